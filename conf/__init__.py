@@ -1,0 +1,1 @@
+"""The contracts every part of nightcart shares: tables, specs, paths, publications, settings."""

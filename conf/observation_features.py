@@ -1,0 +1,68 @@
+"""The exact features an observation can hold: name, type, meaning, and the delay after which an event counts.
+
+Every feature at a decision at time t uses only events before it in the total order (event_time, type rank, event_id).
+Delay `none`: events of the same session, as they happen. Delay `delivery`: events whose delivery date is before the
+business date of t, and whose business date is within `history_days` before it: what last night's delivery had brought.
+"The shown item" of a decision is its action's item; where decisions are implied, the decided event's own item.
+Ids in features are `id_hash` of the natural key; lists are most recent first and at most `length` long.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class FeatureDefinition:
+    """One feature: `kind` scalar is a 64-bit integer, kind list an array of id hashes."""
+
+    kind: Literal["scalar", "list"]
+    delay: Literal["none", "delivery"]
+    id_space: Literal["item", "category", ""]
+    meaning: str
+
+
+OBSERVATION_FEATURES: dict[str, FeatureDefinition] = {
+    "recent_shown_items": FeatureDefinition(
+        "list", "none", "item", "items of the session's earlier decisions, most recent first"),
+    "recent_shown_categories": FeatureDefinition(
+        "list", "none", "category", "their categories"),
+    "recent_engaged_items": FeatureDefinition(
+        "list", "none", "item",
+        "items of the session's earlier engagement events (view, click, favorite, cart, purchase)"),
+    "recent_engaged_categories": FeatureDefinition(
+        "list", "none", "category", "their categories"),
+    "session_step": FeatureDefinition("scalar", "none", "", "decisions earlier in the session"),
+    "n_session_clicks": FeatureDefinition("scalar", "none", "", "click and view events earlier in the session"),
+    "n_session_carts": FeatureDefinition("scalar", "none", "", "cart and favorite events earlier in the session"),
+    "n_session_purchases": FeatureDefinition("scalar", "none", "", "purchase events earlier in the session"),
+    "seconds_since_session_start": FeatureDefinition(
+        "scalar", "none", "", "whole seconds since the session's first event, 0 at it"),
+    "seconds_since_previous_event": FeatureDefinition(
+        "scalar", "none", "", "whole seconds since the session's previous event, -1 where there is none"),
+    "last_price_band": FeatureDefinition(
+        "scalar", "none", "",
+        "binary digits of the price in millionths of the session's last engaged event that has one, -1 where there is none"),
+    "hour_of_day": FeatureDefinition("scalar", "none", "", "hour of the business day, 0 to 23"),
+    "day_of_week": FeatureDefinition("scalar", "none", "", "1 Monday to 7 Sunday, of the business day"),
+    "n_past_sessions_days": FeatureDefinition(
+        "scalar", "delivery", "", "distinct business days with an event of the shopper in the delivered history"),
+    "days_since_last_visit": FeatureDefinition(
+        "scalar", "delivery", "", "days back to the last of them, -1 where there is none"),
+    "n_past_clicks": FeatureDefinition("scalar", "delivery", "", "click and view events in the delivered history"),
+    "n_past_purchases": FeatureDefinition("scalar", "delivery", "", "purchase events in the delivered history"),
+    "favorite_categories": FeatureDefinition(
+        "list", "delivery", "category",
+        "categories by number of engagement events in the delivered history, most first, ties by ascending id hash"),
+}  # fmt: skip
+
+
+def id_hash(natural_key: str) -> int:
+    """The 64-bit id of a natural key: the first 8 bytes of SHA-256 of its UTF-8 form, big-endian, signed; never 0.
+
+    0 marks padding in lists, so the one key in 2**64 that hashes to 0 becomes 1.
+    """
+    digest = hashlib.sha256(natural_key.encode("utf-8")).digest()
+    return int.from_bytes(digest[:8], "big", signed=True) or 1

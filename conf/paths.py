@@ -1,0 +1,98 @@
+"""Where everything lies: the only place that joins paths of the lake and of runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Paths of one source's tables. A table's folder holds versions; pointers say which are current."""
+
+    root: Path
+    source: str
+
+    @property
+    def folder(self) -> Path:
+        return self.root / self.source
+
+    def raw_delivery(self, delivery_date: date) -> Path:
+        """Folder of one delivery's files, as delivered or as split off a log that is not daily."""
+        return self.folder / "raw" / f"delivery_date={delivery_date}"
+
+    def table(self, name: str) -> Path:
+        """Folder of a table that belongs to the source: events, events_rejected, items, availability, sessions."""
+        return self.folder / name
+
+    def transitions(self, scenario: str, spec_hash: str) -> Path:
+        """Folder of a scenario's transitions as built under one spec."""
+        return self.folder / "transitions" / scenario / f"spec={spec_hash}"
+
+    @staticmethod
+    def pointer(table_folder: Path, partition: str) -> Path:
+        """Pointer of a partition such as `date=2026-01-31`: one small file, swapped atomically."""
+        return table_folder / "_pointers" / f"{partition}.json"
+
+    @staticmethod
+    def staging(table_folder: Path) -> Path:
+        """Folder for files that are not published yet."""
+        return table_folder / "_staging"
+
+    @property
+    def lock(self) -> Path:
+        """Lock file that publishers of this source hold while they swap pointers."""
+        return self.folder / "_lock"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Paths of one night's working files: what a step leaves for the next one, and for people."""
+
+    home: Path
+    source: str
+    scenario: str
+    date: date
+
+    @property
+    def folder(self) -> Path:
+        return self.home / "runs" / self.source / self.scenario / str(self.date)
+
+    @property
+    def ingest_result(self) -> Path:
+        return self.folder / "ingest.json"
+
+    @property
+    def build_result(self) -> Path:
+        return self.folder / "build.json"
+
+    @property
+    def dataset(self) -> Path:
+        """Folder of the prepared dataset: dataset.json, vocabulary, encoder."""
+        return self.folder / "dataset"
+
+    def candidate(self, name: str) -> Path:
+        """Folder of a trained candidate such as `discrete_cql-1`."""
+        return self.folder / "candidates" / name
+
+    @property
+    def evaluation(self) -> Path:
+        return self.folder / "evaluation.json"
+
+    @property
+    def page(self) -> Path:
+        return self.folder / "review.html"
+
+    @property
+    def registration(self) -> Path:
+        return self.folder / "registration.json"
+
+    @property
+    def promotion(self) -> Path:
+        return self.folder / "promotion.json"
+
+
+def simulated_shop(home: Path, name: str) -> Path:
+    """Folder of a simulated shop: shop.json and the logs it delivered."""
+    return home / "shops" / name

@@ -1,0 +1,118 @@
+"""Published versions of partitions: manifests, pointers, and the atomic swap that makes a version current.
+
+A version is immutable and lies in a folder named for its digest. A pointer is one small JSON file that names the
+current version of a partition with its files and its manifest; replacing it is atomic, so a reader sees either the
+whole old version or the whole new one. Readers go through pointers only.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+
+from conf.errors import PublicationError, StaleInputs
+from conf.strict_yaml import StrictModel
+
+
+class Manifest(StrictModel):
+    """What a published version is and where it came from.
+
+    content_hash: `<rows>-<hex>`, row count and order-free 128-bit sum of row hashes.
+    inputs: name of each input (such as `events/delivery_date=2026-01-31`) -> its content hash.
+    counters: counts by name, shown to people (rejected by reason, residuals by name, ...).
+    checks: name -> True; a version with a failed check is never published.
+    """
+
+    table: str
+    partition: str
+    schema_version: int
+    n_rows: int = Field(ge=0)
+    content_hash: str
+    spec_hash: str
+    code_hash: str
+    key_id: str
+    horizon: date
+    inputs: dict[str, str]
+    counters: dict[str, int] = Field(default_factory=dict)
+    checks: dict[str, bool] = Field(default_factory=dict)
+
+
+class Pointer(StrictModel):
+    """The current version of a partition: its data files, relative to the table's folder, and its manifest."""
+
+    files: tuple[str, ...]
+    manifest: Manifest
+
+
+def read_pointer(path: Path) -> Pointer | None:
+    """The pointer, or None where the partition was never published.
+
+    Raises:
+        PublicationError: the file is there but isn't a pointer.
+    """
+    try:
+        content = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    try:
+        return Pointer.model_validate(json.loads(content))
+    except (ValidationError, json.JSONDecodeError) as error:
+        raise PublicationError(f"{path}: not a pointer: {error}; publish the partition again") from error
+
+
+def read_pointers(table_folder: Path) -> dict[str, Pointer]:
+    """Current versions by partition name (`date=2026-01-31`), in name order."""
+    found = {}
+    for path in sorted((table_folder / "_pointers").glob("*.json")):
+        pointer = read_pointer(path)
+        if pointer is not None:
+            found[path.stem] = pointer
+    return found
+
+
+def swap_pointer(path: Path, pointer: Pointer) -> None:
+    """The pointer is current, durably; readers never saw anything in between.
+
+    Raises:
+        StaleInputs: what is published was made from strictly more inputs than the new version.
+    """
+    published = read_pointer(path)
+    if published is not None and is_strict_subset(pointer.manifest.inputs, published.manifest.inputs):
+        missing = sorted(set(published.manifest.inputs) - set(pointer.manifest.inputs))
+        raise StaleInputs(
+            f"{pointer.manifest.table} {pointer.manifest.partition}: refused, since the published version was made "
+            f"from {len(missing)} more input(s) ({', '.join(missing[:3])}); rebuild with a later horizon"
+        )
+    write_atomically(path, pointer.model_dump_json(indent=1))
+
+
+def is_strict_subset(new: dict[str, str], published: dict[str, str]) -> bool:
+    """True where the new inputs are among the published ones, unchanged, and some are missing."""
+    return set(new.items()) < set(published.items())
+
+
+def write_atomically(path: Path, content: str) -> None:
+    """The file holds the content, durably; a reader sees the old content or the new one, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+@contextmanager
+def publishing(lock: Path) -> Iterator[None]:
+    """Only one publisher of the source at a time; released when the process ends, however it ends."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

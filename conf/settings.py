@@ -1,0 +1,140 @@
+"""Settings from the environment: the only reader of environment variables."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+
+from conf.errors import SettingError
+from conf.strict_yaml import suggest
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+# Meaning of each variable; `Settings.from_environment` refuses any other that starts with NIGHTCART_.
+VARIABLES: dict[str, str] = {
+    "NIGHTCART_HOME": "folder of everything produced (lake, runs, databases); default .nightcart in the project",
+    "NIGHTCART_LAKE": "root of the lake; default lake/ in the home",
+    "NIGHTCART_MLFLOW_URI": "MLflow tracking and registry URI; default SQLite in the home",
+    "NIGHTCART_PSEUDONYM_KEY": "key of the pseudonyms, at least 16 characters; default: made once, kept in the home",
+    "NIGHTCART_APPROVAL": "human or auto; overrides every scenario's approval",
+    "NIGHTCART_TONIGHT": "date that counts as tonight's partition; default: yesterday in the source's zone",
+    "NIGHTCART_SOURCE": "source that the DAGs run on; default simulated_shop",
+    "NIGHTCART_SPARK_MASTER": "Spark master; default local[2]",
+    "NIGHTCART_SHUFFLE_PARTITIONS": "Spark shuffle partitions; default 4",
+    "NIGHTCART_DEVICE": "cpu, cuda or auto; default auto",
+    "NIGHTCART_REAL_DATA": "folder of public logs that some tests read",
+    "NIGHTCART_TEST_POSTGRES": "PostgreSQL URL that some tests use",
+    "NIGHTCART_LOG_FORMAT": "console or json; default console",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a deployment decides, as opposed to what a spec decides."""
+
+    home: Path
+    lake: Path
+    mlflow_uri: str
+    approval: str | None
+    tonight: date | None
+    source: str
+    spark_master: str
+    shuffle_partitions: int
+    device: str
+    log_format: str
+    given_pseudonym_key: str | None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """The settings the environment describes.
+
+        Raises:
+            SettingError: lists every variable that is unknown or doesn't fit.
+        """
+        given = dict(os.environ if environment is None else environment)
+        _refuse_unfit(given)
+        home = Path(given.get("NIGHTCART_HOME") or PROJECT_ROOT / ".nightcart").resolve()
+        tonight = given.get("NIGHTCART_TONIGHT")
+        return cls(
+            home=home,
+            lake=Path(given.get("NIGHTCART_LAKE") or home / "lake").resolve(),
+            mlflow_uri=given.get("NIGHTCART_MLFLOW_URI") or f"sqlite:///{home / 'mlflow.db'}",
+            approval=given.get("NIGHTCART_APPROVAL") or None,
+            tonight=date.fromisoformat(tonight) if tonight else None,
+            source=given.get("NIGHTCART_SOURCE") or "simulated_shop",
+            spark_master=given.get("NIGHTCART_SPARK_MASTER") or "local[2]",
+            shuffle_partitions=int(given.get("NIGHTCART_SHUFFLE_PARTITIONS") or 4),
+            device=given.get("NIGHTCART_DEVICE") or "auto",
+            log_format=given.get("NIGHTCART_LOG_FORMAT") or "console",
+            given_pseudonym_key=given.get("NIGHTCART_PSEUDONYM_KEY") or None,
+        )
+
+    def pseudonym_key(self) -> bytes:
+        """The key of the pseudonyms; made once and kept in the home where none is given."""
+        if self.given_pseudonym_key is not None:
+            return self.given_pseudonym_key.encode("utf-8")
+        path = self.home / "pseudonym.key"
+        if not path.exists():
+            _create_key(path)
+        return path.read_bytes().strip()
+
+    def pseudonym_key_id(self) -> str:
+        """A name for the key that doesn't give it away; part of the dataset digest."""
+        return sha256(b"nightcart key id" + self.pseudonym_key()).hexdigest()[:16]
+
+
+def _create_key(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(secrets.token_hex(32), encoding="ascii")
+    try:
+        os.link(draft, path)  # fails where another process was first: its key is the key
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def _refuse_unfit(given: Mapping[str, str]) -> None:
+    problems = [
+        f"{name}: unknown{suggest(name, list(VARIABLES))}"
+        for name in sorted(given)
+        if name.startswith("NIGHTCART_") and name not in VARIABLES
+    ]
+    problems += _misfits(given)
+    if problems:
+        raise SettingError("environment variables don't fit:\n" + "\n".join(f"  {problem}" for problem in problems))
+
+
+def _misfits(given: Mapping[str, str]) -> list[str]:
+    problems = []
+    for name, allowed in (
+        ("NIGHTCART_APPROVAL", ("human", "auto")),
+        ("NIGHTCART_DEVICE", ("cpu", "cuda", "auto")),
+        ("NIGHTCART_LOG_FORMAT", ("console", "json")),
+    ):
+        if given.get(name) and given[name] not in allowed:
+            problems.append(f"{name}: got {given[name]!r}, expected one of {', '.join(allowed)}")
+    if given.get("NIGHTCART_TONIGHT") and not _is_date(given["NIGHTCART_TONIGHT"]):
+        problems.append(f"NIGHTCART_TONIGHT: got {given['NIGHTCART_TONIGHT']!r}, expected a date like 2026-01-31")
+    partitions = given.get("NIGHTCART_SHUFFLE_PARTITIONS") or "4"
+    if not partitions.isdigit() or int(partitions) < 1:
+        problems.append(f"NIGHTCART_SHUFFLE_PARTITIONS: got {partitions!r}, expected a positive integer")
+    key = given.get("NIGHTCART_PSEUDONYM_KEY")
+    if key and len(key) < 16:
+        problems.append("NIGHTCART_PSEUDONYM_KEY: shorter than 16 characters")
+    return problems
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,263 @@
+"""What a shop's raw log looks like, as a strict model of a YAML file: a new shop is a file, no code."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator, model_validator
+
+from conf.errors import SpecError
+from conf.event_types import EventType
+from conf.strict_yaml import StrictModel, parse_model, read_yaml
+
+SOURCES_FOLDER = Path(__file__).parent / "sources"
+
+NUMBER_FIELDS = ("price", "quantity", "position", "propensity")
+TEXT_FIELDS = (
+    "event_id", "user_id", "item_id", "category_id", "currency", "decision_id", "slate_id", "action",
+    "availability_id", "policy_version",
+)  # fmt: skip
+
+
+class EventTypePattern(StrictModel):
+    """One rule of an event type read off a column: the first pattern that matches the whole value wins."""
+
+    pattern: str
+    type: EventType
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return pattern
+
+
+class FieldMapping(StrictModel):
+    """Where a canonical field comes from: one of a column, several columns joined by `|`, a constant, or the path.
+
+    `from_path` is a regular expression with one group, matched against the delivered file's relative path.
+    """
+
+    column: str | None = None
+    columns: tuple[str, ...] | None = None
+    constant: str | int | None = None
+    from_path: str | None = None
+    required: bool = False
+
+    @model_validator(mode="after")
+    def _exactly_one_origin(self) -> Self:
+        origins = [self.column, self.columns, self.constant, self.from_path]
+        if sum(origin is not None for origin in origins) != 1:
+            raise ValueError("give exactly one of column, columns, constant, from_path")
+        return self
+
+
+class TimeMapping(StrictModel):
+    """The event time: a column and how to read it.
+
+    unit `iso` reads ISO 8601 (with an offset, or local to the source's zone without one); `pattern` reads the given
+    Spark datetime pattern in the source's zone; the others count since the epoch, in UTC.
+    """
+
+    column: str
+    unit: Literal["seconds", "milliseconds", "microseconds", "iso", "pattern"]
+    pattern: str | None = None
+
+    @model_validator(mode="after")
+    def _pattern_where_needed(self) -> Self:
+        if (self.unit == "pattern") != (self.pattern is not None):
+            raise ValueError("give pattern with unit: pattern, and only then")
+        return self
+
+
+class EventTypeMapping(StrictModel):
+    """The event type: a column with a map of its values, a column with patterns, or a constant."""
+
+    column: str | None = None
+    map: dict[str, EventType] | None = None
+    match: tuple[EventTypePattern, ...] | None = None
+    constant: EventType | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if sum(way is not None for way in (self.map, self.match, self.constant)) != 1:
+            raise ValueError("give exactly one of map, match, constant")
+        if (self.constant is None) != (self.column is not None):
+            raise ValueError("give column with map or match, and only then")
+        return self
+
+
+class NumberMapping(FieldMapping):
+    """A number: `above` and `at_least` bound what is accepted; outside is rejected as bad_number."""
+
+    above: float | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+    absolute: bool = False
+
+
+class DerivedEvent(StrictModel):
+    """A further event read off the same raw line, where a column holds one of the values (a click flag)."""
+
+    column: str
+    values: tuple[str, ...] = Field(min_length=1)
+    type: EventType
+
+
+class CsvFormat(StrictModel):
+    """How the lines of a delimited file are cut; one record a line."""
+
+    delimiter: str = ","
+    quote: str = '"'
+    has_header: bool
+    columns: tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _columns_without_header(self) -> Self:
+        if self.has_header == (self.columns is not None):
+            raise ValueError("give columns where there is no header, and only then")
+        return self
+
+
+class Window(StrictModel):
+    """First and last business day the log can hold; other lines are rejected as outside_window."""
+
+    first: date
+    last: date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.first > self.last:
+            raise ValueError(f"first {self.first} is after last {self.last}")
+        return self
+
+
+class BotRule(StrictModel):
+    """All of a user's events of one delivery are rejected as bot_rate once any clock hour holds more than this."""
+
+    max_events_per_hour: int = Field(gt=0)
+
+
+class Decisions(StrictModel):
+    """What counts as a decision: a logged decision line, or (implied) an event read as if it had been one.
+
+    Implied decisions have no propensity: the verdict on a policy learned from them is always abstain.
+    """
+
+    kind: Literal["logged", "implied"]
+    event_type: EventType
+
+
+class Delivery(StrictModel):
+    """How files become deliveries.
+
+    `dated_files`: every file carries its delivery date in its relative path (`date_pattern`, one group, ISO date).
+    `by_event_date`: the log isn't daily; it is split by business date, keeping file, line number and offset.
+    """
+
+    layout: Literal["dated_files", "by_event_date"]
+    date_pattern: str = r"(\d{4}-\d{2}-\d{2})"
+    files: tuple[str, ...] = ("**/*",)
+
+
+class SideFile(StrictModel):
+    """A table delivered beside the events (JSON lines): items or availability sets."""
+
+    files: tuple[str, ...] = Field(min_length=1)
+
+
+class SessionRule(StrictModel):
+    """A session ends after the gap, and is cut at the longest duration."""
+
+    gap_minutes: int = Field(gt=0, le=24 * 60)
+    max_hours: int = Field(gt=0, le=24)
+
+
+class EventMapping(StrictModel):
+    """Raw columns -> canonical event fields; what isn't named is null."""
+
+    event_time: TimeMapping
+    event_type: EventTypeMapping
+    user_id: FieldMapping
+    event_id: FieldMapping | None = None
+    item_id: FieldMapping | None = None
+    category_id: FieldMapping | None = None
+    currency: FieldMapping | None = None
+    decision_id: FieldMapping | None = None
+    slate_id: FieldMapping | None = None
+    action: FieldMapping | None = None
+    availability_id: FieldMapping | None = None
+    policy_version: FieldMapping | None = None
+    price: NumberMapping | None = None
+    quantity: NumberMapping | None = None
+    position: NumberMapping | None = None
+    propensity: NumberMapping | None = None
+    derived: tuple[DerivedEvent, ...] = ()
+
+
+class Source(StrictModel):
+    """One shop's raw format.
+
+    zone: business-day zone (IANA); dates of events and deliveries are days there.
+    lateness_days: an event may arrive this many days after its own day; later is rejected as outside_window.
+    user_buckets: files an events cell is split into by user.
+    is_simulated: the log comes from a simulated shop, whose true policy values can be computed.
+    """
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    zone: str = "UTC"
+    format: Literal["csv", "jsonl", "parquet"]
+    csv: CsvFormat | None = None
+    delivery: Delivery
+    window: Window | None = None
+    events: EventMapping
+    items: SideFile | None = None
+    availability: SideFile | None = None
+    duplicates: Literal["reject", "keep"]
+    bots: BotRule | None = None
+    lateness_days: Annotated[int, Field(ge=0, le=30)] = 0
+    session: SessionRule
+    decisions: Decisions
+    user_buckets: int = Field(default=4, ge=1, le=1024)
+    is_simulated: bool = False
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError("no such time zone; expected an IANA name such as Europe/Berlin") from error
+        return zone
+
+    @model_validator(mode="after")
+    def _csv_where_needed(self) -> Self:
+        if (self.format == "csv") != (self.csv is not None):
+            raise ValueError("give csv with format: csv, and only then")
+        return self
+
+
+def load_source(name: str, folder: Path = SOURCES_FOLDER) -> Source:
+    """The source's spec.
+
+    Raises:
+        SpecError: unknown source, or a file that doesn't fit; with suggestions.
+    """
+    path = folder / f"{name}.yaml"
+    source = parse_model(Source, read_yaml(path), str(path))
+    if source.name != name:
+        raise SpecError(f"{path}: name is {source.name!r}, expected {name!r} as the file is called")
+    return source
+
+
+def source_names(folder: Path = SOURCES_FOLDER) -> list[str]:
+    """Names of all sources in the folder, sorted."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))

@@ -1,0 +1,56 @@
+"""Hashes that name what data was made under: the data-affecting spec, and the code."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from conf.scenario import Pipeline
+from conf.source import Source
+from conf.tables import SCHEMA_VERSION
+
+# Parts of a scenario that shape its transitions; the rest may change without a rebuild.
+DATA_FIELDS = ("name", "clock", "episode", "observation", "reward", "metrics")
+
+
+def source_hash(source: Source) -> str:
+    """Hash of everything in the source's spec that shapes its tables."""
+    return _digest(_source_content(source))
+
+
+def data_spec_hash(pipeline: Pipeline) -> str:
+    """Hash of everything in both specs that shapes the transitions."""
+    scenario = pipeline.scenario.model_dump(mode="json")
+    content = {name: scenario[name] for name in DATA_FIELDS}
+    content["action"] = {"key": pipeline.scenario.action.key, "mask": pipeline.scenario.action.mask}
+    return _digest({"scenario": content, "source": _source_content(pipeline.source)})
+
+
+def full_spec_hash(pipeline: Pipeline) -> str:
+    """Hash of both specs whole, approval aside: what a registered version was made under."""
+    content = pipeline.model_dump(mode="json")
+    del content["scenario"]["approval"]
+    return _digest(content)
+
+
+def code_hash(*folders: Path) -> str:
+    """Hash of the Python files of the folders and of the pinned requirements beside them."""
+    state = sha256()
+    for folder in folders:
+        pins = sorted(folder.parent.glob("requirements.txt"))
+        for path in [*sorted(folder.rglob("*.py")), *pins]:
+            state.update(str(path.relative_to(folder.parent)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return state.hexdigest()[:16]
+
+
+def _source_content(source: Source) -> dict[str, Any]:
+    content = source.model_dump(mode="json")
+    del content["title"]
+    return content
+
+
+def _digest(content: Any) -> str:
+    canonical = json.dumps({"schema": SCHEMA_VERSION, "content": content}, sort_keys=True, separators=(",", ":"))
+    return sha256(canonical.encode("utf-8")).hexdigest()[:16]

@@ -1,0 +1,117 @@
+"""YAML files read into strict models: every violation at once, unknown keys with a suggestion."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from conf.errors import SpecError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class StrictModel(BaseModel):
+    """A frozen model that knows its fields and no others."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False, str_strip_whitespace=True)
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """A safe loader that refuses a key given twice, which YAML would settle silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise SpecError(f"line {key_node.start_mark.line + 1}: the key {key!r} stands twice; keep one")
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping a YAML file holds.
+
+    Raises:
+        SpecError: the file is missing, isn't YAML, holds a key twice, or holds no mapping.
+    """
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
+    except FileNotFoundError as error:
+        raise SpecError(f"{path}: no such file{_suggest_file(path)}") from error
+    except yaml.YAMLError as error:
+        raise SpecError(f"{path}: not readable as YAML: {error}") from error
+    except SpecError as error:
+        raise SpecError(f"{path}: {error}") from error
+    if not isinstance(content, dict):
+        raise SpecError(f"{path}: expected a mapping of keys to values, got {type(content).__name__}")
+    return content
+
+
+def parse_model(model: type[Model], content: Mapping[str, Any], where: str) -> Model:
+    """The content as a model.
+
+    Raises:
+        SpecError: lists every violation, with a suggestion where a key or a value looks like a known one.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        lines = [f"  {_location(issue['loc'])}: {_explain(model, issue)}" for issue in error.errors()]
+        raise SpecError(f"{where}: {len(lines)} problem(s)\n" + "\n".join(lines)) from error
+
+
+def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """The base with the override laid over it, mapping by mapping; lists and scalars are replaced whole."""
+    merged = dict(base)
+    for key, value in override.items():
+        below = merged.get(key)
+        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def suggest(word: str, known: list[str]) -> str:
+    """`; did you mean 'x'?` for a near miss, else the known words."""
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
+
+
+def _suggest_file(path: Path) -> str:
+    known = [file.stem for file in path.parent.glob(f"*{path.suffix}")] if path.parent.is_dir() else []
+    return suggest(path.stem, known) if known else ""
+
+
+def _location(parts: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in parts) or "(top)"
+
+
+def _explain(model: type[BaseModel], issue: Any) -> str:
+    if issue["type"] == "extra_forbidden":
+        return f"unknown key{suggest(str(issue['loc'][-1]), _known_keys(model, issue['loc'][:-1]))}"
+    if issue["type"] == "missing":
+        return "this key is missing"
+    if issue["type"] in ("literal_error", "enum"):
+        expected = str(issue["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
+        return f"got {issue['input']!r}{suggest(str(issue['input']), expected)}"
+    return f"{issue['msg'].removeprefix('Value error, ')} (got {issue['input']!r})"
+
+
+def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Field names of the model at a location; union members and list indices on the way are looked through."""
+    models: list[type[BaseModel]] = [model]
+    for part in location:
+        below = [found for one in models if part in one.model_fields
+                 for found in _models_in(one.model_fields[str(part)].annotation)]  # fmt: skip
+        models = below or models
+    return sorted({name for one in models for name in one.model_fields})
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for argument in getattr(annotation, "__args__", ()) for found in _models_in(argument)]

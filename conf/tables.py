@@ -1,0 +1,206 @@
+"""Every table of the lake: columns with type, unit and meaning, key, partitioning.
+
+Types are written as Spark's SQL does. Only exact types: sums of them don't depend on the partitioning. Propensities
+are decimals for that reason. `is_hashed=False` marks where a row was found, which isn't part of what it says: such
+columns are left out of content hashes, so that shuffled lines give the same digest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from conf.observation_features import OBSERVATION_FEATURES
+from conf.scenario import Scenario
+
+SCHEMA_VERSION = 1
+
+PROPENSITY_TYPE = "decimal(18,15)"
+
+RejectReason = Literal[
+    "unreadable", "missing_field", "bad_timestamp", "bad_number", "unknown_event_type", "outside_window", "duplicate",
+    "bot_rate",
+]  # fmt: skip
+
+# A line that fails several checks is rejected for the first of these.
+REJECT_REASONS: tuple[RejectReason, ...] = (
+    "unreadable", "missing_field", "bad_timestamp", "bad_number", "unknown_event_type", "outside_window", "duplicate",
+    "bot_rate",
+)  # fmt: skip
+
+RewardResidual = Literal[
+    "duplicate_across_deliveries", "no_earlier_decision", "outside_attribution_window", "unknown_decision",
+]  # fmt: skip
+
+# Where the reward of an accepted event goes that no transition earns.
+REWARD_RESIDUALS: tuple[RewardResidual, ...] = (
+    "duplicate_across_deliveries", "no_earlier_decision", "outside_attribution_window", "unknown_decision",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column; `unit` is empty for ids and flags."""
+
+    name: str
+    type: str
+    meaning: str
+    unit: str = ""
+    is_nullable: bool = False
+    is_hashed: bool = True
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; `partitioned_by` columns are in the path and in no file."""
+
+    name: str
+    key: tuple[str, ...]
+    partitioned_by: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def column_names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    @property
+    def ddl(self) -> str:
+        """The columns as Spark DDL, without the partition columns."""
+        return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
+
+
+RAW_LINES = Table(
+    name="raw_lines",
+    key=("delivery_date", "file", "line_number"),
+    partitioned_by=("delivery_date",),
+    columns=(
+        Column("file", "string", "relative path of the delivered file"),
+        Column("line_number", "bigint", "line in the file, from 1 (the header counts)"),
+        Column("byte_offset", "bigint", "start of the line in the uncompressed file", unit="bytes"),
+        Column("line", "string", "the line as delivered, without its end"),
+    ),
+)
+
+EVENTS = Table(
+    name="events",
+    key=("event_id",),
+    partitioned_by=("event_date", "delivery_date", "user_bucket"),
+    columns=(
+        Column("event_id", "string", "given id, or keyed hash of (line, k) for its k-th identical occurrence"),
+        Column("event_time", "timestamp", "when it happened, UTC", unit="microseconds"),
+        Column("user_id", "string", "keyed hash of the shopper's id"),
+        Column("event_type", "string", "canonical type"),
+        Column("line_part", "int", "0 for the line's event, 1 and up for further events read off the same line"),
+        Column("item_id", "string", "natural key of the item", is_nullable=True),
+        Column("category_id", "string", "natural key of the category", is_nullable=True),
+        Column("price", "bigint", "price of one piece", unit="millionths of currency", is_nullable=True),
+        Column("quantity", "bigint", "pieces", unit="pieces", is_nullable=True),
+        Column("currency", "string", "ISO 4217", is_nullable=True),
+        Column("decision_id", "string", "decision it belongs to", is_nullable=True),
+        Column("slate_id", "string", "decisions shown together", is_nullable=True),
+        Column("position", "int", "place in the slate", is_nullable=True),
+        Column("action", "string", "natural key of the logged action", is_nullable=True),
+        Column("propensity", PROPENSITY_TYPE, "behavior policy's probability of the action", is_nullable=True),
+        Column("availability_id", "string", "set of actions that were available", is_nullable=True),
+        Column("policy_version", "string", "policy that decided", is_nullable=True),
+    ),
+)
+
+EVENTS_REJECTED = Table(
+    name="events_rejected",
+    key=("delivery_date", "file", "line_number"),
+    partitioned_by=("delivery_date",),
+    columns=(
+        Column("line_hash", "string", "keyed hash of the line"),
+        Column("reason", "string", "first check that failed"),
+        Column("detail", "string", "which field, without its value", is_nullable=True),
+        Column("file", "string", "relative path of the delivered file", is_hashed=False),
+        Column("line_number", "bigint", "line in the file, from 1", is_hashed=False),
+        Column("byte_offset", "bigint", "start of the line in the uncompressed file", unit="bytes", is_hashed=False),
+    ),
+)
+
+ITEMS = Table(
+    name="items",
+    key=("item_id", "valid_from"),
+    partitioned_by=("delivery_date",),
+    columns=(
+        Column("item_id", "string", "natural key of the item"),
+        Column("valid_from", "timestamp", "from when the row holds, UTC", unit="microseconds"),
+        Column("category_id", "string", "natural key of the category", is_nullable=True),
+        Column("price", "bigint", "price of one piece", unit="millionths of currency", is_nullable=True),
+        Column("cost", "bigint", "what a piece costs the shop", unit="millionths of currency", is_nullable=True),
+        Column("pack_size", "bigint", "pieces in a pack", unit="pieces", is_nullable=True),
+        Column("volume", "bigint", "volume of a piece", unit="cubic millimeters", is_nullable=True),
+    ),
+)
+
+AVAILABILITY = Table(
+    name="availability",
+    key=("availability_id", "valid_from"),
+    partitioned_by=("delivery_date",),
+    columns=(
+        Column("availability_id", "string", "id that decisions refer to"),
+        Column("valid_from", "timestamp", "from when the set was in force, UTC", unit="microseconds"),
+        Column("actions", "array<string>", "natural keys of the available actions, ascending"),
+    ),
+)
+
+SESSIONS = Table(
+    name="sessions",
+    key=("session_id",),
+    partitioned_by=("date",),
+    columns=(
+        Column("session_id", "string", "hash of shopper and first event"),
+        Column("user_id", "string", "keyed hash of the shopper's id"),
+        Column("start_time", "timestamp", "first event, UTC", unit="microseconds"),
+        Column("end_time", "timestamp", "last event, UTC", unit="microseconds"),
+        Column("n_events", "bigint", "events", unit="events"),
+        Column("n_decisions", "bigint", "decisions", unit="decisions"),
+        Column("is_cut", "boolean", "ended at the longest duration or a second midnight, not by the gap"),
+        Column("is_closed", "boolean", "the watermark has passed the last event plus the gap, or it was cut"),
+    ),
+)
+
+
+def transitions_table(scenario: Scenario) -> Table:
+    """The transitions of a scenario: observation and metrics hold the fields its spec names."""
+    observation = _struct({f.name: _feature_type(f.name) for f in scenario.observation.features})
+    metrics = _struct(dict.fromkeys(scenario.metrics, "bigint")) if scenario.metrics else "struct<none:bigint>"
+    return Table(
+        name="transitions",
+        key=("episode_id", "step"),
+        partitioned_by=("date",),
+        columns=(
+            Column("episode_id", "string", "hash of the session and, where it was longer than an episode, the part"),
+            Column("step", "int", "decision within the episode, from 0"),
+            Column("session_id", "string", "session the episode is part of"),
+            Column("user_id", "string", "keyed hash of the shopper's id: the unit to resample"),
+            Column("decision_id", "string", "the decision's id; the event's where the log gives none"),
+            Column("position", "int", "place in the slate", is_nullable=True),
+            Column("decision_time", "timestamp", "when it was decided, UTC", unit="microseconds"),
+            Column("observation", observation, "exact features, from what was known before the decision"),
+            Column("action_id", "bigint", "id hash of the action's natural key"),
+            Column("action_key", "string", "the natural key"),
+            Column("reward", "bigint", "what was attributed to the decision", unit="millionths of the reward unit"),
+            Column("metrics", metrics, "side metrics: attributed events by name", unit="events"),
+            Column("next_observation", observation, "at the next decision; at an end as of closing time"),
+            Column("terminal", "boolean", "nothing follows"),
+            Column("timeout", "boolean", "cut by the horizon or a bound"),
+            Column("reward_settled", "boolean", "the attribution window had closed by the horizon"),
+            Column("propensity", PROPENSITY_TYPE, "behavior policy's probability of the action", is_nullable=True),
+            Column("propensity_source", "string", "logged or none"),
+            Column("policy_version", "string", "policy that decided", is_nullable=True),
+            Column("availability_id", "string", "set of actions available at the decision", is_nullable=True),
+            Column("next_availability_id", "string", "set available at the next observation", is_nullable=True),
+            Column("elapsed_seconds", "bigint", "to the next decision, or to closing time", unit="seconds"),
+        ),
+    )
+
+
+def _feature_type(name: str) -> str:
+    return "array<bigint>" if OBSERVATION_FEATURES[name].kind == "list" else "bigint"
+
+
+def _struct(fields: dict[str, str]) -> str:
+    return f"struct<{','.join(f'{name}:{type_}' for name, type_ in fields.items())}>"

@@ -1,0 +1,1 @@
+"""Thin Airflow DAGs made from the scenario specs."""

@@ -1,0 +1,1 @@
+"""Spark jobs: raw deliveries to events, sessions and transitions."""

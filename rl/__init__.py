@@ -1,0 +1,1 @@
+"""Offline reinforcement learning: datasets, training, off-policy evaluation, gate, registry, simulated shops."""

@@ -1,0 +1,40 @@
+"""Errors of the learning side.
+
+RlError
+├── DatasetError          transitions that can't become a dataset (mixed specs, window too short, empty split)
+├── TrainingError         a candidate that can't be trained (NaN loss, no transitions)
+├── EvaluationError       input that no estimator may turn into a number
+│   └── UnsupportedEstimator  the estimator refuses this log, with the reason (shown, not fatal)
+├── RegistryError         MLflow entries that contradict each other, a stale approval
+└── ShopError             a simulated shop that can't be built
+"""
+
+from conf.errors import NightcartError
+
+
+class RlError(NightcartError):
+    """Something the learning side can't go on with."""
+
+
+class DatasetError(RlError):
+    """Transitions that can't become a dataset."""
+
+
+class TrainingError(RlError):
+    """A candidate that can't be trained."""
+
+
+class EvaluationError(RlError):
+    """Input that no estimator may turn into a number."""
+
+
+class UnsupportedEstimator(EvaluationError):
+    """The estimator refuses this log; the message is the reason shown on the review page."""
+
+
+class RegistryError(RlError):
+    """Registry entries that contradict each other, or an approval that went stale."""
+
+
+class ShopError(RlError):
+    """A simulated shop that can't be built from its settings."""
