@@ -44,7 +44,7 @@ OBSERVATION_FEATURES: dict[str, FeatureDefinition] = {
         "scalar", "none", "", "whole seconds since the session's previous event, -1 where there is none"),
     "last_price_band": FeatureDefinition(
         "scalar", "none", "",
-        "binary digits of the price in millionths of the session's last engaged event that has one, -1 where there is none"),
+        "binary digits of the price in millionths of the session's last engaged event with a price, -1 without one"),
     "hour_of_day": FeatureDefinition("scalar", "none", "", "hour of the business day, 0 to 23"),
     "day_of_week": FeatureDefinition("scalar", "none", "", "1 Monday to 7 Sunday, of the business day"),
     "n_past_sessions_days": FeatureDefinition(

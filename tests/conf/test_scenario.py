@@ -1,0 +1,77 @@
+"""Scenario specs: overrides by source, derived windows, and what a bad one gets."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from conf.errors import SpecError
+from conf.scenario import SCENARIOS_FOLDER, Scenario, load_pipeline, scenario_names
+from conf.source import source_names
+from conf.strict_yaml import merge, parse_model
+
+
+def recommendation_with(**override: Any) -> dict[str, Any]:
+    content = yaml.safe_load((SCENARIOS_FOLDER / "recommendation.yaml").read_text(encoding="utf-8"))
+    content.pop("overrides")
+    return merge(content, override)
+
+
+@pytest.mark.parametrize("source", source_names())
+@pytest.mark.parametrize("scenario", scenario_names())
+def test_load_pipeline_fits_every_source(scenario: str, source: str) -> None:
+    """Each scenario can be loaded on each source."""
+    pipeline = load_pipeline(scenario, source)
+    assert (pipeline.scenario.name, pipeline.source.name) == (scenario, source)
+
+
+def test_load_pipeline_lays_the_override_over_its_source_alone() -> None:
+    """Taobao decides categories; the simulated shop keeps the default."""
+    assert load_pipeline("recommendation", "taobao").scenario.action.key == "category"
+    assert load_pipeline("recommendation", "simulated_shop").scenario.action.key == "item"
+
+
+def test_pipeline_settles_after_lateness_session_gap_and_window() -> None:
+    """12 h window + 4 h session + 1 h gap fit in a day, and the late day comes on top."""
+    assert load_pipeline("recommendation", "simulated_shop").settle_days == 2
+
+
+def test_pipeline_embargo_is_never_shorter_than_is_safe() -> None:
+    """A spec that asks for a shorter embargo gets attribution window plus longest session."""
+    pipeline = load_pipeline("recommendation", "taobao")
+    shorter = pipeline.scenario.model_copy(
+        update={"splits": pipeline.scenario.splits.model_copy(update={"embargo_hours": 1})}
+    )
+    assert pipeline.model_copy(update={"scenario": shorter}).embargo_hours == 12 + 6
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ({"splits": {"train": 0.9}}, "must sum to 1"),
+        ({"observation": {"features": [{"name": "recent_shown_item", "length": 3}]}}, "mean 'recent_shown_items'"),
+        ({"observation": {"features": [{"name": "session_step", "length": 3}]}}, "give length for a list feature"),
+        ({"observation": {"features": [{"name": "session_step"}, {"name": "session_step"}]}}, "stand twice"),
+        ({"reward": {"weights": {"click": 0.12345678}}}, "more than six decimals: click"),
+        ({"gate": {"guardrails": [{"metric": "refund", "max_relative_increase": 0}]}}, "did you mean 'refunds'"),
+        ({"candidates": [{"algorithm": "cql", "seeds": [1], "n_updates": 1}]}, "did you mean|known"),
+    ],
+)
+def test_scenario_names_what_does_not_fit(override: dict[str, Any], expected: str) -> None:
+    """A contradiction in a spec is an error that says what was expected."""
+    with pytest.raises(SpecError, match=expected):
+        parse_model(Scenario, recommendation_with(**override), "recommendation.yaml")
+
+
+def test_load_pipeline_suggests_a_scenario(tmp_path: Path) -> None:
+    """An unknown scenario is answered with a similar name."""
+    (tmp_path / "recommendation.yaml").write_text(yaml.safe_dump(recommendation_with()), encoding="utf-8")
+    with pytest.raises(SpecError, match="did you mean 'recommendation'"):
+        load_pipeline("recomendation", "taobao", folder=tmp_path)
+
+
+def test_reward_weights_are_exact_millionths() -> None:
+    """0.1 becomes 100,000 millionths, whatever its binary form."""
+    scenario = parse_model(Scenario, recommendation_with(reward={"weights": {"click": 0.1}}), "x")
+    assert scenario.reward.weight_millionths["click"] == 100_000

@@ -1,0 +1,60 @@
+"""Settings from the environment."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from conf.errors import SettingError
+from conf.settings import Settings
+
+
+def test_settings_default_to_one_folder(tmp_path: Path) -> None:
+    """Everything produced lies under the home."""
+    settings = Settings.from_environment({"NIGHTCART_HOME": str(tmp_path)})
+    assert settings.lake == tmp_path / "lake"
+    assert settings.mlflow_uri == f"sqlite:///{tmp_path / 'mlflow.db'}"
+    assert settings.source == "simulated_shop"
+
+
+def test_settings_refuse_all_misfits_at_once() -> None:
+    """A typo, a wrong choice, a wrong date, a bad number and a short key are all in one error."""
+    with pytest.raises(SettingError) as caught:
+        Settings.from_environment(
+            {
+                "NIGHTCART_HOM": "x",
+                "NIGHTCART_APPROVAL": "maybe",
+                "NIGHTCART_TONIGHT": "soon",
+                "NIGHTCART_SHUFFLE_PARTITIONS": "-1",
+                "NIGHTCART_PSEUDONYM_KEY": "short",
+            }
+        )
+    message = str(caught.value)
+    assert "NIGHTCART_HOM: unknown; did you mean 'NIGHTCART_HOME'?" in message
+    assert "NIGHTCART_APPROVAL" in message and "NIGHTCART_TONIGHT" in message
+    assert "NIGHTCART_SHUFFLE_PARTITIONS" in message and "NIGHTCART_PSEUDONYM_KEY" in message
+
+
+def test_settings_read_tonight_as_a_date() -> None:
+    """The override of tonight's partition is a day."""
+    assert Settings.from_environment({"NIGHTCART_TONIGHT": "2026-01-31"}).tonight == date(2026, 1, 31)
+
+
+def test_pseudonym_key_is_made_once_and_private(tmp_path: Path) -> None:
+    """A second process finds the key of the first; only its owner may read it; its id doesn't contain it."""
+    environment = {"NIGHTCART_HOME": str(tmp_path)}
+    first = Settings.from_environment(environment)
+    second = Settings.from_environment(environment)
+    assert first.pseudonym_key() == second.pseudonym_key()
+    assert (tmp_path / "pseudonym.key").stat().st_mode & 0o777 == 0o600
+    assert first.pseudonym_key_id() == second.pseudonym_key_id()
+    assert first.pseudonym_key().decode() not in first.pseudonym_key_id()
+
+
+def test_pseudonym_key_id_differs_with_the_key() -> None:
+    """Data made under two keys can't be mixed unnoticed."""
+    ids = {
+        Settings.from_environment({"NIGHTCART_PSEUDONYM_KEY": key}).pseudonym_key_id()
+        for key in ("a" * 16, "b" * 16)
+    }  # fmt: skip
+    assert len(ids) == 2

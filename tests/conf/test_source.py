@@ -1,0 +1,63 @@
+"""Source specs: every YAML in the project, and what a bad one gets."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from conf.errors import SpecError
+from conf.source import SOURCES_FOLDER, Source, load_source, source_names
+from conf.strict_yaml import merge, parse_model
+
+
+def taobao_with(**override: Any) -> dict[str, Any]:
+    content = yaml.safe_load((SOURCES_FOLDER / "taobao.yaml").read_text(encoding="utf-8"))
+    return merge(content, override)
+
+
+@pytest.mark.parametrize("name", source_names())
+def test_load_source_reads_every_source_of_the_project(name: str) -> None:
+    """Each file fits the model and is named as its content says."""
+    assert load_source(name).name == name
+
+
+def test_source_names_hold_the_formats_that_ship() -> None:
+    """The five documented formats and the simulated shop are there."""
+    expected = {"canonical", "taobao", "retailrocket", "online_retail", "open_bandit", "simulated_shop"}
+    assert expected <= set(source_names())
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ({"zone": "Mars/Olympus"}, "no such time zone"),
+        ({"events": {"user_id": {"column": "user", "constant": "x"}}}, "exactly one of column, columns, constant"),
+        ({"events": {"event_time": {"unit": "pattern"}}}, "give pattern with unit: pattern"),
+        ({"events": {"event_type": {"map": {"pv": "veiw"}}}}, "did you mean 'view'"),
+        ({"window": {"first": "2018-01-01"}}, "is after last"),
+        ({"format": "jsonl"}, "give csv with format: csv, and only then"),
+        ({"csv": {"has_header": True}}, "give columns where there is no header"),
+        ({"sesion": {"gap_minutes": 3}}, "did you mean 'session'"),
+        ({"decisions": {"kind": "guessed"}}, "guessed"),
+        ({"duplicates": "rejct"}, "did you mean 'reject'"),
+    ],
+)
+def test_source_names_what_does_not_fit(override: dict[str, Any], expected: str) -> None:
+    """A typo or contradiction in a spec is an error that says what to write instead."""
+    with pytest.raises(SpecError, match=expected):
+        parse_model(Source, taobao_with(**override), "taobao.yaml")
+
+
+def test_source_refuses_a_pattern_that_is_no_regular_expression() -> None:
+    """A broken expression is found when the spec is read, not when Spark runs."""
+    match = {"event_type": {"column": "x", "map": None, "match": [{"pattern": "(", "type": "view"}]}}
+    with pytest.raises(SpecError, match="not a regular expression"):
+        parse_model(Source, taobao_with(events=match), "taobao.yaml")
+
+
+def test_load_source_refuses_a_file_named_otherwise(tmp_path: Path) -> None:
+    """A copied spec whose name was forgotten is caught."""
+    (tmp_path / "myshop.yaml").write_text(yaml.safe_dump(taobao_with()), encoding="utf-8")
+    with pytest.raises(SpecError, match="name is 'taobao', expected 'myshop'"):
+        load_source("myshop", tmp_path)

@@ -1,0 +1,81 @@
+"""Reading YAML into strict models."""
+
+from pathlib import Path
+
+import pytest
+
+from conf.errors import SpecError
+from conf.strict_yaml import StrictModel, merge, parse_model, read_yaml, suggest
+
+
+class Inner(StrictModel):
+    gap_minutes: int
+
+
+class Outer(StrictModel):
+    name: str
+    session: Inner
+    parts: tuple[Inner, ...] = ()
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "spec.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_parse_model_lists_all_violations_at_once() -> None:
+    """One error names the unknown key with a suggestion, the missing key and the wrong value."""
+    with pytest.raises(SpecError) as caught:
+        parse_model(Outer, {"nmae": "x", "session": {"gap_minutes": "soon"}}, "shop.yaml")
+    message = str(caught.value)
+    assert message.startswith("shop.yaml: 3 problem(s)")
+    assert "nmae: unknown key; did you mean 'name'?" in message
+    assert "name: this key is missing" in message
+    assert "session.gap_minutes" in message and "soon" in message
+
+
+def test_parse_model_suggests_a_nested_key() -> None:
+    """A typo below the top is compared with the keys of its own level."""
+    with pytest.raises(SpecError, match=r"session\.gap_minuts: unknown key; did you mean 'gap_minutes'\?"):
+        parse_model(Outer, {"name": "x", "session": {"gap_minuts": 3, "gap_minutes": 3}}, "x")
+
+
+def test_parse_model_suggests_a_key_inside_a_list() -> None:
+    """The index of a list entry doesn't hide the entry's model."""
+    with pytest.raises(SpecError, match=r"parts\.0\.gap: unknown key; did you mean 'gap_minutes'\?|known: gap_minutes"):
+        parse_model(Outer, {"name": "x", "session": {"gap_minutes": 1}, "parts": [{"gap": 1, "gap_minutes": 1}]}, "x")
+
+
+def test_read_yaml_refuses_a_key_given_twice(tmp_path: Path) -> None:
+    """YAML would keep the last one silently."""
+    with pytest.raises(SpecError, match=r"line 2: the key 'a' stands twice"):
+        read_yaml(write(tmp_path, "a: 1\na: 2\n"))
+
+
+@pytest.mark.parametrize(("text", "expected"), [("[1, 2]", "expected a mapping"), ("a: [", "not readable as YAML")])
+def test_read_yaml_refuses_what_is_no_mapping(tmp_path: Path, text: str, expected: str) -> None:
+    """A list or broken YAML is an error that names the file."""
+    path = write(tmp_path, text)
+    with pytest.raises(SpecError, match=expected) as caught:
+        read_yaml(path)
+    assert str(path) in str(caught.value)
+
+
+def test_read_yaml_suggests_a_file_with_a_similar_name(tmp_path: Path) -> None:
+    """A mistyped name of a spec is answered with the one that exists."""
+    write(tmp_path, "a: 1")
+    with pytest.raises(SpecError, match=r"no such file; did you mean 'spec'\?"):
+        read_yaml(tmp_path / "spce.yaml")
+
+
+def test_merge_replaces_leaves_and_keeps_the_rest() -> None:
+    """Mappings merge key by key; lists and scalars are replaced whole; the base stays as it was."""
+    base = {"a": {"b": 1, "c": [1, 2]}, "d": 4}
+    assert merge(base, {"a": {"c": [3]}, "e": 5}) == {"a": {"b": 1, "c": [3]}, "d": 4, "e": 5}
+    assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 4}
+
+
+def test_suggest_lists_known_words_where_none_is_near() -> None:
+    """Without a near miss the reader gets the whole choice."""
+    assert suggest("zzz", ["view", "cart"]) == "; known: cart, view"
