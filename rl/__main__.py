@@ -1,0 +1,5 @@
+"""Entry of `python -m rl COMMAND`."""
+
+from rl.main import app
+
+app()

@@ -1,0 +1,114 @@
+"""Command lines of the learning side; each command's module is imported only when it runs."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from conf.errors import NightcartError
+from conf.settings import Settings
+from rl.logs import configure_logs
+
+NOTHING_TO_DO = 99
+
+app = typer.Typer(
+    name="rl",
+    help="Datasets, training, evaluation and registry of one night's run.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+SourceName = Annotated[str, typer.Option("--source", help="Source, as in conf/sources/NAME.yaml.")]
+ScenarioName = Annotated[str, typer.Option("--scenario", help="Scenario, as in conf/scenarios/NAME.yaml.")]
+RunDate = Annotated[
+    datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Business date of the run (the horizon).")
+]
+
+
+@app.command("simulate-shop")
+def simulate_shop(
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; default: in the home.")] = None,
+    last_date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last business date; default: yesterday.")
+    ] = None,
+    n_days: Annotated[int | None, typer.Option(min=1, help="Days of logs.")] = None,
+    n_shoppers: Annotated[int | None, typer.Option(min=1, help="Shoppers.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the shop and its shoppers.")] = None,
+) -> None:
+    """Write days of a simulated shop's logs."""
+    _run_command(
+        "simulate_shop", out=out, last_date=last_date and last_date.date(), n_days=n_days, n_shoppers=n_shoppers,
+        seed=seed,
+    )  # fmt: skip
+
+
+@app.command("prepare")
+def prepare(source: SourceName, scenario: ScenarioName, run_date: RunDate) -> None:
+    """Assemble the dataset: vocabulary, splits, encoder."""
+    _run_command("prepare", source=source, scenario=scenario, run_date=run_date.date())
+
+
+@app.command("train")
+def train(
+    source: SourceName,
+    scenario: ScenarioName,
+    run_date: RunDate,
+    candidate: Annotated[str, typer.Option(help="Candidate, such as discrete_cql-1 (algorithm, seed).")],
+) -> None:
+    """Train one candidate."""
+    _run_command("train", source=source, scenario=scenario, run_date=run_date.date(), candidate=candidate)
+
+
+@app.command("evaluate")
+def evaluate(source: SourceName, scenario: ScenarioName, run_date: RunDate) -> None:
+    """Choose a candidate on validation episodes, report on test episodes, apply the gate."""
+    _run_command("evaluate", source=source, scenario=scenario, run_date=run_date.date())
+
+
+@app.command("register")
+def register(source: SourceName, scenario: ScenarioName, run_date: RunDate) -> None:
+    """Register the night's selected candidate with its evidence."""
+    _run_command("register", source=source, scenario=scenario, run_date=run_date.date())
+
+
+@app.command("promote")
+def promote(
+    source: SourceName,
+    scenario: ScenarioName,
+    run_date: RunDate,
+    version: Annotated[int, typer.Option(min=1, help="Version of the registered model that was approved.")],
+) -> None:
+    """Make an approved version the champion."""
+    _run_command("promote", source=source, scenario=scenario, run_date=run_date.date(), version=version)
+
+
+def _run_command(name: str, **arguments: object) -> None:
+    """The command's result is the last line on stdout; errors are one message on stderr and exit code 1."""
+    try:
+        settings = Settings.from_environment()
+        configure_logs(settings.log_format)
+        run: Callable[..., dict[str, Any]] = importlib.import_module(f"rl.commands.{name}").run
+        result = run(settings=settings, **arguments)
+    except (NightcartError, OSError) as error:
+        print(f"rl {name.replace('_', '-')}: {error}", file=sys.stderr, flush=True)
+        raise typer.Exit(1) from error
+    print(json.dumps(result, default=_plain), flush=True)
+    if "skipped" in result:
+        raise typer.Exit(NOTHING_TO_DO)
+
+
+def _plain(value: object) -> object:
+    """JSON's form of what commands return beside plain values."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not plain JSON")
