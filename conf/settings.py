@@ -24,12 +24,15 @@ VARIABLES: dict[str, str] = {
     "NIGHTCART_APPROVAL": "human or auto; overrides every scenario's approval",
     "NIGHTCART_TONIGHT": "date that counts as tonight's partition; default: yesterday in the source's zone",
     "NIGHTCART_SOURCE": "source that the DAGs run on; default simulated_shop",
+    "NIGHTCART_LOGS": "file or folder where the source's logs are delivered; default: a simulated shop's own logs, else none",
+    "NIGHTCART_PIPELINE_VENV": "virtual environment that jobs and rl run in; default .venv in the project",
     "NIGHTCART_SPARK_MASTER": "Spark master; default local[2]",
     "NIGHTCART_SHUFFLE_PARTITIONS": "Spark shuffle partitions; default 4",
     "NIGHTCART_DEVICE": "cpu, cuda or auto; default auto",
     "NIGHTCART_REAL_DATA": "folder of public logs that some tests read",
     "NIGHTCART_TEST_POSTGRES": "PostgreSQL URL that some tests use",
     "NIGHTCART_LOG_FORMAT": "console or json; default console",
+    "NIGHTCART_LOG_LEVEL": "info or debug (with tracebacks); default info",
 }
 
 
@@ -43,11 +46,14 @@ class Settings:
     approval: str | None
     tonight: date | None
     source: str
+    logs: Path | None
+    pipeline_venv: Path
     spark_master: str
     shuffle_partitions: int
     device: str
     log_format: str
     given_pseudonym_key: str | None
+    log_level: str = "info"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -67,11 +73,15 @@ class Settings:
             approval=given.get("NIGHTCART_APPROVAL") or None,
             tonight=date.fromisoformat(tonight) if tonight else None,
             source=given.get("NIGHTCART_SOURCE") or "simulated_shop",
+            logs=Path(given["NIGHTCART_LOGS"]).resolve() if given.get("NIGHTCART_LOGS") else None,
+            # Not resolved: a virtual environment's python is a link, and following it would leave the environment.
+            pipeline_venv=Path(given.get("NIGHTCART_PIPELINE_VENV") or PROJECT_ROOT / ".venv").absolute(),
             spark_master=given.get("NIGHTCART_SPARK_MASTER") or "local[2]",
             shuffle_partitions=int(given.get("NIGHTCART_SHUFFLE_PARTITIONS") or 4),
             device=given.get("NIGHTCART_DEVICE") or "auto",
             log_format=given.get("NIGHTCART_LOG_FORMAT") or "console",
             given_pseudonym_key=given.get("NIGHTCART_PSEUDONYM_KEY") or None,
+            log_level=given.get("NIGHTCART_LOG_LEVEL") or "info",
         )
 
     def pseudonym_key(self) -> bytes:
@@ -118,6 +128,7 @@ def _misfits(given: Mapping[str, str]) -> list[str]:
         ("NIGHTCART_APPROVAL", ("human", "auto")),
         ("NIGHTCART_DEVICE", ("cpu", "cuda", "auto")),
         ("NIGHTCART_LOG_FORMAT", ("console", "json")),
+        ("NIGHTCART_LOG_LEVEL", ("info", "debug")),
     ):
         if given.get(name) and given[name] not in allowed:
             problems.append(f"{name}: got {given[name]!r}, expected one of {', '.join(allowed)}")

@@ -88,7 +88,7 @@ EVENTS = Table(
     columns=(
         Column("event_id", "string", "given id, or keyed hash of (line, k) for its k-th identical occurrence"),
         Column("event_time", "timestamp", "when it happened, UTC", unit="microseconds"),
-        Column("user_id", "string", "keyed hash of the shopper's id"),
+        Column("user_id", "string", "keyed hash of the shopper's id; empty for the shop's own events"),
         Column("event_type", "string", "canonical type"),
         Column("line_part", "int", "0 for the line's event, 1 and up for further events read off the same line"),
         Column("item_id", "string", "natural key of the item", is_nullable=True),
