@@ -1,0 +1,273 @@
+"""The gate: whether the night's candidate may be promoted, and why, in words a shop owner can follow.
+
+The rule reads evidence only (`rl/gate_evidence.py` gathers it). It asks first whether the log can tell at all
+(abstain), then whether the candidate is shown to be better and harmless (reject), and promotes what is left.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from rl.errors import EvaluationError
+from rl.ope.intervals import Interval
+
+_NIGHTS_PER_YEAR = 365
+
+
+class Decision(StrEnum):
+    """What the gate can say."""
+
+    PROMOTE = "promote"
+    REJECT = "reject"
+    ABSTAIN = "abstain"
+
+
+@dataclass(frozen=True)
+class GateRules:
+    """What the spec demands.
+
+    Attributes:
+        alpha: probability of promoting, tonight, a candidate that is no better.
+        min_effective_sample_size: floor on units behind the weighted decisions.
+        min_effective_rewarded: floor on units behind the weighted rewards.
+    """
+
+    alpha: float
+    min_effective_sample_size: float
+    min_effective_rewarded: float
+
+
+@dataclass(frozen=True)
+class GuardrailEvidence:
+    """A side metric of the candidate against the baseline's.
+
+    Attributes:
+        metric: name.
+        max_relative_increase: allowed share.
+        relative_increase: estimated share; None where unknown.
+        upper_bound: of that share, one-sided; infinite where the baseline may be nil; None where unknown.
+        refusal: why it is unknown.
+    """
+
+    metric: str
+    max_relative_increase: float
+    relative_increase: float | None = None
+    upper_bound: float | None = None
+    refusal: str | None = None
+
+
+@dataclass(frozen=True)
+class GateEvidence:
+    """Everything the gate looks at.
+
+    Attributes:
+        candidate: name.
+        baseline: name shown: the champion's, or `behavior`.
+        estimator: the one the gate may use.
+        unit_of_value: currency or points, for the sentences.
+        is_logged: False where decisions were implied.
+        difference: candidate minus baseline per episode, bounds one-sided at the night's level; None where refused.
+        refusal: why there is no difference.
+        baseline_problem: why the champion can't be compared; None where it can, or where there is none.
+        effective_sample_size: the smaller one of candidate and baseline; None where unknown.
+        effective_rewarded: likewise.
+        guardrails: one for each named side metric.
+    """
+
+    candidate: str
+    baseline: str
+    estimator: str
+    unit_of_value: str
+    is_logged: bool
+    difference: Interval | None
+    refusal: str | None = None
+    baseline_problem: str | None = None
+    effective_sample_size: float | None = None
+    effective_rewarded: float | None = None
+    guardrails: tuple[GuardrailEvidence, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question of the gate.
+
+    Attributes:
+        name: short and stable, for machines.
+        is_passed: None where it couldn't be asked.
+        if_failed: the decision it leads to.
+        sentence: what was found, against what was required.
+    """
+
+    name: str
+    is_passed: bool | None
+    if_failed: Decision
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The gate's answer.
+
+    Attributes:
+        decision: promote, reject or abstain.
+        reasons: sentences, the deciding ones only, most important first.
+        checks: every question with its finding.
+    """
+
+    decision: Decision
+    reasons: tuple[str, ...]
+    checks: tuple[Check, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return {
+            "decision": self.decision.value,
+            "reasons": list(self.reasons),
+            "checks": [{**asdict(check), "if_failed": check.if_failed.value} for check in self.checks],
+        }
+
+
+def night_alpha(wrong_promotions_per_year: float) -> float:
+    """One-sided level at which nightly tests of equal candidates promote so many a year.
+
+    Raises:
+        EvaluationError: outside (0, 182]: a level of one half or more is no test.
+    """
+    alpha = wrong_promotions_per_year / _NIGHTS_PER_YEAR
+    if not 0 < alpha < 0.5:
+        raise EvaluationError(f"{wrong_promotions_per_year} wrong promotions a year leave no level between 0 and 0.5")
+    return alpha
+
+
+def judge(evidence: GateEvidence, rules: GateRules) -> Verdict:
+    """The verdict on the evidence.
+
+    Abstains before it rejects: where the log can't tell, a lower bound says nothing about the candidate.
+    """
+    checks = tuple(_checks(evidence, rules))
+    for decision in (Decision.ABSTAIN, Decision.REJECT):
+        failed = [check for check in checks if check.is_passed is False and check.if_failed is decision]
+        if failed:
+            return Verdict(decision, tuple(check.sentence for check in failed), checks)
+    if unknown := [check for check in checks if check.is_passed is None]:
+        return Verdict(Decision.ABSTAIN, tuple(check.sentence for check in unknown), checks)
+    passed = tuple(check.sentence for check in checks if check.is_passed and check.if_failed is Decision.REJECT)
+    return Verdict(Decision.PROMOTE, passed, checks)
+
+
+def _checks(evidence: GateEvidence, rules: GateRules) -> Iterable[Check]:
+    yield _decisions_check(evidence)
+    yield _baseline_check(evidence)
+    yield _estimator_check(evidence)
+    yield _floor_check(
+        "effective_sample_size",
+        evidence.effective_sample_size,
+        rules.min_effective_sample_size,
+        "shoppers whose logged decisions resemble what the policy would do",
+    )
+    yield _floor_check(
+        "effective_rewarded_units",
+        evidence.effective_rewarded,
+        rules.min_effective_rewarded,
+        "rewarded shoppers behind the estimate",
+    )
+    for rail in evidence.guardrails:
+        yield _known_guardrail_check(rail)
+    yield _difference_check(evidence, rules)
+    for rail in evidence.guardrails:
+        yield _guardrail_check(rail)
+
+
+def _decisions_check(evidence: GateEvidence) -> Check:
+    sentence = (
+        "The log records the shop's decisions."
+        if evidence.is_logged
+        else "The log does not record what was shown to shoppers: decisions are implied from what they looked at, so "
+        "no figure here can show what another policy would earn."
+    )
+    return Check("decisions_are_logged", evidence.is_logged, Decision.ABSTAIN, sentence)
+
+
+def _baseline_check(evidence: GateEvidence) -> Check:
+    problem = evidence.baseline_problem
+    sentence = (
+        f"The candidate can be compared with {evidence.baseline}."
+        if problem is None
+        else f"The candidate can't be compared with {evidence.baseline}: {problem}."
+    )
+    return Check("baseline_is_comparable", problem is None, Decision.ABSTAIN, sentence)
+
+
+def _estimator_check(evidence: GateEvidence) -> Check:
+    name = "estimator_applies"
+    if evidence.estimator == "dm":
+        sentence = (
+            "The only estimate is a model's prediction (direct method); its interval doesn't include how wrong the "
+            "model may be."
+        )
+        return Check(name, False, Decision.ABSTAIN, sentence)
+    refusal = evidence.refusal
+    if refusal is None and (evidence.difference is None or not _is_finite(evidence.difference)):
+        refusal = "no finite difference came out of it"
+    if refusal is not None:
+        return Check(name, False, Decision.ABSTAIN, f"The estimator {evidence.estimator} can't be used: {refusal}.")
+    return Check(name, True, Decision.ABSTAIN, f"The estimator {evidence.estimator} applies to this log.")
+
+
+def _floor_check(name: str, observed: float | None, floor: float, words: str) -> Check:
+    if observed is None:
+        return Check(name, None, Decision.ABSTAIN, f"The number of {words} is unknown.")
+    is_passed = observed >= floor
+    comparison = "enough" if is_passed else "too few to tell"
+    sentence = f"There are effectively {observed:,.0f} {words}: {comparison} (at least {floor:,.0f} are required)."
+    return Check(name, is_passed, Decision.ABSTAIN, sentence)
+
+
+def _known_guardrail_check(rail: GuardrailEvidence) -> Check:
+    is_known = rail.refusal is None and rail.upper_bound is not None and not math.isnan(rail.upper_bound)
+    sentence = (
+        f"The effect on {rail.metric} can be estimated."
+        if is_known
+        else f"The effect on {rail.metric} can't be estimated: {rail.refusal or 'no bound came out'}."
+    )
+    return Check(f"guardrail_{rail.metric}_is_known", is_known, Decision.ABSTAIN, sentence)
+
+
+def _difference_check(evidence: GateEvidence, rules: GateRules) -> Check:
+    name, found = "better_than_baseline", evidence.difference
+    if found is None or not _is_finite(found):
+        return Check(name, None, Decision.REJECT, "Whether the candidate earns more is unknown.")
+    is_passed = found.lower > 0
+    gain = f"{found.value:+.4g} {evidence.unit_of_value} per episode against {evidence.baseline}"
+    sentence = (
+        f"The candidate earns more: {gain}, and at least {found.lower:+.4g} but for a risk of {rules.alpha:.2%}."
+        if is_passed
+        else f"The candidate is not shown to earn more: {gain}, but it may be as low as {found.lower:+.4g} (risk of a "
+        f"wrong promotion limited to {rules.alpha:.2%} a night)."
+    )
+    return Check(name, is_passed, Decision.REJECT, sentence)
+
+
+def _guardrail_check(rail: GuardrailEvidence) -> Check:
+    name = f"guardrail_{rail.metric}"
+    if rail.refusal is not None or rail.upper_bound is None or math.isnan(rail.upper_bound):
+        return Check(name, None, Decision.REJECT, f"Whether {rail.metric} stay within bounds is unknown.")
+    is_passed = rail.upper_bound <= rail.max_relative_increase
+    change = "by an unknown share" if rail.relative_increase is None else f"by {rail.relative_increase:+.0%}"
+    bound = "any amount" if math.isinf(rail.upper_bound) else f"{rail.upper_bound:+.0%}"
+    sentence = (
+        f"{rail.metric.capitalize()} per episode change {change}, at most {bound}: within the allowed "
+        f"{rail.max_relative_increase:+.0%}."
+        if is_passed
+        else f"{rail.metric.capitalize()} per episode change {change} and may rise by {bound}; the limit is "
+        f"{rail.max_relative_increase:+.0%}."
+    )
+    return Check(name, is_passed, Decision.REJECT, sentence)
+
+
+def _is_finite(interval: Interval) -> bool:
+    return math.isfinite(interval.value) and math.isfinite(interval.lower)

@@ -1,0 +1,118 @@
+"""What the gate looks at, gathered from the evaluations of a night."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from conf.scenario import Gate, Guardrail
+from rl.errors import EvaluationError
+from rl.gate import GateEvidence, GateRules, GuardrailEvidence, night_alpha
+from rl.ope.intervals import Interval, cautious_bounds, relative_increase
+from rl.ope.report import PolicyEvaluation
+from rl.ope.sums import RatioSums, difference
+
+
+def gate_rules(gate: Gate) -> GateRules:
+    """The rules of a spec, the year's allowance turned into the night's level."""
+    return GateRules(
+        alpha=night_alpha(gate.wrong_promotions_per_year),
+        min_effective_sample_size=gate.min_effective_sample_size,
+        min_effective_rewarded=gate.min_effective_rewarded,
+    )
+
+
+def gate_evidence(
+    evaluation: PolicyEvaluation,
+    metric_evaluations: Mapping[str, PolicyEvaluation],
+    *,
+    candidate: str,
+    baseline: str,
+    estimator: str,
+    gate: Gate,
+    unit_of_value: str,
+    baseline_problem: str | None = None,
+) -> GateEvidence:
+    """Evidence on a candidate against a baseline evaluated on the same episodes.
+
+    Args:
+        evaluation: of the reward.
+        metric_evaluations: of the side metrics that guardrails name, by metric.
+        candidate: name in the evaluations.
+        baseline: name in the evaluations: the champion, or `report.BEHAVIOR`.
+        estimator: the one the gate may use.
+        gate: of the spec.
+        unit_of_value: currency or points.
+        baseline_problem: why a champion can't be compared; then no difference is looked for.
+    """
+    alpha = night_alpha(gate.wrong_promotions_per_year)
+    interval, refusal = None, None
+    if baseline_problem is None:
+        interval, refusal = _difference(evaluation, candidate, baseline, estimator, alpha)
+    compared = (candidate,) if baseline_problem else (candidate, baseline)
+    return GateEvidence(
+        candidate=candidate,
+        baseline=baseline,
+        estimator=estimator,
+        unit_of_value=unit_of_value,
+        is_logged=evaluation.is_logged,
+        difference=interval,
+        refusal=refusal,
+        baseline_problem=baseline_problem,
+        effective_sample_size=_smallest(evaluation, compared, estimator, "effective_sample_size"),
+        effective_rewarded=_smallest(evaluation, compared, estimator, "n_effective_rewarded"),
+        guardrails=tuple(
+            _guardrail(metric_evaluations.get(rail.metric), rail, candidate, baseline, estimator)
+            for rail in gate.guardrails
+        ),
+    )
+
+
+def _difference(
+    evaluation: PolicyEvaluation, candidate: str, baseline: str, estimator: str, alpha: float
+) -> tuple[Interval | None, str | None]:
+    refusal = evaluation.report(candidate, estimator).refusal
+    if refusal is not None:
+        return None, refusal
+    try:
+        paired = difference(evaluation.sums[candidate, estimator], _baseline_sums(evaluation, baseline, estimator))
+        return cautious_bounds(paired, alpha=alpha, resampling=evaluation.settings.resampling), None
+    except EvaluationError as error:
+        return None, str(error)
+
+
+def _baseline_sums(evaluation: PolicyEvaluation, baseline: str, estimator: str) -> RatioSums:
+    if (baseline, estimator) not in evaluation.sums:
+        raise EvaluationError(f"{baseline} can't be valued: {evaluation.report(baseline, estimator).refusal}")
+    return evaluation.sums[baseline, estimator]
+
+
+def _smallest(evaluation: PolicyEvaluation, policies: tuple[str, ...], estimator: str, field: str) -> float | None:
+    """The smallest figure among the policies compared; None where one of them has none."""
+    figures = [getattr(evaluation.report(policy, estimator), field) for policy in policies]
+    return None if any(figure is None for figure in figures) else min(figures)
+
+
+def _guardrail(
+    evaluation: PolicyEvaluation | None, rail: Guardrail, candidate: str, baseline: str, estimator: str
+) -> GuardrailEvidence:
+    """Evidence on one side metric, bounded at the confidence of the spec's intervals.
+
+    Not at the night's level: that one limits how often an equal candidate is promoted, and would leave rare metrics
+    such as refunds unbounded on any log of ordinary size.
+    """
+    refused = GuardrailEvidence(rail.metric, rail.max_relative_increase)
+    if evaluation is None:
+        return replace(refused, refusal="it was not evaluated")
+    if (reason := evaluation.report(candidate, estimator).refusal) is not None:
+        return replace(refused, refusal=reason)
+    try:
+        increase = relative_increase(
+            evaluation.sums[candidate, estimator],
+            _baseline_sums(evaluation, baseline, estimator),
+            alpha=(1 - evaluation.settings.confidence) / 2,
+            resampling=evaluation.settings.resampling,
+        )
+    except EvaluationError as error:
+        return replace(refused, refusal=str(error))
+    return replace(refused, relative_increase=increase.value, upper_bound=increase.upper)

@@ -1,0 +1,226 @@
+"""Intervals of an estimate, by resampling whole units or from their influence values.
+
+A difference of two policies is itself a set of sums (`sums.difference`), so every interval here serves single values
+and paired differences alike, with the same resamples of the same units on both sides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy.stats import norm, poisson
+from scipy.stats import t as student_t
+
+from rl.errors import EvaluationError
+from rl.logged_episodes import FloatArray
+from rl.ope.sums import RatioSums, difference
+
+_DRAWS_BEYOND_BOUND = 30  # a percentile with 30 draws beyond it is known to about a fifth of its tail probability
+_MAX_DRAWS = 20_000
+_WEIGHT_CELLS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Resampling:
+    """How units are drawn.
+
+    Attributes:
+        n_draws: bootstrap draws.
+        seed: equal seeds give equal draws on equal units.
+        scheme: `poisson` weights each unit independently, as a log split over machines can; `multinomial` draws
+            exactly as many units as there are.
+    """
+
+    n_draws: int = 1000
+    seed: int = 0
+    scheme: Literal["poisson", "multinomial"] = "poisson"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate between its bounds.
+
+    Attributes:
+        value: on the sample itself.
+        lower: lower bound.
+        upper: upper bound.
+        level: probability of covering the truth that the method aims at.
+        method: how the bounds were made.
+        standard_error: from influence values of units.
+    """
+
+    value: float
+    lower: float
+    upper: float
+    level: float
+    method: str
+    standard_error: float
+
+
+def bootstrap_values(sums: RatioSums, resampling: Resampling) -> FloatArray:
+    """The estimate on each draw of units, renormalised within the draw, `(n_draws,)`."""
+    return np.concatenate([sums.values(weights) for weights in unit_weights(sums.n_units, resampling)])
+
+
+def unit_weights(n_units: int, resampling: Resampling) -> Iterator[FloatArray]:
+    """Batches of draws: how often each unit is drawn, `(n_in_batch, n_units)`."""
+    generator = np.random.default_rng(resampling.seed)
+    size = max(1, _WEIGHT_CELLS // max(1, n_units))
+    for start in range(0, resampling.n_draws, size):
+        n_draws = min(size, resampling.n_draws - start)
+        if resampling.scheme == "poisson":
+            yield _poisson_weights(generator, n_draws, n_units)
+        else:
+            yield generator.multinomial(n_units, np.full(n_units, 1 / n_units), size=n_draws).astype(np.float64)
+
+
+def percentile_interval(sums: RatioSums, *, level: float, resampling: Resampling) -> Interval:
+    """Percentile bootstrap over units (Efron 1979).
+
+    Follows skew, renormalises in each draw. Too narrow on few units, and blind to rewards too rare to have been seen:
+    at 4 effective rewarded units a 95% interval was seen to cover 70%.
+
+    Raises:
+        EvaluationError: fewer than two units.
+    """
+    _require_units(sums)
+    values = bootstrap_values(sums, resampling)
+    lower, upper = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return Interval(sums.value(), float(lower), float(upper), level, "percentile bootstrap", standard_error(sums))
+
+
+def bca_interval(sums: RatioSums, *, level: float, resampling: Resampling) -> Interval:
+    """Bias-corrected and accelerated bootstrap over units; the acceleration from the jackknife.
+
+    Source: Efron (1987), equations 2.3 and 6.6. Falls back to plain percentiles where all draws lie on one side.
+    """
+    _require_units(sums)
+    values = np.sort(bootstrap_values(sums, resampling))
+    estimate = sums.value()
+    below = (np.count_nonzero(values < estimate) + 0.5 * np.count_nonzero(values == estimate)) / len(values)
+    tails = np.array([(1 - level) / 2, (1 + level) / 2])
+    if 0 < below < 1:
+        bias = norm.ppf(below)
+        shifted = bias + norm.ppf(tails)
+        tails = norm.cdf(bias + shifted / (1 - _acceleration(sums) * shifted))
+    lower, upper = np.quantile(values, tails)
+    return Interval(estimate, float(lower), float(upper), level, "BCa bootstrap", standard_error(sums))
+
+
+def student_interval(sums: RatioSums, *, level: float) -> Interval:
+    """Student interval from the units' influence values, with `n_units` - 1 degrees of freedom.
+
+    Needs no draws, so it reaches any level. It knows no skew: don't trust it alone with rare, large rewards.
+    """
+    _require_units(sums)
+    error = standard_error(sums)
+    reach = float(student_t.ppf((1 + level) / 2, sums.n_units - 1)) * error
+    value = sums.value()
+    return Interval(value, value - reach, value + reach, level, "Student, delta method", error)
+
+
+def standard_error(sums: RatioSums) -> float:
+    """Standard error of the estimate, clustered by unit (delta method); NaN with fewer than two units."""
+    if sums.n_units < 2:
+        return math.nan
+    return float(np.sqrt(np.square(sums.influence()).sum() / (sums.n_units * (sums.n_units - 1))))
+
+
+def cautious_bounds(sums: RatioSums, *, alpha: float, resampling: Resampling) -> Interval:
+    """One-sided bounds, each at `alpha`: the wider of percentile bootstrap and Student on each side.
+
+    The gate uses these. Its alpha is small (a few in a thousand), where percentiles rest on few draws and come out
+    narrow on few units, while Student's bounds ignore the skew of rare rewards; being wrong costs a promotion, being
+    wide only waits. Draws are raised so that 30 are expected beyond the bound (20,000 at most).
+    """
+    if not 0 < alpha < 0.5:
+        raise EvaluationError(f"one-sided level {alpha} is outside (0, 0.5)")
+    enough = Resampling(n_draws_for(alpha, at_least=resampling.n_draws), resampling.seed, resampling.scheme)
+    level = 1 - 2 * alpha
+    by_draws = percentile_interval(sums, level=level, resampling=enough)
+    by_influence = student_interval(sums, level=level)
+    return Interval(
+        value=by_draws.value,
+        lower=min(by_draws.lower, by_influence.lower),
+        upper=max(by_draws.upper, by_influence.upper),
+        level=level,
+        method="wider of percentile bootstrap and Student",
+        standard_error=by_influence.standard_error,
+    )
+
+
+@dataclass(frozen=True)
+class RelativeIncrease:
+    """Change of one value relative to another's.
+
+    Attributes:
+        value: (candidate - baseline) / baseline.
+        upper: upper bound; infinite where the baseline may well be nil.
+        alpha: one-sided level of the bound.
+    """
+
+    value: float
+    upper: float
+    alpha: float
+
+
+def relative_increase(
+    candidate: RatioSums, baseline: RatioSums, *, alpha: float, resampling: Resampling
+) -> RelativeIncrease:
+    """Relative increase with an upper bound: the larger of percentile bootstrap and Student on the log ratio.
+
+    Both sides take the same draws of units. A draw in which the baseline is nil counts as an infinite increase.
+
+    Raises:
+        EvaluationError: the baseline's value is not positive, or there are fewer than two units.
+    """
+    _require_units(candidate)
+    top, bottom = candidate.value(), baseline.value()
+    if bottom <= 0:
+        raise EvaluationError(f"the baseline's value {bottom:.4g} is not positive, so no share of it can be taken")
+    enough = Resampling(n_draws_for(alpha, at_least=resampling.n_draws), resampling.seed, resampling.scheme)
+    # The difference checks that the units agree; its two halves are then resampled with one set of draws.
+    paired = difference(candidate, baseline)
+    upper_draws, lower_draws = bootstrap_values(candidate, enough), bootstrap_values(baseline, enough)
+    ratios = np.divide(upper_draws, lower_draws, out=np.full(len(lower_draws), np.inf), where=lower_draws > 0)
+    upper = float(np.quantile(ratios, 1 - alpha, method="higher"))
+    if top > 0:
+        influence = candidate.influence() / top - baseline.influence() / bottom
+        error = float(np.sqrt(np.square(influence).sum() / (paired.n_units * (paired.n_units - 1))))
+        upper = max(upper, top / bottom * math.exp(float(student_t.ppf(1 - alpha, paired.n_units - 1)) * error))
+    return RelativeIncrease(top / bottom - 1, upper - 1, alpha)
+
+
+def n_draws_for(alpha: float, *, at_least: int = 1000) -> int:
+    """Draws after which about 30 are expected beyond a one-sided bound at `alpha`, between `at_least` and 20,000."""
+    return max(at_least, min(_MAX_DRAWS, math.ceil(_DRAWS_BEYOND_BOUND / alpha)))
+
+
+def _poisson_weights(generator: np.random.Generator, n_draws: int, n_units: int) -> FloatArray:
+    """Poisson(1) weights by table look-up of 16 random bits, some ten times as fast as drawing them one by one."""
+    bits = generator.integers(0, _POISSON_TABLE.size, size=(n_draws, n_units), dtype=np.uint16)
+    return _POISSON_TABLE[bits]
+
+
+def _poisson_table() -> FloatArray:
+    """Poisson(1) quantiles at the midpoints of 2^16 equal parts; mean 1 to five digits."""
+    return np.asarray(poisson.ppf((np.arange(2**16) + 0.5) / 2**16, 1.0), dtype=np.float64)
+
+
+_POISSON_TABLE = _poisson_table()
+
+
+def _acceleration(sums: RatioSums) -> float:
+    deviation = sums.leave_one_out()
+    deviation = deviation.mean() - deviation
+    spread = float(np.square(deviation).sum())
+    return 0.0 if spread == 0 else float((deviation**3).sum() / (6 * spread**1.5))
+
+
+def _require_units(sums: RatioSums) -> None:
+    if sums.n_units < 2:
+        raise EvaluationError(f"an interval needs at least two units to resample, got {sums.n_units}")

@@ -1,0 +1,278 @@
+"""All estimators on all policies of a night, on one split, with their doubts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from conf.scenario import Scenario
+from rl.errors import EvaluationError, UnsupportedEstimator
+from rl.logged_episodes import FloatArray, LoggedEpisodes, Policy
+from rl.ope.behavior_value import OnlyAction, as_one_action
+from rl.ope.discount import Discount
+from rl.ope.estimators import ESTIMATORS, Estimator, estimator
+from rl.ope.evaluation_probabilities import logged_action_set, share_outside_support
+from rl.ope.fqe import FittedQ, FqeSettings, fit_fqe
+from rl.ope.intervals import Interval, Resampling, percentile_interval
+from rl.ope.policy_value import PolicyValueReport
+from rl.ope.q_function import ActionValues, action_values
+from rl.ope.sample import EvaluationSample, evaluation_sample
+from rl.ope.sums import RatioSums
+from rl.ope.weights import effective_rewarded_units, effective_sample_size
+
+__all__ = ["BEHAVIOR", "EvaluationSettings", "PolicyEvaluation", "PolicyValueReport", "evaluate_policies"]
+
+BEHAVIOR = "behavior"
+"""Name under which the policy that made the log is reported."""
+
+_LINEAR_COLUMNS = 64  # up to here a metric's Q-function is fitted in closed form
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """How a split is evaluated.
+
+    Attributes:
+        discount: of the spec.
+        steps: over which values run; None: to the end of the longest episode.
+        weight_clip: upper limit on cumulative weights; None for none.
+        estimators: names to run.
+        confidence: level of the intervals.
+        resampling: of units.
+        fqe: how Q-functions are fitted.
+    """
+
+    discount: Discount
+    steps: int | None = None
+    weight_clip: float | None = None
+    estimators: tuple[str, ...] = tuple(ESTIMATORS)
+    confidence: float = 0.95
+    resampling: Resampling = field(default_factory=Resampling)
+    fqe: FqeSettings = field(default_factory=FqeSettings)
+
+    @classmethod
+    def from_scenario(cls, scenario: Scenario, *, seed: int = 0, device: str = "cpu") -> EvaluationSettings:
+        """Settings as the scenario's spec states them."""
+        spec = scenario.evaluation
+        return cls(
+            discount=Discount(scenario.discount.gamma, scenario.discount.per),
+            steps=spec.steps,
+            weight_clip=spec.weight_clip,
+            confidence=spec.confidence,
+            resampling=Resampling(n_draws=spec.n_bootstrap, seed=seed),
+            fqe=FqeSettings(n_updates=spec.fqe_updates, seed=seed, device=device),
+        )
+
+
+@dataclass(frozen=True)
+class PolicyEvaluation:
+    """What came of evaluating several policies on one split.
+
+    Attributes:
+        reports: one for each policy and estimator, refused ones included.
+        sums: per-unit sums by (policy, estimator), without the refused; all on the same units.
+        fits: fitted Q-functions by policy.
+        settings: in force.
+        is_logged: False where the decisions were implied.
+        outcome: `reward` or a side metric.
+    """
+
+    reports: tuple[PolicyValueReport, ...]
+    sums: Mapping[tuple[str, str], RatioSums]
+    fits: Mapping[str, FittedQ]
+    settings: EvaluationSettings
+    is_logged: bool
+    outcome: str
+
+    def report(self, policy: str, estimator_name: str) -> PolicyValueReport:
+        """The report of that policy and estimator.
+
+        Raises:
+            EvaluationError: there is none.
+        """
+        for found in self.reports:
+            if (found.policy, found.estimator) == (policy, estimator_name):
+                return found
+        raise EvaluationError(f"no report of {estimator_name} on policy {policy}")
+
+
+def evaluate_policies(
+    policies: Mapping[str, Policy],
+    *,
+    train: LoggedEpisodes,
+    test: LoggedEpisodes,
+    settings: EvaluationSettings,
+    is_logged: bool = True,
+    behavior: Policy | None = None,
+    outcome: str = "reward",
+) -> PolicyEvaluation:
+    """Reports and per-unit sums of the behavior policy and of each given policy on the test split.
+
+    The behavior policy is run through the estimators too, with all weights 1 and its own state values, so that a
+    difference compares like with like: `on_policy` misses what a cut took off, its `dr` doesn't.
+
+    Args:
+        policies: evaluation policies by name; `behavior` is reserved.
+        train: Q-functions are fitted here.
+        test: values are estimated here.
+        settings: how.
+        is_logged: False where decisions are implied: weighted estimators refuse and `dm` is marked a prediction.
+        behavior: the behavior policy, where it can be queried; tells which mass lies outside its support.
+        outcome: `reward`, or the side metric to value instead.
+
+    Raises:
+        EvaluationError: unknown estimators or metric, or an empty split.
+    """
+    if BEHAVIOR in policies:
+        raise EvaluationError(f"a policy can't be named {BEHAVIOR!r}: that is the one that made the log")
+    run = _Run(train, test, settings, is_logged=is_logged, behavior=behavior, outcome=outcome)
+    run.evaluate(BEHAVIOR, None)
+    for name, policy in policies.items():
+        run.evaluate(name, policy)
+    return PolicyEvaluation(tuple(run.reports), run.sums, run.fits, settings, is_logged, outcome)
+
+
+class _Run:
+    """Accumulates the reports of one call."""
+
+    def __init__(
+        self,
+        train: LoggedEpisodes,
+        test: LoggedEpisodes,
+        settings: EvaluationSettings,
+        *,
+        is_logged: bool,
+        behavior: Policy | None,
+        outcome: str,
+    ) -> None:
+        self._train, self._test, self._settings = train, test, settings
+        self._is_logged, self._behavior, self._outcome = is_logged, behavior, outcome
+        self._estimators = [estimator(name) for name in settings.estimators]
+        self._logged_actions = logged_action_set(train, test)
+        self.reports: list[PolicyValueReport] = []
+        self.sums: dict[tuple[str, str], RatioSums] = {}
+        self.fits: dict[str, FittedQ] = {}
+
+    def evaluate(self, name: str, policy: Policy | None) -> None:
+        """Adds the reports of one policy; None stands for the behavior policy."""
+        needs_values = any(entry.needs_values for entry in self._estimators)
+        values = self._fitted_values(name, policy) if needs_values else None
+        sample = evaluation_sample(
+            policy,
+            self._test,
+            discount=self._settings.discount,
+            steps=self._settings.steps,
+            clip=self._settings.weight_clip,
+            values=values,
+            reward=_outcome(self._test, self._outcome),
+        )
+        outside = 0.0 if policy is None else share_outside_support(
+            policy, self._test, logged_actions=self._logged_actions, behavior=self._behavior
+        )  # fmt: skip
+        others = [entry for entry in self._estimators if entry.name != "on_policy"]
+        for entry in [ESTIMATORS["on_policy"], *others] if policy is None else others:
+            self._report(name, entry, sample, outside)
+
+    def _fitted_values(self, name: str, policy: Policy | None) -> ActionValues:
+        if policy is None:
+            train, test, policy = as_one_action(self._train), as_one_action(self._test), OnlyAction()
+        else:
+            train, test = self._train, self._test
+        fqe = self._settings.fqe
+        if self._outcome != "reward" and self._train.features.shape[1] <= _LINEAR_COLUMNS:
+            fqe = replace(fqe, method="linear")
+        fitted = fit_fqe(
+            policy,
+            train,
+            discount=self._settings.discount,
+            steps=self._settings.steps,
+            settings=fqe,
+            reward=_outcome(self._train, self._outcome),
+        )
+        self.fits[name] = fitted
+        return action_values(fitted, policy, test)
+
+    def _report(self, name: str, entry: Estimator, sample: EvaluationSample, outside: float | None) -> None:
+        refusal, interval = None, None
+        try:
+            if entry.needs_weights and not self._is_logged:
+                raise UnsupportedEstimator("the decisions are implied, not logged: nothing tells how likely they were")
+            sums = entry.per_unit_sums(sample)
+            interval = percentile_interval(sums, level=self._settings.confidence, resampling=self._settings.resampling)
+            self.sums[name, entry.name] = sums
+        except UnsupportedEstimator as error:
+            refusal = str(error)
+        self.reports.append(_value_report(
+            name, entry, sample, outcome=self._outcome, level=self._settings.confidence, interval=interval,
+            refusal=refusal, outside=outside, is_logged=self._is_logged,
+        ))  # fmt: skip
+
+
+def _value_report(  # noqa: PLR0913 -- one argument per source of the report's fields
+    name: str,
+    entry: Estimator,
+    sample: EvaluationSample,
+    *,
+    outcome: str,
+    level: float,
+    interval: Interval | None,
+    refusal: str | None,
+    outside: float | None,
+    is_logged: bool,
+) -> PolicyValueReport:
+    overlap = _overlap(sample) if is_logged or entry.name == "on_policy" else _Overlap()
+    return PolicyValueReport(
+        policy=name,
+        estimator=entry.name,
+        outcome=outcome,
+        value=interval.value if interval else None,
+        lower=interval.lower if interval else None,
+        upper=interval.upper if interval else None,
+        standard_error=interval.standard_error if interval else None,
+        level=level,
+        interval_method=interval.method if interval else None,
+        n_episodes=sample.n_episodes,
+        n_units=sample.n_units,
+        effective_sample_size=overlap.effective_sample_size,
+        n_effective_rewarded=overlap.n_effective_rewarded,
+        mean_weight=overlap.mean_weight,
+        max_weight=sample.weights.max_weight if sample.weights else None,
+        clip=sample.weights.clip if sample.weights else None,
+        share_clipped=sample.weights.share_clipped if sample.weights else None,
+        share_outside_support=outside,
+        steps=sample.steps,
+        share_cut=float(sample.is_cut.mean()),
+        is_bootstrapped_at_cut=entry.needs_values,
+        is_prediction=entry.name == "dm" and not is_logged,
+        refusal=refusal,
+    )
+
+
+@dataclass(frozen=True)
+class _Overlap:
+    effective_sample_size: float | None = None
+    n_effective_rewarded: float | None = None
+    mean_weight: float | None = None
+
+
+def _overlap(sample: EvaluationSample) -> _Overlap:
+    """What the weights leave: units behind the weighted decisions, and behind the weighted rewards."""
+    if sample.weights is None:
+        return _Overlap()
+    weight: FloatArray = sample.discount * sample.weights.cumulative
+    unit = sample.unit_of_row
+    return _Overlap(
+        effective_sample_size(np.bincount(unit, weights=weight).astype(np.float64)),
+        effective_rewarded_units(weight * sample.reward, unit),
+        float(sample.weights.cumulative.mean()),
+    )
+
+
+def _outcome(episodes: LoggedEpisodes, outcome: str) -> FloatArray:
+    if outcome == "reward":
+        return episodes.reward
+    if outcome not in episodes.metrics:
+        raise EvaluationError(f"no metric {outcome!r}; known are {', '.join(episodes.metrics) or 'none'}")
+    return episodes.metrics[outcome]

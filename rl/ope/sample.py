@@ -1,0 +1,163 @@
+"""One evaluation policy on one split: every array that an estimator may read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rl.errors import EvaluationError, UnsupportedEstimator
+from rl.logged_episodes import BoolArray, FloatArray, IntArray, LoggedEpisodes, Policy
+from rl.ope.discount import Discount, cumulative_products, shifted_products
+from rl.ope.evaluation_probabilities import logged_action_probabilities
+from rl.ope.q_function import ActionValues
+from rl.ope.sums import RatioSums, sums_by_unit
+from rl.ope.weights import ImportanceWeights, refusal_to_weight, weights_from_ratio
+
+
+@dataclass(frozen=True)
+class EvaluationSample:
+    """Rows of a split up to the last step that the value runs over.
+
+    Attributes:
+        reward: `(n,)`.
+        discount: discount of the row's reward, `(n,)`.
+        next_discount: discount of what follows the row, `(n,)`.
+        offsets: start row of each episode and, last, `n`.
+        unit: unit of each episode as an index into `unit_ids`, `(n_episodes,)`.
+        unit_ids: ascending, `(n_units,)`.
+        is_cut: the log ends before the episode and before `steps`, `(n_episodes,)`.
+        steps: the value is of the rewards of steps 0 to `steps` - 1; None where it runs to the longest episode's end.
+        weights: None where the log can't be weighted; then `refusal` says why.
+        refusal: reason shown where a weighted estimator is refused.
+        values: of the fitted Q-function; None where none was fitted.
+    """
+
+    reward: FloatArray
+    discount: FloatArray
+    next_discount: FloatArray
+    offsets: IntArray
+    unit: IntArray
+    unit_ids: IntArray
+    is_cut: BoolArray
+    steps: int | None
+    weights: ImportanceWeights | None
+    refusal: str | None
+    values: ActionValues | None
+
+    @property
+    def n_episodes(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def n_units(self) -> int:
+        return len(self.unit_ids)
+
+    @property
+    def lengths(self) -> IntArray:
+        return np.diff(self.offsets)
+
+    @property
+    def unit_of_row(self) -> IntArray:
+        return np.repeat(self.unit, self.lengths)
+
+    @property
+    def last_rows(self) -> IntArray:
+        return self.offsets[1:] - 1
+
+    def require_weights(self) -> FloatArray:
+        """Cumulative weights, `(n,)`.
+
+        Raises:
+            UnsupportedEstimator: the log can't be weighted.
+        """
+        if self.weights is None:
+            raise UnsupportedEstimator(self.refusal or "no importance weights were computed")
+        return self.weights.cumulative
+
+    def require_values(self) -> ActionValues:
+        """Values of the fitted Q-function.
+
+        Raises:
+            UnsupportedEstimator: none was fitted.
+        """
+        if self.values is None:
+            raise UnsupportedEstimator("no Q-function was fitted for this policy")
+        return self.values
+
+    def per_episode(self, per_row: FloatArray) -> FloatArray:
+        """Sum over each episode's rows, `(n_episodes,)`."""
+        return np.add.reduceat(per_row, self.offsets[:-1])
+
+    def mean_over_episodes(self, per_episode: FloatArray) -> RatioSums:
+        """Sums whose value is the mean of the given values over episodes."""
+        numerators = sums_by_unit(per_episode, self.unit, self.n_units)
+        counts = sums_by_unit(np.ones(self.n_episodes), self.unit, self.n_units)
+        return RatioSums(self.unit_ids, numerators[:, None], counts[:, None])
+
+
+def evaluation_sample(
+    policy: Policy | None,
+    episodes: LoggedEpisodes,
+    *,
+    discount: Discount,
+    steps: int | None = None,
+    clip: float | None = None,
+    values: ActionValues | None = None,
+    reward: FloatArray | None = None,
+) -> EvaluationSample:
+    """The arrays that estimators read, for one policy on one split.
+
+    Args:
+        policy: None stands for the behavior policy: all ratios are 1, whether or not propensities are known.
+        episodes: the split.
+        discount: of the spec.
+        steps: rows at later steps are left out.
+        clip: upper limit on cumulative weights.
+        values: of the Q-function on all rows of `episodes`.
+        reward: another outcome to value instead of the reward (a side metric), `(n,)`.
+
+    Raises:
+        EvaluationError: the split has no episodes.
+    """
+    if not episodes.n_episodes:
+        raise EvaluationError("the split has no episodes to evaluate on")
+    keep = np.ones(episodes.n_transitions, dtype=bool) if steps is None else episodes.step < steps
+    lengths = episodes.lengths if steps is None else np.minimum(episodes.lengths, steps)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    factors = discount.step_factors(episodes)[keep]
+    next_discount = cumulative_products(factors, offsets)
+    unit_ids, unit = np.unique(episodes.unit, return_inverse=True)
+    weights, refusal = _weights(policy, episodes, keep=keep, offsets=offsets, clip=clip)
+    return EvaluationSample(
+        reward=(episodes.reward if reward is None else reward)[keep],
+        discount=shifted_products(next_discount, offsets),
+        next_discount=next_discount,
+        offsets=offsets,
+        unit=unit.astype(np.int64),
+        unit_ids=unit_ids.astype(np.int64),
+        is_cut=_is_cut(episodes, steps),
+        steps=steps,
+        weights=weights,
+        refusal=refusal,
+        values=None if values is None else values.rows(keep),
+    )
+
+
+def _is_cut(episodes: LoggedEpisodes, steps: int | None) -> BoolArray:
+    timed_out = episodes.timeout[episodes.offsets[1:] - 1]
+    return timed_out if steps is None else timed_out & (episodes.lengths < steps)
+
+
+def _weights(
+    policy: Policy | None, episodes: LoggedEpisodes, *, keep: BoolArray, offsets: IntArray, clip: float | None
+) -> tuple[ImportanceWeights | None, str | None]:
+    if policy is None:
+        return weights_from_ratio(np.ones(int(keep.sum())), offsets, clip=clip), None
+    if refusal := refusal_to_weight(episodes.propensity[keep]):
+        return None, refusal
+    ratio = (logged_action_probabilities(policy, episodes) / episodes.propensity)[keep]
+    try:
+        return weights_from_ratio(ratio, offsets, clip=clip), None
+    except UnsupportedEstimator as error:
+        return None, str(error)

@@ -1,0 +1,119 @@
+"""Sums per independent unit from which a value, its resamples and its influence values all follow.
+
+Every estimator here is a sum of ratios of sums over units, value = sum_k (sum_u N[u, k]) / (sum_u D[u, k]). So a
+bootstrap draw is a matrix product, each draw renormalises itself, and the sums of two parts of a log can be merged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rl.errors import EvaluationError
+from rl.logged_episodes import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class RatioSums:
+    """Per-unit sums of one estimator on one sample.
+
+    Attributes:
+        unit_ids: ascending, `(n_units,)`.
+        numerators: `(n_units, n_terms)`.
+        denominators: `(n_units, n_terms)`.
+    """
+
+    unit_ids: IntArray
+    numerators: FloatArray
+    denominators: FloatArray
+
+    def __post_init__(self) -> None:
+        expected = (len(self.unit_ids), self.numerators.shape[1])
+        if self.numerators.shape != expected or self.denominators.shape != expected:
+            raise EvaluationError(
+                f"sums have shapes {self.numerators.shape} and {self.denominators.shape}, expected {expected}"
+            )
+
+    @property
+    def n_units(self) -> int:
+        return len(self.unit_ids)
+
+    def value(self) -> float:
+        """The estimate on the sample itself."""
+        return float(self.values(np.ones((1, self.n_units)))[0])
+
+    def values(self, unit_weights: FloatArray) -> FloatArray:
+        """The estimate under each row of unit weights, renormalised within the row.
+
+        Args:
+            unit_weights: how often each unit is drawn, `(n_draws, n_units)`.
+
+        Returns:
+            `(n_draws,)`. A ratio without any weight in its denominator adds 0: no episode of the draw reaches that
+            step under the evaluation policy.
+        """
+        terms = ratio(unit_weights @ self.numerators, unit_weights @ self.denominators)
+        return _row_sums(terms)
+
+    def influence(self) -> FloatArray:
+        """Influence value of each unit on the estimate, mean 0, `(n_units,)`.
+
+        Source: the delta method for ratios (Serfling 1980, 3.3): U (N_u - R D_u) / sum D, summed over ratios.
+        """
+        total = self.denominators.sum(axis=0)
+        rates = ratio(self.numerators.sum(axis=0), total)
+        residual = self.numerators - rates * self.denominators
+        return self.n_units * _row_sums(ratio(residual, np.broadcast_to(total, residual.shape)))
+
+    def leave_one_out(self) -> FloatArray:
+        """The estimate without each unit in turn, `(n_units,)`."""
+        numerator = self.numerators.sum(axis=0) - self.numerators
+        denominator = self.denominators.sum(axis=0) - self.denominators
+        return _row_sums(ratio(numerator, denominator))
+
+
+def _row_sums(terms: FloatArray) -> FloatArray:
+    return np.asarray(terms.sum(axis=1), dtype=np.float64)
+
+
+def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """Element-wise ratio, 0 where the denominator is 0."""
+    return np.divide(numerator, denominator, out=np.zeros_like(numerator, dtype=np.float64), where=denominator != 0)
+
+
+def difference(candidate: RatioSums, baseline: RatioSums) -> RatioSums:
+    """Sums whose value is candidate minus baseline, paired unit by unit.
+
+    Raises:
+        EvaluationError: the two don't rest on the same units.
+    """
+    if not np.array_equal(candidate.unit_ids, baseline.unit_ids):
+        raise EvaluationError("a paired difference needs both policies on the same units")
+    return RatioSums(
+        candidate.unit_ids,
+        np.hstack([candidate.numerators, -baseline.numerators]),
+        np.hstack([candidate.denominators, baseline.denominators]),
+    )
+
+
+def merged(first: RatioSums, second: RatioSums) -> RatioSums:
+    """Sums over both parts of a log, as if they had been computed together.
+
+    A part whose episodes are shorter has fewer terms; its missing denominators repeat its last, since an ended
+    episode keeps its weight.
+    """
+    n_terms = max(first.numerators.shape[1], second.numerators.shape[1])
+    unit_ids = np.union1d(first.unit_ids, second.unit_ids)
+    numerators, denominators = np.zeros((2, len(unit_ids), n_terms))
+    for part in (first, second):
+        missing = n_terms - part.numerators.shape[1]
+        at = np.searchsorted(unit_ids, part.unit_ids)
+        numerators[at] += np.pad(part.numerators, ((0, 0), (0, missing)))
+        denominators[at] += np.pad(part.denominators, ((0, 0), (0, missing)), mode="edge")
+    return RatioSums(unit_ids, numerators, denominators)
+
+
+def sums_by_unit(values: FloatArray, unit: IntArray, n_units: int) -> FloatArray:
+    """Sum of the values of each unit, `(n_units,)`."""
+    return np.bincount(unit, weights=values, minlength=n_units).astype(np.float64)
