@@ -24,7 +24,7 @@ VARIABLES: dict[str, str] = {
     "NIGHTCART_APPROVAL": "human or auto; overrides every scenario's approval",
     "NIGHTCART_TONIGHT": "date that counts as tonight's partition; default: yesterday in the source's zone",
     "NIGHTCART_SOURCE": "source that the DAGs run on; default simulated_shop",
-    "NIGHTCART_LOGS": "file or folder where the source's logs are delivered; default: a simulated shop's own logs, else none",
+    "NIGHTCART_LOGS": "file or folder the source's logs are delivered to; default: a simulated shop's own, else none",
     "NIGHTCART_PIPELINE_VENV": "virtual environment that jobs and rl run in; default .venv in the project",
     "NIGHTCART_SPARK_MASTER": "Spark master; default local[2]",
     "NIGHTCART_SHUFFLE_PARTITIONS": "Spark shuffle partitions; default 4",
