@@ -1,0 +1,1 @@
+"""Simulated shops: logs with known propensities, and the true value of any policy."""
