@@ -1,0 +1,44 @@
+"""Airflow's database, made or brought up to date on first use."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from conf.errors import NightcartError
+
+
+class DatabaseError(NightcartError):
+    """Airflow's database can't be made or brought up to date."""
+
+
+def make_database(environment: Mapping[str, str], log: Path) -> None:
+    """The database is there, at the installed Airflow's version; only one process at a time works on it.
+
+    Raises:
+        DatabaseError: Airflow couldn't; its output is in the log.
+    """
+    home = Path(environment["AIRFLOW_HOME"])
+    done = home / "database.made"
+    made_for = f"{version('apache-airflow-core')} {environment['AIRFLOW__DATABASE__SQL_ALCHEMY_CONN']}"
+    with (home / "database.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if done.exists() and done.read_text(encoding="utf-8") == made_for and _is_there(environment):
+            return
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a") as output:
+            command = [sys.executable, "-m", "airflow", "db", "migrate"]
+            ended = subprocess.run(command, env=dict(environment), stdout=output, stderr=output, check=False)
+        if ended.returncode:
+            raise DatabaseError(f"Airflow's database in {home} can't be made; its output is in {log}")
+        done.write_text(made_for, encoding="utf-8")
+
+
+def _is_there(environment: Mapping[str, str]) -> bool:
+    """False where a SQLite file was removed since; other databases are their keepers' matter."""
+    address = environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    return not address.startswith("sqlite:///") or Path(address.removeprefix("sqlite:///")).exists()

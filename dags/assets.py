@@ -1,0 +1,29 @@
+"""The assets that chain the DAGs: a partition of each is one date."""
+
+from __future__ import annotations
+
+from airflow.sdk import Asset
+
+
+def events_asset() -> Asset:
+    """Events, rejected lines and sessions of a date are published."""
+    return _asset("events")
+
+
+def transitions_asset(scenario: str) -> Asset:
+    """Transitions of a date are published."""
+    return _asset(f"transitions/{scenario}")
+
+
+def tonight_asset(scenario: str) -> Asset:
+    """Tonight's transitions are published: time to train. Backfilled dates never update it."""
+    return _asset(f"tonight/{scenario}")
+
+
+def challenger_asset(scenario: str) -> Asset:
+    """The night's selected candidate is registered, with its verdict."""
+    return _asset(f"challenger/{scenario}")
+
+
+def _asset(name: str) -> Asset:
+    return Asset(name=name, uri=f"x-nightcart://{name}", group="nightcart")

@@ -1,0 +1,85 @@
+"""DAG `ingest_events`: the day's deliveries become events, rejected lines and sessions."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, CronPartitionTimetable, Param
+
+from conf.settings import Settings
+from conf.source import load_source
+from dags.assets import events_asset
+from dags.delivered_logs import delivered_logs
+from dags.run_date import run_date
+from dags.specs import read_pipelines
+from dags.steps import SparkStep
+
+DOC = """
+### The day's deliveries become events
+
+Runs every night at 03:00 in the zone of the source `{source}`, for the day before: the partition key is that date.
+
+* **Input**: the files delivered up to the date (`NIGHTCART_LOGS`, or the run's `logs`).
+* **Output**: `events`, `events_rejected` (with reasons), `items`, `availability`, `sessions`; asset `events`.
+* **Past days**: one run lands and ingests everything delivered up to its date that isn't yet. To make partitions of
+  past dates, backfill this DAG; each partition builds its transitions, and none of them starts a training:
+  `make airflow ARGS="backfill create --dag-id ingest_events --from-date 2026-01-01 --to-date 2026-01-08"`
+  makes the partitions 01 to 07 (a `--to-date` without an hour means its midnight, before that day's 03:00).
+* **Red means broken**: no deliveries for the date, or files that can't be read. The task's log ends with one clear
+  message. Running it again is safe at any point.
+"""
+DOC_INGEST = """
+`spark-submit jobs/main.py ingest`: lands new deliveries, turns their lines into events or rejected lines, and
+rebuilds the sessions they touch. What is published stays as it was until the new version is whole.
+"""
+
+
+def ingest_events() -> DAG:
+    """The DAG that ingests the settings' source."""
+    settings = Settings.from_environment()
+    source = load_source(settings.source)
+    pipelines, _ = read_pipelines(settings.source)
+    owners = sorted({pipeline.scenario.owner for pipeline in pipelines.values()}) or ["nightcart"]
+    with DAG(
+        dag_id="ingest_events",
+        description=f"Deliveries of {source.title} become events and sessions",
+        doc_md=DOC.format(source=source.name),
+        schedule=CronPartitionTimetable("0 3 * * *", timezone=source.zone, run_offset=-1, key_format="%Y-%m-%d"),
+        catchup=False,
+        max_active_runs=4,
+        tags=["nightcart", "data", source.name],
+        params={
+            "date": Param(None, type=["null", "string"], description="date to ingest, for a run without partition key"),
+            "logs": Param(None, type=["null", "string"], description="file or folder to land deliveries from"),
+        },
+        user_defined_macros={"run_date": run_date, "delivered_logs": _logs_or_nothing},
+        default_args={
+            "owner": ", ".join(owners),
+            "retries": 2,
+            "retry_delay": timedelta(minutes=1),
+            "retry_exponential_backoff": 2.0,
+            "max_retry_delay": timedelta(minutes=15),
+        },
+    ) as dag:
+        SparkStep(
+            task_id="ingest",
+            doc_md=DOC_INGEST,
+            arguments=[
+                "ingest",
+                f"--source={source.name}",
+                "--date={{ run_date(dag_run) }}",
+                "--logs={{ delivered_logs(dag_run) }}",
+                *(f"--scenario={name}" for name in pipelines),
+            ],
+            execution_timeout=timedelta(hours=3),
+            outlets=[events_asset()],
+        )
+    return dag
+
+
+def _logs_or_nothing(dag_run: object) -> str:
+    found = delivered_logs(Settings.from_environment(), dag_run)
+    return str(found) if found else ""
+
+
+dag = ingest_events()

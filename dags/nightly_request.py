@@ -1,0 +1,141 @@
+"""What `make nightly` was asked for, checked before Airflow starts."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from conf.errors import NightcartError
+from conf.paths import Lake, simulated_shop
+from conf.scenario import load_pipeline, scenario_names
+from conf.settings import Settings
+from conf.source import SOURCES_FOLDER, Source, load_source
+from conf.strict_yaml import suggest
+from dags.run_date import parse_date
+
+DEFAULT_SCENARIO = "recommendation"
+SIMULATED = "simulated_shop"
+
+
+class RequestError(NightcartError):
+    """A parameter of `make nightly` that can't be served."""
+
+
+@dataclass(frozen=True)
+class NightlyRequest:
+    """One date of one scenario on one source.
+
+    logs: file or folder to land deliveries from; None where deliveries are landed already.
+    shop_to_write: folder of a simulated shop whose logs are to be written first, else None.
+    """
+
+    scenario: str
+    source: str
+    date: date | None
+    logs: Path | None
+    shop_to_write: Path | None = None
+
+
+def read_request(arguments: Sequence[str], settings: Settings) -> NightlyRequest:
+    """The request; an empty parameter counts as not given.
+
+    The date is None only where a simulated shop is to be written first: then it is the last day of its logs.
+
+    Raises:
+        RequestError, SpecError, RunDateError: says which parameter doesn't fit, and what would.
+    """
+    parser = ArgumentParser(prog="make nightly", description="All DAGs for one date, through Airflow, in process.")
+    for name in ("--source", "--logs", "--date", "--scenario"):
+        parser.add_argument(name, default="")
+    given = parser.parse_args(arguments)
+    scenario = _known("SCENARIO", given.scenario or DEFAULT_SCENARIO, scenario_names())
+    # Logs whose source isn't named are taken for canonical ones: the format a shop is asked to deliver.
+    name = _known("SOURCE", given.source or ("canonical" if given.logs else SIMULATED), source_names())
+    load_pipeline(scenario, name)
+    day = parse_date(given.date) if given.date else None
+    if given.logs:
+        return _of_given_logs(scenario, name, day, Path(given.logs).resolve())
+    if load_source(name).is_simulated:
+        return _of_simulated_shop(scenario, name, day, simulated_shop(settings.home, name))
+    return _of_landed_deliveries(scenario, name, day, Lake(settings.lake, name))
+
+
+def source_names() -> list[str]:
+    """Names of all sources, sorted."""
+    return sorted(path.stem for path in SOURCES_FOLDER.glob("*.yaml"))
+
+
+def last_logged_day(shop: Path) -> date:
+    """The last day a simulated shop delivered logs for.
+
+    Raises:
+        RequestError: it delivered none.
+    """
+    days = [day for path in (shop / "logs").iterdir() if (day := _day_in(path.name, r"(\d{4}-\d{2}-\d{2})"))]
+    if not days:
+        raise RequestError(f"{shop / 'logs'}: no day's logs; remove {shop} and run `make nightly` again")
+    return max(days)
+
+
+def _of_given_logs(scenario: str, source: str, day: date | None, logs: Path) -> NightlyRequest:
+    if not logs.exists():
+        raise RequestError(f"LOGS={logs}: no such file or folder")
+    if logs.is_dir() and not any(path.is_file() for path in logs.rglob("*")):
+        raise RequestError(f"LOGS={logs}: the folder holds no files")
+    chosen = day or _last_delivery(logs, load_source(source))
+    if chosen is None:
+        raise RequestError(
+            f"DATE is missing: {logs} doesn't name its days, so say which is the last one to use, "
+            "such as DATE=2017-12-02 (days after it count as not yet)"
+        )
+    return NightlyRequest(scenario, source, chosen, logs)
+
+
+def _of_simulated_shop(scenario: str, source: str, day: date | None, shop: Path) -> NightlyRequest:
+    """The shop is written once and then kept: writing it anew each day would change days already ingested."""
+    if not (shop / "shop.json").exists():
+        return NightlyRequest(scenario, source, day, shop / "logs", shop_to_write=shop)
+    last = last_logged_day(shop)
+    if day is not None and day > last:
+        raise RequestError(
+            f"DATE={day}: the simulated shop's logs end on {last}; choose an earlier date, or another NIGHTCART_HOME"
+        )
+    return NightlyRequest(scenario, source, day or last, shop / "logs")
+
+
+def _of_landed_deliveries(scenario: str, source: str, day: date | None, lake: Lake) -> NightlyRequest:
+    pointers = Lake.pointer(lake.table("raw"), "").parent.glob("*.json")
+    landed = [found for path in pointers if (found := _day_in(path.name, r"delivery_date=(\d{4}-\d{2}-\d{2})"))]
+    if not landed:
+        raise RequestError(
+            f"nothing of SOURCE={source} is landed in {lake.folder}; say where its logs are, such as LOGS=path/to/logs"
+        )
+    return NightlyRequest(scenario, source, day or max(landed), None)
+
+
+def _last_delivery(logs: Path, source: Source) -> date | None:
+    """The last date in the paths of daily files; None for a log whose days only its lines tell."""
+    if source.delivery.layout != "dated_files":
+        return None
+    root = logs.parent if logs.is_file() else logs
+    files = [logs] if logs.is_file() else [path for path in logs.rglob("*") if path.is_file()]
+    days = [_day_in(path.relative_to(root).as_posix(), source.delivery.date_pattern) for path in files]
+    return max((day for day in days if day), default=None)
+
+
+def _day_in(text: str, pattern: str) -> date | None:
+    found = re.search(pattern, text)
+    try:
+        return date.fromisoformat(found.group(1)) if found else None
+    except ValueError:
+        return None
+
+
+def _known(parameter: str, name: str, known: list[str]) -> str:
+    if name not in known:
+        raise RequestError(f"{parameter}={name}: no such {parameter.lower()}{suggest(name, known)}")
+    return name

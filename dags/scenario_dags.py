@@ -1,0 +1,228 @@
+"""DAGs `build_…`, `train_…` and `review_…`, one of each for every scenario spec."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.sdk import DAG, Param, PartitionedAssetTimetable
+
+from conf.scenario import Pipeline
+from conf.settings import Settings
+from dags.assets import challenger_asset, events_asset, tonight_asset, transitions_asset
+from dags.review_request import APPROVAL_BODY, read_registration
+from dags.run_date import run_date
+from dags.specs import candidate_names, read_pipelines
+from dags.steps import LearningStep, SparkStep
+from dags.tonight import skip_unless_tonight
+
+DAYS_TO_ANSWER = 3
+
+DOC_BUILD = """
+### {title}: events become transitions
+
+Follows every partition of `events`. Output: the transitions of the date and of the days it may still change, each with
+its manifest and checks; asset `transitions/{name}`.
+
+`announce_tonight` updates the asset `tonight/{name}`, which starts `train_{name}`, if the date is tonight's
+(yesterday in the source's zone, or `NIGHTCART_TONIGHT`). For a backfilled date it is **skipped**: a backfill of data
+never trains. To train on a past date, trigger `train_{name}` with its partition key, or this DAG with
+`{{"train": true}}`.
+"""
+DOC_TRAIN = """
+### {title}: tonight's candidates
+
+`prepare` fixes the dataset (vocabulary, splits, encoder); `train` trains each candidate ({candidates}) on it;
+`evaluate` chooses one on validation episodes and judges it on test episodes; `register` puts it into the registry as
+one version of `{name}-policy` with its verdict and its review page; asset `challenger/{name}`.
+
+A verdict of reject or abstain is a normal outcome and stays green here. Repeating a run makes no second version.
+"""
+DOC_REVIEW = """
+### {title}: from verdict to champion
+
+Follows every registered candidate. Where the gate said no, all tasks are **skipped**. Otherwise {who} and `promote`
+moves the alias `champion` to that version: a version, never an alias, and only if the champion is still the one it was
+gated against.
+
+It is a DAG of its own since a run that waits for a person must not hold back the next night.
+"""
+
+
+def scenario_dags(pipeline: Pipeline, settings: Settings) -> list[DAG]:
+    """The DAGs that build, train and review one scenario."""
+    return [_build(pipeline), _train(pipeline), _review(pipeline, settings)]
+
+
+def _build(pipeline: Pipeline) -> DAG:
+    name = pipeline.scenario.name
+    with _dag(
+        pipeline,
+        "build",
+        doc=DOC_BUILD,
+        schedule=PartitionedAssetTimetable(assets=events_asset()),
+        max_active_runs=4,
+        params={"train": Param(False, type="boolean", description="train on this date even if it isn't tonight's")},
+    ) as dag:
+        build = SparkStep(
+            task_id="build",
+            doc_md="`spark-submit jobs/main.py build`: every date the run's date settles or changes, checked, then "
+            "published by one atomic swap each.",
+            arguments=["build", *_where(pipeline)],
+            execution_timeout=timedelta(hours=3),
+            inlets=[events_asset()],
+            outlets=[transitions_asset(name)],
+        )
+        announce = PythonOperator(
+            task_id="announce_tonight",
+            doc_md=f"Updates `tonight/{name}`, which starts the training, for tonight's date alone; else skipped.",
+            python_callable=skip_unless_tonight,
+            execution_timeout=timedelta(minutes=5),
+            outlets=[tonight_asset(name)],
+        )
+        build >> announce
+    return dag
+
+
+def _train(pipeline: Pipeline) -> DAG:
+    name = pipeline.scenario.name
+    with _dag(
+        pipeline,
+        "train",
+        doc=DOC_TRAIN,
+        schedule=PartitionedAssetTimetable(assets=tonight_asset(name)),
+        # One training at a time: a second would take the device from the first.
+        max_active_runs=1,
+    ) as dag:
+        prepare = _learning_step(
+            pipeline, "prepare", hours=1, doc="Vocabulary, splits, encoder and digest of the dataset."
+        )
+        train = LearningStep.partial(
+            task_id="train",
+            doc_md="Trains one candidate (algorithm and seed); the curve is on the review page.",
+            arguments=["train", *_where(pipeline), "--candidate={{ task.candidate }}"],
+            map_index_template="{{ task.candidate }}",
+            execution_timeout=timedelta(hours=6),
+        ).expand(candidate=candidate_names(pipeline))
+        evaluate = _learning_step(
+            pipeline, "evaluate", hours=3, doc="Chooses on validation episodes, reports on test episodes, gates."
+        )
+        register = _learning_step(
+            pipeline,
+            "register",
+            hours=1,
+            doc="One version of the registered model, whatever the verdict, with its evidence and review page.",
+            outlets=[challenger_asset(name)],
+        )
+        prepare >> train >> evaluate >> register
+    return dag
+
+
+def _review(pipeline: Pipeline, settings: Settings) -> DAG:
+    name = pipeline.scenario.name
+    is_human = (settings.approval or pipeline.scenario.approval) == "human"
+    with _dag(
+        pipeline,
+        "review",
+        doc=DOC_REVIEW,
+        schedule=PartitionedAssetTimetable(assets=challenger_asset(name)),
+        max_active_runs=16,
+        who=f"a person is asked, for {DAYS_TO_ANSWER} days," if is_human else "it counts as approved (`auto`),",
+    ) as dag:
+        read = PythonOperator(
+            task_id="read_registration",
+            doc_md="Reads which version was registered for the date; skips the rest unless the verdict is promote.",
+            python_callable=read_registration,
+            op_kwargs={"scenario": name},
+            execution_timeout=timedelta(minutes=5),
+        )
+        approve = _approval_by_a_person() if is_human else _approval_by_itself()
+        promote = _learning_step(
+            pipeline,
+            "promote",
+            hours=0.25,
+            doc="Moves `champion` to the approved version, under a lock; skipped if the verdict isn't promote.",
+            more=["--version={{ ti.xcom_pull(task_ids='read_registration')['version'] }}"],
+        )
+        read >> approve >> promote
+    return dag
+
+
+def _approval_by_a_person() -> ApprovalOperator:
+    return ApprovalOperator(
+        task_id="approve",
+        doc_md="Waits for a person's answer under *Required actions*. No answer in time counts as Reject.",
+        subject="Promote {{ ti.xcom_pull(task_ids='read_registration')['model'] }} version "
+        "{{ ti.xcom_pull(task_ids='read_registration')['version'] }} to champion?",
+        body=APPROVAL_BODY,
+        defaults="Reject",
+        response_timeout=timedelta(days=DAYS_TO_ANSWER),
+        retries=0,
+    )
+
+
+def _approval_by_itself() -> EmptyOperator:
+    return EmptyOperator(task_id="approve", doc_md="Approval is `auto`: the gate's promote is enough.")
+
+
+def _dag(
+    pipeline: Pipeline,
+    verb: str,
+    *,
+    doc: str,
+    schedule: PartitionedAssetTimetable,
+    max_active_runs: int,
+    params: dict[str, Param] | None = None,
+    who: str = "",
+) -> DAG:
+    scenario = pipeline.scenario
+    candidates = ", ".join(candidate_names(pipeline))
+    return DAG(
+        dag_id=f"{verb}_{scenario.name}",
+        description=f"{scenario.title}: {verb}",
+        doc_md=doc.format(name=scenario.name, title=scenario.title, candidates=candidates, who=who),
+        schedule=schedule,
+        catchup=False,
+        max_active_runs=max_active_runs,
+        tags=["nightcart", verb, scenario.name, pipeline.source.name],
+        params={"date": Param(None, type=["null", "string"], description="date, for a run without partition key")}
+        | (params or {}),
+        user_defined_macros={"run_date": run_date},
+        default_args={
+            "owner": scenario.owner,
+            "retries": 2,
+            "retry_delay": timedelta(minutes=1),
+            "retry_exponential_backoff": 2.0,
+            "max_retry_delay": timedelta(minutes=15),
+        },
+    )
+
+
+def _where(pipeline: Pipeline) -> list[str]:
+    """Arguments that say what a command works on."""
+    return [
+        f"--source={pipeline.source.name}",
+        f"--scenario={pipeline.scenario.name}",
+        "--date={{ run_date(dag_run) }}",
+    ]
+
+
+def _learning_step(
+    pipeline: Pipeline, command: str, *, hours: float, doc: str, more: list[str] | None = None, **kwargs: Any
+) -> LearningStep:
+    return LearningStep(
+        task_id=command,
+        doc_md=f"`python -m rl {command}`: {doc}",
+        arguments=[command, *_where(pipeline), *(more or [])],
+        execution_timeout=timedelta(hours=hours),
+        **kwargs,
+    )
+
+
+_settings = Settings.from_environment()
+for _pipeline in read_pipelines(_settings.source)[0].values():
+    for _made in scenario_dags(_pipeline, _settings):
+        globals()[_made.dag_id] = _made

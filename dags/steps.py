@@ -1,0 +1,101 @@
+"""The operators that run the pipeline's commands: Spark jobs by spark-submit, learning steps as processes."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from conf.settings import PROJECT_ROOT, Settings
+from dags.command_output import clear_message, result_of
+from dags.pipeline_command import LearningCommand, pipeline_environment, without_unset
+
+NOTHING_TO_DO = 99
+WRONG_ARGUMENTS = 2
+
+
+class CommandFailed(AirflowException):
+    """A pipeline command failed; the message is the command's own."""
+
+
+class SparkStep(SparkSubmitOperator):
+    """A Spark job's command, submitted where the `spark_default` connection says."""
+
+    def __init__(self, *, arguments: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(
+            application=str(PROJECT_ROOT / "jobs" / "main.py"),
+            application_args=list(arguments),
+            conn_id="spark_default",
+            name=f"nightcart-{kwargs['task_id']}",
+            **kwargs,
+        )
+
+    def execute(self, context: Any) -> None:
+        self.application_args = without_unset(self.application_args or [])
+        hook = self._get_hook()
+        is_local = str(hook._connection["master"]).startswith("local")
+        self.properties_file = str(PROJECT_ROOT / "conf" / "spark" / ("local.conf" if is_local else "cluster.conf"))
+        if not hook._is_yarn and not hook._is_kubernetes:
+            # There the driver runs in an image with paths of its own; elsewhere it runs here, in this environment.
+            self.env_vars = pipeline_environment(Settings.from_environment())
+        try:
+            super().execute(context)
+        except AirflowException as error:
+            raise self._in_the_commands_words(error) from error
+        except FileNotFoundError as error:
+            raise CommandFailed("spark-submit isn't in the pipeline's environment; run `make setup`") from error
+
+    def _in_the_commands_words(self, error: AirflowException) -> Exception:
+        """The failure as the command told it; the provider's own message is a command line and a log."""
+        process = self._hook._submit_sp if self._hook else None
+        if self._hook is None or process is None or not process.returncode:
+            return error
+        return failure(process.returncode, list(self._hook._last_submit_log_lines))
+
+
+class LearningStep(BaseOperator):
+    """A learning command (`python -m rl COMMAND`), run as a process of the pipeline's environment.
+
+    `candidate` names what a mapped step trains; arguments may refer to it as `{{ task.candidate }}`.
+    """
+
+    template_fields: Sequence[str] = ("arguments",)
+    ui_color = "#e4eef0"
+
+    def __init__(self, *, arguments: Sequence[str], candidate: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.arguments = list(arguments)
+        self.candidate = candidate
+        self._command: LearningCommand | None = None
+
+    def execute(self, context: Any) -> dict[str, Any]:  # noqa: ARG002  # Airflow's signature
+        settings = Settings.from_environment()
+        self._command = LearningCommand(self.arguments, settings, lambda line: self.log.info("%s", line))
+        self.log.info("%s", " ".join(self._command.line))
+        try:
+            outcome = self._command.run()
+        except FileNotFoundError as error:
+            raise CommandFailed(f"{self._command.line[0]}: no such file; run `make setup`") from error
+        if outcome.return_code:
+            raise failure(outcome.return_code, outcome.stderr or outcome.stdout)
+        return result_of(outcome.stdout)
+
+    def on_kill(self) -> None:
+        """The command and its children are gone."""
+        if self._command is not None:
+            self._command.stop()
+
+
+def failure(return_code: int, said: Sequence[str]) -> Exception:
+    """What a command's return code means to Airflow: a skip, a failure for good, or one worth another try."""
+    if return_code == NOTHING_TO_DO:
+        return AirflowSkipException(clear_message(said))
+    if return_code == WRONG_ARGUMENTS:
+        return AirflowFailException(clear_message(said))
+    if return_code < 0:
+        return CommandFailed(f"ended by {signal.Signals(-return_code).name}: out of memory, or stopped by someone")
+    return CommandFailed(clear_message(said))

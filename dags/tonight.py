@@ -1,0 +1,37 @@
+"""Which partition is tonight's: the only one that training follows by itself."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from conf.settings import Settings
+from conf.source import load_source
+from dags.run_date import run_date
+
+
+def tonights_date(settings: Settings) -> str:
+    """The date that counts as tonight's: as set, else yesterday in the source's zone."""
+    if settings.tonight is not None:
+        return settings.tonight.isoformat()
+    now = datetime.now(tz=ZoneInfo(load_source(settings.source).zone))
+    return (now.date() - timedelta(days=1)).isoformat()
+
+
+def skip_unless_tonight(dag_run: Any) -> str:
+    """The run's date, where it is tonight's or the run's configuration says `train: true`.
+
+    Raises:
+        AirflowSkipException: a backfilled date; its transitions are there, and nothing is trained on them alone.
+    """
+    made = run_date(dag_run)
+    tonight = tonights_date(Settings.from_environment())
+    if made != tonight and not (dag_run.conf or {}).get("train"):
+        raise AirflowSkipException(
+            f"{made} is not tonight's date ({tonight}): data only, no training; "
+            'to train on it, trigger the run with {"train": true}'
+        )
+    return made
