@@ -10,11 +10,11 @@ def id_hash(natural_key: Column) -> Column:
     """The key's 64-bit id as a bigint; null where the key is null, never 0.
 
     >>> spark.sql("SELECT 'shoe' AS item").select(id_hash(F.col("item")).alias("id")).show()
-    +-------------------+
-    |                 id|
-    +-------------------+
-    |2036250193286318157|
-    +-------------------+
+    +--------------------+
+    |                  id|
+    +--------------------+
+    |-1163586138945771700|
+    +--------------------+
     <BLANKLINE>
     """
     digest = F.sha2(natural_key, 256)

@@ -1,0 +1,149 @@
+"""The current rows of the source's tables, through pointers only, with schemas that nothing infers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import date
+from pathlib import Path, PurePosixPath
+
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, DateType, IntegerType, StringType, StructField, StructType
+
+from conf.paths import Lake
+from conf.publication import Pointer, read_pointers
+from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, SESSIONS, Table
+from jobs.content_hash import row_hash
+from jobs.table_schema import table_schema
+
+_PATH_TYPES: dict[str, DataType] = {"user_bucket": IntegerType(), "v": StringType()}
+
+
+def read_events(
+    spark: SparkSession, lake: Lake, *, first_event_date: date, last_event_date: date, last_delivery_date: date
+) -> DataFrame:
+    """Events of the days that had been delivered: columns of the table, event_date, delivery_date, user_bucket.
+
+    An event id that several deliveries hold for one day stands once: the earliest delivery wins.
+    """
+    numbered = _read_numbered(spark, lake, first_event_date, last_event_date, last_delivery_date)
+    return numbered.where(F.col("_delivery_number") == 1).drop("_delivery_number")
+
+
+def read_repeated_events(
+    spark: SparkSession, lake: Lake, *, first_event_date: date, last_event_date: date, last_delivery_date: date
+) -> DataFrame:
+    """The events that `read_events` leaves out because an earlier delivery holds them; the same columns."""
+    numbered = _read_numbered(spark, lake, first_event_date, last_event_date, last_delivery_date)
+    return numbered.where(F.col("_delivery_number") > 1).drop("_delivery_number")
+
+
+def event_inputs(
+    lake: Lake, *, first_event_date: date, last_event_date: date, last_delivery_date: date
+) -> dict[str, str]:
+    """Content hash of every delivery that `read_events` would read: name of the input -> hash."""
+    return event_inputs_of(
+        read_pointers(lake.table(EVENTS.name)),
+        first_event_date=first_event_date, last_event_date=last_event_date, last_delivery_date=last_delivery_date,
+    )  # fmt: skip
+
+
+def event_inputs_of(
+    pointers: Mapping[str, Pointer], *, first_event_date: date, last_event_date: date, last_delivery_date: date
+) -> dict[str, str]:
+    """As `event_inputs`, from pointers of the events already read."""
+    return {
+        f"{EVENTS.name}/{partition}": pointer.manifest.content_hash
+        for partition, pointer in pointers.items()
+        if path_date(partition, "delivery_date") <= last_delivery_date
+        and any(first_event_date <= path_date(file, "event_date") <= last_event_date for file in pointer.files)
+    }
+
+
+def event_dates(lake: Lake, *, last_delivery_date: date) -> list[date]:
+    """Business dates that have events in the deliveries up to the last one, ascending."""
+    pointers = read_pointers(lake.table(EVENTS.name))
+    return sorted({
+        path_date(file, "event_date")
+        for partition, pointer in pointers.items() if path_date(partition, "delivery_date") <= last_delivery_date
+        for file in pointer.files
+    })  # fmt: skip
+
+
+def read_sessions(spark: SparkSession, lake: Lake, *, first_date: date, last_date: date) -> DataFrame:
+    """Current sessions that started on the days: columns of the table, and date."""
+    files = [file for partition, pointer in read_pointers(lake.table(SESSIONS.name)).items()
+             if first_date <= path_date(partition, "date") <= last_date for file in pointer.files]  # fmt: skip
+    return read_files(spark, SESSIONS, lake.table(SESSIONS.name), files, ("date",))
+
+
+def read_rejected(spark: SparkSession, lake: Lake, *, last_delivery_date: date) -> DataFrame:
+    """Rejected lines of the deliveries: columns of the table, and delivery_date."""
+    return _read_deliveries(spark, EVENTS_REJECTED, lake, last_delivery_date)
+
+
+def read_items(spark: SparkSession, lake: Lake, *, last_delivery_date: date) -> DataFrame:
+    """Items as delivered, one row for each key (the earliest delivery wins): columns of the table, delivery_date."""
+    return _earliest(_read_deliveries(spark, ITEMS, lake, last_delivery_date), ITEMS)
+
+
+def read_availability(spark: SparkSession, lake: Lake, *, last_delivery_date: date) -> DataFrame:
+    """Availability sets, one row for each key (the earliest delivery wins): columns of the table, delivery_date."""
+    return _earliest(_read_deliveries(spark, AVAILABILITY, lake, last_delivery_date), AVAILABILITY)
+
+
+def read_files(
+    spark: SparkSession, table: Table, table_folder: Path, files: Collection[str], path_columns: tuple[str, ...]
+) -> DataFrame:
+    """Rows of published files (relative to the table's folder), with the columns of their paths.
+
+    Dates in paths are dates; `user_bucket` is an int.
+    """
+    fields = table_schema(table).fields
+    path_fields = [StructField(name, _PATH_TYPES.get(name, DateType())) for name in path_columns]
+    schema = StructType([*fields, *path_fields])
+    if not files:
+        return spark.createDataFrame([], schema)
+    reader = spark.read.schema(schema).option("basePath", str(table_folder))
+    found = reader.parquet(*[str(table_folder / file) for file in sorted(files)])
+    return found.select(*[f"`{field.name}`" for field in schema.fields])
+
+
+def path_date(path: str, column: str) -> date:
+    """The date that a path such as `delivery_date=2026-01-31/...` holds for a column."""
+    part = next(part for part in PurePosixPath(path).parts if part.startswith(f"{column}="))
+    return date.fromisoformat(part.removeprefix(f"{column}="))
+
+
+def _read_numbered(
+    spark: SparkSession, lake: Lake, first_event_date: date, last_event_date: date, last_delivery_date: date
+) -> DataFrame:
+    """Events of the days with `_delivery_number`: 1 for the earliest delivery of an event id within its day.
+
+    Only the day's own cells decide, so the answer for a day doesn't depend on how far around it one reads.
+    """
+    folder = lake.table(EVENTS.name)
+    files = [
+        file for partition, pointer in read_pointers(folder).items()
+        if path_date(partition, "delivery_date") <= last_delivery_date
+        for file in pointer.files if first_event_date <= path_date(file, "event_date") <= last_event_date
+    ]  # fmt: skip
+    events = read_files(spark, EVENTS, folder, files, ("event_date", "delivery_date", "user_bucket"))
+    cells = {(path_date(file, "event_date"), path_date(file, "delivery_date")) for file in files}
+    if len(cells) == len({event_date for event_date, _ in cells}):
+        return events.withColumn("_delivery_number", F.lit(1))
+    same_event = Window.partitionBy("event_date", "event_id").orderBy("delivery_date")
+    return events.withColumn("_delivery_number", F.row_number().over(same_event))
+
+
+def _read_deliveries(spark: SparkSession, table: Table, lake: Lake, last_delivery_date: date) -> DataFrame:
+    folder = lake.table(table.name)
+    files = [file for partition, pointer in read_pointers(folder).items()
+             if path_date(partition, "delivery_date") <= last_delivery_date for file in pointer.files]  # fmt: skip
+    return read_files(spark, table, folder, files, ("delivery_date",))
+
+
+def _earliest(rows: DataFrame, table: Table) -> DataFrame:
+    same_key = Window.partitionBy(*table.key).orderBy("delivery_date", row_hash(table))
+    numbered = rows.withColumn("_number", F.row_number().over(same_key))
+    return numbered.where(F.col("_number") == 1).drop("_number")

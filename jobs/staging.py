@@ -1,0 +1,46 @@
+"""Folders for files that are not published yet: removed by the publisher that made them, or by the next if it died."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ABANDONED_AFTER_SECONDS = 24 * 3600
+
+
+@contextmanager
+def staging_folder(staging: Path) -> Iterator[Path]:
+    """A new folder below the staging folder of a table; gone afterwards, with those that dead publishers left.
+
+    Its name says which process on which machine made it, so that others know whether it is still at work.
+    """
+    remove_abandoned(staging)
+    folder = staging / f"{socket.gethostname()}~{os.getpid()}~{uuid.uuid4().hex}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_abandoned(staging: Path) -> None:
+    """Folders whose process is gone, or that are a day old, are removed."""
+    for folder in staging.glob("*~*~*"):
+        if _is_abandoned(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    host, pid, _ = folder.name.split("~")
+    try:
+        if time.time() - folder.stat().st_mtime > ABANDONED_AFTER_SECONDS:
+            return True
+    except FileNotFoundError:
+        return False
+    return host == socket.gethostname() and not Path(f"/proc/{pid}").exists()
