@@ -3,6 +3,7 @@
 RlError
 ├── DatasetError          transitions that can't become a dataset (mixed specs, window too short, empty split)
 ├── TrainingError         a candidate that can't be trained (NaN loss, no transitions)
+├── PolicyError           a policy that can't be loaded, or observations it can't decide on
 ├── EvaluationError       input that no estimator may turn into a number
 │   └── UnsupportedEstimator  the estimator refuses this log, with the reason (shown, not fatal)
 ├── RegistryError         MLflow entries that contradict each other, a stale approval
@@ -22,6 +23,10 @@ class DatasetError(RlError):
 
 class TrainingError(RlError):
     """A candidate that can't be trained."""
+
+
+class PolicyError(RlError):
+    """A policy that can't be loaded, or observations that it can't decide on."""
 
 
 class EvaluationError(RlError):

@@ -11,11 +11,11 @@ import structlog
 
 def configure_logs(log_format: str) -> None:
     """Every logger writes to stderr, as lines for people (`console`) or as JSON objects; stdout stays the result's."""
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
-    )
+    renderer: Any = structlog.processors.JSONRenderer()
+    if log_format != "json":
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

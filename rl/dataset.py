@@ -1,0 +1,255 @@
+"""A night's dataset: published transitions with vocabulary, splits and encoder, named by a digest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from conf.paths import Lake, Run
+from conf.publication import write_atomically
+from conf.scenario import MILLIONTHS, Pipeline
+from conf.spec_hash import data_spec_hash
+from rl.availability_sets import AvailabilityRows, masked_rows, unmasked_rows
+from rl.encoder_fitting import fit_encoder
+from rl.errors import DatasetError
+from rl.logged_episodes import IntArray, LoggedEpisodes
+from rl.policy.observation_encoder import ObservationEncoder
+from rl.policy.vocabulary import Vocabulary
+from rl.splits import (
+    SPLIT_NAMES,
+    Interval,
+    Intervals,
+    SplitName,
+    drop_unsettled_tails,
+    refuse_small_splits,
+    split_intervals,
+)
+from rl.transition_columns import Transitions
+from rl.transitions_reading import PublishedTransitions, read_availability, read_transitions
+from rl.vocabulary import build_vocabulary, vocabulary_of_names
+
+DATASET_FILE = "dataset.json"
+ENCODER_FILE = "encoder.json"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Transitions of all dates up to the horizon and what turns them into logged episodes.
+
+    Attributes:
+        pipeline: scenario and source.
+        published: the transitions and their manifests.
+        intervals: when the episodes of each split start.
+        vocabulary: the dense action index.
+        encoder: fitted on the training split.
+        known_sets: natural keys by availability id; empty where the scenario has no mask.
+    """
+
+    pipeline: Pipeline
+    published: PublishedTransitions
+    intervals: Intervals
+    vocabulary: Vocabulary
+    encoder: ObservationEncoder
+    known_sets: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @cached_property
+    def digest(self) -> str:
+        """Hash of schema version, spec, partitions, vocabulary, split boundaries and key id."""
+        manifest = next(iter(self.published.manifests.values()))
+        content = {
+            "schema_version": manifest.schema_version,
+            "spec_hash": data_spec_hash(self.pipeline),
+            "partitions": sorted(self.published.content_hashes.items()),
+            "vocabulary": self.vocabulary.names,
+            "splits": {name: [interval.start, interval.end] for name, interval in self.intervals.items()},
+            "key_id": manifest.key_id,
+        }
+        canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+        return sha256(canonical.encode("utf-8")).hexdigest()[:32]
+
+    def transitions(self, split: SplitName) -> Transitions:
+        """The split's transitions; training leaves out unsettled rows unless the spec takes them."""
+        return _split_transitions(self.pipeline, self.published.transitions, self.intervals[split], split)[0]
+
+    def to_logged_episodes(self, split: SplitName, encoder: ObservationEncoder | None = None) -> LoggedEpisodes:
+        """The split's episodes.
+
+        Args:
+            split: train, validation or test.
+            encoder: another encoder than the dataset's (an older policy's own).
+        """
+        transitions = self.transitions(split)
+        action = self.vocabulary.index_of_ids(transitions.action_id)
+        available = self.availability_rows(transitions, action)
+        encode = (encoder or self.encoder).encode
+        return LoggedEpisodes(
+            features=encode(transitions.observation),
+            next_features=encode(transitions.next_observation),
+            action=action,
+            reward=transitions.reward / MILLIONTHS,
+            terminal=transitions.terminal,
+            timeout=transitions.timeout,
+            propensity=transitions.propensity,
+            availability=available.sets,
+            mask_index=available.index,
+            next_mask_index=available.next_index,
+            offsets=transitions.offsets,
+            unit=transitions.user,
+            start_time=transitions.start_time,
+            elapsed_seconds=transitions.elapsed_seconds,
+            policy_version=transitions.policy_version,
+            policy_versions=transitions.policy_versions,
+            metrics={name: values.astype(np.float64) for name, values in transitions.metrics.items()},
+        )
+
+    def availability_rows(self, transitions: Transitions, action: IntArray) -> AvailabilityRows:
+        """Availability at each row, as the scenario's mask says."""
+        if self.pipeline.scenario.action.mask == "none":
+            return unmasked_rows(transitions.n_transitions, self.vocabulary)
+        return masked_rows(transitions, action, self.vocabulary, self.known_sets)
+
+    def describe(self) -> dict[str, Any]:
+        """What dataset.json holds, candidates aside."""
+        manifest = next(iter(self.published.manifests.values()))
+        splits = {name: self.transitions(name) for name in SPLIT_NAMES}
+        return {
+            "source": self.pipeline.source.name,
+            "scenario": self.pipeline.scenario.name,
+            "date": str(max(self.published.manifests)),
+            "dataset_digest": self.digest,
+            "schema_version": manifest.schema_version,
+            "spec_hash": data_spec_hash(self.pipeline),
+            "key_id": manifest.key_id,
+            "is_logged": self.pipeline.is_logged,
+            "partitions": self.published.content_hashes,
+            "vocabulary": list(self.vocabulary.names),
+            "splits": {
+                name: {
+                    **self.intervals[name].to_json(),
+                    "n_episodes": found.n_episodes,
+                    "n_transitions": found.n_transitions,
+                }
+                for name, found in splits.items()
+            },
+            "counts": self._counts(splits),
+            "counters": self.published.counters,
+        }
+
+    def write(self, folder: Path, candidates: list[str]) -> dict[str, Any]:
+        """The folder holds dataset.json and encoder.json; gives the former's content."""
+        content = self.describe() | {"candidates": candidates}
+        write_atomically(folder / ENCODER_FILE, json.dumps(self.encoder.to_json(), indent=1))
+        write_atomically(folder / DATASET_FILE, json.dumps(content, indent=1))
+        return content
+
+    def _counts(self, splits: Mapping[SplitName, Transitions]) -> dict[str, int]:
+        whole = self.published.transitions
+        starts = whole.start_time
+        in_split = sum(len(interval.holds(starts)) for interval in self.intervals.values())
+        n_late = int((starts >= self.intervals["test"].end).sum())
+        unsettled = _split_transitions(self.pipeline, whole, self.intervals["train"], "train")[1]
+        counts = {
+            "n_transitions": whole.n_transitions,
+            "n_episodes": whole.n_episodes,
+            "n_users": len(np.unique(whole.user)),
+            "n_episodes_in_embargo": whole.n_episodes - in_split - n_late,
+            "n_episodes_too_late": n_late,
+            "n_unsettled_dropped": unsettled,
+            "n_unsettled_evaluated": sum(int((~splits[name].is_settled).sum()) for name in ("validation", "test")),
+            "n_features": self.encoder.n_features,
+            "n_actions": self.vocabulary.n_actions,
+            "n_other_actions": 0,
+        }
+        for transitions in splits.values():
+            action = self.vocabulary.index_of_ids(transitions.action_id)
+            counts["n_other_actions"] += int((action == self.vocabulary.other_index).sum())
+            for name, count in self.availability_rows(transitions, action).counts.items():
+                counts[f"n_{name}"] = counts.get(f"n_{name}", 0) + count
+        return counts
+
+
+def prepare_dataset(pipeline: Pipeline, lake: Lake, horizon: date) -> Dataset:
+    """The dataset of a horizon, with vocabulary, splits and encoder made from it alone.
+
+    Raises:
+        DatasetError: partitions that don't belong together, a window too short, too few episodes.
+    """
+    published = read_transitions(pipeline, lake, horizon)
+    whole = published.transitions
+    if not whole.n_transitions:
+        raise DatasetError(f"no transitions up to {horizon}; run the build for dates with decisions")
+    intervals = split_intervals(pipeline, first=int(whole.decision_time.min()), horizon=horizon)
+    found = {name: len(interval.holds(whole.start_time)) for name, interval in intervals.items()}
+    refuse_small_splits(found, pipeline.scenario.splits.min_episodes)
+    training, _ = _split_transitions(pipeline, whole, intervals["train"], "train")
+    if not training.n_transitions:
+        raise DatasetError("every training row is unsettled; build with a later horizon, or set train_on_unsettled")
+    vocabulary = build_vocabulary(
+        training.action_id, whole.action_id, whole.action_keys, max_actions=pipeline.scenario.action.max_actions
+    )
+    encoder = fit_encoder(training.observation, action_space=pipeline.scenario.action.key)
+    return Dataset(pipeline, published, intervals, vocabulary, encoder, _known_sets(pipeline, lake, horizon))
+
+
+def load_dataset(pipeline: Pipeline, lake: Lake, run: Run) -> Dataset:
+    """The dataset that was prepared for the run.
+
+    Raises:
+        DatasetError: not prepared, or the partitions have changed since.
+    """
+    content = read_description(run)
+    try:
+        encoder = ObservationEncoder.from_json(json.loads((run.dataset / ENCODER_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(f"{run.dataset / ENCODER_FILE}: can't be read ({error}); run prepare again") from error
+    dataset = Dataset(
+        pipeline=pipeline,
+        published=read_transitions(pipeline, lake, run.date),
+        intervals={name: Interval.from_json(content["splits"][name]) for name in SPLIT_NAMES},
+        vocabulary=vocabulary_of_names(content["vocabulary"]),
+        encoder=encoder,
+        known_sets=_known_sets(pipeline, lake, run.date),
+    )
+    if dataset.digest != content["dataset_digest"]:
+        raise DatasetError(
+            f"{run.dataset}: prepared as {content['dataset_digest']}, the published partitions now give "
+            f"{dataset.digest}; prepare the dataset again"
+        )
+    return dataset
+
+
+def read_description(run: Run) -> dict[str, Any]:
+    """The content of the run's dataset.json.
+
+    Raises:
+        DatasetError: it is missing or can't be read.
+    """
+    path = run.dataset / DATASET_FILE
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path}: no such file; run prepare for {run.date} first") from error
+    except ValueError as error:
+        raise DatasetError(f"{path}: not JSON ({error}); run prepare again") from error
+    return content
+
+
+def _known_sets(pipeline: Pipeline, lake: Lake, horizon: date) -> dict[str, frozenset[str]]:
+    return {} if pipeline.scenario.action.mask == "none" else read_availability(lake, horizon)
+
+
+def _split_transitions(
+    pipeline: Pipeline, whole: Transitions, interval: Interval, split: SplitName
+) -> tuple[Transitions, int]:
+    found = whole.take_episodes(interval.holds(whole.start_time))
+    if split != "train" or pipeline.scenario.train_on_unsettled or not found.n_transitions:
+        return found, 0
+    return drop_unsettled_tails(found)

@@ -1,0 +1,175 @@
+"""Observations as numbers a network can take: exact features in, `float32` out, with parameters fitted in training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from rl.errors import PolicyError
+
+IntArray = npt.NDArray[np.int64]
+FeatureArray = npt.NDArray[np.float32]
+
+FORMAT = 1
+# Standardised values beyond this many spreads say no more than "very large".
+LARGEST_STANDARDISED = 5.0
+
+
+@dataclass(frozen=True)
+class ColumnEncoding:
+    """How one feature becomes numbers.
+
+    Attributes:
+        name: the feature.
+        kind: `count` (log(1 + x), standardised; and, where `has_missing`, a flag for values below 0), `cyclic` (sine
+            and cosine over `period`), `list` (recency-weighted multi-hot over a space of ids, the weight outside of it
+            and, where `has_latest`, the first entry one-hot).
+        mean: of log(1 + x) in training.
+        spread: its standard deviation.
+        has_missing: values below 0 stand for "none".
+        period: of a cyclic feature.
+        space: name of the id space of a list.
+        length: entries read of a list.
+        decay: weight of an entry relative to the one before it.
+        has_latest: the first entry matters by itself.
+    """
+
+    name: str
+    kind: Literal["count", "cyclic", "list"]
+    mean: float = 0.0
+    spread: float = 1.0
+    has_missing: bool = False
+    period: int = 0
+    space: str = ""
+    length: int = 0
+    decay: float = 0.0
+    has_latest: bool = False
+
+
+@dataclass(frozen=True)
+class ObservationEncoder:
+    """Encodings in column order and the id spaces of list features (ids with a place of their own)."""
+
+    columns: tuple[ColumnEncoding, ...]
+    spaces: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    @property
+    def n_features(self) -> int:
+        return sum(self._width(column) for column in self.columns)
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Name of each encoded feature, in order."""
+        return [name for column in self.columns for name in self._names(column)]
+
+    def encode(self, observation: Mapping[str, IntArray]) -> FeatureArray:
+        """Encoded observations, `(n, n_features)`.
+
+        Args:
+            observation: feature name -> `(n,)`, or `(n, any length)` for lists, padded with 0; further columns are left
+                unread.
+
+        Raises:
+            PolicyError: features are missing or have another shape.
+        """
+        n = self._checked_length(observation)
+        encoded = np.zeros((n, self.n_features), dtype=np.float32)
+        start = 0
+        for column in self.columns:
+            block = encoded[:, start : start + self._width(column)]
+            values = np.asarray(observation[column.name])
+            if column.kind == "count":
+                _encode_count(values, column, block)
+            elif column.kind == "cyclic":
+                angle = (2 * np.pi / column.period) * values
+                block[:, 0], block[:, 1] = np.sin(angle), np.cos(angle)
+            else:
+                self._encode_list(values, column, block)
+            start += block.shape[1]
+        return encoded
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON; ids as text, since other readers of JSON round 64-bit integers."""
+        return {
+            "format": FORMAT,
+            "columns": [asdict(column) for column in self.columns],
+            "spaces": {name: [str(id_) for id_ in ids] for name, ids in self.spaces.items()},
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> ObservationEncoder:
+        """The encoder that `to_json` wrote.
+
+        Raises:
+            PolicyError: the content is of another format.
+        """
+        if content.get("format") != FORMAT:
+            raise PolicyError(f"encoder: format {content.get('format')!r}, expected {FORMAT}; run prepare again")
+        return cls(
+            columns=tuple(ColumnEncoding(**column) for column in content["columns"]),
+            spaces={name: tuple(int(id_) for id_ in ids) for name, ids in content["spaces"].items()},
+        )
+
+    def _encode_list(self, values: IntArray, column: ColumnEncoding, block: FeatureArray) -> None:
+        """Block columns: one per id of the space, one for all other ids, and the same again for the first entry."""
+        width = len(self.spaces[column.space]) + 1
+        index = self._index_in_space(values[:, : column.length], column.space)
+        for place in range(index.shape[1]):
+            rows = np.flatnonzero(values[:, place])
+            block[rows, index[rows, place]] += np.float32(column.decay**place)
+            if place == 0 and column.has_latest:
+                block[rows, width + index[rows, 0]] = 1.0
+
+    def _index_in_space(self, ids: IntArray, space: str) -> IntArray:
+        known = np.array(self.spaces[space], dtype=np.int64)
+        if not len(known):
+            return np.zeros(ids.shape, dtype=np.int64)
+        order = np.argsort(known)
+        place = np.minimum(np.searchsorted(known[order], ids), len(known) - 1)
+        return np.where(known[order][place] == ids, order[place], len(known)).astype(np.int64)
+
+    def _width(self, column: ColumnEncoding) -> int:
+        if column.kind == "count":
+            return 1 + column.has_missing
+        if column.kind == "cyclic":
+            return 2
+        return (len(self.spaces[column.space]) + 1) * (1 + column.has_latest)
+
+    def _names(self, column: ColumnEncoding) -> list[str]:
+        if column.kind == "count":
+            return [column.name, f"{column.name} missing"] if column.has_missing else [column.name]
+        if column.kind == "cyclic":
+            return [f"{column.name} sine", f"{column.name} cosine"]
+        entries = [*(str(id_) for id_ in self.spaces[column.space]), "others"]
+        parts = ("recent", "latest") if column.has_latest else ("recent",)
+        return [f"{column.name} {part} {entry}" for part in parts for entry in entries]
+
+    def _checked_length(self, observation: Mapping[str, IntArray]) -> int:
+        problems, lengths = [], set()
+        for column in self.columns:
+            if column.name not in observation:
+                problems.append(f"{column.name} is missing")
+                continue
+            values = np.asarray(observation[column.name])
+            lengths.add(len(values) if values.ndim else 0)
+            expected = 2 if column.kind == "list" else 1
+            if values.ndim != expected or values.dtype.kind not in "iu":
+                problems.append(f"{column.name} is {values.ndim}-dimensional {values.dtype}, "
+                                f"expected {expected}-dimensional integers")  # fmt: skip
+        if len(lengths) > 1:
+            problems.append(f"features have different numbers of rows: {sorted(lengths)}")
+        if problems:
+            raise PolicyError("observations don't fit the policy: " + "; ".join(problems))
+        return lengths.pop() if lengths else 0
+
+
+def _encode_count(values: IntArray, column: ColumnEncoding, block: FeatureArray) -> None:
+    is_missing = values < 0
+    scaled = (np.log1p(np.maximum(values, 0)) - column.mean) / column.spread
+    block[:, 0] = np.where(is_missing, 0.0, np.clip(scaled, -LARGEST_STANDARDISED, LARGEST_STANDARDISED))
+    if column.has_missing:
+        block[:, 1] = is_missing

@@ -1,0 +1,224 @@
+"""The stochastic policy that is evaluated and served: probabilities, decisions with propensities, its files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from rl.errors import PolicyError
+from rl.policy.action_probabilities import draw, masked_softmax, refuse_empty, with_exploration
+from rl.policy.network import DenseNetwork
+from rl.policy.observation_encoder import ObservationEncoder
+from rl.policy.vocabulary import Vocabulary
+
+FloatArray = npt.NDArray[np.float64]
+FeatureArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+FORMAT = 1
+POLICY_FILE = "policy.json"
+WEIGHTS_FILE = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What was decided for a batch of observations.
+
+    Attributes:
+        actions: natural keys, `(n,)`.
+        index: their dense indices, `(n,)`.
+        probabilities: of all actions, `(n, n_actions)`.
+        propensity: probability of the action taken, `(n,)`.
+    """
+
+    actions: list[str]
+    index: IntArray
+    probabilities: FloatArray
+    propensity: FloatArray
+
+
+@dataclass(frozen=True)
+class StochasticPolicy:
+    """Softmax over a network's outputs among available actions, mixed with a uniform choice.
+
+    Attributes:
+        name: candidate it was trained as, such as `discrete_cql-1`.
+        network: encoded observation -> one output per action.
+        encoder: observation -> encoded observation.
+        vocabulary: the actions.
+        output_scale: outputs are divided by it before the softmax, so that temperatures mean the same for values in any
+            unit: 1 for log-probabilities, the outputs' typical spread between actions for values.
+        temperature: of the softmax.
+        exploration_floor: share of decisions that are a uniform choice.
+        is_other_chosen: `(other)` counts as an action in `probabilities` (implied decisions, where it stands for what
+            shoppers did); never in `act`.
+        dataset_digest: the data it was trained on.
+    """
+
+    name: str
+    network: DenseNetwork
+    encoder: ObservationEncoder
+    vocabulary: Vocabulary
+    output_scale: float
+    temperature: float
+    exploration_floor: float
+    is_other_chosen: bool
+    dataset_digest: str
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.network.n_outputs != self.vocabulary.n_actions:
+            problems.append(f"{self.network.n_outputs} outputs for {self.vocabulary.n_actions} actions")
+        if self.network.n_inputs != self.encoder.n_features:
+            problems.append(f"{self.network.n_inputs} inputs for {self.encoder.n_features} encoded features")
+        if not (self.temperature > 0 and self.output_scale > 0 and 0 <= self.exploration_floor <= 1):
+            problems.append("temperature and output_scale must be above 0, exploration_floor between 0 and 1")
+        if problems:
+            raise PolicyError(f"policy {self.name}: " + "; ".join(problems))
+
+    @cached_property
+    def version(self) -> str:
+        """Hash of everything its decisions depend on: the name under which they are logged."""
+        state = sha256(json.dumps(self._content(), sort_keys=True).encode("utf-8"))
+        state.update(save(self.network.to_tensors()))
+        return f"{self.name}-{state.hexdigest()[:12]}"
+
+    @property
+    def n_actions(self) -> int:
+        return self.vocabulary.n_actions
+
+    def with_temperature(self, temperature: float) -> StochasticPolicy:
+        """The same policy at another temperature, under another version."""
+        return replace(self, temperature=temperature)
+
+    def encode(self, observation: Mapping[str, IntArray]) -> FeatureArray:
+        """Encoded observations, `(n, n_features)`."""
+        return self.encoder.encode(observation)
+
+    def outputs(self, features: FeatureArray) -> FloatArray:
+        """The network's outputs: values (in units of the training reward's scale) or logits, `(n, n_actions)`."""
+        return self.network.forward(features).astype(np.float64)
+
+    def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
+        """Action probabilities, `(n, n_actions)`; rows sum to 1, 0 where the mask is False.
+
+        Where decisions were logged, `(other)` gets 0, since it is never served; a row in which nothing else is
+        available keeps it, so that it still has a distribution.
+
+        Raises:
+            PolicyError: a row without available action.
+        """
+        mask = self._chosen_from(mask)
+        refuse_empty(mask, "available action")
+        softmax = masked_softmax(self.outputs(features) / self.output_scale, mask, self.temperature)
+        return with_exploration(softmax, mask, self.exploration_floor)
+
+    def act(
+        self,
+        observation: Mapping[str, IntArray],
+        available: Sequence[Sequence[str] | None] | None = None,
+        *,
+        seed: int | None = None,
+    ) -> Decisions:
+        """One decision per observation, with its propensity.
+
+        Args:
+            observation: feature name -> `(n,)` or `(n, length)`.
+            available: natural keys of the available actions of each row, None for all; unknown keys are ignored.
+            seed: of the draw; None draws anew each time.
+
+        Raises:
+            PolicyError: features don't fit, or a row has no available action that the policy knows.
+        """
+        features = self.encode(observation)
+        mask = self.serving_mask(available, len(features))
+        refuse_empty(mask, "available action")
+        probabilities = self.probabilities(features, mask)
+        index = draw(probabilities, np.random.default_rng(seed))
+        return Decisions(
+            actions=[self.vocabulary.names[i] for i in index],
+            index=index,
+            probabilities=probabilities,
+            propensity=probabilities[np.arange(len(index)), index],
+        )
+
+    def serving_mask(self, available: Sequence[Sequence[str] | None] | None, n: int) -> BoolArray:
+        """True at the available actions of each row, `(n, n_actions)`; never at `(other)`."""
+        if available is None:
+            return np.tile(self.vocabulary.mask_of(None), (n, 1))
+        if len(available) != n:
+            raise PolicyError(f"{len(available)} availability lists for {n} observations; expected one each")
+        rows = [self.vocabulary.mask_of(keys) for keys in available]
+        return np.array(rows, dtype=bool).reshape(n, self.n_actions)
+
+    def save(self, folder: Path) -> None:
+        """The folder holds policy.json and weights.safetensors."""
+        folder.mkdir(parents=True, exist_ok=True)
+        content = {**self._content(), "version": self.version}
+        _write(folder / WEIGHTS_FILE, save(self.network.to_tensors()))
+        _write(folder / POLICY_FILE, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode("utf-8"))
+
+    def _chosen_from(self, mask: BoolArray) -> BoolArray:
+        other = self.vocabulary.other_index
+        if other is None or self.is_other_chosen:
+            return mask
+        chosen = mask.copy()
+        chosen[:, other] &= ~np.delete(mask, other, axis=1).any(axis=1)
+        return chosen
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "name": self.name,
+            "dataset_digest": self.dataset_digest,
+            "encoder": self.encoder.to_json(),
+            "exploration_floor": self.exploration_floor,
+            "is_other_chosen": self.is_other_chosen,
+            "output_scale": self.output_scale,
+            "temperature": self.temperature,
+            "vocabulary": self.vocabulary.to_json(),
+        }
+
+
+def load_policy(folder: Path) -> StochasticPolicy:
+    """The policy that `save` wrote.
+
+    Raises:
+        PolicyError: files are missing, can't be read, or aren't the ones that were written together.
+    """
+    try:
+        content = json.loads((folder / POLICY_FILE).read_text(encoding="utf-8"))
+        network = DenseNetwork.from_tensors(load((folder / WEIGHTS_FILE).read_bytes()))
+        if content["format"] != FORMAT:
+            raise PolicyError(f"{folder}: policy format {content['format']}, expected {FORMAT}; train it again")
+        policy = StochasticPolicy(
+            network=network,
+            encoder=ObservationEncoder.from_json(content["encoder"]),
+            vocabulary=Vocabulary.from_json(content["vocabulary"]),
+            **{name: content[name] for name in (
+                "name", "dataset_digest", "exploration_floor", "is_other_chosen", "output_scale", "temperature")},
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise PolicyError(f"{error.filename}: no such file; expected a trained policy in {folder}") from error
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise PolicyError(f"{folder}: not a policy: {type(error).__name__}: {error}; train it again") from error
+    if policy.version != content["version"]:
+        raise PolicyError(f"{folder}: is {policy.version}, policy.json says {content['version']}; train it again")
+    return policy
+
+
+def _write(path: Path, content: bytes) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_bytes(content)
+    draft.replace(path)

@@ -1,0 +1,168 @@
+"""Published transitions and availability sets, read through pointers into columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from conf.paths import Lake
+from conf.publication import Manifest, Pointer, read_pointers
+from conf.scenario import Pipeline
+from conf.spec_hash import data_spec_hash
+from conf.tables import AVAILABILITY, transitions_table
+from rl.arrow_schema import arrow_schema
+from rl.errors import DatasetError
+from rl.transition_columns import Transitions, transitions_from_table
+
+
+@dataclass(frozen=True)
+class PublishedTransitions:
+    """The transitions of all dates up to the horizon and the manifests they came with, ascending by date."""
+
+    transitions: Transitions
+    manifests: Mapping[date, Manifest]
+
+    @property
+    def content_hashes(self) -> dict[str, str]:
+        """Content hash by date."""
+        return {str(day): manifest.content_hash for day, manifest in self.manifests.items()}
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Counters summed over the manifests."""
+        total: dict[str, int] = {}
+        for manifest in self.manifests.values():
+            for name, count in manifest.counters.items():
+                total[name] = total.get(name, 0) + count
+        return total
+
+
+def read_transitions(pipeline: Pipeline, lake: Lake, horizon: date) -> PublishedTransitions:
+    """Every published transition of dates up to the horizon.
+
+    Raises:
+        DatasetError: nothing published, a date missing, manifests of another spec, schema or key, unreadable files.
+    """
+    folder = lake.transitions(pipeline.scenario.name, data_spec_hash(pipeline))
+    pointers = {
+        day: pointer for name, pointer in read_pointers(folder).items() if (day := _day(name, "date=")) <= horizon
+    }
+    _refuse_unfit(pipeline, lake, pointers, horizon)
+    schema = arrow_schema(transitions_table(pipeline.scenario))
+    table = pa.concat_tables([_read_partition(folder, day, pointers[day], schema) for day in sorted(pointers)])
+    return PublishedTransitions(
+        transitions=transitions_from_table(table, pipeline.scenario),
+        manifests={day: pointers[day].manifest for day in sorted(pointers)},
+    )
+
+
+def read_availability(lake: Lake, horizon: date) -> dict[str, frozenset[str]]:
+    """Natural keys of the available actions by availability id, from the deliveries up to the horizon.
+
+    Raises:
+        DatasetError: unreadable files, or one id with two different sets.
+    """
+    folder = lake.table("availability")
+    schema = arrow_schema(AVAILABILITY)
+    found: dict[str, frozenset[str]] = {}
+    for name, pointer in read_pointers(folder).items():
+        day = _day(name, "delivery_date=")
+        if day > horizon:
+            continue
+        table = _read_partition(folder, day, pointer, schema)
+        for key, actions in zip(*(table.column(c).to_pylist() for c in ("availability_id", "actions")), strict=True):
+            available = frozenset(actions or ())
+            if found.setdefault(key, available) != available:
+                raise DatasetError(
+                    f"availability {name}: id {key!r} stands for two different sets; expected an id to name its "
+                    "content; let the shop deliver a new id for a new set"
+                )
+    return found
+
+
+def _day(partition: str, prefix: str) -> date:
+    try:
+        return date.fromisoformat(partition.removeprefix(prefix))
+    except ValueError as error:
+        raise DatasetError(f"pointer {partition!r}: expected a name like {prefix}2026-01-31") from error
+
+
+def _refuse_unfit(pipeline: Pipeline, lake: Lake, pointers: Mapping[date, Pointer], horizon: date) -> None:
+    where = f"transitions/{pipeline.scenario.name} of source {pipeline.source.name}"
+    if horizon not in pointers:
+        built = f"built are {min(pointers)} to {max(pointers)}" if pointers else "nothing is built under this spec"
+        raise DatasetError(
+            f"{where}: no partition for date={horizon} ({built}); run the build for {horizon}, or choose another date"
+        )
+    manifests = {day: pointer.manifest for day, pointer in pointers.items()}
+    problems = _mixtures(manifests, data_spec_hash(pipeline))
+    if missing := _missing_dates(lake, pointers):
+        problems.append(f"no partition for {_shown(missing)}, though their neighbors have one: build them")
+    if problems:
+        raise DatasetError(f"{where}, dates {min(pointers)} to {horizon}:\n" + "\n".join(f"  {p}" for p in problems))
+
+
+def _mixtures(manifests: Mapping[date, Manifest], expected_spec: str) -> list[str]:
+    problems = []
+    if other := [day for day, manifest in manifests.items() if manifest.spec_hash != expected_spec]:
+        problems.append(f"built under another spec than {expected_spec}: {_shown(other)}; build them again")
+    for name in ("schema_version", "key_id"):
+        values = sorted({str(getattr(manifest, name)) for manifest in manifests.values()})
+        if len(values) > 1:
+            problems.append(f"mixed {name} ({', '.join(values)}): expected one; build all dates again")
+    return problems
+
+
+def _missing_dates(lake: Lake, pointers: Mapping[date, Pointer]) -> list[date]:
+    """Dates between first and last without a partition; a day on which nobody came has none by right."""
+    first, last = min(pointers), max(pointers)
+    between = [first + timedelta(days=n) for n in range((last - first).days)]
+    missing = [day for day in between if day not in pointers]
+    sessions = read_pointers(lake.table("sessions")) if missing else {}
+    if not sessions:
+        return missing
+    return [day for day in missing if (found := sessions.get(f"date={day}")) and found.manifest.n_rows]
+
+
+def _shown(days: list[date]) -> str:
+    listed = ", ".join(str(day) for day in sorted(days)[:5])
+    return f"{listed} and {len(days) - 5} more" if len(days) > 5 else listed
+
+
+def _read_partition(folder: Path, day: date, pointer: Pointer, schema: pa.Schema) -> pa.Table:
+    tables = [_read_file(folder / name, schema) for name in pointer.files]
+    table = pa.concat_tables(tables) if tables else schema.empty_table()
+    if table.num_rows != pointer.manifest.n_rows:
+        raise DatasetError(
+            f"{folder} date={day}: {table.num_rows} rows, its manifest says {pointer.manifest.n_rows}; "
+            "publish the partition again"
+        )
+    return table
+
+
+def _read_file(path: Path, schema: pa.Schema) -> pa.Table:
+    try:
+        with pq.ParquetFile(path) as file:
+            if lacking := [name for name in schema.names if name not in file.schema_arrow.names]:
+                raise DatasetError(f"{path}: columns {', '.join(lacking)} are missing; build the partition again")
+            table = file.read(columns=schema.names)
+        return pa.table([_as_type(table.column(field.name), field.type) for field in schema], schema=schema)
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path}: a published file is gone; publish the partition again") from error
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise DatasetError(f"{path}: can't be read as the table it belongs to: {error}") from error
+
+
+def _as_type(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    """The column in the declared type; a struct's fields are found by name, whatever their order in the file."""
+    if not pa.types.is_struct(type_) or column.type.equals(type_):
+        return column.cast(type_)
+    fields = [pc.struct_field(column, field.name).cast(field.type) for field in type_]
+    chunks = [field.combine_chunks() for field in fields]
+    return pa.chunked_array([pa.StructArray.from_arrays(chunks, fields=list(type_))], type=type_)
