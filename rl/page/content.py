@@ -1,0 +1,249 @@
+"""What the review page says, as plain models: the evaluation fills them, the page only words and draws them.
+
+Values are in the scenario's reward unit per episode; shares lie in [0, 1]; None means that it isn't known.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from conf.strict_yaml import StrictModel
+
+Role = Literal["behavior", "candidate", "champion"]
+Outcome = Literal["promote", "reject", "abstain"]
+
+
+class Night(StrictModel):
+    """Which night the page is about, and in what its values are counted."""
+
+    scenario: str
+    scenario_title: str
+    source: str
+    source_title: str
+    date: date
+    decisions: Literal["logged", "implied"]
+    is_simulated: bool
+    reward_unit: str
+    steps: int
+    gamma: float
+    approval: Literal["human", "auto"]
+
+
+class Gain(StrictModel):
+    """A candidate's value less a baseline's, paired on the same episodes.
+
+    level: one-sided confidence of each bound. corrected: the gain corrected for having been picked.
+    """
+
+    baseline: str
+    estimator: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    level: float
+    corrected: float | None = None
+    baseline_value: float | None = None
+
+
+class Judgment(StrictModel):
+    """The gate's answer in words: reasons are whole sentences, the most important first."""
+
+    outcome: Outcome
+    reasons: tuple[str, ...]
+    candidate: str
+    gain: Gain | None
+    notes: tuple[str, ...] = ()
+
+
+class Estimate(StrictModel):
+    """One estimator's value of one policy; `refusal` is the reason where it gives none."""
+
+    estimator: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    standard_error: float | None = None
+    refusal: str | None = None
+    is_gate: bool = False
+    is_prediction: bool = False
+
+
+class TrueValue(StrictModel):
+    """A policy's value in the simulated shop, by playing it there."""
+
+    value: float
+    standard_error: float
+    n_episodes: int
+
+
+class Overlap(StrictModel):
+    """How much the log can say about a policy.
+
+    effective_rewarded: effective number of units with a reward. share_outside_support: how often the policy takes
+    actions that the log never or hardly shows.
+    """
+
+    n_episodes: int
+    n_units: int
+    effective_sample_size: float | None
+    effective_rewarded: float | None
+    max_weight: float | None
+    share_outside_support: float | None
+    refusal: str | None = None
+
+
+class PolicyReport(StrictModel):
+    """Everything estimated about one policy on the test episodes."""
+
+    role: Role
+    name: str
+    estimates: tuple[Estimate, ...]
+    level: float
+    overlap: Overlap | None = None
+    truth: TrueValue | None = None
+
+
+class Guardrail(StrictModel):
+    """A side metric that may not rise by more than allowed; values per episode."""
+
+    metric: str
+    behavior: float | None
+    candidate: float | None
+    max_relative_increase: float
+    relative_increase: float | None
+    is_kept: bool
+    detail: str
+
+
+class CalibrationBin(StrictModel):
+    """Decisions whose estimated propensity lies in a band: mean estimate against how often it was so."""
+
+    n: int
+    predicted: float
+    observed: float
+
+
+class Propensities(StrictModel):
+    """Where the behavior policy's probabilities come from; `calibration` where they are estimated."""
+
+    source: Literal["logged", "estimated", "none"]
+    note: str
+    calibration_error: float | None = None
+    calibration: tuple[CalibrationBin, ...] = ()
+
+
+class SplitSummary(StrictModel):
+    """A split's boundaries (UTC) and size."""
+
+    name: str
+    start: str
+    end: str
+    n_episodes: int
+    n_transitions: int
+
+
+class IngestCounts(StrictModel):
+    """Where the delivered lines went: accepted + rejected + not yet = lines."""
+
+    n_lines: int
+    n_accepted: int
+    n_derived: int
+    n_rejected: int
+    n_not_yet: int
+    rejected: dict[str, int]
+
+
+class RewardBalance(StrictModel):
+    """Where the reward went: events = transitions + residuals, in millionths of the unit."""
+
+    events: int
+    transitions: int
+    residuals: dict[str, int]
+
+
+class DataSummary(StrictModel):
+    """What the policy was learned from."""
+
+    dates: tuple[date, ...]
+    n_transitions: int
+    n_episodes: int
+    n_actions: int
+    n_features: int
+    splits: tuple[SplitSummary, ...]
+    ingest: IngestCounts | None = None
+    reward: RewardBalance | None = None
+    counters: dict[str, int] = Field(default_factory=dict)
+
+
+class ActionShare(StrictModel):
+    """How often an action is taken on the test episodes: by the log, and expected under the candidate."""
+
+    action: str
+    log: float
+    candidate: float
+
+
+class Curve(StrictModel):
+    """A metric over a candidate's training."""
+
+    candidate: str
+    split: str
+    metric: str
+    updates: tuple[int, ...]
+    values: tuple[float | None, ...]
+
+
+class Ranking(StrictModel):
+    """How well something guesses the next action: a policy or a baseline, on the test episodes."""
+
+    name: str
+    is_baseline: bool
+    k: int
+    hit_rate: float
+    ndcg: float
+    n: int
+
+
+class CandidateRow(StrictModel):
+    """A candidate as seen on the validation episodes, at the temperature chosen there."""
+
+    name: str
+    algorithm: str
+    seed: int
+    temperature: float
+    estimator: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    effective_sample_size: float | None
+    seconds: float | None
+    is_selected: bool
+
+
+class LineageRow(StrictModel):
+    """A digest, hash or version that names what the entry was made from."""
+
+    name: str
+    value: str
+
+
+class ReviewContent(StrictModel):
+    """The whole page."""
+
+    night: Night
+    judgment: Judgment
+    policies: tuple[PolicyReport, ...]
+    guardrails: tuple[Guardrail, ...] = ()
+    propensities: Propensities
+    data: DataSummary
+    actions: tuple[ActionShare, ...] = ()
+    distance_from_log: float | None = None
+    curves: tuple[Curve, ...] = ()
+    ranking: tuple[Ranking, ...] = ()
+    candidates: tuple[CandidateRow, ...] = ()
+    lineage: tuple[LineageRow, ...] = ()
+    model: str | None = None
+    version: str | None = None

@@ -1,0 +1,185 @@
+"""The review page as one self-contained HTML file: no network, light and dark, wide and narrow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from rl.page import wording
+from rl.page.axis import Axis
+from rl.page.content import (
+    ActionShare,
+    CalibrationBin,
+    Estimate,
+    PolicyReport,
+    ReviewContent,
+    SplitSummary,
+    TrueValue,
+)
+from rl.page.curve_charts import charts_of
+from rl.page.forest import forest_of
+
+_FOLDER = Path(__file__).parent
+_SHOWN_ACTIONS = 12
+_SPLIT_TONES = {"train": "behavior", "validation": "champion", "test": "candidate"}
+
+
+@dataclass(frozen=True)
+class _TruthRow:
+    name: str
+    estimate: Estimate
+    truth: TrueValue
+    inside: str
+
+
+def render_page(page: ReviewContent) -> str:
+    """The page as HTML; every text from the content is escaped."""
+    charts = charts_of(page.curves)
+    context: dict[str, Any] = {
+        "page": page,
+        "css": Markup((_FOLDER / "review.css").read_text(encoding="utf-8")),
+        "candidate": next((policy for policy in page.policies if policy.role == "candidate"), None),
+        "test_episodes": next((split.n_episodes for split in page.data.splits if split.name == "test"), None),
+        "value_level": page.policies[0].level if page.policies else 0.95,
+        "forest": forest_of(page.policies),
+        "truth_rows": _truth_rows(page.policies),
+        "refusals": _refusals(page.policies),
+        "overlap_rows": _overlap_rows(page.policies),
+        "calibration": _calibration_spots(page.propensities.calibration),
+        "calibration_ticks": Axis(0, 1).ticks(4),
+        "actions": _action_bars(page.actions),
+        "n_hidden_actions": max(0, page.data.n_actions - _SHOWN_ACTIONS) if page.actions else 0,
+        "rejected": _rejected_bars({} if page.data.ingest is None else page.data.ingest.rejected),
+        "timeline": _timeline(page.data.splits),
+        "charts": charts,
+        "curve_names": sorted({(line.candidate, line.style) for chart in charts for line in chart.lines}),
+    }
+    return _environment().get_template("review.html.jinja").render(context).strip() + "\n"
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters = ("count", "number", "signed", "interval", "share", "level", "duration", "day", "moment", "date_range",
+               "reason", "estimator", "short_estimator", "millionths")  # fmt: skip
+    environment.filters.update({name: getattr(wording, name) for name in filters})
+    environment.filters["of"] = lambda part, whole: f"{wording.share(part / whole)} of lines" if whole else ""
+    return environment
+
+
+def _truth_rows(policies: tuple[PolicyReport, ...]) -> list[_TruthRow]:
+    return [
+        _TruthRow(policy.name, estimate, policy.truth, _inside(estimate, policy.truth))
+        for policy in policies
+        if policy.truth is not None
+        for estimate in policy.estimates
+        if estimate.value is not None
+    ]
+
+
+def _inside(estimate: Estimate, truth: TrueValue) -> str:
+    if estimate.lower is None or estimate.upper is None:
+        return "no interval"
+    if estimate.lower <= truth.value <= estimate.upper:
+        return "✓ inside"
+    return "✕ too low" if truth.value > estimate.upper else "✕ too high"
+
+
+def _refusals(policies: tuple[PolicyReport, ...]) -> list[dict[str, str]]:
+    """One row for each policy and reason, with all estimators that gave it."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for policy in policies:
+        for estimate in policy.estimates:
+            if estimate.refusal is not None:
+                name = wording.short_estimator(estimate.estimator)
+                found.setdefault((policy.name, estimate.refusal), []).append(name)
+    return [
+        {"policy": policy, "reason": reason, "estimators": ", ".join(names)}
+        for (policy, reason), names in found.items()
+    ]
+
+
+def _overlap_rows(policies: tuple[PolicyReport, ...]) -> list[dict[str, Any]]:
+    rows = (
+        ("Episodes", "n_episodes", wording.count),
+        ("Shoppers (independent units)", "n_units", wording.count),
+        ("Effective sample size, shoppers", "effective_sample_size", wording.count),
+        ("Effective rewarded shoppers", "effective_rewarded", wording.count),
+        ("Largest importance weight", "max_weight", wording.number),
+        ("Share of decisions outside the log's support", "share_outside_support", wording.share),
+    )
+    return [
+        {
+            "name": name,
+            "cells": [wording.UNKNOWN if p.overlap is None else worded(getattr(p.overlap, field)) for p in policies],
+        }
+        for name, field, worded in rows
+    ]
+
+
+def _calibration_spots(bins: tuple[CalibrationBin, ...]) -> list[dict[str, Any]]:
+    most = max((spot.n for spot in bins), default=1)
+    return [
+        {
+            "x": round(100 * spot.predicted, 2),
+            "y": round(100 * spot.observed, 2),
+            "size": round(0.35 + 0.65 * math.sqrt(spot.n / most), 2),
+            "title": f"{wording.count(spot.n)} decisions: estimated {wording.share(spot.predicted)}, "
+            f"was so {wording.share(spot.observed)}",
+        }
+        for spot in bins
+    ]
+
+
+def _action_bars(actions: tuple[ActionShare, ...]) -> list[dict[str, Any]]:
+    shown = sorted(actions, key=lambda row: (-max(row.log, row.candidate), row.action))[:_SHOWN_ACTIONS]
+    widest = max((max(row.log, row.candidate) for row in shown), default=1) or 1
+    return [
+        {
+            "action": row.action,
+            "log": row.log,
+            "candidate": row.candidate,
+            "log_width": round(78 * row.log / widest, 2),  # the rest of the line holds the number
+            "candidate_width": round(78 * row.candidate / widest, 2),
+        }
+        for row in shown
+    ]
+
+
+def _rejected_bars(rejected: dict[str, int]) -> list[dict[str, Any]]:
+    most = max(rejected.values(), default=1) or 1
+    ordered = sorted(rejected.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [{"name": wording.reason(code), "n": n, "width": round(78 * n / most, 2)} for code, n in ordered]
+
+
+def _timeline(splits: tuple[SplitSummary, ...]) -> list[dict[str, Any]]:
+    """The splits as spans along a bar; empty where a boundary isn't a time."""
+    try:
+        ends = [
+            (datetime.fromisoformat(s.start).timestamp(), datetime.fromisoformat(s.end).timestamp()) for s in splits
+        ]
+    except ValueError:
+        return []
+    if not ends or max(end for _, end in ends) <= min(start for start, _ in ends):
+        return []
+    axis = Axis(min(start for start, _ in ends), max(end for _, end in ends))
+    return [
+        {
+            "name": split.name,
+            "tone": _SPLIT_TONES.get(split.name, "behavior"),
+            "start": axis.percent(start),
+            "width": round(axis.percent(end) - axis.percent(start), 2),
+        }
+        for split, (start, end) in zip(splits, ends, strict=True)
+    ]

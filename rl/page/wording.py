@@ -1,0 +1,141 @@
+"""Numbers and names as people read them."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime
+
+MINUS = "\u2212"
+UNKNOWN = "\u2013"  # a dash where a number isn't known
+MILLIONTHS = 1_000_000
+
+ESTIMATOR_NAMES = {
+    "on_policy": "Mean of what was logged",
+    "dm": "Direct method (FQE)",
+    "tis": "Trajectory importance sampling",
+    "pdis": "Per-decision importance sampling",
+    "wis": "Weighted importance sampling",
+    "wpdis": "Weighted per-decision importance sampling",
+    "dr": "Doubly robust",
+    "wdr": "Weighted doubly robust",
+}
+
+SHORT_ESTIMATOR_NAMES = {
+    "on_policy": "logged mean", "dm": "DM", "tis": "TIS", "pdis": "PDIS", "wis": "WIS", "wpdis": "WPDIS",
+    "dr": "DR", "wdr": "WDR",
+}  # fmt: skip
+
+REASON_NAMES = {
+    "unreadable": "line can't be read",
+    "missing_field": "a required field is missing",
+    "bad_timestamp": "the time can't be read",
+    "bad_number": "a number can't be read or is out of bounds",
+    "unknown_event_type": "unknown event type",
+    "outside_window": "outside the window, or too late",
+    "duplicate": "duplicate",
+    "bot_rate": "more events an hour than a person makes",
+    "duplicate_across_deliveries": "delivered before",
+    "no_earlier_decision": "no earlier decision it could belong to",
+    "outside_attribution_window": "too long after the decision",
+    "unknown_decision": "names a decision that isn't in the log",
+}
+
+
+def count(value: float | None) -> str:
+    """`12,345`; a dash where it isn't known."""
+    return UNKNOWN if value is None or not math.isfinite(value) else f"{value:,.0f}".replace("-", MINUS)
+
+
+def number(value: float | None) -> str:
+    """Three significant digits, more before the point: `1.23`, `0.0123`, `1,234`."""
+    if value is None or math.isnan(value):
+        return UNKNOWN
+    if math.isinf(value):
+        return "∞" if value > 0 else f"{MINUS}∞"
+    if value == 0:
+        return "0"
+    digits = max(0, 2 - math.floor(math.log10(abs(value))))
+    if digits > 6:
+        return f"{value:.1e}".replace("-", MINUS)
+    return f"{value:,.{digits}f}".replace("-", MINUS)
+
+
+def signed(value: float | None) -> str:
+    """`+1.23` or `−1.23`."""
+    return number(value) if value is None or value <= 0 else f"+{number(value)}"
+
+
+def interval(lower: float | None, upper: float | None) -> str:
+    """`1.02 to 1.31`; a dash where there is none."""
+    return UNKNOWN if lower is None or upper is None else f"{number(lower)} to {number(upper)}"
+
+
+def share(value: float | None) -> str:
+    """A share as a percentage: `12.3%`, `0.04%`."""
+    if value is None or not math.isfinite(value):
+        return UNKNOWN
+    percent = 100 * value
+    digits = 0 if abs(percent) >= 99.95 or percent == 0 else 1 if abs(percent) >= 1 else 2
+    return f"{percent:.{digits}f}%".replace("-", MINUS)
+
+
+def level(value: float) -> str:
+    """A confidence level as a percentage that never rounds up to certainty: `95%`, `98.9%`, `99.97%`."""
+    for digits in range(6):
+        text = f"{100 * value:.{digits}f}"
+        if abs(float(text) - 100 * value) <= 0.1 * (100 - 100 * value):
+            return f"{text}%"
+    return f"{100 * value:.6f}%"
+
+
+def duration(seconds: float | None) -> str:
+    """`12 s` or `3 min 20 s`."""
+    if seconds is None:
+        return UNKNOWN
+    whole = round(seconds)
+    return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
+
+
+def day(value: date) -> str:
+    """`Saturday, 31 January 2026`."""
+    return f"{value:%A}, {value.day} {value:%B %Y}"
+
+
+def moment(text: str) -> str:
+    """An ISO time to the minute: `2026-01-31 14:05`; text that isn't one, as it is."""
+    try:
+        return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M}"
+    except ValueError:
+        return text
+
+
+def date_range(dates: tuple[date, ...]) -> str:
+    """First and last date and how many there are."""
+    if not dates:
+        return "no dates"
+    first, last = min(dates), max(dates)
+    days = "1 day" if len(dates) == 1 else f"{len(dates)} days"
+    return f"{first} ({days})" if first == last else f"{first} to {last} ({days})"
+
+
+def reason(code: str) -> str:
+    """A reason's or residual's code in words."""
+    return REASON_NAMES.get(code, code.replace("_", " "))
+
+
+def estimator(name: str) -> str:
+    """An estimator's full name."""
+    return ESTIMATOR_NAMES.get(name, name)
+
+
+def short_estimator(name: str) -> str:
+    """An estimator's abbreviation."""
+    return SHORT_ESTIMATOR_NAMES.get(name, name)
+
+
+def millionths(value: int, unit: str) -> str:
+    """An exact amount in its unit: `12,345 points`, `1.5 points`."""
+    whole, rest = divmod(abs(value), MILLIONTHS)
+    decimals = f"{rest:06d}".rstrip("0")
+    sign = MINUS if value < 0 else ""
+    return f"{sign}{whole:,}{'.' + decimals if decimals else ''} {unit}"

@@ -1,0 +1,33 @@
+"""Learning curves as points."""
+
+from __future__ import annotations
+
+from rl.page.content import Curve
+from rl.page.curve_charts import charts_of
+from tests.rl.page.content_factory import curves
+
+
+def test_charts_group_candidates_by_metric_and_split() -> None:
+    """Two candidates with three curves each make three charts of two lines."""
+    charts = charts_of(curves())
+    assert [(chart.metric, chart.split, len(chart.lines)) for chart in charts] == [
+        ("loss", "train", 2), ("td_loss", "train", 2), ("td_error", "validation", 2)]  # fmt: skip
+
+
+def test_charts_leave_out_gaps_and_single_points() -> None:
+    """A value that isn't known leaves a gap; a curve of one point is no curve."""
+    gap = Curve(candidate="a", split="train", metric="loss", updates=(0, 1, 2), values=(1.0, None, 3.0))
+    single = Curve(candidate="a", split="train", metric="other", updates=(0,), values=(1.0,))
+    (chart,) = charts_of((gap, single))
+    assert len(chart.lines[0].points.split()) == 2
+
+
+def test_charts_thin_long_curves_and_keep_the_last_point() -> None:
+    """A curve of 10,000 points is drawn with at most 151, ending where it ended."""
+    updates = tuple(range(10_000))
+    curve = Curve(candidate="a", split="train", metric="loss", updates=updates, values=tuple(float(u) for u in updates))
+    (chart,) = charts_of((curve,))
+    points = chart.lines[0].points.split()
+    assert len(points) <= 151
+    assert points[-1].startswith("100,")
+    assert chart.lines[0].last == 9_999

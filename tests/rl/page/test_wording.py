@@ -1,0 +1,59 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from rl.page import wording
+from rl.page.wording import UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(None, UNKNOWN), (0.0, "0"), (1.234, "1.23"), (0.01234, "0.0123"), (1234.5, "1,234"), (-0.5, "\u22120.500"),
+     (float("nan"), UNKNOWN), (float("inf"), "∞"), (1e-9, "1.0e\u221209")],
+)  # fmt: skip
+def test_number_keeps_three_significant_digits(value: float | None, expected: str) -> None:
+    """Small numbers keep their digits, large ones lose their decimals, unknown ones are a dash."""
+    assert wording.number(value) == expected
+
+
+def test_signed_shows_the_sign_of_a_gain() -> None:
+    """A gain has a plus, a loss a minus, nothing has none."""
+    assert [wording.signed(value) for value in (0.5, -0.5, 0.0)] == ["+0.500", "\u22120.500", "0"]
+
+
+@pytest.mark.parametrize(("value", "expected"), [(0.95, "95%"), (0.98904, "99%"), (0.9995, "99.95%"), (0.996, "99.6%")])
+def test_level_never_rounds_up_to_certainty(value: float, expected: str) -> None:
+    """A level keeps as many digits as tell it from 100%."""
+    assert wording.level(value) == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [(0.123, "12.3%"), (0.0004, "0.04%"), (1.0, "100%"), (0.0, "0%")])
+def test_share_is_a_percentage(value: float, expected: str) -> None:
+    """Shares of less than a percent keep two decimals."""
+    assert wording.share(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(1_500_000, "1.5 points"), (-250_000, "\u22120.25 points"), (12_345_000_000, "12,345 points")],
+)
+def test_millionths_are_exact(value: int, expected: str) -> None:
+    """An exact amount loses no digit."""
+    assert wording.millionths(value, "points") == expected
+
+
+def test_date_range_says_how_many_days() -> None:
+    """A range names both ends and the number of days; one day stands alone."""
+    days = (date(2026, 1, 30), date(2026, 1, 31))
+    assert wording.date_range(days) == "2026-01-30 to 2026-01-31 (2 days)"
+    assert wording.date_range(days[:1]) == "2026-01-30 (1 day)"
+
+
+def test_reason_falls_back_to_the_code_in_words() -> None:
+    """A code without a sentence of its own is still readable."""
+    assert wording.reason("bot_rate") == "more events an hour than a person makes"
+    assert wording.reason("some_new_code") == "some new code"
