@@ -96,3 +96,13 @@ class Run:
 def simulated_shop(home: Path, name: str) -> Path:
     """Folder of a simulated shop: shop.json and the logs it delivered."""
     return home / "shops" / name
+
+
+def model_artifacts(home: Path) -> Path:
+    """Folder where MLflow keeps the files of runs and models, unless a server keeps them."""
+    return home / "mlartifacts"
+
+
+def registry_lock(home: Path) -> Path:
+    """Lock file that writers of the registry hold."""
+    return home / "_registry_lock"

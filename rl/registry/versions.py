@@ -1,0 +1,94 @@
+"""Versions of a scenario's registered policy: one for each set of inputs, made whole or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from rl.registry.entry import TAG, NightKey, VersionRecord
+from rl.registry.store import CHALLENGER, CHAMPION, PREVIOUS, aliases
+
+MODEL_PATH = "policy"
+
+
+@dataclass(frozen=True)
+class RegisteredVersion:
+    """A version with its tags (without their prefix) and where its model lies."""
+
+    model: str
+    version: int
+    tags: dict[str, str]
+    model_uri: str
+    run_id: str
+
+    @property
+    def date(self) -> date:
+        return date.fromisoformat(self.tags["date"])
+
+
+def find_version(client: MlflowClient, key: NightKey) -> RegisteredVersion | None:
+    """The version made from these inputs; None where there is none."""
+    condition = f"name = '{key.model}' and tags.`{TAG}input_key` = '{key.input_key}'"
+    found = sorted(client.search_model_versions(condition), key=lambda version: int(version.version))
+    return _version(found[0]) if found else None
+
+
+def load_version(client: MlflowClient, model: str, version: int) -> RegisteredVersion | None:
+    """The version of that number; None where there is none."""
+    found = client.search_model_versions(f"name = '{model}'")
+    return next((_version(one) for one in found if int(one.version) == version), None)
+
+
+def create_version(
+    client: MlflowClient, run_id: str, *, key: NightKey, record: VersionRecord, model_folder: Path
+) -> RegisteredVersion:
+    """A new version with the model's files, tags and description.
+
+    The files go first and the version comes with all its tags in one request: killed in between, there is no version,
+    and a repeat writes the same files again.
+    """
+    _ensure_model(client, key)
+    client.log_artifacts(run_id, str(model_folder), MODEL_PATH)
+    created = client.create_model_version(
+        key.model,
+        source=f"{client.get_run(run_id).info.artifact_uri}/{MODEL_PATH}",
+        run_id=run_id,
+        tags={**key.tags, **record.tags},
+        description=record.description,
+    )
+    return _version(created)
+
+
+def offer_as_challenger(client: MlflowClient, version: RegisteredVersion) -> bool:
+    """True where the alias challenger is the version's.
+
+    It isn't given to a version the gate didn't pass, to one that was promoted already, or to an older night than the
+    present challenger's: repeating an old night changes nothing.
+    """
+    held = aliases(client, version.model)
+    if version.tags.get("verdict") != "promote" or version.version in (held.get(CHAMPION), held.get(PREVIOUS)):
+        return False
+    present = load_version(client, version.model, held[CHALLENGER]) if CHALLENGER in held else None
+    if present is not None and (present.date, present.version) > (version.date, version.version):
+        return False
+    client.set_registered_model_alias(version.model, CHALLENGER, str(version.version))
+    return True
+
+
+def _ensure_model(client: MlflowClient, key: NightKey) -> None:
+    description = f"Policies of scenario {key.scenario}. champion is served, challenger waits for approval."
+    try:
+        client.create_registered_model(key.model, tags={TAG + "scenario": key.scenario}, description=description)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _version(found: ModelVersion) -> RegisteredVersion:
+    tags = {name.removeprefix(TAG): value for name, value in found.tags.items() if name.startswith(TAG)}
+    return RegisteredVersion(found.name, int(found.version), tags, str(found.source), str(found.run_id))
