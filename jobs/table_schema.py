@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from pyspark.sql.types import StructType
 
 from conf.tables import Table
@@ -9,6 +11,4 @@ from conf.tables import Table
 
 def table_schema(table: Table) -> StructType:
     """The columns in table order, all nullable, without the partition columns."""
-    schema = StructType.fromDDL(table.ddl)
-    assert isinstance(schema, StructType)  # noqa: S101  (DDL with column names is a struct: for the type checker)
-    return schema
+    return cast("StructType", StructType.fromDDL(table.ddl))  # DDL with column names is always a struct

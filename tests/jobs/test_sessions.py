@@ -1,0 +1,161 @@
+"""Sessions: gaps, midnights, longest duration, closing."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from conf.source import SessionRule
+from jobs.sessions import assign_sessions, sessions_of, watermark
+from tests.jobs.event_rows import START, event, events, source
+
+HORIZON = date(2026, 1, 20)
+
+
+def _sessions(spark: SparkSession, rows: list[dict[str, Any]], **changes: Any) -> list[Any]:
+    shop = source(**changes)
+    found = sessions_of(assign_sessions(events(spark, rows), shop), shop, HORIZON)
+    return found.orderBy("start_time", "user_id").collect()
+
+
+def test_second_event_within_the_gap_joins_the_first_one(spark: SparkSession) -> None:
+    """A shopper's first event, which has no lag, is in the same session as a second one a minute later."""
+    (session,) = _sessions(spark, [event("a", 0), event("b", 1)])
+    assert (session.n_events, session.start_time, session.end_time) == (
+        2, START.replace(tzinfo=None), (START + timedelta(minutes=1)).replace(tzinfo=None))  # fmt: skip
+
+
+def test_gap_of_exactly_the_limit_joins_and_one_second_more_splits(spark: SparkSession) -> None:
+    """The gap is the longest silence inside a session."""
+    assert len(_sessions(spark, [event("a", 0), event("b", 30)])) == 1
+    found = _sessions(spark, [event("a", 0), event("b", 30 + 1 / 60)])
+    assert [(one.n_events, one.is_cut) for one in found] == [(1, False), (1, False)]
+
+
+def test_session_goes_over_one_midnight(spark: SparkSession) -> None:
+    """A session belongs to the day it started on, and goes on after midnight."""
+    (session,) = _sessions(spark, [event("a", 11 * 60 + 50), event("b", 12 * 60 + 10)])
+    assert (session.date, session.n_events) == (date(2026, 1, 5), 2)
+
+
+def test_date_is_the_business_date_of_the_zone(spark: SparkSession) -> None:
+    """23:30 UTC is already the next day in Berlin."""
+    (session,) = _sessions(spark, [event("a", 11 * 60 + 30)], zone="Europe/Berlin")
+    assert session.date == date(2026, 1, 6)
+
+
+def test_session_is_cut_at_the_longest_duration(spark: SparkSession) -> None:
+    """Events every 20 minutes for five hours make a session of four hours, cut, and the rest."""
+    found = _sessions(spark, [event(f"e{n:02}", 20 * n) for n in range(16)])
+    assert [(one.n_events, one.is_cut, one.is_closed) for one in found] == [(12, True, True), (4, False, True)]
+
+
+def test_chain_is_cut_at_its_second_midnight(spark: SparkSession) -> None:
+    """A shopper who never pauses starts a new session with the first event two business dates after the first."""
+    rows = [event(f"e{n:03}", 60 * n) for n in range(60)]
+    rule = {"session": SessionRule(gap_minutes=90, max_hours=24)}
+    found = _sessions(spark, rows, **rule)
+    # Noon of the 5th + 24 h, then the rest up to midnight of the 7th, then the 7th's 24 hours.
+    assert [(one.start_time.isoformat(), one.n_events, one.is_cut) for one in found] == [
+        ("2026-01-05T12:00:00", 24, True), ("2026-01-06T12:00:00", 12, True), ("2026-01-07T00:00:00", 24, False),
+    ]  # fmt: skip
+
+
+def test_events_without_a_shopper_are_in_no_session(spark: SparkSession) -> None:
+    """The shop's own events (stock, receipts) belong to nobody's session."""
+    found = _sessions(spark, [event("a", 0), event("b", 1, user_id="", event_type="stock")])
+    assert [one.user_id for one in found] == ["ann"]
+
+
+def test_decisions_are_counted_by_the_source_s_event_type(spark: SparkSession) -> None:
+    """The canonical source decides in impressions."""
+    rows = [event("a", 0, event_type="impression"), event("b", 1, event_type="click")]
+    (session,) = _sessions(spark, rows)
+    assert (session.n_events, session.n_decisions) == (2, 1)
+
+
+def test_index_follows_the_total_order_within_a_tie(spark: SparkSession) -> None:
+    """At one instant an impression stands before a click, and equal types stand by event id."""
+    rows = [event("a", 0, event_type="click"), event("c", 0, event_type="impression"), event("b", 0)]
+    assigned = assign_sessions(events(spark, rows), source()).orderBy("session_index")
+    assert [(row.event_id, row.session_index) for row in assigned.collect()] == [("c", 0), ("b", 1), ("a", 2)]
+
+
+@pytest.mark.parametrize(("horizon", "is_closed"), [(date(2026, 1, 5), False), (date(2026, 1, 6), True)])
+def test_session_is_closed_once_the_watermark_has_passed_its_gap(
+    spark: SparkSession, horizon: date, is_closed: bool
+) -> None:
+    """With a day of lateness, a session of the 5th is closed by the delivery of the 6th, not by its own."""
+    shop = source()
+    found = sessions_of(assign_sessions(events(spark, [event("a", 0)]), shop), shop, horizon)
+    assert found.select("is_closed").collect()[0][0] is is_closed
+
+
+def test_watermark_is_the_end_of_the_business_day_less_the_lateness() -> None:
+    """Deliveries up to the 6th with a day of lateness are complete up to the end of the 5th, in the shop's zone."""
+    assert watermark(source(zone="Europe/Berlin"), date(2026, 1, 6)) == datetime(2026, 1, 5, 23, tzinfo=UTC)
+
+
+def test_sessions_equal_those_of_a_plain_reading_of_the_rules(spark: SparkSession) -> None:
+    """On random events, sessions are those that a loop over each shopper's events finds."""
+    rows = _random_rows(seed=7)
+    shop = source(session=SessionRule(gap_minutes=200, max_hours=5), zone="Asia/Tokyo")
+    assigned = assign_sessions(events(spark, rows), shop).select("user_id", "event_id", "session_id").collect()
+    by_session: dict[str, set[str]] = defaultdict(set)
+    for row in assigned:
+        by_session[row.session_id].add(row.event_id)
+    assert sorted(map(sorted, by_session.values())) == sorted(map(sorted, _plain_sessions(rows, 200, 5, hours_east=9)))
+
+
+def test_sessions_of_a_date_need_no_event_before_the_two_days_before_it(spark: SparkSession) -> None:
+    """Cutting the log off two business dates before D leaves the sessions of D as they were."""
+    rows = _random_rows(seed=8)
+    shop = source(session=SessionRule(gap_minutes=200, max_hours=5))
+    log = events(spark, rows)
+    day = F.lit("2026-01-08").cast("date")
+
+    def sessions_of_day(first: str) -> list[Any]:
+        kept = log.where(F.to_date("event_time") >= F.lit(first).cast("date"))
+        found = sessions_of(assign_sessions(kept, shop), shop, HORIZON).where(F.col("date") == day)
+        return sorted(map(tuple, found.collect()))
+
+    whole = sessions_of_day("2026-01-01")
+    assert whole
+    assert sessions_of_day("2026-01-06") == whole
+
+
+def _random_rows(seed: int) -> list[dict[str, Any]]:
+    chance = random.Random(seed)
+    return [
+        event(f"{user}{n:03}", chance.randint(0, 6 * 24 * 60), user_id=user)
+        for user, n_events in (("ann", 90), ("bob", 150), ("cid", 20)) for n in range(n_events)
+    ]  # fmt: skip
+
+
+def _plain_sessions(
+    rows: list[dict[str, Any]], gap_minutes: int, max_hours: int, hours_east: int
+) -> list[set[str]]:
+    found: list[set[str]] = []
+    for user in {row["user_id"] for row in rows}:
+        ordered = sorted((row["event_time"], row["event_id"]) for row in rows if row["user_id"] == user)
+        previous = chain_day = piece = part = None
+        for time, event_id in ordered:
+            day = (time + timedelta(hours=hours_east)).date()
+            is_after_gap = previous is None or time - previous > timedelta(minutes=gap_minutes)
+            if is_after_gap:
+                chain_day = day
+            is_new_day = previous is not None and (previous + timedelta(hours=hours_east)).date() != day
+            if is_after_gap or (is_new_day and day - chain_day >= timedelta(days=2)):
+                piece, part = time, None
+            if (now := (time - piece) // timedelta(hours=max_hours)) != part:
+                part = now
+                found.append(set())
+            found[-1].add(event_id)
+            previous = time
+    return found
