@@ -1,0 +1,136 @@
+# nightcart: see `make help`.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.SUFFIXES:
+.NOTPARALLEL:
+
+# Parameters; quoting is left to the environment, so that a path may hold any character.
+export SOURCE LOGS DATE SCENARIO
+PORT ?= 8080
+MLFLOW_PORT ?= 5000
+INSTALL_JAVA ?= 0
+ARGS ?= version
+TESTS ?=
+
+# This checkout's code and its environments' packages, and nobody else's.
+export PYTHONPATH := $(CURDIR)
+export PYTHONNOUSERSITE := 1
+unexport PYTHONHOME VIRTUAL_ENV
+
+PIPELINE := .venv/bin/python
+AIRFLOW := .venv-airflow/bin/python
+
+.PHONY: help setup python java pipeline-environment airflow-environment nightly test test-pipeline test-dags check lint \
+        up down airflow clean
+
+help:  ## this page
+	@echo "make TARGET [PARAMETER=value ...]"
+	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)$$/  \1|\2/p' Makefile | while IFS='|' read -r target text; do \
+	  printf '%-12s %s\n' "$$target" "$$text"; done
+	@sed -n 's/^#: \?//p' Makefile
+
+#:
+#: Parameters of `make nightly`, all optional (paths are relative to this folder):
+#:   SOURCE=NAME      a file of conf/sources; default: simulated_shop, or canonical where LOGS is given
+#:   LOGS=PATH        file or folder of the source's logs; default: those landed before, or the simulated shop's
+#:   DATE=2026-01-31  last day to use; default: the last day in the files' names, or landed, or simulated
+#:   SCENARIO=NAME    a file of conf/scenarios; default: recommendation
+#: Its last line on stdout is one JSON object; progress is on stderr, everything else in .nightcart/logs.
+#:
+#: Other parameters:
+#:   PORT=8080 MLFLOW_PORT=5000   ports of the pages of `make up`
+#:   ARGS="backfill create ..."   what `make airflow` runs
+#:   TESTS=tests/conf             the part of the tests that `make test` runs
+#:   PYTHON=/path/to/python3.11   the interpreter to make the environments with
+#:   INSTALL_JAVA=1               install Java 17 where it is missing (Debian, as root)
+#: Settings that a deployment decides are NIGHTCART_... environment variables; conf/settings.py lists them.
+
+setup: java pipeline-environment airflow-environment  ## make both environments (nightly, test and up do it too)
+
+nightly: setup  ## run all DAGs for one date through Airflow: from logs to a registered policy with a verdict
+	@exec $(AIRFLOW) -m dags.nightly --source "$${SOURCE:-}" --logs "$${LOGS:-}" --date "$${DATE:-}" \
+	  --scenario "$${SCENARIO:-}"
+
+test: setup  ## run every test, in both environments
+	@status=0; $(MAKE) --no-print-directory test-pipeline || status=1; \
+	  $(MAKE) --no-print-directory test-dags || status=1; exit $$status
+
+# One thread for each of the two test processes: libraries that start one per core would get in each other's way.
+test-pipeline: setup
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m pytest -n 2 --dist loadgroup --ignore=tests/dags $(TESTS)
+
+test-dags: setup
+	@case "$(TESTS)" in ""|tests/dags*) $(AIRFLOW) -m pytest --confcutdir=tests/dags $(or $(TESTS),tests/dags);; esac
+
+check: setup  ## lint, types and import contracts
+	@$(PIPELINE) -m ruff check .
+	@$(PIPELINE) -m mypy --strict conf jobs rl
+	@$(PIPELINE) -m mypy --strict --python-executable $(AIRFLOW) dags
+	@.venv/bin/lint-imports
+
+lint: check  ## the same as check
+
+up: setup  ## start Airflow (page, scheduler, DAG processor, triggerer) and the MLflow page
+	@exec $(AIRFLOW) -m dags.services up --port "$(PORT)" --mlflow-port "$(MLFLOW_PORT)"
+
+down: airflow-environment  ## stop what `make up` started
+	@exec $(AIRFLOW) -m dags.services down
+
+airflow: setup  ## run an Airflow command with this project's settings, such as ARGS="dags list"
+	@exec $(AIRFLOW) -m dags.airflow_environment airflow $(ARGS)
+
+clean:  ## leave the checkout as cloned: remove environments, caches and .nightcart with ALL its data
+	@if [ -x $(AIRFLOW) ] && [ -f .nightcart/airflow/services.json ]; then $(AIRFLOW) -m dags.services down; fi
+	@rm -rf .venv .venv-airflow .nightcart build .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	  .import_linter_cache spark-warehouse metastore_db derby.log
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment is whole if the list of what it was made from and where stands in it; that is written last.
+# One process at a time makes it, and a half-made one is made anew.
+define make-environment
+	@made_from() { printf '%s\n' "$$PWD"; cat $(2); }; \
+	if ! made_from | cmp -s - $(1)/made-from.txt; then \
+	  $(MAKE) --no-print-directory python; \
+	  exec 9<Makefile; if command -v flock >/dev/null; then flock 9; fi; \
+	  if ! made_from | cmp -s - $(1)/made-from.txt; then \
+	    echo "making $(1) from $(2): minutes, once" >&2; \
+	    rm -rf $(1); "$$($(find-python))" -m venv $(1) 9<&-; \
+	    $(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r $(2) >&2 9<&-; \
+	    $(1)/bin/python -m pip check --disable-pip-version-check >&2; \
+	    made_from > $(1)/made-from.txt; \
+	  fi; \
+	fi
+endef
+
+pipeline-environment:
+	$(call make-environment,.venv,requirements.txt)
+
+airflow-environment:
+	$(call make-environment,.venv-airflow,requirements-airflow.txt)
+
+# The first Python 3.11 among PYTHON (alone, where given), python3.11 and python3.
+define find-python
+for candidate in $(if $(PYTHON),"$(PYTHON)",python3.11 python3); do \
+  if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; \
+  then echo "$$candidate"; break; fi; done
+endef
+
+python:
+	@if [ -z "$$($(find-python))" ]; then \
+	  echo "error: nightcart needs Python 3.11 with venv (found: $$($(or $(PYTHON),python3) --version 2>&1 | head -1));" \
+	    "install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; fi
+
+java:
+	@java="$${JAVA_HOME:+$$JAVA_HOME/bin/}java"; \
+	version() { { "$$java" -version 2>&1 || true; } | sed -n 's/.* version "\([0-9]*\).*/\1/p' | head -1; }; \
+	found="$$(version)"; \
+	if [ "$${found:-0}" -lt 17 ] && [ "$(INSTALL_JAVA)" = 1 ]; then \
+	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+	    echo "error: INSTALL_JAVA=1 needs root and apt-get (Debian); install Java 17 or later yourself" >&2; exit 1; fi; \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless; } >&2; \
+	  found="$$(version)"; \
+	fi; \
+	if [ "$${found:-0}" -lt 17 ]; then \
+	  echo "error: Spark needs Java 17 or later (found: $${found:-none}); install openjdk-17-jre-headless, point" \
+	    "JAVA_HOME at one, or run: make INSTALL_JAVA=1 setup (Debian, as root)" >&2; exit 1; fi
