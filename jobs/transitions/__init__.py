@@ -1,0 +1,1 @@
+"""Events and sessions become transitions: decisions with what was known, what followed, and what they earned."""

@@ -1,0 +1,100 @@
+"""Hand-made events and pipelines: callers name only what matters to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import DateType, StructField, StructType
+
+from conf.scenario import Pipeline, load_pipeline
+from conf.strict_yaml import merge
+from conf.tables import AVAILABILITY, EVENTS
+from jobs.transitions.prepared_events import Prepared, prepare
+from jobs.transitions.transitions import transitions_of
+
+DAY = date(2026, 1, 14)  # a Wednesday
+EVENT_SCHEMA = StructType(
+    [*StructType.fromDDL(EVENTS.ddl).fields, StructField("event_date", DateType()), StructField("delivery_date", DateType())]
+)
+AVAILABILITY_SCHEMA = StructType([*StructType.fromDDL(AVAILABILITY.ddl).fields, StructField("delivery_date", DateType())])
+
+Row = dict[str, Any]
+_numbers = count()
+
+
+def at(clock: str, day: date = DAY) -> datetime:
+    """The UTC time `10:00`, `10:00:05` or `10:00:05.25` of a day, as Spark takes it."""
+    parts = [*clock.split(":"), "0"][:3]
+    since_midnight = timedelta(hours=int(parts[0]), minutes=int(parts[1]), seconds=float(parts[2]))
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + since_midnight
+
+
+def event(event_type: str, clock: str = "10:00", *, day: date = DAY, **given: Any) -> Row:
+    """An event of shopper `ann`; delivered on its own day unless said otherwise."""
+    row: Row = dict.fromkeys(EVENT_SCHEMA.names) | {
+        "event_id": f"e{next(_numbers):06d}", "event_time": at(clock, day), "user_id": "ann", "event_type": event_type,
+        "line_part": 0, "event_date": day, "delivery_date": given.get("event_date", day),
+    }  # fmt: skip
+    return row | given
+
+
+def impression(clock: str = "10:00", *, action: str = "shoe", **given: Any) -> Row:
+    """A logged decision that showed an item, with a propensity of one half."""
+    category = {"shoe": "feet", "boot": "feet", "hat": "head"}.get(action, f"about {action}")
+    shown = {"action": action, "item_id": action, "category_id": category, "propensity": Decimal("0.5")}
+    return event("impression", clock, **(shown | given))
+
+
+def view(clock: str = "10:00", *, item: str = "shoe", **given: Any) -> Row:
+    """A view of an item, which implied decisions are read off."""
+    category = {"shoe": "feet", "boot": "feet", "hat": "head"}.get(item, f"about {item}")
+    return event("view", clock, **({"item_id": item, "category_id": category} | given))
+
+
+def events_frame(spark: SparkSession, rows: Iterable[Row]) -> DataFrame:
+    """The events as a frame with the columns that reading gives."""
+    return spark.createDataFrame([tuple(row[name] for name in EVENT_SCHEMA.names) for row in rows], EVENT_SCHEMA)
+
+
+def availability_frame(spark: SparkSession, rows: Iterable[Row] = ()) -> DataFrame:
+    """Availability sets with their delivery dates."""
+    return spark.createDataFrame([tuple(row[name] for name in AVAILABILITY_SCHEMA.names) for row in rows], AVAILABILITY_SCHEMA)
+
+
+def a_pipeline(source: str = "canonical", *, source_changes: Row | None = None, **changes: Any) -> Pipeline:
+    """The recommendation scenario on a source, with changes laid over its spec."""
+    loaded = load_pipeline("recommendation", source)
+    content = {"source": {}, "scenario": {"action": {"mask": "none"}}}
+    content = merge(content, {"source": source_changes or {}, "scenario": changes})
+    return Pipeline.model_validate(merge(loaded.model_dump(), content))
+
+
+def implied_pipeline(**changes: Any) -> Pipeline:
+    """Views read as decisions, rewards by last touch on the same item."""
+    by_touch = {"reward": {"attribution": {"link": "last_touch", "window_hours": 12}}}
+    decisions = {"decisions": {"kind": "implied", "event_type": "view"}}
+    return a_pipeline(source_changes=decisions, **merge(by_touch, changes))
+
+
+def prepared(spark: SparkSession, rows: Iterable[Row], pipeline: Pipeline, sets: Iterable[Row] = ()) -> Prepared:
+    """What transitions are made of, from hand-made rows."""
+    return prepare(events_frame(spark, rows), availability_frame(spark, sets), pipeline)
+
+
+def transitions(
+    spark: SparkSession,
+    rows: Iterable[Row],
+    pipeline: Pipeline,
+    *,
+    sets: Iterable[Row] = (),
+    dates: Sequence[date] = (DAY,),
+    horizon: date = DAY,
+) -> list[Any]:
+    """The transitions of the rows, in key order of session start."""
+    made = transitions_of(prepared(spark, rows, pipeline, sets), pipeline, dates=dates, horizon=horizon)
+    return made.orderBy("user_id", "decision_time", "episode_id", "step").collect()
