@@ -31,6 +31,7 @@ class Catalogue:
         appeal: log-odds that each item adds to a click, `(n_items,)`.
         cart_appeal: log-odds that each item adds to a cart, `(n_items,)`.
         popularity: what the behavior policy believes in, `(n_items,)`.
+        volume: of a piece, cubic millimeters, `(n_items,)`.
         taste_types: log-odds of a click by type and category, `(n_taste_types, n_categories)`.
     """
 
@@ -39,6 +40,7 @@ class Catalogue:
     category: IntArray
     price_cents: IntArray
     cost_cents: IntArray
+    volume: IntArray
     appeal: FloatArray
     cart_appeal: FloatArray
     popularity: FloatArray
@@ -98,12 +100,10 @@ def availability_id(item_ids: list[str]) -> str:
     return "set-" + hashlib.sha256("\n".join(sorted(item_ids)).encode("utf-8")).hexdigest()[:16]
 
 
-def build_shop(
-    settings: ShopSettings, *, catalogue: Catalogue | None = None, measures: Measures | None = None
-) -> Shop:
-    """The shop of the settings; the catalogue is drawn from their `catalogue_seed` unless one is given."""
+def build_shop(settings: ShopSettings, measures: Measures | None = None) -> Shop:
+    """The shop of the settings, read by the recommendation scenario's measures unless others are given."""
     measures = measures or recommendation_measures()
-    catalogue = catalogue or draw_catalogue(settings)
+    catalogue = draw_catalogue(settings)
     calendar = BusinessCalendar.of(zone=measures.zone, first_date=settings.first_date, n_days=settings.n_days)
     return Shop(settings, catalogue, measures, calendar, _draw_availability(settings, catalogue))
 
@@ -115,12 +115,14 @@ def draw_catalogue(settings: ShopSettings) -> Catalogue:
     appeal = rng.normal(0, settings.appeal_spread, n_items)
     price_cents = np.round(np.exp(rng.normal(np.log(25), 0.7, n_items)) * 100).astype(np.int64).clip(199)
     margin = rng.uniform(0.15, 0.45, n_items)
+    centimeters = np.random.default_rng([settings.catalogue_seed, 2]).integers(4, 40, (n_items, 3))
     return Catalogue(
         item_ids=tuple(f"item-{index:03d}" for index in range(n_items)),
         category_ids=tuple(f"category-{index}" for index in range(n_categories)),
         category=np.arange(n_items, dtype=np.int64) % n_categories,
         price_cents=price_cents,
         cost_cents=np.round(price_cents * (1 - margin)).astype(np.int64),
+        volume=centimeters.prod(axis=1) * 1000,
         appeal=appeal,
         cart_appeal=rng.normal(0, settings.appeal_spread, n_items) - 0.3 * np.log(price_cents / 2500),
         popularity=0.5 * appeal + rng.normal(0, 0.5, n_items) + rng.normal(0, 0.7, n_categories)[

@@ -30,24 +30,24 @@ class Dynamics(StrictModel):
     of warmth adds `cart_warmth` to the log-odds of a cart. Misses in a row (to `miss_cap`) add `leave_miss` each.
     """
 
-    max_steps: int = Field(default=10, ge=1, le=40)
+    max_steps: int = Field(default=6, ge=1, le=40)
     click_base: float = -1.1
-    click_boredom: float = Field(default=0.30, ge=0)
+    click_boredom: float = Field(default=0.20, ge=0)
     click_repeat: float = Field(default=0.8, ge=0)
     boredom_step: int = Field(default=2, ge=0)
     boredom_recovery: int = Field(default=1, ge=0)
     boredom_cap: int = Field(default=4, ge=0)
-    cart_base: float = -1.1
+    cart_base: float = -1.4
     cart_warmth: float = Field(default=0.6, ge=0)
     warmth_cap: int = Field(default=3, ge=0)
-    buy_after_cart_probability: float = Field(default=0.5, ge=0, le=1)
+    buy_after_cart_probability: float = Field(default=0.4, ge=0, le=1)
     buy_after_click_probability: float = Field(default=0.05, ge=0, le=1)
     purchase_delay_minutes: float = Field(default=80.0, gt=0, description="median")
     purchase_delay_sigma: float = Field(default=1.1, gt=0)
     refund_rate: float = Field(default=0.05, ge=0, le=1)
-    leave_base: float = Field(default=0.08, ge=0, le=1)
-    leave_boredom: float = Field(default=0.10, ge=0)
-    leave_miss: float = Field(default=0.04, ge=0)
+    leave_base: float = Field(default=0.06, ge=0, le=1)
+    leave_boredom: float = Field(default=0.20, ge=0)
+    leave_miss: float = Field(default=0.03, ge=0)
     miss_cap: int = Field(default=3, ge=0)
     leave_cap: float = Field(default=0.95, ge=0, le=1)
     looking_seconds_mean: float = Field(default=20.0, ge=0)
@@ -65,7 +65,7 @@ class LoggingRule(StrictModel):
     """The behavior policy: a uniform share over what is available, else a softmax of popularity."""
 
     uniform_share: float = Field(default=0.5, gt=0, le=1)
-    temperature: float = Field(default=0.8, gt=0)
+    temperature: float = Field(default=1.5, gt=0)
     policy_version: str = "popularity-1"
 
 
@@ -99,13 +99,13 @@ class ShopSettings(StrictModel):
     n_days: int = Field(default=14, ge=1, le=400)
     seed: int = Field(default=1, ge=0)
     catalogue_seed: int = Field(default=1, ge=0)
-    n_shoppers: int = Field(default=900, ge=1)
+    n_shoppers: int = Field(default=1100, ge=1)
     n_items: int = Field(default=30, ge=1)
     n_categories: int = Field(default=7, ge=1)
     n_taste_types: int = Field(default=5, ge=1)
-    taste_spread: float = Field(default=0.9, ge=0)
+    taste_spread: float = Field(default=0.8, ge=0)
     taste_noise: float = Field(default=0.4, ge=0)
-    appeal_spread: float = Field(default=0.6, ge=0)
+    appeal_spread: float = Field(default=0.5, ge=0)
     mean_visits_per_day: float = Field(default=0.9, gt=0)
     max_visits_per_day: int = Field(default=3, ge=1, le=6)
     out_of_stock_rate: float = Field(default=0.15, ge=0, lt=1)

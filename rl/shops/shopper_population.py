@@ -9,7 +9,10 @@ import numpy as np
 from rl.logged_episodes import FloatArray, IntArray
 from rl.shops.measures import MICROSECONDS
 from rl.shops.shop import Shop
-from rl.shops.shop_settings import EARLIEST_VISIT_MINUTES, LATEST_VISIT_MINUTES
+from rl.shops.shop_settings import EARLIEST_VISIT_MINUTES, LATEST_VISIT_MINUTES, ShopSettings
+
+
+ACTIVITY_SHAPE = 1.5
 
 
 @dataclass(frozen=True)
@@ -32,8 +35,19 @@ def draw_population(shop: Shop, rng: np.random.Generator) -> Population:
     settings, types = shop.settings, shop.catalogue.taste_types
     taste_type = rng.integers(0, len(types), settings.n_shoppers)
     noise = rng.normal(0, settings.taste_noise, (settings.n_shoppers, shop.n_categories))
-    activity = rng.gamma(1.5, settings.mean_visits_per_day / 1.5, settings.n_shoppers)
+    activity = rng.gamma(ACTIVITY_SHAPE, settings.mean_visits_per_day / ACTIVITY_SHAPE, settings.n_shoppers)
     return Population(taste_type, types[taste_type] + noise, activity)
+
+
+def expected_visits_per_day(settings: ShopSettings) -> float:
+    """Mean wished visits of a shopper in a day: negative binomial, from gamma distributed activity, and capped."""
+    share = ACTIVITY_SHAPE / (ACTIVITY_SHAPE + settings.mean_visits_per_day)
+    probability, expected, left = share**ACTIVITY_SHAPE, 0.0, 1.0
+    for n_visits in range(settings.max_visits_per_day):
+        left -= probability
+        expected += left
+        probability *= (n_visits + ACTIVITY_SHAPE) / (n_visits + 1) * (1 - share)
+    return expected
 
 
 def draw_visit_times(shop: Shop, population: Population, *, day: int, rng: np.random.Generator) -> list[IntArray]:
