@@ -1,0 +1,56 @@
+"""A policy as an MLflow model without pickle: its two files, the loader module, and the few modules that one needs."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from conf.settings import PROJECT_ROOT
+
+# Everything that rl/policy imports of this project; a test loads the model with nothing else on the path.
+SERVED_CODE = ("conf/__init__.py", "conf/errors.py", "rl/__init__.py", "rl/errors.py", "rl/policy")
+SERVED_PACKAGES = ("mlflow", "numpy", "pandas", "safetensors")
+LOADER_MODULE = "rl.policy.served_model"
+
+
+@contextmanager
+def pyfunc_arguments(policy_folder: Path) -> Iterator[dict[str, Any]]:
+    """Arguments for `mlflow.pyfunc.log_model` and `save_model`, valid while the context lasts.
+
+    The parameter `seed` of the model's `predict` makes decisions repeatable; -1, its default, draws anew.
+    """
+    from mlflow.models import ModelSignature  # noqa: PLC0415  (takes seconds to import; only registering needs it)
+    from mlflow.types import ParamSchema, ParamSpec  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as staged:
+        code = Path(staged)
+        for name in SERVED_CODE:
+            _copy(PROJECT_ROOT / name, code / name)
+        yield {
+            "loader_module": LOADER_MODULE,
+            "data_path": str(policy_folder),
+            "code_paths": [str(code / "conf"), str(code / "rl")],
+            "pip_requirements": [f"{name}=={version(name)}" for name in SERVED_PACKAGES],
+            "signature": ModelSignature(params=ParamSchema([ParamSpec("seed", "long", -1)])),
+        }
+
+
+def save_pyfunc(policy_folder: Path, target: Path) -> None:
+    """The target folder holds the policy as an MLflow model."""
+    import mlflow.pyfunc  # noqa: PLC0415  (takes seconds to import; only registering needs it)
+
+    with pyfunc_arguments(policy_folder) as arguments:
+        mlflow.pyfunc.save_model(path=str(target), **arguments)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
