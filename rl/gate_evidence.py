@@ -63,7 +63,7 @@ def gate_evidence(
         effective_rewarded=_smallest(evaluation, compared, estimator, "n_effective_rewarded"),
         guardrails=tuple(
             _guardrail(metric_evaluations.get(rail.metric), rail, candidate, baseline, estimator)
-            for rail in gate.guardrails
+            for rail in (gate.guardrails if baseline_problem is None else ())
         ),
     )
 

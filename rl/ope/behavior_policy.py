@@ -21,7 +21,8 @@ class BehaviorSettings:
 
     Attributes:
         n_folds: shoppers are dealt into so many folds.
-        ridge: penalty per squared coefficient, relative to the log-likelihood of one row.
+        ridges: penalties to choose from by the likelihood of the first fold, per squared coefficient, relative to the
+            log-likelihood of one row; intercepts are penalised by the smallest.
         uniform_share: share of a uniform choice mixed in, so that no logged action gets a propensity near 0.
         max_rows: a fit uses at most this many rows, drawn at random.
         max_iterations: of the optimizer.
@@ -29,10 +30,10 @@ class BehaviorSettings:
     """
 
     n_folds: int = 5
-    ridge: float = 1.0
+    ridges: tuple[float, ...] = (1.0, 30.0, 1000.0)
     uniform_share: float = 1e-3
     max_rows: int = 50_000
-    max_iterations: int = 200
+    max_iterations: int = 100
     seed: int = 0
 
 
@@ -72,12 +73,14 @@ class EstimatedBehavior:
         episodes: the log, every propensity filled in by a model that saw no row of the same shopper.
         propensity_source: always `estimated`; shown beside every value that rests on it.
         policy: fitted on all rows; for querying, not for weighting these rows.
+        ridge: penalty chosen.
         calibration: of the cross-fitted probabilities.
     """
 
     episodes: LoggedEpisodes
     propensity_source: Literal["estimated"]
     policy: LogisticBehavior
+    ridge: float
     calibration: CalibrationReport
 
 
@@ -92,11 +95,13 @@ def estimate_behavior(episodes: LoggedEpisodes, settings: BehaviorSettings | Non
     """
     chosen = settings or BehaviorSettings()
     fold = _folds(episodes, chosen)
-    models = [fit_logistic(episodes, np.flatnonzero(fold != k), chosen) for k in range(chosen.n_folds)]
+    ridge, first = _best_ridge(episodes, fold, chosen)
+    others = [fit_logistic(episodes, np.flatnonzero(fold != k), chosen, ridge=ridge) for k in range(1, chosen.n_folds)]
+    models = [first, *others]
     crossfit = CrossfitBehavior(models, fold)
     filled = replace(episodes, propensity=crossfit.logged_probabilities(episodes))
-    whole = fit_logistic(episodes, np.arange(episodes.n_transitions), chosen)
-    return EstimatedBehavior(filled, "estimated", whole, calibration_report(crossfit, episodes))
+    whole = fit_logistic(episodes, np.arange(episodes.n_transitions), chosen, ridge=ridge)
+    return EstimatedBehavior(filled, "estimated", whole, ridge, calibration_report(crossfit, episodes))
 
 
 class CrossfitBehavior:
@@ -124,7 +129,9 @@ class CrossfitBehavior:
         return taken
 
 
-def fit_logistic(episodes: LoggedEpisodes, rows: IntArray, settings: BehaviorSettings) -> LogisticBehavior:
+def fit_logistic(
+    episodes: LoggedEpisodes, rows: IntArray, settings: BehaviorSettings, *, ridge: float
+) -> LogisticBehavior:
     """Masked multinomial logistic regression of the logged action on the features.
 
     The softmax runs over the available actions in the likelihood too. A common fit over all actions, masked
@@ -139,19 +146,41 @@ def fit_logistic(episodes: LoggedEpisodes, rows: IntArray, settings: BehaviorSet
     closed = torch.from_numpy(~episodes.mask(rows))
     action = torch.from_numpy(episodes.action[rows])
     coefficients = torch.zeros(features.shape[1] + 1, episodes.n_actions, requires_grad=True)
-    optimizer = torch.optim.LBFGS([coefficients], max_iter=settings.max_iterations, line_search_fn="strong_wolfe")
+    penalty = torch.full((features.shape[1] + 1, 1), ridge / (2 * len(rows)))
+    penalty[0] = min(settings.ridges) / (2 * len(rows))
+    optimizer = torch.optim.LBFGS(
+        [coefficients], max_iter=settings.max_iterations, tolerance_change=1e-7, line_search_fn="strong_wolfe"
+    )
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
         scores = (coefficients[0] + standard @ coefficients[1:]).masked_fill(closed, -1e9)
         fit = torch.nn.functional.cross_entropy(scores, action)
-        total: torch.Tensor = fit + settings.ridge / (2 * len(rows)) * coefficients.square().sum()
+        total: torch.Tensor = fit + (penalty * coefficients.square()).sum()
         total.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         return total
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     fitted = coefficients.detach().numpy().astype(np.float64)
     return LogisticBehavior(center, spread, fitted, settings.uniform_share)
+
+
+def _best_ridge(episodes: LoggedEpisodes, fold: IntArray, settings: BehaviorSettings) -> tuple[float, LogisticBehavior]:
+    """The penalty under which the first fold is likeliest, and the model of the other folds under it."""
+    held_out = np.flatnonzero(fold == 0)
+    best: tuple[float, float, LogisticBehavior] | None = None
+    for ridge in settings.ridges:
+        model = fit_logistic(episodes, np.flatnonzero(fold != 0), settings, ridge=ridge)
+        loss = 0.0
+        for batch in row_batches(len(held_out), episodes.n_actions):
+            rows = held_out[batch]
+            probabilities = model.probabilities(episodes.features[rows], episodes.mask(rows))
+            loss -= float(np.log(probabilities[np.arange(len(rows)), episodes.action[rows]]).sum())
+        if best is None or loss < best[0]:
+            best = (loss, ridge, model)
+    if best is None:
+        raise EvaluationError("no ridge penalties to choose from")
+    return best[1], best[2]
 
 
 def _folds(episodes: LoggedEpisodes, settings: BehaviorSettings) -> IntArray:

@@ -44,7 +44,7 @@ def wdr(sample: EvaluationSample) -> RatioSums:
     Each weight multiplies its residual and the value that follows, so per step the sums share one denominator; an
     ended episode keeps its weight there. Consistent, of smaller variance than `dr`, biased on few episodes.
 
-    Source: Thomas and Brunskill (2016), equation 9 of the weighted doubly robust estimator, terms regrouped by weight.
+    Source: Thomas and Brunskill (2016), the WDR estimator, its terms regrouped by weight.
     """
     values, weight = sample.require_values(), sample.require_weights()
     following = np.append(values.value[1:], 0.0)

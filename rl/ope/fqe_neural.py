@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 
 
 class NeuralQ:
-    """A network from standardised features to the values of all actions, in reward units."""
+    """A network from standardised features to the values of all actions, in reward units.
+
+    The last layer is kept apart: where one action per row, or their mean under a policy, is all that is needed, the
+    values of all actions are never formed.
+    """
 
     def __init__(
-        self, network: nn.Module, *, center: FloatArray, spread: FloatArray, scale: float, device: str
+        self, body: nn.Module, head: nn.Linear, *, center: FloatArray, spread: FloatArray, scale: float, device: str
     ) -> None:
-        self._network = network
+        self.body = body
+        self.head = head
         self._center = center.astype(np.float32)
         self._spread = spread.astype(np.float32)
         self.scale = scale
@@ -37,20 +42,27 @@ class NeuralQ:
         values = np.empty(mask.shape)
         for rows in row_batches(*mask.shape):
             with torch.no_grad():
-                values[rows] = self._network(self.inputs(features[rows])).cpu().numpy()
+                values[rows] = self.head(self.body(self.inputs(features[rows]))).cpu().numpy()
         return np.where(mask, self.scale * values, 0.0)
 
     def inputs(self, features: FeatureArray) -> torch.Tensor:
         """Standardised features on the device."""
         return torch.from_numpy((features - self._center) / self._spread).to(self._device)
 
+    def of_actions(self, inputs: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+        """Value of one action per row in network units, `(n,)`."""
+        chosen = nn.functional.embedding(action, self.head.weight)
+        value: torch.Tensor = (self.body(inputs) * chosen).sum(dim=1) + self.head.bias[action]
+        return value
+
     def expected_next(self, probabilities: NextProbabilities, n_rows: int) -> torch.Tensor:
         """Value of each row's next observation in network units, 0 where nothing follows, `(n_rows,)`."""
         value = torch.zeros(n_rows, device=self._device)
         with torch.no_grad():
             for rows, features, weight in probabilities.batches():
-                q = self._network(self.inputs(features))
-                expected = (q * torch.from_numpy(weight).to(self._device)).sum(dim=1)
+                probability = torch.from_numpy(weight).to(self._device)
+                mean_head = probability @ self.head.weight
+                expected = (self.body(self.inputs(features)) * mean_head).sum(dim=1) + probability @ self.head.bias
                 value[torch.from_numpy(rows).to(self._device)] = expected
         return value
 
@@ -78,12 +90,14 @@ def fit_neural(
     Raises:
         EvaluationError: the loss stops being finite.
     """
-    model, network = _initial(episodes, reward, settings)
+    model = _initial(episodes, reward, settings)
     inputs = model.inputs(episodes.features)
     action = torch.from_numpy(episodes.action).to(settings.device)
     scaled_reward = _column(reward / model.scale, settings.device)
     discount = _column(factors, settings.device)
-    optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, fused=True)
+    optimizer = torch.optim.Adam(
+        [*model.body.parameters(), *model.head.parameters()], lr=settings.learning_rate, fused=True
+    )
     per_round = max(1, math.ceil(settings.n_updates / settings.n_rounds))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
         optimizer, settings.n_rounds * per_round, eta_min=settings.learning_rate / 100
@@ -97,8 +111,7 @@ def fit_neural(
         losses = []
         for _ in range(per_round):
             rows = next(order)
-            predicted = network(inputs[rows]).gather(1, action[rows, None]).squeeze(1)
-            loss = nn.functional.mse_loss(predicted, target[rows])
+            loss = nn.functional.mse_loss(model.of_actions(inputs[rows], action[rows]), target[rows])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             optimizer.step()
@@ -110,33 +123,32 @@ def fit_neural(
     return model, tuple(curve)
 
 
-def _initial(episodes: LoggedEpisodes, reward: FloatArray, settings: FqeSettings) -> tuple[NeuralQ, nn.Sequential]:
+def _initial(episodes: LoggedEpisodes, reward: FloatArray, settings: FqeSettings) -> NeuralQ:
     features = episodes.features.astype(np.float64)
     spread = features.std(axis=0)
-    scale = float(reward.std()) or 1.0  # all rewards equal: any scale serves
-    network = _network(features.shape[1], episodes.n_actions, settings)
-    model = NeuralQ(
-        network,
+    body, head = _network(features.shape[1], episodes.n_actions, settings)
+    return NeuralQ(
+        body,
+        head,
         center=features.mean(axis=0),
         spread=np.where(spread > 0, spread, 1.0),
-        scale=scale,
+        scale=float(reward.std()) or 1.0,  # all rewards equal: any scale serves
         device=settings.device,
     )
-    return model, network
 
 
-def _network(n_inputs: int, n_outputs: int, settings: FqeSettings) -> nn.Sequential:
-    """Network whose initial weights depend on the seed alone, not on torch's global state."""
+def _network(n_inputs: int, n_outputs: int, settings: FqeSettings) -> tuple[nn.Sequential, nn.Linear]:
+    """Body and head whose initial weights depend on the seed alone, not on torch's global state."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         layers: list[nn.Module] = []
         for width in settings.hidden:
             layers += [nn.Linear(n_inputs, width), nn.ReLU()]
             n_inputs = width
-        last = nn.Linear(n_inputs, n_outputs)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-    return nn.Sequential(*layers, last).to(settings.device)
+        head = nn.Linear(n_inputs, n_outputs)
+        nn.init.zeros_(head.weight)
+        nn.init.zeros_(head.bias)
+    return nn.Sequential(*layers).to(settings.device), head.to(settings.device)
 
 
 def _row_order(n_rows: int, settings: FqeSettings) -> Iterator[torch.Tensor]:

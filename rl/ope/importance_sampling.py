@@ -63,7 +63,7 @@ def wpdis(sample: EvaluationSample) -> RatioSums:
     running episodes alone would give the reward of those still running, not the reward per episode. Consistent, and
     biased towards the behavior policy's value on few episodes.
 
-    Source: Precup, Sutton and Singh (2000), section 3, normalised per step as in Thomas (2015), section 3.8.
+    Source: Thomas (2015), the consistent weighted per-decision estimator (CWPDIS).
     """
     weight = sample.require_weights()
     _refuse_without_weight(weight[sample.offsets[:-1]])

@@ -96,7 +96,8 @@ def percentile_interval(sums: RatioSums, *, level: float, resampling: Resampling
 def bca_interval(sums: RatioSums, *, level: float, resampling: Resampling) -> Interval:
     """Bias-corrected and accelerated bootstrap over units; the acceleration from the jackknife.
 
-    Source: Efron (1987), equations 2.3 and 6.6. Falls back to plain percentiles where all draws lie on one side.
+    Source: Efron and Tibshirani (1993), equations 14.10, 14.14 and 14.15. Falls back to plain percentiles where
+    all draws lie on one side.
     """
     _require_units(sums)
     values = np.sort(bootstrap_values(sums, resampling))

@@ -22,6 +22,16 @@ class TablePolicy:
 
 
 @dataclass(frozen=True)
+class TableQ:
+    """A Q-function that is looked up by one-hot state."""
+
+    table: FloatArray
+
+    def q(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
+        return np.where(mask, features @ self.table, 0.0)
+
+
+@dataclass(frozen=True)
 class TabularMdp:
     """Dynamics `(n_states, n_actions, n_states + 1)`, the last column being the end; mean rewards; masks by state."""
 

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from conf.scenario import load_pipeline
+from rl.errors import EvaluationError
+from rl.logged_episodes import LoggedEpisodes
+from rl.ope.discount import Discount
+from rl.ope.estimators import ESTIMATORS
+from rl.ope.fqe import FqeSettings
+from rl.ope.intervals import Resampling, percentile_interval
+from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
+from rl.ope.sums import difference
+from tests.rl.ope.tabular_mdp import TablePolicy, TabularMdp, small_mdp
+
+SETTINGS = EvaluationSettings(
+    discount=Discount(0.9), steps=40, resampling=Resampling(n_draws=200), fqe=FqeSettings(method="linear", ridge=0.1)
+)
+
+
+@pytest.fixture(scope="module")
+def mdp() -> TabularMdp:
+    return small_mdp(end_probability=0.25)
+
+
+@pytest.fixture(scope="module")
+def policies(mdp: TabularMdp) -> dict[str, TablePolicy]:
+    return {"cql-1": mdp.random_policy(2, version="cql-1"), "bc-1": mdp.random_policy(3, version="bc-1")}
+
+
+@pytest.fixture(scope="module")
+def splits(mdp: TabularMdp) -> tuple[LoggedEpisodes, LoggedEpisodes]:
+    """Train and test, one episode in ten or so cut after six steps, with a side metric."""
+    behavior = mdp.random_policy(1, sharpness=0.7)
+    logs = [mdp.log(behavior, n_episodes=4000, seed=seed, max_steps=6, n_units=1500) for seed in (0, 1)]
+    train, test = (replace(log, metrics={"refunds": (log.action == 1).astype(np.float64)}) for log in logs)
+    return train, test
+
+
+@pytest.fixture(scope="module")
+def evaluation(policies: dict[str, TablePolicy], splits: tuple[LoggedEpisodes, LoggedEpisodes]) -> PolicyEvaluation:
+    return evaluate_policies(policies, train=splits[0], test=splits[1], settings=SETTINGS)
+
+
+def test_evaluate_policies_reports_every_policy_and_estimator(evaluation: PolicyEvaluation) -> None:
+    """Candidates run through all estimators but the log's own mean, the behavior policy through all."""
+    found = {(report.policy, report.estimator) for report in evaluation.reports}
+    others = set(ESTIMATORS) - {"on_policy"}
+    assert found == {(BEHAVIOR, name) for name in ESTIMATORS} | {(p, e) for p in ("cql-1", "bc-1") for e in others}
+    assert set(evaluation.sums) == found
+
+
+@pytest.mark.parametrize("name", ["dm", "dr", "wdr"])
+@pytest.mark.parametrize("policy", ["cql-1", "bc-1", BEHAVIOR])
+def test_evaluate_policies_finds_the_true_values(
+    evaluation: PolicyEvaluation, mdp: TabularMdp, policies: dict[str, TablePolicy], name: str, policy: str
+) -> None:
+    """Estimates that look past the cut are within 4 standard errors of the exact value, DM within 0.25.
+
+    DM's standard error leaves out the error of the fit, hence its own tolerance.
+    """
+    judged = policies[policy] if policy in policies else mdp.random_policy(1, sharpness=0.7)
+    report = evaluation.report(policy, name)
+    truth = mdp.exact_value(judged, gamma=0.9)
+    assert report.value is not None
+    assert report.standard_error is not None
+    assert abs(report.value - truth) < (0.25 if name == "dm" else 4 * report.standard_error)
+
+
+def test_report_counts_what_the_value_rests_on(
+    evaluation: PolicyEvaluation, splits: tuple[LoggedEpisodes, LoggedEpisodes]
+) -> None:
+    """Episodes, units, overlap, steps and cut episodes are stated beside the value."""
+    test = splits[1]
+    report, own = evaluation.report("cql-1", "wpdis"), evaluation.report(BEHAVIOR, "on_policy")
+    assert (report.n_episodes, report.n_units, report.steps) == (4000, 1500, 40)
+    assert report.share_cut == pytest.approx(test.timeout.sum() / 4000)
+    assert 0.05 < report.share_cut < 0.5
+    assert not report.is_bootstrapped_at_cut
+    assert evaluation.report("cql-1", "dr").is_bootstrapped_at_cut
+    assert report.effective_sample_size is not None
+    assert own.effective_sample_size is not None
+    assert 10 < report.effective_sample_size < own.effective_sample_size <= 1500
+    assert report.mean_weight == pytest.approx(1, abs=0.3)
+    assert (own.mean_weight, own.max_weight, own.share_outside_support) == (1.0, 1.0, 0.0)
+    assert report.share_outside_support == 0
+
+
+def test_reports_are_json(evaluation: PolicyEvaluation) -> None:
+    """Every report is plain JSON without NaN."""
+    loaded = json.loads(json.dumps([report.to_json() for report in evaluation.reports], allow_nan=False))
+    assert loaded[0]["policy"] == BEHAVIOR
+    assert replace(evaluation.reports[0], standard_error=float("nan")).to_json()["standard_error"] is None
+
+
+def test_differences_pair_all_policies(evaluation: PolicyEvaluation) -> None:
+    """Any two sets of sums rest on the same units, and a policy differs from itself by nothing."""
+    own = evaluation.sums["cql-1", "dr"]
+    interval = percentile_interval(difference(own, own), level=0.95, resampling=Resampling(n_draws=50))
+    assert (interval.lower, interval.upper) == (0, 0)
+    difference(evaluation.sums["cql-1", "dr"], evaluation.sums[BEHAVIOR, "dr"])
+
+
+def test_implied_decisions_leave_only_predictions(
+    policies: dict[str, TablePolicy], splits: tuple[LoggedEpisodes, LoggedEpisodes]
+) -> None:
+    """Weighted estimators refuse with a reason, DM is marked a prediction, and no overlap is claimed."""
+    implied = [replace(log, propensity=np.full(log.n_transitions, np.nan)) for log in splits]
+    found = evaluate_policies(policies, train=implied[0], test=implied[1], settings=SETTINGS, is_logged=False)
+    for name, entry in ESTIMATORS.items():
+        if entry.needs_weights:
+            report = found.report("bc-1", name)
+            assert report.value is None
+            assert "implied" in (report.refusal or "")
+    prediction = found.report("bc-1", "dm")
+    assert prediction.is_prediction
+    assert prediction.value is not None
+    assert prediction.effective_sample_size is None
+    assert found.report(BEHAVIOR, "on_policy").value is not None
+
+
+def test_a_side_metric_is_valued_like_the_reward(
+    evaluation: PolicyEvaluation, policies: dict[str, TablePolicy], splits: tuple[LoggedEpisodes, LoggedEpisodes]
+) -> None:
+    """`outcome` names the metric; its values are those of the metric, on the same units."""
+    found = evaluate_policies(policies, train=splits[0], test=splits[1], settings=SETTINGS, outcome="refunds")
+    test = splits[1]
+    expected = np.add.reduceat(0.9**test.step * test.metrics["refunds"], test.offsets[:-1]).mean()
+    assert found.report(BEHAVIOR, "on_policy").value == pytest.approx(expected)
+    assert found.report("cql-1", "dr").outcome == "refunds"
+    difference(found.sums["cql-1", "dr"], evaluation.sums["cql-1", "dr"])
+    with pytest.raises(EvaluationError, match="no metric 'returns'; known are refunds"):
+        evaluate_policies(policies, train=splits[0], test=test, settings=SETTINGS, outcome="returns")
+
+
+def test_support_is_read_from_the_behavior_policy_where_given(
+    policies: dict[str, TablePolicy], splits: tuple[LoggedEpisodes, LoggedEpisodes], mdp: TabularMdp
+) -> None:
+    """Mass on actions that the behavior policy never takes is reported."""
+    table = np.where(np.arange(3) == 0, 0.0, mdp.mask)
+    without_first = TablePolicy(table / table.sum(axis=1, keepdims=True))
+    only_on_policy = replace(SETTINGS, estimators=("pdis",))
+    found = evaluate_policies(
+        policies, train=splits[0], test=splits[1], settings=only_on_policy, behavior=without_first
+    )
+    share = found.report("cql-1", "pdis").share_outside_support
+    expected = policies["cql-1"].table[splits[1].features.argmax(axis=1), 0].mean()
+    assert share == pytest.approx(expected, rel=1e-5)
+
+
+def test_no_policy_may_be_named_behavior(
+    policies: dict[str, TablePolicy], splits: tuple[LoggedEpisodes, LoggedEpisodes]
+) -> None:
+    """The name is taken by the policy that made the log."""
+    with pytest.raises(EvaluationError, match="behavior"):
+        evaluate_policies({BEHAVIOR: policies["bc-1"]}, train=splits[0], test=splits[1], settings=SETTINGS)
+
+
+def test_settings_follow_the_scenario() -> None:
+    """Discount, steps, clip, confidence, draws and updates are those of the spec."""
+    scenario = load_pipeline("recommendation", "simulated_shop").scenario
+    found = EvaluationSettings.from_scenario(scenario, seed=3)
+    assert found.discount == Discount(scenario.discount.gamma)
+    assert (found.steps, found.weight_clip) == (scenario.evaluation.steps, scenario.evaluation.weight_clip)
+    assert (found.confidence, found.resampling) == (0.95, Resampling(scenario.evaluation.n_bootstrap, 3))
+    assert found.fqe.n_updates == scenario.evaluation.fqe_updates

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from rl.errors import EvaluationError
+from rl.gate import Decision, GateEvidence, GateRules, GuardrailEvidence, judge, night_alpha
+from rl.ope.intervals import Interval
+
+RULES = GateRules(alpha=0.011, min_effective_sample_size=200, min_effective_rewarded=100)
+
+
+def interval(value: float, lower: float) -> Interval:
+    return Interval(value, lower, 2 * value - lower, 0.978, "test", 0.1)
+
+
+def refunds(**overrides: Any) -> GuardrailEvidence:
+    fields = {"metric": "refunds", "max_relative_increase": 0.5, "relative_increase": 0.1, "upper_bound": 0.3}
+    return GuardrailEvidence(**{**fields, **overrides})
+
+
+def evidence(**overrides: Any) -> GateEvidence:
+    """Evidence that is promoted unless a field says otherwise."""
+    fields: dict[str, Any] = {
+        "candidate": "discrete_cql-1",
+        "baseline": "champion 3",
+        "estimator": "dr",
+        "unit_of_value": "points",
+        "is_logged": True,
+        "difference": interval(0.4, 0.1),
+        "effective_sample_size": 900.0,
+        "effective_rewarded": 300.0,
+        "guardrails": (refunds(),),
+    }
+    return GateEvidence(**{**fields, **overrides})
+
+
+@pytest.mark.parametrize(
+    ("overrides", "decision", "first_reason"),
+    [
+        ({}, Decision.PROMOTE, "earns more"),
+        ({"guardrails": ()}, Decision.PROMOTE, "earns more"),
+        ({"effective_sample_size": 200.0, "effective_rewarded": 100.0}, Decision.PROMOTE, "earns more"),
+        ({"difference": interval(0.4, 0.0)}, Decision.REJECT, "not shown to earn more"),
+        ({"difference": interval(-0.4, -0.9)}, Decision.REJECT, "not shown to earn more"),
+        ({"guardrails": (refunds(upper_bound=0.51),)}, Decision.REJECT, "Refunds per episode"),
+        ({"guardrails": (refunds(upper_bound=math.inf),)}, Decision.REJECT, "any amount"),
+        ({"guardrails": (refunds(), refunds(metric="returns", upper_bound=9.0))}, Decision.REJECT, "Returns per"),
+        ({"is_logged": False}, Decision.ABSTAIN, "does not record"),
+        ({"baseline_problem": "it was trained on another shop"}, Decision.ABSTAIN, "can't be compared"),
+        ({"difference": None, "refusal": "the log is deterministic"}, Decision.ABSTAIN, "deterministic"),
+        ({"difference": None}, Decision.ABSTAIN, "no finite difference"),
+        ({"difference": interval(0.4, math.nan)}, Decision.ABSTAIN, "no finite difference"),
+        ({"difference": interval(math.inf, 0.1)}, Decision.ABSTAIN, "no finite difference"),
+        ({"estimator": "dm"}, Decision.ABSTAIN, "prediction"),
+        ({"effective_sample_size": 199.9}, Decision.ABSTAIN, "too few"),
+        ({"effective_rewarded": 99.9}, Decision.ABSTAIN, "too few"),
+        ({"effective_rewarded": math.nan}, Decision.ABSTAIN, "too few"),
+        ({"effective_sample_size": None}, Decision.ABSTAIN, "unknown"),
+        ({"guardrails": (refunds(upper_bound=None, refusal="the log holds none"),)}, Decision.ABSTAIN, "holds none"),
+        ({"guardrails": (refunds(upper_bound=math.nan),)}, Decision.ABSTAIN, "can't be estimated"),
+    ],
+)
+def test_judge_follows_the_truth_table(overrides: dict[str, Any], decision: Decision, first_reason: str) -> None:
+    """Each finding alone turns promotable evidence into the decision it must lead to, and is the reason given."""
+    verdict = judge(evidence(**overrides), RULES)
+    assert verdict.decision is decision
+    assert first_reason in verdict.reasons[0]
+
+
+def test_judge_says_first_that_decisions_are_implied() -> None:
+    """Whatever else is wrong or right, an implied log abstains, with that as the first reason."""
+    everything_wrong = evidence(
+        is_logged=False, difference=None, refusal="no propensities", effective_sample_size=None, estimator="dm"
+    )
+    for found in (everything_wrong, evidence(is_logged=False)):
+        verdict = judge(found, RULES)
+        assert verdict.decision is Decision.ABSTAIN
+        assert verdict.reasons[0].startswith("The log does not record what was shown")
+
+
+def test_judge_abstains_before_it_rejects() -> None:
+    """Too few shoppers make a negative difference no evidence against the candidate."""
+    verdict = judge(evidence(effective_sample_size=3.0, difference=interval(-1.0, -2.0)), RULES)
+    assert verdict.decision is Decision.ABSTAIN
+    assert len(verdict.reasons) == 1
+
+
+def test_judge_gives_all_reasons_of_the_decision_at_once() -> None:
+    """Both floors missed are two reasons; both ways to fail are two reasons."""
+    assert len(judge(evidence(effective_sample_size=3.0, effective_rewarded=2.0), RULES).reasons) == 2
+    both = judge(evidence(difference=interval(0.1, -0.1), guardrails=(refunds(upper_bound=2.0),)), RULES)
+    assert (both.decision, len(both.reasons)) == (Decision.REJECT, 2)
+
+
+def test_judge_promotes_only_what_passed_every_check() -> None:
+    """A promotion has no failed and no unasked question."""
+    assert all(check.is_passed is True for check in judge(evidence(), RULES).checks)
+
+
+def test_reasons_name_figures_and_limits() -> None:
+    """A reader sees what was found, against what, in the shop's unit."""
+    promoted = judge(evidence(), RULES).reasons[0]
+    assert "+0.4 points per episode against champion 3" in promoted
+    assert "+0.1" in promoted
+    assert "1.10%" in promoted
+    poor = judge(evidence(effective_rewarded=42.0), RULES).reasons[0]
+    assert "effectively 42 rewarded shoppers" in poor
+    assert "at least 100" in poor
+    risky = judge(evidence(guardrails=(refunds(relative_increase=0.2, upper_bound=0.9),)), RULES).reasons[0]
+    assert "+20%" in risky
+    assert "+90%" in risky
+    assert "+50%" in risky
+
+
+def test_verdict_is_json() -> None:
+    """The verdict survives a round trip as plain values."""
+    for found in (evidence(), evidence(is_logged=False), evidence(guardrails=(refunds(upper_bound=math.inf),))):
+        verdict = judge(found, RULES)
+        loaded = json.loads(json.dumps(verdict.to_json(), allow_nan=False))
+        assert loaded["decision"] == verdict.decision.value
+        assert loaded["reasons"] == list(verdict.reasons)
+        assert loaded["checks"][0] == {
+            "name": "decisions_are_logged",
+            "is_passed": found.is_logged,
+            "if_failed": "abstain",
+            "sentence": verdict.checks[0].sentence,
+        }
+
+
+def test_night_alpha_spreads_the_allowance_over_the_year() -> None:
+    """One wrong promotion a year leaves 1/365 a night; no allowance, or one every other night, is refused."""
+    assert night_alpha(1) == pytest.approx(1 / 365)
+    for allowance in (0, -1, 200):
+        with pytest.raises(EvaluationError, match="wrong promotions a year"):
+            night_alpha(allowance)
+
+
+def test_judge_is_not_moved_by_the_estimated_value_alone() -> None:
+    """The lower bound decides: a large gain with a bound below zero is rejected, a small sure one promoted."""
+    assert judge(evidence(difference=interval(50.0, -0.1)), RULES).decision is Decision.REJECT
+    assert judge(replace(evidence(), difference=interval(0.01, 0.001)), RULES).decision is Decision.PROMOTE
