@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -22,16 +22,16 @@ class BusinessCalendar:
     Zones change their offset on whole UTC hours only, so a table of hourly offsets is exact.
     """
 
-    first_date: date
+    first_date: dt.date
     first_hour: int
     hourly_offset: IntArray
 
     @classmethod
-    def of(cls, *, zone: str, first_date: date, n_days: int) -> BusinessCalendar:
+    def of(cls, *, zone: str, first_date: dt.date, n_days: int) -> BusinessCalendar:
         """The calendar of `n_days` days from the first date in an IANA zone."""
-        start = datetime(first_date.year, first_date.month, first_date.day, tzinfo=UTC) - timedelta(days=2)
-        hours = [start + timedelta(hours=hour) for hour in range((n_days + 2 + TAIL_DAYS) * 24)]
-        offsets = [hour.astimezone(ZoneInfo(zone)).utcoffset() or timedelta(0) for hour in hours]
+        start = dt.datetime(first_date.year, first_date.month, first_date.day, tzinfo=dt.UTC) - dt.timedelta(days=2)
+        hours = [start + dt.timedelta(hours=hour) for hour in range((n_days + 2 + TAIL_DAYS) * 24)]
+        offsets = [hour.astimezone(ZoneInfo(zone)).utcoffset() or dt.timedelta(0) for hour in hours]
         microseconds = np.array([round(offset.total_seconds()) * 1_000_000 for offset in offsets], dtype=np.int64)
         return cls(first_date, round(start.timestamp()) * 1_000_000, microseconds)
 
@@ -63,10 +63,10 @@ class BusinessCalendar:
         candidates = np.arange(guess - 14 * HOUR, guess + 14 * HOUR, HOUR // 4, dtype=np.int64)
         return int(candidates[self.half_day(candidates) >= half_day][0])
 
-    def date(self, day: int) -> date:
+    def date(self, day: int) -> dt.date:
         """The date of a business day."""
-        return self.first_date + timedelta(days=int(day))
+        return self.first_date + dt.timedelta(days=int(day))
 
-    def index(self, day: date) -> int:
+    def index(self, day: dt.date) -> int:
         """The business day of a date."""
         return (day - self.first_date).days

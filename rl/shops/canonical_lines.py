@@ -11,6 +11,7 @@ from rl.logged_episodes import IntArray
 from rl.shops.session_memory import CART, EVENT_TYPE_NAMES, IMPRESSION, PURCHASE, REFUND
 from rl.shops.shop import Shop
 from rl.shops.simulate import Simulation
+from rl.shops.simulated_episodes import decision_id
 
 CURRENCY = "EUR"
 WITH_QUANTITY = (CART, PURCHASE, REFUND)
@@ -26,16 +27,15 @@ def event_records(simulation: Simulation) -> Iterator[dict[str, object]]:
     propensities = simulation.played.propensity.tolist()
     rows = zip(times, *(column.tolist() for column in columns), strict=True)
     for time, rank, shopper, item, quantity, decision in rows:
-        decision_id = f"d{sessions[decision]:06d}-{steps[decision]:02d}"
-        name = EVENT_TYPE_NAMES[rank]
+        decided, name = decision_id(sessions[decision], steps[decision]), EVENT_TYPE_NAMES[rank]
         record: dict[str, object] = {
-            "event_id": f"{decision_id}-{name}", "event_time": time, "event_type": name,
+            "event_id": f"{decided}-{name}", "event_time": time, "event_type": name,
             "user_id": f"shopper-{shopper:05d}", "item_id": catalogue.item_ids[item],
-            "category_id": catalogue.category_ids[catalogue.category[item]], "decision_id": decision_id,
+            "category_id": catalogue.category_ids[catalogue.category[item]], "decision_id": decided,
         }  # fmt: skip
         if rank == IMPRESSION:
             record |= {
-                "slate_id": f"s-{decision_id}", "position": 0, "action": catalogue.item_ids[item],
+                "slate_id": f"s-{decided}", "position": 0, "action": catalogue.item_ids[item],
                 "propensity": propensities[decision], "policy_version": version,
                 "availability_id": shop.availability_ids[half_days[decision]],
             }  # fmt: skip

@@ -40,9 +40,7 @@ class DeliveredLine:
     time: int
 
 
-def dirty_lines(
-    shop: Shop, real: list[DeliveredLine], *, day: int, rng: np.random.Generator
-) -> list[DeliveredLine]:  # fmt: skip
+def dirty_lines(shop: Shop, real: list[DeliveredLine], *, day: int, rng: np.random.Generator) -> list[DeliveredLine]:
     """Lines to add to a day's real ones: broken and wrong ones made after their likeness, and bots."""
     dirt = shop.settings.dirt
     rates: dict[LineKind, float] = {
@@ -50,7 +48,7 @@ def dirty_lines(
         "bad_number": dirt.bad_number_rate, "bad_timestamp": dirt.bad_timestamp_rate,
         "missing_field": dirt.missing_field_rate, "outside_window": dirt.outside_window_rate,
     }  # fmt: skip
-    added = []
+    added: list[DeliveredLine] = []
     for kind, rate in rates.items():
         for model in rng.integers(0, max(len(real), 1), rng.binomial(len(real), rate)):
             added.append(_spoiled(kind, real[model], len(added), rng))
@@ -75,7 +73,7 @@ def _spoiled(kind: LineKind, model: DeliveredLine, number: int, rng: np.random.G
 
 
 def _spoil_type(record: dict[str, object], rng: np.random.Generator) -> None:
-    record["event_type"] = ("page_leave", "scroll", "Click ", "zoom")[rng.integers(4)]
+    record["event_type"] = ("page_leave", "scroll", "hover", "zoom")[rng.integers(4)]
 
 
 def _spoil_number(record: dict[str, object], rng: np.random.Generator) -> None:
@@ -122,10 +120,10 @@ def _bot_burst(shop: Shop, *, day: int, bot: int, rng: np.random.Generator) -> l
 
 def in_delivered_order(
     lines: list[DeliveredLine], disorder_minutes: float, rng: np.random.Generator
-) -> list[DeliveredLine]:  # fmt: skip
+) -> list[DeliveredLine]:
     """The lines by time, each shifted by some minutes: nearly in order, as several writers would leave them.
 
-    Late lines come at the end of the file whose day they missed.
+    Late lines stand among those of the day they come with.
     """
     shift = rng.normal(0, disorder_minutes * 60 * MICROSECONDS + 1, len(lines))
     place = [line.time + move + DAY * (line.kind == "late") for line, move in zip(lines, shift, strict=True)]

@@ -201,7 +201,8 @@ def draw_actions(probabilities: FloatArray, mask: BoolArray, rng: np.random.Gene
     if is_bad.any():
         raise ShopError(
             f"the policy returned {int(is_bad.sum())} rows of {len(is_bad)} that are no distribution over the "
-            f"available actions; expected sums of 1, nothing negative, and zeros outside the mask")
+            f"available actions; expected sums of 1, nothing negative, and zeros outside the mask"
+        )
     cumulative = np.cumsum(probabilities, axis=1)
     # A hair below 1, lest rounding the product up to the total point past the last action.
     draw = rng.random((len(mask), 1)) * (1 - 2.0**-40)

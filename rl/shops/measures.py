@@ -46,7 +46,7 @@ def measures_of(pipeline: Pipeline) -> Measures:
     return Measures(
         list_lengths=lengths,
         history_days=scenario.observation.history_days,
-        weights=dict(scenario.reward.weights),
+        weights={str(name): weight for name, weight in scenario.reward.weights.items()},
         window=scenario.reward.attribution.window_hours * HOUR,
         gap=pipeline.source.session.gap_minutes * 60 * MICROSECONDS,
         zone=pipeline.source.zone,

@@ -63,12 +63,13 @@ class SessionMemory:
         n_shown = max(lengths["recent_shown_items"], lengths["recent_shown_categories"])
         n_engaged = max(lengths["recent_engaged_items"], lengths["recent_engaged_categories"])
         free = np.full((n, n_slots), NEVER)
-        zeros = [np.zeros(n, dtype=np.int64) for _ in range(4)]
         return cls(
-            np.concatenate([free, carried_key], axis=1),
-            np.concatenate([np.full((n, n_slots), -1), carried_item], axis=1),
-            np.full(n, NEVER), np.full(n, NEVER), *zeros, np.full(n, -1),
-            np.full((n, n_shown), -1), np.full((n, n_engaged), -1),
+            pending_key=np.concatenate([free, carried_key], axis=1),
+            pending_item=np.concatenate([np.full((n, n_slots), -1), carried_item], axis=1),
+            first_time=np.full(n, NEVER), last_time=np.full(n, NEVER),
+            n_decisions=np.zeros(n, dtype=np.int64), n_clicks=np.zeros(n, dtype=np.int64),
+            n_carts=np.zeros(n, dtype=np.int64), n_purchases=np.zeros(n, dtype=np.int64),
+            price_band=np.full(n, -1), shown=np.full((n, n_shown), -1), engaged=np.full((n, n_engaged), -1),
         )  # fmt: skip
 
     def take(self, rows: IntArray | BoolArray) -> SessionMemory:

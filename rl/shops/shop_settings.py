@@ -132,7 +132,19 @@ class ShopSettings(StrictModel):
             "click_boredom": 0.0, "click_repeat": 0.0, "boredom_step": 0, "cart_warmth": 0.0, "leave_boredom": 0.0,
             "leave_miss": 0.0, "leave_base": 0.2, "purchase_delay_minutes": 0.1, "purchase_delay_sigma": 0.1,
         }  # fmt: skip
-        return self.model_copy(update={"dynamics": Dynamics(**{**self.dynamics.model_dump(), **flat_dynamics})})
+        return changed_settings(self, dynamics=self.dynamics.model_dump() | flat_dynamics)
+
+
+def changed_settings(settings: ShopSettings, **changes: object) -> ShopSettings:
+    """The settings with some fields changed, checked as if they had been given so.
+
+    Raises:
+        ShopError: the changed fields don't fit, or there are no such fields.
+    """
+    try:
+        return ShopSettings.model_validate({**settings.model_dump(), **changes})
+    except ValidationError as error:
+        raise ShopError(f"a shop can't have {changes}: {error}") from error
 
 
 def save_shop(settings: ShopSettings, folder: Path) -> None:

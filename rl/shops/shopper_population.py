@@ -11,7 +11,6 @@ from rl.shops.measures import MICROSECONDS
 from rl.shops.shop import Shop
 from rl.shops.shop_settings import EARLIEST_VISIT_MINUTES, LATEST_VISIT_MINUTES, ShopSettings
 
-
 ACTIVITY_SHAPE = 1.5
 
 

@@ -1,4 +1,4 @@
-"""A shop's days under its behavior policy: every event, and the decisions as a perfect reader of the log would see them."""
+"""A shop's days under its behavior policy: every event, and every decision as a perfect reader of the log sees it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rl.errors import ShopError
 from rl.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.shops.delivered_history import DeliveredHistory
 from rl.shops.lockstep_sessions import (
@@ -18,7 +19,6 @@ from rl.shops.lockstep_sessions import (
     draw_actions,
 )
 from rl.shops.logging_policy import logging_policy
-from rl.shops.measures import HOUR
 from rl.shops.session_memory import CART, CLICK, IMPRESSION, NEVER, PURCHASE, REFUND, Columns, event_key
 from rl.shops.shop import Shop
 from rl.shops.shopper_population import Population, draw_population, draw_visit_times
@@ -105,11 +105,18 @@ def play(
 
 
 def simulate(shop: Shop, *, is_observed: bool = True) -> Simulation:
-    """The shop's days from its first to its last date, under the behavior policy; the same for the same settings."""
+    """The shop's days from its first to its last date, under the behavior policy; the same for the same settings.
+
+    Raises:
+        ShopError: not one visit took place.
+    """
     rng = np.random.default_rng([shop.settings.seed, 2])
     population = draw_population(shop, rng)
     days = _Days(shop, population, rng)
     visits = [played for day in range(shop.settings.n_days) for played in days.visits_of(day, is_observed=is_observed)]
+    if not visits:
+        raise ShopError(f"nobody came in {shop.settings.n_days} days of {shop.settings.n_shoppers} shoppers; "
+                        "expected more shoppers, days or visits per day")  # fmt: skip
     return Simulation(shop, population, _joined(visits), _joined_events(days.events))
 
 
@@ -139,7 +146,8 @@ class _Days:
         shopper = np.flatnonzero(time >= 0)
         key, item = self.delayed.of(shopper, self.shop.settings.n_shoppers)
         is_admitted, chain_start = admit(
-            self.shop, time=time[shopper], last_visit_end=self.last_visit_end[shopper], delayed_key=key)
+            self.shop, time=time[shopper], last_visit_end=self.last_visit_end[shopper], delayed_key=key
+        )
         in_session = key >= event_key(chain_start, 0)[:, None]
         starts = SessionStarts(
             shopper, self.population.taste[shopper], time[shopper], self.history.columns(self.shop, shopper, day),
@@ -177,18 +185,21 @@ def _events_of(
 
 
 def _joined(visits: list[PlayedSessions]) -> PlayedSessions:
-    """All visits as one; sessions are numbered through, and carried events aren't kept."""
+    """All visits as one; sessions are numbered through."""
     first = np.cumsum([0, *(len(visit.starts) for visit in visits)])
     responses = concatenate_responses([visit.responses for visit in visits])
     lengths = [len(visit.propensity) for visit in visits]
     responses.session = responses.session + np.repeat(first[:-1], lengths)
     most = max(visit.starts.carried_key.shape[1] for visit in visits)
+    history_names = visits[0].starts.history
     starts = SessionStarts(
-        *(np.concatenate([getattr(visit.starts, name) for visit in visits]) for name in ("shopper", "taste", "time")),
-        {name: np.concatenate([visit.starts.history[name] for visit in visits]) for name in visits[0].starts.history},
-        np.concatenate([_padded(visit.starts.carried_key, most, NEVER) for visit in visits]),
-        np.concatenate([_padded(visit.starts.carried_item, most, np.int64(-1)) for visit in visits]),
-    )  # fmt: skip
+        shopper=np.concatenate([visit.starts.shopper for visit in visits]),
+        taste=np.concatenate([visit.starts.taste for visit in visits]),
+        time=np.concatenate([visit.starts.time for visit in visits]),
+        history={name: np.concatenate([visit.starts.history[name] for visit in visits]) for name in history_names},
+        carried_key=np.concatenate([_padded(visit.starts.carried_key, most, NEVER) for visit in visits]),
+        carried_item=np.concatenate([_padded(visit.starts.carried_item, most, np.int64(-1)) for visit in visits]),
+    )
     columns = {name: np.concatenate([visit.observation[name] for visit in visits]) for name in visits[0].observation}
     return PlayedSessions(starts, responses, np.concatenate([visit.propensity for visit in visits]), columns)
 

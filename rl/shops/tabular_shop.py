@@ -64,7 +64,8 @@ class TabularShop:
         """Number of observed states."""
         dynamics = self.settings.dynamics
         return int(
-            dynamics.max_steps * (dynamics.boredom_cap + 1) ** self.shop.n_categories * (dynamics.warmth_cap + 1))
+            dynamics.max_steps * (dynamics.boredom_cap + 1) ** self.shop.n_categories * (dynamics.warmth_cap + 1)
+        )
 
     def observed_state(self, observation: Columns) -> IntArray:
         """The observed state of each row of observation columns, `(n,)`."""

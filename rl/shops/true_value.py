@@ -1,7 +1,8 @@
-"""The true value of any policy in the shop: Monte Carlo over sessions that start as they do under the behavior policy."""
+"""The true value of any policy in the shop: Monte Carlo over sessions that start as under the behavior policy."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -9,12 +10,12 @@ from functools import lru_cache
 import numpy as np
 
 from rl.errors import ShopError
-from rl.logged_episodes import BoolArray, FloatArray, IntArray
+from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, Policy
 from rl.shops.lockstep_sessions import Probabilities, SessionStarts
 from rl.shops.logging_policy import items_of_keys, logging_policy
 from rl.shops.session_memory import Columns
 from rl.shops.shop import Shop, build_shop
-from rl.shops.shop_settings import ShopSettings
+from rl.shops.shop_settings import ShopSettings, changed_settings
 from rl.shops.shopper_population import expected_visits_per_day
 from rl.shops.simulate import PlayedSessions, play, simulate
 
@@ -40,7 +41,7 @@ class TrueValue:
 
 def true_policy_value(
     settings: ShopSettings, probabilities: Probabilities, *, action_keys: list[str], first_date: date, last_date: date,
-    gamma: float, n_sessions: int = 40_000, seed: int = 0, start_window: tuple[int, int] | None = None,
+    gamma: float, n_sessions: int = 40_000, seed: int = 0,
 ) -> TrueValue:  # fmt: skip
     """The policy's expected discounted return per session that starts in the given days.
 
@@ -56,16 +57,13 @@ def true_policy_value(
         gamma: discount factor per step of the decision that earned the points.
         n_sessions: sessions to play, about: shoppers are taken whole.
         seed: of the truth's own chance; the same seed plays all policies on the same starts.
-        start_window: sessions start within these instants too, microseconds since the epoch, the second exclusive.
 
     Raises:
-        ShopError: dates outside the shop's days, an empty window, or a policy that returns no distributions.
+        ShopError: dates outside the shop's days, no session in them, or a policy that returns no distributions.
     """
     shop, starts = _test_starts(settings, first_date, last_date, max(n_sessions // REPLICATIONS, 1), seed)
-    if start_window is not None:
-        starts = starts.take(np.flatnonzero((starts.time >= start_window[0]) & (starts.time < start_window[1])))
     if not len(starts):
-        raise ShopError(f"no session starts from {first_date} to {last_date} in window {start_window}")
+        raise ShopError(f"no session starts from {first_date} to {last_date}; expected n_sessions well above 1")
     repeated = starts.take(np.repeat(np.arange(len(starts)), REPLICATIONS))
     rng = np.random.default_rng([settings.seed, TRUTH_STREAM, seed, 1])
     policy = over_items(shop, probabilities, action_keys)
@@ -74,15 +72,23 @@ def true_policy_value(
 
 
 def true_behavior_value(
-    settings: ShopSettings, *, first_date: date, last_date: date, gamma: float, n_sessions: int = 40_000, seed: int = 0,
-    start_window: tuple[int, int] | None = None,
+    settings: ShopSettings, *, first_date: date, last_date: date, gamma: float, n_sessions: int = 40_000, seed: int = 0
 ) -> TrueValue:  # fmt: skip
     """The behavior policy's own value, as `true_policy_value` has it."""
     shop = build_shop(settings)
     keys = list(shop.catalogue.item_ids)
     return true_policy_value(
         settings, logging_policy(shop, keys), action_keys=keys, first_date=first_date, last_date=last_date,
-        gamma=gamma, n_sessions=n_sessions, seed=seed, start_window=start_window)  # fmt: skip
+        gamma=gamma, n_sessions=n_sessions, seed=seed)  # fmt: skip
+
+
+def observing(policy: Policy, encode: Callable[[Columns], FeatureArray]) -> Probabilities:
+    """A policy over encoded features, as one over observation columns."""
+
+    def probabilities(observation: Columns, mask: BoolArray) -> FloatArray:
+        return policy.probabilities(encode(observation), mask)
+
+    return probabilities
 
 
 def over_items(shop: Shop, probabilities: Probabilities, action_keys: list[str]) -> Probabilities:
@@ -114,7 +120,7 @@ def session_returns(played: PlayedSessions, gamma: float) -> FloatArray:
     """Discounted points of each session, `(n_sessions,)`."""
     responses = played.responses
     discounted = responses.points * gamma**responses.step
-    return np.bincount(responses.session, weights=discounted, minlength=len(played.starts))
+    return np.bincount(responses.session, weights=discounted, minlength=len(played.starts)).astype(np.float64)
 
 
 @lru_cache(maxsize=4)
@@ -130,9 +136,9 @@ def _test_starts(
     n_test_days = (last_date - first_date).days + 1
     n_shoppers = max(round(n_starts / (n_test_days * expected_visits_per_day(settings))), 1)
     fresh_seed = int(np.random.default_rng([settings.seed, TRUTH_STREAM, seed]).integers(2**31))
-    fresh = settings.model_copy(update={
-        "first_date": born, "n_days": (last_date - born).days + 1, "n_shoppers": n_shoppers, "seed": fresh_seed,
-    })  # fmt: skip
+    fresh = changed_settings(
+        settings, first_date=born, n_days=(last_date - born).days + 1, n_shoppers=n_shoppers, seed=fresh_seed
+    )
     shop = build_shop(fresh)
     starts = simulate(shop, is_observed=False).played.starts
     return shop, starts.take(np.flatnonzero(shop.calendar.day(starts.time) >= shop.calendar.index(first_date)))

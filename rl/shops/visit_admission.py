@@ -1,8 +1,8 @@
-"""Which visits take place, and what earlier visits left to them, so that every session holds the decisions of one visit.
+"""Which visits take place, and what earlier ones left to them, so that every session holds the decisions of one visit.
 
-Purchases and refunds come hours after the visit that caused them, and a log reader's session is any chain of a shopper's
-events without a longer gap. A visit that such a chain would join to the shopper's last visit, or whose chain is so long
-that the session could be cut, doesn't take place: then one visit is one session, and its episode is unambiguous.
+Purchases and refunds come hours after the visit that caused them, and to a reader of the log a session is any chain of
+a shopper's events without a longer gap. A visit that such a chain would join to the shopper's last visit, or whose
+chain is so long that the session could be cut, doesn't take place: so one visit is one session and one episode.
 """
 
 from __future__ import annotations
@@ -53,9 +53,7 @@ class DelayedEvents:
         return key, item
 
 
-def admit(
-    shop: Shop, *, time: IntArray, last_visit_end: IntArray, delayed_key: IntArray
-) -> tuple[BoolArray, IntArray]:
+def admit(shop: Shop, *, time: IntArray, last_visit_end: IntArray, delayed_key: IntArray) -> tuple[BoolArray, IntArray]:
     """Which visits take place, and from when on earlier events belong to their session, `(n,)` each.
 
     Args:

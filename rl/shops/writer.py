@@ -23,7 +23,7 @@ from rl.shops.delivery_dirt import (
     is_duplicated,
 )
 from rl.shops.shop import Shop, build_shop
-from rl.shops.shop_settings import ShopSettings, save_shop
+from rl.shops.shop_settings import ShopSettings, changed_settings, save_shop
 from rl.shops.simulate import Simulation, simulate
 
 LOGS_FOLDER = "logs"
@@ -33,7 +33,7 @@ N_FILES = 2
 
 def write_shop_logs(
     out: Path, settings: ShopSettings, first_date: date | None = None, n_days: int | None = None
-) -> dict[str, object]:  # fmt: skip
+) -> dict[str, object]:
     """The folder holds `shop.json`, `delivered.json` and `logs/<date>/` for every day; logs that were there are gone.
 
     The same settings and days give the same bytes. Returns what `delivered.json` says.
@@ -45,10 +45,10 @@ def write_shop_logs(
         n_days: number of days, where it isn't the settings' own.
 
     Raises:
-        ShopError: the folder can't be written.
+        ShopError: the folder can't be written, or the days can't be a shop's.
     """
-    settings = ShopSettings.model_validate(settings.model_dump() | {
-        "first_date": first_date or settings.first_date, "n_days": n_days or settings.n_days})  # fmt: skip
+    days = {"first_date": first_date, "n_days": n_days}
+    settings = changed_settings(settings, **{name: value for name, value in days.items() if value is not None})
     simulation = simulate(build_shop(settings), is_observed=False)
     staged = out / f".{LOGS_FOLDER}.{os.getpid()}"
     try:
@@ -109,9 +109,7 @@ def _duplicates(
     return again, tomorrow
 
 
-def _write_day(
-    shop: Shop, folder: Path, *, day: int, lines: list[DeliveredLine], rng: np.random.Generator
-) -> None:  # fmt: skip
+def _write_day(shop: Shop, folder: Path, *, day: int, lines: list[DeliveredLine], rng: np.random.Generator) -> None:
     folder.mkdir(parents=True)
     part = rng.integers(0, N_FILES, len(lines))
     for number in range(N_FILES):

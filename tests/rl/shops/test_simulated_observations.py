@@ -1,4 +1,4 @@
-"""The simulated observations are what a reader of the log computes from it, event by event, by the written definitions."""
+"""Simulated observations are what a reader of the log computes from it, event by event, by the written definitions."""
 
 from __future__ import annotations
 
