@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -30,7 +30,9 @@ def airflow_environment(
     """
     home = settings.home / "airflow"
     address = f"http://127.0.0.1:{port}"
-    keys = _keys(home / "keys.json")
+    keys = _made_once(home / "keys.json", _new_keys)
+    passwords = home / "passwords.json"
+    _made_once(passwords, lambda: {"admin": secrets.token_urlsafe(12)})
     variables = {
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -48,7 +50,7 @@ def airflow_environment(
         "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
         "AIRFLOW__CORE__FERNET_KEY": keys["fernet"],
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "passwords.json"),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
@@ -77,22 +79,27 @@ def _own(settings: Settings, home: Path) -> dict[str, str]:
     return variables | ({"NIGHTCART_LOGS": str(settings.logs)} if settings.logs else {})
 
 
-def _keys(path: Path) -> dict[str, str]:
-    """The keys Airflow signs and encrypts with; made once, readable by the owner alone."""
+def _new_keys() -> dict[str, str]:
+    """The keys Airflow signs and encrypts with."""
+    fernet = base64.urlsafe_b64encode(os.urandom(32)).decode("ascii")
+    return {"api": secrets.token_hex(32), "jwt": secrets.token_hex(32), "fernet": fernet}
+
+
+def _made_once(path: Path, make: Callable[[], dict[str, str]]) -> dict[str, str]:
+    """The secrets a file keeps; made where there is none yet, readable by the owner alone."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         draft.touch(mode=0o600)
-        fernet = base64.urlsafe_b64encode(os.urandom(32)).decode("ascii")
-        draft.write_text(json.dumps({"api": secrets.token_hex(32), "jwt": secrets.token_hex(32), "fernet": fernet}))
+        draft.write_text(json.dumps(make()), encoding="ascii")
         try:
-            os.link(draft, path)  # fails where another process was first: its keys are the keys
+            os.link(draft, path)  # fails where another process was first: its secrets are the secrets
         except FileExistsError:
             pass
         finally:
             draft.unlink()
-    keys: dict[str, str] = json.loads(path.read_text(encoding="ascii"))
-    return keys
+    kept: dict[str, str] = json.loads(path.read_text(encoding="ascii"))
+    return kept
 
 
 def main(command: list[str]) -> NoReturn:

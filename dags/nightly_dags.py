@@ -30,7 +30,7 @@ def run_night(scenario: str, run_conf: dict[str, Any], progress: NightlyProgress
     """
     settings = Settings.from_environment()
     dags = [ingest_events(), *scenario_dags(load_pipeline(scenario, settings.source), settings)]
-    get_listener_manager().add_listener(progress)
+    get_listener_manager().add_listener(progress)  # type: ignore[no-untyped-call]  # Airflow's
     for dag in dags:
         if settings.approval == "human" and dag.dag_id.startswith("review_"):
             progress.say("review: approval is by a person; start `make up` and trigger it there")

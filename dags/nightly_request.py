@@ -89,8 +89,8 @@ def _of_given_logs(scenario: str, source: str, day: date | None, logs: Path) -> 
     chosen = day or _last_delivery(logs, load_source(source))
     if chosen is None:
         raise RequestError(
-            f"DATE is missing: {logs} doesn't name its days, so say which is the last one to use, "
-            "such as DATE=2017-12-02 (days after it count as not yet)"
+            f"DATE is missing: the paths in {logs} name no days (SOURCE={source}), so say which is the last one to "
+            "use, such as DATE=2017-12-02; days after it count as not yet"
         )
     return NightlyRequest(scenario, source, chosen, logs)
 

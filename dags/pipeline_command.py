@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -83,7 +84,7 @@ class LearningCommand:
 
 def without_unset(arguments: Sequence[str]) -> list[str]:
     """The arguments without options that have no value (`--logs=`), so that a template can leave an option unset."""
-    return [argument for argument in arguments if not (argument.startswith("--") and argument.endswith("="))]
+    return [argument for argument in arguments if not re.fullmatch(r"--[^=]+=", argument)]
 
 
 def pipeline_environment(settings: Settings) -> dict[str, str]:

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from subprocess import DEVNULL, STDOUT, Popen
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # ships no types
 
 from conf.errors import NightcartError
 from conf.publication import write_atomically
@@ -167,7 +167,7 @@ def _answers(address: str) -> bool:
 def _is_alive(service: Service) -> bool:
     try:
         process = psutil.Process(service.pid)
-        return process.create_time() == service.created and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.create_time() == service.created and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 

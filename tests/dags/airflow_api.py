@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.parse
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,17 @@ class AirflowApi:
         body = {"chosen_options": [option], "params_input": {}}
         self._ask("PATCH", self._question_path(dag_id, partition_key, task_id), body)
 
+    def last_log(self, dag_id: str, partition_key: str) -> str:
+        """The end of the log of the first failed task of a partition's run."""
+        failed = [task for task in self.tasks(dag_id, partition_key) if task["state"] in ("failed", "up_for_retry")]
+        if not failed:
+            return f"{dag_id} {partition_key}: no task failed"
+        run_id, task_id, tries = failed[0]["dag_run_id"], failed[0]["task_id"], failed[0]["try_number"]
+        path = f"/api/v2/dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}/logs/{tries}"
+        content = self._ask("GET", f"{path}?map_index={failed[0]['map_index']}")["content"]
+        lines = [line.get("event", "") if isinstance(line, dict) else str(line) for line in content]
+        return "\n".join([f"{dag_id} {partition_key} {task_id}:", *lines[-60:]])
+
     def import_errors(self) -> list[str]:
         return [error["stack_trace"] for error in self._ask("GET", "/api/v2/importErrors")["import_errors"]]
 
@@ -73,4 +85,4 @@ class AirflowApi:
 
 
 def _quoted(text: str) -> str:
-    return urllib.request.quote(text, safe="")  # type: ignore[attr-defined]  # re-exported from urllib.parse
+    return urllib.parse.quote(text, safe="")

@@ -58,7 +58,9 @@ print(json.dumps(result))
 '''
 
 
-def write_fake_pipeline(folder: Path, *, verdict: str = "promote", fail: dict[str, tuple[int, str]] | None = None) -> Path:
+def write_fake_pipeline(
+    folder: Path, *, verdict: str = "promote", fail: dict[str, tuple[int, str]] | None = None
+) -> Path:
     """A folder to name in NIGHTCART_PIPELINE_VENV; commands named in `fail` end with that code and message."""
     bin_folder = folder / "bin"
     bin_folder.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,132 @@
+"""`make nightly`'s command, as a person runs it: DAGs in process, on commands that do as told."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conf.settings import PROJECT_ROOT
+from tests.dags.fake_pipeline import calls, write_fake_pipeline
+
+OTHERS = ("AIRFLOW", "NIGHTCART")  # of the tests' own Airflow
+Night = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One home for all nights of this module, so that Airflow's database is made once."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture
+def night(home: Path, tmp_path: Path) -> Night:
+    """Runs the command as on the first night: without a shop, without runs."""
+    for name in ("shops", "runs", "logs"):
+        shutil.rmtree(home / name, ignore_errors=True)
+
+    def run(*arguments: str, in_home: Path = home, **told: Any) -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)}
+        environment["NIGHTCART_HOME"] = str(in_home)
+        environment["NIGHTCART_PIPELINE_VENV"] = str(write_fake_pipeline(tmp_path / "venv", **told))
+        command = [sys.executable, "-m", "dags.nightly", *arguments]
+        return subprocess.run(
+            command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
+        )
+
+    return run
+
+
+def test_nightly_goes_from_logs_to_a_champion(night: Night, home: Path, tmp_path: Path) -> None:
+    """Every command runs once and in order; stdout is the one JSON object, stderr the stages."""
+    ended = night(verdict="promote")
+    assert ended.returncode == 0, ended.stderr
+    (line,) = ended.stdout.splitlines()
+    result = json.loads(line)
+    seconds = result.pop("seconds")
+    assert result == {
+        "scenario": "recommendation",
+        "source": "simulated_shop",
+        "date": "2026-01-31",
+        "verdict": "promote",
+        "model": "recommendation-policy",
+        "version": 3,
+        "dataset_digest": "d1",
+        "n_events": 7,
+        "n_rejected": 2,
+        "n_not_yet": 1,
+        "n_transitions": 5,
+        "page": str(home / "runs/simulated_shop/recommendation/2026-01-31/review.html"),
+    }
+    assert {"simulate_shop", "ingest", "build", "prepare", "train", "evaluate", "register", "promote"} < set(seconds)
+    ran = [call["command"] for call in calls(tmp_path / "venv")]
+    assert ran == ["simulate-shop", "ingest", "build", "prepare", *["train"] * 4, "evaluate", "register", "promote"]
+    assert "] train discrete_cql-2: done" in ended.stderr
+    assert "a line of log" not in ended.stderr, "the long log belongs into its file"
+    (log,) = (home / "logs").glob("nightly-*.log")
+    assert str(log) in ended.stderr
+    assert "a line of log" in log.read_text()
+
+
+def test_nightly_is_green_where_the_gate_says_no(night: Night, tmp_path: Path) -> None:
+    """A verdict of abstain is a result, and nothing is promoted."""
+    ended = night(verdict="abstain")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["verdict"] == "abstain"
+    assert "read_registration: skipped" in ended.stderr
+    assert "promote" not in [call["command"] for call in calls(tmp_path / "venv")]
+
+
+def test_nightly_ends_with_the_failing_commands_message(night: Night, tmp_path: Path) -> None:
+    """What went wrong stands last, in the command's words; it isn't tried again, and nothing runs behind it."""
+    ended = night(fail={"train:bc-2": (1, "bc-2: loss is not finite at update 120; lower the learning rate")})
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    expected = "error: train bc-2: bc-2: loss is not finite at update 120; lower the learning rate"
+    assert ended.stderr.splitlines()[-1] == expected
+    ran = [call["command"] for call in calls(tmp_path / "venv")]
+    assert ran.count("train") == 4
+    assert "evaluate" not in ran
+
+
+def test_nightly_ends_with_a_spark_jobs_message(night: Night, tmp_path: Path) -> None:
+    """The same for a command that spark-submit runs, whose output Java writes into."""
+    ended = night(fail={"ingest": (1, "logs/2026-01-31/events.jsonl.gz: not a whole gzip file; deliver it again")})
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == (
+        "error: ingest: logs/2026-01-31/events.jsonl.gz: not a whole gzip file; deliver it again"
+    )
+    assert [call["command"] for call in calls(tmp_path / "venv")] == ["simulate-shop", "ingest"]
+
+
+def test_nightly_ends_with_the_simulations_message(night: Night) -> None:
+    """What goes wrong before the DAGs reads the same."""
+    ended = night(fail={"simulate-shop": (1, "no space left on device")})
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == "error: simulate_shop: no space left on device"
+
+
+@pytest.mark.parametrize("argument", ["--source=taobo", "--scenario=x", "--date=tomorrow", "--logs=/no/such"])
+def test_nightly_refuses_wrong_parameters_in_one_line(night: Night, tmp_path: Path, argument: str) -> None:
+    """Before Airflow starts, and before anything is made."""
+    ended = night(argument, in_home=tmp_path / "home")
+    assert ended.returncode == 1
+    assert len(ended.stderr.splitlines()) == 1
+    assert not (tmp_path / "home").exists()
+
+
+def test_nightly_runs_once_at_a_time(night: Night, home: Path) -> None:
+    """Airflow's embedded database has one writer at a time."""
+    with (home / "nightly.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ended = night()
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: another `make nightly` is running")

@@ -1,0 +1,160 @@
+"""One night under a real Airflow: API server, scheduler, DAG processor and triggerer, with the real commands.
+
+The services are started as `make up` starts them. A small simulated shop's logs are ingested for tonight's partition,
+which must go through all four DAGs; an older partition is backfilled beside it, which must end after its transitions.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conf.settings import PROJECT_ROOT
+from tests.dags.airflow_api import AirflowApi
+
+TONIGHT, EARLIER = "2026-01-31", "2026-01-30"
+SECONDS_FOR_THE_NIGHT = 480.0
+ENDED = ("success", "failed")
+
+pytestmark = pytest.mark.timeout(SECONDS_FOR_THE_NIGHT + 120)
+
+
+@dataclass
+class Night:
+    """What is left when the night is over: states of runs by DAG and partition, of tasks by DAG, and what was asked."""
+
+    runs: dict[str, dict[str | None, str]]
+    tasks: dict[tuple[str, str], dict[tuple[str, int], str]]
+    names: list[str | None]
+    question: dict[str, Any] | None
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A home of its own, and tonight fixed."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "NIGHTCART"))}
+    return kept | {
+        "NIGHTCART_HOME": str(tmp_path_factory.mktemp("scheduler")),
+        "NIGHTCART_TONIGHT": TONIGHT,
+        "OMP_NUM_THREADS": "1",
+        # After a backfill Airflow would also schedule last night's real date once it reads the files again.
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
+    }
+
+
+@pytest.fixture(scope="module")
+def night(environment: dict[str, str]) -> Iterator[Night]:
+    """The night, lived through once."""
+    home = Path(environment["NIGHTCART_HOME"])
+    shop = f"--out={home / 'shops' / 'simulated_shop'}"
+    size = [f"--last-date={TONIGHT}", "--n-days=14", "--n-shoppers=400", "--seed=1"]
+    run([str(PROJECT_ROOT / ".venv" / "bin" / "python"), "-m", "rl", "simulate-shop", shop, *size], environment)
+    port = free_port()
+    run([sys.executable, "-m", "dags.services", "up", f"--port={port}", "--mlflow-port=0"], environment)
+    try:
+        api = AirflowApi(f"http://127.0.0.1:{port}", home / "airflow" / "passwords.json")
+        yield live_through(api, environment)
+    finally:
+        run([sys.executable, "-m", "dags.services", "down"], environment)
+
+
+def test_scheduler_passes_tonights_partition_along_all_dags(night: Night) -> None:
+    """One trigger: each DAG ran once for the partition, started by the asset of the one before."""
+    for dag_id in ("ingest_events", "build_recommendation", "train_recommendation", "review_recommendation"):
+        assert night.runs[dag_id].get(TONIGHT) == "success", f"{dag_id}: {night.runs[dag_id]}"
+
+
+def test_scheduler_trains_every_candidate_under_its_name(night: Night) -> None:
+    """Mapped tasks carry the candidates' names in the web page."""
+    states = night.tasks["train_recommendation", TONIGHT]
+    assert set(states.values()) == {"success"}
+    assert sorted(str(name) for name in night.names) == ["bc-1", "bc-2", "discrete_cql-1", "discrete_cql-2"]
+
+
+def test_scheduler_starts_no_training_after_a_backfill(night: Night) -> None:
+    """The older partition has its transitions, its announcement is skipped, and neither training nor review ran."""
+    assert night.runs["ingest_events"][EARLIER] == "success"
+    assert night.runs["build_recommendation"][EARLIER] == "success"
+    assert night.tasks["build_recommendation", EARLIER] == {("build", -1): "success", ("announce_tonight", -1): "skipped"}
+    assert set(night.runs["train_recommendation"]) == {TONIGHT}
+    assert set(night.runs["review_recommendation"]) == {TONIGHT}
+
+
+def test_scheduler_backfills_the_days_before_the_last_midnight(night: Night) -> None:
+    """From 30th to 31st makes the 30th alone; no other partition was run."""
+    assert set(night.runs["ingest_events"]) == {TONIGHT, EARLIER}
+
+
+def test_scheduler_asks_a_person_only_about_a_promotable_version(night: Night) -> None:
+    """Where the gate said promote, the question named the version; where not, everything was skipped, nothing red."""
+    states = set(night.tasks["review_recommendation", TONIGHT].values())
+    if night.question is None:
+        assert states == {"skipped"}
+    else:
+        assert "version 1" in night.question["subject"]
+        assert states == {"success"}
+
+
+def live_through(api: AirflowApi, environment: dict[str, str]) -> Night:
+    """Tonight is triggered, the day before backfilled, a question answered; all runs have ended."""
+    dags = ("ingest_events", "build_recommendation", "train_recommendation", "review_recommendation")
+    wait(lambda: api.dag_ids() >= set(dags), "the DAGs are known", api, 90)
+    assert api.import_errors() == []
+    api.trigger("ingest_events", TONIGHT)
+    wait(lambda: api.runs("ingest_events")[TONIGHT] in ENDED, "tonight is ingested", api)
+    backfill = ["backfill", "create", "--dag-id", "ingest_events", "--from-date", EARLIER, "--to-date", TONIGHT]
+    run([sys.executable, "-m", "dags.airflow_environment", "airflow", *backfill], environment)
+    question: dict[str, Any] | None = None
+
+    def is_over() -> bool:
+        nonlocal question
+        reviewed = api.runs("review_recommendation").get(TONIGHT)
+        if reviewed == "running" and question is None and is_asked(api):
+            question = api.question("review_recommendation", TONIGHT, "approve")
+            api.answer("review_recommendation", TONIGHT, "approve", "Approve")
+        return reviewed in ENDED and api.runs("build_recommendation").get(EARLIER) in ENDED
+
+    wait(is_over, "tonight is reviewed and the day before is built", api)
+    runs = {dag_id: api.runs(dag_id) for dag_id in dags}
+    tasks = {(dag_id, key): api.task_states(dag_id, key) for dag_id in dags for key in runs[dag_id] if key}
+    trained = [task for task in api.tasks("train_recommendation", TONIGHT) if task["task_id"] == "train"]
+    return Night(runs, tasks, [task["rendered_map_index"] for task in trained], question)
+
+
+def is_asked(api: AirflowApi) -> bool:
+    return api.task_states("review_recommendation", TONIGHT).get(("approve", -1)) == "awaiting_input"
+
+
+def wait(is_so: Callable[[], bool], what: str, api: AirflowApi, seconds: float = SECONDS_FOR_THE_NIGHT) -> None:
+    """It is so; a failed run or the deadline ends the wait with what can be told."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        failed = [(dag_id, key) for dag_id in api.dag_ids() for key, state in api.runs(dag_id).items() if state == "failed"]
+        if failed or time.monotonic() > deadline:
+            states = {dag_id: api.runs(dag_id) for dag_id in sorted(api.dag_ids())}
+            logs = [api.last_log(dag_id, key) for dag_id, key in failed if key]
+            pytest.fail(f"waiting until {what}: {states}\n" + "\n".join(logs))
+        time.sleep(1)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def run(command: list[str], environment: dict[str, str]) -> None:
+    """The command has succeeded."""
+    ended = subprocess.run(
+        command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert ended.returncode == 0, f"{' '.join(command)}\n{ended.stdout[-3000:]}\n{ended.stderr[-3000:]}"
