@@ -231,10 +231,13 @@ class Pipeline(StrictModel):
 
     @property
     def settle_days(self) -> int:
-        """After this many days a partition no longer changes: lateness + longest session + attribution window."""
+        """After this many days a partition no longer changes: lateness + longest session + attribution window.
+
+        One hour more, since the day on which clocks go forward is an hour short.
+        """
         hours = self.scenario.reward.attribution.window_hours + self.source.session.max_hours
         gap_hours = -(-self.source.session.gap_minutes // 60)
-        return self.source.lateness_days + -(-(hours + gap_hours) // 24)
+        return self.source.lateness_days + -(-(hours + gap_hours + 1) // 24)
 
 
 def load_pipeline(

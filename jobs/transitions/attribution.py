@@ -75,7 +75,7 @@ def credits_of(attributed: DataFrame, scenario: Scenario) -> DataFrame:
 
 def no_metrics(scenario: Scenario) -> Column:
     """The metrics of a decision that earned nothing."""
-    return F.struct(*[F.lit(0).cast("bigint").alias(name) for name in scenario.metrics or {"none": ""}])
+    return F.struct(*[F.lit(0).cast("bigint").alias(name) for name in [*scenario.metrics] or ["none"]])
 
 
 def reward_millionths(weights: Mapping[str, int]) -> Column:
@@ -99,7 +99,8 @@ def _outcome(pipeline: Pipeline) -> Column:
 
 
 def _outcome_without_decision(pipeline: Pipeline) -> Column:
-    names_decision = F.lit(pipeline.scenario.reward.attribution.link == "decision_id") & F.col("decision_id").isNotNull()
+    by_id = F.lit(pipeline.scenario.reward.attribution.link == "decision_id")
+    names_decision = by_id & F.col("decision_id").isNotNull()
     return F.when(names_decision, "unknown_decision").otherwise("no_earlier_decision")
 
 

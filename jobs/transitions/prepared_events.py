@@ -20,19 +20,22 @@ class Prepared:
 
     Attributes:
         sessions: events with the columns of `with_decisions`, `type_rank`, and those of `assign_sessions`.
+        shop_events: the shop's own events (no shopper), with the columns of `with_decisions`.
         attributed: what `attribute` makes of them.
         availability: sets with their delivery dates.
     """
 
     sessions: DataFrame
+    shop_events: DataFrame
     attributed: DataFrame
     availability: DataFrame
 
-    def kept(self) -> Prepared:
-        """The same, kept once computed: transitions, counters and checks read it in turn."""
-        return Prepared(self.sessions.persist(), self.attributed.persist(), self.availability)
+    def persist(self) -> None:
+        """What several jobs read is kept once computed."""
+        self.sessions.persist()
+        self.attributed.persist()
 
-    def release(self) -> None:
+    def unpersist(self) -> None:
         """Nothing is kept any longer."""
         self.attributed.unpersist()
         self.sessions.unpersist()
@@ -51,6 +54,6 @@ def prepare(events: DataFrame, availability: DataFrame, pipeline: Pipeline, *, n
     by_shopper = events.repartition(n_partitions, "user_id") if n_partitions else events
     decided = with_decisions(with_type_rank(by_shopper), pipeline)
     sessions = assign_sessions(decided, pipeline.source)
-    of_the_shop = decided.where(F.col("user_id") == "")
-    attributed = attribute(sessions, pipeline).unionByName(unattributable(of_the_shop, pipeline))
-    return Prepared(sessions, attributed, availability)
+    shop_events = decided.where(F.col("user_id") == "")
+    attributed = attribute(sessions, pipeline).unionByName(unattributable(shop_events, pipeline))
+    return Prepared(sessions, shop_events, attributed, availability)

@@ -9,7 +9,7 @@ from itertools import count
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import DateType, StructField, StructType
+from pyspark.sql.types import StructType
 
 from conf.scenario import Pipeline, load_pipeline
 from conf.strict_yaml import merge
@@ -18,10 +18,8 @@ from jobs.transitions.prepared_events import Prepared, prepare
 from jobs.transitions.transitions import transitions_of
 
 DAY = date(2026, 1, 14)  # a Wednesday
-EVENT_SCHEMA = StructType(
-    [*StructType.fromDDL(EVENTS.ddl).fields, StructField("event_date", DateType()), StructField("delivery_date", DateType())]
-)
-AVAILABILITY_SCHEMA = StructType([*StructType.fromDDL(AVAILABILITY.ddl).fields, StructField("delivery_date", DateType())])
+EVENT_SCHEMA = StructType.fromDDL(f"{EVENTS.ddl}, event_date date, delivery_date date")
+AVAILABILITY_SCHEMA = StructType.fromDDL(f"{AVAILABILITY.ddl}, delivery_date date")
 
 Row = dict[str, Any]
 _numbers = count()
@@ -46,14 +44,14 @@ def event(event_type: str, clock: str = "10:00", *, day: date = DAY, **given: An
 def impression(clock: str = "10:00", *, action: str = "shoe", **given: Any) -> Row:
     """A logged decision that showed an item, with a propensity of one half."""
     category = {"shoe": "feet", "boot": "feet", "hat": "head"}.get(action, f"about {action}")
-    shown = {"action": action, "item_id": action, "category_id": category, "propensity": Decimal("0.5")}
+    shown: Row = {"action": action, "item_id": action, "category_id": category, "propensity": Decimal("0.5")}
     return event("impression", clock, **(shown | given))
 
 
 def view(clock: str = "10:00", *, item: str = "shoe", **given: Any) -> Row:
     """A view of an item, which implied decisions are read off."""
     category = {"shoe": "feet", "boot": "feet", "hat": "head"}.get(item, f"about {item}")
-    return event("view", clock, **({"item_id": item, "category_id": category} | given))
+    return event("view", clock, **(Row(item_id=item, category_id=category) | given))
 
 
 def events_frame(spark: SparkSession, rows: Iterable[Row]) -> DataFrame:
@@ -63,7 +61,8 @@ def events_frame(spark: SparkSession, rows: Iterable[Row]) -> DataFrame:
 
 def availability_frame(spark: SparkSession, rows: Iterable[Row] = ()) -> DataFrame:
     """Availability sets with their delivery dates."""
-    return spark.createDataFrame([tuple(row[name] for name in AVAILABILITY_SCHEMA.names) for row in rows], AVAILABILITY_SCHEMA)
+    values = [tuple(row[name] for name in AVAILABILITY_SCHEMA.names) for row in rows]
+    return spark.createDataFrame(values, AVAILABILITY_SCHEMA)
 
 
 def a_pipeline(source: str = "canonical", *, source_changes: Row | None = None, **changes: Any) -> Pipeline:

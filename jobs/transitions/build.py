@@ -1,0 +1,181 @@
+"""Transitions of a date, and of whatever must be made with it, are published; or nothing is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import structlog
+from pyspark.sql import Column, SparkSession
+from pyspark.sql import functions as F
+
+from conf.paths import Lake
+from conf.publication import Manifest
+from conf.scenario import Pipeline
+from conf.settings import PROJECT_ROOT, Settings
+from conf.spec_hash import code_hash, data_spec_hash
+from conf.tables import transitions_table
+from jobs.errors import CheckError
+from jobs.events_reading import read_availability, read_events, read_repeated_events
+from jobs.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged
+from jobs.sessions import watermark
+from jobs.transitions.checks import CHECKS, count_decisions, count_mismatches, explain, row_violations
+from jobs.transitions.due_dates import OPEN_ROWS, DueDates, find_due_dates
+from jobs.transitions.prepared_events import Prepared, prepare
+from jobs.transitions.reward_ledger import (
+    EARNED,
+    Counters,
+    reward_by_outcome,
+    reward_counters,
+    reward_of_events,
+    reward_totals,
+    reward_violations,
+)
+from jobs.transitions.transitions import transitions_of
+from jobs.written_rows import read_written
+
+LOG = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What is to be built: on which Spark, from which lake, for whom."""
+
+    spark: SparkSession
+    lake: Lake
+    pipeline: Pipeline
+    due: DueDates
+    asked: date
+
+    @property
+    def target(self) -> Target:
+        scenario = self.pipeline.scenario
+        folder = self.lake.transitions(scenario.name, data_spec_hash(self.pipeline))
+        return Target(transitions_table(scenario), folder, "date", sort_columns=("decision_time", "episode_id", "step"))
+
+    @property
+    def where(self) -> str:
+        return f"transitions/{self.pipeline.scenario.name}"
+
+
+def build(spark: SparkSession, settings: Settings, pipeline: Pipeline, horizon: date) -> dict[str, Any]:
+    """The transitions of the date are published, with those of open dates before it and of dates that aren't current.
+
+    Returns:
+        what `docs/pipeline.md` says of `build.json`.
+
+    Raises:
+        DeliveryError: no events on the date.
+        CheckError: something that must hold doesn't; lists everything, nothing was published.
+        StaleInputs: another build has meanwhile published from more deliveries; run again.
+    """
+    started = time.monotonic()
+    lake = Lake(settings.lake, pipeline.source.name)
+    folder = lake.transitions(pipeline.scenario.name, data_spec_hash(pipeline))
+    order = _Order(spark, lake, pipeline, find_due_dates(lake, folder, pipeline, horizon), horizon)
+    provenance = Provenance(
+        spec_hash=data_spec_hash(pipeline), code_hash=code_hash(PROJECT_ROOT / "conf", PROJECT_ROOT / "jobs"),
+        key_id=settings.pseudonym_key_id(), horizon=order.due.horizon,
+    )  # fmt: skip
+    LOG.info("transitions_started", scenario=pipeline.scenario.name, dates=len(order.due.dates), horizon=str(horizon))
+    built = _build_dates(order, provenance)
+    manifests = {day: pointer.manifest for day, pointer in order.due.kept.items()} | built
+    result = _result(order, manifests) | {"seconds": round(time.monotonic() - started, 1)}
+    LOG.info("transitions_published", scenario=pipeline.scenario.name, n_transitions=result["n_transitions"])
+    return result
+
+
+def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
+    """The due dates are published; their manifests."""
+    # Joins by shopper and event then use the one shuffle by shopper that everything starts with.
+    order.spark.conf.set("spark.sql.requireAllClusterKeysForCoPartition", "false")
+    prepared = _prepare(order)
+    prepared.persist()
+    try:
+        n_decisions = count_decisions(prepared, order.due.dates, order.where)
+        frame = transitions_of(prepared, order.pipeline, dates=order.due.dates, horizon=order.due.horizon)
+        names = [str(day) for day in order.due.dates]
+        with staged(frame, order.target, partitions=names, counted=_counted(order)) as version:
+            counters = _counters(order, prepared, version)
+            _check(order, prepared, version, n_decisions, counters)
+            facts = {str(day): PartitionFacts(order.due.inputs[day], counters[day], list(CHECKS))
+                     for day in order.due.dates}  # fmt: skip
+            (manifests,) = publish(order.lake.lock, [(version, facts)], provenance)
+    finally:
+        prepared.unpersist()
+    return {date.fromisoformat(name): manifest for name, manifest in manifests.items()}
+
+
+def _prepare(order: _Order) -> Prepared:
+    due = order.due
+    events = read_events(order.spark, order.lake, first_event_date=due.first_event_date,
+                         last_event_date=due.horizon, last_delivery_date=due.horizon)  # fmt: skip
+    availability = read_availability(order.spark, order.lake, last_delivery_date=due.horizon)
+    n_partitions = int(order.spark.conf.get("spark.sql.shuffle.partitions") or 0)
+    return prepare(events, availability, order.pipeline, n_partitions=n_partitions)
+
+
+def _counted(order: _Order) -> dict[str, Column]:
+    """What is counted over the rows as written, by the name of its counter."""
+    closing = F.col("decision_time") + F.make_dt_interval(secs=F.col("elapsed_seconds") + 1)
+    may_go_on = F.col("timeout") & (closing >= F.lit(watermark(order.pipeline.source, order.due.horizon)))
+    return {
+        "episodes": F.count_if(F.col("step") == 0),
+        "terminals": F.count_if("terminal"),
+        "timeouts": F.count_if("timeout"),
+        OPEN_ROWS: F.count_if(may_go_on | ~F.col("reward_settled")),
+        EARNED: F.sum("reward"),
+    }
+
+
+def _counters(order: _Order, prepared: Prepared, version: StagedVersion) -> dict[date, Counters]:
+    """Counters of each due date's manifest: counts over its rows, and where the day's reward went."""
+    scenario, due = order.pipeline.scenario, order.due
+    span = {"first_event_date": due.dates[0], "last_event_date": order.asked, "last_delivery_date": due.horizon}
+    repeated = read_repeated_events(order.spark, order.lake, **span)
+    accepted = read_events(order.spark, order.lake, **span).unionByName(repeated)
+    counts = {day: dict(version.partitions[str(day)].counts) for day in due.dates}
+    ledger = reward_counters(
+        due.dates,
+        accepted=reward_of_events(accepted, scenario),
+        repeated=reward_of_events(repeated, scenario),
+        outcomes=reward_by_outcome(prepared.attributed, scenario),
+        earned={day: counts[day][EARNED] for day in due.dates},
+    )  # fmt: skip
+    return {day: counts[day] | ledger[day] for day in due.dates}
+
+
+def _check(
+    order: _Order, prepared: Prepared, version: StagedVersion, n_decisions: Mapping[date, int],
+    counters: Mapping[date, Counters],
+) -> None:  # fmt: skip
+    """Nothing, where everything holds that must.
+
+    Raises:
+        CheckError: lists every violation.
+    """
+    written = read_written(order.spark, version.target.table, version.folder, version.target.path_columns)
+    problems = explain(order.where, row_violations(written, prepared.availability, order.pipeline))
+    problems += count_mismatches(order.where, version, n_decisions)
+    kept = {day: pointer.manifest.counters for day, pointer in order.due.kept.items()}
+    problems += [f"{order.where} {problem}" for problem in reward_violations(kept | dict(counters), order.asked)]
+    if problems:
+        raise CheckError("nothing was published:\n" + "\n".join(f"  {problem}" for problem in problems))
+
+
+def _result(order: _Order, manifests: Mapping[date, Manifest]) -> dict[str, Any]:
+    reward = reward_totals({day: manifest.counters for day, manifest in manifests.items()}, order.asked)
+    return {
+        "source": order.pipeline.source.name,
+        "scenario": order.pipeline.scenario.name,
+        "date": str(order.asked),
+        "spec_hash": data_spec_hash(order.pipeline),
+        "n_transitions": sum(manifest.n_rows for manifest in manifests.values()),
+        "n_episodes": sum(manifest.counters["episodes"] for manifest in manifests.values()),
+        "partitions": {str(day): manifests[day].content_hash for day in sorted(manifests)},
+        "reward": {"events": reward.events, "transitions": reward.transitions, "residuals": reward.residuals},
+        "built": [str(day) for day in order.due.dates],
+    }

@@ -1,0 +1,118 @@
+"""What must hold of the transitions as written; every violation is found, none is published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from conf.scenario import Pipeline
+from jobs.errors import CheckError
+from jobs.publishing import StagedVersion
+from jobs.transitions.prepared_events import Prepared
+
+# Name of each check over rows -> what is wrong with the rows it counts, and what was expected.
+ROW_CHECKS: dict[str, str] = {
+    "exactly_one_end": "episodes' last rows without exactly one of terminal and timeout",
+    "no_end_before_the_last_step": "rows before an episode's last step with terminal or timeout set",
+    "steps_contiguous": "rows whose step isn't their place in the episode, counted from 0",
+    "next_observation_follows": "rows whose next_observation isn't the next row's observation",
+    "propensity_fits_source": "rows whose propensity isn't in (0, 1] where logged, and null where not",
+    "action_was_available": "rows whose action isn't in the availability set the decision names",
+}
+
+# Checks of every version, by name: those over rows, and those that compare with the events.
+CHECKS: tuple[str, ...] = (*ROW_CHECKS, "one_row_a_decision", "reward_conserved")
+
+
+def count_decisions(prepared: Prepared, dates: list[date], where: str) -> dict[date, int]:
+    """How many decisions the sessions that start on each date hold.
+
+    Raises:
+        CheckError: decisions that can't become transitions: without an action, or without a shopper.
+    """
+    told = ["is_decision", "action_key"]
+    of_shoppers = prepared.sessions.select(F.col("session_date").alias("day"), *told, F.lit(True).alias("has_shopper"))
+    of_nobody = prepared.shop_events.select(F.col("event_date").alias("day"), *told, F.lit(False).alias("has_shopper"))
+    decisions = of_shoppers.union(of_nobody).where(F.col("is_decision") & F.col("day").isin(*dates))
+    unfit = {
+        "without an action (neither `action` nor what it falls back to)": F.col("action_key").isNull(),
+        "without a shopper": ~F.col("has_shopper"),
+    }
+    counts = [F.count_if(condition).alias(name) for name, condition in unfit.items()]
+    rows = decisions.groupBy("day").agg(F.count(F.lit(1)).alias("n"), *counts).collect()
+    problems = [
+        f"{where} date={row['day']}: {row[name]} of {row['n']} decisions {name}; expected none"
+        for row in sorted(rows) for name in unfit if row[name]
+    ]  # fmt: skip
+    if problems:
+        raise CheckError("nothing was published:\n" + "\n".join(f"  {problem}" for problem in problems))
+    return {row["day"]: row["n"] for row in rows}
+
+
+def row_violations(written: DataFrame, availability: DataFrame, pipeline: Pipeline) -> dict[str, dict[str, int]]:
+    """How many rows of each date (as a string) break each check; checks that hold are left out."""
+    conditions = _conditions(pipeline)
+    in_episode = Window.partitionBy("episode_id").orderBy("step")
+    placed = _with_available_actions(written, availability, pipeline).withColumns(
+        {
+            "place": F.row_number().over(in_episode) - 1,
+            "following": F.lead(F.struct("observation")).over(in_episode),
+        }
+    )
+    counts = [F.count_if(F.coalesce(broken, F.lit(True))).alias(name) for name, broken in conditions.items()]
+    rows = placed.groupBy("date").agg(*counts).collect()
+    return {str(row["date"]): found for row in rows if (found := {name: row[name] for name in conditions if row[name]})}
+
+
+def explain(where: str, by_date: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """One line for each violation: `transitions/recommendation date=2026-01-02: 14 episodes' last rows ...`."""
+    return [
+        f"{where} date={day}: {n} {ROW_CHECKS[name]}" for day in sorted(by_date) for name, n in by_date[day].items()
+    ]
+
+
+def count_mismatches(where: str, version: StagedVersion, n_decisions: Mapping[date, int]) -> list[str]:
+    """One line for each date whose rows aren't as many as its decisions."""
+    problems = []
+    for day, partition in sorted(version.partitions.items()):
+        expected = n_decisions.get(date.fromisoformat(day), 0)
+        if partition.n_rows != expected:
+            problems.append(f"{where} date={day}: {partition.n_rows} rows; expected {expected}, one for each decision")
+    return problems
+
+
+def _conditions(pipeline: Pipeline) -> dict[str, Column]:
+    """For each check over rows: True where a row breaks it."""
+    is_last = F.col("following").isNull()
+    has_end = F.col("terminal") | F.col("timeout")
+    propensity = F.col("propensity")
+    is_logged = F.col("propensity_source") == "logged"
+    may_be_logged = F.lit(pipeline.is_logged)
+    is_share = (propensity > 0) & (propensity <= 1)
+    return {
+        "exactly_one_end": is_last & (F.col("terminal") == F.col("timeout")),
+        "no_end_before_the_last_step": ~is_last & has_end,
+        "steps_contiguous": F.col("step") != F.col("place"),
+        "next_observation_follows": ~is_last & (F.col("following.observation") != F.col("next_observation")),
+        "propensity_fits_source": F.when(is_logged, propensity.isNull() | ~is_share | ~may_be_logged).otherwise(
+            propensity.isNotNull() | (F.col("propensity_source") != "none")
+        ),
+        "action_was_available": ~_is_available(pipeline),
+    }
+
+
+def _is_available(pipeline: Pipeline) -> Column:
+    if pipeline.scenario.action.mask == "none":
+        return F.lit(True)
+    return F.coalesce(F.array_contains("available_actions", F.col("action_key")), F.lit(False))
+
+
+def _with_available_actions(written: DataFrame, availability: DataFrame, pipeline: Pipeline) -> DataFrame:
+    if pipeline.scenario.action.mask == "none":
+        return written
+    # The id is a hash of the actions, so that rows of one id hold the same set.
+    sets = availability.groupBy("availability_id").agg(F.max("actions").alias("available_actions"))
+    return written.join(F.broadcast(sets), "availability_id", how="left")

@@ -1,0 +1,124 @@
+"""Where every unit of reward went: counters of each date's manifest, and the sum that must come out exactly.
+
+Of a business day, `reward.events` is what its accepted events are worth and `reward.residual.<name>` what of it no
+decision earned. Of a transitions date, `reward.attributed` is what its rows earned, and `reward.attributed_on.<day>`
+how much of that came from events of each day. All in millionths. So counters of sealed dates add up with those of
+tonight: events up to a day = attributed on days up to it + residuals of days up to it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from conf.scenario import Scenario
+from conf.tables import REWARD_RESIDUALS
+from jobs.transitions.attribution import ATTRIBUTED, reward_millionths
+
+EVENTS = "reward.events"
+EARNED = "reward.attributed"
+RESIDUAL = "reward.residual."
+ATTRIBUTED_ON = "reward.attributed_on."
+
+Counters = dict[str, int]
+
+
+@dataclass(frozen=True)
+class RewardTotals:
+    """Millionths over some days: events = transitions + residuals."""
+
+    events: int
+    transitions: int
+    residuals: dict[str, int]
+
+
+def reward_of_events(events: DataFrame, scenario: Scenario) -> dict[date, int]:
+    """Millionths that the events are worth, by business day; nothing is attributed here."""
+    worth = F.sum(reward_millionths(scenario.reward.weight_millionths)).alias("worth")
+    return {row["event_date"]: row["worth"] for row in events.groupBy("event_date").agg(worth).collect()}
+
+
+def reward_by_outcome(attributed: DataFrame, scenario: Scenario) -> list[tuple[date, str, date | None, int]]:
+    """Millionths by business day of the event, outcome and, where attributed, date of the transition."""
+    worth = F.sum(reward_millionths(scenario.reward.weight_millionths)).alias("worth")
+    grouped = attributed.groupBy("event_date", "outcome", "decision_session_date").agg(worth)
+    return [
+        (row["event_date"], row["outcome"], row["decision_session_date"], row["worth"]) for row in grouped.collect()
+    ]
+
+
+def reward_counters(
+    dates: Collection[date],
+    *,
+    accepted: Mapping[date, int],
+    repeated: Mapping[date, int],
+    outcomes: Collection[tuple[date, str, date | None, int]],
+    earned: Mapping[date, int],
+) -> dict[date, Counters]:
+    """Counters of each date's manifest.
+
+    Args:
+        dates: transitions dates that are made.
+        accepted: worth of all accepted events by day, repeated ones too.
+        repeated: worth of those that an earlier delivery already held.
+        outcomes: of `reward_by_outcome`.
+        earned: sum of the reward column as written, by transitions date.
+    """
+    counters: dict[date, Counter[str]] = {}
+    for day in dates:
+        names = [EVENTS, EARNED, *(RESIDUAL + name for name in REWARD_RESIDUALS)]
+        counters[day] = Counter(dict.fromkeys(names, 0))
+        counters[day][EVENTS] = accepted.get(day, 0)
+        counters[day][EARNED] = earned.get(day, 0)
+        counters[day][RESIDUAL + "duplicate_across_deliveries"] = repeated.get(day, 0)
+    for event_day, outcome, decision_day, worth in outcomes:
+        if outcome == ATTRIBUTED and decision_day in counters:
+            counters[decision_day][f"{ATTRIBUTED_ON}{event_day}"] += worth
+        elif outcome != ATTRIBUTED and event_day in counters:
+            counters[event_day][RESIDUAL + outcome] += worth
+    return {day: dict(found) for day, found in counters.items()}
+
+
+def reward_totals(counters: Mapping[date, Counters], last_day: date) -> RewardTotals:
+    """Totals over all dates up to the last day.
+
+    Where dates were built at a later horizon, their rows also hold reward of later events; that isn't counted here.
+    """
+    days = [found for day, found in counters.items() if day <= last_day]
+    return RewardTotals(
+        events=sum(found[EVENTS] for found in days),
+        transitions=sum(_earned_up_to(found, last_day) for found in days),
+        residuals={name: sum(found[RESIDUAL + name] for found in days) for name in REWARD_RESIDUALS},
+    )
+
+
+def reward_violations(counters: Mapping[date, Counters], last_day: date) -> list[str]:
+    """What doesn't add up: a date's rows against what was attributed to it, and all dates against all events."""
+    problems = []
+    for day, found in sorted(counters.items()):
+        attributed = sum(worth for name, worth in found.items() if name.startswith(ATTRIBUTED_ON))
+        if found[EARNED] != attributed:
+            problems.append(
+                f"date={day}: rows earned {found[EARNED]} millionths; expected {attributed}, what the "
+                "events attributed to them are worth"
+            )
+    total = reward_totals(counters, last_day)
+    if total.events != total.transitions + sum(total.residuals.values()):
+        problems.append(
+            f"all dates up to {last_day}: transitions earned {total.transitions} millionths and residuals hold "
+            f"{sum(total.residuals.values())}; expected {total.events} together, what the events are worth"
+        )
+    return problems
+
+
+def _earned_up_to(found: Counters, last_day: date) -> int:
+    """As written, less what came from events after the last day."""
+    by_day = {
+        name.removeprefix(ATTRIBUTED_ON): worth for name, worth in found.items() if name.startswith(ATTRIBUTED_ON)
+    }
+    return found[EARNED] - sum(worth for day, worth in by_day.items() if date.fromisoformat(day) > last_day)
