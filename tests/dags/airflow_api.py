@@ -54,16 +54,18 @@ class AirflowApi:
         body = {"chosen_options": [option], "params_input": {}}
         self._ask("PATCH", self._question_path(dag_id, partition_key, task_id), body)
 
-    def last_log(self, dag_id: str, partition_key: str) -> str:
-        """The end of the log of the first failed task of a partition's run."""
-        failed = [task for task in self.tasks(dag_id, partition_key) if task["state"] in ("failed", "up_for_retry")]
-        if not failed:
-            return f"{dag_id} {partition_key}: no task failed"
-        run_id, task_id, tries = failed[0]["dag_run_id"], failed[0]["task_id"], failed[0]["try_number"]
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{_quoted(run_id)}/taskInstances/{task_id}/logs/{tries}"
-        content = self._ask("GET", f"{path}?map_index={failed[0]['map_index']}")["content"]
-        lines = [line.get("event", "") if isinstance(line, dict) else str(line) for line in content]
-        return "\n".join([f"{dag_id} {partition_key} {task_id}:", *lines[-60:]])
+    def troubles(self) -> list[str]:
+        """For each task that failed, for good or until its next try: which it is, and the end of its log."""
+        tasks = "/api/v2/dags/~/dagRuns/~/taskInstances?limit=100"
+        found = self._ask("GET", f"{tasks}&state=failed&state=up_for_retry&state=upstream_failed")["task_instances"]
+        return [self._log(task) for task in found]
+
+    def _log(self, task: dict[str, Any]) -> str:
+        where = f"/api/v2/dags/{task['dag_id']}/dagRuns/{_quoted(task['dag_run_id'])}/taskInstances/{task['task_id']}"
+        query = f"/logs/{max(task['try_number'], 1)}?map_index={task['map_index']}"
+        content = self._ask("GET", where + query)["content"]
+        lines = [str(line.get("event", "")) if isinstance(line, dict) else str(line) for line in content]
+        return "\n".join([f"{task['dag_run_id']} {task['task_id']}: {task['state']}", *lines[-60:]])
 
     def import_errors(self) -> list[str]:
         return [error["stack_trace"] for error in self._ask("GET", "/api/v2/importErrors")["import_errors"]]
