@@ -67,16 +67,17 @@ def patient_policy(
 
 def _score(shop: Shop, observation: Columns, items: IntArray, points_ahead: float) -> FloatArray:
     """Expected points at once plus the chance to stay times the points ahead, `(n, len(items))`."""
-    n = len(observation["session_step"])
-    rows = np.repeat(np.arange(n), len(items))
-    shown = np.tile(items, n)
-    minds = believed_minds(shop, observation).take(rows)
-    click = click_probability(shop, believed_taste(shop, observation)[rows], minds, shown)
-    boredom = minds.boredom[np.arange(len(rows)), shop.catalogue.category[shown]]
-    missed = np.minimum(minds.misses + 1, shop.settings.dynamics.miss_cap)
-    leave = click * leave_probability(shop, boredom, np.zeros_like(missed))
-    leave += (1 - click) * leave_probability(shop, boredom, missed)
-    return (click * points_after_click(shop, minds, shown) + (1 - leave) * points_ahead).reshape(n, len(items))
+    minds, taste = believed_minds(shop, observation), believed_taste(shop, observation)
+    scores = []
+    for item in items:
+        shown = np.full(len(taste), item)
+        click = click_probability(shop, taste, minds, shown)
+        boredom = minds.boredom[:, shop.catalogue.category[item]]
+        missed = np.minimum(minds.misses + 1, shop.settings.dynamics.miss_cap)
+        leave_clicked = leave_probability(shop, boredom, np.zeros_like(missed))
+        leave = click * leave_clicked + (1 - click) * leave_probability(shop, boredom, missed)
+        scores.append(click * points_after_click(shop, minds, shown) + (1 - leave) * points_ahead)
+    return np.stack(scores, axis=1)
 
 
 def believed_minds(shop: Shop, observation: Columns) -> Minds:

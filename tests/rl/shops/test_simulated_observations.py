@@ -45,7 +45,7 @@ class Event:
 def simulation() -> Simulation:
     """Few, busy shoppers over a change of summer time, who buy soon and often, half of it delivered late."""
     settings = ShopSettings(
-        first_date=date(2026, 3, 24), n_days=10, n_shoppers=25, mean_visits_per_day=4.0, max_visits_per_day=6,
+        first_date=date(2026, 3, 24), n_days=8, n_shoppers=14, mean_visits_per_day=4.0, max_visits_per_day=6,
         n_items=9, n_categories=4, dirt=Dirt(late_rate=0.4),
         dynamics=Dynamics(purchase_delay_minutes=25, click_base=0.5, cart_base=0.5, refund_rate=0.6),
     )  # fmt: skip

@@ -105,7 +105,7 @@ def test_tabular_shop_refuses_states_it_can_not_hold(change: dict[str, float], r
     """What the tables don't hold is refused with the reason, and so is an ordinary shop."""
     with pytest.raises(ShopError, match=reason):
         TabularShop(tabular_settings().model_copy(update=change))
-    with pytest.raises(ShopError, match="steps|noise"):
+    with pytest.raises(ShopError, match=r"steps|noise"):
         TabularShop(ShopSettings())
 
 

@@ -18,8 +18,8 @@ SHOP: Shop = build_shop(ShopSettings(n_days=1, n_shoppers=1))
 def admitted(start: int, last_end: int, delayed: list[int]) -> tuple[bool, int]:
     """Admission of one visit; minutes."""
     key = event_key(np.array([sorted(delayed)], dtype=np.int64).reshape(1, -1) * MINUTE, PURCHASE)
-    is_admitted, chain_start = admit(
-        SHOP, time=np.array([start * MINUTE]), last_visit_end=np.array([last_end * MINUTE]), delayed_key=key)  # fmt: skip
+    time, last_visit_end = np.array([start * MINUTE]), np.array([last_end * MINUTE])
+    is_admitted, chain_start = admit(SHOP, time=time, last_visit_end=last_visit_end, delayed_key=key)
     return bool(is_admitted[0]), int(chain_start[0]) // MINUTE
 
 
