@@ -1,0 +1,225 @@
+"""`evaluate`: temperature and candidate chosen on validation episodes, one report on test episodes, the gate."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import structlog
+
+from conf.paths import Lake, Run
+from conf.scenario import load_pipeline
+from conf.settings import PROJECT_ROOT, Settings
+from conf.spec_hash import code_hash, full_spec_hash
+from rl.action_shares import action_shares
+from rl.data_summary import summarize_data
+from rl.dataset import Dataset, load_dataset, read_description
+from rl.evaluation_result import EvaluationResult, SelectedCandidate
+from rl.gate import night_alpha
+from rl.night_evaluation import NightEvaluation, evaluate_night
+from rl.ope.ranking import PolicyRanker, Ranker, RankingReport, evaluate_ranking, fit_item_knn, fit_popularity
+from rl.ope.report import EvaluationSettings
+from rl.page.content import LineageRow, ReviewContent
+from rl.propensities import know_propensities
+from rl.registry.champion import Champion, find_champion
+from rl.registry.promotion import BEHAVIOR
+from rl.registry.store import open_store
+from rl.review_content import (
+    BASELINE_RANKERS,
+    action_rows,
+    candidate_rows,
+    guardrail_rows,
+    judgment_of,
+    night_of,
+    policy_reports,
+    propensities_of,
+    ranking_rows,
+)
+from rl.selection import Selection, select_candidate
+from rl.trained_candidates import LoadedCandidate, load_candidates
+from rl.training import resolve_device
+from rl.truth import TrueValues, true_values
+
+RANKING_CUTOFF = 10
+# Choosing among a dozen policies needs rougher Q-functions than the report: they steady a doubly robust estimate, and
+# don't bias it.
+SELECTION_FQE_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class _Night:
+    """What the evaluation came to."""
+
+    dataset: Dataset
+    selection: Selection
+    evaluation: NightEvaluation
+    champion: Champion | None
+    truth: TrueValues
+    ranking: tuple[RankingReport, ...]
+
+
+def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
+    """The run folder holds evaluation.json; gives its verdict and figures."""
+    started = time.perf_counter()
+    pipeline = load_pipeline(scenario, source)
+    run_paths = Run(settings.home, source, scenario, run_date)
+    dataset = load_dataset(pipeline, Lake(settings.lake, source), run_paths)
+    description = read_description(run_paths)
+    candidates = load_candidates(run_paths, description["candidates"], dataset_digest=dataset.digest)
+    night = _evaluate(settings, dataset, candidates)
+    content = _review(night, candidates, settings, run_paths, description)
+    result = _result(night, content)
+    result.write(run_paths.evaluation)
+    return _summary(result, time.perf_counter() - started)
+
+
+def _evaluate(settings: Settings, dataset: Dataset, candidates: dict[str, LoadedCandidate]) -> _Night:
+    pipeline = dataset.pipeline
+    evaluation_settings = EvaluationSettings.from_scenario(pipeline.scenario, device=resolve_device(settings.device))
+    train = dataset.to_logged_episodes("train")
+    validation = know_propensities(dataset.to_logged_episodes("validation"), is_logged=pipeline.is_logged).episodes
+    fqe = evaluation_settings.fqe
+    selection = select_candidate(
+        {name: candidate.policy for name, candidate in candidates.items()},
+        train=train,
+        validation=validation,
+        settings=replace(
+            evaluation_settings, fqe=replace(fqe, n_updates=max(1, round(SELECTION_FQE_SHARE * fqe.n_updates)))
+        ),
+        estimator=pipeline.scenario.evaluation.estimator if pipeline.is_logged else "dm",
+        temperatures=pipeline.scenario.policy.temperatures,
+        is_logged=pipeline.is_logged,
+    )
+    champion = _champion(settings, dataset)
+    evaluation = evaluate_night(dataset, selection, champion=champion, train=train, settings=evaluation_settings)
+    structlog.get_logger().info("playing the shop for true values", is_simulated=pipeline.source.is_simulated)
+    played = {selection.best.policy.name: selection.best.policy}
+    if champion is not None and champion.policy is not None:
+        played[champion.name] = champion.policy
+    truth = true_values(settings.home, dataset, played)
+    ranking = () if pipeline.is_logged else _ranking(selection, evaluation, dataset, evaluation_settings)
+    return _Night(dataset, selection, evaluation, champion, truth, ranking)
+
+
+def _champion(settings: Settings, dataset: Dataset) -> Champion | None:
+    with open_store(settings) as client:
+        return find_champion(
+            client,
+            f"{dataset.pipeline.scenario.name}-policy",
+            source=dataset.pipeline.source.name,
+            features=[feature.name for feature in dataset.pipeline.scenario.observation.features],
+            vocabulary=dataset.vocabulary,
+        )
+
+
+def _ranking(
+    selection: Selection, evaluation: NightEvaluation, dataset: Dataset, settings: EvaluationSettings
+) -> tuple[RankingReport, ...]:
+    train, policy = dataset.to_logged_episodes("train"), selection.best.policy
+    popularity, item_knn = BASELINE_RANKERS
+    rankers: dict[str, Ranker] = {
+        policy.name: PolicyRanker(policy),
+        item_knn: fit_item_knn(train),
+        popularity: fit_popularity(train),
+    }
+    test = evaluation.propensities.episodes
+    return evaluate_ranking(
+        rankers, test, cutoffs=(RANKING_CUTOFF,), level=settings.confidence, resampling=settings.resampling
+    )
+
+
+def _review(
+    night: _Night,
+    candidates: dict[str, LoadedCandidate],
+    settings: Settings,
+    run_paths: Run,
+    description: dict[str, Any],
+) -> ReviewContent:
+    dataset, evaluation = night.dataset, night.evaluation
+    pipeline = dataset.pipeline
+    shares = action_shares(night.selection.best.policy, evaluation.propensities.episodes)
+    judgment = judgment_of(evaluation, alpha=night_alpha(pipeline.scenario.gate.wrong_promotions_per_year))
+    if pipeline.source.is_simulated and night.truth.note:
+        judgment = judgment.model_copy(update={"notes": (*judgment.notes, f"No true values: {night.truth.note}.")})
+    return ReviewContent(
+        night=night_of(pipeline, run_paths.date, settings.approval),
+        judgment=judgment,
+        policies=policy_reports(evaluation, night.truth),
+        guardrails=guardrail_rows(evaluation),
+        propensities=propensities_of(evaluation),
+        data=summarize_data(run_paths, description),
+        actions=action_rows(shares, dataset.vocabulary.names),
+        distance_from_log=shares.distance,
+        curves=tuple(curve for candidate in candidates.values() for curve in candidate.curves),
+        ranking=ranking_rows(night.ranking),
+        candidates=candidate_rows(night.selection, candidates),
+        lineage=_lineage(night, description),
+    )
+
+
+def _lineage(night: _Night, description: dict[str, Any]) -> tuple[LineageRow, ...]:
+    partitions = sorted(description["partitions"].items())
+    rows = {
+        "dataset digest": night.dataset.digest,
+        "spec (both files, whole)": full_spec_hash(night.dataset.pipeline),
+        "spec (what shapes the data)": description["spec_hash"],
+        "code and pins": _code_hash(),
+        "pseudonym key": description["key_id"],
+        "policy version": night.selection.best.policy.version,
+        "gated against": _gated_against(night.champion),
+        "first partition": f"{partitions[0][0]}: {partitions[0][1]}",
+        "last partition": f"{partitions[-1][0]}: {partitions[-1][1]}",
+    }
+    return tuple(LineageRow(name=name, value=value) for name, value in rows.items())
+
+
+def _result(night: _Night, content: ReviewContent) -> EvaluationResult:
+    policy, evaluation = night.selection.best.policy, night.evaluation
+    calibration = evaluation.propensities.calibration
+    return EvaluationResult(
+        dataset_digest=night.dataset.digest,
+        spec_hash=full_spec_hash(night.dataset.pipeline),
+        code_hash=_code_hash(),
+        selected=SelectedCandidate(name=policy.name, temperature=policy.temperature, policy_version=policy.version),
+        verdict=evaluation.verdict.to_json(),
+        gated_against=_gated_against(night.champion),
+        reports=tuple(report.to_json() for report in evaluation.evaluation.reports),
+        metric_reports={
+            metric: tuple(report.to_json() for report in found.reports)
+            for metric, found in evaluation.metric_evaluations.items()
+        },
+        validation_reports=tuple(report.to_json() for report in night.selection.reports),
+        ranking=tuple(report.to_json() for report in night.ranking),
+        calibration=None if calibration is None else calibration.to_json(),
+        review=content,
+    )
+
+
+def _summary(result: EvaluationResult, seconds: float) -> dict[str, Any]:
+    judgment = result.review.judgment
+    return {
+        "scenario": result.review.night.scenario,
+        "source": result.review.night.source,
+        "date": str(result.review.night.date),
+        "verdict": judgment.outcome,
+        "reasons": list(judgment.reasons),
+        "candidate": result.selected.name,
+        "temperature": result.selected.temperature,
+        "gain": None if judgment.gain is None else judgment.gain.model_dump(mode="json"),
+        "gated_against": result.gated_against,
+        "dataset_digest": result.dataset_digest,
+        "true_values": {
+            policy.role: policy.truth.model_dump() for policy in result.review.policies if policy.truth is not None
+        },
+        "seconds": round(seconds, 1),
+    }
+
+
+def _gated_against(champion: Champion | None) -> str:
+    return BEHAVIOR if champion is None else str(champion.version.version)
+
+
+def _code_hash() -> str:
+    return code_hash(*(PROJECT_ROOT / name for name in ("conf", "jobs", "rl")))

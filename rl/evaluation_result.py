@@ -1,0 +1,71 @@
+"""evaluation.json: everything that came of a night's evaluation, for registry, review page and monitors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from conf.publication import write_atomically
+from conf.strict_yaml import StrictModel
+from rl.errors import EvaluationError
+from rl.page.content import ReviewContent
+
+
+class SelectedCandidate(StrictModel):
+    """The candidate that was selected, as it is registered."""
+
+    name: str
+    temperature: float
+    policy_version: str
+
+
+class EvaluationResult(StrictModel):
+    """A night's evaluation.
+
+    Attributes:
+        dataset_digest: of the prepared dataset.
+        spec_hash: of both specs whole.
+        code_hash: of the code and its pins.
+        selected: on validation episodes.
+        verdict: the gate's decision, reasons and every check.
+        gated_against: version of the champion in force, or `behavior`.
+        reports: of all policies and estimators on test episodes.
+        metric_reports: of the guardrails' side metrics, by metric.
+        validation_reports: of all candidates and temperatures on validation episodes.
+        ranking: of the next action; empty where decisions were logged.
+        calibration: of estimated propensities; None where there are none.
+        review: what the page says, its version aside.
+    """
+
+    dataset_digest: str
+    spec_hash: str
+    code_hash: str
+    selected: SelectedCandidate
+    verdict: dict[str, Any]
+    gated_against: str
+    reports: tuple[dict[str, Any], ...]
+    metric_reports: dict[str, tuple[dict[str, Any], ...]]
+    validation_reports: tuple[dict[str, Any], ...]
+    ranking: tuple[dict[str, Any], ...]
+    calibration: dict[str, Any] | None
+    review: ReviewContent
+
+    def write(self, path: Path) -> None:
+        """The file holds the evaluation, replaced atomically."""
+        write_atomically(path, self.model_dump_json(indent=1))
+
+
+def read_evaluation(path: Path) -> EvaluationResult:
+    """The evaluation that `write` left.
+
+    Raises:
+        EvaluationError: missing, or of another form.
+    """
+    try:
+        return EvaluationResult.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise EvaluationError(f"{path}: no such file; run evaluate first") from error
+    except ValidationError as error:
+        raise EvaluationError(f"{path}: not an evaluation of this version: {error}; run evaluate again") from error

@@ -1,0 +1,234 @@
+"""The review page's content, from a night's dataset, selection, evaluation and truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from conf.scenario import Pipeline
+from rl.action_shares import ActionShares
+from rl.corrected_gain import corrected_gain
+from rl.gate import Decision
+from rl.night_evaluation import NightEvaluation
+from rl.ope.calibration import CalibrationReport
+from rl.ope.policy_value import PolicyValueReport
+from rl.ope.ranking import RankingReport
+from rl.ope.report import BEHAVIOR
+from rl.page.content import (
+    ActionShare,
+    CalibrationBin,
+    CandidateRow,
+    Estimate,
+    Gain,
+    Guardrail,
+    Judgment,
+    Night,
+    Overlap,
+    PolicyReport,
+    Propensities,
+    Ranking,
+    Role,
+    TrueValue,
+)
+from rl.page.wording import share
+from rl.selection import Selection
+from rl.shops.true_value import TrueValue as PlayedValue
+from rl.trained_candidates import LoadedCandidate
+from rl.truth import TrueValues
+
+BEHAVIOR_NAME = "behavior policy"
+SHOWN_ACTIONS = 50
+BASELINE_RANKERS = ("popularity", "item-kNN")
+
+
+def night_of(pipeline: Pipeline, run_date: object, approval: str | None) -> Night:
+    """Which night it is, and in what its values are counted."""
+    scenario, source = pipeline.scenario, pipeline.source
+    return Night.model_validate({
+        "scenario": scenario.name,
+        "scenario_title": scenario.title,
+        "source": source.name,
+        "source_title": source.title,
+        "date": run_date,
+        "decisions": source.decisions.kind,
+        "is_simulated": source.is_simulated,
+        "reward_unit": scenario.reward.unit,
+        "steps": scenario.evaluation.steps,
+        "gamma": scenario.discount.gamma,
+        "approval": approval or scenario.approval,
+    })  # fmt: skip
+
+
+def judgment_of(night: NightEvaluation, *, alpha: float) -> Judgment:
+    """The verdict with its reasons, and the gain it rests on."""
+    return Judgment(
+        outcome=night.verdict.decision.value,
+        reasons=night.verdict.reasons,
+        candidate=night.evidence.candidate,
+        gain=_gain(night, alpha),
+        notes=night.notes,
+    )
+
+
+def policy_reports(night: NightEvaluation, truth: TrueValues) -> tuple[PolicyReport, ...]:
+    """Behavior policy, candidate and champion with all estimates on test episodes."""
+    found: list[PolicyReport] = []
+    for name in dict.fromkeys(report.policy for report in night.evaluation.reports):
+        role = _role(name, night)
+        reports = [report for report in night.evaluation.reports if report.policy == name]
+        found.append(PolicyReport(
+            role=role,
+            name=BEHAVIOR_NAME if role == "behavior" else name,
+            estimates=tuple(_estimate(report, night.evidence.estimator) for report in reports),
+            level=reports[0].level,
+            overlap=_overlap(reports, night),
+            truth=_true_value(truth.behavior if role == "behavior" else truth.policies.get(name)),
+        ))  # fmt: skip
+    return tuple(found)
+
+
+def guardrail_rows(night: NightEvaluation) -> tuple[Guardrail, ...]:
+    """Side metrics against what they may rise by."""
+    return tuple(
+        Guardrail(
+            metric=rail.metric,
+            behavior=_metric_value(night, rail.metric, BEHAVIOR, "on_policy"),
+            candidate=_metric_value(night, rail.metric, night.evidence.candidate, night.evidence.estimator),
+            max_relative_increase=rail.max_relative_increase,
+            relative_increase=_finite(rail.relative_increase),
+            is_kept=rail.upper_bound is not None and rail.upper_bound <= rail.max_relative_increase,
+            detail=rail.refusal or _bound_in_words(rail.upper_bound),
+        )
+        for rail in night.evidence.guardrails
+    )
+
+
+def propensities_of(night: NightEvaluation) -> Propensities:
+    """Where the probabilities of logged actions come from, with calibration where they are estimated."""
+    known = night.propensities
+    return Propensities(
+        source=known.source,
+        note=known.note,
+        calibration_error=None if known.calibration is None else known.calibration.expected_calibration_error,
+        calibration=() if known.calibration is None else _calibration_bins(known.calibration),
+    )
+
+
+def action_rows(shares: ActionShares, names: Sequence[str]) -> tuple[ActionShare, ...]:
+    """The actions that the log or the candidate takes most."""
+    found = shares.most_frequent(names, SHOWN_ACTIONS)
+    return tuple(ActionShare(action=name, log=logged, candidate=policy) for name, logged, policy in found)
+
+
+def candidate_rows(selection: Selection, candidates: Mapping[str, LoadedCandidate]) -> tuple[CandidateRow, ...]:
+    """Candidates as seen on validation episodes, each at the temperature chosen there."""
+    return tuple(
+        CandidateRow(
+            name=choice.policy.name,
+            algorithm=candidates[choice.policy.name].result["algorithm"],
+            seed=candidates[choice.policy.name].result["seed"],
+            temperature=choice.policy.temperature,
+            estimator=selection.estimator,
+            value=choice.report.value,
+            lower=choice.report.lower,
+            upper=choice.report.upper,
+            effective_sample_size=choice.report.effective_sample_size,
+            seconds=candidates[choice.policy.name].result["seconds"]["all"],
+            is_selected=choice is selection.best,
+        )
+        for choice in selection.by_candidate
+    )
+
+
+def ranking_rows(reports: Sequence[RankingReport]) -> tuple[Ranking, ...]:
+    """Hit rate and NDCG of each ranker, at the one cutoff they were computed at."""
+    by_key = {(report.ranker, report.metric): report for report in reports}
+    return tuple(
+        Ranking(
+            name=name,
+            is_baseline=name in BASELINE_RANKERS,
+            k=by_key[name, "hit_rate"].k,
+            hit_rate=by_key[name, "hit_rate"].value,
+            ndcg=by_key[name, "ndcg"].value,
+            n=by_key[name, "hit_rate"].n_decisions,
+        )
+        for name in dict.fromkeys(report.ranker for report in reports)
+    )
+
+
+def _gain(night: NightEvaluation, alpha: float) -> Gain | None:
+    found = night.evidence.difference
+    if found is None or not night.evidence.is_logged or not math.isfinite(found.value):
+        return None
+    is_promoted = night.verdict.decision is Decision.PROMOTE
+    return Gain(
+        baseline=BEHAVIOR_NAME if night.evidence.baseline == BEHAVIOR else night.evidence.baseline,
+        estimator=night.evidence.estimator,
+        value=found.value,
+        lower=_finite(found.lower),
+        upper=_finite(found.upper),
+        level=1 - alpha,
+        corrected=corrected_gain(found.value, standard_error=found.standard_error, alpha=alpha)
+        if is_promoted
+        else None,
+    )
+
+
+def _role(name: str, night: NightEvaluation) -> Role:
+    if name == BEHAVIOR:
+        return "behavior"
+    return "candidate" if name == night.evidence.candidate else "champion"
+
+
+def _estimate(report: PolicyValueReport, gate_estimator: str) -> Estimate:
+    return Estimate(
+        estimator=report.estimator,
+        value=_finite(report.value),
+        lower=_finite(report.lower),
+        upper=_finite(report.upper),
+        standard_error=_finite(report.standard_error),
+        refusal=report.refusal,
+        is_gate=report.estimator == gate_estimator,
+        is_prediction=report.is_prediction,
+    )
+
+
+def _overlap(reports: Sequence[PolicyValueReport], night: NightEvaluation) -> Overlap:
+    """From the report that knows most: weights are the same for all estimators of a policy."""
+    report = max(reports, key=lambda one: (one.effective_sample_size is not None, one.max_weight is not None))
+    return Overlap(
+        n_episodes=report.n_episodes,
+        n_units=report.n_units,
+        effective_sample_size=_finite(report.effective_sample_size),
+        effective_rewarded=_finite(report.n_effective_rewarded),
+        max_weight=_finite(report.max_weight),
+        share_outside_support=night.outside_support.get(report.policy),
+        refusal=report.refusal,
+    )
+
+
+def _true_value(played: PlayedValue | None) -> TrueValue | None:
+    if played is None:
+        return None
+    return TrueValue(value=played.value, standard_error=played.standard_error, n_episodes=played.n_sessions)
+
+
+def _metric_value(night: NightEvaluation, metric: str, policy: str, estimator: str) -> float | None:
+    return _finite(night.metric_evaluations[metric].report(policy, estimator).value)
+
+
+def _bound_in_words(upper: float | None) -> str:
+    if upper is None or math.isnan(upper):
+        return "no bound"
+    return "may rise by any amount" if math.isinf(upper) else f"may rise by at most {share(upper)}"
+
+
+def _calibration_bins(report: CalibrationReport) -> tuple[CalibrationBin, ...]:
+    return tuple(
+        CalibrationBin(n=found.n, predicted=found.mean_predicted, observed=found.share_observed)
+        for found in report.curve
+    )
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,63 @@
+"""Trained candidates as training left them in the run folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from conf.paths import Run
+from rl.errors import EvaluationError
+from rl.page.content import Curve
+from rl.policy import StochasticPolicy, load_policy
+
+
+@dataclass(frozen=True)
+class LoadedCandidate:
+    """A candidate's policy, at the temperature it was saved with, its result and its curves."""
+
+    policy: StochasticPolicy
+    result: dict[str, Any]
+    curves: tuple[Curve, ...]
+
+
+def load_candidates(run: Run, names: Sequence[str], *, dataset_digest: str) -> dict[str, LoadedCandidate]:
+    """The candidates by name, in the given order.
+
+    Raises:
+        EvaluationError: lists every candidate that wasn't trained, or was trained on other data.
+    """
+    loaded, problems = {}, []
+    for name in names:
+        folder = run.candidate(name)
+        if not (folder / "result.json").exists():
+            problems.append(f"{name} has no result in {folder}")
+            continue
+        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+        if result["dataset_digest"] != dataset_digest:
+            problems.append(f"{name} was trained on dataset {result['dataset_digest']}, not {dataset_digest}")
+            continue
+        loaded[name] = LoadedCandidate(load_policy(folder / "policy"), result, read_curves(run, name))
+    if problems:
+        raise EvaluationError("candidates aren't ready: " + "; ".join(problems) + "; train them (again)")
+    return loaded
+
+
+def read_curves(run: Run, name: str) -> tuple[Curve, ...]:
+    """The candidate's learning curves, one for each split and metric."""
+    points: dict[tuple[str, str], list[tuple[int, float | None]]] = {}
+    path = run.candidate(name) / "curve.jsonl"
+    for line in path.read_text(encoding="utf-8").splitlines():
+        point = json.loads(line)
+        points.setdefault((point["split"], point["metric"]), []).append((point["update"], point["value"]))
+    return tuple(
+        Curve(
+            candidate=name,
+            split=split,
+            metric=metric,
+            updates=tuple(update for update, _ in found),
+            values=tuple(value for _, value in found),
+        )
+        for (split, metric), found in points.items()
+    )
