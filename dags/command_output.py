@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-# Lines that Java and Spark write around a command's message, such as `26/01/31 03:00:00 INFO ShutdownHookManager: …`.
-_JAVA_LOG = re.compile(r"^\d\d/\d\d/\d\d \d\d:\d\d:\d\d ")
+# Lines that Java and Spark write around a command's message: `26/01/31 03:00:00 INFO …` by Spark's own defaults,
+# `03:00:00 spark ERROR …` as conf/spark/log4j2.properties has it.
+_JAVA_LOG = re.compile(r"^(\d\d/\d\d/\d\d \d\d:\d\d:\d\d |\d\d:\d\d:\d\d spark )")
 # How commands start their message: `rl train: …`, `jobs ingest: …`, `error: …`; argument parsers say `Usage: …`.
 _MESSAGE_START = re.compile(r"^(?:(?:rl|jobs)(?: [a-z-]+)?: |error: |(?=usage: ))", re.IGNORECASE)
 

@@ -16,6 +16,7 @@ from dags.pipeline_command import LearningCommand, pipeline_environment, without
 
 NOTHING_TO_DO = 99
 WRONG_ARGUMENTS = 2
+_JAVA_LOGGING = PROJECT_ROOT / "conf" / "spark" / "log4j2.properties"
 
 
 class CommandFailed(AirflowException):
@@ -42,6 +43,7 @@ class SparkStep(SparkSubmitOperator):
         if not hook._is_yarn and not hook._is_kubernetes:
             # There the driver runs in an image with paths of its own; elsewhere it runs here, in this environment.
             self.env_vars = pipeline_environment(Settings.from_environment())
+            self.conf = {"spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_JAVA_LOGGING.as_uri()}"}
         try:
             super().execute(context)
         except AirflowException as error:

@@ -6,7 +6,7 @@ import pytest
 
 from dags.command_output import clear_message, result_of
 
-SHUTDOWN = "26/01/31 03:00:00 INFO ShutdownHookManager: Shutdown hook called"
+SHUTDOWN = "03:00:00 spark ERROR ShutdownHookManager: Shutdown hook called"
 
 
 def test_result_of_is_the_last_line() -> None:

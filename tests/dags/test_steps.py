@@ -57,8 +57,9 @@ def test_spark_step_submits_with_the_pipelines_spark(pipeline: Path) -> None:
     step = SparkStep(task_id="ingest", arguments=["ingest", *WHERE, "--logs="])
     step.execute({})
     call = calls(pipeline)[0]
-    properties = str(PROJECT_ROOT / "conf" / "spark" / "local.conf")
-    assert call["words"][:4] == ["--master", "local[2]", "--properties-file", properties]
+    options = dict(zip(call["words"][0::2], call["words"][1::2], strict=False))
+    assert options["--master"] == "local[2]"
+    assert options["--properties-file"] == str(PROJECT_ROOT / "conf" / "spark" / "local.conf")
     assert call["path"].startswith(str(pipeline / "bin"))
     assert call["pythonpath"] == str(PROJECT_ROOT)
     assert "logs" not in call["options"], "an option without value was handed on"
