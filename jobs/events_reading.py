@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PurePosixPath
 
@@ -11,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, DateType, IntegerType, StringType, StructField, StructType
 
 from conf.paths import Lake
-from conf.publication import Pointer, read_pointers
+from conf.publication import read_pointers
 from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, SESSIONS, Table
 from jobs.content_hash import row_hash
 from jobs.table_schema import table_schema
@@ -38,36 +39,35 @@ def read_repeated_events(
     return numbered.where(F.col("_delivery_number") > 1).drop("_delivery_number")
 
 
-def event_inputs(
-    lake: Lake, *, first_event_date: date, last_event_date: date, last_delivery_date: date
-) -> dict[str, str]:
-    """Content hash of every delivery that `read_events` would read: name of the input -> hash."""
-    return event_inputs_of(
-        read_pointers(lake.table(EVENTS.name)),
-        first_event_date=first_event_date, last_event_date=last_event_date, last_delivery_date=last_delivery_date,
-    )  # fmt: skip
+@dataclass(frozen=True)
+class DeliveredEvents:
+    """Which deliveries of events there are, without reading any: content hash and event dates of each."""
 
+    content_hashes: Mapping[date, str]
+    event_dates: Mapping[date, frozenset[date]]
 
-def event_inputs_of(
-    pointers: Mapping[str, Pointer], *, first_event_date: date, last_event_date: date, last_delivery_date: date
-) -> dict[str, str]:
-    """As `event_inputs`, from pointers of the events already read."""
-    return {
-        f"{EVENTS.name}/{partition}": pointer.manifest.content_hash
-        for partition, pointer in pointers.items()
-        if path_date(partition, "delivery_date") <= last_delivery_date
-        and any(first_event_date <= path_date(file, "event_date") <= last_event_date for file in pointer.files)
-    }
+    @classmethod
+    def read(cls, lake: Lake, *, last_delivery_date: date) -> DeliveredEvents:
+        """The current deliveries up to the last one."""
+        pointers = {path_date(partition, "delivery_date"): pointer
+                    for partition, pointer in read_pointers(lake.table(EVENTS.name)).items()}  # fmt: skip
+        known = {day: pointer for day, pointer in pointers.items() if day <= last_delivery_date}
+        dates = {day: frozenset(path_date(file, "event_date") for file in pointer.files)
+                 for day, pointer in known.items()}  # fmt: skip
+        return cls({day: pointer.manifest.content_hash for day, pointer in known.items()}, dates)
 
+    @property
+    def all_event_dates(self) -> list[date]:
+        """Business dates that have events, ascending."""
+        return sorted(frozenset().union(*self.event_dates.values()))
 
-def event_dates(lake: Lake, *, last_delivery_date: date) -> list[date]:
-    """Business dates that have events in the deliveries up to the last one, ascending."""
-    pointers = read_pointers(lake.table(EVENTS.name))
-    return sorted({
-        path_date(file, "event_date")
-        for partition, pointer in pointers.items() if path_date(partition, "delivery_date") <= last_delivery_date
-        for file in pointer.files
-    })  # fmt: skip
+    def inputs(self, first_event_date: date, last_event_date: date) -> dict[str, str]:
+        """Content hash of every delivery with events of the days: name of the input -> hash, for a manifest."""
+        return {
+            f"{EVENTS.name}/delivery_date={day}": self.content_hashes[day]
+            for day, event_dates in sorted(self.event_dates.items())
+            if any(first_event_date <= event_date <= last_event_date for event_date in event_dates)
+        }
 
 
 def read_sessions(spark: SparkSession, lake: Lake, *, first_date: date, last_date: date) -> DataFrame:

@@ -106,7 +106,7 @@ def staged(
     """
     check_columns(frame, target.table, target.path_columns)
     with staging_folder(Lake.staging(target.folder)) as folder:
-        with _explaining_failures(target.table.name, target.folder):
+        with explaining_failures(target.table.name, target.folder):
             _write(frame, target, folder)
             written = read_written(frame.sparkSession, target.table, folder, target.path_columns)
             summaries = summarize_written(written, target.table, target.partition_column, counted or {})
@@ -118,26 +118,33 @@ def staged(
 
 
 def publish(
-    lock: Path, versions: Sequence[tuple[StagedVersion, Mapping[str, PartitionFacts]]], provenance: Provenance
+    lock: Path,
+    versions: Sequence[tuple[StagedVersion, Mapping[str, PartitionFacts]]],
+    provenance: Provenance,
+    *,
+    keep_newer: bool = False,
 ) -> list[dict[str, Manifest]]:
-    """Every staged partition is current, or none is; the manifests by partition value, for each version.
+    """Every staged partition is current, or none is; the current manifests by partition value, for each version.
 
-    A partition whose current version has the same content, inputs, spec and key is left untouched.
+    A partition whose current version has the same content, inputs, spec and key is left untouched; so is, with
+    `keep_newer`, one whose current version was made from strictly more inputs (a later horizon).
 
     Raises:
-        StaleInputs: a published partition was made from strictly more inputs; nothing was changed.
+        StaleInputs: a published partition was made from strictly more inputs, unless `keep_newer`; nothing was changed.
         PublishError: files can't be moved or pointers written; every pointer is as it was.
     """
     with publishing(lock):
         drafts = [_draft(version, facts, provenance) for version, facts in versions]
         pointers = {path: pointer for draft in drafts for path, pointer in draft.items()}
         changes = {path: pointer for path, pointer in pointers.items() if not _is_current(path, pointer)}
-        _refuse_stale(changes)
+        stale = {path for path, pointer in changes.items() if _is_stale(path, pointer)}
+        if stale and not keep_newer:
+            raise StaleInputs(_stale_message([changes[path].manifest for path in sorted(stale)]))
         for version, _ in versions:
-            with _explaining_failures(version.target.table.name, version.target.folder):
+            with explaining_failures(version.target.table.name, version.target.folder):
                 _move_into_place(version)
-        _swap_all(changes)
-    return [_manifests(version, draft) for (version, _), draft in zip(versions, drafts, strict=True)]
+        swap_pointers({path: pointer for path, pointer in changes.items() if path not in stale})
+        return [_current_manifests(version) for version, _ in versions]
 
 
 def _write(frame: DataFrame, target: Target, folder: Path) -> None:
@@ -206,21 +213,24 @@ def _is_current(path: Path, pointer: Pointer) -> bool:
     )
 
 
-def _refuse_stale(changes: Mapping[Path, Pointer]) -> None:
-    stale = []
-    for path, pointer in changes.items():
-        published = read_pointer(path)
-        if published is not None and is_strict_subset(pointer.manifest.inputs, published.manifest.inputs):
-            stale.append(f"{pointer.manifest.table} {pointer.manifest.partition}")
-    if stale:
-        raise StaleInputs(
-            f"{', '.join(stale)}: refused, since the published versions were made from strictly more inputs; "
-            "rebuild with a later horizon"
-        )
+def _is_stale(path: Path, pointer: Pointer) -> bool:
+    published = read_pointer(path)
+    return published is not None and is_strict_subset(pointer.manifest.inputs, published.manifest.inputs)
 
 
-def _swap_all(changes: Mapping[Path, Pointer]) -> None:
-    """All pointers are swapped; where one can't be, those before it are put back (a rename needs no space)."""
+def _stale_message(stale: Sequence[Manifest]) -> str:
+    return (
+        f"{', '.join(f'{one.table} {one.partition}' for one in stale)}: refused, since the published versions were "
+        "made from strictly more inputs; rebuild with a later horizon"
+    )
+
+
+def swap_pointers(changes: Mapping[Path, Pointer]) -> None:
+    """All pointers are swapped; where one can't be, those before it are put back (a rename needs no space).
+
+    Raises:
+        PublishError: a pointer can't be written; every pointer is as it was.
+    """
     before = {path: read_pointer(path) for path in changes}
     backups: dict[Path, Path] = {}
     done: list[Path] = []
@@ -258,14 +268,16 @@ def _put_back(path: Path, backup: Path | None) -> None:
         backup.replace(path)
 
 
-def _manifests(version: StagedVersion, draft: Mapping[Path, Pointer]) -> dict[str, Manifest]:
+def _current_manifests(version: StagedVersion) -> dict[str, Manifest]:
     target = version.target
-    paths = {value: Lake.pointer(target.folder, target.partition(value)) for value in sorted(version.partitions)}
-    return {value: draft[path].manifest for value, path in paths.items()}
+    pointers = {value: read_pointer(Lake.pointer(target.folder, target.partition(value)))
+                for value in sorted(version.partitions)}  # fmt: skip
+    return {value: pointer.manifest for value, pointer in pointers.items() if pointer is not None}
 
 
 @contextmanager
-def _explaining_failures(table: str, folder: Path) -> Iterator[None]:
+def explaining_failures(table: str, folder: Path) -> Iterator[None]:
+    """Failures to write become a PublishError of one line; our own errors pass."""
     try:
         yield
     except NightcartError:

@@ -1,0 +1,227 @@
+"""Files that a shop delivered: found by the source's patterns, dated, read through once, and refused if unfit."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hmac
+import re
+import zlib
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from conf.source import Source
+from conf.strict_yaml import suggest
+from jobs.errors import DeliveryError
+from jobs.raw_deliveries import FileKind, is_split
+from jobs.source_columns import mapped_columns
+
+_FIRST_LINES = 100
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class DeliveredFile:
+    """A file where the shop put it; `name` is its path relative to the folder that was named."""
+
+    path: Path
+    name: str
+    kind: FileKind
+    delivery_date: date | None
+
+
+@dataclass(frozen=True)
+class MeasuredFile:
+    """A file that was read to its end: keyed hash of its bytes, lines with a record, column names if it has any.
+
+    stamp: size and time of change before it was read.
+    """
+
+    file: DeliveredFile
+    keyed_hash: str
+    n_lines: int
+    header: tuple[str, ...] | None
+    stamp: tuple[int, int]
+
+
+def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
+    """Every delivered file below a folder that the source's patterns match, or the one file that was named.
+
+    A file named alone is known by its folder and its own name, since a folder often says the date or the policy.
+
+    Raises:
+        DeliveryError: nothing there, nothing that matches, or files without a delivery date in their path.
+    """
+    if not logs.exists():
+        raise DeliveryError(f"{logs}: no such file or folder; name the delivered log or the folder that holds it")
+    if logs.is_file():
+        found = [_classify(source, logs, f"{logs.resolve().parent.name}/{logs.name}") or
+                 _file(source, logs, f"{logs.resolve().parent.name}/{logs.name}", "events")]  # fmt: skip
+    else:
+        paths = sorted(path for path in logs.rglob("*") if path.is_file())
+        found = [file for path in paths if (file := _classify(source, path, path.relative_to(logs).as_posix()))]
+    if not any(file.kind == "events" for file in found):
+        patterns = ", ".join(source.delivery.files)
+        raise DeliveryError(f"{logs}: no file that source {source.name} reads; expected {patterns}")
+    undated = [file.name for file in found if file.delivery_date is None and not is_split(source)]
+    if undated:
+        raise DeliveryError(
+            f"{logs}: {len(undated)} file(s) without a delivery date in their path ({', '.join(undated[:3])}); "
+            f"expected a match of {source.delivery.date_pattern} such as 2026-01-31"
+        )
+    return found
+
+
+def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
+    """What the file holds, after reading all of it.
+
+    Raises:
+        DeliveryError: not readable to its end (truncated gzip, corrupt Parquet), or with a header that doesn't fit.
+    """
+    try:
+        before = stamp(file.path)
+        keyed_hash = _keyed_hash(file.path, key)
+        is_parquet = file.kind == "events" and source.format == "parquet"
+        header, n_lines = (_measure_parquet if is_parquet else _measure_text)(file, source)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DeliveryError(
+            f"{file.path}: not a whole gzip file ({error or 'it ends early'}); deliver it again"
+        ) from error
+    except (pa.ArrowException, OSError) as error:
+        raise DeliveryError(f"{file.path}: can't be read: {error}; deliver it again") from error
+    return MeasuredFile(file, keyed_hash, n_lines, header, before)
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Size and time of change: differs where a file was written to in between."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def refuse_empty(measured: Sequence[MeasuredFile]) -> None:
+    """Nothing, where every delivery that has event files has lines in them.
+
+    Raises:
+        DeliveryError: names every delivery without a line.
+    """
+    lines: dict[date | None, int] = {}
+    for one in measured:
+        if one.file.kind == "events":
+            lines[one.file.delivery_date] = lines.get(one.file.delivery_date, 0) + one.n_lines
+    empty = [day for day, n_lines in lines.items() if n_lines == 0]
+    if empty:
+        names = [one.file.name for one in measured if one.file.kind == "events" and one.file.delivery_date in empty]
+        raise DeliveryError(
+            f"empty delivery: no line of data in {', '.join(names[:5])}; deliver the file again, or leave it out"
+        )
+
+
+def open_bytes(path: Path) -> AbstractContextManager[Iterable[bytes]]:
+    """The uncompressed lines of a file, each with its end."""
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def read_header(line: bytes, source: Source) -> tuple[str, ...]:
+    """Column names in the first line of a delimited file."""
+    text = line.decode("utf-8-sig", "replace").rstrip("\r\n")
+    return tuple(cut_record(text, source))
+
+
+def cut_record(line: str, source: Source) -> list[str]:
+    """The values of a delimited line."""
+    if source.csv is None:
+        raise DeliveryError(f"source {source.name} is not delimited")
+    return next(csv.reader([line], delimiter=source.csv.delimiter, quotechar=source.csv.quote), [])
+
+
+def matches(name: str, pattern: str) -> bool:
+    """True where a relative path fits a pattern: `**/` any folders or none, `*` and `?` within a name."""
+    translated = re.escape(pattern).replace(r"\*\*/", "(?:.*/)?").replace(r"\*\*", ".*")
+    return re.fullmatch(translated.replace(r"\*", "[^/]*").replace(r"\?", "[^/]"), name) is not None
+
+
+def _classify(source: Source, path: Path, name: str) -> DeliveredFile | None:
+    patterns: list[tuple[FileKind, tuple[str, ...]]] = [
+        ("items", source.items.files if source.items else ()),
+        ("availability", source.availability.files if source.availability else ()),
+        ("events", source.delivery.files),
+    ]
+    for kind, globs in patterns:
+        if any(matches(name, glob) for glob in globs):
+            return _file(source, path, name, kind)
+    return None
+
+
+def _file(source: Source, path: Path, name: str, kind: FileKind) -> DeliveredFile:
+    return DeliveredFile(path, name, kind, None if is_split(source) else _date_in(name, source.delivery.date_pattern))
+
+
+def _date_in(name: str, pattern: str) -> date | None:
+    for found in re.finditer(pattern, name):
+        try:
+            return date.fromisoformat(found.group(1))
+        except ValueError:
+            continue
+    return None
+
+
+def _keyed_hash(path: Path, key: bytes) -> str:
+    state = hmac.new(key, digestmod="sha256")
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            state.update(chunk)
+    return state.hexdigest()[:32]
+
+
+def _measure_parquet(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] | None, int]:
+    with pq.ParquetFile(file.path) as content:
+        header = tuple(content.schema_arrow.names)
+        _refuse_unfit_header(file, header, source)
+        return header, sum(batch.num_rows for batch in content.iter_batches())
+
+
+def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] | None, int]:
+    is_delimited = file.kind == "events" and source.csv is not None
+    has_header = source.csv is not None and is_delimited and source.csv.has_header
+    header, n_lines = None, 0
+    first_lines: list[bytes] = []
+    with open_bytes(file.path) as lines:
+        for number, line in enumerate(lines):
+            if number == 0 and has_header:
+                header = read_header(line, source)
+                _refuse_unfit_header(file, header, source)
+                continue
+            n_lines += 1
+            if len(first_lines) < _FIRST_LINES:
+                first_lines.append(line)
+    if is_delimited and not has_header:
+        _refuse_unfit_columns(file, first_lines, source)
+    return header, n_lines
+
+
+def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: Source) -> None:
+    problems = [f"column {name!r} is missing{suggest(name, list(header))}"
+                for name in mapped_columns(source) if name not in header]  # fmt: skip
+    problems += [f"column {name!r} stands {header.count(name)} times"
+                 for name in mapped_columns(source) if header.count(name) > 1]  # fmt: skip
+    if problems:
+        raise DeliveryError(
+            f"{file.path}: the header doesn't fit source {source.name}: {'; '.join(problems)}; "
+            f"found: {', '.join(header[:20])}{', ...' if len(header) > 20 else ''}"
+        )
+
+
+def _refuse_unfit_columns(file: DeliveredFile, first_lines: Sequence[bytes], source: Source) -> None:
+    expected = source.csv.columns if source.csv and source.csv.columns else ()
+    widths = [len(cut_record(line.decode("utf-8", "replace").rstrip("\r\n"), source)) for line in first_lines]
+    if widths and len(expected) not in widths:
+        raise DeliveryError(
+            f"{file.path}: expected {len(expected)} columns ({', '.join(expected)}), found {widths[0]} in the first "
+            f"line; is this a log of source {source.name}?"
+        )

@@ -1,0 +1,184 @@
+"""Landed deliveries become events, rejected lines, items and availability sets: many deliveries in one pass.
+
+What a delivery's tables hold depends on its files, the source's spec and the key, and on nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import date
+
+import structlog
+from pyspark import StorageLevel
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from conf.paths import Lake
+from conf.publication import read_pointer
+from conf.source import Source
+from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, REJECT_REASONS, Table
+from jobs.errors import CheckError, DeliveryError
+from jobs.event_parsing import parse_lines
+from jobs.pseudonyms import pseudonyms
+from jobs.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged
+from jobs.raw_deliveries import FileKind, RawDelivery, is_split, landing_hash, raw_folder, read_raw_deliveries
+from jobs.raw_lines import LineFile, read_lines, reading_of
+from jobs.rejection import judge, part_id
+from jobs.side_tables import read_delivered_availability, read_delivered_items
+
+log = structlog.get_logger()
+
+_PARTITION = "delivery_date"
+
+
+@dataclass(frozen=True)
+class Ingestion:
+    """What ingesting needs to know."""
+
+    spark: SparkSession
+    lake: Lake
+    source: Source
+    key: bytes = field(repr=False)
+    provenance: Provenance
+
+    def target(self, table: Table) -> Target:
+        """Where a table of the source goes."""
+        if table.name == EVENTS.name:
+            cells = ("event_date", "user_bucket")
+            return Target(table, self.lake.table(table.name), _PARTITION, cells, ("user_id", "event_time", "event_id"))
+        return Target(table, self.lake.table(table.name), _PARTITION, sort_columns=table.key[-2:])
+
+
+def ingest_deliveries(job: Ingestion) -> list[date]:
+    """Every landed delivery up to the horizon has current tables; the dates of those that were ingested now.
+
+    Raises:
+        DeliveryError: a landed file is gone, or was landed under another spec.
+        CheckError: lines that are neither accepted nor rejected, or rows that don't fit their table.
+        PublishError: the tables can't be written; they are as they were.
+    """
+    landed = read_raw_deliveries(job.lake)
+    known = [delivery for day, delivery in landed.items() if day <= job.provenance.horizon]
+    due = [delivery for delivery in known if not _is_current(job, delivery)]
+    if not due:
+        return []
+    _refuse_unfit(job, due)
+    log.info("ingesting", source=job.source.name, deliveries=len(due), lines=sum(one.n_lines for one in due))
+    lines = judged_lines(job, due).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        _publish(job, due, lines)
+    finally:
+        lines.unpersist()
+    return [delivery.delivery_date for delivery in due]
+
+
+def judged_lines(job: Ingestion, deliveries: Sequence[RawDelivery]) -> DataFrame:
+    """Every line of the deliveries, with its fields, pseudonym, and the reason it is rejected for (null: accepted)."""
+    files = [file for delivery in deliveries for file in delivery.of_kind("events")]
+    headers = list(dict.fromkeys(file.header for file in files if file.header is not None))
+    line_files = [
+        LineFile(raw_folder(job.lake) / file.stored(job.source), file.name, file.delivery_date,
+                 headers.index(file.header) if file.header is not None else 0)
+        for file in files
+    ]  # fmt: skip
+    reading = reading_of(job.source, job.key, is_split=is_split(job.source))
+    lines = read_lines(job.spark, line_files, reading)
+    parsed = parse_lines(lines, job.source, headers).withColumn(_PARTITION, F.col(_PARTITION).cast("date"))
+    return judge(parsed.withColumn("user_id", pseudonyms(job.key)(F.col("user_id"))), job.source)
+
+
+def events_of(judged: DataFrame, source: Source) -> DataFrame:
+    """The accepted lines' events and those derived from the same lines: columns of the table and of its path."""
+    further = F.transform("_derived", lambda kind, place: F.struct(
+        (place + 1).cast("int").alias("line_part"), kind.alias("event_type"),
+        part_id(F.col("event_id"), place + 1).alias("event_id"),
+    ))  # fmt: skip
+    own = F.array(F.struct(F.lit(0).alias("line_part"), F.col("event_type"), F.col("event_id")))
+    parts = judged.where(F.col("reason").isNull()).withColumn("_part", F.explode(F.concat(own, further)))
+    values = {name: F.col(f"_part.{name}") for name in ("line_part", "event_type", "event_id")} | {
+        "user_id": F.coalesce("user_id", F.lit(""))
+    }
+    events = parts.select(
+        *[values.get(name, F.col(name)).alias(name) for name in EVENTS.column_names], "event_date", _PARTITION
+    )
+    bucket = F.pmod(F.xxhash64("user_id"), F.lit(source.user_buckets)).cast("int")
+    return events.withColumn("user_bucket", bucket)
+
+
+def rejected_of(judged: DataFrame) -> DataFrame:
+    """The rejected lines: columns of the table, and delivery_date."""
+    return judged.where(F.col("reason").isNotNull()).select(*EVENTS_REJECTED.column_names, _PARTITION)
+
+
+def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> None:
+    sides = {kind: _line_files(job, due, kind) for kind in ("items", "availability")}
+    frames: list[tuple[Table, DataFrame, dict[str, Column]]] = [
+        (EVENTS, events_of(judged, job.source), {"n_events": F.count_if(F.col("line_part") == 0),
+                                                 "n_derived": F.count_if(F.col("line_part") > 0)}),
+        (EVENTS_REJECTED, rejected_of(judged), {f"rejected.{reason}": F.count_if(F.col("reason") == reason)
+                                                for reason in REJECT_REASONS}),
+        (ITEMS, read_delivered_items(job.spark, sides["items"], job.source, job.key), {}),
+        (AVAILABILITY, read_delivered_availability(job.spark, sides["availability"], job.source, job.key), {}),
+    ]  # fmt: skip
+    days = [str(delivery.delivery_date) for delivery in due]
+    with ExitStack() as open_versions:
+        versions = [
+            open_versions.enter_context(staged(frame, job.target(table), partitions=days, counted=counted))
+            for table, frame, counted in frames
+        ]
+        facts = _facts(due, versions[0], versions[1])
+        publish(job.lake.lock, [(version, facts) for version in versions], job.provenance)
+    for day in days:
+        log.info("ingested", delivery_date=day, **facts[day].counters)
+
+
+def _line_files(job: Ingestion, due: Sequence[RawDelivery], kind: FileKind) -> list[LineFile]:
+    return [LineFile(raw_folder(job.lake) / file.stored(job.source), file.name, file.delivery_date)
+            for delivery in due for file in delivery.of_kind(kind)]  # fmt: skip
+
+
+def _facts(
+    due: Sequence[RawDelivery], events: StagedVersion, rejected: StagedVersion
+) -> Mapping[str, PartitionFacts]:
+    """What the manifests of each delivery say.
+
+    Raises:
+        CheckError: lists the deliveries where accepted and rejected lines don't add up to those delivered.
+    """
+    facts, problems = {}, []
+    for delivery in due:
+        day = str(delivery.delivery_date)
+        accepted, refused = events.partitions[day], rejected.partitions[day]
+        if accepted.counts["n_events"] + refused.n_rows != delivery.n_lines:
+            problems.append(f"delivery_date={day}: {accepted.counts['n_events']} accepted + {refused.n_rows} rejected, "
+                            f"expected {delivery.n_lines} lines")  # fmt: skip
+        counters = {"n_lines": delivery.n_lines, **accepted.counts, "n_rejected": refused.n_rows, **refused.counts}
+        facts[day] = PartitionFacts(delivery.inputs, counters, ["every_line_accepted_or_rejected"])
+    if problems:
+        raise CheckError("nothing was published:\n" + "\n".join(f"  {problem}" for problem in problems))
+    return facts
+
+
+def _is_current(job: Ingestion, delivery: RawDelivery) -> bool:
+    """True where all tables of the delivery were made from its files, under this spec and key."""
+    for table in (EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY):
+        pointer = read_pointer(Lake.pointer(job.lake.table(table.name), f"{_PARTITION}={delivery.delivery_date}"))
+        if pointer is None or (
+            pointer.manifest.inputs, pointer.manifest.spec_hash, pointer.manifest.key_id,
+        ) != (delivery.inputs, job.provenance.spec_hash, job.provenance.key_id):  # fmt: skip
+            return False
+    return True
+
+
+def _refuse_unfit(job: Ingestion, due: Sequence[RawDelivery]) -> None:
+    other = [str(one.delivery_date) for one in due if one.landed_under != landing_hash(job.source)]
+    if other:
+        raise DeliveryError(
+            f"source {job.source.name}: delivery {', '.join(other[:5])} was landed under another spec (format, "
+            "columns, zone or window changed since); land its logs again (--logs), or start a new lake (NIGHTCART_LAKE)"
+        )
+    paths = [raw_folder(job.lake) / file.stored(job.source) for one in due for file in one.files]
+    if gone := [str(path) for path in paths if not path.is_file()]:
+        raise DeliveryError(f"{', '.join(gone[:3])}: landed, but gone since; land the logs again (--logs)")

@@ -1,0 +1,115 @@
+"""The one entry for spark-submit: `ingest` and `build`, each in one Spark session.
+
+Stdout ends with one JSON object; log lines and errors go to stderr. Exit codes: 0 done, 1 an error (one clear message),
+2 wrong arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+if __package__ in (None, ""):  # run as a file: the project, not this folder, is where modules are found
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+import structlog
+from pyspark.errors import PySparkException
+
+from conf.errors import NightcartError
+from conf.paths import Run
+from conf.publication import write_atomically
+from conf.scenario import load_pipeline, scenario_names
+from conf.settings import PROJECT_ROOT, Settings
+from conf.source import load_source
+from conf.spec_hash import code_hash
+from conf.strict_yaml import suggest
+from jobs.ingest_command import ingest
+from jobs.log_lines import configure_logs
+from jobs.spark_session import start_spark
+
+log = structlog.get_logger()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code, after the command has run and its result stands on stdout."""
+    given = _parser().parse_args(arguments)
+    is_debugging = False
+    try:
+        settings = Settings.from_environment()
+        is_debugging = settings.log_level == "debug"
+        configure_logs(settings)
+        result = _run(given, settings)
+    except NightcartError as error:
+        return _fail(str(error), is_debugging=is_debugging)
+    except PySparkException as error:
+        return _fail(f"Spark: {_first_line(error)}; NIGHTCART_LOG_LEVEL=debug tells more", is_debugging=is_debugging)
+    except Exception as error:
+        message = f"unexpected {type(error).__name__}: {_first_line(error)}; NIGHTCART_LOG_LEVEL=debug tells where"
+        return _fail(message, is_debugging=is_debugging)
+    print(json.dumps(result), flush=True)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="jobs/main.py", description=__doc__.splitlines()[0] if __doc__ else "")
+    commands = parser.add_subparsers(dest="command", required=True)
+    ingesting = commands.add_parser("ingest", help="delivered logs -> events, rejected lines, sessions")
+    building = commands.add_parser("build", help="events -> transitions of a scenario")
+    for command in (ingesting, building):
+        command.add_argument("--source", required=True, help="name of a source in conf/sources")
+        command.add_argument("--date", required=True, type=date.fromisoformat, help="horizon: last delivery to use")
+    ingesting.add_argument("--logs", type=Path, help="file or folder to land first")
+    ingesting.add_argument("--scenario", help="scenario whose run folder gets the result")
+    building.add_argument("--scenario", required=True, help="name of a scenario in conf/scenarios")
+    return parser
+
+
+def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    source = load_source(given.source)
+    if given.scenario is not None and given.scenario not in scenario_names():
+        raise NightcartError(f"no scenario {given.scenario!r}{suggest(given.scenario, scenario_names())}")
+    started = time.monotonic()
+    code = code_hash(PROJECT_ROOT / "jobs", PROJECT_ROOT / "conf")
+    spark = start_spark(settings, f"nightcart {given.command} {given.source} {given.date}")
+    seconds = round(time.monotonic() - started, 3)
+    log.info("spark_started", seconds=seconds, master=settings.spark_master)
+    try:
+        if given.command == "ingest":
+            result = ingest(spark, settings, source, logs=given.logs, horizon=given.date, code_hash=code)
+        else:
+            from jobs.transitions.build import build  # noqa: PLC0415  (ingest alone needs no transitions)
+
+            result = build(spark, settings, load_pipeline(given.scenario, given.source), given.date)
+    finally:
+        spark.stop()
+    result["seconds"] = result.get("seconds", {}) | {"start": seconds}
+    if given.scenario is not None:
+        run = Run(settings.home, given.source, given.scenario, given.date)
+        path = run.ingest_result if given.command == "ingest" else run.build_result
+        write_atomically(path, json.dumps(result, indent=1))
+    return result
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def _fail(message: str, *, is_debugging: bool) -> int:
+    if is_debugging:
+        log.exception("failed")
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    return 1
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code) if code else sys.exit(0)

@@ -1,0 +1,148 @@
+"""What has been landed: the files of each delivery, as their pointers tell.
+
+A pointer's inputs hold `events/NAME`, `items/NAME`, `availability/NAME` (keyed hash of the file's bytes, or of the
+lines split off it) and `header/NAME`; its counters `n_lines/NAME`. A stored file's place follows from these.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal, get_args
+
+from conf.paths import Lake
+from conf.publication import Manifest, Pointer, read_pointers
+from conf.source import Source
+from conf.tables import RAW_LINES, SCHEMA_VERSION
+from jobs.publishing import Provenance
+
+FileKind = Literal["events", "items", "availability"]
+FILE_KINDS: tuple[FileKind, ...] = get_args(FileKind)
+_PARTITION = "delivery_date="
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """One file of a delivery.
+
+    name: relative path as delivered; header: column names where the file has them in its first line.
+    n_lines: lines that hold a record (the header does not).
+    """
+
+    delivery_date: date
+    kind: FileKind
+    name: str
+    keyed_hash: str
+    n_lines: int
+    header: tuple[str, ...] | None = None
+
+    def stored(self, source: Source) -> str:
+        """Where its bytes, or the lines split off it, lie below the raw folder."""
+        suffix = ".split.parquet" if self.kind == "events" and is_split(source) else ""
+        return f"{_PARTITION}{self.delivery_date}/v={self.keyed_hash}/{self.kind}/{self.name}{suffix}"
+
+
+@dataclass(frozen=True)
+class RawDelivery:
+    """The current files of a delivery, and the landing hash of the spec they were landed under."""
+
+    delivery_date: date
+    files: tuple[RawFile, ...]
+    landed_under: str = field(default="", compare=False)
+
+    @property
+    def n_lines(self) -> int:
+        """Lines of events; side files have their own counts."""
+        return sum(file.n_lines for file in self.files if file.kind == "events")
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """What names the delivery's content: changes when any byte of it that matters does."""
+        hashes = {f"{file.kind}/{file.name}": file.keyed_hash for file in self.files}
+        headers = {f"header/{file.name}": json.dumps(file.header) for file in self.files if file.header is not None}
+        return hashes | headers
+
+    def of_kind(self, kind: FileKind) -> list[RawFile]:
+        return [file for file in self.files if file.kind == kind]
+
+
+def is_split(source: Source) -> bool:
+    """True where deliveries are made by splitting a log by business date."""
+    return source.delivery.layout == "by_event_date"
+
+
+def raw_folder(lake: Lake) -> Path:
+    """Folder of all landed deliveries."""
+    return lake.raw_delivery(date.min).parent
+
+
+def raw_pointer_path(lake: Lake, delivery_date: date) -> Path:
+    """Pointer that says which files a delivery has."""
+    return Lake.pointer(raw_folder(lake), f"{_PARTITION}{delivery_date}")
+
+
+def read_raw_deliveries(lake: Lake) -> dict[date, RawDelivery]:
+    """Every landed delivery by its date, ascending."""
+    found = {}
+    for partition, pointer in read_pointers(raw_folder(lake)).items():
+        day = date.fromisoformat(partition.removeprefix(_PARTITION))
+        found[day] = RawDelivery(day, _files(day, pointer), pointer.manifest.spec_hash)
+    return found
+
+
+def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance) -> Pointer:
+    """The pointer that makes a delivery the current one of its date."""
+    manifest = Manifest(
+        table=RAW_LINES.name, partition=f"{_PARTITION}{delivery.delivery_date}", schema_version=SCHEMA_VERSION,
+        n_rows=delivery.n_lines, content_hash=_content_hash(delivery), spec_hash=landing_hash(source),
+        code_hash=provenance.code_hash, key_id=provenance.key_id, horizon=delivery.delivery_date,
+        inputs=delivery.inputs, counters={f"n_lines/{file.name}": file.n_lines for file in delivery.files},
+    )  # fmt: skip
+    return Pointer(files=tuple(sorted(file.stored(source) for file in delivery.files)), manifest=manifest)
+
+
+def landing_hash(source: Source) -> str:
+    """Hash of what decides where a delivered line lands: after a change the logs must be landed again."""
+    names = {"format", "csv", "delivery", "items", "availability"}
+    content = source.model_dump(mode="json", include=names)
+    if is_split(source):
+        content |= source.model_dump(mode="json", include={"zone", "window"})
+        content["event_time"] = source.events.event_time.model_dump(mode="json")
+    return sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:16]
+
+
+def merged(old: RawDelivery | None, new: Iterable[RawFile], delivery_date: date) -> RawDelivery:
+    """The delivery with new files added, and those of the same kind and name replaced.
+
+    A file whose bytes are already there under another name is not added again.
+    """
+    files: dict[tuple[str, str], RawFile] = {(file.kind, file.name): file for file in (old.files if old else ())}
+    for file in new:
+        known = {(other.kind, other.keyed_hash) for key, other in files.items() if key != (file.kind, file.name)}
+        if (file.kind, file.keyed_hash) not in known:
+            files[(file.kind, file.name)] = file
+    return RawDelivery(delivery_date, tuple(files[key] for key in sorted(files)))
+
+
+def _files(day: date, pointer: Pointer) -> tuple[RawFile, ...]:
+    inputs, counters = pointer.manifest.inputs, pointer.manifest.counters
+    return tuple(
+        _file(day, key, inputs, counters) for key in sorted(inputs) if key.partition("/")[0] in FILE_KINDS
+    )
+
+
+def _file(day: date, key: str, inputs: Mapping[str, str], counters: Mapping[str, int]) -> RawFile:
+    kind, _, name = key.partition("/")
+    header = inputs.get(f"header/{name}") if kind == "events" else None
+    known_kind = next(one for one in FILE_KINDS if one == kind)
+    return RawFile(day, known_kind, name, inputs[key], counters[f"n_lines/{name}"],
+                   tuple(json.loads(header)) if header is not None else None)  # fmt: skip
+
+
+def _content_hash(delivery: RawDelivery) -> str:
+    digest = sha256(json.dumps(delivery.inputs, sort_keys=True).encode("utf-8")).hexdigest()[:32]
+    return f"{delivery.n_lines}-{digest}"

@@ -1,0 +1,197 @@
+"""Delivered lines as rows, read in Python workers: one task a file, each line with its place and its keyed hash."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import BooleanType, IntegerType, LongType, StringType, StructField, StructType
+
+from conf.source import Source
+from jobs.delivered_files import open_bytes
+from jobs.source_columns import path_patterns
+
+_BATCH_ROWS = 10_000
+_GLUED = re.compile(r"\}\s*[^\s,\]\}]")
+
+# Bytes that aren't UTF-8 are replaced; such a line starts with this, which no text does.
+UNDECODABLE = "\0"
+
+LINE_SCHEMA = StructType([
+    StructField("delivery_date", StringType()), StructField("file", StringType()),
+    StructField("header_id", IntegerType()), StructField("line_number", LongType()),
+    StructField("byte_offset", LongType()), StructField("line", StringType()),
+    StructField("line_hash", StringType()), StructField("is_readable", BooleanType()),
+])  # fmt: skip
+
+_FILE_SCHEMA = StructType([
+    StructField("path", StringType()), StructField("name", StringType()), StructField("delivery_date", StringType()),
+    StructField("header_id", IntegerType()),
+])  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LineFile:
+    """A file to read lines from; `header_id` says which of several headers its columns follow."""
+
+    path: Path
+    name: str
+    delivery_date: date | None = None
+    header_id: int = 0
+
+
+@dataclass(frozen=True)
+class LineReading:
+    """How workers read files. The key is in the pickled function, never in a plan or a message."""
+
+    layout: str
+    has_header: bool
+    is_json: bool
+    patterns: tuple[str, ...]
+    key: bytes = field(repr=False)
+
+
+def reading_of(source: Source, key: bytes, *, is_split: bool = False, is_side_file: bool = False) -> LineReading:
+    """How to read the source's files as delivered, its side files, or the Parquet that lines were split off to."""
+    is_parquet = source.format == "parquet" and not is_side_file
+    layout = "split" if is_split else "parquet" if is_parquet else "text"
+    has_header = source.csv is not None and source.csv.has_header and not is_side_file
+    return LineReading(layout, has_header, is_side_file or source.csv is None, tuple(path_patterns(source)), key)
+
+
+def read_lines(spark: SparkSession, files: Sequence[LineFile], reading: LineReading) -> DataFrame:
+    """Every line of the files that holds a record: columns of `LINE_SCHEMA`.
+
+    line_hash: keyed hash (128 bits, hex) of the line and of what its path says: equal lines of equal meaning share it.
+    is_readable: UTF-8, and one whole object where lines are JSON.
+    """
+    rows = [(str(file.path), file.name, str(file.delivery_date) if file.delivery_date else None, file.header_id)
+            for file in files]  # fmt: skip
+    named = spark.sparkContext.parallelize(rows, max(1, len(rows)))
+    frame = spark.createDataFrame(named, _FILE_SCHEMA)
+
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for row in batch.to_pylist():
+                yield from _describe(row, reading)
+
+    return frame.mapInArrow(read, LINE_SCHEMA)
+
+
+def _describe(row: dict[str, Any], reading: LineReading) -> Iterator[pa.RecordBatch]:
+    said = "".join(f"\0{found.group(1) if (found := re.search(pattern, row['name'])) else ''}"
+                   for pattern in reading.patterns)  # fmt: skip
+    for numbers, offsets, lines in _batches(Path(row["path"]), reading):
+        identities = (f"{line}{said}".encode() for line in lines)
+        hashes = [hmac.digest(reading.key, identity, "sha256")[:16].hex() for identity in identities]
+        yield pa.RecordBatch.from_pydict({
+            "delivery_date": pa.array([row["delivery_date"]] * len(lines), pa.string()),
+            "file": pa.array([row["name"]] * len(lines), pa.string()),
+            "header_id": pa.array([row["header_id"]] * len(lines), pa.int32()),
+            "line_number": pa.array(numbers, pa.int64()), "byte_offset": pa.array(offsets, pa.int64()),
+            "line": pa.array(lines, pa.string()), "line_hash": pa.array(hashes, pa.string()),
+            "is_readable": pa.array([is_readable(line, is_json=reading.is_json) for line in lines], pa.bool_()),
+        })  # fmt: skip
+
+
+def is_readable(line: str, *, is_json: bool) -> bool:
+    """True where a line is text and, for JSON, one whole object.
+
+    Spark's JSON reader takes the first object of a line and passes over the rest, so two lines glued together (a lost
+    line end) would lose the second: where a line looks like it, it is parsed to be sure.
+    """
+    if line.startswith(UNDECODABLE) or not line.strip():
+        return False
+    if not is_json:
+        return True
+    text = line.strip()
+    if not text.startswith("{"):
+        return False
+    if text.endswith("}") and not _GLUED.search(text):
+        return True
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _batches(path: Path, reading: LineReading) -> Iterator[tuple[list[int], list[int], list[str]]]:
+    if reading.layout == "split":
+        yield from _split_batches(path)
+        return
+    numbers, offsets, lines = [], [], []
+    each = _parquet_lines(path) if reading.layout == "parquet" else _text_lines(path, has_header=reading.has_header)
+    for number, offset, line in each:
+        numbers.append(number)
+        offsets.append(offset)
+        lines.append(line)
+        if len(lines) == _BATCH_ROWS:
+            yield numbers, offsets, lines
+            numbers, offsets, lines = [], [], []
+    if lines:
+        yield numbers, offsets, lines
+
+
+def _split_batches(path: Path) -> Iterator[tuple[list[int], list[int], list[str]]]:
+    with pq.ParquetFile(path) as content:
+        for batch in content.iter_batches(_BATCH_ROWS, columns=["line_number", "byte_offset", "line"]):
+            numbers, offsets, lines = (column.to_pylist() for column in batch.columns)
+            yield numbers, offsets, lines
+
+
+def _text_lines(path: Path, *, has_header: bool) -> Iterator[tuple[int, int, str]]:
+    offset = 0
+    with open_bytes(path) as lines:
+        for number, line in enumerate(lines, start=1):
+            if not (number == 1 and has_header):
+                yield number, offset, _decode(line, is_first=number == 1)
+            offset += len(line)
+
+
+def _decode(line: bytes, *, is_first: bool) -> str:
+    stripped = line.removesuffix(b"\n").removesuffix(b"\r")
+    try:
+        return stripped.decode("utf-8-sig" if is_first else "utf-8")
+    except UnicodeDecodeError:
+        return UNDECODABLE + stripped.decode("utf-8", "replace")
+
+
+def _parquet_lines(path: Path) -> Iterator[tuple[int, int, str]]:
+    """Each row as a JSON line, with the offset it would have in a file of such lines."""
+    number = offset = 0
+    with pq.ParquetFile(path) as content:
+        for batch in content.iter_batches(_BATCH_ROWS):
+            for row in batch.to_pylist():
+                number += 1
+                line = json.dumps({name: _plain(value) for name, value in row.items()}, ensure_ascii=False)
+                yield number, offset, line
+                offset += len(line.encode("utf-8", "replace")) + 1
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {name: _plain(below) for name, below in value.items()}
+    if isinstance(value, list):
+        return [_plain(below) for below in value]
+    return value

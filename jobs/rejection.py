@@ -1,0 +1,94 @@
+"""Every parsed line is judged: accepted, or rejected for the first reason that applies, in the contract's order."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from conf.source import Source
+from jobs.business_days import business_date
+
+
+def judge(parsed: DataFrame, source: Source) -> DataFrame:
+    """The lines with event_date, `reason` (null: accepted), `detail`, and `event_id` set for the accepted ones.
+
+    `parsed` is what `parse_lines` gives, with pseudonyms for user ids and delivery_date as a date.
+    """
+    dated = parsed.withColumn("event_date", business_date(F.col("event_time"), source.zone))
+    on_its_own = dated.withColumn("reason", _own_reason(source))
+    numbered = on_its_own.withColumn("_occurrence", _occurrence())
+    if source.duplicates == "reject":
+        is_repeat = F.col("reason").isNull() & (F.col("_occurrence") > 0)
+        numbered = numbered.withColumn("reason", F.when(is_repeat, F.lit("duplicate")).otherwise(F.col("reason")))
+    judged = _reject_bots(numbered, source)
+    return judged.withColumn("detail", _detail()).withColumn(
+        "event_id", event_id_of(F.col("event_id"), F.col("line_hash"), F.col("_occurrence"))
+    )
+
+
+def event_id_of(given: Column, line_hash: Column, occurrence: Column) -> Column:
+    """Id of a line's event: the given one or the line's hash, and `#k` for its k-th repetition.
+
+    A `#` in a given id is doubled, so that no given id looks like a repetition's.
+    """
+    base = F.coalesce(F.replace(given, F.lit("#"), F.lit("##")), line_hash)
+    return F.when(occurrence > 0, F.concat(base, F.lit("#"), occurrence.cast("string"))).otherwise(base)
+
+
+def part_id(event_id: Column, part: Column) -> Column:
+    """Id of a further event read off the same line: `#k.part`, with k = 0 where the line is no repetition."""
+    has_suffix = F.regexp_replace(event_id, "##", "").contains("#")
+    suffix = F.concat(F.lit("."), part.cast("string"))
+    return F.concat(event_id, F.when(has_suffix, F.lit("")).otherwise(F.lit("#0")), suffix)
+
+
+def _own_reason(source: Source) -> Column:
+    """The first reason that the line alone gives."""
+    return F.coalesce(
+        F.when(~F.coalesce(F.col("_has_record"), F.lit(False)), F.lit("unreadable")),
+        F.when(F.col("_missing_field").isNotNull(), F.lit("missing_field")),
+        F.when(F.col("_bad_timestamp"), F.lit("bad_timestamp")),
+        F.when(F.col("_bad_number").isNotNull(), F.lit("bad_number")),
+        F.when(F.col("_unknown_type"), F.lit("unknown_event_type")),
+        F.when(~_is_in_window(source), F.lit("outside_window")),
+    )
+
+
+def _is_in_window(source: Source) -> Column:
+    event_date, delivery_date = F.col("event_date"), F.col("delivery_date")
+    is_in = (event_date <= delivery_date) & (event_date >= F.date_sub(delivery_date, source.lateness_days))
+    if source.window is not None:
+        is_in = is_in & event_date.between(F.lit(source.window.first), F.lit(source.window.last))
+    return F.coalesce(is_in, F.lit(False))
+
+
+def _occurrence() -> Column:
+    """How many acceptable lines with the same identity stand before this one in the delivery, from 0.
+
+    Identical lines are interchangeable; lines that share a given id stand by their hash. So the order in which they
+    were delivered doesn't matter.
+    """
+    identity = F.coalesce(F.concat(F.lit("given "), F.col("event_id")), F.col("line_hash"))
+    same = Window.partitionBy("delivery_date", F.col("reason").isNull(), identity)
+    return F.row_number().over(same.orderBy("line_hash", "file", "line_number")) - 1
+
+
+def _reject_bots(lines: DataFrame, source: Source) -> DataFrame:
+    """All of a shopper's events of a delivery are rejected once any clock hour holds more than the rule allows."""
+    if source.bots is None:
+        return lines
+    is_candidate = F.col("reason").isNull() & (F.coalesce(F.col("user_id"), F.lit("")) != "")
+    hour = F.date_trunc("hour", F.col("event_time"))
+    in_hour = Window.partitionBy("delivery_date", "user_id", hour)
+    in_delivery = Window.partitionBy("delivery_date", "user_id")
+    counted = lines.withColumn("_in_hour", F.count_if(is_candidate).over(in_hour))
+    peaked = counted.withColumn("_peak", F.max("_in_hour").over(in_delivery)).drop("_in_hour")
+    is_bot = is_candidate & (F.col("_peak") > source.bots.max_events_per_hour)
+    return peaked.withColumn("reason", F.when(is_bot, F.lit("bot_rate")).otherwise(F.col("reason"))).drop("_peak")
+
+
+def _detail() -> Column:
+    """Which field the reason is about; never its value."""
+    return F.when(F.col("reason") == "missing_field", F.col("_missing_field")).when(
+        F.col("reason") == "bad_number", F.col("_bad_number")
+    )

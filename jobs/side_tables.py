@@ -1,0 +1,80 @@
+"""Items and availability sets, delivered beside the events as JSON lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+from pyspark.sql.types import DateType, StructField, StructType
+
+from conf.scenario import MILLIONTHS
+from conf.source import Source
+from conf.tables import AVAILABILITY, ITEMS, Table
+from jobs.content_hash import row_hash
+from jobs.event_parsing import iso_time
+from jobs.raw_lines import LineFile, read_lines, reading_of
+from jobs.table_schema import table_schema
+
+_ITEM_FIELDS = "item_id string, valid_from string, category_id string, price string, cost string, " \
+    "pack_size string, volume string"  # fmt: skip
+_AVAILABILITY_FIELDS = "availability_id string, valid_from string, actions array<string>"
+
+
+def read_delivered_items(spark: SparkSession, files: Sequence[LineFile], source: Source, key: bytes) -> DataFrame:
+    """Columns of the items table and delivery_date; lines without item_id or a valid_from that reads are left out."""
+    if not files:
+        return _nothing(spark, ITEMS)
+    lines = read_lines(spark, files, reading_of(source, key, is_side_file=True))
+    given = lines.select("delivery_date", F.from_json("line", _ITEM_FIELDS).alias("_")).select("delivery_date", "_.*")
+    rows = given.select(
+        F.col("delivery_date").cast("date").alias("delivery_date"),
+        _text("item_id"),
+        iso_time(F.trim("valid_from"), source.zone).alias("valid_from"),
+        _text("category_id"),
+        _millionths("price"),
+        _millionths("cost"),
+        F.col("pack_size").try_cast("decimal(38,18)").try_cast("bigint").alias("pack_size"),
+        F.col("volume").try_cast("decimal(38,18)").try_cast("bigint").alias("volume"),
+    )
+    return _one_for_each_key(rows.where("item_id IS NOT NULL AND valid_from IS NOT NULL"), ITEMS)
+
+
+def read_delivered_availability(
+    spark: SparkSession, files: Sequence[LineFile], source: Source, key: bytes
+) -> DataFrame:
+    """Columns of the availability table and delivery_date; lines without id, time or actions are left out."""
+    if not files:
+        return _nothing(spark, AVAILABILITY)
+    lines = read_lines(spark, files, reading_of(source, key, is_side_file=True))
+    given = lines.select("delivery_date", F.from_json("line", _AVAILABILITY_FIELDS).alias("_"))
+    rows = given.select("delivery_date", "_.*").select(
+        F.col("delivery_date").cast("date").alias("delivery_date"),
+        _text("availability_id"),
+        iso_time(F.trim("valid_from"), source.zone).alias("valid_from"),
+        F.array_sort(F.array_distinct(F.array_compact("actions"))).alias("actions"),
+    )
+    is_whole = "availability_id IS NOT NULL AND valid_from IS NOT NULL AND actions IS NOT NULL"
+    return _one_for_each_key(rows.where(is_whole), AVAILABILITY)
+
+
+def _one_for_each_key(rows: DataFrame, table: Table) -> DataFrame:
+    """Of rows of a delivery that share a key, the one with the smallest hash: whatever the order of the lines."""
+    same = Window.partitionBy("delivery_date", *table.key).orderBy(row_hash(table))
+    numbered = rows.withColumn("_number", F.row_number().over(same))
+    return numbered.where(F.col("_number") == 1).drop("_number")
+
+
+def _nothing(spark: SparkSession, table: Table) -> DataFrame:
+    fields = [*table_schema(table).fields, StructField("delivery_date", DateType())]
+    return spark.createDataFrame([], StructType(fields))
+
+
+def _text(name: str) -> Column:
+    trimmed = F.trim(name)
+    return F.when(trimmed != "", trimmed).alias(name)
+
+
+def _millionths(name: str) -> Column:
+    exact = F.round(F.col(name).try_cast("decimal(38,18)"), 6).cast("decimal(32,6)")
+    return (exact * F.lit(MILLIONTHS)).try_cast("bigint").alias(name)

@@ -1,0 +1,36 @@
+"""The raw columns a source's mapping reads."""
+
+from __future__ import annotations
+
+from conf.source import NUMBER_FIELDS, TEXT_FIELDS, EventMapping, FieldMapping, NumberMapping, Source
+
+
+def text_mappings(events: EventMapping) -> dict[str, FieldMapping]:
+    """Canonical text field -> its mapping, for those the source names."""
+    found = {name: getattr(events, name) for name in TEXT_FIELDS}
+    return {name: mapping for name, mapping in found.items() if mapping is not None}
+
+
+def number_mappings(events: EventMapping) -> dict[str, NumberMapping]:
+    """Canonical number -> its mapping, for those the source names."""
+    found = {name: getattr(events, name) for name in NUMBER_FIELDS}
+    return {name: mapping for name, mapping in found.items() if mapping is not None}
+
+
+def mapped_columns(source: Source) -> list[str]:
+    """Names of all raw columns the mapping reads, each once, in order of first use."""
+    events = source.events
+    names = [events.event_time.column]
+    if events.event_type.column is not None:
+        names.append(events.event_type.column)
+    for mapping in [*text_mappings(events).values(), *number_mappings(events).values()]:
+        if mapping.column is not None:
+            names.append(mapping.column)
+        names.extend(mapping.columns or ())
+    names.extend(derived.column for derived in events.derived)
+    return list(dict.fromkeys(names))
+
+
+def path_patterns(source: Source) -> list[str]:
+    """Patterns that read a field off the delivered file's path."""
+    return [mapping.from_path for mapping in text_mappings(source.events).values() if mapping.from_path is not None]
