@@ -37,7 +37,7 @@ RunDate = Annotated[
 def simulate_shop(
     out: Annotated[Path | None, typer.Option(help="Folder to write to; default: in the home.")] = None,
     last_date: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last business date; default: yesterday.")
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last business date; default: the embedded shop's.")
     ] = None,
     n_days: Annotated[int | None, typer.Option(min=1, help="Days of logs.")] = None,
     n_shoppers: Annotated[int | None, typer.Option(min=1, help="Shoppers.")] = None,
