@@ -66,15 +66,17 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--source", required=True, help="name of a source in conf/sources")
         command.add_argument("--date", required=True, type=date.fromisoformat, help="horizon: last delivery to use")
     ingesting.add_argument("--logs", type=Path, help="file or folder to land first")
-    ingesting.add_argument("--scenario", help="scenario whose run folder gets the result")
-    building.add_argument("--scenario", required=True, help="name of a scenario in conf/scenarios")
+    many: dict[str, Any] = {"action": "append", "dest": "scenarios", "metavar": "SCENARIO"}
+    ingesting.add_argument("--scenario", **many, default=[], help="its run folder gets the result; may be repeated")
+    building.add_argument("--scenario", **many, required=True, help="name of a scenario in conf/scenarios")
     return parser
 
 
 def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     source = load_source(given.source)
-    if given.scenario is not None and given.scenario not in scenario_names():
-        raise NightcartError(f"no scenario {given.scenario!r}{suggest(given.scenario, scenario_names())}")
+    for name in given.scenarios:
+        if name not in scenario_names():
+            raise NightcartError(f"no scenario {name!r}{suggest(name, scenario_names())}")
     started = time.monotonic()
     code = code_hash(PROJECT_ROOT / "jobs", PROJECT_ROOT / "conf")
     spark = start_spark(settings, f"nightcart {given.command} {given.source} {given.date}")
@@ -86,12 +88,12 @@ def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
         else:
             from jobs.transitions.build import build  # noqa: PLC0415  (ingest alone needs no transitions)
 
-            result = build(spark, settings, load_pipeline(given.scenario, given.source), given.date)
+            result = build(spark, settings, load_pipeline(given.scenarios[-1], given.source), given.date)
     finally:
         spark.stop()
     result["seconds"] = result.get("seconds", {}) | {"start": seconds}
-    if given.scenario is not None:
-        run = Run(settings.home, given.source, given.scenario, given.date)
+    for name in given.scenarios:
+        run = Run(settings.home, given.source, name, given.date)
         path = run.ingest_result if given.command == "ingest" else run.build_result
         write_atomically(path, json.dumps(result, indent=1))
     return result
