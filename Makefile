@@ -37,6 +37,7 @@ help:  ## this page
 #:   DATE=2026-01-31  last day to use; default: the last day in the files' names, or landed, or simulated
 #:   SCENARIO=NAME    a file of conf/scenarios; default: recommendation
 #: Its last line on stdout is one JSON object; progress is on stderr, everything else in .nightcart/logs.
+#: (From another folder: `make -s -C FOLDER nightly`, since make -C ends with a line of its own.)
 #:
 #: Other parameters:
 #:   PORT=8080 MLFLOW_PORT=5000   ports of the pages of `make up`
@@ -96,7 +97,7 @@ define make-environment
 	  if ! made_from | cmp -s - $(1)/made-from.txt; then \
 	    echo "making $(1) from $(2): minutes, once" >&2; \
 	    rm -rf $(1); "$$($(find-python))" -m venv $(1) 9<&-; \
-	    $(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r $(2) >&2 9<&-; \
+	    $(1)/bin/python -m pip install -qq --disable-pip-version-check --no-input -r $(2) >&2 9<&-; \
 	    $(1)/bin/python -m pip check --disable-pip-version-check >&2; \
 	    made_from > $(1)/made-from.txt; \
 	  fi; \
