@@ -24,6 +24,7 @@ from rl.ope.report import EvaluationSettings
 from rl.page.content import LineageRow, ReviewContent
 from rl.propensities import know_propensities
 from rl.registry.champion import Champion, find_champion
+from rl.registry.entry import NightKey
 from rl.registry.promotion import BEHAVIOR
 from rl.registry.store import open_store
 from rl.review_content import (
@@ -68,14 +69,16 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
     dataset = load_dataset(pipeline, Lake(settings.lake, source), run_paths)
     description = read_description(run_paths)
     candidates = load_candidates(run_paths, description["candidates"], dataset_digest=dataset.digest)
-    night = _evaluate(settings, dataset, candidates)
+    night = _evaluate(settings, dataset, candidates, _champion(settings, dataset, run_date))
     content = _review(night, candidates, settings, run_paths, description)
     result = _result(night, content)
     result.write(run_paths.evaluation)
     return _summary(result, time.perf_counter() - started)
 
 
-def _evaluate(settings: Settings, dataset: Dataset, candidates: dict[str, LoadedCandidate]) -> _Night:
+def _evaluate(
+    settings: Settings, dataset: Dataset, candidates: dict[str, LoadedCandidate], champion: Champion | None
+) -> _Night:
     pipeline = dataset.pipeline
     evaluation_settings = EvaluationSettings.from_scenario(pipeline.scenario, device=resolve_device(settings.device))
     train = dataset.to_logged_episodes("train")
@@ -92,7 +95,6 @@ def _evaluate(settings: Settings, dataset: Dataset, candidates: dict[str, Loaded
         temperatures=pipeline.scenario.policy.temperatures,
         is_logged=pipeline.is_logged,
     )
-    champion = _champion(settings, dataset)
     evaluation = evaluate_night(dataset, selection, champion=champion, train=train, settings=evaluation_settings)
     structlog.get_logger().info("playing the shop for true values", is_simulated=pipeline.source.is_simulated)
     played = {selection.best.policy.name: selection.best.policy}
@@ -103,15 +105,19 @@ def _evaluate(settings: Settings, dataset: Dataset, candidates: dict[str, Loaded
     return _Night(dataset, selection, evaluation, champion, truth, ranking)
 
 
-def _champion(settings: Settings, dataset: Dataset) -> Champion | None:
+def _champion(settings: Settings, dataset: Dataset, run_date: date) -> Champion | None:
+    pipeline = dataset.pipeline
+    key = NightKey(
+        scenario=pipeline.scenario.name,
+        source=pipeline.source.name,
+        date=run_date,
+        dataset_digest=dataset.digest,
+        spec_hash=full_spec_hash(pipeline),
+        code_hash=_code_hash(),
+    )
+    features = [feature.name for feature in pipeline.scenario.observation.features]
     with open_store(settings) as client:
-        return find_champion(
-            client,
-            f"{dataset.pipeline.scenario.name}-policy",
-            source=dataset.pipeline.source.name,
-            features=[feature.name for feature in dataset.pipeline.scenario.observation.features],
-            vocabulary=dataset.vocabulary,
-        )
+        return find_champion(client, key, features=features, vocabulary=dataset.vocabulary)
 
 
 def _ranking(

@@ -13,6 +13,8 @@ from mlflow.artifacts import download_artifacts
 from rl.errors import PolicyError, RegistryError
 from rl.policy import StochasticPolicy, Vocabulary, load_policy
 from rl.policy.stochastic_policy import POLICY_FILE
+from rl.registry.entry import NightKey
+from rl.registry.promotion import BEHAVIOR
 from rl.registry.store import CHAMPION, aliases
 from rl.registry.versions import RegisteredVersion, load_version
 
@@ -37,31 +39,41 @@ class Champion:
 
 
 def find_champion(
-    client: MlflowClient, model: str, *, source: str, features: Iterable[str], vocabulary: Vocabulary
+    client: MlflowClient, key: NightKey, *, features: Iterable[str], vocabulary: Vocabulary
 ) -> Champion | None:
-    """The champion of the model; None where there is none.
+    """The champion that the night's candidate is compared with; None where there is none.
+
+    Where tonight's own version is champion already (the night is repeated after its promotion), it is the one that
+    version was gated against.
 
     Args:
         client: of the store.
-        model: registered name.
-        source: of tonight's data: a champion learned from another shop isn't comparable.
+        key: of the night; a champion learned from another source isn't comparable.
         features: that tonight's observations have.
         vocabulary: of tonight's dataset.
     """
-    held = aliases(client, model)
-    if CHAMPION not in held:
-        return None
-    version = load_version(client, model, held[CHAMPION])
+    number = aliases(client, key.model).get(CHAMPION)
+    version = None if number is None else _required_version(client, key.model, number)
+    if version is not None and version.tags.get("input_key") == key.input_key:
+        before = version.tags["gated_against"]
+        version = None if before == BEHAVIOR else _required_version(client, key.model, int(before))
     if version is None:
-        raise RegistryError(f"{model}: alias {CHAMPION} names version {held[CHAMPION]}, which doesn't exist")
-    if version.tags.get("source") != source:
-        return Champion(version, None, f"it was learned from source {version.tags.get('source')}, not {source}")
+        return None
+    if version.tags.get("source") != key.source:
+        return Champion(version, None, f"it was learned from source {version.tags.get('source')}, not {key.source}")
     try:
         policy = _load(client, version)
     except (PolicyError, OSError) as error:
         return Champion(version, None, f"its policy can't be loaded: {error}")
     problem = _misfit(policy, set(features), vocabulary)
     return Champion(version, None if problem else policy, problem)
+
+
+def _required_version(client: MlflowClient, model: str, number: int) -> RegisteredVersion:
+    version = load_version(client, model, number)
+    if version is None:
+        raise RegistryError(f"{model}: version {number} was champion, but doesn't exist any more; set the alias anew")
+    return version
 
 
 def _misfit(policy: StochasticPolicy, features: set[str], vocabulary: Vocabulary) -> str:

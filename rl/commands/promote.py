@@ -1,0 +1,36 @@
+"""`promote`: an approved version becomes the champion."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import date
+from typing import Any
+
+import structlog
+
+from conf.paths import Run
+from conf.publication import write_atomically
+from conf.scenario import load_pipeline
+from conf.settings import Settings
+from rl.registry.promotion import promote_version
+from rl.registry.store import open_store
+
+
+def run(*, settings: Settings, source: str, scenario: str, run_date: date, version: int) -> dict[str, Any]:
+    """Alias champion is the version's and promotion.json says so; `skipped` gives the reason where it may not be.
+
+    Raises:
+        RegistryError: the approval went stale, or names a version that isn't this night's.
+    """
+    load_pipeline(scenario, source)  # says at once what is wrong with the names
+    with open_store(settings) as client:
+        promotion = promote_version(client, f"{scenario}-policy", version, source=source, run_date=run_date)
+    result = {"scenario": scenario, "source": source, "date": str(run_date), **asdict(promotion)}
+    if promotion.skipped is None:
+        del result["skipped"]
+    structlog.get_logger().info(
+        "promotion", version=version, champion=promotion.champion, is_new=promotion.is_new, skipped=promotion.skipped
+    )
+    write_atomically(Run(settings.home, source, scenario, run_date).promotion, json.dumps(result, indent=1))
+    return result

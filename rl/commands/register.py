@@ -1,0 +1,205 @@
+"""`register`: the night's runs, its version with verdict and evidence, and the review page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from mlflow import MlflowClient
+
+from conf.paths import Run
+from conf.publication import write_atomically
+from conf.scenario import load_pipeline
+from conf.settings import Settings
+from rl.dataset import read_description
+from rl.errors import RegistryError
+from rl.evaluation_result import EvaluationResult, read_evaluation
+from rl.page.content import LineageRow, ReviewContent
+from rl.page.render import render_page
+from rl.pyfunc_model import save_pyfunc
+from rl.registry.entry import CandidateRecord, NightKey, VersionRecord
+from rl.registry.runs import finish_night_run, night_run, record_candidates
+from rl.registry.store import experiment_id, open_store
+from rl.registry.versions import RegisteredVersion, create_version, find_version, offer_as_challenger
+from rl.trained_candidates import LoadedCandidate, load_candidates
+
+EVALUATION_FILE = "evaluation.json"
+
+
+def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
+    """The run folder holds review.html and registration.json; gives the latter's content."""
+    load_pipeline(scenario, source)  # says at once what is wrong with the names or the specs
+    run_paths = Run(settings.home, source, scenario, run_date)
+    description = read_description(run_paths)
+    result = read_evaluation(run_paths.evaluation)
+    if result.dataset_digest != description["dataset_digest"]:
+        raise RegistryError(
+            f"{run_paths.evaluation}: evaluated on dataset {result.dataset_digest}, the prepared one is "
+            f"{description['dataset_digest']}; evaluate again"
+        )
+    candidates = load_candidates(run_paths, description["candidates"], dataset_digest=result.dataset_digest)
+    key = night_key(result)
+    with open_store(settings) as client:
+        registration = _register(client, settings, key, result, candidates, run_paths)
+    write_atomically(run_paths.registration, json.dumps(registration, indent=1))
+    return registration
+
+
+def night_key(result: EvaluationResult) -> NightKey:
+    """What makes this registration the same as another."""
+    night = result.review.night
+    return NightKey(night.scenario, night.source, night.date, result.dataset_digest, result.spec_hash, result.code_hash)
+
+
+def candidate_records(result: EvaluationResult, candidates: dict[str, LoadedCandidate]) -> list[CandidateRecord]:
+    """What the child runs say about the candidates."""
+    rows = {row.name: row for row in result.review.candidates}
+    return [
+        CandidateRecord(
+            name=name,
+            params={
+                "algorithm": str(loaded.result["algorithm"]),
+                **{setting: str(value) for setting, value in loaded.result["settings"].items() if setting != "seeds"},
+                "seed": str(loaded.result["seed"]),
+                "temperature": str(rows[name].temperature),
+                "exploration_floor": str(loaded.policy.exploration_floor),
+                "device": str(loaded.result["device"]),
+            },
+            metrics={
+                figure: float(value)
+                for figure, value in {
+                    "validation_value": rows[name].value,
+                    "validation_lower": rows[name].lower,
+                    "validation_upper": rows[name].upper,
+                    "validation_effective_sample_size": rows[name].effective_sample_size,
+                    "seconds": rows[name].seconds,
+                }.items()
+                if value is not None
+            },
+            curves=loaded.curves,
+            is_selected=rows[name].is_selected,
+        )
+        for name, loaded in candidates.items()
+    ]
+
+
+def version_record(result: EvaluationResult) -> VersionRecord:
+    """What the version says about itself."""
+    night, judgment = result.review.night, result.review.judgment
+    reasons = "\n".join(f"- {reason}" for reason in (*judgment.reasons, *judgment.notes))
+    return VersionRecord(
+        verdict=judgment.outcome,
+        gated_against=result.gated_against,
+        horizon=night.date,
+        description=(
+            f"**{judgment.outcome}**: {judgment.candidate}, from {night.source} up to {night.date}.\n\n{reasons}\n\n"
+            "The review page (review.html) is an artifact of the run."
+        ),
+        details={
+            "candidate": result.selected.name,
+            "temperature": f"{result.selected.temperature:g}",
+            "policy_version": result.selected.policy_version,
+        },
+    )
+
+
+def report_metrics(result: EvaluationResult) -> dict[str, float]:
+    """Figures of the test report, for the parent run."""
+    figures: dict[str, float | None] = {}
+    for policy in result.review.policies:
+        for estimate in policy.estimates:
+            figures[f"{policy.role}/{estimate.estimator}"] = estimate.value
+            figures[f"{policy.role}/{estimate.estimator}_lower"] = estimate.lower
+            figures[f"{policy.role}/{estimate.estimator}_upper"] = estimate.upper
+        if policy.overlap is not None:
+            figures[f"{policy.role}/effective_sample_size"] = policy.overlap.effective_sample_size
+            figures[f"{policy.role}/effective_rewarded"] = policy.overlap.effective_rewarded
+        if policy.truth is not None:
+            figures[f"{policy.role}/true_value"] = policy.truth.value
+    gain = result.review.judgment.gain
+    if gain is not None:
+        figures |= {"gain": gain.value, "gain_lower": gain.lower, "gain_upper": gain.upper}
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def _register(
+    client: MlflowClient,
+    settings: Settings,
+    key: NightKey,
+    evaluated: EvaluationResult,
+    candidates: dict[str, LoadedCandidate],
+    run_paths: Run,
+) -> dict[str, Any]:
+    experiment = experiment_id(client, settings, key.scenario)
+    run_id = night_run(client, experiment, key)
+    record_candidates(client, experiment, run_id, key=key, candidates=candidate_records(evaluated, candidates))
+    found = find_version(client, key)
+    if found is None:
+        # Before the version, so that a version never lacks the evaluation its verdict comes from.
+        client.log_artifact(run_id, str(run_paths.evaluation))
+        version, result = _create(client, run_id, key, evaluated, candidates), evaluated
+    else:
+        version, result = found, _registered_evaluation(client, found)
+    is_challenger = offer_as_challenger(client, version)
+    write_atomically(run_paths.page, render_page(_page(result.review, version)))
+    finish_night_run(client, run_id, key=key, metrics=report_metrics(result), files=[run_paths.page])
+    registration = _registration(result, version) | {"is_challenger": is_challenger, "is_new": found is None}
+    return {**registration, "page": str(run_paths.page)}
+
+
+def _registered_evaluation(client: MlflowClient, version: RegisteredVersion) -> EvaluationResult:
+    """What the version was registered with: its verdict stands, whatever the same inputs would be gated as today."""
+    with TemporaryDirectory(prefix="evaluation-") as folder:
+        return read_evaluation(Path(client.download_artifacts(version.run_id, EVALUATION_FILE, folder)))
+
+
+def _registration(result: EvaluationResult, version: RegisteredVersion) -> dict[str, Any]:
+    night, judgment = result.review.night, result.review.judgment
+    return {
+        "scenario": night.scenario,
+        "source": night.source,
+        "date": str(night.date),
+        "model": version.model,
+        "version": version.version,
+        "verdict": judgment.outcome,
+        "reasons": list(judgment.reasons),
+        "dataset_digest": result.dataset_digest,
+        "gated_against": result.gated_against,
+        "run_id": version.run_id,
+    }
+
+
+def _create(
+    client: MlflowClient,
+    run_id: str,
+    key: NightKey,
+    result: EvaluationResult,
+    candidates: dict[str, LoadedCandidate],
+) -> RegisteredVersion:
+    with _staged_model(result, candidates) as folder:
+        return create_version(client, run_id, key=key, record=version_record(result), model_folder=folder)
+
+
+@contextmanager
+def _staged_model(result: EvaluationResult, candidates: dict[str, LoadedCandidate]) -> Iterator[Path]:
+    """A folder with the selected policy, at its chosen temperature, as MLflow serves it; no pickle in it."""
+    policy = candidates[result.selected.name].policy.with_temperature(result.selected.temperature)
+    if policy.version != result.selected.policy_version:
+        raise RegistryError(
+            f"candidate {result.selected.name} is now {policy.version}, evaluated was "
+            f"{result.selected.policy_version}; evaluate again"
+        )
+    with TemporaryDirectory(prefix="staged-model-") as folder:
+        policy.save(Path(folder) / "policy")
+        save_pyfunc(Path(folder) / "policy", Path(folder) / "model")
+        yield Path(folder) / "model"
+
+
+def _page(review: ReviewContent, version: RegisteredVersion) -> ReviewContent:
+    lineage = (*review.lineage, LineageRow(name="MLflow run", value=version.run_id))
+    return review.model_copy(update={"model": version.model, "version": str(version.version), "lineage": lineage})
