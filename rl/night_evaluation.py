@@ -19,7 +19,7 @@ from rl.policy import StochasticPolicy
 from rl.policy.aligned_policy import AlignedPolicy
 from rl.propensities import QUERIED_RIDGE, SETTINGS, KnownPropensities, know_propensities
 from rl.registry.champion import Champion
-from rl.selection import Selection
+from rl.selection import Selection, rough_fqe
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ def evaluate_night(
         settings: of the evaluation.
     """
     pipeline, gate = dataset.pipeline, dataset.pipeline.scenario.gate
+    estimator = pipeline.scenario.evaluation.estimator
     known = know_propensities(dataset.to_logged_episodes("test"), is_logged=pipeline.is_logged)
     selected = selection.best.policy
     contenders = [_Contender(selected.name, selected, train, known.episodes)]
@@ -87,7 +88,7 @@ def evaluate_night(
     metrics = {
         rail.metric: _evaluate(
             compared,
-            replace(settings, estimators=(pipeline.scenario.evaluation.estimator,)),
+            replace(settings, estimators=(estimator,), fqe=rough_fqe(settings.fqe)),
             is_logged=pipeline.is_logged,
             behavior=behavior,
             outcome=rail.metric,
@@ -99,7 +100,7 @@ def evaluate_night(
         metrics,
         candidate=selected.name,
         baseline=baseline,
-        estimator=pipeline.scenario.evaluation.estimator,
+        estimator=estimator,
         gate=gate,
         unit_of_value=pipeline.scenario.reward.unit,
     )

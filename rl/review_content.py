@@ -75,7 +75,9 @@ def policy_reports(night: NightEvaluation, truth: TrueValues) -> tuple[PolicyRep
     found: list[PolicyReport] = []
     for name in dict.fromkeys(report.policy for report in night.evaluation.reports):
         role = _role(name, night)
-        reports = [report for report in night.evaluation.reports if report.policy == name]
+        reports = _told_apart(
+            [one for one in night.evaluation.reports if one.policy == name], role, night.evidence.estimator
+        )
         found.append(PolicyReport(
             role=role,
             name=BEHAVIOR_NAME if role == "behavior" else name,
@@ -96,7 +98,7 @@ def guardrail_rows(night: NightEvaluation) -> tuple[Guardrail, ...]:
             candidate=_metric_value(night, rail.metric, night.evidence.candidate, night.evidence.estimator),
             max_relative_increase=rail.max_relative_increase,
             relative_increase=_finite(rail.relative_increase),
-            is_kept=rail.upper_bound is not None and rail.upper_bound <= rail.max_relative_increase,
+            is_kept=None if rail.upper_bound is None else rail.upper_bound <= rail.max_relative_increase,
             detail=rail.refusal or _bound_in_words(rail.upper_bound),
         )
         for rail in night.evidence.guardrails
@@ -178,6 +180,12 @@ def _role(name: str, night: NightEvaluation) -> Role:
     if name == BEHAVIOR:
         return "behavior"
     return "candidate" if name == night.evidence.candidate else "champion"
+
+
+def _told_apart(reports: list[PolicyValueReport], role: Role, gate_estimator: str) -> list[PolicyValueReport]:
+    """Without those estimates of the behavior policy that are its logged mean by definition, all weights being 1."""
+    kept = ("on_policy", "dm", gate_estimator)
+    return [report for report in reports if role != "behavior" or report.estimator in kept]
 
 
 def _estimate(report: PolicyValueReport, gate_estimator: str) -> Estimate:

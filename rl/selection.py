@@ -12,11 +12,17 @@ import structlog
 
 from rl.errors import EvaluationError
 from rl.logged_episodes import LoggedEpisodes
+from rl.ope.fqe import FqeSettings
 from rl.ope.report import EvaluationSettings, PolicyValueReport, evaluate_policies
 from rl.policy import StochasticPolicy
 
 # The direct method needs no propensity: what is left where the spec's estimator refuses.
 FALLBACK_ESTIMATOR = "dm"
+
+
+# A doubly robust estimate is only steadied by its Q-function, not biased: where many policies are compared, or rare
+# events counted, a rougher one does at a fraction of the time.
+_ROUGH_SHARE, _ROUGH_ROUNDS = 0.2, 15
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def select_candidate(
         warmed,
         train=train,
         test=validation,
-        settings=replace(settings, estimators=estimators),
+        settings=replace(settings, estimators=estimators, fqe=rough_fqe(settings.fqe)),
         is_logged=is_logged,
     )
     used, note = _usable_estimator([evaluation.report(name, estimator) for name in warmed], estimator)
@@ -104,6 +110,12 @@ def select_candidate(
     )
     reports = tuple(report for report in evaluation.reports if report.policy in warmed)
     return Selection(best, by_candidate, reports, used, note)
+
+
+def rough_fqe(fqe: FqeSettings) -> FqeSettings:
+    """The settings with a fifth of the updates, in fewer rounds."""
+    n_updates = max(1, round(_ROUGH_SHARE * fqe.n_updates))
+    return replace(fqe, n_updates=n_updates, n_rounds=min(fqe.n_rounds, _ROUGH_ROUNDS))
 
 
 def _usable_estimator(reports: Sequence[PolicyValueReport], estimator: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -44,9 +44,6 @@ from rl.training import resolve_device
 from rl.truth import TrueValues, true_values
 
 RANKING_CUTOFF = 10
-# Choosing among a dozen policies needs rougher Q-functions than the report: they steady a doubly robust estimate, and
-# don't bias it.
-SELECTION_FQE_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -83,14 +80,11 @@ def _evaluate(
     evaluation_settings = EvaluationSettings.from_scenario(pipeline.scenario, device=resolve_device(settings.device))
     train = dataset.to_logged_episodes("train")
     validation = know_propensities(dataset.to_logged_episodes("validation"), is_logged=pipeline.is_logged).episodes
-    fqe = evaluation_settings.fqe
     selection = select_candidate(
         {name: candidate.policy for name, candidate in candidates.items()},
         train=train,
         validation=validation,
-        settings=replace(
-            evaluation_settings, fqe=replace(fqe, n_updates=max(1, round(SELECTION_FQE_SHARE * fqe.n_updates)))
-        ),
+        settings=evaluation_settings,
         estimator=pipeline.scenario.evaluation.estimator if pipeline.is_logged else "dm",
         temperatures=pipeline.scenario.policy.temperatures,
         is_logged=pipeline.is_logged,

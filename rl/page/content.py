@@ -107,14 +107,14 @@ class PolicyReport(StrictModel):
 
 
 class Guardrail(StrictModel):
-    """A side metric that may not rise by more than allowed; values per episode."""
+    """A side metric that may not rise by more than allowed; values per episode. `is_kept` None: can't be told."""
 
     metric: str
     behavior: float | None
     candidate: float | None
     max_relative_increase: float
     relative_increase: float | None
-    is_kept: bool
+    is_kept: bool | None
     detail: str
 
 

@@ -1,4 +1,4 @@
-"""Learning curves, one small chart a metric, as SVG points in a box of 100 by 100."""
+"""Learning curves, one small chart for each algorithm and metric, as SVG points in a box of 100 by 100."""
 
 from __future__ import annotations
 
@@ -9,48 +9,63 @@ from rl.page.axis import Axis, Tick, axis_over
 from rl.page.content import Curve
 
 _MAX_POINTS = 150
+_N_DASHES = 4
 
 
 @dataclass(frozen=True)
 class Line:
-    """One candidate's curve; `style` numbers the dash pattern and color."""
+    """A candidate's curve on one split; the split has a color, the candidate (by its place) a dash pattern."""
 
     candidate: str
-    style: int
+    split: str
+    dash: int
     points: str
     last: float
 
 
 @dataclass(frozen=True)
 class CurveChart:
-    """All candidates' curves of one metric on one split."""
+    """A metric of all candidates of one algorithm, on all splits."""
 
+    algorithm: str
     metric: str
-    split: str
     lines: tuple[Line, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
 
 
 def charts_of(curves: tuple[Curve, ...]) -> tuple[CurveChart, ...]:
-    """One chart for each metric and split, in the order they first appear; curves of one point are left out."""
-    names = list(dict.fromkeys(curve.candidate for curve in curves))
+    """Charts in the order in which algorithms and metrics first appear; curves of one point are left out."""
     groups: dict[tuple[str, str], list[Curve]] = {}
     for curve in curves:
         if len(_points(curve)) > 1:
-            groups.setdefault((curve.metric, curve.split), []).append(curve)
-    return tuple(_chart(metric, split, found, names) for (metric, split), found in groups.items())
+            groups.setdefault((_algorithm(curve.candidate), curve.metric), []).append(curve)
+    return tuple(_chart(algorithm, metric, found) for (algorithm, metric), found in groups.items())
 
 
-def _chart(metric: str, split: str, curves: list[Curve], names: list[str]) -> CurveChart:
-    points = {curve.candidate: _points(curve) for curve in curves}
-    every = [point for found in points.values() for point in found]
-    x_axis = Axis(min(x for x, _ in every), max(x for x, _ in every) or 1)
+def _chart(algorithm: str, metric: str, curves: list[Curve]) -> CurveChart:
+    names = list(dict.fromkeys(curve.candidate for curve in curves))
+    points = [_points(curve) for curve in curves]
+    every = [point for found in points for point in found]
+    first = min(x for x, _ in every)
+    x_axis = Axis(first, max(first + 1, *(x for x, _ in every)))
     y_axis = axis_over([y for _, y in every])
     lines = tuple(
-        Line(name, names.index(name) % 6, _path(found, x_axis, y_axis), found[-1][1]) for name, found in points.items()
+        Line(
+            candidate=curve.candidate,
+            split=curve.split,
+            dash=names.index(curve.candidate) % _N_DASHES,
+            points=_path(found, x_axis, y_axis),
+            last=found[-1][1],
+        )
+        for curve, found in zip(curves, points, strict=True)
     )
-    return CurveChart(metric, split, lines, x_axis.ticks(3), y_axis.ticks(3))
+    return CurveChart(algorithm, metric, lines, x_axis.ticks(3), y_axis.ticks(3))
+
+
+def _algorithm(candidate: str) -> str:
+    """The candidate's name without its seed."""
+    return candidate.rpartition("-")[0] or candidate
 
 
 def _points(curve: Curve) -> list[tuple[float, float]]:

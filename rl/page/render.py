@@ -58,7 +58,8 @@ def render_page(page: ReviewContent) -> str:
         "rejected": _rejected_bars({} if page.data.ingest is None else page.data.ingest.rejected),
         "timeline": _timeline(page.data.splits),
         "charts": charts,
-        "curve_names": sorted({(line.candidate, line.style) for chart in charts for line in chart.lines}),
+        "curve_splits": sorted({line.split for chart in charts for line in chart.lines}),
+        "n_dashes": max((line.dash + 1 for chart in charts for line in chart.lines), default=0),
     }
     return _environment().get_template("review.html.jinja").render(context).strip() + "\n"
 

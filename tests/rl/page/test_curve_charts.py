@@ -7,11 +7,22 @@ from rl.page.curve_charts import charts_of
 from tests.rl.page.content_factory import curves
 
 
-def test_charts_group_candidates_by_metric_and_split() -> None:
-    """Two candidates with three curves each make three charts of two lines."""
+def test_charts_group_candidates_by_algorithm_and_metric() -> None:
+    """Two seeds of one algorithm share a chart for each metric, a line for each split."""
     charts = charts_of(curves())
-    assert [(chart.metric, chart.split, len(chart.lines)) for chart in charts] == [
-        ("loss", "train", 2), ("td_loss", "train", 2), ("td_error", "validation", 2)]  # fmt: skip
+    assert [(chart.algorithm, chart.metric, len(chart.lines)) for chart in charts] == [
+        ("discrete_cql", "loss", 2), ("discrete_cql", "td_loss", 2), ("discrete_cql", "td_error", 2)]  # fmt: skip
+    assert [(line.candidate, line.split, line.dash) for line in charts[2].lines] == [
+        ("discrete_cql-1", "validation", 0), ("discrete_cql-2", "validation", 1)]  # fmt: skip
+
+
+def test_charts_keep_algorithms_apart() -> None:
+    """Losses of two algorithms mean different things and never share an axis."""
+    both = [
+        Curve(candidate=name, split="train", metric="loss", updates=(0, 1), values=(1.0, 2.0))
+        for name in ("a-1", "b-1")
+    ]
+    assert [chart.algorithm for chart in charts_of(tuple(both))] == ["a", "b"]
 
 
 def test_charts_leave_out_gaps_and_single_points() -> None:
