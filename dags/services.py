@@ -19,6 +19,7 @@ from subprocess import DEVNULL, STDOUT, Popen
 import psutil  # type: ignore[import-untyped]  # ships no types
 
 from conf.errors import NightcartError
+from conf.paths import model_artifacts
 from conf.publication import write_atomically
 from conf.settings import PROJECT_ROOT, Settings
 from dags.airflow_database import make_database
@@ -128,7 +129,7 @@ def refuse_used_port(parameter: str, port: int) -> None:
 def _start(settings: Settings, commands: Mapping[str, list[str]], environment: dict[str, str], logs: Path) -> None:
     started: list[Service] = []
     for name, command in commands.items():
-        variables = environment | (pipeline_environment(settings) if name == "mlflow" else {})
+        variables = environment | (_of_mlflow(settings) if name == "mlflow" else {})
         with (logs / f"{name}.log").open("a") as log:
             process = Popen(
                 command,
@@ -175,7 +176,13 @@ def _is_alive(service: Service) -> bool:
 def _mlflow_command(settings: Settings, port: int) -> list[str]:
     python = str(settings.pipeline_venv / "bin" / "python")
     where = ["--backend-store-uri", settings.mlflow_uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    return [python, "-m", "mlflow", "server", *where]
+    # Experiments of this project name their own place; what others make through the page lands there too.
+    artifacts = ["--artifacts-destination", model_artifacts(settings.home).as_uri()]
+    return [python, "-m", "mlflow", "server", *where, *artifacts]
+
+
+def _of_mlflow(settings: Settings) -> dict[str, str]:
+    return pipeline_environment(settings) | {"MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
 def _record(home: Path) -> Path:
