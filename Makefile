@@ -22,7 +22,7 @@ PIPELINE := .venv/bin/python
 AIRFLOW := .venv-airflow/bin/python
 
 .PHONY: help setup python java pipeline-environment airflow-environment nightly test test-pipeline test-dags check lint \
-        up down airflow clean
+        bench-coverage up down airflow clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -71,6 +71,9 @@ check: setup  ## lint, types and import contracts
 	@.venv/bin/lint-imports
 
 lint: check  ## the same as check
+
+bench-coverage: setup  ## how often intervals hold the true value, over 20 logs of a simulated shop
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_coverage.py
 
 up: setup  ## start Airflow (page, scheduler, DAG processor, triggerer) and the MLflow page
 	@exec $(AIRFLOW) -m dags.services up --port "$(PORT)" --mlflow-port "$(MLFLOW_PORT)"
