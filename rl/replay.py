@@ -96,8 +96,11 @@ class ShuffledRows:
 
     def next(self) -> IntArray:
         """The next `batch_size` rows."""
-        while len(self._waiting) < self._batch_size:
-            self._waiting = np.concatenate([self._waiting, self._generator.permutation(self._n_rows)])
+        if (lacking := self._batch_size - len(self._waiting)) > 0:
+            rounds = np.empty((-(-lacking // self._n_rows), self._n_rows), dtype=np.int64)
+            for order in rounds:
+                order[:] = self._generator.permutation(self._n_rows)
+            self._waiting = np.concatenate([self._waiting, rounds.reshape(-1)])
         rows, self._waiting = self._waiting[: self._batch_size], self._waiting[self._batch_size :]
         return rows
 

@@ -1,7 +1,7 @@
 """A chain in which looking ahead pays, with its exact values.
 
-In each of `N_STATES` states: `TAKE` earns 1 and ends the episode; `ADVANCE` earns nothing and goes on, but from the last
-state it earns 10 and ends; `STAY` earns nothing and changes nothing. So the greedy one-step choice and the logging
+In each of `N_STATES` states: `TAKE` earns 1 and ends the episode; `ADVANCE` earns nothing and goes on, but from the
+last state it earns 10 and ends; `STAY` earns nothing and changes nothing. So the greedy one-step choice and the logging
 policy's favorite (`TAKE`) earn 1, and whoever advances earns 10 discounted by the way.
 """
 
@@ -55,7 +55,7 @@ def step(state: int, action: int) -> tuple[int, float, bool]:
 
 
 def one_hot(states: np.ndarray) -> np.ndarray:
-    return np.eye(N_STATES, dtype=np.float32)[states]
+    return np.asarray(np.eye(N_STATES, dtype=np.float32)[states])
 
 
 def all_states() -> tuple[np.ndarray, BoolArray]:

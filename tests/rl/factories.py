@@ -36,7 +36,8 @@ Row = dict[str, Any]
 def make_pipeline(source: str = "simulated_shop", **scenario: Any) -> Pipeline:
     """The recommendation pipeline with parts of its scenario replaced: `splits={"min_episodes": 5}`."""
     pipeline = load_pipeline("recommendation", source)
-    content = merge(pipeline.scenario.model_dump(), {"splits": {"min_episodes": 5}, **scenario})
+    small = merge(pipeline.scenario.model_dump(), {"splits": {"min_episodes": 5}})
+    content = merge(small, scenario)
     return Pipeline(source=pipeline.source, scenario=parse_model(Scenario, content, "test"))
 
 

@@ -1,0 +1,104 @@
+"""The commands as they are run: arguments in, files and one JSON line out."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conf.paths import Lake, Run
+from conf.scenario import load_pipeline
+from conf.settings import Settings
+from rl.commands import prepare, train
+from rl.dataset import load_dataset
+from rl.errors import TrainingError
+from rl.policy import load_policy
+from tests.rl.factories import write_shop
+
+CANDIDATE = "bc-1"
+
+
+@pytest.fixture(scope="module")
+def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, dict[str, Any]]:
+    """A prepared and trained night: settings and the arguments of its commands."""
+    settings = Settings.from_environment({"NIGHTCART_HOME": str(tmp_path_factory.mktemp("home"))})
+    pipeline = load_pipeline("recommendation", "simulated_shop")
+    last = write_shop(Lake(settings.lake, "simulated_shop"), pipeline, n_episodes=90)
+    arguments: dict[str, Any] = {"source": "simulated_shop", "scenario": "recommendation", "run_date": last}
+    prepare.run(settings=settings, **arguments)
+    train.run(settings=settings, **arguments, candidate=CANDIDATE)
+    return settings, arguments
+
+
+def run_of(night: tuple[Settings, dict[str, Any]]) -> Run:
+    settings, arguments = night
+    return Run(settings.home, arguments["source"], arguments["scenario"], arguments["run_date"])
+
+
+def read(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text())
+    return content
+
+
+def test_prepare_leaves_what_the_contract_names(night: tuple[Settings, dict[str, Any]]) -> None:
+    """dataset.json has every promised key."""
+    content = read(run_of(night).dataset / "dataset.json")
+    promised = {"dataset_digest", "spec_hash", "key_id", "partitions", "vocabulary", "splits", "counts", "candidates",
+                "counters"}  # fmt: skip
+    assert promised <= set(content)
+    assert content["candidates"] == ["bc-1", "bc-2", "discrete_cql-1", "discrete_cql-2"]
+    assert len(content["partitions"]) == 14
+    assert content["counters"]["n_decisions"] == content["counts"]["n_transitions"]
+    assert {"start", "end", "n_episodes", "n_transitions"} == set(content["splits"]["test"])
+
+
+def test_train_leaves_a_policy_that_decides_on_the_test_split(night: tuple[Settings, dict[str, Any]]) -> None:
+    """The saved policy fits the dataset, and says which data it learned from."""
+    settings, arguments = night
+    run = run_of(night)
+    policy = load_policy(run.candidate(CANDIDATE) / "policy")
+    dataset = load_dataset(
+        load_pipeline("recommendation", "simulated_shop"), Lake(settings.lake, arguments["source"]), run
+    )
+    episodes = dataset.to_logged_episodes("test")
+    probabilities = policy.probabilities(episodes.features, episodes.mask())
+    assert probabilities.shape == (episodes.n_transitions, 12)
+    assert (probabilities[~episodes.mask()] == 0).all()
+    assert policy.dataset_digest == dataset.digest
+    assert policy.encoder.to_json() == dataset.encoder.to_json()
+
+
+def test_train_leaves_result_and_curve(night: tuple[Settings, dict[str, Any]]) -> None:
+    """result.json names candidate, data and version; curve.jsonl has one object per logged point."""
+    folder = run_of(night).candidate(CANDIDATE)
+    result = read(folder / "result.json")
+    assert result["candidate"] == CANDIDATE
+    assert result["policy_version"] == load_policy(folder / "policy").version
+    points = [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
+    assert set(points[0]) == {"update", "seconds", "split", "metric", "value"}
+    assert {point["split"] for point in points} == {"train", "validation"}
+    assert result["final"]["validation/agreement"] == points[-1]["value"]
+
+
+def test_train_again_gives_the_same_policy(night: tuple[Settings, dict[str, Any]]) -> None:
+    """A repeated step leaves the same version behind."""
+    settings, arguments = night
+    before = read(run_of(night).candidate(CANDIDATE) / "result.json")["policy_version"]
+    again = train.run(settings=settings, **arguments, candidate=CANDIDATE)
+    assert again["policy_version"] == before
+
+
+def test_train_refuses_a_candidate_that_the_scenario_lacks(night: tuple[Settings, dict[str, Any]]) -> None:
+    """Before any heavy work, with a suggestion."""
+    settings, arguments = night
+    with pytest.raises(TrainingError, match="no candidate 'bc-9'"):
+        train.run(settings=settings, **arguments, candidate="bc-9")
+
+
+def test_run_folder_is_of_source_scenario_and_date(night: tuple[Settings, dict[str, Any]]) -> None:
+    """Nights don't overwrite each other."""
+    assert run_of(night).folder.name == str(date(2026, 1, 18))
+    assert (run_of(night).folder / "dataset" / "encoder.json").exists()

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conf.paths import Lake
+from conf.scenario import load_pipeline
+from conf.settings import PROJECT_ROOT
+from tests.rl.factories import write_shop
+
+NIGHT = ("--source", "simulated_shop", "--scenario", "recommendation", "--date", "2026-01-18")
+
+
+def rl(home: Path, *arguments: str, code: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`python -m rl ARGUMENTS` (or `code`) in a process of its own."""
+    command = [sys.executable, "-c", code, *arguments] if code else [sys.executable, "-m", "rl", *arguments]
+    variables = os.environ | {"NIGHTCART_HOME": str(home), "PYTHONPATH": str(PROJECT_ROOT)} | environment
+    return subprocess.run(command, cwd=home, env=variables, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("home")
+    pipeline = load_pipeline("recommendation", "simulated_shop")
+    write_shop(Lake(folder / "lake", "simulated_shop"), pipeline, n_episodes=90)
+    return folder
+
+
+def test_prepare_prints_one_json_object_last(home: Path) -> None:
+    """Stdout carries the result alone; logs go to stderr, as JSON where asked."""
+    finished = rl(home, "prepare", *NIGHT, NIGHTCART_LOG_FORMAT="json")
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.count("\n") == 1
+    assert len(json.loads(finished.stdout)["dataset_digest"]) == 32
+    assert [json.loads(line)["event"] for line in finished.stderr.splitlines()] == ["prepared"]
+
+
+def test_errors_are_one_message_and_exit_code_1(home: Path) -> None:
+    """What, where, what to do; no traceback, nothing on stdout."""
+    finished = rl(home, "prepare", *NIGHT[:-1], "2026-03-01")
+    assert finished.returncode == 1
+    assert finished.stdout == ""
+    assert "Traceback" not in finished.stderr
+    assert finished.stderr.startswith("rl prepare: transitions/recommendation of source simulated_shop: no partition")
+
+
+def test_unknown_scenario_is_an_error_with_a_suggestion(home: Path) -> None:
+    """A typo in a name is answered with the near one."""
+    finished = rl(home, "prepare", "--source", "simulated_shop", "--scenario", "recomendation", *NIGHT[4:])
+    assert finished.returncode == 1
+    assert "did you mean 'recommendation'" in finished.stderr
+
+
+@pytest.mark.parametrize("arguments", [("prepare",), ("prepare", *NIGHT[:-1], "yesterday"), ("unknown",)])
+def test_wrong_arguments_exit_with_2(home: Path, arguments: tuple[str, ...]) -> None:
+    """Usage errors are told apart from failures."""
+    assert rl(home, *arguments).returncode == 2
+
+
+def test_prepare_imports_nothing_heavy(home: Path) -> None:
+    """Preparing needs neither torch nor MLflow, whose import takes seconds."""
+    code = (
+        "import sys\nfrom rl.main import app\ntry:\n    app()\nfinally:\n"
+        "    print([name for name in ('torch', 'd3rlpy', 'mlflow') if name in sys.modules], file=sys.stderr)"
+    )
+    finished = rl(home, "prepare", *NIGHT, code=code)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr.splitlines()[-1] == "[]"
+
+
+def test_train_keeps_stdout_clean(home: Path) -> None:
+    """Importing d3rlpy sends logs to stdout and makes gym print a notice; neither gets through."""
+    code = (
+        "import conf.scenario as s\n"
+        "load = s.load_pipeline\n"
+        "def small(*a, **k):\n"
+        "    p = load(*a, **k)\n"
+        "    c = tuple(x.model_copy(update={'n_updates': 20}) for x in p.scenario.candidates)\n"
+        "    return p.model_copy(update={'scenario': p.scenario.model_copy(update={'candidates': c})})\n"
+        "s.load_pipeline = small\nfrom rl.main import app\napp()"
+    )
+    assert rl(home, "prepare", *NIGHT).returncode == 0
+    finished = rl(home, "train", *NIGHT, "--candidate", "discrete_cql-2", code=code)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.count("\n") == 1
+    assert json.loads(finished.stdout)["candidate"] == "discrete_cql-2"
+    assert "Gym" not in finished.stderr
+    assert "updates_per_second" in finished.stderr

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rl.errors import TrainingError
+from rl.replay import Replay, ShuffledRows
+from tests.rl.chain import chain_episodes
+from tests.rl.factories import make_logged_episodes
+
+
+def all_rows(n: int) -> np.ndarray:
+    return np.arange(n, dtype=np.int64)
+
+
+def test_replay_holds_every_reward_of_cut_episodes() -> None:
+    """The rewards of the replay sum to those of the log, where every episode is cut by a timeout."""
+    episodes = chain_episodes(200, cut_every_step=True)
+    assert episodes.timeout.sum() > 100
+    batch = Replay(episodes).batch(all_rows(episodes.n_transitions))
+    assert float(batch.rewards.sum()) == episodes.reward.sum() > 0
+    assert len(batch.rewards) == episodes.n_transitions
+
+
+def test_replay_is_terminal_only_where_nothing_follows() -> None:
+    """A timeout isn't a terminal: the learner looks on from its next observation."""
+    episodes = make_logged_episodes(
+        [2, 1], terminal=np.array([False, False, True]), timeout=np.array([False, True, False])
+    )
+    batch = Replay(episodes).batch(all_rows(3))
+    assert batch.terminals[:, 0].tolist() == [0.0, 0.0, 1.0]
+    assert batch.next_observations[0][:, 0].tolist() == [1.0, 2.0, 3.0]
+
+
+def test_replay_batch_gathers_rows_with_their_masks() -> None:
+    """A batch holds the asked rows in order, each with the set in force now and next."""
+    sets = np.array([[True, True, True], [True, False, True]])
+    episodes = make_logged_episodes(
+        [4], action=np.array([0, 2, 2, 0]), availability=sets, mask_index=np.array([0, 1, 0, 1]),
+        next_mask_index=np.array([1, 0, 1, 1]), reward=np.array([1.0, 2.0, 3.0, 4.0]),
+    )  # fmt: skip
+    batch = Replay(episodes, reward_scale=2.0).batch(np.array([3, 1]))
+    assert batch.observations[0][:, 0].tolist() == [3.0, 1.0]
+    assert batch.observations[1].tolist() == sets[[1, 1]].tolist()
+    assert batch.next_observations[1].tolist() == sets[[1, 0]].tolist()
+    assert batch.actions[:, 0].tolist() == [0, 2]
+    assert batch.rewards[:, 0].tolist() == [2.0, 1.0]
+
+
+def test_replay_takes_action_size_from_the_vocabulary() -> None:
+    """An action that was never logged still has its place."""
+    episodes = make_logged_episodes([3], 7, action=np.zeros(3, dtype=np.int64))
+    assert Replay(episodes).n_actions == 7
+    assert Replay(episodes).observation_shape == ((1,), (7,))
+
+
+def test_replay_masks_what_is_never_chosen_at_next_observations() -> None:
+    """The target's maximum leaves out an action that is never served, unless nothing else is available."""
+    sets = np.array([[True, True, True], [False, False, True]])
+    episodes = make_logged_episodes([2], action=np.array([2, 2]), availability=sets, next_mask_index=np.array([0, 1]))
+    batch = Replay(episodes, never_chosen=2).batch(all_rows(2))
+    assert batch.observations[1].tolist() == [[True, True, True]] * 2
+    assert batch.next_observations[1].tolist() == [[True, True, False], [False, False, True]]
+
+
+def test_replay_refuses_empty_data() -> None:
+    """There is nothing to learn from no transitions."""
+    with pytest.raises(TrainingError, match="no transitions"):
+        Replay(make_logged_episodes([]))
+
+
+def test_replay_refuses_a_next_observation_without_actions() -> None:
+    """A value can't be looked up where nothing can be done, unless nothing follows."""
+    sets = np.array([[True, True, True], [False, False, False]])
+    values: dict[str, Any] = {"availability": sets, "action": np.zeros(2, dtype=np.int64)}
+    Replay(make_logged_episodes([2], **values, next_mask_index=np.array([0, 1])))
+    with pytest.raises(TrainingError, match="1 next observations have no available action, such as row 0"):
+        Replay(make_logged_episodes([2], **values, next_mask_index=np.array([1, 0])))
+
+
+def test_shuffled_rows_go_through_all_rows_before_any_comes_again() -> None:
+    """Each round holds every row once, also across batches."""
+    rows = ShuffledRows(10, 4, seed=3)
+    drawn = np.concatenate([rows.next() for _ in range(5)])
+    assert sorted(drawn[:10]) == sorted(drawn[10:]) == list(range(10))
+    assert not np.array_equal(drawn[:10], drawn[10:])
+
+
+def test_shuffled_rows_repeat_with_the_seed() -> None:
+    """The order is the seed's."""
+    first, again, other = (ShuffledRows(50, 20, seed=seed).next() for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_shuffled_rows_fill_batches_larger_than_the_data() -> None:
+    """A batch may hold rows several times where there are few."""
+    assert len(ShuffledRows(3, 8, seed=0).next()) == 8

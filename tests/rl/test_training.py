@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from conf.scenario import Candidate
+from rl.candidates import SeededCandidate
+from rl.errors import TrainingError
+from rl.policy.action_probabilities import masked_softmax
+from rl.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
+from tests.rl.chain import ADVANCE, GAMMA, TAKE, all_states, chain_episodes, exact_value
+from tests.rl.factories import make_logged_episodes
+
+CHAIN_SETTINGS: dict[str, Any] = {
+    "n_updates": 600, "batch_size": 64, "learning_rate": 3e-3, "hidden_units": (32,), "conservative_weight": 0.1,
+    "target_update_interval": 25,
+}  # fmt: skip
+
+
+@cache
+def train_chain(algorithm: str, **values: Any) -> TrainedCandidate:
+    """Trained once for all tests that look at it."""
+    candidate = Candidate(algorithm=algorithm, seeds=(1,), **CHAIN_SETTINGS)
+    episodes = chain_episodes(**values)
+    return train_candidate(SeededCandidate(f"{algorithm}-1", candidate, 1), episodes, episodes, TrainingSettings(GAMMA))
+
+
+def greedy(trained: TrainedCandidate) -> np.ndarray:
+    features, mask = all_states()
+    return masked_softmax(trained.network.forward(features).astype(np.float64), mask, 1e-3)
+
+
+def test_q_learning_looks_ahead_where_cloning_and_greed_do_not() -> None:
+    """In the chain, CQL finds the optimal policy (7.29); the clone and the greedy one-step choice earn 1."""
+    one_step = np.eye(3)[[TAKE] * 4]
+    assert exact_value(one_step) == 1.0
+    assert exact_value(greedy(train_chain("bc"))) == pytest.approx(1.0)
+    assert exact_value(greedy(train_chain("discrete_cql"))) == pytest.approx(10 * GAMMA**3)
+
+
+def test_values_come_out_in_reward_units() -> None:
+    """Outputs times the reward scale are the true values of advancing, within 15% (squared loss, small penalty)."""
+    trained = train_chain("discrete_cql")
+    values = trained.network.forward(all_states()[0])[:, ADVANCE] * trained.reward_scale
+    assert np.allclose(values, [10 * GAMMA**3, 10 * GAMMA**2, 10 * GAMMA, 10], rtol=0.15)
+
+
+def test_cutting_episodes_loses_nothing() -> None:
+    """The same transitions, each cut off by a timeout, teach exactly the same."""
+    whole, cut = train_chain("discrete_cql"), train_chain("discrete_cql", cut_every_step=True)
+    for before, after in zip(whole.network.weights, cut.network.weights, strict=True):
+        assert np.array_equal(before, after)
+
+
+def test_curves_cover_training_and_validation() -> None:
+    """Loss terms of both splits and the agreement with the log, from early on to the last update."""
+    curve = train_chain("discrete_cql").curve
+    names = {(point.split, point.metric) for point in curve}
+    terms = {"loss", "td_loss", "conservative_loss"}
+    assert names == {("train", term) for term in terms} | {("validation", term) for term in (*terms, "agreement")}
+    assert min(point.update for point in curve) == 24
+    assert max(point.update for point in curve) == 600
+    losses = [point.value for point in curve if (point.split, point.metric) == ("train", "conservative_loss")]
+    assert np.isfinite(losses).all()
+
+
+def test_curve_of_fewer_updates_than_points() -> None:
+    """A short training has a point per update."""
+    candidate = Candidate(algorithm="bc", seeds=(1,), n_updates=3, batch_size=4)
+    episodes = make_logged_episodes()
+    found = train_candidate(SeededCandidate("bc-1", candidate, 1), episodes, episodes, TrainingSettings(0.9))
+    assert {point.update for point in found.curve} == {1, 2, 3}
+
+
+def test_training_refuses_a_loss_that_is_not_finite() -> None:
+    """The message names the update, and what to change."""
+    candidate = Candidate(algorithm="discrete_cql", seeds=(1,), n_updates=50, batch_size=8, learning_rate=1e30)
+    episodes = make_logged_episodes([2] * 20)
+    with pytest.raises(TrainingError, match=r"the loss is (nan|inf) at update \d+ of 50; lower its learning_rate"):
+        train_candidate(SeededCandidate("x-1", candidate, 1), episodes, episodes, TrainingSettings(0.9))
+
+
+def test_training_refuses_no_data() -> None:
+    """An empty split is an error, not an empty policy."""
+    candidate = Candidate(algorithm="bc", seeds=(1,), n_updates=1)
+    empty = make_logged_episodes([])
+    with pytest.raises(TrainingError, match="no transitions to learn from"):
+        train_candidate(SeededCandidate("bc-1", candidate, 1), empty, empty, TrainingSettings(0.9))
+
+
+def test_out_of_memory_names_a_batch_size_to_try() -> None:
+    """A batch that no machine holds is answered with half its size."""
+    candidate = Candidate(algorithm="bc", seeds=(1,), n_updates=1, batch_size=2**44, hidden_units=(4,))
+    episodes = make_logged_episodes()
+    with pytest.raises(TrainingError, match=f"out of memory with batch_size {2**44}; try batch_size {2**43}"):
+        train_candidate(SeededCandidate("bc-1", candidate, 1), episodes, episodes, TrainingSettings(0.9))
+
+
+def test_resolve_device_takes_the_gpu_only_where_there_is_one() -> None:
+    """The choice `auto` never fails; cuda without a GPU is refused."""
+    has_gpu = torch.cuda.is_available()
+    assert resolve_device("cpu") == "cpu"
+    assert resolve_device("auto") == ("cuda:0" if has_gpu else "cpu")
+    if not has_gpu:
+        with pytest.raises(TrainingError, match="no GPU"):
+            resolve_device("cuda")
