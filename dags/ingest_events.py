@@ -13,6 +13,7 @@ from dags.delivered_logs import delivered_logs
 from dags.run_date import run_date
 from dags.specs import read_pipelines
 from dags.steps import SparkStep
+from dags.task_defaults import date_parameter, task_defaults
 
 DOC = """
 ### The day's deliveries become events
@@ -49,17 +50,11 @@ def ingest_events() -> DAG:
         max_active_runs=4,
         tags=["nightcart", "data", source.name],
         params={
-            "date": Param(None, type=["null", "string"], description="date to ingest, for a run without partition key"),
+            "date": date_parameter(),
             "logs": Param(None, type=["null", "string"], description="file or folder to land deliveries from"),
         },
         user_defined_macros={"run_date": run_date, "delivered_logs": _logs_or_nothing},
-        default_args={
-            "owner": ", ".join(owners),
-            "retries": 2,
-            "retry_delay": timedelta(minutes=1),
-            "retry_exponential_backoff": 2.0,
-            "max_retry_delay": timedelta(minutes=15),
-        },
+        default_args=task_defaults(", ".join(owners)),
     ) as dag:
         SparkStep(
             task_id="ingest",

@@ -17,6 +17,7 @@ from dags.review_request import APPROVAL_BODY, read_registration
 from dags.run_date import run_date
 from dags.specs import candidate_names, read_pipelines
 from dags.steps import LearningStep, SparkStep
+from dags.task_defaults import date_parameter, task_defaults
 from dags.tonight import skip_unless_tonight
 
 DAYS_TO_ANSWER = 3
@@ -188,16 +189,9 @@ def _dag(
         catchup=False,
         max_active_runs=max_active_runs,
         tags=["nightcart", verb, scenario.name, pipeline.source.name],
-        params={"date": Param(None, type=["null", "string"], description="date, for a run without partition key")}
-        | (params or {}),
+        params={"date": date_parameter(), **(params or {})},
         user_defined_macros={"run_date": run_date},
-        default_args={
-            "owner": scenario.owner,
-            "retries": 2,
-            "retry_delay": timedelta(minutes=1),
-            "retry_exponential_backoff": 2.0,
-            "max_retry_delay": timedelta(minutes=15),
-        },
+        default_args=task_defaults(scenario.owner),
     )
 
 

@@ -1,0 +1,24 @@
+"""What holds for every task: who answers for it, and how it is tried again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import Param
+
+
+def task_defaults(owner: str) -> dict[str, Any]:
+    """Two more tries, a minute after the first, then longer: every command can be repeated at any point."""
+    return {
+        "owner": owner,
+        "retries": 2,
+        "retry_delay": timedelta(minutes=1),
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(minutes=15),
+    }
+
+
+def date_parameter() -> Param:
+    """The date in a run's configuration; a partition key makes it needless."""
+    return Param(None, type=["null", "string"], format="date", description="date, for a run without partition key")
