@@ -32,8 +32,8 @@ class BehaviorSettings:
     n_folds: int = 5
     ridges: tuple[float, ...] = (1.0, 30.0, 1000.0)
     uniform_share: float = 1e-3
-    max_rows: int = 50_000
-    max_iterations: int = 100
+    max_rows: int = 20_000
+    max_iterations: int = 60
     seed: int = 0
 
 

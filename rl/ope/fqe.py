@@ -102,7 +102,7 @@ def fit_fqe(
     chosen = settings or FqeSettings()
     outcome = episodes.reward if reward is None else reward
     probabilities = NextProbabilities(policy, episodes, max_cells=chosen.max_probability_cells)
-    factors = discount.step_factors(episodes) * ~episodes.terminal
+    factors = discount.step_factors(episodes)
     if chosen.method == "linear":
         function, curve = fit_linear(
             episodes, outcome, factors=factors, probabilities=probabilities, ridge=chosen.ridge, steps=steps

@@ -48,7 +48,7 @@ def fit_linear(
     Args:
         episodes: rows to fit on.
         reward: `(n,)`.
-        factors: discount to the next observation, 0 after which nothing follows, `(n,)`.
+        factors: discount to the next observation, `(n,)`; rows after which nothing follows have no next value.
         probabilities: of the evaluation policy at next observations.
         ridge: penalty on an action's own departure.
         steps: rounds at most.

@@ -83,7 +83,7 @@ def fit_neural(
     Args:
         episodes: rows to fit on.
         reward: `(n,)`.
-        factors: discount to the next observation, 0 after which nothing follows, `(n,)`.
+        factors: discount to the next observation, `(n,)`; rows after which nothing follows have no next value.
         probabilities: of the evaluation policy at next observations.
         settings: of the fit.
 
