@@ -11,17 +11,20 @@ from jobs.business_days import business_date
 
 
 def with_set_in_force(
-    points: DataFrame, availability: DataFrame, *, first_day: date, last_day: date, zone: str
+    points: DataFrame, availability: DataFrame | None, *, first_day: date, last_day: date, zone: str
 ) -> DataFrame:
     """The points say which set was in force at their moment, as `set_in_force`; null where none was known.
 
     Args:
         points: with `event_time` and `as_of_date`, no date outside first_day and last_day.
         availability: with its delivery_date; a set delivered after its own day is known from the delivery's day on.
+            None where the source has none.
         first_day: first as-of date of the points.
         last_day: last as-of date of the points.
         zone: of the business days.
     """
+    if availability is None:
+        return points.withColumn("set_in_force", F.lit(None).cast("string"))
     spans = F.broadcast(_by_day(spans_in_force(availability, zone), first_day, last_day, zone))
     is_same_day = F.col("as_of_date") == F.col("day")
     has_begun = F.col("event_time") >= F.col("in_force_from")

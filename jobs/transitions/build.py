@@ -21,9 +21,8 @@ from conf.tables import transitions_table
 from jobs.errors import CheckError
 from jobs.events_reading import read_availability, read_events, read_repeated_events
 from jobs.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged
-from jobs.sessions import watermark
 from jobs.transitions.checks import CHECKS, count_decisions, count_mismatches, explain, row_violations
-from jobs.transitions.due_dates import OPEN_ROWS, DueDates, find_due_dates
+from jobs.transitions.due_dates import DueDates, find_due_dates
 from jobs.transitions.prepared_events import Prepared, prepare
 from jobs.transitions.reward_ledger import (
     EARNED,
@@ -77,13 +76,13 @@ def build(spark: SparkSession, settings: Settings, pipeline: Pipeline, horizon: 
     folder = lake.transitions(pipeline.scenario.name, data_spec_hash(pipeline))
     order = _Order(spark, lake, pipeline, find_due_dates(lake, folder, pipeline, horizon), horizon)
     provenance = Provenance(
-        spec_hash=data_spec_hash(pipeline), code_hash=code_hash(PROJECT_ROOT / "conf", PROJECT_ROOT / "jobs"),
+        spec_hash=data_spec_hash(pipeline), code_hash=code_hash(PROJECT_ROOT / "jobs", PROJECT_ROOT / "conf"),
         key_id=settings.pseudonym_key_id(), horizon=order.due.horizon,
     )  # fmt: skip
     LOG.info("transitions_started", scenario=pipeline.scenario.name, dates=len(order.due.dates), horizon=str(horizon))
     built = _build_dates(order, provenance)
     manifests = {day: pointer.manifest for day, pointer in order.due.kept.items()} | built
-    result = _result(order, manifests) | {"seconds": round(time.monotonic() - started, 1)}
+    result = _result(order, manifests) | {"seconds": {"build": round(time.monotonic() - started, 3)}}
     LOG.info("transitions_published", scenario=pipeline.scenario.name, n_transitions=result["n_transitions"])
     return result
 
@@ -98,7 +97,7 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
         n_decisions = count_decisions(prepared, order.due.dates, order.where)
         frame = transitions_of(prepared, order.pipeline, dates=order.due.dates, horizon=order.due.horizon)
         names = [str(day) for day in order.due.dates]
-        with staged(frame, order.target, partitions=names, counted=_counted(order)) as version:
+        with staged(frame, order.target, partitions=names, counted=_counted()) as version:
             counters = _counters(order, prepared, version)
             _check(order, prepared, version, n_decisions, counters)
             facts = {str(day): PartitionFacts(order.due.inputs[day], counters[day], list(CHECKS))
@@ -113,20 +112,19 @@ def _prepare(order: _Order) -> Prepared:
     due = order.due
     events = read_events(order.spark, order.lake, first_event_date=due.first_event_date,
                          last_event_date=due.horizon, last_delivery_date=due.horizon)  # fmt: skip
-    availability = read_availability(order.spark, order.lake, last_delivery_date=due.horizon)
+    has_sets = order.pipeline.source.availability is not None
+    sets = read_availability(order.spark, order.lake, last_delivery_date=due.horizon) if has_sets else None
     n_partitions = int(order.spark.conf.get("spark.sql.shuffle.partitions") or 0)
-    return prepare(events, availability, order.pipeline, n_partitions=n_partitions)
+    return prepare(events, sets, order.pipeline, n_partitions=n_partitions)
 
 
-def _counted(order: _Order) -> dict[str, Column]:
+def _counted() -> dict[str, Column]:
     """What is counted over the rows as written, by the name of its counter."""
-    closing = F.col("decision_time") + F.make_dt_interval(secs=F.col("elapsed_seconds") + 1)
-    may_go_on = F.col("timeout") & (closing >= F.lit(watermark(order.pipeline.source, order.due.horizon)))
     return {
         "episodes": F.count_if(F.col("step") == 0),
         "terminals": F.count_if("terminal"),
         "timeouts": F.count_if("timeout"),
-        OPEN_ROWS: F.count_if(may_go_on | ~F.col("reward_settled")),
+        "unsettled": F.count_if(~F.col("reward_settled")),
         EARNED: F.sum("reward"),
     }
 

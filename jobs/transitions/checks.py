@@ -52,7 +52,7 @@ def count_decisions(prepared: Prepared, dates: list[date], where: str) -> dict[d
     return {row["day"]: row["n"] for row in rows}
 
 
-def row_violations(written: DataFrame, availability: DataFrame, pipeline: Pipeline) -> dict[str, dict[str, int]]:
+def row_violations(written: DataFrame, availability: DataFrame | None, pipeline: Pipeline) -> dict[str, dict[str, int]]:
     """How many rows of each date (as a string) break each check; checks that hold are left out."""
     conditions = _conditions(pipeline)
     in_episode = Window.partitionBy("episode_id").orderBy("step")
@@ -110,9 +110,11 @@ def _is_available(pipeline: Pipeline) -> Column:
     return F.coalesce(F.array_contains("available_actions", F.col("action_key")), F.lit(False))
 
 
-def _with_available_actions(written: DataFrame, availability: DataFrame, pipeline: Pipeline) -> DataFrame:
+def _with_available_actions(written: DataFrame, availability: DataFrame | None, pipeline: Pipeline) -> DataFrame:
     if pipeline.scenario.action.mask == "none":
         return written
+    if availability is None:
+        return written.withColumn("available_actions", F.lit(None).cast("array<string>"))
     # The id is a hash of the actions, so that rows of one id hold the same set.
     sets = availability.groupBy("availability_id").agg(F.max("actions").alias("available_actions"))
     return written.join(F.broadcast(sets), "availability_id", how="left")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from pyspark.sql import Column, DataFrame
@@ -49,9 +50,20 @@ def is_point() -> Column:
     return F.col("is_decision") | F.col("is_closing")
 
 
-def in_sessions_of(dates: list[date]) -> Column:
+def in_sessions_of(dates: Sequence[date]) -> Column:
     """True for the rows of sessions that start on one of the business days."""
     return F.col("session_date").isin(*dates)
+
+
+def as_of_days(events: DataFrame, source: Source) -> DataFrame:
+    """Every user_id and as_of_date at which an observation may be taken, once: the days of events and of closings.
+
+    A closing comes within the gap after an event, so on its day or the next; after a gap close to a day also on the
+    one after, where clocks went forward. Days without a point do no harm.
+    """
+    days_after = 1 if source.session.gap_minutes <= 22 * 60 else 2
+    days = F.sequence("event_date", F.date_add("event_date", days_after))
+    return events.select("user_id", F.explode(days).alias("as_of_date")).distinct()
 
 
 def _closing_columns(source: Source) -> dict[str, Column]:

@@ -10,14 +10,12 @@ from pathlib import Path
 from conf.paths import Lake
 from conf.publication import Pointer, read_pointers
 from conf.scenario import Pipeline
-from conf.tables import AVAILABILITY, EVENTS
+from conf.tables import AVAILABILITY
+from jobs.business_days import days_between
 from jobs.errors import DeliveryError
-from jobs.events_reading import event_dates, event_inputs_of, path_date
+from jobs.events_reading import DeliveredEvents, path_date
 from jobs.sessions import DAYS_BEFORE
 from jobs.transitions.attribution import look_back_days
-
-# Rows that a later horizon may still change by time alone: ends not known yet, rewards not settled.
-OPEN_ROWS = "open_rows"
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,8 @@ class DueDates:
         dates: dates to make, ascending; the last one is the date asked for.
         horizon: deliveries and events up to this day count. Later than the date asked for where its dates are already
             published at a later horizon: what was known isn't forgotten.
-        inputs: for each date, name and content hash of what can affect it.
+        inputs: for each date, name and content hash of what can affect it: bounded before and behind, so that a sealed
+            date keeps its inputs.
         kept: pointers of earlier dates that are current as they are.
         first_event_date: first day to read.
     """
@@ -56,54 +55,43 @@ def find_due_dates(lake: Lake, folder: Path, pipeline: Pipeline, asked: date) ->
     first_open = asked - timedelta(days=pipeline.settle_days)
     open_ones = [pointer for day, pointer in published.items() if first_open <= day <= asked]
     horizon = max([asked, *(pointer.manifest.horizon for pointer in open_ones)])
-    dates = [day for day in event_dates(lake, last_delivery_date=horizon) if day <= asked]
-    if asked not in dates:
-        raise DeliveryError(_nothing_on(asked, lake, dates))
-    inputs = _inputs(lake, pipeline, dates, horizon)
-    is_due = {
-        day: day >= first_open or not _is_current(published.get(day), inputs[day], _known_at(day, horizon, pipeline))
-        for day in dates
+    inputs = _inputs_by_date(lake, pipeline, asked, horizon)
+    if asked not in inputs:
+        raise DeliveryError(_nothing_on(asked, lake, list(inputs)))
+    kept = {
+        day: published[day]
+        for day in inputs
+        if day < first_open and day in published and published[day].manifest.inputs == inputs[day]
     }
-    due = [day for day in dates if is_due[day]]
-    return DueDates(
-        dates=due,
-        horizon=horizon,
-        inputs={day: inputs[day] for day in due},
-        kept={day: published[day] for day in dates if not is_due[day]},
-        first_event_date=due[0] - timedelta(days=_days_before(pipeline)),
+    due = [day for day in inputs if day not in kept]
+    first_read = due[0] - timedelta(days=_days_before(pipeline))
+    return DueDates(due, horizon, {day: inputs[day] for day in due}, kept, first_read)
+
+
+def _inputs_by_date(lake: Lake, pipeline: Pipeline, last: date, horizon: date) -> dict[date, dict[str, str]]:
+    """Of every date with events, in order: what can affect its transitions."""
+    delivered = DeliveredEvents.read(lake, last_delivery_date=horizon)
+    availability = {
+        path_date(name, "delivery_date"): (f"{AVAILABILITY.name}/{name}", pointer.manifest.content_hash)
+        for name, pointer in read_pointers(lake.table(AVAILABILITY.name)).items()
+    }
+    found = {}
+    for day in [one for one in delivered.all_event_dates if one <= last]:
+        known_at = min(horizon, day + timedelta(days=pipeline.settle_days))
+        sets = dict(version for delivery, version in availability.items() if delivery <= known_at)
+        events = _delivered_by(delivered, known_at).inputs(day - timedelta(days=_days_before(pipeline)), known_at)
+        # Time alone closes sessions and settles rewards. A later horizon only ever adds days that have passed, so
+        # that a publisher at an earlier one is recognized as stale.
+        passed = {f"passed/{one}": "yes" for one in days_between(day, known_at)}
+        found[day] = events | sets | passed
+    return found
+
+
+def _delivered_by(delivered: DeliveredEvents, last: date) -> DeliveredEvents:
+    known = [day for day in delivered.content_hashes if day <= last]
+    return DeliveredEvents(
+        {day: delivered.content_hashes[day] for day in known}, {day: delivered.event_dates[day] for day in known}
     )
-
-
-def _is_current(pointer: Pointer | None, inputs: Mapping[str, str], known_at: date) -> bool:
-    """True where building again would give the same: same inputs, and time alone changes nothing more."""
-    if pointer is None or pointer.manifest.inputs != dict(inputs):
-        return False
-    return pointer.manifest.horizon >= known_at or pointer.manifest.counters.get(OPEN_ROWS) == 0
-
-
-def _inputs(lake: Lake, pipeline: Pipeline, dates: list[date], horizon: date) -> dict[date, dict[str, str]]:
-    events = read_pointers(lake.table(EVENTS.name))
-    availability = read_pointers(lake.table(AVAILABILITY.name))
-    return {day: _inputs_of(day, _known_at(day, horizon, pipeline), pipeline, events, availability) for day in dates}
-
-
-def _inputs_of(
-    day: date, known_at: date, pipeline: Pipeline, events: Mapping[str, Pointer], availability: Mapping[str, Pointer]
-) -> dict[str, str]:
-    """What can affect the day's transitions: bounded before and behind, so that a sealed day keeps its inputs."""
-    first = day - timedelta(days=_days_before(pipeline))
-    of_events = event_inputs_of(events, first_event_date=first, last_event_date=known_at, last_delivery_date=known_at)
-    of_availability = {
-        f"{AVAILABILITY.name}/{partition}": pointer.manifest.content_hash
-        for partition, pointer in availability.items()
-        if path_date(partition, "delivery_date") <= known_at
-    }
-    return of_events | of_availability
-
-
-def _known_at(day: date, horizon: date, pipeline: Pipeline) -> date:
-    """The horizon from which on nothing about the day changes, or the build's where that is earlier."""
-    return min(horizon, day + timedelta(days=pipeline.settle_days))
 
 
 def _days_before(pipeline: Pipeline) -> int:

@@ -22,13 +22,13 @@ class Prepared:
         sessions: events with the columns of `with_decisions`, `type_rank`, and those of `assign_sessions`.
         shop_events: the shop's own events (no shopper), with the columns of `with_decisions`.
         attributed: what `attribute` makes of them.
-        availability: sets with their delivery dates.
+        availability: sets with their delivery dates; None where the source has none.
     """
 
     sessions: DataFrame
     shop_events: DataFrame
     attributed: DataFrame
-    availability: DataFrame
+    availability: DataFrame | None
 
     def persist(self) -> None:
         """What several jobs read is kept once computed."""
@@ -41,12 +41,14 @@ class Prepared:
         self.sessions.unpersist()
 
 
-def prepare(events: DataFrame, availability: DataFrame, pipeline: Pipeline, *, n_partitions: int = 0) -> Prepared:
+def prepare(
+    events: DataFrame, availability: DataFrame | None, pipeline: Pipeline, *, n_partitions: int = 0
+) -> Prepared:
     """Events with their sessions, and what became of their reward.
 
     Args:
         events: accepted events, each once, with event_date and delivery_date.
-        availability: sets with their delivery dates.
+        availability: sets with their delivery dates; None where the source has none.
         pipeline: what a session, a decision and a reward are.
         n_partitions: how many parts the shoppers are split into, for good: everything that follows goes by shopper and
             shuffles no more. 0 leaves that to Spark.

@@ -13,7 +13,6 @@ from conf.tables import PROPENSITY_TYPE, transitions_table
 from jobs.id_hash import id_hash
 from jobs.transitions.attribution import credits_of, no_metrics
 from jobs.transitions.availability_in_force import with_set_in_force
-from jobs.transitions.decision_points import in_sessions_of, with_closings
 from jobs.transitions.decisions import decision_id
 from jobs.transitions.episodes import with_ends, with_next_point, with_steps
 from jobs.transitions.observations import points_with_observations
@@ -29,9 +28,7 @@ def transitions_of(prepared: Prepared, pipeline: Pipeline, *, dates: Sequence[da
     A pure function of the events: no row depends on which other dates are made with it.
     """
     zone = pipeline.source.zone
-    # Closings come first: whether a session was cut shows in the next one, which may start on another date.
-    stream = with_closings(prepared.sessions, pipeline.source).where(in_sessions_of(list(dates)))
-    points = points_with_observations(stream, prepared.sessions, pipeline)
+    points = points_with_observations(prepared.sessions, pipeline, dates)
     last_day = max(dates) + timedelta(days=LONGEST_CLOSING_DAYS)
     placed = with_set_in_force(points, prepared.availability, first_day=min(dates), last_day=last_day, zone=zone)
     steps = with_next_point(with_steps(placed, pipeline.scenario.episode.max_steps))

@@ -9,17 +9,18 @@ from itertools import count
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import StructType
+from pyspark.sql.types import DateType
 
 from conf.scenario import Pipeline, load_pipeline
 from conf.strict_yaml import merge
 from conf.tables import AVAILABILITY, EVENTS
+from jobs.table_schema import table_schema
 from jobs.transitions.prepared_events import Prepared, prepare
 from jobs.transitions.transitions import transitions_of
 
 DAY = date(2026, 1, 14)  # a Wednesday
-EVENT_SCHEMA = StructType.fromDDL(f"{EVENTS.ddl}, event_date date, delivery_date date")
-AVAILABILITY_SCHEMA = StructType.fromDDL(f"{AVAILABILITY.ddl}, delivery_date date")
+EVENT_SCHEMA = table_schema(EVENTS).add("event_date", DateType()).add("delivery_date", DateType())
+AVAILABILITY_SCHEMA = table_schema(AVAILABILITY).add("delivery_date", DateType())
 
 Row = dict[str, Any]
 _numbers = count()
