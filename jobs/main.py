@@ -30,6 +30,7 @@ from conf.settings import PROJECT_ROOT, Settings
 from conf.source import load_source
 from conf.spec_hash import code_hash
 from conf.strict_yaml import suggest
+from jobs.delivered_files import find_files
 from jobs.ingest_command import ingest
 from jobs.log_lines import configure_logs
 from jobs.spark_session import start_spark
@@ -77,6 +78,8 @@ def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     for name in given.scenarios:
         if name not in scenario_names():
             raise NightcartError(f"no scenario {name!r}{suggest(name, scenario_names())}")
+    if getattr(given, "logs", None) is not None:
+        find_files(source, given.logs)  # what can be refused at once shouldn't wait for Spark
     started = time.monotonic()
     code = code_hash(PROJECT_ROOT / "jobs", PROJECT_ROOT / "conf")
     spark = start_spark(settings, f"nightcart {given.command} {given.source} {given.date}")
