@@ -14,8 +14,9 @@ from rl.policy.observation_encoder import ColumnEncoding, ObservationEncoder
 PERIODS: dict[str, int] = {"hour_of_day": 24, "day_of_week": 7}
 
 # At most this many ids of a space get a place of their own, and only those seen in this share of the training rows:
-# a rarer id adds inputs that are almost always zero and that no weight can be learned for.
-LARGEST_SPACE: dict[str, int] = {"item": 200, "category": 64}
+# a rarer id adds inputs that are almost always zero and that no weight can be learned for. On the Taobao sample, 200
+# categories instead of 100 double the inputs and raise the clone's agreement with the log from .474 to .481.
+LARGEST_SPACE: dict[str, int] = {"item": 100, "category": 64}
 SMALLEST_SHARE = 0.002
 
 # An entry weighs this much of the one before it.

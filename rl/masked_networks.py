@@ -114,7 +114,7 @@ class MaskedQFunctionForwarder(DiscreteMeanQFunctionForwarder):  # type: ignore[
 
     @property
     def _weights_version(self) -> int:
-        return sum(parameter._version for parameter in self._q_func.parameters())
+        return int(self._q_func._fc.weight._version)
 
 
 @dataclass()

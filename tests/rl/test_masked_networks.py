@@ -92,7 +92,7 @@ def test_values_left_over_are_not_used_after_an_update() -> None:
     x = observations()
     error(forwarder, x)
     with torch.no_grad():
-        function._fc.bias.add_(1.0)
+        function._fc.weight.add_(1.0)
     assert torch.equal(forwarder.compute_expected_q(x), function(x).q_value)
 
 
