@@ -94,7 +94,7 @@ def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
             f"{file.path}: not a whole gzip file ({error or 'it ends early'}); deliver it again"
         ) from error
     except (pa.ArrowException, OSError) as error:
-        raise DeliveryError(f"{file.path}: can't be read: {error}; deliver it again") from error
+        raise DeliveryError(f"{file.path}: can't be read: {' '.join(str(error).split())}; deliver it again") from error
     return MeasuredFile(file, keyed_hash, n_lines, header, before)
 
 
