@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from dags.pipeline_command import LearningCommand
 
 def main(arguments: list[str]) -> int:
     """The exit code: 0, or 1 after one clear message at the end of stderr."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopping has one meaning, whoever asks
     try:
         settings = Settings.from_environment()
         request = read_request(arguments, settings)

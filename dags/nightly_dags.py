@@ -27,6 +27,7 @@ def run_night(scenario: str, run_conf: dict[str, Any], progress: NightlyProgress
 
     Raises:
         NightFailed: a task failed; the DAGs behind it didn't run.
+        KeyboardInterrupt: a person stopped it; Airflow alone would take that for a task's failure.
     """
     settings = Settings.from_environment()
     dags = [ingest_events(), *scenario_dags(load_pipeline(scenario, settings.source), settings)]
@@ -38,8 +39,10 @@ def run_night(scenario: str, run_conf: dict[str, Any], progress: NightlyProgress
         _fail_at_once(dag)
         run = dag.test(run_conf=run_conf)
         if run.state != DagRunState.SUCCESS:
-            task, message = progress.failure or (dag.dag_id, f"ended as {run.state}")
-            raise NightFailed(f"{task}: {message}")
+            task, error = progress.failure or (dag.dag_id, f"ended as {run.state}")
+            if isinstance(error, KeyboardInterrupt):
+                raise error
+            raise NightFailed(f"{task}: {error}")
 
 
 def _fail_at_once(dag: DAG) -> None:

@@ -26,7 +26,7 @@ class NightlyProgress:
         self._stage_start = 0.0
         self._ended = threading.Event()
         self.seconds: dict[str, float] = {}
-        self.failure: tuple[str, str] | None = None
+        self.failure: tuple[str, Any] | None = None
         threading.Thread(target=self._show_signs_of_life, daemon=True).start()
 
     @property
@@ -84,5 +84,5 @@ class NightlyProgress:
 
     @hookimpl
     def on_task_instance_failed(self, task_instance: Any, error: Any) -> None:
-        self.failure = self.failure or (self._stage or task_instance.task_id, str(error))
+        self.failure = self.failure or (self._stage or task_instance.task_id, error)
         self.finish("FAILED")

@@ -56,7 +56,7 @@ def night(environment: dict[str, str]) -> Iterator[Night]:
     """The night, lived through once."""
     home = Path(environment["NIGHTCART_HOME"])
     shop = f"--out={home / 'shops' / 'simulated_shop'}"
-    size = [f"--last-date={TONIGHT}", "--n-days=14", "--n-shoppers=400", "--seed=1"]
+    size = [f"--last-date={TONIGHT}", "--n-days=8", "--n-shoppers=300", "--seed=1"]
     run([str(PROJECT_ROOT / ".venv" / "bin" / "python"), "-m", "rl", "simulate-shop", shop, *size], environment)
     port = free_port()
     run([sys.executable, "-m", "dags.services", "up", f"--port={port}", "--mlflow-port=0"], environment)
