@@ -1,0 +1,156 @@
+"""The evaluation of whole nights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from rl.commands import evaluate
+from rl.errors import DatasetError, EvaluationError
+from rl.evaluation_result import EvaluationResult, read_evaluation
+from rl.page.content import PolicyReport
+from tests.rl.commands.conftest import NightHome
+
+pytestmark = pytest.mark.xdist_group("nights")
+
+
+def result_of(night: NightHome) -> EvaluationResult:
+    return read_evaluation(night.run.evaluation)
+
+
+def policy_of(result: EvaluationResult, role: str) -> PolicyReport:
+    return next(policy for policy in result.review.policies if policy.role == role)
+
+
+def test_a_better_policy_of_a_logged_night_is_promoted(logged_night: NightHome) -> None:
+    """The made-up shop rewards reading the observation: the learned policy passes the gate against the log."""
+    result = result_of(logged_night)
+    assert result.verdict["decision"] == "promote"
+    assert result.gated_against == "behavior"
+    gain = result.review.judgment.gain
+    assert gain is not None
+    assert gain.lower is not None
+    assert gain.lower > 0
+    assert gain.value is not None
+    assert gain.corrected is not None
+    assert gain.corrected < gain.value
+
+
+def test_validation_chooses_and_test_reports(logged_night: NightHome) -> None:
+    """Candidates are compared on validation episodes at every temperature; the report is of the chosen one alone."""
+    result = result_of(logged_night)
+    sizes = {split.name: split.n_episodes for split in result.review.data.splits}
+    assert {report["n_episodes"] for report in result.validation_reports} == {sizes["validation"]}
+    assert {report["n_episodes"] for report in result.reports} == {sizes["test"]}
+    assert len({report["policy"] for report in result.validation_reports}) == 4
+    assert {report["policy"] for report in result.reports} == {"behavior", result.selected.name}
+
+
+def test_selected_is_the_highest_lower_bound_on_validation(logged_night: NightHome) -> None:
+    """No candidate at any temperature has a higher lower bound under the spec's estimator than the selected one."""
+    result = result_of(logged_night)
+    bounds = {report["policy"]: report["lower"] for report in result.validation_reports if report["estimator"] == "dr"}
+    best = max(bounds, key=lambda name: bounds[name])
+    assert best == f"{result.selected.name} at {result.selected.temperature:g}"
+
+
+def test_every_estimator_has_a_value_or_a_refusal(logged_night: NightHome) -> None:
+    """Each estimator is on the page with an interval or with its reason; the gate's is marked."""
+    candidate = policy_of(result_of(logged_night), "candidate")
+    assert {estimate.estimator for estimate in candidate.estimates} == {
+        "dm",
+        "tis",
+        "pdis",
+        "wis",
+        "wpdis",
+        "dr",
+        "wdr",
+    }
+    assert all((estimate.value is None) == (estimate.refusal is not None) for estimate in candidate.estimates)
+    assert [estimate.estimator for estimate in candidate.estimates if estimate.is_gate] == ["dr"]
+
+
+def test_action_shares_sum_to_one(logged_night: NightHome) -> None:
+    """With fewer actions than are listed, the shares of log and candidate are whole."""
+    actions = result_of(logged_night).review.actions
+    assert sum(row.log for row in actions) == pytest.approx(1)
+    assert sum(row.candidate for row in actions) == pytest.approx(1)
+
+
+def test_implied_decisions_abstain_and_predict(implied_night: NightHome) -> None:
+    """Weighted estimators refuse with a reason, the direct method is a prediction, the verdict is abstain."""
+    result = result_of(implied_night)
+    assert result.verdict["decision"] == "abstain"
+    assert "does not record" in result.review.judgment.reasons[0]
+    assert result.review.judgment.gain is None
+    estimates = {estimate.estimator: estimate for estimate in policy_of(result, "candidate").estimates}
+    assert estimates["dm"].is_prediction
+    assert all("implied" in str(estimates[name].refusal) for name in ("tis", "pdis", "wis", "wpdis", "dr", "wdr"))
+    assert result.review.propensities.source == "none"
+
+
+def test_implied_decisions_are_ranked_beside_baselines(implied_night: NightHome) -> None:
+    """Hit rate and NDCG of the policy stand beside item-kNN and popularity, on the same decisions."""
+    ranking = result_of(implied_night).review.ranking
+    assert [row.name for row in ranking if row.is_baseline] == ["item-kNN", "popularity"]
+    assert len({row.n for row in ranking}) == 1
+    assert all(0 < row.ndcg <= row.hit_rate <= 1 for row in ranking)
+
+
+def test_missing_propensities_are_estimated_and_calibrated(estimated_night: NightHome) -> None:
+    """Logged decisions without propensities get estimated ones; the estimators work and the calibration is reported."""
+    result = result_of(estimated_night)
+    assert result.review.propensities.source == "estimated"
+    assert result.review.propensities.calibration
+    assert result.calibration is not None
+    estimates = {estimate.estimator: estimate for estimate in policy_of(result, "candidate").estimates}
+    assert estimates["dr"].value is not None
+
+
+def test_estimated_propensities_come_close_to_logged_ones(logged_night: NightHome, estimated_night: NightHome) -> None:
+    """The same episodes evaluated with estimated propensities give a value within the logged ones' interval."""
+    logged, estimated = (
+        {report["estimator"]: report for report in result_of(night).reports if report["policy"] == "discrete_cql-1"}
+        for night in (logged_night, estimated_night)
+    )
+    assert logged["dr"]["lower"] < estimated["dr"]["value"] < logged["dr"]["upper"]
+
+
+def test_simulated_night_has_true_values_inside_their_intervals(simulated_night: NightHome) -> None:
+    """The log's own mean covers the true behavior value, and doubly robust the candidate's (one fixed seed each)."""
+    result = result_of(simulated_night)
+    behavior, candidate = policy_of(result, "behavior"), policy_of(result, "candidate")
+    for policy, estimator in ((behavior, "on_policy"), (candidate, "dr")):
+        assert policy.truth is not None
+        estimate = next(one for one in policy.estimates if one.estimator == estimator)
+        assert estimate.lower is not None
+        assert estimate.upper is not None
+        assert estimate.lower < policy.truth.value < estimate.upper
+        assert policy.truth.standard_error < 0.1 * policy.truth.value
+
+
+def test_evaluating_again_gives_the_same_file(logged_night: NightHome, tmp_path: Path) -> None:
+    """Nothing in the evaluation depends on when it runs, seeds fixed."""
+    night = logged_night.copied_to(tmp_path / "home")
+    before = json.loads(night.run.evaluation.read_text(encoding="utf-8"))
+    night.command(evaluate)
+    assert json.loads(night.run.evaluation.read_text(encoding="utf-8")) == before
+
+
+def test_candidates_must_be_trained_on_this_dataset(logged_night: NightHome, tmp_path: Path) -> None:
+    """All candidates that are missing or were trained on other data are named at once."""
+    night = logged_night.copied_to(tmp_path / "home")
+    (night.run.candidate("bc-1") / "result.json").unlink()
+    path = night.run.candidate("discrete_cql-1") / "result.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "dataset_digest": "other"}), encoding="utf-8")
+    with pytest.raises(EvaluationError, match=r"bc-1 has no result .*; discrete_cql-1 was trained on dataset other"):
+        night.command(evaluate)
+
+
+def test_an_unprepared_night_is_one_clear_error(logged_night: NightHome, tmp_path: Path) -> None:
+    """Without a dataset the message says which command to run first."""
+    night = NightHome(tmp_path, logged_night.pipeline, logged_night.run_date)
+    with pytest.raises(DatasetError, match="run prepare"):
+        night.command(evaluate)

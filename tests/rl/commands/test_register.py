@@ -1,0 +1,210 @@
+"""The registration of whole nights, and promotion of what passed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from rl.commands import evaluate, promote, register
+from rl.errors import RegistryError
+from rl.evaluation_result import read_evaluation
+from rl.registry.store import aliases, open_store
+from tests.rl.commands.conftest import NightHome
+
+pytestmark = pytest.mark.xdist_group("nights")
+
+MODEL = "recommendation-policy"
+
+
+@pytest.fixture(scope="module")
+def registered(logged_night: NightHome, tmp_path_factory: pytest.TempPathFactory) -> tuple[NightHome, dict[str, Any]]:
+    """The logged night, registered. Copies of its home don't work: MLflow keeps absolute paths."""
+    night = logged_night.copied_to(tmp_path_factory.mktemp("registered") / "home")
+    return night, night.command(register)
+
+
+def client_of(night: NightHome) -> MlflowClient:
+    return MlflowClient(tracking_uri=night.settings.mlflow_uri, registry_uri=night.settings.mlflow_uri)
+
+
+def test_registration_says_what_was_registered(registered: tuple[NightHome, dict[str, Any]]) -> None:
+    """registration.json is the printed result, and agrees with the evaluation."""
+    night, result = registered
+    assert json.loads(night.run.registration.read_text(encoding="utf-8")) == result
+    evaluation = read_evaluation(night.run.evaluation)
+    assert (result["model"], result["version"], result["is_new"]) == (MODEL, 1, True)
+    assert result["verdict"] == evaluation.verdict["decision"] == "promote"
+    assert result["dataset_digest"] == evaluation.dataset_digest
+    assert result["is_challenger"]
+
+
+def test_the_version_carries_verdict_lineage_and_reasons(registered: tuple[NightHome, dict[str, Any]]) -> None:
+    """Tags and description of the version hold what a reviewer and a promotion need."""
+    night, _ = registered
+    version = client_of(night).get_model_version(MODEL, "1")
+    evaluation = read_evaluation(night.run.evaluation)
+    expected = {
+        "verdict": "promote", "gated_against": "behavior", "source": "canonical", "scenario": "recommendation",
+        "date": str(night.run_date), "horizon": str(night.run_date), "dataset_digest": evaluation.dataset_digest,
+        "spec_hash": evaluation.spec_hash, "code_hash": evaluation.code_hash, "candidate": evaluation.selected.name,
+    }  # fmt: skip
+    tags = {name.removeprefix("nightcart."): value for name, value in version.tags.items()}
+    assert {name: tags.get(name) for name in expected} == expected
+    assert evaluation.review.judgment.reasons[0] in str(version.description)
+
+
+def test_the_run_carries_page_evaluation_and_children(registered: tuple[NightHome, dict[str, Any]]) -> None:
+    """The parent run has the page and the evaluation; each candidate is a child with params, figures and curves."""
+    night, result = registered
+    client = client_of(night)
+    assert {file.path for file in client.list_artifacts(result["run_id"])} == {
+        "evaluation.json",
+        "policy",
+        "review.html",
+    }
+    experiment = client.get_experiment_by_name("nightcart/recommendation")
+    assert experiment is not None
+    children = client.search_runs(
+        [experiment.experiment_id], filter_string=f"tags.`mlflow.parentRunId` = '{result['run_id']}'"
+    )
+    assert sorted(run.info.run_name for run in children) == ["bc-1", "discrete_cql-1"]
+    child = next(run for run in children if run.info.run_name == "discrete_cql-1")
+    assert child.data.params["n_updates"] == "400"
+    assert len(client.get_metric_history(child.info.run_id, "train/td_loss")) > 2
+    assert client.get_run(result["run_id"]).data.metrics["gain_lower"] > 0
+
+
+def test_the_page_names_its_version(registered: tuple[NightHome, dict[str, Any]]) -> None:
+    """The page in the run folder is the registered one and says how to approve it."""
+    night, _ = registered
+    html = night.run.page.read_text(encoding="utf-8")
+    assert "recommendation-policy version 1" in html
+    assert "--version 1" in html
+    assert len(html) < 1_500_000
+
+
+def test_registering_again_makes_no_new_version(registered: tuple[NightHome, dict[str, Any]]) -> None:
+    """A repeated night gives the same version, verdict and run."""
+    night, first = registered
+    again = night.command(register)
+    assert {**again, "is_new": True} == first
+    assert len(client_of(night).search_model_versions(f"name = '{MODEL}'")) == 1
+
+
+def test_the_model_loads_in_a_clean_process_without_pickle(registered: tuple[NightHome, dict[str, Any]]) -> None:
+    """With pickle loading disabled and no project on the path, the registered model decides with propensities."""
+    night, _ = registered
+    encoder = json.loads((night.run.dataset / "encoder.json").read_text(encoding="utf-8"))
+    observation: dict[str, list[Any]] = {
+        column["name"]: ([[]] if column["length"] else [0]) for column in encoder["columns"]
+    }
+    program = (
+        "import json, sys, mlflow\n"
+        "mlflow.set_tracking_uri(sys.argv[1]); mlflow.set_registry_uri(sys.argv[1])\n"
+        "model = mlflow.pyfunc.load_model('models:/recommendation-policy@challenger')\n"
+        "found = model.predict(json.loads(sys.argv[2]), params={'seed': 1})\n"
+        "print(json.dumps([found.action[0], found.propensity[0], found.probabilities[0]]))\n"
+    )
+    environment = {
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": "/usr/bin:/bin",
+        "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", program, night.settings.mlflow_uri, json.dumps(observation)],
+        env=environment, cwd="/", capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    action, propensity, probabilities = json.loads(done.stdout.strip().splitlines()[-1])
+    assert probabilities[action] == pytest.approx(propensity)
+    assert sum(probabilities.values()) == pytest.approx(1)
+    assert not list(night.home.rglob("*.pkl"))
+
+
+def test_an_evaluation_of_another_dataset_is_refused(logged_night: NightHome, tmp_path: Path) -> None:
+    """Prepared anew after the evaluation: evaluate again, nothing is registered."""
+    night = logged_night.copied_to(tmp_path / "home")
+    path = night.run.dataset / "dataset.json"
+    path.write_text(path.read_text(encoding="utf-8").replace(read_evaluation(night.run.evaluation).dataset_digest, "x"))
+    with pytest.raises(RegistryError, match="evaluate again"):
+        night.command(register)
+    assert not night.run.registration.exists()
+
+
+def test_a_retrained_candidate_is_refused(logged_night: NightHome, tmp_path: Path) -> None:
+    """A policy that isn't the one that was evaluated is never registered under that evaluation."""
+    night = logged_night.copied_to(tmp_path / "home")
+    evaluation = read_evaluation(night.run.evaluation)
+    other = next(name for name in ("bc-1", "discrete_cql-1") if name != evaluation.selected.name)
+    changed = evaluation.model_copy(update={"selected": evaluation.selected.model_copy(update={"name": other})})
+    changed.write(night.run.evaluation)
+    with pytest.raises(RegistryError, match="evaluated was"):
+        night.command(register)
+
+
+def test_a_promoted_night_can_be_repeated_and_the_next_is_gated_against_it(
+    logged_night: NightHome, tmp_path: Path
+) -> None:
+    """Promoted, evaluated and registered again: the same version. A later night is compared with the new champion."""
+    night = logged_night.copied_to(tmp_path / "home")
+    version = night.command(register)["version"]
+    promoted = night.command(promote, version=version)
+    assert (promoted["champion"], promoted["is_new"]) == (version, True)
+    assert json.loads(night.run.promotion.read_text(encoding="utf-8")) == promoted
+    assert night.command(promote, version=version)["is_new"] is False
+
+    summary = night.command(evaluate)
+    again = night.command(register)
+    assert (summary["gated_against"], again["version"], again["is_new"]) == ("behavior", version, False)
+    assert (again["verdict"], again["is_challenger"]) == ("promote", False)
+
+    later_spec = night.pipeline.scenario.model_copy(
+        update={"gate": night.pipeline.scenario.gate.model_copy(update={"wrong_promotions_per_year": 4.0})}
+    )
+    later = replace(night, pipeline=night.pipeline.model_copy(update={"scenario": later_spec}))
+    summary = later.command(evaluate)
+    assert summary["gated_against"] == str(version)
+    champion = [policy for policy in read_evaluation(later.run.evaluation).review.policies if policy.role == "champion"]
+    assert [policy.name for policy in champion] == [f"champion (version {version})"]
+    assert summary["verdict"] == "reject"
+    registered = later.command(register)
+    assert (registered["version"], registered["gated_against"]) == (version + 1, str(version))
+    skipped = later.command(promote, version=registered["version"])
+    assert "verdict" in skipped["skipped"]
+    with open_store(night.settings) as client:
+        assert aliases(client, MODEL) == {"champion": version}
+
+
+def test_implied_nights_are_registered_without_challenger(implied_night: NightHome, tmp_path: Path) -> None:
+    """An abstaining night still has its entry, with the page that says why."""
+    night = implied_night.copied_to(tmp_path / "home")
+    result = night.command(register)
+    assert (result["verdict"], result["is_challenger"]) == ("abstain", False)
+    assert "This log has no logged decisions" in night.run.page.read_text(encoding="utf-8")
+    with open_store(night.settings) as client:
+        assert aliases(client, MODEL) == {}
+
+
+def test_a_champion_of_another_source_is_said_and_not_compared(
+    logged_night: NightHome, estimated_night: NightHome, simulated_night: NightHome, tmp_path: Path
+) -> None:
+    """The page says that the champion comes from another shop; the candidate is compared with the log instead."""
+    home = tmp_path / "home"
+    first = logged_night.copied_to(home)
+    first.command(promote, version=first.command(register)["version"])
+    other = simulated_night.copied_to(tmp_path / "other")
+    (home / "runs" / "simulated_shop").parent.mkdir(exist_ok=True)
+    (other.home / "runs" / "simulated_shop").rename(home / "runs" / "simulated_shop")
+    (other.home / "lake" / "simulated_shop").rename(home / "lake" / "simulated_shop")
+    night = NightHome(home, other.pipeline, other.run_date)
+    summary = night.command(evaluate)
+    review = read_evaluation(night.run.evaluation).review
+    assert summary["gated_against"] == "1"
+    assert any("learned from source canonical, not simulated_shop" in note for note in review.judgment.notes)
+    assert {policy.role for policy in review.policies} == {"behavior", "candidate"}
