@@ -9,18 +9,15 @@ from itertools import count
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.types import DateType
 
 from conf.scenario import Pipeline, load_pipeline
 from conf.strict_yaml import merge
 from conf.tables import AVAILABILITY, EVENTS
-from jobs.table_schema import table_schema
 from jobs.transitions.prepared_events import Prepared, prepare
 from jobs.transitions.transitions import transitions_of
 
 DAY = date(2026, 1, 14)  # a Wednesday
-EVENT_SCHEMA = table_schema(EVENTS).add("event_date", DateType()).add("delivery_date", DateType())
-AVAILABILITY_SCHEMA = table_schema(AVAILABILITY).add("delivery_date", DateType())
+_DATES = ("event_date", "delivery_date")
 
 Row = dict[str, Any]
 _numbers = count()
@@ -35,7 +32,7 @@ def at(clock: str, day: date = DAY) -> datetime:
 
 def event(event_type: str, clock: str = "10:00", *, day: date = DAY, **given: Any) -> Row:
     """An event of shopper `ann`; delivered on its own day unless said otherwise."""
-    row: Row = dict.fromkeys(EVENT_SCHEMA.names) | {
+    row: Row = dict.fromkeys([*EVENTS.column_names, *_DATES]) | {
         "event_id": f"e{next(_numbers):06d}", "event_time": at(clock, day), "user_id": "ann", "event_type": event_type,
         "line_part": 0, "event_date": day, "delivery_date": given.get("event_date", day),
     }  # fmt: skip
@@ -57,13 +54,24 @@ def view(clock: str = "10:00", *, item: str = "shoe", **given: Any) -> Row:
 
 def events_frame(spark: SparkSession, rows: Iterable[Row]) -> DataFrame:
     """The events as a frame with the columns that reading gives."""
-    return spark.createDataFrame([tuple(row[name] for name in EVENT_SCHEMA.names) for row in rows], EVENT_SCHEMA)
+    names = [*EVENTS.column_names, *_DATES]
+    values = [tuple(row[name] for name in names) for row in rows]
+    return spark.createDataFrame(values, f"{EVENTS.ddl}, event_date date, delivery_date date")
 
 
-def availability_frame(spark: SparkSession, rows: Iterable[Row] = ()) -> DataFrame:
+def available(availability_id: str, clock: str, *actions: str, day: date = DAY, delivery_date: date = DAY) -> Row:
+    """A set of actions in force from a time on."""
+    return {
+        "availability_id": availability_id, "valid_from": at(clock, day), "actions": sorted(actions),
+        "delivery_date": delivery_date,
+    }  # fmt: skip
+
+
+def availability_frame(spark: SparkSession, rows: Iterable[Row]) -> DataFrame:
     """Availability sets with their delivery dates."""
-    values = [tuple(row[name] for name in AVAILABILITY_SCHEMA.names) for row in rows]
-    return spark.createDataFrame(values, AVAILABILITY_SCHEMA)
+    names = [*AVAILABILITY.column_names, "delivery_date"]
+    values = [tuple(row[name] for name in names) for row in rows]
+    return spark.createDataFrame(values, f"{AVAILABILITY.ddl}, delivery_date date")
 
 
 def a_pipeline(source: str = "canonical", *, source_changes: Row | None = None, **changes: Any) -> Pipeline:
@@ -83,7 +91,8 @@ def implied_pipeline(**changes: Any) -> Pipeline:
 
 def prepared(spark: SparkSession, rows: Iterable[Row], pipeline: Pipeline, sets: Iterable[Row] = ()) -> Prepared:
     """What transitions are made of, from hand-made rows."""
-    return prepare(events_frame(spark, rows), availability_frame(spark, sets), pipeline)
+    sets = [*sets]
+    return prepare(events_frame(spark, rows), availability_frame(spark, sets) if sets else None, pipeline)
 
 
 def transitions(
