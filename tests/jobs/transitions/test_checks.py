@@ -1,0 +1,118 @@
+"""Every check finds what it is there for, and all of it at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.errors import CheckError
+from jobs.transitions.checks import ROW_CHECKS, count_decisions, explain, row_violations
+from jobs.transitions.transitions import transitions_of
+from tests.jobs.transitions.shop_events import (
+    DAY,
+    a_pipeline,
+    availability_frame,
+    available,
+    event,
+    implied_pipeline,
+    impression,
+    prepared,
+    view,
+)
+
+PIPELINE = a_pipeline(action={"mask": "availability"})
+SETS = [available("morning", "06:00", "shoe", "hat")]
+
+
+@pytest.fixture(scope="module")
+def good(spark: SparkSession) -> DataFrame:
+    """Transitions of one episode of three steps, as built."""
+    rows = [
+        impression(f"10:0{n}", action=item, availability_id="morning") for n, item in enumerate(["shoe", "hat", "shoe"])
+    ]
+    made = transitions_of(prepared(spark, rows, PIPELINE, SETS), PIPELINE, dates=[DAY], horizon=DAY)
+    return spark.createDataFrame(made.collect(), made.schema)
+
+
+def on_step(step: int, column: str, value: Any) -> Callable[[DataFrame], DataFrame]:
+    """The frame with another value on one step."""
+    return lambda frame: frame.withColumn(
+        column, F.when(F.col("step") == step, F.lit(value).cast(frame.schema[column].dataType)).otherwise(F.col(column))
+    )
+
+
+def first_observation_twice(frame: DataFrame) -> DataFrame:
+    return frame.withColumn("next_observation", F.col("observation"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check", "n"),
+    [
+        (on_step(2, "timeout", False), "exactly_one_end", 1),
+        (on_step(2, "terminal", True), "exactly_one_end", 1),
+        (on_step(1, "timeout", True), "no_end_before_the_last_step", 1),
+        (on_step(2, "step", 5), "steps_contiguous", 1),
+        (first_observation_twice, "next_observation_follows", 2),
+        (on_step(0, "propensity", 0), "propensity_fits_source", 1),
+        (on_step(0, "propensity", 1.5), "propensity_fits_source", 1),
+        (on_step(0, "propensity", None), "propensity_fits_source", 1),
+        (on_step(0, "propensity_source", "none"), "propensity_fits_source", 1),
+        (on_step(1, "action_key", "scarf"), "action_was_available", 1),
+        (on_step(1, "availability_id", "unheard of"), "action_was_available", 1),
+        (on_step(1, "availability_id", None), "action_was_available", 1),
+    ],
+)
+def test_check_finds_what_is_wrong(
+    spark: SparkSession, good: DataFrame, spoil: Callable[[DataFrame], DataFrame], check: str, n: int
+) -> None:
+    """One thing wrong, one check that says so."""
+    assert row_violations(spoil(good), availability_frame(spark, SETS), PIPELINE) == {str(DAY): {check: n}}
+
+
+def test_rows_as_built_pass(spark: SparkSession, good: DataFrame) -> None:
+    """Nothing is wrong with them, and the mask asks for availability."""
+    assert row_violations(good, availability_frame(spark, SETS), PIPELINE) == {}
+
+
+def test_mask_needs_a_source_with_availability(good: DataFrame) -> None:
+    """Without any sets no action was available."""
+    assert row_violations(good, None, PIPELINE) == {str(DAY): {"action_was_available": 3}}
+
+
+def test_implied_decisions_have_no_propensity(good: DataFrame) -> None:
+    """A logged propensity of an implied decision is a contradiction."""
+    assert row_violations(good, None, implied_pipeline()) == {str(DAY): {"propensity_fits_source": 3}}
+
+
+def test_all_violations_stand_in_one_message() -> None:
+    """By date, with what was expected."""
+    lines = explain("transitions/recommendation", {"2026-01-02": {"steps_contiguous": 2, "exactly_one_end": 14}})
+    assert lines == [
+        f"transitions/recommendation date=2026-01-02: 2 {ROW_CHECKS['steps_contiguous']}",
+        "transitions/recommendation date=2026-01-02: 14 "
+        "episodes' last rows without exactly one of terminal and timeout",
+    ]
+
+
+def test_decisions_that_cannot_become_transitions_are_an_error(spark: SparkSession) -> None:
+    """A decision without action, and one of no shopper: both are named with their number."""
+    rows = [
+        impression(),
+        impression("10:01", action="hat") | {"action": None, "item_id": None},
+        impression("10:02", user_id=""),
+        event("click"),
+    ]
+    with pytest.raises(CheckError) as raised:
+        count_decisions(prepared(spark, rows, PIPELINE), [DAY], "transitions/recommendation")
+    assert "date=2026-01-14: 1 of 3 decisions without an action" in str(raised.value)
+    assert "date=2026-01-14: 1 of 3 decisions without a shopper" in str(raised.value)
+
+
+def test_decisions_are_counted_by_the_date_their_session_starts(spark: SparkSession) -> None:
+    """Views that are decisions, of the asked dates alone."""
+    made = prepared(spark, [view("10:00"), view("10:01"), event("purchase", "10:02")], implied_pipeline())
+    assert count_decisions(made, [DAY], "transitions/recommendation") == {DAY: 2}
