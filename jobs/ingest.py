@@ -22,7 +22,7 @@ from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, REJECT_REA
 from jobs.errors import CheckError, DeliveryError
 from jobs.event_parsing import parse_lines
 from jobs.pseudonyms import pseudonyms
-from jobs.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged
+from jobs.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged, staged_empty
 from jobs.raw_deliveries import FileKind, RawDelivery, is_split, landing_hash, raw_folder, read_raw_deliveries
 from jobs.raw_lines import LineFile, read_lines, reading_of
 from jobs.rejection import judge, part_id
@@ -113,19 +113,21 @@ def rejected_of(judged: DataFrame) -> DataFrame:
 
 
 def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> None:
-    sides = {kind: _line_files(job, due, kind) for kind in ("items", "availability")}
-    frames: list[tuple[Table, DataFrame, dict[str, Column]]] = [
+    items, availability = _line_files(job, due, "items"), _line_files(job, due, "availability")
+    frames: list[tuple[Table, DataFrame | None, dict[str, Column]]] = [
         (EVENTS, events_of(judged, job.source), {"n_events": F.count_if(F.col("line_part") == 0),
                                                  "n_derived": F.count_if(F.col("line_part") > 0)}),
         (EVENTS_REJECTED, rejected_of(judged), {f"rejected.{reason}": F.count_if(F.col("reason") == reason)
                                                 for reason in REJECT_REASONS}),
-        (ITEMS, read_delivered_items(job.spark, sides["items"], job.source, job.key), {}),
-        (AVAILABILITY, read_delivered_availability(job.spark, sides["availability"], job.source, job.key), {}),
+        (ITEMS, read_delivered_items(job.spark, items, job.source, job.key) if items else None, {}),
+        (AVAILABILITY,
+         read_delivered_availability(job.spark, availability, job.source, job.key) if availability else None, {}),
     ]  # fmt: skip
     days = [str(delivery.delivery_date) for delivery in due]
     with ExitStack() as open_versions:
         versions = [
             open_versions.enter_context(staged(frame, job.target(table), partitions=days, counted=counted))
+            if frame is not None else staged_empty(job.target(table), partitions=days)
             for table, frame, counted in frames
         ]
         facts = _facts(due, versions[0], versions[1])

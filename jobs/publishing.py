@@ -111,10 +111,16 @@ def staged(
             written = read_written(frame.sparkSession, target.table, folder, target.path_columns)
             summaries = summarize_written(written, target.table, target.partition_column, counted or {})
         check_written(summaries, target.table, target.partition_column, partitions)
-        empty = StagedPartition(0, format_content_hash(0), dict.fromkeys(counted or {}, 0))
         found = {value: StagedPartition(summary.n_rows, summary.content_hash, summary.counts)
                  for value, summary in summaries.items()}  # fmt: skip
-        yield StagedVersion(target, folder, dict.fromkeys(partitions, empty) | found)
+        nothing = staged_empty(target, partitions=partitions, counted=counted or {}).partitions
+        yield StagedVersion(target, folder, {**nothing, **found})
+
+
+def staged_empty(target: Target, *, partitions: Collection[str], counted: Collection[str] = ()) -> StagedVersion:
+    """Partitions that are known to have no rows, without asking Spark."""
+    empty = StagedPartition(0, format_content_hash(0), dict.fromkeys(counted, 0))
+    return StagedVersion(target, Lake.staging(target.folder), dict.fromkeys(partitions, empty))
 
 
 def publish(

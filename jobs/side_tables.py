@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DateType, StructField, StructType
 
 from conf.scenario import MILLIONTHS
 from conf.source import Source
@@ -14,7 +13,6 @@ from conf.tables import AVAILABILITY, ITEMS, Table
 from jobs.content_hash import row_hash
 from jobs.event_parsing import iso_time
 from jobs.raw_lines import LineFile, read_lines, reading_of
-from jobs.table_schema import table_schema
 
 _ITEM_FIELDS = "item_id string, valid_from string, category_id string, price string, cost string, " \
     "pack_size string, volume string"  # fmt: skip
@@ -23,8 +21,6 @@ _AVAILABILITY_FIELDS = "availability_id string, valid_from string, actions array
 
 def read_delivered_items(spark: SparkSession, files: Sequence[LineFile], source: Source, key: bytes) -> DataFrame:
     """Columns of the items table and delivery_date; lines without item_id or a valid_from that reads are left out."""
-    if not files:
-        return _nothing(spark, ITEMS)
     lines = read_lines(spark, files, reading_of(source, key, is_side_file=True))
     given = lines.select("delivery_date", F.from_json("line", _ITEM_FIELDS).alias("_")).select("delivery_date", "_.*")
     rows = given.select(
@@ -44,8 +40,6 @@ def read_delivered_availability(
     spark: SparkSession, files: Sequence[LineFile], source: Source, key: bytes
 ) -> DataFrame:
     """Columns of the availability table and delivery_date; lines without id, time or actions are left out."""
-    if not files:
-        return _nothing(spark, AVAILABILITY)
     lines = read_lines(spark, files, reading_of(source, key, is_side_file=True))
     given = lines.select("delivery_date", F.from_json("line", _AVAILABILITY_FIELDS).alias("_"))
     rows = given.select("delivery_date", "_.*").select(
@@ -63,11 +57,6 @@ def _one_for_each_key(rows: DataFrame, table: Table) -> DataFrame:
     same = Window.partitionBy("delivery_date", *table.key).orderBy(row_hash(table))
     numbered = rows.withColumn("_number", F.row_number().over(same))
     return numbered.where(F.col("_number") == 1).drop("_number")
-
-
-def _nothing(spark: SparkSession, table: Table) -> DataFrame:
-    fields = [*table_schema(table).fields, StructField("delivery_date", DateType())]
-    return spark.createDataFrame([], StructType(fields))
 
 
 def _text(name: str) -> Column:
