@@ -1,0 +1,75 @@
+"""A small simulated shop's logs, and the Spark steps run on them in process."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from conf.scenario import Pipeline, load_pipeline
+from conf.settings import PROJECT_ROOT, Settings
+from conf.spec_hash import code_hash
+from jobs.ingest_command import ingest
+from jobs.transitions.build import build
+from rl.shops.shop_settings import ShopSettings, changed_settings
+from rl.shops.writer import LOGS_FOLDER, write_shop_logs
+
+# Six days across the change to summer time.
+FIRST_DATE, LAST_DATE = date(2026, 3, 26), date(2026, 3, 31)
+PIPELINE: Pipeline = load_pipeline("recommendation", "simulated_shop")
+
+
+def small_shop(**changes: object) -> ShopSettings:
+    given = {"first_date": FIRST_DATE, "n_days": 6, "n_shoppers": 60, "seed": 7}
+    return changed_settings(ShopSettings(), **{**given, **changes})
+
+
+def write_small_logs(folder: Path) -> Path:
+    """The logs' folder; shop.json is beside it."""
+    write_shop_logs(folder, small_shop())
+    return folder / LOGS_FOLDER
+
+
+def settings_of(home: Path) -> Settings:
+    return Settings.from_environment(
+        {"NIGHTCART_HOME": str(home), "NIGHTCART_PSEUDONYM_KEY": "one key for every lake of a test"}
+    )
+
+
+def ingest_logs(
+    spark: SparkSession, home: Path, logs: Path | None, horizon: date, pipeline: Pipeline = PIPELINE
+) -> dict[str, Any]:
+    hashed = code_hash(PROJECT_ROOT / "conf", PROJECT_ROOT / "jobs")
+    return ingest(spark, settings_of(home), pipeline.source, logs=logs, horizon=horizon, code_hash=hashed)
+
+
+def build_transitions(spark: SparkSession, home: Path, horizon: date, pipeline: Pipeline = PIPELINE) -> dict[str, Any]:
+    return build(spark, settings_of(home), pipeline, horizon)
+
+
+def deliveries_in_other_order(logs: Path, folder: Path, seed: int) -> list[tuple[date, Path]]:
+    """Each day's delivery alone in a folder of its own, its lines shuffled, the days in another order."""
+    rng = random.Random(seed)
+    days = sorted(path for path in logs.iterdir() if path.is_dir())
+    rng.shuffle(days)
+    alone = []
+    for day in days:
+        target = folder / f"only-{day.name}" / day.name
+        target.mkdir(parents=True)
+        for file in sorted(day.iterdir()):
+            _copy_shuffled(file, target / file.name, rng)
+        alone.append((date.fromisoformat(day.name), target.parent))
+    return alone
+
+
+def _copy_shuffled(file: Path, target: Path, rng: random.Random) -> None:
+    opened = gzip.open if file.suffix == ".gz" else open
+    with opened(file, "rb") as source:
+        lines = source.read().splitlines()
+    rng.shuffle(lines)
+    with opened(target, "wb") as copy:
+        copy.write(b"".join(line + b"\n" for line in lines))
