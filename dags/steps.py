@@ -82,9 +82,12 @@ class LearningStep(BaseOperator):
             outcome = self._command.run()
         except FileNotFoundError as error:
             raise CommandFailed(f"{self._command.line[0]}: no such file; run `make setup`") from error
+        result = result_of(outcome.stdout)
+        if outcome.return_code == NOTHING_TO_DO and "skipped" in result:
+            raise AirflowSkipException(str(result["skipped"]))
         if outcome.return_code:
             raise failure(outcome.return_code, outcome.stderr or outcome.stdout)
-        return result_of(outcome.stdout)
+        return result
 
     def on_kill(self) -> None:
         """The command and its children are gone."""

@@ -34,6 +34,9 @@ if key in told["fail"]:
     print(("jobs " if words[start - 1].endswith("main.py") else "rl ") + command + ": " + message, file=sys.stderr)
     sys.exit(code)
 result = {{"ok": True}}
+if command in told["skip"]:
+    print(json.dumps({{"skipped": told["skip"][command]}}))
+    sys.exit(99)
 if command == "simulate-shop":
     day = options.get("last-date", "2026-01-31")
     logs = Path(options["out"]) / "logs" / day
@@ -59,16 +62,23 @@ print(json.dumps(result))
 
 
 def write_fake_pipeline(
-    folder: Path, *, verdict: str = "promote", fail: dict[str, tuple[int, str]] | None = None
+    folder: Path,
+    *,
+    verdict: str = "promote",
+    fail: dict[str, tuple[int, str]] | None = None,
+    skip: dict[str, str] | None = None,
 ) -> Path:
-    """A folder to name in NIGHTCART_PIPELINE_VENV; commands named in `fail` end with that code and message."""
+    """A folder to name in NIGHTCART_PIPELINE_VENV.
+
+    Commands named in `fail` end with that code and message, those in `skip` have nothing to do for that reason.
+    """
     bin_folder = folder / "bin"
     bin_folder.mkdir(parents=True, exist_ok=True)
     for name in ("python", "spark-submit"):
         path = bin_folder / name
         path.write_text(_COMMAND.format(python=sys.executable, root=str(PROJECT_ROOT)))
         path.chmod(0o755)
-    (folder / "told.json").write_text(json.dumps({"verdict": verdict, "fail": fail or {}}))
+    (folder / "told.json").write_text(json.dumps({"verdict": verdict, "fail": fail or {}, "skip": skip or {}}))
     return folder
 
 

@@ -45,6 +45,13 @@ def test_learning_step_fails_in_the_commands_words(pipeline: Path) -> None:
     assert str(caught.value) == "no split: 3 episodes; give more days"
 
 
+def test_learning_step_skips_with_the_commands_reason(pipeline: Path) -> None:
+    """A command that rightly does nothing says why in its result."""
+    write_fake_pipeline(pipeline, skip={"promote": "verdict is reject"})
+    with pytest.raises(AirflowSkipException, match=r"^verdict is reject$"):
+        LearningStep(task_id="promote", arguments=["promote", *WHERE, "--version=3"]).execute({})
+
+
 def test_learning_step_without_environment_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No interpreter where the settings say: run the set-up."""
     monkeypatch.setenv("NIGHTCART_PIPELINE_VENV", str(tmp_path / "missing"))
