@@ -133,7 +133,7 @@ def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> N
         facts = _facts(due, versions[0], versions[1])
         publish(job.lake.lock, [(version, facts) for version in versions], job.provenance)
     for day in days:
-        log.info("ingested", delivery_date=day, **facts[day].counters)
+        log.info("ingested", delivery_date=day, **{name: n for name, n in facts[day].counters.items() if n})
 
 
 def _line_files(job: Ingestion, due: Sequence[RawDelivery], kind: FileKind) -> list[LineFile]:

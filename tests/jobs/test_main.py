@@ -1,0 +1,79 @@
+"""The entry for spark-submit: one JSON object on stdout, one clear message on stderr, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conf.settings import PROJECT_ROOT
+from jobs.main import main
+from tests.jobs.shop_logs import DAYS, day_lines, deliver_days
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NIGHTCART_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.mark.e2e
+def test_spark_submit_ingests_and_prints_its_result_last(home: Path, tmp_path: Path) -> None:
+    """The result is the last line of stdout and, for a scenario, a file in its run folder."""
+    logs = deliver_days(tmp_path / "logs", DAYS[:1])
+    tools = Path(sys.executable).parent
+    submit = [str(tools / "spark-submit"), "--properties-file", "conf/spark/local.conf"]
+    command = [*submit, "jobs/main.py", "ingest", "--source", "canonical", "--date", str(DAYS[0]), "--logs", str(logs),
+               "--scenario", "recommendation"]  # fmt: skip
+    environment = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}"}
+    done = subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert (result["n_events"], result["n_rejected"], result["n_not_yet"]) == (len(day_lines(DAYS[0])), 0, 0)
+    assert set(result["seconds"]) == {"start", "land", "ingest", "sessions"}
+    path = home / "runs" / "canonical" / "recommendation" / str(DAYS[0]) / "ingest.json"
+    assert json.loads(path.read_text()) == result
+    assert "ingested" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--source", "taobo"], "no such file; did you mean 'taobao'?"),
+        (["--source", "taobao", "--scenario", "recomendation"], "did you mean 'recommendation'?"),
+        (["--source", "taobao", "--logs", "/no/such/log.csv"], "/no/such/log.csv: no such file or folder"),
+    ],
+)  # fmt: skip
+def test_what_can_be_refused_at_once_is_one_line_on_stderr(
+    home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    """No traceback, nothing on stdout, exit code 1, and nothing was made."""
+    assert main(["ingest", "--date", "2017-12-02", *arguments]) == 1
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.startswith("error: ")
+    assert "Traceback" not in captured.err
+    assert captured.out == ""
+    assert not home.exists()
+
+
+def test_unknown_setting_is_one_line_on_stderr(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistyped variable is an error with a suggestion, before anything starts."""
+    monkeypatch.setenv("NIGHTCART_HOM", "x")
+    assert main(["ingest", "--source", "taobao", "--date", "2017-12-02"]) == 1
+    assert "did you mean 'NIGHTCART_HOME'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["ingest", "--source", "taobao", "--date", "tomorrow"], ["build"], ["fly"]])
+def test_wrong_arguments_exit_with_two(arguments: list[str]) -> None:
+    """Usage goes to stderr, as command lines do."""
+    with pytest.raises(SystemExit) as raised:
+        main(arguments)
+    assert raised.value.code == 2
