@@ -13,7 +13,7 @@ from conf.scenario import Pipeline
 from jobs.transitions.decisions import reward_link, with_decisions
 from tests.jobs.transitions.shop_events import Row, a_pipeline, event, events_frame, implied_pipeline, impression, view
 
-BY_CATEGORY = {"action": {"key": "category"}}
+BY_CATEGORY: dict[str, Any] = {"action": {"key": "category"}}
 
 
 def marked(spark: SparkSession, row: Row, pipeline: Pipeline) -> dict[str, Any]:

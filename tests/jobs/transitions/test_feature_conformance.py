@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -102,7 +103,7 @@ def up_to_now(seen: Seen) -> Seen:
 
 def test_every_feature_is_made_by_exactly_one_function() -> None:
     """As its definition says: by delay in one of two modules, by kind in one of two dicts."""
-    made = {
+    made: dict[tuple[str, str], Mapping[str, object]] = {
         ("scalar", "none"): SESSION_SCALARS, ("list", "none"): SESSION_LISTS,
         ("scalar", "delivery"): HISTORY_SCALARS, ("list", "delivery"): HISTORY_LISTS,
     }  # fmt: skip
