@@ -27,7 +27,7 @@ AIRFLOW := .venv-airflow/bin/python
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)$$/  \1|\2/p' Makefile | while IFS='|' read -r target text; do \
-	  printf '%-12s %s\n' "$$target" "$$text"; done
+	  printf '%-16s %s\n' "$$target" "$$text"; done
 	@sed -n 's/^#: \?//p' Makefile
 
 #:
