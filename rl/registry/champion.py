@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
+from mlflow.exceptions import MlflowException
 
 from rl.errors import PolicyError, RegistryError
 from rl.policy import StochasticPolicy, Vocabulary, load_policy
@@ -63,8 +64,9 @@ def find_champion(
         return Champion(version, None, f"it was learned from source {version.tags.get('source')}, not {key.source}")
     try:
         policy = _load(client, version)
-    except (PolicyError, OSError) as error:
-        return Champion(version, None, f"its policy can't be loaded: {error}")
+    except (PolicyError, MlflowException, OSError) as error:
+        reason = str(error).splitlines()[-1]
+        return Champion(version, None, f"its policy can't be loaded from {version.model_uri} ({reason})")
     problem = _misfit(policy, set(features), vocabulary)
     return Champion(version, None if problem else policy, problem)
 

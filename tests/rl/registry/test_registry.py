@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import shutil
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -70,23 +69,6 @@ def runs(client: MlflowClient, home: Path) -> list[Any]:
 def promote(home: Path, version: int, *, source: str = "shop", run_date: date = FIRST) -> Any:
     with open_store(settings_at(home)) as client:
         return promote_version(client, MODEL, version, source=source, run_date=run_date)
-
-
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store without content; making one takes seconds."""
-    home = tmp_path_factory.mktemp("store")
-    with open_store(settings_at(home)) as client:
-        client.search_experiments()
-    return home / "mlflow.db"
-
-
-@pytest.fixture
-def home(tmp_path: Path, empty_store: Path) -> Path:
-    """A home whose MLflow store is new."""
-    (tmp_path / "home").mkdir()
-    shutil.copy(empty_store, tmp_path / "home" / "mlflow.db")
-    return tmp_path / "home"
 
 
 def test_registering_twice_makes_one_version_and_the_same_runs(home: Path) -> None:
