@@ -21,7 +21,12 @@ from tests.jobs.transitions.delivered_shop import DeliveredShop
 from tests.jobs.transitions.shop_events import DAY, Row, a_pipeline, available, event, impression
 
 DAYS = [DAY + timedelta(days=n) for n in range(5)]
-PIPELINE = a_pipeline(action={"mask": "availability"})
+# A few features of each kind: what all of them hold has its own suite, and wide plans take Spark long to make.
+FEATURES = [
+    {"name": "session_step"}, {"name": "recent_engaged_items", "length": 3}, {"name": "seconds_since_previous_event"},
+    {"name": "n_past_clicks"}, {"name": "favorite_categories", "length": 2},
+]  # fmt: skip
+PIPELINE = a_pipeline(action={"mask": "availability"}, observation={"features": FEATURES, "history_days": 7})
 SETS = [available("all", "00:00", "shoe", "boot", "hat", day=DAY - timedelta(days=1), delivery_date=DAY)]
 
 
