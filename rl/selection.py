@@ -88,6 +88,14 @@ def select_candidate(
         for name, policy in candidates.items()
         for temperature in temperatures
     }
+    # One Q-function a candidate: it steadies the doubly robust estimate at every temperature, and biases none. The
+    # direct method alone would be biased by it, so implied decisions get one for each.
+    middle = temperatures[len(temperatures) // 2]
+    stand_ins = {
+        f"{name} at {temperature:g}": warmed[f"{name} at {middle:g}"]
+        for name in candidates
+        for temperature in temperatures
+    }
     estimators = tuple(dict.fromkeys((estimator, FALLBACK_ESTIMATOR)))
     evaluation = evaluate_policies(
         warmed,
@@ -95,6 +103,7 @@ def select_candidate(
         test=validation,
         settings=replace(settings, estimators=estimators, fqe=rough_fqe(settings.fqe)),
         is_logged=is_logged,
+        stand_ins=stand_ins if is_logged else None,
     )
     used, note = _usable_estimator([evaluation.report(name, estimator) for name in warmed], estimator)
     choices = [Choice(policy, evaluation.report(name, used)) for name, policy in warmed.items()]

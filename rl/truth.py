@@ -16,7 +16,7 @@ from rl.shops.shop_settings import SETTINGS_FILE, ShopSettings, load_shop
 from rl.shops.true_value import TrueValue, observing, true_behavior_value, true_policy_value
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-N_SESSIONS = 120_000
+N_SESSIONS = 60_000
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,7 @@ def evaluate_policies(
     is_logged: bool = True,
     behavior: Policy | None = None,
     outcome: str = "reward",
+    stand_ins: Mapping[str, Policy] | None = None,
 ) -> PolicyEvaluation:
     """Reports and per-unit sums of the behavior policy and of each given policy on the test split.
 
@@ -121,6 +122,8 @@ def evaluate_policies(
         is_logged: False where decisions are implied: weighted estimators refuse and `dm` is marked a prediction.
         behavior: the behavior policy, where it can be queried; tells which mass lies outside its support.
         outcome: `reward`, or the side metric to value instead.
+        stand_ins: by policy name, another policy whose Q-function serves in place of its own; policies with the same
+            stand-in share one fit. Doubly robust estimates stay unbiased under logged propensities; `dm` doesn't.
 
     Raises:
         EvaluationError: unknown estimators or metric, or an empty split.
@@ -130,7 +133,7 @@ def evaluate_policies(
     run = _Run(train, test, settings, is_logged=is_logged, behavior=behavior, outcome=outcome)
     run.evaluate(BEHAVIOR, None)
     for name, policy in policies.items():
-        run.evaluate(name, policy)
+        run.evaluate(name, policy, stand_in=(stand_ins or {}).get(name))
     return PolicyEvaluation(tuple(run.reports), run.sums, run.fits, settings, is_logged, outcome)
 
 
@@ -154,11 +157,12 @@ class _Run:
         self.reports: list[PolicyValueReport] = []
         self.sums: dict[tuple[str, str], RatioSums] = {}
         self.fits: dict[str, FittedQ] = {}
+        self._fitted_for: list[tuple[Policy, FittedQ]] = []
 
-    def evaluate(self, name: str, policy: Policy | None) -> None:
+    def evaluate(self, name: str, policy: Policy | None, *, stand_in: Policy | None = None) -> None:
         """Adds the reports of one policy; None stands for the behavior policy."""
         needs_values = any(entry.needs_values for entry in self._estimators)
-        values = self._fitted_values(name, policy) if needs_values else None
+        values = self._fitted_values(name, policy, stand_in) if needs_values else None
         sample = evaluation_sample(
             policy,
             self._test,
@@ -175,15 +179,24 @@ class _Run:
         for entry in [ESTIMATORS["on_policy"], *others] if policy is None else others:
             self._report(name, entry, sample, outside)
 
-    def _fitted_values(self, name: str, policy: Policy | None) -> ActionValues:
+    def _fitted_values(self, name: str, policy: Policy | None, stand_in: Policy | None) -> ActionValues:
         if policy is None:
             train, test, policy = as_one_action(self._train), as_one_action(self._test), OnlyAction()
         else:
             train, test = self._train, self._test
+        wanted = stand_in or policy
+        fitted = next((fit for fitted_for, fit in self._fitted_for if fitted_for is wanted), None)
+        if fitted is None:
+            fitted = self._fit(wanted, train)
+            self._fitted_for.append((wanted, fitted))
+        self.fits[name] = fitted
+        return action_values(fitted, policy, test)
+
+    def _fit(self, policy: Policy, train: LoggedEpisodes) -> FittedQ:
         fqe = self._settings.fqe
         if self._outcome != "reward" and self._train.features.shape[1] <= _LINEAR_COLUMNS:
             fqe = replace(fqe, method="linear")
-        fitted = fit_fqe(
+        return fit_fqe(
             policy,
             train,
             discount=self._settings.discount,
@@ -191,8 +204,6 @@ class _Run:
             settings=fqe,
             reward=_outcome(self._train, self._outcome),
         )
-        self.fits[name] = fitted
-        return action_values(fitted, policy, test)
 
     def _report(self, name: str, entry: Estimator, sample: EvaluationSample, outside: float | None) -> None:
         refusal, interval = None, None

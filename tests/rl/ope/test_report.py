@@ -168,3 +168,19 @@ def test_settings_follow_the_scenario() -> None:
     assert (found.steps, found.weight_clip) == (scenario.evaluation.steps, scenario.evaluation.weight_clip)
     assert (found.confidence, found.resampling) == (0.95, Resampling(scenario.evaluation.n_bootstrap, 3))
     assert found.fqe.n_updates == scenario.evaluation.fqe_updates
+
+
+def test_evaluate_policies_with_a_stand_in_stays_unbiased(
+    mdp: TabularMdp, policies: dict[str, TablePolicy], splits: tuple[LoggedEpisodes, LoggedEpisodes]
+) -> None:
+    """Another policy's Q-function steadies the doubly robust estimate without moving it; both share one fit."""
+    shared = evaluate_policies(
+        policies, train=splits[0], test=splits[1], settings=SETTINGS,
+        stand_ins=dict.fromkeys(policies, policies["cql-1"]),
+    )  # fmt: skip
+    assert shared.fits["bc-1"] is shared.fits["cql-1"]
+    truth = mdp.exact_value(policies["bc-1"], gamma=0.9)
+    report = shared.report("bc-1", "dr")
+    assert report.value is not None and report.standard_error is not None
+    # Four standard errors: a fixed seed, so the test either always holds or never.
+    assert abs(report.value - truth) < 4 * report.standard_error
