@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 import structlog
+import torch
 
 from conf.paths import Lake, Run
 from conf.scenario import load_pipeline
@@ -40,7 +41,7 @@ from rl.review_content import (
 )
 from rl.selection import Selection, select_candidate
 from rl.trained_candidates import LoadedCandidate, load_candidates
-from rl.training import resolve_device
+from rl.training import N_THREADS, resolve_device
 from rl.truth import TrueValues, true_values
 
 RANKING_CUTOFF = 10
@@ -61,6 +62,7 @@ class _Night:
 def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
     """The run folder holds evaluation.json; gives its verdict and figures."""
     started = time.perf_counter()
+    torch.set_num_threads(N_THREADS)
     pipeline = load_pipeline(scenario, source)
     run_paths = Run(settings.home, source, scenario, run_date)
     dataset = load_dataset(pipeline, Lake(settings.lake, source), run_paths)
