@@ -20,7 +20,6 @@ if __package__ in (None, ""):  # run as a file: the project, not this folder, is
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import structlog
-from pyspark.errors import PySparkException
 
 from conf.errors import NightcartError
 from conf.paths import Run
@@ -31,6 +30,7 @@ from conf.source import load_source
 from conf.spec_hash import code_hash
 from conf.strict_yaml import suggest
 from jobs.delivered_files import find_files
+from jobs.failure_reason import SPARK_FAILURES, failure_reason
 from jobs.ingest_command import ingest
 from jobs.log_lines import configure_logs
 from jobs.spark_session import start_spark
@@ -49,10 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         result = _run(given, settings)
     except NightcartError as error:
         return _fail(str(error), is_debugging=is_debugging)
-    except PySparkException as error:
-        return _fail(f"Spark: {_first_line(error)}; NIGHTCART_LOG_LEVEL=debug tells more", is_debugging=is_debugging)
+    except SPARK_FAILURES as error:
+        message = f"Spark failed: {failure_reason(error)}; NIGHTCART_LOG_LEVEL=debug tells where"
+        return _fail(message, is_debugging=is_debugging)
     except Exception as error:
-        message = f"unexpected {type(error).__name__}: {_first_line(error)}; NIGHTCART_LOG_LEVEL=debug tells where"
+        message = f"unexpected {type(error).__name__}: {failure_reason(error)}; NIGHTCART_LOG_LEVEL=debug tells where"
         return _fail(message, is_debugging=is_debugging)
     print(json.dumps(result), flush=True)
     return 0
@@ -100,11 +101,6 @@ def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
         path = run.ingest_result if given.command == "ingest" else run.build_result
         write_atomically(path, json.dumps(result, indent=1))
     return result
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
 
 
 def _fail(message: str, *, is_debugging: bool) -> int:

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 
 from conf.errors import NightcartError, StaleInputs
@@ -25,8 +24,11 @@ from conf.publication import Manifest, Pointer, is_strict_subset, publishing, re
 from conf.tables import SCHEMA_VERSION, Table
 from jobs.content_hash import format_content_hash
 from jobs.errors import PublishError
+from jobs.failure_reason import SPARK_FAILURES, failure_reason
 from jobs.staging import staging_folder
 from jobs.written_rows import check_columns, check_written, read_written, summarize_written
+
+_WRITE_FAILURES: tuple[type[Exception], ...] = (OSError, *SPARK_FAILURES)
 
 
 @dataclass(frozen=True)
@@ -252,7 +254,7 @@ def swap_pointers(changes: Mapping[Path, Pointer]) -> None:
             _put_back(path, backups.get(path))
         if isinstance(error, OSError):
             where = done[-1] if done else "pointers"
-            raise PublishError(f"{where}: {_reason(error)}; nothing was published") from error
+            raise PublishError(f"{where}: {failure_reason(error)}; nothing was published") from error
         raise
     finally:
         for backup in backups.values():
@@ -288,13 +290,6 @@ def explaining_failures(table: str, folder: Path) -> Iterator[None]:
         yield
     except NightcartError:
         raise
-    except (OSError, PySparkException) as error:
-        raise PublishError(f"{table}: can't be written to {folder}: {_reason(error)}; nothing was published") from error
-
-
-def _reason(error: BaseException) -> str:
-    text = str(error)
-    if "No space left on device" in text or "Disk quota exceeded" in text:
-        return "the disk is full; free some space and run again"
-    lines = [line for line in text.splitlines() if line.strip()]
-    return lines[-1].strip() if isinstance(error, OSError) and lines else (lines or [type(error).__name__])[0].strip()
+    except _WRITE_FAILURES as error:
+        reason = failure_reason(error)
+        raise PublishError(f"{table}: can't be written to {folder}: {reason}; nothing was published") from error

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,33 @@ def test_full_disk_while_pointers_are_written_leaves_every_pointer_as_it_was(spa
     assert read_pointers(lake.table("sessions")) == pointers
     assert _ids(spark, lake) == ["a", "b"]
     assert not [path for path in (lake.table("sessions") / "_pointers").iterdir() if path.name.startswith(".")]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 300 KiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)], capture_output=True,
+                             check=False)  # fmt: skip
+    if mounted.returncode != 0:
+        pytest.skip("needs the right to mount a small file system")
+    yield folder
+    # Lazily: Spark may hold a file open for a while after a write that failed.
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_full_disk_while_rows_are_written_is_told_and_changes_nothing(spark: SparkSession, small_disk: Path) -> None:
+    """Spark's own report is a hundred lines of Java; the message is one, and the old rows stay current."""
+    lake = Lake(small_disk, "shop")
+    _publish(lake, _frame(spark, ["a"]))
+    before = _state(lake)
+    many = spark.range(20_000).select(F.sha2(F.col("id").cast("string"), 256).alias("session_id"))
+    too_much = many.crossJoin(_frame(spark, ["x"]).drop("session_id")).withColumn("user_id", F.col("session_id"))
+    with pytest.raises(PublishError, match=r"can't be written to .*: the disk is full; free some space") as raised:
+        _publish(lake, too_much, inputs={"a": "2"})
+    assert "\n" not in str(raised.value)
+    assert _state(lake) == before
 
 
 def test_rows_that_fail_to_compute_give_one_line_and_leave_no_staging(spark: SparkSession, lake: Lake) -> None:

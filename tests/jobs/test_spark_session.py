@@ -1,0 +1,33 @@
+"""The session means the same on every machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from conf.settings import Settings
+from jobs.spark_session import read_options, spark_options
+
+
+def test_session_is_utc_strict_and_uses_this_interpreter(spark: SparkSession) -> None:
+    """Times are UTC, bad casts raise, and workers find the pipeline's packages."""
+    assert spark.conf.get("spark.sql.session.timeZone") == "UTC"
+    assert spark.conf.get("spark.sql.ansi.enabled") == "true"
+    assert spark.sparkContext.pythonExec == sys.executable
+    worker = F.udf(lambda _: sys.executable)
+    assert spark.range(1).select(worker("id")).collect()[0][0] == sys.executable
+
+
+def test_options_come_from_the_file_and_the_settings(tmp_path: Path) -> None:
+    """Comments and blank lines are passed over; on a cluster, the local file's options don't apply."""
+    (tmp_path / "x.conf").write_text("# a comment\n\nspark.a   1\nspark.b   two words\n")
+    assert read_options(tmp_path / "x.conf") == {"spark.a": "1", "spark.b": "two words"}
+    here = {"NIGHTCART_HOME": str(tmp_path), "NIGHTCART_SHUFFLE_PARTITIONS": "7"}
+    local = spark_options(Settings.from_environment(here))
+    assert (local["spark.sql.shuffle.partitions"], local["spark.driver.memory"]) == ("7", "3g")
+    cluster = spark_options(Settings.from_environment(here | {"NIGHTCART_SPARK_MASTER": "spark://shop:7077"}))
+    assert "spark.driver.memory" not in cluster
+    assert cluster["spark.sql.session.timeZone"] == "UTC"
