@@ -75,11 +75,13 @@ def availability_frame(spark: SparkSession, rows: Iterable[Row]) -> DataFrame:
 
 
 def a_pipeline(source: str = "canonical", *, source_changes: Row | None = None, **changes: Any) -> Pipeline:
-    """The recommendation scenario on a source, with changes laid over its spec."""
-    loaded = load_pipeline("recommendation", source)
-    content = {"source": {}, "scenario": {"action": {"mask": "none"}}}
-    content = merge(content, {"source": source_changes or {}, "scenario": changes})
-    return Pipeline.model_validate(merge(loaded.model_dump(), content))
+    """The recommendation scenario on a source, with changes laid over its spec; weights and metrics replaced whole."""
+    loaded = load_pipeline("recommendation", source).model_dump()
+    scenario = merge(merge(loaded["scenario"], {"action": {"mask": "none"}}), changes)
+    scenario["metrics"] = changes.get("metrics", loaded["scenario"]["metrics"])
+    weights = changes.get("reward", {}).get("weights", loaded["scenario"]["reward"]["weights"])
+    scenario["reward"] = scenario["reward"] | {"weights": weights}
+    return Pipeline.model_validate({"source": merge(loaded["source"], source_changes or {}), "scenario": scenario})
 
 
 def implied_pipeline(**changes: Any) -> Pipeline:

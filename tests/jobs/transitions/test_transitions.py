@@ -1,0 +1,181 @@
+"""Transitions against the slow and obvious way, on random logs."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, date, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from pyspark.sql import SparkSession
+
+from conf.observation_features import OBSERVATION_FEATURES, id_hash
+from conf.scenario import Observation, Pipeline
+from conf.tables import transitions_table
+from jobs.transitions.attribution import look_back_days
+from jobs.transitions.transitions import transitions_of
+from jobs.written_rows import check_columns
+from tests.jobs.transitions.plain_transitions import plain_transitions
+from tests.jobs.transitions.shop_events import (
+    DAY,
+    Row,
+    a_pipeline,
+    available,
+    event,
+    implied_pipeline,
+    impression,
+    prepared,
+    transitions,
+)
+
+DAYS = [DAY + timedelta(days=n) for n in range(5)]
+TYPES = ["impression"] * 4 + ["view"] * 4 + ["click", "favorite", "cart", "purchase", "refund", "promotion"]
+ALL_FEATURES = [
+    {"name": name, "length": 3 if known.kind == "list" else None} for name, known in OBSERVATION_FEATURES.items()
+]
+EVERYTHING = Observation.model_validate({"features": ALL_FEATURES, "history_days": 2}).model_dump()
+SMALL: dict[str, Any] = {"observation": EVERYTHING, "episode": {"max_steps": 3}, "gate": {"guardrails": []}}
+SHORT_WINDOW = {"link": "last_touch", "window_hours": 5}
+
+PIPELINES = {
+    # Sessions that are cut by length, by a second midnight, and by the bound on steps, in a zone far from UTC.
+    "logged": a_pipeline(
+        source_changes={"zone": "America/New_York", "session": {"gap_minutes": 400, "max_hours": 20}}, **SMALL
+    ),
+    "implied": implied_pipeline(
+        **SMALL
+        | {"reward": {"weights": {"view": 1, "purchase": 10}, "attribution": SHORT_WINDOW}, "metrics": {"n": "refund"}}
+    ),
+    "implied by category": implied_pipeline(
+        **SMALL | {"action": {"key": "category"}, "reward": {"weights": {"cart": 3}, "attribution": SHORT_WINDOW}}
+    ),
+}
+
+
+def random_log(seed: int) -> list[Row]:
+    """Five days of ten shoppers; seconds are multiples of 20, so that instants are shared."""
+    rng = random.Random(seed)
+    return [random_event(rng, number) for number in range(700)]
+
+
+def random_event(rng: random.Random, number: int) -> Row:
+    day = rng.choice(DAYS)
+    clock = f"{rng.choice([0, 4, 5, 9, 14, 19, 23]):02d}:{rng.randrange(60):02d}:{rng.randrange(0, 60, 20):02d}"
+    item, shopper = f"item {rng.randrange(6)}", rng.randrange(10)
+    # Ids in random order: the order of lines must not help.
+    return event(
+        rng.choice(TYPES), clock, event_id=f"{rng.randrange(10**9)}-{number}", user_id=f"shopper {shopper}",
+        item_id=item, action=rng.choice([item, None]), category_id=f"category {rng.randrange(3)}",
+        decision_id=rng.choice([None, f"d{shopper}-{rng.randrange(20)}"]),
+        price=rng.choice([None, rng.randrange(10**8)]), propensity=Decimal("0.25"),
+        availability_id=rng.choice(["first", None]), event_date=day, day=day,
+        delivery_date=day + timedelta(days=rng.choice([0, 0, 0, 1])),
+    )  # fmt: skip
+
+
+def in_zone(rows: list[Row], pipeline: Pipeline) -> list[Row]:
+    """The rows with the event date of the source's zone, which ingest gives."""
+    zone = ZoneInfo(pipeline.source.zone)
+    return [row | {"event_date": row["event_time"].astimezone(zone).date()} for row in rows]
+
+
+SETS = [
+    available("first", "00:00"), available("second", "12:00"), available("late", "13:00", delivery_date=DAYS[1]),
+    available("third", "05:00", day=DAYS[2], delivery_date=DAYS[2]),
+]  # fmt: skip
+
+
+def told(row: Any, expected: Row) -> Row:
+    """The row's values of the expected columns."""
+    found = row.asDict(recursive=True)
+    found["decision_time"] = found["decision_time"].replace(tzinfo=UTC)
+    return {name: found[name] for name in expected}
+
+
+def by_place(rows: list[Row], pipeline: Pipeline) -> dict[str, str]:
+    """Event id of each decision by the decision's id and time."""
+    kind = pipeline.source.decisions.event_type
+    return {f"{row['decision_id'] or row['event_id']} {row['event_time']}": row["event_id"]
+            for row in rows if row["event_type"] == kind}  # fmt: skip
+
+
+def compare(found: list[Any], expected: dict[str, Row], rows: list[Row], pipeline: Pipeline) -> None:
+    ids = by_place(rows, pipeline)
+    values = {ids[f"{row['decision_id']} {row['decision_time'].replace(tzinfo=UTC)}"]: row for row in found}
+    assert sorted(values) == sorted(expected)
+    assert len(found) == len(expected)
+    for event_id, wanted in expected.items():
+        assert told(values[event_id], wanted) == wanted
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_transitions_are_what_the_definitions_say(spark: SparkSession, name: str) -> None:
+    """Every row and column that needs computing, over five days with cuts, ties, late lines and lost rewards."""
+    pipeline = PIPELINES[name]
+    rows = in_zone(random_log(5), pipeline)
+    dates = sorted({row["event_date"] for row in rows})
+    expected = plain_transitions(rows, pipeline, sets=SETS, dates=dates, horizon=DAYS[4])
+    assert {(row["terminal"], row["timeout"]) for row in expected.values()} == {
+        (True, False),
+        (False, True),
+        (False, False),
+    }
+    assert any(row["reward"] for row in expected.values())
+    found = transitions(spark, rows, pipeline, sets=SETS, dates=dates, horizon=DAYS[4])
+    compare(found, expected, rows, pipeline)
+
+
+def test_a_dates_rows_need_only_the_days_around_it(spark: SparkSession) -> None:
+    """From the days a build reads for the date alone, the same rows as from the whole log."""
+    pipeline = PIPELINES["logged"]
+    rows = in_zone(random_log(6), pipeline)
+    day, horizon = DAYS[2], DAYS[4]
+    expected = plain_transitions(rows, pipeline, sets=SETS, dates=[day], horizon=horizon)
+    first = day - timedelta(days=look_back_days(pipeline.scenario))
+    around = [row for row in rows if first <= row["event_date"] <= day + timedelta(days=pipeline.settle_days)]
+    assert len(around) < len(rows)
+    compare(transitions(spark, around, pipeline, sets=SETS, dates=[day], horizon=horizon), expected, rows, pipeline)
+
+
+def test_rows_have_the_tables_columns_and_ids(spark: SparkSession) -> None:
+    """Types as the table says; ids are hashes of natural keys; what was logged is passed on."""
+    pipeline = a_pipeline()
+    rows = [
+        impression(action="shoe", decision_id="d1", position=2, policy_version="p7"),
+        impression("10:01", action="hat"),
+    ]
+    frame = transitions_of(prepared(spark, rows, pipeline), pipeline, dates=[DAY], horizon=DAY)
+    check_columns(frame, transitions_table(pipeline.scenario), ["date"])
+    first, second = frame.orderBy("decision_time").collect()
+    assert (first["decision_id"], first["action_id"], first["action_key"]) == ("d1", id_hash("shoe"), "shoe")
+    assert (first["position"], first["policy_version"]) == (2, "p7")
+    assert (first["propensity"], first["propensity_source"]) == (Decimal("0.5"), "logged")
+    assert (second["decision_id"], second["position"]) == (rows[1]["event_id"], None)
+
+
+def test_implied_decisions_have_no_propensity(spark: SparkSession) -> None:
+    """Whatever the line says: nobody drew them."""
+    pipeline = implied_pipeline()
+    row = event("view", item_id="shoe", propensity=Decimal("0.5"))
+    found = transitions(spark, [row], pipeline)[0]
+    assert (found["propensity"], found["propensity_source"]) == (None, "none")
+
+
+def test_scenario_without_metrics_counts_none(spark: SparkSession) -> None:
+    """The column stays, with a field that says so."""
+    pipeline = a_pipeline(metrics={}, gate={"guardrails": []})
+    found = transitions(spark, [impression(decision_id="d"), event("click", "10:01", decision_id="d")], pipeline)[0]
+    assert found["metrics"].asDict() == {"none": 0}
+
+
+def test_session_belongs_to_the_business_day_it_starts(spark: SparkSession) -> None:
+    """23:30 UTC is the next day in Berlin."""
+    tomorrow = DAY + timedelta(days=1)
+    row = impression("23:30", event_date=tomorrow)
+    pipeline = a_pipeline("simulated_shop")
+    assert transitions(spark, [row], pipeline, dates=[DAY], horizon=tomorrow) == []
+    assert [found["date"] for found in transitions(spark, [row], pipeline, dates=[tomorrow], horizon=tomorrow)] == [
+        date(2026, 1, 15)
+    ]
