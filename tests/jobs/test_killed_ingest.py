@@ -22,9 +22,9 @@ from tests.jobs.shop_logs import DAYS, deliver_days
 HORIZON = DAYS[1]
 TABLES = [EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY, SESSIONS]
 
-# Each run is killed before the step of this number (a file moved into place, a pointer written, a pointer swapped),
-# starting from what the killed runs before it left. Every step falls to some run until one gets through.
-MAX_STEPS_A_RUN = 4
+# Each run is killed before one of its first steps (a file moved into place, a pointer backed up or swapped), starting
+# from what the killed runs before it left, so that the kills fall along the whole way until one run gets through.
+STEPS_BEFORE_KILLS = (2, 3, 4, 5)
 
 
 class _Reader(threading.Thread):
@@ -110,7 +110,7 @@ def test_killed_and_run_again_gives_the_same_digests(
     n_kills, is_through = 0, False
     while not is_through:
 
-        def killed_run(steps: int = n_kills % MAX_STEPS_A_RUN + 2) -> None:
+        def killed_run(steps: int = STEPS_BEFORE_KILLS[n_kills % 4]) -> None:
             with _killed_before_step(steps, monkeypatch):
                 ingest_into(home, HORIZON, logs)
 
