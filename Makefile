@@ -60,7 +60,7 @@ test: setup  ## run every test, in both environments
 # One thread for each of the two test processes: libraries that start one per core would get in each other's way.
 test-pipeline: setup
 	@case "$(TESTS)" in tests/dags*) ;; *) OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" \
-	  $(PIPELINE) -m pytest -n 2 --dist loadfile --ignore=tests/dags $(TESTS);; esac
+	  $(PIPELINE) -m pytest -n 2 --dist loadgroup --ignore=tests/dags $(TESTS);; esac
 
 test-dags: setup
 	@case "$(TESTS)" in ""|tests/dags*) $(AIRFLOW) -m pytest --confcutdir=tests/dags $(or $(TESTS),tests/dags);; esac

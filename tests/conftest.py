@@ -11,6 +11,14 @@ import pytest
 from conf.settings import Settings
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file's tests stay with one worker, and so do the lakes its fixtures build, unless it names a group."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Folder of the public logs; tests that need it are skipped where it is absent."""
