@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
 import structlog
 
 from rl.dataset import Dataset
 from rl.gate import GateEvidence, Verdict, judge
 from rl.gate_evidence import gate_evidence, gate_rules
 from rl.logged_episodes import LoggedEpisodes, Policy
-from rl.ope.behavior_policy import LogisticBehavior, fit_logistic
-from rl.ope.evaluation_probabilities import logged_action_set, share_outside_support
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
 from rl.policy import StochasticPolicy
 from rl.policy.aligned_policy import AlignedPolicy
-from rl.propensities import QUERIED_RIDGE, SETTINGS, KnownPropensities, know_propensities
+from rl.propensities import KnownPropensities, know_propensities
 from rl.registry.champion import Champion
-from rl.selection import Selection, rough_fqe
+from rl.selection import Selection
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,6 @@ class NightEvaluation:
         verdict: its answer.
         champion: compared with; None where there is none or it can't be compared.
         propensities: of the test episodes.
-        outside_support: share of each policy's choices among actions that the log never holds, by policy.
         notes: what a reader must know beside the verdict.
     """
 
@@ -43,7 +39,6 @@ class NightEvaluation:
     verdict: Verdict
     champion: Champion | None
     propensities: KnownPropensities
-    outside_support: Mapping[str, float | None]
     notes: tuple[str, ...]
 
 
@@ -81,16 +76,14 @@ def evaluate_night(
     contenders = [_Contender(selected.name, selected, train, known.episodes)]
     if champion is not None and champion.policy is not None:
         contenders.append(_champion_contender(dataset, champion.name, champion.policy, known.episodes))
-    behavior = _queried_behavior(train, known.episodes, settings) if pipeline.is_logged else None
-    whole = _evaluate(contenders, settings, is_logged=pipeline.is_logged, behavior=behavior)
+    whole = _evaluate(contenders, settings, is_logged=pipeline.is_logged)
     baseline = contenders[-1].name if len(contenders) > 1 else BEHAVIOR
     compared = contenders if baseline != BEHAVIOR else contenders[:1]
     metrics = {
         rail.metric: _evaluate(
             compared,
-            replace(settings, estimators=(estimator,), fqe=rough_fqe(settings.fqe)),
+            replace(settings, estimators=(estimator,)),
             is_logged=pipeline.is_logged,
-            behavior=behavior,
             outcome=rail.metric,
         )
         for rail in gate.guardrails
@@ -113,8 +106,7 @@ def evaluate_night(
         verdict=verdict,
         champion=champion,
         propensities=known,
-        outside_support=_outside_support(contenders, known.episodes),
-        notes=_notes(selection, champion, behavior),
+        notes=_notes(selection, champion),
     )
 
 
@@ -123,7 +115,6 @@ def _evaluate(
     settings: EvaluationSettings,
     *,
     is_logged: bool,
-    behavior: Policy | None,
     outcome: str = "reward",
 ) -> PolicyEvaluation:
     """One evaluation of all: each on its own encoding of the same episodes, hence of the same units."""
@@ -136,8 +127,6 @@ def _evaluate(
             test=contender.test,
             settings=settings,
             is_logged=is_logged,
-            # The estimated behavior policy knows the first encoding only; once is enough.
-            behavior=None if parts else behavior,
             outcome=outcome,
         ))  # fmt: skip
     first, *others = parts
@@ -156,30 +145,7 @@ def _champion_contender(dataset: Dataset, name: str, policy: StochasticPolicy, t
     return _Contender(name, AlignedPolicy(policy, dataset.vocabulary), train, own_test)
 
 
-def _queried_behavior(
-    train: LoggedEpisodes, test: LoggedEpisodes, settings: EvaluationSettings
-) -> LogisticBehavior | None:
-    """The behavior policy as estimated on training episodes, where test episodes are cut by the log.
-
-    Then a value that looks past the cut has to be compared with one that does too, which takes the behavior policy's
-    probabilities of other actions. Where nothing is cut, what was logged is its value, without any model.
-    """
-    is_cut = test.timeout[test.offsets[1:] - 1] & (test.lengths < (settings.steps or test.n_transitions))
-    if not is_cut.any():
-        return None
-    return fit_logistic(train, np.arange(train.n_transitions), SETTINGS, ridge=QUERIED_RIDGE)
-
-
-def _outside_support(contenders: list[_Contender], test: LoggedEpisodes) -> dict[str, float | None]:
-    """Share of each policy's choices among actions that neither split holds, whatever a model of the log says."""
-    shares: dict[str, float | None] = {BEHAVIOR: 0.0}
-    for contender in contenders:
-        held = logged_action_set(contender.train, test)
-        shares[contender.name] = share_outside_support(contender.policy, contender.test, logged_actions=held)
-    return shares
-
-
-def _notes(selection: Selection, champion: Champion | None, behavior: LogisticBehavior | None) -> tuple[str, ...]:
+def _notes(selection: Selection, champion: Champion | None) -> tuple[str, ...]:
     notes = []
     if champion is not None and champion.policy is None:
         notes.append(
@@ -188,9 +154,4 @@ def _notes(selection: Selection, champion: Champion | None, behavior: LogisticBe
         )
     if selection.note:
         notes.append(f"Temperature and candidate were {selection.note}.")
-    if behavior is not None:
-        notes.append(
-            "The log cuts some test episodes before their end. What the behavior policy would have earned after "
-            "the cut comes from a model of it, as it does for the candidate."
-        )
     return tuple(notes)

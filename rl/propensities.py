@@ -12,9 +12,7 @@ from rl.ope.behavior_policy import BehaviorSettings, estimate_behavior
 from rl.ope.calibration import CalibrationReport, check_logged_propensities
 
 # Enough for a masked logistic model with some hundred features; more rows cost time and change little.
-SETTINGS = BehaviorSettings(max_rows=20_000)
-# Penalty where one model is fitted to be queried, not to weight by: the middle of those that are tried elsewhere.
-QUERIED_RIDGE = 30.0
+_SETTINGS = BehaviorSettings(max_rows=20_000)
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def know_propensities(episodes: LoggedEpisodes, *, is_logged: bool) -> KnownProp
     is_missing = np.isnan(episodes.propensity)
     if not is_missing.any():
         return KnownPropensities(episodes, "logged", _logged_note(episodes))
-    estimated = estimate_behavior(episodes, SETTINGS)
+    estimated = estimate_behavior(episodes, _SETTINGS)
     filled = np.where(is_missing, estimated.episodes.propensity, episodes.propensity)
     note = (
         f"{is_missing.mean():.1%} of the decisions were logged without a probability; those were estimated from what "

@@ -83,7 +83,7 @@ def policy_reports(night: NightEvaluation, truth: TrueValues) -> tuple[PolicyRep
             name=BEHAVIOR_NAME if role == "behavior" else name,
             estimates=tuple(_estimate(report, night.evidence.estimator) for report in reports),
             level=reports[0].level,
-            overlap=_overlap(reports, night),
+            overlap=_overlap(reports),
             truth=_true_value(truth.behavior if role == "behavior" else truth.policies.get(name)),
         ))  # fmt: skip
     return tuple(found)
@@ -136,6 +136,8 @@ def candidate_rows(selection: Selection, candidates: Mapping[str, LoadedCandidat
             upper=choice.report.upper,
             effective_sample_size=choice.report.effective_sample_size,
             seconds=candidates[choice.policy.name].result["seconds"]["all"],
+            certainty=choice.certainty,
+            is_supported=choice.is_supported or choice.certainty is None,
             is_selected=choice is selection.best,
         )
         for choice in selection.by_candidate
@@ -201,7 +203,7 @@ def _estimate(report: PolicyValueReport, gate_estimator: str) -> Estimate:
     )
 
 
-def _overlap(reports: Sequence[PolicyValueReport], night: NightEvaluation) -> Overlap:
+def _overlap(reports: Sequence[PolicyValueReport]) -> Overlap:
     """From the report that knows most: weights are the same for all estimators of a policy."""
     report = max(reports, key=lambda one: (one.effective_sample_size is not None, one.max_weight is not None))
     return Overlap(
@@ -210,7 +212,7 @@ def _overlap(reports: Sequence[PolicyValueReport], night: NightEvaluation) -> Ov
         effective_sample_size=_finite(report.effective_sample_size),
         effective_rewarded=_finite(report.n_effective_rewarded),
         max_weight=_finite(report.max_weight),
-        share_outside_support=night.outside_support.get(report.policy),
+        share_outside_support=report.share_outside_support,
         refusal=report.refusal,
     )
 

@@ -10,32 +10,64 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from conf.scenario import Scenario
 from rl.errors import EvaluationError
 from rl.logged_episodes import LoggedEpisodes
-from rl.ope.fqe import FqeSettings
-from rl.ope.report import EvaluationSettings, PolicyValueReport, evaluate_policies
+from rl.ope.estimators import ESTIMATORS
+from rl.ope.intervals import standard_error
+from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, PolicyValueReport, evaluate_policies
+from rl.ope.sums import difference
 from rl.policy import StochasticPolicy
 
 # The direct method needs no propensity: what is left where the spec's estimator refuses.
 FALLBACK_ESTIMATOR = "dm"
 
 
-# A doubly robust estimate is only steadied by its Q-function, not biased: where many policies are compared, or rare
-# events counted, a rougher one does at a fraction of the time.
-_ROUGH_SHARE, _ROUGH_ROUNDS = 0.2, 15
+@dataclass(frozen=True)
+class Floors:
+    """What the log must hold on validation episodes for a policy to be judged at all; the gate's, to their share."""
+
+    effective_sample_size: float
+    effective_rewarded: float
+
+    @classmethod
+    def from_scenario(cls, scenario: Scenario) -> Floors:
+        """The gate's floors times the validation episodes' share of the test episodes."""
+        scale = min(1.0, scenario.splits.validation / scenario.splits.test)
+        return cls(scale * scenario.gate.min_effective_sample_size, scale * scenario.gate.min_effective_rewarded)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A candidate at one temperature, as seen on the validation episodes."""
+    """A candidate at one temperature, as seen on the validation episodes.
+
+    Attributes:
+        policy: at that temperature.
+        report: of the deciding estimator.
+        certainty: gain over the behavior policy in units of its standard error, paired; None where unknown.
+        is_supported: the floors are met.
+    """
 
     policy: StochasticPolicy
     report: PolicyValueReport
+    certainty: float | None
+    is_supported: bool
 
     @property
-    def score(self) -> float:
-        """The interval's lower bound: of two equal guesses, the one the log knows more about."""
-        return float("-inf") if self.report.lower is None else self.report.lower
+    def rank(self) -> tuple[bool, float]:
+        """Choices in ascending order of preference.
+
+        Among policies that the log can judge, the surest gain: the highest value would pick the policy furthest from
+        the log, whose estimate is mostly noise, and the highest lower bound the one that changes nothing. Among those
+        it can't judge, the one nearest to being judged. Without weights (the direct method), the highest value.
+        """
+        if self.report.value is None:
+            return (False, float("-inf"))
+        if self.certainty is None:
+            return (True, self.report.value)
+        if self.is_supported:
+            return (True, self.certainty)
+        return (False, self.report.n_effective_rewarded or 0.0)
 
 
 @dataclass(frozen=True)
@@ -65,9 +97,10 @@ def select_candidate(
     settings: EvaluationSettings,
     estimator: str,
     temperatures: Sequence[float],
+    floors: Floors,
     is_logged: bool,
 ) -> Selection:
-    """The candidate and temperature with the highest lower bound of value on the validation episodes.
+    """The candidate and temperature that rank first on the validation episodes.
 
     Args:
         candidates: by name, in the order of the spec; ties go to the first.
@@ -76,6 +109,7 @@ def select_candidate(
         settings: how.
         estimator: the spec's; where it gives no value for anyone, the direct method decides.
         temperatures: of the spec.
+        floors: below which the log can't judge a policy.
         is_logged: False where decisions are implied.
 
     Raises:
@@ -101,17 +135,17 @@ def select_candidate(
         warmed,
         train=train,
         test=validation,
-        settings=replace(settings, estimators=estimators, fqe=rough_fqe(settings.fqe)),
+        settings=replace(settings, estimators=estimators),
         is_logged=is_logged,
         stand_ins=stand_ins if is_logged else None,
     )
     used, note = _usable_estimator([evaluation.report(name, estimator) for name in warmed], estimator)
-    choices = [Choice(policy, evaluation.report(name, used)) for name, policy in warmed.items()]
+    choices = [_choice(evaluation, name, policy, used, floors) for name, policy in warmed.items()]
     by_candidate = tuple(
-        max((choice for choice in choices if choice.policy.name == policy.name), key=lambda choice: choice.score)
+        max((choice for choice in choices if choice.policy.name == policy.name), key=lambda choice: choice.rank)
         for policy in candidates.values()
     )
-    best = max(by_candidate, key=lambda choice: choice.score)
+    best = max(by_candidate, key=lambda choice: choice.rank)
     if best.report.value is None:
         raise EvaluationError(f"no candidate could be valued on validation episodes: {best.report.refusal}")
     structlog.get_logger().info(
@@ -121,10 +155,21 @@ def select_candidate(
     return Selection(best, by_candidate, reports, used, note)
 
 
-def rough_fqe(fqe: FqeSettings) -> FqeSettings:
-    """The settings with a fifth of the updates, in fewer rounds."""
-    n_updates = max(1, round(_ROUGH_SHARE * fqe.n_updates))
-    return replace(fqe, n_updates=n_updates, n_rounds=min(fqe.n_rounds, _ROUGH_ROUNDS))
+def _choice(
+    evaluation: PolicyEvaluation, name: str, policy: StochasticPolicy, estimator: str, floors: Floors
+) -> Choice:
+    report = evaluation.report(name, estimator)
+    if not ESTIMATORS[estimator].needs_weights or (name, estimator) not in evaluation.sums:
+        return Choice(policy, report, None, is_supported=False)
+    gain = difference(evaluation.sums[name, estimator], evaluation.sums[BEHAVIOR, estimator])
+    error = standard_error(gain)
+    return Choice(
+        policy,
+        report,
+        certainty=gain.value() / error if error > 0 else 0.0,
+        is_supported=(report.effective_sample_size or 0.0) >= floors.effective_sample_size
+        and (report.n_effective_rewarded or 0.0) >= floors.effective_rewarded,
+    )
 
 
 def _usable_estimator(reports: Sequence[PolicyValueReport], estimator: str) -> tuple[str, str]:

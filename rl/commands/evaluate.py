@@ -39,7 +39,7 @@ from rl.review_content import (
     propensities_of,
     ranking_rows,
 )
-from rl.selection import Selection, select_candidate
+from rl.selection import Floors, Selection, select_candidate
 from rl.trained_candidates import LoadedCandidate, load_candidates
 from rl.training import N_THREADS, resolve_device
 from rl.truth import TrueValues, true_values
@@ -89,6 +89,7 @@ def _evaluate(
         settings=evaluation_settings,
         estimator=pipeline.scenario.evaluation.estimator if pipeline.is_logged else "dm",
         temperatures=pipeline.scenario.policy.temperatures,
+        floors=Floors.from_scenario(pipeline.scenario),
         is_logged=pipeline.is_logged,
     )
     evaluation = evaluate_night(dataset, selection, champion=champion, train=train, settings=evaluation_settings)

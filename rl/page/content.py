@@ -208,7 +208,10 @@ class Ranking(StrictModel):
 
 
 class CandidateRow(StrictModel):
-    """A candidate as seen on the validation episodes, at the temperature chosen there."""
+    """A candidate as seen on the validation episodes, at the temperature chosen there.
+
+    certainty: gain over the behavior policy in units of its standard error. is_supported: the log can judge it.
+    """
 
     name: str
     algorithm: str
@@ -220,6 +223,8 @@ class CandidateRow(StrictModel):
     upper: float | None
     effective_sample_size: float | None
     seconds: float | None
+    certainty: float | None = None
+    is_supported: bool = True
     is_selected: bool
 
 

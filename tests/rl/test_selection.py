@@ -15,8 +15,8 @@ from rl.ope.report import EvaluationSettings
 from rl.policy import ObservationEncoder, StochasticPolicy, Vocabulary
 from rl.policy.network import DenseNetwork
 from rl.policy.observation_encoder import ColumnEncoding
-from rl.selection import Selection, rough_fqe, select_candidate
-from tests.rl.factories import make_logged_episodes
+from rl.selection import Floors, Selection, select_candidate
+from tests.rl.factories import make_logged_episodes, make_pipeline
 
 N_ACTIONS, GOOD = 3, 1
 
@@ -38,40 +38,87 @@ def policy(name: str, logits: list[float]) -> StochasticPolicy:
     )
 
 
-def bandit_log(n: int, *, seed: int = 0) -> LoggedEpisodes:
+def bandit_log(n: int, *, seed: int = 0, **values: object) -> LoggedEpisodes:
     """One-step episodes under a uniform choice; the good action earns 1 with probability .6, others with .2."""
     generator = np.random.default_rng(seed)
     action = generator.integers(0, N_ACTIONS, n)
     reward = (generator.random(n) < np.where(action == GOOD, 0.6, 0.2)).astype(float)
-    return make_logged_episodes(
-        [1] * n, N_ACTIONS, action=action.astype(np.int64), reward=reward, features=np.zeros((n, 1), dtype=np.float32),
-        next_features=np.zeros((n, 1), dtype=np.float32),
-    )  # fmt: skip
+    features = np.zeros((n, 1), dtype=np.float32)
+    content = {"action": action.astype(np.int64), "reward": reward, "features": features, "next_features": features}
+    return make_logged_episodes([1] * n, N_ACTIONS, **{**content, **values})
 
 
-def select(*, is_logged: bool = True, estimator: str = "pdis", **overrides: object) -> Selection:
+def number(value: float | None) -> float:
+    """The value, which is known."""
+    assert value is not None
+    return value
+
+
+def select(
+    candidates: dict[str, StochasticPolicy] | None = None, *, estimator: str = "pdis", **overrides: object
+) -> Selection:
     settings = EvaluationSettings(
         discount=Discount(1.0), resampling=Resampling(n_draws=200), fqe=FqeSettings(method="linear")
     )
-    candidates = {"bad-1": policy("bad-1", [2.0, 0.0, 0.0]), "good-1": policy("good-1", [0.0, 2.0, 0.0])}
+    candidates = candidates or {"bad-1": policy("bad-1", [2.0, 0.0, 0.0]), "good-1": policy("good-1", [0.0, 2.0, 0.0])}
     arguments = {
         "train": bandit_log(300, seed=1), "validation": bandit_log(600, seed=2), "settings": settings,
-        "estimator": estimator, "temperatures": (0.5, 4.0), "is_logged": is_logged,
+        "estimator": estimator, "temperatures": (0.5, 4.0), "is_logged": True,
+        "floors": Floors(50, 20),
     }  # fmt: skip
     return select_candidate(candidates, **{**arguments, **overrides})  # type: ignore[arg-type]  # by keyword
 
 
 def test_the_better_policy_is_selected_at_its_better_temperature() -> None:
-    """The one that prefers the good action wins, and sharper is better for it."""
+    """The one that prefers the good action wins, and sharper is surer for it."""
     selection = select()
     assert (selection.best.policy.name, selection.best.policy.temperature) == ("good-1", 0.5)
     assert (selection.estimator, selection.note) == ("pdis", "")
 
 
-def test_each_candidate_keeps_its_own_best_temperature() -> None:
-    """The worse policy is least bad when it is nearly uniform; both stand in the given order."""
-    choices = select().by_candidate
-    assert [(choice.policy.name, choice.policy.temperature) for choice in choices] == [("bad-1", 4.0), ("good-1", 0.5)]
+def test_each_candidate_stands_at_its_own_best_temperature() -> None:
+    """Every candidate is listed once, in the given order, at the temperature that ranks first for it."""
+    selection = select()
+    assert [choice.policy.name for choice in selection.by_candidate] == ["bad-1", "good-1"]
+    assert selection.by_candidate[1] is selection.best
+    assert len(selection.reports) == 8
+
+
+def test_the_surest_gain_is_selected_not_the_largest_guess() -> None:
+    """The action that the log hardly knows looks best; the one it knows well, and is surely better, is selected."""
+    rates, rewards = np.array([0.45, 0.45, 0.1]), np.array([0.2, 0.6, 0.9])
+    generator = np.random.default_rng(3)
+    action = generator.choice(N_ACTIONS, 400, p=rates).astype(np.int64)
+    log = bandit_log(400, action=action, reward=rewards[action], propensity=rates[action])
+    known = {"rare-1": policy("rare-1", [0.0, 0.0, 9.0]), "known-1": policy("known-1", [0.0, 9.0, 0.0])}
+    rare, sure = select(known, temperatures=(1.0,), validation=log, floors=Floors(1, 1)).by_candidate
+    assert number(rare.report.value) > number(sure.report.value)
+    assert number(rare.certainty) < number(sure.certainty)
+    assert rare.rank < sure.rank
+
+
+def test_a_policy_that_the_log_cannot_judge_is_not_selected() -> None:
+    """Whatever its value, a policy below the floors stands behind all that meet them."""
+    sizes = {r.policy: number(r.effective_sample_size) for r in select().reports if r.estimator == "pdis"}
+    between = (sizes["good-1 at 0.5"] + sizes["good-1 at 4"]) / 2
+    best = select(floors=Floors(between, 1)).best
+    assert best.policy.temperature == 4.0
+    assert best.is_supported
+
+
+def test_where_nothing_can_be_judged_the_nearest_to_it_is_selected() -> None:
+    """With floors out of reach the most supported policy goes to the gate, which then abstains."""
+    selection = select(floors=Floors(1e9, 1e9))
+    rewarded = {r.policy: number(r.n_effective_rewarded) for r in selection.reports if r.estimator == "pdis"}
+    best = selection.best
+    assert not best.is_supported
+    assert rewarded[f"{best.policy.name} at {best.policy.temperature:g}"] == max(rewarded.values())
+
+
+def test_floors_are_the_gates_to_the_share_of_validation_episodes() -> None:
+    """A split of .15 against .25 test episodes has to hold three fifths of what the gate asks for."""
+    floors = Floors.from_scenario(make_pipeline().scenario)
+    assert (floors.effective_sample_size, floors.effective_rewarded) == pytest.approx((120, 60))
 
 
 def test_the_selected_policy_carries_its_temperature_in_its_version() -> None:
@@ -82,11 +129,7 @@ def test_the_selected_policy_carries_its_temperature_in_its_version() -> None:
 
 def test_a_refused_estimator_falls_back_to_the_direct_method() -> None:
     """Where propensities are unknown, the direct method decides, and the note says why."""
-    validation = bandit_log(600, seed=2)
-    unknown = make_logged_episodes(
-        [1] * 600, N_ACTIONS, action=validation.action, reward=validation.reward, features=validation.features,
-        next_features=validation.next_features, propensity=np.full(600, np.nan),
-    )  # fmt: skip
+    unknown = bandit_log(600, seed=2, propensity=np.full(600, np.nan))
     selection = select(validation=unknown)
     assert selection.estimator == "dm"
     assert "instead of pdis" in selection.note
@@ -97,10 +140,3 @@ def test_nothing_to_choose_from_is_an_error() -> None:
     """Without temperatures (or candidates) there is no choice."""
     with pytest.raises(EvaluationError, match="train one first"):
         select(temperatures=())
-
-
-def test_rough_fits_do_a_fifth_of_the_updates() -> None:
-    """They keep everything else, and never fall to no update at all."""
-    rough = rough_fqe(FqeSettings(n_updates=2000, hidden=(7,)))
-    assert (rough.n_updates, rough.n_rounds, rough.hidden) == (400, 15, (7,))
-    assert rough_fqe(FqeSettings(n_updates=1)).n_updates == 1

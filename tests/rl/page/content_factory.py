@@ -168,6 +168,7 @@ def candidates() -> tuple[CandidateRow, ...]:
     return tuple(
         CandidateRow(name=f"{algorithm}-{seed}", algorithm=algorithm, seed=seed, temperature=0.3, estimator="dr",
                      value=value, lower=value - 0.2, upper=value + 0.2, effective_sample_size=400.0, seconds=21.4,
+                     certainty=value - 1.2,
                      is_selected=is_selected)
         for algorithm, seed, value, is_selected in (
             ("bc", 1, 1.3, False), ("bc", 2, 1.31, False),
