@@ -62,7 +62,9 @@ class EvaluationSettings:
             weight_clip=spec.weight_clip,
             confidence=spec.confidence,
             resampling=Resampling(n_draws=spec.n_bootstrap, seed=seed),
-            fqe=FqeSettings(n_updates=spec.fqe_updates, seed=seed, device=device),
+            fqe=FqeSettings(
+                n_updates=spec.fqe_updates, n_rounds=min(40, max(10, spec.fqe_updates // 20)), seed=seed, device=device
+            ),
         )
 
 
