@@ -18,42 +18,74 @@ from tests.jobs.event_rows import START, event, events, source
 HORIZON = date(2026, 1, 20)
 
 
+# Each case is a shopper of its own, so that one query answers for all of them.
+CASES: dict[str, list[dict[str, Any]]] = {
+    "second event within the gap": [event("a", 0), event("b", 1)],
+    "gap of exactly the limit": [event("a", 0), event("b", 30)],
+    "gap of a second more": [event("a", 0), event("b", 30 + 1 / 60)],
+    "over midnight": [event("a", 11 * 60 + 50), event("b", 12 * 60 + 10)],
+    "five hours without a pause": [event(f"e{n:02}", 20 * n) for n in range(16)],
+    "an impression and a click": [event("a", 0, event_type="impression"), event("b", 1, event_type="click")],
+    "": [event("a", 0, event_type="stock")],
+}
+
+
+@pytest.fixture(scope="module")
+def sessions_by_case(spark: SparkSession) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {case: [] for case in CASES}
+    rows = [row | {"user_id": case} for case, rows in CASES.items() for row in rows]
+    for session in _sessions(spark, rows):
+        found[session.user_id].append(session)
+    return found
+
+
 def _sessions(spark: SparkSession, rows: list[dict[str, Any]], **changes: Any) -> list[Any]:
     shop = source(**changes)
     found = sessions_of(assign_sessions(events(spark, rows), shop), shop, HORIZON)
     return found.orderBy("start_time", "user_id").collect()
 
 
-def test_second_event_within_the_gap_joins_the_first_one(spark: SparkSession) -> None:
+def test_second_event_within_the_gap_joins_the_first_one(sessions_by_case: dict[str, list[Any]]) -> None:
     """A shopper's first event, which has no lag, is in the same session as a second one a minute later."""
-    (session,) = _sessions(spark, [event("a", 0), event("b", 1)])
+    (session,) = sessions_by_case["second event within the gap"]
     assert (session.n_events, session.start_time, session.end_time) == (
         2, START.replace(tzinfo=None), (START + timedelta(minutes=1)).replace(tzinfo=None))  # fmt: skip
 
 
-def test_gap_of_exactly_the_limit_joins_and_one_second_more_splits(spark: SparkSession) -> None:
+def test_gap_of_exactly_the_limit_joins_and_one_second_more_splits(sessions_by_case: dict[str, list[Any]]) -> None:
     """The gap is the longest silence inside a session."""
-    assert len(_sessions(spark, [event("a", 0), event("b", 30)])) == 1
-    found = _sessions(spark, [event("a", 0), event("b", 30 + 1 / 60)])
+    assert len(sessions_by_case["gap of exactly the limit"]) == 1
+    found = sessions_by_case["gap of a second more"]
     assert [(one.n_events, one.is_cut) for one in found] == [(1, False), (1, False)]
 
 
-def test_session_goes_over_one_midnight(spark: SparkSession) -> None:
+def test_session_goes_over_one_midnight(sessions_by_case: dict[str, list[Any]]) -> None:
     """A session belongs to the day it started on, and goes on after midnight."""
-    (session,) = _sessions(spark, [event("a", 11 * 60 + 50), event("b", 12 * 60 + 10)])
+    (session,) = sessions_by_case["over midnight"]
     assert (session.date, session.n_events) == (date(2026, 1, 5), 2)
+
+
+def test_session_is_cut_at_the_longest_duration(sessions_by_case: dict[str, list[Any]]) -> None:
+    """Events every 20 minutes for five hours make a session of four hours, cut, and the rest."""
+    found = sessions_by_case["five hours without a pause"]
+    assert [(one.n_events, one.is_cut, one.is_closed) for one in found] == [(12, True, True), (4, False, True)]
+
+
+def test_events_without_a_shopper_are_in_no_session(sessions_by_case: dict[str, list[Any]]) -> None:
+    """The shop's own events (stock, receipts) belong to nobody's session."""
+    assert sessions_by_case[""] == []
+
+
+def test_decisions_are_counted_by_the_source_s_event_type(sessions_by_case: dict[str, list[Any]]) -> None:
+    """The canonical source decides in impressions."""
+    (session,) = sessions_by_case["an impression and a click"]
+    assert (session.n_events, session.n_decisions) == (2, 1)
 
 
 def test_date_is_the_business_date_of_the_zone(spark: SparkSession) -> None:
     """23:30 UTC is already the next day in Berlin."""
     (session,) = _sessions(spark, [event("a", 11 * 60 + 30)], zone="Europe/Berlin")
     assert session.date == date(2026, 1, 6)
-
-
-def test_session_is_cut_at_the_longest_duration(spark: SparkSession) -> None:
-    """Events every 20 minutes for five hours make a session of four hours, cut, and the rest."""
-    found = _sessions(spark, [event(f"e{n:02}", 20 * n) for n in range(16)])
-    assert [(one.n_events, one.is_cut, one.is_closed) for one in found] == [(12, True, True), (4, False, True)]
 
 
 def test_chain_is_cut_at_its_second_midnight(spark: SparkSession) -> None:
@@ -65,19 +97,6 @@ def test_chain_is_cut_at_its_second_midnight(spark: SparkSession) -> None:
     assert [(one.start_time.isoformat(), one.n_events, one.is_cut) for one in found] == [
         ("2026-01-05T12:00:00", 24, True), ("2026-01-06T12:00:00", 12, True), ("2026-01-07T00:00:00", 24, False),
     ]  # fmt: skip
-
-
-def test_events_without_a_shopper_are_in_no_session(spark: SparkSession) -> None:
-    """The shop's own events (stock, receipts) belong to nobody's session."""
-    found = _sessions(spark, [event("a", 0), event("b", 1, user_id="", event_type="stock")])
-    assert [one.user_id for one in found] == ["ann"]
-
-
-def test_decisions_are_counted_by_the_source_s_event_type(spark: SparkSession) -> None:
-    """The canonical source decides in impressions."""
-    rows = [event("a", 0, event_type="impression"), event("b", 1, event_type="click")]
-    (session,) = _sessions(spark, rows)
-    assert (session.n_events, session.n_decisions) == (2, 1)
 
 
 def test_index_follows_the_total_order_within_a_tie(spark: SparkSession) -> None:
