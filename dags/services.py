@@ -68,7 +68,7 @@ def up(settings: Settings, port: int, mlflow_port: int) -> list[str]:
     if shows_mlflow:
         addresses["MLflow"] = f"http://127.0.0.1:{mlflow_port}"
         checks.append(f"{addresses['MLflow']}/health")
-    _start(settings, commands, environment, logs)
+    start(settings, commands, environment, logs)
     try:
         _wait(settings.home, len(commands), checks, logs)
     except BaseException:
@@ -126,10 +126,12 @@ def refuse_used_port(parameter: str, port: int) -> None:
             ) from error
 
 
-def _start(settings: Settings, commands: Mapping[str, list[str]], environment: dict[str, str], logs: Path) -> None:
+def start(settings: Settings, commands: Mapping[str, list[str]], environment: Mapping[str, str], logs: Path) -> None:
+    """Every command runs by itself, writes to a log of its name, and is recorded, so that `down` finds it."""
+    logs.mkdir(parents=True, exist_ok=True)
     started: list[Service] = []
     for name, command in commands.items():
-        variables = environment | (_of_mlflow(settings) if name == "mlflow" else {})
+        variables = dict(environment) | (_of_mlflow(settings) if name == "mlflow" else {})
         with (logs / f"{name}.log").open("a") as log:
             process = Popen(
                 command,

@@ -14,7 +14,7 @@ import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from conf.settings import PROJECT_ROOT, Settings
-from dags.services import ServiceError, down, running, up
+from dags.services import ServiceError, down, running, start, up
 
 
 @pytest.fixture
@@ -48,6 +48,20 @@ def test_down_without_up_says_so(tmp_path: Path) -> None:
     """Stopping what doesn't run is no error."""
     ended = services(tmp_path, "down")
     assert (ended.returncode, ended.stdout) == (0, "stopped: nothing was running\n")
+
+
+def test_down_ends_what_was_started(tmp_path: Path) -> None:
+    """Each service runs, with a log of its own, until all are stopped together with their children."""
+    settings = Settings.from_environment({"NIGHTCART_HOME": str(tmp_path)})
+    command = ["bash", "-c", "echo up; sleep 600 & wait"]
+    start(settings, {"one": command, "two": command}, os.environ, tmp_path / "logs")
+    started = running(tmp_path)
+    assert [service.name for service in started] == ["one", "two"]
+    assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == ["one.log", "two.log"]
+    children = [child for service in started for child in psutil.Process(service.pid).children()]
+    assert down(tmp_path) == ["one", "two"]
+    assert running(tmp_path) == []
+    assert not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children)
 
 
 def test_up_refuses_a_second_time(tmp_path: Path) -> None:
