@@ -116,8 +116,8 @@ def test_page_shows_ranking_beside_baselines_where_there_is_one() -> None:
 def test_page_shows_true_values_beside_estimates() -> None:
     """In a simulated shop each estimate stands beside the true value, and says whether it holds it."""
     text = text_of(simulated_review())
-    assert "Doubly robust 1.52 1.38 to 1.66 1.49 0.0120 ✓ inside" in text
-    assert "Direct method (FQE) 1.44 1.41 to 1.47 1.49 0.0120 ✕ too low" in text
+    assert "DR 1.52 1.38 to 1.66 1.49 0.0120 ✓ inside" in text
+    assert "DM 1.44 1.41 to 1.47 1.49 0.0120 ✕ too low" in text
     assert "True value" not in text_of(review())
 
 
