@@ -12,7 +12,7 @@ import structlog
 
 from conf.scenario import Scenario
 from rl.errors import EvaluationError
-from rl.logged_episodes import LoggedEpisodes
+from rl.logged_episodes import LoggedEpisodes, Policy
 from rl.ope.estimators import ESTIMATORS
 from rl.ope.intervals import standard_error
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, PolicyValueReport, evaluate_policies
@@ -122,14 +122,6 @@ def select_candidate(
         for name, policy in candidates.items()
         for temperature in temperatures
     }
-    # One Q-function a candidate: it steadies the doubly robust estimate at every temperature, and biases none. The
-    # direct method alone would be biased by it, so implied decisions get one for each.
-    middle = temperatures[len(temperatures) // 2]
-    stand_ins = {
-        f"{name} at {temperature:g}": warmed[f"{name} at {middle:g}"]
-        for name in candidates
-        for temperature in temperatures
-    }
     estimators = tuple(dict.fromkeys((estimator, FALLBACK_ESTIMATOR)))
     evaluation = evaluate_policies(
         warmed,
@@ -137,7 +129,7 @@ def select_candidate(
         test=validation,
         settings=replace(settings, estimators=estimators),
         is_logged=is_logged,
-        stand_ins=stand_ins if is_logged else None,
+        stand_ins=_stand_ins(candidates, warmed, temperatures) if is_logged else None,
     )
     used, note = _usable_estimator([evaluation.report(name, estimator) for name in warmed], estimator)
     choices = [_choice(evaluation, name, policy, used, floors) for name, policy in warmed.items()]
@@ -153,6 +145,21 @@ def select_candidate(
     )
     reports = tuple(report for report in evaluation.reports if report.policy in warmed)
     return Selection(best, by_candidate, reports, used, note)
+
+
+def _stand_ins(
+    candidates: Mapping[str, StochasticPolicy], warmed: Mapping[str, StochasticPolicy], temperatures: Sequence[float]
+) -> dict[str, Policy]:
+    """One Q-function a candidate, at its middle temperature, for all its temperatures.
+
+    It steadies the doubly robust estimate at each, and biases none. The direct method alone would be biased by it.
+    """
+    middle = temperatures[len(temperatures) // 2]
+    return {
+        f"{name} at {temperature:g}": warmed[f"{name} at {middle:g}"]
+        for name in candidates
+        for temperature in temperatures
+    }
 
 
 def _choice(
