@@ -56,9 +56,14 @@ def spark_options(settings: Settings) -> dict[str, str]:
         "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
         # Workers unpickle functions of this package by name.
         "spark.executorEnv.PYTHONPATH": str(PROJECT_ROOT),
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={SPARK_FOLDER / 'log4j2.properties'}",
+        "spark.driver.extraJavaOptions": _java_options(),
         "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
     }  # fmt: skip
+
+
+def _java_options() -> str:
+    """Where Java's logging is set up; as a URI, since Spark splits these options at spaces and a path may hold some."""
+    return f"-Dlog4j2.configurationFile={(SPARK_FOLDER / 'log4j2.properties').as_uri()}"
 
 
 def read_options(path: Path) -> dict[str, str]:

@@ -12,7 +12,10 @@ from typing import Any
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
-_COMMAND = '''#!{python}
+# A shell starts it, as pip's own scripts do where the interpreter's path holds a space, which a first line can't.
+_COMMAND = '''#!/bin/sh
+\'\'\'exec' "{python}" "$0" "$@"
+' \'\'\'
 import json, os, sys
 from datetime import date
 from pathlib import Path

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from conf.settings import Settings
+from jobs import spark_session
 from jobs.spark_session import read_options, spark_options
 
 
@@ -31,3 +33,11 @@ def test_options_come_from_the_file_and_the_settings(tmp_path: Path) -> None:
     cluster = spark_options(Settings.from_environment(here | {"NIGHTCART_SPARK_MASTER": "spark://shop:7077"}))
     assert "spark.driver.memory" not in cluster
     assert cluster["spark.sql.session.timeZone"] == "UTC"
+
+
+def test_java_options_survive_a_folder_with_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spark would split them there and take the rest of the path for a class to run."""
+    monkeypatch.setattr(spark_session, "SPARK_FOLDER", Path("/srv/night cart/conf/spark"))
+    monkeypatch.setattr(spark_session, "read_options", lambda _: {})
+    options = spark_options(Settings.from_environment({}))["spark.driver.extraJavaOptions"]
+    assert options == "-Dlog4j2.configurationFile=file:///srv/night%20cart/conf/spark/log4j2.properties"

@@ -39,6 +39,7 @@ def test_model_loads_in_a_clean_process_without_pickle(saved: Path, tmp_path: Pa
     ]
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     environment["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"  # the model's folder stays as it was saved
     finished = subprocess.run(
         [sys.executable, "-c", CLIENT, str(saved), json.dumps(rows)],
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
