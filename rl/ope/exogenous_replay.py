@@ -183,9 +183,7 @@ def _returns(policy: Policy, log: ExogenousLog, dynamics: KnownDynamics, generat
     return total
 
 
-def _draw_actions(
-    policy: Policy, features: FeatureArray, mask: BoolArray, generator: np.random.Generator
-) -> IntArray:
+def _draw_actions(policy: Policy, features: FeatureArray, mask: BoolArray, generator: np.random.Generator) -> IntArray:
     """One action per episode, by inversion: a policy that is certain always takes its action, `(n,)`."""
     cumulative = checked_probabilities(policy, features, mask).cumsum(axis=1)
     uniform = generator.random((len(cumulative), 1)) * cumulative[:, -1:]

@@ -10,6 +10,9 @@ from rl.ope.discount import rows_at_step
 from rl.ope.sample import EvaluationSample
 from rl.ope.sums import RatioSums, sums_by_unit
 
+NO_WEIGHT = "no logged episode could have come from this policy: every importance weight is 0"
+"""The reason of a refusal."""
+
 
 def on_policy(sample: EvaluationSample) -> RatioSums:
     """Mean discounted reward per episode of the log itself: the value of the behavior policy.
@@ -49,7 +52,7 @@ def wis(sample: EvaluationSample) -> RatioSums:
     Source: Precup, Sutton and Singh (2000), the weighted estimator of their section 2.
     """
     weight = sample.require_weights()[sample.last_rows]
-    _refuse_without_weight(weight)
+    _refuse_without_weight(sample, weight)
     returns = sample.per_episode(sample.discount * sample.reward)
     numerators = sums_by_unit(weight * returns, sample.unit, sample.n_units)
     denominators = sums_by_unit(weight, sample.unit, sample.n_units)
@@ -66,7 +69,7 @@ def wpdis(sample: EvaluationSample) -> RatioSums:
     Source: Thomas (2015), the consistent weighted per-decision estimator (CWPDIS).
     """
     weight = sample.require_weights()
-    _refuse_without_weight(weight[sample.offsets[:-1]])
+    _refuse_without_weight(sample, weight[sample.offsets[:-1]])
     numerators, denominators = step_sums(sample, sample.discount * weight * sample.reward)
     return RatioSums(sample.unit_ids, numerators, denominators)
 
@@ -89,6 +92,6 @@ def step_sums(sample: EvaluationSample, per_row: FloatArray) -> tuple[FloatArray
     return numerators, denominators
 
 
-def _refuse_without_weight(weight: FloatArray) -> None:
-    if not (weight > 0).any():
-        raise UnsupportedEstimator("no logged episode could have come from this policy: every importance weight is 0")
+def _refuse_without_weight(sample: EvaluationSample, weight: FloatArray) -> None:
+    if not sample.is_part and not (weight > 0).any():
+        raise UnsupportedEstimator(NO_WEIGHT)

@@ -31,6 +31,8 @@ class EvaluationSample:
         weights: None where the log can't be weighted; then `refusal` says why.
         refusal: reason shown where a weighted estimator is refused.
         values: of the fitted Q-function; None where none was fitted.
+        is_part: the rows are a part of a larger log: what only the whole log can tell (no weight anywhere, every
+            propensity 1) refuses nothing here, and is asked again after the parts' sums have been merged.
     """
 
     reward: FloatArray
@@ -44,6 +46,7 @@ class EvaluationSample:
     weights: ImportanceWeights | None
     refusal: str | None
     values: ActionValues | None
+    is_part: bool = False
 
     @property
     def n_episodes(self) -> int:
@@ -105,6 +108,7 @@ def evaluation_sample(
     clip: float | None = None,
     values: ActionValues | None = None,
     reward: FloatArray | None = None,
+    is_part: bool = False,
 ) -> EvaluationSample:
     """The arrays that estimators read, for one policy on one split.
 
@@ -116,19 +120,20 @@ def evaluation_sample(
         clip: upper limit on cumulative weights.
         values: of the Q-function on all rows of `episodes`.
         reward: another outcome to value instead of the reward (a side metric), `(n,)`.
+        is_part: `episodes` are a part of a larger log, whose sums will be merged with those of other parts.
 
     Raises:
         EvaluationError: the split has no episodes.
     """
     if not episodes.n_episodes:
         raise EvaluationError("the split has no episodes to evaluate on")
-    keep = np.ones(episodes.n_transitions, dtype=bool) if steps is None else episodes.step < steps
+    keep = rows_within(episodes, steps)
     lengths = episodes.lengths if steps is None else np.minimum(episodes.lengths, steps)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     factors = discount.step_factors(episodes)[keep]
     next_discount = cumulative_products(factors, offsets)
     unit_ids, unit = np.unique(episodes.unit, return_inverse=True)
-    weights, refusal = _weights(policy, episodes, keep=keep, offsets=offsets, clip=clip)
+    weights, refusal = _weights(policy, episodes, keep=keep, offsets=offsets, clip=clip, is_part=is_part)
     return EvaluationSample(
         reward=(episodes.reward if reward is None else reward)[keep],
         discount=shifted_products(next_discount, offsets),
@@ -141,7 +146,13 @@ def evaluation_sample(
         weights=weights,
         refusal=refusal,
         values=None if values is None else values.rows(keep),
+        is_part=is_part,
     )
+
+
+def rows_within(episodes: LoggedEpisodes, steps: int | None) -> BoolArray:
+    """True for the rows that a value over so many steps runs over, `(n,)`."""
+    return np.ones(episodes.n_transitions, dtype=bool) if steps is None else episodes.step < steps
 
 
 def _is_cut(episodes: LoggedEpisodes, steps: int | None) -> BoolArray:
@@ -150,11 +161,17 @@ def _is_cut(episodes: LoggedEpisodes, steps: int | None) -> BoolArray:
 
 
 def _weights(
-    policy: Policy | None, episodes: LoggedEpisodes, *, keep: BoolArray, offsets: IntArray, clip: float | None
+    policy: Policy | None,
+    episodes: LoggedEpisodes,
+    *,
+    keep: BoolArray,
+    offsets: IntArray,
+    clip: float | None,
+    is_part: bool,
 ) -> tuple[ImportanceWeights | None, str | None]:
     if policy is None:
         return weights_from_ratio(np.ones(int(keep.sum())), offsets, clip=clip), None
-    if refusal := refusal_to_weight(episodes.propensity[keep]):
+    if refusal := refusal_to_weight(episodes.propensity[keep], is_part=is_part):
         return None, refusal
     ratio = (logged_action_probabilities(policy, episodes) / episodes.propensity)[keep]
     try:

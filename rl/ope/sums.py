@@ -39,6 +39,10 @@ class RatioSums:
     def n_units(self) -> int:
         return len(self.unit_ids)
 
+    @property
+    def n_terms(self) -> int:
+        return self.numerators.shape[1]
+
     def value(self) -> float:
         """The estimate on the sample itself."""
         return float(self.values(np.ones((1, self.n_units)))[0])
@@ -97,21 +101,40 @@ def difference(candidate: RatioSums, baseline: RatioSums) -> RatioSums:
     )
 
 
-def merged(first: RatioSums, second: RatioSums) -> RatioSums:
-    """Sums over both parts of a log, as if they had been computed together.
+def merged(*parts: RatioSums) -> RatioSums:
+    """Sums over all parts of a log, as if they had been computed together.
 
     A part whose episodes are shorter has fewer terms; its missing denominators repeat its last, since an ended
-    episode keeps its weight.
+    episode keeps its weight. A unit may occur in any number of parts. Merge first and take `difference` afterwards:
+    a difference holds the terms of two policies side by side, and can't be padded at its end.
+
+    Raises:
+        EvaluationError: there are no parts.
     """
-    n_terms = max(first.numerators.shape[1], second.numerators.shape[1])
-    unit_ids = np.union1d(first.unit_ids, second.unit_ids)
-    numerators, denominators = np.zeros((2, len(unit_ids), n_terms))
-    for part in (first, second):
-        missing = n_terms - part.numerators.shape[1]
-        at = np.searchsorted(unit_ids, part.unit_ids)
-        numerators[at] += np.pad(part.numerators, ((0, 0), (0, missing)))
-        denominators[at] += np.pad(part.denominators, ((0, 0), (0, missing)), mode="edge")
+    if not parts:
+        raise EvaluationError("there are no partial sums to merge")
+    n_terms = max(part.n_terms for part in parts)
+    # One sort of all ids and one pass over the parts: adding them up two by two would copy the growing sum each time.
+    unit_ids = np.unique(np.concatenate([part.unit_ids for part in parts]))
+    numerators, denominators = np.zeros((len(unit_ids), n_terms)), np.zeros((len(unit_ids), n_terms))
+    for part in parts:
+        add_part(part, unit_ids, numerators, denominators)
     return RatioSums(unit_ids, numerators, denominators)
+
+
+def add_part(part: RatioSums, unit_ids: IntArray, numerators: FloatArray, denominators: FloatArray) -> None:
+    """The part's sums are added, in place, to those of the whole.
+
+    Args:
+        part: of at most as many terms as the whole.
+        unit_ids: of the whole, ascending, `(n_units,)`; the part's are among them.
+        numerators: of the whole, `(n_units, n_terms)`.
+        denominators: of the whole, `(n_units, n_terms)`.
+    """
+    at, n_own = np.searchsorted(unit_ids, part.unit_ids), part.n_terms
+    numerators[at, :n_own] += part.numerators
+    denominators[at, :n_own] += part.denominators
+    denominators[at, n_own:] += part.denominators[:, -1:]
 
 
 def sums_by_unit(values: FloatArray, unit: IntArray, n_units: int) -> FloatArray:

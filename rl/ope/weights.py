@@ -33,16 +33,32 @@ class ImportanceWeights:
     max_weight: float
 
 
-def refusal_to_weight(propensity: FloatArray) -> str | None:
-    """Why rows with these propensities can't be weighted, in plain words; None where they can."""
-    if not len(propensity):
+def refusal_to_weight(propensity: FloatArray, *, is_part: bool = False) -> str | None:
+    """Why rows with these propensities can't be weighted, in plain words; None where they can.
+
+    Args:
+        propensity: of the logged actions, `(n,)`.
+        is_part: the rows are a part of a log, which may be certain of its actions where the rest isn't.
+    """
+    n_certain = 0 if is_part else int((propensity >= 1.0).sum())
+    return refusal_of_counts(len(propensity), int(np.isnan(propensity).sum()), n_certain)
+
+
+def refusal_of_counts(n_decisions: int, n_unknown: int, n_certain: int) -> str | None:
+    """Why a log can't be weighted, from counts that add up over its parts; None where it can.
+
+    Args:
+        n_decisions: rows.
+        n_unknown: rows without a propensity.
+        n_certain: rows with a propensity of 1.
+    """
+    if not n_decisions:
         return "there are no logged decisions to weight"
-    n_unknown = int(np.isnan(propensity).sum())
-    if n_unknown == len(propensity):
+    if n_unknown == n_decisions:
         return "the log holds no propensities: nobody knows how likely the other actions were"
     if n_unknown:
-        return f"{n_unknown} of {len(propensity)} logged decisions have no propensity"
-    if (propensity >= 1.0).all():
+        return f"{n_unknown} of {n_decisions} logged decisions have no propensity"
+    if n_certain == n_decisions:
         return "the log is deterministic (every propensity is 1): it never shows what another action would have earned"
     return None
 
