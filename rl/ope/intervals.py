@@ -87,7 +87,7 @@ def percentile_interval(sums: RatioSums, *, level: float, resampling: Resampling
     Raises:
         EvaluationError: fewer than two units.
     """
-    _require_units(sums)
+    require_units(sums)
     values = bootstrap_values(sums, resampling)
     lower, upper = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Interval(sums.value(), float(lower), float(upper), level, "percentile bootstrap", standard_error(sums))
@@ -99,7 +99,7 @@ def bca_interval(sums: RatioSums, *, level: float, resampling: Resampling) -> In
     Source: Efron and Tibshirani (1993), equations 14.10, 14.14 and 14.15. Falls back to plain percentiles where
     all draws lie on one side.
     """
-    _require_units(sums)
+    require_units(sums)
     values = np.sort(bootstrap_values(sums, resampling))
     estimate = sums.value()
     below = (np.count_nonzero(values < estimate) + 0.5 * np.count_nonzero(values == estimate)) / len(values)
@@ -117,7 +117,7 @@ def student_interval(sums: RatioSums, *, level: float) -> Interval:
 
     Needs no draws, so it reaches any level. It knows no skew: don't trust it alone with rare, large rewards.
     """
-    _require_units(sums)
+    require_units(sums)
     error = standard_error(sums)
     reach = float(student_t.ppf((1 + level) / 2, sums.n_units - 1)) * error
     value = sums.value()
@@ -179,7 +179,7 @@ def relative_increase(
     Raises:
         EvaluationError: the baseline's value is not positive, or there are fewer than two units.
     """
-    _require_units(candidate)
+    require_units(candidate)
     top, bottom = candidate.value(), baseline.value()
     if bottom <= 0:
         raise EvaluationError(f"the baseline's value {bottom:.4g} is not positive, so no share of it can be taken")
@@ -222,6 +222,11 @@ def _acceleration(sums: RatioSums) -> float:
     return 0.0 if spread == 0 else float((deviation**3).sum() / (6 * spread**1.5))
 
 
-def _require_units(sums: RatioSums) -> None:
+def require_units(sums: RatioSums) -> None:
+    """Nothing, where there are units enough to tell how much they vary.
+
+    Raises:
+        EvaluationError: fewer than two.
+    """
     if sums.n_units < 2:
         raise EvaluationError(f"an interval needs at least two units to resample, got {sums.n_units}")

@@ -1,0 +1,85 @@
+"""Every way to put an interval around an estimate, by name; a new one is a function of sums and an entry here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from conf.strict_yaml import suggest
+from rl.errors import EvaluationError
+from rl.ope.confidence_sequence import confidence_sequence_interval
+from rl.ope.empirical_bernstein import empirical_bernstein_interval
+from rl.ope.empirical_likelihood import empirical_likelihood_interval
+from rl.ope.intervals import Interval, Resampling, bca_interval, percentile_interval, student_interval
+from rl.ope.sums import RatioSums
+
+
+@dataclass(frozen=True)
+class IntervalMethod:
+    """How an interval is made.
+
+    Attributes:
+        name: as callers ask for it.
+        make: from sums (of a value, or of a paired difference), a two-sided level, and how to resample.
+        says: in one sentence, what it is good for.
+    """
+
+    name: str
+    make: Callable[[RatioSums, float, Resampling], Interval]
+    says: str
+
+
+def _methods() -> tuple[IntervalMethod, ...]:
+    return (
+        IntervalMethod(
+            "percentile",
+            lambda sums, level, resampling: percentile_interval(sums, level=level, resampling=resampling),
+            "Percentile bootstrap over units: follows skew; a little narrow on few units.",
+        ),
+        IntervalMethod(
+            "bca",
+            lambda sums, level, resampling: bca_interval(sums, level=level, resampling=resampling),
+            "Bias-corrected and accelerated bootstrap: for skewed rewards on some hundred rewarded units.",
+        ),
+        IntervalMethod(
+            "student",
+            lambda sums, level, _: student_interval(sums, level=level),
+            "Student's t on influence values: no draws, so it reaches any level; knows no skew.",
+        ),
+        IntervalMethod(
+            "empirical_bernstein",
+            lambda sums, level, _: empirical_bernstein_interval(sums, level=level),
+            "Empirical Bernstein on the range seen: wide; with known bounds it holds at any sample size.",
+        ),
+        IntervalMethod(
+            "empirical_likelihood",
+            lambda sums, level, _: empirical_likelihood_interval(sums, level=level),
+            "Empirical likelihood (Cressie-Read power 0): follows skew without draws.",
+        ),
+        IntervalMethod(
+            "euclidean_likelihood",
+            lambda sums, level, _: empirical_likelihood_interval(sums, level=level, divergence="euclidean"),
+            "Euclidean likelihood (Cressie-Read power -2): closed form from sums that merge.",
+        ),
+        IntervalMethod(
+            "confidence_sequence",
+            lambda sums, level, _: confidence_sequence_interval(sums, level=level),
+            "Anytime-valid: holds at all looks at a growing log together.",
+        ),
+    )
+
+
+INTERVAL_METHODS: Mapping[str, IntervalMethod] = {method.name: method for method in _methods()}
+
+
+def make_interval(method: str, sums: RatioSums, *, level: float, resampling: Resampling) -> Interval:
+    """The interval by the method of that name.
+
+    Raises:
+        EvaluationError: no such method, a level outside (0, 1), or too few units for it.
+    """
+    if method not in INTERVAL_METHODS:
+        raise EvaluationError(f"unknown interval method {method!r}{suggest(method, list(INTERVAL_METHODS))}")
+    if not 0 < level < 1:
+        raise EvaluationError(f"the level of an interval lies between 0 and 1, got {level}")
+    return INTERVAL_METHODS[method].make(sums, level, resampling)
