@@ -31,6 +31,7 @@ class EvaluationResult(StrictModel):
         selected: on validation episodes.
         verdict: the gate's decision, reasons and every check.
         gated_against: version of the champion in force, or `behavior`.
+        level: one-sided, that the gate's look might spend of the year's allowance.
         reports: of all policies and estimators on test episodes.
         metric_reports: of the guardrails' side metrics, by metric.
         validation_reports: of all candidates and temperatures on validation episodes.
@@ -45,6 +46,7 @@ class EvaluationResult(StrictModel):
     selected: SelectedCandidate
     verdict: dict[str, Any]
     gated_against: str
+    level: float
     reports: tuple[dict[str, Any], ...]
     metric_reports: dict[str, tuple[dict[str, Any], ...]]
     validation_reports: tuple[dict[str, Any], ...]

@@ -12,10 +12,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from rl.errors import EvaluationError
 from rl.ope.intervals import Interval
-
-_NIGHTS_PER_YEAR = 365
 
 
 class Decision(StrEnum):
@@ -31,7 +28,7 @@ class GateRules:
     """What the spec demands.
 
     Attributes:
-        alpha: probability of promoting, tonight, a candidate that is no better.
+        alpha: probability of promoting, tonight, a candidate that is no better (`rl/alpha_spending.py` sets it).
         min_effective_sample_size: floor on units behind the weighted decisions.
         min_effective_rewarded: floor on units behind the weighted rewards.
     """
@@ -129,18 +126,6 @@ class Verdict:
             "reasons": list(self.reasons),
             "checks": [{**asdict(check), "if_failed": check.if_failed.value} for check in self.checks],
         }
-
-
-def night_alpha(wrong_promotions_per_year: float) -> float:
-    """One-sided level at which nightly tests of equal candidates promote so many a year.
-
-    Raises:
-        EvaluationError: outside (0, 182]: a level of one half or more is no test.
-    """
-    alpha = wrong_promotions_per_year / _NIGHTS_PER_YEAR
-    if not 0 < alpha < 0.5:
-        raise EvaluationError(f"{wrong_promotions_per_year} wrong promotions a year leave no level between 0 and 0.5")
-    return alpha
 
 
 def judge(evidence: GateEvidence, rules: GateRules) -> Verdict:

@@ -7,22 +7,22 @@ from dataclasses import replace
 
 from conf.scenario import Gate, Guardrail
 from rl.errors import EvaluationError
-from rl.gate import GateEvidence, GateRules, GuardrailEvidence, night_alpha
+from rl.gate import GateEvidence, GateRules, GuardrailEvidence
 from rl.ope.intervals import Interval, cautious_bounds, relative_increase
 from rl.ope.report import PolicyEvaluation
 from rl.ope.sums import RatioSums, difference
 
 
-def gate_rules(gate: Gate) -> GateRules:
-    """The rules of a spec, the year's allowance turned into the night's level."""
+def gate_rules(gate: Gate, *, alpha: float) -> GateRules:
+    """The rules of a spec at the night's level."""
     return GateRules(
-        alpha=night_alpha(gate.wrong_promotions_per_year),
+        alpha=alpha,
         min_effective_sample_size=gate.min_effective_sample_size,
         min_effective_rewarded=gate.min_effective_rewarded,
     )
 
 
-def gate_evidence(
+def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must be told
     evaluation: PolicyEvaluation,
     metric_evaluations: Mapping[str, PolicyEvaluation],
     *,
@@ -30,6 +30,7 @@ def gate_evidence(
     baseline: str,
     estimator: str,
     gate: Gate,
+    alpha: float,
     unit_of_value: str,
     baseline_problem: str | None = None,
 ) -> GateEvidence:
@@ -42,10 +43,10 @@ def gate_evidence(
         baseline: name in the evaluations: the champion, or `report.BEHAVIOR`.
         estimator: the one the gate may use.
         gate: of the spec.
+        alpha: the night's one-sided level.
         unit_of_value: currency or points.
         baseline_problem: why a champion can't be compared; then no difference is looked for.
     """
-    alpha = night_alpha(gate.wrong_promotions_per_year)
     interval, refusal = None, None
     if baseline_problem is None:
         interval, refusal = _difference(evaluation, candidate, baseline, estimator, alpha)

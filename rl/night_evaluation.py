@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
+from rl.alpha_spending import NightLevel
 from rl.dataset import Dataset
 from rl.gate import GateEvidence, Verdict, judge
 from rl.gate_evidence import gate_evidence, gate_rules
@@ -28,6 +29,7 @@ class NightEvaluation:
         metric_evaluations: of the guardrails' side metrics, by metric.
         evidence: that the gate read.
         verdict: its answer.
+        level: that tonight's look might spend of the year's allowance.
         champion: compared with; None where there is none or it can't be compared.
         propensities: of the test episodes.
         notes: what a reader must know beside the verdict.
@@ -37,6 +39,7 @@ class NightEvaluation:
     metric_evaluations: Mapping[str, PolicyEvaluation]
     evidence: GateEvidence
     verdict: Verdict
+    level: NightLevel
     champion: Champion | None
     propensities: KnownPropensities
     notes: tuple[str, ...]
@@ -57,6 +60,7 @@ def evaluate_night(
     selection: Selection,
     *,
     champion: Champion | None,
+    level: NightLevel,
     train: LoggedEpisodes,
     settings: EvaluationSettings,
 ) -> NightEvaluation:
@@ -66,6 +70,7 @@ def evaluate_night(
         dataset: of the night.
         selection: made on validation episodes.
         champion: of the registry, comparable or not.
+        level: of tonight's look.
         train: training split; Q-functions are fitted here.
         settings: of the evaluation.
     """
@@ -95,18 +100,20 @@ def evaluate_night(
         baseline=baseline,
         estimator=estimator,
         gate=gate,
+        alpha=level.level,
         unit_of_value=pipeline.scenario.reward.unit,
     )
-    verdict = judge(evidence, gate_rules(gate))
+    verdict = judge(evidence, gate_rules(gate, alpha=level.level))
     structlog.get_logger().info("judged", verdict=verdict.decision.value, candidate=selected.name, baseline=baseline)
     return NightEvaluation(
         evaluation=whole,
         metric_evaluations=metrics,
         evidence=evidence,
         verdict=verdict,
+        level=level,
         champion=champion,
         propensities=known,
-        notes=_notes(selection, champion),
+        notes=_notes(selection, champion, level),
     )
 
 
@@ -145,8 +152,8 @@ def _champion_contender(dataset: Dataset, name: str, policy: StochasticPolicy, t
     return _Contender(name, AlignedPolicy(policy, dataset.vocabulary), train, own_test)
 
 
-def _notes(selection: Selection, champion: Champion | None) -> tuple[str, ...]:
-    notes = []
+def _notes(selection: Selection, champion: Champion | None, level: NightLevel) -> tuple[str, ...]:
+    notes = [_allowance(level)]
     if champion is not None and champion.policy is None:
         notes.append(
             f"The {champion.name} is no baseline here: {champion.problem}. The candidate was compared with the "
@@ -155,3 +162,15 @@ def _notes(selection: Selection, champion: Champion | None) -> tuple[str, ...]:
     if selection.note:
         notes.append(f"Temperature and candidate were {selection.note}.")
     return tuple(notes)
+
+
+def _allowance(level: NightLevel) -> str:
+    before = (
+        f"{level.n_looks} earlier looks since {level.since} spent {level.spent:.3f} of it"
+        if level.n_looks
+        else "no earlier look spent any of it"
+    )
+    return (
+        f"Of {level.per_year:g} wrong promotions allowed a year, tonight's look may take {level.level:.4f} (its risk "
+        f"of promoting a candidate that is no better); {before}."
+    )

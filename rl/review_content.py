@@ -59,13 +59,13 @@ def night_of(pipeline: Pipeline, run_date: object, approval: str | None) -> Nigh
     })  # fmt: skip
 
 
-def judgment_of(night: NightEvaluation, *, alpha: float) -> Judgment:
+def judgment_of(night: NightEvaluation) -> Judgment:
     """The verdict with its reasons, and the gain it rests on."""
     return Judgment(
         outcome=night.verdict.decision.value,
         reasons=night.verdict.reasons,
         candidate=night.evidence.candidate,
-        gain=_gain(night, alpha),
+        gain=_gain(night),
         notes=night.notes,
     )
 
@@ -160,7 +160,7 @@ def ranking_rows(reports: Sequence[RankingReport]) -> tuple[Ranking, ...]:
     )
 
 
-def _gain(night: NightEvaluation, alpha: float) -> Gain | None:
+def _gain(night: NightEvaluation) -> Gain | None:
     found = night.evidence.difference
     if found is None or not night.evidence.is_logged or not math.isfinite(found.value):
         return None
@@ -171,8 +171,8 @@ def _gain(night: NightEvaluation, alpha: float) -> Gain | None:
         value=found.value,
         lower=_finite(found.lower),
         upper=_finite(found.upper),
-        level=1 - alpha,
-        corrected=corrected_gain(found.value, standard_error=found.standard_error, alpha=alpha)
+        level=1 - night.level.level,
+        corrected=corrected_gain(found.value, lower=found.lower, standard_error=found.standard_error)
         if is_promoted
         else None,
     )

@@ -15,10 +15,10 @@ from conf.scenario import load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
 from conf.spec_hash import code_hash, full_spec_hash
 from rl.action_shares import action_shares
+from rl.alpha_spending import NightLevel, night_level
 from rl.data_summary import summarize_data
 from rl.dataset import Dataset, load_dataset, read_description
 from rl.evaluation_result import EvaluationResult, SelectedCandidate
-from rl.gate import night_alpha
 from rl.night_evaluation import NightEvaluation, evaluate_night
 from rl.ope.ranking import PolicyRanker, Ranker, RankingReport, evaluate_ranking, fit_item_knn, fit_popularity
 from rl.ope.report import EvaluationSettings
@@ -26,6 +26,7 @@ from rl.page.content import LineageRow, ReviewContent
 from rl.propensities import know_propensities
 from rl.registry.champion import Champion, find_champion
 from rl.registry.entry import NightKey
+from rl.registry.looks import find_looks
 from rl.registry.promotion import BEHAVIOR
 from rl.registry.store import open_store
 from rl.review_content import (
@@ -68,7 +69,7 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
     dataset = load_dataset(pipeline, Lake(settings.lake, source), run_paths)
     description = read_description(run_paths)
     candidates = load_candidates(run_paths, description["candidates"], dataset_digest=dataset.digest)
-    night = _evaluate(settings, dataset, candidates, _champion(settings, dataset, run_date))
+    night = _evaluate(settings, dataset, candidates, *_registered(settings, dataset, run_date))
     content = _review(night, candidates, settings, run_paths, description)
     result = _result(night, content)
     result.write(run_paths.evaluation)
@@ -76,7 +77,11 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
 
 
 def _evaluate(
-    settings: Settings, dataset: Dataset, candidates: dict[str, LoadedCandidate], champion: Champion | None
+    settings: Settings,
+    dataset: Dataset,
+    candidates: dict[str, LoadedCandidate],
+    champion: Champion | None,
+    level: NightLevel,
 ) -> _Night:
     pipeline = dataset.pipeline
     evaluation_settings = EvaluationSettings.from_scenario(pipeline.scenario, device=resolve_device(settings.device))
@@ -92,7 +97,9 @@ def _evaluate(
         floors=Floors.from_scenario(pipeline.scenario),
         is_logged=pipeline.is_logged,
     )
-    evaluation = evaluate_night(dataset, selection, champion=champion, train=train, settings=evaluation_settings)
+    evaluation = evaluate_night(
+        dataset, selection, champion=champion, level=level, train=train, settings=evaluation_settings
+    )
     structlog.get_logger().info("playing the shop for true values", is_simulated=pipeline.source.is_simulated)
     played = {selection.best.policy.name: selection.best.policy}
     if champion is not None and champion.policy is not None:
@@ -102,7 +109,8 @@ def _evaluate(
     return _Night(dataset, selection, evaluation, champion, truth, ranking)
 
 
-def _champion(settings: Settings, dataset: Dataset, run_date: date) -> Champion | None:
+def _registered(settings: Settings, dataset: Dataset, run_date: date) -> tuple[Champion | None, NightLevel]:
+    """The champion in force, and the level that earlier nights' looks leave for tonight's."""
     pipeline = dataset.pipeline
     key = NightKey(
         scenario=pipeline.scenario.name,
@@ -114,7 +122,9 @@ def _champion(settings: Settings, dataset: Dataset, run_date: date) -> Champion 
     )
     features = [feature.name for feature in pipeline.scenario.observation.features]
     with open_store(settings) as client:
-        return find_champion(client, key, features=features, vocabulary=dataset.vocabulary)
+        champion = find_champion(client, key, features=features, vocabulary=dataset.vocabulary)
+        looks = find_looks(client, key)
+    return champion, night_level(pipeline.scenario.gate.wrong_promotions_per_year, run_date, looks)
 
 
 def _ranking(
@@ -143,7 +153,7 @@ def _review(
     dataset, evaluation = night.dataset, night.evaluation
     pipeline = dataset.pipeline
     shares = action_shares(night.selection.best.policy, evaluation.propensities.episodes)
-    judgment = judgment_of(evaluation, alpha=night_alpha(pipeline.scenario.gate.wrong_promotions_per_year))
+    judgment = judgment_of(evaluation)
     if pipeline.source.is_simulated and night.truth.note:
         judgment = judgment.model_copy(update={"notes": (*judgment.notes, f"No true values: {night.truth.note}.")})
     return ReviewContent(
@@ -188,6 +198,7 @@ def _result(night: _Night, content: ReviewContent) -> EvaluationResult:
         selected=SelectedCandidate(name=policy.name, temperature=policy.temperature, policy_version=policy.version),
         verdict=evaluation.verdict.to_json(),
         gated_against=_gated_against(night.champion),
+        level=evaluation.level.level,
         reports=tuple(report.to_json() for report in evaluation.evaluation.reports),
         metric_reports={
             metric: tuple(report.to_json() for report in found.reports)

@@ -19,10 +19,12 @@ from conf.settings import Settings
 from rl.dataset import read_description
 from rl.errors import RegistryError
 from rl.evaluation_result import EvaluationResult, read_evaluation
+from rl.gate import Decision
 from rl.page.content import LineageRow, ReviewContent
 from rl.page.render import render_page
 from rl.pyfunc_model import save_pyfunc
 from rl.registry.entry import CandidateRecord, NightKey, VersionRecord
+from rl.registry.looks import LEVEL_TAG
 from rl.registry.runs import finish_night_run, night_run, record_candidates
 from rl.registry.store import experiment_id, open_store
 from rl.registry.versions import RegisteredVersion, create_version, find_version, offer_as_challenger
@@ -104,6 +106,8 @@ def version_record(result: EvaluationResult) -> VersionRecord:
             "candidate": result.selected.name,
             "temperature": f"{result.selected.temperature:g}",
             "policy_version": result.selected.policy_version,
+            # A night that abstained could promote nothing, and spent nothing of the allowance.
+            LEVEL_TAG: "0" if judgment.outcome == Decision.ABSTAIN.value else repr(result.level),
         },
     )
 

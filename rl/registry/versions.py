@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -40,8 +41,18 @@ def find_version(client: MlflowClient, key: NightKey) -> RegisteredVersion | Non
 
 def load_version(client: MlflowClient, model: str, version: int) -> RegisteredVersion | None:
     """The version of that number; None where there is none."""
-    found = client.search_model_versions(f"name = '{model}'")
-    return next((_version(one) for one in found if int(one.version) == version), None)
+    return next((found for found in all_versions(client, model) if found.version == version), None)
+
+
+def all_versions(client: MlflowClient, model: str) -> Iterator[RegisteredVersion]:
+    """Every version of the model, however many pages the store gives them in."""
+    token: str | None = None
+    while True:
+        page = client.search_model_versions(f"name = '{model}'", page_token=token)
+        yield from map(_version, page)
+        token = page.token
+        if not token:
+            return
 
 
 def create_version(

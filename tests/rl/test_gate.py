@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from rl.errors import EvaluationError
-from rl.gate import Decision, GateEvidence, GateRules, GuardrailEvidence, judge, night_alpha
+from rl.gate import Decision, GateEvidence, GateRules, GuardrailEvidence, judge
 from rl.ope.intervals import Interval
 
 RULES = GateRules(alpha=0.011, min_effective_sample_size=200, min_effective_rewarded=100)
@@ -130,14 +129,6 @@ def test_verdict_is_json() -> None:
             "if_failed": "abstain",
             "sentence": verdict.checks[0].sentence,
         }
-
-
-def test_night_alpha_spreads_the_allowance_over_the_year() -> None:
-    """One wrong promotion a year leaves 1/365 a night; no allowance, or one every other night, is refused."""
-    assert night_alpha(1) == pytest.approx(1 / 365)
-    for allowance in (0, -1, 200):
-        with pytest.raises(EvaluationError, match="wrong promotions a year"):
-            night_alpha(allowance)
 
 
 def test_judge_is_not_moved_by_the_estimated_value_alone() -> None:

@@ -22,6 +22,7 @@ GATE = Gate(
     min_effective_rewarded=50,
     guardrails=(Guardrail(metric="refunds", max_relative_increase=0.5),),
 )
+ALPHA = 0.011
 SETTINGS = EvaluationSettings(
     discount=Discount(0.9),
     steps=40,
@@ -84,6 +85,7 @@ def gathered(
         baseline=baseline,
         estimator=estimator,
         gate=gate,
+        alpha=ALPHA,
         unit_of_value="points",
         baseline_problem=baseline_problem,
     )
@@ -110,18 +112,18 @@ def test_gate_decides_rightly_on_policies_of_known_value(
     """A clearly better policy is promoted, a worse or equal one rejected, against behavior or a champion."""
     lenient = GATE.model_copy(update={"guardrails": (Guardrail(metric="refunds", max_relative_increase=3.0),)})
     found = gathered(night, candidate, baseline=baseline, estimator=estimator, gate=lenient)
-    assert judge(found, gate_rules(lenient)).decision is decision
+    assert judge(found, gate_rules(lenient, alpha=ALPHA)).decision is decision
 
 
 def test_gate_evidence_holds_the_paired_difference_at_the_nights_level(
     night: tuple[PolicyEvaluation, dict[str, PolicyEvaluation]],
 ) -> None:
-    """The bound is that of the paired sums, one-sided at the year's allowance over 365 nights."""
+    """The bound is that of the paired sums, one-sided."""
     found = gathered(night, "better")
     sums = night[0].sums
     paired = difference(sums["better", "dr"], sums[BEHAVIOR, "dr"])
-    assert found.difference == cautious_bounds(paired, alpha=4 / 365, resampling=SETTINGS.resampling)
-    assert gate_rules(GATE).alpha == 4 / 365
+    assert found.difference == cautious_bounds(paired, alpha=ALPHA, resampling=SETTINGS.resampling)
+    assert gate_rules(GATE, alpha=ALPHA).alpha == ALPHA
 
 
 def test_gate_evidence_takes_the_smaller_overlap_of_the_two(
@@ -137,7 +139,7 @@ def test_gate_rejects_a_policy_that_is_refunded_more() -> None:
     behavior = MDP.random_policy(1, sharpness=0.4)
     favorite = int(np.bincount(MDP.exact_q(behavior, gamma=0.9).argmax(axis=1)).argmax())
     found = gathered(evaluations(refunded=favorite), "better")
-    verdict = judge(found, gate_rules(GATE))
+    verdict = judge(found, gate_rules(GATE, alpha=ALPHA))
     assert verdict.decision is Decision.REJECT
     assert [reason for reason in verdict.reasons if reason.startswith("Refunds")] == list(verdict.reasons)
 
@@ -145,14 +147,14 @@ def test_gate_rejects_a_policy_that_is_refunded_more() -> None:
 def test_gate_abstains_on_implied_decisions() -> None:
     """Nothing weighted is left, and the first reason says why."""
     night = evaluations(is_logged=False, propensity=np.nan)
-    verdict = judge(gathered(night, "better", estimator="dm"), gate_rules(GATE))
+    verdict = judge(gathered(night, "better", estimator="dm"), gate_rules(GATE, alpha=ALPHA))
     assert verdict.decision is Decision.ABSTAIN
     assert "implied" in verdict.reasons[0]
 
 
 def test_gate_abstains_on_a_deterministic_log() -> None:
     """The estimator's refusal is the reason shown."""
-    verdict = judge(gathered(evaluations(propensity=1.0), "better"), gate_rules(GATE))
+    verdict = judge(gathered(evaluations(propensity=1.0), "better"), gate_rules(GATE, alpha=ALPHA))
     assert verdict.decision is Decision.ABSTAIN
     assert "deterministic" in verdict.reasons[0]
 
@@ -162,7 +164,7 @@ def test_gate_abstains_on_a_champion_that_cannot_be_compared(
 ) -> None:
     """The champion needs no evaluation then; its problem is the reason."""
     found = gathered(night, "better", baseline="champion 7", baseline_problem="it is from another source")
-    verdict = judge(found, gate_rules(GATE))
+    verdict = judge(found, gate_rules(GATE, alpha=ALPHA))
     assert verdict.decision is Decision.ABSTAIN
     assert "another source" in verdict.reasons[0]
 
@@ -173,6 +175,6 @@ def test_gate_abstains_on_a_guardrail_without_figures(
 ) -> None:
     """A guardrail that can't be estimated is no guardrail that held."""
     metrics = {} if missing == "not evaluated" else evaluations(refunded=99)[1]
-    verdict = judge(gathered((night[0], metrics), "better"), gate_rules(GATE))
+    verdict = judge(gathered((night[0], metrics), "better"), gate_rules(GATE, alpha=ALPHA))
     assert verdict.decision is Decision.ABSTAIN
     assert "refunds can't be estimated" in verdict.reasons[0]

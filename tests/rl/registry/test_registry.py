@@ -12,13 +12,15 @@ import pytest
 from mlflow import MlflowClient
 
 from conf.settings import Settings
+from rl.alpha_spending import Look
 from rl.errors import RegistryError
 from rl.page.content import Curve
 from rl.registry.entry import CandidateRecord, NightKey, VersionRecord
+from rl.registry.looks import find_looks
 from rl.registry.promotion import promote_version
 from rl.registry.runs import finish_night_run, night_run, record_candidates
 from rl.registry.store import aliases, experiment_id, open_store
-from rl.registry.versions import RegisteredVersion, create_version, find_version, offer_as_challenger
+from rl.registry.versions import RegisteredVersion, all_versions, create_version, find_version, offer_as_challenger
 
 MODEL = "recommendation-policy"
 FIRST, SECOND = date(2026, 1, 30), date(2026, 1, 31)
@@ -254,3 +256,29 @@ def test_an_unreachable_store_is_one_clear_error(home: Path) -> None:
     settings = replace(settings_at(home), mlflow_uri="nonsense://store")
     with pytest.raises(RegistryError, match="nonsense://store"), open_store(settings) as client:
         experiment_id(client, settings, "recommendation")
+
+
+def test_looks_are_what_earlier_versions_spent(home: Path) -> None:
+    """Each night's level is read from its version; tonight's own repeat, other sources and abstentions don't count."""
+    spent = {"verdict": "reject", "details": {"level": "0.0088"}}
+    register(home, key(), record(**spent))
+    register(home, key(date=SECOND), record(verdict="abstain", details={"level": "0"}))
+    register(home, key(source="another shop"), record(**spent))
+    register(home, key(code_hash="of an older release"), record(verdict="reject"))
+    with open_store(settings_at(home)) as client:
+        assert find_looks(client, key(date=SECOND)) == (Look(FIRST, 0.0088, 1),)
+        assert find_looks(client, key()) == ()
+
+
+def test_all_versions_are_found_page_by_page(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that gives its versions in pages of one hides none of them."""
+    for number in range(3):
+        register(home, key(dataset_digest=str(number)))
+    in_one = MlflowClient.search_model_versions
+
+    def one_by_one(self: MlflowClient, condition: str, page_token: str | None = None) -> Any:
+        return in_one(self, condition, max_results=1, page_token=page_token)
+
+    with open_store(settings_at(home)) as client, monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "search_model_versions", one_by_one)
+        assert sorted(version.version for version in all_versions(client, MODEL)) == [1, 2, 3]
