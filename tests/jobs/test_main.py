@@ -31,7 +31,8 @@ def test_spark_submit_ingests_and_prints_its_result_last(home: Path, tmp_path: P
     command = [*submit, "jobs/main.py", "ingest", "--source", "canonical", "--date", str(DAYS[0]), "--logs", str(logs),
                "--scenario", "recommendation"]  # fmt: skip
     # Spark's own script doesn't find its home below a folder with a space.
-    environment = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}", "SPARK_HOME": str(Path(pyspark.__file__).parent)}
+    spark_home = str(Path(pyspark.__file__).parent)
+    environment = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}", "SPARK_HOME": spark_home}
     done = subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
