@@ -34,7 +34,7 @@ def dr(sample: EvaluationSample) -> RatioSums:
     values, weight = sample.require_values(), sample.require_weights()
     previous = shifted_products(weight, sample.offsets)
     per_row = sample.discount * (previous * values.value + weight * (sample.reward - values.action_value))
-    per_row += sample.next_discount * weight * _value_after_cut(sample)
+    per_row += sample.next_discount * weight * value_after_cut(sample)
     return sample.mean_over_episodes(sample.per_episode(per_row))
 
 
@@ -48,7 +48,7 @@ def wdr(sample: EvaluationSample) -> RatioSums:
     """
     values, weight = sample.require_values(), sample.require_weights()
     following = np.append(values.value[1:], 0.0)
-    following[sample.last_rows] = _value_after_cut(sample)[sample.last_rows]
+    following[sample.last_rows] = value_after_cut(sample)[sample.last_rows]
     per_row = sample.discount * (sample.reward - values.action_value) + sample.next_discount * following
     numerators, denominators = step_sums(sample, weight * per_row)
     start = dm(sample)
@@ -59,7 +59,7 @@ def wdr(sample: EvaluationSample) -> RatioSums:
     )
 
 
-def _value_after_cut(sample: EvaluationSample) -> FloatArray:
+def value_after_cut(sample: EvaluationSample) -> FloatArray:
     """Value of what the log cut off, on the last row of each cut episode, `(n,)`."""
     after = np.zeros(len(sample.reward))
     cut_rows = sample.last_rows[sample.is_cut]

@@ -9,7 +9,20 @@ from dataclasses import dataclass
 from rl.errors import EvaluationError
 from rl.ope.doubly_robust import dm, dr, wdr
 from rl.ope.importance_sampling import on_policy, pdis, tis, wis, wpdis
+from rl.ope.limited_weights import (
+    clipped_ips,
+    clipped_ips_at,
+    dr_os,
+    dr_os_at,
+    sg_ips,
+    sg_ips_at,
+    switch_dr,
+    switch_dr_at,
+)
+from rl.ope.marginalized_actions import mips
+from rl.ope.one_step import ips, sndr, snips
 from rl.ope.sample import EvaluationSample
+from rl.ope.slope import AtLevel, ChosenLevel, sums_at_chosen_level
 from rl.ope.sums import RatioSums
 
 
@@ -22,12 +35,25 @@ class Estimator:
         per_unit_sums: the sums of a sample, from which value, resamples and influence values follow.
         needs_weights: refuses logs without propensities, and deterministic ones.
         needs_values: takes a fitted Q-function, and bootstraps from it where an episode is cut.
+        is_one_step: refuses episodes of more than one step.
+        needs_categories: refuses a sample whose weights aren't those of the actions' categories.
+        at_level: the sums at a given level, for those that limit their weights at a level chosen from data.
     """
 
     name: str
     per_unit_sums: Callable[[EvaluationSample], RatioSums]
     needs_weights: bool
     needs_values: bool
+    is_one_step: bool = False
+    needs_categories: bool = False
+    at_level: AtLevel | None = None
+
+    def estimate(self, sample: EvaluationSample) -> tuple[RatioSums, ChosenLevel | None]:
+        """The sums, and the level they were computed at; None where the estimator has no level."""
+        if self.at_level is None:
+            return self.per_unit_sums(sample), None
+        leveled = sums_at_chosen_level(sample, self.at_level)
+        return leveled.sums, leveled.choice
 
 
 ESTIMATORS: Mapping[str, Estimator] = {
@@ -39,7 +65,25 @@ ESTIMATORS: Mapping[str, Estimator] = {
     "wpdis": Estimator("wpdis", wpdis, needs_weights=True, needs_values=False),
     "dr": Estimator("dr", dr, needs_weights=True, needs_values=True),
     "wdr": Estimator("wdr", wdr, needs_weights=True, needs_values=True),
+    "ips": Estimator("ips", ips, needs_weights=True, needs_values=False, is_one_step=True),
+    "clipped_ips": Estimator(
+        "clipped_ips", clipped_ips, needs_weights=True, needs_values=False, is_one_step=True, at_level=clipped_ips_at
+    ),
+    "snips": Estimator("snips", snips, needs_weights=True, needs_values=False, is_one_step=True),
+    "sg_ips": Estimator("sg_ips", sg_ips, needs_weights=True, needs_values=False, is_one_step=True, at_level=sg_ips_at),
+    "mips": Estimator("mips", mips, needs_weights=True, needs_values=False, is_one_step=True, needs_categories=True),
+    "sndr": Estimator("sndr", sndr, needs_weights=True, needs_values=True, is_one_step=True),
+    "switch_dr": Estimator(
+        "switch_dr", switch_dr, needs_weights=True, needs_values=True, is_one_step=True, at_level=switch_dr_at
+    ),
+    "dr_os": Estimator("dr_os", dr_os, needs_weights=True, needs_values=True, is_one_step=True, at_level=dr_os_at),
 }
+
+SEQUENTIAL_ESTIMATORS = tuple(name for name, entry in ESTIMATORS.items() if not entry.is_one_step)
+"""Those that take episodes of any length, one step included."""
+
+NIGHTLY_ESTIMATORS = ("on_policy", "dm", "tis", "pdis", "wis", "wpdis", "dr", "wdr")
+"""Those a night runs unless it is told otherwise."""
 
 
 def estimator(name: str) -> Estimator:

@@ -6,6 +6,8 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from rl.ope.slope import ChosenLevel
+
 
 @dataclass(frozen=True)
 class PolicyValueReport:
@@ -35,6 +37,7 @@ class PolicyValueReport:
         is_bootstrapped_at_cut: whether a fitted value stands in for what was cut off.
         is_prediction: True where nothing but a model supports the value (implied decisions).
         refusal: why there is no value; None where there is one.
+        chosen_level: at which the estimator limits weights, and the levels tried; None where it limits none itself.
     """
 
     policy: str
@@ -60,10 +63,12 @@ class PolicyValueReport:
     is_bootstrapped_at_cut: bool
     is_prediction: bool
     refusal: str | None
+    chosen_level: ChosenLevel | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; a number that isn't finite becomes None."""
-        return {name: _finite_or_none(value) for name, value in asdict(self).items()}
+        content = {name: _finite_or_none(value) for name, value in asdict(self).items()}
+        return content | {"chosen_level": self.chosen_level.to_json() if self.chosen_level else None}
 
 
 def _finite_or_none(value: Any) -> Any:

@@ -12,13 +12,14 @@ from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.logged_episodes import FloatArray, LoggedEpisodes, Policy
 from rl.ope.behavior_value import OnlyAction, as_one_action
 from rl.ope.discount import Discount
-from rl.ope.estimators import ESTIMATORS, Estimator, estimator
+from rl.ope.estimators import ESTIMATORS, NIGHTLY_ESTIMATORS, Estimator, estimator
 from rl.ope.evaluation_probabilities import logged_action_set, share_outside_support
 from rl.ope.fqe import FittedQ, FqeSettings, fit_fqe
 from rl.ope.intervals import Interval, Resampling, percentile_interval
 from rl.ope.policy_value import PolicyValueReport
 from rl.ope.q_function import ActionValues, action_values
 from rl.ope.sample import EvaluationSample, evaluation_sample
+from rl.ope.slope import ChosenLevel
 from rl.ope.sums import RatioSums
 from rl.ope.weights import effective_rewarded_units, effective_sample_size
 
@@ -47,7 +48,7 @@ class EvaluationSettings:
     discount: Discount
     steps: int | None = None
     weight_clip: float | None = None
-    estimators: tuple[str, ...] = tuple(ESTIMATORS)
+    estimators: tuple[str, ...] = NIGHTLY_ESTIMATORS
     confidence: float = 0.95
     resampling: Resampling = field(default_factory=Resampling)
     fqe: FqeSettings = field(default_factory=FqeSettings)
@@ -208,18 +209,18 @@ class _Run:
         )
 
     def _report(self, name: str, entry: Estimator, sample: EvaluationSample, outside: float | None) -> None:
-        refusal, interval = None, None
+        refusal, interval, choice = None, None, None
         try:
             if entry.needs_weights and not self._is_logged:
                 raise UnsupportedEstimator("the decisions are implied, not logged: nothing tells how likely they were")
-            sums = entry.per_unit_sums(sample)
+            sums, choice = entry.estimate(sample)
             interval = percentile_interval(sums, level=self._settings.confidence, resampling=self._settings.resampling)
             self.sums[name, entry.name] = sums
         except UnsupportedEstimator as error:
             refusal = str(error)
         self.reports.append(_value_report(
             name, entry, sample, outcome=self._outcome, level=self._settings.confidence, interval=interval,
-            refusal=refusal, outside=outside, is_logged=self._is_logged,
+            refusal=refusal, outside=outside, is_logged=self._is_logged, choice=choice,
         ))  # fmt: skip
 
 
@@ -234,6 +235,7 @@ def _value_report(  # noqa: PLR0913 -- one argument per source of the report's f
     refusal: str | None,
     outside: float | None,
     is_logged: bool,
+    choice: ChosenLevel | None,
 ) -> PolicyValueReport:
     overlap = _overlap(sample) if is_logged or entry.name == "on_policy" else _Overlap()
     return PolicyValueReport(
@@ -260,6 +262,7 @@ def _value_report(  # noqa: PLR0913 -- one argument per source of the report's f
         is_bootstrapped_at_cut=entry.needs_values,
         is_prediction=entry.name == "dm" and not is_logged,
         refusal=refusal,
+        chosen_level=choice,
     )
 
 

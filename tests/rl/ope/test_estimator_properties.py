@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rl.logged_episodes import FloatArray, LoggedEpisodes
 from rl.ope.discount import Discount
-from rl.ope.estimators import ESTIMATORS
+from rl.ope.estimators import ESTIMATORS, SEQUENTIAL_ESTIMATORS
 from rl.ope.q_function import ActionValues
 from rl.ope.sample import evaluation_sample
 from rl.ope.sums import RatioSums
@@ -32,7 +32,7 @@ def sums(name: str, log: LoggedEpisodes, values: FloatArray) -> RatioSums:
     return ESTIMATORS[name].per_unit_sums(sample)
 
 
-@pytest.mark.parametrize("name", list(ESTIMATORS))
+@pytest.mark.parametrize("name", SEQUENTIAL_ESTIMATORS)
 @EXAMPLES
 @given(seed=SEEDS)
 def test_estimator_ignores_the_order_of_episodes(name: str, seed: int) -> None:
@@ -45,7 +45,7 @@ def test_estimator_ignores_the_order_of_episodes(name: str, seed: int) -> None:
     np.testing.assert_allclose(after.influence(), before.influence(), atol=1e-9)
 
 
-@pytest.mark.parametrize("name", list(ESTIMATORS))
+@pytest.mark.parametrize("name", SEQUENTIAL_ESTIMATORS)
 @EXAMPLES
 @given(seed=SEEDS, scale=st.floats(-50, 50).filter(lambda scale: abs(scale) > 1e-3))
 def test_estimator_scales_with_rewards(name: str, seed: int, scale: float) -> None:
@@ -67,7 +67,7 @@ def test_self_normalised_estimator_ignores_the_scale_of_weights(name: str, seed:
     assert halved.value() == pytest.approx(sums(name, log, values).value(), rel=1e-9, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", list(ESTIMATORS))
+@pytest.mark.parametrize("name", SEQUENTIAL_ESTIMATORS)
 @EXAMPLES
 @given(seed=SEEDS)
 def test_influence_values_predict_leaving_a_unit_out(name: str, seed: int) -> None:

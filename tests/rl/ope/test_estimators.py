@@ -9,7 +9,7 @@ import pytest
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.logged_episodes import LoggedEpisodes
 from rl.ope.discount import Discount
-from rl.ope.estimators import ESTIMATORS, estimator
+from rl.ope.estimators import ESTIMATORS, SEQUENTIAL_ESTIMATORS, estimator
 from rl.ope.intervals import standard_error
 from rl.ope.q_function import ActionValues, action_values
 from rl.ope.sample import EvaluationSample, evaluation_sample
@@ -19,7 +19,7 @@ from tests.rl.ope.tabular_mdp import TablePolicy, TableQ, TabularMdp, episodes_o
 GAMMA = 0.9
 DISCOUNT = Discount(GAMMA)
 HALF = TablePolicy(np.array([[0.5, 0.5]]))
-WEIGHTED = [name for name, entry in ESTIMATORS.items() if entry.needs_weights]
+WEIGHTED = [name for name in SEQUENTIAL_ESTIMATORS if ESTIMATORS[name].needs_weights]
 
 
 def exact_sample(
@@ -76,7 +76,7 @@ def test_one_step_estimators_reduce_to_their_bandit_forms() -> None:
     assert value_of("wdr", sample) == pytest.approx(values.value.mean() + (weight * residual).sum() / weight.sum())
 
 
-@pytest.mark.parametrize("name", [name for name in ESTIMATORS if name != "dm"])
+@pytest.mark.parametrize("name", [name for name in SEQUENTIAL_ESTIMATORS if name != "dm"])
 def test_estimators_agree_with_the_mean_return_when_all_weights_are_one(name: str) -> None:
     """On its own log the behavior policy's value is its mean return; Q cancels where V(s) = Q(s, a)."""
     mdp = small_mdp()
@@ -196,7 +196,7 @@ def test_self_normalised_estimator_refuses_a_log_without_any_weight(name: str) -
         ESTIMATORS[name].per_unit_sums(sample)
 
 
-@pytest.mark.parametrize("name", [name for name, entry in ESTIMATORS.items() if entry.needs_values])
+@pytest.mark.parametrize("name", [name for name in SEQUENTIAL_ESTIMATORS if ESTIMATORS[name].needs_values])
 def test_estimator_with_values_refuses_without_a_q_function(name: str) -> None:
     """No Q-function, no value; with a reason."""
     sample = evaluation_sample(HALF, episodes_of([[1]], [[0.5]]), discount=DISCOUNT)
@@ -204,7 +204,7 @@ def test_estimator_with_values_refuses_without_a_q_function(name: str) -> None:
         ESTIMATORS[name].per_unit_sums(sample)
 
 
-@pytest.mark.parametrize("name", list(ESTIMATORS))
+@pytest.mark.parametrize("name", SEQUENTIAL_ESTIMATORS)
 def test_sums_of_two_parts_merge_to_those_of_the_whole(name: str) -> None:
     """A log split between machines gives the same value as the whole, although longest episodes differ."""
     mdp = small_mdp()
