@@ -123,10 +123,11 @@ def evaluation_sample(
         is_part: `episodes` are a part of a larger log, whose sums will be merged with those of other parts.
 
     Raises:
-        EvaluationError: the split has no episodes.
+        EvaluationError: the split has no episodes, or `reward` or `values` aren't a finite number for each row.
     """
     if not episodes.n_episodes:
         raise EvaluationError("the split has no episodes to evaluate on")
+    _check_rows(episodes.n_transitions, reward, values)
     keep = rows_within(episodes, steps)
     lengths = episodes.lengths if steps is None else np.minimum(episodes.lengths, steps)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
@@ -153,6 +154,18 @@ def evaluation_sample(
 def rows_within(episodes: LoggedEpisodes, steps: int | None) -> BoolArray:
     """True for the rows that a value over so many steps runs over, `(n,)`."""
     return np.ones(episodes.n_transitions, dtype=bool) if steps is None else episodes.step < steps
+
+
+def _check_rows(n_rows: int, reward: FloatArray | None, values: ActionValues | None) -> None:
+    given = {} if reward is None else {"outcome": reward}
+    if values is not None:
+        given |= {"value": values.value, "action value": values.action_value, "next value": values.next_value}
+    found = [f"{len(per_row)} rows of the {name}, expected {n_rows}"
+             for name, per_row in given.items() if len(per_row) != n_rows]  # fmt: skip
+    found += [f"rows {np.flatnonzero(~np.isfinite(per_row))[:5].tolist()} have no finite {name}"
+              for name, per_row in given.items() if not np.isfinite(per_row).all()]  # fmt: skip
+    if found:
+        raise EvaluationError("this can't be evaluated: " + "; ".join(found))
 
 
 def _is_cut(episodes: LoggedEpisodes, steps: int | None) -> BoolArray:
