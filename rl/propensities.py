@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from rl.logged_episodes import LoggedEpisodes
-from rl.ope.behavior_policy import BehaviorSettings, estimate_behavior
-from rl.ope.calibration import CalibrationReport, check_logged_propensities
+from rl.ope.behavior_policy import BehaviorSettings, EstimatedBehavior, PropensityRepeats, estimate_behavior
+from rl.ope.calibration import CalibrationReport
+from rl.ope.logged_propensities import (
+    WholeDistribution,
+    check_logged_propensities,
+    require_valid_distribution,
+    require_valid_propensities,
+)
 
-# Enough for a masked logistic model with some hundred features; more rows cost time and change little.
-_SETTINGS = BehaviorSettings(max_rows=20_000)
+PropensitySource = Literal["logged", "estimated", "none"]
 
 
 @dataclass(frozen=True)
@@ -24,29 +29,64 @@ class KnownPropensities:
         source: of its propensities; none where decisions are implied.
         note: in words, a whole sentence or more.
         calibration: of estimated propensities.
+        repeats: estimated propensities under every fit, logged ones where there were any.
+        behavior: how they were estimated.
     """
 
     episodes: LoggedEpisodes
-    source: Literal["logged", "estimated", "none"]
+    source: PropensitySource
     note: str
     calibration: CalibrationReport | None = None
+    repeats: PropensityRepeats | None = None
+    behavior: EstimatedBehavior | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Where the propensities come from, as JSON values; arrays left out."""
+        found: dict[str, Any] = {"source": self.source, "note": self.note}
+        if self.behavior is not None:
+            found |= {
+                "choice": self.behavior.choice.to_json(),
+                "recalibration": self.behavior.recalibration,
+                "calibration": self.behavior.calibration.to_json(),
+                "calibration_before": self.behavior.calibration_before.to_json(),
+                "n_repeats": len(self.behavior.repeats.by_repeat),
+            }
+        return found
 
 
-def know_propensities(episodes: LoggedEpisodes, *, is_logged: bool) -> KnownPropensities:
-    """The split with a propensity for each logged decision, estimated (cross-fitted by shopper) where it had none."""
+def know_propensities(
+    episodes: LoggedEpisodes, *, is_logged: bool, n_repeats: int = 1, logger: WholeDistribution | None = None
+) -> KnownPropensities:
+    """The split with a propensity for each logged decision, estimated (cross-fitted by shopper) where it had none.
+
+    Args:
+        episodes: the split.
+        is_logged: False where decisions are implied.
+        n_repeats: times that shoppers are dealt into folds anew, to tell how much estimates hang on the deal.
+        logger: the whole distribution that the log was made with, where it is known: then it is checked.
+
+    Raises:
+        EvaluationError: logged propensities outside (0, 1], or a distribution that doesn't add up.
+    """
     if not is_logged:
         note = "Decisions are implied: nobody chose them, so no probability exists. Weighted estimators refuse."
         return KnownPropensities(episodes, "none", note)
+    require_valid_propensities(episodes.propensity)
+    if logger is not None:
+        require_valid_distribution(logger, episodes)
     is_missing = np.isnan(episodes.propensity)
     if not is_missing.any():
         return KnownPropensities(episodes, "logged", _logged_note(episodes))
-    estimated = estimate_behavior(episodes, _SETTINGS)
-    filled = np.where(is_missing, estimated.episodes.propensity, episodes.propensity)
-    note = (
-        f"{is_missing.mean():.1%} of the decisions were logged without a probability; those were estimated from what "
-        "shoppers' observations held, each by a model that saw no row of the same shopper. Values rest on that model."
+    estimated = estimate_behavior(episodes, BehaviorSettings(n_repeats=n_repeats))
+    repeats = estimated.repeats.filled(episodes.propensity)
+    return KnownPropensities(
+        episodes=replace(episodes, propensity=repeats.pooled()),
+        source="estimated",
+        note=_estimated_note(estimated, float(is_missing.mean())),
+        calibration=estimated.calibration,
+        repeats=repeats,
+        behavior=estimated,
     )
-    return KnownPropensities(replace(episodes, propensity=filled), "estimated", note, estimated.calibration)
 
 
 def _logged_note(episodes: LoggedEpisodes) -> str:
@@ -58,3 +98,19 @@ def _logged_note(episodes: LoggedEpisodes) -> str:
     if check.is_plausible:
         return note
     return note + " That doesn't agree with the availability sets: check how the shop computes its probabilities."
+
+
+def _estimated_note(estimated: EstimatedBehavior, share_missing: float) -> str:
+    choice = estimated.choice
+    corrected = (
+        "; no correction made it likelier"
+        if estimated.recalibration == "none"
+        else f", then corrected ({estimated.recalibration}) by what other shoppers did"
+    )
+    return (
+        f"{share_missing:.1%} of the decisions were logged without a probability; those were estimated from what "
+        "shoppers' observations held, each by a model that saw no row of the same shopper: "
+        f"{choice.title}{corrected}. On shoppers it didn't see its log loss is {choice.log_loss:.3f}, that of the "
+        f"actions' frequencies {choice.log_loss_marginal:.3f} and of a uniform choice {choice.log_loss_uniform:.3f}. "
+        "Values rest on that model, and their intervals are widened for what other fits would have said."
+    )

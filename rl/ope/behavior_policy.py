@@ -7,62 +7,66 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-import torch
 
-from rl.errors import EvaluationError
-from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
+from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes, Policy
+from rl.ope.behavior_choice import BehaviorChoice, BehaviorSettings, choose_behavior, clustered_error
+from rl.ope.behavior_decisions import FittedBehavior, decisions_at, with_uniform_share
+from rl.ope.behavior_models import behavior_model
 from rl.ope.calibration import CalibrationReport, calibration_report
 from rl.ope.evaluation_probabilities import row_batches
+from rl.ope.recalibration import RECALIBRATIONS, Recalibration, RecalibrationKind, Unchanged, fit_recalibration
+from rl.ope.shopper_folds import partner_fold, shopper_folds
+
+__all__ = ["BehaviorSettings", "CrossfitBehavior", "EstimatedBehavior", "PropensityRepeats", "estimate_behavior"]
 
 
 @dataclass(frozen=True)
-class BehaviorSettings:
-    """How the behavior policy is estimated.
+class RecalibratedBehavior:
+    """A fitted behavior policy, corrected, with a share of a uniform choice mixed in.
 
     Attributes:
-        n_folds: shoppers are dealt into so many folds.
-        ridges: penalties to choose from by the likelihood of the first fold, per squared coefficient, relative to the
-            log-likelihood of one row; intercepts are penalised by the smallest.
-        uniform_share: share of a uniform choice mixed in, so that no logged action gets a propensity near 0.
-        max_rows: a fit uses at most this many rows, drawn at random.
-        max_iterations: of the optimizer.
-        seed: of folds and draws.
-    """
-
-    n_folds: int = 5
-    ridges: tuple[float, ...] = (1.0, 30.0, 1000.0)
-    uniform_share: float = 1e-3
-    max_rows: int = 20_000
-    max_iterations: int = 60
-    seed: int = 0
-
-
-@dataclass(frozen=True)
-class LogisticBehavior:
-    """A masked multinomial logistic policy.
-
-    Attributes:
-        center: of the features, `(n_features,)`.
-        spread: of the features, `(n_features,)`.
-        coefficients: intercept first, `(n_features + 1, n_actions)`.
+        fitted: by a model.
+        recalibration: learned from shoppers that the model didn't see.
         uniform_share: share of a uniform choice over available actions.
         version: name.
     """
 
-    center: FloatArray
-    spread: FloatArray
-    coefficients: FloatArray
+    fitted: FittedBehavior
+    recalibration: Recalibration
     uniform_share: float
     version: str = "estimated-behavior"
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
         """Action probabilities, `(n, n_actions)`, 0 where the mask is False."""
-        standard = (features - self.center) / self.spread
-        scores = np.where(mask, self.coefficients[0] + standard @ self.coefficients[1:], -np.inf)
-        weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-        softmax = weights / weights.sum(axis=1, keepdims=True)
-        uniform = mask / mask.sum(axis=1, keepdims=True)
-        return np.asarray((1 - self.uniform_share) * softmax + self.uniform_share * uniform, dtype=np.float64)
+        corrected = self.recalibration.apply(self.fitted.probabilities(features, mask), mask)
+        return with_uniform_share(corrected, mask, self.uniform_share)
+
+
+@dataclass(frozen=True)
+class PropensityRepeats:
+    """Propensities of the logged actions under every fit, to tell how much they hang on chance.
+
+    Attributes:
+        by_repeat: each row's by the model that saw no row of its shopper, one repeat a line, `(n_repeats, n)`.
+        by_model: each row's by each fold's model, its own shoppers' rows included, `(n_repeats, n_folds, n)`.
+    """
+
+    by_repeat: FloatArray
+    by_model: FloatArray
+
+    def pooled(self) -> FloatArray:
+        """Propensities whose inverse is the mean of the repeats' inverses, `(n,)`: their weights are the mean weights.
+
+        Source: for the mean over repeats, Chernozhukov et al. (2018), definition 3.3.
+        """
+        return np.asarray(1.0 / (1.0 / self.by_repeat).mean(axis=0), dtype=np.float64)
+
+    def filled(self, propensity: FloatArray) -> PropensityRepeats:
+        """The same where the given propensities, `(n,)`, are NaN, and those elsewhere."""
+        is_missing = np.isnan(propensity)
+        return PropensityRepeats(
+            np.where(is_missing, self.by_repeat, propensity), np.where(is_missing, self.by_model, propensity)
+        )
 
 
 @dataclass(frozen=True)
@@ -70,18 +74,24 @@ class EstimatedBehavior:
     """A log with estimated propensities.
 
     Attributes:
-        episodes: the log, every propensity filled in by a model that saw no row of the same shopper.
+        episodes: the log, every propensity filled in by models that saw no row of the same shopper.
         propensity_source: always `estimated`; shown beside every value that rests on it.
+        choice: of the model.
+        recalibration: kind of correction; none where no correction helped.
+        calibration: of the first repeat's cross-fitted probabilities, corrected.
+        calibration_before: of the same, as the model gave them.
+        repeats: propensities under every fit.
         policy: fitted on all rows; for querying, not for weighting these rows.
-        ridge: penalty chosen.
-        calibration: of the cross-fitted probabilities.
     """
 
     episodes: LoggedEpisodes
     propensity_source: Literal["estimated"]
-    policy: LogisticBehavior
-    ridge: float
+    choice: BehaviorChoice
+    recalibration: RecalibrationKind
     calibration: CalibrationReport
+    calibration_before: CalibrationReport
+    repeats: PropensityRepeats
+    policy: Policy
 
 
 def estimate_behavior(episodes: LoggedEpisodes, settings: BehaviorSettings | None = None) -> EstimatedBehavior:
@@ -94,22 +104,38 @@ def estimate_behavior(episodes: LoggedEpisodes, settings: BehaviorSettings | Non
         EvaluationError: fewer units than folds.
     """
     chosen = settings or BehaviorSettings()
-    fold = _folds(episodes, chosen)
-    ridge, first = _best_ridge(episodes, fold, chosen)
-    others = [fit_logistic(episodes, np.flatnonzero(fold != k), chosen, ridge=ridge) for k in range(1, chosen.n_folds)]
-    models = [first, *others]
-    crossfit = CrossfitBehavior(models, fold)
-    filled = replace(episodes, propensity=crossfit.logged_probabilities(episodes))
-    whole = fit_logistic(episodes, np.arange(episodes.n_transitions), chosen, ridge=ridge)
-    return EstimatedBehavior(filled, "estimated", whole, ridge, calibration_report(crossfit, episodes))
+    choice = choose_behavior(episodes, shopper_folds(episodes, chosen.n_folds, chosen.seed), chosen)
+    first, *anew = [
+        FoldFits(episodes, chosen, model=choice.model, penalty=choice.penalty, repeat=repeat)
+        for repeat in range(chosen.n_repeats)
+    ]
+    before = first.crossfit("none")
+    kind = _best_recalibration(first, episodes)
+    after = before if kind == "none" else first.crossfit(kind)
+    repeats = _repeats([after, *(fits.crossfit(kind) for fits in anew)], episodes)
+    report = calibration_report(before, episodes)
+    return EstimatedBehavior(
+        episodes=replace(episodes, propensity=repeats.pooled()),
+        propensity_source="estimated",
+        choice=choice,
+        recalibration=kind,
+        calibration=report if kind == "none" else calibration_report(after, episodes),
+        calibration_before=report,
+        repeats=repeats,
+        policy=first.on_all_rows(),
+    )
 
 
 class CrossfitBehavior:
     """Probabilities at each row by the model that saw no row of its shopper."""
 
-    def __init__(self, models: Sequence[LogisticBehavior], fold: IntArray) -> None:
+    def __init__(self, models: Sequence[Policy], fold: IntArray) -> None:
         self._models = models
         self._fold = fold
+
+    @property
+    def fold(self) -> IntArray:
+        return self._fold
 
     def row_probabilities(self, episodes: LoggedEpisodes, rows: slice) -> FloatArray:
         """Probabilities of all actions at the given rows, `(len(rows), n_actions)`."""
@@ -120,73 +146,90 @@ class CrossfitBehavior:
                 probabilities[of_fold] = model.probabilities(features[of_fold], mask[of_fold])
         return probabilities
 
-    def logged_probabilities(self, episodes: LoggedEpisodes) -> FloatArray:
-        """Probability of the logged action at each row, `(n,)`."""
-        taken = np.empty(episodes.n_transitions)
+    def logged_by_model(self, episodes: LoggedEpisodes) -> FloatArray:
+        """Probability of the logged action at each row under each fold's model, `(n_folds, n)`."""
+        found = np.empty((len(self._models), episodes.n_transitions))
         for rows in row_batches(episodes.n_transitions, episodes.n_actions):
-            probabilities = self.row_probabilities(episodes, rows)
-            taken[rows] = probabilities[np.arange(len(probabilities)), episodes.action[rows]]
-        return taken
+            features, mask, action = episodes.features[rows], episodes.mask(rows), episodes.action[rows]
+            for k, model in enumerate(self._models):
+                found[k, rows] = model.probabilities(features, mask)[np.arange(len(action)), action]
+        return found
 
 
-def fit_logistic(
-    episodes: LoggedEpisodes, rows: IntArray, settings: BehaviorSettings, *, ridge: float
-) -> LogisticBehavior:
-    """Masked multinomial logistic regression of the logged action on the features.
+class FoldFits:
+    """The chosen model on all folds but one, for each of a repeat; and on all but two, where a correction is asked."""
 
-    The softmax runs over the available actions in the likelihood too. A common fit over all actions, masked
-    afterwards, would read an action that was seldom available as one that was seldom wanted.
-    """
-    if len(rows) > settings.max_rows:
-        rows = np.sort(np.random.default_rng(settings.seed).choice(rows, settings.max_rows, replace=False))
-    features = episodes.features[rows].astype(np.float64)
-    center, spread = features.mean(axis=0), features.std(axis=0)
-    spread = np.where(spread > 0, spread, 1.0)
-    standard = torch.from_numpy(((features - center) / spread).astype(np.float32))
-    closed = torch.from_numpy(~episodes.mask(rows))
-    action = torch.from_numpy(episodes.action[rows])
-    coefficients = torch.zeros(features.shape[1] + 1, episodes.n_actions, requires_grad=True)
-    penalty = torch.full((features.shape[1] + 1, 1), ridge / (2 * len(rows)))
-    penalty[0] = min(settings.ridges) / (2 * len(rows))
-    optimizer = torch.optim.LBFGS(
-        [coefficients], max_iter=settings.max_iterations, tolerance_change=1e-7, line_search_fn="strong_wolfe"
+    def __init__(
+        self, episodes: LoggedEpisodes, settings: BehaviorSettings, *, model: str, penalty: float, repeat: int
+    ) -> None:
+        self._episodes, self._settings = episodes, settings
+        self._model, self._penalty = behavior_model(model), penalty
+        self._seed = settings.seed + repeat
+        self.fold = shopper_folds(episodes, settings.n_folds, self._seed)
+        self._fits: dict[frozenset[int], FittedBehavior] = {}
+
+    def crossfit(self, kind: RecalibrationKind) -> CrossfitBehavior:
+        """Each fold's model, corrected by what its partner fold's shoppers did.
+
+        The correction of a fold comes from a model without that fold and without its partner, judged on the partner:
+        so neither model nor correction has seen the fold's own shoppers.
+        """
+        share = self._settings.uniform_share
+        models = [
+            RecalibratedBehavior(self._fit(frozenset({k})), self._recalibration(kind, k), share)
+            for k in range(self._settings.n_folds)
+        ]
+        return CrossfitBehavior(models, self.fold)
+
+    def on_all_rows(self) -> RecalibratedBehavior:
+        """The model fitted on all rows, uncorrected."""
+        return RecalibratedBehavior(self._fit(frozenset()), Unchanged(), self._settings.uniform_share)
+
+    def _recalibration(self, kind: RecalibrationKind, fold: int) -> Recalibration:
+        if kind == "none":
+            return Unchanged()
+        partner = partner_fold(fold, self._settings.n_folds)
+        held_out = decisions_at(
+            self._episodes,
+            np.flatnonzero(self.fold == partner),
+            max_rows=self._settings.max_choice_rows,
+            seed=self._seed,
+        )
+        fitted = self._fit(frozenset({fold, partner}))
+        probabilities = fitted.probabilities(held_out.features, held_out.mask)
+        return fit_recalibration(kind, probabilities, held_out.mask, held_out.action)
+
+    def _fit(self, without: frozenset[int]) -> FittedBehavior:
+        """The model fitted on the rows of all folds but the given ones, once."""
+        if without not in self._fits:
+            rows = np.flatnonzero(~np.isin(self.fold, list(without)))
+            decisions = decisions_at(self._episodes, rows, max_rows=self._settings.max_rows, seed=self._seed)
+            self._fits[without] = self._model.fit(decisions, penalty=self._penalty, seed=self._seed)
+        return self._fits[without]
+
+
+def _best_recalibration(fits: FoldFits, episodes: LoggedEpisodes) -> RecalibrationKind:
+    """The simplest correction within one standard error of the smallest cross-fitted log loss."""
+    unit = episodes.unit[episodes.episode]
+    losses = {kind: -np.log(_logged(fits.crossfit(kind), episodes)) for kind in RECALIBRATIONS}
+    best = min(losses.values(), key=lambda found: float(found.mean()))
+    within = (
+        kind for kind in RECALIBRATIONS if (losses[kind] - best).mean() <= clustered_error(losses[kind] - best, unit)
     )
-
-    def loss() -> torch.Tensor:
-        optimizer.zero_grad()
-        scores = (coefficients[0] + standard @ coefficients[1:]).masked_fill(closed, -1e9)
-        fit = torch.nn.functional.cross_entropy(scores, action)
-        total: torch.Tensor = fit + (penalty * coefficients.square()).sum()
-        total.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        return total
-
-    optimizer.step(loss)  # type: ignore[no-untyped-call]  # torch leaves it untyped
-    fitted = coefficients.detach().numpy().astype(np.float64)
-    return LogisticBehavior(center, spread, fitted, settings.uniform_share)
+    return next(within)
 
 
-def _best_ridge(episodes: LoggedEpisodes, fold: IntArray, settings: BehaviorSettings) -> tuple[float, LogisticBehavior]:
-    """The penalty under which the first fold is likeliest, and the model of the other folds under it."""
-    held_out = np.flatnonzero(fold == 0)
-    best: tuple[float, float, LogisticBehavior] | None = None
-    for ridge in settings.ridges:
-        model = fit_logistic(episodes, np.flatnonzero(fold != 0), settings, ridge=ridge)
-        loss = 0.0
-        for batch in row_batches(len(held_out), episodes.n_actions):
-            rows = held_out[batch]
-            probabilities = model.probabilities(episodes.features[rows], episodes.mask(rows))
-            loss -= float(np.log(probabilities[np.arange(len(rows)), episodes.action[rows]]).sum())
-        if best is None or loss < best[0]:
-            best = (loss, ridge, model)
-    if best is None:
-        raise EvaluationError("no ridge penalties to choose from")
-    return best[1], best[2]
+def _logged(crossfit: CrossfitBehavior, episodes: LoggedEpisodes) -> FloatArray:
+    """Cross-fitted probability of the logged action at each row, `(n,)`."""
+    taken = np.empty(episodes.n_transitions)
+    for rows in row_batches(episodes.n_transitions, episodes.n_actions):
+        probabilities = crossfit.row_probabilities(episodes, rows)
+        taken[rows] = probabilities[np.arange(len(probabilities)), episodes.action[rows]]
+    return taken
 
 
-def _folds(episodes: LoggedEpisodes, settings: BehaviorSettings) -> IntArray:
-    """Fold of each row; all rows of a unit share one, `(n,)`."""
-    unit_ids, unit = np.unique(episodes.unit, return_inverse=True)
-    if len(unit_ids) < settings.n_folds:
-        raise EvaluationError(f"{len(unit_ids)} units can't be dealt into {settings.n_folds} folds")
-    dealt = np.random.default_rng(settings.seed).permutation(len(unit_ids)) % settings.n_folds
-    return np.asarray(dealt[unit][episodes.episode], dtype=np.int64)
+def _repeats(crossfits: Sequence[CrossfitBehavior], episodes: LoggedEpisodes) -> PropensityRepeats:
+    by_model = np.stack([crossfit.logged_by_model(episodes) for crossfit in crossfits])
+    index = np.arange(episodes.n_transitions)
+    own = [found[crossfit.fold, index] for found, crossfit in zip(by_model, crossfits, strict=True)]
+    return PropensityRepeats(np.stack(own), by_model)

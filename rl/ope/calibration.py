@@ -1,4 +1,4 @@
-"""Whether propensities, estimated or logged, agree with the actions that were taken."""
+"""Whether estimated action probabilities come true as often as they say."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ import numpy as np
 
 from rl.logged_episodes import FloatArray, LoggedEpisodes
 from rl.ope.evaluation_probabilities import row_batches
-from rl.ope.intervals import standard_error
-from rl.ope.sums import RatioSums, sums_by_unit
-from rl.ope.weights import refusal_to_weight
 
 _EDGES = np.array([0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
 _TOP_BINS = 15  # Guo et al. (2017)
@@ -67,32 +64,6 @@ class CalibrationReport:
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class PropensityCheck:
-    """Whether logged propensities can be what they claim.
-
-    Attributes:
-        share_missing: of decisions without a propensity.
-        smallest: smallest propensity.
-        mean_uniform_weight: mean of uniform-over-available probability over propensity; about 1 if propensities are
-            right and every available action could be taken, less if some couldn't.
-        standard_error: of that mean, clustered by unit.
-        is_plausible: the mean lies within 4 standard errors of 1, or within 0.05.
-        refusal: why there is nothing to check; None where there is.
-    """
-
-    share_missing: float
-    smallest: float | None
-    mean_uniform_weight: float | None
-    standard_error: float | None
-    is_plausible: bool
-    refusal: str | None
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values."""
-        return asdict(self)
-
-
 def calibration_report(model: RowProbabilities, episodes: LoggedEpisodes) -> CalibrationReport:
     """Calibration of the model's probabilities on a log."""
     pairs = np.zeros((3, len(_EDGES) - 1))
@@ -118,32 +89,6 @@ def calibration_report(model: RowProbabilities, episodes: LoggedEpisodes) -> Cal
         log_loss_uniform=float(np.log(n_available).mean()),
         n_decisions=n,
     )
-
-
-def check_logged_propensities(episodes: LoggedEpisodes) -> PropensityCheck:
-    """Whether the log's propensities are consistent with its availability sets.
-
-    Under the true propensities the uniform policy's weight averages 1 at every decision with full support, whatever
-    the reward. Few rows or tiny propensities make the mean noisy: read it with its standard error.
-    """
-    known = ~np.isnan(episodes.propensity)
-    share_missing = float(1 - known.mean()) if len(known) else 0.0
-    if refusal := refusal_to_weight(episodes.propensity):
-        return PropensityCheck(share_missing, None, None, None, False, refusal)
-    n_available = episodes.availability.sum(axis=1)[episodes.mask_index]
-    weight = 1.0 / (n_available * episodes.propensity)
-    mean, error = _clustered_mean(weight, episodes)
-    is_plausible = abs(mean - 1) <= max(4 * error, 0.05)
-    return PropensityCheck(share_missing, float(episodes.propensity.min()), mean, error, is_plausible, None)
-
-
-def _clustered_mean(values: FloatArray, episodes: LoggedEpisodes) -> tuple[float, float]:
-    unit_ids, unit = np.unique(episodes.unit, return_inverse=True)
-    unit_of_row = unit[episodes.episode]
-    numerators = sums_by_unit(values, unit_of_row, len(unit_ids))[:, None]
-    counts = sums_by_unit(np.ones_like(values), unit_of_row, len(unit_ids))[:, None]
-    sums = RatioSums(unit_ids.astype(np.int64), numerators, counts)
-    return sums.value(), standard_error(sums)
 
 
 def _histogram(predicted: FloatArray, came_true: FloatArray, edges: FloatArray) -> FloatArray:
