@@ -66,6 +66,11 @@ class ObservationEncoder:
         """Name of each encoded feature, in order."""
         return [name for column in self.columns for name in self._names(column)]
 
+    @property
+    def sources(self) -> list[str]:
+        """Observation feature that each encoded feature is made from, in order."""
+        return [column.name for column in self.columns for _ in range(self._width(column))]
+
     def encode(self, observation: Mapping[str, IntArray]) -> FeatureArray:
         """Encoded observations, `(n, n_features)`.
 

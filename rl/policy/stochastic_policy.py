@@ -119,7 +119,7 @@ class StochasticPolicy:
         Raises:
             PolicyError: a row without available action.
         """
-        mask = self._chosen_from(mask)
+        mask = self.choosable(mask)
         refuse_empty(mask, "available action")
         softmax = masked_softmax(self.outputs(features) / self.output_scale, mask, self.temperature)
         return with_exploration(softmax, mask, self.exploration_floor)
@@ -169,7 +169,8 @@ class StochasticPolicy:
         _write(folder / WEIGHTS_FILE, save(self.network.to_tensors()))
         _write(folder / POLICY_FILE, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode("utf-8"))
 
-    def _chosen_from(self, mask: BoolArray) -> BoolArray:
+    def choosable(self, mask: BoolArray) -> BoolArray:
+        """Actions that `probabilities` chooses from, `(n, n_actions)`: `(other)` only where it is chosen or alone."""
         other = self.vocabulary.other_index
         if other is None or self.is_other_chosen:
             return mask

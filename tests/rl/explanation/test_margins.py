@@ -1,0 +1,62 @@
+"""First and second choice of a policy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from rl.explanation.margins import margin_function, margins_between, preferences
+from rl.policy.action_probabilities import masked_softmax
+from tests.rl.explanation.planted import planted_decisions
+
+
+def test_preferences_are_the_two_likeliest_available_actions() -> None:
+    """Chosen and runner-up are the first two of the probabilities, and never out of stock."""
+    policy, features, mask = planted_decisions(200)
+    found = preferences(policy, features, mask)
+    order = np.argsort(-policy.probabilities(features, mask), axis=1)
+    np.testing.assert_array_equal(found.chosen, order[found.rows, 0])
+    np.testing.assert_array_equal(found.runner_up, order[found.rows, 1])
+    assert mask[found.rows, found.runner_up].all()
+
+
+def test_margin_is_the_logarithm_of_the_odds_before_exploration() -> None:
+    """exp(margin) is the softmax probability of the first over that of the second."""
+    policy, features, mask = planted_decisions(50)
+    found = preferences(policy, features, mask)
+    softmax = masked_softmax(policy.outputs(features) / policy.output_scale, mask, policy.temperature)
+    odds = softmax[found.rows, found.chosen] / softmax[found.rows, found.runner_up]
+    np.testing.assert_allclose(np.exp(found.margin), odds, rtol=1e-5)  # the network computes in float32
+
+
+def test_preferences_leave_out_observations_without_a_choice() -> None:
+    """An observation with one action only has no runner-up."""
+    policy, features, mask = planted_decisions(5)
+    mask[2] = [False, True, False, False]
+    assert preferences(policy, features, mask).rows.tolist() == [0, 1, 3, 4]
+
+
+def test_preferences_break_ties_by_the_lower_index() -> None:
+    """Equal outputs give the same choice everywhere."""
+    policy, features, mask = planted_decisions(1)
+    constant = np.zeros_like(policy.network.weights[1])
+    tied = type(policy.network)((policy.network.weights[0], constant), (policy.network.biases[0], constant[:, 0]))
+    found = preferences(type(policy)(**{**vars_of(policy), "network": tied}), features, np.ones_like(mask))
+    assert (found.chosen[0], found.runner_up[0], found.margin[0]) == (0, 1, 0.0)
+
+
+def test_margin_function_agrees_with_the_policy() -> None:
+    """Torch's double precision and NumPy's single precision compute the same margins."""
+    policy, features, mask = planted_decisions(100)
+    found = preferences(policy, features, mask)
+    expected = margins_between(policy, features, found.chosen, found.runner_up)
+    margins = margin_function(policy)(
+        torch.from_numpy(features.astype(np.float64)), torch.from_numpy(found.chosen), torch.from_numpy(found.runner_up)
+    )
+    assert margins.numpy() == pytest.approx(expected, abs=1e-4)
+
+
+def vars_of(policy: object) -> dict[str, object]:
+    fields = policy.__dataclass_fields__  # type: ignore[attr-defined]  # any dataclass
+    return {name: getattr(policy, name) for name in fields}
