@@ -46,17 +46,21 @@ def wdr(sample: EvaluationSample) -> RatioSums:
 
     Source: Thomas and Brunskill (2016), the WDR estimator, its terms regrouped by weight.
     """
-    values, weight = sample.require_values(), sample.require_weights()
-    following = np.append(values.value[1:], 0.0)
-    following[sample.last_rows] = value_after_cut(sample)[sample.last_rows]
-    per_row = sample.discount * (sample.reward - values.action_value) + sample.next_discount * following
-    numerators, denominators = step_sums(sample, weight * per_row)
+    numerators, denominators = step_sums(sample, sample.require_weights() * weighted_residuals(sample))
     start = dm(sample)
     return RatioSums(
         sample.unit_ids,
         np.hstack([start.numerators, numerators]),
         np.hstack([start.denominators, denominators]),
     )
+
+
+def weighted_residuals(sample: EvaluationSample) -> FloatArray:
+    """What the weight of each row multiplies in `wdr`: residual and following value, discounted, `(n,)`."""
+    values = sample.require_values()
+    following = np.append(values.value[1:], 0.0)
+    following[sample.last_rows] = value_after_cut(sample)[sample.last_rows]
+    return sample.discount * (sample.reward - values.action_value) + sample.next_discount * following
 
 
 def value_after_cut(sample: EvaluationSample) -> FloatArray:
