@@ -20,6 +20,16 @@ from rl.ope.limited_weights import (
     switch_dr_at,
 )
 from rl.ope.marginalized_actions import mips
+from rl.ope.marginalized_importance_sampling import (
+    drl_s,
+    drl_sa,
+    mis_s,
+    mis_sa,
+    sndrl_s,
+    sndrl_sa,
+    snmis_s,
+    snmis_sa,
+)
 from rl.ope.one_step import ips, sndr, snips
 from rl.ope.sample import EvaluationSample
 from rl.ope.slope import AtLevel, ChosenLevel, sums_at_chosen_level
@@ -38,6 +48,7 @@ class Estimator:
         is_one_step: refuses episodes of more than one step.
         needs_categories: refuses a sample whose weights aren't those of the actions' categories.
         at_level: the sums at a given level, for those that limit their weights at a level chosen from data.
+        needs_density_ratios: takes estimated ratios of occupancy.
     """
 
     name: str
@@ -47,6 +58,7 @@ class Estimator:
     is_one_step: bool = False
     needs_categories: bool = False
     at_level: AtLevel | None = None
+    needs_density_ratios: bool = False
 
     def estimate(self, sample: EvaluationSample) -> tuple[RatioSums, ChosenLevel | None]:
         """The sums, and the level they were computed at; None where the estimator has no level."""
@@ -77,10 +89,23 @@ ESTIMATORS: Mapping[str, Estimator] = {
         "switch_dr", switch_dr, needs_weights=True, needs_values=True, is_one_step=True, at_level=switch_dr_at
     ),
     "dr_os": Estimator("dr_os", dr_os, needs_weights=True, needs_values=True, is_one_step=True, at_level=dr_os_at),
+    "mis_s": Estimator("mis_s", mis_s, needs_weights=True, needs_values=False, needs_density_ratios=True),
+    "mis_sa": Estimator("mis_sa", mis_sa, needs_weights=True, needs_values=False, needs_density_ratios=True),
+    "snmis_s": Estimator("snmis_s", snmis_s, needs_weights=True, needs_values=False, needs_density_ratios=True),
+    "snmis_sa": Estimator("snmis_sa", snmis_sa, needs_weights=True, needs_values=False, needs_density_ratios=True),
+    "drl_s": Estimator("drl_s", drl_s, needs_weights=True, needs_values=True, needs_density_ratios=True),
+    "drl_sa": Estimator("drl_sa", drl_sa, needs_weights=True, needs_values=True, needs_density_ratios=True),
+    "sndrl_s": Estimator("sndrl_s", sndrl_s, needs_weights=True, needs_values=True, needs_density_ratios=True),
+    "sndrl_sa": Estimator("sndrl_sa", sndrl_sa, needs_weights=True, needs_values=True, needs_density_ratios=True),
 }
 
-SEQUENTIAL_ESTIMATORS = tuple(name for name, entry in ESTIMATORS.items() if not entry.is_one_step)
-"""Those that take episodes of any length, one step included."""
+SEQUENTIAL_ESTIMATORS = tuple(
+    name for name, entry in ESTIMATORS.items() if not (entry.is_one_step or entry.needs_density_ratios)
+)
+"""Those that take episodes of any length, one step included, and rest on weights of histories or on values."""
+
+MARGINALIZED_ESTIMATORS = tuple(name for name, entry in ESTIMATORS.items() if entry.needs_density_ratios)
+"""Those that weight by state; they take episodes of any length."""
 
 NIGHTLY_ESTIMATORS = ("on_policy", "dm", "tis", "pdis", "wis", "wpdis", "dr", "wdr")
 """Those a night runs unless it is told otherwise."""

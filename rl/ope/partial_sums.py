@@ -8,13 +8,14 @@ order after the merge, so no interval depends on how the log was divided.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.logged_episodes import FloatArray, IntArray, LoggedEpisodes, Policy
 from rl.ope.behavior_value import OnlyAction, as_one_action
+from rl.ope.density_ratio import RatioModel
 from rl.ope.discount import Discount
 from rl.ope.estimators import estimator
 from rl.ope.importance_sampling import NO_WEIGHT
@@ -38,6 +39,8 @@ class EstimationPlan:
         clip: upper limit on cumulative weights; None for none.
         q_function: fitted on other episodes (for the behavior policy: on its log as one action); None where no
             estimator needs one.
+        ratio_model: fitted density ratios; None where no estimator needs them.
+        levels: by estimator, the limit of its weights, for those that have one; parts merge only at one level for all.
     """
 
     estimators: tuple[str, ...]
@@ -45,6 +48,8 @@ class EstimationPlan:
     steps: int | None = None
     clip: float | None = None
     q_function: QFunction | None = None
+    ratio_model: RatioModel | None = None
+    levels: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,8 +100,11 @@ def partial_sums(policy: Policy | None, part: LoggedEpisodes, plan: EstimationPl
         values=_values(policy, part, plan.q_function),
         is_part=True,
     )
+    keep = rows_within(part, plan.steps)
+    if policy is not None and plan.ratio_model is not None and sample.weights is not None:
+        sample = replace(sample, density_ratios=plan.ratio_model.ratios(policy, part).rows(keep))
     sums, refusals = _estimates(sample, plan)
-    propensity = None if policy is None else part.propensity[rows_within(part, plan.steps)]
+    propensity = None if policy is None else part.propensity[keep]
     return PartialSums(sums, refusals, overlap_sums(sample, propensity))
 
 
@@ -232,7 +240,11 @@ def _estimates(sample: EvaluationSample, plan: EstimationPlan) -> tuple[dict[str
     sums, refusals = {}, {}
     for name in plan.estimators:
         try:
-            sums[name] = estimator(name).per_unit_sums(sample)
+            entry = estimator(name)
+            if entry.at_level is not None and name in plan.levels:
+                sums[name] = entry.at_level(sample, plan.levels[name])
+            else:
+                sums[name] = entry.per_unit_sums(sample)
         except UnsupportedEstimator as error:
             refusals[name] = str(error)
     return sums, refusals

@@ -11,6 +11,7 @@ from conf.scenario import Scenario
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.logged_episodes import FloatArray, LoggedEpisodes, Policy
 from rl.ope.behavior_value import OnlyAction, as_one_action
+from rl.ope.density_ratio_fitting import fit_density_ratios
 from rl.ope.discount import Discount
 from rl.ope.estimators import ESTIMATORS, NIGHTLY_ESTIMATORS, Estimator, estimator
 from rl.ope.evaluation_probabilities import logged_action_set, share_outside_support
@@ -18,7 +19,7 @@ from rl.ope.fqe import FittedQ, FqeSettings, fit_fqe
 from rl.ope.intervals import Interval, Resampling, percentile_interval
 from rl.ope.policy_value import PolicyValueReport
 from rl.ope.q_function import ActionValues, action_values
-from rl.ope.sample import EvaluationSample, evaluation_sample
+from rl.ope.sample import EvaluationSample, evaluation_sample, rows_within
 from rl.ope.slope import ChosenLevel
 from rl.ope.sums import RatioSums
 from rl.ope.weights import effective_rewarded_units, effective_sample_size
@@ -175,6 +176,8 @@ class _Run:
             values=values,
             reward=_outcome(self._test, self._outcome),
         )
+        if policy is not None and any(entry.needs_density_ratios for entry in self._estimators):
+            sample = self._with_density_ratios(policy, sample)
         outside = 0.0 if policy is None else share_outside_support(
             policy, self._test, logged_actions=self._logged_actions, behavior=self._behavior
         )  # fmt: skip
@@ -194,6 +197,15 @@ class _Run:
             self._fitted_for.append((wanted, fitted))
         self.fits[name] = fitted
         return action_values(fitted, policy, test)
+
+    def _with_density_ratios(self, policy: Policy, sample: EvaluationSample) -> EvaluationSample:
+        """The sample with ratios cross-fitted on the test split, or with the reason why there are none."""
+        test, settings = self._test, self._settings
+        try:
+            model = fit_density_ratios(policy, test, discount=settings.discount, steps=settings.steps)
+        except UnsupportedEstimator as error:
+            return replace(sample, ratio_refusal=str(error))
+        return replace(sample, density_ratios=model.ratios(policy, test).rows(rows_within(test, settings.steps)))
 
     def _fit(self, policy: Policy, train: LoggedEpisodes) -> FittedQ:
         fqe = self._settings.fqe

@@ -8,6 +8,7 @@ import numpy as np
 
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.logged_episodes import BoolArray, FloatArray, IntArray, LoggedEpisodes, Policy
+from rl.ope.density_ratio import DensityRatios, own_ratios
 from rl.ope.discount import Discount, cumulative_products, shifted_products
 from rl.ope.evaluation_probabilities import logged_action_probabilities
 from rl.ope.q_function import ActionValues
@@ -33,6 +34,8 @@ class EvaluationSample:
         values: of the fitted Q-function; None where none was fitted.
         is_part: the rows are a part of a larger log: what only the whole log can tell (no weight anywhere, every
             propensity 1) refuses nothing here, and is asked again after the parts' sums have been merged.
+        density_ratios: of occupancy, at the rows; None where none were estimated.
+        ratio_refusal: why they couldn't be.
     """
 
     reward: FloatArray
@@ -47,6 +50,8 @@ class EvaluationSample:
     refusal: str | None
     values: ActionValues | None
     is_part: bool = False
+    density_ratios: DensityRatios | None = None
+    ratio_refusal: str | None = None
 
     @property
     def n_episodes(self) -> int:
@@ -87,6 +92,16 @@ class EvaluationSample:
         if self.values is None:
             raise UnsupportedEstimator("no Q-function was fitted for this policy")
         return self.values
+
+    def require_density_ratios(self) -> DensityRatios:
+        """Ratios of occupancy.
+
+        Raises:
+            UnsupportedEstimator: none were estimated.
+        """
+        if self.density_ratios is None:
+            raise UnsupportedEstimator(self.ratio_refusal or "no density ratios were estimated for this policy")
+        return self.density_ratios
 
     def per_episode(self, per_row: FloatArray) -> FloatArray:
         """Sum over each episode's rows, `(n_episodes,)`."""
@@ -134,10 +149,11 @@ def evaluation_sample(
     factors = discount.step_factors(episodes)[keep]
     next_discount = cumulative_products(factors, offsets)
     unit_ids, unit = np.unique(episodes.unit, return_inverse=True)
+    discounts = shifted_products(next_discount, offsets)
     weights, refusal = _weights(policy, episodes, keep=keep, offsets=offsets, clip=clip, is_part=is_part)
     return EvaluationSample(
         reward=(episodes.reward if reward is None else reward)[keep],
-        discount=shifted_products(next_discount, offsets),
+        discount=discounts,
         next_discount=next_discount,
         offsets=offsets,
         unit=unit.astype(np.int64),
@@ -148,6 +164,7 @@ def evaluation_sample(
         refusal=refusal,
         values=None if values is None else values.rows(keep),
         is_part=is_part,
+        density_ratios=own_ratios(discounts, episodes.n_episodes) if policy is None else None,
     )
 
 

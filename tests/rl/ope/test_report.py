@@ -185,3 +185,20 @@ def test_evaluate_policies_with_a_stand_in_stays_unbiased(
     assert report.value is not None and report.standard_error is not None
     # Four standard errors: a fixed seed, so the test either always holds or never.
     assert abs(report.value - truth) < 4 * report.standard_error
+
+
+def test_marginalized_estimators_run_where_they_are_asked_for(
+    policies: dict[str, TablePolicy], splits: tuple[LoggedEpisodes, LoggedEpisodes], mdp: TabularMdp
+) -> None:
+    """Ratios are cross-fitted on the test split, and the estimates hold the true value; a refusal is reported."""
+    asked = replace(SETTINGS, estimators=("mis_sa", "drl_s"))
+    found = evaluate_policies(policies, train=splits[0], test=splits[1], settings=asked)
+    truth = mdp.exact_value(policies["cql-1"], gamma=0.9)
+    drl = found.report("cql-1", "drl_s")
+    assert drl.lower is not None
+    assert drl.upper is not None
+    assert drl.lower < truth < drl.upper
+    assert found.report("cql-1", "mis_sa").value == pytest.approx(truth, rel=0.1)
+    few = replace(splits[1], unit=splits[1].unit % 2)
+    refused = evaluate_policies(policies, train=splits[0], test=few, settings=asked)
+    assert "too few for 5 folds" in str(refused.report("cql-1", "drl_s").refusal)
