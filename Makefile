@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 # Parameters; quoting is left to the environment, so that a path may hold any character.
-export SOURCE LOGS DATE SCENARIO
+export SOURCE LOGS DATE SCENARIO NIGHTS
 PORT ?= 8080
 MLFLOW_PORT ?= 5000
 INSTALL_JAVA ?= 0
@@ -22,7 +22,7 @@ PIPELINE := .venv/bin/python
 AIRFLOW := .venv-airflow/bin/python
 
 .PHONY: help setup python java pipeline-environment airflow-environment nightly test test-pipeline test-dags check lint \
-        bench-coverage up down airflow clean
+        bench-coverage bench-gate up down airflow clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -43,6 +43,7 @@ help:  ## this page
 #:   PORT=8080 MLFLOW_PORT=5000   ports of the pages of `make up`
 #:   ARGS="backfill create ..."   what `make airflow` runs
 #:   TESTS=tests/conf             the part of the tests that `make test` runs
+#:   NIGHTS=2000      nights that `make bench-gate` judges for each kind of candidate
 #:   PYTHON=/path/to/python3.11   the interpreter to make the environments with
 #:   INSTALL_JAVA=1               install Java 17 where it is missing (Debian, as root)
 #: Settings that a deployment decides are NIGHTCART_... environment variables; conf/settings.py lists them.
@@ -75,6 +76,9 @@ lint: check  ## the same as check
 
 bench-coverage: setup  ## how often intervals hold the true value, over 20 logs of a simulated shop
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_coverage.py
+
+bench-gate: setup  ## how often the gate promotes candidates of known value, and an oracle; NIGHTS=2000 of each kind
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_gate.py
 
 up: setup  ## start Airflow (page, scheduler, DAG processor, triggerer) and the MLflow page
 	@exec $(AIRFLOW) -m dags.services up --port "$(PORT)" --mlflow-port "$(MLFLOW_PORT)"

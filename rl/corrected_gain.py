@@ -3,36 +3,85 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from rl.logged_episodes import FloatArray
+from rl.ope.intervals import Interval
+from rl.ope.sums import RatioSums
 
 _WIDTH = 0.3
-"""Standard errors above the threshold over which the correction runs out; see `corrected_gain`."""
+"""Standard deviations of the lower bound, beyond 0, over which the correction runs out; see `corrected_gain`."""
 
 
-def corrected_gain(value: float, *, lower: float, standard_error: float) -> float | None:
+@dataclass(frozen=True)
+class BoundMoments:
+    """How estimate and lower bound vary together from log to log.
+
+    Attributes:
+        bound_spread: standard deviation of the lower bound, in the estimate's standard errors.
+        correlation: of the estimate with the lower bound.
+    """
+
+    bound_spread: float
+    correlation: float
+
+
+def corrected_gain(sums: RatioSums, interval: Interval) -> float | None:
     """The gain less what luck adds to it, so that over many promotions the corrected gains average what is true.
 
-    Only gains whose lower bound is above 0 are promoted. Among those, the estimate of a candidate with true gain m
-    (both in standard errors, threshold k) is too high by p(k - m) / P(k - m), the normal density at the threshold over
-    the probability of passing it: luck counts by how densely estimates lie *at* the threshold, whatever m is. So the
-    correction is taken from those that passed by a hair alone: 2 / w (1 - u / w) standard errors at a distance u <= w
-    beyond the threshold, whose mean over promotions is that bias as w gets small, for every m at once; w = .3 leaves
-    less than .05 standard errors for gains within a standard error of the threshold or above.
+    Only gains whose lower bound L is above 0 are promoted. Among those the estimate X is too high by
+    corr(X, L) se(X) f(0) / P(L > 0), f the density of L: luck counts by how densely bounds lie *at* 0, whatever the
+    true gain is. So the correction is taken from those that passed by a hair alone: corr(X, L) se(X) 2 / w (1 - u / w)
+    where the bound lies u <= w of its own standard deviations above 0. Its mean over promotions is that bias as w gets
+    small, for every true gain at once; w = .3 leaves .03 standard errors at most for true bounds at 0 or above, .15 for one a
+    standard deviation below.
 
-    A gain that passed by more than .3 standard errors therefore stands as it was seen, and one that passed by a hair
-    loses up to 6.7 standard errors and comes out negative. Neither says much of the single night: it is the average
-    over promotions that is right. A median-unbiased or maximum-likelihood correction (Andrews, Kitagawa and McCloskey
-    2024) has no finite mean here: it falls without limit towards the threshold.
+    A gain that passed by more stands as it was seen, and one that passed by a hair loses up to 6.7 standard errors and
+    may come out negative. Neither says much of the single night: it is the average over promotions that is right. A
+    median-unbiased or maximum-likelihood correction (Andrews, Kitagawa and McCloskey 2024) has no finite mean here: it
+    falls without limit towards the threshold.
 
     None where the gain didn't pass, or has no spread.
 
     Args:
-        value: the estimated gain.
-        lower: the gate's lower bound of it, at the night's level.
-        standard_error: of it.
+        sums: of the difference.
+        interval: the gate's, of the same sums, at the night's level.
 
-    Source: the bias is that of a truncated normal mean (Johnson, Kotz and Balakrishnan 1994, 13.134).
+    Source: the bias is that of a truncated normal mean (Johnson, Kotz and Balakrishnan 1994, 13.134), for a variable
+    correlated with the truncated one.
     """
-    if not (math.isfinite(value) and math.isfinite(lower) and standard_error > 0) or lower <= 0:
+    value, lower, error = interval.value, interval.lower, interval.standard_error
+    if not (math.isfinite(value) and math.isfinite(lower) and error > 0) or lower <= 0:
         return None
-    beyond = lower / standard_error
-    return value - standard_error * 2 / _WIDTH * max(0.0, 1 - beyond / _WIDTH)
+    moments = bound_moments(sums.influence(), reach=(value - lower) / error)
+    if moments.bound_spread == 0.0:
+        return value
+    beyond = lower / (error * moments.bound_spread)
+    return value - moments.correlation * error * 2 / _WIDTH * max(0.0, 1 - beyond / _WIDTH)
+
+
+def bound_moments(influence: FloatArray, *, reach: float) -> BoundMoments:
+    """Spread and correlation of the bound `estimate - reach * standard error`, to first order.
+
+    With skewed units the estimate and its standard error rise together: an order that is seen raises both, and the
+    bound follows neither. Then passing depends on luck in the standard error as much as in the estimate.
+
+    Args:
+        influence: of each unit on the estimate, `(n_units,)`.
+        reach: distance of the bound from the estimate in standard errors.
+
+    Source: moments of a mean and its standard deviation (Cramér 1946, 27.4).
+    """
+    n = len(influence)
+    second = float(np.square(influence).mean())
+    if second == 0.0:
+        return BoundMoments(0.0, 0.0)
+    standard = influence / math.sqrt(second)
+    skewness, kurtosis = float((standard**3).mean()), float((standard**4).mean())
+    with_error = skewness / (2 * math.sqrt(n))
+    of_error = (kurtosis - 1) / (4 * n)
+    variance = 1 - 2 * reach * with_error + reach**2 * of_error
+    spread = math.sqrt(max(variance, 0.0))
+    return BoundMoments(spread, (1 - reach * with_error) / spread if spread > 0 else 0.0)

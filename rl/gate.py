@@ -73,6 +73,7 @@ class GateEvidence:
         effective_sample_size: the smaller one of candidate and baseline; None where unknown.
         effective_rewarded: likewise.
         guardrails: one for each named side metric.
+        corrected_gain: the difference less what luck adds to it where it passes; None where it doesn't.
     """
 
     candidate: str
@@ -86,6 +87,7 @@ class GateEvidence:
     effective_sample_size: float | None = None
     effective_rewarded: float | None = None
     guardrails: tuple[GuardrailEvidence, ...] = ()
+    corrected_gain: float | None = None
 
 
 @dataclass(frozen=True)

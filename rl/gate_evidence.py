@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from conf.scenario import Gate, Guardrail
+from rl.corrected_gain import corrected_gain
 from rl.errors import EvaluationError
 from rl.gate import GateEvidence, GateRules, GuardrailEvidence
 from rl.ope.intervals import Interval, cautious_bounds, relative_increase
@@ -47,9 +48,9 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
         unit_of_value: currency or points.
         baseline_problem: why a champion can't be compared; then no difference is looked for.
     """
-    interval, refusal = None, None
+    found = _Difference()
     if baseline_problem is None:
-        interval, refusal = _difference(evaluation, candidate, baseline, estimator, alpha)
+        found = _difference(evaluation, candidate, baseline, estimator, alpha)
     compared = (candidate,) if baseline_problem else (candidate, baseline)
     return GateEvidence(
         candidate=candidate,
@@ -57,8 +58,9 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
         estimator=estimator,
         unit_of_value=unit_of_value,
         is_logged=evaluation.is_logged,
-        difference=interval,
-        refusal=refusal,
+        difference=found.interval,
+        refusal=found.refusal,
+        corrected_gain=found.corrected,
         baseline_problem=baseline_problem,
         effective_sample_size=_smallest(evaluation, compared, estimator, "effective_sample_size"),
         effective_rewarded=_smallest(evaluation, compared, estimator, "n_effective_rewarded"),
@@ -69,17 +71,27 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
     )
 
 
+@dataclass(frozen=True)
+class _Difference:
+    """Candidate minus baseline, or why there is none."""
+
+    interval: Interval | None = None
+    refusal: str | None = None
+    corrected: float | None = None
+
+
 def _difference(
     evaluation: PolicyEvaluation, candidate: str, baseline: str, estimator: str, alpha: float
-) -> tuple[Interval | None, str | None]:
+) -> _Difference:
     refusal = evaluation.report(candidate, estimator).refusal
     if refusal is not None:
-        return None, refusal
+        return _Difference(refusal=refusal)
     try:
         paired = difference(evaluation.sums[candidate, estimator], _baseline_sums(evaluation, baseline, estimator))
-        return cautious_bounds(paired, alpha=alpha, resampling=evaluation.settings.resampling), None
+        interval = cautious_bounds(paired, alpha=alpha, resampling=evaluation.settings.resampling)
+        return _Difference(interval, corrected=corrected_gain(paired, interval))
     except EvaluationError as error:
-        return None, str(error)
+        return _Difference(refusal=str(error))
 
 
 def _baseline_sums(evaluation: PolicyEvaluation, baseline: str, estimator: str) -> RatioSums:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 from conf.scenario import Pipeline
 from rl.action_shares import ActionShares
-from rl.corrected_gain import corrected_gain
 from rl.gate import Decision
 from rl.night_evaluation import NightEvaluation
 from rl.ope.calibration import CalibrationReport
@@ -172,9 +171,7 @@ def _gain(night: NightEvaluation) -> Gain | None:
         lower=_finite(found.lower),
         upper=_finite(found.upper),
         level=1 - night.level.level,
-        corrected=corrected_gain(found.value, lower=found.lower, standard_error=found.standard_error)
-        if is_promoted
-        else None,
+        corrected=night.evidence.corrected_gain if is_promoted else None,
     )
 
 

@@ -68,13 +68,14 @@ class TabularMdp:
     ) -> LoggedEpisodes:
         """Episodes under the policy; those that don't end within `max_steps` are cut."""
         rng = np.random.default_rng(seed)
+        eagerness = self.eagerness(n_units or n_episodes, rng)
         state = rng.choice(self.n_states, size=n_episodes, p=self.start)
         running = np.arange(n_episodes)
         columns: list[dict[str, IntArray | FloatArray]] = []
         for step in range(max_steps):
             action = _draw(rng, policy.table[state])
             following = _draw(rng, self.dynamics[state, action])
-            reward = self.mean_reward[state, action] + self.noise * rng.normal(size=len(state))
+            reward = self.rewards(state, action, eagerness[running % len(eagerness)], rng)
             columns.append({
                 "episode": running, "step": np.full(len(state), step), "state": state, "action": action,
                 "following": following, "reward": reward, "propensity": policy.table[state, action],
@@ -85,6 +86,17 @@ class TabularMdp:
                 break
         rows = {name: np.concatenate([column[name] for column in columns]) for name in columns[0]}
         return self._assemble(rows, n_episodes=n_episodes, n_units=n_units or n_episodes)
+
+    def eagerness(self, n_units: int, rng: np.random.Generator) -> FloatArray:  # noqa: ARG002 -- for subclasses
+        """What sets each unit's rewards apart from another's, mean 1; here nothing does."""
+        return np.ones(n_units)
+
+    def rewards(
+        self, state: IntArray, action: IntArray, eagerness: FloatArray, rng: np.random.Generator
+    ) -> FloatArray:
+        """A drawn reward for each row, of mean `mean_reward` over units."""
+        drawn: FloatArray = self.mean_reward[state, action] * eagerness + self.noise * rng.normal(size=len(state))
+        return drawn
 
     def _assemble(self, rows: dict[str, Any], *, n_episodes: int, n_units: int) -> LoggedEpisodes:
         order = np.lexsort([rows["step"], rows["episode"]])

@@ -1,0 +1,174 @@
+"""How often the gate promotes candidates of known true value, beside an oracle; and over sixty nights in a row.
+
+Prints JSON lines. Run by `make bench-gate`; `NIGHTS` sets how many nights each kind of candidate is judged on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+
+import numpy as np
+from scipy.stats import binomtest
+
+from rl.alpha_spending import Look, night_level
+from rl.gate import Decision
+from rl.ope.intervals import standard_error
+from rl.ope.report import BEHAVIOR
+from rl.ope.sums import difference
+from tests.bench.gate_nights import (
+    CANDIDATE,
+    FIRST_NIGHT_LEVEL,
+    GATE,
+    JudgedNight,
+    evaluate,
+    judged_night,
+    split,
+)
+from tests.bench.gate_shop import behavior_value, candidate, distance_from_behavior
+from tests.rl.ope.tabular_mdp import reordered
+
+N_NIGHTS = 2000
+GAINS = (-0.10, 0.0, 0.05, 0.10, 0.20)
+SIZES = {"thin": 300, "ordinary": 1200, "large": 2500}  # test sessions; training holds twice as many
+N_WORKERS = 2
+N_CONSECUTIVE, WINDOW_DAYS, SESSIONS_A_DAY = 60, 14, 100
+FIRST_NIGHT = date(2026, 1, 1)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """Nights of one kind; `gain` None: the surest of one candidate of each gain, as validation sessions tell."""
+
+    log: str
+    gain: float | None
+
+    @property
+    def name(self) -> str:
+        return "selected" if self.gain is None else f"{self.gain:+.0%}" if self.gain else "equal"
+
+
+def main(n_nights: int) -> None:
+    """All kinds are tried and reported."""
+    everything: list[tuple[float, JudgedNight]] = []
+    with ProcessPoolExecutor(N_WORKERS) as pool:
+        for case, n in _cases(n_nights):
+            started = time.perf_counter()
+            nights = list(pool.map(partial(_night, case), range(n), chunksize=max(1, n // 40)))
+            everything += nights
+            _print(_line(case, nights) | {"seconds": round(time.perf_counter() - started, 1)})
+        _print(_gains_line("all promoted, every log and kind", everything))
+        runs = list(pool.map(_consecutive_nights, range(max(2, n_nights // 20)), chunksize=1))
+    _print(_consecutive_line(runs))
+
+
+def _cases(n_nights: int) -> Iterator[tuple[_Case, int]]:
+    for gain in GAINS:
+        yield _Case("ordinary", gain), n_nights
+    yield _Case("ordinary", None), n_nights // 2
+    for log in ("large", "thin"):
+        for gain in GAINS:
+            yield _Case(log, gain), max(2, n_nights // 4)
+
+
+def _night(case: _Case, number: int) -> tuple[float, JudgedNight]:
+    """True gain in points and the verdict of one night."""
+    n, seed = SIZES[case.log], 10 * number + 100_000 * list(SIZES).index(case.log)
+    train, test = split(2 * n, seed), split(n, seed + 1)
+    gain = case.gain if case.gain is not None else _selected(n // 2, train_seed=seed, seed=seed + 2)
+    night = judged_night(candidate(gain), train=train, test=test, alpha=FIRST_NIGHT_LEVEL, seed=seed)
+    return gain * behavior_value(), night
+
+
+def _selected(n_validation: int, *, train_seed: int, seed: int) -> float:
+    """Gain of the candidate whose advantage is surest on validation sessions, as `rl/selection.py` ranks."""
+    train, validation = split(4 * n_validation, train_seed), split(n_validation, seed)
+    certainty = {}
+    for gain in GAINS[:-1]:  # with a candidate 20% better among them, selecting would be no feat
+        found = evaluate(candidate(gain), train=train, test=validation, seed=seed)
+        lead = difference(found.sums[CANDIDATE, "dr"], found.sums[BEHAVIOR, "dr"])
+        certainty[gain] = lead.value() / standard_error(lead)
+    return max(certainty, key=lambda gain: certainty[gain])
+
+
+def _line(case: _Case, nights: Sequence[tuple[float, JudgedNight]]) -> dict[str, object]:
+    verdicts = [night.decision for _, night in nights]
+    promoted, oracle = verdicts.count(Decision.PROMOTE), sum(night.oracle_promotes for _, night in nights)
+    bounds = binomtest(promoted, len(nights)).proportion_ci(0.95)
+    line: dict[str, object] = {
+        "bench": "gate", "log": case.log, "sessions": SIZES[case.log], "candidate": case.name,
+        "distance": None if case.gain is None else round(distance_from_behavior(candidate(case.gain)), 3),
+        "nights": len(nights), "level": round(FIRST_NIGHT_LEVEL, 5),
+        "promoted": round(promoted / len(nights), 4),
+        "lower95": round(bounds.low, 4), "upper95": round(bounds.high, 4),
+        "abstained": round(verdicts.count(Decision.ABSTAIN) / len(nights), 4),
+        "oracle_promoted": round(oracle / len(nights), 4),
+        "power_ratio": round(promoted / oracle, 3) if oracle else None,
+    }  # fmt: skip
+    return line | _gains(nights)
+
+
+def _gains(nights: Sequence[tuple[float, JudgedNight]]) -> dict[str, object]:
+    """Raw and corrected gains of the promoted against the truth, in points, with standard errors of the means."""
+    promoted = [(true, night) for true, night in nights if night.corrected is not None]
+    if len(promoted) < 2:
+        return {"n_promoted": len(promoted)}
+    raw = np.array([night.value - true for true, night in promoted])
+    corrected = np.array([float(night.corrected or 0.0) - true for true, night in promoted])
+    root = float(np.sqrt(len(promoted)))
+    return {
+        "n_promoted": len(promoted),
+        "mean_true_gain": round(float(np.mean([true for true, _ in promoted])), 4),
+        "raw_bias": round(float(raw.mean()), 4), "raw_bias_se": round(float(raw.std(ddof=1)) / root, 4),
+        "corrected_bias": round(float(corrected.mean()), 4),
+        "corrected_bias_se": round(float(corrected.std(ddof=1)) / root, 4),
+    }  # fmt: skip
+
+
+def _gains_line(name: str, nights: Sequence[tuple[float, JudgedNight]]) -> dict[str, object]:
+    return {"bench": "gate", "log": name} | _gains(nights)
+
+
+def _consecutive_nights(run: int) -> tuple[int, float]:
+    """Promotions of an equal candidate in sixty nights on a sliding window of a log, and the levels' sum."""
+    n_days = WINDOW_DAYS + N_CONSECUTIVE - 1
+    seed = 50_000_000 + 10 * run
+    train, whole = split(2 * SIZES["ordinary"], seed), split(n_days * SESSIONS_A_DAY, seed + 1)
+    looks: list[Look] = []
+    n_promoted = 0
+    for number in range(N_CONSECUTIVE):
+        window = np.arange(number * SESSIONS_A_DAY, (number + WINDOW_DAYS) * SESSIONS_A_DAY)
+        night = FIRST_NIGHT + timedelta(days=number)
+        level = night_level(GATE.wrong_promotions_per_year, night, looks).level
+        found = judged_night(candidate(0.0), train=train, test=reordered(whole, window), alpha=level, seed=number)
+        n_promoted += found.decision is Decision.PROMOTE
+        looks.append(Look(night, 0.0 if found.decision is Decision.ABSTAIN else level, number))
+    return n_promoted, sum(look.level for look in looks)
+
+
+def _consecutive_line(runs: Sequence[tuple[int, float]]) -> dict[str, object]:
+    promotions = np.array([n for n, _ in runs], dtype=np.float64)
+    mean, error = float(promotions.mean()), float(promotions.std(ddof=1) / np.sqrt(len(runs)))
+    return {
+        "bench": "gate", "log": f"{N_CONSECUTIVE} consecutive nights, windows of {WINDOW_DAYS} days",
+        "candidate": "equal", "runs": len(runs), "wrong_promotions": round(mean, 4),
+        "upper95": round(mean + 1.645 * error, 4),
+        "allowed": round(GATE.wrong_promotions_per_year * N_CONSECUTIVE / 365, 4),
+        "levels_spent": round(float(np.mean([spent for _, spent in runs])), 4),
+        "runs_with_any": round(float((promotions > 0).mean()), 4),
+    }  # fmt: skip
+
+
+def _print(line: dict[str, object]) -> None:
+    print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main(int(os.environ.get("NIGHTS", sys.argv[1] if len(sys.argv) > 1 else N_NIGHTS)))

@@ -1,0 +1,118 @@
+"""Nights of the gate on logs of a shop whose truth is known, by the code that judges real nights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+
+import numpy as np
+
+from conf.scenario import Gate
+from rl.alpha_spending import night_level
+from rl.gate import Decision, Verdict, judge
+from rl.gate_evidence import gate_evidence, gate_rules
+from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
+from rl.ope.behavior_value import OnlyAction, as_one_action
+from rl.ope.discount import Discount
+from rl.ope.doubly_robust import dr
+from rl.ope.fqe import FqeSettings
+from rl.ope.intervals import Interval, Resampling, cautious_bounds
+from rl.ope.q_function import QFunction, action_values
+from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
+from rl.ope.sample import evaluation_sample
+from rl.ope.sums import RatioSums, difference
+from tests.bench.gate_shop import GAMMA, STEPS, behavior, gate_shop
+from tests.rl.ope.tabular_mdp import TablePolicy, TableQ
+
+GATE = Gate(wrong_promotions_per_year=4, min_effective_sample_size=200, min_effective_rewarded=100)
+FIRST_NIGHT_LEVEL = night_level(GATE.wrong_promotions_per_year, date(2026, 1, 1)).level
+SHOPPERS_PER_SESSION = 0.7
+CANDIDATE = "candidate"
+
+
+@dataclass(frozen=True)
+class JudgedNight:
+    """What the gate said of one candidate on one log.
+
+    Attributes:
+        decision: the gate's.
+        value: estimated gain.
+        standard_error: of it.
+        corrected: gain corrected for the promotion; None where it wasn't promoted.
+        oracle_promotes: what the gate would say of a doubly robust estimate with the true Q-functions.
+    """
+
+    decision: Decision
+    value: float
+    standard_error: float
+    corrected: float | None
+    oracle_promotes: bool
+
+
+def split(n_episodes: int, seed: int) -> LoggedEpisodes:
+    """Sessions under the behavior policy."""
+    n_shoppers = max(2, int(SHOPPERS_PER_SESSION * n_episodes))
+    return gate_shop().log(behavior(), n_episodes=n_episodes, seed=seed, max_steps=STEPS, n_units=n_shoppers)
+
+
+def judged_night(
+    policy: TablePolicy, *, train: LoggedEpisodes, test: LoggedEpisodes, alpha: float, seed: int
+) -> JudgedNight:
+    """The gate's verdict on the candidate at that level, and the oracle's."""
+    evaluation = evaluate(policy, train=train, test=test, seed=seed)
+    evidence = gate_evidence(
+        evaluation, {}, candidate=CANDIDATE, baseline=BEHAVIOR, estimator="dr", gate=GATE, alpha=alpha,
+        unit_of_value="points",
+    )  # fmt: skip
+    verdict, found = judge(evidence, gate_rules(GATE, alpha=alpha)), evidence.difference
+    is_promoted = verdict.decision is Decision.PROMOTE
+    return JudgedNight(
+        decision=verdict.decision,
+        value=found.value if found else float("nan"),
+        standard_error=found.standard_error if found else float("nan"),
+        corrected=evidence.corrected_gain if is_promoted else None,
+        oracle_promotes=_floors_are_met(verdict) and _oracle_interval(policy, test, alpha=alpha, seed=seed).lower > 0,
+    )
+
+
+def evaluate(policy: TablePolicy, *, train: LoggedEpisodes, test: LoggedEpisodes, seed: int) -> PolicyEvaluation:
+    """The candidate's and the behavior policy's doubly robust values, with Q-functions fitted on `train`."""
+    settings = EvaluationSettings(
+        discount=Discount(GAMMA), steps=STEPS, estimators=("dr",), resampling=Resampling(n_draws=200, seed=seed),
+        fqe=FqeSettings(method="linear"),
+    )  # fmt: skip
+    return evaluate_policies({CANDIDATE: policy}, train=train, test=test, settings=settings)
+
+
+def _floors_are_met(verdict: Verdict) -> bool:
+    """The floors read weights and rewards alone, so they are the same for the oracle."""
+    return all(check.is_passed for check in verdict.checks if check.if_failed is Decision.ABSTAIN)
+
+
+@dataclass(frozen=True)
+class _StateValue:
+    """The behavior policy's true state value as the Q of its only action."""
+
+    table: FloatArray
+
+    def q(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
+        return np.where(mask, (features @ self.table)[:, None], 0.0)
+
+
+@cache
+def _behavior_q() -> _StateValue:
+    q = gate_shop().exact_q(behavior(), gamma=GAMMA, steps=STEPS)
+    return _StateValue((behavior().table * q).sum(axis=1))
+
+
+def _oracle_interval(policy: TablePolicy, test: LoggedEpisodes, *, alpha: float, seed: int) -> Interval:
+    true_q = TableQ(gate_shop().exact_q(policy, gamma=GAMMA, steps=STEPS))
+    candidate = _dr(policy, test, test, true_q)
+    baseline = _dr(None, test, as_one_action(test), _behavior_q())
+    return cautious_bounds(difference(candidate, baseline), alpha=alpha, resampling=Resampling(seed=seed))
+
+
+def _dr(policy: TablePolicy | None, test: LoggedEpisodes, valued: LoggedEpisodes, q_function: QFunction) -> RatioSums:
+    values = action_values(q_function, policy or OnlyAction(), valued)
+    return dr(evaluation_sample(policy, test, discount=Discount(GAMMA), steps=STEPS, values=values))
