@@ -183,7 +183,8 @@ class _Counts:
         weight = ratio(probabilities, self.n_pairs.astype(np.float64)).ravel()[self._pair] * self._factor
         follows = self._factor > 0
         cell = self._at[follows] * n_states + self._next[follows]
-        return np.bincount(cell, weights=weight[follows], minlength=n_states**2).reshape(n_states, n_states)
+        between = np.bincount(cell, weights=weight[follows], minlength=n_states**2)
+        return np.asarray(between.reshape(n_states, n_states), dtype=np.float64)
 
 
 def _visits_by_step(start: FloatArray, flow: FloatArray, steps: int) -> FloatArray:
@@ -214,7 +215,7 @@ def _visits(start: FloatArray, flow: FloatArray) -> FloatArray:
             "the policy's visits grow without bound in the counted dynamics: no episode ends there, and nothing is "
             "discounted; give the value a number of steps"
         )
-    return np.maximum(occupancy, 0.0)[None]
+    return np.asarray(np.maximum(occupancy, 0.0)[None], dtype=np.float64)
 
 
 def _first_observations(episodes: LoggedEpisodes, chosen: BoolArray) -> tuple[FeatureArray, IntArray]:
@@ -236,4 +237,4 @@ def _state_keys(features: FeatureArray, mask_index: IntArray) -> IntArray:
         bits = np.ascontiguousarray(features[:, column] + np.float32(0)).view(np.uint32).astype(np.uint64)
         bits = (bits ^ (bits << np.uint64(32))) * np.uint64(0xBF58476D1CE4E5B9)
         keys += (bits ^ (bits >> np.uint64(29))) * multipliers[column]
-    return keys.view(np.int64)
+    return np.asarray(keys.view(np.int64), dtype=np.int64)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rl.errors import EvaluationError
-from rl.logged_episodes import FloatArray, IntArray
+from rl.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.ope.discount import cumulative_products
 from rl.ope.sample import EvaluationSample
 from rl.ope.sums import sums_by_unit
@@ -102,7 +102,7 @@ def overlap_sums(sample: EvaluationSample, propensity: FloatArray | None) -> Ove
     unclipped = _unclipped_weights(sample)
     weight = np.zeros(n) if sample.weights is None else sample.weights.cumulative
     known = np.full(n, 0.5) if propensity is None else propensity
-    per_row = {
+    per_row: dict[str, FloatArray | BoolArray] = {
         "n_decisions": np.ones(n),
         "n_unknown": np.isnan(known),
         "n_certain": known >= 1.0,
@@ -111,9 +111,12 @@ def overlap_sums(sample: EvaluationSample, propensity: FloatArray | None) -> Ove
         "discounted_weight": sample.discount * weight,
         "weighted_reward": np.abs(sample.discount * weight * sample.reward),
     }
-    per_episode = {"n_episodes": np.ones(sample.n_episodes), "n_cut": sample.is_cut}
-    by_unit = {name: sums_by_unit(values, unit, sample.n_units) for name, values in per_row.items()}
-    by_unit |= {name: sums_by_unit(values, sample.unit, sample.n_units) for name, values in per_episode.items()}
+    per_episode: dict[str, FloatArray | BoolArray] = {"n_episodes": np.ones(sample.n_episodes), "n_cut": sample.is_cut}
+    by_unit = {name: sums_by_unit(values.astype(np.float64), unit, sample.n_units) for name, values in per_row.items()}
+    by_unit |= {
+        name: sums_by_unit(values.astype(np.float64), sample.unit, sample.n_units)
+        for name, values in per_episode.items()
+    }
     largest = np.zeros(sample.n_units)
     # Every propensity is known and there are no weights all the same: they overflow.
     np.maximum.at(largest, unit, np.inf if sample.weights is None and not np.isnan(known).any() else unclipped)

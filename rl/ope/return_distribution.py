@@ -202,7 +202,7 @@ def _figures(
 
 def _quantile(returns: FloatArray, cdf: FloatArray, share: float) -> FloatArray:
     """Smallest return whose CDF reaches the share, `(n_draws,)`; rounding of a sum doesn't push it one return up."""
-    return returns[np.argmax(cdf >= share - 1e-12, axis=1)]
+    return np.asarray(returns[np.argmax(cdf >= share - 1e-12, axis=1)], dtype=np.float64)
 
 
 def _draws(found: WeightedReturns, resampling: Resampling) -> Iterator[FloatArray]:

@@ -41,7 +41,7 @@ class RatioSums:
 
     @property
     def n_terms(self) -> int:
-        return self.numerators.shape[1]
+        return int(self.numerators.shape[1])
 
     def value(self) -> float:
         """The estimate on the sample itself."""

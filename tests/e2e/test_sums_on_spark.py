@@ -59,7 +59,7 @@ def by_driver_and_by_shares(spark: SparkSession) -> dict[str, tuple[PartialSums,
 def test_sums_of_partitions_are_those_of_one_process(
     name: str, way: str, by_driver_and_by_shares: dict[str, tuple[PartialSums, PartialSums, PartialSums]]
 ) -> None:
-    """Value, standard error and bootstrap interval agree to 1e-9, units' sums likewise, however the parts are merged."""
+    """Value, standard error and bootstrap interval agree to 1e-9, units' influence likewise, whoever merges."""
     together, by_driver, by_shares = by_driver_and_by_shares[name]
     expected, found = together.require(name), (by_driver if way == "driver" else by_shares).require(name)
     np.testing.assert_array_equal(found.unit_ids, expected.unit_ids)
