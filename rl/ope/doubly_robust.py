@@ -60,7 +60,8 @@ def weighted_residuals(sample: EvaluationSample) -> FloatArray:
     values = sample.require_values()
     following = np.append(values.value[1:], 0.0)
     following[sample.last_rows] = value_after_cut(sample)[sample.last_rows]
-    return sample.discount * (sample.reward - values.action_value) + sample.next_discount * following
+    residuals = sample.discount * (sample.reward - values.action_value) + sample.next_discount * following
+    return np.asarray(residuals, dtype=np.float64)
 
 
 def value_after_cut(sample: EvaluationSample) -> FloatArray:

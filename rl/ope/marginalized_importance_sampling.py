@@ -12,7 +12,7 @@ import numpy as np
 
 from rl.errors import UnsupportedEstimator
 from rl.logged_episodes import FloatArray
-from rl.ope.doubly_robust import dm, value_after_cut
+from rl.ope.doubly_robust import dm, weighted_residuals
 from rl.ope.importance_sampling import NO_WEIGHT
 from rl.ope.sample import EvaluationSample
 from rl.ope.sums import RatioSums, sums_by_unit
@@ -126,22 +126,13 @@ def _self_normalised(sample: EvaluationSample, weight: FloatArray, per_row: Floa
     return RatioSums(sample.unit_ids, numerators[:, None], denominators[:, None])
 
 
-def _residuals(sample: EvaluationSample) -> FloatArray:
-    """Discounted reward and next value, less Q, `(n,)`."""
-    values = sample.require_values()
-    following = np.append(values.value[1:], 0.0)
-    following[sample.last_rows] = value_after_cut(sample)[sample.last_rows]
-    residuals = sample.discount * (sample.reward - values.action_value) + sample.next_discount * following
-    return np.asarray(residuals, dtype=np.float64)
-
-
 def _corrected(sample: EvaluationSample, weight: FloatArray) -> RatioSums:
     start = sample.require_values().value[sample.offsets[:-1]]
-    return sample.mean_over_episodes(start + sample.per_episode(weight * _residuals(sample)))
+    return sample.mean_over_episodes(start + sample.per_episode(weight * weighted_residuals(sample)))
 
 
 def _corrected_by_mean(sample: EvaluationSample, weight: FloatArray) -> RatioSums:
-    start, correction = dm(sample), _self_normalised(sample, weight, _residuals(sample))
+    start, correction = dm(sample), _self_normalised(sample, weight, weighted_residuals(sample))
     return RatioSums(
         sample.unit_ids,
         np.hstack([start.numerators, correction.numerators]),
