@@ -70,12 +70,11 @@ def weighted_over_loggers(
     if len(made_by.logger) != sample.n_episodes:
         raise EvaluationError(f"loggers of {len(made_by.logger)} episodes, expected {sample.n_episodes}")
     chosen = [made_by.logger == code for code in range(len(made_by.versions))]
+    precision = [_effective(weight[e], name) for e, name in zip(chosen, made_by.versions, strict=True)]
     parts = [per_unit_sums(_only(sample, episodes)) for episodes in chosen]
     if by == "variance":
-        precision = np.array([_precision(part, name) for part, name in zip(parts, made_by.versions, strict=True)])
-    else:
-        precision = np.array([_effective(weight[e], name) for e, name in zip(chosen, made_by.versions, strict=True)])
-    shares = precision / precision.sum()
+        precision = [_precision(part, name) for part, name in zip(parts, made_by.versions, strict=True)]
+    shares = np.array(precision) / sum(precision)
     sums = RatioSums(
         sample.unit_ids,
         np.hstack([share * part.numerators for share, part in zip(shares, parts, strict=True)]),
