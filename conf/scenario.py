@@ -167,11 +167,16 @@ class Guardrail(StrictModel):
 
 
 class Gate(StrictModel):
-    """When a candidate may be promoted; the allowance of wrong promotions a year sets each night's level."""
+    """When a candidate may be promoted; the allowance of wrong promotions a year sets each night's level.
+
+    max_tail_index: heaviest tail of shoppers' parts in the gain (0 exponential, .5 no variance, 1 no mean) of which an
+    interval is believed.
+    """
 
     wrong_promotions_per_year: float = Field(gt=0, le=50)
     min_effective_sample_size: float = Field(gt=0)
     min_effective_rewarded: float = Field(gt=0)
+    max_tail_index: float = Field(default=0.9, gt=0)
     guardrails: tuple[Guardrail, ...] = ()
 
 

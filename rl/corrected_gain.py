@@ -35,8 +35,8 @@ def corrected_gain(sums: RatioSums, interval: Interval) -> float | None:
     corr(X, L) se(X) f(0) / P(L > 0), f the density of L: luck counts by how densely bounds lie *at* 0, whatever the
     true gain is. So the correction is taken from those that passed by a hair alone: corr(X, L) se(X) 2 / w (1 - u / w)
     where the bound lies u <= w of its own standard deviations above 0. Its mean over promotions is that bias as w gets
-    small, for every true gain at once; w = .3 leaves .03 standard errors at most for true bounds at 0 or above, .15 for one a
-    standard deviation below.
+    small, for every true gain at once. With w = .3 it misses .03 standard errors at most where the true bound is 0 or
+    above, .15 where it is a standard deviation below.
 
     A gain that passed by more stands as it was seen, and one that passed by a hair loses up to 6.7 standard errors and
     may come out negative. Neither says much of the single night: it is the average over promotions that is right. A

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from rl.ope.intervals import Interval
+from rl.ope.weight_tail import TailReport
 
 
 class Decision(StrEnum):
@@ -31,11 +32,13 @@ class GateRules:
         alpha: probability of promoting, tonight, a candidate that is no better (`rl/alpha_spending.py` sets it).
         min_effective_sample_size: floor on units behind the weighted decisions.
         min_effective_rewarded: floor on units behind the weighted rewards.
+        max_tail_index: heaviest tail of the units' parts in the difference of which an interval is believed.
     """
 
     alpha: float
     min_effective_sample_size: float
     min_effective_rewarded: float
+    max_tail_index: float = 0.9
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class GateEvidence:
         effective_rewarded: likewise.
         guardrails: one for each named side metric.
         corrected_gain: the difference less what luck adds to it where it passes; None where it doesn't.
+        tail: of the units' parts in the difference; None where there is none.
     """
 
     candidate: str
@@ -88,6 +92,7 @@ class GateEvidence:
     effective_rewarded: float | None = None
     guardrails: tuple[GuardrailEvidence, ...] = ()
     corrected_gain: float | None = None
+    tail: TailReport | None = None
 
 
 @dataclass(frozen=True)
@@ -162,6 +167,7 @@ def _checks(evidence: GateEvidence, rules: GateRules) -> Iterable[Check]:
         rules.min_effective_rewarded,
         "rewarded shoppers behind the estimate",
     )
+    yield _tail_check(evidence, rules)
     for rail in evidence.guardrails:
         yield _known_guardrail_check(rail)
     yield _difference_check(evidence, rules)
@@ -212,6 +218,20 @@ def _floor_check(name: str, observed: float | None, floor: float, words: str) ->
     comparison = "enough" if is_passed else "too few to tell"
     sentence = f"There are effectively {observed:,.0f} {words}: {comparison} (at least {floor:,.0f} are required)."
     return Check(name, is_passed, Decision.ABSTAIN, sentence)
+
+
+def _tail_check(evidence: GateEvidence, rules: GateRules) -> Check:
+    """Passed where no tail could be fitted: then the floors on units are what limits a few of them deciding."""
+    index = None if evidence.tail is None else evidence.tail.tail_index
+    is_passed = index is None or index <= rules.max_tail_index
+    sentence = "No handful of shoppers decides the difference."
+    if evidence.tail is not None and index is not None and not is_passed:
+        sentence = (
+            f"A few shoppers decide the difference: the largest part is {evidence.tail.largest_share:.0%} of all, and "
+            f"parts that large come so irregularly (tail index {index:.2f}, at most {rules.max_tail_index:.2f} is "
+            "allowed) that no interval can be trusted."
+        )
+    return Check("tail_is_light_enough", is_passed, Decision.ABSTAIN, sentence)
 
 
 def _known_guardrail_check(rail: GuardrailEvidence) -> Check:

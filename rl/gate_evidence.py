@@ -12,6 +12,7 @@ from rl.gate import GateEvidence, GateRules, GuardrailEvidence
 from rl.ope.intervals import Interval, cautious_bounds, relative_increase
 from rl.ope.report import PolicyEvaluation
 from rl.ope.sums import RatioSums, difference
+from rl.ope.weight_tail import TailReport, tail_report
 
 
 def gate_rules(gate: Gate, *, alpha: float) -> GateRules:
@@ -20,6 +21,7 @@ def gate_rules(gate: Gate, *, alpha: float) -> GateRules:
         alpha=alpha,
         min_effective_sample_size=gate.min_effective_sample_size,
         min_effective_rewarded=gate.min_effective_rewarded,
+        max_tail_index=gate.max_tail_index,
     )
 
 
@@ -61,6 +63,7 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
         difference=found.interval,
         refusal=found.refusal,
         corrected_gain=found.corrected,
+        tail=found.tail,
         baseline_problem=baseline_problem,
         effective_sample_size=_smallest(evaluation, compared, estimator, "effective_sample_size"),
         effective_rewarded=_smallest(evaluation, compared, estimator, "n_effective_rewarded"),
@@ -78,6 +81,7 @@ class _Difference:
     interval: Interval | None = None
     refusal: str | None = None
     corrected: float | None = None
+    tail: TailReport | None = None
 
 
 def _difference(
@@ -89,7 +93,7 @@ def _difference(
     try:
         paired = difference(evaluation.sums[candidate, estimator], _baseline_sums(evaluation, baseline, estimator))
         interval = cautious_bounds(paired, alpha=alpha, resampling=evaluation.settings.resampling)
-        return _Difference(interval, corrected=corrected_gain(paired, interval))
+        return _Difference(interval, None, corrected_gain(paired, interval), tail_report(paired.influence()))
     except EvaluationError as error:
         return _Difference(refusal=str(error))
 

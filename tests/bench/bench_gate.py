@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -171,4 +170,4 @@ def _print(line: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(os.environ.get("NIGHTS", sys.argv[1] if len(sys.argv) > 1 else N_NIGHTS)))
+    main(int(os.environ.get("NIGHTS") or N_NIGHTS))

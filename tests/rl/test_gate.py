@@ -9,6 +9,7 @@ import pytest
 
 from rl.gate import Decision, GateEvidence, GateRules, GuardrailEvidence, judge
 from rl.ope.intervals import Interval
+from rl.ope.weight_tail import TailReport
 
 RULES = GateRules(alpha=0.011, min_effective_sample_size=200, min_effective_rewarded=100)
 
@@ -135,3 +136,12 @@ def test_judge_is_not_moved_by_the_estimated_value_alone() -> None:
     """The lower bound decides: a large gain with a bound below zero is rejected, a small sure one promoted."""
     assert judge(evidence(difference=interval(50.0, -0.1)), RULES).decision is Decision.REJECT
     assert judge(replace(evidence(), difference=interval(0.01, 0.001)), RULES).decision is Decision.PROMOTE
+
+
+def test_judge_abstains_where_a_few_shoppers_decide() -> None:
+    """A gain whose parts have a tail without a mean is no gain that can be bounded, however large."""
+    heavy = TailReport(n_units=4000, n_tail=190, tail_index=1.1, largest_share=0.31, top_percent_share=0.6)
+    verdict = judge(evidence(tail=heavy), RULES)
+    assert verdict.decision is Decision.ABSTAIN
+    assert "the largest part is 31% of all" in verdict.reasons[0]
+    assert judge(evidence(tail=replace(heavy, tail_index=0.6)), RULES).decision is Decision.PROMOTE
