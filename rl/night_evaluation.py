@@ -8,16 +8,21 @@ from dataclasses import dataclass, replace
 import structlog
 
 from rl.alpha_spending import NightLevel
+from rl.contenders import Contender
 from rl.dataset import Dataset
 from rl.gate import GateEvidence, Verdict, judge
 from rl.gate_evidence import gate_evidence, gate_rules
-from rl.logged_episodes import LoggedEpisodes, Policy
+from rl.logged_episodes import LoggedEpisodes
+from rl.night_confounding import ConfoundingSensitivity, confounding_sensitivity
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
 from rl.policy import StochasticPolicy
 from rl.policy.aligned_policy import AlignedPolicy
 from rl.propensities import KnownPropensities, know_propensities
+from rl.propensity_doubt import propensity_doubt
 from rl.registry.champion import Champion
 from rl.selection import Selection
+
+_REPEATS = 3  # of a cross-fit: three deals of four folds leave nine degrees of freedom to see its scatter with
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class NightEvaluation:
         level: that tonight's look might spend of the year's allowance.
         champion: compared with; None where there is none or it can't be compared.
         propensities: of the test episodes.
+        confounding: how strong a hidden reason would flip what the gate says of the gain; None where there is none.
         notes: what a reader must know beside the verdict.
     """
 
@@ -42,17 +48,8 @@ class NightEvaluation:
     level: NightLevel
     champion: Champion | None
     propensities: KnownPropensities
+    confounding: ConfoundingSensitivity | None
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Contender:
-    """A policy with the episodes as its own encoder sees them."""
-
-    name: str
-    policy: Policy
-    train: LoggedEpisodes
-    test: LoggedEpisodes
 
 
 def evaluate_night(
@@ -76,23 +73,15 @@ def evaluate_night(
     """
     pipeline, gate = dataset.pipeline, dataset.pipeline.scenario.gate
     estimator = pipeline.scenario.evaluation.estimator
-    known = know_propensities(dataset.to_logged_episodes("test"), is_logged=pipeline.is_logged)
+    known = know_propensities(dataset.to_logged_episodes("test"), is_logged=pipeline.is_logged, n_repeats=_REPEATS)
     selected = selection.best.policy
-    contenders = [_Contender(selected.name, selected, train, known.episodes)]
+    contenders = [Contender(selected.name, selected, train, known.episodes)]
     if champion is not None and champion.policy is not None:
         contenders.append(_champion_contender(dataset, champion.name, champion.policy, known.episodes))
     whole = _evaluate(contenders, settings, is_logged=pipeline.is_logged)
     baseline = contenders[-1].name if len(contenders) > 1 else BEHAVIOR
     compared = contenders if baseline != BEHAVIOR else contenders[:1]
-    metrics = {
-        rail.metric: _evaluate(
-            compared,
-            replace(settings, estimators=(estimator,)),
-            is_logged=pipeline.is_logged,
-            outcome=rail.metric,
-        )
-        for rail in gate.guardrails
-    }
+    metrics = _evaluate_guardrails(compared, settings, dataset)
     evidence = gate_evidence(
         whole,
         metrics,
@@ -103,6 +92,10 @@ def evaluate_night(
         alpha=level.level,
         unit_of_value=pipeline.scenario.reward.unit,
     )
+    if known.repeats is not None:
+        doubt = propensity_doubt([whole, *metrics.values()], contenders, known.repeats)
+        evidence = doubt.widened_evidence(evidence, whole)
+        whole, metrics = doubt.widened(whole), {name: doubt.widened(found) for name, found in metrics.items()}
     verdict = judge(evidence, gate_rules(gate, alpha=level.level))
     structlog.get_logger().info("judged", verdict=verdict.decision.value, candidate=selected.name, baseline=baseline)
     return NightEvaluation(
@@ -113,12 +106,25 @@ def evaluate_night(
         level=level,
         champion=champion,
         propensities=known,
+        confounding=confounding_sensitivity(evidence, whole, contenders),
         notes=_notes(selection, champion, level),
     )
 
 
+def _evaluate_guardrails(
+    compared: list[Contender], settings: EvaluationSettings, dataset: Dataset
+) -> dict[str, PolicyEvaluation]:
+    """Evaluations of the guardrails' side metrics, by metric, with the estimator that the gate may use."""
+    scenario = dataset.pipeline.scenario
+    own = replace(settings, estimators=(scenario.evaluation.estimator,))
+    return {
+        rail.metric: _evaluate(compared, own, is_logged=dataset.pipeline.is_logged, outcome=rail.metric)
+        for rail in scenario.gate.guardrails
+    }
+
+
 def _evaluate(
-    contenders: list[_Contender],
+    contenders: list[Contender],
     settings: EvaluationSettings,
     *,
     is_logged: bool,
@@ -145,11 +151,11 @@ def _evaluate(
     return replace(first, reports=tuple(reports), sums=sums, fits=fits)
 
 
-def _champion_contender(dataset: Dataset, name: str, policy: StochasticPolicy, test: LoggedEpisodes) -> _Contender:
+def _champion_contender(dataset: Dataset, name: str, policy: StochasticPolicy, test: LoggedEpisodes) -> Contender:
     """The champion over tonight's actions, on episodes as its own encoder sees them, with tonight's propensities."""
     train = dataset.to_logged_episodes("train", policy.encoder)
     own_test = replace(dataset.to_logged_episodes("test", policy.encoder), propensity=test.propensity)
-    return _Contender(name, AlignedPolicy(policy, dataset.vocabulary), train, own_test)
+    return Contender(name, AlignedPolicy(policy, dataset.vocabulary), train, own_test)
 
 
 def _notes(selection: Selection, champion: Champion | None, level: NightLevel) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ class PolicyValueReport:
         is_prediction: True where nothing but a model supports the value (implied decisions).
         refusal: why there is no value; None where there is one.
         chosen_level: at which the estimator limits weights, and the levels tried; None where it limits none itself.
+        behavior_standard_error: part of `standard_error` that comes from estimating propensities; None where none were.
     """
 
     policy: str
@@ -64,6 +65,7 @@ class PolicyValueReport:
     is_prediction: bool
     refusal: str | None
     chosen_level: ChosenLevel | None = None
+    behavior_standard_error: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values; a number that isn't finite becomes None."""
