@@ -10,7 +10,14 @@ from rl.errors import EvaluationError
 from rl.ope.confidence_sequence import confidence_sequence_interval
 from rl.ope.empirical_bernstein import empirical_bernstein_interval
 from rl.ope.empirical_likelihood import empirical_likelihood_interval
-from rl.ope.intervals import Interval, Resampling, bca_interval, percentile_interval, student_interval
+from rl.ope.intervals import (
+    Interval,
+    Resampling,
+    bca_interval,
+    percentile_interval,
+    skew_corrected_interval,
+    student_interval,
+)
 from rl.ope.sums import RatioSums
 
 
@@ -45,6 +52,11 @@ def _methods() -> tuple[IntervalMethod, ...]:
             "student",
             lambda sums, level, _: student_interval(sums, level=level),
             "Student's t on influence values: no draws, so it reaches any level; knows no skew.",
+        ),
+        IntervalMethod(
+            "student_skew",
+            lambda sums, level, _: skew_corrected_interval(sums, level=level),
+            "Student's t with quantiles moved for skewness: no draws, first order.",
         ),
         IntervalMethod(
             "empirical_bernstein",

@@ -86,8 +86,9 @@ def evaluate(policy: TablePolicy, *, train: LoggedEpisodes, test: LoggedEpisodes
 
 
 def _floors_are_met(verdict: Verdict) -> bool:
-    """The floors read weights and rewards alone, so they are the same for the oracle."""
-    return all(check.is_passed for check in verdict.checks if check.if_failed is Decision.ABSTAIN)
+    """The floors read weights and rewards alone, so they are the same for the oracle; the tail reads Q-values too."""
+    asked = [check for check in verdict.checks if check.if_failed is Decision.ABSTAIN]
+    return all(check.is_passed for check in asked if check.name != "tail_is_light_enough")
 
 
 @dataclass(frozen=True)
