@@ -23,8 +23,9 @@ def undisturbed(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -
 def test_killed_and_run_again_gives_the_same_digests(
     spark: SparkSession, undisturbed: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Over partitions that an earlier night published: the run that gets through publishes what an undisturbed one
-    does, and a polling reader sees the earlier night's rows or the new ones, never some of each.
+    """The run that gets through publishes what an undisturbed one does, over partitions of an earlier night.
+
+    A polling reader sees the earlier night's rows or the new ones, never some of each.
     """
     shop = delivered(spark, tmp_path, until(a_log(), DAYS[1]))
     build(spark, shop.settings, PIPELINE, DAYS[1])
