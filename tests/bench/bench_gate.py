@@ -36,7 +36,7 @@ from tests.rl.ope.tabular_mdp import reordered
 
 N_NIGHTS = 2000
 GAINS = (-0.10, 0.0, 0.05, 0.10, 0.20)
-SIZES = {"thin": 300, "ordinary": 1200, "large": 2500}  # test sessions; training holds twice as many
+SIZES = {"thin": 300, "at the floors": 1200, "ordinary": 2000}  # test sessions; training holds twice as many
 N_WORKERS = 2
 N_CONSECUTIVE, WINDOW_DAYS, SESSIONS_A_DAY = 60, 14, 100
 FIRST_NIGHT = date(2026, 1, 1)
@@ -72,7 +72,7 @@ def _cases(n_nights: int) -> Iterator[tuple[_Case, int]]:
     for gain in GAINS:
         yield _Case("ordinary", gain), n_nights
     yield _Case("ordinary", None), n_nights // 2
-    for log in ("large", "thin"):
+    for log in ("at the floors", "thin"):
         for gain in GAINS:
             yield _Case(log, gain), max(2, n_nights // 4)
 
