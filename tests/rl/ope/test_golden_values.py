@@ -16,6 +16,7 @@ import pytest
 from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
 from rl.ope.balanced_loggers import EpisodeLoggers, balanced_log, episode_loggers
 from rl.ope.category_weights import category_sample
+from rl.ope.density_ratio import DensityRatios
 from rl.ope.discount import Discount
 from rl.ope.doubly_robust import dr
 from rl.ope.estimators import ESTIMATORS
@@ -216,6 +217,57 @@ def test_sequential_estimator_equals_that_of_scope_rl(log: str, name: str) -> No
     assert value(name, sample) == same(SEQUENTIAL[log]["values"][SAME_SEQUENTIAL[name]])
 
 
+@pytest.mark.parametrize("log", list(SEQUENTIAL))
+def test_mis_by_state_and_action_equals_that_of_scope_rl(log: str) -> None:
+    """Given the density ratios, with none of its steps weighted per decision, SAM-IS is ours."""
+    sample = marginal_sample(SEQUENTIAL_INPUTS[log], SEQUENTIAL[log]["gamma"])
+    assert value("mis_sa", sample) == same(SEQUENTIAL[log]["marginal"]["0"]["sam_is"])
+
+
+@pytest.mark.parametrize("log", list(SEQUENTIAL))
+def test_drl_of_scope_rl_is_ours_without_discount(log: str) -> None:
+    """SCOPE-RL's double reinforcement learning takes no discount: it is ours at a factor of 1, whatever the log's."""
+    sample = marginal_sample(SEQUENTIAL_INPUTS[log], 1.0)
+    assert value("drl_sa", sample) == same(SEQUENTIAL[log]["marginal"]["0"]["drl"])
+
+
+@pytest.mark.parametrize("log", [name for name, entry in SEQUENTIAL.items() if "1" in entry["marginal"]])
+def test_mis_by_state_of_scope_rl_takes_the_ratio_of_the_state_before(log: str) -> None:
+    """SM-IS weights a step by its action's ratio and the previous state's density ratio; ours by its own state's.
+
+    So it is ours on ratios moved on by one step, with a first one of 1, and differs on the ratios themselves.
+    """
+    given, entry = SEQUENTIAL_INPUTS[log], SEQUENTIAL[log]
+    moved = np.roll(given.state_ratio.reshape(-1, given.horizon), 1, axis=1)
+    moved[:, 0] = 1.0
+    golden = entry["marginal"]["1"]["sm_is"]
+    assert value("mis_s", marginal_sample(replace(given, state_ratio=moved.ravel()), entry["gamma"])) == same(golden)
+    assert value("mis_s", marginal_sample(given, entry["gamma"])) != pytest.approx(golden, rel=1e-3)
+
+
+@pytest.mark.parametrize("log", list(SEQUENTIAL))
+def test_marginal_dr_of_scope_rl_misplaces_the_last_two_values(log: str) -> None:
+    """SAM-DR follows the last step but one by 0 and the last by its own value; ours by the next value and by 0.
+
+    The difference is exactly what these two terms make.
+    """
+    given, entry = SEQUENTIAL_INPUTS[log], SEQUENTIAL[log]
+    gamma, shape = entry["gamma"], (-1, given.horizon)
+    weight, last = given.state_action_ratio.reshape(shape), given.value.reshape(shape)[:, -1]
+    misplaced = gamma**given.horizon * weight[:, -1] * last
+    if given.horizon > 1:
+        misplaced -= gamma ** (given.horizon - 1) * weight[:, -2] * last
+    ours = value("drl_sa", marginal_sample(given, gamma))
+    assert ours + float(misplaced.mean()) == same(entry["marginal"]["0"]["sam_dr"])
+    assert abs(float(misplaced.mean())) > 1e-3
+
+
+def test_self_normalised_mis_equals_that_of_scope_rl_on_one_step() -> None:
+    """SCOPE-RL normalises at each step index, ours over all steps by the expected length: alike where there is one."""
+    sample = marginal_sample(SEQUENTIAL_INPUTS["one step"], 1.0)
+    assert value("snmis_sa", sample) == same(SEQUENTIAL["one step"]["marginal"]["0"]["sam_snis"])
+
+
 @pytest.mark.real_data
 @pytest.mark.parametrize("entry", GOLDEN["open_bandit"], ids=lambda entry: f"draw {entry['draw']}")
 def test_estimators_equal_those_of_obp_on_a_public_log(real_data: Path, entry: dict[str, Any]) -> None:
@@ -244,3 +296,10 @@ def sequential_sample(given: SequentialInput, gamma: float) -> EvaluationSample:
     )
     values = values_of(given.evaluation, given.q, given.action)
     return evaluation_sample(RowPolicy(given.evaluation), log, discount=Discount(gamma), values=values)
+
+
+def marginal_sample(given: SequentialInput, gamma: float) -> EvaluationSample:
+    """With the log's made-up density ratios, and the discounted length of its episodes."""
+    length = sum(gamma**step for step in range(given.horizon))
+    ratios = DensityRatios(given.state_ratio, given.state_action_ratio, np.full(given.n, length), np.nan, "given")
+    return replace(sequential_sample(given, gamma), density_ratios=ratios)
