@@ -21,8 +21,8 @@ unexport PYTHONHOME VIRTUAL_ENV
 PIPELINE := .venv/bin/python
 AIRFLOW := .venv-airflow/bin/python
 
-.PHONY: help setup python java pipeline-environment airflow-environment nightly test test-pipeline test-dags check lint \
-        bench-coverage bench-gate up down airflow clean
+.PHONY: help setup python java pipeline-environment airflow-environment nightly worth test test-pipeline test-dags check lint \
+        bench-coverage bench-gate bench-worth up down airflow clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -31,7 +31,7 @@ help:  ## this page
 	@sed -n 's/^#: \?//p' Makefile
 
 #:
-#: Parameters of `make nightly`, all optional (paths are relative to this folder):
+#: Parameters of `make nightly`, all optional (paths are relative to this folder); `make worth` takes all but LOGS:
 #:   SOURCE=NAME      a file of conf/sources; default: simulated_shop, or canonical where LOGS is given
 #:   LOGS=PATH        file or folder of the source's logs; default: those landed before, or the simulated shop's
 #:   DATE=2026-01-31  last day to use; default: the last day in the files' names, or landed, or simulated
@@ -53,6 +53,10 @@ setup: java pipeline-environment airflow-environment  ## make both environments 
 nightly: setup  ## run all DAGs for one date through Airflow: from logs to a registered policy with a verdict
 	@exec $(AIRFLOW) -m dags.nightly --source "$${SOURCE:-}" --logs "$${LOGS:-}" --date "$${DATE:-}" \
 	  --scenario "$${SCENARIO:-}"
+
+worth: setup  ## before any training: whether looking ahead can pay on this log (SOURCE, SCENARIO, DATE), one page
+	@exec $(PIPELINE) -m rl worth --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
+	  $${DATE:+--date "$$DATE"}
 
 test: setup  ## run every test, in both environments
 	@status=0; $(MAKE) --no-print-directory test-pipeline || status=1; \
@@ -79,6 +83,9 @@ bench-coverage: setup  ## how often intervals hold the true value, over 20 logs 
 
 bench-gate: setup  ## how often the gate promotes candidates of known value, and an oracle; NIGHTS=2000 of each kind
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_gate.py
+
+bench-worth: setup  ## whether `make worth` says the right thing of simulated shops, over 5 logs of each kind
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_worth.py
 
 up: setup  ## start Airflow (page, scheduler, DAG processor, triggerer) and the MLflow page
 	@exec $(AIRFLOW) -m dags.services up --port "$(PORT)" --mlflow-port "$(MLFLOW_PORT)"

@@ -85,6 +85,15 @@ class Run:
         return self.folder / "review.html"
 
     @property
+    def worth(self) -> Path:
+        """What was found about the log before anything was trained."""
+        return self.folder / "worth.json"
+
+    @property
+    def worth_page(self) -> Path:
+        return self.folder / "worth.html"
+
+    @property
     def registration(self) -> Path:
         return self.folder / "registration.json"
 

@@ -56,6 +56,18 @@ def prepare(source: SourceName, scenario: ScenarioName, run_date: RunDate) -> No
     _run_command("prepare", source=source, scenario=scenario, run_date=run_date.date())
 
 
+@app.command("worth")
+def worth(
+    source: SourceName,
+    scenario: ScenarioName,
+    run_date: Annotated[
+        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Horizon; default: the last date built.")
+    ] = None,
+) -> None:
+    """Say, before any training, whether looking ahead can pay on this log, and what it can show."""
+    _run_command("worth", source=source, scenario=scenario, run_date=run_date and run_date.date())
+
+
 @app.command("train")
 def train(
     source: SourceName,
