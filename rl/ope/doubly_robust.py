@@ -6,7 +6,7 @@ import numpy as np
 
 from rl.logged_episodes import FloatArray
 from rl.ope.discount import shifted_products
-from rl.ope.importance_sampling import step_sums
+from rl.ope.importance_sampling import refuse_without_weight, step_sums
 from rl.ope.sample import EvaluationSample
 from rl.ope.sums import RatioSums
 
@@ -32,6 +32,7 @@ def dr(sample: EvaluationSample) -> RatioSums:
     Source: Jiang and Li (2016), equation 10 unrolled.
     """
     values, weight = sample.require_values(), sample.require_weights()
+    refuse_without_weight(sample, weight)
     previous = shifted_products(weight, sample.offsets)
     per_row = sample.discount * (previous * values.value + weight * (sample.reward - values.action_value))
     per_row += sample.next_discount * weight * value_after_cut(sample)
@@ -46,7 +47,9 @@ def wdr(sample: EvaluationSample) -> RatioSums:
 
     Source: Thomas and Brunskill (2016), the WDR estimator, its terms regrouped by weight.
     """
-    numerators, denominators = step_sums(sample, sample.require_weights() * weighted_residuals(sample))
+    weight = sample.require_weights()
+    refuse_without_weight(sample, weight)
+    numerators, denominators = step_sums(sample, weight * weighted_residuals(sample))
     start = dm(sample)
     return RatioSums(
         sample.unit_ids,

@@ -30,6 +30,7 @@ def tis(sample: EvaluationSample) -> RatioSums:
     Source: Precup, Sutton and Singh (2000), the ordinary estimator of their section 2.
     """
     weight = sample.require_weights()[sample.last_rows]
+    refuse_without_weight(sample, weight)
     return sample.mean_over_episodes(weight * sample.per_episode(sample.discount * sample.reward))
 
 
@@ -40,7 +41,9 @@ def pdis(sample: EvaluationSample) -> RatioSums:
 
     Source: Precup, Sutton and Singh (2000), section 3.
     """
-    return sample.mean_over_episodes(sample.per_episode(sample.discount * sample.require_weights() * sample.reward))
+    weight = sample.require_weights()
+    refuse_without_weight(sample, weight)
+    return sample.mean_over_episodes(sample.per_episode(sample.discount * weight * sample.reward))
 
 
 def wis(sample: EvaluationSample) -> RatioSums:
@@ -52,7 +55,7 @@ def wis(sample: EvaluationSample) -> RatioSums:
     Source: Precup, Sutton and Singh (2000), the weighted estimator of their section 2.
     """
     weight = sample.require_weights()[sample.last_rows]
-    _refuse_without_weight(sample, weight)
+    refuse_without_weight(sample, weight)
     returns = sample.per_episode(sample.discount * sample.reward)
     numerators = sums_by_unit(weight * returns, sample.unit, sample.n_units)
     denominators = sums_by_unit(weight, sample.unit, sample.n_units)
@@ -69,7 +72,7 @@ def wpdis(sample: EvaluationSample) -> RatioSums:
     Source: Thomas (2015), the consistent weighted per-decision estimator (CWPDIS).
     """
     weight = sample.require_weights()
-    _refuse_without_weight(sample, weight[sample.offsets[:-1]])
+    refuse_without_weight(sample, weight[sample.offsets[:-1]])
     numerators, denominators = step_sums(sample, sample.discount * weight * sample.reward)
     return RatioSums(sample.unit_ids, numerators, denominators)
 
@@ -92,6 +95,11 @@ def step_sums(sample: EvaluationSample, per_row: FloatArray) -> tuple[FloatArray
     return numerators, denominators
 
 
-def _refuse_without_weight(sample: EvaluationSample, weight: FloatArray) -> None:
+def refuse_without_weight(sample: EvaluationSample, weight: FloatArray) -> None:
+    """Nothing, where some weight isn't 0; a part of a log isn't asked, since another part may hold one.
+
+    Raises:
+        UnsupportedEstimator: every weight is 0.
+    """
     if not sample.is_part and not (weight > 0).any():
         raise UnsupportedEstimator(NO_WEIGHT)

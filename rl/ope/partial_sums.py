@@ -128,11 +128,11 @@ def whole_log(found: PartialSums) -> PartialSums:
     its own can't tell), weights that overflow somewhere, and weights that are 0 everywhere.
     """
     refusals = dict(found.refusals)
-    reason = found.overlap.refusal()
+    reason, has_weight = found.overlap.refusal(), found.overlap.total("weight") > 0
     for name, sums in found.sums.items():
         if reason is not None and estimator(name).needs_weights:
             refusals[name] = reason
-        elif not sums.denominators[:, 0].any():
+        elif not sums.denominators[:, 0].any() or (estimator(name).needs_weights and not has_weight):
             refusals[name] = NO_WEIGHT
     if reason is not None:
         refusals |= {name: reason for name in found.refusals if estimator(name).needs_weights}

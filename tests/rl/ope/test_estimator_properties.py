@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rl.errors import UnsupportedEstimator
 from rl.logged_episodes import FloatArray, LoggedEpisodes
 from rl.ope.discount import Discount
 from rl.ope.estimators import ESTIMATORS, SEQUENTIAL_ESTIMATORS
 from rl.ope.q_function import ActionValues
 from rl.ope.sample import evaluation_sample
 from rl.ope.sums import RatioSums
-from tests.rl.ope.tabular_mdp import reordered, small_mdp
+from tests.rl.ope.tabular_mdp import TablePolicy, episodes_of, reordered, small_mdp
 
 MDP = small_mdp()
 POLICY = MDP.random_policy(2)
@@ -78,3 +79,14 @@ def test_influence_values_predict_leaving_a_unit_out(name: str, seed: int) -> No
     slopes = (found.value() - found.values(weights)) / epsilon * found.n_units
     np.testing.assert_allclose(slopes, found.influence(), rtol=1e-3, atol=1e-3)
     assert found.influence().mean() == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("name", [name for name in SEQUENTIAL_ESTIMATORS if ESTIMATORS[name].needs_weights])
+def test_estimator_refuses_a_log_that_the_policy_could_not_have_made(name: str) -> None:
+    """Every weight is 0: no number comes out, whatever a model may say beside it."""
+    log = episodes_of([[1.0, 2.0], [3.0]], [[0.5, 0.5], [0.5]])
+    never = TablePolicy(np.array([[0.0, 1.0]]))
+    values = ActionValues(*np.ones((3, log.n_transitions)))
+    sample = evaluation_sample(never, log, discount=Discount(1.0), values=values)
+    with pytest.raises(UnsupportedEstimator, match="every importance weight is 0"):
+        ESTIMATORS[name].per_unit_sums(sample)
