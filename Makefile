@@ -54,7 +54,7 @@ nightly: setup  ## run all DAGs for one date through Airflow: from logs to a reg
 	@exec $(AIRFLOW) -m dags.nightly --source "$${SOURCE:-}" --logs "$${LOGS:-}" --date "$${DATE:-}" \
 	  --scenario "$${SCENARIO:-}"
 
-worth: setup  ## before any training: whether looking ahead can pay on this log (SOURCE, SCENARIO, DATE), one page
+worth: pipeline-environment  ## before any training: whether looking ahead can pay on this log (SOURCE, SCENARIO, DATE), one page
 	@exec $(PIPELINE) -m rl worth --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  $${DATE:+--date "$$DATE"}
 

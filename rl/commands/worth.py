@@ -110,6 +110,7 @@ def _summary(findings: WorthFindings, run_paths: Run, seconds: float) -> dict[st
         "answer": findings.answer,
         "sentence": findings.sentence,
         "share_reached": None if compared is None else compared.share_reached.model_dump(),
+        "is_prediction": compared is not None and compared.is_prediction,
         "farthest": None if movement is None else movement.farthest.model_dump(),
         "nights_for_gain": None if seen is None else seen.rows[0].nights.model_dump(),
         "dataset_digest": findings.dataset_digest,

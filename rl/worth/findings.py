@@ -100,7 +100,7 @@ class FutureEffect(StrictModel):
 
 
 class MovementPoint(StrictModel):
-    """A share of decisions handed to the one-step rule, and what that leaves of the log.
+    """A share of decisions handed to the greedy one-step rule, and what that leaves of the log.
 
     distance: mean total variation distance between the mixture and the behavior policy at a decision.
     """
