@@ -29,6 +29,7 @@ from rl.page.content import (
     Role,
     TrueValue,
 )
+from rl.page.evidence_content import Doubts
 from rl.page.wording import share
 from rl.selection import Selection
 from rl.shops.true_value import TrueValue as PlayedValue
@@ -112,6 +113,17 @@ def propensities_of(night: NightEvaluation) -> Propensities:
         note=known.note,
         calibration_error=None if known.calibration is None else known.calibration.expected_calibration_error,
         calibration=() if known.calibration is None else _calibration_bins(known.calibration),
+    )
+
+
+def doubts_of(night: NightEvaluation) -> Doubts:
+    """What the intervals don't hold, as far as it was asked."""
+    tail = night.evidence.tail
+    return Doubts(
+        confounding=None if night.confounding is None else night.confounding.sentence,
+        tail_index=None if tail is None else _finite(tail.tail_index),
+        largest_share=None if tail is None else tail.largest_share,
+        top_percent_share=None if tail is None else tail.top_percent_share,
     )
 
 

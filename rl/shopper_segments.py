@@ -131,7 +131,7 @@ def _favorite_category(values: IntArray, names: Names) -> Cut:
     codes[first != 0] = len(shown)
     for code, id_ in enumerate(shown):
         codes[first == id_] = code
-    return Cut(codes, (*(named(id_, names) for id_ in shown), "another favorite", "no favorite known"))
+    return Cut(codes, (*(f"favors {named(id_, names)}" for id_ in shown), "another favorite", "no favorite known"))
 
 
 def named(id_: int, names: Names) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -15,7 +15,7 @@ from conf.paths import Lake
 from conf.publication import Manifest, Pointer, read_pointers
 from conf.scenario import Pipeline
 from conf.spec_hash import data_spec_hash
-from conf.tables import AVAILABILITY, transitions_table
+from conf.tables import AVAILABILITY, ITEMS, transitions_table
 from rl.arrow_schema import arrow_schema
 from rl.errors import DatasetError
 from rl.transition_columns import Transitions, transitions_from_table
@@ -84,6 +84,28 @@ def read_availability(lake: Lake, horizon: date) -> dict[str, frozenset[str]]:
                     "content; let the shop deliver a new id for a new set"
                 )
     return found
+
+
+def read_item_categories(lake: Lake, horizon: date) -> dict[str, str]:
+    """Category by item, both natural keys, from the deliveries up to the horizon; the latest row of an item holds.
+
+    Items without a category are left out; a source that delivers no items has none.
+
+    Raises:
+        DatasetError: unreadable files.
+    """
+    folder = lake.table("items")
+    schema = arrow_schema(ITEMS)
+    latest: dict[str, tuple[datetime, str | None]] = {}
+    for name, pointer in read_pointers(folder).items():
+        if (day := _day(name, "delivery_date=")) > horizon:
+            continue
+        table = _read_partition(folder, day, pointer, schema)
+        columns = (table.column(column).to_pylist() for column in ("item_id", "valid_from", "category_id"))
+        for item, valid_from, category in zip(*columns, strict=True):
+            if item not in latest or valid_from >= latest[item][0]:
+                latest[item] = (valid_from, category)
+    return {item: category for item, (_, category) in latest.items() if category is not None}
 
 
 def _day(partition: str, prefix: str) -> date:

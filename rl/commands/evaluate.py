@@ -14,12 +14,14 @@ from conf.paths import Lake, Run
 from conf.scenario import load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
 from conf.spec_hash import code_hash, full_spec_hash
-from rl.action_shares import action_shares
+from rl.action_shares import ActionShares, action_shares
 from rl.alpha_spending import NightLevel, night_level
 from rl.data_summary import summarize_data
 from rl.dataset import Dataset, load_dataset, read_description
 from rl.evaluation_result import EvaluationResult, SelectedCandidate
+from rl.explanation_content import explanation_content, segments_content, support_content
 from rl.night_evaluation import NightEvaluation, evaluate_night
+from rl.night_explanation import NightExplanation, explain_night
 from rl.ope.ranking import PolicyRanker, Ranker, RankingReport, evaluate_ranking, fit_item_knn, fit_popularity
 from rl.ope.report import EvaluationSettings
 from rl.page.content import LineageRow, ReviewContent
@@ -33,6 +35,7 @@ from rl.review_content import (
     BASELINE_RANKERS,
     action_rows,
     candidate_rows,
+    doubts_of,
     guardrail_rows,
     judgment_of,
     night_of,
@@ -58,6 +61,8 @@ class _Night:
     champion: Champion | None
     truth: TrueValues
     ranking: tuple[RankingReport, ...]
+    shares: ActionShares
+    explained: NightExplanation
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
@@ -106,7 +111,12 @@ def _evaluate(
         played[champion.name] = champion.policy
     truth = true_values(settings.home, dataset, played)
     ranking = () if pipeline.is_logged else _ranking(selection, evaluation, dataset, evaluation_settings)
-    return _Night(dataset, selection, evaluation, champion, truth, ranking)
+    shares = action_shares(selection.best.policy, evaluation.propensities.episodes)
+    explained = explain_night(
+        dataset, Lake(settings.lake, pipeline.source.name), selection.best.policy, night=evaluation, train=train,
+        shares=shares,
+    )  # fmt: skip
+    return _Night(dataset, selection, evaluation, champion, truth, ranking, shares, explained)
 
 
 def _registered(settings: Settings, dataset: Dataset, run_date: date) -> tuple[Champion | None, NightLevel]:
@@ -152,7 +162,6 @@ def _review(
 ) -> ReviewContent:
     dataset, evaluation = night.dataset, night.evaluation
     pipeline = dataset.pipeline
-    shares = action_shares(night.selection.best.policy, evaluation.propensities.episodes)
     judgment = judgment_of(evaluation)
     if pipeline.source.is_simulated and night.truth.note:
         judgment = judgment.model_copy(update={"notes": (*judgment.notes, f"No true values: {night.truth.note}.")})
@@ -163,8 +172,12 @@ def _review(
         guardrails=guardrail_rows(evaluation),
         propensities=propensities_of(evaluation),
         data=summarize_data(run_paths, description),
-        actions=action_rows(shares, dataset.vocabulary.names),
-        distance_from_log=shares.distance,
+        actions=action_rows(night.shares, dataset.vocabulary.names),
+        distance_from_log=night.shares.distance,
+        doubts=doubts_of(evaluation),
+        segments=segments_content(night.explained),
+        explanation=explanation_content(night.explained, night.selection.best.policy),
+        support=support_content(night.explained),
         curves=tuple(curve for candidate in candidates.values() for curve in candidate.curves),
         ranking=ranking_rows(night.ranking),
         candidates=candidate_rows(night.selection, candidates),

@@ -21,9 +21,11 @@ from rl.errors import RegistryError
 from rl.evaluation_result import EvaluationResult, read_evaluation
 from rl.gate import Decision
 from rl.page.content import LineageRow, ReviewContent
+from rl.page.evidence_content import HistoryRow
 from rl.page.render import render_page
 from rl.pyfunc_model import save_pyfunc
 from rl.registry.entry import CandidateRecord, NightKey, VersionRecord
+from rl.registry.history import EarlierVersion, earlier_versions
 from rl.registry.looks import LEVEL_TAG
 from rl.registry.runs import finish_night_run, night_run, record_candidates
 from rl.registry.store import experiment_id, open_store
@@ -150,7 +152,7 @@ def _register(
     else:
         version, result = found, _registered_evaluation(client, found)
     is_challenger = offer_as_challenger(client, version)
-    write_atomically(run_paths.page, render_page(_page(result.review, version)))
+    write_atomically(run_paths.page, render_page(_page(client, result.review, version)))
     finish_night_run(client, run_id, key=key, metrics=report_metrics(result), files=[run_paths.page])
     registration = _registration(result, version) | {"is_challenger": is_challenger, "is_new": found is None}
     return {**registration, "page": str(run_paths.page)}
@@ -204,6 +206,27 @@ def _staged_model(result: EvaluationResult, candidates: dict[str, LoadedCandidat
         yield Path(folder) / "model"
 
 
-def _page(review: ReviewContent, version: RegisteredVersion) -> ReviewContent:
+def _page(client: MlflowClient, review: ReviewContent, version: RegisteredVersion) -> ReviewContent:
     lineage = (*review.lineage, LineageRow(name="MLflow run", value=version.run_id))
-    return review.model_copy(update={"model": version.model, "version": str(version.version), "lineage": lineage})
+    return review.model_copy(update={
+        "model": version.model,
+        "version": str(version.version),
+        "lineage": lineage,
+        "history": tuple(_history_row(one) for one in earlier_versions(client, version)),
+    })  # fmt: skip
+
+
+def _history_row(earlier: EarlierVersion) -> HistoryRow:
+    version = earlier.version
+    return HistoryRow(
+        version=version.version,
+        date=earlier.date,
+        source=version.tags["source"],
+        verdict=version.tags["verdict"],
+        candidate=version.tags.get("candidate", ""),
+        against=version.tags["gated_against"],
+        gain=earlier.gain,
+        lower=earlier.lower,
+        upper=earlier.upper,
+        aliases=earlier.aliases,
+    )

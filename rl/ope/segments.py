@@ -138,6 +138,8 @@ def episodes_of(sample: EvaluationSample, is_kept: BoolArray) -> EvaluationSampl
         is_cut=sample.is_cut[is_kept],
         weights=weights,
         values=None if sample.values is None else sample.values.rows(rows),
+        density_ratios=None,
+        ratio_refusal="ratios of occupancy are of the whole log, not of a segment",
     )
 
 

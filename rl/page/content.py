@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from conf.strict_yaml import StrictModel
+from rl.page.evidence_content import Doubts, ExplanationSummary, HistoryRow, Segments, Support
 
 Role = Literal["behavior", "candidate", "champion"]
 Outcome = Literal["promote", "reject", "abstain"]
@@ -236,7 +237,7 @@ class LineageRow(StrictModel):
 
 
 class ReviewContent(StrictModel):
-    """The whole page."""
+    """The whole page; `history` None: the registry wasn't asked."""
 
     night: Night
     judgment: Judgment
@@ -246,6 +247,11 @@ class ReviewContent(StrictModel):
     data: DataSummary
     actions: tuple[ActionShare, ...] = ()
     distance_from_log: float | None = None
+    doubts: Doubts | None = None
+    segments: Segments | None = None
+    explanation: ExplanationSummary | None = None
+    support: Support | None = None
+    history: tuple[HistoryRow, ...] | None = None
     curves: tuple[Curve, ...] = ()
     ranking: tuple[Ranking, ...] = ()
     candidates: tuple[CandidateRow, ...] = ()

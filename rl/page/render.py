@@ -23,6 +23,7 @@ from rl.page.content import (
     TrueValue,
 )
 from rl.page.curve_charts import charts_of
+from rl.page.evidence_context import evidence_context
 from rl.page.forest import forest_of
 
 _FOLDER = Path(__file__).parent
@@ -51,6 +52,7 @@ def render_page(page: ReviewContent) -> str:
         "truth_rows": _truth_rows(page.policies),
         "refusals": _refusals(page.policies),
         "overlap_rows": _overlap_rows(page.policies),
+        "overlap_bars": _overlap_bars(page.policies),
         "calibration": _calibration_spots(page.propensities.calibration),
         "calibration_ticks": Axis(0, 1).ticks(4),
         "actions": _action_bars(page.actions),
@@ -60,6 +62,8 @@ def render_page(page: ReviewContent) -> str:
         "charts": charts,
         "curve_splits": sorted({line.split for chart in charts for line in chart.lines}),
         "n_dashes": max((line.dash + 1 for chart in charts for line in chart.lines), default=0),
+        "sections": _sections(page),
+        **evidence_context(page),
     }
     return _environment().get_template("review.html.jinja").render(context).strip() + "\n"
 
@@ -72,11 +76,21 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = ("count", "number", "signed", "interval", "share", "level", "duration", "day", "moment", "date_range",
-               "reason", "estimator", "short_estimator", "millionths")  # fmt: skip
+    filters = ("count", "number", "signed", "odds", "interval", "share", "level", "duration", "day", "moment",
+               "date_range", "reason", "estimator", "short_estimator", "millionths")  # fmt: skip
     environment.filters.update({name: getattr(wording, name) for name in filters})
     environment.filters["of"] = lambda part, whole: f"{wording.share(part / whole)} of lines" if whole else ""
     return environment
+
+
+def _sections(page: ReviewContent) -> list[tuple[str, str]]:
+    """Ids and short names of the sections to jump to, in their order."""
+    return [
+        ("value", "earns"), ("certainty", "how sure"), ("segments", "for whom"), ("difference", "different"),
+        ("departures", "departures"), ("reasons", "why"), ("support", "never seen"), ("history", "earlier versions"),
+        *([("ranking", "ranking")] if page.ranking else []),
+        ("data", "data"), ("training", "training"), ("lineage", "lineage"),
+    ]  # fmt: skip
 
 
 def _truth_rows(policies: tuple[PolicyReport, ...]) -> list[_TruthRow]:
@@ -127,6 +141,24 @@ def _overlap_rows(policies: tuple[PolicyReport, ...]) -> list[dict[str, Any]]:
         }
         for name, field, worded in rows
     ]
+
+
+def _overlap_bars(policies: tuple[PolicyReport, ...]) -> list[dict[str, Any]]:
+    """Shoppers, and how many of them the estimates rest on: a bar for each policy whose figure is known."""
+    fields = (("Shoppers", "n_units"), ("Effectively weighted", "effective_sample_size"),
+              ("Effectively rewarded", "effective_rewarded"))  # fmt: skip
+    most = max((policy.overlap.n_units for policy in policies if policy.overlap), default=1) or 1
+    rows = []
+    for name, field in fields:
+        figures = [(policy, getattr(policy.overlap, field)) for policy in policies if policy.overlap is not None]
+        bars = [
+            {"role": policy.role, "n": value, "width": round(78 * value / most, 2)}
+            for policy, value in figures
+            if value is not None
+        ]
+        if bars:
+            rows.append({"name": name, "bars": bars})
+    return rows
 
 
 def _calibration_spots(bins: tuple[CalibrationBin, ...]) -> list[dict[str, Any]]:

@@ -65,6 +65,11 @@ def signed(value: float | None) -> str:
     return number(value) if value is None or value <= 0 else f"+{number(value)}"
 
 
+def odds(log_odds: float) -> str:
+    """A margin as odds: `odds of 1.8 to 1`."""
+    return f"odds of {number(math.exp(log_odds))} to 1"
+
+
 def interval(lower: float | None, upper: float | None) -> str:
     """`1.02 to 1.31`; a dash where there is none."""
     return UNKNOWN if lower is None or upper is None else f"{number(lower)} to {number(upper)}"

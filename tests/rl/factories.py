@@ -24,7 +24,7 @@ from conf.publication import Manifest, Pointer, swap_pointer
 from conf.scenario import MILLIONTHS, Pipeline, Scenario, load_pipeline
 from conf.spec_hash import data_spec_hash
 from conf.strict_yaml import merge, parse_model
-from conf.tables import AVAILABILITY, SCHEMA_VERSION, transitions_table
+from conf.tables import AVAILABILITY, ITEMS, SCHEMA_VERSION, transitions_table
 from rl.arrow_schema import arrow_schema
 from rl.logged_episodes import LoggedEpisodes
 
@@ -127,6 +127,18 @@ def write_availability(lake: Lake, pipeline: Pipeline, day: date, sets: Mapping[
     ]  # fmt: skip
     table = pa.Table.from_pylist(rows, schema=arrow_schema(AVAILABILITY))
     return _publish(lake.table("availability"), f"delivery_date={day}", table, pipeline, day, {})
+
+
+def write_items(lake: Lake, pipeline: Pipeline, day: date, categories: Mapping[str, str | None]) -> Pointer:
+    """The items, by category, are the published items of a delivery, valid from its day on."""
+    valid_from = datetime.combine(day, datetime.min.time(), tzinfo=UTC)
+    blank = dict.fromkeys(("price", "cost", "pack_size", "volume"))
+    rows = [
+        {"item_id": key, "valid_from": valid_from, "category_id": category, **blank}
+        for key, category in categories.items()
+    ]
+    table = pa.Table.from_pylist(rows, schema=arrow_schema(ITEMS))
+    return _publish(lake.table("items"), f"delivery_date={day}", table, pipeline, day, {})
 
 
 def write_shop(

@@ -68,7 +68,7 @@ def test_favorite_categories_are_the_most_frequent_by_name() -> None:
     first = np.repeat([id_hash("hats"), id_hash("shoes"), *range(1, 9), 0], [9, 8, *[2] * 8, 3])
     cut = SEGMENTS["favorite category"].cut(np.stack([first, np.zeros_like(first)], axis=1), NAMES)
     counts = dict(zip(cut.labels, np.bincount(cut.codes, minlength=len(cut.labels)).tolist(), strict=True))
-    assert list(counts.items())[:2] == [("hats", 9), ("shoes", 8)]
+    assert list(counts.items())[:2] == [("favors hats", 9), ("favors shoes", 8)]
     assert (counts["another favorite"], counts["no favorite known"]) == (8, 3)
 
 

@@ -11,7 +11,7 @@ from conf.observation_features import id_hash
 from conf.paths import Lake
 from conf.spec_hash import data_spec_hash
 from rl.errors import DatasetError
-from rl.transitions_reading import read_availability, read_transitions
+from rl.transitions_reading import read_availability, read_item_categories, read_transitions
 from tests.rl.factories import (
     FIRST_DAY,
     item,
@@ -20,6 +20,7 @@ from tests.rl.factories import (
     make_pipeline,
     make_row,
     write_availability,
+    write_items,
     write_transitions,
 )
 
@@ -203,3 +204,17 @@ def test_read_availability_refuses_an_id_for_two_sets(lake: Lake) -> None:
     write_availability(lake, pipeline, SECOND_DAY, {"s1": [item(1)]})
     with pytest.raises(DatasetError, match="id 's1' stands for two different sets"):
         read_availability(lake, SECOND_DAY)
+
+
+def test_read_item_categories_gives_the_latest_category_of_each_item(lake: Lake) -> None:
+    """A later row of an item holds, deliveries after the horizon don't, and items without a category are left out."""
+    pipeline = make_pipeline()
+    write_items(lake, pipeline, FIRST_DAY, {"hat-1": "hats", "coat-1": "hats", "mystery": None})
+    write_items(lake, pipeline, SECOND_DAY, {"coat-1": "coats"})
+    write_items(lake, pipeline, THIRD_DAY, {"hat-1": "shoes"})
+    assert read_item_categories(lake, SECOND_DAY) == {"hat-1": "hats", "coat-1": "coats"}
+
+
+def test_read_item_categories_of_a_source_without_items_is_empty(lake: Lake) -> None:
+    """Logs without an items table have no categories of items."""
+    assert read_item_categories(lake, FIRST_DAY) == {}

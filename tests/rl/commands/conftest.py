@@ -20,9 +20,12 @@ from tests.rl.factories import (
     FIRST_DAY,
     availability_id,
     available_items,
+    category,
+    item,
     make_pipeline,
     shop_rows,
     write_availability,
+    write_items,
     write_transitions,
 )
 from tests.rl.simulated_lake import write_simulated_lake
@@ -91,6 +94,7 @@ def made_up_night(home: Path, pipeline: Pipeline, *, has_propensity: bool = True
     """A trained night of the made-up shop; without propensities where `has_propensity` is False."""
     n_days = 12
     night = NightHome(home, pipeline, FIRST_DAY + timedelta(days=n_days - 1))
+    write_items(night.lake, pipeline, FIRST_DAY, {item(index): category(index) for index in range(12)})
     for number in range(n_days):
         day = FIRST_DAY + timedelta(days=number)
         rows = shop_rows(pipeline, day, n_episodes=200, n_users=200)

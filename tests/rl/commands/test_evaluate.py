@@ -156,3 +156,60 @@ def test_an_unprepared_night_is_one_clear_error(logged_night: NightHome, tmp_pat
     night = NightHome(tmp_path, logged_night.pipeline, logged_night.run_date)
     with pytest.raises(DatasetError, match="run prepare"):
         night.command(evaluate)
+
+
+def test_the_evaluation_explains_the_selected_policy(logged_night: NightHome) -> None:
+    """Features, examples, a test of the reasons and departures come with the night; the reasons stand that test."""
+    explanation = result_of(logged_night).review.explanation
+    assert explanation is not None
+    assert explanation.refusal is None
+    assert explanation.removal is not None
+    assert explanation.removal.is_faithful
+    assert len(explanation.examples) == 3
+    assert explanation.departures is not None
+    assert explanation.departures.overall is not None
+    # In the made-up shop the recent engagement alone tells what a shopper likes.
+    engaged = {"recent_engaged_items", "recent_engaged_categories"}
+    assert {weight.feature for weight in explanation.features[:3]} & engaged
+
+
+def test_an_example_adds_up_to_its_margin(logged_night: NightHome) -> None:
+    """Start, contributions and the rest are the margin, within the gap that is stated."""
+    explanation = result_of(logged_night).review.explanation
+    assert explanation is not None
+    for example in explanation.examples:
+        total = example.start + sum(one.log_odds for one in example.contributions) + example.others
+        assert total == pytest.approx(example.margin, abs=explanation.largest_gap + 1e-9)
+
+
+def test_segments_divide_the_test_episodes(logged_night: NightHome) -> None:
+    """Each dimension's segments hold every test episode once, with a gain or a reason in each."""
+    review = result_of(logged_night).review
+    segments = review.segments
+    assert segments is not None
+    n_test = next(split.n_episodes for split in review.data.splits if split.name == "test")
+    for dimension in {row.dimension for row in segments.rows}:
+        assert sum(row.n_episodes for row in segments.rows if row.dimension == dimension) == n_test
+    assert all((row.gain is None) == (row.refusal is not None) for row in segments.rows)
+    assert segments.n_shown == sum(row.gain is not None for row in segments.rows) > 0
+
+
+def test_support_shares_are_whole(logged_night: NightHome) -> None:
+    """All decisions of log and candidate are in one band or another, and the weights are drawn."""
+    support = result_of(logged_night).review.support
+    assert support is not None
+    assert sum(band.candidate for band in support.bands) == pytest.approx(1)
+    assert sum(band.log for band in support.bands) == pytest.approx(1)
+    assert support.weights is not None
+
+
+def test_implied_decisions_have_no_segments_departures_or_weights(implied_night: NightHome) -> None:
+    """What needs propensities says in one sentence that the decisions are implied; what the policy looks at remains."""
+    review = result_of(implied_night).review
+    assert review.segments is not None
+    assert review.explanation is not None
+    assert review.explanation.departures is not None
+    assert review.support is not None
+    for refusal in (review.segments.refusal, review.explanation.departures.refusal, review.support.weights_refusal):
+        assert "implied" in str(refusal)
+    assert review.explanation.features

@@ -208,3 +208,9 @@ def test_a_champion_of_another_source_is_said_and_not_compared(
     assert summary["gated_against"] == "1"
     assert any("learned from source canonical, not simulated_shop" in note for note in review.judgment.notes)
     assert {policy.role for policy in review.policies} == {"behavior", "candidate"}
+
+
+def test_the_first_version_has_no_history(registered: tuple[NightHome, dict[str, Any]]) -> None:
+    """The registry was asked, and remembers nothing before."""
+    night, _ = registered
+    assert "this is the first version of this policy" in night.run.page.read_text(encoding="utf-8")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
 from rl.page.content import ActionShare, ReviewContent
+from rl.page.evidence_content import DepartureSummary, ExplanationSummary, Segments
 from rl.page.render import render_page
 from tests.rl.page.content_factory import (
     estimated_review,
@@ -17,8 +19,23 @@ from tests.rl.page.content_factory import (
     review,
     simulated_review,
 )
+from tests.rl.page.evidence_factory import doubts, explanation, history, segments, support, tree
+
+
+def full_review(**overrides: Any) -> ReviewContent:
+    """A page with every part."""
+    content = {"segments": segments(), "explanation": explanation(), "support": support(), "history": history(),
+               "doubts": doubts()}  # fmt: skip
+    return review(**{**content, **overrides})
+
 
 PAGES = {
+    "full": full_review(),
+    "refused": full_review(
+        segments=Segments(refusal="the decisions are implied"), history=(),
+        explanation=ExplanationSummary(refusal="hardly any decision leaves a choice"),
+        support=support(weights=None, weights_refusal="the log holds no propensities"),
+    ),
     "logged": review(),
     "implied": implied_review(),
     "simulated": simulated_review(),
@@ -71,7 +88,8 @@ def test_page_is_well_formed_and_has_every_section(name: str) -> None:
     """Every kind of page closes its tags and answers the same questions in the same order."""
     tags = parse(PAGES[name])
     assert not tags.open
-    expected = ["verdict", "value", "certainty", "difference", "data", "training", "lineage"]
+    expected = ["verdict", "value", "certainty", "segments", "difference", "departures", "reasons", "support",
+                "history", "data", "training", "lineage"]  # fmt: skip
     assert [section for section in tags.sections if section != "ranking"] == expected
 
 
@@ -141,6 +159,81 @@ def test_page_names_the_command_that_approves() -> None:
     assert "--date 2026-01-31 --version 4" in text_of(review())
     assert "--version 4" not in text_of(review(night=night(approval="auto")))
     assert "--version 4" not in text_of(review(judgment=judgment("reject")))
+
+
+def test_page_tells_on_whose_behalf_and_where_the_log_is_too_thin() -> None:
+    """Segments show gains with their simultaneous level; a thin one says so and shows no number."""
+    text = text_of(full_review())
+    assert "With 95% probability all 2 intervals shown hold at once ( 97.5% each" in text.replace("(97.5%", "( 97.5%")
+    assert "no past purchase 50.0% of episodes +0.300 (0.200 to 0.400)" in text
+    assert "new shopper 2.0% of episodes too few to tell: effectively 18 rewarded shoppers of 25 needed" in text
+
+
+def test_page_says_why_in_features_examples_and_a_tree_with_its_fidelity() -> None:
+    """Reasons come with what they are against, how they were tried, and how far the tree agrees beside the majority."""
+    text = text_of(full_review())
+    assert "past purchases 53.3% 0.800" in text
+    assert "item-001 rather than item-002: odds of 2.01 to 1" in text
+    assert "Yes: setting the 3 features named most to their mean" in text
+    assert "The tree agrees with the policy on 62.0% of 990 decisions" in text
+    assert "always saying the same would on 41.0%" in text
+
+
+def test_page_warns_of_reasons_that_were_not_shown_to_hold() -> None:
+    """Where removal isn't beyond chance, the page says not to rest anything on the reasons."""
+    removal = explanation().removal
+    assert removal is not None
+    page = full_review(explanation=explanation(removal=removal.model_copy(update={"is_faithful": False})))
+    assert "Not shown." in text_of(page)
+    assert "don't rest anything on these reasons" in text_of(page)
+
+
+def test_page_gives_one_sentence_where_a_part_refuses() -> None:
+    """A refused tree, refused departures and refused segments each say why in their place."""
+    page = full_review(
+        segments=Segments(refusal="the decisions are implied"),
+        explanation=explanation(
+            imitation=tree(nodes=(), refusal="it would explain nothing"),
+            departures=DepartureSummary(refusal="there is no logging policy to depart from"),
+        ),
+    )
+    text = text_of(page)
+    assert "No values by segment: the decisions are implied." in text
+    assert "No small tree: it would explain nothing." in text
+    assert "Not told: there is no logging policy to depart from." in text
+
+
+def test_page_shows_what_the_log_never_did_and_on_whom_the_weight_lies() -> None:
+    """Unseen actions are named, and the curve says how few shoppers hold half of the weight."""
+    text = text_of(full_review())
+    assert "Never in the log, training or test: item-998 (0.70%), item-999 (0.30%) and 1 more." in text
+    assert "Half of all importance weight lies on the heaviest 250 of 1,800 shoppers ( 13.9%)" in text.replace(
+        "(13.9%", "( 13.9%"
+    )
+
+
+def test_page_tells_what_happened_with_earlier_versions() -> None:
+    """Versions stand with date, verdict, predicted gain and alias; an empty history and an unread one say so."""
+    text = text_of(full_review())
+    assert "Version 2 , 2026-01-22 · promote · discrete_cql-1 · against the behavior policy champion" in text
+    assert "predicted gain +0.600 (0.300 to 0.900)" in text
+    assert "no gain was estimated" in text
+    assert "this is the first version" in text_of(full_review(history=()))
+    assert "the registry is read when the version is registered" in text_of(full_review(history=None))
+
+
+def test_page_says_what_the_intervals_leave_out() -> None:
+    """Hidden reasons and a heavy tail stand under how sure it is."""
+    text = text_of(full_review())
+    assert "A hidden reason of 1.4 times the odds" in text
+    assert "Tail index 0.400" in text
+
+
+def test_page_leads_to_every_section() -> None:
+    """Each link at the top names a section that exists."""
+    for page in PAGES.values():
+        targets = re.findall(r'href="#([a-z]+)"', render_page(page))
+        assert set(parse(page).sections) == {*targets, "verdict"}
 
 
 def test_page_escapes_everything_it_was_given() -> None:

@@ -1,0 +1,58 @@
+"""Candidate and baseline of a night on the same test episodes, as estimators read them: to look inside a report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rl.contenders import Contender, contender_sample
+from rl.dataset import Dataset
+from rl.logged_episodes import LoggedEpisodes
+from rl.night_evaluation import NightEvaluation
+from rl.ope.behavior_value import OnlyAction, as_one_action
+from rl.ope.q_function import action_values
+from rl.ope.report import BEHAVIOR
+from rl.ope.sample import EvaluationSample, evaluation_sample
+from rl.policy import StochasticPolicy
+from rl.policy.aligned_policy import AlignedPolicy
+
+
+@dataclass(frozen=True)
+class NightSamples:
+    """The selected candidate's sample and that of what it was gated against."""
+
+    candidate: EvaluationSample
+    baseline: EvaluationSample
+
+
+def night_samples(
+    dataset: Dataset, night: NightEvaluation, policy: StochasticPolicy, train: LoggedEpisodes
+) -> NightSamples:
+    """Samples with the weights and Q-functions that the night's report used; nothing is fitted again.
+
+    Args:
+        dataset: of the night.
+        night: its evaluation.
+        policy: the selected candidate.
+        train: training split.
+    """
+    test = night.propensities.episodes
+    candidate = contender_sample(Contender(policy.name, policy, train, test), night.evaluation)
+    if night.evidence.baseline == BEHAVIOR or night.champion is None or night.champion.policy is None:
+        return NightSamples(candidate, _behavior_sample(night, test))
+    older = night.champion.policy
+    own_test = replace(dataset.to_logged_episodes("test", older.encoder), propensity=test.propensity)
+    champion = Contender(night.champion.name, AlignedPolicy(older, dataset.vocabulary), train, own_test)
+    return NightSamples(candidate, contender_sample(champion, night.evaluation))
+
+
+def _behavior_sample(night: NightEvaluation, test: LoggedEpisodes) -> EvaluationSample:
+    """All weights 1, and state values as if there were one action."""
+    settings, fitted = night.evaluation.settings, night.evaluation.fits.get(BEHAVIOR)
+    return evaluation_sample(
+        None,
+        test,
+        discount=settings.discount,
+        steps=settings.steps,
+        clip=settings.weight_clip,
+        values=None if fitted is None else action_values(fitted, OnlyAction(), as_one_action(test)),
+    )

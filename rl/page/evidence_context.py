@@ -1,0 +1,90 @@
+"""Charts of segments, explanation, support and history, for the template; empty where the content lacks them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from rl.page.content import ReviewContent
+from rl.page.effects import EffectMark, Effects, effects_of
+from rl.page.evidence_content import ExplanationSummary, HistoryRow, SegmentRow, Segments, Spread, Support
+from rl.page.explanation_charts import branches_of, departure_bars, example_charts, feature_bars, removal_bars
+from rl.page.support_charts import band_bars, weight_points
+from rl.page.wording import share
+
+
+@dataclass(frozen=True)
+class _SegmentLine:
+    label: str
+    note: str
+    mark: EffectMark | None
+    refusal: str
+
+
+@dataclass(frozen=True)
+class _SegmentGroup:
+    dimension: str
+    rows: tuple[_SegmentLine, ...]
+
+
+def evidence_context(page: ReviewContent) -> dict[str, Any]:
+    """What the partial templates read beside the content itself."""
+    segment_effects, groups = _segments(page.segments or Segments())
+    history_effects, history = _history(page.history or ())
+    return {
+        "segment_effects": segment_effects,
+        "segment_groups": groups,
+        "history_effects": history_effects,
+        "history_rows": history,
+        **_explanation(page.explanation or ExplanationSummary()),
+        **_support(page.support or Support()),
+    }
+
+
+def _segments(segments: Segments) -> tuple[Effects | None, list[_SegmentGroup]]:
+    effects = effects_of([row.gain for row in segments.rows])
+    marks = effects.marks if effects else (None,) * len(segments.rows)
+    groups = [
+        _SegmentGroup(dimension, tuple(_segment_line(row, mark) for row, mark in pairs))
+        for dimension, pairs in groupby(zip(segments.rows, marks, strict=True), key=lambda pair: pair[0].dimension)
+    ]
+    return effects, groups
+
+
+def _segment_line(row: SegmentRow, mark: EffectMark | None) -> _SegmentLine:
+    return _SegmentLine(row.label, f"{share(row.share)} of episodes", mark, row.refusal or "")
+
+
+def _history(history: tuple[HistoryRow, ...]) -> tuple[Effects | None, list[dict[str, Any]]]:
+    effects = effects_of([_gain(row) for row in history])
+    marks = effects.marks if effects else (None,) * len(history)
+    return effects, [{**dict(row), "mark": mark} for row, mark in zip(history, marks, strict=True)]
+
+
+def _gain(row: HistoryRow) -> Spread | None:
+    """The predicted gain with its bounds; an unbounded side ends at the gain itself."""
+    if row.gain is None:
+        return None
+    return Spread(
+        value=row.gain,
+        lower=row.gain if row.lower is None else row.lower,
+        upper=row.gain if row.upper is None else row.upper,
+    )
+
+
+def _explanation(found: ExplanationSummary) -> dict[str, Any]:
+    return {
+        "feature_bars": feature_bars(found.features),
+        "departure_bars": departure_bars(found.departures.rows if found.departures else ()),
+        "example_charts": example_charts(found.examples),
+        "removal_bars": removal_bars(found.removal) if found.removal else (),
+        "surrogate": branches_of(found.imitation) if found.imitation else None,
+    }
+
+
+def _support(found: Support) -> dict[str, Any]:
+    return {
+        "band_bars": band_bars(found.bands),
+        "weight_points": weight_points(found.weights) if found.weights else "",
+    }

@@ -1,0 +1,69 @@
+"""Earlier versions of a scenario's policy: what the gate said, what gain was predicted, what it is now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from rl.registry.store import aliases
+from rl.registry.versions import RegisteredVersion, all_versions
+
+
+@dataclass(frozen=True)
+class EarlierVersion:
+    """A version as the registry remembers it.
+
+    Attributes:
+        version: its entry.
+        gain: predicted gain over what it was gated against, per episode; None where none was estimated.
+        lower: its lower bound, at that night's level.
+        upper: its upper bound.
+        aliases: that it holds now, in alphabetical order.
+    """
+
+    version: RegisteredVersion
+    gain: float | None
+    lower: float | None
+    upper: float | None
+    aliases: tuple[str, ...]
+
+    @property
+    def date(self) -> date:
+        return self.version.date
+
+
+def earlier_versions(
+    client: MlflowClient, version: RegisteredVersion, *, limit: int = 30
+) -> tuple[EarlierVersion, ...]:
+    """Versions with a lower number, the latest first, `limit` of them at most; whoever holds an alias is always there.
+
+    Their gains are predictions made on their own nights, each against its own baseline; what a champion has really
+    earned since is for the monitor to say. A run that was deleted leaves its version without figures.
+    """
+    held: dict[int, list[str]] = {}
+    for alias, number in sorted(aliases(client, version.model).items()):
+        held.setdefault(number, []).append(alias)
+    before = [one for one in all_versions(client, version.model) if one.version < version.version]
+    before.sort(key=lambda one: -one.version)
+    shown = [one for place, one in enumerate(before) if place < limit or one.version in held]
+    return tuple(_remembered(client, one, tuple(held.get(one.version, ()))) for one in shown)
+
+
+def _remembered(client: MlflowClient, version: RegisteredVersion, held: tuple[str, ...]) -> EarlierVersion:
+    run = _run(client, version.run_id)
+    figures = {} if run is None else run.data.metrics
+    gain, lower, upper = (figures.get(name) for name in ("gain", "gain_lower", "gain_upper"))
+    return EarlierVersion(version, gain, lower, upper, held)
+
+
+def _run(client: MlflowClient, run_id: str) -> Run | None:
+    try:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return None
+        raise
