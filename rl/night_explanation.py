@@ -78,9 +78,7 @@ def explain_night(
     log = _explained_log(dataset, lake, night, train)
     test = night.propensities.episodes
     explanation, explanation_refusal = _explanation(policy, log, is_logged=dataset.pipeline.is_logged)
-    segments, weights, refusal = None, None, IMPLIED
-    if dataset.pipeline.is_logged:
-        segments, weights, refusal = _weighted(dataset, policy, log, night)
+    segments, weights, refusal = _weighted(dataset, policy, log, night)
     structlog.get_logger().info("explained", policy=policy.name, seconds=round(time.perf_counter() - started, 1))
     return NightExplanation(
         log=log,
@@ -124,6 +122,8 @@ def _weighted(
     dataset: Dataset, policy: StochasticPolicy, log: ExplainedLog, night: NightEvaluation
 ) -> tuple[SegmentReport | None, WeightShares | None, str | None]:
     """Segments and weights, or why the log can't be weighted."""
+    if not dataset.pipeline.is_logged:
+        return None, None, IMPLIED
     samples, gate = night_samples(dataset, night, policy, log.train), dataset.pipeline.scenario.gate
     settings = night.evaluation.settings
     try:

@@ -86,4 +86,5 @@ def weight_shares(sample: EvaluationSample) -> WeightShares:
 
 
 def _counts(*splits: LoggedEpisodes) -> FloatArray:
-    return np.sum([np.bincount(split.action, minlength=split.n_actions) for split in splits], axis=0)
+    counts = [np.bincount(split.action, minlength=split.n_actions) for split in splits]
+    return np.asarray(np.sum(counts, axis=0), dtype=np.float64)

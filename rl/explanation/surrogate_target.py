@@ -61,7 +61,7 @@ def usual_actions(train: LoggedEpisodes, choosable: BoolArray) -> IntArray:
     taken = np.bincount(train.action, minlength=train.n_actions)
     available = np.bincount(train.mask_index, minlength=len(train.availability)) @ train.availability
     rate = taken / np.maximum(available, 1)
-    return np.where(choosable, rate, -1.0).argmax(axis=1)
+    return np.asarray(np.where(choosable, rate, -1.0).argmax(axis=1), dtype=np.int64)
 
 
 def _target(kind: TargetKind, said: Sequence[str]) -> SurrogateTarget:

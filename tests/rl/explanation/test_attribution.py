@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,8 +37,7 @@ def test_attributions_of_a_linear_network_are_weight_times_difference() -> None:
     """For a linear margin the integral has a closed form: weight times (observation - baseline)."""
     policy, features, mask = planted_decisions(40)
     linear = type(policy.network)((policy.network.weights[1] @ policy.network.weights[0],), policy.network.biases[1:])
-    content = {name: getattr(policy, name) for name in policy.__dataclass_fields__}
-    policy = type(policy)(**{**content, "network": linear})
+    policy = replace(policy, network=linear)
     baseline = mean_observation(features)
     found = attribute(policy, features, mask, baseline=baseline)
     preferred = found.preferences

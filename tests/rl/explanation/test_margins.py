@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -42,7 +44,7 @@ def test_preferences_break_ties_by_the_lower_index() -> None:
     policy, features, mask = planted_decisions(1)
     constant = np.zeros_like(policy.network.weights[1])
     tied = type(policy.network)((policy.network.weights[0], constant), (policy.network.biases[0], constant[:, 0]))
-    found = preferences(type(policy)(**{**vars_of(policy), "network": tied}), features, np.ones_like(mask))
+    found = preferences(replace(policy, network=tied), features, np.ones_like(mask))
     assert (found.chosen[0], found.runner_up[0], found.margin[0]) == (0, 1, 0.0)
 
 
@@ -55,8 +57,3 @@ def test_margin_function_agrees_with_the_policy() -> None:
         torch.from_numpy(features.astype(np.float64)), torch.from_numpy(found.chosen), torch.from_numpy(found.runner_up)
     )
     assert margins.numpy() == pytest.approx(expected, abs=1e-4)
-
-
-def vars_of(policy: object) -> dict[str, object]:
-    fields = policy.__dataclass_fields__  # type: ignore[attr-defined]  # any dataclass
-    return {name: getattr(policy, name) for name in fields}

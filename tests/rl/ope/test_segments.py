@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rl.errors import EvaluationError
-from rl.logged_episodes import FloatArray, LoggedEpisodes
+from rl.logged_episodes import IntArray, LoggedEpisodes
 from rl.ope.discount import Discount
 from rl.ope.estimators import estimator
 from rl.ope.intervals import Resampling, standard_error
@@ -44,8 +44,8 @@ def log(mdp: TabularMdp, behavior: TablePolicy) -> LoggedEpisodes:
     return mdp.log(behavior, n_episodes=N_EPISODES, seed=0, n_units=1000)
 
 
-def first_state(log: LoggedEpisodes) -> FloatArray:
-    return log.features[log.offsets[:-1]].argmax(axis=1)
+def first_state(log: LoggedEpisodes) -> IntArray:
+    return np.asarray(log.features[log.offsets[:-1]].argmax(axis=1))
 
 
 def segments(log: LoggedEpisodes) -> tuple[Segment, ...]:
