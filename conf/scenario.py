@@ -176,7 +176,7 @@ class Gate(StrictModel):
     wrong_promotions_per_year: float = Field(gt=0, le=50)
     min_effective_sample_size: float = Field(gt=0)
     min_effective_rewarded: float = Field(gt=0)
-    max_tail_index: float = Field(default=0.7, gt=0)
+    max_tail_index: float = Field(default=0.8, gt=0)
     guardrails: tuple[Guardrail, ...] = ()
 
 

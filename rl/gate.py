@@ -38,7 +38,7 @@ class GateRules:
     alpha: float
     min_effective_sample_size: float
     min_effective_rewarded: float
-    max_tail_index: float = 0.7
+    max_tail_index: float = 0.8
 
 
 @dataclass(frozen=True)
