@@ -7,7 +7,7 @@ It decides, in this order:
    are seen to change the return that follows;
 3. does not pay, where that share's interval lies above 1 less the margin (whatever looking ahead adds is too little),
    and the log is clear enough to say so: the lower bound of the one-step rule's own gain over today's policy is at
-   least half of that gain. A log that can't see what actions earn at once can't see what they earn later, and models
+   least three fifths of that gain. A log that can't see what actions earn at once can't see what they earn later, and models
    fitted to it shrink both to nothing;
 4. cannot tell, else.
 
@@ -23,7 +23,7 @@ from rl.page import wording
 from rl.worth.findings import Answer, Comparison, FutureEffect
 from rl.worth.wording import p_value
 
-KNOWN_SHARE = 0.5
+KNOWN_SHARE = 0.6
 """The share of the one-step rule's gain that its lower bound must reach before "does not pay" is said."""
 
 CAVEAT = (
@@ -88,7 +88,7 @@ def judge_worth(
 
 
 def is_clear(comparison: Comparison) -> bool:
-    """The one-step rule's own gain is positive and known to within half of itself."""
+    """The one-step rule's own gain is positive and known to within two fifths of itself."""
     gain = next(figure.gain for figure in comparison.policies if figure.policy == "one_step")
     if gain is None or gain.value is None or gain.lower is None:
         return False
@@ -142,7 +142,7 @@ def _what_is_open(comparison: Comparison, future: FutureEffect) -> str:
     if is_below and not future.response.is_moved:
         return "no effect of actions on the future return was seen that would explain a difference"
     if reached.lower is not None and reached.lower > 1 - comparison.margin:
-        return "not even the one-step rule's own gain over today's policy is known to within half of itself"
+        return "not even the one-step rule's own gain over today's policy is known to within two fifths of itself"
     return f"neither 100% nor a loss of more than {wording.share(comparison.margin)} can be ruled out"
 
 
