@@ -7,12 +7,13 @@ It decides, in this order:
    are seen to change the return that follows;
 3. does not pay, where that share's interval lies above 1 less the margin (whatever looking ahead adds is too little),
    and the log is clear enough to say so: the lower bound of the one-step rule's own gain over today's policy is at
-   least three fifths of that gain. A log that can't see what actions earn at once can't see what they earn later, and models
-   fitted to it shrink both to nothing;
+   least three fifths of that gain. A log that can't see what actions earn at once can't see what they earn later, and
+   models fitted to it shrink both to nothing;
 4. cannot tell, else.
 
-Each one-sided bound of a 95% interval errs in one log of forty, so that is how often a log says "pays" where looking
-ahead adds nothing, and how often it says "does not pay" where it adds the margin or more.
+Each one-sided bound of a 95% interval errs in one log of forty: so often "pays" is said where the learned look-ahead
+rule adds nothing, and "does not pay" where it adds the margin or more. That is about rules as they are learned from
+this log; a rule that a longer log would teach may add more.
 """
 
 from __future__ import annotations
