@@ -20,6 +20,7 @@ from rl.data_summary import summarize_data
 from rl.dataset import Dataset, load_dataset, read_description
 from rl.evaluation_result import EvaluationResult, SelectedCandidate
 from rl.explanation_content import explanation_content, segments_content, support_content
+from rl.learning.training import N_THREADS, resolve_device
 from rl.night_evaluation import NightEvaluation, evaluate_night
 from rl.night_explanation import NightExplanation, explain_night
 from rl.ope.ranking import PolicyRanker, Ranker, RankingReport, evaluate_ranking, fit_item_knn, fit_popularity
@@ -45,7 +46,6 @@ from rl.review_content import (
 )
 from rl.selection import Floors, Selection, select_candidate
 from rl.trained_candidates import LoadedCandidate, load_candidates
-from rl.training import N_THREADS, resolve_device
 from rl.truth import TrueValues, true_values
 
 RANKING_CUTOFF = 10

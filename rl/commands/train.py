@@ -16,8 +16,8 @@ from conf.scenario import load_pipeline
 from conf.settings import Settings
 from rl.candidates import SeededCandidate, find_candidate
 from rl.dataset import Dataset, load_dataset
+from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
 from rl.policy import StochasticPolicy
-from rl.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date, candidate: str) -> dict[str, Any]:

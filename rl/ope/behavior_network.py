@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from rl.learning.masked_networks import FeaturesEncoder, MaskedCategoricalPolicy, dense_layers
 from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray
-from rl.masked_networks import FeaturesEncoder, MaskedCategoricalPolicy, dense_layers
 from rl.ope.behavior_decisions import Decisions, Standard, masked_softmax
 from rl.policy.network import DenseNetwork
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 # isort: off
-import rl.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
+import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 
 # isort: on
 import torch

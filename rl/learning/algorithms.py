@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 # isort: off
-import rl.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
+import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 
 # isort: on
 import numpy as np
@@ -19,15 +19,15 @@ from d3rlpy.models.torch import DiscreteImitationLoss
 from d3rlpy.torch_utility import TorchMiniBatch
 
 from conf.scenario import Candidate
-from rl.logged_episodes import FeatureArray, FloatArray, LoggedEpisodes
-from rl.masked_networks import (
+from rl.learning.masked_networks import (
     FeaturesEncoderFactory,
     MaskedCategoricalPolicy,
     MaskedQFunctionFactory,
     Observations,
     dense_layers,
 )
-from rl.optimizers import optimizer_factory
+from rl.learning.optimizers import optimizer_factory
+from rl.logged_episodes import FeatureArray, FloatArray, LoggedEpisodes
 from rl.policy.network import DenseNetwork
 
 # d3rlpy's penalty on squared log-probabilities pulls the clone towards the uniform policy; a touch of it keeps rare

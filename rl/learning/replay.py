@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # isort: off
-import rl.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
+import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 
 # isort: on
 import numpy as np

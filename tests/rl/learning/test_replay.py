@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rl.errors import TrainingError
-from rl.replay import Replay, ShuffledRows
+from rl.learning.replay import Replay, ShuffledRows
 from tests.rl.chain import chain_episodes
 from tests.rl.factories import make_logged_episodes
 

@@ -10,8 +10,8 @@ import torch
 from conf.scenario import Candidate
 from rl.candidates import SeededCandidate
 from rl.errors import TrainingError
+from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
 from rl.policy.action_probabilities import masked_softmax
-from rl.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
 from tests.rl.chain import ADVANCE, GAMMA, TAKE, all_states, chain_episodes, exact_value
 from tests.rl.factories import make_logged_episodes
 

@@ -13,12 +13,12 @@ import numpy as np
 import structlog
 import torch
 
-from rl.algorithms import ALGORITHMS, Algorithm
 from rl.candidates import SeededCandidate
 from rl.errors import TrainingError
+from rl.learning.algorithms import ALGORITHMS, Algorithm
+from rl.learning.replay import Replay, ShuffledRows
 from rl.logged_episodes import LoggedEpisodes
 from rl.policy.network import DenseNetwork
-from rl.replay import Replay, ShuffledRows
 
 # Points of a learning curve, and rows of the validation split that a point is computed on.
 N_CURVE_POINTS = 25

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from rl.masked_networks import (
+from rl.learning.masked_networks import (
     UNAVAILABLE,
     FeaturesEncoderFactory,
     MaskedCategoricalPolicy,

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from conf.scenario import Candidate
-from rl.algorithms import ALGORITHMS, typical_spread
 from rl.candidates import SeededCandidate
+from rl.learning.algorithms import ALGORITHMS, typical_spread
+from rl.learning.replay import Replay
+from rl.learning.training import TrainedCandidate, TrainingSettings, train_candidate
 from rl.logged_episodes import LoggedEpisodes
-from rl.replay import Replay
-from rl.training import TrainedCandidate, TrainingSettings, train_candidate
 from tests.rl.factories import make_logged_episodes
 
 N_FEATURES, N_ACTIONS = 6, 5

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 # isort: off
-import rl.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
+import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 
 # isort: on
 import torch

@@ -1,0 +1,1 @@
+"""Learning: replay of logged transitions, masked networks, d3rlpy's algorithms and their training."""
