@@ -10,7 +10,8 @@ import torch
 
 from conf.scenario import Candidate
 from rl.candidates import SeededCandidate
-from rl.learning.algorithms import ALGORITHMS, typical_spread
+from rl.learning.algorithms import ALGORITHMS
+from rl.learning.algorithms.output_spread import typical_spread
 from rl.learning.replay import Replay
 from rl.learning.training import TrainedCandidate, TrainingSettings, train_candidate
 from rl.logged_episodes import LoggedEpisodes

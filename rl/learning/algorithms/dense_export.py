@@ -1,0 +1,15 @@
+"""Trained dense layers as the network that is served."""
+
+from __future__ import annotations
+
+import torch
+
+from rl.policy.network import DenseNetwork
+
+
+def dense_network(layers: list[torch.nn.Linear]) -> DenseNetwork:
+    """Copies of the layers' weights, input first."""
+    arrays = [
+        (layer.weight.detach().cpu().numpy().copy(), layer.bias.detach().cpu().numpy().copy()) for layer in layers
+    ]
+    return DenseNetwork(tuple(weight for weight, _ in arrays), tuple(bias for _, bias in arrays))
