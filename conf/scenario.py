@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from conf.candidate import Candidate as Candidate  # noqa: PLC0414  (re-exported for mypy: it is part of a scenario)
 from conf.event_types import EventType
 from conf.observation_features import OBSERVATION_FEATURES
 from conf.source import Source, load_source
@@ -121,19 +122,6 @@ class Splits(StrictModel):
         if abs(self.train + self.validation + self.test - 1) > 1e-9:
             raise ValueError("train, validation and test must sum to 1")
         return self
-
-
-class Candidate(StrictModel):
-    """An algorithm to train, once per seed."""
-
-    algorithm: Literal["bc", "discrete_cql"]
-    seeds: tuple[int, ...] = Field(min_length=1)
-    n_updates: int = Field(ge=1)
-    batch_size: int = Field(default=256, ge=1)
-    learning_rate: float = Field(default=3e-4, gt=0)
-    hidden_units: tuple[int, ...] = (128, 128)
-    conservative_weight: float = Field(default=1.0, ge=0)
-    target_update_interval: int = Field(default=500, ge=1)
 
 
 class PolicySpec(StrictModel):

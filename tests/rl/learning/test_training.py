@@ -16,15 +16,17 @@ from tests.rl.chain import ADVANCE, GAMMA, TAKE, all_states, chain_episodes, exa
 from tests.rl.factories import make_logged_episodes
 
 CHAIN_SETTINGS: dict[str, Any] = {
-    "n_updates": 600, "batch_size": 64, "learning_rate": 3e-3, "hidden_units": (32,), "conservative_weight": 0.1,
-    "target_update_interval": 25,
+    "n_updates": 600, "batch_size": 64, "learning_rate": 3e-3, "hidden_units": (32,),
+}  # fmt: skip
+CHAIN_PARAMETERS: dict[str, dict[str, Any]] = {
+    "bc": {}, "discrete_cql": {"conservative_weight": 0.1, "target_update_interval": 25},
 }  # fmt: skip
 
 
 @cache
 def train_chain(algorithm: str, **values: Any) -> TrainedCandidate:
     """Trained once for all tests that look at it."""
-    candidate = Candidate(algorithm=algorithm, seeds=(1,), **CHAIN_SETTINGS)
+    candidate = Candidate(algorithm=algorithm, seeds=(1,), **CHAIN_SETTINGS, **CHAIN_PARAMETERS[algorithm])
     episodes = chain_episodes(**values)
     return train_candidate(SeededCandidate(f"{algorithm}-1", candidate, 1), episodes, episodes, TrainingSettings(GAMMA))
 

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from conf.candidate import Candidate, ContinuousCandidate, TrainingSpec
+
+KINDS: list[type[TrainingSpec]] = [Candidate, ContinuousCandidate]
+EVERY = [(kind, name) for kind in KINDS for name in kind.parameters]
+
+
+def make(kind: type[TrainingSpec], algorithm: str, **values: Any) -> TrainingSpec:
+    return kind.model_validate({"algorithm": algorithm, "seeds": [1], "n_updates": 10, **values})
+
+
+@pytest.mark.parametrize(("kind", "algorithm"), EVERY)
+def test_algorithm_takes_its_own_parameters_and_no_others(kind: type[TrainingSpec], algorithm: str) -> None:
+    """Each parameter is taken by the algorithms that read it, and refused by name by the others."""
+    every = {name for names in kind.parameters.values() for name in names}
+    defaults = {name: kind.model_fields[name].default for name in every}
+    for name, value in defaults.items():
+        if name in kind.parameters[algorithm]:
+            assert getattr(make(kind, algorithm, **{name: value}), name) == value
+        else:
+            with pytest.raises(ValidationError, match=f"{algorithm} takes no {name}"):
+                make(kind, algorithm, **{name: value})
+
+
+def test_refusal_suggests_a_parameter_that_the_algorithm_knows() -> None:
+    """The message names what the algorithm reads instead."""
+    with pytest.raises(ValidationError, match="takes no target_rate; did you mean 'target_update_interval'"):
+        make(Candidate, "discrete_cql", target_rate=0.1)
+    with pytest.raises(ValidationError, match="bc takes no loss; it has none of its own"):
+        make(Candidate, "bc", loss="huber")
+
+
+@pytest.mark.parametrize(("kind", "algorithm"), EVERY)
+def test_dumped_candidate_is_read_back(kind: type[TrainingSpec], algorithm: str) -> None:
+    """What is written holds only what the algorithm reads, and makes the same candidate again."""
+    candidate = make(kind, algorithm)
+    dumped = candidate.model_dump(mode="json")
+    assert set(dumped) == set(TrainingSpec.model_fields) | set(kind.parameters[algorithm])
+    again = kind.model_validate(dumped)
+    assert again.model_dump() == candidate.model_dump()
+
+
+def test_every_algorithm_of_the_literal_has_its_parameters() -> None:
+    """No name without an entry, no entry without a name."""
+    for kind in KINDS:
+        assert set(kind.model_fields["algorithm"].annotation.__args__) == set(kind.parameters)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "values", [{"action_flexibility": 0.0}, {"action_flexibility": 1.0}], ids=["none", "only the likeliest"]
+)
+def test_action_flexibility_is_a_share(values: dict[str, Any]) -> None:
+    """At 0 nothing is filtered, at 1 everything: neither is this algorithm."""
+    with pytest.raises(ValidationError):
+        make(Candidate, "discrete_bcq", **values)
