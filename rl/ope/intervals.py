@@ -7,7 +7,7 @@ and paired differences alike, with the same resamples of the same units on both 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,8 +87,29 @@ def percentile_interval(sums: RatioSums, *, level: float, resampling: Resampling
     Raises:
         EvaluationError: fewer than two units.
     """
-    require_units(sums)
-    values = bootstrap_values(sums, resampling)
+    return percentile_intervals([sums], level=level, resampling=resampling)[0]
+
+
+def percentile_intervals(
+    estimates: Sequence[RatioSums], *, level: float, resampling: Resampling
+) -> tuple[Interval, ...]:
+    """`percentile_interval` of each of several estimates on the same units: the units are drawn once for all of them.
+
+    Raises:
+        EvaluationError: fewer than two units, or numbers of units that differ.
+    """
+    for sums in estimates:
+        require_units(sums)
+    if len(counts := sorted({sums.n_units for sums in estimates})) > 1:
+        raise EvaluationError(f"estimates on {counts} units can't share draws; expected the same units in all")
+    draws: list[list[FloatArray]] = [[] for _ in estimates]
+    for weights in unit_weights(estimates[0].n_units, resampling) if estimates else ():
+        for drawn, sums in zip(draws, estimates, strict=True):
+            drawn.append(sums.values(weights))
+    return tuple(_percentiles(sums, np.concatenate(drawn), level) for sums, drawn in zip(estimates, draws, strict=True))
+
+
+def _percentiles(sums: RatioSums, values: FloatArray, level: float) -> Interval:
     lower, upper = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Interval(sums.value(), float(lower), float(upper), level, "percentile bootstrap", standard_error(sums))
 

@@ -16,7 +16,7 @@ from rl.ope.discount import Discount
 from rl.ope.estimators import ESTIMATORS, NIGHTLY_ESTIMATORS, Estimator, estimator
 from rl.ope.evaluation_probabilities import logged_action_set, share_outside_support
 from rl.ope.fqe import FittedQ, FqeSettings, fit_fqe
-from rl.ope.intervals import Interval, Resampling, percentile_interval
+from rl.ope.intervals import Interval, Resampling, percentile_intervals
 from rl.ope.policy_value import PolicyValueReport
 from rl.ope.q_function import ActionValues, action_values
 from rl.ope.sample import EvaluationSample, evaluation_sample, rows_within
@@ -182,8 +182,7 @@ class _Run:
             policy, self._test, logged_actions=self._logged_actions, behavior=self._behavior
         )  # fmt: skip
         others = [entry for entry in self._estimators if entry.name != "on_policy"]
-        for entry in [ESTIMATORS["on_policy"], *others] if policy is None else others:
-            self._report(name, entry, sample, outside)
+        self._report_all(name, [ESTIMATORS["on_policy"], *others] if policy is None else others, sample, outside)
 
     def _fitted_values(self, name: str, policy: Policy | None, stand_in: Policy | None) -> ActionValues:
         if policy is None:
@@ -220,20 +219,39 @@ class _Run:
             reward=_outcome(self._train, self._outcome),
         )
 
-    def _report(self, name: str, entry: Estimator, sample: EvaluationSample, outside: float | None) -> None:
-        refusal, interval, choice = None, None, None
+    def _report_all(self, name: str, entries: list[Estimator], sample: EvaluationSample, outside: float | None) -> None:
+        """Reports of one policy by all estimators, their intervals made from one set of draws."""
+        estimates = [self._estimate(entry, sample) for entry in entries]
+        confidence = self._settings.confidence
+        intervals = iter(percentile_intervals(
+            [found.sums for found in estimates if found.sums is not None],
+            level=confidence, resampling=self._settings.resampling,
+        ))  # fmt: skip
+        for entry, found in zip(entries, estimates, strict=True):
+            interval = None
+            if found.sums is not None:
+                interval, self.sums[name, entry.name] = next(intervals), found.sums
+            self.reports.append(_value_report(
+                name, entry, sample, outcome=self._outcome, level=confidence, interval=interval,
+                refusal=found.refusal, outside=outside, is_logged=self._is_logged, choice=found.choice,
+            ))  # fmt: skip
+
+    def _estimate(self, entry: Estimator, sample: EvaluationSample) -> _Estimate:
         try:
             if entry.needs_weights and not self._is_logged:
                 raise UnsupportedEstimator("the decisions are implied, not logged: nothing tells how likely they were")
-            sums, choice = entry.estimate(sample)
-            interval = percentile_interval(sums, level=self._settings.confidence, resampling=self._settings.resampling)
-            self.sums[name, entry.name] = sums
+            return _Estimate(*entry.estimate(sample))
         except UnsupportedEstimator as error:
-            refusal = str(error)
-        self.reports.append(_value_report(
-            name, entry, sample, outcome=self._outcome, level=self._settings.confidence, interval=interval,
-            refusal=refusal, outside=outside, is_logged=self._is_logged, choice=choice,
-        ))  # fmt: skip
+            return _Estimate(refusal=str(error))
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    """An estimator's sums and level, or why there are none."""
+
+    sums: RatioSums | None = None
+    choice: ChosenLevel | None = None
+    refusal: str | None = None
 
 
 def _value_report(  # noqa: PLR0913 -- one argument per source of the report's fields

@@ -18,6 +18,7 @@ from rl.ope.intervals import (
     cautious_bounds,
     n_draws_for,
     percentile_interval,
+    percentile_intervals,
     relative_increase,
     skew_corrected_interval,
     standard_error,
@@ -70,6 +71,20 @@ def test_percentile_interval_of_a_mean_matches_theory(scheme: str) -> None:
     assert found.upper - found.value == pytest.approx(half_width, rel=0.08)
     assert found.value - found.lower == pytest.approx(half_width, rel=0.08)
     assert found.standard_error == pytest.approx(values.std(ddof=1) / math.sqrt(len(values)))
+
+
+def test_intervals_made_together_are_those_made_one_by_one() -> None:
+    """Several estimates on the same units share draws, and each interval is what it would have been alone."""
+    many = [mean_sums(normal_values(seed=seed)) for seed in range(3)]
+    together = percentile_intervals(many, level=0.9, resampling=DRAWS)
+    assert together == tuple(percentile_interval(sums, level=0.9, resampling=DRAWS) for sums in many)
+    assert percentile_intervals([], level=0.9, resampling=DRAWS) == ()
+
+
+def test_intervals_made_together_refuse_other_units() -> None:
+    """Draws of 400 units can't stand for draws of 399."""
+    with pytest.raises(EvaluationError, match=r"\[399, 400\] units"):
+        percentile_intervals([mean_sums(normal_values(n)) for n in (400, 399)], level=0.9, resampling=DRAWS)
 
 
 def test_student_interval_is_the_textbook_one() -> None:
