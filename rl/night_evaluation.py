@@ -13,7 +13,9 @@ from rl.dataset import Dataset
 from rl.gate import GateEvidence, Verdict, judge
 from rl.gate_evidence import gate_evidence, gate_rules
 from rl.logged_episodes import LoggedEpisodes
+from rl.night_clipping import night_clip_sensitivity
 from rl.night_confounding import ConfoundingSensitivity, confounding_sensitivity
+from rl.ope.clip_sensitivity import ClippedEstimate
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
 from rl.policy import StochasticPolicy
 from rl.policy.aligned_policy import AlignedPolicy
@@ -38,6 +40,7 @@ class NightEvaluation:
         champion: compared with; None where there is none or it can't be compared.
         propensities: of the test episodes.
         confounding: how strong a hidden reason would flip what the gate says of the gain; None where there is none.
+        clipping: the gain with the candidate's weights limited; empty where there is none.
         notes: what a reader must know beside the verdict.
     """
 
@@ -49,6 +52,7 @@ class NightEvaluation:
     champion: Champion | None
     propensities: KnownPropensities
     confounding: ConfoundingSensitivity | None
+    clipping: tuple[ClippedEstimate, ...]
     notes: tuple[str, ...]
 
 
@@ -107,6 +111,7 @@ def evaluate_night(
         champion=champion,
         propensities=known,
         confounding=confounding_sensitivity(evidence, whole, contenders),
+        clipping=night_clip_sensitivity(evidence, whole, contenders, level=settings.confidence),
         notes=_notes(selection, champion, level),
     )
 

@@ -29,7 +29,7 @@ from rl.page.content import (
     Role,
     TrueValue,
 )
-from rl.page.evidence_content import Doubts
+from rl.page.evidence_content import ClippedGain, Doubts, Spread
 from rl.page.wording import share
 from rl.selection import Selection
 from rl.shops.true_value import TrueValue as PlayedValue
@@ -124,6 +124,14 @@ def doubts_of(night: NightEvaluation) -> Doubts:
         tail_index=None if tail is None else _finite(tail.tail_index),
         largest_share=None if tail is None else tail.largest_share,
         top_percent_share=None if tail is None else tail.top_percent_share,
+        clipping=tuple(
+            ClippedGain(
+                clip=one.clip,
+                share_clipped=one.share_clipped,
+                gain=Spread(value=one.value, lower=one.lower, upper=one.upper),
+            )
+            for one in night.clipping
+        ),
     )
 
 

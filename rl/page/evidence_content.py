@@ -20,18 +20,27 @@ class Spread(StrictModel):
     upper: float
 
 
+class ClippedGain(StrictModel):
+    """The gain with importance weights limited to `clip` (None: not at all), which bites at `share_clipped`."""
+
+    clip: float | None
+    share_clipped: float
+    gain: Spread
+
+
 class Doubts(StrictModel):
     """What intervals don't hold.
 
     confounding: a sentence on hidden reasons behind the logged choices. tail_index: of the shoppers' parts in the gain,
     0 for light tails, 1 where no mean exists. largest_share, top_percent_share: of all parts, those of the largest
-    shopper and of the largest hundredth.
+    shopper and of the largest hundredth. clipping: the gain at falling limits on weights, the unlimited one last.
     """
 
     confounding: str | None = None
     tail_index: float | None = None
     largest_share: float | None = None
     top_percent_share: float | None = None
+    clipping: tuple[ClippedGain, ...] = ()
 
 
 class SegmentRow(StrictModel):

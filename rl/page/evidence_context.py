@@ -8,7 +8,7 @@ from typing import Any
 
 from rl.page.content import ReviewContent
 from rl.page.effects import EffectMark, Effects, effects_of
-from rl.page.evidence_content import ExplanationSummary, HistoryRow, SegmentRow, Segments, Spread, Support
+from rl.page.evidence_content import Doubts, ExplanationSummary, HistoryRow, SegmentRow, Segments, Spread, Support
 from rl.page.explanation_charts import branches_of, departure_bars, example_charts, feature_bars, removal_bars
 from rl.page.support_charts import band_bars, weight_points
 from rl.page.wording import share
@@ -35,6 +35,7 @@ def evidence_context(page: ReviewContent) -> dict[str, Any]:
     return {
         "segment_effects": segment_effects,
         "segment_groups": groups,
+        **_clipping(page.doubts or Doubts()),
         "history_effects": history_effects,
         "history_rows": history,
         **_explanation(page.explanation or ExplanationSummary()),
@@ -54,6 +55,14 @@ def _segments(segments: Segments) -> tuple[Effects | None, list[_SegmentGroup]]:
 
 def _segment_line(row: SegmentRow, mark: EffectMark | None) -> _SegmentLine:
     return _SegmentLine(row.label, f"{share(row.share)} of episodes", mark, row.refusal or "")
+
+
+def _clipping(doubts: Doubts) -> dict[str, Any]:
+    """The gain at each limit, the unlimited one first."""
+    rows = tuple(reversed(doubts.clipping))
+    effects = effects_of([row.gain for row in rows])
+    marks = effects.marks if effects else ()
+    return {"clip_effects": effects, "clip_rows": list(zip(rows, marks, strict=True))}
 
 
 def _history(history: tuple[HistoryRow, ...]) -> tuple[Effects | None, list[dict[str, Any]]]:

@@ -38,6 +38,20 @@ def test_a_better_policy_of_a_logged_night_is_promoted(logged_night: NightHome) 
     assert gain.corrected <= gain.value
 
 
+def test_the_gain_stands_beside_what_limited_weights_leave(logged_night: NightHome) -> None:
+    """Without a limit it is the gate's own gain; each lower limit bites at more decisions."""
+    review = result_of(logged_night).review
+    assert review.judgment.gain is not None
+    assert review.doubts is not None
+    *limited, unlimited = review.doubts.clipping
+    assert unlimited.clip is None
+    assert unlimited.gain.value == pytest.approx(review.judgment.gain.value, rel=1e-9)
+    assert [one.clip for one in limited] == sorted(one.clip for one in limited if one.clip is not None)
+    shares = [one.share_clipped for one in (*limited, unlimited)]
+    assert shares == sorted(shares, reverse=True)
+    assert limited
+
+
 def test_validation_chooses_and_test_reports(logged_night: NightHome) -> None:
     """Candidates are compared on validation episodes at every temperature; the report is of the chosen one alone."""
     result = result_of(logged_night)

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from rl.page.evidence_content import (
+    ClippedGain,
     Contribution,
     DecisionExample,
     DepartureRow,
@@ -131,7 +132,17 @@ def history() -> tuple[HistoryRow, ...]:
     )  # fmt: skip
 
 
+def clipping() -> tuple[ClippedGain, ...]:
+    """Gains that shrink with the limit."""
+    rows = ((1.5, 0.1, 0.02), (4.0, 0.01, 0.2), (None, 0.0, 0.3))
+    return tuple(
+        ClippedGain(clip=clip, share_clipped=share, gain=Spread(value=gain, lower=gain - 0.1, upper=gain + 0.1))
+        for clip, share, gain in rows
+    )
+
+
 def doubts(**overrides: Any) -> Doubts:
     content = {"confounding": "A hidden reason of 1.4 times the odds would be enough to undo the gain.",
-               "tail_index": 0.4, "largest_share": 0.03, "top_percent_share": 0.11}  # fmt: skip
+               "tail_index": 0.4, "largest_share": 0.03, "top_percent_share": 0.11,
+               "clipping": clipping()}  # fmt: skip
     return Doubts(**{**content, **overrides})

@@ -229,6 +229,14 @@ def test_page_says_what_the_intervals_leave_out() -> None:
     assert "Tail index 0.400" in text
 
 
+def test_page_shows_what_limited_weights_leave() -> None:
+    """The gain without a limit comes first, then falling limits with how often they bite; none where there are none."""
+    text = text_of(full_review())
+    places = [text.index(label) for label in ("no limit", "at most 4.00", "at most 1.50", "limits 10.0% of")]
+    assert places == sorted(places)
+    assert "Large weights" not in text_of(full_review(doubts=doubts(clipping=())))
+
+
 def test_page_leads_to_every_section() -> None:
     """Each link at the top names a section that exists."""
     for page in PAGES.values():
