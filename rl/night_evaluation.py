@@ -15,6 +15,7 @@ from rl.gate_evidence import gate_evidence, gate_rules
 from rl.logged_episodes import LoggedEpisodes
 from rl.night_clipping import night_clip_sensitivity
 from rl.night_confounding import ConfoundingSensitivity, confounding_sensitivity
+from rl.night_loggers import LoggersReport, night_loggers
 from rl.ope.clip_sensitivity import ClippedEstimate
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
 from rl.policy import StochasticPolicy
@@ -41,6 +42,7 @@ class NightEvaluation:
         propensities: of the test episodes.
         confounding: how strong a hidden reason would flip what the gate says of the gain; None where there is none.
         clipping: the gain with the candidate's weights limited; empty where there is none.
+        loggers: the candidate's value by policy version; None where one made the log.
         notes: what a reader must know beside the verdict.
     """
 
@@ -53,6 +55,7 @@ class NightEvaluation:
     propensities: KnownPropensities
     confounding: ConfoundingSensitivity | None
     clipping: tuple[ClippedEstimate, ...]
+    loggers: LoggersReport | None
     notes: tuple[str, ...]
 
 
@@ -112,6 +115,7 @@ def evaluate_night(
         propensities=known,
         confounding=confounding_sensitivity(evidence, whole, contenders),
         clipping=night_clip_sensitivity(evidence, whole, contenders, level=settings.confidence),
+        loggers=night_loggers(evidence, whole, contenders),
         notes=_notes(selection, champion, level),
     )
 

@@ -29,7 +29,7 @@ from rl.page.content import (
     Role,
     TrueValue,
 )
-from rl.page.evidence_content import ClippedGain, Doubts, Spread
+from rl.page.evidence_content import ClippedGain, Doubts, LoggerRow, Loggers, Spread
 from rl.page.wording import share
 from rl.selection import Selection
 from rl.shops.true_value import TrueValue as PlayedValue
@@ -132,6 +132,23 @@ def doubts_of(night: NightEvaluation) -> Doubts:
             )
             for one in night.clipping
         ),
+    )
+
+
+def loggers_of(night: NightEvaluation) -> Loggers | None:
+    """The candidate's value by policy version, largest part of the log first; None where one made the log."""
+    found = night.loggers
+    if found is None or found.by_logger is None or found.value is None:
+        return None if found is None else Loggers(estimator=found.estimator, refusal=found.refusal)
+    by, value = found.by_logger, found.value
+    rows = [
+        LoggerRow(version=version, n_episodes=n, value=alone, share=share)
+        for version, n, alone, share in zip(by.versions, by.n_episodes, by.values, by.shares, strict=True)
+    ]
+    return Loggers(
+        estimator=found.estimator,
+        rows=tuple(sorted(rows, key=lambda row: (-row.n_episodes, row.version))),
+        value=Spread(value=value.value, lower=value.lower, upper=value.upper),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from conf.strict_yaml import StrictModel
-from rl.page.evidence_content import Doubts, ExplanationSummary, HistoryRow, Segments, Support
+from rl.page.evidence_content import Doubts, ExplanationSummary, HistoryRow, Loggers, Segments, Support
 
 Role = Literal["behavior", "candidate", "champion"]
 Outcome = Literal["promote", "reject", "abstain"]
@@ -248,6 +248,7 @@ class ReviewContent(StrictModel):
     actions: tuple[ActionShare, ...] = ()
     distance_from_log: float | None = None
     doubts: Doubts | None = None
+    loggers: Loggers | None = None
     segments: Segments | None = None
     explanation: ExplanationSummary | None = None
     support: Support | None = None

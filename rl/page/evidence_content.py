@@ -43,6 +43,24 @@ class Doubts(StrictModel):
     clipping: tuple[ClippedGain, ...] = ()
 
 
+class LoggerRow(StrictModel):
+    """A policy version that made part of the test episodes: the candidate's value by them alone, and what it counts."""
+
+    version: str
+    n_episodes: int
+    value: float
+    share: float
+
+
+class Loggers(StrictModel):
+    """The candidate's value by who made the log; `value` is the mean by `share`."""
+
+    estimator: str
+    rows: tuple[LoggerRow, ...] = ()
+    value: Spread | None = None
+    refusal: str | None = None
+
+
 class SegmentRow(StrictModel):
     """Candidate against baseline on the episodes of one segment; `gain` None: `refusal` says why."""
 

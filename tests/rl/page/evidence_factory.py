@@ -17,6 +17,8 @@ from rl.page.evidence_content import (
     HistoryRow,
     ImitationNode,
     ImitationTree,
+    LoggerRow,
+    Loggers,
     RemovalFigures,
     SegmentRow,
     Segments,
@@ -139,6 +141,13 @@ def clipping() -> tuple[ClippedGain, ...]:
         ClippedGain(clip=clip, share_clipped=share, gain=Spread(value=gain, lower=gain - 0.1, upper=gain + 0.1))
         for clip, share, gain in rows
     )
+
+
+def loggers() -> Loggers:
+    """A champion and a control group."""
+    rows = (LoggerRow(version="champion-3", n_episodes=900, value=3.2, share=0.95),
+            LoggerRow(version="control", n_episodes=100, value=2.4, share=0.05))  # fmt: skip
+    return Loggers(estimator="dr", rows=rows, value=Spread(value=3.16, lower=2.9, upper=3.4))
 
 
 def doubts(**overrides: Any) -> Doubts:

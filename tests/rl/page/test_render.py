@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rl.page.content import ActionShare, ReviewContent
-from rl.page.evidence_content import DepartureSummary, ExplanationSummary, Segments
+from rl.page.evidence_content import DepartureSummary, ExplanationSummary, Loggers, Segments
 from rl.page.render import render_page
 from tests.rl.page.content_factory import (
     estimated_review,
@@ -19,13 +19,13 @@ from tests.rl.page.content_factory import (
     review,
     simulated_review,
 )
-from tests.rl.page.evidence_factory import doubts, explanation, history, segments, support, tree
+from tests.rl.page.evidence_factory import doubts, explanation, history, loggers, segments, support, tree
 
 
 def full_review(**overrides: Any) -> ReviewContent:
     """A page with every part."""
     content = {"segments": segments(), "explanation": explanation(), "support": support(), "history": history(),
-               "doubts": doubts()}  # fmt: skip
+               "doubts": doubts(), "loggers": loggers()}  # fmt: skip
     return review(**{**content, **overrides})
 
 
@@ -235,6 +235,17 @@ def test_page_shows_what_limited_weights_leave() -> None:
     places = [text.index(label) for label in ("no limit", "at most 4.00", "at most 1.50", "limits 10.0% of")]
     assert places == sorted(places)
     assert "Large weights" not in text_of(full_review(doubts=doubts(clipping=())))
+
+
+def test_page_says_who_made_the_log() -> None:
+    """Each version's own value and part; or why not; nothing where one version made it."""
+    text = text_of(full_review())
+    assert "champion-3 900 3.20 95.0%" in text
+    assert "control 100 2.40 5.0%" in text
+    assert "by policy version: they share episodes." in text_of(
+        full_review(loggers=Loggers(estimator="dr", refusal="they share episodes"))
+    )
+    assert "Who made the log" not in text_of(review())
 
 
 def test_page_leads_to_every_section() -> None:
