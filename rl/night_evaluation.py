@@ -17,6 +17,7 @@ from rl.night_clipping import night_clip_sensitivity
 from rl.night_confounding import ConfoundingSensitivity, confounding_sensitivity
 from rl.night_loggers import LoggersReport, night_loggers
 from rl.ope.clip_sensitivity import ClippedEstimate
+from rl.ope.estimators import with_one_step
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
 from rl.policy import StochasticPolicy
 from rl.policy.aligned_policy import AlignedPolicy
@@ -85,7 +86,8 @@ def evaluate_night(
     contenders = [Contender(selected.name, selected, train, known.episodes)]
     if champion is not None and champion.policy is not None:
         contenders.append(_champion_contender(dataset, champion.name, champion.policy, known.episodes))
-    whole = _evaluate(contenders, settings, is_logged=pipeline.is_logged)
+    estimators = with_one_step(settings.estimators, known.episodes.lengths)
+    whole = _evaluate(contenders, replace(settings, estimators=estimators), is_logged=pipeline.is_logged)
     baseline = contenders[-1].name if len(contenders) > 1 else BEHAVIOR
     compared = contenders if baseline != BEHAVIOR else contenders[:1]
     metrics = _evaluate_guardrails(compared, settings, dataset)

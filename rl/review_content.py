@@ -234,6 +234,7 @@ def _estimate(report: PolicyValueReport, gate_estimator: str) -> Estimate:
         refusal=report.refusal,
         is_gate=report.estimator == gate_estimator,
         is_prediction=report.is_prediction,
+        chosen_level=None if report.chosen_level is None else _finite(report.chosen_level.level),
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from rl.errors import EvaluationError
+from rl.logged_episodes import IntArray
 from rl.ope.doubly_robust import dm, dr, wdr
 from rl.ope.importance_sampling import on_policy, pdis, tis, wis, wpdis
 from rl.ope.limited_weights import (
@@ -109,6 +110,22 @@ MARGINALIZED_ESTIMATORS = tuple(name for name, entry in ESTIMATORS.items() if en
 
 NIGHTLY_ESTIMATORS = ("on_policy", "dm", "tis", "pdis", "wis", "wpdis", "dr", "wdr")
 """Those a night runs unless it is told otherwise."""
+
+ONE_STEP_ESTIMATORS = tuple(
+    name for name, entry in ESTIMATORS.items() if entry.is_one_step and not entry.needs_categories
+)
+"""Those that a night runs as well where every episode has one step."""
+
+
+def with_one_step(names: Iterable[str], lengths: IntArray) -> tuple[str, ...]:
+    """The names, and those of logged bandit feedback as well where every episode has one step.
+
+    Args:
+        names: of estimators.
+        lengths: of the episodes, `(n_episodes,)`.
+    """
+    more = ONE_STEP_ESTIMATORS if len(lengths) and int(lengths.max()) == 1 else ()
+    return tuple(dict.fromkeys((*names, *more)))
 
 
 def estimator(name: str) -> Estimator:

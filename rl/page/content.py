@@ -60,7 +60,11 @@ class Judgment(StrictModel):
 
 
 class Estimate(StrictModel):
-    """One estimator's value of one policy; `refusal` is the reason where it gives none."""
+    """One estimator's value of one policy; `refusal` is the reason where it gives none.
+
+    chosen_level: the largest weight let through, chosen from the data; None where the estimator has no such level, or
+    left all weights alone.
+    """
 
     estimator: str
     value: float | None
@@ -70,6 +74,7 @@ class Estimate(StrictModel):
     refusal: str | None = None
     is_gate: bool = False
     is_prediction: bool = False
+    chosen_level: float | None = None
 
 
 class TrueValue(StrictModel):

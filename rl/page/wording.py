@@ -18,11 +18,19 @@ ESTIMATOR_NAMES = {
     "wpdis": "Weighted per-decision importance sampling",
     "dr": "Doubly robust",
     "wdr": "Weighted doubly robust",
+    "ips": "Importance sampling",
+    "clipped_ips": "Importance sampling, weights clipped",
+    "snips": "Self-normalised importance sampling",
+    "sg_ips": "Sub-Gaussian importance sampling",
+    "sndr": "Self-normalised doubly robust",
+    "switch_dr": "Doubly robust, switching to the model at large weights",
+    "dr_os": "Doubly robust with optimistic shrinkage",
 }
 
 SHORT_ESTIMATOR_NAMES = {
     "on_policy": "logged mean", "dm": "DM", "tis": "TIS", "pdis": "PDIS", "wis": "WIS", "wpdis": "WPDIS",
-    "dr": "DR", "wdr": "WDR",
+    "dr": "DR", "wdr": "WDR", "ips": "IPS", "clipped_ips": "clipped IPS", "snips": "SNIPS", "sg_ips": "sub-Gaussian IPS",
+    "sndr": "SNDR", "switch_dr": "Switch-DR", "dr_os": "DRos",
 }  # fmt: skip
 
 REASON_NAMES = {

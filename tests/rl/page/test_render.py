@@ -12,6 +12,7 @@ from rl.page.content import ActionShare, ReviewContent
 from rl.page.evidence_content import DepartureSummary, ExplanationSummary, Loggers, Segments
 from rl.page.render import render_page
 from tests.rl.page.content_factory import (
+    estimate,
     estimated_review,
     implied_review,
     judgment,
@@ -235,6 +236,13 @@ def test_page_shows_what_limited_weights_leave() -> None:
     places = [text.index(label) for label in ("no limit", "at most 4.00", "at most 1.50", "limits 10.0% of")]
     assert places == sorted(places)
     assert "Large weights" not in text_of(full_review(doubts=doubts(clipping=())))
+
+
+def test_page_shows_limits_that_were_chosen_from_the_data() -> None:
+    """An estimator that limits weights says at which one."""
+    chosen = estimate("switch_dr", 3.0, chosen_level=12.5)
+    page = review(policies=(*review().policies[:-1], review().policies[-1].model_copy(update={"estimates": (chosen,)})))
+    assert "Doubly robust, switching to the model at large weights limit 12.5" in text_of(page)
 
 
 def test_page_says_who_made_the_log() -> None:

@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from rl.ope.estimators import NIGHTLY_ESTIMATORS, ONE_STEP_ESTIMATORS
 from rl.page import wording
 from rl.page.wording import UNKNOWN
 
@@ -18,6 +19,12 @@ from rl.page.wording import UNKNOWN
 def test_number_keeps_three_significant_digits(value: float | None, expected: str) -> None:
     """Small numbers keep their digits, large ones lose their decimals, unknown ones are a dash."""
     assert wording.number(value) == expected
+
+
+@pytest.mark.parametrize("name", [*NIGHTLY_ESTIMATORS, *ONE_STEP_ESTIMATORS])
+def test_every_estimator_of_a_night_has_a_name_for_people(name: str) -> None:
+    """Neither its full name nor its abbreviation is the one in specs."""
+    assert name not in (wording.estimator(name), wording.short_estimator(name))
 
 
 def test_signed_shows_the_sign_of_a_gain() -> None:
