@@ -29,8 +29,8 @@ ESTIMATOR_NAMES = {
 
 SHORT_ESTIMATOR_NAMES = {
     "on_policy": "logged mean", "dm": "DM", "tis": "TIS", "pdis": "PDIS", "wis": "WIS", "wpdis": "WPDIS",
-    "dr": "DR", "wdr": "WDR", "ips": "IPS", "clipped_ips": "clipped IPS", "snips": "SNIPS", "sg_ips": "sub-Gaussian IPS",
-    "sndr": "SNDR", "switch_dr": "Switch-DR", "dr_os": "DRos",
+    "dr": "DR", "wdr": "WDR", "ips": "IPS", "clipped_ips": "clipped IPS", "snips": "SNIPS",
+    "sg_ips": "sub-Gaussian IPS", "sndr": "SNDR", "switch_dr": "Switch-DR", "dr_os": "DRos",
 }  # fmt: skip
 
 REASON_NAMES = {
