@@ -31,6 +31,7 @@ VARIABLES: dict[str, str] = {
     "NIGHTCART_DEVICE": "cpu, cuda or auto; default auto",
     "NIGHTCART_REAL_DATA": "folder of public logs that some tests read",
     "NIGHTCART_TEST_POSTGRES": "PostgreSQL URL that some tests use",
+    "NIGHTCART_PEERS_PYTHON": "interpreter with sb-obp and scope-rl, which make bench-ope compares with",
     "NIGHTCART_LOG_FORMAT": "console or json; default console",
     "NIGHTCART_LOG_LEVEL": "info or debug (with tracebacks); default info",
 }
