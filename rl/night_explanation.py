@@ -142,5 +142,6 @@ def _weighted(
         ),
         confidence=settings.confidence,
         resampling=settings.resampling,
+        refits=samples.refits,
     )
     return report, shares, None

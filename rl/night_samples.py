@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from rl.contenders import Contender, contender_sample
+from rl.contenders import Contender, contender_sample, evaluated_rows
 from rl.dataset import Dataset
 from rl.logged_episodes import LoggedEpisodes
 from rl.night_evaluation import NightEvaluation
@@ -12,16 +12,24 @@ from rl.ope.behavior_value import OnlyAction, as_one_action
 from rl.ope.q_function import action_values
 from rl.ope.report import BEHAVIOR
 from rl.ope.sample import EvaluationSample, evaluation_sample
+from rl.ope.weight_refits import PairedRefits, WeightRefits
 from rl.policy import StochasticPolicy
 from rl.policy.aligned_policy import AlignedPolicy
 
 
 @dataclass(frozen=True)
 class NightSamples:
-    """The selected candidate's sample and that of what it was gated against."""
+    """The selected candidate's sample and that of what it was gated against.
+
+    Attributes:
+        candidate: its sample.
+        baseline: the champion's, or the behavior policy's.
+        refits: of their weights under every fit of estimated propensities.
+    """
 
     candidate: EvaluationSample
     baseline: EvaluationSample
+    refits: PairedRefits
 
 
 def night_samples(
@@ -36,13 +44,15 @@ def night_samples(
         train: training split.
     """
     test = night.propensities.episodes
-    candidate = contender_sample(Contender(policy.name, policy, train, test), night.evaluation)
+    contender = Contender(policy.name, policy, train, test)
+    candidate, repeats = contender_sample(contender, night.evaluation), night.propensities.repeats
+    refits = None if repeats is None else WeightRefits.of(repeats, evaluated_rows(contender, night.evaluation))
     if night.evidence.baseline == BEHAVIOR or night.champion is None or night.champion.policy is None:
-        return NightSamples(candidate, _behavior_sample(night, test))
+        return NightSamples(candidate, _behavior_sample(night, test), (refits, None))
     older = night.champion.policy
     own_test = replace(dataset.to_logged_episodes("test", older.encoder), propensity=test.propensity)
     champion = Contender(night.champion.name, AlignedPolicy(older, dataset.vocabulary), train, own_test)
-    return NightSamples(candidate, contender_sample(champion, night.evaluation))
+    return NightSamples(candidate, contender_sample(champion, night.evaluation), (refits, refits))
 
 
 def _behavior_sample(night: NightEvaluation, test: LoggedEpisodes) -> EvaluationSample:

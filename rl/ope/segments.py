@@ -9,10 +9,12 @@ import numpy as np
 
 from rl.errors import EvaluationError
 from rl.logged_episodes import BoolArray, FloatArray
+from rl.ope.cross_fit_variance import widened
 from rl.ope.estimators import estimator
 from rl.ope.intervals import Interval, Resampling, cautious_bounds, student_interval
 from rl.ope.sample import EvaluationSample
 from rl.ope.sums import RatioSums, difference
+from rl.ope.weight_refits import PairedRefits, extra_errors
 from rl.ope.weights import effective_rewarded_units, effective_sample_size
 from rl.shopper_segments import Segment
 
@@ -84,6 +86,7 @@ def segment_values(
     floors: SegmentFloors,
     confidence: float,
     resampling: Resampling,
+    refits: PairedRefits = (None, None),
 ) -> SegmentReport:
     """Values and paired gains in each segment, simultaneous over all segments shown.
 
@@ -100,6 +103,8 @@ def segment_values(
         floors: below which a segment has no figures.
         confidence: of all intervals together.
         resampling: of shoppers.
+        refits: of candidate and baseline, where propensities were estimated: intervals are widened for what other fits
+            would have said. None where the weights rest on no estimate (the behavior policy's, or logged ones).
 
     Raises:
         EvaluationError: the samples aren't of the same episodes, or an unknown estimator.
@@ -116,7 +121,8 @@ def segment_values(
             segment.dimension, segment.label, part[0].n_episodes, part[0].n_units,
             part[0].n_episodes / candidate.n_episodes, *overlap, refusal=refusal,
         )  # fmt: skip
-        values.append(bare if refusal else _valued(bare, part, estimator_name, alpha, resampling))
+        own = _refits_of(refits, candidate, segment)
+        values.append(bare if refusal else _valued(bare, part, own, estimator_name, alpha=alpha, resampling=resampling))
     return SegmentReport(estimator_name, tuple(values), confidence, 1 - alpha, n_shown)
 
 
@@ -143,21 +149,32 @@ def episodes_of(sample: EvaluationSample, is_kept: BoolArray) -> EvaluationSampl
     )
 
 
+def _refits_of(refits: PairedRefits, sample: EvaluationSample, segment: Segment) -> PairedRefits:
+    """Those of the segment's rows."""
+    rows = np.repeat(segment.is_member, sample.lengths)
+    candidate, baseline = (None if one is None else one.at(rows) for one in refits)
+    return candidate, baseline
+
+
 def _valued(
     bare: SegmentValue,
     part: tuple[EvaluationSample, EvaluationSample],
+    refits: PairedRefits,
     estimator_name: str,
+    *,
     alpha: float,
     resampling: Resampling,
 ) -> SegmentValue:
     """With figures, or with the estimator's own reason for giving none."""
     try:
         sums: list[RatioSums] = [estimator(estimator_name).per_unit_sums(sample) for sample in part]
+        extra = extra_errors(part, refits, estimator_name)
+        gain = cautious_bounds(difference(*sums), alpha=alpha / 2, resampling=resampling)
         return replace(
             bare,
-            candidate=student_interval(sums[0], level=1 - alpha),
-            baseline=student_interval(sums[1], level=1 - alpha),
-            gain=cautious_bounds(difference(*sums), alpha=alpha / 2, resampling=resampling),
+            candidate=widened(student_interval(sums[0], level=1 - alpha), extra.candidate),
+            baseline=widened(student_interval(sums[1], level=1 - alpha), extra.baseline),
+            gain=widened(gain, extra.gain),
         )
     except EvaluationError as error:
         return replace(bare, refusal=str(error))
