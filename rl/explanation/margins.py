@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from rl.errors import EvaluationError
 from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray
 from rl.policy import StochasticPolicy
-from rl.policy.network import DenseNetwork
+from rl.policy.filtered_network import FilteredNetwork
+from rl.policy.network import DenseNetwork, Network
 
 MarginFunction = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 
@@ -44,7 +46,7 @@ def preferences(policy: StochasticPolicy, features: FeatureArray, mask: BoolArra
         features: encoded observations, `(n, n_features)`.
         mask: True where the action is available, `(n, n_actions)`.
     """
-    choosable = policy.choosable(mask)
+    choosable = policy.considered(features, mask)
     rows = np.flatnonzero(choosable.sum(axis=1) >= 2)
     outputs = np.where(choosable[rows], policy.outputs(features[rows]), -np.inf)
     # A stable sort: among equal outputs the action of the lower index is the first choice, on every machine.
@@ -83,8 +85,11 @@ def margin_function(policy: StochasticPolicy) -> MarginFunction:
     return margins
 
 
-def _layers(network: DenseNetwork) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def _layers(network: Network) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    dense = network.values if isinstance(network, FilteredNetwork) else network
+    if not isinstance(dense, DenseNetwork):
+        raise EvaluationError(f"a network of kind {network.kind} can't be explained by its layers; expected dense ones")
     return [
         (torch.from_numpy(weight.astype(np.float64)), torch.from_numpy(bias.astype(np.float64)))
-        for weight, bias in zip(network.weights, network.biases, strict=True)
+        for weight, bias in zip(dense.weights, dense.biases, strict=True)
     ]

@@ -18,7 +18,7 @@ from rl.errors import TrainingError
 from rl.learning.algorithms import ALGORITHMS, Algorithm
 from rl.learning.replay import Replay, ShuffledRows
 from rl.logged_episodes import LoggedEpisodes
-from rl.policy.network import DenseNetwork
+from rl.policy.network import Network
 
 # Points of a learning curve, and rows of the validation split that a point is computed on.
 N_CURVE_POINTS = 25
@@ -68,7 +68,7 @@ class TrainedCandidate:
         algorithm: d3rlpy's, as trained.
     """
 
-    network: DenseNetwork
+    network: Network
     output_scale: float
     reward_scale: float
     curve: tuple[CurvePoint, ...]

@@ -45,7 +45,14 @@ class AlignedPolicy:
             mask = mask.copy()
             mask[:, other] &= ~np.delete(mask, other, axis=1).any(axis=1)
         outputs = self.policy.outputs(features)[:, self._older_index] / self.policy.output_scale
-        known = mask & is_known
+        known = self._considered(features, mask & is_known)
         known = np.where(known.any(axis=1, keepdims=True), known, mask)
         softmax = masked_softmax(np.where(is_known, outputs, 0.0), known, self.policy.temperature)
         return with_exploration(softmax, mask, self.policy.exploration_floor)
+
+    def _considered(self, features: FeatureArray, known: BoolArray) -> BoolArray:
+        """Of the known actions, those that the older policy considers, `(n, n_actions)`."""
+        is_known = self._older_index >= 0
+        older = np.zeros((len(known), self.policy.n_actions), dtype=bool)
+        older[:, self._older_index[is_known]] = known[:, is_known]
+        return known & self.policy.network.considered(features, older)[:, self._older_index]

@@ -1,10 +1,11 @@
-"""A dense network's forward pass in NumPy."""
+"""What a policy needs of a network, and a dense network's forward pass in NumPy."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,46 @@ import numpy.typing as npt
 from rl.errors import PolicyError
 
 FeatureArray = npt.NDArray[np.float32]
+BoolArray = npt.NDArray[np.bool_]
+# As safetensors takes them: of any exact type.
+Tensors = Mapping[str, npt.NDArray[Any]]
+
+
+class Network(Protocol):
+    """Encoded observations in, one output per action out.
+
+    Attributes:
+        kind: its name among the kinds that a policy's files may hold.
+    """
+
+    kind: ClassVar[str]
+
+    @property
+    def n_inputs(self) -> int:
+        """Width of an encoded observation."""
+        ...
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of actions."""
+        ...
+
+    def forward(self, features: FeatureArray) -> FeatureArray:
+        """Outputs before any mask, `(n, n_outputs)`."""
+        ...
+
+    def considered(self, features: FeatureArray, mask: BoolArray) -> BoolArray:
+        """Actions that a choice is made among, some of those where the mask is True, `(n, n_outputs)`."""
+        ...
+
+    def to_tensors(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything its outputs depend on."""
+        ...
+
+    @classmethod
+    def from_tensors(cls, tensors: Tensors) -> Self:
+        """The network that `to_tensors` described."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -22,6 +63,8 @@ class DenseNetwork:
         weights: `(n_out, n_in)` of each layer.
         biases: `(n_out,)` of each layer.
     """
+
+    kind: ClassVar[str] = "dense"
 
     weights: tuple[FeatureArray, ...]
     biases: tuple[FeatureArray, ...]
@@ -55,13 +98,21 @@ class DenseNetwork:
             hidden = np.maximum(hidden @ weight.T + bias, np.float32(0))
         return hidden @ self.weights[-1].T + self.biases[-1]
 
-    def to_tensors(self) -> dict[str, FeatureArray]:
+    def considered(self, features: FeatureArray, mask: BoolArray) -> BoolArray:  # noqa: ARG002  (the protocol's)
+        """All actions where the mask is True."""
+        return mask
+
+    def to_tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Named arrays: `0.weight`, `0.bias`, `1.weight`, ..."""
-        named = {f"{i}.weight": np.ascontiguousarray(weight) for i, weight in enumerate(self.weights)}
-        return named | {f"{i}.bias": np.ascontiguousarray(bias) for i, bias in enumerate(self.biases)}
+        named = {"weight": self.weights, "bias": self.biases}
+        return {
+            f"{i}.{name}": np.ascontiguousarray(array)
+            for name, arrays in named.items()
+            for i, array in enumerate(arrays)
+        }
 
     @classmethod
-    def from_tensors(cls, tensors: Mapping[str, FeatureArray]) -> DenseNetwork:
+    def from_tensors(cls, tensors: Tensors) -> DenseNetwork:
         """The network whose arrays `to_tensors` named.
 
         Raises:

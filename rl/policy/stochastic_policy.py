@@ -17,7 +17,8 @@ from safetensors.numpy import load, save
 
 from rl.errors import PolicyError
 from rl.policy.action_probabilities import draw, masked_softmax, refuse_empty, with_exploration
-from rl.policy.network import DenseNetwork
+from rl.policy.network import DenseNetwork, Network
+from rl.policy.network_kinds import network_from
 from rl.policy.observation_encoder import ObservationEncoder
 from rl.policy.vocabulary import Vocabulary
 
@@ -67,7 +68,7 @@ class StochasticPolicy:
     """
 
     name: str
-    network: DenseNetwork
+    network: Network
     encoder: ObservationEncoder
     vocabulary: Vocabulary
     output_scale: float
@@ -121,7 +122,8 @@ class StochasticPolicy:
         """
         mask = self.choosable(mask)
         refuse_empty(mask, "available action")
-        softmax = masked_softmax(self.outputs(features) / self.output_scale, mask, self.temperature)
+        considered = self.network.considered(features, mask)
+        softmax = masked_softmax(self.outputs(features) / self.output_scale, considered, self.temperature)
         return with_exploration(softmax, mask, self.exploration_floor)
 
     def act(
@@ -178,8 +180,14 @@ class StochasticPolicy:
         chosen[:, other] &= ~np.delete(mask, other, axis=1).any(axis=1)
         return chosen
 
+    def considered(self, features: FeatureArray, mask: BoolArray) -> BoolArray:
+        """Actions that `probabilities` gives more than the exploration floor's share, `(n, n_actions)`."""
+        return self.network.considered(features, self.choosable(mask))
+
     def _content(self) -> dict[str, Any]:
-        return {
+        # Policies of dense layers keep the version they had before there were other kinds.
+        kind = {} if self.network.kind == DenseNetwork.kind else {"network": self.network.kind}
+        return kind | {
             "format": FORMAT,
             "name": self.name,
             "dataset_digest": self.dataset_digest,
@@ -200,11 +208,11 @@ def load_policy(folder: Path) -> StochasticPolicy:
     """
     try:
         content = json.loads((folder / POLICY_FILE).read_text(encoding="utf-8"))
-        network = DenseNetwork.from_tensors(load((folder / WEIGHTS_FILE).read_bytes()))
+        tensors = load((folder / WEIGHTS_FILE).read_bytes())
         if content["format"] != FORMAT:
             raise PolicyError(f"{folder}: policy format {content['format']}, expected {FORMAT}; train it again")
         policy = StochasticPolicy(
-            network=network,
+            network=network_from(content.get("network", DenseNetwork.kind), tensors),
             encoder=ObservationEncoder.from_json(content["encoder"]),
             vocabulary=Vocabulary.from_json(content["vocabulary"]),
             **{name: content[name] for name in (

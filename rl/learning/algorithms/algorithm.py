@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 # isort: off
 import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
@@ -11,26 +11,63 @@ import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 import torch
 from d3rlpy.torch_utility import TorchMiniBatch
 
-from conf.scenario import Candidate
+from conf.candidate import Candidate, ContinuousCandidate
 from rl.logged_episodes import LoggedEpisodes
-from rl.policy.network import DenseNetwork
+from rl.policy.network import Network
+
+# logits: log-probabilities up to a constant; the policy softmaxes them, temperature 1 is the policy as learned.
+# values: in units of the training reward's scale; the policy softmaxes them, divided by their typical spread.
+# filtered values: values, of which the policy sees only those of actions that an imitator finds likely enough.
+Outputs = Literal["logits", "values", "filtered values"]
 
 
 class Algorithm(Protocol):
-    """What training needs to know of an algorithm."""
+    """An algorithm over a set of actions."""
+
+    @property
+    def action_space(self) -> Literal["discrete"]:
+        """What actions are."""
+        ...
+
+    @property
+    def outputs(self) -> Outputs:
+        """What its network gives for each action, and so how a stochastic policy is made of it."""
+        ...
 
     def create(self, candidate: Candidate, *, gamma: float, device: str) -> Any:
-        """d3rlpy's algorithm, not yet built."""
+        """d3rlpy's algorithm, not yet built; its `impl` is a `FastUpdate`."""
         ...
 
     def losses(self, algorithm: Any, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Loss terms on a batch, without an update."""
+        """Loss terms on a batch, without an update; `loss` is their sum as trained."""
         ...
 
-    def network(self, algorithm: Any) -> DenseNetwork:
+    def network(self, algorithm: Any) -> Network:
         """The network that the policy is made of: outputs before any mask."""
         ...
 
-    def output_scale(self, network: DenseNetwork, episodes: LoggedEpisodes) -> float:
+    def output_scale(self, network: Network, episodes: LoggedEpisodes) -> float:
         """What the policy divides outputs by, so that temperatures mean the same in any unit."""
+        ...
+
+
+class ContinuousAlgorithm(Protocol):
+    """An algorithm over actions between -1 and 1, such as scaled order quantities."""
+
+    @property
+    def action_space(self) -> Literal["continuous"]:
+        """What actions are."""
+        ...
+
+    @property
+    def outputs(self) -> Literal["mean", "gaussian"]:
+        """What its policy gives: one action, or a distribution to draw it from."""
+        ...
+
+    def create(self, candidate: ContinuousCandidate, *, gamma: float, device: str) -> Any:
+        """d3rlpy's algorithm, not yet built; its `impl` is a `FastUpdate`."""
+        ...
+
+    def losses(self, algorithm: Any, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
+        """Loss terms on a batch, without an update; `loss` is their sum."""
         ...

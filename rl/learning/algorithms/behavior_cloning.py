@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 # isort: off
@@ -12,100 +11,47 @@ import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 import torch
 from d3rlpy.algos import DiscreteBCConfig
 from d3rlpy.algos.qlearning.bc import DiscreteBC
-from d3rlpy.algos.qlearning.torch.bc_impl import DiscreteBCImpl, DiscreteBCModules
+from d3rlpy.algos.qlearning.torch.bc_impl import DiscreteBCImpl
 from d3rlpy.dataclass_utils import asdict_without_copy
 from d3rlpy.models.torch import DiscreteImitationLoss
 from d3rlpy.torch_utility import TorchMiniBatch
 
-from conf.scenario import Candidate
-from rl.learning.algorithms.dense_export import dense_network
-from rl.learning.algorithms.encoder_choice import encoder_factory
-from rl.learning.masked_networks import MaskedCategoricalPolicy, Observations, dense_layers
-from rl.learning.optimizers import optimizer_factory
-from rl.logged_episodes import LoggedEpisodes
-from rl.policy.network import DenseNetwork
-
-# d3rlpy's penalty on squared log-probabilities pulls the clone towards the uniform policy; a touch of it keeps rare
-# actions from running off to minus infinity.
-CLONING_PENALTY = 1e-3
+from conf.candidate import Candidate
+from rl.learning.algorithms.common_settings import built, one_network_settings
+from rl.learning.algorithms.discrete_outputs import PolicyOutputs
+from rl.learning.algorithms.masked_imitation import CLONING_PENALTY, imitation_terms
+from rl.learning.fast_update import FastUpdate, TakenOver
+from rl.learning.masked_networks import MaskedCategoricalPolicy, Observations
 
 
-class BehaviorCloning:
-    """d3rlpy's DiscreteBC; its outputs are logits, of which temperature 1 gives the behavior policy as learned."""
+class BehaviorCloning(PolicyOutputs):
+    """d3rlpy's DiscreteBC; of its logits, temperature 1 gives the behavior policy as learned."""
+
+    policy_module = "imitator"
 
     def create(self, candidate: Candidate, *, gamma: float, device: str) -> Any:
         """d3rlpy's algorithm, not yet built."""
-        config = MaskedBCConfig(
-            batch_size=candidate.batch_size,
-            gamma=gamma,
-            learning_rate=candidate.learning_rate,
-            optim_factory=optimizer_factory(candidate.n_updates, candidate.learning_rate),
-            encoder_factory=encoder_factory(candidate),
-            beta=CLONING_PENALTY,
-        )
-        return config.create(device=device)
-
-    def losses(self, algorithm: Any, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Loss terms on a batch, without an update."""
-        terms: dict[str, torch.Tensor] = asdict_without_copy(
-            algorithm.impl.compute_loss(batch.observations, batch.actions)
-        )
-        return terms
-
-    def network(self, algorithm: Any) -> DenseNetwork:
-        """The imitator's layers."""
-        imitator = algorithm.impl.modules.imitator
-        return dense_network(dense_layers(imitator._encoder, imitator._fc))
-
-    def output_scale(self, network: DenseNetwork, episodes: LoggedEpisodes) -> float:  # noqa: ARG002  (the protocol's)
-        """1: logits have no unit."""
-        return 1.0
+        config = DiscreteBCConfig(**one_network_settings(candidate, gamma), beta=CLONING_PENALTY)
+        return built(MaskedBC, config, candidate, device)
 
 
-@dataclass()
-class MaskedBCConfig(DiscreteBCConfig):  # type: ignore[misc]  # d3rlpy ships no types
-    """d3rlpy's config of behavior cloning, for observations with a mask."""
-
-    def create(self, device: Any = False, enable_ddp: bool = False) -> MaskedBC:
-        return MaskedBC(self, device, enable_ddp)
-
-    @staticmethod
-    def get_type() -> str:
-        return "masked_discrete_bc"
-
-
-class MaskedBC(DiscreteBC):  # type: ignore[misc]  # d3rlpy ships no types
-    """d3rlpy's DiscreteBC with a masked imitator."""
-
-    def inner_create_impl(self, observation_shape: Any, action_size: int) -> None:
-        """As d3rlpy builds it, but for the imitator and the loss."""
-        encoder = self._config.encoder_factory.create(observation_shape)
-        imitator = MaskedCategoricalPolicy(encoder, self._config.encoder_factory.hidden_units[-1], action_size)
-        imitator.to(self._device)
-        optim = self._config.optim_factory.create(
-            imitator.named_modules(), lr=self._config.learning_rate, compiled=self.compiled
-        )
-        self._impl = MaskedBCImpl(
-            observation_shape=observation_shape,
-            action_size=action_size,
-            modules=DiscreteBCModules(optim=optim, imitator=imitator),
-            beta=self._config.beta,
-            compiled=self.compiled,
-            device=self._device,
-        )
-
-
-class MaskedBCImpl(DiscreteBCImpl):  # type: ignore[misc]  # d3rlpy ships no types
+class FastCloning(FastUpdate, DiscreteBCImpl):  # type: ignore[misc]  # d3rlpy ships no types
     """Imitation loss over available actions."""
 
-    def compute_loss(self, obs_t: Observations, act_t: torch.Tensor) -> DiscreteImitationLoss:
-        """Cross-entropy, and the penalty on squared log-probabilities of available actions.
+    def inner_update(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:  # noqa: ARG002
+        terms: dict[str, torch.Tensor] = asdict_without_copy(self.compute_imitator_grad(batch))
+        self._modules.optim.step()
+        return terms
 
-        d3rlpy's own penalty would square the mask's constant as well, 1e18 for each action out of stock.
-        """
-        log_probabilities = self._modules.imitator(obs_t).logits
-        imitation = -log_probabilities.gather(1, act_t.view(-1, 1).long()).mean()
-        is_available = obs_t[1].bool()
-        squared = torch.where(is_available, log_probabilities, 0.0) ** 2
-        penalty = self._beta * squared.sum() / is_available.sum()
-        return DiscreteImitationLoss(loss=imitation + penalty, imitation_loss=imitation, regularization_loss=penalty)
+    def current_losses(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
+        return asdict_without_copy(self.compute_loss(batch.observations, batch.actions))  # type: ignore[no-any-return]
+
+    def compute_loss(self, obs_t: Observations, act_t: torch.Tensor) -> DiscreteImitationLoss:
+        return imitation_terms(self._modules.imitator, obs_t, act_t, self._beta)
+
+
+class MaskedBC(TakenOver, DiscreteBC):  # type: ignore[misc]  # d3rlpy ships no types
+    """d3rlpy's DiscreteBC with a masked imitator."""
+
+    impl_kind = FastCloning
+    module_kinds = {"imitator": MaskedCategoricalPolicy}  # noqa: RUF012

@@ -10,48 +10,48 @@ import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 # isort: on
 import torch
 from d3rlpy.algos import DiscreteCQLConfig
-from d3rlpy.dataclass_utils import asdict_without_copy
+from d3rlpy.algos.qlearning.cql import DiscreteCQL
+from d3rlpy.algos.qlearning.torch.cql_impl import DiscreteCQLImpl, DiscreteCQLLoss
 from d3rlpy.torch_utility import TorchMiniBatch
 
-from conf.scenario import Candidate
-from rl.learning.algorithms.dense_export import dense_network
-from rl.learning.algorithms.encoder_choice import encoder_factory
-from rl.learning.algorithms.output_spread import spread_in_training
-from rl.learning.masked_networks import MaskedQFunctionFactory, dense_layers
-from rl.learning.optimizers import optimizer_factory
-from rl.logged_episodes import LoggedEpisodes
-from rl.policy.network import DenseNetwork
+from conf.candidate import Candidate
+from rl.learning.algorithms.common_settings import built, value_settings
+from rl.learning.algorithms.discrete_outputs import ValueOutputs
+from rl.learning.algorithms.value_update import FastDoubleQLearning
+from rl.learning.fast_update import TakenOver, expected_values
+from rl.learning.masked_networks import Observations
 
 
-class ConservativeQLearning:
-    """d3rlpy's DiscreteCQL; its outputs are values in units of the training reward's scale."""
+class ConservativeQLearning(ValueOutputs):
+    """d3rlpy's DiscreteCQL."""
 
     def create(self, candidate: Candidate, *, gamma: float, device: str) -> Any:
         """d3rlpy's algorithm, not yet built."""
         config = DiscreteCQLConfig(
-            batch_size=candidate.batch_size,
-            gamma=gamma,
-            learning_rate=candidate.learning_rate,
-            optim_factory=optimizer_factory(candidate.n_updates, candidate.learning_rate),
-            encoder_factory=encoder_factory(candidate),
-            q_func_factory=MaskedQFunctionFactory(),
+            **value_settings(candidate, gamma),
             target_update_interval=candidate.target_update_interval,
             alpha=candidate.conservative_weight,
         )
-        return config.create(device=device)
+        return built(MaskedCQL, config, candidate, device)
 
-    def losses(self, algorithm: Any, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Loss terms on a batch, without an update."""
-        terms: dict[str, torch.Tensor] = asdict_without_copy(
-            algorithm.impl.compute_loss(batch, algorithm.impl.compute_target(batch))
-        )
-        return terms
 
-    def network(self, algorithm: Any) -> DenseNetwork:
-        """The Q-function's layers."""
-        function = algorithm.impl.q_function[0]
-        return dense_network(dense_layers(function.encoder, function._fc))
+class FastConservativeQLearning(FastDoubleQLearning, DiscreteCQLImpl):  # type: ignore[misc]  # d3rlpy ships no types
+    """Double Q-learning and the conservative term, over available actions."""
 
-    def output_scale(self, network: DenseNetwork, episodes: LoggedEpisodes) -> float:
-        """Typical standard deviation of values between the available actions of a training row."""
-        return spread_in_training(network, episodes)
+    def compute_loss(self, batch: TorchMiniBatch, q_tpn: torch.Tensor) -> DiscreteCQLLoss:
+        td_loss = self.td_loss(batch, q_tpn)
+        conservative = self.conservative_term(batch.observations, batch.actions)
+        loss = td_loss + self._alpha * conservative
+        return DiscreteCQLLoss(loss=loss, td_loss=td_loss, conservative_loss=conservative)
+
+    def conservative_term(self, observations: Observations, actions: torch.Tensor) -> torch.Tensor:
+        """How far a soft maximum over available actions lies above the logged action's value, on average."""
+        values = expected_values(self._modules.q_funcs, observations)
+        logged = values.gather(1, actions.view(-1, 1).long())
+        return (values.logsumexp(dim=1, keepdim=True) - logged).mean()
+
+
+class MaskedCQL(TakenOver, DiscreteCQL):  # type: ignore[misc]  # d3rlpy ships no types
+    """d3rlpy's DiscreteCQL with our update."""
+
+    impl_kind = FastConservativeQLearning

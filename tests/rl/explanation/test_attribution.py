@@ -9,6 +9,7 @@ import pytest
 
 from rl.errors import EvaluationError
 from rl.explanation.attribution import attribute, mean_observation, summed_by_source
+from rl.policy.network import DenseNetwork
 from tests.rl.explanation.planted import BLIND, READ, planted_decisions, planted_policy
 
 
@@ -36,7 +37,9 @@ def test_a_smaller_tolerance_is_kept() -> None:
 def test_attributions_of_a_linear_network_are_weight_times_difference() -> None:
     """For a linear margin the integral has a closed form: weight times (observation - baseline)."""
     policy, features, mask = planted_decisions(40)
-    linear = type(policy.network)((policy.network.weights[1] @ policy.network.weights[0],), policy.network.biases[1:])
+    network = policy.network
+    assert isinstance(network, DenseNetwork)
+    linear = DenseNetwork((network.weights[1] @ network.weights[0],), network.biases[1:])
     policy = replace(policy, network=linear)
     baseline = mean_observation(features)
     found = attribute(policy, features, mask, baseline=baseline)

@@ -10,6 +10,7 @@ import torch
 
 from rl.explanation.margins import margin_function, margins_between, preferences
 from rl.policy.action_probabilities import masked_softmax
+from rl.policy.network import DenseNetwork
 from tests.rl.explanation.planted import planted_decisions
 
 
@@ -42,8 +43,10 @@ def test_preferences_leave_out_observations_without_a_choice() -> None:
 def test_preferences_break_ties_by_the_lower_index() -> None:
     """Equal outputs give the same choice everywhere."""
     policy, features, mask = planted_decisions(1)
-    constant = np.zeros_like(policy.network.weights[1])
-    tied = type(policy.network)((policy.network.weights[0], constant), (policy.network.biases[0], constant[:, 0]))
+    network = policy.network
+    assert isinstance(network, DenseNetwork)
+    constant = np.zeros_like(network.weights[1])
+    tied = DenseNetwork((network.weights[0], constant), (network.biases[0], constant[:, 0]))
     found = preferences(replace(policy, network=tied), features, np.ones_like(mask))
     assert (found.chosen[0], found.runner_up[0], found.margin[0]) == (0, 1, 0.0)
 

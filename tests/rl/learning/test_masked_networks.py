@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from d3rlpy.models.torch import DiscreteMeanQFunctionForwarder
 
 from rl.learning.masked_networks import (
     UNAVAILABLE,
@@ -59,11 +60,12 @@ def test_logsumexp_runs_over_available_actions_alone() -> None:
     assert np.allclose(found, expected, atol=1e-6)
 
 
-def error(forwarder: MaskedQFunctionForwarder, x: list[torch.Tensor]) -> torch.Tensor:
-    return forwarder.compute_error(
+def error(forwarder: DiscreteMeanQFunctionForwarder, x: list[torch.Tensor]) -> torch.Tensor:
+    found: torch.Tensor = forwarder.compute_error(
         observations=x, actions=torch.tensor([[1], [3]]), rewards=torch.tensor([[20.0], [0.0]]),
         target=torch.tensor([[1.0], [UNAVAILABLE]]), terminals=torch.tensor([[0.0], [1.0]]), gamma=0.5,
     )  # fmt: skip
+    return found
 
 
 def test_errors_are_half_squares() -> None:
@@ -75,33 +77,13 @@ def test_errors_are_half_squares() -> None:
     assert np.isclose(error(forwarder, x).item(), expected)
 
 
-def test_values_left_over_serve_the_same_observations_once() -> None:
-    """The conservative term reuses the TD error's values, with their graph."""
-    _, forwarder = made()
-    x = observations()
-    error(forwarder, x)
-    assert forwarder._left is not None
-    left = forwarder._left[2]
-    assert forwarder.compute_expected_q(x) is left
-    assert forwarder.compute_expected_q(x) is not left
-
-
-def test_values_left_over_are_not_used_after_an_update() -> None:
-    """Once weights have changed, values are computed again."""
-    function, forwarder = made()
-    x = observations()
-    error(forwarder, x)
-    with torch.no_grad():
-        function._fc.weight.add_(1.0)
-    assert torch.equal(forwarder.compute_expected_q(x), function(x).q_value)
-
-
-def test_values_left_over_are_not_used_for_other_observations() -> None:
-    """Equal shapes aren't the same observations."""
-    function, forwarder = made()
-    x, other = observations(), [torch.zeros(2, N_FEATURES), MASK]
-    error(forwarder, x)
-    assert torch.equal(forwarder.compute_expected_q(other), function(other).q_value)
+def test_huber_errors_are_those_of_d3rlpy() -> None:
+    """The other choice of loss is d3rlpy's own, large errors and small."""
+    torch.manual_seed(0)
+    encoder = FeaturesEncoderFactory(hidden_units=(8, 6)).create(((N_FEATURES,), (N_ACTIONS,)))
+    function, forwarder = MaskedQFunctionFactory(loss="huber").create_discrete(encoder, 6, N_ACTIONS)
+    own = DiscreteMeanQFunctionForwarder(function, N_ACTIONS)
+    assert torch.allclose(error(forwarder, observations()), error(own, observations()))
 
 
 def test_categorical_policy_gives_masked_actions_no_probability() -> None:

@@ -1,0 +1,61 @@
+"""How a policy is made of what an algorithm over a set of actions has learned."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+# isort: off
+import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
+
+# isort: on
+import torch
+from d3rlpy.torch_utility import TorchMiniBatch
+
+from rl.learning.algorithms.dense_export import dense_network
+from rl.learning.algorithms.output_spread import spread_in_training
+from rl.learning.masked_networks import dense_layers
+from rl.logged_episodes import LoggedEpisodes
+from rl.policy.network import Network
+
+
+class DiscreteAlgorithm:
+    """Base of the entries."""
+
+    action_space: Literal["discrete"] = "discrete"
+
+    def losses(self, algorithm: Any, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
+        """Loss terms on a batch, without an update."""
+        terms: dict[str, torch.Tensor] = algorithm.impl.losses(batch)
+        return terms
+
+
+class ValueOutputs(DiscreteAlgorithm):
+    """The first Q-function's values."""
+
+    outputs: Literal["values"] = "values"
+
+    def network(self, algorithm: Any) -> Network:
+        """The Q-function's layers."""
+        function = algorithm.impl.q_function[0]
+        return dense_network(dense_layers(function.encoder, function._fc))
+
+    def output_scale(self, network: Network, episodes: LoggedEpisodes) -> float:
+        """Typical standard deviation of values between the available actions of a training row."""
+        return spread_in_training(network, episodes)
+
+
+class PolicyOutputs(DiscreteAlgorithm):
+    """A learned policy's logits."""
+
+    outputs: Literal["logits"] = "logits"
+    # Name of the policy among the implementation's networks.
+    policy_module = "policy"
+
+    def network(self, algorithm: Any) -> Network:
+        """The policy's layers."""
+        policy = getattr(algorithm.impl.modules, self.policy_module)
+        return dense_network(dense_layers(policy._encoder, policy._fc))
+
+    def output_scale(self, network: Network, episodes: LoggedEpisodes) -> float:  # noqa: ARG002  (the protocol's)
+        """1: logits have no unit."""
+        return 1.0

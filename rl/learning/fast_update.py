@@ -1,0 +1,122 @@
+"""d3rlpy's updates with the same mathematics and less of everything else.
+
+d3rlpy builds an implementation (`impl`) with its networks and optimizers; `take_over` gives it the methods of ours: the
+same losses, no forward pass twice, losses that stay on the device until somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any, ClassVar
+
+# isort: off
+import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
+
+# isort: on
+import torch
+from d3rlpy.torch_utility import TorchMiniBatch
+from torch import nn
+
+from rl.learning.forward_scope import forward_scope
+
+
+class FastUpdate:
+    """Base of our implementations; put it before d3rlpy's, whose `inner_update` must give tensors."""
+
+    # Layers of an update compute in it; None for the weights' own.
+    compute_dtype: torch.dtype | None = None
+
+    modules: Any
+    inner_update: Any
+
+    def update(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, float]:
+        """d3rlpy's interface: losses as numbers, for which a GPU is waited for."""
+        return {name: float(value) for name, value in self.update_on_device(batch, grad_step).items()}
+
+    def update_on_device(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:
+        """One update; loss terms stay where they are."""
+        self.modules.set_train()
+        with forward_scope(self.compute_dtype):
+            terms = self.inner_update(batch, grad_step)
+        return {name: value.detach() for name, value in terms.items()}
+
+    def losses(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
+        """Loss terms of the batch as they are now; nothing learns from it."""
+        with forward_scope(self.compute_dtype):
+            return self.current_losses(batch)
+
+    def current_losses(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
+        """What `losses` gives, inside a scope."""
+        raise NotImplementedError
+
+
+class TakenOver:
+    """Base of our algorithms; put it before d3rlpy's, whose networks and implementation then get our methods.
+
+    Attributes:
+        impl_kind: the implementation's class.
+        module_kinds: class of each network that d3rlpy would make without masks, or ask twice.
+    """
+
+    impl_kind: ClassVar[type]
+    module_kinds: ClassVar[Mapping[str, type]] = {}
+
+    compute_dtype: torch.dtype | None = None
+    _impl: Any
+
+    def inner_create_impl(self, observation_shape: Any, action_size: int) -> None:
+        super().inner_create_impl(observation_shape, action_size)  # type: ignore[misc]  # d3rlpy's
+        take_over(self._impl, self.impl_kind)
+        self._impl.compute_dtype = self.compute_dtype
+        for name, kind in self.module_kinds.items():
+            take_over(getattr(self._impl.modules, name), kind)
+        freeze_targets(self._impl.modules)
+
+
+def take_over(made: Any, kind: type) -> None:
+    """The object has the methods of a subclass of its own class; what it holds is untouched.
+
+    d3rlpy's algorithms name the classes they build. Building the parts here instead would mean copying each of its
+    constructors; this leaves them to it, in the order in which they draw their initial weights.
+    """
+    if not issubclass(kind, type(made)):
+        raise TypeError(f"{kind.__name__} isn't a {type(made).__name__}")
+    made.__class__ = kind
+
+
+def freeze_targets(modules: Any) -> None:
+    """No gradient is recorded through target networks, which no optimizer knows."""
+    for field in fields(modules):
+        part = getattr(modules, field.name)
+        if field.name.startswith("targ_") and isinstance(part, nn.Module):
+            part.requires_grad_(False)
+
+
+def copy_weights(target: nn.Module, source: nn.Module) -> None:
+    """The target's weights are the source's; all of them in one call."""
+    with torch.no_grad():
+        torch._foreach_copy_(list(target.parameters()), list(source.parameters()))
+
+
+def move_weights(target: nn.Module, source: nn.Module, rate: float) -> None:
+    """The target's weights are moved towards the source's by the rate; all of them in one call."""
+    with torch.no_grad():
+        torch._foreach_lerp_(list(target.parameters()), list(source.parameters()), rate)
+
+
+def expected_values(functions: Sequence[Any], observations: Any) -> torch.Tensor:
+    """Values of all actions, the mean over the ensemble, `(n, n_actions)`."""
+    values = [function(observations).q_value for function in functions]
+    return values[0] if len(values) == 1 else torch.stack(values).mean(dim=0)
+
+
+def least_values(functions: Sequence[Any], observations: Any) -> torch.Tensor:
+    """Values of all actions, the least of the ensemble, `(n, n_actions)`."""
+    values = [function(observations).q_value for function in functions]
+    return values[0] if len(values) == 1 else torch.stack(values).amin(dim=0)
+
+
+def values_of(functions: Sequence[Any], observations: Any, action: torch.Tensor) -> torch.Tensor:
+    """Values of one action each, the least of the ensemble, `(n, 1)`."""
+    return least_values(functions, observations).gather(1, action.view(-1, 1))

@@ -1,0 +1,116 @@
+"""What networks answered during one update, so that none is asked the same thing twice.
+
+d3rlpy's losses ask a network about the same tensors several times in an update: the TD error and the conservative term
+about the observations, the target network about its maximum and again about its value. Inside a `forward_scope` a
+`SharedForward` module answers the second time from memory, with the graph of the first. An optimizer's step forgets
+the networks whose weights it changed, so nothing stale is ever given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.distributions import Distribution
+
+
+class ForwardScope:
+    """Answers by module, inputs (by identity) and whether a graph was recorded."""
+
+    def __init__(self, dtype: torch.dtype | None) -> None:
+        self._answers: dict[Any, tuple[Any, tuple[Any, ...], Any]] = {}
+        self._dtype = dtype
+        self._depth = 0
+
+    def answer(self, module: Any, forward: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
+        """The module's outputs for the inputs, from memory where it was asked before."""
+        asked = (id(module), *(id(tensor) for tensor in _tensors(inputs)))
+        with_graph = torch.is_grad_enabled()
+        if (found := self._answers.get((asked, with_graph))) is not None:
+            return found[2]
+        if not with_graph and (found := self._answers.get((asked, True))) is not None:
+            detached = _detached(found[2])
+            if detached is not None:
+                return detached
+        outputs = self._compute(forward, inputs)
+        # The inputs are kept too: an identity says nothing about a tensor that is gone.
+        self._answers[asked, with_graph] = (module, inputs, outputs)
+        return outputs
+
+    def forget(self, parameters: Iterable[torch.Tensor]) -> None:
+        """Modules with any of the parameters are asked anew."""
+        changed = {id(parameter) for parameter in parameters}
+        self._answers = {
+            key: answer
+            for key, answer in self._answers.items()
+            if not any(id(parameter) in changed for parameter in answer[0].parameters())
+        }
+
+    def _compute(self, forward: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
+        if self._dtype is None or self._depth:
+            return forward(*inputs)
+        self._depth += 1
+        try:
+            with torch.autocast(next(_tensors(inputs)).device.type, dtype=self._dtype):
+                return _mapped(forward(*inputs), torch.Tensor.float)
+        finally:
+            self._depth -= 1
+
+
+class SharedForward:
+    """Base of a `torch.nn.Module` that answers from memory inside a `forward_scope`; put it first among the bases."""
+
+    def __call__(self, *inputs: Any) -> Any:
+        scope = current_scope()
+        forward = super().__call__  # type: ignore[misc]  # the module's
+        return forward(*inputs) if scope is None else scope.answer(self, forward, inputs)
+
+
+_scopes: list[ForwardScope] = []
+
+
+def current_scope() -> ForwardScope | None:
+    """The innermost scope that is open, None outside of any."""
+    return _scopes[-1] if _scopes else None
+
+
+@contextmanager
+def forward_scope(dtype: torch.dtype | None = None) -> Iterator[ForwardScope]:
+    """Answers are shared until it closes.
+
+    Args:
+        dtype: that layers compute in, by autocast; outputs are `float32` again. None leaves them alone.
+    """
+    scope = ForwardScope(dtype)
+    # A distribution checks its arguments by looking at them, for which a GPU's queue has to be waited for.
+    validates = Distribution._validate_args
+    Distribution.set_default_validate_args(False)
+    _scopes.append(scope)
+    try:
+        yield scope
+    finally:
+        _scopes.remove(scope)
+        Distribution.set_default_validate_args(validates)
+
+
+def _tensors(inputs: Any) -> Iterator[torch.Tensor]:
+    for one in inputs:
+        if isinstance(one, torch.Tensor):
+            yield one
+        else:
+            yield from _tensors(one)
+
+
+def _detached(outputs: Any) -> Any:
+    """The outputs without their graph; None where that isn't known."""
+    return _mapped(outputs, torch.Tensor.detach) if isinstance(outputs, torch.Tensor | tuple) else None
+
+
+def _mapped(outputs: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    if isinstance(outputs, torch.Tensor):
+        return change(outputs)
+    if isinstance(outputs, tuple):  # d3rlpy's named tuples
+        return type(outputs)(*(_mapped(one, change) for one in outputs))
+    return outputs

@@ -1,0 +1,21 @@
+"""Kinds of networks that a policy's files may hold. A new one is a class and an entry here."""
+
+from __future__ import annotations
+
+from conf.strict_yaml import suggest
+from rl.errors import PolicyError
+from rl.policy.filtered_network import FilteredNetwork
+from rl.policy.network import DenseNetwork, Network, Tensors
+
+NETWORKS: dict[str, type[Network]] = {network.kind: network for network in (DenseNetwork, FilteredNetwork)}
+
+
+def network_from(kind: str, tensors: Tensors) -> Network:
+    """The network of that kind, from its arrays.
+
+    Raises:
+        PolicyError: an unknown kind, or arrays that don't fit.
+    """
+    if kind not in NETWORKS:
+        raise PolicyError(f"no network kind {kind!r}{suggest(kind, list(NETWORKS))}")
+    return NETWORKS[kind].from_tensors(tensors)
