@@ -1,4 +1,4 @@
-"""Estimates against other libraries on equal inputs.
+"""Estimates against other libraries on equal inputs: their speed, and their errors on a public log.
 
 Peers run in their own Python; see `peer_process`. Without it each part says that it wasn't measured.
 """
@@ -9,12 +9,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.bench import ope_speed
+from tests.bench import ope_open_bandit, ope_speed
 
 
 def lines() -> Iterator[dict[str, Any]]:
-    """Speed."""
+    """Speed first, then the public log."""
     yield from ope_speed.lines()
+    yield from ope_open_bandit.lines()
 
 
 if __name__ == "__main__":
