@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -24,10 +24,14 @@ Columns = Mapping[str, FloatArray]
 
 def lines() -> Iterator[dict[str, object]]:
     """A line for each log, estimator and interval method."""
-    n_replications = int(os.environ.get("REPLICATIONS") or N_REPLICATIONS)
+    yield from lines_of(replicate, int(os.environ.get("REPLICATIONS") or N_REPLICATIONS))
+
+
+def lines_of(replicated: Callable[[int], list[Outcome]], n_replications: int) -> Iterator[dict[str, object]]:
+    """Lines of so many replications, made in two processes."""
     # Not forked: torch, loaded by the parent, holds locks that a fork would copy.
     with ProcessPoolExecutor(N_WORKERS, mp_context=get_context("spawn")) as pool:
-        found = _collect(pool.map(replicate, range(n_replications), chunksize=5), n_replications)
+        found = _collect(pool.map(replicated, range(n_replications), chunksize=5), n_replications)
     for row, columns in found.items():
         yield _line(row, columns)
 
@@ -55,7 +59,7 @@ def _line(row: Row, columns: Columns) -> dict[str, object]:
     return {
         "bench": "ope", "section": "coverage", "estimator": row.estimator, "log": row.log,
         "tail": reward_kinds()[row.log].tail, "episodes": row.form, "n": row.n, "propensities": row.propensities,
-        "interval": row.method, "replications": len(error),
+        "interval": row.method, "fqe": "linear", "replications": len(error),
         "ess": _round(columns["ess"].mean(), 1), "rewarded": _round(columns["rewarded"].mean(), 1),
         "truth": _round(columns["truth"].mean()), "bias": _round(error.mean()),
         "bias_se": _round(error.std(ddof=1) / np.sqrt(len(error))) if len(error) > 1 else None,

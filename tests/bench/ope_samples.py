@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -63,7 +63,9 @@ class FittedValues:
     behavior: Mapping[str, QFunction]
 
 
-def fit_values(train: LoggedEpisodes, form: Form, settings: FqeSettings = LINEAR) -> FittedValues:
+def fit_values(
+    train: LoggedEpisodes, form: Form, settings: FqeSettings = LINEAR, *, kinds: Sequence[str] | None = None
+) -> FittedValues:
     """Q-functions fitted on the training log in that form, as a night fits them."""
     log = FORMS[form].of(train)
     merged = as_one_action(log)
@@ -73,7 +75,7 @@ def fit_values(train: LoggedEpisodes, form: Form, settings: FqeSettings = LINEAR
                 fitted_for, episodes, discount=Discount(GAMMA), steps=FORMS[form].steps, settings=settings,
                 reward=log.metrics[kind],
             )
-            for kind in reward_kinds()
+            for kind in kinds or reward_kinds()
         }
         for fitted_for, episodes in ((policy(), log), (OnlyAction(), merged))
     )  # fmt: skip
