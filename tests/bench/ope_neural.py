@@ -28,4 +28,4 @@ def _replicate(number: int) -> list[Outcome]:
     seed = 1000 * number
     values = fit_values(session_log(N_TRAIN, seed), "sessions", NEURAL, kinds=KINDS)
     test = session_log(COMPARED, seed + 1)
-    return outcomes([LogTrial(test, "sessions", values, n=COMPARED, fits=None, seed=number)])
+    return outcomes([LogTrial(test, "sessions", values, n=COMPARED, seed=number)])

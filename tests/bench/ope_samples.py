@@ -50,7 +50,7 @@ FORMS: Mapping[Form, FormSettings] = {
     ),
     "decisions": FormSettings(
         1, as_decisions, lambda kind, is_behavior: true_decision_value(kind, of_behavior=is_behavior),
-        ("ips", "snips", "dr", "sndr"),
+        ("snips", "dr", "sndr"),
     ),
 }  # fmt: skip
 
@@ -61,6 +61,12 @@ class FittedValues:
 
     candidate: Mapping[str, QFunction]
     behavior: Mapping[str, QFunction]
+
+    def of(self, kinds: Sequence[str]) -> FittedValues:
+        """Those of some kinds of reward."""
+        return FittedValues(
+            {kind: self.candidate[kind] for kind in kinds}, {kind: self.behavior[kind] for kind in kinds}
+        )
 
 
 def fit_values(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from multiprocessing import get_context
 from typing import cast
 
 import numpy as np
+import structlog
 from scipy.stats import spearmanr
 
 from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
@@ -96,7 +98,7 @@ class Ranked:
 def lines() -> Iterator[dict[str, object]]:
     """A line for each size and estimator, and one for choosing at random."""
     n_replications = max(2, min(N_REPLICATIONS, int(os.environ.get("REPLICATIONS") or N_REPLICATIONS)))
-    with ProcessPoolExecutor(N_WORKERS, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(N_WORKERS, mp_context=get_context("spawn"), initializer=_silence) as pool:
         found = [one for rows in pool.map(_replicate, range(n_replications), chunksize=5) for one in rows]
     print(f"selection: {n_replications} replications", file=sys.stderr, flush=True)
     gains = np.array(list(_true_values().values())) / _behavior_value() - 1
@@ -108,6 +110,11 @@ def lines() -> Iterator[dict[str, object]]:
     for n in SIZES:
         for name in ESTIMATORS:
             yield _line(n, name, [one for one in found if (one.n, one.estimator) == (n, name)])
+
+
+def _silence() -> None:
+    """No line on stdout for every selection: that is where the results go."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
 def _line(n: int, name: str, rows: Sequence[Ranked]) -> dict[str, object]:

@@ -21,11 +21,16 @@ from tests.bench.ope_samples import FORMS, FittedValues, Form, KindSamples, fit_
 from tests.bench.ope_shop import session_log
 
 N_TRAIN = 1000
-SIZES = {300: True, 2500: True, 6000: False}
-"""Sessions of a log, and whether its propensities are estimated too."""
+SIZES = (300, 2500, 6000)
+"""Sessions of a log: below the gate's floors, above them, and far above."""
 
-COMPARED = 2500
-"""Sessions of the logs on which density ratios are estimated and every interval method is tried."""
+SMALL, COMPARED, _ = SIZES
+SELDOM = 4
+"""What takes long and isn't asked for at every replication is done at one of so many: estimated propensities of small
+logs, density ratios, and the interval methods that no report uses."""
+
+ESTIMATED_KINDS = ("clicks", "baskets", "purchases", "uneven baskets")
+"""Rewards valued with estimated propensities too."""
 
 LEVEL = 0.95
 GAIN = "dr gain"
@@ -73,13 +78,18 @@ def replicate(number: int) -> list[Outcome]:
     train = session_log(N_TRAIN, seed)
     values = {form: fit_values(train, form) for form in FORMS}
     found: list[Outcome] = []
-    for place, (n, is_estimated) in enumerate(SIZES.items(), start=1):
+    for place, n in enumerate(SIZES, start=1):
         test = session_log(n, seed + place)
-        repeats = [None, _estimated(test, seed)] if is_estimated else [None]
-        found += outcomes([
-            LogTrial(test, form, values[form], n=n, fits=fits, seed=number, is_compared=n == COMPARED)
-            for form in FORMS for fits in repeats
-        ])  # fmt: skip
+        trials = [
+            LogTrial(test, form, values[form], n=n, seed=number, has_all=n == COMPARED and number % SELDOM == 0)
+            for form in FORMS
+        ]
+        if n == COMPARED or (n == SMALL and number % SELDOM == 0):
+            fits = _estimated(test, seed)
+            trials += [
+                LogTrial(test, form, values[form].of(ESTIMATED_KINDS), n=n, seed=number, fits=fits) for form in FORMS
+            ]
+        found += outcomes(trials)
     return found
 
 
@@ -113,17 +123,17 @@ class LogTrial:
         values: FittedValues,
         *,
         n: int,
-        fits: PropensityRepeats | None,
         seed: int,
-        is_compared: bool = False,
+        fits: PropensityRepeats | None = None,
+        has_all: bool = False,
     ) -> None:
+        """With density ratios and every interval method where `has_all`."""
         self._form, self._n, self._fits = form, n, fits
-        self._is_compared = is_compared and form == "sessions"
+        self._has_all = has_all and form == "sessions"
         self.resampling = Resampling(seed=seed)
         known = test if fits is None else replace(test, propensity=fits.pooled())
-        has_ratios = self._is_compared and fits is None
-        self._samples = kind_samples(known, form, values, has_ratios=has_ratios)
-        self.sums = _all_sums(self._samples, FORMS[form].estimators + (RATIO_ESTIMATORS if has_ratios else ()))
+        self._samples = kind_samples(known, form, values, has_ratios=self._has_all)
+        self.sums = _all_sums(self._samples, FORMS[form].estimators + (RATIO_ESTIMATORS if self._has_all else ()))
         self._extra = {} if fits is None else self._scatter(fits)
         self._overlaps = {kind: overlap(sample) for kind, sample in self._samples.candidate.items()}
 
@@ -147,10 +157,10 @@ class LogTrial:
         yield PERCENTILE, widened(interval, extra)
         if self._fits is not None:
             yield NOT_WIDENED, interval
-        if estimator == GAIN and self._is_compared:
+        if estimator == GAIN and self._n == COMPARED:
             bounds = cautious_bounds(sums, alpha=(1 - LEVEL) / 2, resampling=self.resampling)
             yield CAUTIOUS, widened(bounds, extra)
-        if estimator == "dr" and self._is_compared and self._fits is None:
+        if estimator == "dr" and self._has_all:
             for method in INTERVAL_METHODS:
                 if method != PERCENTILE:
                     yield method, make_interval(method, sums, level=LEVEL, resampling=self.resampling)
