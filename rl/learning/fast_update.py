@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 # isort: off
@@ -19,16 +20,17 @@ from d3rlpy.torch_utility import TorchMiniBatch
 from torch import nn
 
 from rl.learning.forward_scope import forward_scope
+from rl.learning.optimizers import FusedOptimizer
 
 
 class FastUpdate:
-    """Base of our implementations; put it before d3rlpy's, whose `inner_update` must give tensors."""
+    """Base of our implementations; put it before d3rlpy's, ."""
 
     # Layers of an update compute in it; None for the weights' own.
     compute_dtype: torch.dtype | None = None
 
     modules: Any
-    inner_update: Any
+    _modules: Any
 
     def update(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, float]:
         """d3rlpy's interface: losses as numbers, for which a GPU is waited for."""
@@ -37,13 +39,33 @@ class FastUpdate:
     def update_on_device(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:
         """One update; loss terms stay where they are."""
         self.modules.set_train()
+        terms = self.learn_on_device(batch, grad_step)
+        self.follow(grad_step)
+        return terms
+
+    def learn_on_device(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:
+        """The part of an update that a captured graph repeats: all but `follow`."""
         with forward_scope(self.compute_dtype):
-            terms = self.inner_update(batch, grad_step)
+            terms = self.learn(batch, grad_step)
         return {name: value.detach() for name, value in terms.items()}
+
+    def inner_update(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, float]:
+        """d3rlpy's name for `update`."""
+        return self.update(batch, grad_step)
+
+    def follow(self, grad_step: int) -> None:  # noqa: ARG002  (targets may depend on it)
+        """What depends on the update's number: learning rates and, where they are copied at intervals, targets."""
+        for optimizer in optimizers_of(self.modules).values():
+            optimizer.advance()
+
+    def learn(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:
+        """Gradients and optimizers' steps, inside a scope; `loss` is the sum of what is trained."""
+        raise NotImplementedError
 
     def losses(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
         """Loss terms of the batch as they are now; nothing learns from it."""
-        with forward_scope(self.compute_dtype):
+        self.modules.set_eval()
+        with torch.no_grad(), forward_scope(self.compute_dtype):
             return self.current_losses(batch)
 
     def current_losses(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
@@ -60,7 +82,7 @@ class TakenOver:
     """
 
     impl_kind: ClassVar[type]
-    module_kinds: ClassVar[Mapping[str, type]] = {}
+    module_kinds: ClassVar[Mapping[str, type]] = MappingProxyType({})
 
     compute_dtype: torch.dtype | None = None
     _impl: Any
@@ -70,7 +92,9 @@ class TakenOver:
         take_over(self._impl, self.impl_kind)
         self._impl.compute_dtype = self.compute_dtype
         for name, kind in self.module_kinds.items():
-            take_over(getattr(self._impl.modules, name), kind)
+            part = getattr(self._impl.modules, name)
+            for module in part if isinstance(part, nn.ModuleList) else [part]:
+                take_over(module, kind)
         freeze_targets(self._impl.modules)
 
 
@@ -93,6 +117,12 @@ def freeze_targets(modules: Any) -> None:
             part.requires_grad_(False)
 
 
+def optimizers_of(modules: Any) -> dict[str, FusedOptimizer]:
+    """The implementation's optimizers by name."""
+    parts = ((field.name, getattr(modules, field.name)) for field in fields(modules))
+    return {name: part for name, part in parts if isinstance(part, FusedOptimizer)}
+
+
 def copy_weights(target: nn.Module, source: nn.Module) -> None:
     """The target's weights are the source's; all of them in one call."""
     with torch.no_grad():
@@ -103,6 +133,22 @@ def move_weights(target: nn.Module, source: nn.Module, rate: float) -> None:
     """The target's weights are moved towards the source's by the rate; all of them in one call."""
     with torch.no_grad():
         torch._foreach_lerp_(list(target.parameters()), list(source.parameters()), rate)
+
+
+def td_loss(impl: Any, batch: TorchMiniBatch, target: torch.Tensor) -> torch.Tensor:
+    """Sum over the implementation's Q-functions of the mean TD error of the logged actions."""
+    errors = [
+        forwarder.compute_error(
+            observations=batch.observations,
+            actions=batch.actions.long(),
+            rewards=batch.rewards,
+            target=target,
+            terminals=batch.terminals,
+            gamma=impl._gamma**batch.intervals,
+        )
+        for forwarder in impl._q_func_forwarder.forwarders
+    ]
+    return errors[0] if len(errors) == 1 else torch.stack(errors).sum()
 
 
 def expected_values(functions: Sequence[Any], observations: Any) -> torch.Tensor:

@@ -29,14 +29,22 @@ class FusedOptimizer(OptimizerWrapper):  # type: ignore[misc]  # d3rlpy ships no
         self._optim.zero_grad(set_to_none=True)
 
     def step(self) -> None:
-        super().step()
+        """The weights are updated, and the rate of the next update is set."""
+        self.apply()
+        self.advance()
+
+    def apply(self) -> None:
+        """The weights are updated; nothing here depends on the update's number, so that a graph may hold it."""
+        if self._clip_grad_norm:
+            nn.utils.clip_grad_norm_(self._params, max_norm=self._clip_grad_norm)
+        self._optim.step()
         if (scope := current_scope()) is not None:
             scope.forget(self._params)
 
-    @property
-    def rate_schedule(self) -> CosineRate | None:
-        """What sets the learning rate."""
-        return self._lr_scheduler  # type: ignore[no-any-return]  # d3rlpy ships no types
+    def advance(self) -> None:
+        """The rate of the next update is set."""
+        if self._lr_scheduler:
+            self._lr_scheduler.step()
 
 
 class CosineRate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import Any, Literal
 
 # isort: off
@@ -21,7 +22,7 @@ from rl.learning.algorithms.discrete_outputs import DiscreteAlgorithm
 from rl.learning.algorithms.masked_imitation import CLONING_PENALTY, imitation_terms
 from rl.learning.algorithms.output_spread import spread_in_training
 from rl.learning.algorithms.value_update import FastDoubleQLearning
-from rl.learning.fast_update import TakenOver, expected_values
+from rl.learning.fast_update import TakenOver, expected_values, td_loss
 from rl.learning.masked_networks import MaskedCategoricalPolicy, Observations, dense_layers
 from rl.logged_episodes import LoggedEpisodes
 from rl.policy.filtered_network import FilteredNetwork
@@ -61,9 +62,9 @@ class FastBatchConstrained(FastDoubleQLearning, DiscreteBCQImpl):  # type: ignor
     """Double Q-learning whose target chooses among likely, available actions, and the imitation loss."""
 
     def compute_loss(self, batch: TorchMiniBatch, q_tpn: torch.Tensor) -> DiscreteBCQLoss:
-        td_loss = self.td_loss(batch, q_tpn)
+        error = td_loss(self, batch, q_tpn)
         imitator_loss = imitation_terms(self._modules.imitator, batch.observations, batch.actions, self._beta).loss
-        return DiscreteBCQLoss(loss=td_loss + imitator_loss, td_loss=td_loss, imitator_loss=imitator_loss)
+        return DiscreteBCQLoss(loss=error + imitator_loss, td_loss=error, imitator_loss=imitator_loss)
 
     def inner_predict_best_action(self, x: Observations) -> torch.Tensor:
         """The likely, available action of the highest value.
@@ -81,4 +82,4 @@ class MaskedBCQ(TakenOver, DiscreteBCQ):  # type: ignore[misc]  # d3rlpy ships n
     """d3rlpy's DiscreteBCQ with a masked imitator and our update."""
 
     impl_kind = FastBatchConstrained
-    module_kinds = {"imitator": MaskedCategoricalPolicy}  # noqa: RUF012
+    module_kinds = MappingProxyType({"imitator": MaskedCategoricalPolicy})

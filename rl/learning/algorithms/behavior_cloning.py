@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 # isort: off
@@ -38,9 +39,9 @@ class BehaviorCloning(PolicyOutputs):
 class FastCloning(FastUpdate, DiscreteBCImpl):  # type: ignore[misc]  # d3rlpy ships no types
     """Imitation loss over available actions."""
 
-    def inner_update(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:  # noqa: ARG002
+    def learn(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:  # noqa: ARG002  (d3rlpy's)
         terms: dict[str, torch.Tensor] = asdict_without_copy(self.compute_imitator_grad(batch))
-        self._modules.optim.step()
+        self._modules.optim.apply()
         return terms
 
     def current_losses(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
@@ -54,4 +55,4 @@ class MaskedBC(TakenOver, DiscreteBC):  # type: ignore[misc]  # d3rlpy ships no 
     """d3rlpy's DiscreteBC with a masked imitator."""
 
     impl_kind = FastCloning
-    module_kinds = {"imitator": MaskedCategoricalPolicy}  # noqa: RUF012
+    module_kinds = MappingProxyType({"imitator": MaskedCategoricalPolicy})

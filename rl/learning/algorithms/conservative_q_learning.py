@@ -18,7 +18,7 @@ from conf.candidate import Candidate
 from rl.learning.algorithms.common_settings import built, value_settings
 from rl.learning.algorithms.discrete_outputs import ValueOutputs
 from rl.learning.algorithms.value_update import FastDoubleQLearning
-from rl.learning.fast_update import TakenOver, expected_values
+from rl.learning.fast_update import TakenOver, expected_values, td_loss
 from rl.learning.masked_networks import Observations
 
 
@@ -39,10 +39,10 @@ class FastConservativeQLearning(FastDoubleQLearning, DiscreteCQLImpl):  # type: 
     """Double Q-learning and the conservative term, over available actions."""
 
     def compute_loss(self, batch: TorchMiniBatch, q_tpn: torch.Tensor) -> DiscreteCQLLoss:
-        td_loss = self.td_loss(batch, q_tpn)
+        error = td_loss(self, batch, q_tpn)
         conservative = self.conservative_term(batch.observations, batch.actions)
-        loss = td_loss + self._alpha * conservative
-        return DiscreteCQLLoss(loss=loss, td_loss=td_loss, conservative_loss=conservative)
+        loss = error + self._alpha * conservative
+        return DiscreteCQLLoss(loss=loss, td_loss=error, conservative_loss=conservative)
 
     def conservative_term(self, observations: Observations, actions: torch.Tensor) -> torch.Tensor:
         """How far a soft maximum over available actions lies above the logged action's value, on average."""

@@ -11,39 +11,27 @@ from d3rlpy.algos.qlearning.torch.dqn_impl import DoubleDQNImpl, DQNImpl, DQNLos
 from d3rlpy.dataclass_utils import asdict_without_copy
 from d3rlpy.torch_utility import TorchMiniBatch
 
-from rl.learning.fast_update import FastUpdate, copy_weights, expected_values, least_values, values_of
+from rl.learning.fast_update import FastUpdate, copy_weights, expected_values, least_values, td_loss, values_of
 
 
 class FastQLearning(FastUpdate, DQNImpl):  # type: ignore[misc]  # d3rlpy ships no types
     """DQN's update with a target from the target network's own best action, each network asked once."""
 
-    def inner_update(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:
-        terms = asdict_without_copy(self.compute_grad(batch))
-        self._modules.optim.step()
+    def learn(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:  # noqa: ARG002  (d3rlpy's)
+        terms: dict[str, torch.Tensor] = asdict_without_copy(self.compute_grad(batch))
+        self._modules.optim.apply()
+        return terms
+
+    def follow(self, grad_step: int) -> None:
+        super().follow(grad_step)
         if grad_step % self._target_update_interval == 0:
             self.update_target()
-        return terms  # type: ignore[no-any-return]  # d3rlpy ships no types
 
     def current_losses(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
         return asdict_without_copy(self.compute_loss(batch, self.compute_target(batch)))  # type: ignore[no-any-return]
 
     def compute_loss(self, batch: TorchMiniBatch, q_tpn: torch.Tensor) -> DQNLoss:
-        return DQNLoss(loss=self.td_loss(batch, q_tpn))
-
-    def td_loss(self, batch: TorchMiniBatch, q_tpn: torch.Tensor) -> torch.Tensor:
-        """Sum over the ensemble of the mean TD error."""
-        errors = [
-            forwarder.compute_error(
-                observations=batch.observations,
-                actions=batch.actions.long(),
-                rewards=batch.rewards,
-                target=q_tpn,
-                terminals=batch.terminals,
-                gamma=self._gamma**batch.intervals,
-            )
-            for forwarder in self._q_func_forwarder.forwarders
-        ]
-        return errors[0] if len(errors) == 1 else torch.stack(errors).sum()
+        return DQNLoss(loss=td_loss(self, batch, q_tpn))
 
     def compute_target(self, batch: TorchMiniBatch) -> torch.Tensor:
         with torch.no_grad():

@@ -51,8 +51,10 @@ def test_numpy_network_gives_d3rlpy_outputs(algorithm: str) -> None:
     features = masked_episodes(2).features[:50]
     mask = np.ones((50, N_ACTIONS), dtype=np.float32)
     outputs = found.network.forward(features)
-    if algorithm == "bc":
-        expected = found.algorithm.impl.modules.imitator([torch.from_numpy(features), torch.from_numpy(mask)]).logits
+    if ALGORITHMS[algorithm].outputs == "logits":
+        modules = found.algorithm.impl.modules
+        policy = modules.imitator if algorithm == "bc" else modules.policy
+        expected = policy([torch.from_numpy(features), torch.from_numpy(mask)]).logits
         outputs = outputs - np.log(np.exp(outputs).sum(axis=1, keepdims=True))
         assert np.abs(outputs - expected.detach().numpy()).max() < 1e-5
         return

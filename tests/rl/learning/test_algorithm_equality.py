@@ -1,0 +1,70 @@
+"""Our updates against d3rlpy's own: the same weights, batches and draws, every action available, d3rlpy's loss."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rl.learning.learner import Learner
+from tests.rl.learning.learning_batches import DISCRETE, EVERY, make_batch, make_tiny_learner
+from tests.rl.learning.stock_algorithms import STOCK_CONFIGS, PlainDiscreteIQL, stock_twin, unmasked
+
+# Updates compared: targets are copied after the third, actors with an interval of 2 move twice.
+N_UPDATES = 5
+TOLERANCE = 1e-5
+
+
+def ours_of(algorithm: str) -> Learner:
+    takes_loss = algorithm in DISCRETE and algorithm != "bc"
+    return make_tiny_learner(algorithm, loss="huber") if takes_loss else make_tiny_learner(algorithm)
+
+
+def assert_close(found: torch.Tensor | None, expected: torch.Tensor | None, what: str) -> None:
+    """Within 1e-5 of the size of the larger entries; both or none."""
+    assert (found is None) == (expected is None), what
+    if found is not None and expected is not None:
+        scale = max(1.0, float(expected.abs().max()))
+        assert float((found - expected).abs().max()) < TOLERANCE * scale, what
+
+
+@pytest.mark.parametrize("algorithm", sorted(STOCK_CONFIGS))
+def test_losses_gradients_and_weights_are_those_of_d3rlpy(algorithm: str) -> None:
+    """Update after update: every loss term that d3rlpy names, every gradient, every weight, targets included."""
+    learner = ours_of(algorithm)
+    stock = stock_twin(algorithm, learner.algorithm)
+    for update in range(1, N_UPDATES + 1):
+        batch = make_batch(algorithm, seed=update, is_masked=False)
+        torch.manual_seed(update)
+        expected = stock.impl.update(unmasked(batch), update)
+        torch.manual_seed(update)
+        found = learner.update(batch)
+        for name, value in expected.items():
+            assert_close(found[name], torch.tensor(value), f"{name} at update {update}")
+        for name, module in stock.impl.modules.get_torch_modules().items():
+            ours = getattr(learner.algorithm.impl.modules, name)
+            for weight, other in zip(module.parameters(), ours.parameters(), strict=True):
+                assert_close(other.data, weight.data, f"{name} at update {update}")
+                if not name.startswith("targ_"):
+                    assert_close(other.grad, weight.grad, f"gradient of {name} at update {update}")
+
+
+def test_discrete_iql_is_the_papers_equations() -> None:
+    """There is no discrete IQL in d3rlpy; the direct computation gives the same losses, gradients and weights."""
+    learner = ours_of("discrete_iql")
+    plain = PlainDiscreteIQL(learner.algorithm)
+    for update in range(1, N_UPDATES + 1):
+        batch = make_batch("discrete_iql", seed=update, is_masked=False)
+        expected, found = plain.update(batch), learner.update(batch)
+        for name, value in expected.items():
+            assert_close(found[name], torch.tensor(value), f"{name} at update {update}")
+        for name, weights in plain.named_weights().items():
+            ours = list(getattr(learner.algorithm.impl.modules, name).parameters())
+            for weight, other in zip(weights, ours, strict=True):
+                assert_close(other.data, weight.data, f"{name} at update {update}")
+                if name != "targ_q_funcs":
+                    assert_close(other.grad, weight.grad, f"gradient of {name} at update {update}")
+
+
+def test_every_algorithm_is_compared() -> None:
+    """A new algorithm needs a stock twin, or equations of its own here."""
+    assert set(EVERY) == {*STOCK_CONFIGS, "discrete_iql"}
