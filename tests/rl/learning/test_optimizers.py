@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import CosineAnnealingLR
+
+from rl.learning.optimizers import FusedOptimizer, optimizer_factory
+
+RATE, N_UPDATES = 0.01, 20
+
+
+def made() -> tuple[nn.Linear, FusedOptimizer]:
+    torch.manual_seed(0)
+    layer = nn.Linear(3, 2)
+    return layer, optimizer_factory(N_UPDATES).create(layer.named_modules(), lr=RATE, compiled=False)
+
+
+def rate_of(optimizer: FusedOptimizer) -> float:
+    return float(optimizer.optim.param_groups[0]["lr"])
+
+
+def learn(layer: nn.Linear, optimizer: FusedOptimizer) -> None:
+    optimizer.zero_grad()
+    torch.autograd.backward((layer(torch.ones(4, 3)) ** 2).mean())
+    optimizer.step()
+
+
+def test_rate_falls_as_torchs_own_cosine() -> None:
+    """Update by update the rate is that of torch's scheduler, down to a hundredth."""
+    layer, optimizer = made()
+    other = torch.optim.SGD(layer.parameters(), lr=RATE)
+    schedule = CosineAnnealingLR(other, T_max=N_UPDATES, eta_min=RATE / 100)
+    for _ in range(N_UPDATES):
+        assert rate_of(optimizer) == pytest.approx(other.param_groups[0]["lr"])
+        learn(layer, optimizer)
+        other.step()
+        schedule.step()
+    assert rate_of(optimizer) == pytest.approx(RATE / 100)
+
+
+def test_rate_goes_on_where_it_was_saved() -> None:
+    """The schedule is part of the optimizer's state."""
+    layer, optimizer = made()
+    for _ in range(7):
+        learn(layer, optimizer)
+    _, again = made()
+    again.load_state_dict(optimizer.state_dict())
+    assert rate_of(again) == rate_of(optimizer) < RATE
+
+
+def test_updates_are_those_of_plain_adamw() -> None:
+    """Fused or not, the weights are the same to 1e-6."""
+    (layer, optimizer), (plain, _) = made(), made()
+    other = torch.optim.AdamW(plain.parameters(), lr=RATE, weight_decay=1e-4)
+    schedule = CosineAnnealingLR(other, T_max=N_UPDATES, eta_min=RATE / 100)
+    for _ in range(5):
+        learn(layer, optimizer)
+        other.zero_grad()
+        torch.autograd.backward((plain(torch.ones(4, 3)) ** 2).mean())
+        other.step()
+        schedule.step()
+    assert torch.allclose(layer.weight, plain.weight, atol=1e-6)
+
+
+def test_gradients_are_dropped() -> None:
+    """Nothing is filled with zeros to be added to."""
+    layer, optimizer = made()
+    learn(layer, optimizer)
+    optimizer.zero_grad()
+    assert layer.weight.grad is None
+
+
+def test_shared_parameters_are_updated_once() -> None:
+    """A layer named twice, as the encoder that two networks share, is one layer."""
+    layer, _ = made()
+    optimizer = optimizer_factory(5).create([("a", layer), ("b", layer)], lr=RATE, compiled=False)
+    assert len(optimizer.optim.param_groups[0]["params"]) == 2
