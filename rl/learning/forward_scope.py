@@ -20,7 +20,9 @@ class ForwardScope:
     """Answers by module, inputs (by identity) and whether a graph was recorded."""
 
     def __init__(self, dtype: torch.dtype | None) -> None:
-        self._answers: dict[Any, tuple[Any, tuple[Any, ...], Any]] = {}
+        # Module, inputs, outputs, and how many steps of optimizers had been done before.
+        self._answers: dict[Any, tuple[Any, tuple[Any, ...], Any, int]] = {}
+        self._changed: list[frozenset[int]] = []
         self._dtype = dtype
         self._depth = 0
 
@@ -28,25 +30,28 @@ class ForwardScope:
         """The module's outputs for the inputs, from memory where it was asked before."""
         asked = (id(module), *(id(tensor) for tensor in _tensors(inputs)))
         with_graph = torch.is_grad_enabled()
-        if (found := self._answers.get((asked, with_graph))) is not None:
-            return found[2]
-        if not with_graph and (found := self._answers.get((asked, True))) is not None:
-            detached = _detached(found[2])
-            if detached is not None:
-                return detached
+        if (found := self._still_true((asked, with_graph))) is not None:
+            return found
+        if not with_graph and (found := _detached(self._still_true((asked, True)))) is not None:
+            return found
         outputs = self._compute(forward, inputs)
         # The inputs are kept too: an identity says nothing about a tensor that is gone.
-        self._answers[asked, with_graph] = (module, inputs, outputs)
+        self._answers[asked, with_graph] = (module, inputs, outputs, len(self._changed))
         return outputs
 
     def forget(self, parameters: Iterable[torch.Tensor]) -> None:
         """Modules with any of the parameters are asked anew."""
-        changed = {id(parameter) for parameter in parameters}
-        self._answers = {
-            key: answer
-            for key, answer in self._answers.items()
-            if not any(id(parameter) in changed for parameter in answer[0].parameters())
-        }
+        self._changed.append(frozenset(id(parameter) for parameter in parameters))
+
+    def _still_true(self, key: Any) -> Any:
+        """What was answered, unless a step has changed a weight of the module since; None where nothing was."""
+        if (found := self._answers.get(key)) is None:
+            return None
+        module, _, outputs, n_steps = found
+        changed = frozenset[int]().union(*self._changed[n_steps:])
+        if changed and any(id(parameter) in changed for parameter in module.parameters()):
+            return None
+        return outputs
 
     def _compute(self, forward: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
         if self._dtype is None or self._depth:

@@ -26,7 +26,8 @@ class FusedOptimizer(OptimizerWrapper):  # type: ignore[misc]  # d3rlpy ships no
     """d3rlpy's wrapper; gradients are dropped rather than filled with zeros, and stale forward passes forgotten."""
 
     def zero_grad(self) -> None:
-        self._optim.zero_grad(set_to_none=True)
+        for parameter in self._params:
+            parameter.grad = None
 
     def step(self) -> None:
         """The weights are updated, and the rate of the next update is set."""
