@@ -135,6 +135,8 @@ class LoggedEpisodes:
                   for name, values in self.metrics.items() if len(values) != n]  # fmt: skip
         if n_episodes < 0 or (n_episodes >= 0 and int(self.offsets[-1]) != n):
             found.append(f"offsets end at {self.offsets[-1:]}, expected {n}")
+        elif int(self.offsets[0]) != 0:
+            found.append(f"offsets start at {self.offsets[:1]}, expected 0: rows before the first episode")
         elif (np.diff(self.offsets) <= 0).any():
             found.append("offsets are not strictly increasing")
         return found
@@ -149,6 +151,12 @@ class LoggedEpisodes:
             found.append(f"rows {bad[:5].tolist()} break 'exactly one of terminal, timeout on the last step only'")
         if (bad := np.flatnonzero(self.terminal & self.timeout)).size:
             found.append(f"rows {bad[:5].tolist()} are terminal and timeout at once")
+        for name in ("mask_index", "next_mask_index"):
+            index = getattr(self, name)
+            if (bad := np.flatnonzero((index < 0) | (index >= len(self.availability)))).size:
+                found.append(f"rows {bad[:5].tolist()} have a {name} outside 0..{len(self.availability) - 1}")
+        if found:
+            return found
         if (bad := np.flatnonzero((self.action < 0) | (self.action >= self.n_actions))).size:
             found.append(f"rows {bad[:5].tolist()} have an action outside 0..{self.n_actions - 1}")
         elif (bad := np.flatnonzero(~self.availability[self.mask_index, self.action])).size:

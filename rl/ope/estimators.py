@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rl.errors import EvaluationError
 from rl.logged_episodes import IntArray
@@ -50,6 +50,7 @@ class Estimator:
         needs_categories: refuses a sample whose weights aren't those of the actions' categories.
         at_level: the sums at a given level, for those that limit their weights at a level chosen from data.
         needs_density_ratios: takes estimated ratios of occupancy.
+        weight_column: the column of `overlap_sums` that holds the weights it gives; it refuses where all are 0.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Estimator:
     needs_categories: bool = False
     at_level: AtLevel | None = None
     needs_density_ratios: bool = False
+    weight_column: str = "weight"
 
     def estimate(self, sample: EvaluationSample) -> tuple[RatioSums, ChosenLevel | None]:
         """The sums, and the level they were computed at; None where the estimator has no level."""
@@ -69,12 +71,27 @@ class Estimator:
         return leveled.sums, leveled.choice
 
 
+def _by_state(name: str, sums: Callable[[EvaluationSample], RatioSums], *, needs_values: bool) -> Estimator:
+    return Estimator(
+        name,
+        sums,
+        needs_weights=True,
+        needs_values=needs_values,
+        needs_density_ratios=True,
+        weight_column="state_weight",
+    )
+
+
+def _by_pair(name: str, sums: Callable[[EvaluationSample], RatioSums], *, needs_values: bool) -> Estimator:
+    return replace(_by_state(name, sums, needs_values=needs_values), weight_column="pair_weight")
+
+
 ESTIMATORS: Mapping[str, Estimator] = {
     "on_policy": Estimator("on_policy", on_policy, needs_weights=False, needs_values=False),
     "dm": Estimator("dm", dm, needs_weights=False, needs_values=True),
-    "tis": Estimator("tis", tis, needs_weights=True, needs_values=False),
+    "tis": Estimator("tis", tis, needs_weights=True, needs_values=False, weight_column="whole_weight"),
     "pdis": Estimator("pdis", pdis, needs_weights=True, needs_values=False),
-    "wis": Estimator("wis", wis, needs_weights=True, needs_values=False),
+    "wis": Estimator("wis", wis, needs_weights=True, needs_values=False, weight_column="whole_weight"),
     "wpdis": Estimator("wpdis", wpdis, needs_weights=True, needs_values=False),
     "dr": Estimator("dr", dr, needs_weights=True, needs_values=True),
     "wdr": Estimator("wdr", wdr, needs_weights=True, needs_values=True),
@@ -90,14 +107,14 @@ ESTIMATORS: Mapping[str, Estimator] = {
         "switch_dr", switch_dr, needs_weights=True, needs_values=True, is_one_step=True, at_level=switch_dr_at
     ),
     "dr_os": Estimator("dr_os", dr_os, needs_weights=True, needs_values=True, is_one_step=True, at_level=dr_os_at),
-    "mis_s": Estimator("mis_s", mis_s, needs_weights=True, needs_values=False, needs_density_ratios=True),
-    "mis_sa": Estimator("mis_sa", mis_sa, needs_weights=True, needs_values=False, needs_density_ratios=True),
-    "snmis_s": Estimator("snmis_s", snmis_s, needs_weights=True, needs_values=False, needs_density_ratios=True),
-    "snmis_sa": Estimator("snmis_sa", snmis_sa, needs_weights=True, needs_values=False, needs_density_ratios=True),
-    "drl_s": Estimator("drl_s", drl_s, needs_weights=True, needs_values=True, needs_density_ratios=True),
-    "drl_sa": Estimator("drl_sa", drl_sa, needs_weights=True, needs_values=True, needs_density_ratios=True),
-    "sndrl_s": Estimator("sndrl_s", sndrl_s, needs_weights=True, needs_values=True, needs_density_ratios=True),
-    "sndrl_sa": Estimator("sndrl_sa", sndrl_sa, needs_weights=True, needs_values=True, needs_density_ratios=True),
+    "mis_s": _by_state("mis_s", mis_s, needs_values=False),
+    "mis_sa": _by_pair("mis_sa", mis_sa, needs_values=False),
+    "snmis_s": _by_state("snmis_s", snmis_s, needs_values=False),
+    "snmis_sa": _by_pair("snmis_sa", snmis_sa, needs_values=False),
+    "drl_s": _by_state("drl_s", drl_s, needs_values=True),
+    "drl_sa": _by_pair("drl_sa", drl_sa, needs_values=True),
+    "sndrl_s": _by_state("sndrl_s", sndrl_s, needs_values=True),
+    "sndrl_sa": _by_pair("sndrl_sa", sndrl_sa, needs_values=True),
 }
 
 SEQUENTIAL_ESTIMATORS = tuple(

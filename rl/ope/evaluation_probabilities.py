@@ -32,15 +32,22 @@ def checked_probabilities(policy: Policy, features: FeatureArray, mask: BoolArra
     if probabilities.shape != mask.shape:
         raise EvaluationError(f"policy {policy.version}: probabilities {probabilities.shape}, expected {mask.shape}")
     found = []
+    gap = np.asarray(np.abs(probabilities.sum(axis=1) - 1.0))
     if not np.isfinite(probabilities).all() or (probabilities < 0).any():
-        found.append("negative or not finite probabilities")
-    elif (gap := float(np.abs(probabilities.sum(axis=1) - 1.0).max(initial=0.0))) > _SUM_TOLERANCE:
-        found.append(f"rows that miss a sum of 1 by up to {gap:.2g}")
+        bad = ~np.isfinite(probabilities) | (probabilities < 0)
+        found.append(f"negative or not finite probabilities at {_named(bad.any(axis=1))}")
+    elif gap.max(initial=0.0) > _SUM_TOLERANCE:
+        found.append(f"probabilities that miss a sum of 1 by up to {gap.max():.2g} at {_named(np.asarray(gap > _SUM_TOLERANCE))}")
     if (probabilities[~mask] != 0).any():
-        found.append("mass on unavailable actions")
+        found.append(f"mass on unavailable actions at {_named(((probabilities != 0) & ~mask).any(axis=1))}")
     if found:
         raise EvaluationError(f"policy {policy.version} gives " + ", and ".join(found))
     return probabilities
+
+
+def _named(is_bad: BoolArray) -> str:
+    """The first few rows of those asked about."""
+    return f"rows {np.flatnonzero(is_bad)[:5].tolist()} of the {len(is_bad)} asked about"
 
 
 def logged_action_probabilities(policy: Policy, episodes: LoggedEpisodes) -> FloatArray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from rl.errors import EvaluationError
 from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes, Policy
 from rl.ope.discount import Discount
@@ -93,7 +95,7 @@ def fit_fqe(
         reward: another outcome to value instead of the reward (a side metric), `(n,)`.
 
     Raises:
-        EvaluationError: no rows, or the fit diverged.
+        EvaluationError: no rows, an outcome that isn't a finite number for each, or the fit diverged.
 
     Source: Le, Voloshin and Yue (2019), algorithm 3, with the expectation over the evaluation policy's actions.
     """
@@ -101,6 +103,10 @@ def fit_fqe(
         raise EvaluationError("there are no transitions to fit a Q-function on")
     chosen = settings or FqeSettings()
     outcome = episodes.reward if reward is None else reward
+    if len(outcome) != episodes.n_transitions:
+        raise EvaluationError(f"{len(outcome)} rows of the outcome, expected {episodes.n_transitions}")
+    if (bad := np.flatnonzero(~np.isfinite(outcome))).size:
+        raise EvaluationError(f"rows {bad[:5].tolist()} have no finite outcome to fit a Q-function on")
     probabilities = NextProbabilities(policy, episodes, max_cells=chosen.max_probability_cells)
     factors = discount.step_factors(episodes)
     if chosen.method == "linear":

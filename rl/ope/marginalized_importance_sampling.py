@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from rl.errors import UnsupportedEstimator
 from rl.logged_episodes import FloatArray
 from rl.ope.doubly_robust import dm, weighted_residuals
-from rl.ope.importance_sampling import NO_WEIGHT
+from rl.ope.importance_sampling import refuse_without_weight
 from rl.ope.sample import EvaluationSample
 from rl.ope.sums import RatioSums, sums_by_unit
 
@@ -102,13 +101,17 @@ def _state_weight(sample: EvaluationSample) -> FloatArray:
     """w(s) times the ratio of the action taken, `(n,)`."""
     sample.require_weights()
     ratio = sample.weights.ratio if sample.weights is not None else np.zeros(0)
-    return sample.require_density_ratios().state * ratio
+    weight = sample.require_density_ratios().state * ratio
+    refuse_without_weight(sample, weight)
+    return weight
 
 
 def _pair_weight(sample: EvaluationSample) -> FloatArray:
     """w(s, a), `(n,)`."""
     sample.require_weights()
-    return sample.require_density_ratios().state_action
+    weight = sample.require_density_ratios().state_action
+    refuse_without_weight(sample, weight)
+    return weight
 
 
 def _weighted_mean(sample: EvaluationSample, weight: FloatArray) -> RatioSums:
@@ -117,8 +120,6 @@ def _weighted_mean(sample: EvaluationSample, weight: FloatArray) -> RatioSums:
 
 def _self_normalised(sample: EvaluationSample, weight: FloatArray, per_row: FloatArray) -> RatioSums:
     """Expected length times the mean of `per_row / discount`, weighted by discounted weights."""
-    if not sample.is_part and not (weight > 0).any():
-        raise UnsupportedEstimator(NO_WEIGHT)
     length = sample.require_density_ratios().expected_length
     unit = sample.unit_of_row
     numerators = sums_by_unit(length * weight * per_row, unit, sample.n_units)

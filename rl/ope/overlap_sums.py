@@ -16,11 +16,12 @@ from rl.ope.weights import effective_sample_size, refusal_of_counts
 
 COLUMNS = (
     "n_episodes", "n_cut", "n_decisions", "n_unknown", "n_certain", "n_clipped", "weight", "discounted_weight",
-    "weighted_reward",
+    "weighted_reward", "whole_weight", "state_weight", "pair_weight",
 )  # fmt: skip
 """Sums of each unit, in the order of `OverlapSums.sums`: episodes, episodes that the log cuts, decisions, those without
-a propensity, those with a propensity of 1, those whose weight was clipped, cumulative weights, the same discounted, and
-absolute discounted weighted rewards."""
+a propensity, those with a propensity of 1, those whose weight was clipped, cumulative weights, the same discounted,
+absolute discounted weighted rewards, weights of whole episodes, and weights by density ratios of states (times the
+ratio of the action) and of state-action pairs."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class OverlapSums:
 
     Attributes:
         unit_ids: ascending, `(n_units,)`.
-        sums: the columns named in `COLUMNS`, `(n_units, 9)`.
+        sums: the columns named in `COLUMNS`, `(n_units, 12)`.
         largest_weight: of each unit before clipping, infinite where the weights overflow, `(n_units,)`.
     """
 
@@ -110,8 +111,13 @@ def overlap_sums(sample: EvaluationSample, propensity: FloatArray | None) -> Ove
         "weight": weight,
         "discounted_weight": sample.discount * weight,
         "weighted_reward": np.abs(sample.discount * weight * sample.reward),
+        **_density_weights(sample),
     }
-    per_episode: dict[str, FloatArray | BoolArray] = {"n_episodes": np.ones(sample.n_episodes), "n_cut": sample.is_cut}
+    per_episode: dict[str, FloatArray | BoolArray] = {
+        "n_episodes": np.ones(sample.n_episodes),
+        "n_cut": sample.is_cut,
+        "whole_weight": weight[sample.last_rows],
+    }
     by_unit = {name: sums_by_unit(values.astype(np.float64), unit, sample.n_units) for name, values in per_row.items()}
     by_unit |= {
         name: sums_by_unit(values.astype(np.float64), sample.unit, sample.n_units)
@@ -147,6 +153,14 @@ def add_overlap(part: OverlapSums, whole: OverlapSums) -> None:
     at = np.searchsorted(whole.unit_ids, part.unit_ids)
     whole.sums[at] += part.sums
     whole.largest_weight[at] = np.maximum(whole.largest_weight[at], part.largest_weight)
+
+
+def _density_weights(sample: EvaluationSample) -> dict[str, FloatArray | BoolArray]:
+    """Weights by density ratios, `(n,)` each; 0 where there are none."""
+    ratios, weights = sample.density_ratios, sample.weights
+    if ratios is None or weights is None:
+        return dict.fromkeys(("state_weight", "pair_weight"), np.zeros(len(sample.reward)))
+    return {"state_weight": np.abs(ratios.state * weights.ratio), "pair_weight": np.abs(ratios.state_action)}
 
 
 def _unclipped_weights(sample: EvaluationSample) -> FloatArray:

@@ -128,11 +128,14 @@ def whole_log(found: PartialSums) -> PartialSums:
     its own can't tell), weights that overflow somewhere, and weights that are 0 everywhere.
     """
     refusals = dict(found.refusals)
-    reason, has_weight = found.overlap.refusal(), found.overlap.total("weight") > 0
+    reason = found.overlap.refusal()
     for name, sums in found.sums.items():
-        if reason is not None and estimator(name).needs_weights:
+        entry = estimator(name)
+        if reason is not None and entry.needs_weights:
             refusals[name] = reason
-        elif not sums.denominators[:, 0].any() or (estimator(name).needs_weights and not has_weight):
+        elif not sums.denominators[:, 0].any() or (
+            entry.needs_weights and not found.overlap.total(entry.weight_column)
+        ):
             refusals[name] = NO_WEIGHT
     if reason is not None:
         refusals |= {name: reason for name in found.refusals if estimator(name).needs_weights}

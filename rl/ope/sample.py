@@ -98,9 +98,12 @@ class EvaluationSample:
 
         Raises:
             UnsupportedEstimator: none were estimated.
+            EvaluationError: they are of another number of rows.
         """
         if self.density_ratios is None:
             raise UnsupportedEstimator(self.ratio_refusal or "no density ratios were estimated for this policy")
+        if len(self.density_ratios.state) != len(self.reward):
+            raise EvaluationError(f"{len(self.density_ratios.state)} density ratios, expected {len(self.reward)}")
         return self.density_ratios
 
     def per_episode(self, per_row: FloatArray) -> FloatArray:
@@ -138,10 +141,13 @@ def evaluation_sample(
         is_part: `episodes` are a part of a larger log, whose sums will be merged with those of other parts.
 
     Raises:
-        EvaluationError: the split has no episodes, or `reward` or `values` aren't a finite number for each row.
+        EvaluationError: the split has no episodes, the value runs over no step, or `reward` or `values` aren't a
+            finite number for each row.
     """
     if not episodes.n_episodes:
         raise EvaluationError("the split has no episodes to evaluate on")
+    if steps is not None and steps < 1:
+        raise EvaluationError(f"a value runs over at least one step, got steps = {steps}")
     _check_rows(episodes.n_transitions, reward, values)
     keep = rows_within(episodes, steps)
     lengths = episodes.lengths if steps is None else np.minimum(episodes.lengths, steps)

@@ -6,11 +6,12 @@ bootstrap draw is a matrix product, each draw renormalises itself, and the sums 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from rl.errors import EvaluationError
+from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.logged_episodes import FloatArray, IntArray
 
 
@@ -34,6 +35,23 @@ class RatioSums:
             raise EvaluationError(
                 f"sums have shapes {self.numerators.shape} and {self.denominators.shape}, expected {expected}"
             )
+        # The sum of all is finite only if every one is; which aren't is looked for where it isn't.
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = float(self.numerators.sum()) + float(self.denominators.sum())
+        if not math.isfinite(total):
+            self._refuse_unbounded()
+
+    def _refuse_unbounded(self) -> None:
+        is_finite = (np.isfinite(self.numerators) & np.isfinite(self.denominators)).all(axis=1)
+        bad = self.unit_ids[~is_finite]
+        which = (
+            f"{len(bad)} units have sums (such as units {bad[:5].tolist()})"
+            if len(bad)
+            else "units' sums add up to one"
+        )
+        raise UnsupportedEstimator(
+            f"{which} that no double can hold: weights times rewards overflow; limit the weights by clip"
+        )
 
     @property
     def n_units(self) -> int:
