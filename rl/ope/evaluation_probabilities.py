@@ -35,19 +35,19 @@ def checked_probabilities(policy: Policy, features: FeatureArray, mask: BoolArra
     gap = np.asarray(np.abs(probabilities.sum(axis=1) - 1.0))
     if not np.isfinite(probabilities).all() or (probabilities < 0).any():
         bad = ~np.isfinite(probabilities) | (probabilities < 0)
-        found.append(f"negative or not finite probabilities at {_named(bad.any(axis=1))}")
+        found.append(f"negative or not finite probabilities at {_named(bad)}")
     elif gap.max(initial=0.0) > _SUM_TOLERANCE:
-        found.append(f"probabilities that miss a sum of 1 by up to {gap.max():.2g} at {_named(np.asarray(gap > _SUM_TOLERANCE))}")
+        found.append(f"probabilities that miss a sum of 1 by up to {gap.max():.2g} at {_named(gap[:, None] > _SUM_TOLERANCE)}")
     if (probabilities[~mask] != 0).any():
-        found.append(f"mass on unavailable actions at {_named(((probabilities != 0) & ~mask).any(axis=1))}")
+        found.append(f"mass on unavailable actions at {_named((probabilities != 0) & ~mask)}")
     if found:
         raise EvaluationError(f"policy {policy.version} gives " + ", and ".join(found))
     return probabilities
 
 
 def _named(is_bad: BoolArray) -> str:
-    """The first few rows of those asked about."""
-    return f"rows {np.flatnonzero(is_bad)[:5].tolist()} of the {len(is_bad)} asked about"
+    """The first few rows with a bad cell, of those asked about."""
+    return f"rows {np.flatnonzero(is_bad.any(axis=1))[:5].tolist()} of the {len(is_bad)} asked about"
 
 
 def logged_action_probabilities(policy: Policy, episodes: LoggedEpisodes) -> FloatArray:
