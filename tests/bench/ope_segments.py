@@ -24,7 +24,7 @@ from tests.bench.ope_samples import FittedValues, fit_values, kind_samples
 from tests.bench.ope_shop import policy, session_log, shop_of
 from tests.bench.ope_trial import BEHAVIOR, COMPARED, LEVEL, N_TRAIN
 
-N_REPLICATIONS, N_WORKERS = 400, 2
+N_REPLICATIONS, N_WORKERS = 200, 2
 KIND, N_SEGMENTS = "clicks", 4
 # As a night's: a quarter of the gate's.
 FLOORS = SegmentFloors(GATE.min_effective_sample_size / 4, GATE.min_effective_rewarded / 4)
