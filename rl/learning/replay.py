@@ -11,7 +11,12 @@ import torch
 from d3rlpy.torch_utility import TorchMiniBatch
 
 from rl.errors import TrainingError
+from rl.learning.observation_table import ObservationTable, observation_table
+from rl.learning.replay_columns import ACTION, CLOSING, NEXT_SET, REWARD, SET, TERMINAL, ReplayColumns, columns_of
+from rl.learning.row_order import ShuffledRows
 from rl.logged_episodes import BoolArray, IntArray, LoggedEpisodes
+
+__all__ = ["Replay", "ShuffledRows"]
 
 
 class Replay:
@@ -23,7 +28,7 @@ class Replay:
 
     def __init__(
         self,
-        episodes: LoggedEpisodes,
+        episodes: LoggedEpisodes | ReplayColumns,
         *,
         device: str = "cpu",
         reward_scale: float = 1.0,
@@ -32,7 +37,7 @@ class Replay:
         """Tensors of the episodes.
 
         Args:
-            episodes: at least one.
+            episodes: at least one; columns that are memory-mapped stay where they are.
             device: that batches are on; the data is there too where it fits.
             reward_scale: rewards are divided by it.
             never_chosen: action that the policy won't choose: not available at next observations, unless alone.
@@ -42,67 +47,69 @@ class Replay:
         """
         if not episodes.n_transitions:
             raise TrainingError("no transitions to learn from; expected at least one")
+        columns = columns_of(episodes) if isinstance(episodes, LoggedEpisodes) else episodes
         self.device = device
-        self.n_transitions = episodes.n_transitions
-        self.n_features = int(episodes.features.shape[1])
-        self.n_actions = episodes.n_actions
-        next_sets = _without(episodes.availability, never_chosen)
-        _refuse_empty(episodes, next_sets)
-        reward = (episodes.reward / reward_scale).astype(np.float32)
-        columns = {
-            "features": torch.from_numpy(np.ascontiguousarray(episodes.features, dtype=np.float32)),
-            "next_features": torch.from_numpy(np.ascontiguousarray(episodes.next_features, dtype=np.float32)),
-            "action": torch.from_numpy(episodes.action)[:, None],
-            "reward": torch.from_numpy(reward)[:, None],
-            "terminal": torch.from_numpy(episodes.terminal.astype(np.float32))[:, None],
-            "set": torch.from_numpy(episodes.mask_index),
-            "next_set": torch.from_numpy(episodes.next_mask_index),
-        }
-        self._columns = _on_device(columns, device)
-        self._sets = torch.from_numpy(np.ascontiguousarray(episodes.availability)).to(device)
-        self._next_sets = torch.from_numpy(np.ascontiguousarray(next_sets)).to(device)
+        self.n_transitions = columns.n_transitions
+        self.n_features = int(columns.features.shape[1])
+        self.n_actions = columns.n_actions
+        self._reward_scale = reward_scale
+        next_sets = _without(columns.availability, never_chosen)
+        _refuse_empty(columns, next_sets)
+        self._table, self._records = _on_device(columns, device)
+        self._sets = torch.from_numpy(np.ascontiguousarray(columns.availability)).to(self._table.device)
+        self._next_sets = torch.from_numpy(np.ascontiguousarray(next_sets)).to(self._table.device)
 
     @property
     def observation_shape(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Shapes of features and mask."""
         return (self.n_features,), (self.n_actions,)
 
+    @property
+    def is_on_device(self) -> bool:
+        """The data is where batches are, so that `gather` may be part of a captured graph."""
+        return self._table.device == torch.device(self.device)
+
     def batch(self, rows: IntArray) -> TorchMiniBatch:
         """d3rlpy's batch of the given rows, on the device."""
-        index = torch.from_numpy(rows).to(self._columns["action"].device)
-        found = {name: column[index].to(self.device) for name, column in self._columns.items()}
-        nothing = torch.zeros_like(found["reward"])
+        return self.gather(torch.from_numpy(rows).to(self._table.device, non_blocking=True))
+
+    def gather(self, rows: torch.Tensor) -> TorchMiniBatch:
+        """d3rlpy's batch of the given rows, on the device; nothing waits for a GPU.
+
+        Args:
+            rows: `(batch_size,)`, where the data is.
+        """
+        record = self._records.index_select(0, rows)
+        reward = record[:, REWARD].view(torch.float64).div(self._reward_scale).float()
+        features, following = self._table.pairs(rows, record[:, CLOSING])
+        batch = [
+            features,
+            self._sets.index_select(0, record[:, SET]),
+            following,
+            self._next_sets.index_select(0, record[:, NEXT_SET]),
+            record[:, ACTION, None].long(),
+            reward,
+            record[:, TERMINAL, None].float(),
+        ]
+        if not self.is_on_device:
+            # From pinned memory, a GPU fetches while the processor goes on.
+            batch = [column.pin_memory().to(self.device, non_blocking=True) for column in batch]
+        return self._as_mini_batch(batch)
+
+    def _as_mini_batch(self, found: list[torch.Tensor]) -> TorchMiniBatch:
+        features, mask, following, next_mask, action, reward, terminal = found
+        nothing = torch.zeros_like(reward)
         return TorchMiniBatch(
-            observations=[found["features"], self._sets[found["set"]]],
-            actions=found["action"],
-            rewards=found["reward"],
-            next_observations=[found["next_features"], self._next_sets[found["next_set"]]],
+            observations=[features, mask],
+            actions=action,
+            rewards=reward,
+            next_observations=[following, next_mask],
             next_actions=nothing,
             returns_to_go=nothing,
-            terminals=found["terminal"],
-            intervals=torch.ones_like(found["reward"]),
+            terminals=terminal,
+            intervals=torch.ones_like(reward),
             device=self.device,
         )
-
-
-class ShuffledRows:
-    """Batches of rows without end: every row once in each round, in an order that the seed fixes."""
-
-    def __init__(self, n_rows: int, batch_size: int, seed: int) -> None:
-        self._n_rows = n_rows
-        self._batch_size = batch_size
-        self._generator = np.random.default_rng(seed)
-        self._waiting = np.empty(0, dtype=np.int64)
-
-    def next(self) -> IntArray:
-        """The next `batch_size` rows."""
-        if (lacking := self._batch_size - len(self._waiting)) > 0:
-            rounds = np.empty((-(-lacking // self._n_rows), self._n_rows), dtype=np.int64)
-            for order in rounds:
-                order[:] = self._generator.permutation(self._n_rows)
-            self._waiting = np.concatenate([self._waiting, rounds.reshape(-1)])
-        rows, self._waiting = self._waiting[: self._batch_size], self._waiting[self._batch_size :]
-        return rows
 
 
 def _without(sets: BoolArray, never_chosen: int | None) -> BoolArray:
@@ -113,19 +120,23 @@ def _without(sets: BoolArray, never_chosen: int | None) -> BoolArray:
     return kept
 
 
-def _refuse_empty(episodes: LoggedEpisodes, next_sets: BoolArray) -> None:
+def _refuse_empty(columns: ReplayColumns, next_sets: BoolArray) -> None:
     is_empty: BoolArray = np.logical_not(next_sets.any(axis=1))
-    rows = np.flatnonzero(is_empty[episodes.next_mask_index] & ~episodes.terminal)
-    if rows.size:
+    if not is_empty.any():
+        return
+    found = [is_empty[block[:, NEXT_SET]] & (block[:, TERMINAL] == 0) for block in columns.blocks()]
+    if (rows := np.flatnonzero(np.concatenate(found))).size:
         raise TrainingError(
             f"{rows.size} next observations have no available action, such as row {rows[0]}; expected at least one "
             "unless nothing follows"
         )
 
 
-def _on_device(columns: dict[str, torch.Tensor], device: str) -> dict[str, torch.Tensor]:
-    """The columns on the device, or where they are if they don't fit there."""
-    try:
-        return {name: column.to(device) for name, column in columns.items()}
-    except torch.cuda.OutOfMemoryError:
-        return columns
+def _on_device(columns: ReplayColumns, device: str) -> tuple[ObservationTable, torch.Tensor]:
+    """Observations and records on the device, or where they are if they don't fit there or in memory."""
+    if not columns.is_mapped:
+        try:
+            return observation_table(columns, device), torch.from_numpy(columns.records).to(device)
+        except torch.cuda.OutOfMemoryError:
+            torch.cuda.empty_cache()
+    return observation_table(columns, "cpu"), torch.from_numpy(columns.records)

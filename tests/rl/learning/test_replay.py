@@ -2,11 +2,17 @@ from __future__ import annotations
 
 from typing import Any
 
+# isort: off
+import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
+
+# isort: on
+import d3rlpy
 import numpy as np
 import pytest
 
 from rl.errors import TrainingError
-from rl.learning.replay import Replay, ShuffledRows
+from rl.learning.masked_networks import FeaturesEncoderFactory
+from rl.learning.replay import Replay
 from tests.rl.chain import chain_episodes
 from tests.rl.factories import make_logged_episodes
 
@@ -80,21 +86,24 @@ def test_replay_refuses_a_next_observation_without_actions() -> None:
         Replay(make_logged_episodes([2], **values, next_mask_index=np.array([1, 0])))
 
 
-def test_shuffled_rows_go_through_all_rows_before_any_comes_again() -> None:
-    """Each round holds every row once, also across batches."""
-    rows = ShuffledRows(10, 4, seed=3)
-    drawn = np.concatenate([rows.next() for _ in range(5)])
-    assert sorted(drawn[:10]) == sorted(drawn[10:]) == list(range(10))
-    assert not np.array_equal(drawn[:10], drawn[10:])
+def test_replay_serves_the_log_bit_for_bit() -> None:
+    """What is stored once, or scaled as it is gathered, comes out as if every column had been copied as it is."""
+    episodes = chain_episodes(300, cut_every_step=False)
+    rows = np.random.default_rng(0).permutation(episodes.n_transitions)
+    batch = Replay(episodes, reward_scale=0.3).batch(rows)
+    assert np.array_equal(batch.observations[0].numpy(), episodes.features[rows])
+    assert np.array_equal(batch.next_observations[0].numpy(), episodes.next_features[rows])
+    assert np.array_equal(batch.observations[1].numpy(), episodes.mask(rows))
+    assert np.array_equal(batch.next_observations[1].numpy(), episodes.next_mask(rows))
+    assert np.array_equal(batch.rewards[:, 0].numpy(), (episodes.reward[rows] / 0.3).astype(np.float32))
+    assert np.array_equal(batch.actions[:, 0].numpy(), episodes.action[rows])
+    assert np.array_equal(batch.terminals[:, 0].numpy(), episodes.terminal[rows].astype(np.float32))
 
 
-def test_shuffled_rows_repeat_with_the_seed() -> None:
-    """The order is the seed's."""
-    first, again, other = (ShuffledRows(50, 20, seed=seed).next() for seed in (1, 1, 2))
-    assert np.array_equal(first, again)
-    assert not np.array_equal(first, other)
-
-
-def test_shuffled_rows_fill_batches_larger_than_the_data() -> None:
-    """A batch may hold rows several times where there are few."""
-    assert len(ShuffledRows(3, 8, seed=0).next()) == 8
+def test_replay_trains_what_d3rlpy_trains() -> None:
+    """A batch is taken by an update of d3rlpy's own."""
+    algorithm = d3rlpy.algos.DiscreteCQLConfig(batch_size=4, encoder_factory=FeaturesEncoderFactory((8,))).create()
+    replay = Replay(chain_episodes(50))
+    algorithm.create_impl(replay.observation_shape, replay.n_actions)
+    losses = algorithm.impl.update(replay.batch(np.arange(4)), 1)
+    assert np.isfinite(losses["loss"])
