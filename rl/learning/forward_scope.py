@@ -8,6 +8,7 @@ the networks whose weights it changed, so nothing stale is ever given.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -73,12 +74,18 @@ class SharedForward:
         return forward(*inputs) if scope is None else scope.answer(self, forward, inputs)
 
 
-_scopes: list[ForwardScope] = []
+class _Open(threading.local):
+    """The scope that is open in a thread."""
+
+    scope: ForwardScope | None = None
+
+
+_open = _Open()
 
 
 def current_scope() -> ForwardScope | None:
-    """The innermost scope that is open, None outside of any."""
-    return _scopes[-1] if _scopes else None
+    """The innermost scope that is open in this thread, None outside of any."""
+    return _open.scope
 
 
 @contextmanager
@@ -92,11 +99,11 @@ def forward_scope(dtype: torch.dtype | None = None) -> Iterator[ForwardScope]:
     # A distribution checks its arguments by looking at them, for which a GPU's queue has to be waited for.
     validates = Distribution._validate_args
     Distribution.set_default_validate_args(False)
-    _scopes.append(scope)
+    before, _open.scope = _open.scope, scope
     try:
         yield scope
     finally:
-        _scopes.remove(scope)
+        _open.scope = before
         Distribution.set_default_validate_args(validates)
 
 

@@ -10,6 +10,7 @@ import torch
 
 from rl.explanation.margins import margin_function, margins_between, preferences
 from rl.policy.action_probabilities import masked_softmax
+from rl.policy.filtered_network import FilteredNetwork
 from rl.policy.network import DenseNetwork
 from tests.rl.explanation.planted import planted_decisions
 
@@ -60,3 +61,27 @@ def test_margin_function_agrees_with_the_policy() -> None:
         torch.from_numpy(features.astype(np.float64)), torch.from_numpy(found.chosen), torch.from_numpy(found.runner_up)
     )
     assert margins.numpy() == pytest.approx(expected, abs=1e-4)
+
+
+def test_preferences_are_among_what_the_policy_considers() -> None:
+    """An action that a filter rules out is neither first choice nor runner-up; margins are those of the values."""
+    policy, features, mask = planted_decisions(20)
+    values = policy.network
+    assert isinstance(values, DenseNetwork)
+    logits = np.zeros(values.n_outputs, dtype=np.float32)
+    logits[0] = -10.0
+    imitator = DenseNetwork((np.zeros((values.n_outputs, values.n_inputs), np.float32),), (logits,))
+    filtered = replace(policy, network=FilteredNetwork(values, imitator, 0.5))
+    everything = np.ones_like(mask)
+    found = preferences(filtered, features, everything)
+    without = everything.copy()
+    without[:, 0] = False
+    expected = preferences(policy, features, without)
+    assert found.chosen.tolist() == expected.chosen.tolist()
+    assert found.runner_up.tolist() == expected.runner_up.tolist()
+    inputs = (
+        torch.from_numpy(features.astype(np.float64)),
+        torch.from_numpy(found.chosen),
+        torch.from_numpy(found.runner_up),
+    )
+    assert np.allclose(margin_function(filtered)(*inputs).numpy(), found.margin, atol=1e-5)

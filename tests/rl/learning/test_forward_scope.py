@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -94,6 +95,29 @@ def test_layers_compute_at_half_width_and_answer_at_full(dtype: torch.dtype | No
     outputs.sum().backward()
     assert layer.weight.grad is not None
     assert layer.weight.grad.dtype == layer.weight.dtype == torch.float32
+
+
+def test_scopes_nest() -> None:
+    """An inner scope has answers of its own; the outer one's are there again afterwards."""
+    layer, x = made()
+    with forward_scope() as outer:
+        layer(x)
+        with forward_scope():
+            layer(x)
+        assert current_scope() is outer
+        layer(x)
+    assert layer.n_computed == 2
+
+
+def test_scope_is_its_threads_own() -> None:
+    """What another thread computes meanwhile isn't shared."""
+    layer, x = made()
+    with forward_scope():
+        layer(x)
+        with ThreadPoolExecutor(1) as other:
+            assert other.submit(current_scope).result() is None
+            other.submit(layer, x).result()
+    assert layer.n_computed == 2
 
 
 def test_distributions_are_not_validated_inside() -> None:
