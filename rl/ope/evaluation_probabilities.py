@@ -37,7 +37,9 @@ def checked_probabilities(policy: Policy, features: FeatureArray, mask: BoolArra
         bad = ~np.isfinite(probabilities) | (probabilities < 0)
         found.append(f"negative or not finite probabilities at {_named(bad)}")
     elif gap.max(initial=0.0) > _SUM_TOLERANCE:
-        found.append(f"probabilities that miss a sum of 1 by up to {gap.max():.2g} at {_named(gap[:, None] > _SUM_TOLERANCE)}")
+        found.append(
+            f"probabilities that miss a sum of 1 by up to {gap.max():.2g} at {_named(gap[:, None] > _SUM_TOLERANCE)}"
+        )
     if (probabilities[~mask] != 0).any():
         found.append(f"mass on unavailable actions at {_named((probabilities != 0) & ~mask)}")
     if found:

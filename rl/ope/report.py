@@ -227,6 +227,7 @@ class _Run:
             [found.sums for found in estimates if found.sums is not None],
             level=confidence, resampling=self._settings.resampling,
         ))  # fmt: skip
+        overlap = _overlap(sample)
         for entry, found in zip(entries, estimates, strict=True):
             interval = None
             if found.sums is not None:
@@ -234,6 +235,7 @@ class _Run:
             self.reports.append(_value_report(
                 name, entry, sample, outcome=self._outcome, level=confidence, interval=interval,
                 refusal=found.refusal, outside=outside, is_logged=self._is_logged, choice=found.choice,
+                overlap=overlap if self._is_logged or entry.name == "on_policy" else _Overlap(),
             ))  # fmt: skip
 
     def _estimate(self, entry: Estimator, sample: EvaluationSample) -> _Estimate:
@@ -266,8 +268,8 @@ def _value_report(  # noqa: PLR0913 -- one argument per source of the report's f
     outside: float | None,
     is_logged: bool,
     choice: ChosenLevel | None,
+    overlap: _Overlap,
 ) -> PolicyValueReport:
-    overlap = _overlap(sample) if is_logged or entry.name == "on_policy" else _Overlap()
     return PolicyValueReport(
         policy=name,
         estimator=entry.name,

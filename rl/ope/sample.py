@@ -149,7 +149,8 @@ def evaluation_sample(
     if steps is not None and steps < 1:
         raise EvaluationError(f"a value runs over at least one step, got steps = {steps}")
     _check_rows(episodes.n_transitions, reward, values)
-    keep = rows_within(episodes, steps)
+    # A slice of everything is a view: on large logs copies of all rows would cost as much memory as the log.
+    keep = slice(None) if steps is None else rows_within(episodes, steps)
     lengths = episodes.lengths if steps is None else np.minimum(episodes.lengths, steps)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     factors = discount.step_factors(episodes)[keep]
@@ -168,7 +169,7 @@ def evaluation_sample(
         steps=steps,
         weights=weights,
         refusal=refusal,
-        values=None if values is None else values.rows(keep),
+        values=values if values is None or isinstance(keep, slice) else values.rows(keep),
         is_part=is_part,
         density_ratios=own_ratios(discounts, episodes.n_episodes) if policy is None else None,
     )
@@ -200,13 +201,13 @@ def _weights(
     policy: Policy | None,
     episodes: LoggedEpisodes,
     *,
-    keep: BoolArray,
+    keep: BoolArray | slice,
     offsets: IntArray,
     clip: float | None,
     is_part: bool,
 ) -> tuple[ImportanceWeights | None, str | None]:
     if policy is None:
-        return weights_from_ratio(np.ones(int(keep.sum())), offsets, clip=clip), None
+        return weights_from_ratio(np.ones(int(offsets[-1])), offsets, clip=clip), None
     if refusal := refusal_to_weight(episodes.propensity[keep], is_part=is_part):
         return None, refusal
     ratio = (logged_action_probabilities(policy, episodes) / episodes.propensity)[keep]
