@@ -30,6 +30,8 @@ class TrainingSpec(StrictModel):
     """What every algorithm knows.
 
     precision: `bfloat16` computes the layers of an update at half width (weights stay as they are); for GPUs.
+    n_checkpoints: networks kept, evenly spaced, the last one among them; validation episodes choose one. patience:
+    training stops after so many kept networks of which none was the best so far on validation episodes; None: never.
     """
 
     # By algorithm: the parameters it knows beyond those of this class.
@@ -42,6 +44,8 @@ class TrainingSpec(StrictModel):
     learning_rate: float = Field(default=3e-4, gt=0)
     hidden_units: tuple[int, ...] = (128, 128)
     precision: Literal["float32", "bfloat16"] = "float32"
+    n_checkpoints: int = Field(default=1, ge=1, le=100)
+    patience: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _knows_its_parameters(self) -> Self:

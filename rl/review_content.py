@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from conf.scenario import Pipeline
 from rl.action_shares import ActionShares
+from rl.checkpoint_choice import ChosenCheckpoint
 from rl.gate import Decision
 from rl.night_evaluation import NightEvaluation
 from rl.ope.calibration import CalibrationReport
@@ -158,13 +159,17 @@ def action_rows(shares: ActionShares, names: Sequence[str]) -> tuple[ActionShare
     return tuple(ActionShare(action=name, log=logged, candidate=policy) for name, logged, policy in found)
 
 
-def candidate_rows(selection: Selection, candidates: Mapping[str, LoadedCandidate]) -> tuple[CandidateRow, ...]:
-    """Candidates as seen on validation episodes, each at the temperature chosen there."""
+def candidate_rows(
+    selection: Selection, candidates: Mapping[str, LoadedCandidate], checkpoints: Mapping[str, ChosenCheckpoint]
+) -> tuple[CandidateRow, ...]:
+    """Candidates as seen on validation episodes, each with the network and at the temperature chosen there."""
     return tuple(
         CandidateRow(
             name=choice.policy.name,
             algorithm=candidates[choice.policy.name].result["algorithm"],
             seed=candidates[choice.policy.name].result["seed"],
+            update=checkpoints[choice.policy.name].update,
+            n_updates=candidates[choice.policy.name].result["n_updates"],
             temperature=choice.policy.temperature,
             estimator=selection.estimator,
             value=choice.report.value,

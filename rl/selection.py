@@ -132,7 +132,7 @@ def select_candidate(
         stand_ins=_stand_ins(candidates, warmed, temperatures) if is_logged else None,
     )
     used, note = _usable_estimator([evaluation.report(name, estimator) for name in warmed], estimator)
-    choices = [_choice(evaluation, name, policy, used, floors) for name, policy in warmed.items()]
+    choices = [judged_choice(evaluation, name, policy, used, floors) for name, policy in warmed.items()]
     by_candidate = tuple(
         max((choice for choice in choices if choice.policy.name == policy.name), key=lambda choice: choice.rank)
         for policy in candidates.values()
@@ -162,9 +162,10 @@ def _stand_ins(
     }
 
 
-def _choice(
+def judged_choice(
     evaluation: PolicyEvaluation, name: str, policy: StochasticPolicy, estimator: str, floors: Floors
 ) -> Choice:
+    """A policy as the evaluation, under that name, and the floors see it."""
     report = evaluation.report(name, estimator)
     if not ESTIMATORS[estimator].needs_weights or (name, estimator) not in evaluation.sums:
         return Choice(policy, report, None, is_supported=False)

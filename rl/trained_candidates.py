@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from conf.paths import Run
@@ -15,9 +16,17 @@ from rl.policy import StochasticPolicy, load_policy
 
 @dataclass(frozen=True)
 class LoadedCandidate:
-    """A candidate's policy, at the temperature it was saved with, its result and its curves."""
+    """A candidate's policy, at the temperature it was saved with, its result and its curves.
+
+    Attributes:
+        policy: after the last update.
+        checkpoints: the policy after some updates, the last one among them, by update.
+        result: as training left it.
+        curves: learning curves.
+    """
 
     policy: StochasticPolicy
+    checkpoints: dict[int, StochasticPolicy]
     result: dict[str, Any]
     curves: tuple[Curve, ...]
 
@@ -38,10 +47,16 @@ def load_candidates(run: Run, names: Sequence[str], *, dataset_digest: str) -> d
         if result["dataset_digest"] != dataset_digest:
             problems.append(f"{name} was trained on dataset {result['dataset_digest']}, not {dataset_digest}")
             continue
-        loaded[name] = LoadedCandidate(load_policy(folder / "policy"), result, read_curves(run, name))
+        checkpoints = {update: load_policy(kept_folder(folder, update)) for update in result["checkpoints"]}
+        loaded[name] = LoadedCandidate(load_policy(folder / "policy"), checkpoints, result, read_curves(run, name))
     if problems:
         raise EvaluationError("candidates aren't ready: " + "; ".join(problems) + "; train them (again)")
     return loaded
+
+
+def kept_folder(candidate: Path, update: int) -> Path:
+    """Where the policy after so many updates is kept."""
+    return candidate / "checkpoints" / f"{update:09d}"
 
 
 def read_curves(run: Run, name: str) -> tuple[Curve, ...]:

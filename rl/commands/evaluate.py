@@ -16,6 +16,7 @@ from conf.settings import PROJECT_ROOT, Settings
 from conf.spec_hash import code_hash, full_spec_hash
 from rl.action_shares import ActionShares, action_shares
 from rl.alpha_spending import NightLevel, night_level
+from rl.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
 from rl.data_summary import summarize_data
 from rl.dataset import Dataset, load_dataset, read_description
 from rl.evaluation_result import EvaluationResult, SelectedCandidate
@@ -58,6 +59,7 @@ class _Night:
 
     dataset: Dataset
     selection: Selection
+    checkpoints: dict[str, ChosenCheckpoint]
     evaluation: NightEvaluation
     champion: Champion | None
     truth: TrueValues
@@ -93,13 +95,24 @@ def _evaluate(
     evaluation_settings = EvaluationSettings.from_scenario(pipeline.scenario, device=resolve_device(settings.device))
     train = dataset.to_logged_episodes("train")
     validation = know_propensities(dataset.to_logged_episodes("validation"), is_logged=pipeline.is_logged).episodes
-    selection = select_candidate(
-        {name: candidate.policy for name, candidate in candidates.items()},
+    estimator = pipeline.scenario.evaluation.estimator if pipeline.is_logged else "dm"
+    temperatures = pipeline.scenario.policy.temperatures
+    chosen = choose_checkpoints(
+        {name: candidate.checkpoints for name, candidate in candidates.items()},
         train=train,
         validation=validation,
         settings=evaluation_settings,
-        estimator=pipeline.scenario.evaluation.estimator if pipeline.is_logged else "dm",
-        temperatures=pipeline.scenario.policy.temperatures,
+        estimator=estimator,
+        temperature=temperatures[len(temperatures) // 2],
+        floors=Floors.from_scenario(pipeline.scenario),
+    )
+    selection = select_candidate(
+        {name: checkpoint.policy for name, checkpoint in chosen.items()},
+        train=train,
+        validation=validation,
+        settings=evaluation_settings,
+        estimator=estimator,
+        temperatures=temperatures,
         floors=Floors.from_scenario(pipeline.scenario),
         is_logged=pipeline.is_logged,
     )
@@ -117,7 +130,7 @@ def _evaluate(
         dataset, Lake(settings.lake, pipeline.source.name), selection.best.policy, night=evaluation, train=train,
         shares=shares,
     )  # fmt: skip
-    return _Night(dataset, selection, evaluation, champion, truth, ranking, shares, explained)
+    return _Night(dataset, selection, chosen, evaluation, champion, truth, ranking, shares, explained)
 
 
 def _registered(settings: Settings, dataset: Dataset, run_date: date) -> tuple[Champion | None, NightLevel]:
@@ -182,7 +195,7 @@ def _review(
         support=support_content(night.explained),
         curves=tuple(curve for candidate in candidates.values() for curve in candidate.curves),
         ranking=ranking_rows(night.ranking),
-        candidates=candidate_rows(night.selection, candidates),
+        candidates=candidate_rows(night.selection, candidates, night.checkpoints),
         lineage=_lineage(night, description),
     )
 

@@ -4,20 +4,33 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
+from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import structlog
+import torch
 
 from conf.paths import Lake, Run
 from conf.publication import write_atomically
 from conf.scenario import load_pipeline
-from conf.settings import Settings
+from conf.settings import PROJECT_ROOT, Settings
+from conf.spec_hash import code_hash
 from rl.candidates import SeededCandidate, find_candidate
 from rl.dataset import Dataset, load_dataset
+from rl.learning.checkpoint import CheckpointFile
 from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
+from rl.learning.training_run import Criterion, KeptNetwork
+from rl.logged_episodes import LoggedEpisodes
+from rl.ope.report import EvaluationSettings
+from rl.ope.weights import refusal_to_weight
 from rl.policy import StochasticPolicy
+from rl.trained_candidates import kept_folder
+from rl.validation_gain import gain_in_standard_errors
+
+CHECKPOINT = "checkpoint.pt"
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date, candidate: str) -> dict[str, Any]:
@@ -30,9 +43,13 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date, candi
     dataset = load_dataset(pipeline, Lake(settings.lake, source), run_paths)
     training, validation = (dataset.to_logged_episodes(split) for split in ("train", "validation"))
     structlog.get_logger().info("training", candidate=candidate, n_transitions=training.n_transitions, device=device)
-    trained = train_candidate(seeded, training, validation, _training_settings(dataset, device))
-    policy = make_policy(dataset, seeded, trained)
     folder = run_paths.candidate(candidate)
+    training_settings = _training_settings(dataset, seeded, device, folder, validation)
+    trained = train_candidate(seeded, training, validation, training_settings)
+    policies = [make_policy(dataset, seeded, kept) for kept in trained.kept]
+    policy = policies[-1]
+    for one, kept in zip(policies, trained.kept, strict=True):
+        one.save(kept_folder(folder, kept.update))
     policy.save(folder / "policy")
     write_atomically(folder / "curve.jsonl", "".join(json.dumps(asdict(point)) + "\n" for point in trained.curve))
     result = _result(dataset, seeded, trained, policy) | {
@@ -41,18 +58,20 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date, candi
         "seconds": {"updates": round(trained.seconds, 2), "all": round(time.perf_counter() - started, 2)},
     }
     write_atomically(folder / "result.json", json.dumps(result, indent=1))
+    if training_settings.checkpoint is not None:
+        training_settings.checkpoint.remove()
     return result
 
 
-def make_policy(dataset: Dataset, seeded: SeededCandidate, trained: TrainedCandidate) -> StochasticPolicy:
-    """The trained candidate as a policy, at the softest temperature of the spec until one is chosen."""
+def make_policy(dataset: Dataset, seeded: SeededCandidate, kept: KeptNetwork) -> StochasticPolicy:
+    """The candidate as a policy, at the softest temperature of the spec until one is chosen."""
     spec = dataset.pipeline.scenario.policy
     return StochasticPolicy(
         name=seeded.name,
-        network=trained.network,
+        network=kept.network,
         encoder=dataset.encoder,
         vocabulary=dataset.vocabulary,
-        output_scale=trained.output_scale,
+        output_scale=kept.output_scale,
         temperature=max(spec.temperatures),
         exploration_floor=spec.exploration_floor,
         is_other_chosen=not dataset.pipeline.is_logged,
@@ -60,11 +79,49 @@ def make_policy(dataset: Dataset, seeded: SeededCandidate, trained: TrainedCandi
     )
 
 
-def _training_settings(dataset: Dataset, device: str) -> TrainingSettings:
-    return TrainingSettings(
+def _training_settings(
+    dataset: Dataset, seeded: SeededCandidate, device: str, folder: Path, validation: LoggedEpisodes
+) -> TrainingSettings:
+    settings = TrainingSettings(
         gamma=dataset.pipeline.scenario.discount.gamma,
         device=device,
         never_chosen=dataset.vocabulary.other_index if dataset.pipeline.is_logged else None,
+        criterion=_criterion(dataset, seeded, validation),
+    )
+    return replace(settings, checkpoint=CheckpointFile(folder / CHECKPOINT, _identity(dataset, seeded, settings)))
+
+
+def _identity(dataset: Dataset, seeded: SeededCandidate, settings: TrainingSettings) -> str:
+    """Hash of everything that the run's numbers depend on."""
+    content = {
+        "dataset_digest": dataset.digest,
+        "encoder": dataset.encoder.to_json(),
+        "candidate": seeded.candidate.model_dump(mode="json"),
+        "seed": seeded.seed,
+        "gamma": settings.gamma,
+        "never_chosen": settings.never_chosen,
+        "device": settings.device,
+        "torch": torch.__version__,
+        "code": code_hash(*(PROJECT_ROOT / name for name in ("conf", "rl"))),
+    }
+    return sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()
+
+
+def _criterion(dataset: Dataset, seeded: SeededCandidate, validation: LoggedEpisodes) -> Criterion | None:
+    """The gain over the log, where several networks are kept and the log says how likely its choices were."""
+    pipeline = dataset.pipeline
+    if seeded.candidate.n_checkpoints == 1:
+        return None
+    if not pipeline.is_logged or refusal_to_weight(validation.propensity) is not None:
+        structlog.get_logger().warning(
+            "networks can't be compared while training, so it won't stop early", candidate=seeded.name,
+            why="the log holds no propensities",
+        )  # fmt: skip
+        return None
+    spec, settings = pipeline.scenario.policy, EvaluationSettings.from_scenario(pipeline.scenario)
+    middle = spec.temperatures[len(spec.temperatures) // 2]
+    return lambda kept: gain_in_standard_errors(
+        make_policy(dataset, seeded, kept).with_temperature(middle), validation, settings
     )
 
 
@@ -79,8 +136,10 @@ def _result(
         "settings": seeded.candidate.model_dump(mode="json"),
         "dataset_digest": dataset.digest,
         "policy_version": policy.version,
-        "n_updates": seeded.candidate.n_updates,
-        "updates_per_second": round(seeded.candidate.n_updates / trained.seconds, 1),
+        "n_updates": trained.n_updates,
+        "stopped_early": trained.stopped_early,
+        "checkpoints": [kept.update for kept in trained.kept],
+        "updates_per_second": round(trained.n_updates / trained.seconds, 1),
         "reward_scale": trained.reward_scale,
         "output_scale": trained.output_scale,
         "final": {f"{split}/{metric}": value for (split, metric), value in last.items()},

@@ -2,42 +2,25 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import structlog
 import torch
 
 from rl.candidates import SeededCandidate
 from rl.errors import TrainingError
-from rl.learning.algorithms import ALGORITHMS, Algorithm
-from rl.learning.replay import Replay, ShuffledRows
+from rl.learning.algorithms import ALGORITHMS
+from rl.learning.checkpoint import CheckpointFile
+from rl.learning.learner import make_learner
+from rl.learning.replay import Replay
+from rl.learning.training_run import Criterion, CurvePoint, KeptNetwork, RunParts, TrainingRun
 from rl.logged_episodes import LoggedEpisodes
 from rl.policy.network import Network
 
-# Points of a learning curve, and rows of the validation split that a point is computed on.
-N_CURVE_POINTS = 25
-N_PROGRESS_LINES = 10
-N_VALIDATION_ROWS = 4096
-
 # One thread is as fast as two on layers this small, and leaves the other cores to the other candidates.
 N_THREADS = 1
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """A logged value: after how many updates, at how many seconds, on which split."""
-
-    update: int
-    seconds: float
-    split: str
-    metric: str
-    value: float
 
 
 @dataclass(frozen=True)
@@ -48,11 +31,15 @@ class TrainingSettings:
         gamma: discount per step.
         device: for torch.
         never_chosen: action that the policy won't choose.
+        checkpoint: where a killed run is taken up; None starts every run anew.
+        criterion: of the networks kept on the way, for early stopping and the curve.
     """
 
     gamma: float
     device: str = "cpu"
     never_chosen: int | None = None
+    checkpoint: CheckpointFile | None = None
+    criterion: Criterion | None = None
 
 
 @dataclass(frozen=True)
@@ -60,20 +47,32 @@ class TrainedCandidate:
     """What training gives.
 
     Attributes:
-        network: outputs before any mask.
-        output_scale: what the policy divides outputs by.
+        kept: networks as they stood on the way, by update; the last one is that of the run's end.
         reward_scale: training rewards were divided by it; values times it are in reward units.
         curve: learning curves.
-        seconds: of the updates alone.
+        seconds: of the updates alone, those of killed processes included.
+        n_updates: done.
+        stopped_early: no network was better for as long as the candidate's patience.
         algorithm: d3rlpy's, as trained.
     """
 
-    network: Network
-    output_scale: float
+    kept: tuple[KeptNetwork, ...]
     reward_scale: float
     curve: tuple[CurvePoint, ...]
     seconds: float
+    n_updates: int
+    stopped_early: bool
     algorithm: Any = field(repr=False)
+
+    @property
+    def network(self) -> Network:
+        """The last network: outputs before any mask."""
+        return self.kept[-1].network
+
+    @property
+    def output_scale(self) -> float:
+        """What the last network's policy divides outputs by."""
+        return self.kept[-1].output_scale
 
 
 def train_candidate(
@@ -86,25 +85,30 @@ def train_candidate(
     """
     torch.set_num_threads(N_THREADS)
     torch.manual_seed(seeded.seed)
-    method = ALGORITHMS[seeded.candidate.algorithm]
     reward_scale = _reward_scale(training)
     with _clear_memory_errors(seeded):
         replay, held_out = (
             Replay(episodes, device=settings.device, reward_scale=reward_scale, never_chosen=settings.never_chosen)
             for episodes in (training, validation)
         )
-        algorithm = method.create(seeded.candidate, gamma=settings.gamma, device=settings.device)
-        algorithm.create_impl(replay.observation_shape, replay.n_actions)
-        started = time.perf_counter()
-        curve = tuple(_update(seeded, method, algorithm, replay, held_out))
-    network = method.network(algorithm)
+        learner = make_learner(
+            seeded.candidate,
+            observation_shape=replay.observation_shape,
+            action_size=replay.n_actions,
+            gamma=settings.gamma,
+            device=settings.device,
+        )
+        method = ALGORITHMS[seeded.candidate.algorithm]
+        run = TrainingRun(RunParts(seeded, method, learner, replay, held_out, training, settings.criterion))
+        run.finish(settings.checkpoint)
     return TrainedCandidate(
-        network=network,
-        output_scale=method.output_scale(network, training),
+        kept=tuple(run.kept),
         reward_scale=reward_scale,
-        curve=curve,
-        seconds=time.perf_counter() - started,
-        algorithm=algorithm,
+        curve=tuple(run.curve),
+        seconds=run.seconds,
+        n_updates=learner.n_updates,
+        stopped_early=run.stopped_early,
+        algorithm=learner.algorithm,
     )
 
 
@@ -125,75 +129,6 @@ def _reward_scale(training: LoggedEpisodes) -> float:
     """Standard deviation of rewards, so that one learning rate and one conservative weight fit any currency."""
     spread = float(training.reward.std()) if training.n_transitions else 0.0
     return spread if spread > 1e-9 else 1.0
-
-
-def _update(
-    seeded: SeededCandidate, method: Algorithm, algorithm: Any, replay: Replay, held_out: Replay
-) -> Iterator[CurvePoint]:
-    """All updates are done; gives the points of the learning curves."""
-    n_updates = seeded.candidate.n_updates
-    rows = ShuffledRows(replay.n_transitions, seeded.candidate.batch_size, seeded.seed)
-    progress = _Progress(seeded.name, n_updates)
-    every = max(1, n_updates // N_CURVE_POINTS)
-    totals: dict[str, float] = {}
-    for update in range(1, n_updates + 1):
-        losses = algorithm.impl.update(replay.batch(rows.next()), update)
-        if not math.isfinite(losses["loss"]):
-            raise TrainingError(
-                f"candidate {seeded.name}: the loss is {losses['loss']} at update {update} of {n_updates}; lower its "
-                f"learning_rate ({seeded.candidate.learning_rate}) or look for extreme rewards"
-            )
-        for name, value in losses.items():
-            totals[name] = totals.get(name, 0.0) + value / every
-        if update % every == 0:
-            seconds = progress.seconds
-            yield from _points(update, seconds, "train", totals)
-            yield from _points(update, seconds, "validation", _held_out_metrics(method, algorithm, held_out))
-            totals = {}
-        progress.show(update, losses["loss"])
-
-
-def _points(update: int, seconds: float, split: str, values: dict[str, float]) -> list[CurvePoint]:
-    return [CurvePoint(update, round(seconds, 3), split, name, value) for name, value in values.items()]
-
-
-def _held_out_metrics(method: Algorithm, algorithm: Any, replay: Replay) -> dict[str, float]:
-    """Loss terms, and the share of rows in which the greedy action is the logged one."""
-    n = min(N_VALIDATION_ROWS, replay.n_transitions)
-    batch = replay.batch(np.linspace(0, replay.n_transitions - 1, n).astype(np.int64))
-    with torch.no_grad():
-        values = {name: float(value) for name, value in method.losses(algorithm, batch).items()}
-        greedy = algorithm.impl.predict_best_action(batch.observations)
-    return values | {"agreement": float((greedy == batch.actions.view(-1)).float().mean())}
-
-
-class _Progress:
-    """A line now and then: how far, how fast, how long still."""
-
-    def __init__(self, name: str, n_updates: int) -> None:
-        self._log = structlog.get_logger()
-        self._name = name
-        self._n_updates = n_updates
-        self._every = max(1, n_updates // N_PROGRESS_LINES)
-        self._started = time.perf_counter()
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self._started
-
-    def show(self, update: int, loss: float) -> None:
-        if update % self._every:
-            return
-        rate = update / max(self.seconds, 1e-9)
-        self._log.info(
-            "training",
-            candidate=self._name,
-            update=update,
-            of=self._n_updates,
-            updates_per_second=round(rate, 1),
-            seconds_left=round((self._n_updates - update) / rate, 1),
-            loss=round(loss, 4),
-        )
 
 
 @contextmanager

@@ -214,14 +214,17 @@ class Ranking(StrictModel):
 
 
 class CandidateRow(StrictModel):
-    """A candidate as seen on the validation episodes, at the temperature chosen there.
+    """A candidate as seen on the validation episodes, with the network and at the temperature chosen there.
 
+    update: after how many updates the network was kept; n_updates: that training did; None where it isn't recorded.
     certainty: gain over the behavior policy in units of its standard error. is_supported: the log can judge it.
     """
 
     name: str
     algorithm: str
     seed: int
+    update: int | None = None
+    n_updates: int | None = None
     temperature: float
     estimator: str
     value: float | None

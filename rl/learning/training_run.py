@@ -1,0 +1,233 @@
+"""One training run: updates, learning curves, networks kept on the way, and a state to go on from."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import structlog
+import torch
+
+from rl.candidates import SeededCandidate
+from rl.errors import TrainingError
+from rl.learning.algorithms import Algorithm
+from rl.learning.checkpoint import CheckpointFile, Timer
+from rl.learning.learner import Learner
+from rl.learning.replay import Replay
+from rl.learning.row_order import ShuffledRows
+from rl.learning.training_progress import Progress
+from rl.logged_episodes import LoggedEpisodes
+from rl.policy.network import Network
+from rl.policy.network_kinds import network_from
+
+# Points of a learning curve, and rows of the validation split that a point is computed on.
+N_CURVE_POINTS = 25
+N_VALIDATION_ROWS = 4096
+
+Criterion = Callable[["KeptNetwork"], float]
+"""Says how good a network is on validation episodes: the higher, the better."""
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """A logged value: after how many updates, at how many seconds, on which split."""
+
+    update: int
+    seconds: float
+    split: str
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True)
+class KeptNetwork:
+    """A network as it stood after some updates.
+
+    Attributes:
+        update: after how many.
+        network: outputs before any mask.
+        output_scale: what the policy divides outputs by.
+    """
+
+    update: int
+    network: Network
+    output_scale: float
+
+
+@dataclass(frozen=True)
+class RunParts:
+    """What a run is made of, the same whether it begins or goes on.
+
+    Attributes:
+        seeded: the candidate.
+        method: its algorithm.
+        learner: with networks drawn from the seed.
+        replay: of the training split.
+        held_out: of the validation split.
+        training: the training split, for the outputs' scale.
+        criterion: of kept networks; None where nobody asks.
+    """
+
+    seeded: SeededCandidate
+    method: Algorithm
+    learner: Learner
+    replay: Replay
+    held_out: Replay
+    training: LoggedEpisodes
+    criterion: Criterion | None = None
+
+
+class TrainingRun:
+    """A run in progress.
+
+    Attributes:
+        curve: points so far.
+        kept: networks so far, by update; the last one is that of the run's end.
+        stopped_early: the criterion hadn't risen for as many kept networks as the candidate's patience.
+    """
+
+    def __init__(self, parts: RunParts) -> None:
+        candidate = parts.seeded.candidate
+        self._parts = parts
+        self._rows = ShuffledRows(parts.replay.n_transitions, candidate.batch_size, parts.seeded.seed)
+        self._every = max(1, candidate.n_updates // N_CURVE_POINTS)
+        self._keep_at = _keep_at(candidate.n_updates, candidate.n_checkpoints)
+        self._totals: dict[str, torch.Tensor] = {}
+        self._criteria: list[float] = []
+        self._progress = Progress(parts.seeded.name, candidate.n_updates)
+        self.curve: list[CurvePoint] = []
+        self.kept: list[KeptNetwork] = []
+        self.stopped_early = False
+
+    @property
+    def seconds(self) -> float:
+        """That updates took, those of killed processes included."""
+        return self._progress.seconds
+
+    def finish(self, file: CheckpointFile | None = None) -> None:
+        """All updates are done, or the run has stopped early.
+
+        Args:
+            file: taken up where it holds a state of this run, and written now and then.
+
+        Raises:
+            TrainingError: a loss that isn't finite.
+        """
+        if file is not None and (state := file.read()) is not None:
+            self.load_state(state)
+        timer = Timer(math.inf if file is None else file.every_seconds)
+        while self._parts.learner.n_updates < self._parts.seeded.candidate.n_updates and not self.stopped_early:
+            self.step()
+            if file is not None and timer.is_due():
+                file.write(self.state())
+
+    def step(self) -> None:
+        """One update, and what is due after it."""
+        learner, seeded = self._parts.learner, self._parts.seeded
+        terms = learner.update(self._parts.replay.batch(self._rows.next()))
+        update = learner.n_updates
+        is_point, is_line = update % self._every == 0, self._progress.is_due(update)
+        # A loss that is looked at makes a GPU wait; on a CPU it costs nothing.
+        if is_point or is_line or terms["loss"].device.type == "cpu":
+            self._refuse_infinite(float(terms["loss"]), update, seeded)
+        for name, value in terms.items():
+            self._totals[name] = self._totals.get(name, 0.0) + value.double()
+        if is_point:
+            self._add_points(update)
+        if update in self._keep_at:
+            self._keep(update)
+        if is_line:
+            self._progress.show(update, float(terms["loss"]))
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the rest of the run depends on."""
+        return {
+            "learner": self._parts.learner.state(),
+            "rows": json.dumps(self._rows.state()),
+            "totals": {name: value.clone() for name, value in self._totals.items()},
+            "curve": [asdict(point) for point in self.curve],
+            "criteria": list(self._criteria),
+            "kept": [_kept_state(kept) for kept in self.kept],
+            "stopped_early": self.stopped_early,
+            "seconds": self.seconds,
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Goes on from there, to the same bits as if it had never stopped."""
+        learner, seeded = self._parts.learner, self._parts.seeded
+        learner.load_state(state["learner"])
+        self._rows.load_state(json.loads(state["rows"]))
+        device = torch.device(self._parts.replay.device)
+        self._totals = {name: value.to(device) for name, value in state["totals"].items()}
+        self.curve = [CurvePoint(**point) for point in state["curve"]]
+        self.kept = [_kept_from(one) for one in state["kept"]]
+        self._criteria = list(state["criteria"])
+        self.stopped_early = bool(state["stopped_early"])
+        self._progress = Progress(
+            seeded.name, seeded.candidate.n_updates, done=learner.n_updates, seconds=state["seconds"]
+        )
+        structlog.get_logger().info("resumed", candidate=seeded.name, update=learner.n_updates)
+
+    def _refuse_infinite(self, loss: float, update: int, seeded: SeededCandidate) -> None:
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"candidate {seeded.name}: the loss is {loss} at update {update} of {seeded.candidate.n_updates}; "
+                f"lower its learning_rate ({seeded.candidate.learning_rate}) or look for extreme rewards"
+            )
+
+    def _add_points(self, update: int) -> None:
+        since = {name: float(value) / self._every for name, value in self._totals.items()}
+        self._totals = {}
+        held_out = _held_out_metrics(self._parts)
+        for split, values in (("train", since), ("validation", held_out)):
+            self._point(update, split, values)
+
+    def _point(self, update: int, split: str, values: Mapping[str, float]) -> None:
+        seconds = round(self.seconds, 3)
+        self.curve += [CurvePoint(update, seconds, split, name, value) for name, value in values.items()]
+
+    def _keep(self, update: int) -> None:
+        """The network as it is now is kept; the run stops where none has been better for as long as it may."""
+        method = self._parts.method
+        network = method.network(self._parts.learner.algorithm)
+        kept = KeptNetwork(update, network, method.output_scale(network, self._parts.training))
+        self.kept.append(kept)
+        if self._parts.criterion is None:
+            return
+        self._criteria.append(self._parts.criterion(kept))
+        self._point(update, "validation", {"gain_in_standard_errors": self._criteria[-1]})
+        patience = self._parts.seeded.candidate.patience
+        if patience is not None and len(self._criteria) - 1 - int(np.argmax(self._criteria)) >= patience:
+            self.stopped_early = update < self._parts.seeded.candidate.n_updates
+
+
+def _keep_at(n_updates: int, n_checkpoints: int) -> frozenset[int]:
+    """The updates after which a network is kept: evenly spaced, the last one among them."""
+    return frozenset(max(1, round(n_updates * place / n_checkpoints)) for place in range(1, n_checkpoints + 1))
+
+
+def _held_out_metrics(parts: RunParts) -> dict[str, float]:
+    """Loss terms, and the share of rows in which the greedy action is the logged one."""
+    replay, learner = parts.held_out, parts.learner
+    n = min(N_VALIDATION_ROWS, replay.n_transitions)
+    batch = replay.batch(np.linspace(0, replay.n_transitions - 1, n).astype(np.int64))
+    with torch.no_grad():
+        values = {name: float(value) for name, value in learner.losses(batch).items()}
+        greedy = learner.algorithm.impl.predict_best_action(batch.observations)
+    return values | {"agreement": float((greedy == batch.actions.view(-1)).float().mean())}
+
+
+def _kept_state(kept: KeptNetwork) -> dict[str, Any]:
+    tensors = {name: torch.from_numpy(np.array(array)) for name, array in kept.network.to_tensors().items()}
+    return {
+        "update": kept.update, "output_scale": kept.output_scale, "kind": kept.network.kind, "tensors": tensors,
+    }  # fmt: skip
+
+
+def _kept_from(state: Mapping[str, Any]) -> KeptNetwork:
+    arrays = {name: tensor.numpy() for name, tensor in state["tensors"].items()}
+    return KeptNetwork(state["update"], network_from(state["kind"], arrays), state["output_scale"])
