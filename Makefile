@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 # Parameters; quoting is left to the environment, so that a path may hold any character.
-export SOURCE LOGS DATE SCENARIO NIGHTS REPLICATIONS SECTIONS
+export SOURCE LOGS DATE SCENARIO NIGHTS REPLICATIONS SECTIONS DEVICE REPEATS
 PORT ?= 8080
 MLFLOW_PORT ?= 5000
 INSTALL_JAVA ?= 0
@@ -22,7 +22,7 @@ PIPELINE := .venv/bin/python
 AIRFLOW := .venv-airflow/bin/python
 
 .PHONY: help setup python java pipeline-environment airflow-environment nightly worth test test-pipeline test-dags check lint \
-        bench-coverage bench-gate bench-ope bench-worth up down airflow clean
+        bench-coverage bench-gate bench-ope bench-train bench-worth up down airflow clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -45,7 +45,8 @@ help:  ## this page
 #:   TESTS=tests/conf             the part of the tests that `make test` runs
 #:   NIGHTS=2000      nights that `make bench-gate` judges for each kind of candidate
 #:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on
-#:   SECTIONS=coverage,selection  parts of `make bench-ope`; default: all of them
+#:   SECTIONS=coverage,selection  parts of `make bench-ope` or `make bench-train`; default: all of them
+#:   DEVICE=cuda REPEATS=5        what `make bench-train` runs on, and how many rounds
 #:   PYTHON=/path/to/python3.11   the interpreter to make the environments with
 #:   INSTALL_JAVA=1               install Java 17 where it is missing (Debian, as root)
 #: Settings that a deployment decides are NIGHTCART_... environment variables; conf/settings.py lists them.
@@ -88,6 +89,9 @@ bench-gate: setup  ## how often the gate promotes candidates of known value, and
 
 bench-ope: setup  ## bias, error and coverage of estimates against known values, selection, peers, memory; REPLICATIONS, SECTIONS
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_ope.py
+
+bench-train: setup  ## sampling, full steps, building the data set, FQE and catalogue size against stock d3rlpy; DEVICE, REPEATS, SECTIONS
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_train.py
 
 bench-worth: setup  ## whether `make worth` says the right thing of simulated shops, over 5 logs of each kind
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_worth.py
