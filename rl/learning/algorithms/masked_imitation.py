@@ -21,11 +21,12 @@ def imitation_terms(
 ) -> DiscreteImitationLoss:
     """Cross-entropy, and the penalty on squared log-probabilities of available actions.
 
-    d3rlpy's own penalty would square the mask's constant as well, 1e18 for each action out of stock.
+    d3rlpy's own penalty would square the mask's constant as well, 1e18 for each action out of stock. Every row counts
+    the same, however many actions it has: a batch's loss is then the mean of its parts', on several devices too.
     """
     log_probabilities = imitator(observations).logits
     imitation = -log_probabilities.gather(1, actions.view(-1, 1).long()).mean()
     is_available = observations[1].bool()
     squared = torch.where(is_available, log_probabilities, 0.0) ** 2
-    penalty = penalty_weight * squared.sum() / is_available.sum()
+    penalty = penalty_weight * (squared.sum(dim=1) / is_available.sum(dim=1)).mean()
     return DiscreteImitationLoss(loss=imitation + penalty, imitation_loss=imitation, regularization_loss=penalty)
