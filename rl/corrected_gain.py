@@ -10,9 +10,13 @@ import numpy as np
 from rl.logged_episodes import FloatArray
 from rl.ope.intervals import Interval
 from rl.ope.sums import RatioSums
+from rl.ope.weight_tail import tail_report
 
 _WIDTH = 0.3
 """Standard deviations of the lower bound, beyond 0, over which the correction runs out; see `corrected_gain`."""
+
+_FADES_OUT = (1 / 4, 1 / 2)
+"""Tail indices over which the correction fades out; see `corrected_gain`."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,12 @@ def corrected_gain(sums: RatioSums, interval: Interval) -> float | None:
     median-unbiased or maximum-likelihood correction (Andrews, Kitagawa and McCloskey 2024) has no finite mean here: it
     falls without limit towards the threshold.
 
+    Where a few units pull the estimate up, it and its standard error rise and fall together, so far that the bound
+    follows neither, and luck in the bound says nothing of the estimate. The sample can't tell how far, since what makes
+    it so are units that most logs lack. So with positive skewness the correction fades out over the tail indices
+    between those at which a standard error has a variance (finite fourth moments, 1/4) and those at which the estimate
+    has none (1/2).
+
     None where the gain didn't pass, or has no spread.
 
     Args:
@@ -59,7 +69,17 @@ def corrected_gain(sums: RatioSums, interval: Interval) -> float | None:
     if moments.bound_spread == 0.0:
         return value
     beyond = lower / (error * moments.bound_spread)
-    return value - moments.correlation * error * 2 / _WIDTH * max(0.0, 1 - beyond / _WIDTH)
+    luck = moments.correlation * error * 2 / _WIDTH * max(0.0, 1 - beyond / _WIDTH)
+    return value - luck * _share_left(sums.influence())
+
+
+def _share_left(influence: FloatArray) -> float:
+    """How much of the correction stands with such tails; all of it where too few units differ to tell."""
+    tail_index = tail_report(influence).tail_index
+    if tail_index is None or float((influence**3).mean()) <= 0:
+        return 1.0
+    light, heavy = _FADES_OUT
+    return min(1.0, max(0.0, (heavy - tail_index) / (heavy - light)))
 
 
 def bound_moments(influence: FloatArray, *, reach: float) -> BoundMoments:

@@ -55,6 +55,26 @@ def test_correction_is_unbiased_among_promotions(
     assert abs(np.mean(misses)) < (0.25 if gain < 2 else 0.1) + 3 * error
 
 
+def passed_by_a_hair(units: FloatArray) -> float:
+    """What the correction takes, in standard errors, of a gain of such units whose bound lies just above nothing."""
+    sums = mean_sums(units)
+    error = standard_error(sums)
+    corrected = corrected_gain(sums, Interval(2.06 * error, 0.001 * error, 4.1 * error, 0.96, "by hand", error))
+    assert corrected is not None
+    return (2.06 * error - corrected) / error
+
+
+def test_correction_fades_out_where_a_few_units_pull_the_gain_up() -> None:
+    """There the bound says nothing of the estimate; units that pull it down, or light tails, leave it be."""
+    places = (np.arange(2000) + 0.5) / 2000
+    light, heavy = -np.log(1 - places), (1 - places) ** -0.6
+    between = (1 - places) ** -0.375
+    assert passed_by_a_hair(light - light.mean()) > 4
+    assert passed_by_a_hair(heavy - heavy.mean()) == 0
+    assert passed_by_a_hair(heavy.mean() - heavy) > 4
+    assert 0.5 < passed_by_a_hair(between - between.mean()) < 4
+
+
 def test_raw_gains_of_promotions_are_too_high() -> None:
     """What the correction is for: with normal noise, and a gain at the threshold, by about .8 standard errors."""
     rng = np.random.default_rng(1)
