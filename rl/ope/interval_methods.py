@@ -18,6 +18,7 @@ from rl.ope.intervals import (
     percentile_interval,
     skew_corrected_interval,
     student_interval,
+    widest_intervals,
 )
 from rl.ope.sums import RatioSums
 
@@ -58,6 +59,11 @@ def _methods() -> tuple[IntervalMethod, ...]:
             "student_skew",
             lambda sums, level, _: skew_corrected_interval(sums, level=level),
             "Student's t with quantiles moved for skewness: no draws, first order.",
+        ),
+        IntervalMethod(
+            "widest",
+            lambda sums, level, resampling: widest_intervals([sums], level=level, resampling=resampling)[0],
+            "The widest of percentile, Student and its correction for skew: the night's own.",
         ),
         IntervalMethod(
             "empirical_bernstein",

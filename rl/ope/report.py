@@ -16,7 +16,7 @@ from rl.ope.discount import Discount
 from rl.ope.estimators import ESTIMATORS, NIGHTLY_ESTIMATORS, Estimator, estimator
 from rl.ope.evaluation_probabilities import logged_action_set, share_outside_support
 from rl.ope.fqe import FittedQ, FqeSettings, fit_fqe
-from rl.ope.intervals import Interval, Resampling, percentile_intervals
+from rl.ope.intervals import Interval, Resampling, widest_intervals
 from rl.ope.policy_value import PolicyValueReport
 from rl.ope.q_function import ActionValues, action_values
 from rl.ope.sample import EvaluationSample, evaluation_sample, rows_within
@@ -223,7 +223,7 @@ class _Run:
         """Reports of one policy by all estimators, their intervals made from one set of draws."""
         estimates = [self._estimate(entry, sample) for entry in entries]
         confidence = self._settings.confidence
-        intervals = iter(percentile_intervals(
+        intervals = iter(widest_intervals(
             [found.sums for found in estimates if found.sums is not None],
             level=confidence, resampling=self._settings.resampling,
         ))  # fmt: skip

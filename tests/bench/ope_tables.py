@@ -18,9 +18,9 @@ _KINDS = ("clicks", "baskets", "purchases", "uneven baskets", "large orders", "b
 _SIZES = (300, 2500, 6000)
 _ESTIMATES = (("decisions", "snips"), ("sessions", "wpdis"), ("sessions", "dr"), ("sessions", "wdr"),
               ("sessions", "pdis"), ("sessions", "drl_s"), ("sessions", "dr gain"))  # fmt: skip
-_METHODS = ("percentile", "bca", "student", "student_skew", "empirical_likelihood", "euclidean_likelihood",
+_METHODS = ("widest", "percentile", "bca", "student", "student_skew", "empirical_likelihood", "euclidean_likelihood",
             "empirical_bernstein", "confidence_sequence")  # fmt: skip
-PERCENTILE, NOT_WIDENED, CAUTIOUS = "percentile", "percentile, not widened", "cautious"
+NIGHTLY, NOT_WIDENED, CAUTIOUS = "widest", "widest, not widened", "cautious"
 
 
 def tables(lines: Sequence[Line]) -> Iterator[str]:
@@ -42,19 +42,19 @@ def tables(lines: Sequence[Line]) -> Iterator[str]:
 def _coverage(found: Mapping[Key, Line], size: int, source: str) -> Iterator[Sequence[str]]:
     yield ("rewards", "tail", "rewarded", *(name for _, name in _ESTIMATES), "abstained", "logs")
     for kind in _KINDS:
-        row = found.get((kind, "sessions", size, source, "dr", PERCENTILE))
+        row = found.get((kind, "sessions", size, source, "dr", NIGHTLY))
         if row is not None:
-            cells = [_percent(found.get((kind, form, size, source, name, PERCENTILE))) for form, name in _ESTIMATES]
+            cells = [_percent(found.get((kind, form, size, source, name, NIGHTLY))) for form, name in _ESTIMATES]
             abstained = f"{100 * row['abstained']:.0f}%"
             yield (kind, row["tail"], f"{row['rewarded']:.0f}", *cells, abstained, str(row["replications"]))
 
 
 def _gains(found: Mapping[Key, Line]) -> Iterator[Sequence[str]]:
-    yield ("rewards", "propensities", "percentile", "cautious", "too high", "too low", "abstained", "else", "logs")
+    yield ("rewards", "propensities", "widest", "cautious", "too high", "too low", "abstained", "else", "logs")
     for source in ("logged", "estimated"):
         for kind in _KINDS:
             plain, wide = (
-                found.get((kind, "sessions", 2500, source, "dr gain", method)) for method in (PERCENTILE, CAUTIOUS)
+                found.get((kind, "sessions", 2500, source, "dr gain", method)) for method in (NIGHTLY, CAUTIOUS)
             )
             if wide is not None:
                 shares = [f"{100 * wide[name]:.1f}" for name in ("missed_high", "missed_low")]
@@ -77,10 +77,10 @@ def _widening(found: Mapping[Key, Line]) -> Iterator[Sequence[str]]:
     yield ("rewards", "sessions", *(f"{name}, {how}" for _, name in _ESTIMATES[:3] for how in ("widened", "not")))
     for size in _SIZES:
         for kind in _KINDS:
-            if (kind, "sessions", size, "estimated", "dr", PERCENTILE) in found:
+            if (kind, "sessions", size, "estimated", "dr", NIGHTLY) in found:
                 yield (kind, f"{size:,}", *(
                     _percent(found.get((kind, form, size, "estimated", name, method)))
-                    for form, name in _ESTIMATES[:3] for method in (PERCENTILE, NOT_WIDENED)
+                    for form, name in _ESTIMATES[:3] for method in (NIGHTLY, NOT_WIDENED)
                 ))  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from rl.propensity_doubt import propensity_doubt
 from tests.bench.gate_shop import GAMMA, STEPS
 from tests.bench.ope_samples import FORMS, LINEAR, FittedValues, fit_values
 from tests.bench.ope_shop import policy, reward_kinds, session_log, true_decision_value, true_value
-from tests.bench.ope_trial import BEHAVIOR, NOT_WIDENED, PERCENTILE, LogTrial, outcomes
+from tests.bench.ope_trial import BEHAVIOR, NIGHTLY, NOT_WIDENED, LogTrial, outcomes
 
 N, SEED = 300, 1
 KINDS = ("clicks", "large orders")
@@ -63,7 +63,7 @@ def test_intervals_are_those_of_a_nights_report(
     found = by_row(LogTrial(test_log, "sessions", values, n=N, seed=SEED))
     evaluation = reported(train, test_log, kind)
     for name in ESTIMATORS:
-        report, interval = evaluation.report("candidate", name), found[kind, name, PERCENTILE]
+        report, interval = evaluation.report("candidate", name), found[kind, name, NIGHTLY]
         assert (interval.value, interval.lower, interval.upper) == pytest.approx(
             (report.value, report.lower, report.upper), rel=1e-9
         )
@@ -82,7 +82,7 @@ def test_intervals_are_widened_as_a_nights_report_widens_them(
     evaluation = reported(train, estimated.episodes, KINDS[0])
     contender = Contender("candidate", policy(), train, estimated.episodes)
     doubt = propensity_doubt([evaluation], [contender], estimated.repeats)
-    report, interval = doubt.widened(evaluation).report("candidate", name), found[KINDS[0], name, PERCENTILE]
+    report, interval = doubt.widened(evaluation).report("candidate", name), found[KINDS[0], name, NIGHTLY]
     assert (interval.lower, interval.upper) == pytest.approx((report.lower, report.upper), rel=1e-9)
     plain = found[KINDS[0], name, NOT_WIDENED]
     assert interval.upper - interval.lower > plain.upper - plain.lower
