@@ -11,6 +11,7 @@ import torch
 from d3rlpy.torch_utility import TorchMiniBatch
 
 from rl.errors import TrainingError
+from rl.learning.held_memory import HeldMemory
 from rl.learning.observation_table import ObservationTable, observation_table
 from rl.learning.replay_columns import ACTION, CLOSING, NEXT_SET, REWARD, SET, TERMINAL, ReplayColumns, columns_of
 from rl.learning.row_order import ShuffledRows
@@ -53,16 +54,22 @@ class Replay:
         self.n_features = int(columns.features.shape[1])
         self.n_actions = columns.n_actions
         self._reward_scale = reward_scale
+        self._memory = None if columns.memory_bytes is None else HeldMemory(columns, columns.memory_bytes)
         next_sets = _without(columns.availability, never_chosen)
         _refuse_empty(columns, next_sets)
         self._table, self._records = _on_device(columns, device)
-        self._sets = torch.from_numpy(np.ascontiguousarray(columns.availability)).to(self._table.device)
-        self._next_sets = torch.from_numpy(np.ascontiguousarray(next_sets)).to(self._table.device)
+        self._sets = torch.from_numpy(columns.availability.copy()).to(self._table.device)
+        self._next_sets = torch.from_numpy(next_sets.copy()).to(self._table.device)
 
     @property
     def observation_shape(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Shapes of features and mask."""
         return (self.n_features,), (self.n_actions,)
+
+    @property
+    def is_mapped(self) -> bool:
+        """Batches are read from files: better ahead of time."""
+        return self._memory is not None
 
     @property
     def is_on_device(self) -> bool:
@@ -71,7 +78,10 @@ class Replay:
 
     def batch(self, rows: IntArray) -> TorchMiniBatch:
         """d3rlpy's batch of the given rows, on the device."""
-        return self.gather(torch.from_numpy(rows).to(self._table.device, non_blocking=True))
+        index = torch.from_numpy(rows)
+        if self._memory is None:
+            return self.gather(index.to(self._table.device, non_blocking=True))
+        return self._as_mini_batch(self._gathered_in_pieces(index, self._memory))
 
     def gather(self, rows: torch.Tensor) -> TorchMiniBatch:
         """d3rlpy's batch of the given rows, on the device; nothing waits for a GPU.
@@ -79,24 +89,33 @@ class Replay:
         Args:
             rows: `(batch_size,)`, where the data is.
         """
+        return self._as_mini_batch(self._gathered(rows))
+
+    def _gathered_in_pieces(self, rows: torch.Tensor, memory: HeldMemory) -> list[torch.Tensor]:
+        pieces = []
+        for piece in torch.split(rows, memory.piece):
+            memory.rows_are_read(len(piece))
+            pieces.append(self._gathered(piece))
+        return pieces[0] if len(pieces) == 1 else [torch.cat(column) for column in zip(*pieces, strict=True)]
+
+    def _gathered(self, rows: torch.Tensor) -> list[torch.Tensor]:
+        """Features, mask, next features, next mask, action, reward and terminal of the rows, where the data is."""
         record = self._records.index_select(0, rows)
-        reward = record[:, REWARD].view(torch.float64).div(self._reward_scale).float()
         features, following = self._table.pairs(rows, record[:, CLOSING])
-        batch = [
+        return [
             features,
             self._sets.index_select(0, record[:, SET]),
             following,
             self._next_sets.index_select(0, record[:, NEXT_SET]),
             record[:, ACTION, None].long(),
-            reward,
+            record[:, REWARD].view(torch.float64).div(self._reward_scale).float(),
             record[:, TERMINAL, None].float(),
         ]
-        if not self.is_on_device:
-            # From pinned memory, a GPU fetches while the processor goes on.
-            batch = [column.pin_memory().to(self.device, non_blocking=True) for column in batch]
-        return self._as_mini_batch(batch)
 
     def _as_mini_batch(self, found: list[torch.Tensor]) -> TorchMiniBatch:
+        if not self.is_on_device:
+            # From pinned memory, a GPU fetches while the processor goes on.
+            found = [column.pin_memory().to(self.device, non_blocking=True) for column in found]
         features, mask, following, next_mask, action, reward, terminal = found
         nothing = torch.zeros_like(reward)
         return TorchMiniBatch(

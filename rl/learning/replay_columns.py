@@ -6,6 +6,7 @@ closings, only where it isn't, bit for bit: at episodes' ends.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -39,14 +40,19 @@ class ReplayColumns:
         records: `(n, RECORD_LENGTH)`: reward in the scenario's unit, action, terminal, availability set in force now
             and next, place among the closings or `ROW_BELOW`.
         availability: the distinct availability sets, `(n_sets, n_actions)`.
-        is_mapped: the arrays are files, larger than what may be held in memory.
+        memory_bytes: that may be held of the arrays at a time, about, where they are memory-mapped files; else None.
     """
 
     features: FeatureArray
     closings: FeatureArray
     records: RecordArray
     availability: BoolArray
-    is_mapped: bool = False
+    memory_bytes: int | None = None
+
+    @property
+    def is_mapped(self) -> bool:
+        """The arrays are files."""
+        return self.memory_bytes is not None
 
     @property
     def n_transitions(self) -> int:
@@ -70,6 +76,12 @@ class ReplayColumns:
         """Available actions at the decision of the given rows, `(len(rows), n_actions)`."""
         found: BoolArray = self.availability[self.records[rows, SET]]
         return found
+
+    def release(self) -> None:
+        """Nothing of memory-mapped files is held; what is read next is fetched again."""
+        for array in (self.features, self.closings, self.records):
+            if isinstance(array, np.memmap):
+                array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]  # numpy leaves it untyped
 
     def blocks(self) -> Iterator[RecordArray]:
         """The records, a block after the other."""
