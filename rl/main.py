@@ -112,7 +112,8 @@ def _run_command(name: str, **arguments: object) -> None:
     except (NightcartError, OSError) as error:
         print(f"rl {name.replace('_', '-')}: {error}", file=sys.stderr, flush=True)
         raise typer.Exit(1) from error
-    print(json.dumps(result, default=_plain), flush=True)
+    if result:  # of several processes one alone has a result
+        print(json.dumps(result, default=_plain), flush=True)
     if "skipped" in result:
         raise typer.Exit(NOTHING_TO_DO)
 

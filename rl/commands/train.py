@@ -10,6 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import structlog
 import torch
 
@@ -21,6 +22,7 @@ from conf.spec_hash import code_hash
 from rl.candidates import SeededCandidate, find_candidate
 from rl.dataset import Dataset, load_dataset
 from rl.learning.checkpoint import CheckpointFile
+from rl.learning.distributed import Ranks, joined
 from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
 from rl.learning.training_run import Criterion, KeptNetwork
 from rl.logged_episodes import LoggedEpisodes
@@ -34,18 +36,31 @@ CHECKPOINT = "checkpoint.pt"
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date, candidate: str) -> dict[str, Any]:
-    """The candidate's folder holds policy/, curve.jsonl and result.json; gives the last's content."""
+    """The candidate's folder holds policy/, curve.jsonl and result.json; gives the last's content.
+
+    Of the processes that `torchrun` starts, each learns from its shard of the training episodes, and rank 0 writes; the
+    others give nothing.
+    """
+    with joined(resolve_device(settings.device)) as ranks:
+        return _train(settings, Run(settings.home, source, scenario, run_date), candidate, ranks)
+
+
+def _train(settings: Settings, run_paths: Run, candidate: str, ranks: Ranks) -> dict[str, Any]:
     started = time.perf_counter()
-    pipeline = load_pipeline(scenario, source)
+    pipeline = load_pipeline(run_paths.scenario, run_paths.source)
     seeded = find_candidate(pipeline.scenario, candidate)
-    run_paths = Run(settings.home, source, scenario, run_date)
-    device = resolve_device(settings.device)
-    dataset = load_dataset(pipeline, Lake(settings.lake, source), run_paths)
-    training, validation = (dataset.to_logged_episodes(split) for split in ("train", "validation"))
-    structlog.get_logger().info("training", candidate=candidate, n_transitions=training.n_transitions, device=device)
+    dataset = _own_part(load_dataset(pipeline, Lake(settings.lake, run_paths.source), run_paths), ranks)
+    training = dataset.to_logged_episodes("train")
+    validation = dataset.to_logged_episodes("validation") if ranks.is_first else None
+    n_transitions = int(ranks.sums([training.n_transitions])[0])
+    structlog.get_logger().info(
+        "training", candidate=candidate, n_transitions=training.n_transitions, of=n_transitions, device=ranks.device
+    )
     folder = run_paths.candidate(candidate)
-    training_settings = _training_settings(dataset, seeded, device, folder, validation)
+    training_settings = _training_settings(dataset, seeded, ranks, folder, validation)
     trained = train_candidate(seeded, training, validation, training_settings)
+    if not ranks.is_first:
+        return {}
     policies = [make_policy(dataset, seeded, kept) for kept in trained.kept]
     policy = policies[-1]
     for one, kept in zip(policies, trained.kept, strict=True):
@@ -53,14 +68,26 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date, candi
     policy.save(folder / "policy")
     write_atomically(folder / "curve.jsonl", "".join(json.dumps(asdict(point)) + "\n" for point in trained.curve))
     result = _result(dataset, seeded, trained, policy) | {
-        "device": device,
-        "n_transitions": training.n_transitions,
+        "device": ranks.device,
+        "n_processes": ranks.n_ranks,
+        "n_transitions": n_transitions,
         "seconds": {"updates": round(trained.seconds, 2), "all": round(time.perf_counter() - started, 2)},
     }
     write_atomically(folder / "result.json", json.dumps(result, indent=1))
     if training_settings.checkpoint is not None:
         training_settings.checkpoint.remove()
     return result
+
+
+def _own_part(dataset: Dataset, ranks: Ranks) -> Dataset:
+    """The dataset, under its own digest, with the rank's training episodes, and the others for rank 0 alone."""
+    if ranks.is_alone:
+        return dataset
+    whole = dataset.published.transitions
+    training, validation = (dataset.intervals[split].holds(whole.start_time) for split in ("train", "validation"))
+    own = training[ranks.shard(np.diff(whole.offsets)[training])]
+    kept = np.union1d(own, validation) if ranks.is_first else own
+    return replace(dataset, published=replace(dataset.published, transitions=whole.take_episodes(kept)))
 
 
 def make_policy(dataset: Dataset, seeded: SeededCandidate, kept: KeptNetwork) -> StochasticPolicy:
@@ -80,13 +107,14 @@ def make_policy(dataset: Dataset, seeded: SeededCandidate, kept: KeptNetwork) ->
 
 
 def _training_settings(
-    dataset: Dataset, seeded: SeededCandidate, device: str, folder: Path, validation: LoggedEpisodes
+    dataset: Dataset, seeded: SeededCandidate, ranks: Ranks, folder: Path, validation: LoggedEpisodes | None
 ) -> TrainingSettings:
     settings = TrainingSettings(
         gamma=dataset.pipeline.scenario.discount.gamma,
-        device=device,
+        device=ranks.device,
         never_chosen=dataset.vocabulary.other_index if dataset.pipeline.is_logged else None,
-        criterion=_criterion(dataset, seeded, validation),
+        criterion=None if validation is None else _criterion(dataset, seeded, validation),
+        ranks=ranks,
     )
     return replace(settings, checkpoint=CheckpointFile(folder / CHECKPOINT, _identity(dataset, seeded, settings)))
 
@@ -101,6 +129,7 @@ def _identity(dataset: Dataset, seeded: SeededCandidate, settings: TrainingSetti
         "gamma": settings.gamma,
         "never_chosen": settings.never_chosen,
         "device": settings.device,
+        "n_processes": settings.ranks.n_ranks,
         "torch": torch.__version__,
         "code": code_hash(*(PROJECT_ROOT / name for name in ("conf", "rl"))),
     }

@@ -83,6 +83,13 @@ class Ranks:
         bounds = [0, *cuts.tolist(), len(lengths)]
         return np.arange(bounds[self.rank], bounds[self.rank + 1], dtype=np.int64)
 
+    def mean(self, values: Sequence[float], *, batch_size: int) -> list[float]:
+        """Means over the rows of a joined batch, of what each rank has as a mean over its own."""
+        if self.is_alone:
+            return list(values)
+        share = self.batch_size(batch_size) / batch_size
+        return self.sums([share * value for value in values])
+
     def sums(self, values: Sequence[float]) -> list[float]:
         """Each value summed over the ranks, the same to the last bit on all of them."""
         if self.is_alone:
@@ -95,6 +102,14 @@ class Ranks:
     def decided(self, answer: bool) -> bool:
         """Rank 0's answer."""
         return bool(self.sums([float(answer and self.is_first)])[0])
+
+    def given(self, content: Any) -> Any:
+        """What rank 0 has; tensors in it lie on the CPU."""
+        if self.is_alone:
+            return content
+        found = [content]
+        distributed.broadcast_object_list(found, src=0)
+        return found[0]
 
     def gathered(self, content: Any) -> list[Any]:
         """What each rank gave, by rank."""

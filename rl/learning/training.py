@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from rl.candidates import SeededCandidate
 from rl.errors import TrainingError
 from rl.learning.algorithms import ALGORITHMS
 from rl.learning.checkpoint import CheckpointFile
+from rl.learning.distributed import ALONE, Ranks
+from rl.learning.distributed_gradients import join_gradients
 from rl.learning.learner import make_learner
 from rl.learning.replay import Replay
 from rl.learning.training_run import Criterion, CurvePoint, KeptNetwork, RunParts, TrainingRun
@@ -32,7 +35,8 @@ class TrainingSettings:
         device: for torch.
         never_chosen: action that the policy won't choose.
         checkpoint: where a killed run is taken up; None starts every run anew.
-        criterion: of the networks kept on the way, for early stopping and the curve.
+        criterion: of the networks kept on the way, for early stopping and the curve; of rank 0 alone.
+        ranks: the processes that train together.
     """
 
     gamma: float
@@ -40,6 +44,7 @@ class TrainingSettings:
     never_chosen: int | None = None
     checkpoint: CheckpointFile | None = None
     criterion: Criterion | None = None
+    ranks: Ranks = ALONE
 
 
 @dataclass(frozen=True)
@@ -76,30 +81,39 @@ class TrainedCandidate:
 
 
 def train_candidate(
-    seeded: SeededCandidate, training: LoggedEpisodes, validation: LoggedEpisodes, settings: TrainingSettings
+    seeded: SeededCandidate, training: LoggedEpisodes, validation: LoggedEpisodes | None, settings: TrainingSettings
 ) -> TrainedCandidate:
-    """The candidate, trained; the seed fixes every number on one kind of device.
+    """The candidate, trained; the seed and the number of processes fix every number on one kind of device.
+
+    Args:
+        seeded: the candidate.
+        training: episodes to learn from; of several processes, this one's shard.
+        validation: held out; None on all ranks but the first.
+        settings: what else it takes; all ranks' but for device, criterion and rank.
 
     Raises:
         TrainingError: nothing to learn from, a loss that isn't finite, or not enough memory.
     """
     torch.set_num_threads(N_THREADS)
     torch.manual_seed(seeded.seed)
-    reward_scale = _reward_scale(training)
+    ranks = settings.ranks
+    reward_scale = _reward_scale(training, ranks)
     with _clear_memory_errors(seeded):
-        replay, held_out = (
-            Replay(episodes, device=settings.device, reward_scale=reward_scale, never_chosen=settings.never_chosen)
-            for episodes in (training, validation)
-        )
+        replay = _replay(training, reward_scale, settings)
+        held_out = None if validation is None else _replay(validation, reward_scale, settings)
         learner = make_learner(
             seeded.candidate,
             observation_shape=replay.observation_shape,
             action_size=replay.n_actions,
             gamma=settings.gamma,
             device=settings.device,
+            is_captured=None if ranks.is_alone else False,
         )
+        join_gradients(learner.algorithm, ranks, batch_size=seeded.candidate.batch_size)
+        if not ranks.is_first:
+            torch.manual_seed(ranks.seed(seeded.seed))
         method = ALGORITHMS[seeded.candidate.algorithm]
-        run = TrainingRun(RunParts(seeded, method, learner, replay, held_out, training, settings.criterion))
+        run = TrainingRun(RunParts(seeded, method, learner, replay, held_out, training, settings.criterion, ranks))
         run.finish(settings.checkpoint)
     return TrainedCandidate(
         kept=tuple(run.kept),
@@ -125,9 +139,17 @@ def resolve_device(wanted: str) -> str:
     return "cuda:0"
 
 
-def _reward_scale(training: LoggedEpisodes) -> float:
+def _replay(episodes: LoggedEpisodes, reward_scale: float, settings: TrainingSettings) -> Replay:
+    return Replay(episodes, device=settings.device, reward_scale=reward_scale, never_chosen=settings.never_chosen)
+
+
+def _reward_scale(training: LoggedEpisodes, ranks: Ranks) -> float:
     """Standard deviation of rewards, so that one learning rate and one conservative weight fit any currency."""
-    spread = float(training.reward.std()) if training.n_transitions else 0.0
+    if ranks.is_alone:
+        spread = float(training.reward.std()) if training.n_transitions else 0.0
+    else:
+        n, total = ranks.sums([training.n_transitions, float(training.reward.sum())])
+        spread = math.sqrt(ranks.sums([float(((training.reward - total / n) ** 2).sum())])[0] / n)
     return spread if spread > 1e-9 else 1.0
 
 

@@ -15,7 +15,9 @@ import torch
 from rl.candidates import SeededCandidate
 from rl.errors import TrainingError
 from rl.learning.algorithms import Algorithm
+from rl.learning.batches import batches_of
 from rl.learning.checkpoint import CheckpointFile, Timer
+from rl.learning.distributed import ALONE, Ranks
 from rl.learning.learner import Learner
 from rl.learning.replay import Replay
 from rl.learning.row_order import ShuffledRows
@@ -67,18 +69,20 @@ class RunParts:
         method: its algorithm.
         learner: with networks drawn from the seed.
         replay: of the training split.
-        held_out: of the validation split.
+        held_out: of the validation split; None on all ranks but the first.
         training: the training split, for the outputs' scale.
         criterion: of kept networks; None where nobody asks.
+        ranks: the processes that train together; replay and training are this one's shard.
     """
 
     seeded: SeededCandidate
     method: Algorithm
     learner: Learner
     replay: Replay
-    held_out: Replay
+    held_out: Replay | None
     training: LoggedEpisodes
     criterion: Criterion | None = None
+    ranks: Ranks = ALONE
 
 
 class TrainingRun:
@@ -91,9 +95,12 @@ class TrainingRun:
     """
 
     def __init__(self, parts: RunParts) -> None:
-        candidate = parts.seeded.candidate
+        candidate, ranks = parts.seeded.candidate, parts.ranks
         self._parts = parts
-        self._rows = ShuffledRows(parts.replay.n_transitions, candidate.batch_size, parts.seeded.seed)
+        order = ShuffledRows(
+            parts.replay.n_transitions, ranks.batch_size(candidate.batch_size), ranks.seed(parts.seeded.seed)
+        )
+        self._batches = batches_of(parts.replay, order)
         self._every = max(1, candidate.n_updates // N_CURVE_POINTS)
         self._keep_at = _keep_at(candidate.n_updates, candidate.n_checkpoints)
         self._totals: dict[str, torch.Tensor] = {}
@@ -117,37 +124,48 @@ class TrainingRun:
         Raises:
             TrainingError: a loss that isn't finite.
         """
-        if file is not None and (state := file.read()) is not None:
-            self.load_state(state)
+        ranks = self._parts.ranks
+        state = file.read() if file is not None and ranks.is_first else None
+        if (states := ranks.given(state)) is not None:
+            self.load_state({**states["first"], **states["own"][ranks.rank]})
         timer = Timer(math.inf if file is None else file.every_seconds)
         while self._parts.learner.n_updates < self._parts.seeded.candidate.n_updates and not self.stopped_early:
             self.step()
-            if file is not None and timer.is_due():
-                file.write(self.state())
+            if file is not None and self._is_due(timer):
+                state, own = self.state(), ranks.gathered(self._own_state())
+                if ranks.is_first:
+                    file.write({"first": state, "own": own})
+
+    def _is_due(self, timer: Timer) -> bool:
+        """Ranks agree on it at the points of the curve alone, so that they needn't wait for each other."""
+        ranks = self._parts.ranks
+        if ranks.is_alone:
+            return timer.is_due()
+        return self._parts.learner.n_updates % self._every == 0 and ranks.decided(timer.is_due())
 
     def step(self) -> None:
         """One update, and what is due after it."""
         learner, seeded = self._parts.learner, self._parts.seeded
-        terms = learner.update(self._parts.replay.batch(self._rows.next()))
+        terms = learner.update(self._batches.next())
         update = learner.n_updates
         is_point, is_line = update % self._every == 0, self._progress.is_due(update)
-        # A loss that is looked at makes a GPU wait; on a CPU it costs nothing.
-        if is_point or is_line or terms["loss"].device.type == "cpu":
-            self._refuse_infinite(float(terms["loss"]), update, seeded)
+        # A loss that is looked at makes a GPU wait, and ranks for each other; on a CPU it costs nothing.
+        if is_point or is_line or (terms["loss"].device.type == "cpu" and self._parts.ranks.is_alone):
+            self._refuse_infinite(self._joined({"loss": float(terms["loss"])})["loss"], update, seeded)
         for name, value in terms.items():
             self._totals[name] = self._totals.get(name, 0.0) + value.double()
         if is_point:
             self._add_points(update)
         if update in self._keep_at:
             self._keep(update)
-        if is_line:
+        if is_line and self._parts.ranks.is_first:
             self._progress.show(update, float(terms["loss"]))
 
     def state(self) -> dict[str, Any]:
         """Everything that the rest of the run depends on."""
         return {
             "learner": self._parts.learner.state(),
-            "rows": json.dumps(self._rows.state()),
+            "rows": json.dumps(self._batches.state()),
             "totals": {name: value.clone() for name, value in self._totals.items()},
             "curve": [asdict(point) for point in self.curve],
             "criteria": list(self._criteria),
@@ -156,11 +174,16 @@ class TrainingRun:
             "seconds": self.seconds,
         }
 
+    def _own_state(self) -> dict[str, Any]:
+        """What of the state is this rank's own, beside the learner's draws."""
+        state = self.state()
+        return {"rows": state["rows"], "totals": state["totals"], "random": state["learner"]["random"]}
+
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Goes on from there, to the same bits as if it had never stopped."""
         learner, seeded = self._parts.learner, self._parts.seeded
-        learner.load_state(state["learner"])
-        self._rows.load_state(json.loads(state["rows"]))
+        learner.load_state({**state["learner"], "random": state.get("random", state["learner"]["random"])})
+        self._batches.load_state(json.loads(state["rows"]))
         device = torch.device(self._parts.replay.device)
         self._totals = {name: value.to(device) for name, value in state["totals"].items()}
         self.curve = [CurvePoint(**point) for point in state["curve"]]
@@ -180,11 +203,15 @@ class TrainingRun:
             )
 
     def _add_points(self, update: int) -> None:
-        since = {name: float(value) / self._every for name, value in self._totals.items()}
+        self._point(update, "train", self._joined({n: float(v) / self._every for n, v in self._totals.items()}))
         self._totals = {}
-        held_out = _held_out_metrics(self._parts)
-        for split, values in (("train", since), ("validation", held_out)):
-            self._point(update, split, values)
+        if self._parts.held_out is not None:
+            self._point(update, "validation", _held_out_metrics(self._parts.learner, self._parts.held_out))
+
+    def _joined(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Means over the rows of all ranks."""
+        size = self._parts.seeded.candidate.batch_size
+        return dict(zip(values, self._parts.ranks.mean(list(values.values()), batch_size=size), strict=True))
 
     def _point(self, update: int, split: str, values: Mapping[str, float]) -> None:
         seconds = round(self.seconds, 3)
@@ -194,15 +221,26 @@ class TrainingRun:
         """The network as it is now is kept; the run stops where none has been better for as long as it may."""
         method = self._parts.method
         network = method.network(self._parts.learner.algorithm)
-        kept = KeptNetwork(update, network, method.output_scale(network, self._parts.training))
+        kept = KeptNetwork(update, network, self._joined_scale(method.output_scale(network, self._parts.training)))
         self.kept.append(kept)
+        is_last = update == self._parts.seeded.candidate.n_updates
+        self.stopped_early = self._parts.ranks.decided(self._is_patience_over(update, kept)) and not is_last
+
+    def _joined_scale(self, scale: float) -> float:
+        """Root mean square over all ranks' rows, as the scale of one rank is over its own."""
+        ranks, n = self._parts.ranks, self._parts.replay.n_transitions
+        if ranks.is_alone:
+            return scale
+        squares, rows = ranks.sums([n * scale**2, n])
+        return math.sqrt(squares / rows)
+
+    def _is_patience_over(self, update: int, kept: KeptNetwork) -> bool:
         if self._parts.criterion is None:
-            return
+            return False
         self._criteria.append(self._parts.criterion(kept))
         self._point(update, "validation", {"gain_in_standard_errors": self._criteria[-1]})
         patience = self._parts.seeded.candidate.patience
-        if patience is not None and len(self._criteria) - 1 - int(np.argmax(self._criteria)) >= patience:
-            self.stopped_early = update < self._parts.seeded.candidate.n_updates
+        return patience is not None and len(self._criteria) - 1 - int(np.argmax(self._criteria)) >= patience
 
 
 def _keep_at(n_updates: int, n_checkpoints: int) -> frozenset[int]:
@@ -210,9 +248,8 @@ def _keep_at(n_updates: int, n_checkpoints: int) -> frozenset[int]:
     return frozenset(max(1, round(n_updates * place / n_checkpoints)) for place in range(1, n_checkpoints + 1))
 
 
-def _held_out_metrics(parts: RunParts) -> dict[str, float]:
+def _held_out_metrics(learner: Learner, replay: Replay) -> dict[str, float]:
     """Loss terms, and the share of rows in which the greedy action is the logged one."""
-    replay, learner = parts.held_out, parts.learner
     n = min(N_VALIDATION_ROWS, replay.n_transitions)
     batch = replay.batch(np.linspace(0, replay.n_transitions - 1, n).astype(np.int64))
     with torch.no_grad():
