@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from conf.encoder import EncoderSpec
 from conf.strict_yaml import StrictModel, suggest
 
 # Which of a candidate's parameters each algorithm reads; giving it another is an error.
@@ -18,6 +19,8 @@ _DISCRETE_PARAMETERS: dict[str, tuple[str, ...]] = {
     "discrete_sac": ("loss", "target_update_interval", "initial_temperature"),
     "discrete_iql": ("loss", "target_rate", "expectile", "inverse_temperature", "max_weight"),
 }
+# Learn values by a Q-function alone, whose last layer can be tied to embeddings.
+_TIED = ("discrete_cql", "double_dqn", "nfq")
 _CONTINUOUS_PARAMETERS: dict[str, tuple[str, ...]] = {
     "cql": ("target_rate", "conservative_weight", "n_action_samples"),
     "iql": ("target_rate", "expectile", "inverse_temperature", "max_weight"),
@@ -76,6 +79,7 @@ class Candidate(TrainingSpec):
         expectile: of action values that state values aim at: .5 the mean over logged actions, near 1 the best of them.
         inverse_temperature: how sharply the policy prefers actions of high advantage; 0 clones.
         max_weight: no row counts for more than this many.
+        encoder: what its networks begin with; dense layers where it is left out.
     """
 
     parameters: ClassVar[dict[str, tuple[str, ...]]] = _DISCRETE_PARAMETERS
@@ -90,6 +94,18 @@ class Candidate(TrainingSpec):
     expectile: float = Field(default=0.7, gt=0, lt=1)
     inverse_temperature: float = Field(default=3.0, ge=0)
     max_weight: float = Field(default=100.0, gt=0)
+    # Left out of what is written where it says nothing: such candidates are written as before there were others.
+    encoder: EncoderSpec = Field(default_factory=EncoderSpec, exclude_if=lambda encoder: not encoder.is_sequence)
+
+    @model_validator(mode="after")
+    def _can_use_its_encoder(self) -> Self:
+        if self.encoder.is_output_tied and self.algorithm not in _TIED:
+            raise ValueError(f"{self.algorithm} can't tie its output to embeddings; expected one of {', '.join(_TIED)}")
+        if self.encoder.sampled_above is not None and self.algorithm != "discrete_cql":
+            raise ValueError(f"{self.algorithm} has no conservative term to sample; leave out sampled_above")
+        if self.encoder.is_sequence and self.algorithm == "discrete_bcq":
+            raise ValueError("discrete_bcq serves dense networks alone; leave out encoder, or choose another algorithm")
+        return self
 
 
 class ContinuousCandidate(TrainingSpec):

@@ -19,6 +19,10 @@ PERIODS: dict[str, int] = {"hour_of_day": 24, "day_of_week": 7}
 LARGEST_SPACE: dict[str, int] = {"item": 100, "category": 64}
 SMALLEST_SHARE = 0.002
 
+# An id gets an embedding of its own where the training rows hold it so often, at most so many of them.
+SMALLEST_TOKEN_COUNT = 5
+LARGEST_TOKEN_SPACE = 1_000_000
+
 # An entry weighs this much of the one before it.
 DECAY = 0.6
 
@@ -44,6 +48,44 @@ def fit_encoder(
         columns=tuple(_fit_column(name, values) for name, values in observation.items()),
         spaces={space: _frequent_ids(lists, largest[space]) for space, lists in sorted(spaces.items())},
     )
+
+
+def with_tokens(
+    encoder: ObservationEncoder, observation: Mapping[str, IntArray], *, action_space: str, action_ids: tuple[int, ...]
+) -> ObservationEncoder:
+    """The encoder, with the entries of every list as tokens behind its columns.
+
+    Args:
+        encoder: fitted on the same rows; what it encodes stays as it is.
+        observation: training rows.
+        action_space: `item` or `category`, where actions are such ids, else anything.
+        action_ids: of the vocabulary; the action space's tokens begin with them, in their order, so that an action and
+            an entry of a list share an embedding.
+    """
+    names = [name for name, values in observation.items() if values.ndim == 2]
+    spaces: dict[str, tuple[int, ...]] = {}
+    for space in sorted({OBSERVATION_FEATURES[name].id_space for name in names}):
+        lists = [observation[name] for name in names if OBSERVATION_FEATURES[name].id_space == space]
+        spaces[_token_space(space)] = _token_ids(lists, action_ids if space == action_space else ())
+    columns = (
+        ColumnEncoding(
+            name, "tokens", space=_token_space(OBSERVATION_FEATURES[name].id_space), length=observation[name].shape[1]
+        )
+        for name in names
+    )
+    return ObservationEncoder(columns=(*encoder.columns, *columns), spaces={**encoder.spaces, **spaces})
+
+
+def _token_space(space: str) -> str:
+    return f"{space} tokens"
+
+
+def _token_ids(lists: list[IntArray], first: tuple[int, ...]) -> tuple[int, ...]:
+    """The first ids, and others by number of entries, most first, ties by ascending id."""
+    ids, counts = np.unique(np.concatenate([values.ravel() for values in lists]), return_counts=True)
+    order = np.lexsort((ids, -counts))
+    is_frequent = (counts[order] >= SMALLEST_TOKEN_COUNT) & (ids[order] != 0) & ~np.isin(ids[order], first)
+    return (*first, *ids[order][is_frequent][:LARGEST_TOKEN_SPACE].tolist())
 
 
 def _fit_column(name: str, values: IntArray) -> ColumnEncoding:

@@ -19,6 +19,8 @@ from rl.errors import TrainingError
 from rl.learning.algorithms.registry import ALGORITHMS, CONTINUOUS_ALGORITHMS
 from rl.learning.captured_call import CapturedCall, CudaRecorder, Recorder
 from rl.learning.fast_update import optimizers_of
+from rl.learning.sequence_encoders import bind_layout
+from rl.policy.token_layout import TokenLayout
 
 Gather = Callable[[torch.Tensor], TorchMiniBatch]
 
@@ -133,6 +135,7 @@ def make_learner(
     gamma: float,
     device: str = "cpu",
     is_captured: bool | None = None,
+    layout: TokenLayout | None = None,
 ) -> Learner:
     """A learner of the candidate, its networks drawn from torch's generator.
 
@@ -143,11 +146,13 @@ def make_learner(
         gamma: discount per step.
         device: for torch.
         is_captured: whether updates become a CUDA graph; None for wherever they can.
+        layout: which columns of the features are tokens; None where none are.
     """
     if isinstance(candidate, Candidate):
         algorithm = ALGORITHMS[candidate.algorithm].create(candidate, gamma=gamma, device=device)
     else:
         algorithm = CONTINUOUS_ALGORITHMS[candidate.algorithm].create(candidate, gamma=gamma, device=device)
+    bind_layout(algorithm.config, layout)
     algorithm.create_impl(observation_shape, action_size)
     can_be = torch.device(device).type == "cuda" and isinstance(candidate, Candidate)
     return Learner(algorithm, recorder=CudaRecorder(device) if can_be and is_captured is not False else None)

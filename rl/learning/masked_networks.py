@@ -33,6 +33,7 @@ from torch.distributions import Categorical
 from torch.nn.functional import huber_loss, mse_loss
 
 from rl.learning.forward_scope import SharedForward
+from rl.policy.token_layout import TokenLayout
 
 # Finite, so that 0 times it is 0 where d3rlpy picks a value with a one-hot vector; exp of it is 0.
 UNAVAILABLE = -1e9
@@ -49,13 +50,22 @@ def mask_unavailable(outputs: torch.Tensor, observations: Observations) -> torch
 class FeaturesEncoder(SharedForward, Encoder):  # type: ignore[misc]  # d3rlpy ships no types
     """Dense layers over the features of an observation; the mask is read where actions are chosen."""
 
-    def __init__(self, n_features: int, hidden_units: Sequence[int]) -> None:
+    def __init__(self, n_features: int, hidden_units: Sequence[int], *, n_columns: int | None = None) -> None:
+        """Layers of its first weights.
+
+        Args:
+            n_features: columns read, the first ones.
+            hidden_units: width of each layer.
+            n_columns: of an observation, where there are more.
+        """
         super().__init__()
+        self.n_features, self.n_columns = n_features, n_columns or n_features
         # In place: a linear layer's outputs aren't needed again, and memory traffic is what small layers spend.
         self._layers = VectorEncoder((n_features,), hidden_units=list(hidden_units), activation=nn.ReLU(inplace=True))
 
     def forward(self, x: Observations) -> torch.Tensor:
-        encoded: torch.Tensor = self._layers(x[0])
+        features = x[0] if self.n_columns == self.n_features else x[0][:, : self.n_features]
+        encoded: torch.Tensor = self._layers(features)
         return encoded
 
 
@@ -75,12 +85,20 @@ class FeaturesActionEncoder(SharedForward, EncoderWithAction):  # type: ignore[m
 
 @dataclass()
 class FeaturesEncoderFactory(EncoderFactory):  # type: ignore[misc]  # d3rlpy ships no types
-    """Makes `FeaturesEncoder`s."""
+    """Makes `FeaturesEncoder`s.
+
+    Attributes:
+        hidden_units: width of each layer.
+        layout: where observations have token columns too, which aren't read; `bind_layout` sets it.
+    """
 
     hidden_units: tuple[int, ...] = (128, 128)
+    layout: TokenLayout | None = None
 
     def create(self, observation_shape: Sequence[Sequence[int]]) -> FeaturesEncoder:
-        return FeaturesEncoder(observation_shape[0][0], self.hidden_units)
+        n_columns = observation_shape[0][0]
+        n_features = n_columns if self.layout is None else self.layout.n_dense
+        return FeaturesEncoder(n_features, self.hidden_units, n_columns=n_columns)
 
     def create_with_action(
         self,

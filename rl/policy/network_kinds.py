@@ -5,9 +5,12 @@ from __future__ import annotations
 from conf.strict_yaml import suggest
 from rl.errors import PolicyError
 from rl.policy.filtered_network import FilteredNetwork
+from rl.policy.gru_network import GruNetwork
 from rl.policy.network import DenseNetwork, Network, Tensors
+from rl.policy.transformer_network import TransformerNetwork
 
-NETWORKS: dict[str, type[Network]] = {network.kind: network for network in (DenseNetwork, FilteredNetwork)}
+_EVERY: tuple[type[Network], ...] = (DenseNetwork, FilteredNetwork, GruNetwork, TransformerNetwork)
+NETWORKS: dict[str, type[Network]] = {network.kind: network for network in _EVERY}
 
 
 def network_from(kind: str, tensors: Tensors) -> Network:

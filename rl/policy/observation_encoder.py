@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rl.errors import PolicyError
+from rl.policy.token_layout import N_RESERVED, PADDING, UNKNOWN, TokenLayout, TokenList
+from rl.policy.vocabulary import Vocabulary
 
 IntArray = npt.NDArray[np.int64]
 FeatureArray = npt.NDArray[np.float32]
@@ -27,19 +29,20 @@ class ColumnEncoding:
         name: the feature.
         kind: `count` (log(1 + x), standardised; and, where `has_missing`, a flag for values below 0), `cyclic` (sine
             and cosine over `period`), `list` (recency-weighted multi-hot over a space of ids, the weight outside of it
-            and, where `has_latest`, the first entry one-hot).
+            and, where `has_latest`, the first entry one-hot), `tokens` (row of each entry of a list in the table of a
+            space of ids; dense networks leave these columns unread, so they come last).
         mean: of log(1 + x) in training.
         spread: its standard deviation.
         has_missing: values below 0 stand for "none".
         period: of a cyclic feature.
-        space: name of the id space of a list.
+        space: name of the id space of a list, or of tokens.
         length: entries read of a list.
         decay: weight of an entry relative to the one before it.
         has_latest: the first entry matters by itself.
     """
 
     name: str
-    kind: Literal["count", "cyclic", "list"]
+    kind: Literal["count", "cyclic", "list", "tokens"]
     mean: float = 0.0
     spread: float = 1.0
     has_missing: bool = False
@@ -56,6 +59,11 @@ class ObservationEncoder:
 
     columns: tuple[ColumnEncoding, ...]
     spaces: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        is_token = [column.kind == "tokens" for column in self.columns]
+        if is_token != sorted(is_token):
+            raise PolicyError("encoder: a column stands after tokens; expected tokens last, where dense networks end")
 
     @property
     def n_features(self) -> int:
@@ -92,10 +100,36 @@ class ObservationEncoder:
             elif column.kind == "cyclic":
                 angle = (2 * np.pi / column.period) * values
                 block[:, 0], block[:, 1] = np.sin(angle), np.cos(angle)
-            else:
+            elif column.kind == "list":
                 self._encode_list(values, column, block)
+            else:
+                self._encode_tokens(values, column, block)
             start += block.shape[1]
         return encoded
+
+    @property
+    def n_dense(self) -> int:
+        """Number of columns that aren't tokens; they come first."""
+        return sum(self._width(column) for column in self.columns if column.kind != "tokens")
+
+    def token_layout(self, vocabulary: Vocabulary) -> TokenLayout | None:
+        """Which columns are tokens, of which tables, and which table begins with the vocabulary; None without any."""
+        found = [column for column in self.columns if column.kind == "tokens"]
+        if not found:
+            return None
+        spaces = list(dict.fromkeys(column.space for column in found))
+        starts = self.n_dense + np.cumsum([0, *(column.length for column in found)])
+        tied = [i for i, space in enumerate(spaces) if self.spaces[space][: len(vocabulary.ids)] == vocabulary.ids]
+        return TokenLayout(
+            n_dense=self.n_dense,
+            lists=tuple(
+                TokenList(spaces.index(column.space), int(start), column.length)
+                for column, start in zip(found, starts, strict=False)
+            ),
+            table_sizes=tuple(len(self.spaces[space]) + N_RESERVED for space in spaces),
+            action_table=tied[0] if tied and vocabulary.ids else None,
+            has_other=vocabulary.has_other,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; ids as text, since other readers of JSON round 64-bit integers."""
@@ -129,6 +163,13 @@ class ObservationEncoder:
             if place == 0 and column.has_latest:
                 block[rows, width + index[rows, 0]] = 1.0
 
+    def _encode_tokens(self, values: IntArray, column: ColumnEncoding, block: FeatureArray) -> None:
+        """Block columns: one per entry, most recent first; entries that are missing are padding."""
+        ids = values[:, : column.length]
+        index = self._index_in_space(ids, column.space)
+        known = np.where(index < len(self.spaces[column.space]), index + N_RESERVED, UNKNOWN)
+        block[:, : ids.shape[1]] = np.where(ids == 0, PADDING, known)
+
     def _index_in_space(self, ids: IntArray, space: str) -> IntArray:
         known = np.array(self.spaces[space], dtype=np.int64)
         if not len(known):
@@ -142,6 +183,8 @@ class ObservationEncoder:
             return 1 + column.has_missing
         if column.kind == "cyclic":
             return 2
+        if column.kind == "tokens":
+            return column.length
         return (len(self.spaces[column.space]) + 1) * (1 + column.has_latest)
 
     def _names(self, column: ColumnEncoding) -> list[str]:
@@ -149,6 +192,8 @@ class ObservationEncoder:
             return [column.name, f"{column.name} missing"] if column.has_missing else [column.name]
         if column.kind == "cyclic":
             return [f"{column.name} sine", f"{column.name} cosine"]
+        if column.kind == "tokens":
+            return [f"{column.name} entry {place}" for place in range(column.length)]
         entries = [*(str(id_) for id_ in self.spaces[column.space]), "others"]
         parts = ("recent", "latest") if column.has_latest else ("recent",)
         return [f"{column.name} {part} {entry}" for part in parts for entry in entries]
@@ -161,7 +206,7 @@ class ObservationEncoder:
                 continue
             values = np.asarray(observation[column.name])
             lengths.add(len(values) if values.ndim else 0)
-            expected = 2 if column.kind == "list" else 1
+            expected = 2 if column.kind in ("list", "tokens") else 1
             if values.ndim != expected or values.dtype.kind not in "iu":
                 problems.append(f"{column.name} is {values.ndim}-dimensional {values.dtype}, "
                                 f"expected {expected}-dimensional integers")  # fmt: skip

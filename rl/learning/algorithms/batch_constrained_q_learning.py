@@ -17,13 +17,13 @@ from d3rlpy.torch_utility import TorchMiniBatch
 
 from conf.candidate import Candidate
 from rl.learning.algorithms.common_settings import built, value_settings
-from rl.learning.algorithms.dense_export import dense_network
 from rl.learning.algorithms.discrete_outputs import DiscreteAlgorithm
 from rl.learning.algorithms.masked_imitation import CLONING_PENALTY, imitation_terms
 from rl.learning.algorithms.output_spread import spread_in_training
+from rl.learning.algorithms.served_layers import served_dense
 from rl.learning.algorithms.value_update import FastDoubleQLearning
 from rl.learning.fast_update import TakenOver, expected_values, td_loss
-from rl.learning.masked_networks import MaskedCategoricalPolicy, Observations, dense_layers
+from rl.learning.masked_networks import MaskedCategoricalPolicy, Observations
 from rl.logged_episodes import LoggedEpisodes
 from rl.policy.filtered_network import FilteredNetwork
 from rl.policy.network import Network
@@ -48,8 +48,8 @@ class BatchConstrainedQLearning(DiscreteAlgorithm):
         """Values and imitator, with the threshold."""
         function, imitator = algorithm.impl.q_function[0], algorithm.impl.modules.imitator
         return FilteredNetwork(
-            values=dense_network(dense_layers(function.encoder, function._fc)),
-            imitator=dense_network(dense_layers(imitator._encoder, imitator._fc)),
+            values=served_dense(function.encoder, function._fc),
+            imitator=served_dense(imitator._encoder, imitator._fc),
             flexibility=float(algorithm.config.action_flexibility),
         )
 

@@ -7,8 +7,7 @@ from typing import Any
 import torch
 
 from conf.candidate import Candidate, TrainingSpec
-from rl.learning.algorithms.encoder_choice import encoder_factory
-from rl.learning.masked_networks import MaskedQFunctionFactory
+from rl.learning.algorithms.encoder_choice import encoder_factory, q_function_factory
 from rl.learning.optimizers import optimizer_factory
 
 COMPUTE_DTYPES: dict[str, torch.dtype | None] = {"float32": None, "bfloat16": torch.bfloat16}
@@ -27,7 +26,7 @@ def one_network_settings(candidate: Candidate, gamma: float) -> dict[str, Any]:
 
 def value_settings(candidate: Candidate, gamma: float) -> dict[str, Any]:
     """The same, of those that learn masked action values."""
-    return one_network_settings(candidate, gamma) | {"q_func_factory": MaskedQFunctionFactory(loss=candidate.loss)}
+    return one_network_settings(candidate, gamma) | {"q_func_factory": q_function_factory(candidate)}
 
 
 def actor_critic_settings(candidate: TrainingSpec, gamma: float) -> dict[str, Any]:

@@ -15,11 +15,13 @@ from d3rlpy.algos.qlearning.torch.cql_impl import DiscreteCQLImpl, DiscreteCQLLo
 from d3rlpy.torch_utility import TorchMiniBatch
 
 from conf.candidate import Candidate
+from conf.encoder import EncoderSpec
 from rl.learning.algorithms.common_settings import built, value_settings
 from rl.learning.algorithms.discrete_outputs import ValueOutputs
 from rl.learning.algorithms.value_update import FastDoubleQLearning
-from rl.learning.fast_update import TakenOver, expected_values, td_loss
+from rl.learning.fast_update import TakenOver, expected_values, take_over, td_loss
 from rl.learning.masked_networks import Observations
+from rl.learning.sampled_conservatism import draw_actions, sampled_log_sum_exp
 
 
 class ConservativeQLearning(ValueOutputs):
@@ -32,7 +34,11 @@ class ConservativeQLearning(ValueOutputs):
             target_update_interval=candidate.target_update_interval,
             alpha=candidate.conservative_weight,
         )
-        return built(MaskedCQL, config, candidate, device)
+        if candidate.encoder.sampled_above is None:
+            return built(MaskedCQL, config, candidate, device)
+        algorithm = built(SampledCQL, config, candidate, device)
+        algorithm.encoder = candidate.encoder
+        return algorithm
 
 
 class FastConservativeQLearning(FastDoubleQLearning, DiscreteCQLImpl):  # type: ignore[misc]  # d3rlpy ships no types
@@ -55,3 +61,51 @@ class MaskedCQL(TakenOver, DiscreteCQL):  # type: ignore[misc]  # d3rlpy ships n
     """d3rlpy's DiscreteCQL with our update."""
 
     impl_kind = FastConservativeQLearning
+
+
+class SampledConservative(FastConservativeQLearning):
+    """Values of the logged and of sampled actions alone; only the best next action looks at all, without gradient.
+
+    Attributes:
+        n_sampled: actions drawn for a batch.
+    """
+
+    n_sampled: int = 1
+
+    def compute_target(self, batch: TorchMiniBatch) -> torch.Tensor:
+        with torch.no_grad():
+            best = self.inner_predict_best_action(batch.next_observations)
+            values = [function.value_of_each(batch.next_observations, best) for function in self._modules.targ_q_funcs]
+            return torch.stack(values).amin(dim=0)
+
+    def inner_predict_best_action(self, x: Observations) -> torch.Tensor:
+        best: torch.Tensor = self._modules.q_funcs[0].best_action(x)
+        return best
+
+    def conservative_term(self, observations: Observations, actions: torch.Tensor) -> torch.Tensor:
+        mask, function = observations[1], self._modules.q_funcs[0]
+        # Looking at losses draws the same actions every time, and none of what training will draw.
+        generator = None if torch.is_grad_enabled() else torch.Generator(mask.device).manual_seed(0)
+        sample = draw_actions(mask, self.n_sampled, generator)
+        logged = function.value_of_each(observations, actions)
+        values = function.values_of(observations, sample.actions)
+        soft_maximum = sampled_log_sum_exp(logged, values, sample, action=actions, mask=mask)
+        term: torch.Tensor = (soft_maximum - logged).mean()
+        return term
+
+
+class SampledCQL(TakenOver, DiscreteCQL):  # type: ignore[misc]  # d3rlpy ships no types
+    """The same, its conservative term sampled where there are more actions than the encoder's `sampled_above`.
+
+    Attributes:
+        encoder: what networks begin with; its output is tied.
+    """
+
+    impl_kind = FastConservativeQLearning
+    encoder: EncoderSpec
+
+    def inner_create_impl(self, observation_shape: Any, action_size: int) -> None:
+        super().inner_create_impl(observation_shape, action_size)
+        if self.encoder.sampled_above is not None and action_size > self.encoder.sampled_above:
+            take_over(self._impl, SampledConservative)
+            self._impl.n_sampled = self.encoder.n_sampled_actions

@@ -11,9 +11,8 @@ import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 import torch
 from d3rlpy.torch_utility import TorchMiniBatch
 
-from rl.learning.algorithms.dense_export import dense_network
 from rl.learning.algorithms.output_spread import spread_in_training
-from rl.learning.masked_networks import dense_layers
+from rl.learning.algorithms.served_layers import served_network
 from rl.logged_episodes import LoggedEpisodes
 from rl.policy.network import Network
 
@@ -37,7 +36,7 @@ class ValueOutputs(DiscreteAlgorithm):
     def network(self, algorithm: Any) -> Network:
         """The Q-function's layers."""
         function = algorithm.impl.q_function[0]
-        return dense_network(dense_layers(function.encoder, function._fc))
+        return served_network(function.encoder, function._fc)
 
     def output_scale(self, network: Network, episodes: LoggedEpisodes) -> float:
         """Typical standard deviation of values between the available actions of a training row."""
@@ -54,7 +53,7 @@ class PolicyOutputs(DiscreteAlgorithm):
     def network(self, algorithm: Any) -> Network:
         """The policy's layers."""
         policy = getattr(algorithm.impl.modules, self.policy_module)
-        return dense_network(dense_layers(policy._encoder, policy._fc))
+        return served_network(policy._encoder, policy._fc)
 
     def output_scale(self, network: Network, episodes: LoggedEpisodes) -> float:  # noqa: ARG002  (the protocol's)
         """1: logits have no unit."""

@@ -1,0 +1,33 @@
+"""An encoder and a head as the network that is served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# isort: off
+import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
+
+# isort: on
+import numpy as np
+
+from rl.learning.algorithms.dense_export import dense_network
+from rl.learning.masked_networks import dense_layers
+from rl.learning.sequence_encoders import SequenceEncoder
+from rl.learning.sequence_export import sequence_network
+from rl.policy.network import DenseNetwork, Network
+
+
+def served_network(encoder: Any, head: Any) -> Network:
+    """Copies of their weights."""
+    if isinstance(encoder, SequenceEncoder):
+        return sequence_network(encoder, head)
+    return served_dense(encoder, head)
+
+
+def served_dense(encoder: Any, head: Any) -> DenseNetwork:
+    """Copies of dense layers' weights; token columns get weights of zero."""
+    network = dense_network(dense_layers(encoder, head))
+    if not (n_unread := encoder.n_columns - encoder.n_features):
+        return network
+    first = np.pad(network.weights[0], ((0, 0), (0, n_unread)))
+    return DenseNetwork((first, *network.weights[1:]), network.biases)
