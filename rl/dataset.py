@@ -18,7 +18,7 @@ from conf.publication import write_atomically
 from conf.scenario import MILLIONTHS, Pipeline
 from conf.spec_hash import data_spec_hash
 from rl.availability_sets import AvailabilityRows, masked_rows, unmasked_rows
-from rl.encoder_fitting import fit_encoder
+from rl.encoder_fitting import fit_encoder, with_tokens
 from rl.errors import DatasetError
 from rl.logged_episodes import IntArray, LoggedEpisodes
 from rl.policy.observation_encoder import ObservationEncoder
@@ -195,7 +195,12 @@ def prepare_dataset(pipeline: Pipeline, lake: Lake, horizon: date) -> Dataset:
     vocabulary = build_vocabulary(
         training.action_id, whole.action_id, whole.action_keys, max_actions=pipeline.scenario.action.max_actions
     )
-    encoder = fit_encoder(training.observation, action_space=pipeline.scenario.action.key)
+    action_space = pipeline.scenario.action.key
+    encoder = fit_encoder(training.observation, action_space=action_space)
+    if any(candidate.encoder.is_sequence for candidate in pipeline.scenario.candidates):
+        encoder = with_tokens(
+            encoder, training.observation, action_space=action_space, action_ids=tuple(vocabulary.ids)
+        )
     return Dataset(pipeline, published, intervals, vocabulary, encoder, _known_sets(pipeline, lake, horizon))
 
 

@@ -115,6 +115,7 @@ def _training_settings(
         never_chosen=dataset.vocabulary.other_index if dataset.pipeline.is_logged else None,
         criterion=None if validation is None else _criterion(dataset, seeded, validation),
         ranks=ranks,
+        layout=dataset.encoder.token_layout(dataset.vocabulary),
     )
     return replace(settings, checkpoint=CheckpointFile(folder / CHECKPOINT, _identity(dataset, seeded, settings)))
 

@@ -21,6 +21,7 @@ from rl.learning.replay import Replay
 from rl.learning.training_run import Criterion, CurvePoint, KeptNetwork, RunParts, TrainingRun
 from rl.logged_episodes import LoggedEpisodes
 from rl.policy.network import Network
+from rl.policy.token_layout import TokenLayout
 
 # One thread is as fast as two on layers this small, and leaves the other cores to the other candidates.
 N_THREADS = 1
@@ -37,6 +38,7 @@ class TrainingSettings:
         checkpoint: where a killed run is taken up; None starts every run anew.
         criterion: of the networks kept on the way, for early stopping and the curve; of rank 0 alone.
         ranks: the processes that train together.
+        layout: which columns of the features are tokens; None where none are.
     """
 
     gamma: float
@@ -45,6 +47,7 @@ class TrainingSettings:
     checkpoint: CheckpointFile | None = None
     criterion: Criterion | None = None
     ranks: Ranks = ALONE
+    layout: TokenLayout | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,7 @@ def train_candidate(
             gamma=settings.gamma,
             device=settings.device,
             is_captured=None if ranks.is_alone else False,
+            layout=settings.layout,
         )
         join_gradients(learner.algorithm, ranks, batch_size=seeded.candidate.batch_size)
         if not ranks.is_first:
