@@ -136,6 +136,8 @@ class Evaluation(StrictModel):
 
     estimator: the one the gate may use. unit: independent unit to resample. steps: how many steps the value runs over.
     weight_clip: cumulative importance weights are clipped there, None for none; always reported.
+    fqe_networks: policies judged together have networks of their own (`separate`, as if fitted one by one) or one trunk
+    with a head each (`shared`, cheaper where there are many; each policy's values then depend on the others).
     """
 
     estimator: Literal["dm", "pdis", "wpdis", "dr", "wdr"]
@@ -145,6 +147,7 @@ class Evaluation(StrictModel):
     n_bootstrap: int = Field(default=1000, ge=100)
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     fqe_updates: int = Field(default=2000, ge=1)
+    fqe_networks: Literal["separate", "shared"] = "separate"
 
 
 class Guardrail(StrictModel):

@@ -152,12 +152,13 @@ def _evaluate(
             settings=settings,
             is_logged=is_logged,
             outcome=outcome,
+            has_behavior=not parts,
         ))  # fmt: skip
     first, *others = parts
     reports, sums, fits = list(first.reports), dict(first.sums), dict(first.fits)
     for part in others:
-        reports += [report for report in part.reports if report.policy != BEHAVIOR]
-        sums |= {key: value for key, value in part.sums.items() if key[0] != BEHAVIOR}
+        reports += part.reports
+        sums |= part.sums
         fits |= part.fits
     return replace(first, reports=tuple(reports), sums=sums, fits=fits)
 

@@ -15,7 +15,7 @@ from rl.ope.density_ratio_fitting import fit_density_ratios
 from rl.ope.discount import Discount
 from rl.ope.estimators import ESTIMATORS, NIGHTLY_ESTIMATORS, Estimator, estimator
 from rl.ope.evaluation_probabilities import logged_action_set, share_outside_support
-from rl.ope.fqe import FittedQ, FqeSettings, fit_fqe
+from rl.ope.fqe import FittedQ, FqeSettings, FqeTask, fit_fqe_together
 from rl.ope.intervals import Interval, Resampling, widest_intervals
 from rl.ope.policy_value import PolicyValueReport
 from rl.ope.q_function import ActionValues, action_values
@@ -65,7 +65,11 @@ class EvaluationSettings:
             confidence=spec.confidence,
             resampling=Resampling(n_draws=spec.n_bootstrap, seed=seed),
             fqe=FqeSettings(
-                n_updates=spec.fqe_updates, n_rounds=min(40, max(10, spec.fqe_updates // 20)), seed=seed, device=device
+                n_updates=spec.fqe_updates,
+                n_rounds=min(40, max(10, spec.fqe_updates // 20)),
+                seed=seed,
+                device=device,
+                networks=spec.fqe_networks,
             ),
         )
 
@@ -102,7 +106,7 @@ class PolicyEvaluation:
         raise EvaluationError(f"no report of {estimator_name} on policy {policy}")
 
 
-def evaluate_policies(
+def evaluate_policies(  # noqa: PLR0913 -- one call says all that a night asks of a split
     policies: Mapping[str, Policy],
     *,
     train: LoggedEpisodes,
@@ -112,6 +116,7 @@ def evaluate_policies(
     behavior: Policy | None = None,
     outcome: str = "reward",
     stand_ins: Mapping[str, Policy] | None = None,
+    has_behavior: bool = True,
 ) -> PolicyEvaluation:
     """Reports and per-unit sums of the behavior policy and of each given policy on the test split.
 
@@ -128,6 +133,7 @@ def evaluate_policies(
         outcome: `reward`, or the side metric to value instead.
         stand_ins: by policy name, another policy whose Q-function serves in place of its own; policies with the same
             stand-in share one fit. Doubly robust estimates stay unbiased under logged propensities; `dm` doesn't.
+        has_behavior: False leaves the behavior policy out, where another evaluation of the same episodes has it.
 
     Raises:
         EvaluationError: unknown estimators or metric, or an empty split.
@@ -135,9 +141,11 @@ def evaluate_policies(
     if BEHAVIOR in policies:
         raise EvaluationError(f"a policy can't be named {BEHAVIOR!r}: that is the one that made the log")
     run = _Run(train, test, settings, is_logged=is_logged, behavior=behavior, outcome=outcome)
-    run.evaluate(BEHAVIOR, None)
-    for name, policy in policies.items():
-        run.evaluate(name, policy, stand_in=(stand_ins or {}).get(name))
+    judged: dict[str, Policy | None] = {BEHAVIOR: None} if has_behavior else {}
+    judged |= policies
+    run.fit(judged | {name: stand_in for name, stand_in in (stand_ins or {}).items() if name in policies})
+    for name, policy in judged.items():
+        run.evaluate(name, policy)
     return PolicyEvaluation(tuple(run.reports), run.sums, run.fits, settings, is_logged, outcome)
 
 
@@ -161,12 +169,27 @@ class _Run:
         self.reports: list[PolicyValueReport] = []
         self.sums: dict[tuple[str, str], RatioSums] = {}
         self.fits: dict[str, FittedQ] = {}
-        self._fitted_for: list[tuple[Policy, FittedQ]] = []
 
-    def evaluate(self, name: str, policy: Policy | None, *, stand_in: Policy | None = None) -> None:
+    def fit(self, fitted_for: Mapping[str, Policy | None]) -> None:
+        """Q-functions, all in one pass, by name; None stands for the behavior policy."""
+        if not any(entry.needs_values for entry in self._estimators):
+            return
+        distinct = {id(policy): policy for policy in fitted_for.values()}
+        fqe = self._settings.fqe
+        if self._outcome != "reward" and self._train.features.shape[1] <= _LINEAR_COLUMNS:
+            fqe = replace(fqe, method="linear")
+        fitted = fit_fqe_together(
+            [self._task(policy) for policy in distinct.values()],
+            discount=self._settings.discount,
+            steps=self._settings.steps,
+            settings=fqe,
+        )
+        by_policy = dict(zip(distinct, fitted, strict=True))
+        self.fits = {name: by_policy[id(policy)] for name, policy in fitted_for.items()}
+
+    def evaluate(self, name: str, policy: Policy | None) -> None:
         """Adds the reports of one policy; None stands for the behavior policy."""
-        needs_values = any(entry.needs_values for entry in self._estimators)
-        values = self._fitted_values(name, policy, stand_in) if needs_values else None
+        values = self._fitted_values(name, policy) if name in self.fits else None
         sample = evaluation_sample(
             policy,
             self._test,
@@ -184,18 +207,16 @@ class _Run:
         others = [entry for entry in self._estimators if entry.name != "on_policy"]
         self._report_all(name, [ESTIMATORS["on_policy"], *others] if policy is None else others, sample, outside)
 
-    def _fitted_values(self, name: str, policy: Policy | None, stand_in: Policy | None) -> ActionValues:
+    def _task(self, policy: Policy | None) -> FqeTask:
+        reward = _outcome(self._train, self._outcome)
         if policy is None:
-            train, test, policy = as_one_action(self._train), as_one_action(self._test), OnlyAction()
-        else:
-            train, test = self._train, self._test
-        wanted = stand_in or policy
-        fitted = next((fit for fitted_for, fit in self._fitted_for if fitted_for is wanted), None)
-        if fitted is None:
-            fitted = self._fit(wanted, train)
-            self._fitted_for.append((wanted, fitted))
-        self.fits[name] = fitted
-        return action_values(fitted, policy, test)
+            return FqeTask(OnlyAction(), as_one_action(self._train), reward)
+        return FqeTask(policy, self._train, reward)
+
+    def _fitted_values(self, name: str, policy: Policy | None) -> ActionValues:
+        if policy is None:
+            return action_values(self.fits[name], OnlyAction(), as_one_action(self._test))
+        return action_values(self.fits[name], policy, self._test)
 
     def _with_density_ratios(self, policy: Policy, sample: EvaluationSample) -> EvaluationSample:
         """The sample with ratios cross-fitted on the test split, or with the reason why there are none."""
@@ -205,19 +226,6 @@ class _Run:
         except UnsupportedEstimator as error:
             return replace(sample, ratio_refusal=str(error))
         return replace(sample, density_ratios=model.ratios(policy, test).rows(rows_within(test, settings.steps)))
-
-    def _fit(self, policy: Policy, train: LoggedEpisodes) -> FittedQ:
-        fqe = self._settings.fqe
-        if self._outcome != "reward" and self._train.features.shape[1] <= _LINEAR_COLUMNS:
-            fqe = replace(fqe, method="linear")
-        return fit_fqe(
-            policy,
-            train,
-            discount=self._settings.discount,
-            steps=self._settings.steps,
-            settings=fqe,
-            reward=_outcome(self._train, self._outcome),
-        )
 
     def _report_all(self, name: str, entries: list[Estimator], sample: EvaluationSample, outside: float | None) -> None:
         """Reports of one policy by all estimators, their intervals made from one set of draws."""

@@ -202,3 +202,23 @@ def test_marginalized_estimators_run_where_they_are_asked_for(
     few = replace(splits[1], unit=splits[1].unit % 2)
     refused = evaluate_policies(policies, train=splits[0], test=few, settings=asked)
     assert "too few for 5 folds" in str(refused.report("cql-1", "drl_s").refusal)
+
+
+def test_policies_reported_together_are_valued_as_each_alone(
+    policies: dict[str, TablePolicy], splits: tuple[LoggedEpisodes, LoggedEpisodes]
+) -> None:
+    """Neural Q-functions fitted in one pass change no value or bound by more than 1e-5."""
+    train, test = splits
+    settings = replace(SETTINGS, fqe=FqeSettings(n_updates=40, n_rounds=4, batch_size=256, hidden=(16, 16)))
+    together = evaluate_policies(policies, train=train, test=test, settings=settings)
+    alone = [
+        evaluate_policies({name: policy}, train=train, test=test, settings=settings, has_behavior=name == "cql-1")
+        for name, policy in policies.items()
+    ]
+    expected = [report for part in alone for report in part.reports]
+    assert [(found.policy, found.estimator) for found in together.reports] == [
+        (report.policy, report.estimator) for report in expected
+    ]
+    for found, report in zip(together.reports, expected, strict=True):
+        for name in ("value", "lower", "upper"):
+            assert getattr(found, name) == pytest.approx(getattr(report, name), rel=1e-5, abs=1e-5)
