@@ -1,4 +1,4 @@
-"""How much of memory-mapped columns is in memory, kept below what is allowed."""
+"""How much of memory-mapped columns is in memory: let go of now and then, which keeps it low but isn't a bound."""
 
 from __future__ import annotations
 
