@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Iterator
@@ -53,8 +54,9 @@ def make_catalogue_batch(n_actions: int, *, seed: int = 0, device: str = "cpu") 
     )  # fmt: skip
 
 
-def lines(device: str = "cpu") -> Iterator[dict[str, Any]]:
-    """A line for each size: median seconds of an update, full and sampled, alternating, and their ratio."""
+def lines() -> Iterator[dict[str, Any]]:
+    """A line for each size: median milliseconds of an update, full and sampled, alternating, and their ratio."""
+    device = os.environ.get("DEVICE") or "cpu"
     for n_actions in SIZES:
         batch = make_catalogue_batch(n_actions, device=device)
         learners = {
@@ -69,7 +71,7 @@ def lines(device: str = "cpu") -> Iterator[dict[str, Any]]:
                     seconds[name].append(found)
         medians = {name: statistics.median(found) for name, found in seconds.items()}
         yield {
-            "section": "catalogue", "device": device, "n_actions": n_actions, "batch_size": BATCH_SIZE,
+            "bench": "train_catalogue", "device": device, "n_actions": n_actions, "batch_size": BATCH_SIZE,
             "n_sampled": N_SAMPLED, "n_repeats": N_REPEATS,
             "full_ms": round(1e3 * medians["full"], 2), "sampled_ms": round(1e3 * medians["sampled"], 2),
             "full_over_sampled": round(medians["full"] / medians["sampled"], 2),

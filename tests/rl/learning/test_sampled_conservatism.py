@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import pytest
@@ -7,7 +8,15 @@ import torch
 
 from rl.learning.learner import Learner
 from rl.learning.sampled_conservatism import draw_actions, sampled_log_sum_exp
-from tests.rl.learning.sequence_batches import make_sequence_batch, make_sequence_candidate, make_sequence_learner
+from rl.policy.token_layout import TokenLayout
+from tests.rl.learning.sequence_batches import (
+    LAYOUT,
+    N_DENSE,
+    SMALL,
+    make_sequence_batch,
+    make_sequence_candidate,
+    make_sequence_learner,
+)
 
 N_ROWS, N_ACTIONS = 6, 400
 
@@ -123,6 +132,29 @@ def gradient_of(learner: Learner) -> torch.Tensor:
     loss = impl.compute_loss(batch, impl.compute_target(batch)).loss
     found = torch.autograd.grad(loss, list(impl.q_function.parameters()), allow_unused=True)
     return torch.cat([gradient.flatten() for gradient in found if gradient is not None])
+
+
+def test_large_catalogue_leaves_no_values_to_keep() -> None:
+    """Of 10,000 actions, an update keeps no matrix of all values of a batch for its gradient; the full term does."""
+    n_rows, n_actions = 64, 10_000
+    layout = TokenLayout(N_DENSE, LAYOUT.lists, (n_actions + 2, 6), action_table=0)
+    largest = {}
+    encoders: dict[str, dict[str, Any]] = {"full": {}, "sampled": {"sampled_above": 1000, "n_sampled_actions": 100}}
+    for name, encoder in encoders.items():
+        candidate = make_sequence_candidate("gru", is_output_tied=True, **encoder)
+        learner = make_sequence_learner(candidate, layout=layout, n_actions=n_actions)
+        sizes: list[int] = []
+        with torch.autograd.graph.saved_tensors_hooks(functools.partial(_noted, sizes), lambda kept: kept):
+            terms = learner.update(make_sequence_batch(n_rows, n_actions=n_actions))
+        assert bool(torch.isfinite(terms["loss"]))
+        largest[name] = max(sizes)
+    assert largest["full"] >= n_rows * n_actions
+    assert largest["sampled"] <= (n_actions + 2) * SMALL["embedding_size"]
+
+
+def _noted(sizes: list[int], kept: torch.Tensor) -> torch.Tensor:
+    sizes.append(kept.numel())
+    return kept
 
 
 def test_looking_at_sampled_losses_draws_nothing() -> None:
