@@ -15,7 +15,7 @@ from rl.ope.weight_tail import tail_report
 _WIDTH = 0.3
 """Standard deviations of the lower bound, beyond 0, over which the correction runs out; see `corrected_gain`."""
 
-_FADES_OUT = (1 / 4, 1 / 2)
+_FADES_OUT = (1 / 3, 1 / 2)
 """Tail indices over which the correction fades out; see `corrected_gain`."""
 
 
@@ -50,8 +50,8 @@ def corrected_gain(sums: RatioSums, interval: Interval) -> float | None:
     Where a few units pull the estimate up, it and its standard error rise and fall together, so far that the bound
     follows neither, and luck in the bound says nothing of the estimate. The sample can't tell how far, since what makes
     it so are units that most logs lack. So with positive skewness the correction fades out over the tail indices
-    between those at which a standard error has a variance (finite fourth moments, 1/4) and those at which the estimate
-    has none (1/2).
+    between those at which estimate and standard error have a covariance at all (finite third moments, 1/3) and those at
+    which the estimate has no variance (1/2).
 
     None where the gain didn't pass, or has no spread.
 
