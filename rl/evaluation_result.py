@@ -14,9 +14,10 @@ from rl.page.content import ReviewContent
 
 
 class SelectedCandidate(StrictModel):
-    """The candidate that was selected, as it is registered."""
+    """The candidate that was selected, as it is registered; its network as it was kept after `update` updates."""
 
     name: str
+    update: int
     temperature: float
     policy_version: str
 

@@ -223,7 +223,12 @@ def _result(night: _Night, content: ReviewContent) -> EvaluationResult:
         dataset_digest=night.dataset.digest,
         spec_hash=full_spec_hash(night.dataset.pipeline),
         code_hash=_code_hash(),
-        selected=SelectedCandidate(name=policy.name, temperature=policy.temperature, policy_version=policy.version),
+        selected=SelectedCandidate(
+            name=policy.name,
+            update=night.checkpoints[policy.name].update,
+            temperature=policy.temperature,
+            policy_version=policy.version,
+        ),
         verdict=evaluation.verdict.to_json(),
         gated_against=_gated_against(night.champion),
         level=evaluation.level.level,

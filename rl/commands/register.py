@@ -194,11 +194,13 @@ def _create(
 @contextmanager
 def _staged_model(result: EvaluationResult, candidates: dict[str, LoadedCandidate]) -> Iterator[Path]:
     """A folder with the selected policy, at its chosen temperature, as MLflow serves it; no pickle in it."""
-    policy = candidates[result.selected.name].policy.with_temperature(result.selected.temperature)
-    if policy.version != result.selected.policy_version:
+    selected = result.selected
+    kept = candidates[selected.name].checkpoints.get(selected.update)
+    policy = None if kept is None else kept.with_temperature(selected.temperature)
+    if policy is None or policy.version != selected.policy_version:
+        found = f"has no network after {selected.update} updates" if policy is None else f"is now {policy.version}"
         raise RegistryError(
-            f"candidate {result.selected.name} is now {policy.version}, evaluated was "
-            f"{result.selected.policy_version}; evaluate again"
+            f"candidate {selected.name} {found}, evaluated was {selected.policy_version}; evaluate again"
         )
     with TemporaryDirectory(prefix="staged-model-") as folder:
         policy.save(Path(folder) / "policy")

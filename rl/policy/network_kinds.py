@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from conf.strict_yaml import suggest
+import difflib
+
 from rl.errors import PolicyError
 from rl.policy.filtered_network import FilteredNetwork
 from rl.policy.gru_network import GruNetwork
@@ -20,5 +21,7 @@ def network_from(kind: str, tensors: Tensors) -> Network:
         PolicyError: an unknown kind, or arrays that don't fit.
     """
     if kind not in NETWORKS:
-        raise PolicyError(f"no network kind {kind!r}{suggest(kind, list(NETWORKS))}")
+        close = difflib.get_close_matches(kind, NETWORKS, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(NETWORKS)}"
+        raise PolicyError(f"no network kind {kind!r}{hint}")
     return NETWORKS[kind].from_tensors(tensors)
