@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from conf.errors import SettingError
 from conf.strict_yaml import suggest
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+_SHIFTS = {"MiB": 20, "GiB": 30}
 
 # Meaning of each variable; `Settings.from_environment` refuses any other that starts with NIGHTCART_.
 VARIABLES: dict[str, str] = {
@@ -29,6 +32,8 @@ VARIABLES: dict[str, str] = {
     "NIGHTCART_SPARK_MASTER": "Spark master; default local[2]",
     "NIGHTCART_SHUFFLE_PARTITIONS": "Spark shuffle partitions; default 4",
     "NIGHTCART_DEVICE": "cpu, cuda or auto; default auto",
+    "NIGHTCART_TRAINING_MEMORY": "memory that a training may take, such as 8GiB; a larger split is learned from files; "
+    "default: half of the machine's",
     "NIGHTCART_REAL_DATA": "folder of public logs that some tests read",
     "NIGHTCART_TEST_POSTGRES": "PostgreSQL URL that some tests use",
     "NIGHTCART_PEERS_PYTHON": "interpreter with sb-obp and scope-rl, which make bench-ope compares with",
@@ -54,6 +59,7 @@ class Settings:
     device: str
     log_format: str
     given_pseudonym_key: str | None
+    training_memory_bytes: int | None = None
     log_level: str = "info"
 
     @classmethod
@@ -82,6 +88,7 @@ class Settings:
             device=given.get("NIGHTCART_DEVICE") or "auto",
             log_format=given.get("NIGHTCART_LOG_FORMAT") or "console",
             given_pseudonym_key=given.get("NIGHTCART_PSEUDONYM_KEY") or None,
+            training_memory_bytes=_bytes(given.get("NIGHTCART_TRAINING_MEMORY") or ""),
             log_level=given.get("NIGHTCART_LOG_LEVEL") or "info",
         )
 
@@ -138,10 +145,19 @@ def _misfits(given: Mapping[str, str]) -> list[str]:
     partitions = given.get("NIGHTCART_SHUFFLE_PARTITIONS") or "4"
     if not partitions.isdigit() or int(partitions) < 1:
         problems.append(f"NIGHTCART_SHUFFLE_PARTITIONS: got {partitions!r}, expected a positive integer")
+    memory = given.get("NIGHTCART_TRAINING_MEMORY")
+    if memory and not _bytes(memory):
+        problems.append(f"NIGHTCART_TRAINING_MEMORY: got {memory!r}, expected a size like 512MiB or 8GiB")
     key = given.get("NIGHTCART_PSEUDONYM_KEY")
     if key and len(key) < 16:
         problems.append("NIGHTCART_PSEUDONYM_KEY: shorter than 16 characters")
     return problems
+
+
+def _bytes(size: str) -> int | None:
+    """Bytes of a size such as 8GiB; None where it isn't one."""
+    found = re.fullmatch(r"(\d+)(MiB|GiB)", size)
+    return int(found[1]) << _SHIFTS[found[2]] if found else None
 
 
 def _is_date(text: str) -> bool:

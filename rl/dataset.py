@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -30,9 +30,11 @@ from rl.splits import (
     SplitName,
     drop_unsettled_tails,
     refuse_small_splits,
+    session_days,
     split_intervals,
 )
 from rl.transition_columns import Transitions
+from rl.transitions_by_date import transitions_by_date
 from rl.transitions_reading import PublishedTransitions, read_availability, read_transitions
 from rl.vocabulary import build_vocabulary, vocabulary_of_names
 
@@ -77,7 +79,9 @@ class Dataset:
 
     def transitions(self, split: SplitName) -> Transitions:
         """The split's transitions; training leaves out unsettled rows unless the spec takes them."""
-        return _split_transitions(self.pipeline, self.published.transitions, self.intervals[split], split)[0]
+        interval = self.intervals[split]
+        first, last = session_days(self.pipeline, interval)
+        return _split_transitions(self.pipeline, self.published.at_least(first, last), interval, split)[0]
 
     def to_logged_episodes(self, split: SplitName, encoder: ObservationEncoder | None = None) -> LoggedEpisodes:
         """The split's episodes.
@@ -86,7 +90,20 @@ class Dataset:
             split: train, validation or test.
             encoder: another encoder than the dataset's (an older policy's own).
         """
-        transitions = self.transitions(split)
+        return self._encoded(self.transitions(split), encoder)
+
+    def episodes_by_date(self, split: SplitName) -> Iterator[LoggedEpisodes]:
+        """The split's episodes in the same order, one date's after the other's; no more is in memory at a time.
+
+        Shoppers and policy versions are numbered anew in each part.
+        """
+        interval = self.intervals[split]
+        for part in transitions_by_date(self.published):
+            found = _split_transitions(self.pipeline, part, interval, split)[0]
+            if found.n_transitions:
+                yield self._encoded(found)
+
+    def _encoded(self, transitions: Transitions, encoder: ObservationEncoder | None = None) -> LoggedEpisodes:
         action = self.vocabulary.index_of_ids(transitions.action_id)
         available = self.availability_rows(transitions, action)
         encode = (encoder or self.encoder).encode

@@ -80,6 +80,16 @@ def split_intervals(pipeline: Pipeline, *, first: int, horizon: date) -> dict[Sp
     }
 
 
+def session_days(pipeline: Pipeline, interval: Interval) -> tuple[date, date]:
+    """First and last business date of the sessions that episodes which start in the interval may belong to."""
+    earliest = interval.start - pipeline.source.session.max_hours * MICROSECONDS_PER_HOUR
+    return _business_day(earliest, pipeline.source.zone), _business_day(interval.end, pipeline.source.zone)
+
+
+def _business_day(moment: int, zone: str) -> date:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment)).astimezone(ZoneInfo(zone)).date()
+
+
 def end_of_day(day: date, zone: str) -> int:
     """Midnight at the end of a business day, microseconds since the epoch."""
     midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), tzinfo=ZoneInfo(zone))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,10 +24,24 @@ from rl.transition_columns import Transitions, transitions_from_table
 
 @dataclass(frozen=True)
 class PublishedTransitions:
-    """The transitions of all dates up to the horizon and the manifests they came with, ascending by date."""
+    """What is published of all dates up to the horizon, ascending by date; rows are read when they are asked for.
 
-    transitions: Transitions
-    manifests: Mapping[date, Manifest]
+    Attributes:
+        pipeline: scenario and source.
+        folder: that the partitions are in.
+        pointers: by date.
+        loaded: rows in place of the files', such as one process's share of them.
+    """
+
+    pipeline: Pipeline
+    folder: Path
+    pointers: Mapping[date, Pointer]
+    loaded: Transitions | None = None
+
+    @property
+    def manifests(self) -> Mapping[date, Manifest]:
+        """By date."""
+        return {day: pointer.manifest for day, pointer in self.pointers.items()}
 
     @property
     def content_hashes(self) -> dict[str, str]:
@@ -42,24 +57,45 @@ class PublishedTransitions:
                 total[name] = total.get(name, 0) + count
         return total
 
+    @cached_property
+    def transitions(self) -> Transitions:
+        """All rows, which stay in memory.
+
+        Raises:
+            DatasetError: unreadable files, or rows that the contract doesn't allow.
+        """
+        return self.loaded or transitions_from_table(self.table(tuple(self.pointers)), self.pipeline.scenario)
+
+    def at_least(self, first: date, last: date) -> Transitions:
+        """The rows of those dates and, where all are in memory already, all others too."""
+        if self.loaded is not None or "transitions" in self.__dict__:
+            return self.transitions
+        days = tuple(day for day in self.pointers if first <= day <= last)
+        return transitions_from_table(self.table(days), self.pipeline.scenario)
+
+    def table(self, days: Sequence[date]) -> pa.Table:
+        """The rows of those dates as they lie in the files.
+
+        Raises:
+            DatasetError: unreadable files.
+        """
+        schema = arrow_schema(transitions_table(self.pipeline.scenario))
+        parts = [_read_partition(self.folder, day, self.pointers[day], schema) for day in days]
+        return pa.concat_tables(parts) if parts else schema.empty_table()
+
 
 def read_transitions(pipeline: Pipeline, lake: Lake, horizon: date) -> PublishedTransitions:
-    """Every published transition of dates up to the horizon.
+    """Every published transition of dates up to the horizon; their rows are read when they are asked for.
 
     Raises:
-        DatasetError: nothing published, a date missing, manifests of another spec, schema or key, unreadable files.
+        DatasetError: nothing published, a date missing, manifests of another spec, schema or key.
     """
     folder = lake.transitions(pipeline.scenario.name, data_spec_hash(pipeline))
     pointers = {
         day: pointer for name, pointer in read_pointers(folder).items() if (day := _day(name, "date=")) <= horizon
     }
     _refuse_unfit(pipeline, lake, pointers, horizon)
-    schema = arrow_schema(transitions_table(pipeline.scenario))
-    table = pa.concat_tables([_read_partition(folder, day, pointers[day], schema) for day in sorted(pointers)])
-    return PublishedTransitions(
-        transitions=transitions_from_table(table, pipeline.scenario),
-        manifests={day: pointers[day].manifest for day in sorted(pointers)},
-    )
+    return PublishedTransitions(pipeline, folder, {day: pointers[day] for day in sorted(pointers)})
 
 
 def read_availability(lake: Lake, horizon: date) -> dict[str, frozenset[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from datetime import date
 from hashlib import sha256
@@ -20,16 +21,19 @@ from conf.scenario import load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
 from conf.spec_hash import code_hash
 from rl.candidates import SeededCandidate, find_candidate
-from rl.dataset import Dataset, load_dataset
+from rl.dataset import Dataset, load_dataset, read_description
 from rl.learning.checkpoint import CheckpointFile
 from rl.learning.distributed import Ranks, joined
+from rl.learning.replay_columns import TrainingData
 from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
 from rl.learning.training_run import Criterion, KeptNetwork
 from rl.logged_episodes import LoggedEpisodes
+from rl.machine_memory import machine_memory
 from rl.ope.report import EvaluationSettings
 from rl.ope.weights import refusal_to_weight
 from rl.policy import StochasticPolicy
 from rl.trained_candidates import kept_folder
+from rl.training_split import training_split
 from rl.validation_gain import gain_in_standard_errors
 
 CHECKPOINT = "checkpoint.pt"
@@ -50,15 +54,16 @@ def _train(settings: Settings, run_paths: Run, candidate: str, ranks: Ranks) -> 
     pipeline = load_pipeline(run_paths.scenario, run_paths.source)
     seeded = find_candidate(pipeline.scenario, candidate)
     dataset = _own_part(load_dataset(pipeline, Lake(settings.lake, run_paths.source), run_paths), ranks)
-    training = dataset.to_logged_episodes("train")
     validation = dataset.to_logged_episodes("validation") if ranks.is_first else None
-    n_transitions = int(ranks.sums([training.n_transitions])[0])
-    structlog.get_logger().info(
-        "training", candidate=candidate, n_transitions=training.n_transitions, of=n_transitions, device=ranks.device
-    )
     folder = run_paths.candidate(candidate)
     training_settings = _training_settings(dataset, seeded, ranks, folder, validation)
-    trained = train_candidate(seeded, training, validation, training_settings)
+    with _training_split(dataset, settings, run_paths, candidate, ranks) as training:
+        n_transitions = int(ranks.sums([training.n_transitions])[0])
+        structlog.get_logger().info(
+            "training", candidate=candidate, n_transitions=training.n_transitions, of=n_transitions,
+            device=ranks.device,
+        )  # fmt: skip
+        trained = train_candidate(seeded, training, validation, training_settings)
     if not ranks.is_first:
         return {}
     policies = [make_policy(dataset, seeded, kept) for kept in trained.kept]
@@ -79,6 +84,21 @@ def _train(settings: Settings, run_paths: Run, candidate: str, ranks: Ranks) -> 
     return result
 
 
+def _training_split(
+    dataset: Dataset, settings: Settings, run_paths: Run, candidate: str, ranks: Ranks
+) -> AbstractContextManager[TrainingData]:
+    """In files where it is larger than training may take; several processes hold their shards in memory."""
+    if not ranks.is_alone:
+        return nullcontext(dataset.to_logged_episodes("train"))
+    allowed = settings.training_memory_bytes
+    return training_split(
+        dataset,
+        n_transitions=read_description(run_paths)["splits"]["train"]["n_transitions"],
+        memory_bytes=machine_memory() // 2 if allowed is None else allowed,
+        folder=run_paths.candidate(candidate) / "replay",
+    )
+
+
 def _own_part(dataset: Dataset, ranks: Ranks) -> Dataset:
     """The dataset, under its own digest, with the rank's training episodes, and the others for rank 0 alone."""
     if ranks.is_alone:
@@ -87,7 +107,7 @@ def _own_part(dataset: Dataset, ranks: Ranks) -> Dataset:
     training, validation = (dataset.intervals[split].holds(whole.start_time) for split in ("train", "validation"))
     own = training[ranks.shard(np.diff(whole.offsets)[training])]
     kept = np.union1d(own, validation) if ranks.is_first else own
-    return replace(dataset, published=replace(dataset.published, transitions=whole.take_episodes(kept)))
+    return replace(dataset, published=replace(dataset.published, loaded=whole.take_episodes(kept)))
 
 
 def make_policy(dataset: Dataset, seeded: SeededCandidate, kept: KeptNetwork) -> StochasticPolicy:

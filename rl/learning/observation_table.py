@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+import numpy.typing as npt
 import torch
 
 from rl.learning.replay_columns import ReplayColumns
@@ -76,10 +78,17 @@ class SplitTable:
 
 def observation_table(columns: ReplayColumns, device: str) -> ObservationTable:
     """The columns' observations on the device; on the processor, without a copy."""
-    features, closings = torch.from_numpy(columns.features), torch.from_numpy(columns.closings)
+    features, closings = as_tensor(columns.features), as_tensor(columns.closings)
     if torch.device(device).type == "cpu":
         return SplitTable(features, closings)
     return joined_table(features, closings, device)
+
+
+def as_tensor(array: npt.NDArray[Any]) -> torch.Tensor:
+    """The array's own memory, which nobody writes to; torch would warn that files can't be."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(array)
 
 
 def joined_table(features: torch.Tensor, closings: torch.Tensor, device: str) -> JoinedTable:

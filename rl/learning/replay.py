@@ -12,7 +12,7 @@ from d3rlpy.torch_utility import TorchMiniBatch
 
 from rl.errors import TrainingError
 from rl.learning.held_memory import HeldMemory
-from rl.learning.observation_table import ObservationTable, observation_table
+from rl.learning.observation_table import ObservationTable, as_tensor, observation_table
 from rl.learning.replay_columns import ACTION, CLOSING, NEXT_SET, REWARD, SET, TERMINAL, ReplayColumns, columns_of
 from rl.learning.row_order import ShuffledRows
 from rl.logged_episodes import BoolArray, IntArray, LoggedEpisodes
@@ -54,10 +54,11 @@ class Replay:
         self.n_features = int(columns.features.shape[1])
         self.n_actions = columns.n_actions
         self._reward_scale = reward_scale
-        self._memory = None if columns.memory_bytes is None else HeldMemory(columns, columns.memory_bytes)
         next_sets = _without(columns.availability, never_chosen)
         _refuse_empty(columns, next_sets)
         self._table, self._records = _on_device(columns, device)
+        is_read_from_files = columns.is_mapped and self._table.device.type == "cpu"
+        self._memory = HeldMemory(columns, columns.memory_bytes or 1) if is_read_from_files else None
         self._sets = torch.from_numpy(columns.availability.copy()).to(self._table.device)
         self._next_sets = torch.from_numpy(next_sets.copy()).to(self._table.device)
 
@@ -152,10 +153,12 @@ def _refuse_empty(columns: ReplayColumns, next_sets: BoolArray) -> None:
 
 
 def _on_device(columns: ReplayColumns, device: str) -> tuple[ObservationTable, torch.Tensor]:
-    """Observations and records on the device, or where they are if they don't fit there or in memory."""
-    if not columns.is_mapped:
-        try:
-            return observation_table(columns, device), torch.from_numpy(columns.records).to(device)
-        except torch.cuda.OutOfMemoryError:
-            torch.cuda.empty_cache()
-    return observation_table(columns, "cpu"), torch.from_numpy(columns.records)
+    """Observations and records on the device, or where they are if they don't fit there."""
+    try:
+        found = observation_table(columns, device), as_tensor(columns.records).to(device)
+    except torch.cuda.OutOfMemoryError:
+        torch.cuda.empty_cache()
+    else:
+        columns.release()
+        return found
+    return observation_table(columns, "cpu"), as_tensor(columns.records)

@@ -89,6 +89,10 @@ class ReplayColumns:
             yield self.records[start : start + (1 << 16)]
 
 
+TrainingData = LoggedEpisodes | ReplayColumns
+"""What a candidate learns from."""
+
+
 def columns_of(episodes: LoggedEpisodes) -> ReplayColumns:
     """The episodes' columns; their features are shared, not copied."""
     features = np.ascontiguousarray(episodes.features, dtype=np.float32)

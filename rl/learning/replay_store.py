@@ -71,7 +71,7 @@ def _as_rows(sets: dict[bytes, int], n_actions: int) -> BoolArray:
 
 
 def _mapped(path: Path, dtype: type, shape: tuple[int, ...]) -> Any:
-    """The file, read at random; writable to whoever asks, since torch does, but written to never."""
-    array = np.memmap(path, dtype=dtype, mode="c", shape=shape)
+    """The file, read at random; not to be written to, or the system would count all of it as memory in use."""
+    array = np.memmap(path, dtype=dtype, mode="r", shape=shape)
     array._mmap.madvise(mmap.MADV_RANDOM)  # type: ignore[attr-defined]  # numpy leaves it untyped
     return array

@@ -18,6 +18,7 @@ from rl.learning.distributed import ALONE, Ranks
 from rl.learning.distributed_gradients import join_gradients
 from rl.learning.learner import make_learner
 from rl.learning.replay import Replay
+from rl.learning.replay_columns import TrainingData
 from rl.learning.training_run import Criterion, CurvePoint, KeptNetwork, RunParts, TrainingRun
 from rl.logged_episodes import LoggedEpisodes
 from rl.policy.network import Network
@@ -84,13 +85,13 @@ class TrainedCandidate:
 
 
 def train_candidate(
-    seeded: SeededCandidate, training: LoggedEpisodes, validation: LoggedEpisodes | None, settings: TrainingSettings
+    seeded: SeededCandidate, training: TrainingData, validation: LoggedEpisodes | None, settings: TrainingSettings
 ) -> TrainedCandidate:
     """The candidate, trained; the seed and the number of processes fix every number on one kind of device.
 
     Args:
         seeded: the candidate.
-        training: episodes to learn from; of several processes, this one's shard.
+        training: episodes to learn from, in memory or in files; of several processes, this one's shard.
         validation: held out; None on all ranks but the first.
         settings: what else it takes; all ranks' but for device, criterion and rank.
 
@@ -143,11 +144,11 @@ def resolve_device(wanted: str) -> str:
     return "cuda:0"
 
 
-def _replay(episodes: LoggedEpisodes, reward_scale: float, settings: TrainingSettings) -> Replay:
+def _replay(episodes: TrainingData, reward_scale: float, settings: TrainingSettings) -> Replay:
     return Replay(episodes, device=settings.device, reward_scale=reward_scale, never_chosen=settings.never_chosen)
 
 
-def _reward_scale(training: LoggedEpisodes, ranks: Ranks) -> float:
+def _reward_scale(training: TrainingData, ranks: Ranks) -> float:
     """Standard deviation of rewards, so that one learning rate and one conservative weight fit any currency."""
     if ranks.is_alone:
         spread = float(training.reward.std()) if training.n_transitions else 0.0

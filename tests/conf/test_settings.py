@@ -27,11 +27,13 @@ def test_settings_refuse_all_misfits_at_once() -> None:
                 "NIGHTCART_TONIGHT": "soon",
                 "NIGHTCART_SHUFFLE_PARTITIONS": "-1",
                 "NIGHTCART_PSEUDONYM_KEY": "short",
+                "NIGHTCART_TRAINING_MEMORY": "plenty",
             }
         )
     message = str(caught.value)
     assert "NIGHTCART_HOM: unknown; did you mean 'NIGHTCART_HOME'?" in message
     assert "NIGHTCART_APPROVAL" in message and "NIGHTCART_TONIGHT" in message
+    assert "NIGHTCART_TRAINING_MEMORY: got 'plenty', expected a size like 512MiB or 8GiB" in message
     assert "NIGHTCART_SHUFFLE_PARTITIONS" in message and "NIGHTCART_PSEUDONYM_KEY" in message
 
 
@@ -58,3 +60,10 @@ def test_pseudonym_key_id_differs_with_the_key() -> None:
         for key in ("a" * 16, "b" * 16)
     }  # fmt: skip
     assert len(ids) == 2
+
+
+def test_settings_read_sizes_as_bytes() -> None:
+    """Memory is stated in MiB or GiB; unstated, it is left to the machine."""
+    assert Settings.from_environment({"NIGHTCART_TRAINING_MEMORY": "512MiB"}).training_memory_bytes == 512 << 20
+    assert Settings.from_environment({"NIGHTCART_TRAINING_MEMORY": "8GiB"}).training_memory_bytes == 8 << 30
+    assert Settings.from_environment({}).training_memory_bytes is None

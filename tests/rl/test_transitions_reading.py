@@ -144,7 +144,7 @@ def test_read_transitions_refuses_rows_out_of_step(lake: Lake) -> None:
     pipeline = make_pipeline()
     write_transitions(lake, pipeline, FIRST_DAY, [make_row(pipeline, episode_id="broken", step=1)])
     with pytest.raises(DatasetError, match="episode broken at step 1"):
-        read_transitions(pipeline, lake, FIRST_DAY)
+        _ = read_transitions(pipeline, lake, FIRST_DAY).transitions
 
 
 def test_read_transitions_refuses_a_corrupt_file(lake: Lake) -> None:
@@ -154,7 +154,7 @@ def test_read_transitions_refuses_a_corrupt_file(lake: Lake) -> None:
     folder = lake.transitions("recommendation", data_spec_hash(pipeline))
     (folder / pointer.files[0]).write_bytes(b"PAR1 but no more")
     with pytest.raises(DatasetError, match=r"part-0\.parquet: can't be read"):
-        read_transitions(pipeline, lake, FIRST_DAY)
+        _ = read_transitions(pipeline, lake, FIRST_DAY).transitions
 
 
 def test_read_transitions_refuses_a_missing_file(lake: Lake) -> None:
@@ -163,7 +163,7 @@ def test_read_transitions_refuses_a_missing_file(lake: Lake) -> None:
     pointer = write_transitions(lake, pipeline, FIRST_DAY, [make_row(pipeline)])
     (lake.transitions("recommendation", data_spec_hash(pipeline)) / pointer.files[0]).unlink()
     with pytest.raises(DatasetError, match="a published file is gone"):
-        read_transitions(pipeline, lake, FIRST_DAY)
+        _ = read_transitions(pipeline, lake, FIRST_DAY).transitions
 
 
 def test_read_transitions_refuses_fewer_rows_than_the_manifest_says(lake: Lake) -> None:
@@ -171,7 +171,7 @@ def test_read_transitions_refuses_fewer_rows_than_the_manifest_says(lake: Lake) 
     pipeline = make_pipeline()
     write_transitions(lake, pipeline, FIRST_DAY, [make_row(pipeline)], n_rows=2)
     with pytest.raises(DatasetError, match="1 rows, its manifest says 2"):
-        read_transitions(pipeline, lake, FIRST_DAY)
+        _ = read_transitions(pipeline, lake, FIRST_DAY).transitions
 
 
 def test_read_transitions_refuses_a_file_without_a_column(lake: Lake) -> None:
@@ -185,7 +185,7 @@ def test_read_transitions_refuses_a_file_without_a_column(lake: Lake) -> None:
 
     pq.write_table(pq.read_table(table_path).drop_columns(["reward", "step"]), path)
     with pytest.raises(DatasetError, match="columns step, reward are missing"):
-        read_transitions(wide, lake, FIRST_DAY)
+        _ = read_transitions(wide, lake, FIRST_DAY).transitions
 
 
 def test_read_availability_gives_sets_by_id(lake: Lake) -> None:

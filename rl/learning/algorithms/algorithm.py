@@ -12,7 +12,7 @@ import torch
 from d3rlpy.torch_utility import TorchMiniBatch
 
 from conf.candidate import Candidate, ContinuousCandidate
-from rl.logged_episodes import LoggedEpisodes
+from rl.learning.replay_columns import TrainingData
 from rl.policy.network import Network
 
 # logits: log-probabilities up to a constant; the policy softmaxes them, temperature 1 is the policy as learned.
@@ -46,7 +46,7 @@ class Algorithm(Protocol):
         """The network that the policy is made of: outputs before any mask."""
         ...
 
-    def output_scale(self, network: Network, episodes: LoggedEpisodes) -> float:
+    def output_scale(self, network: Network, episodes: TrainingData) -> float:
         """What the policy divides outputs by, so that temperatures mean the same in any unit."""
         ...
 

@@ -24,7 +24,7 @@ from rl.learning.algorithms.served_layers import served_dense
 from rl.learning.algorithms.value_update import FastDoubleQLearning
 from rl.learning.fast_update import TakenOver, expected_values, td_loss
 from rl.learning.masked_networks import MaskedCategoricalPolicy, Observations
-from rl.logged_episodes import LoggedEpisodes
+from rl.learning.replay_columns import TrainingData
 from rl.policy.filtered_network import FilteredNetwork
 from rl.policy.network import Network
 
@@ -53,7 +53,7 @@ class BatchConstrainedQLearning(DiscreteAlgorithm):
             flexibility=float(algorithm.config.action_flexibility),
         )
 
-    def output_scale(self, network: Network, episodes: LoggedEpisodes) -> float:
+    def output_scale(self, network: Network, episodes: TrainingData) -> float:
         """Typical standard deviation of values between the available actions of a training row."""
         return spread_in_training(network, episodes)
 

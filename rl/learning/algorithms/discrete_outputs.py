@@ -13,7 +13,7 @@ from d3rlpy.torch_utility import TorchMiniBatch
 
 from rl.learning.algorithms.output_spread import spread_in_training
 from rl.learning.algorithms.served_layers import served_network
-from rl.logged_episodes import LoggedEpisodes
+from rl.learning.replay_columns import TrainingData
 from rl.policy.network import Network
 
 
@@ -38,7 +38,7 @@ class ValueOutputs(DiscreteAlgorithm):
         function = algorithm.impl.q_function[0]
         return served_network(function.encoder, function._fc)
 
-    def output_scale(self, network: Network, episodes: LoggedEpisodes) -> float:
+    def output_scale(self, network: Network, episodes: TrainingData) -> float:
         """Typical standard deviation of values between the available actions of a training row."""
         return spread_in_training(network, episodes)
 
@@ -55,6 +55,6 @@ class PolicyOutputs(DiscreteAlgorithm):
         policy = getattr(algorithm.impl.modules, self.policy_module)
         return served_network(policy._encoder, policy._fc)
 
-    def output_scale(self, network: Network, episodes: LoggedEpisodes) -> float:  # noqa: ARG002  (the protocol's)
+    def output_scale(self, network: Network, episodes: TrainingData) -> float:  # noqa: ARG002  (the protocol's)
         """1: logits have no unit."""
         return 1.0

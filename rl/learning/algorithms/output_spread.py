@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from rl.logged_episodes import FeatureArray, FloatArray, LoggedEpisodes
+from rl.learning.replay_columns import TrainingData
+from rl.logged_episodes import FeatureArray, FloatArray
 from rl.policy.network import Network
 
 # Rows that typical spreads of values are taken from.
 SPREAD_ROWS = 20_000
 
 
-def spread_in_training(network: Network, episodes: LoggedEpisodes) -> float:
+def spread_in_training(network: Network, episodes: TrainingData) -> float:
     """Typical standard deviation of values between the available actions of a training row."""
     rows = np.linspace(0, episodes.n_transitions - 1, min(SPREAD_ROWS, episodes.n_transitions)).astype(np.int64)
     return typical_spread(network.forward(episodes.features[rows]), episodes.mask(rows))

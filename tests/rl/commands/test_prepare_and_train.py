@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,17 @@ def test_train_leaves_result_and_curve(night: tuple[Settings, dict[str, Any]]) -
     assert set(points[0]) == {"update", "seconds", "split", "metric", "value"}
     assert {point["split"] for point in points} == {"train", "validation"}
     assert result["final"]["validation/agreement"] == points[-1]["value"]
+
+
+def test_train_from_files_gives_the_same_policy(night: tuple[Settings, dict[str, Any]]) -> None:
+    """A split that is larger than training may hold is learned from date by date, to the same weights."""
+    settings, arguments = night
+    folder = run_of(night).candidate(CANDIDATE)
+    before = read(folder / "result.json")
+    again = train.run(settings=replace(settings, training_memory_bytes=1 << 20), **arguments, candidate=CANDIDATE)
+    assert again["policy_version"] == before["policy_version"]
+    assert again["final"] == before["final"]
+    assert not (folder / "replay").exists()
 
 
 def test_train_again_gives_the_same_policy(night: tuple[Settings, dict[str, Any]]) -> None:

@@ -1,0 +1,52 @@
+"""The training split as a candidate learns from it: in memory, or in files where it is larger than may be held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shutil import rmtree
+
+import structlog
+
+from rl.dataset import Dataset
+from rl.learning.replay_columns import TrainingData
+from rl.learning.replay_store import write_store
+
+# Of what is allowed, so much is for the pages of the files that training has just read; the rest is for one date's rows
+# while the files are written, and for networks, batches and validation episodes afterwards.
+_SHARE_OF_FILES = 1 / 4
+
+
+@contextmanager
+def training_split(
+    dataset: Dataset, *, n_transitions: int, memory_bytes: int, folder: Path
+) -> Iterator[TrainingData]:
+    """The same rows in the same order either way, so that what is learned from them is the same to the bit.
+
+    Args:
+        dataset: of which nothing needs to have been read.
+        n_transitions: of the split.
+        memory_bytes: that training may take.
+        folder: for the files, which are gone afterwards.
+    """
+    needed = n_transitions * bytes_per_transition(dataset)
+    if needed <= memory_bytes:
+        yield dataset.to_logged_episodes("train")
+        return
+    structlog.get_logger().info(
+        "training from files", n_transitions=n_transitions, needed_mib=needed >> 20, allowed_mib=memory_bytes >> 20
+    )
+    try:
+        yield write_store(
+            folder, dataset.episodes_by_date("train"), memory_bytes=max(1, int(_SHARE_OF_FILES * memory_bytes))
+        )
+    finally:
+        rmtree(folder, ignore_errors=True)
+
+
+def bytes_per_transition(dataset: Dataset) -> int:
+    """About what a row takes in memory at the height: as read, as taken into the split, and encoded, now and next."""
+    features = dataset.pipeline.scenario.observation.features
+    n_integers = sum(feature.length or 1 for feature in features)
+    return 2 * (2 * 8 * n_integers + 4 * dataset.encoder.n_features)
