@@ -11,11 +11,13 @@ from rl.logged_episodes import LoggedEpisodes
 from rl.ope.behavior_policy import BehaviorSettings, EstimatedBehavior, PropensityRepeats, estimate_behavior
 from rl.ope.calibration import CalibrationReport
 from rl.ope.logged_propensities import (
+    PropensityCheck,
     WholeDistribution,
     check_logged_propensities,
     require_valid_distribution,
     require_valid_propensities,
 )
+from rl.propensity_trust import ESTIMATED, LOGGED, PropensityTrust
 
 PropensitySource = Literal["logged", "estimated", "none"]
 
@@ -31,6 +33,7 @@ class KnownPropensities:
         calibration: of estimated propensities.
         repeats: estimated propensities under every fit, logged ones where there were any.
         behavior: how they were estimated.
+        trust: how far the gate may take them.
     """
 
     episodes: LoggedEpisodes
@@ -39,6 +42,7 @@ class KnownPropensities:
     calibration: CalibrationReport | None = None
     repeats: PropensityRepeats | None = None
     behavior: EstimatedBehavior | None = None
+    trust: PropensityTrust = LOGGED
 
     def to_json(self) -> dict[str, Any]:
         """Where the propensities come from, as JSON values; arrays left out."""
@@ -76,7 +80,8 @@ def know_propensities(
         require_valid_distribution(logger, episodes)
     is_missing = np.isnan(episodes.propensity)
     if not is_missing.any():
-        return KnownPropensities(episodes, "logged", _logged_note(episodes))
+        check = check_logged_propensities(episodes)
+        return KnownPropensities(episodes, "logged", _logged_note(check), trust=replace(LOGGED, problem=check.problem))
     estimated = estimate_behavior(episodes, BehaviorSettings(n_repeats=n_repeats))
     repeats = estimated.repeats.filled(episodes.propensity)
     return KnownPropensities(
@@ -86,11 +91,11 @@ def know_propensities(
         calibration=estimated.calibration,
         repeats=repeats,
         behavior=estimated,
+        trust=ESTIMATED,
     )
 
 
-def _logged_note(episodes: LoggedEpisodes) -> str:
-    check = check_logged_propensities(episodes)
+def _logged_note(check: PropensityCheck) -> str:
     if check.refusal is not None:
         return f"The shop logged its probabilities, but {check.refusal}."
     found = f"{check.mean_uniform_weight:.3f} (standard error {check.standard_error:.3f})"

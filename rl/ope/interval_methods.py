@@ -16,6 +16,7 @@ from rl.ope.intervals import (
     Resampling,
     bca_interval,
     percentile_interval,
+    reaching_intervals,
     skew_corrected_interval,
     student_interval,
     widest_intervals,
@@ -63,7 +64,12 @@ def _methods() -> tuple[IntervalMethod, ...]:
         IntervalMethod(
             "widest",
             lambda sums, level, resampling: widest_intervals([sums], level=level, resampling=resampling)[0],
-            "The widest of percentile, Student and its correction for skew: the night's own.",
+            "The widest of percentile, Student and its correction for skew: what the gate's bounds are.",
+        ),
+        IntervalMethod(
+            "reaching",
+            lambda sums, level, resampling: reaching_intervals([sums], level=level, resampling=resampling)[0],
+            "The widest, moved out where a heavy tail may hide units: a report's own.",
         ),
         IntervalMethod(
             "empirical_bernstein",

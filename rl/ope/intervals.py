@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -18,6 +18,7 @@ from scipy.stats import t as student_t
 from rl.errors import EvaluationError
 from rl.logged_episodes import FloatArray
 from rl.ope.sums import RatioSums, difference
+from rl.ope.tail_reach import tail_reach
 
 _DRAWS_BEYOND_BOUND = 30  # a percentile with 30 draws beyond it is known to about a fifth of its tail probability
 _MAX_DRAWS = 20_000
@@ -186,6 +187,30 @@ def widest_intervals(
     """
     by_draws = percentile_intervals(estimates, level=level, resampling=resampling)
     return tuple(_widest(sums, drawn, level) for sums, drawn in zip(estimates, by_draws, strict=True))
+
+
+def reaching_intervals(
+    estimates: Sequence[RatioSums], *, level: float, resampling: Resampling
+) -> tuple[Interval, ...]:
+    """`widest_intervals`, further out on the side where a heavy tail may hide units that the log doesn't hold.
+
+    For reports. The gate's bound stays without it: what a log of rewards doesn't hold mostly makes the estimate too low.
+
+    Raises:
+        EvaluationError: fewer than two units, or numbers of units that differ.
+    """
+    found = widest_intervals(estimates, level=level, resampling=resampling)
+    return tuple(_reaching(sums, interval) for sums, interval in zip(estimates, found, strict=True))
+
+
+def _reaching(sums: RatioSums, interval: Interval) -> Interval:
+    reach = tail_reach(sums.influence())
+    if reach.below == reach.above == 0.0:
+        return interval
+    return replace(
+        interval, lower=interval.lower - reach.below, upper=interval.upper + reach.above,
+        method=f"{interval.method}, moved out for a heavy tail",
+    )  # fmt: skip
 
 
 def _widest(sums: RatioSums, by_draws: Interval, level: float) -> Interval:

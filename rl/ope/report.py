@@ -12,13 +12,15 @@ from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.logged_episodes import FloatArray, LoggedEpisodes, Policy
 from rl.ope.behavior_value import OnlyAction, as_one_action
 from rl.ope.density_ratio_fitting import fit_density_ratios
+from rl.ope.differing_units import RowWeights, row_weights
 from rl.ope.discount import Discount
 from rl.ope.estimators import ESTIMATORS, NIGHTLY_ESTIMATORS, Estimator, estimator
 from rl.ope.evaluation_probabilities import logged_action_set, share_outside_support
 from rl.ope.fqe import FittedQ, FqeSettings, FqeTask, fit_fqe_together
-from rl.ope.intervals import Interval, Resampling, widest_intervals
+from rl.ope.intervals import Interval, Resampling, reaching_intervals
 from rl.ope.policy_value import PolicyValueReport
 from rl.ope.q_function import ActionValues, action_values
+from rl.ope.ratio_balance import RatioBalance, ratio_balance
 from rl.ope.sample import EvaluationSample, evaluation_sample, rows_within
 from rl.ope.slope import ChosenLevel
 from rl.ope.sums import RatioSums
@@ -85,6 +87,7 @@ class PolicyEvaluation:
         settings: in force.
         is_logged: False where the decisions were implied.
         outcome: `reward` or a side metric.
+        weights: of every weighted row by policy, all on the same rows; without the policies that can't be weighted.
     """
 
     reports: tuple[PolicyValueReport, ...]
@@ -93,6 +96,7 @@ class PolicyEvaluation:
     settings: EvaluationSettings
     is_logged: bool
     outcome: str
+    weights: Mapping[str, RowWeights] = field(default_factory=dict)
 
     def report(self, policy: str, estimator_name: str) -> PolicyValueReport:
         """The report of that policy and estimator.
@@ -146,7 +150,7 @@ def evaluate_policies(  # noqa: PLR0913 -- one call says all that a night asks o
     run.fit(judged | {name: stand_in for name, stand_in in (stand_ins or {}).items() if name in policies})
     for name, policy in judged.items():
         run.evaluate(name, policy)
-    return PolicyEvaluation(tuple(run.reports), run.sums, run.fits, settings, is_logged, outcome)
+    return PolicyEvaluation(tuple(run.reports), run.sums, run.fits, settings, is_logged, outcome, run.weights)
 
 
 class _Run:
@@ -169,6 +173,7 @@ class _Run:
         self.reports: list[PolicyValueReport] = []
         self.sums: dict[tuple[str, str], RatioSums] = {}
         self.fits: dict[str, FittedQ] = {}
+        self.weights: dict[str, RowWeights] = {}
 
     def fit(self, fitted_for: Mapping[str, Policy | None]) -> None:
         """Q-functions, all in one pass, by name; None stands for the behavior policy."""
@@ -199,6 +204,8 @@ class _Run:
             values=values,
             reward=_outcome(self._test, self._outcome),
         )
+        if (found := row_weights(sample)) is not None:
+            self.weights[name] = found
         if policy is not None and any(entry.needs_density_ratios for entry in self._estimators):
             sample = self._with_density_ratios(policy, sample)
         outside = 0.0 if policy is None else share_outside_support(
@@ -231,7 +238,7 @@ class _Run:
         """Reports of one policy by all estimators, their intervals made from one set of draws."""
         estimates = [self._estimate(entry, sample) for entry in entries]
         confidence = self._settings.confidence
-        intervals = iter(widest_intervals(
+        intervals = iter(reaching_intervals(
             [found.sums for found in estimates if found.sums is not None],
             level=confidence, resampling=self._settings.resampling,
         ))  # fmt: skip
@@ -293,6 +300,8 @@ def _value_report(  # noqa: PLR0913 -- one argument per source of the report's f
         effective_sample_size=overlap.effective_sample_size,
         n_effective_rewarded=overlap.n_effective_rewarded,
         mean_weight=overlap.mean_weight,
+        mean_ratio=overlap.balance.mean if overlap.balance else None,
+        mean_ratio_error=overlap.balance.standard_error if overlap.balance else None,
         max_weight=sample.weights.max_weight if sample.weights else None,
         clip=sample.weights.clip if sample.weights else None,
         share_clipped=sample.weights.share_clipped if sample.weights else None,
@@ -311,6 +320,7 @@ class _Overlap:
     effective_sample_size: float | None = None
     n_effective_rewarded: float | None = None
     mean_weight: float | None = None
+    balance: RatioBalance | None = None
 
 
 def _overlap(sample: EvaluationSample) -> _Overlap:
@@ -323,6 +333,7 @@ def _overlap(sample: EvaluationSample) -> _Overlap:
         effective_sample_size(np.bincount(unit, weights=weight).astype(np.float64)),
         effective_rewarded_units(weight * sample.reward, unit),
         float(sample.weights.cumulative.mean()),
+        ratio_balance(sample),
     )
 
 

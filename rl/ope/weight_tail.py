@@ -61,12 +61,13 @@ def tail_report(values: FloatArray) -> TailReport:
     total, n = float(magnitude.sum()), len(magnitude)
     if total == 0.0:
         return TailReport(n, 0, None, 0.0, 0.0)
-    n_tail = math.ceil(min(n / 5, 3 * math.sqrt(n)))
+    n_tail = tail_length(n)
+    fitted = _fitted(magnitude, n_tail)
     n_top = max(1, n // 100)
     return TailReport(
         n_units=n,
         n_tail=n_tail,
-        tail_index=_tail_index(magnitude, n_tail),
+        tail_index=None if fitted is None else fitted.shape,
         largest_share=float(magnitude[-1]) / total,
         top_percent_share=float(magnitude[-n_top:].sum()) / total,
     )
@@ -91,14 +92,40 @@ def generalized_pareto_shape(exceedances: FloatArray) -> float:
     return (n * shape + 10 * 0.5) / (n + 10)
 
 
-def _tail_index(magnitude: FloatArray, n_tail: int) -> float | None:
-    if n_tail < MIN_TAIL or n_tail >= len(magnitude):
+@dataclass(frozen=True)
+class FittedTail:
+    """The upper tail of some values.
+
+    Attributes:
+        shape: of the generalized Pareto distribution fitted to the exceedances.
+        exceedances: over the tail's threshold, ascending, positive, `(n_tail,)`.
+    """
+
+    shape: float
+    exceedances: FloatArray
+
+
+def fitted_tail(values: FloatArray) -> FittedTail | None:
+    """The fit to the largest min(n / 5, 3 sqrt(n)) values, of either sign; None where too few of them differ.
+
+    Args:
+        values: `(n,)`, in any order.
+    """
+    return _fitted(np.sort(values), tail_length(len(values)))
+
+
+def tail_length(n: int) -> int:
+    """How many of so many values are their tail."""
+    return math.ceil(min(n / 5, 3 * math.sqrt(n)))
+
+
+def _fitted(ascending: FloatArray, n_tail: int) -> FittedTail | None:
+    if n_tail < MIN_TAIL or n_tail >= len(ascending):
         return None
-    threshold = magnitude[-n_tail - 1]
-    exceedances = magnitude[-n_tail:] - threshold
-    exceedances = exceedances[exceedances > 1e-12 * magnitude[-1]]
+    exceedances = ascending[-n_tail:] - ascending[-n_tail - 1]
+    exceedances = exceedances[exceedances > 1e-12 * abs(ascending[-1])]
     if len(exceedances) < MIN_TAIL or exceedances[0] == exceedances[-1]:
         return None
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         shape = generalized_pareto_shape(exceedances)
-    return shape if math.isfinite(shape) else None
+    return FittedTail(shape, exceedances) if math.isfinite(shape) else None
