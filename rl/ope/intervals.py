@@ -194,7 +194,7 @@ def reaching_intervals(
 ) -> tuple[Interval, ...]:
     """`widest_intervals`, further out on the side where a heavy tail may hide units that the log doesn't hold.
 
-    For reports. The gate's bound stays without it: what a log of rewards doesn't hold mostly makes the estimate too low.
+    For reports. The gate's bound stays without it: rewards that a log doesn't hold make the estimate too low.
 
     Raises:
         EvaluationError: fewer than two units, or numbers of units that differ.

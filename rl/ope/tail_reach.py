@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
 from scipy.optimize import brentq
 
 from rl.logged_episodes import FloatArray
 from rl.ope.weight_tail import fitted_tail
 
-N_ERRORS = 0.5
+N_ERRORS = 0.75
 """Standard errors by which the fitted shape is taken heavier: its estimate is as often too light as too heavy, and a
 tail that is taken too light hides far more than one taken too heavy adds."""
 

@@ -18,8 +18,8 @@ _KINDS = ("clicks", "baskets", "purchases", "uneven baskets", "large orders", "b
 _SIZES = (300, 2500, 6000)
 _ESTIMATES = (("decisions", "snips"), ("sessions", "wpdis"), ("sessions", "dr"), ("sessions", "wdr"),
               ("sessions", "pdis"), ("sessions", "drl_s"), ("sessions", "dr gain"))  # fmt: skip
-_METHODS = ("reaching", "widest", "percentile", "bca", "student", "student_skew", "empirical_likelihood", "euclidean_likelihood",
-            "empirical_bernstein", "confidence_sequence")  # fmt: skip
+_METHODS = ("reaching", "widest", "percentile", "bca", "student", "student_skew", "empirical_likelihood",
+            "euclidean_likelihood", "empirical_bernstein", "confidence_sequence")  # fmt: skip
 NIGHTLY, NOT_WIDENED, CAUTIOUS = "reaching", "reaching, not widened", "cautious"
 
 
