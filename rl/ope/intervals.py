@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -207,8 +207,7 @@ def cautious_bounds(sums: RatioSums, *, alpha: float, resampling: Resampling) ->
     narrow on few units, while Student's bounds ignore the skew of rare rewards; being wrong costs a promotion, being
     wide only waits. Draws are raised so that 30 are expected beyond the bound (20,000 at most).
     """
-    if not 0 < alpha < 0.5:
-        raise EvaluationError(f"one-sided level {alpha} is outside (0, 0.5)")
+    _require_one_sided(alpha)
     enough = Resampling(n_draws_for(alpha, at_least=resampling.n_draws), resampling.seed, resampling.scheme)
     level = 1 - 2 * alpha
     return widest_intervals([sums], level=level, resampling=enough)[0]
@@ -216,15 +215,17 @@ def cautious_bounds(sums: RatioSums, *, alpha: float, resampling: Resampling) ->
 
 @dataclass(frozen=True)
 class RelativeIncrease:
-    """Change of one value relative to another's.
+    """Change of one value relative to another's; a fall is negative.
 
     Attributes:
         value: (candidate - baseline) / baseline.
+        lower: lower bound; -1 or less where the baseline may well be nil.
         upper: upper bound; infinite where the baseline may well be nil.
-        alpha: one-sided level of the bound.
+        alpha: one-sided level of each bound.
     """
 
     value: float
+    lower: float
     upper: float
     alpha: float
 
@@ -232,28 +233,43 @@ class RelativeIncrease:
 def relative_increase(
     candidate: RatioSums, baseline: RatioSums, *, alpha: float, resampling: Resampling
 ) -> RelativeIncrease:
-    """Relative increase with an upper bound: the larger of percentile bootstrap and Student on the log ratio.
+    """Relative increase between bounds: the wider one of percentile bootstrap and Student on the log ratio, each side.
 
-    Both sides take the same draws of units. A draw in which the baseline is nil counts as an infinite increase.
+    Both sides take the same draws of units. A draw in which the baseline is nil speaks against either limit: it counts
+    as an infinite increase for the upper bound and as a fall to nothing for the lower one.
 
     Raises:
         EvaluationError: the baseline's value is not positive, or there are fewer than two units.
     """
     require_units(candidate)
+    _require_one_sided(alpha)
     top, bottom = candidate.value(), baseline.value()
     if bottom <= 0:
         raise EvaluationError(f"the baseline's value {bottom:.4g} is not positive, so no share of it can be taken")
-    enough = Resampling(n_draws_for(alpha, at_least=resampling.n_draws), resampling.seed, resampling.scheme)
-    # The difference checks that the units agree; its two halves are then resampled with one set of draws.
-    paired = difference(candidate, baseline)
-    upper_draws, lower_draws = bootstrap_values(candidate, enough), bootstrap_values(baseline, enough)
-    ratios = np.divide(upper_draws, lower_draws, out=np.full(len(lower_draws), np.inf), where=lower_draws > 0)
-    upper = float(np.quantile(ratios, 1 - alpha, method="higher"))
+    lower, upper = _drawn_ratios(candidate, baseline, alpha, resampling)
     if top > 0:
+        # The difference checks that the units agree; its two halves are resampled with one set of draws above.
+        n_units = difference(candidate, baseline).n_units
         influence = candidate.influence() / top - baseline.influence() / bottom
-        error = float(np.sqrt(np.square(influence).sum() / (paired.n_units * (paired.n_units - 1))))
-        upper = max(upper, top / bottom * math.exp(float(student_t.ppf(1 - alpha, paired.n_units - 1)) * error))
-    return RelativeIncrease(top / bottom - 1, upper - 1, alpha)
+        error = float(np.sqrt(np.square(influence).sum() / (n_units * (n_units - 1))))
+        reach = float(student_t.ppf(1 - alpha, n_units - 1)) * error
+        lower, upper = min(lower, top / bottom * math.exp(-reach)), max(upper, top / bottom * math.exp(reach))
+    return RelativeIncrease(top / bottom - 1, lower - 1, upper - 1, alpha)
+
+
+def _drawn_ratios(
+    candidate: RatioSums, baseline: RatioSums, alpha: float, resampling: Resampling
+) -> tuple[float, float]:
+    """Percentiles of the ratio of the two values over draws of units."""
+    enough = replace(resampling, n_draws=n_draws_for(alpha, at_least=resampling.n_draws))
+    above, below = bootstrap_values(candidate, enough), bootstrap_values(baseline, enough)
+    has_share = below > 0
+    of_rise = np.divide(above, below, out=np.full(len(below), np.inf), where=has_share)
+    of_fall = np.divide(above, below, out=np.zeros(len(below)), where=has_share)
+    return (
+        float(np.quantile(of_fall, alpha, method="lower")),
+        float(np.quantile(of_rise, 1 - alpha, method="higher")),
+    )
 
 
 def n_draws_for(alpha: float, *, at_least: int = 1000) -> int:
@@ -290,3 +306,8 @@ def require_units(sums: RatioSums) -> None:
     """
     if sums.n_units < 2:
         raise EvaluationError(f"an interval needs at least two units to resample, got {sums.n_units}")
+
+
+def _require_one_sided(alpha: float) -> None:
+    if not 0 < alpha < 0.5:
+        raise EvaluationError(f"one-sided level {alpha} is outside (0, 0.5)")

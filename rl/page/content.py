@@ -113,12 +113,16 @@ class PolicyReport(StrictModel):
 
 
 class Guardrail(StrictModel):
-    """A side metric that may not rise by more than allowed; values per episode. `is_kept` None: can't be told."""
+    """A side metric that may not rise, or not fall, by more than allowed; values per episode, a fall is negative.
+
+    One of the two limits is None. `is_kept` None: can't be told.
+    """
 
     metric: str
     behavior: float | None
     candidate: float | None
-    max_relative_increase: float
+    max_relative_increase: float | None = None
+    max_relative_decrease: float | None = None
     relative_increase: float | None
     is_kept: bool | None
     detail: str

@@ -44,6 +44,11 @@ SMALL: dict[str, Any] = {
              "guardrails": []},
 }  # fmt: skip
 
+# Clicks are what the made-up shop rewards, so a policy that earns more keeps them up.
+GUARDED: dict[str, Any] = SMALL | {
+    "gate": SMALL["gate"] | {"guardrails": [{"metric": "clicks", "max_relative_decrease": 0.1}]}
+}
+
 
 @dataclass(frozen=True)
 class NightHome:
@@ -114,8 +119,8 @@ def _evaluated(make: Callable[[Path], NightHome], folder: Path) -> NightHome:
 
 @pytest.fixture(scope="session")
 def logged_night(tmp_path_factory: pytest.TempPathFactory) -> NightHome:
-    """A night of logged decisions with propensities, evaluated. Copy it before changing anything."""
-    pipeline = make_pipeline("canonical", **SMALL)
+    """A night of logged decisions with propensities, evaluated, with a guardrail. Copy it before changing anything."""
+    pipeline = make_pipeline("canonical", **GUARDED)
     return _evaluated(lambda home: made_up_night(home, pipeline), tmp_path_factory.mktemp("logged") / "home")
 
 
@@ -130,8 +135,8 @@ def implied_night(tmp_path_factory: pytest.TempPathFactory) -> NightHome:
 
 @pytest.fixture(scope="session")
 def estimated_night(tmp_path_factory: pytest.TempPathFactory) -> NightHome:
-    """A night of logged decisions whose propensities weren't logged, evaluated."""
-    pipeline = make_pipeline("canonical", **SMALL)
+    """A night of logged decisions whose propensities weren't logged, evaluated, with a guardrail."""
+    pipeline = make_pipeline("canonical", **GUARDED)
     return _evaluated(
         lambda home: made_up_night(home, pipeline, has_propensity=False), tmp_path_factory.mktemp("estimated") / "home"
     )

@@ -125,6 +125,18 @@ def test_missing_propensities_are_estimated_and_calibrated(estimated_night: Nigh
     assert estimates["dr"].value is not None
 
 
+def test_a_guardrail_on_a_fall_is_kept_by_a_better_policy(logged_night: NightHome, estimated_night: NightHome) -> None:
+    """More clicks are earned, and the lower bound shows it, with propensities logged or estimated."""
+    for night in (logged_night, estimated_night):
+        result = result_of(night)
+        (rail,) = result.review.guardrails
+        assert (rail.metric, rail.max_relative_increase, rail.max_relative_decrease) == ("clicks", None, 0.1)
+        assert rail.is_kept
+        assert "fall" in rail.detail
+        names = {check["name"]: check["is_passed"] for check in result.verdict["checks"]}
+        assert names["guardrail_clicks_fall"] is True
+
+
 def test_estimated_propensities_come_close_to_logged_ones(logged_night: NightHome, estimated_night: NightHome) -> None:
     """The same episodes evaluated with estimated propensities give a value within the logged ones' interval."""
     logged, estimated = (
