@@ -15,7 +15,7 @@ import numpy as np
 from scipy.stats import norm, poisson
 from scipy.stats import t as student_t
 
-from rl.errors import EvaluationError
+from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.logged_episodes import FloatArray
 from rl.ope.sums import RatioSums, difference
 
@@ -302,10 +302,10 @@ def require_units(sums: RatioSums) -> None:
     """Nothing, where there are units enough to tell how much they vary.
 
     Raises:
-        EvaluationError: fewer than two.
+        UnsupportedEstimator: fewer than two.
     """
     if sums.n_units < 2:
-        raise EvaluationError(f"an interval needs at least two units to resample, got {sums.n_units}")
+        raise UnsupportedEstimator(f"an interval needs at least two units to resample, got {sums.n_units}")
 
 
 def _require_one_sided(alpha: float) -> None:

@@ -16,7 +16,7 @@ from rl.ope.discount import Discount
 from rl.ope.estimators import ESTIMATORS, NIGHTLY_ESTIMATORS, Estimator, estimator
 from rl.ope.evaluation_probabilities import logged_action_set, share_outside_support
 from rl.ope.fqe import FittedQ, FqeSettings, FqeTask, fit_fqe_together
-from rl.ope.intervals import Interval, Resampling, widest_intervals
+from rl.ope.intervals import Interval, Resampling, require_units, widest_intervals
 from rl.ope.policy_value import PolicyValueReport
 from rl.ope.q_function import ActionValues, action_values
 from rl.ope.sample import EvaluationSample, evaluation_sample, rows_within
@@ -121,7 +121,8 @@ def evaluate_policies(  # noqa: PLR0913 -- one call says all that a night asks o
     """Reports and per-unit sums of the behavior policy and of each given policy on the test split.
 
     The behavior policy is run through the estimators too, with all weights 1 and its own state values, so that a
-    difference compares like with like: `on_policy` misses what a cut took off, its `dr` doesn't.
+    difference compares like with like: `on_policy` misses what a cut took off, its `dr` doesn't. What the log can't
+    support is a refusal in the reports: all of them where the split holds a single unit.
 
     Args:
         policies: evaluation policies by name; `behavior` is reserved.
@@ -250,7 +251,9 @@ class _Run:
         try:
             if entry.needs_weights and not self._is_logged:
                 raise UnsupportedEstimator("the decisions are implied, not logged: nothing tells how likely they were")
-            return _Estimate(*entry.estimate(sample))
+            sums, choice = entry.estimate(sample)
+            require_units(sums)
+            return _Estimate(sums, choice)
         except UnsupportedEstimator as error:
             return _Estimate(refusal=str(error))
 

@@ -95,14 +95,16 @@ class NightHome:
         return NightHome(home, self.pipeline, self.run_date)
 
 
-def made_up_night(home: Path, pipeline: Pipeline, *, has_propensity: bool = True) -> NightHome:
+def made_up_night(
+    home: Path, pipeline: Pipeline, *, has_propensity: bool = True, n_episodes: int = 200, n_users: int = 200
+) -> NightHome:
     """A trained night of the made-up shop; without propensities where `has_propensity` is False."""
     n_days = 12
     night = NightHome(home, pipeline, FIRST_DAY + timedelta(days=n_days - 1))
     write_items(night.lake, pipeline, FIRST_DAY, {item(index): category(index) for index in range(12)})
     for number in range(n_days):
         day = FIRST_DAY + timedelta(days=number)
-        rows = shop_rows(pipeline, day, n_episodes=200, n_users=200)
+        rows = shop_rows(pipeline, day, n_episodes=n_episodes, n_users=n_users)
         if not has_propensity:
             rows = [{**row, "propensity": None, "propensity_source": "none"} for row in rows]
         write_transitions(night.lake, pipeline, day, rows)

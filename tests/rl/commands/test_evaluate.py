@@ -11,7 +11,8 @@ from rl.commands import evaluate
 from rl.errors import DatasetError, EvaluationError
 from rl.evaluation_result import EvaluationResult, read_evaluation
 from rl.page.content import PolicyReport
-from tests.rl.commands.conftest import NightHome
+from tests.rl.commands.conftest import GUARDED, NightHome, made_up_night
+from tests.rl.factories import make_pipeline
 
 pytestmark = pytest.mark.xdist_group("nights")
 
@@ -86,6 +87,24 @@ def test_every_estimator_has_a_value_or_a_refusal(logged_night: NightHome) -> No
     }
     assert all((estimate.value is None) == (estimate.refusal is not None) for estimate in candidate.estimates)
     assert [estimate.estimator for estimate in candidate.estimates if estimate.is_gate] == ["dr"]
+
+
+@pytest.mark.parametrize(
+    ("n_users", "source", "has_propensity"),
+    [(1, "canonical", True), (1, "canonical", False), (3, "canonical", False), (1, "taobao", False)],
+)
+def test_a_log_of_few_shoppers_abstains(tmp_path: Path, n_users: int, source: str, has_propensity: bool) -> None:
+    """Nights that no estimator can judge end like any other: refusals on the page, and a gate that abstains."""
+    few = {"candidates": [{"algorithm": "bc", "seeds": [1], "n_updates": 20, "hidden_units": [8]}]}
+    pipeline = make_pipeline(source, **{**GUARDED, **few}, action={"key": "item", "max_actions": 50})
+    night = made_up_night(tmp_path / "home", pipeline, has_propensity=has_propensity, n_episodes=8, n_users=n_users)
+    assert night.command(evaluate)["verdict"] == "abstain"
+    result = result_of(night)
+    if n_users == 1:
+        assert {report["value"] for report in result.reports} == {None}
+        assert "at least two units" in str(policy_of(result, "candidate").estimates[0].refusal)
+    if not has_propensity:
+        assert result.review.propensities.source == "none"
 
 
 def test_action_shares_sum_to_one(logged_night: NightHome) -> None:
