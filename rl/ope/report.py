@@ -44,6 +44,9 @@ class EvaluationSettings:
         confidence: level of the intervals.
         resampling: of units.
         fqe: how Q-functions are fitted.
+
+    Raises:
+        EvaluationError: naming every field that can't be.
     """
 
     discount: Discount
@@ -53,6 +56,17 @@ class EvaluationSettings:
     confidence: float = 0.95
     resampling: Resampling = field(default_factory=Resampling)
     fqe: FqeSettings = field(default_factory=FqeSettings)
+
+    def __post_init__(self) -> None:
+        found = []
+        if self.steps is not None and self.steps < 1:
+            found.append(f"steps is {self.steps}, expected at least 1, or None")
+        if self.weight_clip is not None and not self.weight_clip > 0:
+            found.append(f"weight_clip is {self.weight_clip}, expected a number above 0, or None")
+        if not 0 < self.confidence < 1:
+            found.append(f"confidence is {self.confidence}, expected between 0 and 1")
+        if found:
+            raise EvaluationError("nothing can be evaluated so: " + "; ".join(found))
 
     @classmethod
     def from_scenario(cls, scenario: Scenario, *, seed: int = 0, device: str = "cpu") -> EvaluationSettings:
