@@ -36,7 +36,8 @@ class Night(StrictModel):
 class Gain(StrictModel):
     """A candidate's value less a baseline's, paired on the same episodes.
 
-    level: one-sided confidence of each bound. corrected: the gain corrected for having been picked.
+    level: one-sided confidence of each bound. corrected: what it counts for in the average of promoted gains, so that
+    this is unbiased; no estimate of this gain.
     """
 
     baseline: str

@@ -141,6 +141,21 @@ def test_page_shows_true_values_beside_estimates() -> None:
     assert "True value" not in text_of(review())
 
 
+def test_page_shows_the_corrected_gain_as_part_of_an_average() -> None:
+    """A night that passed by a hair may count for less than nothing; the page doesn't offer that as its expectation."""
+    hair = judgment()
+    assert hair.gain is not None
+    text = text_of(review(judgment=hair.model_copy(update={"gain": hair.gain.model_copy(update={"corrected": -0.21})})))
+    assert f"In the average of promotions {MINUS}0.210 what tonight counts for there, luck taken out; not what" in text
+    assert f"tonight's counts for {MINUS}0.210 there. Of tonight alone that figure says nothing" in text
+    assert "what to expect of a gain" not in text
+
+
+def test_page_without_a_promotion_has_no_corrected_gain() -> None:
+    """There is nothing to correct where nothing was picked."""
+    assert "average of promotions" not in text_of(PAGES["abstained"])
+
+
 def test_page_says_which_way_a_guardrail_looks() -> None:
     """A rise and a fall that are limited read differently, with the bound in words."""
     text = text_of(review())
