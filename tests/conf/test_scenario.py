@@ -80,6 +80,14 @@ def test_scenario_limits_rise_and_fall_by_two_guardrails() -> None:
         parse_model(Scenario, recommendation_with(gate={"guardrails": [rise, fall, rise, fall]}), "x")
 
 
+@pytest.mark.parametrize("source", source_names())
+def test_default_guardrail_stands_where_decisions_and_clicks_are_logged(source: str) -> None:
+    """Clicks may fall by a tenth at most; sources that bring a gate of their own have no guardrail."""
+    rails = load_pipeline("recommendation", source).scenario.gate.guardrails
+    expected = [("clicks", 0.1)] if source in ("canonical", "simulated_shop") else []
+    assert [(rail.metric, rail.max_relative_decrease) for rail in rails] == expected
+
+
 def test_scenario_names_all_unknown_metrics_of_guardrails() -> None:
     """Every name that is no metric is reported at once."""
     rails = [{"metric": name, "max_relative_decrease": 0.1} for name in ("click", "refund")]
