@@ -151,10 +151,23 @@ class Evaluation(StrictModel):
 
 
 class Guardrail(StrictModel):
-    """A side metric that may not rise by more than this share of the behavior policy's."""
+    """A side metric that may not rise, or not fall, by more than this share of the baseline's; one of the two limits.
+
+    A metric that may do neither has two guardrails.
+    """
 
     metric: str
-    max_relative_increase: float = Field(ge=0)
+    max_relative_increase: float | None = Field(default=None, ge=0)
+    max_relative_decrease: float | None = Field(default=None, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        if (self.max_relative_increase is None) == (self.max_relative_decrease is None):
+            raise ValueError(
+                f"guardrail on {self.metric}: give exactly one of max_relative_increase and max_relative_decrease; "
+                "where it may neither rise nor fall, write two guardrails"
+            )
+        return self
 
 
 class Gate(StrictModel):
@@ -204,7 +217,18 @@ class Scenario(StrictModel):
     def _guardrails_name_metrics(self) -> Self:
         known = list(self.metrics)
         if unknown := [rail.metric for rail in self.gate.guardrails if rail.metric not in self.metrics]:
-            raise ValueError(f"guardrails on unknown metrics: {unknown[0]}{suggest(unknown[0], known)}")
+            hints = "; ".join(f"{name}{suggest(name, known)}" for name in dict.fromkeys(unknown))
+            raise ValueError(f"guardrails on unknown metrics: {hints}")
+        return self
+
+    @model_validator(mode="after")
+    def _guardrails_stand_once(self) -> Self:
+        sides = [
+            f"the {'rise' if rail.max_relative_decrease is None else 'fall'} of {rail.metric}"
+            for rail in self.gate.guardrails
+        ]
+        if repeated := sorted({side for side in sides if sides.count(side) > 1}):
+            raise ValueError(f"limited by two guardrails: {', '.join(repeated)}; keep one of each")
         return self
 
 

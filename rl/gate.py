@@ -46,21 +46,45 @@ class GateRules:
 
 @dataclass(frozen=True)
 class GuardrailEvidence:
-    """A side metric of the candidate against the baseline's.
+    """A side metric of the candidate against the baseline's; shares of the baseline's, a fall is negative.
 
     Attributes:
         metric: name.
-        max_relative_increase: allowed share.
+        max_relative_increase: share it may rise by; None where its fall is limited.
+        max_relative_decrease: share it may fall by; None where its rise is limited.
         relative_increase: estimated share; None where unknown.
-        upper_bound: of that share, one-sided; infinite where the baseline may be nil; None where unknown.
+        lower_bound: of that share, one-sided; minus infinity where nothing limits the fall; None where unknown.
+        upper_bound: likewise from above; infinite where the baseline may be nil.
         refusal: why it is unknown.
     """
 
     metric: str
-    max_relative_increase: float
+    max_relative_increase: float | None = None
+    max_relative_decrease: float | None = None
     relative_increase: float | None = None
+    lower_bound: float | None = None
     upper_bound: float | None = None
     refusal: str | None = None
+
+    @property
+    def is_on_fall(self) -> bool:
+        """Whether the metric's fall is limited, not its rise."""
+        return self.max_relative_decrease is not None
+
+    @property
+    def bound(self) -> float | None:
+        """The bound that is held against the limit: the lower one on a fall, else the upper one; None where unknown."""
+        found = self.lower_bound if self.is_on_fall else self.upper_bound
+        return None if self.refusal is not None or found is None or math.isnan(found) else found
+
+    @property
+    def is_kept(self) -> bool | None:
+        """Whether even the bound stays within the limit; None where it is unknown."""
+        if self.bound is None:
+            return None
+        if self.max_relative_decrease is not None:
+            return self.bound >= -self.max_relative_decrease
+        return self.max_relative_increase is not None and self.bound <= self.max_relative_increase
 
 
 @dataclass(frozen=True)
@@ -296,13 +320,13 @@ def _tail_check(evidence: GateEvidence, rules: GateRules) -> Check:
 
 
 def _known_guardrail_check(rail: GuardrailEvidence) -> Check:
-    is_known = rail.refusal is None and rail.upper_bound is not None and not math.isnan(rail.upper_bound)
+    is_known = rail.bound is not None
     sentence = (
         f"The effect on {rail.metric} can be estimated."
         if is_known
         else f"The effect on {rail.metric} can't be estimated: {rail.refusal or 'no bound came out'}."
     )
-    return Check(f"guardrail_{rail.metric}_is_known", is_known, Decision.ABSTAIN, sentence, reads_rewards=True)
+    return Check(f"{_guardrail_name(rail)}_is_known", is_known, Decision.ABSTAIN, sentence, reads_rewards=True)
 
 
 def _difference_check(evidence: GateEvidence, rules: GateRules) -> Check:
@@ -321,21 +345,30 @@ def _difference_check(evidence: GateEvidence, rules: GateRules) -> Check:
 
 
 def _guardrail_check(rail: GuardrailEvidence) -> Check:
-    name = f"guardrail_{rail.metric}"
-    if rail.refusal is not None or rail.upper_bound is None or math.isnan(rail.upper_bound):
+    name = _guardrail_name(rail)
+    if rail.bound is None:
         unknown = f"Whether {rail.metric} stay within bounds is unknown."
         return Check(name, None, Decision.REJECT, unknown, reads_rewards=True)
-    is_passed = rail.upper_bound <= rail.max_relative_increase
-    change = "by an unknown share" if rail.relative_increase is None else f"by {rail.relative_increase:+.0%}"
-    bound = "any amount" if math.isinf(rail.upper_bound) else f"{rail.upper_bound:+.0%}"
+    change = "an unknown share" if rail.relative_increase is None else _signed_share(rail.relative_increase)
+    bound, limit = _signed_share(rail.bound), _signed_share(rail.max_relative_increase or 0.0)
+    if rail.max_relative_decrease is not None:
+        limit = _signed_share(-rail.max_relative_decrease)
+    found = f"{rail.metric.capitalize()} per episode change by {change}"
     sentence = (
-        f"{rail.metric.capitalize()} per episode change {change}, at most {bound}: within the allowed "
-        f"{rail.max_relative_increase:+.0%}."
-        if is_passed
-        else f"{rail.metric.capitalize()} per episode change {change} and may rise by {bound}; the limit is "
-        f"{rail.max_relative_increase:+.0%}."
+        f"{found}, {'at worst' if rail.is_on_fall else 'at most'} {bound}: within the allowed {limit}."
+        if rail.is_kept
+        else f"{found} and may {'fall' if rail.is_on_fall else 'rise'} by {bound.lstrip('-')}; the limit is {limit}."
     )
-    return Check(name, is_passed, Decision.REJECT, sentence, reads_rewards=True)
+    return Check(name, rail.is_kept, Decision.REJECT, sentence, reads_rewards=True)
+
+
+def _signed_share(share: float) -> str:
+    """Three digits, so that a bound just beyond its limit doesn't look like it."""
+    return "any amount" if math.isinf(share) else f"{100 * share:+.3g}%"
+
+
+def _guardrail_name(rail: GuardrailEvidence) -> str:
+    return f"guardrail_{rail.metric}_fall" if rail.is_on_fall else f"guardrail_{rail.metric}"
 
 
 def _is_finite(interval: Interval) -> bool:

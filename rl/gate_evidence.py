@@ -139,7 +139,7 @@ def _guardrail(
     Not at the night's level: that one limits how often an equal candidate is promoted, and would leave rare metrics
     such as refunds unbounded on any log of ordinary size.
     """
-    refused = GuardrailEvidence(rail.metric, rail.max_relative_increase)
+    refused = GuardrailEvidence(rail.metric, rail.max_relative_increase, rail.max_relative_decrease)
     if evaluation is None:
         return replace(refused, refusal="it was not evaluated")
     if (reason := evaluation.report(candidate, estimator).refusal) is not None:
@@ -153,4 +153,6 @@ def _guardrail(
         )
     except EvaluationError as error:
         return replace(refused, refusal=str(error))
-    return replace(refused, relative_increase=increase.value, upper_bound=increase.upper)
+    return replace(
+        refused, relative_increase=increase.value, lower_bound=increase.lower, upper_bound=increase.upper
+    )

@@ -130,8 +130,8 @@ def _evaluate_guardrails(
     scenario = dataset.pipeline.scenario
     own = replace(settings, estimators=(scenario.evaluation.estimator,))
     return {
-        rail.metric: _evaluate(compared, own, is_logged=dataset.pipeline.is_logged, outcome=rail.metric)
-        for rail in scenario.gate.guardrails
+        metric: _evaluate(compared, own, is_logged=dataset.pipeline.is_logged, outcome=metric)
+        for metric in dict.fromkeys(rail.metric for rail in scenario.gate.guardrails)
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from rl.errors import UnsupportedEstimator
 from rl.logged_episodes import LoggedEpisodes
 from rl.ope.behavior_policy import BehaviorSettings, EstimatedBehavior, PropensityRepeats, estimate_behavior
 from rl.ope.calibration import CalibrationReport
@@ -28,7 +29,7 @@ class KnownPropensities:
 
     Attributes:
         episodes: the split.
-        source: of its propensities; none where decisions are implied.
+        source: of its propensities; none where decisions are implied, or too few shoppers made the split.
         note: in words, a whole sentence or more.
         calibration: of estimated propensities.
         repeats: estimated propensities under every fit, logged ones where there were any.
@@ -63,6 +64,8 @@ def know_propensities(
 ) -> KnownPropensities:
     """The split with a propensity for each logged decision, estimated (cross-fitted by shopper) where it had none.
 
+    Where too few shoppers made the split to estimate them, they stay unknown: weighted estimators then refuse.
+
     Args:
         episodes: the split.
         is_logged: False where decisions are implied.
@@ -82,7 +85,11 @@ def know_propensities(
     if not is_missing.any():
         check = check_logged_propensities(episodes)
         return KnownPropensities(episodes, "logged", _logged_note(check), trust=replace(LOGGED, problem=check.problem))
-    estimated = estimate_behavior(episodes, BehaviorSettings(n_repeats=n_repeats))
+    try:
+        estimated = estimate_behavior(episodes, BehaviorSettings(n_repeats=n_repeats))
+    except UnsupportedEstimator as error:
+        note = f"{is_missing.mean():.1%} of the decisions were logged without a probability, and {error}."
+        return KnownPropensities(episodes, "none", note)
     repeats = estimated.repeats.filled(episodes.propensity)
     return KnownPropensities(
         episodes=replace(episodes, propensity=repeats.pooled()),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from conf.scenario import Pipeline
 from rl.action_shares import ActionShares
 from rl.checkpoint_choice import ChosenCheckpoint
-from rl.gate import Decision
+from rl.gate import Decision, GuardrailEvidence
 from rl.night_evaluation import NightEvaluation
 from rl.ope.calibration import CalibrationReport
 from rl.ope.policy_value import PolicyValueReport
@@ -91,16 +91,17 @@ def policy_reports(night: NightEvaluation, truth: TrueValues) -> tuple[PolicyRep
 
 
 def guardrail_rows(night: NightEvaluation) -> tuple[Guardrail, ...]:
-    """Side metrics against what they may rise by."""
+    """Side metrics against what they may rise or fall by."""
     return tuple(
         Guardrail(
             metric=rail.metric,
             behavior=_metric_value(night, rail.metric, BEHAVIOR, "on_policy"),
             candidate=_metric_value(night, rail.metric, night.evidence.candidate, night.evidence.estimator),
             max_relative_increase=rail.max_relative_increase,
+            max_relative_decrease=rail.max_relative_decrease,
             relative_increase=_finite(rail.relative_increase),
-            is_kept=None if rail.upper_bound is None else rail.upper_bound <= rail.max_relative_increase,
-            detail=rail.refusal or _bound_in_words(rail.upper_bound),
+            is_kept=rail.is_kept,
+            detail=rail.refusal or _bound_in_words(rail),
         )
         for rail in night.evidence.guardrails
     )
@@ -267,10 +268,13 @@ def _metric_value(night: NightEvaluation, metric: str, policy: str, estimator: s
     return _finite(night.metric_evaluations[metric].report(policy, estimator).value)
 
 
-def _bound_in_words(upper: float | None) -> str:
-    if upper is None or math.isnan(upper):
+def _bound_in_words(rail: GuardrailEvidence) -> str:
+    if rail.bound is None:
         return "no bound"
-    return "may rise by any amount" if math.isinf(upper) else f"may rise by at most {share(upper)}"
+    movement, by = ("fall", -rail.bound) if rail.is_on_fall else ("rise", rail.bound)
+    if math.isinf(rail.bound):
+        return f"may {movement} by any amount"
+    return f"may {movement} by at most {share(by)}" if by > 0 else f"doesn't {movement}, as far as the log can tell"
 
 
 def _calibration_bins(report: CalibrationReport) -> tuple[CalibrationBin, ...]:

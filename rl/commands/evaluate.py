@@ -19,6 +19,7 @@ from rl.alpha_spending import NightLevel, night_level
 from rl.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
 from rl.data_summary import summarize_data
 from rl.dataset import Dataset, load_dataset, read_description
+from rl.errors import UnsupportedEstimator
 from rl.evaluation_result import EvaluationResult, SelectedCandidate
 from rl.explanation_content import explanation_content, segments_content, support_content
 from rl.learning.training import N_THREADS, resolve_device
@@ -154,6 +155,7 @@ def _registered(settings: Settings, dataset: Dataset, run_date: date) -> tuple[C
 def _ranking(
     selection: Selection, evaluation: NightEvaluation, dataset: Dataset, settings: EvaluationSettings
 ) -> tuple[RankingReport, ...]:
+    """How well the policy and simple baselines guess the next action; empty where a single shopper can't tell."""
     train, policy = dataset.to_logged_episodes("train"), selection.best.policy
     popularity, item_knn = BASELINE_RANKERS
     rankers: dict[str, Ranker] = {
@@ -162,9 +164,13 @@ def _ranking(
         popularity: fit_popularity(train),
     }
     test = evaluation.propensities.episodes
-    return evaluate_ranking(
-        rankers, test, cutoffs=(RANKING_CUTOFF,), level=settings.confidence, resampling=settings.resampling
-    )
+    try:
+        return evaluate_ranking(
+            rankers, test, cutoffs=(RANKING_CUTOFF,), level=settings.confidence, resampling=settings.resampling
+        )
+    except UnsupportedEstimator as error:
+        structlog.get_logger().info("no ranking", reason=str(error))
+        return ()
 
 
 def _review(

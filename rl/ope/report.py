@@ -17,7 +17,7 @@ from rl.ope.discount import Discount
 from rl.ope.estimators import ESTIMATORS, NIGHTLY_ESTIMATORS, Estimator, estimator
 from rl.ope.evaluation_probabilities import logged_action_set, share_outside_support
 from rl.ope.fqe import FittedQ, FqeSettings, FqeTask, fit_fqe_together
-from rl.ope.intervals import Interval, Resampling, reaching_intervals
+from rl.ope.intervals import Interval, Resampling, reaching_intervals, require_units
 from rl.ope.policy_value import PolicyValueReport
 from rl.ope.q_function import ActionValues, action_values
 from rl.ope.ratio_balance import RatioBalance, ratio_balance
@@ -46,6 +46,9 @@ class EvaluationSettings:
         confidence: level of the intervals.
         resampling: of units.
         fqe: how Q-functions are fitted.
+
+    Raises:
+        EvaluationError: naming every field that can't be.
     """
 
     discount: Discount
@@ -55,6 +58,17 @@ class EvaluationSettings:
     confidence: float = 0.95
     resampling: Resampling = field(default_factory=Resampling)
     fqe: FqeSettings = field(default_factory=FqeSettings)
+
+    def __post_init__(self) -> None:
+        found = []
+        if self.steps is not None and self.steps < 1:
+            found.append(f"steps is {self.steps}, expected at least 1, or None")
+        if self.weight_clip is not None and not self.weight_clip > 0:
+            found.append(f"weight_clip is {self.weight_clip}, expected a number above 0, or None")
+        if not 0 < self.confidence < 1:
+            found.append(f"confidence is {self.confidence}, expected between 0 and 1")
+        if found:
+            raise EvaluationError("nothing can be evaluated so: " + "; ".join(found))
 
     @classmethod
     def from_scenario(cls, scenario: Scenario, *, seed: int = 0, device: str = "cpu") -> EvaluationSettings:
@@ -125,7 +139,8 @@ def evaluate_policies(  # noqa: PLR0913 -- one call says all that a night asks o
     """Reports and per-unit sums of the behavior policy and of each given policy on the test split.
 
     The behavior policy is run through the estimators too, with all weights 1 and its own state values, so that a
-    difference compares like with like: `on_policy` misses what a cut took off, its `dr` doesn't.
+    difference compares like with like: `on_policy` misses what a cut took off, its `dr` doesn't. What the log can't
+    support is a refusal in the reports: all of them where the split holds a single unit.
 
     Args:
         policies: evaluation policies by name; `behavior` is reserved.
@@ -257,7 +272,9 @@ class _Run:
         try:
             if entry.needs_weights and not self._is_logged:
                 raise UnsupportedEstimator("the decisions are implied, not logged: nothing tells how likely they were")
-            return _Estimate(*entry.estimate(sample))
+            sums, choice = entry.estimate(sample)
+            require_units(sums)
+            return _Estimate(sums, choice)
         except UnsupportedEstimator as error:
             return _Estimate(refusal=str(error))
 

@@ -14,13 +14,10 @@ from rl.logged_episodes import FloatArray
 MIN_TAIL = 5
 """Fewest values in a tail that an index is fitted to."""
 
-HEAVY, INFINITE_MEAN = 0.7, 1.0
-"""Above the first, means of practical logs don't settle and intervals cover too seldom; from the second on, no mean."""
-
 
 @dataclass(frozen=True)
 class TailReport:
-    """The upper tail of non-negative values, one a unit.
+    """The upper tail of non-negative values, one a unit; how heavy it may be is the gate's to say (`max_tail_index`).
 
     Attributes:
         n_units: values.
@@ -37,11 +34,6 @@ class TailReport:
     largest_share: float
     top_percent_share: float
 
-    @property
-    def is_heavy(self) -> bool:
-        """True where intervals of the mean can't be trusted."""
-        return self.tail_index is not None and self.tail_index > HEAVY
-
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values."""
         return asdict(self)
@@ -55,7 +47,7 @@ def tail_report(values: FloatArray) -> TailReport:
     Args:
         values: `(n_units,)`; their absolute values are looked at.
 
-    Source: Vehtari, Simpson, Gelman, Yao and Gabry (2024), section 3.2 and its threshold of .7.
+    Source: Vehtari, Simpson, Gelman, Yao and Gabry (2024), section 3.2 (without its limit of .7).
     """
     magnitude = np.sort(np.abs(values))
     total, n = float(magnitude.sum()), len(magnitude)

@@ -36,7 +36,8 @@ class Night(StrictModel):
 class Gain(StrictModel):
     """A candidate's value less a baseline's, paired on the same episodes.
 
-    level: one-sided confidence of each bound. corrected: the gain corrected for having been picked.
+    level: one-sided confidence of each bound. corrected: what it counts for in the average of promoted gains, so that
+    this is unbiased; no estimate of this gain.
     """
 
     baseline: str
@@ -113,12 +114,16 @@ class PolicyReport(StrictModel):
 
 
 class Guardrail(StrictModel):
-    """A side metric that may not rise by more than allowed; values per episode. `is_kept` None: can't be told."""
+    """A side metric that may not rise, or not fall, by more than allowed; values per episode, a fall is negative.
+
+    One of the two limits is None. `is_kept` None: can't be told.
+    """
 
     metric: str
     behavior: float | None
     candidate: float | None
-    max_relative_increase: float
+    max_relative_increase: float | None = None
+    max_relative_decrease: float | None = None
     relative_increase: float | None
     is_kept: bool | None
     detail: str

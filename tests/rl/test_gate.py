@@ -25,6 +25,13 @@ def refunds(**overrides: Any) -> GuardrailEvidence:
     return GuardrailEvidence(**{**fields, **overrides})
 
 
+def clicks(**overrides: Any) -> GuardrailEvidence:
+    """A guardrail on a metric that may not fall by more than a twentieth."""
+    fields = {"metric": "clicks", "max_relative_decrease": 0.05, "relative_increase": 0.01, "lower_bound": -0.03,
+              "upper_bound": 0.9}  # fmt: skip
+    return GuardrailEvidence(**{**fields, **overrides})
+
+
 def evidence(**overrides: Any) -> GateEvidence:
     """Evidence that is promoted unless a field says otherwise."""
     fields: dict[str, Any] = {
@@ -58,6 +65,12 @@ def balance(mean: float, error: float) -> dict[str, RatioBalance]:
         ({"guardrails": (refunds(upper_bound=0.51),)}, Decision.REJECT, "Refunds per episode"),
         ({"guardrails": (refunds(upper_bound=math.inf),)}, Decision.REJECT, "any amount"),
         ({"guardrails": (refunds(), refunds(metric="returns", upper_bound=9.0))}, Decision.REJECT, "Returns per"),
+        ({"guardrails": (clicks(),)}, Decision.PROMOTE, "earns more"),
+        ({"guardrails": (clicks(lower_bound=-0.05),)}, Decision.PROMOTE, "earns more"),
+        ({"guardrails": (clicks(lower_bound=-0.051),)}, Decision.REJECT, "may fall by 5.1%; the limit is -5%"),
+        ({"guardrails": (clicks(lower_bound=-math.inf),)}, Decision.REJECT, "may fall by any amount"),
+        ({"guardrails": (clicks(lower_bound=math.nan),)}, Decision.ABSTAIN, "can't be estimated"),
+        ({"guardrails": (clicks(lower_bound=None),)}, Decision.ABSTAIN, "no bound came out"),
         ({"is_logged": False}, Decision.ABSTAIN, "does not record"),
         ({"baseline_problem": "it was trained on another shop"}, Decision.ABSTAIN, "can't be compared"),
         ({"difference": None, "refusal": "the log is deterministic"}, Decision.ABSTAIN, "deterministic"),
@@ -133,6 +146,16 @@ def test_reasons_name_figures_and_limits() -> None:
     assert "+20%" in risky
     assert "+90%" in risky
     assert "+50%" in risky
+
+
+def test_a_metric_may_be_limited_both_ways() -> None:
+    """Rise and fall of one metric are two questions with names of their own, each with its sentence."""
+    both = (clicks(), refunds(metric="clicks"))
+    verdict = judge(evidence(guardrails=both), RULES)
+    names = [check.name for check in verdict.checks]
+    assert len(set(names)) == len(names)
+    assert "Clicks per episode change by +1%, at worst -3%: within the allowed -5%." in verdict.reasons
+    assert "Clicks per episode change by +10%, at most +30%: within the allowed +50%." in verdict.reasons
 
 
 def test_verdict_is_json() -> None:

@@ -11,7 +11,8 @@ from rl.commands import evaluate
 from rl.errors import DatasetError, EvaluationError
 from rl.evaluation_result import EvaluationResult, read_evaluation
 from rl.page.content import PolicyReport
-from tests.rl.commands.conftest import NightHome
+from tests.rl.commands.conftest import GUARDED, NightHome, made_up_night
+from tests.rl.factories import make_pipeline
 
 pytestmark = pytest.mark.xdist_group("nights")
 
@@ -88,6 +89,24 @@ def test_every_estimator_has_a_value_or_a_refusal(logged_night: NightHome) -> No
     assert [estimate.estimator for estimate in candidate.estimates if estimate.is_gate] == ["dr"]
 
 
+@pytest.mark.parametrize(
+    ("n_users", "source", "has_propensity"),
+    [(1, "canonical", True), (1, "canonical", False), (3, "canonical", False), (1, "taobao", False)],
+)
+def test_a_log_of_few_shoppers_abstains(tmp_path: Path, n_users: int, source: str, has_propensity: bool) -> None:
+    """Nights that no estimator can judge end like any other: refusals on the page, and a gate that abstains."""
+    few = {"candidates": [{"algorithm": "bc", "seeds": [1], "n_updates": 20, "hidden_units": [8]}]}
+    pipeline = make_pipeline(source, **{**GUARDED, **few}, action={"key": "item", "max_actions": 50})
+    night = made_up_night(tmp_path / "home", pipeline, has_propensity=has_propensity, n_episodes=8, n_users=n_users)
+    assert night.command(evaluate)["verdict"] == "abstain"
+    result = result_of(night)
+    if n_users == 1:
+        assert {report["value"] for report in result.reports} == {None}
+        assert "at least two units" in str(policy_of(result, "candidate").estimates[0].refusal)
+    if not has_propensity:
+        assert result.review.propensities.source == "none"
+
+
 def test_action_shares_sum_to_one(logged_night: NightHome) -> None:
     """With fewer actions than are listed, the shares of log and candidate are whole."""
     actions = result_of(logged_night).review.actions
@@ -123,6 +142,18 @@ def test_missing_propensities_are_estimated_and_calibrated(estimated_night: Nigh
     assert result.calibration is not None
     estimates = {estimate.estimator: estimate for estimate in policy_of(result, "candidate").estimates}
     assert estimates["dr"].value is not None
+
+
+def test_a_guardrail_on_a_fall_is_kept_by_a_better_policy(logged_night: NightHome, estimated_night: NightHome) -> None:
+    """More clicks are earned, and the lower bound shows it, with propensities logged or estimated."""
+    for night in (logged_night, estimated_night):
+        result = result_of(night)
+        (rail,) = result.review.guardrails
+        assert (rail.metric, rail.max_relative_increase, rail.max_relative_decrease) == ("clicks", None, 0.1)
+        assert rail.is_kept
+        assert "fall" in rail.detail
+        names = {check["name"]: check["is_passed"] for check in result.verdict["checks"]}
+        assert names["guardrail_clicks_fall"] is True
 
 
 def test_estimated_propensities_come_close_to_logged_ones(logged_night: NightHome, estimated_night: NightHome) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 # isort: off
@@ -13,6 +14,7 @@ import pytest
 from rl.errors import TrainingError
 from rl.learning.masked_networks import FeaturesEncoderFactory
 from rl.learning.replay import Replay
+from rl.learning.replay_columns import NEXT_SET, columns_of
 from tests.rl.chain import chain_episodes
 from tests.rl.factories import make_logged_episodes
 
@@ -78,12 +80,15 @@ def test_replay_refuses_empty_data() -> None:
 
 
 def test_replay_refuses_a_next_observation_without_actions() -> None:
-    """A value can't be looked up where nothing can be done, unless nothing follows."""
+    """A value can't be looked up where nothing can be done, unless nothing follows; stored columns may say anything."""
     sets = np.array([[True, True, True], [False, False, False]])
     values: dict[str, Any] = {"availability": sets, "action": np.zeros(2, dtype=np.int64)}
-    Replay(make_logged_episodes([2], **values, next_mask_index=np.array([0, 1])))
+    sound = columns_of(make_logged_episodes([2], **values, next_mask_index=np.array([0, 1])))
+    Replay(sound)
+    records = sound.records.copy()
+    records[:, NEXT_SET] = [1, 0]
     with pytest.raises(TrainingError, match="1 next observations have no available action, such as row 0"):
-        Replay(make_logged_episodes([2], **values, next_mask_index=np.array([1, 0])))
+        Replay(replace(sound, records=records))
 
 
 def test_replay_serves_the_log_bit_for_bit() -> None:

@@ -11,6 +11,7 @@ import pytest
 from rl.page.content import ActionShare, ReviewContent
 from rl.page.evidence_content import DepartureSummary, ExplanationSummary, Loggers, Segments
 from rl.page.render import render_page
+from rl.page.wording import MINUS
 from tests.rl.page.content_factory import (
     estimate,
     estimated_review,
@@ -138,6 +139,28 @@ def test_page_shows_true_values_beside_estimates() -> None:
     assert "DR 1.52 1.38 to 1.66 1.49 0.0120 ✓ inside" in text
     assert "DM 1.44 1.41 to 1.47 1.49 0.0120 ✕ too low" in text
     assert "True value" not in text_of(review())
+
+
+def test_page_shows_the_corrected_gain_as_part_of_an_average() -> None:
+    """A night that passed by a hair may count for less than nothing; the page doesn't offer that as its expectation."""
+    hair = judgment()
+    assert hair.gain is not None
+    text = text_of(review(judgment=hair.model_copy(update={"gain": hair.gain.model_copy(update={"corrected": -0.21})})))
+    assert f"In the average of promotions {MINUS}0.210 what tonight counts for there, luck taken out; not what" in text
+    assert f"tonight's counts for {MINUS}0.210 there. Of tonight alone that figure says nothing" in text
+    assert "what to expect of a gain" not in text
+
+
+def test_page_without_a_promotion_has_no_corrected_gain() -> None:
+    """There is nothing to correct where nothing was picked."""
+    assert "average of promotions" not in text_of(PAGES["abstained"])
+
+
+def test_page_says_which_way_a_guardrail_looks() -> None:
+    """A rise and a fall that are limited read differently, with the bound in words."""
+    text = text_of(review())
+    assert "refunds 0.0100 0.0110 10.0% rise of 50.0% ✓ kept: may rise by at most 32%" in text
+    assert f"clicks 1.20 1.19 {MINUS}1.0% fall of 5.0% ✕ not kept: may fall by at most 7%" in text
 
 
 def test_page_accounts_for_every_line_and_reward() -> None:
