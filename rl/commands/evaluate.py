@@ -24,6 +24,8 @@ from rl.explanation_content import explanation_content, segments_content, suppor
 from rl.learning.training import N_THREADS, resolve_device
 from rl.night_evaluation import NightEvaluation, evaluate_night
 from rl.night_explanation import NightExplanation, explain_night
+from rl.night_returns import ReturnsReport, night_returns
+from rl.night_samples import night_samples
 from rl.ope.ranking import PolicyRanker, Ranker, RankingReport, evaluate_ranking, fit_item_knn, fit_popularity
 from rl.ope.report import EvaluationSettings
 from rl.page.content import LineageRow, ReviewContent
@@ -33,6 +35,7 @@ from rl.registry.entry import NightKey
 from rl.registry.looks import find_looks
 from rl.registry.promotion import BEHAVIOR
 from rl.registry.store import open_store
+from rl.returns_content import returns_content
 from rl.review_content import (
     BASELINE_RANKERS,
     action_rows,
@@ -61,6 +64,7 @@ class _Night:
     selection: Selection
     checkpoints: dict[str, ChosenCheckpoint]
     evaluation: NightEvaluation
+    returns: ReturnsReport
     champion: Champion | None
     truth: TrueValues
     ranking: tuple[RankingReport, ...]
@@ -119,6 +123,7 @@ def _evaluate(
     evaluation = evaluate_night(
         dataset, selection, champion=champion, level=level, train=train, settings=evaluation_settings
     )
+    returns = night_returns(evaluation, night_samples(dataset, evaluation, selection.best.policy, train))
     structlog.get_logger().info("playing the shop for true values", is_simulated=pipeline.source.is_simulated)
     played = {selection.best.policy.name: selection.best.policy}
     if champion is not None and champion.policy is not None:
@@ -130,7 +135,7 @@ def _evaluate(
         dataset, Lake(settings.lake, pipeline.source.name), selection.best.policy, night=evaluation, train=train,
         shares=shares,
     )  # fmt: skip
-    return _Night(dataset, selection, chosen, evaluation, champion, truth, ranking, shares, explained)
+    return _Night(dataset, selection, chosen, evaluation, returns, champion, truth, ranking, shares, explained)
 
 
 def _registered(settings: Settings, dataset: Dataset, run_date: date) -> tuple[Champion | None, NightLevel]:
@@ -183,6 +188,7 @@ def _review(
         night=night_of(pipeline, run_paths.date, settings.approval),
         judgment=judgment,
         policies=policy_reports(evaluation, night.truth),
+        returns=returns_content(night.returns, night.selection.best.policy.name),
         guardrails=guardrail_rows(evaluation),
         propensities=propensities_of(evaluation),
         data=summarize_data(run_paths, description),

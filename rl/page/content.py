@@ -12,6 +12,7 @@ from pydantic import Field
 
 from conf.strict_yaml import StrictModel
 from rl.page.evidence_content import Doubts, ExplanationSummary, HistoryRow, Loggers, Segments, Support
+from rl.page.returns_content import Returns
 
 Role = Literal["behavior", "candidate", "champion"]
 Outcome = Literal["promote", "reject", "abstain"]
@@ -250,6 +251,7 @@ class ReviewContent(StrictModel):
     night: Night
     judgment: Judgment
     policies: tuple[PolicyReport, ...]
+    returns: Returns | None = None
     guardrails: tuple[Guardrail, ...] = ()
     propensities: Propensities
     data: DataSummary

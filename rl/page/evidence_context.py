@@ -1,4 +1,4 @@
-"""Charts of segments, explanation, support and history, for the template; empty where the content lacks them."""
+"""Charts of returns, segments, explanation, support and history for the template; empty where they are missing."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rl.page.content import ReviewContent
 from rl.page.effects import EffectMark, Effects, effects_of
 from rl.page.evidence_content import Doubts, ExplanationSummary, HistoryRow, SegmentRow, Segments, Spread, Support
 from rl.page.explanation_charts import branches_of, departure_bars, example_charts, feature_bars, removal_bars
+from rl.page.returns_chart import returns_context
 from rl.page.support_charts import band_bars, weight_points
 from rl.page.wording import share
 
@@ -33,6 +34,7 @@ def evidence_context(page: ReviewContent) -> dict[str, Any]:
     segment_effects, groups = _segments(page.segments or Segments())
     history_effects, history = _history(page.history or ())
     return {
+        **returns_context(page.returns),
         "segment_effects": segment_effects,
         "segment_groups": groups,
         **_clipping(page.doubts or Doubts()),

@@ -88,6 +88,25 @@ def test_every_estimator_has_a_value_or_a_refusal(logged_night: NightHome) -> No
     assert [estimate.estimator for estimate in candidate.estimates if estimate.is_gate] == ["dr"]
 
 
+def test_returns_are_told_beside_the_baseline_s(logged_night: NightHome) -> None:
+    """Both distributions stand on the same points; the log's own mean is what it earned."""
+    result = result_of(logged_night)
+    returns = result.review.returns
+    assert returns is not None
+    assert returns.refusal is None
+    assert [policy.role for policy in returns.policies] == ["candidate", "behavior"]
+    assert all(len(policy.cdf) == len(returns.points) for policy in returns.policies)
+    on_policy = next(one for one in policy_of(result, "behavior").estimates if one.estimator == "on_policy")
+    assert returns.policies[1].mean.value == pytest.approx(on_policy.value)
+
+
+def test_implied_decisions_have_no_distribution_of_returns(implied_night: NightHome) -> None:
+    """Nothing tells how likely the logged decisions were, and the page says so."""
+    returns = result_of(implied_night).review.returns
+    assert returns is not None
+    assert "implied" in str(returns.refusal)
+
+
 def test_action_shares_sum_to_one(logged_night: NightHome) -> None:
     """With fewer actions than are listed, the shares of log and candidate are whole."""
     actions = result_of(logged_night).review.actions

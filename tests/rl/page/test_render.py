@@ -11,6 +11,7 @@ import pytest
 from rl.page.content import ActionShare, ReviewContent
 from rl.page.evidence_content import DepartureSummary, ExplanationSummary, Loggers, Segments
 from rl.page.render import render_page
+from rl.page.returns_content import Returns
 from tests.rl.page.content_factory import (
     estimate,
     estimated_review,
@@ -21,12 +22,13 @@ from tests.rl.page.content_factory import (
     simulated_review,
 )
 from tests.rl.page.evidence_factory import doubts, explanation, history, loggers, segments, support, tree
+from tests.rl.page.returns_factory import returns
 
 
 def full_review(**overrides: Any) -> ReviewContent:
     """A page with every part."""
     content = {"segments": segments(), "explanation": explanation(), "support": support(), "history": history(),
-               "doubts": doubts(), "loggers": loggers()}  # fmt: skip
+               "doubts": doubts(), "loggers": loggers(), "returns": returns()}  # fmt: skip
     return review(**{**content, **overrides})
 
 
@@ -36,6 +38,7 @@ PAGES = {
         segments=Segments(refusal="the decisions are implied"), history=(),
         explanation=ExplanationSummary(refusal="hardly any decision leaves a choice"),
         support=support(weights=None, weights_refusal="the log holds no propensities"),
+        returns=Returns(refusal="the decisions are implied"),
     ),
     "logged": review(),
     "implied": implied_review(),
@@ -138,6 +141,22 @@ def test_page_shows_true_values_beside_estimates() -> None:
     assert "DR 1.52 1.38 to 1.66 1.49 0.0120 ✓ inside" in text
     assert "DM 1.44 1.41 to 1.47 1.49 0.0120 ✕ too low" in text
     assert "True value" not in text_of(review())
+
+
+def test_page_draws_how_returns_are_spread() -> None:
+    """Both curves with their bounds, the figures, how much is cut, and in a sentence who pays for the mean."""
+    html, text = render_page(full_review()), text_of(full_review())
+    assert html.count("<polygon") == 2
+    assert "The worst 10% of episodes would earn less than under the behavior policy" in text
+    assert "Half earn at most 1.20 (1.10 to 1.30) 1.20" in text.replace("( ", "(")
+    assert "Cut by the log 2.0% 2.0%" in text
+    assert "with more than 10% of them nothing is shown" in text
+
+
+def test_page_says_why_there_is_no_distribution_of_returns() -> None:
+    """A refusal stands in its place, and pages of older evaluations say that it wasn't recorded."""
+    assert "No distribution of returns: the decisions are implied." in text_of(PAGES["refused"])
+    assert "How returns are spread Not recorded." in text_of(review())
 
 
 def test_page_accounts_for_every_line_and_reward() -> None:
