@@ -19,13 +19,13 @@ from rl.alpha_spending import NightLevel, night_level
 from rl.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
 from rl.data_summary import summarize_data
 from rl.dataset import Dataset, load_dataset, read_description
+from rl.doubts_content import doubts_of, loggers_of, opinions_of
 from rl.evaluation_result import EvaluationResult, SelectedCandidate
 from rl.explanation_content import explanation_content, segments_content, support_content
 from rl.learning.training import N_THREADS, resolve_device
 from rl.night_evaluation import NightEvaluation, evaluate_night
 from rl.night_explanation import NightExplanation, explain_night
-from rl.night_returns import ReturnsReport, night_returns
-from rl.night_samples import night_samples
+from rl.night_second_look import SecondLook, second_look
 from rl.ope.ranking import PolicyRanker, Ranker, RankingReport, evaluate_ranking, fit_item_knn, fit_popularity
 from rl.ope.report import EvaluationSettings
 from rl.page.content import LineageRow, ReviewContent
@@ -40,10 +40,8 @@ from rl.review_content import (
     BASELINE_RANKERS,
     action_rows,
     candidate_rows,
-    doubts_of,
     guardrail_rows,
     judgment_of,
-    loggers_of,
     night_of,
     policy_reports,
     propensities_of,
@@ -64,7 +62,7 @@ class _Night:
     selection: Selection
     checkpoints: dict[str, ChosenCheckpoint]
     evaluation: NightEvaluation
-    returns: ReturnsReport
+    second_look: SecondLook
     champion: Champion | None
     truth: TrueValues
     ranking: tuple[RankingReport, ...]
@@ -123,7 +121,7 @@ def _evaluate(
     evaluation = evaluate_night(
         dataset, selection, champion=champion, level=level, train=train, settings=evaluation_settings
     )
-    returns = night_returns(evaluation, night_samples(dataset, evaluation, selection.best.policy, train))
+    looked = second_look(dataset, selection.best.policy, night=evaluation, train=train)
     structlog.get_logger().info("playing the shop for true values", is_simulated=pipeline.source.is_simulated)
     played = {selection.best.policy.name: selection.best.policy}
     if champion is not None and champion.policy is not None:
@@ -135,7 +133,7 @@ def _evaluate(
         dataset, Lake(settings.lake, pipeline.source.name), selection.best.policy, night=evaluation, train=train,
         shares=shares,
     )  # fmt: skip
-    return _Night(dataset, selection, chosen, evaluation, returns, champion, truth, ranking, shares, explained)
+    return _Night(dataset, selection, chosen, evaluation, looked, champion, truth, ranking, shares, explained)
 
 
 def _registered(settings: Settings, dataset: Dataset, run_date: date) -> tuple[Champion | None, NightLevel]:
@@ -187,8 +185,9 @@ def _review(
     return ReviewContent(
         night=night_of(pipeline, run_paths.date, settings.approval),
         judgment=judgment,
-        policies=policy_reports(evaluation, night.truth),
-        returns=returns_content(night.returns, night.selection.best.policy.name),
+        policies=policy_reports(evaluation, night.truth, night.second_look.reports),
+        opinions=opinions_of(night.second_look.opinions, level=evaluation.evaluation.settings.confidence),
+        returns=returns_content(night.second_look.returns, night.selection.best.policy.name),
         guardrails=guardrail_rows(evaluation),
         propensities=propensities_of(evaluation),
         data=summarize_data(run_paths, description),
@@ -238,7 +237,9 @@ def _result(night: _Night, content: ReviewContent) -> EvaluationResult:
         verdict=evaluation.verdict.to_json(),
         gated_against=_gated_against(night.champion),
         level=evaluation.level.level,
-        reports=tuple(report.to_json() for report in evaluation.evaluation.reports),
+        reports=tuple(
+            report.to_json() for report in (*evaluation.evaluation.reports, *night.second_look.reports)
+        ),
         metric_reports={
             metric: tuple(report.to_json() for report in found.reports)
             for metric, found in evaluation.metric_evaluations.items()

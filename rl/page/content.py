@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from conf.strict_yaml import StrictModel
-from rl.page.evidence_content import Doubts, ExplanationSummary, HistoryRow, Loggers, Segments, Support
+from rl.page.evidence_content import Doubts, ExplanationSummary, HistoryRow, Loggers, Opinions, Segments, Support
 from rl.page.returns_content import Returns
 
 Role = Literal["behavior", "candidate", "champion"]
@@ -63,6 +63,8 @@ class Judgment(StrictModel):
 class Estimate(StrictModel):
     """One estimator's value of one policy; `refusal` is the reason where it gives none.
 
+    is_second_opinion: it checks the gate's estimate and decides nothing.
+
     chosen_level: the largest weight let through, chosen from the data; None where the estimator has no such level, or
     left all weights alone.
     """
@@ -75,6 +77,7 @@ class Estimate(StrictModel):
     refusal: str | None = None
     is_gate: bool = False
     is_prediction: bool = False
+    is_second_opinion: bool = False
     chosen_level: float | None = None
 
 
@@ -258,6 +261,7 @@ class ReviewContent(StrictModel):
     actions: tuple[ActionShare, ...] = ()
     distance_from_log: float | None = None
     doubts: Doubts | None = None
+    opinions: Opinions | None = None
     loggers: Loggers | None = None
     segments: Segments | None = None
     explanation: ExplanationSummary | None = None

@@ -55,6 +55,9 @@ def test_pipeline_embargo_is_never_shorter_than_is_safe() -> None:
         ({"observation": {"features": [{"name": "session_step"}, {"name": "session_step"}]}}, "stand twice"),
         ({"reward": {"weights": {"click": 0.12345678}}}, "more than six decimals: click"),
         ({"gate": {"guardrails": [{"metric": "refund", "max_relative_increase": 0}]}}, "did you mean 'refunds'"),
+        ({"evaluation": {"also": ["dr_s"]}}, "also.0: got 'dr_s'; did you mean 'drl_s'"),
+        ({"evaluation": {"also": ["wdr"]}}, "also.0: got 'wdr'; known: drl_s"),
+        ({"evaluation": {"also": ["drl_s", "drl_s"]}}, "estimators stand twice: drl_s"),
         ({"candidates": [{"algorithm": "cql", "seeds": [1], "n_updates": 1}]}, "did you mean|known"),
     ],
 )

@@ -83,9 +83,44 @@ def test_every_estimator_has_a_value_or_a_refusal(logged_night: NightHome) -> No
         "wpdis",
         "dr",
         "wdr",
+        "drl_s",
     }
     assert all((estimate.value is None) == (estimate.refusal is not None) for estimate in candidate.estimates)
     assert [estimate.estimator for estimate in candidate.estimates if estimate.is_gate] == ["dr"]
+
+
+def test_a_second_opinion_stands_beside_the_gate_s(logged_night: NightHome) -> None:
+    """The gate's own gain comes first, at the page's level; an estimator by state agrees that there is one."""
+    result = result_of(logged_night)
+    opinions, gain = result.review.opinions, result.review.judgment.gain
+    assert opinions is not None
+    assert gain is not None
+    gate, by_state = opinions.rows
+    assert (gate.estimator, gate.is_gate, by_state.estimator) == ("dr", True, "drl_s")
+    assert gate.gain is not None
+    assert gate.gain.value == pytest.approx(gain.value)
+    assert by_state.gain is not None
+    assert by_state.gain.lower > 0
+    marked = [one.estimator for one in policy_of(result, "candidate").estimates if one.is_second_opinion]
+    assert marked == ["drl_s"]
+    assert {report["policy"] for report in result.reports if report["estimator"] == "drl_s"} == {
+        "behavior", result.selected.name,
+    }  # fmt: skip
+
+
+def test_estimated_propensities_widen_second_opinions(estimated_night: NightHome) -> None:
+    """The gate's gain is that of the evidence, widened alike, and the other's errors grow by what estimating adds."""
+    result = result_of(estimated_night)
+    reports = {report["estimator"]: report for report in result.reports if report["policy"] == result.selected.name}
+    assert reports["drl_s"]["behavior_standard_error"] > 0
+    assert "widened for estimated propensities" in reports["drl_s"]["interval_method"]
+
+
+def test_implied_decisions_have_no_second_opinions(implied_night: NightHome) -> None:
+    """Each says why."""
+    opinions = result_of(implied_night).review.opinions
+    assert opinions is not None
+    assert all("implied" in str(row.refusal) for row in opinions.rows)
 
 
 def test_returns_are_told_beside_the_baseline_s(logged_night: NightHome) -> None:

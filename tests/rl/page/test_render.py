@@ -21,14 +21,14 @@ from tests.rl.page.content_factory import (
     review,
     simulated_review,
 )
-from tests.rl.page.evidence_factory import doubts, explanation, history, loggers, segments, support, tree
+from tests.rl.page.evidence_factory import doubts, explanation, history, loggers, opinions, segments, support, tree
 from tests.rl.page.returns_factory import returns
 
 
 def full_review(**overrides: Any) -> ReviewContent:
     """A page with every part."""
     content = {"segments": segments(), "explanation": explanation(), "support": support(), "history": history(),
-               "doubts": doubts(), "loggers": loggers(), "returns": returns()}  # fmt: skip
+               "doubts": doubts(), "loggers": loggers(), "returns": returns(), "opinions": opinions()}  # fmt: skip
     return review(**{**content, **overrides})
 
 
@@ -262,6 +262,23 @@ def test_page_shows_limits_that_were_chosen_from_the_data() -> None:
     chosen = estimate("switch_dr", 3.0, chosen_level=12.5)
     page = review(policies=(*review().policies[:-1], review().policies[-1].model_copy(update={"estimates": (chosen,)})))
     assert "Doubly robust, switching to the model at large weights limit 12.5" in text_of(page)
+
+
+def test_page_shows_second_opinions_beside_the_gate_s() -> None:
+    """Gains by the gate's estimator and by others, with the reason where one refuses; nothing where none was asked."""
+    text = text_of(full_review())
+    assert "Doubly robust · gate +0.300 (0.200 to 0.400)" in text
+    assert "Doubly robust by state +0.200 (0.100 to 0.300)" in text
+    assert "Doubly robust by state and action too many pairs" in text
+    assert "Second opinions" not in text_of(review())
+
+
+def test_page_marks_the_values_that_are_second_opinions() -> None:
+    """Beside the gate's estimate stands another that decides nothing."""
+    other = estimate("drl_s", 1.4, is_second_opinion=True)
+    behavior, candidate, _ = review().policies
+    page = review(policies=(behavior, candidate.model_copy(update={"estimates": (*candidate.estimates, other)})))
+    assert "Doubly robust by state · second opinion 1.40 (1.30 to 1.50)" in text_of(page)
 
 
 def test_page_says_who_made_the_log() -> None:
