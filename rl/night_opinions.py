@@ -42,10 +42,13 @@ class SecondOpinion:
     refusal: str | None = None
 
 
-def night_opinions(
-    night: NightEvaluation, samples: NightSamples, names: Sequence[str]
-) -> tuple[SecondOpinion, ...]:
-    """The gate's estimator first, then each that weights by state; empty where none is asked for.
+def gate_opinion(night: NightEvaluation, samples: NightSamples) -> SecondOpinion:
+    """The gate's own estimator at the reports' level, for others to be compared with."""
+    return opinion_of(night.evidence.estimator, (samples.candidate, samples.baseline), night, samples.refits)
+
+
+def state_opinions(night: NightEvaluation, samples: NightSamples, names: Sequence[str]) -> tuple[SecondOpinion, ...]:
+    """Opinions of estimators that weight by state, or why there are none.
 
     Q-functions are the night's; ratios of occupancy are cross-fitted here. Estimated propensities widen the intervals
     as they do the gate's, with the ratios held: what they do to the fit of the ratios is left out.
@@ -53,17 +56,15 @@ def night_opinions(
     Args:
         night: its evaluation.
         samples: of candidate and baseline.
-        names: of estimators by state.
+        names: of the estimators.
     """
-    if not names:
-        return ()
-    gate = opinion_of(night.evidence.estimator, _pair(samples), night, samples.refits)
-    settings = night.evaluation.settings
+    if not names or not night.evidence.is_logged:
+        return tuple(refused_opinion(name, IMPLIED, night) for name in names)
     try:
-        pair = _weighted_by_state(samples, settings) if night.evidence.is_logged else _pair(samples)
+        pair = _weighted_by_state(samples, night.evaluation.settings)
     except UnsupportedEstimator as error:
-        return (gate, *(refused_opinion(name, str(error), night) for name in names))
-    return (gate, *(opinion_of(name, pair, night, samples.refits) for name in names))
+        return tuple(refused_opinion(name, str(error), night) for name in names)
+    return tuple(opinion_of(name, pair, night, samples.refits) for name in names)
 
 
 def opinion_of(name: str, pair: Pair, night: NightEvaluation, refits: PairedRefits) -> SecondOpinion:
@@ -144,10 +145,6 @@ def _blank_report(night: NightEvaluation, policy: str, name: str) -> PolicyValue
         chosen_level=None,
         behavior_standard_error=None,
     )
-
-
-def _pair(samples: NightSamples) -> Pair:
-    return samples.candidate, samples.baseline
 
 
 def _weighted_by_state(samples: NightSamples, settings: EvaluationSettings) -> Pair:

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 
 import structlog
 
+from conf.paths import Lake
 from rl.dataset import Dataset
 from rl.logged_episodes import LoggedEpisodes
+from rl.night_categories import category_opinion
 from rl.night_evaluation import NightEvaluation
-from rl.night_opinions import SecondOpinion, night_opinions
+from rl.night_opinions import SecondOpinion, gate_opinion, state_opinions
 from rl.night_returns import ReturnsReport, night_returns
 from rl.night_samples import night_samples
 from rl.ope.policy_value import PolicyValueReport
 from rl.policy import StochasticPolicy
+from rl.transitions_reading import read_item_categories
 
 
 @dataclass(frozen=True)
@@ -36,21 +39,25 @@ class SecondLook:
 
 
 def second_look(
-    dataset: Dataset, policy: StochasticPolicy, *, night: NightEvaluation, train: LoggedEpisodes
+    dataset: Dataset, lake: Lake, policy: StochasticPolicy, *, night: NightEvaluation, train: LoggedEpisodes
 ) -> SecondLook:
     """Returns and opinions on the weights and Q-functions of the night's report.
 
     Args:
         dataset: of the night.
+        lake: holds the items' categories.
         policy: the selected candidate.
         night: its evaluation.
         train: training split.
     """
     started = time.perf_counter()
     samples = night_samples(dataset, night, policy, train)
-    found = SecondLook(
-        returns=night_returns(night, samples),
-        opinions=night_opinions(night, samples, dataset.pipeline.scenario.evaluation.also),
-    )
+    others = state_opinions(night, samples, dataset.pipeline.scenario.evaluation.also)
+    if int(night.propensities.episodes.lengths.max()) == 1:
+        categories = read_item_categories(lake, max(dataset.published.manifests))
+        by_category = category_opinion(night, samples, names=dataset.vocabulary.names, categories=categories)
+        others = (*others, by_category)
+    opinions = (gate_opinion(night, samples), *others) if others else ()
+    found = SecondLook(night_returns(night, samples), opinions)
     structlog.get_logger().info("looked again", policy=policy.name, seconds=round(time.perf_counter() - started, 1))
     return found

@@ -121,18 +121,18 @@ def _evaluate(
     evaluation = evaluate_night(
         dataset, selection, champion=champion, level=level, train=train, settings=evaluation_settings
     )
-    looked = second_look(dataset, selection.best.policy, night=evaluation, train=train)
+    lake, selected = Lake(settings.lake, pipeline.source.name), selection.best.policy
+    looked = second_look(dataset, lake, selected, night=evaluation, train=train)
     structlog.get_logger().info("playing the shop for true values", is_simulated=pipeline.source.is_simulated)
-    played = {selection.best.policy.name: selection.best.policy}
+    played = {selected.name: selected}
     if champion is not None and champion.policy is not None:
         played[champion.name] = champion.policy
     truth = true_values(settings.home, dataset, played)
     ranking = () if pipeline.is_logged else _ranking(selection, evaluation, dataset, evaluation_settings)
-    shares = action_shares(selection.best.policy, evaluation.propensities.episodes)
+    shares = action_shares(selected, evaluation.propensities.episodes)
     explained = explain_night(
-        dataset, Lake(settings.lake, pipeline.source.name), selection.best.policy, night=evaluation, train=train,
-        shares=shares,
-    )  # fmt: skip
+        dataset, lake, selected, night=evaluation, train=train, shares=shares
+    )
     return _Night(dataset, selection, chosen, evaluation, looked, champion, truth, ranking, shares, explained)
 
 

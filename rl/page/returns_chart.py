@@ -10,7 +10,7 @@ from rl.page.evidence_content import Spread
 from rl.page.returns_content import Returns, ReturnsOf
 from rl.page.wording import interval, level, number, signed
 
-_SHOWN = 0.99  # the axis ends where each policy's curve has come so far: the last orders would squeeze all others
+_SHOWN = 0.95  # the axis ends where each policy's curve has come so far: the last orders would squeeze all others
 
 
 @dataclass(frozen=True)

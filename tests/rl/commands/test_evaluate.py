@@ -108,6 +108,20 @@ def test_a_second_opinion_stands_beside_the_gate_s(logged_night: NightHome) -> N
     }  # fmt: skip
 
 
+def test_single_decisions_are_weighted_by_category_too(one_step_night: NightHome) -> None:
+    """In the made-up shop a category decides what is earned: MIPS sees the gain, after the estimators of one step."""
+    result = result_of(one_step_night)
+    opinions = result.review.opinions
+    assert opinions is not None
+    by_category = opinions.rows[-1]
+    assert by_category.estimator == "mips"
+    assert by_category.gain is not None
+    assert by_category.gain.lower > 0
+    estimates = {estimate.estimator: estimate for estimate in policy_of(result, "candidate").estimates}
+    assert {"snips", "switch_dr", "mips"} <= set(estimates)
+    assert estimates["mips"].value is not None
+
+
 def test_estimated_propensities_widen_second_opinions(estimated_night: NightHome) -> None:
     """The gate's gain is that of the evidence, widened alike, and the other's errors grow by what estimating adds."""
     result = result_of(estimated_night)

@@ -19,7 +19,7 @@ def test_curves_rise_at_each_return_and_stay_until_the_next() -> None:
 
 
 def test_the_axis_ends_where_nearly_all_episodes_are_told() -> None:
-    """The last return of all is left out once 99% of either policy's episodes earn less, and that is said."""
+    """The last return of all is left out once 95% of either policy's episodes earn less, and that is said."""
     both = tuple(returns_of(role, cdf=(0.5, 0.992, 1.0)) for role in ("candidate", "behavior"))
     chart = returns_context(returns(policies=both))["returns_chart"]
     assert [tick.label for tick in chart.x_ticks][-1] == "2.0"
