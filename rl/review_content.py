@@ -208,6 +208,7 @@ def _estimate(report: PolicyValueReport, gate_estimator: str, *, is_second_opini
         is_prediction=report.is_prediction,
         is_second_opinion=is_second_opinion,
         chosen_level=None if report.chosen_level is None else finite(report.chosen_level.level),
+        n_levels=0 if report.chosen_level is None else len(report.chosen_level.levels),
     )
 
 
@@ -221,6 +222,9 @@ def _overlap(reports: Sequence[PolicyValueReport]) -> Overlap:
         effective_rewarded=finite(report.n_effective_rewarded),
         max_weight=finite(report.max_weight),
         share_outside_support=report.share_outside_support,
+        weight_clip=report.clip,
+        share_clipped=report.share_clipped,
+        share_cut=report.share_cut,
         refusal=report.refusal,
     )
 

@@ -66,7 +66,7 @@ class Estimate(StrictModel):
     is_second_opinion: it checks the gate's estimate and decides nothing.
 
     chosen_level: the largest weight let through, chosen from the data; None where the estimator has no such level, or
-    left all weights alone.
+    left all weights alone. n_levels: how many levels were tried; 0 where it has none.
     """
 
     estimator: str
@@ -79,6 +79,7 @@ class Estimate(StrictModel):
     is_prediction: bool = False
     is_second_opinion: bool = False
     chosen_level: float | None = None
+    n_levels: int = 0
 
 
 class TrueValue(StrictModel):
@@ -93,7 +94,8 @@ class Overlap(StrictModel):
     """How much the log can say about a policy.
 
     effective_rewarded: effective number of units with a reward. share_outside_support: how often the policy takes
-    actions that the log never or hardly shows.
+    actions that the log never or hardly shows. weight_clip: limit on importance weights, None for none; share_clipped:
+    share of decisions at which it bites. share_cut: share of episodes that the log cuts before their value ends.
     """
 
     n_episodes: int
@@ -102,6 +104,9 @@ class Overlap(StrictModel):
     effective_rewarded: float | None
     max_weight: float | None
     share_outside_support: float | None
+    weight_clip: float | None = None
+    share_clipped: float | None = None
+    share_cut: float | None = None
     refusal: str | None = None
 
 

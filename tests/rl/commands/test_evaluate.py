@@ -156,6 +156,16 @@ def test_implied_decisions_have_no_distribution_of_returns(implied_night: NightH
     assert "implied" in str(returns.refusal)
 
 
+def test_the_page_has_what_was_limited_and_cut(logged_night: NightHome) -> None:
+    """Limit, how often it bites and the share of cut episodes are the report's own."""
+    result = result_of(logged_night)
+    overlap = policy_of(result, "candidate").overlap
+    report = next(one for one in result.reports if (one["policy"], one["estimator"]) == (result.selected.name, "dr"))
+    assert overlap is not None
+    assert overlap.share_cut == report["share_cut"] > 0
+    assert (overlap.weight_clip, overlap.share_clipped) == (report["clip"], report["share_clipped"]) == (None, 0)
+
+
 def test_action_shares_sum_to_one(logged_night: NightHome) -> None:
     """With fewer actions than are listed, the shares of log and candidate are whole."""
     actions = result_of(logged_night).review.actions

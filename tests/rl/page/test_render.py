@@ -281,6 +281,25 @@ def test_page_marks_the_values_that_are_second_opinions() -> None:
     assert "Doubly robust by state · second opinion 1.40 (1.30 to 1.50)" in text_of(page)
 
 
+def test_page_says_that_an_estimator_left_all_weights_alone() -> None:
+    """Levels were tried and none was chosen: that is said, too."""
+    left = estimate("switch_dr", 3.0, n_levels=9)
+    page = review(policies=(*review().policies[:-1], review().policies[-1].model_copy(update={"estimates": (left,)})))
+    assert "at large weights no limit, of 9 tried" in text_of(page)
+
+
+def test_page_says_what_was_limited_and_what_was_cut() -> None:
+    """The spec's limit with how often it bites, and the share of cut episodes, in words and among all figures."""
+    behavior, candidate, champion = review().policies
+    assert candidate.overlap is not None
+    overlap = candidate.overlap.model_copy(update={"weight_clip": 20.0, "share_clipped": 0.03, "share_cut": 0.012})
+    text = text_of(review(policies=(behavior, candidate.model_copy(update={"overlap": overlap}), champion)))
+    assert "No decision counts for more than 20.0, which bites at 3.0% of the decisions of discrete_cql-1" in text
+    assert "The log cuts 1.2% of the test episodes before their value ends" in text
+    assert "Limit on importance weights none 20.0 none" in text
+    assert "A limit on weights" not in text_of(review())
+
+
 def test_page_says_who_made_the_log() -> None:
     """Each version's own value and part; or why not; nothing where one version made it."""
     text = text_of(full_review())
