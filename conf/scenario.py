@@ -131,16 +131,22 @@ class PolicySpec(StrictModel):
     exploration_floor: float = Field(gt=0, lt=1)
 
 
+SecondOpinionName = Literal["mis_s", "mis_sa", "snmis_s", "snmis_sa", "drl_s", "drl_sa", "sndrl_s", "sndrl_sa"]
+"""Estimators by state: they check the gate's estimate, and no gate may use them."""
+
+
 class Evaluation(StrictModel):
     """Off-policy evaluation.
 
-    estimator: the one the gate may use. unit: independent unit to resample. steps: how many steps the value runs over.
+    estimator: the one the gate may use. also: second opinions on its estimate, shown beside it.
+    unit: independent unit to resample. steps: how many steps the value runs over.
     weight_clip: cumulative importance weights are clipped there, None for none; always reported.
     fqe_networks: policies judged together have networks of their own (`separate`, as if fitted one by one) or one trunk
     with a head each (`shared`, cheaper where there are many; each policy's values then depend on the others).
     """
 
     estimator: Literal["dm", "pdis", "wpdis", "dr", "wdr"]
+    also: tuple[SecondOpinionName, ...] = ()
     unit: Literal["user_id"] = "user_id"
     steps: int = Field(ge=1)
     weight_clip: float | None = Field(default=None, gt=0)
@@ -148,6 +154,13 @@ class Evaluation(StrictModel):
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     fqe_updates: int = Field(default=2000, ge=1)
     fqe_networks: Literal["separate", "shared"] = "separate"
+
+    @field_validator("also")
+    @classmethod
+    def _distinct(cls, also: tuple[SecondOpinionName, ...]) -> tuple[SecondOpinionName, ...]:
+        if repeated := sorted({name for name in also if also.count(name) > 1}):
+            raise ValueError(f"estimators stand twice: {', '.join(repeated)}; keep one of each")
+        return also
 
 
 class Guardrail(StrictModel):

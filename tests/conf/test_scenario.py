@@ -62,6 +62,9 @@ def test_pipeline_embargo_is_never_shorter_than_is_safe() -> None:
         ),
         ({"gate": {"guardrails": [{"metric": "clicks", "max_relative_decrease": 1}]}}, "less than 1"),
         ({"gate": {"guardrails": [{"metric": "clicks", "max_relative_decrease": -0.1}]}}, "greater than or equal to 0"),
+        ({"evaluation": {"also": ["dr_s"]}}, "also.0: got 'dr_s'; did you mean 'drl_s'"),
+        ({"evaluation": {"also": ["wdr"]}}, "also.0: got 'wdr'; known: drl_s"),
+        ({"evaluation": {"also": ["drl_s", "drl_s"]}}, "estimators stand twice: drl_s"),
         ({"candidates": [{"algorithm": "cql", "seeds": [1], "n_updates": 1}]}, "did you mean|known"),
     ],
 )

@@ -96,9 +96,15 @@ class NightHome:
 
 
 def made_up_night(
-    home: Path, pipeline: Pipeline, *, has_propensity: bool = True, n_episodes: int = 200, n_users: int = 200
+    home: Path,
+    pipeline: Pipeline,
+    *,
+    has_propensity: bool = True,
+    is_one_step: bool = False,
+    n_episodes: int = 200,
+    n_users: int = 200,
 ) -> NightHome:
-    """A trained night of the made-up shop; without propensities where `has_propensity` is False."""
+    """A trained night of the made-up shop; without propensities, or with each episode's first decision alone."""
     n_days = 12
     night = NightHome(home, pipeline, FIRST_DAY + timedelta(days=n_days - 1))
     write_items(night.lake, pipeline, FIRST_DAY, {item(index): category(index) for index in range(12)})
@@ -107,6 +113,8 @@ def made_up_night(
         rows = shop_rows(pipeline, day, n_episodes=n_episodes, n_users=n_users)
         if not has_propensity:
             rows = [{**row, "propensity": None, "propensity_source": "none"} for row in rows]
+        if is_one_step:
+            rows = [{**row, "terminal": True, "timeout": False} for row in rows if row["step"] == 0]
         write_transitions(night.lake, pipeline, day, rows)
         write_availability(night.lake, pipeline, day, {availability_id(day): available_items(day, 12)})
     night.train_all()
@@ -124,6 +132,15 @@ def logged_night(tmp_path_factory: pytest.TempPathFactory) -> NightHome:
     """A night of logged decisions with propensities, evaluated, with a guardrail. Copy it before changing anything."""
     pipeline = make_pipeline("canonical", **GUARDED)
     return _evaluated(lambda home: made_up_night(home, pipeline), tmp_path_factory.mktemp("logged") / "home")
+
+
+@pytest.fixture(scope="session")
+def one_step_night(tmp_path_factory: pytest.TempPathFactory) -> NightHome:
+    """A night of single logged decisions, evaluated."""
+    pipeline = make_pipeline("canonical", **SMALL)
+    return _evaluated(
+        lambda home: made_up_night(home, pipeline, is_one_step=True), tmp_path_factory.mktemp("one_step") / "home"
+    )
 
 
 @pytest.fixture(scope="session")
