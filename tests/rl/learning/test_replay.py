@@ -57,6 +57,16 @@ def test_replay_batch_gathers_rows_with_their_masks() -> None:
     assert batch.rewards[:, 0].tolist() == [2.0, 1.0]
 
 
+def test_replay_shows_its_only_set_in_every_row() -> None:
+    """One availability set, and what is the same for all rows, aren't copied."""
+    episodes = make_logged_episodes([3], action=np.array([0, 2, 0]), availability=np.array([[True, False, True]]))
+    one = Replay(episodes).batch(all_rows(3))
+    assert one.observations[1].tolist() == one.next_observations[1].tolist() == [[True, False, True]] * 3
+    assert [one.observations[1].stride(0), one.intervals.stride(0)] == [0, 0]
+    assert one.intervals.tolist() == [[1.0]] * 3
+    assert one.next_actions.tolist() == one.returns_to_go.tolist() == [[0.0]] * 3
+
+
 def test_replay_takes_action_size_from_the_vocabulary() -> None:
     """An action that was never logged still has its place."""
     episodes = make_logged_episodes([3], 7, action=np.zeros(3, dtype=np.int64))
@@ -91,16 +101,17 @@ def test_replay_refuses_a_next_observation_without_actions() -> None:
         Replay(replace(sound, records=records))
 
 
-def test_replay_serves_the_log_bit_for_bit() -> None:
+@pytest.mark.parametrize("scale", [0.3, 1.0])
+def test_replay_serves_the_log_bit_for_bit(scale: float) -> None:
     """What is stored once, or scaled as it is gathered, comes out as if every column had been copied as it is."""
     episodes = chain_episodes(300, cut_every_step=False)
     rows = np.random.default_rng(0).permutation(episodes.n_transitions)
-    batch = Replay(episodes, reward_scale=0.3).batch(rows)
+    batch = Replay(episodes, reward_scale=scale).batch(rows)
     assert np.array_equal(batch.observations[0].numpy(), episodes.features[rows])
     assert np.array_equal(batch.next_observations[0].numpy(), episodes.next_features[rows])
     assert np.array_equal(batch.observations[1].numpy(), episodes.mask(rows))
     assert np.array_equal(batch.next_observations[1].numpy(), episodes.next_mask(rows))
-    assert np.array_equal(batch.rewards[:, 0].numpy(), (episodes.reward[rows] / 0.3).astype(np.float32))
+    assert np.array_equal(batch.rewards[:, 0].numpy(), (episodes.reward[rows] / scale).astype(np.float32))
     assert np.array_equal(batch.actions[:, 0].numpy(), episodes.action[rows])
     assert np.array_equal(batch.terminals[:, 0].numpy(), episodes.terminal[rows].astype(np.float32))
 
