@@ -96,7 +96,7 @@ def train_candidate(
         settings: what else it takes; all ranks' but for device, criterion and rank.
 
     Raises:
-        TrainingError: nothing to learn from, a loss that isn't finite, or not enough memory.
+        TrainingError: nothing to learn from, a loss or network that isn't finite, or not enough memory.
     """
     torch.set_num_threads(N_THREADS)
     torch.manual_seed(seeded.seed)

@@ -122,7 +122,7 @@ class TrainingRun:
             file: taken up where it holds a state of this run, and written now and then.
 
         Raises:
-            TrainingError: a loss that isn't finite.
+            TrainingError: a loss, a validation metric or a kept network that isn't finite.
         """
         ranks = self._parts.ranks
         state = file.read() if file is not None and ranks.is_first else None
@@ -145,13 +145,13 @@ class TrainingRun:
 
     def step(self) -> None:
         """One update, and what is due after it."""
-        learner, seeded = self._parts.learner, self._parts.seeded
+        learner = self._parts.learner
         terms = learner.update(self._batches.next())
         update = learner.n_updates
         is_point, is_line = update % self._every == 0, self._progress.is_due(update)
         # A loss that is looked at makes a GPU wait, and ranks for each other; on a CPU it costs nothing.
         if is_point or is_line or (terms["loss"].device.type == "cpu" and self._parts.ranks.is_alone):
-            self._refuse_infinite(self._joined({"loss": float(terms["loss"])})["loss"], update, seeded)
+            self._refuse_infinite(self._joined({"loss": float(terms["loss"])}), update)
         for name, value in terms.items():
             self._totals[name] = self._totals.get(name, 0.0) + value.double()
         if is_point:
@@ -195,18 +195,26 @@ class TrainingRun:
         )
         structlog.get_logger().info("resumed", candidate=seeded.name, update=learner.n_updates)
 
-    def _refuse_infinite(self, loss: float, update: int, seeded: SeededCandidate) -> None:
-        if not math.isfinite(loss):
+    def _refuse_infinite(self, values: Mapping[str, float], update: int) -> None:
+        candidate = self._parts.seeded.candidate
+        if found := [f"the {name} is {value}" for name, value in values.items() if not math.isfinite(value)]:
             raise TrainingError(
-                f"candidate {seeded.name}: the loss is {loss} at update {update} of {seeded.candidate.n_updates}; "
-                f"lower its learning_rate ({seeded.candidate.learning_rate}) or look for extreme rewards"
+                f"candidate {self._parts.seeded.name}: {', '.join(found)} at update {update} of {candidate.n_updates}; "
+                f"lower its learning_rate ({candidate.learning_rate}) or look for extreme rewards"
             )
 
     def _add_points(self, update: int) -> None:
         self._point(update, "train", self._joined({n: float(v) / self._every for n, v in self._totals.items()}))
         self._totals = {}
-        if self._parts.held_out is not None:
-            self._point(update, "validation", _held_out_metrics(self._parts.learner, self._parts.held_out))
+        self._point(update, "validation", self._validation_metrics(update))
+
+    def _validation_metrics(self, update: int) -> dict[str, float]:
+        """Those of the networks as they are now; none where nothing is held out."""
+        if self._parts.held_out is None:
+            return {}
+        metrics = _held_out_metrics(self._parts.learner, self._parts.held_out)
+        self._refuse_infinite({f"validation {name}": value for name, value in metrics.items()}, update)
+        return metrics
 
     def _joined(self, values: Mapping[str, float]) -> dict[str, float]:
         """Means over the rows of all ranks."""
@@ -221,7 +229,12 @@ class TrainingRun:
         """The network as it is now is kept; the run stops where none has been better for as long as it may."""
         method = self._parts.method
         network = method.network(self._parts.learner.algorithm)
-        kept = KeptNetwork(update, network, self._joined_scale(method.output_scale(network, self._parts.training)))
+        # A training loss tells of the weights before its update: those after it have met no batch yet.
+        self._refuse_infinite(_weights_to_look_at(network), update)
+        self._validation_metrics(update)
+        scale = self._joined_scale(method.output_scale(network, self._parts.training))
+        self._refuse_infinite({"spread of outputs": scale}, update)
+        kept = KeptNetwork(update, network, scale)
         self.kept.append(kept)
         is_last = update == self._parts.seeded.candidate.n_updates
         self.stopped_early = self._parts.ranks.decided(self._is_patience_over(update, kept)) and not is_last
@@ -256,6 +269,12 @@ def _held_out_metrics(learner: Learner, replay: Replay) -> dict[str, float]:
         values = {name: float(value) for name, value in learner.losses(batch).items()}
         greedy = learner.algorithm.impl.predict_best_action(batch.observations)
     return values | {"agreement": float((greedy == batch.actions.view(-1)).float().mean())}
+
+
+def _weights_to_look_at(network: Network) -> dict[str, float]:
+    """A weight of each array: one that isn't finite where there is one."""
+    arrays = network.to_tensors()
+    return {f"weight {name}": float(array.flat[np.isfinite(array).argmin()]) for name, array in arrays.items()}
 
 
 def _kept_state(kept: KeptNetwork) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,8 @@ import torch
 from conf.scenario import Candidate
 from rl.candidates import SeededCandidate
 from rl.errors import TrainingError
+from rl.learning.algorithms.behavior_cloning import FastCloning
+from rl.learning.optimizers import CosineRate
 from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
 from rl.policy.action_probabilities import masked_softmax
 from tests.rl.chain import ADVANCE, GAMMA, TAKE, all_states, chain_episodes, exact_value
@@ -84,6 +87,51 @@ def test_training_refuses_a_loss_that_is_not_finite() -> None:
     episodes = make_logged_episodes([2] * 20)
     with pytest.raises(TrainingError, match=r"the loss is (nan|inf) at update \d+ of 50; lower its learning_rate"):
         train_candidate(SeededCandidate("x-1", candidate, 1), episodes, episodes, TrainingSettings(0.9))
+
+
+@pytest.mark.parametrize("n_updates", [1, 59])
+def test_training_refuses_a_network_that_diverged_in_its_last_update(
+    n_updates: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No loss has seen those weights yet, and the last update needn't be a point of the curve."""
+    monkeypatch.setattr(CosineRate, "_set", _explode_at(n_updates - 1))
+    candidate = Candidate(
+        algorithm="discrete_cql", seeds=(1,), n_updates=n_updates, batch_size=8,
+        learning_rate=1e20 if n_updates == 1 else 1e-3,
+    )  # fmt: skip
+    episodes = make_logged_episodes([2] * 20)
+    with pytest.raises(TrainingError, match=rf"the validation loss is (nan|inf).* at update {n_updates} of"):
+        train_candidate(SeededCandidate("x-1", candidate, 1), episodes, episodes, TrainingSettings(0.9))
+
+
+def _explode_at(update: int) -> Callable[[CosineRate], None]:
+    """The rate after so many updates is far too high."""
+
+    def set_rate(schedule: CosineRate) -> None:
+        if schedule._n_steps == update:
+            schedule._optimizer.param_groups[0]["lr"] = 1e20
+
+    return set_rate
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_training_keeps_no_weights_that_are_not_finite(held_out: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With or without validation episodes; the message names the array and what to change."""
+    follow = FastCloning.follow
+
+    def spoil(impl: Any, grad_step: int) -> None:
+        follow(impl, grad_step)
+        with torch.no_grad():
+            impl.modules.imitator._fc.weight[0, 0] = torch.nan
+
+    monkeypatch.setattr(FastCloning, "follow", spoil)
+    candidate = Candidate(algorithm="bc", seeds=(1,), n_updates=1, batch_size=8)
+    episodes = make_logged_episodes([2] * 20)
+    expected = "the validation loss is nan" if held_out else r"the weight 2\.weight is nan at update 1 of 1; lower its"
+    with pytest.raises(TrainingError, match=expected):
+        train_candidate(
+            SeededCandidate("x-1", candidate, 1), episodes, episodes if held_out else None, TrainingSettings(0.9)
+        )
 
 
 def test_training_refuses_no_data() -> None:
