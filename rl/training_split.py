@@ -10,6 +10,7 @@ from shutil import rmtree
 import structlog
 
 from rl.dataset import Dataset
+from rl.learning.memory_errors import FROM_FILES, clear_memory_errors
 from rl.learning.replay_columns import TrainingData
 from rl.learning.replay_store import write_store
 
@@ -29,10 +30,15 @@ def training_split(
         n_transitions: of the split.
         memory_bytes: that training may take.
         folder: for the files, which are gone afterwards.
+
+    Raises:
+        TrainingError: less memory than was allowed.
     """
     needed = n_transitions * bytes_per_transition(dataset)
     if needed <= memory_bytes:
-        yield dataset.to_logged_episodes("train")
+        with clear_memory_errors("training", f"reading {n_transitions} transitions", remedy=FROM_FILES):
+            episodes = dataset.to_logged_episodes("train")
+        yield episodes
         return
     structlog.get_logger().info(
         "training from files", n_transitions=n_transitions, needed_mib=needed >> 20, allowed_mib=memory_bytes >> 20

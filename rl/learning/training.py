@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +14,8 @@ from rl.learning.algorithms import ALGORITHMS
 from rl.learning.checkpoint import CheckpointFile
 from rl.learning.distributed import ALONE, Ranks
 from rl.learning.distributed_gradients import join_gradients
-from rl.learning.learner import make_learner
+from rl.learning.learner import Learner, make_learner
+from rl.learning.memory_errors import FROM_FILES, clear_memory_errors, remedy_in_updates
 from rl.learning.replay import Replay
 from rl.learning.replay_columns import TrainingData
 from rl.learning.training_run import Criterion, CurvePoint, KeptNetwork, RunParts, TrainingRun
@@ -100,25 +99,17 @@ def train_candidate(
     """
     torch.set_num_threads(N_THREADS)
     torch.manual_seed(seeded.seed)
-    ranks = settings.ranks
-    reward_scale = _reward_scale(training, ranks)
-    with _clear_memory_errors(seeded):
+    reward_scale = _reward_scale(training, settings.ranks)
+    who, batch_size = f"candidate {seeded.name}", seeded.candidate.batch_size
+    with clear_memory_errors(who, f"taking in {training.n_transitions} transitions", remedy=FROM_FILES):
         replay = _replay(training, reward_scale, settings)
         held_out = None if validation is None else _replay(validation, reward_scale, settings)
-        learner = make_learner(
-            seeded.candidate,
-            observation_shape=replay.observation_shape,
-            action_size=replay.n_actions,
-            gamma=settings.gamma,
-            device=settings.device,
-            is_captured=None if ranks.is_alone else False,
-            layout=settings.layout,
-        )
-        join_gradients(learner.algorithm, ranks, batch_size=seeded.candidate.batch_size)
-        if not ranks.is_first:
-            torch.manual_seed(ranks.seed(seeded.seed))
+    with clear_memory_errors(who, f"with batch_size {batch_size}", remedy=remedy_in_updates(batch_size)):
+        learner = _learner(seeded, replay, settings)
         method = ALGORITHMS[seeded.candidate.algorithm]
-        run = TrainingRun(RunParts(seeded, method, learner, replay, held_out, training, settings.criterion, ranks))
+        run = TrainingRun(
+            RunParts(seeded, method, learner, replay, held_out, training, settings.criterion, settings.ranks)
+        )
         run.finish(settings.checkpoint)
     return TrainedCandidate(
         kept=tuple(run.kept),
@@ -144,6 +135,24 @@ def resolve_device(wanted: str) -> str:
     return "cuda:0"
 
 
+def _learner(seeded: SeededCandidate, replay: Replay, settings: TrainingSettings) -> Learner:
+    """Networks that are the same on all ranks, which draw by themselves from there on."""
+    ranks = settings.ranks
+    learner = make_learner(
+        seeded.candidate,
+        observation_shape=replay.observation_shape,
+        action_size=replay.n_actions,
+        gamma=settings.gamma,
+        device=settings.device,
+        is_captured=None if ranks.is_alone else False,
+        layout=settings.layout,
+    )
+    join_gradients(learner.algorithm, ranks, batch_size=seeded.candidate.batch_size)
+    if not ranks.is_first:
+        torch.manual_seed(ranks.seed(seeded.seed))
+    return learner
+
+
 def _replay(episodes: TrainingData, reward_scale: float, settings: TrainingSettings) -> Replay:
     return Replay(episodes, device=settings.device, reward_scale=reward_scale, never_chosen=settings.never_chosen)
 
@@ -156,17 +165,3 @@ def _reward_scale(training: TrainingData, ranks: Ranks) -> float:
         n, total = ranks.sums([training.n_transitions, float(training.reward.sum())])
         spread = math.sqrt(ranks.sums([float(((training.reward - total / n) ** 2).sum())])[0] / n)
     return spread if spread > 1e-9 else 1.0
-
-
-@contextmanager
-def _clear_memory_errors(seeded: SeededCandidate) -> Iterator[None]:
-    """Running out of memory is one clear message."""
-    try:
-        yield
-    except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
-            raise
-        size = seeded.candidate.batch_size
-        raise TrainingError(
-            f"candidate {seeded.name}: out of memory with batch_size {size}; try batch_size {max(1, size // 2)}"
-        ) from error

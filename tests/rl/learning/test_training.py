@@ -11,6 +11,7 @@ import torch
 from conf.scenario import Candidate
 from rl.candidates import SeededCandidate
 from rl.errors import TrainingError
+from rl.learning import training
 from rl.learning.algorithms.behavior_cloning import FastCloning
 from rl.learning.optimizers import CosineRate
 from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
@@ -147,6 +148,19 @@ def test_out_of_memory_names_a_batch_size_to_try() -> None:
     candidate = Candidate(algorithm="bc", seeds=(1,), n_updates=1, batch_size=2**44, hidden_units=(4,))
     episodes = make_logged_episodes()
     with pytest.raises(TrainingError, match=f"out of memory with batch_size {2**44}; try batch_size {2**43}"):
+        train_candidate(SeededCandidate("bc-1", candidate, 1), episodes, episodes, TrainingSettings(0.9))
+
+
+def test_data_that_does_not_fit_is_not_blamed_on_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the replay can't be built, a smaller batch wouldn't help: the message names the setting that does."""
+
+    def full(*_: Any, **__: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(training, "Replay", full)
+    candidate = Candidate(algorithm="bc", seeds=(1,), n_updates=1, batch_size=8)
+    episodes = make_logged_episodes()
+    with pytest.raises(TrainingError, match="bc-1: out of memory taking in 5 transitions; set NIGHTCART_TRAINING_MEM"):
         train_candidate(SeededCandidate("bc-1", candidate, 1), episodes, episodes, TrainingSettings(0.9))
 
 
