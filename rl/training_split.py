@@ -11,7 +11,7 @@ import structlog
 
 from rl.dataset import Dataset
 from rl.learning.memory_errors import FROM_FILES, clear_memory_errors
-from rl.learning.replay_columns import TrainingData
+from rl.learning.replay_columns import ReplayColumns, columns_of
 from rl.learning.replay_store import write_store
 
 # Of what is allowed, so much is for the pages of the files that training has just read; the rest is for one date's rows
@@ -22,8 +22,10 @@ _SHARE_OF_FILES = 1 / 4
 @contextmanager
 def training_split(
     dataset: Dataset, *, n_transitions: int, memory_bytes: int, folder: Path
-) -> Iterator[TrainingData]:
+) -> Iterator[ReplayColumns]:
     """The same rows in the same order either way, so that what is learned from them is the same to the bit.
+
+    Of the episodes nothing but the columns stays in memory.
 
     Args:
         dataset: of which nothing needs to have been read.
@@ -37,8 +39,8 @@ def training_split(
     needed = n_transitions * bytes_per_transition(dataset)
     if needed <= memory_bytes:
         with clear_memory_errors("training", f"reading {n_transitions} transitions", remedy=FROM_FILES):
-            episodes = dataset.to_logged_episodes("train")
-        yield episodes
+            columns = columns_of(dataset.to_logged_episodes("train"))
+        yield columns
         return
     structlog.get_logger().info(
         "training from files", n_transitions=n_transitions, needed_mib=needed >> 20, allowed_mib=memory_bytes >> 20

@@ -24,7 +24,7 @@ from rl.candidates import SeededCandidate, find_candidate
 from rl.dataset import Dataset, load_dataset, read_description
 from rl.learning.checkpoint import CheckpointFile
 from rl.learning.distributed import Ranks, joined
-from rl.learning.replay_columns import TrainingData
+from rl.learning.replay_columns import ReplayColumns, columns_of
 from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
 from rl.learning.training_run import Criterion, KeptNetwork
 from rl.logged_episodes import LoggedEpisodes
@@ -54,9 +54,8 @@ def _train(settings: Settings, run_paths: Run, candidate: str, ranks: Ranks) -> 
     pipeline = load_pipeline(run_paths.scenario, run_paths.source)
     seeded = find_candidate(pipeline.scenario, candidate)
     dataset = _own_part(load_dataset(pipeline, Lake(settings.lake, run_paths.source), run_paths), ranks)
-    validation = dataset.to_logged_episodes("validation") if ranks.is_first else None
     folder = run_paths.candidate(candidate)
-    training_settings = _training_settings(dataset, seeded, ranks, folder, validation)
+    training_settings, validation = _held_out(dataset, seeded, ranks, folder)
     with _training_split(dataset, settings, run_paths, candidate, ranks) as training:
         n_transitions = int(ranks.sums([training.n_transitions])[0])
         structlog.get_logger().info(
@@ -86,10 +85,10 @@ def _train(settings: Settings, run_paths: Run, candidate: str, ranks: Ranks) -> 
 
 def _training_split(
     dataset: Dataset, settings: Settings, run_paths: Run, candidate: str, ranks: Ranks
-) -> AbstractContextManager[TrainingData]:
+) -> AbstractContextManager[ReplayColumns]:
     """In files where it is larger than training may take; several processes hold their shards in memory."""
     if not ranks.is_alone:
-        return nullcontext(dataset.to_logged_episodes("train"))
+        return nullcontext(columns_of(dataset.to_logged_episodes("train")))
     allowed = settings.training_memory_bytes
     return training_split(
         dataset,
@@ -124,6 +123,15 @@ def make_policy(dataset: Dataset, seeded: SeededCandidate, kept: KeptNetwork) ->
         is_other_chosen=not dataset.pipeline.is_logged,
         dataset_digest=dataset.digest,
     )
+
+
+def _held_out(
+    dataset: Dataset, seeded: SeededCandidate, ranks: Ranks, folder: Path
+) -> tuple[TrainingSettings, ReplayColumns | None]:
+    """Settings, and validation episodes as columns; as episodes they stay only where kept networks are compared."""
+    validation = dataset.to_logged_episodes("validation") if ranks.is_first else None
+    settings = _training_settings(dataset, seeded, ranks, folder, validation)
+    return settings, None if validation is None else columns_of(validation)
 
 
 def _training_settings(

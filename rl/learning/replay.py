@@ -13,9 +13,19 @@ from d3rlpy.torch_utility import TorchMiniBatch
 from rl.errors import TrainingError
 from rl.learning.held_memory import HeldMemory
 from rl.learning.observation_table import ObservationTable, as_tensor, observation_table
-from rl.learning.replay_columns import ACTION, CLOSING, NEXT_SET, REWARD, SET, TERMINAL, ReplayColumns, columns_of
+from rl.learning.replay_columns import (
+    ACTION,
+    CLOSING,
+    NEXT_SET,
+    REWARD,
+    SET,
+    TERMINAL,
+    ReplayColumns,
+    TrainingData,
+    as_columns,
+)
 from rl.learning.row_order import ShuffledRows
-from rl.logged_episodes import BoolArray, IntArray, LoggedEpisodes
+from rl.logged_episodes import BoolArray, IntArray
 
 __all__ = ["Replay", "ShuffledRows"]
 
@@ -29,7 +39,7 @@ class Replay:
 
     def __init__(
         self,
-        episodes: LoggedEpisodes | ReplayColumns,
+        episodes: TrainingData,
         *,
         device: str = "cpu",
         reward_scale: float = 1.0,
@@ -48,7 +58,7 @@ class Replay:
         """
         if not episodes.n_transitions:
             raise TrainingError("no transitions to learn from; expected at least one")
-        columns = columns_of(episodes) if isinstance(episodes, LoggedEpisodes) else episodes
+        columns = as_columns(episodes)
         self.device = device
         self.n_transitions = columns.n_transitions
         self.n_features = int(columns.features.shape[1])

@@ -17,9 +17,8 @@ from rl.learning.distributed_gradients import join_gradients
 from rl.learning.learner import Learner, make_learner
 from rl.learning.memory_errors import FROM_FILES, clear_memory_errors, remedy_in_updates
 from rl.learning.replay import Replay
-from rl.learning.replay_columns import TrainingData
+from rl.learning.replay_columns import ReplayColumns, TrainingData, as_columns
 from rl.learning.training_run import Criterion, CurvePoint, KeptNetwork, RunParts, TrainingRun
-from rl.logged_episodes import LoggedEpisodes
 from rl.policy.network import Network
 from rl.policy.token_layout import TokenLayout
 
@@ -84,13 +83,14 @@ class TrainedCandidate:
 
 
 def train_candidate(
-    seeded: SeededCandidate, training: TrainingData, validation: LoggedEpisodes | None, settings: TrainingSettings
+    seeded: SeededCandidate, training: TrainingData, validation: TrainingData | None, settings: TrainingSettings
 ) -> TrainedCandidate:
     """The candidate, trained; the seed and the number of processes fix every number on one kind of device.
 
     Args:
         seeded: the candidate.
-        training: episodes to learn from, in memory or in files; of several processes, this one's shard.
+        training: episodes to learn from, in memory or in files; of several processes, this one's shard. Where the
+            caller lets go of them, only their columns stay.
         validation: held out; None on all ranks but the first.
         settings: what else it takes; all ranks' but for device, criterion and rank.
 
@@ -99,16 +99,18 @@ def train_candidate(
     """
     torch.set_num_threads(N_THREADS)
     torch.manual_seed(seeded.seed)
-    reward_scale = _reward_scale(training, settings.ranks)
     who, batch_size = f"candidate {seeded.name}", seeded.candidate.batch_size
     with clear_memory_errors(who, f"taking in {training.n_transitions} transitions", remedy=FROM_FILES):
-        replay = _replay(training, reward_scale, settings)
-        held_out = None if validation is None else _replay(validation, reward_scale, settings)
+        columns = as_columns(training)
+        reward_scale = _reward_scale(columns, settings.ranks)
+        replay = _replay(columns, reward_scale, settings)
+        held_out = None if validation is None else _replay(as_columns(validation), reward_scale, settings)
+        del training, validation
     with clear_memory_errors(who, f"with batch_size {batch_size}", remedy=remedy_in_updates(batch_size)):
         learner = _learner(seeded, replay, settings)
         method = ALGORITHMS[seeded.candidate.algorithm]
         run = TrainingRun(
-            RunParts(seeded, method, learner, replay, held_out, training, settings.criterion, settings.ranks)
+            RunParts(seeded, method, learner, replay, held_out, columns, settings.criterion, settings.ranks)
         )
         run.finish(settings.checkpoint)
     return TrainedCandidate(
@@ -153,11 +155,11 @@ def _learner(seeded: SeededCandidate, replay: Replay, settings: TrainingSettings
     return learner
 
 
-def _replay(episodes: TrainingData, reward_scale: float, settings: TrainingSettings) -> Replay:
-    return Replay(episodes, device=settings.device, reward_scale=reward_scale, never_chosen=settings.never_chosen)
+def _replay(columns: ReplayColumns, reward_scale: float, settings: TrainingSettings) -> Replay:
+    return Replay(columns, device=settings.device, reward_scale=reward_scale, never_chosen=settings.never_chosen)
 
 
-def _reward_scale(training: TrainingData, ranks: Ranks) -> float:
+def _reward_scale(training: ReplayColumns, ranks: Ranks) -> float:
     """Standard deviation of rewards, so that one learning rate and one conservative weight fit any currency."""
     if ranks.is_alone:
         spread = float(training.reward.std()) if training.n_transitions else 0.0

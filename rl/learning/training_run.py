@@ -20,7 +20,7 @@ from rl.learning.checkpoint import CheckpointFile, Timer
 from rl.learning.distributed import ALONE, Ranks
 from rl.learning.learner import Learner
 from rl.learning.replay import Replay
-from rl.learning.replay_columns import TrainingData
+from rl.learning.replay_columns import ReplayColumns
 from rl.learning.row_order import ShuffledRows
 from rl.learning.training_progress import Progress
 from rl.policy.network import Network
@@ -80,7 +80,7 @@ class RunParts:
     learner: Learner
     replay: Replay
     held_out: Replay | None
-    training: TrainingData
+    training: ReplayColumns
     criterion: Criterion | None = None
     ranks: Ranks = ALONE
 

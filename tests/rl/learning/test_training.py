@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import gc
+import tracemalloc
+import weakref
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -13,8 +16,11 @@ from rl.candidates import SeededCandidate
 from rl.errors import TrainingError
 from rl.learning import training
 from rl.learning.algorithms.behavior_cloning import FastCloning
+from rl.learning.checkpoint import CheckpointFile
 from rl.learning.optimizers import CosineRate
 from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
+from rl.learning.training_run import TrainingRun
+from rl.logged_episodes import LoggedEpisodes
 from rl.policy.action_probabilities import masked_softmax
 from tests.rl.chain import ADVANCE, GAMMA, TAKE, all_states, chain_episodes, exact_value
 from tests.rl.factories import make_logged_episodes
@@ -162,6 +168,52 @@ def test_data_that_does_not_fit_is_not_blamed_on_the_batch(monkeypatch: pytest.M
     episodes = make_logged_episodes()
     with pytest.raises(TrainingError, match="bc-1: out of memory taking in 5 transitions; set NIGHTCART_TRAINING_MEM"):
         train_candidate(SeededCandidate("bc-1", candidate, 1), episodes, episodes, TrainingSettings(0.9))
+
+
+def test_training_lets_go_of_the_episodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once updates begin, next observations exist in the columns alone, where nobody else holds the episodes."""
+    arrays: list[weakref.ref[Any]] = []
+
+    def episodes() -> LoggedEpisodes:
+        found = make_logged_episodes([2] * 20)
+        arrays.append(weakref.ref(found.next_features))
+        return found
+
+    alive = _note_when_updates_begin(monkeypatch, lambda: sum(array() is not None for array in arrays))
+    candidate = Candidate(algorithm="discrete_cql", seeds=(1,), n_updates=2, batch_size=8)
+    train_candidate(SeededCandidate("x-1", candidate, 1), episodes(), episodes(), TrainingSettings(0.9))
+    assert (len(arrays), alive) == (2, [0])
+
+
+def test_training_holds_the_data_about_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While updates run, NumPy holds at most 1.15 times the features and 32 bytes of record a row."""
+    n_episodes, n_features = 4000, 64
+
+    def episodes() -> LoggedEpisodes:
+        features = np.random.default_rng(0).normal(size=(5 * n_episodes + 1, n_features)).astype(np.float32)
+        return make_logged_episodes([5] * n_episodes, features=features[:-1].copy(), next_features=features[1:].copy())
+
+    tracemalloc.start()
+    held = _note_when_updates_begin(monkeypatch, lambda: tracemalloc.get_traced_memory()[0])
+    candidate = Candidate(algorithm="discrete_cql", seeds=(1,), n_updates=2, batch_size=8)
+    before = tracemalloc.get_traced_memory()[0]
+    train_candidate(SeededCandidate("x-1", candidate, 1), episodes(), None, TrainingSettings(0.9))
+    tracemalloc.stop()
+    assert held[0] - before < 1.15 * 5 * n_episodes * (4 * n_features + 32)
+
+
+def _note_when_updates_begin(monkeypatch: pytest.MonkeyPatch, note: Callable[[], int]) -> list[int]:
+    """What `note` gives at the first update goes into the list."""
+    noted: list[int] = []
+    finish = TrainingRun.finish
+
+    def noting(run: TrainingRun, file: CheckpointFile | None = None) -> None:
+        gc.collect()
+        noted.append(note())
+        finish(run, file)
+
+    monkeypatch.setattr(TrainingRun, "finish", noting)
+    return noted
 
 
 def test_resolve_device_takes_the_gpu_only_where_there_is_one() -> None:
