@@ -21,7 +21,7 @@ from rl.data_summary import summarize_data
 from rl.dataset import Dataset, load_dataset, read_description
 from rl.evaluation_result import EvaluationResult, SelectedCandidate
 from rl.explanation_content import explanation_content, segments_content, support_content
-from rl.learning.training import N_THREADS, resolve_device
+from rl.learning.training import resolve_device
 from rl.night_evaluation import NightEvaluation, evaluate_night
 from rl.night_explanation import NightExplanation, explain_night
 from rl.ope.ranking import PolicyRanker, Ranker, RankingReport, evaluate_ranking, fit_item_knn, fit_popularity
@@ -71,7 +71,7 @@ class _Night:
 def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
     """The run folder holds evaluation.json; gives its verdict and figures."""
     started = time.perf_counter()
-    torch.set_num_threads(N_THREADS)
+    torch.set_num_threads(settings.training_threads)
     pipeline = load_pipeline(scenario, source)
     run_paths = Run(settings.home, source, scenario, run_date)
     dataset = load_dataset(pipeline, Lake(settings.lake, source), run_paths)

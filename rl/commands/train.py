@@ -55,7 +55,9 @@ def _train(settings: Settings, run_paths: Run, candidate: str, ranks: Ranks) -> 
     seeded = find_candidate(pipeline.scenario, candidate)
     dataset = _own_part(load_dataset(pipeline, Lake(settings.lake, run_paths.source), run_paths), ranks)
     folder = run_paths.candidate(candidate)
-    training_settings, validation = _held_out(dataset, seeded, ranks, folder)
+    training_settings, validation = _held_out(
+        dataset, seeded, ranks, folder=folder, n_threads=settings.training_threads
+    )
     with _training_split(dataset, settings, run_paths, candidate, ranks) as training:
         n_transitions = int(ranks.sums([training.n_transitions])[0])
         structlog.get_logger().info(
@@ -126,26 +128,27 @@ def make_policy(dataset: Dataset, seeded: SeededCandidate, kept: KeptNetwork) ->
 
 
 def _held_out(
-    dataset: Dataset, seeded: SeededCandidate, ranks: Ranks, folder: Path
+    dataset: Dataset, seeded: SeededCandidate, ranks: Ranks, *, folder: Path, n_threads: int
 ) -> tuple[TrainingSettings, ReplayColumns | None]:
     """Settings, and validation episodes as columns; as episodes they stay only where kept networks are compared."""
     validation = dataset.to_logged_episodes("validation") if ranks.is_first else None
-    settings = _training_settings(dataset, seeded, ranks, folder, validation)
+    settings = _training_settings(dataset, seeded, ranks, n_threads=n_threads, validation=validation)
+    settings = replace(settings, checkpoint=CheckpointFile(folder / CHECKPOINT, _identity(dataset, seeded, settings)))
     return settings, None if validation is None else columns_of(validation)
 
 
 def _training_settings(
-    dataset: Dataset, seeded: SeededCandidate, ranks: Ranks, folder: Path, validation: LoggedEpisodes | None
+    dataset: Dataset, seeded: SeededCandidate, ranks: Ranks, *, n_threads: int, validation: LoggedEpisodes | None
 ) -> TrainingSettings:
-    settings = TrainingSettings(
+    return TrainingSettings(
         gamma=dataset.pipeline.scenario.discount.gamma,
         device=ranks.device,
         never_chosen=dataset.vocabulary.other_index if dataset.pipeline.is_logged else None,
         criterion=None if validation is None else _criterion(dataset, seeded, validation),
         ranks=ranks,
         layout=dataset.encoder.token_layout(dataset.vocabulary),
+        n_threads=n_threads,
     )
-    return replace(settings, checkpoint=CheckpointFile(folder / CHECKPOINT, _identity(dataset, seeded, settings)))
 
 
 def _identity(dataset: Dataset, seeded: SeededCandidate, settings: TrainingSettings) -> str:
@@ -159,6 +162,7 @@ def _identity(dataset: Dataset, seeded: SeededCandidate, settings: TrainingSetti
         "never_chosen": settings.never_chosen,
         "device": settings.device,
         "n_processes": settings.ranks.n_ranks,
+        "n_threads": settings.n_threads,
         "torch": torch.__version__,
         "code": code_hash(*(PROJECT_ROOT / name for name in ("conf", "rl"))),
     }

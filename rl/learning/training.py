@@ -22,9 +22,6 @@ from rl.learning.training_run import Criterion, CurvePoint, KeptNetwork, RunPart
 from rl.policy.network import Network
 from rl.policy.token_layout import TokenLayout
 
-# One thread is as fast as two on layers this small, and leaves the other cores to the other candidates.
-N_THREADS = 1
-
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -38,6 +35,8 @@ class TrainingSettings:
         criterion: of the networks kept on the way, for early stopping and the curve; of rank 0 alone.
         ranks: the processes that train together.
         layout: which columns of the features are tokens; None where none are.
+        n_threads: of the processor. One is as fast as two on small layers, and leaves the other cores to the other
+            candidates.
     """
 
     gamma: float
@@ -47,6 +46,7 @@ class TrainingSettings:
     criterion: Criterion | None = None
     ranks: Ranks = ALONE
     layout: TokenLayout | None = None
+    n_threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class TrainedCandidate:
 def train_candidate(
     seeded: SeededCandidate, training: TrainingData, validation: TrainingData | None, settings: TrainingSettings
 ) -> TrainedCandidate:
-    """The candidate, trained; the seed and the number of processes fix every number on one kind of device.
+    """The candidate, trained; the seed and the numbers of processes and threads fix every bit on one kind of device.
 
     Args:
         seeded: the candidate.
@@ -97,7 +97,7 @@ def train_candidate(
     Raises:
         TrainingError: nothing to learn from, a loss or network that isn't finite, or not enough memory.
     """
-    torch.set_num_threads(N_THREADS)
+    torch.set_num_threads(settings.n_threads)
     torch.manual_seed(seeded.seed)
     who, batch_size = f"candidate {seeded.name}", seeded.candidate.batch_size
     with clear_memory_errors(who, f"taking in {training.n_transitions} transitions", remedy=FROM_FILES):

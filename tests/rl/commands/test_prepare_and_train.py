@@ -18,6 +18,7 @@ from conf.settings import Settings
 from rl.commands import prepare, train
 from rl.dataset import Dataset, load_dataset
 from rl.errors import TrainingError
+from rl.learning.training import TrainingSettings
 from rl.learning.training_run import TrainingRun
 from rl.policy import load_policy
 from tests.rl.factories import write_shop
@@ -127,6 +128,27 @@ def test_train_again_gives_the_same_policy(night: tuple[Settings, dict[str, Any]
     before = read(run_of(night).candidate(CANDIDATE) / "result.json")["policy_version"]
     again = train.run(settings=settings, **arguments, candidate=CANDIDATE)
     assert again["policy_version"] == before
+
+
+def test_train_takes_the_threads_of_the_settings(
+    night: tuple[Settings, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And takes up no checkpoint that another number of them wrote, since bits depend on it."""
+    asked: list[TrainingSettings] = []
+
+    def noting(*given: Any) -> None:
+        asked.append(given[-1])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "train_candidate", noting)
+    settings, arguments = night
+    for n_threads in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            train.run(settings=replace(settings, training_threads=n_threads), **arguments, candidate=CANDIDATE)
+    one, two = asked
+    assert (one.n_threads, two.n_threads) == (1, 2)
+    assert one.checkpoint is not None and two.checkpoint is not None
+    assert one.checkpoint.identity != two.checkpoint.identity
 
 
 def test_train_refuses_a_candidate_that_the_scenario_lacks(night: tuple[Settings, dict[str, Any]]) -> None:

@@ -216,6 +216,18 @@ def _note_when_updates_begin(monkeypatch: pytest.MonkeyPatch, note: Callable[[],
     return noted
 
 
+def test_training_runs_on_the_threads_it_is_given() -> None:
+    """Whatever the process ran on before."""
+    before = torch.get_num_threads()
+    candidate = Candidate(algorithm="bc", seeds=(1,), n_updates=1, batch_size=4)
+    episodes = make_logged_episodes()
+    for n_threads in (2, 1):
+        settings = TrainingSettings(0.9, n_threads=n_threads)
+        train_candidate(SeededCandidate("bc-1", candidate, 1), episodes, episodes, settings)
+        assert torch.get_num_threads() == n_threads
+    torch.set_num_threads(before)
+
+
 def test_resolve_device_takes_the_gpu_only_where_there_is_one() -> None:
     """The choice `auto` never fails; cuda without a GPU is refused."""
     has_gpu = torch.cuda.is_available()
