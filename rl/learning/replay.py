@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 # isort: off
 import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 
@@ -28,6 +30,9 @@ from rl.learning.row_order import ShuffledRows
 from rl.logged_episodes import BoolArray, IntArray
 
 __all__ = ["Replay", "ShuffledRows"]
+
+# Of a GPU's free memory, so much is left for networks, optimizers and batches, which come after the data.
+_SHARE_OF_NETWORKS = 1 / 5
 
 
 class Replay:
@@ -85,7 +90,8 @@ class Replay:
     @property
     def is_on_device(self) -> bool:
         """The data is where batches are, so that `gather` may be part of a captured graph."""
-        return self._table.device == torch.device(self.device)
+        found, wanted = self._table.device, torch.device(self.device)
+        return found.type == wanted.type and wanted.index in (None, found.index)
 
     def batch(self, rows: IntArray) -> TorchMiniBatch:
         """d3rlpy's batch of the given rows, on the device."""
@@ -162,8 +168,16 @@ def _refuse_empty(columns: ReplayColumns, next_sets: BoolArray) -> None:
         )
 
 
+def free_bytes(device: str) -> float:
+    """Of a GPU's memory; without end on a processor, where data lies already."""
+    place = torch.device(device)
+    return torch.cuda.mem_get_info(place)[0] if place.type == "cuda" else math.inf
+
+
 def _on_device(columns: ReplayColumns, device: str) -> tuple[ObservationTable, torch.Tensor]:
-    """Observations and records on the device, or where they are if they don't fit there."""
+    """Observations and records on the device, or where they are if there isn't room for them and networks too."""
+    if columns.n_bytes > (1 - _SHARE_OF_NETWORKS) * free_bytes(device):
+        return observation_table(columns, "cpu"), as_tensor(columns.records)
     try:
         found = observation_table(columns, device), as_tensor(columns.records).to(device)
     except torch.cuda.OutOfMemoryError:
