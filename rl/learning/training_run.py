@@ -15,7 +15,6 @@ import torch
 from rl.candidates import SeededCandidate
 from rl.errors import TrainingError
 from rl.learning.algorithms import Algorithm
-from rl.learning.batches import batches_of
 from rl.learning.checkpoint import CheckpointFile, Timer
 from rl.learning.distributed import ALONE, Ranks
 from rl.learning.learner import Learner
@@ -23,6 +22,7 @@ from rl.learning.replay import Replay
 from rl.learning.replay_columns import ReplayColumns
 from rl.learning.row_order import ShuffledRows
 from rl.learning.training_progress import Progress
+from rl.learning.updates import updates_of
 from rl.policy.network import Network
 from rl.policy.network_kinds import network_from
 
@@ -100,10 +100,9 @@ class TrainingRun:
         order = ShuffledRows(
             parts.replay.n_transitions, ranks.batch_size(candidate.batch_size), ranks.seed(parts.seeded.seed)
         )
-        self._batches = batches_of(parts.replay, order)
+        self._updates = updates_of(parts.learner, parts.replay, order)
         self._every = max(1, candidate.n_updates // N_CURVE_POINTS)
         self._keep_at = _keep_at(candidate.n_updates, candidate.n_checkpoints)
-        self._totals: dict[str, torch.Tensor] = {}
         self._criteria: list[float] = []
         self._progress = Progress(parts.seeded.name, candidate.n_updates)
         self.curve: list[CurvePoint] = []
@@ -127,12 +126,13 @@ class TrainingRun:
         ranks = self._parts.ranks
         state = file.read() if file is not None and ranks.is_first else None
         if (states := ranks.given(state)) is not None:
-            self.load_state({**states["first"], **states["own"][ranks.rank]})
+            self.load_state(_with_own(states["first"], states["own"][ranks.rank]))
         timer = Timer(math.inf if file is None else file.every_seconds)
         while self._parts.learner.n_updates < self._parts.seeded.candidate.n_updates and not self.stopped_early:
             self.step()
             if file is not None and self._is_due(timer):
-                state, own = self.state(), ranks.gathered(self._own_state())
+                state = self.state()
+                own = ranks.gathered(_own_state(state))
                 if ranks.is_first:
                     file.write({"first": state, "own": own})
 
@@ -146,14 +146,12 @@ class TrainingRun:
     def step(self) -> None:
         """One update, and what is due after it."""
         learner = self._parts.learner
-        terms = learner.update(self._batches.next())
+        terms = self._updates.next()
         update = learner.n_updates
         is_point, is_line = update % self._every == 0, self._progress.is_due(update)
         # A loss that is looked at makes a GPU wait, and ranks for each other; on a CPU it costs nothing.
         if is_point or is_line or (terms["loss"].device.type == "cpu" and self._parts.ranks.is_alone):
             self._refuse_infinite(self._joined({"loss": float(terms["loss"])}), update)
-        for name, value in terms.items():
-            self._totals[name] = self._totals.get(name, 0.0) + value.double()
         if is_point:
             self._add_points(update)
         if update in self._keep_at:
@@ -165,8 +163,7 @@ class TrainingRun:
         """Everything that the rest of the run depends on."""
         return {
             "learner": self._parts.learner.state(),
-            "rows": json.dumps(self._batches.state()),
-            "totals": {name: value.clone() for name, value in self._totals.items()},
+            "rows": json.dumps(self._updates.state()),
             "curve": [asdict(point) for point in self.curve],
             "criteria": list(self._criteria),
             "kept": [_kept_state(kept) for kept in self.kept],
@@ -174,18 +171,11 @@ class TrainingRun:
             "seconds": self.seconds,
         }
 
-    def _own_state(self) -> dict[str, Any]:
-        """What of the state is this rank's own, beside the learner's draws."""
-        state = self.state()
-        return {"rows": state["rows"], "totals": state["totals"], "random": state["learner"]["random"]}
-
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Goes on from there, to the same bits as if it had never stopped."""
         learner, seeded = self._parts.learner, self._parts.seeded
-        learner.load_state({**state["learner"], "random": state.get("random", state["learner"]["random"])})
-        self._batches.load_state(json.loads(state["rows"]))
-        device = torch.device(self._parts.replay.device)
-        self._totals = {name: value.to(device) for name, value in state["totals"].items()}
+        learner.load_state(state["learner"])
+        self._updates.load_state(json.loads(state["rows"]))
         self.curve = [CurvePoint(**point) for point in state["curve"]]
         self.kept = [_kept_from(one) for one in state["kept"]]
         self._criteria = list(state["criteria"])
@@ -204,8 +194,8 @@ class TrainingRun:
             )
 
     def _add_points(self, update: int) -> None:
-        self._point(update, "train", self._joined({n: float(v) / self._every for n, v in self._totals.items()}))
-        self._totals = {}
+        sums = self._parts.learner.take_sums()
+        self._point(update, "train", self._joined({n: v / self._every for n, v in sums.items()}))
         self._point(update, "validation", self._validation_metrics(update))
 
     def _validation_metrics(self, update: int) -> dict[str, float]:
@@ -259,6 +249,16 @@ class TrainingRun:
 def _keep_at(n_updates: int, n_checkpoints: int) -> frozenset[int]:
     """The updates after which a network is kept: evenly spaced, the last one among them."""
     return frozenset(max(1, round(n_updates * place / n_checkpoints)) for place in range(1, n_checkpoints + 1))
+
+
+def _own_state(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a rank's state differs from the others'."""
+    return {"rows": state["rows"], "learner": {name: state["learner"][name] for name in ("sums", "random")}}
+
+
+def _with_own(first: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A rank's state again, from that of rank 0 and what is its own."""
+    return {**first, "rows": own["rows"], "learner": {**first["learner"], **own["learner"]}}
 
 
 def _held_out_metrics(learner: Learner, replay: Replay) -> dict[str, float]:
