@@ -175,10 +175,11 @@ def _criterion(dataset: Dataset, seeded: SeededCandidate, validation: LoggedEpis
     if seeded.candidate.n_checkpoints == 1:
         return None
     if not pipeline.is_logged or refusal_to_weight(validation.propensity) is not None:
-        structlog.get_logger().warning(
-            "networks can't be compared while training, so it won't stop early", candidate=seeded.name,
-            why="the log holds no propensities",
-        )  # fmt: skip
+        if seeded.candidate.patience is not None:
+            structlog.get_logger().warning(
+                "networks can't be compared while training, so it won't stop early", candidate=seeded.name,
+                why="the log holds no propensities",
+            )  # fmt: skip
         return None
     spec, settings = pipeline.scenario.policy, EvaluationSettings.from_scenario(pipeline.scenario)
     middle = spec.temperatures[len(spec.temperatures) // 2]
