@@ -58,6 +58,16 @@ class TrainingSpec(StrictModel):
             raise ValueError(f"{self.algorithm} takes no {', '.join(unknown)}{hint}")
         return self
 
+    @model_validator(mode="after")
+    def _can_run_out_of_patience(self) -> Self:
+        # The first network may be the best, and after the last one there is nothing left to stop.
+        if self.patience is not None and self.n_checkpoints < self.patience + 2:
+            raise ValueError(
+                f"patience {self.patience} never stops a training that keeps {self.n_checkpoints} networks; "
+                f"set n_checkpoints to {self.patience + 2} or more, or leave out patience"
+            )
+        return self
+
     @model_serializer(mode="wrap")
     def _without_what_the_algorithm_ignores(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         ignored = _parameter_names(self) - set(self.parameters[self.algorithm])

@@ -10,7 +10,8 @@ from shutil import rmtree
 import structlog
 
 from rl.dataset import Dataset
-from rl.learning.replay_columns import TrainingData
+from rl.learning.memory_errors import FROM_FILES, clear_memory_errors
+from rl.learning.replay_columns import ReplayColumns, columns_of
 from rl.learning.replay_store import write_store
 
 # Of what is allowed, so much is for the pages of the files that training has just read; the rest is for one date's rows
@@ -21,18 +22,25 @@ _SHARE_OF_FILES = 1 / 4
 @contextmanager
 def training_split(
     dataset: Dataset, *, n_transitions: int, memory_bytes: int, folder: Path
-) -> Iterator[TrainingData]:
+) -> Iterator[ReplayColumns]:
     """The same rows in the same order either way, so that what is learned from them is the same to the bit.
+
+    Of the episodes nothing but the columns stays in memory.
 
     Args:
         dataset: of which nothing needs to have been read.
         n_transitions: of the split.
         memory_bytes: that training may take.
         folder: for the files, which are gone afterwards.
+
+    Raises:
+        TrainingError: less memory than was allowed.
     """
     needed = n_transitions * bytes_per_transition(dataset)
     if needed <= memory_bytes:
-        yield dataset.to_logged_episodes("train")
+        with clear_memory_errors("training", f"reading {n_transitions} transitions", remedy=FROM_FILES):
+            columns = columns_of(dataset.to_logged_episodes("train"))
+        yield columns
         return
     structlog.get_logger().info(
         "training from files", n_transitions=n_transitions, needed_mib=needed >> 20, allowed_mib=memory_bytes >> 20

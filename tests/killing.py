@@ -76,7 +76,7 @@ def kill_until_through(
             with _killed_before_step(number, steps, monkeypatch):
                 run()
 
-        if _run_in_child(killed_run) == 0:
+        if run_in_child(killed_run) == 0:
             return n_kills
     raise AssertionError(f"killed {at_most} times, the runs make no progress")
 
@@ -104,7 +104,7 @@ def _killed_before_step(
         yield
 
 
-def _run_in_child(run: Callable[[], object]) -> int:
+def run_in_child(run: Callable[[], object]) -> int:
     """The signal that ended a child process in which the function ran; 0 where it got through."""
     child = os.fork()
     if child == 0:

@@ -23,7 +23,7 @@ from rl.doubts_content import doubts_of, loggers_of, opinions_of
 from rl.errors import UnsupportedEstimator
 from rl.evaluation_result import EvaluationResult, SelectedCandidate
 from rl.explanation_content import explanation_content, segments_content, support_content
-from rl.learning.training import N_THREADS, resolve_device
+from rl.learning.training import resolve_device
 from rl.night_evaluation import NightEvaluation, evaluate_night
 from rl.night_explanation import NightExplanation, explain_night
 from rl.night_second_look import SecondLook, second_look
@@ -74,7 +74,7 @@ class _Night:
 def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
     """The run folder holds evaluation.json; gives its verdict and figures."""
     started = time.perf_counter()
-    torch.set_num_threads(N_THREADS)
+    torch.set_num_threads(settings.training_threads)
     pipeline = load_pipeline(scenario, source)
     run_paths = Run(settings.home, source, scenario, run_date)
     dataset = load_dataset(pipeline, Lake(settings.lake, source), run_paths)

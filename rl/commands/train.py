@@ -24,7 +24,7 @@ from rl.candidates import SeededCandidate, find_candidate
 from rl.dataset import Dataset, load_dataset, read_description
 from rl.learning.checkpoint import CheckpointFile
 from rl.learning.distributed import Ranks, joined
-from rl.learning.replay_columns import TrainingData
+from rl.learning.replay_columns import ReplayColumns, columns_of
 from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
 from rl.learning.training_run import Criterion, KeptNetwork
 from rl.logged_episodes import LoggedEpisodes
@@ -55,9 +55,10 @@ def _train(settings: Settings, run_paths: Run, candidate: str, ranks: Ranks) -> 
     seeded = find_candidate(pipeline.scenario, candidate)
     lake = Lake(settings.lake, run_paths.source)
     dataset = _own_part(load_dataset(pipeline, lake, run_paths, is_in_memory=not ranks.is_alone), ranks)
-    validation = dataset.to_logged_episodes("validation") if ranks.is_first else None
     folder = run_paths.candidate(candidate)
-    training_settings = _training_settings(dataset, seeded, ranks, folder, validation)
+    training_settings, validation = _held_out(
+        dataset, seeded, ranks, folder=folder, n_threads=settings.training_threads
+    )
     with _training_split(dataset, settings, run_paths, candidate, ranks) as training:
         n_transitions = int(ranks.sums([training.n_transitions])[0])
         structlog.get_logger().info(
@@ -87,10 +88,10 @@ def _train(settings: Settings, run_paths: Run, candidate: str, ranks: Ranks) -> 
 
 def _training_split(
     dataset: Dataset, settings: Settings, run_paths: Run, candidate: str, ranks: Ranks
-) -> AbstractContextManager[TrainingData]:
+) -> AbstractContextManager[ReplayColumns]:
     """In files where it is larger than training may take; several processes hold their shards in memory."""
     if not ranks.is_alone:
-        return nullcontext(dataset.to_logged_episodes("train"))
+        return nullcontext(columns_of(dataset.to_logged_episodes("train")))
     allowed = settings.training_memory_bytes
     return training_split(
         dataset,
@@ -127,18 +128,28 @@ def make_policy(dataset: Dataset, seeded: SeededCandidate, kept: KeptNetwork) ->
     )
 
 
+def _held_out(
+    dataset: Dataset, seeded: SeededCandidate, ranks: Ranks, *, folder: Path, n_threads: int
+) -> tuple[TrainingSettings, ReplayColumns | None]:
+    """Settings, and validation episodes as columns; as episodes they stay only where kept networks are compared."""
+    validation = dataset.to_logged_episodes("validation") if ranks.is_first else None
+    settings = _training_settings(dataset, seeded, ranks, n_threads=n_threads, validation=validation)
+    settings = replace(settings, checkpoint=CheckpointFile(folder / CHECKPOINT, _identity(dataset, seeded, settings)))
+    return settings, None if validation is None else columns_of(validation)
+
+
 def _training_settings(
-    dataset: Dataset, seeded: SeededCandidate, ranks: Ranks, folder: Path, validation: LoggedEpisodes | None
+    dataset: Dataset, seeded: SeededCandidate, ranks: Ranks, *, n_threads: int, validation: LoggedEpisodes | None
 ) -> TrainingSettings:
-    settings = TrainingSettings(
+    return TrainingSettings(
         gamma=dataset.pipeline.scenario.discount.gamma,
         device=ranks.device,
         never_chosen=dataset.vocabulary.other_index if dataset.pipeline.is_logged else None,
         criterion=None if validation is None else _criterion(dataset, seeded, validation),
         ranks=ranks,
         layout=dataset.encoder.token_layout(dataset.vocabulary),
+        n_threads=n_threads,
     )
-    return replace(settings, checkpoint=CheckpointFile(folder / CHECKPOINT, _identity(dataset, seeded, settings)))
 
 
 def _identity(dataset: Dataset, seeded: SeededCandidate, settings: TrainingSettings) -> str:
@@ -152,6 +163,7 @@ def _identity(dataset: Dataset, seeded: SeededCandidate, settings: TrainingSetti
         "never_chosen": settings.never_chosen,
         "device": settings.device,
         "n_processes": settings.ranks.n_ranks,
+        "n_threads": settings.n_threads,
         "torch": torch.__version__,
         "code": code_hash(*(PROJECT_ROOT / name for name in ("conf", "rl"))),
     }
@@ -164,10 +176,11 @@ def _criterion(dataset: Dataset, seeded: SeededCandidate, validation: LoggedEpis
     if seeded.candidate.n_checkpoints == 1:
         return None
     if not pipeline.is_logged or refusal_to_weight(validation.propensity) is not None:
-        structlog.get_logger().warning(
-            "networks can't be compared while training, so it won't stop early", candidate=seeded.name,
-            why="the log holds no propensities",
-        )  # fmt: skip
+        if seeded.candidate.patience is not None:
+            structlog.get_logger().warning(
+                "networks can't be compared while training, so it won't stop early", candidate=seeded.name,
+                why="the log holds no propensities",
+            )  # fmt: skip
         return None
     spec, settings = pipeline.scenario.policy, EvaluationSettings.from_scenario(pipeline.scenario)
     middle = spec.temperatures[len(spec.temperatures) // 2]

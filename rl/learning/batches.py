@@ -88,5 +88,6 @@ class PrefetchedBatches:
 
 
 def batches_of(replay: Replay, order: RowOrder) -> Batches:
-    """Gathered ahead where they are read from files."""
-    return PrefetchedBatches(replay, order) if replay.is_mapped else GatheredBatches(replay, order)
+    """Gathered ahead where they are read from files, and where they must get to a device that the data isn't on."""
+    is_far = replay.is_mapped or not replay.is_on_device
+    return PrefetchedBatches(replay, order) if is_far else GatheredBatches(replay, order)

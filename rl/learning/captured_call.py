@@ -25,7 +25,7 @@ class Recorder(Protocol):
         ...
 
     def record(self, function: Callable[[], Terms]) -> Callable[[], Terms]:
-        """What repeats the function on the same memory; recording itself changes nothing."""
+        """What repeats the function on the same memory, its results too; recording itself changes nothing."""
         ...
 
 
@@ -46,13 +46,13 @@ class CudaRecorder:
     def record(self, function: Callable[[], Terms]) -> Callable[[], Terms]:
         """Capturing computes nothing: the graph's first replay is the first computation."""
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=self._stream):
+        # Other threads may fetch batches in the meantime, for which they ask for memory.
+        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
             terms = function()
 
         def replay() -> Terms:
             graph.replay()
-            # The graph's own outputs are overwritten by the next replay.
-            return {name: value.clone() for name, value in terms.items()}
+            return terms
 
         return replay
 
@@ -84,7 +84,7 @@ class CapturedCall:
         self._replay: Callable[[], Terms] | None = None
 
     def __call__(self, *inputs: torch.Tensor) -> Terms:
-        """The function's result."""
+        """The function's result, which the next call may overwrite."""
         self._n_calls += 1
         if self._n_calls <= N_WARMUPS:
             return self._recorder.warm_up(lambda: self._function(*inputs))

@@ -44,9 +44,10 @@ class Learner:
         self.n_updates = 0
         self._recorder = recorder
         self._captured: dict[Any, CapturedCall] = {}
+        self._sums: dict[str, torch.Tensor] = {}
 
     def update(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """One update; loss terms stay on the device until somebody looks at them."""
+        """One update; loss terms stay on the device, and until the next update, for whoever looks at them."""
         if self._recorder is None:
             return self._update_plainly(batch)
         return self._update_captured(
@@ -69,8 +70,15 @@ class Learner:
         terms: dict[str, torch.Tensor] = self.algorithm.impl.losses(batch)
         return terms
 
+    def take_sums(self) -> dict[str, float]:
+        """Sums of the loss terms of all updates since they were last taken, for which a GPU is waited for."""
+        taken = {name: float(total) for name, total in self._sums.items()}
+        for total in self._sums.values():
+            total.zero_()
+        return taken
+
     def state(self) -> dict[str, Any]:
-        """Copies of networks, targets, optimizers with their schedules, the count of updates and torch's generators.
+        """Copies of networks, targets, optimizers with schedules, updates' count, sums of terms, torch's generators.
 
         Only tensors, numbers, strings, tuples, lists and dicts, as `torch.save` writes and `torch.load` reads with
         `weights_only`.
@@ -80,7 +88,9 @@ class Learner:
         if self._device.type == "cuda":
             random["cuda"] = torch.cuda.get_rng_state(self._device)
         states = {name: part.state_dict() for name, part in parts.items()}
-        copied: dict[str, Any] = _copied({"n_updates": self.n_updates, "parts": states, "random": random})
+        copied: dict[str, Any] = _copied(
+            {"n_updates": self.n_updates, "parts": states, "sums": self._sums, "random": random}
+        )
         return copied
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -99,6 +109,7 @@ class Learner:
         except (RuntimeError, ValueError, KeyError) as error:
             raise TrainingError(f"the state is of other networks: {error}; train the candidate anew") from error
         self.n_updates = int(state["n_updates"])
+        self._sums = {name: total.to(self._device, copy=True) for name, total in state["sums"].items()}
         torch.set_rng_state(state["random"]["cpu"].cpu())
         if self._device.type == "cuda" and "cuda" in state["random"]:
             torch.cuda.set_rng_state(state["random"]["cuda"].cpu(), self._device)
@@ -107,8 +118,7 @@ class Learner:
 
     def _update_plainly(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
         self.n_updates += 1
-        terms: dict[str, torch.Tensor] = self.algorithm.impl.update_on_device(batch, self.n_updates)
-        return terms
+        return self._summed(self.algorithm.impl.update_on_device(batch, self.n_updates))
 
     def _update_captured(
         self, recorder: Recorder, key: Any, inputs: tuple[torch.Tensor, ...], make_batch: Callable[..., TorchMiniBatch]
@@ -117,9 +127,19 @@ class Learner:
         impl = self.algorithm.impl
         impl.modules.set_train()
         if key not in self._captured:
-            self._captured[key] = CapturedCall(lambda *tensors: impl.learn_on_device(make_batch(*tensors), 0), recorder)
+            self._captured[key] = CapturedCall(
+                lambda *tensors: self._summed(impl.learn_on_device(make_batch(*tensors), 0)), recorder
+            )
         terms = self._captured[key](*inputs)
         impl.follow(self.n_updates)
+        return terms
+
+    def _summed(self, terms: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """The terms, added to their sums in place: a graph adds them without a launch of its own."""
+        for name, value in terms.items():
+            if name not in self._sums:
+                self._sums[name] = torch.zeros((), dtype=torch.float64, device=value.device)
+            self._sums[name].add_(value)
         return terms
 
     @property

@@ -61,6 +61,18 @@ class FusedOptimizer(OptimizerWrapper):  # type: ignore[misc]  # d3rlpy ships no
         if self._lr_scheduler:
             self._lr_scheduler.step()
 
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Goes on from there, with rates in the tensors they were in.
+
+        torch would put the loaded tensors in their place: on the device of the checkpoint, not that of the weights, and
+        not those that a captured graph reads.
+        """
+        rates = [group["lr"] for group in self._optim.param_groups]
+        super().load_state_dict(state_dict)
+        for group, rate in zip(self._optim.param_groups, rates, strict=True):
+            loaded = float(group["lr"])
+            group["lr"] = rate.fill_(loaded) if isinstance(rate, torch.Tensor) else loaded
+
 
 class _KnownStates:
     """What AdamW's kernel takes beside gradients, looked up once. Torch's step looks it up each time.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 # isort: off
 import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 
@@ -13,11 +15,24 @@ from d3rlpy.torch_utility import TorchMiniBatch
 from rl.errors import TrainingError
 from rl.learning.held_memory import HeldMemory
 from rl.learning.observation_table import ObservationTable, as_tensor, observation_table
-from rl.learning.replay_columns import ACTION, CLOSING, NEXT_SET, REWARD, SET, TERMINAL, ReplayColumns, columns_of
+from rl.learning.replay_columns import (
+    ACTION,
+    CLOSING,
+    NEXT_SET,
+    REWARD,
+    SET,
+    TERMINAL,
+    ReplayColumns,
+    TrainingData,
+    as_columns,
+)
 from rl.learning.row_order import ShuffledRows
-from rl.logged_episodes import BoolArray, IntArray, LoggedEpisodes
+from rl.logged_episodes import BoolArray, IntArray
 
 __all__ = ["Replay", "ShuffledRows"]
+
+# Of a GPU's free memory, so much is left for networks, optimizers and batches, which come after the data.
+_SHARE_OF_NETWORKS = 1 / 5
 
 
 class Replay:
@@ -29,7 +44,7 @@ class Replay:
 
     def __init__(
         self,
-        episodes: LoggedEpisodes | ReplayColumns,
+        episodes: TrainingData,
         *,
         device: str = "cpu",
         reward_scale: float = 1.0,
@@ -48,7 +63,7 @@ class Replay:
         """
         if not episodes.n_transitions:
             raise TrainingError("no transitions to learn from; expected at least one")
-        columns = columns_of(episodes) if isinstance(episodes, LoggedEpisodes) else episodes
+        columns = as_columns(episodes)
         self.device = device
         self.n_transitions = columns.n_transitions
         self.n_features = int(columns.features.shape[1])
@@ -57,7 +72,7 @@ class Replay:
         next_sets = _without(columns.availability, never_chosen)
         _refuse_empty(columns, next_sets)
         self._table, self._records = _on_device(columns, device)
-        self._is_on_device = self._table.device == torch.device(device)
+        self._is_on_device = _is_same(self._table.device, torch.device(device))
         is_read_from_files = columns.is_mapped and self._table.device.type == "cpu"
         self._memory = HeldMemory(columns, columns.memory_bytes or 1) if is_read_from_files else None
         self._sets = torch.from_numpy(columns.availability.copy()).to(self._table.device)
@@ -144,6 +159,10 @@ def _sets_of(sets: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     return sets.expand(len(index), -1) if len(sets) == 1 else sets.index_select(0, index)
 
 
+def _is_same(found: torch.device, wanted: torch.device) -> bool:
+    return found.type == wanted.type and wanted.index in (None, found.index)
+
+
 def _without(sets: BoolArray, never_chosen: int | None) -> BoolArray:
     if never_chosen is None:
         return sets
@@ -164,8 +183,16 @@ def _refuse_empty(columns: ReplayColumns, next_sets: BoolArray) -> None:
         )
 
 
+def free_bytes(device: str) -> float:
+    """Of a GPU's memory; without end on a processor, where data lies already."""
+    place = torch.device(device)
+    return torch.cuda.mem_get_info(place)[0] if place.type == "cuda" else math.inf
+
+
 def _on_device(columns: ReplayColumns, device: str) -> tuple[ObservationTable, torch.Tensor]:
-    """Observations and records on the device, or where they are if they don't fit there."""
+    """Observations and records on the device, or where they are if there isn't room for them and networks too."""
+    if columns.n_bytes > (1 - _SHARE_OF_NETWORKS) * free_bytes(device):
+        return observation_table(columns, "cpu"), as_tensor(columns.records)
     try:
         found = observation_table(columns, device), as_tensor(columns.records).to(device)
     except torch.cuda.OutOfMemoryError:

@@ -93,6 +93,11 @@ TrainingData = LoggedEpisodes | ReplayColumns
 """What a candidate learns from."""
 
 
+def as_columns(training: TrainingData) -> ReplayColumns:
+    """The same as columns; their features are shared, not copied."""
+    return columns_of(training) if isinstance(training, LoggedEpisodes) else training
+
+
 def columns_of(episodes: LoggedEpisodes) -> ReplayColumns:
     """The episodes' columns; their features are shared, not copied."""
     features = np.ascontiguousarray(episodes.features, dtype=np.float32)

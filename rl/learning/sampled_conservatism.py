@@ -31,7 +31,7 @@ class ActionSample:
 
 
 def draw_actions(mask: torch.Tensor, n_sampled: int, generator: torch.Generator | None = None) -> ActionSample:
-    """So many actions, each with a weight by the number of rows where it is available.
+    """So many actions, each with a weight by the number of rows where it is available; all without a draw if so many.
 
     Args:
         mask: True where available, `(n, n_actions)`.
@@ -39,15 +39,16 @@ def draw_actions(mask: torch.Tensor, n_sampled: int, generator: torch.Generator 
         generator: of the draw; None takes torch's own.
     """
     n_rows = mask.sum(dim=0, dtype=torch.float32)
+    if n_sampled >= len(n_rows):
+        every = torch.arange(len(n_rows), device=mask.device)
+        return ActionSample(every, torch.zeros_like(n_rows).masked_fill(n_rows == 0, -torch.inf))
     uniform = torch.rand(n_rows.shape, device=mask.device, generator=generator)
     # 1 - u is above 0, so that no priority is infinite among the available.
     key = torch.where(n_rows > 0, (1 - uniform) / n_rows.clamp(min=1), torch.inf)
-    n_wanted = min(n_sampled, len(key))
-    drawn = key.topk(min(n_wanted + 1, len(key)), largest=False, sorted=True)
-    actions = drawn.indices[:n_wanted]
-    # The first key that was not drawn; where all were, every probability is 1.
-    threshold = drawn.values[-1] if n_wanted < len(key) else torch.tensor(torch.inf, device=mask.device)
-    probability = (n_rows[actions] * threshold).nan_to_num(nan=0.0).clamp(max=1.0)
+    drawn = key.topk(n_sampled + 1, largest=False, sorted=True)
+    actions = drawn.indices[:-1]
+    # The last key is the first that was not drawn; where it is infinite, all that are available were.
+    probability = (n_rows[actions] * drawn.values[-1]).nan_to_num(nan=0.0).clamp(max=1.0)
     return ActionSample(actions, -probability.log().masked_fill(n_rows[actions] == 0, torch.inf))
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,16 +14,13 @@ from rl.learning.algorithms import ALGORITHMS
 from rl.learning.checkpoint import CheckpointFile
 from rl.learning.distributed import ALONE, Ranks
 from rl.learning.distributed_gradients import join_gradients
-from rl.learning.learner import make_learner
+from rl.learning.learner import Learner, make_learner
+from rl.learning.memory_errors import FROM_FILES, clear_memory_errors, remedy_in_updates
 from rl.learning.replay import Replay
-from rl.learning.replay_columns import TrainingData
+from rl.learning.replay_columns import ReplayColumns, TrainingData, as_columns
 from rl.learning.training_run import Criterion, CurvePoint, KeptNetwork, RunParts, TrainingRun
-from rl.logged_episodes import LoggedEpisodes
 from rl.policy.network import Network
 from rl.policy.token_layout import TokenLayout
-
-# One thread is as fast as two on layers this small, and leaves the other cores to the other candidates.
-N_THREADS = 1
 
 
 @dataclass(frozen=True)
@@ -40,6 +35,8 @@ class TrainingSettings:
         criterion: of the networks kept on the way, for early stopping and the curve; of rank 0 alone.
         ranks: the processes that train together.
         layout: which columns of the features are tokens; None where none are.
+        n_threads: of the processor. One is as fast as two on small layers, and leaves the other cores to the other
+            candidates.
     """
 
     gamma: float
@@ -49,6 +46,7 @@ class TrainingSettings:
     criterion: Criterion | None = None
     ranks: Ranks = ALONE
     layout: TokenLayout | None = None
+    n_threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -85,40 +83,35 @@ class TrainedCandidate:
 
 
 def train_candidate(
-    seeded: SeededCandidate, training: TrainingData, validation: LoggedEpisodes | None, settings: TrainingSettings
+    seeded: SeededCandidate, training: TrainingData, validation: TrainingData | None, settings: TrainingSettings
 ) -> TrainedCandidate:
-    """The candidate, trained; the seed and the number of processes fix every number on one kind of device.
+    """The candidate, trained; the seed and the numbers of processes and threads fix every bit on one kind of device.
 
     Args:
         seeded: the candidate.
-        training: episodes to learn from, in memory or in files; of several processes, this one's shard.
+        training: episodes to learn from, in memory or in files; of several processes, this one's shard. Where the
+            caller lets go of them, only their columns stay.
         validation: held out; None on all ranks but the first.
         settings: what else it takes; all ranks' but for device, criterion and rank.
 
     Raises:
-        TrainingError: nothing to learn from, a loss that isn't finite, or not enough memory.
+        TrainingError: nothing to learn from, a loss or network that isn't finite, or not enough memory.
     """
-    torch.set_num_threads(N_THREADS)
+    torch.set_num_threads(settings.n_threads)
     torch.manual_seed(seeded.seed)
-    ranks = settings.ranks
-    reward_scale = _reward_scale(training, ranks)
-    with _clear_memory_errors(seeded):
-        replay = _replay(training, reward_scale, settings)
-        held_out = None if validation is None else _replay(validation, reward_scale, settings)
-        learner = make_learner(
-            seeded.candidate,
-            observation_shape=replay.observation_shape,
-            action_size=replay.n_actions,
-            gamma=settings.gamma,
-            device=settings.device,
-            is_captured=None if ranks.is_alone else False,
-            layout=settings.layout,
-        )
-        join_gradients(learner.algorithm, ranks, batch_size=seeded.candidate.batch_size)
-        if not ranks.is_first:
-            torch.manual_seed(ranks.seed(seeded.seed))
+    who, batch_size = f"candidate {seeded.name}", seeded.candidate.batch_size
+    with clear_memory_errors(who, f"taking in {training.n_transitions} transitions", remedy=FROM_FILES):
+        columns = as_columns(training)
+        reward_scale = _reward_scale(columns, settings.ranks)
+        replay = _replay(columns, reward_scale, settings)
+        held_out = None if validation is None else _replay(as_columns(validation), reward_scale, settings)
+        del training, validation
+    with clear_memory_errors(who, f"with batch_size {batch_size}", remedy=remedy_in_updates(batch_size)):
+        learner = _learner(seeded, replay, settings)
         method = ALGORITHMS[seeded.candidate.algorithm]
-        run = TrainingRun(RunParts(seeded, method, learner, replay, held_out, training, settings.criterion, ranks))
+        run = TrainingRun(
+            RunParts(seeded, method, learner, replay, held_out, columns, settings.criterion, settings.ranks)
+        )
         run.finish(settings.checkpoint)
     return TrainedCandidate(
         kept=tuple(run.kept),
@@ -144,11 +137,29 @@ def resolve_device(wanted: str) -> str:
     return "cuda:0"
 
 
-def _replay(episodes: TrainingData, reward_scale: float, settings: TrainingSettings) -> Replay:
-    return Replay(episodes, device=settings.device, reward_scale=reward_scale, never_chosen=settings.never_chosen)
+def _learner(seeded: SeededCandidate, replay: Replay, settings: TrainingSettings) -> Learner:
+    """Networks that are the same on all ranks, which draw by themselves from there on."""
+    ranks = settings.ranks
+    learner = make_learner(
+        seeded.candidate,
+        observation_shape=replay.observation_shape,
+        action_size=replay.n_actions,
+        gamma=settings.gamma,
+        device=settings.device,
+        is_captured=None if ranks.is_alone else False,
+        layout=settings.layout,
+    )
+    join_gradients(learner.algorithm, ranks, batch_size=seeded.candidate.batch_size)
+    if not ranks.is_first:
+        torch.manual_seed(ranks.seed(seeded.seed))
+    return learner
 
 
-def _reward_scale(training: TrainingData, ranks: Ranks) -> float:
+def _replay(columns: ReplayColumns, reward_scale: float, settings: TrainingSettings) -> Replay:
+    return Replay(columns, device=settings.device, reward_scale=reward_scale, never_chosen=settings.never_chosen)
+
+
+def _reward_scale(training: ReplayColumns, ranks: Ranks) -> float:
     """Standard deviation of rewards, so that one learning rate and one conservative weight fit any currency."""
     if ranks.is_alone:
         spread = float(training.reward.std()) if training.n_transitions else 0.0
@@ -156,17 +167,3 @@ def _reward_scale(training: TrainingData, ranks: Ranks) -> float:
         n, total = ranks.sums([training.n_transitions, float(training.reward.sum())])
         spread = math.sqrt(ranks.sums([float(((training.reward - total / n) ** 2).sum())])[0] / n)
     return spread if spread > 1e-9 else 1.0
-
-
-@contextmanager
-def _clear_memory_errors(seeded: SeededCandidate) -> Iterator[None]:
-    """Running out of memory is one clear message."""
-    try:
-        yield
-    except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
-            raise
-        size = seeded.candidate.batch_size
-        raise TrainingError(
-            f"candidate {seeded.name}: out of memory with batch_size {size}; try batch_size {max(1, size // 2)}"
-        ) from error

@@ -15,14 +15,14 @@ import torch
 from rl.candidates import SeededCandidate
 from rl.errors import TrainingError
 from rl.learning.algorithms import Algorithm
-from rl.learning.batches import batches_of
 from rl.learning.checkpoint import CheckpointFile, Timer
 from rl.learning.distributed import ALONE, Ranks
 from rl.learning.learner import Learner
 from rl.learning.replay import Replay
-from rl.learning.replay_columns import TrainingData
+from rl.learning.replay_columns import ReplayColumns
 from rl.learning.row_order import ShuffledRows
 from rl.learning.training_progress import Progress
+from rl.learning.updates import updates_of
 from rl.policy.network import Network
 from rl.policy.network_kinds import network_from
 
@@ -80,7 +80,7 @@ class RunParts:
     learner: Learner
     replay: Replay
     held_out: Replay | None
-    training: TrainingData
+    training: ReplayColumns
     criterion: Criterion | None = None
     ranks: Ranks = ALONE
 
@@ -100,10 +100,9 @@ class TrainingRun:
         order = ShuffledRows(
             parts.replay.n_transitions, ranks.batch_size(candidate.batch_size), ranks.seed(parts.seeded.seed)
         )
-        self._batches = batches_of(parts.replay, order)
+        self._updates = updates_of(parts.learner, parts.replay, order)
         self._every = max(1, candidate.n_updates // N_CURVE_POINTS)
         self._keep_at = _keep_at(candidate.n_updates, candidate.n_checkpoints)
-        self._totals: dict[str, torch.Tensor] = {}
         self._criteria: list[float] = []
         self._progress = Progress(parts.seeded.name, candidate.n_updates)
         self.curve: list[CurvePoint] = []
@@ -122,17 +121,18 @@ class TrainingRun:
             file: taken up where it holds a state of this run, and written now and then.
 
         Raises:
-            TrainingError: a loss that isn't finite.
+            TrainingError: a loss, a validation metric or a kept network that isn't finite.
         """
         ranks = self._parts.ranks
         state = file.read() if file is not None and ranks.is_first else None
         if (states := ranks.given(state)) is not None:
-            self.load_state({**states["first"], **states["own"][ranks.rank]})
+            self.load_state(_with_own(states["first"], states["own"][ranks.rank]))
         timer = Timer(math.inf if file is None else file.every_seconds)
         while self._parts.learner.n_updates < self._parts.seeded.candidate.n_updates and not self.stopped_early:
             self.step()
             if file is not None and self._is_due(timer):
-                state, own = self.state(), ranks.gathered(self._own_state())
+                state = self.state()
+                own = ranks.gathered(_own_state(state))
                 if ranks.is_first:
                     file.write({"first": state, "own": own})
 
@@ -145,15 +145,13 @@ class TrainingRun:
 
     def step(self) -> None:
         """One update, and what is due after it."""
-        learner, seeded = self._parts.learner, self._parts.seeded
-        terms = learner.update(self._batches.next())
+        learner = self._parts.learner
+        terms = self._updates.next()
         update = learner.n_updates
         is_point, is_line = update % self._every == 0, self._progress.is_due(update)
         # A loss that is looked at makes a GPU wait, and ranks for each other; on a CPU it costs nothing.
         if is_point or is_line or (terms["loss"].device.type == "cpu" and self._parts.ranks.is_alone):
-            self._refuse_infinite(self._joined({"loss": float(terms["loss"])})["loss"], update, seeded)
-        for name, value in terms.items():
-            self._totals[name] = self._totals.get(name, 0.0) + value.double()
+            self._refuse_infinite(self._joined({"loss": float(terms["loss"])}), update)
         if is_point:
             self._add_points(update)
         if update in self._keep_at:
@@ -165,8 +163,7 @@ class TrainingRun:
         """Everything that the rest of the run depends on."""
         return {
             "learner": self._parts.learner.state(),
-            "rows": json.dumps(self._batches.state()),
-            "totals": {name: value.clone() for name, value in self._totals.items()},
+            "rows": json.dumps(self._updates.state()),
             "curve": [asdict(point) for point in self.curve],
             "criteria": list(self._criteria),
             "kept": [_kept_state(kept) for kept in self.kept],
@@ -174,18 +171,11 @@ class TrainingRun:
             "seconds": self.seconds,
         }
 
-    def _own_state(self) -> dict[str, Any]:
-        """What of the state is this rank's own, beside the learner's draws."""
-        state = self.state()
-        return {"rows": state["rows"], "totals": state["totals"], "random": state["learner"]["random"]}
-
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Goes on from there, to the same bits as if it had never stopped."""
         learner, seeded = self._parts.learner, self._parts.seeded
-        learner.load_state({**state["learner"], "random": state.get("random", state["learner"]["random"])})
-        self._batches.load_state(json.loads(state["rows"]))
-        device = torch.device(self._parts.replay.device)
-        self._totals = {name: value.to(device) for name, value in state["totals"].items()}
+        learner.load_state(state["learner"])
+        self._updates.load_state(json.loads(state["rows"]))
         self.curve = [CurvePoint(**point) for point in state["curve"]]
         self.kept = [_kept_from(one) for one in state["kept"]]
         self._criteria = list(state["criteria"])
@@ -195,18 +185,26 @@ class TrainingRun:
         )
         structlog.get_logger().info("resumed", candidate=seeded.name, update=learner.n_updates)
 
-    def _refuse_infinite(self, loss: float, update: int, seeded: SeededCandidate) -> None:
-        if not math.isfinite(loss):
+    def _refuse_infinite(self, values: Mapping[str, float], update: int) -> None:
+        candidate = self._parts.seeded.candidate
+        if found := [f"the {name} is {value}" for name, value in values.items() if not math.isfinite(value)]:
             raise TrainingError(
-                f"candidate {seeded.name}: the loss is {loss} at update {update} of {seeded.candidate.n_updates}; "
-                f"lower its learning_rate ({seeded.candidate.learning_rate}) or look for extreme rewards"
+                f"candidate {self._parts.seeded.name}: {', '.join(found)} at update {update} of {candidate.n_updates}; "
+                f"lower its learning_rate ({candidate.learning_rate}) or look for extreme rewards"
             )
 
     def _add_points(self, update: int) -> None:
-        self._point(update, "train", self._joined({n: float(v) / self._every for n, v in self._totals.items()}))
-        self._totals = {}
-        if self._parts.held_out is not None:
-            self._point(update, "validation", _held_out_metrics(self._parts.learner, self._parts.held_out))
+        sums = self._parts.learner.take_sums()
+        self._point(update, "train", self._joined({n: v / self._every for n, v in sums.items()}))
+        self._point(update, "validation", self._validation_metrics(update))
+
+    def _validation_metrics(self, update: int) -> dict[str, float]:
+        """Those of the networks as they are now; none where nothing is held out."""
+        if self._parts.held_out is None:
+            return {}
+        metrics = _held_out_metrics(self._parts.learner, self._parts.held_out)
+        self._refuse_infinite({f"validation {name}": value for name, value in metrics.items()}, update)
+        return metrics
 
     def _joined(self, values: Mapping[str, float]) -> dict[str, float]:
         """Means over the rows of all ranks."""
@@ -221,7 +219,12 @@ class TrainingRun:
         """The network as it is now is kept; the run stops where none has been better for as long as it may."""
         method = self._parts.method
         network = method.network(self._parts.learner.algorithm)
-        kept = KeptNetwork(update, network, self._joined_scale(method.output_scale(network, self._parts.training)))
+        # A training loss tells of the weights before its update: those after it have met no batch yet.
+        self._refuse_infinite(_weights_to_look_at(network), update)
+        self._validation_metrics(update)
+        scale = self._joined_scale(method.output_scale(network, self._parts.training))
+        self._refuse_infinite({"spread of outputs": scale}, update)
+        kept = KeptNetwork(update, network, scale)
         self.kept.append(kept)
         is_last = update == self._parts.seeded.candidate.n_updates
         self.stopped_early = self._parts.ranks.decided(self._is_patience_over(update, kept)) and not is_last
@@ -248,6 +251,16 @@ def _keep_at(n_updates: int, n_checkpoints: int) -> frozenset[int]:
     return frozenset(max(1, round(n_updates * place / n_checkpoints)) for place in range(1, n_checkpoints + 1))
 
 
+def _own_state(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a rank's state differs from the others'."""
+    return {"rows": state["rows"], "learner": {name: state["learner"][name] for name in ("sums", "random")}}
+
+
+def _with_own(first: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """A rank's state again, from that of rank 0 and what is its own."""
+    return {**first, "rows": own["rows"], "learner": {**first["learner"], **own["learner"]}}
+
+
 def _held_out_metrics(learner: Learner, replay: Replay) -> dict[str, float]:
     """Loss terms, and the share of rows in which the greedy action is the logged one."""
     n = min(N_VALIDATION_ROWS, replay.n_transitions)
@@ -256,6 +269,12 @@ def _held_out_metrics(learner: Learner, replay: Replay) -> dict[str, float]:
         values = {name: float(value) for name, value in learner.losses(batch).items()}
         greedy = learner.algorithm.impl.predict_best_action(batch.observations)
     return values | {"agreement": float((greedy == batch.actions.view(-1)).float().mean())}
+
+
+def _weights_to_look_at(network: Network) -> dict[str, float]:
+    """A weight of each array: one that isn't finite where there is one."""
+    arrays = network.to_tensors()
+    return {f"weight {name}": float(array.flat[np.isfinite(array).argmin()]) for name, array in arrays.items()}
 
 
 def _kept_state(kept: KeptNetwork) -> dict[str, Any]:

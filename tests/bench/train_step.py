@@ -14,7 +14,6 @@ from typing import Any
 import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 
 # isort: on
-import torch
 from d3rlpy.algos import DiscreteCQLConfig
 from d3rlpy.models.encoders import VectorEncoderFactory
 
@@ -22,6 +21,7 @@ from conf.candidate import Candidate
 from rl.learning.learner import make_learner
 from rl.learning.replay import Replay
 from rl.learning.row_order import UniformRows
+from rl.learning.updates import updates_of
 from tests.bench.train_direct import GAMMA, HIDDEN, LEARNING_RATE, TARGET_INTERVAL, DirectLoop
 from tests.bench.train_log import N_ACTIONS, random_log
 from tests.bench.train_sampling import BATCH_SIZES
@@ -62,10 +62,7 @@ def _ours(replay: Replay, size: int) -> Callable[[], object]:
         candidate, observation_shape=replay.observation_shape, action_size=N_ACTIONS, gamma=GAMMA, device=DEVICE
     )
     rows = UniformRows(replay.n_transitions, size, seed=0)
-    if DEVICE == "cuda" and replay.is_on_device:
-        gather = replay.gather
-        return lambda: learner.update_rows(torch.from_numpy(rows.next()).to(DEVICE, non_blocking=True), gather)
-    return lambda: learner.update(replay.batch(rows.next()))
+    return updates_of(learner, replay, rows).next
 
 
 def _stock(stock: Any, size: int) -> Callable[[], object]:

@@ -59,3 +59,14 @@ def test_action_flexibility_is_a_share(values: dict[str, Any]) -> None:
     """At 0 nothing is filtered, at 1 everything: neither is this algorithm."""
     with pytest.raises(ValidationError):
         make(Candidate, "discrete_bcq", **values)
+
+
+@pytest.mark.parametrize(("kind", "algorithm"), EVERY)
+def test_patience_that_could_never_run_out_is_refused(kind: type[TrainingSpec], algorithm: str) -> None:
+    """It takes the best network, so many after it, and something left to stop; the message says how many to keep."""
+    for n_checkpoints in (1, 3):
+        with pytest.raises(ValidationError, match="set n_checkpoints to 4 or more, or leave out patience"):
+            make(kind, algorithm, patience=2, n_checkpoints=n_checkpoints)
+    with pytest.raises(ValidationError, match="patience 2 never stops a training that keeps 1 networks"):
+        make(kind, algorithm, patience=2)
+    assert make(kind, algorithm, patience=2, n_checkpoints=4).patience == 2

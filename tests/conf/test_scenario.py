@@ -109,3 +109,9 @@ def test_reward_weights_are_exact_millionths() -> None:
     """0.1 becomes 100,000 millionths, whatever its binary form."""
     scenario = parse_model(Scenario, recommendation_with(reward={"weights": {"click": 0.1}}), "x")
     assert scenario.reward.weight_millionths["click"] == 100_000
+
+
+def test_shipped_night_chooses_among_networks() -> None:
+    """Every candidate that learns values keeps several, of which validation episodes choose one."""
+    candidates = load_pipeline("recommendation", "simulated_shop").scenario.candidates
+    assert all(candidate.n_checkpoints >= 3 for candidate in candidates if candidate.algorithm != "bc")

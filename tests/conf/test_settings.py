@@ -18,7 +18,7 @@ def test_settings_default_to_one_folder(tmp_path: Path) -> None:
 
 
 def test_settings_refuse_all_misfits_at_once() -> None:
-    """A typo, a wrong choice, a wrong date, a bad number and a short key are all in one error."""
+    """A typo, a wrong choice, a wrong date, bad numbers and a short key are all in one error."""
     with pytest.raises(SettingError) as caught:
         Settings.from_environment(
             {
@@ -26,6 +26,7 @@ def test_settings_refuse_all_misfits_at_once() -> None:
                 "NIGHTCART_APPROVAL": "maybe",
                 "NIGHTCART_TONIGHT": "soon",
                 "NIGHTCART_SHUFFLE_PARTITIONS": "-1",
+                "NIGHTCART_TRAINING_THREADS": "0",
                 "NIGHTCART_PSEUDONYM_KEY": "short",
                 "NIGHTCART_TRAINING_MEMORY": "plenty",
             }
@@ -34,6 +35,7 @@ def test_settings_refuse_all_misfits_at_once() -> None:
     assert "NIGHTCART_HOM: unknown; did you mean 'NIGHTCART_HOME'?" in message
     assert "NIGHTCART_APPROVAL" in message and "NIGHTCART_TONIGHT" in message
     assert "NIGHTCART_TRAINING_MEMORY: got 'plenty', expected a size like 512MiB or 8GiB" in message
+    assert "NIGHTCART_TRAINING_THREADS: got '0', expected a positive integer" in message
     assert "NIGHTCART_SHUFFLE_PARTITIONS" in message and "NIGHTCART_PSEUDONYM_KEY" in message
 
 
@@ -67,3 +69,9 @@ def test_settings_read_sizes_as_bytes() -> None:
     assert Settings.from_environment({"NIGHTCART_TRAINING_MEMORY": "512MiB"}).training_memory_bytes == 512 << 20
     assert Settings.from_environment({"NIGHTCART_TRAINING_MEMORY": "8GiB"}).training_memory_bytes == 8 << 30
     assert Settings.from_environment({}).training_memory_bytes is None
+
+
+def test_training_takes_one_thread_unless_told() -> None:
+    """Candidates are trained side by side."""
+    assert Settings.from_environment({}).training_threads == 1
+    assert Settings.from_environment({"NIGHTCART_TRAINING_THREADS": "4"}).training_threads == 4

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,8 +16,10 @@ from conf.paths import Lake, Run
 from conf.scenario import load_pipeline
 from conf.settings import Settings
 from rl.commands import prepare, train
-from rl.dataset import load_dataset
+from rl.dataset import Dataset, load_dataset
 from rl.errors import TrainingError
+from rl.learning.training import TrainingSettings
+from rl.learning.training_run import TrainingRun
 from rl.policy import load_policy
 from tests.rl.factories import write_shop
 
@@ -84,6 +88,29 @@ def test_train_leaves_result_and_curve(night: tuple[Settings, dict[str, Any]]) -
     assert result["final"]["validation/agreement"] == points[-1]["value"]
 
 
+def test_train_lets_go_of_the_episodes(night: tuple[Settings, dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once updates begin, next observations of training and validation exist in the columns alone."""
+    arrays: list[weakref.ref[Any]] = []
+    alive: list[int] = []
+    encode, finish = Dataset.to_logged_episodes, TrainingRun.finish
+
+    def noting_encode(*given: Any) -> Any:
+        episodes = encode(*given)
+        arrays.append(weakref.ref(episodes.next_features))
+        return episodes
+
+    def noting_finish(*given: Any) -> None:
+        gc.collect()
+        alive.append(sum(array() is not None for array in arrays))
+        finish(*given)
+
+    monkeypatch.setattr(Dataset, "to_logged_episodes", noting_encode)
+    monkeypatch.setattr(TrainingRun, "finish", noting_finish)
+    settings, arguments = night
+    train.run(settings=settings, **arguments, candidate=CANDIDATE)
+    assert (len(arrays), alive) == (2, [0])
+
+
 def test_train_from_files_gives_the_same_policy(night: tuple[Settings, dict[str, Any]]) -> None:
     """A split that is larger than training may hold is learned from date by date, to the same weights."""
     settings, arguments = night
@@ -101,6 +128,27 @@ def test_train_again_gives_the_same_policy(night: tuple[Settings, dict[str, Any]
     before = read(run_of(night).candidate(CANDIDATE) / "result.json")["policy_version"]
     again = train.run(settings=settings, **arguments, candidate=CANDIDATE)
     assert again["policy_version"] == before
+
+
+def test_train_takes_the_threads_of_the_settings(
+    night: tuple[Settings, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And takes up no checkpoint that another number of them wrote, since bits depend on it."""
+    asked: list[TrainingSettings] = []
+
+    def noting(*given: Any) -> None:
+        asked.append(given[-1])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "train_candidate", noting)
+    settings, arguments = night
+    for n_threads in (1, 2):
+        with pytest.raises(KeyboardInterrupt):
+            train.run(settings=replace(settings, training_threads=n_threads), **arguments, candidate=CANDIDATE)
+    one, two = asked
+    assert (one.n_threads, two.n_threads) == (1, 2)
+    assert one.checkpoint is not None and two.checkpoint is not None
+    assert one.checkpoint.identity != two.checkpoint.identity
 
 
 def test_train_refuses_a_candidate_that_the_scenario_lacks(night: tuple[Settings, dict[str, Any]]) -> None:

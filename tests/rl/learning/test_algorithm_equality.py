@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from rl.learning.forward_scope import forward_scope
 from rl.learning.learner import Learner
 from tests.rl.learning.learning_batches import DISCRETE, EVERY, make_batch, make_tiny_learner
+from tests.rl.learning.masked_reference import MaskedReference
 from tests.rl.learning.stock_algorithms import STOCK_CONFIGS, PlainDiscreteIQL, stock_twin, unmasked
 
 # Updates compared: targets are copied after the third, actors with an interval of 2 move twice.
@@ -63,6 +65,40 @@ def test_discrete_iql_is_the_papers_equations() -> None:
                 assert_close(other.data, weight.data, f"{name} at update {update}")
                 if name != "targ_q_funcs":
                     assert_close(other.grad, weight.grad, f"gradient of {name} at update {update}")
+
+
+@pytest.mark.parametrize("loss", ["squared", "huber"])
+@pytest.mark.parametrize("algorithm", DISCRETE)
+def test_masked_losses_and_gradients_are_those_of_smaller_problems(algorithm: str, loss: str) -> None:
+    """Each row has actions of its own, now and next: every term, every gradient is that of equations without the rest.
+
+    After some updates, so that targets lag behind; with the default loss too.
+    """
+    values = {} if algorithm == "bc" else {"loss": loss}
+    learner = make_tiny_learner(algorithm, **values)
+    for update in range(4):
+        learner.update(make_batch(algorithm, seed=update))
+    reference, batch = MaskedReference(algorithm, learner, loss), make_batch(algorithm, seed=50)
+    expected, impl = reference.terms(batch), learner.algorithm.impl
+    with forward_scope(None):
+        found = impl.current_losses(batch)
+    for name, value in found.items():
+        assert_close(value.detach(), expected[name].detach(), name)
+    for name, networks in reference.networks.items():
+        if name.startswith("targ_"):
+            continue
+        ours = list(getattr(impl.modules, name).parameters())
+        theirs = [weight for network in networks for weight in network.parameters()]
+        gradients = torch.autograd.grad(found["loss"], ours, retain_graph=True)
+        others = torch.autograd.grad(expected["loss"], theirs, retain_graph=True)
+        for gradient, other in zip(gradients, others, strict=True):
+            assert_close(gradient, other, f"gradient of {name}")
+            assert bool(gradient.any())
+    updated = learner.update(batch)
+    # Terms that an update computes before any of its own steps.
+    before_steps = {"critic_loss", "temp_loss", "q_loss", "v_loss", "td_loss", "imitator_loss", "imitation_loss"}
+    for name in before_steps & set(updated):
+        assert_close(updated[name], expected[name].detach(), f"{name} of an update")
 
 
 def test_every_algorithm_is_compared() -> None:

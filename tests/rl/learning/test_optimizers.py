@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
-from rl.learning.optimizers import FusedOptimizer, optimizer_factory
+from rl.learning.optimizers import CosineRate, FusedOptimizer, optimizer_factory
 
 RATE, N_UPDATES = 0.01, 20
 
@@ -50,6 +50,42 @@ def test_rate_goes_on_where_it_was_saved() -> None:
     _, again = made()
     again.load_state_dict(optimizer.state_dict())
     assert rate_of(again) == rate_of(optimizer) < RATE
+
+
+def made_with_rate_in_tensor() -> tuple[nn.Linear, FusedOptimizer]:
+    """As on a GPU, where a captured graph reads the rate from a tensor."""
+    torch.manual_seed(0)
+    layer = nn.Linear(3, 2)
+    parameters = list(layer.parameters())
+    plain = torch.optim.AdamW(parameters, lr=torch.tensor(RATE), fused=True)
+    return layer, FusedOptimizer(parameters, plain, False, None, CosineRate(plain, N_UPDATES))
+
+
+def test_rate_stays_in_its_tensor_when_a_state_is_loaded() -> None:
+    """The tensor that a graph reads is filled, not replaced by one of the checkpoint's device, and follows on."""
+    layer, optimizer = made_with_rate_in_tensor()
+    for _ in range(7):
+        learn(layer, optimizer)
+    other, again = made_with_rate_in_tensor()
+    rate = again.optim.param_groups[0]["lr"]
+    again.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    assert again.optim.param_groups[0]["lr"] is rate
+    assert float(rate) == rate_of(optimizer) < RATE
+    learn(other, again)
+    assert float(rate) < rate_of(optimizer)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_rate_of_a_resumed_gpu_run_is_on_the_gpu() -> None:
+    """Whatever device the checkpoint was read to."""
+    layer = nn.Linear(3, 2, device="cuda")
+    optimizer = optimizer_factory(N_UPDATES).create(layer.named_modules(), lr=RATE, compiled=False)
+    rate = optimizer.optim.param_groups[0]["lr"]
+    state = optimizer.state_dict()
+    state["optim"]["param_groups"][0]["lr"] = rate.cpu()
+    optimizer.load_state_dict(state)
+    assert optimizer.optim.param_groups[0]["lr"] is rate
+    assert rate.is_cuda
 
 
 def test_updates_are_those_of_plain_adamw() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from rl.errors import TrainingError
+from rl.learning import replay as replay_module
 from rl.learning.masked_networks import FeaturesEncoderFactory
 from rl.learning.replay import Replay
 from rl.learning.replay_columns import NEXT_SET, columns_of
@@ -123,3 +124,25 @@ def test_replay_trains_what_d3rlpy_trains() -> None:
     algorithm.create_impl(replay.observation_shape, replay.n_actions)
     losses = algorithm.impl.update(replay.batch(np.arange(4)), 1)
     assert np.isfinite(losses["loss"])
+
+
+@pytest.mark.parametrize(("share", "place"), [(1.2, "cpu"), (1.3, "meta")])
+def test_replay_leaves_a_fifth_of_a_device_free(share: float, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks come after the data: where free memory is 1.2 times the data, it stays where it is, at 1.3 it moves."""
+    columns = columns_of(chain_episodes(50))
+    monkeypatch.setattr(replay_module, "free_bytes", lambda _: share * columns.n_bytes)
+    replay = Replay(columns, device="meta")
+    assert replay.is_on_device is (place == "meta")
+
+
+def test_replay_on_a_processor_asks_for_no_room() -> None:
+    """The data lies there already."""
+    assert replay_module.free_bytes("cpu") == np.inf
+
+
+@pytest.mark.parametrize(("named", "is_same"), [("cpu", True), ("meta", False), ("cuda:1", False)])
+def test_replay_knows_its_device_by_any_name(named: str, is_same: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device without a number is any of its kind."""
+    replay = Replay(chain_episodes(5))
+    monkeypatch.setattr(replay, "device", named)
+    assert replay.is_on_device is is_same

@@ -59,6 +59,16 @@ def test_sample_of_everything_is_exact() -> None:
         assert torch.allclose(estimate(values, mask, action, n, 0), full(values, mask), rtol=0, atol=1e-5)
 
 
+def test_sample_of_everything_draws_nothing() -> None:
+    """Every action in its place, and the generator where it was; weights are those of certain draws."""
+    _, mask, _ = make_values()
+    state = torch.get_rng_state()
+    sample = draw_actions(mask, N_ACTIONS)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(sample.actions, torch.arange(N_ACTIONS))
+    assert torch.equal(sample.log_weight == 0, mask.any(dim=0))
+
+
 def test_error_of_term_and_gradient_falls_with_the_sample() -> None:
     """Of 50 draws each: from 25 to 100 actions, and from 100 to 360, root mean square errors at least halve."""
     values, mask, action = make_values()

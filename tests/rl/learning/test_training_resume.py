@@ -4,42 +4,72 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from conf.candidate import Candidate
 from rl.candidates import SeededCandidate
 from rl.errors import TrainingError
+from rl.learning import training_run
 from rl.learning.checkpoint import CheckpointFile
 from rl.learning.row_order import ShuffledRows
 from rl.learning.training import TrainedCandidate, TrainingSettings, train_candidate
 from rl.learning.training_run import KeptNetwork, TrainingRun
+from rl.logged_episodes import LoggedEpisodes
+from tests.killing import run_in_child
 from tests.rl.chain import chain_episodes
 from tests.rl.factories import make_logged_episodes
+from tests.rl.learning.learning_batches import DISCRETE
 
 N_UPDATES = 60
-OWN: dict[str, dict[str, Any]] = {
-    "discrete_cql": {"target_update_interval": 7}, "discrete_sac": {"target_update_interval": 7}, "discrete_iql": {},
-    "bc": {},
-}  # fmt: skip
+# Updates between two checkpoints, where a test doesn't want one after each: a resumed run repeats some.
+SPARSE = 7
+every_algorithm = pytest.mark.parametrize("algorithm", DISCRETE)
 
 
 class Killed(BaseException):
-    """Ends a run between two updates, as a kill does: nothing is tidied up."""
+    """Ends a run as a kill does: nothing is tidied up."""
 
 
-def train(algorithm: str, file: CheckpointFile | None = None, **values: Any) -> TrainedCandidate:
-    candidate = Candidate(
-        algorithm=algorithm, seeds=(3,), n_updates=N_UPDATES, batch_size=16, hidden_units=(8,), n_checkpoints=3,
-        **OWN[algorithm], **values,
-    )  # fmt: skip
-    episodes = chain_episodes()
+class SparseTimer:
+    """In place of a timer: due after so many updates."""
+
+    def __init__(self, every_seconds: float) -> None:  # noqa: ARG002  (the timer's)
+        self._n_asked = 0
+
+    def is_due(self) -> bool:
+        self._n_asked += 1
+        return self._n_asked % SPARSE == 0
+
+
+@pytest.fixture
+def sparse_checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs write a checkpoint after every seventh update alone."""
+    monkeypatch.setattr(training_run, "Timer", SparseTimer)
+
+
+@cache
+def episodes() -> LoggedEpisodes:
+    return chain_episodes(100)
+
+
+def train(algorithm: str, file: CheckpointFile | None = None) -> TrainedCandidate:
+    own = {"target_update_interval": 7} if "target_update_interval" in Candidate.parameters[algorithm] else {}
+    candidate = Candidate.model_validate({
+        "algorithm": algorithm, "seeds": (3,), "n_updates": N_UPDATES, "batch_size": 16, "hidden_units": (8,),
+        "n_checkpoints": 3, **own,
+    })  # fmt: skip
     return train_candidate(
-        SeededCandidate(f"{algorithm}-3", candidate, 3), episodes, episodes,
+        SeededCandidate(f"{algorithm}-3", candidate, 3), episodes(), episodes(),
         TrainingSettings(0.9, checkpoint=file, criterion=size_of_weights),
     )  # fmt: skip
 
@@ -70,20 +100,85 @@ def killed_after(monkeypatch: pytest.MonkeyPatch, n_updates: int) -> None:
     monkeypatch.setattr(TrainingRun, "step", counted)
 
 
-@pytest.mark.parametrize("algorithm", list(OWN))
+@contextmanager
+def killed_in_update(n_backwards: int) -> Iterator[list[int]]:
+    """A run ends inside an update, after so many passes backward, which are counted; before the weights follow."""
+    backward, done = torch.autograd.backward, [0]
+
+    def counted(*given: Any, **named: Any) -> None:
+        backward(*given, **named)
+        done[0] += 1
+        if done[0] == n_backwards:
+            raise Killed
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.autograd, "backward", counted)
+        yield done
+
+
+@every_algorithm
+@pytest.mark.usefixtures("sparse_checkpoints")
 def test_training_killed_at_ten_random_points_ends_with_the_same_bits(algorithm: str, tmp_path: Path) -> None:
-    """Whenever it is killed, and with checkpoints that lag behind: networks, curves and scales are the same."""
-    expected = outcome(train(algorithm))
-    file = CheckpointFile(tmp_path / "checkpoint.pt", "this run", every_seconds=0.0)
-    generator = np.random.default_rng(11)
-    for n_updates in generator.integers(0, N_UPDATES, size=10):
+    """Inside any update, with checkpoints that lag behind: networks, curves and scales are the same."""
+    with killed_in_update(0) as whole:
+        expected = outcome(train(algorithm))
+    file = CheckpointFile(tmp_path / "checkpoint.pt", "this run")
+    per_update, generator = whole[0] // N_UPDATES, np.random.default_rng(11)
+    for point in generator.integers(1, whole[0] + 1, size=10):
         file.remove()
-        with pytest.MonkeyPatch.context() as patch:
-            killed_after(patch, int(n_updates))
-            with pytest.raises(Killed):
+        with killed_in_update(int(point)), pytest.raises(Killed):
+            train(algorithm, file)
+        n_saved = (int(point) - 1) // per_update // SPARSE * SPARSE
+        assert file.path.exists() is bool(n_saved)
+        with killed_in_update(0) as rest:
+            assert outcome(train(algorithm, file)) == expected
+        assert rest[0] == whole[0] - n_saved * per_update
+
+
+@every_algorithm
+@pytest.mark.usefixtures("sparse_checkpoints")
+def test_training_survives_sigkill_at_any_moment(algorithm: str, tmp_path: Path) -> None:
+    """A process is killed for real before one of its function calls, then a process that goes on from there too."""
+    expected = outcome(train(algorithm))
+    file = CheckpointFile(tmp_path / "checkpoint.pt", "this run")
+    n_calls = calls_in_training(algorithm)
+    ended_by = []
+    for share in np.random.default_rng([5, len(algorithm)]).uniform(0.05, 0.95, size=2):
+
+        def killed_run(number: int = int(share * n_calls)) -> None:
+            with counted_calls(number):
                 train(algorithm, file)
-        assert file.path.exists() is bool(n_updates)
-        assert outcome(train(algorithm, file)) == expected
+
+        ended_by.append(run_in_child(killed_run))
+    # The second has fewer updates left to do: it may get through.
+    assert ended_by[0] == signal.SIGKILL
+    assert outcome(train(algorithm, file)) == expected
+
+
+def calls_in_training(algorithm: str) -> int:
+    """Function calls, of Python and of C, in a whole run."""
+    with counted_calls(0) as n_calls:
+        train(algorithm)
+    return n_calls[0]
+
+
+@contextmanager
+def counted_calls(kill_before: int) -> Iterator[list[int]]:
+    """Counts this thread's function calls; the process is killed before the one of that number."""
+    n_calls = [0]
+
+    def count(_: object, event: str, __: object) -> None:
+        if event in ("call", "c_call"):
+            n_calls[0] += 1
+            if n_calls[0] == kill_before:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        yield n_calls
+    finally:
+        sys.setprofile(before)
 
 
 def test_training_survives_kill_after_kill(tmp_path: Path) -> None:
@@ -150,13 +245,13 @@ def test_checkpoints_that_are_no_use_are_not_used(damage: str, tmp_path: Path) -
 def test_training_stops_when_no_network_is_better(tmp_path: Path) -> None:
     """With patience 1 and a criterion that only falls, it stops after the second kept network, and says so."""
     candidate = Candidate(algorithm="bc", seeds=(1,), n_updates=40, batch_size=8, n_checkpoints=4, patience=1)
-    episodes = make_logged_episodes([2] * 10)
+    log = make_logged_episodes([2] * 10)
     settings = TrainingSettings(0.9, criterion=lambda kept: -float(kept.update))
-    found = train_candidate(SeededCandidate("bc-1", candidate, 1), episodes, episodes, settings)
+    found = train_candidate(SeededCandidate("bc-1", candidate, 1), log, log, settings)
     assert [kept.update for kept in found.kept] == [10, 20]
     assert (found.n_updates, found.stopped_early) == (20, True)
     rising = TrainingSettings(0.9, criterion=lambda kept: float(kept.update))
-    whole = train_candidate(SeededCandidate("bc-1", candidate, 1), episodes, episodes, rising)
+    whole = train_candidate(SeededCandidate("bc-1", candidate, 1), log, log, rising)
     assert [kept.update for kept in whole.kept] == [10, 20, 30, 40]
     assert not whole.stopped_early
 
