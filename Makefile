@@ -47,6 +47,7 @@ help:  ## this page
 #:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on
 #:   SECTIONS=coverage,selection  parts of `make bench-ope` or `make bench-train`; default: all of them
 #:   DEVICE=cuda REPEATS=5        what `make bench-train` runs on, and how many rounds
+#:   THREADS=1,8      numbers of threads that its full step is timed with; default: 1 and all cores
 #:   PYTHON=/path/to/python3.11   the interpreter to make the environments with
 #:   INSTALL_JAVA=1               install Java 17 where it is missing (Debian, as root)
 #: Settings that a deployment decides are NIGHTCART_... environment variables; conf/settings.py lists them.
@@ -90,7 +91,7 @@ bench-gate: setup  ## how often the gate promotes candidates of known value, and
 bench-ope: setup  ## bias, error and coverage of estimates against known values, selection, peers, memory; REPLICATIONS, SECTIONS
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_ope.py
 
-bench-train: setup  ## sampling, full steps, building the data set, FQE and catalogue size against stock d3rlpy; DEVICE, REPEATS, SECTIONS
+bench-train: setup  ## sampling, full steps, building the data set, FQE and catalogue size against stock d3rlpy; DEVICE, REPEATS, SECTIONS, THREADS
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_train.py
 
 bench-worth: setup  ## whether `make worth` says the right thing of simulated shops, over 5 logs of each kind

@@ -131,16 +131,22 @@ class PolicySpec(StrictModel):
     exploration_floor: float = Field(gt=0, lt=1)
 
 
+SecondOpinionName = Literal["mis_s", "mis_sa", "snmis_s", "snmis_sa", "drl_s", "drl_sa", "sndrl_s", "sndrl_sa"]
+"""Estimators by state: they check the gate's estimate, and no gate may use them."""
+
+
 class Evaluation(StrictModel):
     """Off-policy evaluation.
 
-    estimator: the one the gate may use. unit: independent unit to resample. steps: how many steps the value runs over.
+    estimator: the one the gate may use. also: second opinions on its estimate, shown beside it.
+    unit: independent unit to resample. steps: how many steps the value runs over.
     weight_clip: cumulative importance weights are clipped there, None for none; always reported.
     fqe_networks: policies judged together have networks of their own (`separate`, as if fitted one by one) or one trunk
     with a head each (`shared`, cheaper where there are many; each policy's values then depend on the others).
     """
 
     estimator: Literal["dm", "pdis", "wpdis", "dr", "wdr"]
+    also: tuple[SecondOpinionName, ...] = ()
     unit: Literal["user_id"] = "user_id"
     steps: int = Field(ge=1)
     weight_clip: float | None = Field(default=None, gt=0)
@@ -149,12 +155,32 @@ class Evaluation(StrictModel):
     fqe_updates: int = Field(default=2000, ge=1)
     fqe_networks: Literal["separate", "shared"] = "separate"
 
+    @field_validator("also")
+    @classmethod
+    def _distinct(cls, also: tuple[SecondOpinionName, ...]) -> tuple[SecondOpinionName, ...]:
+        if repeated := sorted({name for name in also if also.count(name) > 1}):
+            raise ValueError(f"estimators stand twice: {', '.join(repeated)}; keep one of each")
+        return also
+
 
 class Guardrail(StrictModel):
-    """A side metric that may not rise by more than this share of the behavior policy's."""
+    """A side metric that may not rise, or not fall, by more than this share of the baseline's; one of the two limits.
+
+    A metric that may do neither has two guardrails.
+    """
 
     metric: str
-    max_relative_increase: float = Field(ge=0)
+    max_relative_increase: float | None = Field(default=None, ge=0)
+    max_relative_decrease: float | None = Field(default=None, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> Self:
+        if (self.max_relative_increase is None) == (self.max_relative_decrease is None):
+            raise ValueError(
+                f"guardrail on {self.metric}: give exactly one of max_relative_increase and max_relative_decrease; "
+                "where it may neither rise nor fall, write two guardrails"
+            )
+        return self
 
 
 class Gate(StrictModel):
@@ -204,7 +230,18 @@ class Scenario(StrictModel):
     def _guardrails_name_metrics(self) -> Self:
         known = list(self.metrics)
         if unknown := [rail.metric for rail in self.gate.guardrails if rail.metric not in self.metrics]:
-            raise ValueError(f"guardrails on unknown metrics: {unknown[0]}{suggest(unknown[0], known)}")
+            hints = "; ".join(f"{name}{suggest(name, known)}" for name in dict.fromkeys(unknown))
+            raise ValueError(f"guardrails on unknown metrics: {hints}")
+        return self
+
+    @model_validator(mode="after")
+    def _guardrails_stand_once(self) -> Self:
+        sides = [
+            f"the {'rise' if rail.max_relative_decrease is None else 'fall'} of {rail.metric}"
+            for rail in self.gate.guardrails
+        ]
+        if repeated := sorted({side for side in sides if sides.count(side) > 1}):
+            raise ValueError(f"limited by two guardrails: {', '.join(repeated)}; keep one of each")
         return self
 
 

@@ -25,7 +25,7 @@ class Look:
 
     Attributes:
         date: of the night.
-        level: one-sided level spent; 0 where the gate abstained, since nothing could be promoted.
+        level: one-sided level spent; 0 where the gate had to abstain whatever was earned (`gate.Verdict.spends_level`).
         version: number in the registry.
     """
 
@@ -59,7 +59,9 @@ def night_level(per_year: float, tonight: date, looks: Sequence[Look] = ()) -> N
     Run every night it settles at a 365th of the allowance; run weekly, at seven of them. The levels spent up to any
     night sum to no more than the allowance times the days since the first look over 365. Since the expected number of
     wrong promotions is at most the sum of levels, whatever the dependence between nights (their test windows overlap,
-    their candidates resemble each other), so is the number of wrong promotions a year to be expected.
+    their candidates resemble each other), so is the number of wrong promotions a year to be expected. Nights that spend
+    nothing may be left out of the sum because what kept them back are weights: given those, a bound errs no more often
+    than its level says. A night kept back by what was earned does spend.
 
     Args:
         per_year: wrong promotions allowed a year.

@@ -1,4 +1,4 @@
-"""A promoted gain, corrected for having been promoted for being large."""
+"""What a promoted gain counts for in an average of promoted gains, each promoted for being large."""
 
 from __future__ import annotations
 

@@ -199,7 +199,7 @@ def prepare_dataset(pipeline: Pipeline, lake: Lake, horizon: date) -> Dataset:
     Raises:
         DatasetError: partitions that don't belong together, a window too short, too few episodes.
     """
-    published = read_transitions(pipeline, lake, horizon)
+    published = read_transitions(pipeline, lake, horizon).with_all_rows()
     whole = published.transitions
     if not whole.n_transitions:
         raise DatasetError(f"no transitions up to {horizon}; run the build for dates with decisions")
@@ -221,8 +221,14 @@ def prepare_dataset(pipeline: Pipeline, lake: Lake, horizon: date) -> Dataset:
     return Dataset(pipeline, published, intervals, vocabulary, encoder, _known_sets(pipeline, lake, horizon))
 
 
-def load_dataset(pipeline: Pipeline, lake: Lake, run: Run) -> Dataset:
+def load_dataset(pipeline: Pipeline, lake: Lake, run: Run, *, is_in_memory: bool = True) -> Dataset:
     """The dataset that was prepared for the run.
+
+    Args:
+        pipeline: scenario and source.
+        lake: with its partitions.
+        run: of the night.
+        is_in_memory: False reads rows when they are asked for, each split's by themselves: for one who asks once.
 
     Raises:
         DatasetError: not prepared, or the partitions have changed since.
@@ -232,9 +238,10 @@ def load_dataset(pipeline: Pipeline, lake: Lake, run: Run) -> Dataset:
         encoder = ObservationEncoder.from_json(json.loads((run.dataset / ENCODER_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{run.dataset / ENCODER_FILE}: can't be read ({error}); run prepare again") from error
+    published = read_transitions(pipeline, lake, run.date)
     dataset = Dataset(
         pipeline=pipeline,
-        published=read_transitions(pipeline, lake, run.date),
+        published=published.with_all_rows() if is_in_memory else published,
         intervals={name: Interval.from_json(content["splits"][name]) for name in SPLIT_NAMES},
         vocabulary=vocabulary_of_names(content["vocabulary"]),
         encoder=encoder,

@@ -9,10 +9,13 @@ from conf.scenario import Gate, Guardrail
 from rl.corrected_gain import corrected_gain
 from rl.errors import EvaluationError
 from rl.gate import GateEvidence, GateRules, GuardrailEvidence
+from rl.ope.differing_units import effective_differing_units
 from rl.ope.intervals import Interval, cautious_bounds, relative_increase
+from rl.ope.ratio_balance import RatioBalance
 from rl.ope.report import PolicyEvaluation
 from rl.ope.sums import RatioSums, difference
 from rl.ope.weight_tail import TailReport, tail_report
+from rl.propensity_trust import LOGGED, PropensityTrust
 
 
 def gate_rules(gate: Gate, *, alpha: float) -> GateRules:
@@ -36,6 +39,7 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
     alpha: float,
     unit_of_value: str,
     baseline_problem: str | None = None,
+    propensities: PropensityTrust = LOGGED,
 ) -> GateEvidence:
     """Evidence on a candidate against a baseline evaluated on the same episodes.
 
@@ -49,6 +53,7 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
         alpha: the night's one-sided level.
         unit_of_value: currency or points.
         baseline_problem: why a champion can't be compared; then no difference is looked for.
+        propensities: how far they may be trusted.
     """
     found = _Difference()
     if baseline_problem is None:
@@ -67,6 +72,9 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
         baseline_problem=baseline_problem,
         effective_sample_size=_smallest(evaluation, compared, estimator, "effective_sample_size"),
         effective_rewarded=_smallest(evaluation, compared, estimator, "n_effective_rewarded"),
+        effective_differing=_differing(evaluation, compared),
+        balances={policy: _balance(evaluation, policy, estimator) for policy in compared},
+        propensities=propensities,
         guardrails=tuple(
             _guardrail(metric_evaluations.get(rail.metric), rail, candidate, baseline, estimator)
             for rail in (gate.guardrails if baseline_problem is None else ())
@@ -110,6 +118,19 @@ def _smallest(evaluation: PolicyEvaluation, policies: tuple[str, ...], estimator
     return None if any(figure is None for figure in figures) else min(figures)
 
 
+def _differing(evaluation: PolicyEvaluation, compared: tuple[str, ...]) -> float | None:
+    """Units for which the two policies decide differently; None where either can't be weighted."""
+    found = [evaluation.weights[policy] for policy in compared if policy in evaluation.weights]
+    return effective_differing_units(*found) if len(found) == 2 else None
+
+
+def _balance(evaluation: PolicyEvaluation, policy: str, estimator: str) -> RatioBalance | None:
+    report = evaluation.report(policy, estimator)
+    if report.mean_ratio is None or report.mean_ratio_error is None:
+        return None
+    return RatioBalance(report.mean_ratio, report.mean_ratio_error)
+
+
 def _guardrail(
     evaluation: PolicyEvaluation | None, rail: Guardrail, candidate: str, baseline: str, estimator: str
 ) -> GuardrailEvidence:
@@ -118,7 +139,7 @@ def _guardrail(
     Not at the night's level: that one limits how often an equal candidate is promoted, and would leave rare metrics
     such as refunds unbounded on any log of ordinary size.
     """
-    refused = GuardrailEvidence(rail.metric, rail.max_relative_increase)
+    refused = GuardrailEvidence(rail.metric, rail.max_relative_increase, rail.max_relative_decrease)
     if evaluation is None:
         return replace(refused, refusal="it was not evaluated")
     if (reason := evaluation.report(candidate, estimator).refusal) is not None:
@@ -132,4 +153,6 @@ def _guardrail(
         )
     except EvaluationError as error:
         return replace(refused, refusal=str(error))
-    return replace(refused, relative_increase=increase.value, upper_bound=increase.upper)
+    return replace(
+        refused, relative_increase=increase.value, lower_bound=increase.lower, upper_bound=increase.upper
+    )

@@ -20,6 +20,9 @@ FeatureArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
+LARGEST_REWARD = 1e100
+"""A weighted sum of rewards up to here has a square that is a double; nothing a shop sells is worth more."""
+
 
 class Policy(Protocol):
     """A stochastic policy over a dense action index."""
@@ -144,25 +147,63 @@ class LoggedEpisodes:
     def _value_violations(self) -> list[str]:
         if self._length_violations() or not self.n_transitions:
             return []
-        found = []
+        return [*self._end_violations(), *self._availability_violations(), *self._number_violations()]
+
+    def _end_violations(self) -> list[str]:
         is_last = np.zeros(self.n_transitions, dtype=bool)
         is_last[self.offsets[1:] - 1] = True
-        if (bad := np.flatnonzero((self.terminal ^ self.timeout) != is_last)).size:
-            found.append(f"rows {bad[:5].tolist()} break 'exactly one of terminal, timeout on the last step only'")
-        if (bad := np.flatnonzero(self.terminal & self.timeout)).size:
-            found.append(f"rows {bad[:5].tolist()} are terminal and timeout at once")
+        return [
+            *_at(
+                (self.terminal ^ self.timeout) != is_last,
+                "break 'exactly one of terminal, timeout on the last step only'",
+            ),
+            *_at(self.terminal & self.timeout, "are terminal and timeout at once"),
+        ]
+
+    def _availability_violations(self) -> list[str]:
+        n_sets, found = len(self.availability), []
         for name in ("mask_index", "next_mask_index"):
             index = getattr(self, name)
-            if (bad := np.flatnonzero((index < 0) | (index >= len(self.availability)))).size:
-                found.append(f"rows {bad[:5].tolist()} have a {name} outside 0..{len(self.availability) - 1}")
+            found += _at((index < 0) | (index >= n_sets), f"have a {name} outside 0..{n_sets - 1}")
         if found:
             return found
-        if (bad := np.flatnonzero((self.action < 0) | (self.action >= self.n_actions))).size:
-            found.append(f"rows {bad[:5].tolist()} have an action outside 0..{self.n_actions - 1}")
-        elif (bad := np.flatnonzero(~self.availability[self.mask_index, self.action])).size:
-            found.append(f"rows {bad[:5].tolist()} have an action outside their availability set")
-        if (bad := np.flatnonzero(~np.isfinite(self.reward))).size:
-            found.append(f"rows {bad[:5].tolist()} have a reward that is not finite")
-        if (bad := np.flatnonzero((self.propensity <= 0) | (self.propensity > 1))).size:
-            found.append(f"rows {bad[:5].tolist()} have a propensity outside (0, 1]")
+        is_empty = np.asarray(~self.availability.any(axis=1))
+        found = _at(
+            is_empty[self.next_mask_index] & ~self.terminal,
+            "go on, or time out, to a next observation with an empty availability set",
+        )
+        is_unknown = (self.action < 0) | (self.action >= self.n_actions)
+        if is_unknown.any():
+            return found + _at(is_unknown, f"have an action outside 0..{self.n_actions - 1}")
+        is_masked = ~self.availability[self.mask_index, self.action]
+        return found + _at(is_masked, "have an action outside their availability set")
+
+    def _number_violations(self) -> list[str]:
+        is_finite, limit = np.isfinite(self.reward), f"{LARGEST_REWARD:g}"
+        found = [
+            *_at(~is_finite, "have a reward that is not finite"),
+            *_at(is_finite & (np.abs(self.reward) > LARGEST_REWARD), f"have a reward beyond {limit}"),
+            *_at((self.propensity <= 0) | (self.propensity > 1), "have a propensity outside (0, 1]"),
+            *_at(~(self.elapsed_seconds >= 0), "have a next decision before their own (elapsed_seconds)"),
+        ]
+        for name, values in self.metrics.items():
+            found += _at(~(np.abs(values) <= LARGEST_REWARD), f"have a metric {name} not finite, or beyond {limit}")
+        for name in ("features", "next_features"):
+            found += _not_finite_rows(getattr(self, name), f"have {name} that are not finite")
         return found
+
+
+
+def _at(is_bad: BoolArray, what: str) -> list[str]:
+    """The first rows that are bad and what they do, as one violation; none where none are."""
+    rows = np.flatnonzero(is_bad)
+    return [f"rows {rows[:5].tolist()} {what}"] if rows.size else []
+
+
+def _not_finite_rows(values: FeatureArray, what: str) -> list[str]:
+    """One sum tells whether any value isn't finite, with no array of flags as large; only then rows are looked for."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(values.sum()):
+            return []
+    is_finite = np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
+    return _at(np.asarray(~is_finite), what)

@@ -100,6 +100,7 @@ def evaluate_night(
         gate=gate,
         alpha=level.level,
         unit_of_value=pipeline.scenario.reward.unit,
+        propensities=known.trust,
     )
     if known.repeats is not None:
         doubt = propensity_doubt([whole, *metrics.values()], contenders, known.repeats)
@@ -129,8 +130,8 @@ def _evaluate_guardrails(
     scenario = dataset.pipeline.scenario
     own = replace(settings, estimators=(scenario.evaluation.estimator,))
     return {
-        rail.metric: _evaluate(compared, own, is_logged=dataset.pipeline.is_logged, outcome=rail.metric)
-        for rail in scenario.gate.guardrails
+        metric: _evaluate(compared, own, is_logged=dataset.pipeline.is_logged, outcome=metric)
+        for metric in dict.fromkeys(rail.metric for rail in scenario.gate.guardrails)
     }
 
 
@@ -155,12 +156,13 @@ def _evaluate(
             has_behavior=not parts,
         ))  # fmt: skip
     first, *others = parts
-    reports, sums, fits = list(first.reports), dict(first.sums), dict(first.fits)
+    reports, sums, fits, weights = list(first.reports), dict(first.sums), dict(first.fits), dict(first.weights)
     for part in others:
         reports += part.reports
         sums |= part.sums
         fits |= part.fits
-    return replace(first, reports=tuple(reports), sums=sums, fits=fits)
+        weights |= part.weights
+    return replace(first, reports=tuple(reports), sums=sums, fits=fits, weights=weights)
 
 
 def _champion_contender(dataset: Dataset, name: str, policy: StochasticPolicy, test: LoggedEpisodes) -> Contender:

@@ -15,14 +15,12 @@ from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.explanation.explain import ExplainedLog, Explanation, explain_policy
 from rl.logged_episodes import LoggedEpisodes
 from rl.night_evaluation import NightEvaluation
-from rl.night_samples import night_samples
+from rl.night_samples import IMPLIED, night_samples
 from rl.ope.segments import SegmentFloors, SegmentReport, segment_values
 from rl.policy import StochasticPolicy
 from rl.shopper_segments import segments_of
 from rl.support_summary import Band, WeightShares, support_bands, unseen_actions, weight_shares
 from rl.transitions_reading import read_item_categories
-
-IMPLIED = "the decisions are implied, not logged: nothing tells how likely they were"
 
 # A segment promotes nothing, so less has to stand behind its figures than behind the gate's.
 _SEGMENT_SHARE_OF_FLOORS = 0.25

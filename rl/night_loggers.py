@@ -10,7 +10,7 @@ from rl.errors import UnsupportedEstimator
 from rl.gate import GateEvidence
 from rl.ope.balanced_loggers import episode_loggers
 from rl.ope.estimators import estimator
-from rl.ope.intervals import Interval, widest_intervals
+from rl.ope.intervals import Interval, reaching_intervals
 from rl.ope.report import PolicyEvaluation
 from rl.ope.weighted_loggers import WeightedOverLoggers, weighted_over_loggers
 
@@ -55,5 +55,5 @@ def night_loggers(
         found = weighted_over_loggers(entry.per_unit_sums, sample, episode_loggers(candidate.test))
     except UnsupportedEstimator as error:
         return LoggersReport(entry.name, refusal=str(error))
-    (interval,) = widest_intervals([found.sums], level=settings.confidence, resampling=settings.resampling)
+    (interval,) = reaching_intervals([found.sums], level=settings.confidence, resampling=settings.resampling)
     return LoggersReport(entry.name, found, interval)

@@ -16,6 +16,9 @@ from rl.ope.weight_refits import PairedRefits, WeightRefits
 from rl.policy import StochasticPolicy
 from rl.policy.aligned_policy import AlignedPolicy
 
+IMPLIED = "the decisions are implied, not logged: nothing tells how likely they were"
+"""The reason where a log has no decisions to weight."""
+
 
 @dataclass(frozen=True)
 class NightSamples:
@@ -25,11 +28,13 @@ class NightSamples:
         candidate: its sample.
         baseline: the champion's, or the behavior policy's.
         refits: of their weights under every fit of estimated propensities.
+        contenders: the candidate and the champion with their episodes; None for the behavior policy.
     """
 
     candidate: EvaluationSample
     baseline: EvaluationSample
     refits: PairedRefits
+    contenders: tuple[Contender, Contender | None]
 
 
 def night_samples(
@@ -48,11 +53,12 @@ def night_samples(
     candidate, repeats = contender_sample(contender, night.evaluation), night.propensities.repeats
     refits = None if repeats is None else WeightRefits.of(repeats, evaluated_rows(contender, night.evaluation))
     if night.evidence.baseline == BEHAVIOR or night.champion is None or night.champion.policy is None:
-        return NightSamples(candidate, _behavior_sample(night, test), (refits, None))
+        return NightSamples(candidate, _behavior_sample(night, test), (refits, None), (contender, None))
     older = night.champion.policy
     own_test = replace(dataset.to_logged_episodes("test", older.encoder), propensity=test.propensity)
     champion = Contender(night.champion.name, AlignedPolicy(older, dataset.vocabulary), train, own_test)
-    return NightSamples(candidate, contender_sample(champion, night.evaluation), (refits, refits))
+    baseline = contender_sample(champion, night.evaluation)
+    return NightSamples(candidate, baseline, (refits, refits), (contender, champion))
 
 
 def _behavior_sample(night: NightEvaluation, test: LoggedEpisodes) -> EvaluationSample:

@@ -7,15 +7,18 @@ from typing import Any, Literal
 
 import numpy as np
 
+from rl.errors import UnsupportedEstimator
 from rl.logged_episodes import LoggedEpisodes
 from rl.ope.behavior_policy import BehaviorSettings, EstimatedBehavior, PropensityRepeats, estimate_behavior
 from rl.ope.calibration import CalibrationReport
 from rl.ope.logged_propensities import (
+    PropensityCheck,
     WholeDistribution,
     check_logged_propensities,
     require_valid_distribution,
     require_valid_propensities,
 )
+from rl.propensity_trust import ESTIMATED, LOGGED, PropensityTrust
 
 PropensitySource = Literal["logged", "estimated", "none"]
 
@@ -26,11 +29,12 @@ class KnownPropensities:
 
     Attributes:
         episodes: the split.
-        source: of its propensities; none where decisions are implied.
+        source: of its propensities; none where decisions are implied, or too few shoppers made the split.
         note: in words, a whole sentence or more.
         calibration: of estimated propensities.
         repeats: estimated propensities under every fit, logged ones where there were any.
         behavior: how they were estimated.
+        trust: how far the gate may take them.
     """
 
     episodes: LoggedEpisodes
@@ -39,6 +43,7 @@ class KnownPropensities:
     calibration: CalibrationReport | None = None
     repeats: PropensityRepeats | None = None
     behavior: EstimatedBehavior | None = None
+    trust: PropensityTrust = LOGGED
 
     def to_json(self) -> dict[str, Any]:
         """Where the propensities come from, as JSON values; arrays left out."""
@@ -59,6 +64,8 @@ def know_propensities(
 ) -> KnownPropensities:
     """The split with a propensity for each logged decision, estimated (cross-fitted by shopper) where it had none.
 
+    Where too few shoppers made the split to estimate them, they stay unknown: weighted estimators then refuse.
+
     Args:
         episodes: the split.
         is_logged: False where decisions are implied.
@@ -76,8 +83,13 @@ def know_propensities(
         require_valid_distribution(logger, episodes)
     is_missing = np.isnan(episodes.propensity)
     if not is_missing.any():
-        return KnownPropensities(episodes, "logged", _logged_note(episodes))
-    estimated = estimate_behavior(episodes, BehaviorSettings(n_repeats=n_repeats))
+        check = check_logged_propensities(episodes)
+        return KnownPropensities(episodes, "logged", _logged_note(check), trust=replace(LOGGED, problem=check.problem))
+    try:
+        estimated = estimate_behavior(episodes, BehaviorSettings(n_repeats=n_repeats))
+    except UnsupportedEstimator as error:
+        note = f"{is_missing.mean():.1%} of the decisions were logged without a probability, and {error}."
+        return KnownPropensities(episodes, "none", note)
     repeats = estimated.repeats.filled(episodes.propensity)
     return KnownPropensities(
         episodes=replace(episodes, propensity=repeats.pooled()),
@@ -86,11 +98,11 @@ def know_propensities(
         calibration=estimated.calibration,
         repeats=repeats,
         behavior=estimated,
+        trust=ESTIMATED,
     )
 
 
-def _logged_note(episodes: LoggedEpisodes) -> str:
-    check = check_logged_propensities(episodes)
+def _logged_note(check: PropensityCheck) -> str:
     if check.refusal is not None:
         return f"The shop logged its probabilities, but {check.refusal}."
     found = f"{check.mean_uniform_weight:.3f} (standard error {check.standard_error:.3f})"

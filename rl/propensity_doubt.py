@@ -99,16 +99,19 @@ class PropensityDoubt:
         return replace(found, difference=interval, corrected_gain=corrected_gain(difference(*sums), interval))
 
     def _guardrail(self, rail: GuardrailEvidence, evidence: GateEvidence, confidence: float) -> GuardrailEvidence:
-        if rail.relative_increase is None or rail.upper_bound is None or math.isinf(rail.upper_bound):
+        value = rail.relative_increase
+        if value is None or rail.bound is None:
             return rail
         try:
             candidate, baseline = self._pair(rail.metric, evidence)
-            variance = candidate.relative_to(baseline).variance(rail.relative_increase)
+            variance = candidate.relative_to(baseline).variance(value)
         except EvaluationError as error:
-            return replace(rail, relative_increase=None, upper_bound=None, refusal=str(error))
+            return replace(rail, relative_increase=None, lower_bound=None, upper_bound=None, refusal=str(error))
         reach = float(norm.ppf((1 + confidence) / 2)) * variance.extra_standard_error
         return replace(
-            rail, upper_bound=rail.relative_increase + math.hypot(rail.upper_bound - rail.relative_increase, reach)
+            rail,
+            lower_bound=None if rail.lower_bound is None else value - math.hypot(value - rail.lower_bound, reach),
+            upper_bound=None if rail.upper_bound is None else value + math.hypot(rail.upper_bound - value, reach),
         )
 
     def _pair(self, outcome: str, evidence: GateEvidence) -> tuple[FitScatter, FitScatter]:

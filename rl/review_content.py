@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from conf.scenario import Pipeline
 from rl.action_shares import ActionShares
 from rl.checkpoint_choice import ChosenCheckpoint
-from rl.gate import Decision
+from rl.gate import Decision, GuardrailEvidence
 from rl.night_evaluation import NightEvaluation
 from rl.ope.calibration import CalibrationReport
 from rl.ope.policy_value import PolicyValueReport
@@ -30,7 +30,6 @@ from rl.page.content import (
     Role,
     TrueValue,
 )
-from rl.page.evidence_content import ClippedGain, Doubts, LoggerRow, Loggers, Spread
 from rl.page.wording import share
 from rl.selection import Selection
 from rl.shops.true_value import TrueValue as PlayedValue
@@ -71,18 +70,22 @@ def judgment_of(night: NightEvaluation) -> Judgment:
     )
 
 
-def policy_reports(night: NightEvaluation, truth: TrueValues) -> tuple[PolicyReport, ...]:
-    """Behavior policy, candidate and champion with all estimates on test episodes."""
+def policy_reports(
+    night: NightEvaluation, truth: TrueValues, second_opinions: Sequence[PolicyValueReport] = ()
+) -> tuple[PolicyReport, ...]:
+    """Behavior policy, candidate and champion with all estimates on test episodes, second opinions last."""
     found: list[PolicyReport] = []
     for name in dict.fromkeys(report.policy for report in night.evaluation.reports):
         role = _role(name, night)
-        reports = _told_apart(
-            [one for one in night.evaluation.reports if one.policy == name], role, night.evidence.estimator
-        )
+        every = [one for one in (*night.evaluation.reports, *second_opinions) if one.policy == name]
+        reports = _told_apart(every, role, night.evidence.estimator)
         found.append(PolicyReport(
             role=role,
             name=BEHAVIOR_NAME if role == "behavior" else name,
-            estimates=tuple(_estimate(report, night.evidence.estimator) for report in reports),
+            estimates=tuple(
+                _estimate(report, night.evidence.estimator, is_second_opinion=report in second_opinions)
+                for report in reports
+            ),
             level=reports[0].level,
             overlap=_overlap(reports),
             truth=_true_value(truth.behavior if role == "behavior" else truth.policies.get(name)),
@@ -91,16 +94,17 @@ def policy_reports(night: NightEvaluation, truth: TrueValues) -> tuple[PolicyRep
 
 
 def guardrail_rows(night: NightEvaluation) -> tuple[Guardrail, ...]:
-    """Side metrics against what they may rise by."""
+    """Side metrics against what they may rise or fall by."""
     return tuple(
         Guardrail(
             metric=rail.metric,
             behavior=_metric_value(night, rail.metric, BEHAVIOR, "on_policy"),
             candidate=_metric_value(night, rail.metric, night.evidence.candidate, night.evidence.estimator),
             max_relative_increase=rail.max_relative_increase,
-            relative_increase=_finite(rail.relative_increase),
-            is_kept=None if rail.upper_bound is None else rail.upper_bound <= rail.max_relative_increase,
-            detail=rail.refusal or _bound_in_words(rail.upper_bound),
+            max_relative_decrease=rail.max_relative_decrease,
+            relative_increase=finite(rail.relative_increase),
+            is_kept=rail.is_kept,
+            detail=rail.refusal or _bound_in_words(rail),
         )
         for rail in night.evidence.guardrails
     )
@@ -114,42 +118,6 @@ def propensities_of(night: NightEvaluation) -> Propensities:
         note=known.note,
         calibration_error=None if known.calibration is None else known.calibration.expected_calibration_error,
         calibration=() if known.calibration is None else _calibration_bins(known.calibration),
-    )
-
-
-def doubts_of(night: NightEvaluation) -> Doubts:
-    """What the intervals don't hold, as far as it was asked."""
-    tail = night.evidence.tail
-    return Doubts(
-        confounding=None if night.confounding is None else night.confounding.sentence,
-        tail_index=None if tail is None else _finite(tail.tail_index),
-        largest_share=None if tail is None else tail.largest_share,
-        top_percent_share=None if tail is None else tail.top_percent_share,
-        clipping=tuple(
-            ClippedGain(
-                clip=one.clip,
-                share_clipped=one.share_clipped,
-                gain=Spread(value=one.value, lower=one.lower, upper=one.upper),
-            )
-            for one in night.clipping
-        ),
-    )
-
-
-def loggers_of(night: NightEvaluation) -> Loggers | None:
-    """The candidate's value by policy version, largest part of the log first; None where one made the log."""
-    found = night.loggers
-    if found is None or found.by_logger is None or found.value is None:
-        return None if found is None else Loggers(estimator=found.estimator, refusal=found.refusal)
-    by, value = found.by_logger, found.value
-    rows = [
-        LoggerRow(version=version, n_episodes=n, value=alone, share=share)
-        for version, n, alone, share in zip(by.versions, by.n_episodes, by.values, by.shares, strict=True)
-    ]
-    return Loggers(
-        estimator=found.estimator,
-        rows=tuple(sorted(rows, key=lambda row: (-row.n_episodes, row.version))),
-        value=Spread(value=value.value, lower=value.lower, upper=value.upper),
     )
 
 
@@ -210,8 +178,8 @@ def _gain(night: NightEvaluation) -> Gain | None:
         baseline=BEHAVIOR_NAME if night.evidence.baseline == BEHAVIOR else night.evidence.baseline,
         estimator=night.evidence.estimator,
         value=found.value,
-        lower=_finite(found.lower),
-        upper=_finite(found.upper),
+        lower=finite(found.lower),
+        upper=finite(found.upper),
         level=1 - night.level.level,
         corrected=night.evidence.corrected_gain if is_promoted else None,
     )
@@ -229,17 +197,19 @@ def _told_apart(reports: list[PolicyValueReport], role: Role, gate_estimator: st
     return [report for report in reports if role != "behavior" or report.estimator in kept]
 
 
-def _estimate(report: PolicyValueReport, gate_estimator: str) -> Estimate:
+def _estimate(report: PolicyValueReport, gate_estimator: str, *, is_second_opinion: bool) -> Estimate:
     return Estimate(
         estimator=report.estimator,
-        value=_finite(report.value),
-        lower=_finite(report.lower),
-        upper=_finite(report.upper),
-        standard_error=_finite(report.standard_error),
+        value=finite(report.value),
+        lower=finite(report.lower),
+        upper=finite(report.upper),
+        standard_error=finite(report.standard_error),
         refusal=report.refusal,
         is_gate=report.estimator == gate_estimator,
         is_prediction=report.is_prediction,
-        chosen_level=None if report.chosen_level is None else _finite(report.chosen_level.level),
+        is_second_opinion=is_second_opinion,
+        chosen_level=None if report.chosen_level is None else finite(report.chosen_level.level),
+        n_levels=0 if report.chosen_level is None else len(report.chosen_level.levels),
     )
 
 
@@ -249,10 +219,13 @@ def _overlap(reports: Sequence[PolicyValueReport]) -> Overlap:
     return Overlap(
         n_episodes=report.n_episodes,
         n_units=report.n_units,
-        effective_sample_size=_finite(report.effective_sample_size),
-        effective_rewarded=_finite(report.n_effective_rewarded),
-        max_weight=_finite(report.max_weight),
+        effective_sample_size=finite(report.effective_sample_size),
+        effective_rewarded=finite(report.n_effective_rewarded),
+        max_weight=finite(report.max_weight),
         share_outside_support=report.share_outside_support,
+        weight_clip=report.clip,
+        share_clipped=report.share_clipped,
+        share_cut=report.share_cut,
         refusal=report.refusal,
     )
 
@@ -264,13 +237,16 @@ def _true_value(played: PlayedValue | None) -> TrueValue | None:
 
 
 def _metric_value(night: NightEvaluation, metric: str, policy: str, estimator: str) -> float | None:
-    return _finite(night.metric_evaluations[metric].report(policy, estimator).value)
+    return finite(night.metric_evaluations[metric].report(policy, estimator).value)
 
 
-def _bound_in_words(upper: float | None) -> str:
-    if upper is None or math.isnan(upper):
+def _bound_in_words(rail: GuardrailEvidence) -> str:
+    if rail.bound is None:
         return "no bound"
-    return "may rise by any amount" if math.isinf(upper) else f"may rise by at most {share(upper)}"
+    movement, by = ("fall", -rail.bound) if rail.is_on_fall else ("rise", rail.bound)
+    if math.isinf(rail.bound):
+        return f"may {movement} by any amount"
+    return f"may {movement} by at most {share(by)}" if by > 0 else f"doesn't {movement}, as far as the log can tell"
 
 
 def _calibration_bins(report: CalibrationReport) -> tuple[CalibrationBin, ...]:
@@ -280,5 +256,6 @@ def _calibration_bins(report: CalibrationReport) -> tuple[CalibrationBin, ...]:
     )
 
 
-def _finite(value: float | None) -> float | None:
+def finite(value: float | None) -> float | None:
+    """The number, None where it isn't finite: JSON has no other."""
     return value if value is not None and math.isfinite(value) else None

@@ -45,12 +45,14 @@ class Choice:
         policy: at that temperature.
         report: of the deciding estimator.
         certainty: gain over the behavior policy in units of its standard error, paired; None where unknown.
+        cautious_gain: that gain less one standard error; None where unknown.
         is_supported: the floors are met.
     """
 
     policy: StochasticPolicy
     report: PolicyValueReport
     certainty: float | None
+    cautious_gain: float | None
     is_supported: bool
 
     @property
@@ -58,16 +60,15 @@ class Choice:
         """Choices in ascending order of preference.
 
         Among policies that the log can judge, the surest gain: the highest value would pick the policy furthest from
-        the log, whose estimate is mostly noise, and the highest lower bound the one that changes nothing. Among those
-        it can't judge, the one nearest to being judged. Without weights (the direct method), the highest value.
+        the log, whose estimate is mostly noise. Among those it can't judge, the largest gain less its standard error:
+        the one nearest to being judged would be the one most like the log, good or bad, and may reach the floors on
+        test episodes. Without weights (the direct method), the highest value.
         """
         if self.report.value is None:
             return (False, float("-inf"))
-        if self.certainty is None:
+        if self.certainty is None or self.cautious_gain is None:
             return (True, self.report.value)
-        if self.is_supported:
-            return (True, self.certainty)
-        return (False, self.report.n_effective_rewarded or 0.0)
+        return (True, self.certainty) if self.is_supported else (False, self.cautious_gain)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Selection:
         by_candidate: each candidate at its best temperature, in the given order.
         reports: of every candidate at every temperature.
         estimator: that decided.
-        note: why it isn't the spec's; empty where it is.
+        note: why it isn't the spec's, or why none decided; empty where the spec's did.
     """
 
     best: Choice
@@ -107,13 +108,14 @@ def select_candidate(
         train: Q-functions are fitted here.
         validation: values are estimated here.
         settings: how.
-        estimator: the spec's; where it gives no value for anyone, the direct method decides.
+        estimator: the spec's; where it gives no value for anyone, the direct method decides, and where that gives none
+            either, the first candidate is taken: the gate, on a log no richer, will abstain.
         temperatures: of the spec.
         floors: below which the log can't judge a policy.
         is_logged: False where decisions are implied.
 
     Raises:
-        EvaluationError: no candidates, or no value for any of them.
+        EvaluationError: no candidates.
     """
     if not candidates or not temperatures:
         raise EvaluationError("there is no candidate to choose from; train one first")
@@ -131,15 +133,13 @@ def select_candidate(
         is_logged=is_logged,
         stand_ins=_stand_ins(candidates, warmed, temperatures) if is_logged else None,
     )
-    used, note = _usable_estimator([evaluation.report(name, estimator) for name in warmed], estimator)
+    used, note = _usable_estimator(evaluation, list(warmed), estimator)
     choices = [judged_choice(evaluation, name, policy, used, floors) for name, policy in warmed.items()]
     by_candidate = tuple(
         max((choice for choice in choices if choice.policy.name == policy.name), key=lambda choice: choice.rank)
         for policy in candidates.values()
     )
     best = max(by_candidate, key=lambda choice: choice.rank)
-    if best.report.value is None:
-        raise EvaluationError(f"no candidate could be valued on validation episodes: {best.report.refusal}")
     structlog.get_logger().info(
         "selected", candidate=best.policy.name, temperature=best.policy.temperature, value=best.report.value
     )
@@ -168,19 +168,27 @@ def judged_choice(
     """A policy as the evaluation, under that name, and the floors see it."""
     report = evaluation.report(name, estimator)
     if not ESTIMATORS[estimator].needs_weights or (name, estimator) not in evaluation.sums:
-        return Choice(policy, report, None, is_supported=False)
-    gain = difference(evaluation.sums[name, estimator], evaluation.sums[BEHAVIOR, estimator])
-    error = standard_error(gain)
+        return Choice(policy, report, certainty=None, cautious_gain=None, is_supported=False)
+    paired = difference(evaluation.sums[name, estimator], evaluation.sums[BEHAVIOR, estimator])
+    gain, error = paired.value(), standard_error(paired)
     return Choice(
         policy,
         report,
-        certainty=gain.value() / error if error > 0 else 0.0,
+        certainty=gain / error if error > 0 else 0.0,
+        cautious_gain=gain - error,
         is_supported=(report.effective_sample_size or 0.0) >= floors.effective_sample_size
         and (report.n_effective_rewarded or 0.0) >= floors.effective_rewarded,
     )
 
 
-def _usable_estimator(reports: Sequence[PolicyValueReport], estimator: str) -> tuple[str, str]:
-    if any(report.value is not None for report in reports):
+def _usable_estimator(evaluation: PolicyEvaluation, names: Sequence[str], estimator: str) -> tuple[str, str]:
+    """The first of the spec's estimator and the fallback that values anyone, and what is to be said of it."""
+    by_spec, by_fallback = (
+        [evaluation.report(name, one) for name in names] for one in (estimator, FALLBACK_ESTIMATOR)
+    )
+    if any(report.value is not None for report in by_spec):
         return estimator, ""
-    return FALLBACK_ESTIMATOR, f"chosen by {FALLBACK_ESTIMATOR} instead of {estimator}: {reports[0].refusal}"
+    if any(report.value is not None for report in by_fallback):
+        return FALLBACK_ESTIMATOR, f"chosen by {FALLBACK_ESTIMATOR} instead of {estimator}: {by_spec[0].refusal}"
+    reason = by_fallback[0].refusal
+    return FALLBACK_ESTIMATOR, f"the first of the spec, as none could be valued on validation episodes: {reason}"

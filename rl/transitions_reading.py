@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -30,7 +30,7 @@ class PublishedTransitions:
         pipeline: scenario and source.
         folder: that the partitions are in.
         pointers: by date.
-        loaded: rows in place of the files', such as one process's share of them.
+        loaded: rows that were read before, all of them or one process's share; None reads the files anew.
     """
 
     pipeline: Pipeline
@@ -59,17 +59,21 @@ class PublishedTransitions:
 
     @cached_property
     def transitions(self) -> Transitions:
-        """All rows, which stay in memory.
+        """All rows.
 
         Raises:
             DatasetError: unreadable files, or rows that the contract doesn't allow.
         """
         return self.loaded or transitions_from_table(self.table(tuple(self.pointers)), self.pipeline.scenario)
 
+    def with_all_rows(self) -> PublishedTransitions:
+        """The same with all rows in memory, read once for everything that is asked: shoppers keep their numbers."""
+        return replace(self, loaded=self.transitions)
+
     def at_least(self, first: date, last: date) -> Transitions:
-        """The rows of those dates and, where all are in memory already, all others too."""
-        if self.loaded is not None or "transitions" in self.__dict__:
-            return self.transitions
+        """The rows of those dates, shoppers numbered among them; where all are in memory, all as they are numbered."""
+        if self.loaded is not None:
+            return self.loaded
         days = tuple(day for day in self.pointers if first <= day <= last)
         return transitions_from_table(self.table(days), self.pipeline.scenario)
 

@@ -19,11 +19,14 @@ from rl.alpha_spending import NightLevel, night_level
 from rl.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
 from rl.data_summary import summarize_data
 from rl.dataset import Dataset, load_dataset, read_description
+from rl.doubts_content import doubts_of, loggers_of, opinions_of
+from rl.errors import UnsupportedEstimator
 from rl.evaluation_result import EvaluationResult, SelectedCandidate
 from rl.explanation_content import explanation_content, segments_content, support_content
 from rl.learning.training import resolve_device
 from rl.night_evaluation import NightEvaluation, evaluate_night
 from rl.night_explanation import NightExplanation, explain_night
+from rl.night_second_look import SecondLook, second_look
 from rl.ope.ranking import PolicyRanker, Ranker, RankingReport, evaluate_ranking, fit_item_knn, fit_popularity
 from rl.ope.report import EvaluationSettings
 from rl.page.content import LineageRow, ReviewContent
@@ -33,14 +36,13 @@ from rl.registry.entry import NightKey
 from rl.registry.looks import find_looks
 from rl.registry.promotion import BEHAVIOR
 from rl.registry.store import open_store
+from rl.returns_content import returns_content
 from rl.review_content import (
     BASELINE_RANKERS,
     action_rows,
     candidate_rows,
-    doubts_of,
     guardrail_rows,
     judgment_of,
-    loggers_of,
     night_of,
     policy_reports,
     propensities_of,
@@ -61,6 +63,7 @@ class _Night:
     selection: Selection
     checkpoints: dict[str, ChosenCheckpoint]
     evaluation: NightEvaluation
+    second_look: SecondLook
     champion: Champion | None
     truth: TrueValues
     ranking: tuple[RankingReport, ...]
@@ -119,18 +122,19 @@ def _evaluate(
     evaluation = evaluate_night(
         dataset, selection, champion=champion, level=level, train=train, settings=evaluation_settings
     )
+    lake, selected = Lake(settings.lake, pipeline.source.name), selection.best.policy
+    looked = second_look(dataset, lake, selected, night=evaluation, train=train)
     structlog.get_logger().info("playing the shop for true values", is_simulated=pipeline.source.is_simulated)
-    played = {selection.best.policy.name: selection.best.policy}
+    played = {selected.name: selected}
     if champion is not None and champion.policy is not None:
         played[champion.name] = champion.policy
     truth = true_values(settings.home, dataset, played)
     ranking = () if pipeline.is_logged else _ranking(selection, evaluation, dataset, evaluation_settings)
-    shares = action_shares(selection.best.policy, evaluation.propensities.episodes)
+    shares = action_shares(selected, evaluation.propensities.episodes)
     explained = explain_night(
-        dataset, Lake(settings.lake, pipeline.source.name), selection.best.policy, night=evaluation, train=train,
-        shares=shares,
-    )  # fmt: skip
-    return _Night(dataset, selection, chosen, evaluation, champion, truth, ranking, shares, explained)
+        dataset, lake, selected, night=evaluation, train=train, shares=shares
+    )
+    return _Night(dataset, selection, chosen, evaluation, looked, champion, truth, ranking, shares, explained)
 
 
 def _registered(settings: Settings, dataset: Dataset, run_date: date) -> tuple[Champion | None, NightLevel]:
@@ -154,6 +158,7 @@ def _registered(settings: Settings, dataset: Dataset, run_date: date) -> tuple[C
 def _ranking(
     selection: Selection, evaluation: NightEvaluation, dataset: Dataset, settings: EvaluationSettings
 ) -> tuple[RankingReport, ...]:
+    """How well the policy and simple baselines guess the next action; empty where a single shopper can't tell."""
     train, policy = dataset.to_logged_episodes("train"), selection.best.policy
     popularity, item_knn = BASELINE_RANKERS
     rankers: dict[str, Ranker] = {
@@ -162,9 +167,13 @@ def _ranking(
         popularity: fit_popularity(train),
     }
     test = evaluation.propensities.episodes
-    return evaluate_ranking(
-        rankers, test, cutoffs=(RANKING_CUTOFF,), level=settings.confidence, resampling=settings.resampling
-    )
+    try:
+        return evaluate_ranking(
+            rankers, test, cutoffs=(RANKING_CUTOFF,), level=settings.confidence, resampling=settings.resampling
+        )
+    except UnsupportedEstimator as error:
+        structlog.get_logger().info("no ranking", reason=str(error))
+        return ()
 
 
 def _review(
@@ -182,7 +191,9 @@ def _review(
     return ReviewContent(
         night=night_of(pipeline, run_paths.date, settings.approval),
         judgment=judgment,
-        policies=policy_reports(evaluation, night.truth),
+        policies=policy_reports(evaluation, night.truth, night.second_look.reports),
+        opinions=opinions_of(night.second_look.opinions, level=evaluation.evaluation.settings.confidence),
+        returns=returns_content(night.second_look.returns, night.selection.best.policy.name),
         guardrails=guardrail_rows(evaluation),
         propensities=propensities_of(evaluation),
         data=summarize_data(run_paths, description),
@@ -232,7 +243,9 @@ def _result(night: _Night, content: ReviewContent) -> EvaluationResult:
         verdict=evaluation.verdict.to_json(),
         gated_against=_gated_against(night.champion),
         level=evaluation.level.level,
-        reports=tuple(report.to_json() for report in evaluation.evaluation.reports),
+        reports=tuple(
+            report.to_json() for report in (*evaluation.evaluation.reports, *night.second_look.reports)
+        ),
         metric_reports={
             metric: tuple(report.to_json() for report in found.reports)
             for metric, found in evaluation.metric_evaluations.items()

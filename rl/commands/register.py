@@ -19,7 +19,6 @@ from conf.settings import Settings
 from rl.dataset import read_description
 from rl.errors import RegistryError
 from rl.evaluation_result import EvaluationResult, read_evaluation
-from rl.gate import Decision
 from rl.page.content import LineageRow, ReviewContent
 from rl.page.evidence_content import HistoryRow
 from rl.page.render import render_page
@@ -108,8 +107,8 @@ def version_record(result: EvaluationResult) -> VersionRecord:
             "candidate": result.selected.name,
             "temperature": f"{result.selected.temperature:g}",
             "policy_version": result.selected.policy_version,
-            # A night that abstained could promote nothing, and spent nothing of the allowance.
-            LEVEL_TAG: "0" if judgment.outcome == Decision.ABSTAIN.value else repr(result.level),
+            # A night that had to abstain whatever was earned spent nothing of the allowance.
+            LEVEL_TAG: repr(result.level) if result.verdict["spends_level"] else "0",
         },
     )
 

@@ -53,7 +53,8 @@ def _train(settings: Settings, run_paths: Run, candidate: str, ranks: Ranks) -> 
     started = time.perf_counter()
     pipeline = load_pipeline(run_paths.scenario, run_paths.source)
     seeded = find_candidate(pipeline.scenario, candidate)
-    dataset = _own_part(load_dataset(pipeline, Lake(settings.lake, run_paths.source), run_paths), ranks)
+    lake = Lake(settings.lake, run_paths.source)
+    dataset = _own_part(load_dataset(pipeline, lake, run_paths, is_in_memory=not ranks.is_alone), ranks)
     folder = run_paths.candidate(candidate)
     training_settings, validation = _held_out(
         dataset, seeded, ranks, folder=folder, n_threads=settings.training_threads

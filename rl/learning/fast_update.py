@@ -144,11 +144,22 @@ def td_loss(impl: Any, batch: TorchMiniBatch, target: torch.Tensor) -> torch.Ten
             rewards=batch.rewards,
             target=target,
             terminals=batch.terminals,
-            gamma=impl._gamma**batch.intervals,
+            gamma=discounts(impl._gamma, batch.intervals),
         )
         for forwarder in impl._q_func_forwarder.forwarders
     ]
     return errors[0] if len(errors) == 1 else torch.stack(errors).sum()
+
+
+def discounts(gamma: float, intervals: torch.Tensor) -> torch.Tensor:
+    """Discount of each row's target, `(n, 1)`; `(1, 1)` where it is the same for all."""
+    discount: torch.Tensor = gamma ** same_for_all(intervals)
+    return discount
+
+
+def same_for_all(rows: torch.Tensor) -> torch.Tensor:
+    """The first row, still as a table, where all show the same memory, as constants of a replay do; else all rows."""
+    return rows[:1] if rows.stride(0) == 0 else rows
 
 
 def expected_values(functions: Sequence[Any], observations: Any) -> torch.Tensor:

@@ -125,11 +125,14 @@ class MaskedQFunctionForwarder(DiscreteMeanQFunctionForwarder):  # type: ignore[
 
     `squared` takes half the square, `huber` what d3rlpy takes: its minimum isn't the mean of rare, large rewards but
     nearer their median; near 0 the two are the same.
+
+    Attributes:
+        loss: either.
     """
 
     def __init__(self, q_func: MaskedQFunction, action_size: int, loss: Loss = "squared") -> None:
         super().__init__(q_func, action_size)
-        self._loss = loss
+        self.loss = loss
 
     def compute_error(
         self,
@@ -143,7 +146,7 @@ class MaskedQFunctionForwarder(DiscreteMeanQFunctionForwarder):  # type: ignore[
     ) -> torch.Tensor:
         value = self.compute_expected_q(observations).gather(1, actions.view(-1, 1))
         aim = rewards + gamma * target * (1 - terminals)
-        error = value_error(value, aim, self._loss)
+        error = value_error(value, aim, self.loss)
         reduced: torch.Tensor = compute_reduce(error, reduction)
         return reduced
 
@@ -153,6 +156,12 @@ def value_error(value: torch.Tensor, aim: torch.Tensor, loss: Loss) -> torch.Ten
     if loss == "huber":
         return huber_loss(value, aim, reduction="none")
     return 0.5 * mse_loss(value, aim, reduction="none")
+
+
+def value_error_slope(value: torch.Tensor, aim: torch.Tensor, loss: Loss) -> torch.Tensor:
+    """Slope of `value_error` by the value, `(n, 1)`; new memory."""
+    gap = value - aim
+    return gap.clamp_(-1, 1) if loss == "huber" else gap
 
 
 @dataclass()

@@ -25,6 +25,13 @@ _LAST_SHARE = 0.01
 class FusedOptimizer(OptimizerWrapper):  # type: ignore[misc]  # d3rlpy ships no types
     """d3rlpy's wrapper; gradients are dropped rather than filled with zeros, and stale forward passes forgotten."""
 
+    _known: _KnownStates | None = None
+
+    @property
+    def is_clipping(self) -> bool:
+        """Gradients are changed before weights move by them."""
+        return bool(self._clip_grad_norm)
+
     def zero_grad(self) -> None:
         for parameter in self._params:
             parameter.grad = None
@@ -38,9 +45,16 @@ class FusedOptimizer(OptimizerWrapper):  # type: ignore[misc]  # d3rlpy ships no
         """The weights are updated; nothing here depends on the update's number, so that a graph may hold it."""
         if self._clip_grad_norm:
             nn.utils.clip_grad_norm_(self._params, max_norm=self._clip_grad_norm)
-        self._optim.step()
+        self._move()
         if (scope := current_scope()) is not None:
             scope.forget(self._params)
+
+    def _move(self) -> None:
+        """The weights are updated, in one kernel where it is known what that takes, else by torch's own step."""
+        if self._known is None or self._known.state is not self._optim.state:
+            self._known = _KnownStates.of(self._optim)
+        if self._known is None or _has_hooks(self._optim) or not self._known.step():
+            self._optim.step()
 
     def advance(self) -> None:
         """The rate of the next update is set."""
@@ -58,6 +72,52 @@ class FusedOptimizer(OptimizerWrapper):  # type: ignore[misc]  # d3rlpy ships no
         for group, rate in zip(self._optim.param_groups, rates, strict=True):
             loaded = float(group["lr"])
             group["lr"] = rate.fill_(loaded) if isinstance(rate, torch.Tensor) else loaded
+
+
+class _KnownStates:
+    """What AdamW's kernel takes beside gradients, looked up once. Torch's step looks it up each time.
+
+    Attributes:
+        state: the optimizer's; loading another replaces it as a whole.
+    """
+
+    def __init__(self, optimizer: torch.optim.AdamW) -> None:
+        self.state = optimizer.state
+        self._group = optimizer.param_groups[0]
+        self._parameters: list[torch.Tensor] = self._group["params"]
+        found = [self.state[parameter] for parameter in self._parameters]
+        self._steps, self._means, self._squares = (
+            [one[name] for one in found] for name in ("step", "exp_avg", "exp_avg_sq")
+        )
+        # As a tensor, or torch makes one of the number for every parameter.
+        self._one = torch.ones(())
+
+    @classmethod
+    def of(cls, optimizer: torch.optim.Optimizer) -> _KnownStates | None:
+        """The optimizer's; None before its first step, off the processor, and where parameters come in groups."""
+        if type(optimizer) is not torch.optim.AdamW or len(optimizer.param_groups) > 1:
+            return None
+        parameters = optimizer.param_groups[0]["params"]
+        is_plain = all(one.dtype == torch.float32 and one.device.type == "cpu" for one in parameters)
+        return cls(optimizer) if is_plain and all(one in optimizer.state for one in parameters) else None
+
+    @torch.no_grad()
+    def step(self) -> bool:
+        """The weights are updated, to the bits of torch's step; False, and they aren't, where one has no gradient."""
+        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        if len(gradients) < len(self._parameters):
+            return False
+        group, (beta1, beta2) = self._group, self._group["betas"]
+        torch._foreach_add_(self._steps, self._one)
+        torch._fused_adamw_(
+            self._parameters, gradients, self._means, self._squares, [], self._steps, lr=group["lr"], beta1=beta1,
+            beta2=beta2, weight_decay=group["weight_decay"], eps=group["eps"], amsgrad=False, maximize=False,
+        )  # fmt: skip
+        return True
+
+
+def _has_hooks(optimizer: torch.optim.Optimizer) -> bool:
+    return bool(optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks)
 
 
 class CosineRate:

@@ -72,10 +72,13 @@ class Replay:
         next_sets = _without(columns.availability, never_chosen)
         _refuse_empty(columns, next_sets)
         self._table, self._records = _on_device(columns, device)
+        self._is_on_device = is_there(self._table.device, device)
         is_read_from_files = columns.is_mapped and self._table.device.type == "cpu"
         self._memory = HeldMemory(columns, columns.memory_bytes or 1) if is_read_from_files else None
         self._sets = torch.from_numpy(columns.availability.copy()).to(self._table.device)
         self._next_sets = torch.from_numpy(next_sets.copy()).to(self._table.device)
+        # Of one row; batches show it in each of theirs.
+        self._nothing, self._one_step = (torch.full((1, 1), value, device=device) for value in (0.0, 1.0))
 
     @property
     def observation_shape(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -90,8 +93,7 @@ class Replay:
     @property
     def is_on_device(self) -> bool:
         """The data is where batches are, so that `gather` may be part of a captured graph."""
-        found, wanted = self._table.device, torch.device(self.device)
-        return found.type == wanted.type and wanted.index in (None, found.index)
+        return self._is_on_device
 
     def batch(self, rows: IntArray) -> TorchMiniBatch:
         """d3rlpy's batch of the given rows, on the device."""
@@ -118,23 +120,24 @@ class Replay:
     def _gathered(self, rows: torch.Tensor) -> list[torch.Tensor]:
         """Features, mask, next features, next mask, action, reward and terminal of the rows, where the data is."""
         record = self._records.index_select(0, rows)
-        features, following = self._table.pairs(rows, record[:, CLOSING])
+        columns = record.unbind(1)
+        features, following = self._table.pairs(rows, columns[CLOSING])
         return [
             features,
-            self._sets.index_select(0, record[:, SET]),
+            _sets_of(self._sets, columns[SET]),
             following,
-            self._next_sets.index_select(0, record[:, NEXT_SET]),
-            record[:, ACTION, None].long(),
-            record[:, REWARD].view(torch.float64).div(self._reward_scale).float(),
-            record[:, TERMINAL, None].float(),
+            _sets_of(self._next_sets, columns[NEXT_SET]),
+            columns[ACTION].long()[:, None],
+            self._scaled(record[:, REWARD].view(torch.float64)).float(),
+            columns[TERMINAL].float()[:, None],
         ]
 
     def _as_mini_batch(self, found: list[torch.Tensor]) -> TorchMiniBatch:
         if not self.is_on_device:
             # From pinned memory, a GPU fetches while the processor goes on.
-            found = [column.pin_memory().to(self.device, non_blocking=True) for column in found]
+            found = [column.contiguous().pin_memory().to(self.device, non_blocking=True) for column in found]
         features, mask, following, next_mask, action, reward, terminal = found
-        nothing = torch.zeros_like(reward)
+        nothing = self._nothing.expand_as(reward)
         return TorchMiniBatch(
             observations=[features, mask],
             actions=action,
@@ -143,9 +146,17 @@ class Replay:
             next_actions=nothing,
             returns_to_go=nothing,
             terminals=terminal,
-            intervals=torch.ones_like(reward),
+            intervals=self._one_step.expand_as(reward),
             device=self.device,
         )
+
+    def _scaled(self, reward: torch.Tensor) -> torch.Tensor:
+        return reward if self._reward_scale == 1 else reward.div(self._reward_scale)
+
+
+def _sets_of(sets: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Set of each row, `(n, n_actions)`; where there is but one, all rows show the same memory."""
+    return sets.expand(len(index), -1) if len(sets) == 1 else sets.index_select(0, index)
 
 
 def _without(sets: BoolArray, never_chosen: int | None) -> BoolArray:
@@ -166,6 +177,12 @@ def _refuse_empty(columns: ReplayColumns, next_sets: BoolArray) -> None:
             f"{rows.size} next observations have no available action, such as row {rows[0]}; expected at least one "
             "unless nothing follows"
         )
+
+
+def is_there(found: torch.device, device: str) -> bool:
+    """The place is the device; a name without a number is any of its kind."""
+    wanted = torch.device(device)
+    return found.type == wanted.type and wanted.index in (None, found.index)
 
 
 def free_bytes(device: str) -> float:

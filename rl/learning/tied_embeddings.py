@@ -117,7 +117,7 @@ class TiedQFunctionForwarder(MaskedQFunctionForwarder):
         reduction: str = "mean",
     ) -> torch.Tensor:
         value = self._q_func.value_of_each(observations, actions)
-        error = value_error(value, rewards + gamma * target * (1 - terminals), self._loss)
+        error = value_error(value, rewards + gamma * target * (1 - terminals), self.loss)
         reduced: torch.Tensor = compute_reduce(error, reduction)
         return reduced
 

@@ -101,7 +101,7 @@ def estimate_behavior(episodes: LoggedEpisodes, settings: BehaviorSettings | Non
     calibration is poor, or where the logging policy saw something that the features don't hold.
 
     Raises:
-        EvaluationError: fewer units than folds.
+        UnsupportedEstimator: fewer units than folds.
     """
     chosen = settings or BehaviorSettings()
     choice = choose_behavior(episodes, shopper_folds(episodes, chosen.n_folds, chosen.seed), chosen)

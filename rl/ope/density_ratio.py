@@ -10,7 +10,7 @@ of the one action taken add up to the evaluation policy's value, for episodes of
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -31,6 +31,7 @@ class DensityRatios:
         share_outside: share of the evaluation policy's decisions at which it would do what the log never did in that
             state, so that nothing tells what follows; NaN where the method can't tell.
         method: how they were estimated.
+        pair_refusal: why there are none of state-action pairs (then `state_action` holds zeros); None where there are.
     """
 
     state: FloatArray
@@ -38,6 +39,7 @@ class DensityRatios:
     expected_length: FloatArray
     share_outside: float
     method: str
+    pair_refusal: str | None = None
 
     def __post_init__(self) -> None:
         arrays = (self.state, self.state_action, self.expected_length)
@@ -49,8 +51,11 @@ class DensityRatios:
 
     def rows(self, keep: BoolArray) -> DensityRatios:
         """The same for a selection of rows."""
-        return DensityRatios(
-            self.state[keep], self.state_action[keep], self.expected_length[keep], self.share_outside, self.method
+        return replace(
+            self,
+            state=self.state[keep],
+            state_action=self.state_action[keep],
+            expected_length=self.expected_length[keep],
         )
 
 

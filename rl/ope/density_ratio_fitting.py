@@ -60,7 +60,8 @@ class CrossfitRatios:
             for name in ("state", "state_action", "expected_length")
         ]
         outside = float(np.mean([each.share_outside for each in found]))
-        return DensityRatios(mixed[0], mixed[1], mixed[2], outside, f"{found[0].method}, cross-fitted")
+        method = f"{found[0].method}, cross-fitted"
+        return DensityRatios(mixed[0], mixed[1], mixed[2], outside, method, found[0].pair_refusal)
 
 
 def fit_density_ratios(

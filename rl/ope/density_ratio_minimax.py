@@ -70,24 +70,26 @@ class LinearRatios:
     Attributes:
         basis: phi.
         state: coefficients, `(n_functions,)`.
-        state_action: coefficients, `(n_actions, n_functions)`.
+        state_action: coefficients, `(n_actions, n_functions)`; None where those of pairs are too many.
         expected_length: discounted steps of an episode under the evaluation policy.
     """
 
     basis: Basis
     state: FloatArray
-    state_action: FloatArray
+    state_action: FloatArray | None
     expected_length: float
 
     def ratios(self, policy: Policy, episodes: LoggedEpisodes) -> DensityRatios:  # noqa: ARG002 -- the protocol's
         """Ratios at all rows, in batches; a linear ratio may be negative where it fits badly."""
         n = episodes.n_transitions
-        state, state_action = np.empty(n), np.empty(n)
+        state, state_action = np.zeros((2, n))
         for rows in row_batches(n, self.state.size):
             phi = self.basis.of(episodes.features[rows])
             state[rows] = phi @ self.state
-            state_action[rows] = (phi * self.state_action[episodes.action[rows]]).sum(axis=1)
-        return DensityRatios(state, state_action, np.full(n, self.expected_length), np.nan, "linear minimax")
+            if self.state_action is not None:
+                state_action[rows] = (phi * self.state_action[episodes.action[rows]]).sum(axis=1)
+        refusal = None if self.state_action is not None else _too_many(episodes.n_actions, self.state.size)
+        return DensityRatios(state, state_action, np.full(n, self.expected_length), np.nan, "linear minimax", refusal)
 
 
 def fit_minimax(
@@ -105,7 +107,8 @@ def fit_minimax(
     f, with D the discount of the row. With w and f linear in the same functions, f of unit mean square and a ridge on
     w's mean square, the worst f and the best w follow from one linear system. With little ridge, weighting rewards
     by w(s, a) gives what least-squares temporal differences give for Q on the same functions. Don't trust it where the
-    true ratio isn't near such a function: it can go negative and says nothing about what it misses.
+    true ratio isn't near such a function: it can go negative and says nothing about what it misses. Where actions times
+    functions are too many for a ratio of pairs, that of states is fitted alone.
 
     Args:
         policy: evaluation policy.
@@ -116,26 +119,38 @@ def fit_minimax(
         ridge: penalty on the mean square of w, relative to the flow's.
 
     Raises:
-        UnsupportedEstimator: too many actions times functions.
+        UnsupportedEstimator: too many functions.
 
     Source: Uehara, Huang and Jiang (2020), minimax weight learning and its closed form for linear classes; for states
     Liu et al. (2018), theorem 1, with the start added for episodes.
     """
     n_functions = basis.of(episodes.features[:1]).shape[1]
-    if n_functions * episodes.n_actions > _MAX_BASIS:
+    if n_functions > _MAX_BASIS:
         raise UnsupportedEstimator(
-            f"{episodes.n_actions} actions times {n_functions} functions of the observation are over {_MAX_BASIS}: "
-            "too many for a ratio of states and actions; give fewer features, or ratios estimated elsewhere"
+            f"{n_functions} functions of the observation are over {_MAX_BASIS}: too many for a ratio of states; give "
+            "fewer features, or ratios estimated elsewhere"
         )
-    flows = _Flows(policy, episodes, is_fitted_on, basis=basis, factors=factors)
+    has_pairs = n_functions * episodes.n_actions <= _MAX_BASIS
+    flows = _Flows(policy, episodes, is_fitted_on, basis=basis, factors=factors, has_pairs=has_pairs)
     state = _least_flow(flows.state_flow, flows.state_gram, flows.state_start, ridge)
-    pairs = _least_flow(flows.pair_flow, flows.pair_gram, flows.pair_start, ridge)
     length = float(flows.state_gram[0] @ state)
+    if not has_pairs:
+        return LinearRatios(basis, state, None, length)
+    pairs = _least_flow(flows.pair_flow, flows.pair_gram, flows.pair_start, ridge)
     return LinearRatios(basis, state, pairs.reshape(episodes.n_actions, n_functions), length)
+
+
+def _too_many(n_actions: int, n_functions: int) -> str:
+    return (
+        f"{n_actions} actions times {n_functions} functions of the observation are over {_MAX_BASIS}: too many for a "
+        "ratio of states and actions; give fewer features, or use an estimator by state"
+    )
 
 
 class _Flows:
     """Moments per episode, gathered in batches: only sums of products of functions are held for all rows.
+
+    Those of pairs are empty unless asked for.
 
     Attributes:
         state_gram: mean of D phi(s) phi(s)'.
@@ -154,10 +169,11 @@ class _Flows:
         *,
         basis: Basis,
         factors: FloatArray,
+        has_pairs: bool,
     ) -> None:
-        self._policy, self._episodes, self._basis = policy, episodes, basis
+        self._policy, self._episodes, self._basis, self._has_pairs = policy, episodes, basis, has_pairs
         n_functions = basis.of(episodes.features[:1]).shape[1]
-        n_pairs = n_functions * episodes.n_actions
+        n_pairs = n_functions * episodes.n_actions if has_pairs else 0
         self.state_gram, self.state_flow = np.zeros((2, n_functions, n_functions))
         self.pair_gram, self.pair_flow = np.zeros((2, n_pairs, n_pairs))
         self.state_start, self.pair_start = np.zeros(n_functions), np.zeros(n_pairs)
@@ -165,17 +181,19 @@ class _Flows:
         factor = np.where(episodes.terminal, 0.0, factors)
         n_episodes = int(is_fitted_on.sum())
         starts = episodes.offsets[:-1][is_fitted_on]
-        for batch in row_batches(len(starts), n_pairs):
+        width = max(n_pairs, n_functions, episodes.n_actions)
+        for batch in row_batches(len(starts), width):
             self._add_starts(starts[batch], 1 / n_episodes)
         rows = np.flatnonzero(np.repeat(is_fitted_on, episodes.lengths))
-        for batch in row_batches(len(rows), n_pairs):
+        for batch in row_batches(len(rows), width):
             self._add_rows(rows[batch], discount[rows[batch]] / n_episodes, factor[rows[batch]])
 
     def _add_starts(self, rows: IntArray, share: float) -> None:
         features, mask = self._episodes.features[rows], self._episodes.mask(rows)
         phi = self._basis.of(features)
         self.state_start += share * phi.sum(axis=0)
-        self.pair_start += share * (checked_probabilities(self._policy, features, mask).T @ phi).ravel()
+        if self._has_pairs:
+            self.pair_start += share * (checked_probabilities(self._policy, features, mask).T @ phi).ravel()
 
     def _add_rows(self, rows: IntArray, weight: FloatArray, factor: FloatArray) -> None:
         episodes = self._episodes
@@ -186,6 +204,14 @@ class _Flows:
         weighted = phi * weight[:, None]
         self.state_gram += weighted.T @ phi
         self.state_flow += (phi - (ratio * factor)[:, None] * phi_next).T @ weighted
+        if self._has_pairs:
+            self._add_pairs(rows, phi, phi_next, weighted, factor)
+
+    def _add_pairs(
+        self, rows: IntArray, phi: FloatArray, phi_next: FloatArray, weighted: FloatArray, factor: FloatArray
+    ) -> None:
+        episodes = self._episodes
+        action = episodes.action[rows]
         following = checked_probabilities(self._policy, episodes.next_features[rows], episodes.next_mask(rows))
         inflow = ((factor[:, None] * following)[:, :, None] * phi_next[:, None, :]).reshape(len(rows), -1)
         for a in np.unique(action):

@@ -30,15 +30,9 @@ class Discount:
             raise EvaluationError(f"discount {self.gamma} is outside (0, 1]")
 
     def step_factors(self, episodes: LoggedEpisodes) -> FloatArray:
-        """Factor between the decision of each row and the next observation, `(n,)`.
-
-        Raises:
-            EvaluationError: time runs backwards, and the discount is per day.
-        """
+        """Factor between the decision of each row and the next observation, `(n,)`."""
         if self.per == "step":
             return np.full(episodes.n_transitions, self.gamma)
-        if (bad := np.flatnonzero(episodes.elapsed_seconds < 0)).size:
-            raise EvaluationError(f"rows {bad[:5].tolist()} have a next decision before their own: no discount per day")
         return np.asarray(self.gamma ** (episodes.elapsed_seconds / _SECONDS_PER_DAY), dtype=np.float64)
 
 

@@ -83,11 +83,13 @@ def fit_fqe_together(
     fitted with; with separate networks they don't.
 
     Raises:
-        EvaluationError: no rows, tasks on other rows than the first, an outcome that isn't a finite number for each,
-            or a fit diverged.
+        EvaluationError: no rows, no step, tasks on other rows than the first, an outcome that isn't a finite number
+            for each, or a fit diverged.
     """
     if not tasks:
         return []
+    if steps is not None and steps < 1:
+        raise EvaluationError(f"a value runs over at least one step, got steps = {steps}")
     for task in tasks:
         _require_fit_rows(task, tasks[0])
     chosen = settings or FqeSettings()

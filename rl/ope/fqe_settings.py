@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from rl.errors import EvaluationError
+
 
 @dataclass(frozen=True)
 class FqeSettings:
@@ -38,3 +40,11 @@ class FqeSettings:
     device: str = "cpu"
     max_probability_cells: int = 128_000_000
     networks: Literal["separate", "shared"] = "separate"
+
+    def __post_init__(self) -> None:
+        counts = {name: getattr(self, name) for name in ("n_updates", "n_rounds", "batch_size")}
+        found = [f"{name} is {count}, expected at least 1" for name, count in counts.items() if count < 1]
+        if not self.ridge >= 0:
+            found.append(f"ridge is {self.ridge}, expected 0 or more")
+        if found:
+            raise EvaluationError("no Q-function can be fitted so: " + "; ".join(found))

@@ -16,6 +16,7 @@ from rl.ope.intervals import (
     Resampling,
     bca_interval,
     percentile_interval,
+    reaching_intervals,
     skew_corrected_interval,
     student_interval,
     widest_intervals,
@@ -63,7 +64,12 @@ def _methods() -> tuple[IntervalMethod, ...]:
         IntervalMethod(
             "widest",
             lambda sums, level, resampling: widest_intervals([sums], level=level, resampling=resampling)[0],
-            "The widest of percentile, Student and its correction for skew: the night's own.",
+            "The widest of percentile, Student and its correction for skew: what the gate's bounds are.",
+        ),
+        IntervalMethod(
+            "reaching",
+            lambda sums, level, resampling: reaching_intervals([sums], level=level, resampling=resampling)[0],
+            "The widest, moved out where a heavy tail may hide units: a report's own.",
         ),
         IntervalMethod(
             "empirical_bernstein",
@@ -95,15 +101,13 @@ def make_interval(method: str, sums: RatioSums, *, level: float, resampling: Res
     """The interval by the method of that name.
 
     Raises:
-        EvaluationError: no such method, a level outside (0, 1), no draws, or too few units for it.
+        EvaluationError: no such method, a level outside (0, 1), or too few units for it.
         UnsupportedEstimator: no unit has any weight.
     """
     if method not in INTERVAL_METHODS:
         raise EvaluationError(f"unknown interval method {method!r}{suggest(method, list(INTERVAL_METHODS))}")
     if not 0 < level < 1:
         raise EvaluationError(f"the level of an interval lies between 0 and 1, got {level}")
-    if resampling.n_draws < 1:
-        raise EvaluationError(f"a bootstrap needs at least one draw, got {resampling.n_draws}")
     if sums.n_units and not sums.denominators.any():
         raise UnsupportedEstimator(NO_WEIGHT)
     return INTERVAL_METHODS[method].make(sums, level, resampling)

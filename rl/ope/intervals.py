@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 from scipy.stats import norm, poisson
 from scipy.stats import t as student_t
 
-from rl.errors import EvaluationError
+from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.logged_episodes import FloatArray
 from rl.ope.sums import RatioSums, difference
+from rl.ope.tail_reach import tail_reach
 
 _DRAWS_BEYOND_BOUND = 30  # a percentile with 30 draws beyond it is known to about a fifth of its tail probability
 _MAX_DRAWS = 20_000
@@ -38,6 +39,10 @@ class Resampling:
     n_draws: int = 1000
     seed: int = 0
     scheme: Literal["poisson", "multinomial"] = "poisson"
+
+    def __post_init__(self) -> None:
+        if self.n_draws < 1:
+            raise EvaluationError(f"a bootstrap needs at least one draw, got {self.n_draws}")
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ def percentile_interval(sums: RatioSums, *, level: float, resampling: Resampling
     at 4 effective rewarded units a 95% interval was seen to cover 70%.
 
     Raises:
-        EvaluationError: fewer than two units.
+        EvaluationError: fewer than two units, or a level outside (0, 1).
     """
     return percentile_intervals([sums], level=level, resampling=resampling)[0]
 
@@ -98,6 +103,7 @@ def percentile_intervals(
     Raises:
         EvaluationError: fewer than two units, or numbers of units that differ.
     """
+    _require_level(level)
     for sums in estimates:
         require_units(sums)
     if len(counts := sorted({sums.n_units for sums in estimates})) > 1:
@@ -120,6 +126,7 @@ def bca_interval(sums: RatioSums, *, level: float, resampling: Resampling) -> In
     Source: Efron and Tibshirani (1993), equations 14.10, 14.14 and 14.15. Falls back to plain percentiles where
     all draws lie on one side.
     """
+    _require_level(level)
     require_units(sums)
     values = np.sort(bootstrap_values(sums, resampling))
     estimate = sums.value()
@@ -138,6 +145,7 @@ def student_interval(sums: RatioSums, *, level: float) -> Interval:
 
     Needs no draws, so it reaches any level. It knows no skew: don't trust it alone with rare, large rewards.
     """
+    _require_level(level)
     require_units(sums)
     error = standard_error(sums)
     reach = float(student_t.ppf((1 + level) / 2, sums.n_units - 1)) * error
@@ -161,6 +169,7 @@ def skew_corrected_interval(sums: RatioSums, *, level: float) -> Interval:
 
     Source: Hall (1992), the expansion of a studentised mean, section 2.6; Johnson (1978).
     """
+    _require_level(level)
     require_units(sums)
     error, value, influence = standard_error(sums), sums.value(), sums.influence()
     second = float(np.square(influence).mean())
@@ -188,6 +197,30 @@ def widest_intervals(
     return tuple(_widest(sums, drawn, level) for sums, drawn in zip(estimates, by_draws, strict=True))
 
 
+def reaching_intervals(
+    estimates: Sequence[RatioSums], *, level: float, resampling: Resampling
+) -> tuple[Interval, ...]:
+    """`widest_intervals`, further out on the side where a heavy tail may hide units that the log doesn't hold.
+
+    For reports. The gate's bound stays without it: rewards that a log doesn't hold make the estimate too low.
+
+    Raises:
+        EvaluationError: fewer than two units, or numbers of units that differ.
+    """
+    found = widest_intervals(estimates, level=level, resampling=resampling)
+    return tuple(_reaching(sums, interval) for sums, interval in zip(estimates, found, strict=True))
+
+
+def _reaching(sums: RatioSums, interval: Interval) -> Interval:
+    reach = tail_reach(sums.influence())
+    if reach.below == reach.above == 0.0:
+        return interval
+    return replace(
+        interval, lower=interval.lower - reach.below, upper=interval.upper + reach.above,
+        method=f"{interval.method}, moved out for a heavy tail",
+    )  # fmt: skip
+
+
 def _widest(sums: RatioSums, by_draws: Interval, level: float) -> Interval:
     found = (by_draws, student_interval(sums, level=level), skew_corrected_interval(sums, level=level))
     return Interval(
@@ -207,8 +240,7 @@ def cautious_bounds(sums: RatioSums, *, alpha: float, resampling: Resampling) ->
     narrow on few units, while Student's bounds ignore the skew of rare rewards; being wrong costs a promotion, being
     wide only waits. Draws are raised so that 30 are expected beyond the bound (20,000 at most).
     """
-    if not 0 < alpha < 0.5:
-        raise EvaluationError(f"one-sided level {alpha} is outside (0, 0.5)")
+    _require_one_sided(alpha)
     enough = Resampling(n_draws_for(alpha, at_least=resampling.n_draws), resampling.seed, resampling.scheme)
     level = 1 - 2 * alpha
     return widest_intervals([sums], level=level, resampling=enough)[0]
@@ -216,15 +248,17 @@ def cautious_bounds(sums: RatioSums, *, alpha: float, resampling: Resampling) ->
 
 @dataclass(frozen=True)
 class RelativeIncrease:
-    """Change of one value relative to another's.
+    """Change of one value relative to another's; a fall is negative.
 
     Attributes:
         value: (candidate - baseline) / baseline.
+        lower: lower bound; -1 or less where the baseline may well be nil.
         upper: upper bound; infinite where the baseline may well be nil.
-        alpha: one-sided level of the bound.
+        alpha: one-sided level of each bound.
     """
 
     value: float
+    lower: float
     upper: float
     alpha: float
 
@@ -232,28 +266,43 @@ class RelativeIncrease:
 def relative_increase(
     candidate: RatioSums, baseline: RatioSums, *, alpha: float, resampling: Resampling
 ) -> RelativeIncrease:
-    """Relative increase with an upper bound: the larger of percentile bootstrap and Student on the log ratio.
+    """Relative increase between bounds: the wider one of percentile bootstrap and Student on the log ratio, each side.
 
-    Both sides take the same draws of units. A draw in which the baseline is nil counts as an infinite increase.
+    Both sides take the same draws of units. A draw in which the baseline is nil speaks against either limit: it counts
+    as an infinite increase for the upper bound and as a fall to nothing for the lower one.
 
     Raises:
         EvaluationError: the baseline's value is not positive, or there are fewer than two units.
     """
     require_units(candidate)
+    _require_one_sided(alpha)
     top, bottom = candidate.value(), baseline.value()
     if bottom <= 0:
         raise EvaluationError(f"the baseline's value {bottom:.4g} is not positive, so no share of it can be taken")
-    enough = Resampling(n_draws_for(alpha, at_least=resampling.n_draws), resampling.seed, resampling.scheme)
-    # The difference checks that the units agree; its two halves are then resampled with one set of draws.
-    paired = difference(candidate, baseline)
-    upper_draws, lower_draws = bootstrap_values(candidate, enough), bootstrap_values(baseline, enough)
-    ratios = np.divide(upper_draws, lower_draws, out=np.full(len(lower_draws), np.inf), where=lower_draws > 0)
-    upper = float(np.quantile(ratios, 1 - alpha, method="higher"))
+    lower, upper = _drawn_ratios(candidate, baseline, alpha, resampling)
     if top > 0:
+        # The difference checks that the units agree; its two halves are resampled with one set of draws above.
+        n_units = difference(candidate, baseline).n_units
         influence = candidate.influence() / top - baseline.influence() / bottom
-        error = float(np.sqrt(np.square(influence).sum() / (paired.n_units * (paired.n_units - 1))))
-        upper = max(upper, top / bottom * math.exp(float(student_t.ppf(1 - alpha, paired.n_units - 1)) * error))
-    return RelativeIncrease(top / bottom - 1, upper - 1, alpha)
+        error = float(np.sqrt(np.square(influence).sum() / (n_units * (n_units - 1))))
+        reach = float(student_t.ppf(1 - alpha, n_units - 1)) * error
+        lower, upper = min(lower, top / bottom * math.exp(-reach)), max(upper, top / bottom * math.exp(reach))
+    return RelativeIncrease(top / bottom - 1, lower - 1, upper - 1, alpha)
+
+
+def _drawn_ratios(
+    candidate: RatioSums, baseline: RatioSums, alpha: float, resampling: Resampling
+) -> tuple[float, float]:
+    """Percentiles of the ratio of the two values over draws of units."""
+    enough = replace(resampling, n_draws=n_draws_for(alpha, at_least=resampling.n_draws))
+    above, below = bootstrap_values(candidate, enough), bootstrap_values(baseline, enough)
+    has_share = below > 0
+    of_rise = np.divide(above, below, out=np.full(len(below), np.inf), where=has_share)
+    of_fall = np.divide(above, below, out=np.zeros(len(below)), where=has_share)
+    return (
+        float(np.quantile(of_fall, alpha, method="lower")),
+        float(np.quantile(of_rise, 1 - alpha, method="higher")),
+    )
 
 
 def n_draws_for(alpha: float, *, at_least: int = 1000) -> int:
@@ -286,7 +335,17 @@ def require_units(sums: RatioSums) -> None:
     """Nothing, where there are units enough to tell how much they vary.
 
     Raises:
-        EvaluationError: fewer than two.
+        UnsupportedEstimator: fewer than two.
     """
     if sums.n_units < 2:
-        raise EvaluationError(f"an interval needs at least two units to resample, got {sums.n_units}")
+        raise UnsupportedEstimator(f"an interval needs at least two units to resample, got {sums.n_units}")
+
+
+def _require_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise EvaluationError(f"the level of an interval lies between 0 and 1, got {level}")
+
+
+def _require_one_sided(alpha: float) -> None:
+    if not 0 < alpha < 0.5:
+        raise EvaluationError(f"one-sided level {alpha} is outside (0, 0.5)")

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from rl.errors import EvaluationError
 from rl.logged_episodes import FloatArray
 from rl.ope.one_step import one_step_weights, residuals
 from rl.ope.sample import EvaluationSample
@@ -83,7 +84,7 @@ def dr_os_at(sample: EvaluationSample, level: float) -> RatioSums:
 def smoothed(weight: FloatArray, *, share: float) -> FloatArray:
     """The weighted harmonic mean of w and 1, w / (1 - share + share w): under 1 / share."""
     if not 0 <= share <= 1:
-        raise ValueError(f"the share {share} is outside [0, 1]: a level of sg_ips is at least 1")
+        raise EvaluationError(f"the share {share} is outside [0, 1]: a level of sg_ips is at least 1")
     below = 1 - share + share * weight
     return np.divide(weight, below, out=np.zeros_like(weight), where=below > 0)
 
@@ -93,7 +94,7 @@ def optimistically_shrunk(weight: FloatArray, *, strength: float) -> FloatArray:
     if math.isinf(strength):
         return weight
     if strength <= 0:
-        raise ValueError(f"the strength must be positive, got {strength}")
+        raise EvaluationError(f"the strength must be positive, got {strength}")
     return np.asarray(strength * weight / (np.square(weight) + strength), dtype=np.float64)
 
 

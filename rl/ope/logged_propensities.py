@@ -102,6 +102,21 @@ class PropensityCheck:
     is_plausible: bool
     refusal: str | None
 
+    @property
+    def problem(self) -> str | None:
+        """Why no availability could make these propensities right; None where one could.
+
+        A uniform choice's weight averages less than 1 where the logger never takes some available actions, which is
+        its right; more than 1 it can't.
+        """
+        mean, error = self.mean_uniform_weight, self.standard_error
+        if mean is None or error is None or mean <= 1 + max(4 * error, 0.05):
+            return None
+        return (
+            f"a uniform choice's weight averages {mean:.2f} (standard error {error:.2f}) where it can't "
+            "exceed 1; log the probability that the action was drawn with"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values."""
         return asdict(self)

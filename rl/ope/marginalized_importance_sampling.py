@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from rl.errors import UnsupportedEstimator
 from rl.logged_episodes import FloatArray
 from rl.ope.doubly_robust import dm, weighted_residuals
 from rl.ope.importance_sampling import refuse_without_weight
@@ -109,7 +110,10 @@ def _state_weight(sample: EvaluationSample) -> FloatArray:
 def _pair_weight(sample: EvaluationSample) -> FloatArray:
     """w(s, a), `(n,)`."""
     sample.require_weights()
-    weight = sample.require_density_ratios().state_action
+    ratios = sample.require_density_ratios()
+    if ratios.pair_refusal is not None:
+        raise UnsupportedEstimator(ratios.pair_refusal)
+    weight = ratios.state_action
     refuse_without_weight(sample, weight)
     return weight
 

@@ -78,7 +78,7 @@ class OverlapSums:
 
     @property
     def mean_weight(self) -> float:
-        """Of all decisions; far from 1 where support is missing or propensities are wrong."""
+        """Of all decisions; also moved by how long the policy's episodes are."""
         return self.total("weight") / self.total("n_decisions")
 
     @property

@@ -27,7 +27,9 @@ class PolicyValueReport:
         n_units: independent units resampled.
         effective_sample_size: units that the weighted decisions rest on; None where the log can't be weighted.
         n_effective_rewarded: units that the weighted rewards rest on; None likewise.
-        mean_weight: of all weighted decisions; far from 1 where support is missing or propensities are wrong.
+        mean_weight: of all weighted decisions; also moved by how long the policy's episodes are.
+        mean_ratio: of evaluation probability over propensity; not 1 where support is missing or propensities are wrong.
+        mean_ratio_error: its standard error, clustered by unit.
         max_weight: largest cumulative weight before clipping.
         clip: limit put on cumulative weights, None for none.
         share_clipped: share of decisions at which it bit.
@@ -65,6 +67,8 @@ class PolicyValueReport:
     is_prediction: bool
     refusal: str | None
     chosen_level: ChosenLevel | None = None
+    mean_ratio: float | None = None
+    mean_ratio_error: float | None = None
     behavior_standard_error: float | None = None
 
     def to_json(self) -> dict[str, Any]:

@@ -12,13 +12,15 @@ from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.logged_episodes import FloatArray, LoggedEpisodes, Policy
 from rl.ope.behavior_value import OnlyAction, as_one_action
 from rl.ope.density_ratio_fitting import fit_density_ratios
+from rl.ope.differing_units import RowWeights, row_weights
 from rl.ope.discount import Discount
 from rl.ope.estimators import ESTIMATORS, NIGHTLY_ESTIMATORS, Estimator, estimator
 from rl.ope.evaluation_probabilities import logged_action_set, share_outside_support
 from rl.ope.fqe import FittedQ, FqeSettings, FqeTask, fit_fqe_together
-from rl.ope.intervals import Interval, Resampling, widest_intervals
+from rl.ope.intervals import Interval, Resampling, reaching_intervals, require_units
 from rl.ope.policy_value import PolicyValueReport
 from rl.ope.q_function import ActionValues, action_values
+from rl.ope.ratio_balance import RatioBalance, ratio_balance
 from rl.ope.sample import EvaluationSample, evaluation_sample, rows_within
 from rl.ope.slope import ChosenLevel
 from rl.ope.sums import RatioSums
@@ -44,6 +46,9 @@ class EvaluationSettings:
         confidence: level of the intervals.
         resampling: of units.
         fqe: how Q-functions are fitted.
+
+    Raises:
+        EvaluationError: naming every field that can't be.
     """
 
     discount: Discount
@@ -53,6 +58,17 @@ class EvaluationSettings:
     confidence: float = 0.95
     resampling: Resampling = field(default_factory=Resampling)
     fqe: FqeSettings = field(default_factory=FqeSettings)
+
+    def __post_init__(self) -> None:
+        found = []
+        if self.steps is not None and self.steps < 1:
+            found.append(f"steps is {self.steps}, expected at least 1, or None")
+        if self.weight_clip is not None and not self.weight_clip > 0:
+            found.append(f"weight_clip is {self.weight_clip}, expected a number above 0, or None")
+        if not 0 < self.confidence < 1:
+            found.append(f"confidence is {self.confidence}, expected between 0 and 1")
+        if found:
+            raise EvaluationError("nothing can be evaluated so: " + "; ".join(found))
 
     @classmethod
     def from_scenario(cls, scenario: Scenario, *, seed: int = 0, device: str = "cpu") -> EvaluationSettings:
@@ -85,6 +101,7 @@ class PolicyEvaluation:
         settings: in force.
         is_logged: False where the decisions were implied.
         outcome: `reward` or a side metric.
+        weights: of every weighted row by policy, all on the same rows; without the policies that can't be weighted.
     """
 
     reports: tuple[PolicyValueReport, ...]
@@ -93,6 +110,7 @@ class PolicyEvaluation:
     settings: EvaluationSettings
     is_logged: bool
     outcome: str
+    weights: Mapping[str, RowWeights] = field(default_factory=dict)
 
     def report(self, policy: str, estimator_name: str) -> PolicyValueReport:
         """The report of that policy and estimator.
@@ -121,7 +139,8 @@ def evaluate_policies(  # noqa: PLR0913 -- one call says all that a night asks o
     """Reports and per-unit sums of the behavior policy and of each given policy on the test split.
 
     The behavior policy is run through the estimators too, with all weights 1 and its own state values, so that a
-    difference compares like with like: `on_policy` misses what a cut took off, its `dr` doesn't.
+    difference compares like with like: `on_policy` misses what a cut took off, its `dr` doesn't. What the log can't
+    support is a refusal in the reports: all of them where the split holds a single unit.
 
     Args:
         policies: evaluation policies by name; `behavior` is reserved.
@@ -146,7 +165,7 @@ def evaluate_policies(  # noqa: PLR0913 -- one call says all that a night asks o
     run.fit(judged | {name: stand_in for name, stand_in in (stand_ins or {}).items() if name in policies})
     for name, policy in judged.items():
         run.evaluate(name, policy)
-    return PolicyEvaluation(tuple(run.reports), run.sums, run.fits, settings, is_logged, outcome)
+    return PolicyEvaluation(tuple(run.reports), run.sums, run.fits, settings, is_logged, outcome, run.weights)
 
 
 class _Run:
@@ -169,6 +188,7 @@ class _Run:
         self.reports: list[PolicyValueReport] = []
         self.sums: dict[tuple[str, str], RatioSums] = {}
         self.fits: dict[str, FittedQ] = {}
+        self.weights: dict[str, RowWeights] = {}
 
     def fit(self, fitted_for: Mapping[str, Policy | None]) -> None:
         """Q-functions, all in one pass, by name; None stands for the behavior policy."""
@@ -199,6 +219,8 @@ class _Run:
             values=values,
             reward=_outcome(self._test, self._outcome),
         )
+        if (found := row_weights(sample)) is not None:
+            self.weights[name] = found
         if policy is not None and any(entry.needs_density_ratios for entry in self._estimators):
             sample = self._with_density_ratios(policy, sample)
         outside = 0.0 if policy is None else share_outside_support(
@@ -231,7 +253,7 @@ class _Run:
         """Reports of one policy by all estimators, their intervals made from one set of draws."""
         estimates = [self._estimate(entry, sample) for entry in entries]
         confidence = self._settings.confidence
-        intervals = iter(widest_intervals(
+        intervals = iter(reaching_intervals(
             [found.sums for found in estimates if found.sums is not None],
             level=confidence, resampling=self._settings.resampling,
         ))  # fmt: skip
@@ -250,7 +272,9 @@ class _Run:
         try:
             if entry.needs_weights and not self._is_logged:
                 raise UnsupportedEstimator("the decisions are implied, not logged: nothing tells how likely they were")
-            return _Estimate(*entry.estimate(sample))
+            sums, choice = entry.estimate(sample)
+            require_units(sums)
+            return _Estimate(sums, choice)
         except UnsupportedEstimator as error:
             return _Estimate(refusal=str(error))
 
@@ -293,6 +317,8 @@ def _value_report(  # noqa: PLR0913 -- one argument per source of the report's f
         effective_sample_size=overlap.effective_sample_size,
         n_effective_rewarded=overlap.n_effective_rewarded,
         mean_weight=overlap.mean_weight,
+        mean_ratio=overlap.balance.mean if overlap.balance else None,
+        mean_ratio_error=overlap.balance.standard_error if overlap.balance else None,
         max_weight=sample.weights.max_weight if sample.weights else None,
         clip=sample.weights.clip if sample.weights else None,
         share_clipped=sample.weights.share_clipped if sample.weights else None,
@@ -311,6 +337,7 @@ class _Overlap:
     effective_sample_size: float | None = None
     n_effective_rewarded: float | None = None
     mean_weight: float | None = None
+    balance: RatioBalance | None = None
 
 
 def _overlap(sample: EvaluationSample) -> _Overlap:
@@ -323,6 +350,7 @@ def _overlap(sample: EvaluationSample) -> _Overlap:
         effective_sample_size(np.bincount(unit, weights=weight).astype(np.float64)),
         effective_rewarded_units(weight * sample.reward, unit),
         float(sample.weights.cumulative.mean()),
+        ratio_balance(sample),
     )
 
 

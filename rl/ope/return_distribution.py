@@ -12,31 +12,13 @@ from typing import Literal
 
 import numpy as np
 
-from rl.errors import EvaluationError, UnsupportedEstimator
-from rl.logged_episodes import FloatArray, IntArray
-from rl.ope.importance_sampling import NO_WEIGHT
+from rl.errors import EvaluationError
+from rl.logged_episodes import FloatArray
 from rl.ope.intervals import Resampling, unit_weights
-from rl.ope.sample import EvaluationSample
+from rl.ope.weighted_returns import WeightedReturns
 
 Normalization = Literal["none", "self"]
 _BATCH_CELLS = 8_000_000  # draws times episodes held at once: 64 MB
-
-
-@dataclass(frozen=True)
-class WeightedReturns:
-    """Returns of whole episodes with the weights that make them the evaluation policy's; ascending.
-
-    Attributes:
-        returns: discounted, ascending, `(n_episodes,)`.
-        weight: of each trajectory, `(n_episodes,)`.
-        unit: index of the independent unit, `(n_episodes,)`.
-        n_units: independent units.
-    """
-
-    returns: FloatArray
-    weight: FloatArray
-    unit: IntArray
-    n_units: int
 
 
 @dataclass(frozen=True)
@@ -70,6 +52,8 @@ class ReturnDistribution:
         tail: share of the worst returns behind `cvar`.
         level: of all bounds, each for itself.
         total_weight: mean trajectory weight; far from 1 the plain form misplaces that much probability.
+        share_cut: share of the weight on episodes that count with what was earned until the log cut them.
+        effective_units: units that the weighted episodes are worth.
     """
 
     points: FloatArray
@@ -83,25 +67,30 @@ class ReturnDistribution:
     tail: float
     level: float
     total_weight: float
+    share_cut: float
+    effective_units: float
 
 
-def weighted_returns(sample: EvaluationSample) -> WeightedReturns:
-    """Returns of a sample's episodes, ascending, with their trajectory weights; of the log itself where all are 1.
+@dataclass(frozen=True)
+class DrawnFigures:
+    """Mean, variance, CVaR, three quartiles and the CDF at some points, in this order.
 
-    Raises:
-        UnsupportedEstimator: the log can't be weighted, every weight is 0, or episodes are cut: a cut return is no
-            return, and no model of the mean can stand in for the distribution of what follows.
+    Attributes:
+        own: of the sample itself, `(6 + n_points,)`.
+        draws: under each draw of units, `(n_draws, 6 + n_points)`.
     """
-    weight = sample.require_weights()[sample.last_rows]
-    if not (weight > 0).any():
-        raise UnsupportedEstimator(NO_WEIGHT)
-    if n_cut := int(sample.is_cut.sum()):
-        raise UnsupportedEstimator(
-            f"{n_cut} of {sample.n_episodes} episodes are cut: the distribution of whole returns can't be told"
-        )
-    returns = sample.per_episode(sample.discount * sample.reward)
-    order = np.argsort(returns, kind="stable")
-    return WeightedReturns(returns[order], weight[order], sample.unit[order], sample.n_units)
+
+    own: FloatArray
+    draws: FloatArray
+
+    def bounded(self, column: int, *, level: float) -> Bounded:
+        """One figure between percentiles of its draws."""
+        lower, upper = np.quantile(self.draws[:, column], [(1 - level) / 2, (1 + level) / 2])
+        return Bounded(float(self.own[column]), float(lower), float(upper))
+
+    def minus(self, other: DrawnFigures) -> DrawnFigures:
+        """The differences, draw by draw: both sides must have drawn the same units."""
+        return DrawnFigures(self.own - other.own, self.draws - other.draws)
 
 
 def return_distribution(
@@ -137,21 +126,39 @@ def return_distribution(
     clipped and the weighted estimates of the CDF; CVaR as in Rockafellar and Uryasev (2000).
     """
     _require(found, points, tail=tail, level=level)
+    drawn = drawn_figures(found, points, normalization=normalization, tail=tail, resampling=resampling)
+    return distribution_of(drawn, found, points=points, tail=tail, level=level)
+
+
+def drawn_figures(
+    found: WeightedReturns,
+    points: FloatArray,
+    *,
+    normalization: Normalization = "self",
+    tail: float = 0.1,
+    resampling: Resampling | None = None,
+) -> DrawnFigures:
+    """All figures of `return_distribution` (whose arguments these are) on the sample itself and under each draw."""
     ones = np.ones((1, found.n_units))
     own = _figures(found, ones, points, normalization=normalization, tail=tail)[0]
     draws = np.concatenate([
         _figures(found, weights, points, normalization=normalization, tail=tail)
         for weights in _draws(found, resampling or Resampling())
     ])  # fmt: skip
-    lower, upper = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    mean, variance, cvar, *quartiles = (
-        Bounded(*(float(value) for value in bounded)) for bounded in zip(own[:6], lower[:6], upper[:6], strict=True)
-    )
+    return DrawnFigures(own, draws)
+
+
+def distribution_of(
+    drawn: DrawnFigures, found: WeightedReturns, *, points: FloatArray, tail: float, level: float
+) -> ReturnDistribution:
+    """The figures between their bounds, by name."""
+    mean, variance, cvar, *quartiles = (drawn.bounded(column, level=level) for column in range(6))
+    lower, upper = np.quantile(drawn.draws[:, 6:], [(1 - level) / 2, (1 + level) / 2], axis=0)
     return ReturnDistribution(
         points=points,
-        cdf=own[6:],
-        cdf_lower=lower[6:],
-        cdf_upper=upper[6:],
+        cdf=drawn.own[6:],
+        cdf_lower=lower,
+        cdf_upper=upper,
         mean=mean,
         variance=variance,
         cvar=cvar,
@@ -159,6 +166,8 @@ def return_distribution(
         tail=tail,
         level=level,
         total_weight=float(found.weight.mean()),
+        share_cut=found.share_cut,
+        effective_units=found.effective_units,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rl.errors import EvaluationError
+from rl.errors import UnsupportedEstimator
 from rl.logged_episodes import IntArray, LoggedEpisodes
 
 
@@ -12,11 +12,11 @@ def shopper_folds(episodes: LoggedEpisodes, n_folds: int, seed: int) -> IntArray
     """Fold of each row, from 0; all rows of a shopper share one, `(n,)`.
 
     Raises:
-        EvaluationError: fewer shoppers than folds.
+        UnsupportedEstimator: fewer shoppers than folds.
     """
     unit_ids, unit = np.unique(episodes.unit, return_inverse=True)
     if len(unit_ids) < n_folds:
-        raise EvaluationError(
+        raise UnsupportedEstimator(
             f"{len(unit_ids)} units can't be dealt into {n_folds} folds, so no propensity can be estimated without the "
             "shopper's own rows; log propensities, or evaluate on more days"
         )

@@ -30,7 +30,7 @@ mean squared error of IPS and covered the truth in 3%, against the same error an
 nearly every weight where they are heavy.
 """
 
-_C = math.sqrt(6) - 1  # Su, Srinath and Krishnamurthy (2020), the constant of their selection rule
+_C = math.sqrt(6) - 1  # Tucker and Lee (2021), the constant of their selection rule; Su et al. let intervals overlap
 
 AtLevel = Callable[[EvaluationSample, float], RatioSums]
 """The sums of an estimator at a given level; no limit at an infinite one."""
@@ -114,8 +114,9 @@ def choose_level(by_level: Mapping[float, RatioSums], *, confidence: float = ONE
     Raises:
         UnsupportedEstimator: fewer than two units.
 
-    Source: Su, Srinath and Krishnamurthy (2020), SLOPE; ordered by interval width as in Tucker and Lee (2021),
-    SLOPE++, since a stricter level needn't be the narrower one.
+    Source: Tucker and Lee (2021), SLOPE++ ("Improved estimator selection for off-policy evaluation"): the rule, its
+    constant, and the order by interval width, since a stricter level needn't be the narrower one. It sharpens SLOPE
+    (Su, Srinath and Krishnamurthy 2020), which asks whether intervals of twice the half-widths share a point.
     """
     if any(sums.n_units < 2 for sums in by_level.values()):
         raise UnsupportedEstimator("a level can't be chosen from fewer than two units: their spread is unknown")

@@ -35,22 +35,25 @@ class RatioSums:
             raise EvaluationError(
                 f"sums have shapes {self.numerators.shape} and {self.denominators.shape}, expected {expected}"
             )
-        # The sum of all is finite only if every one is; which aren't is looked for where it isn't.
+        # The sum of all is finite only if every one is; which aren't is looked for where it isn't. Bounds take squares,
+        # so these must be doubles too.
         with np.errstate(over="ignore", invalid="ignore"):
-            total = float(self.numerators.sum()) + float(self.denominators.sum())
+            total = sum(float(np.vdot(part, part)) for part in (self.numerators, self.denominators))
         if not math.isfinite(total):
             self._refuse_unbounded()
 
     def _refuse_unbounded(self) -> None:
-        is_finite = (np.isfinite(self.numerators) & np.isfinite(self.denominators)).all(axis=1)
+        with np.errstate(over="ignore"):
+            squares = np.square(self.numerators) + np.square(self.denominators)
+        is_finite = np.isfinite(squares).all(axis=1)
         bad = self.unit_ids[~is_finite]
         which = (
             f"{len(bad)} units have sums (such as units {bad[:5].tolist()})"
             if len(bad)
-            else "units' sums add up to one"
+            else "units' sums have squares that add up to one"
         )
         raise UnsupportedEstimator(
-            f"{which} that no double can hold: weights times rewards overflow; limit the weights by clip"
+            f"{which} that no double can hold, squared: weights times rewards overflow; limit the weights by clip"
         )
 
     @property

@@ -14,13 +14,10 @@ from rl.logged_episodes import FloatArray
 MIN_TAIL = 5
 """Fewest values in a tail that an index is fitted to."""
 
-HEAVY, INFINITE_MEAN = 0.7, 1.0
-"""Above the first, means of practical logs don't settle and intervals cover too seldom; from the second on, no mean."""
-
 
 @dataclass(frozen=True)
 class TailReport:
-    """The upper tail of non-negative values, one a unit.
+    """The upper tail of non-negative values, one a unit; how heavy it may be is the gate's to say (`max_tail_index`).
 
     Attributes:
         n_units: values.
@@ -37,11 +34,6 @@ class TailReport:
     largest_share: float
     top_percent_share: float
 
-    @property
-    def is_heavy(self) -> bool:
-        """True where intervals of the mean can't be trusted."""
-        return self.tail_index is not None and self.tail_index > HEAVY
-
     def to_json(self) -> dict[str, Any]:
         """The fields as JSON values."""
         return asdict(self)
@@ -55,18 +47,19 @@ def tail_report(values: FloatArray) -> TailReport:
     Args:
         values: `(n_units,)`; their absolute values are looked at.
 
-    Source: Vehtari, Simpson, Gelman, Yao and Gabry (2024), section 3.2 and its threshold of .7.
+    Source: Vehtari, Simpson, Gelman, Yao and Gabry (2024), section 3.2 (without its limit of .7).
     """
     magnitude = np.sort(np.abs(values))
     total, n = float(magnitude.sum()), len(magnitude)
     if total == 0.0:
         return TailReport(n, 0, None, 0.0, 0.0)
-    n_tail = math.ceil(min(n / 5, 3 * math.sqrt(n)))
+    n_tail = tail_length(n)
+    fitted = _fitted(magnitude, n_tail)
     n_top = max(1, n // 100)
     return TailReport(
         n_units=n,
         n_tail=n_tail,
-        tail_index=_tail_index(magnitude, n_tail),
+        tail_index=None if fitted is None else fitted.shape,
         largest_share=float(magnitude[-1]) / total,
         top_percent_share=float(magnitude[-n_top:].sum()) / total,
     )
@@ -91,14 +84,40 @@ def generalized_pareto_shape(exceedances: FloatArray) -> float:
     return (n * shape + 10 * 0.5) / (n + 10)
 
 
-def _tail_index(magnitude: FloatArray, n_tail: int) -> float | None:
-    if n_tail < MIN_TAIL or n_tail >= len(magnitude):
+@dataclass(frozen=True)
+class FittedTail:
+    """The upper tail of some values.
+
+    Attributes:
+        shape: of the generalized Pareto distribution fitted to the exceedances.
+        exceedances: over the tail's threshold, ascending, positive, `(n_tail,)`.
+    """
+
+    shape: float
+    exceedances: FloatArray
+
+
+def fitted_tail(values: FloatArray) -> FittedTail | None:
+    """The fit to the largest min(n / 5, 3 sqrt(n)) values, of either sign; None where too few of them differ.
+
+    Args:
+        values: `(n,)`, in any order.
+    """
+    return _fitted(np.sort(values), tail_length(len(values)))
+
+
+def tail_length(n: int) -> int:
+    """How many of so many values are their tail."""
+    return math.ceil(min(n / 5, 3 * math.sqrt(n)))
+
+
+def _fitted(ascending: FloatArray, n_tail: int) -> FittedTail | None:
+    if n_tail < MIN_TAIL or n_tail >= len(ascending):
         return None
-    threshold = magnitude[-n_tail - 1]
-    exceedances = magnitude[-n_tail:] - threshold
-    exceedances = exceedances[exceedances > 1e-12 * magnitude[-1]]
+    exceedances = ascending[-n_tail:] - ascending[-n_tail - 1]
+    exceedances = exceedances[exceedances > 1e-12 * abs(ascending[-1])]
     if len(exceedances) < MIN_TAIL or exceedances[0] == exceedances[-1]:
         return None
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         shape = generalized_pareto_shape(exceedances)
-    return shape if math.isfinite(shape) else None
+    return FittedTail(shape, exceedances) if math.isfinite(shape) else None

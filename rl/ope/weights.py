@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl.errors import UnsupportedEstimator
+from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.logged_episodes import FloatArray, IntArray, LoggedEpisodes, Policy
 from rl.ope.discount import cumulative_products, rows_at_step
 from rl.ope.evaluation_probabilities import logged_action_probabilities
@@ -85,9 +85,13 @@ def weights_from_ratio(ratio: FloatArray, offsets: IntArray, *, clip: float | No
         ratio: evaluation probability over propensity, `(n,)`.
         offsets: start row of each episode and, last, `n`.
         clip: upper limit on the cumulative weights.
+
+    Raises:
+        EvaluationError: a limit that isn't above 0.
+        UnsupportedEstimator: the products overflow.
     """
-    if clip is not None and clip <= 0:
-        raise ValueError(f"clip must be positive, got {clip}")
+    if clip is not None and not clip > 0:
+        raise EvaluationError(f"weights are limited by a number above 0 (clip), got {clip}")
     with np.errstate(over="ignore", invalid="ignore"):
         cumulative = cumulative_products(ratio, offsets)
     if not (cumulative <= _LARGEST_WEIGHT).all():

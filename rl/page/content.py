@@ -11,7 +11,8 @@ from typing import Literal
 from pydantic import Field
 
 from conf.strict_yaml import StrictModel
-from rl.page.evidence_content import Doubts, ExplanationSummary, HistoryRow, Loggers, Segments, Support
+from rl.page.evidence_content import Doubts, ExplanationSummary, HistoryRow, Loggers, Opinions, Segments, Support
+from rl.page.returns_content import Returns
 
 Role = Literal["behavior", "candidate", "champion"]
 Outcome = Literal["promote", "reject", "abstain"]
@@ -36,7 +37,8 @@ class Night(StrictModel):
 class Gain(StrictModel):
     """A candidate's value less a baseline's, paired on the same episodes.
 
-    level: one-sided confidence of each bound. corrected: the gain corrected for having been picked.
+    level: one-sided confidence of each bound. corrected: what it counts for in the average of promoted gains, so that
+    this is unbiased; no estimate of this gain.
     """
 
     baseline: str
@@ -62,8 +64,10 @@ class Judgment(StrictModel):
 class Estimate(StrictModel):
     """One estimator's value of one policy; `refusal` is the reason where it gives none.
 
+    is_second_opinion: it checks the gate's estimate and decides nothing.
+
     chosen_level: the largest weight let through, chosen from the data; None where the estimator has no such level, or
-    left all weights alone.
+    left all weights alone. n_levels: how many levels were tried; 0 where it has none.
     """
 
     estimator: str
@@ -74,7 +78,9 @@ class Estimate(StrictModel):
     refusal: str | None = None
     is_gate: bool = False
     is_prediction: bool = False
+    is_second_opinion: bool = False
     chosen_level: float | None = None
+    n_levels: int = 0
 
 
 class TrueValue(StrictModel):
@@ -89,7 +95,8 @@ class Overlap(StrictModel):
     """How much the log can say about a policy.
 
     effective_rewarded: effective number of units with a reward. share_outside_support: how often the policy takes
-    actions that the log never or hardly shows.
+    actions that the log never or hardly shows. weight_clip: limit on importance weights, None for none; share_clipped:
+    share of decisions at which it bites. share_cut: share of episodes that the log cuts before their value ends.
     """
 
     n_episodes: int
@@ -98,6 +105,9 @@ class Overlap(StrictModel):
     effective_rewarded: float | None
     max_weight: float | None
     share_outside_support: float | None
+    weight_clip: float | None = None
+    share_clipped: float | None = None
+    share_cut: float | None = None
     refusal: str | None = None
 
 
@@ -113,12 +123,16 @@ class PolicyReport(StrictModel):
 
 
 class Guardrail(StrictModel):
-    """A side metric that may not rise by more than allowed; values per episode. `is_kept` None: can't be told."""
+    """A side metric that may not rise, or not fall, by more than allowed; values per episode, a fall is negative.
+
+    One of the two limits is None. `is_kept` None: can't be told.
+    """
 
     metric: str
     behavior: float | None
     candidate: float | None
-    max_relative_increase: float
+    max_relative_increase: float | None = None
+    max_relative_decrease: float | None = None
     relative_increase: float | None
     is_kept: bool | None
     detail: str
@@ -250,12 +264,14 @@ class ReviewContent(StrictModel):
     night: Night
     judgment: Judgment
     policies: tuple[PolicyReport, ...]
+    returns: Returns | None = None
     guardrails: tuple[Guardrail, ...] = ()
     propensities: Propensities
     data: DataSummary
     actions: tuple[ActionShare, ...] = ()
     distance_from_log: float | None = None
     doubts: Doubts | None = None
+    opinions: Opinions | None = None
     loggers: Loggers | None = None
     segments: Segments | None = None
     explanation: ExplanationSummary | None = None

@@ -61,6 +61,22 @@ class Loggers(StrictModel):
     refusal: str | None = None
 
 
+class Opinion(StrictModel):
+    """Another estimator's gain of candidate over baseline; None: `refusal` says why. `is_gate`: the gate's own."""
+
+    estimator: str
+    is_gate: bool = False
+    gain: Spread | None = None
+    refusal: str | None = None
+
+
+class Opinions(StrictModel):
+    """Second opinions on the gain, the gate's estimator first, all between bounds at `level`."""
+
+    rows: tuple[Opinion, ...] = ()
+    level: float = 0.95
+
+
 class SegmentRow(StrictModel):
     """Candidate against baseline on the episodes of one segment; `gain` None: `refusal` says why."""
 

@@ -1,4 +1,4 @@
-"""Charts of segments, explanation, support and history, for the template; empty where the content lacks them."""
+"""Charts of returns, segments, explanation, support and history for the template; empty where they are missing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,18 @@ from typing import Any
 
 from rl.page.content import ReviewContent
 from rl.page.effects import EffectMark, Effects, effects_of
-from rl.page.evidence_content import Doubts, ExplanationSummary, HistoryRow, SegmentRow, Segments, Spread, Support
+from rl.page.evidence_content import (
+    Doubts,
+    ExplanationSummary,
+    HistoryRow,
+    Opinions,
+    SegmentRow,
+    Segments,
+    Spread,
+    Support,
+)
 from rl.page.explanation_charts import branches_of, departure_bars, example_charts, feature_bars, removal_bars
+from rl.page.returns_chart import returns_context
 from rl.page.support_charts import band_bars, weight_points
 from rl.page.wording import share
 
@@ -33,9 +43,11 @@ def evidence_context(page: ReviewContent) -> dict[str, Any]:
     segment_effects, groups = _segments(page.segments or Segments())
     history_effects, history = _history(page.history or ())
     return {
+        **returns_context(page.returns),
         "segment_effects": segment_effects,
         "segment_groups": groups,
         **_clipping(page.doubts or Doubts()),
+        **_opinions(page.opinions or Opinions()),
         "history_effects": history_effects,
         "history_rows": history,
         **_explanation(page.explanation or ExplanationSummary()),
@@ -63,6 +75,13 @@ def _clipping(doubts: Doubts) -> dict[str, Any]:
     effects = effects_of([row.gain for row in rows])
     marks = effects.marks if effects else ()
     return {"clip_effects": effects, "clip_rows": list(zip(rows, marks, strict=True))}
+
+
+def _opinions(opinions: Opinions) -> dict[str, Any]:
+    """The gain by each estimator, None in place of the mark where it refuses."""
+    effects = effects_of([row.gain for row in opinions.rows])
+    marks = effects.marks if effects else (None,) * len(opinions.rows)
+    return {"opinion_effects": effects, "opinion_rows": list(zip(opinions.rows, marks, strict=True))}
 
 
 def _history(history: tuple[HistoryRow, ...]) -> tuple[Effects | None, list[dict[str, Any]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -126,12 +127,15 @@ def _refusals(policies: tuple[PolicyReport, ...]) -> list[dict[str, str]]:
 
 
 def _overlap_rows(policies: tuple[PolicyReport, ...]) -> list[dict[str, Any]]:
-    rows = (
+    rows: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
         ("Episodes", "n_episodes", wording.count),
+        ("Share of episodes that the log cuts", "share_cut", wording.share),
         ("Shoppers (independent units)", "n_units", wording.count),
         ("Effective sample size, shoppers", "effective_sample_size", wording.count),
         ("Effective rewarded shoppers", "effective_rewarded", wording.count),
         ("Largest importance weight", "max_weight", wording.number),
+        ("Limit on importance weights", "weight_clip", _limit),
+        ("Share of decisions at which it bites", "share_clipped", wording.share),
         ("Share of decisions outside the log's support", "share_outside_support", wording.share),
     )
     return [
@@ -141,6 +145,10 @@ def _overlap_rows(policies: tuple[PolicyReport, ...]) -> list[dict[str, Any]]:
         }
         for name, field, worded in rows
     ]
+
+
+def _limit(clip: float | None) -> str:
+    return "none" if clip is None else wording.number(clip)
 
 
 def _overlap_bars(policies: tuple[PolicyReport, ...]) -> list[dict[str, Any]]:

@@ -25,12 +25,24 @@ ESTIMATOR_NAMES = {
     "sndr": "Self-normalised doubly robust",
     "switch_dr": "Doubly robust, switching to the model at large weights",
     "dr_os": "Doubly robust with optimistic shrinkage",
+    "mips": "Importance sampling by category",
+    "mis_s": "Importance sampling by state",
+    "mis_sa": "Importance sampling by state and action",
+    "snmis_s": "Self-normalised importance sampling by state",
+    "snmis_sa": "Self-normalised importance sampling by state and action",
+    "drl_s": "Doubly robust by state",
+    "drl_sa": "Doubly robust by state and action",
+    "sndrl_s": "Self-normalised doubly robust by state",
+    "sndrl_sa": "Self-normalised doubly robust by state and action",
 }
 
 SHORT_ESTIMATOR_NAMES = {
     "on_policy": "logged mean", "dm": "DM", "tis": "TIS", "pdis": "PDIS", "wis": "WIS", "wpdis": "WPDIS",
     "dr": "DR", "wdr": "WDR", "ips": "IPS", "clipped_ips": "clipped IPS", "snips": "SNIPS",
     "sg_ips": "sub-Gaussian IPS", "sndr": "SNDR", "switch_dr": "Switch-DR", "dr_os": "DRos",
+    "mips": "MIPS", "mis_s": "MIS (state)", "mis_sa": "MIS (pair)", "snmis_s": "SNMIS (state)",
+    "snmis_sa": "SNMIS (pair)", "drl_s": "DRL (state)", "drl_sa": "DRL (pair)", "sndrl_s": "SNDRL (state)",
+    "sndrl_sa": "SNDRL (pair)",
 }  # fmt: skip
 
 REASON_NAMES = {

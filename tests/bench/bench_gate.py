@@ -1,4 +1,4 @@
-"""How often the gate promotes candidates of known true value, beside an oracle; and over sixty nights in a row.
+"""How often the gate promotes candidates of known true value, beside an oracle; over sixty nights in a row; in traps.
 
 Prints JSON lines. Run by `make bench-gate`; `NIGHTS` sets how many nights each kind of candidate is judged on.
 """
@@ -8,17 +8,19 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binomtest, chi2
+from scipy.stats import t as student_t
 
 from rl.alpha_spending import Look, night_level
 from rl.gate import Decision
+from rl.logged_episodes import FloatArray
 from rl.ope.intervals import standard_error
 from rl.ope.report import BEHAVIOR
 from rl.ope.sums import difference
@@ -32,6 +34,7 @@ from tests.bench.gate_nights import (
     split,
 )
 from tests.bench.gate_shop import behavior_value, candidate, distance_from_behavior
+from tests.bench.gate_traps import Trap, is_kept_back_by_weights_alone, traps, verdicts
 from tests.rl.ope.tabular_mdp import reordered
 
 N_NIGHTS = 2000
@@ -39,6 +42,7 @@ GAINS = (-0.10, 0.0, 0.05, 0.10, 0.20)
 SIZES = {"thin": 300, "at the floors": 1200, "ordinary": 2000}  # test sessions; training holds twice as many
 N_WORKERS = 2
 N_CONSECUTIVE, WINDOW_DAYS, SESSIONS_A_DAY = 60, 14, 100
+TRAP_SHOPPERS = 2500
 FIRST_NIGHT = date(2026, 1, 1)
 
 
@@ -64,8 +68,12 @@ def main(n_nights: int) -> None:
             everything += nights
             _print(_line(case, nights) | {"seconds": round(time.perf_counter() - started, 1)})
         _print(_gains_line("all promoted, every log and kind", everything))
-        runs = list(pool.map(_consecutive_nights, range(max(2, n_nights // 20)), chunksize=1))
-    _print(_consecutive_line(runs))
+        runs = list(pool.map(_consecutive_nights, range(max(2, n_nights // 50)), chunksize=1))
+        _print(_consecutive_line(runs))
+        for trap in traps():
+            nights_of_trap = list(pool.map(partial(_trapped_by_name, trap.name), range(max(2, n_nights // 4))))
+            for line in _trap_lines(trap, nights_of_trap):
+                _print(line)
 
 
 def _cases(n_nights: int) -> Iterator[tuple[_Case, int]]:
@@ -100,6 +108,7 @@ def _selected(n_validation: int, *, train_seed: int, seed: int) -> float:
 def _line(case: _Case, nights: Sequence[tuple[float, JudgedNight]]) -> dict[str, object]:
     verdicts = [night.decision for _, night in nights]
     promoted, oracle = verdicts.count(Decision.PROMOTE), sum(night.oracle_promotes for _, night in nights)
+    free_oracle = sum(night.free_oracle_promotes for _, night in nights)
     bounds = binomtest(promoted, len(nights)).proportion_ci(0.95)
     line: dict[str, object] = {
         "bench": "gate", "log": case.log, "sessions": SIZES[case.log], "candidate": case.name,
@@ -110,6 +119,8 @@ def _line(case: _Case, nights: Sequence[tuple[float, JudgedNight]]) -> dict[str,
         "abstained": round(verdicts.count(Decision.ABSTAIN) / len(nights), 4),
         "oracle_promoted": round(oracle / len(nights), 4),
         "power_ratio": round(promoted / oracle, 3) if oracle else None,
+        "free_oracle_promoted": round(free_oracle / len(nights), 4),
+        "power_ratio_free": round(promoted / free_oracle, 3) if free_oracle else None,
     }  # fmt: skip
     return line | _gains(nights)
 
@@ -148,21 +159,59 @@ def _consecutive_nights(run: int) -> tuple[int, float]:
         level = night_level(GATE.wrong_promotions_per_year, night, looks).level
         found = judged_night(candidate(0.0), train=train, test=reordered(whole, window), alpha=level, seed=number)
         n_promoted += found.decision is Decision.PROMOTE
-        looks.append(Look(night, 0.0 if found.decision is Decision.ABSTAIN else level, number))
+        looks.append(Look(night, level if found.spends_level else 0.0, number))
     return n_promoted, sum(look.level for look in looks)
 
 
 def _consecutive_line(runs: Sequence[tuple[int, float]]) -> dict[str, object]:
     promotions = np.array([n for n, _ in runs], dtype=np.float64)
-    mean, error = float(promotions.mean()), float(promotions.std(ddof=1) / np.sqrt(len(runs)))
+    mean = float(promotions.mean())
     return {
         "bench": "gate", "log": f"{N_CONSECUTIVE} consecutive nights, windows of {WINDOW_DAYS} days",
         "candidate": "equal", "runs": len(runs), "wrong_promotions": round(mean, 4),
-        "upper95": round(mean + 1.645 * error, 4),
+        "upper95": round(_upper_mean(promotions), 4),
         "allowed": round(GATE.wrong_promotions_per_year * N_CONSECUTIVE / 365, 4),
         "levels_spent": round(float(np.mean([spent for _, spent in runs])), 4),
         "runs_with_any": round(float((promotions > 0).mean()), 4),
     }  # fmt: skip
+
+
+def _upper_mean(promotions: FloatArray) -> float:
+    """One-sided 95% bound of the mean: the larger of the exact one of Poisson counts and of Student's."""
+    n, total = len(promotions), float(promotions.sum())
+    exact = float(chi2.ppf(0.95, 2 * (total + 1))) / (2 * n)
+    reach = float(student_t.ppf(0.95, n - 1)) * float(promotions.std(ddof=1)) / np.sqrt(n)
+    return max(exact, total / n + reach)
+
+
+def _trapped_by_name(name: str, number: int) -> dict[str, tuple[bool, bool, bool]]:
+    """`_trapped`, for another process, which can't be given functions."""
+    return _trapped(next(trap for trap in traps() if trap.name == name), number)
+
+
+def _trapped(trap: Trap, number: int) -> dict[str, tuple[bool, bool, bool]]:
+    """By estimator: promoted, abstained, and promoted but for what weights alone told."""
+    seed = 90_000_000 + 10 * number
+    found = verdicts(trap, gate=GATE, alpha=FIRST_NIGHT_LEVEL, n=TRAP_SHOPPERS, seed=seed)
+    return {
+        name: (
+            verdict.decision is Decision.PROMOTE, verdict.decision is Decision.ABSTAIN,
+            is_kept_back_by_weights_alone(verdict),
+        )
+        for name, verdict in found.items()
+    }  # fmt: skip
+
+
+def _trap_lines(trap: Trap, nights: Sequence[Mapping[str, tuple[bool, bool, bool]]]) -> Iterator[dict[str, object]]:
+    for name in trap.estimators:
+        promoted, abstained, unguarded = np.array([night[name] for night in nights]).sum(axis=0).tolist()
+        yield {
+            "bench": "gate", "log": "trap", "sessions": TRAP_SHOPPERS, "candidate": trap.name, "estimator": name,
+            "nights": len(nights), "promoted": round(promoted / len(nights), 4),
+            "upper95": round(binomtest(promoted, len(nights)).proportion_ci(0.95).high, 4),
+            "abstained": round(abstained / len(nights), 4),
+            "promoted_without_checks_of_weights": round(unguarded / len(nights), 4),
+        }  # fmt: skip
 
 
 def _print(line: dict[str, object]) -> None:

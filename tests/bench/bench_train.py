@@ -1,8 +1,8 @@
 """How fast the learning core is, against stock d3rlpy and against what the hardware can do.
 
 Prints JSON lines. Run by `make bench-train`; `SECTIONS` names the parts to run, `DEVICE` is cpu or cuda, `REPEATS` how
-many rounds the contenders of a line run in turn. A section is a module beside this one whose `lines()` yields one dict
-a line.
+many rounds the contenders of a line run in turn, `THREADS` with how many threads a full step is timed. A section is a
+module beside this one whose `lines()` yields one dict a line.
 """
 
 from __future__ import annotations

@@ -41,6 +41,8 @@ class JudgedNight:
         standard_error: of it.
         corrected: gain corrected for the promotion; None where it wasn't promoted.
         oracle_promotes: what the gate would say of a doubly robust estimate with the true Q-functions.
+        free_oracle_promotes: the same without any floor: its lower bound alone is above 0.
+        spends_level: the look counts against the year's allowance.
     """
 
     decision: Decision
@@ -48,6 +50,8 @@ class JudgedNight:
     standard_error: float
     corrected: float | None
     oracle_promotes: bool
+    free_oracle_promotes: bool
+    spends_level: bool
 
 
 def split(n_episodes: int, seed: int) -> LoggedEpisodes:
@@ -67,12 +71,15 @@ def judged_night(
     )  # fmt: skip
     verdict, found = judge(evidence, gate_rules(GATE, alpha=alpha)), evidence.difference
     is_promoted = verdict.decision is Decision.PROMOTE
+    oracle_passes = _oracle_interval(policy, test, alpha=alpha, seed=seed).lower > 0
     return JudgedNight(
         decision=verdict.decision,
         value=found.value if found else float("nan"),
         standard_error=found.standard_error if found else float("nan"),
         corrected=evidence.corrected_gain if is_promoted else None,
-        oracle_promotes=_floors_are_met(verdict) and _oracle_interval(policy, test, alpha=alpha, seed=seed).lower > 0,
+        oracle_promotes=_floors_are_met(verdict) and oracle_passes,
+        free_oracle_promotes=oracle_passes,
+        spends_level=verdict.spends_level,
     )
 
 

@@ -13,7 +13,7 @@ from rl.ope.behavior_policy import BehaviorSettings, PropensityRepeats, estimate
 from rl.ope.cross_fit_variance import cross_fit_variance, widened
 from rl.ope.estimators import ESTIMATORS
 from rl.ope.interval_methods import INTERVAL_METHODS, make_interval
-from rl.ope.intervals import Interval, Resampling, cautious_bounds, widest_intervals
+from rl.ope.intervals import Interval, Resampling, cautious_bounds, reaching_intervals
 from rl.ope.sums import RatioSums, difference
 from rl.ope.weight_tail import tail_report
 from tests.bench.gate_nights import GATE
@@ -35,7 +35,7 @@ ESTIMATED_KINDS = ("clicks", "baskets", "purchases", "uneven baskets")
 LEVEL = 0.95
 GAIN = "dr gain"
 RATIO_ESTIMATORS = ("snmis_s", "drl_s")
-NIGHTLY, CAUTIOUS, NOT_WIDENED = "widest", "cautious", "widest, not widened"
+NIGHTLY, CAUTIOUS, NOT_WIDENED = "reaching", "cautious", "reaching, not widened"
 BEHAVIOR = BehaviorSettings(models=("masked_logistic",), n_repeats=3)
 
 
@@ -96,7 +96,7 @@ def replicate(number: int) -> list[Outcome]:
 def outcomes(trials: Sequence[LogTrial]) -> list[Outcome]:
     """Outcomes of trials on one log; all estimates share one set of draws of its shoppers."""
     estimates = [sums for trial in trials for sums in trial.sums.values()]
-    made = iter(widest_intervals(estimates, level=LEVEL, resampling=trials[0].resampling))
+    made = iter(reaching_intervals(estimates, level=LEVEL, resampling=trials[0].resampling))
     return [
         outcome for trial in trials for (key, sums), interval in zip(trial.sums.items(), made, strict=False)
         for outcome in trial.outcomes_of(key, sums, interval)

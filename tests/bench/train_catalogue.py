@@ -1,23 +1,24 @@
-"""Seconds of an update against the size of the catalogue: the conservative term full and sampled."""
+"""A full step, gathering and update, against the size of the catalogue: the conservative term full and sampled."""
 
 from __future__ import annotations
 
-import os
-import statistics
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
-from d3rlpy.torch_utility import TorchMiniBatch
 
 from conf.candidate import Candidate
 from rl.learning.learner import Learner, make_learner
+from rl.learning.replay import Replay
+from rl.learning.row_order import UniformRows
+from rl.logged_episodes import LoggedEpisodes
 from rl.policy.token_layout import N_RESERVED, TokenLayout, TokenList
+from tests.bench.train_timing import DEVICE, setting, time_in_turn
 
 SIZES = (1_000, 10_000, 100_000)
-N_DENSE, LENGTH, BATCH_SIZE, N_REPEATS, N_SAMPLED = 16, 10, 256, 5, 512
+N_DENSE, LENGTH, BATCH_SIZE, N_SAMPLED = 16, 10, 256, 512
+N_ROWS, N_SETS, AVAILABLE_SHARE = 20_000, 30, 0.9
 
 
 def make_catalogue_learner(n_actions: int, *, is_sampled: bool, kind: str = "gru", device: str = "cpu") -> Learner:
@@ -36,49 +37,45 @@ def make_catalogue_learner(n_actions: int, *, is_sampled: bool, kind: str = "gru
     )
 
 
-def make_catalogue_batch(n_actions: int, *, seed: int = 0, device: str = "cpu") -> TorchMiniBatch:
-    """Random histories of a catalogue of which all is available."""
+def catalogue_episodes(n_actions: int, *, seed: int = 0) -> LoggedEpisodes:
+    """Random histories, episodes of one step, and days that each have most of the catalogue available."""
     generator = np.random.default_rng(seed)
     parts = []
     for _ in range(2):
-        dense = generator.normal(size=(BATCH_SIZE, N_DENSE))
-        tokens = generator.integers(N_RESERVED, n_actions + N_RESERVED, size=(BATCH_SIZE, LENGTH))
-        features = torch.from_numpy(np.concatenate([dense, tokens], axis=1).astype(np.float32)).to(device)
-        parts.append([features, torch.ones(BATCH_SIZE, n_actions, dtype=torch.bool, device=device)])
-    reward = torch.from_numpy(generator.normal(size=(BATCH_SIZE, 1)).astype(np.float32)).to(device)
-    action = torch.from_numpy(generator.integers(n_actions, size=(BATCH_SIZE, 1))).to(device)
-    nothing = torch.zeros_like(reward)
-    return TorchMiniBatch(
-        observations=parts[0], next_observations=parts[1], actions=action, rewards=reward, next_actions=nothing,
-        returns_to_go=nothing, terminals=nothing, intervals=torch.ones_like(reward), device=device,
+        dense = generator.normal(size=(N_ROWS, N_DENSE))
+        tokens = generator.integers(N_RESERVED, n_actions + N_RESERVED, size=(N_ROWS, LENGTH))
+        parts.append(np.concatenate([dense, tokens], axis=1).astype(np.float32))
+    availability = generator.random((N_SETS, n_actions)) < AVAILABLE_SHARE
+    day, next_day = generator.integers(N_SETS, size=(2, N_ROWS))
+    available = [np.flatnonzero(row) for row in availability]
+    place = generator.random(N_ROWS)
+    action = np.array([available[row][int(at * len(available[row]))] for row, at in zip(day, place, strict=True)])
+    nothing, every = np.zeros(N_ROWS, dtype=np.int64), np.arange(N_ROWS + 1)
+    return LoggedEpisodes(
+        features=parts[0], next_features=parts[1], action=action, reward=generator.normal(size=N_ROWS),
+        terminal=nothing.astype(bool), timeout=~nothing.astype(bool), propensity=np.full(N_ROWS, 1 / n_actions),
+        availability=availability, mask_index=day, next_mask_index=next_day, offsets=every, unit=every[:-1],
+        start_time=every[:-1], elapsed_seconds=nothing, policy_version=nothing,
     )  # fmt: skip
 
 
 def lines() -> Iterator[dict[str, Any]]:
-    """A line for each size: median milliseconds of an update, full and sampled, alternating, and their ratio."""
-    device = os.environ.get("DEVICE") or "cpu"
+    """A line for each size: milliseconds of a step, full and sampled in turn, and their ratio."""
     for n_actions in SIZES:
-        batch = make_catalogue_batch(n_actions, device=device)
-        learners = {
-            name: make_catalogue_learner(n_actions, is_sampled=name == "sampled", device=device)
-            for name in ("full", "sampled")
-        }
-        seconds: dict[str, list[float]] = {name: [] for name in learners}
-        for repeat in range(N_REPEATS + 1):
-            for name, learner in learners.items():
-                found = _seconds_of(learner, batch)
-                if repeat:  # the first warms up
-                    seconds[name].append(found)
-        medians = {name: statistics.median(found) for name, found in seconds.items()}
+        replay = Replay(catalogue_episodes(n_actions), device=DEVICE)
+        found = time_in_turn({name: _step(replay, is_sampled=name == "sampled") for name in ("full", "sampled")})
         yield {
-            "bench": "train_catalogue", "device": device, "n_actions": n_actions, "batch_size": BATCH_SIZE,
-            "n_sampled": N_SAMPLED, "n_repeats": N_REPEATS,
-            "full_ms": round(1e3 * medians["full"], 2), "sampled_ms": round(1e3 * medians["sampled"], 2),
-            "full_over_sampled": round(medians["full"] / medians["sampled"], 2),
-        }  # fmt: skip
+            "bench": "train_catalogue", "n_actions": n_actions, "batch": BATCH_SIZE, "n_sets": N_SETS,
+            "n_sampled": N_SAMPLED, "full_ms": round(1e3 * found["full"].wall, 2),
+            "sampled_ms": round(1e3 * found["sampled"].wall, 2),
+            "full_over_sampled": round(found["full"].wall / found["sampled"].wall, 2),
+        } | setting()  # fmt: skip
 
 
-def _seconds_of(learner: Learner, batch: TorchMiniBatch) -> float:
-    started = time.perf_counter()
-    float(learner.update(batch)["loss"])  # waits for a GPU
-    return time.perf_counter() - started
+def _step(replay: Replay, *, is_sampled: bool) -> Callable[[], object]:
+    learner = make_catalogue_learner(replay.n_actions, is_sampled=is_sampled, device=DEVICE)
+    rows = UniformRows(replay.n_transitions, BATCH_SIZE, seed=0)
+    if DEVICE == "cuda" and replay.is_on_device:
+        gather = replay.gather
+        return lambda: learner.update_rows(torch.from_numpy(rows.next()).to(DEVICE, non_blocking=True), gather)
+    return lambda: learner.update(replay.batch(rows.next()))

@@ -1,12 +1,13 @@
 """A full step, sampling and update: ours, stock d3rlpy, and the same step written directly in PyTorch.
 
 All three learn the same thing: 64 features, 50 actions, two layers of 256, a double-Q target, Huber's loss, the
-conservative term of weight 1, Adam. Ours also gathers masks and respects them, decays weights and lowers its rate.
+conservative term of weight 1, Adam. Ours also gathers masks and respects them, decays weights and lowers its rate. They
+are timed with each of the numbers of threads that `THREADS` names.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 # isort: off
@@ -24,27 +25,32 @@ from rl.learning.updates import updates_of
 from tests.bench.train_direct import GAMMA, HIDDEN, LEARNING_RATE, TARGET_INTERVAL, DirectLoop
 from tests.bench.train_log import N_ACTIONS, random_log
 from tests.bench.train_sampling import BATCH_SIZES
-from tests.bench.train_timing import DEVICE, milliseconds, ratios, setting, time_in_turn
+from tests.bench.train_timing import DEVICE, Timing, each_thread_count, milliseconds, ratios, setting, time_in_turn
 
 
 def lines() -> Iterator[dict[str, Any]]:
-    """One line a batch size."""
+    """One line a batch size and number of threads."""
     log = random_log()
     replay, stock = Replay(log.episodes(), device=DEVICE), log.mdp_dataset()
     for size in BATCH_SIZES:
-        found = time_in_turn({
+        contenders = {
             "ours": _ours(replay, size),
             "d3rlpy": _stock(stock, size),
             "pytorch": DirectLoop(log, batch_size=size, device=DEVICE).step,
-        })  # fmt: skip
-        yield {
-            "bench": "train_step",
-            "batch": size,
-            "times_ours": ratios(found, "ours"),
-            "ours_times_pytorch": round(found["ours"].wall / found["pytorch"].wall, 3),
-            "milliseconds": milliseconds(found),
-            "loss": "huber",
-        } | setting()
+        }
+        for _ in each_thread_count():
+            yield _line(size, time_in_turn(contenders))
+
+
+def _line(size: int, found: Mapping[str, Timing]) -> dict[str, Any]:
+    return {
+        "bench": "train_step",
+        "batch": size,
+        "times_ours": ratios(found, "ours"),
+        "ours_times_pytorch": round(found["ours"].wall / found["pytorch"].wall, 3),
+        "milliseconds": milliseconds(found),
+        "loss": "huber",
+    } | setting()
 
 
 def _ours(replay: Replay, size: int) -> Callable[[], object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
 
@@ -12,6 +12,8 @@ import torch
 
 DEVICE = os.environ.get("DEVICE") or "cpu"
 REPEATS = int(os.environ.get("REPEATS") or 5)
+# Thread counts of a full step: one, as a candidate is trained, and all that this process may run on.
+THREADS = [int(n) for n in (os.environ.get("THREADS") or f"1,{len(os.sched_getaffinity(0))}").split(",")]
 
 # A block of calls lasts about so long, many times a clock's tick and a turn of the machine's scheduler.
 BLOCK_SECONDS = 0.3
@@ -64,6 +66,15 @@ def ratios(found: Mapping[str, Timing], ours: str) -> dict[str, dict[str, float]
 def milliseconds(found: Mapping[str, Timing]) -> dict[str, float]:
     """Wall time a call."""
     return {name: round(1e3 * one.wall, 4) for name, one in found.items()}
+
+
+def each_thread_count() -> Iterator[int]:
+    """Each of `THREADS` once, while torch computes with so many; then it computes with as many as before."""
+    before = torch.get_num_threads()
+    for n_threads in dict.fromkeys(THREADS):
+        torch.set_num_threads(n_threads)
+        yield n_threads
+    torch.set_num_threads(before)
 
 
 def setting() -> dict[str, object]:

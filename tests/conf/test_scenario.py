@@ -55,6 +55,16 @@ def test_pipeline_embargo_is_never_shorter_than_is_safe() -> None:
         ({"observation": {"features": [{"name": "session_step"}, {"name": "session_step"}]}}, "stand twice"),
         ({"reward": {"weights": {"click": 0.12345678}}}, "more than six decimals: click"),
         ({"gate": {"guardrails": [{"metric": "refund", "max_relative_increase": 0}]}}, "did you mean 'refunds'"),
+        ({"gate": {"guardrails": [{"metric": "clicks"}]}}, "guardrail on clicks: give exactly one of"),
+        (
+            {"gate": {"guardrails": [{"metric": "carts", "max_relative_increase": 0.1, "max_relative_decrease": 0}]}},
+            "exactly one of max_relative_increase and max_relative_decrease",
+        ),
+        ({"gate": {"guardrails": [{"metric": "clicks", "max_relative_decrease": 1}]}}, "less than 1"),
+        ({"gate": {"guardrails": [{"metric": "clicks", "max_relative_decrease": -0.1}]}}, "greater than or equal to 0"),
+        ({"evaluation": {"also": ["dr_s"]}}, "also.0: got 'dr_s'; did you mean 'drl_s'"),
+        ({"evaluation": {"also": ["wdr"]}}, "also.0: got 'wdr'; known: drl_s"),
+        ({"evaluation": {"also": ["drl_s", "drl_s"]}}, "estimators stand twice: drl_s"),
         ({"candidates": [{"algorithm": "cql", "seeds": [1], "n_updates": 1}]}, "did you mean|known"),
     ],
 )
@@ -62,6 +72,30 @@ def test_scenario_names_what_does_not_fit(override: dict[str, Any], expected: st
     """A contradiction in a spec is an error that says what was expected."""
     with pytest.raises(SpecError, match=expected):
         parse_model(Scenario, recommendation_with(**override), "recommendation.yaml")
+
+
+def test_scenario_limits_rise_and_fall_by_two_guardrails() -> None:
+    """Each side of a metric may be limited once."""
+    rise, fall = {"metric": "clicks", "max_relative_increase": 0.2}, {"metric": "clicks", "max_relative_decrease": 0.05}
+    scenario = parse_model(Scenario, recommendation_with(gate={"guardrails": [rise, fall]}), "x")
+    assert [rail.max_relative_decrease for rail in scenario.gate.guardrails] == [None, 0.05]
+    with pytest.raises(SpecError, match="limited by two guardrails: the fall of clicks, the rise of clicks"):
+        parse_model(Scenario, recommendation_with(gate={"guardrails": [rise, fall, rise, fall]}), "x")
+
+
+@pytest.mark.parametrize("source", source_names())
+def test_default_guardrail_stands_where_decisions_and_clicks_are_logged(source: str) -> None:
+    """Clicks may fall by a tenth at most; sources that bring a gate of their own have no guardrail."""
+    rails = load_pipeline("recommendation", source).scenario.gate.guardrails
+    expected = [("clicks", 0.1)] if source in ("canonical", "simulated_shop") else []
+    assert [(rail.metric, rail.max_relative_decrease) for rail in rails] == expected
+
+
+def test_scenario_names_all_unknown_metrics_of_guardrails() -> None:
+    """Every name that is no metric is reported at once."""
+    rails = [{"metric": name, "max_relative_decrease": 0.1} for name in ("click", "refund")]
+    with pytest.raises(SpecError, match=r"click; did you mean 'clicks'\?; refund; did you mean 'refunds'\?"):
+        parse_model(Scenario, recommendation_with(gate={"guardrails": rails}), "x")
 
 
 def test_load_pipeline_suggests_a_scenario(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from rl.gate import Decision, GateEvidence, GateRules, GuardrailEvidence, judge
 from rl.ope.intervals import Interval
+from rl.ope.ratio_balance import RatioBalance
 from rl.ope.weight_tail import TailReport
+from rl.propensity_trust import ESTIMATED, LOGGED
 
 RULES = GateRules(alpha=0.011, min_effective_sample_size=200, min_effective_rewarded=100)
 
@@ -20,6 +22,13 @@ def interval(value: float, lower: float) -> Interval:
 
 def refunds(**overrides: Any) -> GuardrailEvidence:
     fields = {"metric": "refunds", "max_relative_increase": 0.5, "relative_increase": 0.1, "upper_bound": 0.3}
+    return GuardrailEvidence(**{**fields, **overrides})
+
+
+def clicks(**overrides: Any) -> GuardrailEvidence:
+    """A guardrail on a metric that may not fall by more than a twentieth."""
+    fields = {"metric": "clicks", "max_relative_decrease": 0.05, "relative_increase": 0.01, "lower_bound": -0.03,
+              "upper_bound": 0.9}  # fmt: skip
     return GuardrailEvidence(**{**fields, **overrides})
 
 
@@ -34,9 +43,15 @@ def evidence(**overrides: Any) -> GateEvidence:
         "difference": interval(0.4, 0.1),
         "effective_sample_size": 900.0,
         "effective_rewarded": 300.0,
+        "effective_differing": 400.0,
+        "balances": {"discrete_cql-1": RatioBalance(1.003, 0.004), "champion 3": RatioBalance(0.99, 0.004)},
         "guardrails": (refunds(),),
     }
     return GateEvidence(**{**fields, **overrides})
+
+
+def balance(mean: float, error: float) -> dict[str, RatioBalance]:
+    return {"discrete_cql-1": RatioBalance(mean, error)}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +65,12 @@ def evidence(**overrides: Any) -> GateEvidence:
         ({"guardrails": (refunds(upper_bound=0.51),)}, Decision.REJECT, "Refunds per episode"),
         ({"guardrails": (refunds(upper_bound=math.inf),)}, Decision.REJECT, "any amount"),
         ({"guardrails": (refunds(), refunds(metric="returns", upper_bound=9.0))}, Decision.REJECT, "Returns per"),
+        ({"guardrails": (clicks(),)}, Decision.PROMOTE, "earns more"),
+        ({"guardrails": (clicks(lower_bound=-0.05),)}, Decision.PROMOTE, "earns more"),
+        ({"guardrails": (clicks(lower_bound=-0.051),)}, Decision.REJECT, "may fall by 5.1%; the limit is -5%"),
+        ({"guardrails": (clicks(lower_bound=-math.inf),)}, Decision.REJECT, "may fall by any amount"),
+        ({"guardrails": (clicks(lower_bound=math.nan),)}, Decision.ABSTAIN, "can't be estimated"),
+        ({"guardrails": (clicks(lower_bound=None),)}, Decision.ABSTAIN, "no bound came out"),
         ({"is_logged": False}, Decision.ABSTAIN, "does not record"),
         ({"baseline_problem": "it was trained on another shop"}, Decision.ABSTAIN, "can't be compared"),
         ({"difference": None, "refusal": "the log is deterministic"}, Decision.ABSTAIN, "deterministic"),
@@ -58,6 +79,16 @@ def evidence(**overrides: Any) -> GateEvidence:
         ({"difference": interval(math.inf, 0.1)}, Decision.ABSTAIN, "no finite difference"),
         ({"estimator": "dm"}, Decision.ABSTAIN, "prediction"),
         ({"effective_sample_size": 199.9}, Decision.ABSTAIN, "too few"),
+        ({"effective_differing": 199.9}, Decision.ABSTAIN, "decide differently: too few"),
+        ({"effective_differing": None}, Decision.ABSTAIN, "decide differently is unknown"),
+        ({"effective_differing": 0.0, "difference": interval(0.0, 0.0)}, Decision.REJECT, "not shown to earn more"),
+        ({"balances": balance(0.6, 0.01)}, Decision.ABSTAIN, "About 40% of what discrete_cql-1 would do"),
+        ({"balances": balance(1.2, 0.04)}, Decision.ABSTAIN, "too small for what discrete_cql-1 would do"),
+        ({"balances": balance(0.97, 0.01)}, Decision.PROMOTE, "earns more"),
+        ({"balances": balance(0.98, 0.004)}, Decision.ABSTAIN, "About 2%"),
+        ({"balances": balance(0.98, 0.004), "propensities": ESTIMATED}, Decision.PROMOTE, "earns more"),
+        ({"balances": {"discrete_cql-1": None}}, Decision.ABSTAIN, "covers the policy's decisions is unknown"),
+        ({"propensities": replace(LOGGED, problem="they are percentages")}, Decision.ABSTAIN, "they are percentages"),
         ({"effective_rewarded": 99.9}, Decision.ABSTAIN, "too few"),
         ({"effective_rewarded": math.nan}, Decision.ABSTAIN, "too few"),
         ({"effective_sample_size": None}, Decision.ABSTAIN, "unknown"),
@@ -117,6 +148,16 @@ def test_reasons_name_figures_and_limits() -> None:
     assert "+50%" in risky
 
 
+def test_a_metric_may_be_limited_both_ways() -> None:
+    """Rise and fall of one metric are two questions with names of their own, each with its sentence."""
+    both = (clicks(), refunds(metric="clicks"))
+    verdict = judge(evidence(guardrails=both), RULES)
+    names = [check.name for check in verdict.checks]
+    assert len(set(names)) == len(names)
+    assert "Clicks per episode change by +1%, at worst -3%: within the allowed -5%." in verdict.reasons
+    assert "Clicks per episode change by +10%, at most +30%: within the allowed +50%." in verdict.reasons
+
+
 def test_verdict_is_json() -> None:
     """The verdict survives a round trip as plain values."""
     for found in (evidence(), evidence(is_logged=False), evidence(guardrails=(refunds(upper_bound=math.inf),))):
@@ -129,6 +170,7 @@ def test_verdict_is_json() -> None:
             "is_passed": found.is_logged,
             "if_failed": "abstain",
             "sentence": verdict.checks[0].sentence,
+        "reads_rewards": False,
         }
 
 
@@ -145,3 +187,25 @@ def test_judge_abstains_where_a_few_shoppers_decide() -> None:
     assert verdict.decision is Decision.ABSTAIN
     assert "the largest part is 31% of all" in verdict.reasons[0]
     assert judge(evidence(tail=replace(heavy, tail_index=0.6)), RULES).decision is Decision.PROMOTE
+
+
+@pytest.mark.parametrize(
+    ("overrides", "spends"),
+    [
+        ({}, True),
+        ({"difference": interval(0.4, -0.1)}, True),
+        ({"guardrails": (refunds(upper_bound=9.0),)}, True),
+        ({"effective_rewarded": 10.0}, True),
+        ({"effective_rewarded": None}, True),
+        ({"effective_sample_size": 10.0}, False),
+        ({"effective_differing": 10.0}, False),
+        ({"balances": {"discrete_cql-1": RatioBalance(0.5, 0.01)}}, False),
+        ({"is_logged": False}, False),
+        ({"baseline_problem": "it was trained on another shop"}, False),
+    ],
+)
+def test_a_look_spends_its_level_unless_weights_kept_it_back(overrides: dict[str, Any], spends: bool) -> None:
+    """What was earned may have decided whether the gate abstained; weights may not have known."""
+    verdict = judge(evidence(**overrides), RULES)
+    assert verdict.spends_level is spends
+    assert verdict.to_json()["spends_level"] is spends

@@ -144,6 +144,20 @@ def test_gate_rejects_a_policy_that_is_refunded_more() -> None:
     assert [reason for reason in verdict.reasons if reason.startswith("Refunds")] == list(verdict.reasons)
 
 
+@pytest.mark.parametrize(("limit", "decision"), [(0.9, Decision.PROMOTE), (0.05, Decision.REJECT)])
+def test_gate_judges_a_fall_by_the_lower_bound(limit: float, decision: Decision) -> None:
+    """A better policy that gives up a side metric passes only where the spec lets it fall so far."""
+    behavior = MDP.random_policy(1, sharpness=0.4)
+    worst = np.where(MDP.mask, MDP.exact_q(behavior, gamma=0.9), np.inf)
+    night = evaluations(refunded=int(np.bincount(worst.argmin(axis=1)).argmax()))
+    rail = Guardrail(metric="refunds", max_relative_decrease=limit)
+    found = gathered(night, "better", gate=GATE.model_copy(update={"guardrails": (rail,)}))
+    kept = found.guardrails[0]
+    assert kept.relative_increase is not None and kept.lower_bound is not None and kept.upper_bound is not None
+    assert -0.9 < kept.lower_bound < kept.relative_increase < kept.upper_bound < 0
+    assert judge(found, gate_rules(GATE, alpha=ALPHA)).decision is decision
+
+
 def test_gate_abstains_on_implied_decisions() -> None:
     """Nothing weighted is left, and the first reason says why."""
     night = evaluations(is_logged=False, propensity=np.nan)

@@ -46,3 +46,11 @@ def test_implied_decisions_have_no_propensity() -> None:
     known = know_propensities(make_logged_episodes(propensity=np.full(5, np.nan)), is_logged=False)
     assert known.source == "none"
     assert np.isnan(known.episodes.propensity).all()
+
+
+def test_propensities_of_too_few_shoppers_stay_unknown() -> None:
+    """Three shoppers can't be dealt into four folds: nothing is estimated, and the note says why."""
+    known = know_propensities(make_logged_episodes((2,) * 3, propensity=np.full(6, np.nan)), is_logged=True)
+    assert known.source == "none"
+    assert np.isnan(known.episodes.propensity).all()
+    assert "3 units can't be dealt into 4 folds" in known.note

@@ -106,13 +106,27 @@ def test_a_policy_that_the_log_cannot_judge_is_not_selected() -> None:
     assert best.is_supported
 
 
-def test_where_nothing_can_be_judged_the_nearest_to_it_is_selected() -> None:
-    """With floors out of reach the most supported policy goes to the gate, which then abstains."""
-    selection = select(floors=Floors(1e9, 1e9))
-    rewarded = {r.policy: number(r.n_effective_rewarded) for r in selection.reports if r.estimator == "pdis"}
-    best = selection.best
-    assert not best.is_supported
-    assert rewarded[f"{best.policy.name} at {best.policy.temperature:g}"] == max(rewarded.values())
+def test_where_nothing_can_be_judged_the_largest_cautious_gain_is_selected() -> None:
+    """With floors out of reach a good policy far from the log goes to the gate, not a bad one near to it."""
+    tame = {"tame-1": policy("tame-1", [0.2, 0.0, 0.0]), "good-1": policy("good-1", [0.0, 3.0, 0.0])}
+    selection = select(tame, temperatures=(1.0,), floors=Floors(1e9, 1e9))
+    near, good = selection.by_candidate
+    assert number(near.report.n_effective_rewarded) > number(good.report.n_effective_rewarded)
+    assert selection.best is good
+    assert not good.is_supported
+    assert number(good.cautious_gain) > 0 > number(near.cautious_gain)
+
+
+def test_a_gain_that_is_mostly_error_is_not_selected() -> None:
+    """Below the floors the standard error is taken off: a large guess on few rewards stands behind a sure gain."""
+    rates, rewards = np.array([0.48, 0.48, 0.04]), np.array([0.2, 0.9, 1.3])
+    generator = np.random.default_rng(3)
+    action = generator.choice(N_ACTIONS, 120, p=rates).astype(np.int64)
+    log = bandit_log(120, action=action, reward=rewards[action], propensity=rates[action])
+    known = {"rare-1": policy("rare-1", [0.0, 0.0, 9.0]), "known-1": policy("known-1", [0.0, 9.0, 0.0])}
+    rare, sure = select(known, temperatures=(1.0,), validation=log, floors=Floors(1e9, 1e9)).by_candidate
+    assert number(rare.report.value) > number(sure.report.value)
+    assert rare.rank < sure.rank
 
 
 def test_floors_are_the_gates_to_the_share_of_validation_episodes() -> None:
@@ -134,6 +148,15 @@ def test_a_refused_estimator_falls_back_to_the_direct_method() -> None:
     assert selection.estimator == "dm"
     assert "instead of pdis" in selection.note
     assert selection.best.policy.name == "good-1"
+
+
+def test_the_first_candidate_is_taken_where_none_can_be_valued() -> None:
+    """A validation split of one shopper values nobody; the night goes on to the gate, and the note says so."""
+    alone = bandit_log(600, seed=2, unit=np.zeros(600, dtype=np.int64))
+    selection = select(validation=alone)
+    assert selection.best.policy.name == "bad-1"
+    assert selection.best.report.value is None
+    assert "none could be valued on validation episodes: an interval needs at least two units" in selection.note
 
 
 def test_nothing_to_choose_from_is_an_error() -> None:

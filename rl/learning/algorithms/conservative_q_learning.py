@@ -19,6 +19,7 @@ from conf.encoder import EncoderSpec
 from rl.learning.algorithms.common_settings import built, value_settings
 from rl.learning.algorithms.discrete_outputs import ValueOutputs
 from rl.learning.algorithms.value_update import FastDoubleQLearning
+from rl.learning.dense_q_learning import DenseConservativeQLearning
 from rl.learning.fast_update import TakenOver, expected_values, take_over, td_loss
 from rl.learning.masked_networks import Observations
 from rl.learning.sampled_conservatism import draw_actions, sampled_log_sum_exp
@@ -43,6 +44,8 @@ class ConservativeQLearning(ValueOutputs):
 
 class FastConservativeQLearning(FastDoubleQLearning, DiscreteCQLImpl):  # type: ignore[misc]  # d3rlpy ships no types
     """Double Q-learning and the conservative term, over available actions."""
+
+    dense_kind = DenseConservativeQLearning
 
     def compute_loss(self, batch: TorchMiniBatch, q_tpn: torch.Tensor) -> DiscreteCQLLoss:
         error = td_loss(self, batch, q_tpn)

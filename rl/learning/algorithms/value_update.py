@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import ClassVar
+
 # isort: off
 import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 
@@ -11,15 +14,35 @@ from d3rlpy.algos.qlearning.torch.dqn_impl import DoubleDQNImpl, DQNImpl, DQNLos
 from d3rlpy.dataclass_utils import asdict_without_copy
 from d3rlpy.torch_utility import TorchMiniBatch
 
+from rl.learning.dense_q_learning import DenseDoubleQLearning, DenseQLearning, suits
 from rl.learning.fast_update import FastUpdate, copy_weights, expected_values, least_values, td_loss, values_of
 
 
 class FastQLearning(FastUpdate, DQNImpl):  # type: ignore[misc]  # d3rlpy ships no types
-    """DQN's update with a target from the target network's own best action, each network asked once."""
+    """DQN's update with a target from the target network's own best action, each network asked once.
+
+    Attributes:
+        dense_kind: the same gradients without autograd, for networks that it suits. Of this very class: one that
+            derives from it learns something else.
+    """
+
+    dense_kind: ClassVar[type[DenseQLearning]] = DenseQLearning
+
+    @cached_property
+    def dense(self) -> DenseQLearning | None:
+        """What gives the gradients in place of autograd; None where autograd does."""
+        return self.dense_kind(self) if "dense_kind" in vars(type(self)) and suits(self) else None
 
     def learn(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:  # noqa: ARG002  (d3rlpy's)
-        terms: dict[str, torch.Tensor] = asdict_without_copy(self.compute_grad(batch))
+        terms = self.terms_with_gradients(batch)
         self._modules.optim.apply()
+        return terms
+
+    def terms_with_gradients(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
+        """Loss terms; every parameter's `grad` is the gradient of their `loss`."""
+        if self.dense is not None:
+            return self.dense.terms(batch)
+        terms: dict[str, torch.Tensor] = asdict_without_copy(self.compute_grad(batch))
         return terms
 
     def follow(self, grad_step: int) -> None:
@@ -48,6 +71,8 @@ class FastQLearning(FastUpdate, DQNImpl):  # type: ignore[misc]  # d3rlpy ships 
 
 class FastDoubleQLearning(FastQLearning, DoubleDQNImpl):  # type: ignore[misc]  # d3rlpy ships no types
     """The same, with the target network's value of the action that the network itself holds best."""
+
+    dense_kind = DenseDoubleQLearning
 
     def compute_target(self, batch: TorchMiniBatch) -> torch.Tensor:
         with torch.no_grad():

@@ -44,6 +44,11 @@ SMALL: dict[str, Any] = {
              "guardrails": []},
 }  # fmt: skip
 
+# Clicks are what the made-up shop rewards, so a policy that earns more keeps them up.
+GUARDED: dict[str, Any] = SMALL | {
+    "gate": SMALL["gate"] | {"guardrails": [{"metric": "clicks", "max_relative_decrease": 0.1}]}
+}
+
 
 @dataclass(frozen=True)
 class NightHome:
@@ -90,16 +95,26 @@ class NightHome:
         return NightHome(home, self.pipeline, self.run_date)
 
 
-def made_up_night(home: Path, pipeline: Pipeline, *, has_propensity: bool = True) -> NightHome:
-    """A trained night of the made-up shop; without propensities where `has_propensity` is False."""
+def made_up_night(
+    home: Path,
+    pipeline: Pipeline,
+    *,
+    has_propensity: bool = True,
+    is_one_step: bool = False,
+    n_episodes: int = 200,
+    n_users: int = 200,
+) -> NightHome:
+    """A trained night of the made-up shop; without propensities, or with each episode's first decision alone."""
     n_days = 12
     night = NightHome(home, pipeline, FIRST_DAY + timedelta(days=n_days - 1))
     write_items(night.lake, pipeline, FIRST_DAY, {item(index): category(index) for index in range(12)})
     for number in range(n_days):
         day = FIRST_DAY + timedelta(days=number)
-        rows = shop_rows(pipeline, day, n_episodes=200, n_users=200)
+        rows = shop_rows(pipeline, day, n_episodes=n_episodes, n_users=n_users)
         if not has_propensity:
             rows = [{**row, "propensity": None, "propensity_source": "none"} for row in rows]
+        if is_one_step:
+            rows = [{**row, "terminal": True, "timeout": False} for row in rows if row["step"] == 0]
         write_transitions(night.lake, pipeline, day, rows)
         write_availability(night.lake, pipeline, day, {availability_id(day): available_items(day, 12)})
     night.train_all()
@@ -114,9 +129,18 @@ def _evaluated(make: Callable[[Path], NightHome], folder: Path) -> NightHome:
 
 @pytest.fixture(scope="session")
 def logged_night(tmp_path_factory: pytest.TempPathFactory) -> NightHome:
-    """A night of logged decisions with propensities, evaluated. Copy it before changing anything."""
-    pipeline = make_pipeline("canonical", **SMALL)
+    """A night of logged decisions with propensities, evaluated, with a guardrail. Copy it before changing anything."""
+    pipeline = make_pipeline("canonical", **GUARDED)
     return _evaluated(lambda home: made_up_night(home, pipeline), tmp_path_factory.mktemp("logged") / "home")
+
+
+@pytest.fixture(scope="session")
+def one_step_night(tmp_path_factory: pytest.TempPathFactory) -> NightHome:
+    """A night of single logged decisions, evaluated."""
+    pipeline = make_pipeline("canonical", **SMALL)
+    return _evaluated(
+        lambda home: made_up_night(home, pipeline, is_one_step=True), tmp_path_factory.mktemp("one_step") / "home"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -130,8 +154,8 @@ def implied_night(tmp_path_factory: pytest.TempPathFactory) -> NightHome:
 
 @pytest.fixture(scope="session")
 def estimated_night(tmp_path_factory: pytest.TempPathFactory) -> NightHome:
-    """A night of logged decisions whose propensities weren't logged, evaluated."""
-    pipeline = make_pipeline("canonical", **SMALL)
+    """A night of logged decisions whose propensities weren't logged, evaluated, with a guardrail."""
+    pipeline = make_pipeline("canonical", **GUARDED)
     return _evaluated(
         lambda home: made_up_night(home, pipeline, has_propensity=False), tmp_path_factory.mktemp("estimated") / "home"
     )

@@ -11,7 +11,8 @@ from rl.commands import evaluate
 from rl.errors import DatasetError, EvaluationError
 from rl.evaluation_result import EvaluationResult, read_evaluation
 from rl.page.content import PolicyReport
-from tests.rl.commands.conftest import NightHome
+from tests.rl.commands.conftest import GUARDED, NightHome, made_up_night
+from tests.rl.factories import make_pipeline
 
 pytestmark = pytest.mark.xdist_group("nights")
 
@@ -83,9 +84,105 @@ def test_every_estimator_has_a_value_or_a_refusal(logged_night: NightHome) -> No
         "wpdis",
         "dr",
         "wdr",
+        "drl_s",
     }
     assert all((estimate.value is None) == (estimate.refusal is not None) for estimate in candidate.estimates)
     assert [estimate.estimator for estimate in candidate.estimates if estimate.is_gate] == ["dr"]
+
+
+@pytest.mark.parametrize(
+    ("n_users", "source", "has_propensity"),
+    [(1, "canonical", True), (1, "canonical", False), (3, "canonical", False), (1, "taobao", False)],
+)
+def test_a_log_of_few_shoppers_abstains(tmp_path: Path, n_users: int, source: str, has_propensity: bool) -> None:
+    """Nights that no estimator can judge end like any other: refusals on the page, and a gate that abstains."""
+    few = {"candidates": [{"algorithm": "bc", "seeds": [1], "n_updates": 20, "hidden_units": [8]}]}
+    pipeline = make_pipeline(source, **{**GUARDED, **few}, action={"key": "item", "max_actions": 50})
+    night = made_up_night(tmp_path / "home", pipeline, has_propensity=has_propensity, n_episodes=8, n_users=n_users)
+    assert night.command(evaluate)["verdict"] == "abstain"
+    result = result_of(night)
+    if n_users == 1:
+        assert {report["value"] for report in result.reports} == {None}
+        assert "at least two units" in str(policy_of(result, "candidate").estimates[0].refusal)
+    if not has_propensity:
+        assert result.review.propensities.source == "none"
+
+
+def test_a_second_opinion_stands_beside_the_gate_s(logged_night: NightHome) -> None:
+    """The gate's own gain comes first, at the page's level; an estimator by state agrees that there is one."""
+    result = result_of(logged_night)
+    opinions, gain = result.review.opinions, result.review.judgment.gain
+    assert opinions is not None
+    assert gain is not None
+    gate, by_state = opinions.rows
+    assert (gate.estimator, gate.is_gate, by_state.estimator) == ("dr", True, "drl_s")
+    assert gate.gain is not None
+    assert gate.gain.value == pytest.approx(gain.value)
+    assert by_state.gain is not None
+    assert by_state.gain.lower > 0
+    marked = [one.estimator for one in policy_of(result, "candidate").estimates if one.is_second_opinion]
+    assert marked == ["drl_s"]
+    assert {report["policy"] for report in result.reports if report["estimator"] == "drl_s"} == {
+        "behavior", result.selected.name,
+    }  # fmt: skip
+
+
+def test_single_decisions_are_weighted_by_category_too(one_step_night: NightHome) -> None:
+    """In the made-up shop a category decides what is earned: MIPS sees the gain, after the estimators of one step."""
+    result = result_of(one_step_night)
+    opinions = result.review.opinions
+    assert opinions is not None
+    by_category = opinions.rows[-1]
+    assert by_category.estimator == "mips"
+    assert by_category.gain is not None
+    assert by_category.gain.lower > 0
+    estimates = {estimate.estimator: estimate for estimate in policy_of(result, "candidate").estimates}
+    assert {"snips", "switch_dr", "mips"} <= set(estimates)
+    assert estimates["mips"].value is not None
+
+
+def test_estimated_propensities_widen_second_opinions(estimated_night: NightHome) -> None:
+    """The gate's gain is that of the evidence, widened alike, and the other's errors grow by what estimating adds."""
+    result = result_of(estimated_night)
+    reports = {report["estimator"]: report for report in result.reports if report["policy"] == result.selected.name}
+    assert reports["drl_s"]["behavior_standard_error"] > 0
+    assert "widened for estimated propensities" in reports["drl_s"]["interval_method"]
+
+
+def test_implied_decisions_have_no_second_opinions(implied_night: NightHome) -> None:
+    """Each says why."""
+    opinions = result_of(implied_night).review.opinions
+    assert opinions is not None
+    assert all("implied" in str(row.refusal) for row in opinions.rows)
+
+
+def test_returns_are_told_beside_the_baseline_s(logged_night: NightHome) -> None:
+    """Both distributions stand on the same points; the log's own mean is what it earned."""
+    result = result_of(logged_night)
+    returns = result.review.returns
+    assert returns is not None
+    assert returns.refusal is None
+    assert [policy.role for policy in returns.policies] == ["candidate", "behavior"]
+    assert all(len(policy.cdf) == len(returns.points) for policy in returns.policies)
+    on_policy = next(one for one in policy_of(result, "behavior").estimates if one.estimator == "on_policy")
+    assert returns.policies[1].mean.value == pytest.approx(on_policy.value)
+
+
+def test_implied_decisions_have_no_distribution_of_returns(implied_night: NightHome) -> None:
+    """Nothing tells how likely the logged decisions were, and the page says so."""
+    returns = result_of(implied_night).review.returns
+    assert returns is not None
+    assert "implied" in str(returns.refusal)
+
+
+def test_the_page_has_what_was_limited_and_cut(logged_night: NightHome) -> None:
+    """Limit, how often it bites and the share of cut episodes are the report's own."""
+    result = result_of(logged_night)
+    overlap = policy_of(result, "candidate").overlap
+    report = next(one for one in result.reports if (one["policy"], one["estimator"]) == (result.selected.name, "dr"))
+    assert overlap is not None
+    assert overlap.share_cut == report["share_cut"] > 0
+    assert (overlap.weight_clip, overlap.share_clipped) == (report["clip"], report["share_clipped"]) == (None, 0)
 
 
 def test_action_shares_sum_to_one(logged_night: NightHome) -> None:
@@ -123,6 +220,18 @@ def test_missing_propensities_are_estimated_and_calibrated(estimated_night: Nigh
     assert result.calibration is not None
     estimates = {estimate.estimator: estimate for estimate in policy_of(result, "candidate").estimates}
     assert estimates["dr"].value is not None
+
+
+def test_a_guardrail_on_a_fall_is_kept_by_a_better_policy(logged_night: NightHome, estimated_night: NightHome) -> None:
+    """More clicks are earned, and the lower bound shows it, with propensities logged or estimated."""
+    for night in (logged_night, estimated_night):
+        result = result_of(night)
+        (rail,) = result.review.guardrails
+        assert (rail.metric, rail.max_relative_increase, rail.max_relative_decrease) == ("clicks", None, 0.1)
+        assert rail.is_kept
+        assert "fall" in rail.detail
+        names = {check["name"]: check["is_passed"] for check in result.verdict["checks"]}
+        assert names["guardrail_clicks_fall"] is True
 
 
 def test_estimated_propensities_come_close_to_logged_ones(logged_night: NightHome, estimated_night: NightHome) -> None:

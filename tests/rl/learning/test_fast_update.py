@@ -7,7 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from rl.learning.fast_update import copy_weights, expected_values, least_values, move_weights, take_over, values_of
+from rl.learning.fast_update import (
+    copy_weights,
+    discounts,
+    expected_values,
+    least_values,
+    move_weights,
+    take_over,
+    values_of,
+)
 from tests.rl.learning.learning_batches import make_batch, make_tiny_learner
 
 
@@ -23,6 +31,13 @@ def test_ensembles_are_averaged_or_taken_at_their_least() -> None:
     assert least_values(functions(), None).tolist() == [[1.0, 1.0, 3.0], [0.0, 2.0, 1.0]]
     assert values_of(functions(), None, torch.tensor([2, 0])).tolist() == [[3.0], [0.0]]
     assert torch.equal(expected_values(functions()[:1], None), functions()[0](None).q_value)
+
+
+def test_discounts_of_rows_that_show_the_same_are_computed_once() -> None:
+    """They are those of every row."""
+    intervals = torch.tensor([[1.0], [3.0]])
+    assert discounts(0.5, intervals).tolist() == [[0.5], [0.125]]
+    assert discounts(0.5, intervals[1:].expand(4, 1)).tolist() == [[0.125]]
 
 
 def test_weights_are_copied_and_moved() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -114,3 +115,68 @@ def test_shared_parameters_are_updated_once() -> None:
     layer, _ = made()
     optimizer = optimizer_factory(5).create([("a", layer), ("b", layer)], lr=RATE, compiled=False)
     assert len(optimizer.optim.param_groups[0]["params"]) == 2
+
+
+def test_steps_are_torchs_own_to_the_bit() -> None:
+    """From the second step on the kernel is called without torch's step around it; nothing else is different."""
+    (layer, optimizer), (plain, other) = made(), made()
+    for _ in range(5):
+        learn(layer, optimizer)
+        other.zero_grad()
+        torch.autograd.backward((plain(torch.ones(4, 3)) ** 2).mean())
+        other.optim.step()
+        other.advance()
+    assert torch.equal(layer.weight, plain.weight)
+    assert_same(optimizer.state_dict(), other.state_dict())
+
+
+def test_steps_go_on_from_a_loaded_state() -> None:
+    """What was looked up of the state before isn't used any more."""
+    layer, optimizer = made()
+    for _ in range(3):
+        learn(layer, optimizer)
+    state, weights = copy.deepcopy(optimizer.state_dict()), copy.deepcopy(layer.state_dict())
+    learn(layer, optimizer)
+    expected = layer.weight.detach().clone()
+    learn(layer, optimizer)
+    optimizer.load_state_dict(state)
+    layer.load_state_dict(weights)
+    learn(layer, optimizer)
+    assert torch.equal(layer.weight, expected)
+
+
+def test_hooks_of_a_step_are_called() -> None:
+    """Several processes join their gradients in one."""
+    layer, optimizer = made()
+    learn(layer, optimizer)
+    seen: list[float] = []
+    optimizer.optim.register_step_pre_hook(lambda *_: seen.append(1.0))
+    learn(layer, optimizer)
+    assert seen == [1.0]
+
+
+def test_a_parameter_without_gradient_stays() -> None:
+    """Also where it has moved before."""
+    layer, optimizer = made()
+    for _ in range(2):
+        learn(layer, optimizer)
+    before = layer.bias.detach().clone()
+    optimizer.zero_grad()
+    layer.weight.grad = torch.ones_like(layer.weight)
+    optimizer.step()
+    assert torch.equal(layer.bias, before)
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    """Nested, tensors to the bit."""
+    if isinstance(expected, torch.Tensor):
+        assert torch.equal(found, expected)
+    elif isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            assert_same(found[name], value)
+    elif isinstance(expected, list | tuple):
+        for one, other in zip(found, expected, strict=True):
+            assert_same(one, other)
+    else:
+        assert found == expected

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 # isort: off
@@ -9,12 +10,13 @@ import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 import d3rlpy
 import numpy as np
 import pytest
+import torch
 
 from rl.errors import TrainingError
 from rl.learning import replay as replay_module
 from rl.learning.masked_networks import FeaturesEncoderFactory
 from rl.learning.replay import Replay
-from rl.learning.replay_columns import columns_of
+from rl.learning.replay_columns import NEXT_SET, columns_of
 from tests.rl.chain import chain_episodes
 from tests.rl.factories import make_logged_episodes
 
@@ -57,6 +59,16 @@ def test_replay_batch_gathers_rows_with_their_masks() -> None:
     assert batch.rewards[:, 0].tolist() == [2.0, 1.0]
 
 
+def test_replay_shows_its_only_set_in_every_row() -> None:
+    """One availability set, and what is the same for all rows, aren't copied."""
+    episodes = make_logged_episodes([3], action=np.array([0, 2, 0]), availability=np.array([[True, False, True]]))
+    one = Replay(episodes).batch(all_rows(3))
+    assert one.observations[1].tolist() == one.next_observations[1].tolist() == [[True, False, True]] * 3
+    assert [one.observations[1].stride(0), one.intervals.stride(0)] == [0, 0]
+    assert one.intervals.tolist() == [[1.0]] * 3
+    assert one.next_actions.tolist() == one.returns_to_go.tolist() == [[0.0]] * 3
+
+
 def test_replay_takes_action_size_from_the_vocabulary() -> None:
     """An action that was never logged still has its place."""
     episodes = make_logged_episodes([3], 7, action=np.zeros(3, dtype=np.int64))
@@ -80,24 +92,28 @@ def test_replay_refuses_empty_data() -> None:
 
 
 def test_replay_refuses_a_next_observation_without_actions() -> None:
-    """A value can't be looked up where nothing can be done, unless nothing follows."""
+    """A value can't be looked up where nothing can be done, unless nothing follows; stored columns may say anything."""
     sets = np.array([[True, True, True], [False, False, False]])
     values: dict[str, Any] = {"availability": sets, "action": np.zeros(2, dtype=np.int64)}
-    Replay(make_logged_episodes([2], **values, next_mask_index=np.array([0, 1])))
+    sound = columns_of(make_logged_episodes([2], **values, next_mask_index=np.array([0, 1])))
+    Replay(sound)
+    records = sound.records.copy()
+    records[:, NEXT_SET] = [1, 0]
     with pytest.raises(TrainingError, match="1 next observations have no available action, such as row 0"):
-        Replay(make_logged_episodes([2], **values, next_mask_index=np.array([1, 0])))
+        Replay(replace(sound, records=records))
 
 
-def test_replay_serves_the_log_bit_for_bit() -> None:
+@pytest.mark.parametrize("scale", [0.3, 1.0])
+def test_replay_serves_the_log_bit_for_bit(scale: float) -> None:
     """What is stored once, or scaled as it is gathered, comes out as if every column had been copied as it is."""
     episodes = chain_episodes(300, cut_every_step=False)
     rows = np.random.default_rng(0).permutation(episodes.n_transitions)
-    batch = Replay(episodes, reward_scale=0.3).batch(rows)
+    batch = Replay(episodes, reward_scale=scale).batch(rows)
     assert np.array_equal(batch.observations[0].numpy(), episodes.features[rows])
     assert np.array_equal(batch.next_observations[0].numpy(), episodes.next_features[rows])
     assert np.array_equal(batch.observations[1].numpy(), episodes.mask(rows))
     assert np.array_equal(batch.next_observations[1].numpy(), episodes.next_mask(rows))
-    assert np.array_equal(batch.rewards[:, 0].numpy(), (episodes.reward[rows] / 0.3).astype(np.float32))
+    assert np.array_equal(batch.rewards[:, 0].numpy(), (episodes.reward[rows] / scale).astype(np.float32))
     assert np.array_equal(batch.actions[:, 0].numpy(), episodes.action[rows])
     assert np.array_equal(batch.terminals[:, 0].numpy(), episodes.terminal[rows].astype(np.float32))
 
@@ -125,9 +141,10 @@ def test_replay_on_a_processor_asks_for_no_room() -> None:
     assert replay_module.free_bytes("cpu") == np.inf
 
 
-@pytest.mark.parametrize(("named", "is_same"), [("cpu", True), ("meta", False), ("cuda:1", False)])
-def test_replay_knows_its_device_by_any_name(named: str, is_same: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("found", "named", "is_same"),
+    [("cuda:0", "cuda", True), ("cuda:0", "cuda:0", True), ("cuda:0", "cuda:1", False), ("cpu", "cuda", False)],
+)
+def test_device_is_known_by_any_name(found: str, named: str, is_same: bool) -> None:
     """A device without a number is any of its kind."""
-    replay = Replay(chain_episodes(5))
-    monkeypatch.setattr(replay, "device", named)
-    assert replay.is_on_device is is_same
+    assert replay_module.is_there(torch.device(found), named) is is_same

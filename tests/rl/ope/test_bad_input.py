@@ -19,9 +19,10 @@ from rl.ope.estimators import ESTIMATORS
 from rl.ope.fqe import FqeSettings, fit_fqe
 from rl.ope.importance_sampling import NO_WEIGHT
 from rl.ope.interval_methods import INTERVAL_METHODS, make_interval
-from rl.ope.intervals import Resampling
+from rl.ope.intervals import Interval, Resampling, bca_interval, percentile_interval, widest_intervals
 from rl.ope.partial_sums import EstimationPlan, merged_parts, partial_sums, sums_in_batches, whole_log
 from rl.ope.q_function import ActionValues, action_values
+from rl.ope.report import EvaluationSettings
 from rl.ope.sample import EvaluationSample, evaluation_sample
 from rl.ope.sums import RatioSums
 from rl.ope.sums_table import from_table, to_table
@@ -95,6 +96,11 @@ def spoiled(column: npt.NDArray[Any], value: float) -> FloatArray:
     return np.where(np.arange(len(column)) == 4, value, column)
 
 
+def spoiled_features(value: float) -> FeatureArray:
+    """Features of which one of row 4 has that value."""
+    return spoiled(np.ones(N), value).astype(np.float32)[:, None]
+
+
 @dataclass(frozen=True)
 class BadLog:
     """Columns that make a log bad, and what the error says."""
@@ -112,6 +118,25 @@ def bad_rows(name: str) -> dict[str, BadLog]:
         "propensity infinite": BadLog({"propensity": spoiled(log.propensity, np.inf)}, r"rows \[4\] .*propensity"),
         "reward NaN": BadLog({"reward": spoiled(log.reward, np.nan)}, r"rows \[4\] .*reward"),
         "reward infinite": BadLog({"reward": spoiled(log.reward, -np.inf)}, r"rows \[4\] .*reward"),
+        "reward no square of which is a double": BadLog(
+            {"reward": spoiled(log.reward, -1e305)}, r"rows \[4\] .*reward beyond 1e\+100"
+        ),
+        "features NaN": BadLog({"features": spoiled_features(np.nan)}, r"rows \[4\] have features"),
+        "features infinite": BadLog({"features": spoiled_features(-np.inf)}, r"rows \[4\] have features"),
+        "next features NaN": BadLog({"next_features": spoiled_features(np.nan)}, r"rows \[4\] have next_features"),
+        "metric NaN": BadLog({"metrics": {"clicks": spoiled(log.reward, np.nan)}}, r"rows \[4\] .*metric clicks"),
+        "metric infinite": BadLog({"metrics": {"clicks": spoiled(log.reward, np.inf)}}, r"rows \[4\] .*metric clicks"),
+        "time that runs backwards": BadLog({"elapsed_seconds": spoiled(log.reward, -60.0)}, r"rows \[4\] .*before"),
+        "time unknown": BadLog({"elapsed_seconds": spoiled(log.reward, np.nan)}, r"rows \[4\] .*before"),
+        "nothing available after a cut": BadLog(
+            {
+                "timeout": log.terminal & (np.arange(N) == 5),
+                "terminal": log.terminal & (np.arange(N) != 5),
+                "availability": np.array([[True, True, False], [False] * 3]),
+                "next_mask_index": (np.arange(N) == 5).astype(int),
+            },
+            r"rows \[5\] go on, or time out, .*empty availability set",
+        ),
         "action masked": BadLog({"action": spoiled(log.action, 2).astype(int)}, r"rows \[4\] .*availability set"),
         "action unknown": BadLog({"action": spoiled(log.action, 3).astype(int)}, r"rows \[4\] .*action outside 0\.\.2"),
         "action negative": BadLog({"action": spoiled(log.action, -1).astype(int)}, r"rows \[4\] .*action outside"),
@@ -163,7 +188,7 @@ def test_an_empty_split_is_refused(name: str) -> None:
 @pytest.mark.parametrize("name", ESTIMATORS)
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_an_outcome_that_is_no_number_is_refused_by_row(name: str, bad: float) -> None:
-    """A side metric isn't checked with the log, so it is where it is valued."""
+    """An outcome that doesn't come with the log is checked where it is valued."""
     with pytest.raises(EvaluationError, match=r"rows \[4\] have no finite outcome"):
         estimate(name, log_for(name), reward=spoiled(np.ones(N), bad))
     with pytest.raises(EvaluationError, match=f"5 rows of the outcome, expected {N}"):
@@ -337,9 +362,7 @@ def test_a_level_that_is_no_probability_is_refused(method: str, level: float) ->
 def test_no_draws_are_refused() -> None:
     """A percentile of nothing is nothing."""
     with pytest.raises(EvaluationError, match="at least one draw"):
-        make_interval(
-            "percentile", sums_of(np.arange(9.0), np.ones(9)), level=0.9, resampling=Resampling(n_draws=0)
-        )  # fmt: skip
+        Resampling(n_draws=0)
 
 
 @pytest.mark.parametrize("method", ["linear", "neural"])
@@ -351,8 +374,65 @@ def test_no_q_function_is_fitted_to_an_outcome_that_is_no_number(method: Any) ->
         fit_fqe(POLICY, log, discount=DISCOUNT, settings=settings, reward=spoiled(np.ones(N), np.nan))
 
 
-def test_time_that_runs_backwards_is_refused_by_row() -> None:
-    """A discount per day would grow."""
-    log = log_for("pdis", elapsed_seconds=spoiled(np.full(N, 60), -60).astype(int))
-    with pytest.raises(EvaluationError, match=r"rows \[4\] .*before their own"):
-        evaluation_sample(POLICY, log, discount=Discount(0.9, "day"))
+def test_nothing_needs_to_be_available_after_the_end() -> None:
+    """Nobody decides at a terminal's next observation; an empty set there is no fault."""
+    log = log_for("pdis", availability=np.array([[True, True, False], [False] * 3]),
+                  next_mask_index=log_for("pdis").terminal.astype(int))  # fmt: skip
+    assert np.isfinite(estimate("pdis", log))
+
+
+def test_large_features_are_no_bad_ones() -> None:
+    """A sum that overflows isn't taken for a value that isn't finite."""
+    large = np.full((N, 1), 3e38, dtype=np.float32)
+    assert log_for("pdis", features=large, next_features=-large).n_transitions == N
+
+
+def test_all_that_is_wrong_with_a_log_is_said_at_once() -> None:
+    """Ends, numbers and availability are checked together."""
+    log = log_for("pdis")
+    with pytest.raises(DatasetError) as caught:
+        log_for("pdis", reward=spoiled(log.reward, np.nan), features=spoiled_features(np.nan),
+                action=spoiled(log.action, 2).astype(int), terminal=np.zeros(N, dtype=bool))  # fmt: skip
+    for part in ("exactly one of terminal", "a reward that is not finite", "availability set", "features that are not"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["on_policy", *WEIGHTED])
+@pytest.mark.parametrize("size", [1e154, 1e305])
+def test_rewards_without_a_square_are_an_abstention(name: str, size: float) -> None:
+    """A value whose bounds no double can hold is no value."""
+    with np.errstate(all="raise", under="ignore"), pytest.raises(UnsupportedEstimator, match="no double can hold"):
+        estimate(name, log_for(name), reward=np.full(N, size))
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"confidence": 1.0}, "confidence is 1.0"),
+        ({"confidence": np.nan}, "confidence is nan"),
+        ({"steps": -3}, "steps is -3"),
+        ({"weight_clip": np.nan}, "weight_clip is nan"),
+        ({"weight_clip": 0.0, "steps": 0}, "steps is 0.*weight_clip is 0"),
+    ],
+)
+def test_settings_that_evaluate_nothing_are_refused_by_name(fields: dict[str, Any], says: str) -> None:
+    """All fields that can't be are named at once, before anything is fitted."""
+    with pytest.raises(EvaluationError, match=says):
+        EvaluationSettings(DISCOUNT, **fields)
+
+
+def test_limits_and_counts_that_are_none_are_refused() -> None:
+    """In code as in specs."""
+    with pytest.raises(EvaluationError, match=r"clip.*nan"):
+        evaluation_sample(POLICY, log_for("pdis"), discount=DISCOUNT, clip=np.nan)
+    with pytest.raises(EvaluationError, match="n_rounds is 0"):
+        FqeSettings(n_rounds=0)
+    with pytest.raises(EvaluationError, match="steps = -1"):
+        fit_fqe(POLICY, log_for("dm"), discount=DISCOUNT, steps=-1, settings=FqeSettings(method="linear"))
+    for make in (percentile_interval, bca_interval, widest):
+        with pytest.raises(EvaluationError, match="between 0 and 1"):
+            make(sums_of(np.arange(9.0), np.ones(9)), level=1.5, resampling=DRAWS)
+
+
+def widest(sums: RatioSums, *, level: float, resampling: Resampling) -> Interval:
+    return widest_intervals([sums], level=level, resampling=resampling)[0]

@@ -7,6 +7,7 @@ import pytest
 
 from rl.errors import UnsupportedEstimator
 from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
+from rl.ope import density_ratio_minimax
 from rl.ope.density_ratio import unit_folds
 from rl.ope.density_ratio_fitting import RatioSettings, fit_density_ratios
 from rl.ope.density_ratio_minimax import fit_basis, fit_minimax
@@ -97,6 +98,21 @@ def test_minimax_on_one_hot_pairs_counts() -> None:
     solved = fit_minimax(POLICY, log, all_of(log), basis=basis, factors=factors, ridge=1e-12)
     expected, found = counted.ratios(POLICY, log), solved.ratios(POLICY, log)
     np.testing.assert_allclose(found.state_action, expected.state_action, rtol=1e-5)
+
+
+def test_ratios_of_states_are_fitted_alone_where_pairs_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ratio of states is the same to the digit; that of pairs is a refusal, and beyond that many functions all."""
+    log, settings = log_of(400), RatioSettings("linear")
+    whole = fit_density_ratios(POLICY, log, discount=DISCOUNT, settings=settings).ratios(POLICY, log)
+    assert whole.pair_refusal is None
+    n_functions = log.features.shape[1] + 1
+    monkeypatch.setattr(density_ratio_minimax, "_MAX_BASIS", n_functions)
+    alone = fit_density_ratios(POLICY, log, discount=DISCOUNT, settings=settings).ratios(POLICY, log)
+    np.testing.assert_allclose(alone.state, whole.state, rtol=1e-9)
+    assert "too many for a ratio of states and actions" in str(alone.pair_refusal)
+    monkeypatch.setattr(density_ratio_minimax, "_MAX_BASIS", n_functions - 1)
+    with pytest.raises(UnsupportedEstimator, match="too many for a ratio of states; give fewer"):
+        fit_density_ratios(POLICY, log, discount=DISCOUNT, settings=settings)
 
 
 def test_fourier_features_follow_a_curved_ratio() -> None:

@@ -225,6 +225,19 @@ def test_self_normalised_estimator_refuses_ratios_of_nothing(name: str) -> None:
         value_of(name, sample_with(log, DensityRatios(nothing, nothing, nothing, 1.0, "given")))
 
 
+@pytest.mark.parametrize("name", MARGINALIZED_ESTIMATORS)
+def test_ratios_of_states_alone_serve_estimators_by_state(name: str) -> None:
+    """Those by state and action refuse with the reason that the ratios came with; the others give a value."""
+    log = large_log()
+    ones = np.ones(log.n_transitions)
+    sample = sample_with(log, DensityRatios(ones, 0 * ones, ones, 0.0, "given", "too many pairs"))
+    if name.endswith("_s"):
+        assert np.isfinite(value_of(name, sample))
+    else:
+        with pytest.raises(UnsupportedEstimator, match="too many pairs"):
+            value_of(name, sample)
+
+
 def test_ratios_that_are_not_finite_are_refused() -> None:
     """Rows are named."""
     ones = np.ones(3)

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 
-from rl.ope.estimators import ESTIMATORS, NIGHTLY_ESTIMATORS, ONE_STEP_ESTIMATORS, with_one_step
+from conf.scenario import SecondOpinionName
+from rl.ope.estimators import (
+    ESTIMATORS,
+    MARGINALIZED_ESTIMATORS,
+    NIGHTLY_ESTIMATORS,
+    ONE_STEP_ESTIMATORS,
+    with_one_step,
+)
 
 
 def test_one_step_estimators_join_where_every_episode_has_one_step() -> None:
@@ -14,3 +23,8 @@ def test_one_step_estimators_join_where_every_episode_has_one_step() -> None:
     assert with_one_step(("dr", "snips"), np.array([], dtype=np.int64)) == ("dr", "snips")
     assert {"snips", "sndr", "switch_dr", "dr_os"} <= set(ONE_STEP_ESTIMATORS)
     assert not any(ESTIMATORS[name].needs_categories for name in ONE_STEP_ESTIMATORS)
+
+
+def test_second_opinions_are_the_estimators_by_state() -> None:
+    """What a spec may ask for beside the gate's estimator is what weights by state, by the same names."""
+    assert get_args(SecondOpinionName) == MARGINALIZED_ESTIMATORS

@@ -153,6 +153,17 @@ def test_support_is_read_from_the_behavior_policy_where_given(
     assert share == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_single_unit_is_refused_by_every_estimator(
+    policies: dict[str, TablePolicy], splits: tuple[LoggedEpisodes, LoggedEpisodes]
+) -> None:
+    """One shopper tells no spread: that is a refusal in each report, with what is known beside it, and no error."""
+    alone = replace(splits[1], unit=np.zeros(splits[1].n_episodes, dtype=np.int64))
+    found = evaluate_policies(policies, train=splits[0], test=alone, settings=SETTINGS)
+    assert not found.sums
+    assert {(one.value, one.lower, one.n_units) for one in found.reports} == {(None, None, 1)}
+    assert {one.refusal for one in found.reports} == {"an interval needs at least two units to resample, got 1"}
+
+
 def test_no_policy_may_be_named_behavior(
     policies: dict[str, TablePolicy], splits: tuple[LoggedEpisodes, LoggedEpisodes]
 ) -> None:

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
-from rl.errors import EvaluationError, UnsupportedEstimator
+from rl.errors import EvaluationError
 from rl.logged_episodes import FloatArray
 from rl.ope.discount import Discount
 from rl.ope.estimators import ESTIMATORS
@@ -14,12 +13,11 @@ from rl.ope.intervals import Resampling, percentile_interval
 from rl.ope.return_distribution import (
     Bounded,
     ReturnDistribution,
-    WeightedReturns,
     cumulative_probabilities,
     return_distribution,
-    weighted_returns,
 )
 from rl.ope.sample import evaluation_sample
+from rl.ope.weighted_returns import WeightedReturns, weighted_returns
 from tests.rl.ope.tabular_mdp import TablePolicy, TabularMdp, episodes_of, small_mdp
 
 GAMMA, STEPS = 0.9, 2
@@ -150,23 +148,6 @@ def test_cdf_is_monotone_within_0_and_1_in_every_draw(normalization: str) -> Non
     assert (np.diff(cdf, axis=1) >= 0).all()
     assert cdf.min() >= 0
     assert (cdf[:, -1] == 1).all()
-
-
-def test_cut_episodes_have_no_distribution() -> None:
-    """A cut return is refused, not taken for a whole one."""
-    log = MDP.log(MDP.random_policy(1), n_episodes=50, seed=6, max_steps=2)
-    with pytest.raises(UnsupportedEstimator, match="of 50 episodes are cut"):
-        weighted_returns(evaluation_sample(POLICY, log, discount=Discount(GAMMA)))
-
-
-def test_a_log_without_propensities_has_no_weighted_distribution() -> None:
-    """The refusal of weighted estimators holds here too; the log's own distribution needs none."""
-    log = MDP.log(MDP.random_policy(1), n_episodes=50, seed=6)
-    unknown = replace(log, propensity=np.full(log.n_transitions, np.nan))
-    with pytest.raises(UnsupportedEstimator, match="no propensities"):
-        weighted_returns(evaluation_sample(POLICY, unknown, discount=Discount(GAMMA)))
-    own = weighted_returns(evaluation_sample(None, unknown, discount=Discount(GAMMA)))
-    assert (own.weight == 1).all()
 
 
 def test_senseless_requests_are_refused_together() -> None:

@@ -183,7 +183,9 @@ def review(**overrides: Any) -> ReviewContent:
         "policies": logged_policies(),
         "guardrails": (
             Guardrail(metric="refunds", behavior=0.01, candidate=0.011, max_relative_increase=0.5,
-                      relative_increase=0.1, is_kept=True, detail="upper bound +32%"),
+                      relative_increase=0.1, is_kept=True, detail="may rise by at most 32%"),
+            Guardrail(metric="clicks", behavior=1.2, candidate=1.19, max_relative_decrease=0.05,
+                      relative_increase=-0.01, is_kept=False, detail="may fall by at most 7%"),
         ),
         "propensities": Propensities(source="logged", note="The shop logged the probability of each decision."),
         "data": data(),

@@ -19,6 +19,8 @@ from rl.page.evidence_content import (
     ImitationTree,
     LoggerRow,
     Loggers,
+    Opinion,
+    Opinions,
     RemovalFigures,
     SegmentRow,
     Segments,
@@ -132,6 +134,16 @@ def history() -> tuple[HistoryRow, ...]:
                    aliases=aliases)
         for number, verdict, against, gain, aliases in rows
     )  # fmt: skip
+
+
+def opinions(**overrides: Any) -> Opinions:
+    """The gate's, one that agrees, and one that refuses."""
+    content: dict[str, Any] = {
+        "rows": (Opinion(estimator="dr", is_gate=True, gain=spread(0.3)), Opinion(estimator="drl_s", gain=spread(0.2)),
+                 Opinion(estimator="drl_sa", refusal="too many pairs")),
+        "level": 0.95,
+    }  # fmt: skip
+    return Opinions(**{**content, **overrides})
 
 
 def clipping() -> tuple[ClippedGain, ...]:

@@ -11,6 +11,8 @@ import pytest
 from rl.page.content import ActionShare, ReviewContent
 from rl.page.evidence_content import DepartureSummary, ExplanationSummary, Loggers, Segments
 from rl.page.render import render_page
+from rl.page.returns_content import Returns
+from rl.page.wording import MINUS
 from tests.rl.page.content_factory import (
     estimate,
     estimated_review,
@@ -20,13 +22,14 @@ from tests.rl.page.content_factory import (
     review,
     simulated_review,
 )
-from tests.rl.page.evidence_factory import doubts, explanation, history, loggers, segments, support, tree
+from tests.rl.page.evidence_factory import doubts, explanation, history, loggers, opinions, segments, support, tree
+from tests.rl.page.returns_factory import returns
 
 
 def full_review(**overrides: Any) -> ReviewContent:
     """A page with every part."""
     content = {"segments": segments(), "explanation": explanation(), "support": support(), "history": history(),
-               "doubts": doubts(), "loggers": loggers()}  # fmt: skip
+               "doubts": doubts(), "loggers": loggers(), "returns": returns(), "opinions": opinions()}  # fmt: skip
     return review(**{**content, **overrides})
 
 
@@ -36,6 +39,7 @@ PAGES = {
         segments=Segments(refusal="the decisions are implied"), history=(),
         explanation=ExplanationSummary(refusal="hardly any decision leaves a choice"),
         support=support(weights=None, weights_refusal="the log holds no propensities"),
+        returns=Returns(refusal="the decisions are implied"),
     ),
     "logged": review(),
     "implied": implied_review(),
@@ -138,6 +142,44 @@ def test_page_shows_true_values_beside_estimates() -> None:
     assert "DR 1.52 1.38 to 1.66 1.49 0.0120 ✓ inside" in text
     assert "DM 1.44 1.41 to 1.47 1.49 0.0120 ✕ too low" in text
     assert "True value" not in text_of(review())
+
+
+def test_page_shows_the_corrected_gain_as_part_of_an_average() -> None:
+    """A night that passed by a hair may count for less than nothing; the page doesn't offer that as its expectation."""
+    hair = judgment()
+    assert hair.gain is not None
+    text = text_of(review(judgment=hair.model_copy(update={"gain": hair.gain.model_copy(update={"corrected": -0.21})})))
+    assert f"In the average of promotions {MINUS}0.210 what tonight counts for there, luck taken out; not what" in text
+    assert f"tonight's counts for {MINUS}0.210 there. Of tonight alone that figure says nothing" in text
+    assert "what to expect of a gain" not in text
+
+
+def test_page_without_a_promotion_has_no_corrected_gain() -> None:
+    """There is nothing to correct where nothing was picked."""
+    assert "average of promotions" not in text_of(PAGES["abstained"])
+
+
+def test_page_says_which_way_a_guardrail_looks() -> None:
+    """A rise and a fall that are limited read differently, with the bound in words."""
+    text = text_of(review())
+    assert "refunds 0.0100 0.0110 10.0% rise of 50.0% ✓ kept: may rise by at most 32%" in text
+    assert f"clicks 1.20 1.19 {MINUS}1.0% fall of 5.0% ✕ not kept: may fall by at most 7%" in text
+
+
+def test_page_draws_how_returns_are_spread() -> None:
+    """Both curves with their bounds, the figures, how much is cut, and in a sentence who pays for the mean."""
+    html, text = render_page(full_review()), text_of(full_review())
+    assert html.count("<polygon") == 2
+    assert "The worst 10% of episodes would earn less than under the behavior policy" in text
+    assert "Half earn at most 1.20 (1.10 to 1.30) 1.20" in text.replace("( ", "(")
+    assert "Cut by the log 2.0% 2.0%" in text
+    assert "with more than 10% of them nothing is shown" in text
+
+
+def test_page_says_why_there_is_no_distribution_of_returns() -> None:
+    """A refusal stands in its place, and pages of older evaluations say that it wasn't recorded."""
+    assert "No distribution of returns: the decisions are implied." in text_of(PAGES["refused"])
+    assert "How returns are spread Not recorded." in text_of(review())
 
 
 def test_page_accounts_for_every_line_and_reward() -> None:
@@ -243,6 +285,42 @@ def test_page_shows_limits_that_were_chosen_from_the_data() -> None:
     chosen = estimate("switch_dr", 3.0, chosen_level=12.5)
     page = review(policies=(*review().policies[:-1], review().policies[-1].model_copy(update={"estimates": (chosen,)})))
     assert "Doubly robust, switching to the model at large weights limit 12.5" in text_of(page)
+
+
+def test_page_shows_second_opinions_beside_the_gate_s() -> None:
+    """Gains by the gate's estimator and by others, with the reason where one refuses; nothing where none was asked."""
+    text = text_of(full_review())
+    assert "Doubly robust · gate +0.300 (0.200 to 0.400)" in text
+    assert "Doubly robust by state +0.200 (0.100 to 0.300)" in text
+    assert "Doubly robust by state and action too many pairs" in text
+    assert "Second opinions" not in text_of(review())
+
+
+def test_page_marks_the_values_that_are_second_opinions() -> None:
+    """Beside the gate's estimate stands another that decides nothing."""
+    other = estimate("drl_s", 1.4, is_second_opinion=True)
+    behavior, candidate, _ = review().policies
+    page = review(policies=(behavior, candidate.model_copy(update={"estimates": (*candidate.estimates, other)})))
+    assert "Doubly robust by state · second opinion 1.40 (1.30 to 1.50)" in text_of(page)
+
+
+def test_page_says_that_an_estimator_left_all_weights_alone() -> None:
+    """Levels were tried and none was chosen: that is said, too."""
+    left = estimate("switch_dr", 3.0, n_levels=9)
+    page = review(policies=(*review().policies[:-1], review().policies[-1].model_copy(update={"estimates": (left,)})))
+    assert "at large weights no limit, of 9 tried" in text_of(page)
+
+
+def test_page_says_what_was_limited_and_what_was_cut() -> None:
+    """The spec's limit with how often it bites, and the share of cut episodes, in words and among all figures."""
+    behavior, candidate, champion = review().policies
+    assert candidate.overlap is not None
+    overlap = candidate.overlap.model_copy(update={"weight_clip": 20.0, "share_clipped": 0.03, "share_cut": 0.012})
+    text = text_of(review(policies=(behavior, candidate.model_copy(update={"overlap": overlap}), champion)))
+    assert "No decision counts for more than 20.0, which bites at 3.0% of the decisions of discrete_cql-1" in text
+    assert "The log cuts 1.2% of the test episodes before their value ends" in text
+    assert "Limit on importance weights none 20.0 none" in text
+    assert "A limit on weights" not in text_of(review())
 
 
 def test_page_says_who_made_the_log() -> None:

@@ -1,0 +1,23 @@
+"""How far a night's propensities may be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PropensityTrust:
+    """What the gate needs to know of them.
+
+    Attributes:
+        ratio_tolerance: departure of a policy's mean importance ratio from 1 that is let pass beside chance.
+        problem: why they can't be right; None where they can.
+    """
+
+    ratio_tolerance: float
+    problem: str | None = None
+
+
+# A hundredth of the decisions may be a model's guess. Estimated propensities never add up exactly.
+LOGGED = PropensityTrust(ratio_tolerance=0.01)
+ESTIMATED = PropensityTrust(ratio_tolerance=0.05)
