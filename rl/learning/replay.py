@@ -72,7 +72,7 @@ class Replay:
         next_sets = _without(columns.availability, never_chosen)
         _refuse_empty(columns, next_sets)
         self._table, self._records = _on_device(columns, device)
-        self._is_on_device = _is_same(self._table.device, torch.device(device))
+        self._is_on_device = is_there(self._table.device, device)
         is_read_from_files = columns.is_mapped and self._table.device.type == "cpu"
         self._memory = HeldMemory(columns, columns.memory_bytes or 1) if is_read_from_files else None
         self._sets = torch.from_numpy(columns.availability.copy()).to(self._table.device)
@@ -159,10 +159,6 @@ def _sets_of(sets: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     return sets.expand(len(index), -1) if len(sets) == 1 else sets.index_select(0, index)
 
 
-def _is_same(found: torch.device, wanted: torch.device) -> bool:
-    return found.type == wanted.type and wanted.index in (None, found.index)
-
-
 def _without(sets: BoolArray, never_chosen: int | None) -> BoolArray:
     if never_chosen is None:
         return sets
@@ -181,6 +177,12 @@ def _refuse_empty(columns: ReplayColumns, next_sets: BoolArray) -> None:
             f"{rows.size} next observations have no available action, such as row {rows[0]}; expected at least one "
             "unless nothing follows"
         )
+
+
+def is_there(found: torch.device, device: str) -> bool:
+    """The place is the device; a name without a number is any of its kind."""
+    wanted = torch.device(device)
+    return found.type == wanted.type and wanted.index in (None, found.index)
 
 
 def free_bytes(device: str) -> float:

@@ -84,17 +84,21 @@ def test_masked_losses_and_gradients_are_those_of_smaller_problems(algorithm: st
         found = impl.current_losses(batch)
     for name, value in found.items():
         assert_close(value.detach(), expected[name].detach(), name)
+    others: dict[str, tuple[torch.Tensor, ...]] = {}
     for name, networks in reference.networks.items():
         if name.startswith("targ_"):
             continue
         ours = list(getattr(impl.modules, name).parameters())
         theirs = [weight for network in networks for weight in network.parameters()]
         gradients = torch.autograd.grad(found["loss"], ours, retain_graph=True)
-        others = torch.autograd.grad(expected["loss"], theirs, retain_graph=True)
-        for gradient, other in zip(gradients, others, strict=True):
+        others[name] = torch.autograd.grad(expected["loss"], theirs, retain_graph=True)
+        for gradient, other in zip(gradients, others[name], strict=True):
             assert_close(gradient, other, f"gradient of {name}")
             assert bool(gradient.any())
     updated = learner.update(batch)
+    for name in others if hasattr(impl.modules, "optim") else ():
+        for weight, other in zip(getattr(impl.modules, name).parameters(), others[name], strict=True):
+            assert_close(weight.grad, other, f"gradient of {name} in an update")
     # Terms that an update computes before any of its own steps.
     before_steps = {"critic_loss", "temp_loss", "q_loss", "v_loss", "td_loss", "imitator_loss", "imitation_loss"}
     for name in before_steps & set(updated):

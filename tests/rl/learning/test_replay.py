@@ -10,6 +10,7 @@ import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 import d3rlpy
 import numpy as np
 import pytest
+import torch
 
 from rl.errors import TrainingError
 from rl.learning import replay as replay_module
@@ -140,9 +141,10 @@ def test_replay_on_a_processor_asks_for_no_room() -> None:
     assert replay_module.free_bytes("cpu") == np.inf
 
 
-@pytest.mark.parametrize(("named", "is_same"), [("cpu", True), ("meta", False), ("cuda:1", False)])
-def test_replay_knows_its_device_by_any_name(named: str, is_same: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("found", "named", "is_same"),
+    [("cuda:0", "cuda", True), ("cuda:0", "cuda:0", True), ("cuda:0", "cuda:1", False), ("cpu", "cuda", False)],
+)
+def test_device_is_known_by_any_name(found: str, named: str, is_same: bool) -> None:
     """A device without a number is any of its kind."""
-    replay = Replay(chain_episodes(5))
-    monkeypatch.setattr(replay, "device", named)
-    assert replay.is_on_device is is_same
+    assert replay_module.is_there(torch.device(found), named) is is_same

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from conf.candidate import Candidate
 from rl.candidates import SeededCandidate
 from rl.errors import TrainingError
 from rl.learning import training_run
 from rl.learning.checkpoint import CheckpointFile
+from rl.learning.optimizers import FusedOptimizer
 from rl.learning.row_order import ShuffledRows
 from rl.learning.training import TrainedCandidate, TrainingSettings, train_candidate
 from rl.learning.training_run import KeptNetwork, TrainingRun
@@ -101,19 +101,19 @@ def killed_after(monkeypatch: pytest.MonkeyPatch, n_updates: int) -> None:
 
 
 @contextmanager
-def killed_in_update(n_backwards: int) -> Iterator[list[int]]:
-    """A run ends inside an update, after so many passes backward, which are counted; before the weights follow."""
-    backward, done = torch.autograd.backward, [0]
+def killed_in_update(at_step: int) -> Iterator[list[int]]:
+    """A run ends inside an update, before the optimizers' step of that number; steps done and begun are counted."""
+    apply, begun = FusedOptimizer.apply, [0]
 
-    def counted(*given: Any, **named: Any) -> None:
-        backward(*given, **named)
-        done[0] += 1
-        if done[0] == n_backwards:
+    def counted(optimizer: FusedOptimizer) -> None:
+        begun[0] += 1
+        if begun[0] == at_step:
             raise Killed
+        apply(optimizer)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch.autograd, "backward", counted)
-        yield done
+        patch.setattr(FusedOptimizer, "apply", counted)
+        yield begun
 
 
 @every_algorithm
