@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, PositiveInt, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from conf.encoder import EncoderSpec
 from conf.strict_yaml import StrictModel, suggest
@@ -45,7 +45,7 @@ class TrainingSpec(StrictModel):
     n_updates: int = Field(ge=1)
     batch_size: int = Field(default=256, ge=1)
     learning_rate: float = Field(default=3e-4, gt=0)
-    hidden_units: tuple[int, ...] = (128, 128)
+    hidden_units: tuple[PositiveInt, ...] = Field(default=(128, 128), min_length=1)
     precision: Literal["float32", "bfloat16"] = "float32"
     n_checkpoints: int = Field(default=1, ge=1, le=100)
     patience: int | None = Field(default=None, ge=1)

@@ -223,6 +223,8 @@ def _overlap(reports: Sequence[PolicyValueReport]) -> Overlap:
         effective_rewarded=finite(report.n_effective_rewarded),
         max_weight=finite(report.max_weight),
         share_outside_support=report.share_outside_support,
+        mean_ratio=report.mean_ratio,
+        mean_ratio_error=report.mean_ratio_error,
         weight_clip=report.clip,
         share_clipped=report.share_clipped,
         share_cut=report.share_cut,

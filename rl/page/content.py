@@ -95,8 +95,10 @@ class Overlap(StrictModel):
     """How much the log can say about a policy.
 
     effective_rewarded: effective number of units with a reward. share_outside_support: how often the policy takes
-    actions that the log never or hardly shows. weight_clip: limit on importance weights, None for none; share_clipped:
-    share of decisions at which it bites. share_cut: share of episodes that the log cuts before their value ends.
+    actions that stand nowhere in the log. mean_ratio, mean_ratio_error: of importance ratios, the share of what the
+    policy would do in the logged situations that the log can have done. weight_clip: limit on importance weights, None
+    for none; share_clipped: share of decisions at which it bites. share_cut: share of episodes that the log cuts before
+    their value ends.
     """
 
     n_episodes: int
@@ -105,6 +107,8 @@ class Overlap(StrictModel):
     effective_rewarded: float | None
     max_weight: float | None
     share_outside_support: float | None
+    mean_ratio: float | None = None
+    mean_ratio_error: float | None = None
     weight_clip: float | None = None
     share_clipped: float | None = None
     share_cut: float | None = None

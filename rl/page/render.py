@@ -136,7 +136,8 @@ def _overlap_rows(policies: tuple[PolicyReport, ...]) -> list[dict[str, Any]]:
         ("Largest importance weight", "max_weight", wording.number),
         ("Limit on importance weights", "weight_clip", _limit),
         ("Share of decisions at which it bites", "share_clipped", wording.share),
-        ("Share of decisions outside the log's support", "share_outside_support", wording.share),
+        ("Share of decisions that the log can have made", "mean_ratio", wording.share),
+        ("Share of decisions by actions nowhere in the log", "share_outside_support", wording.share),
     )
     return [
         {

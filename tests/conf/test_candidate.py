@@ -70,3 +70,10 @@ def test_patience_that_could_never_run_out_is_refused(kind: type[TrainingSpec], 
     with pytest.raises(ValidationError, match="patience 2 never stops a training that keeps 1 networks"):
         make(kind, algorithm, patience=2)
     assert make(kind, algorithm, patience=2, n_checkpoints=4).patience == 2
+
+
+@pytest.mark.parametrize("hidden_units", [(), (128, 0)])
+def test_a_network_has_layers_with_units(hidden_units: tuple[int, ...]) -> None:
+    """An encoder of no layers, or a layer of no units, can't be built."""
+    with pytest.raises(ValidationError, match="hidden_units"):
+        Candidate(algorithm="bc", seeds=(1,), n_updates=1, hidden_units=hidden_units)

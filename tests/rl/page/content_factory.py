@@ -68,7 +68,8 @@ def estimate(name: str, value: float | None, reach: float = 0.1, **overrides: An
 
 def logged_policies(*, is_simulated: bool = False) -> tuple[PolicyReport, ...]:
     overlap = Overlap(n_episodes=2900, n_units=1800, effective_sample_size=812.0, effective_rewarded=233.0,
-                      max_weight=41.0, share_outside_support=0.002)  # fmt: skip
+                      max_weight=41.0, share_outside_support=0.002, mean_ratio=0.974,
+                      mean_ratio_error=0.011)  # fmt: skip
     return (
         PolicyReport(
             role="behavior",

@@ -182,6 +182,13 @@ def test_page_says_why_there_is_no_distribution_of_returns() -> None:
     assert "How returns are spread Not recorded." in text_of(review())
 
 
+def test_page_says_how_much_the_log_can_have_done() -> None:
+    """By the balance of importance ratios, and apart from it by actions that stand nowhere."""
+    text = text_of(review())
+    assert "the log can have done 97.4% (standard error 1.1%): so much its importance ratios average" in text
+    assert "0.20% of its decisions would be actions that stand nowhere in the log" in text
+
+
 def test_page_accounts_for_every_line_and_reward() -> None:
     """Lines and rewards are listed by where they went, and add up on the page."""
     text = text_of(review())
