@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from rl.errors import EvaluationError
-from rl.logged_episodes import FloatArray, IntArray
 from rl.ope.sample import EvaluationSample
 from rl.ope.weights import effective_sample_size
 
@@ -17,19 +17,25 @@ class RowWeights:
     """What each decision of a sample counts for under one policy.
 
     Attributes:
-        weight: discounted cumulative importance weight, `(n,)`.
+        weight: discounted cumulative importance weight, `(n,)`; single precision, as they are kept for every policy.
         unit: of each row, as an index, `(n,)`.
     """
 
-    weight: FloatArray
-    unit: IntArray
+    weight: npt.NDArray[np.float32]
+    unit: npt.NDArray[np.int32]
 
 
-def row_weights(sample: EvaluationSample) -> RowWeights | None:
-    """The sample's weights; None where it can't be weighted."""
+def row_weights(sample: EvaluationSample, *, beside: RowWeights | None = None) -> RowWeights | None:
+    """The sample's weights; None where it can't be weighted.
+
+    Args:
+        sample: of one policy.
+        beside: another policy's weights on the same rows, whose units needn't be held twice.
+    """
     if sample.weights is None:
         return None
-    return RowWeights(sample.discount * sample.weights.cumulative, sample.unit_of_row)
+    weight = (sample.discount * sample.weights.cumulative).astype(np.float32)
+    return RowWeights(weight, sample.unit_of_row.astype(np.int32) if beside is None else beside.unit)
 
 
 def effective_differing_units(candidate: RowWeights, baseline: RowWeights) -> float:
@@ -44,5 +50,5 @@ def effective_differing_units(candidate: RowWeights, baseline: RowWeights) -> fl
     """
     if not np.array_equal(candidate.unit, baseline.unit):
         raise EvaluationError("policies whose weights are compared must be weighted on the same rows")
-    departure = np.abs(candidate.weight - baseline.weight)
+    departure = np.abs(candidate.weight.astype(np.float64) - baseline.weight)
     return effective_sample_size(np.bincount(candidate.unit, weights=departure).astype(np.float64))

@@ -219,7 +219,7 @@ class _Run:
             values=values,
             reward=_outcome(self._test, self._outcome),
         )
-        if (found := row_weights(sample)) is not None:
+        if (found := row_weights(sample, beside=next(iter(self.weights.values()), None))) is not None:
             self.weights[name] = found
         if policy is not None and any(entry.needs_density_ratios for entry in self._estimators):
             sample = self._with_density_ratios(policy, sample)

@@ -11,7 +11,7 @@ from tests.rl.ope.tabular_mdp import small_mdp
 
 
 def weights(*values: float, unit: tuple[int, ...] | None = None) -> RowWeights:
-    return RowWeights(np.array(values), np.array(unit or range(len(values)), dtype=np.int64))
+    return RowWeights(np.array(values, dtype=np.float32), np.array(unit or range(len(values)), dtype=np.int32))
 
 
 def test_units_that_differ_alike_count_one_each() -> None:
@@ -41,8 +41,10 @@ def test_row_weights_are_discounted_and_cumulative() -> None:
     mdp = small_mdp(end_probability=0.4)
     log = mdp.log(mdp.random_policy(1), n_episodes=30, seed=0, max_steps=5)
     sample = evaluation_sample(mdp.random_policy(2), log, discount=Discount(0.9))
-    found, own = row_weights(sample), row_weights(evaluation_sample(None, log, discount=Discount(0.9)))
+    found = row_weights(sample)
+    own = row_weights(evaluation_sample(None, log, discount=Discount(0.9)), beside=found)
     assert found is not None and own is not None and sample.weights is not None
     assert np.allclose(found.weight, 0.9**log.step * sample.weights.cumulative)
     assert np.allclose(own.weight, 0.9**log.step)
     assert np.array_equal(found.unit, log.unit[log.episode])
+    assert own.unit is found.unit
