@@ -12,13 +12,13 @@ from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.logged_episodes import IntArray
 from rl.night_evaluation import NightEvaluation
 from rl.night_opinions import SecondOpinion, opinion_of, refused_opinion
-from rl.night_samples import IMPLIED, NightSamples
+from rl.night_samples import NightSamples
 from rl.ope.category_weights import category_sample
 from rl.ope.marginalized_actions import CategorySample
 from rl.ope.policy_value import PolicyValueReport
-from rl.ope.report import EvaluationSettings
+from rl.ope.report import IMPLIED, EvaluationSettings
 from rl.ope.sample import EvaluationSample
-from rl.ope.weights import effective_rewarded_units, effective_sample_size
+from rl.ope.weight_overlap import weight_overlap
 
 
 def category_opinion(
@@ -86,12 +86,12 @@ def _with_overlap(report: PolicyValueReport, sample: CategorySample) -> PolicyVa
     """The report with what the categories' weights leave, in place of the actions'."""
     if sample.weights is None:
         return report
-    weight, unit = sample.discount * sample.weights.cumulative, sample.unit_of_row
+    overlap = weight_overlap(sample)
     return replace(
         report,
-        effective_sample_size=effective_sample_size(np.bincount(unit, weights=weight).astype(np.float64)),
-        n_effective_rewarded=effective_rewarded_units(weight * sample.reward, unit),
-        mean_weight=float(sample.weights.cumulative.mean()),
+        effective_sample_size=overlap.effective_sample_size,
+        n_effective_rewarded=overlap.n_effective_rewarded,
+        mean_weight=overlap.mean_weight,
         max_weight=sample.weights.max_weight,
         share_clipped=sample.weights.share_clipped,
     )

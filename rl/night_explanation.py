@@ -15,7 +15,8 @@ from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.explanation.explain import ExplainedLog, Explanation, explain_policy
 from rl.logged_episodes import LoggedEpisodes
 from rl.night_evaluation import NightEvaluation
-from rl.night_samples import IMPLIED, night_samples
+from rl.night_samples import night_samples
+from rl.ope.report import IMPLIED
 from rl.ope.segments import SegmentFloors, SegmentReport, segment_values
 from rl.policy import StochasticPolicy
 from rl.shopper_segments import segments_of

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from rl.contenders import Contender
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.night_evaluation import NightEvaluation
-from rl.night_samples import IMPLIED, NightSamples
+from rl.night_samples import NightSamples
 from rl.ope.cross_fit_variance import widened
-from rl.ope.density_ratio_fitting import fit_density_ratios
+from rl.ope.density_ratio_fitting import with_density_ratios
 from rl.ope.estimators import estimator
 from rl.ope.intervals import Interval, widest_intervals
 from rl.ope.policy_value import PolicyValueReport
-from rl.ope.report import EvaluationSettings
-from rl.ope.sample import EvaluationSample, rows_within
+from rl.ope.report import IMPLIED, EvaluationSettings
+from rl.ope.sample import EvaluationSample
 from rl.ope.sums import difference
 from rl.ope.weight_refits import PairedRefits, extra_errors
 
@@ -161,6 +161,6 @@ def _weighted_by_state(samples: NightSamples, settings: EvaluationSettings) -> P
 
 
 def _with_ratios(sample: EvaluationSample, contender: Contender, settings: EvaluationSettings) -> EvaluationSample:
-    policy, test = contender.policy, contender.test
-    model = fit_density_ratios(policy, test, discount=settings.discount, steps=settings.steps)
-    return replace(sample, density_ratios=model.ratios(policy, test).rows(rows_within(test, settings.steps)))
+    return with_density_ratios(
+        sample, contender.policy, contender.test, discount=settings.discount, steps=settings.steps
+    )

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from rl.errors import UnsupportedEstimator
 from rl.night_evaluation import NightEvaluation
-from rl.night_samples import IMPLIED, NightSamples
+from rl.night_samples import NightSamples
+from rl.ope.report import IMPLIED
 from rl.ope.return_comparison import ReturnComparison, compare_returns
 
 

@@ -16,9 +16,6 @@ from rl.ope.weight_refits import PairedRefits, WeightRefits
 from rl.policy import StochasticPolicy
 from rl.policy.aligned_policy import AlignedPolicy
 
-IMPLIED = "the decisions are implied, not logged: nothing tells how likely they were"
-"""The reason where a log has no decisions to weight."""
-
 
 @dataclass(frozen=True)
 class NightSamples:

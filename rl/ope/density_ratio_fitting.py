@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -14,6 +14,7 @@ from rl.ope.density_ratio import DensityRatios, RatioModel, unit_folds
 from rl.ope.density_ratio_minimax import fit_basis, fit_minimax
 from rl.ope.density_ratio_tabular import fit_tabular, index_states
 from rl.ope.discount import Discount
+from rl.ope.sample import EvaluationSample, rows_within
 from rl.ope.weights import refusal_to_weight
 
 
@@ -118,3 +119,22 @@ def _fit(
     kind: Literal["linear", "fourier"] = "fourier" if method == "fourier" else "linear"
     basis = fit_basis(episodes.features, kind=kind, n_fourier=settings.n_fourier, seed=settings.seed)
     return lambda chosen: fit_minimax(policy, episodes, chosen, basis=basis, factors=factors, ridge=settings.ridge)
+
+
+def with_density_ratios(
+    sample: EvaluationSample, policy: Policy, episodes: LoggedEpisodes, *, discount: Discount, steps: int | None
+) -> EvaluationSample:
+    """The sample with ratios cross-fitted on its own split.
+
+    Args:
+        sample: of the policy.
+        policy: evaluation policy.
+        episodes: the split that the sample's rows are of.
+        discount: of the spec.
+        steps: over which the value runs.
+
+    Raises:
+        UnsupportedEstimator: there can be none; see `fit_density_ratios`.
+    """
+    ratios = fit_density_ratios(policy, episodes, discount=discount, steps=steps).ratios(policy, episodes)
+    return replace(sample, density_ratios=ratios.rows(rows_within(episodes, steps)))

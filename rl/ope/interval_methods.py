@@ -17,6 +17,7 @@ from rl.ope.intervals import (
     bca_interval,
     percentile_interval,
     reaching_intervals,
+    require_level,
     skew_corrected_interval,
     student_interval,
     widest_intervals,
@@ -106,8 +107,7 @@ def make_interval(method: str, sums: RatioSums, *, level: float, resampling: Res
     """
     if method not in INTERVAL_METHODS:
         raise EvaluationError(f"unknown interval method {method!r}{suggest(method, list(INTERVAL_METHODS))}")
-    if not 0 < level < 1:
-        raise EvaluationError(f"the level of an interval lies between 0 and 1, got {level}")
+    require_level(level)
     if sums.n_units and not sums.denominators.any():
         raise UnsupportedEstimator(NO_WEIGHT)
     return INTERVAL_METHODS[method].make(sums, level, resampling)

@@ -103,7 +103,7 @@ def percentile_intervals(
     Raises:
         EvaluationError: fewer than two units, or numbers of units that differ.
     """
-    _require_level(level)
+    require_level(level)
     for sums in estimates:
         require_units(sums)
     if len(counts := sorted({sums.n_units for sums in estimates})) > 1:
@@ -126,7 +126,7 @@ def bca_interval(sums: RatioSums, *, level: float, resampling: Resampling) -> In
     Source: Efron and Tibshirani (1993), equations 14.10, 14.14 and 14.15. Falls back to plain percentiles where
     all draws lie on one side.
     """
-    _require_level(level)
+    require_level(level)
     require_units(sums)
     values = np.sort(bootstrap_values(sums, resampling))
     estimate = sums.value()
@@ -145,7 +145,7 @@ def student_interval(sums: RatioSums, *, level: float) -> Interval:
 
     Needs no draws, so it reaches any level. It knows no skew: don't trust it alone with rare, large rewards.
     """
-    _require_level(level)
+    require_level(level)
     require_units(sums)
     error = standard_error(sums)
     reach = float(student_t.ppf((1 + level) / 2, sums.n_units - 1)) * error
@@ -169,7 +169,7 @@ def skew_corrected_interval(sums: RatioSums, *, level: float) -> Interval:
 
     Source: Hall (1992), the expansion of a studentised mean, section 2.6; Johnson (1978).
     """
-    _require_level(level)
+    require_level(level)
     require_units(sums)
     error, value, influence = standard_error(sums), sums.value(), sums.influence()
     second = float(np.square(influence).mean())
@@ -341,7 +341,12 @@ def require_units(sums: RatioSums) -> None:
         raise UnsupportedEstimator(f"an interval needs at least two units to resample, got {sums.n_units}")
 
 
-def _require_level(level: float) -> None:
+def require_level(level: float) -> None:
+    """Nothing, where it is a probability that an interval can aim at.
+
+    Raises:
+        EvaluationError: it isn't.
+    """
     if not 0 < level < 1:
         raise EvaluationError(f"the level of an interval lies between 0 and 1, got {level}")
 

@@ -11,11 +11,12 @@ import numpy as np
 from rl.errors import EvaluationError
 from rl.logged_episodes import BoolArray, FloatArray, IntArray, LoggedEpisodes, Policy
 from rl.ope.evaluation_probabilities import row_batches
-from rl.ope.intervals import standard_error
-from rl.ope.sums import RatioSums, sums_by_unit
+from rl.ope.ratio_balance import balance_of
+from rl.ope.sums import mean_sums
 from rl.ope.weights import refusal_to_weight
 
 _SHOWN_ROWS = 5
+_TOLERANCE = 0.05  # departure of a uniform choice's mean weight from 1 that is let pass beside chance
 _SUM_TOLERANCE = 1e-3  # a logger may compute in single precision, over thousands of actions
 _AGREEMENT = 1e-3  # relative: a log may round its propensities to three digits, no coarser
 
@@ -109,11 +110,11 @@ class PropensityCheck:
         A uniform choice's weight averages less than 1 where the logger never takes some available actions, which is
         its right; more than 1 it can't.
         """
-        mean, error = self.mean_uniform_weight, self.standard_error
-        if mean is None or error is None or mean <= 1 + max(4 * error, 0.05):
+        mean = self.mean_uniform_weight
+        if self.is_plausible or mean is None or mean <= 1:
             return None
         return (
-            f"a uniform choice's weight averages {mean:.2f} (standard error {error:.2f}) where it can't "
+            f"a uniform choice's weight averages {mean:.2f} (standard error {self.standard_error:.2f}) where it can't "
             "exceed 1; log the probability that the action was drawn with"
         )
 
@@ -174,9 +175,12 @@ def check_logged_propensities(episodes: LoggedEpisodes) -> PropensityCheck:
         return PropensityCheck(share_missing, None, None, None, False, refusal)
     n_available = episodes.availability.sum(axis=1)[episodes.mask_index]
     weight = 1.0 / (n_available * episodes.propensity)
-    mean, error = _clustered_mean(weight, episodes)
-    is_plausible = abs(mean - 1) <= max(4 * error, 0.05)
-    return PropensityCheck(share_missing, float(episodes.propensity.min()), mean, error, is_plausible, None)
+    unit_ids, unit = np.unique(episodes.unit, return_inverse=True)
+    balance = balance_of(mean_sums(weight, unit[episodes.episode], unit_ids))
+    return PropensityCheck(
+        share_missing, float(episodes.propensity.min()), balance.mean, balance.standard_error,
+        balance.is_kept(_TOLERANCE), None,
+    )  # fmt: skip
 
 
 def _row_problems(
@@ -200,12 +204,3 @@ def _named(rows: IntArray, problem: _Problem) -> str:
 def _raise_all(where: str, violations: list[str]) -> None:
     if violations:
         raise EvaluationError(f"{where}: propensities can't be trusted: " + "; ".join(violations))
-
-
-def _clustered_mean(values: FloatArray, episodes: LoggedEpisodes) -> tuple[float, float]:
-    unit_ids, unit = np.unique(episodes.unit, return_inverse=True)
-    unit_of_row = unit[episodes.episode]
-    numerators = sums_by_unit(values, unit_of_row, len(unit_ids))[:, None]
-    counts = sums_by_unit(np.ones_like(values), unit_of_row, len(unit_ids))[:, None]
-    sums = RatioSums(unit_ids.astype(np.int64), numerators, counts)
-    return sums.value(), standard_error(sums)

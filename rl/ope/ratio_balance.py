@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from rl.ope.intervals import standard_error
 from rl.ope.sample import EvaluationSample
-from rl.ope.sums import RatioSums, sums_by_unit
+from rl.ope.sums import RatioSums, mean_sums
 
 N_ERRORS = 4.0
 """Standard errors that chance may move the mean by: two in thirty thousand balanced logs lie beyond."""
@@ -43,10 +41,9 @@ def ratio_balance(sample: EvaluationSample) -> RatioBalance | None:
     """
     if sample.weights is None or sample.n_units < 2:
         return None
-    unit = sample.unit_of_row
-    sums = RatioSums(
-        sample.unit_ids,
-        sums_by_unit(sample.weights.ratio, unit, sample.n_units)[:, None],
-        sums_by_unit(np.ones(len(unit)), unit, sample.n_units)[:, None],
-    )
+    return balance_of(mean_sums(sample.weights.ratio, sample.unit_of_row, sample.unit_ids))
+
+
+def balance_of(sums: RatioSums) -> RatioBalance:
+    """The balance of ratios whose mean the sums give; its error is NaN with one unit alone."""
     return RatioBalance(sums.value(), standard_error(sums))

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from conf.scenario import Scenario
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.logged_episodes import FloatArray, LoggedEpisodes, Policy
 from rl.ope.behavior_value import OnlyAction, as_one_action
-from rl.ope.density_ratio_fitting import fit_density_ratios
+from rl.ope.density_ratio_fitting import with_density_ratios
 from rl.ope.differing_units import RowWeights, row_weights
 from rl.ope.discount import Discount
 from rl.ope.estimators import ESTIMATORS, NIGHTLY_ESTIMATORS, Estimator, estimator
@@ -20,16 +18,18 @@ from rl.ope.fqe import FittedQ, FqeSettings, FqeTask, fit_fqe_together
 from rl.ope.intervals import Interval, Resampling, reaching_intervals, require_units
 from rl.ope.policy_value import PolicyValueReport
 from rl.ope.q_function import ActionValues, action_values
-from rl.ope.ratio_balance import RatioBalance, ratio_balance
-from rl.ope.sample import EvaluationSample, evaluation_sample, rows_within
+from rl.ope.sample import EvaluationSample, evaluation_sample
 from rl.ope.slope import ChosenLevel
 from rl.ope.sums import RatioSums
-from rl.ope.weights import effective_rewarded_units, effective_sample_size
+from rl.ope.weight_overlap import WeightOverlap, weight_overlap
 
 __all__ = ["BEHAVIOR", "EvaluationSettings", "PolicyEvaluation", "PolicyValueReport", "evaluate_policies"]
 
 BEHAVIOR = "behavior"
 """Name under which the policy that made the log is reported."""
+
+IMPLIED = "the decisions are implied, not logged: nothing tells how likely they were"
+"""Why a log without decisions can't be weighted."""
 
 _LINEAR_COLUMNS = 64  # up to here a metric's Q-function is fitted in closed form
 
@@ -244,10 +244,9 @@ class _Run:
         """The sample with ratios cross-fitted on the test split, or with the reason why there are none."""
         test, settings = self._test, self._settings
         try:
-            model = fit_density_ratios(policy, test, discount=settings.discount, steps=settings.steps)
+            return with_density_ratios(sample, policy, test, discount=settings.discount, steps=settings.steps)
         except UnsupportedEstimator as error:
             return replace(sample, ratio_refusal=str(error))
-        return replace(sample, density_ratios=model.ratios(policy, test).rows(rows_within(test, settings.steps)))
 
     def _report_all(self, name: str, entries: list[Estimator], sample: EvaluationSample, outside: float | None) -> None:
         """Reports of one policy by all estimators, their intervals made from one set of draws."""
@@ -257,7 +256,7 @@ class _Run:
             [found.sums for found in estimates if found.sums is not None],
             level=confidence, resampling=self._settings.resampling,
         ))  # fmt: skip
-        overlap = _overlap(sample)
+        overlap = weight_overlap(sample)
         for entry, found in zip(entries, estimates, strict=True):
             interval = None
             if found.sums is not None:
@@ -265,13 +264,13 @@ class _Run:
             self.reports.append(_value_report(
                 name, entry, sample, outcome=self._outcome, level=confidence, interval=interval,
                 refusal=found.refusal, outside=outside, is_logged=self._is_logged, choice=found.choice,
-                overlap=overlap if self._is_logged or entry.name == "on_policy" else _Overlap(),
+                overlap=overlap if self._is_logged or entry.name == "on_policy" else WeightOverlap(),
             ))  # fmt: skip
 
     def _estimate(self, entry: Estimator, sample: EvaluationSample) -> _Estimate:
         try:
             if entry.needs_weights and not self._is_logged:
-                raise UnsupportedEstimator("the decisions are implied, not logged: nothing tells how likely they were")
+                raise UnsupportedEstimator(IMPLIED)
             sums, choice = entry.estimate(sample)
             require_units(sums)
             return _Estimate(sums, choice)
@@ -300,7 +299,7 @@ def _value_report(  # noqa: PLR0913 -- one argument per source of the report's f
     outside: float | None,
     is_logged: bool,
     choice: ChosenLevel | None,
-    overlap: _Overlap,
+    overlap: WeightOverlap,
 ) -> PolicyValueReport:
     return PolicyValueReport(
         policy=name,
@@ -329,28 +328,6 @@ def _value_report(  # noqa: PLR0913 -- one argument per source of the report's f
         is_prediction=entry.name == "dm" and not is_logged,
         refusal=refusal,
         chosen_level=choice,
-    )
-
-
-@dataclass(frozen=True)
-class _Overlap:
-    effective_sample_size: float | None = None
-    n_effective_rewarded: float | None = None
-    mean_weight: float | None = None
-    balance: RatioBalance | None = None
-
-
-def _overlap(sample: EvaluationSample) -> _Overlap:
-    """What the weights leave: units behind the weighted decisions, and behind the weighted rewards."""
-    if sample.weights is None:
-        return _Overlap()
-    weight: FloatArray = sample.discount * sample.weights.cumulative
-    unit = sample.unit_of_row
-    return _Overlap(
-        effective_sample_size(np.bincount(unit, weights=weight).astype(np.float64)),
-        effective_rewarded_units(weight * sample.reward, unit),
-        float(sample.weights.cumulative.mean()),
-        ratio_balance(sample),
     )
 
 

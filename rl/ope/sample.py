@@ -12,7 +12,7 @@ from rl.ope.density_ratio import DensityRatios, own_ratios
 from rl.ope.discount import Discount, cumulative_products, shifted_products
 from rl.ope.evaluation_probabilities import logged_action_probabilities
 from rl.ope.q_function import ActionValues
-from rl.ope.sums import RatioSums, sums_by_unit
+from rl.ope.sums import RatioSums, mean_sums
 from rl.ope.weights import ImportanceWeights, refusal_to_weight, weights_from_ratio
 
 
@@ -112,9 +112,7 @@ class EvaluationSample:
 
     def mean_over_episodes(self, per_episode: FloatArray) -> RatioSums:
         """Sums whose value is the mean of the given values over episodes."""
-        numerators = sums_by_unit(per_episode, self.unit, self.n_units)
-        counts = sums_by_unit(np.ones(self.n_episodes), self.unit, self.n_units)
-        return RatioSums(self.unit_ids, numerators[:, None], counts[:, None])
+        return mean_sums(per_episode, self.unit, self.unit_ids)
 
 
 def evaluation_sample(

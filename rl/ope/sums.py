@@ -158,6 +158,18 @@ def add_part(part: RatioSums, unit_ids: IntArray, numerators: FloatArray, denomi
     denominators[at, n_own:] += part.denominators[:, -1:]
 
 
+def mean_sums(values: FloatArray, unit: IntArray, unit_ids: IntArray) -> RatioSums:
+    """Sums whose value is the mean of the values, and whose spread is that of units.
+
+    Args:
+        values: `(n,)`.
+        unit: of each value, as an index into `unit_ids`, `(n,)`.
+        unit_ids: ascending, `(n_units,)`.
+    """
+    totals, counts = (sums_by_unit(each, unit, len(unit_ids)) for each in (values, np.ones(len(values))))
+    return RatioSums(unit_ids, totals[:, None], counts[:, None])
+
+
 def sums_by_unit(values: FloatArray, unit: IntArray, n_units: int) -> FloatArray:
     """Sum of the values of each unit, `(n_units,)`."""
     return np.bincount(unit, weights=values, minlength=n_units).astype(np.float64)
