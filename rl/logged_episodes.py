@@ -193,7 +193,6 @@ class LoggedEpisodes:
         return found
 
 
-
 def _at(is_bad: BoolArray, what: str) -> list[str]:
     """The first rows that are bad and what they do, as one violation; none where none are."""
     rows = np.flatnonzero(is_bad)

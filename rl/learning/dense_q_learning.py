@@ -18,7 +18,7 @@ from d3rlpy.torch_utility import TorchMiniBatch
 from torch import nn
 
 from rl.learning.dense_passes import DenseLayers, DensePasses, Gradients
-from rl.learning.fast_update import discounts, same_for_all
+from rl.learning.fast_update import discounts, least_of, mean_of, same_for_all, sum_of
 from rl.learning.masked_networks import (
     UNAVAILABLE,
     FeaturesEncoder,
@@ -72,7 +72,7 @@ class DenseQLearning:
         actions = batch.actions.view(-1, 1).long()
         logged = [value.gather(1, actions) for value in values]
         errors = [value_error(value, aim, self._loss).mean() for value in logged]
-        terms, slope = self._with_further(_sum(errors), values, actions)
+        terms, slope = self._with_further(sum_of(errors), values, actions)
         for place, value in enumerate(logged):
             own = value_error_slope(value, aim, self._loss).div_(n)
             self._backward(place, rows, torch.scatter_add(slope, 1, actions, own, out=self._own_slope))
@@ -81,7 +81,7 @@ class DenseQLearning:
     def _future(self, following: _Rows) -> torch.Tensor:
         """What the next observations are worth, `(n, 1)`."""
         values = self._values(self._targets, following)
-        return _least(values).gather(1, _best(values)[:, None])
+        return least_of(values).gather(1, _best(values)[:, None])
 
     def _with_further(
         self,
@@ -126,7 +126,7 @@ class DenseDoubleQLearning(DenseQLearning):
 
     def _future(self, following: _Rows) -> torch.Tensor:
         best = _best(self._values(self._functions, following))
-        return _least([
+        return least_of([
             passes.output_of_each(layers, following.features, best)
             for passes, layers in zip(self._passes, self._targets, strict=True)
         ])  # fmt: skip
@@ -142,7 +142,7 @@ class DenseConservativeQLearning(DenseDoubleQLearning):
     def _with_further(
         self, td_loss: torch.Tensor, values: list[torch.Tensor], actions: torch.Tensor
     ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        logarithms = torch.log_softmax(_mean(values), dim=1, out=self._slope)
+        logarithms = torch.log_softmax(mean_of(values), dim=1, out=self._slope)
         conservative = -logarithms.gather(1, actions).mean()
         share = self._weight / (self._n_rows * len(values))
         slope = logarithms.exp_().mul_(share)
@@ -176,16 +176,4 @@ def _layers(function: Any) -> list[nn.Linear]:
 def _best(values: list[torch.Tensor]) -> torch.Tensor:
     """Action of the highest mean value, `(n,)`."""
     # Several times as fast as argmax, which gives the same: the first of the highest.
-    return _mean(values).max(dim=1).indices
-
-
-def _mean(values: list[torch.Tensor]) -> torch.Tensor:
-    return values[0] if len(values) == 1 else torch.stack(values).mean(dim=0)
-
-
-def _least(values: list[torch.Tensor]) -> torch.Tensor:
-    return values[0] if len(values) == 1 else torch.stack(values).amin(dim=0)
-
-
-def _sum(values: list[torch.Tensor]) -> torch.Tensor:
-    return values[0] if len(values) == 1 else torch.stack(values).sum()
+    return mean_of(values).max(dim=1).indices

@@ -148,7 +148,7 @@ def td_loss(impl: Any, batch: TorchMiniBatch, target: torch.Tensor) -> torch.Ten
         )
         for forwarder in impl._q_func_forwarder.forwarders
     ]
-    return errors[0] if len(errors) == 1 else torch.stack(errors).sum()
+    return sum_of(errors)
 
 
 def discounts(gamma: float, intervals: torch.Tensor) -> torch.Tensor:
@@ -162,16 +162,29 @@ def same_for_all(rows: torch.Tensor) -> torch.Tensor:
     return rows[:1] if rows.stride(0) == 0 else rows
 
 
+def mean_of(values: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Their mean, place by place; one alone is not copied."""
+    return values[0] if len(values) == 1 else torch.stack(list(values)).mean(dim=0)
+
+
+def least_of(values: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The least of them, place by place; one alone is not copied."""
+    return values[0] if len(values) == 1 else torch.stack(list(values)).amin(dim=0)
+
+
+def sum_of(values: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The sum of all of them; one alone is not copied."""
+    return values[0] if len(values) == 1 else torch.stack(list(values)).sum()
+
+
 def expected_values(functions: Sequence[Any], observations: Any) -> torch.Tensor:
     """Values of all actions, the mean over the ensemble, `(n, n_actions)`."""
-    values = [function(observations).q_value for function in functions]
-    return values[0] if len(values) == 1 else torch.stack(values).mean(dim=0)
+    return mean_of([function(observations).q_value for function in functions])
 
 
 def least_values(functions: Sequence[Any], observations: Any) -> torch.Tensor:
     """Values of all actions, the least of the ensemble, `(n, n_actions)`."""
-    values = [function(observations).q_value for function in functions]
-    return values[0] if len(values) == 1 else torch.stack(values).amin(dim=0)
+    return least_of([function(observations).q_value for function in functions])
 
 
 def values_of(functions: Sequence[Any], observations: Any, action: torch.Tensor) -> torch.Tensor:
