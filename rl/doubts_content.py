@@ -22,7 +22,7 @@ def doubts_of(night: NightEvaluation) -> Doubts:
             ClippedGain(
                 clip=one.clip,
                 share_clipped=one.share_clipped,
-                gain=Spread(value=one.value, lower=one.lower, upper=one.upper),
+                gain=Spread.of(one),
             )
             for one in night.clipping
         ),
@@ -35,7 +35,7 @@ def opinions_of(opinions: Sequence[SecondOpinion], *, level: float) -> Opinions 
         Opinion(
             estimator=one.estimator,
             is_gate=one.is_gate,
-            gain=None if one.gain is None else Spread(value=one.gain.value, lower=one.gain.lower, upper=one.gain.upper),
+            gain=None if one.gain is None else Spread.of(one.gain),
             refusal=one.refusal,
         )
         for one in opinions
@@ -56,5 +56,5 @@ def loggers_of(night: NightEvaluation) -> Loggers | None:
     return Loggers(
         estimator=found.estimator,
         rows=tuple(sorted(rows, key=lambda row: (-row.n_episodes, row.version))),
-        value=Spread(value=value.value, lower=value.lower, upper=value.upper),
+        value=Spread.of(value),
     )

@@ -129,10 +129,10 @@ def _feature_weight(importance: FeatureImportance) -> FeatureWeight:
 def _removal(removal: Removal) -> RemovalFigures:
     return RemovalFigures(
         n_removed=removal.n_removed,
-        margin_named=_bounds(removal.margin_named),
-        margin_random=_bounds(removal.margin_random),
-        moved_named=_bounds(removal.moved_named),
-        moved_random=_bounds(removal.moved_random),
+        margin_named=Spread.of(removal.margin_named),
+        margin_random=Spread.of(removal.margin_random),
+        moved_named=Spread.of(removal.moved_named),
+        moved_random=Spread.of(removal.moved_random),
         is_faithful=removal.is_faithful,
     )
 
@@ -144,8 +144,8 @@ def _imitation(imitation: Imitation) -> ImitationTree:
     return ImitationTree(
         speaks_of=imitation.kind,
         nodes=tuple(_node(node) for node in tree.nodes),
-        fidelity=_bounds(tree.fidelity),
-        majority=_bounds(tree.majority),
+        fidelity=Spread.of(tree.fidelity),
+        majority=Spread.of(tree.majority),
         n_labels=tree.n_labels,
         n_grown=tree.n_grown,
         n_held_out=tree.n_held_out,
@@ -166,10 +166,10 @@ def _departures(departures: Departures | None, refusal: str | None) -> Departure
     if departures is None:
         return DepartureSummary(refusal=refusal)
     return DepartureSummary(
-        overall=_bounds(departures.overall),
+        overall=Spread.of(departures.overall),
         rows=tuple(
             DepartureRow(dimension=row.dimension, label=row.label, n_decisions=row.n_decisions,
-                         n_shoppers=row.n_shoppers, distance=_bounds(row.distance))
+                         n_shoppers=row.n_shoppers, distance=Spread.of(row.distance))
             for row in departures.segments
         ),
         n_too_small=departures.n_too_small,
@@ -227,8 +227,4 @@ def _in_words(value: IntArray, names: Names) -> str:
 
 
 def _spread(interval: Interval | None) -> Spread | None:
-    return None if interval is None else _bounds(interval)
-
-
-def _bounds(interval: Interval) -> Spread:
-    return Spread(value=interval.value, lower=interval.lower, upper=interval.upper)
+    return None if interval is None else Spread.of(interval)

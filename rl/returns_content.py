@@ -31,7 +31,7 @@ def returns_content(report: ReturnsReport, candidate: str) -> Returns:
         tail=found.candidate.tail,
         level=found.candidate.level,
         max_share_cut=MAX_SHARE_CUT,
-        worst_gain=None if found.tail_gain is None else _spread(found.tail_gain),
+        worst_gain=None if found.tail_gain is None else Spread.of(found.tail_gain),
         worst_refusal=found.tail_refusal,
     )
 
@@ -44,17 +44,13 @@ def _returns_of(found: ReturnDistribution, role: Role, name: str, *, is_worst_to
         cdf=tuple(found.cdf.tolist()),
         cdf_lower=tuple(found.cdf_lower.tolist()),
         cdf_upper=tuple(found.cdf_upper.tolist()),
-        mean=_spread(found.mean),
+        mean=Spread.of(found.mean),
         deviation=_root(found.variance),
-        quartiles=(_spread(first), _spread(second), _spread(third)),
-        worst=_spread(found.cvar) if is_worst_told else None,
+        quartiles=(Spread.of(first), Spread.of(second), Spread.of(third)),
+        worst=Spread.of(found.cvar) if is_worst_told else None,
         share_cut=found.share_cut,
         effective_units=found.effective_units,
     )
-
-
-def _spread(bounded: Bounded) -> Spread:
-    return Spread(value=bounded.value, lower=bounded.lower, upper=bounded.upper)
 
 
 def _root(variance: Bounded) -> Spread:

@@ -7,9 +7,22 @@ has a `refusal`, that sentence stands in its place.
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Literal, Protocol, Self
 
 from conf.strict_yaml import StrictModel
+
+
+class Bounds(Protocol):
+    """Whatever holds a figure with its bounds."""
+
+    @property
+    def value(self) -> float: ...
+
+    @property
+    def lower(self) -> float: ...
+
+    @property
+    def upper(self) -> float: ...
 
 
 class Spread(StrictModel):
@@ -18,6 +31,11 @@ class Spread(StrictModel):
     value: float
     lower: float
     upper: float
+
+    @classmethod
+    def of(cls, found: Bounds) -> Self:
+        """The figure and bounds that it holds."""
+        return cls(value=found.value, lower=found.lower, upper=found.upper)
 
 
 class ClippedGain(StrictModel):
