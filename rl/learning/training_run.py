@@ -221,7 +221,8 @@ class TrainingRun:
         network = method.network(self._parts.learner.algorithm)
         # A training loss tells of the weights before its update: those after it have met no batch yet.
         self._refuse_infinite(_weights_to_look_at(network), update)
-        self._validation_metrics(update)
+        if update % self._every:  # else the curve's point has just looked
+            self._validation_metrics(update)
         scale = self._joined_scale(method.output_scale(network, self._parts.training))
         self._refuse_infinite({"spread of outputs": scale}, update)
         kept = KeptNetwork(update, network, scale)
