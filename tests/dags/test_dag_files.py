@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from datetime import timedelta
@@ -12,10 +13,12 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.serialization.encoders import coerce_to_core_timetable
-from pendulum import datetime
+from airflow.serialization.serialized_objects import DagSerialization
+from pendulum import datetime, now
 
 from conf.scenario import scenario_names
 from conf.settings import PROJECT_ROOT
+from dags.ingest_events import ingest_events
 
 HEAVY = ("pyspark", "torch", "d3rlpy", "mlflow", "pandas")
 SCENARIO_TASKS = {
@@ -135,3 +138,31 @@ def test_ingest_backfill_range_ends_before_its_last_midnight(bag: DagBag) -> Non
     timetable: Any = coerce_to_core_timetable(bag.dags["ingest_events"].timetable)
     days = timetable.iter_partition_dagrun_infos(earliest=datetime(2026, 1, 1), latest=datetime(2026, 1, 3))
     assert [info.partition_key for info in days] == ["2026-01-01", "2026-01-02"]
+
+
+def test_ingest_after_a_backfill_waits_for_the_night_after_deployment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files read again after a backfill on a new deployment plan the next night, not the last one."""
+    keys = tmp_path / "airflow" / "keys.json"
+    keys.parent.mkdir()
+    keys.touch()
+    monkeypatch.setenv("NIGHTCART_HOME", str(tmp_path))
+    dag: Any = DagSerialization.from_dict(DagSerialization.to_dict(ingest_events()))
+    (backfilled,) = dag.timetable.iter_partition_dagrun_infos(
+        earliest=datetime(2026, 1, 1), latest=datetime(2026, 1, 1, 12)
+    )
+    planned = dag.next_dagrun_info(last_automated_run_info=backfilled)
+    assert planned.run_after > now("UTC").subtract(minutes=1)
+
+
+def test_ingest_makes_up_for_a_night_missed_since_deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deployment that was down at three in the morning runs last night's partition when it is up again."""
+    keys = tmp_path / "airflow" / "keys.json"
+    keys.parent.mkdir()
+    keys.touch()
+    long_ago = now("UTC").subtract(days=9).timestamp()
+    os.utime(keys, (long_ago, long_ago))
+    monkeypatch.setenv("NIGHTCART_HOME", str(tmp_path))
+    dag: Any = DagSerialization.from_dict(DagSerialization.to_dict(ingest_events()))
+    assert dag.next_dagrun_info(last_automated_run_info=None).run_after < now("UTC")
