@@ -8,9 +8,27 @@ NightcartError
         └── StaleInputs   a publisher that saw strictly less than what is already published
 """
 
+from typing import ClassVar
+
+# Exit codes of `python -m rl` and `jobs/main.py`: what a repeat can't cure, apart from what it may.
+MAY_PASS = 1
+FAILS_AGAIN = 65
+
 
 class NightcartError(Exception):
-    """Base of all errors a user may meet: says what was wrong, where, and what to do."""
+    """Base of all errors a user may meet: says what was wrong, where, and what to do.
+
+    Attributes:
+        may_pass: true where a repeat may succeed with nothing changed, as after an outage; data, specs and settings
+            stay what they are.
+    """
+
+    may_pass: ClassVar[bool] = False
+
+
+def exit_code(error: Exception) -> int:
+    """Return the exit code of a command that ended by the error; what nobody foresaw may pass."""
+    return FAILS_AGAIN if isinstance(error, NightcartError) and not error.may_pass else MAY_PASS
 
 
 class ConfError(NightcartError):
@@ -27,6 +45,8 @@ class SettingError(ConfError):
 
 class PublicationError(ConfError):
     """A pointer or manifest that can't be read, or may not be written."""
+
+    may_pass = True
 
 
 class StaleInputs(PublicationError):

@@ -10,6 +10,7 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from conf.errors import FAILS_AGAIN
 from conf.settings import PROJECT_ROOT, Settings
 from dags.command_output import clear_message, result_of
 from dags.pipeline_command import LearningCommand, pipeline_environment, without_unset
@@ -99,7 +100,7 @@ def failure(return_code: int, said: Sequence[str]) -> Exception:
     """What a command's return code means to Airflow: a skip, a failure for good, or one worth another try."""
     if return_code == NOTHING_TO_DO:
         return AirflowSkipException(clear_message(said))
-    if return_code == WRONG_ARGUMENTS:
+    if return_code in {WRONG_ARGUMENTS, FAILS_AGAIN}:
         return AirflowFailException(clear_message(said))
     if return_code < 0:
         return CommandFailed(f"ended by {signal.Signals(-return_code).name}: out of memory, or stopped by someone")

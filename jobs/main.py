@@ -20,7 +20,7 @@ if __package__ in (None, ""):  # run as a file: the project, not this folder, is
 
 import structlog
 
-from conf.errors import NightcartError
+from conf.errors import MAY_PASS, NightcartError, exit_code
 from conf.paths import Run
 from conf.publication import write_atomically
 from conf.scenario import load_pipeline, scenario_names
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         configure_logs(settings)
         result = _run(given, settings)
     except NightcartError as error:
-        return _fail(str(error), is_debugging=is_debugging)
+        return _fail(str(error), is_debugging=is_debugging, code=exit_code(error))
     except SPARK_FAILURES as error:
         message = f"Spark failed: {failure_reason(error)}; NIGHTCART_LOG_LEVEL=debug tells where"
         return _fail(message, is_debugging=is_debugging)
@@ -102,11 +102,11 @@ def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     return result
 
 
-def _fail(message: str, *, is_debugging: bool) -> int:
+def _fail(message: str, *, is_debugging: bool, code: int = MAY_PASS) -> int:
     if is_debugging:
         log.exception("failed")
     print(f"error: {message}", file=sys.stderr, flush=True)
-    return 1
+    return code
 
 
 if __name__ == "__main__":

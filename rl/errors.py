@@ -38,7 +38,9 @@ class UnsupportedEstimator(EvaluationError):
 
 
 class RegistryError(RlError):
-    """Registry entries that contradict each other, or an approval that went stale."""
+    """Registry entries that contradict each other, an approval that went stale, or MLflow that doesn't answer."""
+
+    may_pass = True
 
 
 class ShopError(RlError):

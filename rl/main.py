@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from conf.errors import NightcartError
+from conf.errors import NightcartError, exit_code
 from conf.settings import Settings
 from rl.logs import configure_logs
 
@@ -80,9 +80,18 @@ def train(
 
 
 @app.command("evaluate")
-def evaluate(source: SourceName, scenario: ScenarioName, run_date: RunDate) -> None:
+def evaluate(
+    source: SourceName,
+    scenario: ScenarioName,
+    run_date: RunDate,
+    is_training_over: Annotated[
+        bool, typer.Option("--training-is-over", help="Leave out and name candidates whose training failed.")
+    ] = False,
+) -> None:
     """Choose a candidate on validation episodes, report on test episodes, apply the gate."""
-    _run_command("evaluate", source=source, scenario=scenario, run_date=run_date.date())
+    _run_command(
+        "evaluate", source=source, scenario=scenario, run_date=run_date.date(), is_training_over=is_training_over
+    )
 
 
 @app.command("register")
@@ -103,7 +112,7 @@ def promote(
 
 
 def _run_command(name: str, **arguments: object) -> None:
-    """The command's result is the last line on stdout; errors are one message on stderr and exit code 1."""
+    """The command's result is the last line on stdout; errors are one message on stderr and their kind's exit code."""
     try:
         settings = Settings.from_environment()
         configure_logs(settings.log_format)
@@ -111,7 +120,7 @@ def _run_command(name: str, **arguments: object) -> None:
         result = run(settings=settings, **arguments)
     except (NightcartError, OSError) as error:
         print(f"rl {name.replace('_', '-')}: {error}", file=sys.stderr, flush=True)
-        raise typer.Exit(1) from error
+        raise typer.Exit(exit_code(error)) from error
     if result:  # of several processes one alone has a result
         print(json.dumps(result, default=_plain), flush=True)
     if "skipped" in result:

@@ -92,12 +92,13 @@ def test_spark_step_skips_where_there_is_nothing_to_do(pipeline: Path) -> None:
     [
         (99, AirflowSkipException, "rightly nothing to do"),
         (2, AirflowFailException, "rightly nothing to do"),
+        (65, AirflowFailException, "rightly nothing to do"),
         (1, CommandFailed, "rightly nothing to do"),
         (-signal.SIGKILL, CommandFailed, "ended by SIGKILL"),
     ],
 )
 def test_failure_tells_a_skip_from_a_retry(return_code: int, kind: type[Exception], message: str) -> None:
-    """Nothing to do is a skip, wrong arguments never come right, the rest is worth another try."""
+    """Nothing to do is a skip, wrong arguments and data never come right, the rest is worth another try."""
     found = failure(return_code, ["rl promote: rightly nothing to do"])
     assert type(found) is kind
     assert message in str(found)

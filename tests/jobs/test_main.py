@@ -55,8 +55,8 @@ def test_spark_submit_ingests_and_prints_its_result_last(home: Path, tmp_path: P
 def test_what_can_be_refused_at_once_is_one_line_on_stderr(
     home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
-    """No traceback, nothing on stdout, exit code 1, and nothing was made."""
-    assert main(["ingest", "--date", "2017-12-02", *arguments]) == 1
+    """No traceback, nothing on stdout, exit code 65, and nothing was made."""
+    assert main(["ingest", "--date", "2017-12-02", *arguments]) == 65
     captured = capsys.readouterr()
     assert message in captured.err
     assert captured.err.startswith("error: ")
@@ -70,7 +70,7 @@ def test_unknown_setting_is_one_line_on_stderr(
 ) -> None:
     """A mistyped variable is an error with a suggestion, before anything starts."""
     monkeypatch.setenv("NIGHTCART_HOM", "x")
-    assert main(["ingest", "--source", "taobao", "--date", "2017-12-02"]) == 1
+    assert main(["ingest", "--source", "taobao", "--date", "2017-12-02"]) == 65
     assert "did you mean 'NIGHTCART_HOME'?" in capsys.readouterr().err
 
 

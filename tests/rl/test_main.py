@@ -40,10 +40,10 @@ def test_prepare_prints_one_json_object_last(home: Path) -> None:
     assert [json.loads(line)["event"] for line in finished.stderr.splitlines()] == ["prepared"]
 
 
-def test_errors_are_one_message_and_exit_code_1(home: Path) -> None:
+def test_errors_of_data_are_one_message_and_exit_code_65(home: Path) -> None:
     """What, where, what to do; no traceback, nothing on stdout."""
     finished = rl(home, "prepare", *NIGHT[:-1], "2026-03-01")
-    assert finished.returncode == 1
+    assert finished.returncode == 65
     assert finished.stdout == ""
     assert "Traceback" not in finished.stderr
     assert finished.stderr.startswith("rl prepare: transitions/recommendation of source simulated_shop: no partition")
@@ -52,7 +52,7 @@ def test_errors_are_one_message_and_exit_code_1(home: Path) -> None:
 def test_unknown_scenario_is_an_error_with_a_suggestion(home: Path) -> None:
     """A typo in a name is answered with the near one."""
     finished = rl(home, "prepare", "--source", "simulated_shop", "--scenario", "recomendation", *NIGHT[4:])
-    assert finished.returncode == 1
+    assert finished.returncode == 65
     assert "did you mean 'recommendation'" in finished.stderr
 
 
