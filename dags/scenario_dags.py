@@ -8,7 +8,7 @@ from typing import Any
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.providers.standard.operators.python import PythonOperator
-from airflow.sdk import DAG, Param, PartitionedAssetTimetable
+from airflow.sdk import DAG, Param, PartitionedAssetTimetable, TriggerRule
 
 from conf.scenario import Pipeline
 from conf.settings import Settings
@@ -109,7 +109,13 @@ def _train(pipeline: Pipeline) -> DAG:
             execution_timeout=timedelta(hours=6),
         ).expand(candidate=candidate_names(pipeline))
         evaluate = _learning_step(
-            pipeline, "evaluate", hours=3, doc="Chooses on validation episodes, reports on test episodes, gates."
+            pipeline,
+            "evaluate",
+            hours=3,
+            doc="Chooses on validation episodes, reports on test episodes, gates. A candidate whose training failed "
+            "is left out and named on the review page; one at least must be trained.",
+            more=["--training-is-over"],
+            trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
         )
         register = _learning_step(
             pipeline,

@@ -32,26 +32,36 @@ class LoadedCandidate:
 
 
 def load_candidates(run: Run, names: Sequence[str], *, dataset_digest: str) -> dict[str, LoadedCandidate]:
-    """The candidates by name, in the given order.
+    """Return the candidates by name, in the given order.
 
     Raises:
         EvaluationError: lists every candidate that wasn't trained, or was trained on other data.
     """
-    loaded, problems = {}, []
-    for name in names:
-        folder = run.candidate(name)
-        if not (folder / "result.json").exists():
-            problems.append(f"{name} has no result in {folder}")
-            continue
-        result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
-        if result["dataset_digest"] != dataset_digest:
-            problems.append(f"{name} was trained on dataset {result['dataset_digest']}, not {dataset_digest}")
-            continue
-        checkpoints = {update: load_policy(kept_folder(folder, update)) for update in result["checkpoints"]}
-        loaded[name] = LoadedCandidate(load_policy(folder / "policy"), checkpoints, result, read_curves(run, name))
+    problems = untrained(run, names, dataset_digest=dataset_digest)
     if problems:
-        raise EvaluationError("candidates aren't ready: " + "; ".join(problems) + "; train them (again)")
-    return loaded
+        raise EvaluationError("candidates aren't ready: " + "; ".join(problems.values()) + "; train them (again)")
+    return {name: _load(run, name) for name in names}
+
+
+def untrained(run: Run, names: Sequence[str], *, dataset_digest: str) -> dict[str, str]:
+    """Return why candidates have no result on the dataset, by name; those that have one aren't in it."""
+    problems = {}
+    for name in names:
+        path = run.candidate(name) / "result.json"
+        if not path.exists():
+            problems[name] = f"{name} has no result in {path.parent}"
+            continue
+        digest = json.loads(path.read_text(encoding="utf-8"))["dataset_digest"]
+        if digest != dataset_digest:
+            problems[name] = f"{name} was trained on dataset {digest}, not {dataset_digest}"
+    return problems
+
+
+def _load(run: Run, name: str) -> LoadedCandidate:
+    folder = run.candidate(name)
+    result = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    checkpoints = {update: load_policy(kept_folder(folder, update)) for update in result["checkpoints"]}
+    return LoadedCandidate(load_policy(folder / "policy"), checkpoints, result, read_curves(run, name))
 
 
 def kept_folder(candidate: Path, update: int) -> Path:

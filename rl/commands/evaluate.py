@@ -49,7 +49,7 @@ from rl.review_content import (
     ranking_rows,
 )
 from rl.selection import Floors, Selection, select_candidate
-from rl.trained_candidates import LoadedCandidate, load_candidates
+from rl.trained_candidates import LoadedCandidate, load_candidates, untrained
 from rl.truth import TrueValues, true_values
 
 RANKING_CUTOFF = 10
@@ -71,17 +71,35 @@ class _Night:
     explained: NightExplanation
 
 
-def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
-    """The run folder holds evaluation.json; gives its verdict and figures."""
+def run(
+    *, settings: Settings, source: str, scenario: str, run_date: date, is_training_over: bool = False
+) -> dict[str, Any]:
+    """The run folder holds evaluation.json; gives its verdict and figures.
+
+    Args:
+        settings: of the process.
+        source: its name.
+        scenario: its name.
+        run_date: horizon.
+        is_training_over: nothing trains any more, so that a candidate without a result has failed: it is left out and
+            named. Otherwise it is an error, since it may still come.
+    """
     started = time.perf_counter()
     torch.set_num_threads(settings.training_threads)
     pipeline = load_pipeline(scenario, source)
     run_paths = Run(settings.home, source, scenario, run_date)
     dataset = load_dataset(pipeline, Lake(settings.lake, source), run_paths)
     description = read_description(run_paths)
-    candidates = load_candidates(run_paths, description["candidates"], dataset_digest=dataset.digest)
+    names, left_out = list(description["candidates"]), {}
+    if is_training_over:
+        left_out = untrained(run_paths, names, dataset_digest=dataset.digest)
+        structlog.get_logger().info("training is over", left_out=list(left_out.values()))
+    # Where none was trained, the error names them all.
+    names = [name for name in names if name not in left_out] or names
+    candidates = load_candidates(run_paths, names, dataset_digest=dataset.digest)
     night = _evaluate(settings, dataset, candidates, *_registered(settings, dataset, run_date))
     content = _review(night, candidates, settings, run_paths, description)
+    content = _with_left_out(content, left_out)
     result = _result(night, content)
     result.write(run_paths.evaluation)
     return _summary(result, time.perf_counter() - started)
@@ -209,6 +227,13 @@ def _review(
         candidates=candidate_rows(night.selection, candidates, night.checkpoints),
         lineage=_lineage(night, description),
     )
+
+
+def _with_left_out(content: ReviewContent, left_out: dict[str, str]) -> ReviewContent:
+    """Return the content with a note on every candidate whose training failed."""
+    notes = tuple(f"Left out, as its training failed or took too long: {name}." for name in left_out)
+    judgment = content.judgment
+    return content.model_copy(update={"judgment": judgment.model_copy(update={"notes": (*judgment.notes, *notes)})})
 
 
 def _lineage(night: _Night, description: dict[str, Any]) -> tuple[LineageRow, ...]:

@@ -45,7 +45,9 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
             f"{run_paths.evaluation}: evaluated on dataset {result.dataset_digest}, the prepared one is "
             f"{description['dataset_digest']}; evaluate again"
         )
-    candidates = load_candidates(run_paths, description["candidates"], dataset_digest=result.dataset_digest)
+    evaluated = {row.name for row in result.review.candidates}
+    names = [name for name in description["candidates"] if name in evaluated]
+    candidates = load_candidates(run_paths, names, dataset_digest=result.dataset_digest)
     key = night_key(result)
     with open_store(settings) as client:
         registration = _register(client, settings, key, result, candidates, run_paths)

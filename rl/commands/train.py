@@ -56,6 +56,8 @@ def _train(settings: Settings, run_paths: Run, candidate: str, ranks: Ranks) -> 
     lake = Lake(settings.lake, run_paths.source)
     dataset = _own_part(load_dataset(pipeline, lake, run_paths, is_in_memory=not ranks.is_alone), ranks)
     folder = run_paths.candidate(candidate)
+    if ranks.is_first:
+        (folder / "result.json").unlink(missing_ok=True)  # if this try fails, an earlier one's result isn't used
     training_settings, validation = _held_out(
         dataset, seeded, ranks, folder=folder, n_threads=settings.training_threads
     )

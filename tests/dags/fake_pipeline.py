@@ -24,7 +24,8 @@ from conf.paths import Run
 here = Path(__file__).resolve().parent.parent
 words = sys.argv[1:]
 start = next(i for i, word in enumerate(words) if word.endswith("main.py") or word == "rl") + 1
-command, options = words[start], dict(word[2:].split("=", 1) for word in words[start + 1:])
+command = words[start]
+options = {{name[2:]: value for name, _, value in (word.partition("=") for word in words[start + 1:])}}
 told = json.loads((here / "told.json").read_text())
 with (here / "calls.jsonl").open("a") as calls:
     calls.write(json.dumps({{"command": command, "options": options, "words": words[:start],

@@ -87,14 +87,24 @@ def test_nightly_is_green_where_the_gate_says_no(night: Night, tmp_path: Path) -
 
 def test_nightly_ends_with_the_failing_commands_message(night: Night, tmp_path: Path) -> None:
     """What went wrong stands last, in the command's words; it isn't tried again, and nothing runs behind it."""
-    ended = night(fail={"train:bc-2": (1, "bc-2: loss is not finite at update 120; lower the learning rate")})
+    names = ("bc-1", "bc-2", "discrete_cql-1", "discrete_cql-2")
+    ended = night(fail={f"train:{name}": (65, f"{name}: loss is not finite at update 120") for name in names})
     assert ended.returncode == 1
     assert ended.stdout == ""
-    expected = "error: train bc-2: bc-2: loss is not finite at update 120; lower the learning rate"
-    assert ended.stderr.splitlines()[-1] == expected
+    expected = {f"error: train {name}: {name}: loss is not finite at update 120" for name in names}
+    assert ended.stderr.splitlines()[-1] in expected
     ran = [call["command"] for call in calls(tmp_path / "venv")]
     assert ran.count("train") == 4
     assert "evaluate" not in ran
+
+
+def test_nightly_goes_on_without_a_candidate_that_failed(night: Night, tmp_path: Path) -> None:
+    """One of four fails: the others are evaluated, and the failure is shown."""
+    ended = night(fail={"train:bc-2": (65, "bc-2: loss is not finite at update 120; lower the learning rate")})
+    assert ended.returncode == 0, ended.stderr
+    assert "train bc-2: FAILED" in ended.stderr
+    (evaluated,) = [call for call in calls(tmp_path / "venv") if call["command"] == "evaluate"]
+    assert "training-is-over" in evaluated["options"]
 
 
 def test_nightly_ends_with_a_spark_jobs_message(night: Night, tmp_path: Path) -> None:

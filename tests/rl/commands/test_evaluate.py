@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rl.commands import evaluate
+from rl.commands import evaluate, register
 from rl.errors import DatasetError, EvaluationError
 from rl.evaluation_result import EvaluationResult, read_evaluation
 from rl.page.content import PolicyReport
@@ -336,3 +336,25 @@ def test_implied_decisions_have_no_segments_departures_or_weights(implied_night:
     for refusal in (review.segments.refusal, review.explanation.departures.refusal, review.support.weights_refusal):
         assert "implied" in str(refusal)
     assert review.explanation.features
+
+
+def test_a_candidate_that_failed_is_left_out_and_named(logged_night: NightHome, tmp_path: Path) -> None:
+    """Once training is over, evaluation and registration go on with those that were trained; before, it is an error."""
+    night = logged_night.copied_to(tmp_path / "home")
+    (night.run.candidate("bc-1") / "result.json").unlink()
+    with pytest.raises(EvaluationError, match="bc-1 has no result"):
+        night.command(evaluate)
+    night.command(evaluate, is_training_over=True)
+    review = result_of(night).review
+    assert [row.name for row in review.candidates] == ["discrete_cql-1"]
+    assert "Left out, as its training failed or took too long: bc-1." in review.judgment.notes
+    assert night.command(register)["version"] == 1
+
+
+def test_a_night_without_any_trained_candidate_is_an_error(logged_night: NightHome, tmp_path: Path) -> None:
+    """There is nothing to choose from: every candidate is named."""
+    night = logged_night.copied_to(tmp_path / "home")
+    for name in ("bc-1", "discrete_cql-1"):
+        (night.run.candidate(name) / "result.json").unlink()
+    with pytest.raises(EvaluationError, match=r"bc-1 has no result.*discrete_cql-1 has no result"):
+        night.command(evaluate, is_training_over=True)
