@@ -68,7 +68,9 @@ def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
         found = [_classify(source, logs, f"{logs.resolve().parent.name}/{logs.name}") or
                  _file(source, logs, f"{logs.resolve().parent.name}/{logs.name}", "events")]  # fmt: skip
     else:
-        paths = sorted(path for path in logs.rglob("*") if path.is_file())
+        paths = sorted(logs.rglob("*"))
+        _refuse_links(source, logs, paths)
+        paths = [path for path in paths if path.is_file()]
         found = [file for path in paths if (file := _classify(source, path, path.relative_to(logs).as_posix()))]
     if not any(file.kind == "events" for file in found):
         patterns = ", ".join(source.delivery.files)
@@ -80,6 +82,25 @@ def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
             f"expected a match of {source.delivery.date_pattern} such as 2026-01-31"
         )
     return found
+
+
+def _refuse_links(source: Source, logs: Path, paths: Sequence[Path]) -> None:
+    """Nothing, where every delivered file lies in the folder; a link to a file of the folder is a file like any other.
+
+    Raises:
+        DeliveryError: names links that lead out of the folder or nowhere, and links to folders, which aren't entered.
+    """
+    folder = logs.resolve()
+    links = [path for path in paths if path.is_symlink()]
+    unfit = [path for path in links if path.is_dir() or (
+        _classify(source, path, path.relative_to(logs).as_posix()) is not None
+        and not (path.is_file() and path.resolve().is_relative_to(folder)))]  # fmt: skip
+    if unfit:
+        names = ", ".join(path.relative_to(logs).as_posix() for path in unfit[:5])
+        raise DeliveryError(
+            f"{logs}: {len(unfit)} link(s) that lead out of the delivery, to a folder or nowhere ({names}); deliver "
+            "the files themselves"
+        )
 
 
 def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:

@@ -22,6 +22,7 @@ import structlog
 
 from conf.errors import NightcartError
 from conf.paths import Run
+from conf.private_home import keep_private, refuse_unwritable
 from conf.publication import write_atomically
 from conf.scenario import load_pipeline, scenario_names
 from conf.settings import PROJECT_ROOT, Settings
@@ -45,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings.from_environment()
         is_debugging = settings.log_level == "debug"
         configure_logs(settings)
+        keep_private(settings)
+        refuse_unwritable(settings)
         result = _run(given, settings)
     except NightcartError as error:
         return _fail(str(error), is_debugging=is_debugging)
