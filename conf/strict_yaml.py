@@ -39,8 +39,8 @@ class _UniqueKeyLoader(yaml.SafeLoader):
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
 
-
     def get_single_node(self) -> yaml.Node | None:
+        """Return the document's node, its aliases counted before any is written out."""
         node: yaml.Node | None = super().get_single_node()
         _n_expanded(node, {})
         return node
