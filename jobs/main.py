@@ -46,8 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = Settings.from_environment()
         is_debugging = settings.log_level == "debug"
         configure_logs(settings)
-        keep_private(settings)
-        refuse_unwritable(settings)
         result = _run(given, settings)
     except NightcartError as error:
         return _fail(str(error), is_debugging=is_debugging)
@@ -83,6 +81,8 @@ def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
             raise NightcartError(f"no scenario {name!r}{suggest(name, scenario_names())}")
     if getattr(given, "logs", None) is not None:
         find_files(source, given.logs)  # what can be refused at once shouldn't wait for Spark
+    keep_private(settings)
+    refuse_unwritable(settings)
     started = time.monotonic()
     code = code_hash(PROJECT_ROOT / "jobs", PROJECT_ROOT / "conf")
     spark = start_spark(settings, f"nightcart {given.command} {given.source} {given.date}")
