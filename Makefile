@@ -5,21 +5,24 @@ SHELL := /bin/bash
 .SUFFIXES:
 .NOTPARALLEL:
 
-# Parameters; quoting is left to the environment, so that a path may hold any character.
-export SOURCE LOGS DATE SCENARIO NIGHTS REPLICATIONS SECTIONS DEVICE REPEATS
-PORT ?= 8080
-MLFLOW_PORT ?= 5000
-INSTALL_JAVA ?= 0
-ARGS ?= version
-TESTS ?=
+# Every variable given on the command line is taken as it stands: make would otherwise expand it, and so run a
+# $(shell ...) in a path. Recipes read parameters from the environment, quoted, so that they may hold any character.
+define take-literally
+override export $(1) := $$(value $(1))
+endef
+$(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),\
+  $(eval $(call take-literally,$(name)))))
 
 # This checkout's code and its environments' packages, and nobody else's.
 export PYTHONPATH := $(CURDIR)
 export PYTHONNOUSERSITE := 1
 unexport PYTHONHOME VIRTUAL_ENV
 
-PIPELINE := .venv/bin/python
-AIRFLOW := .venv-airflow/bin/python
+override PIPELINE := .venv/bin/python
+override AIRFLOW := .venv-airflow/bin/python
+
+# Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
+set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
 .PHONY: help setup python java pipeline-environment airflow-environment nightly worth test test-pipeline test-dags check lint \
         bench-coverage bench-gate bench-ope bench-train bench-worth up down airflow clean
@@ -68,11 +71,13 @@ test: setup  ## run every test, in both environments
 
 # One thread for each of the two test processes: libraries that start one per core would get in each other's way.
 test-pipeline: setup
-	@case "$(TESTS)" in tests/dags*) ;; *) OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" \
-	  $(PIPELINE) -m pytest -n 2 --dist loadgroup --ignore=tests/dags $(TESTS);; esac
+	@$(call set-words,$(PIPELINE),TESTS); \
+	case "$${TESTS:-}" in tests/dags*) ;; *) OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" \
+	  $(PIPELINE) -m pytest -n 2 --dist loadgroup --ignore=tests/dags "$$@";; esac
 
 test-dags: setup
-	@case "$(TESTS)" in ""|tests/dags*) $(AIRFLOW) -m pytest --confcutdir=tests/dags $(or $(TESTS),tests/dags);; esac
+	@export TESTS="$${TESTS:-tests/dags}"; $(call set-words,$(AIRFLOW),TESTS); \
+	case "$$TESTS" in tests/dags*) $(AIRFLOW) -m pytest --confcutdir=tests/dags "$$@";; esac
 
 check: setup  ## lint, types and import contracts
 	@$(PIPELINE) -m ruff check .
@@ -98,13 +103,14 @@ bench-worth: setup  ## whether `make worth` says the right thing of simulated sh
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_worth.py
 
 up: setup  ## start Airflow (page, scheduler, DAG processor, triggerer) and the MLflow page
-	@exec $(AIRFLOW) -m dags.services up --port "$(PORT)" --mlflow-port "$(MLFLOW_PORT)"
+	@exec $(AIRFLOW) -m dags.services up --port "$${PORT:-8080}" --mlflow-port "$${MLFLOW_PORT:-5000}"
 
 down: airflow-environment  ## stop what `make up` started
 	@exec $(AIRFLOW) -m dags.services down
 
 airflow: setup  ## run an Airflow command with this project's settings, such as ARGS="dags list"
-	@exec $(AIRFLOW) -m dags.airflow_environment airflow $(ARGS)
+	@export ARGS="$${ARGS:-version}"; $(call set-words,$(AIRFLOW),ARGS); \
+	exec $(AIRFLOW) -m dags.airflow_environment airflow "$$@"
 
 clean:  ## leave the checkout as cloned: remove environments, caches and .nightcart with ALL its data
 	@if [ -x $(AIRFLOW) ] && [ -f .nightcart/airflow/services.json ]; then $(AIRFLOW) -m dags.services down; fi
@@ -137,21 +143,21 @@ airflow-environment:
 
 # The first Python 3.11 among PYTHON (alone, where given), python3.11 and python3.
 define find-python
-for candidate in $(if $(PYTHON),"$(PYTHON)",python3.11 python3); do \
+if [ -n "$${PYTHON:-}" ]; then set -- "$$PYTHON"; else set -- python3.11 python3; fi; for candidate do \
   if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; \
   then echo "$$candidate"; break; fi; done
 endef
 
 python:
 	@if [ -z "$$($(find-python))" ]; then \
-	  echo "error: nightcart needs Python 3.11 with venv (found: $$($(or $(PYTHON),python3) --version 2>&1 | head -1));" \
+	  echo "error: nightcart needs Python 3.11 with venv (found: $$("$${PYTHON:-python3}" --version 2>&1 | head -1));" \
 	    "install it, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; fi
 
 java:
 	@java="$${JAVA_HOME:+$$JAVA_HOME/bin/}java"; \
 	version() { { "$$java" -version 2>&1 || true; } | sed -n 's/.* version "\([0-9]*\).*/\1/p' | head -1; }; \
 	found="$$(version)"; \
-	if [ "$${found:-0}" -lt 17 ] && [ "$(INSTALL_JAVA)" = 1 ]; then \
+	if [ "$${found:-0}" -lt 17 ] && [ "$${INSTALL_JAVA:-0}" = 1 ]; then \
 	  if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 	    echo "error: INSTALL_JAVA=1 needs root and apt-get (Debian); install Java 17 or later yourself" >&2; exit 1; fi; \
 	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends openjdk-17-jre-headless; } >&2; \

@@ -16,6 +16,9 @@ from conf.strict_yaml import suggest
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
+# In a path these are escapes or parameters of database addresses, or patterns to Spark.
+_UNFIT = "%?*[]{}\\"
+
 _SHIFTS = {"MiB": 20, "GiB": 30}
 
 # Meaning of each variable; `Settings.from_environment` refuses any other that starts with NIGHTCART_.
@@ -75,10 +78,12 @@ class Settings:
         given = dict(os.environ if environment is None else environment)
         _refuse_unfit(given)
         home = Path(given.get("NIGHTCART_HOME") or PROJECT_ROOT / ".nightcart").resolve()
+        lake = Path(given.get("NIGHTCART_LAKE") or home / "lake").resolve()
+        _refuse_unfit_paths(home, lake)
         tonight = given.get("NIGHTCART_TONIGHT")
         return cls(
             home=home,
-            lake=Path(given.get("NIGHTCART_LAKE") or home / "lake").resolve(),
+            lake=lake,
             mlflow_uri=given.get("NIGHTCART_MLFLOW_URI") or f"sqlite:///{home / 'mlflow.db'}",
             approval=given.get("NIGHTCART_APPROVAL") or None,
             tonight=date.fromisoformat(tonight) if tonight else None,
@@ -132,6 +137,14 @@ def _refuse_unfit(given: Mapping[str, str]) -> None:
     problems += _misfits(given)
     if problems:
         raise SettingError("environment variables don't fit:\n" + "\n".join(f"  {problem}" for problem in problems))
+
+
+def _refuse_unfit_paths(home: Path, lake: Path) -> None:
+    """Nothing, where databases and Spark take the paths as they stand."""
+    for name, path in (("NIGHTCART_HOME", home), ("NIGHTCART_LAKE", lake)):
+        if found := sorted({one for one in str(path) if one in _UNFIT or not one.isprintable()}):
+            raise SettingError(f"{name}: {str(path)!r} holds {' '.join(map(repr, found))}, which a database's address "
+                               "or Spark reads as something else; choose a folder without")  # fmt: skip
 
 
 def _misfits(given: Mapping[str, str]) -> list[str]:

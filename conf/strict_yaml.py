@@ -14,6 +14,9 @@ from conf.errors import SpecError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+_MOST_VALUES = 50_000
+_SHOWN_CHARACTERS = 200
+
 
 class StrictModel(BaseModel):
     """A frozen model that knows its fields and no others."""
@@ -28,10 +31,37 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise SpecError(f"line {key_node.start_mark.line + 1}: a key must be text or a number, got a "
+                                f"{type(key).__name__}; quote it, or put it on the value's side")  # fmt: skip
             if key in seen:
                 raise SpecError(f"line {key_node.start_mark.line + 1}: the key {key!r} stands twice; keep one")
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
+
+    def get_single_node(self) -> yaml.Node | None:
+        """Return the document's node, its aliases counted before any is written out."""
+        node: yaml.Node | None = super().get_single_node()
+        _n_expanded(node, {})
+        return node
+
+
+def _n_expanded(node: yaml.Node | None, counted: dict[int, int]) -> int:
+    """Return how many values the node stands for once its aliases are written out.
+
+    Raises:
+        SpecError: more than a spec can need, or a value that holds itself.
+    """
+    if node is None or isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in counted:
+        counted[id(node)] = _MOST_VALUES  # what a value that holds itself meets
+        parts = [part for pair in node.value for part in (pair if isinstance(pair, tuple) else (pair,))]
+        counted[id(node)] = 1 + sum(_n_expanded(part, counted) for part in parts)
+    if counted[id(node)] >= _MOST_VALUES:
+        raise SpecError(f"line {node.start_mark.line + 1}: its aliases (*name) stand for more than {_MOST_VALUES} "
+                        "values, or for themselves; write the values out")  # fmt: skip
+    return counted[id(node)]
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -44,8 +74,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeyLoader)
     except FileNotFoundError as error:
         raise SpecError(f"{path}: no such file{_suggest_file(path)}") from error
-    except yaml.YAMLError as error:
-        raise SpecError(f"{path}: not readable as YAML: {error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, TypeError, RecursionError) as error:
+        raise SpecError(f"{path}: not readable as YAML: {_shortened(str(error), 400)}") from error
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from error
     if not isinstance(content, dict):
@@ -97,8 +127,12 @@ def _explain(model: type[BaseModel], issue: Any) -> str:
         return "this key is missing"
     if issue["type"] in ("literal_error", "enum"):
         expected = str(issue["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
-        return f"got {issue['input']!r}{suggest(str(issue['input']), expected)}"
-    return f"{issue['msg'].removeprefix('Value error, ')} (got {issue['input']!r})"
+        return f"got {_shortened(repr(issue['input']))}{suggest(str(issue['input'])[:_SHOWN_CHARACTERS], expected)}"
+    return f"{_shortened(issue['msg'].removeprefix('Value error, '), 2_000)} (got {_shortened(repr(issue['input']))})"
+
+
+def _shortened(text: str, longest: int = _SHOWN_CHARACTERS) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}... ({len(text)} characters)"
 
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from conf.errors import NightcartError
+from conf.private_home import keep_private
 from conf.settings import PROJECT_ROOT, Settings
 
 DEFAULT_PORT = 8080
@@ -105,7 +106,9 @@ def _made_once(path: Path, make: Callable[[], dict[str, str]]) -> dict[str, str]
 def main(command: list[str]) -> NoReturn:
     """Replaces this process by the command, in the environment."""
     try:
-        environment = {**os.environ, **airflow_environment(Settings.from_environment())}
+        settings = Settings.from_environment()
+        keep_private(settings)
+        environment = {**os.environ, **airflow_environment(settings)}
     except NightcartError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)

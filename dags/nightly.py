@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 from conf.errors import NightcartError
 from conf.paths import Run
+from conf.private_home import keep_private, refuse_unwritable
 from conf.settings import Settings
 from dags.airflow_database import make_database
 from dags.airflow_environment import airflow_environment
@@ -33,6 +34,8 @@ def main(arguments: list[str]) -> int:
     try:
         settings = Settings.from_environment()
         request = read_request(arguments, settings)
+        keep_private(settings)
+        refuse_unwritable(settings)
         with _only_one(settings.home):
             result = _run(request, settings)
     except (NightcartError, OSError) as error:

@@ -20,6 +20,7 @@ import psutil  # type: ignore[import-untyped]  # ships no types
 
 from conf.errors import NightcartError
 from conf.paths import model_artifacts
+from conf.private_home import keep_private, refuse_unwritable
 from conf.publication import write_atomically
 from conf.settings import PROJECT_ROOT, Settings
 from dags.airflow_database import make_database
@@ -200,7 +201,9 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     try:
         settings = Settings.from_environment()
+        keep_private(settings)
         if given.what == "up":
+            refuse_unwritable(settings)
             print("\n".join(up(settings, given.port, given.mlflow_port)))
         else:
             print(f"stopped: {', '.join(down(settings.home)) or 'nothing was running'}")

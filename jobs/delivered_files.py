@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import hmac
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +26,8 @@ from jobs.source_columns import mapped_columns
 
 _FIRST_LINES = 100
 _CHUNK = 1 << 20
+_LONGEST_LINE = 1 << 24
+_KEPT_BYTES = 1 << 10  # of a longer line
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,9 @@ def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
         found = [_classify(source, logs, f"{logs.resolve().parent.name}/{logs.name}") or
                  _file(source, logs, f"{logs.resolve().parent.name}/{logs.name}", "events")]  # fmt: skip
     else:
-        paths = sorted(path for path in logs.rglob("*") if path.is_file())
+        paths = sorted(logs.rglob("*"))
+        _refuse_links(source, logs, paths)
+        paths = [path for path in paths if path.is_file()]
         found = [file for path in paths if (file := _classify(source, path, path.relative_to(logs).as_posix()))]
     if not any(file.kind == "events" for file in found):
         patterns = ", ".join(source.delivery.files)
@@ -76,6 +82,25 @@ def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
             f"expected a match of {source.delivery.date_pattern} such as 2026-01-31"
         )
     return found
+
+
+def _refuse_links(source: Source, logs: Path, paths: Sequence[Path]) -> None:
+    """Nothing, where every delivered file lies in the folder; a link to a file of the folder is a file like any other.
+
+    Raises:
+        DeliveryError: names links that lead out of the folder or nowhere, and links to folders, which aren't entered.
+    """
+    folder = logs.resolve()
+    links = [path for path in paths if path.is_symlink()]
+    unfit = [path for path in links if path.is_dir() or (
+        _classify(source, path, path.relative_to(logs).as_posix()) is not None
+        and not (path.is_file() and path.resolve().is_relative_to(folder)))]  # fmt: skip
+    if unfit:
+        names = ", ".join(path.relative_to(logs).as_posix() for path in unfit[:5])
+        raise DeliveryError(
+            f"{logs}: {len(unfit)} link(s) that lead out of the delivery, to a folder or nowhere ({names}); deliver "
+            "the files themselves"
+        )
 
 
 def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
@@ -122,9 +147,33 @@ def refuse_empty(measured: Sequence[MeasuredFile]) -> None:
         )
 
 
-def open_bytes(path: Path) -> AbstractContextManager[Iterable[bytes]]:
-    """The uncompressed lines of a file, each with its end."""
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+def open_bytes(path: Path) -> AbstractContextManager[BinaryIO]:
+    """The uncompressed content of a file."""
+    return cast(BinaryIO, gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb"))
+
+
+class OverlongLine(bytes):
+    """The beginning of a line too long to hold, with the length and the SHA-256 (hex) of all of it."""
+
+    n_bytes: int
+    digest: str
+
+
+def bounded_lines(file: BinaryIO, longest: int = _LONGEST_LINE) -> Iterator[bytes]:
+    """Yield the lines of a file, each with its end; of a line above `longest` bytes, an `OverlongLine`."""
+    while line := file.readline(longest):
+        yield line if len(line) < longest or line.endswith(b"\n") else _overlong(line, file, longest)
+
+
+def _overlong(beginning: bytes, file: BinaryIO, longest: int) -> OverlongLine:
+    line, state, part = OverlongLine(beginning[:_KEPT_BYTES]), hashlib.sha256(), beginning
+    line.n_bytes = 0
+    while part:
+        state.update(part)
+        line.n_bytes += len(part)
+        part = b"" if part.endswith(b"\n") else file.readline(longest)
+    line.digest = state.hexdigest()
+    return line
 
 
 def read_header(line: bytes, source: Source) -> tuple[str, ...]:
@@ -137,7 +186,10 @@ def cut_record(line: str, source: Source) -> list[str]:
     """The values of a delimited line."""
     if source.csv is None:
         raise DeliveryError(f"source {source.name} is not delimited")
-    return next(csv.reader([line], delimiter=source.csv.delimiter, quotechar=source.csv.quote), [])
+    try:
+        return next(csv.reader([line], delimiter=source.csv.delimiter, quotechar=source.csv.quote), [])
+    except csv.Error:  # a value longer than Python's limit, say: such a line is no record
+        return []
 
 
 def matches(name: str, pattern: str) -> bool:
@@ -191,8 +243,8 @@ def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] 
     has_header = source.csv is not None and is_delimited and source.csv.has_header
     header, n_lines = None, 0
     first_lines: list[bytes] = []
-    with open_bytes(file.path) as lines:
-        for number, line in enumerate(lines):
+    with open_bytes(file.path) as content:
+        for number, line in enumerate(bounded_lines(content)):
             if number == 0 and has_header:
                 header = read_header(line, source)
                 _refuse_unfit_header(file, header, source)

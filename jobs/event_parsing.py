@@ -61,7 +61,10 @@ def event_times(lines: DataFrame, source: Source, headers: Sequence[Sequence[str
 
 
 def _record(source: Source, headers: Sequence[Sequence[str]]) -> Column:
-    """Struct of the mapped raw values as trimmed text, null where empty: `c0`, `c1`, ... and `is_record`."""
+    """Struct of the mapped raw values as trimmed text, null where empty: `c0`, `c1`, ... and `is_record`.
+
+    Unreadable lines aren't shown to Spark's readers: some of them would end the job.
+    """
     if source.csv is None:
         return _json_record(mapped_columns(source))
     if source.csv.columns is not None:
@@ -77,17 +80,21 @@ def _csv_record(csv: CsvFormat, header: Sequence[str], names: Sequence[str]) -> 
     # Positions, not names: a header may hold an empty name. A value beyond the last column shows in `beyond`.
     fields = ", ".join([f"v{place} string" for place in range(len(header))] + ["beyond string"])
     options = {"sep": csv.delimiter, "quote": csv.quote, "escape": csv.quote, "mode": "PERMISSIVE"}
-    parsed = F.from_csv(F.col("line"), fields, options)
+    parsed = F.from_csv(_readable_line(), fields, options)
     values = [_text(parsed[f"v{list(header).index(name)}"]).alias(f"c{n}") for n, name in enumerate(names)]
     return F.struct(*values, parsed["beyond"].isNull().alias("is_record"))
 
 
 def _json_record(names: Sequence[str]) -> Column:
     schema = StructType([*[StructField(name, StringType()) for name in names], StructField("_corrupt", StringType())])
-    parsed = F.from_json(F.col("line"), schema, {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": "_corrupt"})
+    parsed = F.from_json(_readable_line(), schema, {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": "_corrupt"})
     values = [_text(parsed.getField(name)).alias(f"c{n}") for n, name in enumerate(names)]
     is_record = parsed.isNotNull() & parsed.getField("_corrupt").isNull()
     return F.struct(*values, F.coalesce(is_record, F.lit(False)).alias("is_record"))
+
+
+def _readable_line() -> Column:
+    return F.when(F.col("is_readable"), F.col("line"))
 
 
 def _text(value: Column) -> Column:
@@ -117,8 +124,7 @@ def _event_time(source: Source) -> Column:
     else:
         micros = given.try_cast("decimal(24,6)") * F.lit(Decimal(_EPOCH_UNITS[mapping.unit]))
         time = F.timestamp_micros(F.floor(micros).try_cast("bigint"))
-    # Outside these years Spark holds times that neither Python nor a calendar can.
-    return F.when(F.unix_micros(time).between(_FIRST_MICROS, _LAST_MICROS), time)
+    return _in_calendar(time)
 
 
 def iso_time(given: Column, zone: str) -> Column:
@@ -127,7 +133,12 @@ def iso_time(given: Column, zone: str) -> Column:
     whole = F.when(given.rlike(_ISO), given)
     with_colon = F.regexp_replace(whole, r"([+-]\d{2}):?(\d{2})$", "$1:$2")
     local = F.to_utc_timestamp(whole.try_cast("timestamp"), zone)
-    return F.when(whole.rlike(_ISO_OFFSET), with_colon.try_cast("timestamp")).otherwise(local)
+    return _in_calendar(F.when(whole.rlike(_ISO_OFFSET), with_colon.try_cast("timestamp")).otherwise(local))
+
+
+def _in_calendar(time: Column) -> Column:
+    # Outside these years Spark holds times that neither Python nor a calendar can.
+    return F.when(F.unix_micros(time).between(_FIRST_MICROS, _LAST_MICROS), time)
 
 
 def _without_quoted(pattern: str) -> str:

@@ -22,6 +22,7 @@ import structlog
 
 from conf.errors import MAY_PASS, NightcartError, exit_code
 from conf.paths import Run
+from conf.private_home import keep_private, refuse_unwritable
 from conf.publication import write_atomically
 from conf.scenario import load_pipeline, scenario_names
 from conf.settings import PROJECT_ROOT, Settings
@@ -80,6 +81,8 @@ def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
             raise NightcartError(f"no scenario {name!r}{suggest(name, scenario_names())}")
     if getattr(given, "logs", None) is not None:
         find_files(source, given.logs)  # what can be refused at once shouldn't wait for Spark
+    keep_private(settings)
+    refuse_unwritable(settings)
     started = time.monotonic()
     code = code_hash(PROJECT_ROOT / "jobs", PROJECT_ROOT / "conf")
     spark = start_spark(settings, f"nightcart {given.command} {given.source} {given.date}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import hmac
 import json
 import math
@@ -20,14 +21,20 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import BooleanType, IntegerType, LongType, StringType, StructField, StructType
 
 from conf.source import Source
-from jobs.delivered_files import open_bytes
+from jobs.delivered_files import OverlongLine, bounded_lines, open_bytes
 from jobs.source_columns import path_patterns
 
 _BATCH_ROWS = 10_000
 _GLUED = re.compile(r"\}\s*[^\s,\]\}]")
 
+_BATCH_CHARACTERS = 1 << 25  # well below the 2 GiB that a column of text holds in one batch
+
 # Bytes that aren't UTF-8 are replaced; such a line starts with this, which no text does.
 UNDECODABLE = "\0"
+
+# Spark ends the whole job at a delimited line of more than 20480 values, and holds a long line many times over.
+MOST_VALUES = 20_000
+LONGEST_LINE = 1 << 24  # bytes, and so characters
 
 LINE_SCHEMA = StructType([
     StructField("delivery_date", StringType()), StructField("file", StringType()),
@@ -61,6 +68,7 @@ class LineReading:
     is_json: bool
     patterns: tuple[str, ...]
     key: bytes = field(repr=False)
+    delimiter: str = ","
 
 
 def reading_of(source: Source, key: bytes, *, is_split: bool = False, is_side_file: bool = False) -> LineReading:
@@ -68,14 +76,16 @@ def reading_of(source: Source, key: bytes, *, is_split: bool = False, is_side_fi
     is_parquet = source.format == "parquet" and not is_side_file
     layout = "split" if is_split else "parquet" if is_parquet else "text"
     has_header = source.csv is not None and source.csv.has_header and not is_side_file
-    return LineReading(layout, has_header, is_side_file or source.csv is None, tuple(path_patterns(source)), key)
+    is_json = is_side_file or source.csv is None
+    delimiter = source.csv.delimiter if source.csv is not None else ","
+    return LineReading(layout, has_header, is_json, tuple(path_patterns(source)), key, delimiter)
 
 
 def read_lines(spark: SparkSession, files: Sequence[LineFile], reading: LineReading) -> DataFrame:
     """Every line of the files that holds a record: columns of `LINE_SCHEMA`.
 
     line_hash: keyed hash (128 bits, hex) of the line and of what its path says: equal lines of equal meaning share it.
-    is_readable: UTF-8, and one whole object where lines are JSON.
+    is_readable: UTF-8, of bounded length, and one whole object where lines are JSON.
     """
     rows = [(str(file.path), file.name, str(file.delivery_date) if file.delivery_date else None, file.header_id)
             for file in files]  # fmt: skip
@@ -96,18 +106,25 @@ def _describe(row: dict[str, Any], reading: LineReading) -> Iterator[pa.RecordBa
     for numbers, offsets, lines in _batches(Path(row["path"]), reading):
         identities = (f"{line}{said}".encode() for line in lines)
         hashes = [hmac.digest(reading.key, identity, "sha256")[:16].hex() for identity in identities]
+        bearable = [_bearable(line) for line in lines]
         yield pa.RecordBatch.from_pydict({
             "delivery_date": pa.array([row["delivery_date"]] * len(lines), pa.string()),
             "file": pa.array([row["name"]] * len(lines), pa.string()),
             "header_id": pa.array([row["header_id"]] * len(lines), pa.int32()),
             "line_number": pa.array(numbers, pa.int64()), "byte_offset": pa.array(offsets, pa.int64()),
-            "line": pa.array(lines, pa.string()), "line_hash": pa.array(hashes, pa.string()),
-            "is_readable": pa.array([is_readable(line, is_json=reading.is_json) for line in lines], pa.bool_()),
+            "line": pa.array(bearable, pa.string()), "line_hash": pa.array(hashes, pa.string()),
+            "is_readable": pa.array([is_readable(line, is_json=reading.is_json, delimiter=reading.delimiter)
+                                     for line in bearable], pa.bool_()),
         })  # fmt: skip
 
 
-def is_readable(line: str, *, is_json: bool) -> bool:
-    """True where a line is text and, for JSON, one whole object.
+def _bearable(line: str) -> str:
+    """Return the line, or for one too long to be carried a stand-in, which is rejected as unreadable."""
+    return line if len(line) <= LONGEST_LINE else f"{UNDECODABLE}a line of {len(line)} characters"
+
+
+def is_readable(line: str, *, is_json: bool, delimiter: str = ",") -> bool:
+    """Return whether a line is text and, for JSON, one whole object; any line gets an answer, never an exception.
 
     Spark's JSON reader takes the first object of a line and passes over the rest, so two lines glued together (a lost
     line end) would lose the second: where a line looks like it, it is parsed to be sure.
@@ -115,7 +132,7 @@ def is_readable(line: str, *, is_json: bool) -> bool:
     if line.startswith(UNDECODABLE) or not line.strip():
         return False
     if not is_json:
-        return True
+        return line.count(delimiter) < MOST_VALUES
     text = line.strip()
     if not text.startswith("{"):
         return False
@@ -123,7 +140,7 @@ def is_readable(line: str, *, is_json: bool) -> bool:
         return True
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError, MemoryError):
         return False
     return True
 
@@ -132,15 +149,16 @@ def _batches(path: Path, reading: LineReading) -> Iterator[tuple[list[int], list
     if reading.layout == "split":
         yield from _split_batches(path)
         return
-    numbers, offsets, lines = [], [], []
+    numbers, offsets, lines, n_characters = [], [], [], 0
     each = _parquet_lines(path) if reading.layout == "parquet" else _text_lines(path, has_header=reading.has_header)
     for number, offset, line in each:
         numbers.append(number)
         offsets.append(offset)
         lines.append(line)
-        if len(lines) == _BATCH_ROWS:
+        n_characters += len(line)
+        if len(lines) == _BATCH_ROWS or n_characters >= _BATCH_CHARACTERS:
             yield numbers, offsets, lines
-            numbers, offsets, lines = [], [], []
+            numbers, offsets, lines, n_characters = [], [], [], 0
     if lines:
         yield numbers, offsets, lines
 
@@ -154,14 +172,16 @@ def _split_batches(path: Path) -> Iterator[tuple[list[int], list[int], list[str]
 
 def _text_lines(path: Path, *, has_header: bool) -> Iterator[tuple[int, int, str]]:
     offset = 0
-    with open_bytes(path) as lines:
-        for number, line in enumerate(lines, start=1):
+    with open_bytes(path) as file:
+        for number, line in enumerate(bounded_lines(file, LONGEST_LINE), start=1):
             if not (number == 1 and has_header):
                 yield number, offset, _decode(line, is_first=number == 1)
-            offset += len(line)
+            offset += line.n_bytes if isinstance(line, OverlongLine) else len(line)
 
 
 def _decode(line: bytes, *, is_first: bool) -> str:
+    if isinstance(line, OverlongLine):
+        return f"{UNDECODABLE}a line of {line.n_bytes} bytes, sha256 {line.digest}"
     stripped = line.removesuffix(b"\n").removesuffix(b"\r")
     try:
         return stripped.decode("utf-8-sig" if is_first else "utf-8")
@@ -174,11 +194,32 @@ def _parquet_lines(path: Path) -> Iterator[tuple[int, int, str]]:
     number = offset = 0
     with pq.ParquetFile(path) as content:
         for batch in content.iter_batches(_BATCH_ROWS):
-            for row in batch.to_pylist():
+            for line in _row_lines(batch):
                 number += 1
-                line = json.dumps({name: _plain(value) for name, value in row.items()}, ensure_ascii=False)
                 yield number, offset, line
                 offset += len(line.encode("utf-8", "replace")) + 1
+
+
+def _row_lines(batch: pa.RecordBatch) -> list[str]:
+    """Return each row as a JSON line; where a row holds what Python can't, that row alone is unreadable."""
+    try:
+        return [_row_line(row) for row in batch.to_pylist()]
+    except Exception:  # whatever a value is: invalid text, a time beyond the calendar, a type without a JSON form
+        return [_row_line_or_stand_in(batch.slice(place, 1)) for place in range(batch.num_rows)]
+
+
+def _row_line_or_stand_in(row: pa.RecordBatch) -> str:
+    try:
+        return _row_line(row.to_pylist()[0])
+    except Exception as error:
+        content = hashlib.sha256(row.serialize()).hexdigest()
+        return f"{UNDECODABLE}a row that can't be read ({type(error).__name__}), sha256 {content}"
+
+
+def _row_line(row: dict[str, Any]) -> str:
+    line = json.dumps({name: _plain(value) for name, value in row.items()}, ensure_ascii=False)
+    line.encode()  # a lone surrogate has no bytes
+    return line
 
 
 def _plain(value: Any) -> Any:

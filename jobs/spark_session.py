@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 from conf.settings import PROJECT_ROOT, Settings
 from jobs.errors import JobError
+from jobs.spark_folders import session_folder
 
 SPARK_FOLDER = PROJECT_ROOT / "conf" / "spark"
 
@@ -22,6 +23,8 @@ FIXED = {
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
     # Pointers name files one by one: listing them is no reason to start a job.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
+    # Hadoop's file systems set modes themselves, whatever the process's umask is.
+    "spark.hadoop.fs.permissions.umask-mode": "077",
     "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
 }
 
@@ -37,7 +40,7 @@ def start_spark(settings: Settings, app_name: str) -> SparkSession:
     os.environ["PYSPARK_PYTHON"] = sys.executable
     os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     builder = SparkSession.builder.appName(app_name)
-    for name, value in spark_options(settings).items():
+    for name, value in (spark_options(settings) | private_folders(settings)).items():
         builder = builder.config(name, value)
     try:
         spark = builder.getOrCreate()
@@ -59,6 +62,24 @@ def spark_options(settings: Settings) -> dict[str, str]:
         "spark.driver.extraJavaOptions": _java_options(),
         "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
     }  # fmt: skip
+
+
+def private_folders(settings: Settings) -> dict[str, str]:
+    """Options that keep what Spark writes on this machine in the home; a cluster's nodes have their own folders.
+
+    Python's workers take their temporary folder from the environment. Java's is chosen when it starts, which under
+    `spark-submit` is before this.
+    """
+    if not settings.spark_master.startswith("local") or SparkSession.getActiveSession() is not None:
+        return {}
+    folder = session_folder(settings.home / "spark-local")
+    os.environ["TMPDIR"] = str(folder / "tmp")
+    os.environ.pop("SPARK_LOCAL_DIRS", None)  # would count for more than the option
+    temporary = str(folder / "tmp").replace('"', '\\"')
+    return {
+        "spark.local.dir": str(folder),
+        "spark.driver.extraJavaOptions": f'{_java_options()} "-Djava.io.tmpdir={temporary}"',
+    }
 
 
 def _java_options() -> str:

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from conf.errors import NightcartError, exit_code
+from conf.private_home import keep_private, refuse_unwritable
 from conf.settings import Settings
 from rl.logs import configure_logs
 
@@ -116,6 +117,8 @@ def _run_command(name: str, **arguments: object) -> None:
     try:
         settings = Settings.from_environment()
         configure_logs(settings.log_format)
+        keep_private(settings)
+        refuse_unwritable(settings)
         run: Callable[..., dict[str, Any]] = importlib.import_module(f"rl.commands.{name}").run
         result = run(settings=settings, **arguments)
     except (NightcartError, OSError) as error:

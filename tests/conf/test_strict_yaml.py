@@ -79,3 +79,41 @@ def test_merge_replaces_leaves_and_keeps_the_rest() -> None:
 def test_suggest_lists_known_words_where_none_is_near() -> None:
     """Without a near miss the reader gets the whole choice."""
     assert suggest("zzz", ["view", "cart"]) == "; known: cart, view"
+
+
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (BOMB, "stand for more than"),
+        ("a: &a [*a]\n", "or for themselves"),
+        ("? [a, b]\n: 1\n", "line 1: a key must be text or a number, got a list"),
+        ("? {a: b}\n: 1\n", "line 1: a key must be text or a number, got a dict"),
+        ("a: 2026-13-45\n", "not readable as YAML"),
+        ("a: " + "[" * 5_000, "not readable as YAML"),
+        ("a: !!python/object:os.system x\n", "not readable as YAML"),
+    ],
+    ids=["bomb", "holds itself", "list key", "mapping key", "no such day", "deep", "foreign tag"],
+)
+def test_hostile_yaml_is_refused_in_a_short_message(tmp_path: Path, text: str, expected: str) -> None:
+    """Aliases that expand, keys that can't be keys, and what else no spec holds."""
+    with pytest.raises(SpecError) as caught:
+        read_yaml(write(tmp_path, text))
+    assert expected in str(caught.value)
+    assert len(str(caught.value)) < 700
+
+
+def test_a_few_aliases_are_fine(tmp_path: Path) -> None:
+    """An alias saves writing; only its expansion beyond measure is refused."""
+    assert read_yaml(write(tmp_path, "a: &a [1, 2]\nb: *a\n")) == {"a": [1, 2], "b": [1, 2]}
+
+
+def test_a_large_wrong_value_is_shown_shortened() -> None:
+    """The message stays readable."""
+    with pytest.raises(SpecError) as caught:
+        parse_model(Outer, {"name": "x", "session": ["y"] * 100_000}, "shop.yaml")
+    assert len(str(caught.value)) < 700

@@ -173,3 +173,23 @@ def _canonical_columns() -> list[str]:
     events = load_source("canonical").events
     return ["event_time", "event_type", *[name for name in type(events).model_fields if name not in
                                           ("event_time", "event_type", "derived")]]  # fmt: skip
+
+
+def test_links_out_of_a_delivery_are_refused_by_name(tmp_path: Path) -> None:
+    """Else a delivery could carry in any file that this user can read; links to folders aren't entered."""
+    logs, outside = tmp_path / "logs", tmp_path / "outside"
+    (logs / "2026-01-05").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "secret.jsonl").write_text("{}\n")
+    (logs / "2026-01-05" / "events.jsonl").write_text("{}\n")
+    (logs / "2026-01-05" / "events-2.jsonl").symlink_to("events.jsonl")
+    source = load_source("canonical")
+    found = [file.name for file in find_files(source, logs)]
+    assert found == ["2026-01-05/events-2.jsonl", "2026-01-05/events.jsonl"]
+    targets = {"events-3.jsonl": outside / "secret.jsonl", "events-4.jsonl": outside / "nothing", "sub": outside}
+    for name, target in targets.items():
+        link = logs / "2026-01-05" / name
+        link.symlink_to(target)
+        with pytest.raises(DeliveryError, match=f"2026-01-05/{name}"):
+            find_files(source, logs)
+        link.unlink()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hmac
+import io
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -12,10 +13,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from conf.source import load_source
-from jobs.raw_lines import UNDECODABLE, LineFile, is_readable, read_lines, reading_of
+from jobs.delivered_files import OverlongLine, bounded_lines
+from jobs.event_parsing import parse_lines
+from jobs.raw_lines import LONGEST_LINE, UNDECODABLE, LineFile, is_readable, read_lines, reading_of
+from jobs.side_tables import read_delivered_availability, read_delivered_items
 
 KEY = b"a key for tests only"
 
@@ -89,3 +95,100 @@ def test_key_stands_in_no_plan(spark: SparkSession, tmp_path: Path) -> None:
     plan = lines._jdf.queryExecution().toString()
     assert KEY.decode() not in plan + repr(reading)
     assert KEY.hex() not in plan
+
+
+HOSTILE_JSON = [
+    '{"a":' + "[" * 100_000,
+    '{"a":' + "[" * 5_000 + "}",
+    '{"a":' * 100_000 + "1" + "}" * 100_000,
+    '{"item_id": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    '{"a": ' + "9" * 100_000 + "} ",
+    '{"a": "\\ud800"}x',
+    '{"a": NaN, "b": Infinity} -',
+    "\x00" * 100,
+    "{" * 100_000 + "}" * 100_000,
+]
+
+
+@pytest.mark.parametrize("line", HOSTILE_JSON, ids=range(len(HOSTILE_JSON)))
+def test_no_json_line_raises(line: str) -> None:
+    """Whatever a line holds, it gets an answer: thousands of open brackets end Python's reader in RecursionError."""
+    assert is_readable(line, is_json=True) in (True, False)
+
+
+@given(st.text(alphabet='{}[]":,\\\0 a1\ud800é', max_size=60), st.integers(1, 3000), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_any_text_gets_an_answer(text: str, times: int, is_json: bool) -> None:
+    """No text raises, however often it is repeated."""
+    assert is_readable(text * times, is_json=is_json) in (True, False)
+
+
+def test_delimited_line_of_too_many_values_is_unreadable() -> None:
+    """Spark's reader would end the job."""
+    assert is_readable("," * 19_999, is_json=False)
+    assert not is_readable("," * 20_000, is_json=False)
+    assert is_readable("," * 20_000, is_json=False, delimiter="\t")
+
+
+def test_line_too_long_to_hold_keeps_its_place_and_a_hash_of_all_of_it() -> None:
+    """It is read in parts; the lines around it are as ever, and another end gives another hash."""
+    def lines(end: bytes) -> list[bytes]:
+        return list(bounded_lines(io.BytesIO(b"a\n" + b"x" * 25 + end + b"\n" + b"1234567\n" + b"z"), 8))
+
+    first, overlong, full, last = lines(b"1")
+    assert (first, full, last) == (b"a\n", b"1234567\n", b"z")
+    assert isinstance(overlong, OverlongLine)
+    assert overlong.n_bytes == 27
+    other = lines(b"2")[1]
+    assert isinstance(other, OverlongLine)
+    assert other.digest != overlong.digest
+
+
+def test_hostile_lines_are_rejected_and_the_rest_of_the_delivery_is_read(spark: SparkSession, tmp_path: Path) -> None:
+    """Neither Python's readers nor Spark's end the job; a line after them has its right offset."""
+    good = '{"event_time": "2026-01-05T12:00:00Z", "event_type": "view", "user_id": "ann"}'
+    hostile = [one.encode("utf-8", "surrogatepass") for one in HOSTILE_JSON] + [b"y" * (LONGEST_LINE + 5)]
+    content = b"\n".join([*hostile, good.encode()])
+    (tmp_path / "a.jsonl").write_bytes(content)
+    source = load_source("canonical")
+    lines = read_lines(spark, [LineFile(tmp_path / "a.jsonl", "a.jsonl", date(2026, 1, 5))], reading_of(source, KEY))
+    rows = sorted(parse_lines(lines, source, []).collect(), key=lambda row: row.line_number)
+    assert len(rows) == len(hostile) + 1
+    assert (rows[-1].user_id, rows[-1].byte_offset) == ("ann", content.rindex(b"\n") + 1)
+    assert not any(row["_has_record"] and row["_missing_field"] is None for row in rows[:-1])
+
+
+def test_delimited_line_of_too_many_values_ends_no_job(spark: SparkSession, tmp_path: Path) -> None:
+    """The line is unreadable, the next one is read."""
+    (tmp_path / "a.csv").write_bytes(b"," * 30_000 + b"\n" + b'"' * 50_001 + b"\n1,2,3,pv,1511544070\n")
+    source = load_source("taobao")
+    lines = read_lines(spark, [LineFile(tmp_path / "a.csv", "a.csv", date(2017, 11, 25))], reading_of(source, KEY))
+    rows = sorted(parse_lines(lines, source, []).collect(), key=lambda row: row.line_number)
+    assert [row["_has_record"] for row in rows][0::2] == [False, True]
+    assert rows[-1].user_id == "1"
+
+
+def test_parquet_row_that_python_cannot_hold_is_unreadable_alone(spark: SparkSession, tmp_path: Path) -> None:
+    """A time beyond the calendar, text that isn't UTF-8: that row is no record, its neighbours are."""
+    text = pa.array([b"a", b"\xff\xfe", b"c"]).cast(pa.binary())
+    times = pa.array([0, 0, 2**62], pa.int64()).cast(pa.timestamp("us"))
+    not_utf8 = pa.StringArray.from_buffers(3, *text.buffers()[1:])
+    pq.write_table(pa.table({"user_id": not_utf8, "at": times}), tmp_path / "a.parquet")
+    shop = load_source("canonical").model_copy(update={"format": "parquet"})
+    rows = read_lines(spark, [LineFile(tmp_path / "a.parquet", "a.parquet")], reading_of(shop, KEY)).collect()
+    assert [(row.line_number, row.is_readable) for row in sorted(rows, key=lambda row: row.line_number)] == [
+        (1, True), (2, False), (3, False)]  # fmt: skip
+    assert len({row.line_hash for row in rows}) == 3
+
+
+def test_hostile_lines_of_side_files_end_no_job(spark: SparkSession, tmp_path: Path) -> None:
+    """Items and availability sets beside them are read; a time beyond the calendar is none."""
+    at = '"valid_from": "2026-01-05T00:00:00Z"'
+    late = '{"item_id": "late", "availability_id": "late", "actions": [], "valid_from": "9999-12-31T23:59:59-18:00"}'
+    content = [*HOSTILE_JSON, late, '{"item_id": "i", ' + at + ', "price": "1e-2147483648", "volume": "1e400000000"}',
+               '{"availability_id": "v", ' + at + ', "actions": ["i", null, {"x": [1]}]}']  # fmt: skip
+    (tmp_path / "side.jsonl").write_bytes("\n".join(content).encode("utf-8", "surrogatepass"))
+    files, source = [LineFile(tmp_path / "side.jsonl", "side.jsonl", date(2026, 1, 5))], load_source("canonical")
+    items = read_delivered_items(spark, files, source, KEY).collect()
+    assert [(row.item_id, row.price, row.volume) for row in items] == [("i", None, None)]
+    assert [row.availability_id for row in read_delivered_availability(spark, files, source, KEY).collect()] == ["v"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -41,3 +42,20 @@ def test_java_options_survive_a_folder_with_a_space(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(spark_session, "read_options", lambda _: {})
     options = spark_options(Settings.from_environment({}))["spark.driver.extraJavaOptions"]
     assert options == "-Dlog4j2.configurationFile=file:///srv/night%20cart/conf/spark/log4j2.properties"
+
+
+def test_what_spark_writes_on_this_machine_lies_in_the_home_and_is_private(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Shuffle files and temporary files of Java and of workers hold raw ids; a cluster's nodes have their own."""
+    monkeypatch.setenv("TMPDIR", "/tmp")
+    monkeypatch.setattr(spark_session.SparkSession, "getActiveSession", lambda: None)
+    here = {"NIGHTCART_HOME": str(tmp_path / 'sp "ace')}
+    options = spark_session.private_folders(Settings.from_environment(here))
+    folder = Path(options["spark.local.dir"])
+    assert folder.parent == tmp_path / 'sp "ace' / "spark-local"
+    assert os.environ["TMPDIR"] == str(folder / "tmp")
+    assert '"-Djava.io.tmpdir=' in options["spark.driver.extraJavaOptions"]
+    cluster = Settings.from_environment(here | {"NIGHTCART_SPARK_MASTER": "spark://shop:7077"})
+    assert spark_session.private_folders(cluster) == {}
+    assert spark_options(cluster)["spark.hadoop.fs.permissions.umask-mode"] == "077"
