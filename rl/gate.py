@@ -99,7 +99,6 @@ class GateEvidence:
         is_logged: False where decisions were implied.
         difference: candidate minus baseline per episode, bounds one-sided at the night's level; None where refused.
         refusal: why there is no difference.
-        baseline_problem: why the champion can't be compared; None where it can, or where there is none.
         effective_sample_size: the smaller one of candidate and baseline; None where unknown.
         effective_rewarded: likewise.
         guardrails: one for each named side metric.
@@ -117,7 +116,6 @@ class GateEvidence:
     is_logged: bool
     difference: Interval | None
     refusal: str | None = None
-    baseline_problem: str | None = None
     effective_sample_size: float | None = None
     effective_rewarded: float | None = None
     guardrails: tuple[GuardrailEvidence, ...] = ()
@@ -198,7 +196,6 @@ def judge(evidence: GateEvidence, rules: GateRules) -> Verdict:
 
 def _checks(evidence: GateEvidence, rules: GateRules) -> Iterable[Check]:
     yield _decisions_check(evidence)
-    yield _baseline_check(evidence)
     yield _estimator_check(evidence)
     yield _propensities_check(evidence)
     yield _balance_check(evidence)
@@ -232,16 +229,6 @@ def _decisions_check(evidence: GateEvidence) -> Check:
         "no figure here can show what another policy would earn."
     )
     return Check("decisions_are_logged", evidence.is_logged, Decision.ABSTAIN, sentence)
-
-
-def _baseline_check(evidence: GateEvidence) -> Check:
-    problem = evidence.baseline_problem
-    sentence = (
-        f"The candidate can be compared with {evidence.baseline}."
-        if problem is None
-        else f"The candidate can't be compared with {evidence.baseline}: {problem}."
-    )
-    return Check("baseline_is_comparable", problem is None, Decision.ABSTAIN, sentence)
 
 
 def _estimator_check(evidence: GateEvidence) -> Check:

@@ -38,7 +38,6 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
     gate: Gate,
     alpha: float,
     unit_of_value: str,
-    baseline_problem: str | None = None,
     propensities: PropensityTrust = LOGGED,
 ) -> GateEvidence:
     """Evidence on a candidate against a baseline evaluated on the same episodes.
@@ -52,13 +51,10 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
         gate: of the spec.
         alpha: the night's one-sided level.
         unit_of_value: currency or points.
-        baseline_problem: why a champion can't be compared; then no difference is looked for.
         propensities: how far they may be trusted.
     """
-    found = _Difference()
-    if baseline_problem is None:
-        found = _difference(evaluation, candidate, baseline, estimator, alpha)
-    compared = (candidate,) if baseline_problem else (candidate, baseline)
+    found = _difference(evaluation, candidate, baseline, estimator, alpha)
+    compared = (candidate, baseline)
     return GateEvidence(
         candidate=candidate,
         baseline=baseline,
@@ -69,7 +65,6 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
         refusal=found.refusal,
         corrected_gain=found.corrected,
         tail=found.tail,
-        baseline_problem=baseline_problem,
         effective_sample_size=_smallest(evaluation, compared, estimator, "effective_sample_size"),
         effective_rewarded=_smallest(evaluation, compared, estimator, "n_effective_rewarded"),
         effective_differing=_differing(evaluation, compared),
@@ -77,7 +72,7 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
         propensities=propensities,
         guardrails=tuple(
             _guardrail(metric_evaluations.get(rail.metric), rail, candidate, baseline, estimator)
-            for rail in (gate.guardrails if baseline_problem is None else ())
+            for rail in gate.guardrails
         ),
     )
 

@@ -72,7 +72,6 @@ def balance(mean: float, error: float) -> dict[str, RatioBalance]:
         ({"guardrails": (clicks(lower_bound=math.nan),)}, Decision.ABSTAIN, "can't be estimated"),
         ({"guardrails": (clicks(lower_bound=None),)}, Decision.ABSTAIN, "no bound came out"),
         ({"is_logged": False}, Decision.ABSTAIN, "does not record"),
-        ({"baseline_problem": "it was trained on another shop"}, Decision.ABSTAIN, "can't be compared"),
         ({"difference": None, "refusal": "the log is deterministic"}, Decision.ABSTAIN, "deterministic"),
         ({"difference": None}, Decision.ABSTAIN, "no finite difference"),
         ({"difference": interval(0.4, math.nan)}, Decision.ABSTAIN, "no finite difference"),
@@ -201,7 +200,6 @@ def test_judge_abstains_where_a_few_shoppers_decide() -> None:
         ({"effective_differing": 10.0}, False),
         ({"balances": {"discrete_cql-1": RatioBalance(0.5, 0.01)}}, False),
         ({"is_logged": False}, False),
-        ({"baseline_problem": "it was trained on another shop"}, False),
     ],
 )
 def test_a_look_spends_its_level_unless_weights_kept_it_back(overrides: dict[str, Any], spends: bool) -> None:

@@ -76,7 +76,6 @@ def gathered(
     baseline: str = BEHAVIOR,
     estimator: str = "dr",
     gate: Gate = GATE,
-    baseline_problem: str | None = None,
 ) -> GateEvidence:
     return gate_evidence(
         night[0],
@@ -87,7 +86,6 @@ def gathered(
         gate=gate,
         alpha=ALPHA,
         unit_of_value="points",
-        baseline_problem=baseline_problem,
     )
 
 
@@ -171,16 +169,6 @@ def test_gate_abstains_on_a_deterministic_log() -> None:
     verdict = judge(gathered(evaluations(propensity=1.0), "better"), gate_rules(GATE, alpha=ALPHA))
     assert verdict.decision is Decision.ABSTAIN
     assert "deterministic" in verdict.reasons[0]
-
-
-def test_gate_abstains_on_a_champion_that_cannot_be_compared(
-    night: tuple[PolicyEvaluation, dict[str, PolicyEvaluation]],
-) -> None:
-    """The champion needs no evaluation then; its problem is the reason."""
-    found = gathered(night, "better", baseline="champion 7", baseline_problem="it is from another source")
-    verdict = judge(found, gate_rules(GATE, alpha=ALPHA))
-    assert verdict.decision is Decision.ABSTAIN
-    assert "another source" in verdict.reasons[0]
 
 
 @pytest.mark.parametrize("missing", ["not evaluated", "never happened"])
