@@ -77,6 +77,11 @@ class Run:
         return self.folder / "candidates" / name
 
     @property
+    def nothing_to_learn(self) -> Path:
+        """Why the night rightly trained nothing; there only where it didn't."""
+        return self.folder / "nothing_to_learn.json"
+
+    @property
     def evaluation(self) -> Path:
         return self.folder / "evaluation.json"
 
@@ -115,3 +120,13 @@ def model_artifacts(home: Path) -> Path:
 def registry_lock(home: Path) -> Path:
     """Lock file that writers of the registry hold."""
     return home / "_registry_lock"
+
+
+def registry_record(home: Path) -> Path:
+    """What the home knows of its registries, so that a lost one isn't taken for a new one."""
+    return home / "registry.json"
+
+
+def spent_looks(home: Path) -> Path:
+    """What the home's nights spent of the allowances of wrong promotions, whatever becomes of the registry."""
+    return home / "registry_looks.json"

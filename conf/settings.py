@@ -19,6 +19,8 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 # In a path these are escapes or parameters of database addresses, or patterns to Spark.
 _UNFIT = "%?*[]{}\\"
 
+_SQLITE = "sqlite:///"
+
 _SHIFTS = {"MiB": 20, "GiB": 30}
 
 # Meaning of each variable; `Settings.from_environment` refuses any other that starts with NIGHTCART_.
@@ -84,7 +86,7 @@ class Settings:
         return cls(
             home=home,
             lake=lake,
-            mlflow_uri=given.get("NIGHTCART_MLFLOW_URI") or f"sqlite:///{home / 'mlflow.db'}",
+            mlflow_uri=given.get("NIGHTCART_MLFLOW_URI") or f"{_SQLITE}{home / 'mlflow.db'}",
             approval=given.get("NIGHTCART_APPROVAL") or None,
             tonight=date.fromisoformat(tonight) if tonight else None,
             source=given.get("NIGHTCART_SOURCE") or "simulated_shop",
@@ -100,6 +102,18 @@ class Settings:
             training_threads=int(given.get("NIGHTCART_TRAINING_THREADS") or 1),
             log_level=given.get("NIGHTCART_LOG_LEVEL") or "info",
         )
+
+    @property
+    def mlflow_database(self) -> Path | None:
+        """The file of MLflow's SQLite database; None where a server, a folder or another database is the registry."""
+        address = self.mlflow_uri.partition("?")[0]
+        path = address.removeprefix(_SQLITE)
+        return Path(path).absolute() if address.startswith(_SQLITE) and path not in ("", ":memory:") else None
+
+    @property
+    def shown_mlflow_uri(self) -> str:
+        """MLflow's address as it may stand in messages and files: without a password."""
+        return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", self.mlflow_uri)
 
     def pseudonym_key(self) -> bytes:
         """The key of the pseudonyms; made once and kept in the home where none is given."""

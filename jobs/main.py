@@ -7,7 +7,6 @@ Stdout ends with one JSON object; log lines and errors go to stderr. Exit codes:
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ import structlog
 
 from conf.errors import MAY_PASS, NightcartError, exit_code
 from conf.paths import Run
+from conf.plain_json import to_json
 from conf.private_home import keep_private, refuse_unwritable
 from conf.publication import write_atomically
 from conf.scenario import load_pipeline, scenario_names
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         message = f"unexpected {type(error).__name__}: {failure_reason(error)}; NIGHTCART_LOG_LEVEL=debug tells where"
         return _fail(message, is_debugging=is_debugging)
-    print(json.dumps(result), flush=True)
+    print(to_json(result), flush=True)
     return 0
 
 
@@ -101,7 +101,7 @@ def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     for name in given.scenarios:
         run = Run(settings.home, given.source, name, given.date)
         path = run.ingest_result if given.command == "ingest" else run.build_result
-        write_atomically(path, json.dumps(result, indent=1))
+        write_atomically(path, to_json(result, indent=1))
     return result
 
 

@@ -15,7 +15,7 @@ RESERVE_DAYS = 7
 SHARE_OF_RESERVE = 0.8
 """What one look may take of what has accrued; the rest is left for a repeat on the same date."""
 
-_LARGEST_LEVEL = 0.1
+LARGEST_LEVEL = 0.1
 _SLIVER = 1e-6
 
 
@@ -85,7 +85,7 @@ def night_level(per_year: float, tonight: date, looks: Sequence[Look] = ()) -> N
     reserve = _accrued(reserve, (max(tonight, before) - before).days, daily)
     # Looks of another allowance, or more than one process, may have spent more than there was: a sliver is left, so
     # that a night never fails for it.
-    level = min(SHARE_OF_RESERVE * max(reserve, _SLIVER * daily), _LARGEST_LEVEL)
+    level = min(SHARE_OF_RESERVE * max(reserve, _SLIVER * daily), LARGEST_LEVEL)
     return NightLevel(level, per_year, len(spending), sum(look.level for look in spending), since)
 
 

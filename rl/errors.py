@@ -1,12 +1,14 @@
 """Errors of the learning side.
 
 RlError
-├── DatasetError          transitions that can't become a dataset (mixed specs, window too short, empty split)
+├── DatasetError          transitions that can't become a dataset (mixed specs, damaged files)
+│   └── NothingToLearn    transitions that rightly become none: too few days, one action, nothing earned
 ├── TrainingError         a candidate that can't be trained (NaN loss, no transitions)
 ├── PolicyError           a policy that can't be loaded, or observations it can't decide on
 ├── EvaluationError       input that no estimator may turn into a number
 │   └── UnsupportedEstimator  the estimator refuses this log, with the reason (shown, not fatal)
 ├── RegistryError         MLflow entries that contradict each other, a stale approval
+│   └── RegistryChanged   a registry that isn't what the home knows; a person has to settle it
 └── ShopError             a simulated shop that can't be built
 """
 
@@ -19,6 +21,10 @@ class RlError(NightcartError):
 
 class DatasetError(RlError):
     """Transitions that can't become a dataset."""
+
+
+class NothingToLearn(DatasetError):
+    """Transitions from which rightly nothing is learned: no failure, the message is the reason."""
 
 
 class TrainingError(RlError):
@@ -41,6 +47,12 @@ class RegistryError(RlError):
     """Registry entries that contradict each other, an approval that went stale, or MLflow that doesn't answer."""
 
     may_pass = True
+
+
+class RegistryChanged(RegistryError):
+    """A registry that was changed or lost by hand so that a person has to settle it before a night can go on."""
+
+    may_pass = False
 
 
 class ShopError(RlError):

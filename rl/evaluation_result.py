@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from conf.publication import write_atomically
 from conf.strict_yaml import StrictModel
@@ -31,7 +31,8 @@ class EvaluationResult(StrictModel):
         code_hash: of the code and its pins.
         selected: on validation episodes.
         verdict: the gate's decision, reasons and every check.
-        gated_against: version of the champion in force, or `behavior`.
+        champion_in_force: version of the champion on this night, or `behavior` where there was none.
+        compared_with: what the gain is over: that version, or `behavior` where it couldn't be compared.
         level: one-sided, that the gate's look might spend of the year's allowance.
         reports: of all policies and estimators on test episodes.
         metric_reports: of the guardrails' side metrics, by metric.
@@ -46,7 +47,8 @@ class EvaluationResult(StrictModel):
     code_hash: str
     selected: SelectedCandidate
     verdict: dict[str, Any]
-    gated_against: str
+    champion_in_force: str
+    compared_with: str
     level: float
     reports: tuple[dict[str, Any], ...]
     metric_reports: dict[str, tuple[dict[str, Any], ...]]
@@ -54,6 +56,18 @@ class EvaluationResult(StrictModel):
     ranking: tuple[dict[str, Any], ...]
     calibration: dict[str, Any] | None
     review: ReviewContent
+
+    @model_validator(mode="before")
+    @classmethod
+    def _told_apart(cls, content: Any) -> Any:
+        """Older releases wrote the champion in force alone, compared or not; its report tells which."""
+        if not isinstance(content, dict) or "gated_against" not in content:
+            return content
+        content = dict(content)
+        before = content.pop("gated_against")
+        policies = content.get("review", {}).get("policies", ())
+        was_compared = any(policy.get("role") == "champion" for policy in policies)
+        return {**content, "champion_in_force": before, "compared_with": before if was_compared else "behavior"}
 
     def write(self, path: Path) -> None:
         """The file holds the evaluation, replaced atomically."""

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import importlib
-import json
 import sys
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 
 from conf.errors import NightcartError, exit_code
+from conf.plain_json import to_json
 from conf.private_home import keep_private, refuse_unwritable
 from conf.settings import Settings
 from rl.logs import configure_logs
@@ -112,28 +113,46 @@ def promote(
     _run_command("promote", source=source, scenario=scenario, run_date=run_date.date(), version=version)
 
 
+@app.command("open-registry")
+def open_registry() -> None:
+    """Make the registry's database where there is none, and check what is there."""
+    _run_command("open_registry")
+
+
 def _run_command(name: str, **arguments: object) -> None:
-    """The command's result is the last line on stdout; errors are one message on stderr and their kind's exit code."""
+    """The command's result is the last line on stdout; errors are one message on stderr and their kind's exit code.
+
+    Where they were raised is told at NIGHTCART_LOG_LEVEL=debug.
+    """
+    is_debugging = False
     try:
         settings = Settings.from_environment()
+        is_debugging = settings.log_level == "debug"
         configure_logs(settings.log_format)
         keep_private(settings)
         refuse_unwritable(settings)
         run: Callable[..., dict[str, Any]] = importlib.import_module(f"rl.commands.{name}").run
         result = run(settings=settings, **arguments)
+        if result:  # of several processes one alone has a result
+            print(to_json(result), flush=True)
     except (NightcartError, OSError) as error:
-        print(f"rl {name.replace('_', '-')}: {error}", file=sys.stderr, flush=True)
-        raise typer.Exit(exit_code(error)) from error
-    if result:  # of several processes one alone has a result
-        print(json.dumps(result, default=_plain), flush=True)
+        raise _failed(name, str(error), error, is_debugging=is_debugging) from error
+    except Exception as error:
+        what = f"unexpected {type(error).__name__}: {_reason(error)}; NIGHTCART_LOG_LEVEL=debug tells where"
+        raise _failed(name, what, error, is_debugging=is_debugging) from error
     if "skipped" in result:
         raise typer.Exit(NOTHING_TO_DO)
 
 
-def _plain(value: object) -> object:
-    """JSON's form of what commands return beside plain values."""
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} is not plain JSON")
+def _failed(name: str, message: str, error: Exception, *, is_debugging: bool) -> typer.Exit:
+    """The message stands last on stderr; given is the end of the command, with the error's exit code."""
+    if is_debugging:
+        structlog.get_logger().exception("failed")
+    print(f"rl {name.replace('_', '-')}: {message}", file=sys.stderr, flush=True)
+    return typer.Exit(exit_code(error))
+
+
+def _reason(error: Exception) -> str:
+    """The error's own first line; a missing key or an empty message alone would say nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else "it says no more"

@@ -34,8 +34,10 @@ from rl.propensities import know_propensities
 from rl.registry.champion import Champion, find_champion
 from rl.registry.entry import NightKey
 from rl.registry.looks import find_looks
-from rl.registry.promotion import BEHAVIOR
+from rl.registry.memory import known_looks
+from rl.registry.readiness import settle_model
 from rl.registry.store import open_store
+from rl.registry.versions import BEHAVIOR
 from rl.returns_content import returns_content
 from rl.review_content import (
     BASELINE_RANKERS,
@@ -71,6 +73,15 @@ class _Night:
     explained: NightExplanation
 
 
+@dataclass(frozen=True)
+class _Registered:
+    """The champion in force, the level that earlier nights' looks leave, and what was changed in MLflow by hand."""
+
+    champion: Champion | None
+    level: NightLevel
+    changes: tuple[str, ...]
+
+
 def run(
     *, settings: Settings, source: str, scenario: str, run_date: date, is_training_over: bool = False
 ) -> dict[str, Any]:
@@ -97,9 +108,10 @@ def run(
     # Where none was trained, the error names them all.
     names = [name for name in names if name not in left_out] or names
     candidates = load_candidates(run_paths, names, dataset_digest=dataset.digest)
-    night = _evaluate(settings, dataset, candidates, *_registered(settings, dataset, run_date))
+    registered = _registered(settings, dataset, run_date)
+    night = _evaluate(settings, dataset, candidates, registered.champion, registered.level)
     content = _review(night, candidates, settings, run_paths, description)
-    content = _with_left_out(content, left_out)
+    content = _with_notes(_with_left_out(content, left_out), registered.changes)
     result = _result(night, content)
     result.write(run_paths.evaluation)
     return _summary(result, time.perf_counter() - started)
@@ -155,8 +167,7 @@ def _evaluate(
     return _Night(dataset, selection, chosen, evaluation, looked, champion, truth, ranking, shares, explained)
 
 
-def _registered(settings: Settings, dataset: Dataset, run_date: date) -> tuple[Champion | None, NightLevel]:
-    """The champion in force, and the level that earlier nights' looks leave for tonight's."""
+def _registered(settings: Settings, dataset: Dataset, run_date: date) -> _Registered:
     pipeline = dataset.pipeline
     key = NightKey(
         scenario=pipeline.scenario.name,
@@ -168,9 +179,11 @@ def _registered(settings: Settings, dataset: Dataset, run_date: date) -> tuple[C
     )
     features = [feature.name for feature in pipeline.scenario.observation.features]
     with open_store(settings) as client:
+        changes = settle_model(client, settings, key.model)
         champion = find_champion(client, key, features=features, vocabulary=dataset.vocabulary)
-        looks = find_looks(client, key)
-    return champion, night_level(pipeline.scenario.gate.wrong_promotions_per_year, run_date, looks)
+        looks = find_looks(client, key, known_looks(settings))
+    level = night_level(pipeline.scenario.gate.wrong_promotions_per_year, run_date, looks)
+    return _Registered(champion, level, changes)
 
 
 def _ranking(
@@ -231,7 +244,11 @@ def _review(
 
 def _with_left_out(content: ReviewContent, left_out: dict[str, str]) -> ReviewContent:
     """Return the content with a note on every candidate whose training failed."""
-    notes = tuple(f"Left out, as its training failed or took too long: {name}." for name in left_out)
+    notes = (f"Left out, as its training failed or took too long: {name}." for name in left_out)
+    return _with_notes(content, tuple(notes))
+
+
+def _with_notes(content: ReviewContent, notes: tuple[str, ...]) -> ReviewContent:
     judgment = content.judgment
     return content.model_copy(update={"judgment": judgment.model_copy(update={"notes": (*judgment.notes, *notes)})})
 
@@ -245,7 +262,8 @@ def _lineage(night: _Night, description: dict[str, Any]) -> tuple[LineageRow, ..
         "code and pins": _code_hash(),
         "pseudonym key": description["key_id"],
         "policy version": night.selection.best.policy.version,
-        "gated against": _gated_against(night.champion),
+        "champion in force": _champion_in_force(night.champion),
+        "compared with": _compared_with(night.champion),
         "first partition": f"{partitions[0][0]}: {partitions[0][1]}",
         "last partition": f"{partitions[-1][0]}: {partitions[-1][1]}",
     }
@@ -266,7 +284,8 @@ def _result(night: _Night, content: ReviewContent) -> EvaluationResult:
             policy_version=policy.version,
         ),
         verdict=evaluation.verdict.to_json(),
-        gated_against=_gated_against(night.champion),
+        champion_in_force=_champion_in_force(night.champion),
+        compared_with=_compared_with(night.champion),
         level=evaluation.level.level,
         reports=tuple(
             report.to_json() for report in (*evaluation.evaluation.reports, *night.second_look.reports)
@@ -293,7 +312,8 @@ def _summary(result: EvaluationResult, seconds: float) -> dict[str, Any]:
         "candidate": result.selected.name,
         "temperature": result.selected.temperature,
         "gain": None if judgment.gain is None else judgment.gain.model_dump(mode="json"),
-        "gated_against": result.gated_against,
+        "champion_in_force": result.champion_in_force,
+        "compared_with": result.compared_with,
         "dataset_digest": result.dataset_digest,
         "true_values": {
             policy.role: policy.truth.model_dump() for policy in result.review.policies if policy.truth is not None
@@ -302,8 +322,13 @@ def _summary(result: EvaluationResult, seconds: float) -> dict[str, Any]:
     }
 
 
-def _gated_against(champion: Champion | None) -> str:
+def _champion_in_force(champion: Champion | None) -> str:
     return BEHAVIOR if champion is None else str(champion.version.version)
+
+
+def _compared_with(champion: Champion | None) -> str:
+    """What the gain is over: the log's own policy where the champion in force can't be compared."""
+    return BEHAVIOR if champion is None or champion.policy is None else str(champion.version.version)
 
 
 def _code_hash() -> str:

@@ -7,19 +7,35 @@ from typing import Any
 
 import structlog
 
-from conf.paths import Lake, Run
+from conf.paths import Lake, Run, registry_record
+from conf.plain_json import to_json
+from conf.publication import write_atomically
 from conf.scenario import load_pipeline
 from conf.settings import Settings
 from rl.candidates import seeded_candidates
-from rl.dataset import prepare_dataset
+from rl.dataset import DATASET_FILE, prepare_dataset
+from rl.errors import NothingToLearn
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
-    """The run folder holds dataset/dataset.json and dataset/encoder.json; gives the former's content."""
+    """The run folder holds dataset/dataset.json and dataset/encoder.json; gives the former's content.
+
+    Where there is rightly nothing to learn, it holds nothing_to_learn.json, and `skipped` gives the reason.
+    """
     pipeline = load_pipeline(scenario, source)
+    run_paths = Run(settings.home, source, scenario, run_date)
+    if _has_registry(settings):
+        # It imports MLflow, which takes seconds: not where there is nothing to check.
+        from rl.registry.readiness import check_registry  # noqa: PLC0415
+
+        check_registry(settings, scenario)
     candidates = list(seeded_candidates(pipeline.scenario))
-    dataset = prepare_dataset(pipeline, Lake(settings.lake, source), run_date)
-    content = dataset.write(Run(settings.home, source, scenario, run_date).dataset, candidates)
+    try:
+        dataset = prepare_dataset(pipeline, Lake(settings.lake, source), run_date)
+    except NothingToLearn as error:
+        return _nothing_to_learn(run_paths, str(error))
+    run_paths.nothing_to_learn.unlink(missing_ok=True)
+    content = dataset.write(run_paths.dataset, candidates)
     structlog.get_logger().info(
         "prepared",
         dataset_digest=dataset.digest,
@@ -28,3 +44,23 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
         **{name: split["n_transitions"] for name, split in content["splits"].items()},
     )
     return content
+
+
+def _has_registry(settings: Settings) -> bool:
+    """Tell whether there is a registry that a night could be too late to find wanting."""
+    database = settings.mlflow_database
+    return database is None or database.exists() or registry_record(settings.home).exists()
+
+
+def _nothing_to_learn(run_paths: Run, reason: str) -> dict[str, Any]:
+    """Leave the reason in the run folder, for whoever reports on the night, and no dataset of an earlier try."""
+    result = {
+        "source": run_paths.source,
+        "scenario": run_paths.scenario,
+        "date": str(run_paths.date),
+        "skipped": reason,
+    }
+    (run_paths.dataset / DATASET_FILE).unlink(missing_ok=True)
+    write_atomically(run_paths.nothing_to_learn, to_json(result, indent=1))
+    structlog.get_logger().info("nothing to learn", reason=reason)
+    return result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -10,10 +9,12 @@ from typing import Any
 import structlog
 
 from conf.paths import Run
+from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.scenario import load_pipeline
 from conf.settings import Settings
 from rl.registry.promotion import promote_version
+from rl.registry.readiness import remember, settle_model
 from rl.registry.store import open_store
 
 
@@ -25,12 +26,15 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date, versi
     """
     load_pipeline(scenario, source)  # says at once what is wrong with the names
     with open_store(settings) as client:
-        promotion = promote_version(client, f"{scenario}-policy", version, source=source, run_date=run_date)
+        model = f"{scenario}-policy"
+        settle_model(client, settings, model)
+        promotion = promote_version(client, model, version, source=source, run_date=run_date)
+        remember(client, settings, model)
     result = {"scenario": scenario, "source": source, "date": str(run_date), **asdict(promotion)}
     if promotion.skipped is None:
         del result["skipped"]
     structlog.get_logger().info(
         "promotion", version=version, champion=promotion.champion, is_new=promotion.is_new, skipped=promotion.skipped
     )
-    write_atomically(Run(settings.home, source, scenario, run_date).promotion, json.dumps(result, indent=1))
+    write_atomically(Run(settings.home, source, scenario, run_date).promotion, to_json(result, indent=1))
     return result

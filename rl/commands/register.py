@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -10,14 +9,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import structlog
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from conf.paths import Run
+from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.scenario import load_pipeline
 from conf.settings import Settings
 from rl.dataset import read_description
-from rl.errors import RegistryError
+from rl.errors import EvaluationError, RegistryChanged, RegistryError
 from rl.evaluation_result import EvaluationResult, read_evaluation
 from rl.page.content import LineageRow, ReviewContent
 from rl.page.evidence_content import HistoryRow
@@ -26,6 +28,7 @@ from rl.pyfunc_model import save_pyfunc
 from rl.registry.entry import CandidateRecord, NightKey, VersionRecord
 from rl.registry.history import EarlierVersion, earlier_versions
 from rl.registry.looks import LEVEL_TAG
+from rl.registry.readiness import remember, settle_model
 from rl.registry.runs import finish_night_run, night_run, record_candidates
 from rl.registry.store import experiment_id, open_store
 from rl.registry.versions import RegisteredVersion, create_version, find_version, offer_as_challenger
@@ -51,7 +54,7 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
     key = night_key(result)
     with open_store(settings) as client:
         registration = _register(client, settings, key, result, candidates, run_paths)
-    write_atomically(run_paths.registration, json.dumps(registration, indent=1))
+    write_atomically(run_paths.registration, to_json(registration, indent=1))
     return registration
 
 
@@ -99,7 +102,8 @@ def version_record(result: EvaluationResult) -> VersionRecord:
     reasons = "\n".join(f"- {reason}" for reason in (*judgment.reasons, *judgment.notes))
     return VersionRecord(
         verdict=judgment.outcome,
-        gated_against=result.gated_against,
+        champion_in_force=result.champion_in_force,
+        compared_with=result.compared_with,
         horizon=night.date,
         description=(
             f"**{judgment.outcome}**: {judgment.candidate}, from {night.source} up to {night.date}.\n\n{reasons}\n\n"
@@ -142,6 +146,7 @@ def _register(
     candidates: dict[str, LoadedCandidate],
     run_paths: Run,
 ) -> dict[str, Any]:
+    settle_model(client, settings, key.model)
     experiment = experiment_id(client, settings, key.scenario)
     run_id = night_run(client, experiment, key)
     record_candidates(client, experiment, run_id, key=key, candidates=candidate_records(evaluated, candidates))
@@ -151,18 +156,34 @@ def _register(
         client.log_artifact(run_id, str(run_paths.evaluation))
         version, result = _create(client, run_id, key, evaluated, candidates), evaluated
     else:
-        version, result = found, _registered_evaluation(client, found)
+        version, result = found, _registered_evaluation(client, found, evaluated)
     is_challenger = offer_as_challenger(client, version)
+    remember(client, settings, key.model)
     write_atomically(run_paths.page, render_page(_page(client, result.review, version)))
     finish_night_run(client, run_id, key=key, metrics=report_metrics(result), files=[run_paths.page])
     registration = _registration(result, version) | {"is_challenger": is_challenger, "is_new": found is None}
     return {**registration, "page": str(run_paths.page)}
 
 
-def _registered_evaluation(client: MlflowClient, version: RegisteredVersion) -> EvaluationResult:
-    """What the version was registered with: its verdict stands, whatever the same inputs would be gated as today."""
-    with TemporaryDirectory(prefix="evaluation-") as folder:
-        return read_evaluation(Path(client.download_artifacts(version.run_id, EVALUATION_FILE, folder)))
+def _registered_evaluation(
+    client: MlflowClient, version: RegisteredVersion, evaluated: EvaluationResult
+) -> EvaluationResult:
+    """What the version was registered with: its verdict stands, whatever the same inputs would be gated as today.
+
+    Where its run was deleted for good, the run folder's own evaluation of the same policy stands in.
+    """
+    try:
+        with TemporaryDirectory(prefix="evaluation-") as folder:
+            return read_evaluation(Path(client.download_artifacts(version.run_id, EVALUATION_FILE, folder)))
+    except (MlflowException, OSError, EvaluationError) as error:
+        told = evaluated.selected.policy_version, evaluated.review.judgment.outcome
+        if told != (version.tags.get("policy_version"), version.tags.get("verdict")):
+            raise RegistryChanged(
+                f"{version.model} version {version.version}: the evaluation that it was registered with is gone from "
+                f"MLflow's run {version.run_id}; restore the run, or delete the version and register the night again"
+            ) from error
+        structlog.get_logger().warning("the registered evaluation is gone from MLflow", run=version.run_id)
+        return evaluated
 
 
 def _registration(result: EvaluationResult, version: RegisteredVersion) -> dict[str, Any]:
@@ -176,7 +197,8 @@ def _registration(result: EvaluationResult, version: RegisteredVersion) -> dict[
         "verdict": judgment.outcome,
         "reasons": list(judgment.reasons),
         "dataset_digest": result.dataset_digest,
-        "gated_against": result.gated_against,
+        "champion_in_force": result.champion_in_force,
+        "compared_with": result.compared_with,
         "run_id": version.run_id,
     }
 
@@ -227,7 +249,8 @@ def _history_row(earlier: EarlierVersion) -> HistoryRow:
         source=version.tags["source"],
         verdict=version.tags["verdict"],
         candidate=version.tags.get("candidate", ""),
-        against=version.tags["gated_against"],
+        against=earlier.compared_with,
+        champion_in_force=version.champion_in_force or "",
         gain=earlier.gain,
         lower=earlier.lower,
         upper=earlier.upper,

@@ -16,6 +16,7 @@ import structlog
 import torch
 
 from conf.paths import Lake, Run
+from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.scenario import load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
@@ -75,14 +76,14 @@ def _train(settings: Settings, run_paths: Run, candidate: str, ranks: Ranks) -> 
     for one, kept in zip(policies, trained.kept, strict=True):
         one.save(kept_folder(folder, kept.update))
     policy.save(folder / "policy")
-    write_atomically(folder / "curve.jsonl", "".join(json.dumps(asdict(point)) + "\n" for point in trained.curve))
+    write_atomically(folder / "curve.jsonl", "".join(to_json(asdict(point)) + "\n" for point in trained.curve))
     result = _result(dataset, seeded, trained, policy) | {
         "device": ranks.device,
         "n_processes": ranks.n_ranks,
         "n_transitions": n_transitions,
         "seconds": {"updates": round(trained.seconds, 2), "all": round(time.perf_counter() - started, 2)},
     }
-    write_atomically(folder / "result.json", json.dumps(result, indent=1))
+    write_atomically(folder / "result.json", to_json(result, indent=1))
     if training_settings.checkpoint is not None:
         training_settings.checkpoint.remove()
     return result

@@ -260,7 +260,10 @@ class ExplanationSummary(StrictModel):
 
 
 class HistoryRow(StrictModel):
-    """An earlier version of the policy: what the gate said, what it was predicted to gain, and what it is now."""
+    """An earlier version of the policy: what the gate said, what it was predicted to gain, and what it is now.
+
+    against: what the gain is over: a version or `behavior`; champion_in_force: who was champion then, compared or not.
+    """
 
     version: int
     date: date
@@ -268,6 +271,7 @@ class HistoryRow(StrictModel):
     verdict: str
     candidate: str
     against: str
+    champion_in_force: str = ""
     gain: float | None = None
     lower: float | None = None
     upper: float | None = None

@@ -11,13 +11,12 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 
-from rl.errors import PolicyError, RegistryError
+from rl.errors import PolicyError
 from rl.policy import StochasticPolicy, Vocabulary, load_policy
 from rl.policy.stochastic_policy import POLICY_FILE
 from rl.registry.entry import NightKey
-from rl.registry.promotion import BEHAVIOR
 from rl.registry.store import CHAMPION, aliases
-from rl.registry.versions import RegisteredVersion, load_version
+from rl.registry.versions import BEHAVIOR, RegisteredVersion, load_version
 
 
 @dataclass(frozen=True)
@@ -44,8 +43,8 @@ def find_champion(
 ) -> Champion | None:
     """The champion that the night's candidate is compared with; None where there is none.
 
-    Where tonight's own version is champion already (the night is repeated after its promotion), it is the one that
-    version was gated against.
+    Where tonight's own version is champion already (the night is repeated after its promotion), it is the one that was
+    in force when that version was gated; None where that one has been deleted since.
 
     Args:
         client: of the store.
@@ -54,12 +53,13 @@ def find_champion(
         vocabulary: of tonight's dataset.
     """
     number = aliases(client, key.model).get(CHAMPION)
-    version = None if number is None else _required_version(client, key.model, number)
+    version = None if number is None else load_version(client, key.model, number)
     if version is not None and version.tags.get("input_key") == key.input_key:
-        before = version.tags["gated_against"]
-        version = None if before == BEHAVIOR else _required_version(client, key.model, int(before))
+        version = _before(client, version)
     if version is None:
         return None
+    if not version.is_ours:
+        return Champion(version, None, "it was registered or edited by hand, and its tags don't say what it is")
     if version.tags.get("source") != key.source:
         return Champion(version, None, f"it was learned from source {version.tags.get('source')}, not {key.source}")
     try:
@@ -71,11 +71,10 @@ def find_champion(
     return Champion(version, None if problem else policy, problem)
 
 
-def _required_version(client: MlflowClient, model: str, number: int) -> RegisteredVersion:
-    version = load_version(client, model, number)
-    if version is None:
-        raise RegistryError(f"{model}: version {number} was champion, but doesn't exist any more; set the alias anew")
-    return version
+def _before(client: MlflowClient, version: RegisteredVersion) -> RegisteredVersion | None:
+    """The champion that the version took over from; None where there was none, or nothing is left of it."""
+    before = version.champion_in_force
+    return None if before in (None, BEHAVIOR) else load_version(client, version.model, int(str(before)))
 
 
 def _misfit(policy: StochasticPolicy, features: set[str], vocabulary: Vocabulary) -> str:

@@ -73,20 +73,27 @@ class VersionRecord:
 
     Attributes:
         verdict: promote, reject or abstain.
-        gated_against: version of the champion it was compared with, or `behavior`.
+        champion_in_force: version of the champion on its night, or `behavior` where there was none.
+        compared_with: what its gain is over: that version, or `behavior` where it couldn't be compared.
         horizon: last date whose deliveries it was learned from.
         description: verdict and reasons in words (Markdown).
         details: further tags.
     """
 
     verdict: str
-    gated_against: str
+    champion_in_force: str
+    compared_with: str
     horizon: date
     description: str
     details: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def tags(self) -> dict[str, str]:
-        """The fields as MLflow tags; `verdict` and `gated_against` decide whether it may be promoted."""
-        own = {"verdict": self.verdict, "gated_against": self.gated_against, "horizon": str(self.horizon)}
+        """The fields as MLflow tags; `verdict` and `champion_in_force` decide whether it may be promoted."""
+        own = {
+            "verdict": self.verdict,
+            "champion_in_force": self.champion_in_force,
+            "compared_with": self.compared_with,
+            "horizon": str(self.horizon),
+        }
         return {TAG + name: value for name, value in {**self.details, **own}.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,7 +11,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from rl.registry.store import aliases
-from rl.registry.versions import RegisteredVersion, all_versions
+from rl.registry.versions import BEHAVIOR, RegisteredVersion, own_versions
 
 
 @dataclass(frozen=True)
@@ -19,13 +20,15 @@ class EarlierVersion:
 
     Attributes:
         version: its entry.
-        gain: predicted gain over what it was gated against, per episode; None where none was estimated.
+        compared_with: what its gain is over: a version, or `behavior`; empty where that isn't known.
+        gain: predicted gain, per episode; None where none was estimated.
         lower: its lower bound, at that night's level.
         upper: its upper bound.
         aliases: that it holds now, in alphabetical order.
     """
 
     version: RegisteredVersion
+    compared_with: str
     gain: float | None
     lower: float | None
     upper: float | None
@@ -42,12 +45,13 @@ def earlier_versions(
     """Versions with a lower number, the latest first, `limit` of them at most; whoever holds an alias is always there.
 
     Their gains are predictions made on their own nights, each against its own baseline; what a champion has really
-    earned since is for the monitor to say. A run that was deleted leaves its version without figures.
+    earned since is for the monitor to say. A run that was deleted leaves its version without figures. Versions that no
+    night registered are no history.
     """
     held: dict[int, list[str]] = {}
     for alias, number in sorted(aliases(client, version.model).items()):
         held.setdefault(number, []).append(alias)
-    before = [one for one in all_versions(client, version.model) if one.version < version.version]
+    before = [one for one in own_versions(client, version.model) if one.version < version.version]
     before.sort(key=lambda one: -one.version)
     shown = [one for place, one in enumerate(before) if place < limit or one.version in held]
     return tuple(_remembered(client, one, tuple(held.get(one.version, ()))) for one in shown)
@@ -57,7 +61,16 @@ def _remembered(client: MlflowClient, version: RegisteredVersion, held: tuple[st
     run = _run(client, version.run_id)
     figures = {} if run is None else run.data.metrics
     gain, lower, upper = (figures.get(name) for name in ("gain", "gain_lower", "gain_upper"))
-    return EarlierVersion(version, gain, lower, upper, held)
+    return EarlierVersion(version, _compared_with(version, figures), gain, lower, upper, held)
+
+
+def _compared_with(version: RegisteredVersion, figures: Mapping[str, float]) -> str:
+    """As the tags say; older releases named the champion in force, whose own figures tell if it was compared."""
+    if "compared_with" in version.tags:
+        return version.tags["compared_with"]
+    before = version.champion_in_force or ""
+    was_compared = not figures or any(name.startswith("champion/") for name in figures)
+    return before if was_compared else BEHAVIOR
 
 
 def _run(client: MlflowClient, run_id: str) -> Run | None:

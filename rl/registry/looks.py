@@ -3,33 +3,60 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from mlflow import MlflowClient
 
-from rl.alpha_spending import Look
+from rl.alpha_spending import LARGEST_LEVEL, Look
 from rl.registry.entry import NightKey
-from rl.registry.versions import all_versions
+from rl.registry.memory import SpentLook
+from rl.registry.versions import RegisteredVersion, own_versions
 
 LEVEL_TAG = "level"
 """Tag of a version: the one-sided level that its night spent."""
 
 
-def find_looks(client: MlflowClient, key: NightKey) -> tuple[Look, ...]:
+def find_looks(client: MlflowClient, key: NightKey, known: Sequence[SpentLook] = ()) -> tuple[Look, ...]:
     """Looks of earlier registrations of the scenario on this source, tonight's own repeat left out.
 
-    A version without a readable level (made by an older release) counts as none.
+    A version without a readable level (made by an older release) counts as none; one whose version or tags were deleted
+    or edited in MLflow counts as the home knows it.
+
+    Args:
+        client: of the store.
+        key: of the night.
+        known: looks that the home's own nights spent.
     """
+    found: dict[str, Look] = {}
+    for look in (*spent_looks_of(client, key.model), *known):
+        is_another_night = look.source == key.source and look.input_key != key.input_key
+        if look.model == key.model and is_another_night:
+            before = found.get(look.input_key)
+            if before is None or before.level < look.level:
+                found[look.input_key] = Look(look.date, look.level, look.version)
+    return tuple(sorted(found.values(), key=lambda look: look.version))
+
+
+def spent_looks_of(client: MlflowClient, model: str) -> tuple[SpentLook, ...]:
+    """Return what the model's versions say that their nights spent, nights that spent nothing left out."""
     return tuple(
-        Look(version.date, level, version.version)
-        for version in all_versions(client, key.model)
-        if version.tags.get("source") == key.source and version.tags.get("input_key") != key.input_key
-        if (level := _level(version.tags.get(LEVEL_TAG))) > 0
+        SpentLook(
+            model=model,
+            source=version.tags["source"],
+            input_key=version.tags["input_key"],
+            date=version.date,
+            level=level,
+            version=version.version,
+        )
+        for version in own_versions(client, model)
+        if (level := _level(version)) > 0
     )
 
 
-def _level(tag: str | None) -> float:
+def _level(version: RegisteredVersion) -> float:
+    """The level its tag says, no more than any night may spend; 0 where it isn't a number."""
     try:
-        level = float(tag or 0)
+        level = float(version.tags.get(LEVEL_TAG) or 0)
     except ValueError:
         return 0.0
-    return level if math.isfinite(level) else 0.0
+    return min(level, LARGEST_LEVEL) if math.isfinite(level) else 0.0

@@ -9,9 +9,7 @@ from mlflow import MlflowClient
 
 from rl.errors import RegistryError
 from rl.registry.store import CHALLENGER, CHAMPION, PREVIOUS, aliases
-from rl.registry.versions import RegisteredVersion, load_version
-
-BEHAVIOR = "behavior"
+from rl.registry.versions import BEHAVIOR, RegisteredVersion, load_version
 
 
 @dataclass(frozen=True)
@@ -76,18 +74,20 @@ def _require_night(found: RegisteredVersion, source: str, run_date: date) -> Non
 
 def _require_fresh(found: RegisteredVersion, held: dict[str, int]) -> None:
     champion = str(held[CHAMPION]) if CHAMPION in held else BEHAVIOR
-    against = found.tags.get("gated_against")
+    before = found.champion_in_force
     problems = []
     if held.get(CHALLENGER) != found.version:
         problems.append(
             f"the challenger is version {held[CHALLENGER]}" if CHALLENGER in held else "no challenger waits"
         )
-    if champion != against:
+    if champion != before:
         now = "there is no champion" if champion == BEHAVIOR else f"the champion is version {champion}"
-        problems.append(f"it was gated against {_named(against)}, but {now}")
+        problems.append(f"{_named(before)} when it was gated, and now {now}")
     if problems:
         raise RegistryError(f"stale: gate again: {found.model} version {found.version}: {'; '.join(problems)}")
 
 
-def _named(against: str | None) -> str:
-    return "the behavior policy" if against == BEHAVIOR else f"version {against}"
+def _named(champion: str | None) -> str:
+    if champion is None:
+        return "its tags don't say who was champion"
+    return "there was no champion" if champion == BEHAVIOR else f"the champion was version {champion}"

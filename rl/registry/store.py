@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Before MLflow is imported: it would send usage figures over the network.
+# Before MLflow is imported: it would send usage figures over the network, and wait four minutes for a server that is
+# down. Whether one is there at all is asked before (`server.await_server`); what is given stays.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 from conf.paths import model_artifacts, registry_lock
 from conf.publication import publishing
 from conf.settings import Settings
-from rl.errors import RegistryError
+from rl.errors import RegistryChanged, RegistryError
+from rl.registry.database import explain, ready_database
+from rl.registry.memory import require_database
+from rl.registry.server import await_server
 
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 
@@ -28,21 +36,35 @@ def open_store(settings: Settings) -> Iterator[MlflowClient]:
 
     Raises:
         RegistryError: MLflow can't be reached, or says no.
+        RegistryChanged: the database is damaged, half made with runs in it, or gone though the home knows of it.
     """
+    if settings.log_level != "debug":  # it logs a traceback for each error that it also raises
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     with publishing(registry_lock(settings.home)):
         try:
+            _ready(settings)
             yield MlflowClient(tracking_uri=settings.mlflow_uri, registry_uri=settings.mlflow_uri)
-        except MlflowException as error:
-            raise RegistryError(f"MLflow at {settings.mlflow_uri}: {error.message}") from error
+        except (MlflowException, SQLAlchemyError) as error:
+            raise _explained(settings, str(getattr(error, "message", error))) from error
 
 
 def experiment_id(client: MlflowClient, settings: Settings, scenario: str) -> str:
-    """Id of the scenario's experiment, made where it is missing."""
+    """Id of the scenario's experiment, made where it is missing.
+
+    Raises:
+        RegistryChanged: it was deleted in MLflow.
+    """
     name = f"nightcart/{scenario}"
     found = client.get_experiment_by_name(name)
     if found is not None:
+        if found.lifecycle_stage != "active":
+            raise RegistryChanged(
+                f"experiment {name} was deleted in MLflow at {settings.shown_mlflow_uri}; restore it: "
+                f"`MLFLOW_TRACKING_URI={settings.shown_mlflow_uri} .venv/bin/python -m mlflow experiments restore "
+                f"--experiment-id {found.experiment_id}`"
+            )
         return str(found.experiment_id)
-    is_local = settings.mlflow_uri.startswith("sqlite:")
+    is_local = settings.mlflow_database is not None
     location = model_artifacts(settings.home).as_uri() if is_local else None  # a server has its own place
     return str(client.create_experiment(name, artifact_location=location))
 
@@ -51,3 +73,20 @@ def aliases(client: MlflowClient, model: str) -> dict[str, int]:
     """Version of each alias of the model; empty where the model isn't registered."""
     registered = client.search_registered_models(filter_string=f"name = '{model}'")
     return {alias: int(version) for found in registered for alias, version in found.aliases.items()}
+
+
+def _ready(settings: Settings) -> None:
+    path = settings.mlflow_database
+    if path is None:
+        await_server(settings)
+        return
+    require_database(settings, path)
+    ready_database(path)
+
+
+def _explained(settings: Settings, message: str) -> RegistryError:
+    """What MLflow or its database said, in one line, without a password."""
+    path, reason = settings.mlflow_database, next((line for line in message.splitlines() if line.strip()), message)
+    known = None if path is None else explain(path, reason)
+    shown = settings.shown_mlflow_uri
+    return known or RegistryError(f"MLflow at {shown}: {reason.replace(settings.mlflow_uri, shown)}")

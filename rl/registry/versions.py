@@ -15,6 +15,8 @@ from rl.registry.entry import TAG, NightKey, VersionRecord
 from rl.registry.store import CHALLENGER, CHAMPION, PREVIOUS, aliases
 
 MODEL_PATH = "policy"
+BEHAVIOR = "behavior"
+VERDICTS = ("promote", "reject", "abstain")
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,21 @@ class RegisteredVersion:
     @property
     def date(self) -> date:
         return date.fromisoformat(self.tags["date"])
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether a night registered it and its tags still say which; False for one made or edited by hand."""
+        try:
+            date.fromisoformat(self.tags.get("date", ""))
+        except ValueError:
+            return False
+        return all(self.tags.get(name) for name in ("source", "input_key")) and self.tags.get("verdict") in VERDICTS
+
+    @property
+    def champion_in_force(self) -> str | None:
+        """Version that was champion on its night, or `behavior`; None where its tags don't say."""
+        found = self.tags.get("champion_in_force", self.tags.get("gated_against", ""))
+        return found if found == BEHAVIOR or found.isdecimal() else None
 
 
 def find_version(client: MlflowClient, key: NightKey) -> RegisteredVersion | None:
@@ -53,6 +70,11 @@ def all_versions(client: MlflowClient, model: str) -> Iterator[RegisteredVersion
         token = page.token
         if not token:
             return
+
+
+def own_versions(client: MlflowClient, model: str) -> Iterator[RegisteredVersion]:
+    """Return the versions that nights registered; what was registered by hand or edited past reading is left out."""
+    return (found for found in all_versions(client, model) if found.is_ours)
 
 
 def create_version(
@@ -79,13 +101,15 @@ def offer_as_challenger(client: MlflowClient, version: RegisteredVersion) -> boo
     """True where the alias challenger is the version's.
 
     It isn't given to a version the gate didn't pass, to one that was promoted already, or to an older night than the
-    present challenger's: repeating an old night changes nothing.
+    present challenger's: repeating an old night changes nothing. A challenger that no night registered gives way.
     """
     held = aliases(client, version.model)
-    if version.tags.get("verdict") != "promote" or version.version in (held.get(CHAMPION), held.get(PREVIOUS)):
+    if not version.is_ours or version.tags["verdict"] != "promote":
+        return False
+    if version.version in (held.get(CHAMPION), held.get(PREVIOUS)):
         return False
     present = load_version(client, version.model, held[CHALLENGER]) if CHALLENGER in held else None
-    if present is not None and (present.date, present.version) > (version.date, version.version):
+    if present is not None and present.is_ours and (present.date, present.version) > (version.date, version.version):
         return False
     client.set_registered_model_alias(version.model, CHALLENGER, str(version.version))
     return True

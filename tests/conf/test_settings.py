@@ -75,3 +75,20 @@ def test_training_takes_one_thread_unless_told() -> None:
     """Candidates are trained side by side."""
     assert Settings.from_environment({}).training_threads == 1
     assert Settings.from_environment({"NIGHTCART_TRAINING_THREADS": "4"}).training_threads == 4
+
+
+@pytest.mark.parametrize(("uri", "expected"), [
+    ("", Path("/h/mlflow.db")), ("sqlite:////elsewhere/m.db", Path("/elsewhere/m.db")),
+    ("sqlite:////elsewhere/m.db?timeout=9", Path("/elsewhere/m.db")), ("sqlite:///:memory:", None), ("sqlite://", None),
+    ("http://127.0.0.1:5000", None), ("postgresql://a@b/c", None),
+])  # fmt: skip
+def test_the_registrys_file_is_known_where_there_is_one(uri: str, expected: Path | None) -> None:
+    """Servers and other databases have none."""
+    settings = Settings.from_environment({"NIGHTCART_HOME": "/h", "NIGHTCART_MLFLOW_URI": uri})
+    assert settings.mlflow_database == expected
+
+
+def test_addresses_are_shown_without_password() -> None:
+    """Messages and files in the home are read by others."""
+    settings = Settings.from_environment({"NIGHTCART_MLFLOW_URI": "postgresql+psycopg://me:a:secret@db:5432/x"})
+    assert settings.shown_mlflow_uri == "postgresql+psycopg://me:***@db:5432/x"

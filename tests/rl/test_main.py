@@ -91,3 +91,49 @@ def test_train_keeps_stdout_clean(home: Path) -> None:
     assert json.loads(finished.stdout)["candidate"] == "discrete_cql-2"
     assert "Gym" not in finished.stderr
     assert "updates_per_second" in finished.stderr
+
+
+def test_an_unexpected_error_is_one_line_and_told_where_at_debug_level(home: Path) -> None:
+    """A bug, or a disk that breaks: nobody is met by a traceback who didn't ask for it."""
+    code = (
+        "import rl.commands.prepare as p\n"
+        "def broken(**_): return {}['tags']\n"
+        "p.run = broken\nfrom rl.main import app\napp()"
+    )
+    plain = rl(home, "prepare", *NIGHT, code=code)
+    assert (plain.returncode, plain.stdout) == (1, "")
+    assert plain.stderr.splitlines() == [
+        "rl prepare: unexpected KeyError: 'tags'; NIGHTCART_LOG_LEVEL=debug tells where"
+    ]
+    debugging = rl(home, "prepare", *NIGHT, code=code, NIGHTCART_LOG_LEVEL="debug")
+    assert "in broken" in debugging.stderr
+    assert debugging.stderr.splitlines()[-1] == plain.stderr.strip()
+
+
+def test_a_result_holds_no_nan(home: Path) -> None:
+    """What isn't a number is null on stdout."""
+    code = (
+        "import rl.commands.prepare as p\n"
+        "p.run = lambda **_: {'value': float('nan'), 'bounds': [float('-inf'), 1.0]}\n"
+        "from rl.main import app\napp()"
+    )
+    assert json.loads(rl(home, "prepare", *NIGHT, code=code).stdout) == {"value": None, "bounds": [None, 1.0]}
+
+
+def test_a_registry_that_cannot_take_the_night_is_said_by_prepare(home: Path, tmp_path: Path) -> None:
+    """Before any training, in one line, with what to do; nothing is made in the damaged file's place."""
+    (tmp_path / "mlflow.db").write_text("not a database")
+    finished = rl(tmp_path, "prepare", *NIGHT, NIGHTCART_LAKE=str(home / "lake"))
+    assert (finished.returncode, finished.stdout) == (65, "")
+    assert "Traceback" not in finished.stderr
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith(f"rl prepare: {tmp_path}/mlflow.db: MLflow's database is damaged")
+    assert (tmp_path / "mlflow.db").read_text() == "not a database"
+
+
+def test_open_registry_makes_the_database(tmp_path: Path) -> None:
+    """Before others open it, who would make it in place."""
+    finished = rl(tmp_path, "open-registry")
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads(finished.stdout) == {"address": f"sqlite:///{tmp_path}/mlflow.db", "models": {}}
+    assert (tmp_path / "mlflow.db").exists()

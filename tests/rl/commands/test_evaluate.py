@@ -29,7 +29,7 @@ def test_a_better_policy_of_a_logged_night_is_promoted(logged_night: NightHome) 
     """The made-up shop rewards reading the observation: the learned policy passes the gate against the log."""
     result = result_of(logged_night)
     assert result.verdict["decision"] == "promote"
-    assert result.gated_against == "behavior"
+    assert result.champion_in_force == result.compared_with == "behavior"
     gain = result.review.judgment.gain
     assert gain is not None
     assert gain.lower is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,7 +15,7 @@ from mlflow import MlflowClient
 
 from rl.commands import evaluate, promote, register
 from rl.errors import RegistryError
-from rl.evaluation_result import read_evaluation
+from rl.evaluation_result import EvaluationResult, read_evaluation
 from rl.registry.store import aliases, open_store
 from tests.rl.commands.conftest import NightHome
 
@@ -51,7 +52,8 @@ def test_the_version_carries_verdict_lineage_and_reasons(registered: tuple[Night
     version = client_of(night).get_model_version(MODEL, "1")
     evaluation = read_evaluation(night.run.evaluation)
     expected = {
-        "verdict": "promote", "gated_against": "behavior", "source": "canonical", "scenario": "recommendation",
+        "verdict": "promote", "champion_in_force": "behavior", "compared_with": "behavior",
+        "source": "canonical", "scenario": "recommendation",
         "date": str(night.run_date), "horizon": str(night.run_date), "dataset_digest": evaluation.dataset_digest,
         "spec_hash": evaluation.spec_hash, "code_hash": evaluation.code_hash, "candidate": evaluation.selected.name,
     }  # fmt: skip
@@ -161,7 +163,7 @@ def test_a_promoted_night_can_be_repeated_and_the_next_is_gated_against_it(
 
     summary = night.command(evaluate)
     again = night.command(register)
-    assert (summary["gated_against"], again["version"], again["is_new"]) == ("behavior", version, False)
+    assert (summary["champion_in_force"], again["version"], again["is_new"]) == ("behavior", version, False)
     assert (again["verdict"], again["is_challenger"]) == ("promote", False)
 
     later_spec = night.pipeline.scenario.model_copy(
@@ -169,12 +171,12 @@ def test_a_promoted_night_can_be_repeated_and_the_next_is_gated_against_it(
     )
     later = replace(night, pipeline=night.pipeline.model_copy(update={"scenario": later_spec}))
     summary = later.command(evaluate)
-    assert summary["gated_against"] == str(version)
+    assert summary["champion_in_force"] == summary["compared_with"] == str(version)
     champion = [policy for policy in read_evaluation(later.run.evaluation).review.policies if policy.role == "champion"]
     assert [policy.name for policy in champion] == [f"champion (version {version})"]
     assert summary["verdict"] == "reject"
     registered = later.command(register)
-    assert (registered["version"], registered["gated_against"]) == (version + 1, str(version))
+    assert (registered["version"], registered["champion_in_force"]) == (version + 1, str(version))
     skipped = later.command(promote, version=registered["version"])
     assert "verdict" in skipped["skipped"]
     with open_store(night.settings) as client:
@@ -205,7 +207,7 @@ def test_a_champion_of_another_source_is_said_and_not_compared(
     night = NightHome(home, other.pipeline, other.run_date)
     summary = night.command(evaluate)
     review = read_evaluation(night.run.evaluation).review
-    assert summary["gated_against"] == "1"
+    assert (summary["champion_in_force"], summary["compared_with"]) == ("1", "behavior")
     assert any("learned from source canonical, not simulated_shop" in note for note in review.judgment.notes)
     assert {policy.role for policy in review.policies} == {"behavior", "candidate"}
 
@@ -214,3 +216,46 @@ def test_the_first_version_has_no_history(registered: tuple[NightHome, dict[str,
     """The registry was asked, and remembers nothing before."""
     night, _ = registered
     assert "this is the first version of this policy" in night.run.page.read_text(encoding="utf-8")
+
+
+def test_a_version_registered_by_hand_ends_no_night(logged_night: NightHome, tmp_path: Path) -> None:
+    """As champion it is named and not compared with; the night has its version, its page and a finished run."""
+    night = logged_night.copied_to(tmp_path / "home")
+    client = client_of(night)
+    with open_store(night.settings):
+        client.create_registered_model(MODEL)
+        client.create_model_version(MODEL, source=str(tmp_path))
+        client.set_registered_model_alias(MODEL, "champion", "1")
+    summary = night.command(evaluate)
+    assert (summary["champion_in_force"], summary["compared_with"]) == ("1", "behavior")
+    result = night.command(register)
+    assert result["version"] == 2
+    assert client.get_run(result["run_id"]).info.status == "FINISHED"
+    page = night.run.page.read_text(encoding="utf-8")
+    assert "it was registered or edited by hand" in page
+    assert "this is the first version of this policy" in page
+
+
+def test_a_night_whose_run_is_gone_is_repeated(logged_night: NightHome, tmp_path: Path) -> None:
+    """Its own evaluation stands in for the one that was deleted in MLflow, of the same policy alone."""
+    night = logged_night.copied_to(tmp_path / "home")
+    first = night.command(register)
+    client_of(night).delete_run(first["run_id"])
+    shutil.rmtree(night.home / "mlartifacts")
+    again = night.command(register)
+    assert (again["version"], again["verdict"], again["is_new"]) == (first["version"], first["verdict"], False)
+    client_of(night).set_model_version_tag(MODEL, str(first["version"]), "nightcart.policy_version", "other")
+    client_of(night).delete_run(client_of(night).get_model_version(MODEL, "1").run_id)
+    with pytest.raises(RegistryError, match="is gone from MLflow's run"):
+        night.command(register)
+
+
+def test_an_older_evaluation_is_read(logged_night: NightHome) -> None:
+    """Before both were written, it named the champion in force alone; whose report says if it was compared."""
+    content = json.loads(logged_night.run.evaluation.read_text(encoding="utf-8"))
+    del content["champion_in_force"], content["compared_with"]
+    older = EvaluationResult.model_validate({**content, "gated_against": "3"}, strict=False)
+    assert (older.champion_in_force, older.compared_with) == ("3", "behavior")
+    content["review"]["policies"][0]["role"] = "champion"
+    older = EvaluationResult.model_validate({**content, "gated_against": "3"}, strict=False)
+    assert older.compared_with == "3"

@@ -269,6 +269,10 @@ def test_page_tells_what_happened_with_earlier_versions() -> None:
     assert "predicted gain +0.600 (0.300 to 0.900)" in text
     assert "no gain was estimated" in text
     assert "this is the first version" in text_of(full_review(history=()))
+    uncompared = history()[0].model_copy(update={"against": "behavior", "champion_in_force": "3"})
+    assert "against the behavior policy (version 3 was champion and could not be compared)" in text_of(
+        full_review(history=(uncompared,))
+    )
     assert "the registry is read when the version is registered" in text_of(full_review(history=None))
 
 

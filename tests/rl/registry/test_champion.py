@@ -39,10 +39,10 @@ def policy() -> StochasticPolicy:
     )  # fmt: skip
 
 
-def register(client: MlflowClient, settings: Settings, folder: Path, key: NightKey, gated_against: str) -> int:
+def register(client: MlflowClient, settings: Settings, folder: Path, key: NightKey, in_force: str) -> int:
     policy().save(folder / "staged" / "data" / "policy")
     run = night_run(client, experiment_id(client, settings, key.scenario), key)
-    record = VersionRecord("promote", gated_against, key.date, "promote")
+    record = VersionRecord("promote", in_force, in_force, key.date, "promote")
     return create_version(client, run, key=key, record=record, model_folder=folder / "staged").version
 
 
@@ -104,7 +104,7 @@ def test_tonights_own_promoted_version_is_compared_with_what_it_was_gated_agains
 ) -> None:
     """A night repeated after its promotion finds the baseline of its gate, not itself."""
     settings = Settings.from_environment({"NIGHTCART_HOME": str(home)})
-    own = register(client, settings, home, TONIGHT, gated_against="1")
+    own = register(client, settings, home, TONIGHT, in_force="1")
     client.set_registered_model_alias(TONIGHT.model, "champion", str(own))
     champion = find(client)
     assert champion is not None

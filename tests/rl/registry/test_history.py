@@ -25,7 +25,7 @@ def register_nights(home: Path, gains: list[dict[str, float]]) -> list[Registere
             night = date(2026, 1, 1 + number)
             key = NightKey("recommendation", "shop", night, "d" * 32, "s" * 16, "c" * 16)
             run = night_run(client, experiment, key)
-            record = VersionRecord("promote", "behavior", night, "", {"candidate": "bc-1"})
+            record = VersionRecord("promote", "behavior", "behavior", night, "", {"candidate": "bc-1"})
             found.append(create_version(client, run, key=key, record=record, model_folder=folder))
             finish_night_run(client, run, key=key, metrics=figures, files=[])
     return found

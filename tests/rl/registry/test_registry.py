@@ -37,7 +37,8 @@ def key(**overrides: Any) -> NightKey:
 
 
 def record(**overrides: Any) -> VersionRecord:
-    content = {"verdict": "promote", "gated_against": "behavior", "horizon": FIRST, "description": "**promote**"}
+    content = {"verdict": "promote", "champion_in_force": "behavior", "compared_with": "behavior",
+               "horizon": FIRST, "description": "**promote**"}
     return VersionRecord(**{**content, **overrides})
 
 
@@ -180,7 +181,7 @@ def test_promotion_moves_champion_and_previous(home: Path) -> None:
     """The approved version is champion, the old one previous, and nobody waits as challenger."""
     first = register(home, key())
     promote(home, first.version)
-    second = register(home, key(date=SECOND), record(gated_against=str(first.version), horizon=SECOND))
+    second = register(home, key(date=SECOND), record(champion_in_force=str(first.version), horizon=SECOND))
     result = promote(home, second.version, run_date=SECOND)
     assert (result.champion, result.previous, result.is_new) == (second.version, first.version, True)
     with open_store(settings_at(home)) as client:
@@ -210,7 +211,7 @@ def test_promotion_is_stale_when_the_champion_has_changed(home: Path) -> None:
     second = register(home, key(dataset_digest="e" * 32))
     with open_store(settings_at(home)) as client:
         client.set_registered_model_alias(MODEL, "champion", str(first.version))
-    with pytest.raises(RegistryError, match=r"stale: gate again: .*gated against the behavior policy"):
+    with pytest.raises(RegistryError, match=r"stale: gate again: .*there was no champion when it was gated"):
         promote(home, second.version)
 
 
@@ -240,7 +241,7 @@ def test_promotion_killed_half_way_is_completed(home: Path) -> None:
     """Killed after `previous` moved, or before the challenger alias was dropped: a repeat ends in the same state."""
     first = register(home, key())
     promote(home, first.version)
-    second = register(home, key(date=SECOND), record(gated_against=str(first.version), horizon=SECOND))
+    second = register(home, key(date=SECOND), record(champion_in_force=str(first.version), horizon=SECOND))
     with open_store(settings_at(home)) as client:
         client.set_registered_model_alias(MODEL, "previous", str(first.version))
     promote(home, second.version, run_date=SECOND)
