@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 from conf.errors import NightcartError
 from conf.paths import Run
+from conf.plain_json import to_json
 from conf.private_home import keep_private, refuse_unwritable
 from conf.settings import Settings
 from dags.airflow_database import make_database
@@ -44,7 +45,7 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("error: stopped; what is published stays, and `make nightly` goes on from there", file=sys.stderr)
         return 130
-    print(json.dumps(result), flush=True)
+    print(to_json(result), flush=True)
     return 0
 
 
@@ -95,18 +96,26 @@ def _with_logs(request: NightlyRequest, settings: Settings, progress: Any, log_f
 
 def _result(request: NightlyRequest, settings: Settings, seconds: dict[str, float], total: float) -> dict[str, Any]:
     run = Run(settings.home, request.source, request.scenario, request.date or date.min)
-    ingest, build, registration = (_read(path) for path in (run.ingest_result, run.build_result, run.registration))
+    ingest, build = _read(run.ingest_result), _read(run.build_result)
     stages = {name: round(took, 1) for name, took in seconds.items()}
     return {
         "scenario": request.scenario,
         "source": request.source,
         "date": str(request.date),
-        **{key: registration[key] for key in ("verdict", "model", "version", "dataset_digest")},
+        **_verdict(run),
         **{key: ingest[key] for key in ("n_events", "n_rejected", "n_not_yet")},
         "n_transitions": build["n_transitions"],
-        "page": str(run.page),
         "seconds": {**stages, "airflow": round(total - sum(seconds.values()), 1), "total": round(total, 1)},
     }
+
+
+def _verdict(run: Run) -> dict[str, Any]:
+    """What the night came to; a log that rightly teaches nothing is an abstention without a version."""
+    if run.nothing_to_learn.exists():
+        return {"verdict": "abstain", "reasons": [_read(run.nothing_to_learn)["skipped"]]}
+    registration = _read(run.registration)
+    names = ("verdict", "model", "version", "dataset_digest")
+    return {**{name: registration[name] for name in names}, "page": str(run.page)}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -30,11 +30,13 @@ def read_registration(dag_run: Any, scenario: str) -> dict[str, Any]:
     """The version registered for the run's date, with verdict, reasons and page.
 
     Raises:
-        AirflowSkipException: the gate's verdict isn't promote, so there is nothing to approve.
+        AirflowSkipException: the gate's verdict isn't promote, or nothing was learned: there is nothing to approve.
         AirflowException: nothing is registered for the date.
     """
     settings = Settings.from_environment()
     run = Run(settings.home, settings.source, scenario, date.fromisoformat(run_date(dag_run)))
+    if run.nothing_to_learn.exists():
+        raise AirflowSkipException(str(json.loads(run.nothing_to_learn.read_text(encoding="utf-8"))["skipped"]))
     try:
         registration: dict[str, Any] = json.loads(run.registration.read_text(encoding="utf-8"))
     except FileNotFoundError as error:

@@ -19,7 +19,7 @@ from conf.scenario import MILLIONTHS, Pipeline
 from conf.spec_hash import data_spec_hash
 from rl.availability_sets import AvailabilityRows, masked_rows, unmasked_rows
 from rl.encoder_fitting import fit_encoder, with_tokens
-from rl.errors import DatasetError
+from rl.errors import DatasetError, NothingToLearn
 from rl.logged_episodes import IntArray, LoggedEpisodes
 from rl.policy.observation_encoder import ObservationEncoder
 from rl.policy.vocabulary import Vocabulary
@@ -197,18 +197,24 @@ def prepare_dataset(pipeline: Pipeline, lake: Lake, horizon: date) -> Dataset:
     """The dataset of a horizon, with vocabulary, splits and encoder made from it alone.
 
     Raises:
-        DatasetError: partitions that don't belong together, a window too short, too few episodes.
+        DatasetError: partitions that don't belong together.
+        NothingToLearn: a window too short, too few episodes, one action, nothing settled or earned.
     """
     published = read_transitions(pipeline, lake, horizon).with_all_rows()
     whole = published.transitions
     if not whole.n_transitions:
-        raise DatasetError(f"no transitions up to {horizon}; run the build for dates with decisions")
+        raise NothingToLearn(f"no transitions up to {horizon}; run the build for dates with decisions")
     intervals = split_intervals(pipeline, first=int(whole.decision_time.min()), horizon=horizon)
     found = {name: len(interval.holds(whole.start_time)) for name, interval in intervals.items()}
     refuse_small_splits(found, pipeline.scenario.splits.min_episodes)
     training, _ = _split_transitions(pipeline, whole, intervals["train"], "train")
     if not training.n_transitions:
-        raise DatasetError("every training row is unsettled; build with a later horizon, or set train_on_unsettled")
+        raise NothingToLearn("every training row is unsettled; build with a later horizon, or set train_on_unsettled")
+    if not training.reward.any():
+        raise NothingToLearn(
+            f"nothing was earned in the {training.n_episodes} training episodes: every reward is 0; check which events "
+            f"{pipeline.scenario.name} counts as reward, or wait for days with rewarded shoppers"
+        )
     vocabulary = build_vocabulary(
         training.action_id, whole.action_id, whole.action_keys, max_actions=pipeline.scenario.action.max_actions
     )

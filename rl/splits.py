@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from conf.scenario import Pipeline
-from rl.errors import DatasetError
+from rl.errors import NothingToLearn
 from rl.logged_episodes import IntArray
 from rl.transition_columns import Transitions
 
@@ -55,7 +55,7 @@ def split_intervals(pipeline: Pipeline, *, first: int, horizon: date) -> dict[Sp
         horizon: last business date of the data.
 
     Raises:
-        DatasetError: no time is left, with what is needed and found.
+        NothingToLearn: no time is left, with what is needed and found.
     """
     scenario = pipeline.scenario
     free_hours = scenario.reward.attribution.window_hours + pipeline.source.session.max_hours
@@ -65,7 +65,7 @@ def split_intervals(pipeline: Pipeline, *, first: int, horizon: date) -> dict[Sp
     if left <= 0:
         needed = free_hours + 2 * pipeline.embargo_hours
         found = (end_of_day(horizon, pipeline.source.zone) - first) / MICROSECONDS_PER_HOUR
-        raise DatasetError(
+        raise NothingToLearn(
             f"the window from the first decision to the end of {horizon} is too short to split: {found:.1f} hours, "
             f"expected more than {needed} (two embargoes of {pipeline.embargo_hours} hours, and {free_hours} left free "
             "for the last session and its attribution); build earlier dates, or shorten the embargo or the window"
@@ -100,10 +100,10 @@ def refuse_small_splits(n_episodes: Mapping[SplitName, int], least: int) -> None
     """Nothing happens where every split holds enough episodes.
 
     Raises:
-        DatasetError: names every split that is too small.
+        NothingToLearn: names every split that is too small.
     """
     if small := [f"{name} has {n_episodes[name]}" for name in SPLIT_NAMES if n_episodes[name] < least]:
-        raise DatasetError(
+        raise NothingToLearn(
             f"too few episodes: {', '.join(small)}; expected at least {least} in each split (splits.min_episodes); "
             "build more dates"
         )

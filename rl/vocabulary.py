@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from conf.observation_features import id_hash
-from rl.errors import DatasetError
+from rl.errors import DatasetError, NothingToLearn
 from rl.logged_episodes import IntArray
 from rl.policy.vocabulary import OTHER_KEY, Vocabulary
 
@@ -26,7 +26,8 @@ def build_vocabulary(
         max_actions: entries at most.
 
     Raises:
-        DatasetError: fewer than two actions to choose from, or a natural key that means something else here.
+        NothingToLearn: fewer than two actions to choose from.
+        DatasetError: a natural key that means something else here.
     """
     ids, counts = np.unique(training_ids, return_counts=True)
     ranked = sorted(zip(ids.tolist(), counts.tolist(), strict=True), key=lambda pair: (-pair[1], action_keys[pair[0]]))
@@ -34,7 +35,10 @@ def build_vocabulary(
     has_other = len(ranked) > max_actions or n_distinct > len(ranked)
     kept = [id_ for id_, _ in ranked[: max_actions - has_other]]
     if len(kept) + has_other < 2:
-        raise DatasetError(f"the dataset holds {n_distinct} distinct action(s); expected at least 2 to choose from")
+        raise NothingToLearn(
+            f"the dataset holds {n_distinct} distinct action(s); expected at least 2 to choose from: a policy that has "
+            "no choice can't be better or worse"
+        )
     keys = tuple(action_keys[id_] for id_ in kept)
     if OTHER_KEY in keys:
         raise DatasetError(f"an action is called {OTHER_KEY!r}, which stands for all further actions; rename it")

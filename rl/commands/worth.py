@@ -14,7 +14,7 @@ from conf.scenario import Pipeline, load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
 from conf.spec_hash import code_hash
 from rl.dataset import Dataset, prepare_dataset
-from rl.errors import DatasetError
+from rl.errors import DatasetError, NothingToLearn
 from rl.worth.assessment import Assessment, WorthSettings, assess
 from rl.worth.findings import LogSummary, WorthFindings
 from rl.worth.log_reading import WorthLog, last_built_date, read_worth_log
@@ -27,7 +27,10 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date | None
     pipeline = load_pipeline(scenario, source)
     lake = Lake(settings.lake, source)
     horizon = run_date or last_built_date(pipeline, lake)
-    dataset = _dataset(pipeline, lake, horizon)
+    try:
+        dataset = _dataset(pipeline, lake, horizon)
+    except NothingToLearn as error:
+        return _nothing_to_learn(Run(settings.home, source, scenario, horizon), str(error))
     log = read_worth_log(dataset)
     worth = WorthSettings.from_scenario(pipeline.scenario)
     structlog.get_logger().info("assessing", n_episodes=log.episodes.n_episodes, propensities=log.propensities)
@@ -51,15 +54,33 @@ def _dataset(pipeline: Pipeline, lake: Lake, horizon: date) -> Dataset:
     """The dataset as `prepare` assembles it; nothing is written, so a night that was prepared stays as it is.
 
     Raises:
-        DatasetError: nothing was built for the date, or too little; says what to run.
+        DatasetError: nothing was built for the date; says what to run.
+        NothingToLearn: what was built is too little.
     """
     try:
         return prepare_dataset(pipeline, lake, horizon)
+    except NothingToLearn:
+        raise
     except DatasetError as error:
         raise DatasetError(
             f"{error}\nworth reads what was ingested and built before: run `make nightly "
             f"SOURCE={pipeline.source.name} DATE={horizon}` first, or the build alone"
         ) from error
+
+
+def _nothing_to_learn(run_paths: Run, reason: str) -> dict[str, Any]:
+    """The answer where not even a dataset comes out of the log; no page of an earlier log is left beside it."""
+    for path in (run_paths.worth, run_paths.worth_page):
+        path.unlink(missing_ok=True)
+    return {
+        "scenario": run_paths.scenario,
+        "source": run_paths.source,
+        "date": str(run_paths.date),
+        "answer": "cannot_tell",
+        "sentence": "This log cannot tell whether looking ahead pays, because nothing can be learned from it: "
+        f"{reason}.",
+        "page": None,
+    }
 
 
 def _findings(

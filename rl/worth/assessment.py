@@ -22,7 +22,7 @@ from rl.worth.mixtures import mixture_sample
 from rl.worth.movement import SHARES, Floors, find_movement, spoken
 from rl.worth.responses import find_future_effect, find_responses
 from rl.worth.rules import greedy_rule
-from rl.worth.verdict import judge_worth, refuse_worth
+from rl.worth.verdict import judge_worth, nothing_to_assess, refuse_worth
 from rl.worth.visibility import find_visibility, no_nights_help
 
 # Eight arrays of rows times actions are held at once: a gigabyte of doubles.
@@ -103,6 +103,8 @@ def assess(
         is_estimated: propensities were estimated.
         next_features: columns of the features whose response to actions is tested, by name.
     """
+    if (nothing := nothing_to_assess(episodes)) is not None:
+        return Assessment(nothing.answer, nothing.sentence, nothing.reasons, visibility_refusal=nothing.sentence)
     refusal = "its decisions are implied, not logged: nobody chose them, so no probability exists" if not is_logged \
         else refusal_to_weight(episodes.propensity)  # fmt: skip
     try:

@@ -20,6 +20,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from rl.logged_episodes import LoggedEpisodes
 from rl.page import wording
 from rl.worth.findings import Answer, Comparison, FutureEffect
 from rl.worth.wording import p_value
@@ -109,6 +112,27 @@ def refuse_worth(reason: str, prediction: Comparison | None) -> WorthVerdict:
     return WorthVerdict(
         "cannot_tell", f"This log cannot tell whether looking ahead pays, because {reason}.", tuple(reasons)
     )
+
+
+def nothing_to_assess(episodes: LoggedEpisodes) -> WorthVerdict | None:
+    """Return the answer of a log in which nothing was chosen or nothing earned; None where both were."""
+    if len(np.unique(episodes.action)) < 2:
+        return _nothing(
+            f"all its {wording.count(episodes.n_transitions)} decisions took the same action: there is nothing to "
+            "compare it with",
+            "Looking ahead is about choosing: days on which the shop decides now this way, now that would help.",
+        )
+    if not episodes.reward.any():
+        return _nothing(
+            f"nothing was earned in it: all its {wording.count(episodes.n_transitions)} decisions have reward 0",
+            "Check which events the scenario counts as reward, or wait for days with rewarded shoppers.",
+        )
+    return None
+
+
+def _nothing(reason: str, advice: str) -> WorthVerdict:
+    sentence = f"This log cannot tell whether looking ahead pays, because {reason}."
+    return WorthVerdict("cannot_tell", sentence, (advice,))
 
 
 def _too_few(comparison: Comparison) -> WorthVerdict:

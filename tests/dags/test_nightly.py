@@ -85,6 +85,18 @@ def test_nightly_is_green_where_the_gate_says_no(night: Night, tmp_path: Path) -
     assert "promote" not in [call["command"] for call in calls(tmp_path / "venv")]
 
 
+def test_nightly_is_green_where_nothing_can_be_learned(night: Night, tmp_path: Path) -> None:
+    """A log of three days, or of one action, is an abstention with its reason; nothing is trained and nothing red."""
+    ended = night(skip={"prepare": "the window is too short to split"})
+    assert ended.returncode == 0, ended.stderr
+    result = json.loads(ended.stdout)
+    assert (result["verdict"], result["reasons"]) == ("abstain", ["the window is too short to split"])
+    assert (result["n_events"], result["n_transitions"]) == (7, 5)
+    assert not {"model", "version", "page"} & set(result)
+    assert [call["command"] for call in calls(tmp_path / "venv")] == ["simulate-shop", "ingest", "build", "prepare"]
+    assert "FAILED" not in ended.stderr
+
+
 def test_nightly_ends_with_the_failing_commands_message(night: Night, tmp_path: Path) -> None:
     """What went wrong stands last, in the command's words; it isn't tried again, and nothing runs behind it."""
     names = ("bc-1", "bc-2", "discrete_cql-1", "discrete_cql-2")

@@ -120,3 +120,20 @@ def test_a_log_that_fits_is_read_whole() -> None:
     """Nothing is drawn where nothing needs to be."""
     log = make_log(n_shoppers=20)
     assert sampled_shoppers(log, seed=0) == (log, 1.0)
+
+
+def test_a_log_of_one_action_cannot_tell_and_says_why() -> None:
+    """More nights or shoppers of the same would help nothing, so they aren't asked for."""
+    log = make_log(n_shoppers=60)
+    found = assessed(replace(log, action=np.zeros_like(log.action)))
+    assert (found.answer, found.comparison) == ("cannot_tell", None)
+    assert "took the same action" in found.sentence
+    assert not any("random" in reason or "nights" in reason for reason in found.reasons)
+
+
+def test_a_log_in_which_nothing_was_earned_cannot_tell_and_says_why() -> None:
+    """No share of nothing is computed."""
+    log = make_log(n_shoppers=60)
+    found = assessed(replace(log, reward=np.zeros_like(log.reward)))
+    assert (found.answer, found.comparison) == ("cannot_tell", None)
+    assert "nothing was earned" in found.sentence
