@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from conf.candidate import Candidate as Candidate  # noqa: PLC0414  (re-exported for mypy: it is part of a scenario)
+from conf.errors import SpecError
 from conf.event_types import EventType
 from conf.observation_features import OBSERVATION_FEATURES
 from conf.source import Source, load_source
@@ -259,8 +260,23 @@ class Pipeline(StrictModel):
     @property
     def embargo_hours(self) -> int:
         """Hours left out between splits: as the spec says, at least attribution window plus longest session."""
-        least = self.scenario.reward.attribution.window_hours + self.source.session.max_hours
-        return max(self.scenario.splits.embargo_hours or 0, least)
+        return max(self.scenario.splits.embargo_hours or 0, self._least_embargo_hours)
+
+    @property
+    def embargo_in_words(self) -> str:
+        """The embargo, and which settings make it that long."""
+        window, longest = self.scenario.reward.attribution.window_hours, self.source.session.max_hours
+        least = f"reward.attribution.window_hours ({window}) + session.max_hours ({longest})"
+        stated = self.scenario.splits.embargo_hours
+        if stated is None:
+            return f"{self.embargo_hours} hours, from {least}"
+        if stated < self._least_embargo_hours:
+            return f"{self.embargo_hours} hours, raised from splits.embargo_hours ({stated}) by {least}"
+        return f"{self.embargo_hours} hours, from splits.embargo_hours"
+
+    @property
+    def _least_embargo_hours(self) -> int:
+        return self.scenario.reward.attribution.window_hours + self.source.session.max_hours
 
     @property
     def settle_days(self) -> int:
@@ -286,7 +302,22 @@ def load_pipeline(
     content = read_yaml(path)
     overrides: dict[str, Any] = content.pop("overrides", {}) or {}
     effective = merge(content, overrides.get(source, {}))
-    return Pipeline(source=loaded_source, scenario=parse_model(Scenario, effective, f"{path} (source {source})"))
+    loaded = parse_model(Scenario, effective, f"{path} (source {source})")
+    if problem := _estimator_problem(loaded, loaded_source):
+        raise SpecError(f"{path} (source {source}): evaluation.estimator: {problem}")
+    return Pipeline(source=loaded_source, scenario=loaded)
+
+
+def _estimator_problem(scenario: Scenario, source: Source) -> str | None:
+    """Why the gate's estimator can't apply to the source's decisions, and what to write instead; None where it can."""
+    estimator = scenario.evaluation.estimator
+    if source.decisions.kind == "logged" or estimator == "dm":
+        return None
+    return (
+        f"{estimator} weights decisions by the probability they were made with, and those of {source.name} are "
+        f"implied: nobody made them; write evaluation: {{estimator: dm}} under overrides.{source.name} (a prediction, "
+        "on which the gate abstains)"
+    )
 
 
 def scenario_names(folder: Path = SCENARIOS_FOLDER) -> list[str]:

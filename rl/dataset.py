@@ -125,12 +125,14 @@ class Dataset:
             policy_version=transitions.policy_version,
             policy_versions=transitions.policy_versions,
             metrics={name: values.astype(np.float64) for name, values in transitions.metrics.items()},
+            lumped=available.lumped,
         )
 
     def availability_rows(self, transitions: Transitions, action: IntArray) -> AvailabilityRows:
         """Availability at each row, as the scenario's mask says."""
         if self.pipeline.scenario.action.mask == "none":
-            return unmasked_rows(transitions.n_transitions, self.vocabulary)
+            n_others = len(frozenset(transitions.action_keys.values()).difference(self.vocabulary.keys))
+            return unmasked_rows(transitions.n_transitions, self.vocabulary, n_others=n_others)
         return masked_rows(transitions, action, self.vocabulary, self.known_sets)
 
     def describe(self) -> dict[str, Any]:

@@ -66,6 +66,8 @@ class LoggedEpisodes:
         elapsed_seconds: decision to next decision (or closing), `(n,)`.
         policy_version: code of the policy that logged the row, `(n,)`; names in `policy_versions`.
         metrics: side metrics per row, each `(n,)`.
+        lumped: how many natural actions the last entry of the index stands for in each availability set, `(n_sets,)`;
+            None where it stands for itself. A logged propensity is always of the natural action that was taken.
     """
 
     features: FeatureArray
@@ -85,6 +87,7 @@ class LoggedEpisodes:
     policy_version: IntArray
     policy_versions: tuple[str, ...] = ("unknown",)
     metrics: Mapping[str, FloatArray] = field(default_factory=dict)
+    lumped: IntArray | None = None
 
     def __post_init__(self) -> None:
         violations = [*self._length_violations(), *self._value_violations()]
@@ -126,6 +129,21 @@ class LoggedEpisodes:
         """Available actions at the next observation of the given rows, `(len(rows), n_actions)`."""
         return self.availability[self.next_mask_index[rows]]
 
+    @property
+    def n_available(self) -> IntArray:
+        """Natural actions in each availability set, `(n_sets,)`."""
+        n_entries: IntArray = self.availability.sum(axis=1).astype(np.int64)
+        if self.lumped is None:
+            return n_entries
+        return np.asarray(n_entries + self.availability[:, -1] * (self.lumped - 1))
+
+    @property
+    def n_sharing(self) -> IntArray:
+        """Natural actions that share the index of the logged one, itself among them, `(n,)`."""
+        if self.lumped is None:
+            return np.ones(self.n_transitions, dtype=np.int64)
+        return np.where(self.action == self.n_actions - 1, self.lumped[self.mask_index], 1).astype(np.int64)
+
     def _length_violations(self) -> list[str]:
         n, n_episodes = self.n_transitions, self.n_episodes
         per_row = ("features", "next_features", "reward", "terminal", "timeout", "propensity", "mask_index",
@@ -136,6 +154,8 @@ class LoggedEpisodes:
                   for name in ("unit", "start_time") if len(getattr(self, name)) != n_episodes]  # fmt: skip
         found += [f"metric {name} has {len(values)} rows, expected {n}"
                   for name, values in self.metrics.items() if len(values) != n]  # fmt: skip
+        if self.lumped is not None and len(self.lumped) != len(self.availability):
+            found.append(f"lumped has {len(self.lumped)} entries, expected {len(self.availability)}")
         if n_episodes < 0 or (n_episodes >= 0 and int(self.offsets[-1]) != n):
             found.append(f"offsets end at {self.offsets[-1:]}, expected {n}")
         elif int(self.offsets[0]) != 0:
@@ -167,6 +187,8 @@ class LoggedEpisodes:
             found += _at((index < 0) | (index >= n_sets), f"have a {name} outside 0..{n_sets - 1}")
         if found:
             return found
+        if self.lumped is not None and bool((self.lumped[self.availability[:, -1]] < 1).any()):
+            return ["some sets hold the last entry, which stands for no natural action there (lumped)"]
         is_empty = np.asarray(~self.availability.any(axis=1))
         found = _at(
             is_empty[self.next_mask_index] & ~self.terminal,

@@ -119,7 +119,7 @@ def evaluate_night(
         confounding=confounding_sensitivity(evidence, whole, contenders),
         clipping=night_clip_sensitivity(evidence, whole, contenders, level=settings.confidence),
         loggers=night_loggers(evidence, whole, contenders),
-        notes=_notes(selection, champion, level),
+        notes=(*_notes(selection, champion, level), *actions_without_entry(known.episodes)),
     )
 
 
@@ -182,6 +182,18 @@ def _notes(selection: Selection, champion: Champion | None, level: NightLevel) -
     if selection.note:
         notes.append(f"Temperature and candidate were {selection.note}.")
     return tuple(notes)
+
+
+def actions_without_entry(test: LoggedEpisodes) -> tuple[str, ...]:
+    """Which share of the test log the candidate can't have learned, as a sentence; none where it is nil."""
+    share = 0.0 if test.lumped is None else float((test.action == test.n_actions - 1).mean())
+    if not share:
+        return ()
+    return (
+        f"{share:.1%} of the test decisions took an action that the candidate doesn't know by name: it is new since "
+        "training, or beyond max_actions of the scenario. The candidate never shows those unless nothing else is "
+        "available; the gain counts that in.",
+    )
 
 
 def _allowance(level: NightLevel) -> str:

@@ -90,7 +90,7 @@ def know_propensities(
     except UnsupportedEstimator as error:
         note = f"{is_missing.mean():.1%} of the decisions were logged without a probability, and {error}."
         return KnownPropensities(episodes, "none", note)
-    repeats = estimated.repeats.filled(episodes.propensity)
+    repeats = _of_natural_actions(estimated.repeats, episodes).filled(episodes.propensity)
     return KnownPropensities(
         episodes=replace(episodes, propensity=repeats.pooled()),
         source="estimated",
@@ -100,6 +100,13 @@ def know_propensities(
         behavior=estimated,
         trust=ESTIMATED,
     )
+
+
+def _of_natural_actions(repeats: PropensityRepeats, episodes: LoggedEpisodes) -> PropensityRepeats:
+    """Estimates of an entry that lumps natural actions together are shared evenly among those, as a policy's are."""
+    if episodes.lumped is None:
+        return repeats
+    return PropensityRepeats(repeats.by_repeat / episodes.n_sharing, repeats.by_model / episodes.n_sharing)
 
 
 def _logged_note(check: PropensityCheck) -> str:

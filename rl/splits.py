@@ -67,7 +67,7 @@ def split_intervals(pipeline: Pipeline, *, first: int, horizon: date) -> dict[Sp
         found = (end_of_day(horizon, pipeline.source.zone) - first) / MICROSECONDS_PER_HOUR
         raise NothingToLearn(
             f"the window from the first decision to the end of {horizon} is too short to split: {found:.1f} hours, "
-            f"expected more than {needed} (two embargoes of {pipeline.embargo_hours} hours, and {free_hours} left free "
+            f"expected more than {needed} (two embargoes of {pipeline.embargo_in_words}, and {free_hours} left free "
             "for the last session and its attribution); build earlier dates, or shorten the embargo or the window"
         )
     train_end = first + int(scenario.splits.train * left)

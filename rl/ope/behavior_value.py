@@ -31,6 +31,7 @@ def as_one_action(episodes: LoggedEpisodes) -> LoggedEpisodes:
         episodes,
         action=nothing,
         availability=np.ones((1, 1), dtype=bool),
+        lumped=None,
         mask_index=nothing,
         next_mask_index=nothing,
     )

@@ -99,7 +99,7 @@ def by_categories(episodes: LoggedEpisodes, category: IntArray) -> LoggedEpisode
     for action, of_action in enumerate(category.tolist()):
         available[:, of_action] |= episodes.availability[:, action]
     unknown = np.full(episodes.n_transitions, np.nan)
-    return replace(episodes, action=category[episodes.action], availability=available, propensity=unknown)
+    return replace(episodes, action=category[episodes.action], availability=available, propensity=unknown, lumped=None)
 
 
 def _checked_categories(category: IntArray, n_actions: int) -> IntArray:

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from rl.errors import EvaluationError
+from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.logged_episodes import IntArray
 from rl.ope.doubly_robust import dm, dr, wdr
 from rl.ope.importance_sampling import on_policy, pdis, tis, wis, wpdis
@@ -36,6 +36,10 @@ from rl.ope.sample import EvaluationSample
 from rl.ope.slope import AtLevel, ChosenLevel, sums_at_chosen_level
 from rl.ope.sums import RatioSums
 
+MAX_SHARE_CUT = 0.02
+"""Of episodes, for estimators that don't look past a cut: up to here their intervals were seen to cover as they should
+(`docs/evaluation.md`)."""
+
 
 @dataclass(frozen=True)
 class Estimator:
@@ -63,8 +67,25 @@ class Estimator:
     needs_density_ratios: bool = False
     weight_column: str = "weight"
 
+    def refusal_of_cuts(self, share_cut: float) -> str | None:
+        """Why so many cut episodes keep it from estimating; None where they don't, or where it looks past a cut."""
+        sums_histories = self.needs_weights and not (self.needs_values or self.needs_density_ratios or self.is_one_step)
+        if not sums_histories or share_cut <= MAX_SHARE_CUT:
+            return None
+        return (
+            f"the log cuts {share_cut:.1%} of the episodes before their value ends, and this estimator counts what is "
+            f"missing as nothing (at most {MAX_SHARE_CUT:.0%} may be cut); use dr or wdr, which look past a cut, or "
+            "let the value run over fewer steps"
+        )
+
     def estimate(self, sample: EvaluationSample) -> tuple[RatioSums, ChosenLevel | None]:
-        """The sums, and the level they were computed at; None where the estimator has no level."""
+        """The sums, and the level they were computed at; None where the estimator has no level.
+
+        Raises:
+            UnsupportedEstimator: the log can't be weighted, or is cut too often for this estimator.
+        """
+        if reason := self.refusal_of_cuts(float(sample.is_cut.mean())):
+            raise UnsupportedEstimator(reason)
         if self.at_level is None:
             return self.per_unit_sums(sample), None
         leveled = sums_at_chosen_level(sample, self.at_level)

@@ -53,12 +53,16 @@ def _named(is_bad: BoolArray) -> str:
 
 
 def logged_action_probabilities(policy: Policy, episodes: LoggedEpisodes) -> FloatArray:
-    """Probability that the policy takes the logged action, at each row, `(n,)`."""
+    """Probability that the policy takes the logged action, at each row, `(n,)`.
+
+    Where the index lumps natural actions together, the policy chooses among those evenly: so its probability is of the
+    one taken, as the propensity is, and no more is needed of the logger than that.
+    """
     taken = np.empty(episodes.n_transitions)
     for rows in row_batches(episodes.n_transitions, episodes.n_actions):
         probabilities = checked_probabilities(policy, episodes.features[rows], episodes.mask(rows))
         taken[rows] = probabilities[np.arange(len(probabilities)), episodes.action[rows]]
-    return taken
+    return taken if episodes.lumped is None else np.asarray(taken / episodes.n_sharing)
 
 
 def share_outside_support(

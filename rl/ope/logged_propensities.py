@@ -167,13 +167,14 @@ def check_logged_propensities(episodes: LoggedEpisodes) -> PropensityCheck:
     """Whether the log's propensities are consistent with its availability sets.
 
     Under the true propensities the uniform policy's weight averages 1 at every decision with full support, whatever
-    the reward. Few rows or tiny propensities make the mean noisy: read it with its standard error.
+    the reward. Both are of natural actions, as the log drew them, also where the index lumps some together. Few rows
+    or tiny propensities make the mean noisy: read it with its standard error.
     """
     known = ~np.isnan(episodes.propensity)
     share_missing = float(1 - known.mean()) if len(known) else 0.0
     if refusal := refusal_to_weight(episodes.propensity):
         return PropensityCheck(share_missing, None, None, None, False, refusal)
-    n_available = episodes.availability.sum(axis=1)[episodes.mask_index]
+    n_available = episodes.n_available[episodes.mask_index]
     weight = 1.0 / (n_available * episodes.propensity)
     unit_ids, unit = np.unique(episodes.unit, return_inverse=True)
     balance = balance_of(mean_sums(weight, unit[episodes.episode], unit_ids))

@@ -133,6 +133,8 @@ def whole_log(found: PartialSums) -> PartialSums:
         entry = estimator(name)
         if reason is not None and entry.needs_weights:
             refusals[name] = reason
+        elif cut := entry.refusal_of_cuts(found.overlap.share_cut):
+            refusals[name] = cut
         elif not sums.denominators[:, 0].any() or (
             entry.needs_weights and not found.overlap.total(entry.weight_column)
         ):

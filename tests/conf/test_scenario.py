@@ -115,3 +115,31 @@ def test_shipped_night_chooses_among_networks() -> None:
     """Every candidate that learns values keeps several, of which validation episodes choose one."""
     candidates = load_pipeline("recommendation", "simulated_shop").scenario.candidates
     assert all(candidate.n_checkpoints >= 3 for candidate in candidates if candidate.algorithm != "bc")
+
+
+def test_load_pipeline_refuses_an_estimator_that_implied_decisions_rule_out(tmp_path: Path) -> None:
+    """Taobao's decisions are implied: a weighted estimator is refused when the spec is loaded, with what to write."""
+    content = recommendation_with() | {"overrides": {}}
+    (tmp_path / "recommendation.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(SpecError, match=r"dr weights decisions .* implied: .*\{estimator: dm\} under overrides.taobao"):
+        load_pipeline("recommendation", "taobao", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        (None, "12 hours, from reward.attribution.window_hours (10) + session.max_hours (2)"),
+        (0, "12 hours, raised from splits.embargo_hours (0) by reward.attribution.window_hours (10) + session.max"),
+        (48, "48 hours, from splits.embargo_hours"),
+    ],
+)
+def test_embargo_says_which_settings_make_it(stated: int | None, expected: str) -> None:
+    """An embargo that is raised names the settings that raise it."""
+    loaded = load_pipeline("recommendation", "simulated_shop")
+    scenario = merge(
+        loaded.scenario.model_dump(),
+        {"splits": {"embargo_hours": stated}, "reward": {"attribution": {"window_hours": 10}}},
+    )
+    source = loaded.source.model_copy(update={"session": loaded.source.session.model_copy(update={"max_hours": 2})})
+    pipeline = loaded.model_copy(update={"source": source, "scenario": parse_model(Scenario, scenario, "x")})
+    assert pipeline.embargo_in_words.startswith(expected)

@@ -43,7 +43,7 @@ BARE = replace(PLAN, q_function=None, estimators=("tis", "wis"))
 @cache
 def log() -> LoggedEpisodes:
     """90 episodes of 30 units in an order in which the units' episodes lie far apart, some of them cut."""
-    return MDP.log(MDP.random_policy(1), n_episodes=90, seed=4, n_units=30, max_steps=7)
+    return MDP.log(MDP.random_policy(1), n_episodes=90, seed=4, n_units=30, max_steps=11)
 
 
 def at_once() -> dict[str, RatioSums]:

@@ -1,0 +1,71 @@
+"""Estimators on logs whose sessions are cut, as at the log's end: they look past the cuts, or refuse."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from rl.errors import UnsupportedEstimator
+from rl.logged_episodes import LoggedEpisodes
+from rl.ope.discount import Discount
+from rl.ope.estimators import ESTIMATORS, MAX_SHARE_CUT
+from rl.ope.intervals import student_interval
+from rl.ope.partial_sums import EstimationPlan, sums_in_batches
+from rl.ope.q_function import action_values
+from rl.ope.sample import evaluation_sample
+from tests.rl.ope.tabular_mdp import TableQ, small_mdp
+
+MDP, GAMMA = small_mdp(), 0.95
+BEHAVIOR, POLICY = MDP.random_policy(1, sharpness=0.5), MDP.random_policy(2, sharpness=0.5)
+Q = TableQ(MDP.exact_q(POLICY, gamma=GAMMA))
+N_LOGS = 40
+
+
+@cache
+def cut_log(hazard: float, seed: int) -> LoggedEpisodes:
+    """Sessions that the log cuts after each row with this probability, where they would go on."""
+    log = MDP.log(BEHAVIOR, n_episodes=600, seed=seed)
+    rng = np.random.default_rng(seed)
+    lengths = np.minimum(log.lengths, rng.geometric(hazard, log.n_episodes) if hazard else log.lengths)
+    keep = log.step < lengths[log.episode]
+    per_row = ("features", "next_features", "action", "reward", "terminal", "propensity", "mask_index",
+               "next_mask_index", "elapsed_seconds", "policy_version")  # fmt: skip
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    is_last = np.zeros(int(offsets[-1]), dtype=bool)
+    is_last[offsets[1:] - 1] = True
+    rows = {name: getattr(log, name)[keep] for name in per_row}
+    return replace(log, **rows, timeout=is_last & ~rows["terminal"], offsets=offsets)
+
+
+@pytest.mark.parametrize("name", ["tis", "pdis", "wis", "wpdis", "dr", "wdr"])
+@pytest.mark.parametrize("hazard", [0.0, 0.01, 0.027, 0.06, 0.2])
+def test_estimators_cover_the_true_value_of_cut_sessions_or_refuse(name: str, hazard: float) -> None:
+    """From no cut to a quarter of the sessions: of 40 intervals of 95% at least 34 cover, or the estimator refuses.
+
+    Fewer than 34 of 40 come once in 900 runs at a coverage of 95%; the seeds are fixed. The direct method's
+    interval is of which shoppers came alone, and the gate abstains on it: it isn't asked to cover.
+    """
+    truth, covered = MDP.exact_value(POLICY, gamma=GAMMA), 0
+    for seed in range(N_LOGS):
+        log = cut_log(hazard, seed)
+        sample = evaluation_sample(POLICY, log, discount=Discount(GAMMA), values=action_values(Q, POLICY, log))
+        try:
+            found = student_interval(ESTIMATORS[name].estimate(sample)[0], level=0.95)
+        except UnsupportedEstimator:
+            assert sample.is_cut.mean() > MAX_SHARE_CUT
+            covered += 1
+        else:
+            covered += found.lower <= truth <= found.upper
+    assert covered >= 34
+
+
+def test_a_quarter_of_cut_sessions_is_refused_in_batches_too() -> None:
+    """What one sample refuses, the merged sums of its parts refuse with the same words."""
+    log = cut_log(0.2, 1)
+    plan = EstimationPlan(("wpdis", "dr"), Discount(GAMMA), q_function=Q)
+    found = sums_in_batches(POLICY, log, plan, max_rows=50)
+    assert set(found.sums) == {"dr"}
+    assert "use dr or wdr, which look past a cut" in found.refusals["wpdis"]

@@ -1,0 +1,72 @@
+"""Actions that came after the training split: the log's propensities are of them, the dense index lumps them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conf.paths import Lake
+from rl.dataset import Dataset, prepare_dataset
+from rl.logged_episodes import BoolArray, FeatureArray, FloatArray
+from rl.night_evaluation import actions_without_entry
+from rl.ope.evaluation_probabilities import logged_action_probabilities
+from rl.ope.logged_propensities import check_logged_propensities
+from tests.rl.factories import (
+    FIRST_DAY,
+    availability_id,
+    available_items,
+    make_logged_episodes,
+    make_pipeline,
+    shop_rows,
+    write_availability,
+    write_transitions,
+)
+
+N_OLD, N_NEW = 8, 12
+
+
+def dataset_with_new_items(folder: Path, **scenario: Any) -> Dataset:
+    """Fourteen days of a shop that has four more items from the tenth day on, behind the training split."""
+    pipeline, lake = make_pipeline(**scenario), Lake(folder, "simulated_shop")
+    for n in range(14):
+        day, n_items = FIRST_DAY + timedelta(days=n), N_OLD if n < 9 else N_NEW
+        write_transitions(lake, pipeline, day, shop_rows(pipeline, day, n_episodes=120, n_items=n_items, n_users=80))
+        write_availability(lake, pipeline, day, {availability_id(day): available_items(day, n_items)})
+    return prepare_dataset(pipeline, lake, FIRST_DAY + timedelta(days=13))
+
+
+@pytest.mark.parametrize("max_actions", [500, 5])
+def test_propensities_of_a_shop_with_new_items_are_plausible(tmp_path: Path, max_actions: int) -> None:
+    """A uniform choice's weight averages 1 exactly, with items new since training and with more than have an entry."""
+    action = {"max_actions": max_actions}
+    test = dataset_with_new_items(tmp_path, action=action).to_logged_episodes("test")
+    assert (test.action == test.n_actions - 1).mean() > 0.2
+    assert "% of the test decisions took an action" in actions_without_entry(test)[0]
+    check = check_logged_propensities(test)
+    assert check.problem is None
+    assert check.mean_uniform_weight == pytest.approx(1.0, abs=1e-9)
+
+
+def test_wrong_propensities_of_a_shop_with_new_items_are_still_caught(tmp_path: Path) -> None:
+    """A third of the true ones make the weight average 3."""
+    test = dataset_with_new_items(tmp_path).to_logged_episodes("test")
+    test.propensity[:] = test.propensity / 3
+    assert check_logged_propensities(test).problem is not None
+
+
+class _Even:
+    version = "even"
+
+    def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:  # noqa: ARG002
+        return np.asarray(mask / mask.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def test_a_policy_shares_the_probability_of_lumped_actions_among_them() -> None:
+    """Of three entries the last stands for four items: each of them has a quarter of its third."""
+    log = make_logged_episodes((3,), lumped=np.array([4]))
+    assert logged_action_probabilities(_Even(), log) == pytest.approx([1 / 3, 1 / 3, 1 / 12])
+    assert log.n_available.tolist() == [6]
