@@ -116,7 +116,7 @@ def processes_of(home: Path, services: Sequence[Service], names: Iterable[str] |
 
 def names_of(processes: Sequence[Any]) -> list[str]:
     """Return the names of the services that marked processes belong to, each once."""
-    names = {}
+    names: dict[str | None, None] = {}
     for process in processes:
         with suppress(psutil.Error, OSError):
             names[process.environ().get(MARK)] = None

@@ -15,6 +15,7 @@ import typer
 from conf.errors import NightcartError
 from conf.settings import Settings
 from rl.logs import configure_logs
+from rl.night_turn import own_turn_of
 
 NOTHING_TO_DO = 99
 
@@ -108,7 +109,8 @@ def _run_command(name: str, **arguments: object) -> None:
         settings = Settings.from_environment()
         configure_logs(settings.log_format)
         run: Callable[..., dict[str, Any]] = importlib.import_module(f"rl.commands.{name}").run
-        result = run(settings=settings, **arguments)
+        with own_turn_of(name, settings, arguments):
+            result = run(settings=settings, **arguments)
     except (NightcartError, OSError) as error:
         print(f"rl {name.replace('_', '-')}: {error}", file=sys.stderr, flush=True)
         raise typer.Exit(1) from error
