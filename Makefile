@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .NOTPARALLEL:
 
 # Parameters; quoting is left to the environment, so that a path may hold any character.
-export SOURCE LOGS DATE SCENARIO NIGHTS REPLICATIONS SECTIONS DEVICE REPEATS
+export SOURCE LOGS DATE SCENARIO VERSION NIGHTS REPLICATIONS SECTIONS DEVICE REPEATS
 PORT ?= 8080
 MLFLOW_PORT ?= 5000
 INSTALL_JAVA ?= 0
@@ -21,7 +21,7 @@ unexport PYTHONHOME VIRTUAL_ENV
 PIPELINE := .venv/bin/python
 AIRFLOW := .venv-airflow/bin/python
 
-.PHONY: help setup python java pipeline-environment airflow-environment nightly worth test test-pipeline test-dags check lint \
+.PHONY: help setup python java pipeline-environment airflow-environment nightly worth promote test test-pipeline test-dags check lint \
         bench-coverage bench-gate bench-ope bench-train bench-worth up down airflow clean
 
 help:  ## this page
@@ -40,6 +40,7 @@ help:  ## this page
 #: (From another folder: `make -s -C FOLDER nightly`, since make -C ends with a line of its own.)
 #:
 #: Other parameters:
+#:   VERSION=3        the version that `make promote` approves, registered for its DATE; `make nightly` says what to type
 #:   PORT=8080 MLFLOW_PORT=5000   ports of the pages of `make up`
 #:   ARGS="backfill create ..."   what `make airflow` runs
 #:   TESTS=tests/conf             the part of the tests that `make test` runs
@@ -61,6 +62,10 @@ nightly: setup  ## run all DAGs for one date through Airflow: from logs to a reg
 worth: pipeline-environment  ## before any training: whether looking ahead can pay on this log (SOURCE, SCENARIO, DATE), one page
 	@exec $(PIPELINE) -m rl worth --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  $${DATE:+--date "$$DATE"}
+
+promote: pipeline-environment  ## approve the version a night registered: it becomes the champion (VERSION, DATE, SOURCE, SCENARIO)
+	@exec $(PIPELINE) -m rl promote --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
+	  --date "$${DATE:-}" --version "$${VERSION:-}"
 
 test: setup  ## run every test, in both environments
 	@status=0; $(MAKE) --no-print-directory test-pipeline || status=1; \

@@ -66,6 +66,20 @@ def airflow_environment(
     return {**variables, **chosen, **_own(settings, home)}
 
 
+def in_process_environment(settings: Settings) -> dict[str, str]:
+    """Return variables for a night that is run in process: on a database of its own.
+
+    In the scheduler's, its tasks would be taken by a scheduler that is started meanwhile, or after it was killed.
+    """
+    home = settings.home / "airflow" / "in-process"
+    home.mkdir(parents=True, exist_ok=True)
+    return airflow_environment(settings) | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+    }
+
+
 def parallel_tasks() -> int:
     """How many tasks this machine runs at once without swapping; Airflow's own default starts 32 workers."""
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
