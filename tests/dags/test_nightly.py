@@ -169,9 +169,10 @@ def test_approval_is_by_itself_on_the_simulated_shop_alone(source: str, setting:
     assert approval_of(request, Settings.from_environment(given)) == approval
 
 
-def test_nightly_waits_for_whoever_computes_the_night(start: Start, home: Path, night: Night) -> None:
+def test_nightly_waits_for_whoever_computes_the_night(start: Start, home: Path) -> None:
     """A scheduler's task, or a command by hand; one line says which."""
-    assert night(fail={"ingest": (1, "told so")}).returncode == 1  # writes the shop, so that the date is known
+    (home / "shops" / "simulated_shop" / "logs" / "2026-01-31").mkdir(parents=True, exist_ok=True)
+    (home / "shops" / "simulated_shop" / "shop.json").touch()
     run = Run(home, "simulated_shop", "recommendation", date(2026, 1, 31))
     with own_turn(run, "rl train", pytest.fail, night=None, is_side_by_side=True):
         process = start(fail={"ingest": (1, "told so")})
