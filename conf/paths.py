@@ -59,6 +59,10 @@ class Run:
     def folder(self) -> Path:
         return self.home / "runs" / self.source / self.scenario / str(self.date)
 
+    def lock(self, name: str) -> Path:
+        """Lock file of the night: held by whoever computes it (`conf/night_lock.py`)."""
+        return self.folder / "_locks" / name
+
     @property
     def ingest_result(self) -> Path:
         return self.folder / "ingest.json"

@@ -44,6 +44,8 @@ VARIABLES: dict[str, str] = {
     "NIGHTCART_REAL_DATA": "folder of public logs that some tests read",
     "NIGHTCART_TEST_POSTGRES": "PostgreSQL URL that some tests use",
     "NIGHTCART_PEERS_PYTHON": "interpreter with sb-obp and scope-rl, which make bench-ope compares with",
+    "NIGHTCART_SERVICE": "set by `make up` for its own processes: which service they belong to; not to be set by hand",
+    "NIGHTCART_NIGHT": "set by `make nightly` for its own commands: the night they belong to; not to be set by hand",
     "NIGHTCART_LOG_FORMAT": "console or json; default console",
     "NIGHTCART_LOG_LEVEL": "info or debug (with tracebacks); default info",
 }
@@ -69,6 +71,7 @@ class Settings:
     training_memory_bytes: int | None = None
     training_threads: int = 1
     log_level: str = "info"
+    night: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -101,6 +104,7 @@ class Settings:
             training_memory_bytes=_bytes(given.get("NIGHTCART_TRAINING_MEMORY") or ""),
             training_threads=int(given.get("NIGHTCART_TRAINING_THREADS") or 1),
             log_level=given.get("NIGHTCART_LOG_LEVEL") or "info",
+            night=given.get("NIGHTCART_NIGHT") or None,
         )
 
     @property

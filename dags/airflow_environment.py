@@ -10,13 +10,14 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
 from conf.errors import NightcartError
 from conf.private_home import keep_private
 from conf.settings import PROJECT_ROOT, Settings
+from dags.kept_secrets import made_once
 
 DEFAULT_PORT = 8080
 _GIB_PER_TASK = 4  # a Spark driver with its Python workers, or a training
@@ -31,9 +32,9 @@ def airflow_environment(
     """
     home = settings.home / "airflow"
     address = f"http://127.0.0.1:{port}"
-    keys = _made_once(home / "keys.json", _new_keys)
+    keys = made_once(home / "keys.json", _new_keys)
     passwords = home / "passwords.json"
-    _made_once(passwords, lambda: {"admin": secrets.token_urlsafe(12)})
+    made_once(passwords, lambda: {"admin": secrets.token_urlsafe(12)})
     variables = {
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -54,12 +55,30 @@ def airflow_environment(
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        # No log servers run: they would listen on all interfaces, and the page reads the same files here. Port 0 keeps
+        # the page from asking another deployment's.
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": "0",
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": "0",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW_CONN_SPARK_DEFAULT": json.dumps({"conn_type": "spark", "host": settings.spark_master}),
     }
     chosen = {name: value for name, value in (os.environ if given is None else given).items() if name in variables}
     return {**variables, **chosen, **_own(settings, home)}
+
+
+def in_process_environment(settings: Settings) -> dict[str, str]:
+    """Return variables for a night that is run in process: on a database of its own.
+
+    In the scheduler's, its tasks would be taken by a scheduler that is started meanwhile, or after it was killed.
+    """
+    home = settings.home / "airflow" / "in-process"
+    home.mkdir(parents=True, exist_ok=True)
+    return airflow_environment(settings) | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+    }
 
 
 def parallel_tasks() -> int:
@@ -84,23 +103,6 @@ def _new_keys() -> dict[str, str]:
     """The keys Airflow signs and encrypts with."""
     fernet = base64.urlsafe_b64encode(os.urandom(32)).decode("ascii")
     return {"api": secrets.token_hex(32), "jwt": secrets.token_hex(32), "fernet": fernet}
-
-
-def _made_once(path: Path, make: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """The secrets a file keeps; made where there is none yet, readable by the owner alone."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        draft.touch(mode=0o600)
-        draft.write_text(json.dumps(make()), encoding="ascii")
-        try:
-            os.link(draft, path)  # fails where another process was first: its secrets are the secrets
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    kept: dict[str, str] = json.loads(path.read_text(encoding="ascii"))
-    return kept
 
 
 def main(command: list[str]) -> NoReturn:

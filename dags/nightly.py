@@ -1,6 +1,7 @@
-"""The main job, `make nightly`: all DAGs for one date, through Airflow, in process.
+"""The main job, `make nightly`: all DAGs for one date, through Airflow.
 
-Shows its progress on stderr, keeps Airflow's own output in a log file, and prints one JSON object on stdout.
+Where `make up` runs in this home, the night goes through its services; else Airflow runs the DAGs in this process.
+Either way it shows its progress on stderr, and prints one JSON object on stdout.
 """
 
 from __future__ import annotations
@@ -18,14 +19,20 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from conf.errors import NightcartError
+from conf.night_lock import whole_night
 from conf.paths import Run
 from conf.plain_json import to_json
 from conf.private_home import keep_private, refuse_unwritable
+from conf.scenario import load_pipeline
 from conf.settings import Settings
+from conf.source import load_source
+from dags.airflow_api import AirflowApi
 from dags.airflow_database import make_database
-from dags.airflow_environment import airflow_environment
+from dags.airflow_environment import in_process_environment
 from dags.command_output import clear_message
+from dags.nightly_progress import NightlyProgress
 from dags.nightly_request import NightlyRequest, RequestError, last_logged_day, read_request
+from dags.nightly_services import ServicesNight, services_that_run
 from dags.pipeline_command import LearningCommand
 
 
@@ -51,30 +58,84 @@ def main(arguments: list[str]) -> int:
 
 def _run(request: NightlyRequest, settings: Settings) -> dict[str, Any]:
     """The night's result, with seconds by stage."""
-    log = settings.home / "logs" / f"nightly-{datetime.now().astimezone():%Y-%m-%dT%H-%M-%S}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
     where = f"{request.scenario} on {request.source}, {request.date or 'last simulated day'}"
-    print(f"nightly: {where}; long log: {log}", file=sys.stderr, flush=True)
-    environment = airflow_environment(settings)
-    os.environ |= environment | {
-        "NIGHTCART_SOURCE": request.source,
-        "NIGHTCART_APPROVAL": settings.approval or "auto",
-    }
+    services = services_that_run(settings.home, request.source, _tell)
+    if services is None:
+        return _in_process(request, settings, where)
+    _tell(f"nightly: {where}; through the services at {services.address}")
+    return _through_services(request, settings, services.address)
+
+
+def _through_services(request: NightlyRequest, settings: Settings, address: str) -> dict[str, Any]:
+    progress = NightlyProgress(lambda line: _show(line, sys.stderr))
+    try:
+        with _long_log(settings).open("a", encoding="utf-8") as log_file:
+            settled = _with_logs(request, settings, progress, log_file)
+        api = AirflowApi(address, settings.home / "airflow" / "passwords.json")
+        night = ServicesNight(settings.home, api, settled.scenario, progress)
+        night.run(str(settled.date), str(settled.logs) if settled.logs else None)
+        if night.is_asked:
+            where = f"{address}/required_actions"
+            progress.say(f"approve: a person is asked; answer at {where}, or: {_to_promote(settled, settings)}")
+        return _result(settled, settings, progress.seconds, progress.elapsed)
+    except KeyboardInterrupt:
+        progress.say(f"no longer followed; what the services have begun, they finish: {address}")
+        raise
+    finally:
+        progress.end()
+
+
+def _in_process(request: NightlyRequest, settings: Settings, where: str) -> dict[str, Any]:
+    log = _long_log(settings)
+    _tell(f"nightly: {where}; long log: {log}")
+    approval = approval_of(request, settings)
+    environment = in_process_environment(settings)
+    os.environ |= environment | {"NIGHTCART_SOURCE": request.source, "NIGHTCART_APPROVAL": approval}
     with _output_in(log) as (shown, log_file):
         make_database(environment, log)
         # Airflow reads its configuration when it is imported, and takes seconds: not before the request is checked.
         from dags.nightly_dags import run_night  # noqa: PLC0415
-        from dags.nightly_progress import NightlyProgress  # noqa: PLC0415
 
         progress = NightlyProgress(lambda line: _show(line, shown))
         try:
             settled = _with_logs(request, settings, progress, log_file)
-            os.environ["NIGHTCART_TONIGHT"] = str(settled.date)
-            run_conf = {"date": str(settled.date), "logs": str(settled.logs) if settled.logs else None}
-            run_night(settled.scenario, run_conf, progress)
+            run = _run_of(settled, settings)
+            with whole_night(run, "make nightly", progress.say) as night:
+                os.environ |= {"NIGHTCART_TONIGHT": str(settled.date), "NIGHTCART_NIGHT": night}
+                run_conf = {"date": str(settled.date), "logs": str(settled.logs) if settled.logs else None}
+                run_night(settled.scenario, run_conf, progress)
+                result = _result(settled, settings, progress.seconds, progress.elapsed)
+            if approval == "human" and result["verdict"] == "promote":
+                progress.say(f"approve: a person decides; read {run.page}, then: {_to_promote(settled, settings)}")
+            return result
         finally:
             progress.end()
-    return _result(settled, settings, progress.seconds, progress.elapsed)
+
+
+def approval_of(request: NightlyRequest, settings: Settings) -> str:
+    """Return who approves: as the deployment says, else the spec; about a simulated shop nobody need be asked."""
+    if settings.approval is not None:
+        return settings.approval
+    if load_source(request.source).is_simulated:
+        return "auto"
+    return load_pipeline(request.scenario, request.source).scenario.approval
+
+
+def _to_promote(request: NightlyRequest, settings: Settings) -> str:
+    """What a person types to approve the version that the night registered."""
+    version = _read(_run_of(request, settings).registration)["version"]
+    where = f"SOURCE={request.source} SCENARIO={request.scenario} DATE={request.date}"
+    return f"make promote {where} VERSION={version}"
+
+
+def _long_log(settings: Settings) -> Path:
+    log = settings.home / "logs" / f"nightly-{datetime.now().astimezone():%Y-%m-%dT%H-%M-%S}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    return log
+
+
+def _run_of(request: NightlyRequest, settings: Settings) -> Run:
+    return Run(settings.home, request.source, request.scenario, request.date or date.min)
 
 
 def _with_logs(request: NightlyRequest, settings: Settings, progress: Any, log_file: TextIO) -> NightlyRequest:
@@ -95,7 +156,7 @@ def _with_logs(request: NightlyRequest, settings: Settings, progress: Any, log_f
 
 
 def _result(request: NightlyRequest, settings: Settings, seconds: dict[str, float], total: float) -> dict[str, Any]:
-    run = Run(settings.home, request.source, request.scenario, request.date or date.min)
+    run = _run_of(request, settings)
     ingest, build = _read(run.ingest_result), _read(run.build_result)
     stages = {name: round(took, 1) for name, took in seconds.items()}
     return {
@@ -105,7 +166,7 @@ def _result(request: NightlyRequest, settings: Settings, seconds: dict[str, floa
         **_verdict(run),
         **{key: ingest[key] for key in ("n_events", "n_rejected", "n_not_yet")},
         "n_transitions": build["n_transitions"],
-        "seconds": {**stages, "airflow": round(total - sum(seconds.values()), 1), "total": round(total, 1)},
+        "seconds": {**stages, "airflow": round(max(0.0, total - sum(seconds.values())), 1), "total": round(total, 1)},
     }
 
 
@@ -125,7 +186,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _only_one(home: Path) -> Iterator[None]:
-    """No other nightly run works in this home: Airflow's embedded database has one writer at a time."""
+    """No other nightly run works in this home: a night in process has Airflow's embedded database to itself."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "nightly.lock").open("a") as lock:
         try:
@@ -156,6 +217,10 @@ def _output_in(log: Path) -> Iterator[tuple[TextIO, TextIO]]:
             os.dup2(kept_stderr, 2)
             os.close(kept_stdout)
             os.close(kept_stderr)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _show(line: str, shown: TextIO) -> None:

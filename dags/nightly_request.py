@@ -25,6 +25,10 @@ class RequestError(NightcartError):
     """A parameter of `make nightly` that can't be served."""
 
 
+class NightFailed(NightcartError):
+    """A task failed; the message is the task's own."""
+
+
 @dataclass(frozen=True)
 class NightlyRequest:
     """One date of one scenario on one source.
@@ -48,7 +52,7 @@ def read_request(arguments: Sequence[str], settings: Settings) -> NightlyRequest
     Raises:
         RequestError, SpecError, RunDateError: says which parameter doesn't fit, and what would.
     """
-    parser = ArgumentParser(prog="make nightly", description="All DAGs for one date, through Airflow, in process.")
+    parser = ArgumentParser(prog="make nightly", description="All DAGs for one date, through Airflow.")
     for name in ("--source", "--logs", "--date", "--scenario"):
         parser.add_argument(name, default="")
     given = parser.parse_args(arguments)

@@ -2,117 +2,91 @@
 
 from __future__ import annotations
 
-import json
+import fcntl
 import os
 import socket
 import sys
 import time
-import urllib.error
-import urllib.request
 from argparse import ArgumentParser
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from subprocess import DEVNULL, STDOUT, Popen
 
-import psutil  # type: ignore[import-untyped]  # ships no types
-
 from conf.errors import NightcartError
-from conf.paths import model_artifacts
 from conf.private_home import keep_private, refuse_unwritable
-from conf.publication import write_atomically
 from conf.settings import PROJECT_ROOT, Settings
 from dags.airflow_database import make_database
 from dags.airflow_environment import DEFAULT_PORT, airflow_environment
-from dags.pipeline_command import pipeline_environment
+from dags.mlflow_page import USER, has_page, passwords_file
+from dags.service_processes import (
+    SUPERVISOR,
+    end_processes,
+    is_alive,
+    marked,
+    names_of,
+    processes_of,
+    read_record,
+    record_path,
+)
+from dags.supervisor import SECONDS_TO_START, ServiceError, api_address
 
 DEFAULT_MLFLOW_PORT = 5000
-_AIRFLOW_SERVICES = ("api-server", "scheduler", "dag-processor", "triggerer")
-_SECONDS_TO_START = 180.0
-_SECONDS_TO_STOP = 30.0
-
-
-class ServiceError(NightcartError):
-    """A service can't start."""
-
-
-@dataclass(frozen=True)
-class Service:
-    """A running process; the time it was created tells it from a later one with the same number."""
-
-    name: str
-    pid: int
-    created: float
+# What schedules and runs tasks ends first, while the API still answers: a task then reports how it ended.
+_ENDED_FIRST = ("scheduler", "triggerer", "dag-processor")
 
 
 def up(settings: Settings, port: int, mlflow_port: int) -> list[str]:
-    """All services answer; given is what to tell about them. An MLflow port of 0 leaves its page out.
+    """Start all services, after ending what an earlier start left behind; return what to tell about them.
+
+    An MLflow port of 0 leaves its page out.
 
     Raises:
         ServiceError: a port is in use, the services run already, or one ended while starting; none is left running.
     """
-    if alive := running(settings.home):
-        raise ServiceError(f"already up ({', '.join(service.name for service in alive)}); `make down` stops them")
-    shows_mlflow = mlflow_port != 0 and not settings.mlflow_uri.startswith("http")
-    refuse_used_port("PORT", port)
-    if shows_mlflow:
-        refuse_used_port("MLFLOW_PORT", mlflow_port)
-    environment = {**os.environ, **airflow_environment(settings, port=port)}
-    logs = settings.home / "logs" / "services"
-    make_database(environment, logs / "database.log")
-    commands = {name: [sys.executable, "-m", "airflow", name] for name in _AIRFLOW_SERVICES}
-    if shows_mlflow:
-        commands["mlflow"] = _mlflow_command(settings, mlflow_port)
-    addresses = {"Airflow": f"http://127.0.0.1:{port}"}
-    checks = [f"{addresses['Airflow']}/api/v2/monitor/health"]
-    if shows_mlflow:
-        addresses["MLflow"] = f"http://127.0.0.1:{mlflow_port}"
-        checks.append(f"{addresses['MLflow']}/health")
-    start(settings, commands, environment, logs)
-    try:
-        _wait(settings.home, len(commands), checks, logs)
-    except BaseException:
-        down(settings.home)
-        raise
-    passwords = environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]
-    return [f"{name}: {address}" for name, address in addresses.items()] + [
-        f"log in to Airflow as admin; the password is in {passwords}",
-        f"logs: {logs}",
-    ]
+    with _only_one(settings.home):
+        refuse_second_start(settings.home)
+        told = _healed(settings.home)
+        refuse_used_port("PORT", port)
+        if has_page(settings, mlflow_port):
+            refuse_used_port("MLFLOW_PORT", mlflow_port)
+        environment = {**os.environ, **airflow_environment(settings, port=port)}
+        logs = settings.home / "logs" / "services"
+        make_database(environment, logs / "database.log")
+        try:
+            supervisor = _start_supervisor(environment, logs, port, mlflow_port)
+            _wait_until_ready(settings.home, supervisor, logs)
+        except BaseException:
+            _end_all(settings.home)
+            raise
+    return told + _addresses(settings, environment, port, mlflow_port) + [f"logs: {logs}"]
 
 
 def down(home: Path) -> list[str]:
-    """No service of this home runs; given are the names of those that did."""
-    found = running(home)
-    processes = []
-    for service in found:
-        with suppress(psutil.NoSuchProcess):
-            process = psutil.Process(service.pid)
-            processes += [process, *process.children(recursive=True)]
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-    _, left = psutil.wait_procs(processes, timeout=_SECONDS_TO_STOP)
-    for process in left:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(left, timeout=5)
-    _record(home).unlink(missing_ok=True)
-    return [service.name for service in found]
+    """End every process of this home's services; return the names of the services that ran.
+
+    Raises:
+        ServiceError: a process can't be ended.
+    """
+    with _only_one(home):
+        return _end_all(home)
 
 
-def running(home: Path) -> list[Service]:
-    """The services started in this home that still run."""
-    try:
-        recorded = [Service(**fields) for fields in json.loads(_record(home).read_text(encoding="utf-8"))]
-    except FileNotFoundError:
-        return []
-    return [service for service in recorded if _is_alive(service)]
+def refuse_second_start(home: Path) -> None:
+    """Return where no supervisor looks after this home's services, or one that has given up on some.
+
+    Raises:
+        ServiceError: the services run, and what dies is started again without anybody's help.
+    """
+    record = read_record(home)
+    alive = [service.name for service in record.services if is_alive(service)]
+    if SUPERVISOR in alive and not record.given_up:
+        raise ServiceError(f"already up ({', '.join(alive)}); `make down` stops them")
 
 
 def refuse_used_port(parameter: str, port: int) -> None:
-    """The port is free.
+    """Return where the port is free.
 
     Raises:
         ServiceError: something listens there.
@@ -127,69 +101,65 @@ def refuse_used_port(parameter: str, port: int) -> None:
             ) from error
 
 
-def start(settings: Settings, commands: Mapping[str, list[str]], environment: Mapping[str, str], logs: Path) -> None:
-    """Every command runs by itself, writes to a log of its name, and is recorded, so that `down` finds it."""
+def _healed(home: Path) -> list[str]:
+    """End what is left of an earlier start, and return a line about it where there was something."""
+    ended = _end_all(home)
+    return [f"ended what an earlier start had left running: {', '.join(ended)}"] if ended else []
+
+
+def _end_all(home: Path) -> list[str]:
+    """End the supervisor, which would start others again, then who runs tasks, then the rest; return their names."""
+    services = read_record(home).services
+    alive = [service.name for service in services if is_alive(service)]
+    names = dict.fromkeys(alive + names_of(processes_of(home, services)))
+    for group in ((SUPERVISOR,), (SUPERVISOR, *_ENDED_FIRST), None):
+        if left := end_processes(partial(processes_of, home, services, group)):
+            raise ServiceError(f"processes {[process.pid for process in left]} can't be ended; end them by hand")
+    record_path(home).unlink(missing_ok=True)
+    return list(names)
+
+
+def _start_supervisor(environment: dict[str, str], logs: Path, port: int, mlflow_port: int) -> Popen[bytes]:
     logs.mkdir(parents=True, exist_ok=True)
-    started: list[Service] = []
-    for name, command in commands.items():
-        variables = dict(environment) | (_of_mlflow(settings) if name == "mlflow" else {})
-        with (logs / f"{name}.log").open("a") as log:
-            process = Popen(
-                command,
-                env=variables,
-                cwd=PROJECT_ROOT,
-                stdin=DEVNULL,
-                stdout=log,
-                stderr=STDOUT,
-                start_new_session=True,
-            )
-        started.append(Service(name, process.pid, psutil.Process(process.pid).create_time()))
-        write_atomically(_record(settings.home), json.dumps([asdict(service) for service in started]))
+    command = [sys.executable, "-m", "dags.supervisor", f"--port={port}", f"--mlflow-port={mlflow_port}"]
+    with (logs / f"{SUPERVISOR}.log").open("a") as log:
+        return Popen(
+            command,
+            env=marked(environment, SUPERVISOR),
+            cwd=PROJECT_ROOT,
+            stdin=DEVNULL,
+            stdout=log,
+            stderr=STDOUT,
+            start_new_session=True,
+        )
 
 
-def _wait(home: Path, n_services: int, checks: list[str], logs: Path) -> None:
-    deadline = time.monotonic() + _SECONDS_TO_START
-    while True:
-        alive = running(home)
-        if len(alive) < n_services:
-            raise ServiceError(f"a service ended while it started; its log is in {logs}")
-        if all(_answers(check) for check in checks):
-            return
-        if time.monotonic() > deadline:
-            raise ServiceError(f"the services don't answer after {_SECONDS_TO_START:.0f} s; their logs are in {logs}")
-        time.sleep(0.5)
+def _wait_until_ready(home: Path, supervisor: Popen[bytes], logs: Path) -> None:
+    deadline = time.monotonic() + 2 * SECONDS_TO_START
+    while not read_record(home).is_ready:
+        if supervisor.poll() is not None or time.monotonic() > deadline:
+            said = "; ".join(read_record(home).given_up.values())
+            raise ServiceError(said or f"the services didn't start; the logs are in {logs}")
+        time.sleep(0.2)
 
 
-def _answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=5) as response:
-            return bool(response.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+def _addresses(settings: Settings, environment: dict[str, str], port: int, mlflow_port: int) -> list[str]:
+    passwords = environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]
+    told = [f"Airflow: {api_address(port)} (log in as admin; the password is in {passwords})"]
+    if has_page(settings, mlflow_port):
+        where = f"http://127.0.0.1:{mlflow_port}"
+        told.append(f"MLflow: {where} (log in as {USER}; the password is in {passwords_file(settings)})")
+    return told
 
 
-def _is_alive(service: Service) -> bool:
-    try:
-        process = psutil.Process(service.pid)
-        return bool(process.create_time() == service.created and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _mlflow_command(settings: Settings, port: int) -> list[str]:
-    python = str(settings.pipeline_venv / "bin" / "python")
-    where = ["--backend-store-uri", settings.mlflow_uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    # Experiments of this project name their own place; what others make through the page lands there too.
-    artifacts = ["--artifacts-destination", model_artifacts(settings.home).as_uri()]
-    return [python, "-m", "mlflow", "server", *where, *artifacts]
-
-
-def _of_mlflow(settings: Settings) -> dict[str, str]:
-    return pipeline_environment(settings) | {"MLFLOW_DISABLE_TELEMETRY": "true"}
-
-
-def _record(home: Path) -> Path:
-    return home / "airflow" / "services.json"
+@contextmanager
+def _only_one(home: Path) -> Iterator[None]:
+    """Only one `up` or `down` at a time works in this home."""
+    lock = home / "airflow" / "services.lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def main(arguments: list[str]) -> int:

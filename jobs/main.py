@@ -10,6 +10,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,13 +21,14 @@ if __package__ in (None, ""):  # run as a file: the project, not this folder, is
 import structlog
 
 from conf.errors import MAY_PASS, NightcartError, exit_code
+from conf.night_lock import own_turn
 from conf.paths import Run
 from conf.plain_json import to_json
 from conf.private_home import keep_private, refuse_unwritable
 from conf.publication import write_atomically
 from conf.scenario import load_pipeline, scenario_names
 from conf.settings import PROJECT_ROOT, Settings
-from conf.source import load_source
+from conf.source import Source, load_source
 from conf.spec_hash import code_hash
 from conf.strict_yaml import suggest
 from jobs.delivered_files import find_files
@@ -83,6 +85,19 @@ def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
         find_files(source, given.logs)  # what can be refused at once shouldn't wait for Spark
     keep_private(settings)
     refuse_unwritable(settings)
+    with _own_turn(given, settings):
+        return _work(given, settings, source)
+
+
+def _own_turn(given: argparse.Namespace, settings: Settings) -> AbstractContextManager[None]:
+    """Wait until no other run computes the night; deliveries are taken in whoever else does."""
+    if given.command == "ingest":
+        return nullcontext()
+    run = Run(settings.home, given.source, given.scenarios[-1], given.date)
+    return own_turn(run, "jobs build", lambda line: log.warning("waiting", why=line), night=settings.night)
+
+
+def _work(given: argparse.Namespace, settings: Settings, source: Source) -> dict[str, Any]:
     started = time.monotonic()
     code = code_hash(PROJECT_ROOT / "jobs", PROJECT_ROOT / "conf")
     spark = start_spark(settings, f"nightcart {given.command} {given.source} {given.date}")

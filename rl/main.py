@@ -17,6 +17,7 @@ from conf.plain_json import to_json
 from conf.private_home import keep_private, refuse_unwritable
 from conf.settings import Settings
 from rl.logs import configure_logs
+from rl.night_turn import own_turn_of
 
 NOTHING_TO_DO = 99
 
@@ -132,7 +133,8 @@ def _run_command(name: str, **arguments: object) -> None:
         keep_private(settings)
         refuse_unwritable(settings)
         run: Callable[..., dict[str, Any]] = importlib.import_module(f"rl.commands.{name}").run
-        result = run(settings=settings, **arguments)
+        with own_turn_of(name, settings, arguments):
+            result = run(settings=settings, **arguments)
         if result:  # of several processes one alone has a result
             print(to_json(result), flush=True)
     except (NightcartError, OSError) as error:

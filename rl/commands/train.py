@@ -30,6 +30,7 @@ from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_dev
 from rl.learning.training_run import Criterion, KeptNetwork
 from rl.logged_episodes import LoggedEpisodes
 from rl.machine_memory import machine_memory
+from rl.night_turn import own_candidate_of
 from rl.ope.report import EvaluationSettings
 from rl.ope.weights import refusal_to_weight
 from rl.policy import StochasticPolicy
@@ -46,8 +47,13 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date, candi
     Of the processes that `torchrun` starts, each learns from its shard of the training episodes, and rank 0 writes; the
     others give nothing.
     """
+    run_paths = Run(settings.home, source, scenario, run_date)
     with joined(resolve_device(settings.device)) as ranks:
-        return _train(settings, Run(settings.home, source, scenario, run_date), candidate, ranks)
+        if not ranks.is_first:
+            return _train(settings, run_paths, candidate, ranks)
+        known = find_candidate(load_pipeline(scenario, source).scenario, candidate)
+        with own_candidate_of(run_paths, known.name):
+            return _train(settings, run_paths, candidate, ranks)
 
 
 def _train(settings: Settings, run_paths: Run, candidate: str, ranks: Ranks) -> dict[str, Any]:

@@ -46,3 +46,9 @@ def test_environment_never_uses_another_airflows_home(tmp_path: Path) -> None:
 def test_parallel_tasks_fit_the_machine() -> None:
     """At least one, and no more than Airflow's own default, which is for bigger ones."""
     assert 1 <= parallel_tasks() <= 1024
+
+
+def test_environment_names_no_log_server(tmp_path: Path) -> None:
+    """None runs here: the page mustn't ask, and show its token to, the one of another deployment."""
+    variables = made(tmp_path)
+    assert {variables[f"AIRFLOW__LOGGING__{name}_LOG_SERVER_PORT"] for name in ("WORKER", "TRIGGER")} == {"0"}

@@ -9,15 +9,21 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from conf.settings import PROJECT_ROOT
+from conf.night_lock import own_turn
+from conf.paths import Run
+from conf.settings import PROJECT_ROOT, Settings
+from dags.nightly import approval_of
+from dags.nightly_request import NightlyRequest
 from tests.dags.fake_pipeline import calls, write_fake_pipeline
 
 OTHERS = ("AIRFLOW", "NIGHTCART")  # of the tests' own Airflow
+Start = Callable[..., subprocess.Popen[str]]
 Night = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -28,19 +34,30 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def night(home: Path, tmp_path: Path) -> Night:
-    """Runs the command as on the first night: without a shop, without runs."""
-    for name in ("shops", "runs", "logs"):
-        shutil.rmtree(home / name, ignore_errors=True)
+def start(home: Path, tmp_path: Path) -> Start:
+    """Starts the command."""
 
-    def run(*arguments: str, in_home: Path = home, **told: Any) -> subprocess.CompletedProcess[str]:
+    def begin(*arguments: str, in_home: Path = home, **told: Any) -> subprocess.Popen[str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)}
         environment["NIGHTCART_HOME"] = str(in_home)
         environment["NIGHTCART_PIPELINE_VENV"] = str(write_fake_pipeline(tmp_path / "venv", **told))
         command = [sys.executable, "-m", "dags.nightly", *arguments]
-        return subprocess.run(
-            command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
-        )
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+    return begin
+
+
+@pytest.fixture
+def night(home: Path, start: Start) -> Night:
+    """Runs the command as on the first night: without a shop, without runs."""
+    for name in ("shops", "runs", "logs"):
+        shutil.rmtree(home / name, ignore_errors=True)
+
+    def run(*arguments: str, **told: Any) -> subprocess.CompletedProcess[str]:
+        process = start(*arguments, **told)
+        stdout, stderr = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     return run
 
@@ -74,6 +91,7 @@ def test_nightly_goes_from_logs_to_a_champion(night: Night, home: Path, tmp_path
     (log,) = (home / "logs").glob("nightly-*.log")
     assert str(log) in ended.stderr
     assert "a line of log" in log.read_text()
+    assert not (home / "airflow" / "airflow.db").exists(), "a scheduler would take its tasks"
 
 
 def test_nightly_is_green_where_the_gate_says_no(night: Night, tmp_path: Path) -> None:
@@ -143,6 +161,48 @@ def test_nightly_refuses_wrong_parameters_in_one_line(night: Night, tmp_path: Pa
     assert ended.returncode == 1
     assert len(ended.stderr.splitlines()) == 1
     assert not (tmp_path / "home").exists()
+
+
+def test_nightly_leaves_approval_to_a_person(night: Night, tmp_path: Path) -> None:
+    """The spec says human and the shop is real: nothing is promoted, and the last line is what to type."""
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "events.jsonl").write_text("{}")
+    ended = night(f"--logs={tmp_path / 'logs'}", "--date=2026-01-31", verdict="promote")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.splitlines()[-1].endswith(
+        "review.html, then: make promote SOURCE=canonical SCENARIO=recommendation DATE=2026-01-31 VERSION=3"
+    )
+    assert calls(tmp_path / "venv")[-1]["command"] == "register"
+
+
+@pytest.mark.parametrize(
+    ("source", "setting", "approval"),
+    [
+        ("simulated_shop", None, "auto"),
+        ("simulated_shop", "human", "human"),
+        ("canonical", None, "human"),
+        ("canonical", "auto", "auto"),
+    ],
+)
+def test_approval_is_by_itself_on_the_simulated_shop_alone(source: str, setting: str | None, approval: str) -> None:
+    """Unless the deployment says who approves, everywhere."""
+    given = {"NIGHTCART_APPROVAL": setting} if setting else {}
+    request = NightlyRequest("recommendation", source, None, None)
+    assert approval_of(request, Settings.from_environment(given)) == approval
+
+
+def test_nightly_waits_for_whoever_computes_the_night(start: Start, home: Path) -> None:
+    """A scheduler's task, or a command by hand; one line says which."""
+    (home / "shops" / "simulated_shop" / "logs" / "2026-01-31").mkdir(parents=True, exist_ok=True)
+    (home / "shops" / "simulated_shop" / "shop.json").touch()
+    run = Run(home, "simulated_shop", "recommendation", date(2026, 1, 31))
+    with own_turn(run, "rl train", pytest.fail, night=None, is_side_by_side=True):
+        process = start(fail={"ingest": (1, "told so")})
+        assert process.stderr is not None
+        line = next(line for line in process.stderr if "waiting" in line)
+        assert process.poll() is None
+    assert f"rl train (process {os.getpid()}) is at work on {run.folder}" in line
+    assert process.communicate()[1].splitlines()[-1] == "error: ingest: told so"
 
 
 def test_nightly_runs_once_at_a_time(night: Night, home: Path) -> None:

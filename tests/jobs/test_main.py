@@ -11,6 +11,8 @@ from pathlib import Path
 import pyspark
 import pytest
 
+from conf.night_lock import whole_night
+from conf.paths import Run
 from conf.settings import PROJECT_ROOT
 from jobs.main import main
 from tests.jobs.shop_logs import DAYS, day_lines, deliver_days
@@ -80,3 +82,18 @@ def test_wrong_arguments_exit_with_two(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         main(arguments)
     assert raised.value.code == 2
+
+
+def test_build_waits_for_another_run_of_the_night(home: Path) -> None:
+    """Before Spark starts; one line says for whom."""
+    command = [sys.executable, "-m", "jobs.main", "build", "--source", "canonical", "--scenario", "recommendation"]
+    night = Run(home, "canonical", "recommendation", DAYS[0])
+    with whole_night(night, "make nightly", print):
+        waiting = subprocess.Popen(
+            [*command, "--date", str(DAYS[0])], cwd=PROJECT_ROOT, stderr=subprocess.PIPE, text=True
+        )
+        assert waiting.stderr is not None
+        line = waiting.stderr.readline()
+        waiting.kill()
+        waiting.communicate()
+    assert f"make nightly (process {os.getpid()}) is at work on {night.folder}" in line

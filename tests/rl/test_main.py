@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from conf.paths import Lake
+from conf.night_lock import whole_night
+from conf.paths import Lake, Run
 from conf.scenario import load_pipeline
 from conf.settings import PROJECT_ROOT
 from tests.rl.factories import write_shop
@@ -137,3 +139,33 @@ def test_open_registry_makes_the_database(tmp_path: Path) -> None:
     assert finished.returncode == 0, finished.stderr
     assert json.loads(finished.stdout) == {"address": f"sqlite:///{tmp_path}/mlflow.db", "models": {}}
     assert (tmp_path / "mlflow.db").exists()
+def test_commands_wait_for_another_run_of_the_night(home: Path) -> None:
+    """One line says for whom; when that run is over, the command does its work."""
+    variables = os.environ | {"NIGHTCART_HOME": str(home), "PYTHONPATH": str(PROJECT_ROOT)}
+    command = [sys.executable, "-m", "rl", "prepare", *NIGHT]
+    night = Run(home, "simulated_shop", "recommendation", date(2026, 1, 18))
+    with whole_night(night, "make nightly", print):
+        waiting = subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert waiting.stderr is not None
+        line = waiting.stderr.readline()
+        assert f"make nightly (process {os.getpid()}) is at work on {night.folder}" in line
+        assert waiting.poll() is None
+    out, _ = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0
+    assert "dataset_digest" in json.loads(out)
+
+
+def test_commands_of_a_run_do_not_wait_for_it(home: Path) -> None:
+    """Its steps are given its name; a name that isn't this run's would not do."""
+    night = Run(home, "simulated_shop", "recommendation", date(2026, 1, 18))
+    with whole_night(night, "make nightly", print) as name:
+        finished = rl(home, "prepare", *NIGHT, NIGHTCART_NIGHT=name)
+    assert finished.returncode == 0, finished.stderr
+    assert "waiting" not in finished.stderr
+
+
+def test_refused_names_leave_no_folder(home: Path) -> None:
+    """A lock isn't made for a night that can't be."""
+    arguments = ("prepare", "--source", "simulated_shop", "--scenario", "recomendation", *NIGHT[4:])
+    assert rl(home, *arguments).returncode != 0
+    assert not (home / "runs" / "simulated_shop" / "recomendation").exists()

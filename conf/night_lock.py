@@ -1,0 +1,94 @@
+"""Locks of a night: no two runs compute the same date of a scenario on a source at once.
+
+A whole run (`make nightly` in process) holds the night for all its steps; a step by itself, such as a scheduler's task
+or a command typed by hand, shares it with other steps by themselves. Beside that, steps hold each other off: one at a
+time, but for trainings, which run side by side, each candidate once. Locks are always taken in that order (night, step,
+candidate), so nobody waits in a circle. They belong to the process and fall with it, however it ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+from conf.paths import Run
+
+Say = Callable[[str], None]
+
+
+@contextmanager
+def whole_night(run: Run, command: str, say: Say) -> Iterator[str]:
+    """Hold the night for all its steps, once no other run and no step left over from one is at work on it.
+
+    Yields:
+        What the steps' processes are given in NIGHTCART_NIGHT, so that they needn't wait for this one.
+    """
+    night = secrets.token_hex(8)
+    with ExitStack() as held:
+        held.enter_context(_taken(run.lock("night"), fcntl.LOCK_EX, command, say, night=night))
+        with _taken(run.lock("step"), fcntl.LOCK_EX, command, say):
+            pass  # a step that outlived its run has ended
+        yield night
+
+
+@contextmanager
+def own_turn(run: Run, command: str, say: Say, *, night: str | None, is_side_by_side: bool = False) -> Iterator[None]:
+    """Hold the turn of one step; wait, after one line, for whoever has it.
+
+    Args:
+        run: the night.
+        command: what a process that waits is told.
+        say: gets the line.
+        night: what NIGHTCART_NIGHT holds: the run that the step belongs to; None for a step by itself.
+        is_side_by_side: a training, which only steps that are none wait for.
+    """
+    mode = fcntl.LOCK_SH if is_side_by_side else fcntl.LOCK_EX
+    with ExitStack() as held:
+        held.enter_context(_taken(run.lock("night"), fcntl.LOCK_SH, command, say, unless=night))
+        held.enter_context(_taken(run.lock("step"), mode, command, say))
+        yield
+
+
+@contextmanager
+def own_candidate(run: Run, candidate: str, say: Say) -> Iterator[None]:
+    """Hold a candidate while it is trained; wait, after one line, for whoever trains it."""
+    with _taken(run.lock(f"candidate-{candidate}"), fcntl.LOCK_EX, f"rl train {candidate}", say):
+        yield
+
+
+@contextmanager
+def _taken(
+    path: Path, mode: int, command: str, say: Say, *, night: str = "", unless: str | None = None
+) -> Iterator[None]:
+    """Hold the lock; where it is held for the run `unless`, go on without it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, mode | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder, held_for = _read(file)
+            if unless and held_for == unless:
+                yield
+                return
+            say(f"{holder or 'another process'} is at work on {path.parent.parent}; waiting until it has ended")
+            fcntl.flock(file, mode)
+        _write(file, f"{command} (process {os.getpid()})", night)
+        yield
+
+
+def _read(file: IO[str]) -> tuple[str, str]:
+    """Who wrote into the lock last, and for which whole run it holds it."""
+    file.seek(0)
+    holder, _, night = file.read().partition("\n")
+    return holder, night
+
+
+def _write(file: IO[str], holder: str, night: str) -> None:
+    file.truncate(0)
+    file.write(f"{holder}\n{night}")
+    file.flush()

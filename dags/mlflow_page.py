@@ -1,0 +1,60 @@
+"""MLflow's page as `make up` starts it: on this machine alone, and behind a password."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from conf.paths import model_artifacts
+from conf.publication import write_atomically
+from conf.settings import Settings
+from dags.kept_secrets import made_once
+from dags.pipeline_command import pipeline_environment
+
+USER = "nightcart"
+
+
+def has_page(settings: Settings, port: int) -> bool:
+    """Return whether `make up` starts the page: not where a server of its own is named, or the port is 0."""
+    return port != 0 and not settings.mlflow_uri.startswith("http")
+
+
+def mlflow_command(settings: Settings, port: int) -> list[str]:
+    """Return the command that serves the page; it needs the variables of `mlflow_environment`."""
+    python = str(settings.pipeline_venv / "bin" / "python")
+    where = ["--backend-store-uri", settings.mlflow_uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    # Experiments of this project name their own place; what others make through the page lands there too.
+    artifacts = ["--artifacts-destination", model_artifacts(settings.home).as_uri()]
+    return [python, "-m", "mlflow", "server", "--app-name", "basic-auth", *where, *artifacts]
+
+
+def mlflow_environment(settings: Settings) -> dict[str, str]:
+    """Return the variables the page runs with: who may log in, and where users are kept.
+
+    MLflow makes the user on its first start; a password that is changed in MLflow later is MLflow's alone.
+    """
+    folder = _folder(settings)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    password = made_once(passwords_file(settings), lambda: {USER: secrets.token_urlsafe(12)})[USER]
+    key = made_once(folder / "keys.json", lambda: {"flask": secrets.token_hex(32)})["flask"]
+    # Whoever is let in without rights of their own may look: the alias `champion` decides what is served.
+    users = ["[mlflow]", "default_permission = READ", f"database_uri = sqlite:///{folder / 'users.db'}"]
+    write_atomically(folder / "basic_auth.ini", "\n".join([*users, f"admin_username = {USER}", ""]))
+    return pipeline_environment(settings) | {
+        "MLFLOW_AUTH_CONFIG_PATH": str(folder / "basic_auth.ini"),
+        "MLFLOW_AUTH_ADMIN_USERNAME": USER,
+        "MLFLOW_AUTH_ADMIN_PASSWORD": password,
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": key,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        # Nothing here hands work to MLflow's own queue, whose folders and processes would be left behind.
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+
+
+def passwords_file(settings: Settings) -> Path:
+    """Return the file that holds the password, readable by the owner alone."""
+    return _folder(settings) / "passwords.json"
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.home / "mlflow"

@@ -1,0 +1,174 @@
+"""The processes of `make up`: recorded in the home, found again whatever became of the record, and ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]  # ships no types
+
+from conf.publication import write_atomically
+
+SUPERVISOR = "supervisor"
+# Every process of a service carries this variable with the service's name, and Airflow's home, in its environment.
+MARK = "NIGHTCART_SERVICE"
+_SECONDS_TO_STOP = 30.0
+_SECONDS_TO_DIE = 5.0
+
+
+@dataclass(frozen=True)
+class Service:
+    """A process of its own session; the time it was created tells it from a later one with the same number."""
+
+    name: str
+    pid: int
+    created: float
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a home remembers of its services.
+
+    Attributes:
+        services: the processes as they were started last, the supervisor first.
+        address: where Airflow's API answers; empty where that isn't known.
+        source: the source the services' DAGs run on.
+        is_ready: everything was started, in order, and answered.
+        given_up: services that died too often to be started again, with what is known of why.
+    """
+
+    services: tuple[Service, ...] = ()
+    address: str = ""
+    source: str = ""
+    is_ready: bool = False
+    given_up: dict[str, str] = field(default_factory=dict)
+
+
+def read_record(home: Path) -> Record:
+    """Return what the home remembers; nothing where there is no record, or none that can be read."""
+    try:
+        content = json.loads(record_path(home).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return Record()
+    if isinstance(content, list):  # as it was written before there was a supervisor
+        content = {"services": content}
+    return Record(**{**content, "services": tuple(Service(**fields) for fields in content["services"])})
+
+
+def write_record(home: Path, record: Record) -> None:
+    """Remember the services in the home."""
+    write_atomically(record_path(home), json.dumps(asdict(record), indent=1))
+
+
+def record_path(home: Path) -> Path:
+    """Return the file that remembers a home's services."""
+    return home / "airflow" / "services.json"
+
+
+def marked(environment: dict[str, str], name: str) -> dict[str, str]:
+    """Return the environment for a service's processes, by which they are found whatever their parent or record."""
+    # Airflow's processes rename themselves, which would overwrite the environment that others see of them.
+    return environment | {MARK: name, "SPT_NOENV": "1"}
+
+
+def as_service(name: str, pid: int) -> Service:
+    """Return the record of a process that was just started."""
+    return Service(name, pid, psutil.Process(pid).create_time())
+
+
+def running(home: Path) -> list[Service]:
+    """Return the recorded services of this home that still run."""
+    return [service for service in read_record(home).services if is_alive(service)]
+
+
+def is_alive(service: Service) -> bool:
+    """Return whether the very process that was recorded still runs."""
+    try:
+        process = psutil.Process(service.pid)
+        return bool(process.create_time() == service.created and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def processes_of(home: Path, services: Sequence[Service], names: Iterable[str] | None = None) -> list[Any]:
+    """Return every process that belongs to services of this home, whoever is its parent by now.
+
+    Found by the environment (a home, and a service's name among `names`, or any), and by the session of a recorded
+    service, for processes that another version started.
+    """
+    wanted = None if names is None else set(names)
+    sessions = {service.pid: service for service in services if wanted is None or service.name in wanted}
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if _is_marked(process, home, wanted) or _is_in_session(process, sessions):
+                found.append(process)
+    return found
+
+
+def names_of(processes: Sequence[Any]) -> list[str]:
+    """Return the names of the services that marked processes belong to, each once."""
+    names: dict[str | None, None] = {}
+    for process in processes:
+        with suppress(psutil.Error, OSError):
+            names[process.environ().get(MARK)] = None
+    return [name for name in names if name]
+
+
+def end_processes(find: Callable[[], list[Any]]) -> list[Any]:
+    """End what is found, and what it starts meanwhile: first as asked, and by force after half a minute.
+
+    Returns:
+        The processes that couldn't be ended.
+    """
+    left = _signal_until_gone(find, psutil.Process.terminate, _SECONDS_TO_STOP)
+    return kill_processes(find) if left else []
+
+
+def kill_processes(find: Callable[[], list[Any]]) -> list[Any]:
+    """End what is found by force, and what it starts meanwhile; return the processes that couldn't be ended."""
+    return _signal_until_gone(find, psutil.Process.kill, _SECONDS_TO_DIE)
+
+
+def _signal_until_gone(find: Callable[[], list[Any]], tell: Callable[[Any], None], seconds: float) -> list[Any]:
+    """Tell each process that is found once; return those still there at the end."""
+    told: set[Any] = set()
+    deadline = time.monotonic() + seconds
+    while found := find():
+        for process in set(found) - told:
+            with suppress(psutil.Error):
+                tell(process)
+        told |= set(found)
+        if time.monotonic() > deadline:
+            return found
+        time.sleep(0.05)
+    return []
+
+
+def _is_marked(process: Any, home: Path, wanted: set[str] | None) -> bool:
+    environment = process.environ()
+    name = environment.get(MARK)
+    is_wanted = name is not None and (wanted is None or name in wanted)
+    return is_wanted and environment.get("AIRFLOW_HOME") == str(home / "airflow")
+
+
+def _is_in_session(process: Any, sessions: dict[int, Service]) -> bool:
+    """Whether the process is a recorded service, or of its session, which keeps its number while one of it runs."""
+    service = sessions.get(os.getsid(process.pid))
+    return service is not None and process.create_time() >= service.created and not _is_taken(service)
+
+
+def _is_taken(service: Service) -> bool:
+    """Whether another process has the recorded number by now."""
+    try:
+        return bool(psutil.Process(service.pid).create_time() != service.created)
+    except psutil.NoSuchProcess:
+        return False
