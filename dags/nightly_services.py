@@ -150,7 +150,8 @@ class ServicesNight:
         state = (task["state"], task["try_number"])
         self.is_asked = self.is_asked or task["state"] == _WAITS_FOR_A_PERSON
         has_run = task["state"] in _TOLD and task["try_number"] > 0  # one skipped with those before it never ran
-        if not has_run or state == self._shown.get(key):
+        is_named = task["map_index"] < 0 or task["rendered_map_index"] or task["state"] != "running"
+        if not has_run or not is_named or state == self._shown.get(key):
             return
         self._shown[key] = state
         name = task["task_id"] if task["map_index"] < 0 else f"{task['task_id']} {_candidate(task)}"
