@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from hashlib import sha256
@@ -21,6 +21,7 @@ from rl.availability_sets import AvailabilityRows, masked_rows, unmasked_rows
 from rl.encoder_fitting import fit_encoder, with_tokens
 from rl.errors import DatasetError, NothingToLearn
 from rl.logged_episodes import IntArray, LoggedEpisodes
+from rl.pinned_versions import PinnedVersions, Versions, current_versions, read_versions
 from rl.policy.observation_encoder import ObservationEncoder
 from rl.policy.vocabulary import Vocabulary
 from rl.splits import (
@@ -52,6 +53,7 @@ class Dataset:
         intervals: when the episodes of each split start.
         vocabulary: the dense action index.
         encoder: fitted on the training split.
+        versions: the published versions that it is made of.
         known_sets: natural keys by availability id; empty where the scenario has no mask.
     """
 
@@ -60,6 +62,7 @@ class Dataset:
     intervals: Intervals
     vocabulary: Vocabulary
     encoder: ObservationEncoder
+    versions: PinnedVersions
     known_sets: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     @cached_property
@@ -163,9 +166,10 @@ class Dataset:
         }
 
     def write(self, folder: Path, candidates: list[str]) -> dict[str, Any]:
-        """The folder holds dataset.json and encoder.json; gives the former's content."""
+        """Write encoder.json, versions.json and, last, dataset.json to the folder; return the last one's content."""
         content = self.describe() | {"candidates": candidates}
         write_atomically(folder / ENCODER_FILE, json.dumps(self.encoder.to_json(), indent=1))
+        self.versions.write(folder)
         write_atomically(folder / DATASET_FILE, json.dumps(content, indent=1))
         return content
 
@@ -203,6 +207,7 @@ def prepare_dataset(pipeline: Pipeline, lake: Lake, horizon: date) -> Dataset:
         NothingToLearn: a window too short, too few episodes, one action, nothing settled or earned.
     """
     published = read_transitions(pipeline, lake, horizon).with_all_rows()
+    versions = replace(current_versions(pipeline, lake, horizon), transitions=published.pointers)
     whole = published.transitions
     if not whole.n_transitions:
         raise NothingToLearn(f"no transitions up to {horizon}; run the build for dates with decisions")
@@ -226,11 +231,12 @@ def prepare_dataset(pipeline: Pipeline, lake: Lake, horizon: date) -> Dataset:
         encoder = with_tokens(
             encoder, training.observation, action_space=action_space, action_ids=tuple(vocabulary.ids)
         )
-    return Dataset(pipeline, published, intervals, vocabulary, encoder, _known_sets(pipeline, lake, horizon))
+    known_sets = _known_sets(pipeline, lake, horizon, versions.availability)
+    return Dataset(pipeline, published, intervals, vocabulary, encoder, versions, known_sets)
 
 
 def load_dataset(pipeline: Pipeline, lake: Lake, run: Run, *, is_in_memory: bool = True) -> Dataset:
-    """The dataset that was prepared for the run.
+    """Return the dataset that was prepared for the run: the versions pinned then, whatever was published since.
 
     Args:
         pipeline: scenario and source.
@@ -239,28 +245,33 @@ def load_dataset(pipeline: Pipeline, lake: Lake, run: Run, *, is_in_memory: bool
         is_in_memory: False reads rows when they are asked for, each split's by themselves: for one who asks once.
 
     Raises:
-        DatasetError: not prepared, or the partitions have changed since.
+        DatasetError: not prepared, or prepared under another spec; an earlier release pinned nothing, so there also
+            partitions that have changed since.
     """
     content = read_description(run)
     try:
         encoder = ObservationEncoder.from_json(json.loads((run.dataset / ENCODER_FILE).read_text(encoding="utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{run.dataset / ENCODER_FILE}: can't be read ({error}); run prepare again") from error
-    published = read_transitions(pipeline, lake, run.date)
+    pinned = read_versions(run.dataset)
+    versions = pinned or current_versions(pipeline, lake, run.date)
+    published = read_transitions(pipeline, lake, run.date, versions=None if pinned is None else pinned.transitions)
     dataset = Dataset(
         pipeline=pipeline,
-        published=published.with_all_rows() if is_in_memory else published,
+        published=published,
         intervals={name: Interval.from_json(content["splits"][name]) for name in SPLIT_NAMES},
         vocabulary=vocabulary_of_names(content["vocabulary"]),
         encoder=encoder,
-        known_sets=_known_sets(pipeline, lake, run.date),
+        versions=versions,
+        known_sets=_known_sets(pipeline, lake, run.date, versions.availability),
     )
     if dataset.digest != content["dataset_digest"]:
         raise DatasetError(
-            f"{run.dataset}: prepared as {content['dataset_digest']}, the published partitions now give "
-            f"{dataset.digest}; prepare the dataset again"
+            f"{run.dataset}: prepared as {content['dataset_digest']}, "
+            f"the {'published' if pinned is None else 'pinned'} partitions now give {dataset.digest}; "
+            "prepare the dataset again"
         )
-    return dataset
+    return replace(dataset, published=published.with_all_rows()) if is_in_memory else dataset
 
 
 def read_description(run: Run) -> dict[str, Any]:
@@ -279,8 +290,10 @@ def read_description(run: Run) -> dict[str, Any]:
     return content
 
 
-def _known_sets(pipeline: Pipeline, lake: Lake, horizon: date) -> dict[str, frozenset[str]]:
-    return {} if pipeline.scenario.action.mask == "none" else read_availability(lake, horizon)
+def _known_sets(pipeline: Pipeline, lake: Lake, horizon: date, versions: Versions) -> dict[str, frozenset[str]]:
+    if pipeline.scenario.action.mask == "none":
+        return {}
+    return read_availability(lake, horizon, versions=versions)
 
 
 def _split_transitions(

@@ -19,6 +19,7 @@ from conf.spec_hash import data_spec_hash
 from conf.tables import AVAILABILITY, ITEMS, transitions_table
 from rl.arrow_schema import arrow_schema
 from rl.errors import DatasetError
+from rl.pinned_versions import Versions, versions_in
 from rl.transition_columns import Transitions, transitions_from_table
 
 
@@ -88,22 +89,30 @@ class PublishedTransitions:
         return pa.concat_tables(parts) if parts else schema.empty_table()
 
 
-def read_transitions(pipeline: Pipeline, lake: Lake, horizon: date) -> PublishedTransitions:
-    """Every published transition of dates up to the horizon; their rows are read when they are asked for.
+def read_transitions(
+    pipeline: Pipeline, lake: Lake, horizon: date, *, versions: Versions | None = None
+) -> PublishedTransitions:
+    """Return the transitions of dates up to the horizon; their rows are read when they are asked for.
+
+    Args:
+        pipeline: scenario and source.
+        lake: holds the partitions.
+        horizon: last date to read.
+        versions: what was pinned; None takes the current versions.
 
     Raises:
         DatasetError: nothing published, a date missing, manifests of another spec, schema or key.
     """
     folder = lake.transitions(pipeline.scenario.name, data_spec_hash(pipeline))
-    pointers = {
-        day: pointer for name, pointer in read_pointers(folder).items() if (day := _day(name, "date=")) <= horizon
-    }
-    _refuse_unfit(pipeline, lake, pointers, horizon)
-    return PublishedTransitions(pipeline, folder, {day: pointers[day] for day in sorted(pointers)})
+    pointers = versions_in(folder, "date=", horizon) if versions is None else versions
+    _refuse_unfit(pipeline, lake, pointers, horizon, is_pinned=versions is not None)
+    return PublishedTransitions(pipeline, folder, pointers)
 
 
-def read_availability(lake: Lake, horizon: date) -> dict[str, frozenset[str]]:
-    """Natural keys of the available actions by availability id, from the deliveries up to the horizon.
+def read_availability(lake: Lake, horizon: date, *, versions: Versions | None = None) -> dict[str, frozenset[str]]:
+    """Return natural keys of the available actions by availability id, from the deliveries up to the horizon.
+
+    `versions` are those that were pinned; None takes the current ones.
 
     Raises:
         DatasetError: unreadable files, or one id with two different sets.
@@ -111,25 +120,24 @@ def read_availability(lake: Lake, horizon: date) -> dict[str, frozenset[str]]:
     folder = lake.table("availability")
     schema = arrow_schema(AVAILABILITY)
     found: dict[str, frozenset[str]] = {}
-    for name, pointer in read_pointers(folder).items():
-        day = _day(name, "delivery_date=")
-        if day > horizon:
-            continue
+    chosen = versions_in(folder, "delivery_date=", horizon) if versions is None else versions
+    for day, pointer in chosen.items():
         table = _read_partition(folder, day, pointer, schema)
         for key, actions in zip(*(table.column(c).to_pylist() for c in ("availability_id", "actions")), strict=True):
             available = frozenset(actions or ())
             if found.setdefault(key, available) != available:
                 raise DatasetError(
-                    f"availability {name}: id {key!r} stands for two different sets; expected an id to name its "
-                    "content; let the shop deliver a new id for a new set"
+                    f"availability delivery_date={day}: id {key!r} stands for two different sets; expected an id to "
+                    "name its content; let the shop deliver a new id for a new set"
                 )
     return found
 
 
-def read_item_categories(lake: Lake, horizon: date) -> dict[str, str]:
-    """Category by item, both natural keys, from the deliveries up to the horizon; the latest row of an item holds.
+def read_item_categories(lake: Lake, horizon: date, *, versions: Versions | None = None) -> dict[str, str]:
+    """Return the category by item, both natural keys, from the deliveries up to the horizon; the latest row holds.
 
-    Items without a category are left out; a source that delivers no items has none.
+    Items without a category are left out; a source that delivers no items has none. `versions` are those that were
+    pinned; None takes the current ones.
 
     Raises:
         DatasetError: unreadable files.
@@ -137,9 +145,8 @@ def read_item_categories(lake: Lake, horizon: date) -> dict[str, str]:
     folder = lake.table("items")
     schema = arrow_schema(ITEMS)
     latest: dict[str, tuple[datetime, str | None]] = {}
-    for name, pointer in read_pointers(folder).items():
-        if (day := _day(name, "delivery_date=")) > horizon:
-            continue
+    chosen = versions_in(folder, "delivery_date=", horizon) if versions is None else versions
+    for day, pointer in chosen.items():
         table = _read_partition(folder, day, pointer, schema)
         columns = (table.column(column).to_pylist() for column in ("item_id", "valid_from", "category_id"))
         for item, valid_from, category in zip(*columns, strict=True):
@@ -148,14 +155,9 @@ def read_item_categories(lake: Lake, horizon: date) -> dict[str, str]:
     return {item: category for item, (_, category) in latest.items() if category is not None}
 
 
-def _day(partition: str, prefix: str) -> date:
-    try:
-        return date.fromisoformat(partition.removeprefix(prefix))
-    except ValueError as error:
-        raise DatasetError(f"pointer {partition!r}: expected a name like {prefix}2026-01-31") from error
-
-
-def _refuse_unfit(pipeline: Pipeline, lake: Lake, pointers: Mapping[date, Pointer], horizon: date) -> None:
+def _refuse_unfit(
+    pipeline: Pipeline, lake: Lake, pointers: Mapping[date, Pointer], horizon: date, *, is_pinned: bool
+) -> None:
     where = f"transitions/{pipeline.scenario.name} of source {pipeline.source.name}"
     if horizon not in pointers:
         built = f"built are {min(pointers)} to {max(pointers)}" if pointers else "nothing is built under this spec"
@@ -164,7 +166,8 @@ def _refuse_unfit(pipeline: Pipeline, lake: Lake, pointers: Mapping[date, Pointe
         )
     manifests = {day: pointer.manifest for day, pointer in pointers.items()}
     problems = _mixtures(manifests, data_spec_hash(pipeline))
-    if missing := _missing_dates(lake, pointers):
+    # What was pinned was whole then, whichever sessions came since.
+    if not is_pinned and (missing := _missing_dates(lake, pointers)):
         problems.append(f"no partition for {_shown(missing)}, though their neighbors have one: build them")
     if problems:
         raise DatasetError(f"{where}, dates {min(pointers)} to {horizon}:\n" + "\n".join(f"  {p}" for p in problems))

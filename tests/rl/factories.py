@@ -226,8 +226,8 @@ def _shop_observation(pipeline: Pipeline, shown: list[int], engaged: list[int], 
 def _publish(
     folder: Path, partition: str, table: pa.Table, pipeline: Pipeline, day: date, manifest: Mapping[str, Any]
 ) -> Pointer:
-    name = f"{partition}/v=test/part-0.parquet"
     digest = sha256(repr(table.to_pylist()).encode()).hexdigest()[:32]
+    name = f"{partition}/v={digest}/part-0.parquet"  # a version is immutable: other rows lie in another folder
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, folder / name)
     content: dict[str, Any] = {

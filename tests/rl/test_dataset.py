@@ -149,14 +149,48 @@ def test_load_dataset_gives_what_was_written(
     assert np.array_equal(before.mask(), after.mask())
 
 
-def test_load_dataset_refuses_partitions_that_changed(tmp_path: Path) -> None:
-    """A rebuild between prepare and train is noticed."""
+def test_load_dataset_reads_what_was_pinned_whatever_is_published_since(tmp_path: Path) -> None:
+    """A rebuild, a new set of actions and a later day between prepare and train change nothing of the night."""
+    pipeline, lake = make_pipeline(), Lake(tmp_path, "simulated_shop")
+    last = write_shop(lake, pipeline)
+    run = Run(tmp_path, "simulated_shop", "recommendation", last)
+    made = prepare_dataset(pipeline, lake, last)
+    made.write(run.dataset, [])
+    for n in (-1, 0, 1):
+        day = last + timedelta(days=n)
+        write_transitions(lake, pipeline, day, shop_rows(pipeline, day, n_episodes=3, seed=7))
+        write_availability(lake, pipeline, day, {f"another-{day}": available_items(day, 3)})
+    write_transitions(lake, pipeline, last + timedelta(days=9), shop_rows(pipeline, last, n_episodes=3))
+    loaded = load_dataset(pipeline, lake, run)
+    assert loaded.digest == made.digest
+    assert loaded.known_sets == made.known_sets
+    before, after = made.to_logged_episodes("test"), loaded.to_logged_episodes("test")
+    assert np.array_equal(before.features, after.features)
+    assert np.array_equal(before.reward, after.reward)
+    assert prepare_dataset(pipeline, lake, last).digest != made.digest
+
+
+def test_load_dataset_of_an_earlier_release_refuses_partitions_that_changed(tmp_path: Path) -> None:
+    """It pinned nothing: what is published is read, and a rebuild in between is noticed."""
+    pipeline, lake = make_pipeline(), Lake(tmp_path, "simulated_shop")
+    last = write_shop(lake, pipeline)
+    run = Run(tmp_path, "simulated_shop", "recommendation", last)
+    written = prepare_dataset(pipeline, lake, last).write(run.dataset, [])
+    (run.dataset / "versions.json").unlink()
+    assert load_dataset(pipeline, lake, run).digest == written["dataset_digest"]
+    write_transitions(lake, pipeline, last, shop_rows(pipeline, last, n_episodes=3))
+    with pytest.raises(DatasetError, match="prepare the dataset again"):
+        load_dataset(pipeline, lake, run)
+
+
+def test_load_dataset_refuses_pins_that_cannot_be_read(tmp_path: Path) -> None:
+    """Half a file is an error with its name, never a silent return to what is current."""
     pipeline, lake = make_pipeline(), Lake(tmp_path, "simulated_shop")
     last = write_shop(lake, pipeline)
     run = Run(tmp_path, "simulated_shop", "recommendation", last)
     prepare_dataset(pipeline, lake, last).write(run.dataset, [])
-    write_transitions(lake, pipeline, last, shop_rows(pipeline, last, n_episodes=3))
-    with pytest.raises(DatasetError, match="prepare the dataset again"):
+    (run.dataset / "versions.json").write_text('{"transitions": {"2026')
+    with pytest.raises(DatasetError, match=r"versions\.json: can't be read.*run prepare again"):
         load_dataset(pipeline, lake, run)
 
 

@@ -1,0 +1,102 @@
+"""The published versions that a dataset is made of, by name: what later steps read, whatever is published meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from conf.paths import Lake
+from conf.publication import Pointer, read_pointers, write_atomically
+from conf.scenario import Pipeline
+from conf.spec_hash import data_spec_hash
+from rl.errors import DatasetError
+
+VERSIONS_FILE = "versions.json"
+
+Versions = Mapping[date, Pointer]
+
+
+@dataclass(frozen=True)
+class PinnedVersions:
+    """Pointers by date of each table that a dataset reads, ascending.
+
+    Versions are immutable and are never removed by a build, so that their files stay as long as somebody names them.
+
+    Attributes:
+        transitions: by date of the sessions' start.
+        availability: by delivery date.
+        items: by delivery date.
+    """
+
+    transitions: Versions
+    availability: Versions
+    items: Versions
+
+    def write(self, folder: Path) -> None:
+        """Write versions.json to the folder of the prepared dataset."""
+        content = {
+            field.name: {
+                str(day): pointer.model_dump(mode="json") for day, pointer in getattr(self, field.name).items()
+            }
+            for field in fields(self)
+        }
+        write_atomically(folder / VERSIONS_FILE, json.dumps(content))
+
+
+def current_versions(pipeline: Pipeline, lake: Lake, horizon: date) -> PinnedVersions:
+    """Return the versions that are current now of all dates up to the horizon.
+
+    Raises:
+        DatasetError: a pointer that isn't named for a date.
+    """
+    return PinnedVersions(
+        transitions=versions_in(
+            lake.transitions(pipeline.scenario.name, data_spec_hash(pipeline)), "date=", horizon
+        ),
+        availability=versions_in(lake.table("availability"), "delivery_date=", horizon),
+        items=versions_in(lake.table("items"), "delivery_date=", horizon),
+    )
+
+
+def read_versions(folder: Path) -> PinnedVersions | None:
+    """Return what `prepare` pinned; None where an earlier release prepared the dataset, which pinned nothing.
+
+    Raises:
+        DatasetError: the file can't be read.
+    """
+    path = folder / VERSIONS_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return PinnedVersions(**{
+            field.name: {
+                date.fromisoformat(day): Pointer.model_validate(pointer)
+                for day, pointer in content[field.name].items()
+            }
+            for field in fields(PinnedVersions)
+        })  # fmt: skip
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
+        raise DatasetError(f"{path}: can't be read ({error}); run prepare again") from error
+
+
+def versions_in(folder: Path, prefix: str, horizon: date) -> dict[date, Pointer]:
+    """Return the current versions of a table's dates up to the horizon, ascending.
+
+    Raises:
+        DatasetError: a pointer that isn't named for a date.
+    """
+    found = {_day(name, prefix): pointer for name, pointer in read_pointers(folder).items()}
+    return {day: found[day] for day in sorted(found) if day <= horizon}
+
+
+def _day(partition: str, prefix: str) -> date:
+    try:
+        return date.fromisoformat(partition.removeprefix(prefix))
+    except ValueError as error:
+        raise DatasetError(f"pointer {partition!r}: expected a name like {prefix}2026-01-31") from error
