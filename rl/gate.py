@@ -107,6 +107,7 @@ class GateEvidence:
         effective_differing: units for which the two policies decide differently; None where unknown.
         balances: of the importance ratios, by policy; None for one whose decisions can't be weighted.
         propensities: how far they may be trusted.
+        withheld: what about the log forbids any promotion, in sentences.
     """
 
     candidate: str
@@ -124,6 +125,7 @@ class GateEvidence:
     effective_differing: float | None = None
     balances: Mapping[str, RatioBalance | None] = field(default_factory=dict)
     propensities: PropensityTrust = LOGGED
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -196,6 +198,7 @@ def judge(evidence: GateEvidence, rules: GateRules) -> Verdict:
 
 def _checks(evidence: GateEvidence, rules: GateRules) -> Iterable[Check]:
     yield _decisions_check(evidence)
+    yield _log_check(evidence)
     yield _estimator_check(evidence)
     yield _propensities_check(evidence)
     yield _balance_check(evidence)
@@ -229,6 +232,11 @@ def _decisions_check(evidence: GateEvidence) -> Check:
         "no figure here can show what another policy would earn."
     )
     return Check("decisions_are_logged", evidence.is_logged, Decision.ABSTAIN, sentence)
+
+
+def _log_check(evidence: GateEvidence) -> Check:
+    sentence = " ".join(evidence.withheld) or "Nothing about the log forbids a promotion."
+    return Check("log_is_usable", not evidence.withheld, Decision.ABSTAIN, sentence)
 
 
 def _estimator_check(evidence: GateEvidence) -> Check:
@@ -269,7 +277,8 @@ def _imbalance(policy: str, found: RatioBalance) -> str:
     if found.mean < 1:
         return (
             f"About {1 - found.mean:.0%} of what {policy} would do in the logged situations the log can't have done: "
-            f"{figures}. Nothing logged tells what that earns; explore those actions, or keep the policy from them."
+            f"{figures}. Where the shop never shows those actions, explore them or keep the policy from them; where it "
+            "does, its logged probabilities are too large: check how they are computed."
         )
     return f"The logged probabilities are too small for what {policy} would do: {figures}. Check how they are computed."
 

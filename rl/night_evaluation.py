@@ -12,6 +12,7 @@ from rl.contenders import Contender
 from rl.dataset import Dataset
 from rl.gate import GateEvidence, Verdict, judge
 from rl.gate_evidence import gate_evidence, gate_rules
+from rl.headlines import Headline, headlines, log_facts
 from rl.logged_episodes import LoggedEpisodes
 from rl.night_clipping import night_clip_sensitivity
 from rl.night_confounding import ConfoundingSensitivity, confounding_sensitivity
@@ -45,6 +46,7 @@ class NightEvaluation:
         clipping: the gain with the candidate's weights limited; empty where there is none.
         loggers: the candidate's value by policy version; None where one made the log.
         notes: what a reader must know beside the verdict.
+        headlines: what a reader must know before it.
     """
 
     evaluation: PolicyEvaluation
@@ -58,6 +60,7 @@ class NightEvaluation:
     clipping: tuple[ClippedEstimate, ...]
     loggers: LoggersReport | None
     notes: tuple[str, ...]
+    headlines: tuple[Headline, ...] = ()
 
 
 def evaluate_night(
@@ -106,6 +109,9 @@ def evaluate_night(
         doubt = propensity_doubt([whole, *metrics.values()], contenders, known.repeats)
         evidence = doubt.widened_evidence(evidence, whole)
         whole, metrics = doubt.widened(whole), {name: doubt.widened(found) for name, found in metrics.items()}
+    found = headlines(log_facts(dataset, known))
+    withheld = tuple(one.text for one in found if one.forbids_promotion)
+    evidence = replace(evidence, withheld=withheld)
     verdict = judge(evidence, gate_rules(gate, alpha=level.level))
     structlog.get_logger().info("judged", verdict=verdict.decision.value, candidate=selected.name, baseline=baseline)
     return NightEvaluation(
@@ -120,6 +126,7 @@ def evaluate_night(
         clipping=night_clip_sensitivity(evidence, whole, contenders, level=settings.confidence),
         loggers=night_loggers(evidence, whole, contenders),
         notes=(*_notes(selection, champion, level), *actions_without_entry(known.episodes)),
+        headlines=found,
     )
 
 

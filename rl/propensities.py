@@ -35,6 +35,7 @@ class KnownPropensities:
         repeats: estimated propensities under every fit, logged ones where there were any.
         behavior: how they were estimated.
         trust: how far the gate may take them.
+        check: of logged ones; None where they were estimated.
     """
 
     episodes: LoggedEpisodes
@@ -44,6 +45,7 @@ class KnownPropensities:
     repeats: PropensityRepeats | None = None
     behavior: EstimatedBehavior | None = None
     trust: PropensityTrust = LOGGED
+    check: PropensityCheck | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Where the propensities come from, as JSON values; arrays left out."""
@@ -84,7 +86,8 @@ def know_propensities(
     is_missing = np.isnan(episodes.propensity)
     if not is_missing.any():
         check = check_logged_propensities(episodes)
-        return KnownPropensities(episodes, "logged", _logged_note(check), trust=replace(LOGGED, problem=check.problem))
+        trust = replace(LOGGED, problem=check.problem)
+        return KnownPropensities(episodes, "logged", _logged_note(check), trust=trust, check=check)
     try:
         estimated = estimate_behavior(episodes, BehaviorSettings(n_repeats=n_repeats))
     except UnsupportedEstimator as error:

@@ -67,6 +67,7 @@ def judgment_of(night: NightEvaluation) -> Judgment:
         candidate=night.evidence.candidate,
         gain=_gain(night),
         notes=night.notes,
+        headlines=tuple(one.text for one in night.headlines if not one.forbids_promotion),
     )
 
 

@@ -309,6 +309,7 @@ def _summary(result: EvaluationResult, seconds: float) -> dict[str, Any]:
         "date": str(result.review.night.date),
         "verdict": judgment.outcome,
         "reasons": list(judgment.reasons),
+        "headlines": list(judgment.headlines),
         "candidate": result.selected.name,
         "temperature": result.selected.temperature,
         "gain": None if judgment.gain is None else judgment.gain.model_dump(mode="json"),

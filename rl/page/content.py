@@ -52,13 +52,17 @@ class Gain(StrictModel):
 
 
 class Judgment(StrictModel):
-    """The gate's answer in words: reasons are whole sentences, the most important first."""
+    """The gate's answer in words: reasons are whole sentences, the most important first.
+
+    headlines: what a reader must know of the log before anything else, reasons aside.
+    """
 
     outcome: Outcome
     reasons: tuple[str, ...]
     candidate: str
     gain: Gain | None
     notes: tuple[str, ...] = ()
+    headlines: tuple[str, ...] = ()
 
 
 class Estimate(StrictModel):

@@ -25,7 +25,7 @@ def make(folder: Path, *given: str, target: str = "show", environment: dict[str,
     """What a target added to the project's Makefile prints for parameters given on the command line."""
     probe = folder / "probe.mk"
     python = PROJECT_ROOT / ".venv" / "bin" / "python"
-    probe.write_text(PROBE.replace("$(PROBE_PYTHON)", str(python)), encoding="utf-8")
+    probe.write_text(PROBE.replace("$(PROBE_PYTHON)", f"'{python}'"), encoding="utf-8")
     files = {"FILES": str(PROJECT_ROOT / "Makefile"), "PROBE_FILE": str(probe)}
     command = ["make", "--no-print-directory", "-f", "Makefile", "-f", str(probe), target, *given]
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
