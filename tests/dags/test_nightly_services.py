@@ -255,6 +255,27 @@ def test_night_ends_where_its_dag_is_paused_meanwhile(
         live(api)
 
 
+def test_night_says_that_it_waits_for_its_turn(
+    live: Callable[..., ServicesNight], lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One training runs at a time; behind another date's it may take hours."""
+    monkeypatch.setattr(nightly_services, "_SECONDS_BETWEEN_CHECKS", 0.0)
+    moments = green()
+    moments[TRAIN] = [[], [], *moments[TRAIN]]
+    api = AnsweringApi(moments)
+    ask = api.run
+
+    def run(dag_id: str, run_id: str) -> dict[str, Any]:
+        is_waiting = dag_id == TRAIN and api._n_shown.get(TRAIN, 0) < 2
+        return ask(dag_id, run_id) | ({"state": "queued"} if is_waiting else {})
+
+    api.run = run  # type: ignore[method-assign]
+    live(api)
+    assert [line for line in lines if "waits for its turn" in line] == [
+        f"{TRAIN} waits for its turn: runs of other dates are at work"
+    ]
+
+
 @pytest.mark.parametrize("left", [("api-server",), ("supervisor", "api-server")])
 def test_night_ends_where_the_scheduler_stays_away(
     live: Callable[..., ServicesNight], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: tuple[str, ...]
