@@ -117,7 +117,8 @@ class Settings:
     @property
     def shown_mlflow_uri(self) -> str:
         """MLflow's address as it may stand in messages and files: without a password."""
-        return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", self.mlflow_uri)
+        held = "[^@/]*" if self.mlflow_uri.startswith("http") else "[^@]*"  # a database's password may hold slashes
+        return re.sub(rf"(://[^:/@]*):{held}@", r"\1:***@", self.mlflow_uri)
 
     def pseudonym_key(self) -> bytes:
         """The key of the pseudonyms; made once and kept in the home where none is given."""

@@ -7,6 +7,7 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ class AirflowUnreachable(NightcartError):
 
 class AirflowRefused(NightcartError):
     """The API answers that the request can't be served; asking again won't help."""
+
+
+class _LoginExpired(AirflowRefused):
+    """The token isn't taken any more: it lives for a day."""
 
 
 class AirflowApi:
@@ -67,10 +72,13 @@ class AirflowApi:
         return [line if isinstance(line, dict) else {"event": str(line)} for line in content]
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        if not self._token:
-            password = json.loads(self._passwords.read_text(encoding="ascii"))["admin"]
-            answer = self._send("POST", "/auth/token", {"username": "admin", "password": password})
-            self._token = str(answer["access_token"])
+        if self._token:
+            with suppress(_LoginExpired):
+                return self._send(method, path, body)
+            self._token = ""
+        password = json.loads(self._passwords.read_text(encoding="ascii"))["admin"]
+        answer = self._send("POST", "/auth/token", {"username": "admin", "password": password})
+        self._token = str(answer["access_token"])
         return self._send(method, path, body)
 
     def _send(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
@@ -85,7 +93,7 @@ class AirflowApi:
                 content: dict[str, Any] = json.loads(response.read() or b"{}")
         except urllib.error.HTTPError as error:
             said = error.read().decode("utf-8", "replace")[:300]
-            kind = AirflowUnreachable if error.code >= 500 else AirflowRefused
+            kind = AirflowUnreachable if error.code >= 500 else _LoginExpired if error.code == 401 else AirflowRefused
             raise kind(f"{method} {self._address}{path}: answered {error.code}: {said}") from error
         except (OSError, http.client.HTTPException, json.JSONDecodeError) as error:
             raise AirflowUnreachable(f"{method} {self._address}{path}: no answer ({error})") from error

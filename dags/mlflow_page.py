@@ -8,8 +8,9 @@ from pathlib import Path
 from conf.paths import model_artifacts
 from conf.publication import write_atomically
 from conf.settings import Settings
+from dags.command_output import clear_message
 from dags.kept_secrets import made_once
-from dags.pipeline_command import pipeline_environment
+from dags.pipeline_command import LearningCommand, pipeline_environment
 
 USER = "nightcart"
 
@@ -17,6 +18,20 @@ USER = "nightcart"
 def has_page(settings: Settings, port: int) -> bool:
     """Return whether `make up` starts the page: not where a server of its own is named, or the port is 0."""
     return port != 0 and not settings.mlflow_uri.startswith("http")
+
+
+def registry_problem(settings: Settings) -> str | None:
+    """Make MLflow's database where there is none, as nights do; return what is wrong with the registry, if anything.
+
+    The page would make it in place, where a kill leaves it half made and a night beside it finds it so.
+    """
+    outcome = LearningCommand(["open-registry"], settings, lambda _: None).run()
+    return clear_message(outcome.stderr) if outcome.return_code else None
+
+
+def would_make_database(settings: Settings) -> bool:
+    """Return whether the page would begin a new registry: its SQLite database isn't there."""
+    return settings.mlflow_database is not None and not settings.mlflow_database.exists()
 
 
 def mlflow_command(settings: Settings, port: int) -> list[str]:

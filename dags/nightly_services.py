@@ -13,9 +13,10 @@ from dags.airflow_api import AirflowApi, AirflowUnreachable
 from dags.command_output import clear_message
 from dags.nightly_progress import NightlyProgress
 from dags.nightly_request import NightFailed
-from dags.service_processes import Record, read_record, running
+from dags.service_processes import SUPERVISOR, Record, read_record, running
 
 _SECONDS_BETWEEN_LOOKS = 1.0
+_SECONDS_BETWEEN_CHECKS = 10.0
 _SECONDS_TO_BE_KNOWN = 120.0
 _SECONDS_TO_COME_BACK = 180.0
 _SECONDS_TO_BE_STARTED = 300.0
@@ -64,6 +65,8 @@ class ServicesNight:
         self._dags = ["ingest_events", *(f"{verb}_{scenario}" for verb in ("build", "train", "review"))]
         self._shown: dict[tuple[str, str, int], tuple[str, int]] = {}
         self._failure: tuple[str, str] | None = None
+        self._waiting: set[str] = set()
+        self._scheduler_seen = self._checked = time.monotonic()
         self.is_asked = False
 
     def run(self, date: str, logs: str | None) -> None:
@@ -139,10 +142,33 @@ class ServicesNight:
             if self.is_asked:
                 return
             if not is_over:
+                self._refuse_standstill(dag_id, is_queued=state == "queued")
                 self._pause(_SECONDS_BETWEEN_LOOKS)
         if state == "failed":
             task_name, reason = self._failure or (dag_id, "ended as failed; Airflow's page tells why")
             raise NightFailed(f"{task_name}: {reason}")
+
+    def _refuse_standstill(self, dag_id: str, *, is_queued: bool) -> None:
+        """Return where the run may go on: neither is its DAG paused, nor does the scheduler stay away.
+
+        A run that only waits for its turn says so.
+
+        Raises:
+            NightFailed: Airflow's API would answer the same for ever.
+        """
+        if time.monotonic() - self._checked < _SECONDS_BETWEEN_CHECKS:
+            return
+        self._checked = time.monotonic()
+        if self._patiently(self._api.paused).get(dag_id):
+            raise NightFailed(f"{dag_id} was paused; unpause it on Airflow's page: its run goes on from where it is")
+        if is_queued and dag_id not in self._waiting:
+            self._waiting.add(dag_id)
+            self._progress.say(f"{dag_id} waits for its turn: runs of other dates are at work")
+        names = {service.name for service in running(self._home)}
+        if "scheduler" in names:
+            self._scheduler_seen = time.monotonic()
+        elif SUPERVISOR not in names or time.monotonic() - self._scheduler_seen > _SECONDS_TO_COME_BACK:
+            raise NightFailed("the scheduler has gone, and nobody starts it again; `make up` goes on from here")
 
     def _show(self, task: dict[str, Any]) -> None:
         """Say what is new about a task."""

@@ -109,7 +109,7 @@ def processes_of(home: Path, services: Sequence[Service], names: Iterable[str] |
         with suppress(psutil.Error, OSError):
             if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            if _is_marked(process, home, wanted) or _is_in_session(process, sessions):
+            if _is_marked(process, home, wanted) or _is_in_session(process, home, sessions):
                 found.append(process)
     return found
 
@@ -160,10 +160,18 @@ def _is_marked(process: Any, home: Path, wanted: set[str] | None) -> bool:
     return is_wanted and environment.get("AIRFLOW_HOME") == str(home / "airflow")
 
 
-def _is_in_session(process: Any, sessions: dict[int, Service]) -> bool:
-    """Whether the process is a recorded service, or of its session, which keeps its number while one of it runs."""
+def _is_in_session(process: Any, home: Path, sessions: dict[int, Service]) -> bool:
+    """Whether the process is a recorded service, or of its session, which keeps its number while one of it runs.
+
+    After a restart of the machine or the container the number may be a stranger's: so what isn't the recorded process
+    itself has to look like ours.
+    """
     service = sessions.get(os.getsid(process.pid))
-    return service is not None and process.create_time() >= service.created and not _is_taken(service)
+    if service is None or process.create_time() < service.created or _is_taken(service):
+        return False
+    if process.pid == service.pid or process.environ().get("AIRFLOW_HOME") == str(home / "airflow"):
+        return True
+    return "airflow" in " ".join(process.cmdline())  # renamed, which overwrote its environment
 
 
 def _is_taken(service: Service) -> bool:

@@ -19,7 +19,7 @@ from conf.private_home import keep_private, refuse_unwritable
 from conf.settings import PROJECT_ROOT, Settings
 from dags.airflow_database import make_database
 from dags.airflow_environment import DEFAULT_PORT, airflow_environment
-from dags.mlflow_page import USER, has_page, passwords_file
+from dags.mlflow_page import USER, has_page, passwords_file, registry_problem, would_make_database
 from dags.service_processes import (
     SUPERVISOR,
     end_processes,
@@ -54,6 +54,11 @@ def up(settings: Settings, port: int, mlflow_port: int) -> list[str]:
         environment = {**os.environ, **airflow_environment(settings, port=port)}
         logs = settings.home / "logs" / "services"
         make_database(environment, logs / "database.log")
+        if has_page(settings, mlflow_port) and (problem := registry_problem(settings)):
+            told.append(f"warning: {problem}")
+            if would_make_database(settings):
+                told.append("MLflow's page isn't started: it would begin a registry of its own")
+                mlflow_port = 0
         try:
             supervisor = _start_supervisor(environment, logs, port, mlflow_port)
             _wait_until_ready(settings.home, supervisor, logs)

@@ -10,6 +10,7 @@ import urllib.request
 from argparse import ArgumentParser
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -134,9 +135,10 @@ class Supervisor:
         self._write()
 
     def watch(self) -> None:
-        """Look after the services, for ever."""
+        """Look after the services, for ever, whatever can't be started or written down meanwhile (a full disk)."""
         while True:
-            self.look()
+            with suppress(OSError):
+                self.look()
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
     def look(self) -> None:

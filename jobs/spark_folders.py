@@ -6,6 +6,7 @@ can be had is left over, however young, and one whose lock is held is in use, ho
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import shutil
@@ -29,6 +30,18 @@ def session_folder(parent: Path) -> Path:
         _held.append(lock)
     (folder / "tmp").mkdir(mode=0o700)
     return folder
+
+
+def link_without_comma(folder: Path) -> Path:
+    """Return another path of the folder: Spark would read a comma in it as the end of one folder and begin a second.
+
+    The link lies in a private folder of the system's temporary one; a kill leaves it, with nothing in it.
+    """
+    place = Path(tempfile.mkdtemp(prefix="nightcart-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    link = place / "spark-local"
+    link.symlink_to(folder, target_is_directory=True)
+    return link
 
 
 def sweep(parent: Path) -> None:

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from conf.settings import PROJECT_ROOT, Settings
 from jobs.errors import JobError
-from jobs.spark_folders import session_folder
+from jobs.spark_folders import link_without_comma, session_folder
 
 SPARK_FOLDER = PROJECT_ROOT / "conf" / "spark"
 
@@ -73,11 +73,12 @@ def private_folders(settings: Settings) -> dict[str, str]:
     if not settings.spark_master.startswith("local") or SparkSession.getActiveSession() is not None:
         return {}
     folder = session_folder(settings.home / "spark-local")
+    local = folder if "," not in str(folder) else link_without_comma(folder)  # before the temporary folder is another
     os.environ["TMPDIR"] = str(folder / "tmp")
     os.environ.pop("SPARK_LOCAL_DIRS", None)  # would count for more than the option
     temporary = str(folder / "tmp").replace('"', '\\"')
     return {
-        "spark.local.dir": str(folder),
+        "spark.local.dir": str(local),
         "spark.driver.extraJavaOptions": f'{_java_options()} "-Djava.io.tmpdir={temporary}"',
     }
 

@@ -53,6 +53,8 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date, candi
             return _train(settings, run_paths, candidate, ranks)
         known = find_candidate(load_pipeline(scenario, source).scenario, candidate)
         with own_candidate_of(run_paths, known.name):
+            # Before anything that may fail: an earlier try's result would pass for this one's.
+            (run_paths.candidate(known.name) / "result.json").unlink(missing_ok=True)
             return _train(settings, run_paths, candidate, ranks)
 
 
@@ -63,8 +65,6 @@ def _train(settings: Settings, run_paths: Run, candidate: str, ranks: Ranks) -> 
     lake = Lake(settings.lake, run_paths.source)
     dataset = _own_part(load_dataset(pipeline, lake, run_paths, is_in_memory=not ranks.is_alone), ranks)
     folder = run_paths.candidate(candidate)
-    if ranks.is_first:
-        (folder / "result.json").unlink(missing_ok=True)  # if this try fails, an earlier one's result isn't used
     training_settings, validation = _held_out(
         dataset, seeded, ranks, folder=folder, n_threads=settings.training_threads
     )

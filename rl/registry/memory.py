@@ -9,7 +9,7 @@ counts whatever is deleted or edited in MLflow, and at any address: the shoppers
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,17 +22,18 @@ from conf.settings import Settings
 from conf.strict_yaml import StrictModel
 from rl.errors import RegistryChanged
 from rl.registry.database import has_database
+from rl.registry.entry import TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import RegisteredModel
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
 
 class KnownModel(StrictModel):
     """A registered model as it was last seen.
 
     made: MLflow's moment of its creation, milliseconds: another model of the same name has another.
-    last_version: the highest number.
+    last_version: the highest number that a night registered.
     last_run: the run of that version; while MLflow has it, a version that is missing was deleted, not lost.
     champion: version with that alias; None where none had it.
     """
@@ -101,7 +102,7 @@ def require_model(client: MlflowClient, settings: Settings, model: str) -> tuple
             f"{where} has another model {model} than the one this home registered in: {_told({model: known})}; "
             f"{_ways_on(settings)}"
         )
-    numbers = _numbers(client, model)
+    numbers = {int(one.version) for one in _versions(client, model)}
     if max(numbers, default=0) < known.last_version and not _has_run(client, known.last_run):
         raise RegistryChanged(
             f"{where} has {model} up to version {max(numbers, default=0)}, without the run of version "
@@ -111,14 +112,17 @@ def require_model(client: MlflowClient, settings: Settings, model: str) -> tuple
 
 
 def remember_model(client: MlflowClient, settings: Settings, model: str) -> None:
-    """Write down what the registry has of the model now; nothing where it has none."""
+    """Write down what the registry has of the model now; nothing where no night registered in it.
+
+    Versions that were registered by hand aren't missed: they may have no run that tells a deleted one from a lost one.
+    """
     found = registered_model(client, model)
-    versions = list(client.search_model_versions(f"name = '{model}'", order_by=["version_number DESC"], max_results=1))
-    if found is None or not versions:
+    newest = max(_of_nights(client, model), key=lambda one: int(one.version), default=None)
+    if found is None or newest is None:
         return
     champion = found.aliases.get("champion")
     before = known_models(settings).get(model)
-    last, run = int(versions[0].version), str(versions[0].run_id)
+    last, run = int(newest.version), str(newest.run_id)
     if before is not None and before.made == _made(found) and before.last_version > last:
         last, run = before.last_version, before.last_run  # the newest was deleted by hand
     now = KnownModel(
@@ -162,15 +166,18 @@ def _changes(known: KnownModel, found: RegisteredModel, numbers: set[int]) -> tu
     return tuple(notes)
 
 
-def _numbers(client: MlflowClient, model: str) -> set[int]:
-    numbers: set[int] = set()
+def _of_nights(client: MlflowClient, model: str) -> Iterator[ModelVersion]:
+    return (one for one in _versions(client, model) if one.run_id and one.tags.get(f"{TAG}input_key"))
+
+
+def _versions(client: MlflowClient, model: str) -> Iterator[ModelVersion]:
     token: str | None = None
     while True:
         page = client.search_model_versions(f"name = '{model}'", page_token=token)
-        numbers |= {int(version.version) for version in page}
+        yield from page
         token = page.token
         if not token:
-            return numbers
+            return
 
 
 def _has_run(client: MlflowClient, run_id: str) -> bool:

@@ -9,6 +9,7 @@ import urllib.request
 from urllib.parse import urlsplit
 
 import structlog
+from sqlalchemy.engine import make_url
 
 from conf.settings import Settings
 from rl.errors import RegistryError
@@ -47,7 +48,7 @@ def _problem(uri: str) -> str | None:
         return _problem_with_answer(uri)
     if scheme not in _PORTS or urllib.request.getproxies().get(scheme):
         return None
-    return _problem_with_port(uri, _PORTS[scheme])
+    return _problem_with_port(*_where(uri, scheme))
 
 
 def _problem_with_answer(uri: str) -> str | None:
@@ -63,12 +64,20 @@ def _problem_with_answer(uri: str) -> str | None:
         return str(getattr(error, "reason", error))
 
 
-def _problem_with_port(uri: str, usual_port: int) -> str | None:
-    parts = urlsplit(uri)
-    if not parts.hostname:
+def _where(uri: str, scheme: str) -> tuple[str | None, int]:
+    """Host and port of a server; no host where a database names it otherwise, as by a socket or several hosts."""
+    if scheme == "https":
+        parts = urlsplit(uri)
+        return parts.hostname, parts.port or _PORTS[scheme]
+    address = make_url(uri)  # a password in it may hold what ends the host's part elsewhere
+    return None if "host" in address.query else address.host, address.port or _PORTS[scheme]
+
+
+def _problem_with_port(host: str | None, port: int) -> str | None:
+    if not host:
         return None
     try:
-        socket.create_connection((parts.hostname, parts.port or usual_port), timeout=_SECONDS_TO_ANSWER).close()
+        socket.create_connection((host, port), timeout=_SECONDS_TO_ANSWER).close()
     except OSError as error:
         return str(error)
     return None

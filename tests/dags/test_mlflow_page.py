@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from conf.settings import Settings
-from dags.mlflow_page import has_page, mlflow_command, mlflow_environment, passwords_file
+from dags.mlflow_page import (
+    has_page,
+    mlflow_command,
+    mlflow_environment,
+    passwords_file,
+    registry_problem,
+    would_make_database,
+)
 from dags.pipeline_command import LearningCommand
 
 
@@ -37,6 +44,27 @@ def test_page_keeps_its_password_private(tmp_path: Path) -> None:
     files = [tmp_path / "mlflow" / name for name in ("passwords.json", "keys.json")]
     assert [file.stat().st_mode & 0o777 for file in files] == [0o600, 0o600]
     assert (tmp_path / "mlflow").stat().st_mode & 0o777 == 0o700
+
+
+def test_registry_is_made_as_nights_make_it_before_the_page_opens_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page would make it in place, and begin a new one where the old was lost."""
+    script = '#!/bin/sh\necho "$*" > "$NIGHTCART_HOME/asked"\n[ -e "$NIGHTCART_HOME/lost" ] || exit 0\n'
+    monkeypatch.setenv("NIGHTCART_HOME", str(tmp_path))
+    python = tmp_path / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(script + "echo 'rl open-registry: the database is gone' >&2\nexit 65\n")
+    python.chmod(0o755)
+    settings = settings_in(tmp_path, NIGHTCART_PIPELINE_VENV=str(tmp_path / "venv"))
+    assert registry_problem(settings) is None
+    assert (tmp_path / "asked").read_text() == "-m rl open-registry\n"
+    (tmp_path / "lost").touch()
+    assert registry_problem(settings) == "the database is gone"
+    assert would_make_database(settings)
+    (tmp_path / "mlflow.db").touch()
+    assert not would_make_database(settings)
+    assert not would_make_database(settings_in(tmp_path, NIGHTCART_MLFLOW_URI="postgresql://here/mlflow"))
 
 
 def test_page_is_left_to_a_server_elsewhere(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from dags import nightly_services
 from dags.airflow_api import AirflowUnreachable
 from dags.nightly_progress import NightlyProgress
 from dags.nightly_request import NightFailed
@@ -235,6 +236,57 @@ def test_night_refuses_a_paused_dag(live: Callable[..., ServicesNight]) -> None:
     api.is_paused[TRAIN] = True
     with pytest.raises(NightFailed, match=f"{TRAIN} is paused"):
         live(api)
+
+
+def test_night_ends_where_its_dag_is_paused_meanwhile(
+    live: Callable[..., ServicesNight], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow starts none of its tasks any more, and the run never ends."""
+    monkeypatch.setattr(nightly_services, "_SECONDS_BETWEEN_CHECKS", 0.0)
+    api = AnsweringApi(green())
+    show = api.tasks_of
+
+    def tasks_of(dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        api.is_paused[TRAIN] = dag_id == TRAIN
+        return show(dag_id, run_id)
+
+    api.tasks_of = tasks_of  # type: ignore[method-assign]
+    with pytest.raises(NightFailed, match=f"{TRAIN} was paused; unpause it"):
+        live(api)
+
+
+def test_night_says_that_it_waits_for_its_turn(
+    live: Callable[..., ServicesNight], lines: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One training runs at a time; behind another date's it may take hours."""
+    monkeypatch.setattr(nightly_services, "_SECONDS_BETWEEN_CHECKS", 0.0)
+    moments = green()
+    moments[TRAIN] = [[], [], *moments[TRAIN]]
+    api = AnsweringApi(moments)
+    ask = api.run
+
+    def run(dag_id: str, run_id: str) -> dict[str, Any]:
+        is_waiting = dag_id == TRAIN and api._n_shown.get(TRAIN, 0) < 2
+        return ask(dag_id, run_id) | ({"state": "queued"} if is_waiting else {})
+
+    api.run = run  # type: ignore[method-assign]
+    live(api)
+    assert [line for line in lines if "waits for its turn" in line] == [
+        f"{TRAIN} waits for its turn: runs of other dates are at work"
+    ]
+
+
+@pytest.mark.parametrize("left", [("api-server",), ("supervisor", "api-server")])
+def test_night_ends_where_the_scheduler_stays_away(
+    live: Callable[..., ServicesNight], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: tuple[str, ...]
+) -> None:
+    """The API answers on, always the same: at once where nobody would start the scheduler again, else after a while."""
+    monkeypatch.setattr(nightly_services, "_SECONDS_BETWEEN_CHECKS", 0.0)
+    monkeypatch.setattr(nightly_services, "_SECONDS_TO_COME_BACK", -1.0)
+    services = tuple(as_service(name, os.getpid()) for name in left)
+    write_record(tmp_path, Record(services, source="simulated_shop", is_ready=True))
+    with pytest.raises(NightFailed, match="the scheduler has gone, and nobody starts it again; `make up`"):
+        live(AnsweringApi(green()))
 
 
 def test_night_ends_where_a_service_is_given_up(

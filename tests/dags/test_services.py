@@ -14,7 +14,7 @@ import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from conf.settings import PROJECT_ROOT, Settings
-from dags.service_processes import Record, as_service, is_alive, marked, processes_of, running, write_record
+from dags.service_processes import Record, Service, as_service, is_alive, marked, processes_of, running, write_record
 from dags.services import ServiceError, down, up
 
 
@@ -76,7 +76,11 @@ def test_down_finds_what_no_record_and_no_parent_tells_of(tmp_path: Path) -> Non
 def test_down_ends_the_session_of_a_recorded_service(tmp_path: Path) -> None:
     """Processes of a version that marked nothing are found by the session their dead service opened."""
     service = subprocess.Popen(
-        ["bash", "-c", "sleep 600 & echo $!; wait"], stdout=subprocess.PIPE, text=True, start_new_session=True
+        ["bash", "-c", "sleep 600 & echo $!; wait"],
+        env={**os.environ, "AIRFLOW_HOME": str(tmp_path / "airflow")},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     assert service.stdout is not None
     worker = psutil.Process(int(service.stdout.readline()))
@@ -129,3 +133,19 @@ def test_down_spares_a_stranger_with_the_same_number(tmp_path: Path) -> None:
     finally:
         stranger.kill()
         stranger.wait()
+
+
+def test_down_spares_a_stranger_in_a_session_of_that_number(tmp_path: Path) -> None:
+    """After a restart numbers are given anew, and the leader of a daemon's session has usually ended."""
+    leader = subprocess.Popen(
+        ["bash", "-c", "sleep 600 >/dev/null 2>&1 & echo $!"], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    assert leader.stdout is not None
+    daemon = psutil.Process(int(leader.stdout.readline()))
+    leader.wait()
+    try:
+        write_record(tmp_path, Record((Service("scheduler", leader.pid, daemon.create_time() - 100.0),)))
+        assert down(tmp_path) == []
+        assert daemon.is_running()
+    finally:
+        daemon.kill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import subprocess
@@ -133,6 +134,31 @@ def test_supervisor_forgets_deaths_of_long_ago(tmp_path: Path, supervisor: Super
         supervisor.look()
         assert len(running(tmp_path)) == 1
         clock.now += 86_400.0
+
+
+def test_supervisor_stays_where_the_disk_is_full(
+    tmp_path: Path, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The record can't be written; the service is started again all the same, and the watch goes on."""
+    supervisor.start([[plan(tmp_path, "scheduler", SLEEP)]])
+    kill(tmp_path, "scheduler")
+    n_looks = 0
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def pause(_: float) -> None:
+        nonlocal n_looks
+        n_looks += 1
+        if n_looks == 3:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as full:
+        full.setattr("dags.supervisor.write_record", refuse)
+        full.setattr("dags.supervisor.time.sleep", pause)
+        with pytest.raises(KeyboardInterrupt):
+            supervisor.watch()
+    assert processes_of(tmp_path, [], ["scheduler"])
 
 
 def test_down_ends_every_service_and_its_workers(tmp_path: Path, supervisor: Supervisor) -> None:

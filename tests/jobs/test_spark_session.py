@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,16 @@ def test_what_spark_writes_on_this_machine_lies_in_the_home_and_is_private(
     cluster = Settings.from_environment(here | {"NIGHTCART_SPARK_MASTER": "spark://shop:7077"})
     assert spark_session.private_folders(cluster) == {}
     assert spark_options(cluster)["spark.hadoop.fs.permissions.umask-mode"] == "077"
+
+
+def test_spark_writes_into_a_home_with_a_comma(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Spark would take it for two folders, neither of them in the home; nobody sweeps those."""
+    monkeypatch.setenv("TMPDIR", "/tmp")
+    monkeypatch.setattr(tempfile, "tempdir", None)  # as in a process that hasn't asked for it yet
+    monkeypatch.setattr(spark_session.SparkSession, "getActiveSession", lambda: None)
+    home = tmp_path / "a,b"
+    settings = Settings.from_environment({"NIGHTCART_HOME": str(home)})
+    link = Path(spark_session.private_folders(settings)["spark.local.dir"])
+    assert "," not in str(link)
+    assert link.resolve().parent == home / "spark-local"
+    assert link.parent.stat().st_mode & 0o777 == 0o700

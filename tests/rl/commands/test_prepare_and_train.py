@@ -76,6 +76,25 @@ def test_train_leaves_a_policy_that_decides_on_the_test_split(night: tuple[Setti
     assert policy.encoder.to_json() == dataset.encoder.to_json()
 
 
+def test_train_that_fails_at_once_leaves_no_earlier_result(
+    night: tuple[Settings, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where training is over, what has a result counts as trained tonight: a try that ended while reading hasn't."""
+    settings, arguments = night
+    path = run_of(night).candidate(CANDIDATE) / "result.json"
+    before = path.read_text()
+
+    def run_out(*_: object, **__: object) -> Dataset:
+        raise MemoryError
+
+    monkeypatch.setattr(train, "load_dataset", run_out)
+    with pytest.raises(MemoryError):
+        train.run(settings=settings, **arguments, candidate=CANDIDATE)
+    is_left = path.exists()
+    path.write_text(before)  # other tests read this night
+    assert not is_left
+
+
 def test_train_leaves_result_and_curve(night: tuple[Settings, dict[str, Any]]) -> None:
     """result.json names candidate, data and version; curve.jsonl has one object per logged point."""
     folder = run_of(night).candidate(CANDIDATE)

@@ -196,6 +196,16 @@ def test_a_version_registered_by_hand_ends_no_night(known_home: Path, tags: dict
         assert len(find_looks(opened, night)) == 2
 
 
+def test_a_version_registered_by_hand_may_be_deleted_again(known_home: Path) -> None:
+    """It has no run by which a deleted version is told from a lost one; the nights' own are missed as before."""
+    client, settings = client_of(known_home), settings_at(known_home)
+    by_hand = client.create_model_version(MODEL, source=str(known_home))
+    check_registry(settings, "recommendation")
+    client.delete_model_version(MODEL, by_hand.version)
+    assert notes_of(known_home) == ()
+    assert known_models(settings)[MODEL].last_version == 2
+
+
 def test_older_versions_name_who_was_in_force_alone(known_home: Path) -> None:
     """Before both were written, one tag named the champion in force, compared or not: its figures tell."""
     client, settings = client_of(known_home), settings_at(known_home)

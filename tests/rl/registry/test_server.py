@@ -67,3 +67,21 @@ def test_any_answer_is_an_answer(busy_server: str) -> None:
 def test_what_is_no_server_is_not_asked(uri: str) -> None:
     """Nobody listens for a file."""
     await_server(settings_for(uri))
+
+
+@pytest.mark.parametrize("password", ["pa/ss", "12/ss", "p#w", "p?w", "a:b"])
+def test_a_password_may_hold_what_ends_the_host_elsewhere(password: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The database's own reading of its address counts; the password is never shown."""
+    monkeypatch.setattr(server, "SECONDS_TO_WAIT", 2.0)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        settings = settings_for(f"postgresql://me:{password}@127.0.0.1:{listener.getsockname()[1]}/mlflow")
+        await_server(settings)
+    assert password not in settings.shown_mlflow_uri
+
+
+def test_hosts_named_beside_the_address_are_not_asked() -> None:
+    """Several hosts, or a socket: the driver chooses among them."""
+    await_server(settings_for("postgresql://me@nowhere.invalid/mlflow?host=one:5432&host=two:5432"))
+    await_server(settings_for("postgresql:///mlflow?host=/var/run/postgresql"))
