@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import subprocess
 from pathlib import Path
 
+from conf.errors import NightcartError
 from conf.paths import model_artifacts
 from conf.publication import write_atomically
 from conf.settings import Settings
@@ -13,6 +16,10 @@ from dags.kept_secrets import made_once
 from dags.pipeline_command import LearningCommand, pipeline_environment
 
 USER = "nightcart"
+
+
+class PageError(NightcartError):
+    """MLflow's page can't be made ready."""
 
 
 def has_page(settings: Settings, port: int) -> bool:
@@ -34,6 +41,31 @@ def would_make_database(settings: Settings) -> bool:
     return settings.mlflow_database is not None and not settings.mlflow_database.exists()
 
 
+def make_users(settings: Settings, log: Path) -> None:
+    """Make the database of the page's users where there is none: in a draft that is moved into place when whole.
+
+    MLflow would make it in place, by migrations that each stay: killed in between, no later start could use it.
+
+    Raises:
+        PageError: MLflow couldn't; its output is in the log.
+    """
+    users = _users(settings)
+    if users.exists():
+        return
+    users.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = users.with_name(f"{users.name}.draft")
+    for part in (draft, Path(f"{draft}-journal")):
+        part.unlink(missing_ok=True)  # a killed start's
+    python = str(settings.pipeline_venv / "bin" / "python")
+    command = [python, "-m", "mlflow.server.auth", "db", "upgrade", "--url", f"sqlite:///{draft}"]
+    environment = {**os.environ, **pipeline_environment(settings)}
+    with log.open("a", encoding="utf-8") as output:
+        ended = subprocess.run(command, env=environment, stdout=output, stderr=output, check=False)
+    if ended.returncode or not draft.exists():
+        raise PageError(f"the users of MLflow's page can't be made; MLflow's output is in {log}")
+    draft.replace(users)
+
+
 def mlflow_command(settings: Settings, port: int) -> list[str]:
     """Return the command that serves the page; it needs the variables of `mlflow_environment`."""
     python = str(settings.pipeline_venv / "bin" / "python")
@@ -53,7 +85,7 @@ def mlflow_environment(settings: Settings) -> dict[str, str]:
     password = made_once(passwords_file(settings), lambda: {USER: secrets.token_urlsafe(12)})[USER]
     key = made_once(folder / "keys.json", lambda: {"flask": secrets.token_hex(32)})["flask"]
     # Whoever is let in without rights of their own may look: the alias `champion` decides what is served.
-    users = ["[mlflow]", "default_permission = READ", f"database_uri = sqlite:///{folder / 'users.db'}"]
+    users = ["[mlflow]", "default_permission = READ", f"database_uri = sqlite:///{_users(settings)}"]
     write_atomically(folder / "basic_auth.ini", "\n".join([*users, f"admin_username = {USER}", ""]))
     return pipeline_environment(settings) | {
         "MLFLOW_AUTH_CONFIG_PATH": str(folder / "basic_auth.ini"),
@@ -69,6 +101,10 @@ def mlflow_environment(settings: Settings) -> dict[str, str]:
 def passwords_file(settings: Settings) -> Path:
     """Return the file that holds the password, readable by the owner alone."""
     return _folder(settings) / "passwords.json"
+
+
+def _users(settings: Settings) -> Path:
+    return _folder(settings) / "users.db"
 
 
 def _folder(settings: Settings) -> Path:

@@ -19,7 +19,7 @@ from conf.private_home import keep_private, refuse_unwritable
 from conf.settings import PROJECT_ROOT, Settings
 from dags.airflow_database import make_database
 from dags.airflow_environment import DEFAULT_PORT, airflow_environment
-from dags.mlflow_page import USER, has_page, passwords_file, registry_problem, would_make_database
+from dags.mlflow_page import USER, has_page, make_users, passwords_file, registry_problem, would_make_database
 from dags.service_processes import (
     SUPERVISOR,
     end_processes,
@@ -54,11 +54,9 @@ def up(settings: Settings, port: int, mlflow_port: int) -> list[str]:
         environment = {**os.environ, **airflow_environment(settings, port=port)}
         logs = settings.home / "logs" / "services"
         make_database(environment, logs / "database.log")
-        if has_page(settings, mlflow_port) and (problem := registry_problem(settings)):
-            told.append(f"warning: {problem}")
-            if would_make_database(settings):
-                told.append("MLflow's page isn't started: it would begin a registry of its own")
-                mlflow_port = 0
+        if has_page(settings, mlflow_port):
+            told += (problems := _problems_of_page(settings, logs))
+            mlflow_port = 0 if problems and would_make_database(settings) else mlflow_port
         try:
             supervisor = _start_supervisor(environment, logs, port, mlflow_port)
             _wait_until_ready(settings.home, supervisor, logs)
@@ -104,6 +102,16 @@ def refuse_used_port(parameter: str, port: int) -> None:
             raise ServiceError(
                 f"port {port} is in use; stop what listens there, or choose another: make up {parameter}={port + 1}"
             ) from error
+
+
+def _problems_of_page(settings: Settings, logs: Path) -> list[str]:
+    """Make MLflow's databases where they are missing, and return what to tell about a registry that isn't well."""
+    make_users(settings, logs / "mlflow.log")
+    problem = registry_problem(settings)
+    if problem is None:
+        return []
+    left_out = ["MLflow's page isn't started: it would begin a registry of its own"]
+    return [f"warning: {problem}", *(left_out if would_make_database(settings) else [])]
 
 
 def _healed(home: Path) -> list[str]:

@@ -36,12 +36,15 @@ class KnownModel(StrictModel):
     last_version: the highest number that a night registered.
     last_run: the run of that version; while MLflow has it, a version that is missing was deleted, not lost.
     champion: version with that alias; None where none had it.
+    changed: MLflow's moment of its last change, milliseconds: deleting a version and its run for good (`mlflow gc`) is
+        one, and an older copy of the database has an earlier one; None where an earlier release looked.
     """
 
     made: int
     last_version: int
     last_run: str
     champion: int | None
+    changed: int | None = None
 
 
 class SpentLook(StrictModel):
@@ -103,7 +106,8 @@ def require_model(client: MlflowClient, settings: Settings, model: str) -> tuple
             f"{_ways_on(settings)}"
         )
     numbers = {int(one.version) for one in _versions(client, model)}
-    if max(numbers, default=0) < known.last_version and not _has_run(client, known.last_run):
+    is_less = max(numbers, default=0) < known.last_version
+    if is_less and not _has_run(client, known.last_run) and not _was_changed_since(found, known):
         raise RegistryChanged(
             f"{where} has {model} up to version {max(numbers, default=0)}, without the run of version "
             f"{known.last_version}: an older copy of the database, since {_told({model: known})}; {_ways_on(settings)}"
@@ -126,7 +130,11 @@ def remember_model(client: MlflowClient, settings: Settings, model: str) -> None
     if before is not None and before.made == _made(found) and before.last_version > last:
         last, run = before.last_version, before.last_run  # the newest was deleted by hand
     now = KnownModel(
-        made=_made(found), last_version=last, last_run=run, champion=None if champion is None else int(champion)
+        made=_made(found),
+        last_version=last,
+        last_run=run,
+        champion=None if champion is None else int(champion),
+        changed=int(found.last_updated_timestamp or 0),
     )
     if now == before:
         return
@@ -190,6 +198,10 @@ def _has_run(client: MlflowClient, run_id: str) -> bool:
             return False
         raise
     return True
+
+
+def _was_changed_since(model: RegisteredModel, known: KnownModel) -> bool:
+    return known.changed is not None and int(model.last_updated_timestamp or 0) > known.changed
 
 
 def _made(model: RegisteredModel) -> int:

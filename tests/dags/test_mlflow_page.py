@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from conf.settings import Settings
 from dags.mlflow_page import (
+    PageError,
     has_page,
+    make_users,
     mlflow_command,
     mlflow_environment,
     passwords_file,
@@ -65,6 +69,32 @@ def test_registry_is_made_as_nights_make_it_before_the_page_opens_it(
     (tmp_path / "mlflow.db").touch()
     assert not would_make_database(settings)
     assert not would_make_database(settings_in(tmp_path, NIGHTCART_MLFLOW_URI="postgresql://here/mlflow"))
+
+
+def test_users_are_made_in_a_draft(tmp_path: Path) -> None:
+    """By MLflow itself, in one move; what a killed start left isn't used, and what is there stays."""
+    settings, log = settings_in(tmp_path), tmp_path / "mlflow.log"
+    draft = tmp_path / "mlflow" / "users.db.draft"
+    draft.parent.mkdir()
+    with closing(sqlite3.connect(draft)) as half_made:
+        half_made.execute("CREATE TABLE users (id INTEGER)")
+    make_users(settings, log)
+    with closing(sqlite3.connect(tmp_path / "mlflow" / "users.db")) as users:
+        assert users.execute("SELECT count(*) FROM alembic_version_auth").fetchone() == (1,)
+    assert [path.name for path in draft.parent.iterdir()] == ["users.db"]
+    before = (tmp_path / "mlflow" / "users.db").stat()
+    make_users(settings, log)
+    assert (tmp_path / "mlflow" / "users.db").stat() == before
+
+
+def test_users_that_cannot_be_made_are_told(tmp_path: Path) -> None:
+    """Nothing is left that a later start would take for them."""
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    (tmp_path / "venv" / "bin" / "python").symlink_to("/bin/false")
+    settings = settings_in(tmp_path, NIGHTCART_PIPELINE_VENV=str(tmp_path / "venv"))
+    with pytest.raises(PageError, match=r"can't be made; MLflow's output is in .*mlflow\.log"):
+        make_users(settings, tmp_path / "mlflow.log")
+    assert not (tmp_path / "mlflow" / "users.db").exists()
 
 
 def test_page_is_left_to_a_server_elsewhere(tmp_path: Path) -> None:

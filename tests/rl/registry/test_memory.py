@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from conf.paths import registry_record, spent_looks
 from rl.errors import RegistryChanged
@@ -146,6 +147,18 @@ def test_a_deleted_version_and_a_moved_champion_are_told(known_home: Path) -> No
         "The alias champion has moved since this home last looked: from version 1 (deleted since) to nobody.",
     )
     client.delete_model_version(MODEL, "2")
+    assert notes_of(known_home)[0] == "Version 2 was deleted in MLflow; what its night spent still counts."
+
+
+def test_a_version_may_be_deleted_for_good(known_home: Path) -> None:
+    """With its run, as `mlflow gc` does: the model was changed later than the home knows, which no older copy was."""
+    client = client_of(known_home)
+    run_id = client.get_model_version(MODEL, "2").run_id
+    client.delete_model_version(MODEL, "2")
+    client.delete_run(run_id)
+    store = SqlAlchemyStore(settings_at(known_home).mlflow_uri, str(known_home))  # type: ignore[no-untyped-call]
+    store._hard_delete_run(run_id)  # type: ignore[no-untyped-call]
+    store.engine.dispose()
     assert notes_of(known_home)[0] == "Version 2 was deleted in MLflow; what its night spent still counts."
 
 
