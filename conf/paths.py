@@ -134,3 +134,8 @@ def registry_record(home: Path) -> Path:
 def spent_looks(home: Path) -> Path:
     """What the home's nights spent of the allowances of wrong promotions, whatever becomes of the registry."""
     return home / "registry_looks.json"
+
+
+def failures_log(home: Path) -> Path:
+    """File with one JSON line for each task that failed: time, DAG, run, date, task, reason."""
+    return home / "logs" / "failures.jsonl"

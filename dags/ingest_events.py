@@ -10,6 +10,7 @@ from conf.settings import Settings
 from conf.source import load_source
 from dags.assets import events_asset
 from dags.delivered_logs import delivered_logs
+from dags.failures import tell_run
 from dags.run_date import run_date
 from dags.specs import read_pipelines
 from dags.steps import SparkStep
@@ -56,6 +57,7 @@ def ingest_events() -> DAG:
         },
         user_defined_macros={"run_date": run_date, "delivered_logs": _logs_or_nothing},
         default_args=task_defaults(", ".join(owners)),
+        on_failure_callback=tell_run,
     ) as dag:
         SparkStep(
             task_id="ingest",

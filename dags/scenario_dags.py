@@ -13,6 +13,7 @@ from airflow.sdk import DAG, Param, PartitionedAssetTimetable, TriggerRule
 from conf.scenario import Pipeline
 from conf.settings import Settings
 from dags.assets import challenger_asset, events_asset, tonight_asset, transitions_asset
+from dags.failures import tell_run
 from dags.review_request import APPROVAL_BODY, read_registration
 from dags.run_date import run_date
 from dags.specs import candidate_names, read_pipelines
@@ -21,6 +22,10 @@ from dags.task_defaults import date_parameter, task_defaults
 from dags.tonight import skip_unless_tonight
 
 DAYS_TO_ANSWER = 3
+TRAINING_ENDS_WITHIN = timedelta(hours=12)
+"""What is not trained by then is left out: evaluation and registration must end before the next night begins."""
+NIGHT_ENDS_WITHIN = timedelta(hours=20)
+"""The last resort, for a run that nothing else ended: it would hold back the next night's."""
 
 DOC_BUILD = """
 ### {title}: events become transitions
@@ -97,6 +102,7 @@ def _train(pipeline: Pipeline) -> DAG:
         schedule=PartitionedAssetTimetable(assets=tonight_asset(name)),
         # One training at a time: a second would take the device from the first.
         max_active_runs=1,
+        dagrun_timeout=NIGHT_ENDS_WITHIN,
     ) as dag:
         prepare = _learning_step(
             pipeline, "prepare", hours=1, doc="Vocabulary, splits, encoder and digest of the dataset."
@@ -107,6 +113,8 @@ def _train(pipeline: Pipeline) -> DAG:
             arguments=["train", *_where(pipeline), "--candidate={{ task.candidate }}"],
             map_index_template="{{ task.candidate }}",
             execution_timeout=timedelta(hours=6),
+            night=(pipeline.source.name, name),
+            ends_within=TRAINING_ENDS_WITHIN,
         ).expand(candidate=candidate_names(pipeline))
         evaluate = _learning_step(
             pipeline,
@@ -184,6 +192,7 @@ def _dag(
     max_active_runs: int,
     params: dict[str, Param] | None = None,
     who: str = "",
+    dagrun_timeout: timedelta | None = None,
 ) -> DAG:
     scenario = pipeline.scenario
     candidates = ", ".join(candidate_names(pipeline))
@@ -198,6 +207,8 @@ def _dag(
         params={"date": date_parameter(), **(params or {})},
         user_defined_macros={"run_date": run_date},
         default_args=task_defaults(scenario.owner),
+        on_failure_callback=tell_run,
+        dagrun_timeout=dagrun_timeout,
     )
 
 

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
 
 from conf.errors import FAILS_AGAIN
 from conf.settings import PROJECT_ROOT, Settings
@@ -63,26 +71,47 @@ class SparkStep(SparkSubmitOperator):
 class LearningStep(BaseOperator):
     """A learning command (`python -m rl COMMAND`), run as a process of the pipeline's environment.
 
-    `candidate` names what a mapped step trains; arguments may refer to it as `{{ task.candidate }}`.
+    `candidate` names what a mapped step trains; arguments may refer to it as `{{ task.candidate }}`. A step that takes
+    longer than its `execution_timeout`, or is still at work `ends_within` after its run began, is stopped for good:
+    what was too slow once is too slow again.
+
+    Attributes:
+        night: source and scenario that a mapped step works on, for whoever tells of its failure.
     """
 
     template_fields: Sequence[str] = ("arguments",)
     ui_color = "#e4eef0"
 
-    def __init__(self, *, arguments: Sequence[str], candidate: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        arguments: Sequence[str],
+        candidate: str | None = None,
+        night: tuple[str, str] | None = None,
+        ends_within: timedelta | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.arguments = list(arguments)
         self.candidate = candidate
+        self.night = night
+        self.ends_within = ends_within
         self._command: LearningCommand | None = None
 
-    def execute(self, context: Any) -> dict[str, Any]:  # noqa: ARG002  # Airflow's signature
+    def execute(self, context: Any) -> dict[str, Any]:
         settings = Settings.from_environment()
+        seconds = self._seconds_left(context)
         self._command = LearningCommand(self.arguments, settings, lambda line: self.log.info("%s", line))
         self.log.info("%s", " ".join(self._command.line))
         try:
-            outcome = self._command.run()
+            with _stopped_after(seconds, self._command) as is_overdue:
+                outcome = self._command.run()
         except FileNotFoundError as error:
             raise CommandFailed(f"{self._command.line[0]}: no such file; run `make setup`") from error
+        except AirflowTaskTimeout as error:
+            raise AirflowFailException(f"overdue: stopped after {self.execution_timeout}") from error
+        if is_overdue():
+            raise AirflowFailException(self._overdue())
         result = result_of(outcome.stdout)
         if outcome.return_code == NOTHING_TO_DO and "skipped" in result:
             raise AirflowSkipException(str(result["skipped"]))
@@ -90,10 +119,48 @@ class LearningStep(BaseOperator):
             raise failure(outcome.return_code, outcome.stderr or outcome.stdout)
         return result
 
+    def _seconds_left(self, context: Any) -> float | None:
+        """Seconds until the step is overdue in its run; None where nothing limits it.
+
+        Raises:
+            AirflowFailException: it is overdue already.
+        """
+        if self.ends_within is None:
+            return None
+        began = context["dag_run"].start_date
+        left = (began + self.ends_within - datetime.now(tz=UTC)).total_seconds()
+        if left <= 0:
+            raise AirflowFailException(self._overdue())
+        return float(left)
+
+    def _overdue(self) -> str:
+        return f"overdue: the run's trainings have to end within {self.ends_within}, so that the night ends in time"
+
     def on_kill(self) -> None:
         """The command and its children are gone."""
         if self._command is not None:
             self._command.stop()
+
+
+@contextmanager
+def _stopped_after(seconds: float | None, command: LearningCommand) -> Iterator[Callable[[], bool]]:
+    """Stop the command once the time is over; given is a function that says whether that happened."""
+    if seconds is None:
+        yield lambda: False
+        return
+    over = threading.Event()
+
+    def stop() -> None:
+        over.set()
+        command.stop()
+
+    timer = threading.Timer(seconds, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield over.is_set
+    finally:
+        timer.cancel()
 
 
 def failure(return_code: int, said: Sequence[str]) -> Exception:

@@ -7,6 +7,8 @@ from typing import Any
 
 from airflow.sdk import Param
 
+from dags.failures import tell_task
+
 
 def task_defaults(owner: str) -> dict[str, Any]:
     """Two more tries, a minute after the first, then longer: every command can be repeated at any point."""
@@ -16,6 +18,8 @@ def task_defaults(owner: str) -> dict[str, Any]:
         "retry_delay": timedelta(minutes=1),
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(minutes=15),
+        "on_failure_callback": tell_task,
+        "on_retry_callback": tell_task,
     }
 
 

@@ -13,6 +13,9 @@ from rl.errors import EvaluationError
 from rl.page.content import Curve
 from rl.policy import StochasticPolicy, load_policy
 
+FAILURE_FILE = "failure.json"
+"""Why the last try to train a candidate failed; whoever ran it leaves it, a new try removes it."""
+
 
 @dataclass(frozen=True)
 class LoadedCandidate:
@@ -49,12 +52,21 @@ def untrained(run: Run, names: Sequence[str], *, dataset_digest: str) -> dict[st
     for name in names:
         path = run.candidate(name) / "result.json"
         if not path.exists():
-            problems[name] = f"{name} has no result in {path.parent}"
+            problems[name] = f"{name} has no result in {path.parent}{_failure(path.parent)}"
             continue
         digest = json.loads(path.read_text(encoding="utf-8"))["dataset_digest"]
         if digest != dataset_digest:
             problems[name] = f"{name} was trained on dataset {digest}, not {dataset_digest}"
     return problems
+
+
+def _failure(folder: Path) -> str:
+    """Return why its training failed, as the last try told; empty where nothing is known."""
+    try:
+        reason = json.loads((folder / FAILURE_FILE).read_text(encoding="utf-8"))["reason"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return f": {reason}"
 
 
 def _load(run: Run, name: str) -> LoadedCandidate:

@@ -34,7 +34,7 @@ from rl.night_turn import own_candidate_of
 from rl.ope.report import EvaluationSettings
 from rl.ope.weights import refusal_to_weight
 from rl.policy import StochasticPolicy
-from rl.trained_candidates import kept_folder
+from rl.trained_candidates import FAILURE_FILE, kept_folder
 from rl.training_split import training_split
 from rl.validation_gain import gain_in_standard_errors
 
@@ -54,7 +54,8 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date, candi
         known = find_candidate(load_pipeline(scenario, source).scenario, candidate)
         with own_candidate_of(run_paths, known.name):
             # Before anything that may fail: an earlier try's result would pass for this one's.
-            (run_paths.candidate(known.name) / "result.json").unlink(missing_ok=True)
+            for left in ("result.json", FAILURE_FILE):
+                (run_paths.candidate(known.name) / left).unlink(missing_ok=True)
             return _train(settings, run_paths, candidate, ranks)
 
 
