@@ -11,6 +11,9 @@ from conf.errors import SettingError
 from conf.settings import Settings
 
 _PROBE_BYTES = 1 << 16
+# Closed, they would lock every other user out of the machine.
+_SYSTEM = frozenset(map(Path, ("/", "/etc", "/home", "/media", "/mnt", "/opt", "/srv", "/usr", "/usr/local", "/var",
+                               "/var/lib")))  # fmt: skip
 
 
 def keep_private(settings: Settings) -> None:
@@ -19,14 +22,15 @@ def keep_private(settings: Settings) -> None:
     A closed top folder closes everything below it, so that an older home needs no walk through its files.
 
     Raises:
-        SettingError: the home can't be made.
+        SettingError: the home can't be made, or can't be closed.
     """
     os.umask(0o077)
     _make(settings.home, "NIGHTCART_HOME")
     now = settings.home.stat()
-    # A folder with the sticky bit, such as /tmp, is everybody's: it isn't ours to close.
-    if now.st_uid == os.geteuid() and not now.st_mode & stat.S_ISVTX and stat.S_IMODE(now.st_mode) & 0o077:
-        settings.home.chmod(0o700)
+    # A folder with the sticky bit, such as /tmp, is everybody's, and so are the system's own: not ours to close.
+    is_everybodys = now.st_mode & stat.S_ISVTX or settings.home in _SYSTEM
+    if now.st_uid == os.geteuid() and not is_everybodys and stat.S_IMODE(now.st_mode) & 0o077:
+        _close(settings.home)
 
 
 def refuse_unwritable(settings: Settings) -> None:
@@ -44,6 +48,16 @@ def refuse_unwritable(settings: Settings) -> None:
                 os.fsync(probe.fileno())
         except OSError as error:
             raise _unwritable(folder, name, error) from error
+
+
+def _close(home: Path) -> None:
+    try:
+        home.chmod(0o700)
+    except OSError as error:
+        raise SettingError(
+            f"{home}: can't be closed to others ({error.strerror}), and it holds what is the shop's alone; close it "
+            "where it is mounted, or name a folder elsewhere (NIGHTCART_HOME)"
+        ) from error
 
 
 def _make(folder: Path, name: str) -> None:

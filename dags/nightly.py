@@ -59,7 +59,7 @@ def main(arguments: list[str]) -> int:
 def _run(request: NightlyRequest, settings: Settings) -> dict[str, Any]:
     """The night's result, with seconds by stage."""
     where = f"{request.scenario} on {request.source}, {request.date or 'last simulated day'}"
-    services = services_that_run(settings.home, request.source, _tell)
+    services = services_that_run(settings, request.source, _tell)
     if services is None:
         return _in_process(request, settings, where)
     _tell(f"nightly: {where}; through the services at {services.address}")

@@ -9,11 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from conf.settings import Settings
 from dags.airflow_api import AirflowApi, AirflowUnreachable
 from dags.command_output import clear_message
 from dags.nightly_progress import NightlyProgress
 from dags.nightly_request import NightFailed
-from dags.service_processes import SUPERVISOR, Record, read_record, running
+from dags.service_processes import SUPERVISOR, Record, places_of, read_record, running
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 _SECONDS_BETWEEN_CHECKS = 10.0
@@ -26,14 +27,18 @@ _WAITS_FOR_A_PERSON = "awaiting_input"
 Answer = TypeVar("Answer")
 
 
-def services_that_run(home: Path, source: str, say: Callable[[str], None]) -> Record | None:
+def services_that_run(settings: Settings, source: str, say: Callable[[str], None]) -> Record | None:
     """Return the services the night goes through; None where it is to run in process, and why where some run."""
-    record = read_record(home)
-    names = {service.name for service in running(home)}
+    record = read_record(settings.home)
+    names = {service.name for service in running(settings.home)}
     if not names:
         return None
     if record.source != source:
         say(f"services of this home run on source {record.source or '(unknown)'}, so this night runs in process")
+        return None
+    here = places_of(settings)
+    if elsewhere := [f"{name}={place}" for name, place in record.places.items() if here.get(name) != place]:
+        say(f"services of this home work with {', '.join(elsewhere)}, so this night runs in process")
         return None
     if record.given_up or not {"api-server", "scheduler"} <= names:
         why = "; ".join(f"{name} {how}" for name, how in record.given_up.items()) or "API or scheduler don't run"

@@ -14,6 +14,7 @@ from typing import Any
 import psutil  # type: ignore[import-untyped]  # ships no types
 
 from conf.publication import write_atomically
+from conf.settings import Settings
 
 SUPERVISOR = "supervisor"
 # Every process of a service carries this variable with the service's name, and Airflow's home, in its environment.
@@ -39,6 +40,7 @@ class Record:
         services: the processes as they were started last, the supervisor first.
         address: where Airflow's API answers; empty where that isn't known.
         source: the source the services' DAGs run on.
+        places: the lake and the registry they work on, as they may be shown; empty where that isn't known.
         is_ready: everything was started, in order, and answered.
         given_up: services that died too often to be started again, with what is known of why.
     """
@@ -46,8 +48,14 @@ class Record:
     services: tuple[Service, ...] = ()
     address: str = ""
     source: str = ""
+    places: dict[str, str] = field(default_factory=dict)
     is_ready: bool = False
     given_up: dict[str, str] = field(default_factory=dict)
+
+
+def places_of(settings: Settings) -> dict[str, str]:
+    """Return where a night's tables and versions go, by the setting that says so."""
+    return {"NIGHTCART_LAKE": str(settings.lake), "NIGHTCART_MLFLOW_URI": settings.shown_mlflow_uri}
 
 
 def read_record(home: Path) -> Record:

@@ -27,6 +27,7 @@ from dags.service_processes import (
     as_service,
     kill_processes,
     marked,
+    places_of,
     processes_of,
     read_record,
     write_record,
@@ -225,7 +226,7 @@ def main(arguments: list[str]) -> int:
     settings = Settings.from_environment()
     logs = settings.home / "logs" / "services"
     own = as_service(SUPERVISOR, os.getpid())
-    record = Record((own,), address=api_address(given.port), source=settings.source)
+    record = Record((own,), address=api_address(given.port), source=settings.source, places=places_of(settings))
     supervisor = Supervisor(settings.home, logs, record)
     try:
         supervisor.start(airflow_plans(settings, given.port, given.mlflow_port))

@@ -41,6 +41,26 @@ def test_a_folder_for_everybody_is_not_closed(tmp_path: Path) -> None:
     assert tmp_path.stat().st_mode & 0o7777 == 0o1777
 
 
+@pytest.mark.parametrize("home", ["/", "/opt"])
+def test_a_folder_of_the_system_is_not_closed(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A root whose home it is would lock every other user out of the machine."""
+    monkeypatch.setattr(os, "geteuid", lambda: Path(home).stat().st_uid)
+    monkeypatch.setattr(Path, "chmod", lambda *_: pytest.fail("closed"))
+    keep_private(settings_of(Path(home)))
+
+
+def test_a_home_that_cannot_be_closed_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some mounts know no owners; the message says what to do."""
+    tmp_path.chmod(0o755)
+
+    def refuse(self: Path, mode: int) -> None:
+        raise PermissionError(1, "Operation not permitted", str(self))
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with pytest.raises(SettingError, match=r"can't be closed to others \(Operation not permitted\).*NIGHTCART_HOME"):
+        keep_private(settings_of(tmp_path))
+
+
 @pytest.mark.parametrize("name", ["NIGHTCART_HOME", "NIGHTCART_LAKE"])
 def test_a_folder_that_takes_no_files_is_refused_in_one_line(tmp_path: Path, name: str) -> None:
     """/proc takes none, whoever asks; the message names folder and setting."""

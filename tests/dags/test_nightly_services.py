@@ -11,18 +11,23 @@ from typing import Any
 
 import pytest
 
+from conf.settings import Settings
 from dags import nightly_services
 from dags.airflow_api import AirflowUnreachable
 from dags.nightly_progress import NightlyProgress
 from dags.nightly_request import NightFailed
 from dags.nightly_services import ServicesNight, services_that_run
-from dags.service_processes import Record, as_service, write_record
+from dags.service_processes import Record, as_service, places_of, write_record
 
 DATE = "2026-01-31"
 INGEST, BUILD, TRAIN, REVIEW = DAGS = [
     "ingest_events",
     *(f"{verb}_recommendation" for verb in ("build", "train", "review")),
 ]
+
+
+def settings_in(home: Path) -> Settings:
+    return Settings.from_environment({"NIGHTCART_HOME": str(home)})
 
 
 def task(
@@ -307,6 +312,10 @@ def test_night_ends_where_a_service_is_given_up(
             Record(source="simulated_shop", given_up={"scheduler": "died 5 times"}),
             "aren't whole (scheduler died 5 times)",
         ),
+        (
+            Record(source="simulated_shop", places={"NIGHTCART_LAKE": "/elsewhere"}),
+            "work with NIGHTCART_LAKE=/elsewhere, so this night runs in process",
+        ),
         (Record(source="simulated_shop"), "aren't whole (API or scheduler don't run)"),
     ],
 )
@@ -314,10 +323,18 @@ def test_night_runs_in_process_beside_services_it_cannot_use(tmp_path: Path, rec
     """Another source's DAGs aren't there, and half of the services run no task; a line says why."""
     said: list[str] = []
     write_record(tmp_path, replace(record, services=(as_service("api-server", os.getpid()),)))
-    assert services_that_run(tmp_path, "simulated_shop", said.append) is None
+    assert services_that_run(settings_in(tmp_path), "simulated_shop", said.append) is None
     assert line in said[0]
+
+
+def test_night_goes_through_services_that_work_on_the_same_places(tmp_path: Path) -> None:
+    """The lake and the registry are the night's own."""
+    services = tuple(as_service(name, os.getpid()) for name in ("supervisor", "api-server", "scheduler"))
+    record = Record(services, source="simulated_shop", places=places_of(settings_in(tmp_path)))
+    write_record(tmp_path, record)
+    assert services_that_run(settings_in(tmp_path), "simulated_shop", pytest.fail) == record
 
 
 def test_night_runs_in_process_without_services(tmp_path: Path) -> None:
     """Nothing needs to be said."""
-    assert services_that_run(tmp_path, "simulated_shop", pytest.fail) is None
+    assert services_that_run(settings_in(tmp_path), "simulated_shop", pytest.fail) is None
