@@ -139,3 +139,8 @@ def spent_looks(home: Path) -> Path:
 def failures_log(home: Path) -> Path:
     """File with one JSON line for each task that failed: time, DAG, run, date, task, reason."""
     return home / "logs" / "failures.jsonl"
+
+
+def registrations(home: Path) -> list[Path]:
+    """What the nights of a home left of the versions they registered, one file a night."""
+    return list((home / "runs").glob("*/*/*/registration.json"))

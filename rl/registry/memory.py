@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from conf.paths import registry_record, spent_looks
+from conf.paths import registrations, registry_record, spent_looks
 from conf.publication import write_atomically
 from conf.settings import Settings
 from conf.strict_yaml import StrictModel
@@ -83,6 +83,20 @@ def require_database(settings: Settings, path: Path) -> None:
     if known and not has_database(path):
         what = "is empty" if path.exists() else "is gone"
         raise RegistryChanged(f"{path}: MLflow's database {what}, but {_told(known)}; {_ways_on(settings)}")
+    if not has_database(path) and (registered := _registered_before_memory(settings)):
+        raise RegistryChanged(
+            f"{path}: there is no MLflow database, but nights of this home registered versions ({registered}); put the "
+            f"database or a backup of it back; or, to start anew on purpose, write {{}} to "
+            f"{registry_record(settings.home)}"
+        )
+
+
+def _registered_before_memory(settings: Settings) -> str:
+    """Return what the runs of an older release registered, in words; empty where the home remembers by itself."""
+    if registry_record(settings.home).exists() or spent_looks(settings.home).exists():
+        return ""
+    found = sorted(registrations(settings.home))
+    return f"the last one in {found[-1]}" if found else ""
 
 
 def require_model(client: MlflowClient, settings: Settings, model: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-from conf.paths import registry_record, spent_looks
+from conf.paths import Run, registry_record, spent_looks
+from conf.publication import write_atomically
 from rl.errors import RegistryChanged
 from rl.registry.history import earlier_versions
 from rl.registry.looks import LEVEL_TAG, find_looks
@@ -99,6 +101,23 @@ def test_an_older_copy_of_the_database_stops_commands(tmp_path: Path, home: Path
         shutil.copy(home / name, tmp_path / "restored" / name)
     with pytest.raises(RegistryChanged, match="up to version 1, without the run of version 2: an older copy"):
         notes_of(tmp_path / "restored")
+
+
+def test_a_home_of_before_that_lost_its_database_stops(home: Path) -> None:
+    """It remembers nothing yet, but its runs do; who wants to start anew says so."""
+    settings = settings_at(home)
+    run = Run(home, "simulated_shop", "recommendation", date(2026, 1, 30))
+    write_atomically(run.registration, "{}")
+    (home / "mlflow.db").unlink(missing_ok=True)
+    for known in (registry_record(home), spent_looks(home)):
+        known.unlink(missing_ok=True)
+    with pytest.raises(RegistryChanged, match="nights of this home registered versions"), open_store(settings):
+        pass
+    assert not (home / "mlflow.db").exists()
+    registry_record(home).write_text("{}")
+    with open_store(settings):
+        pass
+    assert (home / "mlflow.db").exists()
 
 
 def test_a_home_of_before_learns_what_is_there(home: Path) -> None:
