@@ -199,10 +199,22 @@ class Gate(StrictModel):
 
 
 class Exploration(StrictModel):
-    """Share of decisions kept for a uniform choice, and of shoppers kept on the behavior policy, when served."""
+    """Share of decisions kept for a uniform choice, and of shoppers kept on the behavior policy, when served.
+
+    Nothing serves decisions yet: values that only a service could act on are refused.
+    """
 
     floor: float = Field(ge=0, lt=1)
-    control_holdout: float = Field(ge=0, lt=1)
+    control_holdout: float = Field(default=0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _nothing_holds_out(self) -> Self:
+        if self.control_holdout:
+            raise ValueError(
+                f"control_holdout {self.control_holdout:g} would keep shoppers on the behavior policy, but nothing "
+                "serves decisions yet; set it to 0"
+            )
+        return self
 
 
 class Scenario(StrictModel):
@@ -226,6 +238,16 @@ class Scenario(StrictModel):
     gate: Gate
     exploration: Exploration
     approval: Literal["human", "auto"]
+
+    @model_validator(mode="after")
+    def _one_exploration_floor(self) -> Self:
+        """What is evaluated explores by policy.exploration_floor; what is served would have to by the other."""
+        if self.exploration.floor != self.policy.exploration_floor:
+            raise ValueError(
+                f"exploration.floor is {self.exploration.floor:g} and policy.exploration_floor "
+                f"{self.policy.exploration_floor:g}: what is evaluated is what would be served; write the same in both"
+            )
+        return self
 
     @model_validator(mode="after")
     def _guardrails_name_metrics(self) -> Self:

@@ -151,6 +151,7 @@ class Dataset:
             "spec_hash": data_spec_hash(self.pipeline),
             "key_id": manifest.key_id,
             "is_logged": self.pipeline.is_logged,
+            "embargo": self.pipeline.embargo_in_words,
             "partitions": self.published.content_hashes,
             "vocabulary": list(self.vocabulary.names),
             "splits": {

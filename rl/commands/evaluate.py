@@ -261,6 +261,7 @@ def _lineage(night: _Night, description: dict[str, Any]) -> tuple[LineageRow, ..
         "spec (what shapes the data)": description["spec_hash"],
         "code and pins": _code_hash(),
         "pseudonym key": description["key_id"],
+        "embargo between splits": description.get("embargo", "not recorded by the release that prepared it"),
         "policy version": night.selection.best.policy.version,
         "champion in force": _champion_in_force(night.champion),
         "compared with": _compared_with(night.champion),

@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from conf.paths import Lake, Run, registry_record
+from conf.paths import Lake, Run, registrations, registry_record
 from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.scenario import load_pipeline
@@ -41,6 +41,7 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
         dataset_digest=dataset.digest,
         n_actions=dataset.vocabulary.n_actions,
         n_features=dataset.encoder.n_features,
+        embargo=content["embargo"],
         **{name: split["n_transitions"] for name, split in content["splits"].items()},
     )
     return content
@@ -49,7 +50,9 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
 def _has_registry(settings: Settings) -> bool:
     """Tell whether there is a registry that a night could be too late to find wanting."""
     database = settings.mlflow_database
-    return database is None or database.exists() or registry_record(settings.home).exists()
+    if database is None or database.exists() or registry_record(settings.home).exists():
+        return True
+    return bool(registrations(settings.home))
 
 
 def _nothing_to_learn(run_paths: Run, reason: str) -> dict[str, Any]:

@@ -143,3 +143,22 @@ def test_embargo_says_which_settings_make_it(stated: int | None, expected: str) 
     source = loaded.source.model_copy(update={"session": loaded.source.session.model_copy(update={"max_hours": 2})})
     pipeline = loaded.model_copy(update={"source": source, "scenario": parse_model(Scenario, scenario, "x")})
     assert pipeline.embargo_in_words.startswith(expected)
+
+
+@pytest.mark.parametrize(
+    ("exploration", "expected"),
+    [
+        ({"control_holdout": 0.05}, r"control_holdout 0\.05 would keep shoppers .* nothing serves decisions yet; set"),
+        ({"floor": 0.2}, r"exploration\.floor is 0\.2 and policy\.exploration_floor 0\.1"),
+    ],
+)
+def test_exploration_that_nothing_acts_on_is_refused(exploration: dict[str, float], expected: str) -> None:
+    """A key that is read and ignored would be a promise that nobody keeps."""
+    with pytest.raises(SpecError, match=expected):
+        parse_model(Scenario, recommendation_with(exploration=exploration), "x")
+
+
+def test_an_independent_unit_that_nothing_resamples_is_refused() -> None:
+    """Intervals resample shoppers; a spec that says otherwise isn't taken at another word."""
+    with pytest.raises(SpecError, match=r"evaluation\.unit.*user_id"):
+        parse_model(Scenario, recommendation_with(evaluation={"unit": "session_id"}), "x")
