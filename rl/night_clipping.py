@@ -31,4 +31,4 @@ def night_clip_sensitivity(
         return ()
     candidate = next(contender for contender in contenders if contender.name == evidence.candidate)
     sample = contender_sample(candidate, evaluation)
-    return clip_sensitivity(sample, entry.per_unit_sums, baseline=baseline, level=level)
+    return clip_sensitivity(sample, entry.sums_of_whole, baseline=baseline, level=level)

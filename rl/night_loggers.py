@@ -52,7 +52,7 @@ def night_loggers(
         return None
     try:
         sample = contender_sample(candidate, evaluation)
-        found = weighted_over_loggers(entry.per_unit_sums, sample, episode_loggers(candidate.test))
+        found = weighted_over_loggers(entry.sums_of_whole, sample, episode_loggers(candidate.test))
     except UnsupportedEstimator as error:
         return LoggersReport(entry.name, refusal=str(error))
     (interval,) = reaching_intervals([found.sums], level=settings.confidence, resampling=settings.resampling)

@@ -78,16 +78,30 @@ class Estimator:
             "let the value run over fewer steps"
         )
 
+    def sums_of_whole(self, sample: EvaluationSample) -> RatioSums:
+        """Return the sums of a sample that is evaluated by itself: a whole log, a segment, one logger's episodes.
+
+        Parts of a log that are merged afterwards are summed by `per_unit_sums`; the merged log is then asked.
+
+        Raises:
+            UnsupportedEstimator: the sample can't be weighted, or is cut too often for this estimator.
+        """
+        self._require_few_cuts(sample)
+        return self.per_unit_sums(sample)
+
+    def _require_few_cuts(self, sample: EvaluationSample) -> None:
+        if reason := self.refusal_of_cuts(float(sample.is_cut.mean())):
+            raise UnsupportedEstimator(reason)
+
     def estimate(self, sample: EvaluationSample) -> tuple[RatioSums, ChosenLevel | None]:
         """The sums, and the level they were computed at; None where the estimator has no level.
 
         Raises:
             UnsupportedEstimator: the log can't be weighted, or is cut too often for this estimator.
         """
-        if reason := self.refusal_of_cuts(float(sample.is_cut.mean())):
-            raise UnsupportedEstimator(reason)
         if self.at_level is None:
-            return self.per_unit_sums(sample), None
+            return self.sums_of_whole(sample), None
+        self._require_few_cuts(sample)
         leveled = sums_at_chosen_level(sample, self.at_level)
         return leveled.sums, leveled.choice
 

@@ -167,7 +167,7 @@ def _valued(
 ) -> SegmentValue:
     """With figures, or with the estimator's own reason for giving none."""
     try:
-        sums: list[RatioSums] = [estimator(estimator_name).per_unit_sums(sample) for sample in part]
+        sums: list[RatioSums] = [estimator(estimator_name).sums_of_whole(sample) for sample in part]
         extra = extra_errors(part, refits, estimator_name)
         gain = cautious_bounds(difference(*sums), alpha=alpha / 2, resampling=resampling)
         return replace(

@@ -10,12 +10,15 @@ import pytest
 
 from rl.errors import UnsupportedEstimator
 from rl.logged_episodes import LoggedEpisodes
+from rl.ope.balanced_loggers import episode_loggers
 from rl.ope.discount import Discount
 from rl.ope.estimators import ESTIMATORS, MAX_SHARE_CUT
-from rl.ope.intervals import student_interval
+from rl.ope.intervals import Resampling, student_interval
 from rl.ope.partial_sums import EstimationPlan, sums_in_batches
 from rl.ope.q_function import action_values
 from rl.ope.sample import evaluation_sample
+from rl.ope.segments import Segment, SegmentFloors, segment_values
+from rl.ope.weighted_loggers import weighted_over_loggers
 from tests.rl.ope.tabular_mdp import TableQ, small_mdp
 
 MDP, GAMMA = small_mdp(), 0.95
@@ -69,3 +72,28 @@ def test_a_quarter_of_cut_sessions_is_refused_in_batches_too() -> None:
     found = sums_in_batches(POLICY, log, plan, max_rows=50)
     assert set(found.sums) == {"dr"}
     assert "use dr or wdr, which look past a cut" in found.refusals["wpdis"]
+
+
+def test_segments_of_a_log_that_is_often_cut_have_the_estimators_reason() -> None:
+    """No path around the refusal: what the whole log can't be asked, its segments can't either, where they are cut."""
+    log = cut_log(0.2, 1)
+    sample = evaluation_sample(POLICY, log, discount=Discount(GAMMA), values=action_values(Q, POLICY, log))
+    whole = Segment("all", "everybody", np.ones(log.n_episodes, dtype=bool))
+    found = {}
+    for name in ("wpdis", "dr"):
+        report = segment_values(
+            sample, sample, [whole], estimator_name=name, floors=SegmentFloors(1, 1), confidence=0.95,
+            resampling=Resampling(50),
+        )  # fmt: skip
+        found[name] = report.values[0]
+    assert "use dr or wdr, which look past a cut" in str(found["wpdis"].refusal)
+    assert found["wpdis"].gain is None
+    assert found["dr"].refusal is None
+
+
+def test_loggers_of_a_log_that_is_often_cut_are_refused() -> None:
+    """The same for values by who made the log, and for weights with a limit."""
+    log = cut_log(0.2, 1)
+    sample = evaluation_sample(POLICY, log, discount=Discount(GAMMA), values=action_values(Q, POLICY, log))
+    with pytest.raises(UnsupportedEstimator, match="cuts"):
+        weighted_over_loggers(ESTIMATORS["wpdis"].sums_of_whole, sample, episode_loggers(log))
