@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -39,8 +40,10 @@ from dags.pipeline_command import LearningCommand
 def main(arguments: list[str]) -> int:
     """The exit code: 0, or 1 after one clear message at the end of stderr."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopping has one meaning, whoever asks
+    is_debugging = False
     try:
         settings = Settings.from_environment()
+        is_debugging = settings.log_level == "debug"
         request = read_request(arguments, settings)
         keep_private(settings)
         refuse_unwritable(settings)
@@ -52,6 +55,13 @@ def main(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("error: stopped; what is published stays, and `make nightly` goes on from there", file=sys.stderr)
         return 130
+    except Exception as error:
+        if is_debugging:
+            traceback.print_exc()
+        told = str(error).strip().splitlines()
+        reason = f"unexpected {type(error).__name__}: {told[-1] if told else 'no message'}"
+        print(f"error: {reason}; NIGHTCART_LOG_LEVEL=debug tells where", file=sys.stderr)
+        return 1
     print(to_json(result), flush=True)
     return 0
 

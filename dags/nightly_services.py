@@ -181,7 +181,7 @@ class ServicesNight:
         state = (task["state"], task["try_number"])
         self.is_asked = self.is_asked or task["state"] == _WAITS_FOR_A_PERSON
         has_run = task["state"] in _TOLD and task["try_number"] > 0  # one skipped with those before it never ran
-        is_named = task["map_index"] < 0 or task["rendered_map_index"] or task["state"] != "running"
+        is_named = task["map_index"] < 0 or _is_named(task) or task["state"] != "running"
         if not has_run or not is_named or state == self._shown.get(key):
             return
         self._shown[key] = state
@@ -236,6 +236,11 @@ class ServicesNight:
                     self._progress.say(f"Airflow doesn't answer; waiting ({error})")
                     is_told = True
                 self._pause(_SECONDS_BETWEEN_LOOKS)
+
+
+def _is_named(task: dict[str, Any]) -> bool:
+    """Whether a mapped task has its name yet; until then Airflow shows its number."""
+    return str(task["rendered_map_index"] or task["map_index"]) != str(task["map_index"])
 
 
 def _candidate(task: dict[str, Any]) -> str:

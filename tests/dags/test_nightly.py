@@ -18,6 +18,7 @@ import pytest
 from conf.night_lock import own_turn
 from conf.paths import Run
 from conf.settings import PROJECT_ROOT, Settings
+from dags import nightly
 from dags.nightly import approval_of
 from dags.nightly_request import NightlyRequest
 from tests.dags.fake_pipeline import calls, write_fake_pipeline
@@ -152,6 +153,25 @@ def test_nightly_ends_with_the_simulations_message(night: Night) -> None:
     ended = night(fail={"simulate-shop": (1, "no space left on device")})
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == "error: simulate_shop: no space left on device"
+
+
+def test_an_unexpected_error_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever didn't ask for it meets no traceback; at debug level it is told."""
+
+    def broken(*_: object) -> None:
+        raise KeyError("tags")
+
+    monkeypatch.setattr(nightly, "_run", broken)
+    monkeypatch.setenv("NIGHTCART_HOME", str(tmp_path))
+    assert nightly.main([]) == 1
+    assert capsys.readouterr().err == (
+        "error: unexpected KeyError: 'tags'; NIGHTCART_LOG_LEVEL=debug tells where\n"
+    )
+    monkeypatch.setenv("NIGHTCART_LOG_LEVEL", "debug")
+    assert nightly.main([]) == 1
+    assert "in broken" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("argument", ["--source=taobo", "--scenario=x", "--date=tomorrow", "--logs=/no/such"])

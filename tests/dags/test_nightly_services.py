@@ -104,7 +104,8 @@ def green() -> dict[str, list[list[dict[str, Any]]]]:
         INGEST: [[task("ingest", None, 0)], [task("ingest", "running")], [task("ingest", "success")]],
         BUILD: [[task("build", "success"), task("announce_tonight", "success")]],
         TRAIN: [
-            [task("train", "running", 1, 0)],  # a task takes its name a moment after it has begun
+            # A task takes its name a moment after it has begun; until then it has none, or its number.
+            [task("train", "running", 1, 0), task("train", "running", 1, 1, "1")],
             [task("prepare", "success"), *(task("train", "running", 1, i, name) for i, name in enumerate(names))],
             [*(task("train", "success", 1, i, name) for i, name in enumerate(names)), task("register", "success")],
         ],
