@@ -16,8 +16,8 @@ from conf.errors import NightcartError, exit_code
 from conf.plain_json import to_json
 from conf.private_home import keep_private, refuse_unwritable
 from conf.settings import Settings
+from rl.commands.night_turn import own_turn_of
 from rl.logs import configure_logs
-from rl.night_turn import own_turn_of
 
 NOTHING_TO_DO = 99
 

@@ -14,32 +14,20 @@ from conf.paths import Lake, Run
 from conf.scenario import load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
 from conf.spec_hash import code_hash, full_spec_hash
-from rl.action_shares import ActionShares, action_shares
-from rl.alpha_spending import NightLevel, night_level
-from rl.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
-from rl.data_summary import summarize_data
-from rl.dataset import Dataset, load_dataset, read_description
-from rl.doubts_content import doubts_of, loggers_of, opinions_of
+from rl.data.dataset import Dataset, load_dataset, read_description
 from rl.errors import UnsupportedEstimator
-from rl.evaluation_result import EvaluationResult, SelectedCandidate
-from rl.explanation_content import explanation_content, segments_content, support_content
+from rl.gate.alpha_spending import NightLevel, night_level
+from rl.learning.trained_candidates import LoadedCandidate, load_candidates, untrained
 from rl.learning.training import resolve_device
-from rl.night_evaluation import NightEvaluation, evaluate_night
-from rl.night_explanation import NightExplanation, explain_night
-from rl.night_second_look import SecondLook, second_look
-from rl.ope.ranking import PolicyRanker, Ranker, RankingReport, evaluate_ranking, fit_item_knn, fit_popularity
-from rl.ope.report import EvaluationSettings
-from rl.page.content import LineageRow, ReviewContent
-from rl.propensities import know_propensities
-from rl.registry.champion import Champion, find_champion
-from rl.registry.entry import NightKey
-from rl.registry.looks import find_looks
-from rl.registry.memory import known_looks
-from rl.registry.readiness import settle_model
-from rl.registry.store import open_store
-from rl.registry.versions import BEHAVIOR
-from rl.returns_content import returns_content
-from rl.review_content import (
+from rl.night.action_shares import ActionShares, action_shares
+from rl.night.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
+from rl.night.evaluation import NightEvaluation, evaluate_night
+from rl.night.explanation.night_explanation import NightExplanation, explain_night
+from rl.night.page_content.data_summary import summarize_data
+from rl.night.page_content.doubts_content import doubts_of, loggers_of, opinions_of
+from rl.night.page_content.explanation_content import explanation_content, segments_content, support_content
+from rl.night.page_content.returns_content import returns_content
+from rl.night.page_content.review_content import (
     BASELINE_RANKERS,
     action_rows,
     candidate_rows,
@@ -50,9 +38,21 @@ from rl.review_content import (
     propensities_of,
     ranking_rows,
 )
-from rl.selection import Floors, Selection, select_candidate
-from rl.trained_candidates import LoadedCandidate, load_candidates, untrained
-from rl.truth import TrueValues, true_values
+from rl.night.result import EvaluationResult, SelectedCandidate
+from rl.night.second_look.second_look import SecondLook, second_look
+from rl.night.selection import Floors, Selection, select_candidate
+from rl.night.truth import TrueValues, true_values
+from rl.ope.propensities.known import know_propensities
+from rl.ope.ranking import PolicyRanker, Ranker, RankingReport, evaluate_ranking, fit_item_knn, fit_popularity
+from rl.ope.report import EvaluationSettings
+from rl.page.content import LineageRow, ReviewContent
+from rl.registry.champion import Champion, find_champion
+from rl.registry.entry import NightKey
+from rl.registry.looks import find_looks
+from rl.registry.memory import known_looks
+from rl.registry.readiness import settle_model
+from rl.registry.store import open_store
+from rl.registry.versions import BEHAVIOR
 
 RANKING_CUTOFF = 10
 

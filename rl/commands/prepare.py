@@ -12,9 +12,9 @@ from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.scenario import load_pipeline
 from conf.settings import Settings
-from rl.candidates import seeded_candidates
-from rl.dataset import DATASET_FILE, prepare_dataset
+from rl.data.dataset import DATASET_FILE, prepare_dataset
 from rl.errors import NothingToLearn
+from rl.learning.candidates import seeded_candidates
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:

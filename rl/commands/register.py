@@ -18,21 +18,21 @@ from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.scenario import load_pipeline
 from conf.settings import Settings
-from rl.dataset import read_description
+from rl.data.dataset import read_description
 from rl.errors import EvaluationError, RegistryChanged, RegistryError
-from rl.evaluation_result import EvaluationResult, read_evaluation
+from rl.learning.trained_candidates import LoadedCandidate, load_candidates
+from rl.night.result import EvaluationResult, read_evaluation
 from rl.page.content import LineageRow, ReviewContent
 from rl.page.evidence_content import HistoryRow
 from rl.page.render import render_page
-from rl.pyfunc_model import save_pyfunc
 from rl.registry.entry import CandidateRecord, NightKey, VersionRecord
 from rl.registry.history import EarlierVersion, earlier_versions
 from rl.registry.looks import LEVEL_TAG
+from rl.registry.pyfunc_model import save_pyfunc
 from rl.registry.readiness import remember, settle_model
 from rl.registry.runs import finish_night_run, night_run, record_candidates
 from rl.registry.store import experiment_id, open_store
 from rl.registry.versions import RegisteredVersion, create_version, find_version, offer_as_challenger
-from rl.trained_candidates import LoadedCandidate, load_candidates
 
 EVALUATION_FILE = "evaluation.json"
 

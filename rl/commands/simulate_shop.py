@@ -10,8 +10,8 @@ import structlog
 
 from conf.paths import simulated_shop
 from conf.settings import Settings
-from rl.shops.shop_settings import ShopSettings, changed_settings
-from rl.shops.writer import LOGS_FOLDER, write_shop_logs
+from rl.shops.recommendation.shop_settings import ShopSettings, changed_settings
+from rl.shops.recommendation.writer import LOGS_FOLDER, write_shop_logs
 
 DEFAULT_SHOP = "simulated_shop"
 

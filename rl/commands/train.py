@@ -21,22 +21,22 @@ from conf.publication import write_atomically
 from conf.scenario import load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
 from conf.spec_hash import code_hash
-from rl.candidates import SeededCandidate, find_candidate
-from rl.dataset import Dataset, load_dataset, read_description
+from rl.commands.night_turn import own_candidate_of
+from rl.data.dataset import Dataset, load_dataset, read_description
+from rl.data.logged_episodes import LoggedEpisodes
+from rl.learning.candidates import SeededCandidate, find_candidate
 from rl.learning.checkpoint import CheckpointFile
 from rl.learning.distributed import Ranks, joined
-from rl.learning.replay_columns import ReplayColumns, columns_of
+from rl.learning.machine_memory import machine_memory
+from rl.learning.replay.replay_columns import ReplayColumns, columns_of
+from rl.learning.trained_candidates import FAILURE_FILE, kept_folder
 from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
 from rl.learning.training_run import Criterion, KeptNetwork
-from rl.logged_episodes import LoggedEpisodes
-from rl.machine_memory import machine_memory
-from rl.night_turn import own_candidate_of
+from rl.learning.training_split import training_split
+from rl.night.validation_gain import gain_in_standard_errors
 from rl.ope.report import EvaluationSettings
-from rl.ope.weights import refusal_to_weight
+from rl.ope.samples.weights import refusal_to_weight
 from rl.policy import StochasticPolicy
-from rl.trained_candidates import FAILURE_FILE, kept_folder
-from rl.training_split import training_split
-from rl.validation_gain import gain_in_standard_errors
 
 CHECKPOINT = "checkpoint.pt"
 

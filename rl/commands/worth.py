@@ -13,7 +13,7 @@ from conf.publication import write_atomically
 from conf.scenario import Pipeline, load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
 from conf.spec_hash import code_hash
-from rl.dataset import Dataset, prepare_dataset
+from rl.data.dataset import Dataset, prepare_dataset
 from rl.errors import DatasetError, NothingToLearn
 from rl.worth.assessment import Assessment, WorthSettings, assess
 from rl.worth.findings import LogSummary, WorthFindings

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import distributed
 
+from rl.data.logged_episodes import IntArray
 from rl.errors import TrainingError
-from rl.logged_episodes import IntArray
 
 # Far apart, so that no two ranks of two seeds draw alike.
 _SEEDS_APART = 1_000_003

@@ -9,7 +9,7 @@ import torch
 from torch import distributed, nn
 
 from rl.learning.distributed import Ranks
-from rl.learning.fast_update import optimizers_of
+from rl.learning.updates.fast_update import optimizers_of
 
 
 def join_gradients(algorithm: Any, ranks: Ranks, *, batch_size: int) -> None:

@@ -17,9 +17,9 @@ from torch import nn
 from conf.candidate import Candidate, ContinuousCandidate
 from rl.errors import TrainingError
 from rl.learning.algorithms.registry import ALGORITHMS, CONTINUOUS_ALGORITHMS
-from rl.learning.captured_call import CapturedCall, CudaRecorder, Recorder
-from rl.learning.fast_update import optimizers_of
-from rl.learning.sequence_encoders import bind_layout
+from rl.learning.networks.sequence_encoders import bind_layout
+from rl.learning.updates.captured_call import CapturedCall, CudaRecorder, Recorder
+from rl.learning.updates.fast_update import optimizers_of
 from rl.policy.token_layout import TokenLayout
 
 Gather = Callable[[torch.Tensor], TorchMiniBatch]

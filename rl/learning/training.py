@@ -8,16 +8,16 @@ from typing import Any
 
 import torch
 
-from rl.candidates import SeededCandidate
 from rl.errors import TrainingError
 from rl.learning.algorithms import ALGORITHMS
+from rl.learning.candidates import SeededCandidate
 from rl.learning.checkpoint import CheckpointFile
 from rl.learning.distributed import ALONE, Ranks
 from rl.learning.distributed_gradients import join_gradients
 from rl.learning.learner import Learner, make_learner
 from rl.learning.memory_errors import FROM_FILES, clear_memory_errors, remedy_in_updates
-from rl.learning.replay import Replay
-from rl.learning.replay_columns import ReplayColumns, TrainingData, as_columns
+from rl.learning.replay.replay import Replay
+from rl.learning.replay.replay_columns import ReplayColumns, TrainingData, as_columns
 from rl.learning.training_run import Criterion, CurvePoint, KeptNetwork, RunParts, TrainingRun
 from rl.policy.network import Network
 from rl.policy.token_layout import TokenLayout

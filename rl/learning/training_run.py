@@ -12,17 +12,17 @@ import numpy as np
 import structlog
 import torch
 
-from rl.candidates import SeededCandidate
 from rl.errors import TrainingError
 from rl.learning.algorithms import Algorithm
+from rl.learning.candidates import SeededCandidate
 from rl.learning.checkpoint import CheckpointFile, Timer
 from rl.learning.distributed import ALONE, Ranks
 from rl.learning.learner import Learner
-from rl.learning.replay import Replay
-from rl.learning.replay_columns import ReplayColumns
-from rl.learning.row_order import ShuffledRows
+from rl.learning.replay.replay import Replay
+from rl.learning.replay.replay_columns import ReplayColumns
+from rl.learning.replay.row_order import ShuffledRows
 from rl.learning.training_progress import Progress
-from rl.learning.updates import updates_of
+from rl.learning.updates.updates import updates_of
 from rl.policy.network import Network
 from rl.policy.network_kinds import network_from
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rl.ope.slope import ChosenLevel
+from rl.ope.estimators.slope import ChosenLevel
 
 
 @dataclass(frozen=True)

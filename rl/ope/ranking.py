@@ -13,11 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import sparse
 
+from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes, Policy
 from rl.errors import EvaluationError
-from rl.logged_episodes import FloatArray, IntArray, LoggedEpisodes, Policy
-from rl.ope.evaluation_probabilities import checked_probabilities, row_batches
-from rl.ope.intervals import Resampling, percentile_interval
-from rl.ope.sums import RatioSums, sums_by_unit
+from rl.ope.intervals.intervals import Resampling, percentile_interval
+from rl.ope.intervals.sums import RatioSums, sums_by_unit
+from rl.ope.samples.evaluation_probabilities import checked_probabilities, row_batches
 
 
 class Ranker(Protocol):

@@ -6,22 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from conf.scenario import Scenario
+from rl.data.logged_episodes import FloatArray, LoggedEpisodes, Policy
 from rl.errors import EvaluationError, UnsupportedEstimator
-from rl.logged_episodes import FloatArray, LoggedEpisodes, Policy
-from rl.ope.behavior_value import OnlyAction, as_one_action
-from rl.ope.density_ratio_fitting import with_density_ratios
-from rl.ope.differing_units import RowWeights, row_weights
-from rl.ope.discount import Discount
-from rl.ope.estimators import ESTIMATORS, NIGHTLY_ESTIMATORS, Estimator, estimator
-from rl.ope.evaluation_probabilities import logged_action_set, share_outside_support
-from rl.ope.fqe import FittedQ, FqeSettings, FqeTask, fit_fqe_together
-from rl.ope.intervals import Interval, Resampling, reaching_intervals, require_units
+from rl.ope.density_ratios.fitting import with_density_ratios
+from rl.ope.estimators.registry import ESTIMATORS, NIGHTLY_ESTIMATORS, Estimator, estimator
+from rl.ope.estimators.slope import ChosenLevel
+from rl.ope.intervals.intervals import Interval, Resampling, reaching_intervals, require_units
+from rl.ope.intervals.sums import RatioSums
+from rl.ope.overlap.differing_units import RowWeights, row_weights
+from rl.ope.overlap.weight_overlap import WeightOverlap, weight_overlap
 from rl.ope.policy_value import PolicyValueReport
-from rl.ope.q_function import ActionValues, action_values
-from rl.ope.sample import EvaluationSample, evaluation_sample
-from rl.ope.slope import ChosenLevel
-from rl.ope.sums import RatioSums
-from rl.ope.weight_overlap import WeightOverlap, weight_overlap
+from rl.ope.q_functions.fqe import FittedQ, FqeSettings, FqeTask, fit_fqe_together
+from rl.ope.samples.behavior_value import OnlyAction, as_one_action
+from rl.ope.samples.discount import Discount
+from rl.ope.samples.evaluation_probabilities import logged_action_set, share_outside_support
+from rl.ope.samples.q_function import ActionValues, action_values
+from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 
 __all__ = ["BEHAVIOR", "EvaluationSettings", "PolicyEvaluation", "PolicyValueReport", "evaluate_policies"]
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rl.data.logged_episodes import BoolArray, FloatArray
+from rl.data.shopper_segments import Segment
 from rl.errors import EvaluationError
-from rl.logged_episodes import BoolArray, FloatArray
-from rl.ope.cross_fit_variance import widened
-from rl.ope.estimators import estimator
-from rl.ope.intervals import Interval, Resampling, cautious_bounds, student_interval
-from rl.ope.sample import EvaluationSample
-from rl.ope.sums import RatioSums, difference
-from rl.ope.weight_refits import PairedRefits, extra_errors
-from rl.ope.weights import effective_rewarded_units, effective_sample_size
-from rl.shopper_segments import Segment
+from rl.ope.estimators.registry import estimator
+from rl.ope.estimators.weight_refits import PairedRefits, extra_errors
+from rl.ope.intervals.intervals import Interval, Resampling, cautious_bounds, student_interval
+from rl.ope.intervals.sums import RatioSums, difference
+from rl.ope.propensities.cross_fit_variance import widened
+from rl.ope.samples.sample import EvaluationSample
+from rl.ope.samples.weights import effective_rewarded_units, effective_sample_size
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from conf.strict_yaml import StrictModel
+from rl.learning.curves import Curve
 from rl.page.evidence_content import Doubts, ExplanationSummary, HistoryRow, Loggers, Opinions, Segments, Support
 from rl.page.returns_content import Returns
 
@@ -212,16 +213,6 @@ class ActionShare(StrictModel):
     action: str
     log: float
     candidate: float
-
-
-class Curve(StrictModel):
-    """A metric over a candidate's training."""
-
-    candidate: str
-    split: str
-    metric: str
-    updates: tuple[int, ...]
-    values: tuple[float | None, ...]
 
 
 class Ranking(StrictModel):

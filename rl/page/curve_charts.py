@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from rl.learning.curves import Curve
 from rl.page.axis import Axis, Tick, axis_over
-from rl.page.content import Curve
 
 _MAX_POINTS = 150
 _N_DASHES = 4

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 
-from rl.page.content import Curve
+from rl.learning.curves import Curve
 
 TAG = "nightcart."
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mlflow import MlflowClient
 
-from rl.alpha_spending import LARGEST_LEVEL, Look
+from rl.gate.alpha_spending import LARGEST_LEVEL, Look
 from rl.registry.entry import NightKey
 from rl.registry.memory import SpentLook
 from rl.registry.versions import RegisteredVersion, own_versions

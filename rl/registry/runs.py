@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from rl.page.content import Curve
+from rl.learning.curves import Curve
 from rl.registry.entry import TAG, CandidateRecord, NightKey
 
 _COMPLETE = TAG + "is_complete"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl.logged_episodes import FeatureArray, FloatArray, IntArray
+from rl.data.logged_episodes import FeatureArray, FloatArray, IntArray
 
 STATE_PENALTIES = (1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0)
 LEVEL_PENALTIES = (10.0, 100.0, 1_000.0, 10_000.0)

@@ -9,12 +9,12 @@ import numpy as np
 import structlog
 
 from conf.scenario import Scenario
-from rl.alpha_spending import DAYS_PER_YEAR
+from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import EvaluationError, UnsupportedEstimator
-from rl.logged_episodes import LoggedEpisodes
-from rl.ope.discount import Discount
-from rl.ope.intervals import Resampling
-from rl.ope.weights import refusal_to_weight
+from rl.gate.alpha_spending import DAYS_PER_YEAR
+from rl.ope.intervals.intervals import Resampling
+from rl.ope.samples.discount import Discount
+from rl.ope.samples.weights import refusal_to_weight
 from rl.worth.comparison import compare_rules, predict_rules
 from rl.worth.crossfit import CrossfitPredictions, CrossfitSettings, crossfit, take_episodes
 from rl.worth.findings import Answer, Comparison, FutureEffect, Movement, Response, Visibility

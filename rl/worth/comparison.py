@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student_t
 
-from rl.logged_episodes import LoggedEpisodes
-from rl.ope.discount import Discount
-from rl.ope.doubly_robust import dr
-from rl.ope.importance_sampling import on_policy
-from rl.ope.intervals import Resampling, bootstrap_values, cautious_bounds
-from rl.ope.sample import EvaluationSample
-from rl.ope.sums import RatioSums, difference
+from rl.data.logged_episodes import LoggedEpisodes
+from rl.ope.estimators.doubly_robust import dr
+from rl.ope.estimators.importance_sampling import on_policy
+from rl.ope.intervals.intervals import Resampling, bootstrap_values, cautious_bounds
+from rl.ope.intervals.sums import RatioSums, difference
+from rl.ope.samples.discount import Discount
+from rl.ope.samples.sample import EvaluationSample
 from rl.worth.crossfit import CrossfitPredictions
 from rl.worth.findings import Bounded, Comparison, Policy, PolicyFigure
 from rl.worth.mixtures import mixture_sample

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rl.data.logged_episodes import BoolArray, FloatArray, IntArray, LoggedEpisodes
 from rl.errors import EvaluationError
-from rl.logged_episodes import BoolArray, FloatArray, IntArray, LoggedEpisodes
-from rl.ope.discount import Discount, rows_at_step
+from rl.ope.samples.discount import Discount, rows_at_step
 from rl.worth.action_ridge import (
     N_INNER_FOLDS,
     ActionRidge,

@@ -14,11 +14,11 @@ from conf.paths import Lake
 from conf.publication import read_pointers
 from conf.scenario import Pipeline
 from conf.spec_hash import data_spec_hash
-from rl.dataset import Dataset
+from rl.data.dataset import Dataset
+from rl.data.logged_episodes import LoggedEpisodes
+from rl.data.splits import MICROSECONDS_PER_HOUR, Interval
 from rl.errors import DatasetError
-from rl.logged_episodes import LoggedEpisodes
-from rl.propensities import know_propensities
-from rl.splits import MICROSECONDS_PER_HOUR, Interval
+from rl.ope.propensities.known import know_propensities
 from rl.worth.assessment import sampled_shoppers
 
 _PARTITION = "date="

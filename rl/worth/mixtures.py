@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from rl.logged_episodes import FloatArray, LoggedEpisodes
-from rl.ope.discount import Discount, cumulative_products, shifted_products
-from rl.ope.q_function import ActionValues
-from rl.ope.sample import EvaluationSample
-from rl.ope.weights import weights_from_ratio
+from rl.data.logged_episodes import FloatArray, LoggedEpisodes
+from rl.ope.samples.discount import Discount, cumulative_products, shifted_products
+from rl.ope.samples.q_function import ActionValues
+from rl.ope.samples.sample import EvaluationSample
+from rl.ope.samples.weights import weights_from_ratio
 from rl.worth.crossfit import CrossfitPredictions
 from rl.worth.rules import Rule
 

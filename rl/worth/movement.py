@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl.logged_episodes import FloatArray, LoggedEpisodes
-from rl.ope.intervals import Resampling, unit_weights
-from rl.ope.sample import EvaluationSample
-from rl.ope.sums import sums_by_unit
+from rl.data.logged_episodes import FloatArray, LoggedEpisodes
+from rl.ope.intervals.intervals import Resampling, unit_weights
+from rl.ope.intervals.sums import sums_by_unit
+from rl.ope.samples.sample import EvaluationSample
 from rl.worth.findings import Bounded, Movement, MovementPoint
 from rl.worth.rules import Rule
 

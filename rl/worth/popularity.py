@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
 
 _N_ROUNDS = 200
 _TOLERANCE = 1e-8

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from rl.logged_episodes import FloatArray, LoggedEpisodes
+from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.worth.crossfit import CrossfitPredictions
 from rl.worth.findings import Bounded, FutureEffect, Response
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl.logged_episodes import FloatArray, LoggedEpisodes
+from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.worth.crossfit import CrossfitPredictions
 
 TILT = 0.3

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl.logged_episodes import LoggedEpisodes
+from rl.data.logged_episodes import LoggedEpisodes
 from rl.page import wording
 from rl.worth.findings import Answer, Comparison, FutureEffect
 from rl.worth.wording import p_value

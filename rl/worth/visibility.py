@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from rl.logged_episodes import FloatArray, IntArray, LoggedEpisodes
-from rl.ope.discount import Discount, cumulative_products, shifted_products
-from rl.ope.intervals import Resampling, unit_weights
-from rl.ope.sums import sums_by_unit
+from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
+from rl.ope.intervals.intervals import Resampling, unit_weights
+from rl.ope.intervals.sums import sums_by_unit
+from rl.ope.samples.discount import Discount, cumulative_products, shifted_products
 from rl.worth.crossfit import CrossfitPredictions
 from rl.worth.findings import Visibility, VisibilityRow
 from rl.worth.movement import bounded

@@ -18,12 +18,12 @@ import numpy as np
 from scipy.stats import binomtest, chi2
 from scipy.stats import t as student_t
 
-from rl.alpha_spending import Look, night_level
-from rl.gate import Decision
-from rl.logged_episodes import FloatArray
-from rl.ope.intervals import standard_error
+from rl.data.logged_episodes import FloatArray
+from rl.gate.alpha_spending import Look, night_level
+from rl.gate.rules import Decision
+from rl.ope.intervals.intervals import standard_error
+from rl.ope.intervals.sums import difference
 from rl.ope.report import BEHAVIOR
-from rl.ope.sums import difference
 from tests.bench.gate_nights import (
     CANDIDATE,
     FIRST_NIGHT_LEVEL,
@@ -95,7 +95,7 @@ def _night(case: _Case, number: int) -> tuple[float, JudgedNight]:
 
 
 def _selected(n_validation: int, *, train_seed: int, seed: int) -> float:
-    """Gain of the candidate whose advantage is surest on validation sessions, as `rl/selection.py` ranks."""
+    """Gain of the candidate whose advantage is surest on validation sessions, as `rl/night/selection.py` ranks."""
     train, validation = split(4 * n_validation, train_seed), split(n_validation, seed)
     certainty = {}
     for gain in GAINS[:-1]:  # with a candidate 20% better among them, selecting would be no feat

@@ -9,20 +9,20 @@ from functools import cache
 
 import numpy as np
 
-from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
-from rl.ope.discount import Discount
-from rl.ope.fqe import FqeSettings
-from rl.ope.intervals import Interval, Resampling
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
+from rl.ope.intervals.intervals import Interval, Resampling
+from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import EvaluationSettings, evaluate_policies
-from rl.shops.fixed_policies import anti_repeat_policy
-from rl.shops.lockstep_sessions import Probabilities
-from rl.shops.logging_policy import logging_policy
-from rl.shops.session_memory import Columns
-from rl.shops.shop import Shop, build_shop
-from rl.shops.shop_settings import ShopSettings
-from rl.shops.simulate import simulate
-from rl.shops.simulated_episodes import episodes_from_simulation, logged_episodes
-from rl.shops.true_value import TrueValue, true_policy_value
+from rl.ope.samples.discount import Discount
+from rl.shops.recommendation.fixed_policies import anti_repeat_policy
+from rl.shops.recommendation.lockstep_sessions import Probabilities
+from rl.shops.recommendation.logging_policy import logging_policy
+from rl.shops.recommendation.session_memory import Columns
+from rl.shops.recommendation.shop import Shop, build_shop
+from rl.shops.recommendation.shop_settings import ShopSettings
+from rl.shops.recommendation.simulate import simulate
+from rl.shops.recommendation.simulated_episodes import episodes_from_simulation, logged_episodes
+from rl.shops.recommendation.true_value import TrueValue, true_policy_value
 
 GAMMA = 0.95
 N_RECENT = 3

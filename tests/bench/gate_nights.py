@@ -9,19 +9,19 @@ from functools import cache
 import numpy as np
 
 from conf.scenario import Gate
-from rl.alpha_spending import night_level
-from rl.gate import Decision, Verdict, judge
-from rl.gate_evidence import gate_evidence, gate_rules
-from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
-from rl.ope.behavior_value import OnlyAction, as_one_action
-from rl.ope.discount import Discount
-from rl.ope.doubly_robust import dr
-from rl.ope.fqe import FqeSettings
-from rl.ope.intervals import Interval, Resampling, cautious_bounds
-from rl.ope.q_function import QFunction, action_values
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
+from rl.gate.alpha_spending import night_level
+from rl.gate.evidence import gate_evidence, gate_rules
+from rl.gate.rules import Decision, Verdict, judge
+from rl.ope.estimators.doubly_robust import dr
+from rl.ope.intervals.intervals import Interval, Resampling, cautious_bounds
+from rl.ope.intervals.sums import RatioSums, difference
+from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
-from rl.ope.sample import evaluation_sample
-from rl.ope.sums import RatioSums, difference
+from rl.ope.samples.behavior_value import OnlyAction, as_one_action
+from rl.ope.samples.discount import Discount
+from rl.ope.samples.q_function import QFunction, action_values
+from rl.ope.samples.sample import evaluation_sample
 from tests.bench.gate_shop import GAMMA, STEPS, behavior, gate_shop
 from tests.rl.ope.tabular_mdp import TablePolicy, TableQ
 

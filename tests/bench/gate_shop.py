@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from scipy.optimize import brentq
 
-from rl.logged_episodes import FloatArray, IntArray
+from rl.data.logged_episodes import FloatArray, IntArray
 from tests.rl.ope.tabular_mdp import TablePolicy, TabularMdp
 
 GAMMA, STEPS = 0.95, 40

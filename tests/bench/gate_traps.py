@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from conf.scenario import Gate
-from rl.gate import Verdict, judge
-from rl.gate_evidence import gate_evidence, gate_rules
-from rl.logged_episodes import FloatArray, IntArray, LoggedEpisodes
-from rl.ope.discount import Discount
-from rl.ope.fqe import FqeSettings
-from rl.ope.intervals import Resampling
+from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
+from rl.gate.evidence import gate_evidence, gate_rules
+from rl.gate.rules import Verdict, judge
+from rl.ope.intervals.intervals import Resampling
+from rl.ope.propensities.known import know_propensities
+from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import BEHAVIOR, EvaluationSettings, evaluate_policies
-from rl.propensities import know_propensities
+from rl.ope.samples.discount import Discount
 from tests.rl.ope.one_step_logs import one_step_log
 from tests.rl.ope.tabular_mdp import TablePolicy
 

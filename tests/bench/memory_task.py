@@ -14,13 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rl.logged_episodes import LoggedEpisodes
-from rl.ope.discount import Discount
-from rl.ope.estimators import NIGHTLY_ESTIMATORS
-from rl.ope.fqe import FittedQ, FqeSettings, fit_fqe
-from rl.ope.intervals import Resampling, student_interval
-from rl.ope.partial_sums import EstimationPlan, sums_in_batches
+from rl.data.logged_episodes import LoggedEpisodes
+from rl.ope.estimators.registry import NIGHTLY_ESTIMATORS
+from rl.ope.intervals.intervals import Resampling, student_interval
+from rl.ope.intervals.partial_sums import EstimationPlan, sums_in_batches
+from rl.ope.q_functions.fqe import FittedQ, FqeSettings, fit_fqe
 from rl.ope.report import EvaluationSettings, evaluate_policies
+from rl.ope.samples.discount import Discount
 from tests.bench.memory_log import LONGEST, N_ACTIONS, N_FEATURES, data_bytes, memory_log, policies
 
 DISCOUNT = Discount(0.95)

@@ -11,7 +11,7 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from rl.logged_episodes import BoolArray, FloatArray
+from rl.data.logged_episodes import BoolArray, FloatArray
 from tests.bench.ope_shop import reward_kinds
 from tests.bench.ope_trial import Outcome, Row, replicate
 

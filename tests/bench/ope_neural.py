@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from rl.ope.fqe import FqeSettings
+from rl.ope.q_functions.fqe import FqeSettings
 from tests.bench.ope_coverage import lines_of
 from tests.bench.ope_samples import fit_values
 from tests.bench.ope_shop import session_log

@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from rl.logged_episodes import FloatArray
-from rl.ope.discount import Discount
-from rl.ope.estimators import ESTIMATORS
-from rl.ope.q_function import action_values
-from rl.ope.sample import EvaluationSample, evaluation_sample
+from rl.data.logged_episodes import FloatArray
+from rl.ope.estimators.registry import ESTIMATORS
+from rl.ope.samples.discount import Discount
+from rl.ope.samples.q_function import action_values
+from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.bench.ope_row_tables import RowTable, log_of_rows
 from tests.bench.peer_process import PeerIsMissing, PeerProcess
 from tests.golden.open_bandit import open_bandit_input

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
 
 
 @dataclass(frozen=True)

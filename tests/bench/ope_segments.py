@@ -12,12 +12,12 @@ from multiprocessing import get_context
 
 import numpy as np
 
-from rl.logged_episodes import FloatArray, IntArray, LoggedEpisodes
-from rl.ope.behavior_policy import PropensityRepeats, estimate_behavior
-from rl.ope.intervals import Resampling
+from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
+from rl.data.shopper_segments import Segment
+from rl.ope.estimators.weight_refits import WeightRefits
+from rl.ope.intervals.intervals import Resampling
+from rl.ope.propensities.behavior_policy import PropensityRepeats, estimate_behavior
 from rl.ope.segments import SegmentFloors, SegmentReport, segment_values
-from rl.ope.weight_refits import WeightRefits
-from rl.shopper_segments import Segment
 from tests.bench.gate_nights import GATE
 from tests.bench.gate_shop import GAMMA, N_STATES, STEPS, behavior
 from tests.bench.ope_samples import FittedValues, fit_values, kind_samples

@@ -16,12 +16,12 @@ import numpy as np
 import structlog
 from scipy.stats import spearmanr
 
-from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
-from rl.ope.discount import Discount
-from rl.ope.intervals import Resampling
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
+from rl.night.selection import Floors, Selection, select_candidate
+from rl.ope.intervals.intervals import Resampling
 from rl.ope.report import EvaluationSettings
+from rl.ope.samples.discount import Discount
 from rl.policy import StochasticPolicy
-from rl.selection import Floors, Selection, select_candidate
 from tests.bench.gate_nights import GATE
 from tests.bench.gate_shop import GAMMA, STEPS, behavior, gate_shop
 from tests.bench.ope_samples import LINEAR

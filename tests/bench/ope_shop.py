@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from rl.logged_episodes import FloatArray, IntArray, LoggedEpisodes
+from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
 from tests.bench.gate_shop import GAMMA, PURCHASE_POINTS, STEPS, behavior, candidate, gate_shop
 from tests.rl.ope.tabular_mdp import TablePolicy, TabularMdp
 

@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Literal
 
-from rl.logged_episodes import LoggedEpisodes
-from rl.ope.discount import Discount
-from rl.ope.estimators import ESTIMATORS
-from rl.ope.intervals import Interval, Resampling, percentile_intervals
-from rl.ope.q_function import action_values
-from rl.ope.sample import evaluation_sample
+from rl.data.logged_episodes import LoggedEpisodes
+from rl.ope.estimators.registry import ESTIMATORS
+from rl.ope.intervals.intervals import Interval, Resampling, percentile_intervals
+from rl.ope.samples.discount import Discount
+from rl.ope.samples.q_function import action_values
+from rl.ope.samples.sample import evaluation_sample
 from tests.bench.ope_row_tables import RowTable, log_of_rows
 from tests.bench.ope_speed_inputs import GAMMA, HORIZON, LEVEL, N_ACTIONS, N_DRAWS, N_EPISODES, speed_input
 from tests.bench.peer_process import PeerIsMissing, PeerProcess

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rl.gate import Decision
+from rl.gate.rules import Decision
 from tests.bench.gate_nights import FIRST_NIGHT_LEVEL, GATE
 from tests.bench.gate_traps import WEIGHT_CHECKS, Trap, traps, verdicts
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rl.contenders import Contender
-from rl.logged_episodes import LoggedEpisodes
-from rl.ope.behavior_policy import EstimatedBehavior, estimate_behavior
-from rl.ope.discount import Discount
-from rl.ope.intervals import Interval, Resampling
+from rl.data.logged_episodes import LoggedEpisodes
+from rl.gate.propensity_doubt import propensity_doubt
+from rl.ope.contenders import Contender
+from rl.ope.intervals.intervals import Interval, Resampling
+from rl.ope.propensities.behavior_policy import EstimatedBehavior, estimate_behavior
 from rl.ope.report import EvaluationSettings, PolicyEvaluation, evaluate_policies
-from rl.propensity_doubt import propensity_doubt
+from rl.ope.samples.discount import Discount
 from tests.bench.gate_shop import GAMMA, STEPS
 from tests.bench.ope_samples import FORMS, LINEAR, FittedValues, fit_values
 from tests.bench.ope_shop import policy, reward_kinds, session_log, true_decision_value, true_value

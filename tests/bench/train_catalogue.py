@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from conf.candidate import Candidate
+from rl.data.logged_episodes import LoggedEpisodes
 from rl.learning.learner import Learner, make_learner
-from rl.learning.replay import Replay
-from rl.learning.row_order import UniformRows
-from rl.logged_episodes import LoggedEpisodes
+from rl.learning.replay.replay import Replay
+from rl.learning.replay.row_order import UniformRows
 from rl.policy.token_layout import N_RESERVED, TokenLayout, TokenList
 from tests.bench.train_timing import DEVICE, setting, time_in_turn
 

@@ -11,8 +11,8 @@ import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
-from rl.learning.replay import Replay
-from rl.learning.replay_columns import columns_of
+from rl.learning.replay.replay import Replay
+from rl.learning.replay.replay_columns import columns_of
 from tests.bench.train_log import Log, random_log
 from tests.bench.train_timing import DEVICE, ratios, setting, time_in_turn
 

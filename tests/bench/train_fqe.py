@@ -24,9 +24,9 @@ from d3rlpy.dataset import MDPDataset
 from d3rlpy.models.encoders import VectorEncoderFactory
 from d3rlpy.ope import DiscreteFQE, FQEConfig
 
-from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes, Policy
-from rl.ope.discount import Discount
-from rl.ope.fqe import FqeSettings, FqeTask, fit_fqe_together
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes, Policy
+from rl.ope.q_functions.fqe import FqeSettings, FqeTask, fit_fqe_together
+from rl.ope.samples.discount import Discount
 from tests.bench.train_direct import HIDDEN
 from tests.bench.train_timing import DEVICE, REPEATS, Timing, ratios, setting
 from tests.rl.ope.tabular_mdp import TablePolicy, TabularMdp

@@ -13,7 +13,7 @@ import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 import numpy as np
 from d3rlpy.dataset import MDPDataset
 
-from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
 
 N_FEATURES, N_ACTIONS = 64, 50
 N_EVENTS = 1_000_000

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from d3rlpy.torch_utility import TorchMiniBatch
 
-from rl.learning.replay import Replay
-from rl.learning.row_order import UniformRows
+from rl.learning.replay.replay import Replay
+from rl.learning.replay.row_order import UniformRows
 from tests.bench.train_log import Log, random_log
 from tests.bench.train_timing import DEVICE, milliseconds, ratios, setting, time_in_turn
 

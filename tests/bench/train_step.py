@@ -19,9 +19,9 @@ from d3rlpy.models.encoders import VectorEncoderFactory
 
 from conf.candidate import Candidate
 from rl.learning.learner import make_learner
-from rl.learning.replay import Replay
-from rl.learning.row_order import UniformRows
-from rl.learning.updates import updates_of
+from rl.learning.replay.replay import Replay
+from rl.learning.replay.row_order import UniformRows
+from rl.learning.updates.updates import updates_of
 from tests.bench.train_direct import GAMMA, HIDDEN, LEARNING_RATE, TARGET_INTERVAL, DirectLoop
 from tests.bench.train_log import N_ACTIONS, random_log
 from tests.bench.train_sampling import BATCH_SIZES

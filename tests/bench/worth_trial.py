@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from conf.scenario import load_pipeline
-from rl.encoder_fitting import fit_encoder
-from rl.logged_episodes import LoggedEpisodes
-from rl.shops.fixed_policies import myopic_policy, patient_policy
-from rl.shops.shop import build_shop
-from rl.shops.shop_settings import ShopSettings
-from rl.shops.simulate import simulate
-from rl.shops.simulated_episodes import episodes_from_simulation, logged_episodes
-from rl.shops.true_value import true_policy_value
+from rl.data.encoder_fitting import fit_encoder
+from rl.data.logged_episodes import LoggedEpisodes
+from rl.shops.recommendation.fixed_policies import myopic_policy, patient_policy
+from rl.shops.recommendation.shop import build_shop
+from rl.shops.recommendation.shop_settings import ShopSettings
+from rl.shops.recommendation.simulate import simulate
+from rl.shops.recommendation.simulated_episodes import episodes_from_simulation, logged_episodes
+from rl.shops.recommendation.true_value import true_policy_value
 from rl.worth.assessment import Assessment, WorthSettings, assess
 
 GAMMA = 0.95

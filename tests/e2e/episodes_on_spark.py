@@ -12,9 +12,9 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from rl.logged_episodes import BoolArray, LoggedEpisodes, Policy
-from rl.ope.partial_sums import EstimationPlan, partial_sums
-from rl.ope.sums_table import merged_table, to_table
+from rl.data.logged_episodes import BoolArray, LoggedEpisodes, Policy
+from rl.ope.intervals.partial_sums import EstimationPlan, partial_sums
+from rl.ope.intervals.sums_table import merged_table, to_table
 
 SUMS_DDL = (
     "estimator string, unit_id bigint, numerators array<double>, denominators array<double>, largest_weight double, "

@@ -15,8 +15,8 @@ from conf.settings import PROJECT_ROOT, Settings
 from conf.spec_hash import code_hash
 from jobs.ingest_command import ingest
 from jobs.transitions.build import build
-from rl.shops.shop_settings import ShopSettings, changed_settings
-from rl.shops.writer import LOGS_FOLDER, write_shop_logs
+from rl.shops.recommendation.shop_settings import ShopSettings, changed_settings
+from rl.shops.recommendation.writer import LOGS_FOLDER, write_shop_logs
 
 # Six days across the change to summer time.
 FIRST_DATE, LAST_DATE = date(2026, 3, 26), date(2026, 3, 31)

@@ -16,8 +16,8 @@ from conf.publication import read_pointers
 from conf.scenario import load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
 from rl.commands.register import night_key
-from rl.dataset import load_dataset
-from rl.evaluation_result import read_evaluation
+from rl.data.dataset import load_dataset
+from rl.night.result import read_evaluation
 from rl.registry.champion import find_champion
 from rl.registry.looks import find_looks
 from rl.registry.memory import known_looks, known_models

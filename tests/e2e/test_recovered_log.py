@@ -15,10 +15,10 @@ from pyspark.sql import SparkSession
 from conf.paths import Lake
 from conf.publication import read_pointers
 from conf.spec_hash import data_spec_hash
-from rl.shops.shop import build_shop
-from rl.shops.simulate import simulate
-from rl.shops.simulated_episodes import SimulatedEpisodes, episodes_from_simulation
-from rl.shops.writer import DELIVERED_FILE
+from rl.shops.recommendation.shop import build_shop
+from rl.shops.recommendation.simulate import simulate
+from rl.shops.recommendation.simulated_episodes import SimulatedEpisodes, episodes_from_simulation
+from rl.shops.recommendation.writer import DELIVERED_FILE
 from tests.e2e.simulated_lake import (
     LAST_DATE,
     PIPELINE,

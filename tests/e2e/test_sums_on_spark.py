@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from rl.logged_episodes import LoggedEpisodes
-from rl.ope.density_ratio_fitting import fit_density_ratios
-from rl.ope.discount import Discount
-from rl.ope.estimators import ESTIMATORS
-from rl.ope.intervals import Resampling, percentile_interval
-from rl.ope.logged_decisions import as_decisions
-from rl.ope.partial_sums import EstimationPlan, PartialSums, partial_sums, whole_log
-from rl.ope.sums_table import from_table
+from rl.data.logged_episodes import LoggedEpisodes
+from rl.ope.density_ratios.fitting import fit_density_ratios
+from rl.ope.estimators.registry import ESTIMATORS
+from rl.ope.intervals.intervals import Resampling, percentile_interval
+from rl.ope.intervals.partial_sums import EstimationPlan, PartialSums, partial_sums, whole_log
+from rl.ope.intervals.sums_table import from_table
+from rl.ope.propensities.logged_decisions import as_decisions
+from rl.ope.samples.discount import Discount
 from tests.e2e.episodes_on_spark import episode_rows, merged_by_share, summed_by_partition
 from tests.rl.ope.tabular_mdp import TableQ, small_mdp
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rl.logged_episodes import BoolArray, FloatArray, LoggedEpisodes
+from rl.data.logged_episodes import BoolArray, FloatArray, LoggedEpisodes
 from tests.rl.factories import make_logged_episodes
 
 N_STATES, N_ACTIONS = 4, 3

@@ -25,8 +25,8 @@ from conf.scenario import MILLIONTHS, Pipeline, Scenario, load_pipeline
 from conf.spec_hash import data_spec_hash
 from conf.strict_yaml import merge, parse_model
 from conf.tables import AVAILABILITY, ITEMS, SCHEMA_VERSION, transitions_table
-from rl.arrow_schema import arrow_schema
-from rl.logged_episodes import LoggedEpisodes
+from rl.data.arrow_schema import arrow_schema
+from rl.data.logged_episodes import LoggedEpisodes
 
 FIRST_DAY = date(2026, 1, 5)
 ITEMS_PER_CATEGORY = 4

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from datetime import date
 
-from rl.alpha_spending import night_level
-from rl.contenders import Contender, contender_sample
-from rl.gate import judge
-from rl.gate_evidence import gate_evidence, gate_rules
-from rl.logged_episodes import LoggedEpisodes, Policy
-from rl.night_evaluation import NightEvaluation
-from rl.night_samples import NightSamples
-from rl.ope.behavior_value import OnlyAction, as_one_action
-from rl.ope.discount import Discount
-from rl.ope.fqe import FqeSettings
-from rl.ope.intervals import Resampling
-from rl.ope.q_function import action_values
+from rl.data.logged_episodes import LoggedEpisodes, Policy
+from rl.gate.alpha_spending import night_level
+from rl.gate.evidence import gate_evidence, gate_rules
+from rl.gate.rules import judge
+from rl.night.evaluation import NightEvaluation
+from rl.night.second_look.samples import NightSamples
+from rl.ope.contenders import Contender, contender_sample
+from rl.ope.intervals.intervals import Resampling
+from rl.ope.propensities.known import KnownPropensities
+from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import BEHAVIOR, EvaluationSettings, evaluate_policies
-from rl.ope.sample import evaluation_sample
-from rl.propensities import KnownPropensities
+from rl.ope.samples.behavior_value import OnlyAction, as_one_action
+from rl.ope.samples.discount import Discount
+from rl.ope.samples.q_function import action_values
+from rl.ope.samples.sample import evaluation_sample
 from tests.rl.factories import make_pipeline
 
 SETTINGS = EvaluationSettings(

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 from conf.paths import Lake, simulated_shop
 from conf.scenario import MILLIONTHS, Pipeline
-from rl.shops.shop import build_shop
-from rl.shops.shop_settings import ShopSettings, save_shop
-from rl.shops.simulate import simulate
-from rl.shops.simulated_episodes import SimulatedEpisodes, episodes_from_simulation
+from rl.shops.recommendation.shop import build_shop
+from rl.shops.recommendation.shop_settings import ShopSettings, save_shop
+from rl.shops.recommendation.simulate import simulate
+from rl.shops.recommendation.simulated_episodes import SimulatedEpisodes, episodes_from_simulation
 from tests.rl.factories import Row, make_row, write_availability, write_transitions
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rl.ope.intervals import Interval
+from rl.ope.intervals.intervals import Interval
 from tests.bench.coverage_trial import POLICIES, intervals, true_values
 
 SEEDS = range(1, 21)

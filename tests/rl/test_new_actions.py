@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from conf.paths import Lake
-from rl.dataset import Dataset, prepare_dataset
-from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
-from rl.night_evaluation import actions_without_entry
-from rl.ope.evaluation_probabilities import logged_action_probabilities
-from rl.ope.logged_propensities import check_logged_propensities
+from rl.data.dataset import Dataset, prepare_dataset
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
+from rl.night.evaluation import actions_without_entry
+from rl.ope.propensities.logged_propensities import check_logged_propensities
+from rl.ope.samples.evaluation_probabilities import logged_action_probabilities
 from tests.rl.factories import (
     FIRST_DAY,
     availability_id,

@@ -12,7 +12,7 @@ import torch
 from d3rlpy.torch_utility import TorchMiniBatch
 
 from conf.candidate import Candidate, ContinuousCandidate
-from rl.learning.replay_columns import TrainingData
+from rl.learning.replay.replay_columns import TrainingData
 from rl.policy.network import Network
 
 # logits: log-probabilities up to a constant; the policy softmaxes them, temperature 1 is the policy as learned.

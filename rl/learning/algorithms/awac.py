@@ -14,7 +14,7 @@ from d3rlpy.algos.qlearning.torch.awac_impl import AWACImpl
 from conf.candidate import ContinuousCandidate
 from rl.learning.algorithms.common_settings import actor_critic_settings, built
 from rl.learning.algorithms.continuous_update import GAUSSIAN_KINDS, ContinuousOutputs, FastActorCritic
-from rl.learning.fast_update import TakenOver
+from rl.learning.updates.fast_update import TakenOver
 
 
 class AdvantageWeightedActorCritic(ContinuousOutputs):

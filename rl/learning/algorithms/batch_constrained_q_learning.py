@@ -22,9 +22,9 @@ from rl.learning.algorithms.masked_imitation import CLONING_PENALTY, imitation_t
 from rl.learning.algorithms.output_spread import spread_in_training
 from rl.learning.algorithms.served_layers import served_dense
 from rl.learning.algorithms.value_update import FastDoubleQLearning
-from rl.learning.fast_update import TakenOver, expected_values, td_loss
-from rl.learning.masked_networks import MaskedCategoricalPolicy, Observations
-from rl.learning.replay_columns import TrainingData
+from rl.learning.networks.masked_networks import MaskedCategoricalPolicy, Observations
+from rl.learning.replay.replay_columns import TrainingData
+from rl.learning.updates.fast_update import TakenOver, expected_values, td_loss
 from rl.policy.filtered_network import FilteredNetwork
 from rl.policy.network import Network
 

@@ -21,8 +21,8 @@ from conf.candidate import Candidate
 from rl.learning.algorithms.common_settings import built, one_network_settings
 from rl.learning.algorithms.discrete_outputs import PolicyOutputs
 from rl.learning.algorithms.masked_imitation import CLONING_PENALTY, imitation_terms
-from rl.learning.fast_update import FastUpdate, TakenOver
-from rl.learning.masked_networks import MaskedCategoricalPolicy, Observations
+from rl.learning.networks.masked_networks import MaskedCategoricalPolicy, Observations
+from rl.learning.updates.fast_update import FastUpdate, TakenOver
 
 
 class BehaviorCloning(PolicyOutputs):

@@ -8,7 +8,7 @@ import torch
 
 from conf.candidate import Candidate, TrainingSpec
 from rl.learning.algorithms.encoder_choice import encoder_factory, q_function_factory
-from rl.learning.optimizers import optimizer_factory
+from rl.learning.updates.optimizers import optimizer_factory
 
 COMPUTE_DTYPES: dict[str, torch.dtype | None] = {"float32": None, "bfloat16": torch.bfloat16}
 

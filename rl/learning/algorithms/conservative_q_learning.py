@@ -19,10 +19,10 @@ from conf.encoder import EncoderSpec
 from rl.learning.algorithms.common_settings import built, value_settings
 from rl.learning.algorithms.discrete_outputs import ValueOutputs
 from rl.learning.algorithms.value_update import FastDoubleQLearning
-from rl.learning.dense_q_learning import DenseConservativeQLearning
-from rl.learning.fast_update import TakenOver, expected_values, take_over, td_loss
-from rl.learning.masked_networks import Observations
+from rl.learning.networks.masked_networks import Observations
 from rl.learning.sampled_conservatism import draw_actions, sampled_log_sum_exp
+from rl.learning.updates.dense_q_learning import DenseConservativeQLearning
+from rl.learning.updates.fast_update import TakenOver, expected_values, take_over, td_loss
 
 
 class ConservativeQLearning(ValueOutputs):

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from rl.data.logged_episodes import FeatureArray
 from rl.errors import TrainingError
-from rl.logged_episodes import FeatureArray
 
 ActionArray = npt.NDArray[np.float64]
 

@@ -16,8 +16,8 @@ from d3rlpy.torch_utility import TorchMiniBatch
 from conf.candidate import ContinuousCandidate
 from rl.learning.algorithms.common_settings import actor_critic_settings, built
 from rl.learning.algorithms.continuous_update import GAUSSIAN_KINDS, ContinuousOutputs, FastActorCritic
-from rl.learning.fast_update import TakenOver
-from rl.learning.optimizers import optimizer_factory
+from rl.learning.updates.fast_update import TakenOver
+from rl.learning.updates.optimizers import optimizer_factory
 
 
 class ContinuousConservativeQLearning(ContinuousOutputs):

@@ -17,7 +17,7 @@ from rl.learning.algorithms.common_settings import actor_critic_settings, built
 from rl.learning.algorithms.continuous_update import GAUSSIAN_KINDS, ContinuousOutputs, FastActorCritic
 from rl.learning.algorithms.encoder_choice import encoder_factory
 from rl.learning.algorithms.shared_networks import SharedValueFunction
-from rl.learning.fast_update import TakenOver
+from rl.learning.updates.fast_update import TakenOver
 
 
 class ContinuousImplicitQLearning(ContinuousOutputs):

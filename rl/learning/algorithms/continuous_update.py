@@ -20,7 +20,7 @@ from rl.learning.algorithms.shared_networks import (
     SharedDeterministicPolicy,
     SharedNormalPolicy,
 )
-from rl.learning.fast_update import FastUpdate, move_weights
+from rl.learning.updates.fast_update import FastUpdate, move_weights
 
 GAUSSIAN_KINDS = MappingProxyType(
     {"policy": SharedNormalPolicy, "q_funcs": SharedContinuousQFunction, "targ_q_funcs": SharedContinuousQFunction}

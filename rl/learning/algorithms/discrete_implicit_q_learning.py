@@ -31,7 +31,12 @@ from conf.candidate import Candidate
 from rl.learning.algorithms.common_settings import actor_critic_settings, built
 from rl.learning.algorithms.discrete_outputs import PolicyOutputs
 from rl.learning.algorithms.shared_networks import SharedValueFunction
-from rl.learning.fast_update import (
+from rl.learning.networks.masked_networks import (
+    MaskedCategoricalPolicy,
+    MaskedQFunctionFactory,
+    Observations,
+)
+from rl.learning.updates.fast_update import (
     FastUpdate,
     copy_weights,
     freeze_targets,
@@ -40,12 +45,7 @@ from rl.learning.fast_update import (
     td_loss,
     values_of,
 )
-from rl.learning.masked_networks import (
-    MaskedCategoricalPolicy,
-    MaskedQFunctionFactory,
-    Observations,
-)
-from rl.learning.optimizers import FusedOptimizer
+from rl.learning.updates.optimizers import FusedOptimizer
 
 
 class DiscreteImplicitQLearning(PolicyOutputs):

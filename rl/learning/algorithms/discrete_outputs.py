@@ -13,7 +13,7 @@ from d3rlpy.torch_utility import TorchMiniBatch
 
 from rl.learning.algorithms.output_spread import spread_in_training
 from rl.learning.algorithms.served_layers import served_network
-from rl.learning.replay_columns import TrainingData
+from rl.learning.replay.replay_columns import TrainingData
 from rl.policy.network import Network
 
 

@@ -19,9 +19,9 @@ from torch.distributions import Categorical
 from conf.candidate import Candidate
 from rl.learning.algorithms.common_settings import actor_critic_settings, built
 from rl.learning.algorithms.discrete_outputs import PolicyOutputs
-from rl.learning.fast_update import FastUpdate, TakenOver, copy_weights, least_values, td_loss
-from rl.learning.masked_networks import MaskedCategoricalPolicy, MaskedQFunctionFactory, Observations
-from rl.learning.optimizers import optimizer_factory
+from rl.learning.networks.masked_networks import MaskedCategoricalPolicy, MaskedQFunctionFactory, Observations
+from rl.learning.updates.fast_update import FastUpdate, TakenOver, copy_weights, least_values, td_loss
+from rl.learning.updates.optimizers import optimizer_factory
 
 # d3rlpy's: the policy's entropy is steered to this share of the uniform choice's.
 ENTROPY_SHARE = 0.98

@@ -14,7 +14,7 @@ from conf.candidate import Candidate
 from rl.learning.algorithms.common_settings import built, value_settings
 from rl.learning.algorithms.discrete_outputs import ValueOutputs
 from rl.learning.algorithms.value_update import FastDoubleQLearning, FastQLearning
-from rl.learning.fast_update import TakenOver
+from rl.learning.updates.fast_update import TakenOver
 
 
 class DoubleQLearning(ValueOutputs):

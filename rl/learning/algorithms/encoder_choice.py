@@ -10,9 +10,9 @@ from d3rlpy.models.encoders import EncoderFactory
 from d3rlpy.models.q_functions import QFunctionFactory
 
 from conf.candidate import Candidate, TrainingSpec
-from rl.learning.masked_networks import FeaturesEncoderFactory, MaskedQFunctionFactory
-from rl.learning.sequence_encoders import SequenceEncoderFactory
-from rl.learning.tied_embeddings import TiedQFunctionFactory
+from rl.learning.networks.masked_networks import FeaturesEncoderFactory, MaskedQFunctionFactory
+from rl.learning.networks.sequence_encoders import SequenceEncoderFactory
+from rl.learning.networks.tied_embeddings import TiedQFunctionFactory
 
 
 def encoder_factory(candidate: TrainingSpec) -> EncoderFactory:

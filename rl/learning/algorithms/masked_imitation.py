@@ -9,7 +9,7 @@ import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 import torch
 from d3rlpy.models.torch import DiscreteImitationLoss
 
-from rl.learning.masked_networks import MaskedCategoricalPolicy, Observations
+from rl.learning.networks.masked_networks import MaskedCategoricalPolicy, Observations
 
 # d3rlpy's penalty on squared log-probabilities pulls the clone towards the uniform policy; a touch of it keeps rare
 # actions from running off to minus infinity.

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from rl.learning.replay_columns import TrainingData
-from rl.logged_episodes import FeatureArray, FloatArray
+from rl.data.logged_episodes import FeatureArray, FloatArray
+from rl.learning.replay.replay_columns import TrainingData
 from rl.policy.network import Network
 
 # Rows that typical spreads of values are taken from.

@@ -11,9 +11,9 @@ import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 import numpy as np
 
 from rl.learning.algorithms.dense_export import dense_network
-from rl.learning.masked_networks import dense_layers
-from rl.learning.sequence_encoders import SequenceEncoder
-from rl.learning.sequence_export import sequence_network
+from rl.learning.networks.masked_networks import dense_layers
+from rl.learning.networks.sequence_encoders import SequenceEncoder
+from rl.learning.networks.sequence_export import sequence_network
 from rl.policy.network import DenseNetwork, Network
 
 

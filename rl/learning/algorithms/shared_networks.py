@@ -8,7 +8,7 @@ import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 # isort: on
 from d3rlpy.models.torch import ContinuousMeanQFunction, DeterministicPolicy, NormalPolicy, ValueFunction
 
-from rl.learning.forward_scope import SharedForward
+from rl.learning.updates.forward_scope import SharedForward
 
 
 class SharedValueFunction(SharedForward, ValueFunction):  # type: ignore[misc]  # d3rlpy ships no types

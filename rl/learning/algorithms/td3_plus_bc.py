@@ -21,7 +21,7 @@ from rl.learning.algorithms.continuous_update import (
     FastActorCritic,
     with_sum,
 )
-from rl.learning.fast_update import TakenOver, move_weights
+from rl.learning.updates.fast_update import TakenOver, move_weights
 
 
 class TD3WithCloning(ContinuousOutputs):

@@ -14,8 +14,8 @@ from d3rlpy.algos.qlearning.torch.dqn_impl import DoubleDQNImpl, DQNImpl, DQNLos
 from d3rlpy.dataclass_utils import asdict_without_copy
 from d3rlpy.torch_utility import TorchMiniBatch
 
-from rl.learning.dense_q_learning import DenseDoubleQLearning, DenseQLearning, suits
-from rl.learning.fast_update import FastUpdate, copy_weights, expected_values, least_values, td_loss, values_of
+from rl.learning.updates.dense_q_learning import DenseDoubleQLearning, DenseQLearning, suits
+from rl.learning.updates.fast_update import FastUpdate, copy_weights, expected_values, least_values, td_loss, values_of
 
 
 class FastQLearning(FastUpdate, DQNImpl):  # type: ignore[misc]  # d3rlpy ships no types

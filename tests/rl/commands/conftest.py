@@ -15,7 +15,7 @@ from conf.paths import Lake, Run
 from conf.scenario import Pipeline
 from conf.settings import Settings
 from rl.commands import evaluate, prepare, promote, register, train
-from rl.shops.shop_settings import ShopSettings
+from rl.shops.recommendation.shop_settings import ShopSettings
 from tests.rl.factories import (
     FIRST_DAY,
     availability_id,

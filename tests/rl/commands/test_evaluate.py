@@ -9,7 +9,7 @@ import pytest
 
 from rl.commands import evaluate, register
 from rl.errors import DatasetError, EvaluationError
-from rl.evaluation_result import EvaluationResult, read_evaluation
+from rl.night.result import EvaluationResult, read_evaluation
 from rl.page.content import PolicyReport
 from tests.rl.commands.conftest import GUARDED, NightHome, made_up_night
 from tests.rl.factories import make_pipeline

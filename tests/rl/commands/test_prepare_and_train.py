@@ -16,7 +16,7 @@ from conf.paths import Lake, Run
 from conf.scenario import load_pipeline
 from conf.settings import Settings
 from rl.commands import prepare, train
-from rl.dataset import Dataset, load_dataset
+from rl.data.dataset import Dataset, load_dataset
 from rl.errors import TrainingError
 from rl.learning.training import TrainingSettings
 from rl.learning.training_run import TrainingRun

@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 
 from rl.commands import evaluate, promote, register
 from rl.errors import RegistryError
-from rl.evaluation_result import EvaluationResult, read_evaluation
+from rl.night.result import EvaluationResult, read_evaluation
 from rl.registry.store import aliases, open_store
 from tests.rl.commands.conftest import NightHome
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rl.commands import evaluate, register
-from rl.evaluation_result import read_evaluation
+from rl.night.result import read_evaluation
 from rl.policy import load_policy
 from tests.rl.commands.conftest import SMALL, NightHome, made_up_night
 from tests.rl.factories import make_pipeline

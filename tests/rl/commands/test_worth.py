@@ -14,10 +14,10 @@ from conf.paths import Lake, Run
 from conf.scenario import load_pipeline
 from conf.settings import Settings
 from rl.commands import worth
-from rl.dataset import prepare_dataset
+from rl.data.dataset import prepare_dataset
+from rl.data.splits import Interval
 from rl.errors import DatasetError
-from rl.shops.shop_settings import ShopSettings
-from rl.splits import Interval
+from rl.shops.recommendation.shop_settings import ShopSettings
 from rl.worth.findings import read_findings
 from rl.worth.log_reading import read_worth_log
 from tests.rl.factories import FIRST_DAY, shop_rows, write_transitions

@@ -11,7 +11,7 @@ from d3rlpy.torch_utility import TorchMiniBatch
 
 from rl.learning.distributed import Ranks, joined
 from rl.learning.distributed_gradients import join_gradients
-from rl.learning.fast_update import optimizers_of
+from rl.learning.updates.fast_update import optimizers_of
 from tests.rl.learning.learning_batches import EVERY, make_batch, make_tiny_learner
 
 # Odd, so that two processes don't hold the same number of rows.

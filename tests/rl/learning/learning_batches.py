@@ -10,8 +10,8 @@ from d3rlpy.torch_utility import TorchMiniBatch
 
 from conf.candidate import Candidate, ContinuousCandidate
 from rl.learning.algorithms import ALGORITHMS, CONTINUOUS_ALGORITHMS
-from rl.learning.captured_call import Recorder
 from rl.learning.learner import Learner, make_learner
+from rl.learning.updates.captured_call import Recorder
 
 N_FEATURES, N_ACTIONS, ACTION_SIZE, N_ROWS = 6, 5, 2, 32
 GAMMA = 0.9

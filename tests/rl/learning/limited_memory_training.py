@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from conf.candidate import Candidate
-from rl.candidates import SeededCandidate
-from rl.learning.replay_columns import TrainingData
-from rl.learning.replay_store import write_store
+from rl.data.logged_episodes import FeatureArray, LoggedEpisodes
+from rl.learning.candidates import SeededCandidate
+from rl.learning.replay.replay_columns import TrainingData
+from rl.learning.replay.replay_store import write_store
 from rl.learning.training import TrainingSettings, train_candidate
-from rl.logged_episodes import FeatureArray, LoggedEpisodes
 from tests.rl.factories import make_logged_episodes
 
 N_PARTS, N_ROWS, N_FEATURES, N_ACTIONS = 30, 10_000, 64, 5

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn.functional import huber_loss
 
 from rl.learning.learner import Learner
-from rl.learning.masked_networks import dense_layers
+from rl.learning.networks.masked_networks import dense_layers
 
 NETWORKS = ("q_funcs", "targ_q_funcs", "policy", "imitator", "value_func")
 Terms = dict[str, torch.Tensor]

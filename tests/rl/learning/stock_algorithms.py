@@ -11,7 +11,7 @@ from d3rlpy.models.q_functions import MeanQFunctionFactory
 from d3rlpy.torch_utility import TorchMiniBatch
 from torch import nn
 
-from rl.learning.optimizers import FusedAdamWFactory
+from rl.learning.updates.optimizers import FusedAdamWFactory
 from tests.rl.learning.learning_batches import ACTION_SIZE, N_ACTIONS, N_FEATURES
 
 STOCK_CONFIGS: dict[str, Any] = {

@@ -13,11 +13,11 @@ from torch import nn
 
 from conf.candidate import Candidate, ContinuousCandidate
 from conf.observation_features import id_hash
+from rl.data.logged_episodes import BoolArray, FeatureArray
 from rl.errors import TrainingError
 from rl.learning.algorithms import ALGORITHMS, CONTINUOUS_ALGORITHMS
-from rl.learning.captured_call import N_WARMUPS, PlainRecorder
 from rl.learning.learner import Learner
-from rl.logged_episodes import BoolArray, FeatureArray
+from rl.learning.updates.captured_call import N_WARMUPS, PlainRecorder
 from rl.policy import ObservationEncoder, StochasticPolicy, Vocabulary
 from rl.policy.network_kinds import network_from
 from rl.policy.observation_encoder import ColumnEncoding

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rl.learning.forward_scope import forward_scope
 from rl.learning.learner import Learner
+from rl.learning.updates.forward_scope import forward_scope
 from tests.rl.learning.learning_batches import DISCRETE, EVERY, make_batch, make_tiny_learner
 from tests.rl.learning.masked_reference import MaskedReference
 from tests.rl.learning.stock_algorithms import STOCK_CONFIGS, PlainDiscreteIQL, stock_twin, unmasked

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from conf.scenario import Candidate
-from rl.candidates import SeededCandidate
+from rl.data.logged_episodes import LoggedEpisodes
 from rl.learning.algorithms import ALGORITHMS
 from rl.learning.algorithms.output_spread import typical_spread
-from rl.learning.replay import Replay
+from rl.learning.candidates import SeededCandidate
+from rl.learning.replay.replay import Replay
 from rl.learning.training import TrainedCandidate, TrainingSettings, train_candidate
-from rl.logged_episodes import LoggedEpisodes
 from tests.rl.factories import make_logged_episodes
 
 N_FEATURES, N_ACTIONS = 6, 5

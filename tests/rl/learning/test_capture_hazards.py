@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from rl.learning.algorithms import value_update
 from rl.learning.learner import Learner
-from rl.learning.optimizers import FusedOptimizer
+from rl.learning.updates.optimizers import FusedOptimizer
 from tests.rl.learning.learning_batches import DISCRETE, make_batch, make_tiny_learner
 from tests.rl.learning.sequence_batches import make_sequence_batch, make_sequence_candidate, make_sequence_learner
 

@@ -11,15 +11,15 @@ import pytest
 import torch
 
 from conf.candidate import Candidate
-from rl.candidates import SeededCandidate
-from rl.learning.captured_call import N_WARMUPS
+from rl.learning.candidates import SeededCandidate
 from rl.learning.checkpoint import CheckpointFile
 from rl.learning.learner import Learner, make_learner
-from rl.learning.replay import Replay
-from rl.learning.row_order import ShuffledRows
+from rl.learning.replay.replay import Replay
+from rl.learning.replay.row_order import ShuffledRows
 from rl.learning.training import TrainedCandidate, TrainingSettings, train_candidate
 from rl.learning.training_run import TrainingRun
-from rl.learning.updates import RowUpdates
+from rl.learning.updates.captured_call import N_WARMUPS
+from rl.learning.updates.updates import RowUpdates
 from tests.rl.chain import chain_episodes
 from tests.rl.learning.learning_batches import DISCRETE
 from tests.rl.learning.sequence_batches import LAYOUT, N_ACTIONS, make_sequence_batch, make_sequence_candidate
@@ -160,7 +160,7 @@ def test_killed_gpu_run_ends_with_the_same_bits(
 def test_data_larger_than_the_card_trains_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches that are fetched ahead, while graphs are recorded too, teach what gathered ones do."""
     near = trained("discrete_cql")
-    monkeypatch.setattr("rl.learning.replay.free_bytes", lambda _: 0)
+    monkeypatch.setattr("rl.learning.replay.replay.free_bytes", lambda _: 0)
     far = trained("discrete_cql")
     ours, theirs = far.network.to_tensors(), near.network.to_tensors()
     assert all((ours[name] == theirs[name]).all() for name in theirs)

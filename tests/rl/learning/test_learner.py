@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rl.learning.captured_call import N_WARMUPS, PlainRecorder, Recorder
+from rl.learning.updates.captured_call import N_WARMUPS, PlainRecorder, Recorder
 from tests.rl.learning.learning_batches import DISCRETE, make_batch, make_tiny_learner
 
 every_discrete = pytest.mark.parametrize("algorithm", DISCRETE)

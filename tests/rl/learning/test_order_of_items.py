@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from conf.candidate import Candidate
-from rl.candidates import SeededCandidate
-from rl.encoder_fitting import fit_encoder, with_tokens
+from rl.data.encoder_fitting import fit_encoder, with_tokens
+from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
+from rl.learning.candidates import SeededCandidate
 from rl.learning.training import TrainingSettings, train_candidate
-from rl.logged_episodes import FloatArray, IntArray, LoggedEpisodes
 from rl.policy.observation_encoder import ObservationEncoder
 from rl.policy.token_layout import TokenLayout
 from rl.policy.vocabulary import Vocabulary

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from conf.observation_features import id_hash
+from rl.data.logged_episodes import IntArray
 from rl.errors import EvaluationError, PolicyError, TrainingError
-from rl.explanation.margins import margin_function
 from rl.learning.algorithms import ALGORITHMS
-from rl.logged_episodes import IntArray
+from rl.night.explanation.margins import margin_function
 from rl.policy import ObservationEncoder, StochasticPolicy, Vocabulary, load_policy
 from rl.policy.network_kinds import network_from
 from rl.policy.observation_encoder import ColumnEncoding

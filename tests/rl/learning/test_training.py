@@ -12,15 +12,15 @@ import pytest
 import torch
 
 from conf.scenario import Candidate
-from rl.candidates import SeededCandidate
+from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import TrainingError
 from rl.learning import training
 from rl.learning.algorithms.behavior_cloning import FastCloning
+from rl.learning.candidates import SeededCandidate
 from rl.learning.checkpoint import CheckpointFile
-from rl.learning.optimizers import CosineRate
 from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
 from rl.learning.training_run import TrainingRun
-from rl.logged_episodes import LoggedEpisodes
+from rl.learning.updates.optimizers import CosineRate
 from rl.policy.action_probabilities import masked_softmax
 from tests.rl.chain import ADVANCE, GAMMA, TAKE, all_states, chain_episodes, exact_value
 from tests.rl.factories import make_logged_episodes

@@ -16,15 +16,15 @@ import numpy as np
 import pytest
 
 from conf.candidate import Candidate
-from rl.candidates import SeededCandidate
+from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import TrainingError
 from rl.learning import training_run
+from rl.learning.candidates import SeededCandidate
 from rl.learning.checkpoint import CheckpointFile
-from rl.learning.optimizers import FusedOptimizer
-from rl.learning.row_order import ShuffledRows
+from rl.learning.replay.row_order import ShuffledRows
 from rl.learning.training import TrainedCandidate, TrainingSettings, train_candidate
 from rl.learning.training_run import KeptNetwork, TrainingRun
-from rl.logged_episodes import LoggedEpisodes
+from rl.learning.updates.optimizers import FusedOptimizer
 from tests.killing import run_in_child
 from tests.rl.chain import chain_episodes
 from tests.rl.factories import make_logged_episodes

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl.logged_episodes import BoolArray, FloatArray, IntArray, LoggedEpisodes
-from rl.ope.discount import Discount
-from rl.ope.estimators import ESTIMATORS
-from rl.ope.q_function import ActionValues, action_values
-from rl.ope.sample import EvaluationSample, evaluation_sample
+from rl.data.logged_episodes import BoolArray, FloatArray, IntArray, LoggedEpisodes
+from rl.ope.estimators.registry import ESTIMATORS
+from rl.ope.samples.discount import Discount
+from rl.ope.samples.q_function import ActionValues, action_values
+from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.rl.ope.tabular_mdp import TablePolicy, TableQ
 
 ONE_STEP = tuple(name for name, entry in ESTIMATORS.items() if entry.is_one_step)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
 
 
 @dataclass(frozen=True)

@@ -10,22 +10,22 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes, Policy
 from rl.errors import DatasetError, EvaluationError, UnsupportedEstimator
-from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes, Policy
-from rl.ope.category_weights import category_sample
-from rl.ope.density_ratio import DensityRatios
-from rl.ope.discount import Discount
-from rl.ope.estimators import ESTIMATORS
-from rl.ope.fqe import FqeSettings, fit_fqe
-from rl.ope.importance_sampling import NO_WEIGHT
-from rl.ope.interval_methods import INTERVAL_METHODS, make_interval
-from rl.ope.intervals import Interval, Resampling, bca_interval, percentile_interval, widest_intervals
-from rl.ope.partial_sums import EstimationPlan, merged_parts, partial_sums, sums_in_batches, whole_log
-from rl.ope.q_function import ActionValues, action_values
+from rl.ope.estimators.category_weights import category_sample
+from rl.ope.estimators.importance_sampling import NO_WEIGHT
+from rl.ope.estimators.registry import ESTIMATORS
+from rl.ope.intervals.interval_methods import INTERVAL_METHODS, make_interval
+from rl.ope.intervals.intervals import Interval, Resampling, bca_interval, percentile_interval, widest_intervals
+from rl.ope.intervals.partial_sums import EstimationPlan, merged_parts, partial_sums, sums_in_batches, whole_log
+from rl.ope.intervals.sums import RatioSums
+from rl.ope.intervals.sums_table import from_table, to_table
+from rl.ope.q_functions.fqe import FqeSettings, fit_fqe
 from rl.ope.report import EvaluationSettings
-from rl.ope.sample import EvaluationSample, evaluation_sample
-from rl.ope.sums import RatioSums
-from rl.ope.sums_table import from_table, to_table
+from rl.ope.samples.density_ratio import DensityRatios
+from rl.ope.samples.discount import Discount
+from rl.ope.samples.q_function import ActionValues, action_values
+from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.rl.ope.tabular_mdp import TablePolicy, TableQ
 
 N = 6

@@ -8,17 +8,17 @@ from functools import cache
 import numpy as np
 import pytest
 
+from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import UnsupportedEstimator
-from rl.logged_episodes import LoggedEpisodes
-from rl.ope.balanced_loggers import episode_loggers
-from rl.ope.discount import Discount
-from rl.ope.estimators import ESTIMATORS, MAX_SHARE_CUT
-from rl.ope.intervals import Resampling, student_interval
-from rl.ope.partial_sums import EstimationPlan, sums_in_batches
-from rl.ope.q_function import action_values
-from rl.ope.sample import evaluation_sample
+from rl.ope.estimators.registry import ESTIMATORS, MAX_SHARE_CUT
+from rl.ope.intervals.intervals import Resampling, student_interval
+from rl.ope.intervals.partial_sums import EstimationPlan, sums_in_batches
+from rl.ope.propensities.balanced_loggers import episode_loggers
+from rl.ope.propensities.weighted_loggers import weighted_over_loggers
+from rl.ope.samples.discount import Discount
+from rl.ope.samples.q_function import action_values
+from rl.ope.samples.sample import evaluation_sample
 from rl.ope.segments import Segment, SegmentFloors, segment_values
-from rl.ope.weighted_loggers import weighted_over_loggers
 from tests.rl.ope.tabular_mdp import TableQ, small_mdp
 
 MDP, GAMMA = small_mdp(), 0.95

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.errors import UnsupportedEstimator
-from rl.logged_episodes import FloatArray, LoggedEpisodes
-from rl.ope.discount import Discount
-from rl.ope.estimators import ESTIMATORS, SEQUENTIAL_ESTIMATORS
-from rl.ope.q_function import ActionValues
-from rl.ope.sample import evaluation_sample
-from rl.ope.sums import RatioSums
+from rl.ope.estimators.registry import ESTIMATORS, SEQUENTIAL_ESTIMATORS
+from rl.ope.intervals.sums import RatioSums
+from rl.ope.samples.discount import Discount
+from rl.ope.samples.q_function import ActionValues
+from rl.ope.samples.sample import evaluation_sample
 from tests.rl.ope.tabular_mdp import TablePolicy, episodes_of, reordered, small_mdp
 
 MDP = small_mdp()

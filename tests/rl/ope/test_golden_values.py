@@ -13,19 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
-from rl.ope.balanced_loggers import EpisodeLoggers, balanced_log, episode_loggers
-from rl.ope.category_weights import category_sample
-from rl.ope.density_ratio import DensityRatios
-from rl.ope.discount import Discount
-from rl.ope.doubly_robust import dr
-from rl.ope.estimators import ESTIMATORS
-from rl.ope.limited_weights import clipped_ips_at, dr_os_at, sg_ips_at, switch_dr_at
-from rl.ope.one_step import ips, residuals
-from rl.ope.q_function import ActionValues
-from rl.ope.sample import EvaluationSample, evaluation_sample
-from rl.ope.slope import AtLevel, choose_level
-from rl.ope.weighted_loggers import weighted_over_loggers
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
+from rl.ope.estimators.category_weights import category_sample
+from rl.ope.estimators.doubly_robust import dr
+from rl.ope.estimators.limited_weights import clipped_ips_at, dr_os_at, sg_ips_at, switch_dr_at
+from rl.ope.estimators.one_step import ips, residuals
+from rl.ope.estimators.registry import ESTIMATORS
+from rl.ope.estimators.slope import AtLevel, choose_level
+from rl.ope.propensities.balanced_loggers import EpisodeLoggers, balanced_log, episode_loggers
+from rl.ope.propensities.weighted_loggers import weighted_over_loggers
+from rl.ope.samples.density_ratio import DensityRatios
+from rl.ope.samples.discount import Discount
+from rl.ope.samples.q_function import ActionValues
+from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.golden.open_bandit import N_ITEMS, N_POSITIONS, open_bandit_input
 from tests.golden.random_logs import (
     ONE_STEP_SHAPES,

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rl.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
-from rl.ope.discount import Discount
-from rl.ope.estimators import ESTIMATORS
-from rl.ope.fqe import FqeSettings, fit_fqe
-from rl.ope.intervals import student_interval
-from rl.ope.q_function import ActionValues, action_values
-from rl.ope.sample import EvaluationSample, evaluation_sample
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
+from rl.ope.estimators.registry import ESTIMATORS
+from rl.ope.intervals.intervals import student_interval
+from rl.ope.q_functions.fqe import FqeSettings, fit_fqe
+from rl.ope.samples.discount import Discount
+from rl.ope.samples.q_function import ActionValues, action_values
+from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.rl.ope.one_step_logs import one_step_log
 
 pytestmark = pytest.mark.real_data

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.errors import DatasetError, EvaluationError, UnsupportedEstimator
-from rl.logged_episodes import FloatArray, LoggedEpisodes
-from rl.ope.category_weights import category_sample
-from rl.ope.estimators import ESTIMATORS
-from rl.ope.q_function import ActionValues
-from rl.ope.sample import EvaluationSample, evaluation_sample
-from rl.ope.sums import RatioSums, merged
+from rl.ope.estimators.category_weights import category_sample
+from rl.ope.estimators.registry import ESTIMATORS
+from rl.ope.intervals.sums import RatioSums, merged
+from rl.ope.samples.q_function import ActionValues
+from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.rl.ope.one_step_logs import BY_ACTION, DISCOUNT, LEVELED, ONE_STEP, bandit, one_step_log
 from tests.rl.ope.tabular_mdp import TablePolicy, episodes_of, reordered
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.errors import EvaluationError
-from rl.logged_episodes import FloatArray, LoggedEpisodes
-from rl.ope.intervals import Resampling
+from rl.ope.intervals.intervals import Resampling
 from rl.ope.ranking import (
     PolicyRanker,
     discounted_gains,

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from conf.scenario import load_pipeline
+from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import EvaluationError
-from rl.logged_episodes import LoggedEpisodes
-from rl.ope.discount import Discount
-from rl.ope.estimators import ESTIMATORS, NIGHTLY_ESTIMATORS
-from rl.ope.fqe import FqeSettings
-from rl.ope.intervals import Resampling, percentile_interval
+from rl.ope.estimators.registry import ESTIMATORS, NIGHTLY_ESTIMATORS
+from rl.ope.intervals.intervals import Resampling, percentile_interval
+from rl.ope.intervals.sums import difference
+from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
-from rl.ope.sums import difference
+from rl.ope.samples.discount import Discount
 from tests.rl.ope.tabular_mdp import TablePolicy, TabularMdp, small_mdp
 
 SETTINGS = EvaluationSettings(

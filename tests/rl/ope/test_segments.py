@@ -7,19 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rl.data.logged_episodes import IntArray, LoggedEpisodes
+from rl.data.shopper_segments import Segment
 from rl.errors import EvaluationError
-from rl.logged_episodes import IntArray, LoggedEpisodes
-from rl.ope.behavior_policy import PropensityRepeats
-from rl.ope.behavior_value import OnlyAction, as_one_action
-from rl.ope.discount import Discount
-from rl.ope.estimators import estimator
-from rl.ope.intervals import Resampling, standard_error
-from rl.ope.q_function import action_values
-from rl.ope.sample import EvaluationSample, evaluation_sample
+from rl.ope.estimators.registry import estimator
+from rl.ope.estimators.weight_refits import PairedRefits, WeightRefits, extra_errors
+from rl.ope.intervals.intervals import Resampling, standard_error
+from rl.ope.intervals.sums import difference
+from rl.ope.propensities.behavior_policy import PropensityRepeats
+from rl.ope.samples.behavior_value import OnlyAction, as_one_action
+from rl.ope.samples.discount import Discount
+from rl.ope.samples.q_function import action_values
+from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from rl.ope.segments import SegmentFloors, SegmentReport, episodes_of, segment_values
-from rl.ope.sums import difference
-from rl.ope.weight_refits import PairedRefits, WeightRefits, extra_errors
-from rl.shopper_segments import Segment
 from tests.rl.ope.tabular_mdp import TablePolicy, TableQ, TabularMdp, small_mdp
 
 GAMMA = 0.9

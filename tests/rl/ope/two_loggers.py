@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rl.logged_episodes import LoggedEpisodes
+from rl.data.logged_episodes import LoggedEpisodes
 from tests.rl.ope.one_step_logs import bandit
 
 PROBLEM = bandit()

@@ -6,11 +6,11 @@ import math
 from datetime import date
 from typing import Any
 
+from rl.learning.curves import Curve
 from rl.page.content import (
     ActionShare,
     CalibrationBin,
     CandidateRow,
-    Curve,
     DataSummary,
     Estimate,
     Gain,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rl.page.content import Curve
+from rl.learning.curves import Curve
 from rl.page.curve_charts import charts_of
 from tests.rl.page.content_factory import curves
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from rl.ope.estimators import MARGINALIZED_ESTIMATORS, NIGHTLY_ESTIMATORS, ONE_STEP_ESTIMATORS
+from rl.ope.estimators.registry import MARGINALIZED_ESTIMATORS, NIGHTLY_ESTIMATORS, ONE_STEP_ESTIMATORS
 from rl.page import wording
 from rl.page.wording import UNKNOWN
 

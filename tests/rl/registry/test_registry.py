@@ -12,9 +12,9 @@ import pytest
 from mlflow import MlflowClient
 
 from conf.settings import Settings
-from rl.alpha_spending import Look
 from rl.errors import RegistryError
-from rl.page.content import Curve
+from rl.gate.alpha_spending import Look
+from rl.learning.curves import Curve
 from rl.registry.entry import CandidateRecord, NightKey, VersionRecord
 from rl.registry.looks import find_looks
 from rl.registry.promotion import promote_version

@@ -12,10 +12,10 @@ import pytest
 
 from conf.event_types import ENGAGEMENT_TYPES, EVENT_TYPE_RANK
 from conf.observation_features import OBSERVATION_FEATURES, id_hash
-from rl.shops.session_memory import EVENT_TYPE_NAMES
-from rl.shops.shop import build_shop
-from rl.shops.shop_settings import Dirt, Dynamics, ShopSettings
-from rl.shops.simulate import Simulation, simulate
+from rl.shops.recommendation.session_memory import EVENT_TYPE_NAMES
+from rl.shops.recommendation.shop import build_shop
+from rl.shops.recommendation.shop_settings import Dirt, Dynamics, ShopSettings
+from rl.shops.recommendation.simulate import Simulation, simulate
 
 BERLIN = ZoneInfo("Europe/Berlin")
 LENGTHS = {"recent_shown_items": 5, "recent_shown_categories": 5, "recent_engaged_items": 5,

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from rl.logged_episodes import LoggedEpisodes
-from rl.ope.intervals import Resampling
-from rl.ope.sums import RatioSums
+from rl.data.logged_episodes import LoggedEpisodes
+from rl.ope.intervals.intervals import Resampling
+from rl.ope.intervals.sums import RatioSums
 from rl.worth.comparison import MARGIN, Judged, compare_rules, predict_rules, share_reached
 from rl.worth.movement import Floors
 from tests.rl.worth.worth_logs import DISCOUNT, make_log, predictions_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rl.ope.doubly_robust import dr
-from rl.ope.importance_sampling import pdis
-from rl.ope.intervals import standard_error
-from rl.ope.sums import difference
+from rl.ope.estimators.doubly_robust import dr
+from rl.ope.estimators.importance_sampling import pdis
+from rl.ope.intervals.intervals import standard_error
+from rl.ope.intervals.sums import difference
 from rl.worth.mixtures import mixture_sample
 from rl.worth.rules import one_step_rule
 from tests.rl.worth.worth_logs import DISCOUNT, LOGGER, REWARDS, make_log, predictions_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rl.ope.intervals import Resampling
+from rl.ope.intervals.intervals import Resampling
 from rl.worth.findings import Movement
 from rl.worth.mixtures import mixture_sample
 from rl.worth.movement import SHARES, Floors, find_movement, spoken

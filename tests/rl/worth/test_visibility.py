@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import norm
 
-from rl.ope.doubly_robust import dr
-from rl.ope.intervals import Resampling, standard_error
-from rl.ope.sums import difference
+from rl.ope.estimators.doubly_robust import dr
+from rl.ope.intervals.intervals import Resampling, standard_error
+from rl.ope.intervals.sums import difference
 from rl.worth.mixtures import mixture_sample
 from rl.worth.rules import one_step_rule
 from rl.worth.visibility import GAIN, POWER, episode_differences, find_visibility

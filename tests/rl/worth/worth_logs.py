@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from rl.logged_episodes import LoggedEpisodes
-from rl.ope.discount import Discount
+from rl.data.logged_episodes import LoggedEpisodes
+from rl.ope.samples.discount import Discount
 from rl.worth.crossfit import CrossfitPredictions, crossfit
 from tests.rl.factories import make_logged_episodes
 

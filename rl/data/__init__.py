@@ -1,0 +1,1 @@
+"""Published partitions become logged episodes: reading, vocabulary, splits, encoder, the dataset and its digest."""

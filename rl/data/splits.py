@@ -1,0 +1,140 @@
+"""Training, validation and test episodes: contiguous in time, with an embargo between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from conf.scenario import Pipeline
+from rl.data.logged_episodes import IntArray
+from rl.data.transition_columns import Transitions
+from rl.errors import NothingToLearn
+
+SplitName = Literal["train", "validation", "test"]
+SPLIT_NAMES: tuple[SplitName, ...] = ("train", "validation", "test")
+
+MICROSECONDS_PER_HOUR = 3_600_000_000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """From `start` up to, not including, `end`, in microseconds since the epoch."""
+
+    start: int
+    end: int
+
+    def holds(self, times: IntArray) -> IntArray:
+        """Indices of the times inside, ascending."""
+        return np.flatnonzero((times >= self.start) & (times < self.end)).astype(np.int64)
+
+    def to_json(self) -> dict[str, str]:
+        return {"start": _iso(self.start), "end": _iso(self.end)}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, str]) -> Interval:
+        return cls(_microseconds(content["start"]), _microseconds(content["end"]))
+
+
+Intervals = Mapping[SplitName, Interval]
+
+
+def split_intervals(pipeline: Pipeline, *, first: int, horizon: date) -> dict[SplitName, Interval]:
+    """Intervals that the starts of a split's episodes lie in.
+
+    The last start is so early that the longest session and its attribution window end with the horizon: an episode is
+    taken by when it starts, never by whether it has ended. Two embargoes of `pipeline.embargo_hours` lie between.
+
+    Args:
+        pipeline: for the shares, the embargo and the business-day zone.
+        first: the first decision, microseconds since the epoch.
+        horizon: last business date of the data.
+
+    Raises:
+        NothingToLearn: no time is left, with what is needed and found.
+    """
+    scenario = pipeline.scenario
+    free_hours = scenario.reward.attribution.window_hours + pipeline.source.session.max_hours
+    last = end_of_day(horizon, pipeline.source.zone) - free_hours * MICROSECONDS_PER_HOUR + 1
+    embargo = pipeline.embargo_hours * MICROSECONDS_PER_HOUR
+    left = last - first - 2 * embargo
+    if left <= 0:
+        needed = free_hours + 2 * pipeline.embargo_hours
+        found = (end_of_day(horizon, pipeline.source.zone) - first) / MICROSECONDS_PER_HOUR
+        raise NothingToLearn(
+            f"the window from the first decision to the end of {horizon} is too short to split: {found:.1f} hours, "
+            f"expected more than {needed} (two embargoes of {pipeline.embargo_in_words}, and {free_hours} left free "
+            "for the last session and its attribution); build earlier dates, or shorten the embargo or the window"
+        )
+    train_end = first + int(scenario.splits.train * left)
+    validation_start = train_end + embargo
+    validation_end = validation_start + int(scenario.splits.validation * left)
+    return {
+        "train": Interval(first, train_end),
+        "validation": Interval(validation_start, validation_end),
+        "test": Interval(validation_end + embargo, last),
+    }
+
+
+def session_days(pipeline: Pipeline, interval: Interval) -> tuple[date, date]:
+    """First and last business date of the sessions that episodes which start in the interval may belong to."""
+    earliest = interval.start - pipeline.source.session.max_hours * MICROSECONDS_PER_HOUR
+    return _business_day(earliest, pipeline.source.zone), _business_day(interval.end, pipeline.source.zone)
+
+
+def _business_day(moment: int, zone: str) -> date:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment)).astimezone(ZoneInfo(zone)).date()
+
+
+def end_of_day(day: date, zone: str) -> int:
+    """Midnight at the end of a business day, microseconds since the epoch."""
+    midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), tzinfo=ZoneInfo(zone))
+    return _since_epoch(midnight)
+
+
+def refuse_small_splits(n_episodes: Mapping[SplitName, int], least: int) -> None:
+    """Nothing happens where every split holds enough episodes.
+
+    Raises:
+        NothingToLearn: names every split that is too small.
+    """
+    if small := [f"{name} has {n_episodes[name]}" for name in SPLIT_NAMES if n_episodes[name] < least]:
+        raise NothingToLearn(
+            f"too few episodes: {', '.join(small)}; expected at least {least} in each split (splits.min_episodes); "
+            "build more dates"
+        )
+
+
+def drop_unsettled_tails(transitions: Transitions) -> tuple[Transitions, int]:
+    """The episodes up to their first unsettled row, and the number of rows dropped.
+
+    A cut episode ends in a timeout: its last row keeps its next observation, from which learners look on.
+    """
+    n = transitions.n_transitions
+    first_unsettled = np.minimum.reduceat(np.where(transitions.is_settled, n, np.arange(n)), transitions.offsets[:-1])
+    lengths = np.minimum(transitions.offsets[1:], first_unsettled) - transitions.offsets[:-1]
+    kept = np.flatnonzero(lengths > 0)
+    is_cut = (lengths < np.diff(transitions.offsets))[kept]
+    starts = np.repeat(transitions.offsets[kept], lengths[kept])
+    within = np.arange(int(lengths[kept].sum())) - np.repeat(np.cumsum(lengths[kept]) - lengths[kept], lengths[kept])
+    settled = transitions.take_rows((starts + within).astype(np.int64), episodes=kept, lengths=lengths[kept])
+    last_of_cut = settled.offsets[1:][is_cut] - 1
+    settled.terminal[last_of_cut] = False
+    settled.timeout[last_of_cut] = True
+    return settled, n - settled.n_transitions
+
+
+def _iso(microseconds: int) -> str:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)).isoformat(timespec="microseconds")
+
+
+def _microseconds(iso: str) -> int:
+    return _since_epoch(datetime.fromisoformat(iso))
+
+
+def _since_epoch(moment: datetime) -> int:
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -1,0 +1,233 @@
+"""Published transitions and availability sets, read through pointers into columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from conf.paths import Lake
+from conf.publication import Manifest, Pointer, read_pointers
+from conf.scenario import Pipeline
+from conf.spec_hash import data_spec_hash
+from conf.tables import AVAILABILITY, ITEMS, transitions_table
+from rl.data.arrow_schema import arrow_schema
+from rl.data.pinned_versions import Versions, versions_in
+from rl.data.transition_columns import Transitions, transitions_from_table
+from rl.errors import DatasetError
+
+
+@dataclass(frozen=True)
+class PublishedTransitions:
+    """What is published of all dates up to the horizon, ascending by date; rows are read when they are asked for.
+
+    Attributes:
+        pipeline: scenario and source.
+        folder: that the partitions are in.
+        pointers: by date.
+        loaded: rows that were read before, all of them or one process's share; None reads the files anew.
+    """
+
+    pipeline: Pipeline
+    folder: Path
+    pointers: Mapping[date, Pointer]
+    loaded: Transitions | None = None
+
+    @property
+    def manifests(self) -> Mapping[date, Manifest]:
+        """By date."""
+        return {day: pointer.manifest for day, pointer in self.pointers.items()}
+
+    @property
+    def content_hashes(self) -> dict[str, str]:
+        """Content hash by date."""
+        return {str(day): manifest.content_hash for day, manifest in self.manifests.items()}
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Counters summed over the manifests."""
+        total: dict[str, int] = {}
+        for manifest in self.manifests.values():
+            for name, count in manifest.counters.items():
+                total[name] = total.get(name, 0) + count
+        return total
+
+    @cached_property
+    def transitions(self) -> Transitions:
+        """All rows.
+
+        Raises:
+            DatasetError: unreadable files, or rows that the contract doesn't allow.
+        """
+        return self.loaded or transitions_from_table(self.table(tuple(self.pointers)), self.pipeline.scenario)
+
+    def with_all_rows(self) -> PublishedTransitions:
+        """The same with all rows in memory, read once for everything that is asked: shoppers keep their numbers."""
+        return replace(self, loaded=self.transitions)
+
+    def at_least(self, first: date, last: date) -> Transitions:
+        """The rows of those dates, shoppers numbered among them; where all are in memory, all as they are numbered."""
+        if self.loaded is not None:
+            return self.loaded
+        days = tuple(day for day in self.pointers if first <= day <= last)
+        return transitions_from_table(self.table(days), self.pipeline.scenario)
+
+    def table(self, days: Sequence[date]) -> pa.Table:
+        """The rows of those dates as they lie in the files.
+
+        Raises:
+            DatasetError: unreadable files.
+        """
+        schema = arrow_schema(transitions_table(self.pipeline.scenario))
+        parts = [_read_partition(self.folder, day, self.pointers[day], schema) for day in days]
+        return pa.concat_tables(parts) if parts else schema.empty_table()
+
+
+def read_transitions(
+    pipeline: Pipeline, lake: Lake, horizon: date, *, versions: Versions | None = None
+) -> PublishedTransitions:
+    """Return the transitions of dates up to the horizon; their rows are read when they are asked for.
+
+    Args:
+        pipeline: scenario and source.
+        lake: holds the partitions.
+        horizon: last date to read.
+        versions: what was pinned; None takes the current versions.
+
+    Raises:
+        DatasetError: nothing published, a date missing, manifests of another spec, schema or key.
+    """
+    folder = lake.transitions(pipeline.scenario.name, data_spec_hash(pipeline))
+    pointers = versions_in(folder, "date=", horizon) if versions is None else versions
+    _refuse_unfit(pipeline, lake, pointers, horizon, is_pinned=versions is not None)
+    return PublishedTransitions(pipeline, folder, pointers)
+
+
+def read_availability(lake: Lake, horizon: date, *, versions: Versions | None = None) -> dict[str, frozenset[str]]:
+    """Return natural keys of the available actions by availability id, from the deliveries up to the horizon.
+
+    `versions` are those that were pinned; None takes the current ones.
+
+    Raises:
+        DatasetError: unreadable files, or one id with two different sets.
+    """
+    folder = lake.table("availability")
+    schema = arrow_schema(AVAILABILITY)
+    found: dict[str, frozenset[str]] = {}
+    chosen = versions_in(folder, "delivery_date=", horizon) if versions is None else versions
+    for day, pointer in chosen.items():
+        table = _read_partition(folder, day, pointer, schema)
+        for key, actions in zip(*(table.column(c).to_pylist() for c in ("availability_id", "actions")), strict=True):
+            available = frozenset(actions or ())
+            if found.setdefault(key, available) != available:
+                raise DatasetError(
+                    f"availability delivery_date={day}: id {key!r} stands for two different sets; expected an id to "
+                    "name its content; let the shop deliver a new id for a new set"
+                )
+    return found
+
+
+def read_item_categories(lake: Lake, horizon: date, *, versions: Versions | None = None) -> dict[str, str]:
+    """Return the category by item, both natural keys, from the deliveries up to the horizon; the latest row holds.
+
+    Items without a category are left out; a source that delivers no items has none. `versions` are those that were
+    pinned; None takes the current ones.
+
+    Raises:
+        DatasetError: unreadable files.
+    """
+    folder = lake.table("items")
+    schema = arrow_schema(ITEMS)
+    latest: dict[str, tuple[datetime, str | None]] = {}
+    chosen = versions_in(folder, "delivery_date=", horizon) if versions is None else versions
+    for day, pointer in chosen.items():
+        table = _read_partition(folder, day, pointer, schema)
+        columns = (table.column(column).to_pylist() for column in ("item_id", "valid_from", "category_id"))
+        for item, valid_from, category in zip(*columns, strict=True):
+            if item not in latest or valid_from >= latest[item][0]:
+                latest[item] = (valid_from, category)
+    return {item: category for item, (_, category) in latest.items() if category is not None}
+
+
+def _refuse_unfit(
+    pipeline: Pipeline, lake: Lake, pointers: Mapping[date, Pointer], horizon: date, *, is_pinned: bool
+) -> None:
+    where = f"transitions/{pipeline.scenario.name} of source {pipeline.source.name}"
+    if horizon not in pointers:
+        built = f"built are {min(pointers)} to {max(pointers)}" if pointers else "nothing is built under this spec"
+        raise DatasetError(
+            f"{where}: no partition for date={horizon} ({built}); run the build for {horizon}, or choose another date"
+        )
+    manifests = {day: pointer.manifest for day, pointer in pointers.items()}
+    problems = _mixtures(manifests, data_spec_hash(pipeline))
+    # What was pinned was whole then, whichever sessions came since.
+    if not is_pinned and (missing := _missing_dates(lake, pointers)):
+        problems.append(f"no partition for {_shown(missing)}, though their neighbors have one: build them")
+    if problems:
+        raise DatasetError(f"{where}, dates {min(pointers)} to {horizon}:\n" + "\n".join(f"  {p}" for p in problems))
+
+
+def _mixtures(manifests: Mapping[date, Manifest], expected_spec: str) -> list[str]:
+    problems = []
+    if other := [day for day, manifest in manifests.items() if manifest.spec_hash != expected_spec]:
+        problems.append(f"built under another spec than {expected_spec}: {_shown(other)}; build them again")
+    for name in ("schema_version", "key_id"):
+        values = sorted({str(getattr(manifest, name)) for manifest in manifests.values()})
+        if len(values) > 1:
+            problems.append(f"mixed {name} ({', '.join(values)}): expected one; build all dates again")
+    return problems
+
+
+def _missing_dates(lake: Lake, pointers: Mapping[date, Pointer]) -> list[date]:
+    """Dates between first and last without a partition; a day on which nobody came has none by right."""
+    first, last = min(pointers), max(pointers)
+    between = [first + timedelta(days=n) for n in range((last - first).days)]
+    missing = [day for day in between if day not in pointers]
+    sessions = read_pointers(lake.table("sessions")) if missing else {}
+    if not sessions:
+        return missing
+    return [day for day in missing if (found := sessions.get(f"date={day}")) and found.manifest.n_rows]
+
+
+def _shown(days: list[date]) -> str:
+    listed = ", ".join(str(day) for day in sorted(days)[:5])
+    return f"{listed} and {len(days) - 5} more" if len(days) > 5 else listed
+
+
+def _read_partition(folder: Path, day: date, pointer: Pointer, schema: pa.Schema) -> pa.Table:
+    tables = [_read_file(folder / name, schema) for name in pointer.files]
+    table = pa.concat_tables(tables) if tables else schema.empty_table()
+    if table.num_rows != pointer.manifest.n_rows:
+        raise DatasetError(
+            f"{folder} date={day}: {table.num_rows} rows, its manifest says {pointer.manifest.n_rows}; "
+            "publish the partition again"
+        )
+    return table
+
+
+def _read_file(path: Path, schema: pa.Schema) -> pa.Table:
+    try:
+        with pq.ParquetFile(path) as file:
+            if lacking := [name for name in schema.names if name not in file.schema_arrow.names]:
+                raise DatasetError(f"{path}: columns {', '.join(lacking)} are missing; build the partition again")
+            table = file.read(columns=schema.names)
+        return pa.table([_as_type(table.column(field.name), field.type) for field in schema], schema=schema)
+    except FileNotFoundError as error:
+        raise DatasetError(f"{path}: a published file is gone; publish the partition again") from error
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise DatasetError(f"{path}: can't be read as the table it belongs to: {error}") from error
+
+
+def _as_type(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
+    """The column in the declared type; a struct's fields are found by name, whatever their order in the file."""
+    if not pa.types.is_struct(type_) or column.type.equals(type_):
+        return column.cast(type_)
+    fields = [pc.struct_field(column, field.name).cast(field.type) for field in type_]
+    chunks = [field.combine_chunks() for field in fields]
+    return pa.chunked_array([pa.StructArray.from_arrays(chunks, fields=list(type_))], type=type_)

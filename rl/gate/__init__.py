@@ -1,0 +1,1 @@
+"""The gate's rule and what it rests on: evidence, doubts about propensities, alpha spending, the corrected gain."""

@@ -1,0 +1,153 @@
+"""What the gate looks at, gathered from the evaluations of a night."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from conf.scenario import Gate, Guardrail
+from rl.errors import EvaluationError
+from rl.gate.corrected_gain import corrected_gain
+from rl.gate.rules import GateEvidence, GateRules, GuardrailEvidence
+from rl.ope.intervals.intervals import Interval, cautious_bounds, relative_increase
+from rl.ope.intervals.sums import RatioSums, difference
+from rl.ope.intervals.weight_tail import TailReport, tail_report
+from rl.ope.overlap.differing_units import effective_differing_units
+from rl.ope.propensities.trust import LOGGED, PropensityTrust
+from rl.ope.report import PolicyEvaluation
+from rl.ope.samples.ratio_balance import RatioBalance
+
+
+def gate_rules(gate: Gate, *, alpha: float) -> GateRules:
+    """The rules of a spec at the night's level."""
+    return GateRules(
+        alpha=alpha,
+        min_effective_sample_size=gate.min_effective_sample_size,
+        min_effective_rewarded=gate.min_effective_rewarded,
+        max_tail_index=gate.max_tail_index,
+    )
+
+
+def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must be told
+    evaluation: PolicyEvaluation,
+    metric_evaluations: Mapping[str, PolicyEvaluation],
+    *,
+    candidate: str,
+    baseline: str,
+    estimator: str,
+    gate: Gate,
+    alpha: float,
+    unit_of_value: str,
+    propensities: PropensityTrust = LOGGED,
+) -> GateEvidence:
+    """Evidence on a candidate against a baseline evaluated on the same episodes.
+
+    Args:
+        evaluation: of the reward.
+        metric_evaluations: of the side metrics that guardrails name, by metric.
+        candidate: name in the evaluations.
+        baseline: name in the evaluations: the champion, or `report.BEHAVIOR`.
+        estimator: the one the gate may use.
+        gate: of the spec.
+        alpha: the night's one-sided level.
+        unit_of_value: currency or points.
+        propensities: how far they may be trusted.
+    """
+    found = _difference(evaluation, candidate, baseline, estimator, alpha)
+    compared = (candidate, baseline)
+    return GateEvidence(
+        candidate=candidate,
+        baseline=baseline,
+        estimator=estimator,
+        unit_of_value=unit_of_value,
+        is_logged=evaluation.is_logged,
+        difference=found.interval,
+        refusal=found.refusal,
+        corrected_gain=found.corrected,
+        tail=found.tail,
+        effective_sample_size=_smallest(evaluation, compared, estimator, "effective_sample_size"),
+        effective_rewarded=_smallest(evaluation, compared, estimator, "n_effective_rewarded"),
+        effective_differing=_differing(evaluation, compared),
+        balances={policy: _balance(evaluation, policy, estimator) for policy in compared},
+        propensities=propensities,
+        guardrails=tuple(
+            _guardrail(metric_evaluations.get(rail.metric), rail, candidate, baseline, estimator)
+            for rail in gate.guardrails
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """Candidate minus baseline, or why there is none."""
+
+    interval: Interval | None = None
+    refusal: str | None = None
+    corrected: float | None = None
+    tail: TailReport | None = None
+
+
+def _difference(
+    evaluation: PolicyEvaluation, candidate: str, baseline: str, estimator: str, alpha: float
+) -> _Difference:
+    refusal = evaluation.report(candidate, estimator).refusal
+    if refusal is not None:
+        return _Difference(refusal=refusal)
+    try:
+        paired = difference(evaluation.sums[candidate, estimator], _baseline_sums(evaluation, baseline, estimator))
+        interval = cautious_bounds(paired, alpha=alpha, resampling=evaluation.settings.resampling)
+        return _Difference(interval, None, corrected_gain(paired, interval), tail_report(paired.influence()))
+    except EvaluationError as error:
+        return _Difference(refusal=str(error))
+
+
+def _baseline_sums(evaluation: PolicyEvaluation, baseline: str, estimator: str) -> RatioSums:
+    if (baseline, estimator) not in evaluation.sums:
+        raise EvaluationError(f"{baseline} can't be valued: {evaluation.report(baseline, estimator).refusal}")
+    return evaluation.sums[baseline, estimator]
+
+
+def _smallest(evaluation: PolicyEvaluation, policies: tuple[str, ...], estimator: str, field: str) -> float | None:
+    """The smallest figure among the policies compared; None where one of them has none."""
+    figures = [getattr(evaluation.report(policy, estimator), field) for policy in policies]
+    return None if any(figure is None for figure in figures) else min(figures)
+
+
+def _differing(evaluation: PolicyEvaluation, compared: tuple[str, ...]) -> float | None:
+    """Units for which the two policies decide differently; None where either can't be weighted."""
+    found = [evaluation.weights[policy] for policy in compared if policy in evaluation.weights]
+    return effective_differing_units(*found) if len(found) == 2 else None
+
+
+def _balance(evaluation: PolicyEvaluation, policy: str, estimator: str) -> RatioBalance | None:
+    report = evaluation.report(policy, estimator)
+    if report.mean_ratio is None or report.mean_ratio_error is None:
+        return None
+    return RatioBalance(report.mean_ratio, report.mean_ratio_error)
+
+
+def _guardrail(
+    evaluation: PolicyEvaluation | None, rail: Guardrail, candidate: str, baseline: str, estimator: str
+) -> GuardrailEvidence:
+    """Evidence on one side metric, bounded at the confidence of the spec's intervals.
+
+    Not at the night's level: that one limits how often an equal candidate is promoted, and would leave rare metrics
+    such as refunds unbounded on any log of ordinary size.
+    """
+    refused = GuardrailEvidence(rail.metric, rail.max_relative_increase, rail.max_relative_decrease)
+    if evaluation is None:
+        return replace(refused, refusal="it was not evaluated")
+    if (reason := evaluation.report(candidate, estimator).refusal) is not None:
+        return replace(refused, refusal=reason)
+    try:
+        increase = relative_increase(
+            evaluation.sums[candidate, estimator],
+            _baseline_sums(evaluation, baseline, estimator),
+            alpha=(1 - evaluation.settings.confidence) / 2,
+            resampling=evaluation.settings.resampling,
+        )
+    except EvaluationError as error:
+        return replace(refused, refusal=str(error))
+    return replace(
+        refused, relative_increase=increase.value, lower_bound=increase.lower, upper_bound=increase.upper
+    )

@@ -1,0 +1,371 @@
+"""The gate: whether the night's candidate may be promoted, and why, in words a shop owner can follow.
+
+The rule reads evidence only (`rl/gate/evidence.py` gathers it). It asks first whether the log can tell at all
+(abstain), then whether the candidate is shown to be better and harmless (reject), and promotes what is left.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from rl.ope.intervals.intervals import Interval
+from rl.ope.intervals.weight_tail import TailReport
+from rl.ope.propensities.trust import LOGGED, PropensityTrust
+from rl.ope.samples.ratio_balance import RatioBalance
+
+
+class Decision(StrEnum):
+    """What the gate can say."""
+
+    PROMOTE = "promote"
+    REJECT = "reject"
+    ABSTAIN = "abstain"
+
+
+@dataclass(frozen=True)
+class GateRules:
+    """What the spec demands.
+
+    Attributes:
+        alpha: probability of promoting, tonight, a candidate that is no better (`rl/gate/alpha_spending.py` sets it).
+        min_effective_sample_size: floor on units behind the weighted decisions, and on those for which candidate and
+            baseline decide differently.
+        min_effective_rewarded: floor on units behind the weighted rewards.
+        max_tail_index: heaviest tail of the units' parts in the difference of which an interval is believed.
+    """
+
+    alpha: float
+    min_effective_sample_size: float
+    min_effective_rewarded: float
+    max_tail_index: float = 0.8
+
+
+@dataclass(frozen=True)
+class GuardrailEvidence:
+    """A side metric of the candidate against the baseline's; shares of the baseline's, a fall is negative.
+
+    Attributes:
+        metric: name.
+        max_relative_increase: share it may rise by; None where its fall is limited.
+        max_relative_decrease: share it may fall by; None where its rise is limited.
+        relative_increase: estimated share; None where unknown.
+        lower_bound: of that share, one-sided; minus infinity where nothing limits the fall; None where unknown.
+        upper_bound: likewise from above; infinite where the baseline may be nil.
+        refusal: why it is unknown.
+    """
+
+    metric: str
+    max_relative_increase: float | None = None
+    max_relative_decrease: float | None = None
+    relative_increase: float | None = None
+    lower_bound: float | None = None
+    upper_bound: float | None = None
+    refusal: str | None = None
+
+    @property
+    def is_on_fall(self) -> bool:
+        """Whether the metric's fall is limited, not its rise."""
+        return self.max_relative_decrease is not None
+
+    @property
+    def bound(self) -> float | None:
+        """The bound that is held against the limit: the lower one on a fall, else the upper one; None where unknown."""
+        found = self.lower_bound if self.is_on_fall else self.upper_bound
+        return None if self.refusal is not None or found is None or math.isnan(found) else found
+
+    @property
+    def is_kept(self) -> bool | None:
+        """Whether even the bound stays within the limit; None where it is unknown."""
+        if self.bound is None:
+            return None
+        if self.max_relative_decrease is not None:
+            return self.bound >= -self.max_relative_decrease
+        return self.max_relative_increase is not None and self.bound <= self.max_relative_increase
+
+
+@dataclass(frozen=True)
+class GateEvidence:
+    """Everything the gate looks at.
+
+    Attributes:
+        candidate: name.
+        baseline: name shown: the champion's, or `behavior`.
+        estimator: the one the gate may use.
+        unit_of_value: currency or points, for the sentences.
+        is_logged: False where decisions were implied.
+        difference: candidate minus baseline per episode, bounds one-sided at the night's level; None where refused.
+        refusal: why there is no difference.
+        effective_sample_size: the smaller one of candidate and baseline; None where unknown.
+        effective_rewarded: likewise.
+        guardrails: one for each named side metric.
+        corrected_gain: the difference less what luck adds to it where it passes; None where it doesn't.
+        tail: of the units' parts in the difference; None where there is none.
+        effective_differing: units for which the two policies decide differently; None where unknown.
+        balances: of the importance ratios, by policy; None for one whose decisions can't be weighted.
+        propensities: how far they may be trusted.
+        withheld: what about the log forbids any promotion, in sentences.
+    """
+
+    candidate: str
+    baseline: str
+    estimator: str
+    unit_of_value: str
+    is_logged: bool
+    difference: Interval | None
+    refusal: str | None = None
+    effective_sample_size: float | None = None
+    effective_rewarded: float | None = None
+    guardrails: tuple[GuardrailEvidence, ...] = ()
+    corrected_gain: float | None = None
+    tail: TailReport | None = None
+    effective_differing: float | None = None
+    balances: Mapping[str, RatioBalance | None] = field(default_factory=dict)
+    propensities: PropensityTrust = LOGGED
+    withheld: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question of the gate.
+
+    Attributes:
+        name: short and stable, for machines.
+        is_passed: None where it couldn't be asked.
+        if_failed: the decision it leads to.
+        sentence: what was found, against what was required.
+        reads_rewards: the answer may hang on what was earned, not on weights alone.
+    """
+
+    name: str
+    is_passed: bool | None
+    if_failed: Decision
+    sentence: str
+    reads_rewards: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The gate's answer.
+
+    Attributes:
+        decision: promote, reject or abstain.
+        reasons: sentences, the deciding ones only, most important first.
+        checks: every question with its finding.
+    """
+
+    decision: Decision
+    reasons: tuple[str, ...]
+    checks: tuple[Check, ...]
+
+    @property
+    def spends_level(self) -> bool:
+        """Tonight's look counts against the year's allowance of wrong promotions.
+
+        It doesn't where the gate had to abstain whatever was earned. Abstaining for what was earned (few rewarded
+        shoppers, a heavy tail) is no excuse: a log that passes such a check may for that reason look better than it is.
+        """
+        return all(check.is_passed for check in self.checks if not check.reads_rewards)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return {
+            "decision": self.decision.value,
+            "spends_level": self.spends_level,
+            "reasons": list(self.reasons),
+            "checks": [{**asdict(check), "if_failed": check.if_failed.value} for check in self.checks],
+        }
+
+
+def judge(evidence: GateEvidence, rules: GateRules) -> Verdict:
+    """The verdict on the evidence.
+
+    Abstains before it rejects: where the log can't tell, a lower bound says nothing about the candidate.
+    """
+    checks = tuple(_checks(evidence, rules))
+    for decision in (Decision.ABSTAIN, Decision.REJECT):
+        failed = [check for check in checks if check.is_passed is False and check.if_failed is decision]
+        if failed:
+            return Verdict(decision, tuple(check.sentence for check in failed), checks)
+    if unknown := [check for check in checks if check.is_passed is None]:
+        return Verdict(Decision.ABSTAIN, tuple(check.sentence for check in unknown), checks)
+    passed = tuple(check.sentence for check in checks if check.is_passed and check.if_failed is Decision.REJECT)
+    return Verdict(Decision.PROMOTE, passed, checks)
+
+
+def _checks(evidence: GateEvidence, rules: GateRules) -> Iterable[Check]:
+    yield _decisions_check(evidence)
+    yield _log_check(evidence)
+    yield _estimator_check(evidence)
+    yield _propensities_check(evidence)
+    yield _balance_check(evidence)
+    yield _floor_check(
+        "effective_sample_size",
+        evidence.effective_sample_size,
+        rules.min_effective_sample_size,
+        "shoppers whose logged decisions resemble what the policy would do",
+    )
+    yield _differing_check(evidence, rules)
+    yield _floor_check(
+        "effective_rewarded_units",
+        evidence.effective_rewarded,
+        rules.min_effective_rewarded,
+        "rewarded shoppers behind the estimate",
+        reads_rewards=True,
+    )
+    yield _tail_check(evidence, rules)
+    for rail in evidence.guardrails:
+        yield _known_guardrail_check(rail)
+    yield _difference_check(evidence, rules)
+    for rail in evidence.guardrails:
+        yield _guardrail_check(rail)
+
+
+def _decisions_check(evidence: GateEvidence) -> Check:
+    sentence = (
+        "The log records the shop's decisions."
+        if evidence.is_logged
+        else "The log does not record what was shown to shoppers: decisions are implied from what they looked at, so "
+        "no figure here can show what another policy would earn."
+    )
+    return Check("decisions_are_logged", evidence.is_logged, Decision.ABSTAIN, sentence)
+
+
+def _log_check(evidence: GateEvidence) -> Check:
+    sentence = " ".join(evidence.withheld) or "Nothing about the log forbids a promotion."
+    return Check("log_is_usable", not evidence.withheld, Decision.ABSTAIN, sentence)
+
+
+def _estimator_check(evidence: GateEvidence) -> Check:
+    name = "estimator_applies"
+    if evidence.estimator == "dm":
+        sentence = (
+            "The only estimate is a model's prediction (direct method); its interval doesn't include how wrong the "
+            "model may be."
+        )
+        return Check(name, False, Decision.ABSTAIN, sentence)
+    refusal = evidence.refusal
+    if refusal is None and (evidence.difference is None or not _is_finite(evidence.difference)):
+        refusal = "no finite difference came out of it"
+    if refusal is not None:
+        return Check(name, False, Decision.ABSTAIN, f"The estimator {evidence.estimator} can't be used: {refusal}.")
+    return Check(name, True, Decision.ABSTAIN, f"The estimator {evidence.estimator} applies to this log.")
+
+
+def _propensities_check(evidence: GateEvidence) -> Check:
+    problem = evidence.propensities.problem
+    sentence = f"The logged probabilities can't be right: {problem}." if problem else "The probabilities are plausible."
+    return Check("propensities_are_plausible", problem is None, Decision.ABSTAIN, sentence)
+
+
+def _balance_check(evidence: GateEvidence) -> Check:
+    """Asked of weights alone: how much of what the policies would do the log can have done."""
+    name, tolerance = "weights_average_one", evidence.propensities.ratio_tolerance
+    if not evidence.balances or None in evidence.balances.values():
+        return Check(name, None, Decision.ABSTAIN, "Whether the log covers the policy's decisions is unknown.")
+    off = {policy: found for policy, found in evidence.balances.items() if found and not found.is_kept(tolerance)}
+    if not off:
+        return Check(name, True, Decision.ABSTAIN, "The log covers what the policy would do.")
+    return Check(name, False, Decision.ABSTAIN, " ".join(_imbalance(policy, found) for policy, found in off.items()))
+
+
+def _imbalance(policy: str, found: RatioBalance) -> str:
+    figures = f"its importance ratios average {found.mean:.3f} (standard error {found.standard_error:.3f}), expected: 1"
+    if found.mean < 1:
+        return (
+            f"About {1 - found.mean:.0%} of what {policy} would do in the logged situations the log can't have done: "
+            f"{figures}. Where the shop never shows those actions, explore them or keep the policy from them; where it "
+            "does, its logged probabilities are too large: check how they are computed."
+        )
+    return f"The logged probabilities are too small for what {policy} would do: {figures}. Check how they are computed."
+
+
+def _differing_check(evidence: GateEvidence, rules: GateRules) -> Check:
+    """Passed where the two never differ: then they are worth the same, and the difference says so."""
+    name, observed = "effective_differing_units", evidence.effective_differing
+    words = "shoppers for whom candidate and baseline decide differently"
+    if observed == 0.0:
+        return Check(name, True, Decision.ABSTAIN, "Candidate and baseline decide alike for every logged shopper.")
+    return _floor_check(name, observed, rules.min_effective_sample_size, words)
+
+
+def _floor_check(name: str, observed: float | None, floor: float, words: str, *, reads_rewards: bool = False) -> Check:
+    if observed is None:
+        return Check(name, None, Decision.ABSTAIN, f"The number of {words} is unknown.", reads_rewards)
+    is_passed = observed >= floor
+    comparison = "enough" if is_passed else "too few to tell"
+    sentence = f"There are effectively {observed:,.0f} {words}: {comparison} (at least {floor:,.0f} are required)."
+    return Check(name, is_passed, Decision.ABSTAIN, sentence, reads_rewards)
+
+
+def _tail_check(evidence: GateEvidence, rules: GateRules) -> Check:
+    """Passed where no tail could be fitted: then the floors on units are what limits a few of them deciding."""
+    index = None if evidence.tail is None else evidence.tail.tail_index
+    is_passed = index is None or index <= rules.max_tail_index
+    sentence = "No handful of shoppers decides the difference."
+    if evidence.tail is not None and index is not None and not is_passed:
+        sentence = (
+            f"A few shoppers decide the difference: the largest part is {evidence.tail.largest_share:.0%} of all, and "
+            f"parts that large come so irregularly (tail index {index:.3f}, at most {rules.max_tail_index:g} is "
+            "allowed) that no interval can be trusted."
+        )
+    return Check("tail_is_light_enough", is_passed, Decision.ABSTAIN, sentence, reads_rewards=True)
+
+
+def _known_guardrail_check(rail: GuardrailEvidence) -> Check:
+    is_known = rail.bound is not None
+    sentence = (
+        f"The effect on {rail.metric} can be estimated."
+        if is_known
+        else f"The effect on {rail.metric} can't be estimated: {rail.refusal or 'no bound came out'}."
+    )
+    return Check(f"{_guardrail_name(rail)}_is_known", is_known, Decision.ABSTAIN, sentence, reads_rewards=True)
+
+
+def _difference_check(evidence: GateEvidence, rules: GateRules) -> Check:
+    name, found = "better_than_baseline", evidence.difference
+    if found is None or not _is_finite(found):
+        return Check(name, None, Decision.REJECT, "Whether the candidate earns more is unknown.", reads_rewards=True)
+    is_passed = found.lower > 0
+    gain = f"{found.value:+.4g} {evidence.unit_of_value} per episode against {evidence.baseline}"
+    sentence = (
+        f"The candidate earns more: {gain}, and at least {found.lower:+.4g} but for a risk of {rules.alpha:.2%}."
+        if is_passed
+        else f"The candidate is not shown to earn more: {gain}, but it may be as low as {found.lower:+.4g} (risk of a "
+        f"wrong promotion limited to {rules.alpha:.2%} a night)."
+    )
+    return Check(name, is_passed, Decision.REJECT, sentence, reads_rewards=True)
+
+
+def _guardrail_check(rail: GuardrailEvidence) -> Check:
+    name = _guardrail_name(rail)
+    if rail.bound is None:
+        unknown = f"Whether {rail.metric} stay within bounds is unknown."
+        return Check(name, None, Decision.REJECT, unknown, reads_rewards=True)
+    change = "an unknown share" if rail.relative_increase is None else _signed_share(rail.relative_increase)
+    bound, limit = _signed_share(rail.bound), _signed_share(rail.max_relative_increase or 0.0)
+    if rail.max_relative_decrease is not None:
+        limit = _signed_share(-rail.max_relative_decrease)
+    found = f"{rail.metric.capitalize()} per episode change by {change}"
+    sentence = (
+        f"{found}, {'at worst' if rail.is_on_fall else 'at most'} {bound}: within the allowed {limit}."
+        if rail.is_kept
+        else f"{found} and may {'fall' if rail.is_on_fall else 'rise'} by {bound.lstrip('-')}; the limit is {limit}."
+    )
+    return Check(name, rail.is_kept, Decision.REJECT, sentence, reads_rewards=True)
+
+
+def _signed_share(share: float) -> str:
+    """Three digits, so that a bound just beyond its limit doesn't look like it."""
+    return "any amount" if math.isinf(share) else f"{100 * share:+.3g}%"
+
+
+def _guardrail_name(rail: GuardrailEvidence) -> str:
+    return f"guardrail_{rail.metric}_fall" if rail.is_on_fall else f"guardrail_{rail.metric}"
+
+
+def _is_finite(interval: Interval) -> bool:
+    return math.isfinite(interval.value) and math.isfinite(interval.lower)

@@ -1,0 +1,1 @@
+"""Networks that know which actions are available, and those that read sequences."""

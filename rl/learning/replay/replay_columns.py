@@ -1,0 +1,131 @@
+"""What a replay holds: every observation once, and one short record per transition.
+
+The next observation of a transition mostly is the observation of the row below. It is stored by itself, among the
+closings, only where it isn't, bit for bit: at episodes' ends.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
+
+RecordArray = npt.NDArray[np.int32]
+
+# Places in a record: the reward's 64 bits in the first two, then the rest. One row of memory holds all of them: what
+# picking a random row costs is the memory it touches.
+REWARD = slice(0, 2)
+ACTION, TERMINAL, SET, NEXT_SET, CLOSING = range(2, 7)
+RECORD_LENGTH = 8  # even, so that every reward lies as 64 bits must
+
+# In place of a closing: the next observation is that of the row below.
+ROW_BELOW = -1
+
+# Rows looked at together, few enough for a processor's cache.
+_BLOCK_ROWS = 2048
+
+
+@dataclass(frozen=True)
+class ReplayColumns:
+    """Logged transitions as a replay takes them; arrays may be memory-mapped files.
+
+    Attributes:
+        features: encoded observations, `(n, n_features)`.
+        closings: next observations that no row has, `(n_closings, n_features)`.
+        records: `(n, RECORD_LENGTH)`: reward in the scenario's unit, action, terminal, availability set in force now
+            and next, place among the closings or `ROW_BELOW`.
+        availability: the distinct availability sets, `(n_sets, n_actions)`.
+        memory_bytes: that may be held of the arrays at a time, about, where they are memory-mapped files; else None.
+    """
+
+    features: FeatureArray
+    closings: FeatureArray
+    records: RecordArray
+    availability: BoolArray
+    memory_bytes: int | None = None
+
+    @property
+    def is_mapped(self) -> bool:
+        """The arrays are files."""
+        return self.memory_bytes is not None
+
+    @property
+    def n_transitions(self) -> int:
+        return len(self.records)
+
+    @property
+    def n_actions(self) -> int:
+        return int(self.availability.shape[1])
+
+    @property
+    def reward(self) -> FloatArray:
+        """In the scenario's unit, `(n,)`; a copy."""
+        return np.ascontiguousarray(self.records[:, REWARD]).view(np.float64)[:, 0]
+
+    @property
+    def n_bytes(self) -> int:
+        """Of all arrays together."""
+        return sum(array.nbytes for array in (self.features, self.closings, self.records, self.availability))
+
+    def mask(self, rows: IntArray) -> BoolArray:
+        """Available actions at the decision of the given rows, `(len(rows), n_actions)`."""
+        found: BoolArray = self.availability[self.records[rows, SET]]
+        return found
+
+    def release(self) -> None:
+        """Nothing of memory-mapped files is held; what is read next is fetched again."""
+        for array in (self.features, self.closings, self.records):
+            if isinstance(array, np.memmap):
+                array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]  # numpy leaves it untyped
+
+    def blocks(self) -> Iterator[RecordArray]:
+        """The records, a block after the other."""
+        for start in range(0, self.n_transitions, 1 << 16):
+            yield self.records[start : start + (1 << 16)]
+
+
+TrainingData = LoggedEpisodes | ReplayColumns
+"""What a candidate learns from."""
+
+
+def as_columns(training: TrainingData) -> ReplayColumns:
+    """The same as columns; their features are shared, not copied."""
+    return columns_of(training) if isinstance(training, LoggedEpisodes) else training
+
+
+def columns_of(episodes: LoggedEpisodes) -> ReplayColumns:
+    """The episodes' columns; their features are shared, not copied."""
+    features = np.ascontiguousarray(episodes.features, dtype=np.float32)
+    following = np.ascontiguousarray(episodes.next_features, dtype=np.float32)
+    own = np.flatnonzero(has_own_closing(features, following))
+    records = np.empty((episodes.n_transitions, RECORD_LENGTH), dtype=np.int32)
+    records[:, REWARD] = np.ascontiguousarray(episodes.reward, dtype=np.float64).view(np.int32).reshape(-1, 2)
+    records[:, ACTION] = episodes.action
+    records[:, TERMINAL] = episodes.terminal
+    records[:, SET] = episodes.mask_index
+    records[:, NEXT_SET] = episodes.next_mask_index
+    records[:, CLOSING] = ROW_BELOW
+    records[own, CLOSING] = np.arange(len(own))
+    records[:, CLOSING + 1 :] = 0
+    return ReplayColumns(features, following[own], records, episodes.availability)
+
+
+def has_own_closing(features: FeatureArray, next_features: FeatureArray) -> BoolArray:
+    """True where the next features aren't, bit for bit, the features of the row below; on the last row too, `(n,)`."""
+    now, following = _bits(features), _bits(next_features)
+    n = len(now)
+    differs = np.ones(n, dtype=bool)
+    for start in range(0, n - 1, _BLOCK_ROWS):
+        end = min(start + _BLOCK_ROWS, n - 1)
+        differs[start:end] = (now[start + 1 : end + 1] != following[start:end]).any(axis=1)
+    return differs
+
+
+def _bits(features: FeatureArray) -> npt.NDArray[np.unsignedinteger]:
+    """Rows as bits: to floats, -0 is 0, and NaN isn't itself."""
+    return features.view(np.uint64 if features.shape[1] % 2 == 0 else np.uint32)

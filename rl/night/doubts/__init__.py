@@ -1,0 +1,1 @@
+"""How far the night could be wrong: hidden reasons, clipping, several loggers."""

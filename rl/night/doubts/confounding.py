@@ -1,0 +1,94 @@
+"""How strong a hidden reason behind the logged choices must be to flip what the gate says of a night's gain."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from rl.gate.rules import GateEvidence
+from rl.ope.contenders import Contender, contender_sample, evaluated_rows
+from rl.ope.overlap.confounding_sensitivity import LARGEST_GAMMA, ConfoundedValue, smallest_gamma
+from rl.ope.report import PolicyEvaluation
+
+
+@dataclass(frozen=True)
+class ConfoundingSensitivity:
+    """The strength of hidden reasons at which the difference's lower bound crosses 0.
+
+    Attributes:
+        flips: what such a reason would flip: `gain` where one is shown, else `doubt` (it would hide a gain).
+        gamma: the strength: by how much the odds of any logged choice may be off; None where 100 isn't enough.
+        bounded: the estimator whose bounds were moved; the gate's own estimate is moved by as much.
+        longest_steps: of an episode valued; every step may be confounded.
+    """
+
+    flips: Literal["gain", "doubt"]
+    gamma: float | None
+    bounded: str
+    longest_steps: int
+
+    @property
+    def sentence(self) -> str:
+        """What it means, for the review page."""
+        consequence = "undo the gain" if self.flips == "gain" else "hide a real gain"
+        if self.gamma is None:
+            return (
+                f"No hidden reason behind the logged choices, even one of {LARGEST_GAMMA:.0f} times the odds, would be "
+                f"enough to {consequence}."
+            )
+        at = " at every decision" if self.longest_steps > 1 else ""
+        return (
+            f"A hidden reason that makes a shown item up to {self.gamma:.2f} times as likely (in odds){at} as its "
+            f"probability says would be enough to {consequence}."
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields and the sentence as JSON values."""
+        return asdict(self) | {"sentence": self.sentence}
+
+
+def confounding_sensitivity(
+    evidence: GateEvidence, evaluation: PolicyEvaluation, contenders: Sequence[Contender]
+) -> ConfoundingSensitivity | None:
+    """The strength that flips the sign of the difference's lower bound; None where there is no difference to flip.
+
+    The hidden reason moves the bound by as much as it can move candidate and baseline, each in the direction that
+    hurts; the behavior policy as baseline needs no weights and stays. The doubt of sampling stays as it was.
+
+    Args:
+        evidence: that the gate read.
+        evaluation: of the reward.
+        contenders: the candidate, and the champion where it is the baseline.
+    """
+    difference = evidence.difference
+    if not evidence.is_logged or difference is None or not math.isfinite(difference.lower) or difference.lower == 0:
+        return None
+    sides = [
+        (_confounded(contender, evaluation), contender.name == evidence.candidate)
+        for contender in contenders
+        if contender.name in (evidence.candidate, evidence.baseline)
+    ]
+    at_rest = [value.bounds(1.0) for value, _ in sides]
+    is_gain = difference.lower > 0
+
+    def loss(gamma: float) -> float:
+        moved = [value.bounds(gamma) for value, _ in sides]
+        return sum(
+            rest.lower - found.lower if is_candidate == is_gain else found.upper - rest.upper
+            for rest, found, (_, is_candidate) in zip(at_rest, moved, sides, strict=True)
+        )
+
+    first = contender_sample(contenders[0], evaluation)
+    return ConfoundingSensitivity(
+        flips="gain" if is_gain else "doubt",
+        gamma=smallest_gamma(loss, abs(difference.lower)),
+        bounded="wpdis" if first.values is None else "wdr",
+        longest_steps=int(first.lengths.max()),
+    )
+
+
+def _confounded(contender: Contender, evaluation: PolicyEvaluation) -> ConfoundedValue:
+    rows = evaluated_rows(contender, evaluation)
+    return ConfoundedValue(contender_sample(contender, evaluation), contender.test.propensity[rows])

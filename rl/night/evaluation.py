@@ -1,0 +1,215 @@
+"""The one report on test episodes, and the gate's verdict on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import structlog
+
+from rl.data.dataset import Dataset
+from rl.data.logged_episodes import LoggedEpisodes
+from rl.gate.alpha_spending import NightLevel
+from rl.gate.evidence import gate_evidence, gate_rules
+from rl.gate.headlines import Headline, headlines, log_facts
+from rl.gate.propensity_doubt import propensity_doubt
+from rl.gate.rules import GateEvidence, Verdict, judge
+from rl.night.doubts.clipping import night_clip_sensitivity
+from rl.night.doubts.confounding import ConfoundingSensitivity, confounding_sensitivity
+from rl.night.doubts.loggers import LoggersReport, night_loggers
+from rl.night.selection import Selection
+from rl.ope.contenders import Contender
+from rl.ope.estimators.registry import with_one_step
+from rl.ope.overlap.clip_sensitivity import ClippedEstimate
+from rl.ope.propensities.known import KnownPropensities, know_propensities
+from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
+from rl.policy import StochasticPolicy
+from rl.policy.aligned_policy import AlignedPolicy
+from rl.registry.champion import Champion
+
+_REPEATS = 3  # of a cross-fit: three deals of four folds leave nine degrees of freedom to see its scatter with
+
+
+@dataclass(frozen=True)
+class NightEvaluation:
+    """What the test episodes say about behavior policy, selected candidate and champion.
+
+    Attributes:
+        evaluation: of the reward.
+        metric_evaluations: of the guardrails' side metrics, by metric.
+        evidence: that the gate read.
+        verdict: its answer.
+        level: that tonight's look might spend of the year's allowance.
+        champion: compared with; None where there is none or it can't be compared.
+        propensities: of the test episodes.
+        confounding: how strong a hidden reason would flip what the gate says of the gain; None where there is none.
+        clipping: the gain with the candidate's weights limited; empty where there is none.
+        loggers: the candidate's value by policy version; None where one made the log.
+        notes: what a reader must know beside the verdict.
+        headlines: what a reader must know before it.
+    """
+
+    evaluation: PolicyEvaluation
+    metric_evaluations: Mapping[str, PolicyEvaluation]
+    evidence: GateEvidence
+    verdict: Verdict
+    level: NightLevel
+    champion: Champion | None
+    propensities: KnownPropensities
+    confounding: ConfoundingSensitivity | None
+    clipping: tuple[ClippedEstimate, ...]
+    loggers: LoggersReport | None
+    notes: tuple[str, ...]
+    headlines: tuple[Headline, ...] = ()
+
+
+def evaluate_night(
+    dataset: Dataset,
+    selection: Selection,
+    *,
+    champion: Champion | None,
+    level: NightLevel,
+    train: LoggedEpisodes,
+    settings: EvaluationSettings,
+) -> NightEvaluation:
+    """The report on the selected candidate, on test episodes that chose nothing, and the gate's verdict.
+
+    Args:
+        dataset: of the night.
+        selection: made on validation episodes.
+        champion: of the registry, comparable or not.
+        level: of tonight's look.
+        train: training split; Q-functions are fitted here.
+        settings: of the evaluation.
+    """
+    pipeline, gate = dataset.pipeline, dataset.pipeline.scenario.gate
+    estimator = pipeline.scenario.evaluation.estimator
+    known = know_propensities(dataset.to_logged_episodes("test"), is_logged=pipeline.is_logged, n_repeats=_REPEATS)
+    selected = selection.best.policy
+    contenders = [Contender(selected.name, selected, train, known.episodes)]
+    if champion is not None and champion.policy is not None:
+        contenders.append(_champion_contender(dataset, champion.name, champion.policy, known.episodes))
+    estimators = with_one_step(settings.estimators, known.episodes.lengths)
+    whole = _evaluate(contenders, replace(settings, estimators=estimators), is_logged=pipeline.is_logged)
+    baseline = contenders[-1].name if len(contenders) > 1 else BEHAVIOR
+    compared = contenders if baseline != BEHAVIOR else contenders[:1]
+    metrics = _evaluate_guardrails(compared, settings, dataset)
+    evidence = gate_evidence(
+        whole,
+        metrics,
+        candidate=selected.name,
+        baseline=baseline,
+        estimator=estimator,
+        gate=gate,
+        alpha=level.level,
+        unit_of_value=pipeline.scenario.reward.unit,
+        propensities=known.trust,
+    )
+    if known.repeats is not None:
+        doubt = propensity_doubt([whole, *metrics.values()], contenders, known.repeats)
+        evidence = doubt.widened_evidence(evidence, whole)
+        whole, metrics = doubt.widened(whole), {name: doubt.widened(found) for name, found in metrics.items()}
+    found = headlines(log_facts(dataset, known))
+    withheld = tuple(one.text for one in found if one.forbids_promotion)
+    evidence = replace(evidence, withheld=withheld)
+    verdict = judge(evidence, gate_rules(gate, alpha=level.level))
+    structlog.get_logger().info("judged", verdict=verdict.decision.value, candidate=selected.name, baseline=baseline)
+    return NightEvaluation(
+        evaluation=whole,
+        metric_evaluations=metrics,
+        evidence=evidence,
+        verdict=verdict,
+        level=level,
+        champion=champion,
+        propensities=known,
+        confounding=confounding_sensitivity(evidence, whole, contenders),
+        clipping=night_clip_sensitivity(evidence, whole, contenders, level=settings.confidence),
+        loggers=night_loggers(evidence, whole, contenders),
+        notes=(*_notes(selection, champion, level), *actions_without_entry(known.episodes)),
+        headlines=found,
+    )
+
+
+def _evaluate_guardrails(
+    compared: list[Contender], settings: EvaluationSettings, dataset: Dataset
+) -> dict[str, PolicyEvaluation]:
+    """Evaluations of the guardrails' side metrics, by metric, with the estimator that the gate may use."""
+    scenario = dataset.pipeline.scenario
+    own = replace(settings, estimators=(scenario.evaluation.estimator,))
+    return {
+        metric: _evaluate(compared, own, is_logged=dataset.pipeline.is_logged, outcome=metric)
+        for metric in dict.fromkeys(rail.metric for rail in scenario.gate.guardrails)
+    }
+
+
+def _evaluate(
+    contenders: list[Contender],
+    settings: EvaluationSettings,
+    *,
+    is_logged: bool,
+    outcome: str = "reward",
+) -> PolicyEvaluation:
+    """One evaluation of all: each on its own encoding of the same episodes, hence of the same units."""
+    parts: list[PolicyEvaluation] = []
+    for contender in contenders:
+        structlog.get_logger().info("evaluating", policy=contender.name, outcome=outcome)
+        parts.append(evaluate_policies(
+            {contender.name: contender.policy},
+            train=contender.train,
+            test=contender.test,
+            settings=settings,
+            is_logged=is_logged,
+            outcome=outcome,
+            has_behavior=not parts,
+        ))  # fmt: skip
+    first, *others = parts
+    reports, sums, fits, weights = list(first.reports), dict(first.sums), dict(first.fits), dict(first.weights)
+    for part in others:
+        reports += part.reports
+        sums |= part.sums
+        fits |= part.fits
+        weights |= part.weights
+    return replace(first, reports=tuple(reports), sums=sums, fits=fits, weights=weights)
+
+
+def _champion_contender(dataset: Dataset, name: str, policy: StochasticPolicy, test: LoggedEpisodes) -> Contender:
+    """The champion over tonight's actions, on episodes as its own encoder sees them, with tonight's propensities."""
+    train = dataset.to_logged_episodes("train", policy.encoder)
+    own_test = replace(dataset.to_logged_episodes("test", policy.encoder), propensity=test.propensity)
+    return Contender(name, AlignedPolicy(policy, dataset.vocabulary), train, own_test)
+
+
+def _notes(selection: Selection, champion: Champion | None, level: NightLevel) -> tuple[str, ...]:
+    notes = [_allowance(level)]
+    if champion is not None and champion.policy is None:
+        notes.append(
+            f"The {champion.name} is no baseline here: {champion.problem}. The candidate was compared with the "
+            "behavior policy instead; promoting it would replace that champion."
+        )
+    if selection.note:
+        notes.append(f"Temperature and candidate were {selection.note}.")
+    return tuple(notes)
+
+
+def actions_without_entry(test: LoggedEpisodes) -> tuple[str, ...]:
+    """Which share of the test log the candidate can't have learned, as a sentence; none where it is nil."""
+    share = 0.0 if test.lumped is None else float((test.action == test.n_actions - 1).mean())
+    if not share:
+        return ()
+    return (
+        f"{share:.1%} of the test decisions took an action that the candidate doesn't know by name: it is new since "
+        "training, or beyond max_actions of the scenario. The candidate never shows those unless nothing else is "
+        "available; the gain counts that in.",
+    )
+
+
+def _allowance(level: NightLevel) -> str:
+    before = (
+        f"{level.n_looks} earlier looks since {level.since} spent {level.spent:.3f} of it"
+        if level.n_looks
+        else "no earlier look spent any of it"
+    )
+    return (
+        f"Of {level.per_year:g} wrong promotions allowed a year, tonight's look may take {level.level:.4f} (its risk "
+        f"of promoting a candidate that is no better); {before}."
+    )

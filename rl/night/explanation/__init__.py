@@ -1,0 +1,1 @@
+"""Why the policy decides so: attributions, a small tree, departures from the log."""

@@ -1,0 +1,1 @@
+"""What the review page says, as plain models made from the night."""

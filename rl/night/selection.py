@@ -1,0 +1,194 @@
+"""The choice of temperature and candidate, on validation episodes alone.
+
+Test episodes are never looked at here: choosing and reporting on the same episodes would credit luck.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from conf.scenario import Scenario
+from rl.data.logged_episodes import LoggedEpisodes, Policy
+from rl.errors import EvaluationError
+from rl.ope.estimators.registry import ESTIMATORS
+from rl.ope.intervals.intervals import standard_error
+from rl.ope.intervals.sums import difference
+from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, PolicyValueReport, evaluate_policies
+from rl.policy import StochasticPolicy
+
+# The direct method needs no propensity: what is left where the spec's estimator refuses.
+FALLBACK_ESTIMATOR = "dm"
+
+
+@dataclass(frozen=True)
+class Floors:
+    """What the log must hold on validation episodes for a policy to be judged at all; the gate's, to their share."""
+
+    effective_sample_size: float
+    effective_rewarded: float
+
+    @classmethod
+    def from_scenario(cls, scenario: Scenario) -> Floors:
+        """The gate's floors times the validation episodes' share of the test episodes."""
+        scale = min(1.0, scenario.splits.validation / scenario.splits.test)
+        return cls(scale * scenario.gate.min_effective_sample_size, scale * scenario.gate.min_effective_rewarded)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A candidate at one temperature, as seen on the validation episodes.
+
+    Attributes:
+        policy: at that temperature.
+        report: of the deciding estimator.
+        certainty: gain over the behavior policy in units of its standard error, paired; None where unknown.
+        cautious_gain: that gain less one standard error; None where unknown.
+        is_supported: the floors are met.
+    """
+
+    policy: StochasticPolicy
+    report: PolicyValueReport
+    certainty: float | None
+    cautious_gain: float | None
+    is_supported: bool
+
+    @property
+    def rank(self) -> tuple[bool, float]:
+        """Choices in ascending order of preference.
+
+        Among policies that the log can judge, the surest gain: the highest value would pick the policy furthest from
+        the log, whose estimate is mostly noise. Among those it can't judge, the largest gain less its standard error:
+        the one nearest to being judged would be the one most like the log, good or bad, and may reach the floors on
+        test episodes. Without weights (the direct method), the highest value.
+        """
+        if self.report.value is None:
+            return (False, float("-inf"))
+        if self.certainty is None or self.cautious_gain is None:
+            return (True, self.report.value)
+        return (True, self.certainty) if self.is_supported else (False, self.cautious_gain)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What validation episodes decided.
+
+    Attributes:
+        best: the selected candidate at its temperature.
+        by_candidate: each candidate at its best temperature, in the given order.
+        reports: of every candidate at every temperature.
+        estimator: that decided.
+        note: why it isn't the spec's, or why none decided; empty where the spec's did.
+    """
+
+    best: Choice
+    by_candidate: tuple[Choice, ...]
+    reports: tuple[PolicyValueReport, ...]
+    estimator: str
+    note: str = ""
+
+
+def select_candidate(
+    candidates: Mapping[str, StochasticPolicy],
+    *,
+    train: LoggedEpisodes,
+    validation: LoggedEpisodes,
+    settings: EvaluationSettings,
+    estimator: str,
+    temperatures: Sequence[float],
+    floors: Floors,
+    is_logged: bool,
+) -> Selection:
+    """The candidate and temperature that rank first on the validation episodes.
+
+    Args:
+        candidates: by name, in the order of the spec; ties go to the first.
+        train: Q-functions are fitted here.
+        validation: values are estimated here.
+        settings: how.
+        estimator: the spec's; where it gives no value for anyone, the direct method decides, and where that gives none
+            either, the first candidate is taken: the gate, on a log no richer, will abstain.
+        temperatures: of the spec.
+        floors: below which the log can't judge a policy.
+        is_logged: False where decisions are implied.
+
+    Raises:
+        EvaluationError: no candidates.
+    """
+    if not candidates or not temperatures:
+        raise EvaluationError("there is no candidate to choose from; train one first")
+    warmed = {
+        f"{name} at {temperature:g}": policy.with_temperature(temperature)
+        for name, policy in candidates.items()
+        for temperature in temperatures
+    }
+    estimators = tuple(dict.fromkeys((estimator, FALLBACK_ESTIMATOR)))
+    evaluation = evaluate_policies(
+        warmed,
+        train=train,
+        test=validation,
+        settings=replace(settings, estimators=estimators),
+        is_logged=is_logged,
+        stand_ins=_stand_ins(candidates, warmed, temperatures) if is_logged else None,
+    )
+    used, note = _usable_estimator(evaluation, list(warmed), estimator)
+    choices = [judged_choice(evaluation, name, policy, used, floors) for name, policy in warmed.items()]
+    by_candidate = tuple(
+        max((choice for choice in choices if choice.policy.name == policy.name), key=lambda choice: choice.rank)
+        for policy in candidates.values()
+    )
+    best = max(by_candidate, key=lambda choice: choice.rank)
+    structlog.get_logger().info(
+        "selected", candidate=best.policy.name, temperature=best.policy.temperature, value=best.report.value
+    )
+    reports = tuple(report for report in evaluation.reports if report.policy in warmed)
+    return Selection(best, by_candidate, reports, used, note)
+
+
+def _stand_ins(
+    candidates: Mapping[str, StochasticPolicy], warmed: Mapping[str, StochasticPolicy], temperatures: Sequence[float]
+) -> dict[str, Policy]:
+    """One Q-function a candidate, at its middle temperature, for all its temperatures.
+
+    It steadies the doubly robust estimate at each, and biases none. The direct method alone would be biased by it.
+    """
+    middle = temperatures[len(temperatures) // 2]
+    return {
+        f"{name} at {temperature:g}": warmed[f"{name} at {middle:g}"]
+        for name in candidates
+        for temperature in temperatures
+    }
+
+
+def judged_choice(
+    evaluation: PolicyEvaluation, name: str, policy: StochasticPolicy, estimator: str, floors: Floors
+) -> Choice:
+    """A policy as the evaluation, under that name, and the floors see it."""
+    report = evaluation.report(name, estimator)
+    if not ESTIMATORS[estimator].needs_weights or (name, estimator) not in evaluation.sums:
+        return Choice(policy, report, certainty=None, cautious_gain=None, is_supported=False)
+    paired = difference(evaluation.sums[name, estimator], evaluation.sums[BEHAVIOR, estimator])
+    gain, error = paired.value(), standard_error(paired)
+    return Choice(
+        policy,
+        report,
+        certainty=gain / error if error > 0 else 0.0,
+        cautious_gain=gain - error,
+        is_supported=(report.effective_sample_size or 0.0) >= floors.effective_sample_size
+        and (report.n_effective_rewarded or 0.0) >= floors.effective_rewarded,
+    )
+
+
+def _usable_estimator(evaluation: PolicyEvaluation, names: Sequence[str], estimator: str) -> tuple[str, str]:
+    """The first of the spec's estimator and the fallback that values anyone, and what is to be said of it."""
+    by_spec, by_fallback = (
+        [evaluation.report(name, one) for name in names] for one in (estimator, FALLBACK_ESTIMATOR)
+    )
+    if any(report.value is not None for report in by_spec):
+        return estimator, ""
+    if any(report.value is not None for report in by_fallback):
+        return FALLBACK_ESTIMATOR, f"chosen by {FALLBACK_ESTIMATOR} instead of {estimator}: {by_spec[0].refusal}"
+    reason = by_fallback[0].refusal
+    return FALLBACK_ESTIMATOR, f"the first of the spec, as none could be valued on validation episodes: {reason}"

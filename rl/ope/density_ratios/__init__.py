@@ -1,0 +1,1 @@
+"""Ratios of state and action densities, fitted for marginalized estimators."""

@@ -1,0 +1,1 @@
+"""Sums by unit, and the intervals made of them."""

@@ -1,0 +1,123 @@
+"""How heavy the tail of weighted rewards is: whether a mean of them can be trusted at all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import softmax
+
+from rl.data.logged_episodes import FloatArray
+
+MIN_TAIL = 5
+"""Fewest values in a tail that an index is fitted to."""
+
+
+@dataclass(frozen=True)
+class TailReport:
+    """The upper tail of non-negative values, one a unit; how heavy it may be is the gate's to say (`max_tail_index`).
+
+    Attributes:
+        n_units: values.
+        n_tail: of them in the fitted tail.
+        tail_index: shape k of the generalized Pareto distribution fitted to it: 0 for light (exponential) tails, .5
+            where the variance stops being finite, 1 where the mean does; None where too few values differ.
+        largest_share: share of the sum that the largest value holds.
+        top_percent_share: share of the sum that the largest hundredth of the values hold.
+    """
+
+    n_units: int
+    n_tail: int
+    tail_index: float | None
+    largest_share: float
+    top_percent_share: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON values."""
+        return asdict(self)
+
+
+def tail_report(values: FloatArray) -> TailReport:
+    """The tail of weights, or of weighted rewards, summed by unit.
+
+    The tail is the largest min(n / 5, 3 sqrt(n)) values, as in Pareto-smoothed importance sampling.
+
+    Args:
+        values: `(n_units,)`; their absolute values are looked at.
+
+    Source: Vehtari, Simpson, Gelman, Yao and Gabry (2024), section 3.2 (without its limit of .7).
+    """
+    magnitude = np.sort(np.abs(values))
+    total, n = float(magnitude.sum()), len(magnitude)
+    if total == 0.0:
+        return TailReport(n, 0, None, 0.0, 0.0)
+    n_tail = tail_length(n)
+    fitted = _fitted(magnitude, n_tail)
+    n_top = max(1, n // 100)
+    return TailReport(
+        n_units=n,
+        n_tail=n_tail,
+        tail_index=None if fitted is None else fitted.shape,
+        largest_share=float(magnitude[-1]) / total,
+        top_percent_share=float(magnitude[-n_top:].sum()) / total,
+    )
+
+
+def generalized_pareto_shape(exceedances: FloatArray) -> float:
+    """Shape of the generalized Pareto distribution of exceedances, pulled towards .5 as if by ten more of them.
+
+    Args:
+        exceedances: over the tail's threshold, ascending, positive, `(n_tail,)`.
+
+    Source: Zhang and Stephens (2009), equations 6 to 8; the pull: Vehtari et al. (2024), appendix G.
+    """
+    n = len(exceedances)
+    n_points = 30 + math.isqrt(n)
+    quartile = exceedances[math.floor(n / 4 + 0.5) - 1]
+    points = 1 / exceedances[-1] + (1 - np.sqrt(n_points / (np.arange(1, n_points + 1) - 0.5))) / (3 * quartile)
+    shapes = np.log1p(-points[:, None] * exceedances).mean(axis=1)
+    log_likelihood = n * (np.log(-points / shapes) - shapes - 1)
+    point = float((points * softmax(log_likelihood)).sum())
+    shape = float(np.log1p(-point * exceedances).mean())
+    return (n * shape + 10 * 0.5) / (n + 10)
+
+
+@dataclass(frozen=True)
+class FittedTail:
+    """The upper tail of some values.
+
+    Attributes:
+        shape: of the generalized Pareto distribution fitted to the exceedances.
+        exceedances: over the tail's threshold, ascending, positive, `(n_tail,)`.
+    """
+
+    shape: float
+    exceedances: FloatArray
+
+
+def fitted_tail(values: FloatArray) -> FittedTail | None:
+    """The fit to the largest min(n / 5, 3 sqrt(n)) values, of either sign; None where too few of them differ.
+
+    Args:
+        values: `(n,)`, in any order.
+    """
+    return _fitted(np.sort(values), tail_length(len(values)))
+
+
+def tail_length(n: int) -> int:
+    """How many of so many values are their tail."""
+    return math.ceil(min(n / 5, 3 * math.sqrt(n)))
+
+
+def _fitted(ascending: FloatArray, n_tail: int) -> FittedTail | None:
+    if n_tail < MIN_TAIL or n_tail >= len(ascending):
+        return None
+    exceedances = ascending[-n_tail:] - ascending[-n_tail - 1]
+    exceedances = exceedances[exceedances > 1e-12 * abs(ascending[-1])]
+    if len(exceedances) < MIN_TAIL or exceedances[0] == exceedances[-1]:
+        return None
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        shape = generalized_pareto_shape(exceedances)
+    return FittedTail(shape, exceedances) if math.isfinite(shape) else None

@@ -1,0 +1,1 @@
+"""The logging policy's probabilities: logged or modelled, calibrated, cross-fitted, doubted."""

@@ -1,0 +1,1 @@
+"""Fitted Q evaluation: linear, neural, of many policies at once."""

@@ -1,0 +1,1 @@
+"""Distributions of returns and their comparison."""

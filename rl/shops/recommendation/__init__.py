@@ -1,0 +1,1 @@
+"""The simulated shop of the recommendation scenario: shoppers, sessions, dirty logs, true values."""

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from rl.gate.rules import Decision, GateEvidence, GateRules, GuardrailEvidence, judge
+from rl.ope.intervals.intervals import Interval
+from rl.ope.intervals.weight_tail import TailReport
+from rl.ope.propensities.trust import ESTIMATED, LOGGED
+from rl.ope.samples.ratio_balance import RatioBalance
+
+RULES = GateRules(alpha=0.011, min_effective_sample_size=200, min_effective_rewarded=100)
+
+
+def interval(value: float, lower: float) -> Interval:
+    return Interval(value, lower, 2 * value - lower, 0.978, "test", 0.1)
+
+
+def refunds(**overrides: Any) -> GuardrailEvidence:
+    fields = {"metric": "refunds", "max_relative_increase": 0.5, "relative_increase": 0.1, "upper_bound": 0.3}
+    return GuardrailEvidence(**{**fields, **overrides})
+
+
+def clicks(**overrides: Any) -> GuardrailEvidence:
+    """A guardrail on a metric that may not fall by more than a twentieth."""
+    fields = {"metric": "clicks", "max_relative_decrease": 0.05, "relative_increase": 0.01, "lower_bound": -0.03,
+              "upper_bound": 0.9}  # fmt: skip
+    return GuardrailEvidence(**{**fields, **overrides})
+
+
+def evidence(**overrides: Any) -> GateEvidence:
+    """Evidence that is promoted unless a field says otherwise."""
+    fields: dict[str, Any] = {
+        "candidate": "discrete_cql-1",
+        "baseline": "champion 3",
+        "estimator": "dr",
+        "unit_of_value": "points",
+        "is_logged": True,
+        "difference": interval(0.4, 0.1),
+        "effective_sample_size": 900.0,
+        "effective_rewarded": 300.0,
+        "effective_differing": 400.0,
+        "balances": {"discrete_cql-1": RatioBalance(1.003, 0.004), "champion 3": RatioBalance(0.99, 0.004)},
+        "guardrails": (refunds(),),
+    }
+    return GateEvidence(**{**fields, **overrides})
+
+
+def balance(mean: float, error: float) -> dict[str, RatioBalance]:
+    return {"discrete_cql-1": RatioBalance(mean, error)}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "decision", "first_reason"),
+    [
+        ({}, Decision.PROMOTE, "earns more"),
+        ({"guardrails": ()}, Decision.PROMOTE, "earns more"),
+        ({"effective_sample_size": 200.0, "effective_rewarded": 100.0}, Decision.PROMOTE, "earns more"),
+        ({"difference": interval(0.4, 0.0)}, Decision.REJECT, "not shown to earn more"),
+        ({"difference": interval(-0.4, -0.9)}, Decision.REJECT, "not shown to earn more"),
+        ({"guardrails": (refunds(upper_bound=0.51),)}, Decision.REJECT, "Refunds per episode"),
+        ({"guardrails": (refunds(upper_bound=math.inf),)}, Decision.REJECT, "any amount"),
+        ({"guardrails": (refunds(), refunds(metric="returns", upper_bound=9.0))}, Decision.REJECT, "Returns per"),
+        ({"guardrails": (clicks(),)}, Decision.PROMOTE, "earns more"),
+        ({"guardrails": (clicks(lower_bound=-0.05),)}, Decision.PROMOTE, "earns more"),
+        ({"guardrails": (clicks(lower_bound=-0.051),)}, Decision.REJECT, "may fall by 5.1%; the limit is -5%"),
+        ({"guardrails": (clicks(lower_bound=-math.inf),)}, Decision.REJECT, "may fall by any amount"),
+        ({"guardrails": (clicks(lower_bound=math.nan),)}, Decision.ABSTAIN, "can't be estimated"),
+        ({"guardrails": (clicks(lower_bound=None),)}, Decision.ABSTAIN, "no bound came out"),
+        ({"is_logged": False}, Decision.ABSTAIN, "does not record"),
+        ({"difference": None, "refusal": "the log is deterministic"}, Decision.ABSTAIN, "deterministic"),
+        ({"difference": None}, Decision.ABSTAIN, "no finite difference"),
+        ({"difference": interval(0.4, math.nan)}, Decision.ABSTAIN, "no finite difference"),
+        ({"difference": interval(math.inf, 0.1)}, Decision.ABSTAIN, "no finite difference"),
+        ({"estimator": "dm"}, Decision.ABSTAIN, "prediction"),
+        ({"effective_sample_size": 199.9}, Decision.ABSTAIN, "too few"),
+        ({"effective_differing": 199.9}, Decision.ABSTAIN, "decide differently: too few"),
+        ({"effective_differing": None}, Decision.ABSTAIN, "decide differently is unknown"),
+        ({"effective_differing": 0.0, "difference": interval(0.0, 0.0)}, Decision.REJECT, "not shown to earn more"),
+        ({"balances": balance(0.6, 0.01)}, Decision.ABSTAIN, "About 40% of what discrete_cql-1 would do"),
+        ({"balances": balance(1.2, 0.04)}, Decision.ABSTAIN, "too small for what discrete_cql-1 would do"),
+        ({"balances": balance(0.97, 0.01)}, Decision.PROMOTE, "earns more"),
+        ({"balances": balance(0.98, 0.004)}, Decision.ABSTAIN, "About 2%"),
+        ({"balances": balance(0.98, 0.004), "propensities": ESTIMATED}, Decision.PROMOTE, "earns more"),
+        ({"balances": {"discrete_cql-1": None}}, Decision.ABSTAIN, "covers the policy's decisions is unknown"),
+        ({"propensities": replace(LOGGED, problem="they are percentages")}, Decision.ABSTAIN, "they are percentages"),
+        ({"effective_rewarded": 99.9}, Decision.ABSTAIN, "too few"),
+        ({"effective_rewarded": math.nan}, Decision.ABSTAIN, "too few"),
+        ({"effective_sample_size": None}, Decision.ABSTAIN, "unknown"),
+        ({"guardrails": (refunds(upper_bound=None, refusal="the log holds none"),)}, Decision.ABSTAIN, "holds none"),
+        ({"guardrails": (refunds(upper_bound=math.nan),)}, Decision.ABSTAIN, "can't be estimated"),
+    ],
+)
+def test_judge_follows_the_truth_table(overrides: dict[str, Any], decision: Decision, first_reason: str) -> None:
+    """Each finding alone turns promotable evidence into the decision it must lead to, and is the reason given."""
+    verdict = judge(evidence(**overrides), RULES)
+    assert verdict.decision is decision
+    assert first_reason in verdict.reasons[0]
+
+
+def test_judge_says_first_that_decisions_are_implied() -> None:
+    """Whatever else is wrong or right, an implied log abstains, with that as the first reason."""
+    everything_wrong = evidence(
+        is_logged=False, difference=None, refusal="no propensities", effective_sample_size=None, estimator="dm"
+    )
+    for found in (everything_wrong, evidence(is_logged=False)):
+        verdict = judge(found, RULES)
+        assert verdict.decision is Decision.ABSTAIN
+        assert verdict.reasons[0].startswith("The log does not record what was shown")
+
+
+def test_judge_abstains_before_it_rejects() -> None:
+    """Too few shoppers make a negative difference no evidence against the candidate."""
+    verdict = judge(evidence(effective_sample_size=3.0, difference=interval(-1.0, -2.0)), RULES)
+    assert verdict.decision is Decision.ABSTAIN
+    assert len(verdict.reasons) == 1
+
+
+def test_judge_gives_all_reasons_of_the_decision_at_once() -> None:
+    """Both floors missed are two reasons; both ways to fail are two reasons."""
+    assert len(judge(evidence(effective_sample_size=3.0, effective_rewarded=2.0), RULES).reasons) == 2
+    both = judge(evidence(difference=interval(0.1, -0.1), guardrails=(refunds(upper_bound=2.0),)), RULES)
+    assert (both.decision, len(both.reasons)) == (Decision.REJECT, 2)
+
+
+def test_judge_promotes_only_what_passed_every_check() -> None:
+    """A promotion has no failed and no unasked question."""
+    assert all(check.is_passed is True for check in judge(evidence(), RULES).checks)
+
+
+def test_reasons_name_figures_and_limits() -> None:
+    """A reader sees what was found, against what, in the shop's unit."""
+    promoted = judge(evidence(), RULES).reasons[0]
+    assert "+0.4 points per episode against champion 3" in promoted
+    assert "+0.1" in promoted
+    assert "1.10%" in promoted
+    poor = judge(evidence(effective_rewarded=42.0), RULES).reasons[0]
+    assert "effectively 42 rewarded shoppers" in poor
+    assert "at least 100" in poor
+    risky = judge(evidence(guardrails=(refunds(relative_increase=0.2, upper_bound=0.9),)), RULES).reasons[0]
+    assert "+20%" in risky
+    assert "+90%" in risky
+    assert "+50%" in risky
+
+
+def test_a_metric_may_be_limited_both_ways() -> None:
+    """Rise and fall of one metric are two questions with names of their own, each with its sentence."""
+    both = (clicks(), refunds(metric="clicks"))
+    verdict = judge(evidence(guardrails=both), RULES)
+    names = [check.name for check in verdict.checks]
+    assert len(set(names)) == len(names)
+    assert "Clicks per episode change by +1%, at worst -3%: within the allowed -5%." in verdict.reasons
+    assert "Clicks per episode change by +10%, at most +30%: within the allowed +50%." in verdict.reasons
+
+
+def test_verdict_is_json() -> None:
+    """The verdict survives a round trip as plain values."""
+    for found in (evidence(), evidence(is_logged=False), evidence(guardrails=(refunds(upper_bound=math.inf),))):
+        verdict = judge(found, RULES)
+        loaded = json.loads(json.dumps(verdict.to_json(), allow_nan=False))
+        assert loaded["decision"] == verdict.decision.value
+        assert loaded["reasons"] == list(verdict.reasons)
+        assert loaded["checks"][0] == {
+            "name": "decisions_are_logged",
+            "is_passed": found.is_logged,
+            "if_failed": "abstain",
+            "sentence": verdict.checks[0].sentence,
+        "reads_rewards": False,
+        }
+
+
+def test_judge_is_not_moved_by_the_estimated_value_alone() -> None:
+    """The lower bound decides: a large gain with a bound below zero is rejected, a small sure one promoted."""
+    assert judge(evidence(difference=interval(50.0, -0.1)), RULES).decision is Decision.REJECT
+    assert judge(replace(evidence(), difference=interval(0.01, 0.001)), RULES).decision is Decision.PROMOTE
+
+
+def test_judge_abstains_where_a_few_shoppers_decide() -> None:
+    """A gain whose parts have a tail without a mean is no gain that can be bounded, however large."""
+    heavy = TailReport(n_units=4000, n_tail=190, tail_index=1.1, largest_share=0.31, top_percent_share=0.6)
+    verdict = judge(evidence(tail=heavy), RULES)
+    assert verdict.decision is Decision.ABSTAIN
+    assert "the largest part is 31% of all" in verdict.reasons[0]
+    assert judge(evidence(tail=replace(heavy, tail_index=0.6)), RULES).decision is Decision.PROMOTE
+
+
+@pytest.mark.parametrize(
+    ("overrides", "spends"),
+    [
+        ({}, True),
+        ({"difference": interval(0.4, -0.1)}, True),
+        ({"guardrails": (refunds(upper_bound=9.0),)}, True),
+        ({"effective_rewarded": 10.0}, True),
+        ({"effective_rewarded": None}, True),
+        ({"effective_sample_size": 10.0}, False),
+        ({"effective_differing": 10.0}, False),
+        ({"balances": {"discrete_cql-1": RatioBalance(0.5, 0.01)}}, False),
+        ({"is_logged": False}, False),
+    ],
+)
+def test_a_look_spends_its_level_unless_weights_kept_it_back(overrides: dict[str, Any], spends: bool) -> None:
+    """What was earned may have decided whether the gate abstained; weights may not have known."""
+    verdict = judge(evidence(**overrides), RULES)
+    assert verdict.spends_level is spends
+    assert verdict.to_json()["spends_level"] is spends

@@ -1,0 +1,165 @@
+"""The choice of candidate and temperature."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from conf.observation_features import id_hash
+from rl.data.logged_episodes import LoggedEpisodes
+from rl.errors import EvaluationError
+from rl.night.selection import Floors, Selection, select_candidate
+from rl.ope.intervals.intervals import Resampling
+from rl.ope.q_functions.fqe import FqeSettings
+from rl.ope.report import EvaluationSettings
+from rl.ope.samples.discount import Discount
+from rl.policy import ObservationEncoder, StochasticPolicy, Vocabulary
+from rl.policy.network import DenseNetwork
+from rl.policy.observation_encoder import ColumnEncoding
+from tests.rl.factories import make_logged_episodes, make_pipeline
+
+N_ACTIONS, GOOD = 3, 1
+
+
+def policy(name: str, logits: list[float]) -> StochasticPolicy:
+    """A policy that prefers actions by these logits, whatever it sees."""
+    keys = tuple(f"item-{i}" for i in range(N_ACTIONS))
+    network = DenseNetwork((np.zeros((N_ACTIONS, 1), dtype=np.float32),), (np.array(logits, dtype=np.float32),))
+    return StochasticPolicy(
+        name=name,
+        network=network,
+        encoder=ObservationEncoder((ColumnEncoding("session_step", "count"),)),
+        vocabulary=Vocabulary(keys, tuple(id_hash(key) for key in keys), has_other=False),
+        output_scale=1.0,
+        temperature=1.0,
+        exploration_floor=0.05,
+        is_other_chosen=False,
+        dataset_digest="digest",
+    )
+
+
+def bandit_log(n: int, *, seed: int = 0, **values: object) -> LoggedEpisodes:
+    """One-step episodes under a uniform choice; the good action earns 1 with probability .6, others with .2."""
+    generator = np.random.default_rng(seed)
+    action = generator.integers(0, N_ACTIONS, n)
+    reward = (generator.random(n) < np.where(action == GOOD, 0.6, 0.2)).astype(float)
+    features = np.zeros((n, 1), dtype=np.float32)
+    content = {"action": action.astype(np.int64), "reward": reward, "features": features, "next_features": features}
+    return make_logged_episodes([1] * n, N_ACTIONS, **{**content, **values})
+
+
+def number(value: float | None) -> float:
+    """The value, which is known."""
+    assert value is not None
+    return value
+
+
+def select(
+    candidates: dict[str, StochasticPolicy] | None = None, *, estimator: str = "pdis", **overrides: object
+) -> Selection:
+    settings = EvaluationSettings(
+        discount=Discount(1.0), resampling=Resampling(n_draws=200), fqe=FqeSettings(method="linear")
+    )
+    candidates = candidates or {"bad-1": policy("bad-1", [2.0, 0.0, 0.0]), "good-1": policy("good-1", [0.0, 2.0, 0.0])}
+    arguments = {
+        "train": bandit_log(300, seed=1), "validation": bandit_log(600, seed=2), "settings": settings,
+        "estimator": estimator, "temperatures": (0.5, 4.0), "is_logged": True,
+        "floors": Floors(50, 20),
+    }  # fmt: skip
+    return select_candidate(candidates, **{**arguments, **overrides})  # type: ignore[arg-type]  # by keyword
+
+
+def test_the_better_policy_is_selected_at_its_better_temperature() -> None:
+    """The one that prefers the good action wins, and sharper is surer for it."""
+    selection = select()
+    assert (selection.best.policy.name, selection.best.policy.temperature) == ("good-1", 0.5)
+    assert (selection.estimator, selection.note) == ("pdis", "")
+
+
+def test_each_candidate_stands_at_its_own_best_temperature() -> None:
+    """Every candidate is listed once, in the given order, at the temperature that ranks first for it."""
+    selection = select()
+    assert [choice.policy.name for choice in selection.by_candidate] == ["bad-1", "good-1"]
+    assert selection.by_candidate[1] is selection.best
+    assert len(selection.reports) == 8
+
+
+def test_the_surest_gain_is_selected_not_the_largest_guess() -> None:
+    """The action that the log hardly knows looks best; the one it knows well, and is surely better, is selected."""
+    rates, rewards = np.array([0.45, 0.45, 0.1]), np.array([0.2, 0.6, 0.9])
+    generator = np.random.default_rng(3)
+    action = generator.choice(N_ACTIONS, 400, p=rates).astype(np.int64)
+    log = bandit_log(400, action=action, reward=rewards[action], propensity=rates[action])
+    known = {"rare-1": policy("rare-1", [0.0, 0.0, 9.0]), "known-1": policy("known-1", [0.0, 9.0, 0.0])}
+    rare, sure = select(known, temperatures=(1.0,), validation=log, floors=Floors(1, 1)).by_candidate
+    assert number(rare.report.value) > number(sure.report.value)
+    assert number(rare.certainty) < number(sure.certainty)
+    assert rare.rank < sure.rank
+
+
+def test_a_policy_that_the_log_cannot_judge_is_not_selected() -> None:
+    """Whatever its value, a policy below the floors stands behind all that meet them."""
+    sizes = {r.policy: number(r.effective_sample_size) for r in select().reports if r.estimator == "pdis"}
+    between = (sizes["good-1 at 0.5"] + sizes["good-1 at 4"]) / 2
+    best = select(floors=Floors(between, 1)).best
+    assert best.policy.temperature == 4.0
+    assert best.is_supported
+
+
+def test_where_nothing_can_be_judged_the_largest_cautious_gain_is_selected() -> None:
+    """With floors out of reach a good policy far from the log goes to the gate, not a bad one near to it."""
+    tame = {"tame-1": policy("tame-1", [0.2, 0.0, 0.0]), "good-1": policy("good-1", [0.0, 3.0, 0.0])}
+    selection = select(tame, temperatures=(1.0,), floors=Floors(1e9, 1e9))
+    near, good = selection.by_candidate
+    assert number(near.report.n_effective_rewarded) > number(good.report.n_effective_rewarded)
+    assert selection.best is good
+    assert not good.is_supported
+    assert number(good.cautious_gain) > 0 > number(near.cautious_gain)
+
+
+def test_a_gain_that_is_mostly_error_is_not_selected() -> None:
+    """Below the floors the standard error is taken off: a large guess on few rewards stands behind a sure gain."""
+    rates, rewards = np.array([0.48, 0.48, 0.04]), np.array([0.2, 0.9, 1.3])
+    generator = np.random.default_rng(3)
+    action = generator.choice(N_ACTIONS, 120, p=rates).astype(np.int64)
+    log = bandit_log(120, action=action, reward=rewards[action], propensity=rates[action])
+    known = {"rare-1": policy("rare-1", [0.0, 0.0, 9.0]), "known-1": policy("known-1", [0.0, 9.0, 0.0])}
+    rare, sure = select(known, temperatures=(1.0,), validation=log, floors=Floors(1e9, 1e9)).by_candidate
+    assert number(rare.report.value) > number(sure.report.value)
+    assert rare.rank < sure.rank
+
+
+def test_floors_are_the_gates_to_the_share_of_validation_episodes() -> None:
+    """A split of .15 against .25 test episodes has to hold three fifths of what the gate asks for."""
+    floors = Floors.from_scenario(make_pipeline().scenario)
+    assert (floors.effective_sample_size, floors.effective_rewarded) == pytest.approx((120, 60))
+
+
+def test_the_selected_policy_carries_its_temperature_in_its_version() -> None:
+    """What is evaluated and registered later is the policy at the chosen temperature."""
+    best = select().best.policy
+    assert best.version == best.with_temperature(0.5).version != best.with_temperature(4.0).version
+
+
+def test_a_refused_estimator_falls_back_to_the_direct_method() -> None:
+    """Where propensities are unknown, the direct method decides, and the note says why."""
+    unknown = bandit_log(600, seed=2, propensity=np.full(600, np.nan))
+    selection = select(validation=unknown)
+    assert selection.estimator == "dm"
+    assert "instead of pdis" in selection.note
+    assert selection.best.policy.name == "good-1"
+
+
+def test_the_first_candidate_is_taken_where_none_can_be_valued() -> None:
+    """A validation split of one shopper values nobody; the night goes on to the gate, and the note says so."""
+    alone = bandit_log(600, seed=2, unit=np.zeros(600, dtype=np.int64))
+    selection = select(validation=alone)
+    assert selection.best.policy.name == "bad-1"
+    assert selection.best.report.value is None
+    assert "none could be valued on validation episodes: an interval needs at least two units" in selection.note
+
+
+def test_nothing_to_choose_from_is_an_error() -> None:
+    """Without temperatures (or candidates) there is no choice."""
+    with pytest.raises(EvaluationError, match="train one first"):
+        select(temperatures=())
