@@ -84,8 +84,9 @@ test-dags: setup
 	@export TESTS="$${TESTS:-tests/dags}"; $(call set-words,$(AIRFLOW),TESTS); \
 	case "$$TESTS" in tests/dags*) $(AIRFLOW) -m pytest --confcutdir=tests/dags "$$@";; esac
 
-check: setup  ## lint, types and import contracts
+check: setup  ## lint, format, types and import contracts
 	@$(PIPELINE) -m ruff check .
+	@$(PIPELINE) -m ruff format --check --quiet . || { echo "not formatted: run .venv/bin/ruff format ." >&2; exit 1; }
 	@$(PIPELINE) -m mypy --strict conf jobs rl
 	@$(PIPELINE) -m mypy --strict --python-executable $(AIRFLOW) dags
 	@.venv/bin/lint-imports

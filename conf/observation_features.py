@@ -26,37 +26,49 @@ class FeatureDefinition:
 
 OBSERVATION_FEATURES: dict[str, FeatureDefinition] = {
     "recent_shown_items": FeatureDefinition(
-        "list", "none", "item", "items of the session's earlier decisions, most recent first"),
-    "recent_shown_categories": FeatureDefinition(
-        "list", "none", "category", "their categories"),
+        "list", "none", "item", "items of the session's earlier decisions, most recent first"
+    ),
+    "recent_shown_categories": FeatureDefinition("list", "none", "category", "their categories"),
     "recent_engaged_items": FeatureDefinition(
-        "list", "none", "item",
-        "items of the session's earlier engagement events (view, click, favorite, cart, purchase)"),
-    "recent_engaged_categories": FeatureDefinition(
-        "list", "none", "category", "their categories"),
+        "list",
+        "none",
+        "item",
+        "items of the session's earlier engagement events (view, click, favorite, cart, purchase)",
+    ),
+    "recent_engaged_categories": FeatureDefinition("list", "none", "category", "their categories"),
     "session_step": FeatureDefinition("scalar", "none", "", "decisions earlier in the session"),
     "n_session_clicks": FeatureDefinition("scalar", "none", "", "click and view events earlier in the session"),
     "n_session_carts": FeatureDefinition("scalar", "none", "", "cart and favorite events earlier in the session"),
     "n_session_purchases": FeatureDefinition("scalar", "none", "", "purchase events earlier in the session"),
     "seconds_since_session_start": FeatureDefinition(
-        "scalar", "none", "", "whole seconds since the session's first event, 0 at it"),
+        "scalar", "none", "", "whole seconds since the session's first event, 0 at it"
+    ),
     "seconds_since_previous_event": FeatureDefinition(
-        "scalar", "none", "", "whole seconds since the session's previous event, -1 where there is none"),
+        "scalar", "none", "", "whole seconds since the session's previous event, -1 where there is none"
+    ),
     "last_price_band": FeatureDefinition(
-        "scalar", "none", "",
-        "binary digits of the price in millionths of the session's last engaged event with a price, -1 without one"),
+        "scalar",
+        "none",
+        "",
+        "binary digits of the price in millionths of the session's last engaged event with a price, -1 without one",
+    ),
     "hour_of_day": FeatureDefinition("scalar", "none", "", "hour of the business day, 0 to 23"),
     "day_of_week": FeatureDefinition("scalar", "none", "", "1 Monday to 7 Sunday, of the business day"),
     "n_past_sessions_days": FeatureDefinition(
-        "scalar", "delivery", "", "distinct business days with an event of the shopper in the delivered history"),
+        "scalar", "delivery", "", "distinct business days with an event of the shopper in the delivered history"
+    ),
     "days_since_last_visit": FeatureDefinition(
-        "scalar", "delivery", "", "days back to the last of them, -1 where there is none"),
+        "scalar", "delivery", "", "days back to the last of them, -1 where there is none"
+    ),
     "n_past_clicks": FeatureDefinition("scalar", "delivery", "", "click and view events in the delivered history"),
     "n_past_purchases": FeatureDefinition("scalar", "delivery", "", "purchase events in the delivered history"),
     "favorite_categories": FeatureDefinition(
-        "list", "delivery", "category",
-        "categories by number of engagement events in the delivered history, most first, ties by ascending id hash"),
-}  # fmt: skip
+        "list",
+        "delivery",
+        "category",
+        "categories by number of engagement events in the delivered history, most first, ties by ascending id hash",
+    ),
+}
 
 
 def id_hash(natural_key: str) -> int:

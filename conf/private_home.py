@@ -12,8 +12,9 @@ from conf.settings import Settings
 
 _PROBE_BYTES = 1 << 16
 # Closed, they would lock every other user out of the machine.
-_SYSTEM = frozenset(map(Path, ("/", "/etc", "/home", "/media", "/mnt", "/opt", "/srv", "/usr", "/usr/local", "/var",
-                               "/var/lib")))  # fmt: skip
+_SYSTEM = frozenset(
+    map(Path, ("/", "/etc", "/home", "/media", "/mnt", "/opt", "/srv", "/usr", "/usr/local", "/var", "/var/lib"))
+)
 
 
 def keep_private(settings: Settings) -> None:
@@ -68,5 +69,6 @@ def _make(folder: Path, name: str) -> None:
 
 
 def _unwritable(folder: Path, name: str, error: OSError) -> SettingError:
-    return SettingError(f"{folder}: can't be written to ({error.strerror}); make room or give access, or name another "
-                        f"folder ({name})")  # fmt: skip
+    return SettingError(
+        f"{folder}: can't be written to ({error.strerror}); make room or give access, or name another folder ({name})"
+    )

@@ -162,8 +162,10 @@ def _refuse_unfit_paths(home: Path, lake: Path) -> None:
     """Nothing, where databases and Spark take the paths as they stand."""
     for name, path in (("NIGHTCART_HOME", home), ("NIGHTCART_LAKE", lake)):
         if found := sorted({one for one in str(path) if one in _UNFIT or not one.isprintable()}):
-            raise SettingError(f"{name}: {str(path)!r} holds {' '.join(map(repr, found))}, which a database's address "
-                               "or Spark reads as something else; choose a folder without")  # fmt: skip
+            raise SettingError(
+                f"{name}: {str(path)!r} holds {' '.join(map(repr, found))}, which a database's address "
+                "or Spark reads as something else; choose a folder without"
+            )
 
 
 def _misfits(given: Mapping[str, str]) -> list[str]:

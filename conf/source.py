@@ -18,9 +18,17 @@ SOURCES_FOLDER = Path(__file__).parent / "sources"
 
 NUMBER_FIELDS = ("price", "quantity", "position", "propensity")
 TEXT_FIELDS = (
-    "event_id", "user_id", "item_id", "category_id", "currency", "decision_id", "slate_id", "action",
-    "availability_id", "policy_version",
-)  # fmt: skip
+    "event_id",
+    "user_id",
+    "item_id",
+    "category_id",
+    "currency",
+    "decision_id",
+    "slate_id",
+    "action",
+    "availability_id",
+    "policy_version",
+)
 
 
 class EventTypePattern(StrictModel):

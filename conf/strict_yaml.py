@@ -32,8 +32,10 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, Hashable):
-                raise SpecError(f"line {key_node.start_mark.line + 1}: a key must be text or a number, got a "
-                                f"{type(key).__name__}; quote it, or put it on the value's side")  # fmt: skip
+                raise SpecError(
+                    f"line {key_node.start_mark.line + 1}: a key must be text or a number, got a "
+                    f"{type(key).__name__}; quote it, or put it on the value's side"
+                )
             if key in seen:
                 raise SpecError(f"line {key_node.start_mark.line + 1}: the key {key!r} stands twice; keep one")
             seen.add(key)
@@ -59,8 +61,10 @@ def _n_expanded(node: yaml.Node | None, counted: dict[int, int]) -> int:
         parts = [part for pair in node.value for part in (pair if isinstance(pair, tuple) else (pair,))]
         counted[id(node)] = 1 + sum(_n_expanded(part, counted) for part in parts)
     if counted[id(node)] >= _MOST_VALUES:
-        raise SpecError(f"line {node.start_mark.line + 1}: its aliases (*name) stand for more than {_MOST_VALUES} "
-                        "values, or for themselves; write the values out")  # fmt: skip
+        raise SpecError(
+            f"line {node.start_mark.line + 1}: its aliases (*name) stand for more than {_MOST_VALUES} "
+            "values, or for themselves; write the values out"
+        )
     return counted[id(node)]
 
 
@@ -139,8 +143,12 @@ def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list
     """Field names of the model at a location; union members and list indices on the way are looked through."""
     models: list[type[BaseModel]] = [model]
     for part in location:
-        below = [found for one in models if part in one.model_fields
-                 for found in _models_in(one.model_fields[str(part)].annotation)]  # fmt: skip
+        below = [
+            found
+            for one in models
+            if part in one.model_fields
+            for found in _models_in(one.model_fields[str(part)].annotation)
+        ]
         models = below or models
     return sorted({name for one in models for name in one.model_fields})
 

@@ -18,24 +18,42 @@ SCHEMA_VERSION = 1
 PROPENSITY_TYPE = "decimal(18,15)"
 
 RejectReason = Literal[
-    "unreadable", "missing_field", "bad_timestamp", "bad_number", "unknown_event_type", "outside_window", "duplicate",
+    "unreadable",
+    "missing_field",
+    "bad_timestamp",
+    "bad_number",
+    "unknown_event_type",
+    "outside_window",
+    "duplicate",
     "bot_rate",
-]  # fmt: skip
+]
 
 # A line that fails several checks is rejected for the first of these.
 REJECT_REASONS: tuple[RejectReason, ...] = (
-    "unreadable", "missing_field", "bad_timestamp", "bad_number", "unknown_event_type", "outside_window", "duplicate",
+    "unreadable",
+    "missing_field",
+    "bad_timestamp",
+    "bad_number",
+    "unknown_event_type",
+    "outside_window",
+    "duplicate",
     "bot_rate",
-)  # fmt: skip
+)
 
 RewardResidual = Literal[
-    "duplicate_across_deliveries", "no_earlier_decision", "outside_attribution_window", "unknown_decision",
-]  # fmt: skip
+    "duplicate_across_deliveries",
+    "no_earlier_decision",
+    "outside_attribution_window",
+    "unknown_decision",
+]
 
 # Where the reward of an accepted event goes that no transition earns.
 REWARD_RESIDUALS: tuple[RewardResidual, ...] = (
-    "duplicate_across_deliveries", "no_earlier_decision", "outside_attribution_window", "unknown_decision",
-)  # fmt: skip
+    "duplicate_across_deliveries",
+    "no_earlier_decision",
+    "outside_attribution_window",
+    "unknown_decision",
+)
 
 
 @dataclass(frozen=True)

@@ -72,8 +72,7 @@ def _hashed_values(value: Column, kind: DataType) -> list[Column]:
     if isinstance(kind, MapType):
         raise CheckError("a map has no order to hash in; use an array of structs")
     if isinstance(kind, StructType):
-        fields = [part for field in kind.fields
-                  for part in _hashed_values(value.getField(field.name), field.dataType)]  # fmt: skip
+        fields = [part for field in kind.fields for part in _hashed_values(value.getField(field.name), field.dataType)]
         return [value.isNull(), *fields]
     if isinstance(kind, ArrayType):
         element = kind.elementType

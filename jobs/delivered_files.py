@@ -65,8 +65,10 @@ def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
     if not logs.exists():
         raise DeliveryError(f"{logs}: no such file or folder; name the delivered log or the folder that holds it")
     if logs.is_file():
-        found = [_classify(source, logs, f"{logs.resolve().parent.name}/{logs.name}") or
-                 _file(source, logs, f"{logs.resolve().parent.name}/{logs.name}", "events")]  # fmt: skip
+        found = [
+            _classify(source, logs, f"{logs.resolve().parent.name}/{logs.name}")
+            or _file(source, logs, f"{logs.resolve().parent.name}/{logs.name}", "events")
+        ]
     else:
         paths = sorted(logs.rglob("*"))
         _refuse_links(source, logs, paths)
@@ -92,9 +94,15 @@ def _refuse_links(source: Source, logs: Path, paths: Sequence[Path]) -> None:
     """
     folder = logs.resolve()
     links = [path for path in paths if path.is_symlink()]
-    unfit = [path for path in links if path.is_dir() or (
-        _classify(source, path, path.relative_to(logs).as_posix()) is not None
-        and not (path.is_file() and path.resolve().is_relative_to(folder)))]  # fmt: skip
+    unfit = [
+        path
+        for path in links
+        if path.is_dir()
+        or (
+            _classify(source, path, path.relative_to(logs).as_posix()) is not None
+            and not (path.is_file() and path.resolve().is_relative_to(folder))
+        )
+    ]
     if unfit:
         names = ", ".join(path.relative_to(logs).as_posix() for path in unfit[:5])
         raise DeliveryError(
@@ -258,10 +266,16 @@ def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] 
 
 
 def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: Source) -> None:
-    problems = [f"column {name!r} is missing{suggest(name, list(header))}"
-                for name in mapped_columns(source) if name not in header]  # fmt: skip
-    problems += [f"column {name!r} stands {header.count(name)} times"
-                 for name in mapped_columns(source) if header.count(name) > 1]  # fmt: skip
+    problems = [
+        f"column {name!r} is missing{suggest(name, list(header))}"
+        for name in mapped_columns(source)
+        if name not in header
+    ]
+    problems += [
+        f"column {name!r} stands {header.count(name)} times"
+        for name in mapped_columns(source)
+        if header.count(name) > 1
+    ]
     if problems:
         raise DeliveryError(
             f"{file.path}: the header doesn't fit source {source.name}: {'; '.join(problems)}; "

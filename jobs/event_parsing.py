@@ -108,8 +108,11 @@ def _raw(source: Source, name: str) -> Column:
 
 def _time_columns(source: Source) -> list[Column]:
     given, time = _raw(source, source.events.event_time.column), _event_time(source)
-    return [time.alias("event_time"), given.isNull().alias("_no_time"),
-            (given.isNotNull() & time.isNull()).alias("_bad_timestamp")]  # fmt: skip
+    return [
+        time.alias("event_time"),
+        given.isNull().alias("_no_time"),
+        (given.isNotNull() & time.isNull()).alias("_bad_timestamp"),
+    ]
 
 
 def _event_time(source: Source) -> Column:
@@ -162,8 +165,18 @@ def _type_columns(source: Source) -> list[Column]:
 
 def _text_columns(source: Source) -> list[Column]:
     mappings = text_mappings(source.events)
-    names = ("event_id", "user_id", "item_id", "category_id", "currency", "decision_id", "slate_id", "action",
-             "availability_id", "policy_version")  # fmt: skip
+    names = (
+        "event_id",
+        "user_id",
+        "item_id",
+        "category_id",
+        "currency",
+        "decision_id",
+        "slate_id",
+        "action",
+        "availability_id",
+        "policy_version",
+    )
     nothing = F.lit(None).cast("string")
     return [(_value(mappings[name], source) if name in mappings else nothing).alias(name) for name in names]
 
@@ -188,13 +201,19 @@ def _number_columns(source: Source) -> list[Column]:
     columns = []
     for name, kind in types.items():
         if name not in mappings:
-            columns += [F.lit(None).cast(kind).alias(name), F.lit(False).alias(f"_bad_{name}"),
-                        F.lit(True).alias(f"_no_{name}")]  # fmt: skip
+            columns += [
+                F.lit(None).cast(kind).alias(name),
+                F.lit(False).alias(f"_bad_{name}"),
+                F.lit(True).alias(f"_no_{name}"),
+            ]
             continue
         given = _value(mappings[name], source)
         number = _number(given, name, mappings[name])
-        columns += [number.alias(name), (given.isNotNull() & number.isNull()).alias(f"_bad_{name}"),
-                    given.isNull().alias(f"_no_{name}")]  # fmt: skip
+        columns += [
+            number.alias(name),
+            (given.isNotNull() & number.isNull()).alias(f"_bad_{name}"),
+            given.isNull().alias(f"_no_{name}"),
+        ]
     return columns
 
 
@@ -237,13 +256,15 @@ def _note_missing(parsed: DataFrame, source: Source) -> DataFrame:
     needs_user = ~F.coalesce(F.col("event_type").isin(*SHOP_EVENT_TYPES), F.lit(False))
     missing += [
         F.when(F.col(name).isNull() & (needs_user if name == "user_id" else F.lit(True)), F.lit(name))
-        for name, mapping in texts.items() if mapping.required or name == "user_id"
-    ]  # fmt: skip
+        for name, mapping in texts.items()
+        if mapping.required or name == "user_id"
+    ]
     missing += [F.when(F.col(f"_no_{name}"), F.lit(name)) for name, mapping in numbers.items() if mapping.required]
     bad = [F.when(F.col(f"_bad_{name}"), F.lit(name)) for name in ("price", "quantity", "position", "propensity")]
     flags = [name for name in parsed.columns if name.startswith(("_no_", "_bad_")) and name != "_bad_timestamp"]
     return parsed.select(
         *[F.col(name) for name in parsed.columns if name not in flags],
-        F.coalesce(*missing).alias("_missing_field"), F.coalesce(*bad).alias("_bad_number"),
+        F.coalesce(*missing).alias("_missing_field"),
+        F.coalesce(*bad).alias("_bad_number"),
         F.col("event_type").isNull().alias("_unknown_type"),
-    )  # fmt: skip
+    )

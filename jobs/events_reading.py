@@ -49,11 +49,14 @@ class DeliveredEvents:
     @classmethod
     def read(cls, lake: Lake, *, last_delivery_date: date) -> DeliveredEvents:
         """The current deliveries up to the last one."""
-        pointers = {path_date(partition, "delivery_date"): pointer
-                    for partition, pointer in read_pointers(lake.table(EVENTS.name)).items()}  # fmt: skip
+        pointers = {
+            path_date(partition, "delivery_date"): pointer
+            for partition, pointer in read_pointers(lake.table(EVENTS.name)).items()
+        }
         known = {day: pointer for day, pointer in pointers.items() if day <= last_delivery_date}
-        dates = {day: frozenset(path_date(file, "event_date") for file in pointer.files)
-                 for day, pointer in known.items()}  # fmt: skip
+        dates = {
+            day: frozenset(path_date(file, "event_date") for file in pointer.files) for day, pointer in known.items()
+        }
         return cls({day: pointer.manifest.content_hash for day, pointer in known.items()}, dates)
 
     @property
@@ -72,8 +75,12 @@ class DeliveredEvents:
 
 def read_sessions(spark: SparkSession, lake: Lake, *, first_date: date, last_date: date) -> DataFrame:
     """Current sessions that started on the days: columns of the table, and date."""
-    files = [file for partition, pointer in read_pointers(lake.table(SESSIONS.name)).items()
-             if first_date <= path_date(partition, "date") <= last_date for file in pointer.files]  # fmt: skip
+    files = [
+        file
+        for partition, pointer in read_pointers(lake.table(SESSIONS.name)).items()
+        if first_date <= path_date(partition, "date") <= last_date
+        for file in pointer.files
+    ]
     return read_files(spark, SESSIONS, lake.table(SESSIONS.name), files, ("date",))
 
 
@@ -124,10 +131,12 @@ def _read_numbered(
     """
     folder = lake.table(EVENTS.name)
     files = [
-        file for partition, pointer in read_pointers(folder).items()
+        file
+        for partition, pointer in read_pointers(folder).items()
         if path_date(partition, "delivery_date") <= last_delivery_date
-        for file in pointer.files if first_event_date <= path_date(file, "event_date") <= last_event_date
-    ]  # fmt: skip
+        for file in pointer.files
+        if first_event_date <= path_date(file, "event_date") <= last_event_date
+    ]
     events = read_files(spark, EVENTS, folder, files, ("event_date", "delivery_date", "user_bucket"))
     cells = {(path_date(file, "event_date"), path_date(file, "delivery_date")) for file in files}
     if len(cells) == len({event_date for event_date, _ in cells}):
@@ -138,8 +147,12 @@ def _read_numbered(
 
 def _read_deliveries(spark: SparkSession, table: Table, lake: Lake, last_delivery_date: date) -> DataFrame:
     folder = lake.table(table.name)
-    files = [file for partition, pointer in read_pointers(folder).items()
-             if path_date(partition, "delivery_date") <= last_delivery_date for file in pointer.files]  # fmt: skip
+    files = [
+        file
+        for partition, pointer in read_pointers(folder).items()
+        if path_date(partition, "delivery_date") <= last_delivery_date
+        for file in pointer.files
+    ]
     return read_files(spark, table, folder, files, ("delivery_date",))
 
 

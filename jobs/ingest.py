@@ -79,10 +79,14 @@ def judged_lines(job: Ingestion, deliveries: Sequence[RawDelivery]) -> DataFrame
     files = [file for delivery in deliveries for file in delivery.of_kind("events")]
     headers = list(dict.fromkeys(file.header for file in files if file.header is not None))
     line_files = [
-        LineFile(raw_folder(job.lake) / file.stored(job.source), file.name, file.delivery_date,
-                 headers.index(file.header) if file.header is not None else 0)
+        LineFile(
+            raw_folder(job.lake) / file.stored(job.source),
+            file.name,
+            file.delivery_date,
+            headers.index(file.header) if file.header is not None else 0,
+        )
         for file in files
-    ]  # fmt: skip
+    ]
     reading = reading_of(job.source, job.key, is_split=is_split(job.source))
     lines = read_lines(job.spark, line_files, reading)
     parsed = parse_lines(lines, job.source, headers).withColumn(_PARTITION, F.col(_PARTITION).cast("date"))
@@ -91,10 +95,14 @@ def judged_lines(job: Ingestion, deliveries: Sequence[RawDelivery]) -> DataFrame
 
 def events_of(judged: DataFrame, source: Source) -> DataFrame:
     """The accepted lines' events and those derived from the same lines: columns of the table and of its path."""
-    further = F.transform("_derived", lambda kind, place: F.struct(
-        (place + 1).cast("int").alias("line_part"), kind.alias("event_type"),
-        part_id(F.col("event_id"), place + 1).alias("event_id"),
-    ))  # fmt: skip
+    further = F.transform(
+        "_derived",
+        lambda kind, place: F.struct(
+            (place + 1).cast("int").alias("line_part"),
+            kind.alias("event_type"),
+            part_id(F.col("event_id"), place + 1).alias("event_id"),
+        ),
+    )
     own = F.array(F.struct(F.lit(0).alias("line_part"), F.col("event_type"), F.col("event_id")))
     parts = judged.where(F.col("reason").isNull()).withColumn("_part", F.explode(F.concat(own, further)))
     values = {name: F.col(f"_part.{name}") for name in ("line_part", "event_type", "event_id")} | {
@@ -115,19 +123,29 @@ def rejected_of(judged: DataFrame) -> DataFrame:
 def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> None:
     items, availability = _line_files(job, due, "items"), _line_files(job, due, "availability")
     frames: list[tuple[Table, DataFrame | None, dict[str, Column]]] = [
-        (EVENTS, events_of(judged, job.source), {"n_events": F.count_if(F.col("line_part") == 0),
-                                                 "n_derived": F.count_if(F.col("line_part") > 0)}),
-        (EVENTS_REJECTED, rejected_of(judged), {f"rejected.{reason}": F.count_if(F.col("reason") == reason)
-                                                for reason in REJECT_REASONS}),
+        (
+            EVENTS,
+            events_of(judged, job.source),
+            {"n_events": F.count_if(F.col("line_part") == 0), "n_derived": F.count_if(F.col("line_part") > 0)},
+        ),
+        (
+            EVENTS_REJECTED,
+            rejected_of(judged),
+            {f"rejected.{reason}": F.count_if(F.col("reason") == reason) for reason in REJECT_REASONS},
+        ),
         (ITEMS, read_delivered_items(job.spark, items, job.source, job.key) if items else None, {}),
-        (AVAILABILITY,
-         read_delivered_availability(job.spark, availability, job.source, job.key) if availability else None, {}),
-    ]  # fmt: skip
+        (
+            AVAILABILITY,
+            read_delivered_availability(job.spark, availability, job.source, job.key) if availability else None,
+            {},
+        ),
+    ]
     days = [str(delivery.delivery_date) for delivery in due]
     with ExitStack() as open_versions:
         versions = [
             open_versions.enter_context(staged(frame, job.target(table), partitions=days, counted=counted))
-            if frame is not None else staged_empty(job.target(table), partitions=days)
+            if frame is not None
+            else staged_empty(job.target(table), partitions=days)
             for table, frame, counted in frames
         ]
         facts = _facts(due, versions[0], versions[1])
@@ -137,13 +155,14 @@ def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> N
 
 
 def _line_files(job: Ingestion, due: Sequence[RawDelivery], kind: FileKind) -> list[LineFile]:
-    return [LineFile(raw_folder(job.lake) / file.stored(job.source), file.name, file.delivery_date)
-            for delivery in due for file in delivery.of_kind(kind)]  # fmt: skip
+    return [
+        LineFile(raw_folder(job.lake) / file.stored(job.source), file.name, file.delivery_date)
+        for delivery in due
+        for file in delivery.of_kind(kind)
+    ]
 
 
-def _facts(
-    due: Sequence[RawDelivery], events: StagedVersion, rejected: StagedVersion
-) -> Mapping[str, PartitionFacts]:
+def _facts(due: Sequence[RawDelivery], events: StagedVersion, rejected: StagedVersion) -> Mapping[str, PartitionFacts]:
     """What the manifests of each delivery say.
 
     Raises:
@@ -154,8 +173,10 @@ def _facts(
         day = str(delivery.delivery_date)
         accepted, refused = events.partitions[day], rejected.partitions[day]
         if accepted.counts["n_events"] + refused.n_rows != delivery.n_lines:
-            problems.append(f"delivery_date={day}: {accepted.counts['n_events']} accepted + {refused.n_rows} rejected, "
-                            f"expected {delivery.n_lines} lines")  # fmt: skip
+            problems.append(
+                f"delivery_date={day}: {accepted.counts['n_events']} accepted + {refused.n_rows} rejected, "
+                f"expected {delivery.n_lines} lines"
+            )
         counters = {"n_lines": delivery.n_lines, **accepted.counts, "n_rejected": refused.n_rows, **refused.counts}
         facts[day] = PartitionFacts(delivery.inputs, counters, ["every_line_accepted_or_rejected"])
     if problems:
@@ -168,8 +189,10 @@ def _is_current(job: Ingestion, delivery: RawDelivery) -> bool:
     for table in (EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY):
         pointer = read_pointer(Lake.pointer(job.lake.table(table.name), f"{_PARTITION}={delivery.delivery_date}"))
         if pointer is None or (
-            pointer.manifest.inputs, pointer.manifest.spec_hash, pointer.manifest.key_id,
-        ) != (delivery.inputs, job.provenance.spec_hash, job.provenance.key_id):  # fmt: skip
+            pointer.manifest.inputs,
+            pointer.manifest.spec_hash,
+            pointer.manifest.key_id,
+        ) != (delivery.inputs, job.provenance.spec_hash, job.provenance.key_id):
             return False
     return True
 

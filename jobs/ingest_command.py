@@ -52,10 +52,12 @@ def ingest(
     seconds["sessions"], _ = _since(started)
     return count_lines(job.lake, source, horizon) | {
         "deliveries": [str(day) for day in deliveries],
-        "digests": {"events": _event_digests(job.lake, horizon),
-                    "sessions": session_digests(job.lake, last_date=horizon)},
+        "digests": {
+            "events": _event_digests(job.lake, horizon),
+            "sessions": session_digests(job.lake, last_date=horizon),
+        },
         "seconds": seconds,
-    }  # fmt: skip
+    }
 
 
 def count_lines(lake: Lake, source: Source, horizon: date) -> dict[str, Any]:

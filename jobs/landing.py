@@ -62,8 +62,13 @@ def land(
         _refuse_date_without_data(lake, staged, provenance.horizon)
         changed = _publish(lake, source, staged, provenance)
         write_atomically(_landed_path(lake), json.dumps(_landed_record(source, measured, staged, provenance), indent=1))
-    log.info("landed", source=source.name, files=len(files), deliveries=len(changed),
-             lines=sum(one.n_lines for one in measured if one.file.kind == "events"))  # fmt: skip
+    log.info(
+        "landed",
+        source=source.name,
+        files=len(files),
+        deliveries=len(changed),
+        lines=sum(one.n_lines for one in measured if one.file.kind == "events"),
+    )
     return changed
 
 
@@ -82,8 +87,9 @@ def _stage(
 ) -> dict[RawFile, Path]:
     """Every file as it will be stored -> where it lies now, below the staging folder."""
     if not is_split(source):
-        return {_raw_file(one, _delivery_date(one)): _copy(one, folder / str(number))
-                for number, one in enumerate(measured)}  # fmt: skip
+        return {
+            _raw_file(one, _delivery_date(one)): _copy(one, folder / str(number)) for number, one in enumerate(measured)
+        }
     events = [one for one in measured if one.file.kind == "events"]
     staged = {one.file: one.path for one in split_log(spark, events, source, key=key, folder=folder / "split")}
     first = min(file.delivery_date for file in staged)
@@ -129,13 +135,13 @@ def refuse_date_without_data(days: Sequence[date], horizon: date) -> None:
         raise DeliveryError(f"no delivery for {horizon}: {has}; name another date, or the logs that hold it (--logs)")
 
 
-def _publish(
-    lake: Lake, source: Source, staged: Mapping[RawFile, Path], provenance: Provenance
-) -> list[date]:
+def _publish(lake: Lake, source: Source, staged: Mapping[RawFile, Path], provenance: Provenance) -> list[date]:
     with publishing(lake.lock):
         before = read_raw_deliveries(lake)
-        after = {day: merged(before.get(day), [file for file in staged if file.delivery_date == day], day)
-                 for day in sorted({file.delivery_date for file in staged})}  # fmt: skip
+        after = {
+            day: merged(before.get(day), [file for file in staged if file.delivery_date == day], day)
+            for day in sorted({file.delivery_date for file in staged})
+        }
         for file, path in staged.items():
             _move(path, raw_folder(lake) / file.stored(source))
         changed = {day: delivery for day, delivery in after.items() if before.get(day) != delivery}
@@ -143,8 +149,12 @@ def _publish(
         swap_pointers({path: pointer for path, pointer in pointers.items() if read_pointer(path) != pointer})
     for day in changed:
         if day in before:
-            log.warning("delivery_replaced", delivery_date=str(day), lines_before=before[day].n_lines,
-                        lines_now=after[day].n_lines)  # fmt: skip
+            log.warning(
+                "delivery_replaced",
+                delivery_date=str(day),
+                lines_before=before[day].n_lines,
+                lines_now=after[day].n_lines,
+            )
     return list(changed)
 
 
@@ -168,8 +178,12 @@ def _landed_record(
     deliveries: dict[str, dict[str, str]] = {}
     for file in staged:
         deliveries.setdefault(str(file.delivery_date), {})[f"{file.kind}/{file.name}"] = file.keyed_hash
-    return {"spec": landing_hash(source), "key_id": provenance.key_id, "deliveries": deliveries,
-            "files": {one.file.name: one.keyed_hash for one in measured}}  # fmt: skip
+    return {
+        "spec": landing_hash(source),
+        "key_id": provenance.key_id,
+        "deliveries": deliveries,
+        "files": {one.file.name: one.keyed_hash for one in measured},
+    }
 
 
 def _is_landed(lake: Lake, source: Source, measured: Sequence[MeasuredFile], provenance: Provenance) -> bool:
@@ -178,8 +192,11 @@ def _is_landed(lake: Lake, source: Source, measured: Sequence[MeasuredFile], pro
         record = json.loads(_landed_path(lake).read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return False
-    same = {"spec": landing_hash(source), "key_id": provenance.key_id,
-            "files": {one.file.name: one.keyed_hash for one in measured}}  # fmt: skip
+    same = {
+        "spec": landing_hash(source),
+        "key_id": provenance.key_id,
+        "files": {one.file.name: one.keyed_hash for one in measured},
+    }
     current = {str(day): delivery.inputs for day, delivery in read_raw_deliveries(lake).items()}
     return {name: record.get(name) for name in same} == same and all(
         inputs.items() <= current.get(day, {}).items() for day, inputs in record.get("deliveries", {}).items()

@@ -47,8 +47,9 @@ def split_log(
         CheckError: lines were lost on the way.
     """
     headers = list(dict.fromkeys(log.header for log in logs if log.header is not None))
-    files = [LineFile(log.file.path, log.file.name, None, headers.index(log.header) if log.header else 0)
-             for log in logs]  # fmt: skip
+    files = [
+        LineFile(log.file.path, log.file.name, None, headers.index(log.header) if log.header else 0) for log in logs
+    ]
     lines = read_lines(spark, files, reading_of(source, key))
     dated = _dated(event_times(lines, source, headers), source, [log.file.name for log in logs])
     dated.persist(StorageLevel.MEMORY_AND_DISK)
@@ -79,9 +80,7 @@ def _write(lines: DataFrame, folder: Path) -> None:
     rows.write.partitionBy(*_PATH_COLUMNS).mode("append").parquet(str(folder))
 
 
-def _split_files(
-    spark: SparkSession, logs: Sequence[MeasuredFile], folder: Path, key: bytes
-) -> list[SplitFile]:
+def _split_files(spark: SparkSession, logs: Sequence[MeasuredFile], folder: Path, key: bytes) -> list[SplitFile]:
     hashes = content_hashes(read_written(spark, RAW_LINES, folder, _PATH_COLUMNS), RAW_LINES, _PATH_COLUMNS)
     found = []
     for (day, file_id), content in sorted(hashes.items()):

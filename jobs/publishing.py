@@ -113,8 +113,10 @@ def staged(
             written = read_written(frame.sparkSession, target.table, folder, target.path_columns)
             summaries = summarize_written(written, target.table, target.partition_column, counted or {})
         check_written(summaries, target.table, target.partition_column, partitions)
-        found = {value: StagedPartition(summary.n_rows, summary.content_hash, summary.counts)
-                 for value, summary in summaries.items()}  # fmt: skip
+        found = {
+            value: StagedPartition(summary.n_rows, summary.content_hash, summary.counts)
+            for value, summary in summaries.items()
+        }
         nothing = staged_empty(target, partitions=partitions, counted=counted or {}).partitions
         yield StagedVersion(target, folder, {**nothing, **found})
 
@@ -162,20 +164,26 @@ def _write(frame: DataFrame, target: Target, folder: Path) -> None:
     ordered.write.partitionBy(*target.path_columns).mode("append").parquet(str(folder))
 
 
-def _draft(
-    version: StagedVersion, facts: Mapping[str, PartitionFacts], provenance: Provenance
-) -> dict[Path, Pointer]:
+def _draft(version: StagedVersion, facts: Mapping[str, PartitionFacts], provenance: Provenance) -> dict[Path, Pointer]:
     target = version.target
     pointers = {}
     for value, partition in sorted(version.partitions.items()):
         about = facts[value]
         checks = ["columns_fit", "no_nulls_where_none_may_be", "unique_key", *about.checks]
         manifest = Manifest(
-            table=target.table.name, partition=target.partition(value), schema_version=SCHEMA_VERSION,
-            n_rows=partition.n_rows, content_hash=partition.content_hash, spec_hash=provenance.spec_hash,
-            code_hash=provenance.code_hash, key_id=provenance.key_id, horizon=provenance.horizon,
-            inputs=dict(about.inputs), counters=dict(about.counters), checks=dict.fromkeys(checks, True),
-        )  # fmt: skip
+            table=target.table.name,
+            partition=target.partition(value),
+            schema_version=SCHEMA_VERSION,
+            n_rows=partition.n_rows,
+            content_hash=partition.content_hash,
+            spec_hash=provenance.spec_hash,
+            code_hash=provenance.code_hash,
+            key_id=provenance.key_id,
+            horizon=provenance.horizon,
+            inputs=dict(about.inputs),
+            counters=dict(about.counters),
+            checks=dict.fromkeys(checks, True),
+        )
         pointers[Lake.pointer(target.folder, target.partition(value))] = Pointer(
             files=_files_once_moved(version, value), manifest=manifest
         )
@@ -278,8 +286,10 @@ def _put_back(path: Path, backup: Path | None) -> None:
 
 def _current_manifests(version: StagedVersion) -> dict[str, Manifest]:
     target = version.target
-    pointers = {value: read_pointer(Lake.pointer(target.folder, target.partition(value)))
-                for value in sorted(version.partitions)}  # fmt: skip
+    pointers = {
+        value: read_pointer(Lake.pointer(target.folder, target.partition(value)))
+        for value in sorted(version.partitions)
+    }
     return {value: pointer.manifest for value, pointer in pointers.items() if pointer is not None}
 
 

@@ -97,11 +97,18 @@ def read_raw_deliveries(lake: Lake) -> dict[date, RawDelivery]:
 def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance) -> Pointer:
     """The pointer that makes a delivery the current one of its date."""
     manifest = Manifest(
-        table=RAW_LINES.name, partition=f"{_PARTITION}{delivery.delivery_date}", schema_version=SCHEMA_VERSION,
-        n_rows=delivery.n_lines, content_hash=_content_hash(delivery), spec_hash=landing_hash(source),
-        code_hash=provenance.code_hash, key_id=provenance.key_id, horizon=delivery.delivery_date,
-        inputs=delivery.inputs, counters={f"n_lines/{file.name}": file.n_lines for file in delivery.files},
-    )  # fmt: skip
+        table=RAW_LINES.name,
+        partition=f"{_PARTITION}{delivery.delivery_date}",
+        schema_version=SCHEMA_VERSION,
+        n_rows=delivery.n_lines,
+        content_hash=_content_hash(delivery),
+        spec_hash=landing_hash(source),
+        code_hash=provenance.code_hash,
+        key_id=provenance.key_id,
+        horizon=delivery.delivery_date,
+        inputs=delivery.inputs,
+        counters={f"n_lines/{file.name}": file.n_lines for file in delivery.files},
+    )
     return Pointer(files=tuple(sorted(file.stored(source) for file in delivery.files)), manifest=manifest)
 
 
@@ -130,17 +137,21 @@ def merged(old: RawDelivery | None, new: Iterable[RawFile], delivery_date: date)
 
 def _files(day: date, pointer: Pointer) -> tuple[RawFile, ...]:
     inputs, counters = pointer.manifest.inputs, pointer.manifest.counters
-    return tuple(
-        _file(day, key, inputs, counters) for key in sorted(inputs) if key.partition("/")[0] in FILE_KINDS
-    )
+    return tuple(_file(day, key, inputs, counters) for key in sorted(inputs) if key.partition("/")[0] in FILE_KINDS)
 
 
 def _file(day: date, key: str, inputs: Mapping[str, str], counters: Mapping[str, int]) -> RawFile:
     kind, _, name = key.partition("/")
     header = inputs.get(f"header/{name}") if kind == "events" else None
     known_kind = next(one for one in FILE_KINDS if one == kind)
-    return RawFile(day, known_kind, name, inputs[key], counters[f"n_lines/{name}"],
-                   tuple(json.loads(header)) if header is not None else None)  # fmt: skip
+    return RawFile(
+        day,
+        known_kind,
+        name,
+        inputs[key],
+        counters[f"n_lines/{name}"],
+        tuple(json.loads(header)) if header is not None else None,
+    )
 
 
 def _content_hash(delivery: RawDelivery) -> str:

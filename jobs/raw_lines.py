@@ -36,17 +36,27 @@ UNDECODABLE = "\0"
 MOST_VALUES = 20_000
 LONGEST_LINE = 1 << 24  # bytes, and so characters
 
-LINE_SCHEMA = StructType([
-    StructField("delivery_date", StringType()), StructField("file", StringType()),
-    StructField("header_id", IntegerType()), StructField("line_number", LongType()),
-    StructField("byte_offset", LongType()), StructField("line", StringType()),
-    StructField("line_hash", StringType()), StructField("is_readable", BooleanType()),
-])  # fmt: skip
+LINE_SCHEMA = StructType(
+    [
+        StructField("delivery_date", StringType()),
+        StructField("file", StringType()),
+        StructField("header_id", IntegerType()),
+        StructField("line_number", LongType()),
+        StructField("byte_offset", LongType()),
+        StructField("line", StringType()),
+        StructField("line_hash", StringType()),
+        StructField("is_readable", BooleanType()),
+    ]
+)
 
-_FILE_SCHEMA = StructType([
-    StructField("path", StringType()), StructField("name", StringType()), StructField("delivery_date", StringType()),
-    StructField("header_id", IntegerType()),
-])  # fmt: skip
+_FILE_SCHEMA = StructType(
+    [
+        StructField("path", StringType()),
+        StructField("name", StringType()),
+        StructField("delivery_date", StringType()),
+        StructField("header_id", IntegerType()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -87,8 +97,10 @@ def read_lines(spark: SparkSession, files: Sequence[LineFile], reading: LineRead
     line_hash: keyed hash (128 bits, hex) of the line and of what its path says: equal lines of equal meaning share it.
     is_readable: UTF-8, of bounded length, and one whole object where lines are JSON.
     """
-    rows = [(str(file.path), file.name, str(file.delivery_date) if file.delivery_date else None, file.header_id)
-            for file in files]  # fmt: skip
+    rows = [
+        (str(file.path), file.name, str(file.delivery_date) if file.delivery_date else None, file.header_id)
+        for file in files
+    ]
     named = spark.sparkContext.parallelize(rows, max(1, len(rows)))
     frame = spark.createDataFrame(named, _FILE_SCHEMA)
 
@@ -101,21 +113,28 @@ def read_lines(spark: SparkSession, files: Sequence[LineFile], reading: LineRead
 
 
 def _describe(row: dict[str, Any], reading: LineReading) -> Iterator[pa.RecordBatch]:
-    said = "".join(f"\0{found.group(1) if (found := re.search(pattern, row['name'])) else ''}"
-                   for pattern in reading.patterns)  # fmt: skip
+    said = "".join(
+        f"\0{found.group(1) if (found := re.search(pattern, row['name'])) else ''}" for pattern in reading.patterns
+    )
     for numbers, offsets, lines in _batches(Path(row["path"]), reading):
         identities = (f"{line}{said}".encode() for line in lines)
         hashes = [hmac.digest(reading.key, identity, "sha256")[:16].hex() for identity in identities]
         bearable = [_bearable(line) for line in lines]
-        yield pa.RecordBatch.from_pydict({
-            "delivery_date": pa.array([row["delivery_date"]] * len(lines), pa.string()),
-            "file": pa.array([row["name"]] * len(lines), pa.string()),
-            "header_id": pa.array([row["header_id"]] * len(lines), pa.int32()),
-            "line_number": pa.array(numbers, pa.int64()), "byte_offset": pa.array(offsets, pa.int64()),
-            "line": pa.array(bearable, pa.string()), "line_hash": pa.array(hashes, pa.string()),
-            "is_readable": pa.array([is_readable(line, is_json=reading.is_json, delimiter=reading.delimiter)
-                                     for line in bearable], pa.bool_()),
-        })  # fmt: skip
+        yield pa.RecordBatch.from_pydict(
+            {
+                "delivery_date": pa.array([row["delivery_date"]] * len(lines), pa.string()),
+                "file": pa.array([row["name"]] * len(lines), pa.string()),
+                "header_id": pa.array([row["header_id"]] * len(lines), pa.int32()),
+                "line_number": pa.array(numbers, pa.int64()),
+                "byte_offset": pa.array(offsets, pa.int64()),
+                "line": pa.array(bearable, pa.string()),
+                "line_hash": pa.array(hashes, pa.string()),
+                "is_readable": pa.array(
+                    [is_readable(line, is_json=reading.is_json, delimiter=reading.delimiter) for line in bearable],
+                    pa.bool_(),
+                ),
+            }
+        )
 
 
 def _bearable(line: str) -> str:

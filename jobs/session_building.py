@@ -32,8 +32,10 @@ def build_sessions(job: Ingestion) -> list[date]:
         return []
     dates = days_between(delivered.all_event_dates[0], horizon)
     inputs = {day: session_inputs(delivered, job.source, day, horizon) for day in dates}
-    published = {path_date(partition, "date"): pointer.manifest
-                 for partition, pointer in read_pointers(job.lake.table(SESSIONS.name)).items()}  # fmt: skip
+    published = {
+        path_date(partition, "date"): pointer.manifest
+        for partition, pointer in read_pointers(job.lake.table(SESSIONS.name)).items()
+    }
     due = [day for day in dates if not _is_settled(job, published.get(day), inputs[day])]
     if due:
         log.info("building_sessions", source=job.source.name, dates=len(due), first=str(due[0]), last=str(due[-1]))
@@ -54,8 +56,9 @@ def session_inputs(delivered: DeliveredEvents, source: Source, day: date, horizo
 
 def _is_settled(job: Ingestion, published: Manifest | None, inputs: Mapping[str, str]) -> bool:
     if published is None or (published.spec_hash, published.key_id) != (
-        job.provenance.spec_hash, job.provenance.key_id,
-    ):  # fmt: skip
+        job.provenance.spec_hash,
+        job.provenance.key_id,
+    ):
         return False
     return published.inputs == inputs or is_strict_subset(dict(inputs), published.inputs)
 
@@ -63,13 +66,21 @@ def _is_settled(job: Ingestion, published: Manifest | None, inputs: Mapping[str,
 def _build(job: Ingestion, due: list[date], inputs: Mapping[date, Mapping[str, str]]) -> None:
     horizon = job.provenance.horizon
     events = read_events(
-        job.spark, job.lake, first_event_date=due[0] - timedelta(days=DAYS_BEFORE),
-        last_event_date=min(due[-1] + timedelta(days=DAYS_AFTER), horizon), last_delivery_date=horizon,
-    )  # fmt: skip
+        job.spark,
+        job.lake,
+        first_event_date=due[0] - timedelta(days=DAYS_BEFORE),
+        last_event_date=min(due[-1] + timedelta(days=DAYS_AFTER), horizon),
+        last_delivery_date=horizon,
+    )
     sessions = sessions_of(assign_sessions(events, job.source), job.source, horizon)
     asked = sessions.where(F.col("date").isin(due)).select(*SESSIONS.column_names, "date")
-    counted = {"n_sessions": F.count(F.lit(1)), "n_events": F.sum("n_events"), "n_decisions": F.sum("n_decisions"),
-               "n_cut": F.count_if("is_cut"), "n_open": F.count_if(~F.col("is_closed"))}  # fmt: skip
+    counted = {
+        "n_sessions": F.count(F.lit(1)),
+        "n_events": F.sum("n_events"),
+        "n_decisions": F.sum("n_decisions"),
+        "n_cut": F.count_if("is_cut"),
+        "n_open": F.count_if(~F.col("is_closed")),
+    }
     target = Target(SESSIONS, job.lake.table(SESSIONS.name), "date", sort_columns=("user_id", "start_time"))
     with staged(asked, target, partitions=[str(day) for day in due], counted=counted) as version:
         facts = {str(day): PartitionFacts(inputs[day], version.partitions[str(day)].counts) for day in due}
@@ -79,5 +90,8 @@ def _build(job: Ingestion, due: list[date], inputs: Mapping[date, Mapping[str, s
 def session_digests(lake: Lake, *, last_date: date) -> dict[str, str]:
     """Content hash of the current sessions of each date up to the last, by date."""
     pointers = read_pointers(lake.table(SESSIONS.name)).items()
-    return {str(path_date(partition, "date")): pointer.manifest.content_hash
-            for partition, pointer in pointers if path_date(partition, "date") <= last_date}  # fmt: skip
+    return {
+        str(path_date(partition, "date")): pointer.manifest.content_hash
+        for partition, pointer in pointers
+        if path_date(partition, "date") <= last_date
+    }

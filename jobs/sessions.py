@@ -94,8 +94,11 @@ def _chain_columns(by_user: WindowSpec, source: Source) -> list[Column]:
     gap = micros - F.lag(micros).over(by_user)
     # The first event has no lag: without the coalesce its null would spread to every sum and comparison after it.
     after_gap = F.coalesce(gap > source.session.gap_minutes * _MICROS_PER_MINUTE, F.lit(True))
-    return [micros.alias("_micros"), after_gap.alias("_after_gap"),
-            business_date(F.col("event_time"), source.zone).alias("_date")]  # fmt: skip
+    return [
+        micros.alias("_micros"),
+        after_gap.alias("_after_gap"),
+        business_date(F.col("event_time"), source.zone).alias("_date"),
+    ]
 
 
 def _chain_start_columns(by_user: WindowSpec) -> list[Column]:

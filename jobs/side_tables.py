@@ -14,8 +14,9 @@ from jobs.content_hash import row_hash
 from jobs.event_parsing import iso_time
 from jobs.raw_lines import LineFile, read_lines, reading_of
 
-_ITEM_FIELDS = "item_id string, valid_from string, category_id string, price string, cost string, " \
-    "pack_size string, volume string"  # fmt: skip
+_ITEM_FIELDS = (
+    "item_id string, valid_from string, category_id string, price string, cost string, pack_size string, volume string"
+)
 _AVAILABILITY_FIELDS = "availability_id string, valid_from string, actions array<string>"
 
 

@@ -54,14 +54,18 @@ def start_spark(settings: Settings, app_name: str) -> SparkSession:
 def spark_options(settings: Settings) -> dict[str, str]:
     """Every option of the session, by name."""
     options = read_options(SPARK_FOLDER / "local.conf") if settings.spark_master.startswith("local") else {}
-    return options | FIXED | {
-        "spark.master": settings.spark_master,
-        "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
-        # Workers unpickle functions of this package by name.
-        "spark.executorEnv.PYTHONPATH": str(PROJECT_ROOT),
-        "spark.driver.extraJavaOptions": _java_options(),
-        "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
-    }  # fmt: skip
+    return (
+        options
+        | FIXED
+        | {
+            "spark.master": settings.spark_master,
+            "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
+            # Workers unpickle functions of this package by name.
+            "spark.executorEnv.PYTHONPATH": str(PROJECT_ROOT),
+            "spark.driver.extraJavaOptions": _java_options(),
+            "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
+        }
+    )
 
 
 def private_folders(settings: Settings) -> dict[str, str]:

@@ -37,8 +37,11 @@ def check_columns(frame: DataFrame, table: Table, path_columns: Sequence[str]) -
     expected = {field.name: field.dataType.simpleString() for field in table_schema(table).fields}
     problems = [f"{name}: missing" for name in [*expected, *path_columns] if name not in found]
     problems += [f"{name}: unexpected" for name in found if name not in expected and name not in path_columns]
-    problems += [f"{name}: expected {kind}, got {found[name]}"
-                 for name, kind in expected.items() if name in found and found[name] != kind]  # fmt: skip
+    problems += [
+        f"{name}: expected {kind}, got {found[name]}"
+        for name, kind in expected.items()
+        if name in found and found[name] != kind
+    ]
     if problems:
         raise CheckError(f"{table.name}: the columns don't fit the table:\n" + "\n".join(f"  {p}" for p in problems))
 

@@ -48,9 +48,13 @@ def simulate_shop(
 ) -> None:
     """Write days of a simulated shop's logs."""
     _run_command(
-        "simulate_shop", out=out, last_date=last_date and last_date.date(), n_days=n_days, n_shoppers=n_shoppers,
+        "simulate_shop",
+        out=out,
+        last_date=last_date and last_date.date(),
+        n_days=n_days,
+        n_shoppers=n_shoppers,
         seed=seed,
-    )  # fmt: skip
+    )
 
 
 @app.command("prepare")

@@ -46,21 +46,26 @@ def attribute(events: DataFrame, pipeline: Pipeline) -> DataFrame:
         touched.where(F.col("event_type").isin(*counted))
         .withColumn("outcome", outcome)
         .select(
-            "user_id", "event_date", "event_type", "outcome",
+            "user_id",
+            "event_date",
+            "event_type",
+            "outcome",
             F.when(is_attributed, F.col("touch.event_id")).alias("decision_event_id"),
             F.when(is_attributed, F.col("touch.session_date")).alias("decision_session_date"),
         )
-    )  # fmt: skip
+    )
 
 
 def unattributable(events: DataFrame, pipeline: Pipeline) -> DataFrame:
     """The shop's own events among those counted: no shopper's decision can have led to them; as `attribute` returns."""
     return events.where(F.col("event_type").isin(*_counted_types(pipeline.scenario))).select(
-        "user_id", "event_date", "event_type",
+        "user_id",
+        "event_date",
+        "event_type",
         _outcome_without_decision(pipeline).alias("outcome"),
         F.lit(None).cast("string").alias("decision_event_id"),
         F.lit(None).cast("date").alias("decision_session_date"),
-    )  # fmt: skip
+    )
 
 
 def credits_of(attributed: DataFrame, scenario: Scenario) -> DataFrame:

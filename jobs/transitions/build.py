@@ -76,9 +76,11 @@ def build(spark: SparkSession, settings: Settings, pipeline: Pipeline, horizon: 
     folder = lake.transitions(pipeline.scenario.name, data_spec_hash(pipeline))
     order = _Order(spark, lake, pipeline, find_due_dates(lake, folder, pipeline, horizon), horizon)
     provenance = Provenance(
-        spec_hash=data_spec_hash(pipeline), code_hash=code_hash(PROJECT_ROOT / "jobs", PROJECT_ROOT / "conf"),
-        key_id=settings.pseudonym_key_id(), horizon=order.due.horizon,
-    )  # fmt: skip
+        spec_hash=data_spec_hash(pipeline),
+        code_hash=code_hash(PROJECT_ROOT / "jobs", PROJECT_ROOT / "conf"),
+        key_id=settings.pseudonym_key_id(),
+        horizon=order.due.horizon,
+    )
     LOG.info("transitions_started", scenario=pipeline.scenario.name, dates=len(order.due.dates), horizon=str(horizon))
     built = _build_dates(order, provenance)
     manifests = {day: pointer.manifest for day, pointer in order.due.kept.items()} | built
@@ -100,8 +102,9 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
         with staged(frame, order.target, partitions=names, counted=_counted()) as version:
             counters = _counters(order, prepared, version)
             _check(order, prepared, version, n_decisions, counters)
-            facts = {str(day): PartitionFacts(order.due.inputs[day], counters[day], list(CHECKS))
-                     for day in order.due.dates}  # fmt: skip
+            facts = {
+                str(day): PartitionFacts(order.due.inputs[day], counters[day], list(CHECKS)) for day in order.due.dates
+            }
             (manifests,) = publish(order.lake.lock, [(version, facts)], provenance)
     finally:
         prepared.unpersist()
@@ -110,8 +113,13 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
 
 def _prepare(order: _Order) -> Prepared:
     due = order.due
-    events = read_events(order.spark, order.lake, first_event_date=due.first_event_date,
-                         last_event_date=due.horizon, last_delivery_date=due.horizon)  # fmt: skip
+    events = read_events(
+        order.spark,
+        order.lake,
+        first_event_date=due.first_event_date,
+        last_event_date=due.horizon,
+        last_delivery_date=due.horizon,
+    )
     has_sets = order.pipeline.source.availability is not None
     sets = read_availability(order.spark, order.lake, last_delivery_date=due.horizon) if has_sets else None
     n_partitions = int(order.spark.conf.get("spark.sql.shuffle.partitions") or 0)
@@ -142,14 +150,17 @@ def _counters(order: _Order, prepared: Prepared, version: StagedVersion) -> dict
         repeated=reward_of_events(repeated, scenario),
         outcomes=reward_by_outcome(prepared.attributed, scenario),
         earned={day: counts[day][EARNED] for day in due.dates},
-    )  # fmt: skip
+    )
     return {day: counts[day] | ledger[day] for day in due.dates}
 
 
 def _check(
-    order: _Order, prepared: Prepared, version: StagedVersion, n_decisions: Mapping[date, int],
+    order: _Order,
+    prepared: Prepared,
+    version: StagedVersion,
+    n_decisions: Mapping[date, int],
     counters: Mapping[date, Counters],
-) -> None:  # fmt: skip
+) -> None:
     """Nothing, where everything holds that must.
 
     Raises:

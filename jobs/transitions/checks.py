@@ -45,8 +45,10 @@ def count_decisions(prepared: Prepared, dates: list[date], where: str) -> dict[d
     rows = decisions.groupBy("day").agg(F.count(F.lit(1)).alias("n"), *counts).collect()
     problems = [
         f"{where} date={row['day']}: {row[name]} of {row['n']} decisions {name}; expected none"
-        for row in sorted(rows) for name in unfit if row[name]
-    ]  # fmt: skip
+        for row in sorted(rows)
+        for name in unfit
+        if row[name]
+    ]
     if problems:
         raise CheckError("nothing was published:\n" + "\n".join(f"  {problem}" for problem in problems))
     return {row["day"]: row["n"] for row in rows}

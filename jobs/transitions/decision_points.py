@@ -14,9 +14,22 @@ from jobs.transitions.total_order import CLOSING_RANK, in_total_order
 
 # What a closing row says nothing about.
 _BLANK_AT_CLOSING = (
-    "event_type", "item_id", "category_id", "price", "decision_id", "position", "action", "propensity",
-    "availability_id", "policy_version", "action_key", "item", "category", "shown_item", "shown_category",
-)  # fmt: skip
+    "event_type",
+    "item_id",
+    "category_id",
+    "price",
+    "decision_id",
+    "position",
+    "action",
+    "propensity",
+    "availability_id",
+    "policy_version",
+    "action_key",
+    "item",
+    "category",
+    "shown_item",
+    "shown_category",
+)
 
 
 def with_closings(events: DataFrame, source: Source) -> DataFrame:

@@ -161,9 +161,7 @@ def _evaluate(
     truth = true_values(settings.home, dataset, played)
     ranking = () if pipeline.is_logged else _ranking(selection, evaluation, dataset, evaluation_settings)
     shares = action_shares(selected, evaluation.propensities.episodes)
-    explained = explain_night(
-        dataset, lake, selected, night=evaluation, train=train, shares=shares
-    )
+    explained = explain_night(dataset, lake, selected, night=evaluation, train=train, shares=shares)
     return _Night(dataset, selection, chosen, evaluation, looked, champion, truth, ranking, shares, explained)
 
 
@@ -288,9 +286,7 @@ def _result(night: _Night, content: ReviewContent) -> EvaluationResult:
         champion_in_force=_champion_in_force(night.champion),
         compared_with=_compared_with(night.champion),
         level=evaluation.level.level,
-        reports=tuple(
-            report.to_json() for report in (*evaluation.evaluation.reports, *night.second_look.reports)
-        ),
+        reports=tuple(report.to_json() for report in (*evaluation.evaluation.reports, *night.second_look.reports)),
         metric_reports={
             metric: tuple(report.to_json() for report in found.reports)
             for metric, found in evaluation.metric_evaluations.items()

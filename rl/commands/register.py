@@ -233,12 +233,14 @@ def _staged_model(result: EvaluationResult, candidates: dict[str, LoadedCandidat
 
 def _page(client: MlflowClient, review: ReviewContent, version: RegisteredVersion) -> ReviewContent:
     lineage = (*review.lineage, LineageRow(name="MLflow run", value=version.run_id))
-    return review.model_copy(update={
-        "model": version.model,
-        "version": str(version.version),
-        "lineage": lineage,
-        "history": tuple(_history_row(one) for one in earlier_versions(client, version)),
-    })  # fmt: skip
+    return review.model_copy(
+        update={
+            "model": version.model,
+            "version": str(version.version),
+            "lineage": lineage,
+            "history": tuple(_history_row(one) for one in earlier_versions(client, version)),
+        }
+    )
 
 
 def _history_row(earlier: EarlierVersion) -> HistoryRow:

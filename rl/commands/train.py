@@ -72,9 +72,12 @@ def _train(settings: Settings, run_paths: Run, candidate: str, ranks: Ranks) -> 
     with _training_split(dataset, settings, run_paths, candidate, ranks) as training:
         n_transitions = int(ranks.sums([training.n_transitions])[0])
         structlog.get_logger().info(
-            "training", candidate=candidate, n_transitions=training.n_transitions, of=n_transitions,
+            "training",
+            candidate=candidate,
+            n_transitions=training.n_transitions,
+            of=n_transitions,
             device=ranks.device,
-        )  # fmt: skip
+        )
         trained = train_candidate(seeded, training, validation, training_settings)
     if not ranks.is_first:
         return {}
@@ -188,9 +191,10 @@ def _criterion(dataset: Dataset, seeded: SeededCandidate, validation: LoggedEpis
     if not pipeline.is_logged or refusal_to_weight(validation.propensity) is not None:
         if seeded.candidate.patience is not None:
             structlog.get_logger().warning(
-                "networks can't be compared while training, so it won't stop early", candidate=seeded.name,
+                "networks can't be compared while training, so it won't stop early",
+                candidate=seeded.name,
                 why="the log holds no propensities",
-            )  # fmt: skip
+            )
         return None
     spec, settings = pipeline.scenario.policy, EvaluationSettings.from_scenario(pipeline.scenario)
     middle = spec.temperatures[len(spec.temperatures) // 2]

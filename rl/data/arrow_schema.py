@@ -9,9 +9,12 @@ import pyarrow as pa
 from conf.tables import Table
 
 _PLAIN = {
-    "string": pa.string(), "int": pa.int32(), "bigint": pa.int64(), "boolean": pa.bool_(),
+    "string": pa.string(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "boolean": pa.bool_(),
     "timestamp": pa.timestamp("us", tz="UTC"),
-}  # fmt: skip
+}
 
 
 def arrow_schema(table: Table) -> pa.Schema:

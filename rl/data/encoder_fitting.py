@@ -92,17 +92,24 @@ def _fit_column(name: str, values: IntArray) -> ColumnEncoding:
     if values.ndim == 2:
         definition = OBSERVATION_FEATURES[name]
         return ColumnEncoding(
-            name, "list", space=definition.id_space, length=values.shape[1], decay=DECAY,
+            name,
+            "list",
+            space=definition.id_space,
+            length=values.shape[1],
+            decay=DECAY,
             has_latest=definition.delay == "none",
-        )  # fmt: skip
+        )
     if name in PERIODS:
         return ColumnEncoding(name, "cyclic", period=PERIODS[name])
     logarithms = np.log1p(values[values >= 0])
     spread = float(logarithms.std()) if logarithms.size else 0.0
     return ColumnEncoding(
-        name, "count", mean=float(logarithms.mean()) if logarithms.size else 0.0,
-        spread=spread if spread > 1e-9 else 1.0, has_missing=bool((values < 0).any()),
-    )  # fmt: skip
+        name,
+        "count",
+        mean=float(logarithms.mean()) if logarithms.size else 0.0,
+        spread=spread if spread > 1e-9 else 1.0,
+        has_missing=bool((values < 0).any()),
+    )
 
 
 def _frequent_ids(lists: list[IntArray], largest: int) -> tuple[int, ...]:

@@ -146,14 +146,33 @@ class LoggedEpisodes:
 
     def _length_violations(self) -> list[str]:
         n, n_episodes = self.n_transitions, self.n_episodes
-        per_row = ("features", "next_features", "reward", "terminal", "timeout", "propensity", "mask_index",
-                   "next_mask_index", "elapsed_seconds", "policy_version")  # fmt: skip
-        found = [f"{name} has {len(getattr(self, name))} rows, expected {n}"
-                 for name in per_row if len(getattr(self, name)) != n]  # fmt: skip
-        found += [f"{name} has {len(getattr(self, name))} entries, expected {n_episodes}"
-                  for name in ("unit", "start_time") if len(getattr(self, name)) != n_episodes]  # fmt: skip
-        found += [f"metric {name} has {len(values)} rows, expected {n}"
-                  for name, values in self.metrics.items() if len(values) != n]  # fmt: skip
+        per_row = (
+            "features",
+            "next_features",
+            "reward",
+            "terminal",
+            "timeout",
+            "propensity",
+            "mask_index",
+            "next_mask_index",
+            "elapsed_seconds",
+            "policy_version",
+        )
+        found = [
+            f"{name} has {len(getattr(self, name))} rows, expected {n}"
+            for name in per_row
+            if len(getattr(self, name)) != n
+        ]
+        found += [
+            f"{name} has {len(getattr(self, name))} entries, expected {n_episodes}"
+            for name in ("unit", "start_time")
+            if len(getattr(self, name)) != n_episodes
+        ]
+        found += [
+            f"metric {name} has {len(values)} rows, expected {n}"
+            for name, values in self.metrics.items()
+            if len(values) != n
+        ]
         if self.lumped is not None and len(self.lumped) != len(self.availability):
             found.append(f"lumped has {len(self.lumped)} entries, expected {len(self.availability)}")
         if n_episodes < 0 or (n_episodes >= 0 and int(self.offsets[-1]) != n):

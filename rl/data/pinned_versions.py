@@ -55,9 +55,7 @@ def current_versions(pipeline: Pipeline, lake: Lake, horizon: date) -> PinnedVer
         DatasetError: a pointer that isn't named for a date.
     """
     return PinnedVersions(
-        transitions=versions_in(
-            lake.transitions(pipeline.scenario.name, data_spec_hash(pipeline)), "date=", horizon
-        ),
+        transitions=versions_in(lake.transitions(pipeline.scenario.name, data_spec_hash(pipeline)), "date=", horizon),
         availability=versions_in(lake.table("availability"), "delivery_date=", horizon),
         items=versions_in(lake.table("items"), "delivery_date=", horizon),
     )
@@ -72,13 +70,15 @@ def read_versions(folder: Path) -> PinnedVersions | None:
     path = folder / VERSIONS_FILE
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return PinnedVersions(**{
-            field.name: {
-                date.fromisoformat(day): Pointer.model_validate(pointer)
-                for day, pointer in content[field.name].items()
+        return PinnedVersions(
+            **{
+                field.name: {
+                    date.fromisoformat(day): Pointer.model_validate(pointer)
+                    for day, pointer in content[field.name].items()
+                }
+                for field in fields(PinnedVersions)
             }
-            for field in fields(PinnedVersions)
-        })  # fmt: skip
+        )
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:

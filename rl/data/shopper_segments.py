@@ -99,14 +99,21 @@ def _past_clicks(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
 
 
 def _last_visit(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
-    labels = ("no earlier visit known", "last visit today or yesterday", "last visit 2 or 3 days ago",
-              "last visit 4 or more days ago")  # fmt: skip
+    labels = (
+        "no earlier visit known",
+        "last visit today or yesterday",
+        "last visit 2 or 3 days ago",
+        "last visit 4 or more days ago",
+    )
     return by_bounds(values, (0, 2, 4), labels)
 
 
 def _time_of_day(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
-    return by_bounds(values, (6, 12, 18), ("night (0 to 5 h)", "morning (6 to 11 h)", "afternoon (12 to 17 h)",
-                                           "evening (18 to 23 h)"))  # fmt: skip
+    return by_bounds(
+        values,
+        (6, 12, 18),
+        ("night (0 to 5 h)", "morning (6 to 11 h)", "afternoon (12 to 17 h)", "evening (18 to 23 h)"),
+    )
 
 
 def _day_of_week(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
@@ -114,8 +121,9 @@ def _day_of_week(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
 
 
 def _session_step(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
-    return by_bounds(values, (1, 3, 6), ("first decision", "2nd or 3rd decision", "4th to 6th decision",
-                                         "7th decision or later"))  # fmt: skip
+    return by_bounds(
+        values, (1, 3, 6), ("first decision", "2nd or 3rd decision", "4th to 6th decision", "7th decision or later")
+    )
 
 
 def _session_clicks(values: IntArray, names: Names) -> Cut:  # noqa: ARG001

@@ -168,8 +168,9 @@ def _episode_order(episode: IntArray, decision_time: IntArray, table: pa.Table) 
 
 
 def _availability(table: pa.Table) -> tuple[IntArray, IntArray, tuple[str, ...]]:
-    both = pa.chunked_array([*table.column("availability_id").chunks, *table.column("next_availability_id").chunks],
-                            type=pa.string())  # fmt: skip
+    both = pa.chunked_array(
+        [*table.column("availability_id").chunks, *table.column("next_availability_id").chunks], type=pa.string()
+    )
     codes, names = _codes(both)
     return codes[: table.num_rows], codes[table.num_rows :], names
 

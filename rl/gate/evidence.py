@@ -148,6 +148,4 @@ def _guardrail(
         )
     except EvaluationError as error:
         return replace(refused, refusal=str(error))
-    return replace(
-        refused, relative_increase=increase.value, lower_bound=increase.lower, upper_bound=increase.upper
-    )
+    return replace(refused, relative_increase=increase.value, lower_bound=increase.lower, upper_bound=increase.upper)

@@ -199,4 +199,3 @@ HEADLINES: Sequence[Callable[[LogFacts], Headline | None]] = (
 def _listed(names: Sequence[str]) -> str:
     more = len(names) - _SHOWN
     return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
-

@@ -135,9 +135,9 @@ def propensity_doubt(
         contenders: the policies evaluated, on the same test rows.
         repeats: of the test rows' propensities.
     """
-    return PropensityDoubt({
-        evaluation.outcome: _scatters(evaluation, contenders, repeats) for evaluation in evaluations
-    })  # fmt: skip
+    return PropensityDoubt(
+        {evaluation.outcome: _scatters(evaluation, contenders, repeats) for evaluation in evaluations}
+    )
 
 
 def _scatters(

@@ -281,8 +281,11 @@ def _weights_to_look_at(network: Network) -> dict[str, float]:
 def _kept_state(kept: KeptNetwork) -> dict[str, Any]:
     tensors = {name: torch.from_numpy(np.array(array)) for name, array in kept.network.to_tensors().items()}
     return {
-        "update": kept.update, "output_scale": kept.output_scale, "kind": kept.network.kind, "tensors": tensors,
-    }  # fmt: skip
+        "update": kept.update,
+        "output_scale": kept.output_scale,
+        "kind": kept.network.kind,
+        "tensors": tensors,
+    }
 
 
 def _kept_from(state: Mapping[str, Any]) -> KeptNetwork:

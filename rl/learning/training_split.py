@@ -20,9 +20,7 @@ _SHARE_OF_FILES = 1 / 4
 
 
 @contextmanager
-def training_split(
-    dataset: Dataset, *, n_transitions: int, memory_bytes: int, folder: Path
-) -> Iterator[ReplayColumns]:
+def training_split(dataset: Dataset, *, n_transitions: int, memory_bytes: int, folder: Path) -> Iterator[ReplayColumns]:
     """The same rows in the same order either way, so that what is learned from them is the same to the bit.
 
     Of the episodes nothing but the columns stays in memory.

@@ -153,15 +153,17 @@ def _evaluate(
     parts: list[PolicyEvaluation] = []
     for contender in contenders:
         structlog.get_logger().info("evaluating", policy=contender.name, outcome=outcome)
-        parts.append(evaluate_policies(
-            {contender.name: contender.policy},
-            train=contender.train,
-            test=contender.test,
-            settings=settings,
-            is_logged=is_logged,
-            outcome=outcome,
-            has_behavior=not parts,
-        ))  # fmt: skip
+        parts.append(
+            evaluate_policies(
+                {contender.name: contender.policy},
+                train=contender.train,
+                test=contender.test,
+                settings=settings,
+                is_logged=is_logged,
+                outcome=outcome,
+                has_behavior=not parts,
+            )
+        )
     first, *others = parts
     reports, sums, fits, weights = list(first.reports), dict(first.sums), dict(first.fits), dict(first.weights)
     for part in others:

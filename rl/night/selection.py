@@ -183,9 +183,7 @@ def judged_choice(
 
 def _usable_estimator(evaluation: PolicyEvaluation, names: Sequence[str], estimator: str) -> tuple[str, str]:
     """The first of the spec's estimator and the fallback that values anyone, and what is to be said of it."""
-    by_spec, by_fallback = (
-        [evaluation.report(name, one) for name in names] for one in (estimator, FALLBACK_ESTIMATOR)
-    )
+    by_spec, by_fallback = ([evaluation.report(name, one) for name in names] for one in (estimator, FALLBACK_ESTIMATOR))
     if any(report.value is not None for report in by_spec):
         return estimator, ""
     if any(report.value is not None for report in by_fallback):

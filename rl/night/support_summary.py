@@ -56,8 +56,9 @@ def support_bands(shares: ActionShares, *splits: LoggedEpisodes) -> tuple[Band, 
     found = []
     for least, most in _BANDS:
         is_in = (counts >= least) & (counts <= (counts.max(initial=0) if most is None else most))
-        found.append(Band(least, most, int(is_in.sum()), float(shares.logged[is_in].sum()),
-                          float(shares.policy[is_in].sum())))  # fmt: skip
+        found.append(
+            Band(least, most, int(is_in.sum()), float(shares.logged[is_in].sum()), float(shares.policy[is_in].sum()))
+        )
     return tuple(found)
 
 
@@ -80,9 +81,7 @@ def weight_shares(sample: EvaluationSample) -> WeightShares:
     held = np.concatenate([[0.0], np.cumsum(-np.sort(-weight))])
     held /= held[-1] if held[-1] > 0 else 1.0
     points = np.unique(np.round(sample.n_units * np.linspace(0, 1, _MOST_POINTS) ** 2).astype(np.int64))
-    return WeightShares(
-        points / sample.n_units, held[points], sample.n_units, int(np.searchsorted(held, 0.5))
-    )
+    return WeightShares(points / sample.n_units, held[points], sample.n_units, int(np.searchsorted(held, 0.5)))
 
 
 def _counts(*splits: LoggedEpisodes) -> FloatArray:

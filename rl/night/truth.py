@@ -55,9 +55,14 @@ def true_values(
     try:
         first, last = test_days(dataset)
         return _played(
-            load_shop(folder), policies, first_date=first, last_date=last,
-            gamma=dataset.pipeline.scenario.discount.gamma, n_sessions=n_sessions, seed=seed,
-        )  # fmt: skip
+            load_shop(folder),
+            policies,
+            first_date=first,
+            last_date=last,
+            gamma=dataset.pipeline.scenario.discount.gamma,
+            n_sessions=n_sessions,
+            seed=seed,
+        )
     except ShopError as error:
         return TrueValues(note=f"the shop of {folder} didn't make this log: {error}")
 
@@ -89,16 +94,19 @@ def _played(
     behavior = true_behavior_value(
         shop, first_date=first_date, last_date=last_date, gamma=gamma, n_sessions=n_sessions, seed=seed
     )
-    return TrueValues(behavior, {
-        name: true_policy_value(
-            shop,
-            observing(policy, policy.encode),
-            action_keys=list(policy.vocabulary.names),
-            first_date=first_date,
-            last_date=last_date,
-            gamma=gamma,
-            n_sessions=n_sessions,
-            seed=seed,
-        )
-        for name, policy in policies.items()
-    })  # fmt: skip
+    return TrueValues(
+        behavior,
+        {
+            name: true_policy_value(
+                shop,
+                observing(policy, policy.encode),
+                action_keys=list(policy.vocabulary.names),
+                first_date=first_date,
+                last_date=last_date,
+                gamma=gamma,
+                n_sessions=n_sessions,
+                seed=seed,
+            )
+            for name, policy in policies.items()
+        },
+    )

@@ -24,9 +24,11 @@ def gain_in_standard_errors(policy: Policy, validation: LoggedEpisodes, settings
     Raises:
         UnsupportedEstimator: the log can't be weighted.
     """
-    value = wpdis(evaluation_sample(
-        policy, validation, discount=settings.discount, steps=settings.steps, clip=settings.weight_clip
-    ))  # fmt: skip
+    value = wpdis(
+        evaluation_sample(
+            policy, validation, discount=settings.discount, steps=settings.steps, clip=settings.weight_clip
+        )
+    )
     logged = on_policy(evaluation_sample(None, validation, discount=settings.discount, steps=settings.steps))
     gain = difference(value, logged)
     error = standard_error(gain)

@@ -172,10 +172,19 @@ def evaluate_ranking(
             for metric, values in (("hit_rate", hits(better, tied, k)), ("ndcg", discounted_gains(better, tied, k))):
                 sums = mean_over_decisions(values, test)
                 interval = percentile_interval(sums, level=level, resampling=resampling or Resampling())
-                reports.append(RankingReport(
-                    name, metric, k, interval.value, interval.lower, interval.upper, level, test.n_transitions,
-                    sums.n_units,
-                ))  # fmt: skip
+                reports.append(
+                    RankingReport(
+                        name,
+                        metric,
+                        k,
+                        interval.value,
+                        interval.lower,
+                        interval.upper,
+                        level,
+                        test.n_transitions,
+                        sums.n_units,
+                    )
+                )
     return tuple(reports)
 
 

@@ -223,9 +223,11 @@ class _Run:
             self.weights[name] = found
         if policy is not None and any(entry.needs_density_ratios for entry in self._estimators):
             sample = self._with_density_ratios(policy, sample)
-        outside = 0.0 if policy is None else share_outside_support(
-            policy, self._test, logged_actions=self._logged_actions, behavior=self._behavior
-        )  # fmt: skip
+        outside = (
+            0.0
+            if policy is None
+            else share_outside_support(policy, self._test, logged_actions=self._logged_actions, behavior=self._behavior)
+        )
         others = [entry for entry in self._estimators if entry.name != "on_policy"]
         self._report_all(name, [ESTIMATORS["on_policy"], *others] if policy is None else others, sample, outside)
 
@@ -252,20 +254,33 @@ class _Run:
         """Reports of one policy by all estimators, their intervals made from one set of draws."""
         estimates = [self._estimate(entry, sample) for entry in entries]
         confidence = self._settings.confidence
-        intervals = iter(reaching_intervals(
-            [found.sums for found in estimates if found.sums is not None],
-            level=confidence, resampling=self._settings.resampling,
-        ))  # fmt: skip
+        intervals = iter(
+            reaching_intervals(
+                [found.sums for found in estimates if found.sums is not None],
+                level=confidence,
+                resampling=self._settings.resampling,
+            )
+        )
         overlap = weight_overlap(sample)
         for entry, found in zip(entries, estimates, strict=True):
             interval = None
             if found.sums is not None:
                 interval, self.sums[name, entry.name] = next(intervals), found.sums
-            self.reports.append(_value_report(
-                name, entry, sample, outcome=self._outcome, level=confidence, interval=interval,
-                refusal=found.refusal, outside=outside, is_logged=self._is_logged, choice=found.choice,
-                overlap=overlap if self._is_logged or entry.name == "on_policy" else WeightOverlap(),
-            ))  # fmt: skip
+            self.reports.append(
+                _value_report(
+                    name,
+                    entry,
+                    sample,
+                    outcome=self._outcome,
+                    level=confidence,
+                    interval=interval,
+                    refusal=found.refusal,
+                    outside=outside,
+                    is_logged=self._is_logged,
+                    choice=found.choice,
+                    overlap=overlap if self._is_logged or entry.name == "on_policy" else WeightOverlap(),
+                )
+            )
 
     def _estimate(self, entry: Estimator, sample: EvaluationSample) -> _Estimate:
         try:

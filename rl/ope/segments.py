@@ -118,9 +118,14 @@ def segment_values(
     values = []
     for segment, part, overlap, refusal in zip(segments, parts, overlaps, refusals, strict=True):
         bare = SegmentValue(
-            segment.dimension, segment.label, part[0].n_episodes, part[0].n_units,
-            part[0].n_episodes / candidate.n_episodes, *overlap, refusal=refusal,
-        )  # fmt: skip
+            segment.dimension,
+            segment.label,
+            part[0].n_episodes,
+            part[0].n_units,
+            part[0].n_episodes / candidate.n_episodes,
+            *overlap,
+            refusal=refusal,
+        )
         own = _refits_of(refits, candidate, segment)
         values.append(bare if refusal else _valued(bare, part, own, estimator_name, alpha=alpha, resampling=resampling))
     return SegmentReport(estimator_name, tuple(values), confidence, 1 - alpha, n_shown)

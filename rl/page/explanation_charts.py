@@ -69,20 +69,30 @@ def feature_bars(features: tuple[FeatureWeight, ...]) -> tuple[Bar, ...]:
     """Mean sizes of attributions, in the given order."""
     longest = max((weight.mean_absolute.upper for weight in features), default=0.0) or 1.0
     return tuple(
-        _bar(feature(weight.feature), weight.mean_absolute, longest, number(weight.mean_absolute.value),
-             note=share(weight.share))
+        _bar(
+            feature(weight.feature),
+            weight.mean_absolute,
+            longest,
+            number(weight.mean_absolute.value),
+            note=share(weight.share),
+        )
         for weight in features
-    )  # fmt: skip
+    )
 
 
 def departure_bars(rows: tuple[DepartureRow, ...]) -> tuple[Bar, ...]:
     """Distances from the log, in the given order."""
     longest = max((row.distance.upper for row in rows), default=0.0) or 1.0
     return tuple(
-        _bar(row.label, row.distance, longest, share(row.distance.value),
-             note=f"{row.n_decisions:,} decisions, {row.n_shoppers:,} shoppers")
+        _bar(
+            row.label,
+            row.distance,
+            longest,
+            share(row.distance.value),
+            note=f"{row.n_decisions:,} decisions, {row.n_shoppers:,} shoppers",
+        )
         for row in rows
-    )  # fmt: skip
+    )
 
 
 def removal_bars(removal: RemovalFigures) -> tuple[tuple[str, tuple[Bar, Bar]], ...]:
@@ -92,11 +102,16 @@ def removal_bars(removal: RemovalFigures) -> tuple[tuple[str, tuple[Bar, Bar]], 
         ("move of the action probabilities", removal.moved_named, removal.moved_random, share),
     )
     return tuple(
-        (title, (_bar("without the named", named, most, words(named.value), full=_FULL_WITH_NAME),
-                 _bar("without random ones", drawn, most, words(drawn.value), full=_FULL_WITH_NAME)))
+        (
+            title,
+            (
+                _bar("without the named", named, most, words(named.value), full=_FULL_WITH_NAME),
+                _bar("without random ones", drawn, most, words(drawn.value), full=_FULL_WITH_NAME),
+            ),
+        )
         for title, named, drawn, words in measures
         for most in (max(named.upper, drawn.upper),)
-    )  # fmt: skip
+    )
 
 
 def example_charts(examples: tuple[DecisionExample, ...]) -> tuple[ExampleChart, ...]:
@@ -151,12 +166,15 @@ def _branch(nodes: tuple[ImitationNode, ...], place: int, leading: str) -> Branc
         return Branch(leading, node.label, node.n, node.share, ())
     asked = (node.feature, node.kind, node.name, node.threshold)
     return Branch(
-        leading, "", node.n, node.share,
+        leading,
+        "",
+        node.n,
+        node.share,
         tuple(
             _branch(nodes, child, _condition(*asked, is_high=is_high))
             for child, is_high in ((node.low, False), (node.high, True))
         ),
-    )  # fmt: skip
+    )
 
 
 def _condition(name: str, kind: str, entry: str, threshold: float, *, is_high: bool) -> str:

@@ -77,8 +77,23 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = ("count", "number", "signed", "odds", "interval", "share", "level", "duration", "day", "moment",
-               "date_range", "reason", "estimator", "short_estimator", "millionths")  # fmt: skip
+    filters = (
+        "count",
+        "number",
+        "signed",
+        "odds",
+        "interval",
+        "share",
+        "level",
+        "duration",
+        "day",
+        "moment",
+        "date_range",
+        "reason",
+        "estimator",
+        "short_estimator",
+        "millionths",
+    )
     environment.filters.update({name: getattr(wording, name) for name in filters})
     environment.filters["of"] = lambda part, whole: f"{wording.share(part / whole)} of lines" if whole else ""
     return environment
@@ -87,11 +102,19 @@ def _environment() -> jinja2.Environment:
 def _sections(page: ReviewContent) -> list[tuple[str, str]]:
     """Ids and short names of the sections to jump to, in their order."""
     return [
-        ("value", "earns"), ("certainty", "how sure"), ("segments", "for whom"), ("difference", "different"),
-        ("departures", "departures"), ("reasons", "why"), ("support", "never seen"), ("history", "earlier versions"),
+        ("value", "earns"),
+        ("certainty", "how sure"),
+        ("segments", "for whom"),
+        ("difference", "different"),
+        ("departures", "departures"),
+        ("reasons", "why"),
+        ("support", "never seen"),
+        ("history", "earlier versions"),
         *([("ranking", "ranking")] if page.ranking else []),
-        ("data", "data"), ("training", "training"), ("lineage", "lineage"),
-    ]  # fmt: skip
+        ("data", "data"),
+        ("training", "training"),
+        ("lineage", "lineage"),
+    ]
 
 
 def _truth_rows(policies: tuple[PolicyReport, ...]) -> list[_TruthRow]:
@@ -154,8 +177,11 @@ def _limit(clip: float | None) -> str:
 
 def _overlap_bars(policies: tuple[PolicyReport, ...]) -> list[dict[str, Any]]:
     """Shoppers, and how many of them the estimates rest on: a bar for each policy whose figure is known."""
-    fields = (("Shoppers", "n_units"), ("Effectively weighted", "effective_sample_size"),
-              ("Effectively rewarded", "effective_rewarded"))  # fmt: skip
+    fields = (
+        ("Shoppers", "n_units"),
+        ("Effectively weighted", "effective_sample_size"),
+        ("Effectively rewarded", "effective_rewarded"),
+    )
     most = max((policy.overlap.n_units for policy in policies if policy.overlap), default=1) or 1
     rows = []
     for name, field in fields:

@@ -37,13 +37,31 @@ ESTIMATOR_NAMES = {
 }
 
 SHORT_ESTIMATOR_NAMES = {
-    "on_policy": "logged mean", "dm": "DM", "tis": "TIS", "pdis": "PDIS", "wis": "WIS", "wpdis": "WPDIS",
-    "dr": "DR", "wdr": "WDR", "ips": "IPS", "clipped_ips": "clipped IPS", "snips": "SNIPS",
-    "sg_ips": "sub-Gaussian IPS", "sndr": "SNDR", "switch_dr": "Switch-DR", "dr_os": "DRos",
-    "mips": "MIPS", "mis_s": "MIS (state)", "mis_sa": "MIS (pair)", "snmis_s": "SNMIS (state)",
-    "snmis_sa": "SNMIS (pair)", "drl_s": "DRL (state)", "drl_sa": "DRL (pair)", "sndrl_s": "SNDRL (state)",
+    "on_policy": "logged mean",
+    "dm": "DM",
+    "tis": "TIS",
+    "pdis": "PDIS",
+    "wis": "WIS",
+    "wpdis": "WPDIS",
+    "dr": "DR",
+    "wdr": "WDR",
+    "ips": "IPS",
+    "clipped_ips": "clipped IPS",
+    "snips": "SNIPS",
+    "sg_ips": "sub-Gaussian IPS",
+    "sndr": "SNDR",
+    "switch_dr": "Switch-DR",
+    "dr_os": "DRos",
+    "mips": "MIPS",
+    "mis_s": "MIS (state)",
+    "mis_sa": "MIS (pair)",
+    "snmis_s": "SNMIS (state)",
+    "snmis_sa": "SNMIS (pair)",
+    "drl_s": "DRL (state)",
+    "drl_sa": "DRL (pair)",
+    "sndrl_s": "SNDRL (state)",
     "sndrl_sa": "SNDRL (pair)",
-}  # fmt: skip
+}
 
 REASON_NAMES = {
     "unreadable": "line can't be read",

@@ -208,8 +208,10 @@ class ObservationEncoder:
             lengths.add(len(values) if values.ndim else 0)
             expected = 2 if column.kind in ("list", "tokens") else 1
             if values.ndim != expected or values.dtype.kind not in "iu":
-                problems.append(f"{column.name} is {values.ndim}-dimensional {values.dtype}, "
-                                f"expected {expected}-dimensional integers")  # fmt: skip
+                problems.append(
+                    f"{column.name} is {values.ndim}-dimensional {values.dtype}, "
+                    f"expected {expected}-dimensional integers"
+                )
         if len(lengths) > 1:
             problems.append(f"features have different numbers of rows: {sorted(lengths)}")
         if problems:

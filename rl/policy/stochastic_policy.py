@@ -215,9 +215,18 @@ def load_policy(folder: Path) -> StochasticPolicy:
             network=network_from(content.get("network", DenseNetwork.kind), tensors),
             encoder=ObservationEncoder.from_json(content["encoder"]),
             vocabulary=Vocabulary.from_json(content["vocabulary"]),
-            **{name: content[name] for name in (
-                "name", "dataset_digest", "exploration_floor", "is_other_chosen", "output_scale", "temperature")},
-        )  # fmt: skip
+            **{
+                name: content[name]
+                for name in (
+                    "name",
+                    "dataset_digest",
+                    "exploration_floor",
+                    "is_other_chosen",
+                    "output_scale",
+                    "temperature",
+                )
+            },
+        )
     except FileNotFoundError as error:
         raise PolicyError(f"{error.filename}: no such file; expected a trained policy in {folder}") from error
     except (SafetensorError, KeyError, TypeError, ValueError) as error:

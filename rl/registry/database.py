@@ -89,13 +89,16 @@ def check_pages(path: Path) -> None:
 def explain(path: Path, reason: str) -> RegistryError | None:
     """Return what a reason of SQLite's means and what to do; None where it is none that is known."""
     if "locked" in reason:
-        return RegistryError(f"{path}: MLflow's database is locked{_by_whom(path)}; wait for it or end it, "
-                             "then run this again")  # fmt: skip
+        return RegistryError(
+            f"{path}: MLflow's database is locked{_by_whom(path)}; wait for it or end it, then run this again"
+        )
     if "malformed" in reason or "not a database" in reason:
         return RegistryChanged(damaged(path, reason))
     if "readonly" in reason or "unable to open" in reason:
-        return RegistryChanged(f"{path}: MLflow's database can't be written to ({reason}); give this user access to "
-                               "the file and its folder")  # fmt: skip
+        return RegistryChanged(
+            f"{path}: MLflow's database can't be written to ({reason}); give this user access to "
+            "the file and its folder"
+        )
     if "disk is full" in reason:
         return RegistryError(f"{path}: the disk is full; free some space and run this again")
     return None
@@ -112,8 +115,11 @@ def damaged(path: Path, reason: str) -> str:
 def _look(path: Path) -> _Found:
     with _opened(path) as database:
         tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        schemas = database.execute("SELECT version_num FROM alembic_version").fetchall() \
-            if "alembic_version" in tables else []  # fmt: skip
+        schemas = (
+            database.execute("SELECT version_num FROM alembic_version").fetchall()
+            if "alembic_version" in tables
+            else []
+        )
         n_held = sum(database.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in _HELD if name in tables)
     is_between = any(name.startswith("_alembic_tmp_") for name in tables)
     return _Found(schemas[0][0] if len(schemas) == 1 and not is_between else None, n_held, not tables)

@@ -64,8 +64,11 @@ def _drop_challenger(client: MlflowClient, found: RegisteredVersion, held: dict[
 
 def _require_night(found: RegisteredVersion, source: str, run_date: date) -> None:
     expected = {"source": source, "date": str(run_date)}
-    if wrong := [f"{name} is {found.tags.get(name)!r}, expected {value!r}"
-                 for name, value in expected.items() if found.tags.get(name) != value]:  # fmt: skip
+    if wrong := [
+        f"{name} is {found.tags.get(name)!r}, expected {value!r}"
+        for name, value in expected.items()
+        if found.tags.get(name) != value
+    ]:
         raise RegistryError(
             f"{found.model} version {found.version} is of another night: {'; '.join(wrong)}; "
             "approve the version of the night you name"

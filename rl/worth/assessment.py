@@ -105,8 +105,11 @@ def assess(
     """
     if (nothing := nothing_to_assess(episodes)) is not None:
         return Assessment(nothing.answer, nothing.sentence, nothing.reasons, visibility_refusal=nothing.sentence)
-    refusal = "its decisions are implied, not logged: nobody chose them, so no probability exists" if not is_logged \
-        else refusal_to_weight(episodes.propensity)  # fmt: skip
+    refusal = (
+        "its decisions are implied, not logged: nobody chose them, so no probability exists"
+        if not is_logged
+        else refusal_to_weight(episodes.propensity)
+    )
     try:
         predictions = crossfit(episodes, settings.discount, next_features=next_features, settings=settings.dealing)
     except EvaluationError as error:
@@ -146,17 +149,24 @@ def _estimated(
 ) -> Assessment:
     level, alpha = settings.level, (1 - settings.level) / 2
     judged = compare_rules(
-        episodes, predictions, discount=settings.discount, steps=settings.steps, floors=settings.floors, level=level,
+        episodes,
+        predictions,
+        discount=settings.discount,
+        steps=settings.steps,
+        floors=settings.floors,
+        level=level,
         resampling=settings.resampling,
-    )  # fmt: skip
+    )
     future = find_future_effect(episodes, predictions, level=level, alpha=alpha)
     verdict = judge_worth(judged.comparison, future, is_enough=judged.is_enough, is_estimated=is_estimated)
     greedy = greedy_rule(predictions, episodes, exploration=settings.exploration)
     curve = tuple(
-        spoken(share, mixture_sample(
-            greedy, share, episodes, predictions, discount=settings.discount, steps=settings.steps))
+        spoken(
+            share,
+            mixture_sample(greedy, share, episodes, predictions, discount=settings.discount, steps=settings.steps),
+        )
         for share in SHARES
-    )  # fmt: skip
+    )
     return Assessment(
         answer=verdict.answer,
         sentence=verdict.sentence,
@@ -168,19 +178,30 @@ def _estimated(
             greedy, episodes, curve, floors=settings.floors, level=level, resampling=settings.resampling
         ),
         visibility=find_visibility(
-            judged.one_step, judged.comparison.share_handed, episodes, predictions, discount=settings.discount,
-            alpha=settings.alpha, nights=nights, level=level, resampling=settings.resampling,
+            judged.one_step,
+            judged.comparison.share_handed,
+            episodes,
+            predictions,
+            discount=settings.discount,
+            alpha=settings.alpha,
+            nights=nights,
+            level=level,
+            resampling=settings.resampling,
         ),
-    )  # fmt: skip
+    )
 
 
 def _predicted(
     episodes: LoggedEpisodes, predictions: CrossfitPredictions, settings: WorthSettings, refusal: str
 ) -> Assessment:
     prediction = predict_rules(
-        episodes, predictions, discount=settings.discount, steps=settings.steps, level=settings.level,
+        episodes,
+        predictions,
+        discount=settings.discount,
+        steps=settings.steps,
+        level=settings.level,
         resampling=settings.resampling,
-    )  # fmt: skip
+    )
     verdict = refuse_worth(refusal, prediction)
     return Assessment(
         answer=verdict.answer,

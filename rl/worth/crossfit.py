@@ -204,8 +204,19 @@ def _outcomes(
 def take_episodes(episodes: LoggedEpisodes, kept: BoolArray) -> LoggedEpisodes:
     """The episodes for which `kept` is True."""
     rows = np.flatnonzero(kept[episodes.episode])
-    per_row = ("features", "next_features", "action", "reward", "terminal", "timeout", "propensity", "mask_index",
-               "next_mask_index", "elapsed_seconds", "policy_version")  # fmt: skip
+    per_row = (
+        "features",
+        "next_features",
+        "action",
+        "reward",
+        "terminal",
+        "timeout",
+        "propensity",
+        "mask_index",
+        "next_mask_index",
+        "elapsed_seconds",
+        "policy_version",
+    )
     return replace(
         episodes,
         **{name: getattr(episodes, name)[rows] for name in per_row},

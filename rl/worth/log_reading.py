@@ -75,10 +75,12 @@ def counting_features(dataset: Dataset, episodes: LoggedEpisodes) -> dict[str, i
     """
     names, columns = dataset.encoder.feature_names, dataset.encoder.columns
     counts = [
-        column.name for column in columns
-        if column.kind == "count" and OBSERVATION_FEATURES[column.name].delay == "none"
+        column.name
+        for column in columns
+        if column.kind == "count"
+        and OBSERVATION_FEATURES[column.name].delay == "none"
         and column.name != "session_step"
-    ]  # fmt: skip
+    ]
     found = {name: names.index(name) for name in counts}
     change = {name: episodes.next_features[:, at] - episodes.features[:, at] for name, at in found.items()}
     return {name: at for name, at in found.items() if float(np.std(change[name])) > 1e-6}

@@ -96,12 +96,24 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update({
-        "count": wording.count, "number": wording.number, "signed": wording.signed, "share": wording.share,
-        "level": wording.level, "day": wording.day, "estimator": wording.estimator,
-        "between": _between, "share_between": _share_between, "nights": nights, "p_value": p_value,
-        "policy_name": policy_name, "answer_word": answer_word, "response_sentence": response_sentence,
-    })  # fmt: skip
+    environment.filters.update(
+        {
+            "count": wording.count,
+            "number": wording.number,
+            "signed": wording.signed,
+            "share": wording.share,
+            "level": wording.level,
+            "day": wording.day,
+            "estimator": wording.estimator,
+            "between": _between,
+            "share_between": _share_between,
+            "nights": nights,
+            "p_value": p_value,
+            "policy_name": policy_name,
+            "answer_word": answer_word,
+            "response_sentence": response_sentence,
+        }
+    )
     return environment
 
 

@@ -103,10 +103,12 @@ def find_future_effect(
     starts = episodes.offsets[:-1]
     mean_return = float(predictions.return_to_go[starts].mean())
     per_slope = math.sqrt(float(score.scale.sum()) / episodes.n_transitions) / abs(mean_return) if mean_return else 0.0
-    size = Bounded(**{
-        bound: None if (slope := getattr(response.explained, bound)) is None else max(0.0, slope) * per_slope
-        for bound in ("value", "lower", "upper")
-    })  # fmt: skip
+    size = Bounded(
+        **{
+            bound: None if (slope := getattr(response.explained, bound)) is None else max(0.0, slope) * per_slope
+            for bound in ("value", "lower", "upper")
+        }
+    )
     return FutureEffect(response=response, size=size)
 
 

@@ -101,8 +101,10 @@ def is_clear(comparison: Comparison) -> bool:
 
 def refuse_worth(reason: str, prediction: Comparison | None) -> WorthVerdict:
     """The answer of a log that can't be weighted, whatever a model predicts."""
-    reasons = ["What would help: decide a share of impressions at random among what is available, and log every "
-               "decision with the probability it was made with."]  # fmt: skip
+    reasons = [
+        "What would help: decide a share of impressions at random among what is available, and log every "
+        "decision with the probability it was made with."
+    ]
     if prediction is not None and prediction.share_reached.value is not None:
         reasons.insert(
             0,

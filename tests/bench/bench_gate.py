@@ -111,17 +111,22 @@ def _line(case: _Case, nights: Sequence[tuple[float, JudgedNight]]) -> dict[str,
     free_oracle = sum(night.free_oracle_promotes for _, night in nights)
     bounds = binomtest(promoted, len(nights)).proportion_ci(0.95)
     line: dict[str, object] = {
-        "bench": "gate", "log": case.log, "sessions": SIZES[case.log], "candidate": case.name,
+        "bench": "gate",
+        "log": case.log,
+        "sessions": SIZES[case.log],
+        "candidate": case.name,
         "distance": None if case.gain is None else round(distance_from_behavior(candidate(case.gain)), 3),
-        "nights": len(nights), "level": round(FIRST_NIGHT_LEVEL, 5),
+        "nights": len(nights),
+        "level": round(FIRST_NIGHT_LEVEL, 5),
         "promoted": round(promoted / len(nights), 4),
-        "lower95": round(bounds.low, 4), "upper95": round(bounds.high, 4),
+        "lower95": round(bounds.low, 4),
+        "upper95": round(bounds.high, 4),
         "abstained": round(verdicts.count(Decision.ABSTAIN) / len(nights), 4),
         "oracle_promoted": round(oracle / len(nights), 4),
         "power_ratio": round(promoted / oracle, 3) if oracle else None,
         "free_oracle_promoted": round(free_oracle / len(nights), 4),
         "power_ratio_free": round(promoted / free_oracle, 3) if free_oracle else None,
-    }  # fmt: skip
+    }
     return line | _gains(nights)
 
 
@@ -136,10 +141,11 @@ def _gains(nights: Sequence[tuple[float, JudgedNight]]) -> dict[str, object]:
     return {
         "n_promoted": len(promoted),
         "mean_true_gain": round(float(np.mean([true for true, _ in promoted])), 4),
-        "raw_bias": round(float(raw.mean()), 4), "raw_bias_se": round(float(raw.std(ddof=1)) / root, 4),
+        "raw_bias": round(float(raw.mean()), 4),
+        "raw_bias_se": round(float(raw.std(ddof=1)) / root, 4),
         "corrected_bias": round(float(corrected.mean()), 4),
         "corrected_bias_se": round(float(corrected.std(ddof=1)) / root, 4),
-    }  # fmt: skip
+    }
 
 
 def _gains_line(name: str, nights: Sequence[tuple[float, JudgedNight]]) -> dict[str, object]:
@@ -167,13 +173,16 @@ def _consecutive_line(runs: Sequence[tuple[int, float]]) -> dict[str, object]:
     promotions = np.array([n for n, _ in runs], dtype=np.float64)
     mean = float(promotions.mean())
     return {
-        "bench": "gate", "log": f"{N_CONSECUTIVE} consecutive nights, windows of {WINDOW_DAYS} days",
-        "candidate": "equal", "runs": len(runs), "wrong_promotions": round(mean, 4),
+        "bench": "gate",
+        "log": f"{N_CONSECUTIVE} consecutive nights, windows of {WINDOW_DAYS} days",
+        "candidate": "equal",
+        "runs": len(runs),
+        "wrong_promotions": round(mean, 4),
         "upper95": round(_upper_mean(promotions), 4),
         "allowed": round(GATE.wrong_promotions_per_year * N_CONSECUTIVE / 365, 4),
         "levels_spent": round(float(np.mean([spent for _, spent in runs])), 4),
         "runs_with_any": round(float((promotions > 0).mean()), 4),
-    }  # fmt: skip
+    }
 
 
 def _upper_mean(promotions: FloatArray) -> float:
@@ -195,23 +204,29 @@ def _trapped(trap: Trap, number: int) -> dict[str, tuple[bool, bool, bool]]:
     found = verdicts(trap, gate=GATE, alpha=FIRST_NIGHT_LEVEL, n=TRAP_SHOPPERS, seed=seed)
     return {
         name: (
-            verdict.decision is Decision.PROMOTE, verdict.decision is Decision.ABSTAIN,
+            verdict.decision is Decision.PROMOTE,
+            verdict.decision is Decision.ABSTAIN,
             is_kept_back_by_weights_alone(verdict),
         )
         for name, verdict in found.items()
-    }  # fmt: skip
+    }
 
 
 def _trap_lines(trap: Trap, nights: Sequence[Mapping[str, tuple[bool, bool, bool]]]) -> Iterator[dict[str, object]]:
     for name in trap.estimators:
         promoted, abstained, unguarded = np.array([night[name] for night in nights]).sum(axis=0).tolist()
         yield {
-            "bench": "gate", "log": "trap", "sessions": TRAP_SHOPPERS, "candidate": trap.name, "estimator": name,
-            "nights": len(nights), "promoted": round(promoted / len(nights), 4),
+            "bench": "gate",
+            "log": "trap",
+            "sessions": TRAP_SHOPPERS,
+            "candidate": trap.name,
+            "estimator": name,
+            "nights": len(nights),
+            "promoted": round(promoted / len(nights), 4),
             "upper95": round(binomtest(promoted, len(nights)).proportion_ci(0.95).high, 4),
             "abstained": round(abstained / len(nights), 4),
             "promoted_without_checks_of_weights": round(unguarded / len(nights), 4),
-        }  # fmt: skip
+        }
 
 
 def _print(line: dict[str, object]) -> None:

@@ -23,9 +23,17 @@ def main(n_seeds: int = N_SEEDS, first_seed: int = 1) -> None:
     configure_logs("console")
     for shop, settings in SHOPS.items():
         share, error = true_share_reached(settings)
-        print(json.dumps({
-            "bench": "worth", "shop": shop, "true_share_reached": round(share, 4), "standard_error": round(error, 4),
-        }), flush=True)  # fmt: skip
+        print(
+            json.dumps(
+                {
+                    "bench": "worth",
+                    "shop": shop,
+                    "true_share_reached": round(share, 4),
+                    "standard_error": round(error, 4),
+                }
+            ),
+            flush=True,
+        )
     seeds = range(first_seed, first_seed + n_seeds)
     rows = [_try(shop, seed) for seed in seeds for shop in SHOPS]
     right = {shop: sum(bool(row["is_right"]) for row in rows if row["shop"] == shop) for shop in SHOPS}
@@ -45,12 +53,12 @@ def _try(shop: str, seed: int) -> dict[str, object]:
         "share_handed": None if found.comparison is None else found.comparison.share_handed,
         "p_future": None if found.future_effect is None else found.future_effect.response.p_value,
         "farthest": None if found.movement is None else found.movement.farthest.model_dump(),
-        "nights_for_two_percent": None if found.visibility is None else [
-            {"added": row.added_exploration} | row.nights.model_dump() for row in found.visibility.rows
-        ],
+        "nights_for_two_percent": None
+        if found.visibility is None
+        else [{"added": row.added_exploration} | row.nights.model_dump() for row in found.visibility.rows],
         "cpu_seconds": round(time.process_time() - started, 1),
         "sentence": found.sentence,
-    }  # fmt: skip
+    }
     print(json.dumps(row), flush=True)
     return row
 

@@ -66,9 +66,15 @@ def judged_night(
     """The gate's verdict on the candidate at that level, and the oracle's."""
     evaluation = evaluate(policy, train=train, test=test, seed=seed)
     evidence = gate_evidence(
-        evaluation, {}, candidate=CANDIDATE, baseline=BEHAVIOR, estimator="dr", gate=GATE, alpha=alpha,
+        evaluation,
+        {},
+        candidate=CANDIDATE,
+        baseline=BEHAVIOR,
+        estimator="dr",
+        gate=GATE,
+        alpha=alpha,
         unit_of_value="points",
-    )  # fmt: skip
+    )
     verdict, found = judge(evidence, gate_rules(GATE, alpha=alpha)), evidence.difference
     is_promoted = verdict.decision is Decision.PROMOTE
     oracle_passes = _oracle_interval(policy, test, alpha=alpha, seed=seed).lower > 0
@@ -86,9 +92,12 @@ def judged_night(
 def evaluate(policy: TablePolicy, *, train: LoggedEpisodes, test: LoggedEpisodes, seed: int) -> PolicyEvaluation:
     """The candidate's and the behavior policy's doubly robust values, with Q-functions fitted on `train`."""
     settings = EvaluationSettings(
-        discount=Discount(GAMMA), steps=STEPS, estimators=("dr",), resampling=Resampling(n_draws=200, seed=seed),
+        discount=Discount(GAMMA),
+        steps=STEPS,
+        estimators=("dr",),
+        resampling=Resampling(n_draws=200, seed=seed),
         fqe=FqeSettings(method="linear"),
-    )  # fmt: skip
+    )
     return evaluate_policies({CANDIDATE: policy}, train=train, test=test, settings=settings)
 
 

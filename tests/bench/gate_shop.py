@@ -33,9 +33,7 @@ class GateShop(TabularMdp):
         """Gamma of shape 2: a tenth of the shoppers hardly ever reacts, a tenth twice as often as most."""
         return rng.gamma(2.0, 0.5, size=n_units)
 
-    def rewards(
-        self, state: IntArray, action: IntArray, eagerness: FloatArray, rng: np.random.Generator
-    ) -> FloatArray:
+    def rewards(self, state: IntArray, action: IntArray, eagerness: FloatArray, rng: np.random.Generator) -> FloatArray:
         """Points of clicks and purchases."""
         bought = np.asarray(self.purchase_rate)[state, action]
         clicks = rng.poisson((self.mean_reward[state, action] - PURCHASE_POINTS * bought) * eagerness)
@@ -53,9 +51,12 @@ def gate_shop() -> GateShop:
     clicks, purchase_rate = rng.uniform(0.05, 0.5, size=shape), rng.uniform(0.0, 0.04, size=shape)
     mask = rng.random(shape) < 0.9
     return GateShop(
-        dynamics, clicks + PURCHASE_POINTS * purchase_rate, mask | (np.arange(N_ACTIONS) < 2),
-        np.full(N_STATES, 1 / N_STATES), purchase_rate=purchase_rate,
-    )  # fmt: skip
+        dynamics,
+        clicks + PURCHASE_POINTS * purchase_rate,
+        mask | (np.arange(N_ACTIONS) < 2),
+        np.full(N_STATES, 1 / N_STATES),
+        purchase_rate=purchase_rate,
+    )
 
 
 @cache

@@ -56,21 +56,31 @@ def verdicts(trap: Trap, *, gate: Gate, alpha: float, n: int, seed: int) -> Mapp
     """What the gate says of the candidate by each estimator, on a log of so many test shoppers."""
     train, test = trap.log(2 * n, seed), trap.log(n, seed + 1)
     settings = EvaluationSettings(
-        discount=Discount(1.0), steps=1, estimators=trap.estimators, resampling=Resampling(n_draws=300, seed=seed),
+        discount=Discount(1.0),
+        steps=1,
+        estimators=trap.estimators,
+        resampling=Resampling(n_draws=300, seed=seed),
         fqe=FqeSettings(method="linear"),
-    )  # fmt: skip
+    )
     known = know_propensities(test, is_logged=True)
     found = evaluate_policies({CANDIDATE: TablePolicy(trap.table)}, train=train, test=known.episodes, settings=settings)
     return {
         name: judge(
             gate_evidence(
-                found, {}, candidate=CANDIDATE, baseline=BEHAVIOR, estimator=name, gate=gate, alpha=alpha,
-                unit_of_value="points", propensities=known.trust,
+                found,
+                {},
+                candidate=CANDIDATE,
+                baseline=BEHAVIOR,
+                estimator=name,
+                gate=gate,
+                alpha=alpha,
+                unit_of_value="points",
+                propensities=known.trust,
             ),
             gate_rules(gate, alpha=alpha),
         )
         for name in trap.estimators
-    }  # fmt: skip
+    }
 
 
 def is_kept_back_by_weights_alone(verdict: Verdict) -> bool:
@@ -105,17 +115,23 @@ def _by(behavior: FloatArray, stated: FloatArray | None = None) -> Callable[[np.
 def _never_logged() -> Trap:
     """Costs everywhere, the most by an action that the log never takes: a model that knows no better says 0."""
     return Trap(
-        "an action never logged", ("dr", "wpdis"), np.array([[0.3, 0.2, 0.5], [0.2, 0.2, 0.6]]),
-        _by(np.array([[0.3, 0.7, 0.0], [0.2, 0.8, 0.0]])), _noisy(np.array([[-1.0, -2.0, -4.0]] * 2)),
-    )  # fmt: skip
+        "an action never logged",
+        ("dr", "wpdis"),
+        np.array([[0.3, 0.2, 0.5], [0.2, 0.2, 0.6]]),
+        _by(np.array([[0.3, 0.7, 0.0], [0.2, 0.8, 0.0]])),
+        _noisy(np.array([[-1.0, -2.0, -4.0]] * 2)),
+    )
 
 
 def _logged_elsewhere() -> Trap:
     """An action that is good on visits of the first kind, and taken on those of the second, where it earns nothing."""
     return Trap(
-        "an action logged in other situations", ("dr", "wpdis"), np.array([[0.4, 0.2, 0.4], [0.1, 0.1, 0.8]]),
-        _by(np.array([[0.4, 0.2, 0.4], [0.5, 0.5, 0.0]])), _noisy(np.array([[1.0, 1.0, 3.0], [1.0, 1.0, 0.0]])),
-    )  # fmt: skip
+        "an action logged in other situations",
+        ("dr", "wpdis"),
+        np.array([[0.4, 0.2, 0.4], [0.1, 0.1, 0.8]]),
+        _by(np.array([[0.4, 0.2, 0.4], [0.5, 0.5, 0.0]])),
+        _noisy(np.array([[1.0, 1.0, 3.0], [1.0, 1.0, 0.0]])),
+    )
 
 
 def _partly_deterministic() -> Trap:
@@ -127,18 +143,24 @@ def _partly_deterministic() -> Trap:
         return rng.integers(0, 2, n), action, np.where(explores, 0.5, 1.0)
 
     return Trap(
-        "actions certain on most visits", ("dr", "pdis", "wpdis"), np.full((2, 2), 0.5), draw,
+        "actions certain on most visits",
+        ("dr", "pdis", "wpdis"),
+        np.full((2, 2), 0.5),
+        draw,
         _noisy(np.array([[-1.0, -1.5]] * 2)),
-    )  # fmt: skip
+    )
 
 
 def _wrong_propensities() -> Trap:
     """The rarer action is said to be three times as rare as it is."""
     true, stated = np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([[0.97, 0.03], [0.97, 0.03]])
     return Trap(
-        "wrong propensities", ("dr", "pdis", "wpdis"), np.array([[0.2, 0.8], [0.2, 0.8]]), _by(true, stated),
+        "wrong propensities",
+        ("dr", "pdis", "wpdis"),
+        np.array([[0.2, 0.8], [0.2, 0.8]]),
+        _by(true, stated),
         _bought_at(np.array([[0.5, 0.4], [0.5, 0.4]])),
-    )  # fmt: skip
+    )
 
 
 def _differs_seldom() -> Trap:

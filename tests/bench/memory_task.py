@@ -41,12 +41,24 @@ def main(name: str, n_rows: int) -> None:
     values = task(log)
     seconds = time.perf_counter() - started
     peak = _resident("VmHWM")
-    print(json.dumps({
-        "task": name, "rows": n_rows, "episodes": log.n_episodes, "longest": LONGEST, "actions": N_ACTIONS,
-        "features": N_FEATURES, "data_bytes": data, "baseline_bytes": baseline, "peak_bytes": peak,
-        "ratio": round((data + peak - baseline) / data, 3), "seconds": round(seconds, 1),
-        "values": {estimator: round(value, 4) for estimator, value in values.items()},
-    }))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "task": name,
+                "rows": n_rows,
+                "episodes": log.n_episodes,
+                "longest": LONGEST,
+                "actions": N_ACTIONS,
+                "features": N_FEATURES,
+                "data_bytes": data,
+                "baseline_bytes": baseline,
+                "peak_bytes": peak,
+                "ratio": round((data + peak - baseline) / data, 3),
+                "seconds": round(seconds, 1),
+                "values": {estimator: round(value, 4) for estimator, value in values.items()},
+            }
+        )
+    )
 
 
 def _batched(estimators: tuple[str, ...]) -> Callable[[], Task]:

@@ -42,9 +42,7 @@ def _collect(replications: Iterable[list[Outcome]], n_replications: int) -> Mapp
     for number, outcomes in enumerate(replications, start=1):
         for one in outcomes:
             of = one.interval
-            gathered[one.row].append((
-                of.value, of.lower, of.upper, one.truth, one.ess, one.rewarded, one.is_abstained
-            ))  # fmt: skip
+            gathered[one.row].append((of.value, of.lower, of.upper, one.truth, one.ess, one.rewarded, one.is_abstained))
         if number % max(1, n_replications // 20) == 0:
             print(f"coverage: {number} of {n_replications} replications", file=sys.stderr, flush=True)
     return {
@@ -57,17 +55,30 @@ def _line(row: Row, columns: Columns) -> dict[str, object]:
     is_low, is_high = columns["upper"] < columns["truth"], columns["lower"] > columns["truth"]
     is_hit, is_abstained = ~is_low & ~is_high, columns["is_abstained"] > 0
     return {
-        "bench": "ope", "section": "coverage", "estimator": row.estimator, "log": row.log,
-        "tail": reward_kinds()[row.log].tail, "episodes": row.form, "n": row.n, "propensities": row.propensities,
-        "interval": row.method, "fqe": "linear", "replications": len(error),
-        "ess": _round(columns["ess"].mean(), 1), "rewarded": _round(columns["rewarded"].mean(), 1),
-        "truth": _round(columns["truth"].mean()), "bias": _round(error.mean()),
+        "bench": "ope",
+        "section": "coverage",
+        "estimator": row.estimator,
+        "log": row.log,
+        "tail": reward_kinds()[row.log].tail,
+        "episodes": row.form,
+        "n": row.n,
+        "propensities": row.propensities,
+        "interval": row.method,
+        "fqe": "linear",
+        "replications": len(error),
+        "ess": _round(columns["ess"].mean(), 1),
+        "rewarded": _round(columns["rewarded"].mean(), 1),
+        "truth": _round(columns["truth"].mean()),
+        "bias": _round(error.mean()),
         "bias_se": _round(error.std(ddof=1) / np.sqrt(len(error))) if len(error) > 1 else None,
         "rmse": _round(np.sqrt(np.square(error).mean())),
-        **_coverage("", is_hit), "missed_low": _round(is_low.mean()), "missed_high": _round(is_high.mean()),
+        **_coverage("", is_hit),
+        "missed_low": _round(is_low.mean()),
+        "missed_high": _round(is_high.mean()),
         "width": _round((columns["upper"] - columns["lower"]).mean()),
-        "abstained": _round(is_abstained.mean()), **_coverage("_not_abstained", is_hit[~is_abstained]),
-    }  # fmt: skip
+        "abstained": _round(is_abstained.mean()),
+        **_coverage("_not_abstained", is_hit[~is_abstained]),
+    }
 
 
 def _coverage(suffix: str, is_hit: BoolArray) -> dict[str, object]:

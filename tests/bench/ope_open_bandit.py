@@ -29,8 +29,14 @@ from tests.bench.peer_process import PeerIsMissing, PeerProcess
 from tests.golden.open_bandit import open_bandit_input
 
 NAMES = {
-    "dm": "dm", "ips": "ipw", "snips": "snipw", "dr": "dr", "sndr": "sndr", "switch_dr": "switch-dr", "dr_os": "dr-os",
-}  # fmt: skip
+    "dm": "dm",
+    "ips": "ipw",
+    "snips": "snipw",
+    "dr": "dr",
+    "sndr": "sndr",
+    "switch_dr": "switch-dr",
+    "dr_os": "dr-os",
+}
 """Ours, and what the peer calls them."""
 VERSIONS = {"sb-obp": "0.5.10"}
 N_RUNS = 30
@@ -96,10 +102,17 @@ def _own(folder: Path) -> Draws:
     for draw in range(N_RUNS):
         given = open_bandit_input(folder, draw)
         rows = len(given.action)
-        own.append(_estimates({
-            "action": given.action, "reward": given.reward, "propensity": given.propensity,
-            "evaluation": given.evaluation[given.position], "q": np.tile(given.q, (rows, 1)),
-        }))  # fmt: skip
+        own.append(
+            _estimates(
+                {
+                    "action": given.action,
+                    "reward": given.reward,
+                    "propensity": given.propensity,
+                    "evaluation": given.evaluation[given.position],
+                    "q": np.tile(given.q, (rows, 1)),
+                }
+            )
+        )
     return Draws(_mean_clicks(folder / "obd" / "bts" / "all.csv.gz"), _columns(own), {})
 
 
@@ -111,9 +124,7 @@ def _estimates(given: dict[str, Any]) -> dict[str, float]:
 
 def _sample(given: dict[str, Any]) -> EvaluationSample:
     evaluation, q = RowTable(given["evaluation"]), RowTable(given["q"])
-    log = log_of_rows(
-        given["action"], given["reward"], given["propensity"], n_actions=given["q"].shape[1], length=1
-    )  # fmt: skip
+    log = log_of_rows(given["action"], given["reward"], given["propensity"], n_actions=given["q"].shape[1], length=1)
     return evaluation_sample(evaluation, log, discount=Discount(1.0), values=action_values(q, evaluation, log))
 
 

@@ -45,14 +45,18 @@ class FormSettings:
 
 FORMS: Mapping[Form, FormSettings] = {
     "sessions": FormSettings(
-        STEPS, lambda log: log, lambda kind, is_behavior: true_value(kind, of_behavior=is_behavior),
+        STEPS,
+        lambda log: log,
+        lambda kind, is_behavior: true_value(kind, of_behavior=is_behavior),
         ("dm", "pdis", "wpdis", "dr", "wdr"),
     ),
     "decisions": FormSettings(
-        1, as_decisions, lambda kind, is_behavior: true_decision_value(kind, of_behavior=is_behavior),
+        1,
+        as_decisions,
+        lambda kind, is_behavior: true_decision_value(kind, of_behavior=is_behavior),
         ("snips", "dr", "sndr"),
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -78,13 +82,17 @@ def fit_values(
     candidate, behavior = (
         {
             kind: fit_fqe(
-                fitted_for, episodes, discount=Discount(GAMMA), steps=FORMS[form].steps, settings=settings,
+                fitted_for,
+                episodes,
+                discount=Discount(GAMMA),
+                steps=FORMS[form].steps,
+                settings=settings,
                 reward=log.metrics[kind],
             )
             for kind in kinds or reward_kinds()
         }
         for fitted_for, episodes in ((policy(), log), (OnlyAction(), merged))
-    )  # fmt: skip
+    )
     return FittedValues(candidate, behavior)
 
 

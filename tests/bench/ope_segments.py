@@ -64,14 +64,22 @@ def _line(source: str, trials: list[SegmentTrial]) -> dict[str, object]:
     errors = np.array([error for trial in trials for error in trial.errors])
     at_once = np.array([all(trial.hits) for trial in trials])
     return {
-        "bench": "ope", "section": "segments", "log": KIND, "n": COMPARED, "estimator": "dr gain",
-        "propensities": source, "replications": len(trials), "segments": N_SEGMENTS,
+        "bench": "ope",
+        "section": "segments",
+        "log": KIND,
+        "n": COMPARED,
+        "estimator": "dr gain",
+        "propensities": source,
+        "replications": len(trials),
+        "segments": N_SEGMENTS,
         "refused": round(float(np.mean([trial.n_refused for trial in trials])) / N_SEGMENTS, 4),
-        "coverage": round(float(each.mean()), 4), "coverage_at_once": round(float(at_once.mean()), 4),
+        "coverage": round(float(each.mean()), 4),
+        "coverage_at_once": round(float(at_once.mean()), 4),
         "coverage_at_once_se": round(float(at_once.std() / np.sqrt(len(at_once))), 4),
-        "bias": round(float(errors.mean()), 4), "rmse": round(float(np.sqrt(np.square(errors).mean())), 4),
+        "bias": round(float(errors.mean()), 4),
+        "rmse": round(float(np.sqrt(np.square(errors).mean())), 4),
         "width": round(float(np.mean([width for trial in trials for width in trial.widths])), 4),
-    }  # fmt: skip
+    }
 
 
 def _replicate(number: int) -> list[SegmentTrial]:
@@ -92,10 +100,15 @@ def _report(values: FittedValues, test: LoggedEpisodes, repeats: PropensityRepea
     samples = kind_samples(test, "sessions", values)
     everyone = np.ones(test.n_transitions, dtype=bool)
     return segment_values(
-        samples.candidate[KIND], samples.behavior[KIND], _segments(test), estimator_name="dr", floors=FLOORS,
-        confidence=LEVEL, resampling=Resampling(),
+        samples.candidate[KIND],
+        samples.behavior[KIND],
+        _segments(test),
+        estimator_name="dr",
+        floors=FLOORS,
+        confidence=LEVEL,
+        resampling=Resampling(),
         refits=(None if repeats is None else WeightRefits.of(repeats, everyone), None),
-    )  # fmt: skip
+    )
 
 
 def _trial(source: str, report: SegmentReport) -> SegmentTrial:

@@ -103,10 +103,14 @@ def lines() -> Iterator[dict[str, object]]:
     print(f"selection: {n_replications} replications", file=sys.stderr, flush=True)
     gains = np.array(list(_true_values().values())) / _behavior_value() - 1
     yield {
-        "bench": "ope", "section": "selection", "estimator": "none: at random", "candidates": len(gains),
+        "bench": "ope",
+        "section": "selection",
+        "estimator": "none: at random",
+        "candidates": len(gains),
         "gains": [round(float(gain), 3) for gain in np.sort(gains)],
-        "regret": round(float(gains.max() - gains.mean()), 4), "worse": round(float((gains < 0).mean()), 4),
-    }  # fmt: skip
+        "regret": round(float(gains.max() - gains.mean()), 4),
+        "worse": round(float((gains < 0).mean()), 4),
+    }
     for n in SIZES:
         for name in ESTIMATORS:
             yield _line(n, name, [one for one in found if (one.n, one.estimator) == (n, name)])
@@ -120,7 +124,12 @@ def _silence() -> None:
 def _line(n: int, name: str, rows: Sequence[Ranked]) -> dict[str, object]:
     regret = np.array([row.regret for row in rows])
     return {
-        "bench": "ope", "section": "selection", "estimator": name, "log": KIND, "n": n, "replications": len(rows),
+        "bench": "ope",
+        "section": "selection",
+        "estimator": name,
+        "log": KIND,
+        "n": n,
+        "replications": len(rows),
         "candidates": len(_true_values()),
         "regret": round(float(regret.mean()), 4),
         "regret_se": round(float(regret.std(ddof=1) / np.sqrt(len(regret))), 4),
@@ -128,7 +137,7 @@ def _line(n: int, name: str, rows: Sequence[Ranked]) -> dict[str, object]:
         "rank_correlation": round(float(np.mean([row.correlation for row in rows])), 4),
         "worse": round(float(np.mean([row.is_worse for row in rows])), 4),
         "supported": round(float(np.mean([row.is_supported for row in rows])), 4),
-    }  # fmt: skip
+    }
 
 
 def _replicate(number: int) -> list[Ranked]:
@@ -144,9 +153,15 @@ def _replicate(number: int) -> list[Ranked]:
                 resampling=Resampling(n_draws=2),  # intervals choose nothing
             )
             selection = select_candidate(
-                cast("dict[str, StochasticPolicy]", _candidates()), train=train, validation=validation,
-                settings=settings, estimator=name, temperatures=TEMPERATURES, floors=_FLOORS, is_logged=True,
-            )  # fmt: skip
+                cast("dict[str, StochasticPolicy]", _candidates()),
+                train=train,
+                validation=validation,
+                settings=settings,
+                estimator=name,
+                temperatures=TEMPERATURES,
+                floors=_FLOORS,
+                is_logged=True,
+            )
             found.append(_ranked(n, name, selection))
     return found
 
@@ -164,9 +179,14 @@ def _ranked(n: int, name: str, selection: Selection) -> Ranked:
     correlation = float(spearmanr(list(estimates.values()), [true[policy] for policy in estimates]).statistic)
     before = _behavior_value()
     return Ranked(
-        n, name, regret=(best - chosen) / before, regret_of_highest=(best - highest) / before, correlation=correlation,
-        is_worse=chosen < before, is_supported=selection.best.is_supported,
-    )  # fmt: skip
+        n,
+        name,
+        regret=(best - chosen) / before,
+        regret_of_highest=(best - highest) / before,
+        correlation=correlation,
+        is_worse=chosen < before,
+        is_supported=selection.best.is_supported,
+    )
 
 
 @cache

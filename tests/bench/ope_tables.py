@@ -16,10 +16,27 @@ Key = tuple[str, str, int, str, str, str]
 
 _KINDS = ("clicks", "baskets", "purchases", "uneven baskets", "large orders", "boundless baskets")
 _SIZES = (300, 2500, 6000)
-_ESTIMATES = (("decisions", "snips"), ("sessions", "wpdis"), ("sessions", "dr"), ("sessions", "wdr"),
-              ("sessions", "pdis"), ("sessions", "drl_s"), ("sessions", "dr gain"))  # fmt: skip
-_METHODS = ("reaching", "widest", "percentile", "bca", "student", "student_skew", "empirical_likelihood",
-            "euclidean_likelihood", "empirical_bernstein", "confidence_sequence")  # fmt: skip
+_ESTIMATES = (
+    ("decisions", "snips"),
+    ("sessions", "wpdis"),
+    ("sessions", "dr"),
+    ("sessions", "wdr"),
+    ("sessions", "pdis"),
+    ("sessions", "drl_s"),
+    ("sessions", "dr gain"),
+)
+_METHODS = (
+    "reaching",
+    "widest",
+    "percentile",
+    "bca",
+    "student",
+    "student_skew",
+    "empirical_likelihood",
+    "euclidean_likelihood",
+    "empirical_bernstein",
+    "confidence_sequence",
+)
 NIGHTLY, NOT_WIDENED, CAUTIOUS = "reaching", "reaching, not widened", "cautious"
 
 
@@ -60,9 +77,15 @@ def _gains(found: Mapping[Key, Line]) -> Iterator[Sequence[str]]:
                 shares = [f"{100 * wide[name]:.1f}" for name in ("missed_high", "missed_low")]
                 left = wide["coverage_not_abstained"]
                 yield (
-                    kind, source, _percent(plain), _percent(wide), *shares, f"{100 * wide['abstained']:.0f}%",
-                    "" if left is None else f"{100 * left:.1f}", str(wide["replications"]),
-                )  # fmt: skip
+                    kind,
+                    source,
+                    _percent(plain),
+                    _percent(wide),
+                    *shares,
+                    f"{100 * wide['abstained']:.0f}%",
+                    "" if left is None else f"{100 * left:.1f}",
+                    str(wide["replications"]),
+                )
 
 
 def _methods(found: Mapping[Key, Line]) -> Iterator[Sequence[str]]:
@@ -78,19 +101,41 @@ def _widening(found: Mapping[Key, Line]) -> Iterator[Sequence[str]]:
     for size in _SIZES:
         for kind in _KINDS:
             if (kind, "sessions", size, "estimated", "dr", NIGHTLY) in found:
-                yield (kind, f"{size:,}", *(
-                    _percent(found.get((kind, form, size, "estimated", name, method)))
-                    for form, name in _ESTIMATES[:3] for method in (NIGHTLY, NOT_WIDENED)
-                ))  # fmt: skip
+                yield (
+                    kind,
+                    f"{size:,}",
+                    *(
+                        _percent(found.get((kind, form, size, "estimated", name, method)))
+                        for form, name in _ESTIMATES[:3]
+                        for method in (NIGHTLY, NOT_WIDENED)
+                    ),
+                )
 
 
 _PLAIN: Mapping[str, Sequence[str]] = {
     "neural": ("log", "estimator", "interval", "bias", "bias_se", "rmse", "coverage", "width", "replications"),
-    "segments": ("propensities", "coverage", "coverage_at_once", "coverage_at_once_se", "refused", "bias", "width",
-                 "replications"),
-    "selection": ("estimator", "n", "regret", "regret_se", "regret_of_highest", "rank_correlation", "worse",
-                  "supported", "replications"),
-}  # fmt: skip
+    "segments": (
+        "propensities",
+        "coverage",
+        "coverage_at_once",
+        "coverage_at_once_se",
+        "refused",
+        "bias",
+        "width",
+        "replications",
+    ),
+    "selection": (
+        "estimator",
+        "n",
+        "regret",
+        "regret_se",
+        "regret_of_highest",
+        "rank_correlation",
+        "worse",
+        "supported",
+        "replications",
+    ),
+}
 
 
 def _plain(rows: Iterable[Line], fields: Sequence[str]) -> Iterator[Sequence[str]]:

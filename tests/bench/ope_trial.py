@@ -98,9 +98,11 @@ def outcomes(trials: Sequence[LogTrial]) -> list[Outcome]:
     estimates = [sums for trial in trials for sums in trial.sums.values()]
     made = iter(reaching_intervals(estimates, level=LEVEL, resampling=trials[0].resampling))
     return [
-        outcome for trial in trials for (key, sums), interval in zip(trial.sums.items(), made, strict=False)
+        outcome
+        for trial in trials
+        for (key, sums), interval in zip(trial.sums.items(), made, strict=False)
         for outcome in trial.outcomes_of(key, sums, interval)
-    ]  # fmt: skip
+    ]
 
 
 def _estimated(test: LoggedEpisodes, seed: int) -> PropensityRepeats:

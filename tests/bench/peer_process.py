@@ -41,9 +41,15 @@ class PeerProcess:
         environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
         try:
             self._process = subprocess.Popen(
-                [python, "-m", module], cwd=_ROOT, env=environment, text=True, bufsize=1,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr,
-            )  # fmt: skip
+                [python, "-m", module],
+                cwd=_ROOT,
+                env=environment,
+                text=True,
+                bufsize=1,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+            )
         except OSError as error:
             raise PeerIsMissing(f"{VARIABLE} names {python}, which can't be started: {error.strerror}") from error
         found = {name: version.split("+")[0] for name, version in self._answer()["versions"].items()}

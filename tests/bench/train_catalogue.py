@@ -52,11 +52,22 @@ def catalogue_episodes(n_actions: int, *, seed: int = 0) -> LoggedEpisodes:
     action = np.array([available[row][int(at * len(available[row]))] for row, at in zip(day, place, strict=True)])
     nothing, every = np.zeros(N_ROWS, dtype=np.int64), np.arange(N_ROWS + 1)
     return LoggedEpisodes(
-        features=parts[0], next_features=parts[1], action=action, reward=generator.normal(size=N_ROWS),
-        terminal=nothing.astype(bool), timeout=~nothing.astype(bool), propensity=np.full(N_ROWS, 1 / n_actions),
-        availability=availability, mask_index=day, next_mask_index=next_day, offsets=every, unit=every[:-1],
-        start_time=every[:-1], elapsed_seconds=nothing, policy_version=nothing,
-    )  # fmt: skip
+        features=parts[0],
+        next_features=parts[1],
+        action=action,
+        reward=generator.normal(size=N_ROWS),
+        terminal=nothing.astype(bool),
+        timeout=~nothing.astype(bool),
+        propensity=np.full(N_ROWS, 1 / n_actions),
+        availability=availability,
+        mask_index=day,
+        next_mask_index=next_day,
+        offsets=every,
+        unit=every[:-1],
+        start_time=every[:-1],
+        elapsed_seconds=nothing,
+        policy_version=nothing,
+    )
 
 
 def lines() -> Iterator[dict[str, Any]]:
@@ -65,11 +76,15 @@ def lines() -> Iterator[dict[str, Any]]:
         replay = Replay(catalogue_episodes(n_actions), device=DEVICE)
         found = time_in_turn({name: _step(replay, is_sampled=name == "sampled") for name in ("full", "sampled")})
         yield {
-            "bench": "train_catalogue", "n_actions": n_actions, "batch": BATCH_SIZE, "n_sets": N_SETS,
-            "n_sampled": N_SAMPLED, "full_ms": round(1e3 * found["full"].wall, 2),
+            "bench": "train_catalogue",
+            "n_actions": n_actions,
+            "batch": BATCH_SIZE,
+            "n_sets": N_SETS,
+            "n_sampled": N_SAMPLED,
+            "full_ms": round(1e3 * found["full"].wall, 2),
             "sampled_ms": round(1e3 * found["sampled"].wall, 2),
             "full_over_sampled": round(found["full"].wall / found["sampled"].wall, 2),
-        } | setting()  # fmt: skip
+        } | setting()
 
 
 def _step(replay: Replay, *, is_sampled: bool) -> Callable[[], object]:

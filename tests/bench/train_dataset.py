@@ -23,9 +23,13 @@ def lines() -> Iterator[dict[str, Any]]:
     """One line."""
     log = random_log()
     episodes = log.episodes()
-    found = time_in_turn({
-        "ours": lambda: Replay(columns_of(episodes), device=DEVICE), "d3rlpy": log.mdp_dataset,
-    }, block_seconds=0)  # fmt: skip
+    found = time_in_turn(
+        {
+            "ours": lambda: Replay(columns_of(episodes), device=DEVICE),
+            "d3rlpy": log.mdp_dataset,
+        },
+        block_seconds=0,
+    )
     n = len(log.action)
     columns = columns_of(episodes)
     stock = log.mdp_dataset()

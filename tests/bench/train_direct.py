@@ -20,9 +20,14 @@ class DirectLoop:
     def __init__(self, log: Log, *, batch_size: int, device: str) -> None:
         self._columns = [
             torch.from_numpy(column).to(device)
-            for column in (log.features, log.next_features, log.action[:, None],
-                           log.reward.astype("float32")[:, None], log.terminal.astype("float32")[:, None])
-        ]  # fmt: skip
+            for column in (
+                log.features,
+                log.next_features,
+                log.action[:, None],
+                log.reward.astype("float32")[:, None],
+                log.terminal.astype("float32")[:, None],
+            )
+        ]
         self._batch_size, self._device, self._n_steps = batch_size, device, 0
         self._network, self._target = (_network().to(device) for _ in range(2))
         self._target.load_state_dict(self._network.state_dict())

@@ -127,13 +127,19 @@ def _line(
             passes[name].run(fit, seed)
     found = {name: one.timing() for name, one in passes.items()}
     line = {
-        "bench": "train_fqe", "policies": f"{N_POLICIES} {kind}", "updates": N_UPDATES, "rounds": N_ROUNDS,
-        "batch": BATCH_SIZE, "rows": log.n_transitions, "features": N_STATES, "actions": N_ACTIONS,
+        "bench": "train_fqe",
+        "policies": f"{N_POLICIES} {kind}",
+        "updates": N_UPDATES,
+        "rounds": N_ROUNDS,
+        "batch": BATCH_SIZE,
+        "rows": log.n_transitions,
+        "features": N_STATES,
+        "actions": N_ACTIONS,
         "hidden": [HIDDEN, HIDDEN],
         "seconds": {name: round(one.wall, 2) for name, one in found.items()},
         "error": {name: round(one.error(exact), 4) for name, one in passes.items()},
         "spread_of_exact_values": round(float(exact.std()), 4),
-    }  # fmt: skip
+    }
     if "d3rlpy" in found:
         stock = {name: ratios(found, name)["d3rlpy"] for name in ("separate", "shared")}
         line["d3rlpy_times_ours"] = stock
@@ -151,9 +157,15 @@ def _ours(
 
     def fit(seed: int, n_updates: int) -> list[float]:
         settings = FqeSettings(
-            hidden=(HIDDEN, HIDDEN), n_updates=n_updates, n_rounds=N_ROUNDS, batch_size=BATCH_SIZE,
-            learning_rate=LEARNING_RATE, seed=seed, device=DEVICE, networks=networks,
-        )  # fmt: skip
+            hidden=(HIDDEN, HIDDEN),
+            n_updates=n_updates,
+            n_rounds=N_ROUNDS,
+            batch_size=BATCH_SIZE,
+            learning_rate=LEARNING_RATE,
+            seed=seed,
+            device=DEVICE,
+            networks=networks,
+        )
         fitted = fit_fqe_together(tasks, discount=Discount(GAMMA), settings=settings)
         q = [one.q(_states(), shop.mask) for one in fitted]
         return [_value(shop, table, values) for table, values in zip(tables, q, strict=True)]
@@ -163,18 +175,25 @@ def _ours(
 
 def _stock(log: LoggedEpisodes, shop: TabularMdp, algorithms: Sequence[Any], tables: Sequence[TablePolicy]) -> Fit:
     data = MDPDataset(
-        log.features, log.action, log.reward.astype(np.float32), log.terminal.astype(np.float32),
-        log.timeout.astype(np.float32), action_size=N_ACTIONS,
-    )  # fmt: skip
+        log.features,
+        log.action,
+        log.reward.astype(np.float32),
+        log.terminal.astype(np.float32),
+        log.timeout.astype(np.float32),
+        action_size=N_ACTIONS,
+    )
 
     def fit(seed: int, n_updates: int) -> list[float]:
         d3rlpy.seed(seed)
         found = []
         for algorithm, table in zip(algorithms, tables, strict=True):
             config = FQEConfig(
-                learning_rate=LEARNING_RATE, encoder_factory=VectorEncoderFactory([HIDDEN, HIDDEN]),
-                batch_size=BATCH_SIZE, gamma=GAMMA, target_update_interval=max(1, n_updates // N_ROUNDS),
-            )  # fmt: skip
+                learning_rate=LEARNING_RATE,
+                encoder_factory=VectorEncoderFactory([HIDDEN, HIDDEN]),
+                batch_size=BATCH_SIZE,
+                gamma=GAMMA,
+                target_update_interval=max(1, n_updates // N_ROUNDS),
+            )
             fqe = DiscreteFQE(algo=algorithm, config=config, device=DEVICE)
             fqe.build_with_dataset(data)
             for _ in range(n_updates):

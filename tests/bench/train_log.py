@@ -58,12 +58,22 @@ class Log:
         n, ends = len(self.action), np.flatnonzero(self.terminal | self.timeout) + 1
         nothing = np.zeros(n, dtype=np.int64)
         return LoggedEpisodes(
-            features=self.features, next_features=self.next_features, action=self.action, reward=self.reward,
-            terminal=self.terminal, timeout=self.timeout, propensity=np.full(n, 1 / N_ACTIONS),
-            availability=np.ones((1, N_ACTIONS), dtype=bool), mask_index=nothing, next_mask_index=nothing,
-            offsets=np.concatenate([[0], ends]), unit=np.arange(len(ends)), start_time=np.arange(len(ends)),
-            elapsed_seconds=nothing, policy_version=nothing,
-        )  # fmt: skip
+            features=self.features,
+            next_features=self.next_features,
+            action=self.action,
+            reward=self.reward,
+            terminal=self.terminal,
+            timeout=self.timeout,
+            propensity=np.full(n, 1 / N_ACTIONS),
+            availability=np.ones((1, N_ACTIONS), dtype=bool),
+            mask_index=nothing,
+            next_mask_index=nothing,
+            offsets=np.concatenate([[0], ends]),
+            unit=np.arange(len(ends)),
+            start_time=np.arange(len(ends)),
+            elapsed_seconds=nothing,
+            policy_version=nothing,
+        )
 
     def mdp_dataset(self) -> Any:
         """The same, as d3rlpy holds it."""

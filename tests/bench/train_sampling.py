@@ -30,9 +30,13 @@ def lines() -> Iterator[dict[str, Any]]:
     log = random_log()
     replay, stock = Replay(log.episodes(), device=DEVICE), log.mdp_dataset()
     for size in BATCH_SIZES:
-        found = time_in_turn({
-            "ours": _ours(replay, size), "d3rlpy": stock_sampling(stock, size), "numpy": _numpy(log, size),
-        })  # fmt: skip
+        found = time_in_turn(
+            {
+                "ours": _ours(replay, size),
+                "d3rlpy": stock_sampling(stock, size),
+                "numpy": _numpy(log, size),
+            }
+        )
         yield {
             "bench": "train_sampling",
             "batch": size,

@@ -55,9 +55,16 @@ def _line(size: int, found: Mapping[str, Timing]) -> dict[str, Any]:
 
 def _ours(replay: Replay, size: int) -> Callable[[], object]:
     candidate = Candidate(
-        algorithm="discrete_cql", seeds=(0,), n_updates=1_000_000, batch_size=size, learning_rate=LEARNING_RATE,
-        hidden_units=(HIDDEN, HIDDEN), loss="huber", target_update_interval=TARGET_INTERVAL, conservative_weight=1.0,
-    )  # fmt: skip
+        algorithm="discrete_cql",
+        seeds=(0,),
+        n_updates=1_000_000,
+        batch_size=size,
+        learning_rate=LEARNING_RATE,
+        hidden_units=(HIDDEN, HIDDEN),
+        loss="huber",
+        target_update_interval=TARGET_INTERVAL,
+        conservative_weight=1.0,
+    )
     learner = make_learner(
         candidate, observation_shape=replay.observation_shape, action_size=N_ACTIONS, gamma=GAMMA, device=DEVICE
     )
@@ -67,8 +74,12 @@ def _ours(replay: Replay, size: int) -> Callable[[], object]:
 
 def _stock(stock: Any, size: int) -> Callable[[], object]:
     algorithm = DiscreteCQLConfig(
-        batch_size=size, gamma=GAMMA, learning_rate=LEARNING_RATE, alpha=1.0, target_update_interval=TARGET_INTERVAL,
+        batch_size=size,
+        gamma=GAMMA,
+        learning_rate=LEARNING_RATE,
+        alpha=1.0,
+        target_update_interval=TARGET_INTERVAL,
         encoder_factory=VectorEncoderFactory([HIDDEN, HIDDEN]),
-    ).create(device=DEVICE)  # fmt: skip
+    ).create(device=DEVICE)
     algorithm.build_with_dataset(stock)
     return lambda: algorithm.update(stock.sample_transition_batch(size))

@@ -43,11 +43,16 @@ def true_share_reached(settings: ShopSettings) -> tuple[float, float]:
     keys = list(shop.catalogue.item_ids)
     myopic, patient = (
         true_policy_value(
-            settings, rule(shop, keys), action_keys=keys, first_date=settings.first_date, last_date=settings.last_date,
-            gamma=GAMMA, n_sessions=N_TRUTH_SESSIONS,
+            settings,
+            rule(shop, keys),
+            action_keys=keys,
+            first_date=settings.first_date,
+            last_date=settings.last_date,
+            gamma=GAMMA,
+            n_sessions=N_TRUTH_SESSIONS,
         )
         for rule in (myopic_policy, patient_policy)
-    )  # fmt: skip
+    )
     share = myopic.value / patient.value
     error = share * ((myopic.standard_error / myopic.value) ** 2 + (patient.standard_error / patient.value) ** 2) ** 0.5
     return share, error

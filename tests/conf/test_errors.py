@@ -9,8 +9,15 @@ from jobs.errors import CheckError, DeliveryError, PublishError
 from rl.errors import DatasetError, EvaluationError, RegistryError, TrainingError
 
 FINAL = (
-    NightcartError, SpecError, SettingError, DeliveryError, CheckError, DatasetError, TrainingError, EvaluationError,
-)  # fmt: skip
+    NightcartError,
+    SpecError,
+    SettingError,
+    DeliveryError,
+    CheckError,
+    DatasetError,
+    TrainingError,
+    EvaluationError,
+)
 PASSING = (PublicationError, PublishError, RegistryError, OSError, ConnectionError, RuntimeError)
 
 

@@ -29,8 +29,14 @@ def make(folder: Path, *given: str, target: str = "show", environment: dict[str,
     files = {"FILES": str(PROJECT_ROOT / "Makefile"), "PROBE_FILE": str(probe)}
     command = ["make", "--no-print-directory", "-f", "Makefile", "-f", str(probe), target, *given]
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    ended = subprocess.run(command, cwd=PROJECT_ROOT, env=variables | files | (environment or {}),
-                           capture_output=True, text=True, check=True)  # fmt: skip
+    ended = subprocess.run(
+        command,
+        cwd=PROJECT_ROOT,
+        env=variables | files | (environment or {}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return ended.stdout
 
 
@@ -39,8 +45,9 @@ def test_parameters_are_taken_as_typed(tmp_path: Path, target: str) -> None:
     """Neither make nor a shell expands them, here or in a make that this one starts."""
     trap = tmp_path / "trap"
     value = f"$(shell touch {trap})$x $$ `touch {trap}` \"q' b\\ c*  \nn"
-    shown = make(tmp_path, f"LOGS={value}", f"PYTHON={value}", f"ARGS=a $(shell touch {trap}) '*  $x' \"b c\"",
-                 target=target)  # fmt: skip
+    shown = make(
+        tmp_path, f"LOGS={value}", f"PYTHON={value}", f"ARGS=a $(shell touch {trap}) '*  $x' \"b c\"", target=target
+    )
     logs, python, words = shown.split("\037")
     assert (logs, python) == (value, value)
     assert words.split("\036")[:-1] == ["a", "$(shell", "touch", f"{trap})", "*  $x", "b c"]
@@ -58,8 +65,24 @@ def test_parameters_of_the_environment_are_taken_as_they_are(tmp_path: Path) -> 
 def test_every_parameter_is_read_from_the_environment() -> None:
     """A parameter that make itself puts into a recipe would be run by the shell."""
     text = (PROJECT_ROOT / "Makefile").read_text(encoding="utf-8")
-    names = ["SOURCE", "LOGS", "DATE", "SCENARIO", "PORT", "MLFLOW_PORT", "ARGS", "TESTS", "NIGHTS", "REPLICATIONS",
-             "SECTIONS", "DEVICE", "REPEATS", "THREADS", "PYTHON", "INSTALL_JAVA"]  # fmt: skip
+    names = [
+        "SOURCE",
+        "LOGS",
+        "DATE",
+        "SCENARIO",
+        "PORT",
+        "MLFLOW_PORT",
+        "ARGS",
+        "TESTS",
+        "NIGHTS",
+        "REPLICATIONS",
+        "SECTIONS",
+        "DEVICE",
+        "REPEATS",
+        "THREADS",
+        "PYTHON",
+        "INSTALL_JAVA",
+    ]
     assert [name for name in names if f"$({name})" in text] == []
 
 

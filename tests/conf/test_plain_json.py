@@ -18,8 +18,9 @@ def test_numbers_that_are_not_finite_are_null_however_deep() -> None:
 def test_dates_and_paths_are_their_text() -> None:
     """What commands return beside plain values has one form."""
     assert json.loads(to_json({"date": date(2026, 1, 31), "page": Path("/a/b")})) == {
-        "date": "2026-01-31", "page": "/a/b",
-    }  # fmt: skip
+        "date": "2026-01-31",
+        "page": "/a/b",
+    }
 
 
 def test_what_has_no_form_is_an_error() -> None:

@@ -13,10 +13,17 @@ from conf.publication import Manifest, Pointer, publishing, read_pointer, read_p
 
 def make_pointer(**override: Any) -> Pointer:
     facts: dict[str, Any] = {
-        "table": "events", "partition": "delivery_date=2026-01-01", "schema_version": 1, "n_rows": 0,
-        "content_hash": "0-0", "spec_hash": "s", "code_hash": "c", "key_id": "k", "horizon": date(2026, 1, 1),
+        "table": "events",
+        "partition": "delivery_date=2026-01-01",
+        "schema_version": 1,
+        "n_rows": 0,
+        "content_hash": "0-0",
+        "spec_hash": "s",
+        "code_hash": "c",
+        "key_id": "k",
+        "horizon": date(2026, 1, 1),
         "inputs": {"a": "1"},
-    }  # fmt: skip
+    }
     return Pointer(files=(), manifest=Manifest(**{**facts, **override}))
 
 

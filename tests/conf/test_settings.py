@@ -58,9 +58,8 @@ def test_pseudonym_key_is_made_once_and_private(tmp_path: Path) -> None:
 def test_pseudonym_key_id_differs_with_the_key() -> None:
     """Data made under two keys can't be mixed unnoticed."""
     ids = {
-        Settings.from_environment({"NIGHTCART_PSEUDONYM_KEY": key}).pseudonym_key_id()
-        for key in ("a" * 16, "b" * 16)
-    }  # fmt: skip
+        Settings.from_environment({"NIGHTCART_PSEUDONYM_KEY": key}).pseudonym_key_id() for key in ("a" * 16, "b" * 16)
+    }
     assert len(ids) == 2
 
 
@@ -77,11 +76,18 @@ def test_training_takes_one_thread_unless_told() -> None:
     assert Settings.from_environment({"NIGHTCART_TRAINING_THREADS": "4"}).training_threads == 4
 
 
-@pytest.mark.parametrize(("uri", "expected"), [
-    ("", Path("/h/mlflow.db")), ("sqlite:////elsewhere/m.db", Path("/elsewhere/m.db")),
-    ("sqlite:////elsewhere/m.db?timeout=9", Path("/elsewhere/m.db")), ("sqlite:///:memory:", None), ("sqlite://", None),
-    ("http://127.0.0.1:5000", None), ("postgresql://a@b/c", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("", Path("/h/mlflow.db")),
+        ("sqlite:////elsewhere/m.db", Path("/elsewhere/m.db")),
+        ("sqlite:////elsewhere/m.db?timeout=9", Path("/elsewhere/m.db")),
+        ("sqlite:///:memory:", None),
+        ("sqlite://", None),
+        ("http://127.0.0.1:5000", None),
+        ("postgresql://a@b/c", None),
+    ],
+)
 def test_the_registrys_file_is_known_where_there_is_one(uri: str, expected: Path | None) -> None:
     """Servers and other databases have none."""
     settings = Settings.from_environment({"NIGHTCART_HOME": "/h", "NIGHTCART_MLFLOW_URI": uri})

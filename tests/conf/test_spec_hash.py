@@ -20,9 +20,13 @@ PIPELINE = load_pipeline("recommendation", "simulated_shop")
 
 @pytest.mark.parametrize(
     ("part", "update"),
-    [("episode", {"max_steps": 7}), ("action", {"key": "category"}), ("observation", {"history_days": 3}),
-     ("reward", {"weights": {"click": 2.0}})],
-)  # fmt: skip
+    [
+        ("episode", {"max_steps": 7}),
+        ("action", {"key": "category"}),
+        ("observation", {"history_days": 3}),
+        ("reward", {"weights": {"click": 2.0}}),
+    ],
+)
 def test_data_spec_hash_changes_with_what_shapes_transitions(part: str, update: dict[str, Any]) -> None:
     """Another episode length, action key, look-back or reward is another table."""
     assert data_spec_hash(changed(PIPELINE, part, **update)) != data_spec_hash(PIPELINE)

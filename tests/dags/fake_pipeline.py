@@ -13,7 +13,7 @@ from typing import Any
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 # A shell starts it, as pip's own scripts do where the interpreter's path holds a space, which a first line can't.
-_COMMAND = '''#!/bin/sh
+_COMMAND = """#!/bin/sh
 \'\'\'exec' "{python}" "$0" "$@"
 ' \'\'\'
 import json, os, sys
@@ -66,7 +66,7 @@ else:
                   "dataset_digest": "d1", "run_id": "r1", "is_new": True}}
         run.registration.write_text(json.dumps(result))
 print(json.dumps(result))
-'''
+"""
 
 
 def write_fake_pipeline(

@@ -42,9 +42,7 @@ def test_a_failed_task_says_which_night_and_why(home: Path, caplog: pytest.LogCa
     """One line, in the command's words; it stays in the home."""
     with caplog.at_level(logging.ERROR):
         tell_task(context("evaluate", AirflowFailException("no split: 3 episodes; give more days")))
-    assert caplog.messages == [
-        "train_recommendation 2026-01-31: evaluate failed: no split: 3 episodes; give more days"
-    ]
+    assert caplog.messages == ["train_recommendation 2026-01-31: evaluate failed: no split: 3 episodes; give more days"]
     assert failures_of(failures_log(home), "train_recommendation", "asset__1") == {
         "evaluate": "no split: 3 episodes; give more days"
     }

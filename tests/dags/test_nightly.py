@@ -166,9 +166,7 @@ def test_an_unexpected_error_is_one_line(
     monkeypatch.setattr(nightly, "_run", broken)
     monkeypatch.setenv("NIGHTCART_HOME", str(tmp_path))
     assert nightly.main([]) == 1
-    assert capsys.readouterr().err == (
-        "error: unexpected KeyError: 'tags'; NIGHTCART_LOG_LEVEL=debug tells where\n"
-    )
+    assert capsys.readouterr().err == ("error: unexpected KeyError: 'tags'; NIGHTCART_LOG_LEVEL=debug tells where\n")
     monkeypatch.setenv("NIGHTCART_LOG_LEVEL", "debug")
     assert nightly.main([]) == 1
     assert "in broken" in capsys.readouterr().err

@@ -34,9 +34,12 @@ def task(
     task_id: str, state: str | None, try_number: int = 1, map_index: int = -1, name: str | None = None
 ) -> dict[str, Any]:
     return {
-        "task_id": task_id, "state": state, "try_number": try_number, "map_index": map_index,
+        "task_id": task_id,
+        "state": state,
+        "try_number": try_number,
+        "map_index": map_index,
         "rendered_map_index": name,
-    }  # fmt: skip
+    }
 
 
 class AnsweringApi:
@@ -149,10 +152,23 @@ def test_night_shows_the_tasks_as_they_run(live: Callable[..., ServicesNight], l
     assert not live(api).is_asked
     assert api.triggered == [(INGEST, DATE, {"logs": "/logs"})]
     assert without_seconds(lines) == [
-        "ingest", "ingest: done", "build", "build: done", "announce_tonight", "announce_tonight: done",
-        "prepare", "prepare: done", "train bc-1", "train discrete_cql-1", "train bc-1: done",
-        "train discrete_cql-1: done", "register", "register: done", "read_registration", "read_registration: skipped",
-    ]  # fmt: skip
+        "ingest",
+        "ingest: done",
+        "build",
+        "build: done",
+        "announce_tonight",
+        "announce_tonight: done",
+        "prepare",
+        "prepare: done",
+        "train bc-1",
+        "train discrete_cql-1",
+        "train bc-1: done",
+        "train discrete_cql-1: done",
+        "register",
+        "register: done",
+        "read_registration",
+        "read_registration: skipped",
+    ]
 
 
 def test_night_ends_with_the_failing_task_and_its_reason(live: Callable[..., ServicesNight], lines: list[str]) -> None:
@@ -174,9 +190,13 @@ def test_night_ends_with_the_failing_task_and_its_reason(live: Callable[..., Ser
     with pytest.raises(NightFailed, match=r"^train bc-1: no disk$"):
         live(api)
     assert without_seconds(lines)[-6:] == [
-        "train bc-1", "train bc-1: failed, will be tried again", "train bc-1: no disk",
-        "train bc-1", "train bc-1: FAILED", "train bc-1: no disk",
-    ]  # fmt: skip
+        "train bc-1",
+        "train bc-1: failed, will be tried again",
+        "train bc-1: no disk",
+        "train bc-1",
+        "train bc-1: FAILED",
+        "train bc-1: no disk",
+    ]
 
 
 def test_night_goes_on_without_a_candidate_that_failed(live: Callable[..., ServicesNight], lines: list[str]) -> None:
@@ -185,8 +205,9 @@ def test_night_goes_on_without_a_candidate_that_failed(live: Callable[..., Servi
     moments[TRAIN] = [[task("train", "failed", 3, 0, "bc-1"), task("evaluate", "success")]]
     api = AnsweringApi(moments)
     api.run = lambda dag_id, run_id, ask=api.run: {  # type: ignore[method-assign, misc]
-        **ask(dag_id, run_id), "state": "success" if api._is_over(dag_id) else "running"
-    }  # fmt: skip
+        **ask(dag_id, run_id),
+        "state": "success" if api._is_over(dag_id) else "running",
+    }
     api.logs = [{"event": "rl train: loss is not finite"}]
     live(api)
     assert "train bc-1: loss is not finite" in lines

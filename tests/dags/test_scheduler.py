@@ -165,8 +165,12 @@ def live_through(api: AirflowApi, environment: dict[str, str], mlflow_address: s
     assert {service.name for service in running(Path(environment["NIGHTCART_HOME"]))} == SERVICES
     nightly = subprocess.Popen(
         [sys.executable, "-m", "dags.nightly"],
-        cwd=PROJECT_ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=PROJECT_ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     listening: set[str] = set()
 
     def is_built() -> bool:

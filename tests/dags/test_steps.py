@@ -139,4 +139,3 @@ def _settings_with_a_sleeping_python(folder: Path) -> Settings:
     python.write_text("#!/bin/bash\nsleep 600 &\necho $!\nwait\n")
     python.chmod(0o755)
     return Settings.from_environment({"NIGHTCART_PIPELINE_VENV": str(folder)})
-

@@ -20,8 +20,17 @@ SUMS_DDL = (
     "estimator string, unit_id bigint, numerators array<double>, denominators array<double>, largest_weight double, "
     "refusal string"
 )
-_PER_ROW = ("action", "reward", "terminal", "timeout", "propensity", "mask_index", "next_mask_index",
-            "elapsed_seconds", "policy_version")  # fmt: skip
+_PER_ROW = (
+    "action",
+    "reward",
+    "terminal",
+    "timeout",
+    "propensity",
+    "mask_index",
+    "next_mask_index",
+    "elapsed_seconds",
+    "policy_version",
+)
 N_SHARES = 3
 
 

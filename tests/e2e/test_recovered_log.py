@@ -40,8 +40,12 @@ def night(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict
     ingested = ingest_logs(spark, home, logs, LAST_DATE)
     built = build_transitions(spark, home, LAST_DATE)
     folder = Lake(settings_of(home).lake, "simulated_shop").transitions("recommendation", data_spec_hash(PIPELINE))
-    rows = [row for pointer in read_pointers(folder).values() for file in pointer.files
-            for row in pq.ParquetFile(folder / file).read().to_pylist()]  # fmt: skip
+    rows = [
+        row
+        for pointer in read_pointers(folder).values()
+        for file in pointer.files
+        for row in pq.ParquetFile(folder / file).read().to_pylist()
+    ]
     delivered = json.loads((home / "shop" / DELIVERED_FILE).read_text(encoding="utf-8"))
     known = episodes_from_simulation(simulate(build_shop(small_shop())))
     return {"ingested": ingested, "built": built, "rows": rows, "delivered": delivered, "known": known}

@@ -24,9 +24,12 @@ def event(event_id: str, minutes: float = 0.0, **changes: Any) -> dict[str, Any]
     """A view by one shopper, some minutes after noon of 2026-01-05."""
     row: dict[str, Any] = dict.fromkeys(EVENTS.column_names)
     row |= {
-        "event_id": event_id, "event_time": START + timedelta(minutes=minutes), "user_id": "ann", "event_type": "view",
+        "event_id": event_id,
+        "event_time": START + timedelta(minutes=minutes),
+        "user_id": "ann",
+        "event_type": "view",
         "line_part": 0,
-    }  # fmt: skip
+    }
     return row | changes
 
 

@@ -29,8 +29,15 @@ TABLE = Table(
 
 
 def _row(row_id: str = "x", **changes: Any) -> dict[str, Any]:
-    row = {"id": row_id, "first": 1, "second": 2, "words": ["a", "b"], "more_words": ["c"],
-           "nested": (7, [(1, "one"), (2, "two")]), "place": 1}  # fmt: skip
+    row = {
+        "id": row_id,
+        "first": 1,
+        "second": 2,
+        "words": ["a", "b"],
+        "more_words": ["c"],
+        "nested": (7, [(1, "one"), (2, "two")]),
+        "place": 1,
+    }
     return row | changes
 
 
@@ -74,8 +81,7 @@ DIFFERENT = {
 def hashes(spark: SparkSession) -> dict[str, str]:
     """Content hash of every variant, from one pass over all of them, in several partitions."""
     names = table_schema(TABLE).names
-    rows = [(*[row[name] for name in names], variant)
-            for variant, some in (SAME | DIFFERENT).items() for row in some]  # fmt: skip
+    rows = [(*[row[name] for name in names], variant) for variant, some in (SAME | DIFFERENT).items() for row in some]
     frame = spark.createDataFrame(rows, table_schema(TABLE).add("variant", "string"))
     return {key[0]: one for key, one in content_hashes(frame.repartition(5), TABLE, ["variant"]).items()}
 

@@ -171,8 +171,11 @@ def test_hash_depends_on_bytes_and_key(tmp_path: Path) -> None:
 
 def _canonical_columns() -> list[str]:
     events = load_source("canonical").events
-    return ["event_time", "event_type", *[name for name in type(events).model_fields if name not in
-                                          ("event_time", "event_type", "derived")]]  # fmt: skip
+    return [
+        "event_time",
+        "event_type",
+        *[name for name in type(events).model_fields if name not in ("event_time", "event_type", "derived")],
+    ]
 
 
 def test_links_out_of_a_delivery_are_refused_by_name(tmp_path: Path) -> None:

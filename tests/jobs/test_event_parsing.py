@@ -18,10 +18,21 @@ GOOD = {"event_time": "2026-01-05T12:00:00Z", "event_type": "view", "user_id": "
 
 JSON_LINES: dict[str, dict[str, Any] | str] = {
     "good": GOOD,
-    "all fields": GOOD | {
-        "event_id": "e1", "item_id": "i", "category_id": "c", "price": 12.5, "quantity": 3, "currency": "EUR",
-        "decision_id": "d", "slate_id": "s", "position": 2, "action": "a", "propensity": 0.25,
-        "availability_id": "v", "policy_version": "p1",
+    "all fields": GOOD
+    | {
+        "event_id": "e1",
+        "item_id": "i",
+        "category_id": "c",
+        "price": 12.5,
+        "quantity": 3,
+        "currency": "EUR",
+        "decision_id": "d",
+        "slate_id": "s",
+        "position": 2,
+        "action": "a",
+        "propensity": 0.25,
+        "availability_id": "v",
+        "policy_version": "p1",
     },
     "price is exact": GOOD | {"price": "0.1"},
     "price with many digits": GOOD | {"price": "3.3333333333"},
@@ -38,7 +49,7 @@ JSON_LINES: dict[str, dict[str, Any] | str] = {
     "propensity that rounds to nothing": GOOD | {"propensity": "1e-20"},
     "propensity above one": GOOD | {"propensity": 1.0001},
     "long propensity as a number": '{"event_time": "2026-01-05T12:00:00Z", "event_type": "view", "user_id": "ann", '
-                                   '"propensity": 0.123456789012345678}',
+    '"propensity": 0.123456789012345678}',
     "blank item": GOOD | {"item_id": "  "},
     "spaces around": GOOD | {"item_id": " i "},
     "no user": {name: value for name, value in GOOD.items() if name != "user_id"},
@@ -56,15 +67,17 @@ JSON_LINES: dict[str, dict[str, Any] | str] = {
     "no object": "hello",
     "a number for a text": GOOD | {"item_id": 17},
     "a structure for a text": GOOD | {"item_id": {"x": 1}},
-}  # fmt: skip
+}
 
 
 def _parse(
     spark: SparkSession, source: Source, lines: dict[str, str], header: list[str] | None = None
 ) -> dict[str, Row]:
     """The parsed line of each case, from one query."""
-    rows = [("2026-01-05", f"random/{case}", 0, 1, 0, line, case, is_readable(line, is_json=source.csv is None))
-            for case, line in lines.items()]  # fmt: skip
+    rows = [
+        ("2026-01-05", f"random/{case}", 0, 1, 0, line, case, is_readable(line, is_json=source.csv is None))
+        for case, line in lines.items()
+    ]
     parsed = parse_lines(spark.createDataFrame(rows, LINE_SCHEMA), source, [header] if header else [])
     return {row.line_hash: row for row in parsed.collect()}
 
@@ -78,8 +91,12 @@ def parsed(spark: SparkSession) -> dict[str, Row]:
 def _problem(row: Row) -> str | None:
     if not row._has_record:
         return "unreadable"
-    found = [row._missing_field and f"missing {row._missing_field}", row._bad_timestamp and "bad time",
-             row._bad_number and f"bad {row._bad_number}", row._unknown_type and "unknown type"]  # fmt: skip
+    found = [
+        row._missing_field and f"missing {row._missing_field}",
+        row._bad_timestamp and "bad time",
+        row._bad_number and f"bad {row._bad_number}",
+        row._unknown_type and "unknown type",
+    ]
     return next((one for one in found if one), None)
 
 
@@ -87,11 +104,23 @@ def test_every_field_is_read(parsed: dict[str, Row]) -> None:
     """A line with all fields gives them all, money in millionths, propensity as a decimal."""
     row = parsed["all fields"].asDict()
     expected = {
-        "event_time": datetime(2026, 1, 5, 12), "event_type": "view", "event_id": "e1", "user_id": "ann",
-        "item_id": "i", "category_id": "c", "price": 12_500_000, "quantity": 3, "currency": "EUR", "decision_id": "d",
-        "slate_id": "s", "position": 2, "action": "a", "propensity": Decimal("0.25"), "availability_id": "v",
+        "event_time": datetime(2026, 1, 5, 12),
+        "event_type": "view",
+        "event_id": "e1",
+        "user_id": "ann",
+        "item_id": "i",
+        "category_id": "c",
+        "price": 12_500_000,
+        "quantity": 3,
+        "currency": "EUR",
+        "decision_id": "d",
+        "slate_id": "s",
+        "position": 2,
+        "action": "a",
+        "propensity": Decimal("0.25"),
+        "availability_id": "v",
         "policy_version": "p1",
-    }  # fmt: skip
+    }
     assert {name: row[name] for name in expected} == expected
 
 
@@ -151,27 +180,46 @@ def test_dirt_is_noted(parsed: dict[str, Row], case: str, problem: str | None) -
 
 def test_epoch_times_of_any_size_never_raise(spark: SparkSession) -> None:
     """Seconds may have decimals; what no calendar holds is a bad timestamp."""
-    values = {"whole": "1511544070", "with decimals": "1511544070.25", "negative": "-5", "huge": "9" * 30,
-              "beyond the calendar": "999999999999999", "words": "soon", "missing": ""}  # fmt: skip
+    values = {
+        "whole": "1511544070",
+        "with decimals": "1511544070.25",
+        "negative": "-5",
+        "huge": "9" * 30,
+        "beyond the calendar": "999999999999999",
+        "words": "soon",
+        "missing": "",
+    }
     rows = _parse(spark, load_source("taobao"), {case: f"1,2,3,pv,{value}" for case, value in values.items()})
     assert {case: (row.event_time, _problem(row)) for case, row in rows.items()} == {
         "whole": (datetime(2017, 11, 24, 17, 21, 10), None),
         "with decimals": (datetime(2017, 11, 24, 17, 21, 10, 250000), None),
         "negative": (datetime(1969, 12, 31, 23, 59, 55), None),
-        "huge": (None, "bad time"), "beyond the calendar": (None, "bad time"), "words": (None, "bad time"),
+        "huge": (None, "bad time"),
+        "beyond the calendar": (None, "bad time"),
+        "words": (None, "bad time"),
         "missing": (None, "missing event_time"),
-    }  # fmt: skip
+    }
 
 
 def test_short_delimited_line_misses_fields_and_a_long_one_is_unreadable(spark: SparkSession) -> None:
     """A line cut off has fewer values; one with more can't be cut as the source says."""
-    lines = {"cut in the time's place": "1,2,3,pv,", "cut before": "1,2,3", "too long": "1,2,3,pv,5,6",
-             "quoted": '"1","2","3","pv","5"', "open quote": '1,2,"3,pv,5', "empty": ""}  # fmt: skip
+    lines = {
+        "cut in the time's place": "1,2,3,pv,",
+        "cut before": "1,2,3",
+        "too long": "1,2,3,pv,5,6",
+        "quoted": '"1","2","3","pv","5"',
+        "open quote": '1,2,"3,pv,5',
+        "empty": "",
+    }
     rows = _parse(spark, load_source("taobao"), lines)
     assert {case: _problem(row) for case, row in rows.items()} == {
-        "cut in the time's place": "missing event_time", "cut before": "missing event_time", "too long": "unreadable",
-        "quoted": None, "open quote": "missing event_time", "empty": "unreadable",
-    }  # fmt: skip
+        "cut in the time's place": "missing event_time",
+        "cut before": "missing event_time",
+        "too long": "unreadable",
+        "quoted": None,
+        "open quote": "missing event_time",
+        "empty": "unreadable",
+    }
 
 
 def test_online_retail_line_follows_its_header_zone_and_patterns(spark: SparkSession) -> None:
@@ -188,20 +236,36 @@ def test_online_retail_line_follows_its_header_zone_and_patterns(spark: SparkSes
     rows = _parse(spark, load_source("online_retail"), lines, header)
     summer = rows["summer"]
     assert (summer.event_time, summer.event_type, summer.price, summer.quantity, summer.currency, summer.user_id) == (
-        datetime(2011, 7, 1, 7, 26), "purchase", 2_550_000, 6, "GBP", "17850.0")  # fmt: skip
+        datetime(2011, 7, 1, 7, 26),
+        "purchase",
+        2_550_000,
+        6,
+        "GBP",
+        "17850.0",
+    )
     assert (rows["refund"].event_type, rows["refund"].quantity) == ("refund", 6)
     assert {case: _problem(row) for case, row in rows.items() if case not in ("summer", "refund")} == {
-        "adjustment": "unknown type", "free": "bad price", "other date": "bad time", "nobody": "missing user_id",
-    }  # fmt: skip
+        "adjustment": "unknown type",
+        "free": "bad price",
+        "other date": "bad time",
+        "nobody": "missing user_id",
+    }
 
 
 def test_open_bandit_line_uses_an_unnamed_column_the_path_and_a_click_flag(spark: SparkSession) -> None:
     """The row number (a column without a name) is user and decision; the policy is in the path."""
     header = ["", "timestamp", "item_id", "position", "click", "propensity_score"]
-    lines = {"click": "7,2019-11-24 00:00:34.762830+00:00,14,3,1,0.0125",
-             "none": "8,2019-11-24 00:00:34.762830+00:00,14,3,0,0.0125"}  # fmt: skip
+    lines = {
+        "click": "7,2019-11-24 00:00:34.762830+00:00,14,3,1,0.0125",
+        "none": "8,2019-11-24 00:00:34.762830+00:00,14,3,0,0.0125",
+    }
     rows = _parse(spark, load_source("open_bandit"), lines, header)
     click = rows["click"]
     assert (click.user_id, click.decision_id, click.action, click.policy_version, click._derived) == (
-        "7", "7", "14", "random", ["click"])  # fmt: skip
+        "7",
+        "7",
+        "14",
+        "random",
+        ["click"],
+    )
     assert rows["none"]._derived == []

@@ -68,11 +68,17 @@ def results(ingest_into: Ingest, home: Path, tmp_path_factory: pytest.TempPathFa
 def test_every_line_is_accepted_rejected_or_not_yet(results: list[dict[str, Any]]) -> None:
     """Deliveries after the horizon are landed and wait; the night after takes them in."""
     n_day = len(day_lines(FIRST))
-    counts = [{name: one[name] for name in ("n_lines", "n_events", "n_rejected", "n_not_yet", "rejected")}
-              for one in results]  # fmt: skip
+    counts = [
+        {name: one[name] for name in ("n_lines", "n_events", "n_rejected", "n_not_yet", "rejected")} for one in results
+    ]
     rejected = {"duplicate": 1, "missing_field": 1, "unreadable": 1}
-    assert counts[0] == {"n_lines": 3 * n_day + 5, "n_events": 2 * n_day + 2, "n_rejected": 3, "n_not_yet": n_day,
-                         "rejected": rejected}  # fmt: skip
+    assert counts[0] == {
+        "n_lines": 3 * n_day + 5,
+        "n_events": 2 * n_day + 2,
+        "n_rejected": 3,
+        "n_not_yet": n_day,
+        "rejected": rejected,
+    }
     assert counts[1] == counts[2] == counts[0] | {"n_events": 3 * n_day + 2, "n_not_yet": 0}
 
 
@@ -98,13 +104,17 @@ def test_event_that_two_deliveries_hold_stands_once(
     assert [(row.event_id, row.delivery_date) for row in repeated] == [(f"{FIRST}-3", SECOND)]
 
 
-def test_late_event_counts_from_its_delivery_on(
-    results: list[dict[str, Any]], spark: SparkSession, lake: Lake
-) -> None:
+def test_late_event_counts_from_its_delivery_on(results: list[dict[str, Any]], spark: SparkSession, lake: Lake) -> None:
     """As of the first delivery, the late event isn't known yet."""
-    known = [{row.event_id for row in read_events(spark, lake, first_event_date=FIRST, last_event_date=FIRST,
-                                                  last_delivery_date=delivery).collect()}
-             for delivery in (FIRST, SECOND)]  # fmt: skip
+    known = [
+        {
+            row.event_id
+            for row in read_events(
+                spark, lake, first_event_date=FIRST, last_event_date=FIRST, last_delivery_date=delivery
+            ).collect()
+        }
+        for delivery in (FIRST, SECOND)
+    ]
     assert known[1] - known[0] == {"late"}
 
 
@@ -114,10 +124,14 @@ def test_no_raw_user_id_is_stored_outside_the_raw_deliveries(
     """Shoppers are known by keyed hashes; rejected lines by theirs."""
     events = read_events(spark, lake, first_event_date=FIRST, last_event_date=THIRD, last_delivery_date=THIRD)
     assert {row.user_id for row in events.select("user_id").distinct().collect()} == {
-        pseudonym("ann", KEY), pseudonym("bob", KEY)}  # fmt: skip
+        pseudonym("ann", KEY),
+        pseudonym("bob", KEY),
+    }
     rejected = read_rejected(spark, lake, last_delivery_date=THIRD).collect()
     assert sorted((row.reason, row.detail) for row in rejected if row.reason != "duplicate") == [
-        ("missing_field", "user_id"), ("unreadable", None)]  # fmt: skip
+        ("missing_field", "user_id"),
+        ("unreadable", None),
+    ]
     for path in lake.folder.rglob("*"):
         if path.is_file() and "raw" not in path.relative_to(lake.folder).parts and path.suffix != ".crc":
             assert KEY not in path.read_bytes()
@@ -215,8 +229,14 @@ def test_date_without_data_and_bad_files_leave_everything_as_it_was(
 def test_landed_file_that_is_gone_is_told(ingest_into: Ingest, spark: SparkSession, tmp_path: Path) -> None:
     """A raw file someone deleted is named, with what to do."""
     lake, shop = Lake(tmp_path / "home" / "lake", "canonical"), load_source("canonical")
-    land(spark, lake, shop, deliver_days(tmp_path / "logs", DAYS[:1]), key=KEY,
-         provenance=Provenance("spec", "code", "key", FIRST))  # fmt: skip
+    land(
+        spark,
+        lake,
+        shop,
+        deliver_days(tmp_path / "logs", DAYS[:1]),
+        key=KEY,
+        provenance=Provenance("spec", "code", "key", FIRST),
+    )
     (gone,) = lake.folder.rglob(f"raw/delivery_date={FIRST}/*/events/*/events.jsonl")
     gone.unlink()
     with pytest.raises(DeliveryError, match="landed, but gone since; land the logs again"):
@@ -226,5 +246,15 @@ def test_landed_file_that_is_gone_is_told(ingest_into: Ingest, spark: SparkSessi
 def test_result_is_json(results: list[dict[str, Any]]) -> None:
     """What the command prints can be read by any program."""
     assert set(json.loads(json.dumps(results[0]))) == {
-        "source", "date", "n_lines", "n_events", "n_derived", "n_rejected", "rejected", "n_not_yet", "deliveries",
-        "digests", "seconds"}  # fmt: skip
+        "source",
+        "date",
+        "n_lines",
+        "n_events",
+        "n_derived",
+        "n_rejected",
+        "rejected",
+        "n_not_yet",
+        "deliveries",
+        "digests",
+        "seconds",
+    }

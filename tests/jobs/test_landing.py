@@ -22,9 +22,13 @@ HEADER = "timestamp,visitorid,event,itemid,transactionid\n"
 NOON = 1_433_246_400_000  # 2015-06-02 12:00 UTC
 DAY = 86_400_000
 LINES = [
-    f"{NOON},1,view,10,", f"{NOON + DAY},1,addtocart,10,", f"{NOON + 13 * DAY // 24},2,view,11,", "soon,2,view,11,",
-    f"{NOON + 400 * DAY},2,view,12,", "cut,o",
-]  # fmt: skip
+    f"{NOON},1,view,10,",
+    f"{NOON + DAY},1,addtocart,10,",
+    f"{NOON + 13 * DAY // 24},2,view,11,",
+    "soon,2,view,11,",
+    f"{NOON + 400 * DAY},2,view,12,",
+    "cut,o",
+]
 
 
 def _shop() -> Source:

@@ -30,8 +30,19 @@ def test_spark_submit_ingests_and_prints_its_result_last(home: Path, tmp_path: P
     logs = deliver_days(tmp_path / "logs", DAYS[:1])
     tools = Path(sys.executable).parent
     submit = [str(tools / "spark-submit"), "--properties-file", "conf/spark/local.conf"]
-    command = [*submit, "jobs/main.py", "ingest", "--source", "canonical", "--date", str(DAYS[0]), "--logs", str(logs),
-               "--scenario", "recommendation"]  # fmt: skip
+    command = [
+        *submit,
+        "jobs/main.py",
+        "ingest",
+        "--source",
+        "canonical",
+        "--date",
+        str(DAYS[0]),
+        "--logs",
+        str(logs),
+        "--scenario",
+        "recommendation",
+    ]
     # Spark's own script doesn't find its home below a folder with a space.
     spark_home = str(Path(pyspark.__file__).parent)
     environment = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}", "SPARK_HOME": spark_home}
@@ -53,7 +64,7 @@ def test_spark_submit_ingests_and_prints_its_result_last(home: Path, tmp_path: P
         (["--source", "taobao", "--scenario", "recomendation"], "did you mean 'recommendation'?"),
         (["--source", "taobao", "--logs", "/no/such/log.csv"], "/no/such/log.csv: no such file or folder"),
     ],
-)  # fmt: skip
+)
 def test_what_can_be_refused_at_once_is_one_line_on_stderr(
     home: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:

@@ -38,16 +38,28 @@ def _target(lake: Lake) -> Target:
 
 def _frame(spark: SparkSession, ids: Sequence[str], day: str = DAYS[0], **changes: Any) -> DataFrame:
     noon = datetime(2026, 1, 5, 12)
-    row = {"session_id": "", "user_id": "ann", "start_time": noon, "end_time": noon, "n_events": 1, "n_decisions": 1,
-           "is_cut": False, "is_closed": True} | changes  # fmt: skip
+    row = {
+        "session_id": "",
+        "user_id": "ann",
+        "start_time": noon,
+        "end_time": noon,
+        "n_events": 1,
+        "n_decisions": 1,
+        "is_cut": False,
+        "is_closed": True,
+    } | changes
     rows = [(*[(row | {"session_id": one})[name] for name in table_schema(SESSIONS).names], day) for one in ids]
     return spark.createDataFrame(rows, table_schema(SESSIONS).add("date", "string"))
 
 
 def _publish(
-    lake: Lake, frame: DataFrame, days: Sequence[str] = DAYS[:1], *, inputs: dict[str, str] | None = None,
+    lake: Lake,
+    frame: DataFrame,
+    days: Sequence[str] = DAYS[:1],
+    *,
+    inputs: dict[str, str] | None = None,
     keep_newer: bool = False,
-) -> dict[str, Manifest]:  # fmt: skip
+) -> dict[str, Manifest]:
     with staged(frame, _target(lake), partitions=days, counted={"n": F.count(F.lit(1))}) as version:
         facts = {day: PartitionFacts(inputs or {"a": "1"}, version.partitions[day].counts) for day in days}
         return publish(lake.lock, [(version, facts)], PROVENANCE, keep_newer=keep_newer)[0]
@@ -60,8 +72,11 @@ def _ids(spark: SparkSession, lake: Lake) -> list[str]:
 
 def _state(lake: Lake) -> dict[str, bytes]:
     """Every pointer, and every file that is not one, by path; nothing of staging."""
-    return {str(path.relative_to(lake.folder)): path.read_bytes() for path in lake.folder.rglob("*")
-            if path.is_file() and path != lake.lock}  # fmt: skip
+    return {
+        str(path.relative_to(lake.folder)): path.read_bytes()
+        for path in lake.folder.rglob("*")
+        if path.is_file() and path != lake.lock
+    }
 
 
 def test_published_rows_are_read_through_pointers(spark: SparkSession, lake: Lake) -> None:
@@ -70,7 +85,10 @@ def test_published_rows_are_read_through_pointers(spark: SparkSession, lake: Lak
     manifests = _publish(lake, frame, DAYS)
     assert _ids(spark, lake) == ["a", "b", "c"]
     assert {day: (one.n_rows, one.counters) for day, one in manifests.items()} == {
-        DAYS[0]: (2, {"n": 2}), DAYS[1]: (0, {"n": 0}), DAYS[2]: (1, {"n": 1})}  # fmt: skip
+        DAYS[0]: (2, {"n": 2}),
+        DAYS[1]: (0, {"n": 0}),
+        DAYS[2]: (1, {"n": 1}),
+    }
     assert list(lake.staging(lake.table("sessions")).iterdir()) == []
 
 
@@ -160,8 +178,9 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 300 KiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)], capture_output=True,
-                             check=False)  # fmt: skip
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(folder)], capture_output=True, check=False
+    )
     if mounted.returncode != 0:
         pytest.skip("needs the right to mount a small file system")
     yield folder

@@ -57,9 +57,11 @@ def test_lines_keep_number_and_offset_in_plain_and_packed_files(spark: SparkSess
     rows = read_lines(spark, files, reading_of(load_source("online_retail"), KEY)).collect()
     found = {(row.file, row.line_number): row for row in rows}
     assert {key: (row.byte_offset, row.line.replace("\ufffd", "?"), row.is_readable) for key, row in found.items()} == {
-        ("x/a.csv", 2): (10, "ä,1", True), ("x/a.csv", 3): (16, "\0??,2", False), ("x/a.csv", 4): (21, "last,3", True),
+        ("x/a.csv", 2): (10, "ä,1", True),
+        ("x/a.csv", 3): (16, "\0??,2", False),
+        ("x/a.csv", 4): (21, "last,3", True),
         ("x/b.csv.gz", 2): (6, "ä,1", True),
-    }  # fmt: skip
+    }
     assert {(row.delivery_date, row.header_id) for row in rows} == {("2026-01-05", 0), ("2026-01-06", 1)}
     expected = hmac.digest(KEY, "ä,1".encode(), "sha256").hex()[:32]
     assert found["x/a.csv", 2].line_hash == found["x/b.csv.gz", 2].line_hash == expected
@@ -78,13 +80,23 @@ def test_hash_covers_what_the_path_says(spark: SparkSession, tmp_path: Path) -> 
 def test_parquet_rows_become_json_lines(spark: SparkSession, tmp_path: Path) -> None:
     """Times, decimals and missing values keep their exact meaning."""
     at = datetime(2026, 1, 5, 12, 30, 0, 123456, tzinfo=UTC)
-    table = pa.table({"event_time": pa.array([at], pa.timestamp("us", tz="UTC")), "price": [Decimal("12.50")],
-                      "rate": [float("nan")], "tags": [["a", None]]})  # fmt: skip
+    table = pa.table(
+        {
+            "event_time": pa.array([at], pa.timestamp("us", tz="UTC")),
+            "price": [Decimal("12.50")],
+            "rate": [float("nan")],
+            "tags": [["a", None]],
+        }
+    )
     pq.write_table(table, tmp_path / "x.parquet")
     source = load_source("canonical").model_copy(update={"format": "parquet"})
     (row,) = read_lines(spark, [LineFile(tmp_path / "x.parquet", "x.parquet")], reading_of(source, KEY)).collect()
-    assert json.loads(row.line) == {"event_time": "2026-01-05T12:30:00.123456+00:00", "price": "12.50", "rate": None,
-                                    "tags": ["a", None]}  # fmt: skip
+    assert json.loads(row.line) == {
+        "event_time": "2026-01-05T12:30:00.123456+00:00",
+        "price": "12.50",
+        "rate": None,
+        "tags": ["a", None],
+    }
     assert (row.line_number, row.is_readable) == (1, True)
 
 
@@ -132,6 +144,7 @@ def test_delimited_line_of_too_many_values_is_unreadable() -> None:
 
 def test_line_too_long_to_hold_keeps_its_place_and_a_hash_of_all_of_it() -> None:
     """It is read in parts; the lines around it are as ever, and another end gives another hash."""
+
     def lines(end: bytes) -> list[bytes]:
         return list(bounded_lines(io.BytesIO(b"a\n" + b"x" * 25 + end + b"\n" + b"1234567\n" + b"z"), 8))
 
@@ -177,7 +190,10 @@ def test_parquet_row_that_python_cannot_hold_is_unreadable_alone(spark: SparkSes
     shop = load_source("canonical").model_copy(update={"format": "parquet"})
     rows = read_lines(spark, [LineFile(tmp_path / "a.parquet", "a.parquet")], reading_of(shop, KEY)).collect()
     assert [(row.line_number, row.is_readable) for row in sorted(rows, key=lambda row: row.line_number)] == [
-        (1, True), (2, False), (3, False)]  # fmt: skip
+        (1, True),
+        (2, False),
+        (3, False),
+    ]
     assert len({row.line_hash for row in rows}) == 3
 
 
@@ -185,8 +201,12 @@ def test_hostile_lines_of_side_files_end_no_job(spark: SparkSession, tmp_path: P
     """Items and availability sets beside them are read; a time beyond the calendar is none."""
     at = '"valid_from": "2026-01-05T00:00:00Z"'
     late = '{"item_id": "late", "availability_id": "late", "actions": [], "valid_from": "9999-12-31T23:59:59-18:00"}'
-    content = [*HOSTILE_JSON, late, '{"item_id": "i", ' + at + ', "price": "1e-2147483648", "volume": "1e400000000"}',
-               '{"availability_id": "v", ' + at + ', "actions": ["i", null, {"x": [1]}]}']  # fmt: skip
+    content = [
+        *HOSTILE_JSON,
+        late,
+        '{"item_id": "i", ' + at + ', "price": "1e-2147483648", "volume": "1e400000000"}',
+        '{"availability_id": "v", ' + at + ', "actions": ["i", null, {"x": [1]}]}',
+    ]
     (tmp_path / "side.jsonl").write_bytes("\n".join(content).encode("utf-8", "surrogatepass"))
     files, source = [LineFile(tmp_path / "side.jsonl", "side.jsonl", date(2026, 1, 5))], load_source("canonical")
     items = read_delivered_items(spark, files, source, KEY).collect()

@@ -34,13 +34,19 @@ def test_taobao_lines_and_sessions_add_up(
     result = ingest_into(tmp_path, date(2017, 12, 3), source=load_source("taobao"))
     assert (result["n_events"], result["n_rejected"], result["n_not_yet"]) == (84_440, 36, 0)
     manifests = [pointer.manifest for pointer in read_pointers(tmp_path / "lake" / "taobao" / "sessions").values()]
-    n_sessions, n_cut, n_events = (sum(one.counters[name] for one in manifests) for name in
-                                   ("n_sessions", "n_cut", "n_events"))  # fmt: skip
+    n_sessions, n_cut, n_events = (
+        sum(one.counters[name] for one in manifests) for name in ("n_sessions", "n_cut", "n_events")
+    )
     # Every cut makes one session of the gap two, and nothing else does.
     assert n_sessions - n_cut == 14_097
     assert n_events == 84_440
-    events = read_events(spark, Lake(tmp_path / "lake", "taobao"), first_event_date=date(2017, 11, 25),
-                         last_event_date=date(2017, 12, 3), last_delivery_date=date(2017, 12, 3))  # fmt: skip
+    events = read_events(
+        spark,
+        Lake(tmp_path / "lake", "taobao"),
+        first_event_date=date(2017, 11, 25),
+        last_event_date=date(2017, 12, 3),
+        last_delivery_date=date(2017, 12, 3),
+    )
     kinds = {row.event_type: row["count"] for row in events.groupBy("event_type").count().collect()}
     assert kinds == {"view": 75_873 - 36, "cart": 4_497, "favorite": 2_356, "purchase": 1_750}
     assert events.select(F.countDistinct("user_id")).collect()[0][0] == 815
@@ -69,6 +75,11 @@ def test_online_retail_days_keep_identical_lines(
     result = ingest_into(tmp_path / "home", date(2010, 12, 2), logs, load_source("online_retail"))
     assert result["n_events"] + result["n_rejected"] == result["n_lines"]
     assert set(result["rejected"]) == {"missing_field"}
-    events = read_events(spark, Lake(tmp_path / "home" / "lake", "online_retail"), first_event_date=date(2010, 12, 1),
-                         last_event_date=date(2010, 12, 2), last_delivery_date=date(2010, 12, 2))  # fmt: skip
+    events = read_events(
+        spark,
+        Lake(tmp_path / "home" / "lake", "online_retail"),
+        first_event_date=date(2010, 12, 1),
+        last_event_date=date(2010, 12, 2),
+        last_delivery_date=date(2010, 12, 2),
+    )
     assert events.where(F.col("event_id").contains("#")).count() == n_repeated > 0

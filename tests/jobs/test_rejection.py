@@ -23,8 +23,10 @@ DAY_BEFORE = date(2026, 1, 5)
 
 def _judge(spark: SparkSession, lines: list[tuple[str, str]], shop: Source, partitions: int = 2) -> list[Row]:
     """(name, line) of a delivery of `DAY` as judged; the name stands in `file`, the line stands for its hash."""
-    rows = [(str(DAY), name, 0, number, 0, text, text, is_readable(text, is_json=True))
-            for number, (name, text) in enumerate(lines)]  # fmt: skip
+    rows = [
+        (str(DAY), name, 0, number, 0, text, text, is_readable(text, is_json=True))
+        for number, (name, text) in enumerate(lines)
+    ]
     parsed = parse_lines(spark.createDataFrame(rows, LINE_SCHEMA).repartition(partitions), shop, [])
     judged = judge(parsed.withColumn("delivery_date", F.col("delivery_date").cast("date")), shop)
     return sorted(judged.collect(), key=lambda row: (row.file, row.line_number))
@@ -94,8 +96,10 @@ def test_all_but_one_of_identical_lines_are_duplicates(
 def test_of_lines_that_share_an_id_the_order_of_delivery_does_not_choose(spark: SparkSession) -> None:
     """The same one is kept however the lines are shuffled."""
     shared = [(name, text) for name, text in LINES if name == "shared id"]
-    kept = {next(row.item_id for row in _judge(spark, some, source(), partitions) if row.reason is None)
-            for some, partitions in ((shared, 1), (shared[::-1], 3))}  # fmt: skip
+    kept = {
+        next(row.item_id for row in _judge(spark, some, source(), partitions) if row.reason is None)
+        for some, partitions in ((shared, 1), (shared[::-1], 3))
+    }
     assert len(kept) == 1
 
 
@@ -114,7 +118,12 @@ def test_ids_of_further_events_differ_from_all_others(spark: SparkSession) -> No
     base = event_id_of(F.col("given"), F.lit("hash"), F.col("k"))
     found = rows.select(base.alias("event_id"), part_id(base, F.lit(1)).alias("part")).collect()
     assert [tuple(row) for row in found] == [
-        ("e", "e#0.1"), ("e#1", "e#1.1"), ("e##", "e###0.1"), ("e###1", "e###1.1"), ("e##1", "e##1#0.1")]  # fmt: skip
+        ("e", "e#0.1"),
+        ("e#1", "e#1.1"),
+        ("e##", "e###0.1"),
+        ("e###1", "e###1.1"),
+        ("e##1", "e##1#0.1"),
+    ]
     assert len({one for row in found for one in row}) == 10
 
 
@@ -129,17 +138,28 @@ def test_all_events_of_a_bot_are_rejected(spark: SparkSession) -> None:
     for row in rows:
         reasons.setdefault(row.file, []).append(row.reason)
     assert {name: sorted(map(str, some)) for name, some in reasons.items()} == {
-        "bot": ["bot_rate"] * 4, "person": ["None"] * 4, "twins": ["None", *["duplicate"] * 4], "shop": ["None"] * 3,
-    }  # fmt: skip
+        "bot": ["bot_rate"] * 4,
+        "person": ["None"] * 4,
+        "twins": ["None", *["duplicate"] * 4],
+        "shop": ["None"] * 3,
+    }
 
 
 def test_window_bounds_business_dates(spark: SparkSession) -> None:
     """The window's days are days of the shop: 23:30 UTC of the 5th is the 6th in Berlin."""
     shop = source(zone="Europe/Berlin", window=Window(first=DAY, last=DAY))
-    lines = [("before", line(DAY_BEFORE, 22 * 60 + 59)), ("first", line(DAY_BEFORE, 23 * 60)),
-             ("last", line(DAY, 22 * 60 + 59)), ("after", line(DAY, 23 * 60))]  # fmt: skip
+    lines = [
+        ("before", line(DAY_BEFORE, 22 * 60 + 59)),
+        ("first", line(DAY_BEFORE, 23 * 60)),
+        ("last", line(DAY, 22 * 60 + 59)),
+        ("after", line(DAY, 23 * 60)),
+    ]
     assert {row.file: row.reason for row in _judge(spark, lines, shop)} == {
-        "before": "outside_window", "first": None, "last": None, "after": "outside_window"}  # fmt: skip
+        "before": "outside_window",
+        "first": None,
+        "last": None,
+        "after": "outside_window",
+    }
 
 
 def test_every_reason_is_in_the_contract(verdicts: dict[str, list[tuple[str | None, str | None]]]) -> None:

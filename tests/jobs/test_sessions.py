@@ -49,7 +49,10 @@ def test_second_event_within_the_gap_joins_the_first_one(sessions_by_case: dict[
     """A shopper's first event, which has no lag, is in the same session as a second one a minute later."""
     (session,) = sessions_by_case["second event within the gap"]
     assert (session.n_events, session.start_time, session.end_time) == (
-        2, START.replace(tzinfo=None), (START + timedelta(minutes=1)).replace(tzinfo=None))  # fmt: skip
+        2,
+        START.replace(tzinfo=None),
+        (START + timedelta(minutes=1)).replace(tzinfo=None),
+    )
 
 
 def test_gap_of_exactly_the_limit_joins_and_one_second_more_splits(sessions_by_case: dict[str, list[Any]]) -> None:
@@ -95,8 +98,10 @@ def test_chain_is_cut_at_its_second_midnight(spark: SparkSession) -> None:
     found = _sessions(spark, rows, **rule)
     # Noon of the 5th + 24 h, then the rest up to midnight of the 7th, then the 7th's 24 hours.
     assert [(one.start_time.isoformat(), one.n_events, one.is_cut) for one in found] == [
-        ("2026-01-05T12:00:00", 24, True), ("2026-01-06T12:00:00", 12, True), ("2026-01-07T00:00:00", 24, False),
-    ]  # fmt: skip
+        ("2026-01-05T12:00:00", 24, True),
+        ("2026-01-06T12:00:00", 12, True),
+        ("2026-01-07T00:00:00", 24, False),
+    ]
 
 
 def test_index_follows_the_total_order_within_a_tie(spark: SparkSession) -> None:
@@ -153,13 +158,12 @@ def _random_rows(seed: int) -> list[dict[str, Any]]:
     chance = random.Random(seed)
     return [
         event(f"{user}{n:03}", chance.randint(0, 6 * 24 * 60), user_id=user)
-        for user, n_events in (("ann", 90), ("bob", 150), ("cid", 20)) for n in range(n_events)
-    ]  # fmt: skip
+        for user, n_events in (("ann", 90), ("bob", 150), ("cid", 20))
+        for n in range(n_events)
+    ]
 
 
-def _plain_sessions(
-    rows: list[dict[str, Any]], gap_minutes: int, max_hours: int, hours_east: int
-) -> list[set[str]]:
+def _plain_sessions(rows: list[dict[str, Any]], gap_minutes: int, max_hours: int, hours_east: int) -> list[set[str]]:
     found: list[set[str]] = []
     for user in {row["user_id"] for row in rows}:
         ordered = sorted((row["event_time"], row["event_id"]) for row in rows if row["user_id"] == user)

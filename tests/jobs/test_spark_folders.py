@@ -18,8 +18,13 @@ SESSION = (
 
 def test_folders_of_killed_sessions_are_swept_and_those_of_running_ones_stay(tmp_path: Path) -> None:
     """By who is alive, not by age: a folder goes with the process that made it, however that ended."""
-    process = subprocess.Popen([sys.executable, "-c", SESSION, str(tmp_path)], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, text=True, cwd=PROJECT_ROOT)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-c", SESSION, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=PROJECT_ROOT,
+    )
     with process:
         assert process.stdout is not None
         theirs = Path(process.stdout.readline().strip())

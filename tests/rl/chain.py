@@ -39,10 +39,16 @@ def chain_episodes(n_episodes: int = 400, *, seed: int = 0, cut_every_step: bool
     if cut_every_step:
         lengths, timeout = [1] * len(rows), ~terminal
     return make_logged_episodes(
-        lengths, N_ACTIONS, features=one_hot(states), next_features=one_hot(following_states),
-        action=actions.astype(np.int64), reward=rewards, terminal=terminal, timeout=timeout,
+        lengths,
+        N_ACTIONS,
+        features=one_hot(states),
+        next_features=one_hot(following_states),
+        action=actions.astype(np.int64),
+        reward=rewards,
+        terminal=terminal,
+        timeout=timeout,
         propensity=LOGGING[actions],
-    )  # fmt: skip
+    )
 
 
 def step(state: int, action: int) -> tuple[int, float, bool]:

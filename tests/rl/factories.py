@@ -63,15 +63,29 @@ def make_row(pipeline: Pipeline, **values: Any) -> Row:
     """A transition at step 0 of an episode of one step that ended in a terminal."""
     key = values.pop("action_key", item(0))
     row: Row = {
-        "episode_id": "episode", "step": 0, "session_id": values.get("episode_id", "episode"), "user_id": "user",
-        "decision_id": f"{values.get('episode_id', 'episode')}-{values.get('step', 0)}", "position": None,
-        "decision_time": datetime(2026, 1, 5, 12, tzinfo=UTC), "observation": make_observation(pipeline),
-        "action_id": id_hash(key), "action_key": key, "reward": 0,
+        "episode_id": "episode",
+        "step": 0,
+        "session_id": values.get("episode_id", "episode"),
+        "user_id": "user",
+        "decision_id": f"{values.get('episode_id', 'episode')}-{values.get('step', 0)}",
+        "position": None,
+        "decision_time": datetime(2026, 1, 5, 12, tzinfo=UTC),
+        "observation": make_observation(pipeline),
+        "action_id": id_hash(key),
+        "action_key": key,
+        "reward": 0,
         "metrics": dict.fromkeys(list(pipeline.scenario.metrics) or ["none"], 0),
-        "next_observation": make_observation(pipeline), "terminal": True, "timeout": False, "reward_settled": True,
-        "propensity": Decimal("0.5"), "propensity_source": "logged", "policy_version": "logging",
-        "availability_id": None, "next_availability_id": None, "elapsed_seconds": 60,
-    }  # fmt: skip
+        "next_observation": make_observation(pipeline),
+        "terminal": True,
+        "timeout": False,
+        "reward_settled": True,
+        "propensity": Decimal("0.5"),
+        "propensity_source": "logged",
+        "policy_version": "logging",
+        "availability_id": None,
+        "next_availability_id": None,
+        "elapsed_seconds": 60,
+    }
     return row | values
 
 
@@ -122,9 +136,13 @@ def write_transitions(lake: Lake, pipeline: Pipeline, day: date, rows: Sequence[
 def write_availability(lake: Lake, pipeline: Pipeline, day: date, sets: Mapping[str, Sequence[str]]) -> Pointer:
     """The sets are the published availability of a delivery."""
     rows = [
-        {"availability_id": id_, "valid_from": datetime.combine(day, datetime.min.time(), tzinfo=UTC), "actions": list(
-            actions)} for id_, actions in sets.items()
-    ]  # fmt: skip
+        {
+            "availability_id": id_,
+            "valid_from": datetime.combine(day, datetime.min.time(), tzinfo=UTC),
+            "actions": list(actions),
+        }
+        for id_, actions in sets.items()
+    ]
     table = pa.Table.from_pylist(rows, schema=arrow_schema(AVAILABILITY))
     return _publish(lake.table("availability"), f"delivery_date={day}", table, pipeline, day, {})
 
@@ -167,14 +185,22 @@ def make_logged_episodes(lengths: Sequence[int] = (2, 3), n_actions: int = 3, **
     terminal[offsets[1:] - 1] = True
     number = np.arange(n)
     content: dict[str, Any] = {
-        "features": number[:, None].astype(np.float32), "next_features": (number[:, None] + 1).astype(np.float32),
-        "action": (number % n_actions).astype(np.int64), "reward": np.ones(n), "terminal": terminal,
-        "timeout": np.zeros(n, dtype=bool), "propensity": np.full(n, 1 / n_actions),
-        "availability": np.ones((1, n_actions), dtype=bool), "mask_index": np.zeros(n, dtype=np.int64),
-        "next_mask_index": np.zeros(n, dtype=np.int64), "offsets": offsets,
-        "unit": np.arange(len(lengths), dtype=np.int64), "start_time": np.arange(len(lengths), dtype=np.int64),
-        "elapsed_seconds": np.full(n, 60, dtype=np.int64), "policy_version": np.zeros(n, dtype=np.int64),
-    }  # fmt: skip
+        "features": number[:, None].astype(np.float32),
+        "next_features": (number[:, None] + 1).astype(np.float32),
+        "action": (number % n_actions).astype(np.int64),
+        "reward": np.ones(n),
+        "terminal": terminal,
+        "timeout": np.zeros(n, dtype=bool),
+        "propensity": np.full(n, 1 / n_actions),
+        "availability": np.ones((1, n_actions), dtype=bool),
+        "mask_index": np.zeros(n, dtype=np.int64),
+        "next_mask_index": np.zeros(n, dtype=np.int64),
+        "offsets": offsets,
+        "unit": np.arange(len(lengths), dtype=np.int64),
+        "start_time": np.arange(len(lengths), dtype=np.int64),
+        "elapsed_seconds": np.full(n, 60, dtype=np.int64),
+        "policy_version": np.zeros(n, dtype=np.int64),
+    }
     return LoggedEpisodes(**(content | values))
 
 
@@ -193,13 +219,19 @@ def _shop_episode(pipeline: Pipeline, generator: np.random.Generator, user: int,
         shown, n_clicks = [number, *shown], n_clicks + is_clicked
         engaged = [number, *engaged] if is_clicked else engaged
         metrics = {name: int(is_clicked) if name == "clicks" else 0 for name in pipeline.scenario.metrics}
-        steps.append({
-            "user_id": f"user-{user:03d}", "observation": before, "action_key": key,
-            "reward": int(is_clicked) * MILLIONTHS, "metrics": metrics,
-            "next_observation": _shop_observation(pipeline, shown, engaged, step + 1, n_clicks),
-            "propensity": Decimal(1) / Decimal(len(available)) // Decimal("1e-15") * Decimal("1e-15"),
-            "availability_id": availability_id(day), "next_availability_id": availability_id(day),
-        })  # fmt: skip
+        steps.append(
+            {
+                "user_id": f"user-{user:03d}",
+                "observation": before,
+                "action_key": key,
+                "reward": int(is_clicked) * MILLIONTHS,
+                "metrics": metrics,
+                "next_observation": _shop_observation(pipeline, shown, engaged, step + 1, n_clicks),
+                "propensity": Decimal(1) / Decimal(len(available)) // Decimal("1e-15") * Decimal("1e-15"),
+                "availability_id": availability_id(day),
+                "next_availability_id": availability_id(day),
+            }
+        )
     if generator.random() < 0.1:
         steps[-1] |= {"terminal": False, "timeout": True}
     return steps
@@ -231,11 +263,18 @@ def _publish(
     (folder / name).parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, folder / name)
     content: dict[str, Any] = {
-        "table": folder.name, "partition": partition, "schema_version": SCHEMA_VERSION, "n_rows": table.num_rows,
-        "content_hash": f"{table.num_rows}-{digest}", "spec_hash": data_spec_hash(pipeline),
-        "code_hash": "test", "key_id": "test-key", "horizon": day, "inputs": {"day": str(day)},
+        "table": folder.name,
+        "partition": partition,
+        "schema_version": SCHEMA_VERSION,
+        "n_rows": table.num_rows,
+        "content_hash": f"{table.num_rows}-{digest}",
+        "spec_hash": data_spec_hash(pipeline),
+        "code_hash": "test",
+        "key_id": "test-key",
+        "horizon": day,
+        "inputs": {"day": str(day)},
         "counters": {"n_decisions": table.num_rows},
-    }  # fmt: skip
+    }
     pointer = Pointer(files=(name,), manifest=Manifest(**(content | dict(manifest))))
     swap_pointer(Lake.pointer(folder, partition), pointer)
     return pointer

@@ -39,21 +39,36 @@ def made_night(
     evaluation = evaluate_policies(policies, train=train, test=test, settings=SETTINGS, is_logged=is_logged)
     gate, baseline = make_pipeline().scenario.gate, BEHAVIOR if champion is None else "champion"
     evidence = gate_evidence(
-        evaluation, {}, candidate="candidate", baseline=baseline, estimator="dr", gate=gate, alpha=0.05,
+        evaluation,
+        {},
+        candidate="candidate",
+        baseline=baseline,
+        estimator="dr",
+        gate=gate,
+        alpha=0.05,
         unit_of_value="points",
-    )  # fmt: skip
+    )
     night = NightEvaluation(
-        evaluation=evaluation, metric_evaluations={}, evidence=evidence,
-        verdict=judge(evidence, gate_rules(gate, alpha=0.05)), level=night_level(4, date(2026, 1, 31)), champion=None,
-        propensities=KnownPropensities(test, "logged" if is_logged else "none", "made up"), confounding=None,
-        clipping=(), loggers=None, notes=(),
-    )  # fmt: skip
+        evaluation=evaluation,
+        metric_evaluations={},
+        evidence=evidence,
+        verdict=judge(evidence, gate_rules(gate, alpha=0.05)),
+        level=night_level(4, date(2026, 1, 31)),
+        champion=None,
+        propensities=KnownPropensities(test, "logged" if is_logged else "none", "made up"),
+        confounding=None,
+        clipping=(),
+        loggers=None,
+        notes=(),
+    )
     candidate = Contender("candidate", policy, train, test)
     other = None if champion is None else Contender("champion", champion, train, test)
     own = evaluation_sample(
-        None, test, discount=SETTINGS.discount,
+        None,
+        test,
+        discount=SETTINGS.discount,
         values=action_values(evaluation.fits[BEHAVIOR], OnlyAction(), as_one_action(test)),
-    )  # fmt: skip
+    )
     return night, NightSamples(
         contender_sample(candidate, evaluation),
         own if other is None else contender_sample(other, evaluation),

@@ -27,8 +27,11 @@ def write_simulated_lake(home: Path, lake: Lake, pipeline: Pipeline, settings: S
     for number in range(settings.n_days):
         day = settings.first_date + timedelta(days=number)
         episodes = episodes_from_simulation(simulation, day, day)
-        rows = [_row(pipeline, episodes, row, episode) for episode in range(len(episodes.offsets) - 1)
-                for row in range(episodes.offsets[episode], episodes.offsets[episode + 1])]  # fmt: skip
+        rows = [
+            _row(pipeline, episodes, row, episode)
+            for episode in range(len(episodes.offsets) - 1)
+            for row in range(episodes.offsets[episode], episodes.offsets[episode + 1])
+        ]
         write_transitions(lake, pipeline, day, rows)
         half_days = (2 * number, 2 * number + 1)
         sets = {

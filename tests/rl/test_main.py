@@ -139,6 +139,8 @@ def test_open_registry_makes_the_database(tmp_path: Path) -> None:
     assert finished.returncode == 0, finished.stderr
     assert json.loads(finished.stdout) == {"address": f"sqlite:///{tmp_path}/mlflow.db", "models": {}}
     assert (tmp_path / "mlflow.db").exists()
+
+
 def test_commands_wait_for_another_run_of_the_night(home: Path) -> None:
     """One line says for whom; when that run is over, the command does its work."""
     variables = os.environ | {"NIGHTCART_HOME": str(home), "PYTHONPATH": str(PROJECT_ROOT)}

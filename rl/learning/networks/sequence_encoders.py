@@ -60,8 +60,11 @@ class SequenceEncoder(SharedForward, Encoder):  # type: ignore[misc]  # d3rlpy s
 def _reader(spec: EncoderSpec, n_dense: int, lengths: list[int]) -> tuple[nn.Module, int]:
     """The module and the width of what it gives."""
     sizes: dict[str, Any] = {
-        "lengths": lengths, "embedding_size": spec.embedding_size, "width": spec.width, "depth": spec.depth,
-    }  # fmt: skip
+        "lengths": lengths,
+        "embedding_size": spec.embedding_size,
+        "width": spec.width,
+        "depth": spec.depth,
+    }
     if spec.kind == "gru":
         return GruReader(**sizes), spec.width * len(lengths)
     return TransformerReader(**sizes, n_dense=n_dense, n_heads=spec.n_heads), spec.width

@@ -126,10 +126,12 @@ class DenseDoubleQLearning(DenseQLearning):
 
     def _future(self, following: _Rows) -> torch.Tensor:
         best = _best(self._values(self._functions, following))
-        return least_of([
-            passes.output_of_each(layers, following.features, best)
-            for passes, layers in zip(self._passes, self._targets, strict=True)
-        ])  # fmt: skip
+        return least_of(
+            [
+                passes.output_of_each(layers, following.features, best)
+                for passes, layers in zip(self._passes, self._targets, strict=True)
+            ]
+        )
 
 
 class DenseConservativeQLearning(DenseDoubleQLearning):

@@ -110,9 +110,20 @@ class _KnownStates:
         group, (beta1, beta2) = self._group, self._group["betas"]
         torch._foreach_add_(self._steps, self._one)
         torch._fused_adamw_(
-            self._parameters, gradients, self._means, self._squares, [], self._steps, lr=group["lr"], beta1=beta1,
-            beta2=beta2, weight_decay=group["weight_decay"], eps=group["eps"], amsgrad=False, maximize=False,
-        )  # fmt: skip
+            self._parameters,
+            gradients,
+            self._means,
+            self._squares,
+            [],
+            self._steps,
+            lr=group["lr"],
+            beta1=beta1,
+            beta2=beta2,
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            amsgrad=False,
+            maximize=False,
+        )
         return True
 
 

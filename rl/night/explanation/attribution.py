@@ -95,9 +95,15 @@ def attribute(
     names, values = summed_by_source(encoded, policy.encoder.sources)
     gap = float(np.abs(values.sum(axis=1) - target).max(initial=0.0))
     return Attributions(
-        preferences=preferred, observations=asked, mask=mask[preferred.rows], baseline=baseline, features=names,
-        values=values, baseline_margin=baseline_margin, largest_gap=gap,
-    )  # fmt: skip
+        preferences=preferred,
+        observations=asked,
+        mask=mask[preferred.rows],
+        baseline=baseline,
+        features=names,
+        values=values,
+        baseline_margin=baseline_margin,
+        largest_gap=gap,
+    )
 
 
 def summed_by_source(encoded: FloatArray, sources: Sequence[str]) -> tuple[tuple[str, ...], FloatArray]:

@@ -145,9 +145,13 @@ def _imitation(policy: StochasticPolicy, log: ExplainedLog, settings: Explanatio
     features = [column.name for column in policy.encoder.columns]
     try:
         tree = surrogate_tree(
-            readable_observations(log.observed(rows), features, log.names), target.labels, target.names,
-            log.unit_of_row[rows], level=settings.level, seed=settings.seed,
-        )  # fmt: skip
+            readable_observations(log.observed(rows), features, log.names),
+            target.labels,
+            target.names,
+            log.unit_of_row[rows],
+            level=settings.level,
+            seed=settings.seed,
+        )
     except EvaluationError as error:
         return Imitation(target.kind, None, str(error))
     return Imitation(target.kind, tree)

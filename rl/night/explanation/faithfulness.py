@@ -82,8 +82,14 @@ def removal_effects(
     drawn = [probe.without(_largest(generator.random(values.shape), n_removed)) for _ in range(chosen.n_random)]
     margin_random = np.mean([margin for margin, _ in drawn], axis=0)
     moved_random = np.mean([moved for _, moved in drawn], axis=0)
-    figures = (margin_named, margin_random, margin_named - margin_random,
-               moved_named, moved_random, moved_named - moved_random)  # fmt: skip
+    figures = (
+        margin_named,
+        margin_random,
+        margin_named - margin_random,
+        moved_named,
+        moved_random,
+        moved_named - moved_random,
+    )
     return Removal(n_removed, *(mean_over_shoppers(figure, unit, level=chosen.level) for figure in figures))
 
 

@@ -93,9 +93,7 @@ def explain_night(
 
 
 def _explained_log(dataset: Dataset, lake: Lake, night: NightEvaluation, train: LoggedEpisodes) -> ExplainedLog:
-    categories = read_item_categories(
-        lake, max(dataset.published.manifests), versions=dataset.versions.items
-    )
+    categories = read_item_categories(lake, max(dataset.published.manifests), versions=dataset.versions.items)
     names = {
         **{id_hash(category): category for category in categories.values()},
         **{id_hash(item): item for item in categories},

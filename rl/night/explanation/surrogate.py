@@ -145,9 +145,14 @@ def _nodes(
             return place
         low, high = add(int(grown.children_left[index])), add(int(grown.children_right[index]))
         nodes[place] = TreeNode(
-            label_of(index), n, float(shares.max()), column=columns[int(grown.feature[index])],
-            threshold=float(grown.threshold[index]), low=low, high=high,
-        )  # fmt: skip
+            label_of(index),
+            n,
+            float(shares.max()),
+            column=columns[int(grown.feature[index])],
+            threshold=float(grown.threshold[index]),
+            low=low,
+            high=high,
+        )
         return place
 
     add(0)

@@ -64,18 +64,23 @@ def support_content(found: NightExplanation) -> Support:
     weights = found.weights
     return Support(
         bands=tuple(
-            SupportBand(least=band.least, most=band.most, n_actions=band.n_actions, log=band.logged,
-                        candidate=band.policy)
+            SupportBand(
+                least=band.least, most=band.most, n_actions=band.n_actions, log=band.logged, candidate=band.policy
+            )
             for band in found.bands
         ),
         unseen=tuple(UnseenAction(action=name, candidate=share) for name, share in found.unseen[:_SHOWN_UNSEEN]),
         n_unseen=len(found.unseen),
-        weights=None if weights is None else WeightCurve(
-            shoppers=tuple(weights.shoppers.tolist()), held=tuple(weights.held.tolist()), n_units=weights.n_units,
+        weights=None
+        if weights is None
+        else WeightCurve(
+            shoppers=tuple(weights.shoppers.tolist()),
+            held=tuple(weights.held.tolist()),
+            n_units=weights.n_units,
             n_for_half=weights.n_for_half,
         ),
         weights_refusal=found.weights_refusal,
-    )  # fmt: skip
+    )
 
 
 def explanation_content(found: NightExplanation, policy: StochasticPolicy) -> ExplanationSummary:
@@ -157,9 +162,16 @@ def _node(node: TreeNode) -> ImitationNode:
     if column is None:
         return ImitationNode(label=node.label, n=node.n, share=node.share)
     return ImitationNode(
-        label=node.label, n=node.n, share=node.share, feature=column.feature, kind=column.kind, name=column.name,
-        threshold=node.threshold, low=node.low, high=node.high,
-    )  # fmt: skip
+        label=node.label,
+        n=node.n,
+        share=node.share,
+        feature=column.feature,
+        kind=column.kind,
+        name=column.name,
+        threshold=node.threshold,
+        low=node.low,
+        high=node.high,
+    )
 
 
 def _departures(departures: Departures | None, refusal: str | None) -> DepartureSummary:
@@ -168,13 +180,18 @@ def _departures(departures: Departures | None, refusal: str | None) -> Departure
     return DepartureSummary(
         overall=Spread.of(departures.overall),
         rows=tuple(
-            DepartureRow(dimension=row.dimension, label=row.label, n_decisions=row.n_decisions,
-                         n_shoppers=row.n_shoppers, distance=Spread.of(row.distance))
+            DepartureRow(
+                dimension=row.dimension,
+                label=row.label,
+                n_decisions=row.n_decisions,
+                n_shoppers=row.n_shoppers,
+                distance=Spread.of(row.distance),
+            )
             for row in departures.segments
         ),
         n_too_small=departures.n_too_small,
         level=departures.level,
-    )  # fmt: skip
+    )
 
 
 def _examples(explanation: Explanation, log: ExplainedLog, policy: StochasticPolicy) -> tuple[DecisionExample, ...]:

@@ -44,19 +44,21 @@ BASELINE_RANKERS = ("popularity", "item-kNN")
 def night_of(pipeline: Pipeline, run_date: object, approval: str | None) -> Night:
     """Which night it is, and in what its values are counted."""
     scenario, source = pipeline.scenario, pipeline.source
-    return Night.model_validate({
-        "scenario": scenario.name,
-        "scenario_title": scenario.title,
-        "source": source.name,
-        "source_title": source.title,
-        "date": run_date,
-        "decisions": source.decisions.kind,
-        "is_simulated": source.is_simulated,
-        "reward_unit": scenario.reward.unit,
-        "steps": scenario.evaluation.steps,
-        "gamma": scenario.discount.gamma,
-        "approval": approval or scenario.approval,
-    })  # fmt: skip
+    return Night.model_validate(
+        {
+            "scenario": scenario.name,
+            "scenario_title": scenario.title,
+            "source": source.name,
+            "source_title": source.title,
+            "date": run_date,
+            "decisions": source.decisions.kind,
+            "is_simulated": source.is_simulated,
+            "reward_unit": scenario.reward.unit,
+            "steps": scenario.evaluation.steps,
+            "gamma": scenario.discount.gamma,
+            "approval": approval or scenario.approval,
+        }
+    )
 
 
 def judgment_of(night: NightEvaluation) -> Judgment:
@@ -80,17 +82,19 @@ def policy_reports(
         role = _role(name, night)
         every = [one for one in (*night.evaluation.reports, *second_opinions) if one.policy == name]
         reports = _told_apart(every, role, night.evidence.estimator)
-        found.append(PolicyReport(
-            role=role,
-            name=BEHAVIOR_NAME if role == "behavior" else name,
-            estimates=tuple(
-                _estimate(report, night.evidence.estimator, is_second_opinion=report in second_opinions)
-                for report in reports
-            ),
-            level=reports[0].level,
-            overlap=_overlap(reports),
-            truth=_true_value(truth.behavior if role == "behavior" else truth.policies.get(name)),
-        ))  # fmt: skip
+        found.append(
+            PolicyReport(
+                role=role,
+                name=BEHAVIOR_NAME if role == "behavior" else name,
+                estimates=tuple(
+                    _estimate(report, night.evidence.estimator, is_second_opinion=report in second_opinions)
+                    for report in reports
+                ),
+                level=reports[0].level,
+                overlap=_overlap(reports),
+                truth=_true_value(truth.behavior if role == "behavior" else truth.policies.get(name)),
+            )
+        )
     return tuple(found)
 
 

@@ -54,9 +54,7 @@ def second_look(
     samples = night_samples(dataset, night, policy, train)
     others = state_opinions(night, samples, dataset.pipeline.scenario.evaluation.also)
     if int(night.propensities.episodes.lengths.max()) == 1:
-        categories = read_item_categories(
-            lake, max(dataset.published.manifests), versions=dataset.versions.items
-        )
+        categories = read_item_categories(lake, max(dataset.published.manifests), versions=dataset.versions.items)
         by_category = category_opinion(night, samples, names=dataset.vocabulary.names, categories=categories)
         others = (*others, by_category)
     opinions = (gate_opinion(night, samples), *others) if others else ()

@@ -44,10 +44,12 @@ class StateIndex:
 
 def index_states(episodes: LoggedEpisodes, *, max_states: int) -> StateIndex | None:
     """The states that decisions, or observations after them, were seen in; None where they are more than so many."""
-    keys = np.concatenate([
-        _state_keys(episodes.features, episodes.mask_index),
-        _state_keys(episodes.next_features, episodes.next_mask_index)[~episodes.terminal],
-    ])  # fmt: skip
+    keys = np.concatenate(
+        [
+            _state_keys(episodes.features, episodes.mask_index),
+            _state_keys(episodes.next_features, episodes.next_mask_index)[~episodes.terminal],
+        ]
+    )
     unique, first = np.unique(keys, return_index=True)
     if len(unique) > max_states:
         return None

@@ -75,10 +75,16 @@ class ExogenousLog:
     def _length_violations(self) -> list[str]:
         n = len(self.exogenous)
         found = [] if self.exogenous.ndim == 2 else [f"exogenous has shape {self.exogenous.shape}, expected two axes"]
-        found += [f"{name} has {len(getattr(self, name))} rows, expected {n}"
-                  for name in ("is_censored", "discount") if len(getattr(self, name)) != n]  # fmt: skip
-        found += [f"{name} has {len(getattr(self, name))} entries, expected {self.n_episodes}"
-                  for name in ("initial_states", "unit") if len(getattr(self, name)) != self.n_episodes]  # fmt: skip
+        found += [
+            f"{name} has {len(getattr(self, name))} rows, expected {n}"
+            for name in ("is_censored", "discount")
+            if len(getattr(self, name)) != n
+        ]
+        found += [
+            f"{name} has {len(getattr(self, name))} entries, expected {self.n_episodes}"
+            for name in ("initial_states", "unit")
+            if len(getattr(self, name)) != self.n_episodes
+        ]
         if self.n_episodes < 1:
             found.append("there are no episodes")
         elif int(self.offsets[0]) != 0 or int(self.offsets[-1]) != n or (self.lengths <= 0).any():

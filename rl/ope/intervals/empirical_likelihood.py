@@ -24,9 +24,7 @@ Divergence = Literal["euclidean", "likelihood"]
 _MARGIN = 1e-10  # how near to the hull of the pseudo-values a bound is looked for, relative to its width
 
 
-def empirical_likelihood_interval(
-    sums: RatioSums, *, level: float, divergence: Divergence = "likelihood"
-) -> Interval:
+def empirical_likelihood_interval(sums: RatioSums, *, level: float, divergence: Divergence = "likelihood") -> Interval:
     """All values that some reweighting of the units supports, no further from equal weights than chance explains.
 
     `likelihood` (Cressie-Read power 0) measures distance by the log of the product of weights: its bounds follow the

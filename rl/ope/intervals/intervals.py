@@ -181,9 +181,7 @@ def skew_corrected_interval(sums: RatioSums, *, level: float) -> Interval:
     return Interval(value, min(lower, value), max(upper, value), level, "Student, corrected for skew", error)
 
 
-def widest_intervals(
-    estimates: Sequence[RatioSums], *, level: float, resampling: Resampling
-) -> tuple[Interval, ...]:
+def widest_intervals(estimates: Sequence[RatioSums], *, level: float, resampling: Resampling) -> tuple[Interval, ...]:
     """Of each estimate on the same units the widest of percentile bootstrap and Student, plain and corrected for skew.
 
     Each of them misses where another doesn't: percentiles are narrow on few units, Student's ignores skew, its
@@ -197,9 +195,7 @@ def widest_intervals(
     return tuple(_widest(sums, drawn, level) for sums, drawn in zip(estimates, by_draws, strict=True))
 
 
-def reaching_intervals(
-    estimates: Sequence[RatioSums], *, level: float, resampling: Resampling
-) -> tuple[Interval, ...]:
+def reaching_intervals(estimates: Sequence[RatioSums], *, level: float, resampling: Resampling) -> tuple[Interval, ...]:
     """`widest_intervals`, further out on the side where a heavy tail may hide units that the log doesn't hold.
 
     For reports. The gate's bound stays without it: rewards that a log doesn't hold make the estimate too low.
@@ -216,9 +212,11 @@ def _reaching(sums: RatioSums, interval: Interval) -> Interval:
     if reach.below == reach.above == 0.0:
         return interval
     return replace(
-        interval, lower=interval.lower - reach.below, upper=interval.upper + reach.above,
+        interval,
+        lower=interval.lower - reach.below,
+        upper=interval.upper + reach.above,
         method=f"{interval.method}, moved out for a heavy tail",
-    )  # fmt: skip
+    )
 
 
 def _widest(sums: RatioSums, by_draws: Interval, level: float) -> Interval:

@@ -178,8 +178,19 @@ def episode_batches(episodes: LoggedEpisodes, *, max_rows: int = MAX_BATCH_ROWS)
 def episode_slice(episodes: LoggedEpisodes, first: int, end: int) -> LoggedEpisodes:
     """Episodes `first` to `end` - 1; its arrays are views, so nothing is copied."""
     rows = slice(int(episodes.offsets[first]), int(episodes.offsets[end]))
-    per_row = ("features", "next_features", "action", "reward", "terminal", "timeout", "propensity", "mask_index",
-               "next_mask_index", "elapsed_seconds", "policy_version")  # fmt: skip
+    per_row = (
+        "features",
+        "next_features",
+        "action",
+        "reward",
+        "terminal",
+        "timeout",
+        "propensity",
+        "mask_index",
+        "next_mask_index",
+        "elapsed_seconds",
+        "policy_version",
+    )
     return replace(
         episodes,
         **{name: getattr(episodes, name)[rows] for name in per_row},

@@ -19,14 +19,16 @@ from rl.ope.overlap.overlap_sums import COLUMNS, OverlapSums
 OVERLAP = "overlap"
 """Stands in the place of an estimator's name in rows that hold a unit's overlap."""
 
-SUMS_SCHEMA = pa.schema([
-    pa.field("estimator", pa.string(), nullable=False),
-    pa.field("unit_id", pa.int64()),
-    pa.field("numerators", pa.list_(pa.float64())),
-    pa.field("denominators", pa.list_(pa.float64())),
-    pa.field("largest_weight", pa.float64()),
-    pa.field("refusal", pa.string()),
-])  # fmt: skip
+SUMS_SCHEMA = pa.schema(
+    [
+        pa.field("estimator", pa.string(), nullable=False),
+        pa.field("unit_id", pa.int64()),
+        pa.field("numerators", pa.list_(pa.float64())),
+        pa.field("denominators", pa.list_(pa.float64())),
+        pa.field("largest_weight", pa.float64()),
+        pa.field("refusal", pa.string()),
+    ]
+)
 """A refusal has no unit; `largest_weight` stands on rows of the overlap alone, whose sums are the `numerators`."""
 
 

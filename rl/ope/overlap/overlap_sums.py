@@ -15,9 +15,19 @@ from rl.ope.samples.sample import EvaluationSample
 from rl.ope.samples.weights import effective_sample_size, refusal_of_counts
 
 COLUMNS = (
-    "n_episodes", "n_cut", "n_decisions", "n_unknown", "n_certain", "n_clipped", "weight", "discounted_weight",
-    "weighted_reward", "whole_weight", "state_weight", "pair_weight",
-)  # fmt: skip
+    "n_episodes",
+    "n_cut",
+    "n_decisions",
+    "n_unknown",
+    "n_certain",
+    "n_clipped",
+    "weight",
+    "discounted_weight",
+    "weighted_reward",
+    "whole_weight",
+    "state_weight",
+    "pair_weight",
+)
 """Sums of each unit, in the order of `OverlapSums.sums`: episodes, episodes that the log cuts, decisions, those without
 a propensity, those with a propensity of 1, those whose weight was clipped, cumulative weights, the same discounted,
 absolute discounted weighted rewards, weights of whole episodes, and weights by density ratios of states (times the

@@ -95,11 +95,13 @@ def _histogram(predicted: FloatArray, came_true: FloatArray, edges: FloatArray) 
     """Count, sum of predictions and number come true in each range, `(3, n_bins)`."""
     bins = np.clip(np.searchsorted(edges, predicted, side="right") - 1, 0, len(edges) - 2)
     n_bins = len(edges) - 1
-    return np.stack([
-        np.bincount(bins, minlength=n_bins),
-        np.bincount(bins, weights=predicted, minlength=n_bins),
-        np.bincount(bins, weights=came_true, minlength=n_bins),
-    ])  # fmt: skip
+    return np.stack(
+        [
+            np.bincount(bins, minlength=n_bins),
+            np.bincount(bins, weights=predicted, minlength=n_bins),
+            np.bincount(bins, weights=came_true, minlength=n_bins),
+        ]
+    )
 
 
 def _curve(pairs: FloatArray) -> tuple[ReliabilityBin, ...]:

@@ -165,10 +165,12 @@ def _split(episodes: LoggedEpisodes, fold: IntArray, held_out: int, settings: Be
 
 def _losses(splits: list[_Split], entry: BehaviorModel, penalty: float, settings: BehaviorSettings) -> FloatArray:
     """-log probability of each held-out action, `(n_held_out,)`."""
-    return np.concatenate([
-        _held_out_losses(entry.fit(split.training, penalty=penalty, seed=settings.seed), split.held_out, settings)
-        for split in splits
-    ])  # fmt: skip
+    return np.concatenate(
+        [
+            _held_out_losses(entry.fit(split.training, penalty=penalty, seed=settings.seed), split.held_out, settings)
+            for split in splits
+        ]
+    )
 
 
 def _marginal_losses(split: _Split, settings: BehaviorSettings) -> FloatArray:

@@ -179,9 +179,13 @@ def check_logged_propensities(episodes: LoggedEpisodes) -> PropensityCheck:
     unit_ids, unit = np.unique(episodes.unit, return_inverse=True)
     balance = balance_of(mean_sums(weight, unit[episodes.episode], unit_ids))
     return PropensityCheck(
-        share_missing, float(episodes.propensity.min()), balance.mean, balance.standard_error,
-        balance.is_kept(_TOLERANCE), None,
-    )  # fmt: skip
+        share_missing,
+        float(episodes.propensity.min()),
+        balance.mean,
+        balance.standard_error,
+        balance.is_kept(_TOLERANCE),
+        None,
+    )
 
 
 def _row_problems(

@@ -87,9 +87,9 @@ class _PerActionRidge:
         self._segment = np.searchsorted(self._present, action[self._order])
         self._pooled_inverse = _ridge_inverse(self._design, 0.0)
         ends = np.append(self._starts[1:], len(design))
-        self._inverses = np.stack([
-            _ridge_inverse(self._design[start:end], ridge) for start, end in zip(self._starts, ends, strict=True)
-        ])  # fmt: skip
+        self._inverses = np.stack(
+            [_ridge_inverse(self._design[start:end], ridge) for start, end in zip(self._starts, ends, strict=True)]
+        )
 
     def solve(self, target: FloatArray) -> FloatArray:
         """Coefficients of each action, `(n_actions, n_columns)`."""

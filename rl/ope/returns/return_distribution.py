@@ -141,10 +141,12 @@ def drawn_figures(
     """All figures of `return_distribution` (whose arguments these are) on the sample itself and under each draw."""
     ones = np.ones((1, found.n_units))
     own = _figures(found, ones, points, normalization=normalization, tail=tail)[0]
-    draws = np.concatenate([
-        _figures(found, weights, points, normalization=normalization, tail=tail)
-        for weights in _draws(found, resampling or Resampling())
-    ])  # fmt: skip
+    draws = np.concatenate(
+        [
+            _figures(found, weights, points, normalization=normalization, tail=tail)
+            for weights in _draws(found, resampling or Resampling())
+        ]
+    )
     return DrawnFigures(own, draws)
 
 
@@ -198,9 +200,9 @@ def _figures(
     probability = np.diff(cdf, axis=1, prepend=0.0)
     mean = probability @ found.returns
     # Around the mean, not as a difference of squares: returns may be large and alike.
-    variance = np.array([
-        row @ np.square(found.returns - center) for row, center in zip(probability, mean, strict=True)
-    ])  # fmt: skip
+    variance = np.array(
+        [row @ np.square(found.returns - center) for row, center in zip(probability, mean, strict=True)]
+    )
     in_tail = np.minimum(cdf, tail)
     cvar = np.diff(in_tail, axis=1, prepend=0.0) @ found.returns / tail
     quartiles = [_quantile(found.returns, cdf, share) for share in (0.25, 0.5, 0.75)]

@@ -182,10 +182,16 @@ def _check_rows(n_rows: int, reward: FloatArray | None, values: ActionValues | N
     given = {} if reward is None else {"outcome": reward}
     if values is not None:
         given |= {"value": values.value, "action value": values.action_value, "next value": values.next_value}
-    found = [f"{len(per_row)} rows of the {name}, expected {n_rows}"
-             for name, per_row in given.items() if len(per_row) != n_rows]  # fmt: skip
-    found += [f"rows {np.flatnonzero(~np.isfinite(per_row))[:5].tolist()} have no finite {name}"
-              for name, per_row in given.items() if not np.isfinite(per_row).all()]  # fmt: skip
+    found = [
+        f"{len(per_row)} rows of the {name}, expected {n_rows}"
+        for name, per_row in given.items()
+        if len(per_row) != n_rows
+    ]
+    found += [
+        f"rows {np.flatnonzero(~np.isfinite(per_row))[:5].tolist()} have no finite {name}"
+        for name, per_row in given.items()
+        if not np.isfinite(per_row).all()
+    ]
     if found:
         raise EvaluationError("this can't be evaluated: " + "; ".join(found))
 

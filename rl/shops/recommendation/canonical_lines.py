@@ -29,16 +29,23 @@ def event_records(simulation: Simulation) -> Iterator[dict[str, object]]:
     for time, rank, shopper, item, quantity, decision in rows:
         decided, name = decision_id(sessions[decision], steps[decision]), EVENT_TYPE_NAMES[rank]
         record: dict[str, object] = {
-            "event_id": f"{decided}-{name}", "event_time": time, "event_type": name,
-            "user_id": f"shopper-{shopper:05d}", "item_id": catalogue.item_ids[item],
-            "category_id": catalogue.category_ids[catalogue.category[item]], "decision_id": decided,
-        }  # fmt: skip
+            "event_id": f"{decided}-{name}",
+            "event_time": time,
+            "event_type": name,
+            "user_id": f"shopper-{shopper:05d}",
+            "item_id": catalogue.item_ids[item],
+            "category_id": catalogue.category_ids[catalogue.category[item]],
+            "decision_id": decided,
+        }
         if rank == IMPRESSION:
             record |= {
-                "slate_id": f"s-{decided}", "position": 0, "action": catalogue.item_ids[item],
-                "propensity": propensities[decision], "policy_version": version,
+                "slate_id": f"s-{decided}",
+                "position": 0,
+                "action": catalogue.item_ids[item],
+                "propensity": propensities[decision],
+                "policy_version": version,
                 "availability_id": shop.availability_ids[half_days[decision]],
-            }  # fmt: skip
+            }
         else:
             record |= {"price": float(catalogue.price_cents[item]) / 100, "currency": CURRENCY}
         if rank in WITH_QUANTITY:
@@ -49,19 +56,34 @@ def event_records(simulation: Simulation) -> Iterator[dict[str, object]]:
 def item_lines(shop: Shop, day: int) -> list[str]:
     """The day's snapshot of the catalogue."""
     catalogue, valid_from = shop.catalogue, half_day_start(shop, 2 * day)
-    return [json.dumps({
-        "item_id": item_id, "category_id": catalogue.category_ids[catalogue.category[item]],
-        "price": float(catalogue.price_cents[item]) / 100, "cost": float(catalogue.cost_cents[item]) / 100,
-        "pack_size": 1, "volume": int(catalogue.volume[item]), "valid_from": valid_from,
-    }) for item, item_id in enumerate(catalogue.item_ids)]  # fmt: skip
+    return [
+        json.dumps(
+            {
+                "item_id": item_id,
+                "category_id": catalogue.category_ids[catalogue.category[item]],
+                "price": float(catalogue.price_cents[item]) / 100,
+                "cost": float(catalogue.cost_cents[item]) / 100,
+                "pack_size": 1,
+                "volume": int(catalogue.volume[item]),
+                "valid_from": valid_from,
+            }
+        )
+        for item, item_id in enumerate(catalogue.item_ids)
+    ]
 
 
 def availability_lines(shop: Shop, day: int) -> list[str]:
     """The sets in force in the day's two halves."""
-    return [json.dumps({
-        "availability_id": shop.availability_ids[half_day], "valid_from": half_day_start(shop, half_day),
-        "actions": [shop.catalogue.item_ids[item] for item in np.flatnonzero(shop.availability[half_day])],
-    }) for half_day in (2 * day, 2 * day + 1)]  # fmt: skip
+    return [
+        json.dumps(
+            {
+                "availability_id": shop.availability_ids[half_day],
+                "valid_from": half_day_start(shop, half_day),
+                "actions": [shop.catalogue.item_ids[item] for item in np.flatnonzero(shop.availability[half_day])],
+            }
+        )
+        for half_day in (2 * day, 2 * day + 1)
+    ]
 
 
 def half_day_start(shop: Shop, half_day: int) -> str:

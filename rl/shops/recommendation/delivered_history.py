@@ -31,10 +31,11 @@ class DeliveredHistory:
         """The history before anything was delivered."""
         shape = (2, shop.settings.n_shoppers, shop.settings.n_days + TAIL_DAYS)
         return cls(
-            n_events=np.zeros(shape, dtype=np.int64), n_clicks=np.zeros(shape, dtype=np.int64),
+            n_events=np.zeros(shape, dtype=np.int64),
+            n_clicks=np.zeros(shape, dtype=np.int64),
             n_purchases=np.zeros(shape, dtype=np.int64),
             n_engaged=np.zeros((*shape, shop.n_categories), dtype=np.int64),
-        )  # fmt: skip
+        )
 
     def record(
         self, shop: Shop, *, shopper: IntArray, time: IntArray, rank: IntArray, item: IntArray, is_late: BoolArray

@@ -17,16 +17,30 @@ from rl.shops.recommendation.measures import HOUR, MICROSECONDS
 from rl.shops.recommendation.shop import Shop
 
 LineKind = Literal[
-    "on_time", "late", "duplicate_same_delivery", "duplicate_next_delivery", "broken", "unknown_event_type",
-    "bad_number", "bad_timestamp", "missing_field", "outside_window", "bot",
-]  # fmt: skip
+    "on_time",
+    "late",
+    "duplicate_same_delivery",
+    "duplicate_next_delivery",
+    "broken",
+    "unknown_event_type",
+    "bad_number",
+    "bad_timestamp",
+    "missing_field",
+    "outside_window",
+    "bot",
+]
 
 # Why a reader rejects each kind; kinds that aren't here are events to it.
 REASON_OF_KIND: dict[LineKind, RejectReason] = {
-    "duplicate_same_delivery": "duplicate", "broken": "unreadable", "unknown_event_type": "unknown_event_type",
-    "bad_number": "bad_number", "bad_timestamp": "bad_timestamp", "missing_field": "missing_field",
-    "outside_window": "outside_window", "bot": "bot_rate",
-}  # fmt: skip
+    "duplicate_same_delivery": "duplicate",
+    "broken": "unreadable",
+    "unknown_event_type": "unknown_event_type",
+    "bad_number": "bad_number",
+    "bad_timestamp": "bad_timestamp",
+    "missing_field": "missing_field",
+    "outside_window": "outside_window",
+    "bot": "bot_rate",
+}
 
 BOT_EVENTS = (650, 900)
 
@@ -44,10 +58,13 @@ def dirty_lines(shop: Shop, real: list[DeliveredLine], *, day: int, rng: np.rand
     """Lines to add to a day's real ones: broken and wrong ones made after their likeness, and bots."""
     dirt = shop.settings.dirt
     rates: dict[LineKind, float] = {
-        "broken": dirt.broken_rate, "unknown_event_type": dirt.unknown_event_type_rate,
-        "bad_number": dirt.bad_number_rate, "bad_timestamp": dirt.bad_timestamp_rate,
-        "missing_field": dirt.missing_field_rate, "outside_window": dirt.outside_window_rate,
-    }  # fmt: skip
+        "broken": dirt.broken_rate,
+        "unknown_event_type": dirt.unknown_event_type_rate,
+        "bad_number": dirt.bad_number_rate,
+        "bad_timestamp": dirt.bad_timestamp_rate,
+        "missing_field": dirt.missing_field_rate,
+        "outside_window": dirt.outside_window_rate,
+    }
     added: list[DeliveredLine] = []
     for kind, rate in rates.items():
         for model in rng.integers(0, max(len(real), 1), rng.binomial(len(real), rate)):
@@ -96,9 +113,12 @@ def _make_stale(record: dict[str, object], rng: np.random.Generator) -> None:
 
 
 _SPOILERS: dict[LineKind, Callable[[dict[str, object], np.random.Generator], None]] = {
-    "unknown_event_type": _spoil_type, "bad_number": _spoil_number, "bad_timestamp": _spoil_timestamp,
-    "missing_field": _drop_user, "outside_window": _make_stale,
-}  # fmt: skip
+    "unknown_event_type": _spoil_type,
+    "bad_number": _spoil_number,
+    "bad_timestamp": _spoil_timestamp,
+    "missing_field": _drop_user,
+    "outside_window": _make_stale,
+}
 
 
 def _bot_burst(shop: Shop, *, day: int, bot: int, rng: np.random.Generator) -> list[DeliveredLine]:
@@ -110,10 +130,13 @@ def _bot_burst(shop: Shop, *, day: int, bot: int, rng: np.random.Generator) -> l
     for number, (time, text) in enumerate(zip(times.tolist(), iso_times(times), strict=True)):
         item = int(rng.integers(shop.n_items))
         record = {
-            "event_id": f"b-{date}-{bot}-{number}", "event_time": text, "event_type": "view",
-            "user_id": f"visitor-{date}-{bot}", "item_id": catalogue.item_ids[item],
+            "event_id": f"b-{date}-{bot}-{number}",
+            "event_time": text,
+            "event_type": "view",
+            "user_id": f"visitor-{date}-{bot}",
+            "item_id": catalogue.item_ids[item],
             "category_id": catalogue.category_ids[catalogue.category[item]],
-        }  # fmt: skip
+        }
         lines.append(DeliveredLine("bot", json.dumps(record), time))
     return lines
 

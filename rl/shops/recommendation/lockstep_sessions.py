@@ -68,8 +68,14 @@ class SessionStarts:
     def take(self, rows: IntArray) -> SessionStarts:
         """Some of the starts."""
         history = {name: values[rows] for name, values in self.history.items()}
-        return SessionStarts(self.shopper[rows], self.taste[rows], self.time[rows], history,
-                             self.carried_key[rows], self.carried_item[rows])  # fmt: skip
+        return SessionStarts(
+            self.shopper[rows],
+            self.taste[rows],
+            self.time[rows],
+            history,
+            self.carried_key[rows],
+            self.carried_item[rows],
+        )
 
 
 @dataclass
@@ -150,13 +156,18 @@ class LockstepSessions:
         purchase_time = self.time + self._purchase_delay(n)
         refund_time = purchase_time + self._refund_delay(n)
         responses = Responses(
-            session=self.session, step=np.full(n, self.step), time=self.time,
-            half_day=shop.calendar.half_day(self.time), item=item,
-            click_time=np.where(is_clicked, click_time, NEVER), cart_time=np.where(is_carted, cart_time, NEVER),
+            session=self.session,
+            step=np.full(n, self.step),
+            time=self.time,
+            half_day=shop.calendar.half_day(self.time),
+            item=item,
+            click_time=np.where(is_clicked, click_time, NEVER),
+            cart_time=np.where(is_carted, cart_time, NEVER),
             purchase_time=np.where(is_bought, purchase_time, NEVER),
             refund_time=np.where(is_refunded, refund_time, NEVER),
-            has_left=np.zeros(n, dtype=bool), points=np.zeros(n),
-        )  # fmt: skip
+            has_left=np.zeros(n, dtype=bool),
+            points=np.zeros(n),
+        )
         responses.points = points_earned(shop, responses)
         return responses
 
@@ -174,8 +185,11 @@ class LockstepSessions:
         """Those who stay have seen the item, await what follows, and look at the next one a while later."""
         dynamics, memory, n = self.shop.settings.dynamics, self.memory, len(responses.item)
         memory.take_in(self.shop, np.arange(n), key=event_key(responses.time, IMPRESSION), item=responses.item)
-        slots = ((0, CLICK, responses.click_time), (1, CART, responses.cart_time),
-                 (2 + self.step, PURCHASE, responses.purchase_time))  # fmt: skip
+        slots = (
+            (0, CLICK, responses.click_time),
+            (1, CART, responses.cart_time),
+            (2 + self.step, PURCHASE, responses.purchase_time),
+        )
         for slot, rank, time in slots:
             rows = np.flatnonzero(time != NEVER)
             memory.await_event(slot, rows, event_key(time[rows], rank), responses.item[rows])

@@ -66,11 +66,16 @@ class SessionMemory:
         return cls(
             pending_key=np.concatenate([free, carried_key], axis=1),
             pending_item=np.concatenate([np.full((n, n_slots), -1), carried_item], axis=1),
-            first_time=np.full(n, NEVER), last_time=np.full(n, NEVER),
-            n_decisions=np.zeros(n, dtype=np.int64), n_clicks=np.zeros(n, dtype=np.int64),
-            n_carts=np.zeros(n, dtype=np.int64), n_purchases=np.zeros(n, dtype=np.int64),
-            price_band=np.full(n, -1), shown=np.full((n, n_shown), -1), engaged=np.full((n, n_engaged), -1),
-        )  # fmt: skip
+            first_time=np.full(n, NEVER),
+            last_time=np.full(n, NEVER),
+            n_decisions=np.zeros(n, dtype=np.int64),
+            n_clicks=np.zeros(n, dtype=np.int64),
+            n_carts=np.zeros(n, dtype=np.int64),
+            n_purchases=np.zeros(n, dtype=np.int64),
+            price_band=np.full(n, -1),
+            shown=np.full((n, n_shown), -1),
+            engaged=np.full((n, n_engaged), -1),
+        )
 
     def take(self, rows: IntArray | BoolArray) -> SessionMemory:
         """The memory of some sessions."""
@@ -116,10 +121,12 @@ class SessionMemory:
         return {
             "recent_shown_items": _hashes(self.shown, catalogue.item_hash, lengths["recent_shown_items"]),
             "recent_shown_categories": _hashes(
-                self.shown, catalogue.item_category_hash, lengths["recent_shown_categories"]),
+                self.shown, catalogue.item_category_hash, lengths["recent_shown_categories"]
+            ),
             "recent_engaged_items": _hashes(self.engaged, catalogue.item_hash, lengths["recent_engaged_items"]),
             "recent_engaged_categories": _hashes(
-                self.engaged, catalogue.item_category_hash, lengths["recent_engaged_categories"]),
+                self.engaged, catalogue.item_category_hash, lengths["recent_engaged_categories"]
+            ),
             "session_step": self.n_decisions.copy(),
             "n_session_clicks": self.n_clicks.copy(),
             "n_session_carts": self.n_carts.copy(),
@@ -129,7 +136,7 @@ class SessionMemory:
             "last_price_band": self.price_band.copy(),
             "hour_of_day": calendar.hour(time),
             "day_of_week": calendar.weekday(time),
-        }  # fmt: skip
+        }
 
 
 def _push(recent: IntArray, rows: IntArray, item: IntArray) -> None:

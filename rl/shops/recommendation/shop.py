@@ -91,8 +91,10 @@ class Shop:
     @cached_property
     def availability_ids(self) -> tuple[str, ...]:
         """Content hash of the set in force in each half-day."""
-        return tuple(availability_id([self.catalogue.item_ids[item] for item in np.flatnonzero(row)])
-                     for row in self.availability)  # fmt: skip
+        return tuple(
+            availability_id([self.catalogue.item_ids[item] for item in np.flatnonzero(row)])
+            for row in self.availability
+        )
 
 
 def availability_id(item_ids: list[str]) -> str:
@@ -125,10 +127,11 @@ def draw_catalogue(settings: ShopSettings) -> Catalogue:
         volume=centimeters.prod(axis=1) * 1000,
         appeal=appeal,
         cart_appeal=rng.normal(0, settings.appeal_spread, n_items) - 0.3 * np.log(price_cents / 2500),
-        popularity=0.5 * appeal + rng.normal(0, 0.5, n_items) + rng.normal(0, 0.7, n_categories)[
-            np.arange(n_items) % n_categories],
+        popularity=0.5 * appeal
+        + rng.normal(0, 0.5, n_items)
+        + rng.normal(0, 0.7, n_categories)[np.arange(n_items) % n_categories],
         taste_types=rng.normal(0, settings.taste_spread, (settings.n_taste_types, n_categories)),
-    )  # fmt: skip
+    )
 
 
 def _draw_availability(settings: ShopSettings, catalogue: Catalogue) -> BoolArray:

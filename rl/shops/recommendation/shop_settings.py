@@ -129,9 +129,16 @@ class ShopSettings(StrictModel):
         What is shown then changes nothing but its own reward, so the greedy policy is optimal.
         """
         flat_dynamics = {
-            "click_boredom": 0.0, "click_repeat": 0.0, "boredom_step": 0, "cart_warmth": 0.0, "leave_boredom": 0.0,
-            "leave_miss": 0.0, "leave_base": 0.2, "purchase_delay_minutes": 0.1, "purchase_delay_sigma": 0.1,
-        }  # fmt: skip
+            "click_boredom": 0.0,
+            "click_repeat": 0.0,
+            "boredom_step": 0,
+            "cart_warmth": 0.0,
+            "leave_boredom": 0.0,
+            "leave_miss": 0.0,
+            "leave_base": 0.2,
+            "purchase_delay_minutes": 0.1,
+            "purchase_delay_sigma": 0.1,
+        }
         return changed_settings(self, dynamics=self.dynamics.model_dump() | flat_dynamics)
 
 

@@ -42,8 +42,12 @@ class Minds:
     @classmethod
     def fresh(cls, n: int, shop: Shop) -> Minds:
         """Minds at the start of a session: nothing persists from the last one."""
-        return cls(np.zeros((n, shop.n_categories), dtype=np.int64), np.zeros((n, shop.n_items), dtype=bool),
-                   np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64))  # fmt: skip
+        return cls(
+            np.zeros((n, shop.n_categories), dtype=np.int64),
+            np.zeros((n, shop.n_items), dtype=bool),
+            np.zeros(n, dtype=np.int64),
+            np.zeros(n, dtype=np.int64),
+        )
 
     def take(self, rows: IntArray | BoolArray) -> Minds:
         """The minds of some rows."""

@@ -115,8 +115,10 @@ def simulate(shop: Shop, *, is_observed: bool = True) -> Simulation:
     days = _Days(shop, population, rng)
     visits = [played for day in range(shop.settings.n_days) for played in days.visits_of(day, is_observed=is_observed)]
     if not visits:
-        raise ShopError(f"nobody came in {shop.settings.n_days} days of {shop.settings.n_shoppers} shoppers; "
-                        "expected more shoppers, days or visits per day")  # fmt: skip
+        raise ShopError(
+            f"nobody came in {shop.settings.n_days} days of {shop.settings.n_shoppers} shoppers; "
+            "expected more shoppers, days or visits per day"
+        )
     return Simulation(shop, population, _joined(visits), _joined_events(days.events))
 
 
@@ -150,20 +152,31 @@ class _Days:
         )
         in_session = key >= event_key(chain_start, 0)[:, None]
         starts = SessionStarts(
-            shopper, self.population.taste[shopper], time[shopper], self.history.columns(self.shop, shopper, day),
-            np.where(in_session, key, NEVER), np.where(in_session, item, -1),
-        )  # fmt: skip
+            shopper,
+            self.population.taste[shopper],
+            time[shopper],
+            self.history.columns(self.shop, shopper, day),
+            np.where(in_session, key, NEVER),
+            np.where(in_session, item, -1),
+        )
         return starts.take(np.flatnonzero(is_admitted))
 
     def _remember(self, played: PlayedSessions) -> None:
         events = _events_of(played, self.n_decisions, late_rate=self.shop.settings.dirt.late_rate, rng=self.rng)
         self.n_decisions += len(played.propensity)
         self.events.append(events)
-        self.history.record(self.shop, shopper=events.shopper, time=events.time, rank=events.rank, item=events.item,
-                            is_late=events.is_late)  # fmt: skip
+        self.history.record(
+            self.shop,
+            shopper=events.shopper,
+            time=events.time,
+            rank=events.rank,
+            item=events.item,
+            is_late=events.is_late,
+        )
         is_delayed = (events.rank == PURCHASE) | (events.rank == REFUND)
-        self.delayed.add(events.shopper[is_delayed], event_key(events.time, events.rank)[is_delayed],
-                         events.item[is_delayed])  # fmt: skip
+        self.delayed.add(
+            events.shopper[is_delayed], event_key(events.time, events.rank)[is_delayed], events.item[is_delayed]
+        )
         np.maximum.at(self.last_visit_end, events.shopper[~is_delayed], events.time[~is_delayed])
 
 
@@ -179,9 +192,12 @@ def _events_of(
     return EventColumns(
         time=np.concatenate([time[row] for time, row in zip(times, rows, strict=True)]),
         rank=np.concatenate([np.full(len(row), rank) for rank, row in zip(ranks, rows, strict=True)]),
-        shopper=shopper[decision], item=responses.item[decision], quantity=quantity[decision],
-        decision=decision + first_decision, is_late=rng.random(len(decision)) < late_rate,
-    )  # fmt: skip
+        shopper=shopper[decision],
+        item=responses.item[decision],
+        quantity=quantity[decision],
+        decision=decision + first_decision,
+        is_late=rng.random(len(decision)) < late_rate,
+    )
 
 
 def _joined(visits: list[PlayedSessions]) -> PlayedSessions:
@@ -205,8 +221,9 @@ def _joined(visits: list[PlayedSessions]) -> PlayedSessions:
 
 
 def _joined_events(parts: list[EventColumns]) -> EventColumns:
-    return EventColumns(*(np.concatenate([getattr(part, name) for part in parts])
-                          for name in EventColumns.__dataclass_fields__))  # fmt: skip
+    return EventColumns(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in EventColumns.__dataclass_fields__)
+    )
 
 
 def _padded(values: IntArray, width: int, fill: np.int64) -> IntArray:

@@ -102,16 +102,24 @@ def logged_episodes(
     following = np.minimum(np.arange(len(action)) + 1, len(action) - 1)
     elapsed = np.where(episodes.terminal, shop.measures.gap, episodes.decision_time[following] - episodes.decision_time)
     return LoggedEpisodes(
-        features=encode(episodes.observation), next_features=encode(episodes.next_observation), action=action,
-        reward=episodes.reward, terminal=episodes.terminal, timeout=np.zeros_like(episodes.terminal),
-        propensity=episodes.propensity, availability=shop.availability[:, items] & (items >= 0),
+        features=encode(episodes.observation),
+        next_features=encode(episodes.next_observation),
+        action=action,
+        reward=episodes.reward,
+        terminal=episodes.terminal,
+        timeout=np.zeros_like(episodes.terminal),
+        propensity=episodes.propensity,
+        availability=shop.availability[:, items] & (items >= 0),
         mask_index=episodes.half_day,
         next_mask_index=np.where(episodes.terminal, episodes.half_day, episodes.half_day[following]),
-        offsets=episodes.offsets, unit=np.unique(episodes.shopper, return_inverse=True)[1],
-        start_time=episodes.decision_time[episodes.offsets[:-1]], elapsed_seconds=elapsed // MICROSECONDS,
-        policy_version=np.zeros(len(action), dtype=np.int64), policy_versions=(shop.settings.logging.policy_version,),
+        offsets=episodes.offsets,
+        unit=np.unique(episodes.shopper, return_inverse=True)[1],
+        start_time=episodes.decision_time[episodes.offsets[:-1]],
+        elapsed_seconds=elapsed // MICROSECONDS,
+        policy_version=np.zeros(len(action), dtype=np.int64),
+        policy_versions=(shop.settings.logging.policy_version,),
         metrics={name: values.astype(np.float64) for name, values in episodes.metrics.items()},
-    )  # fmt: skip
+    )
 
 
 def _episodes(simulation: Simulation, rows: IntArray, offsets: IntArray, shopper: IntArray) -> SimulatedEpisodes:
@@ -127,14 +135,22 @@ def _episodes(simulation: Simulation, rows: IntArray, offsets: IntArray, shopper
         for name in ("click", "cart", "purchase", "refund")
     }
     return SimulatedEpisodes(
-        shop=shop, observation={name: values[rows] for name, values in played.observation.items()},
-        next_observation={name: values[next_rows] for name, values in played.observation.items()}, item=item,
-        action_key=np.array(shop.catalogue.item_ids)[item], reward=responses.points[rows], terminal=terminal,
-        propensity=played.propensity[rows], half_day=half_day,
-        availability_id=np.array(shop.availability_ids)[half_day], decision_time=responses.time[rows],
-        decision_id=np.array([decision_id(session, step) for session, step in pairs]), offsets=offsets, shopper=shopper,
+        shop=shop,
+        observation={name: values[rows] for name, values in played.observation.items()},
+        next_observation={name: values[next_rows] for name, values in played.observation.items()},
+        item=item,
+        action_key=np.array(shop.catalogue.item_ids)[item],
+        reward=responses.points[rows],
+        terminal=terminal,
+        propensity=played.propensity[rows],
+        half_day=half_day,
+        availability_id=np.array(shop.availability_ids)[half_day],
+        decision_time=responses.time[rows],
+        decision_id=np.array([decision_id(session, step) for session, step in pairs]),
+        offsets=offsets,
+        shopper=shopper,
         metrics={name: values.astype(np.int64) for name, values in in_window.items()},
-    )  # fmt: skip
+    )
 
 
 def decision_id(session: int, step: int) -> str:

@@ -30,14 +30,32 @@ def tabular_settings(*, n_taste_types: int = 1, n_shoppers: int = 400, seed: int
     stays hidden.
     """
     dynamics = Dynamics(
-        max_steps=5, click_base=-0.6, click_boredom=0.1, click_repeat=0.0, boredom_step=2, boredom_cap=2, warmth_cap=2,
-        leave_base=0.02, leave_boredom=0.3, leave_miss=0.0, miss_cap=0,
-    )  # fmt: skip
+        max_steps=5,
+        click_base=-0.6,
+        click_boredom=0.1,
+        click_repeat=0.0,
+        boredom_step=2,
+        boredom_cap=2,
+        warmth_cap=2,
+        leave_base=0.02,
+        leave_boredom=0.3,
+        leave_miss=0.0,
+        miss_cap=0,
+    )
     return ShopSettings(
-        n_items=3, n_categories=3, n_taste_types=n_taste_types, taste_noise=0.0, n_shoppers=n_shoppers, seed=seed,
-        max_visits_per_day=1, out_of_stock_rate=0.0, catalogue_seed=6, dynamics=dynamics, dirt=Dirt.none(),
+        n_items=3,
+        n_categories=3,
+        n_taste_types=n_taste_types,
+        taste_noise=0.0,
+        n_shoppers=n_shoppers,
+        seed=seed,
+        max_visits_per_day=1,
+        out_of_stock_rate=0.0,
+        catalogue_seed=6,
+        dynamics=dynamics,
+        dirt=Dirt.none(),
         logging=LoggingRule(uniform_share=0.3),
-    )  # fmt: skip
+    )
 
 
 @dataclass
@@ -117,8 +135,9 @@ class TabularShop:
     def value(self, table: FloatArray, gamma: float) -> float:
         """Exact expected discounted points per session of the policy."""
         fresh = self._mind_index(Minds.fresh(1, self.shop))[0]
-        return float(np.mean([self._type_values(table, taste, gamma)[0, fresh]
-                              for taste in self.shop.catalogue.taste_types]))  # fmt: skip
+        return float(
+            np.mean([self._type_values(table, taste, gamma)[0, fresh] for taste in self.shop.catalogue.taste_types])
+        )
 
     def action_values(self, table: FloatArray, gamma: float) -> FloatArray:
         """Exact Q of the policy by observed state, `(n_observed, n_items)`; one taste type and miss_cap 0 only."""

@@ -40,9 +40,16 @@ class TrueValue:
 
 
 def true_policy_value(
-    settings: ShopSettings, probabilities: Probabilities, *, action_keys: list[str], first_date: date, last_date: date,
-    gamma: float, n_sessions: int = 40_000, seed: int = 0,
-) -> TrueValue:  # fmt: skip
+    settings: ShopSettings,
+    probabilities: Probabilities,
+    *,
+    action_keys: list[str],
+    first_date: date,
+    last_date: date,
+    gamma: float,
+    n_sessions: int = 40_000,
+    seed: int = 0,
+) -> TrueValue:
     """The policy's expected discounted return per session that starts in the given days.
 
     Shoppers are drawn afresh from the superpopulation; catalogue and stock are the shop's. They live under the behavior
@@ -73,13 +80,20 @@ def true_policy_value(
 
 def true_behavior_value(
     settings: ShopSettings, *, first_date: date, last_date: date, gamma: float, n_sessions: int = 40_000, seed: int = 0
-) -> TrueValue:  # fmt: skip
+) -> TrueValue:
     """The behavior policy's own value, as `true_policy_value` has it."""
     shop = build_shop(settings)
     keys = list(shop.catalogue.item_ids)
     return true_policy_value(
-        settings, logging_policy(shop, keys), action_keys=keys, first_date=first_date, last_date=last_date,
-        gamma=gamma, n_sessions=n_sessions, seed=seed)  # fmt: skip
+        settings,
+        logging_policy(shop, keys),
+        action_keys=keys,
+        first_date=first_date,
+        last_date=last_date,
+        gamma=gamma,
+        n_sessions=n_sessions,
+        seed=seed,
+    )
 
 
 def observing(policy: Policy, encode: Callable[[Columns], FeatureArray]) -> Probabilities:
@@ -129,8 +143,10 @@ def _test_starts(
 ) -> tuple[Shop, SessionStarts]:
     """About so many starts in the given days, of fresh shoppers who live under the behavior policy."""
     if not settings.first_date <= first_date <= last_date <= settings.last_date:
-        raise ShopError(f"dates {first_date} to {last_date}; expected within {settings.first_date} to "
-                        f"{settings.last_date}, the shop's days")  # fmt: skip
+        raise ShopError(
+            f"dates {first_date} to {last_date}; expected within {settings.first_date} to "
+            f"{settings.last_date}, the shop's days"
+        )
     history_days = build_shop(settings).measures.history_days
     born = max(settings.first_date, first_date - timedelta(days=history_days + 1))
     n_test_days = (last_date - first_date).days + 1

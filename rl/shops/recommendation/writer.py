@@ -72,8 +72,9 @@ def deliver(simulation: Simulation, logs: Path) -> dict[str, object]:
     from_yesterday: list[DeliveredLine] = []
     by_day: dict[str, Counter[LineKind]] = {}
     for day, lines in enumerate(real):
-        again, from_today = _duplicates(lines, is_last=day + 1 == len(real), rate=shop.settings.dirt.duplicate_rate,
-                                        rng=rng)  # fmt: skip
+        again, from_today = _duplicates(
+            lines, is_last=day + 1 == len(real), rate=shop.settings.dirt.duplicate_rate, rng=rng
+        )
         together = lines + again + from_yesterday + dirty_lines(shop, lines, day=day, rng=rng)
         from_yesterday = from_today
         ordered = in_delivered_order(together, shop.settings.dirt.disorder_minutes, rng)

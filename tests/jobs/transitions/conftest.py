@@ -13,8 +13,11 @@ _FOR_FEW_ROWS = {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.fac
 @pytest.fixture(scope="module", autouse=True)
 def interpreted_plans(request: pytest.FixtureRequest) -> Iterator[None]:
     """Spark interprets plans while a module with few rows runs; modules on real logs name themselves `real`."""
-    needs_spark = any("spark" in getattr(item, "fixturenames", ()) for item in request.session.items
-                      if getattr(item, "module", None) is request.module)  # fmt: skip
+    needs_spark = any(
+        "spark" in getattr(item, "fixturenames", ())
+        for item in request.session.items
+        if getattr(item, "module", None) is request.module
+    )
     if not needs_spark or "real" in request.module.__name__:
         yield
         return

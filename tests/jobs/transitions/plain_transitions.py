@@ -112,10 +112,14 @@ def _add(expected: dict[str, Row], session: Session, shopper: _Shopper) -> None:
             "observation": _observation(session, place, row["event_time"], shopper),
             "next_observation": _observation(session, next_place, next_time, shopper),
             "action_key": _action(row, pipeline),
-            "reward": sum(pipeline.scenario.reward.weight_millionths.get(one["event_type"], 0)
-                          for one in shopper.earned.get(row["event_id"], [])),
-            "metrics": {name: sum(one["event_type"] == kind for one in shopper.earned.get(row["event_id"], []))
-                        for name, kind in pipeline.scenario.metrics.items()},
+            "reward": sum(
+                pipeline.scenario.reward.weight_millionths.get(one["event_type"], 0)
+                for one in shopper.earned.get(row["event_id"], [])
+            ),
+            "metrics": {
+                name: sum(one["event_type"] == kind for one in shopper.earned.get(row["event_id"], []))
+                for name, kind in pipeline.scenario.metrics.items()
+            },
             "terminal": terminal,
             "timeout": not terminal and (is_last or number % max_steps == max_steps - 1),
             "reward_settled": row["event_time"] + window <= _start_of(shopper.horizon + timedelta(days=1), zone),
@@ -123,7 +127,7 @@ def _add(expected: dict[str, Row], session: Session, shopper: _Shopper) -> None:
             "availability_id": row["availability_id"],
             "next_availability_id": next_set,
             "date": _day(session.events[0]["event_time"], pipeline),
-        }  # fmt: skip
+        }
 
 
 def _earned(events: list[Row], pipeline: Pipeline) -> dict[str, list[Row]]:
@@ -199,8 +203,11 @@ def _history(day: date, shopper: _Shopper) -> Row:
 
 def _set_at(moment: datetime, shopper: _Shopper, decision: Row) -> str | None:
     day = _day(moment, shopper.pipeline)
-    known = [(one["valid_from"], one["availability_id"]) for one in shopper.sets
-             if one["valid_from"] <= moment and one["delivery_date"] <= day]  # fmt: skip
+    known = [
+        (one["valid_from"], one["availability_id"])
+        for one in shopper.sets
+        if one["valid_from"] <= moment and one["delivery_date"] <= day
+    ]
     fallback: str | None = decision["availability_id"]
     return max(known)[1] if known else fallback
 

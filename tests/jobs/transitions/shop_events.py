@@ -33,9 +33,14 @@ def at(clock: str, day: date = DAY) -> datetime:
 def event(event_type: str, clock: str = "10:00", *, day: date = DAY, **given: Any) -> Row:
     """An event of shopper `ann`; delivered on its own day unless said otherwise."""
     row: Row = dict.fromkeys([*EVENTS.column_names, *_DATES]) | {
-        "event_id": f"e{next(_numbers):06d}", "event_time": at(clock, day), "user_id": "ann", "event_type": event_type,
-        "line_part": 0, "event_date": day, "delivery_date": given.get("event_date", day),
-    }  # fmt: skip
+        "event_id": f"e{next(_numbers):06d}",
+        "event_time": at(clock, day),
+        "user_id": "ann",
+        "event_type": event_type,
+        "line_part": 0,
+        "event_date": day,
+        "delivery_date": given.get("event_date", day),
+    }
     return row | given
 
 
@@ -62,9 +67,11 @@ def events_frame(spark: SparkSession, rows: Iterable[Row]) -> DataFrame:
 def available(availability_id: str, clock: str, *actions: str, day: date = DAY, delivery_date: date = DAY) -> Row:
     """A set of actions in force from a time on."""
     return {
-        "availability_id": availability_id, "valid_from": at(clock, day), "actions": sorted(actions),
+        "availability_id": availability_id,
+        "valid_from": at(clock, day),
+        "actions": sorted(actions),
         "delivery_date": delivery_date,
-    }  # fmt: skip
+    }
 
 
 def availability_frame(spark: SparkSession, rows: Iterable[Row]) -> DataFrame:

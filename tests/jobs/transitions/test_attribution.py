@@ -24,7 +24,9 @@ from tests.jobs.transitions.shop_events import (
 BY_TOUCH: dict[str, list[Row]] = {
     "buys what was viewed": [view("10:00", event_id="v1"), event("purchase", "10:05", item_id="shoe")],
     "latest view earns": [
-        view("10:00", event_id="v1"), view("10:01", event_id="v2"), view("10:02", event_id="v3", item="hat"),
+        view("10:00", event_id="v1"),
+        view("10:01", event_id="v2"),
+        view("10:02", event_id="v3", item="hat"),
         event("cart", "10:05", item_id="shoe"),
     ],
     "buys before any view": [event("purchase", "09:00", item_id="shoe"), view("10:00", event_id="v1")],
@@ -32,22 +34,27 @@ BY_TOUCH: dict[str, list[Row]] = {
     "buys at the window's edge": [view("00:00", event_id="v1"), event("purchase", "12:00", item_id="shoe")],
     "buys after the window": [view("00:00"), event("purchase", "12:00:00.000001", item_id="shoe")],
     "buys in the view's second": [
-        event("purchase", "10:00", event_id="a", item_id="shoe"), view("10:00", event_id="z"),
+        event("purchase", "10:00", event_id="a", item_id="shoe"),
+        view("10:00", event_id="z"),
     ],
     "clicks before the view's rank": [
-        event("purchase", "10:00", event_id="b", item_id="shoe"), view("10:00:00.000001", event_id="z"),
+        event("purchase", "10:00", event_id="b", item_id="shoe"),
+        view("10:00:00.000001", event_id="z"),
     ],
     "buys nothing known": [view("10:00"), event("purchase", "10:05")],
     "two days ago": [
-        view("10:00", day=DAY - timedelta(days=2)), event("purchase", "10:00", item_id="shoe"),
+        view("10:00", day=DAY - timedelta(days=2)),
+        event("purchase", "10:00", item_id="shoe"),
     ],
     "beyond looking back": [
-        view("10:00", day=DAY - timedelta(days=8)), event("purchase", "10:00", item_id="shoe"),
+        view("10:00", day=DAY - timedelta(days=8)),
+        event("purchase", "10:00", item_id="shoe"),
     ],
     "over midnight": [
-        view("23:50", event_id="v1", day=DAY - timedelta(days=1)), event("purchase", "00:05", item_id="shoe"),
+        view("23:50", event_id="v1", day=DAY - timedelta(days=1)),
+        event("purchase", "00:05", item_id="shoe"),
     ],
-}  # fmt: skip
+}
 
 BY_ID: dict[str, list[Row]] = {
     "names its decision": [impression(decision_id="d1", event_id="i1"), event("click", "10:05", decision_id="d1")],
@@ -138,8 +145,10 @@ def test_event_that_is_decision_and_reward_goes_to_an_earlier_decision(spark: Sp
     rows = [view("10:00", event_id="v1"), view("10:01", event_id="v2"), view("10:01", event_id="v3", item="hat")]
     found = prepared(spark, rows, rewarded).attributed.collect()
     assert sorted((row["outcome"], row["decision_event_id"] or "") for row in found) == [
-        ("attributed", "v1"), ("no_earlier_decision", ""), ("no_earlier_decision", ""),
-    ]  # fmt: skip
+        ("attributed", "v1"),
+        ("no_earlier_decision", ""),
+        ("no_earlier_decision", ""),
+    ]
 
 
 def test_category_touch_goes_by_category(spark: SparkSession) -> None:

@@ -23,9 +23,12 @@ from tests.jobs.transitions.shop_events import DAY, Row, a_pipeline, available, 
 DAYS = [DAY + timedelta(days=n) for n in range(5)]
 # A few features of each kind: what all of them hold has its own suite, and wide plans take Spark long to make.
 FEATURES = [
-    {"name": "session_step"}, {"name": "recent_engaged_items", "length": 3}, {"name": "seconds_since_previous_event"},
-    {"name": "n_past_clicks"}, {"name": "favorite_categories", "length": 2},
-]  # fmt: skip
+    {"name": "session_step"},
+    {"name": "recent_engaged_items", "length": 3},
+    {"name": "seconds_since_previous_event"},
+    {"name": "n_past_clicks"},
+    {"name": "favorite_categories", "length": 2},
+]
 PIPELINE = a_pipeline(action={"mask": "availability"}, observation={"features": FEATURES, "history_days": 7})
 SETS = [available("all", "00:00", "shoe", "boot", "hat", day=DAY - timedelta(days=1), delivery_date=DAY)]
 
@@ -39,9 +42,15 @@ def a_log(seed: int = 1) -> list[Row]:
         clock = f"{rng.choice([0, 9, 10, 23]):02d}:{rng.randrange(60):02d}"
         shopper, late = f"shopper {rng.randrange(20)}", rng.random() < 0.1
         shown = impression(
-            clock, day=day, event_id=f"i{number:04d}", decision_id=f"d{number}", user_id=shopper, availability_id="all",
-            action=rng.choice(["shoe", "boot", "hat"]), delivery_date=day + timedelta(days=late),
-        )  # fmt: skip
+            clock,
+            day=day,
+            event_id=f"i{number:04d}",
+            decision_id=f"d{number}",
+            user_id=shopper,
+            availability_id="all",
+            action=rng.choice(["shoe", "boot", "hat"]),
+            delivery_date=day + timedelta(days=late),
+        )
         rows.append(shown)
         if rng.random() < 0.5:
             rows += rewards(rng, shown, number)
@@ -53,8 +62,15 @@ def rewards(rng: random.Random, shown: Row, number: int) -> list[Row]:
     kind = rng.choice(["click", "cart", "purchase", "refund"])
     day = shown["event_date"] + timedelta(days=rng.random() < 0.2)
     named = rng.choice([shown["decision_id"]] * 5 + ["d???", None])
-    found = event(kind, "23:59", day=day, event_id=f"r{number:04d}", user_id=shown["user_id"], decision_id=named,
-                  item_id=shown["action"])  # fmt: skip
+    found = event(
+        kind,
+        "23:59",
+        day=day,
+        event_id=f"r{number:04d}",
+        user_id=shown["user_id"],
+        decision_id=named,
+        item_id=shown["action"],
+    )
     again = found | {"delivery_date": day + timedelta(days=1)}
     return [found, again] if rng.random() < 0.2 else [found]
 
@@ -205,8 +221,9 @@ def test_manifest_says_what_a_partition_was_made_from(at_once: tuple[DeliveredSh
     """Deliveries that can affect the date and no others, the checks that held, and where reward went."""
     manifest = read_pointers(at_once[0].folder)[f"date={DAY}"].manifest
     assert set(manifest.inputs) == {
-        *(f"events/delivery_date={day}" for day in DAYS[:3]), f"availability/delivery_date={DAY}",
+        *(f"events/delivery_date={day}" for day in DAYS[:3]),
+        f"availability/delivery_date={DAY}",
         *(f"passed/{day}" for day in DAYS[:3]),
-    }  # fmt: skip
+    }
     assert manifest.checks["reward_conserved"] and manifest.checks["one_row_a_decision"]
     assert manifest.counters["episodes"] == manifest.counters["terminals"] + manifest.counters["timeouts"]

@@ -18,9 +18,13 @@ BY_CATEGORY: dict[str, Any] = {"action": {"key": "category"}}
 
 def marked(spark: SparkSession, row: Row, pipeline: Pipeline) -> dict[str, Any]:
     frame = with_decisions(events_frame(spark, [row]), pipeline).withColumn("link", reward_link(pipeline))
-    return frame.select(
-        "is_decision", "is_engagement", "action_key", "item", "category", "shown_item", "shown_category", "link"
-    ).collect()[0].asDict()  # fmt: skip
+    return (
+        frame.select(
+            "is_decision", "is_engagement", "action_key", "item", "category", "shown_item", "shown_category", "link"
+        )
+        .collect()[0]
+        .asDict()
+    )
 
 
 def test_logged_decision_chooses_its_action_and_shows_the_actions_item(spark: SparkSession) -> None:

@@ -46,13 +46,27 @@ class Shelf:
         return [(one - DAY).days for one in due.dates]
 
     def _point(
-        self, table: str, folder: Path, partition: str, files: tuple[str, ...], content: str, horizon: date,
+        self,
+        table: str,
+        folder: Path,
+        partition: str,
+        files: tuple[str, ...],
+        content: str,
+        horizon: date,
         inputs: Mapping[str, str],
-    ) -> None:  # fmt: skip
+    ) -> None:
         manifest = Manifest(
-            table=table, partition=partition, schema_version=1, n_rows=1, content_hash=content, spec_hash="s",
-            code_hash="c", key_id="k", horizon=horizon, inputs=dict(inputs),
-        )  # fmt: skip
+            table=table,
+            partition=partition,
+            schema_version=1,
+            n_rows=1,
+            content_hash=content,
+            spec_hash="s",
+            code_hash="c",
+            key_id="k",
+            horizon=horizon,
+            inputs=dict(inputs),
+        )
         swap_pointer(Lake.pointer(folder, partition), Pointer(files=files, manifest=manifest))
 
 

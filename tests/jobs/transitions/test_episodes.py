@@ -21,13 +21,16 @@ from tests.jobs.transitions.shop_events import (
 NEXT_DAY = DAY + timedelta(days=1)
 
 STORIES: dict[str, list[Row]] = {
-    "leaves": [impression("10:00", availability_id="morning"), impression("10:01:30", availability_id="noon"),
-               event("click", "10:05")],
+    "leaves": [
+        impression("10:00", availability_id="morning"),
+        impression("10:01:30", availability_id="noon"),
+        event("click", "10:05"),
+    ],
     "late evening": [impression("23:45")],
     "over midnight": [impression("23:50"), impression("00:10", day=NEXT_DAY)],
     "stays long": [impression(f"{8 + n // 4:02d}:{n % 4 * 15:02d}") for n in range(20)],  # 4 h 45 min: cut after 4 h
     "many steps": [impression(f"10:{n:02d}") for n in range(7)],
-}  # fmt: skip
+}
 
 SETS = [available("morning", "06:00", "shoe"), available("noon", "10:20", "hat"), available("night", "20:00", "boot")]
 

@@ -37,11 +37,18 @@ def random_event(rng: random.Random, event_id: str) -> Row:
     clock = f"{rng.choice([8, 11, 12, 23]):02d}:{rng.randrange(60):02d}:{rng.randrange(0, 60, 20):02d}"
     item = f"item {rng.randrange(9)}"
     return event(
-        rng.choice(TYPES), clock, day=day, event_id=event_id, user_id=f"shopper {rng.randrange(12)}",
-        item_id=rng.choice([item, item, None]), action=item, category_id=rng.choice(["feet", "head", "hands", None]),
-        price=rng.choice([None, rng.randrange(10**9)]), propensity=Decimal("0.5"),
+        rng.choice(TYPES),
+        clock,
+        day=day,
+        event_id=event_id,
+        user_id=f"shopper {rng.randrange(12)}",
+        item_id=rng.choice([item, item, None]),
+        action=item,
+        category_id=rng.choice(["feet", "head", "hands", None]),
+        price=rng.choice([None, rng.randrange(10**9)]),
+        propensity=Decimal("0.5"),
         delivery_date=day + timedelta(days=rng.choice([0, 0, 0, 1])),
-    )  # fmt: skip
+    )
 
 
 def all_features() -> Pipeline:
@@ -65,8 +72,11 @@ def observe(spark: SparkSession, rows: list[Row], n_partitions: int = 2) -> tupl
         assert isinstance(kind, StructType)
     finally:
         spark.conf.set("spark.sql.shuffle.partitions", before)
-    seen = {(row["user_id"], row["event_time"], row["type_rank"], row["event_id"]): row["observation"].asDict()
-            for row in collected if not row["is_closing"]}  # fmt: skip
+    seen = {
+        (row["user_id"], row["event_time"], row["type_rank"], row["event_id"]): row["observation"].asDict()
+        for row in collected
+        if not row["is_closing"]
+    }
     return seen, kind
 
 
@@ -104,9 +114,11 @@ def up_to_now(seen: Seen) -> Seen:
 def test_every_feature_is_made_by_exactly_one_function() -> None:
     """As its definition says: by delay in one of two modules, by kind in one of two dicts."""
     made: dict[tuple[str, str], Mapping[str, object]] = {
-        ("scalar", "none"): SESSION_SCALARS, ("list", "none"): SESSION_LISTS,
-        ("scalar", "delivery"): HISTORY_SCALARS, ("list", "delivery"): HISTORY_LISTS,
-    }  # fmt: skip
+        ("scalar", "none"): SESSION_SCALARS,
+        ("list", "none"): SESSION_LISTS,
+        ("scalar", "delivery"): HISTORY_SCALARS,
+        ("list", "delivery"): HISTORY_LISTS,
+    }
     for (kind, delay), functions in made.items():
         defined = {name for name, known in OBSERVATION_FEATURES.items() if (known.kind, known.delay) == (kind, delay)}
         assert set(functions) == defined

@@ -63,9 +63,14 @@ def known(spark: SparkSession) -> dict[str, Any]:
 def test_shopper_without_history_has_none(known: dict[str, Any]) -> None:
     """Counts are 0, the last visit is -1 days back, and nothing is a favorite; today doesn't count."""
     assert known["stranger"].asDict() == {
-        "user_id": "stranger", "as_of_date": DAY, "n_past_sessions_days": 0, "days_since_last_visit": -1,
-        "n_past_clicks": 0, "n_past_purchases": 0, "favorite_categories": [],
-    }  # fmt: skip
+        "user_id": "stranger",
+        "as_of_date": DAY,
+        "n_past_sessions_days": 0,
+        "days_since_last_visit": -1,
+        "n_past_clicks": 0,
+        "n_past_purchases": 0,
+        "favorite_categories": [],
+    }
 
 
 def test_history_reaches_back_as_many_days_as_asked(known: dict[str, Any]) -> None:

@@ -23,9 +23,12 @@ ACCEPTED = {MONDAY: 15, TUESDAY: 11}
 
 def ledger(earned_on_monday: int = 15) -> dict[date, dict[str, int]]:
     return reward_counters(
-        [MONDAY, TUESDAY], accepted=ACCEPTED, repeated={MONDAY: 3}, outcomes=OUTCOMES,
+        [MONDAY, TUESDAY],
+        accepted=ACCEPTED,
+        repeated={MONDAY: 3},
+        outcomes=OUTCOMES,
         earned={MONDAY: earned_on_monday, TUESDAY: 7},
-    )  # fmt: skip
+    )
 
 
 def test_counters_say_where_a_days_reward_went() -> None:

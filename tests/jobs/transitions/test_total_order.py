@@ -18,9 +18,12 @@ from tests.jobs.transitions.shop_events import event, events_frame
 def tied(spark: SparkSession) -> list[tuple[str, int, int]]:
     """Three shoppers' events of one instant: id, place in the order, number of earlier ones."""
     rows = [
-        event("purchase", event_id="a"), event("impression", event_id="c"), event("impression", event_id="b"),
-        event("stock", "10:01", event_id="d"), event("stock", event_id="e", user_id="bob"),
-    ]  # fmt: skip
+        event("purchase", event_id="a"),
+        event("impression", event_id="c"),
+        event("impression", event_id="b"),
+        event("stock", "10:01", event_id="d"),
+        event("stock", event_id="e", user_id="bob"),
+    ]
     ranked = with_type_rank(events_frame(spark, rows))
     place = F.row_number().over(in_total_order())
     n_earlier = F.count(F.lit(1)).over(earlier())

@@ -66,13 +66,21 @@ def random_event(rng: random.Random, number: int) -> Row:
     item, shopper = f"item {rng.randrange(6)}", rng.randrange(10)
     # Ids in random order: the order of lines must not help.
     return event(
-        rng.choice(TYPES), clock, event_id=f"{rng.randrange(10**9)}-{number}", user_id=f"shopper {shopper}",
-        item_id=item, action=rng.choice([item, None]), category_id=f"category {rng.randrange(3)}",
+        rng.choice(TYPES),
+        clock,
+        event_id=f"{rng.randrange(10**9)}-{number}",
+        user_id=f"shopper {shopper}",
+        item_id=item,
+        action=rng.choice([item, None]),
+        category_id=f"category {rng.randrange(3)}",
         decision_id=rng.choice([None, f"d{shopper}-{rng.randrange(20)}"]),
-        price=rng.choice([None, rng.randrange(10**8)]), propensity=Decimal("0.25"),
-        availability_id=rng.choice(["first", None]), event_date=day, day=day,
+        price=rng.choice([None, rng.randrange(10**8)]),
+        propensity=Decimal("0.25"),
+        availability_id=rng.choice(["first", None]),
+        event_date=day,
+        day=day,
         delivery_date=day + timedelta(days=rng.choice([0, 0, 0, 1])),
-    )  # fmt: skip
+    )
 
 
 def in_zone(rows: list[Row], pipeline: Pipeline) -> list[Row]:
@@ -82,9 +90,11 @@ def in_zone(rows: list[Row], pipeline: Pipeline) -> list[Row]:
 
 
 SETS = [
-    available("first", "00:00"), available("second", "12:00"), available("late", "13:00", delivery_date=DAYS[1]),
+    available("first", "00:00"),
+    available("second", "12:00"),
+    available("late", "13:00", delivery_date=DAYS[1]),
     available("third", "05:00", day=DAYS[2], delivery_date=DAYS[2]),
-]  # fmt: skip
+]
 
 
 def told(row: Any, expected: Row) -> Row:
@@ -97,8 +107,11 @@ def told(row: Any, expected: Row) -> Row:
 def by_place(rows: list[Row], pipeline: Pipeline) -> dict[str, str]:
     """Event id of each decision by the decision's id and time."""
     kind = pipeline.source.decisions.event_type
-    return {f"{row['decision_id'] or row['event_id']} {row['event_time']}": row["event_id"]
-            for row in rows if row["event_type"] == kind}  # fmt: skip
+    return {
+        f"{row['decision_id'] or row['event_id']} {row['event_time']}": row["event_id"]
+        for row in rows
+        if row["event_type"] == kind
+    }
 
 
 def compare(found: list[Any], expected: dict[str, Row], rows: list[Row], pipeline: Pipeline) -> None:

@@ -35,14 +35,24 @@ SMALL: dict[str, Any] = {
     "splits": {"min_episodes": 5, "train": 0.4, "validation": 0.3, "test": 0.3},
     "candidates": [
         {"algorithm": "bc", "seeds": [1], "n_updates": 100, "hidden_units": [32]},
-        {"algorithm": "discrete_cql", "seeds": [1], "n_updates": 400, "hidden_units": [32],
-         "target_update_interval": 50, "conservative_weight": 0.1},
+        {
+            "algorithm": "discrete_cql",
+            "seeds": [1],
+            "n_updates": 400,
+            "hidden_units": [32],
+            "target_update_interval": 50,
+            "conservative_weight": 0.1,
+        },
     ],
     "policy": {"temperatures": [0.6, 1.0]},
     "evaluation": {"n_bootstrap": 200, "fqe_updates": 250},
-    "gate": {"wrong_promotions_per_year": 50, "min_effective_sample_size": 5, "min_effective_rewarded": 5,
-             "guardrails": []},
-}  # fmt: skip
+    "gate": {
+        "wrong_promotions_per_year": 50,
+        "min_effective_sample_size": 5,
+        "min_effective_rewarded": 5,
+        "guardrails": [],
+    },
+}
 
 # Clicks are what the made-up shop rewards, so a policy that earns more keeps them up.
 GUARDED: dict[str, Any] = SMALL | {
@@ -79,9 +89,12 @@ class NightHome:
             # The code may be edited while tests run; a night stays one night for all that.
             patch.setattr(evaluate, "_code_hash", lambda: "c" * 16)
             result: dict[str, Any] = module.run(
-                settings=self.settings, source=self.pipeline.source.name, scenario=self.pipeline.scenario.name,
-                run_date=self.run_date, **arguments,
-            )  # fmt: skip
+                settings=self.settings,
+                source=self.pipeline.source.name,
+                scenario=self.pipeline.scenario.name,
+                run_date=self.run_date,
+                **arguments,
+            )
         return result
 
     def train_all(self) -> None:

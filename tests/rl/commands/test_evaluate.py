@@ -123,8 +123,9 @@ def test_a_second_opinion_stands_beside_the_gate_s(logged_night: NightHome) -> N
     marked = [one.estimator for one in policy_of(result, "candidate").estimates if one.is_second_opinion]
     assert marked == ["drl_s"]
     assert {report["policy"] for report in result.reports if report["estimator"] == "drl_s"} == {
-        "behavior", result.selected.name,
-    }  # fmt: skip
+        "behavior",
+        result.selected.name,
+    }
 
 
 def test_single_decisions_are_weighted_by_category_too(one_step_night: NightHome) -> None:

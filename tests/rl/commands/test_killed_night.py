@@ -18,11 +18,22 @@ pytestmark = pytest.mark.xdist_group("nights")
 MODEL = "recommendation-policy"
 REGISTRY_STEPS = [
     *FILE_STEPS,
-    *((MlflowClient, name) for name in (
-        "create_experiment", "create_run", "log_batch", "log_artifact", "log_artifacts", "create_registered_model",
-        "create_model_version", "set_registered_model_alias", "set_tag", "set_terminated",
-    )),
-]  # fmt: skip
+    *(
+        (MlflowClient, name)
+        for name in (
+            "create_experiment",
+            "create_run",
+            "log_batch",
+            "log_artifact",
+            "log_artifacts",
+            "create_registered_model",
+            "create_model_version",
+            "set_registered_model_alias",
+            "set_tag",
+            "set_terminated",
+        )
+    ),
+]
 
 
 def trained(night: NightHome) -> dict[str, str]:
@@ -38,9 +49,7 @@ def test_killed_training_gives_the_same_policies(
     """Killed before each file that prepare and train leave, then run again: same digest, same policies."""
     night = logged_night.copied_to(tmp_path / "home")
     before = trained(night)
-    n_kills = kill_until_through(
-        lambda: trained(night), steps_before_kills=range(1, 40), monkeypatch=monkeypatch
-    )
+    n_kills = kill_until_through(lambda: trained(night), steps_before_kills=range(1, 40), monkeypatch=monkeypatch)
     assert n_kills >= 6
     assert trained(night) == before
 
@@ -51,9 +60,11 @@ def test_killed_registration_makes_one_version(
     """Killed before each third step in MLflow: one version, one parent run, whole children, challenger as it should."""
     night = logged_night.copied_to(tmp_path / "home")
     n_kills = kill_until_through(
-        lambda: night.command(register), steps_before_kills=range(1, 120, 3), steps=REGISTRY_STEPS,
+        lambda: night.command(register),
+        steps_before_kills=range(1, 120, 3),
+        steps=REGISTRY_STEPS,
         monkeypatch=monkeypatch,
-    )  # fmt: skip
+    )
     result = night.command(register)
     assert n_kills >= 6
     assert json.loads(night.run.registration.read_text(encoding="utf-8")) == result

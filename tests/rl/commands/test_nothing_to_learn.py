@@ -85,9 +85,7 @@ def test_worth_says_in_words_that_nothing_can_be_learned(
     arguments, reason = LOGS[name]
     night = built(tmp_path, **arguments)
     monkeypatch.setattr(worth, "load_pipeline", lambda *_: night.pipeline)
-    result = worth.run(
-        settings=night.settings, source="canonical", scenario="recommendation", run_date=night.run_date
-    )
+    result = worth.run(settings=night.settings, source="canonical", scenario="recommendation", run_date=night.run_date)
     assert result["answer"] == "cannot_tell"
     assert reason in result["sentence"]
     json.dumps(result, allow_nan=False)

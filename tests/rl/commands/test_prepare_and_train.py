@@ -51,8 +51,17 @@ def read(path: Path) -> dict[str, Any]:
 def test_prepare_leaves_what_the_contract_names(night: tuple[Settings, dict[str, Any]]) -> None:
     """dataset.json has every promised key."""
     content = read(run_of(night).dataset / "dataset.json")
-    promised = {"dataset_digest", "spec_hash", "key_id", "partitions", "vocabulary", "splits", "counts", "candidates",
-                "counters"}  # fmt: skip
+    promised = {
+        "dataset_digest",
+        "spec_hash",
+        "key_id",
+        "partitions",
+        "vocabulary",
+        "splits",
+        "counts",
+        "candidates",
+        "counters",
+    }
     assert promised <= set(content)
     assert content["candidates"] == ["bc-1", "bc-2", "discrete_cql-1", "discrete_cql-2"]
     assert len(content["partitions"]) == 14

@@ -52,11 +52,18 @@ def test_the_version_carries_verdict_lineage_and_reasons(registered: tuple[Night
     version = client_of(night).get_model_version(MODEL, "1")
     evaluation = read_evaluation(night.run.evaluation)
     expected = {
-        "verdict": "promote", "champion_in_force": "behavior", "compared_with": "behavior",
-        "source": "canonical", "scenario": "recommendation",
-        "date": str(night.run_date), "horizon": str(night.run_date), "dataset_digest": evaluation.dataset_digest,
-        "spec_hash": evaluation.spec_hash, "code_hash": evaluation.code_hash, "candidate": evaluation.selected.name,
-    }  # fmt: skip
+        "verdict": "promote",
+        "champion_in_force": "behavior",
+        "compared_with": "behavior",
+        "source": "canonical",
+        "scenario": "recommendation",
+        "date": str(night.run_date),
+        "horizon": str(night.run_date),
+        "dataset_digest": evaluation.dataset_digest,
+        "spec_hash": evaluation.spec_hash,
+        "code_hash": evaluation.code_hash,
+        "candidate": evaluation.selected.name,
+    }
     tags = {name.removeprefix("nightcart."): value for name, value in version.tags.items()}
     assert {name: tags.get(name) for name in expected} == expected
     assert evaluation.review.judgment.reasons[0] in str(version.description)
@@ -115,13 +122,20 @@ def test_the_model_loads_in_a_clean_process_without_pickle(registered: tuple[Nig
         "print(json.dumps([found.action[0], found.propensity[0], found.probabilities[0]]))\n"
     )
     environment = {
-        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false", "MLFLOW_DISABLE_TELEMETRY": "true", "PATH": "/usr/bin:/bin",
+        "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PATH": "/usr/bin:/bin",
         "OMP_NUM_THREADS": "1",
-    }  # fmt: skip
+    }
     done = subprocess.run(
         [sys.executable, "-c", program, night.settings.mlflow_uri, json.dumps(observation)],
-        env=environment, cwd="/", capture_output=True, text=True, check=False, timeout=300,
-    )  # fmt: skip
+        env=environment,
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     action, propensity, probabilities = json.loads(done.stdout.strip().splitlines()[-1])
     assert probabilities[action] == pytest.approx(propensity)

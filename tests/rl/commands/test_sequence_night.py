@@ -16,10 +16,17 @@ pytestmark = pytest.mark.xdist_group("nights")
 
 CANDIDATES = [
     {"algorithm": "bc", "seeds": [1], "n_updates": 60, "hidden_units": [16]},
-    {"algorithm": "discrete_cql", "seeds": [1], "n_updates": 150, "hidden_units": [32], "target_update_interval": 50,
-     "conservative_weight": 0.1, "n_checkpoints": 3,
-     "encoder": {"kind": "gru", "history_length": 5, "embedding_size": 8, "width": 16, "is_output_tied": True}},
-]  # fmt: skip
+    {
+        "algorithm": "discrete_cql",
+        "seeds": [1],
+        "n_updates": 150,
+        "hidden_units": [32],
+        "target_update_interval": 50,
+        "conservative_weight": 0.1,
+        "n_checkpoints": 3,
+        "encoder": {"kind": "gru", "history_length": 5, "embedding_size": 8, "width": 16, "is_output_tied": True},
+    },
+]
 
 
 @pytest.fixture(scope="module")

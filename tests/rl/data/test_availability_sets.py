@@ -29,10 +29,15 @@ def rows_of(
 ) -> AvailabilityRows:
     """Availability of rows given as (action, set now, set next); sets are strings of one-letter keys."""
     pipeline = make_pipeline()
-    write_transitions(lake, pipeline, FIRST_DAY, [
-        make_row(pipeline, episode_id=str(n), action_key=action, availability_id=now, next_availability_id=later)
-        for n, (action, now, later) in enumerate(pairs)
-    ])  # fmt: skip
+    write_transitions(
+        lake,
+        pipeline,
+        FIRST_DAY,
+        [
+            make_row(pipeline, episode_id=str(n), action_key=action, availability_id=now, next_availability_id=later)
+            for n, (action, now, later) in enumerate(pairs)
+        ],
+    )
     transitions = read_transitions(pipeline, lake, FIRST_DAY).transitions
     words = vocabulary(has_other)
     action = words.index_of_ids(transitions.action_id)

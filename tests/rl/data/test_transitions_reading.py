@@ -128,9 +128,14 @@ def test_read_transitions_names_every_mixture_at_once(lake: Lake) -> None:
     pipeline = make_pipeline()
     write_transitions(lake, pipeline, FIRST_DAY, [make_row(pipeline)])
     write_transitions(
-        lake, pipeline, SECOND_DAY, [make_row(pipeline, episode_id="b")], spec_hash="f" * 16, schema_version=99,
+        lake,
+        pipeline,
+        SECOND_DAY,
+        [make_row(pipeline, episode_id="b")],
+        spec_hash="f" * 16,
+        schema_version=99,
         key_id="another",
-    )  # fmt: skip
+    )
     with pytest.raises(DatasetError) as raised:
         read_transitions(pipeline, lake, SECOND_DAY)
     message = str(raised.value)

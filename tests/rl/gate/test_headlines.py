@@ -12,10 +12,18 @@ from rl.ope.intervals.intervals import Interval
 from rl.ope.samples.ratio_balance import RatioBalance
 
 ORDINARY = LogFacts(
-    empty_features=(), n_features=18, n_decisions=40_000, n_other=0, n_actions=30, reward_events=41_835_000_000,
-    reward_attributed=41_155_000_000, largest_shopper=0.004, smallest_propensity=0.01, n_test=10_000,
+    empty_features=(),
+    n_features=18,
+    n_decisions=40_000,
+    n_other=0,
+    n_actions=30,
+    reward_events=41_835_000_000,
+    reward_attributed=41_155_000_000,
+    largest_shopper=0.004,
+    smallest_propensity=0.01,
+    n_test=10_000,
     uniform_weight=1.0,
-)  # fmt: skip
+)
 ODD: list[tuple[dict[str, Any], str, bool]] = [
     ({"empty_features": ("hour", "price_band")}, "Empty on all rows: hour, price_band (2 of 18 features).", False),
     ({"empty_features": tuple("abcdefg"), "n_features": 7}, "Every feature is empty: a, b, c, d, e and 2 more", False),
@@ -72,10 +80,17 @@ def test_empty_features_hold_one_value_on_all_rows() -> None:
 def test_a_log_that_forbids_it_promotes_nothing() -> None:
     """The same evidence promotes without the headline; its sentence is the reason."""
     evidence = GateEvidence(
-        candidate="cql-1", baseline="behavior", estimator="dr", unit_of_value="points", is_logged=True,
-        difference=Interval(1.0, 0.5, 1.5, 0.99, "made up", 0.2), effective_sample_size=900.0, effective_rewarded=400.0,
-        effective_differing=900.0, balances={"cql-1": RatioBalance(1.0, 0.01)},
-    )  # fmt: skip
+        candidate="cql-1",
+        baseline="behavior",
+        estimator="dr",
+        unit_of_value="points",
+        is_logged=True,
+        difference=Interval(1.0, 0.5, 1.5, 0.99, "made up", 0.2),
+        effective_sample_size=900.0,
+        effective_rewarded=400.0,
+        effective_differing=900.0,
+        balances={"cql-1": RatioBalance(1.0, 0.01)},
+    )
     rules = GateRules(alpha=0.01, min_effective_sample_size=200, min_effective_rewarded=100)
     assert judge(evidence, rules).decision is Decision.PROMOTE
     verdict = judge(replace(evidence, withheld=("One shopper made 60% of the test decisions.",)), rules)

@@ -27,8 +27,13 @@ def refunds(**overrides: Any) -> GuardrailEvidence:
 
 def clicks(**overrides: Any) -> GuardrailEvidence:
     """A guardrail on a metric that may not fall by more than a twentieth."""
-    fields = {"metric": "clicks", "max_relative_decrease": 0.05, "relative_increase": 0.01, "lower_bound": -0.03,
-              "upper_bound": 0.9}  # fmt: skip
+    fields = {
+        "metric": "clicks",
+        "max_relative_decrease": 0.05,
+        "relative_increase": 0.01,
+        "lower_bound": -0.03,
+        "upper_bound": 0.9,
+    }
     return GuardrailEvidence(**{**fields, **overrides})
 
 
@@ -169,7 +174,7 @@ def test_verdict_is_json() -> None:
             "is_passed": found.is_logged,
             "if_failed": "abstain",
             "sentence": verdict.checks[0].sentence,
-        "reads_rewards": False,
+            "reads_rewards": False,
         }
 
 

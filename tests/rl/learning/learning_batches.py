@@ -57,10 +57,16 @@ def make_batch(algorithm: str, *, seed: int = 0, n: int = N_ROWS, is_masked: boo
         observations, next_observations = [features, masks[0]], [following, masks[1]]
     nothing = torch.zeros_like(reward)
     return TorchMiniBatch(
-        observations=observations, actions=actions, rewards=reward, next_observations=next_observations,
-        next_actions=nothing, returns_to_go=nothing, terminals=terminal, intervals=torch.ones_like(reward),
+        observations=observations,
+        actions=actions,
+        rewards=reward,
+        next_observations=next_observations,
+        next_actions=nothing,
+        returns_to_go=nothing,
+        terminals=terminal,
+        intervals=torch.ones_like(reward),
         device="cpu",
-    )  # fmt: skip
+    )
 
 
 def _masks(generator: np.random.Generator, n: int, is_masked: bool) -> torch.Tensor:

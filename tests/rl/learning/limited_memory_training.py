@@ -41,11 +41,12 @@ def whole() -> LoggedEpisodes:
     """The log at once."""
     found = list(parts())
     return make_logged_episodes(
-        [5] * (N_PARTS * N_ROWS // 5), N_ACTIONS,
+        [5] * (N_PARTS * N_ROWS // 5),
+        N_ACTIONS,
         features=np.concatenate([one.features for one in found]),
         next_features=np.concatenate([one.next_features for one in found]),
         action=np.concatenate([one.action for one in found]),
-    )  # fmt: skip
+    )
 
 
 def learned(training: TrainingData) -> str:

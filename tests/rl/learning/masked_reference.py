@@ -35,10 +35,19 @@ class Row:
 
 def rows_of(batch: TorchMiniBatch) -> Iterator[Row]:
     for i in range(len(batch.actions)):
-        here, there = (torch.tensor([a for a, is_there in enumerate(mask[i].tolist()) if is_there])
-                       for mask in (batch.observations[1], batch.next_observations[1]))  # fmt: skip
-        yield Row(batch.observations[0][i], batch.next_observations[0][i], here, there, int(batch.actions[i]),
-                  batch.rewards[i, 0], 1 - batch.terminals[i, 0])  # fmt: skip
+        here, there = (
+            torch.tensor([a for a, is_there in enumerate(mask[i].tolist()) if is_there])
+            for mask in (batch.observations[1], batch.next_observations[1])
+        )
+        yield Row(
+            batch.observations[0][i],
+            batch.next_observations[0][i],
+            here,
+            there,
+            int(batch.actions[i]),
+            batch.rewards[i, 0],
+            1 - batch.terminals[i, 0],
+        )
 
 
 class MaskedReference:
@@ -53,8 +62,12 @@ class MaskedReference:
 
     def terms(self, batch: TorchMiniBatch) -> Terms:
         """Means over rows; `loss` is what is trained."""
-        of_row = {"bc": self._imitation, "discrete_bcq": self._constrained, "discrete_sac": self._soft,
-                  "discrete_iql": self._implicit}.get(self._algorithm, self._values)  # fmt: skip
+        of_row = {
+            "bc": self._imitation,
+            "discrete_bcq": self._constrained,
+            "discrete_sac": self._soft,
+            "discrete_iql": self._implicit,
+        }.get(self._algorithm, self._values)
         found = [of_row(row) for row in rows_of(batch)]
         return {name: torch.stack([terms[name] for terms in found]).mean() for name in found[0]}
 
@@ -91,8 +104,12 @@ class MaskedReference:
         critic, likelihoods = self._td(row, target), self._likelihoods("policy", row.features, row.here)
         actor = (likelihoods.exp() * (temperature * likelihoods - values)).sum()
         gap = (likelihoods.exp() * likelihoods).sum() + 0.98 * math.log(len(row.here))
-        return {"loss": critic + actor, "critic_loss": critic, "actor_loss": actor,
-                "temp_loss": -(temperature * gap).detach()}  # fmt: skip
+        return {
+            "loss": critic + actor,
+            "critic_loss": critic,
+            "actor_loss": actor,
+            "temp_loss": -(temperature * gap).detach(),
+        }
 
     def _implicit(self, row: Row) -> Terms:
         (value,) = self.networks["value_func"]

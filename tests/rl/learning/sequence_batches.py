@@ -14,9 +14,11 @@ from rl.policy.token_layout import N_RESERVED, PADDING, TokenLayout, TokenList
 
 N_DENSE, N_ACTIONS = 3, 7
 LAYOUT = TokenLayout(
-    n_dense=N_DENSE, lists=(TokenList(0, 3, 5), TokenList(1, 8, 4)), table_sizes=(N_RESERVED + N_ACTIONS + 4, 6),
+    n_dense=N_DENSE,
+    lists=(TokenList(0, 3, 5), TokenList(1, 8, 4)),
+    table_sizes=(N_RESERVED + N_ACTIONS + 4, 6),
     action_table=0,
-)  # fmt: skip
+)
 SMALL = {"history_length": 4, "embedding_size": 6, "width": 8}
 
 
@@ -44,9 +46,14 @@ def make_sequence_batch(n: int = 64, *, seed: int = 0, n_actions: int = N_ACTION
     return TorchMiniBatch(
         observations=[torch.from_numpy(make_features(n, seed=seed)), torch.from_numpy(masks[0])],
         next_observations=[torch.from_numpy(make_features(n, seed=seed + 1000)), torch.from_numpy(masks[1])],
-        actions=torch.from_numpy(actions), rewards=reward, next_actions=nothing, returns_to_go=nothing,
-        terminals=nothing, intervals=torch.ones_like(reward), device="cpu",
-    )  # fmt: skip
+        actions=torch.from_numpy(actions),
+        rewards=reward,
+        next_actions=nothing,
+        returns_to_go=nothing,
+        terminals=nothing,
+        intervals=torch.ones_like(reward),
+        device="cpu",
+    )
 
 
 def make_sequence_candidate(

@@ -15,10 +15,17 @@ from rl.learning.updates.optimizers import FusedAdamWFactory
 from tests.rl.learning.learning_batches import ACTION_SIZE, N_ACTIONS, N_FEATURES
 
 STOCK_CONFIGS: dict[str, Any] = {
-    "bc": algos.DiscreteBCConfig, "discrete_cql": algos.DiscreteCQLConfig, "discrete_bcq": algos.DiscreteBCQConfig,
-    "double_dqn": algos.DoubleDQNConfig, "nfq": algos.NFQConfig, "discrete_sac": algos.DiscreteSACConfig,
-    "cql": algos.CQLConfig, "iql": algos.IQLConfig, "td3_plus_bc": algos.TD3PlusBCConfig, "awac": algos.AWACConfig,
-}  # fmt: skip
+    "bc": algos.DiscreteBCConfig,
+    "discrete_cql": algos.DiscreteCQLConfig,
+    "discrete_bcq": algos.DiscreteBCQConfig,
+    "double_dqn": algos.DoubleDQNConfig,
+    "nfq": algos.NFQConfig,
+    "discrete_sac": algos.DiscreteSACConfig,
+    "cql": algos.CQLConfig,
+    "iql": algos.IQLConfig,
+    "td3_plus_bc": algos.TD3PlusBCConfig,
+    "awac": algos.AWACConfig,
+}
 
 
 def stock_twin(algorithm: str, ours: Any) -> Any:

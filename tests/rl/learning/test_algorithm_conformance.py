@@ -79,11 +79,16 @@ def policy_of(algorithm: str, learner: Learner, temperature: float = 1.0) -> Sto
     features, action = batch.observations[0].numpy(), batch.actions[:, 0].numpy()
     episodes = make_logged_episodes([len(action)], N_ACTIONS, features=features, next_features=features, action=action)
     return StochasticPolicy(
-        name=f"{algorithm}-1", network=network, vocabulary=vocabulary,
+        name=f"{algorithm}-1",
+        network=network,
+        vocabulary=vocabulary,
         encoder=ObservationEncoder(tuple(ColumnEncoding(f"feature_{i}", "count") for i in range(N_FEATURES))),
-        output_scale=entry.output_scale(network, episodes), temperature=temperature, exploration_floor=0.1,
-        is_other_chosen=False, dataset_digest="d",
-    )  # fmt: skip
+        output_scale=entry.output_scale(network, episodes),
+        temperature=temperature,
+        exploration_floor=0.1,
+        is_other_chosen=False,
+        dataset_digest="d",
+    )
 
 
 def rows_of(algorithm: str, n: int = 200) -> tuple[FeatureArray, BoolArray, list[torch.Tensor]]:
@@ -181,8 +186,13 @@ def test_no_network_computes_the_same_twice(algorithm: str) -> None:
         weight = next(module.parameters())
         seen.append((id(module), inputs[0].detach().numpy().tobytes(), weight.detach().numpy().tobytes()))
 
-    layers = {id(layer): layer for part in vars(learner.algorithm.impl.modules).values() if isinstance(part, nn.Module)
-              for layer in part.modules() if isinstance(layer, nn.Linear)}  # fmt: skip
+    layers = {
+        id(layer): layer
+        for part in vars(learner.algorithm.impl.modules).values()
+        if isinstance(part, nn.Module)
+        for layer in part.modules()
+        if isinstance(layer, nn.Linear)
+    }
     for layer in layers.values():
         layer.register_forward_hook(look)
     learner.update(make_batch(algorithm, seed=1))

@@ -33,10 +33,16 @@ def masked_episodes(seed: int = 0, n: int = 300) -> LoggedEpisodes:
     sets_now = generator.integers(2, size=n)
     action = np.array([generator.choice(np.flatnonzero(sets[s])) for s in sets_now])
     return make_logged_episodes(
-        [3] * (n // 3), N_ACTIONS, features=generator.normal(size=(n, N_FEATURES)).astype(np.float32),
-        next_features=generator.normal(size=(n, N_FEATURES)).astype(np.float32), action=action, availability=sets,
-        mask_index=sets_now, next_mask_index=generator.integers(2, size=n), reward=generator.normal(size=n) + action,
-    )  # fmt: skip
+        [3] * (n // 3),
+        N_ACTIONS,
+        features=generator.normal(size=(n, N_FEATURES)).astype(np.float32),
+        next_features=generator.normal(size=(n, N_FEATURES)).astype(np.float32),
+        action=action,
+        availability=sets,
+        mask_index=sets_now,
+        next_mask_index=generator.integers(2, size=n),
+        reward=generator.normal(size=n) + action,
+    )
 
 
 def trained(algorithm: str, seed: int = 1, **values: Any) -> TrainedCandidate:
@@ -137,9 +143,12 @@ def test_cloning_learns_the_logged_frequencies() -> None:
     """With features that say nothing, the clone's probabilities are the log's, within .05 (300 rows, std .03)."""
     episodes = masked_episodes()
     constant = make_logged_episodes(
-        [300], N_ACTIONS, features=np.ones((300, 1), dtype=np.float32), next_features=np.ones((300, 1), np.float32),
+        [300],
+        N_ACTIONS,
+        features=np.ones((300, 1), dtype=np.float32),
+        next_features=np.ones((300, 1), np.float32),
         action=episodes.action,
-    )  # fmt: skip
+    )
     seeded = SeededCandidate("bc-1", make_candidate("bc", n_updates=400, batch_size=100, learning_rate=1e-2), 1)
     found = train_candidate(seeded, constant, constant, TrainingSettings(gamma=0.9))
     outputs = found.network.forward(np.ones((1, 1), dtype=np.float32))[0]

@@ -18,9 +18,14 @@ from tests.rl.learning.sequence_batches import make_sequence_batch, make_sequenc
 
 # Each makes a GPU wait for its result's value or size, or brings a number from the processor by a copy that waits.
 WAITING = {
-    "aten::_local_scalar_dense", "aten::equal", "aten::lift_fresh", "aten::masked_select", "aten::nonzero",
-    "aten::_unique2", "aten::repeat_interleave.Tensor",
-}  # fmt: skip
+    "aten::_local_scalar_dense",
+    "aten::equal",
+    "aten::lift_fresh",
+    "aten::masked_select",
+    "aten::nonzero",
+    "aten::_unique2",
+    "aten::repeat_interleave.Tensor",
+}
 
 
 @pytest.fixture(autouse=True)

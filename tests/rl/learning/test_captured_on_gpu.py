@@ -34,19 +34,31 @@ every_discrete = pytest.mark.parametrize("algorithm", DISCRETE)
 def make_small(algorithm: str, **values: Any) -> Candidate:
     """Targets are copied, rates fall and batches run over a round's end within the updates."""
     own = {"target_update_interval": 4} if "target_update_interval" in Candidate.parameters[algorithm] else {}
-    return Candidate.model_validate({
-        "algorithm": algorithm, "seeds": (1,), "n_updates": N_UPDATES, "batch_size": 48, "hidden_units": (16, 16),
-        "learning_rate": 3e-3, **own, **values,
-    })  # fmt: skip
+    return Candidate.model_validate(
+        {
+            "algorithm": algorithm,
+            "seeds": (1,),
+            "n_updates": N_UPDATES,
+            "batch_size": 48,
+            "hidden_units": (16, 16),
+            "learning_rate": 3e-3,
+            **own,
+            **values,
+        }
+    )
 
 
 def made(candidate: Candidate, *, is_captured: bool) -> tuple[Learner, RowUpdates]:
     torch.manual_seed(1)
     replay = Replay(chain_episodes(40), device=DEVICE)
     learner = make_learner(
-        candidate, observation_shape=replay.observation_shape, action_size=replay.n_actions, gamma=0.9, device=DEVICE,
+        candidate,
+        observation_shape=replay.observation_shape,
+        action_size=replay.n_actions,
+        gamma=0.9,
+        device=DEVICE,
         is_captured=is_captured,
-    )  # fmt: skip
+    )
     return learner, RowUpdates(learner, replay, ShuffledRows(replay.n_transitions, candidate.batch_size, seed=2))
 
 
@@ -101,9 +113,14 @@ def test_sequence_encoders_are_captured(kind: str, values: dict[str, Any]) -> No
     for is_captured in (False, True):
         torch.manual_seed(1)
         learner = make_learner(
-            candidate, observation_shape=((LAYOUT.n_columns,), (N_ACTIONS,)), action_size=N_ACTIONS, gamma=0.9,
-            device=DEVICE, is_captured=is_captured, layout=LAYOUT,
-        )  # fmt: skip
+            candidate,
+            observation_shape=((LAYOUT.n_columns,), (N_ACTIONS,)),
+            action_size=N_ACTIONS,
+            gamma=0.9,
+            device=DEVICE,
+            is_captured=is_captured,
+            layout=LAYOUT,
+        )
         batches = [_on_gpu(make_sequence_batch(seed=number)) for number in range(N_WARMUPS + 4)]
         losses = torch.stack([learner.update(batch)["loss"].clone() for batch in batches])
         learners.append(losses)

@@ -33,10 +33,16 @@ def order_batch(seed: int, n: int = 128) -> TorchMiniBatch:
     reward = -((logged - best_scaled) ** 2).sum(axis=1, keepdims=True)
     rows, ones = torch.from_numpy(x), torch.ones(n, 1)
     return TorchMiniBatch(
-        observations=[rows], actions=torch.from_numpy(logged), rewards=torch.from_numpy(reward),
-        next_observations=[rows], next_actions=torch.from_numpy(logged), returns_to_go=ones, terminals=ones,
-        intervals=ones, device="cpu",
-    )  # fmt: skip
+        observations=[rows],
+        actions=torch.from_numpy(logged),
+        rewards=torch.from_numpy(reward),
+        next_observations=[rows],
+        next_actions=torch.from_numpy(logged),
+        returns_to_go=ones,
+        terminals=ones,
+        intervals=ones,
+        device="cpu",
+    )
 
 
 def trained(algorithm: str, n_updates: int = 150) -> Learner:

@@ -19,7 +19,10 @@ def test_a_log_larger_than_the_memory_allowed_is_learned_from(tmp_path: Path) ->
     allowed = N_BYTES // 2
     ended = subprocess.run(
         [sys.executable, "-m", "tests.rl.learning.limited_memory_training", str(tmp_path / "store"), str(allowed)],
-        cwd=PROJECT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert ended.returncode == 0, ended.stderr[-3000:]
     assert ended.stdout.splitlines()[-2:] == [learned(whole()), "the whole doesn't fit"]

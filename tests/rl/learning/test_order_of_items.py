@@ -53,9 +53,13 @@ def make_log(n: int, seed: int) -> tuple[LoggedEpisodes, TokenLayout]:
     shift = layout.n_dense - 2
     lists = tuple(type(found)(found.table, found.start - shift, found.length) for found in layout.lists)
     episodes = make_logged_episodes(
-        [1] * n, 2, features=features, next_features=features, action=action,
+        [1] * n,
+        2,
+        features=features,
+        next_features=features,
+        action=action,
         reward=(action == rewarded).astype(np.float64),
-    )  # fmt: skip
+    )
     return episodes, TokenLayout(2, lists, layout.table_sizes, layout.action_table)
 
 
@@ -63,10 +67,17 @@ def share_right(kind: str, **encoder: Any) -> float:
     """Of fresh histories, how many get the rewarded action from a policy of the kind."""
     training, layout = make_log(3000, 0)
     spec = {"kind": kind} | ({} if kind == "dense" else {"embedding_size": 8, "width": 16, "history_length": 4})
-    candidate = Candidate.model_validate({
-        "algorithm": "nfq", "seeds": (1,), "n_updates": 400, "batch_size": 128, "learning_rate": 5e-3,
-        "hidden_units": (32,), "encoder": spec | encoder,
-    })  # fmt: skip
+    candidate = Candidate.model_validate(
+        {
+            "algorithm": "nfq",
+            "seeds": (1,),
+            "n_updates": 400,
+            "batch_size": 128,
+            "learning_rate": 5e-3,
+            "hidden_units": (32,),
+            "encoder": spec | encoder,
+        }
+    )
     settings = TrainingSettings(gamma=0.0, layout=layout)
     trained = train_candidate(SeededCandidate("nfq-1", candidate, 1), training, make_log(500, 7)[0], settings)
     shown, rewarded = histories(2000, 9)

@@ -109,9 +109,16 @@ def make_sequence_policy(kind: str) -> StochasticPolicy:
     assert encoder.token_layout(vocabulary) == LAYOUT
     network = ALGORITHMS["discrete_cql"].network(trained(kind, is_output_tied=True).algorithm)
     return StochasticPolicy(
-        name="s-1", network=network, encoder=encoder, vocabulary=vocabulary, output_scale=1.0, temperature=1.0,
-        exploration_floor=0.1, is_other_chosen=False, dataset_digest="d",
-    )  # fmt: skip
+        name="s-1",
+        network=network,
+        encoder=encoder,
+        vocabulary=vocabulary,
+        output_scale=1.0,
+        temperature=1.0,
+        exploration_floor=0.1,
+        is_other_chosen=False,
+        dataset_digest="d",
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)

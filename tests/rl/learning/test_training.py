@@ -26,11 +26,15 @@ from tests.rl.chain import ADVANCE, GAMMA, TAKE, all_states, chain_episodes, exa
 from tests.rl.factories import make_logged_episodes
 
 CHAIN_SETTINGS: dict[str, Any] = {
-    "n_updates": 600, "batch_size": 64, "learning_rate": 3e-3, "hidden_units": (32,),
-}  # fmt: skip
+    "n_updates": 600,
+    "batch_size": 64,
+    "learning_rate": 3e-3,
+    "hidden_units": (32,),
+}
 CHAIN_PARAMETERS: dict[str, dict[str, Any]] = {
-    "bc": {}, "discrete_cql": {"conservative_weight": 0.1, "target_update_interval": 25},
-}  # fmt: skip
+    "bc": {},
+    "discrete_cql": {"conservative_weight": 0.1, "target_update_interval": 25},
+}
 
 
 @cache
@@ -103,9 +107,12 @@ def test_training_refuses_a_network_that_diverged_in_its_last_update(
     """No loss has seen those weights yet, and the last update needn't be a point of the curve."""
     monkeypatch.setattr(CosineRate, "_set", _explode_at(n_updates - 1))
     candidate = Candidate(
-        algorithm="discrete_cql", seeds=(1,), n_updates=n_updates, batch_size=8,
+        algorithm="discrete_cql",
+        seeds=(1,),
+        n_updates=n_updates,
+        batch_size=8,
         learning_rate=1e20 if n_updates == 1 else 1e-3,
-    )  # fmt: skip
+    )
     episodes = make_logged_episodes([2] * 20)
     with pytest.raises(TrainingError, match=rf"the validation loss is (nan|inf).* at update {n_updates} of"):
         train_candidate(SeededCandidate("x-1", candidate, 1), episodes, episodes, TrainingSettings(0.9))

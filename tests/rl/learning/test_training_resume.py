@@ -64,14 +64,23 @@ def episodes() -> LoggedEpisodes:
 
 def train(algorithm: str, file: CheckpointFile | None = None) -> TrainedCandidate:
     own = {"target_update_interval": 7} if "target_update_interval" in Candidate.parameters[algorithm] else {}
-    candidate = Candidate.model_validate({
-        "algorithm": algorithm, "seeds": (3,), "n_updates": N_UPDATES, "batch_size": 16, "hidden_units": (8,),
-        "n_checkpoints": 3, **own,
-    })  # fmt: skip
+    candidate = Candidate.model_validate(
+        {
+            "algorithm": algorithm,
+            "seeds": (3,),
+            "n_updates": N_UPDATES,
+            "batch_size": 16,
+            "hidden_units": (8,),
+            "n_checkpoints": 3,
+            **own,
+        }
+    )
     return train_candidate(
-        SeededCandidate(f"{algorithm}-3", candidate, 3), episodes(), episodes(),
+        SeededCandidate(f"{algorithm}-3", candidate, 3),
+        episodes(),
+        episodes(),
         TrainingSettings(0.9, checkpoint=file, criterion=size_of_weights),
-    )  # fmt: skip
+    )
 
 
 def size_of_weights(kept: KeptNetwork) -> float:
@@ -81,8 +90,9 @@ def size_of_weights(kept: KeptNetwork) -> float:
 
 def outcome(trained: TrainedCandidate) -> tuple[Any, ...]:
     """Every bit that training gives, but for seconds."""
-    networks = [(k.update, k.output_scale, {n: a.tobytes() for n, a in k.network.to_tensors().items()})
-                for k in trained.kept]  # fmt: skip
+    networks = [
+        (k.update, k.output_scale, {n: a.tobytes() for n, a in k.network.to_tensors().items()}) for k in trained.kept
+    ]
     points = [{**asdict(point), "seconds": 0} for point in trained.curve]
     return networks, points, trained.n_updates, trained.stopped_early
 

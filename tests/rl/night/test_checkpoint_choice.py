@@ -21,9 +21,14 @@ def choose(
     kept: dict[str, dict[int, StochasticPolicy]], *, estimator: str = "dr", floors: Floors | None = None
 ) -> dict[str, ChosenCheckpoint]:
     return choose_checkpoints(
-        kept, train=bandit_log(400, seed=1), validation=bandit_log(800, seed=2), settings=SETTINGS,
-        estimator=estimator, temperature=1.0, floors=floors or Floors(50, 20),
-    )  # fmt: skip
+        kept,
+        train=bandit_log(400, seed=1),
+        validation=bandit_log(800, seed=2),
+        settings=SETTINGS,
+        estimator=estimator,
+        temperature=1.0,
+        floors=floors or Floors(50, 20),
+    )
 
 
 def kept(*logits: list[float], name: str = "one-1") -> dict[int, StochasticPolicy]:

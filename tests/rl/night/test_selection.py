@@ -62,10 +62,14 @@ def select(
     )
     candidates = candidates or {"bad-1": policy("bad-1", [2.0, 0.0, 0.0]), "good-1": policy("good-1", [0.0, 2.0, 0.0])}
     arguments = {
-        "train": bandit_log(300, seed=1), "validation": bandit_log(600, seed=2), "settings": settings,
-        "estimator": estimator, "temperatures": (0.5, 4.0), "is_logged": True,
+        "train": bandit_log(300, seed=1),
+        "validation": bandit_log(600, seed=2),
+        "settings": settings,
+        "estimator": estimator,
+        "temperatures": (0.5, 4.0),
+        "is_logged": True,
         "floors": Floors(50, 20),
-    }  # fmt: skip
+    }
     return select_candidate(candidates, **{**arguments, **overrides})  # type: ignore[arg-type]  # by keyword
 
 

@@ -49,8 +49,11 @@ def test_unseen_actions_are_those_that_the_policy_would_take() -> None:
 def test_weight_shares_count_the_heaviest_shoppers_first() -> None:
     """One shopper of weight 6 among nine of weight 2/3 holds half of all."""
     log = make_logged_episodes(
-        [1] * 10, 2, action=np.zeros(10, dtype=np.int64), propensity=np.full(10, 0.1),
-    )  # fmt: skip
+        [1] * 10,
+        2,
+        action=np.zeros(10, dtype=np.int64),
+        propensity=np.full(10, 0.1),
+    )
     taken = np.array([0.6] + [0.6 / 9] * 9)
     found = weight_shares(evaluation_sample(Fixed(taken), log, discount=Discount(1.0)))
     assert (found.n_units, found.n_for_half) == (10, 1)

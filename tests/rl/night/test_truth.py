@@ -41,10 +41,16 @@ def preferring(dataset: Dataset, favorites: list[int], weight: float) -> Stochas
     bias = np.zeros(n_actions, dtype=np.float32)
     bias[favorites] = weight
     return StochasticPolicy(
-        name="fixed", network=DenseNetwork((np.zeros((n_actions, n_features), dtype=np.float32),), (bias,)),
-        encoder=dataset.encoder, vocabulary=dataset.vocabulary, output_scale=1.0, temperature=1.0,
-        exploration_floor=0.1, is_other_chosen=False, dataset_digest=dataset.digest,
-    )  # fmt: skip
+        name="fixed",
+        network=DenseNetwork((np.zeros((n_actions, n_features), dtype=np.float32),), (bias,)),
+        encoder=dataset.encoder,
+        vocabulary=dataset.vocabulary,
+        output_scale=1.0,
+        temperature=1.0,
+        exploration_floor=0.1,
+        is_other_chosen=False,
+        dataset_digest=dataset.digest,
+    )
 
 
 def test_true_values_tell_a_boring_policy_from_a_varied_one(home: Path, dataset: Dataset) -> None:

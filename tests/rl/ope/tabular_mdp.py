@@ -76,10 +76,17 @@ class TabularMdp:
             action = _draw(rng, policy.table[state])
             following = _draw(rng, self.dynamics[state, action])
             reward = self.rewards(state, action, eagerness[running % len(eagerness)], rng)
-            columns.append({
-                "episode": running, "step": np.full(len(state), step), "state": state, "action": action,
-                "following": following, "reward": reward, "propensity": policy.table[state, action],
-            })  # fmt: skip
+            columns.append(
+                {
+                    "episode": running,
+                    "step": np.full(len(state), step),
+                    "state": state,
+                    "action": action,
+                    "following": following,
+                    "reward": reward,
+                    "propensity": policy.table[state, action],
+                }
+            )
             alive = following < self.n_states
             running, state = running[alive], following[alive]
             if not len(running):
@@ -91,9 +98,7 @@ class TabularMdp:
         """What sets each unit's rewards apart from another's, mean 1; here nothing does."""
         return np.ones(n_units)
 
-    def rewards(
-        self, state: IntArray, action: IntArray, eagerness: FloatArray, rng: np.random.Generator
-    ) -> FloatArray:
+    def rewards(self, state: IntArray, action: IntArray, eagerness: FloatArray, rng: np.random.Generator) -> FloatArray:
         """A drawn reward for each row, of mean `mean_reward` over units."""
         drawn: FloatArray = self.mean_reward[state, action] * eagerness + self.noise * rng.normal(size=len(state))
         return drawn
@@ -169,8 +174,19 @@ def episodes_of(rewards: list[list[float]], propensities: list[list[float]], **o
 def reordered(episodes: LoggedEpisodes, order: IntArray) -> LoggedEpisodes:
     """The same episodes in another order."""
     rows = np.concatenate([np.arange(episodes.offsets[e], episodes.offsets[e + 1]) for e in order])
-    per_row = ("features", "next_features", "action", "reward", "terminal", "timeout", "propensity", "mask_index",
-               "next_mask_index", "elapsed_seconds", "policy_version")  # fmt: skip
+    per_row = (
+        "features",
+        "next_features",
+        "action",
+        "reward",
+        "terminal",
+        "timeout",
+        "propensity",
+        "mask_index",
+        "next_mask_index",
+        "elapsed_seconds",
+        "policy_version",
+    )
     changes: dict[str, Any] = {name: getattr(episodes, name)[rows] for name in per_row}
     changes |= {"unit": episodes.unit[order], "start_time": episodes.start_time[order]}
     changes["offsets"] = np.concatenate([[0], np.cumsum(episodes.lengths[order])])

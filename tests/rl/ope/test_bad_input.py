@@ -150,9 +150,21 @@ def bad_rows(name: str) -> dict[str, BadLog]:
         "episodes that run back": BadLog({"offsets": log.offsets[[0, 2, 1, *range(3, len(log.offsets))]]}, "offsets"),
     } | {
         f"{column} too short": BadLog({column: getattr(log, column)[:-1]}, f"{column} has .*, expected ")
-        for column in ("features", "next_features", "reward", "terminal", "timeout", "propensity", "mask_index",
-                       "next_mask_index", "elapsed_seconds", "policy_version", "unit", "start_time")
-    }  # fmt: skip
+        for column in (
+            "features",
+            "next_features",
+            "reward",
+            "terminal",
+            "timeout",
+            "propensity",
+            "mask_index",
+            "next_mask_index",
+            "elapsed_seconds",
+            "policy_version",
+            "unit",
+            "start_time",
+        )
+    }
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -176,8 +188,21 @@ def test_a_log_with_bad_rows_is_refused_by_name(name: str) -> None:
 def test_an_empty_split_is_refused(name: str) -> None:
     """No episodes, no value: at once and in parts."""
     log = log_for(name)
-    per_row = ("features", "next_features", "action", "reward", "terminal", "timeout", "propensity", "mask_index",
-               "next_mask_index", "elapsed_seconds", "policy_version", "unit", "start_time")  # fmt: skip
+    per_row = (
+        "features",
+        "next_features",
+        "action",
+        "reward",
+        "terminal",
+        "timeout",
+        "propensity",
+        "mask_index",
+        "next_mask_index",
+        "elapsed_seconds",
+        "policy_version",
+        "unit",
+        "start_time",
+    )
     empty = replace(log, **{column: getattr(log, column)[:0] for column in per_row}, offsets=np.array([0]))
     with pytest.raises(EvaluationError, match="no episodes"):
         estimate(name, empty)
@@ -376,8 +401,11 @@ def test_no_q_function_is_fitted_to_an_outcome_that_is_no_number(method: Any) ->
 
 def test_nothing_needs_to_be_available_after_the_end() -> None:
     """Nobody decides at a terminal's next observation; an empty set there is no fault."""
-    log = log_for("pdis", availability=np.array([[True, True, False], [False] * 3]),
-                  next_mask_index=log_for("pdis").terminal.astype(int))  # fmt: skip
+    log = log_for(
+        "pdis",
+        availability=np.array([[True, True, False], [False] * 3]),
+        next_mask_index=log_for("pdis").terminal.astype(int),
+    )
     assert np.isfinite(estimate("pdis", log))
 
 
@@ -391,8 +419,13 @@ def test_all_that_is_wrong_with_a_log_is_said_at_once() -> None:
     """Ends, numbers and availability are checked together."""
     log = log_for("pdis")
     with pytest.raises(DatasetError) as caught:
-        log_for("pdis", reward=spoiled(log.reward, np.nan), features=spoiled_features(np.nan),
-                action=spoiled(log.action, 2).astype(int), terminal=np.zeros(N, dtype=bool))  # fmt: skip
+        log_for(
+            "pdis",
+            reward=spoiled(log.reward, np.nan),
+            features=spoiled_features(np.nan),
+            action=spoiled(log.action, 2).astype(int),
+            terminal=np.zeros(N, dtype=bool),
+        )
     for part in ("exactly one of terminal", "a reward that is not finite", "availability set", "features that are not"):
         assert part in str(caught.value)
 

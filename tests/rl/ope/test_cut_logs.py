@@ -34,8 +34,18 @@ def cut_log(hazard: float, seed: int) -> LoggedEpisodes:
     rng = np.random.default_rng(seed)
     lengths = np.minimum(log.lengths, rng.geometric(hazard, log.n_episodes) if hazard else log.lengths)
     keep = log.step < lengths[log.episode]
-    per_row = ("features", "next_features", "action", "reward", "terminal", "propensity", "mask_index",
-               "next_mask_index", "elapsed_seconds", "policy_version")  # fmt: skip
+    per_row = (
+        "features",
+        "next_features",
+        "action",
+        "reward",
+        "terminal",
+        "propensity",
+        "mask_index",
+        "next_mask_index",
+        "elapsed_seconds",
+        "policy_version",
+    )
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     is_last = np.zeros(int(offsets[-1]), dtype=bool)
     is_last[offsets[1:] - 1] = True
@@ -82,9 +92,14 @@ def test_segments_of_a_log_that_is_often_cut_have_the_estimators_reason() -> Non
     found = {}
     for name in ("wpdis", "dr"):
         report = segment_values(
-            sample, sample, [whole], estimator_name=name, floors=SegmentFloors(1, 1), confidence=0.95,
+            sample,
+            sample,
+            [whole],
+            estimator_name=name,
+            floors=SegmentFloors(1, 1),
+            confidence=0.95,
             resampling=Resampling(50),
-        )  # fmt: skip
+        )
         found[name] = report.values[0]
     assert "use dr or wdr, which look past a cut" in str(found["wpdis"].refusal)
     assert found["wpdis"].gain is None

@@ -44,8 +44,14 @@ ONE_STEP_INPUTS = {shape.name: one_step_input(shape) for shape in ONE_STEP_SHAPE
 SEQUENTIAL_INPUTS = {shape.name: sequential_input(shape) for shape in SEQUENTIAL_SHAPES}
 SAME_ONE_STEP = {"dm": "dm", "ips": "ipw", "snips": "snipw", "dr": "dr", "sndr": "sndr"}
 SAME_SEQUENTIAL = {
-    "dm": "dm", "tis": "tis", "pdis": "pdis", "dr": "dr", "wis": "sntis", "wpdis": "snpdis", "wdr": "sndr",
-}  # fmt: skip
+    "dm": "dm",
+    "tis": "tis",
+    "pdis": "pdis",
+    "dr": "dr",
+    "wis": "sntis",
+    "wpdis": "snpdis",
+    "wdr": "sndr",
+}
 
 
 def same(value: float) -> Any:
@@ -80,12 +86,22 @@ def log_of(action: IntArray, reward: FloatArray, propensity: FloatArray, *, n_ac
     nothing = np.zeros(n, dtype=np.int64)
     row = np.arange(n, dtype=np.float32)[:, None]
     return LoggedEpisodes(
-        features=row, next_features=row, action=action, reward=reward, terminal=is_last,
-        timeout=np.zeros(n, dtype=bool), propensity=propensity, availability=np.ones((1, n_actions), dtype=bool),
-        mask_index=nothing, next_mask_index=nothing, offsets=np.arange(0, n + 1, length, dtype=np.int64),
-        unit=np.arange(n // length), start_time=np.arange(n // length), elapsed_seconds=nothing + 60,
+        features=row,
+        next_features=row,
+        action=action,
+        reward=reward,
+        terminal=is_last,
+        timeout=np.zeros(n, dtype=bool),
+        propensity=propensity,
+        availability=np.ones((1, n_actions), dtype=bool),
+        mask_index=nothing,
+        next_mask_index=nothing,
+        offsets=np.arange(0, n + 1, length, dtype=np.int64),
+        unit=np.arange(n // length),
+        start_time=np.arange(n // length),
+        elapsed_seconds=nothing + 60,
         policy_version=nothing,
-    )  # fmt: skip
+    )
 
 
 def one_step_log(given: OneStepInput) -> LoggedEpisodes:
@@ -146,9 +162,12 @@ def test_dr_under_the_clip_of_a_spec_equals_clipped_dr_of_obp(log: str) -> None:
     given = ONE_STEP_INPUTS[log]
     for limit, golden in ONE_STEP[log]["values"]["clipped_dr"].items():
         sample = evaluation_sample(
-            RowPolicy(given.evaluation), one_step_log(given), discount=Discount(1.0), clip=float(limit),
+            RowPolicy(given.evaluation),
+            one_step_log(given),
+            discount=Discount(1.0),
+            clip=float(limit),
             values=values_of(given.evaluation, given.q, given.action),
-        )  # fmt: skip
+        )
         assert value("dr", sample) == same(golden)
 
 
@@ -170,9 +189,12 @@ def test_mips_equals_that_of_obp(log: str) -> None:
     """With categories as embeddings that the action decides, MIPS and its self-normalised form are alike."""
     given, golden = ONE_STEP_INPUTS[log], ONE_STEP[log]["categories"]
     sample = category_sample(
-        RowPolicy(given.evaluation), one_step_log(given), given.category, discount=Discount(1.0),
+        RowPolicy(given.evaluation),
+        one_step_log(given),
+        given.category,
+        discount=Discount(1.0),
         behavior=RowPolicy(given.behavior),
-    )  # fmt: skip
+    )
     assert value("mips", sample) == same(golden["mips"])
     assert value("snips", sample) == same(golden["snmips"])
 

@@ -83,8 +83,21 @@ def sample(customers: Customers, policy: Sends) -> EvaluationSample:
 
 def part(log: LoggedEpisodes, chosen: BoolArray) -> LoggedEpisodes:
     """The chosen customers."""
-    names = ("features", "next_features", "action", "reward", "terminal", "timeout", "propensity", "mask_index",
-             "next_mask_index", "elapsed_seconds", "policy_version", "unit", "start_time")  # fmt: skip
+    names = (
+        "features",
+        "next_features",
+        "action",
+        "reward",
+        "terminal",
+        "timeout",
+        "propensity",
+        "mask_index",
+        "next_mask_index",
+        "elapsed_seconds",
+        "policy_version",
+        "unit",
+        "start_time",
+    )
     changes = {name: getattr(log, name)[chosen] for name in names}
     return replace(log, **changes, offsets=np.arange(int(chosen.sum()) + 1, dtype=np.int64))
 

@@ -190,9 +190,12 @@ def test_evaluate_policies_with_a_stand_in_stays_unbiased(
 ) -> None:
     """Another policy's Q-function steadies the doubly robust estimate without moving it; both share one fit."""
     shared = evaluate_policies(
-        policies, train=splits[0], test=splits[1], settings=SETTINGS,
+        policies,
+        train=splits[0],
+        test=splits[1],
+        settings=SETTINGS,
         stand_ins=dict.fromkeys(policies, policies["cql-1"]),
-    )  # fmt: skip
+    )
     assert shared.fits["bc-1"] is shared.fits["cql-1"]
     truth = mdp.exact_value(policies["bc-1"], gamma=0.9)
     report = shared.report("bc-1", "dr")

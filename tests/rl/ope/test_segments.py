@@ -77,9 +77,14 @@ def report(
     refits: PairedRefits = (None, None),
 ) -> SegmentReport:
     return segment_values(
-        *both, segments(log), estimator_name=estimator_name, floors=floors, confidence=0.95,
-        resampling=Resampling(n_draws=300), refits=refits,
-    )  # fmt: skip
+        *both,
+        segments(log),
+        estimator_name=estimator_name,
+        floors=floors,
+        confidence=0.95,
+        resampling=Resampling(n_draws=300),
+        refits=refits,
+    )
 
 
 @pytest.mark.parametrize("estimator_name", ["pdis", "wpdis", "dr", "wdr"])
@@ -88,9 +93,7 @@ def test_segment_values_meet_the_closed_form(
 ) -> None:
     """By first state, candidate, baseline and gain lie within 4 standard errors of the state's true values."""
     found = report(samples(mdp, candidate, log), log, estimator_name=estimator_name)
-    truth, before = (
-        (policy.table * mdp.exact_q(policy, gamma=GAMMA)).sum(axis=1) for policy in (candidate, behavior)
-    )
+    truth, before = ((policy.table * mdp.exact_q(policy, gamma=GAMMA)).sum(axis=1) for policy in (candidate, behavior))
     for state, value in enumerate(found.values):
         for interval, expected in (
             (value.candidate, truth[state]),
@@ -124,12 +127,26 @@ def test_a_sample_of_some_episodes_is_the_sample_of_their_log(
     is_kept = first_state(log) == 2
     cut = episodes_of(samples(mdp, candidate, log)[0], is_kept)
     rows = np.repeat(is_kept, log.lengths)
-    per_row = ("features", "next_features", "action", "reward", "terminal", "timeout", "propensity", "mask_index",
-               "next_mask_index", "elapsed_seconds", "policy_version")  # fmt: skip
+    per_row = (
+        "features",
+        "next_features",
+        "action",
+        "reward",
+        "terminal",
+        "timeout",
+        "propensity",
+        "mask_index",
+        "next_mask_index",
+        "elapsed_seconds",
+        "policy_version",
+    )
     alone = replace(
-        log, **{name: getattr(log, name)[rows] for name in per_row}, unit=log.unit[is_kept],
-        start_time=log.start_time[is_kept], offsets=np.concatenate([[0], np.cumsum(log.lengths[is_kept])]),
-    )  # fmt: skip
+        log,
+        **{name: getattr(log, name)[rows] for name in per_row},
+        unit=log.unit[is_kept],
+        start_time=log.start_time[is_kept],
+        offsets=np.concatenate([[0], np.cumsum(log.lengths[is_kept])]),
+    )
     expected = samples(mdp, candidate, alone)[0]
     for name in ("dm", "tis", "wis", "wpdis", "dr", "wdr"):
         found, wanted = (estimator(name).per_unit_sums(sample) for sample in (cut, expected))
@@ -138,9 +155,7 @@ def test_a_sample_of_some_episodes_is_the_sample_of_their_log(
         np.testing.assert_allclose(found.denominators, wanted.denominators, rtol=1e-12)
 
 
-def test_segments_below_the_floors_show_no_number(
-    mdp: TabularMdp, candidate: TablePolicy, log: LoggedEpisodes
-) -> None:
+def test_segments_below_the_floors_show_no_number(mdp: TabularMdp, candidate: TablePolicy, log: LoggedEpisodes) -> None:
     """A segment with fewer effective shoppers, or fewer rewarded ones, says how many it has instead of a value."""
     both = samples(mdp, candidate, log)
     sizes = [value.effective_sample_size or 0.0 for value in report(both, log).values]

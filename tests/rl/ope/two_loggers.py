@@ -16,8 +16,18 @@ LOGGERS = {"near": NEAR, "far": FAR}
 
 def joined(*logs: LoggedEpisodes) -> LoggedEpisodes:
     """Logs one after the other, the first by version 0 (near), the second by version 1 (far), units apart."""
-    names = ("features", "next_features", "action", "reward", "terminal", "timeout", "propensity", "mask_index",
-             "next_mask_index", "elapsed_seconds")  # fmt: skip
+    names = (
+        "features",
+        "next_features",
+        "action",
+        "reward",
+        "terminal",
+        "timeout",
+        "propensity",
+        "mask_index",
+        "next_mask_index",
+        "elapsed_seconds",
+    )
     starts = np.cumsum([0, *(log.n_transitions for log in logs)])
     return LoggedEpisodes(
         **{name: np.concatenate([getattr(log, name) for log in logs]) for name in names},

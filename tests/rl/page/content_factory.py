@@ -54,9 +54,16 @@ def judgment(outcome: str = "promote", **overrides: Any) -> Judgment:
         "outcome": outcome,
         "reasons": ("The lower bound of the gain over the behavior policy is above zero.",),
         "candidate": "discrete_cql-1",
-        "gain": Gain(baseline="behavior policy", estimator="dr", value=0.21, lower=0.05, upper=0.37, level=0.98904,
-                     corrected=0.18),
-    }  # fmt: skip
+        "gain": Gain(
+            baseline="behavior policy",
+            estimator="dr",
+            value=0.21,
+            lower=0.05,
+            upper=0.37,
+            level=0.98904,
+            corrected=0.18,
+        ),
+    }
     return Judgment(**{**content, **overrides})
 
 
@@ -67,9 +74,16 @@ def estimate(name: str, value: float | None, reach: float = 0.1, **overrides: An
 
 
 def logged_policies(*, is_simulated: bool = False) -> tuple[PolicyReport, ...]:
-    overlap = Overlap(n_episodes=2900, n_units=1800, effective_sample_size=812.0, effective_rewarded=233.0,
-                      max_weight=41.0, share_outside_support=0.002, mean_ratio=0.974,
-                      mean_ratio_error=0.011)  # fmt: skip
+    overlap = Overlap(
+        n_episodes=2900,
+        n_units=1800,
+        effective_sample_size=812.0,
+        effective_rewarded=233.0,
+        max_weight=41.0,
+        share_outside_support=0.002,
+        mean_ratio=0.974,
+        mean_ratio_error=0.011,
+    )
     return (
         PolicyReport(
             role="behavior",
@@ -134,19 +148,41 @@ def data(**overrides: Any) -> DataSummary:
         "n_actions": 61,
         "n_features": 412,
         "splits": (
-            SplitSummary(name="train", start="2026-01-18T00:01:02+00:00", end="2026-01-26T05:00:00+00:00",
-                         n_episodes=6100, n_transitions=33_000),
-            SplitSummary(name="validation", start="2026-01-26T21:00:00+00:00", end="2026-01-28T01:00:00+00:00",
-                         n_episodes=1400, n_transitions=8_200),
-            SplitSummary(name="test", start="2026-01-28T17:00:00+00:00", end="2026-01-31T09:00:00+00:00",
-                         n_episodes=2900, n_transitions=16_000),
+            SplitSummary(
+                name="train",
+                start="2026-01-18T00:01:02+00:00",
+                end="2026-01-26T05:00:00+00:00",
+                n_episodes=6100,
+                n_transitions=33_000,
+            ),
+            SplitSummary(
+                name="validation",
+                start="2026-01-26T21:00:00+00:00",
+                end="2026-01-28T01:00:00+00:00",
+                n_episodes=1400,
+                n_transitions=8_200,
+            ),
+            SplitSummary(
+                name="test",
+                start="2026-01-28T17:00:00+00:00",
+                end="2026-01-31T09:00:00+00:00",
+                n_episodes=2900,
+                n_transitions=16_000,
+            ),
         ),
-        "ingest": IngestCounts(n_lines=84_476, n_accepted=83_900, n_derived=0, n_rejected=536, n_not_yet=40,
-                               rejected={"duplicate": 400, "unreadable": 36, "bot_rate": 100}),
-        "reward": RewardBalance(events=20_500_000_000, transitions=20_400_500_000,
-                                residuals={"unknown_decision": 99_500_000}),
+        "ingest": IngestCounts(
+            n_lines=84_476,
+            n_accepted=83_900,
+            n_derived=0,
+            n_rejected=536,
+            n_not_yet=40,
+            rejected={"duplicate": 400, "unreadable": 36, "bot_rate": 100},
+        ),
+        "reward": RewardBalance(
+            events=20_500_000_000, transitions=20_400_500_000, residuals={"unknown_decision": 99_500_000}
+        ),
         "counters": {"checked_rows": 62_210},
-    }  # fmt: skip
+    }
     return DataSummary(**{**content, **overrides})
 
 
@@ -167,14 +203,27 @@ def curves() -> tuple[Curve, ...]:
 
 def candidates() -> tuple[CandidateRow, ...]:
     return tuple(
-        CandidateRow(name=f"{algorithm}-{seed}", algorithm=algorithm, seed=seed, temperature=0.3, estimator="dr",
-                     value=value, lower=value - 0.2, upper=value + 0.2, effective_sample_size=400.0, seconds=21.4,
-                     certainty=value - 1.2,
-                     is_selected=is_selected)
+        CandidateRow(
+            name=f"{algorithm}-{seed}",
+            algorithm=algorithm,
+            seed=seed,
+            temperature=0.3,
+            estimator="dr",
+            value=value,
+            lower=value - 0.2,
+            upper=value + 0.2,
+            effective_sample_size=400.0,
+            seconds=21.4,
+            certainty=value - 1.2,
+            is_selected=is_selected,
+        )
         for algorithm, seed, value, is_selected in (
-            ("bc", 1, 1.3, False), ("bc", 2, 1.31, False),
-            ("discrete_cql", 1, 1.5, True), ("discrete_cql", 2, 1.47, False))
-    )  # fmt: skip
+            ("bc", 1, 1.3, False),
+            ("bc", 2, 1.31, False),
+            ("discrete_cql", 1, 1.5, True),
+            ("discrete_cql", 2, 1.47, False),
+        )
+    )
 
 
 def review(**overrides: Any) -> ReviewContent:
@@ -183,10 +232,24 @@ def review(**overrides: Any) -> ReviewContent:
         "judgment": judgment(),
         "policies": logged_policies(),
         "guardrails": (
-            Guardrail(metric="refunds", behavior=0.01, candidate=0.011, max_relative_increase=0.5,
-                      relative_increase=0.1, is_kept=True, detail="may rise by at most 32%"),
-            Guardrail(metric="clicks", behavior=1.2, candidate=1.19, max_relative_decrease=0.05,
-                      relative_increase=-0.01, is_kept=False, detail="may fall by at most 7%"),
+            Guardrail(
+                metric="refunds",
+                behavior=0.01,
+                candidate=0.011,
+                max_relative_increase=0.5,
+                relative_increase=0.1,
+                is_kept=True,
+                detail="may rise by at most 32%",
+            ),
+            Guardrail(
+                metric="clicks",
+                behavior=1.2,
+                candidate=1.19,
+                max_relative_decrease=0.05,
+                relative_increase=-0.01,
+                is_kept=False,
+                detail="may fall by at most 7%",
+            ),
         ),
         "propensities": Propensities(source="logged", note="The shop logged the probability of each decision."),
         "data": data(),
@@ -196,11 +259,13 @@ def review(**overrides: Any) -> ReviewContent:
         "distance_from_log": 0.41,
         "curves": curves(),
         "candidates": candidates(),
-        "lineage": (LineageRow(name="dataset_digest", value="0123456789abcdef" * 4),
-                    LineageRow(name="spec_hash", value="fedcba9876543210")),
+        "lineage": (
+            LineageRow(name="dataset_digest", value="0123456789abcdef" * 4),
+            LineageRow(name="spec_hash", value="fedcba9876543210"),
+        ),
         "model": "recommendation-policy",
         "version": "4",
-    }  # fmt: skip
+    }
     return ReviewContent(**{**content, **overrides})
 
 
@@ -223,14 +288,18 @@ def implied_review(**overrides: Any) -> ReviewContent:
         "ranking": tuple(
             Ranking(name=name, is_baseline=is_baseline, k=10, hit_rate=hit_rate, ndcg=hit_rate / 2, n=16_000)
             for name, is_baseline, hit_rate in (
-                ("discrete_cql-1", False, 0.31), ("item-kNN", True, 0.36), ("popularity", True, 0.12))
+                ("discrete_cql-1", False, 0.31),
+                ("item-kNN", True, 0.36),
+                ("popularity", True, 0.12),
+            )
         ),
-    }  # fmt: skip
+    }
     return review(**{**content, **overrides})
 
 
 def estimated_review(**overrides: Any) -> ReviewContent:
     bins = tuple(CalibrationBin(n=900 - 80 * i, predicted=0.05 + 0.1 * i, observed=0.04 + 0.105 * i) for i in range(9))
-    propensities = Propensities(source="estimated", note="Cross-fitted by shopper.", calibration_error=0.012,
-                                calibration=bins)  # fmt: skip
+    propensities = Propensities(
+        source="estimated", note="Cross-fitted by shopper.", calibration_error=0.012, calibration=bins
+    )
     return review(**{"propensities": propensities, **overrides})

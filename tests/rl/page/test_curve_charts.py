@@ -11,9 +11,14 @@ def test_charts_group_candidates_by_algorithm_and_metric() -> None:
     """Two seeds of one algorithm share a chart for each metric, a line for each split."""
     charts = charts_of(curves())
     assert [(chart.algorithm, chart.metric, len(chart.lines)) for chart in charts] == [
-        ("discrete_cql", "loss", 2), ("discrete_cql", "td_loss", 2), ("discrete_cql", "td_error", 2)]  # fmt: skip
+        ("discrete_cql", "loss", 2),
+        ("discrete_cql", "td_loss", 2),
+        ("discrete_cql", "td_error", 2),
+    ]
     assert [(line.candidate, line.split, line.dash) for line in charts[2].lines] == [
-        ("discrete_cql-1", "validation", 0), ("discrete_cql-2", "validation", 1)]  # fmt: skip
+        ("discrete_cql-1", "validation", 0),
+        ("discrete_cql-2", "validation", 1),
+    ]
 
 
 def test_charts_keep_algorithms_apart() -> None:

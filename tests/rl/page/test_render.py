@@ -28,15 +28,24 @@ from tests.rl.page.returns_factory import returns
 
 def full_review(**overrides: Any) -> ReviewContent:
     """A page with every part."""
-    content = {"segments": segments(), "explanation": explanation(), "support": support(), "history": history(),
-               "doubts": doubts(), "loggers": loggers(), "returns": returns(), "opinions": opinions()}  # fmt: skip
+    content = {
+        "segments": segments(),
+        "explanation": explanation(),
+        "support": support(),
+        "history": history(),
+        "doubts": doubts(),
+        "loggers": loggers(),
+        "returns": returns(),
+        "opinions": opinions(),
+    }
     return review(**{**content, **overrides})
 
 
 PAGES = {
     "full": full_review(),
     "refused": full_review(
-        segments=Segments(refusal="the decisions are implied"), history=(),
+        segments=Segments(refusal="the decisions are implied"),
+        history=(),
         explanation=ExplanationSummary(refusal="hardly any decision leaves a choice"),
         support=support(weights=None, weights_refusal="the log holds no propensities"),
         returns=Returns(refusal="the decisions are implied"),
@@ -93,8 +102,20 @@ def test_page_is_well_formed_and_has_every_section(name: str) -> None:
     """Every kind of page closes its tags and answers the same questions in the same order."""
     tags = parse(PAGES[name])
     assert not tags.open
-    expected = ["verdict", "value", "certainty", "segments", "difference", "departures", "reasons", "support",
-                "history", "data", "training", "lineage"]  # fmt: skip
+    expected = [
+        "verdict",
+        "value",
+        "certainty",
+        "segments",
+        "difference",
+        "departures",
+        "reasons",
+        "support",
+        "history",
+        "data",
+        "training",
+        "lineage",
+    ]
     assert [section for section in tags.sections if section != "ranking"] == expected
 
 

@@ -13,9 +13,18 @@ from rl.page.wording import UNKNOWN
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(None, UNKNOWN), (0.0, "0"), (1.234, "1.23"), (0.01234, "0.0123"), (1234.5, "1,234"), (-0.5, "\u22120.500"),
-     (float("nan"), UNKNOWN), (float("inf"), "∞"), (1e-9, "1.0e\u221209")],
-)  # fmt: skip
+    [
+        (None, UNKNOWN),
+        (0.0, "0"),
+        (1.234, "1.23"),
+        (0.01234, "0.0123"),
+        (1234.5, "1,234"),
+        (-0.5, "\u22120.500"),
+        (float("nan"), UNKNOWN),
+        (float("inf"), "∞"),
+        (1e-9, "1.0e\u221209"),
+    ],
+)
 def test_number_keeps_three_significant_digits(value: float | None, expected: str) -> None:
     """Small numbers keep their digits, large ones lose their decimals, unknown ones are a dash."""
     assert wording.number(value) == expected

@@ -33,9 +33,16 @@ def make_policy(*keys: str, has_other: bool = False, seed: int = 0, **values: An
         biases=tuple(generator.normal(size=shape[0]).astype(np.float32) for shape in shapes),
     )
     content: dict[str, Any] = {
-        "name": "test-1", "network": network, "encoder": encoder, "vocabulary": vocabulary, "output_scale": 1.0,
-        "temperature": 1.0, "exploration_floor": 0.1, "is_other_chosen": False, "dataset_digest": "d",
-    }  # fmt: skip
+        "name": "test-1",
+        "network": network,
+        "encoder": encoder,
+        "vocabulary": vocabulary,
+        "output_scale": 1.0,
+        "temperature": 1.0,
+        "exploration_floor": 0.1,
+        "is_other_chosen": False,
+        "dataset_digest": "d",
+    }
     return StochasticPolicy(**(content | values))
 
 

@@ -44,7 +44,11 @@ def test_likeliest_is_the_likeliest_available() -> None:
     network = filtered([0.9, 0.05, 0.04])
     mask = np.array([[True, True, True], [False, True, True], [False, False, True], [False, False, False]])
     assert network.considered(features(4), mask).tolist() == [
-        [True, False, False], [False, True, True], [False, False, True], [False, False, False]]  # fmt: skip
+        [True, False, False],
+        [False, True, True],
+        [False, False, True],
+        [False, False, False],
+    ]
 
 
 def test_network_is_read_back_from_its_tensors() -> None:

@@ -14,10 +14,12 @@ from tests.rl.policy.policies import make_observations, make_policy
 
 
 def frame(n: int = 3) -> pd.DataFrame:
-    return pd.DataFrame({
-        "session_step": range(n),
-        "recent_shown_items": [[], [id_hash("a")], [id_hash("c"), id_hash("a"), id_hash("b")]][:n],
-    })  # fmt: skip
+    return pd.DataFrame(
+        {
+            "session_step": range(n),
+            "recent_shown_items": [[], [id_hash("a")], [id_hash("c"), id_hash("a"), id_hash("b")]][:n],
+        }
+    )
 
 
 def test_predict_returns_one_decision_per_row(tmp_path: Path) -> None:

@@ -27,9 +27,14 @@ def test_policy_survives_its_files(tmp_path: Path) -> None:
 def test_version_changes_with_anything_that_decides() -> None:
     """Temperature, floor, weights and vocabulary are part of the version."""
     policies = [
-        make_policy(), make_policy(temperature=0.5), make_policy(exploration_floor=0.2), make_policy(seed=1),
-        make_policy("a", "b", "x"), make_policy().with_temperature(0.2), make_policy(output_scale=2.0),
-    ]  # fmt: skip
+        make_policy(),
+        make_policy(temperature=0.5),
+        make_policy(exploration_floor=0.2),
+        make_policy(seed=1),
+        make_policy("a", "b", "x"),
+        make_policy().with_temperature(0.2),
+        make_policy(output_scale=2.0),
+    ]
     assert len({policy.version for policy in policies}) == len(policies)
     assert make_policy().with_temperature(0.5).version == policies[1].version
 

@@ -33,10 +33,16 @@ def vocabulary(*keys: str) -> Vocabulary:
 def policy() -> StochasticPolicy:
     network = DenseNetwork((np.zeros((2, 1), dtype=np.float32),), (np.array([0.0, 1.0], dtype=np.float32),))
     return StochasticPolicy(
-        name="bc-1", network=network, encoder=ObservationEncoder((ColumnEncoding("session_step", "count"),)),
-        vocabulary=vocabulary("a", "b"), output_scale=1.0, temperature=1.0, exploration_floor=0.1,
-        is_other_chosen=False, dataset_digest="d",
-    )  # fmt: skip
+        name="bc-1",
+        network=network,
+        encoder=ObservationEncoder((ColumnEncoding("session_step", "count"),)),
+        vocabulary=vocabulary("a", "b"),
+        output_scale=1.0,
+        temperature=1.0,
+        exploration_floor=0.1,
+        is_other_chosen=False,
+        dataset_digest="d",
+    )
 
 
 def register(client: MlflowClient, settings: Settings, folder: Path, key: NightKey, in_force: str) -> int:
@@ -55,8 +61,13 @@ def client(home: Path) -> Iterator[MlflowClient]:
         yield opened
 
 
-def find(client: MlflowClient, key: NightKey = TONIGHT, *, features: tuple[str, ...] = ("session_step",),
-         keys: tuple[str, ...] = ("b", "c")) -> Champion | None:  # fmt: skip
+def find(
+    client: MlflowClient,
+    key: NightKey = TONIGHT,
+    *,
+    features: tuple[str, ...] = ("session_step",),
+    keys: tuple[str, ...] = ("b", "c"),
+) -> Champion | None:
     return find_champion(client, key, features=features, vocabulary=vocabulary(*keys))
 
 

@@ -208,11 +208,24 @@ def test_a_deleted_experiment_is_said_before_the_work(known_home: Path) -> None:
     check_registry(settings, "recommendation")
 
 
-@pytest.mark.parametrize("tags", [
-    {},
-    {"nightcart.source": "shop", "nightcart.date": "soon", "nightcart.verdict": "promote", "nightcart.input_key": "x"},
-    {"nightcart.source": "shop", "nightcart.date": str(FIRST), "nightcart.verdict": "yes", "nightcart.input_key": "x"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {},
+        {
+            "nightcart.source": "shop",
+            "nightcart.date": "soon",
+            "nightcart.verdict": "promote",
+            "nightcart.input_key": "x",
+        },
+        {
+            "nightcart.source": "shop",
+            "nightcart.date": str(FIRST),
+            "nightcart.verdict": "yes",
+            "nightcart.input_key": "x",
+        },
+    ],
+)
 @pytest.mark.parametrize("alias", [CHAMPION, CHALLENGER, "mine"])
 def test_a_version_registered_by_hand_ends_no_night(known_home: Path, tags: dict[str, Any], alias: str) -> None:
     """It is no history and no look, and a night registers beside it, whatever alias it was given."""

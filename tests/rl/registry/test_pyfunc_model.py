@@ -42,8 +42,12 @@ def test_model_loads_in_a_clean_process_without_pickle(saved: Path, tmp_path: Pa
     environment["PYTHONDONTWRITEBYTECODE"] = "1"  # the model's folder stays as it was saved
     finished = subprocess.run(
         [sys.executable, "-c", CLIENT, str(saved), json.dumps(rows)],
-        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert finished.returncode == 0, finished.stderr
     answer = json.loads(finished.stdout.splitlines()[-1])
     assert answer["loaded"] == []

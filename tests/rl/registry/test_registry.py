@@ -31,14 +31,25 @@ def settings_at(home: Path) -> Settings:
 
 
 def key(**overrides: Any) -> NightKey:
-    content = {"scenario": "recommendation", "source": "shop", "date": FIRST, "dataset_digest": "d" * 32,
-               "spec_hash": "s" * 16, "code_hash": "c" * 16}  # fmt: skip
+    content = {
+        "scenario": "recommendation",
+        "source": "shop",
+        "date": FIRST,
+        "dataset_digest": "d" * 32,
+        "spec_hash": "s" * 16,
+        "code_hash": "c" * 16,
+    }
     return NightKey(**{**content, **overrides})
 
 
 def record(**overrides: Any) -> VersionRecord:
-    content = {"verdict": "promote", "champion_in_force": "behavior", "compared_with": "behavior",
-               "horizon": FIRST, "description": "**promote**"}
+    content = {
+        "verdict": "promote",
+        "champion_in_force": "behavior",
+        "compared_with": "behavior",
+        "horizon": FIRST,
+        "description": "**promote**",
+    }
     return VersionRecord(**{**content, **overrides})
 
 
@@ -83,9 +94,16 @@ def test_registering_twice_makes_one_version_and_the_same_runs(home: Path) -> No
         assert len(client.search_model_versions(f"name = '{MODEL}'")) == 1
 
 
-@pytest.mark.parametrize("changed", [
-    {"source": "other"}, {"date": SECOND}, {"dataset_digest": "e" * 32}, {"spec_hash": "t" * 16}, {"code_hash": "x"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"source": "other"},
+        {"date": SECOND},
+        {"dataset_digest": "e" * 32},
+        {"spec_hash": "t" * 16},
+        {"code_hash": "x"},
+    ],
+)
 def test_other_inputs_make_another_version(home: Path, changed: dict[str, Any]) -> None:
     """Source, date, dataset, spec and code each tell versions apart."""
     assert register(home, key()).version != register(home, key(**changed)).version

@@ -46,7 +46,9 @@ def busy_server() -> Iterator[str]:
         running.shutdown()
 
 
-@pytest.mark.parametrize("address", ["http://me:secret-word@127.0.0.1:{}", "postgresql+psycopg://me:secret-word@127.0.0.1:{}/x"])
+@pytest.mark.parametrize(
+    "address", ["http://me:secret-word@127.0.0.1:{}", "postgresql+psycopg://me:secret-word@127.0.0.1:{}/x"]
+)
 def test_a_server_that_is_down_is_one_line(address: str, closed_port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """The wait is told at once and is short; no password is shown."""
     monkeypatch.setattr(server, "SECONDS_TO_WAIT", 0.05)

@@ -18,8 +18,13 @@ from rl.shops.recommendation.shop_settings import Dirt, Dynamics, ShopSettings
 from rl.shops.recommendation.simulate import Simulation, simulate
 
 BERLIN = ZoneInfo("Europe/Berlin")
-LENGTHS = {"recent_shown_items": 5, "recent_shown_categories": 5, "recent_engaged_items": 5,
-           "recent_engaged_categories": 5, "favorite_categories": 3}  # fmt: skip
+LENGTHS = {
+    "recent_shown_items": 5,
+    "recent_shown_categories": 5,
+    "recent_engaged_items": 5,
+    "recent_engaged_categories": 5,
+    "favorite_categories": 3,
+}
 
 
 @dataclass(frozen=True)
@@ -45,10 +50,16 @@ class Event:
 def simulation() -> Simulation:
     """Few, busy shoppers over a change of summer time, who buy soon and often, half of it delivered late."""
     settings = ShopSettings(
-        first_date=date(2026, 3, 24), n_days=8, n_shoppers=14, mean_visits_per_day=4.0, max_visits_per_day=6,
-        n_items=9, n_categories=4, dirt=Dirt(late_rate=0.4),
+        first_date=date(2026, 3, 24),
+        n_days=8,
+        n_shoppers=14,
+        mean_visits_per_day=4.0,
+        max_visits_per_day=6,
+        n_items=9,
+        n_categories=4,
+        dirt=Dirt(late_rate=0.4),
         dynamics=Dynamics(purchase_delay_minutes=25, click_base=0.5, cart_base=0.5, refund_rate=0.6),
-    )  # fmt: skip
+    )
     return simulate(build_shop(settings))
 
 
@@ -57,10 +68,17 @@ def events_by_shopper(simulation: Simulation) -> dict[int, list[Event]]:
     found: dict[int, list[Event]] = defaultdict(list)
     for row in range(len(events.time)):
         item = int(events.item[row])
-        found[int(events.shopper[row])].append(Event(
-            int(events.time[row]), EVENT_TYPE_NAMES[int(events.rank[row])], catalogue.item_ids[item],
-            catalogue.category_ids[catalogue.category[item]], int(catalogue.price_cents[item]) * 10_000,
-            int(events.decision[row]), bool(events.is_late[row])))  # fmt: skip
+        found[int(events.shopper[row])].append(
+            Event(
+                int(events.time[row]),
+                EVENT_TYPE_NAMES[int(events.rank[row])],
+                catalogue.item_ids[item],
+                catalogue.category_ids[catalogue.category[item]],
+                int(catalogue.price_cents[item]) * 10_000,
+                int(events.decision[row]),
+                bool(events.is_late[row]),
+            )
+        )
     for rows in found.values():
         rows.sort(key=lambda event: (event.time, EVENT_TYPE_RANK[event.type]))
     return found
@@ -88,28 +106,35 @@ def in_session_features(decided: Event, earlier: list[Event]) -> dict[str, int |
         "recent_shown_categories": [id_hash(event.category) for event in shown],
         "recent_engaged_items": [id_hash(event.item) for event in engaged],
         "recent_engaged_categories": [id_hash(event.category) for event in engaged],
-        "session_step": counts["impression"], "n_session_clicks": counts["click"],
-        "n_session_carts": counts["cart"], "n_session_purchases": counts["purchase"],
+        "session_step": counts["impression"],
+        "n_session_clicks": counts["click"],
+        "n_session_carts": counts["cart"],
+        "n_session_purchases": counts["purchase"],
         "seconds_since_session_start": (decided.time - earlier[0].time) // 1_000_000 if earlier else 0,
         "seconds_since_previous_event": (decided.time - earlier[-1].time) // 1_000_000 if earlier else -1,
         "last_price_band": len(f"{engaged[0].price_millionths:b}") if engaged else -1,
-        "hour_of_day": local.hour, "day_of_week": local.isoweekday(),
-    }  # fmt: skip
+        "hour_of_day": local.hour,
+        "day_of_week": local.isoweekday(),
+    }
 
 
 def delivered_features(decided: Event, events: list[Event]) -> dict[str, int | list[int]]:
     today = decided.business_date
-    known = [event for event in events
-             if event.delivery_date < today and today - timedelta(days=7) <= event.business_date < today]  # fmt: skip
+    known = [
+        event
+        for event in events
+        if event.delivery_date < today and today - timedelta(days=7) <= event.business_date < today
+    ]
     days = {event.business_date for event in known}
     counts = Counter(event.type for event in known)
     categories = Counter(id_hash(event.category) for event in known if event.type in ENGAGEMENT_TYPES)
     return {
         "n_past_sessions_days": len(days),
         "days_since_last_visit": (today - max(days)).days if days else -1,
-        "n_past_clicks": counts["click"], "n_past_purchases": counts["purchase"],
+        "n_past_clicks": counts["click"],
+        "n_past_purchases": counts["purchase"],
         "favorite_categories": sorted(categories, key=lambda category: (-categories[category], category)),
-    }  # fmt: skip
+    }
 
 
 def test_observation_is_what_the_definitions_say(simulation: Simulation) -> None:
@@ -151,8 +176,11 @@ def test_observation_has_exactly_the_defined_features(simulation: Simulation) ->
 def test_session_holds_the_decisions_of_one_visit(simulation: Simulation) -> None:
     """Sessions as the log's reader cuts them and sessions as simulated hold the same decisions."""
     session_of = simulation.played.responses.session
-    read = {tuple(event.decision for event in session if event.type == "impression")
-            for events in events_by_shopper(simulation).values() for session in sessions_of(events)} - {()}  # fmt: skip
+    read = {
+        tuple(event.decision for event in session if event.type == "impression")
+        for events in events_by_shopper(simulation).values()
+        for session in sessions_of(events)
+    } - {()}
     played = {tuple(np.flatnonzero(session_of == session).tolist()) for session in np.unique(session_of)}
     assert read == played
 

@@ -99,9 +99,11 @@ def test_everything_comes_with_an_interval_that_holds_its_value() -> None:
     found = assessed(make_log(n_shoppers=200, leaving=(0.1, 0.1, 0.6)))
     assert found.comparison and found.future_effect and found.movement and found.visibility
     for one in (
-        found.comparison.share_reached, found.future_effect.size, found.movement.farthest,
+        found.comparison.share_reached,
+        found.future_effect.size,
+        found.movement.farthest,
         *(row.nights for row in found.visibility.rows),
-    ):  # fmt: skip
+    ):
         assert one.value is not None and one.lower is not None and one.upper is not None
         assert one.lower <= one.value <= one.upper
 

@@ -18,9 +18,14 @@ RESAMPLING = Resampling(n_draws=300)
 
 def compared(log: LoggedEpisodes, floors: Floors | None = None) -> Judged:
     return compare_rules(
-        log, predictions_of(log), discount=DISCOUNT, steps=None, floors=floors or Floors(1, 1), level=0.95,
+        log,
+        predictions_of(log),
+        discount=DISCOUNT,
+        steps=None,
+        floors=floors or Floors(1, 1),
+        level=0.95,
         resampling=RESAMPLING,
-    )  # fmt: skip
+    )
 
 
 def sums(values: np.ndarray) -> RatioSums:

@@ -15,9 +15,14 @@ def test_weights_allow_for_actions_that_were_seldom_available() -> None:
     """
     action = np.array([0] * 500 + [1] * 500 + [0] * 1000)
     log = make_logged_episodes(
-        [1] * 2000, n_actions=2, action=action, availability=np.array([[True, True], [True, False]]),
-        mask_index=np.repeat([0, 1], 1000), next_mask_index=np.repeat([0, 1], 1000), propensity=np.full(2000, 0.5),
-    )  # fmt: skip
+        [1] * 2000,
+        n_actions=2,
+        action=action,
+        availability=np.array([[True, True], [True, False]]),
+        mask_index=np.repeat([0, 1], 1000),
+        next_mask_index=np.repeat([0, 1], 1000),
+        propensity=np.full(2000, 0.5),
+    )
     weight = fit_popularity_weights(log).weight
     assert abs(weight[0] - weight[1]) < 1e-3
 

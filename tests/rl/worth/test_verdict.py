@@ -20,9 +20,11 @@ def judged(
     is_estimated: bool = False,
 ) -> WorthVerdict:
     return judge_worth(
-        make_comparison(reached, gain=gain), make_future(is_moved=is_moved), is_enough=is_enough,
+        make_comparison(reached, gain=gain),
+        make_future(is_moved=is_moved),
+        is_enough=is_enough,
         is_estimated=is_estimated,
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize(

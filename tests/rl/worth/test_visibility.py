@@ -21,9 +21,16 @@ ALPHA = 0.011
 
 def nights_needed(share: float = 1.0, nights: float = 9.0) -> list[float]:
     found = find_visibility(
-        RULE, share, LOG, PREDICTIONS, discount=DISCOUNT, alpha=ALPHA, nights=nights, level=0.95,
+        RULE,
+        share,
+        LOG,
+        PREDICTIONS,
+        discount=DISCOUNT,
+        alpha=ALPHA,
+        nights=nights,
+        level=0.95,
         resampling=Resampling(n_draws=100),
-    )  # fmt: skip
+    )
     return [row.nights.value or 0.0 for row in found.rows]
 
 

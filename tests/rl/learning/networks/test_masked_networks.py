@@ -62,9 +62,13 @@ def test_logsumexp_runs_over_available_actions_alone() -> None:
 
 def error(forwarder: DiscreteMeanQFunctionForwarder, x: list[torch.Tensor]) -> torch.Tensor:
     found: torch.Tensor = forwarder.compute_error(
-        observations=x, actions=torch.tensor([[1], [3]]), rewards=torch.tensor([[20.0], [0.0]]),
-        target=torch.tensor([[1.0], [UNAVAILABLE]]), terminals=torch.tensor([[0.0], [1.0]]), gamma=0.5,
-    )  # fmt: skip
+        observations=x,
+        actions=torch.tensor([[1], [3]]),
+        rewards=torch.tensor([[20.0], [0.0]]),
+        target=torch.tensor([[1.0], [UNAVAILABLE]]),
+        terminals=torch.tensor([[0.0], [1.0]]),
+        gamma=0.5,
+    )
     return found
 
 

@@ -48,9 +48,13 @@ def test_replay_batch_gathers_rows_with_their_masks() -> None:
     """A batch holds the asked rows in order, each with the set in force now and next."""
     sets = np.array([[True, True, True], [True, False, True]])
     episodes = make_logged_episodes(
-        [4], action=np.array([0, 2, 2, 0]), availability=sets, mask_index=np.array([0, 1, 0, 1]),
-        next_mask_index=np.array([1, 0, 1, 1]), reward=np.array([1.0, 2.0, 3.0, 4.0]),
-    )  # fmt: skip
+        [4],
+        action=np.array([0, 2, 2, 0]),
+        availability=sets,
+        mask_index=np.array([0, 1, 0, 1]),
+        next_mask_index=np.array([1, 0, 1, 1]),
+        reward=np.array([1.0, 2.0, 3.0, 4.0]),
+    )
     batch = Replay(episodes, reward_scale=2.0).batch(np.array([3, 1]))
     assert batch.observations[0][:, 0].tolist() == [3.0, 1.0]
     assert batch.observations[1].tolist() == sets[[1, 1]].tolist()

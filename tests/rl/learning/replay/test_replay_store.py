@@ -27,10 +27,16 @@ def test_store_serves_what_memory_serves(tmp_path: Path) -> None:
     mdp = small_mdp()
     policy = mdp.random_policy(1)
     parts = [mdp.log(policy, n_episodes=40, seed=seed, max_steps=3) for seed in range(3)]
-    flipped = [make_logged_episodes([3], 3, features=np.ones((3, 4), dtype=np.float32),
-                                    next_features=np.zeros((3, 4), dtype=np.float32),
-                                    action=np.zeros(3, dtype=np.int64),
-                                    availability=np.array([[True, False, True]]))]  # fmt: skip
+    flipped = [
+        make_logged_episodes(
+            [3],
+            3,
+            features=np.ones((3, 4), dtype=np.float32),
+            next_features=np.zeros((3, 4), dtype=np.float32),
+            action=np.zeros(3, dtype=np.int64),
+            availability=np.array([[True, False, True]]),
+        )
+    ]
     replay = Replay(write_store(tmp_path / "store", [*parts, *flipped], memory_bytes=MEMORY), reward_scale=0.7)
     first = 0
     for part in [*parts, *flipped]:
@@ -39,9 +45,15 @@ def test_store_serves_what_memory_serves(tmp_path: Path) -> None:
         first += part.n_transitions
         for found, wanted in zip(
             [*ours.observations, *ours.next_observations, ours.actions, ours.rewards, ours.terminals],
-            [*expected.observations, *expected.next_observations, expected.actions, expected.rewards,
-             expected.terminals], strict=True,
-        ):  # fmt: skip
+            [
+                *expected.observations,
+                *expected.next_observations,
+                expected.actions,
+                expected.rewards,
+                expected.terminals,
+            ],
+            strict=True,
+        ):
             assert np.array_equal(found.numpy(), wanted.numpy())
     assert replay.n_transitions == first
 
@@ -93,8 +105,19 @@ def test_prefetched_batches_go_on_from_a_state(tmp_path: Path) -> None:
 def _episodes(whole: LoggedEpisodes, first: int, end: int) -> LoggedEpisodes:
     """Episodes first to end."""
     rows = slice(whole.offsets[first], whole.offsets[end])
-    per_row = ("features", "next_features", "action", "reward", "terminal", "timeout", "propensity", "mask_index",
-               "next_mask_index", "elapsed_seconds", "policy_version")  # fmt: skip
+    per_row = (
+        "features",
+        "next_features",
+        "action",
+        "reward",
+        "terminal",
+        "timeout",
+        "propensity",
+        "mask_index",
+        "next_mask_index",
+        "elapsed_seconds",
+        "policy_version",
+    )
     return replace(
         whole,
         **{name: getattr(whole, name)[rows] for name in per_row},

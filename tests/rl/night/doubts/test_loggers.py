@@ -28,9 +28,15 @@ def night(test: LoggedEpisodes, estimator: str = "dr") -> tuple[GateEvidence, Po
     train = two_logs(500, 500, seed=50)
     evaluation = evaluate_policies({"candidate": POLICY}, train=train, test=test, settings=SETTINGS)
     evidence = gate_evidence(
-        evaluation, {}, candidate="candidate", baseline=BEHAVIOR, estimator=estimator,
-        gate=make_pipeline().scenario.gate, alpha=0.05, unit_of_value="points",
-    )  # fmt: skip
+        evaluation,
+        {},
+        candidate="candidate",
+        baseline=BEHAVIOR,
+        estimator=estimator,
+        gate=make_pipeline().scenario.gate,
+        alpha=0.05,
+        unit_of_value="points",
+    )
     return evidence, evaluation, [Contender("candidate", POLICY, train, test)]
 
 

@@ -41,8 +41,10 @@ def write(path: Path, content: dict[str, Any]) -> None:
 
 def test_summary_joins_what_the_steps_left(run: Run) -> None:
     """Lines from ingest, rewards from build, episodes from prepare; dates in order."""
-    write(run.ingest_result, {"n_lines": 10, "n_events": 7, "n_derived": 1, "n_rejected": 2, "n_not_yet": 1,
-                              "rejected": {"duplicate": 2}})  # fmt: skip
+    write(
+        run.ingest_result,
+        {"n_lines": 10, "n_events": 7, "n_derived": 1, "n_rejected": 2, "n_not_yet": 1, "rejected": {"duplicate": 2}},
+    )
     write(run.build_result, {"reward": {"events": 5, "transitions": 3, "residuals": {"unknown_decision": 2}}})
     summary = summarize_data(run, description())
     assert summary.dates == (date(2026, 1, 1), date(2026, 1, 2))

@@ -24,9 +24,12 @@ BEHAVIOR, POLICY = policies(PROBLEM)
 def opinion(*, is_logged: bool = True, has_champion: bool = False) -> SecondOpinion:
     """On 5,000 single decisions of a shop where categories alone decide what is earned."""
     night, samples = made_night(
-        PROBLEM.log(BEHAVIOR, n=2000, seed=3), PROBLEM.log(BEHAVIOR, n=5000, seed=4), POLICY,
-        champion=BEHAVIOR if has_champion else None, is_logged=is_logged,
-    )  # fmt: skip
+        PROBLEM.log(BEHAVIOR, n=2000, seed=3),
+        PROBLEM.log(BEHAVIOR, n=5000, seed=4),
+        POLICY,
+        champion=BEHAVIOR if has_champion else None,
+        is_logged=is_logged,
+    )
     return category_opinion(night, samples, names=NAMES, categories=BY_ITEM)
 
 
@@ -39,9 +42,11 @@ def test_actions_without_a_category_are_their_own() -> None:
 
 @pytest.mark.parametrize(
     ("categories", "reason"),
-    [({}, "none of the 2 actions is an item whose category is known"),
-     ({"a": "shoes", "b": "hats"}, "no two of the 2 actions share a category")],
-)  # fmt: skip
+    [
+        ({}, "none of the 2 actions is an item whose category is known"),
+        ({"a": "shoes", "b": "hats"}, "no two of the 2 actions share a category"),
+    ],
+)
 def test_categories_that_merge_nothing_are_refused(categories: dict[str, str], reason: str) -> None:
     """Unknown ones, and as many as there are actions."""
     with pytest.raises(UnsupportedEstimator, match=reason):
@@ -56,9 +61,7 @@ def test_mips_finds_the_gain_where_categories_decide() -> None:
     assert abs(found.gain.value - truth) < 4 * found.gain.standard_error
     candidate, behavior = found.reports
     assert (candidate.policy, candidate.estimator, behavior.policy) == ("candidate", "mips", "behavior")
-    night, samples = made_night(
-        PROBLEM.log(BEHAVIOR, n=2000, seed=3), PROBLEM.log(BEHAVIOR, n=5000, seed=4), POLICY
-    )  # fmt: skip
+    night, samples = made_night(PROBLEM.log(BEHAVIOR, n=2000, seed=3), PROBLEM.log(BEHAVIOR, n=5000, seed=4), POLICY)
     of_actions = night.evaluation.report("candidate", "dr").effective_sample_size
     assert candidate.effective_sample_size is not None
     assert of_actions is not None

@@ -57,8 +57,9 @@ def test_estimators_by_state_agree_where_the_observation_is_the_state(has_champi
 def test_an_opinion_that_is_refused_says_why() -> None:
     """Implied decisions, and too few shoppers to fit ratios: no gain and no value, the reason in each report."""
     for evaluated, samples, reason in (
-        (*night(is_logged=False), "implied"), (*night(n_episodes=3), "too few for 5 folds"),
-    ):  # fmt: skip
+        (*night(is_logged=False), "implied"),
+        (*night(n_episodes=3), "too few for 5 folds"),
+    ):
         (found,) = state_opinions(evaluated, samples, ("drl_s",))
         assert found.gain is None
         assert reason in str(found.refusal)

@@ -45,9 +45,14 @@ def exact_ratios(mdp: TabularMdp, behavior: TablePolicy, policy: TablePolicy, lo
 
 
 def sample_with(
-    log: LoggedEpisodes, ratios: DensityRatios | None, *, mdp: TabularMdp = MDP, policy: TablePolicy = POLICY,
-    error: float = 0.0, steps: int | None = None,
-) -> EvaluationSample:  # fmt: skip
+    log: LoggedEpisodes,
+    ratios: DensityRatios | None,
+    *,
+    mdp: TabularMdp = MDP,
+    policy: TablePolicy = POLICY,
+    error: float = 0.0,
+    steps: int | None = None,
+) -> EvaluationSample:
     """A sample with the exact Q-function, or one that is wrong by a fixed pattern of the given size."""
     pattern = error * np.random.default_rng(3).normal(size=mdp.mask.shape)
     q = TableQ(mdp.exact_q(policy, gamma=GAMMA, steps=steps) + pattern)
@@ -171,9 +176,12 @@ def test_values_over_three_steps_have_ratios_by_step(name: str) -> None:
     log = mdp.log(BEHAVIOR, n_episodes=20_000, seed=9)
     ratios = fit_density_ratios(POLICY, log, discount=DISCOUNT, steps=3).ratios(POLICY, log)
     sample = evaluation_sample(
-        POLICY, log, discount=DISCOUNT, steps=3,
+        POLICY,
+        log,
+        discount=DISCOUNT,
+        steps=3,
         values=action_values(TableQ(mdp.exact_q(POLICY, gamma=GAMMA) + 0.2), POLICY, log),
-    )  # fmt: skip
+    )
     sample = replace(sample, density_ratios=ratios.rows(log.step < 3))
     assert value_of(name, sample) == pytest.approx(mdp.exact_value(POLICY, gamma=GAMMA, steps=3), rel=0.03)
 

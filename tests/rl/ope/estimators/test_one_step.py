@@ -203,9 +203,11 @@ def test_estimator_values_a_uniform_choice_of_equal_actions(name: str) -> None:
 def test_as_decisions_makes_each_row_an_episode_of_its_shopper() -> None:
     """Rows, shoppers and times stay; every episode is one terminal step."""
     log = make_logged_episodes(
-        (2, 3), unit=np.array([7, 4]), start_time=np.array([10_000_000, 20_000_000]),
+        (2, 3),
+        unit=np.array([7, 4]),
+        start_time=np.array([10_000_000, 20_000_000]),
         elapsed_seconds=np.array([5, 1, 2, 3, 4]),
-    )  # fmt: skip
+    )
     decisions = as_decisions(log)
     assert decisions.n_episodes == log.n_transitions == 5
     assert decisions.terminal.all()

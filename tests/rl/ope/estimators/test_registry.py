@@ -253,11 +253,25 @@ def test_an_empty_split_is_refused() -> None:
     log = episodes_of([[1]], [[0.5]])
     empty = replace(
         log,
-        **{name: getattr(log, name)[:0] for name in (
-            "features", "next_features", "action", "reward", "terminal", "timeout", "propensity", "mask_index",
-            "next_mask_index", "unit", "start_time", "elapsed_seconds", "policy_version",
-        )},
+        **{
+            name: getattr(log, name)[:0]
+            for name in (
+                "features",
+                "next_features",
+                "action",
+                "reward",
+                "terminal",
+                "timeout",
+                "propensity",
+                "mask_index",
+                "next_mask_index",
+                "unit",
+                "start_time",
+                "elapsed_seconds",
+                "policy_version",
+            )
+        },
         offsets=np.array([0]),
-    )  # fmt: skip
+    )
     with pytest.raises(EvaluationError, match="no episodes"):
         evaluation_sample(HALF, empty, discount=DISCOUNT)

@@ -83,8 +83,9 @@ def test_a_chosen_level_is_deterministic_and_travels_with_the_report(name: str) 
     settings = EvaluationSettings(
         DISCOUNT, estimators=(name, "snips"), resampling=Resampling(n_draws=50), fqe=FqeSettings(method="linear")
     )
-    reports = [evaluate_policies({"p": policy}, train=train, test=test, settings=settings).report("p", name)
-               for _ in range(2)]  # fmt: skip
+    reports = [
+        evaluate_policies({"p": policy}, train=train, test=test, settings=settings).report("p", name) for _ in range(2)
+    ]
     choice = reports[0].chosen_level
     assert reports[0] == reports[1]
     assert choice is not None

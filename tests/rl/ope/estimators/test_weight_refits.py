@@ -55,8 +55,9 @@ def behavior_log(mdp: TabularMdp) -> LoggedEpisodes:
 
 
 def sample(mdp: TabularMdp, policy: TablePolicy | None, log: LoggedEpisodes) -> EvaluationSample:
-    values = action_values(TableQ(0.5 * mdp.exact_q(policy or mdp.random_policy(1), gamma=GAMMA)),
-                           policy or mdp.random_policy(1), log)  # fmt: skip
+    values = action_values(
+        TableQ(0.5 * mdp.exact_q(policy or mdp.random_policy(1), gamma=GAMMA)), policy or mdp.random_policy(1), log
+    )
     return evaluation_sample(policy, log, discount=Discount(GAMMA), steps=STEPS, values=values)
 
 

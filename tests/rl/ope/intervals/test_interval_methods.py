@@ -92,10 +92,13 @@ def test_interval_refuses_a_single_unit(method: str) -> None:
         interval(method, mean_sums(np.ones(1)))
 
 
-@pytest.mark.parametrize(("method", "level", "message"), [
-    ("students", 0.9, "unknown interval method 'students'; did you mean 'student'"),
-    ("student", 1.0, "between 0 and 1, got 1.0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("method", "level", "message"),
+    [
+        ("students", 0.9, "unknown interval method 'students'; did you mean 'student'"),
+        ("student", 1.0, "between 0 and 1, got 1.0"),
+    ],
+)
 def test_interval_names_what_is_wrong_with_the_request(method: str, level: float, message: str) -> None:
     """Typos get a suggestion; a level of 1 asks for certainty."""
     with pytest.raises(EvaluationError, match=message):
@@ -108,11 +111,16 @@ def test_empirical_likelihood_bound_is_where_the_best_reweighting_reaches_the_th
     found = empirical_likelihood_interval(mean_sums(values), level=0.9)
     for bound in (found.lower, found.upper):
         best = minimize(
-            lambda q: -np.log(12 * q).sum(), np.full(12, 1 / 12), method="SLSQP", bounds=[(1e-9, 1)] * 12,
-            constraints=[{"type": "eq", "fun": lambda q: q.sum() - 1},
-                         {"type": "eq", "fun": lambda q, bound=bound: q @ values - bound}],
+            lambda q: -np.log(12 * q).sum(),
+            np.full(12, 1 / 12),
+            method="SLSQP",
+            bounds=[(1e-9, 1)] * 12,
+            constraints=[
+                {"type": "eq", "fun": lambda q: q.sum() - 1},
+                {"type": "eq", "fun": lambda q, bound=bound: q @ values - bound},
+            ],
             options={"maxiter": 500, "ftol": 1e-12},
-        )  # fmt: skip
+        )
         assert best.success
         assert 2 * best.fun == pytest.approx(chi2.ppf(0.9, 1), rel=1e-3)
 
@@ -139,8 +147,10 @@ def test_empirical_bernstein_with_known_bounds_covers_on_small_logs_of_rare_orde
     Its error is at most 5%; Student's lower bounds collapse to 0 whenever nobody orders, in 40% of logs.
     """
     logs = 10.0 * (np.random.default_rng(6).random((500, 30)) < 0.03)
+
     def misses(found: Interval) -> bool:
         return not found.lower <= 0.3 <= found.upper
+
     bernstein = sum(misses(empirical_bernstein_interval(mean_sums(log), level=0.95, bounds=(0, 10))) for log in logs)
     student = sum(misses(student_interval(mean_sums(log), level=0.95)) for log in logs)
     assert bernstein <= binom.ppf(0.999, 500, 0.05)

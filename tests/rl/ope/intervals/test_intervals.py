@@ -235,8 +235,9 @@ def test_cautious_bounds_refuse_a_level_that_is_no_test(alpha: float) -> None:
         cautious_bounds(mean_sums(np.arange(5.0)), alpha=alpha, resampling=DRAWS)
 
 
-@pytest.mark.parametrize("make", [lambda s: student_interval(s, level=0.9),
-                                  lambda s: percentile_interval(s, level=0.9, resampling=DRAWS)])  # fmt: skip
+@pytest.mark.parametrize(
+    "make", [lambda s: student_interval(s, level=0.9), lambda s: percentile_interval(s, level=0.9, resampling=DRAWS)]
+)
 def test_intervals_refuse_a_single_unit(make: object) -> None:
     """One shopper says nothing about how shoppers differ."""
     with pytest.raises(EvaluationError, match="at least two units"):

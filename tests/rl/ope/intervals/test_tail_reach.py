@@ -25,8 +25,11 @@ def test_light_tails_reach_nowhere(draw: str) -> None:
     """On ten logs of each kind the bounds stay where they are."""
     for seed in range(10):
         rng = np.random.default_rng(seed)
-        values = {"normal": rng.normal(size=N), "exponential": rng.exponential(size=N),
-                  "bernoulli": (rng.random(N) < 0.2).astype(float)}[draw]  # fmt: skip
+        values = {
+            "normal": rng.normal(size=N),
+            "exponential": rng.exponential(size=N),
+            "bernoulli": (rng.random(N) < 0.2).astype(float),
+        }[draw]
         assert tail_reach(centered(values)) == TailReach(0.0, 0.0)
 
 

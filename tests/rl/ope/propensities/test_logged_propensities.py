@@ -56,9 +56,13 @@ def test_a_logged_distribution_that_adds_up_passes() -> None:
     """Rows that sum to 1 over available actions and hold the logged propensities raise nothing."""
     action = np.tile([2, 1], 6)
     log = make_logged_episodes(
-        (2,) * 6, action=action, availability=SETS, mask_index=np.tile([0, 1], 6), next_mask_index=np.tile([0, 1], 6),
+        (2,) * 6,
+        action=action,
+        availability=SETS,
+        mask_index=np.tile([0, 1], 6),
+        next_mask_index=np.tile([0, 1], 6),
         propensity=whole()[np.arange(12), action],
-    )  # fmt: skip
+    )
     require_valid_distribution(LoggedDistribution(whole()), log)
 
 
@@ -74,9 +78,13 @@ def test_a_logged_distribution_that_adds_up_passes() -> None:
 def test_a_logged_distribution_that_does_not_add_up_is_named(row: int, column: int, value: float, problem: str) -> None:
     """Each way of being no distribution over the available actions has its own sentence and its row."""
     log = make_logged_episodes(
-        (2,) * 6, action=np.zeros(12, dtype=np.int64), availability=SETS, mask_index=np.tile([0, 1], 6),
-        next_mask_index=np.tile([0, 1], 6), propensity=np.full(12, np.nan),
-    )  # fmt: skip
+        (2,) * 6,
+        action=np.zeros(12, dtype=np.int64),
+        availability=SETS,
+        mask_index=np.tile([0, 1], 6),
+        next_mask_index=np.tile([0, 1], 6),
+        propensity=np.full(12, np.nan),
+    )
     probabilities = whole()
     probabilities[row, column] = value
     with pytest.raises(EvaluationError, match=problem):
@@ -96,9 +104,13 @@ def test_a_distribution_that_contradicts_the_propensities_is_named() -> None:
 def test_a_queryable_logger_is_asked_about_the_logs_own_rows() -> None:
     """A logger that masks without renormalising is found out where an action is out of stock."""
     log = make_logged_episodes(
-        (2,) * 6, action=np.zeros(12, dtype=np.int64), availability=SETS, mask_index=np.tile([0, 1], 6),
-        next_mask_index=np.tile([0, 1], 6), propensity=np.full(12, 0.5),
-    )  # fmt: skip
+        (2,) * 6,
+        action=np.zeros(12, dtype=np.int64),
+        availability=SETS,
+        mask_index=np.tile([0, 1], 6),
+        next_mask_index=np.tile([0, 1], 6),
+        propensity=np.full(12, 0.5),
+    )
     with pytest.raises(EvaluationError, match=r"rows \[1, 3, 5, 7, 9\] and others \(6 in all\) don't add up"):
         require_valid_distribution(QueriedLogger(_Logger()), log)
 

@@ -54,9 +54,7 @@ def estimated(normalization: str) -> ReturnDistribution:
     log = MDP.log(MDP.random_policy(1), n_episodes=20_000, seed=3)
     sample = evaluation_sample(POLICY, log, discount=Discount(GAMMA), steps=STEPS)
     form = "none" if normalization == "none" else "self"
-    return return_distribution(
-        weighted_returns(sample), points=POINTS, normalization=form, tail=0.2, resampling=DRAWS
-    )  # fmt: skip
+    return return_distribution(weighted_returns(sample), points=POINTS, normalization=form, tail=0.2, resampling=DRAWS)
 
 
 def assert_near(found: Bounded, truth: float) -> None:
@@ -122,7 +120,7 @@ def test_self_normalised_mean_is_the_weighted_estimator() -> None:
     expected = percentile_interval(ESTIMATORS["wis"].per_unit_sums(sample), level=0.95, resampling=DRAWS)
     np.testing.assert_allclose(
         [found.value, found.lower, found.upper], [expected.value, expected.lower, expected.upper]
-    )  # fmt: skip
+    )
 
 
 def test_plain_form_puts_missing_weight_on_the_largest_return() -> None:

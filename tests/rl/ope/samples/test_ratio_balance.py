@@ -27,8 +27,9 @@ def test_mean_is_the_probability_that_the_log_supports() -> None:
     """Where the log takes action 0 alone, the ratios of a policy that gives it .3 average .3."""
     rng = np.random.default_rng(0)
     action = (rng.random(4000) < 0.25).astype(np.int64)
-    log = one_step_log(np.zeros(4000, np.int64), action, np.ones(4000), np.array([0.75, 0.25])[action],
-                       np.ones((1, 3), dtype=bool))  # fmt: skip
+    log = one_step_log(
+        np.zeros(4000, np.int64), action, np.ones(4000), np.array([0.75, 0.25])[action], np.ones((1, 3), dtype=bool)
+    )
     found = ratio_balance(sample_of(TablePolicy(np.array([[0.2, 0.1, 0.7]])), log))
     assert found is not None
     assert found.mean == pytest.approx(0.3, abs=4 * found.standard_error)

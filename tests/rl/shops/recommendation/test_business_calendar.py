@@ -42,4 +42,7 @@ def test_half_day_starts_at_midnight_and_noon_of_the_zone(zone: str, first_date:
     for half_day in range(8):
         start = datetime.fromtimestamp(calendar.half_day_start(half_day) / 1_000_000, UTC).astimezone(ZoneInfo(zone))
         assert (start.date(), start.hour, start.minute) == (
-            first_date + timedelta(days=half_day // 2), 12 * (half_day % 2), 0)  # fmt: skip
+            first_date + timedelta(days=half_day // 2),
+            12 * (half_day % 2),
+            0,
+        )

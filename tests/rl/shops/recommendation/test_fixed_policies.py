@@ -24,9 +24,12 @@ from rl.shops.recommendation.simulate import PlayedSessions, simulate
 SHOP = build_shop(ShopSettings(n_days=3, n_shoppers=200))
 KEYS = ["(other)", *reversed(SHOP.catalogue.item_ids)]
 POLICIES: dict[str, Callable[[Shop, list[str]], Probabilities]] = {
-    "behavior": logging_policy, "uniform": uniform_policy, "anti_repeat": anti_repeat_policy,
-    "myopic": myopic_policy, "patient": patient_policy,
-}  # fmt: skip
+    "behavior": logging_policy,
+    "uniform": uniform_policy,
+    "anti_repeat": anti_repeat_policy,
+    "myopic": myopic_policy,
+    "patient": patient_policy,
+}
 
 
 @pytest.fixture(scope="module")

@@ -35,9 +35,13 @@ def test_settings_survive_json(
 ) -> None:
     """Reading what was written gives equal settings, to the last digit."""
     settings = ShopSettings(
-        first_date=first_date, seed=seed, n_items=n_items, dynamics=Dynamics(leave_base=leave_base),
-        logging=LoggingRule(uniform_share=uniform_share), dirt=Dirt(late_rate=late_rate),
-    )  # fmt: skip
+        first_date=first_date,
+        seed=seed,
+        n_items=n_items,
+        dynamics=Dynamics(leave_base=leave_base),
+        logging=LoggingRule(uniform_share=uniform_share),
+        dirt=Dirt(late_rate=late_rate),
+    )
     assert ShopSettings.model_validate_json(settings.model_dump_json()) == settings
 
 

@@ -106,11 +106,13 @@ def test_propensities_recover_the_value_of_another_policy(episodes: SimulatedEpi
     chances = policy(episodes.observation, logged.mask())[np.arange(logged.n_transitions), logged.action]
     weight = np.exp(np.bincount(logged.episode, weights=np.log(chances / logged.propensity)))
     returns = np.bincount(logged.episode, weights=logged.reward * GAMMA**logged.step)
-    truth = true_policy_value(SETTINGS, policy, action_keys=keys, first_date=SETTINGS.first_date,
-                              last_date=SETTINGS.last_date, gamma=GAMMA)  # fmt: skip
+    truth = true_policy_value(
+        SETTINGS, policy, action_keys=keys, first_date=SETTINGS.first_date, last_date=SETTINGS.last_date, gamma=GAMMA
+    )
     for estimate, expected, expected_error in (
-        (weight, 1.0, 0.0), (weight * returns, truth.value, truth.standard_error),
-    ):  # fmt: skip
+        (weight, 1.0, 0.0),
+        (weight * returns, truth.value, truth.standard_error),
+    ):
         per_shopper = np.bincount(logged.unit, weights=estimate - estimate.mean())
         error = np.hypot(np.sqrt((per_shopper**2).sum()) / len(estimate), expected_error)
         assert abs(estimate.mean() - expected) < 4 * error

@@ -20,8 +20,14 @@ TOLERANCE_IN_STANDARD_ERRORS = 4
 def played_value(tabular: TabularShop, table: FloatArray) -> TrueValue:
     settings, keys = tabular.settings, list(tabular.shop.catalogue.item_ids)
     return true_policy_value(
-        settings, tabular.policy(table, keys), action_keys=keys, first_date=settings.first_date,
-        last_date=settings.last_date, gamma=GAMMA, n_sessions=30_000)  # fmt: skip
+        settings,
+        tabular.policy(table, keys),
+        action_keys=keys,
+        first_date=settings.first_date,
+        last_date=settings.last_date,
+        gamma=GAMMA,
+        n_sessions=30_000,
+    )
 
 
 @pytest.mark.parametrize("is_flat", [False, True])
@@ -30,8 +36,11 @@ def test_monte_carlo_agrees_with_exact_value(name: str, is_flat: bool) -> None:
     """The played value lies within four standard errors of the exact one, which it knows to 1.5 percent."""
     settings = tabular_settings()
     tabular = TabularShop(settings.flat() if is_flat else settings)
-    table = {"uniform": tabular.uniform_table(), "greedy": tabular.greedy_table(),
-             "optimal": tabular.optimal_table(GAMMA)}[name]  # fmt: skip
+    table = {
+        "uniform": tabular.uniform_table(),
+        "greedy": tabular.greedy_table(),
+        "optimal": tabular.optimal_table(GAMMA),
+    }[name]
     played = played_value(tabular, table)
     assert abs(played.value - tabular.value(table, GAMMA)) < TOLERANCE_IN_STANDARD_ERRORS * played.standard_error
     assert played.standard_error < 0.015 * played.value
@@ -87,8 +96,9 @@ def test_observation_determines_the_state() -> None:
     cell = state * tabular.shop.n_items + played.responses.item
     count = np.bincount(cell)
     mean = np.bincount(cell, weights=played.responses.points) / np.maximum(count, 1)
-    deviation = np.sqrt(np.maximum(
-        np.bincount(cell, weights=played.responses.points**2) / np.maximum(count, 1) - mean**2, 1e-9))  # fmt: skip
+    deviation = np.sqrt(
+        np.maximum(np.bincount(cell, weights=played.responses.points**2) / np.maximum(count, 1) - mean**2, 1e-9)
+    )
     exact = tabular.action_values(tabular.uniform_table(), 1e-12).ravel()[: len(count)]
     well_visited = count >= 200
     assert well_visited.sum() >= 30

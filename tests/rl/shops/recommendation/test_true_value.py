@@ -32,8 +32,9 @@ FIRST, LAST = date(2026, 3, 12), date(2026, 3, 15)
 
 
 def value_of(policy: Probabilities, settings: ShopSettings = SETTINGS, n_sessions: int = 12_000) -> TrueValue:
-    return true_policy_value(settings, policy, action_keys=KEYS, first_date=FIRST, last_date=LAST, gamma=0.95,
-                             n_sessions=n_sessions)  # fmt: skip
+    return true_policy_value(
+        settings, policy, action_keys=KEYS, first_date=FIRST, last_date=LAST, gamma=0.95, n_sessions=n_sessions
+    )
 
 
 def test_behavior_value_is_what_logs_earn() -> None:
@@ -70,8 +71,15 @@ def test_standard_shop_leaves_room_above_the_behavior_policy() -> None:
 def test_value_does_not_depend_on_the_order_of_actions() -> None:
     """Actions in another order, with one that the shop doesn't sell among them: the same policy, the same value."""
     keys = ["(other)", *reversed(KEYS)]
-    listed = true_policy_value(SETTINGS, anti_repeat_policy(SHOP, keys), action_keys=keys, first_date=FIRST,
-                               last_date=LAST, gamma=0.95, n_sessions=8_000)  # fmt: skip
+    listed = true_policy_value(
+        SETTINGS,
+        anti_repeat_policy(SHOP, keys),
+        action_keys=keys,
+        first_date=FIRST,
+        last_date=LAST,
+        gamma=0.95,
+        n_sessions=8_000,
+    )
     assert listed.value == pytest.approx(value_of(anti_repeat_policy(SHOP, KEYS), n_sessions=8_000).value, abs=1e-9)
 
 
@@ -92,8 +100,9 @@ def test_same_seed_gives_the_same_value() -> None:
     """Truth is reproducible, and another seed gives another sample of it."""
     policy = uniform_policy(SHOP, KEYS)
     first, again = value_of(policy, n_sessions=2_000), value_of(policy, n_sessions=2_000)
-    other = true_policy_value(SETTINGS, policy, action_keys=KEYS, first_date=FIRST, last_date=LAST, gamma=0.95,
-                              n_sessions=2_000, seed=1)  # fmt: skip
+    other = true_policy_value(
+        SETTINGS, policy, action_keys=KEYS, first_date=FIRST, last_date=LAST, gamma=0.95, n_sessions=2_000, seed=1
+    )
     assert first == again
     assert first.value != other.value
 
@@ -162,5 +171,12 @@ def test_dates_outside_the_shop_are_refused() -> None:
 def test_actions_that_are_never_in_stock_are_refused() -> None:
     """A policy over nothing the shop sells can't be played."""
     with pytest.raises(ShopError, match="none of the policy's 1 actions"):
-        true_policy_value(SETTINGS, uniform_policy(SHOP, ["(other)"]), action_keys=["(other)"], first_date=FIRST,
-                          last_date=LAST, gamma=0.95, n_sessions=400)  # fmt: skip
+        true_policy_value(
+            SETTINGS,
+            uniform_policy(SHOP, ["(other)"]),
+            action_keys=["(other)"],
+            first_date=FIRST,
+            last_date=LAST,
+            gamma=0.95,
+            n_sessions=400,
+        )

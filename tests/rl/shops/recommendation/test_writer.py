@@ -24,10 +24,21 @@ from rl.shops.recommendation.writer import write_shop_logs
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DIRTY = ShopSettings(
-    n_shoppers=60, n_days=4, seed=3,
-    dirt=Dirt(duplicate_rate=0.1, late_rate=0.1, broken_rate=0.05, unknown_event_type_rate=0.03, bad_number_rate=0.03,
-              bad_timestamp_rate=0.03, missing_field_rate=0.03, outside_window_rate=0.03, bots_per_day=1.5),
-)  # fmt: skip
+    n_shoppers=60,
+    n_days=4,
+    seed=3,
+    dirt=Dirt(
+        duplicate_rate=0.1,
+        late_rate=0.1,
+        broken_rate=0.05,
+        unknown_event_type_rate=0.03,
+        bad_number_rate=0.03,
+        bad_timestamp_rate=0.03,
+        missing_field_rate=0.03,
+        outside_window_rate=0.03,
+        bots_per_day=1.5,
+    ),
+)
 
 
 @pytest.fixture(scope="module")
@@ -87,8 +98,16 @@ def test_counts_reconcile_with_what_a_reader_rejects(dirty: Path) -> None:
     delivered = json.loads((dirty / "delivered.json").read_text())
     assert found.pop("accepted") == delivered["n_events"]
     assert found == delivered["rejected"]
-    assert set(found) == {"unreadable", "missing_field", "bad_timestamp", "bad_number", "unknown_event_type",
-                          "outside_window", "duplicate", "bot_rate"}  # fmt: skip
+    assert set(found) == {
+        "unreadable",
+        "missing_field",
+        "bad_timestamp",
+        "bad_number",
+        "unknown_event_type",
+        "outside_window",
+        "duplicate",
+        "bot_rate",
+    }
 
 
 def test_counts_add_up(dirty: Path) -> None:
@@ -138,8 +157,11 @@ def test_duplicates_come_with_the_same_or_the_next_delivery(dirty: Path) -> None
 def test_lines_are_out_of_order(dirty: Path) -> None:
     """A delivery isn't sorted by time."""
     file = next(iter(sorted((dirty / "logs").glob("*/events-0.jsonl.gz"))))
-    times = [json.loads(line)["event_time"] for line in gzip.decompress(file.read_bytes()).decode().splitlines()
-             if line.endswith("}")]  # fmt: skip
+    times = [
+        json.loads(line)["event_time"]
+        for line in gzip.decompress(file.read_bytes()).decode().splitlines()
+        if line.endswith("}")
+    ]
     assert times != sorted(times)
 
 
