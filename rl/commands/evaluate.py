@@ -153,7 +153,7 @@ def _evaluate(
         dataset, selection, champion=champion, level=level, train=train, settings=evaluation_settings
     )
     lake, selected = Lake(settings.lake, pipeline.source.name), selection.best.policy
-    looked = second_look(dataset, lake, selected, night=evaluation, train=train)
+    looked = second_look(dataset, lake, selected, night=evaluation)
     structlog.get_logger().info("playing the shop for true values", is_simulated=pipeline.source.is_simulated)
     played = {selected.name: selected}
     if champion is not None and champion.policy is not None:

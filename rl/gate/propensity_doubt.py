@@ -13,7 +13,7 @@ from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.gate.corrected_gain import corrected_gain
 from rl.gate.rules import GateEvidence, GuardrailEvidence
-from rl.ope.contenders import Contender, contender_sample, evaluated_rows
+from rl.ope.contenders import Contender, evaluated_rows
 from rl.ope.estimators.registry import ESTIMATORS
 from rl.ope.intervals.intervals import Interval
 from rl.ope.intervals.sums import difference
@@ -158,7 +158,7 @@ def _scatters(
 def _contender_scatters(
     contender: Contender, evaluation: PolicyEvaluation, estimators: Sequence[str], repeats: PropensityRepeats
 ) -> dict[tuple[str, str], FitScatter]:
-    sample = contender_sample(contender, evaluation)
+    sample = evaluation.sample(contender.name)
     if sample.weights is None:
         raise EvaluationError(f"{contender.name}: {sample.refusal}")
     rows = evaluated_rows(contender, evaluation)

@@ -17,6 +17,7 @@ from rl.gate.rules import GateEvidence, Verdict, judge
 from rl.night.doubts.clipping import night_clip_sensitivity
 from rl.night.doubts.confounding import ConfoundingSensitivity, confounding_sensitivity
 from rl.night.doubts.loggers import LoggersReport, night_loggers
+from rl.night.samples import NightSamples, night_samples
 from rl.night.selection import Selection
 from rl.ope.contenders import Contender
 from rl.ope.estimators.registry import with_one_step
@@ -42,6 +43,7 @@ class NightEvaluation:
         level: that tonight's look might spend of the year's allowance.
         champion: compared with; None where there is none or it can't be compared.
         propensities: of the test episodes.
+        samples: of candidate and baseline, as the report read them.
         confounding: how strong a hidden reason would flip what the gate says of the gain; None where there is none.
         clipping: the gain with the candidate's weights limited; empty where there is none.
         loggers: the candidate's value by policy version; None where one made the log.
@@ -56,6 +58,7 @@ class NightEvaluation:
     level: NightLevel
     champion: Champion | None
     propensities: KnownPropensities
+    samples: NightSamples
     confounding: ConfoundingSensitivity | None
     clipping: tuple[ClippedEstimate, ...]
     loggers: LoggersReport | None
@@ -122,9 +125,10 @@ def evaluate_night(
         level=level,
         champion=champion,
         propensities=known,
+        samples=night_samples(whole, contenders, known.repeats),
         confounding=confounding_sensitivity(evidence, whole, contenders),
-        clipping=night_clip_sensitivity(evidence, whole, contenders, level=settings.confidence),
-        loggers=night_loggers(evidence, whole, contenders),
+        clipping=night_clip_sensitivity(evidence, whole, level=settings.confidence),
+        loggers=night_loggers(evidence, whole, contenders[0]),
         notes=(*_notes(selection, champion, level), *actions_without_entry(known.episodes)),
         headlines=found,
     )
@@ -162,16 +166,19 @@ def _evaluate(
                 is_logged=is_logged,
                 outcome=outcome,
                 has_behavior=not parts,
+                keeps_samples=True,
             )
         )
     first, *others = parts
-    reports, sums, fits, weights = list(first.reports), dict(first.sums), dict(first.fits), dict(first.weights)
+    reports, sums, fits = list(first.reports), dict(first.sums), dict(first.fits)
+    weights, samples = dict(first.weights), dict(first.samples)
     for part in others:
         reports += part.reports
         sums |= part.sums
         fits |= part.fits
         weights |= part.weights
-    return replace(first, reports=tuple(reports), sums=sums, fits=fits, weights=weights)
+        samples |= part.samples
+    return replace(first, reports=tuple(reports), sums=sums, fits=fits, weights=weights, samples=samples)
 
 
 def _champion_contender(dataset: Dataset, name: str, policy: StochasticPolicy, test: LoggedEpisodes) -> Contender:

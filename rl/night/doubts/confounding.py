@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from rl.gate.rules import GateEvidence
-from rl.ope.contenders import Contender, contender_sample, evaluated_rows
+from rl.ope.contenders import Contender, evaluated_rows
 from rl.ope.overlap.confounding_sensitivity import LARGEST_GAMMA, ConfoundedValue, smallest_gamma
 from rl.ope.report import PolicyEvaluation
 
@@ -80,7 +80,7 @@ def confounding_sensitivity(
             for rest, found, (_, is_candidate) in zip(at_rest, moved, sides, strict=True)
         )
 
-    first = contender_sample(contenders[0], evaluation)
+    first = evaluation.sample(contenders[0].name)
     return ConfoundingSensitivity(
         flips="gain" if is_gain else "doubt",
         gamma=smallest_gamma(loss, abs(difference.lower)),
@@ -91,4 +91,4 @@ def confounding_sensitivity(
 
 def _confounded(contender: Contender, evaluation: PolicyEvaluation) -> ConfoundedValue:
     rows = evaluated_rows(contender, evaluation)
-    return ConfoundedValue(contender_sample(contender, evaluation), contender.test.propensity[rows])
+    return ConfoundedValue(evaluation.sample(contender.name), contender.test.propensity[rows])

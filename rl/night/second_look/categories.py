@@ -11,7 +11,6 @@ from rl.data.logged_episodes import IntArray
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.night.evaluation import NightEvaluation
 from rl.night.second_look.opinions import SecondOpinion, opinion_of, refused_opinion
-from rl.night.second_look.samples import NightSamples
 from rl.ope.contenders import Contender
 from rl.ope.estimators.category_weights import category_sample
 from rl.ope.estimators.marginalized_actions import CategorySample
@@ -21,9 +20,7 @@ from rl.ope.report import IMPLIED, EvaluationSettings
 from rl.ope.samples.sample import EvaluationSample
 
 
-def category_opinion(
-    night: NightEvaluation, samples: NightSamples, *, names: Sequence[str], categories: Mapping[str, str]
-) -> SecondOpinion:
+def category_opinion(night: NightEvaluation, *, names: Sequence[str], categories: Mapping[str, str]) -> SecondOpinion:
     """MIPS of candidate and baseline, or why there is none.
 
     No night's behavior policy can be asked for categories, so their probabilities are estimated on the test episodes,
@@ -31,18 +28,17 @@ def category_opinion(
 
     Args:
         night: its evaluation, on episodes of one step.
-        samples: of candidate and baseline.
         names: natural keys of the actions, in the order of their dense index.
         categories: by item, both natural keys.
     """
     if not night.evidence.is_logged:
         return refused_opinion("mips", IMPLIED, night)
-    candidate, champion = samples.contenders
+    candidate, champion = night.samples.contenders
     try:
         category = action_categories(names, categories)
         weighted = _by_category(candidate, category, night.evaluation.settings)
         if champion is None:
-            baseline = _own_categories(samples.baseline, weighted)
+            baseline = _own_categories(night.samples.baseline, weighted)
         else:
             baseline = _by_category(champion, category, night.evaluation.settings)
     except EvaluationError as error:

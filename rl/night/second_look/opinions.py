@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.night.evaluation import NightEvaluation
-from rl.night.second_look.samples import NightSamples
+from rl.night.samples import NightSamples
 from rl.ope.contenders import Contender
 from rl.ope.density_ratios.fitting import with_density_ratios
 from rl.ope.estimators.registry import estimator
@@ -42,12 +42,13 @@ class SecondOpinion:
     refusal: str | None = None
 
 
-def gate_opinion(night: NightEvaluation, samples: NightSamples) -> SecondOpinion:
+def gate_opinion(night: NightEvaluation) -> SecondOpinion:
     """The gate's own estimator at the reports' level, for others to be compared with."""
+    samples = night.samples
     return opinion_of(night.evidence.estimator, (samples.candidate, samples.baseline), night, samples.refits)
 
 
-def state_opinions(night: NightEvaluation, samples: NightSamples, names: Sequence[str]) -> tuple[SecondOpinion, ...]:
+def state_opinions(night: NightEvaluation, names: Sequence[str]) -> tuple[SecondOpinion, ...]:
     """Opinions of estimators that weight by state, or why there are none.
 
     Q-functions are the night's; ratios of occupancy are cross-fitted here. Estimated propensities widen the intervals
@@ -55,16 +56,15 @@ def state_opinions(night: NightEvaluation, samples: NightSamples, names: Sequenc
 
     Args:
         night: its evaluation.
-        samples: of candidate and baseline.
         names: of the estimators.
     """
     if not names or not night.evidence.is_logged:
         return tuple(refused_opinion(name, IMPLIED, night) for name in names)
     try:
-        pair = _weighted_by_state(samples, night.evaluation.settings)
+        pair = _weighted_by_state(night.samples, night.evaluation.settings)
     except UnsupportedEstimator as error:
         return tuple(refused_opinion(name, str(error), night) for name in names)
-    return tuple(opinion_of(name, pair, night, samples.refits) for name in names)
+    return tuple(opinion_of(name, pair, night, night.samples.refits) for name in names)
 
 
 def opinion_of(name: str, pair: Pair, night: NightEvaluation, refits: PairedRefits) -> SecondOpinion:

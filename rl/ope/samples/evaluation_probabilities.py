@@ -69,30 +69,23 @@ def share_outside_support(
     policy: Policy,
     episodes: LoggedEpisodes,
     *,
-    logged_actions: BoolArray | None = None,
-    behavior: Policy | None = None,
-    floor: float = 1e-9,
+    logged_actions: BoolArray,
 ) -> float | None:
-    """Mean probability that the policy gives to actions the behavior policy can't have taken; None where unknown.
+    """Return the mean probability that the policy gives to actions the log never took; None without rows.
+
+    Actions that were possible but rare count as never taken, so this is an upper bound that shrinks with the log.
 
     Args:
         policy: evaluation policy.
         episodes: rows to average over.
-        logged_actions: True for actions the log holds at all, `(n_actions,)`; used when `behavior` is None. Actions
-            that were possible but rare count as outside, so this is an upper bound that shrinks with the log.
-        behavior: the behavior policy, where it can be queried.
-        floor: a behavior probability at or under this counts as none.
+        logged_actions: True for actions the log holds at all, `(n_actions,)`.
     """
-    if (logged_actions is None and behavior is None) or not episodes.n_transitions:
+    if not episodes.n_transitions:
         return None
     outside = 0.0
     for rows in row_batches(episodes.n_transitions, episodes.n_actions):
-        features, mask = episodes.features[rows], episodes.mask(rows)
-        probabilities = checked_probabilities(policy, features, mask)
-        if behavior is not None:
-            outside += float(probabilities[checked_probabilities(behavior, features, mask) <= floor].sum())
-        else:
-            outside += float(probabilities[:, ~np.asarray(logged_actions)].sum())
+        probabilities = checked_probabilities(policy, episodes.features[rows], episodes.mask(rows))
+        outside += float(probabilities[:, ~np.asarray(logged_actions)].sum())
     return outside / episodes.n_transitions
 
 

@@ -134,11 +134,7 @@ def test_checked_probabilities_refuse_what_is_no_distribution(table: FloatArray,
 
 
 def test_share_outside_support_is_the_mass_the_log_cannot_judge() -> None:
-    """By logged actions, by the behavior policy where it can be queried, and unknown otherwise."""
+    """Actions that the log never took count, whatever it could have taken."""
     log = episodes_of([[0], [0]], [[0.5], [0.5]])
     policy = TablePolicy(np.array([[0.3, 0.7]]))
-    never_second = TablePolicy(np.array([[1.0, 0.0]]))
     assert share_outside_support(policy, log, logged_actions=logged_action_set(log)) == pytest.approx(0.7)
-    assert share_outside_support(policy, log, behavior=never_second) == pytest.approx(0.7)
-    assert share_outside_support(policy, log, behavior=policy) == 0
-    assert share_outside_support(policy, log) is None
