@@ -22,7 +22,8 @@ from conf.scenario import load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
 from conf.spec_hash import code_hash
 from rl.commands.night_turn import own_candidate_of
-from rl.data.dataset import Dataset, load_dataset, read_description
+from rl.data.dataset import Dataset, load_dataset
+from rl.data.description import read_description
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.learning.candidates import SeededCandidate, find_candidate
 from rl.learning.checkpoint import CheckpointFile
@@ -108,7 +109,7 @@ def _training_split(
     allowed = settings.training_memory_bytes
     return training_split(
         dataset,
-        n_transitions=read_description(run_paths)["splits"]["train"]["n_transitions"],
+        n_transitions=read_description(run_paths).splits["train"].n_transitions,
         memory_bytes=machine_memory() // 2 if allowed is None else allowed,
         folder=run_paths.candidate(candidate) / "replay",
     )

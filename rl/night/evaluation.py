@@ -47,7 +47,7 @@ class NightEvaluation:
         confounding: how strong a hidden reason would flip what the gate says of the gain; None where there is none.
         clipping: the gain with the candidate's weights limited; empty where there is none.
         loggers: the candidate's value by policy version; None where one made the log.
-        notes: what a reader must know beside the verdict.
+        unknown_actions: share of the test decisions by actions that the candidate doesn't know.
         headlines: what a reader must know before it.
     """
 
@@ -62,7 +62,7 @@ class NightEvaluation:
     confounding: ConfoundingSensitivity | None
     clipping: tuple[ClippedEstimate, ...]
     loggers: LoggersReport | None
-    notes: tuple[str, ...]
+    unknown_actions: float = 0.0
     headlines: tuple[Headline, ...] = ()
 
 
@@ -129,7 +129,7 @@ def evaluate_night(
         confounding=confounding_sensitivity(evidence, whole, contenders),
         clipping=night_clip_sensitivity(evidence, whole, level=settings.confidence),
         loggers=night_loggers(evidence, whole, contenders[0]),
-        notes=(*_notes(selection, champion, level), *actions_without_entry(known.episodes)),
+        unknown_actions=unknown_actions(known.episodes),
         headlines=found,
     )
 
@@ -188,37 +188,6 @@ def _champion_contender(dataset: Dataset, name: str, policy: StochasticPolicy, t
     return Contender(name, AlignedPolicy(policy, dataset.vocabulary), train, own_test)
 
 
-def _notes(selection: Selection, champion: Champion | None, level: NightLevel) -> tuple[str, ...]:
-    notes = [_allowance(level)]
-    if champion is not None and champion.policy is None:
-        notes.append(
-            f"The {champion.name} is no baseline here: {champion.problem}. The candidate was compared with the "
-            "behavior policy instead; promoting it would replace that champion."
-        )
-    if selection.note:
-        notes.append(f"Temperature and candidate were {selection.note}.")
-    return tuple(notes)
-
-
-def actions_without_entry(test: LoggedEpisodes) -> tuple[str, ...]:
-    """Which share of the test log the candidate can't have learned, as a sentence; none where it is nil."""
-    share = 0.0 if test.lumped is None else float((test.action == test.n_actions - 1).mean())
-    if not share:
-        return ()
-    return (
-        f"{share:.1%} of the test decisions took an action that the candidate doesn't know by name: it is new since "
-        "training, or beyond max_actions of the scenario. The candidate never shows those unless nothing else is "
-        "available; the gain counts that in.",
-    )
-
-
-def _allowance(level: NightLevel) -> str:
-    before = (
-        f"{level.n_looks} earlier looks since {level.since} spent {level.spent:.3f} of it"
-        if level.n_looks
-        else "no earlier look spent any of it"
-    )
-    return (
-        f"Of {level.per_year:g} wrong promotions allowed a year, tonight's look may take {level.level:.4f} (its risk "
-        f"of promoting a candidate that is no better); {before}."
-    )
+def unknown_actions(test: LoggedEpisodes) -> float:
+    """Return the share of the test decisions by actions that the vocabulary holds no entry of."""
+    return 0.0 if test.lumped is None else float((test.action == test.n_actions - 1).mean())

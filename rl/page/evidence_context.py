@@ -6,18 +6,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from rl.page.content import ReviewContent
+from rl.figures.evidence import Doubts, ExplanationSummary, Opinions, SegmentRow, Segments, Support
+from rl.figures.values import Spread
+from rl.page.content import HistoryRow, ReviewContent
 from rl.page.effects import EffectMark, Effects, effects_of
-from rl.page.evidence_content import (
-    Doubts,
-    ExplanationSummary,
-    HistoryRow,
-    Opinions,
-    SegmentRow,
-    Segments,
-    Spread,
-    Support,
-)
 from rl.page.explanation_charts import branches_of, departure_bars, example_charts, feature_bars, removal_bars
 from rl.page.returns_chart import returns_context
 from rl.page.support_charts import band_bars, weight_points

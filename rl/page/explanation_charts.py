@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rl.page.evidence_content import (
+from rl.figures.evidence import (
     Contribution,
     DecisionExample,
     DepartureRow,
@@ -12,8 +12,8 @@ from rl.page.evidence_content import (
     ImitationNode,
     ImitationTree,
     RemovalFigures,
-    Spread,
 )
+from rl.figures.values import Spread
 from rl.page.feature_wording import condition, feature
 from rl.page.wording import number, share
 

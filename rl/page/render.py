@@ -12,17 +12,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from rl.figures.candidates import ActionShare
+from rl.figures.data import CalibrationBin, SplitSummary
+from rl.figures.values import PlayedValue
 from rl.page import wording
 from rl.page.axis import Axis
-from rl.page.content import (
-    ActionShare,
-    CalibrationBin,
-    Estimate,
-    PolicyReport,
-    ReviewContent,
-    SplitSummary,
-    TrueValue,
-)
+from rl.page.content import Estimate, PolicyReport, ReviewContent
 from rl.page.curve_charts import charts_of
 from rl.page.evidence_context import evidence_context
 from rl.page.forest import forest_of
@@ -36,7 +31,7 @@ _SPLIT_TONES = {"train": "behavior", "validation": "champion", "test": "candidat
 class _TruthRow:
     name: str
     estimate: Estimate
-    truth: TrueValue
+    truth: PlayedValue
     inside: str
 
 
@@ -91,6 +86,7 @@ def _environment() -> jinja2.Environment:
         "date_range",
         "reason",
         "estimator",
+        "example_title",
         "short_estimator",
         "millionths",
     )
@@ -127,7 +123,7 @@ def _truth_rows(policies: tuple[PolicyReport, ...]) -> list[_TruthRow]:
     ]
 
 
-def _inside(estimate: Estimate, truth: TrueValue) -> str:
+def _inside(estimate: Estimate, truth: PlayedValue) -> str:
     if estimate.lower is None or estimate.upper is None:
         return "no interval"
     if estimate.lower <= truth.value <= estimate.upper:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from rl.figures.returns import Returns, ReturnsOf
+from rl.figures.values import Spread
 from rl.page.axis import Axis, Tick
-from rl.page.evidence_content import Spread
-from rl.page.returns_content import Returns, ReturnsOf
 from rl.page.wording import interval, level, number, signed
 
 _SHOWN = 0.95  # the axis ends where each policy's curve has come so far: the last orders would squeeze all others

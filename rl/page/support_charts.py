@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rl.page.evidence_content import SupportBand, WeightCurve
+from rl.figures.evidence import SupportBand, WeightCurve
 
 _FULL = 78  # percent of the line that the longest bar takes; the rest holds its number
 

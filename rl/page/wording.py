@@ -182,3 +182,14 @@ def millionths(value: int, unit: str) -> str:
     decimals = f"{rest:06d}".rstrip("0")
     sign = MINUS if value < 0 else ""
     return f"{sign}{whole:,}{'.' + decimals if decimals else ''} {unit}"
+
+
+def example_title(quantile: float) -> str:
+    """Return where a decision's certainty lies among all: `Surer than nine in ten decisions`."""
+    if quantile == 0.5:
+        return "In the middle"
+    share_in_ten = round(10 * quantile)
+    words = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    if quantile > 0.5:
+        return f"Surer than {words[share_in_ten]} in ten decisions"
+    return f"Less sure than {words[10 - share_in_ten]} in ten"

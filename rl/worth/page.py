@@ -10,9 +10,10 @@ import jinja2
 from markupsafe import Markup
 
 import rl.page
+from rl.figures.night import Role
 from rl.page import wording
 from rl.page.axis import Axis, Tick, axis_over
-from rl.page.content import Estimate, PolicyReport, Role
+from rl.page.content import Estimate, PolicyReport
 from rl.page.forest import Forest, forest_of
 from rl.worth.findings import Bounded, Comparison, Movement, WorthFindings
 from rl.worth.wording import answer_word, nights, p_value, policy_name, response_sentence

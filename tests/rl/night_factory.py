@@ -60,5 +60,4 @@ def made_night(
         confounding=None,
         clipping=(),
         loggers=None,
-        notes=(),
     )

@@ -10,23 +10,34 @@ from typing import Any
 import pytest
 
 from conf.paths import Run
+from rl.data.description import DatasetDescription
 from rl.errors import EvaluationError
-from rl.night.page_content.data_summary import summarize_data
+from rl.night.figures.data_summary import summarize_data
 
 
-def description() -> dict[str, Any]:
+def description() -> DatasetDescription:
     split = {
         "start": "2026-01-01T00:00:00+00:00",
         "end": "2026-01-02T00:00:00+00:00",
         "n_episodes": 3,
         "n_transitions": 9,
     }
-    return {
+    content = {
+        "source": "shop",
+        "scenario": "recommendation",
+        "date": "2026-01-02",
+        "dataset_digest": "d",
+        "schema_version": 1,
+        "spec_hash": "s",
+        "key_id": "k",
+        "is_logged": True,
+        "vocabulary": ["a"],
         "partitions": {"2026-01-02": "2-b", "2026-01-01": "1-a"},
         "splits": {"train": split, "validation": split, "test": split},
         "counts": {"n_transitions": 27, "n_episodes": 9, "n_actions": 4, "n_features": 12},
         "counters": {"n_decisions": 27},
     }
+    return DatasetDescription.model_validate(content)
 
 
 @pytest.fixture

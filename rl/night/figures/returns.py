@@ -1,32 +1,30 @@
-"""The page's content on returns, from a night's distributions."""
+"""Figures of the distribution of returns, from a night's comparison."""
 
 from __future__ import annotations
 
 import math
 
-from rl.night.page_content.review_content import BEHAVIOR_NAME
+from rl.figures.night import Role
+from rl.figures.returns import Returns, ReturnsOf
+from rl.figures.values import Spread
 from rl.night.second_look.returns import ReturnsReport
 from rl.ope.report import BEHAVIOR
 from rl.ope.returns.return_distribution import Bounded, ReturnDistribution
 from rl.ope.returns.weighted_returns import MAX_SHARE_CUT
-from rl.page.content import Role
-from rl.page.evidence_content import Spread
-from rl.page.returns_content import Returns, ReturnsOf
 
 
-def returns_content(report: ReturnsReport, candidate: str) -> Returns:
+def returns_figures(report: ReturnsReport, candidate: str) -> Returns:
     """Both policies' distributions, or why there are none."""
     found = report.comparison
     if found is None:
         return Returns(max_share_cut=MAX_SHARE_CUT, refusal=report.refusal)
     is_told = found.tail_gain is not None
     role: Role = "behavior" if report.baseline == BEHAVIOR else "champion"
-    baseline = BEHAVIOR_NAME if report.baseline == BEHAVIOR else report.baseline
     return Returns(
         points=tuple(found.candidate.points.tolist()),
         policies=(
             _returns_of(found.candidate, "candidate", candidate, is_worst_told=is_told),
-            _returns_of(found.baseline, role, baseline, is_worst_told=is_told),
+            _returns_of(found.baseline, role, report.baseline, is_worst_told=is_told),
         ),
         tail=found.candidate.tail,
         level=found.candidate.level,

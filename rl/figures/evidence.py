@@ -1,4 +1,4 @@
-"""What the page says beyond figures of value: segments, support, explanation, earlier versions. Parts of `content`.
+"""Evidence beyond values: doubts, other estimators, segments, support, explanation. Parts of `night`.
 
 Values are in the scenario's reward unit per episode; shares lie in [0, 1]; None means that it isn't known. Where a part
 has a `refusal`, that sentence stands in its place.
@@ -6,36 +6,10 @@ has a `refusal`, that sentence stands in its place.
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Literal, Protocol, Self
+from typing import Literal
 
 from conf.strict_yaml import StrictModel
-
-
-class Bounds(Protocol):
-    """Whatever holds a figure with its bounds."""
-
-    @property
-    def value(self) -> float: ...
-
-    @property
-    def lower(self) -> float: ...
-
-    @property
-    def upper(self) -> float: ...
-
-
-class Spread(StrictModel):
-    """A figure between its bounds."""
-
-    value: float
-    lower: float
-    upper: float
-
-    @classmethod
-    def of(cls, found: Bounds) -> Self:
-        """The figure and bounds that it holds."""
-        return cls(value=found.value, lower=found.lower, upper=found.upper)
+from rl.figures.values import Spread
 
 
 class ClippedGain(StrictModel):
@@ -46,15 +20,30 @@ class ClippedGain(StrictModel):
     gain: Spread
 
 
+class Confounding(StrictModel):
+    """How strong a hidden reason behind the logged choices must be to flip what the gate says of the gain.
+
+    flips: what it would flip: `gain` where one is shown, else `doubt` (it would hide a gain). gamma: by how much the
+    odds of any logged choice may be off; None where even `largest_gamma` isn't enough. bounded: the estimator whose
+    bounds were moved. longest_steps: of an episode valued; every step may be confounded.
+    """
+
+    flips: Literal["gain", "doubt"]
+    gamma: float | None
+    largest_gamma: float
+    bounded: str
+    longest_steps: int
+
+
 class Doubts(StrictModel):
     """What intervals don't hold.
 
-    confounding: a sentence on hidden reasons behind the logged choices. tail_index: of the shoppers' parts in the gain,
+    confounding: hidden reasons behind the logged choices. tail_index: of the shoppers' parts in the gain,
     0 for light tails, 1 where no mean exists. largest_share, top_percent_share: of all parts, those of the largest
     shopper and of the largest hundredth. clipping: the gain at falling limits on weights, the unlimited one last.
     """
 
-    confounding: str | None = None
+    confounding: Confounding | None = None
     tail_index: float | None = None
     largest_share: float | None = None
     top_percent_share: float | None = None
@@ -175,9 +164,12 @@ class Contribution(StrictModel):
 
 
 class DecisionExample(StrictModel):
-    """One decision: the margin is the start (at the mean observation) plus all contributions plus `others`."""
+    """One decision: the margin is the start (at the mean observation) plus all contributions plus `others`.
 
-    title: str
+    quantile: of its margin among all decisions explained.
+    """
+
+    quantile: float
     chosen: str
     runner_up: str
     logged: str
@@ -257,22 +249,3 @@ class ExplanationSummary(StrictModel):
     imitation: ImitationTree | None = None
     departures: DepartureSummary | None = None
     refusal: str | None = None
-
-
-class HistoryRow(StrictModel):
-    """An earlier version of the policy: what the gate said, what it was predicted to gain, and what it is now.
-
-    against: what the gain is over: a version or `behavior`; champion_in_force: who was champion then, compared or not.
-    """
-
-    version: int
-    date: date
-    source: str
-    verdict: str
-    candidate: str
-    against: str
-    champion_in_force: str = ""
-    gain: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-    aliases: tuple[str, ...] = ()

@@ -9,24 +9,25 @@ from pathlib import Path
 from typing import Any
 
 from conf.paths import Run
+from rl.data.description import DatasetDescription
 from rl.errors import EvaluationError
-from rl.page.content import DataSummary, IngestCounts, RewardBalance, SplitSummary
+from rl.figures.data import DataSummary, IngestCounts, RewardBalance, SplitSummary
 
 
-def summarize_data(run: Run, dataset: Mapping[str, Any]) -> DataSummary:
+def summarize_data(run: Run, dataset: DatasetDescription) -> DataSummary:
     """The summary; counts of lines and rewards are None where the run folder doesn't hold them.
 
     Args:
         run: of the night.
-        dataset: content of dataset.json.
+        dataset: that the night learned from.
 
     Raises:
         EvaluationError: a result file that can't be read.
     """
     ingest, build = _read(run.ingest_result), _read(run.build_result)
-    counts = dataset["counts"]
+    counts = dataset.counts
     return DataSummary(
-        dates=tuple(sorted(date.fromisoformat(day) for day in dataset["partitions"])),
+        dates=tuple(sorted(date.fromisoformat(day) for day in dataset.partitions)),
         n_transitions=counts["n_transitions"],
         n_episodes=counts["n_episodes"],
         n_actions=counts["n_actions"],
@@ -34,16 +35,16 @@ def summarize_data(run: Run, dataset: Mapping[str, Any]) -> DataSummary:
         splits=tuple(
             SplitSummary(
                 name=name,
-                start=split["start"],
-                end=split["end"],
-                n_episodes=split["n_episodes"],
-                n_transitions=split["n_transitions"],
+                start=split.start,
+                end=split.end,
+                n_episodes=split.n_episodes,
+                n_transitions=split.n_transitions,
             )
-            for name, split in dataset["splits"].items()
+            for name, split in dataset.splits.items()
         ),
         ingest=None if ingest is None else _ingest_counts(ingest),
         reward=None if build is None else _reward_balance(build),
-        counters={**dataset["counters"], **counts},
+        counters={**dataset.counters, **counts},
     )
 
 

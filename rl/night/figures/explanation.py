@@ -1,4 +1,4 @@
-"""The page's models of segments, support and explanation, from what a night's explanation found."""
+"""Figures of segments, support and explanation, from what a night's explanation found."""
 
 from __future__ import annotations
 
@@ -8,17 +8,7 @@ import numpy as np
 
 from rl.data.logged_episodes import IntArray
 from rl.data.shopper_segments import Names, named
-from rl.night.explanation.departures import Departures
-from rl.night.explanation.explain import ExplainedLog, Explanation, Imitation
-from rl.night.explanation.faithfulness import Removal
-from rl.night.explanation.importance import FeatureImportance
-from rl.night.explanation.night_explanation import NightExplanation
-from rl.night.explanation.surrogate import TreeNode
-from rl.night.page_content.review_content import BEHAVIOR_NAME
-from rl.ope.intervals.intervals import Interval
-from rl.ope.report import BEHAVIOR
-from rl.ope.segments import SegmentReport, SegmentValue
-from rl.page.evidence_content import (
+from rl.figures.evidence import (
     Contribution,
     DecisionExample,
     DepartureRow,
@@ -30,27 +20,36 @@ from rl.page.evidence_content import (
     RemovalFigures,
     SegmentRow,
     Segments,
-    Spread,
     Support,
     SupportBand,
     UnseenAction,
     WeightCurve,
 )
+from rl.figures.values import Spread
+from rl.night.explanation.departures import Departures
+from rl.night.explanation.explain import ExplainedLog, Explanation, Imitation
+from rl.night.explanation.faithfulness import Removal
+from rl.night.explanation.importance import FeatureImportance
+from rl.night.explanation.night_explanation import NightExplanation
+from rl.night.explanation.surrogate import TreeNode
+from rl.ope.intervals.intervals import Interval
+from rl.ope.segments import SegmentReport, SegmentValue
 from rl.policy import StochasticPolicy
 
 _SHOWN_UNSEEN = 8
 _SHOWN_CONTRIBUTIONS = 6
-_EXAMPLES = (("Surer than nine in ten decisions", 0.9), ("In the middle", 0.5), ("Less sure than nine in ten", 0.1))
+_EXAMPLES = (0.9, 0.5, 0.1)
+"""Quantiles of the margin at which decisions are shown."""
 
 
-def segments_content(found: NightExplanation) -> Segments:
+def segment_figures(found: NightExplanation) -> Segments:
     """Values by segment."""
     report = found.segments
     if report is None:
         return Segments(refusal=found.weights_refusal)
     return Segments(
         rows=tuple(_segment_row(value) for value in report.values),
-        baseline=BEHAVIOR_NAME if found.baseline == BEHAVIOR else found.baseline,
+        baseline=found.baseline,
         estimator=report.estimator,
         confidence=report.confidence,
         level=report.level,
@@ -59,7 +58,7 @@ def segments_content(found: NightExplanation) -> Segments:
     )
 
 
-def support_content(found: NightExplanation) -> Support:
+def support_figures(found: NightExplanation) -> Support:
     """Where the log has never been, or seldom."""
     weights = found.weights
     return Support(
@@ -83,7 +82,7 @@ def support_content(found: NightExplanation) -> Support:
     )
 
 
-def explanation_content(found: NightExplanation, policy: StochasticPolicy) -> ExplanationSummary:
+def explanation_figures(found: NightExplanation, policy: StochasticPolicy) -> ExplanationSummary:
     """Why the policy decides as it does."""
     explanation = found.explanation
     if explanation is None:
@@ -199,13 +198,13 @@ def _examples(explanation: Explanation, log: ExplainedLog, policy: StochasticPol
     margin = explanation.attributions.preferences.margin
     order = np.argsort(margin, kind="stable")
     return tuple(
-        _example(explanation, int(order[round(quantile * (len(order) - 1))]), title, log=log, policy=policy)
-        for title, quantile in _EXAMPLES
+        _example(explanation, int(order[round(quantile * (len(order) - 1))]), quantile, log=log, policy=policy)
+        for quantile in _EXAMPLES
     )
 
 
 def _example(
-    explanation: Explanation, place: int, title: str, *, log: ExplainedLog, policy: StochasticPolicy
+    explanation: Explanation, place: int, quantile: float, *, log: ExplainedLog, policy: StochasticPolicy
 ) -> DecisionExample:
     attributions = explanation.attributions
     preferred, names = attributions.preferences, policy.vocabulary.names
@@ -214,7 +213,7 @@ def _example(
     largest = np.argsort(-np.abs(values), kind="stable")[:_SHOWN_CONTRIBUTIONS]
     observation = log.observed(np.array([row]))
     return DecisionExample(
-        title=title,
+        quantile=quantile,
         chosen=_with_category(names[preferred.chosen[place]], log.categories),
         runner_up=_with_category(names[preferred.runner_up[place]], log.categories),
         logged=_with_category(names[log.test.action[row]], log.categories),

@@ -1,4 +1,4 @@
-"""What the page says of the distribution of returns. Parts of `content`.
+"""The distribution of returns. Part of `night`.
 
 Returns are in the scenario's reward unit per episode, over the spec's steps; shares lie in [0, 1].
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 from conf.strict_yaml import StrictModel
-from rl.page.evidence_content import Spread
+from rl.figures.values import Spread
 
 
 class ReturnsOf(StrictModel):

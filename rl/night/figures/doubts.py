@@ -1,20 +1,23 @@
-"""The page's content on what a night's interval doesn't hold: doubts, second opinions, who made the log."""
+"""Figures on what a night's interval doesn't hold: doubts, second opinions, who made the log."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rl.figures.evidence import ClippedGain, Confounding, Doubts, LoggerRow, Loggers, Opinion, Opinions
+from rl.figures.values import Spread
+from rl.night.doubts.confounding import ConfoundingSensitivity
 from rl.night.evaluation import NightEvaluation
-from rl.night.page_content.review_content import finite
+from rl.night.figures.values import finite
 from rl.night.second_look.opinions import SecondOpinion
-from rl.page.evidence_content import ClippedGain, Doubts, LoggerRow, Loggers, Opinion, Opinions, Spread
+from rl.ope.overlap.confounding_sensitivity import LARGEST_GAMMA
 
 
 def doubts_of(night: NightEvaluation) -> Doubts:
     """What the intervals don't hold, as far as it was asked."""
     tail = night.evidence.tail
     return Doubts(
-        confounding=None if night.confounding is None else night.confounding.sentence,
+        confounding=None if night.confounding is None else _confounding(night.confounding),
         tail_index=None if tail is None else finite(tail.tail_index),
         largest_share=None if tail is None else tail.largest_share,
         top_percent_share=None if tail is None else tail.top_percent_share,
@@ -57,4 +60,14 @@ def loggers_of(night: NightEvaluation) -> Loggers | None:
         estimator=found.estimator,
         rows=tuple(sorted(rows, key=lambda row: (-row.n_episodes, row.version))),
         value=Spread.of(value),
+    )
+
+
+def _confounding(found: ConfoundingSensitivity) -> Confounding:
+    return Confounding(
+        flips=found.flips,
+        gamma=found.gamma,
+        largest_gamma=LARGEST_GAMMA,
+        bounded=found.bounded,
+        longest_steps=found.longest_steps,
     )
