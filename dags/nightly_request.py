@@ -13,7 +13,7 @@ from conf.errors import NightcartError
 from conf.paths import Lake, simulated_shop
 from conf.scenario import load_pipeline, scenario_names
 from conf.settings import Settings
-from conf.source import SOURCES_FOLDER, Source, load_source
+from conf.source import Source, load_source, source_names
 from conf.strict_yaml import suggest
 from dags.run_date import parse_date
 
@@ -66,11 +66,6 @@ def read_request(arguments: Sequence[str], settings: Settings) -> NightlyRequest
     if load_source(name).is_simulated:
         return _of_simulated_shop(scenario, name, day, simulated_shop(settings.home, name))
     return _of_landed_deliveries(scenario, name, day, Lake(settings.lake, name))
-
-
-def source_names() -> list[str]:
-    """Names of all sources, sorted."""
-    return sorted(path.stem for path in SOURCES_FOLDER.glob("*.yaml"))
 
 
 def last_logged_day(shop: Path) -> date:

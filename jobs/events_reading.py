@@ -13,7 +13,7 @@ from pyspark.sql.types import DataType, DateType, IntegerType, StringType, Struc
 
 from conf.paths import Lake
 from conf.publication import read_pointers
-from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, SESSIONS, Table
+from conf.tables import AVAILABILITY, EVENTS, Table
 from jobs.content_hash import row_hash
 from jobs.table_schema import table_schema
 
@@ -73,30 +73,9 @@ class DeliveredEvents:
         }
 
 
-def read_sessions(spark: SparkSession, lake: Lake, *, first_date: date, last_date: date) -> DataFrame:
-    """Current sessions that started on the days: columns of the table, and date."""
-    files = [
-        file
-        for partition, pointer in read_pointers(lake.table(SESSIONS.name)).items()
-        if first_date <= path_date(partition, "date") <= last_date
-        for file in pointer.files
-    ]
-    return read_files(spark, SESSIONS, lake.table(SESSIONS.name), files, ("date",))
-
-
-def read_rejected(spark: SparkSession, lake: Lake, *, last_delivery_date: date) -> DataFrame:
-    """Rejected lines of the deliveries: columns of the table, and delivery_date."""
-    return _read_deliveries(spark, EVENTS_REJECTED, lake, last_delivery_date)
-
-
-def read_items(spark: SparkSession, lake: Lake, *, last_delivery_date: date) -> DataFrame:
-    """Items as delivered, one row for each key (the earliest delivery wins): columns of the table, delivery_date."""
-    return _earliest(_read_deliveries(spark, ITEMS, lake, last_delivery_date), ITEMS)
-
-
 def read_availability(spark: SparkSession, lake: Lake, *, last_delivery_date: date) -> DataFrame:
     """Availability sets, one row for each key (the earliest delivery wins): columns of the table, delivery_date."""
-    return _earliest(_read_deliveries(spark, AVAILABILITY, lake, last_delivery_date), AVAILABILITY)
+    return read_earliest(spark, AVAILABILITY, lake, last_delivery_date)
 
 
 def read_files(
@@ -145,7 +124,8 @@ def _read_numbered(
     return events.withColumn("_delivery_number", F.row_number().over(same_event))
 
 
-def _read_deliveries(spark: SparkSession, table: Table, lake: Lake, last_delivery_date: date) -> DataFrame:
+def read_deliveries(spark: SparkSession, table: Table, lake: Lake, last_delivery_date: date) -> DataFrame:
+    """Return the rows of the deliveries up to that day: columns of the table, and delivery_date."""
     folder = lake.table(table.name)
     files = [
         file
@@ -156,7 +136,9 @@ def _read_deliveries(spark: SparkSession, table: Table, lake: Lake, last_deliver
     return read_files(spark, table, folder, files, ("delivery_date",))
 
 
-def _earliest(rows: DataFrame, table: Table) -> DataFrame:
+def read_earliest(spark: SparkSession, table: Table, lake: Lake, last_delivery_date: date) -> DataFrame:
+    """Return the rows of the deliveries up to that day, the earliest delivery of each key: columns, delivery_date."""
+    rows = read_deliveries(spark, table, lake, last_delivery_date)
     same_key = Window.partitionBy(*table.key).orderBy("delivery_date", row_hash(table))
     numbered = rows.withColumn("_number", F.row_number().over(same_key))
     return numbered.where(F.col("_number") == 1).drop("_number")

@@ -10,7 +10,7 @@ import numpy as np
 from rl.data.logged_episodes import FloatArray
 from rl.ope.intervals.intervals import Interval
 from rl.ope.intervals.sums import RatioSums
-from rl.ope.intervals.weight_tail import tail_report
+from rl.ope.intervals.tails import tail_report
 
 _WIDTH = 0.3
 """Standard deviations of the lower bound, beyond 0, over which the correction runs out; see `corrected_gain`."""

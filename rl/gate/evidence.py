@@ -11,7 +11,7 @@ from rl.gate.corrected_gain import corrected_gain
 from rl.gate.rules import GateEvidence, GateRules, GuardrailEvidence
 from rl.ope.intervals.intervals import Interval, cautious_bounds, relative_increase
 from rl.ope.intervals.sums import RatioSums, difference
-from rl.ope.intervals.weight_tail import TailReport, tail_report
+from rl.ope.intervals.tails import TailReport, tail_report
 from rl.ope.overlap.differing_units import effective_differing_units
 from rl.ope.propensities.trust import LOGGED, PropensityTrust
 from rl.ope.report import PolicyEvaluation

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from rl.ope.intervals.intervals import Interval
-from rl.ope.intervals.weight_tail import TailReport
+from rl.ope.intervals.tails import TailReport
 from rl.ope.propensities.trust import LOGGED, PropensityTrust
 from rl.ope.samples.ratio_balance import RatioBalance
 

@@ -24,7 +24,7 @@ from rl.worth.popularity import Popularity, fit_popularity_weights
 _CUT_ROUNDS = 3
 """Fits of the state value where episodes are cut: each looks past the cut with the one before."""
 
-REWARD, FUTURE, CONTINUATION = 0, 1, 2
+REWARD, FUTURE = 0, 1
 """Columns of the outcomes; named features of the next observation follow."""
 
 

@@ -57,16 +57,6 @@ class CudaRecorder:
         return replay
 
 
-class PlainRecorder:
-    """Repeats a function by calling it: the same path without a GPU."""
-
-    def warm_up(self, function: Callable[[], Terms]) -> Terms:
-        return function()
-
-    def record(self, function: Callable[[], Terms]) -> Callable[[], Terms]:
-        return function
-
-
 class CapturedCall:
     """Calls of one function, recorded after a few; inputs of another shape than the recorded are called plainly."""
 

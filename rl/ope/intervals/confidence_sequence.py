@@ -1,4 +1,7 @@
-"""Intervals that hold at all sample sizes at once: for whoever looks every night and may stop at any of them."""
+"""Intervals that hold at all sample sizes at once: for whoever looks every night and may stop at any of them.
+
+No command reaches it yet: it waits for the monitor, which looks again every day.
+"""
 
 from __future__ import annotations
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.stats import norm, poisson
+from scipy.stats import poisson
 from scipy.stats import t as student_t
 
 from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.intervals.sums import RatioSums, difference
-from rl.ope.intervals.tail_reach import tail_reach
+from rl.ope.intervals.tails import tail_reach
 
 _DRAWS_BEYOND_BOUND = 30  # a percentile with 30 draws beyond it is known to about a fifth of its tail probability
 _MAX_DRAWS = 20_000
@@ -118,26 +118,6 @@ def percentile_intervals(
 def _percentiles(sums: RatioSums, values: FloatArray, level: float) -> Interval:
     lower, upper = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
     return Interval(sums.value(), float(lower), float(upper), level, "percentile bootstrap", standard_error(sums))
-
-
-def bca_interval(sums: RatioSums, *, level: float, resampling: Resampling) -> Interval:
-    """Bias-corrected and accelerated bootstrap over units; the acceleration from the jackknife.
-
-    Source: Efron and Tibshirani (1993), equations 14.10, 14.14 and 14.15. Falls back to plain percentiles where
-    all draws lie on one side.
-    """
-    require_level(level)
-    require_units(sums)
-    values = np.sort(bootstrap_values(sums, resampling))
-    estimate = sums.value()
-    below = (np.count_nonzero(values < estimate) + 0.5 * np.count_nonzero(values == estimate)) / len(values)
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    if 0 < below < 1:
-        bias = norm.ppf(below)
-        shifted = bias + norm.ppf(tails)
-        tails = norm.cdf(bias + shifted / (1 - _acceleration(sums) * shifted))
-    lower, upper = np.quantile(values, tails)
-    return Interval(estimate, float(lower), float(upper), level, "BCa bootstrap", standard_error(sums))
 
 
 def student_interval(sums: RatioSums, *, level: float) -> Interval:
@@ -320,13 +300,6 @@ def _poisson_table() -> FloatArray:
 
 
 _POISSON_TABLE = _poisson_table()
-
-
-def _acceleration(sums: RatioSums) -> float:
-    deviation = sums.leave_one_out()
-    deviation = deviation.mean() - deviation
-    spread = float(np.square(deviation).sum())
-    return 0.0 if spread == 0 else float((deviation**3).sum() / (6 * spread**1.5))
 
 
 def require_units(sums: RatioSums) -> None:

@@ -3,6 +3,8 @@
 The same function runs on a slice of episodes in one process, so that weights and probabilities are never held for all
 steps at once, and on a partition of episodes on another machine. Draws of the bootstrap belong to units in ascending
 order after the merge, so no interval depends on how the log was divided.
+
+No command reaches it yet: it waits for an evaluation on Spark, whose parts are summed apart.
 """
 
 from __future__ import annotations

@@ -91,12 +91,6 @@ class RatioSums:
         residual = self.numerators - rates * self.denominators
         return self.n_units * _row_sums(ratio(residual, np.broadcast_to(total, residual.shape)))
 
-    def leave_one_out(self) -> FloatArray:
-        """The estimate without each unit in turn, `(n_units,)`."""
-        numerator = self.numerators.sum(axis=0) - self.numerators
-        denominator = self.denominators.sum(axis=0) - self.denominators
-        return _row_sums(ratio(numerator, denominator))
-
 
 def _row_sums(terms: FloatArray) -> FloatArray:
     return np.asarray(terms.sum(axis=1), dtype=np.float64)

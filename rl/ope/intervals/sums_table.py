@@ -2,6 +2,8 @@
 
 One row an estimator and unit. Rows of several parts are simply put below each other: the merge happens on reading,
 or on another machine for a share of the units.
+
+No command reaches it yet: it waits for an evaluation on Spark, whose parts are summed apart.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Weighting each row by its own logger's propensity stays unbiased, but a row that its logger seldom chose gets a large
 weight even where another logger chose the same often. The mixture's propensity knows that.
+
+No command reaches it yet: it waits for served policies, which can be asked again (`balanced_log`).
 """
 
 from __future__ import annotations

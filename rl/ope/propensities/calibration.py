@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -58,10 +58,6 @@ class CalibrationReport:
     log_loss: float
     log_loss_uniform: float
     n_decisions: int
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values."""
-        return asdict(self)
 
 
 def calibration_report(model: RowProbabilities, episodes: LoggedEpisodes) -> CalibrationReport:

@@ -13,8 +13,7 @@ one should count on here. A model that is wrong, or an unseen reason, is in neit
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import norm
@@ -44,10 +43,6 @@ class CrossFitVariance:
     @property
     def extra_standard_error(self) -> float:
         return math.sqrt(self.extra)
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values."""
-        return asdict(self) | {"extra_standard_error": self.extra_standard_error}
 
 
 def cross_fit_variance(value: float, *, by_repeat: FloatArray, by_model: FloatArray) -> CrossFitVariance:

@@ -12,8 +12,7 @@ import torch
 
 from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes, Policy
 from rl.errors import EvaluationError
-from rl.ope.q_functions.batched_fqe_network import StackedQ
-from rl.ope.q_functions.fqe_neural import NeuralQ, Standardization
+from rl.ope.q_functions.fqe_neural import NeuralQ, StackedQ, Standardization
 from rl.ope.q_functions.fqe_settings import FqeSettings
 from rl.ope.q_functions.next_probabilities import NextProbabilities
 from rl.ope.samples.evaluation_probabilities import row_batches

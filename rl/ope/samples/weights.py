@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes, Policy
+from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import EvaluationError, UnsupportedEstimator
-from rl.ope.samples.discount import cumulative_products, rows_at_step
-from rl.ope.samples.evaluation_probabilities import logged_action_probabilities
+from rl.ope.samples.discount import cumulative_products
 
 _LARGEST_WEIGHT = 1e150  # its square is still a double
 
@@ -61,21 +60,6 @@ def refusal_of_counts(n_decisions: int, n_unknown: int, n_certain: int) -> str |
     if n_certain == n_decisions:
         return "the log is deterministic (every propensity is 1): it never shows what another action would have earned"
     return None
-
-
-def importance_weights(policy: Policy, episodes: LoggedEpisodes, *, clip: float | None = None) -> ImportanceWeights:
-    """Importance weights of the policy on the logged rows.
-
-    A clipped weight trades variance for a bias of unknown size, which is why the limit and how often it bit travel
-    with the weights.
-
-    Raises:
-        UnsupportedEstimator: a propensity is NaN, all are 1, or the products overflow.
-    """
-    if reason := refusal_to_weight(episodes.propensity):
-        raise UnsupportedEstimator(reason)
-    ratio = logged_action_probabilities(policy, episodes) / episodes.propensity
-    return weights_from_ratio(ratio, episodes.offsets, clip=clip)
 
 
 def weights_from_ratio(ratio: FloatArray, offsets: IntArray, *, clip: float | None = None) -> ImportanceWeights:
@@ -131,14 +115,3 @@ def effective_rewarded_units(weighted_reward: FloatArray, unit_of_row: IntArray)
     if not len(weighted_reward):
         return 0.0
     return effective_sample_size(np.bincount(unit_of_row, weights=np.abs(weighted_reward)).astype(np.float64))
-
-
-def effective_sample_size_by_step(cumulative: FloatArray, offsets: IntArray) -> FloatArray:
-    """Effective number of episodes at each step index, `(longest,)`; an ended episode keeps its last weight."""
-    held = np.ones(len(offsets) - 1)
-    sizes = []
-    for step in range(int(np.diff(offsets).max(initial=0))):
-        rows, running = rows_at_step(offsets, step)
-        held[running] = cumulative[rows]
-        sizes.append(effective_sample_size(held))
-    return np.array(sizes)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rl.ope.intervals.weight_tail import generalized_pareto_shape, tail_report
+from rl.ope.intervals.tails import generalized_pareto_shape, tail_report
 
 
 @pytest.mark.parametrize("shape", [0.1, 0.5, 0.9, 1.3])

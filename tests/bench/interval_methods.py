@@ -9,12 +9,9 @@ from conf.strict_yaml import suggest
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.estimators.importance_sampling import NO_WEIGHT
 from rl.ope.intervals.confidence_sequence import confidence_sequence_interval
-from rl.ope.intervals.empirical_bernstein import empirical_bernstein_interval
-from rl.ope.intervals.empirical_likelihood import empirical_likelihood_interval
 from rl.ope.intervals.intervals import (
     Interval,
     Resampling,
-    bca_interval,
     percentile_interval,
     reaching_intervals,
     require_level,
@@ -23,6 +20,9 @@ from rl.ope.intervals.intervals import (
     widest_intervals,
 )
 from rl.ope.intervals.sums import RatioSums
+from tests.bench.bca_interval import bca_interval
+from tests.bench.empirical_bernstein import empirical_bernstein_interval
+from tests.bench.empirical_likelihood import empirical_likelihood_interval
 
 
 @dataclass(frozen=True)

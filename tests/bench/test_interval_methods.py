@@ -13,11 +13,11 @@ from scipy.stats import binom, chi2
 from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError
 from rl.ope.intervals.confidence_sequence import confidence_sequence_interval
-from rl.ope.intervals.empirical_bernstein import empirical_bernstein_interval
-from rl.ope.intervals.empirical_likelihood import empirical_likelihood_interval
-from rl.ope.intervals.interval_methods import INTERVAL_METHODS, make_interval
 from rl.ope.intervals.intervals import Interval, Resampling, student_interval
 from rl.ope.intervals.sums import RatioSums, difference
+from tests.bench.empirical_bernstein import empirical_bernstein_interval
+from tests.bench.empirical_likelihood import empirical_likelihood_interval
+from tests.bench.interval_methods import INTERVAL_METHODS, make_interval
 
 METHODS = list(INTERVAL_METHODS)
 ALWAYS_WIDER = {"empirical_bernstein", "confidence_sequence"}
@@ -211,3 +211,17 @@ def test_empirical_likelihood_of_two_far_values_reaches_between_them() -> None:
     assert 0 <= found.lower < 0.01
     assert 0.99 < found.upper <= 1
     assert math.isfinite(found.standard_error)
+
+
+def test_bca_interval_leans_towards_the_long_tail() -> None:
+    """On a right-skewed sample both BCa bounds lie above the percentile ones, as skewness corrections demand."""
+    sums = mean_sums(np.random.default_rng(3).exponential(size=40) ** 2)
+    plain, corrected = (interval(method, sums, 0.9, n_draws=2000) for method in ("percentile", "bca"))
+    assert corrected.lower > plain.lower
+    assert corrected.upper > plain.upper
+
+
+def test_bca_interval_of_a_constant_is_that_constant() -> None:
+    """Nothing to correct, nothing divided by zero."""
+    found = interval("bca", mean_sums(np.full(5, 2.0)), 0.9)
+    assert (found.lower, found.upper) == (2.0, 2.0)
