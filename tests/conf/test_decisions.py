@@ -20,7 +20,7 @@ PLACES_OF_PAGES = ("conf", "dags", "docs", "jobs", "rl", "tests")
 
 ROW = re.compile(r"\| (D-\d+) \| \[(.+)\]\((\S+)\) \| (\S+) \| (\S+) \| (.+) \|")
 HEADING = re.compile(r"^#{1,6} +(.+?) *$", re.MULTILINE)
-LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"^```.*?^```|^ {4}.*?$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
