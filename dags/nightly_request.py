@@ -45,7 +45,7 @@ class NightlyRequest:
 
 
 def read_request(arguments: Sequence[str], settings: Settings) -> NightlyRequest:
-    """The request; an empty parameter counts as not given.
+    """Return the request; an empty parameter counts as not given.
 
     The date is None only where a simulated shop is to be written first: then it is the last day of its logs.
 
@@ -69,7 +69,7 @@ def read_request(arguments: Sequence[str], settings: Settings) -> NightlyRequest
 
 
 def last_logged_day(shop: Path) -> date:
-    """The last day a simulated shop delivered logs for.
+    """Return the last day a simulated shop delivered logs for.
 
     Raises:
         RequestError: it delivered none.
@@ -95,7 +95,7 @@ def _of_given_logs(scenario: str, source: str, day: date | None, logs: Path) -> 
 
 
 def _of_simulated_shop(scenario: str, source: str, day: date | None, shop: Path) -> NightlyRequest:
-    """The shop is written once and then kept: writing it anew each day would change days already ingested."""
+    """Return the night of a shop written once, then kept: writing it anew would change days already ingested."""
     if not (shop / "shop.json").exists():
         return NightlyRequest(scenario, source, day, shop / "logs", shop_to_write=shop)
     last = last_logged_day(shop)
@@ -117,7 +117,7 @@ def _of_landed_deliveries(scenario: str, source: str, day: date | None, lake: La
 
 
 def _last_delivery(logs: Path, source: Source) -> date | None:
-    """The last date in the paths of daily files; None for a log whose days only its lines tell."""
+    """Return the last date in the paths of daily files; None for a log whose days only its lines tell."""
     if source.delivery.layout != "dated_files":
         return None
     root = logs.parent if logs.is_file() else logs

@@ -23,7 +23,7 @@ _PATH_TYPES: dict[str, DataType] = {"user_bucket": IntegerType(), "v": StringTyp
 def read_events(
     spark: SparkSession, lake: Lake, *, first_event_date: date, last_event_date: date, last_delivery_date: date
 ) -> DataFrame:
-    """Events of the days that had been delivered: columns of the table, event_date, delivery_date, user_bucket.
+    """Return events of the days that had been delivered: columns of the table, event_date, delivery_date, user_bucket.
 
     An event id that several deliveries hold for one day stands once: the earliest delivery wins.
     """
@@ -34,7 +34,7 @@ def read_events(
 def read_repeated_events(
     spark: SparkSession, lake: Lake, *, first_event_date: date, last_event_date: date, last_delivery_date: date
 ) -> DataFrame:
-    """The events that `read_events` leaves out because an earlier delivery holds them; the same columns."""
+    """Return the events that `read_events` leaves out because an earlier delivery holds them; the same columns."""
     numbered = _read_numbered(spark, lake, first_event_date, last_event_date, last_delivery_date)
     return numbered.where(F.col("_delivery_number") > 1).drop("_delivery_number")
 
@@ -48,7 +48,7 @@ class DeliveredEvents:
 
     @classmethod
     def read(cls, lake: Lake, *, last_delivery_date: date) -> DeliveredEvents:
-        """The current deliveries up to the last one."""
+        """Return the current deliveries up to the last one."""
         pointers = {
             path_date(partition, "delivery_date"): pointer
             for partition, pointer in read_pointers(lake.table(EVENTS.name)).items()
@@ -65,7 +65,7 @@ class DeliveredEvents:
         return sorted(frozenset().union(*self.event_dates.values()))
 
     def inputs(self, first_event_date: date, last_event_date: date) -> dict[str, str]:
-        """Content hash of every delivery with events of the days: name of the input -> hash, for a manifest."""
+        """Return content hash of every delivery with events of the days: name of the input -> hash, for a manifest."""
         return {
             f"{EVENTS.name}/delivery_date={day}": self.content_hashes[day]
             for day, event_dates in sorted(self.event_dates.items())
@@ -81,7 +81,7 @@ def read_availability(spark: SparkSession, lake: Lake, *, last_delivery_date: da
 def read_files(
     spark: SparkSession, table: Table, table_folder: Path, files: Collection[str], path_columns: tuple[str, ...]
 ) -> DataFrame:
-    """Rows of published files (relative to the table's folder), with the columns of their paths.
+    """Return rows of published files (relative to the table's folder), with the columns of their paths.
 
     Dates in paths are dates; `user_bucket` is an int.
     """
@@ -96,7 +96,7 @@ def read_files(
 
 
 def path_date(path: str, column: str) -> date:
-    """The date that a path such as `delivery_date=2026-01-31/...` holds for a column."""
+    """Return the date that a path such as `delivery_date=2026-01-31/...` holds for a column."""
     part = next(part for part in PurePosixPath(path).parts if part.startswith(f"{column}="))
     return date.fromisoformat(part.removeprefix(f"{column}="))
 
@@ -104,7 +104,7 @@ def path_date(path: str, column: str) -> date:
 def _read_numbered(
     spark: SparkSession, lake: Lake, first_event_date: date, last_event_date: date, last_delivery_date: date
 ) -> DataFrame:
-    """Events of the days with `_delivery_number`: 1 for the earliest delivery of an event id within its day.
+    """Return events of the days with `_delivery_number`: 1 for the earliest delivery of an event id within its day.
 
     Only the day's own cells decide, so the answer for a day doesn't depend on how far around it one reads.
     """

@@ -19,7 +19,7 @@ from rl.learning.candidates import seeded_candidates
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
-    """The run folder holds dataset/dataset.json and dataset/encoder.json; gives the former's content.
+    """Write dataset.json, encoder.json and versions.json to the run folder; return the first one's content.
 
     Where there is rightly nothing to learn, it holds nothing_to_learn.json, and `skipped` gives the reason.
     """

@@ -39,7 +39,7 @@ EVALUATION_FILE = "evaluation.json"
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
-    """The run folder holds review.html and registration.json; gives the latter's content."""
+    """Write review.html and registration.json to the run folder; return the latter's content."""
     load_pipeline(scenario, source)  # says at once what is wrong with the names or the specs
     run_paths = Run(settings.home, source, scenario, run_date)
     description = read_description(run_paths)
@@ -60,13 +60,13 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
 
 
 def night_key(result: NightFigures) -> NightKey:
-    """What makes this registration the same as another."""
+    """Return what makes this registration the same as another."""
     night = result.facts
     return NightKey(night.scenario, night.source, night.date, result.dataset_digest, result.spec_hash, result.code_hash)
 
 
 def candidate_records(result: NightFigures, candidates: dict[str, LoadedCandidate]) -> list[CandidateRecord]:
-    """What the child runs say about the candidates."""
+    """Return what the child runs say about the candidates."""
     rows = {row.name: row for row in result.candidates}
     return [
         CandidateRecord(
@@ -98,7 +98,7 @@ def candidate_records(result: NightFigures, candidates: dict[str, LoadedCandidat
 
 
 def version_record(result: NightFigures) -> VersionRecord:
-    """What the version says about itself."""
+    """Return what the version says about itself."""
     night, verdict = result.facts, result.verdict
     reasons = "\n".join(f"- {reason}" for reason in (*verdict.reasons, *notes_of(result)))
     return VersionRecord(

@@ -80,13 +80,13 @@ class Dataset:
         return sha256(canonical.encode("utf-8")).hexdigest()[:32]
 
     def transitions(self, split: SplitName) -> Transitions:
-        """The split's transitions; training leaves out unsettled rows unless the spec takes them."""
+        """Return the split's transitions; training leaves out unsettled rows unless the spec takes them."""
         interval = self.intervals[split]
         first, last = session_days(self.pipeline, interval)
         return _split_transitions(self.pipeline, self.published.at_least(first, last), interval, split)[0]
 
     def to_logged_episodes(self, split: SplitName, encoder: ObservationEncoder | None = None) -> LoggedEpisodes:
-        """The split's episodes.
+        """Return the split's episodes.
 
         Args:
             split: train, validation or test.
@@ -95,7 +95,7 @@ class Dataset:
         return self._encoded(self.transitions(split), encoder)
 
     def episodes_by_date(self, split: SplitName) -> Iterator[LoggedEpisodes]:
-        """The split's episodes in the same order, one date's after the other's; no more is in memory at a time.
+        """Return the split's episodes in the same order, one date's after the other's; no more is in memory at a time.
 
         Shoppers and policy versions are numbered anew in each part.
         """
@@ -131,7 +131,7 @@ class Dataset:
         )
 
     def availability_rows(self, transitions: Transitions, action: IntArray) -> AvailabilityRows:
-        """Availability at each row, as the scenario's mask says."""
+        """Return availability at each row, as the scenario's mask says."""
         if self.pipeline.scenario.action.mask == "none":
             n_others = len(frozenset(transitions.action_keys.values()).difference(self.vocabulary.keys))
             return unmasked_rows(transitions.n_transitions, self.vocabulary, n_others=n_others)
@@ -203,7 +203,7 @@ class Dataset:
 
 
 def prepare_dataset(pipeline: Pipeline, lake: Lake, horizon: date) -> Dataset:
-    """The dataset of a horizon, with vocabulary, splits and encoder made from it alone.
+    """Return the dataset of a horizon, with vocabulary, splits and encoder made from it alone.
 
     Raises:
         DatasetError: partitions that don't belong together.

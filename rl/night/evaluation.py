@@ -75,7 +75,7 @@ def evaluate_night(
     train: LoggedEpisodes,
     settings: EvaluationSettings,
 ) -> NightEvaluation:
-    """The report on the selected candidate, on test episodes that chose nothing, and the gate's verdict.
+    """Return the report on the selected candidate, on test episodes that chose nothing, and the gate's verdict.
 
     Args:
         dataset: of the night.
@@ -137,7 +137,7 @@ def evaluate_night(
 def _evaluate_guardrails(
     compared: list[Contender], settings: EvaluationSettings, dataset: Dataset
 ) -> dict[str, PolicyEvaluation]:
-    """Evaluations of the guardrails' side metrics, by metric, with the estimator that the gate may use."""
+    """Return evaluations of the guardrails' side metrics, by metric, with the estimator that the gate may use."""
     scenario = dataset.pipeline.scenario
     own = replace(settings, estimators=(scenario.evaluation.estimator,))
     return {
@@ -153,7 +153,7 @@ def _evaluate(
     is_logged: bool,
     outcome: str = "reward",
 ) -> PolicyEvaluation:
-    """One evaluation of all: each on its own encoding of the same episodes, hence of the same units."""
+    """Return one evaluation of all: each on its own encoding of the same episodes, hence of the same units."""
     parts: list[PolicyEvaluation] = []
     for contender in contenders:
         structlog.get_logger().info("evaluating", policy=contender.name, outcome=outcome)

@@ -72,7 +72,7 @@ class EvaluationSettings:
 
     @classmethod
     def from_scenario(cls, scenario: Scenario, *, seed: int = 0, device: str = "cpu") -> EvaluationSettings:
-        """Settings as the scenario's spec states them."""
+        """Return settings as the scenario's spec states them."""
         spec = scenario.evaluation
         return cls(
             discount=Discount(scenario.discount.gamma, scenario.discount.per),
@@ -125,7 +125,7 @@ class PolicyEvaluation:
         return self.samples[policy]
 
     def report(self, policy: str, estimator_name: str) -> PolicyValueReport:
-        """The report of that policy and estimator.
+        """Return the report of that policy and estimator.
 
         Raises:
             EvaluationError: there is none.
@@ -148,7 +148,7 @@ def evaluate_policies(  # noqa: PLR0913 -- one call says all that a night asks o
     has_behavior: bool = True,
     keeps_samples: bool = False,
 ) -> PolicyEvaluation:
-    """Reports and per-unit sums of the behavior policy and of each given policy on the test split.
+    """Return reports and per-unit sums of the behavior policy and of each given policy on the test split.
 
     The behavior policy is run through the estimators too, with all weights 1 and its own state values, so that a
     difference compares like with like: `on_policy` misses what a cut took off, its `dr` doesn't. What the log can't
@@ -258,7 +258,7 @@ class _Run:
         return action_values(self.fits[name], policy, self._test)
 
     def _with_density_ratios(self, policy: Policy, sample: EvaluationSample) -> EvaluationSample:
-        """The sample with ratios cross-fitted on the test split, or with the reason why there are none."""
+        """Return the sample with ratios cross-fitted on the test split, or with the reason why there are none."""
         test, settings = self._test, self._settings
         try:
             return with_density_ratios(sample, policy, test, discount=settings.discount, steps=settings.steps)

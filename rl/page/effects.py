@@ -41,7 +41,7 @@ class Effects:
 
 
 def effects_of(spreads: Sequence[Spread | None]) -> Effects | None:
-    """The marks; None where no spread is given at all."""
+    """Return the marks; None where no spread is given at all."""
     shown = [spread for spread in spreads if spread is not None]
     if not shown:
         return None

@@ -51,7 +51,7 @@ class Forest:
 
 
 def forest_of(policies: tuple[PolicyReport, ...]) -> Forest | None:
-    """The plot of all policies' estimates; None where nothing was estimated."""
+    """Return the plot of all policies' estimates; None where nothing was estimated."""
     shown = [estimate for policy in policies for estimate in policy.estimates if estimate.value is not None]
     if not shown:
         return None

@@ -36,7 +36,7 @@ class _TruthRow:
 
 
 def render_page(page: ReviewContent) -> str:
-    """The page as HTML; every text from the content is escaped."""
+    """Return the page as HTML; every text from the content is escaped."""
     charts = charts_of(page.curves)
     context: dict[str, Any] = {
         "page": page,
@@ -96,7 +96,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _sections(page: ReviewContent) -> list[tuple[str, str]]:
-    """Ids and short names of the sections to jump to, in their order."""
+    """Return ids and short names of the sections to jump to, in their order."""
     return [
         ("value", "earns"),
         ("certainty", "how sure"),
@@ -132,7 +132,7 @@ def _inside(estimate: Estimate, truth: PlayedValue) -> str:
 
 
 def _refusals(policies: tuple[PolicyReport, ...]) -> list[dict[str, str]]:
-    """One row for each policy and reason, with all estimators that gave it."""
+    """Return one row for each policy and reason, with all estimators that gave it."""
     found: dict[tuple[str, str], list[str]] = {}
     for policy in policies:
         for estimate in policy.estimates:
@@ -172,7 +172,7 @@ def _limit(clip: float | None) -> str:
 
 
 def _overlap_bars(policies: tuple[PolicyReport, ...]) -> list[dict[str, Any]]:
-    """Shoppers, and how many of them the estimates rest on: a bar for each policy whose figure is known."""
+    """Return shoppers, and how many of them the estimates rest on: a bar for each policy whose figure is known."""
     fields = (
         ("Shoppers", "n_units"),
         ("Effectively weighted", "effective_sample_size"),
@@ -228,7 +228,7 @@ def _rejected_bars(rejected: dict[str, int]) -> list[dict[str, Any]]:
 
 
 def _timeline(splits: tuple[SplitSummary, ...]) -> list[dict[str, Any]]:
-    """The splits as spans along a bar; empty where a boundary isn't a time."""
+    """Return the splits as spans along a bar; empty where a boundary isn't a time."""
     try:
         ends = [
             (datetime.fromisoformat(s.start).timestamp(), datetime.fromisoformat(s.end).timestamp()) for s in splits

@@ -39,7 +39,7 @@ def band_bars(bands: tuple[SupportBand, ...]) -> tuple[BandBars, ...]:
 
 
 def weight_points(curve: WeightCurve) -> str:
-    """The curve as SVG points in a box of 100 by 100."""
+    """Return the curve as SVG points in a box of 100 by 100."""
     return " ".join(f"{100 * x:.2f},{100 - 100 * y:.2f}" for x, y in zip(curve.shoppers, curve.held, strict=True))
 
 

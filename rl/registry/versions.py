@@ -50,14 +50,14 @@ class RegisteredVersion:
 
 
 def find_version(client: MlflowClient, key: NightKey) -> RegisteredVersion | None:
-    """The version made from these inputs; None where there is none."""
+    """Return the version made from these inputs; None where there is none."""
     condition = f"name = '{key.model}' and tags.`{TAG}input_key` = '{key.input_key}'"
     found = sorted(client.search_model_versions(condition), key=lambda version: int(version.version))
     return _version(found[0]) if found else None
 
 
 def load_version(client: MlflowClient, model: str, version: int) -> RegisteredVersion | None:
-    """The version of that number; None where there is none."""
+    """Return the version of that number; None where there is none."""
     return next((found for found in all_versions(client, model) if found.version == version), None)
 
 
@@ -80,7 +80,7 @@ def own_versions(client: MlflowClient, model: str) -> Iterator[RegisteredVersion
 def create_version(
     client: MlflowClient, run_id: str, *, key: NightKey, record: VersionRecord, model_folder: Path
 ) -> RegisteredVersion:
-    """A new version with the model's files, tags and description.
+    """Return a new version with the model's files, tags and description.
 
     The files go first and the version comes with all its tags in one request: killed in between, there is no version,
     and a repeat writes the same files again.
@@ -98,7 +98,7 @@ def create_version(
 
 
 def offer_as_challenger(client: MlflowClient, version: RegisteredVersion) -> bool:
-    """True where the alias challenger is the version's.
+    """Return True where the alias challenger is the version's.
 
     It isn't given to a version the gate didn't pass, to one that was promoted already, or to an older night than the
     present challenger's: repeating an old night changes nothing. A challenger that no night registered gives way.

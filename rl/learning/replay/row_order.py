@@ -15,7 +15,7 @@ class RowOrder(Protocol):
     """Batches of rows without end."""
 
     def next(self) -> IntArray:
-        """The next batch of rows, `(batch_size,)`."""
+        """Return the next batch of rows, `(batch_size,)`."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -43,7 +43,7 @@ class ShuffledRows:
         self._start_round()
 
     def next(self) -> IntArray:
-        """The next `batch_size` rows."""
+        """Return the next `batch_size` rows."""
         end = self._position + self._batch_size
         if end <= self._n_rows:
             rows = self._order[self._position : end]
@@ -52,7 +52,7 @@ class ShuffledRows:
         return self._over_rounds()
 
     def state(self) -> dict[str, Any]:
-        """The generator as it was when the round began, and the place in it."""
+        """Return the generator as it was when the round began, and the place in it."""
         return self._kind() | {"generator": self._at_start, "position": self._position}
 
     def load_state(self, state: Mapping[str, Any]) -> None:

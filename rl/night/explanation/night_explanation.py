@@ -62,7 +62,7 @@ def explain_night(
     train: LoggedEpisodes,
     shares: ActionShares,
 ) -> NightExplanation:
-    """The selected policy explained on the test episodes; takes seconds, on samples of decisions.
+    """Return the selected policy explained on the test episodes; takes seconds, on samples of decisions.
 
     Args:
         dataset: of the night.
@@ -119,7 +119,7 @@ def _explanation(
 def _weighted(
     dataset: Dataset, log: ExplainedLog, night: NightEvaluation
 ) -> tuple[SegmentReport | None, WeightShares | None, str | None]:
-    """Segments and weights, or why the log can't be weighted."""
+    """Return segments and weights, or why the log can't be weighted."""
     if not dataset.pipeline.is_logged:
         return None, None, IMPLIED
     samples, gate = night.samples, dataset.pipeline.scenario.gate

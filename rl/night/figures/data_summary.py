@@ -15,7 +15,7 @@ from rl.figures.data import DataSummary, IngestCounts, RewardBalance, SplitSumma
 
 
 def summarize_data(run: Run, dataset: DatasetDescription) -> DataSummary:
-    """The summary; counts of lines and rewards are None where the run folder doesn't hold them.
+    """Return the summary; counts of lines and rewards are None where the run folder doesn't hold them.
 
     Args:
         run: of the night.

@@ -14,7 +14,7 @@ from rl.ope.overlap.confounding_sensitivity import LARGEST_GAMMA
 
 
 def doubts_of(night: NightEvaluation) -> Doubts:
-    """What the intervals don't hold, as far as it was asked."""
+    """Return what the intervals don't hold, as far as it was asked."""
     tail = night.evidence.tail
     return Doubts(
         confounding=None if night.confounding is None else _confounding(night.confounding),
@@ -33,7 +33,7 @@ def doubts_of(night: NightEvaluation) -> Doubts:
 
 
 def opinions_of(opinions: Sequence[SecondOpinion], *, level: float) -> Opinions | None:
-    """Gains by the gate's estimator and by others; None where no other was asked."""
+    """Return gains by the gate's estimator and by others; None where no other was asked."""
     rows = tuple(
         Opinion(
             estimator=one.estimator,
@@ -47,7 +47,7 @@ def opinions_of(opinions: Sequence[SecondOpinion], *, level: float) -> Opinions 
 
 
 def loggers_of(night: NightEvaluation) -> Loggers | None:
-    """The candidate's value by policy version, largest part of the log first; None where one made the log."""
+    """Return the candidate's value by policy version, largest part of the log first; None where one made the log."""
     found = night.loggers
     if found is None or found.by_logger is None or found.value is None:
         return None if found is None else Loggers(estimator=found.estimator, refusal=found.refusal)

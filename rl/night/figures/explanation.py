@@ -43,7 +43,7 @@ _EXAMPLES = (0.9, 0.5, 0.1)
 
 
 def segment_figures(found: NightExplanation) -> Segments:
-    """Values by segment."""
+    """Return values by segment."""
     report = found.segments
     if report is None:
         return Segments(refusal=found.weights_refusal)
@@ -83,7 +83,7 @@ def support_figures(found: NightExplanation) -> Support:
 
 
 def explanation_figures(found: NightExplanation, policy: StochasticPolicy) -> ExplanationSummary:
-    """Why the policy decides as it does."""
+    """Return why the policy decides as it does."""
     explanation = found.explanation
     if explanation is None:
         return ExplanationSummary(refusal=found.explanation_refusal)
@@ -115,7 +115,7 @@ def _segment_row(value: SegmentValue) -> SegmentRow:
 
 
 def _shared_refusal(report: SegmentReport) -> str | None:
-    """The reason, where all segments have one and the same; said once instead of in every row."""
+    """Return the reason, where all segments have one and the same; said once instead of in every row."""
     reasons = {value.refusal for value in report.values}
     if not report.values:
         return "the observations hold none of the features that segments are told by"
@@ -194,7 +194,7 @@ def _departures(departures: Departures | None, refusal: str | None) -> Departure
 
 
 def _examples(explanation: Explanation, log: ExplainedLog, policy: StochasticPolicy) -> tuple[DecisionExample, ...]:
-    """The decisions at three quantiles of the margin: neither picked by hand nor the most striking."""
+    """Return the decisions at three quantiles of the margin: neither picked by hand nor the most striking."""
     margin = explanation.attributions.preferences.margin
     order = np.argsort(margin, kind="stable")
     return tuple(
@@ -236,7 +236,7 @@ def _with_category(action: str, categories: Mapping[str, str]) -> str:
 
 
 def _in_words(value: IntArray, names: Names) -> str:
-    """A number as it is, -1 as none; a list by its names, the most recent first."""
+    """Return a number as it is, -1 as none; a list by its names, the most recent first."""
     if np.ndim(value) == 0:
         return "none" if value < 0 else f"{int(value):,}"
     return ", ".join(named(int(id_), names) for id_ in value if id_) or "empty"

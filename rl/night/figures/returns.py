@@ -52,5 +52,5 @@ def _returns_of(found: ReturnDistribution, role: Role, name: str, *, is_worst_to
 
 
 def _root(variance: Bounded) -> Spread:
-    """The standard deviation; bounds of a variance bound its root."""
+    """Return the standard deviation; bounds of a variance bound its root."""
     return Spread(value=math.sqrt(variance.value), lower=math.sqrt(variance.lower), upper=math.sqrt(variance.upper))

@@ -21,7 +21,7 @@ from rl.ope.samples.sample import EvaluationSample
 
 
 def category_opinion(night: NightEvaluation, *, names: Sequence[str], categories: Mapping[str, str]) -> SecondOpinion:
-    """MIPS of candidate and baseline, or why there is none.
+    """Return MIPS of candidate and baseline, or why there is none.
 
     No night's behavior policy can be asked for categories, so their probabilities are estimated on the test episodes,
     cross-fitted over shoppers. The intervals leave out what that, or estimating propensities, adds.
@@ -51,7 +51,7 @@ def category_opinion(night: NightEvaluation, *, names: Sequence[str], categories
 
 
 def action_categories(names: Sequence[str], categories: Mapping[str, str]) -> IntArray:
-    """Index of each action's category, `(n_actions,)`; an action without a known one is a category of its own.
+    """Return index of each action's category, `(n_actions,)`; an action without a known one is a category of its own.
 
     Raises:
         UnsupportedEstimator: no two actions share a category, so categories are no coarser than actions.
@@ -73,13 +73,13 @@ def _by_category(contender: Contender, category: IntArray, settings: EvaluationS
 
 
 def _own_categories(behavior: EvaluationSample, like: CategorySample) -> CategorySample:
-    """The behavior policy's sample: to itself the weight of every category is 1, as that of every action is."""
+    """Return the behavior policy's sample: to itself the weight of every category is 1, as that of every action is."""
     own = {field.name: getattr(behavior, field.name) for field in fields(EvaluationSample)}
     return CategorySample(**own, n_categories=like.n_categories, category_source=like.category_source)
 
 
 def _with_overlap(report: PolicyValueReport, sample: CategorySample) -> PolicyValueReport:
-    """The report with what the categories' weights leave, in place of the actions'."""
+    """Return the report with what the categories' weights leave, in place of the actions'."""
     if sample.weights is None:
         return report
     overlap = weight_overlap(sample)

@@ -37,7 +37,7 @@ class SecondLook:
 
 
 def second_look(dataset: Dataset, lake: Lake, policy: StochasticPolicy, *, night: NightEvaluation) -> SecondLook:
-    """Returns and opinions on the weights and Q-functions of the night's report.
+    """Return returns and opinions on the weights and Q-functions of the night's report.
 
     Args:
         dataset: of the night.

@@ -36,7 +36,7 @@ class TailReport:
 
 
 def tail_report(values: FloatArray) -> TailReport:
-    """The tail of weights, or of weighted rewards, summed by unit.
+    """Return the tail of weights, or of weighted rewards, summed by unit.
 
     The tail is the largest min(n / 5, 3 sqrt(n)) values, as in Pareto-smoothed importance sampling.
 
@@ -62,7 +62,7 @@ def tail_report(values: FloatArray) -> TailReport:
 
 
 def generalized_pareto_shape(exceedances: FloatArray) -> float:
-    """Shape of the generalized Pareto distribution of exceedances, pulled towards .5 as if by ten more of them.
+    """Return shape of the generalized Pareto distribution of exceedances, pulled towards .5 as if by ten more of them.
 
     Args:
         exceedances: over the tail's threshold, ascending, positive, `(n_tail,)`.
@@ -94,7 +94,7 @@ class FittedTail:
 
 
 def fitted_tail(values: FloatArray) -> FittedTail | None:
-    """The fit to the largest min(n / 5, 3 sqrt(n)) values, of either sign; None where too few of them differ.
+    """Return the fit to the largest min(n / 5, 3 sqrt(n)) values, of either sign; None where too few of them differ.
 
     Args:
         values: `(n,)`, in any order.
@@ -103,7 +103,7 @@ def fitted_tail(values: FloatArray) -> FittedTail | None:
 
 
 def tail_length(n: int) -> int:
-    """How many of so many values are their tail."""
+    """Return how many of so many values are their tail."""
     return math.ceil(min(n / 5, 3 * math.sqrt(n)))
 
 
@@ -144,7 +144,7 @@ class TailReach:
 
 
 def tail_reach(influence: FloatArray) -> TailReach:
-    """How much larger the mean of either tail may be than the part of it that this log happened to hold.
+    """Return how much larger the mean of either tail may be than the part of it that this log happened to hold.
 
     A log without the few shoppers that hold much of what is earned looks both poorer and surer than it is, and neither
     draws of its shoppers nor moments of theirs know of the others. So the largest influence values on each side are
@@ -164,7 +164,7 @@ def tail_reach(influence: FloatArray) -> TailReach:
 
 
 def _reach(values: FloatArray) -> float:
-    """Mean of the fitted upper tail less that of the tail as seen, times its share of the units."""
+    """Return the mean of the fitted upper tail less that of the tail as seen, times its share of the units."""
     if (tail := fitted_tail(values)) is None:
         return 0.0
     light, heavy = FADES_IN
@@ -178,7 +178,7 @@ def _reach(values: FloatArray) -> float:
 
 
 def _scale(exceedances: FloatArray, shape: float) -> float:
-    """Likeliest scale of a generalized Pareto distribution of that shape: where the likelihood's slope is 0."""
+    """Return likeliest scale of a generalized Pareto distribution of that shape: where the likelihood's slope is 0."""
     unit = exceedances / exceedances.mean()
 
     def slope(logarithm: float) -> float:

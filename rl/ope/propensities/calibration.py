@@ -18,7 +18,7 @@ class RowProbabilities(Protocol):
     """Probabilities of all actions at rows of a log."""
 
     def row_probabilities(self, episodes: LoggedEpisodes, rows: slice) -> FloatArray:
-        """`(len(rows), n_actions)`."""
+        """Return `(len(rows), n_actions)`."""
         ...
 
 
@@ -61,7 +61,7 @@ class CalibrationReport:
 
 
 def calibration_report(model: RowProbabilities, episodes: LoggedEpisodes) -> CalibrationReport:
-    """Calibration of the model's probabilities on a log."""
+    """Return calibration of the model's probabilities on a log."""
     pairs = np.zeros((3, len(_EDGES) - 1))
     top = np.zeros((3, _TOP_BINS))
     log_loss = 0.0

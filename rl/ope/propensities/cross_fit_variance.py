@@ -46,7 +46,7 @@ class CrossFitVariance:
 
 
 def cross_fit_variance(value: float, *, by_repeat: FloatArray, by_model: FloatArray) -> CrossFitVariance:
-    """Extra variance of a value, or of a difference of values.
+    """Return extra variance of a value, or of a difference of values.
 
     With few repeats and folds it is itself known to a third or so: 3 repeats of 4 folds leave 9 degrees of freedom.
 
@@ -77,7 +77,7 @@ def cross_fit_variance(value: float, *, by_repeat: FloatArray, by_model: FloatAr
 
 
 def widened(interval: Interval, extra_standard_error: float) -> Interval:
-    """The interval with an independent normal error of that size added.
+    """Return the interval with an independent normal error of that size added.
 
     Each side's distance grows as the root of the sum of its square and the extra error's at the interval's level, so
     that a skewed interval stays skewed.

@@ -83,7 +83,7 @@ def require_valid_propensities(propensity: FloatArray, *, where: str = "the log"
 
 
 def check_logged_propensities(episodes: LoggedEpisodes) -> PropensityCheck:
-    """Whether the log's propensities are consistent with its availability sets.
+    """Return whether the log's propensities are consistent with its availability sets.
 
     Under the true propensities the uniform policy's weight averages 1 at every decision with full support, whatever
     the reward. Both are of natural actions, as the log drew them, also where the index lumps some together. Few rows

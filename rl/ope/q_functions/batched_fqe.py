@@ -91,7 +91,7 @@ class _StackedFit:
         self._probabilities = [NextProbabilities(task.policy, task.episodes, max_cells=cells) for task in tasks]
 
     def run(self) -> npt.NDArray[np.float64]:
-        """The network is fitted; mean squared errors in squared network units, `(n_rounds, n_tasks)`."""
+        """Fit the network; return mean squared errors in squared network units, `(n_rounds, n_tasks)`."""
         settings = self._settings
         per_round = max(1, math.ceil(settings.n_updates / settings.n_rounds))
         optimizer = torch.optim.Adam(self._network.parameters, lr=settings.learning_rate, fused=True)
@@ -123,7 +123,7 @@ class _StackedFit:
         ]
 
     def _step(self, rows: torch.Tensor, target: torch.Tensor, optimizer: torch.optim.Optimizer) -> torch.Tensor:
-        """One gradient step; the mean squared error of each task before it, `(n_tasks,)`."""
+        """Return one gradient step; the mean squared error of each task before it, `(n_tasks,)`."""
         values = self._network.of_actions(self._inputs[rows], self._head_rows[:, rows])
         loss = (values - target[:, rows]).square().mean(dim=1)
         optimizer.zero_grad(set_to_none=True)
@@ -155,7 +155,7 @@ class _StackedFit:
 
 
 def _row_order(n_rows: int, settings: FqeSettings) -> Iterator[IntArray]:
-    """Batches of rows for ever, each row once per pass."""
+    """Return batches of rows for ever, each row once per pass."""
     generator = np.random.default_rng(settings.seed)
     while True:
         shuffled: IntArray = generator.permutation(n_rows)

@@ -39,7 +39,7 @@ class FittedQ:
     curve: tuple[float, ...]
 
     def q(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Action values, `(n, n_actions)`; 0 where the mask is False."""
+        """Return action values, `(n, n_actions)`; 0 where the mask is False."""
         return self.function.q(features, mask)
 
 

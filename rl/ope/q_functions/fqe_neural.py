@@ -26,13 +26,13 @@ class Standardization:
 
     @classmethod
     def of(cls, features: FeatureArray) -> Standardization:
-        """Fitted on the features, `(n, n_features)`; a constant one is only centered."""
+        """Return fitted on the features, `(n, n_features)`; a constant one is only centered."""
         exact = features.astype(np.float64)
         spread = exact.std(axis=0)
         return cls(exact.mean(axis=0).astype(np.float32), np.where(spread > 0, spread, 1.0).astype(np.float32))
 
     def inputs(self, features: FeatureArray, device: str) -> torch.Tensor:
-        """Standardized features on the device."""
+        """Return standardized features on the device."""
         return torch.from_numpy((features - self.center) / self.spread).to(device)
 
 
@@ -55,7 +55,7 @@ class NeuralQ:
     device: str
 
     def q(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Action values, `(n, n_actions)`; 0 where the mask is False."""
+        """Return action values, `(n, n_actions)`; 0 where the mask is False."""
         values = np.empty(mask.shape)
         for rows in row_batches(*mask.shape):
             values[rows] = self._outputs(self.standardization.inputs(features[rows], self.device)).cpu().numpy()
@@ -117,12 +117,12 @@ class StackedQ:
         return int(widest + self._offsets[-1])
 
     def head_rows(self, actions: Sequence[IntArray]) -> torch.Tensor:
-        """Rows of the head's table that hold each policy's action, `(n_policies, n)`."""
+        """Return rows of the head's table that hold each policy's action, `(n_policies, n)`."""
         rows = np.stack([offset + action for offset, action in zip(self._offsets[:-1], actions, strict=True)])
         return torch.from_numpy(rows).to(self._device)
 
     def of_actions(self, inputs: torch.Tensor, head_rows: torch.Tensor) -> torch.Tensor:
-        """Value of one action per policy and row, `(n_policies, n)`."""
+        """Return the value of one action per policy and row, `(n_policies, n)`."""
         chosen = nn.functional.embedding(head_rows, self._head_weight)
         bias = nn.functional.embedding(head_rows, self._head_bias).squeeze(2)
         value: torch.Tensor = (self._body(inputs) * chosen).sum(dim=2) + bias
@@ -130,7 +130,7 @@ class StackedQ:
 
     @torch.no_grad()
     def expected(self, inputs: torch.Tensor, probabilities: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Mean value under each policy's probabilities, each `(n, its n_actions)`: `(n_policies, n)`."""
+        """Return the mean value under each policy's probabilities, each `(n, its n_actions)`: `(n_policies, n)`."""
         body = self._body(inputs)
         found = torch.empty(len(probabilities), len(inputs), device=inputs.device)
         for number, probability in enumerate(probabilities):
@@ -140,7 +140,7 @@ class StackedQ:
         return found
 
     def function(self, number: int, *, standardization: Standardization, scale: float) -> NeuralQ:
-        """The Q-function of one policy, on its own."""
+        """Return the Q-function of one policy, on its own."""
         weight, bias = self._head(number)
         head: Layer = (weight.detach().T.clone(), bias.detach().squeeze(1).clone())
         hidden = [_of_stack(layer, number) for layer in self._hidden]
@@ -151,7 +151,7 @@ class StackedQ:
         return self._head_weight[rows], self._head_bias[rows]
 
     def _body(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Outputs of the last hidden layer, `(n_stacks, n, width)`."""
+        """Return outputs of the last hidden layer, `(n_stacks, n, width)`."""
         outputs = inputs.unsqueeze(0)
         for weight, bias in self._hidden:
             # In place: a linear layer's outputs aren't needed again, and memory traffic is what small layers spend.
@@ -160,7 +160,7 @@ class StackedQ:
 
 
 def _initial_layers(n_inputs: int, hidden: Sequence[int], seed: int) -> list[Layer]:
-    """Torch's own initial weights of dense layers; the head starts at 0 and draws none."""
+    """Return torch's own initial weights of dense layers; the head starts at 0 and draws none."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         layers = []

@@ -16,14 +16,14 @@ _SUM_TOLERANCE = 1e-3  # policies may compute in float32, over thousands of acti
 
 
 def row_batches(n_rows: int, n_columns: int, max_cells: int = MAX_BATCH_CELLS) -> Iterator[slice]:
-    """Slices that cover `n_rows`, each of at most `max_cells` cells (and at least one row)."""
+    """Return slices that cover `n_rows`, each of at most `max_cells` cells (and at least one row)."""
     size = max(1, max_cells // max(1, n_columns))
     for start in range(0, n_rows, size):
         yield slice(start, min(start + size, n_rows))
 
 
 def checked_probabilities(policy: Policy, features: FeatureArray, mask: BoolArray) -> FloatArray:
-    """Probabilities of the policy, checked to be a distribution over the available actions, `(n, n_actions)`.
+    """Return probabilities of the policy, checked to be a distribution over the available actions, `(n, n_actions)`.
 
     Raises:
         EvaluationError: wrong shape, negative or not finite, rows that don't sum to 1, or mass where the mask is False.
@@ -48,12 +48,12 @@ def checked_probabilities(policy: Policy, features: FeatureArray, mask: BoolArra
 
 
 def _named(is_bad: BoolArray) -> str:
-    """The first few rows with a bad cell, of those asked about."""
+    """Return the first few rows with a bad cell, of those asked about."""
     return f"rows {np.flatnonzero(is_bad.any(axis=1))[:5].tolist()} of the {len(is_bad)} asked about"
 
 
 def logged_action_probabilities(policy: Policy, episodes: LoggedEpisodes) -> FloatArray:
-    """Probability that the policy takes the logged action, at each row, `(n,)`.
+    """Return the probability that the policy takes the logged action, at each row, `(n,)`.
 
     Where the index lumps natural actions together, the policy chooses among those evenly: so its probability is of the
     one taken, as the propensity is, and no more is needed of the logger than that.
@@ -90,7 +90,7 @@ def share_outside_support(
 
 
 def logged_action_set(*splits: LoggedEpisodes) -> BoolArray:
-    """True for every action that at least one of the splits holds, `(n_actions,)`."""
+    """Return True for every action that at least one of the splits holds, `(n_actions,)`."""
     counts: IntArray = np.zeros(splits[0].n_actions, dtype=np.int64)
     for split in splits:
         counts += np.bincount(split.action, minlength=split.n_actions)

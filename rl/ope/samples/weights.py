@@ -33,7 +33,7 @@ class ImportanceWeights:
 
 
 def refusal_to_weight(propensity: FloatArray, *, is_part: bool = False) -> str | None:
-    """Why rows with these propensities can't be weighted, in plain words; None where they can.
+    """Return why rows with these propensities can't be weighted, in plain words; None where they can.
 
     Args:
         propensity: of the logged actions, `(n,)`.
@@ -44,7 +44,7 @@ def refusal_to_weight(propensity: FloatArray, *, is_part: bool = False) -> str |
 
 
 def refusal_of_counts(n_decisions: int, n_unknown: int, n_certain: int) -> str | None:
-    """Why a log can't be weighted, from counts that add up over its parts; None where it can.
+    """Return why a log can't be weighted, from counts that add up over its parts; None where it can.
 
     Args:
         n_decisions: rows.
@@ -63,7 +63,7 @@ def refusal_of_counts(n_decisions: int, n_unknown: int, n_certain: int) -> str |
 
 
 def weights_from_ratio(ratio: FloatArray, offsets: IntArray, *, clip: float | None = None) -> ImportanceWeights:
-    """Cumulative weights within episodes from per-step ratios.
+    """Return the cumulative weights within episodes from per-step ratios.
 
     Args:
         ratio: evaluation probability over propensity, `(n,)`.
@@ -89,7 +89,7 @@ def weights_from_ratio(ratio: FloatArray, offsets: IntArray, *, clip: float | No
 
 
 def effective_sample_size(weights: FloatArray) -> float:
-    """Number of equally weighted draws that would vary as much; 0 where all weights are 0.
+    """Return the number of equally weighted draws that would vary as much; 0 where all weights are 0.
 
     Source: Kish (1965), (sum w)^2 / sum w^2. It looks at weights alone: a log of rare rewards can have a large one and
     still decide nothing, hence `effective_rewarded_units`.
@@ -103,7 +103,7 @@ def effective_sample_size(weights: FloatArray) -> float:
 
 
 def effective_rewarded_units(weighted_reward: FloatArray, unit_of_row: IntArray) -> float:
-    """Number of units that a sum of weighted rewards rests on, as if they contributed equally.
+    """Return the number of units that a sum of weighted rewards rests on, as if they contributed equally.
 
     Kish's formula on each unit's sum of absolute weighted rewards: units without reward count nothing, and one large
     order among many small ones counts for less than one.
