@@ -33,7 +33,13 @@ from rl.registry.pyfunc_model import save_pyfunc
 from rl.registry.readiness import remember, settle_model
 from rl.registry.runs import finish_night_run, night_run, record_candidates
 from rl.registry.store import experiment_id, open_store
-from rl.registry.versions import RegisteredVersion, create_version, find_version, offer_as_challenger
+from rl.registry.versions import (
+    RegisteredVersion,
+    create_version,
+    find_version,
+    key_of_same_policy,
+    offer_as_challenger,
+)
 
 EVALUATION_FILE = "evaluation.json"
 
@@ -147,6 +153,7 @@ def _register(
     run_paths: Run,
 ) -> dict[str, Any]:
     settle_model(client, settings, key.model)
+    key = key_of_same_policy(client, key, evaluated.selected.policy_version)
     experiment = experiment_id(client, settings, key.scenario)
     run_id = night_run(client, experiment, key)
     record_candidates(client, experiment, run_id, key=key, candidates=candidate_records(evaluated, candidates))

@@ -9,7 +9,6 @@ from rl.ope.intervals.sums import difference
 from rl.ope.report import EvaluationSettings
 from rl.ope.samples.sample import evaluation_sample
 
-
 _ROUNDING = 1e-5
 """Share of the logged mean's error below which a gain's is rounding: networks compute in single precision."""
 

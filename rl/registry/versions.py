@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -54,6 +54,19 @@ def find_version(client: MlflowClient, key: NightKey) -> RegisteredVersion | Non
     condition = f"name = '{key.model}' and tags.`{TAG}input_key` = '{key.input_key}'"
     found = sorted(client.search_model_versions(condition), key=lambda version: int(version.version))
     return _version(found[0]) if found else None
+
+
+def key_of_same_policy(client: MlflowClient, key: NightKey, policy_version: str) -> NightKey:
+    """Return the key under which the night registered the same policy before; `key` itself where it did not.
+
+    Other code that learns the same policy from the same data by the same specs makes no new version: a home's past
+    nights don't register again because nightcart was upgraded. The oldest such version counts.
+    """
+    for version in sorted(own_versions(client, key.model), key=lambda one: one.version):
+        before = replace(key, code_hash=version.tags.get("code_hash", ""))
+        if before.input_key == version.tags["input_key"] and version.tags.get("policy_version") == policy_version:
+            return before
+    return key
 
 
 def load_version(client: MlflowClient, model: str, version: int) -> RegisteredVersion | None:

@@ -265,3 +265,17 @@ def test_a_night_whose_run_is_gone_is_repeated(logged_night: NightHome, tmp_path
     client_of(night).delete_run(client_of(night).get_model_version(MODEL, "1").run_id)
     with pytest.raises(RegistryError, match="is gone from MLflow's run"):
         night.command(register)
+
+
+def test_other_code_that_learns_the_same_registers_nothing_anew(logged_night: NightHome, tmp_path: Path) -> None:
+    """After an upgrade a past night keeps its version, run and verdict; another policy is another version."""
+    night = logged_night.copied_to(tmp_path / "home")
+    first = night.command(register)
+    content = json.loads(night.run.evaluation.read_text(encoding="utf-8"))
+    night.run.evaluation.write_text(json.dumps({**content, "code_hash": "d" * 16}), encoding="utf-8")
+    again = night.command(register)
+    assert (again["version"], again["run_id"], again["is_new"]) == (first["version"], first["run_id"], False)
+    client = client_of(night)
+    client.set_model_version_tag(MODEL, str(first["version"]), "nightcart.policy_version", "another")
+    other = night.command(register)
+    assert (other["version"], other["is_new"]) == (first["version"] + 1, True)
