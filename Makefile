@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment airflow-environment nightly worth promote test test-pipeline test-dags check lint \
+.PHONY: help setup python java pipeline-environment airflow-environment nightly worth promote test test-pipeline test-dags check lint reference \
         bench-coverage bench-gate bench-ope bench-train bench-worth up down airflow pins clean
 
 help:  ## this page
@@ -95,6 +95,9 @@ check: setup  ## lint, format, types and import contracts
 	@.venv/bin/lint-imports
 
 lint: check  ## the same as check
+
+reference: pipeline-environment  ## write docs/reference-sources.md and docs/reference-scenarios.md from the models in conf
+	@$(PIPELINE) -m conf.spec_reference
 
 bench-coverage: setup  ## how often intervals hold the true value, over 20 logs of a simulated shop
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_coverage.py

@@ -151,7 +151,7 @@ def named(id_: int, names: Names) -> str:
     return names.get(id_, f"id {id_ % 2**64:016x}"[:11] + "…")
 
 
-SEGMENTS: Mapping[str, SegmentRule] = {
+SEGMENTS: dict[str, SegmentRule] = {
     "new or returning": SegmentRule("n_past_sessions_days", _visitor),
     "past purchases": SegmentRule("n_past_purchases", _past_purchases),
     "past clicks": SegmentRule("n_past_clicks", _past_clicks),

@@ -7,7 +7,7 @@ The rule reads evidence only (`rl/gate/evidence.py` gathers it). It asks first w
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -197,34 +197,12 @@ def judge(evidence: GateEvidence, rules: GateRules) -> Verdict:
 
 
 def _checks(evidence: GateEvidence, rules: GateRules) -> Iterable[Check]:
-    yield _decisions_check(evidence)
-    yield _log_check(evidence)
-    yield _estimator_check(evidence)
-    yield _propensities_check(evidence)
-    yield _balance_check(evidence)
-    yield _floor_check(
-        "effective_sample_size",
-        evidence.effective_sample_size,
-        rules.min_effective_sample_size,
-        "shoppers whose logged decisions resemble what the policy would do",
-    )
-    yield _differing_check(evidence, rules)
-    yield _floor_check(
-        "effective_rewarded_units",
-        evidence.effective_rewarded,
-        rules.min_effective_rewarded,
-        "rewarded shoppers behind the estimate",
-        reads_rewards=True,
-    )
-    yield _tail_check(evidence, rules)
-    for rail in evidence.guardrails:
-        yield _known_guardrail_check(rail)
-    yield _difference_check(evidence, rules)
-    for rail in evidence.guardrails:
-        yield _guardrail_check(rail)
+    for rule in RULES.values():
+        found = rule(evidence, rules)
+        yield from (found,) if isinstance(found, Check) else found
 
 
-def _decisions_check(evidence: GateEvidence) -> Check:
+def _decisions_check(evidence: GateEvidence, _rules: GateRules) -> Check:
     sentence = (
         "The log records the shop's decisions."
         if evidence.is_logged
@@ -234,12 +212,12 @@ def _decisions_check(evidence: GateEvidence) -> Check:
     return Check("decisions_are_logged", evidence.is_logged, Decision.ABSTAIN, sentence)
 
 
-def _log_check(evidence: GateEvidence) -> Check:
+def _log_check(evidence: GateEvidence, _rules: GateRules) -> Check:
     sentence = " ".join(evidence.withheld) or "Nothing about the log forbids a promotion."
     return Check("log_is_usable", not evidence.withheld, Decision.ABSTAIN, sentence)
 
 
-def _estimator_check(evidence: GateEvidence) -> Check:
+def _estimator_check(evidence: GateEvidence, _rules: GateRules) -> Check:
     name = "estimator_applies"
     if evidence.estimator == "dm":
         sentence = (
@@ -255,14 +233,14 @@ def _estimator_check(evidence: GateEvidence) -> Check:
     return Check(name, True, Decision.ABSTAIN, f"The estimator {evidence.estimator} applies to this log.")
 
 
-def _propensities_check(evidence: GateEvidence) -> Check:
+def _propensities_check(evidence: GateEvidence, _rules: GateRules) -> Check:
     problem = evidence.propensities.problem
     sentence = f"The logged probabilities can't be right: {problem}." if problem else "The probabilities are plausible."
     return Check("propensities_are_plausible", problem is None, Decision.ABSTAIN, sentence)
 
 
-def _balance_check(evidence: GateEvidence) -> Check:
-    """Return asked of weights alone: how much of what the policies would do the log can have done."""
+def _balance_check(evidence: GateEvidence, _rules: GateRules) -> Check:
+    """Ask of weights alone how much of what the policies would do the log can have done."""
     name, tolerance = "weights_average_one", evidence.propensities.ratio_tolerance
     if not evidence.balances or None in evidence.balances.values():
         return Check(name, None, Decision.ABSTAIN, "Whether the log covers the policy's decisions is unknown.")
@@ -283,8 +261,20 @@ def _imbalance(policy: str, found: RatioBalance) -> str:
     return f"The logged probabilities are too small for what {policy} would do: {figures}. Check how they are computed."
 
 
+def _sample_size_check(evidence: GateEvidence, rules: GateRules) -> Check:
+    words = "shoppers whose logged decisions resemble what the policy would do"
+    return _floor_check("effective_sample_size", evidence.effective_sample_size, rules.min_effective_sample_size, words)
+
+
+def _rewarded_check(evidence: GateEvidence, rules: GateRules) -> Check:
+    words = "rewarded shoppers behind the estimate"
+    return _floor_check(
+        "effective_rewarded_units", evidence.effective_rewarded, rules.min_effective_rewarded, words, reads_rewards=True
+    )
+
+
 def _differing_check(evidence: GateEvidence, rules: GateRules) -> Check:
-    """Return passed where the two never differ: then they are worth the same, and the difference says so."""
+    """Pass where the two never differ: then they are worth the same, and the difference says so."""
     name, observed = "effective_differing_units", evidence.effective_differing
     words = "shoppers for whom candidate and baseline decide differently"
     if observed == 0.0:
@@ -315,6 +305,10 @@ def _tail_check(evidence: GateEvidence, rules: GateRules) -> Check:
     return Check("tail_is_light_enough", is_passed, Decision.ABSTAIN, sentence, reads_rewards=True)
 
 
+def _known_guardrail_checks(evidence: GateEvidence, _rules: GateRules) -> tuple[Check, ...]:
+    return tuple(_known_guardrail_check(rail) for rail in evidence.guardrails)
+
+
 def _known_guardrail_check(rail: GuardrailEvidence) -> Check:
     is_known = rail.bound is not None
     sentence = (
@@ -338,6 +332,10 @@ def _difference_check(evidence: GateEvidence, rules: GateRules) -> Check:
         f"wrong promotion limited to {rules.alpha:.2%} a night)."
     )
     return Check(name, is_passed, Decision.REJECT, sentence, reads_rewards=True)
+
+
+def _guardrail_checks(evidence: GateEvidence, _rules: GateRules) -> tuple[Check, ...]:
+    return tuple(_guardrail_check(rail) for rail in evidence.guardrails)
 
 
 def _guardrail_check(rail: GuardrailEvidence) -> Check:
@@ -369,3 +367,22 @@ def _guardrail_name(rail: GuardrailEvidence) -> str:
 
 def _is_finite(interval: Interval) -> bool:
     return math.isfinite(interval.value) and math.isfinite(interval.lower)
+
+
+Rule = Callable[[GateEvidence, GateRules], Check | tuple[Check, ...]]
+
+RULES: dict[str, Rule] = {
+    "decisions": _decisions_check,
+    "log": _log_check,
+    "estimator": _estimator_check,
+    "propensities": _propensities_check,
+    "balance": _balance_check,
+    "sample size": _sample_size_check,
+    "differing": _differing_check,
+    "rewarded": _rewarded_check,
+    "tail": _tail_check,
+    "known guardrails": _known_guardrail_checks,
+    "difference": _difference_check,
+    "guardrails": _guardrail_checks,
+}
+"""What the gate asks, in this order: a verdict's reasons stand in it. A new rule is a function and an entry here."""

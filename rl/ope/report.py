@@ -9,7 +9,7 @@ from conf.scenario import Scenario
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes, Policy
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.density_ratios.fitting import with_density_ratios
-from rl.ope.estimators.registry import ESTIMATORS, NIGHTLY_ESTIMATORS, Estimator, estimator
+from rl.ope.estimators.registry import ESTIMATORS, Estimator, estimator, nightly_estimators
 from rl.ope.estimators.slope import ChosenLevel
 from rl.ope.intervals.intervals import Interval, Resampling, reaching_intervals, require_units
 from rl.ope.intervals.sums import RatioSums
@@ -54,7 +54,7 @@ class EvaluationSettings:
     discount: Discount
     steps: int | None = None
     weight_clip: float | None = None
-    estimators: tuple[str, ...] = NIGHTLY_ESTIMATORS
+    estimators: tuple[str, ...] = field(default_factory=nightly_estimators)
     confidence: float = 0.95
     resampling: Resampling = field(default_factory=Resampling)
     fqe: FqeSettings = field(default_factory=FqeSettings)

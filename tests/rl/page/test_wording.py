@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from rl.ope.estimators.registry import MARGINALIZED_ESTIMATORS, NIGHTLY_ESTIMATORS, ONE_STEP_ESTIMATORS
+from rl.ope.estimators.registry import MARGINALIZED_ESTIMATORS, ONE_STEP_ESTIMATORS, nightly_estimators
 from rl.page import wording
 from rl.page.wording import UNKNOWN
 
@@ -30,7 +30,7 @@ def test_number_keeps_three_significant_digits(value: float | None, expected: st
     assert wording.number(value) == expected
 
 
-@pytest.mark.parametrize("name", [*NIGHTLY_ESTIMATORS, *ONE_STEP_ESTIMATORS, *MARGINALIZED_ESTIMATORS, "mips"])
+@pytest.mark.parametrize("name", [*nightly_estimators(), *ONE_STEP_ESTIMATORS, *MARGINALIZED_ESTIMATORS, "mips"])
 def test_every_estimator_of_a_night_has_a_name_for_people(name: str) -> None:
     """Neither its full name nor its abbreviation is the one in specs."""
     assert name not in (wording.estimator(name), wording.short_estimator(name))
