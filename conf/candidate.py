@@ -30,7 +30,7 @@ _CONTINUOUS_PARAMETERS: dict[str, tuple[str, ...]] = {
 
 
 class TrainingSpec(StrictModel):
-    """What every algorithm knows.
+    """Parameters that every algorithm knows.
 
     precision: `bfloat16` computes the layers of an update at half width (weights stay as they are); for GPUs.
     n_checkpoints: networks kept, evenly spaced, the last one among them; validation episodes choose one. patience:
@@ -148,5 +148,5 @@ class ContinuousCandidate(TrainingSpec):
 
 
 def _parameter_names(spec: TrainingSpec) -> set[str]:
-    """Return parameters that some algorithm of the spec's kind knows."""
+    """Return the parameters that some algorithm of the spec's kind knows."""
     return {name for names in spec.parameters.values() for name in names}
