@@ -152,7 +152,7 @@ class NightFigures(StrictModel):
         return figures_of_earlier_release(content) if isinstance(content, dict) and "review" in content else content
 
     def role(self, policy: str) -> Role:
-        """Return what the policy of that name was on this night."""
+        """Return whether the policy of that name was candidate, champion or behavior policy on this night."""
         if policy == BEHAVIOR:
             return "behavior"
         return "candidate" if policy == self.selected.name else "champion"
@@ -163,7 +163,7 @@ class NightFigures(StrictModel):
         return tuple(dict.fromkeys(report.policy for report in self.reports))
 
     def told_reports(self, policy: str, *, is_second: bool = False) -> tuple[ValueFigures, ...]:
-        """Return the reports on a policy that say something of their own.
+        """Return the reports on a policy, without those that say nothing beyond its logged mean.
 
         Most estimates of the behavior policy are its logged mean by definition, all its weights being 1.
 
@@ -177,12 +177,12 @@ class NightFigures(StrictModel):
         return tuple(one for one in found if self.role(policy) != "behavior" or one.estimator in kept)
 
     def fullest_report(self, policy: str) -> ValueFigures:
-        """Return the report that knows most of a policy's weights, which are the same for all its estimators."""
+        """Return the report that knows most about a policy's weights, which are the same for all its estimators."""
         reports = (*self.told_reports(policy), *self.told_reports(policy, is_second=True))
         return max(reports, key=lambda one: (one.effective_sample_size is not None, one.max_weight is not None))
 
     def write(self, path: Path) -> None:
-        """Write the figures to the file, replaced atomically."""
+        """Write the figures to the file, replacing it atomically."""
         write_atomically(path, self.model_dump_json(indent=1))
 
 

@@ -90,5 +90,5 @@ def night_level(per_year: float, tonight: date, looks: Sequence[Look] = ()) -> N
 
 
 def _accrued(reserve: float, days: int, daily: float) -> float:
-    """Return the reserve after so many days, no more than a week's worth."""
+    """Return the part of the allowance that has accrued after so many days, capped at a week's worth."""
     return min(reserve + days * daily, RESERVE_DAYS * daily)

@@ -19,7 +19,7 @@ from rl.ope.samples.ratio_balance import RatioBalance
 
 
 def gate_rules(gate: Gate, *, alpha: float) -> GateRules:
-    """Return the rules of a spec at the night's level."""
+    """Return the rules of a spec for a night's level."""
     return GateRules(
         alpha=alpha,
         min_effective_sample_size=gate.min_effective_sample_size,
@@ -40,7 +40,7 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
     unit_of_value: str,
     propensities: PropensityTrust = LOGGED,
 ) -> GateEvidence:
-    """Return evidence on a candidate against a baseline evaluated on the same episodes.
+    """Return the evidence on a candidate against a baseline evaluated on the same episodes.
 
     Args:
         evaluation: of the reward.
@@ -114,7 +114,7 @@ def _smallest(evaluation: PolicyEvaluation, policies: tuple[str, ...], estimator
 
 
 def _differing(evaluation: PolicyEvaluation, compared: tuple[str, ...]) -> float | None:
-    """Return units for which the two policies decide differently; None where either can't be weighted."""
+    """Return the number of units for which the two policies decide differently; None where one can't be weighted."""
     found = [evaluation.weights[policy] for policy in compared if policy in evaluation.weights]
     return effective_differing_units(*found) if len(found) == 2 else None
 
@@ -129,7 +129,7 @@ def _balance(evaluation: PolicyEvaluation, policy: str, estimator: str) -> Ratio
 def _guardrail(
     evaluation: PolicyEvaluation | None, rail: Guardrail, candidate: str, baseline: str, estimator: str
 ) -> GuardrailEvidence:
-    """Return evidence on one side metric, bounded at the confidence of the spec's intervals.
+    """Return the evidence on one side metric, bounded at the confidence of the spec's intervals.
 
     Not at the night's level: that one limits how often an equal candidate is promoted, and would leave rare metrics
     such as refunds unbounded on any log of ordinary size.

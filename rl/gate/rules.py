@@ -163,7 +163,7 @@ class Verdict:
 
     @property
     def spends_level(self) -> bool:
-        """Tonight's look counts against the year's allowance of wrong promotions.
+        """Whether tonight's look counts against the year's allowance of wrong promotions.
 
         It doesn't where the gate had to abstain whatever was earned. Abstaining for what was earned (few rewarded
         shoppers, a heavy tail) is no excuse: a log that passes such a check may for that reason look better than it is.
@@ -262,7 +262,7 @@ def _propensities_check(evidence: GateEvidence) -> Check:
 
 
 def _balance_check(evidence: GateEvidence) -> Check:
-    """Return asked of weights alone: how much of what the policies would do the log can have done."""
+    """Return whether importance ratios average one: how much of what the policies would do the log can have done."""
     name, tolerance = "weights_average_one", evidence.propensities.ratio_tolerance
     if not evidence.balances or None in evidence.balances.values():
         return Check(name, None, Decision.ABSTAIN, "Whether the log covers the policy's decisions is unknown.")
@@ -284,7 +284,7 @@ def _imbalance(policy: str, found: RatioBalance) -> str:
 
 
 def _differing_check(evidence: GateEvidence, rules: GateRules) -> Check:
-    """Return passed where the two never differ: then they are worth the same, and the difference says so."""
+    """Return whether enough units differ; passed where none does, since the policies are then worth the same."""
     name, observed = "effective_differing_units", evidence.effective_differing
     words = "shoppers for whom candidate and baseline decide differently"
     if observed == 0.0:
@@ -302,7 +302,10 @@ def _floor_check(name: str, observed: float | None, floor: float, words: str, *,
 
 
 def _tail_check(evidence: GateEvidence, rules: GateRules) -> Check:
-    """Return passed where no tail could be fitted: then the floors on units are what limits a few of them deciding."""
+    """Return whether no few units decide the difference; passed where no tail could be fitted.
+
+    Then the floors on units are what limits a few of them deciding.
+    """
     index = None if evidence.tail is None else evidence.tail.tail_index
     is_passed = index is None or index <= rules.max_tail_index
     sentence = "No handful of shoppers decides the difference."
@@ -359,7 +362,7 @@ def _guardrail_check(rail: GuardrailEvidence) -> Check:
 
 
 def _signed_share(share: float) -> str:
-    """Return three digits, so that a bound just beyond its limit doesn't look like it."""
+    """Return the share in percent with three digits, so that a bound just beyond its limit doesn't look like it."""
     return "any amount" if math.isinf(share) else f"{100 * share:+.3g}%"
 
 

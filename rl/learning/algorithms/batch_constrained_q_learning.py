@@ -54,7 +54,7 @@ class BatchConstrainedQLearning(DiscreteAlgorithm):
         )
 
     def output_scale(self, network: Network, episodes: TrainingData) -> float:
-        """Return typical standard deviation of values between the available actions of a training row."""
+        """Return the typical standard deviation of values between the available actions of a training row."""
         return spread_in_training(network, episodes)
 
 
