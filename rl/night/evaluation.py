@@ -137,7 +137,7 @@ def evaluate_night(
 def _evaluate_guardrails(
     compared: list[Contender], settings: EvaluationSettings, dataset: Dataset
 ) -> dict[str, PolicyEvaluation]:
-    """Return evaluations of the guardrails' side metrics, by metric, with the estimator that the gate may use."""
+    """Return the evaluations of the guardrails' side metrics, by metric, by the estimator that the gate may use."""
     scenario = dataset.pipeline.scenario
     own = replace(settings, estimators=(scenario.evaluation.estimator,))
     return {
@@ -153,7 +153,7 @@ def _evaluate(
     is_logged: bool,
     outcome: str = "reward",
 ) -> PolicyEvaluation:
-    """Return one evaluation of all: each on its own encoding of the same episodes, hence of the same units."""
+    """Return one evaluation of all contenders, each on its own encoding of the same episodes, hence the same units."""
     parts: list[PolicyEvaluation] = []
     for contender in contenders:
         structlog.get_logger().info("evaluating", policy=contender.name, outcome=outcome)
@@ -182,12 +182,12 @@ def _evaluate(
 
 
 def _champion_contender(dataset: Dataset, name: str, policy: StochasticPolicy, test: LoggedEpisodes) -> Contender:
-    """The champion over tonight's actions, on episodes as its own encoder sees them, with tonight's propensities."""
+    """Return the champion over tonight's actions, on episodes in its own encoding with tonight's propensities."""
     train = dataset.to_logged_episodes("train", policy.encoder)
     own_test = replace(dataset.to_logged_episodes("test", policy.encoder), propensity=test.propensity)
     return Contender(name, AlignedPolicy(policy, dataset.vocabulary), train, own_test)
 
 
 def unknown_actions(test: LoggedEpisodes) -> float:
-    """Return the share of the test decisions by actions that the vocabulary holds no entry of."""
+    """Return the share of the test decisions whose action has no entry in the vocabulary."""
     return 0.0 if test.lumped is None else float((test.action == test.n_actions - 1).mean())

@@ -87,7 +87,7 @@ class Night:
 
     @property
     def compared_with(self) -> str:
-        """What the gain is over: the log's own policy where the champion in force can't be compared."""
+        """What the gain is over: the champion, or `behavior` where the one in force can't be compared."""
         champion = self.registered.champion
         return BEHAVIOR if champion is None or champion.policy is None else str(champion.version.version)
 
@@ -100,7 +100,7 @@ def whole_night(
     settings: Settings,
     left_out: Mapping[str, str],
 ) -> Night:
-    """Return what the night finds; each split is read once, candidate and baseline are weighted once.
+    """Do the night's evaluation and return what it found; each split is read once, each policy weighted once.
 
     Args:
         dataset: of the night.
@@ -181,7 +181,7 @@ def _truth(dataset: Dataset, selection: Selection, registered: Registered, setti
 def _ranking(
     selection: Selection, evaluation: NightEvaluation, train: LoggedEpisodes, settings: EvaluationSettings
 ) -> tuple[RankingReport, ...]:
-    """Return how well policy and simple baselines guess the next action; empty where a single shopper can't tell."""
+    """Return how well the policy and simple baselines guess the next action; empty where one shopper can't tell."""
     policy = selection.best.policy
     rankers: dict[str, Ranker] = {
         policy.name: PolicyRanker(policy),

@@ -115,12 +115,12 @@ def removal_bars(removal: RemovalFigures) -> tuple[tuple[str, tuple[Bar, Bar]], 
 
 
 def example_charts(examples: tuple[DecisionExample, ...]) -> tuple[ExampleChart, ...]:
-    """Each decision on a scale of its own."""
+    """Return the chart of each decision, on a scale of its own."""
     return tuple(_example_chart(example) for example in examples)
 
 
 def branches_of(tree: ImitationTree) -> Branch | None:
-    """Return the tree, nested; None where it has no nodes."""
+    """Return the tree as nested branches; None where it has no nodes."""
     return _branch(tree.nodes, 0, "") if tree.nodes else None
 
 

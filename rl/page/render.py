@@ -96,7 +96,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _sections(page: ReviewContent) -> list[tuple[str, str]]:
-    """Return ids and short names of the sections to jump to, in their order."""
+    """Return the ids and short names of the sections to jump to, in their order."""
     return [
         ("value", "earns"),
         ("certainty", "how sure"),
@@ -172,7 +172,7 @@ def _limit(clip: float | None) -> str:
 
 
 def _overlap_bars(policies: tuple[PolicyReport, ...]) -> list[dict[str, Any]]:
-    """Return shoppers, and how many of them the estimates rest on: a bar for each policy whose figure is known."""
+    """Return a bar for each policy: how many of the shoppers its estimates rest on, where that is known."""
     fields = (
         ("Shoppers", "n_units"),
         ("Effectively weighted", "effective_sample_size"),

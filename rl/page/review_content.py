@@ -165,7 +165,7 @@ def _segments(found: Segments | None) -> Segments | None:
 
 
 def _rankings(found: Sequence[RankingFigures]) -> tuple[Ranking, ...]:
-    """Return hit rate and NDCG of each ranker, at the one cutoff they were computed at."""
+    """Return the hit rate and NDCG of each ranker, at the one cutoff they were computed at."""
     by_key = {(one.ranker, one.metric): one for one in found}
     return tuple(
         Ranking(

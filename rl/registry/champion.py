@@ -72,7 +72,7 @@ def find_champion(
 
 
 def _before(client: MlflowClient, version: RegisteredVersion) -> RegisteredVersion | None:
-    """Return the champion that the version took over from; None where there was none, or nothing is left of it."""
+    """Return the champion that the version took over from; None without one, or where nothing is left of it."""
     before = version.champion_in_force
     return None if before in (None, BEHAVIOR) else load_version(client, version.model, int(str(before)))
 

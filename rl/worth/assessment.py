@@ -56,7 +56,7 @@ class WorthSettings:
 
     @classmethod
     def from_scenario(cls, scenario: Scenario, *, seed: int = 0) -> WorthSettings:
-        """Return settings as the scenario's spec states them."""
+        """Return the settings that the scenario's spec states."""
         return cls(
             discount=Discount(scenario.discount.gamma, scenario.discount.per),
             steps=scenario.evaluation.steps,
@@ -125,7 +125,7 @@ def assess(
 
 
 def sampled_shoppers(episodes: LoggedEpisodes, seed: int) -> tuple[LoggedEpisodes, float]:
-    """As many shoppers, drawn at random, as the assessment can hold in memory; and the share of decisions kept."""
+    """Return as many shoppers, drawn at random, as fit in memory, and the share of decisions kept."""
     limit = min(MAX_ROWS, MAX_CELLS // episodes.n_actions)
     if episodes.n_transitions <= limit:
         return episodes, 1.0

@@ -104,7 +104,7 @@ def crossfit(
 
 
 def returns_to_go(episodes: LoggedEpisodes, discount: Discount, next_value: FloatArray) -> FloatArray:
-    """Discounted reward from each row to its episode's end, what a cut took off replaced by `next_value`, `(n,)`."""
+    """Return the discounted reward from each row to its episode's end, `next_value` for what was cut, `(n,)`."""
     factors = discount.step_factors(episodes)
     total = episodes.reward + factors * next_value * episodes.timeout
     for step in reversed(range(int(episodes.lengths.max()) - 1)):
@@ -149,7 +149,7 @@ def _fill(
     k: int,
     seed: int,
 ) -> None:
-    """The rows of fold k hold what models of the other folds say."""
+    """Fill the rows of fold k with what models of the other folds predict."""
     is_other = into.fold != k
     training = take_episodes(episodes, is_other[episodes.offsets[:-1]])
     models = _fit(training, discount, named, seed=seed + k + 1)

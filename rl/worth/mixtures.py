@@ -22,7 +22,7 @@ def mixture_sample(
     discount: Discount,
     steps: int | None = None,
 ) -> EvaluationSample:
-    """What the estimators of `rl.ope` read for: the rule decides with probability `share`, else today's policy does.
+    """Return the arrays that `rl.ope` reads when the rule decides with probability `share`, else today's policy.
 
     The mixture's probability of the logged action is (1 - share) propensity + share rule, so that the propensity of
     the logged action is all that is needed. The control variate is split the same way: today's part is controlled by

@@ -92,7 +92,7 @@ def judge_worth(
 
 
 def is_clear(comparison: Comparison) -> bool:
-    """Return the one-step rule's own gain is positive and known to within two fifths of itself."""
+    """Return whether the one-step rule's own gain is positive and known to within two fifths of itself."""
     gain = next(figure.gain for figure in comparison.policies if figure.policy == "one_step")
     if gain is None or gain.value is None or gain.lower is None:
         return False

@@ -32,7 +32,7 @@ class LoggersReport:
 
 
 def night_loggers(evidence: GateEvidence, evaluation: PolicyEvaluation, candidate: Contender) -> LoggersReport | None:
-    """Return the candidate's value by policy version; None where one version made the log, or nothing can be weighted.
+    """Return the candidate's value by policy version; None where one version made the log or none can be weighted.
 
     The gate reads all episodes as one log, each row weighted by its own propensity: unbiased, but a version far from
     the candidate brings few, large weights. Where the two values lie apart, look at who made the log. The interval

@@ -95,6 +95,6 @@ def departures(
 
 
 def _bounded(interval: Interval) -> Interval:
-    """Return the interval within what a distance can be."""
+    """Return the interval cut to what a distance can be: 0 to 1."""
     lower, upper = max(0.0, interval.lower), min(1.0, interval.upper)
     return Interval(interval.value, lower, upper, interval.level, interval.method, interval.standard_error)

@@ -79,7 +79,7 @@ class Imitation:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What came of it.
+    """Everything that explains one policy.
 
     Attributes:
         rows: test rows whose decisions were attributed, `(n,)`; the attributions' own rows count among these.

@@ -62,7 +62,7 @@ def explain_night(
     train: LoggedEpisodes,
     shares: ActionShares,
 ) -> NightExplanation:
-    """Return the selected policy explained on the test episodes; takes seconds, on samples of decisions.
+    """Return the explanation of the selected policy on the test episodes; takes seconds, on samples of decisions.
 
     Args:
         dataset: of the night.

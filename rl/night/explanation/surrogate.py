@@ -73,7 +73,7 @@ def surrogate_tree(
     level: float = 0.95,
     seed: int = 0,
 ) -> Surrogate:
-    """A tree of at most four questions on the way to an answer, grown on half of the shoppers, tried on the others.
+    """Grow a tree of at most four questions to an answer on half of the shoppers, try it on the others, return it.
 
     It imitates; it doesn't say why. Availability is none of its columns: where the policy's first choice was out of
     stock, the tree can't know.

@@ -160,7 +160,7 @@ def _actions(night: Night) -> tuple[ActionShare, ...]:
 
 
 def _candidates(night: Night, candidates: Mapping[str, LoadedCandidate]) -> tuple[CandidateFigures, ...]:
-    """Each candidate with the network and at the temperature chosen on validation episodes."""
+    """Return each candidate with the network and at the temperature chosen on validation episodes."""
     found = []
     for choice in night.selection.by_candidate:
         trained = candidates[choice.policy.name].result

@@ -26,7 +26,7 @@ class ReturnsReport:
 
 
 def night_returns(night: NightEvaluation) -> ReturnsReport:
-    """Both distributions, or why there are none.
+    """Return both policies' distributions of returns, or why there are none.
 
     The bounds leave out what estimating the propensities adds. A limit on weights holds here too: it moves the
     distribution towards the log's.

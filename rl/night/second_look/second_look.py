@@ -32,7 +32,7 @@ class SecondLook:
 
     @property
     def reports(self) -> tuple[PolicyValueReport, ...]:
-        """Of candidate and baseline by every estimator but the gate's own."""
+        """Reports on candidate and baseline by every estimator but the gate's own."""
         return tuple(report for opinion in self.opinions if not opinion.is_gate for report in opinion.reports)
 
 

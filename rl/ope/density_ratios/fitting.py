@@ -52,7 +52,7 @@ class CrossfitRatios:
     seed: int
 
     def ratios(self, policy: Policy, episodes: LoggedEpisodes) -> DensityRatios:
-        """Return ratios at all rows of the log, or of any part of it, by models that saw no row of the same unit."""
+        """Return the ratios at rows of the log, or of a part of it, by models that saw no row of the same unit."""
         fold = unit_folds(episodes.unit, n_folds=len(self.models), seed=self.seed)
         fold_of_row = np.repeat(fold, episodes.lengths)
         found = [model.ratios(policy, episodes) for model in self.models]
@@ -104,7 +104,7 @@ def fit_density_ratios(
 def _fit(
     policy: Policy, episodes: LoggedEpisodes, *, factors: FloatArray, steps: int | None, settings: RatioSettings
 ) -> Callable[[BoolArray], RatioModel]:
-    """Return a fit on chosen episodes, by the method that the settings or the number of states ask for."""
+    """Fit ratios on chosen episodes, by the method that the settings or the number of states ask for."""
     method = settings.method
     index = index_states(episodes, max_states=settings.max_states) if method in ("auto", "tabular") else None
     if index is not None:

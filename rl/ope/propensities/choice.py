@@ -84,7 +84,7 @@ class BehaviorChoice:
 
     @property
     def title(self) -> str:
-        """The model's name as a reader sees it."""
+        """Name of the chosen model, for readers."""
         return behavior_model(self.model).title
 
 
@@ -159,7 +159,7 @@ def _split(episodes: LoggedEpisodes, fold: IntArray, held_out: int, settings: Be
 
 
 def _losses(splits: list[_Split], entry: BehaviorModel, penalty: float, settings: BehaviorSettings) -> FloatArray:
-    """Return -log probability of each held-out action, `(n_held_out,)`."""
+    """Return the -log probability of each held-out action, `(n_held_out,)`."""
     return np.concatenate(
         [
             _held_out_losses(entry.fit(split.training, penalty=penalty, seed=settings.seed), split.held_out, settings)
@@ -182,7 +182,7 @@ def _held_out_losses(fitted: FittedBehavior, held_out: Decisions, settings: Beha
 
 
 def _trials(losses: dict[tuple[str, float], FloatArray], unit: IntArray) -> tuple[ModelTrial, ...]:
-    """In the order tried: models as in the registry, the penalties of each from the weakest."""
+    """Return the trials in the order tried: models as in the registry, penalties of each from the weakest."""
     best = min(losses.values(), key=lambda found: float(found.mean()))
     return tuple(
         ModelTrial(

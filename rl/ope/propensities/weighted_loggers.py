@@ -95,7 +95,7 @@ def _effective(weight: FloatArray, version: str) -> float:
 
 
 def _precision(sums: RatioSums, version: str) -> float:
-    """Return units that the logger met over the variance of their influence values."""
+    """Return the units that the logger met over the variance of their influence values."""
     met = sums.denominators.any(axis=1)
     influence = RatioSums(sums.unit_ids[met], sums.numerators[met], sums.denominators[met]).influence()
     squares = float(np.square(influence).sum())

@@ -39,7 +39,7 @@ class FittedQ:
     curve: tuple[float, ...]
 
     def q(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Return action values, `(n, n_actions)`; 0 where the mask is False."""
+        """Return the action values, `(n, n_actions)`; 0 where the mask is False."""
         return self.function.q(features, mask)
 
 

@@ -51,7 +51,7 @@ def compare_returns(
     level: float = 0.95,
     resampling: Resampling | None = None,
 ) -> ReturnComparison:
-    """Both distributions, self-normalised, under the same draws of units.
+    """Return both distributions, self-normalised, under the same draws of units.
 
     Weights are of whole episodes, so all that `return_distribution` says against them holds here.
 
@@ -93,5 +93,5 @@ def _too_little(both: list[WeightedReturns], share: float) -> str | None:
 
 
 def _points(returns: FloatArray) -> FloatArray:
-    """Return returns that equal shares of the logged episodes stay at or under, ascending, `(at most 101,)`."""
+    """Return the returns that equal shares of the logged episodes stay at or under, ascending, `(at most 101,)`."""
     return np.unique(np.quantile(returns, np.linspace(0, 1, _N_POINTS + 1), method="inverted_cdf"))

@@ -84,7 +84,7 @@ class EvaluationSample:
         return self.weights.cumulative
 
     def require_values(self) -> ActionValues:
-        """Return values of the fitted Q-function.
+        """Return the values of the fitted Q-function.
 
         Raises:
             UnsupportedEstimator: none was fitted.
@@ -94,7 +94,7 @@ class EvaluationSample:
         return self.values
 
     def require_density_ratios(self) -> DensityRatios:
-        """Return ratios of occupancy.
+        """Return the ratios of occupancy.
 
         Raises:
             UnsupportedEstimator: none were estimated.
