@@ -81,10 +81,10 @@ class Candidate(TrainingSpec):
         loss: of values against their targets; `squared` aims at the mean of rare, large rewards, `huber` (d3rlpy's)
             nearer their median.
         target_update_interval: updates between two copies into the target network.
-        conservative_weight: of the conservative term.
+        conservative_weight: factor on the conservative term of the loss.
         action_flexibility: an action is considered where the imitator holds it for more than this share as likely as
             its likeliest one.
-        initial_temperature: of the entropy term; learned from there on.
+        initial_temperature: first factor on the entropy term; learned from there on.
         target_rate: share by which the target network moves towards the network in an update.
         expectile: of action values that state values aim at: .5 the mean over logged actions, near 1 the best of them.
         inverse_temperature: how sharply the policy prefers actions of high advantage; 0 clones.
@@ -123,7 +123,7 @@ class ContinuousCandidate(TrainingSpec):
 
     Attributes:
         target_rate: share by which target networks move in an update.
-        conservative_weight: of the conservative term.
+        conservative_weight: factor on the conservative term of the loss.
         n_action_samples: actions drawn for the conservative term.
         expectile: as in `Candidate`.
         inverse_temperature: as in `Candidate`.

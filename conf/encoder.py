@@ -16,8 +16,8 @@ class EncoderSpec(StrictModel):
         kind: `dense` reads lists of ids as recency-weighted indicators; `gru` and `transformer` read them in order, by
             embeddings.
         history_length: latest entries read of each list.
-        embedding_size: of an id.
-        width: of the hidden states of the reader.
+        embedding_size: numbers that stand for an id.
+        width: size of the reader's hidden states.
         depth: layers of the reader.
         n_heads: of a transformer; they divide its width.
         is_output_tied: an action's value is a product with its id's embedding: no last layer as large as the catalogue.

@@ -21,7 +21,7 @@ def with_set_in_force(
             None where the source has none.
         first_day: first as-of date of the points.
         last_day: last as-of date of the points.
-        zone: of the business days.
+        zone: IANA name of the business days' zone.
     """
     if availability is None:
         return points.withColumn("set_in_force", F.lit(None).cast("string"))

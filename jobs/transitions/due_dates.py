@@ -43,7 +43,7 @@ def find_due_dates(lake: Lake, folder: Path, pipeline: Pipeline, asked: date) ->
     """Return what to build: dates from `asked` back to where partitions are sealed, and earlier ones not current.
 
     Args:
-        lake: of the source.
+        lake: paths of the source's tables.
         folder: of the scenario's transitions under this spec.
         pipeline: how far back a partition looks, and after how many days it is sealed.
         asked: the date to build.

@@ -244,7 +244,7 @@ def load_dataset(pipeline: Pipeline, lake: Lake, run: Run, *, is_in_memory: bool
     Args:
         pipeline: scenario and source.
         lake: with its partitions.
-        run: of the night.
+        run: the night's working folder.
         is_in_memory: False reads rows when they are asked for, each split's by themselves: for one who asks once.
 
     Raises:

@@ -34,7 +34,7 @@ class DatasetDescription(StrictModel):
     Attributes:
         source: its name.
         scenario: its name.
-        date: horizon.
+        date: last business date whose deliveries count.
         dataset_digest: of everything that it is made from.
         schema_version: of its tables.
         spec_hash: of what shapes the data in both specs.

@@ -33,7 +33,7 @@ class Policy(Protocol):
         ...
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Return action probabilities.
+        """Return the probability of every action.
 
         Args:
             features: encoded observations, `(n, n_features)`.

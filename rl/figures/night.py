@@ -106,7 +106,7 @@ class NightFigures(StrictModel):
         actions: that the log or the candidate takes most.
         distance_from_log: total variation distance of candidate and log, over all decisions.
         ranking: of the next action; empty where decisions were logged.
-        curves: of training.
+        curves: learning curves of all candidates.
         candidates: as seen on validation episodes.
     """
 

@@ -56,7 +56,7 @@ def corrected_gain(sums: RatioSums, interval: Interval) -> float | None:
     None where the gain didn't pass, or has no spread.
 
     Args:
-        sums: of the difference.
+        sums: per unit, of candidate less baseline.
         interval: the gate's, of the same sums, at the night's level.
 
     Source: the bias is that of a truncated normal mean (Johnson, Kotz and Balakrishnan 1994, 13.134), for a variable

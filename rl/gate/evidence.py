@@ -43,12 +43,12 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
     """Return the evidence on a candidate against a baseline evaluated on the same episodes.
 
     Args:
-        evaluation: of the reward.
+        evaluation: all policies' values of the reward (not of side metrics).
         metric_evaluations: of the side metrics that guardrails name, by metric.
         candidate: name in the evaluations.
         baseline: name in the evaluations: the champion, or `report.BEHAVIOR`.
         estimator: the one the gate may use.
-        gate: of the spec.
+        gate: the spec's section on the gate.
         alpha: the night's one-sided level.
         unit_of_value: currency or points.
         propensities: how far they may be trusted.

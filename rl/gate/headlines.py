@@ -40,7 +40,7 @@ class LogFacts:
 
     Attributes:
         empty_features: that hold one value on all rows, by name.
-        n_features: of the scenario.
+        n_features: how many features the scenario has.
         n_decisions: in the three splits.
         n_other: of them, by actions without an entry in the vocabulary.
         n_actions: in the vocabulary.
@@ -82,7 +82,7 @@ def log_facts(dataset: Dataset, known: KnownPropensities) -> LogFacts:
     """Return the facts about a night's log that headlines are made of.
 
     Args:
-        dataset: of the night.
+        dataset: prepared for this night's date, scenario and source.
         known: propensities of the test episodes.
     """
     test = known.episodes

@@ -131,7 +131,7 @@ def propensity_doubt(
     Weights alone change: Q-functions, fitted on the training split, know no propensities.
 
     Args:
-        evaluations: of the reward and of side metrics.
+        evaluations: values of the reward and of side metrics.
         contenders: the policies evaluated, on the same test rows.
         repeats: of the test rows' propensities.
     """

@@ -49,7 +49,7 @@ class GuardrailEvidence:
     """A side metric of the candidate against the baseline's; shares of the baseline's, a fall is negative.
 
     Attributes:
-        metric: name.
+        metric: the metric's name.
         max_relative_increase: share it may rise by; None where its fall is limited.
         max_relative_decrease: share it may fall by; None where its rise is limited.
         relative_increase: estimated share; None where unknown.
@@ -92,7 +92,7 @@ class GateEvidence:
     """Everything the gate looks at.
 
     Attributes:
-        candidate: name.
+        candidate: the candidate's name.
         baseline: name shown: the champion's, or `behavior`.
         estimator: the one the gate may use.
         unit_of_value: currency or points, for the sentences.

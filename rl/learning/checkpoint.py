@@ -23,7 +23,7 @@ class CheckpointFile:
     It holds tensors, numbers, strings, lists, tuples and dicts alone, and is read without running anything in it.
 
     Attributes:
-        path: of the file.
+        path: where the file lies.
         identity: names everything that the run's numbers depend on: data, candidate, code.
         every_seconds: between two checkpoints.
     """

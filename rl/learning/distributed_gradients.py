@@ -22,7 +22,7 @@ def join_gradients(algorithm: Any, ranks: Ranks, *, batch_size: int) -> None:
 
     Args:
         algorithm: d3rlpy's, built.
-        ranks: of this process.
+        ranks: the processes that train together, as this one sees them.
         batch_size: rows of all ranks together.
     """
     if ranks.is_alone:

@@ -16,7 +16,7 @@ class Progress:
         """Start to count.
 
         Args:
-            name: of the candidate.
+            name: the candidate's, for the lines.
             n_updates: in all.
             done: by an earlier process that this one goes on from.
             seconds: that they took.

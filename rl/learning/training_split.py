@@ -29,7 +29,7 @@ def training_split(dataset: Dataset, *, n_transitions: int, memory_bytes: int, f
 
     Args:
         dataset: of which nothing needs to have been read.
-        n_transitions: of the split.
+        n_transitions: rows of the split.
         memory_bytes: that training may take.
         folder: for the files, which are gone afterwards.
 

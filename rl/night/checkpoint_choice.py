@@ -49,7 +49,7 @@ def choose_checkpoints(
         kept: policies by candidate and update, the last update's among them.
         train: Q-functions are fitted here.
         validation: values are estimated here.
-        settings: how.
+        settings: how values are estimated or models fitted.
         estimator: the spec's.
         temperature: that all are compared at.
         floors: below which the log can't judge a policy.

@@ -36,13 +36,13 @@ class NightEvaluation:
     """What the test episodes say about behavior policy, selected candidate and champion.
 
     Attributes:
-        evaluation: of the reward.
+        evaluation: all policies' values of the reward (not of side metrics).
         metric_evaluations: of the guardrails' side metrics, by metric.
         evidence: that the gate read.
         verdict: its answer.
         level: that tonight's look might spend of the year's allowance.
         champion: compared with; None where there is none or it can't be compared.
-        propensities: of the test episodes.
+        propensities: of the test episodes' logged actions, and how far they may be trusted.
         samples: of candidate and baseline, as the report read them.
         confounding: how strong a hidden reason would flip what the gate says of the gain; None where there is none.
         clipping: the gain with the candidate's weights limited; empty where there is none.
@@ -78,10 +78,10 @@ def evaluate_night(
     """Return the report on the selected candidate, on test episodes that chose nothing, and the gate's verdict.
 
     Args:
-        dataset: of the night.
-        selection: made on validation episodes.
+        dataset: prepared for this night's date, scenario and source.
+        selection: candidate and temperature, chosen on validation episodes.
         champion: of the registry, comparable or not.
-        level: of tonight's look.
+        level: one-sided, that tonight's look may spend.
         train: training split; Q-functions are fitted here.
         settings: of the evaluation.
     """

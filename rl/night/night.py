@@ -54,7 +54,7 @@ class Night:
     """What a night found.
 
     Attributes:
-        dataset: of the night.
+        dataset: prepared for this night's date, scenario and source.
         registered: what the registry said before it.
         left_out: candidates whose training failed, with the reason, by name.
         checkpoints: the network chosen for each candidate.
@@ -103,10 +103,10 @@ def whole_night(
     """Do the night's evaluation and return what it found; each split is read once, each policy weighted once.
 
     Args:
-        dataset: of the night.
+        dataset: prepared for this night's date, scenario and source.
         candidates: trained on it, by name.
         registered: what the registry says.
-        settings: of the process.
+        settings: what the environment says: home, lake, registry.
         left_out: candidates whose training failed, with the reason, by name.
     """
     pipeline = dataset.pipeline

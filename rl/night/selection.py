@@ -107,10 +107,10 @@ def select_candidate(
         candidates: by name, in the order of the spec; ties go to the first.
         train: Q-functions are fitted here.
         validation: values are estimated here.
-        settings: how.
+        settings: how values are estimated or models fitted.
         estimator: the spec's; where it gives no value for anyone, the direct method decides, and where that gives none
             either, the first candidate is taken: the gate, on a log no richer, will abstain.
-        temperatures: of the spec.
+        temperatures: those that the spec lets be tried.
         floors: below which the log can't judge a policy.
         is_logged: False where decisions are implied.
 

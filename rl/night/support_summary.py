@@ -21,7 +21,7 @@ class Band:
     """Actions that the log took at least `least` times and at most `most` times (None: any).
 
     Attributes:
-        n_actions: of the vocabulary in the band.
+        n_actions: how many actions of the vocabulary lie in the band.
         logged: share of the test decisions at which the log took one of them.
         policy: expected share under the policy.
     """

@@ -24,7 +24,7 @@ class TrueValues:
     """True values, or the reason there are none.
 
     Attributes:
-        behavior: of the policy that made the log.
+        behavior: true value of the policy that made the log.
         policies: of the others, by name.
         note: why they are unknown; empty where they are known.
     """

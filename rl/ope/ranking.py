@@ -83,13 +83,13 @@ class RankingReport:
     """One ranker's figures on one split.
 
     Attributes:
-        ranker: name.
+        ranker: the ranker's name.
         metric: `hit_rate` or `ndcg`.
         k: length of the list.
         value: mean over decisions.
         lower: lower bound.
         upper: upper bound.
-        level: of the interval.
+        level: of the interval, two-sided.
         n_decisions: ranked.
         n_units: resampled.
     """

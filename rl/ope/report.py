@@ -39,12 +39,12 @@ class EvaluationSettings:
     """How a split is evaluated.
 
     Attributes:
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: over which values run; None: to the end of the longest episode.
         weight_clip: upper limit on cumulative weights; None for none.
         estimators: names to run.
         confidence: level of the intervals.
-        resampling: of units.
+        resampling: how units are drawn for the bounds.
         fqe: how Q-functions are fitted.
 
     Raises:
@@ -98,7 +98,7 @@ class PolicyEvaluation:
         reports: one for each policy and estimator, refused ones included.
         sums: per-unit sums by (policy, estimator), without the refused; all on the same units.
         fits: fitted Q-functions by policy.
-        settings: in force.
+        settings: how the split was evaluated.
         is_logged: False where the decisions were implied.
         outcome: `reward` or a side metric.
         weights: of every weighted row by policy, all on the same rows; without the policies that can't be weighted.
@@ -158,7 +158,7 @@ def evaluate_policies(  # noqa: PLR0913 -- one call says all that a night asks o
         policies: evaluation policies by name; `behavior` is reserved.
         train: Q-functions are fitted here.
         test: values are estimated here.
-        settings: how.
+        settings: how values are estimated or models fitted.
         is_logged: False where decisions are implied: weighted estimators refuse and `dm` is marked a prediction.
         outcome: `reward`, or the side metric to value instead.
         stand_ins: by policy name, another policy whose Q-function serves in place of its own; policies with the same

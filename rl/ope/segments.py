@@ -36,7 +36,7 @@ class SegmentValue:
         label: of the segment.
         n_episodes: in it.
         n_units: shoppers they come from.
-        share: of all episodes.
+        share: part of all episodes that the segment holds.
         effective_sample_size: the smaller of candidate and baseline; None where the log can't be weighted.
         effective_rewarded: likewise.
         candidate: value per episode of the segment; None where refused.
@@ -98,11 +98,11 @@ def segment_values(
     Args:
         candidate: the evaluation policy's sample, not yet cut into segments.
         baseline: of the policy compared with, on the same episodes.
-        segments: of the episodes.
+        segments: parts of the episodes.
         estimator_name: the gate's.
         floors: below which a segment has no figures.
         confidence: of all intervals together.
-        resampling: of shoppers.
+        resampling: how shoppers are drawn for the bounds.
         refits: of candidate and baseline, where propensities were estimated: intervals are widened for what other fits
             would have said. None where the weights rest on no estimate (the behavior policy's, or logged ones).
 

@@ -36,7 +36,7 @@ def review_content(
     """Return what the page says.
 
     Args:
-        figures: of the night.
+        figures: what evaluation.json holds.
         model: name of the registered model; None where the night isn't registered.
         version: its number; None likewise.
         run_id: of MLflow's run; None likewise.

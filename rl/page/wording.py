@@ -85,7 +85,7 @@ def count(value: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return three significant digits, more before the point: `1.23`, `0.0123`, `1,234`."""
+    """Return the number with three significant digits, more before the point: `1.23`, `0.0123`, `1,234`."""
     if value is None or math.isnan(value):
         return UNKNOWN
     if math.isinf(value):
@@ -99,7 +99,7 @@ def number(value: float | None) -> str:
 
 
 def signed(value: float | None) -> str:
-    """Return `+1.23` or `−1.23`."""
+    """Return the number with its sign: `+1.23` or `−1.23`."""
     return number(value) if value is None or value <= 0 else f"+{number(value)}"
 
 

@@ -86,7 +86,7 @@ class DenseNetwork:
         return int(self.weights[-1].shape[0])
 
     def forward(self, features: FeatureArray) -> FeatureArray:
-        """Return outputs, `(n, n_outputs)`.
+        """Return the outputs before any mask, `(n, n_outputs)`.
 
         Raises:
             PolicyError: the features have another width than the network's inputs.

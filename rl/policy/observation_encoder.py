@@ -80,7 +80,7 @@ class ObservationEncoder:
         return [column.name for column in self.columns for _ in range(self._width(column))]
 
     def encode(self, observation: Mapping[str, IntArray]) -> FeatureArray:
-        """Return encoded observations, `(n, n_features)`.
+        """Return the observations encoded, `(n, n_features)`.
 
         Args:
             observation: feature name -> `(n,)`, or `(n, any length)` for lists, padded with 0; further columns are left

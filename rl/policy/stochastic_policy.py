@@ -60,7 +60,7 @@ class StochasticPolicy:
         vocabulary: the actions.
         output_scale: outputs are divided by it before the softmax, so that temperatures mean the same for values in any
             unit: 1 for log-probabilities, the outputs' typical spread between actions for values.
-        temperature: of the softmax.
+        temperature: divides outputs before the softmax; small is greedy.
         exploration_floor: share of decisions that are a uniform choice.
         is_other_chosen: `(other)` counts as an action in `probabilities` (implied decisions, where it stands for what
             shoppers did); never in `act`.
@@ -104,7 +104,7 @@ class StochasticPolicy:
         return replace(self, temperature=temperature)
 
     def encode(self, observation: Mapping[str, IntArray]) -> FeatureArray:
-        """Return encoded observations, `(n, n_features)`."""
+        """Return the observations encoded, `(n, n_features)`."""
         return self.encoder.encode(observation)
 
     def outputs(self, features: FeatureArray) -> FloatArray:

@@ -23,8 +23,8 @@ def find_looks(client: MlflowClient, key: NightKey, known: Sequence[SpentLook] =
     or edited in MLflow counts as the home knows it.
 
     Args:
-        client: of the store.
-        key: of the night.
+        client: MLflow's, from `open_store`.
+        key: source, scenario, date and input hashes of the night.
         known: looks that the home's own nights spent.
     """
     found: dict[str, Look] = {}

@@ -119,8 +119,8 @@ def fit_actions(
     Args:
         columns: standard columns, `(n, n_columns)`.
         residual: outcomes less their `StateRidge`, `(n, n_outcomes)`.
-        action: of each row, `(n,)`.
-        n_actions: of the vocabulary.
+        action: index of each row's action, `(n,)`.
+        n_actions: size of the vocabulary.
         fold: of each row; rows of a shopper share one, `(n,)`.
     """
     level = _levels(residual, action, n_actions, fold)

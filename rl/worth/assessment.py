@@ -35,14 +35,14 @@ class WorthSettings:
     """How a log is assessed.
 
     Attributes:
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: over which values run.
-        floors: of the gate.
+        floors: the least effective units that the gate asks for.
         alpha: one-sided level at which the gate settles when it looks every night.
         exploration: share of uniform choices of a served policy.
-        level: of the intervals.
-        resampling: of shoppers.
-        dealing: of shoppers to folds.
+        level: of the intervals, two-sided.
+        resampling: how shoppers are drawn for the bounds.
+        dealing: how shoppers are dealt to folds.
     """
 
     discount: Discount
@@ -97,7 +97,7 @@ def assess(
 
     Args:
         episodes: the log; propensities as logged or estimated.
-        settings: how.
+        settings: how values are estimated or models fitted.
         nights: that the log covers.
         is_logged: False where decisions are implied: then nothing is weighted, whatever stands in `propensity`.
         is_estimated: propensities were estimated.

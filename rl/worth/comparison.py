@@ -70,11 +70,11 @@ def compare_rules(
     Args:
         episodes: the log, every propensity known.
         predictions: cross-fitted on it.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: over which values run.
-        floors: of the gate.
+        floors: the least effective units that the gate asks for.
         level: of the intervals, over shoppers.
-        resampling: of shoppers.
+        resampling: how shoppers are drawn for the bounds.
     """
     one_step, ahead = one_step_rule(predictions, episodes), look_ahead_rule(predictions, episodes)
 

@@ -41,7 +41,7 @@ class CrossfitPredictions:
         return_to_go: logged discounted reward from the row to the episode's end, what a cut took off predicted, `(n,)`.
         effects: by outcome: what the logged action was predicted to add to it, less the usual action's, `(n,)`.
         residuals: by outcome: its logged value less the prediction from the observation alone, `(n,)`.
-        fold: of each row, `(n,)`.
+        fold: number of each row's fold, `(n,)`.
     """
 
     usual: FloatArray
@@ -83,7 +83,7 @@ def crossfit(
 
     Args:
         episodes: the log.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         next_features: columns of the features whose response to actions is predicted too, by name.
         settings: how the log is dealt.
 

@@ -34,7 +34,7 @@ def mixture_sample(
         share: of decisions handed to the rule, in [0, 1].
         episodes: the log.
         predictions: cross-fitted on it.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: later rows are left out.
     """
     keep = np.ones(episodes.n_transitions, dtype=bool) if steps is None else episodes.step < steps

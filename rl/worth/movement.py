@@ -81,9 +81,9 @@ def find_movement(
         rule: that takes over the shares.
         episodes: the log.
         curve: ascending in share.
-        floors: of the spec.
+        floors: the least effective units that the spec asks for.
         level: of the intervals, which resample shoppers.
-        resampling: of shoppers.
+        resampling: how shoppers are drawn for the bounds.
     """
     draws = np.concatenate(list(unit_weights(len(curve[0].weight), resampling)))
     sizes = np.stack([_kish(draws, point.weight) for point in curve], axis=1)

@@ -19,7 +19,7 @@ class Popularity:
 
     Attributes:
         weight: `(n_actions,)`, positive.
-        version: name.
+        version: name under which it would be logged.
     """
 
     weight: FloatArray

@@ -55,7 +55,7 @@ def judge_worth(
     """Return the answer of a log that can be weighted.
 
     Args:
-        comparison: of the two rules.
+        comparison: values of the two rules.
         future: whether actions change the future return.
         is_enough: effective sample size and rewarded units reach the gate's floors for both rules.
         is_estimated: propensities were estimated, so that all of it rests on that model.

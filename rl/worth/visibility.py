@@ -57,15 +57,15 @@ def find_visibility(  # noqa: PLR0913 -- a candidate, a log, and what the gate a
     is too small where the same few shoppers keep coming. A log with more exploration is this log reweighted.
 
     Args:
-        rule: of the candidate.
+        rule: the candidate's, on the rows of the log.
         share: of decisions that the candidate hands to it.
         episodes: the log.
         predictions: cross-fitted on it.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         alpha: one-sided level of a night.
         nights: that the log covers.
         level: of the intervals, over shoppers.
-        resampling: of shoppers.
+        resampling: how shoppers are drawn for the bounds.
     """
     unit_ids, unit = np.unique(episodes.unit, return_inverse=True)
     draws = np.vstack([np.ones((1, len(unit_ids))), *unit_weights(len(unit_ids), resampling)])

@@ -45,7 +45,7 @@ class BatchConstrainedQLearning(DiscreteAlgorithm):
         return built(MaskedBCQ, config, candidate, device)
 
     def network(self, algorithm: Any) -> FilteredNetwork:
-        """Return values and imitator, with the threshold."""
+        """Return the network of values and imitator, with the threshold."""
         function, imitator = algorithm.impl.q_function[0], algorithm.impl.modules.imitator
         return FilteredNetwork(
             values=served_dense(function.encoder, function._fc),

@@ -76,7 +76,7 @@ class SequenceEncoderFactory(EncoderFactory):  # type: ignore[misc]  # d3rlpy sh
 
     Attributes:
         spec: kind and sizes.
-        hidden_units: of the layers after reading.
+        hidden_units: width of each layer after reading.
         layout: known with the data; `bind_layout` sets it.
     """
 

@@ -83,8 +83,8 @@ class DensePasses:
         """Write the gradients of the loss whose slope by the outputs of the last pass is given.
 
         Args:
-            layers: of the last pass.
-            x: of the last pass.
+            layers: those that the last pass went through.
+            x: inputs of the last pass, `(n_rows, n_in)`.
             slope: `(n_rows, n_out)`.
             gradients: written over.
         """

@@ -40,7 +40,7 @@ def confounding_sensitivity(
 
     Args:
         evidence: that the gate read.
-        evaluation: of the reward.
+        evaluation: all policies' values of the reward (not of side metrics).
         contenders: the candidate, and the champion where it is the baseline.
     """
     difference = evidence.difference

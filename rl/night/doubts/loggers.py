@@ -40,7 +40,7 @@ def night_loggers(evidence: GateEvidence, evaluation: PolicyEvaluation, candidat
 
     Args:
         evidence: that the gate read.
-        evaluation: of the reward.
+        evaluation: all policies' values of the reward (not of side metrics).
         candidate: the selected candidate with its test episodes.
     """
     entry, settings = estimator(evidence.estimator), evaluation.settings

@@ -81,7 +81,7 @@ def attribute(
         features: encoded observations, `(n, n_features)`.
         mask: available actions, `(n, n_actions)`; no input of the network, so nothing is attributed to it.
         baseline: encoded observation that stands for knowing nothing, `(n_features,)`.
-        tolerance: of the sums.
+        tolerance: allowed gap of the sums, as a share of the mean absolute target.
 
     Source: Sundararajan, Taly and Yan (2017), integrated gradients, equation 1; completeness is their proposition 1.
     """

@@ -72,8 +72,8 @@ def departures(
         evaluation_probability: of the logged action, `(n,)`.
         propensity: of the logged action, `(n,)`.
         unit: shopper of each decision, `(n,)`.
-        segments: of the decisions.
-        level: of the intervals.
+        segments: parts of the decisions.
+        level: of the intervals, two-sided.
 
     Raises:
         UnsupportedEstimator: propensities are unknown, or all 1.

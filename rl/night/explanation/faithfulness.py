@@ -50,7 +50,7 @@ class RemovalSettings:
     Attributes:
         n_removed: features taken away of each decision.
         n_random: draws of random features, averaged.
-        level: of the intervals.
+        level: of the intervals, two-sided.
         seed: of the draws.
     """
 
@@ -69,7 +69,7 @@ def removal_effects(
 
     Args:
         policy: explained.
-        attributions: of its margins.
+        attributions: what each feature adds to the policy's margins.
         unit: shopper of each attributed decision, `(m,)`.
         settings: how many are taken away.
     """

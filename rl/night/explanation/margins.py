@@ -42,7 +42,7 @@ def preferences(policy: StochasticPolicy, features: FeatureArray, mask: BoolArra
     """Return the first and second choice of the policy at each observation.
 
     Args:
-        policy: asked.
+        policy: whose choices are looked at.
         features: encoded observations, `(n, n_features)`.
         mask: True where the action is available, `(n, n_actions)`.
     """

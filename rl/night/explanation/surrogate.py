@@ -27,7 +27,7 @@ class TreeNode:
         n: decisions that reach it, of those it was grown on.
         share: of them for which the policy does what `label` says.
         column: asked about; None at a leaf.
-        threshold: of the column.
+        threshold: in the column's unit; rows at or under it go to `low`.
         low: index of the next node; None at a leaf.
         high: likewise.
     """
@@ -81,9 +81,9 @@ def surrogate_tree(
     Args:
         observations: readable columns of the decisions.
         labels: what the policy does at each, index into `names`, `(n,)`.
-        names: of the labels.
+        names: in words, by label.
         unit: shopper of each decision, `(n,)`.
-        level: of the intervals.
+        level: of the intervals, two-sided.
         seed: of the division of shoppers.
 
     Raises:

@@ -23,7 +23,7 @@ class SurrogateTarget:
     Attributes:
         kind: the `action` that the policy prefers, its `category`, or whether it is a `departure` from the log's most
             likely action.
-        names: of the labels.
+        names: in words, by label.
         labels: index into `names`, `(n,)`.
     """
 

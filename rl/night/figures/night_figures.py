@@ -44,7 +44,7 @@ def night_figures(
         night: what it found.
         candidates: that it chose from, by name.
         run: of the night; holds what ingest and build counted.
-        description: of its dataset.
+        description: what the night's dataset.json says.
         approval: of the deployment, `human` or `auto`; None: as the scenario says.
     """
     dataset, evaluation, best = night.dataset, night.evaluation, night.selection.best

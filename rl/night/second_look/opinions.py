@@ -32,7 +32,7 @@ class SecondOpinion:
         is_gate: it is the gate's own, to compare with at the same level.
         reports: of candidate and baseline, value and interval, or the reason why there are none.
         gain: candidate minus baseline, paired; None where refused.
-        refusal: why.
+        refusal: why there is no figure; None where there is one.
     """
 
     estimator: str
@@ -56,7 +56,7 @@ def state_opinions(night: NightEvaluation, names: Sequence[str]) -> tuple[Second
 
     Args:
         night: its evaluation.
-        names: of the estimators.
+        names: estimators', as in the registry.
     """
     if not names or not night.evidence.is_logged:
         return tuple(refused_opinion(name, IMPLIED, night) for name in names)
@@ -71,7 +71,7 @@ def opinion_of(name: str, pair: Pair, night: NightEvaluation, refits: PairedRefi
     """Return one estimator's opinion, or its refusal.
 
     Args:
-        name: of the estimator.
+        name: the estimator's, as in the registry.
         pair: candidate and baseline.
         night: its evaluation.
         refits: of weights under every fit of estimated propensities.

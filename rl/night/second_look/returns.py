@@ -17,7 +17,7 @@ class ReturnsReport:
     Attributes:
         baseline: name, as in the gate's evidence.
         comparison: None where refused.
-        refusal: why.
+        refusal: why there is no figure; None where there is one.
     """
 
     baseline: str

@@ -37,10 +37,10 @@ class SecondLook:
 
 
 def second_look(dataset: Dataset, lake: Lake, policy: StochasticPolicy, *, night: NightEvaluation) -> SecondLook:
-    """Return returns and opinions on the weights and Q-functions of the night's report.
+    """Return the second look: distributions of returns, and other estimators' opinions, on the report's weights.
 
     Args:
-        dataset: of the night.
+        dataset: prepared for this night's date, scenario and source.
         lake: holds the items' categories.
         policy: the selected candidate.
         night: its evaluation.

@@ -27,7 +27,7 @@ class RatioSettings:
         n_folds: units are dealt into so many folds; a unit's ratios come from the other folds.
         max_states: up to here `auto` counts.
         n_fourier: random Fourier features.
-        ridge: of the minimax fit.
+        ridge: penalty of the minimax fit.
         seed: of folds and Fourier features.
     """
 
@@ -81,9 +81,9 @@ def fit_density_ratios(
     Args:
         policy: evaluation policy.
         episodes: the split that is then evaluated.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: over which the value runs.
-        settings: how.
+        settings: how values are estimated or models fitted.
 
     Raises:
         UnsupportedEstimator: the log can't be weighted, has too few units or too many states to count, or goes on past
@@ -127,10 +127,10 @@ def with_density_ratios(
     """Return the sample with ratios cross-fitted on its own split.
 
     Args:
-        sample: of the policy.
+        sample: the rows of a split as the policy weights them.
         policy: evaluation policy.
         episodes: the split that the sample's rows are of.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: over which the value runs.
 
     Raises:

@@ -67,7 +67,7 @@ class TabularRatios:
     """Ratios looked up by state, and by step where the value runs over a given number of steps.
 
     Attributes:
-        index: of states.
+        index: the distinct states.
         state: `(n_steps, n_states)`; one row where the ratio doesn't depend on the step.
         state_action: `(n_steps, n_states, n_actions)`.
         expected_length: discounted steps of an episode under the evaluation policy.

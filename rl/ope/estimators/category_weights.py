@@ -39,7 +39,7 @@ def category_sample(
         policy: evaluation policy.
         episodes: of one step each.
         category: of each action, from 0, `(n_actions,)`.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         behavior: the behavior policy, where it can be queried.
         clip: upper limit on weights.
         reward: another outcome to value instead of the reward, `(n,)`.

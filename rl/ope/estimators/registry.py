@@ -173,7 +173,7 @@ def with_one_step(names: Iterable[str], lengths: IntArray) -> tuple[str, ...]:
     """Return the names, with those of logged bandit feedback added where every episode has one step.
 
     Args:
-        names: of estimators.
+        names: estimators', as in the registry.
         lengths: of the episodes, `(n_episodes,)`.
     """
     more = ONE_STEP_ESTIMATORS if len(lengths) and int(lengths.max()) == 1 else ()

@@ -109,7 +109,7 @@ def choose_level(by_level: Mapping[float, RatioSums], *, confidence: float = ONE
 
     Args:
         by_level: the sums at each level, all of the same episodes.
-        confidence: of the intervals.
+        confidence: level of each interval, two-sided.
 
     Raises:
         UnsupportedEstimator: fewer than two units.

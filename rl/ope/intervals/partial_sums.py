@@ -36,7 +36,7 @@ class EstimationPlan:
 
     Attributes:
         estimators: names in the registry.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: over which the value runs; None: to the end of the longest episode.
         clip: upper limit on cumulative weights; None for none.
         q_function: fitted on other episodes (for the behavior policy: on its log as one action); None where no

@@ -50,11 +50,11 @@ def clip_sensitivity(
     picked from.
 
     Args:
-        sample: of the policy.
+        sample: the rows of a split as the policy weights them.
         estimate: function of a sample, of the registry.
         baseline: sums to subtract, paired by unit; None: the policy's own value.
         level: two-sided.
-        quantiles: of the cumulative weights.
+        quantiles: of the cumulative weights, at which these are limited.
 
     Raises:
         UnsupportedEstimator: the log can't be weighted.

@@ -29,7 +29,7 @@ def row_weights(sample: EvaluationSample, *, beside: RowWeights | None = None) -
     """Return the sample's weights; None where it can't be weighted.
 
     Args:
-        sample: of one policy.
+        sample: the rows of a split as one policy weights them.
         beside: another policy's weights on the same rows, whose units needn't be held twice.
     """
     if sample.weights is None:

@@ -34,7 +34,7 @@ class RecalibratedBehavior:
         fitted: by a model.
         recalibration: learned from shoppers that the model didn't see.
         uniform_share: share of a uniform choice over available actions.
-        version: name.
+        version: name under which it would be logged.
     """
 
     fitted: FittedBehavior
@@ -82,7 +82,7 @@ class EstimatedBehavior:
     Attributes:
         episodes: the log, every propensity filled in by models that saw no row of the same shopper.
         propensity_source: always `estimated`; shown beside every value that rests on it.
-        choice: of the model.
+        choice: the model chosen, and why.
         recalibration: kind of correction; none where no correction helped.
         calibration: of the first repeat's cross-fitted probabilities, corrected.
         calibration_before: of the same, as the model gave them.

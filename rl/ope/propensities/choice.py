@@ -44,7 +44,7 @@ class ModelTrial:
     """A model on shoppers that it didn't learn from.
 
     Attributes:
-        model: name.
+        model: the model's name in the registry of models.
         penalty: tried.
         log_loss: mean -log probability of the action taken.
         excess: log loss above the best trial's.
@@ -63,8 +63,8 @@ class BehaviorChoice:
     """The model chosen, with what it was chosen by.
 
     Attributes:
-        model: name.
-        penalty: of it.
+        model: the model's name in the registry of models.
+        penalty: the one chosen for that model.
         log_loss: its own, on held-out shoppers.
         log_loss_marginal: of each action's frequency among the available, on the same decisions.
         log_loss_uniform: of a uniform choice among the available, likewise.
@@ -105,8 +105,8 @@ def choose_behavior(episodes: LoggedEpisodes, fold: IntArray, settings: Behavior
 
     Args:
         episodes: the log.
-        fold: of each row, `(n,)`.
-        settings: how.
+        fold: number of each row's fold, `(n,)`.
+        settings: how values are estimated or models fitted.
 
     Raises:
         EvaluationError: no model is left to try.

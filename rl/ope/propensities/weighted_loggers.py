@@ -26,10 +26,10 @@ class WeightedOverLoggers:
 
     Attributes:
         sums: whose value is the mean of the loggers' values, weighted by `shares`.
-        versions: of the loggers.
+        versions: policy versions of the loggers.
         shares: weight of each logger's value; they add up to 1.
         values: of each logger's episodes alone.
-        n_episodes: of each logger.
+        n_episodes: how many episodes each logger made.
     """
 
     sums: RatioSums

@@ -57,7 +57,7 @@ def fit_stacked(
     Args:
         tasks: over the same rows.
         factors: discount to the next observation, `(n,)`; rows after which nothing follows have no next value.
-        settings: of the fit.
+        settings: how Q-functions are fitted.
 
     Raises:
         EvaluationError: a loss stops being finite.

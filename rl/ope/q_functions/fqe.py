@@ -58,7 +58,7 @@ def fit_fqe_together(
 
     Args:
         tasks: policies, with the split to fit on and the outcome to value.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: over which the value runs.
         settings: how to fit.
 

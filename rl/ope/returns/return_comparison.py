@@ -34,7 +34,7 @@ class ReturnComparison:
         baseline: the other's, at the same points.
         tail_gain: the candidate's mean of the worst returns less the baseline's, paired draw by draw; None where
             `tail_refusal` says why the worst can't be told apart (then no `cvar` is to be shown either).
-        tail_refusal: why not.
+        tail_refusal: why there is no tail gain; None where there is one.
     """
 
     candidate: ReturnDistribution
@@ -59,8 +59,8 @@ def compare_returns(
         candidate: its sample.
         baseline: the other's, on the same episodes.
         tail: share of the worst returns whose mean is told.
-        level: of the bounds.
-        resampling: of units.
+        level: of the bounds, two-sided.
+        resampling: how units are drawn for the bounds.
 
     Raises:
         UnsupportedEstimator: a sample can't be weighted, is cut too often, or too little of its weight is left.

@@ -116,8 +116,8 @@ def return_distribution(
         points: returns at which to give the CDF, ascending, `(n_points,)`.
         normalization: plain or self-normalised.
         tail: share of the worst returns whose mean is the conditional value at risk.
-        level: of the bounds.
-        resampling: of units.
+        level: of the bounds, two-sided.
+        resampling: how units are drawn for the bounds.
 
     Raises:
         EvaluationError: fewer than two units, a tail or level outside (0, 1), or points that don't ascend.

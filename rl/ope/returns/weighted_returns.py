@@ -48,7 +48,7 @@ def weighted_returns(sample: EvaluationSample, *, max_share_cut: float = MAX_SHA
     much is too large by `share_cut` at most.
 
     Args:
-        sample: of one policy.
+        sample: the rows of a split as one policy weights them.
         max_share_cut: share of the weight that cut episodes may hold.
 
     Raises:

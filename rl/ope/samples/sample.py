@@ -131,7 +131,7 @@ def evaluation_sample(
     Args:
         policy: None stands for the behavior policy: all ratios are 1, whether or not propensities are known.
         episodes: the split.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: rows at later steps are left out.
         clip: upper limit on cumulative weights.
         values: of the Q-function on all rows of `episodes`.
