@@ -16,6 +16,7 @@ from conf.strict_yaml import StrictModel, merge, parse_model, read_yaml, suggest
 
 SCENARIOS_FOLDER = Path(__file__).parent / "scenarios"
 MILLIONTHS = 1_000_000
+UNIT_WORDS = {"user_id": "shoppers"}  # of each evaluation.unit, in the plural
 
 
 class Feature(StrictModel):
@@ -155,6 +156,11 @@ class Evaluation(StrictModel):
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     fqe_updates: int = Field(default=2000, ge=1)
     fqe_networks: Literal["separate", "shared"] = "separate"
+
+    @property
+    def units(self) -> str:
+        """What sentences call the independent units, in the plural."""
+        return UNIT_WORDS[self.unit]
 
     @field_validator("also")
     @classmethod

@@ -27,7 +27,7 @@ Role = Literal["behavior", "candidate", "champion"]
 
 
 class NightFacts(StrictModel):
-    """Which night it is, and in what its values are counted."""
+    """Which night it is, and in what its values are counted; `units` is what sentences call the independent units."""
 
     scenario: str
     scenario_title: str
@@ -40,6 +40,7 @@ class NightFacts(StrictModel):
     steps: int
     gamma: float
     approval: Literal["human", "auto"]
+    units: str = "shoppers"
 
 
 class Lineage(StrictModel):

@@ -39,6 +39,7 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
     alpha: float,
     unit_of_value: str,
     propensities: PropensityTrust = LOGGED,
+    units: str = "shoppers",
 ) -> GateEvidence:
     """Return the evidence on a candidate against a baseline evaluated on the same episodes.
 
@@ -52,6 +53,7 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
         alpha: the night's one-sided level.
         unit_of_value: currency or points.
         propensities: how far they may be trusted.
+        units: what the independent units are called in sentences, in the plural.
     """
     found = _difference(evaluation, candidate, baseline, estimator, alpha)
     compared = (candidate, baseline)
@@ -70,6 +72,7 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
         effective_differing=_differing(evaluation, compared),
         balances={policy: _balance(evaluation, policy, estimator) for policy in compared},
         propensities=propensities,
+        units=units,
         guardrails=tuple(
             _guardrail(metric_evaluations.get(rail.metric), rail, candidate, baseline, estimator)
             for rail in gate.guardrails

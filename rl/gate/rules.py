@@ -96,6 +96,7 @@ class GateEvidence:
         baseline: name shown: the champion's, or `behavior`.
         estimator: the one the gate may use.
         unit_of_value: currency or points, for the sentences.
+        units: what the independent units are called in sentences, in the plural.
         is_logged: False where decisions were implied.
         difference: candidate minus baseline per episode, bounds one-sided at the night's level; None where refused.
         refusal: why there is no difference.
@@ -126,6 +127,7 @@ class GateEvidence:
     balances: Mapping[str, RatioBalance | None] = field(default_factory=dict)
     propensities: PropensityTrust = LOGGED
     withheld: tuple[str, ...] = ()
+    units: str = "shoppers"
 
 
 @dataclass(frozen=True)
@@ -206,14 +208,14 @@ def _checks(evidence: GateEvidence, rules: GateRules) -> Iterable[Check]:
         "effective_sample_size",
         evidence.effective_sample_size,
         rules.min_effective_sample_size,
-        "shoppers whose logged decisions resemble what the policy would do",
+        f"{evidence.units} whose logged decisions resemble what the policy would do",
     )
     yield _differing_check(evidence, rules)
     yield _floor_check(
         "effective_rewarded_units",
         evidence.effective_rewarded,
         rules.min_effective_rewarded,
-        "rewarded shoppers behind the estimate",
+        f"rewarded {evidence.units} behind the estimate",
         reads_rewards=True,
     )
     yield _tail_check(evidence, rules)
@@ -286,9 +288,10 @@ def _imbalance(policy: str, found: RatioBalance) -> str:
 def _differing_check(evidence: GateEvidence, rules: GateRules) -> Check:
     """Return whether enough units differ; passed where none does, since the policies are then worth the same."""
     name, observed = "effective_differing_units", evidence.effective_differing
-    words = "shoppers for whom candidate and baseline decide differently"
+    words = f"{evidence.units} whose decisions candidate and baseline make differently"
     if observed == 0.0:
-        return Check(name, True, Decision.ABSTAIN, "Candidate and baseline decide alike for every logged shopper.")
+        sentence = f"Candidate and baseline decide alike for all logged {evidence.units}."
+        return Check(name, True, Decision.ABSTAIN, sentence)
     return _floor_check(name, observed, rules.min_effective_sample_size, words)
 
 
@@ -308,10 +311,10 @@ def _tail_check(evidence: GateEvidence, rules: GateRules) -> Check:
     """
     index = None if evidence.tail is None else evidence.tail.tail_index
     is_passed = index is None or index <= rules.max_tail_index
-    sentence = "No handful of shoppers decides the difference."
+    sentence = f"No handful of {evidence.units} decides the difference."
     if evidence.tail is not None and index is not None and not is_passed:
         sentence = (
-            f"A few shoppers decide the difference: the largest part is {evidence.tail.largest_share:.0%} of all, and "
+            f"A few {evidence.units} decide the difference: the largest part is {evidence.tail.largest_share:.0%} of all, and "
             f"parts that large come so irregularly (tail index {index:.3f}, at most {rules.max_tail_index:g} is "
             "allowed) that no interval can be trusted."
         )

@@ -106,6 +106,7 @@ def _facts(pipeline: Pipeline, run_date: object, approval: str | None) -> NightF
             "decisions": source.decisions.kind,
             "is_simulated": source.is_simulated,
             "reward_unit": scenario.reward.unit,
+            "units": scenario.evaluation.units,
             "steps": scenario.evaluation.steps,
             "gamma": scenario.discount.gamma,
             "approval": approval or scenario.approval,

@@ -184,6 +184,16 @@ def test_judge_is_not_moved_by_the_estimated_value_alone() -> None:
     assert judge(replace(evidence(), difference=interval(0.01, 0.001)), RULES).decision is Decision.PROMOTE
 
 
+def test_sentences_name_the_unit_of_the_evidence() -> None:
+    """Where products are resampled, no sentence about units speaks of shoppers."""
+    heavy = TailReport(n_units=4000, n_tail=190, tail_index=1.1, largest_share=0.31, top_percent_share=0.6)
+    for overrides in ({}, {"effective_differing": 0.0}, {"tail": heavy}, {"effective_sample_size": None}):
+        found = judge(evidence(units="products", **overrides), RULES)
+        sentences = [check.sentence for check in found.checks]
+        assert not any("shopper" in sentence for sentence in sentences)
+        assert sum("products" in sentence for sentence in sentences) == 4
+
+
 def test_judge_abstains_where_a_few_shoppers_decide() -> None:
     """A gain whose parts have a tail without a mean is no gain that can be bounded, however large."""
     heavy = TailReport(n_units=4000, n_tail=190, tail_index=1.1, largest_share=0.31, top_percent_share=0.6)
