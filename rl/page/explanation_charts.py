@@ -80,7 +80,7 @@ def feature_bars(features: tuple[FeatureWeight, ...]) -> tuple[Bar, ...]:
     )
 
 
-def departure_bars(rows: tuple[DepartureRow, ...]) -> tuple[Bar, ...]:
+def departure_bars(rows: tuple[DepartureRow, ...], units: str = "shoppers") -> tuple[Bar, ...]:
     """Return distances from the log, in the given order."""
     longest = max((row.distance.upper for row in rows), default=0.0) or 1.0
     return tuple(
@@ -89,7 +89,7 @@ def departure_bars(rows: tuple[DepartureRow, ...]) -> tuple[Bar, ...]:
             row.distance,
             longest,
             share(row.distance.value),
-            note=f"{row.n_decisions:,} decisions, {row.n_shoppers:,} shoppers",
+            note=f"{row.n_decisions:,} decisions, {row.n_shoppers:,} {units}",
         )
         for row in rows
     )
