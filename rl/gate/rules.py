@@ -314,9 +314,9 @@ def _tail_check(evidence: GateEvidence, rules: GateRules) -> Check:
     sentence = f"No handful of {evidence.units} decides the difference."
     if evidence.tail is not None and index is not None and not is_passed:
         sentence = (
-            f"A few {evidence.units} decide the difference: the largest part is {evidence.tail.largest_share:.0%} of all, and "
-            f"parts that large come so irregularly (tail index {index:.3f}, at most {rules.max_tail_index:g} is "
-            "allowed) that no interval can be trusted."
+            f"A few {evidence.units} decide the difference: the largest part is "
+            f"{evidence.tail.largest_share:.0%} of all, and parts that large come so irregularly (tail index "
+            f"{index:.3f}, at most {rules.max_tail_index:g} is allowed) that no interval can be trusted."
         )
     return Check("tail_is_light_enough", is_passed, Decision.ABSTAIN, sentence, reads_rewards=True)
 

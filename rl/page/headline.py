@@ -44,8 +44,8 @@ def _how_sure(gain: Gain, page: ReviewContent) -> Tile:
     risk = f"a candidate that is no better passes with a chance of {chance(1 - gain.level)} at most"
     if base is None:
         return Tile("How sure", in_unit, risk)
-    shares = (None if bound is None else bound / base for bound in (gain.lower, gain.upper))
-    return Tile("How sure", signed_range(*shares, words=signed_share), f"{in_unit} per episode; {risk}")
+    lower, upper = (None if bound is None else bound / base for bound in (gain.lower, gain.upper))
+    return Tile("How sure", signed_range(lower, upper, signed_share), f"{in_unit} per episode; {risk}")
 
 
 def _resting_on(page: ReviewContent) -> Tile:

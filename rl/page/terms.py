@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 from rl.page.wording import ESTIMATOR_NAMES
 
 MOST_WORDS = 40
+_MOST_NAMED = 5
 
 TERMS = {
     "policy value": "What a policy earns on average in one episode (a visit, in most shops), with later rewards "
@@ -115,7 +116,10 @@ def title(term: str) -> str:
 
 
 def _folded(meanings: list[tuple[str, str]]) -> Iterator[Markup]:
-    names = ", ".join(name if place == 0 else _lowered(name) for place, (name, _) in enumerate(meanings))
+    named = [name if place == 0 else _lowered(name) for place, (name, _) in enumerate(meanings)]
+    names = ", ".join(named)
+    if len(named) > _MOST_NAMED:
+        names = f"{', '.join(named[: _MOST_NAMED - 1])} and {len(named) - _MOST_NAMED + 1} more"
     yield Markup('<details class="terms"><summary>{}: what is this?</summary><dl>').format(names)
     for name, meaning in meanings:
         yield Markup("<dt>{}</dt><dd>{}</dd>").format(escape(name), escape(meaning))

@@ -134,6 +134,12 @@ def test_explainer_explains_each_term_once() -> None:
     assert "Direct method (FQE), NDCG, doubly robust" in explain("dm", "ndcg", "dr", "level")
 
 
+def test_explainer_names_some_of_many_terms() -> None:
+    """A long list of names is cut, so that it fits a phone."""
+    assert "Doubly robust, DM" not in (found := Explainer()("dr", "wdr", "pdis", "wpdis", "tis", "wis", "dm"))
+    assert "importance sampling and 3 more: what is this?" in found
+
+
 def test_every_term_is_used_by_a_page() -> None:
     """No meaning is kept for a term that the templates never ask for."""
     explained = {term for name in PAGES for terms in sections_of(name).explained.values() for term in terms}
