@@ -78,7 +78,7 @@ CONTINUOUS_ALGORITHMS: dict[str, AlgorithmEntry] = {
 
 
 class TrainingSpec(StrictModel):
-    """What every algorithm knows."""
+    """Parameters that every algorithm knows."""
 
     # The algorithms that a spec of this kind may name.
     algorithms: ClassVar[Mapping[str, AlgorithmEntry]] = {}

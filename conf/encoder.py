@@ -57,7 +57,7 @@ class EncoderSpec(StrictModel):
 
     @property
     def is_sequence(self) -> bool:
-        """It reads ids in order."""
+        """Whether the encoder reads ids in order."""
         return self.kind != "dense"
 
     @model_validator(mode="after")

@@ -16,6 +16,7 @@ from conf.strict_yaml import StrictModel, merge, parse_model, pointer, read_yaml
 
 SCENARIOS_FOLDER = Path(__file__).parent / "scenarios"
 MILLIONTHS = 1_000_000
+UNIT_WORDS = {"user_id": "shoppers"}  # of each evaluation.unit, in the plural
 
 
 class Feature(StrictModel):
@@ -265,6 +266,11 @@ class Evaluation(StrictModel):
         examples=["shared"],
     )
 
+    @property
+    def units(self) -> str:
+        """What sentences call the independent units, in the plural."""
+        return UNIT_WORDS[self.unit]
+
     @field_validator("also")
     @classmethod
     def _distinct(cls, also: tuple[SecondOpinionName, ...]) -> tuple[SecondOpinionName, ...]:
@@ -447,7 +453,7 @@ class Scenario(StrictModel):
 
     @model_validator(mode="after")
     def _one_exploration_floor(self) -> Self:
-        """Return what is evaluated explores by policy.exploration_floor; what is served would have to by the other."""
+        """Return the scenario; raise where its two exploration floors differ."""
         if self.exploration.floor != self.policy.exploration_floor:
             raise ValueError(
                 f"exploration.floor is {self.exploration.floor:g} and policy.exploration_floor "
@@ -538,7 +544,7 @@ def load_pipeline(
 
 
 def _estimator_problem(scenario: Scenario, source: Source) -> str | None:
-    """Why the gate's estimator can't apply to the source's decisions, and what to write instead; None where it can."""
+    """Return why the gate's estimator can't apply to the source's decisions and what to write instead, else None."""
     estimator = scenario.evaluation.estimator
     if source.decisions.kind == "logged" or estimator == "dm":
         return None
@@ -550,5 +556,5 @@ def _estimator_problem(scenario: Scenario, source: Source) -> str | None:
 
 
 def scenario_names(folder: Path = SCENARIOS_FOLDER) -> list[str]:
-    """Return names of all scenarios in the folder, sorted."""
+    """Return the names of all scenarios in the folder, sorted."""
     return sorted(path.stem for path in folder.glob("*.yaml"))

@@ -482,5 +482,5 @@ def load_source(name: str, folder: Path = SOURCES_FOLDER) -> Source:
 
 
 def source_names(folder: Path = SOURCES_FOLDER) -> list[str]:
-    """Return names of all sources in the folder, sorted."""
+    """Return the names of all sources in the folder, sorted."""
     return sorted(path.stem for path in folder.glob("*.yaml"))

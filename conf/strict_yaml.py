@@ -50,7 +50,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
     def get_single_node(self) -> yaml.Node | None:
-        """Return the document's node, its aliases counted before any is written out."""
+        """Return the document's node, after counting what its aliases stand for, before any of them is written out."""
         node: yaml.Node | None = super().get_single_node()
         _n_expanded(node, {})
         return node
@@ -164,7 +164,7 @@ def _shortened(text: str, longest: int = _SHOWN_CHARACTERS) -> str:
 
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Return field names of the model at a location; union members and list indices on the way are looked through."""
+    """Return the field names of the model at a location, looking through union members and list indices on the way."""
     models: list[type[BaseModel]] = [model]
     for part in location:
         below = [

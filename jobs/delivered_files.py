@@ -55,7 +55,7 @@ class MeasuredFile:
 
 
 def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
-    """Every delivered file below a folder that the source's patterns match, or the one file that was named.
+    """Return every delivered file below a folder that the source's patterns match, or the one file that was named.
 
     A file named alone is known by its folder and its own name, since a folder often says the date or the policy.
 
@@ -87,7 +87,7 @@ def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
 
 
 def _refuse_links(source: Source, logs: Path, paths: Sequence[Path]) -> None:
-    """Nothing, where every delivered file lies in the folder; a link to a file of the folder is a file like any other.
+    """Raise if a delivered file lies outside the folder; a link to a file of the folder is a file like any other.
 
     Raises:
         DeliveryError: names links that lead out of the folder or nowhere, and links to folders, which aren't entered.
@@ -112,7 +112,7 @@ def _refuse_links(source: Source, logs: Path, paths: Sequence[Path]) -> None:
 
 
 def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
-    """Return what the file holds, after reading all of it.
+    """Read the file to its end and return what it holds.
 
     Raises:
         DeliveryError: not readable to its end (truncated gzip, corrupt Parquet), or with a header that doesn't fit.
@@ -132,13 +132,13 @@ def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
 
 
 def stamp(path: Path) -> tuple[int, int]:
-    """Return the size and time of change: differs where a file was written to in between."""
+    """Return the file's size and time of change, which differ where it was written to in between."""
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
 
 def refuse_empty(measured: Sequence[MeasuredFile]) -> None:
-    """Nothing, where every delivery that has event files has lines in them.
+    """Raise if a delivery that has event files has no line in them.
 
     Raises:
         DeliveryError: names every delivery without a line.
@@ -185,7 +185,7 @@ def _overlong(beginning: bytes, file: BinaryIO, longest: int) -> OverlongLine:
 
 
 def read_header(line: bytes, source: Source) -> tuple[str, ...]:
-    """Return column names in the first line of a delimited file."""
+    """Return the column names in the first line of a delimited file."""
     text = line.decode("utf-8-sig", "replace").rstrip("\r\n")
     return tuple(cut_record(text, source))
 

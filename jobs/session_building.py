@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 
 def build_sessions(job: Ingestion) -> list[date]:
-    """Every date up to the horizon has current sessions; the dates that were built now.
+    """Build the sessions of every date up to the horizon that are not current; return these dates.
 
     A date whose sessions were built from more deliveries, at a later horizon, keeps them.
     """
@@ -44,7 +44,7 @@ def build_sessions(job: Ingestion) -> list[date]:
 
 
 def session_inputs(delivered: DeliveredEvents, source: Source, day: date, horizon: date) -> dict[str, str]:
-    """What decides the sessions of a date: deliveries with events around it, and which days around it are complete.
+    """Return what decides the sessions of a date: deliveries of events around it, and which of those days are complete.
 
     A later horizon only ever adds to them, so a publisher at an earlier one is recognized as stale.
     """

@@ -28,7 +28,7 @@ _MICROS_PER_MINUTE = 60 * 1_000_000
 
 
 def assign_sessions(events: DataFrame, source: Source) -> DataFrame:
-    """Return shoppers' events with the session each belongs to; the shop's own events (no shopper) are left out.
+    """Return shoppers' events, each with its session; the shop's own events (no shopper) are left out.
 
     Added columns: session_id, session_start_time, session_date (business date of the start), session_index (bigint,
     from 0, in the total order), is_cut_after (the session was cut right after this event: at the longest duration or
@@ -73,13 +73,13 @@ def sessions_of(assigned: DataFrame, source: Source, horizon: date) -> DataFrame
 
 
 def has_closed(end_time: Column, source: Source, horizon: date) -> Column:
-    """Return True where nothing can join a session any more: the watermark has passed its last event plus the gap."""
+    """Return True where nothing can join a session any more: the watermark is past its last event plus the gap."""
     gap = F.make_dt_interval(mins=F.lit(source.session.gap_minutes))
     return end_time + gap < F.lit(watermark(source, horizon))
 
 
 def watermark(source: Source, horizon: date) -> datetime:
-    """Return until when (exclusive, UTC) the deliveries up to the horizon are complete."""
+    """Return the moment (exclusive, UTC) until which the deliveries up to the horizon are complete."""
     return start_of_day(horizon - timedelta(days=source.lateness_days - 1), source.zone)
 
 
@@ -124,6 +124,6 @@ def _starts_session(by_user: WindowSpec) -> Column:
 
 
 def _latest(condition: Column, value: Column, by_user: WindowSpec) -> Column:
-    """Return the value at the latest event, up to this one, where the condition held."""
+    """Return the value at the latest event, up to this one, at which the condition held."""
     so_far = by_user.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     return F.last(F.when(condition, value), ignorenulls=True).over(so_far)

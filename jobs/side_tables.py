@@ -21,7 +21,7 @@ _AVAILABILITY_FIELDS = "availability_id string, valid_from string, actions array
 
 
 def read_delivered_items(spark: SparkSession, files: Sequence[LineFile], source: Source, key: bytes) -> DataFrame:
-    """Columns of the items table and delivery_date; lines without item_id or a valid_from that reads are left out."""
+    """Return the items table's columns and delivery_date, without lines whose item_id or valid_from can't be read."""
     lines = read_lines(spark, files, reading_of(source, key, is_side_file=True))
     given = lines.select("delivery_date", F.from_json("line", _ITEM_FIELDS).alias("_")).select("delivery_date", "_.*")
     rows = given.select(
@@ -40,7 +40,7 @@ def read_delivered_items(spark: SparkSession, files: Sequence[LineFile], source:
 def read_delivered_availability(
     spark: SparkSession, files: Sequence[LineFile], source: Source, key: bytes
 ) -> DataFrame:
-    """Return columns of the availability table and delivery_date; lines without id, time or actions are left out."""
+    """Return the availability table's columns and delivery_date, without lines that lack an id, a time or actions."""
     lines = read_lines(spark, files, reading_of(source, key, is_side_file=True))
     given = lines.select("delivery_date", F.from_json("line", _AVAILABILITY_FIELDS).alias("_"))
     rows = given.select("delivery_date", "_.*").select(
@@ -54,7 +54,7 @@ def read_delivered_availability(
 
 
 def _one_for_each_key(rows: DataFrame, table: Table) -> DataFrame:
-    """Of rows of a delivery that share a key, the one with the smallest hash: whatever the order of the lines."""
+    """Return one row for each key of a delivery: the one with the smallest hash, whatever the order of the lines."""
     same = Window.partitionBy("delivery_date", *table.key).orderBy(row_hash(table))
     numbered = rows.withColumn("_number", F.row_number().over(same))
     return numbered.where(F.col("_number") == 1).drop("_number")

@@ -15,7 +15,7 @@ ATTRIBUTED = "attributed"
 
 
 def look_back_days(scenario: Scenario) -> int:
-    """Return how many business days before an event its decision is looked for, and a day's history reaches.
+    """Return how many business days before an event its decision may lie; a day's history reaches as far.
 
     Bounded, so that a partition needs a bounded number of days: a decision beyond them counts as not there.
     """
@@ -57,7 +57,7 @@ def attribute(events: DataFrame, pipeline: Pipeline) -> DataFrame:
 
 
 def unattributable(events: DataFrame, pipeline: Pipeline) -> DataFrame:
-    """The shop's own events among those counted: no shopper's decision can have led to them; as `attribute` returns."""
+    """Return the shop's own events that are counted, which no shopper's decision led to, in the form of `attribute`."""
     return events.where(F.col("event_type").isin(*_counted_types(pipeline.scenario))).select(
         "user_id",
         "event_date",
@@ -69,7 +69,7 @@ def unattributable(events: DataFrame, pipeline: Pipeline) -> DataFrame:
 
 
 def credits_of(attributed: DataFrame, scenario: Scenario) -> DataFrame:
-    """What each decision earned: user_id, decision_event_id, reward (millionths), metrics; one row a decision."""
+    """Return one row for each decision that earned: user_id, decision_event_id, reward (millionths), metrics."""
     earned = attributed.where(F.col("outcome") == ATTRIBUTED)
     metrics = [F.count_if(F.col("event_type") == kind).alias(name) for name, kind in scenario.metrics.items()]
     return earned.groupBy("user_id", "decision_event_id").agg(

@@ -13,7 +13,7 @@ from jobs.business_days import business_date
 def with_set_in_force(
     points: DataFrame, availability: DataFrame | None, *, first_day: date, last_day: date, zone: str
 ) -> DataFrame:
-    """Return the points say which set was in force at their moment, as `set_in_force`; null where none was known.
+    """Return the points with the set in force at their moment, as `set_in_force`; null where none was known.
 
     Args:
         points: with `event_time` and `as_of_date`, no date outside first_day and last_day.
@@ -21,7 +21,7 @@ def with_set_in_force(
             None where the source has none.
         first_day: first as-of date of the points.
         last_day: last as-of date of the points.
-        zone: of the business days.
+        zone: IANA name of the business days' zone.
     """
     if availability is None:
         return points.withColumn("set_in_force", F.lit(None).cast("string"))
@@ -34,7 +34,7 @@ def with_set_in_force(
 
 
 def spans_in_force(availability: DataFrame, zone: str) -> DataFrame:
-    """Return when each set was in force: set_in_force, in_force_from, in_force_until (null: to this day).
+    """Return the spans in which each set was in force: set_in_force, in_force_from, in_force_until (null: to this day).
 
     Of the sets known at a moment, the one valid from latest is in force; ties by the greater id.
     """

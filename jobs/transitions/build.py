@@ -61,7 +61,7 @@ class _Order:
 
 
 def build(spark: SparkSession, settings: Settings, pipeline: Pipeline, horizon: date) -> dict[str, Any]:
-    """The transitions of the date are published, with those of open dates before it and of dates that aren't current.
+    """Build and publish the transitions of the date, of open dates before it, and of dates that aren't current.
 
     Returns:
         what `docs/pipeline.md` says of `build.json`.
@@ -127,7 +127,7 @@ def _prepare(order: _Order) -> Prepared:
 
 
 def _counted() -> dict[str, Column]:
-    """Return what is counted over the rows as written, by the name of its counter."""
+    """Return the aggregates that are counted over the written rows, by the name of their counter."""
     return {
         "episodes": F.count_if(F.col("step") == 0),
         "terminals": F.count_if("terminal"),
@@ -138,7 +138,7 @@ def _counted() -> dict[str, Column]:
 
 
 def _counters(order: _Order, prepared: Prepared, version: StagedVersion) -> dict[date, Counters]:
-    """Return counters of each due date's manifest: counts over its rows, and where the day's reward went."""
+    """Return the counters of each due date's manifest: counts over its rows, and where the day's reward went."""
     scenario, due = order.pipeline.scenario, order.due
     span = {"first_event_date": due.dates[0], "last_event_date": order.asked, "last_delivery_date": due.horizon}
     repeated = read_repeated_events(order.spark, order.lake, **span)
@@ -161,7 +161,7 @@ def _check(
     n_decisions: Mapping[date, int],
     counters: Mapping[date, Counters],
 ) -> None:
-    """Nothing, where everything holds that must.
+    """Raise if a check of the rows, the number of decisions or the sums of reward fails.
 
     Raises:
         CheckError: lists every violation.

@@ -87,7 +87,7 @@ def count_mismatches(where: str, version: StagedVersion, n_decisions: Mapping[da
 
 
 def _conditions(pipeline: Pipeline) -> dict[str, Column]:
-    """Return for each check over rows: True where a row breaks it."""
+    """Return, for each check over rows, a column that is True where a row breaks it."""
     is_last = F.col("following").isNull()
     has_end = F.col("terminal") | F.col("timeout")
     propensity = F.col("propensity")

@@ -33,7 +33,7 @@ _BLANK_AT_CLOSING = (
 
 
 def with_closings(events: DataFrame, source: Source) -> DataFrame:
-    """Return behind each session's last event stands one more row: the session's closing.
+    """Return the rows with one more behind each session's last event: the session's closing.
 
     New columns: `is_closing`; `is_cut` (at a closing: the session was cut, not ended by the gap); `local_time` and
     `as_of_date`, wall clock and business day of the row's moment. A session closes one gap after its last event, or,
@@ -69,7 +69,7 @@ def in_sessions_of(dates: Sequence[date]) -> Column:
 
 
 def as_of_days(events: DataFrame, source: Source) -> DataFrame:
-    """Every user_id and as_of_date at which an observation may be taken, once: the days of events and of closings.
+    """Return every user_id and as_of_date on which an observation may be taken, once.
 
     A closing comes within the gap after an event, so on its day or the next; after a gap close to a day also on the
     one after, where clocks went forward. Days without a point do no harm.

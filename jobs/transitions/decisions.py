@@ -11,7 +11,7 @@ from jobs.id_hash import id_hash
 
 
 def with_decisions(events: DataFrame, pipeline: Pipeline) -> DataFrame:
-    """Every event says whether it is a decision, and what features may know of it.
+    """Return the events with a flag for decisions and the columns that features may read.
 
     New columns: `is_decision`, `is_engagement`, `action_key` (null where no decision), and id hashes
     `item`, `category`, `shown_item`, `shown_category` (the last two null where no decision).
@@ -46,7 +46,7 @@ def action_key(pipeline: Pipeline) -> Column:
 
 
 def reward_link(pipeline: Pipeline) -> Column:
-    """Return what ties an event to a decision: equal on both; null where the event names nothing."""
+    """Return the key that ties an event to a decision: equal on both; null where the event names nothing."""
     if pipeline.scenario.reward.attribution.link == "decision_id":
         return F.when(F.col("is_decision"), decision_id()).otherwise(F.col("decision_id"))
     touched = F.col("item_id") if pipeline.scenario.action.key == "item" else F.col("category_id")

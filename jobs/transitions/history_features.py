@@ -16,28 +16,28 @@ from conf.scenario import Feature
 
 
 def n_past_sessions_days() -> Column:
-    """Return distinct business days with an event of the shopper."""
+    """Return the number of distinct business days with an event of the shopper."""
     return F.size(F.array_distinct(F.flatten(F.collect_list("event_dates")))).cast("bigint")
 
 
 def days_since_last_visit() -> Column:
-    """Return days back to the last of them, -1 where there is none."""
+    """Return the days back to the shopper's last visit, -1 where there is none."""
     days = F.datediff(F.col("as_of_date"), F.max("last_date"))
     return F.coalesce(days, F.lit(-1)).cast("bigint")
 
 
 def n_past_clicks() -> Column:
-    """Return click and view events."""
+    """Return the number of click and view events."""
     return _total("n_clicks")
 
 
 def n_past_purchases() -> Column:
-    """Return purchase events."""
+    """Return the number of purchase events."""
     return _total("n_purchases")
 
 
 def favorite_categories(length: int) -> Column:
-    """Return categories by number of engagement events, most first, ties by ascending id hash."""
+    """Return the categories by number of engagement events, most first, ties by ascending id hash."""
     is_favorite = F.col("category").isNotNull() & (F.col("n_engagements") > 0)
     ranked = F.array_sort(F.collect_list(F.when(is_favorite, F.struct(-F.col("n_engagements"), F.col("category")))))
     return F.slice(F.transform(ranked, lambda row: row["category"]), 1, length)
@@ -74,7 +74,7 @@ def history_features(
 
 
 def delivered_visits(events: DataFrame, as_of: DataFrame, *, history_days: int) -> DataFrame:
-    """Return per shopper, as-of date and category: what had been delivered before that day, of the days before it."""
+    """Return, per shopper, as-of date and category, what earlier deliveries held of the earlier days."""
     # Both sides come from the same events: without a name of its own the shopper's column would mean either.
     daily = _daily_counts(events).withColumnRenamed("user_id", "visitor_id")
     was_delivered = F.col("delivery_date") < F.col("as_of_date")
@@ -92,7 +92,7 @@ def delivered_visits(events: DataFrame, as_of: DataFrame, *, history_days: int) 
 
 
 def _daily_counts(events: DataFrame) -> DataFrame:
-    """Return counts per shopper, day, delivery and category: small enough to look up for every as-of date."""
+    """Return the counts per shopper, day, delivery and category: few enough rows to look up for every as-of date."""
     return events.groupBy("user_id", "event_date", "delivery_date", "category").agg(
         F.count_if(F.col("event_type").isin("click", "view")).alias("n_clicks"),
         F.count_if(F.col("event_type") == "purchase").alias("n_purchases"),

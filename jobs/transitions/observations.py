@@ -42,7 +42,7 @@ def points_with_observations(sessions: DataFrame, pipeline: Pipeline, dates: Seq
 def _with_history(
     points: DataFrame, history: DataFrame, as_of: DataFrame, features: list[Feature], history_days: int
 ) -> DataFrame:
-    """The points with their features of delay `delivery`; each point's shopper and day is among those asked for."""
+    """Return the points joined with their features of delay `delivery`, which `as_of` must hold for every point."""
     seen = history_features(history, as_of, features, history_days=history_days)
     renamed = seen.withColumnsRenamed({feature.name: _PREFIX + feature.name for feature in features})
     return points.join(renamed, ["user_id", "as_of_date"], how="inner")

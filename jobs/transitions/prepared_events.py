@@ -31,12 +31,12 @@ class Prepared:
     availability: DataFrame | None
 
     def persist(self) -> None:
-        """What several jobs read is kept once computed."""
+        """Persist the frames that several jobs read."""
         self.sessions.persist()
         self.attributed.persist()
 
     def unpersist(self) -> None:
-        """Nothing is kept any longer."""
+        """Release the persisted frames."""
         self.attributed.unpersist()
         self.sessions.unpersist()
 

@@ -16,39 +16,39 @@ from jobs.transitions.total_order import earlier, in_total_order, whole_seconds
 
 
 def session_step() -> Column:
-    """Return decisions earlier in the session."""
+    """Return the number of decisions earlier in the session."""
     return _count_earlier(F.col("is_decision"))
 
 
 def n_session_clicks() -> Column:
-    """Return click and view events earlier in the session."""
+    """Return the number of click and view events earlier in the session."""
     return _count_earlier(F.col("event_type").isin("click", "view"))
 
 
 def n_session_carts() -> Column:
-    """Return cart and favorite events earlier in the session."""
+    """Return the number of cart and favorite events earlier in the session."""
     return _count_earlier(F.col("event_type").isin("cart", "favorite"))
 
 
 def n_session_purchases() -> Column:
-    """Return purchase events earlier in the session."""
+    """Return the number of purchase events earlier in the session."""
     return _count_earlier(F.col("event_type") == "purchase")
 
 
 def seconds_since_session_start() -> Column:
-    """Return whole seconds since the session's first event, 0 at it."""
+    """Return the whole seconds since the session's first event, 0 at it."""
     first = F.first("event_time").over(_earlier())
     return F.coalesce(whole_seconds(first, F.col("event_time")), F.lit(0).cast("bigint"))
 
 
 def seconds_since_previous_event() -> Column:
-    """Return whole seconds since the session's previous event, -1 where there is none."""
+    """Return the whole seconds since the session's previous event, -1 where there is none."""
     previous = F.lag("event_time").over(in_total_order("session_id"))
     return F.coalesce(whole_seconds(previous, F.col("event_time")), F.lit(-1).cast("bigint"))
 
 
 def last_price_band() -> Column:
-    """Return binary digits of the session's last engaged price in millionths, -1 where there is none.
+    """Return the number of binary digits of the session's last engaged price in millionths, -1 without one.
 
     A price of 0 has one digit.
     """
@@ -58,32 +58,32 @@ def last_price_band() -> Column:
 
 
 def hour_of_day() -> Column:
-    """Return hour of the business day, 0 to 23."""
+    """Return the hour of the business day, 0 to 23."""
     return F.hour("local_time").cast("bigint")
 
 
 def day_of_week() -> Column:
-    """Return 1 Monday to 7 Sunday, of the business day."""
+    """Return the weekday of the business day, 1 Monday to 7 Sunday."""
     return (F.weekday("local_time") + 1).cast("bigint")
 
 
 def recent_shown_items(length: int) -> Column:
-    """Return items of the session's earlier decisions, most recent first."""
+    """Return the items of the session's earlier decisions, most recent first."""
     return _recent(F.col("shown_item"), length)
 
 
 def recent_shown_categories(length: int) -> Column:
-    """Categories of the session's earlier decisions, most recent first; a decision without one is passed over."""
+    """Return the categories of the session's earlier decisions that have one, most recent first."""
     return _recent(F.col("shown_category"), length)
 
 
 def recent_engaged_items(length: int) -> Column:
-    """Return items of the session's earlier engagement events, most recent first."""
+    """Return the items of the session's earlier engagement events, most recent first."""
     return _recent(F.when(F.col("is_engagement"), F.col("item")), length)
 
 
 def recent_engaged_categories(length: int) -> Column:
-    """Return categories of the session's earlier engagement events; an event without one is passed over."""
+    """Return the categories of the session's earlier engagement events, passing over events without one."""
     return _recent(F.when(F.col("is_engagement"), F.col("category")), length)
 
 

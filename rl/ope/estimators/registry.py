@@ -70,7 +70,7 @@ class Estimator:
     is_nightly: bool = False
 
     def refusal_of_cuts(self, share_cut: float) -> str | None:
-        """Why so many cut episodes keep it from estimating; None where they don't, or where it looks past a cut."""
+        """Return why cuts keep the estimator from estimating; None where they are few, or it looks past a cut."""
         sums_histories = self.needs_weights and not (self.needs_values or self.needs_density_ratios or self.is_one_step)
         if not sums_histories or share_cut <= MAX_SHARE_CUT:
             return None
@@ -96,7 +96,7 @@ class Estimator:
             raise UnsupportedEstimator(reason)
 
     def estimate(self, sample: EvaluationSample) -> tuple[RatioSums, ChosenLevel | None]:
-        """Return the sums, and the level they were computed at; None where the estimator has no level.
+        """Return the sums, and the level they were computed at; None for an estimator without a level.
 
         Raises:
             UnsupportedEstimator: the log can't be weighted, or is cut too often for this estimator.
@@ -174,10 +174,10 @@ def nightly_estimators() -> tuple[str, ...]:
 
 
 def with_one_step(names: Iterable[str], lengths: IntArray) -> tuple[str, ...]:
-    """Return the names, and those of logged bandit feedback as well where every episode has one step.
+    """Return the names, with those of logged bandit feedback added where every episode has one step.
 
     Args:
-        names: of estimators.
+        names: estimators', as in the registry.
         lengths: of the episodes, `(n_episodes,)`.
     """
     more = ONE_STEP_ESTIMATORS if len(lengths) and int(lengths.max()) == 1 else ()
