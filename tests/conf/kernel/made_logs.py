@@ -1,0 +1,166 @@
+"""Logs of a few shoppers for Hypothesis to search through, dense in what the rules turn on.
+
+Each event is one number, read digit by digit: how long after the shopper's event before it (nothing, a microsecond, the
+gap and its neighbors, the window's edge, the next midnight, days), what happened, to what, when it was delivered.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import strategies as st
+
+from conf.observation_features import OBSERVATION_FEATURES
+from conf.scenario import Pipeline, load_pipeline
+from conf.strict_yaml import merge
+
+Row = dict[str, Any]
+
+MICROSECOND = timedelta(microseconds=1)
+TYPES = ("impression", "view", "click", "purchase", "cart", "favorite", "refund", "promotion")
+# Clocks go forward or back within a day or two of the start; in Havana at midnight, on Lord Howe by half an hour.
+STARTS = {
+    "UTC": datetime(2026, 1, 5, 20, tzinfo=UTC),
+    "Europe/Berlin": datetime(2026, 3, 28, 15, tzinfo=UTC),
+    "America/New_York": datetime(2026, 10, 31, 20, tzinfo=UTC),
+    "America/Havana": datetime(2026, 3, 7, 12, tzinfo=UTC),
+    "Australia/Lord_Howe": datetime(2026, 4, 3, 22, tzinfo=UTC),
+    "Asia/Shanghai": datetime(2017, 11, 26, 9, tzinfo=UTC),
+}
+LARGEST = 2**62
+
+
+@dataclass(frozen=True)
+class MadeLog:
+    """A log and what it is read with; rows are what had been delivered by the horizon."""
+
+    pipeline: Pipeline = field(repr=False)
+    rows: list[Row]
+    sets: list[Row]
+    dates: list[date]
+    horizon: date
+
+    @property
+    def zone(self) -> str:
+        return self.pipeline.source.zone
+
+
+def random_pipelines(n: int, seed: int = 1) -> list[Pipeline]:
+    """Pipelines with all features whose rules are short enough to matter within a few events."""
+    rng = random.Random(seed)
+    return [_random_pipeline(rng) for _ in range(n)]
+
+
+def made_logs(pipelines: list[Pipeline], *, max_events: int = 30) -> st.SearchStrategy[MadeLog]:
+    """Logs of up to three shoppers and `max_events` events."""
+    numbers = st.lists(st.integers(0, LARGEST), max_size=max_events)
+    return st.builds(_made_log, st.sampled_from(pipelines), numbers, st.integers(0, LARGEST))
+
+
+def _random_pipeline(rng: random.Random) -> Pipeline:
+    loaded = load_pipeline("recommendation", "canonical").model_dump()
+    is_logged = rng.random() < 0.5
+    lengths = {name: rng.randint(1, 4) for name, known in OBSERVATION_FEATURES.items() if known.kind == "list"}
+    source = {
+        "zone": rng.choice(list(STARTS)),
+        "lateness_days": rng.randint(0, 2),
+        "session": {"gap_minutes": rng.choice([30, 400, 1440]), "max_hours": rng.choice([4, 20, 24])},
+        "decisions": {"kind": "logged", "event_type": "impression"}
+        if is_logged
+        else {"kind": "implied", "event_type": rng.choice(["view", "purchase"])},
+    }
+    scenario = {
+        "episode": {"max_steps": rng.randint(1, 4)},
+        "observation": {
+            "features": [{"name": name, "length": lengths.get(name)} for name in OBSERVATION_FEATURES],
+            "history_days": rng.randint(1, 4),
+        },
+        "action": {"key": rng.choice(["item", "category"]), "mask": "none"},
+        "gate": {"guardrails": []},
+    }
+    merged = merge(loaded["scenario"], scenario)
+    merged["reward"] |= {
+        "weights": rng.choice([{"click": 1, "purchase": 10.5}, {"view": 2}, {"impression": 1, "cart": 0.000001}]),
+        "attribution": {
+            "link": rng.choice(["decision_id", "last_touch"]),
+            "window_hours": rng.choice([1, 12, 30, 100]),
+        },
+    }
+    merged["metrics"] = rng.choice([{}, {"refunds": "refund", "carts": "cart"}])
+    return Pipeline.model_validate({"source": merge(loaded["source"], source), "scenario": merged})
+
+
+def _made_log(pipeline: Pipeline, numbers: list[int], seed: int) -> MadeLog:
+    digits = _Digits(seed)
+    start = STARTS[pipeline.source.zone]
+    last_times: dict[int, datetime] = {}
+    rows = [_event(_Digits(number), place, pipeline, last_times) for place, number in enumerate(numbers)]
+    first = start.date() - timedelta(days=1)
+    horizon = first + timedelta(days=1 + digits.below(9))
+    known = [row for row in rows if row["event_date"] <= horizon and row["delivery_date"] <= horizon]
+    dates = [first + timedelta(days=n) for n in range(14) if digits.below(4)]
+    sets = [
+        {
+            "availability_id": f"set {digits.below(3)}",
+            "valid_from": start + timedelta(hours=digits.below(60)),
+            "delivery_date": first + timedelta(days=digits.below(4)),
+        }
+        for _ in range(digits.below(4))
+    ]
+    return MadeLog(pipeline, known, sets, dates, horizon)
+
+
+class _Digits:
+    """A number, read from its low end in digits of any base; 0 once it is used up."""
+
+    def __init__(self, number: int) -> None:
+        self._rest = number
+
+    def below(self, base: int) -> int:
+        self._rest, digit = divmod(self._rest, base)
+        return digit
+
+    def among(self, *choices: Any) -> Any:
+        return choices[self.below(len(choices))]
+
+
+def _event(digits: _Digits, place: int, pipeline: Pipeline, last_times: dict[int, datetime]) -> Row:
+    zone = ZoneInfo(pipeline.source.zone)
+    shopper = digits.among(0, 0, 0, 1, 2)
+    before = last_times.get(shopper)
+    moment = STARTS[pipeline.source.zone] if before is None else before + _pause(digits, pipeline, before)
+    last_times[shopper] = moment
+    day = moment.astimezone(zone).date()
+    return {
+        "event_type": digits.among(*TYPES),
+        # Ids whose order isn't that of the lines.
+        "event_id": f"e{place * 37 % 41}",
+        "event_time": moment,
+        "user_id": f"shopper {shopper}",
+        "event_date": day,
+        "delivery_date": day + timedelta(days=digits.among(0, 0, 1, 2)),
+        "item_id": digits.among("hat", "shoe", None),
+        "category_id": digits.among("head", "feet", None),
+        "action": digits.among(None, "hat", "shoe", "feet"),
+        # An event may name the id of a decision's own line.
+        "decision_id": digits.among(None, "d1", "d2", f"e{digits.below(41)}"),
+        "price": digits.among(None, 0, 19_990_000, 2**33),
+        "availability_id": digits.among(None, "set 1", "set 9"),
+    }
+
+
+def _pause(digits: _Digits, pipeline: Pipeline, before: datetime) -> timedelta:
+    gap = timedelta(minutes=pipeline.source.session.gap_minutes)
+    longest = timedelta(hours=pipeline.source.session.max_hours)
+    window = timedelta(hours=pipeline.scenario.reward.attribution.window_hours)
+    zone = ZoneInfo(pipeline.source.zone)
+    tomorrow = before.astimezone(zone).date() + timedelta(days=1)
+    to_midnight = datetime.combine(tomorrow, time(), tzinfo=zone).astimezone(UTC) - before
+    pauses = (timedelta(0), timedelta(0), timedelta(seconds=20), timedelta(minutes=29, microseconds=7), gap / 2, gap)
+    rare = (gap - MICROSECOND, gap + MICROSECOND, longest, window, window + MICROSECOND, to_midnight, timedelta(days=2))
+    chosen: timedelta = digits.among(*pauses, *pauses, *rare)
+    return chosen
