@@ -1,7 +1,8 @@
 """Logs of a few shoppers for Hypothesis to search through, dense in what the rules turn on.
 
-Each event is one number, read digit by digit: how long after the shopper's event before it (nothing, a microsecond, the
-gap and its neighbors, the window's edge, the next midnight, days), what happened, to what, when it was delivered.
+Each event is one number, which seeds how long after the shopper's last event it comes (nothing, the gap and its
+neighbors, the longest duration, the window's edge, the next midnight, days), what happened, to what, and when it was
+delivered. So a log shrinks by losing events.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ STARTS = {
     "Australia/Lord_Howe": datetime(2026, 4, 3, 22, tzinfo=UTC),
     "Asia/Shanghai": datetime(2017, 11, 26, 9, tzinfo=UTC),
 }
-LARGEST = 2**62
+LARGEST = 2**32
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,16 @@ def random_pipelines(n: int, seed: int = 1) -> list[Pipeline]:
 
 def made_logs(pipelines: list[Pipeline], *, max_events: int = 30) -> st.SearchStrategy[MadeLog]:
     """Logs of up to three shoppers and `max_events` events."""
-    numbers = st.lists(st.integers(0, LARGEST), max_size=max_events)
-    return st.builds(_made_log, st.sampled_from(pipelines), numbers, st.integers(0, LARGEST))
+
+    def made(pipeline: int, numbers: list[int], seed: int) -> MadeLog:
+        return _made_log(pipelines[pipeline], numbers, seed)
+
+    number = st.integers(0, LARGEST)
+    # Few events for simple logs, many for rare meetings.
+    many = st.lists(number, min_size=max_events // 2, max_size=max_events)
+    numbers = st.lists(number, max_size=6) | many | many
+    # A pipeline's place is told where a log fails, not all that it says.
+    return st.builds(made, st.integers(0, len(pipelines) - 1), numbers, st.integers(0, LARGEST))
 
 
 def _random_pipeline(rng: random.Random) -> Pipeline:
@@ -95,72 +104,59 @@ def _random_pipeline(rng: random.Random) -> Pipeline:
 
 
 def _made_log(pipeline: Pipeline, numbers: list[int], seed: int) -> MadeLog:
-    digits = _Digits(seed)
+    chance = random.Random(seed)
     start = STARTS[pipeline.source.zone]
     last_times: dict[int, datetime] = {}
-    rows = [_event(_Digits(number), place, pipeline, last_times) for place, number in enumerate(numbers)]
+    rows = [_event(random.Random(number), place, pipeline, last_times) for place, number in enumerate(numbers)]
     first = start.date() - timedelta(days=1)
-    horizon = first + timedelta(days=1 + digits.below(9))
+    horizon = first + timedelta(days=chance.choice((2, 3, 4, 6, 8, 12)))
     known = [row for row in rows if row["event_date"] <= horizon and row["delivery_date"] <= horizon]
-    dates = [first + timedelta(days=n) for n in range(14) if digits.below(4)]
+    dates = [first + timedelta(days=n) for n in range(14) if chance.randrange(4)]
     sets = [
         {
-            "availability_id": f"set {digits.below(3)}",
-            "valid_from": start + timedelta(hours=digits.below(60)),
-            "delivery_date": first + timedelta(days=digits.below(4)),
+            "availability_id": f"set {chance.randrange(3)}",
+            "valid_from": start + timedelta(hours=chance.randrange(60)),
+            "delivery_date": first + timedelta(days=chance.randrange(4)),
         }
-        for _ in range(digits.below(4))
+        for _ in range(chance.randrange(4))
     ]
     return MadeLog(pipeline, known, sets, dates, horizon)
 
 
-class _Digits:
-    """A number, read from its low end in digits of any base; 0 once it is used up."""
-
-    def __init__(self, number: int) -> None:
-        self._rest = number
-
-    def below(self, base: int) -> int:
-        self._rest, digit = divmod(self._rest, base)
-        return digit
-
-    def among(self, *choices: Any) -> Any:
-        return choices[self.below(len(choices))]
-
-
-def _event(digits: _Digits, place: int, pipeline: Pipeline, last_times: dict[int, datetime]) -> Row:
+def _event(chance: random.Random, place: int, pipeline: Pipeline, last_times: dict[int, datetime]) -> Row:
     zone = ZoneInfo(pipeline.source.zone)
-    shopper = digits.among(0, 0, 0, 1, 2)
+    shopper = chance.choice((0, 0, 0, 0, 1, 2))
+    rewarded = pipeline.scenario.reward.weights
     before = last_times.get(shopper)
-    moment = STARTS[pipeline.source.zone] if before is None else before + _pause(digits, pipeline, before)
+    moment = STARTS[pipeline.source.zone] if before is None else before + _pause(chance, pipeline, before)
     last_times[shopper] = moment
     day = moment.astimezone(zone).date()
     return {
-        "event_type": digits.among(*TYPES),
+        "event_type": chance.choice((*TYPES, *[pipeline.source.decisions.event_type] * 4, *rewarded)),
         # Ids whose order isn't that of the lines.
         "event_id": f"e{place * 37 % 41}",
         "event_time": moment,
         "user_id": f"shopper {shopper}",
         "event_date": day,
-        "delivery_date": day + timedelta(days=digits.among(0, 0, 1, 2)),
-        "item_id": digits.among("hat", "shoe", None),
-        "category_id": digits.among("head", "feet", None),
-        "action": digits.among(None, "hat", "shoe", "feet"),
+        "delivery_date": day + timedelta(days=chance.choice((0, 0, 1, 2))),
+        "item_id": chance.choice(("hat", "shoe", None)),
+        "category_id": chance.choice(("head", "feet", None)),
+        "action": chance.choice((None, "hat", "shoe", "feet")),
         # An event may name the id of a decision's own line.
-        "decision_id": digits.among(None, "d1", "d2", f"e{digits.below(41)}"),
-        "price": digits.among(None, 0, 19_990_000, 2**33),
-        "availability_id": digits.among(None, "set 1", "set 9"),
+        "decision_id": chance.choice((None, "d1", "d2", f"e{chance.randrange(41)}")),
+        "price": chance.choice((None, 0, 19_990_000, 2**33)),
+        "availability_id": chance.choice((None, "set 1", "set 9")),
     }
 
 
-def _pause(digits: _Digits, pipeline: Pipeline, before: datetime) -> timedelta:
+def _pause(chance: random.Random, pipeline: Pipeline, before: datetime) -> timedelta:
     gap = timedelta(minutes=pipeline.source.session.gap_minutes)
     longest = timedelta(hours=pipeline.source.session.max_hours)
     window = timedelta(hours=pipeline.scenario.reward.attribution.window_hours)
     zone = ZoneInfo(pipeline.source.zone)
     tomorrow = before.astimezone(zone).date() + timedelta(days=1)
     to_midnight = datetime.combine(tomorrow, time(), tzinfo=zone).astimezone(UTC) - before
-    pauses = (timedelta(0), timedelta(0), timedelta(seconds=20), timedelta(minutes=29, microseconds=7), gap / 2, gap)
+    short = (timedelta(0), timedelta(0), timedelta(seconds=20), timedelta(minutes=9, microseconds=7), gap / 2, gap)
     rare = (gap - MICROSECOND, gap + MICROSECOND, longest, window, window + MICROSECOND, to_midnight, timedelta(days=2))
-    chosen: timedelta = digits.among(*pauses, *pauses, *rare)
+    chosen: timedelta = chance.choice((*short, *short, *short, *rare))
     return chosen

@@ -103,11 +103,11 @@ def transitions_of(
         earned = _earned(outcomes_of(events, pipeline), events)
         for session in sessions_of(events, pipeline):
             if session.events[0]["event_date"] in asked:
-                found += _of_session(shopper, session, events, earned, pipeline, sets, horizon)
+                found += _transitions_of_session(shopper, session, events, earned, pipeline, sets, horizon)
     return found
 
 
-def _of_session(
+def _transitions_of_session(
     shopper: str,
     session: Session,
     history: Sequence[Row],
@@ -199,7 +199,7 @@ def _links(row: Row, decision: Row, pipeline: Pipeline) -> bool:
 def _observation(before: Sequence[Row], moment: datetime, history: Sequence[Row], pipeline: Pipeline) -> Row:
     """What is known at the moment: of the session's events before it, and of the days that deliveries brought."""
     day = moment.astimezone(ZoneInfo(pipeline.source.zone)).date()
-    values = _of_session(before, moment, pipeline) | _of_history(_delivered(history, day, pipeline), day)
+    values = _session_values(before, moment, pipeline) | _history_values(_delivered(history, day, pipeline), day)
     found: Row = {}
     for feature in pipeline.scenario.observation.features:
         value = values[feature.name]
@@ -209,7 +209,7 @@ def _observation(before: Sequence[Row], moment: datetime, history: Sequence[Row]
     return found
 
 
-def _of_session(before: Sequence[Row], moment: datetime, pipeline: Pipeline) -> Row:
+def _session_values(before: Sequence[Row], moment: datetime, pipeline: Pipeline) -> Row:
     local = moment.astimezone(ZoneInfo(pipeline.source.zone))
     shown = [row for row in reversed(before) if _is_decision(row, pipeline)]
     engaged = [row for row in reversed(before) if _shows_interest(row)]
@@ -231,7 +231,7 @@ def _of_session(before: Sequence[Row], moment: datetime, pipeline: Pipeline) -> 
     }
 
 
-def _of_history(known: Sequence[Row], day: date) -> Row:
+def _history_values(known: Sequence[Row], day: date) -> Row:
     return {
         "n_past_sessions_days": len({row["event_date"] for row in known}),
         "days_since_last_visit": (day - max(row["event_date"] for row in known)).days if known else -1,
