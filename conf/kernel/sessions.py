@@ -62,6 +62,20 @@ def sessions(stream: Stream, rule: SessionRule) -> Sessions:
     return Sessions(number=np.cumsum(is_start) - 1, starts=starts, is_cut=follows_at_once)
 
 
+def closing_times(stream: Stream, sessions: Sessions, gap_us: int) -> IntArray:
+    """Return when each session closed: a gap after its last event, or, where it was cut, when the next one starts.
+
+    Shaped `(n_sessions,)`, UTC microseconds.
+    """
+    last, behind = sessions.starts[1:] - 1, np.minimum(sessions.starts[1:], len(stream) - 1)
+    return np.where(sessions.is_cut, stream.time_us[behind], stream.time_us[last] + gap_us)
+
+
+def has_closed(sessions: Sessions, closing_us: IntArray, watermark_us: int) -> BoolArray:
+    """Return True where nothing can join a session any more: it was cut, or the watermark has passed its closing."""
+    return sessions.is_cut | (closing_us < watermark_us)
+
+
 def _starts_chain(stream: Stream, rule: SessionRule) -> BoolArray:
     """Return True at each unit's first event, and where the silence before an event is longer than the gap."""
     is_start = changes(stream.unit)

@@ -14,7 +14,7 @@ from conf.kernel.calendar import Calendar
 from conf.kernel.decisions import Decisions
 from conf.kernel.episode_ends import ends
 from conf.kernel.points import CLOSING, DECISION, NO_DECISION, NO_END, Points
-from conf.kernel.sessions import Sessions
+from conf.kernel.sessions import Sessions, closing_times
 from conf.kernel.stream import Stream
 
 
@@ -56,12 +56,10 @@ class SessionStep:
         session = sessions.number[rows]
         is_first, is_last = changes(session), _is_last(session)
         number = _number_within(is_first)
-        closing = self._closing_times(stream, sessions)[session]
+        closing = closing_times(stream, sessions, self.gap_us)[session]
         is_closed = ~sessions.is_cut[session] & (closing < watermark_us)
-        decision_ends = ends(
-            is_last=is_last, is_closed=is_closed, is_bounded=number % self.max_steps == self.max_steps - 1
-        )
         step = number % self.max_steps
+        decision_ends = ends(is_last=is_last, is_closed=is_closed, is_bounded=step == self.max_steps - 1)
         # Each decision is followed by the next one or by its session's closing.
         places = np.arange(len(rows), dtype=np.int64) + np.cumsum(is_first) - 1
         closings = places[is_last] + 1
@@ -82,11 +80,6 @@ class SessionStep:
             step=merged.of(step, step[is_last] + 1),
             end=merged.of(decision_ends, NO_END),
         )
-
-    def _closing_times(self, stream: Stream, sessions: Sessions) -> IntArray:
-        """Return when each session closed: a gap after its last event, or, where it was cut, when the next starts."""
-        last, behind = sessions.starts[1:] - 1, np.minimum(sessions.starts[1:], len(stream) - 1)
-        return np.where(sessions.is_cut, stream.time_us[behind], stream.time_us[last] + self.gap_us)
 
 
 @dataclass(frozen=True)

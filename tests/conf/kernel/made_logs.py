@@ -70,6 +70,22 @@ def made_logs(pipelines: list[Pipeline], *, max_events: int = 30) -> st.SearchSt
     return st.builds(made, st.integers(0, len(pipelines) - 1), numbers, st.integers(0, LARGEST))
 
 
+def random_log(pipeline: Pipeline, *, seed: int, n_logs: int, max_events: int = 40) -> MadeLog:
+    """Many such logs as one: the shoppers and events of each have names of their own; all dates are asked for."""
+    chance = random.Random(seed)
+    rows: list[Row] = []
+    for number in range(n_logs):
+        numbers = [chance.randrange(LARGEST) for _ in range(chance.randrange(max_events))]
+        for row in _rows(pipeline, numbers):
+            named = {name: f"{row[name]} of {number}" for name in ("user_id", "event_id")}
+            link = row["decision_id"] and f"{row['decision_id']} of {number}"
+            rows.append(row | named | {"decision_id": link})
+    made = _made_log(pipeline, [], seed)
+    first, horizon = min(row["event_date"] for row in rows), made.dates[0] + timedelta(days=6)
+    dates = [first + timedelta(days=n) for n in range(30)]
+    return MadeLog(pipeline, _delivered(rows, horizon), made.sets, dates, horizon)
+
+
 def _random_pipeline(rng: random.Random) -> Pipeline:
     loaded = load_pipeline("recommendation", "canonical").model_dump()
     is_logged = rng.random() < 0.5
@@ -106,11 +122,8 @@ def _random_pipeline(rng: random.Random) -> Pipeline:
 def _made_log(pipeline: Pipeline, numbers: list[int], seed: int) -> MadeLog:
     chance = random.Random(seed)
     start = STARTS[pipeline.source.zone]
-    last_times: dict[int, datetime] = {}
-    rows = [_event(random.Random(number), place, pipeline, last_times) for place, number in enumerate(numbers)]
     first = start.date() - timedelta(days=1)
     horizon = first + timedelta(days=chance.choice((2, 3, 4, 6, 8, 12)))
-    known = [row for row in rows if row["event_date"] <= horizon and row["delivery_date"] <= horizon]
     dates = [first + timedelta(days=n) for n in range(14) if chance.randrange(4)]
     sets = [
         {
@@ -120,7 +133,16 @@ def _made_log(pipeline: Pipeline, numbers: list[int], seed: int) -> MadeLog:
         }
         for _ in range(chance.randrange(4))
     ]
-    return MadeLog(pipeline, known, sets, dates, horizon)
+    return MadeLog(pipeline, _delivered(_rows(pipeline, numbers), horizon), sets, dates, horizon)
+
+
+def _delivered(rows: list[Row], horizon: date) -> list[Row]:
+    return [row for row in rows if row["event_date"] <= horizon and row["delivery_date"] <= horizon]
+
+
+def _rows(pipeline: Pipeline, numbers: list[int]) -> list[Row]:
+    last_times: dict[int, datetime] = {}
+    return [_event(random.Random(number), place, pipeline, last_times) for place, number in enumerate(numbers)]
 
 
 def _event(chance: random.Random, place: int, pipeline: Pipeline, last_times: dict[int, datetime]) -> Row:
