@@ -180,5 +180,8 @@ def _pause(chance: random.Random, pipeline: Pipeline, before: datetime) -> timed
     to_midnight = datetime.combine(tomorrow, time(), tzinfo=zone).astimezone(UTC) - before
     short = (timedelta(0), timedelta(0), timedelta(seconds=20), timedelta(minutes=9, microseconds=7), gap / 2, gap)
     rare = (gap - MICROSECOND, gap + MICROSECOND, longest, window, window + MICROSECOND, to_midnight, timedelta(days=2))
-    chosen: timedelta = chance.choice((*short, *short, *short, *rare))
+    # So that the gap or the window after the event ends with a day.
+    day = timedelta(days=1)
+    with_day = ((to_midnight - gap) % day, (to_midnight - window) % day)
+    chosen: timedelta = chance.choice((*short, *short, *short, *rare, *with_day))
     return chosen
