@@ -84,8 +84,9 @@ def seconds_since_previous_event(seen: Seen) -> IntArray:
 def last_price_band(seen: Seen) -> IntArray:
     """Return the binary digits of the session's last engaged price in millionths, -1 where there is none."""
     has_price = seen.is_engagement & (seen.stream.price != NO_NUMBER)
-    prices = _recent(seen, has_price, _binary_digits(seen.stream.price), length=1, missing=-1)
-    return prices[:, 0]
+    digits = _recent(seen, has_price, _binary_digits(seen.stream.price), length=1)[:, 0]
+    # Every number has a digit: 0 stands for none.
+    return np.where(digits > 0, digits, -1)
 
 
 def hour_of_day(seen: Seen) -> IntArray:
@@ -150,16 +151,22 @@ def _count(seen: Seen, flag: BoolArray) -> IntArray:
     return found
 
 
-def _recent(seen: Seen, flag: BoolArray, values: IntArray, length: int, missing: int = NO_ID) -> IntArray:
-    """Return the values of the last flagged rows that each point sees, most recent first, `(n_points, length)`."""
+def _recent(seen: Seen, flag: BoolArray, values: IntArray, length: int) -> IntArray:
+    """Return the values of the last flagged rows that each point sees, most recent first, `(n_points, length)`.
+
+    0 stands where there are no more.
+    """
     before = counts_before(flag)
     flagged = values[flag]
     first, end = before[seen.points.first_row], before[seen.points.row_end]
-    recent = np.full((len(seen.points), length), missing, dtype=np.int64)
+    recent = np.zeros((len(seen.points), length), dtype=np.int64)
+    point, place = np.arange(len(seen.points), dtype=np.int64), end - 1
     for back in range(length):
-        place = end - 1 - back
-        has_more = place >= first
-        recent[has_more, back] = flagged[place[has_more]]
+        # Most points have seen fewer than `length`: only those that have seen more are looked at again.
+        has_more = place >= first[point]
+        point, place = point[has_more], place[has_more]
+        recent[point, back] = flagged[place]
+        place = place - 1
     return recent
 
 

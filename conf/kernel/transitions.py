@@ -76,8 +76,8 @@ class Transitions:
         session: its session.
         part: which episode of its session it belongs to, from 0.
         step: its place in the episode, from 0.
-        observation: features at the decision by name, `(n,)` or `(n, length)`.
-        next_observation: at the next decision, or as of the closing.
+        point: the decision among the points; the next one is the next decision, or the closing.
+        features: of all points by name, `(n_points,)` or `(n_points, length)`.
         action: id hash of what was chosen.
         reward: what it earned, millionths.
         metrics: attributed events by the metric's name.
@@ -96,8 +96,8 @@ class Transitions:
     session: IntArray
     part: IntArray
     step: IntArray
-    observation: dict[str, IntArray]
-    next_observation: dict[str, IntArray]
+    point: IntArray
+    features: dict[str, IntArray]
     action: IntArray
     reward: IntArray
     metrics: dict[str, IntArray]
@@ -110,6 +110,16 @@ class Transitions:
     decisions: Decisions
     points: Points
     attributed: Attributed
+
+    @property
+    def observation(self) -> dict[str, IntArray]:
+        """Features at the decisions by name, `(n,)` or `(n, length)`: a copy."""
+        return {name: values[self.point] for name, values in self.features.items()}
+
+    @property
+    def next_observation(self) -> dict[str, IntArray]:
+        """Features at the next decisions or as of the closings by name, `(n,)` or `(n, length)`: a copy."""
+        return {name: values[self.point + 1] for name, values in self.features.items()}
 
 
 def transitions(stream: Stream, rules: Rules, as_of: AsOf) -> Transitions:
@@ -136,8 +146,8 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf) -> Transitions:
         session=session,
         part=_part(points.episode[here], session),
         step=points.step[here],
-        observation={name: values[here] for name, values in features.items()},
-        next_observation={name: values[there] for name, values in features.items()},
+        point=here,
+        features=features,
         action=decided.action[row],
         reward=earned @ _by_type(rules.weights),
         metrics={name: earned[:, EVENT_TYPE_RANK[kind]] for name, kind in rules.metrics.items()},

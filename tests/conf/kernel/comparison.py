@@ -84,6 +84,7 @@ def told_transitions(log: Log, made: Transitions, pipeline: Pipeline) -> list[Ro
         for name in ("step", "reward", "terminal", "timeout", "reward_settled", "elapsed_seconds")
     }
     lengths = {feature.name: feature.length for feature in pipeline.scenario.observation.features}
+    observation, next_observation = made.observation, made.next_observation
     rows = []
     for place, row in enumerate(made.row.tolist()):
         first = log.rows[first_of_session[place]]
@@ -93,8 +94,8 @@ def told_transitions(log: Log, made: Transitions, pipeline: Pipeline) -> list[Ro
                 "event_id": log.rows[row]["event_id"],
                 "episode": (first["user_id"], first["event_id"], int(made.part[place])),
                 "action_id": int(made.action[place]),
-                "observation": told_observation(made.observation, place, lengths),
-                "next_observation": told_observation(made.next_observation, place, lengths),
+                "observation": told_observation(observation, place, lengths),
+                "next_observation": told_observation(next_observation, place, lengths),
                 "metrics": {name: int(values[place]) for name, values in made.metrics.items()},
                 "next_availability_id": log.availability.get(int(made.next_availability[place])),
                 "date": first["event_date"],

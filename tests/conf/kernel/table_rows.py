@@ -75,6 +75,7 @@ def _table_rows(log: Log, made: Transitions, pipeline: Pipeline) -> list[Row]:
     named = {row[name] for row in log.rows for name in ("item_id", "category_id", "action")} - {None}
     keys = {id_hash(name): name for name in named}
     starts = made.sessions.starts[made.session].tolist()
+    observation, next_observation = made.observation, made.next_observation
     found = []
     for place, (row, start) in enumerate(zip((log.rows[row] for row in made.row.tolist()), starts, strict=True)):
         session = session_id(log, start)
@@ -88,12 +89,12 @@ def _table_rows(log: Log, made: Transitions, pipeline: Pipeline) -> list[Row]:
                 "user_id": row["user_id"],
                 "decision_id": row["event_id"] if row["decision_id"] is None else row["decision_id"],
                 "decision_time": row["event_time"],
-                "observation": told_observation(made.observation, place, lengths),
+                "observation": told_observation(observation, place, lengths),
                 "action_id": int(made.action[place]) or None,
                 "action_key": keys.get(int(made.action[place])),
                 "reward": int(made.reward[place]),
                 "metrics": _metrics(made.metrics, place),
-                "next_observation": told_observation(made.next_observation, place, lengths),
+                "next_observation": told_observation(next_observation, place, lengths),
                 "terminal": bool(made.terminal[place]),
                 "timeout": bool(made.timeout[place]),
                 "reward_settled": bool(made.reward_settled[place]),
