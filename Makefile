@@ -25,7 +25,7 @@ override AIRFLOW := .venv-airflow/bin/python
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
 .PHONY: help setup python java pipeline-environment airflow-environment nightly worth promote test test-pipeline test-dags check lint \
-        bench-coverage bench-gate bench-kernel bench-ope bench-train bench-worth up down airflow clean
+        bench-coverage bench-gate bench-kernel bench-ope bench-train bench-worth up down airflow pins clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -52,6 +52,7 @@ help:  ## this page
 #:   SECTIONS=coverage,selection  parts of `make bench-ope` or `make bench-train`; default: all of them
 #:   DEVICE=cuda REPEATS=5        what `make bench-train` runs on, and how many rounds
 #:   THREADS=1,8      numbers of threads that its full step is timed with; default: 1 and all cores
+#:   PINS=--upgrade   how `make pins` compiles; --upgrade-package NAME renews one
 #:   PYTHON=/path/to/python3.11   the interpreter to make the environments with
 #:   INSTALL_JAVA=1               install Java 17 where it is missing (Debian, as root)
 #: Settings that a deployment decides are NIGHTCART_... environment variables; conf/settings.py lists them.
@@ -70,9 +71,11 @@ promote: pipeline-environment  ## approve the version a night registered: it bec
 	@exec $(PIPELINE) -m rl promote --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  --date "$${DATE:-}" --version "$${VERSION:-}"
 
+# Airflow's tests mostly wait for its scheduler, so they run beside the others; what they say is shown afterwards.
 test: setup  ## run every test, in both environments
-	@status=0; $(MAKE) --no-print-directory test-pipeline || status=1; \
-	  $(MAKE) --no-print-directory test-dags || status=1; exit $$status
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; $(MAKE) --no-print-directory test-dags > "$$log" 2>&1 & dags=$$!; \
+	  status=0; $(MAKE) --no-print-directory test-pipeline || status=1; \
+	  wait $$dags || status=1; cat "$$log"; exit $$status
 
 # One thread for each of the two test processes: libraries that start one per core would get in each other's way.
 test-pipeline: setup
@@ -120,6 +123,18 @@ down: airflow-environment  ## stop what `make up` started
 airflow: setup  ## run an Airflow command with this project's settings, such as ARGS="dags list"
 	@export ARGS="$${ARGS:-version}"; $(call set-words,$(AIRFLOW),ARGS); \
 	exec $(AIRFLOW) -m dags.airflow_environment airflow "$$@"
+
+# A pin that still fits is kept; torch's local version, which tells CPU from CUDA, is the machine's matter.
+define compile-pins
+	@build/pins/bin/pip-compile --quiet $(2) --strip-extras --no-header --no-annotate --no-emit-index-url \
+	  --no-emit-trusted-host --no-emit-find-links $${PINS:-} --output-file $(1) pyproject.toml
+	@sed -i -e '/^#/d' -e '/^$$/d' -e 's/+[a-z0-9.]*$$//' $(1)
+endef
+
+pins: python  ## compile both requirement files from pyproject.toml; PINS=--upgrade renews what may be renewed
+	@"$$($(find-python))" -m venv build/pins && build/pins/bin/python -m pip install -qq --disable-pip-version-check pip-tools==7.6.2
+	$(call compile-pins,requirements.txt,--extra pipeline --extra tests --extra checks)
+	$(call compile-pins,requirements-airflow.txt,--extra airflow --extra tests)
 
 clean:  ## leave the checkout as cloned: remove environments, caches and .nightcart with ALL its data
 	@if [ -x $(AIRFLOW) ] && [ -f .nightcart/airflow/services.json ]; then $(AIRFLOW) -m dags.services down; fi

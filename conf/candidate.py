@@ -148,5 +148,5 @@ class ContinuousCandidate(TrainingSpec):
 
 
 def _parameter_names(spec: TrainingSpec) -> set[str]:
-    """Parameters that some algorithm of the spec's kind knows."""
+    """Return parameters that some algorithm of the spec's kind knows."""
     return {name for names in spec.parameters.values() for name in names}

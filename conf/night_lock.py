@@ -82,7 +82,7 @@ def _taken(
 
 
 def _read(file: IO[str]) -> tuple[str, str]:
-    """Who wrote into the lock last, and for which whole run it holds it."""
+    """Return who wrote into the lock last, and for which whole run it holds it."""
     file.seek(0)
     holder, _, night = file.read().partition("\n")
     return holder, night

@@ -19,7 +19,7 @@ class Lake:
         return self.root / self.source
 
     def raw_delivery(self, delivery_date: date) -> Path:
-        """Folder of one delivery's files, as delivered or as split off a log that is not daily."""
+        """Return the folder of one delivery's files, as delivered or as split off a log that is not daily."""
         return self.folder / "raw" / f"delivery_date={delivery_date}"
 
     def table(self, name: str) -> Path:
@@ -27,17 +27,17 @@ class Lake:
         return self.folder / name
 
     def transitions(self, scenario: str, spec_hash: str) -> Path:
-        """Folder of a scenario's transitions as built under one spec."""
+        """Return the folder of a scenario's transitions as built under one spec."""
         return self.folder / "transitions" / scenario / f"spec={spec_hash}"
 
     @staticmethod
     def pointer(table_folder: Path, partition: str) -> Path:
-        """Pointer of a partition such as `date=2026-01-31`: one small file, swapped atomically."""
+        """Return pointer of a partition such as `date=2026-01-31`: one small file, swapped atomically."""
         return table_folder / "_pointers" / f"{partition}.json"
 
     @staticmethod
     def staging(table_folder: Path) -> Path:
-        """Folder for files that are not published yet."""
+        """Return the folder for files that are not published yet."""
         return table_folder / "_staging"
 
     @property
@@ -77,7 +77,7 @@ class Run:
         return self.folder / "dataset"
 
     def candidate(self, name: str) -> Path:
-        """Folder of a trained candidate such as `discrete_cql-1`."""
+        """Return the folder of a trained candidate such as `discrete_cql-1`."""
         return self.folder / "candidates" / name
 
     @property
@@ -112,12 +112,12 @@ class Run:
 
 
 def simulated_shop(home: Path, name: str) -> Path:
-    """Folder of a simulated shop: shop.json and the logs it delivered."""
+    """Return the folder of a simulated shop: shop.json and the logs it delivered."""
     return home / "shops" / name
 
 
 def model_artifacts(home: Path) -> Path:
-    """Folder where MLflow keeps the files of runs and models, unless a server keeps them."""
+    """Return the folder where MLflow keeps the files of runs and models, unless a server keeps them."""
     return home / "mlartifacts"
 
 
@@ -127,20 +127,20 @@ def registry_lock(home: Path) -> Path:
 
 
 def registry_record(home: Path) -> Path:
-    """What the home knows of its registries, so that a lost one isn't taken for a new one."""
+    """Return what the home knows of its registries, so that a lost one isn't taken for a new one."""
     return home / "registry.json"
 
 
 def spent_looks(home: Path) -> Path:
-    """What the home's nights spent of the allowances of wrong promotions, whatever becomes of the registry."""
+    """Return what the home's nights spent of the allowances of wrong promotions, whatever becomes of the registry."""
     return home / "registry_looks.json"
 
 
 def failures_log(home: Path) -> Path:
-    """File with one JSON line for each task that failed: time, DAG, run, date, task, reason."""
+    """Return file with one JSON line for each task that failed: time, DAG, run, date, task, reason."""
     return home / "logs" / "failures.jsonl"
 
 
 def registrations(home: Path) -> list[Path]:
-    """What the nights of a home left of the versions they registered, one file a night."""
+    """Return what the nights of a home left of the versions they registered, one file a night."""
     return list((home / "runs").glob("*/*/*/registration.json"))

@@ -52,7 +52,7 @@ class Pointer(StrictModel):
 
 
 def read_pointer(path: Path) -> Pointer | None:
-    """The pointer, or None where the partition was never published.
+    """Return the pointer, or None where the partition was never published.
 
     Raises:
         PublicationError: the file is there but isn't a pointer.
@@ -68,7 +68,7 @@ def read_pointer(path: Path) -> Pointer | None:
 
 
 def read_pointers(table_folder: Path) -> dict[str, Pointer]:
-    """Current versions by partition name (`date=2026-01-31`), in name order."""
+    """Return current versions by partition name (`date=2026-01-31`), in name order."""
     found = {}
     for path in sorted((table_folder / "_pointers").glob("*.json")):
         pointer = read_pointer(path)
@@ -94,7 +94,7 @@ def swap_pointer(path: Path, pointer: Pointer) -> None:
 
 
 def is_strict_subset(new: dict[str, str], published: dict[str, str]) -> bool:
-    """True where the new inputs are among the published ones, unchanged, and some are missing."""
+    """Return True where the new inputs are among the published ones, unchanged, and some are missing."""
     return set(new.items()) < set(published.items())
 
 

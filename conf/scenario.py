@@ -241,7 +241,7 @@ class Scenario(StrictModel):
 
     @model_validator(mode="after")
     def _one_exploration_floor(self) -> Self:
-        """What is evaluated explores by policy.exploration_floor; what is served would have to by the other."""
+        """Return what is evaluated explores by policy.exploration_floor; what is served would have to by the other."""
         if self.exploration.floor != self.policy.exploration_floor:
             raise ValueError(
                 f"exploration.floor is {self.exploration.floor:g} and policy.exploration_floor "
@@ -314,7 +314,7 @@ class Pipeline(StrictModel):
 def load_pipeline(
     scenario: str, source: str, *, folder: Path = SCENARIOS_FOLDER, sources_folder: Path | None = None
 ) -> Pipeline:
-    """The scenario's spec, with the overrides it has for the source, and the source's.
+    """Return the scenario's spec, with the overrides it has for the source, and the source's.
 
     Raises:
         SpecError: unknown names or files that don't fit; with suggestions.
@@ -343,5 +343,5 @@ def _estimator_problem(scenario: Scenario, source: Source) -> str | None:
 
 
 def scenario_names(folder: Path = SCENARIOS_FOLDER) -> list[str]:
-    """Names of all scenarios in the folder, sorted."""
+    """Return names of all scenarios in the folder, sorted."""
     return sorted(path.stem for path in folder.glob("*.yaml"))

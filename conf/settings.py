@@ -75,7 +75,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """The settings the environment describes.
+        """Return the settings the environment describes.
 
         Raises:
             SettingError: lists every variable that is unknown or doesn't fit.
@@ -121,7 +121,7 @@ class Settings:
         return re.sub(rf"(://[^:/@]*):{held}@", r"\1:***@", self.mlflow_uri)
 
     def pseudonym_key(self) -> bytes:
-        """The key of the pseudonyms; made once and kept in the home where none is given."""
+        """Return the key of the pseudonyms; made once and kept in the home where none is given."""
         if self.given_pseudonym_key is not None:
             return self.given_pseudonym_key.encode("utf-8")
         path = self.home / "pseudonym.key"
@@ -130,7 +130,7 @@ class Settings:
         return path.read_bytes().strip()
 
     def pseudonym_key_id(self) -> str:
-        """A name for the key that doesn't give it away; part of the dataset digest."""
+        """Return a name for the key that doesn't give it away; part of the dataset digest."""
         return sha256(b"nightcart key id" + self.pseudonym_key()).hexdigest()[:16]
 
 
@@ -194,7 +194,7 @@ def _misfits(given: Mapping[str, str]) -> list[str]:
 
 
 def _bytes(size: str) -> int | None:
-    """Bytes of a size such as 8GiB; None where it isn't one."""
+    """Return bytes of a size such as 8GiB; None where it isn't one."""
     found = re.fullmatch(r"(\d+)(MiB|GiB)", size)
     return int(found[1]) << _SHIFTS[found[2]] if found else None
 

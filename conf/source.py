@@ -254,7 +254,7 @@ class Source(StrictModel):
 
 
 def load_source(name: str, folder: Path = SOURCES_FOLDER) -> Source:
-    """The source's spec.
+    """Return the source's spec.
 
     Raises:
         SpecError: unknown source, or a file that doesn't fit; with suggestions.
@@ -267,5 +267,5 @@ def load_source(name: str, folder: Path = SOURCES_FOLDER) -> Source:
 
 
 def source_names(folder: Path = SOURCES_FOLDER) -> list[str]:
-    """Names of all sources in the folder, sorted."""
+    """Return names of all sources in the folder, sorted."""
     return sorted(path.stem for path in folder.glob("*.yaml"))

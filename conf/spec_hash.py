@@ -16,12 +16,12 @@ DATA_FIELDS = ("name", "clock", "episode", "observation", "reward", "metrics")
 
 
 def source_hash(source: Source) -> str:
-    """Hash of everything in the source's spec that shapes its tables."""
+    """Return the hash of everything in the source's spec that shapes its tables."""
     return _digest(_source_content(source))
 
 
 def data_spec_hash(pipeline: Pipeline) -> str:
-    """Hash of everything in both specs that shapes the transitions."""
+    """Return the hash of everything in both specs that shapes the transitions."""
     scenario = pipeline.scenario.model_dump(mode="json")
     content = {name: scenario[name] for name in DATA_FIELDS}
     content["action"] = {"key": pipeline.scenario.action.key, "mask": pipeline.scenario.action.mask}
@@ -29,14 +29,14 @@ def data_spec_hash(pipeline: Pipeline) -> str:
 
 
 def full_spec_hash(pipeline: Pipeline) -> str:
-    """Hash of both specs whole, approval aside: what a registered version was made under."""
+    """Return the hash of both specs whole, approval aside: what a registered version was made under."""
     content = pipeline.model_dump(mode="json")
     del content["scenario"]["approval"]
     return _digest(content)
 
 
 def code_hash(*folders: Path) -> str:
-    """Hash of the Python files of the folders and of the pinned requirements beside them."""
+    """Return the hash of the Python files of the folders and of the pinned requirements beside them."""
     state = sha256()
     for folder in folders:
         pins = sorted(folder.parent.glob("requirements.txt"))

@@ -69,7 +69,7 @@ def _n_expanded(node: yaml.Node | None, counted: dict[int, int]) -> int:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping a YAML file holds.
+    """Return the mapping a YAML file holds.
 
     Raises:
         SpecError: the file is missing, isn't YAML, holds a key twice, or holds no mapping.
@@ -88,7 +88,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def parse_model(model: type[Model], content: Mapping[str, Any], where: str) -> Model:
-    """The content as a model.
+    """Return the content as a model.
 
     Raises:
         SpecError: lists every violation, with a suggestion where a key or a value looks like a known one.
@@ -101,7 +101,7 @@ def parse_model(model: type[Model], content: Mapping[str, Any], where: str) -> M
 
 
 def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
-    """The base with the override laid over it, mapping by mapping; lists and scalars are replaced whole."""
+    """Return the base with the override laid over it, mapping by mapping; lists and scalars are replaced whole."""
     merged = dict(base)
     for key, value in override.items():
         below = merged.get(key)
@@ -110,7 +110,7 @@ def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any
 
 
 def suggest(word: str, known: list[str]) -> str:
-    """`; did you mean 'x'?` for a near miss, else the known words."""
+    """Return `; did you mean 'x'?` for a near miss, else the known words."""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
 
@@ -140,7 +140,7 @@ def _shortened(text: str, longest: int = _SHOWN_CHARACTERS) -> str:
 
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Field names of the model at a location; union members and list indices on the way are looked through."""
+    """Return field names of the model at a location; union members and list indices on the way are looked through."""
     models: list[type[BaseModel]] = [model]
     for part in location:
         below = [

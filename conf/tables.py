@@ -182,7 +182,7 @@ SESSIONS = Table(
 
 
 def transitions_table(scenario: Scenario) -> Table:
-    """The transitions of a scenario: observation and metrics hold the fields its spec names."""
+    """Return the transitions of a scenario: observation and metrics hold the fields its spec names."""
     observation = _struct({f.name: _feature_type(f.name) for f in scenario.observation.features})
     metrics = _struct(dict.fromkeys(scenario.metrics, "bigint")) if scenario.metrics else "struct<none:bigint>"
     return Table(

@@ -46,7 +46,7 @@ class AirflowApi:
         return [error["stack_trace"] for error in self._ask("GET", "/api/v2/importErrors")["import_errors"]]
 
     def trigger(self, dag_id: str, partition_key: str, conf: dict[str, Any] | None = None) -> str:
-        """Queue a run of the partition; return its id."""
+        """Return queue a run of the partition; return its id."""
         body = {"logical_date": None, "partition_key": partition_key, "conf": conf or {}}
         return str(self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"])
 

@@ -84,13 +84,13 @@ def in_process_environment(settings: Settings) -> dict[str, str]:
 
 
 def parallel_tasks() -> int:
-    """How many tasks this machine runs at once without swapping; Airflow's own default starts 32 workers."""
+    """Return how many tasks this machine runs at once without swapping; Airflow's own default starts 32 workers."""
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return max(1, min(len(os.sched_getaffinity(0)), int(memory_gib // _GIB_PER_TASK)))
 
 
 def _own(settings: Settings, home: Path) -> dict[str, str]:
-    """What nobody else may choose, with paths made absolute: tasks run in other folders."""
+    """Return what nobody else may choose, with paths made absolute: tasks run in other folders."""
     variables = {
         "AIRFLOW_HOME": str(home),
         "PYTHONPATH": str(PROJECT_ROOT),
@@ -102,7 +102,7 @@ def _own(settings: Settings, home: Path) -> dict[str, str]:
 
 
 def _new_keys() -> dict[str, str]:
-    """The keys Airflow signs and encrypts with."""
+    """Return the keys Airflow signs and encrypts with."""
     fernet = base64.urlsafe_b64encode(os.urandom(32)).decode("ascii")
     return {"api": secrets.token_hex(32), "jwt": secrets.token_hex(32), "fernet": fernet}
 

@@ -6,22 +6,22 @@ from airflow.sdk import Asset
 
 
 def events_asset() -> Asset:
-    """Events, rejected lines and sessions of a date are published."""
+    """Return events, rejected lines and sessions of a date are published."""
     return _asset("events")
 
 
 def transitions_asset(scenario: str) -> Asset:
-    """Transitions of a date are published."""
+    """Return transitions of a date are published."""
     return _asset(f"transitions/{scenario}")
 
 
 def tonight_asset(scenario: str) -> Asset:
-    """Tonight's transitions are published: time to train. Backfilled dates never update it."""
+    """Return the asset that says tonight's transitions are published. Backfilled dates never update it."""
     return _asset(f"tonight/{scenario}")
 
 
 def challenger_asset(scenario: str) -> Asset:
-    """The night's selected candidate is registered, with its verdict."""
+    """Return the night's selected candidate is registered, with its verdict."""
     return _asset(f"challenger/{scenario}")
 
 

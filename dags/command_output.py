@@ -15,7 +15,7 @@ _MESSAGE_START = re.compile(r"^(?:(?:rl|jobs)(?: [a-z-]+)?: |error: |(?=usage: )
 
 
 def result_of(stdout_lines: Sequence[str]) -> dict[str, Any]:
-    """The JSON object on the last line of a command's stdout; empty where there is none."""
+    """Return the JSON object on the last line of a command's stdout; empty where there is none."""
     for line in reversed(stdout_lines):
         if line.strip():
             try:

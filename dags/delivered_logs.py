@@ -11,7 +11,7 @@ from conf.source import load_source
 
 
 def delivered_logs(settings: Settings, dag_run: Any = None) -> Path | None:
-    """The file or folder to land deliveries from; None where deliveries are landed by other means.
+    """Return the file or folder to land deliveries from; None where deliveries are landed by other means.
 
     The run's `logs` come first, then the settings', then those that a simulated shop wrote.
     """

@@ -37,7 +37,7 @@ rebuilds the sessions they touch. What is published stays as it was until the ne
 
 
 def ingest_events() -> DAG:
-    """The DAG that ingests the settings' source."""
+    """Return the DAG that ingests the settings' source."""
     settings = Settings.from_environment()
     source = load_source(settings.source)
     pipelines, _ = read_pipelines(settings.source)

@@ -38,7 +38,7 @@ from dags.pipeline_command import LearningCommand
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code: 0, or 1 after one clear message at the end of stderr."""
+    """Return the exit code: 0, or 1 after one clear message at the end of stderr."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopping has one meaning, whoever asks
     is_debugging = False
     try:
@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run(request: NightlyRequest, settings: Settings) -> dict[str, Any]:
-    """The night's result, with seconds by stage."""
+    """Return the night's result, with seconds by stage."""
     where = f"{request.scenario} on {request.source}, {request.date or 'last simulated day'}"
     services = services_that_run(settings, request.source, _tell)
     if services is None:
@@ -132,7 +132,7 @@ def approval_of(request: NightlyRequest, settings: Settings) -> str:
 
 
 def _to_promote(request: NightlyRequest, settings: Settings) -> str:
-    """What a person types to approve the version that the night registered."""
+    """Return what a person types to approve the version that the night registered."""
     version = _read(_run_of(request, settings).registration)["version"]
     where = f"SOURCE={request.source} SCENARIO={request.scenario} DATE={request.date}"
     return f"make promote {where} VERSION={version}"
@@ -149,7 +149,7 @@ def _run_of(request: NightlyRequest, settings: Settings) -> Run:
 
 
 def _with_logs(request: NightlyRequest, settings: Settings, progress: Any, log_file: TextIO) -> NightlyRequest:
-    """The request with its logs written and its date known."""
+    """Return the request with its logs written and its date known."""
     if request.shop_to_write is None:
         return request
     last = f"--last-date={request.date or ''}"
@@ -181,7 +181,7 @@ def _result(request: NightlyRequest, settings: Settings, seconds: dict[str, floa
 
 
 def _verdict(run: Run) -> dict[str, Any]:
-    """What the night came to; a log that rightly teaches nothing is an abstention without a version."""
+    """Return what the night came to; a log that rightly teaches nothing is an abstention without a version."""
     if run.nothing_to_learn.exists():
         return {"verdict": "abstain", "reasons": [_read(run.nothing_to_learn)["skipped"]]}
     registration = _read(run.registration)

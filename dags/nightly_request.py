@@ -13,7 +13,7 @@ from conf.errors import NightcartError
 from conf.paths import Lake, simulated_shop
 from conf.scenario import load_pipeline, scenario_names
 from conf.settings import Settings
-from conf.source import SOURCES_FOLDER, Source, load_source
+from conf.source import Source, load_source, source_names
 from conf.strict_yaml import suggest
 from dags.run_date import parse_date
 
@@ -45,7 +45,7 @@ class NightlyRequest:
 
 
 def read_request(arguments: Sequence[str], settings: Settings) -> NightlyRequest:
-    """The request; an empty parameter counts as not given.
+    """Return the request; an empty parameter counts as not given.
 
     The date is None only where a simulated shop is to be written first: then it is the last day of its logs.
 
@@ -68,13 +68,8 @@ def read_request(arguments: Sequence[str], settings: Settings) -> NightlyRequest
     return _of_landed_deliveries(scenario, name, day, Lake(settings.lake, name))
 
 
-def source_names() -> list[str]:
-    """Names of all sources, sorted."""
-    return sorted(path.stem for path in SOURCES_FOLDER.glob("*.yaml"))
-
-
 def last_logged_day(shop: Path) -> date:
-    """The last day a simulated shop delivered logs for.
+    """Return the last day a simulated shop delivered logs for.
 
     Raises:
         RequestError: it delivered none.
@@ -100,7 +95,7 @@ def _of_given_logs(scenario: str, source: str, day: date | None, logs: Path) -> 
 
 
 def _of_simulated_shop(scenario: str, source: str, day: date | None, shop: Path) -> NightlyRequest:
-    """The shop is written once and then kept: writing it anew each day would change days already ingested."""
+    """Return the night of a shop written once, then kept: writing it anew would change days already ingested."""
     if not (shop / "shop.json").exists():
         return NightlyRequest(scenario, source, day, shop / "logs", shop_to_write=shop)
     last = last_logged_day(shop)
@@ -122,7 +117,7 @@ def _of_landed_deliveries(scenario: str, source: str, day: date | None, lake: La
 
 
 def _last_delivery(logs: Path, source: Source) -> date | None:
-    """The last date in the paths of daily files; None for a log whose days only its lines tell."""
+    """Return the last date in the paths of daily files; None for a log whose days only its lines tell."""
     if source.delivery.layout != "dated_files":
         return None
     root = logs.parent if logs.is_file() else logs

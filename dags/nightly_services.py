@@ -105,7 +105,7 @@ class ServicesNight:
             raise NightFailed(f"{', '.join(stopped)} is paused; unpause it on Airflow's page, then run this again")
 
     def _under_way(self, date: str) -> tuple[str, dict[str, Any]] | None:
-        """The run of the date that is farthest on its way, with its DAG."""
+        """Return the run of the date that is farthest on its way, with its DAG."""
         for dag_id in reversed(self._dags):
             for run in self._patiently(lambda dag_id=dag_id: self._api.latest_runs(dag_id, date)):  # type: ignore[misc]
                 if run["state"] not in _ENDED and not dag_id.startswith("review_"):
@@ -118,7 +118,7 @@ class ServicesNight:
         return self._patiently(lambda: self._api.run(dag_id, run_id))
 
     def _started(self, dag_id: str, date: str, since: datetime) -> dict[str, Any]:
-        """The run that the assets of the DAG before have started."""
+        """Return the run that the assets of the DAG before have started."""
         deadline = time.monotonic() + _SECONDS_TO_BE_STARTED
         while not (found := self._started_since(dag_id, date, since)):
             if time.monotonic() > deadline:
@@ -131,7 +131,7 @@ class ServicesNight:
         return [run for run in runs if _queued(run) >= since]
 
     def _is_only_data(self, build: dict[str, Any]) -> bool:
-        """Whether the date isn't tonight's to the services, so that no training follows by itself."""
+        """Return whether the date isn't tonight's to the services, so that no training follows by itself."""
         tasks = self._patiently(lambda: self._api.tasks_of(build["dag_id"], build["dag_run_id"]))
         return any(task["task_id"] == "announce_tonight" and task["state"] == "skipped" for task in tasks)
 
@@ -204,7 +204,7 @@ class ServicesNight:
             self._failure = (name, reason)
 
     def _reason(self, task: dict[str, Any]) -> str:
-        """What the task's log ended with, in the words of its error."""
+        """Return what the task's log ended with, in the words of its error."""
         lines: list[dict[str, Any]] = []
         with suppress(AirflowUnreachable):
             lines = self._api.log(task, task["try_number"])
@@ -214,7 +214,7 @@ class ServicesNight:
         return clear_message([str(line.get("event", "")) for line in lines])
 
     def _patiently(self, ask: Callable[[], Answer]) -> Answer:
-        """The API's answer, also where it takes a while because a service is being started again.
+        """Return the API's answer, also where it takes a while because a service is being started again.
 
         Raises:
             NightFailed: there is none for three minutes, or a service was given up.
@@ -239,7 +239,7 @@ class ServicesNight:
 
 
 def _is_named(task: dict[str, Any]) -> bool:
-    """Whether a mapped task has its name yet; until then Airflow shows its number."""
+    """Return whether a mapped task has its name yet; until then Airflow shows its number."""
     return str(task["rendered_map_index"] or task["map_index"]) != str(task["map_index"])
 
 

@@ -37,7 +37,7 @@ class LearningCommand:
         self._process: subprocess.Popen[str] | None = None
 
     def run(self) -> Outcome:
-        """The command has ended, with its children.
+        """End the command, with its children.
 
         Raises:
             FileNotFoundError: the environment has no python.
@@ -88,7 +88,7 @@ def without_unset(arguments: Sequence[str]) -> list[str]:
 
 
 def pipeline_environment(settings: Settings) -> dict[str, str]:
-    """Environment variables that make a process run in the pipeline's environment, with its Spark."""
+    """Return environment variables that make a process run in the pipeline's environment, with its Spark."""
     folder = settings.pipeline_venv
     python = str(folder / "bin" / "python")
     variables = {

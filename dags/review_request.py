@@ -27,7 +27,7 @@ run `{{ ti.xcom_pull(task_ids='read_registration')['run_id'] }}` in MLflow).
 
 
 def read_registration(dag_run: Any, scenario: str) -> dict[str, Any]:
-    """The version registered for the run's date, with verdict, reasons and page.
+    """Return the version registered for the run's date, with verdict, reasons and page.
 
     Raises:
         AirflowSkipException: the gate's verdict isn't promote, or nothing was learned: there is nothing to approve.

@@ -24,7 +24,7 @@ class DatedRun(Protocol):
 
 
 def run_date(dag_run: DatedRun) -> str:
-    """The run's date as ISO text: its partition key, else the `date` of its configuration.
+    """Return the run's date as ISO text: its partition key, else the `date` of its configuration.
 
     Never the logical date: it says when a run was due, not which partition it makes, and asset runs have none.
 
@@ -40,7 +40,7 @@ def run_date(dag_run: DatedRun) -> str:
 
 
 def parse_date(text: str) -> date:
-    """The date written as 2026-01-31, and in no other way.
+    """Return the date written as 2026-01-31, and in no other way.
 
     Raises:
         RunDateError: anything else.

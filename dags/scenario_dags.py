@@ -59,7 +59,7 @@ It is a DAG of its own since a run that waits for a person must not hold back th
 
 
 def scenario_dags(pipeline: Pipeline, settings: Settings) -> list[DAG]:
-    """The DAGs that build, train and review one scenario."""
+    """Return the DAGs that build, train and review one scenario."""
     return [_build(pipeline), _train(pipeline), _review(pipeline, settings)]
 
 
@@ -213,7 +213,7 @@ def _dag(
 
 
 def _where(pipeline: Pipeline) -> list[str]:
-    """Arguments that say what a command works on."""
+    """Return arguments that say what a command works on."""
     return [
         f"--source={pipeline.source.name}",
         f"--scenario={pipeline.scenario.name}",

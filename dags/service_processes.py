@@ -169,7 +169,7 @@ def _is_marked(process: Any, home: Path, wanted: set[str] | None) -> bool:
 
 
 def _is_in_session(process: Any, home: Path, sessions: dict[int, Service]) -> bool:
-    """Whether the process is a recorded service, or of its session, which keeps its number while one of it runs.
+    """Return whether the process is a recorded service, or of its session, which keeps its number while one of it runs.
 
     After a restart of the machine or the container the number may be a stranger's: so what isn't the recorded process
     itself has to look like ours.
@@ -183,7 +183,7 @@ def _is_in_session(process: Any, home: Path, sessions: dict[int, Service]) -> bo
 
 
 def _is_taken(service: Service) -> bool:
-    """Whether another process has the recorded number by now."""
+    """Return whether another process has the recorded number by now."""
     try:
         return bool(psutil.Process(service.pid).create_time() != service.created)
     except psutil.NoSuchProcess:

@@ -176,7 +176,7 @@ def _only_one(home: Path) -> Iterator[None]:
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code: 0, or 1 after one clear line."""
+    """Return the exit code: 0, or 1 after one clear line."""
     parser = ArgumentParser(prog="dags.services")
     parser.add_argument("what", choices=("up", "down"))
     parser.add_argument("--port", type=int, default=DEFAULT_PORT)

@@ -61,7 +61,7 @@ class SparkStep(SparkSubmitOperator):
             raise CommandFailed("spark-submit isn't in the pipeline's environment; run `make setup`") from error
 
     def _in_the_commands_words(self, error: AirflowException) -> Exception:
-        """The failure as the command told it; the provider's own message is a command line and a log."""
+        """Return the failure as the command told it; the provider's own message is a command line and a log."""
         process = self._hook._submit_sp if self._hook else None
         if self._hook is None or process is None or not process.returncode:
             return error
@@ -120,7 +120,7 @@ class LearningStep(BaseOperator):
         return result
 
     def _seconds_left(self, context: Any) -> float | None:
-        """Seconds until the step is overdue in its run; None where nothing limits it.
+        """Return seconds until the step is overdue in its run; None where nothing limits it.
 
         Raises:
             AirflowFailException: it is overdue already.
@@ -164,7 +164,7 @@ def _stopped_after(seconds: float | None, command: LearningCommand) -> Iterator[
 
 
 def failure(return_code: int, said: Sequence[str]) -> Exception:
-    """What a command's return code means to Airflow: a skip, a failure for good, or one worth another try."""
+    """Return what a command's return code means to Airflow: a skip, a failure for good, or one worth another try."""
     if return_code == NOTHING_TO_DO:
         return AirflowSkipException(clear_message(said))
     if return_code in {WRONG_ARGUMENTS, FAILS_AGAIN}:

@@ -14,7 +14,7 @@ from dags.run_date import run_date
 
 
 def tonights_date(settings: Settings) -> str:
-    """The date that counts as tonight's: as set, else yesterday in the source's zone."""
+    """Return the date that counts as tonight's: as set, else yesterday in the source's zone."""
     if settings.tonight is not None:
         return settings.tonight.isoformat()
     now = datetime.now(tz=ZoneInfo(load_source(settings.source).zone))
@@ -22,7 +22,7 @@ def tonights_date(settings: Settings) -> str:
 
 
 def skip_unless_tonight(dag_run: Any) -> str:
-    """The run's date, where it is tonight's or the run's configuration says `train: true`.
+    """Return the run's date, where it is tonight's or the run's configuration says `train: true`.
 
     Raises:
         AirflowSkipException: a backfilled date; its transitions are there, and nothing is trained on them alone.

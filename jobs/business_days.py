@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 
 def business_date(moment: Column, zone: str) -> Column:
-    """The business date of a UTC timestamp, as a date.
+    """Return the business date of a UTC timestamp, as a date.
 
     >>> moments = spark.sql("SELECT TIMESTAMP '2017-11-24 16:00:00' AS t")
     >>> moments.select(business_date(F.col("t"), "Asia/Shanghai").alias("day")).show()
@@ -25,10 +25,10 @@ def business_date(moment: Column, zone: str) -> Column:
 
 
 def start_of_day(day: date, zone: str) -> datetime:
-    """When the business day starts, as an aware UTC time."""
+    """Return when the business day starts, as an aware UTC time."""
     return datetime.combine(day, time(), tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 def days_between(first: date, last: date) -> list[date]:
-    """All days from first to last, both included; none where last is before first."""
+    """Return all days from first to last, both included; none where last is before first."""
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]

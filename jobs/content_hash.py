@@ -22,19 +22,19 @@ _LOW_HALF = 0xFFFFFFFF
 
 
 def content_hashes(frame: DataFrame, table: Table, by: Sequence[str]) -> dict[tuple[str, ...], str]:
-    """`<rows>-<hex>` by the values (as strings) of the columns that name a partition; in one pass."""
+    """Return `<rows>-<hex>` by the values (as strings) of the columns that name a partition; in one pass."""
     keys = [F.col(name).cast("string").alias(name) for name in by]
     rows = frame.groupBy(*keys).agg(*hash_aggregates(table)).collect()
     return {tuple(row[name] for name in by): read_content_hash(row) for row in rows}
 
 
 def content_hash(frame: DataFrame, table: Table) -> str:
-    """`<rows>-<hex>` of the whole frame."""
+    """Return `<rows>-<hex>` of the whole frame."""
     return read_content_hash(frame.agg(*hash_aggregates(table)).collect()[0])
 
 
 def hash_aggregates(table: Table) -> list[Column]:
-    """Aggregates over a frame with the table's columns that `read_content_hash` turns into a content hash."""
+    """Return aggregates over a frame with the table's columns that `read_content_hash` turns into a content hash."""
     values = _table_values(table)
     aggregates = [F.count(F.lit(1)).alias("_n_rows")]
     for number, chain in enumerate(_CHAINS):
@@ -46,18 +46,18 @@ def hash_aggregates(table: Table) -> list[Column]:
 
 
 def read_content_hash(row: Row) -> str:
-    """The content hash in a row of `hash_aggregates`."""
+    """Return the content hash in a row of `hash_aggregates`."""
     sums = [((row[f"_upper_{n}"] or 0) * 2**32 + (row[f"_lower_{n}"] or 0)) % 2**64 for n in range(len(_CHAINS))]
     return format_content_hash(row["_n_rows"], *sums)
 
 
 def format_content_hash(n_rows: int, first: int = 0, second: int = 0) -> str:
-    """`<rows>-<hex>`; without sums, that of no rows at all."""
+    """Return `<rows>-<hex>`; without sums, that of no rows at all."""
     return f"{n_rows}-{first:016x}{second:016x}"
 
 
 def row_hash(table: Table) -> Column:
-    """A 64-bit hash of a row of the table, to order rows by what they say."""
+    """Return a 64-bit hash of a row of the table, to order rows by what they say."""
     return F.xxhash64(*_table_values(table))
 
 
@@ -68,7 +68,7 @@ def _table_values(table: Table) -> list[Column]:
 
 
 def _hashed_values(value: Column, kind: DataType) -> list[Column]:
-    """What goes into the hash for a value: its absence, and whatever tells it from every other value."""
+    """Return what goes into the hash for a value: its absence, and whatever tells it from every other value."""
     if isinstance(kind, MapType):
         raise CheckError("a map has no order to hash in; use an array of structs")
     if isinstance(kind, StructType):

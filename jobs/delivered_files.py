@@ -112,7 +112,7 @@ def _refuse_links(source: Source, logs: Path, paths: Sequence[Path]) -> None:
 
 
 def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
-    """What the file holds, after reading all of it.
+    """Return what the file holds, after reading all of it.
 
     Raises:
         DeliveryError: not readable to its end (truncated gzip, corrupt Parquet), or with a header that doesn't fit.
@@ -132,7 +132,7 @@ def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
 
 
 def stamp(path: Path) -> tuple[int, int]:
-    """Size and time of change: differs where a file was written to in between."""
+    """Return the size and time of change: differs where a file was written to in between."""
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
@@ -156,7 +156,7 @@ def refuse_empty(measured: Sequence[MeasuredFile]) -> None:
 
 
 def open_bytes(path: Path) -> AbstractContextManager[BinaryIO]:
-    """The uncompressed content of a file."""
+    """Return the uncompressed content of a file."""
     return cast(BinaryIO, gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb"))
 
 
@@ -185,13 +185,13 @@ def _overlong(beginning: bytes, file: BinaryIO, longest: int) -> OverlongLine:
 
 
 def read_header(line: bytes, source: Source) -> tuple[str, ...]:
-    """Column names in the first line of a delimited file."""
+    """Return column names in the first line of a delimited file."""
     text = line.decode("utf-8-sig", "replace").rstrip("\r\n")
     return tuple(cut_record(text, source))
 
 
 def cut_record(line: str, source: Source) -> list[str]:
-    """The values of a delimited line."""
+    """Return the values of a delimited line."""
     if source.csv is None:
         raise DeliveryError(f"source {source.name} is not delimited")
     try:
@@ -201,7 +201,7 @@ def cut_record(line: str, source: Source) -> list[str]:
 
 
 def matches(name: str, pattern: str) -> bool:
-    """True where a relative path fits a pattern: `**/` any folders or none, `*` and `?` within a name."""
+    """Return True where a relative path fits a pattern: `**/` any folders or none, `*` and `?` within a name."""
     translated = re.escape(pattern).replace(r"\*\*/", "(?:.*/)?").replace(r"\*\*", ".*")
     return re.fullmatch(translated.replace(r"\*", "[^/]*").replace(r"\?", "[^/]"), name) is not None
 

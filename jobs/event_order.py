@@ -15,5 +15,5 @@ def type_rank(event_type: Column) -> Column:
 
 
 def total_order() -> list[Column]:
-    """What to order events by, so that "before" means one thing everywhere."""
+    """Return what to order events by, so that "before" means one thing everywhere."""
     return [F.col("event_time"), type_rank(F.col("event_type")), F.col("event_id")]

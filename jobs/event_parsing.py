@@ -29,7 +29,7 @@ _WHOLE_TYPES = {"quantity": "bigint", "position": "int"}
 
 
 def parse_lines(lines: DataFrame, source: Source, headers: Sequence[Sequence[str]]) -> DataFrame:
-    """The lines with their canonical fields, and what could not be read.
+    """Return the lines with their canonical fields, and what could not be read.
 
     Args:
         lines: as `read_lines` gives them.
@@ -53,7 +53,7 @@ def parse_lines(lines: DataFrame, source: Source, headers: Sequence[Sequence[str
 
 
 def event_times(lines: DataFrame, source: Source, headers: Sequence[Sequence[str]]) -> DataFrame:
-    """The lines with event_time alone: null where it can't be read."""
+    """Return the lines with event_time alone: null where it can't be read."""
     recorded = lines.withColumn("_raw", _record(source, headers))
     time = _event_time(source)
     has_record = F.col("is_readable") & F.col("_raw.is_record")
@@ -61,7 +61,7 @@ def event_times(lines: DataFrame, source: Source, headers: Sequence[Sequence[str
 
 
 def _record(source: Source, headers: Sequence[Sequence[str]]) -> Column:
-    """Struct of the mapped raw values as trimmed text, null where empty: `c0`, `c1`, ... and `is_record`.
+    """Return struct of the mapped raw values as trimmed text, null where empty: `c0`, `c1`, ... and `is_record`.
 
     Unreadable lines aren't shown to Spark's readers: some of them would end the job.
     """
@@ -131,7 +131,7 @@ def _event_time(source: Source) -> Column:
 
 
 def iso_time(given: Column, zone: str) -> Column:
-    """ISO 8601 text as a UTC timestamp; in the zone where it has no offset; null where it isn't whole."""
+    """Return ISO 8601 text as a UTC timestamp; in the zone where it has no offset; null where it isn't whole."""
     # A bare cast would take "2019", and "12:30" as today: the whole form is asked for.
     whole = F.when(given.rlike(_ISO), given)
     with_colon = F.regexp_replace(whole, r"([+-]\d{2}):?(\d{2})$", "$1:$2")
@@ -218,7 +218,7 @@ def _number_columns(source: Source) -> list[Column]:
 
 
 def _number(given: Column, name: str, mapping: NumberMapping) -> Column:
-    """The number as stored: bounds are checked after rounding, so that what is stored keeps them."""
+    """Return the number as stored: bounds are checked after rounding, so that what is stored keeps them."""
     value = given.try_cast("decimal(38,18)")
     if mapping.absolute:
         value = F.abs(value)
@@ -250,7 +250,7 @@ def _derived(source: Source) -> Column:
 
 
 def _note_missing(parsed: DataFrame, source: Source) -> DataFrame:
-    """Which required field is missing first, which number is bad first, whether the type is unknown."""
+    """Return which required field is missing first, which number is bad first, whether the type is unknown."""
     texts, numbers = text_mappings(source.events), number_mappings(source.events)
     missing = [F.when(F.col("_no_time"), F.lit("event_time")), F.when(F.col("_no_type"), F.lit("event_type"))]
     needs_user = ~F.coalesce(F.col("event_type").isin(*SHOP_EVENT_TYPES), F.lit(False))

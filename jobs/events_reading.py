@@ -13,7 +13,7 @@ from pyspark.sql.types import DataType, DateType, IntegerType, StringType, Struc
 
 from conf.paths import Lake
 from conf.publication import read_pointers
-from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, SESSIONS, Table
+from conf.tables import AVAILABILITY, EVENTS, Table
 from jobs.content_hash import row_hash
 from jobs.table_schema import table_schema
 
@@ -23,7 +23,7 @@ _PATH_TYPES: dict[str, DataType] = {"user_bucket": IntegerType(), "v": StringTyp
 def read_events(
     spark: SparkSession, lake: Lake, *, first_event_date: date, last_event_date: date, last_delivery_date: date
 ) -> DataFrame:
-    """Events of the days that had been delivered: columns of the table, event_date, delivery_date, user_bucket.
+    """Return events of the days that had been delivered: columns of the table, event_date, delivery_date, user_bucket.
 
     An event id that several deliveries hold for one day stands once: the earliest delivery wins.
     """
@@ -34,7 +34,7 @@ def read_events(
 def read_repeated_events(
     spark: SparkSession, lake: Lake, *, first_event_date: date, last_event_date: date, last_delivery_date: date
 ) -> DataFrame:
-    """The events that `read_events` leaves out because an earlier delivery holds them; the same columns."""
+    """Return the events that `read_events` leaves out because an earlier delivery holds them; the same columns."""
     numbered = _read_numbered(spark, lake, first_event_date, last_event_date, last_delivery_date)
     return numbered.where(F.col("_delivery_number") > 1).drop("_delivery_number")
 
@@ -48,7 +48,7 @@ class DeliveredEvents:
 
     @classmethod
     def read(cls, lake: Lake, *, last_delivery_date: date) -> DeliveredEvents:
-        """The current deliveries up to the last one."""
+        """Return the current deliveries up to the last one."""
         pointers = {
             path_date(partition, "delivery_date"): pointer
             for partition, pointer in read_pointers(lake.table(EVENTS.name)).items()
@@ -65,7 +65,7 @@ class DeliveredEvents:
         return sorted(frozenset().union(*self.event_dates.values()))
 
     def inputs(self, first_event_date: date, last_event_date: date) -> dict[str, str]:
-        """Content hash of every delivery with events of the days: name of the input -> hash, for a manifest."""
+        """Return content hash of every delivery with events of the days: name of the input -> hash, for a manifest."""
         return {
             f"{EVENTS.name}/delivery_date={day}": self.content_hashes[day]
             for day, event_dates in sorted(self.event_dates.items())
@@ -73,36 +73,15 @@ class DeliveredEvents:
         }
 
 
-def read_sessions(spark: SparkSession, lake: Lake, *, first_date: date, last_date: date) -> DataFrame:
-    """Current sessions that started on the days: columns of the table, and date."""
-    files = [
-        file
-        for partition, pointer in read_pointers(lake.table(SESSIONS.name)).items()
-        if first_date <= path_date(partition, "date") <= last_date
-        for file in pointer.files
-    ]
-    return read_files(spark, SESSIONS, lake.table(SESSIONS.name), files, ("date",))
-
-
-def read_rejected(spark: SparkSession, lake: Lake, *, last_delivery_date: date) -> DataFrame:
-    """Rejected lines of the deliveries: columns of the table, and delivery_date."""
-    return _read_deliveries(spark, EVENTS_REJECTED, lake, last_delivery_date)
-
-
-def read_items(spark: SparkSession, lake: Lake, *, last_delivery_date: date) -> DataFrame:
-    """Items as delivered, one row for each key (the earliest delivery wins): columns of the table, delivery_date."""
-    return _earliest(_read_deliveries(spark, ITEMS, lake, last_delivery_date), ITEMS)
-
-
 def read_availability(spark: SparkSession, lake: Lake, *, last_delivery_date: date) -> DataFrame:
     """Availability sets, one row for each key (the earliest delivery wins): columns of the table, delivery_date."""
-    return _earliest(_read_deliveries(spark, AVAILABILITY, lake, last_delivery_date), AVAILABILITY)
+    return read_earliest(spark, AVAILABILITY, lake, last_delivery_date)
 
 
 def read_files(
     spark: SparkSession, table: Table, table_folder: Path, files: Collection[str], path_columns: tuple[str, ...]
 ) -> DataFrame:
-    """Rows of published files (relative to the table's folder), with the columns of their paths.
+    """Return rows of published files (relative to the table's folder), with the columns of their paths.
 
     Dates in paths are dates; `user_bucket` is an int.
     """
@@ -117,7 +96,7 @@ def read_files(
 
 
 def path_date(path: str, column: str) -> date:
-    """The date that a path such as `delivery_date=2026-01-31/...` holds for a column."""
+    """Return the date that a path such as `delivery_date=2026-01-31/...` holds for a column."""
     part = next(part for part in PurePosixPath(path).parts if part.startswith(f"{column}="))
     return date.fromisoformat(part.removeprefix(f"{column}="))
 
@@ -125,7 +104,7 @@ def path_date(path: str, column: str) -> date:
 def _read_numbered(
     spark: SparkSession, lake: Lake, first_event_date: date, last_event_date: date, last_delivery_date: date
 ) -> DataFrame:
-    """Events of the days with `_delivery_number`: 1 for the earliest delivery of an event id within its day.
+    """Return events of the days with `_delivery_number`: 1 for the earliest delivery of an event id within its day.
 
     Only the day's own cells decide, so the answer for a day doesn't depend on how far around it one reads.
     """
@@ -145,7 +124,8 @@ def _read_numbered(
     return events.withColumn("_delivery_number", F.row_number().over(same_event))
 
 
-def _read_deliveries(spark: SparkSession, table: Table, lake: Lake, last_delivery_date: date) -> DataFrame:
+def read_deliveries(spark: SparkSession, table: Table, lake: Lake, last_delivery_date: date) -> DataFrame:
+    """Return the rows of the deliveries up to that day: columns of the table, and delivery_date."""
     folder = lake.table(table.name)
     files = [
         file
@@ -156,7 +136,9 @@ def _read_deliveries(spark: SparkSession, table: Table, lake: Lake, last_deliver
     return read_files(spark, table, folder, files, ("delivery_date",))
 
 
-def _earliest(rows: DataFrame, table: Table) -> DataFrame:
+def read_earliest(spark: SparkSession, table: Table, lake: Lake, last_delivery_date: date) -> DataFrame:
+    """Return the rows of the deliveries up to that day, the earliest delivery of each key: columns, delivery_date."""
+    rows = read_deliveries(spark, table, lake, last_delivery_date)
     same_key = Window.partitionBy(*table.key).orderBy("delivery_date", row_hash(table))
     numbered = rows.withColumn("_number", F.row_number().over(same_key))
     return numbered.where(F.col("_number") == 1).drop("_number")

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 
 def id_hash(natural_key: Column) -> Column:
-    """The key's 64-bit id as a bigint; null where the key is null, never 0.
+    """Return the key's 64-bit id as a bigint; null where the key is null, never 0.
 
     >>> spark.sql("SELECT 'shoe' AS item").select(id_hash(F.col("item")).alias("id")).show()
     +--------------------+

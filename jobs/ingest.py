@@ -94,7 +94,7 @@ def judged_lines(job: Ingestion, deliveries: Sequence[RawDelivery]) -> DataFrame
 
 
 def events_of(judged: DataFrame, source: Source) -> DataFrame:
-    """The accepted lines' events and those derived from the same lines: columns of the table and of its path."""
+    """Return the accepted lines' events and those derived from the same lines: columns of the table and of its path."""
     further = F.transform(
         "_derived",
         lambda kind, place: F.struct(
@@ -116,7 +116,7 @@ def events_of(judged: DataFrame, source: Source) -> DataFrame:
 
 
 def rejected_of(judged: DataFrame) -> DataFrame:
-    """The rejected lines: columns of the table, and delivery_date."""
+    """Return the rejected lines: columns of the table, and delivery_date."""
     return judged.where(F.col("reason").isNotNull()).select(*EVENTS_REJECTED.column_names, _PARTITION)
 
 
@@ -163,7 +163,7 @@ def _line_files(job: Ingestion, due: Sequence[RawDelivery], kind: FileKind) -> l
 
 
 def _facts(due: Sequence[RawDelivery], events: StagedVersion, rejected: StagedVersion) -> Mapping[str, PartitionFacts]:
-    """What the manifests of each delivery say.
+    """Return what the manifests of each delivery say.
 
     Raises:
         CheckError: lists the deliveries where accepted and rejected lines don't add up to those delivered.
@@ -185,7 +185,7 @@ def _facts(due: Sequence[RawDelivery], events: StagedVersion, rejected: StagedVe
 
 
 def _is_current(job: Ingestion, delivery: RawDelivery) -> bool:
-    """True where all tables of the delivery were made from its files, under this spec and key."""
+    """Return True where all tables of the delivery were made from its files, under this spec and key."""
     for table in (EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY):
         pointer = read_pointer(Lake.pointer(job.lake.table(table.name), f"{_PARTITION}={delivery.delivery_date}"))
         if pointer is None or (

@@ -29,7 +29,7 @@ log = structlog.get_logger()
 def ingest(
     spark: SparkSession, settings: Settings, source: Source, *, logs: Path | None, horizon: date, code_hash: str
 ) -> dict[str, Any]:
-    """Logs are landed where given; every delivery up to the horizon has events, and every date sessions.
+    """Return logs are landed where given; every delivery up to the horizon has events, and every date sessions.
 
     Returns the result as `docs/pipeline.md` says, without the seconds Spark took to start.
 

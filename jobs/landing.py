@@ -174,7 +174,7 @@ def _landed_path(lake: Lake) -> Path:
 def _landed_record(
     source: Source, measured: Sequence[MeasuredFile], staged: Mapping[RawFile, Path], provenance: Provenance
 ) -> dict[str, Any]:
-    """What was landed last, and as what: lets the same landing be recognized without splitting the log again."""
+    """Return what was landed last, and as what: lets the same landing be recognized without splitting the log again."""
     deliveries: dict[str, dict[str, str]] = {}
     for file in staged:
         deliveries.setdefault(str(file.delivery_date), {})[f"{file.kind}/{file.name}"] = file.keyed_hash
@@ -187,7 +187,7 @@ def _landed_record(
 
 
 def _is_landed(lake: Lake, source: Source, measured: Sequence[MeasuredFile], provenance: Provenance) -> bool:
-    """True where the same bytes were landed last, under the same spec, and are still current."""
+    """Return True where the same bytes were landed last, under the same spec, and are still current."""
     try:
         record = json.loads(_landed_path(lake).read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):

@@ -41,7 +41,7 @@ log = structlog.get_logger()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code, after the command has run and its result stands on stdout."""
+    """Return the exit code, after the command has run and its result stands on stdout."""
     given = _parser().parse_args(arguments)
     is_debugging = False
     try:

@@ -13,12 +13,12 @@ _DIGITS = 32
 
 
 def pseudonym(user_id: str, key: bytes) -> str:
-    """HMAC-SHA256 of the raw id: 128 bits, hex."""
+    """Return HMAC-SHA256 of the raw id: 128 bits, hex."""
     return hmac.digest(key, user_id.encode("utf-8"), "sha256").hex()[:_DIGITS]
 
 
 def pseudonyms(key: bytes) -> Callable[[Column], Column]:
-    """A column function from raw ids to pseudonyms; null stays null."""
+    """Return a column function from raw ids to pseudonyms; null stays null."""
 
     def hashed(ids: pa.Array) -> pa.Array:
         # A shopper has many lines: each id is hashed once a batch.

@@ -49,7 +49,7 @@ class Target:
         return (self.partition_column, *self.cell_columns)
 
     def partition(self, value: str) -> str:
-        """Name of a partition such as `delivery_date=2026-01-31`."""
+        """Return the name of a partition such as `delivery_date=2026-01-31`."""
         return f"{self.partition_column}={value}"
 
 
@@ -122,7 +122,7 @@ def staged(
 
 
 def staged_empty(target: Target, *, partitions: Collection[str], counted: Collection[str] = ()) -> StagedVersion:
-    """Partitions that are known to have no rows, without asking Spark."""
+    """Return partitions that are known to have no rows, without asking Spark."""
     empty = StagedPartition(0, format_content_hash(0), dict.fromkeys(counted, 0))
     return StagedVersion(target, Lake.staging(target.folder), dict.fromkeys(partitions, empty))
 

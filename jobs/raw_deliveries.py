@@ -71,17 +71,17 @@ class RawDelivery:
 
 
 def is_split(source: Source) -> bool:
-    """True where deliveries are made by splitting a log by business date."""
+    """Return True where deliveries are made by splitting a log by business date."""
     return source.delivery.layout == "by_event_date"
 
 
 def raw_folder(lake: Lake) -> Path:
-    """Folder of all landed deliveries."""
+    """Return the folder of all landed deliveries."""
     return lake.raw_delivery(date.min).parent
 
 
 def raw_pointer_path(lake: Lake, delivery_date: date) -> Path:
-    """Pointer that says which files a delivery has."""
+    """Return pointer that says which files a delivery has."""
     return Lake.pointer(raw_folder(lake), f"{_PARTITION}{delivery_date}")
 
 
@@ -95,7 +95,7 @@ def read_raw_deliveries(lake: Lake) -> dict[date, RawDelivery]:
 
 
 def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance) -> Pointer:
-    """The pointer that makes a delivery the current one of its date."""
+    """Return the pointer that makes a delivery the current one of its date."""
     manifest = Manifest(
         table=RAW_LINES.name,
         partition=f"{_PARTITION}{delivery.delivery_date}",
@@ -113,7 +113,7 @@ def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance) -
 
 
 def landing_hash(source: Source) -> str:
-    """Hash of what decides where a delivered line lands: after a change the logs must be landed again."""
+    """Return the hash of what decides where a delivered line lands: after a change the logs must be landed again."""
     names = {"format", "csv", "delivery", "items", "availability"}
     content = source.model_dump(mode="json", include=names)
     if is_split(source):
@@ -123,7 +123,7 @@ def landing_hash(source: Source) -> str:
 
 
 def merged(old: RawDelivery | None, new: Iterable[RawFile], delivery_date: date) -> RawDelivery:
-    """The delivery with new files added, and those of the same kind and name replaced.
+    """Return the delivery with new files added, and those of the same kind and name replaced.
 
     A file whose bytes are already there under another name is not added again.
     """

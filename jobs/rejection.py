@@ -10,7 +10,7 @@ from jobs.business_days import business_date
 
 
 def judge(parsed: DataFrame, source: Source) -> DataFrame:
-    """The lines with event_date, `reason` (null: accepted), `detail`, and `event_id` set for the accepted ones.
+    """Return the lines with event_date, `reason` (null: accepted), `detail`, and `event_id` set for the accepted ones.
 
     `parsed` is what `parse_lines` gives, with pseudonyms for user ids and delivery_date as a date.
     """
@@ -27,7 +27,7 @@ def judge(parsed: DataFrame, source: Source) -> DataFrame:
 
 
 def event_id_of(given: Column, line_hash: Column, occurrence: Column) -> Column:
-    """Id of a line's event: the given one or the line's hash, and `#k` for its k-th repetition.
+    """Return the id of a line's event: the given one or the line's hash, and `#k` for its k-th repetition.
 
     A `#` in a given id is doubled, so that no given id looks like a repetition's.
     """
@@ -36,14 +36,14 @@ def event_id_of(given: Column, line_hash: Column, occurrence: Column) -> Column:
 
 
 def part_id(event_id: Column, part: Column) -> Column:
-    """Id of a further event read off the same line: `#k.part`, with k = 0 where the line is no repetition."""
+    """Return id of a further event read off the same line: `#k.part`, with k = 0 where the line is no repetition."""
     has_suffix = F.regexp_replace(event_id, "##", "").contains("#")
     suffix = F.concat(F.lit("."), part.cast("string"))
     return F.concat(event_id, F.when(has_suffix, F.lit("")).otherwise(F.lit("#0")), suffix)
 
 
 def _own_reason(source: Source) -> Column:
-    """The first reason that the line alone gives."""
+    """Return the first reason that the line alone gives."""
     return F.coalesce(
         F.when(~F.coalesce(F.col("_has_record"), F.lit(False)), F.lit("unreadable")),
         F.when(F.col("_missing_field").isNotNull(), F.lit("missing_field")),
@@ -63,7 +63,7 @@ def _is_in_window(source: Source) -> Column:
 
 
 def _occurrence() -> Column:
-    """How many acceptable lines with the same identity stand before this one in the delivery, from 0.
+    """Return how many acceptable lines with the same identity stand before this one in the delivery, from 0.
 
     Identical lines are interchangeable; lines that share a given id stand by their hash. So the order in which they
     were delivered doesn't matter.
@@ -88,7 +88,7 @@ def _reject_bots(lines: DataFrame, source: Source) -> DataFrame:
 
 
 def _detail() -> Column:
-    """Which field the reason is about; never its value."""
+    """Return which field the reason is about; never its value."""
     return F.when(F.col("reason") == "missing_field", F.col("_missing_field")).when(
         F.col("reason") == "bad_number", F.col("_bad_number")
     )

@@ -88,7 +88,7 @@ def _build(job: Ingestion, due: list[date], inputs: Mapping[date, Mapping[str, s
 
 
 def session_digests(lake: Lake, *, last_date: date) -> dict[str, str]:
-    """Content hash of the current sessions of each date up to the last, by date."""
+    """Return the content hash of the current sessions of each date up to the last, by date."""
     pointers = read_pointers(lake.table(SESSIONS.name)).items()
     return {
         str(path_date(partition, "date")): pointer.manifest.content_hash

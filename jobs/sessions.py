@@ -28,7 +28,7 @@ _MICROS_PER_MINUTE = 60 * 1_000_000
 
 
 def assign_sessions(events: DataFrame, source: Source) -> DataFrame:
-    """Shoppers' events with the session each belongs to; the shop's own events (no shopper) are left out.
+    """Return shoppers' events with the session each belongs to; the shop's own events (no shopper) are left out.
 
     Added columns: session_id, session_start_time, session_date (business date of the start), session_index (bigint,
     from 0, in the total order), is_cut_after (the session was cut right after this event: at the longest duration or
@@ -59,7 +59,7 @@ def assign_sessions(events: DataFrame, source: Source) -> DataFrame:
 
 
 def sessions_of(assigned: DataFrame, source: Source, horizon: date) -> DataFrame:
-    """One row for each session: the columns of the sessions table, and date."""
+    """Return one row for each session: the columns of the sessions table, and date."""
     is_decision = F.col("event_type") == source.decisions.event_type
     grouped = assigned.groupBy("user_id", "session_id").agg(
         F.min("session_start_time").alias("start_time"),
@@ -73,18 +73,18 @@ def sessions_of(assigned: DataFrame, source: Source, horizon: date) -> DataFrame
 
 
 def has_closed(end_time: Column, source: Source, horizon: date) -> Column:
-    """True where nothing can join a session any more: the watermark has passed its last event plus the gap."""
+    """Return True where nothing can join a session any more: the watermark has passed its last event plus the gap."""
     gap = F.make_dt_interval(mins=F.lit(source.session.gap_minutes))
     return end_time + gap < F.lit(watermark(source, horizon))
 
 
 def watermark(source: Source, horizon: date) -> datetime:
-    """Until when (exclusive, UTC) the deliveries up to the horizon are complete."""
+    """Return until when (exclusive, UTC) the deliveries up to the horizon are complete."""
     return start_of_day(horizon - timedelta(days=source.lateness_days - 1), source.zone)
 
 
 def session_id(user_id: Column, first_event_id: Column, start_time: Column) -> Column:
-    """Id of the session that starts with the event: 128 bits, hex."""
+    """Return the id of the session that starts with the event: 128 bits, hex."""
     start = F.unix_micros(start_time).cast("string")
     return F.substring(F.sha2(F.concat_ws("|", user_id, start, first_event_id), 256), 1, 32)
 
@@ -124,6 +124,6 @@ def _starts_session(by_user: WindowSpec) -> Column:
 
 
 def _latest(condition: Column, value: Column, by_user: WindowSpec) -> Column:
-    """The value at the latest event, up to this one, where the condition held."""
+    """Return the value at the latest event, up to this one, where the condition held."""
     so_far = by_user.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     return F.last(F.when(condition, value), ignorenulls=True).over(so_far)

@@ -40,7 +40,7 @@ def read_delivered_items(spark: SparkSession, files: Sequence[LineFile], source:
 def read_delivered_availability(
     spark: SparkSession, files: Sequence[LineFile], source: Source, key: bytes
 ) -> DataFrame:
-    """Columns of the availability table and delivery_date; lines without id, time or actions are left out."""
+    """Return columns of the availability table and delivery_date; lines without id, time or actions are left out."""
     lines = read_lines(spark, files, reading_of(source, key, is_side_file=True))
     given = lines.select("delivery_date", F.from_json("line", _AVAILABILITY_FIELDS).alias("_"))
     rows = given.select("delivery_date", "_.*").select(

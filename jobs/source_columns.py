@@ -6,19 +6,19 @@ from conf.source import NUMBER_FIELDS, TEXT_FIELDS, EventMapping, FieldMapping, 
 
 
 def text_mappings(events: EventMapping) -> dict[str, FieldMapping]:
-    """Canonical text field -> its mapping, for those the source names."""
+    """Return canonical text field -> its mapping, for those the source names."""
     found = {name: getattr(events, name) for name in TEXT_FIELDS}
     return {name: mapping for name, mapping in found.items() if mapping is not None}
 
 
 def number_mappings(events: EventMapping) -> dict[str, NumberMapping]:
-    """Canonical number -> its mapping, for those the source names."""
+    """Return canonical number -> its mapping, for those the source names."""
     found = {name: getattr(events, name) for name in NUMBER_FIELDS}
     return {name: mapping for name, mapping in found.items() if mapping is not None}
 
 
 def mapped_columns(source: Source) -> list[str]:
-    """Names of all raw columns the mapping reads, each once, in order of first use."""
+    """Return names of all raw columns the mapping reads, each once, in order of first use."""
     events = source.events
     names = [events.event_time.column]
     if events.event_type.column is not None:
@@ -32,5 +32,5 @@ def mapped_columns(source: Source) -> list[str]:
 
 
 def path_patterns(source: Source) -> list[str]:
-    """Patterns that read a field off the delivered file's path."""
+    """Return patterns that read a field off the delivered file's path."""
     return [mapping.from_path for mapping in text_mappings(source.events).values() if mapping.from_path is not None]

@@ -30,7 +30,7 @@ FIXED = {
 
 
 def start_spark(settings: Settings, app_name: str) -> SparkSession:
-    """A running session for the settings; the running one is returned where there is one.
+    """Return a running session for the settings; the running one is returned where there is one.
 
     Under `spark-submit` the driver's own JVM options (memory, logging) come from its command line.
 
@@ -69,7 +69,7 @@ def spark_options(settings: Settings) -> dict[str, str]:
 
 
 def private_folders(settings: Settings) -> dict[str, str]:
-    """Options that keep what Spark writes on this machine in the home; a cluster's nodes have their own folders.
+    """Return options that keep what Spark writes on this machine in the home; a cluster's nodes have their own folders.
 
     Python's workers take their temporary folder from the environment. Java's is chosen when it starts, which under
     `spark-submit` is before this.
@@ -93,7 +93,7 @@ def _java_options() -> str:
 
 
 def read_options(path: Path) -> dict[str, str]:
-    """The options a Spark properties file holds, by name."""
+    """Return the options a Spark properties file holds, by name."""
     lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
     pairs = (line.split(None, 1) for line in lines if line and not line.startswith("#"))
     return {name: value.strip() for name, value in pairs}

@@ -10,5 +10,5 @@ from conf.tables import Table
 
 
 def table_schema(table: Table) -> StructType:
-    """The columns in table order, all nullable, without the partition columns."""
+    """Return the columns in table order, all nullable, without the partition columns."""
     return cast("StructType", StructType.fromDDL(table.ddl))  # DDL with column names is always a struct

@@ -47,7 +47,7 @@ def check_columns(frame: DataFrame, table: Table, path_columns: Sequence[str]) -
 
 
 def read_written(spark: SparkSession, table: Table, folder: Path, path_columns: Sequence[str]) -> DataFrame:
-    """The rows below a folder, with the path's columns as strings."""
+    """Return the rows below a folder, with the path's columns as strings."""
     path_fields = [StructField(name, StringType()) for name in path_columns]
     schema = StructType([*table_schema(table).fields, *path_fields])
     return spark.read.schema(schema).option("basePath", str(folder)).parquet(str(folder))
@@ -56,7 +56,7 @@ def read_written(spark: SparkSession, table: Table, folder: Path, path_columns: 
 def summarize_written(
     written: DataFrame, table: Table, partition_column: str, counted: Mapping[str, Column]
 ) -> dict[str, WrittenPartition]:
-    """What stands in each partition, by value of its column."""
+    """Return what stands in each partition, by value of its column."""
     required = [column.name for column in table.columns if not column.is_nullable]
     nulls = [F.count_if(F.col(f"`{name}`").isNull()).alias(f"_nulls_{name}") for name in required]
     counts = [aggregate.alias(f"_counted_{name}") for name, aggregate in counted.items()]

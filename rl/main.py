@@ -151,7 +151,7 @@ def _run_command(name: str, **arguments: object) -> None:
 
 
 def _failed(name: str, message: str, error: Exception, *, is_debugging: bool) -> typer.Exit:
-    """The message stands last on stderr; given is the end of the command, with the error's exit code."""
+    """Write the message last to stderr and return the end of the command, with the error's exit code."""
     if is_debugging:
         structlog.get_logger().exception("failed")
     print(f"rl {name.replace('_', '-')}: {message}", file=sys.stderr, flush=True)
@@ -159,6 +159,6 @@ def _failed(name: str, message: str, error: Exception, *, is_debugging: bool) ->
 
 
 def _reason(error: Exception) -> str:
-    """The error's own first line; a missing key or an empty message alone would say nothing."""
+    """Return the error's own first line; a missing key or an empty message alone would say nothing."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else "it says no more"

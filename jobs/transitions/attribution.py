@@ -15,7 +15,7 @@ ATTRIBUTED = "attributed"
 
 
 def look_back_days(scenario: Scenario) -> int:
-    """How many business days before an event its decision is looked for, and a day's history reaches.
+    """Return how many business days before an event its decision is looked for, and a day's history reaches.
 
     Bounded, so that a partition needs a bounded number of days: a decision beyond them counts as not there.
     """
@@ -24,7 +24,7 @@ def look_back_days(scenario: Scenario) -> int:
 
 
 def attribute(events: DataFrame, pipeline: Pipeline) -> DataFrame:
-    """The events that rewards or metrics count, each with its decision or the reason why it has none.
+    """Return the events that rewards or metrics count, each with its decision or the reason why it has none.
 
     Args:
         events: with the columns of `with_decisions` and sessions.
@@ -79,12 +79,12 @@ def credits_of(attributed: DataFrame, scenario: Scenario) -> DataFrame:
 
 
 def no_metrics(scenario: Scenario) -> Column:
-    """The metrics of a decision that earned nothing."""
+    """Return the metrics of a decision that earned nothing."""
     return F.struct(*[F.lit(0).cast("bigint").alias(name) for name in [*scenario.metrics] or ["none"]])
 
 
 def reward_millionths(weights: Mapping[str, int]) -> Column:
-    """What an event of the row's type is worth; 0 for types without weight."""
+    """Return what an event of the row's type is worth; 0 for types without weight."""
     worth = F.lit(0).cast("bigint")
     for event_type, weight in weights.items():
         worth = F.when(F.col("event_type") == event_type, F.lit(weight).cast("bigint")).otherwise(worth)

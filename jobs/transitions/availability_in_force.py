@@ -13,7 +13,7 @@ from jobs.business_days import business_date
 def with_set_in_force(
     points: DataFrame, availability: DataFrame | None, *, first_day: date, last_day: date, zone: str
 ) -> DataFrame:
-    """The points say which set was in force at their moment, as `set_in_force`; null where none was known.
+    """Return the points say which set was in force at their moment, as `set_in_force`; null where none was known.
 
     Args:
         points: with `event_time` and `as_of_date`, no date outside first_day and last_day.
@@ -34,7 +34,7 @@ def with_set_in_force(
 
 
 def spans_in_force(availability: DataFrame, zone: str) -> DataFrame:
-    """When each set was in force: set_in_force, in_force_from, in_force_until (null: to this day).
+    """Return when each set was in force: set_in_force, in_force_from, in_force_until (null: to this day).
 
     Of the sets known at a moment, the one valid from latest is in force; ties by the greater id.
     """
@@ -53,7 +53,7 @@ def spans_in_force(availability: DataFrame, zone: str) -> DataFrame:
 
 
 def _by_day(spans: DataFrame, first_day: date, last_day: date, zone: str) -> DataFrame:
-    """One row per span and day it touches, so that a moment looks only at its own day's few spans."""
+    """Return one row per span and day it touches, so that a moment looks only at its own day's few spans."""
     first, last = F.lit(first_day), F.lit(last_day)
     start = F.greatest(business_date(F.col("in_force_from"), zone), first)
     end = F.least(F.coalesce(business_date(F.col("in_force_until"), zone), last), last)

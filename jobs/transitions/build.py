@@ -90,7 +90,7 @@ def build(spark: SparkSession, settings: Settings, pipeline: Pipeline, horizon: 
 
 
 def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
-    """The due dates are published; their manifests."""
+    """Publish the due dates and return their manifests."""
     # Joins by shopper and event then use the one shuffle by shopper that everything starts with.
     order.spark.conf.set("spark.sql.requireAllClusterKeysForCoPartition", "false")
     prepared = _prepare(order)
@@ -127,7 +127,7 @@ def _prepare(order: _Order) -> Prepared:
 
 
 def _counted() -> dict[str, Column]:
-    """What is counted over the rows as written, by the name of its counter."""
+    """Return what is counted over the rows as written, by the name of its counter."""
     return {
         "episodes": F.count_if(F.col("step") == 0),
         "terminals": F.count_if("terminal"),
@@ -138,7 +138,7 @@ def _counted() -> dict[str, Column]:
 
 
 def _counters(order: _Order, prepared: Prepared, version: StagedVersion) -> dict[date, Counters]:
-    """Counters of each due date's manifest: counts over its rows, and where the day's reward went."""
+    """Return counters of each due date's manifest: counts over its rows, and where the day's reward went."""
     scenario, due = order.pipeline.scenario, order.due
     span = {"first_event_date": due.dates[0], "last_event_date": order.asked, "last_delivery_date": due.horizon}
     repeated = read_repeated_events(order.spark, order.lake, **span)

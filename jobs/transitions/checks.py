@@ -28,7 +28,7 @@ CHECKS: tuple[str, ...] = (*ROW_CHECKS, "one_row_a_decision", "reward_conserved"
 
 
 def count_decisions(prepared: Prepared, dates: list[date], where: str) -> dict[date, int]:
-    """How many decisions the sessions that start on each date hold.
+    """Return how many decisions the sessions that start on each date hold.
 
     Raises:
         CheckError: decisions that can't become transitions: without an action, or without a shopper.
@@ -55,7 +55,7 @@ def count_decisions(prepared: Prepared, dates: list[date], where: str) -> dict[d
 
 
 def row_violations(written: DataFrame, availability: DataFrame | None, pipeline: Pipeline) -> dict[str, dict[str, int]]:
-    """How many rows of each date (as a string) break each check; checks that hold are left out."""
+    """Return how many rows of each date (as a string) break each check; checks that hold are left out."""
     conditions = _conditions(pipeline)
     in_episode = Window.partitionBy("episode_id").orderBy("step")
     placed = _with_available_actions(written, availability, pipeline).withColumns(
@@ -70,14 +70,14 @@ def row_violations(written: DataFrame, availability: DataFrame | None, pipeline:
 
 
 def explain(where: str, by_date: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """One line for each violation: `transitions/recommendation date=2026-01-02: 14 episodes' last rows ...`."""
+    """Return one line for each violation: `transitions/recommendation date=2026-01-02: 14 episodes' last rows ...`."""
     return [
         f"{where} date={day}: {n} {ROW_CHECKS[name]}" for day in sorted(by_date) for name, n in by_date[day].items()
     ]
 
 
 def count_mismatches(where: str, version: StagedVersion, n_decisions: Mapping[date, int]) -> list[str]:
-    """One line for each date whose rows aren't as many as its decisions."""
+    """Return one line for each date whose rows aren't as many as its decisions."""
     problems = []
     for day, partition in sorted(version.partitions.items()):
         expected = n_decisions.get(date.fromisoformat(day), 0)
@@ -87,7 +87,7 @@ def count_mismatches(where: str, version: StagedVersion, n_decisions: Mapping[da
 
 
 def _conditions(pipeline: Pipeline) -> dict[str, Column]:
-    """For each check over rows: True where a row breaks it."""
+    """Return for each check over rows: True where a row breaks it."""
     is_last = F.col("following").isNull()
     has_end = F.col("terminal") | F.col("timeout")
     propensity = F.col("propensity")

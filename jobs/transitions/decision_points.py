@@ -33,7 +33,7 @@ _BLANK_AT_CLOSING = (
 
 
 def with_closings(events: DataFrame, source: Source) -> DataFrame:
-    """Behind each session's last event stands one more row: the session's closing.
+    """Return behind each session's last event stands one more row: the session's closing.
 
     New columns: `is_closing`; `is_cut` (at a closing: the session was cut, not ended by the gap); `local_time` and
     `as_of_date`, wall clock and business day of the row's moment. A session closes one gap after its last event, or,
@@ -59,12 +59,12 @@ def with_closings(events: DataFrame, source: Source) -> DataFrame:
 
 
 def is_point() -> Column:
-    """True for the rows at which an observation is taken."""
+    """Return True for the rows at which an observation is taken."""
     return F.col("is_decision") | F.col("is_closing")
 
 
 def in_sessions_of(dates: Sequence[date]) -> Column:
-    """True for the rows of sessions that start on one of the business days."""
+    """Return True for the rows of sessions that start on one of the business days."""
     return F.col("session_date").isin(*dates)
 
 

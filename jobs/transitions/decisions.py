@@ -35,7 +35,7 @@ def with_decisions(events: DataFrame, pipeline: Pipeline) -> DataFrame:
 
 
 def action_key(pipeline: Pipeline) -> Column:
-    """The natural key of what a decision chose.
+    """Return the natural key of what a decision chose.
 
     A logged category decision may name its category in `action` alone; an `action` beside a category is finer than
     the category (an item), so the category comes first.
@@ -46,7 +46,7 @@ def action_key(pipeline: Pipeline) -> Column:
 
 
 def reward_link(pipeline: Pipeline) -> Column:
-    """What ties an event to a decision: equal on both; null where the event names nothing."""
+    """Return what ties an event to a decision: equal on both; null where the event names nothing."""
     if pipeline.scenario.reward.attribution.link == "decision_id":
         return F.when(F.col("is_decision"), decision_id()).otherwise(F.col("decision_id"))
     touched = F.col("item_id") if pipeline.scenario.action.key == "item" else F.col("category_id")
@@ -54,7 +54,7 @@ def reward_link(pipeline: Pipeline) -> Column:
 
 
 def decision_id() -> Column:
-    """The decision's id; the event's where the log gives none."""
+    """Return the decision's id; the event's where the log gives none."""
     return F.coalesce("decision_id", "event_id")
 
 

@@ -104,7 +104,7 @@ def _nothing_on(asked: date, lake: Lake, dates: list[date]) -> str:
 
 
 def _ranges(dates: list[date]) -> str:
-    """Dates as runs: `2026-01-01 to 2026-01-04, 2026-01-06`."""
+    """Return dates as runs: `2026-01-01 to 2026-01-04, 2026-01-06`."""
     runs: list[list[date]] = []
     for day in dates:
         if runs and day - runs[-1][-1] == timedelta(days=1):

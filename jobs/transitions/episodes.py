@@ -14,7 +14,7 @@ from jobs.transitions.total_order import in_total_order, whole_seconds
 
 
 def with_steps(points: DataFrame, max_steps: int) -> DataFrame:
-    """The points know their place: `number` in the session, `part`, `step` within the part, and `episode_id`."""
+    """Return the points know their place: `number` in the session, `part`, `step` within the part, and `episode_id`."""
     number = F.row_number().over(in_total_order("session_id")) - 1
     numbered = points.withColumn("number", number)
     part = F.floor(F.col("number") / max_steps).cast("int")
@@ -33,7 +33,7 @@ def with_next_point(points: DataFrame) -> DataFrame:
 
 
 def with_ends(decisions: DataFrame, pipeline: Pipeline, horizon: date) -> DataFrame:
-    """The rows say how they ended: terminal, timeout, reward_settled, elapsed_seconds, next_availability_id.
+    """Return the rows say how they ended: terminal, timeout, reward_settled, elapsed_seconds, next_availability_id.
 
     A session's last row is terminal where the watermark has passed its closing, so that nothing can follow any more;
     every other last row of an episode is a timeout: the horizon, a cut session, or the spec's bound came first.

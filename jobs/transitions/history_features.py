@@ -16,28 +16,28 @@ from conf.scenario import Feature
 
 
 def n_past_sessions_days() -> Column:
-    """Distinct business days with an event of the shopper."""
+    """Return distinct business days with an event of the shopper."""
     return F.size(F.array_distinct(F.flatten(F.collect_list("event_dates")))).cast("bigint")
 
 
 def days_since_last_visit() -> Column:
-    """Days back to the last of them, -1 where there is none."""
+    """Return days back to the last of them, -1 where there is none."""
     days = F.datediff(F.col("as_of_date"), F.max("last_date"))
     return F.coalesce(days, F.lit(-1)).cast("bigint")
 
 
 def n_past_clicks() -> Column:
-    """Click and view events."""
+    """Return click and view events."""
     return _total("n_clicks")
 
 
 def n_past_purchases() -> Column:
-    """Purchase events."""
+    """Return purchase events."""
     return _total("n_purchases")
 
 
 def favorite_categories(length: int) -> Column:
-    """Categories by number of engagement events, most first, ties by ascending id hash."""
+    """Return categories by number of engagement events, most first, ties by ascending id hash."""
     is_favorite = F.col("category").isNotNull() & (F.col("n_engagements") > 0)
     ranked = F.array_sort(F.collect_list(F.when(is_favorite, F.struct(-F.col("n_engagements"), F.col("category")))))
     return F.slice(F.transform(ranked, lambda row: row["category"]), 1, length)
@@ -56,7 +56,7 @@ HISTORY_LISTS: dict[str, Callable[[int], Column]] = {"favorite_categories": favo
 def history_features(
     events: DataFrame, as_of: DataFrame, features: Sequence[Feature], *, history_days: int
 ) -> DataFrame:
-    """The features of every (user_id, as_of_date), one row each.
+    """Return the features of every (user_id, as_of_date), one row each.
 
     Args:
         events: with the columns of `with_decisions`.
@@ -74,7 +74,7 @@ def history_features(
 
 
 def delivered_visits(events: DataFrame, as_of: DataFrame, *, history_days: int) -> DataFrame:
-    """Per shopper, as-of date and category: what had been delivered before that day, of the days before it."""
+    """Return per shopper, as-of date and category: what had been delivered before that day, of the days before it."""
     # Both sides come from the same events: without a name of its own the shopper's column would mean either.
     daily = _daily_counts(events).withColumnRenamed("user_id", "visitor_id")
     was_delivered = F.col("delivery_date") < F.col("as_of_date")
@@ -92,7 +92,7 @@ def delivered_visits(events: DataFrame, as_of: DataFrame, *, history_days: int) 
 
 
 def _daily_counts(events: DataFrame) -> DataFrame:
-    """Counts per shopper, day, delivery and category: small enough to look up for every as-of date."""
+    """Return counts per shopper, day, delivery and category: small enough to look up for every as-of date."""
     return events.groupBy("user_id", "event_date", "delivery_date", "category").agg(
         F.count_if(F.col("event_type").isin("click", "view")).alias("n_clicks"),
         F.count_if(F.col("event_type") == "purchase").alias("n_purchases"),

@@ -18,7 +18,7 @@ _PREFIX = "feature_"
 
 
 def points_with_observations(sessions: DataFrame, pipeline: Pipeline, dates: Sequence[date]) -> DataFrame:
-    """The decisions and closings of sessions that start on the dates, each with its `observation`.
+    """Return the decisions and closings of sessions that start on the dates, each with its `observation`.
 
     Args:
         sessions: of `Prepared`: these sessions whole, the ones after them, and the history before.

@@ -44,7 +44,7 @@ class Prepared:
 def prepare(
     events: DataFrame, availability: DataFrame | None, pipeline: Pipeline, *, n_partitions: int = 0
 ) -> Prepared:
-    """Events with their sessions, and what became of their reward.
+    """Return events with their sessions, and what became of their reward.
 
     Args:
         events: accepted events, each once, with event_date and delivery_date.

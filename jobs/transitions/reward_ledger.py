@@ -38,13 +38,13 @@ class RewardTotals:
 
 
 def reward_of_events(events: DataFrame, scenario: Scenario) -> dict[date, int]:
-    """Millionths that the events are worth, by business day; nothing is attributed here."""
+    """Return millionths that the events are worth, by business day; nothing is attributed here."""
     worth = F.sum(reward_millionths(scenario.reward.weight_millionths)).alias("worth")
     return {row["event_date"]: row["worth"] for row in events.groupBy("event_date").agg(worth).collect()}
 
 
 def reward_by_outcome(attributed: DataFrame, scenario: Scenario) -> list[tuple[date, str, date | None, int]]:
-    """Millionths by business day of the event, outcome and, where attributed, date of the transition."""
+    """Return millionths by business day of the event, outcome and, where attributed, date of the transition."""
     worth = F.sum(reward_millionths(scenario.reward.weight_millionths)).alias("worth")
     grouped = attributed.groupBy("event_date", "outcome", "decision_session_date").agg(worth)
     return [
@@ -60,7 +60,7 @@ def reward_counters(
     outcomes: Collection[tuple[date, str, date | None, int]],
     earned: Mapping[date, int],
 ) -> dict[date, Counters]:
-    """Counters of each date's manifest.
+    """Return counters of each date's manifest.
 
     Args:
         dates: transitions dates that are made.
@@ -85,7 +85,7 @@ def reward_counters(
 
 
 def reward_totals(counters: Mapping[date, Counters], last_day: date) -> RewardTotals:
-    """Totals over all dates up to the last day.
+    """Return totals over all dates up to the last day.
 
     Where dates were built at a later horizon, their rows also hold reward of later events; that isn't counted here.
     """
@@ -98,7 +98,7 @@ def reward_totals(counters: Mapping[date, Counters], last_day: date) -> RewardTo
 
 
 def reward_violations(counters: Mapping[date, Counters], last_day: date) -> list[str]:
-    """What doesn't add up: a date's rows against what was attributed to it, and all dates against all events."""
+    """Return what doesn't add up: a date's rows against what was attributed to it, and all dates against all events."""
     problems = []
     for day, found in sorted(counters.items()):
         attributed = sum(worth for name, worth in found.items() if name.startswith(ATTRIBUTED_ON))
@@ -117,7 +117,7 @@ def reward_violations(counters: Mapping[date, Counters], last_day: date) -> list
 
 
 def _earned_up_to(found: Counters, last_day: date) -> int:
-    """As written, less what came from events after the last day."""
+    """Return as written, less what came from events after the last day."""
     by_day = {
         name.removeprefix(ATTRIBUTED_ON): worth for name, worth in found.items() if name.startswith(ATTRIBUTED_ON)
     }

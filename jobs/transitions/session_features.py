@@ -16,39 +16,39 @@ from jobs.transitions.total_order import earlier, in_total_order, whole_seconds
 
 
 def session_step() -> Column:
-    """Decisions earlier in the session."""
+    """Return decisions earlier in the session."""
     return _count_earlier(F.col("is_decision"))
 
 
 def n_session_clicks() -> Column:
-    """Click and view events earlier in the session."""
+    """Return click and view events earlier in the session."""
     return _count_earlier(F.col("event_type").isin("click", "view"))
 
 
 def n_session_carts() -> Column:
-    """Cart and favorite events earlier in the session."""
+    """Return cart and favorite events earlier in the session."""
     return _count_earlier(F.col("event_type").isin("cart", "favorite"))
 
 
 def n_session_purchases() -> Column:
-    """Purchase events earlier in the session."""
+    """Return purchase events earlier in the session."""
     return _count_earlier(F.col("event_type") == "purchase")
 
 
 def seconds_since_session_start() -> Column:
-    """Whole seconds since the session's first event, 0 at it."""
+    """Return whole seconds since the session's first event, 0 at it."""
     first = F.first("event_time").over(_earlier())
     return F.coalesce(whole_seconds(first, F.col("event_time")), F.lit(0).cast("bigint"))
 
 
 def seconds_since_previous_event() -> Column:
-    """Whole seconds since the session's previous event, -1 where there is none."""
+    """Return whole seconds since the session's previous event, -1 where there is none."""
     previous = F.lag("event_time").over(in_total_order("session_id"))
     return F.coalesce(whole_seconds(previous, F.col("event_time")), F.lit(-1).cast("bigint"))
 
 
 def last_price_band() -> Column:
-    """Binary digits of the session's last engaged price in millionths, -1 where there is none.
+    """Return binary digits of the session's last engaged price in millionths, -1 where there is none.
 
     A price of 0 has one digit.
     """
@@ -58,17 +58,17 @@ def last_price_band() -> Column:
 
 
 def hour_of_day() -> Column:
-    """Hour of the business day, 0 to 23."""
+    """Return hour of the business day, 0 to 23."""
     return F.hour("local_time").cast("bigint")
 
 
 def day_of_week() -> Column:
-    """1 Monday to 7 Sunday, of the business day."""
+    """Return 1 Monday to 7 Sunday, of the business day."""
     return (F.weekday("local_time") + 1).cast("bigint")
 
 
 def recent_shown_items(length: int) -> Column:
-    """Items of the session's earlier decisions, most recent first."""
+    """Return items of the session's earlier decisions, most recent first."""
     return _recent(F.col("shown_item"), length)
 
 
@@ -78,12 +78,12 @@ def recent_shown_categories(length: int) -> Column:
 
 
 def recent_engaged_items(length: int) -> Column:
-    """Items of the session's earlier engagement events, most recent first."""
+    """Return items of the session's earlier engagement events, most recent first."""
     return _recent(F.when(F.col("is_engagement"), F.col("item")), length)
 
 
 def recent_engaged_categories(length: int) -> Column:
-    """Categories of the session's earlier engagement events; an event without one is passed over."""
+    """Return categories of the session's earlier engagement events; an event without one is passed over."""
     return _recent(F.when(F.col("is_engagement"), F.col("category")), length)
 
 
@@ -116,7 +116,7 @@ def _count_earlier(condition: Column) -> Column:
 
 
 def _recent(value: Column, length: int) -> Column:
-    """The last `length` values before the row, most recent first; nulls are passed over.
+    """Return the last `length` values before the row, most recent first; nulls are passed over.
 
     The list grows with the session: sessions are bounded in hours and by the bot rule. A frame of a fixed number of
     rows would miss values that stand behind many rows without one.

@@ -15,12 +15,12 @@ CLOSING_RANK = 1 + max(EVENT_TYPE_RANK.values())
 
 
 def with_type_rank(events: DataFrame) -> DataFrame:
-    """The events carry their type's rank, so that sorting by it is done once and recognized later."""
+    """Return the events carry their type's rank, so that sorting by it is done once and recognized later."""
     return events.withColumn("type_rank", type_rank(F.col("event_type")))
 
 
 def in_total_order(*within: str) -> WindowSpec:
-    """Rows of one shopper that share the given columns, in the total order.
+    """Return rows of one shopper that share the given columns, in the total order.
 
     The shopper always comes first, so that one shuffle by shopper serves every window.
     """
@@ -28,12 +28,12 @@ def in_total_order(*within: str) -> WindowSpec:
 
 
 def earlier(*within: str) -> WindowSpec:
-    """Rows before the current one in the total order, without it."""
+    """Return rows before the current one in the total order, without it."""
     return in_total_order(*within).rowsBetween(Window.unboundedPreceding, -1)
 
 
 def whole_seconds(start: Column, end: Column) -> Column:
-    """Whole seconds from start to end.
+    """Return whole seconds from start to end.
 
     >>> times = spark.sql("SELECT TIMESTAMP '2026-01-31 08:00:00' AS a, TIMESTAMP '2026-01-31 08:01:00.999999' AS b")
     >>> times.select(whole_seconds(F.col("a"), F.col("b")).alias("seconds")).show()

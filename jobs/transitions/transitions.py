@@ -23,7 +23,7 @@ LONGEST_CLOSING_DAYS = 3
 
 
 def transitions_of(prepared: Prepared, pipeline: Pipeline, *, dates: Sequence[date], horizon: date) -> DataFrame:
-    """The transitions of sessions that start on the dates: the table's columns, and `date`.
+    """Return the transitions of sessions that start on the dates: the table's columns, and `date`.
 
     A pure function of the events: no row depends on which other dates are made with it.
     """

@@ -12,13 +12,14 @@ from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.scenario import load_pipeline
 from conf.settings import Settings
-from rl.data.dataset import DATASET_FILE, prepare_dataset
+from rl.data.dataset import prepare_dataset
+from rl.data.description import DATASET_FILE
 from rl.errors import NothingToLearn
 from rl.learning.candidates import seeded_candidates
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
-    """The run folder holds dataset/dataset.json and dataset/encoder.json; gives the former's content.
+    """Write dataset.json, encoder.json and versions.json to the run folder; return the first one's content.
 
     Where there is rightly nothing to learn, it holds nothing_to_learn.json, and `skipped` gives the reason.
     """
@@ -41,10 +42,10 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
         dataset_digest=dataset.digest,
         n_actions=dataset.vocabulary.n_actions,
         n_features=dataset.encoder.n_features,
-        embargo=content["embargo"],
-        **{name: split["n_transitions"] for name, split in content["splits"].items()},
+        embargo=content.embargo,
+        **{name: split.n_transitions for name, split in content.splits.items()},
     )
-    return content
+    return content.model_dump(mode="json")
 
 
 def _has_registry(settings: Settings) -> bool:

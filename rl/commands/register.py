@@ -18,13 +18,14 @@ from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.scenario import load_pipeline
 from conf.settings import Settings
-from rl.data.dataset import read_description
+from rl.data.description import read_description
 from rl.errors import EvaluationError, RegistryChanged, RegistryError
+from rl.figures.night import NightFigures, read_figures
 from rl.learning.trained_candidates import LoadedCandidate, load_candidates
-from rl.night.result import EvaluationResult, read_evaluation
-from rl.page.content import LineageRow, ReviewContent
-from rl.page.evidence_content import HistoryRow
+from rl.page.content import HistoryRow, ReviewContent
 from rl.page.render import render_page
+from rl.page.review_content import review_content
+from rl.page.sentences import notes_of
 from rl.registry.entry import CandidateRecord, NightKey, VersionRecord
 from rl.registry.history import EarlierVersion, earlier_versions
 from rl.registry.looks import LEVEL_TAG
@@ -32,24 +33,30 @@ from rl.registry.pyfunc_model import save_pyfunc
 from rl.registry.readiness import remember, settle_model
 from rl.registry.runs import finish_night_run, night_run, record_candidates
 from rl.registry.store import experiment_id, open_store
-from rl.registry.versions import RegisteredVersion, create_version, find_version, offer_as_challenger
+from rl.registry.versions import (
+    RegisteredVersion,
+    create_version,
+    find_version,
+    key_of_same_policy,
+    offer_as_challenger,
+)
 
 EVALUATION_FILE = "evaluation.json"
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
-    """The run folder holds review.html and registration.json; gives the latter's content."""
+    """Write review.html and registration.json to the run folder; return the latter's content."""
     load_pipeline(scenario, source)  # says at once what is wrong with the names or the specs
     run_paths = Run(settings.home, source, scenario, run_date)
     description = read_description(run_paths)
-    result = read_evaluation(run_paths.evaluation)
-    if result.dataset_digest != description["dataset_digest"]:
+    result = read_figures(run_paths.evaluation)
+    if result.dataset_digest != description.dataset_digest:
         raise RegistryError(
             f"{run_paths.evaluation}: evaluated on dataset {result.dataset_digest}, the prepared one is "
-            f"{description['dataset_digest']}; evaluate again"
+            f"{description.dataset_digest}; evaluate again"
         )
-    evaluated = {row.name for row in result.review.candidates}
-    names = [name for name in description["candidates"] if name in evaluated]
+    evaluated = {row.name for row in result.candidates}
+    names = [name for name in description.candidates if name in evaluated]
     candidates = load_candidates(run_paths, names, dataset_digest=result.dataset_digest)
     key = night_key(result)
     with open_store(settings) as client:
@@ -58,15 +65,15 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
     return registration
 
 
-def night_key(result: EvaluationResult) -> NightKey:
-    """What makes this registration the same as another."""
-    night = result.review.night
+def night_key(result: NightFigures) -> NightKey:
+    """Return what makes this registration the same as another."""
+    night = result.facts
     return NightKey(night.scenario, night.source, night.date, result.dataset_digest, result.spec_hash, result.code_hash)
 
 
-def candidate_records(result: EvaluationResult, candidates: dict[str, LoadedCandidate]) -> list[CandidateRecord]:
-    """What the child runs say about the candidates."""
-    rows = {row.name: row for row in result.review.candidates}
+def candidate_records(result: NightFigures, candidates: dict[str, LoadedCandidate]) -> list[CandidateRecord]:
+    """Return what the child runs say about the candidates."""
+    rows = {row.name: row for row in result.candidates}
     return [
         CandidateRecord(
             name=name,
@@ -96,17 +103,17 @@ def candidate_records(result: EvaluationResult, candidates: dict[str, LoadedCand
     ]
 
 
-def version_record(result: EvaluationResult) -> VersionRecord:
-    """What the version says about itself."""
-    night, judgment = result.review.night, result.review.judgment
-    reasons = "\n".join(f"- {reason}" for reason in (*judgment.reasons, *judgment.notes))
+def version_record(result: NightFigures) -> VersionRecord:
+    """Return what the version says about itself."""
+    night, verdict = result.facts, result.verdict
+    reasons = "\n".join(f"- {reason}" for reason in (*verdict.reasons, *notes_of(result)))
     return VersionRecord(
-        verdict=judgment.outcome,
+        verdict=verdict.decision,
         champion_in_force=result.champion_in_force,
         compared_with=result.compared_with,
         horizon=night.date,
         description=(
-            f"**{judgment.outcome}**: {judgment.candidate}, from {night.source} up to {night.date}.\n\n{reasons}\n\n"
+            f"**{verdict.decision}**: {result.selected.name}, from {night.source} up to {night.date}.\n\n{reasons}\n\n"
             "The review page (review.html) is an artifact of the run."
         ),
         details={
@@ -114,39 +121,39 @@ def version_record(result: EvaluationResult) -> VersionRecord:
             "temperature": f"{result.selected.temperature:g}",
             "policy_version": result.selected.policy_version,
             # A night that had to abstain whatever was earned spent nothing of the allowance.
-            LEVEL_TAG: repr(result.level) if result.verdict["spends_level"] else "0",
+            LEVEL_TAG: repr(result.level) if verdict.spends_level else "0",
         },
     )
 
 
-def report_metrics(result: EvaluationResult) -> dict[str, float]:
-    """Figures of the test report, for the parent run."""
-    figures: dict[str, float | None] = {}
-    for policy in result.review.policies:
-        for estimate in policy.estimates:
-            figures[f"{policy.role}/{estimate.estimator}"] = estimate.value
-            figures[f"{policy.role}/{estimate.estimator}_lower"] = estimate.lower
-            figures[f"{policy.role}/{estimate.estimator}_upper"] = estimate.upper
-        if policy.overlap is not None:
-            figures[f"{policy.role}/effective_sample_size"] = policy.overlap.effective_sample_size
-            figures[f"{policy.role}/effective_rewarded"] = policy.overlap.effective_rewarded
-        if policy.truth is not None:
-            figures[f"{policy.role}/true_value"] = policy.truth.value
-    gain = result.review.judgment.gain
-    if gain is not None:
-        figures |= {"gain": gain.value, "gain_lower": gain.lower, "gain_upper": gain.upper}
-    return {name: value for name, value in figures.items() if value is not None}
+def report_metrics(figures: NightFigures) -> dict[str, float]:
+    """Return figures of the test report for the parent run, by what each policy was on the night."""
+    found: dict[str, float | None] = {}
+    for policy in figures.policies:
+        role, fullest = figures.role(policy), figures.fullest_report(policy)
+        for report in (*figures.told_reports(policy), *figures.told_reports(policy, is_second=True)):
+            found[f"{role}/{report.estimator}"] = report.value
+            found[f"{role}/{report.estimator}_lower"] = report.lower
+            found[f"{role}/{report.estimator}_upper"] = report.upper
+        found[f"{role}/effective_sample_size"] = fullest.effective_sample_size
+        found[f"{role}/effective_rewarded"] = fullest.n_effective_rewarded
+        if policy in figures.truth:
+            found[f"{role}/true_value"] = figures.truth[policy].value
+    if figures.gain is not None:
+        found |= {"gain": figures.gain.value, "gain_lower": figures.gain.lower, "gain_upper": figures.gain.upper}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _register(
     client: MlflowClient,
     settings: Settings,
     key: NightKey,
-    evaluated: EvaluationResult,
+    evaluated: NightFigures,
     candidates: dict[str, LoadedCandidate],
     run_paths: Run,
 ) -> dict[str, Any]:
     settle_model(client, settings, key.model)
+    key = key_of_same_policy(client, key, evaluated.selected.policy_version)
     experiment = experiment_id(client, settings, key.scenario)
     run_id = night_run(client, experiment, key)
     record_candidates(client, experiment, run_id, key=key, candidates=candidate_records(evaluated, candidates))
@@ -159,24 +166,22 @@ def _register(
         version, result = found, _registered_evaluation(client, found, evaluated)
     is_challenger = offer_as_challenger(client, version)
     remember(client, settings, key.model)
-    write_atomically(run_paths.page, render_page(_page(client, result.review, version)))
+    write_atomically(run_paths.page, render_page(_page(client, result, version)))
     finish_night_run(client, run_id, key=key, metrics=report_metrics(result), files=[run_paths.page])
     registration = _registration(result, version) | {"is_challenger": is_challenger, "is_new": found is None}
     return {**registration, "page": str(run_paths.page)}
 
 
-def _registered_evaluation(
-    client: MlflowClient, version: RegisteredVersion, evaluated: EvaluationResult
-) -> EvaluationResult:
+def _registered_evaluation(client: MlflowClient, version: RegisteredVersion, evaluated: NightFigures) -> NightFigures:
     """What the version was registered with: its verdict stands, whatever the same inputs would be gated as today.
 
     Where its run was deleted for good, the run folder's own evaluation of the same policy stands in.
     """
     try:
         with TemporaryDirectory(prefix="evaluation-") as folder:
-            return read_evaluation(Path(client.download_artifacts(version.run_id, EVALUATION_FILE, folder)))
+            return read_figures(Path(client.download_artifacts(version.run_id, EVALUATION_FILE, folder)))
     except (MlflowException, OSError, EvaluationError) as error:
-        told = evaluated.selected.policy_version, evaluated.review.judgment.outcome
+        told = evaluated.selected.policy_version, evaluated.verdict.decision
         if told != (version.tags.get("policy_version"), version.tags.get("verdict")):
             raise RegistryChanged(
                 f"{version.model} version {version.version}: the evaluation that it was registered with is gone from "
@@ -186,16 +191,16 @@ def _registered_evaluation(
         return evaluated
 
 
-def _registration(result: EvaluationResult, version: RegisteredVersion) -> dict[str, Any]:
-    night, judgment = result.review.night, result.review.judgment
+def _registration(result: NightFigures, version: RegisteredVersion) -> dict[str, Any]:
+    night, verdict = result.facts, result.verdict
     return {
         "scenario": night.scenario,
         "source": night.source,
         "date": str(night.date),
         "model": version.model,
         "version": version.version,
-        "verdict": judgment.outcome,
-        "reasons": list(judgment.reasons),
+        "verdict": verdict.decision,
+        "reasons": list(verdict.reasons),
         "dataset_digest": result.dataset_digest,
         "champion_in_force": result.champion_in_force,
         "compared_with": result.compared_with,
@@ -207,7 +212,7 @@ def _create(
     client: MlflowClient,
     run_id: str,
     key: NightKey,
-    result: EvaluationResult,
+    result: NightFigures,
     candidates: dict[str, LoadedCandidate],
 ) -> RegisteredVersion:
     with _staged_model(result, candidates) as folder:
@@ -215,7 +220,7 @@ def _create(
 
 
 @contextmanager
-def _staged_model(result: EvaluationResult, candidates: dict[str, LoadedCandidate]) -> Iterator[Path]:
+def _staged_model(result: NightFigures, candidates: dict[str, LoadedCandidate]) -> Iterator[Path]:
     """A folder with the selected policy, at its chosen temperature, as MLflow serves it; no pickle in it."""
     selected = result.selected
     kept = candidates[selected.name].checkpoints.get(selected.update)
@@ -231,15 +236,13 @@ def _staged_model(result: EvaluationResult, candidates: dict[str, LoadedCandidat
         yield Path(folder) / "model"
 
 
-def _page(client: MlflowClient, review: ReviewContent, version: RegisteredVersion) -> ReviewContent:
-    lineage = (*review.lineage, LineageRow(name="MLflow run", value=version.run_id))
-    return review.model_copy(
-        update={
-            "model": version.model,
-            "version": str(version.version),
-            "lineage": lineage,
-            "history": tuple(_history_row(one) for one in earlier_versions(client, version)),
-        }
+def _page(client: MlflowClient, figures: NightFigures, version: RegisteredVersion) -> ReviewContent:
+    return review_content(
+        figures,
+        model=version.model,
+        version=version.version,
+        run_id=version.run_id,
+        history=tuple(_history_row(one) for one in earlier_versions(client, version)),
     )
 
 

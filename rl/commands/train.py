@@ -22,7 +22,8 @@ from conf.scenario import load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
 from conf.spec_hash import code_hash
 from rl.commands.night_turn import own_candidate_of
-from rl.data.dataset import Dataset, load_dataset, read_description
+from rl.data.dataset import Dataset, load_dataset
+from rl.data.description import read_description
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.learning.candidates import SeededCandidate, find_candidate
 from rl.learning.checkpoint import CheckpointFile
@@ -42,7 +43,7 @@ CHECKPOINT = "checkpoint.pt"
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date, candidate: str) -> dict[str, Any]:
-    """The candidate's folder holds policy/, curve.jsonl and result.json; gives the last's content.
+    """Write policy/, curve.jsonl and result.json to the candidate's folder; return the last one's content.
 
     Of the processes that `torchrun` starts, each learns from its shard of the training episodes, and rank 0 writes; the
     others give nothing.
@@ -108,14 +109,14 @@ def _training_split(
     allowed = settings.training_memory_bytes
     return training_split(
         dataset,
-        n_transitions=read_description(run_paths)["splits"]["train"]["n_transitions"],
+        n_transitions=read_description(run_paths).splits["train"].n_transitions,
         memory_bytes=machine_memory() // 2 if allowed is None else allowed,
         folder=run_paths.candidate(candidate) / "replay",
     )
 
 
 def _own_part(dataset: Dataset, ranks: Ranks) -> Dataset:
-    """The dataset, under its own digest, with the rank's training episodes, and the others for rank 0 alone."""
+    """Return the dataset, under its own digest, with the rank's training episodes, and the others for rank 0 alone."""
     if ranks.is_alone:
         return dataset
     whole = dataset.published.transitions
@@ -126,7 +127,7 @@ def _own_part(dataset: Dataset, ranks: Ranks) -> Dataset:
 
 
 def make_policy(dataset: Dataset, seeded: SeededCandidate, kept: KeptNetwork) -> StochasticPolicy:
-    """The candidate as a policy, at the softest temperature of the spec until one is chosen."""
+    """Return the candidate as a policy, at the softest temperature of the spec until one is chosen."""
     spec = dataset.pipeline.scenario.policy
     return StochasticPolicy(
         name=seeded.name,
@@ -166,7 +167,7 @@ def _training_settings(
 
 
 def _identity(dataset: Dataset, seeded: SeededCandidate, settings: TrainingSettings) -> str:
-    """Hash of everything that the run's numbers depend on."""
+    """Return the hash of everything that the run's numbers depend on."""
     content = {
         "dataset_digest": dataset.digest,
         "encoder": dataset.encoder.to_json(),
@@ -184,7 +185,7 @@ def _identity(dataset: Dataset, seeded: SeededCandidate, settings: TrainingSetti
 
 
 def _criterion(dataset: Dataset, seeded: SeededCandidate, validation: LoggedEpisodes) -> Criterion | None:
-    """The gain over the log, where several networks are kept and the log says how likely its choices were."""
+    """Return the gain over the log, where several networks are kept and the log says how likely its choices were."""
     pipeline = dataset.pipeline
     if seeded.candidate.n_checkpoints == 1:
         return None

@@ -18,7 +18,7 @@ _PLAIN = {
 
 
 def arrow_schema(table: Table) -> pa.Schema:
-    """The table's columns, without the partition columns.
+    """Return the table's columns, without the partition columns.
 
     >>> from conf.tables import AVAILABILITY
     >>> arrow_schema(AVAILABILITY).field("actions").type
@@ -28,7 +28,7 @@ def arrow_schema(table: Table) -> pa.Schema:
 
 
 def arrow_type(declared: str) -> pa.DataType:
-    """The Arrow type of a declared type.
+    """Return the Arrow type of a declared type.
 
     >>> arrow_type("struct<a:bigint,b:array<bigint>>").num_fields
     2

@@ -42,7 +42,7 @@ def unmasked_rows(n: int, vocabulary: Vocabulary, *, n_others: int = 1) -> Avail
 def masked_rows(
     transitions: Transitions, action: IntArray, vocabulary: Vocabulary, known_sets: Mapping[str, frozenset[str]]
 ) -> AvailabilityRows:
-    """Availability by the sets that the transitions name.
+    """Return availability by the sets that the transitions name.
 
     `(other)` is available where a set holds an action without entry. A next observation without a set of its own has
     the decision's.
@@ -78,7 +78,7 @@ def masked_rows(
 def _lumped(
     transitions: Transitions, vocabulary: Vocabulary, known_sets: Mapping[str, frozenset[str]]
 ) -> IntArray | None:
-    """Natural actions without entry in each set and, last, among all that the log holds; at least 1."""
+    """Return natural actions without entry in each set and, last, among all that the log holds; at least 1."""
     if not vocabulary.has_other:
         return None
     everything = frozenset(transitions.action_keys.values())
@@ -90,7 +90,7 @@ def _lumped(
 def _sets_by_id(
     ids: tuple[str, ...], vocabulary: Vocabulary, known_sets: Mapping[str, frozenset[str]]
 ) -> tuple[BoolArray, BoolArray]:
-    """A row per id and a last one for rows without id, empty where not known; and whether each is known."""
+    """Return a row per id and a last one for rows without id, empty where not known; and whether each is known."""
     sets = np.zeros((len(ids) + 1, vocabulary.n_actions), dtype=bool)
     is_known = np.zeros(len(ids) + 1, dtype=bool)
     for row, id_ in enumerate(ids):
@@ -104,7 +104,7 @@ def _sets_by_id(
 
 
 def _widened(sets: BoolArray, index: IntArray, action: IntArray) -> tuple[BoolArray, IntArray, IntArray]:
-    """The sets and, behind them, one more for each (set, logged action) where the set lacks the action.
+    """Return the sets and, behind them, one more for each (set, logged action) where the set lacks the action.
 
     Also each row's set, and the set that each added one was made from.
     """

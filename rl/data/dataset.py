@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from conf.publication import write_atomically
 from conf.scenario import MILLIONTHS, Pipeline
 from conf.spec_hash import data_spec_hash
 from rl.data.availability_sets import AvailabilityRows, masked_rows, unmasked_rows
+from rl.data.description import DatasetDescription, SplitDescription, read_description
 from rl.data.encoder_fitting import fit_encoder, with_tokens
 from rl.data.logged_episodes import IntArray, LoggedEpisodes
 from rl.data.pinned_versions import PinnedVersions, Versions, current_versions, read_versions
@@ -39,7 +39,6 @@ from rl.errors import DatasetError, NothingToLearn
 from rl.policy.observation_encoder import ObservationEncoder
 from rl.policy.vocabulary import Vocabulary
 
-DATASET_FILE = "dataset.json"
 ENCODER_FILE = "encoder.json"
 
 
@@ -81,13 +80,13 @@ class Dataset:
         return sha256(canonical.encode("utf-8")).hexdigest()[:32]
 
     def transitions(self, split: SplitName) -> Transitions:
-        """The split's transitions; training leaves out unsettled rows unless the spec takes them."""
+        """Return the split's transitions; training leaves out unsettled rows unless the spec takes them."""
         interval = self.intervals[split]
         first, last = session_days(self.pipeline, interval)
         return _split_transitions(self.pipeline, self.published.at_least(first, last), interval, split)[0]
 
     def to_logged_episodes(self, split: SplitName, encoder: ObservationEncoder | None = None) -> LoggedEpisodes:
-        """The split's episodes.
+        """Return the split's episodes.
 
         Args:
             split: train, validation or test.
@@ -96,7 +95,7 @@ class Dataset:
         return self._encoded(self.transitions(split), encoder)
 
     def episodes_by_date(self, split: SplitName) -> Iterator[LoggedEpisodes]:
-        """The split's episodes in the same order, one date's after the other's; no more is in memory at a time.
+        """Return the split's episodes in the same order, one date's after the other's; no more is in memory at a time.
 
         Shoppers and policy versions are numbered anew in each part.
         """
@@ -132,46 +131,49 @@ class Dataset:
         )
 
     def availability_rows(self, transitions: Transitions, action: IntArray) -> AvailabilityRows:
-        """Availability at each row, as the scenario's mask says."""
+        """Return availability at each row, as the scenario's mask says."""
         if self.pipeline.scenario.action.mask == "none":
             n_others = len(frozenset(transitions.action_keys.values()).difference(self.vocabulary.keys))
             return unmasked_rows(transitions.n_transitions, self.vocabulary, n_others=n_others)
         return masked_rows(transitions, action, self.vocabulary, self.known_sets)
 
-    def describe(self) -> dict[str, Any]:
-        """What dataset.json holds, candidates aside."""
+    def describe(self, candidates: Sequence[str] = ()) -> DatasetDescription:
+        """Return what dataset.json holds.
+
+        Args:
+            candidates: names of those to train on it, in order.
+        """
         manifest = next(iter(self.published.manifests.values()))
         splits = {name: self.transitions(name) for name in SPLIT_NAMES}
-        return {
-            "source": self.pipeline.source.name,
-            "scenario": self.pipeline.scenario.name,
-            "date": str(max(self.published.manifests)),
-            "dataset_digest": self.digest,
-            "schema_version": manifest.schema_version,
-            "spec_hash": data_spec_hash(self.pipeline),
-            "key_id": manifest.key_id,
-            "is_logged": self.pipeline.is_logged,
-            "embargo": self.pipeline.embargo_in_words,
-            "partitions": self.published.content_hashes,
-            "vocabulary": list(self.vocabulary.names),
-            "splits": {
-                name: {
-                    **self.intervals[name].to_json(),
-                    "n_episodes": found.n_episodes,
-                    "n_transitions": found.n_transitions,
-                }
+        return DatasetDescription(
+            source=self.pipeline.source.name,
+            scenario=self.pipeline.scenario.name,
+            date=str(max(self.published.manifests)),
+            dataset_digest=self.digest,
+            schema_version=manifest.schema_version,
+            spec_hash=data_spec_hash(self.pipeline),
+            key_id=manifest.key_id,
+            is_logged=self.pipeline.is_logged,
+            embargo=self.pipeline.embargo_in_words,
+            partitions=dict(self.published.content_hashes),
+            vocabulary=self.vocabulary.names,
+            splits={
+                name: SplitDescription(
+                    **self.intervals[name].to_json(), n_episodes=found.n_episodes, n_transitions=found.n_transitions
+                )
                 for name, found in splits.items()
             },
-            "counts": self._counts(splits),
-            "counters": self.published.counters,
-        }
+            counts=self._counts(splits),
+            counters=dict(self.published.counters),
+            candidates=tuple(candidates),
+        )
 
-    def write(self, folder: Path, candidates: list[str]) -> dict[str, Any]:
+    def write(self, folder: Path, candidates: Sequence[str]) -> DatasetDescription:
         """Write encoder.json, versions.json and, last, dataset.json to the folder; return the last one's content."""
-        content = self.describe() | {"candidates": candidates}
+        content = self.describe(candidates)
         write_atomically(folder / ENCODER_FILE, json.dumps(self.encoder.to_json(), indent=1))
         self.versions.write(folder)
-        write_atomically(folder / DATASET_FILE, json.dumps(content, indent=1))
+        content.write(folder)
         return content
 
     def _counts(self, splits: Mapping[SplitName, Transitions]) -> dict[str, int]:
@@ -201,7 +203,7 @@ class Dataset:
 
 
 def prepare_dataset(pipeline: Pipeline, lake: Lake, horizon: date) -> Dataset:
-    """The dataset of a horizon, with vocabulary, splits and encoder made from it alone.
+    """Return the dataset of a horizon, with vocabulary, splits and encoder made from it alone.
 
     Raises:
         DatasetError: partitions that don't belong together.
@@ -260,35 +262,19 @@ def load_dataset(pipeline: Pipeline, lake: Lake, run: Run, *, is_in_memory: bool
     dataset = Dataset(
         pipeline=pipeline,
         published=published,
-        intervals={name: Interval.from_json(content["splits"][name]) for name in SPLIT_NAMES},
-        vocabulary=vocabulary_of_names(content["vocabulary"]),
+        intervals={name: content.splits[name].interval for name in SPLIT_NAMES},
+        vocabulary=vocabulary_of_names(list(content.vocabulary)),
         encoder=encoder,
         versions=versions,
         known_sets=_known_sets(pipeline, lake, run.date, versions.availability),
     )
-    if dataset.digest != content["dataset_digest"]:
+    if dataset.digest != content.dataset_digest:
         raise DatasetError(
-            f"{run.dataset}: prepared as {content['dataset_digest']}, "
+            f"{run.dataset}: prepared as {content.dataset_digest}, "
             f"the {'published' if pinned is None else 'pinned'} partitions now give {dataset.digest}; "
             "prepare the dataset again"
         )
     return replace(dataset, published=published.with_all_rows()) if is_in_memory else dataset
-
-
-def read_description(run: Run) -> dict[str, Any]:
-    """The content of the run's dataset.json.
-
-    Raises:
-        DatasetError: it is missing or can't be read.
-    """
-    path = run.dataset / DATASET_FILE
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise DatasetError(f"{path}: no such file; run prepare for {run.date} first") from error
-    except ValueError as error:
-        raise DatasetError(f"{path}: not JSON ({error}); run prepare again") from error
-    return content
 
 
 def _known_sets(pipeline: Pipeline, lake: Lake, horizon: date, versions: Versions) -> dict[str, frozenset[str]]:

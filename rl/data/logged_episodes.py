@@ -33,7 +33,7 @@ class Policy(Protocol):
         ...
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Action probabilities.
+        """Return action probabilities.
 
         Args:
             features: encoded observations, `(n, n_features)`.
@@ -122,11 +122,11 @@ class LoggedEpisodes:
         return np.repeat(np.arange(self.n_episodes, dtype=np.int64), self.lengths)
 
     def mask(self, rows: IntArray | slice = slice(None)) -> BoolArray:
-        """Available actions at the decision of the given rows, `(len(rows), n_actions)`."""
+        """Return available actions at the decision of the given rows, `(len(rows), n_actions)`."""
         return self.availability[self.mask_index[rows]]
 
     def next_mask(self, rows: IntArray | slice = slice(None)) -> BoolArray:
-        """Available actions at the next observation of the given rows, `(len(rows), n_actions)`."""
+        """Return available actions at the next observation of the given rows, `(len(rows), n_actions)`."""
         return self.availability[self.next_mask_index[rows]]
 
     @property
@@ -235,7 +235,7 @@ class LoggedEpisodes:
 
 
 def _at(is_bad: BoolArray, what: str) -> list[str]:
-    """The first rows that are bad and what they do, as one violation; none where none are."""
+    """Return the first rows that are bad and what they do, as one violation; none where none are."""
     rows = np.flatnonzero(is_bad)
     return [f"rows {rows[:5].tolist()} {what}"] if rows.size else []
 

@@ -57,7 +57,7 @@ class Segment:
 
 
 def segments_of(observation: Mapping[str, IntArray], names: Names, *, of_episodes: bool) -> tuple[Segment, ...]:
-    """The non-empty segments of these observations, by rule; rules whose feature isn't observed are left out.
+    """Return the non-empty segments of these observations, by rule; rules whose feature isn't observed are left out.
 
     Args:
         observation: feature name -> `(n,)` or `(n, length)`; the episodes' first observations where `of_episodes`.
@@ -78,7 +78,7 @@ def _parts(cut: Cut) -> list[tuple[str, BoolArray]]:
 
 
 def by_bounds(values: IntArray, bounds: Sequence[int], labels: Sequence[str]) -> Cut:
-    """Parts between ascending bounds: part 0 below the first, part k from the k-th on.
+    """Return parts between ascending bounds: part 0 below the first, part k from the k-th on.
 
     >>> by_bounds(np.array([-1, 0, 3]), (0, 2), ("none", "few", "many")).codes.tolist()
     [0, 1, 2]
@@ -131,7 +131,7 @@ def _session_clicks(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
 
 
 def _favorite_category(values: IntArray, names: Names) -> Cut:
-    """The most frequent first entries, whichever they are; the others together, and shoppers without any."""
+    """Return the most frequent first entries, whichever they are; the others together, and shoppers without any."""
     first = values[:, 0]
     ids, counts = np.unique(first[first != 0], return_counts=True)
     shown = ids[np.lexsort((ids, -counts))][:_SHOWN_CATEGORIES].tolist()
@@ -143,7 +143,7 @@ def _favorite_category(values: IntArray, names: Names) -> Cut:
 
 
 def named(id_: int, names: Names) -> str:
-    """The natural key, or the id's first digits where nobody told it.
+    """Return the natural key, or the id's first digits where nobody told it.
 
     >>> named(255, {}), named(255, {255: "shoes"})
     ('id 00000000…', 'shoes')

@@ -29,7 +29,7 @@ class Interval:
     end: int
 
     def holds(self, times: IntArray) -> IntArray:
-        """Indices of the times inside, ascending."""
+        """Return indices of the times inside, ascending."""
         return np.flatnonzero((times >= self.start) & (times < self.end)).astype(np.int64)
 
     def to_json(self) -> dict[str, str]:
@@ -44,7 +44,7 @@ Intervals = Mapping[SplitName, Interval]
 
 
 def split_intervals(pipeline: Pipeline, *, first: int, horizon: date) -> dict[SplitName, Interval]:
-    """Intervals that the starts of a split's episodes lie in.
+    """Return intervals that the starts of a split's episodes lie in.
 
     The last start is so early that the longest session and its attribution window end with the horizon: an episode is
     taken by when it starts, never by whether it has ended. Two embargoes of `pipeline.embargo_hours` lie between.
@@ -81,7 +81,7 @@ def split_intervals(pipeline: Pipeline, *, first: int, horizon: date) -> dict[Sp
 
 
 def session_days(pipeline: Pipeline, interval: Interval) -> tuple[date, date]:
-    """First and last business date of the sessions that episodes which start in the interval may belong to."""
+    """Return first and last business date of the sessions that episodes which start in the interval may belong to."""
     earliest = interval.start - pipeline.source.session.max_hours * MICROSECONDS_PER_HOUR
     return _business_day(earliest, pipeline.source.zone), _business_day(interval.end, pipeline.source.zone)
 
@@ -91,7 +91,7 @@ def _business_day(moment: int, zone: str) -> date:
 
 
 def end_of_day(day: date, zone: str) -> int:
-    """Midnight at the end of a business day, microseconds since the epoch."""
+    """Return midnight at the end of a business day, microseconds since the epoch."""
     midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), tzinfo=ZoneInfo(zone))
     return _since_epoch(midnight)
 
@@ -110,7 +110,7 @@ def refuse_small_splits(n_episodes: Mapping[SplitName, int], least: int) -> None
 
 
 def drop_unsettled_tails(transitions: Transitions) -> tuple[Transitions, int]:
-    """The episodes up to their first unsettled row, and the number of rows dropped.
+    """Return the episodes up to their first unsettled row, and the number of rows dropped.
 
     A cut episode ends in a timeout: its last row keeps its next observation, from which learners look on.
     """

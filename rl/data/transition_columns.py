@@ -77,12 +77,12 @@ class Transitions:
         return self.decision_time[self.offsets[:-1]]
 
     def take_episodes(self, episodes: IntArray) -> Transitions:
-        """The given episodes, in the given order."""
+        """Return the given episodes, in the given order."""
         lengths = np.diff(self.offsets)[episodes]
         return self.take_rows(_rows_of(self.offsets[episodes], lengths), episodes=episodes, lengths=lengths)
 
     def take_rows(self, rows: IntArray, *, episodes: IntArray, lengths: IntArray) -> Transitions:
-        """The given rows, which are `lengths[i]` rows of episode `episodes[i]` after one another."""
+        """Return the given rows, which are `lengths[i]` rows of episode `episodes[i]` after one another."""
         taken: dict[str, object] = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -98,7 +98,7 @@ class Transitions:
 
 
 def transitions_from_table(table: pa.Table, scenario: Scenario) -> Transitions:
-    """The table's rows as sorted columns.
+    """Return the table's rows as sorted columns.
 
     Raises:
         DatasetError: an episode that doesn't go step by step from 0, or holes where the contract allows none.
@@ -136,7 +136,7 @@ def transitions_from_table(table: pa.Table, scenario: Scenario) -> Transitions:
 
 
 def _rows_of(starts: IntArray, lengths: IntArray) -> IntArray:
-    """Rows start, start + 1, ... of each trajectory, one after another."""
+    """Return rows start, start + 1, ... of each trajectory, one after another."""
     first = np.cumsum(lengths) - lengths
     return np.asarray(np.arange(int(lengths.sum()), dtype=np.int64) + np.repeat(starts - first, lengths))
 
@@ -148,7 +148,7 @@ def _refuse_nulls(table: pa.Table) -> None:
 
 
 def _episode_order(episode: IntArray, decision_time: IntArray, table: pa.Table) -> tuple[IntArray, IntArray]:
-    """Rows sorted by episode start, episode id and step, and the offsets of the episodes."""
+    """Return rows sorted by episode start, episode id and step, and the offsets of the episodes."""
     step = _integers(table.column("step"))
     n_episodes = int(episode.max(initial=-1)) + 1
     starts = np.full(n_episodes, np.iinfo(np.int64).max)
@@ -193,7 +193,7 @@ def _struct_columns(column: pa.ChunkedArray, lengths: Mapping[str, int | None]) 
 
 
 def _padded(column: pa.ChunkedArray, length: int) -> IntArray:
-    """Lists cut at the length and padded with 0, `(n, length)`."""
+    """Return lists cut at the length and padded with 0, `(n, length)`."""
     lists = _one_chunk(column)
     offsets = lists.offsets.to_numpy(zero_copy_only=False).astype(np.int64)
     values = np.concatenate([lists.values.to_numpy(zero_copy_only=False).astype(np.int64), [0]])
@@ -203,7 +203,7 @@ def _padded(column: pa.ChunkedArray, length: int) -> IntArray:
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[IntArray, tuple[str, ...]]:
-    """Index of each value among the ascending distinct values, -1 for null."""
+    """Return the index of each value among the ascending distinct values, -1 for null."""
     encoded = _one_chunk(column).dictionary_encode()
     names = encoded.dictionary.to_pylist()
     order = sorted(range(len(names)), key=names.__getitem__)

@@ -79,7 +79,7 @@ class PublishedTransitions:
         return transitions_from_table(self.table(days), self.pipeline.scenario)
 
     def table(self, days: Sequence[date]) -> pa.Table:
-        """The rows of those dates as they lie in the files.
+        """Return the rows of those dates as they lie in the files.
 
         Raises:
             DatasetError: unreadable files.
@@ -185,7 +185,7 @@ def _mixtures(manifests: Mapping[date, Manifest], expected_spec: str) -> list[st
 
 
 def _missing_dates(lake: Lake, pointers: Mapping[date, Pointer]) -> list[date]:
-    """Dates between first and last without a partition; a day on which nobody came has none by right."""
+    """Return dates between first and last without a partition; a day on which nobody came has none by right."""
     first, last = min(pointers), max(pointers)
     between = [first + timedelta(days=n) for n in range((last - first).days)]
     missing = [day for day in between if day not in pointers]
@@ -225,7 +225,7 @@ def _read_file(path: Path, schema: pa.Schema) -> pa.Table:
 
 
 def _as_type(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
-    """The column in the declared type; a struct's fields are found by name, whatever their order in the file."""
+    """Return the column in the declared type; a struct's fields are found by name, whatever their order in the file."""
     if not pa.types.is_struct(type_) or column.type.equals(type_):
         return column.cast(type_)
     fields = [pc.struct_field(column, field.name).cast(field.type) for field in type_]

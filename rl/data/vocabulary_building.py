@@ -15,7 +15,7 @@ from rl.policy.vocabulary import OTHER_KEY, Vocabulary
 def build_vocabulary(
     training_ids: IntArray, all_ids: IntArray, action_keys: Mapping[int, str], *, max_actions: int
 ) -> Vocabulary:
-    """The training split's actions by count, most first, ties by ascending key.
+    """Return the training split's actions by count, most first, ties by ascending key.
 
     Where the dataset holds further actions, `(other)` stands for them and takes one of the `max_actions` entries.
 
@@ -48,7 +48,7 @@ def build_vocabulary(
 
 
 def vocabulary_of_names(names: list[str]) -> Vocabulary:
-    """The vocabulary whose entries have these names, as `dataset.json` lists them."""
+    """Return the vocabulary whose entries have these names, as `dataset.json` lists them."""
     has_other = bool(names) and names[-1] == OTHER_KEY
     keys = tuple(names[:-1] if has_other else names)
     return Vocabulary(keys=keys, ids=tuple(id_hash(key) for key in keys), has_other=has_other)

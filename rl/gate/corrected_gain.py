@@ -10,7 +10,7 @@ import numpy as np
 from rl.data.logged_episodes import FloatArray
 from rl.ope.intervals.intervals import Interval
 from rl.ope.intervals.sums import RatioSums
-from rl.ope.intervals.weight_tail import tail_report
+from rl.ope.intervals.tails import tail_report
 
 _WIDTH = 0.3
 """Standard deviations of the lower bound, beyond 0, over which the correction runs out; see `corrected_gain`."""
@@ -33,7 +33,7 @@ class BoundMoments:
 
 
 def corrected_gain(sums: RatioSums, interval: Interval) -> float | None:
-    """The gain less what luck adds to it, so that over many promotions the corrected gains average what is true.
+    """Return the gain less what luck adds to it, so that over many promotions the corrected gains average what is true.
 
     Only gains whose lower bound L is above 0 are promoted. Among those the estimate X is too high by
     corr(X, L) se(X) f(0) / P(L > 0), f the density of L: luck counts by how densely bounds lie *at* 0, whatever the
@@ -74,7 +74,7 @@ def corrected_gain(sums: RatioSums, interval: Interval) -> float | None:
 
 
 def _share_left(influence: FloatArray) -> float:
-    """How much of the correction stands with such tails; all of it where too few units differ to tell."""
+    """Return how much of the correction stands with such tails; all of it where too few units differ to tell."""
     tail_index = tail_report(influence).tail_index
     if tail_index is None or float((influence**3).mean()) <= 0:
         return 1.0
@@ -83,7 +83,7 @@ def _share_left(influence: FloatArray) -> float:
 
 
 def bound_moments(influence: FloatArray, *, reach: float) -> BoundMoments:
-    """Spread and correlation of the bound `estimate - reach * standard error`, to first order.
+    """Return spread and correlation of the bound `estimate - reach * standard error`, to first order.
 
     With skewed units the estimate and its standard error rise together: an order that is seen raises both, and the
     bound follows neither. Then passing depends on luck in the standard error as much as in the estimate.

@@ -11,7 +11,7 @@ from rl.gate.corrected_gain import corrected_gain
 from rl.gate.rules import GateEvidence, GateRules, GuardrailEvidence
 from rl.ope.intervals.intervals import Interval, cautious_bounds, relative_increase
 from rl.ope.intervals.sums import RatioSums, difference
-from rl.ope.intervals.weight_tail import TailReport, tail_report
+from rl.ope.intervals.tails import TailReport, tail_report
 from rl.ope.overlap.differing_units import effective_differing_units
 from rl.ope.propensities.trust import LOGGED, PropensityTrust
 from rl.ope.report import PolicyEvaluation
@@ -19,7 +19,7 @@ from rl.ope.samples.ratio_balance import RatioBalance
 
 
 def gate_rules(gate: Gate, *, alpha: float) -> GateRules:
-    """The rules of a spec at the night's level."""
+    """Return the rules of a spec at the night's level."""
     return GateRules(
         alpha=alpha,
         min_effective_sample_size=gate.min_effective_sample_size,
@@ -40,7 +40,7 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
     unit_of_value: str,
     propensities: PropensityTrust = LOGGED,
 ) -> GateEvidence:
-    """Evidence on a candidate against a baseline evaluated on the same episodes.
+    """Return evidence on a candidate against a baseline evaluated on the same episodes.
 
     Args:
         evaluation: of the reward.
@@ -108,13 +108,13 @@ def _baseline_sums(evaluation: PolicyEvaluation, baseline: str, estimator: str) 
 
 
 def _smallest(evaluation: PolicyEvaluation, policies: tuple[str, ...], estimator: str, field: str) -> float | None:
-    """The smallest figure among the policies compared; None where one of them has none."""
+    """Return the smallest figure among the policies compared; None where one of them has none."""
     figures = [getattr(evaluation.report(policy, estimator), field) for policy in policies]
     return None if any(figure is None for figure in figures) else min(figures)
 
 
 def _differing(evaluation: PolicyEvaluation, compared: tuple[str, ...]) -> float | None:
-    """Units for which the two policies decide differently; None where either can't be weighted."""
+    """Return units for which the two policies decide differently; None where either can't be weighted."""
     found = [evaluation.weights[policy] for policy in compared if policy in evaluation.weights]
     return effective_differing_units(*found) if len(found) == 2 else None
 
@@ -129,7 +129,7 @@ def _balance(evaluation: PolicyEvaluation, policy: str, estimator: str) -> Ratio
 def _guardrail(
     evaluation: PolicyEvaluation | None, rail: Guardrail, candidate: str, baseline: str, estimator: str
 ) -> GuardrailEvidence:
-    """Evidence on one side metric, bounded at the confidence of the spec's intervals.
+    """Return evidence on one side metric, bounded at the confidence of the spec's intervals.
 
     Not at the night's level: that one limits how often an equal candidate is promoted, and would leave rare metrics
     such as refunds unbounded on any log of ordinary size.

@@ -164,7 +164,7 @@ def _shopper(facts: LogFacts) -> Headline | None:
 
 
 def _small_propensities(facts: LogFacts) -> Headline | None:
-    """An action of probability p turns up among n decisions over a actions with a chance of n a p at most."""
+    """Return an action of probability p turns up among n decisions over a actions with a chance of n a p at most."""
     smallest = facts.smallest_propensity
     if smallest is None or smallest * facts.n_test * facts.n_actions >= _CHANCE:
         return None

@@ -13,7 +13,7 @@ from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.gate.corrected_gain import corrected_gain
 from rl.gate.rules import GateEvidence, GuardrailEvidence
-from rl.ope.contenders import Contender, contender_sample, evaluated_rows
+from rl.ope.contenders import Contender, evaluated_rows
 from rl.ope.estimators.registry import ESTIMATORS
 from rl.ope.intervals.intervals import Interval
 from rl.ope.intervals.sums import difference
@@ -38,16 +38,16 @@ class FitScatter:
     by_model: FloatArray
 
     def minus(self, other: FitScatter) -> FitScatter:
-        """The difference under every fit, paired."""
+        """Return the difference under every fit, paired."""
         return FitScatter(self.by_repeat - other.by_repeat, self.by_model - other.by_model)
 
     def relative_to(self, other: FitScatter) -> FitScatter:
-        """The relative increase over the other under every fit; not finite where the other is 0."""
+        """Return the relative increase over the other under every fit; not finite where the other is 0."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return FitScatter(self.by_repeat / other.by_repeat - 1, self.by_model / other.by_model - 1)
 
     def variance(self, value: float) -> CrossFitVariance:
-        """Extra variance of the figure.
+        """Return extra variance of the figure.
 
         Raises:
             EvaluationError: it isn't known under one of the fits.
@@ -70,7 +70,7 @@ class PropensityDoubt:
     scatters: Mapping[str, Scatters]
 
     def widened(self, evaluation: PolicyEvaluation) -> PolicyEvaluation:
-        """The evaluation, its reports' intervals widened; refused where the scatter isn't known."""
+        """Return the evaluation, its reports' intervals widened; refused where the scatter isn't known."""
         scatters = self.scatters[evaluation.outcome]
         reports = [
             _widened_report(report, scatters.get((report.policy, report.estimator))) for report in evaluation.reports
@@ -78,7 +78,7 @@ class PropensityDoubt:
         return replace(evaluation, reports=tuple(reports))
 
     def widened_evidence(self, evidence: GateEvidence, evaluation: PolicyEvaluation) -> GateEvidence:
-        """The evidence with wider bounds of the difference and of the guardrails' increases.
+        """Return the evidence with wider bounds of the difference and of the guardrails' increases.
 
         Args:
             evidence: gathered as if propensities were known.
@@ -115,7 +115,7 @@ class PropensityDoubt:
         )
 
     def _pair(self, outcome: str, evidence: GateEvidence) -> tuple[FitScatter, FitScatter]:
-        """Candidate's and baseline's figures by the gate's estimator."""
+        """Return candidate's and baseline's figures by the gate's estimator."""
         scatters = self.scatters[outcome]
         keys = [(name, evidence.estimator) for name in (evidence.candidate, evidence.baseline)]
         if missing := [name for name, _ in keys if (name, evidence.estimator) not in scatters]:
@@ -126,7 +126,7 @@ class PropensityDoubt:
 def propensity_doubt(
     evaluations: Sequence[PolicyEvaluation], contenders: Sequence[Contender], repeats: PropensityRepeats
 ) -> PropensityDoubt:
-    """The night's weighted estimates, computed again under every fit of the propensities.
+    """Return the night's weighted estimates, computed again under every fit of the propensities.
 
     Weights alone change: Q-functions, fitted on the training split, know no propensities.
 
@@ -158,7 +158,7 @@ def _scatters(
 def _contender_scatters(
     contender: Contender, evaluation: PolicyEvaluation, estimators: Sequence[str], repeats: PropensityRepeats
 ) -> dict[tuple[str, str], FitScatter]:
-    sample = contender_sample(contender, evaluation)
+    sample = evaluation.sample(contender.name)
     if sample.weights is None:
         raise EvaluationError(f"{contender.name}: {sample.refusal}")
     rows = evaluated_rows(contender, evaluation)

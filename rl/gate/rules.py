@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from rl.ope.intervals.intervals import Interval
-from rl.ope.intervals.weight_tail import TailReport
+from rl.ope.intervals.tails import TailReport
 from rl.ope.propensities.trust import LOGGED, PropensityTrust
 from rl.ope.samples.ratio_balance import RatioBalance
 
@@ -171,7 +171,7 @@ class Verdict:
         return all(check.is_passed for check in self.checks if not check.reads_rewards)
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values."""
+        """Return the fields as JSON values."""
         return {
             "decision": self.decision.value,
             "spends_level": self.spends_level,
@@ -181,7 +181,7 @@ class Verdict:
 
 
 def judge(evidence: GateEvidence, rules: GateRules) -> Verdict:
-    """The verdict on the evidence.
+    """Return the verdict on the evidence.
 
     Abstains before it rejects: where the log can't tell, a lower bound says nothing about the candidate.
     """
@@ -262,7 +262,7 @@ def _propensities_check(evidence: GateEvidence) -> Check:
 
 
 def _balance_check(evidence: GateEvidence) -> Check:
-    """Asked of weights alone: how much of what the policies would do the log can have done."""
+    """Return asked of weights alone: how much of what the policies would do the log can have done."""
     name, tolerance = "weights_average_one", evidence.propensities.ratio_tolerance
     if not evidence.balances or None in evidence.balances.values():
         return Check(name, None, Decision.ABSTAIN, "Whether the log covers the policy's decisions is unknown.")
@@ -284,7 +284,7 @@ def _imbalance(policy: str, found: RatioBalance) -> str:
 
 
 def _differing_check(evidence: GateEvidence, rules: GateRules) -> Check:
-    """Passed where the two never differ: then they are worth the same, and the difference says so."""
+    """Return passed where the two never differ: then they are worth the same, and the difference says so."""
     name, observed = "effective_differing_units", evidence.effective_differing
     words = "shoppers for whom candidate and baseline decide differently"
     if observed == 0.0:
@@ -302,7 +302,7 @@ def _floor_check(name: str, observed: float | None, floor: float, words: str, *,
 
 
 def _tail_check(evidence: GateEvidence, rules: GateRules) -> Check:
-    """Passed where no tail could be fitted: then the floors on units are what limits a few of them deciding."""
+    """Return passed where no tail could be fitted: then the floors on units are what limits a few of them deciding."""
     index = None if evidence.tail is None else evidence.tail.tail_index
     is_passed = index is None or index <= rules.max_tail_index
     sentence = "No handful of shoppers decides the difference."
@@ -359,7 +359,7 @@ def _guardrail_check(rail: GuardrailEvidence) -> Check:
 
 
 def _signed_share(share: float) -> str:
-    """Three digits, so that a bound just beyond its limit doesn't look like it."""
+    """Return three digits, so that a bound just beyond its limit doesn't look like it."""
     return "any amount" if math.isinf(share) else f"{100 * share:+.3g}%"
 
 

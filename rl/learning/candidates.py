@@ -38,7 +38,7 @@ def seeded_candidates(scenario: Scenario) -> dict[str, SeededCandidate]:
 
 
 def find_candidate(scenario: Scenario, name: str) -> SeededCandidate:
-    """The candidate of that name.
+    """Return the candidate of that name.
 
     Raises:
         TrainingError: the scenario has none; with a suggestion.

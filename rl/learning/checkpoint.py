@@ -43,7 +43,7 @@ class CheckpointFile:
         draft.replace(self.path)
 
     def read(self) -> dict[str, Any] | None:
-        """The state; None where there is none, where it can't be read, and where another run wrote it."""
+        """Return the state; None where there is none, where it can't be read, and where another run wrote it."""
         if not self.path.exists():
             return None
         try:
@@ -74,7 +74,7 @@ class Timer:
         self._last = time.monotonic()
 
     def is_due(self) -> bool:
-        """So many seconds have passed since it was last so."""
+        """Return so many seconds have passed since it was last so."""
         if time.monotonic() - self._last < self._every_seconds:
             return False
         self._last = time.monotonic()

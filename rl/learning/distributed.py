@@ -42,7 +42,7 @@ class Ranks:
         return self.rank == 0
 
     def batch_size(self, whole: int) -> int:
-        """Rows of this rank in a batch that all ranks make up together.
+        """Return rows of this rank in a batch that all ranks make up together.
 
         Raises:
             TrainingError: fewer rows than ranks.
@@ -58,7 +58,7 @@ class Ranks:
         return seed + _SEEDS_APART * self.rank
 
     def shard(self, lengths: IntArray) -> IntArray:
-        """The episodes of this rank: neighbors, so many that all ranks hold about the same number of rows.
+        """Return the episodes of this rank: neighbors, so many that all ranks hold about the same number of rows.
 
         A batch takes the same share of every shard; by neighbors, it holds rows of all times alike.
 
@@ -84,7 +84,7 @@ class Ranks:
         return np.arange(bounds[self.rank], bounds[self.rank + 1], dtype=np.int64)
 
     def mean(self, values: Sequence[float], *, batch_size: int) -> list[float]:
-        """Means over the rows of a joined batch, of what each rank has as a mean over its own."""
+        """Return means over the rows of a joined batch, of what each rank has as a mean over its own."""
         if self.is_alone:
             return list(values)
         share = self.batch_size(batch_size) / batch_size
@@ -104,7 +104,7 @@ class Ranks:
         return bool(self.sums([float(answer and self.is_first)])[0])
 
     def given(self, content: Any) -> Any:
-        """What rank 0 has; tensors in it lie on the CPU."""
+        """Return what rank 0 has; tensors in it lie on the CPU."""
         if self.is_alone:
             return content
         found = [content]
@@ -112,7 +112,7 @@ class Ranks:
         return found[0]
 
     def gathered(self, content: Any) -> list[Any]:
-        """What each rank gave, by rank."""
+        """Return what each rank gave, by rank."""
         if self.is_alone:
             return [content]
         found: list[Any] = [None] * self.n_ranks

@@ -47,7 +47,7 @@ class Learner:
         self._sums: dict[str, torch.Tensor] = {}
 
     def update(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """One update; loss terms stay on the device, and until the next update, for whoever looks at them."""
+        """Return one update; loss terms stay on the device, and until the next update, for whoever looks at them."""
         if self._recorder is None:
             return self._update_plainly(batch)
         return self._update_captured(
@@ -55,7 +55,7 @@ class Learner:
         )
 
     def update_rows(self, rows: torch.Tensor, gather: Gather) -> dict[str, torch.Tensor]:
-        """One update on the batch that `gather` makes of the rows, which a graph then does too.
+        """Return one update on the batch that `gather` makes of the rows, which a graph then does too.
 
         Args:
             rows: `(batch_size,)`, on the device.
@@ -66,12 +66,12 @@ class Learner:
         return self._update_captured(self._recorder, ("rows", gather), (rows,), gather)
 
     def losses(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Loss terms of a batch, without an update."""
+        """Return the loss terms of a batch, without an update."""
         terms: dict[str, torch.Tensor] = self.algorithm.impl.losses(batch)
         return terms
 
     def take_sums(self) -> dict[str, float]:
-        """Sums of the loss terms of all updates since they were last taken, for which a GPU is waited for."""
+        """Return sums of the loss terms of all updates since they were last taken, for which a GPU is waited for."""
         taken = {name: float(total) for name, total in self._sums.items()}
         for total in self._sums.values():
             total.zero_()
@@ -135,7 +135,7 @@ class Learner:
         return terms
 
     def _summed(self, terms: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """The terms, added to their sums in place: a graph adds them without a launch of its own."""
+        """Return the terms, added to their sums in place: a graph adds them without a launch of its own."""
         for name, value in terms.items():
             if name not in self._sums:
                 self._sums[name] = torch.zeros((), dtype=torch.float64, device=value.device)
@@ -157,7 +157,7 @@ def make_learner(
     is_captured: bool | None = None,
     layout: TokenLayout | None = None,
 ) -> Learner:
-    """A learner of the candidate, its networks drawn from torch's generator.
+    """Return a learner of the candidate, its networks drawn from torch's generator.
 
     Args:
         candidate: what to train.
@@ -179,14 +179,14 @@ def make_learner(
 
 
 def _parts(modules: Any) -> dict[str, Any]:
-    """Networks and optimizers by name."""
+    """Return networks and optimizers by name."""
     named = {field.name: getattr(modules, field.name) for field in fields(modules)}
     networks = {name: part for name, part in named.items() if isinstance(part, nn.Module)}
     return networks | optimizers_of(modules)
 
 
 def _copied(value: Any) -> Any:
-    """The same, with tensors of its own."""
+    """Return the same, with tensors of its own."""
     if isinstance(value, torch.Tensor):
         return value.detach().clone()
     if isinstance(value, Mapping):
@@ -204,7 +204,7 @@ def _tensors_of(batch: TorchMiniBatch) -> tuple[torch.Tensor, ...]:
 
 
 def _with_tensors(batch: TorchMiniBatch, tensors: tuple[torch.Tensor, ...]) -> TorchMiniBatch:
-    """A batch like the given one, of these tensors."""
+    """Return a batch like the given one, of these tensors."""
     n = len(batch.observations)
     now, following, columns = tensors[:n], tensors[n : 2 * n], tensors[2 * n :]
     named = dict(zip(_COLUMNS, columns, strict=True))

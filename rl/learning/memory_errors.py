@@ -44,14 +44,14 @@ def clear_memory_errors(who: str, doing: str, *, remedy: str) -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Python, NumPy or torch got no memory; an illegal access of memory is something else."""
+    """Return python, NumPy or torch got no memory; an illegal access of memory is something else."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in _TEXTS)
 
 
 def remedy_in_updates(batch_size: int) -> str:
-    """What helps where networks learn from batches of that size."""
+    """Return what helps where networks learn from batches of that size."""
     if batch_size > 1:
         return f"try batch_size {batch_size // 2}"
     return f"make hidden_units narrower, or {FROM_FILES}"

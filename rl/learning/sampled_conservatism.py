@@ -55,7 +55,7 @@ def draw_actions(mask: torch.Tensor, n_sampled: int, generator: torch.Generator 
 def sampled_log_sum_exp(
     logged: torch.Tensor, values: torch.Tensor, sample: ActionSample, *, action: torch.Tensor, mask: torch.Tensor
 ) -> torch.Tensor:
-    """Estimated log-sum-exp of values over each row's available actions, `(n, 1)`.
+    """Return estimated log-sum-exp of values over each row's available actions, `(n, 1)`.
 
     Args:
         logged: value of the logged action, `(n, 1)`.

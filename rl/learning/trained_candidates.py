@@ -82,7 +82,7 @@ def kept_folder(candidate: Path, update: int) -> Path:
 
 
 def read_curves(run: Run, name: str) -> tuple[Curve, ...]:
-    """The candidate's learning curves, one for each split and metric."""
+    """Return the candidate's learning curves, one for each split and metric."""
     points: dict[tuple[str, str], list[tuple[int, float | None]]] = {}
     path = run.candidate(name) / "curve.jsonl"
     for line in path.read_text(encoding="utf-8").splitlines():

@@ -125,7 +125,7 @@ def train_candidate(
 
 
 def resolve_device(wanted: str) -> str:
-    """`cuda` where there is one and it isn't ruled out, else `cpu`.
+    """Return `cuda` where there is one and it isn't ruled out, else `cpu`.
 
     Raises:
         TrainingError: CUDA was asked for and there is none.
@@ -138,7 +138,7 @@ def resolve_device(wanted: str) -> str:
 
 
 def _learner(seeded: SeededCandidate, replay: Replay, settings: TrainingSettings) -> Learner:
-    """Networks that are the same on all ranks, which draw by themselves from there on."""
+    """Return networks that are the same on all ranks, which draw by themselves from there on."""
     ranks = settings.ranks
     learner = make_learner(
         seeded.candidate,
@@ -160,7 +160,7 @@ def _replay(columns: ReplayColumns, reward_scale: float, settings: TrainingSetti
 
 
 def _reward_scale(training: ReplayColumns, ranks: Ranks) -> float:
-    """Standard deviation of rewards, so that one learning rate and one conservative weight fit any currency."""
+    """Return standard deviation of rewards, so that one learning rate and one conservative weight fit any currency."""
     if ranks.is_alone:
         spread = float(training.reward.std()) if training.n_transitions else 0.0
     else:

@@ -34,7 +34,7 @@ class Progress:
         return self._seconds_before + time.perf_counter() - self._started
 
     def is_due(self, update: int) -> bool:
-        """After this update there is a line."""
+        """Return after this update there is a line."""
         return update % self._every == 0
 
     def show(self, update: int, loss: float) -> None:

@@ -137,7 +137,7 @@ class TrainingRun:
                     file.write({"first": state, "own": own})
 
     def _is_due(self, timer: Timer) -> bool:
-        """Ranks agree on it at the points of the curve alone, so that they needn't wait for each other."""
+        """Return ranks agree on it at the points of the curve alone, so that they needn't wait for each other."""
         ranks = self._parts.ranks
         if ranks.is_alone:
             return timer.is_due()
@@ -160,7 +160,7 @@ class TrainingRun:
             self._progress.show(update, float(terms["loss"]))
 
     def state(self) -> dict[str, Any]:
-        """Everything that the rest of the run depends on."""
+        """Return everything that the rest of the run depends on."""
         return {
             "learner": self._parts.learner.state(),
             "rows": json.dumps(self._updates.state()),
@@ -199,7 +199,7 @@ class TrainingRun:
         self._point(update, "validation", self._validation_metrics(update))
 
     def _validation_metrics(self, update: int) -> dict[str, float]:
-        """Those of the networks as they are now; none where nothing is held out."""
+        """Return those of the networks as they are now; none where nothing is held out."""
         if self._parts.held_out is None:
             return {}
         metrics = _held_out_metrics(self._parts.learner, self._parts.held_out)
@@ -207,7 +207,7 @@ class TrainingRun:
         return metrics
 
     def _joined(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Means over the rows of all ranks."""
+        """Return means over the rows of all ranks."""
         size = self._parts.seeded.candidate.batch_size
         return dict(zip(values, self._parts.ranks.mean(list(values.values()), batch_size=size), strict=True))
 
@@ -231,7 +231,7 @@ class TrainingRun:
         self.stopped_early = self._parts.ranks.decided(self._is_patience_over(update, kept)) and not is_last
 
     def _joined_scale(self, scale: float) -> float:
-        """Root mean square over all ranks' rows, as the scale of one rank is over its own."""
+        """Return root mean square over all ranks' rows, as the scale of one rank is over its own."""
         ranks, n = self._parts.ranks, self._parts.replay.n_transitions
         if ranks.is_alone:
             return scale
@@ -248,22 +248,22 @@ class TrainingRun:
 
 
 def _keep_at(n_updates: int, n_checkpoints: int) -> frozenset[int]:
-    """The updates after which a network is kept: evenly spaced, the last one among them."""
+    """Return the updates after which a network is kept: evenly spaced, the last one among them."""
     return frozenset(max(1, round(n_updates * place / n_checkpoints)) for place in range(1, n_checkpoints + 1))
 
 
 def _own_state(state: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a rank's state differs from the others'."""
+    """Return what of a rank's state differs from the others'."""
     return {"rows": state["rows"], "learner": {name: state["learner"][name] for name in ("sums", "random")}}
 
 
 def _with_own(first: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """A rank's state again, from that of rank 0 and what is its own."""
+    """Return a rank's state again, from that of rank 0 and what is its own."""
     return {**first, "rows": own["rows"], "learner": {**first["learner"], **own["learner"]}}
 
 
 def _held_out_metrics(learner: Learner, replay: Replay) -> dict[str, float]:
-    """Loss terms, and the share of rows in which the greedy action is the logged one."""
+    """Return the loss terms, and the share of rows in which the greedy action is the logged one."""
     n = min(N_VALIDATION_ROWS, replay.n_transitions)
     batch = replay.batch(np.linspace(0, replay.n_transitions - 1, n).astype(np.int64))
     with torch.no_grad():
@@ -273,7 +273,7 @@ def _held_out_metrics(learner: Learner, replay: Replay) -> dict[str, float]:
 
 
 def _weights_to_look_at(network: Network) -> dict[str, float]:
-    """A weight of each array: one that isn't finite where there is one."""
+    """Return a weight of each array: one that isn't finite where there is one."""
     arrays = network.to_tensors()
     return {f"weight {name}": float(array.flat[np.isfinite(array).argmin()]) for name, array in arrays.items()}
 

@@ -39,7 +39,7 @@ def choose_checkpoints(
     temperature: float,
     floors: Floors,
 ) -> dict[str, ChosenCheckpoint]:
-    """For each candidate the kept policy whose gain is surest, ranked as candidates are; of equals the latest.
+    """Return for each candidate the kept policy whose gain is surest, ranked as candidates are; of equals the latest.
 
     All kept policies of a candidate share the Q-function of its last one: doubly robust estimates stay unbiased by it,
     and so alike policies are told apart by their rewards, not by two fits. Where the estimator has no weights (implied

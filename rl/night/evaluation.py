@@ -17,6 +17,7 @@ from rl.gate.rules import GateEvidence, Verdict, judge
 from rl.night.doubts.clipping import night_clip_sensitivity
 from rl.night.doubts.confounding import ConfoundingSensitivity, confounding_sensitivity
 from rl.night.doubts.loggers import LoggersReport, night_loggers
+from rl.night.samples import NightSamples, night_samples
 from rl.night.selection import Selection
 from rl.ope.contenders import Contender
 from rl.ope.estimators.registry import with_one_step
@@ -42,10 +43,11 @@ class NightEvaluation:
         level: that tonight's look might spend of the year's allowance.
         champion: compared with; None where there is none or it can't be compared.
         propensities: of the test episodes.
+        samples: of candidate and baseline, as the report read them.
         confounding: how strong a hidden reason would flip what the gate says of the gain; None where there is none.
         clipping: the gain with the candidate's weights limited; empty where there is none.
         loggers: the candidate's value by policy version; None where one made the log.
-        notes: what a reader must know beside the verdict.
+        unknown_actions: share of the test decisions by actions that the candidate doesn't know.
         headlines: what a reader must know before it.
     """
 
@@ -56,10 +58,11 @@ class NightEvaluation:
     level: NightLevel
     champion: Champion | None
     propensities: KnownPropensities
+    samples: NightSamples
     confounding: ConfoundingSensitivity | None
     clipping: tuple[ClippedEstimate, ...]
     loggers: LoggersReport | None
-    notes: tuple[str, ...]
+    unknown_actions: float = 0.0
     headlines: tuple[Headline, ...] = ()
 
 
@@ -72,7 +75,7 @@ def evaluate_night(
     train: LoggedEpisodes,
     settings: EvaluationSettings,
 ) -> NightEvaluation:
-    """The report on the selected candidate, on test episodes that chose nothing, and the gate's verdict.
+    """Return the report on the selected candidate, on test episodes that chose nothing, and the gate's verdict.
 
     Args:
         dataset: of the night.
@@ -122,10 +125,11 @@ def evaluate_night(
         level=level,
         champion=champion,
         propensities=known,
+        samples=night_samples(whole, contenders, known.repeats),
         confounding=confounding_sensitivity(evidence, whole, contenders),
-        clipping=night_clip_sensitivity(evidence, whole, contenders, level=settings.confidence),
-        loggers=night_loggers(evidence, whole, contenders),
-        notes=(*_notes(selection, champion, level), *actions_without_entry(known.episodes)),
+        clipping=night_clip_sensitivity(evidence, whole, level=settings.confidence),
+        loggers=night_loggers(evidence, whole, contenders[0]),
+        unknown_actions=unknown_actions(known.episodes),
         headlines=found,
     )
 
@@ -133,7 +137,7 @@ def evaluate_night(
 def _evaluate_guardrails(
     compared: list[Contender], settings: EvaluationSettings, dataset: Dataset
 ) -> dict[str, PolicyEvaluation]:
-    """Evaluations of the guardrails' side metrics, by metric, with the estimator that the gate may use."""
+    """Return evaluations of the guardrails' side metrics, by metric, with the estimator that the gate may use."""
     scenario = dataset.pipeline.scenario
     own = replace(settings, estimators=(scenario.evaluation.estimator,))
     return {
@@ -149,7 +153,7 @@ def _evaluate(
     is_logged: bool,
     outcome: str = "reward",
 ) -> PolicyEvaluation:
-    """One evaluation of all: each on its own encoding of the same episodes, hence of the same units."""
+    """Return one evaluation of all: each on its own encoding of the same episodes, hence of the same units."""
     parts: list[PolicyEvaluation] = []
     for contender in contenders:
         structlog.get_logger().info("evaluating", policy=contender.name, outcome=outcome)
@@ -162,16 +166,19 @@ def _evaluate(
                 is_logged=is_logged,
                 outcome=outcome,
                 has_behavior=not parts,
+                keeps_samples=True,
             )
         )
     first, *others = parts
-    reports, sums, fits, weights = list(first.reports), dict(first.sums), dict(first.fits), dict(first.weights)
+    reports, sums, fits = list(first.reports), dict(first.sums), dict(first.fits)
+    weights, samples = dict(first.weights), dict(first.samples)
     for part in others:
         reports += part.reports
         sums |= part.sums
         fits |= part.fits
         weights |= part.weights
-    return replace(first, reports=tuple(reports), sums=sums, fits=fits, weights=weights)
+        samples |= part.samples
+    return replace(first, reports=tuple(reports), sums=sums, fits=fits, weights=weights, samples=samples)
 
 
 def _champion_contender(dataset: Dataset, name: str, policy: StochasticPolicy, test: LoggedEpisodes) -> Contender:
@@ -181,37 +188,6 @@ def _champion_contender(dataset: Dataset, name: str, policy: StochasticPolicy, t
     return Contender(name, AlignedPolicy(policy, dataset.vocabulary), train, own_test)
 
 
-def _notes(selection: Selection, champion: Champion | None, level: NightLevel) -> tuple[str, ...]:
-    notes = [_allowance(level)]
-    if champion is not None and champion.policy is None:
-        notes.append(
-            f"The {champion.name} is no baseline here: {champion.problem}. The candidate was compared with the "
-            "behavior policy instead; promoting it would replace that champion."
-        )
-    if selection.note:
-        notes.append(f"Temperature and candidate were {selection.note}.")
-    return tuple(notes)
-
-
-def actions_without_entry(test: LoggedEpisodes) -> tuple[str, ...]:
-    """Which share of the test log the candidate can't have learned, as a sentence; none where it is nil."""
-    share = 0.0 if test.lumped is None else float((test.action == test.n_actions - 1).mean())
-    if not share:
-        return ()
-    return (
-        f"{share:.1%} of the test decisions took an action that the candidate doesn't know by name: it is new since "
-        "training, or beyond max_actions of the scenario. The candidate never shows those unless nothing else is "
-        "available; the gain counts that in.",
-    )
-
-
-def _allowance(level: NightLevel) -> str:
-    before = (
-        f"{level.n_looks} earlier looks since {level.since} spent {level.spent:.3f} of it"
-        if level.n_looks
-        else "no earlier look spent any of it"
-    )
-    return (
-        f"Of {level.per_year:g} wrong promotions allowed a year, tonight's look may take {level.level:.4f} (its risk "
-        f"of promoting a candidate that is no better); {before}."
-    )
+def unknown_actions(test: LoggedEpisodes) -> float:
+    """Return the share of the test decisions by actions that the vocabulary holds no entry of."""
+    return 0.0 if test.lumped is None else float((test.action == test.n_actions - 1).mean())

@@ -32,7 +32,7 @@ class Floors:
 
     @classmethod
     def from_scenario(cls, scenario: Scenario) -> Floors:
-        """The gate's floors times the validation episodes' share of the test episodes."""
+        """Return the gate's floors times the validation episodes' share of the test episodes."""
         scale = min(1.0, scenario.splits.validation / scenario.splits.test)
         return cls(scale * scenario.gate.min_effective_sample_size, scale * scenario.gate.min_effective_rewarded)
 
@@ -101,7 +101,7 @@ def select_candidate(
     floors: Floors,
     is_logged: bool,
 ) -> Selection:
-    """The candidate and temperature that rank first on the validation episodes.
+    """Return the candidate and temperature that rank first on the validation episodes.
 
     Args:
         candidates: by name, in the order of the spec; ties go to the first.
@@ -150,7 +150,7 @@ def select_candidate(
 def _stand_ins(
     candidates: Mapping[str, StochasticPolicy], warmed: Mapping[str, StochasticPolicy], temperatures: Sequence[float]
 ) -> dict[str, Policy]:
-    """One Q-function a candidate, at its middle temperature, for all its temperatures.
+    """Return one Q-function a candidate, at its middle temperature, for all its temperatures.
 
     It steadies the doubly robust estimate at each, and biases none. The direct method alone would be biased by it.
     """
@@ -165,7 +165,7 @@ def _stand_ins(
 def judged_choice(
     evaluation: PolicyEvaluation, name: str, policy: StochasticPolicy, estimator: str, floors: Floors
 ) -> Choice:
-    """A policy as the evaluation, under that name, and the floors see it."""
+    """Return a policy as the evaluation, under that name, and the floors see it."""
     report = evaluation.report(name, estimator)
     if not ESTIMATORS[estimator].needs_weights or (name, estimator) not in evaluation.sums:
         return Choice(policy, report, certainty=None, cautious_gain=None, is_supported=False)
@@ -182,7 +182,7 @@ def judged_choice(
 
 
 def _usable_estimator(evaluation: PolicyEvaluation, names: Sequence[str], estimator: str) -> tuple[str, str]:
-    """The first of the spec's estimator and the fallback that values anyone, and what is to be said of it."""
+    """Return the first of the spec's estimator and the fallback that values anyone, and what is to be said of it."""
     by_spec, by_fallback = ([evaluation.report(name, one) for name in names] for one in (estimator, FALLBACK_ESTIMATOR))
     if any(report.value is not None for report in by_spec):
         return estimator, ""

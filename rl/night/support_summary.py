@@ -51,7 +51,7 @@ class WeightShares:
 
 
 def support_bands(shares: ActionShares, *splits: LoggedEpisodes) -> tuple[Band, ...]:
-    """The vocabulary by how often the splits took each action; both shares of all bands sum to 1."""
+    """Return the vocabulary by how often the splits took each action; both shares of all bands sum to 1."""
     counts = _counts(*splits)
     found = []
     for least, most in _BANDS:
@@ -65,14 +65,14 @@ def support_bands(shares: ActionShares, *splits: LoggedEpisodes) -> tuple[Band, 
 def unseen_actions(
     shares: ActionShares, names: Sequence[str], *splits: LoggedEpisodes
 ) -> tuple[tuple[str, float], ...]:
-    """Actions that no split ever took but the policy would, and their expected shares, the largest first."""
+    """Return actions that no split ever took but the policy would, and their expected shares, the largest first."""
     unseen = np.flatnonzero((_counts(*splits) == 0) & (shares.policy > 0))
     order = unseen[np.argsort(-shares.policy[unseen], kind="stable")]
     return tuple((names[action], float(shares.policy[action])) for action in order)
 
 
 def weight_shares(sample: EvaluationSample) -> WeightShares:
-    """Shares of the discounted cumulative weights by shopper.
+    """Return shares of the discounted cumulative weights by shopper.
 
     Raises:
         UnsupportedEstimator: the log can't be weighted.

@@ -42,7 +42,7 @@ def true_values(
     n_sessions: int = N_SESSIONS,
     seed: int = 0,
 ) -> TrueValues:
-    """Values of the behavior policy and of the given policies on the test days.
+    """Return values of the behavior policy and of the given policies on the test days.
 
     All are played on the same starts. Nothing is known, with a note, where the log's shop isn't at hand.
     """

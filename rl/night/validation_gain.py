@@ -9,9 +9,12 @@ from rl.ope.intervals.sums import difference
 from rl.ope.report import EvaluationSettings
 from rl.ope.samples.sample import evaluation_sample
 
+_ROUNDING = 1e-5
+"""Share of the logged mean's error below which a gain's is rounding: networks compute in single precision."""
+
 
 def gain_in_standard_errors(policy: Policy, validation: LoggedEpisodes, settings: EvaluationSettings) -> float:
-    """The paired gain by weighted per-decision importance sampling over its standard error; 0 where it has none.
+    """Return the paired gain by weighted per-decision importance sampling over its standard error; 0 where it has none.
 
     Networks of one training run are much alike, so their estimates err together and can be told apart by less than
     their intervals suggest. Don't read it as a value: it serves to compare such networks.
@@ -32,4 +35,4 @@ def gain_in_standard_errors(policy: Policy, validation: LoggedEpisodes, settings
     logged = on_policy(evaluation_sample(None, validation, discount=settings.discount, steps=settings.steps))
     gain = difference(value, logged)
     error = standard_error(gain)
-    return gain.value() / error if error > 0 else 0.0
+    return gain.value() / error if error > _ROUNDING * standard_error(logged) else 0.0

@@ -72,7 +72,7 @@ class PolicyValueReport:
     behavior_standard_error: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values; a number that isn't finite becomes None."""
+        """Return the fields as JSON values; a number that isn't finite becomes None."""
         content = {name: _finite_or_none(value) for name, value in asdict(self).items()}
         return content | {"chosen_level": self.chosen_level.to_json() if self.chosen_level else None}
 

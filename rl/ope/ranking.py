@@ -24,7 +24,7 @@ class Ranker(Protocol):
     """Gives each row a score per action; only their order counts."""
 
     def scores(self, episodes: LoggedEpisodes, rows: slice) -> FloatArray:
-        """`(len(rows), n_actions)`; unavailable actions may score anything."""
+        """Return `(len(rows), n_actions)`; unavailable actions may score anything."""
         ...
 
 
@@ -105,17 +105,17 @@ class RankingReport:
     n_units: int
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values."""
+        """Return the fields as JSON values."""
         return asdict(self)
 
 
 def fit_popularity(train: LoggedEpisodes) -> PopularityRanker:
-    """Popularity of actions in the training split."""
+    """Return popularity of actions in the training split."""
     return PopularityRanker(np.bincount(train.action, minlength=train.n_actions).astype(np.float64))
 
 
 def fit_item_knn(train: LoggedEpisodes, *, n_recent: int = 10, shrinkage: float = 20.0) -> ItemKnnRanker:
-    """Cosine co-occurrence of actions within the episodes of the training split.
+    """Return cosine co-occurrence of actions within the episodes of the training split.
 
     Args:
         train: the split.
@@ -156,7 +156,7 @@ def evaluate_ranking(
     level: float = 0.95,
     resampling: Resampling | None = None,
 ) -> tuple[RankingReport, ...]:
-    """Hit rate and NDCG of the logged action at each cutoff, with intervals over units.
+    """Return hit rate and NDCG of the logged action at each cutoff, with intervals over units.
 
     Source: Järvelin and Kekäläinen (2002); with a single relevant action NDCG is 1 / log2(1 + rank) up to the cutoff.
 
@@ -200,18 +200,18 @@ def target_ranks(ranker: Ranker, episodes: LoggedEpisodes) -> tuple[IntArray, In
 
 
 def hits(better: IntArray, tied: IntArray, k: int) -> FloatArray:
-    """Probability that the logged action is among the first k, ties in random order, `(n,)`."""
+    """Return the probability that the logged action is among the first k, ties in random order, `(n,)`."""
     return np.clip((k - better) / tied, 0.0, 1.0)
 
 
 def discounted_gains(better: IntArray, tied: IntArray, k: int) -> FloatArray:
-    """Expected NDCG at k, ties in random order, `(n,)`."""
+    """Return the expected NDCG at k, ties in random order, `(n,)`."""
     gains = np.concatenate([[0.0], np.cumsum(1.0 / np.log2(np.arange(k) + 2.0))])
     return np.asarray((gains[np.minimum(better + tied, k)] - gains[np.minimum(better, k)]) / tied, dtype=np.float64)
 
 
 def mean_over_decisions(values: FloatArray, episodes: LoggedEpisodes) -> RatioSums:
-    """Sums whose value is the mean over decisions, by unit."""
+    """Return sums whose value is the mean over decisions, by unit."""
     unit_ids, unit = np.unique(episodes.unit, return_inverse=True)
     unit_of_row = unit[episodes.episode]
     numerators = sums_by_unit(values, unit_of_row, len(unit_ids))

@@ -72,7 +72,7 @@ class EvaluationSettings:
 
     @classmethod
     def from_scenario(cls, scenario: Scenario, *, seed: int = 0, device: str = "cpu") -> EvaluationSettings:
-        """Settings as the scenario's spec states them."""
+        """Return settings as the scenario's spec states them."""
         spec = scenario.evaluation
         return cls(
             discount=Discount(scenario.discount.gamma, scenario.discount.per),
@@ -102,6 +102,7 @@ class PolicyEvaluation:
         is_logged: False where the decisions were implied.
         outcome: `reward` or a side metric.
         weights: of every weighted row by policy, all on the same rows; without the policies that can't be weighted.
+        samples: what the estimators read, by policy, without density ratios; empty unless they were to be kept.
     """
 
     reports: tuple[PolicyValueReport, ...]
@@ -111,9 +112,20 @@ class PolicyEvaluation:
     is_logged: bool
     outcome: str
     weights: Mapping[str, RowWeights] = field(default_factory=dict)
+    samples: Mapping[str, EvaluationSample] = field(default_factory=dict)
+
+    def sample(self, policy: str) -> EvaluationSample:
+        """Return what the estimators read of that policy.
+
+        Raises:
+            EvaluationError: it was not evaluated, or its sample was not kept.
+        """
+        if policy not in self.samples:
+            raise EvaluationError(f"no sample of policy {policy} was kept")
+        return self.samples[policy]
 
     def report(self, policy: str, estimator_name: str) -> PolicyValueReport:
-        """The report of that policy and estimator.
+        """Return the report of that policy and estimator.
 
         Raises:
             EvaluationError: there is none.
@@ -131,12 +143,12 @@ def evaluate_policies(  # noqa: PLR0913 -- one call says all that a night asks o
     test: LoggedEpisodes,
     settings: EvaluationSettings,
     is_logged: bool = True,
-    behavior: Policy | None = None,
     outcome: str = "reward",
     stand_ins: Mapping[str, Policy] | None = None,
     has_behavior: bool = True,
+    keeps_samples: bool = False,
 ) -> PolicyEvaluation:
-    """Reports and per-unit sums of the behavior policy and of each given policy on the test split.
+    """Return reports and per-unit sums of the behavior policy and of each given policy on the test split.
 
     The behavior policy is run through the estimators too, with all weights 1 and its own state values, so that a
     difference compares like with like: `on_policy` misses what a cut took off, its `dr` doesn't. What the log can't
@@ -148,24 +160,26 @@ def evaluate_policies(  # noqa: PLR0913 -- one call says all that a night asks o
         test: values are estimated here.
         settings: how.
         is_logged: False where decisions are implied: weighted estimators refuse and `dm` is marked a prediction.
-        behavior: the behavior policy, where it can be queried; tells which mass lies outside its support.
         outcome: `reward`, or the side metric to value instead.
         stand_ins: by policy name, another policy whose Q-function serves in place of its own; policies with the same
             stand-in share one fit. Doubly robust estimates stay unbiased under logged propensities; `dm` doesn't.
         has_behavior: False leaves the behavior policy out, where another evaluation of the same episodes has it.
+        keeps_samples: what the estimators read stays with the evaluation, at the price of its memory.
 
     Raises:
         EvaluationError: unknown estimators or metric, or an empty split.
     """
     if BEHAVIOR in policies:
         raise EvaluationError(f"a policy can't be named {BEHAVIOR!r}: that is the one that made the log")
-    run = _Run(train, test, settings, is_logged=is_logged, behavior=behavior, outcome=outcome)
+    run = _Run(train, test, settings, is_logged=is_logged, outcome=outcome, keeps_samples=keeps_samples)
     judged: dict[str, Policy | None] = {BEHAVIOR: None} if has_behavior else {}
     judged |= policies
     run.fit(judged | {name: stand_in for name, stand_in in (stand_ins or {}).items() if name in policies})
     for name, policy in judged.items():
         run.evaluate(name, policy)
-    return PolicyEvaluation(tuple(run.reports), run.sums, run.fits, settings, is_logged, outcome, run.weights)
+    return PolicyEvaluation(
+        tuple(run.reports), run.sums, run.fits, settings, is_logged, outcome, run.weights, run.samples
+    )
 
 
 class _Run:
@@ -178,17 +192,18 @@ class _Run:
         settings: EvaluationSettings,
         *,
         is_logged: bool,
-        behavior: Policy | None,
         outcome: str,
+        keeps_samples: bool,
     ) -> None:
         self._train, self._test, self._settings = train, test, settings
-        self._is_logged, self._behavior, self._outcome = is_logged, behavior, outcome
+        self._is_logged, self._outcome, self._keeps_samples = is_logged, outcome, keeps_samples
         self._estimators = [estimator(name) for name in settings.estimators]
         self._logged_actions = logged_action_set(train, test)
         self.reports: list[PolicyValueReport] = []
         self.sums: dict[tuple[str, str], RatioSums] = {}
         self.fits: dict[str, FittedQ] = {}
         self.weights: dict[str, RowWeights] = {}
+        self.samples: dict[str, EvaluationSample] = {}
 
     def fit(self, fitted_for: Mapping[str, Policy | None]) -> None:
         """Q-functions, all in one pass, by name; None stands for the behavior policy."""
@@ -221,12 +236,12 @@ class _Run:
         )
         if (found := row_weights(sample, beside=next(iter(self.weights.values()), None))) is not None:
             self.weights[name] = found
+        if self._keeps_samples:
+            self.samples[name] = sample
         if policy is not None and any(entry.needs_density_ratios for entry in self._estimators):
             sample = self._with_density_ratios(policy, sample)
         outside = (
-            0.0
-            if policy is None
-            else share_outside_support(policy, self._test, logged_actions=self._logged_actions, behavior=self._behavior)
+            0.0 if policy is None else share_outside_support(policy, self._test, logged_actions=self._logged_actions)
         )
         others = [entry for entry in self._estimators if entry.name != "on_policy"]
         self._report_all(name, [ESTIMATORS["on_policy"], *others] if policy is None else others, sample, outside)
@@ -243,7 +258,7 @@ class _Run:
         return action_values(self.fits[name], policy, self._test)
 
     def _with_density_ratios(self, policy: Policy, sample: EvaluationSample) -> EvaluationSample:
-        """The sample with ratios cross-fitted on the test split, or with the reason why there are none."""
+        """Return the sample with ratios cross-fitted on the test split, or with the reason why there are none."""
         test, settings = self._test, self._settings
         try:
             return with_density_ratios(sample, policy, test, discount=settings.discount, steps=settings.steps)

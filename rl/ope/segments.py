@@ -88,7 +88,7 @@ def segment_values(
     resampling: Resampling,
     refits: PairedRefits = (None, None),
 ) -> SegmentReport:
-    """Values and paired gains in each segment, simultaneous over all segments shown.
+    """Return values and paired gains in each segment, simultaneous over all segments shown.
 
     The episodes of a segment are evaluated as if they were the whole log: weighted estimators normalise within it, and
     intervals resample its shoppers. By Bonferroni's inequality all gains shown lie in their intervals at once with the
@@ -132,7 +132,7 @@ def segment_values(
 
 
 def episodes_of(sample: EvaluationSample, is_kept: BoolArray) -> EvaluationSample:
-    """The sample of the marked episodes alone, `is_kept` being `(n_episodes,)`; it holds at least one."""
+    """Return the sample of the marked episodes alone, `is_kept` being `(n_episodes,)`; it holds at least one."""
     rows = np.repeat(is_kept, sample.lengths)
     kept_ids, unit = np.unique(sample.unit_ids[sample.unit[is_kept]], return_inverse=True)
     weights = sample.weights
@@ -155,7 +155,7 @@ def episodes_of(sample: EvaluationSample, is_kept: BoolArray) -> EvaluationSampl
 
 
 def _refits_of(refits: PairedRefits, sample: EvaluationSample, segment: Segment) -> PairedRefits:
-    """Those of the segment's rows."""
+    """Return those of the segment's rows."""
     rows = np.repeat(segment.is_member, sample.lengths)
     candidate, baseline = (None if one is None else one.at(rows) for one in refits)
     return candidate, baseline
@@ -170,7 +170,7 @@ def _valued(
     alpha: float,
     resampling: Resampling,
 ) -> SegmentValue:
-    """With figures, or with the estimator's own reason for giving none."""
+    """Return with figures, or with the estimator's own reason for giving none."""
     try:
         sums: list[RatioSums] = [estimator(estimator_name).sums_of_whole(sample) for sample in part]
         extra = extra_errors(part, refits, estimator_name)

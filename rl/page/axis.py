@@ -26,14 +26,14 @@ class Axis:
     high: float
 
     def percent(self, value: float) -> float:
-        """Place of the value, 0 to 100 within the axis, kept to its ends."""
+        """Return place of the value, 0 to 100 within the axis, kept to its ends."""
         return round(min(100.0, max(0.0, 100 * (value - self.low) / (self.high - self.low))), 2)
 
     def holds(self, value: float) -> bool:
         return self.low <= value <= self.high
 
     def ticks(self, about: int = 5) -> tuple[Tick, ...]:
-        """Between three and about seven round numbers on the axis."""
+        """Return between three and about seven round numbers on the axis."""
         step = _round_step((self.high - self.low) / about)
         digits = max(0, -math.floor(math.log10(step) + 1e-9) + (1 if _is_quarter(step) else 0))
         first, last = math.ceil(self.low / step - 1e-9), math.floor(self.high / step + 1e-9)
@@ -42,7 +42,7 @@ class Axis:
 
 
 def axis_over(values: list[float], *, margin: float = 0.06) -> Axis:
-    """An axis that holds all values, with a margin on both sides as a share of their range."""
+    """Return an axis that holds all values, with a margin on both sides as a share of their range."""
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     reach = (high - low) or abs(high) or 1.0
     return Axis(low - margin * reach, high + margin * reach)

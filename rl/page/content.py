@@ -1,4 +1,4 @@
-"""What the review page says, as plain models: the evaluation fills them, the page only words and draws them.
+"""What the review page says, as plain models: made of a night's figures, to be drawn.
 
 Values are in the scenario's reward unit per episode; shares lie in [0, 1]; None means that it isn't known.
 """
@@ -6,50 +6,16 @@ Values are in the scenario's reward unit per episode; shares lie in [0, 1]; None
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
-
-from pydantic import Field
 
 from conf.strict_yaml import StrictModel
+from rl.figures.candidates import ActionShare, CandidateFigures
+from rl.figures.data import DataSummary, Propensities
+from rl.figures.evidence import Doubts, ExplanationSummary, Loggers, Opinions, Segments, Support
+from rl.figures.night import NightFacts, Role
+from rl.figures.returns import Returns
+from rl.figures.values import Gain, PlayedValue
+from rl.figures.verdict import Outcome
 from rl.learning.curves import Curve
-from rl.page.evidence_content import Doubts, ExplanationSummary, HistoryRow, Loggers, Opinions, Segments, Support
-from rl.page.returns_content import Returns
-
-Role = Literal["behavior", "candidate", "champion"]
-Outcome = Literal["promote", "reject", "abstain"]
-
-
-class Night(StrictModel):
-    """Which night the page is about, and in what its values are counted."""
-
-    scenario: str
-    scenario_title: str
-    source: str
-    source_title: str
-    date: date
-    decisions: Literal["logged", "implied"]
-    is_simulated: bool
-    reward_unit: str
-    steps: int
-    gamma: float
-    approval: Literal["human", "auto"]
-
-
-class Gain(StrictModel):
-    """A candidate's value less a baseline's, paired on the same episodes.
-
-    level: one-sided confidence of each bound. corrected: what it counts for in the average of promoted gains, so that
-    this is unbiased; no estimate of this gain.
-    """
-
-    baseline: str
-    estimator: str
-    value: float | None
-    lower: float | None
-    upper: float | None
-    level: float
-    corrected: float | None = None
-    baseline_value: float | None = None
 
 
 class Judgment(StrictModel):
@@ -88,14 +54,6 @@ class Estimate(StrictModel):
     n_levels: int = 0
 
 
-class TrueValue(StrictModel):
-    """A policy's value in the simulated shop, by playing it there."""
-
-    value: float
-    standard_error: float
-    n_episodes: int
-
-
 class Overlap(StrictModel):
     """How much the log can say about a policy.
 
@@ -128,10 +86,10 @@ class PolicyReport(StrictModel):
     estimates: tuple[Estimate, ...]
     level: float
     overlap: Overlap | None = None
-    truth: TrueValue | None = None
+    truth: PlayedValue | None = None
 
 
-class Guardrail(StrictModel):
+class GuardrailRow(StrictModel):
     """A side metric that may not rise, or not fall, by more than allowed; values per episode, a fall is negative.
 
     One of the two limits is None. `is_kept` None: can't be told.
@@ -147,74 +105,6 @@ class Guardrail(StrictModel):
     detail: str
 
 
-class CalibrationBin(StrictModel):
-    """Decisions whose estimated propensity lies in a band: mean estimate against how often it was so."""
-
-    n: int
-    predicted: float
-    observed: float
-
-
-class Propensities(StrictModel):
-    """Where the behavior policy's probabilities come from; `calibration` where they are estimated."""
-
-    source: Literal["logged", "estimated", "none"]
-    note: str
-    calibration_error: float | None = None
-    calibration: tuple[CalibrationBin, ...] = ()
-
-
-class SplitSummary(StrictModel):
-    """A split's boundaries (UTC) and size."""
-
-    name: str
-    start: str
-    end: str
-    n_episodes: int
-    n_transitions: int
-
-
-class IngestCounts(StrictModel):
-    """Where the delivered lines went: accepted + rejected + not yet = lines."""
-
-    n_lines: int
-    n_accepted: int
-    n_derived: int
-    n_rejected: int
-    n_not_yet: int
-    rejected: dict[str, int]
-
-
-class RewardBalance(StrictModel):
-    """Where the reward went: events = transitions + residuals, in millionths of the unit."""
-
-    events: int
-    transitions: int
-    residuals: dict[str, int]
-
-
-class DataSummary(StrictModel):
-    """What the policy was learned from."""
-
-    dates: tuple[date, ...]
-    n_transitions: int
-    n_episodes: int
-    n_actions: int
-    n_features: int
-    splits: tuple[SplitSummary, ...]
-    ingest: IngestCounts | None = None
-    reward: RewardBalance | None = None
-    counters: dict[str, int] = Field(default_factory=dict)
-
-
-class ActionShare(StrictModel):
-    """How often an action is taken on the test episodes: by the log, and expected under the candidate."""
-
-    action: str
-    log: float
-    candidate: float
-
-
 class Ranking(StrictModel):
     """How well something guesses the next action: a policy or a baseline, on the test episodes."""
 
@@ -226,30 +116,6 @@ class Ranking(StrictModel):
     n: int
 
 
-class CandidateRow(StrictModel):
-    """A candidate as seen on the validation episodes, with the network and at the temperature chosen there.
-
-    update: after how many updates the network was kept; n_updates: that training did; None where it isn't recorded.
-    certainty: gain over the behavior policy in units of its standard error. is_supported: the log can judge it.
-    """
-
-    name: str
-    algorithm: str
-    seed: int
-    update: int | None = None
-    n_updates: int | None = None
-    temperature: float
-    estimator: str
-    value: float | None
-    lower: float | None
-    upper: float | None
-    effective_sample_size: float | None
-    seconds: float | None
-    certainty: float | None = None
-    is_supported: bool = True
-    is_selected: bool
-
-
 class LineageRow(StrictModel):
     """A digest, hash or version that names what the entry was made from."""
 
@@ -257,19 +123,42 @@ class LineageRow(StrictModel):
     value: str
 
 
-class ReviewContent(StrictModel):
-    """The whole page; `history` None: the registry wasn't asked."""
+class HistoryRow(StrictModel):
+    """An earlier version of the policy: what the gate said, what it was predicted to gain, and what it is now.
 
-    night: Night
+    against: what the gain is over: a version or `behavior`; champion_in_force: who was champion then, compared or not.
+    """
+
+    version: int
+    date: date
+    source: str
+    verdict: str
+    candidate: str
+    against: str
+    champion_in_force: str = ""
+    gain: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    aliases: tuple[str, ...] = ()
+
+
+class ReviewContent(StrictModel):
+    """The whole page.
+
+    hidden_reasons: how strong they must be to change the verdict, in words. history: None: the registry wasn't asked.
+    """
+
+    night: NightFacts
     judgment: Judgment
     policies: tuple[PolicyReport, ...]
     returns: Returns | None = None
-    guardrails: tuple[Guardrail, ...] = ()
+    guardrails: tuple[GuardrailRow, ...] = ()
     propensities: Propensities
     data: DataSummary
     actions: tuple[ActionShare, ...] = ()
     distance_from_log: float | None = None
     doubts: Doubts | None = None
+    hidden_reasons: str | None = None
     opinions: Opinions | None = None
     loggers: Loggers | None = None
     segments: Segments | None = None
@@ -278,7 +167,7 @@ class ReviewContent(StrictModel):
     history: tuple[HistoryRow, ...] | None = None
     curves: tuple[Curve, ...] = ()
     ranking: tuple[Ranking, ...] = ()
-    candidates: tuple[CandidateRow, ...] = ()
+    candidates: tuple[CandidateFigures, ...] = ()
     lineage: tuple[LineageRow, ...] = ()
     model: str | None = None
     version: str | None = None

@@ -35,7 +35,7 @@ class CurveChart:
 
 
 def charts_of(curves: tuple[Curve, ...]) -> tuple[CurveChart, ...]:
-    """Charts in the order in which algorithms and metrics first appear; curves of one point are left out."""
+    """Return charts in the order in which algorithms and metrics first appear; curves of one point are left out."""
     groups: dict[tuple[str, str], list[Curve]] = {}
     for curve in curves:
         if len(_points(curve)) > 1:
@@ -64,12 +64,12 @@ def _chart(algorithm: str, metric: str, curves: list[Curve]) -> CurveChart:
 
 
 def _algorithm(candidate: str) -> str:
-    """The candidate's name without its seed."""
+    """Return the candidate's name without its seed."""
     return candidate.rpartition("-")[0] or candidate
 
 
 def _points(curve: Curve) -> list[tuple[float, float]]:
-    """Finite points, thinned to what a screen can show, the last one kept."""
+    """Return finite points, thinned to what a screen can show, the last one kept."""
     pairs = [
         (float(update), value)
         for update, value in zip(curve.updates, curve.values, strict=True)

@@ -6,8 +6,8 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rl.figures.values import Spread
 from rl.page.axis import Axis, Tick, axis_over
-from rl.page.evidence_content import Spread
 
 # An interval so many times wider than the typical one is cut at the axis' end, so that the others can be read.
 _WIDEST = 2.5
@@ -41,7 +41,7 @@ class Effects:
 
 
 def effects_of(spreads: Sequence[Spread | None]) -> Effects | None:
-    """The marks; None where no spread is given at all."""
+    """Return the marks; None where no spread is given at all."""
     shown = [spread for spread in spreads if spread is not None]
     if not shown:
         return None

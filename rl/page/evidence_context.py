@@ -6,18 +6,10 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from rl.page.content import ReviewContent
+from rl.figures.evidence import Doubts, ExplanationSummary, Opinions, SegmentRow, Segments, Support
+from rl.figures.values import Spread
+from rl.page.content import HistoryRow, ReviewContent
 from rl.page.effects import EffectMark, Effects, effects_of
-from rl.page.evidence_content import (
-    Doubts,
-    ExplanationSummary,
-    HistoryRow,
-    Opinions,
-    SegmentRow,
-    Segments,
-    Spread,
-    Support,
-)
 from rl.page.explanation_charts import branches_of, departure_bars, example_charts, feature_bars, removal_bars
 from rl.page.returns_chart import returns_context
 from rl.page.support_charts import band_bars, weight_points
@@ -39,7 +31,7 @@ class _SegmentGroup:
 
 
 def evidence_context(page: ReviewContent) -> dict[str, Any]:
-    """What the partial templates read beside the content itself."""
+    """Return what the partial templates read beside the content itself."""
     segment_effects, groups = _segments(page.segments or Segments())
     history_effects, history = _history(page.history or ())
     return {
@@ -70,7 +62,7 @@ def _segment_line(row: SegmentRow, mark: EffectMark | None) -> _SegmentLine:
 
 
 def _clipping(doubts: Doubts) -> dict[str, Any]:
-    """The gain at each limit, the unlimited one first."""
+    """Return the gain at each limit, the unlimited one first."""
     rows = tuple(reversed(doubts.clipping))
     effects = effects_of([row.gain for row in rows])
     marks = effects.marks if effects else ()
@@ -78,7 +70,7 @@ def _clipping(doubts: Doubts) -> dict[str, Any]:
 
 
 def _opinions(opinions: Opinions) -> dict[str, Any]:
-    """The gain by each estimator, None in place of the mark where it refuses."""
+    """Return the gain by each estimator, None in place of the mark where it refuses."""
     effects = effects_of([row.gain for row in opinions.rows])
     marks = effects.marks if effects else (None,) * len(opinions.rows)
     return {"opinion_effects": effects, "opinion_rows": list(zip(opinions.rows, marks, strict=True))}
@@ -91,7 +83,7 @@ def _history(history: tuple[HistoryRow, ...]) -> tuple[Effects | None, list[dict
 
 
 def _gain(row: HistoryRow) -> Spread | None:
-    """The predicted gain with its bounds; an unbounded side ends at the gain itself."""
+    """Return the predicted gain with its bounds; an unbounded side ends at the gain itself."""
     if row.gain is None:
         return None
     return Spread(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rl.page.evidence_content import (
+from rl.figures.evidence import (
     Contribution,
     DecisionExample,
     DepartureRow,
@@ -12,8 +12,8 @@ from rl.page.evidence_content import (
     ImitationNode,
     ImitationTree,
     RemovalFigures,
-    Spread,
 )
+from rl.figures.values import Spread
 from rl.page.feature_wording import condition, feature
 from rl.page.wording import number, share
 
@@ -66,7 +66,7 @@ class Branch:
 
 
 def feature_bars(features: tuple[FeatureWeight, ...]) -> tuple[Bar, ...]:
-    """Mean sizes of attributions, in the given order."""
+    """Return the mean sizes of attributions, in the given order."""
     longest = max((weight.mean_absolute.upper for weight in features), default=0.0) or 1.0
     return tuple(
         _bar(
@@ -81,7 +81,7 @@ def feature_bars(features: tuple[FeatureWeight, ...]) -> tuple[Bar, ...]:
 
 
 def departure_bars(rows: tuple[DepartureRow, ...]) -> tuple[Bar, ...]:
-    """Distances from the log, in the given order."""
+    """Return distances from the log, in the given order."""
     longest = max((row.distance.upper for row in rows), default=0.0) or 1.0
     return tuple(
         _bar(
@@ -96,7 +96,7 @@ def departure_bars(rows: tuple[DepartureRow, ...]) -> tuple[Bar, ...]:
 
 
 def removal_bars(removal: RemovalFigures) -> tuple[tuple[str, tuple[Bar, Bar]], ...]:
-    """Two measures, each with the bar of the named features and that of random ones."""
+    """Return two measures, each with the bar of the named features and that of random ones."""
     measures = (
         ("fall of the margin, in log-odds", removal.margin_named, removal.margin_random, number),
         ("move of the action probabilities", removal.moved_named, removal.moved_random, share),
@@ -120,7 +120,7 @@ def example_charts(examples: tuple[DecisionExample, ...]) -> tuple[ExampleChart,
 
 
 def branches_of(tree: ImitationTree) -> Branch | None:
-    """The tree, nested; None where it has no nodes."""
+    """Return the tree, nested; None where it has no nodes."""
     return _branch(tree.nodes, 0, "") if tree.nodes else None
 
 

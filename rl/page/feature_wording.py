@@ -30,7 +30,7 @@ Kind = Literal["number", "length", "first", "holds"]
 
 
 def feature(name: str) -> str:
-    """A feature's name in words.
+    """Return a feature's name in words.
 
     >>> feature("n_past_purchases"), feature("stock_on_hand")
     ('past purchases', 'stock on hand')
@@ -39,7 +39,7 @@ def feature(name: str) -> str:
 
 
 def condition(name: str, kind: Kind, *, entry: str, threshold: float, is_high: bool) -> str:
-    """One side of a question, as a whole phrase.
+    """Return one side of a question, as a whole phrase.
 
     >>> condition("n_past_purchases", "number", entry="", threshold=1.5, is_high=True)
     'past purchases: 2 or more'

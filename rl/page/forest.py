@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rl.figures.night import Role
+from rl.figures.values import PlayedValue
 from rl.page.axis import Axis, Tick, axis_over
-from rl.page.content import Estimate, PolicyReport, Role, TrueValue
+from rl.page.content import Estimate, PolicyReport
 
 # Estimators whose intervals explode with the length of an episode may not squeeze the others: beyond this many times
 # the range of the ones that matter, an interval is cut at the axis' end, with an arrow.
@@ -33,7 +35,7 @@ class Group:
     name: str
     marks: tuple[Mark, ...]
     refused: tuple[Estimate, ...]
-    truth: TrueValue | None
+    truth: PlayedValue | None
     truth_percent: float | None
 
 
@@ -49,7 +51,7 @@ class Forest:
 
 
 def forest_of(policies: tuple[PolicyReport, ...]) -> Forest | None:
-    """The plot of all policies' estimates; None where nothing was estimated."""
+    """Return the plot of all policies' estimates; None where nothing was estimated."""
     shown = [estimate for policy in policies for estimate in policy.estimates if estimate.value is not None]
     if not shown:
         return None

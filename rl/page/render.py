@@ -12,17 +12,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from rl.figures.candidates import ActionShare
+from rl.figures.data import CalibrationBin, SplitSummary
+from rl.figures.values import PlayedValue
 from rl.page import wording
 from rl.page.axis import Axis
-from rl.page.content import (
-    ActionShare,
-    CalibrationBin,
-    Estimate,
-    PolicyReport,
-    ReviewContent,
-    SplitSummary,
-    TrueValue,
-)
+from rl.page.content import Estimate, PolicyReport, ReviewContent
 from rl.page.curve_charts import charts_of
 from rl.page.evidence_context import evidence_context
 from rl.page.forest import forest_of
@@ -36,12 +31,12 @@ _SPLIT_TONES = {"train": "behavior", "validation": "champion", "test": "candidat
 class _TruthRow:
     name: str
     estimate: Estimate
-    truth: TrueValue
+    truth: PlayedValue
     inside: str
 
 
 def render_page(page: ReviewContent) -> str:
-    """The page as HTML; every text from the content is escaped."""
+    """Return the page as HTML; every text from the content is escaped."""
     charts = charts_of(page.curves)
     context: dict[str, Any] = {
         "page": page,
@@ -91,6 +86,7 @@ def _environment() -> jinja2.Environment:
         "date_range",
         "reason",
         "estimator",
+        "example_title",
         "short_estimator",
         "millionths",
     )
@@ -100,7 +96,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _sections(page: ReviewContent) -> list[tuple[str, str]]:
-    """Ids and short names of the sections to jump to, in their order."""
+    """Return ids and short names of the sections to jump to, in their order."""
     return [
         ("value", "earns"),
         ("certainty", "how sure"),
@@ -127,7 +123,7 @@ def _truth_rows(policies: tuple[PolicyReport, ...]) -> list[_TruthRow]:
     ]
 
 
-def _inside(estimate: Estimate, truth: TrueValue) -> str:
+def _inside(estimate: Estimate, truth: PlayedValue) -> str:
     if estimate.lower is None or estimate.upper is None:
         return "no interval"
     if estimate.lower <= truth.value <= estimate.upper:
@@ -136,7 +132,7 @@ def _inside(estimate: Estimate, truth: TrueValue) -> str:
 
 
 def _refusals(policies: tuple[PolicyReport, ...]) -> list[dict[str, str]]:
-    """One row for each policy and reason, with all estimators that gave it."""
+    """Return one row for each policy and reason, with all estimators that gave it."""
     found: dict[tuple[str, str], list[str]] = {}
     for policy in policies:
         for estimate in policy.estimates:
@@ -176,7 +172,7 @@ def _limit(clip: float | None) -> str:
 
 
 def _overlap_bars(policies: tuple[PolicyReport, ...]) -> list[dict[str, Any]]:
-    """Shoppers, and how many of them the estimates rest on: a bar for each policy whose figure is known."""
+    """Return shoppers, and how many of them the estimates rest on: a bar for each policy whose figure is known."""
     fields = (
         ("Shoppers", "n_units"),
         ("Effectively weighted", "effective_sample_size"),
@@ -232,7 +228,7 @@ def _rejected_bars(rejected: dict[str, int]) -> list[dict[str, Any]]:
 
 
 def _timeline(splits: tuple[SplitSummary, ...]) -> list[dict[str, Any]]:
-    """The splits as spans along a bar; empty where a boundary isn't a time."""
+    """Return the splits as spans along a bar; empty where a boundary isn't a time."""
     try:
         ends = [
             (datetime.fromisoformat(s.start).timestamp(), datetime.fromisoformat(s.end).timestamp()) for s in splits

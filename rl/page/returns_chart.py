@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from rl.figures.returns import Returns, ReturnsOf
+from rl.figures.values import Spread
 from rl.page.axis import Axis, Tick
-from rl.page.evidence_content import Spread
-from rl.page.returns_content import Returns, ReturnsOf
 from rl.page.wording import interval, level, number, signed
 
 _SHOWN = 0.95  # the axis ends where each policy's curve has come so far: the last orders would squeeze all others
@@ -33,7 +33,7 @@ class ReturnsChart:
 
 
 def returns_context(returns: Returns | None) -> dict[str, Any]:
-    """What the partial template reads beside the content: chart, rows of figures and one plain sentence."""
+    """Return what the partial template reads beside the content: chart, rows of figures and one plain sentence."""
     if returns is None or not returns.policies:
         return {"returns_chart": None, "returns_rows": (), "returns_sentence": ""}
     return {
@@ -68,7 +68,7 @@ def _curve(policy: ReturnsOf, points: tuple[float, ...], axis: Axis) -> CdfCurve
 
 
 def _steps(shares: tuple[float, ...], points: tuple[float, ...], axis: Axis) -> list[tuple[float, float]]:
-    """Corners of the step function: it rises at each point and stays until the next."""
+    """Return corners of the step function: it rises at each point and stays until the next."""
     corners, height = [], 0.0
     for point, reached in zip(points, shares, strict=False):  # shares go on beyond the axis
         corners += [(axis.percent(point), height), (axis.percent(point), reached)]
@@ -81,7 +81,7 @@ def _joined(corners: list[tuple[float, float]]) -> str:
 
 
 def _rows(returns: Returns) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
-    """Name of each figure, and for each policy its value and its bounds."""
+    """Return the name of each figure, and for each policy its value and its bounds."""
     named: list[tuple[str, list[Spread | None]]] = [
         (f"The worst {level(returns.tail)}, on average", [policy.worst for policy in returns.policies]),
         ("A quarter earns at most", [policy.quartiles[0] for policy in returns.policies]),
@@ -98,7 +98,7 @@ def _cell(spread: Spread | None) -> tuple[str, str]:
 
 
 def _sentence(returns: Returns) -> str:
-    """What becomes of the worst episodes."""
+    """Return what becomes of the worst episodes."""
     gain, worst, baseline = returns.worst_gain, returns.policies[0].worst, returns.policies[1].name
     which = f"the worst {level(returns.tail)} of episodes"
     if gain is None or worst is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rl.page.evidence_content import SupportBand, WeightCurve
+from rl.figures.evidence import SupportBand, WeightCurve
 
 _FULL = 78  # percent of the line that the longest bar takes; the rest holds its number
 
@@ -39,7 +39,7 @@ def band_bars(bands: tuple[SupportBand, ...]) -> tuple[BandBars, ...]:
 
 
 def weight_points(curve: WeightCurve) -> str:
-    """The curve as SVG points in a box of 100 by 100."""
+    """Return the curve as SVG points in a box of 100 by 100."""
     return " ".join(f"{100 * x:.2f},{100 - 100 * y:.2f}" for x, y in zip(curve.shoppers, curve.held, strict=True))
 
 

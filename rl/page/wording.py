@@ -80,12 +80,12 @@ REASON_NAMES = {
 
 
 def count(value: float | None) -> str:
-    """`12,345`; a dash where it isn't known."""
+    """Return `12,345`; a dash where it isn't known."""
     return UNKNOWN if value is None or not math.isfinite(value) else f"{value:,.0f}".replace("-", MINUS)
 
 
 def number(value: float | None) -> str:
-    """Three significant digits, more before the point: `1.23`, `0.0123`, `1,234`."""
+    """Return three significant digits, more before the point: `1.23`, `0.0123`, `1,234`."""
     if value is None or math.isnan(value):
         return UNKNOWN
     if math.isinf(value):
@@ -99,22 +99,22 @@ def number(value: float | None) -> str:
 
 
 def signed(value: float | None) -> str:
-    """`+1.23` or `−1.23`."""
+    """Return `+1.23` or `−1.23`."""
     return number(value) if value is None or value <= 0 else f"+{number(value)}"
 
 
 def odds(log_odds: float) -> str:
-    """A margin as odds: `odds of 1.8 to 1`."""
+    """Return a margin as odds: `odds of 1.8 to 1`."""
     return f"odds of {number(math.exp(log_odds))} to 1"
 
 
 def interval(lower: float | None, upper: float | None) -> str:
-    """`1.02 to 1.31`; a dash where there is none."""
+    """Return `1.02 to 1.31`; a dash where there is none."""
     return UNKNOWN if lower is None or upper is None else f"{number(lower)} to {number(upper)}"
 
 
 def share(value: float | None) -> str:
-    """A share as a percentage: `12.3%`, `0.04%`."""
+    """Return a share as a percentage: `12.3%`, `0.04%`."""
     if value is None or not math.isfinite(value):
         return UNKNOWN
     percent = 100 * value
@@ -123,7 +123,7 @@ def share(value: float | None) -> str:
 
 
 def level(value: float) -> str:
-    """A confidence level as a percentage that never rounds up to certainty: `95%`, `98.9%`, `99.97%`."""
+    """Return a confidence level as a percentage that never rounds up to certainty: `95%`, `98.9%`, `99.97%`."""
     for digits in range(6):
         text = f"{100 * value:.{digits}f}"
         if abs(float(text) - 100 * value) <= 0.1 * (100 - 100 * value):
@@ -132,7 +132,7 @@ def level(value: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """`12 s` or `3 min 20 s`."""
+    """Return `12 s` or `3 min 20 s`."""
     if seconds is None:
         return UNKNOWN
     whole = round(seconds)
@@ -140,12 +140,12 @@ def duration(seconds: float | None) -> str:
 
 
 def day(value: date) -> str:
-    """`Saturday, 31 January 2026`."""
+    """Return `Saturday, 31 January 2026`."""
     return f"{value:%A}, {value.day} {value:%B %Y}"
 
 
 def moment(text: str) -> str:
-    """An ISO time to the minute: `2026-01-31 14:05`; text that isn't one, as it is."""
+    """Return an ISO time to the minute: `2026-01-31 14:05`; text that isn't one, as it is."""
     try:
         return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M}"
     except ValueError:
@@ -153,7 +153,7 @@ def moment(text: str) -> str:
 
 
 def date_range(dates: tuple[date, ...]) -> str:
-    """First and last date and how many there are."""
+    """Return the first and last date and how many there are."""
     if not dates:
         return "no dates"
     first, last = min(dates), max(dates)
@@ -162,23 +162,34 @@ def date_range(dates: tuple[date, ...]) -> str:
 
 
 def reason(code: str) -> str:
-    """A reason's or residual's code in words."""
+    """Return a reason's or residual's code in words."""
     return REASON_NAMES.get(code, code.replace("_", " "))
 
 
 def estimator(name: str) -> str:
-    """An estimator's full name."""
+    """Return an estimator's full name."""
     return ESTIMATOR_NAMES.get(name, name)
 
 
 def short_estimator(name: str) -> str:
-    """An estimator's abbreviation."""
+    """Return an estimator's abbreviation."""
     return SHORT_ESTIMATOR_NAMES.get(name, name)
 
 
 def millionths(value: int, unit: str) -> str:
-    """An exact amount in its unit: `12,345 points`, `1.5 points`."""
+    """Return an exact amount in its unit: `12,345 points`, `1.5 points`."""
     whole, rest = divmod(abs(value), MILLIONTHS)
     decimals = f"{rest:06d}".rstrip("0")
     sign = MINUS if value < 0 else ""
     return f"{sign}{whole:,}{'.' + decimals if decimals else ''} {unit}"
+
+
+def example_title(quantile: float) -> str:
+    """Return where a decision's certainty lies among all: `Surer than nine in ten decisions`."""
+    if quantile == 0.5:
+        return "In the middle"
+    share_in_ten = round(10 * quantile)
+    words = ("none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    if quantile > 0.5:
+        return f"Surer than {words[share_in_ten]} in ten decisions"
+    return f"Less sure than {words[10 - share_in_ten]} in ten"

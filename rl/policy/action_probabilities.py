@@ -12,7 +12,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 def masked_softmax(logits: FloatArray, mask: BoolArray, temperature: float) -> FloatArray:
-    """exp(logit / temperature), normalised over the actions where the mask is True; 0 elsewhere.
+    """Return exp(logit / temperature), normalised over the actions where the mask is True; 0 elsewhere.
 
     Args:
         logits: `(n, n_actions)`.
@@ -25,12 +25,12 @@ def masked_softmax(logits: FloatArray, mask: BoolArray, temperature: float) -> F
 
 
 def with_exploration(probabilities: FloatArray, mask: BoolArray, floor: float) -> FloatArray:
-    """(1 - floor) times the probabilities plus floor times the uniform choice over available actions."""
+    """Return (1 - floor) times the probabilities plus floor times the uniform choice over available actions."""
     return np.asarray((1 - floor) * probabilities + floor * mask / mask.sum(axis=1, keepdims=True))
 
 
 def draw(probabilities: FloatArray, generator: np.random.Generator) -> npt.NDArray[np.int64]:
-    """One index per row, drawn with the row's probabilities; never one of probability 0, `(n,)`."""
+    """Return one index per row, drawn with the row's probabilities; never one of probability 0, `(n,)`."""
     cumulative = probabilities.cumsum(axis=1)
     # random() is below 1, and the last sum of a row may miss 1 by rounding: scaling by it keeps the draw inside.
     level = generator.random(len(probabilities)) * cumulative[:, -1]

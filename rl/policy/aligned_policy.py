@@ -38,7 +38,7 @@ class AlignedPolicy:
         return self.vocabulary.index_in(self.policy.vocabulary)
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Probabilities over the newer vocabulary, `(n, n_actions)`; 0 where the mask is False."""
+        """Return probabilities over the newer vocabulary, `(n, n_actions)`; 0 where the mask is False."""
         refuse_empty(mask, "available action")
         is_known = self._older_index >= 0
         if (other := self.vocabulary.other_index) is not None and not self.policy.is_other_chosen:

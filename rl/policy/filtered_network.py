@@ -50,11 +50,11 @@ class FilteredNetwork:
         return self.values.n_outputs
 
     def forward(self, features: FeatureArray) -> FeatureArray:
-        """Values, of actions considered or not, `(n, n_outputs)`."""
+        """Return values, of actions considered or not, `(n, n_outputs)`."""
         return self.values.forward(features)
 
     def considered(self, features: FeatureArray, mask: BoolArray) -> BoolArray:
-        """Available actions that are likely enough; the likeliest of them always is, `(n, n_outputs)`."""
+        """Return available actions that are likely enough; the likeliest of them always is, `(n, n_outputs)`."""
         logits = np.where(mask, self.imitator.forward(features), -np.inf)
         likeliest = logits.max(axis=1, keepdims=True, initial=-np.inf)
         with np.errstate(invalid="ignore"):  # a row without available action has no likeliest one either
@@ -68,7 +68,7 @@ class FilteredNetwork:
 
     @classmethod
     def from_tensors(cls, tensors: Tensors) -> FilteredNetwork:
-        """The network whose arrays `to_tensors` named.
+        """Return the network whose arrays `to_tensors` named.
 
         Raises:
             PolicyError: arrays are missing or don't fit together.

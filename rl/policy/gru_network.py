@@ -22,7 +22,7 @@ class GruNetwork(SequenceNetwork):
     kind: ClassVar[str] = "gru"
 
     def read(self, dense: FeatureArray, tokens: list[IntArray], embedded: list[FeatureArray]) -> FeatureArray:  # noqa: ARG002
-        """Last hidden states of all lists, side by side."""
+        """Return the last hidden states of all lists, side by side."""
         states = [
             self._last_state(i, entries, index != PADDING)
             for i, (index, entries) in enumerate(zip(tokens, embedded, strict=True))

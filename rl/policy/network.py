@@ -38,20 +38,20 @@ class Network(Protocol):
         ...
 
     def forward(self, features: FeatureArray) -> FeatureArray:
-        """Outputs before any mask, `(n, n_outputs)`."""
+        """Return outputs before any mask, `(n, n_outputs)`."""
         ...
 
     def considered(self, features: FeatureArray, mask: BoolArray) -> BoolArray:
-        """Actions that a choice is made among, some of those where the mask is True, `(n, n_outputs)`."""
+        """Return actions that a choice is made among, some of those where the mask is True, `(n, n_outputs)`."""
         ...
 
     def to_tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Everything its outputs depend on."""
+        """Return everything its outputs depend on."""
         ...
 
     @classmethod
     def from_tensors(cls, tensors: Tensors) -> Self:
-        """The network that `to_tensors` described."""
+        """Return the network that `to_tensors` described."""
         ...
 
 
@@ -86,7 +86,7 @@ class DenseNetwork:
         return int(self.weights[-1].shape[0])
 
     def forward(self, features: FeatureArray) -> FeatureArray:
-        """Outputs, `(n, n_outputs)`.
+        """Return outputs, `(n, n_outputs)`.
 
         Raises:
             PolicyError: the features have another width than the network's inputs.
@@ -99,11 +99,11 @@ class DenseNetwork:
         return hidden @ self.weights[-1].T + self.biases[-1]
 
     def considered(self, features: FeatureArray, mask: BoolArray) -> BoolArray:  # noqa: ARG002  (the protocol's)
-        """All actions where the mask is True."""
+        """Return all actions where the mask is True."""
         return mask
 
     def to_tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Named arrays: `0.weight`, `0.bias`, `1.weight`, ..."""
+        """Return named arrays: `0.weight`, `0.bias`, `1.weight`, ..."""
         named = {"weight": self.weights, "bias": self.biases}
         return {
             f"{i}.{name}": np.ascontiguousarray(array)
@@ -113,7 +113,7 @@ class DenseNetwork:
 
     @classmethod
     def from_tensors(cls, tensors: Tensors) -> DenseNetwork:
-        """The network whose arrays `to_tensors` named.
+        """Return the network whose arrays `to_tensors` named.
 
         Raises:
             PolicyError: arrays are missing or don't fit together.

@@ -15,7 +15,7 @@ NETWORKS: dict[str, type[Network]] = {network.kind: network for network in _EVER
 
 
 def network_from(kind: str, tensors: Tensors) -> Network:
-    """The network of that kind, from its arrays.
+    """Return the network of that kind, from its arrays.
 
     Raises:
         PolicyError: an unknown kind, or arrays that don't fit.

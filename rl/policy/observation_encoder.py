@@ -80,7 +80,7 @@ class ObservationEncoder:
         return [column.name for column in self.columns for _ in range(self._width(column))]
 
     def encode(self, observation: Mapping[str, IntArray]) -> FeatureArray:
-        """Encoded observations, `(n, n_features)`.
+        """Return encoded observations, `(n, n_features)`.
 
         Args:
             observation: feature name -> `(n,)`, or `(n, any length)` for lists, padded with 0; further columns are left
@@ -132,7 +132,7 @@ class ObservationEncoder:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON; ids as text, since other readers of JSON round 64-bit integers."""
+        """Return plain JSON; ids as text, since other readers of JSON round 64-bit integers."""
         return {
             "format": FORMAT,
             "columns": [asdict(column) for column in self.columns],
@@ -141,7 +141,7 @@ class ObservationEncoder:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> ObservationEncoder:
-        """The encoder that `to_json` wrote.
+        """Return the encoder that `to_json` wrote.
 
         Raises:
             PolicyError: the content is of another format.

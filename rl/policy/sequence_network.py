@@ -49,7 +49,7 @@ class SequenceNetwork(ABC):
         return "tied.rows" in self.tensors
 
     def forward(self, features: FeatureArray) -> FeatureArray:
-        """Outputs before any mask, `(n, n_outputs)`.
+        """Return outputs before any mask, `(n, n_outputs)`.
 
         Raises:
             PolicyError: the features have another width, or hold tokens that no table has.
@@ -60,16 +60,16 @@ class SequenceNetwork(ABC):
         return np.concatenate(parts) if parts else np.zeros((0, self.n_outputs), dtype=np.float32)
 
     def considered(self, features: FeatureArray, mask: BoolArray) -> BoolArray:  # noqa: ARG002  (the protocol's)
-        """All actions where the mask is True."""
+        """Return all actions where the mask is True."""
         return mask
 
     def to_tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """`tensors`, contiguous."""
+        """Return `tensors`, contiguous."""
         return {name: np.ascontiguousarray(array) for name, array in sorted(self.tensors.items())}
 
     @classmethod
     def from_tensors(cls, tensors: Tensors) -> Self:
-        """The network whose arrays `to_tensors` named.
+        """Return the network whose arrays `to_tensors` named.
 
         Raises:
             PolicyError: arrays are missing or don't fit together.
@@ -93,7 +93,7 @@ class SequenceNetwork(ABC):
 
     @abstractmethod
     def read(self, dense: FeatureArray, tokens: list[IntArray], embedded: list[FeatureArray]) -> FeatureArray:
-        """What is known of the lists, `(n, width)`.
+        """Return what is known of the lists, `(n, width)`.
 
         Args:
             dense: `(n, n_dense)`.
@@ -102,7 +102,7 @@ class SequenceNetwork(ABC):
         """
 
     def part(self, name: str) -> FeatureArray:
-        """An array of the reader."""
+        """Return an array of the reader."""
         return self.tensors[f"reader.{name}"]
 
     def _outputs(self, features: FeatureArray) -> FeatureArray:

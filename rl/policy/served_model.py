@@ -39,7 +39,7 @@ class ServedPolicy:
         self.policy = policy
 
     def predict(self, model_input: pd.DataFrame | Mapping[str, Any], params: Mapping[str, Any] | None = None) -> Any:
-        """A data frame of decisions; the parameter `seed` (0 or more) makes them repeatable.
+        """Return a data frame of decisions; the parameter `seed` (0 or more) makes them repeatable.
 
         Raises:
             PolicyError: columns are missing or don't fit, or a row has no available action that the policy knows.
@@ -77,7 +77,7 @@ class ServedPolicy:
 
 
 def _load_pyfunc(path: str) -> ServedPolicy:
-    """The policy of a saved model: what MLflow calls with the model's data folder."""
+    """Return the policy of a saved model: what MLflow calls with the model's data folder."""
     return ServedPolicy(load_policy(Path(path)))
 
 
@@ -86,7 +86,7 @@ def _has_sets(columns: Mapping[str, Sequence[Any]]) -> bool:
 
 
 def _list_or_none(value: Any) -> list[str] | None:
-    """A list of keys; None and NaN (how a data frame holds null) stand for all actions."""
+    """Return a list of keys; None and NaN (how a data frame holds null) stand for all actions."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return None
     if isinstance(value, str):
@@ -107,7 +107,7 @@ def _integers(name: str, values: Sequence[Any]) -> IntArray:
 
 
 def _padded(name: str, lists: Sequence[Any], length: int) -> IntArray:
-    """Lists cut at the length and padded with 0, `(n, length)`."""
+    """Return lists cut at the length and padded with 0, `(n, length)`."""
     padded = np.zeros((len(lists), length), dtype=np.int64)
     for row, values in enumerate(lists):
         if values is None or isinstance(values, (str, int, float)):

@@ -100,11 +100,11 @@ class StochasticPolicy:
         return self.vocabulary.n_actions
 
     def with_temperature(self, temperature: float) -> StochasticPolicy:
-        """The same policy at another temperature, under another version."""
+        """Return the same policy at another temperature, under another version."""
         return replace(self, temperature=temperature)
 
     def encode(self, observation: Mapping[str, IntArray]) -> FeatureArray:
-        """Encoded observations, `(n, n_features)`."""
+        """Return encoded observations, `(n, n_features)`."""
         return self.encoder.encode(observation)
 
     def outputs(self, features: FeatureArray) -> FloatArray:
@@ -112,7 +112,7 @@ class StochasticPolicy:
         return self.network.forward(features).astype(np.float64)
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Action probabilities, `(n, n_actions)`; rows sum to 1, 0 where the mask is False.
+        """Return action probabilities, `(n, n_actions)`; rows sum to 1, 0 where the mask is False.
 
         Where decisions were logged, `(other)` gets 0, since it is never served; a row in which nothing else is
         available keeps it, so that it still has a distribution.
@@ -133,7 +133,7 @@ class StochasticPolicy:
         *,
         seed: int | None = None,
     ) -> Decisions:
-        """One decision per observation, with its propensity.
+        """Return one decision per observation, with its propensity.
 
         Args:
             observation: feature name -> `(n,)` or `(n, length)`.
@@ -156,7 +156,7 @@ class StochasticPolicy:
         )
 
     def serving_mask(self, available: Sequence[Sequence[str] | None] | None, n: int) -> BoolArray:
-        """True at the available actions of each row, `(n, n_actions)`; never at `(other)`."""
+        """Return True at the available actions of each row, `(n, n_actions)`; never at `(other)`."""
         if available is None:
             return np.tile(self.vocabulary.mask_of(None), (n, 1))
         if len(available) != n:
@@ -181,7 +181,7 @@ class StochasticPolicy:
         return chosen
 
     def considered(self, features: FeatureArray, mask: BoolArray) -> BoolArray:
-        """Actions that `probabilities` gives more than the exploration floor's share, `(n, n_actions)`."""
+        """Return actions that `probabilities` gives more than the exploration floor's share, `(n, n_actions)`."""
         return self.network.considered(features, self.choosable(mask))
 
     def _content(self) -> dict[str, Any]:
@@ -201,7 +201,7 @@ class StochasticPolicy:
 
 
 def load_policy(folder: Path) -> StochasticPolicy:
-    """The policy that `save` wrote.
+    """Return the policy that `save` wrote.
 
     Raises:
         PolicyError: files are missing, can't be read, or aren't the ones that were written together.

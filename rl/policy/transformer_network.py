@@ -28,7 +28,7 @@ class TransformerNetwork(SequenceNetwork):
     kind: ClassVar[str] = "transformer"
 
     def read(self, dense: FeatureArray, tokens: list[IntArray], embedded: list[FeatureArray]) -> FeatureArray:
-        """The state entry as the last layer leaves it."""
+        """Return the state entry as the last layer leaves it."""
         entries = self._apply("entry_in", np.concatenate(embedded, axis=1)) + self.part("positions")
         hidden = np.concatenate([self._apply("state_in", dense)[:, None], entries], axis=1)
         listed = [index != PADDING for index in tokens]

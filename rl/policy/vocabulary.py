@@ -52,7 +52,7 @@ class Vocabulary:
         return (*self.keys, OTHER_KEY) if self.has_other else self.keys
 
     def index_of_ids(self, ids: IntArray) -> IntArray:
-        """Dense index of each id; an id without entry gets that of `(other)`, or -1 where there is none."""
+        """Return dense index of each id; an id without entry gets that of `(other)`, or -1 where there is none."""
         order = np.argsort(np.array(self.ids, dtype=np.int64))
         known = np.array(self.ids, dtype=np.int64)[order]
         if not len(known):
@@ -61,7 +61,7 @@ class Vocabulary:
         return np.where(known[place] == ids, order[place], self._missing).astype(np.int64)
 
     def index_in(self, older: Vocabulary) -> IntArray:
-        """Index in an older vocabulary of each entry of this one, -1 where it knows none, `(n_actions,)`.
+        """Return the index in an older vocabulary of each entry of this one, -1 where it knows none, `(n_actions,)`.
 
         `(other)` maps to `(other)` only: what the older one lumped together isn't what this one does.
         """
@@ -69,7 +69,7 @@ class Vocabulary:
         return np.array([position.get(name, -1) for name in self.names], dtype=np.int64)
 
     def mask_of(self, available: Sequence[str] | None) -> BoolArray:
-        """True at the entries of the available keys, `(n_actions,)`; never at `(other)`.
+        """Return True at the entries of the available keys, `(n_actions,)`; never at `(other)`.
 
         None stands for all keys; keys without entry are ignored.
         """
@@ -82,7 +82,7 @@ class Vocabulary:
         return mask
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON; ids as text, since other readers of JSON round 64-bit integers."""
+        """Return plain JSON; ids as text, since other readers of JSON round 64-bit integers."""
         return {"keys": list(self.keys), "ids": [str(id_) for id_ in self.ids], "has_other": self.has_other}
 
     @classmethod

@@ -41,7 +41,7 @@ class Champion:
 def find_champion(
     client: MlflowClient, key: NightKey, *, features: Iterable[str], vocabulary: Vocabulary
 ) -> Champion | None:
-    """The champion that the night's candidate is compared with; None where there is none.
+    """Return the champion that the night's candidate is compared with; None where there is none.
 
     Where tonight's own version is champion already (the night is repeated after its promotion), it is the one that was
     in force when that version was gated; None where that one has been deleted since.
@@ -72,7 +72,7 @@ def find_champion(
 
 
 def _before(client: MlflowClient, version: RegisteredVersion) -> RegisteredVersion | None:
-    """The champion that the version took over from; None where there was none, or nothing is left of it."""
+    """Return the champion that the version took over from; None where there was none, or nothing is left of it."""
     before = version.champion_in_force
     return None if before in (None, BEHAVIOR) else load_version(client, version.model, int(str(before)))
 

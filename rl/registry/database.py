@@ -145,7 +145,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _begun(path: Path, seconds: float) -> sqlite3.Connection | None:
-    """A connection that may write; None where another held the database all the time."""
+    """Return a connection that may write; None where another held the database all the time."""
     database = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=seconds, isolation_level=None)
     try:
         database.execute("BEGIN IMMEDIATE")
@@ -224,7 +224,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _by_whom(path: Path) -> str:
-    """Other processes that have the file open, as far as this user may see."""
+    """Return other processes that have the file open, as far as this user may see."""
     found = []
     for descriptors in Path("/proc").glob("[0-9]*/fd"):
         with suppress(OSError):

@@ -65,7 +65,7 @@ def _remembered(client: MlflowClient, version: RegisteredVersion, held: tuple[st
 
 
 def _compared_with(version: RegisteredVersion, figures: Mapping[str, float]) -> str:
-    """As the tags say; older releases named the champion in force, whose own figures tell if it was compared."""
+    """Return as the tags say; older releases named the champion in force, whose own figures tell if it was compared."""
     if "compared_with" in version.tags:
         return version.tags["compared_with"]
     before = version.champion_in_force or ""

@@ -54,7 +54,7 @@ def spent_looks_of(client: MlflowClient, model: str) -> tuple[SpentLook, ...]:
 
 
 def _level(version: RegisteredVersion) -> float:
-    """The level its tag says, no more than any night may spend; 0 where it isn't a number."""
+    """Return the level its tag says, no more than any night may spend; 0 where it isn't a number."""
     try:
         level = float(version.tags.get(LEVEL_TAG) or 0)
     except ValueError:

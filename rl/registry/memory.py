@@ -240,7 +240,7 @@ def _ways_on(settings: Settings) -> str:
 
 
 def _address(settings: Settings) -> str:
-    """The registry's name in the record: the home's own database keeps its name where the home is moved."""
+    """Return the registry's name in the record: the home's own database keeps its name where the home is moved."""
     path = settings.mlflow_database
     if path is not None and path.is_relative_to(settings.home):
         return str(path.relative_to(settings.home))

@@ -25,7 +25,7 @@ class Promotion:
 
 
 def promote_version(client: MlflowClient, model: str, version: int, *, source: str, run_date: date) -> Promotion:
-    """Alias champion is the version's, and previous is the old champion's.
+    """Move alias champion to the version, and previous to the old champion; return what moved.
 
     Call it under the store's lock. Done again, or after a kill half-way, it ends in the same state.
 

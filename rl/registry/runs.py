@@ -24,7 +24,7 @@ _MAX_PARAM_LENGTH = 6000  # MLflow's limit
 
 
 def night_run(client: MlflowClient, experiment: str, key: NightKey) -> str:
-    """Id of the night's parent run; the one with the same inputs where there is one."""
+    """Return the id of the night's parent run; the one with the same inputs where there is one."""
     found = _find_run(client, experiment, {TAG + "input_key": key.input_key, TAG + "role": "night"})
     if found is not None:
         return str(found.info.run_id)

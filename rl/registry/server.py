@@ -42,7 +42,7 @@ def await_server(settings: Settings) -> None:
 
 
 def _problem(uri: str) -> str | None:
-    """Why the server can't be talked to; None where it can, or where there is none to ask."""
+    """Return why the server can't be talked to; None where it can, or where there is none to ask."""
     scheme = urlsplit(uri).scheme.partition("+")[0]
     if scheme == "http":
         return _problem_with_answer(uri)
@@ -52,7 +52,7 @@ def _problem(uri: str) -> str | None:
 
 
 def _problem_with_answer(uri: str) -> str | None:
-    """Any answer will do, a refusal too: what stands before MLflow may know no health page."""
+    """Return any answer will do, a refusal too: what stands before MLflow may know no health page."""
     parts = urlsplit(uri)
     address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}/health"
     try:

@@ -49,7 +49,7 @@ def open_store(settings: Settings) -> Iterator[MlflowClient]:
 
 
 def experiment_id(client: MlflowClient, settings: Settings, scenario: str) -> str:
-    """Id of the scenario's experiment, made where it is missing.
+    """Return the id of the scenario's experiment, made where it is missing.
 
     Raises:
         RegistryChanged: it was deleted in MLflow.
@@ -70,7 +70,7 @@ def experiment_id(client: MlflowClient, settings: Settings, scenario: str) -> st
 
 
 def aliases(client: MlflowClient, model: str) -> dict[str, int]:
-    """Version of each alias of the model; empty where the model isn't registered."""
+    """Return version of each alias of the model; empty where the model isn't registered."""
     registered = client.search_registered_models(filter_string=f"name = '{model}'")
     return {alias: int(version) for found in registered for alias, version in found.aliases.items()}
 
@@ -85,7 +85,7 @@ def _ready(settings: Settings) -> None:
 
 
 def _explained(settings: Settings, message: str) -> RegistryError:
-    """What MLflow or its database said, in one line, without a password."""
+    """Return what MLflow or its database said, in one line, without a password."""
     path, reason = settings.mlflow_database, next((line for line in message.splitlines() if line.strip()), message)
     known = None if path is None else explain(path, reason)
     shown = settings.shown_mlflow_uri

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -50,14 +50,27 @@ class RegisteredVersion:
 
 
 def find_version(client: MlflowClient, key: NightKey) -> RegisteredVersion | None:
-    """The version made from these inputs; None where there is none."""
+    """Return the version made from these inputs; None where there is none."""
     condition = f"name = '{key.model}' and tags.`{TAG}input_key` = '{key.input_key}'"
     found = sorted(client.search_model_versions(condition), key=lambda version: int(version.version))
     return _version(found[0]) if found else None
 
 
+def key_of_same_policy(client: MlflowClient, key: NightKey, policy_version: str) -> NightKey:
+    """Return the key under which the night registered the same policy before; `key` itself where it did not.
+
+    Other code that learns the same policy from the same data by the same specs makes no new version: a home's past
+    nights don't register again because nightcart was upgraded. The oldest such version counts.
+    """
+    for version in sorted(own_versions(client, key.model), key=lambda one: one.version):
+        before = replace(key, code_hash=version.tags.get("code_hash", ""))
+        if before.input_key == version.tags["input_key"] and version.tags.get("policy_version") == policy_version:
+            return before
+    return key
+
+
 def load_version(client: MlflowClient, model: str, version: int) -> RegisteredVersion | None:
-    """The version of that number; None where there is none."""
+    """Return the version of that number; None where there is none."""
     return next((found for found in all_versions(client, model) if found.version == version), None)
 
 
@@ -80,7 +93,7 @@ def own_versions(client: MlflowClient, model: str) -> Iterator[RegisteredVersion
 def create_version(
     client: MlflowClient, run_id: str, *, key: NightKey, record: VersionRecord, model_folder: Path
 ) -> RegisteredVersion:
-    """A new version with the model's files, tags and description.
+    """Return a new version with the model's files, tags and description.
 
     The files go first and the version comes with all its tags in one request: killed in between, there is no version,
     and a repeat writes the same files again.
@@ -98,7 +111,7 @@ def create_version(
 
 
 def offer_as_challenger(client: MlflowClient, version: RegisteredVersion) -> bool:
-    """True where the alias challenger is the version's.
+    """Return True where the alias challenger is the version's.
 
     It isn't given to a version the gate didn't pass, to one that was promoted already, or to an older night than the
     present challenger's: repeating an old night changes nothing. A challenger that no night registered gives way.

@@ -31,7 +31,7 @@ class Standardizer:
 
     @classmethod
     def fit(cls, features: FeatureArray, n_actions: int) -> Standardizer:
-        """The standardizer of these rows."""
+        """Return the standardizer of these rows."""
         values = features.astype(np.float64)
         center, spread = values.mean(axis=0), values.std(axis=0)
         kept = np.flatnonzero(spread > 1e-9)
@@ -45,7 +45,7 @@ class Standardizer:
         return cls(center, projection)
 
     def columns(self, features: FeatureArray) -> FloatArray:
-        """Standard columns, `(n, n_columns)`."""
+        """Return the standard columns, `(n, n_columns)`."""
         return np.asarray((features - self.center) @ self.projection, dtype=np.float64)
 
 
@@ -62,7 +62,7 @@ class StateRidge:
     slopes: FloatArray
 
     def predict(self, columns: FloatArray) -> FloatArray:
-        """`(n, n_outcomes)`."""
+        """Return `(n, n_outcomes)`."""
         return np.asarray(self.intercept + columns @ self.slopes, dtype=np.float64)
 
 
@@ -79,12 +79,12 @@ class ActionRidge:
     slopes: FloatArray
 
     def predict(self, columns: FloatArray, outcome: int) -> FloatArray:
-        """What every action adds to one outcome, `(n, n_actions)`."""
+        """Return what every action adds to one outcome, `(n, n_actions)`."""
         return np.asarray(self.level[:, outcome] + columns @ self.slopes[:, :, outcome].T, dtype=np.float64)
 
 
 def fit_state(columns: FloatArray, outcomes: FloatArray, fold: IntArray) -> StateRidge:
-    """Ridge regressions, each outcome's penalty the largest whose held-out error isn't seen to exceed the least.
+    """Return ridge regressions, each outcome's penalty the largest whose held-out error isn't seen to exceed the least.
 
     Slopes that the held-out rows don't ask for would come back as differences between actions wherever the next
     observation records what was shown.
@@ -111,7 +111,7 @@ def fit_state(columns: FloatArray, outcomes: FloatArray, fold: IntArray) -> Stat
 def fit_actions(
     columns: FloatArray, residual: FloatArray, action: IntArray, *, n_actions: int, fold: IntArray
 ) -> ActionRidge:
-    """What each action adds to outcomes from which the observation's part was taken off.
+    """Return what each action adds to outcomes from which the observation's part was taken off.
 
     Levels are shrunk means; slopes are ridge regressions of what those leave. Both penalties are common to all actions
     and chosen by squared error on held-out folds, so where actions make no difference they add next to nothing.
@@ -139,7 +139,7 @@ def fit_actions(
 
 
 def deal_folds(unit: IntArray, n_folds: int, seed: int) -> IntArray:
-    """A fold for every row, dealt by shopper, `(n,)`."""
+    """Return a fold for every row, dealt by shopper, `(n,)`."""
     found, index = np.unique(unit, return_inverse=True)
     dealt = np.random.default_rng(seed).permutation(len(found)) % n_folds
     return np.asarray(dealt[index], dtype=np.int64)
@@ -170,7 +170,7 @@ def _levels(residual: FloatArray, action: IntArray, n_actions: int, fold: IntArr
 
 
 def _held_out_errors(columns: FloatArray, outcomes: FloatArray, fold: IntArray) -> FloatArray:
-    """Squared errors of one action's rows by penalty, `(n_penalties, n, n_outcomes)`."""
+    """Return squared errors of one action's rows by penalty, `(n_penalties, n, n_outcomes)`."""
     errors = np.zeros((len(SLOPE_PENALTIES), *outcomes.shape))
     for k in range(N_INNER_FOLDS):
         inside, held = fold != k, fold == k

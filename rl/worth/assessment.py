@@ -56,7 +56,7 @@ class WorthSettings:
 
     @classmethod
     def from_scenario(cls, scenario: Scenario, *, seed: int = 0) -> WorthSettings:
-        """Settings as the scenario's spec states them."""
+        """Return settings as the scenario's spec states them."""
         return cls(
             discount=Discount(scenario.discount.gamma, scenario.discount.per),
             steps=scenario.evaluation.steps,
@@ -93,7 +93,7 @@ def assess(
     is_estimated: bool = False,
     next_features: Mapping[str, int] | None = None,
 ) -> Assessment:
-    """The answer for this log, with everything it rests on.
+    """Return the answer for this log, with everything it rests on.
 
     Args:
         episodes: the log; propensities as logged or estimated.

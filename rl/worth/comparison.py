@@ -63,7 +63,7 @@ def compare_rules(
     level: float,
     resampling: Resampling,
 ) -> Judged:
-    """Doubly robust values of both rules at the largest share of decisions that the log can judge.
+    """Return doubly robust values of both rules at the largest share of decisions that the log can judge.
 
     The share is chosen by weights alone, which know no reward, so choosing it costs no certainty.
 
@@ -129,7 +129,7 @@ def predict_rules(
 
 
 def share_reached(one_step: RatioSums, ahead: RatioSums, *, level: float, resampling: Resampling) -> Bounded:
-    """Value of the first over value of the second: the wider of percentile bootstrap and Student (delta method).
+    """Return value of the first over value of the second: the wider of percentile bootstrap and Student (delta method).
 
     None where the second's value isn't positive, since no share of it can be taken then.
     """

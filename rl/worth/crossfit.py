@@ -24,7 +24,7 @@ from rl.worth.popularity import Popularity, fit_popularity_weights
 _CUT_ROUNDS = 3
 """Fits of the state value where episodes are cut: each looks past the cut with the one before."""
 
-REWARD, FUTURE, CONTINUATION = 0, 1, 2
+REWARD, FUTURE = 0, 1
 """Columns of the outcomes; named features of the next observation follow."""
 
 
@@ -75,7 +75,7 @@ def crossfit(
     next_features: Mapping[str, int] | None = None,
     settings: CrossfitSettings | None = None,
 ) -> CrossfitPredictions:
-    """Predictions of reward, future return, continuation and named next features at each row.
+    """Return predictions of reward, future return, continuation and named next features at each row.
 
     The future return is learned through the behavior policy's state value at the next observation (one step of fitted
     Q evaluation), which is far less noisy than returns; whether what was learned holds is then judged on the logged
@@ -202,7 +202,7 @@ def _outcomes(
 
 
 def take_episodes(episodes: LoggedEpisodes, kept: BoolArray) -> LoggedEpisodes:
-    """The episodes for which `kept` is True."""
+    """Return the episodes for which `kept` is True."""
     rows = np.flatnonzero(kept[episodes.episode])
     per_row = (
         "features",

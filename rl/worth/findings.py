@@ -9,11 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
 from conf.publication import write_atomically
 from conf.strict_yaml import StrictModel
-from rl.errors import EvaluationError
 
 Answer = Literal["pays", "does_not_pay", "cannot_tell"]
 Policy = Literal["behavior", "one_step", "look_ahead"]
@@ -158,17 +155,3 @@ class WorthFindings(StrictModel):
     def write(self, path: Path) -> None:
         """The file holds the findings, replaced atomically."""
         write_atomically(path, self.model_dump_json(indent=1))
-
-
-def read_findings(path: Path) -> WorthFindings:
-    """The findings that `write` left.
-
-    Raises:
-        EvaluationError: missing, or of another form.
-    """
-    try:
-        return WorthFindings.model_validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise EvaluationError(f"{path}: no such file; run worth first") from error
-    except ValidationError as error:
-        raise EvaluationError(f"{path}: not findings of this version: {error}; run worth again") from error

@@ -68,7 +68,7 @@ def read_worth_log(dataset: Dataset, *, seed: int = 0) -> WorthLog:
 
 
 def counting_features(dataset: Dataset, episodes: LoggedEpisodes) -> dict[str, int]:
-    """Columns of the features that count what happens in a session, where actions could leave a trace; by name.
+    """Return columns of the features that count what happens in a session, where actions could leave a trace; by name.
 
     Lists of what was shown or engaged with are left out: they hold the action itself. So is what a step adds whatever
     the action: a feature that grows by the same amount everywhere.
@@ -87,7 +87,7 @@ def counting_features(dataset: Dataset, episodes: LoggedEpisodes) -> dict[str, i
 
 
 def last_built_date(pipeline: Pipeline, lake: Lake) -> date:
-    """The last date with published transitions of this scenario and source.
+    """Return the last date with published transitions of this scenario and source.
 
     Raises:
         DatasetError: there is none.

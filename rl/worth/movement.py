@@ -56,7 +56,7 @@ class Spoken:
 
 
 def spoken(share: float, sample: EvaluationSample) -> Spoken:
-    """What the sample's weights leave of each shopper."""
+    """Return what the sample's weights leave of each shopper."""
     weight = sample.discount * sample.require_weights()
     unit = sample.unit_of_row
     return Spoken(
@@ -75,7 +75,7 @@ def find_movement(
     level: float,
     resampling: Resampling,
 ) -> Movement:
-    """The curve of distance against effective sample size, and where it falls under the gate's floors.
+    """Return the curve of distance against effective sample size, and where it falls under the gate's floors.
 
     Args:
         rule: that takes over the shares.
@@ -115,13 +115,13 @@ def find_movement(
 
 
 def bounded(value: float, draws: FloatArray, level: float) -> Bounded:
-    """The value with percentile bounds of its draws."""
+    """Return the value with percentile bounds of its draws."""
     lower, upper = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return Bounded(value=value, lower=float(lower), upper=float(upper))
 
 
 def _crossing(curve: tuple[Spoken, ...], sizes: FloatArray, rewarded: FloatArray, floors: Floors) -> float:
-    """The share at which either figure falls under its floor, between the curve's points by a straight line."""
+    """Return the share at which either figure falls under its floor, between the curve's points by a straight line."""
     slack = np.minimum(sizes / floors.effective_sample_size, rewarded / floors.effective_rewarded) - 1
     below = np.flatnonzero(slack < 0)
     if not below.size:
@@ -134,7 +134,7 @@ def _crossing(curve: tuple[Spoken, ...], sizes: FloatArray, rewarded: FloatArray
 
 
 def _kish(draws: FloatArray, values: FloatArray) -> FloatArray:
-    """Effective number of shoppers under each row of draws, `(n_draws,)`; 0 where nothing is left."""
+    """Return effective number of shoppers under each row of draws, `(n_draws,)`; 0 where nothing is left."""
     scaled = values / max(float(values.max(initial=0.0)), 1e-300)
     square = draws @ np.square(scaled)
     total = np.square(draws @ scaled)

@@ -10,9 +10,10 @@ import jinja2
 from markupsafe import Markup
 
 import rl.page
+from rl.figures.night import Role
 from rl.page import wording
 from rl.page.axis import Axis, Tick, axis_over
-from rl.page.content import Estimate, PolicyReport, Role
+from rl.page.content import Estimate, PolicyReport
 from rl.page.forest import Forest, forest_of
 from rl.worth.findings import Bounded, Comparison, Movement, WorthFindings
 from rl.worth.wording import answer_word, nights, p_value, policy_name, response_sentence
@@ -34,7 +35,7 @@ class MovementChart:
 
 
 def render_worth_page(findings: WorthFindings) -> str:
-    """The page as HTML; every text from the findings is escaped."""
+    """Return the page as HTML; every text from the findings is escaped."""
     css = Path(rl.page.__file__).parent / "review.css"
     context: dict[str, Any] = {
         "found": findings,
@@ -46,7 +47,7 @@ def render_worth_page(findings: WorthFindings) -> str:
 
 
 def comparison_forest(comparison: Comparison) -> Forest | None:
-    """The values of the three policies on one axis."""
+    """Return the values of the three policies on one axis."""
     policies = tuple(
         PolicyReport(
             role=_ROLES[figure.policy],
@@ -69,7 +70,7 @@ def comparison_forest(comparison: Comparison) -> Forest | None:
 
 
 def movement_chart(movement: Movement) -> MovementChart:
-    """The curve with its band, the floor of the effective sample size, and where the first floor is crossed."""
+    """Return the curve with its band, the floor of the effective sample size, and where the first floor is crossed."""
     sizes = [point.effective_sample_size for point in movement.points]
     top = max((_known(size.upper) for size in sizes), default=1.0)
     y_axis = axis_over([0.0, movement.min_effective_sample_size, top], margin=0.0)

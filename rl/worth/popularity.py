@@ -26,12 +26,12 @@ class Popularity:
     version: str = "popularity"
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Action probabilities, `(n, n_actions)`."""
+        """Return action probabilities, `(n, n_actions)`."""
         del features
         return self.of_mask(mask)
 
     def of_mask(self, mask: BoolArray) -> FloatArray:
-        """The same without features."""
+        """Return the same without features."""
         weights = mask * self.weight
         return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float64)
 

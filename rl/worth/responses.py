@@ -45,7 +45,7 @@ class EffectScore:
         return float(norm.sf(self.z))
 
     def slope(self, level: float) -> Bounded:
-        """What happened per unit of predicted effect, with a normal interval over shoppers."""
+        """Return what happened per unit of predicted effect, with a normal interval over shoppers."""
         total = float(self.scale.sum())
         if total <= 0:
             return Bounded(value=0.0, lower=None, upper=None)
@@ -56,7 +56,7 @@ class EffectScore:
 
 
 def effect_score(episodes: LoggedEpisodes, predictions: CrossfitPredictions, name: str) -> EffectScore:
-    """Sums of the test that actions don't change the named outcome, given the observation.
+    """Return sums of the test that actions don't change the named outcome, given the observation.
 
     Each row adds w f(s, a) h: f is the effect that models of other shoppers predict for the logged action, centered
     under the usual choice q; w = q(a|s) / propensity; h is what happened less the prediction from the observation. As

@@ -35,13 +35,13 @@ class Rule:
 
 
 def one_step_rule(predictions: CrossfitPredictions, episodes: LoggedEpisodes) -> Rule:
-    """Leans towards the largest predicted reward, and looks no further: a contextual bandit's rule."""
+    """Return leans towards the largest predicted reward, and looks no further: a contextual bandit's rule."""
     reward = _advantage(predictions.reward, predictions)
     return _leaning(reward / _spread(reward, predictions), predictions, episodes)
 
 
 def look_ahead_rule(predictions: CrossfitPredictions, episodes: LoggedEpisodes) -> Rule:
-    """Leans towards the largest predicted reward plus what is predicted to follow under today's policy.
+    """Return leans towards the largest predicted reward plus what is predicted to follow under today's policy.
 
     One step of policy improvement on a fitted Q-function of the behavior policy. What of the future goes along with
     the reward is scaled away: it would make the rule bolder, not wiser. So where the future agrees with the reward, or
@@ -65,7 +65,7 @@ def greedy_rule(predictions: CrossfitPredictions, episodes: LoggedEpisodes, *, e
 
 
 def _leaning(standard: FloatArray, predictions: CrossfitPredictions, episodes: LoggedEpisodes) -> Rule:
-    """The usual choice, each action's weight multiplied by exp(TILT times its standardised advantage)."""
+    """Return the usual choice, each action's weight multiplied by exp(TILT times its standardised advantage)."""
     weights = predictions.usual * np.exp(TILT * np.clip(standard, -_LARGEST_ADVANTAGE, _LARGEST_ADVANTAGE))
     return _rule(weights / weights.sum(axis=1, keepdims=True), predictions, episodes)
 

@@ -52,7 +52,7 @@ def judge_worth(
     is_enough: bool,
     is_estimated: bool = False,
 ) -> WorthVerdict:
-    """The answer of a log that can be weighted.
+    """Return the answer of a log that can be weighted.
 
     Args:
         comparison: of the two rules.
@@ -92,7 +92,7 @@ def judge_worth(
 
 
 def is_clear(comparison: Comparison) -> bool:
-    """The one-step rule's own gain is positive and known to within two fifths of itself."""
+    """Return the one-step rule's own gain is positive and known to within two fifths of itself."""
     gain = next(figure.gain for figure in comparison.policies if figure.policy == "one_step")
     if gain is None or gain.value is None or gain.lower is None:
         return False
@@ -100,7 +100,7 @@ def is_clear(comparison: Comparison) -> bool:
 
 
 def refuse_worth(reason: str, prediction: Comparison | None) -> WorthVerdict:
-    """The answer of a log that can't be weighted, whatever a model predicts."""
+    """Return the answer of a log that can't be weighted, whatever a model predicts."""
     reasons = [
         "What would help: decide a share of impressions at random among what is available, and log every "
         "decision with the probability it was made with."

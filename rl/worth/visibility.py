@@ -49,7 +49,7 @@ def find_visibility(  # noqa: PLR0913 -- a candidate, a log, and what the gate a
     level: float,
     resampling: Resampling,
 ) -> Visibility:
-    """Nights after which the gate would see a gain of 2%, by share of exploration added.
+    """Return nights after which the gate would see a gain of 2%, by share of exploration added.
 
     The variance of the paired doubly robust difference (candidate less behavior policy) over shoppers gives the
     standard error that a log of n nights would have; a gain g is seen at one-sided level alpha with the stated power
@@ -118,7 +118,7 @@ def episode_differences(
 
 
 def no_nights_help(reason: str) -> str:
-    """Why no number of nights helps a log that can't be weighted, and what would."""
+    """Return why no number of nights helps a log that can't be weighted, and what would."""
     return (
         f"No number of further nights like these would show a gain, because {reason}. Exploration would: decide a "
         "share of impressions at random among what is available (even one in ten), and log every decision with the "
@@ -127,7 +127,7 @@ def no_nights_help(reason: str) -> str:
 
 
 def _multiple_needed(found: EpisodeDifferences, unit: IntArray, draws: FloatArray, alpha: float) -> FloatArray:
-    """How many times this log's episodes are needed, under each row of unit weights, `(n_draws,)`."""
+    """Return how many times this log's episodes are needed, under each row of unit weights, `(n_draws,)`."""
     n_units = draws.shape[1]
 
     def drawn(values: FloatArray) -> FloatArray:
@@ -143,7 +143,7 @@ def _multiple_needed(found: EpisodeDifferences, unit: IntArray, draws: FloatArra
 
 
 def _clustering(difference: FloatArray, unit: IntArray, n_units: int) -> float:
-    """Variance of shoppers' sums over what independent episodes would have, at least 1."""
+    """Return the variance of shoppers' sums over what independent episodes would have, at least 1."""
     rest = difference - difference.mean()
     alone = float(np.square(rest).sum())
     together = float(np.square(sums_by_unit(rest, unit, n_units)).sum())

@@ -14,29 +14,29 @@ _POLICIES = {"behavior": "Today's policy", "one_step": "One-step rule", "look_ah
 
 
 def answer_word(answer: str) -> str:
-    """The answer in a few words, its sign never color alone."""
+    """Return the answer in a few words, its sign never color alone."""
     return _ANSWERS[answer]
 
 
 def policy_name(policy: str) -> str:
-    """A compared policy's name."""
+    """Return a compared policy's name."""
     return _POLICIES[policy]
 
 
 def nights(found: Bounded) -> str:
-    """`31 nights (24 to 40)`."""
+    """Return `31 nights (24 to 40)`."""
     if found.value is None:
         return wording.UNKNOWN
     return f"{wording.count(found.value)} nights ({wording.count(found.lower)} to {wording.count(found.upper)})"
 
 
 def p_value(value: float) -> str:
-    """Two digits, never nothing."""
+    """Return two digits, never nothing."""
     return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
 
 
 def response_sentence(response: Response) -> str:
-    """What the test of one outcome says."""
+    """Return what the test of one outcome says."""
     if response.is_moved:
         return (
             f"Moved: what was predicted came true to {wording.share(response.explained.value)} in shoppers it wasn't "

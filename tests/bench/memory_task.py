@@ -18,10 +18,11 @@ from rl.data.logged_episodes import LoggedEpisodes
 from rl.ope.estimators.registry import NIGHTLY_ESTIMATORS
 from rl.ope.intervals.intervals import Resampling, student_interval
 from rl.ope.intervals.partial_sums import EstimationPlan, sums_in_batches
-from rl.ope.q_functions.fqe import FittedQ, FqeSettings, fit_fqe
+from rl.ope.q_functions.fqe import FittedQ, FqeSettings
 from rl.ope.report import EvaluationSettings, evaluate_policies
 from rl.ope.samples.discount import Discount
 from tests.bench.memory_log import LONGEST, N_ACTIONS, N_FEATURES, data_bytes, memory_log, policies
+from tests.rl.ope.single_fit import fit_fqe
 
 DISCOUNT = Discount(0.95)
 N_TRAIN_ROWS = 100_000

@@ -12,7 +12,7 @@ from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.errors import UnsupportedEstimator
 from rl.ope.density_ratios.fitting import fit_density_ratios
 from rl.ope.propensities.logged_decisions import as_decisions
-from rl.ope.q_functions.fqe import FqeSettings, fit_fqe
+from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.samples.behavior_value import OnlyAction, as_one_action
 from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import QFunction, action_values
@@ -20,6 +20,7 @@ from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from rl.ope.samples.weights import effective_rewarded_units, effective_sample_size, weights_from_ratio
 from tests.bench.gate_shop import GAMMA, STEPS
 from tests.bench.ope_shop import policy, reward_kinds, true_decision_value, true_value
+from tests.rl.ope.single_fit import fit_fqe
 
 Form = Literal["sessions", "decisions"]
 

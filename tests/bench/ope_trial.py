@@ -10,13 +10,13 @@ import numpy as np
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.errors import EvaluationError
 from rl.ope.estimators.registry import ESTIMATORS
-from rl.ope.intervals.interval_methods import INTERVAL_METHODS, make_interval
 from rl.ope.intervals.intervals import Interval, Resampling, cautious_bounds, reaching_intervals
 from rl.ope.intervals.sums import RatioSums, difference
-from rl.ope.intervals.weight_tail import tail_report
+from rl.ope.intervals.tails import tail_report
 from rl.ope.propensities.behavior_policy import BehaviorSettings, PropensityRepeats, estimate_behavior
 from rl.ope.propensities.cross_fit_variance import cross_fit_variance, widened
 from tests.bench.gate_nights import GATE
+from tests.bench.interval_methods import INTERVAL_METHODS, make_interval
 from tests.bench.ope_samples import FORMS, FittedValues, Form, KindSamples, fit_values, kind_samples, overlap
 from tests.bench.ope_shop import session_log
 

@@ -52,7 +52,9 @@ def reported(train: LoggedEpisodes, test: LoggedEpisodes, kind: str) -> PolicyEv
     settings = EvaluationSettings(
         Discount(GAMMA), steps=STEPS, estimators=ESTIMATORS, fqe=LINEAR, resampling=Resampling(seed=SEED)
     )
-    return evaluate_policies({"candidate": policy()}, train=train, test=test, settings=settings, outcome=kind)
+    return evaluate_policies(
+        {"candidate": policy()}, train=train, test=test, settings=settings, outcome=kind, keeps_samples=True
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)

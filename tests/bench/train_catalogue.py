@@ -12,9 +12,9 @@ from conf.candidate import Candidate
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.learning.learner import Learner, make_learner
 from rl.learning.replay.replay import Replay
-from rl.learning.replay.row_order import UniformRows
 from rl.policy.token_layout import N_RESERVED, TokenLayout, TokenList
 from tests.bench.train_timing import DEVICE, setting, time_in_turn
+from tests.rl.learning.replay.uniform_rows import UniformRows
 
 SIZES = (1_000, 10_000, 100_000)
 N_DENSE, LENGTH, BATCH_SIZE, N_SAMPLED = 16, 10, 256, 512

@@ -43,7 +43,7 @@ def test_parse_model_suggests_a_nested_key() -> None:
 
 def test_parse_model_suggests_a_key_inside_a_list() -> None:
     """The index of a list entry doesn't hide the entry's model."""
-    with pytest.raises(SpecError, match=r"parts\.0\.gap: unknown key; did you mean 'gap_minutes'\?|known: gap_minutes"):
+    with pytest.raises(SpecError, match=r"parts\.0\.gap: unknown key; known: gap_minutes"):
         parse_model(Outer, {"name": "x", "session": {"gap_minutes": 1}, "parts": [{"gap": 1, "gap_minutes": 1}]}, "x")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import subprocess
@@ -17,7 +18,9 @@ from conf.scenario import load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
 from rl.commands.register import night_key
 from rl.data.dataset import load_dataset
-from rl.night.result import read_evaluation
+from rl.figures.night import NightFigures, read_figures
+from rl.page.render import render_page
+from rl.page.review_content import review_content
 from rl.registry.champion import find_champion
 from rl.registry.looks import find_looks
 from rl.registry.memory import known_looks, known_models
@@ -53,9 +56,33 @@ def test_prepared_nights_are_read_as_they_were(home: Path, night: date) -> None:
     """The same partitions, rows and digest; the evaluation that the version rests on."""
     run = Run(home, SOURCE, SCENARIO, night)
     dataset = load_dataset(load_pipeline(SCENARIO, SOURCE), Lake(home / "lake", SOURCE), run)
-    assert dataset.digest == read_evaluation(run.evaluation).dataset_digest == DIGESTS[night]
+    assert dataset.digest == read_figures(run.evaluation).dataset_digest == DIGESTS[night]
     counted = json.loads((run.dataset / "dataset.json").read_text())["counts"]
     assert dataset.published.transitions.n_transitions == counted["n_transitions"] > 40_000
+
+
+def test_its_evaluations_are_read_as_figures(home: Path) -> None:
+    """Verdict, gain, who was champion, and the page made of them: as the release that wrote them had it."""
+    path = Run(home, SOURCE, SCENARIO, LAST_NIGHT).evaluation
+    figures, was = read_figures(path), json.loads(path.read_text())
+    told = was["review"]["judgment"]
+    assert (figures.verdict.decision, list(figures.verdict.reasons)) == (told["outcome"], told["reasons"])
+    assert figures.gain is not None
+    assert (figures.gain.value, figures.gain.lower) == (told["gain"]["value"], told["gain"]["lower"])
+    assert (figures.champion_in_force, figures.compared_with) == ("1", "1")
+    assert [figures.role(name) for name in figures.policies] == ["behavior", "candidate", "champion"]
+    page = review_content(figures)
+    assert [one.model_dump(mode="json") for one in page.policies] == was["review"]["policies"]
+    assert set(told["notes"]) < set(page.judgment.notes)
+    assert told["reasons"][0] in html.unescape(render_page(page))
+
+
+def test_an_uncompared_champion_of_an_earlier_release_is_told_apart(home: Path) -> None:
+    """Such releases named the champion in force alone; whether it has a report says if it was compared."""
+    content = json.loads(Run(home, SOURCE, SCENARIO, LAST_NIGHT).evaluation.read_text())
+    content["review"]["policies"] = [one for one in content["review"]["policies"] if one["role"] != "champion"]
+    figures = NightFigures.model_validate(content)
+    assert (figures.champion_in_force, figures.compared_with) == ("1", "behavior")
 
 
 def test_champion_challenger_and_spent_allowance_stay(home: Path, settings: Settings) -> None:
@@ -64,7 +91,7 @@ def test_champion_challenger_and_spent_allowance_stay(home: Path, settings: Sett
     pipeline = load_pipeline(SCENARIO, SOURCE)
     dataset = load_dataset(pipeline, Lake(home / "lake", SOURCE), run)
     features = [feature.name for feature in pipeline.scenario.observation.features]
-    key = night_key(read_evaluation(run.evaluation))
+    key = night_key(read_figures(run.evaluation))
     with open_store(settings) as client:
         assert aliases(client, MODEL) == {"champion": 1, "challenger": 2}
         champion = find_champion(client, key, features=features, vocabulary=dataset.vocabulary)

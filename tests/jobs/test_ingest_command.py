@@ -18,15 +18,13 @@ from jobs.errors import DeliveryError
 from jobs.events_reading import (
     read_availability,
     read_events,
-    read_items,
-    read_rejected,
     read_repeated_events,
-    read_sessions,
 )
 from jobs.landing import land
 from jobs.pseudonyms import pseudonym
 from jobs.publishing import Provenance
 from tests.jobs.conftest import Ingest
+from tests.jobs.published_rows import read_items, read_rejected, read_sessions
 from tests.jobs.shop_logs import DAYS, day_lines, deliver, deliver_days, line
 
 KEY = b"a key for tests only"

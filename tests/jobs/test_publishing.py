@@ -18,9 +18,9 @@ from conf.paths import Lake
 from conf.publication import Manifest, read_pointers
 from conf.tables import SESSIONS
 from jobs.errors import CheckError, PublishError
-from jobs.events_reading import read_sessions
 from jobs.publishing import PartitionFacts, Provenance, Target, publish, staged
 from jobs.table_schema import table_schema
+from tests.jobs.published_rows import read_sessions
 
 DAYS = ["2026-01-05", "2026-01-06", "2026-01-07"]
 PROVENANCE = Provenance("spec", "code", "key", date(2026, 1, 7))

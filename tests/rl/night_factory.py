@@ -9,16 +9,13 @@ from rl.gate.alpha_spending import night_level
 from rl.gate.evidence import gate_evidence, gate_rules
 from rl.gate.rules import judge
 from rl.night.evaluation import NightEvaluation
-from rl.night.second_look.samples import NightSamples
-from rl.ope.contenders import Contender, contender_sample
+from rl.night.samples import night_samples
+from rl.ope.contenders import Contender
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.propensities.known import KnownPropensities
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import BEHAVIOR, EvaluationSettings, evaluate_policies
-from rl.ope.samples.behavior_value import OnlyAction, as_one_action
 from rl.ope.samples.discount import Discount
-from rl.ope.samples.q_function import action_values
-from rl.ope.samples.sample import evaluation_sample
 from tests.rl.factories import make_pipeline
 
 SETTINGS = EvaluationSettings(
@@ -33,10 +30,12 @@ def made_night(
     *,
     champion: Policy | None = None,
     is_logged: bool = True,
-) -> tuple[NightEvaluation, NightSamples]:
-    """The night of a candidate against the log or a champion, by DR, with the samples to look inside it."""
+) -> NightEvaluation:
+    """Return the night of a candidate against the log or a champion, by DR."""
     policies = {"candidate": policy} | ({"champion": champion} if champion is not None else {})
-    evaluation = evaluate_policies(policies, train=train, test=test, settings=SETTINGS, is_logged=is_logged)
+    evaluation = evaluate_policies(
+        policies, train=train, test=test, settings=SETTINGS, is_logged=is_logged, keeps_samples=True
+    )
     gate, baseline = make_pipeline().scenario.gate, BEHAVIOR if champion is None else "champion"
     evidence = gate_evidence(
         evaluation,
@@ -48,7 +47,8 @@ def made_night(
         alpha=0.05,
         unit_of_value="points",
     )
-    night = NightEvaluation(
+    contenders = [Contender(name, one, train, test) for name, one in policies.items()]
+    return NightEvaluation(
         evaluation=evaluation,
         metric_evaluations={},
         evidence=evidence,
@@ -56,22 +56,8 @@ def made_night(
         level=night_level(4, date(2026, 1, 31)),
         champion=None,
         propensities=KnownPropensities(test, "logged" if is_logged else "none", "made up"),
+        samples=night_samples(evaluation, contenders, None),
         confounding=None,
         clipping=(),
         loggers=None,
-        notes=(),
-    )
-    candidate = Contender("candidate", policy, train, test)
-    other = None if champion is None else Contender("champion", champion, train, test)
-    own = evaluation_sample(
-        None,
-        test,
-        discount=SETTINGS.discount,
-        values=action_values(evaluation.fits[BEHAVIOR], OnlyAction(), as_one_action(test)),
-    )
-    return night, NightSamples(
-        contender_sample(candidate, evaluation),
-        own if other is None else contender_sample(other, evaluation),
-        (None, None),
-        (candidate, other),
     )

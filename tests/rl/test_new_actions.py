@@ -99,7 +99,7 @@ def test_a_better_candidate_passes_with_two_of_twelve_items_new(tmp_path: Path) 
     made = prepare_dataset(pipeline, lake, FIRST_DAY + timedelta(days=13))
     train, test = (_paid_for_the_first(made.to_logged_episodes(split)) for split in ("train", "test"))
     assert 0.1 < (test.action == test.n_actions - 1).mean() < 0.3
-    night, _ = made_night(train, test, _Preferring())
+    night = made_night(train, test, _Preferring())
     stopping = [check.name for check in night.verdict.checks if not check.is_passed]
     # The made-up night evaluates no side metric, so its guardrail alone stays unknown.
     assert [name for name in stopping if not name.startswith("guardrail")] == []

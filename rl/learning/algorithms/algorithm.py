@@ -35,19 +35,19 @@ class Algorithm(Protocol):
         ...
 
     def create(self, candidate: Candidate, *, gamma: float, device: str) -> Any:
-        """d3rlpy's algorithm, not yet built; its `impl` is a `FastUpdate`."""
+        """Return d3rlpy's algorithm, not yet built; its `impl` is a `FastUpdate`."""
         ...
 
     def losses(self, algorithm: Any, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Loss terms on a batch, without an update; `loss` is their sum as trained."""
+        """Return the loss terms on a batch, without an update; `loss` is their sum as trained."""
         ...
 
     def network(self, algorithm: Any) -> Network:
-        """The network that the policy is made of: outputs before any mask."""
+        """Return the network that the policy is made of: outputs before any mask."""
         ...
 
     def output_scale(self, network: Network, episodes: TrainingData) -> float:
-        """What the policy divides outputs by, so that temperatures mean the same in any unit."""
+        """Return what the policy divides outputs by, so that temperatures mean the same in any unit."""
         ...
 
 
@@ -65,9 +65,9 @@ class ContinuousAlgorithm(Protocol):
         ...
 
     def create(self, candidate: ContinuousCandidate, *, gamma: float, device: str) -> Any:
-        """d3rlpy's algorithm, not yet built; its `impl` is a `FastUpdate`."""
+        """Return d3rlpy's algorithm, not yet built; its `impl` is a `FastUpdate`."""
         ...
 
     def losses(self, algorithm: Any, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Loss terms on a batch, without an update; `loss` is their sum."""
+        """Return the loss terms on a batch, without an update; `loss` is their sum."""
         ...

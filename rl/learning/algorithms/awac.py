@@ -21,7 +21,7 @@ class AdvantageWeightedActorCritic(ContinuousOutputs):
     """d3rlpy's AWAC."""
 
     def create(self, candidate: ContinuousCandidate, *, gamma: float, device: str) -> Any:
-        """d3rlpy's algorithm, not yet built."""
+        """Return d3rlpy's algorithm, not yet built."""
         config = AWACConfig(
             **actor_critic_settings(candidate, gamma),
             tau=candidate.target_rate,

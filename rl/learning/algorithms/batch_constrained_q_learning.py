@@ -35,7 +35,7 @@ class BatchConstrainedQLearning(DiscreteAlgorithm):
     outputs: Literal["filtered values"] = "filtered values"
 
     def create(self, candidate: Candidate, *, gamma: float, device: str) -> Any:
-        """d3rlpy's algorithm, not yet built."""
+        """Return d3rlpy's algorithm, not yet built."""
         config = DiscreteBCQConfig(
             **value_settings(candidate, gamma),
             target_update_interval=candidate.target_update_interval,
@@ -45,7 +45,7 @@ class BatchConstrainedQLearning(DiscreteAlgorithm):
         return built(MaskedBCQ, config, candidate, device)
 
     def network(self, algorithm: Any) -> FilteredNetwork:
-        """Values and imitator, with the threshold."""
+        """Return values and imitator, with the threshold."""
         function, imitator = algorithm.impl.q_function[0], algorithm.impl.modules.imitator
         return FilteredNetwork(
             values=served_dense(function.encoder, function._fc),
@@ -54,7 +54,7 @@ class BatchConstrainedQLearning(DiscreteAlgorithm):
         )
 
     def output_scale(self, network: Network, episodes: TrainingData) -> float:
-        """Typical standard deviation of values between the available actions of a training row."""
+        """Return typical standard deviation of values between the available actions of a training row."""
         return spread_in_training(network, episodes)
 
 
@@ -67,7 +67,7 @@ class FastBatchConstrained(FastDoubleQLearning, DiscreteBCQImpl):  # type: ignor
         return DiscreteBCQLoss(loss=error + imitator_loss, td_loss=error, imitator_loss=imitator_loss)
 
     def inner_predict_best_action(self, x: Observations) -> torch.Tensor:
-        """The likely, available action of the highest value.
+        """Return the likely, available action of the highest value.
 
         d3rlpy multiplies values, shifted by the least of them, by a mask; shifted by the mask's constant, they would
         be the same number to `float32`.

@@ -31,7 +31,7 @@ class BehaviorCloning(PolicyOutputs):
     policy_module = "imitator"
 
     def create(self, candidate: Candidate, *, gamma: float, device: str) -> Any:
-        """d3rlpy's algorithm, not yet built."""
+        """Return d3rlpy's algorithm, not yet built."""
         config = DiscreteBCConfig(**one_network_settings(candidate, gamma), beta=CLONING_PENALTY)
         return built(MaskedBC, config, candidate, device)
 

@@ -25,7 +25,7 @@ def one_network_settings(candidate: Candidate, gamma: float) -> dict[str, Any]:
 
 
 def value_settings(candidate: Candidate, gamma: float) -> dict[str, Any]:
-    """The same, of those that learn masked action values."""
+    """Return the same, of those that learn masked action values."""
     return one_network_settings(candidate, gamma) | {"q_func_factory": q_function_factory(candidate)}
 
 
@@ -44,7 +44,7 @@ def actor_critic_settings(candidate: TrainingSpec, gamma: float) -> dict[str, An
 
 
 def built(kind: Any, config: Any, candidate: TrainingSpec, device: str) -> Any:
-    """The algorithm of that class, not yet built, computing at the candidate's precision."""
+    """Return the algorithm of that class, not yet built, computing at the candidate's precision."""
     algorithm = kind(config, device, False)
     algorithm.compute_dtype = COMPUTE_DTYPES[candidate.precision]
     return algorithm

@@ -29,7 +29,7 @@ class ConservativeQLearning(ValueOutputs):
     """d3rlpy's DiscreteCQL."""
 
     def create(self, candidate: Candidate, *, gamma: float, device: str) -> Any:
-        """d3rlpy's algorithm, not yet built."""
+        """Return d3rlpy's algorithm, not yet built."""
         config = DiscreteCQLConfig(
             **value_settings(candidate, gamma),
             target_update_interval=candidate.target_update_interval,
@@ -54,7 +54,7 @@ class FastConservativeQLearning(FastDoubleQLearning, DiscreteCQLImpl):  # type: 
         return DiscreteCQLLoss(loss=loss, td_loss=error, conservative_loss=conservative)
 
     def conservative_term(self, observations: Observations, actions: torch.Tensor) -> torch.Tensor:
-        """How far a soft maximum over available actions lies above the logged action's value, on average."""
+        """Return how far a soft maximum over available actions lies above the logged action's value, on average."""
         values = expected_values(self._modules.q_funcs, observations)
         logged = values.gather(1, actions.view(-1, 1).long())
         return (values.logsumexp(dim=1, keepdim=True) - logged).mean()

@@ -42,12 +42,12 @@ class ActionRange:
         return cls(tuple((least - margin).tolist()), tuple((largest + margin).tolist()))
 
     def scaled(self, actions: ActionArray) -> FeatureArray:
-        """The actions between -1 and 1, `(n, action_size)`."""
+        """Return the actions between -1 and 1, `(n, action_size)`."""
         least, largest = np.array(self.least), np.array(self.largest)
         return np.asarray(2 * (actions - least) / (largest - least) - 1, dtype=np.float32)
 
     def in_units(self, scaled: FeatureArray) -> ActionArray:
-        """The actions in their own units, `(n, action_size)`."""
+        """Return the actions in their own units, `(n, action_size)`."""
         least, largest = np.array(self.least), np.array(self.largest)
         return np.asarray(least + (scaled.astype(np.float64) + 1) / 2 * (largest - least))
 
@@ -55,7 +55,7 @@ class ActionRange:
 def actions_at(
     algorithm: Any, features: FeatureArray | Sequence[FeatureArray], actions: ActionRange, *, seed: int | None = None
 ) -> ActionArray:
-    """One action for each observation, in its own units, `(n, action_size)`.
+    """Return one action for each observation, in its own units, `(n, action_size)`.
 
     Args:
         algorithm: d3rlpy's, of `CONTINUOUS_ALGORITHMS`, built.

@@ -24,7 +24,7 @@ class ContinuousConservativeQLearning(ContinuousOutputs):
     """d3rlpy's CQL."""
 
     def create(self, candidate: ContinuousCandidate, *, gamma: float, device: str) -> Any:
-        """d3rlpy's algorithm, not yet built."""
+        """Return d3rlpy's algorithm, not yet built."""
         config = CQLConfig(
             **actor_critic_settings(candidate, gamma),
             temp_learning_rate=candidate.learning_rate,

@@ -24,7 +24,7 @@ class ContinuousImplicitQLearning(ContinuousOutputs):
     """d3rlpy's IQL."""
 
     def create(self, candidate: ContinuousCandidate, *, gamma: float, device: str) -> Any:
-        """d3rlpy's algorithm, not yet built."""
+        """Return d3rlpy's algorithm, not yet built."""
         config = IQLConfig(
             **actor_critic_settings(candidate, gamma),
             value_encoder_factory=encoder_factory(candidate),

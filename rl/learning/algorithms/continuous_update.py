@@ -44,13 +44,13 @@ class FastActorCritic(FastUpdate, DDPGBaseImpl):  # type: ignore[misc]  # d3rlpy
         return with_sum(terms)
 
     def learn_critic(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """The critic's step."""
+        """Return the critic's step."""
         terms: dict[str, torch.Tensor] = asdict_without_copy(self.compute_critic_grad(batch))
         self._modules.critic_optim.step()
         return terms
 
     def learn_actor(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """The actor's step."""
+        """Return the actor's step."""
         self._modules.q_funcs.eval()
         terms: dict[str, torch.Tensor] = asdict_without_copy(self.compute_actor_grad(batch))
         self._modules.actor_optim.step()
@@ -76,7 +76,7 @@ class FastActorCritic(FastUpdate, DDPGBaseImpl):  # type: ignore[misc]  # d3rlpy
 
 
 def with_sum(terms: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """The terms, and `loss`, the sum of what critic and actor are trained on."""
+    """Return the terms, and `loss`, the sum of what critic and actor are trained on."""
     trained = [terms[name].detach() for name in ("critic_loss", "actor_loss") if name in terms]
     return {"loss": torch.stack(trained).sum(), **terms}
 
@@ -88,6 +88,6 @@ class ContinuousOutputs:
     outputs: Any = "gaussian"
 
     def losses(self, algorithm: Any, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Loss terms on a batch, without an update."""
+        """Return the loss terms on a batch, without an update."""
         terms: dict[str, torch.Tensor] = algorithm.impl.losses(batch)
         return terms

@@ -52,7 +52,7 @@ class DiscreteImplicitQLearning(PolicyOutputs):
     """Its policy is a clone of the log's better half: it never strays from logged actions."""
 
     def create(self, candidate: Candidate, *, gamma: float, device: str) -> Any:
-        """The algorithm, not yet built."""
+        """Return the algorithm, not yet built."""
         settings = actor_critic_settings(candidate, gamma)
         config = DiscreteIQLConfig(
             **settings,
@@ -144,7 +144,7 @@ class DiscreteIQLImpl(FastUpdate, DiscreteQFunctionMixin, QLearningAlgoImplBase)
         return loss
 
     def _logged_values(self, batch: TorchMiniBatch) -> torch.Tensor:
-        """Target networks' values of logged actions, `(n, 1)`."""
+        """Return target networks' values of logged actions, `(n, 1)`."""
         with torch.no_grad():
             return values_of(self._modules.targ_q_funcs, batch.observations, batch.actions.long())
 

@@ -23,7 +23,7 @@ class DiscreteAlgorithm:
     action_space: Literal["discrete"] = "discrete"
 
     def losses(self, algorithm: Any, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Loss terms on a batch, without an update."""
+        """Return the loss terms on a batch, without an update."""
         terms: dict[str, torch.Tensor] = algorithm.impl.losses(batch)
         return terms
 
@@ -34,12 +34,12 @@ class ValueOutputs(DiscreteAlgorithm):
     outputs: Literal["values"] = "values"
 
     def network(self, algorithm: Any) -> Network:
-        """The Q-function's layers."""
+        """Return the Q-function's layers."""
         function = algorithm.impl.q_function[0]
         return served_network(function.encoder, function._fc)
 
     def output_scale(self, network: Network, episodes: TrainingData) -> float:
-        """Typical standard deviation of values between the available actions of a training row."""
+        """Return typical standard deviation of values between the available actions of a training row."""
         return spread_in_training(network, episodes)
 
 
@@ -51,10 +51,10 @@ class PolicyOutputs(DiscreteAlgorithm):
     policy_module = "policy"
 
     def network(self, algorithm: Any) -> Network:
-        """The policy's layers."""
+        """Return the policy's layers."""
         policy = getattr(algorithm.impl.modules, self.policy_module)
         return served_network(policy._encoder, policy._fc)
 
     def output_scale(self, network: Network, episodes: TrainingData) -> float:  # noqa: ARG002  (the protocol's)
-        """1: logits have no unit."""
+        """Return 1: logits have no unit."""
         return 1.0

@@ -31,7 +31,7 @@ class DiscreteSoftActorCritic(PolicyOutputs):
     """d3rlpy's DiscreteSAC. Not to be trusted where the log leaves actions untried: nothing keeps their values down."""
 
     def create(self, candidate: Candidate, *, gamma: float, device: str) -> Any:
-        """d3rlpy's algorithm, not yet built."""
+        """Return d3rlpy's algorithm, not yet built."""
         config = DiscreteSACConfig(
             **actor_critic_settings(candidate, gamma),
             temp_learning_rate=candidate.learning_rate,
@@ -99,7 +99,7 @@ class FastDiscreteSoftActorCritic(FastUpdate, DiscreteSACImpl):  # type: ignore[
 
     @staticmethod
     def _expected(choice: Categorical, amounts: torch.Tensor) -> torch.Tensor:
-        """The policy's mean over actions, `(n, 1)`; the mask's constant meets probability 0."""
+        """Return the policy's mean over actions, `(n, 1)`; the mask's constant meets probability 0."""
         expected: torch.Tensor = (choice.probs * amounts).sum(dim=1, keepdim=True)
         return expected
 

@@ -21,7 +21,7 @@ class DoubleQLearning(ValueOutputs):
     """d3rlpy's DoubleDQN. Not to be trusted where the log leaves actions untried: nothing keeps their values down."""
 
     def create(self, candidate: Candidate, *, gamma: float, device: str) -> Any:
-        """d3rlpy's algorithm, not yet built."""
+        """Return d3rlpy's algorithm, not yet built."""
         config = DoubleDQNConfig(
             **value_settings(candidate, gamma), target_update_interval=candidate.target_update_interval
         )
@@ -32,7 +32,7 @@ class NeuralFittedQ(ValueOutputs):
     """d3rlpy's NFQ. Less steady than `DoubleQLearning`, and as little to be trusted on untried actions."""
 
     def create(self, candidate: Candidate, *, gamma: float, device: str) -> Any:
-        """d3rlpy's algorithm, not yet built."""
+        """Return d3rlpy's algorithm, not yet built."""
         return built(MaskedNFQ, NFQConfig(**value_settings(candidate, gamma)), candidate, device)
 
 

@@ -16,14 +16,14 @@ from rl.learning.networks.tied_embeddings import TiedQFunctionFactory
 
 
 def encoder_factory(candidate: TrainingSpec) -> EncoderFactory:
-    """d3rlpy's factory of the encoder that each of the candidate's networks begins with."""
+    """Return d3rlpy's factory of the encoder that each of the candidate's networks begins with."""
     if isinstance(candidate, Candidate) and candidate.encoder.is_sequence:
         return SequenceEncoderFactory(spec=candidate.encoder, hidden_units=candidate.hidden_units)
     return FeaturesEncoderFactory(hidden_units=candidate.hidden_units)
 
 
 def q_function_factory(candidate: Candidate) -> QFunctionFactory:
-    """d3rlpy's factory of masked Q-functions, their output tied to embeddings where the candidate says so."""
+    """Return d3rlpy's factory of masked Q-functions, their output tied to embeddings where the candidate says so."""
     if candidate.encoder.is_output_tied:
         return TiedQFunctionFactory(loss=candidate.loss)
     return MaskedQFunctionFactory(loss=candidate.loss)

@@ -15,7 +15,7 @@ SPREAD_ROWS = 20_000
 
 
 def spread_in_training(network: Network, episodes: TrainingData) -> float:
-    """Typical standard deviation of values between the available actions of a training row."""
+    """Return typical standard deviation of values between the available actions of a training row."""
     rows = np.linspace(0, episodes.n_transitions - 1, min(SPREAD_ROWS, episodes.n_transitions)).astype(np.int64)
     return typical_spread(network.forward(episodes.features[rows]), episodes.mask(rows))
 

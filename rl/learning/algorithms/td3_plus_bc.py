@@ -30,7 +30,7 @@ class TD3WithCloning(ContinuousOutputs):
     outputs: Literal["mean"] = "mean"
 
     def create(self, candidate: ContinuousCandidate, *, gamma: float, device: str) -> Any:
-        """d3rlpy's algorithm, not yet built."""
+        """Return d3rlpy's algorithm, not yet built."""
         config = TD3PlusBCConfig(
             **actor_critic_settings(candidate, gamma),
             tau=candidate.target_rate,

@@ -39,7 +39,7 @@ class FastQLearning(FastUpdate, DQNImpl):  # type: ignore[misc]  # d3rlpy ships 
         return terms
 
     def terms_with_gradients(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Loss terms; every parameter's `grad` is the gradient of their `loss`."""
+        """Return the loss terms; every parameter's `grad` is the gradient of their `loss`."""
         if self.dense is not None:
             return self.dense.terms(batch)
         terms: dict[str, torch.Tensor] = asdict_without_copy(self.compute_grad(batch))

@@ -43,7 +43,7 @@ Loss = Literal["squared", "huber"]
 
 
 def mask_unavailable(outputs: torch.Tensor, observations: Observations) -> torch.Tensor:
-    """The outputs where an action is available, `UNAVAILABLE` (a constant, without gradient) elsewhere."""
+    """Return the outputs where an action is available, `UNAVAILABLE` (a constant, without gradient) elsewhere."""
     return torch.where(observations[1].bool(), outputs.float(), UNAVAILABLE)
 
 
@@ -152,14 +152,14 @@ class MaskedQFunctionForwarder(DiscreteMeanQFunctionForwarder):  # type: ignore[
 
 
 def value_error(value: torch.Tensor, aim: torch.Tensor, loss: Loss) -> torch.Tensor:
-    """Loss of each value, `(n, 1)`."""
+    """Return the loss of each value, `(n, 1)`."""
     if loss == "huber":
         return huber_loss(value, aim, reduction="none")
     return 0.5 * mse_loss(value, aim, reduction="none")
 
 
 def value_error_slope(value: torch.Tensor, aim: torch.Tensor, loss: Loss) -> torch.Tensor:
-    """Slope of `value_error` by the value, `(n, 1)`; new memory."""
+    """Return slope of `value_error` by the value, `(n, 1)`; new memory."""
     gap = value - aim
     return gap.clamp_(-1, 1) if loss == "huber" else gap
 
@@ -190,5 +190,5 @@ class MaskedCategoricalPolicy(SharedForward, CategoricalPolicy):  # type: ignore
 
 
 def dense_layers(encoder: nn.Module, head: nn.Module) -> list[nn.Linear]:
-    """All linear layers, input first."""
+    """Return all linear layers, input first."""
     return [module for part in (encoder, head) for module in part.modules() if isinstance(module, nn.Linear)]

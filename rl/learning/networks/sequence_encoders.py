@@ -58,7 +58,7 @@ class SequenceEncoder(SharedForward, Encoder):  # type: ignore[misc]  # d3rlpy s
 
 
 def _reader(spec: EncoderSpec, n_dense: int, lengths: list[int]) -> tuple[nn.Module, int]:
-    """The module and the width of what it gives."""
+    """Return the module and the width of what it gives."""
     sizes: dict[str, Any] = {
         "lengths": lengths,
         "embedding_size": spec.embedding_size,

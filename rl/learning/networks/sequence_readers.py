@@ -22,7 +22,7 @@ class GruReader(nn.Module):
         self.units = nn.ModuleList(nn.GRU(embedding_size, width, num_layers=depth, batch_first=True) for _ in lengths)
 
     def forward(self, dense: torch.Tensor, tokens: list[torch.Tensor], embedded: list[torch.Tensor]) -> torch.Tensor:  # noqa: ARG002
-        """Last hidden states of all lists side by side, `(n, n_lists * width)`; zeros for an empty list."""
+        """Return the last hidden states of all lists side by side, `(n, n_lists * width)`; zeros for an empty list."""
         return torch.cat([_last_state(*found) for found in zip(self.units, tokens, embedded, strict=True)], dim=1)
 
 
@@ -72,7 +72,7 @@ class TransformerReader(nn.Module):
         self.register_buffer("n_heads", torch.tensor([n_heads]))
 
     def forward(self, dense: torch.Tensor, tokens: list[torch.Tensor], embedded: list[torch.Tensor]) -> torch.Tensor:
-        """The state entry as the last layer leaves it, `(n, width)`."""
+        """Return the state entry as the last layer leaves it, `(n, width)`."""
         entries = self.entry_in(torch.cat(embedded, dim=1)) + self.positions
         hidden = torch.cat([self.state_in(dense)[:, None], entries], dim=1)
         listed = torch.cat(tokens, dim=1) != PADDING

@@ -24,7 +24,7 @@ class Batches(Protocol):
     """Batches without end; which ones come doesn't depend on when they are gathered."""
 
     def next(self) -> TorchMiniBatch:
-        """The next batch."""
+        """Return the next batch."""
         ...
 
     def state(self) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class ObservationTable(Protocol):
         ...
 
     def pairs(self, rows: torch.Tensor, closing: torch.Tensor) -> Pair:
-        """Observations and next observations, each `(n, n_features)`.
+        """Return observations and next observations, each `(n, n_features)`.
 
         Args:
             rows: `(n,)`.
@@ -77,7 +77,7 @@ class SplitTable:
 
 
 def observation_table(columns: ReplayColumns, device: str) -> ObservationTable:
-    """The columns' observations on the device; on the processor, without a copy."""
+    """Return the columns' observations on the device; on the processor, without a copy."""
     features, closings = as_tensor(columns.features), as_tensor(columns.closings)
     if torch.device(device).type == "cpu":
         return SplitTable(features, closings)
@@ -85,7 +85,7 @@ def observation_table(columns: ReplayColumns, device: str) -> ObservationTable:
 
 
 def as_tensor(array: npt.NDArray[Any]) -> torch.Tensor:
-    """The array's own memory, which nobody writes to; torch would warn that files can't be."""
+    """Return the array's own memory, which nobody writes to; torch would warn that files can't be."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)

@@ -96,14 +96,14 @@ class Replay:
         return self._is_on_device
 
     def batch(self, rows: IntArray) -> TorchMiniBatch:
-        """d3rlpy's batch of the given rows, on the device."""
+        """Return d3rlpy's batch of the given rows, on the device."""
         index = torch.from_numpy(rows)
         if self._memory is None:
             return self.gather(index.to(self._table.device, non_blocking=True))
         return self._as_mini_batch(self._gathered_in_pieces(index, self._memory))
 
     def gather(self, rows: torch.Tensor) -> TorchMiniBatch:
-        """d3rlpy's batch of the given rows, on the device; nothing waits for a GPU.
+        """Return d3rlpy's batch of the given rows, on the device; nothing waits for a GPU.
 
         Args:
             rows: `(batch_size,)`, where the data is.
@@ -180,7 +180,7 @@ def _refuse_empty(columns: ReplayColumns, next_sets: BoolArray) -> None:
 
 
 def is_there(found: torch.device, device: str) -> bool:
-    """The place is the device; a name without a number is any of its kind."""
+    """Return whether the tensor's device is the named one; `cuda` matches any `cuda:N`."""
     wanted = torch.device(device)
     return found.type == wanted.type and wanted.index in (None, found.index)
 

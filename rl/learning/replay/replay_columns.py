@@ -73,7 +73,7 @@ class ReplayColumns:
         return sum(array.nbytes for array in (self.features, self.closings, self.records, self.availability))
 
     def mask(self, rows: IntArray) -> BoolArray:
-        """Available actions at the decision of the given rows, `(len(rows), n_actions)`."""
+        """Return available actions at the decision of the given rows, `(len(rows), n_actions)`."""
         found: BoolArray = self.availability[self.records[rows, SET]]
         return found
 
@@ -84,7 +84,7 @@ class ReplayColumns:
                 array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]  # numpy leaves it untyped
 
     def blocks(self) -> Iterator[RecordArray]:
-        """The records, a block after the other."""
+        """Return the records, a block after the other."""
         for start in range(0, self.n_transitions, 1 << 16):
             yield self.records[start : start + (1 << 16)]
 
@@ -94,12 +94,12 @@ TrainingData = LoggedEpisodes | ReplayColumns
 
 
 def as_columns(training: TrainingData) -> ReplayColumns:
-    """The same as columns; their features are shared, not copied."""
+    """Return the same as columns; their features are shared, not copied."""
     return columns_of(training) if isinstance(training, LoggedEpisodes) else training
 
 
 def columns_of(episodes: LoggedEpisodes) -> ReplayColumns:
-    """The episodes' columns; their features are shared, not copied."""
+    """Return the episodes' columns; their features are shared, not copied."""
     features = np.ascontiguousarray(episodes.features, dtype=np.float32)
     following = np.ascontiguousarray(episodes.next_features, dtype=np.float32)
     own = np.flatnonzero(has_own_closing(features, following))
@@ -127,5 +127,5 @@ def has_own_closing(features: FeatureArray, next_features: FeatureArray) -> Bool
 
 
 def _bits(features: FeatureArray) -> npt.NDArray[np.unsignedinteger]:
-    """Rows as bits: to floats, -0 is 0, and NaN isn't itself."""
+    """Return rows as bits: to floats, -0 is 0, and NaN isn't itself."""
     return features.view(np.uint64 if features.shape[1] % 2 == 0 else np.uint32)

@@ -15,7 +15,7 @@ class RowOrder(Protocol):
     """Batches of rows without end."""
 
     def next(self) -> IntArray:
-        """The next batch of rows, `(batch_size,)`."""
+        """Return the next batch of rows, `(batch_size,)`."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -35,7 +35,7 @@ class ShuffledRows:
     """Every row once in each round (without replacement), batches running on from one round into the next."""
 
     def __init__(self, n_rows: int, batch_size: int, seed: int) -> None:
-        _refuse_none(n_rows)
+        refuse_none(n_rows)
         self._n_rows = n_rows
         self._batch_size = batch_size
         self._generator = np.random.default_rng(seed)
@@ -43,7 +43,7 @@ class ShuffledRows:
         self._start_round()
 
     def next(self) -> IntArray:
-        """The next `batch_size` rows."""
+        """Return the next `batch_size` rows."""
         end = self._position + self._batch_size
         if end <= self._n_rows:
             rows = self._order[self._position : end]
@@ -52,12 +52,12 @@ class ShuffledRows:
         return self._over_rounds()
 
     def state(self) -> dict[str, Any]:
-        """The generator as it was when the round began, and the place in it."""
+        """Return the generator as it was when the round began, and the place in it."""
         return self._kind() | {"generator": self._at_start, "position": self._position}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """The round is drawn again, and gone on with."""
-        _refuse_other(self._kind(), state)
+        refuse_other(self._kind(), state)
         self._generator.bit_generator.state = state["generator"]
         self._start_round()
         self._position = int(state["position"])
@@ -83,38 +83,14 @@ class ShuffledRows:
         return {"order": "shuffled", "n_rows": self._n_rows, "batch_size": self._batch_size}
 
 
-class UniformRows:
-    """Every row of every batch drawn from all rows alike (with replacement)."""
-
-    def __init__(self, n_rows: int, batch_size: int, seed: int) -> None:
-        _refuse_none(n_rows)
-        self._n_rows = n_rows
-        self._batch_size = batch_size
-        self._generator = np.random.default_rng(seed)
-
-    def next(self) -> IntArray:
-        """The next `batch_size` rows."""
-        return self._generator.integers(self._n_rows, size=self._batch_size)
-
-    def state(self) -> dict[str, Any]:
-        """The generator."""
-        return self._kind() | {"generator": self._generator.bit_generator.state}
-
-    def load_state(self, state: Mapping[str, Any]) -> None:
-        """Draws go on from there."""
-        _refuse_other(self._kind(), state)
-        self._generator.bit_generator.state = state["generator"]
-
-    def _kind(self) -> dict[str, Any]:
-        return {"order": "uniform", "n_rows": self._n_rows, "batch_size": self._batch_size}
-
-
-def _refuse_none(n_rows: int) -> None:
+def refuse_none(n_rows: int) -> None:
+    """Raise if there are no rows."""
     if n_rows < 1:
         raise TrainingError("no rows to order; expected at least one")
 
 
-def _refuse_other(expected: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+def refuse_other(expected: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Raise if the state is of another kind of order, of other data or of another batch size."""
     found = {name: state.get(name) for name in expected}
     if found != expected:
         raise TrainingError(

@@ -21,11 +21,11 @@ class Recorder(Protocol):
     """Runs a function and gives what repeats it."""
 
     def warm_up(self, function: Callable[[], Terms]) -> Terms:
-        """The function's result, before any recording."""
+        """Return the function's result, before any recording."""
         ...
 
     def record(self, function: Callable[[], Terms]) -> Callable[[], Terms]:
-        """What repeats the function on the same memory, its results too; recording itself changes nothing."""
+        """Return what repeats the function on the same memory, its results too; recording itself changes nothing."""
         ...
 
 
@@ -44,7 +44,7 @@ class CudaRecorder:
         return terms
 
     def record(self, function: Callable[[], Terms]) -> Callable[[], Terms]:
-        """Capturing computes nothing: the graph's first replay is the first computation."""
+        """Return capturing computes nothing: the graph's first replay is the first computation."""
         graph = torch.cuda.CUDAGraph()
         # Other threads may fetch batches in the meantime, for which they ask for memory.
         with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
@@ -55,16 +55,6 @@ class CudaRecorder:
             return terms
 
         return replay
-
-
-class PlainRecorder:
-    """Repeats a function by calling it: the same path without a GPU."""
-
-    def warm_up(self, function: Callable[[], Terms]) -> Terms:
-        return function()
-
-    def record(self, function: Callable[[], Terms]) -> Callable[[], Terms]:
-        return function
 
 
 class CapturedCall:
@@ -84,7 +74,7 @@ class CapturedCall:
         self._replay: Callable[[], Terms] | None = None
 
     def __call__(self, *inputs: torch.Tensor) -> Terms:
-        """The function's result, which the next call may overwrite."""
+        """Return the function's result, which the next call may overwrite."""
         self._n_calls += 1
         if self._n_calls <= N_WARMUPS:
             return self._recorder.warm_up(lambda: self._function(*inputs))

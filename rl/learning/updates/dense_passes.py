@@ -63,12 +63,12 @@ class DensePasses:
         self._slopes = [torch.empty(n_rows, width) for width in widths[:-1]]
 
     def outputs(self, layers: DenseLayers, x: torch.Tensor) -> torch.Tensor:
-        """The last layer's outputs, `(n_rows, n_out)`."""
+        """Return the last layer's outputs, `(n_rows, n_out)`."""
         hidden = self._hidden(layers, x)
         return torch.addmm(layers.biases[-1], hidden, layers.transposed[-1], out=self._outputs[-1])
 
     def output_of_each(self, layers: DenseLayers, x: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        """One of the outputs a row, without the others, `(n_rows, 1)`.
+        """Return one of the outputs a row, without the others, `(n_rows, 1)`.
 
         Args:
             layers: to pass through.
@@ -98,7 +98,7 @@ class DensePasses:
                 torch.ops.aten.threshold_backward.grad_input(slope, read, 0, grad_input=slope)
 
     def _hidden(self, layers: DenseLayers, x: torch.Tensor) -> torch.Tensor:
-        """What the last layer reads, `(n_rows, n_hidden)`."""
+        """Return what the last layer reads, `(n_rows, n_hidden)`."""
         for bias, weight, room in zip(layers.biases[:-1], layers.transposed[:-1], self._outputs[:-1], strict=True):
             x = torch.addmm(bias, x, weight, out=room).clamp_min_(0)
         return x

@@ -61,7 +61,7 @@ class DenseQLearning:
 
     @torch.no_grad()
     def terms(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Loss terms of the batch; every parameter's `grad` is the gradient of their `loss`."""
+        """Return the loss terms of the batch; every parameter's `grad` is the gradient of their `loss`."""
         n = len(batch.rewards)
         if n != self._n_rows:
             self._make_room(n)
@@ -79,7 +79,7 @@ class DenseQLearning:
         return terms
 
     def _future(self, following: _Rows) -> torch.Tensor:
-        """What the next observations are worth, `(n, 1)`."""
+        """Return what the next observations are worth, `(n, 1)`."""
         values = self._values(self._targets, following)
         return least_of(values).gather(1, _best(values)[:, None])
 
@@ -89,11 +89,11 @@ class DenseQLearning:
         values: list[torch.Tensor],  # noqa: ARG002  (further terms depend on it)
         actions: torch.Tensor,  # noqa: ARG002
     ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-        """All terms, and the slope of those beside the TD error by each function's values, `(n, n_actions)`."""
+        """Return all terms, and the slope of those beside the TD error by each function's values, `(n, n_actions)`."""
         return {"loss": td_loss}, self._slope.zero_()
 
     def _values(self, networks: Sequence[DenseLayers], rows: _Rows) -> list[torch.Tensor]:
-        """Masked values of all actions by each network, until the next pass."""
+        """Return masked values of all actions by each network, until the next pass."""
         # Sums and products run through several numbers at once, which selecting by a mask of booleans doesn't.
         shift = (rows.available - 1).mul_(-UNAVAILABLE)
         return [
@@ -108,7 +108,7 @@ class DenseQLearning:
         self._gradients[place].show()
 
     def _rows(self, observations: Observations) -> _Rows:
-        """The observations, until the next are read."""
+        """Return the observations, until the next are read."""
         mask = same_for_all(observations[1])
         available = mask.float() if len(mask) == 1 else self._mask.copy_(mask)
         return _Rows(observations[0][:, : self._n_features], available)
@@ -154,7 +154,7 @@ class DenseConservativeQLearning(DenseDoubleQLearning):
 
 
 def suits(impl: Any) -> bool:
-    """The update of d3rlpy's implementation is written out here: plain networks, full precision, no clipping."""
+    """Return the update of d3rlpy's implementation is written out here: plain networks, full precision, no clipping."""
     modules, forwarders = impl.modules, impl._q_func_forwarder.forwarders
     return (
         impl.compute_dtype is None
@@ -165,7 +165,7 @@ def suits(impl: Any) -> bool:
 
 
 def _is_plain(function: Any) -> bool:
-    """Masked values by two or more dense layers, whose weights are on the processor and of full width."""
+    """Return masked values by two or more dense layers, whose weights are on the processor and of full width."""
     if type(function) is not MaskedQFunction or type(function.encoder) is not FeaturesEncoder:
         return False
     return all(weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in function.parameters())
@@ -176,6 +176,6 @@ def _layers(function: Any) -> list[nn.Linear]:
 
 
 def _best(values: list[torch.Tensor]) -> torch.Tensor:
-    """Action of the highest mean value, `(n,)`."""
+    """Return action of the highest mean value, `(n,)`."""
     # Several times as fast as argmax, which gives the same: the first of the highest.
     return mean_of(values).max(dim=1).indices

@@ -33,24 +33,24 @@ class FastUpdate:
     _modules: Any
 
     def update(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, float]:
-        """d3rlpy's interface: losses as numbers, for which a GPU is waited for."""
+        """Return d3rlpy's interface: losses as numbers, for which a GPU is waited for."""
         return {name: float(value) for name, value in self.update_on_device(batch, grad_step).items()}
 
     def update_on_device(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:
-        """One update; loss terms stay where they are."""
+        """Return one update; loss terms stay where they are."""
         self.modules.set_train()
         terms = self.learn_on_device(batch, grad_step)
         self.follow(grad_step)
         return terms
 
     def learn_on_device(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:
-        """The part of an update that a captured graph repeats: all but `follow`."""
+        """Return the part of an update that a captured graph repeats: all but `follow`."""
         with forward_scope(self.compute_dtype):
             terms = self.learn(batch, grad_step)
         return {name: value.detach() for name, value in terms.items()}
 
     def inner_update(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, float]:
-        """d3rlpy's name for `update`."""
+        """Return d3rlpy's name for `update`."""
         return self.update(batch, grad_step)
 
     def follow(self, grad_step: int) -> None:  # noqa: ARG002  (targets may depend on it)
@@ -59,17 +59,17 @@ class FastUpdate:
             optimizer.advance()
 
     def learn(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:
-        """Gradients and optimizers' steps, inside a scope; `loss` is the sum of what is trained."""
+        """Return gradients and optimizers' steps, inside a scope; `loss` is the sum of what is trained."""
         raise NotImplementedError
 
     def losses(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Loss terms of the batch as they are now; nothing learns from it."""
+        """Return the loss terms of the batch as they are now; nothing learns from it."""
         self.modules.set_eval()
         with torch.no_grad(), forward_scope(self.compute_dtype):
             return self.current_losses(batch)
 
     def current_losses(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """What `losses` gives, inside a scope."""
+        """Return what `losses` gives, inside a scope."""
         raise NotImplementedError
 
 
@@ -118,7 +118,7 @@ def freeze_targets(modules: Any) -> None:
 
 
 def optimizers_of(modules: Any) -> dict[str, FusedOptimizer]:
-    """The implementation's optimizers by name."""
+    """Return the implementation's optimizers by name."""
     parts = ((field.name, getattr(modules, field.name)) for field in fields(modules))
     return {name: part for name, part in parts if isinstance(part, FusedOptimizer)}
 
@@ -136,7 +136,7 @@ def move_weights(target: nn.Module, source: nn.Module, rate: float) -> None:
 
 
 def td_loss(impl: Any, batch: TorchMiniBatch, target: torch.Tensor) -> torch.Tensor:
-    """Sum over the implementation's Q-functions of the mean TD error of the logged actions."""
+    """Return the sum over the implementation's Q-functions of the mean TD error of the logged actions."""
     errors = [
         forwarder.compute_error(
             observations=batch.observations,
@@ -152,7 +152,7 @@ def td_loss(impl: Any, batch: TorchMiniBatch, target: torch.Tensor) -> torch.Ten
 
 
 def discounts(gamma: float, intervals: torch.Tensor) -> torch.Tensor:
-    """Discount of each row's target, `(n, 1)`; `(1, 1)` where it is the same for all."""
+    """Return discount of each row's target, `(n, 1)`; `(1, 1)` where it is the same for all."""
     discount: torch.Tensor = gamma ** same_for_all(intervals)
     return discount
 
@@ -163,30 +163,30 @@ def same_for_all(rows: torch.Tensor) -> torch.Tensor:
 
 
 def mean_of(values: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Their mean, place by place; one alone is not copied."""
+    """Return their mean, place by place; one alone is not copied."""
     return values[0] if len(values) == 1 else torch.stack(list(values)).mean(dim=0)
 
 
 def least_of(values: Sequence[torch.Tensor]) -> torch.Tensor:
-    """The least of them, place by place; one alone is not copied."""
+    """Return the least of them, place by place; one alone is not copied."""
     return values[0] if len(values) == 1 else torch.stack(list(values)).amin(dim=0)
 
 
 def sum_of(values: Sequence[torch.Tensor]) -> torch.Tensor:
-    """The sum of all of them; one alone is not copied."""
+    """Return the sum of all of them; one alone is not copied."""
     return values[0] if len(values) == 1 else torch.stack(list(values)).sum()
 
 
 def expected_values(functions: Sequence[Any], observations: Any) -> torch.Tensor:
-    """Values of all actions, the mean over the ensemble, `(n, n_actions)`."""
+    """Return values of all actions, the mean over the ensemble, `(n, n_actions)`."""
     return mean_of([function(observations).q_value for function in functions])
 
 
 def least_values(functions: Sequence[Any], observations: Any) -> torch.Tensor:
-    """Values of all actions, the least of the ensemble, `(n, n_actions)`."""
+    """Return values of all actions, the least of the ensemble, `(n, n_actions)`."""
     return least_of([function(observations).q_value for function in functions])
 
 
 def values_of(functions: Sequence[Any], observations: Any, action: torch.Tensor) -> torch.Tensor:
-    """Values of one action each, the least of the ensemble, `(n, 1)`."""
+    """Return values of one action each, the least of the ensemble, `(n, 1)`."""
     return least_values(functions, observations).gather(1, action.view(-1, 1))

@@ -28,7 +28,7 @@ class ForwardScope:
         self._depth = 0
 
     def answer(self, module: Any, forward: Callable[..., Any], inputs: tuple[Any, ...]) -> Any:
-        """The module's outputs for the inputs, from memory where it was asked before."""
+        """Return the module's outputs for the inputs, from memory where it was asked before."""
         asked = (id(module), *(id(tensor) for tensor in _tensors(inputs)))
         with_graph = torch.is_grad_enabled()
         if (found := self._still_true((asked, with_graph))) is not None:
@@ -45,7 +45,7 @@ class ForwardScope:
         self._changed.append(frozenset(id(parameter) for parameter in parameters))
 
     def _still_true(self, key: Any) -> Any:
-        """What was answered, unless a step has changed a weight of the module since; None where nothing was."""
+        """Return what was answered, unless a step has changed a weight of the module since; None where nothing was."""
         if (found := self._answers.get(key)) is None:
             return None
         module, _, outputs, n_steps = found
@@ -84,7 +84,7 @@ _open = _Open()
 
 
 def current_scope() -> ForwardScope | None:
-    """The innermost scope that is open in this thread, None outside of any."""
+    """Return the innermost scope that is open in this thread, None outside of any."""
     return _open.scope
 
 
@@ -116,7 +116,7 @@ def _tensors(inputs: Any) -> Iterator[torch.Tensor]:
 
 
 def _detached(outputs: Any) -> Any:
-    """The outputs without their graph; None where that isn't known."""
+    """Return the outputs without their graph; None where that isn't known."""
     return _mapped(outputs, torch.Tensor.detach) if isinstance(outputs, torch.Tensor | tuple) else None
 
 

@@ -188,14 +188,14 @@ class FusedAdamWFactory(OptimizerFactory):  # type: ignore[misc]  # d3rlpy ships
     weight_decay: float = 1e-4
 
     def create(self, named_modules: Iterable[tuple[str, nn.Module]], lr: float, compiled: bool) -> FusedOptimizer:
-        """The optimizer with its schedule."""
+        """Return the optimizer with its schedule."""
         parameters = _parameters(named_modules)
         optimizer = self._optimizer(parameters, lr)
         schedule = self.lr_scheduler_factory.create(optimizer) if self.lr_scheduler_factory else None
         return FusedOptimizer(parameters, optimizer, compiled, self.clip_grad_norm, schedule)
 
     def create_optimizer(self, named_modules: Iterable[tuple[str, nn.Module]], lr: float) -> torch.optim.AdamW:
-        """The optimizer of the modules' distinct parameters."""
+        """Return the optimizer of the modules' distinct parameters."""
         return self._optimizer(_parameters(named_modules), lr)
 
     def _optimizer(self, parameters: Sequence[nn.Parameter], lr: float) -> torch.optim.AdamW:
@@ -210,7 +210,7 @@ class FusedAdamWFactory(OptimizerFactory):  # type: ignore[misc]  # d3rlpy ships
 
 
 def optimizer_factory(n_updates: int) -> FusedAdamWFactory:
-    """Fused AdamW whose rate falls along a cosine to a hundredth over the updates."""
+    """Return fused AdamW whose rate falls along a cosine to a hundredth over the updates."""
     return FusedAdamWFactory(lr_scheduler_factory=CosineRateFactory(n_updates=n_updates))
 
 

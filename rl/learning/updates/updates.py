@@ -17,7 +17,7 @@ class Updates(Protocol):
     """Updates without end; what they learn doesn't depend on who gathers the batches."""
 
     def next(self) -> dict[str, torch.Tensor]:
-        """One update; gives its loss terms, which hold until the next."""
+        """Return one update; gives its loss terms, which hold until the next."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class RowUpdates:
 
 
 def updates_of(learner: Learner, replay: Replay, order: RowOrder) -> Updates:
-    """By rows where the data is on a GPU; on a processor a batch is gathered outside just as fast."""
+    """Return by rows where the data is on a GPU; on a processor a batch is gathered outside just as fast."""
     if replay.is_on_device and torch.device(replay.device).type == "cuda":
         return RowUpdates(learner, replay, order)
     return BatchUpdates(learner, batches_of(replay, order))

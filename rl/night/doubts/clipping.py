@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from rl.gate.rules import GateEvidence
-from rl.ope.contenders import Contender, contender_sample
 from rl.ope.estimators.registry import estimator
 from rl.ope.overlap.clip_sensitivity import ClippedEstimate, clip_sensitivity
 from rl.ope.report import PolicyEvaluation
 
 
 def night_clip_sensitivity(
-    evidence: GateEvidence, evaluation: PolicyEvaluation, contenders: Sequence[Contender], *, level: float = 0.95
+    evidence: GateEvidence, evaluation: PolicyEvaluation, *, level: float = 0.95
 ) -> tuple[ClippedEstimate, ...]:
-    """The gain over the baseline at several limits of the candidate's weights, without a limit last.
+    """Return the gain over the baseline at several limits of the candidate's weights, without a limit last.
 
     The baseline stays as the gate saw it. Empty where there is no gain, or the gate's estimator has no weights. The
     intervals leave out what estimating the propensities adds.
 
     Args:
         evidence: that the gate read.
-        evaluation: of the reward.
-        contenders: the candidate among them.
+        evaluation: of the reward, with its samples.
         level: of the intervals, two-sided.
     """
     entry = estimator(evidence.estimator)
     baseline = evaluation.sums.get((evidence.baseline, evidence.estimator))
     if not evidence.is_logged or evidence.difference is None or baseline is None or not entry.needs_weights:
         return ()
-    candidate = next(contender for contender in contenders if contender.name == evidence.candidate)
-    sample = contender_sample(candidate, evaluation)
-    return clip_sensitivity(sample, entry.sums_of_whole, baseline=baseline, level=level)
+    return clip_sensitivity(evaluation.sample(evidence.candidate), entry.sums_of_whole, baseline=baseline, level=level)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from rl.gate.rules import GateEvidence
-from rl.ope.contenders import Contender, contender_sample, evaluated_rows
-from rl.ope.overlap.confounding_sensitivity import LARGEST_GAMMA, ConfoundedValue, smallest_gamma
+from rl.ope.contenders import Contender, evaluated_rows
+from rl.ope.overlap.confounding_sensitivity import ConfoundedValue, smallest_gamma
 from rl.ope.report import PolicyEvaluation
 
 
@@ -28,25 +28,6 @@ class ConfoundingSensitivity:
     gamma: float | None
     bounded: str
     longest_steps: int
-
-    @property
-    def sentence(self) -> str:
-        """What it means, for the review page."""
-        consequence = "undo the gain" if self.flips == "gain" else "hide a real gain"
-        if self.gamma is None:
-            return (
-                f"No hidden reason behind the logged choices, even one of {LARGEST_GAMMA:.0f} times the odds, would be "
-                f"enough to {consequence}."
-            )
-        at = " at every decision" if self.longest_steps > 1 else ""
-        return (
-            f"A hidden reason that makes a shown item up to {self.gamma:.2f} times as likely (in odds){at} as its "
-            f"probability says would be enough to {consequence}."
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields and the sentence as JSON values."""
-        return asdict(self) | {"sentence": self.sentence}
 
 
 def confounding_sensitivity(
@@ -80,7 +61,7 @@ def confounding_sensitivity(
             for rest, found, (_, is_candidate) in zip(at_rest, moved, sides, strict=True)
         )
 
-    first = contender_sample(contenders[0], evaluation)
+    first = evaluation.sample(contenders[0].name)
     return ConfoundingSensitivity(
         flips="gain" if is_gain else "doubt",
         gamma=smallest_gamma(loss, abs(difference.lower)),
@@ -91,4 +72,4 @@ def confounding_sensitivity(
 
 def _confounded(contender: Contender, evaluation: PolicyEvaluation) -> ConfoundedValue:
     rows = evaluated_rows(contender, evaluation)
-    return ConfoundedValue(contender_sample(contender, evaluation), contender.test.propensity[rows])
+    return ConfoundedValue(evaluation.sample(contender.name), contender.test.propensity[rows])

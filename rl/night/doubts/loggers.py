@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rl.errors import UnsupportedEstimator
 from rl.gate.rules import GateEvidence
-from rl.ope.contenders import Contender, contender_sample
+from rl.ope.contenders import Contender
 from rl.ope.estimators.registry import estimator
 from rl.ope.intervals.intervals import Interval, reaching_intervals
 from rl.ope.propensities.balanced_loggers import episode_loggers
@@ -32,10 +31,8 @@ class LoggersReport:
     refusal: str | None = None
 
 
-def night_loggers(
-    evidence: GateEvidence, evaluation: PolicyEvaluation, contenders: Sequence[Contender]
-) -> LoggersReport | None:
-    """The candidate's value by policy version; None where one version made the log, or nothing can be weighted.
+def night_loggers(evidence: GateEvidence, evaluation: PolicyEvaluation, candidate: Contender) -> LoggersReport | None:
+    """Return the candidate's value by policy version; None where one version made the log, or nothing can be weighted.
 
     The gate reads all episodes as one log, each row weighted by its own propensity: unbiased, but a version far from
     the candidate brings few, large weights. Where the two values lie apart, look at who made the log. The interval
@@ -44,14 +41,13 @@ def night_loggers(
     Args:
         evidence: that the gate read.
         evaluation: of the reward.
-        contenders: the candidate among them.
+        candidate: the selected candidate with its test episodes.
     """
     entry, settings = estimator(evidence.estimator), evaluation.settings
-    candidate = next(contender for contender in contenders if contender.name == evidence.candidate)
     if not evidence.is_logged or not entry.needs_weights or len(set(candidate.test.policy_version.tolist())) < 2:
         return None
     try:
-        sample = contender_sample(candidate, evaluation)
+        sample = evaluation.sample(candidate.name)
         found = weighted_over_loggers(entry.sums_of_whole, sample, episode_loggers(candidate.test))
     except UnsupportedEstimator as error:
         return LoggersReport(entry.name, refusal=str(error))

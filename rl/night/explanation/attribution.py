@@ -48,7 +48,7 @@ class Attributions:
 
 
 def mean_observation(train_features: FeatureArray) -> FeatureArray:
-    """The baseline of all attributions: the mean encoded observation of the training split, `(n_features,)`.
+    """Return the baseline of all attributions: the mean encoded observation of the training split, `(n_features,)`.
 
     Not zeros: in an encoded observation 0 means an average count but an empty list, so attributions against zeros
     would credit every list for being there at all. No shopper looks like the mean, which a network may not be used
@@ -124,7 +124,7 @@ def _integrated(
     target: FloatArray,
     limit: float,
 ) -> FloatArray:
-    """Integrated gradients of each encoded feature, `(m, n_features)`."""
+    """Return integrated gradients of each encoded feature, `(m, n_features)`."""
     found = np.zeros(features.shape)
     missing, n_steps = np.arange(len(features)), _FIRST_STEPS
     while len(missing):

@@ -61,7 +61,7 @@ def departures(
     segments: Sequence[Segment],
     level: float = 0.95,
 ) -> Departures:
-    """Total variation distance of evaluation and behavior policy, from logged actions alone.
+    """Return the total variation distance of evaluation and behavior policy, from logged actions alone.
 
     sum_a max(0, b(a) - p(a)) = E_{a ~ b} max(0, 1 - p(a) / b(a)) is the distance of the two at an observation, so the
     mean over logged decisions needs no model of the behavior policy and is unbiased under logged propensities. With
@@ -95,6 +95,6 @@ def departures(
 
 
 def _bounded(interval: Interval) -> Interval:
-    """The interval within what a distance can be."""
+    """Return the interval within what a distance can be."""
     lower, upper = max(0.0, interval.lower), min(1.0, interval.upper)
     return Interval(interval.value, lower, upper, interval.level, interval.method, interval.standard_error)

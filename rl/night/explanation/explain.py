@@ -64,7 +64,7 @@ class ExplainedLog:
         return self.test.unit[self.test.episode]
 
     def observed(self, rows: IntArray) -> dict[str, IntArray]:
-        """The observations of these rows."""
+        """Return the observations of these rows."""
         return {name: values[rows] for name, values in self.observation.items()}
 
 
@@ -103,7 +103,7 @@ class Explanation:
 def explain_policy(
     policy: StochasticPolicy, log: ExplainedLog, *, is_logged: bool, settings: ExplanationSettings | None = None
 ) -> Explanation:
-    """The explanation of the policy on the log's test decisions.
+    """Return the explanation of the policy on the log's test decisions.
 
     Args:
         policy: with the encoder that made `log.test`.
@@ -177,7 +177,7 @@ def _departures(
 
 
 def _sample(n: int, at_most: int, seed: int) -> IntArray:
-    """Row numbers drawn without replacement, ascending; all of them where there are no more."""
+    """Return row numbers drawn without replacement, ascending; all of them where there are no more."""
     if n <= at_most:
         return np.arange(n)
     return np.sort(np.random.default_rng(seed).choice(n, at_most, replace=False))

@@ -63,7 +63,7 @@ class RemovalSettings:
 def removal_effects(
     policy: StochasticPolicy, attributions: Attributions, unit: IntArray, settings: RemovalSettings | None = None
 ) -> Removal:
-    """The effects over all decisions that were explained.
+    """Return the effects over all decisions that were explained.
 
     Setting a feature to its mean makes observations that no shopper may have; both sides of the comparison do so.
 
@@ -103,7 +103,7 @@ class _Probe:
         self._before = policy.probabilities(attributions.observations, attributions.mask)
 
     def without(self, removed: BoolArray) -> tuple[FloatArray, FloatArray]:
-        """Fall of each margin, and distance of the action probabilities, `(m,)` each.
+        """Return fall of each margin, and distance of the action probabilities, `(m,)` each.
 
         Args:
             removed: named features taken away, `(m, n_names)`.
@@ -116,7 +116,7 @@ class _Probe:
 
 
 def _largest(scores: FloatArray, n: int) -> BoolArray:
-    """True at the n largest scores of each row, `(m, n_names)`."""
+    """Return True at the n largest scores of each row, `(m, n_names)`."""
     marked = np.zeros(scores.shape, dtype=bool)
     np.put_along_axis(marked, np.argsort(-scores, axis=1, kind="stable")[:, :n], True, axis=1)
     return marked

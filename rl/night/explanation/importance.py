@@ -31,7 +31,7 @@ class FeatureImportance:
 
 
 def feature_importances(attributions: Attributions, unit: IntArray, *, level: float) -> tuple[FeatureImportance, ...]:
-    """Features by falling mean absolute attribution, with intervals over shoppers.
+    """Return features by falling mean absolute attribution, with intervals over shoppers.
 
     The interval says how much the mean would vary with other shoppers; it doesn't say whether attribution is the right
     question. Two features of the same content share what either could have explained alone.

@@ -39,7 +39,7 @@ class Preferences:
 
 
 def preferences(policy: StochasticPolicy, features: FeatureArray, mask: BoolArray) -> Preferences:
-    """First and second choice of the policy at each observation.
+    """Return the first and second choice of the policy at each observation.
 
     Args:
         policy: asked.
@@ -64,7 +64,7 @@ def margins_between(
 
 
 def log_odds_scale(policy: StochasticPolicy) -> float:
-    """By this, differences of the network's outputs become logarithms of the odds between two actions."""
+    """Return by this, differences of the network's outputs become logarithms of the odds between two actions."""
     return policy.output_scale * policy.temperature
 
 

@@ -17,7 +17,6 @@ from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.night.action_shares import ActionShares
 from rl.night.evaluation import NightEvaluation
 from rl.night.explanation.explain import ExplainedLog, Explanation, explain_policy
-from rl.night.second_look.samples import night_samples
 from rl.night.support_summary import Band, WeightShares, support_bands, unseen_actions, weight_shares
 from rl.ope.report import IMPLIED
 from rl.ope.segments import SegmentFloors, SegmentReport, segment_values
@@ -63,7 +62,7 @@ def explain_night(
     train: LoggedEpisodes,
     shares: ActionShares,
 ) -> NightExplanation:
-    """The selected policy explained on the test episodes; takes seconds, on samples of decisions.
+    """Return the selected policy explained on the test episodes; takes seconds, on samples of decisions.
 
     Args:
         dataset: of the night.
@@ -77,7 +76,7 @@ def explain_night(
     log = _explained_log(dataset, lake, night, train)
     test = night.propensities.episodes
     explanation, explanation_refusal = _explanation(policy, log, is_logged=dataset.pipeline.is_logged)
-    segments, weights, refusal = _weighted(dataset, policy, log, night)
+    segments, weights, refusal = _weighted(dataset, log, night)
     structlog.get_logger().info("explained", policy=policy.name, seconds=round(time.perf_counter() - started, 1))
     return NightExplanation(
         log=log,
@@ -118,12 +117,12 @@ def _explanation(
 
 
 def _weighted(
-    dataset: Dataset, policy: StochasticPolicy, log: ExplainedLog, night: NightEvaluation
+    dataset: Dataset, log: ExplainedLog, night: NightEvaluation
 ) -> tuple[SegmentReport | None, WeightShares | None, str | None]:
-    """Segments and weights, or why the log can't be weighted."""
+    """Return segments and weights, or why the log can't be weighted."""
     if not dataset.pipeline.is_logged:
         return None, None, IMPLIED
-    samples, gate = night_samples(dataset, night, policy, log.train), dataset.pipeline.scenario.gate
+    samples, gate = night.samples, dataset.pipeline.scenario.gate
     settings = night.evaluation.settings
     try:
         shares = weight_shares(samples.candidate)

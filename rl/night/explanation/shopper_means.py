@@ -10,7 +10,7 @@ from rl.ope.intervals.sums import RatioSums, sums_by_unit
 
 
 def mean_over_shoppers(values: FloatArray, unit: IntArray, *, level: float) -> Interval:
-    """The mean of the values, its Student interval resting on shoppers, not on decisions.
+    """Return the mean of the values, its Student interval resting on shoppers, not on decisions.
 
     Args:
         values: of decisions, `(n,)`.

@@ -114,7 +114,7 @@ def surrogate_tree(
 
 
 def _half_of_shoppers(unit: IntArray, seed: int) -> BoolArray:
-    """True for the decisions of half of the shoppers: one shopper's decisions are never on both sides."""
+    """Return True for the decisions of half of the shoppers: one shopper's decisions are never on both sides."""
     unit_ids, place = np.unique(unit, return_inverse=True)
     dealt = np.random.default_rng(seed).permutation(len(unit_ids)) % 2 == 0
     return np.asarray(dealt[place], dtype=bool)
@@ -123,7 +123,7 @@ def _half_of_shoppers(unit: IntArray, seed: int) -> BoolArray:
 def _nodes(
     tree: DecisionTreeClassifier, columns: tuple[ReadableColumn, ...], names: tuple[str, ...]
 ) -> tuple[TreeNode, ...]:
-    """The grown tree as nodes, without questions whose answers make no difference."""
+    """Return the grown tree as nodes, without questions whose answers make no difference."""
     grown = tree.tree_
     nodes: list[TreeNode | None] = []
 

@@ -52,7 +52,7 @@ def surrogate_target(
 
 
 def usual_actions(train: LoggedEpisodes, choosable: BoolArray) -> IntArray:
-    """The log's most likely action among the available: the one training took most often when it was, `(n,)`.
+    """Return the log's most likely action among the available: the one training took most often when it was, `(n,)`.
 
     Args:
         train: tells how often each action was taken where it was available.

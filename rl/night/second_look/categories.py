@@ -11,7 +11,6 @@ from rl.data.logged_episodes import IntArray
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.night.evaluation import NightEvaluation
 from rl.night.second_look.opinions import SecondOpinion, opinion_of, refused_opinion
-from rl.night.second_look.samples import NightSamples
 from rl.ope.contenders import Contender
 from rl.ope.estimators.category_weights import category_sample
 from rl.ope.estimators.marginalized_actions import CategorySample
@@ -21,28 +20,25 @@ from rl.ope.report import IMPLIED, EvaluationSettings
 from rl.ope.samples.sample import EvaluationSample
 
 
-def category_opinion(
-    night: NightEvaluation, samples: NightSamples, *, names: Sequence[str], categories: Mapping[str, str]
-) -> SecondOpinion:
-    """MIPS of candidate and baseline, or why there is none.
+def category_opinion(night: NightEvaluation, *, names: Sequence[str], categories: Mapping[str, str]) -> SecondOpinion:
+    """Return MIPS of candidate and baseline, or why there is none.
 
     No night's behavior policy can be asked for categories, so their probabilities are estimated on the test episodes,
     cross-fitted over shoppers. The intervals leave out what that, or estimating propensities, adds.
 
     Args:
         night: its evaluation, on episodes of one step.
-        samples: of candidate and baseline.
         names: natural keys of the actions, in the order of their dense index.
         categories: by item, both natural keys.
     """
     if not night.evidence.is_logged:
         return refused_opinion("mips", IMPLIED, night)
-    candidate, champion = samples.contenders
+    candidate, champion = night.samples.contenders
     try:
         category = action_categories(names, categories)
         weighted = _by_category(candidate, category, night.evaluation.settings)
         if champion is None:
-            baseline = _own_categories(samples.baseline, weighted)
+            baseline = _own_categories(night.samples.baseline, weighted)
         else:
             baseline = _by_category(champion, category, night.evaluation.settings)
     except EvaluationError as error:
@@ -55,7 +51,7 @@ def category_opinion(
 
 
 def action_categories(names: Sequence[str], categories: Mapping[str, str]) -> IntArray:
-    """Index of each action's category, `(n_actions,)`; an action without a known one is a category of its own.
+    """Return index of each action's category, `(n_actions,)`; an action without a known one is a category of its own.
 
     Raises:
         UnsupportedEstimator: no two actions share a category, so categories are no coarser than actions.
@@ -77,13 +73,13 @@ def _by_category(contender: Contender, category: IntArray, settings: EvaluationS
 
 
 def _own_categories(behavior: EvaluationSample, like: CategorySample) -> CategorySample:
-    """The behavior policy's sample: to itself the weight of every category is 1, as that of every action is."""
+    """Return the behavior policy's sample: to itself the weight of every category is 1, as that of every action is."""
     own = {field.name: getattr(behavior, field.name) for field in fields(EvaluationSample)}
     return CategorySample(**own, n_categories=like.n_categories, category_source=like.category_source)
 
 
 def _with_overlap(report: PolicyValueReport, sample: CategorySample) -> PolicyValueReport:
-    """The report with what the categories' weights leave, in place of the actions'."""
+    """Return the report with what the categories' weights leave, in place of the actions'."""
     if sample.weights is None:
         return report
     overlap = weight_overlap(sample)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.night.evaluation import NightEvaluation
-from rl.night.second_look.samples import NightSamples
+from rl.night.samples import NightSamples
 from rl.ope.contenders import Contender
 from rl.ope.density_ratios.fitting import with_density_ratios
 from rl.ope.estimators.registry import estimator
@@ -42,33 +42,33 @@ class SecondOpinion:
     refusal: str | None = None
 
 
-def gate_opinion(night: NightEvaluation, samples: NightSamples) -> SecondOpinion:
-    """The gate's own estimator at the reports' level, for others to be compared with."""
+def gate_opinion(night: NightEvaluation) -> SecondOpinion:
+    """Return the gate's own estimator at the reports' level, for others to be compared with."""
+    samples = night.samples
     return opinion_of(night.evidence.estimator, (samples.candidate, samples.baseline), night, samples.refits)
 
 
-def state_opinions(night: NightEvaluation, samples: NightSamples, names: Sequence[str]) -> tuple[SecondOpinion, ...]:
-    """Opinions of estimators that weight by state, or why there are none.
+def state_opinions(night: NightEvaluation, names: Sequence[str]) -> tuple[SecondOpinion, ...]:
+    """Return opinions of estimators that weight by state, or why there are none.
 
     Q-functions are the night's; ratios of occupancy are cross-fitted here. Estimated propensities widen the intervals
     as they do the gate's, with the ratios held: what they do to the fit of the ratios is left out.
 
     Args:
         night: its evaluation.
-        samples: of candidate and baseline.
         names: of the estimators.
     """
     if not names or not night.evidence.is_logged:
         return tuple(refused_opinion(name, IMPLIED, night) for name in names)
     try:
-        pair = _weighted_by_state(samples, night.evaluation.settings)
+        pair = _weighted_by_state(night.samples, night.evaluation.settings)
     except UnsupportedEstimator as error:
         return tuple(refused_opinion(name, str(error), night) for name in names)
-    return tuple(opinion_of(name, pair, night, samples.refits) for name in names)
+    return tuple(opinion_of(name, pair, night, night.samples.refits) for name in names)
 
 
 def opinion_of(name: str, pair: Pair, night: NightEvaluation, refits: PairedRefits) -> SecondOpinion:
-    """One estimator's opinion, or its refusal.
+    """Return one estimator's opinion, or its refusal.
 
     Args:
         name: of the estimator.
@@ -130,7 +130,7 @@ def _report(
 
 
 def _blank_report(night: NightEvaluation, policy: str, name: str) -> PolicyValueReport:
-    """The night's report on that policy without its value: the same episodes, weights and overlap."""
+    """Return the night's report on that policy without its value: the same episodes, weights and overlap."""
     entry = estimator(name)
     return replace(
         night.evaluation.report(policy, night.evidence.estimator),
@@ -148,7 +148,7 @@ def _blank_report(night: NightEvaluation, policy: str, name: str) -> PolicyValue
 
 
 def _weighted_by_state(samples: NightSamples, settings: EvaluationSettings) -> Pair:
-    """The samples with ratios of occupancy; the behavior policy's to itself are 1 already.
+    """Return the samples with ratios of occupancy; the behavior policy's to itself are 1 already.
 
     Raises:
         UnsupportedEstimator: there can be none.

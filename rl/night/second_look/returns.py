@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from rl.errors import UnsupportedEstimator
 from rl.night.evaluation import NightEvaluation
-from rl.night.second_look.samples import NightSamples
 from rl.ope.report import IMPLIED
 from rl.ope.returns.return_comparison import ReturnComparison, compare_returns
 
@@ -26,22 +25,21 @@ class ReturnsReport:
     refusal: str | None = None
 
 
-def night_returns(night: NightEvaluation, samples: NightSamples) -> ReturnsReport:
+def night_returns(night: NightEvaluation) -> ReturnsReport:
     """Both distributions, or why there are none.
 
     The bounds leave out what estimating the propensities adds. A limit on weights holds here too: it moves the
     distribution towards the log's.
 
     Args:
-        night: its evaluation.
-        samples: of candidate and baseline, with the weights that the night's report used.
+        night: its evaluation; the weights are those that its report used.
     """
     baseline, settings = night.evidence.baseline, night.evaluation.settings
     if not night.evidence.is_logged:
         return ReturnsReport(baseline, refusal=IMPLIED)
     try:
         comparison = compare_returns(
-            samples.candidate, samples.baseline, level=settings.confidence, resampling=settings.resampling
+            night.samples.candidate, night.samples.baseline, level=settings.confidence, resampling=settings.resampling
         )
     except UnsupportedEstimator as error:
         return ReturnsReport(baseline, refusal=str(error))

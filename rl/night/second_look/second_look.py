@@ -9,13 +9,11 @@ import structlog
 
 from conf.paths import Lake
 from rl.data.dataset import Dataset
-from rl.data.logged_episodes import LoggedEpisodes
 from rl.data.transitions_reading import read_item_categories
 from rl.night.evaluation import NightEvaluation
 from rl.night.second_look.categories import category_opinion
 from rl.night.second_look.opinions import SecondOpinion, gate_opinion, state_opinions
 from rl.night.second_look.returns import ReturnsReport, night_returns
-from rl.night.second_look.samples import night_samples
 from rl.ope.policy_value import PolicyValueReport
 from rl.policy import StochasticPolicy
 
@@ -38,26 +36,22 @@ class SecondLook:
         return tuple(report for opinion in self.opinions if not opinion.is_gate for report in opinion.reports)
 
 
-def second_look(
-    dataset: Dataset, lake: Lake, policy: StochasticPolicy, *, night: NightEvaluation, train: LoggedEpisodes
-) -> SecondLook:
-    """Returns and opinions on the weights and Q-functions of the night's report.
+def second_look(dataset: Dataset, lake: Lake, policy: StochasticPolicy, *, night: NightEvaluation) -> SecondLook:
+    """Return returns and opinions on the weights and Q-functions of the night's report.
 
     Args:
         dataset: of the night.
         lake: holds the items' categories.
         policy: the selected candidate.
         night: its evaluation.
-        train: training split.
     """
     started = time.perf_counter()
-    samples = night_samples(dataset, night, policy, train)
-    others = state_opinions(night, samples, dataset.pipeline.scenario.evaluation.also)
+    others = state_opinions(night, dataset.pipeline.scenario.evaluation.also)
     if int(night.propensities.episodes.lengths.max()) == 1:
         categories = read_item_categories(lake, max(dataset.published.manifests), versions=dataset.versions.items)
-        by_category = category_opinion(night, samples, names=dataset.vocabulary.names, categories=categories)
+        by_category = category_opinion(night, names=dataset.vocabulary.names, categories=categories)
         others = (*others, by_category)
-    opinions = (gate_opinion(night, samples), *others) if others else ()
-    found = SecondLook(night_returns(night, samples), opinions)
+    opinions = (gate_opinion(night), *others) if others else ()
+    found = SecondLook(night_returns(night), opinions)
     structlog.get_logger().info("looked again", policy=policy.name, seconds=round(time.perf_counter() - started, 1))
     return found

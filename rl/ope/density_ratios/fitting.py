@@ -52,7 +52,7 @@ class CrossfitRatios:
     seed: int
 
     def ratios(self, policy: Policy, episodes: LoggedEpisodes) -> DensityRatios:
-        """Ratios at all rows of the log, or of any part of it, by models that saw no row of the same unit."""
+        """Return ratios at all rows of the log, or of any part of it, by models that saw no row of the same unit."""
         fold = unit_folds(episodes.unit, n_folds=len(self.models), seed=self.seed)
         fold_of_row = np.repeat(fold, episodes.lengths)
         found = [model.ratios(policy, episodes) for model in self.models]
@@ -73,7 +73,7 @@ def fit_density_ratios(
     steps: int | None = None,
     settings: RatioSettings | None = None,
 ) -> CrossfitRatios:
-    """Cross-fitted ratios of the policy's occupancy to the log's.
+    """Return cross-fitted ratios of the policy's occupancy to the log's.
 
     Rests on more than weighting does: that the observation holds all that the future depends on. Ratios estimated on a
     log of a hidden state are wrong however long the log is.
@@ -104,7 +104,7 @@ def fit_density_ratios(
 def _fit(
     policy: Policy, episodes: LoggedEpisodes, *, factors: FloatArray, steps: int | None, settings: RatioSettings
 ) -> Callable[[BoolArray], RatioModel]:
-    """A fit on chosen episodes, by the method that the settings or the number of states ask for."""
+    """Return a fit on chosen episodes, by the method that the settings or the number of states ask for."""
     method = settings.method
     index = index_states(episodes, max_states=settings.max_states) if method in ("auto", "tabular") else None
     if index is not None:
@@ -124,7 +124,7 @@ def _fit(
 def with_density_ratios(
     sample: EvaluationSample, policy: Policy, episodes: LoggedEpisodes, *, discount: Discount, steps: int | None
 ) -> EvaluationSample:
-    """The sample with ratios cross-fitted on its own split.
+    """Return the sample with ratios cross-fitted on its own split.
 
     Args:
         sample: of the policy.

@@ -34,7 +34,7 @@ class Basis:
     phases: FloatArray | None = None
 
     def of(self, features: FeatureArray) -> FloatArray:
-        """Values of the functions, `(n, n_functions)`."""
+        """Return values of the functions, `(n, n_functions)`."""
         standard = (features - self.center) / self.spread
         if self.frequencies is not None and self.phases is not None:
             standard = np.cos(standard @ self.frequencies + self.phases) * np.sqrt(2 / len(self.phases))
@@ -44,7 +44,7 @@ class Basis:
 def fit_basis(
     features: FeatureArray, *, kind: Literal["linear", "fourier"], n_fourier: int = 100, seed: int = 0
 ) -> Basis:
-    """Functions fitted to these observations.
+    """Return functions fitted to these observations.
 
     Fourier features stand for a Gaussian kernel whose bandwidth is the median distance of standardised observations.
 
@@ -80,7 +80,7 @@ class LinearRatios:
     expected_length: float
 
     def ratios(self, policy: Policy, episodes: LoggedEpisodes) -> DensityRatios:  # noqa: ARG002 -- the protocol's
-        """Ratios at all rows, in batches; a linear ratio may be negative where it fits badly."""
+        """Return ratios at all rows, in batches; a linear ratio may be negative where it fits badly."""
         n = episodes.n_transitions
         state, state_action = np.zeros((2, n))
         for rows in row_batches(n, self.state.size):
@@ -101,7 +101,7 @@ def fit_minimax(
     factors: FloatArray,
     ridge: float,
 ) -> LinearRatios:
-    """The ratios that break the flow of visits least, for any function of the basis to look at it.
+    """Return the ratios that break the flow of visits least, for any function of the basis to look at it.
 
     What flows into a state must flow out: E_log[D w(s) f(s)] = E[f(s_0)] + E_log[D w(s) ratio factor f(s')] for every
     f, with D the discount of the row. With w and f linear in the same functions, f of unit mean square and a ridge on
@@ -224,7 +224,7 @@ class _Flows:
 
 
 def _least_flow(flow: FloatArray, gram: FloatArray, start: FloatArray, ridge: float) -> FloatArray:
-    """Coefficients w that minimise |flow w - start|^2 in the norm of gram^-1, plus ridge times w' gram w.
+    """Return coefficients w that minimise |flow w - start|^2 in the norm of gram^-1, plus ridge times w' gram w.
 
     Directions in which the log holds nothing are left at 0.
     """

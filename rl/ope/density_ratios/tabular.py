@@ -36,7 +36,7 @@ class StateIndex:
         return len(self.keys)
 
     def of(self, features: FeatureArray, mask_index: IntArray) -> IntArray:
-        """Index of each row's state, `(n,)`; `n_states` for a state the index doesn't hold."""
+        """Return the index of each row's state, `(n,)`; `n_states` for a state the index doesn't hold."""
         keys = _state_keys(features, mask_index)
         at = np.minimum(np.searchsorted(self.keys, keys), self.n_states - 1)
         return np.where(self.keys[at] == keys, at, self.n_states).astype(np.int64)
@@ -81,7 +81,7 @@ class TabularRatios:
     share_outside: float
 
     def ratios(self, policy: Policy, episodes: LoggedEpisodes) -> DensityRatios:  # noqa: ARG002 -- the protocol's
-        """Ratios at all rows; 0 in states, and at steps, that the fit hasn't seen."""
+        """Return ratios at all rows; 0 in states, and at steps, that the fit hasn't seen."""
         at = self.index.of(episodes.features, episodes.mask_index)
         n_steps = len(self.state)
         step = np.zeros(len(at), dtype=np.int64) if n_steps == 1 else episodes.step
@@ -105,7 +105,7 @@ def fit_tabular(
     factors: FloatArray,
     steps: int | None,
 ) -> TabularRatios:
-    """Occupancy of the policy in the counted dynamics of the log, over the occupancy counted in the log.
+    """Return occupancy of the policy in the counted dynamics of the log, over the occupancy counted in the log.
 
     Dynamics are looked at past a cut too, so the occupancy is that of whole episodes though the log holds cut ones.
     Exact as the log grows, if the observation is the whole state. Don't trust states seen a few times: their ratio is
@@ -190,7 +190,7 @@ class _Counts:
 
 
 def _visits_by_step(start: FloatArray, flow: FloatArray, steps: int) -> FloatArray:
-    """Discounted visits per episode at each step, `(steps, n_states)`."""
+    """Return the discounted visits per episode at each step, `(steps, n_states)`."""
     visits = [start]
     while len(visits) < steps:
         visits.append(visits[-1] @ flow)
@@ -198,7 +198,7 @@ def _visits_by_step(start: FloatArray, flow: FloatArray, steps: int) -> FloatArr
 
 
 def _is_all(by_step: FloatArray, start: FloatArray, flow: FloatArray) -> bool:
-    """Whether hardly any visits follow the last of these steps."""
+    """Return whether hardly any visits follow the last of these steps."""
     try:
         return bool(by_step.sum() >= (1 - _NEGLIGIBLE) * _visits(start, flow).sum())
     except UnsupportedEstimator:
@@ -206,7 +206,7 @@ def _is_all(by_step: FloatArray, start: FloatArray, flow: FloatArray) -> bool:
 
 
 def _visits(start: FloatArray, flow: FloatArray) -> FloatArray:
-    """Discounted visits per episode of all steps together, `(1, n_states)`."""
+    """Return the discounted visits per episode of all steps together, `(1, n_states)`."""
     try:
         occupancy = np.linalg.solve(np.eye(len(start)) - flow.T, start)
     except np.linalg.LinAlgError:
@@ -226,7 +226,7 @@ def _first_observations(episodes: LoggedEpisodes, chosen: BoolArray) -> tuple[Fe
 
 
 def _state_keys(features: FeatureArray, mask_index: IntArray) -> IntArray:
-    """A 64-bit hash of each row's features and availability set, `(n,)`.
+    """Return a 64-bit hash of each row's features and availability set, `(n,)`.
 
     Random multipliers modulo 2^64: two of a million states share a key with probability of about 10^-7.
     """

@@ -28,7 +28,7 @@ def category_sample(
     clip: float | None = None,
     reward: FloatArray | None = None,
 ) -> CategorySample:
-    """One-step episodes with the weights of their actions' categories.
+    """Return one-step episodes with the weights of their actions' categories.
 
     The ratio's numerator is a sum of the evaluation policy's probabilities. Its denominator is the same of the
     behavior policy where that can be queried. Else it is estimated: E[w|x, c] = pi(c|x) / mu(c|x), so what must be
@@ -70,7 +70,7 @@ def category_sample(
 
 
 def _logged_category_probabilities(policy: Policy, episodes: LoggedEpisodes, category: IntArray) -> FloatArray:
-    """Probability that the policy takes any action of the logged action's category, `(n,)`."""
+    """Return the probability that the policy takes any action of the logged action's category, `(n,)`."""
     taken = np.empty(episodes.n_transitions)
     for rows in row_batches(episodes.n_transitions, episodes.n_actions):
         probabilities = checked_probabilities(policy, episodes.features[rows], episodes.mask(rows))

@@ -12,7 +12,7 @@ from rl.ope.samples.sample import EvaluationSample
 
 
 def dm(sample: EvaluationSample) -> RatioSums:
-    """Direct method: mean value of the first observations, as the fitted Q-function predicts it.
+    """Return direct method: mean value of the first observations, as the fitted Q-function predicts it.
 
     Needs no propensities. Its interval covers which shoppers came, not how wrong the model is: don't trust it for
     policies that do what the log seldom shows. Cut episodes cost nothing, since the model looks past the cut.
@@ -40,7 +40,7 @@ def dr(sample: EvaluationSample) -> RatioSums:
 
 
 def wdr(sample: EvaluationSample) -> RatioSums:
-    """Weighted doubly robust: as `dr`, with the weights of each step index divided by their sum.
+    """Return weighted doubly robust: as `dr`, with the weights of each step index divided by their sum.
 
     Each weight multiplies its residual and the value that follows, so per step the sums share one denominator; an
     ended episode keeps its weight there. Consistent, of smaller variance than `dr`, biased on few episodes.
@@ -59,7 +59,7 @@ def wdr(sample: EvaluationSample) -> RatioSums:
 
 
 def weighted_residuals(sample: EvaluationSample) -> FloatArray:
-    """What the weight of each row multiplies in `wdr`: residual and following value, discounted, `(n,)`."""
+    """Return what the weight of each row multiplies in `wdr`: residual and following value, discounted, `(n,)`."""
     values = sample.require_values()
     following = np.append(values.value[1:], 0.0)
     following[sample.last_rows] = value_after_cut(sample)[sample.last_rows]
@@ -68,7 +68,7 @@ def weighted_residuals(sample: EvaluationSample) -> FloatArray:
 
 
 def value_after_cut(sample: EvaluationSample) -> FloatArray:
-    """Value of what the log cut off, on the last row of each cut episode, `(n,)`."""
+    """Return the value of what the log cut off, on the last row of each cut episode, `(n,)`."""
     after = np.zeros(len(sample.reward))
     cut_rows = sample.last_rows[sample.is_cut]
     after[cut_rows] = sample.require_values().next_value[cut_rows]

@@ -26,11 +26,11 @@ class KnownDynamics(Protocol):
     """How a state follows from the state before, the action and the exogenous variable; all episodes at once."""
 
     def observe(self, states: States, step: int) -> tuple[FeatureArray, BoolArray]:
-        """What the policy sees: features `(n, n_features)` and available actions `(n, n_actions)`."""
+        """Return what the policy sees: features `(n, n_features)` and available actions `(n, n_actions)`."""
         ...
 
     def advance(self, states: States, actions: IntArray, exogenous: FloatArray) -> tuple[States, FloatArray]:
-        """Next states `(n, ...)` and rewards `(n,)`.
+        """Return next states `(n, ...)` and rewards `(n,)`.
 
         Args:
             states: `(n, ...)`.
@@ -122,7 +122,7 @@ def replay(
     n_repeats: int = 1,
     seed: int = 0,
 ) -> RatioSums:
-    """Per-unit sums of the policy's mean discounted reward per episode over the logged exogenous sequences.
+    """Return per-unit sums of the policy's mean discounted reward per episode over the logged exogenous sequences.
 
     Unbiased where the assumptions hold, with no more noise than the outside itself; two policies replayed on one log
     meet the same outside, so their paired difference is sharper than either value. Don't trust it where the declared
@@ -169,7 +169,7 @@ def _refuse(log: ExogenousLog, assumptions: ReplayAssumptions) -> None:
 
 
 def _returns(policy: Policy, log: ExogenousLog, dynamics: KnownDynamics, generator: np.random.Generator) -> FloatArray:
-    """Discounted return of each episode, `(n_episodes,)`."""
+    """Return the discounted return of each episode, `(n_episodes,)`."""
     # Longest first: the episodes that still run are always the first ones, so that states need no gathering.
     order = np.argsort(-log.lengths, kind="stable")
     starts, lengths = log.offsets[:-1][order], log.lengths[order]

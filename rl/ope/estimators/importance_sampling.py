@@ -15,7 +15,7 @@ NO_WEIGHT = "no logged episode could have come from this policy: every importanc
 
 
 def on_policy(sample: EvaluationSample) -> RatioSums:
-    """Mean discounted reward per episode of the log itself: the value of the behavior policy.
+    """Return the mean discounted reward per episode of the log itself: the value of the behavior policy.
 
     Don't trust it where episodes are cut: what would have followed is missing (`share_cut` counts them).
     """
@@ -23,7 +23,7 @@ def on_policy(sample: EvaluationSample) -> RatioSums:
 
 
 def tis(sample: EvaluationSample) -> RatioSums:
-    """Trajectory importance sampling: mean of (product of all ratios) times the discounted return.
+    """Return trajectory importance sampling: mean of (product of all ratios) times the discounted return.
 
     Unbiased under full support. Don't trust it beyond a few steps: its variance grows exponentially with the length.
 
@@ -35,7 +35,7 @@ def tis(sample: EvaluationSample) -> RatioSums:
 
 
 def pdis(sample: EvaluationSample) -> RatioSums:
-    """Per-decision importance sampling: each reward weighted by the ratios up to its own decision only.
+    """Return per-decision importance sampling: each reward weighted by the ratios up to its own decision only.
 
     Unbiased under full support. Don't trust it where late steps earn most: their weights still multiply up.
 
@@ -47,7 +47,7 @@ def pdis(sample: EvaluationSample) -> RatioSums:
 
 
 def wis(sample: EvaluationSample) -> RatioSums:
-    """Self-normalised trajectory importance sampling: returns averaged with weights that sum to one.
+    """Return self-normalised trajectory importance sampling: returns averaged with weights that sum to one.
 
     Bounded by the returns seen and consistent. Biased towards the behavior policy's value on few episodes; with one
     dominating weight it is that single episode's return.

@@ -18,7 +18,7 @@ from rl.ope.samples.sample import EvaluationSample
 
 
 def clipped_ips(sample: EvaluationSample) -> RatioSums:
-    """Clipped IPS: mean of min(w_i, level) r_i.
+    """Return clipped IPS: mean of min(w_i, level) r_i.
 
     Takes something away from every row above the level, so with rewards of one sign it is biased towards 0, most for
     policies that the log seldom followed. A spec's `clip` has limited the weights already, for every estimator.
@@ -29,7 +29,7 @@ def clipped_ips(sample: EvaluationSample) -> RatioSums:
 
 
 def sg_ips(sample: EvaluationSample) -> RatioSums:
-    """Sub-Gaussian IPS: mean of w_i / (1 - share + share w_i) r_i, with share = 1 / level.
+    """Return sub-Gaussian IPS: mean of w_i / (1 - share + share w_i) r_i, with share = 1 / level.
 
     Shrinks large weights smoothly towards the level and raises those under 1. Biased towards the behavior policy's
     value; at a level of 1 it is that value.
@@ -40,7 +40,7 @@ def sg_ips(sample: EvaluationSample) -> RatioSums:
 
 
 def switch_dr(sample: EvaluationSample) -> RatioSums:
-    """Switch-DR: mean of V(x_i) + w_i [w_i <= level] (r_i - Q(x_i, a_i)).
+    """Return switch-DR: mean of V(x_i) + w_i [w_i <= level] (r_i - Q(x_i, a_i)).
 
     Where the weight is above the level the model alone decides, so it is as biased as the model is there.
 
@@ -50,7 +50,7 @@ def switch_dr(sample: EvaluationSample) -> RatioSums:
 
 
 def dr_os(sample: EvaluationSample) -> RatioSums:
-    """DR with optimistic shrinkage: mean of V(x_i) + strength w_i / (w_i^2 + strength) (r_i - Q(x_i, a_i)).
+    """Return DR with optimistic shrinkage: mean of V(x_i) + strength w_i / (w_i^2 + strength) (r_i - Q(x_i, a_i)).
 
     The strength is (2 level)^2: shrunk weights rise up to w = 2 level, where they are the level, and fall beyond. So
     the rows that the log followed least count least. Leans on the model as Switch-DR does, without its jump.
@@ -61,28 +61,28 @@ def dr_os(sample: EvaluationSample) -> RatioSums:
 
 
 def clipped_ips_at(sample: EvaluationSample, level: float) -> RatioSums:
-    """`clipped_ips` at a given level."""
+    """Return `clipped_ips` at a given level."""
     return sample.mean_over_episodes(np.minimum(one_step_weights(sample), level) * sample.reward)
 
 
 def sg_ips_at(sample: EvaluationSample, level: float) -> RatioSums:
-    """`sg_ips` at a given level of at least 1."""
+    """Return `sg_ips` at a given level of at least 1."""
     return sample.mean_over_episodes(smoothed(one_step_weights(sample), share=1 / level) * sample.reward)
 
 
 def switch_dr_at(sample: EvaluationSample, level: float) -> RatioSums:
-    """`switch_dr` at a given level."""
+    """Return `switch_dr` at a given level."""
     weight = one_step_weights(sample)
     return _corrected(sample, np.where(weight <= level, weight, 0.0))
 
 
 def dr_os_at(sample: EvaluationSample, level: float) -> RatioSums:
-    """`dr_os` at a given level."""
+    """Return `dr_os` at a given level."""
     return _corrected(sample, optimistically_shrunk(one_step_weights(sample), strength=(2 * level) ** 2))
 
 
 def smoothed(weight: FloatArray, *, share: float) -> FloatArray:
-    """The weighted harmonic mean of w and 1, w / (1 - share + share w): under 1 / share."""
+    """Return the weighted harmonic mean of w and 1, w / (1 - share + share w): under 1 / share."""
     if not 0 <= share <= 1:
         raise EvaluationError(f"the share {share} is outside [0, 1]: a level of sg_ips is at least 1")
     below = 1 - share + share * weight
@@ -99,5 +99,5 @@ def optimistically_shrunk(weight: FloatArray, *, strength: float) -> FloatArray:
 
 
 def _corrected(sample: EvaluationSample, weight: FloatArray) -> RatioSums:
-    """Mean of V(x_i) plus the weighted residual."""
+    """Return the mean of V(x_i) plus the weighted residual."""
     return sample.mean_over_episodes(sample.require_values().value + weight * residuals(sample))

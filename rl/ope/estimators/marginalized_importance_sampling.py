@@ -31,7 +31,7 @@ def mis_s(sample: EvaluationSample) -> RatioSums:
 
 
 def mis_sa(sample: EvaluationSample) -> RatioSums:
-    """Marginalised importance sampling by state and action: mean of sum over t of discount_t w(s_t, a_t) r_t.
+    """Return marginalised importance sampling by state and action: mean of sum over t of discount_t w(s_t, a_t) r_t.
 
     Reads no propensity itself, so that wrong ones don't hurt it; all the more rests on the ratios. It refuses logs that
     can't be weighted all the same: nothing reweights what a deterministic log never shows.
@@ -42,7 +42,7 @@ def mis_sa(sample: EvaluationSample) -> RatioSums:
 
 
 def snmis_s(sample: EvaluationSample) -> RatioSums:
-    """Self-normalised `mis_s`: expected length times the w-weighted mean of rewards.
+    """Return self-normalised `mis_s`: expected length times the w-weighted mean of rewards.
 
     Rewards' weights sum to the expected discounted length of an episode under the evaluation policy, which the ratios'
     fit gives. Stays among the rewards seen, so a constant added to every reward adds that constant times the length;
@@ -54,7 +54,7 @@ def snmis_s(sample: EvaluationSample) -> RatioSums:
 
 
 def snmis_sa(sample: EvaluationSample) -> RatioSums:
-    """Self-normalised `mis_sa`, as `snmis_s` is of `mis_s`.
+    """Return self-normalised `mis_sa`, as `snmis_s` is of `mis_s`.
 
     Source: Uehara, Huang and Jiang (2020), the normalized form of the estimator of minimax weight learning.
     """
@@ -75,7 +75,7 @@ def drl_s(sample: EvaluationSample) -> RatioSums:
 
 
 def drl_sa(sample: EvaluationSample) -> RatioSums:
-    """Double reinforcement learning by state and action: as `drl_s` with w = w(s_t, a_t).
+    """Return double reinforcement learning by state and action: as `drl_s` with w = w(s_t, a_t).
 
     Source: Kallus and Uehara (2020, 2022).
     """
@@ -83,7 +83,7 @@ def drl_sa(sample: EvaluationSample) -> RatioSums:
 
 
 def sndrl_s(sample: EvaluationSample) -> RatioSums:
-    """Self-normalised `drl_s`: V(s_0) plus expected length times the w-weighted mean of the residuals.
+    """Return self-normalised `drl_s`: V(s_0) plus expected length times the w-weighted mean of the residuals.
 
     Source: Kallus and Uehara (2020), with the normalisation of Liu et al. (2018).
     """
@@ -91,7 +91,7 @@ def sndrl_s(sample: EvaluationSample) -> RatioSums:
 
 
 def sndrl_sa(sample: EvaluationSample) -> RatioSums:
-    """Self-normalised `drl_sa`, as `sndrl_s` is of `drl_s`.
+    """Return self-normalised `drl_sa`, as `sndrl_s` is of `drl_s`.
 
     Source: Kallus and Uehara (2020), with the normalisation of Uehara, Huang and Jiang (2020).
     """
@@ -99,7 +99,7 @@ def sndrl_sa(sample: EvaluationSample) -> RatioSums:
 
 
 def _state_weight(sample: EvaluationSample) -> FloatArray:
-    """w(s) times the ratio of the action taken, `(n,)`."""
+    """Return w(s) times the ratio of the action taken, `(n,)`."""
     sample.require_weights()
     ratio = sample.weights.ratio if sample.weights is not None else np.zeros(0)
     weight = sample.require_density_ratios().state * ratio
@@ -108,7 +108,7 @@ def _state_weight(sample: EvaluationSample) -> FloatArray:
 
 
 def _pair_weight(sample: EvaluationSample) -> FloatArray:
-    """w(s, a), `(n,)`."""
+    """Return w(s, a), `(n,)`."""
     sample.require_weights()
     ratios = sample.require_density_ratios()
     if ratios.pair_refusal is not None:
@@ -123,7 +123,7 @@ def _weighted_mean(sample: EvaluationSample, weight: FloatArray) -> RatioSums:
 
 
 def _self_normalised(sample: EvaluationSample, weight: FloatArray, per_row: FloatArray) -> RatioSums:
-    """Expected length times the mean of `per_row / discount`, weighted by discounted weights."""
+    """Return the expected length times the mean of `per_row / discount`, weighted by discounted weights."""
     length = sample.require_density_ratios().expected_length
     unit = sample.unit_of_row
     numerators = sums_by_unit(length * weight * per_row, unit, sample.n_units)

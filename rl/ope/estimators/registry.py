@@ -94,7 +94,7 @@ class Estimator:
             raise UnsupportedEstimator(reason)
 
     def estimate(self, sample: EvaluationSample) -> tuple[RatioSums, ChosenLevel | None]:
-        """The sums, and the level they were computed at; None where the estimator has no level.
+        """Return the sums, and the level they were computed at; None where the estimator has no level.
 
         Raises:
             UnsupportedEstimator: the log can't be weighted, or is cut too often for this estimator.
@@ -170,7 +170,7 @@ ONE_STEP_ESTIMATORS = tuple(
 
 
 def with_one_step(names: Iterable[str], lengths: IntArray) -> tuple[str, ...]:
-    """The names, and those of logged bandit feedback as well where every episode has one step.
+    """Return the names, and those of logged bandit feedback as well where every episode has one step.
 
     Args:
         names: of estimators.
@@ -181,7 +181,7 @@ def with_one_step(names: Iterable[str], lengths: IntArray) -> tuple[str, ...]:
 
 
 def estimator(name: str) -> Estimator:
-    """The estimator of that name.
+    """Return the estimator of that name.
 
     Raises:
         EvaluationError: there is none.

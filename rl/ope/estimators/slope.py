@@ -55,7 +55,7 @@ class ChosenLevel:
     confidence: float
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values; no limit becomes None."""
+        """Return the fields as JSON values; no limit becomes None."""
         content = asdict(self)
         content["level"] = _finite_or_none(self.level)
         content["levels"] = [_finite_or_none(level) for level in self.levels]
@@ -71,7 +71,7 @@ class LeveledSums:
 
 
 def sums_at_chosen_level(sample: EvaluationSample, at_level: AtLevel) -> LeveledSums:
-    """The sums at the level that SLOPE picks from the default grid.
+    """Return the sums at the level that SLOPE picks from the default grid.
 
     Intervals of these sums take the level as given: they leave out that it was chosen on the same rows. Sums of two
     parts of a log merge only at one level for both: use `default_levels` and `choose_level` on merged sums there.
@@ -99,7 +99,7 @@ def default_levels(weight: FloatArray) -> tuple[float, ...]:
 
 
 def choose_level(by_level: Mapping[float, RatioSums], *, confidence: float = ONE_STANDARD_ERROR) -> ChosenLevel:
-    """The last level, from wide intervals to narrow, that no earlier one contradicts.
+    """Return the last level, from wide intervals to narrow, that no earlier one contradicts.
 
     Level i stands if |value_i - value_j| <= h_i + (sqrt(6) - 1) h_j for all j before it, where h are half-widths of
     Student intervals over units. The first that doesn't stand ends the search. The error of what is chosen is then at
@@ -133,7 +133,7 @@ def choose_level(by_level: Mapping[float, RatioSums], *, confidence: float = ONE
 
 
 def _widest_first(by_level: Mapping[float, RatioSums], confidence: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Levels, values and half-widths by falling half-width; equally wide ones from lax to strict."""
+    """Return levels, values and half-widths by falling half-width; equally wide ones from lax to strict."""
     levels = np.array(sorted(by_level, reverse=True))
     intervals = [student_interval(by_level[level], level=confidence) for level in levels.tolist()]
     values = np.array([interval.value for interval in intervals])

@@ -34,7 +34,7 @@ class WeightRefits:
         return cls(pooled / repeats.by_repeat[:, rows], pooled / repeats.by_model[:, :, rows])
 
     def at(self, rows: BoolArray) -> WeightRefits:
-        """The same for some of the sample's rows."""
+        """Return the same for some of the sample's rows."""
         return WeightRefits(self.by_repeat[:, rows], self.by_model[:, :, rows])
 
 
@@ -55,13 +55,13 @@ class RefittedValue:
     by_model: FloatArray
 
     def minus(self, other: RefittedValue | float) -> RefittedValue:
-        """The difference under every fit; from a number that no fit changes, or paired."""
+        """Return the difference under every fit; from a number that no fit changes, or paired."""
         if isinstance(other, RefittedValue):
             return RefittedValue(self.by_repeat - other.by_repeat, self.by_model - other.by_model)
         return RefittedValue(self.by_repeat - other, self.by_model - other)
 
     def extra_standard_error(self, value: float) -> float:
-        """What estimating propensities adds to the estimate's standard error.
+        """Return what estimating propensities adds to the estimate's standard error.
 
         Raises:
             EvaluationError: the estimate isn't finite under one of the fits.
@@ -70,7 +70,7 @@ class RefittedValue:
 
 
 def refitted_value(sample: EvaluationSample, estimator_name: str, refits: WeightRefits) -> RefittedValue:
-    """The estimator's value on the sample under every fit.
+    """Return the estimator's value on the sample under every fit.
 
     Raises:
         UnsupportedEstimator: the sample can't be weighted, or the estimator refuses it under one of the fits.
@@ -93,7 +93,7 @@ class ExtraErrors:
 def extra_errors(
     samples: tuple[EvaluationSample, EvaluationSample], refits: PairedRefits, estimator_name: str
 ) -> ExtraErrors:
-    """Those of a candidate and a baseline, the difference paired fit by fit; 0 where nothing was estimated.
+    """Return those of a candidate and a baseline, the difference paired fit by fit; 0 where nothing was estimated.
 
     Raises:
         EvaluationError: an estimate is refused, or isn't finite, under one of the fits.

@@ -1,4 +1,7 @@
-"""Intervals that hold at all sample sizes at once: for whoever looks every night and may stop at any of them."""
+"""Intervals that hold at all sample sizes at once: for whoever looks every night and may stop at any of them.
+
+No command reaches it yet: it waits for the monitor, which looks again every day.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from rl.ope.intervals.sums import RatioSums
 
 
 def confidence_sequence_interval(sums: RatioSums, *, level: float, planned_units: int = 2000) -> Interval:
-    """Asymptotic confidence sequence of the mean over units, as one more look at a growing log.
+    """Return asymptotic confidence sequence of the mean over units, as one more look at a growing log.
 
     Half-width sqrt(V (1 + 1 / (n s)) log((1 + n s) / (1 - level)^2) / n), with V the variance of the units'
     influence and s chosen so that it is tightest at `planned_units`. The probability that *any* of the looks misses is
@@ -46,7 +49,7 @@ def confidence_sequence_interval(sums: RatioSums, *, level: float, planned_units
 
 
 def _mixing(planned: int, miss: float) -> float:
-    """Variance of the mixing distribution for which the sequence is tightest at the planned number of units.
+    """Return the variance of the mixing distribution for which the sequence is tightest at the planned number of units.
 
     Source: Waudby-Smith et al. (2024), equation 11.
     """

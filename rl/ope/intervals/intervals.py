@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from scipy.stats import norm, poisson
+from scipy.stats import poisson
 from scipy.stats import t as student_t
 
 from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.intervals.sums import RatioSums, difference
-from rl.ope.intervals.tail_reach import tail_reach
+from rl.ope.intervals.tails import tail_reach
 
 _DRAWS_BEYOND_BOUND = 30  # a percentile with 30 draws beyond it is known to about a fifth of its tail probability
 _MAX_DRAWS = 20_000
@@ -67,12 +67,12 @@ class Interval:
 
 
 def bootstrap_values(sums: RatioSums, resampling: Resampling) -> FloatArray:
-    """The estimate on each draw of units, renormalised within the draw, `(n_draws,)`."""
+    """Return the estimate on each draw of units, renormalised within the draw, `(n_draws,)`."""
     return np.concatenate([sums.values(weights) for weights in unit_weights(sums.n_units, resampling)])
 
 
 def unit_weights(n_units: int, resampling: Resampling) -> Iterator[FloatArray]:
-    """Batches of draws: how often each unit is drawn, `(n_in_batch, n_units)`."""
+    """Return batches of draws: how often each unit is drawn, `(n_in_batch, n_units)`."""
     generator = np.random.default_rng(resampling.seed)
     size = max(1, _WEIGHT_CELLS // max(1, n_units))
     for start in range(0, resampling.n_draws, size):
@@ -84,7 +84,7 @@ def unit_weights(n_units: int, resampling: Resampling) -> Iterator[FloatArray]:
 
 
 def percentile_interval(sums: RatioSums, *, level: float, resampling: Resampling) -> Interval:
-    """Percentile bootstrap over units (Efron 1979).
+    """Return percentile bootstrap over units (Efron 1979).
 
     Follows skew, renormalises in each draw. Too narrow on few units, and blind to rewards too rare to have been seen:
     at 4 effective rewarded units a 95% interval was seen to cover 70%.
@@ -120,28 +120,8 @@ def _percentiles(sums: RatioSums, values: FloatArray, level: float) -> Interval:
     return Interval(sums.value(), float(lower), float(upper), level, "percentile bootstrap", standard_error(sums))
 
 
-def bca_interval(sums: RatioSums, *, level: float, resampling: Resampling) -> Interval:
-    """Bias-corrected and accelerated bootstrap over units; the acceleration from the jackknife.
-
-    Source: Efron and Tibshirani (1993), equations 14.10, 14.14 and 14.15. Falls back to plain percentiles where
-    all draws lie on one side.
-    """
-    require_level(level)
-    require_units(sums)
-    values = np.sort(bootstrap_values(sums, resampling))
-    estimate = sums.value()
-    below = (np.count_nonzero(values < estimate) + 0.5 * np.count_nonzero(values == estimate)) / len(values)
-    tails = np.array([(1 - level) / 2, (1 + level) / 2])
-    if 0 < below < 1:
-        bias = norm.ppf(below)
-        shifted = bias + norm.ppf(tails)
-        tails = norm.cdf(bias + shifted / (1 - _acceleration(sums) * shifted))
-    lower, upper = np.quantile(values, tails)
-    return Interval(estimate, float(lower), float(upper), level, "BCa bootstrap", standard_error(sums))
-
-
 def student_interval(sums: RatioSums, *, level: float) -> Interval:
-    """Student interval from the units' influence values, with `n_units` - 1 degrees of freedom.
+    """Return Student interval from the units' influence values, with `n_units` - 1 degrees of freedom.
 
     Needs no draws, so it reaches any level. It knows no skew: don't trust it alone with rare, large rewards.
     """
@@ -154,14 +134,14 @@ def student_interval(sums: RatioSums, *, level: float) -> Interval:
 
 
 def standard_error(sums: RatioSums) -> float:
-    """Standard error of the estimate, clustered by unit (delta method); NaN with fewer than two units."""
+    """Return the standard error of the estimate, clustered by unit (delta method); NaN with fewer than two units."""
     if sums.n_units < 2:
         return math.nan
     return float(np.sqrt(np.square(sums.influence()).sum() / (sums.n_units * (sums.n_units - 1))))
 
 
 def skew_corrected_interval(sums: RatioSums, *, level: float) -> Interval:
-    """Student interval with its quantiles moved for the skewness of the units' influence values.
+    """Return Student interval with its quantiles moved for the skewness of the units' influence values.
 
     Where a few units pull the estimate one way, a log that happens to hold none of them looks both better (or worse)
     and surer than it is: on that side the interval reaches further, on the other less far. First order only: don't
@@ -196,7 +176,7 @@ def widest_intervals(estimates: Sequence[RatioSums], *, level: float, resampling
 
 
 def reaching_intervals(estimates: Sequence[RatioSums], *, level: float, resampling: Resampling) -> tuple[Interval, ...]:
-    """`widest_intervals`, further out on the side where a heavy tail may hide units that the log doesn't hold.
+    """Return `widest_intervals`, further out on the side where a heavy tail may hide units that the log doesn't hold.
 
     For reports. The gate's bound stays without it: rewards that a log doesn't hold make the estimate too low.
 
@@ -291,7 +271,7 @@ def relative_increase(
 def _drawn_ratios(
     candidate: RatioSums, baseline: RatioSums, alpha: float, resampling: Resampling
 ) -> tuple[float, float]:
-    """Percentiles of the ratio of the two values over draws of units."""
+    """Return percentiles of the ratio of the two values over draws of units."""
     enough = replace(resampling, n_draws=n_draws_for(alpha, at_least=resampling.n_draws))
     above, below = bootstrap_values(candidate, enough), bootstrap_values(baseline, enough)
     has_share = below > 0
@@ -315,18 +295,11 @@ def _poisson_weights(generator: np.random.Generator, n_draws: int, n_units: int)
 
 
 def _poisson_table() -> FloatArray:
-    """Poisson(1) quantiles at the midpoints of 2^16 equal parts; mean 1 to five digits."""
+    """Return Poisson(1) quantiles at the midpoints of 2^16 equal parts; mean 1 to five digits."""
     return np.asarray(poisson.ppf((np.arange(2**16) + 0.5) / 2**16, 1.0), dtype=np.float64)
 
 
 _POISSON_TABLE = _poisson_table()
-
-
-def _acceleration(sums: RatioSums) -> float:
-    deviation = sums.leave_one_out()
-    deviation = deviation.mean() - deviation
-    spread = float(np.square(deviation).sum())
-    return 0.0 if spread == 0 else float((deviation**3).sum() / (6 * spread**1.5))
 
 
 def require_units(sums: RatioSums) -> None:

@@ -3,6 +3,8 @@
 The same function runs on a slice of episodes in one process, so that weights and probabilities are never held for all
 steps at once, and on a partition of episodes on another machine. Draws of the bootstrap belong to units in ascending
 order after the merge, so no interval depends on how the log was divided.
+
+No command reaches it yet: it waits for an evaluation on Spark, whose parts are summed apart.
 """
 
 from __future__ import annotations
@@ -67,7 +69,7 @@ class PartialSums:
     overlap: OverlapSums
 
     def require(self, name: str) -> RatioSums:
-        """The sums of that estimator.
+        """Return the sums of that estimator.
 
         Raises:
             UnsupportedEstimator: it was refused; the message is the reason.
@@ -81,7 +83,7 @@ class PartialSums:
 
 
 def partial_sums(policy: Policy | None, part: LoggedEpisodes, plan: EstimationPlan) -> PartialSums:
-    """The sums of a part of a log; not a result yet: `whole_log` tells what only all parts can.
+    """Return the sums of a part of a log; not a result yet: `whole_log` tells what only all parts can.
 
     Args:
         policy: None stands for the behavior policy.
@@ -109,7 +111,7 @@ def partial_sums(policy: Policy | None, part: LoggedEpisodes, plan: EstimationPl
 
 
 def merged_parts(parts: Iterable[PartialSums]) -> PartialSums:
-    """What all parts say together; merging merged parts again is the same as merging all at once.
+    """Return what all parts say together; merging merged parts again is the same as merging all at once.
 
     Raises:
         EvaluationError: there are no parts.
@@ -122,7 +124,7 @@ def merged_parts(parts: Iterable[PartialSums]) -> PartialSums:
 
 
 def whole_log(found: PartialSums) -> PartialSums:
-    """The sums as those of a whole log: what no part could know refuses here.
+    """Return the sums as those of a whole log: what no part could know refuses here.
 
     Such are a log of which every propensity is 1, one whose propensities are partly unknown (a part that knows all
     its own can't tell), weights that overflow somewhere, and weights that are 0 everywhere.
@@ -166,7 +168,7 @@ def sums_in_batches(
 
 
 def episode_batches(episodes: LoggedEpisodes, *, max_rows: int = MAX_BATCH_ROWS) -> Iterator[LoggedEpisodes]:
-    """Views of successive episodes that together hold all rows, each of at most `max_rows` or of one episode."""
+    """Return views of successive episodes that together hold all rows, each of at most `max_rows` or of one episode."""
     first = 0
     while first < episodes.n_episodes:
         end = int(np.searchsorted(episodes.offsets, episodes.offsets[first] + max_rows, side="right")) - 1
@@ -176,7 +178,7 @@ def episode_batches(episodes: LoggedEpisodes, *, max_rows: int = MAX_BATCH_ROWS)
 
 
 def episode_slice(episodes: LoggedEpisodes, first: int, end: int) -> LoggedEpisodes:
-    """Episodes `first` to `end` - 1; its arrays are views, so nothing is copied."""
+    """Return episodes `first` to `end` - 1; its arrays are views, so nothing is copied."""
     rows = slice(int(episodes.offsets[first]), int(episodes.offsets[end]))
     per_row = (
         "features",
@@ -222,7 +224,7 @@ class _GrowingSums:
         add_overlap(part.overlap, self._overlap)
 
     def result(self) -> PartialSums:
-        """What all parts added so far say together."""
+        """Return what all parts added so far say together."""
         sums = {name: self._sums_of(name) for name in self._sums if name not in self._refusals}
         return PartialSums(sums, self._refusals, self._overlap)
 
@@ -231,7 +233,7 @@ class _GrowingSums:
         return RatioSums(self._unit_ids, numerators, denominators)
 
     def _room_for(self, name: str, n_terms: int) -> tuple[FloatArray, FloatArray]:
-        """Arrays of at least so many terms: one, or once there are more as many as any estimator has."""
+        """Return arrays of at least so many terms: one, or once there are more as many as any estimator has."""
         self._n_terms[name] = max(n_terms, self._n_terms.get(name, 0))
         if name not in self._sums or self._sums[name][0].shape[1] < n_terms:
             # Per step index, and one more for the value of the start.
@@ -252,7 +254,7 @@ def _values(policy: Policy | None, part: LoggedEpisodes, q_function: QFunction |
 
 
 def _estimates(sample: EvaluationSample, plan: EstimationPlan) -> tuple[dict[str, RatioSums], dict[str, str]]:
-    """Sums and refusals by estimator."""
+    """Return sums and refusals by estimator."""
     sums, refusals = {}, {}
     for name in plan.estimators:
         try:

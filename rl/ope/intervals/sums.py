@@ -65,11 +65,11 @@ class RatioSums:
         return int(self.numerators.shape[1])
 
     def value(self) -> float:
-        """The estimate on the sample itself."""
+        """Return the estimate on the sample itself."""
         return float(self.values(np.ones((1, self.n_units)))[0])
 
     def values(self, unit_weights: FloatArray) -> FloatArray:
-        """The estimate under each row of unit weights, renormalised within the row.
+        """Return the estimate under each row of unit weights, renormalised within the row.
 
         Args:
             unit_weights: how often each unit is drawn, `(n_draws, n_units)`.
@@ -82,7 +82,7 @@ class RatioSums:
         return _row_sums(terms)
 
     def influence(self) -> FloatArray:
-        """Influence value of each unit on the estimate, mean 0, `(n_units,)`.
+        """Return influence value of each unit on the estimate, mean 0, `(n_units,)`.
 
         Source: the delta method for ratios (Serfling 1980, 3.3): U (N_u - R D_u) / sum D, summed over ratios.
         """
@@ -91,24 +91,18 @@ class RatioSums:
         residual = self.numerators - rates * self.denominators
         return self.n_units * _row_sums(ratio(residual, np.broadcast_to(total, residual.shape)))
 
-    def leave_one_out(self) -> FloatArray:
-        """The estimate without each unit in turn, `(n_units,)`."""
-        numerator = self.numerators.sum(axis=0) - self.numerators
-        denominator = self.denominators.sum(axis=0) - self.denominators
-        return _row_sums(ratio(numerator, denominator))
-
 
 def _row_sums(terms: FloatArray) -> FloatArray:
     return np.asarray(terms.sum(axis=1), dtype=np.float64)
 
 
 def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    """Element-wise ratio, 0 where the denominator is 0."""
+    """Return element-wise ratio, 0 where the denominator is 0."""
     return np.divide(numerator, denominator, out=np.zeros_like(numerator, dtype=np.float64), where=denominator != 0)
 
 
 def difference(candidate: RatioSums, baseline: RatioSums) -> RatioSums:
-    """Sums whose value is candidate minus baseline, paired unit by unit.
+    """Return sums whose value is candidate minus baseline, paired unit by unit.
 
     Raises:
         EvaluationError: the two don't rest on the same units.
@@ -123,7 +117,7 @@ def difference(candidate: RatioSums, baseline: RatioSums) -> RatioSums:
 
 
 def merged(*parts: RatioSums) -> RatioSums:
-    """Sums over all parts of a log, as if they had been computed together.
+    """Return sums over all parts of a log, as if they had been computed together.
 
     A part whose episodes are shorter has fewer terms; its missing denominators repeat its last, since an ended
     episode keeps its weight. A unit may occur in any number of parts. Merge first and take `difference` afterwards:
@@ -159,7 +153,7 @@ def add_part(part: RatioSums, unit_ids: IntArray, numerators: FloatArray, denomi
 
 
 def mean_sums(values: FloatArray, unit: IntArray, unit_ids: IntArray) -> RatioSums:
-    """Sums whose value is the mean of the values, and whose spread is that of units.
+    """Return sums whose value is the mean of the values, and whose spread is that of units.
 
     Args:
         values: `(n,)`.
@@ -171,5 +165,5 @@ def mean_sums(values: FloatArray, unit: IntArray, unit_ids: IntArray) -> RatioSu
 
 
 def sums_by_unit(values: FloatArray, unit: IntArray, n_units: int) -> FloatArray:
-    """Sum of the values of each unit, `(n_units,)`."""
+    """Return the sum of the values of each unit, `(n_units,)`."""
     return np.bincount(unit, weights=values, minlength=n_units).astype(np.float64)

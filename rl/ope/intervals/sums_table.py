@@ -2,6 +2,8 @@
 
 One row an estimator and unit. Rows of several parts are simply put below each other: the merge happens on reading,
 or on another machine for a share of the units.
+
+No command reaches it yet: it waits for an evaluation on Spark, whose parts are summed apart.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ SUMS_SCHEMA = pa.schema(
 
 
 def to_table(found: PartialSums) -> pa.Table:
-    """The sums of a part, or of merged parts, in `SUMS_SCHEMA`."""
+    """Return the sums of a part, or of merged parts, in `SUMS_SCHEMA`."""
     tables = [_sums_rows(name, sums) for name, sums in found.sums.items()]
     overlap = found.overlap
     columns = {"numerators": _lists(overlap.sums), "largest_weight": pa.array(overlap.largest_weight)}
@@ -44,7 +46,7 @@ def to_table(found: PartialSums) -> pa.Table:
 
 
 def from_table(table: pa.Table) -> PartialSums:
-    """The merged sums of all parts whose rows the table holds, in any order.
+    """Return the merged sums of all parts whose rows the table holds, in any order.
 
     Raises:
         EvaluationError: a column is missing, or there is no overlap.
@@ -64,7 +66,7 @@ def from_table(table: pa.Table) -> PartialSums:
 
 
 def merged_table(table: pa.Table) -> pa.Table:
-    """One row an estimator and unit, of tables with several; any share of the units may be merged apart."""
+    """Return one row an estimator and unit, of tables with several; any share of the units may be merged apart."""
     return to_table(from_table(table))
 
 
@@ -75,7 +77,7 @@ def _sums_rows(name: str, sums: RatioSums) -> pa.Table:
 
 
 def _rows(name: str, unit_ids: pa.Array, **columns: pa.Array) -> pa.Table:
-    """Rows of one estimator; columns not given are null."""
+    """Return rows of one estimator; columns not given are null."""
     n = len(unit_ids)
     given = {"estimator": pa.array([name]).take(pa.array(np.zeros(n, dtype=np.int64))), "unit_id": unit_ids, **columns}
     return pa.table([given.get(f.name, pa.nulls(n, f.type)) for f in SUMS_SCHEMA], schema=SUMS_SCHEMA)
@@ -108,7 +110,7 @@ def _merged_overlap(rows: pa.Table) -> OverlapSums:
 
 
 def _summed(values: FloatArray, unit: IntArray, n_units: int) -> FloatArray:
-    """Rows of each unit added up, `(n_units, n_columns)`."""
+    """Return rows of each unit added up, `(n_units, n_columns)`."""
     total = np.zeros((n_units, values.shape[1]))
     np.add.at(total, unit, values)
     return total

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,10 +34,6 @@ class ClippedEstimate:
     lower: float
     upper: float
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values."""
-        return asdict(self)
-
 
 def clip_sensitivity(
     sample: EvaluationSample,
@@ -48,7 +43,7 @@ def clip_sensitivity(
     level: float = 0.95,
     quantiles: Sequence[float] = DEFAULT_QUANTILES,
 ) -> tuple[ClippedEstimate, ...]:
-    """The estimate with weights clipped at the given quantiles of their values, and without a limit last.
+    """Return the estimate with weights clipped at the given quantiles of their values, and without a limit last.
 
     A value that moves little rests on many decisions; one that falls with every limit rests on a few, and nobody can
     tell whether those were luck. Clipping biases towards the behavior policy's rewards, so the values are not to be

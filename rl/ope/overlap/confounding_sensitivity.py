@@ -92,7 +92,7 @@ class ConfoundedValue:
         self._steps = _sorted_steps(sample, payoff)
 
     def bounds(self, gamma: float) -> ValueBounds:
-        """The smallest and largest value under hidden reasons of strength `gamma`.
+        """Return the smallest and largest value under hidden reasons of strength `gamma`.
 
         Raises:
             EvaluationError: a strength below 1.
@@ -108,7 +108,7 @@ class ConfoundedValue:
         return ValueBounds(lower, upper)
 
     def _weights(self, odds_factor: float) -> FloatArray:
-        """Cumulative weights with every step's odds of the action taken divided by the factor, `(n,)`."""
+        """Return the cumulative weights with every step's odds of the action taken divided by the factor, `(n,)`."""
         ratio = self._ratio * (self._propensity + (1 - self._propensity) * odds_factor)
         with np.errstate(over="ignore"):
             weights = np.minimum(cumulative_products(ratio, self._offsets), _LARGEST_WEIGHT)
@@ -116,7 +116,7 @@ class ConfoundedValue:
 
 
 def smallest_gamma(loss: Callable[[float], float], margin: float) -> float | None:
-    """The smallest strength at which the loss reaches the margin, to a thousandth; None where 100 isn't enough.
+    """Return the smallest strength at which the loss reaches the margin, to a thousandth; None where 100 isn't enough.
 
     Args:
         loss: how much a hidden reason of a given strength may take off; 0 at strength 1, never falling.
@@ -150,7 +150,7 @@ def _sorted_steps(sample: EvaluationSample, payoff: FloatArray) -> list[_Step]:
 
 
 def _smallest_ratio(payoff: FloatArray, low: FloatArray, high: FloatArray) -> float:
-    """The smallest sum(w payoff) / sum(w) over low <= w <= high; 0 where no weight can be above 0.
+    """Return the smallest sum(w payoff) / sum(w) over low <= w <= high; 0 where no weight can be above 0.
 
     Args:
         payoff: ascending, `(n,)`.

@@ -26,7 +26,7 @@ class RowWeights:
 
 
 def row_weights(sample: EvaluationSample, *, beside: RowWeights | None = None) -> RowWeights | None:
-    """The sample's weights; None where it can't be weighted.
+    """Return the sample's weights; None where it can't be weighted.
 
     Args:
         sample: of one policy.
@@ -39,7 +39,7 @@ def row_weights(sample: EvaluationSample, *, beside: RowWeights | None = None) -
 
 
 def effective_differing_units(candidate: RowWeights, baseline: RowWeights) -> float:
-    """Number of units that the difference of the two policies rests on, as if they differed equally for each.
+    """Return number of units that the difference of the two policies rests on, as if they differed equally for each.
 
     Kish's size of each unit's sum of |weight under one - weight under the other|. Each policy by itself may rest on
     a thousand units while the two differ for fifty, of which a loss that strikes one in a hundred shows nothing. It

@@ -56,14 +56,14 @@ class OverlapSums:
             )
 
     def column(self, name: str) -> FloatArray:
-        """The sums of that name, `(n_units,)`."""
+        """Return the sums of that name, `(n_units,)`."""
         return np.asarray(self.sums[:, COLUMNS.index(name)], dtype=np.float64)
 
     def total(self, name: str) -> float:
         return float(self.column(name).sum())
 
     def refusal(self) -> str | None:
-        """Why the whole log can't be weighted; None where it can."""
+        """Return why the whole log can't be weighted; None where it can."""
         counts = (int(self.total(name)) for name in ("n_decisions", "n_unknown", "n_certain"))
         if reason := refusal_of_counts(*counts):
             return reason
@@ -140,7 +140,7 @@ def overlap_sums(sample: EvaluationSample, propensity: FloatArray | None) -> Ove
 
 
 def merged_overlaps(*parts: OverlapSums) -> OverlapSums:
-    """Overlap of all parts, as if it had been computed together.
+    """Return overlap of all parts, as if it had been computed together.
 
     Raises:
         EvaluationError: there are no parts.
@@ -154,7 +154,7 @@ def merged_overlaps(*parts: OverlapSums) -> OverlapSums:
 
 
 def empty_overlap(unit_ids: IntArray) -> OverlapSums:
-    """Overlap of no episodes of the given units."""
+    """Return overlap of no episodes of the given units."""
     return OverlapSums(unit_ids, np.zeros((len(unit_ids), len(COLUMNS))), np.zeros(len(unit_ids)))
 
 
@@ -166,7 +166,7 @@ def add_overlap(part: OverlapSums, whole: OverlapSums) -> None:
 
 
 def _density_weights(sample: EvaluationSample) -> dict[str, FloatArray | BoolArray]:
-    """Weights by density ratios, `(n,)` each; 0 where there are none."""
+    """Return weights by density ratios, `(n,)` each; 0 where there are none."""
     ratios, weights = sample.density_ratios, sample.weights
     if ratios is None or weights is None:
         return dict.fromkeys(("state_weight", "pair_weight"), np.zeros(len(sample.reward)))
@@ -174,7 +174,7 @@ def _density_weights(sample: EvaluationSample) -> dict[str, FloatArray | BoolArr
 
 
 def _unclipped_weights(sample: EvaluationSample) -> FloatArray:
-    """Cumulative weights before clipping, `(n,)`; 0 where the log can't be weighted."""
+    """Return the cumulative weights before clipping, `(n,)`; 0 where the log can't be weighted."""
     if sample.weights is None:
         return np.zeros(len(sample.reward))
     if sample.weights.clip is None:

@@ -30,7 +30,7 @@ class WeightOverlap:
 
 
 def weight_overlap(sample: EvaluationSample) -> WeightOverlap:
-    """Units behind the weighted decisions and behind the weighted rewards, and whether the ratios average 1."""
+    """Return units behind the weighted decisions and behind the weighted rewards, and whether the ratios average 1."""
     if sample.weights is None:
         return WeightOverlap()
     weight: FloatArray = sample.discount * sample.weights.cumulative

@@ -2,6 +2,8 @@
 
 Weighting each row by its own logger's propensity stays unbiased, but a row that its logger seldom chose gets a large
 weight even where another logger chose the same often. The mixture's propensity knows that.
+
+No command reaches it yet: it waits for served policies, which can be asked again (`balanced_log`).
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ class EpisodeLoggers:
 
 
 def episode_loggers(episodes: LoggedEpisodes) -> EpisodeLoggers:
-    """The policy version that made each episode.
+    """Return the policy version that made each episode.
 
     Raises:
         UnsupportedEstimator: several versions share an episode.
@@ -55,7 +57,7 @@ def episode_loggers(episodes: LoggedEpisodes) -> EpisodeLoggers:
 
 
 def balanced_log(episodes: LoggedEpisodes, loggers: Mapping[str, Policy]) -> LoggedEpisodes:
-    """The same log as if one policy had made it: the mixture of its loggers, each by its share of the episodes.
+    """Return the same log as if one policy had made it: the mixture of its loggers, each by its share of the episodes.
 
     Any weighted estimator on it is its balanced form: on one-step episodes `ips` is the balanced IPS, unbiased and
     never of larger variance than weighting each row by its own logger's propensity.
@@ -76,7 +78,7 @@ def balanced_log(episodes: LoggedEpisodes, loggers: Mapping[str, Policy]) -> Log
 
 
 def logger_propensities(episodes: LoggedEpisodes, loggers: Mapping[str, Policy]) -> FloatArray:
-    """Probability of each logged action under every version that made an episode, `(n, n_versions)`.
+    """Return the probability of each logged action under every version that made an episode, `(n, n_versions)`.
 
     Raises:
         UnsupportedEstimator: a version can't be asked.
@@ -102,7 +104,7 @@ def logger_propensities(episodes: LoggedEpisodes, loggers: Mapping[str, Policy])
 
 
 def mixture_propensities(episodes: LoggedEpisodes, made_by: EpisodeLoggers, propensities: FloatArray) -> FloatArray:
-    """Probability of each logged action given the episode so far, when a version is drawn per episode, `(n,)`.
+    """Return probability of each logged action given the episode so far, when a version is drawn per episode, `(n,)`.
 
     Within an episode the versions' shares follow what it has shown, so that the product over its steps is the
     mixture's probability of all of them: sum_j share_j prod_t mu_j(a_t|x_t).

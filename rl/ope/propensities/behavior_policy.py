@@ -43,7 +43,7 @@ class RecalibratedBehavior:
     version: str = "estimated-behavior"
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Action probabilities, `(n, n_actions)`, 0 where the mask is False."""
+        """Return action probabilities, `(n, n_actions)`, 0 where the mask is False."""
         corrected = self.recalibration.apply(self.fitted.probabilities(features, mask), mask)
         return with_uniform_share(corrected, mask, self.uniform_share)
 
@@ -68,7 +68,7 @@ class PropensityRepeats:
         return np.asarray(1.0 / (1.0 / self.by_repeat).mean(axis=0), dtype=np.float64)
 
     def filled(self, propensity: FloatArray) -> PropensityRepeats:
-        """The same where the given propensities, `(n,)`, are NaN, and those elsewhere."""
+        """Return the same where the given propensities, `(n,)`, are NaN, and those elsewhere."""
         is_missing = np.isnan(propensity)
         return PropensityRepeats(
             np.where(is_missing, self.by_repeat, propensity), np.where(is_missing, self.by_model, propensity)
@@ -101,7 +101,7 @@ class EstimatedBehavior:
 
 
 def estimate_behavior(episodes: LoggedEpisodes, settings: BehaviorSettings | None = None) -> EstimatedBehavior:
-    """The log with cross-fitted propensities, and how well they are calibrated.
+    """Return the log with cross-fitted propensities, and how well they are calibrated.
 
     Cross-fitting keeps a shopper's own choices from raising their own propensity. Don't trust the weights where the
     calibration is poor, or where the logging policy saw something that the features don't hold.
@@ -144,7 +144,7 @@ class CrossfitBehavior:
         return self._fold
 
     def row_probabilities(self, episodes: LoggedEpisodes, rows: slice) -> FloatArray:
-        """Probabilities of all actions at the given rows, `(len(rows), n_actions)`."""
+        """Return probabilities of all actions at the given rows, `(len(rows), n_actions)`."""
         features, mask, fold = episodes.features[rows], episodes.mask(rows), self._fold[rows]
         probabilities = np.empty(mask.shape)
         for k, model in enumerate(self._models):
@@ -153,7 +153,7 @@ class CrossfitBehavior:
         return probabilities
 
     def logged_by_model(self, episodes: LoggedEpisodes) -> FloatArray:
-        """Probability of the logged action at each row under each fold's model, `(n_folds, n)`."""
+        """Return the probability of the logged action at each row under each fold's model, `(n_folds, n)`."""
         found = np.empty((len(self._models), episodes.n_transitions))
         for rows in row_batches(episodes.n_transitions, episodes.n_actions):
             features, mask, action = episodes.features[rows], episodes.mask(rows), episodes.action[rows]
@@ -188,7 +188,7 @@ class FoldFits:
         return CrossfitBehavior(models, self.fold)
 
     def on_all_rows(self) -> RecalibratedBehavior:
-        """The model fitted on all rows, uncorrected."""
+        """Return the model fitted on all rows, uncorrected."""
         return RecalibratedBehavior(self._fit(frozenset()), Unchanged(), self._settings.uniform_share)
 
     def _recalibration(self, kind: RecalibrationKind, fold: int) -> Recalibration:
@@ -206,7 +206,7 @@ class FoldFits:
         return fit_recalibration(kind, probabilities, held_out.mask, held_out.action)
 
     def _fit(self, without: frozenset[int]) -> FittedBehavior:
-        """The model fitted on the rows of all folds but the given ones, once."""
+        """Return the model fitted on the rows of all folds but the given ones, once."""
         if without not in self._fits:
             rows = np.flatnonzero(~np.isin(self.fold, list(without)))
             decisions = decisions_at(self._episodes, rows, max_rows=self._settings.max_rows, seed=self._seed)
@@ -215,7 +215,7 @@ class FoldFits:
 
 
 def _best_recalibration(fits: FoldFits, episodes: LoggedEpisodes) -> RecalibrationKind:
-    """The simplest correction within one standard error of the smallest cross-fitted log loss."""
+    """Return the simplest correction within one standard error of the smallest cross-fitted log loss."""
     unit = episodes.unit[episodes.episode]
     losses = {kind: -np.log(_logged(fits.crossfit(kind), episodes)) for kind in RECALIBRATIONS}
     best = min(losses.values(), key=lambda found: float(found.mean()))
@@ -226,7 +226,7 @@ def _best_recalibration(fits: FoldFits, episodes: LoggedEpisodes) -> Recalibrati
 
 
 def _logged(crossfit: CrossfitBehavior, episodes: LoggedEpisodes) -> FloatArray:
-    """Cross-fitted probability of the logged action at each row, `(n,)`."""
+    """Return cross-fitted probability of the logged action at each row, `(n,)`."""
     taken = np.empty(episodes.n_transitions)
     for rows in row_batches(episodes.n_transitions, episodes.n_actions):
         probabilities = crossfit.row_probabilities(episodes, rows)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -18,7 +18,7 @@ class RowProbabilities(Protocol):
     """Probabilities of all actions at rows of a log."""
 
     def row_probabilities(self, episodes: LoggedEpisodes, rows: slice) -> FloatArray:
-        """`(len(rows), n_actions)`."""
+        """Return `(len(rows), n_actions)`."""
         ...
 
 
@@ -59,13 +59,9 @@ class CalibrationReport:
     log_loss_uniform: float
     n_decisions: int
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values."""
-        return asdict(self)
-
 
 def calibration_report(model: RowProbabilities, episodes: LoggedEpisodes) -> CalibrationReport:
-    """Calibration of the model's probabilities on a log."""
+    """Return calibration of the model's probabilities on a log."""
     pairs = np.zeros((3, len(_EDGES) - 1))
     top = np.zeros((3, _TOP_BINS))
     log_loss = 0.0

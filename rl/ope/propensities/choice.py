@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -88,10 +87,6 @@ class BehaviorChoice:
         """The model's name as a reader sees it."""
         return behavior_model(self.model).title
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values."""
-        return asdict(self)
-
 
 @dataclass(frozen=True)
 class _Split:
@@ -102,7 +97,7 @@ class _Split:
 
 
 def choose_behavior(episodes: LoggedEpisodes, fold: IntArray, settings: BehaviorSettings) -> BehaviorChoice:
-    """The first model and penalty within one standard error of the smallest log loss on held-out shoppers.
+    """Return the first model and penalty within one standard error of the smallest log loss on held-out shoppers.
 
     So a richer model must earn its place, and of equally likely penalties the weakest is taken: what a penalty takes
     off the probabilities is a bias that no number of shoppers averages out. The choice is of one name and one number
@@ -146,7 +141,7 @@ def choose_behavior(episodes: LoggedEpisodes, fold: IntArray, settings: Behavior
 
 
 def clustered_error(values: FloatArray, unit: IntArray) -> float:
-    """Standard error of the mean of the values, clustered by unit; 0 with fewer than two units."""
+    """Return the standard error of the mean of the values, clustered by unit; 0 with fewer than two units."""
     unit_ids, index = np.unique(unit, return_inverse=True)
     n_units = len(unit_ids)
     if n_units < 2:
@@ -164,7 +159,7 @@ def _split(episodes: LoggedEpisodes, fold: IntArray, held_out: int, settings: Be
 
 
 def _losses(splits: list[_Split], entry: BehaviorModel, penalty: float, settings: BehaviorSettings) -> FloatArray:
-    """-log probability of each held-out action, `(n_held_out,)`."""
+    """Return -log probability of each held-out action, `(n_held_out,)`."""
     return np.concatenate(
         [
             _held_out_losses(entry.fit(split.training, penalty=penalty, seed=settings.seed), split.held_out, settings)

@@ -13,8 +13,7 @@ one should count on here. A model that is wrong, or an unseen reason, is in neit
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.stats import norm
@@ -45,13 +44,9 @@ class CrossFitVariance:
     def extra_standard_error(self) -> float:
         return math.sqrt(self.extra)
 
-    def to_json(self) -> dict[str, Any]:
-        """The fields as JSON values."""
-        return asdict(self) | {"extra_standard_error": self.extra_standard_error}
-
 
 def cross_fit_variance(value: float, *, by_repeat: FloatArray, by_model: FloatArray) -> CrossFitVariance:
-    """Extra variance of a value, or of a difference of values.
+    """Return extra variance of a value, or of a difference of values.
 
     With few repeats and folds it is itself known to a third or so: 3 repeats of 4 folds leave 9 degrees of freedom.
 
@@ -82,7 +77,7 @@ def cross_fit_variance(value: float, *, by_repeat: FloatArray, by_model: FloatAr
 
 
 def widened(interval: Interval, extra_standard_error: float) -> Interval:
-    """The interval with an independent normal error of that size added.
+    """Return the interval with an independent normal error of that size added.
 
     Each side's distance grows as the root of the sum of its square and the extra error's at the interval's level, so
     that a skewed interval stays skewed.

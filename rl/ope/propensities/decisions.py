@@ -38,7 +38,7 @@ class Decisions:
         return int(self.mask.shape[1])
 
     def take(self, rows: IntArray) -> Decisions:
-        """The decisions of the given rows."""
+        """Return the decisions of the given rows."""
         return Decisions(self.features[rows], self.mask[rows], self.action[rows], self.unit[rows])
 
 
@@ -46,7 +46,7 @@ class FittedBehavior(Protocol):
     """A behavior policy as some model sees it."""
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """`(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
+        """Return `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
         ...
 
 
@@ -64,13 +64,13 @@ class Standard:
 
     @classmethod
     def of(cls, features: FeatureArray) -> Standard:
-        """Center and spread of the features."""
+        """Return center and spread of the features."""
         exact = features.astype(np.float64)
         spread = exact.std(axis=0)
         return cls(exact.mean(axis=0), np.where(spread > 0, spread, 1.0))
 
     def apply(self, features: FeatureArray) -> FeatureArray:
-        """The features on that scale, `(n, n_features)`."""
+        """Return the features on that scale, `(n, n_features)`."""
         return ((features - self.center) / self.spread).astype(np.float32)
 
 
@@ -88,18 +88,18 @@ class MarginalBehavior:
     rates: FloatArray
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:  # noqa: ARG002 -- the protocol's
-        """`(n, n_actions)`: the rates, renormalised over the available actions."""
+        """Return `(n, n_actions)`: the rates, renormalised over the available actions."""
         return renormalized(np.broadcast_to(self.rates, mask.shape), mask)
 
 
 def fit_marginal(decisions: Decisions) -> MarginalBehavior:
-    """How often each action was taken when it was available."""
+    """Return how often each action was taken when it was available."""
     taken = np.bincount(decisions.action, minlength=decisions.n_actions)
     return MarginalBehavior((taken + 1.0) / (decisions.mask.sum(axis=0) + 2.0))
 
 
 def decisions_at(episodes: LoggedEpisodes, rows: IntArray, *, max_rows: int, seed: int) -> Decisions:
-    """The decisions of at most so many of the rows, drawn at random; fewer where there are very many actions."""
+    """Return the decisions of at most so many of the rows, drawn at random; fewer where there are very many actions."""
     most = min(max_rows, max(1, MAX_CELLS // max(1, episodes.n_actions)))
     if len(rows) > most:
         rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
@@ -112,7 +112,7 @@ def decisions_at(episodes: LoggedEpisodes, rows: IntArray, *, max_rows: int, see
 
 
 def renormalized(weights: FloatArray, mask: BoolArray) -> FloatArray:
-    """The weights of available actions, divided by their sum; uniform where they are all 0, `(n, n_actions)`."""
+    """Return the weights of available actions, divided by their sum; uniform where they are all 0, `(n, n_actions)`."""
     kept = np.where(mask, weights, 0.0)
     total = kept.sum(axis=1, keepdims=True)
     uniform = mask / mask.sum(axis=1, keepdims=True)
@@ -120,13 +120,13 @@ def renormalized(weights: FloatArray, mask: BoolArray) -> FloatArray:
 
 
 def masked_softmax(scores: FloatArray, mask: BoolArray) -> FloatArray:
-    """Softmax over the available actions, `(n, n_actions)`."""
+    """Return softmax over the available actions, `(n, n_actions)`."""
     masked = np.where(mask, scores, -np.inf)
     weights = np.exp(masked - masked.max(axis=1, keepdims=True))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def with_uniform_share(probabilities: FloatArray, mask: BoolArray, share: float) -> FloatArray:
-    """The probabilities with a share of a uniform choice mixed in, so that no logged action gets one near 0."""
+    """Return the probabilities with a share of a uniform choice mixed in, so that no logged action gets one near 0."""
     uniform = mask / mask.sum(axis=1, keepdims=True)
     return np.asarray((1 - share) * probabilities + share * uniform, dtype=np.float64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -18,9 +18,7 @@ from rl.ope.propensities.behavior_policy import (
 from rl.ope.propensities.calibration import CalibrationReport
 from rl.ope.propensities.logged_propensities import (
     PropensityCheck,
-    WholeDistribution,
     check_logged_propensities,
-    require_valid_distribution,
     require_valid_propensities,
 )
 from rl.ope.propensities.trust import ESTIMATED, LOGGED, PropensityTrust
@@ -52,23 +50,8 @@ class KnownPropensities:
     trust: PropensityTrust = LOGGED
     check: PropensityCheck | None = None
 
-    def to_json(self) -> dict[str, Any]:
-        """Where the propensities come from, as JSON values; arrays left out."""
-        found: dict[str, Any] = {"source": self.source, "note": self.note}
-        if self.behavior is not None:
-            found |= {
-                "choice": self.behavior.choice.to_json(),
-                "recalibration": self.behavior.recalibration,
-                "calibration": self.behavior.calibration.to_json(),
-                "calibration_before": self.behavior.calibration_before.to_json(),
-                "n_repeats": len(self.behavior.repeats.by_repeat),
-            }
-        return found
 
-
-def know_propensities(
-    episodes: LoggedEpisodes, *, is_logged: bool, n_repeats: int = 1, logger: WholeDistribution | None = None
-) -> KnownPropensities:
+def know_propensities(episodes: LoggedEpisodes, *, is_logged: bool, n_repeats: int = 1) -> KnownPropensities:
     """The split with a propensity for each logged decision, estimated (cross-fitted by shopper) where it had none.
 
     Where too few shoppers made the split to estimate them, they stay unknown: weighted estimators then refuse.
@@ -77,17 +60,14 @@ def know_propensities(
         episodes: the split.
         is_logged: False where decisions are implied.
         n_repeats: times that shoppers are dealt into folds anew, to tell how much estimates hang on the deal.
-        logger: the whole distribution that the log was made with, where it is known: then it is checked.
 
     Raises:
-        EvaluationError: logged propensities outside (0, 1], or a distribution that doesn't add up.
+        EvaluationError: logged propensities outside (0, 1].
     """
     if not is_logged:
         note = "Decisions are implied: nobody chose them, so no probability exists. Weighted estimators refuse."
         return KnownPropensities(episodes, "none", note)
     require_valid_propensities(episodes.propensity)
-    if logger is not None:
-        require_valid_distribution(logger, episodes)
     is_missing = np.isnan(episodes.propensity)
     if not is_missing.any():
         check = check_logged_propensities(episodes)

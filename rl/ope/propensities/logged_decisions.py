@@ -29,7 +29,7 @@ def as_decisions(episodes: LoggedEpisodes) -> LoggedEpisodes:
 
 
 def _decision_times(episodes: LoggedEpisodes) -> IntArray:
-    """Episode start plus the seconds that passed before each row, in microseconds since the epoch, `(n,)`."""
+    """Return episode start plus the seconds that passed before each row, in microseconds since the epoch, `(n,)`."""
     elapsed = np.cumsum(episodes.elapsed_seconds) - episodes.elapsed_seconds
     within = elapsed - np.repeat(elapsed[episodes.offsets[:-1]], episodes.lengths)
     return np.asarray(episodes.start_time[episodes.episode] + within * _MICROSECONDS, dtype=np.int64)

@@ -21,7 +21,7 @@ class FitBehavior(Protocol):
     """Learns a behavior policy from decisions; equal seeds give equal policies."""
 
     def __call__(self, decisions: Decisions, *, penalty: float, seed: int) -> FittedBehavior:
-        """The fitted policy."""
+        """Return the fitted policy."""
         ...
 
 
@@ -69,7 +69,7 @@ BEHAVIOR_MODELS: Mapping[str, BehaviorModel] = {
 
 
 def behavior_model(name: str) -> BehaviorModel:
-    """The model of that name.
+    """Return the model of that name.
 
     Raises:
         EvaluationError: there is none.

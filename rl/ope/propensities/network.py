@@ -34,12 +34,12 @@ class ClonedNetwork:
     network: DenseNetwork
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """`(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
+        """Return `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
         return masked_softmax(self.network.forward(self.standard.apply(features)).astype(np.float64), mask)
 
 
 def fit_cloned_network(decisions: Decisions, *, penalty: float, seed: int) -> ClonedNetwork:
-    """The masked imitator, trained until a tenth of the shoppers, kept out, say that it gets no better.
+    """Return the masked imitator, trained until a tenth of the shoppers, kept out, say that it gets no better.
 
     Learns any smooth choice rule, masks included, given rows enough. Don't trust it on a few hundred decisions.
 

@@ -24,7 +24,7 @@ class Recalibration(Protocol):
     """A correction of action probabilities."""
 
     def apply(self, probabilities: FloatArray, mask: BoolArray) -> FloatArray:
-        """`(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
+        """Return `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
         ...
 
 
@@ -33,7 +33,7 @@ class Unchanged:
     """No correction."""
 
     def apply(self, probabilities: FloatArray, mask: BoolArray) -> FloatArray:  # noqa: ARG002  -- the protocol's
-        """The probabilities as they are."""
+        """Return the probabilities as they are."""
         return probabilities
 
 
@@ -50,7 +50,7 @@ class Temperature:
     value: float
 
     def apply(self, probabilities: FloatArray, mask: BoolArray) -> FloatArray:
-        """`(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
+        """Return `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
         return masked_softmax(np.log(np.maximum(probabilities, _SMALLEST)) / self.value, mask)
 
 
@@ -69,14 +69,14 @@ class Isotonic:
     observed: FloatArray
 
     def apply(self, probabilities: FloatArray, mask: BoolArray) -> FloatArray:
-        """`(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
+        """Return `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
         return renormalized(np.interp(probabilities, self.predicted, self.observed), mask)
 
 
 def fit_recalibration(
     kind: RecalibrationKind, probabilities: FloatArray, mask: BoolArray, action: IntArray
 ) -> Recalibration:
-    """The correction under which the actions were likeliest.
+    """Return the correction under which the actions were likeliest.
 
     Args:
         kind: of correction.

@@ -9,7 +9,7 @@ from rl.errors import UnsupportedEstimator
 
 
 def shopper_folds(episodes: LoggedEpisodes, n_folds: int, seed: int) -> IntArray:
-    """Fold of each row, from 0; all rows of a shopper share one, `(n,)`.
+    """Return fold of each row, from 0; all rows of a shopper share one, `(n,)`.
 
     Raises:
         UnsupportedEstimator: fewer shoppers than folds.
@@ -25,7 +25,7 @@ def shopper_folds(episodes: LoggedEpisodes, n_folds: int, seed: int) -> IntArray
 
 
 def partner_fold(fold: int, n_folds: int) -> int:
-    """The fold whose shoppers correct a fold's predictions.
+    """Return the fold whose shoppers correct a fold's predictions.
 
     Folds go in pairs (0, 1), (2, 3) and so on; a last one alone takes the one before it.
     """

@@ -34,7 +34,7 @@ class BoostedTrees:
     marginal: MarginalBehavior
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """`(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
+        """Return `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
         weights = np.zeros(mask.shape)
         weights[:, self.seen] = 1.0 if self.classifier is None else self.classifier.predict_proba(features)
         is_known = (mask & (weights > 0)).any(axis=1, keepdims=True)
@@ -42,7 +42,7 @@ class BoostedTrees:
 
 
 def fit_boosted_trees(decisions: Decisions, *, penalty: float, seed: int) -> BoostedTrees:
-    """Gradient-boosted trees of scikit-learn, one for each action and round, from raw features.
+    """Return gradient-boosted trees of scikit-learn, one for each action and round, from raw features.
 
     They find steps and interactions that a linear score can't. Masks come afterwards, as in
     `fit_multinomial_logistic`: don't trust it where they change from row to row. With many actions the rounds are few.

@@ -46,7 +46,7 @@ def weighted_over_loggers(
     *,
     by: Literal["divergence", "variance"] = "divergence",
 ) -> WeightedOverLoggers:
-    """The estimator on each logger's episodes, averaged by how much each can tell.
+    """Return the estimator on each logger's episodes, averaged by how much each can tell.
 
     By `divergence`, a logger counts by its effective number of episodes, n_j / mean of w^2, which looks at weights
     alone. By `variance`, by 1 / variance of its value (delta method over units): best for frequent rewards, but a
@@ -95,7 +95,7 @@ def _effective(weight: FloatArray, version: str) -> float:
 
 
 def _precision(sums: RatioSums, version: str) -> float:
-    """Units that the logger met over the variance of their influence values."""
+    """Return units that the logger met over the variance of their influence values."""
     met = sums.denominators.any(axis=1)
     influence = RatioSums(sums.unit_ids[met], sums.numerators[met], sums.denominators[met]).influence()
     squares = float(np.square(influence).sum())
@@ -108,7 +108,7 @@ def _precision(sums: RatioSums, version: str) -> float:
 
 
 def _only(sample: EvaluationSample, chosen: BoolArray) -> EvaluationSample:
-    """The chosen episodes of a sample, over the same units."""
+    """Return the chosen episodes of a sample, over the same units."""
     rows = np.repeat(chosen, sample.lengths)
     weights = sample.weights
     return replace(

@@ -12,8 +12,7 @@ import torch
 
 from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes, Policy
 from rl.errors import EvaluationError
-from rl.ope.q_functions.batched_fqe_network import StackedQ
-from rl.ope.q_functions.fqe_neural import NeuralQ, Standardization
+from rl.ope.q_functions.fqe_neural import NeuralQ, StackedQ, Standardization
 from rl.ope.q_functions.fqe_settings import FqeSettings
 from rl.ope.q_functions.next_probabilities import NextProbabilities
 from rl.ope.samples.evaluation_probabilities import row_batches
@@ -92,7 +91,7 @@ class _StackedFit:
         self._probabilities = [NextProbabilities(task.policy, task.episodes, max_cells=cells) for task in tasks]
 
     def run(self) -> npt.NDArray[np.float64]:
-        """The network is fitted; mean squared errors in squared network units, `(n_rounds, n_tasks)`."""
+        """Fit the network; return mean squared errors in squared network units, `(n_rounds, n_tasks)`."""
         settings = self._settings
         per_round = max(1, math.ceil(settings.n_updates / settings.n_rounds))
         optimizer = torch.optim.Adam(self._network.parameters, lr=settings.learning_rate, fused=True)
@@ -124,7 +123,7 @@ class _StackedFit:
         ]
 
     def _step(self, rows: torch.Tensor, target: torch.Tensor, optimizer: torch.optim.Optimizer) -> torch.Tensor:
-        """One gradient step; the mean squared error of each task before it, `(n_tasks,)`."""
+        """Return one gradient step; the mean squared error of each task before it, `(n_tasks,)`."""
         values = self._network.of_actions(self._inputs[rows], self._head_rows[:, rows])
         loss = (values - target[:, rows]).square().mean(dim=1)
         optimizer.zero_grad(set_to_none=True)
@@ -156,7 +155,7 @@ class _StackedFit:
 
 
 def _row_order(n_rows: int, settings: FqeSettings) -> Iterator[IntArray]:
-    """Batches of rows for ever, each row once per pass."""
+    """Return batches of rows for ever, each row once per pass."""
     generator = np.random.default_rng(settings.seed)
     while True:
         shuffled: IntArray = generator.permutation(n_rows)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes, Policy
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray
 from rl.errors import EvaluationError
 from rl.ope.q_functions.batched_fqe import FqeTask, fit_stacked
 from rl.ope.q_functions.fqe_linear import fit_linear
@@ -16,7 +16,7 @@ from rl.ope.q_functions.next_probabilities import NextProbabilities
 from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import QFunction
 
-__all__ = ["FittedQ", "FqeSettings", "FqeTask", "fit_fqe", "fit_fqe_together"]
+__all__ = ["FittedQ", "FqeSettings", "FqeTask", "fit_fqe_together"]
 
 
 @dataclass(frozen=True)
@@ -39,52 +39,34 @@ class FittedQ:
     curve: tuple[float, ...]
 
     def q(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Action values, `(n, n_actions)`; 0 where the mask is False."""
+        """Return action values, `(n, n_actions)`; 0 where the mask is False."""
         return self.function.q(features, mask)
-
-
-def fit_fqe(
-    policy: Policy,
-    episodes: LoggedEpisodes,
-    *,
-    discount: Discount,
-    steps: int | None = None,
-    settings: FqeSettings | None = None,
-    reward: FloatArray | None = None,
-) -> FittedQ:
-    """The Q-function of the policy, fitted to r + discount (1 - terminal) sum_a pi(a|s') Q(s', a) by squared loss.
-
-    After a timeout the target looks on from `next_features`, so nothing that a cut episode would have earned is lost.
-    Don't trust values at actions that the log seldom holds: they are extrapolated. Fit on one split and evaluate on
-    another: on its own rows the fit has seen the noise.
-
-    Args:
-        policy: evaluation policy.
-        episodes: the split to fit on.
-        discount: of the spec.
-        steps: over which the value runs.
-        settings: how to fit.
-        reward: another outcome to value instead of the reward (a side metric), `(n,)`.
-
-    Raises:
-        EvaluationError: no rows, an outcome that isn't a finite number for each, or the fit diverged.
-
-    Source: Le, Voloshin and Yue (2019), algorithm 3, with the expectation over the evaluation policy's actions.
-    """
-    return fit_fqe_together([FqeTask(policy, episodes, reward)], discount=discount, steps=steps, settings=settings)[0]
 
 
 def fit_fqe_together(
     tasks: Sequence[FqeTask], *, discount: Discount, steps: int | None = None, settings: FqeSettings | None = None
 ) -> list[FittedQ]:
-    """The Q-function of each task, as `fit_fqe` gives it, at less than the price of one after the other.
+    """Return the Q-function of each task, fitted by squared loss.
+
+    The target is r + discount (1 - terminal) sum_a pi(a|s') Q(s', a). After a timeout it looks on from
+    `next_features`, so nothing that a cut episode would have earned is lost. Don't trust values at actions that the log
+    seldom holds: they are extrapolated. Fit on one split and evaluate on another: on its own rows the fit has seen the
+    noise.
 
     Neural fits pass over the data once for all. With a shared trunk a policy's values depend on which others it was
     fitted with; with separate networks they don't.
 
+    Args:
+        tasks: policies, with the split to fit on and the outcome to value.
+        discount: of the spec.
+        steps: over which the value runs.
+        settings: how to fit.
+
     Raises:
         EvaluationError: no rows, no step, tasks on other rows than the first, an outcome that isn't a finite number
             for each, or a fit diverged.
+
+    Source: Le, Voloshin and Yue (2019), algorithm 3, with the expectation over the evaluation policy's actions.
     """
     if not tasks:
         return []

@@ -1,4 +1,4 @@
-"""The Q-function of one policy as a small neural network."""
+"""Q-functions as small networks, one policy's or many stacked, and how their inputs are standardized."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import nn
 
-from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray
 from rl.ope.samples.evaluation_probabilities import row_batches
 
 Layer = tuple[torch.Tensor, torch.Tensor]
@@ -25,13 +26,13 @@ class Standardization:
 
     @classmethod
     def of(cls, features: FeatureArray) -> Standardization:
-        """Fitted on the features, `(n, n_features)`; a constant one is only centered."""
+        """Return fitted on the features, `(n, n_features)`; a constant one is only centered."""
         exact = features.astype(np.float64)
         spread = exact.std(axis=0)
         return cls(exact.mean(axis=0).astype(np.float32), np.where(spread > 0, spread, 1.0).astype(np.float32))
 
     def inputs(self, features: FeatureArray, device: str) -> torch.Tensor:
-        """Standardized features on the device."""
+        """Return standardized features on the device."""
         return torch.from_numpy((features - self.center) / self.spread).to(device)
 
 
@@ -54,7 +55,7 @@ class NeuralQ:
     device: str
 
     def q(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Action values, `(n, n_actions)`; 0 where the mask is False."""
+        """Return action values, `(n, n_actions)`; 0 where the mask is False."""
         values = np.empty(mask.shape)
         for rows in row_batches(*mask.shape):
             values[rows] = self._outputs(self.standardization.inputs(features[rows], self.device)).cpu().numpy()
@@ -65,3 +66,116 @@ class NeuralQ:
             inputs = torch.relu(torch.addmm(bias, inputs, weight))
         weight, bias = self.head
         return torch.addmm(bias, inputs, weight)
+
+
+class StackedQ:
+    """Q-functions of several policies over the same inputs, in network units.
+
+    Hidden layers are kept as `(n_stacks, n_inputs, n_outputs)`: a stack for each policy, or one shared by all. The head
+    is one table with a row for each action of each policy. Where one action per row, or their mean under a policy, is
+    all that is needed, the values of all actions are never formed.
+
+    Args:
+        n_inputs: features.
+        n_actions: of each policy.
+        hidden: widths of the hidden layers.
+        seed: of the initial weights, which don't depend on torch's global state; every stack starts from the same.
+        is_shared: one stack for all.
+        device: for torch.
+    """
+
+    def __init__(
+        self,
+        n_inputs: int,
+        n_actions: Sequence[int],
+        *,
+        hidden: Sequence[int],
+        seed: int,
+        is_shared: bool,
+        device: str,
+    ) -> None:
+        n_stacks = 1 if is_shared else len(n_actions)
+        self._offsets = [0, *np.cumsum(n_actions).tolist()]
+        self._device = device
+        self._hidden = [
+            (_parameter(weight.expand(n_stacks, -1, -1), device), _parameter(bias.expand(n_stacks, 1, -1), device))
+            for weight, bias in _initial_layers(n_inputs, hidden, seed)
+        ]
+        width = hidden[-1] if hidden else n_inputs
+        self._head_weight = _parameter(torch.zeros(self._offsets[-1], width), device)
+        self._head_bias = _parameter(torch.zeros(self._offsets[-1], 1), device)
+
+    @property
+    def parameters(self) -> list[torch.Tensor]:
+        """All that is learned."""
+        return [*(part for layer in self._hidden for part in layer), self._head_weight, self._head_bias]
+
+    @property
+    def cells_per_row(self) -> int:
+        """Numbers formed at once for each row where expectations are taken."""
+        widest = max((layer[0].shape[0] * layer[0].shape[2] for layer in self._hidden), default=1)
+        return int(widest + self._offsets[-1])
+
+    def head_rows(self, actions: Sequence[IntArray]) -> torch.Tensor:
+        """Return rows of the head's table that hold each policy's action, `(n_policies, n)`."""
+        rows = np.stack([offset + action for offset, action in zip(self._offsets[:-1], actions, strict=True)])
+        return torch.from_numpy(rows).to(self._device)
+
+    def of_actions(self, inputs: torch.Tensor, head_rows: torch.Tensor) -> torch.Tensor:
+        """Return the value of one action per policy and row, `(n_policies, n)`."""
+        chosen = nn.functional.embedding(head_rows, self._head_weight)
+        bias = nn.functional.embedding(head_rows, self._head_bias).squeeze(2)
+        value: torch.Tensor = (self._body(inputs) * chosen).sum(dim=2) + bias
+        return value
+
+    @torch.no_grad()
+    def expected(self, inputs: torch.Tensor, probabilities: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return the mean value under each policy's probabilities, each `(n, its n_actions)`: `(n_policies, n)`."""
+        body = self._body(inputs)
+        found = torch.empty(len(probabilities), len(inputs), device=inputs.device)
+        for number, probability in enumerate(probabilities):
+            weight, bias = self._head(number)
+            own = body[number if len(body) > 1 else 0]
+            found[number] = (own * (probability @ weight)).sum(dim=1) + (probability @ bias).squeeze(1)
+        return found
+
+    def function(self, number: int, *, standardization: Standardization, scale: float) -> NeuralQ:
+        """Return the Q-function of one policy, on its own."""
+        weight, bias = self._head(number)
+        head: Layer = (weight.detach().T.clone(), bias.detach().squeeze(1).clone())
+        hidden = [_of_stack(layer, number) for layer in self._hidden]
+        return NeuralQ(hidden, head, standardization, scale, self._device)
+
+    def _head(self, number: int) -> Layer:
+        rows = slice(self._offsets[number], self._offsets[number + 1])
+        return self._head_weight[rows], self._head_bias[rows]
+
+    def _body(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return outputs of the last hidden layer, `(n_stacks, n, width)`."""
+        outputs = inputs.unsqueeze(0)
+        for weight, bias in self._hidden:
+            # In place: a linear layer's outputs aren't needed again, and memory traffic is what small layers spend.
+            outputs = torch.relu_(torch.baddbmm(bias, outputs.expand(len(weight), -1, -1), weight))
+        return outputs
+
+
+def _initial_layers(n_inputs: int, hidden: Sequence[int], seed: int) -> list[Layer]:
+    """Return torch's own initial weights of dense layers; the head starts at 0 and draws none."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        layers = []
+        for width in hidden:
+            drawn = nn.Linear(n_inputs, width)
+            layers.append((drawn.weight.detach().T, drawn.bias.detach()))
+            n_inputs = width
+    return layers
+
+
+def _parameter(values: torch.Tensor, device: str) -> torch.Tensor:
+    return values.to(device).clone(memory_format=torch.contiguous_format).requires_grad_()
+
+
+def _of_stack(layer: Layer, number: int) -> Layer:
+    weight, bias = layer
+    own = number if len(weight) > 1 else 0
+    return weight[own].detach().clone(), bias[own].detach().squeeze(0).clone()

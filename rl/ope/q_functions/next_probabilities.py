@@ -36,7 +36,7 @@ class NextProbabilities:
             yield rows, self._episodes.next_features[rows], probabilities
 
     def at(self, rows: IntArray) -> npt.NDArray[np.float32]:
-        """Probabilities after the given rows, none of which is terminal, `(len(rows), n_actions)`."""
+        """Return probabilities after the given rows, none of which is terminal, `(len(rows), n_actions)`."""
         if self._kept is None:
             return self._compute(rows)
         return self._kept[np.searchsorted(self._rows, rows)]

@@ -81,7 +81,7 @@ def compare_returns(
 
 
 def _too_little(both: list[WeightedReturns], share: float) -> str | None:
-    """Why that share of the episodes rests on too few units; None where it doesn't."""
+    """Return why that share of the episodes rests on too few units; None where it doesn't."""
     least = min(both, key=lambda found: found.effective_units)
     in_share = share * least.effective_units
     if in_share >= MIN_EFFECTIVE:
@@ -93,5 +93,5 @@ def _too_little(both: list[WeightedReturns], share: float) -> str | None:
 
 
 def _points(returns: FloatArray) -> FloatArray:
-    """Returns that equal shares of the logged episodes stay at or under, ascending, `(at most 101,)`."""
+    """Return returns that equal shares of the logged episodes stay at or under, ascending, `(at most 101,)`."""
     return np.unique(np.quantile(returns, np.linspace(0, 1, _N_POINTS + 1), method="inverted_cdf"))

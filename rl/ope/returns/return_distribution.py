@@ -84,12 +84,12 @@ class DrawnFigures:
     draws: FloatArray
 
     def bounded(self, column: int, *, level: float) -> Bounded:
-        """One figure between percentiles of its draws."""
+        """Return one figure between percentiles of its draws."""
         lower, upper = np.quantile(self.draws[:, column], [(1 - level) / 2, (1 + level) / 2])
         return Bounded(float(self.own[column]), float(lower), float(upper))
 
     def minus(self, other: DrawnFigures) -> DrawnFigures:
-        """The differences, draw by draw: both sides must have drawn the same units."""
+        """Return the differences, draw by draw: both sides must have drawn the same units."""
         return DrawnFigures(self.own - other.own, self.draws - other.draws)
 
 
@@ -102,7 +102,7 @@ def return_distribution(
     level: float = 0.95,
     resampling: Resampling | None = None,
 ) -> ReturnDistribution:
-    """Distribution of the policy's discounted return per episode, with percentile bootstrap bounds over units.
+    """Return distribution of the policy's discounted return per episode, with percentile bootstrap bounds over units.
 
     The plain form (`none`) is F(x) = mean of w_i 1[G_i <= x], at most 1; what its weights lack to a total of 1 is put
     on the largest return seen. Unbiased under full support below its cap; where `total_weight` is below 1 it flatters.
@@ -153,7 +153,7 @@ def drawn_figures(
 def distribution_of(
     drawn: DrawnFigures, found: WeightedReturns, *, points: FloatArray, tail: float, level: float
 ) -> ReturnDistribution:
-    """The figures between their bounds, by name."""
+    """Return the figures between their bounds, by name."""
     mean, variance, cvar, *quartiles = (drawn.bounded(column, level=level) for column in range(6))
     lower, upper = np.quantile(drawn.draws[:, 6:], [(1 - level) / 2, (1 + level) / 2], axis=0)
     return ReturnDistribution(
@@ -176,7 +176,7 @@ def distribution_of(
 def cumulative_probabilities(
     found: WeightedReturns, draws: FloatArray, *, normalization: Normalization = "self"
 ) -> FloatArray:
-    """CDF at each of the ascending returns under each draw of units, `(n_draws, n_episodes)`; ends in 1.
+    """Return CDF at each of the ascending returns under each draw of units, `(n_draws, n_episodes)`; ends in 1.
 
     Args:
         found: weighted returns.
@@ -217,7 +217,7 @@ def _quantile(returns: FloatArray, cdf: FloatArray, share: float) -> FloatArray:
 
 
 def _draws(found: WeightedReturns, resampling: Resampling) -> Iterator[FloatArray]:
-    """Draws of units in batches small enough to be spread over episodes."""
+    """Return draws of units in batches small enough to be spread over episodes."""
     size = max(1, _BATCH_CELLS // len(found.returns))
     for weights in unit_weights(found.n_units, resampling):
         for first in range(0, len(weights), size):

@@ -16,12 +16,12 @@ class OnlyAction:
     version: str = "as-logged"
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Ones, `(n, 1)`."""
+        """Return ones, `(n, 1)`."""
         return np.ones((len(features), mask.shape[1]))
 
 
 def as_one_action(episodes: LoggedEpisodes) -> LoggedEpisodes:
-    """The same log with all actions merged into one.
+    """Return the same log with all actions merged into one.
 
     The behavior policy acts in it as it always did, so Q of the one action is the behavior policy's state value: what
     it would have earned after a cut can be counted for it as it is for the policies compared with it.

@@ -16,14 +16,14 @@ _SUM_TOLERANCE = 1e-3  # policies may compute in float32, over thousands of acti
 
 
 def row_batches(n_rows: int, n_columns: int, max_cells: int = MAX_BATCH_CELLS) -> Iterator[slice]:
-    """Slices that cover `n_rows`, each of at most `max_cells` cells (and at least one row)."""
+    """Return slices that cover `n_rows`, each of at most `max_cells` cells (and at least one row)."""
     size = max(1, max_cells // max(1, n_columns))
     for start in range(0, n_rows, size):
         yield slice(start, min(start + size, n_rows))
 
 
 def checked_probabilities(policy: Policy, features: FeatureArray, mask: BoolArray) -> FloatArray:
-    """Probabilities of the policy, checked to be a distribution over the available actions, `(n, n_actions)`.
+    """Return probabilities of the policy, checked to be a distribution over the available actions, `(n, n_actions)`.
 
     Raises:
         EvaluationError: wrong shape, negative or not finite, rows that don't sum to 1, or mass where the mask is False.
@@ -48,12 +48,12 @@ def checked_probabilities(policy: Policy, features: FeatureArray, mask: BoolArra
 
 
 def _named(is_bad: BoolArray) -> str:
-    """The first few rows with a bad cell, of those asked about."""
+    """Return the first few rows with a bad cell, of those asked about."""
     return f"rows {np.flatnonzero(is_bad.any(axis=1))[:5].tolist()} of the {len(is_bad)} asked about"
 
 
 def logged_action_probabilities(policy: Policy, episodes: LoggedEpisodes) -> FloatArray:
-    """Probability that the policy takes the logged action, at each row, `(n,)`.
+    """Return the probability that the policy takes the logged action, at each row, `(n,)`.
 
     Where the index lumps natural actions together, the policy chooses among those evenly: so its probability is of the
     one taken, as the propensity is, and no more is needed of the logger than that.
@@ -69,35 +69,28 @@ def share_outside_support(
     policy: Policy,
     episodes: LoggedEpisodes,
     *,
-    logged_actions: BoolArray | None = None,
-    behavior: Policy | None = None,
-    floor: float = 1e-9,
+    logged_actions: BoolArray,
 ) -> float | None:
-    """Mean probability that the policy gives to actions the behavior policy can't have taken; None where unknown.
+    """Return the mean probability that the policy gives to actions the log never took; None without rows.
+
+    Actions that were possible but rare count as never taken, so this is an upper bound that shrinks with the log.
 
     Args:
         policy: evaluation policy.
         episodes: rows to average over.
-        logged_actions: True for actions the log holds at all, `(n_actions,)`; used when `behavior` is None. Actions
-            that were possible but rare count as outside, so this is an upper bound that shrinks with the log.
-        behavior: the behavior policy, where it can be queried.
-        floor: a behavior probability at or under this counts as none.
+        logged_actions: True for actions the log holds at all, `(n_actions,)`.
     """
-    if (logged_actions is None and behavior is None) or not episodes.n_transitions:
+    if not episodes.n_transitions:
         return None
     outside = 0.0
     for rows in row_batches(episodes.n_transitions, episodes.n_actions):
-        features, mask = episodes.features[rows], episodes.mask(rows)
-        probabilities = checked_probabilities(policy, features, mask)
-        if behavior is not None:
-            outside += float(probabilities[checked_probabilities(behavior, features, mask) <= floor].sum())
-        else:
-            outside += float(probabilities[:, ~np.asarray(logged_actions)].sum())
+        probabilities = checked_probabilities(policy, episodes.features[rows], episodes.mask(rows))
+        outside += float(probabilities[:, ~np.asarray(logged_actions)].sum())
     return outside / episodes.n_transitions
 
 
 def logged_action_set(*splits: LoggedEpisodes) -> BoolArray:
-    """True for every action that at least one of the splits holds, `(n_actions,)`."""
+    """Return True for every action that at least one of the splits holds, `(n_actions,)`."""
     counts: IntArray = np.zeros(splits[0].n_actions, dtype=np.int64)
     for split in splits:
         counts += np.bincount(split.action, minlength=split.n_actions)

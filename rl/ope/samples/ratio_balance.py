@@ -30,7 +30,7 @@ class RatioBalance:
     standard_error: float
 
     def is_kept(self, tolerance: float) -> bool:
-        """The mean is 1 but for chance and for what is tolerated."""
+        """Return whether the mean is 1 but for chance and for what is tolerated."""
         return abs(self.mean - 1.0) <= max(N_ERRORS * self.standard_error, tolerance)
 
 
@@ -45,5 +45,5 @@ def ratio_balance(sample: EvaluationSample) -> RatioBalance | None:
 
 
 def balance_of(sums: RatioSums) -> RatioBalance:
-    """The balance of ratios whose mean the sums give; its error is NaN with one unit alone."""
+    """Return the balance of ratios whose mean the sums give; its error is NaN with one unit alone."""
     return RatioBalance(sums.value(), standard_error(sums))

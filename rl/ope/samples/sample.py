@@ -74,7 +74,7 @@ class EvaluationSample:
         return self.offsets[1:] - 1
 
     def require_weights(self) -> FloatArray:
-        """Cumulative weights, `(n,)`.
+        """Return the cumulative weights, `(n,)`.
 
         Raises:
             UnsupportedEstimator: the log can't be weighted.
@@ -84,7 +84,7 @@ class EvaluationSample:
         return self.weights.cumulative
 
     def require_values(self) -> ActionValues:
-        """Values of the fitted Q-function.
+        """Return values of the fitted Q-function.
 
         Raises:
             UnsupportedEstimator: none was fitted.
@@ -94,7 +94,7 @@ class EvaluationSample:
         return self.values
 
     def require_density_ratios(self) -> DensityRatios:
-        """Ratios of occupancy.
+        """Return ratios of occupancy.
 
         Raises:
             UnsupportedEstimator: none were estimated.
@@ -107,11 +107,11 @@ class EvaluationSample:
         return self.density_ratios
 
     def per_episode(self, per_row: FloatArray) -> FloatArray:
-        """Sum over each episode's rows, `(n_episodes,)`."""
+        """Return the sum over each episode's rows, `(n_episodes,)`."""
         return np.add.reduceat(per_row, self.offsets[:-1])
 
     def mean_over_episodes(self, per_episode: FloatArray) -> RatioSums:
-        """Sums whose value is the mean of the given values over episodes."""
+        """Return sums whose value is the mean of the given values over episodes."""
         return mean_sums(per_episode, self.unit, self.unit_ids)
 
 
@@ -126,7 +126,7 @@ def evaluation_sample(
     reward: FloatArray | None = None,
     is_part: bool = False,
 ) -> EvaluationSample:
-    """The arrays that estimators read, for one policy on one split.
+    """Return the arrays that estimators read, for one policy on one split.
 
     Args:
         policy: None stands for the behavior policy: all ratios are 1, whether or not propensities are known.
@@ -174,7 +174,7 @@ def evaluation_sample(
 
 
 def rows_within(episodes: LoggedEpisodes, steps: int | None) -> BoolArray:
-    """True for the rows that a value over so many steps runs over, `(n,)`."""
+    """Return True for the rows that a value over so many steps runs over, `(n,)`."""
     return np.ones(episodes.n_transitions, dtype=bool) if steps is None else episodes.step < steps
 
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes, Policy
+from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import EvaluationError, UnsupportedEstimator
-from rl.ope.samples.discount import cumulative_products, rows_at_step
-from rl.ope.samples.evaluation_probabilities import logged_action_probabilities
+from rl.ope.samples.discount import cumulative_products
 
 _LARGEST_WEIGHT = 1e150  # its square is still a double
 
@@ -34,7 +33,7 @@ class ImportanceWeights:
 
 
 def refusal_to_weight(propensity: FloatArray, *, is_part: bool = False) -> str | None:
-    """Why rows with these propensities can't be weighted, in plain words; None where they can.
+    """Return why rows with these propensities can't be weighted, in plain words; None where they can.
 
     Args:
         propensity: of the logged actions, `(n,)`.
@@ -45,7 +44,7 @@ def refusal_to_weight(propensity: FloatArray, *, is_part: bool = False) -> str |
 
 
 def refusal_of_counts(n_decisions: int, n_unknown: int, n_certain: int) -> str | None:
-    """Why a log can't be weighted, from counts that add up over its parts; None where it can.
+    """Return why a log can't be weighted, from counts that add up over its parts; None where it can.
 
     Args:
         n_decisions: rows.
@@ -63,23 +62,8 @@ def refusal_of_counts(n_decisions: int, n_unknown: int, n_certain: int) -> str |
     return None
 
 
-def importance_weights(policy: Policy, episodes: LoggedEpisodes, *, clip: float | None = None) -> ImportanceWeights:
-    """Importance weights of the policy on the logged rows.
-
-    A clipped weight trades variance for a bias of unknown size, which is why the limit and how often it bit travel
-    with the weights.
-
-    Raises:
-        UnsupportedEstimator: a propensity is NaN, all are 1, or the products overflow.
-    """
-    if reason := refusal_to_weight(episodes.propensity):
-        raise UnsupportedEstimator(reason)
-    ratio = logged_action_probabilities(policy, episodes) / episodes.propensity
-    return weights_from_ratio(ratio, episodes.offsets, clip=clip)
-
-
 def weights_from_ratio(ratio: FloatArray, offsets: IntArray, *, clip: float | None = None) -> ImportanceWeights:
-    """Cumulative weights within episodes from per-step ratios.
+    """Return the cumulative weights within episodes from per-step ratios.
 
     Args:
         ratio: evaluation probability over propensity, `(n,)`.
@@ -105,7 +89,7 @@ def weights_from_ratio(ratio: FloatArray, offsets: IntArray, *, clip: float | No
 
 
 def effective_sample_size(weights: FloatArray) -> float:
-    """Number of equally weighted draws that would vary as much; 0 where all weights are 0.
+    """Return the number of equally weighted draws that would vary as much; 0 where all weights are 0.
 
     Source: Kish (1965), (sum w)^2 / sum w^2. It looks at weights alone: a log of rare rewards can have a large one and
     still decide nothing, hence `effective_rewarded_units`.
@@ -119,7 +103,7 @@ def effective_sample_size(weights: FloatArray) -> float:
 
 
 def effective_rewarded_units(weighted_reward: FloatArray, unit_of_row: IntArray) -> float:
-    """Number of units that a sum of weighted rewards rests on, as if they contributed equally.
+    """Return the number of units that a sum of weighted rewards rests on, as if they contributed equally.
 
     Kish's formula on each unit's sum of absolute weighted rewards: units without reward count nothing, and one large
     order among many small ones counts for less than one.
@@ -131,14 +115,3 @@ def effective_rewarded_units(weighted_reward: FloatArray, unit_of_row: IntArray)
     if not len(weighted_reward):
         return 0.0
     return effective_sample_size(np.bincount(unit_of_row, weights=np.abs(weighted_reward)).astype(np.float64))
-
-
-def effective_sample_size_by_step(cumulative: FloatArray, offsets: IntArray) -> FloatArray:
-    """Effective number of episodes at each step index, `(longest,)`; an ended episode keeps its last weight."""
-    held = np.ones(len(offsets) - 1)
-    sizes = []
-    for step in range(int(np.diff(offsets).max(initial=0))):
-        rows, running = rows_at_step(offsets, step)
-        held[running] = cumulative[rows]
-        sizes.append(effective_sample_size(held))
-    return np.array(sizes)

@@ -28,7 +28,7 @@ class BusinessCalendar:
 
     @classmethod
     def of(cls, *, zone: str, first_date: dt.date, n_days: int) -> BusinessCalendar:
-        """The calendar of `n_days` days from the first date in an IANA zone."""
+        """Return the calendar of `n_days` days from the first date in an IANA zone."""
         start = dt.datetime(first_date.year, first_date.month, first_date.day, tzinfo=dt.UTC) - dt.timedelta(days=2)
         hours = [start + dt.timedelta(hours=hour) for hour in range((n_days + 2 + TAIL_DAYS) * 24)]
         offsets = [hour.astimezone(ZoneInfo(zone)).utcoffset() or dt.timedelta(0) for hour in hours]
@@ -41,32 +41,32 @@ class BusinessCalendar:
         return time + self.hourly_offset[index] - (self.first_hour + 2 * DAY)
 
     def day(self, time: IntArray) -> IntArray:
-        """Business day, 0 on the first date."""
+        """Return business day, 0 on the first date."""
         return self.local(time) // DAY
 
     def hour(self, time: IntArray) -> IntArray:
-        """Hour of the business day, 0 to 23."""
+        """Return hour of the business day, 0 to 23."""
         return self.local(time) % DAY // HOUR
 
     def weekday(self, time: IntArray) -> IntArray:
-        """Day of the week of the business day, 1 Monday to 7 Sunday."""
+        """Return the day of the week of the business day, 1 Monday to 7 Sunday."""
         return (self.day(time) + self.first_date.weekday()) % 7 + 1
 
     def half_day(self, time: IntArray) -> IntArray:
-        """Half-day, 0 for the morning of the first date, 1 for its afternoon (from noon), and so on."""
+        """Return half-day, 0 for the morning of the first date, 1 for its afternoon (from noon), and so on."""
         return self.local(time) // (DAY // 2)
 
     def half_day_start(self, half_day: int) -> int:
-        """First microsecond of a half-day, since the epoch."""
+        """Return the first microsecond of a half-day, since the epoch."""
         wall = half_day * (DAY // 2)
         guess = self.first_hour + 2 * DAY + wall
         candidates = np.arange(guess - 14 * HOUR, guess + 14 * HOUR, HOUR // 4, dtype=np.int64)
         return int(candidates[self.half_day(candidates) >= half_day][0])
 
     def date(self, day: int) -> dt.date:
-        """The date of a business day."""
+        """Return the date of a business day."""
         return self.first_date + dt.timedelta(days=int(day))
 
     def index(self, day: dt.date) -> int:
-        """The business day of a date."""
+        """Return the business day of a date."""
         return (day - self.first_date).days

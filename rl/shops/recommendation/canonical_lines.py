@@ -54,7 +54,7 @@ def event_records(simulation: Simulation) -> Iterator[dict[str, object]]:
 
 
 def item_lines(shop: Shop, day: int) -> list[str]:
-    """The day's snapshot of the catalogue."""
+    """Return the day's snapshot of the catalogue."""
     catalogue, valid_from = shop.catalogue, half_day_start(shop, 2 * day)
     return [
         json.dumps(
@@ -73,7 +73,7 @@ def item_lines(shop: Shop, day: int) -> list[str]:
 
 
 def availability_lines(shop: Shop, day: int) -> list[str]:
-    """The sets in force in the day's two halves."""
+    """Return the sets in force in the day's two halves."""
     return [
         json.dumps(
             {
@@ -87,10 +87,10 @@ def availability_lines(shop: Shop, day: int) -> list[str]:
 
 
 def half_day_start(shop: Shop, half_day: int) -> str:
-    """First instant of a half-day, ISO 8601 in UTC."""
+    """Return the first instant of a half-day, ISO 8601 in UTC."""
     return iso_times(np.array([shop.calendar.half_day_start(half_day)]))[0]
 
 
 def iso_times(time: IntArray) -> list[str]:
-    """Microseconds since the epoch as ISO 8601 in UTC, to the microsecond."""
+    """Return microseconds since the epoch as ISO 8601 in UTC, to the microsecond."""
     return [f"{text}Z" for text in np.datetime_as_string(time.astype("datetime64[us]"), unit="us").tolist()]

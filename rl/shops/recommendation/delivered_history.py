@@ -28,7 +28,7 @@ class DeliveredHistory:
 
     @classmethod
     def empty(cls, shop: Shop) -> DeliveredHistory:
-        """The history before anything was delivered."""
+        """Return the history before anything was delivered."""
         shape = (2, shop.settings.n_shoppers, shop.settings.n_days + TAIL_DAYS)
         return cls(
             n_events=np.zeros(shape, dtype=np.int64),
@@ -51,7 +51,7 @@ class DeliveredHistory:
         np.add.at(self.n_engaged, (*where, category), IS_ENGAGEMENT[rank].astype(np.int64))
 
     def columns(self, shop: Shop, shopper: IntArray, day: int) -> Columns:
-        """The features on a business day, `(len(shopper),)` and lists `(len(shopper), length)`.
+        """Return the features on a business day, `(len(shopper),)` and lists `(len(shopper), length)`.
 
         A delivery carries its own day's events and the late ones of the day before.
         """
@@ -77,7 +77,7 @@ class DeliveredHistory:
 
 
 def _favorites(engaged: IntArray, shop: Shop) -> IntArray:
-    """Category hashes by count, most first, ties by ascending hash, 0 where there are no more."""
+    """Return category hashes by count, most first, ties by ascending hash, 0 where there are no more."""
     length = shop.measures.list_lengths["favorite_categories"]
     by_hash = np.argsort(shop.catalogue.category_hash)
     counts = engaged[:, by_hash]

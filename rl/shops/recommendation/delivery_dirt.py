@@ -55,7 +55,7 @@ class DeliveredLine:
 
 
 def dirty_lines(shop: Shop, real: list[DeliveredLine], *, day: int, rng: np.random.Generator) -> list[DeliveredLine]:
-    """Lines to add to a day's real ones: broken and wrong ones made after their likeness, and bots."""
+    """Return lines to add to a day's real ones: broken and wrong ones made after their likeness, and bots."""
     dirt = shop.settings.dirt
     rates: dict[LineKind, float] = {
         "broken": dirt.broken_rate,
@@ -75,7 +75,7 @@ def dirty_lines(shop: Shop, real: list[DeliveredLine], *, day: int, rng: np.rand
 
 
 def is_duplicated(n_lines: int, rate: float, rng: np.random.Generator) -> list[bool]:
-    """Which of the lines are delivered twice."""
+    """Return which of the lines are delivered twice."""
     return [bool(chosen) for chosen in rng.random(n_lines) < rate]
 
 
@@ -122,7 +122,7 @@ _SPOILERS: dict[LineKind, Callable[[dict[str, object], np.random.Generator], Non
 
 
 def _bot_burst(shop: Shop, *, day: int, bot: int, rng: np.random.Generator) -> list[DeliveredLine]:
-    """A bot's views, all within one clock hour and too many for a person."""
+    """Return a bot's views, all within one clock hour and too many for a person."""
     catalogue, n_events = shop.catalogue, int(rng.integers(*BOT_EVENTS))
     hour = (shop.calendar.half_day_start(2 * day) + int(rng.integers(3, 20)) * HOUR) // HOUR * HOUR
     times = np.sort(hour + rng.integers(60 * MICROSECONDS, 59 * 60 * MICROSECONDS, n_events))
@@ -144,7 +144,7 @@ def _bot_burst(shop: Shop, *, day: int, bot: int, rng: np.random.Generator) -> l
 def in_delivered_order(
     lines: list[DeliveredLine], disorder_minutes: float, rng: np.random.Generator
 ) -> list[DeliveredLine]:
-    """The lines by time, each shifted by some minutes: nearly in order, as several writers would leave them.
+    """Return the lines by time, each shifted by some minutes: nearly in order, as several writers would leave them.
 
     Late lines stand among those of the day they come with.
     """

@@ -42,14 +42,14 @@ class ShopEnvironment(gymnasium.Env[Columns, np.int64]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Columns, dict[str, Any]]:
-        """A session has started, of a shopper drawn at random with a past under the behavior policy."""
+        """Start a session of a shopper drawn at random with a past under the behavior policy."""
         super().reset(seed=seed, options=options)
         chosen = self.np_random.integers(len(self._starts), size=1)
         self._sessions = LockstepSessions(self.shop, self._starts.take(chosen), self.np_random)
         return self._seen()
 
     def step(self, action: np.int64) -> tuple[Columns, float, bool, bool, dict[str, Any]]:
-        """The shopper has seen the item; terminated once they have left. Never truncated."""
+        """Show the shopper the item; terminated once they have left, never truncated."""
         if self._sessions is None or self._last is None or not self._sessions.session.size:
             raise gymnasium.error.ResetNeeded("the session is over; call reset() first")
         observation, mask, half_day = self._last
@@ -78,7 +78,7 @@ class ShopEnvironment(gymnasium.Env[Columns, np.int64]):
 
 
 def _space(shop: Shop, name: str) -> spaces.Space[IntArray]:
-    """Any 64-bit integers: ids are hashes."""
+    """Return any 64-bit integers: ids are hashes."""
     bounds = np.iinfo(np.int64)
     is_list = OBSERVATION_FEATURES[name].kind == "list"
     shape = (shop.measures.list_lengths[name],) if is_list else ()

@@ -58,7 +58,7 @@ def myopic_policy(
 def patient_policy(
     shop: Shop, action_keys: list[str], *, points_ahead: float = 5.0, temperature: float = 0.35, floor: float = 0.1
 ) -> Probabilities:
-    """The myopic policy that also counts what leaving would cost: so many points ahead, if the shopper stays."""
+    """Return the myopic policy that also counts what leaving would cost: so many points ahead, if the shopper stays."""
     items = items_of_keys(shop, action_keys)
 
     def probabilities(observation: Columns, mask: BoolArray) -> FloatArray:
@@ -72,7 +72,7 @@ def patient_policy(
 
 
 def _score(shop: Shop, observation: Columns, items: IntArray, points_ahead: float) -> FloatArray:
-    """Expected points at once plus the chance to stay times the points ahead, `(n, len(items))`."""
+    """Return the expected points at once plus the chance to stay times the points ahead, `(n, len(items))`."""
     minds, taste = believed_minds(shop, observation), believed_taste(shop, observation)
     scores = []
     for item in items:
@@ -87,7 +87,7 @@ def _score(shop: Shop, observation: Columns, items: IntArray, points_ahead: floa
 
 
 def believed_minds(shop: Shop, observation: Columns) -> Minds:
-    """Minds as far as the recently shown items tell: exact for sessions no longer than the list.
+    """Return minds as far as the recently shown items tell: exact for sessions no longer than the list.
 
     Misses aren't told by the features; they are taken to be none.
     """
@@ -102,7 +102,7 @@ def believed_minds(shop: Shop, observation: Columns) -> Minds:
 
 
 def believed_taste(shop: Shop, observation: Columns) -> FloatArray:
-    """The average taste, with liking for favorite categories and for those engaged with in the session."""
+    """Return the average taste, with liking for favorite categories and for those engaged with in the session."""
     catalogue = shop.catalogue
     taste = np.repeat(catalogue.taste_types.mean(axis=0)[None], len(observation["session_step"]), axis=0)
     for place, liking in zip(observation["favorite_categories"].T, FAVORITE_LIKING, strict=False):
@@ -112,14 +112,14 @@ def believed_taste(shop: Shop, observation: Columns) -> FloatArray:
 
 
 def _index_of_hash(hashes: IntArray, known: IntArray) -> IntArray:
-    """Index of each hash among the known ones, -1 for padding."""
+    """Return the index of each hash among the known ones, -1 for padding."""
     order = np.argsort(known)
     place = np.minimum(np.searchsorted(known[order], hashes), len(known) - 1)
     return np.where(known[order][place] == hashes, order[place], -1)
 
 
 def _with_floor(weights: FloatArray, mask: BoolArray, floor: float) -> FloatArray:
-    """The weights as distributions over the mask, mixed with a uniform share."""
+    """Return the weights as distributions over the mask, mixed with a uniform share."""
     available = weights * mask
     uniform = mask / mask.sum(axis=1, keepdims=True)
     return np.asarray(floor * uniform + (1 - floor) * available / available.sum(axis=1, keepdims=True))

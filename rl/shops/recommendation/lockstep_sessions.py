@@ -66,7 +66,7 @@ class SessionStarts:
         return len(self.shopper)
 
     def take(self, rows: IntArray) -> SessionStarts:
-        """Some of the starts."""
+        """Return some of the starts."""
         history = {name: values[rows] for name, values in self.history.items()}
         return SessionStarts(
             self.shopper[rows],
@@ -121,17 +121,17 @@ class LockstepSessions:
         self.memory = SessionMemory.opened(self.shop, self.starts.carried_key, self.starts.carried_item)
 
     def observe(self) -> Columns:
-        """The exact features of each running session's next decision; lists are `(n, length)`."""
+        """Return the exact features of each running session's next decision; lists are `(n, length)`."""
         self.memory.take_in_before(self.shop, self.time)
         history = {name: values[self.session] for name, values in self.starts.history.items()}
         return self.memory.columns(self.shop, self.time) | history
 
     def mask(self) -> BoolArray:
-        """Items in stock at each running session's next decision, `(n, n_items)`."""
+        """Return items in stock at each running session's next decision, `(n, n_items)`."""
         return self.shop.availability[self.shop.calendar.half_day(self.time)]
 
     def respond(self, item: IntArray) -> Responses:
-        """The shoppers have seen the items, `(n,)`, and reacted; those who leave drop out of what is running."""
+        """Show the items, `(n,)`, and return how shoppers react; those who leave drop out of what is running."""
         shop, rng = self.shop, self.rng
         row = np.arange(len(item))
         self.memory.take_in_before(shop, self.time)
@@ -212,7 +212,7 @@ def points_earned(shop: Shop, responses: Responses) -> FloatArray:
 
 
 def draw_actions(probabilities: FloatArray, mask: BoolArray, rng: np.random.Generator) -> IntArray:
-    """One action of each row, `(n,)`, drawn by its probabilities.
+    """Return one action of each row, `(n,)`, drawn by its probabilities.
 
     Raises:
         ShopError: rows that don't sum to 1, negative or NaN entries, or probability outside the mask.
@@ -234,7 +234,7 @@ def draw_actions(probabilities: FloatArray, mask: BoolArray, rng: np.random.Gene
 
 
 def concatenate_responses(parts: list[Responses]) -> Responses:
-    """The responses of several decisions, one after the other."""
+    """Return the responses of several decisions, one after the other."""
     return Responses(*(np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Responses)))
 
 

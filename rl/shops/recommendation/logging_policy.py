@@ -12,7 +12,7 @@ from rl.shops.recommendation.shop import Shop
 
 
 def logging_policy(shop: Shop, action_keys: list[str] | None = None) -> Probabilities:
-    """The behavior policy over the given natural keys (the catalogue's order where none are given)."""
+    """Return the behavior policy over the given natural keys (the catalogue's order where none are given)."""
     items = items_of_keys(shop, action_keys)
     rule = shop.settings.logging
     weight = np.where(items >= 0, np.exp(shop.catalogue.popularity[items] / rule.temperature), 0)
@@ -27,7 +27,7 @@ def logging_policy(shop: Shop, action_keys: list[str] | None = None) -> Probabil
 
 
 def items_of_keys(shop: Shop, action_keys: list[str] | None) -> IntArray:
-    """Item index of each natural key, -1 for keys the shop doesn't sell such as `(other)`, `(n_actions,)`.
+    """Return item index of each natural key, -1 for keys the shop doesn't sell such as `(other)`, `(n_actions,)`.
 
     Raises:
         ShopError: a key stands twice.

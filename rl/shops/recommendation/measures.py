@@ -34,12 +34,12 @@ class Measures:
     zone: str
 
     def weight(self, event_type: str) -> float:
-        """Points for one event of the type; 0 where the reward doesn't name it."""
+        """Return points for one event of the type; 0 where the reward doesn't name it."""
         return float(self.weights.get(event_type, 0.0))
 
 
 def measures_of(pipeline: Pipeline) -> Measures:
-    """The measures of a scenario on a source; list features that it doesn't name get length 5."""
+    """Return the measures of a scenario on a source; list features that it doesn't name get length 5."""
     scenario = pipeline.scenario
     lengths = {name: 5 for name, feature in OBSERVATION_FEATURES.items() if feature.kind == "list"}
     lengths |= {feature.name: feature.length for feature in scenario.observation.features if feature.length}
@@ -55,5 +55,5 @@ def measures_of(pipeline: Pipeline) -> Measures:
 
 @cache
 def recommendation_measures() -> Measures:
-    """The measures of the recommendation scenario on the simulated shop's log."""
+    """Return the measures of the recommendation scenario on the simulated shop's log."""
     return measures_of(load_pipeline("recommendation", "simulated_shop"))

@@ -26,7 +26,7 @@ IS_ENGAGEMENT = np.array([EVENT_TYPE_NAMES.get(rank) in ENGAGEMENT_TYPES for ran
 
 
 def event_key(time: IntArray, rank: int | IntArray) -> IntArray:
-    """Keys that sort as (event_time, type rank) do."""
+    """Return keys that sort as (event_time, type rank) do."""
     return np.asarray(time * RANKS + rank)
 
 
@@ -78,7 +78,7 @@ class SessionMemory:
         )
 
     def take(self, rows: IntArray | BoolArray) -> SessionMemory:
-        """The memory of some sessions."""
+        """Return the memory of some sessions."""
         return SessionMemory(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def await_event(self, slot: int, rows: IntArray, key: IntArray, item: IntArray) -> None:
@@ -113,7 +113,7 @@ class SessionMemory:
         self.price_band[rows[is_engaged]] = shop.catalogue.price_band[item[is_engaged]]
 
     def columns(self, shop: Shop, time: IntArray) -> Columns:
-        """Features of delay `none` at the instant `(n,)`, given that all earlier events were taken in."""
+        """Return features of delay `none` at the instant `(n,)`, given that all earlier events were taken in."""
         catalogue, calendar, lengths = shop.catalogue, shop.calendar, shop.measures.list_lengths
         is_first = self.last_time == NEVER
         since_start = np.where(is_first, 0, (time - np.where(is_first, 0, self.first_time)) // MICROSECONDS)

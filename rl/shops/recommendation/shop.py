@@ -98,12 +98,12 @@ class Shop:
 
 
 def availability_id(item_ids: list[str]) -> str:
-    """The content hash of a set of available items; the order they are given in doesn't matter."""
+    """Return the content hash of a set of available items; the order they are given in doesn't matter."""
     return "set-" + hashlib.sha256("\n".join(sorted(item_ids)).encode("utf-8")).hexdigest()[:16]
 
 
 def build_shop(settings: ShopSettings, measures: Measures | None = None) -> Shop:
-    """The shop of the settings, read by the recommendation scenario's measures unless others are given."""
+    """Return the shop of the settings, read by the recommendation scenario's measures unless others are given."""
     measures = measures or recommendation_measures()
     catalogue = draw_catalogue(settings)
     calendar = BusinessCalendar.of(zone=measures.zone, first_date=settings.first_date, n_days=settings.n_days)
@@ -111,7 +111,7 @@ def build_shop(settings: ShopSettings, measures: Measures | None = None) -> Shop
 
 
 def draw_catalogue(settings: ShopSettings) -> Catalogue:
-    """The catalogue of a seed: bait (clicked, seldom bought) and sleepers (the reverse) among ordinary items."""
+    """Return the catalogue of a seed: bait (clicked, seldom bought) and sleepers (the reverse) among ordinary items."""
     rng = np.random.default_rng([settings.catalogue_seed, 0])
     n_items, n_categories = settings.n_items, settings.n_categories
     appeal = rng.normal(0, settings.appeal_spread, n_items)
@@ -135,7 +135,7 @@ def draw_catalogue(settings: ShopSettings) -> Catalogue:
 
 
 def _draw_availability(settings: ShopSettings, catalogue: Catalogue) -> BoolArray:
-    """Stock by half-day; every date has its own seed, so a longer log of the same shop has the same stock."""
+    """Return stock by half-day; every date has its own seed, so a longer log of the same shop has the same stock."""
     n_items = len(catalogue.item_ids)
     rows = []
     for day in range(settings.n_days + TAIL_DAYS):

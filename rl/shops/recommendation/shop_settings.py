@@ -85,7 +85,7 @@ class Dirt(StrictModel):
 
     @classmethod
     def none(cls) -> Self:
-        """Deliveries without any dirt."""
+        """Return deliveries without any dirt."""
         return cls(**dict.fromkeys(cls.model_fields, 0))
 
 
@@ -143,7 +143,7 @@ class ShopSettings(StrictModel):
 
 
 def changed_settings(settings: ShopSettings, **changes: object) -> ShopSettings:
-    """The settings with some fields changed, checked as if they had been given so.
+    """Return the settings with some fields changed, checked as if they had been given so.
 
     Raises:
         ShopError: the changed fields don't fit, or there are no such fields.
@@ -163,7 +163,7 @@ def save_shop(settings: ShopSettings, folder: Path) -> None:
 
 
 def load_shop(path: Path) -> ShopSettings:
-    """The settings of a shop, from its `shop.json` or the folder that holds it.
+    """Return the settings of a shop, from its `shop.json` or the folder that holds it.
 
     Raises:
         ShopError: no such file, or it doesn't hold a shop's settings.

@@ -41,7 +41,7 @@ class Minds:
 
     @classmethod
     def fresh(cls, n: int, shop: Shop) -> Minds:
-        """Minds at the start of a session: nothing persists from the last one."""
+        """Return minds at the start of a session: nothing persists from the last one."""
         return cls(
             np.zeros((n, shop.n_categories), dtype=np.int64),
             np.zeros((n, shop.n_items), dtype=bool),
@@ -50,12 +50,12 @@ class Minds:
         )
 
     def take(self, rows: IntArray | BoolArray) -> Minds:
-        """The minds of some rows."""
+        """Return the minds of some rows."""
         return Minds(self.boredom[rows], self.is_shown[rows], self.warmth[rows], self.misses[rows])
 
 
 def click_probability(shop: Shop, taste: FloatArray, minds: Minds, item: IntArray) -> FloatArray:
-    """Probability of a click on each row's item, `(n,)`; taste is `(n, n_categories)`."""
+    """Return the probability of a click on each row's item, `(n,)`; taste is `(n, n_categories)`."""
     dynamics, row, category = shop.settings.dynamics, np.arange(len(item)), shop.catalogue.category[item]
     log_odds = dynamics.click_base + taste[row, category] + shop.catalogue.appeal[item]
     log_odds = log_odds - dynamics.click_boredom * minds.boredom[row, category]
@@ -63,20 +63,20 @@ def click_probability(shop: Shop, taste: FloatArray, minds: Minds, item: IntArra
 
 
 def cart_probability(shop: Shop, minds: Minds, item: IntArray) -> FloatArray:
-    """Probability of a cart after a click on each row's item, with the warmth from before that click, `(n,)`."""
+    """Return probability of a cart after a click on each row's item, with the warmth from before that click, `(n,)`."""
     dynamics = shop.settings.dynamics
     return logistic(dynamics.cart_base + shop.catalogue.cart_appeal[item] + dynamics.cart_warmth * minds.warmth)
 
 
 def leave_probability(shop: Shop, boredom_with_shown: IntArray, misses_after: IntArray) -> FloatArray:
-    """Probability to leave after an item, from the boredom with its category when it was shown, `(n,)`."""
+    """Return the probability to leave after an item, from the boredom with its category when it was shown, `(n,)`."""
     dynamics = shop.settings.dynamics
     linear = dynamics.leave_base + dynamics.leave_boredom * boredom_with_shown + dynamics.leave_miss * misses_after
     return np.minimum(linear, dynamics.leave_cap).astype(np.float64)
 
 
 def minds_after(shop: Shop, minds: Minds, item: IntArray, is_clicked: BoolArray) -> Minds:
-    """The minds after each row's item was shown, clicked or not; the given ones stay as they are."""
+    """Return the minds after each row's item was shown, clicked or not; the given ones stay as they are."""
     dynamics, row, category = shop.settings.dynamics, np.arange(len(item)), shop.catalogue.category[item]
     boredom = np.maximum(minds.boredom - dynamics.boredom_recovery, 0)
     boredom[row, category] = np.minimum(minds.boredom[row, category] + dynamics.boredom_step, dynamics.boredom_cap)
@@ -88,7 +88,7 @@ def minds_after(shop: Shop, minds: Minds, item: IntArray, is_clicked: BoolArray)
 
 
 def timely_purchase_share(shop: Shop) -> float:
-    """Share of purchases within the attribution window of their decision."""
+    """Return the share of purchases within the attribution window of their decision."""
     dynamics, window_seconds = shop.settings.dynamics, shop.measures.window / HOUR * 3600
     if window_seconds >= PURCHASE_SECONDS_MAX:
         return 1.0
@@ -100,7 +100,7 @@ def timely_purchase_share(shop: Shop) -> float:
 
 
 def points_after_click(shop: Shop, minds: Minds, item: IntArray) -> FloatArray:
-    """Expected points of a decision whose item was clicked, `(n,)`."""
+    """Return the expected points of a decision whose item was clicked, `(n,)`."""
     dynamics, measures = shop.settings.dynamics, shop.measures
     cart = cart_probability(shop, minds, item)
     buy = cart * dynamics.buy_after_cart_probability + (1 - cart) * dynamics.buy_after_click_probability
@@ -109,5 +109,5 @@ def points_after_click(shop: Shop, minds: Minds, item: IntArray) -> FloatArray:
 
 
 def logistic(log_odds: FloatArray) -> FloatArray:
-    """Probabilities of log-odds."""
+    """Return probabilities of log-odds."""
     return np.asarray(1 / (1 + np.exp(-log_odds)))

@@ -135,7 +135,7 @@ class _Days:
         self.n_decisions = 0
 
     def visits_of(self, day: int, *, is_observed: bool) -> Iterator[PlayedSessions]:
-        """The day's visits: everyone's first, then everyone's second, and so on."""
+        """Return the day's visits: everyone's first, then everyone's second, and so on."""
         self.delayed.forget_before(self.shop.calendar.half_day_start(2 * day))
         for time in draw_visit_times(self.shop, self.population, day=day, rng=self.rng):
             starts = self._admitted(day, time)
@@ -201,7 +201,7 @@ def _events_of(
 
 
 def _joined(visits: list[PlayedSessions]) -> PlayedSessions:
-    """All visits as one; sessions are numbered through."""
+    """Return all visits as one; sessions are numbered through."""
     first = np.cumsum([0, *(len(visit.starts) for visit in visits)])
     responses = concatenate_responses([visit.responses for visit in visits])
     lengths = [len(visit.propensity) for visit in visits]

@@ -62,7 +62,7 @@ class SimulatedEpisodes:
 def episodes_from_simulation(
     simulation: Simulation, first_date: date | None = None, last_date: date | None = None
 ) -> SimulatedEpisodes:
-    """The sessions that start in the given business days (all days where none are given), as episodes.
+    """Return the sessions that start in the given business days (all days where none are given), as episodes.
 
     Raises:
         ShopError: no session starts then, or the simulation was run without observations.
@@ -87,7 +87,7 @@ def episodes_from_simulation(
 def logged_episodes(
     episodes: SimulatedEpisodes, *, encode: Callable[[Mapping[str, IntArray]], FeatureArray], action_keys: list[str]
 ) -> LoggedEpisodes:
-    """The episodes as training and evaluation take them, over the given natural keys.
+    """Return the episodes as training and evaluation take them, over the given natural keys.
 
     Raises:
         ShopError: an item was shown that isn't among the keys.
@@ -154,5 +154,5 @@ def _episodes(simulation: Simulation, rows: IntArray, offsets: IntArray, shopper
 
 
 def decision_id(session: int, step: int) -> str:
-    """The decision's id in the log."""
+    """Return the decision's id in the log."""
     return f"d{session:06d}-{step:02d}"

@@ -24,7 +24,7 @@ from rl.shops.recommendation.shopper_reactions import (
 
 
 def tabular_settings(*, n_taste_types: int = 1, n_shoppers: int = 400, seed: int = 1) -> ShopSettings:
-    """Three items in as many categories, always in stock; boredom in three levels and five steps at most.
+    """Return three items in as many categories, always in stock; boredom in three levels and five steps at most.
 
     With one taste type, and as misses don't matter, the observation determines the shopper's state. With more, the type
     stays hidden.
@@ -92,11 +92,11 @@ class TabularShop:
         )
 
     def observed_state(self, observation: Columns) -> IntArray:
-        """The observed state of each row of observation columns, `(n,)`."""
+        """Return the observed state of each row of observation columns, `(n,)`."""
         return self._observed_index(observation["session_step"], believed_minds(self.shop, observation))
 
     def policy(self, table: FloatArray, action_keys: list[str]) -> Probabilities:
-        """The table as a policy over observation columns and a mask over natural keys."""
+        """Return the table as a policy over observation columns and a mask over natural keys."""
         items = items_of_keys(self.shop, action_keys)
 
         def probabilities(observation: Columns, mask: BoolArray) -> FloatArray:
@@ -109,16 +109,16 @@ class TabularShop:
         return np.full((self.n_observed, self.shop.n_items), 1 / self.shop.n_items)
 
     def behavior_table(self) -> FloatArray:
-        """The behavior policy."""
+        """Return the behavior policy."""
         return logging_policy(self.shop)({}, np.ones((self.n_observed, self.shop.n_items), dtype=bool))
 
     def greedy_table(self) -> FloatArray:
-        """The most points at once, averaged over taste types: no look further than the decision itself."""
+        """Return the most points at once, averaged over taste types: no look further than the decision itself."""
         at_once = np.mean([self._immediate(taste) for taste in self.shop.catalogue.taste_types], axis=0)
         return self._table([at_once] * self.settings.dynamics.max_steps)
 
     def optimal_table(self, gamma: float) -> FloatArray:
-        """The best policy, by value iteration backwards from the last step.
+        """Return the best policy, by value iteration backwards from the last step.
 
         Raises:
             ShopError: the observation doesn't determine the state (several taste types, or misses that matter).
@@ -133,7 +133,7 @@ class TabularShop:
         return self._table(action_values[::-1])
 
     def value(self, table: FloatArray, gamma: float) -> float:
-        """Exact expected discounted points per session of the policy."""
+        """Return exact expected discounted points per session of the policy."""
         fresh = self._mind_index(Minds.fresh(1, self.shop))[0]
         return float(
             np.mean([self._type_values(table, taste, gamma)[0, fresh] for taste in self.shop.catalogue.taste_types])
@@ -151,7 +151,7 @@ class TabularShop:
         return by_observed
 
     def _type_values(self, table: FloatArray, taste: FloatArray, gamma: float) -> FloatArray:
-        """State values by step and state of mind, `(max_steps + 1, n_minds)`."""
+        """Return the state values by step and state of mind, `(max_steps + 1, n_minds)`."""
         most = self.settings.dynamics.max_steps
         values = np.zeros((most + 1, len(self.minds.warmth)))
         for step in reversed(range(most)):
@@ -163,7 +163,7 @@ class TabularShop:
         return self._backed_up(taste, np.zeros(len(self.minds.warmth)), 1.0)
 
     def _backed_up(self, taste: FloatArray, ahead: FloatArray, gamma: float) -> FloatArray:
-        """Expected points at once plus discounted values ahead, `(n_minds, n_items)`."""
+        """Return the expected points at once plus discounted values ahead, `(n_minds, n_items)`."""
         return np.stack([self._backed_up_item(taste, item, ahead, gamma) for item in range(self.shop.n_items)], axis=1)
 
     def _backed_up_item(self, taste: FloatArray, item: int, ahead: FloatArray, gamma: float) -> FloatArray:

@@ -50,7 +50,7 @@ def true_policy_value(
     n_sessions: int = 40_000,
     seed: int = 0,
 ) -> TrueValue:
-    """The policy's expected discounted return per session that starts in the given days.
+    """Return the policy's expected discounted return per session that starts in the given days.
 
     Shoppers are drawn afresh from the superpopulation; catalogue and stock are the shop's. They live under the behavior
     policy until a session starts; that session is played by the policy, several times over, and leaves no trace.
@@ -81,7 +81,7 @@ def true_policy_value(
 def true_behavior_value(
     settings: ShopSettings, *, first_date: date, last_date: date, gamma: float, n_sessions: int = 40_000, seed: int = 0
 ) -> TrueValue:
-    """The behavior policy's own value, as `true_policy_value` has it."""
+    """Return the behavior policy's own value, as `true_policy_value` has it."""
     shop = build_shop(settings)
     keys = list(shop.catalogue.item_ids)
     return true_policy_value(
@@ -97,7 +97,7 @@ def true_behavior_value(
 
 
 def observing(policy: Policy, encode: Callable[[Columns], FeatureArray]) -> Probabilities:
-    """A policy over encoded features, as one over observation columns."""
+    """Return a policy over encoded features, as one over observation columns."""
 
     def probabilities(observation: Columns, mask: BoolArray) -> FloatArray:
         return policy.probabilities(encode(observation), mask)
@@ -106,7 +106,7 @@ def observing(policy: Policy, encode: Callable[[Columns], FeatureArray]) -> Prob
 
 
 def over_items(shop: Shop, probabilities: Probabilities, action_keys: list[str]) -> Probabilities:
-    """The policy over the catalogue's items, of a policy over natural keys in another order or number.
+    """Return the policy over the catalogue's items, of a policy over natural keys in another order or number.
 
     Raises:
         ShopError: (when played) a decision at which no action of the policy is available.
@@ -131,7 +131,7 @@ def over_items(shop: Shop, probabilities: Probabilities, action_keys: list[str])
 
 
 def session_returns(played: PlayedSessions, gamma: float) -> FloatArray:
-    """Discounted points of each session, `(n_sessions,)`."""
+    """Return the discounted points of each session, `(n_sessions,)`."""
     responses = played.responses
     discounted = responses.points * gamma**responses.step
     return np.bincount(responses.session, weights=discounted, minlength=len(played.starts)).astype(np.float64)
@@ -141,7 +141,7 @@ def session_returns(played: PlayedSessions, gamma: float) -> FloatArray:
 def _test_starts(
     settings: ShopSettings, first_date: date, last_date: date, n_starts: int, seed: int
 ) -> tuple[Shop, SessionStarts]:
-    """About so many starts in the given days, of fresh shoppers who live under the behavior policy."""
+    """Return about so many starts in the given days, of fresh shoppers who live under the behavior policy."""
     if not settings.first_date <= first_date <= last_date <= settings.last_date:
         raise ShopError(
             f"dates {first_date} to {last_date}; expected within {settings.first_date} to "
@@ -161,7 +161,7 @@ def _test_starts(
 
 
 def _mean_over_shoppers(returns: FloatArray, shopper: IntArray) -> TrueValue:
-    """The mean per session, with the standard error of a ratio of sums over shoppers."""
+    """Return the mean per session, with the standard error of a ratio of sums over shoppers."""
     value = float(returns.mean())
     residual = np.bincount(shopper, weights=returns - value)
     n_shoppers = len(np.unique(shopper))

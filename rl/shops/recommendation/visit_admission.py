@@ -54,7 +54,7 @@ class DelayedEvents:
 
 
 def admit(shop: Shop, *, time: IntArray, last_visit_end: IntArray, delayed_key: IntArray) -> tuple[BoolArray, IntArray]:
-    """Which visits take place, and from when on earlier events belong to their session, `(n,)` each.
+    """Return which visits take place, and from when on earlier events belong to their session, `(n,)` each.
 
     Args:
         shop: gives the gap.

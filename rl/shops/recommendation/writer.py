@@ -65,7 +65,7 @@ def write_shop_logs(
 
 
 def deliver(simulation: Simulation, logs: Path) -> dict[str, object]:
-    """The days' files lie in the folder; returns the counts of each kind of line by day, and in all."""
+    """Return the days' files lie in the folder; returns the counts of each kind of line by day, and in all."""
     shop = simulation.shop
     rng = np.random.default_rng([shop.settings.seed, 3])
     real, n_undelivered = _real_lines(simulation)
@@ -84,7 +84,7 @@ def deliver(simulation: Simulation, logs: Path) -> dict[str, object]:
 
 
 def _real_lines(simulation: Simulation) -> tuple[list[list[DeliveredLine]], int]:
-    """Real lines by day of delivery, and the number of events that happen after the last one."""
+    """Return real lines by day of delivery, and the number of events that happen after the last one."""
     calendar, events, n_days = simulation.shop.calendar, simulation.events, simulation.shop.settings.n_days
     delivery = (calendar.day(events.time) + events.is_late).tolist()
     real: list[list[DeliveredLine]] = [[] for _ in range(n_days)]
@@ -98,7 +98,7 @@ def _real_lines(simulation: Simulation) -> tuple[list[list[DeliveredLine]], int]
 def _duplicates(
     lines: list[DeliveredLine], *, is_last: bool, rate: float, rng: np.random.Generator
 ) -> tuple[list[DeliveredLine], list[DeliveredLine]]:
-    """Lines delivered again with today's, and with tomorrow's; late lines aren't put off once more."""
+    """Return lines delivered again with today's, and with tomorrow's; late lines aren't put off once more."""
     again: list[DeliveredLine] = []
     tomorrow: list[DeliveredLine] = []
     chosen = is_duplicated(len(lines), rate, rng)

@@ -9,28 +9,30 @@ import pytest
 
 from rl.commands import evaluate, register
 from rl.errors import DatasetError, EvaluationError
-from rl.night.result import EvaluationResult, read_evaluation
+from rl.figures.night import NightFigures, read_figures
 from rl.page.content import PolicyReport
+from rl.page.review_content import policy_reports, review_content
+from rl.page.sentences import guardrail_detail, notes_of
 from tests.rl.commands.conftest import GUARDED, NightHome, made_up_night
 from tests.rl.factories import make_pipeline
 
 pytestmark = pytest.mark.xdist_group("nights")
 
 
-def result_of(night: NightHome) -> EvaluationResult:
-    return read_evaluation(night.run.evaluation)
+def result_of(night: NightHome) -> NightFigures:
+    return read_figures(night.run.evaluation)
 
 
-def policy_of(result: EvaluationResult, role: str) -> PolicyReport:
-    return next(policy for policy in result.review.policies if policy.role == role)
+def policy_of(result: NightFigures, role: str) -> PolicyReport:
+    return next(policy for policy in policy_reports(result) if policy.role == role)
 
 
 def test_a_better_policy_of_a_logged_night_is_promoted(logged_night: NightHome) -> None:
     """The made-up shop rewards reading the observation: the learned policy passes the gate against the log."""
     result = result_of(logged_night)
-    assert result.verdict["decision"] == "promote"
+    assert result.verdict.decision == "promote"
     assert result.champion_in_force == result.compared_with == "behavior"
-    gain = result.review.judgment.gain
+    gain = result.gain
     assert gain is not None
     assert gain.lower is not None
     assert gain.lower > 0
@@ -41,12 +43,12 @@ def test_a_better_policy_of_a_logged_night_is_promoted(logged_night: NightHome) 
 
 def test_the_gain_stands_beside_what_limited_weights_leave(logged_night: NightHome) -> None:
     """Without a limit it is the gate's own gain; each lower limit bites at more decisions."""
-    review = result_of(logged_night).review
-    assert review.judgment.gain is not None
+    review = result_of(logged_night)
+    assert review.gain is not None
     assert review.doubts is not None
     *limited, unlimited = review.doubts.clipping
     assert unlimited.clip is None
-    assert unlimited.gain.value == pytest.approx(review.judgment.gain.value, rel=1e-9)
+    assert unlimited.gain.value == pytest.approx(review.gain.value, rel=1e-9)
     assert [one.clip for one in limited] == sorted(one.clip for one in limited if one.clip is not None)
     shares = [one.share_clipped for one in (*limited, unlimited)]
     assert shares == sorted(shares, reverse=True)
@@ -56,18 +58,18 @@ def test_the_gain_stands_beside_what_limited_weights_leave(logged_night: NightHo
 def test_validation_chooses_and_test_reports(logged_night: NightHome) -> None:
     """Candidates are compared on validation episodes at every temperature; the report is of the chosen one alone."""
     result = result_of(logged_night)
-    sizes = {split.name: split.n_episodes for split in result.review.data.splits}
-    assert {report["n_episodes"] for report in result.validation_reports} == {sizes["validation"]}
-    assert {report["n_episodes"] for report in result.reports} == {sizes["test"]}
-    assert len({report["policy"] for report in result.validation_reports}) == 4
-    assert {report["policy"] for report in result.reports} == {"behavior", result.selected.name}
+    sizes = {split.name: split.n_episodes for split in result.data.splits}
+    assert {report.n_episodes for report in result.validation_reports} == {sizes["validation"]}
+    assert {report.n_episodes for report in result.reports} == {sizes["test"]}
+    assert len({report.policy for report in result.validation_reports}) == 4
+    assert {report.policy for report in result.reports} == {"behavior", result.selected.name}
 
 
 def test_the_selected_candidate_is_the_surest_of_those_that_can_be_judged(logged_night: NightHome) -> None:
     """Of the candidates at their best temperature, none that meets the floors has a surer gain."""
     result = result_of(logged_night)
-    rows = [row for row in result.review.candidates if row.is_supported and row.certainty is not None]
-    selected = next(row for row in result.review.candidates if row.is_selected)
+    rows = [row for row in result.candidates if row.is_supported and row.certainty is not None]
+    selected = next(row for row in result.candidates if row.is_selected)
     assert selected in rows
     assert selected.certainty == max(row.certainty or 0.0 for row in rows)
     assert (selected.name, selected.temperature) == (result.selected.name, result.selected.temperature)
@@ -102,16 +104,16 @@ def test_a_log_of_few_shoppers_abstains(tmp_path: Path, n_users: int, source: st
     assert night.command(evaluate)["verdict"] == "abstain"
     result = result_of(night)
     if n_users == 1:
-        assert {report["value"] for report in result.reports} == {None}
+        assert {report.value for report in result.reports} == {None}
         assert "at least two units" in str(policy_of(result, "candidate").estimates[0].refusal)
     if not has_propensity:
-        assert result.review.propensities.source == "none"
+        assert result.propensities.source == "none"
 
 
 def test_a_second_opinion_stands_beside_the_gate_s(logged_night: NightHome) -> None:
     """The gate's own gain comes first, at the page's level; an estimator by state agrees that there is one."""
     result = result_of(logged_night)
-    opinions, gain = result.review.opinions, result.review.judgment.gain
+    opinions, gain = result.opinions, result.gain
     assert opinions is not None
     assert gain is not None
     gate, by_state = opinions.rows
@@ -122,7 +124,7 @@ def test_a_second_opinion_stands_beside_the_gate_s(logged_night: NightHome) -> N
     assert by_state.gain.lower > 0
     marked = [one.estimator for one in policy_of(result, "candidate").estimates if one.is_second_opinion]
     assert marked == ["drl_s"]
-    assert {report["policy"] for report in result.reports if report["estimator"] == "drl_s"} == {
+    assert {report.policy for report in result.second_reports if report.estimator == "drl_s"} == {
         "behavior",
         result.selected.name,
     }
@@ -131,7 +133,7 @@ def test_a_second_opinion_stands_beside_the_gate_s(logged_night: NightHome) -> N
 def test_single_decisions_are_weighted_by_category_too(one_step_night: NightHome) -> None:
     """In the made-up shop a category decides what is earned: MIPS sees the gain, after the estimators of one step."""
     result = result_of(one_step_night)
-    opinions = result.review.opinions
+    opinions = result.opinions
     assert opinions is not None
     by_category = opinions.rows[-1]
     assert by_category.estimator == "mips"
@@ -145,14 +147,14 @@ def test_single_decisions_are_weighted_by_category_too(one_step_night: NightHome
 def test_estimated_propensities_widen_second_opinions(estimated_night: NightHome) -> None:
     """The gate's gain is that of the evidence, widened alike, and the other's errors grow by what estimating adds."""
     result = result_of(estimated_night)
-    reports = {report["estimator"]: report for report in result.reports if report["policy"] == result.selected.name}
-    assert reports["drl_s"]["behavior_standard_error"] > 0
-    assert "widened for estimated propensities" in reports["drl_s"]["interval_method"]
+    reports = {report.estimator: report for report in result.second_reports if report.policy == result.selected.name}
+    assert reports["drl_s"].behavior_standard_error > 0
+    assert "widened for estimated propensities" in reports["drl_s"].interval_method
 
 
 def test_implied_decisions_have_no_second_opinions(implied_night: NightHome) -> None:
     """Each says why."""
-    opinions = result_of(implied_night).review.opinions
+    opinions = result_of(implied_night).opinions
     assert opinions is not None
     assert all("implied" in str(row.refusal) for row in opinions.rows)
 
@@ -160,7 +162,7 @@ def test_implied_decisions_have_no_second_opinions(implied_night: NightHome) -> 
 def test_returns_are_told_beside_the_baseline_s(logged_night: NightHome) -> None:
     """Both distributions stand on the same points; the log's own mean is what it earned."""
     result = result_of(logged_night)
-    returns = result.review.returns
+    returns = result.returns
     assert returns is not None
     assert returns.refusal is None
     assert [policy.role for policy in returns.policies] == ["candidate", "behavior"]
@@ -171,7 +173,7 @@ def test_returns_are_told_beside_the_baseline_s(logged_night: NightHome) -> None
 
 def test_implied_decisions_have_no_distribution_of_returns(implied_night: NightHome) -> None:
     """Nothing tells how likely the logged decisions were, and the page says so."""
-    returns = result_of(implied_night).review.returns
+    returns = result_of(implied_night).returns
     assert returns is not None
     assert "implied" in str(returns.refusal)
 
@@ -180,15 +182,15 @@ def test_the_page_has_what_was_limited_and_cut(logged_night: NightHome) -> None:
     """Limit, how often it bites and the share of cut episodes are the report's own."""
     result = result_of(logged_night)
     overlap = policy_of(result, "candidate").overlap
-    report = next(one for one in result.reports if (one["policy"], one["estimator"]) == (result.selected.name, "dr"))
+    report = next(one for one in result.reports if (one.policy, one.estimator) == (result.selected.name, "dr"))
     assert overlap is not None
-    assert overlap.share_cut == report["share_cut"] > 0
-    assert (overlap.weight_clip, overlap.share_clipped) == (report["clip"], report["share_clipped"]) == (None, 0)
+    assert overlap.share_cut == report.share_cut > 0
+    assert (overlap.weight_clip, overlap.share_clipped) == (report.clip, report.share_clipped) == (None, 0)
 
 
 def test_action_shares_sum_to_one(logged_night: NightHome) -> None:
     """With fewer actions than are listed, the shares of log and candidate are whole."""
-    actions = result_of(logged_night).review.actions
+    actions = result_of(logged_night).actions
     assert sum(row.log for row in actions) == pytest.approx(1)
     assert sum(row.candidate for row in actions) == pytest.approx(1)
 
@@ -196,18 +198,18 @@ def test_action_shares_sum_to_one(logged_night: NightHome) -> None:
 def test_implied_decisions_abstain_and_predict(implied_night: NightHome) -> None:
     """Weighted estimators refuse with a reason, the direct method is a prediction, the verdict is abstain."""
     result = result_of(implied_night)
-    assert result.verdict["decision"] == "abstain"
-    assert "does not record" in result.review.judgment.reasons[0]
-    assert result.review.judgment.gain is None
+    assert result.verdict.decision == "abstain"
+    assert "does not record" in result.verdict.reasons[0]
+    assert result.gain is None
     estimates = {estimate.estimator: estimate for estimate in policy_of(result, "candidate").estimates}
     assert estimates["dm"].is_prediction
     assert all("implied" in str(estimates[name].refusal) for name in ("tis", "pdis", "wis", "wpdis", "dr", "wdr"))
-    assert result.review.propensities.source == "none"
+    assert result.propensities.source == "none"
 
 
 def test_implied_decisions_are_ranked_beside_baselines(implied_night: NightHome) -> None:
     """Hit rate and NDCG of the policy stand beside item-kNN and popularity, on the same decisions."""
-    ranking = result_of(implied_night).review.ranking
+    ranking = review_content(result_of(implied_night)).ranking
     assert [row.name for row in ranking if row.is_baseline] == ["item-kNN", "popularity"]
     assert len({row.n for row in ranking}) == 1
     assert all(0 < row.ndcg <= row.hit_rate <= 1 for row in ranking)
@@ -216,9 +218,11 @@ def test_implied_decisions_are_ranked_beside_baselines(implied_night: NightHome)
 def test_missing_propensities_are_estimated_and_calibrated(estimated_night: NightHome) -> None:
     """Logged decisions without propensities get estimated ones; the estimators work and the calibration is reported."""
     result = result_of(estimated_night)
-    assert result.review.propensities.source == "estimated"
-    assert result.review.propensities.calibration
-    assert result.calibration is not None
+    assert result.propensities.source == "estimated"
+    assert result.propensities.calibration
+    assert result.propensities.log_loss == pytest.approx(result.propensities.log_loss_uniform, rel=0.2)
+    assert result.propensities.misplaced_share is not None
+    assert 0 < result.propensities.misplaced_share < 0.5
     estimates = {estimate.estimator: estimate for estimate in policy_of(result, "candidate").estimates}
     assert estimates["dr"].value is not None
 
@@ -227,21 +231,21 @@ def test_a_guardrail_on_a_fall_is_kept_by_a_better_policy(logged_night: NightHom
     """More clicks are earned, and the lower bound shows it, with propensities logged or estimated."""
     for night in (logged_night, estimated_night):
         result = result_of(night)
-        (rail,) = result.review.guardrails
+        (rail,) = result.guardrails
         assert (rail.metric, rail.max_relative_increase, rail.max_relative_decrease) == ("clicks", None, 0.1)
         assert rail.is_kept
-        assert "fall" in rail.detail
-        names = {check["name"]: check["is_passed"] for check in result.verdict["checks"]}
+        assert "fall" in guardrail_detail(rail)
+        names = {check.name: check.is_passed for check in result.verdict.checks}
         assert names["guardrail_clicks_fall"] is True
 
 
 def test_estimated_propensities_come_close_to_logged_ones(logged_night: NightHome, estimated_night: NightHome) -> None:
     """The same episodes evaluated with estimated propensities give a value within the logged ones' interval."""
     logged, estimated = (
-        {report["estimator"]: report for report in result_of(night).reports if report["policy"] == "discrete_cql-1"}
+        {report.estimator: report for report in result_of(night).reports if report.policy == "discrete_cql-1"}
         for night in (logged_night, estimated_night)
     )
-    assert logged["dr"]["lower"] < estimated["dr"]["value"] < logged["dr"]["upper"]
+    assert logged["dr"].lower < estimated["dr"].value < logged["dr"].upper
 
 
 def test_simulated_night_has_true_values_inside_their_intervals(simulated_night: NightHome) -> None:
@@ -284,7 +288,7 @@ def test_an_unprepared_night_is_one_clear_error(logged_night: NightHome, tmp_pat
 
 def test_the_evaluation_explains_the_selected_policy(logged_night: NightHome) -> None:
     """Features, examples, a test of the reasons and departures come with the night; the reasons stand that test."""
-    explanation = result_of(logged_night).review.explanation
+    explanation = result_of(logged_night).explanation
     assert explanation is not None
     assert explanation.refusal is None
     assert explanation.removal is not None
@@ -299,7 +303,7 @@ def test_the_evaluation_explains_the_selected_policy(logged_night: NightHome) ->
 
 def test_an_example_adds_up_to_its_margin(logged_night: NightHome) -> None:
     """Start, contributions and the rest are the margin, within the gap that is stated."""
-    explanation = result_of(logged_night).review.explanation
+    explanation = result_of(logged_night).explanation
     assert explanation is not None
     for example in explanation.examples:
         total = example.start + sum(one.log_odds for one in example.contributions) + example.others
@@ -308,7 +312,7 @@ def test_an_example_adds_up_to_its_margin(logged_night: NightHome) -> None:
 
 def test_segments_divide_the_test_episodes(logged_night: NightHome) -> None:
     """Each dimension's segments hold every test episode once, with a gain or a reason in each."""
-    review = result_of(logged_night).review
+    review = result_of(logged_night)
     segments = review.segments
     assert segments is not None
     n_test = next(split.n_episodes for split in review.data.splits if split.name == "test")
@@ -320,7 +324,7 @@ def test_segments_divide_the_test_episodes(logged_night: NightHome) -> None:
 
 def test_support_shares_are_whole(logged_night: NightHome) -> None:
     """All decisions of log and candidate are in one band or another, and the weights are drawn."""
-    support = result_of(logged_night).review.support
+    support = result_of(logged_night).support
     assert support is not None
     assert sum(band.candidate for band in support.bands) == pytest.approx(1)
     assert sum(band.log for band in support.bands) == pytest.approx(1)
@@ -329,7 +333,7 @@ def test_support_shares_are_whole(logged_night: NightHome) -> None:
 
 def test_implied_decisions_have_no_segments_departures_or_weights(implied_night: NightHome) -> None:
     """What needs propensities says in one sentence that the decisions are implied; what the policy looks at remains."""
-    review = result_of(implied_night).review
+    review = result_of(implied_night)
     assert review.segments is not None
     assert review.explanation is not None
     assert review.explanation.departures is not None
@@ -346,9 +350,9 @@ def test_a_candidate_that_failed_is_left_out_and_named(logged_night: NightHome, 
     with pytest.raises(EvaluationError, match="bc-1 has no result"):
         night.command(evaluate)
     night.command(evaluate, is_training_over=True)
-    review = result_of(night).review
+    review = result_of(night)
     assert [row.name for row in review.candidates] == ["discrete_cql-1"]
-    assert "Left out, as its training failed or took too long: bc-1." in review.judgment.notes
+    assert "Left out, as its training failed or took too long: bc-1." in notes_of(review)
     assert night.command(register)["version"] == 1
 
 

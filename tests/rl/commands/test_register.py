@@ -15,7 +15,9 @@ from mlflow import MlflowClient
 
 from rl.commands import evaluate, promote, register
 from rl.errors import RegistryError
-from rl.night.result import EvaluationResult, read_evaluation
+from rl.figures.night import read_figures
+from rl.page.review_content import policy_reports
+from rl.page.sentences import notes_of
 from rl.registry.store import aliases, open_store
 from tests.rl.commands.conftest import NightHome
 
@@ -39,9 +41,9 @@ def test_registration_says_what_was_registered(registered: tuple[NightHome, dict
     """registration.json is the printed result, and agrees with the evaluation."""
     night, result = registered
     assert json.loads(night.run.registration.read_text(encoding="utf-8")) == result
-    evaluation = read_evaluation(night.run.evaluation)
+    evaluation = read_figures(night.run.evaluation)
     assert (result["model"], result["version"], result["is_new"]) == (MODEL, 1, True)
-    assert result["verdict"] == evaluation.verdict["decision"] == "promote"
+    assert result["verdict"] == evaluation.verdict.decision == "promote"
     assert result["dataset_digest"] == evaluation.dataset_digest
     assert result["is_challenger"]
 
@@ -50,7 +52,7 @@ def test_the_version_carries_verdict_lineage_and_reasons(registered: tuple[Night
     """Tags and description of the version hold what a reviewer and a promotion need."""
     night, _ = registered
     version = client_of(night).get_model_version(MODEL, "1")
-    evaluation = read_evaluation(night.run.evaluation)
+    evaluation = read_figures(night.run.evaluation)
     expected = {
         "verdict": "promote",
         "champion_in_force": "behavior",
@@ -66,7 +68,7 @@ def test_the_version_carries_verdict_lineage_and_reasons(registered: tuple[Night
     }
     tags = {name.removeprefix("nightcart."): value for name, value in version.tags.items()}
     assert {name: tags.get(name) for name in expected} == expected
-    assert evaluation.review.judgment.reasons[0] in str(version.description)
+    assert evaluation.verdict.reasons[0] in str(version.description)
 
 
 def test_the_run_carries_page_evaluation_and_children(registered: tuple[NightHome, dict[str, Any]]) -> None:
@@ -147,7 +149,7 @@ def test_an_evaluation_of_another_dataset_is_refused(logged_night: NightHome, tm
     """Prepared anew after the evaluation: evaluate again, nothing is registered."""
     night = logged_night.copied_to(tmp_path / "home")
     path = night.run.dataset / "dataset.json"
-    path.write_text(path.read_text(encoding="utf-8").replace(read_evaluation(night.run.evaluation).dataset_digest, "x"))
+    path.write_text(path.read_text(encoding="utf-8").replace(read_figures(night.run.evaluation).dataset_digest, "x"))
     with pytest.raises(RegistryError, match="evaluate again"):
         night.command(register)
     assert not night.run.registration.exists()
@@ -156,7 +158,7 @@ def test_an_evaluation_of_another_dataset_is_refused(logged_night: NightHome, tm
 def test_a_retrained_candidate_is_refused(logged_night: NightHome, tmp_path: Path) -> None:
     """A policy that isn't the one that was evaluated is never registered under that evaluation."""
     night = logged_night.copied_to(tmp_path / "home")
-    evaluation = read_evaluation(night.run.evaluation)
+    evaluation = read_figures(night.run.evaluation)
     other = next(name for name in ("bc-1", "discrete_cql-1") if name != evaluation.selected.name)
     changed = evaluation.model_copy(update={"selected": evaluation.selected.model_copy(update={"name": other})})
     changed.write(night.run.evaluation)
@@ -186,7 +188,8 @@ def test_a_promoted_night_can_be_repeated_and_the_next_is_gated_against_it(
     later = replace(night, pipeline=night.pipeline.model_copy(update={"scenario": later_spec}))
     summary = later.command(evaluate)
     assert summary["champion_in_force"] == summary["compared_with"] == str(version)
-    champion = [policy for policy in read_evaluation(later.run.evaluation).review.policies if policy.role == "champion"]
+    figures = read_figures(later.run.evaluation)
+    champion = [policy for policy in policy_reports(figures) if policy.role == "champion"]
     assert [policy.name for policy in champion] == [f"champion (version {version})"]
     assert summary["verdict"] == "reject"
     registered = later.command(register)
@@ -220,10 +223,10 @@ def test_a_champion_of_another_source_is_said_and_not_compared(
     (other.home / "lake" / "simulated_shop").rename(home / "lake" / "simulated_shop")
     night = NightHome(home, other.pipeline, other.run_date)
     summary = night.command(evaluate)
-    review = read_evaluation(night.run.evaluation).review
+    figures = read_figures(night.run.evaluation)
     assert (summary["champion_in_force"], summary["compared_with"]) == ("1", "behavior")
-    assert any("learned from source canonical, not simulated_shop" in note for note in review.judgment.notes)
-    assert {policy.role for policy in review.policies} == {"behavior", "candidate"}
+    assert any("learned from source canonical, not simulated_shop" in note for note in notes_of(figures))
+    assert {figures.role(policy) for policy in figures.policies} == {"behavior", "candidate"}
 
 
 def test_the_first_version_has_no_history(registered: tuple[NightHome, dict[str, Any]]) -> None:
@@ -264,12 +267,15 @@ def test_a_night_whose_run_is_gone_is_repeated(logged_night: NightHome, tmp_path
         night.command(register)
 
 
-def test_an_older_evaluation_is_read(logged_night: NightHome) -> None:
-    """Before both were written, it named the champion in force alone; whose report says if it was compared."""
-    content = json.loads(logged_night.run.evaluation.read_text(encoding="utf-8"))
-    del content["champion_in_force"], content["compared_with"]
-    older = EvaluationResult.model_validate({**content, "gated_against": "3"}, strict=False)
-    assert (older.champion_in_force, older.compared_with) == ("3", "behavior")
-    content["review"]["policies"][0]["role"] = "champion"
-    older = EvaluationResult.model_validate({**content, "gated_against": "3"}, strict=False)
-    assert older.compared_with == "3"
+def test_other_code_that_learns_the_same_registers_nothing_anew(logged_night: NightHome, tmp_path: Path) -> None:
+    """After an upgrade a past night keeps its version, run and verdict; another policy is another version."""
+    night = logged_night.copied_to(tmp_path / "home")
+    first = night.command(register)
+    content = json.loads(night.run.evaluation.read_text(encoding="utf-8"))
+    night.run.evaluation.write_text(json.dumps({**content, "code_hash": "d" * 16}), encoding="utf-8")
+    again = night.command(register)
+    assert (again["version"], again["run_id"], again["is_new"]) == (first["version"], first["run_id"], False)
+    client = client_of(night)
+    client.set_model_version_tag(MODEL, str(first["version"]), "nightcart.policy_version", "another")
+    other = night.command(register)
+    assert (other["version"], other["is_new"]) == (first["version"] + 1, True)

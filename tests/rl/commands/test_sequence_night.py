@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rl.commands import evaluate, register
-from rl.night.result import read_evaluation
+from rl.figures.night import read_figures
 from rl.policy import load_policy
 from tests.rl.commands.conftest import SMALL, NightHome, made_up_night
 from tests.rl.factories import make_pipeline
@@ -39,17 +39,17 @@ def sequence_night(tmp_path_factory: pytest.TempPathFactory) -> NightHome:
 
 def test_a_night_with_a_sequence_candidate_is_evaluated(sequence_night: NightHome) -> None:
     """Dense and sequence candidates are valued on the same episodes, and the explanation is there or says why not."""
-    result = read_evaluation(sequence_night.run.evaluation)
-    assert {row.name for row in result.review.candidates} == {"bc-1", "discrete_cql-1"}
-    assert all(row.value is not None for row in result.review.candidates)
-    explanation = result.review.explanation
+    result = read_figures(sequence_night.run.evaluation)
+    assert {row.name for row in result.candidates} == {"bc-1", "discrete_cql-1"}
+    assert all(row.value is not None for row in result.candidates)
+    explanation = result.explanation
     assert explanation is not None
     assert explanation.refusal is not None or explanation.features
 
 
 def test_the_chosen_network_is_one_of_those_kept(sequence_night: NightHome) -> None:
     """Three networks of the CQL candidate are kept; the page says after how many updates the one in use was."""
-    rows = {row.name: row for row in read_evaluation(sequence_night.run.evaluation).review.candidates}
+    rows = {row.name: row for row in read_figures(sequence_night.run.evaluation).candidates}
     assert rows["discrete_cql-1"].update in (50, 100, 150)
     assert (rows["bc-1"].update, rows["bc-1"].n_updates) == (60, 60)
     folder = sequence_night.run.candidate("discrete_cql-1")

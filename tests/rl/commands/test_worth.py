@@ -18,7 +18,7 @@ from rl.data.dataset import prepare_dataset
 from rl.data.splits import Interval
 from rl.errors import DatasetError
 from rl.shops.recommendation.shop_settings import ShopSettings
-from rl.worth.findings import read_findings
+from rl.worth.findings import WorthFindings
 from rl.worth.log_reading import read_worth_log
 from tests.rl.factories import FIRST_DAY, shop_rows, write_transitions
 from tests.rl.simulated_lake import write_simulated_lake
@@ -69,7 +69,7 @@ def implied(tmp_path_factory: pytest.TempPathFactory) -> BuiltHome:
 def test_worth_leaves_one_page_and_one_json_that_agree(simulated: BuiltHome) -> None:
     """The result's sentence is the file's and the page's, for the last date built where none is given."""
     result = simulated.worth()
-    found = read_findings(simulated.run.worth)
+    found = WorthFindings.model_validate_json(simulated.run.worth.read_text())
     assert result["date"] == str(simulated.last)
     assert result["sentence"] == found.sentence
     assert found.sentence in simulated.run.worth_page.read_text()
@@ -90,7 +90,7 @@ def test_worth_reads_no_test_episode(simulated: BuiltHome) -> None:
 def test_worth_tries_features_that_count_and_leaves_out_what_records_the_action(simulated: BuiltHome) -> None:
     """Clicks in the session are tried; lists of shown items and the step aren't."""
     simulated.worth()
-    names = {one.name for one in read_findings(simulated.run.worth).responses}
+    names = {one.name for one in WorthFindings.model_validate_json(simulated.run.worth.read_text()).responses}
     assert {"continuation", "n_session_clicks"} <= names
     assert not any(name.startswith("recent_") for name in names) and "session_step" not in names
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from conf.paths import Lake, Run
 from conf.scenario import MILLIONTHS, Pipeline
 from conf.spec_hash import data_spec_hash
 from rl.data.dataset import Dataset, load_dataset, prepare_dataset
+from rl.data.description import read_description
 from rl.data.splits import SPLIT_NAMES
 from rl.errors import DatasetError
 from rl.policy.vocabulary import OTHER_KEY
@@ -57,8 +57,8 @@ def test_splits_are_disjoint_and_in_time_order(dataset: Dataset) -> None:
 def test_every_episode_is_in_a_split_or_counted(dataset: Dataset) -> None:
     """Nothing vanishes: splits, embargoes and the time left free make up all episodes."""
     content = dataset.describe()
-    in_splits = sum(split["n_episodes"] for split in content["splits"].values())
-    counts = content["counts"]
+    in_splits = sum(split.n_episodes for split in content.splits.values())
+    counts = content.counts
     assert counts["n_episodes"] == in_splits + counts["n_episodes_in_embargo"] + counts["n_episodes_too_late"]
     assert counts["n_episodes_in_embargo"] > 0
     assert counts["n_episodes_too_late"] > 0
@@ -141,9 +141,9 @@ def test_load_dataset_gives_what_was_written(
     pipeline, lake, last = shop
     run = Run(tmp_path, "simulated_shop", "recommendation", last)
     written = dataset.write(run.dataset, ["bc-1"])
-    assert json.loads((run.dataset / "dataset.json").read_text()) == written
+    assert read_description(run) == written
     loaded = load_dataset(pipeline, lake, run)
-    assert loaded.digest == dataset.digest == written["dataset_digest"]
+    assert loaded.digest == dataset.digest == written.dataset_digest
     before, after = dataset.to_logged_episodes("test"), loaded.to_logged_episodes("test")
     assert np.array_equal(before.features, after.features)
     assert np.array_equal(before.mask(), after.mask())
@@ -177,7 +177,7 @@ def test_load_dataset_of_an_earlier_release_refuses_partitions_that_changed(tmp_
     run = Run(tmp_path, "simulated_shop", "recommendation", last)
     written = prepare_dataset(pipeline, lake, last).write(run.dataset, [])
     (run.dataset / "versions.json").unlink()
-    assert load_dataset(pipeline, lake, run).digest == written["dataset_digest"]
+    assert load_dataset(pipeline, lake, run).digest == written.dataset_digest
     write_transitions(lake, pipeline, last, shop_rows(pipeline, last, n_episodes=3))
     with pytest.raises(DatasetError, match="prepare the dataset again"):
         load_dataset(pipeline, lake, run)
@@ -217,8 +217,8 @@ def test_unsettled_training_rows_are_dropped_and_counted(tmp_path: Path) -> None
     left_out = prepare_dataset(pipeline, lake, last)
     taken = prepare_dataset(make_pipeline(train_on_unsettled=True), lake, last)
     n = {name: d.to_logged_episodes("train").n_transitions for name, d in (("out", left_out), ("in", taken))}
-    assert n["in"] - n["out"] == len(rows) == left_out.describe()["counts"]["n_unsettled_dropped"]
-    assert taken.describe()["counts"]["n_unsettled_dropped"] == 0
+    assert n["in"] - n["out"] == len(rows) == left_out.describe().counts["n_unsettled_dropped"]
+    assert taken.describe().counts["n_unsettled_dropped"] == 0
 
 
 def test_implied_decisions_have_one_full_set_and_no_propensity(tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_implied_decisions_have_one_full_set_and_no_propensity(tmp_path: Path) -
     assert made.vocabulary.names[-1] == OTHER_KEY
     assert episodes.availability.tolist() == [[True] * 5]
     assert np.isnan(episodes.propensity).all()
-    assert made.describe()["counts"]["n_other_actions"] > 0
+    assert made.describe().counts["n_other_actions"] > 0
 
 
 def test_actions_of_later_splits_are_other(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from rl.gate.rules import Decision, GateEvidence, GateRules, GuardrailEvidence, judge
 from rl.ope.intervals.intervals import Interval
-from rl.ope.intervals.weight_tail import TailReport
+from rl.ope.intervals.tails import TailReport
 from rl.ope.propensities.trust import ESTIMATED, LOGGED
 from rl.ope.samples.ratio_balance import RatioBalance
 

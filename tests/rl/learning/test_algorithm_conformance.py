@@ -17,7 +17,7 @@ from rl.data.logged_episodes import BoolArray, FeatureArray
 from rl.errors import TrainingError
 from rl.learning.algorithms import ALGORITHMS, CONTINUOUS_ALGORITHMS
 from rl.learning.learner import Learner
-from rl.learning.updates.captured_call import N_WARMUPS, PlainRecorder
+from rl.learning.updates.captured_call import N_WARMUPS
 from rl.policy import ObservationEncoder, StochasticPolicy, Vocabulary
 from rl.policy.network_kinds import network_from
 from rl.policy.observation_encoder import ColumnEncoding
@@ -31,6 +31,7 @@ from tests.rl.learning.learning_batches import (
     make_batch,
     make_tiny_learner,
 )
+from tests.rl.learning.plain_recorder import PlainRecorder
 
 every_algorithm = pytest.mark.parametrize("algorithm", EVERY)
 every_discrete = pytest.mark.parametrize("algorithm", DISCRETE)

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from rl.learning.updates.captured_call import N_WARMUPS, PlainRecorder, Recorder
+from rl.learning.updates.captured_call import N_WARMUPS, Recorder
 from tests.rl.learning.learning_batches import DISCRETE, make_batch, make_tiny_learner
+from tests.rl.learning.plain_recorder import PlainRecorder
 
 every_discrete = pytest.mark.parametrize("algorithm", DISCRETE)
 every_way = pytest.mark.parametrize("recorder", [None, PlainRecorder()], ids=["plain", "captured"])

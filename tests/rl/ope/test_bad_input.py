@@ -15,17 +15,18 @@ from rl.errors import DatasetError, EvaluationError, UnsupportedEstimator
 from rl.ope.estimators.category_weights import category_sample
 from rl.ope.estimators.importance_sampling import NO_WEIGHT
 from rl.ope.estimators.registry import ESTIMATORS
-from rl.ope.intervals.interval_methods import INTERVAL_METHODS, make_interval
-from rl.ope.intervals.intervals import Interval, Resampling, bca_interval, percentile_interval, widest_intervals
+from rl.ope.intervals.intervals import Interval, Resampling, percentile_interval, widest_intervals
 from rl.ope.intervals.partial_sums import EstimationPlan, merged_parts, partial_sums, sums_in_batches, whole_log
 from rl.ope.intervals.sums import RatioSums
 from rl.ope.intervals.sums_table import from_table, to_table
-from rl.ope.q_functions.fqe import FqeSettings, fit_fqe
+from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import EvaluationSettings
 from rl.ope.samples.density_ratio import DensityRatios
 from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import ActionValues, action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
+from tests.bench.interval_methods import INTERVAL_METHODS, make_interval
+from tests.rl.ope.single_fit import fit_fqe
 from tests.rl.ope.tabular_mdp import TablePolicy, TableQ
 
 N = 6
@@ -462,7 +463,7 @@ def test_limits_and_counts_that_are_none_are_refused() -> None:
         FqeSettings(n_rounds=0)
     with pytest.raises(EvaluationError, match="steps = -1"):
         fit_fqe(POLICY, log_for("dm"), discount=DISCOUNT, steps=-1, settings=FqeSettings(method="linear"))
-    for make in (percentile_interval, bca_interval, widest):
+    for make in (percentile_interval, widest):
         with pytest.raises(EvaluationError, match="between 0 and 1"):
             make(sums_of(np.arange(9.0), np.ones(9)), level=1.5, resampling=DRAWS)
 

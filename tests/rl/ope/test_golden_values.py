@@ -1,4 +1,4 @@
-"""Our estimates equal those of OBP and SCOPE-RL on the same logs; docs/decisions.md says where definitions differ.
+"""Our estimates equal those of OBP and SCOPE-RL on the same logs; docs/evaluation.md says where definitions differ.
 
 `tests/golden/make_golden_values.py` wrote the values and names the versions.
 """

@@ -16,11 +16,12 @@ import pytest
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
 from rl.ope.estimators.registry import ESTIMATORS
 from rl.ope.intervals.intervals import student_interval
-from rl.ope.q_functions.fqe import FqeSettings, fit_fqe
+from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import ActionValues, action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.rl.ope.one_step_logs import one_step_log
+from tests.rl.ope.single_fit import fit_fqe
 
 pytestmark = pytest.mark.real_data
 

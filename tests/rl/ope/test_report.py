@@ -141,21 +141,6 @@ def test_a_side_metric_is_valued_like_the_reward(
         evaluate_policies(policies, train=splits[0], test=test, settings=SETTINGS, outcome="returns")
 
 
-def test_support_is_read_from_the_behavior_policy_where_given(
-    policies: dict[str, TablePolicy], splits: tuple[LoggedEpisodes, LoggedEpisodes], mdp: TabularMdp
-) -> None:
-    """Mass on actions that the behavior policy never takes is reported."""
-    table = np.where(np.arange(3) == 0, 0.0, mdp.mask)
-    without_first = TablePolicy(table / table.sum(axis=1, keepdims=True))
-    only_on_policy = replace(SETTINGS, estimators=("pdis",))
-    found = evaluate_policies(
-        policies, train=splits[0], test=splits[1], settings=only_on_policy, behavior=without_first
-    )
-    share = found.report("cql-1", "pdis").share_outside_support
-    expected = policies["cql-1"].table[splits[1].features.argmax(axis=1), 0].mean()
-    assert share == pytest.approx(expected, rel=1e-5)
-
-
 def test_a_single_unit_is_refused_by_every_estimator(
     policies: dict[str, TablePolicy], splits: tuple[LoggedEpisodes, LoggedEpisodes]
 ) -> None:

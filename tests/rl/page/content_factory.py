@@ -6,33 +6,17 @@ import math
 from datetime import date
 from typing import Any
 
+from rl.figures.candidates import ActionShare, CandidateFigures
+from rl.figures.data import CalibrationBin, DataSummary, IngestCounts, Propensities, RewardBalance, SplitSummary
+from rl.figures.night import NightFacts
+from rl.figures.values import Gain, PlayedValue
 from rl.learning.curves import Curve
-from rl.page.content import (
-    ActionShare,
-    CalibrationBin,
-    CandidateRow,
-    DataSummary,
-    Estimate,
-    Gain,
-    Guardrail,
-    IngestCounts,
-    Judgment,
-    LineageRow,
-    Night,
-    Overlap,
-    PolicyReport,
-    Propensities,
-    Ranking,
-    ReviewContent,
-    RewardBalance,
-    SplitSummary,
-    TrueValue,
-)
+from rl.page.content import Estimate, GuardrailRow, Judgment, LineageRow, Overlap, PolicyReport, Ranking, ReviewContent
 
 REFUSAL = "no propensity is known for these decisions"
 
 
-def night(**overrides: Any) -> Night:
+def night(**overrides: Any) -> NightFacts:
     content = {
         "scenario": "recommendation",
         "scenario_title": "What to show next in a session",
@@ -46,7 +30,7 @@ def night(**overrides: Any) -> Night:
         "gamma": 0.95,
         "approval": "human",
     }
-    return Night(**{**content, **overrides})
+    return NightFacts(**{**content, **overrides})
 
 
 def judgment(outcome: str = "promote", **overrides: Any) -> Judgment:
@@ -98,7 +82,7 @@ def logged_policies(*, is_simulated: bool = False) -> tuple[PolicyReport, ...]:
                 max_weight=1.0,
                 share_outside_support=0.0,
             ),
-            truth=TrueValue(value=1.29, standard_error=0.01, n_episodes=20000) if is_simulated else None,
+            truth=PlayedValue(value=1.29, standard_error=0.01, n_episodes=20000) if is_simulated else None,
         ),
         PolicyReport(
             role="candidate",
@@ -113,7 +97,7 @@ def logged_policies(*, is_simulated: bool = False) -> tuple[PolicyReport, ...]:
             ),
             level=0.95,
             overlap=overlap,
-            truth=TrueValue(value=1.49, standard_error=0.012, n_episodes=20000) if is_simulated else None,
+            truth=PlayedValue(value=1.49, standard_error=0.012, n_episodes=20000) if is_simulated else None,
         ),
         PolicyReport(
             role="champion",
@@ -201,9 +185,9 @@ def curves() -> tuple[Curve, ...]:
     )
 
 
-def candidates() -> tuple[CandidateRow, ...]:
+def candidates() -> tuple[CandidateFigures, ...]:
     return tuple(
-        CandidateRow(
+        CandidateFigures(
             name=f"{algorithm}-{seed}",
             algorithm=algorithm,
             seed=seed,
@@ -232,7 +216,7 @@ def review(**overrides: Any) -> ReviewContent:
         "judgment": judgment(),
         "policies": logged_policies(),
         "guardrails": (
-            Guardrail(
+            GuardrailRow(
                 metric="refunds",
                 behavior=0.01,
                 candidate=0.011,
@@ -241,7 +225,7 @@ def review(**overrides: Any) -> ReviewContent:
                 is_kept=True,
                 detail="may rise by at most 32%",
             ),
-            Guardrail(
+            GuardrailRow(
                 metric="clicks",
                 behavior=1.2,
                 candidate=1.19,

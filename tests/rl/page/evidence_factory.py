@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from rl.page.evidence_content import (
+from rl.figures.evidence import (
     ClippedGain,
+    Confounding,
     Contribution,
     DecisionExample,
     DepartureRow,
@@ -14,7 +15,6 @@ from rl.page.evidence_content import (
     Doubts,
     ExplanationSummary,
     FeatureWeight,
-    HistoryRow,
     ImitationNode,
     ImitationTree,
     LoggerRow,
@@ -24,12 +24,13 @@ from rl.page.evidence_content import (
     RemovalFigures,
     SegmentRow,
     Segments,
-    Spread,
     Support,
     SupportBand,
     UnseenAction,
     WeightCurve,
 )
+from rl.figures.values import Spread
+from rl.page.content import HistoryRow
 
 
 def spread(value: float, reach: float = 0.1) -> Spread:
@@ -84,7 +85,7 @@ def support(**overrides: Any) -> Support:
 
 def example(**overrides: Any) -> DecisionExample:
     content: dict[str, Any] = {
-        "title": "In the middle",
+        "quantile": 0.5,
         "chosen": "item-001",
         "runner_up": "item-002",
         "logged": "item-003",
@@ -231,7 +232,7 @@ def loggers() -> Loggers:
 
 def doubts(**overrides: Any) -> Doubts:
     content = {
-        "confounding": "A hidden reason of 1.4 times the odds would be enough to undo the gain.",
+        "confounding": Confounding(flips="gain", gamma=1.4, largest_gamma=100.0, bounded="wdr", longest_steps=40),
         "tail_index": 0.4,
         "largest_share": 0.03,
         "top_percent_share": 0.11,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rl.page.evidence_content import Spread
-from rl.page.returns_content import Returns, ReturnsOf
+from rl.figures.returns import Returns, ReturnsOf
+from rl.figures.values import Spread
 from tests.rl.page.evidence_factory import spread
 
 _NAMES = {"candidate": "discrete_cql-1", "behavior": "behavior policy", "champion": "champion, version 3"}

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from rl.page.content import ActionShare, ReviewContent
-from rl.page.evidence_content import DepartureSummary, ExplanationSummary, Loggers, Segments
+from rl.figures.candidates import ActionShare
+from rl.figures.evidence import DepartureSummary, ExplanationSummary, Loggers, Segments
+from rl.figures.returns import Returns
+from rl.page.content import ReviewContent
 from rl.page.render import render_page
-from rl.page.returns_content import Returns
 from rl.page.wording import MINUS
 from tests.rl.page.content_factory import (
     estimate,
@@ -34,6 +35,7 @@ def full_review(**overrides: Any) -> ReviewContent:
         "support": support(),
         "history": history(),
         "doubts": doubts(),
+        "hidden_reasons": "A hidden reason of 1.4 times the odds would be enough to undo the gain.",
         "loggers": loggers(),
         "returns": returns(),
         "opinions": opinions(),

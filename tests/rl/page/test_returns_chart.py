@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rl.page.evidence_content import Spread
+from rl.figures.values import Spread
 from rl.page.returns_chart import returns_context
 from tests.rl.page.returns_factory import returns, returns_of
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from rl.errors import TrainingError
-from rl.learning.replay.row_order import RowOrder, ShuffledRows, UniformRows
+from rl.learning.replay.row_order import RowOrder, ShuffledRows
+from tests.rl.learning.replay.uniform_rows import UniformRows
 
 ORDERS: list[Callable[..., RowOrder]] = [ShuffledRows, UniformRows]
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from rl.learning.updates.captured_call import N_WARMUPS, CapturedCall, PlainRecorder, Terms
+from rl.learning.updates.captured_call import N_WARMUPS, CapturedCall, Terms
+from tests.rl.learning.plain_recorder import PlainRecorder
 
 
 def made() -> tuple[CapturedCall, list[int]]:

@@ -12,7 +12,6 @@ from d3rlpy.torch_utility import TorchMiniBatch
 
 from rl.learning.algorithms import ALGORITHMS
 from rl.learning.learner import Learner
-from rl.learning.updates.captured_call import PlainRecorder
 from rl.learning.updates.dense_q_learning import DenseQLearning
 from tests.rl.learning.learning_batches import (
     GAMMA,
@@ -22,6 +21,7 @@ from tests.rl.learning.learning_batches import (
     make_candidate,
     make_tiny_learner,
 )
+from tests.rl.learning.plain_recorder import PlainRecorder
 from tests.rl.learning.sequence_batches import LAYOUT, make_sequence_batch, make_sequence_candidate
 from tests.rl.learning.sequence_batches import make_sequence_learner as made_of_sequences
 

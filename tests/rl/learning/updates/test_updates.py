@@ -7,10 +7,11 @@ from rl.learning.learner import Learner, make_learner
 from rl.learning.replay.batches import GatheredBatches
 from rl.learning.replay.replay import Replay
 from rl.learning.replay.row_order import ShuffledRows
-from rl.learning.updates.captured_call import N_WARMUPS, PlainRecorder
+from rl.learning.updates.captured_call import N_WARMUPS
 from rl.learning.updates.updates import BatchUpdates, RowUpdates, updates_of
 from tests.rl.chain import chain_episodes
 from tests.rl.learning.learning_batches import DISCRETE, make_candidate
+from tests.rl.learning.plain_recorder import PlainRecorder
 
 SIZE = 16
 

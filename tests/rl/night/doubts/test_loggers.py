@@ -24,9 +24,9 @@ SETTINGS = EvaluationSettings(
 )
 
 
-def night(test: LoggedEpisodes, estimator: str = "dr") -> tuple[GateEvidence, PolicyEvaluation, list[Contender]]:
+def night(test: LoggedEpisodes, estimator: str = "dr") -> tuple[GateEvidence, PolicyEvaluation, Contender]:
     train = two_logs(500, 500, seed=50)
-    evaluation = evaluate_policies({"candidate": POLICY}, train=train, test=test, settings=SETTINGS)
+    evaluation = evaluate_policies({"candidate": POLICY}, train=train, test=test, settings=SETTINGS, keeps_samples=True)
     evidence = gate_evidence(
         evaluation,
         {},
@@ -37,7 +37,7 @@ def night(test: LoggedEpisodes, estimator: str = "dr") -> tuple[GateEvidence, Po
         alpha=0.05,
         unit_of_value="points",
     )
-    return evidence, evaluation, [Contender("candidate", POLICY, train, test)]
+    return evidence, evaluation, Contender("candidate", POLICY, train, test)
 
 
 def found(test: LoggedEpisodes, estimator: str = "dr") -> LoggersReport:
@@ -66,17 +66,17 @@ def test_night_loggers_is_silent_of_a_single_version() -> None:
 
 
 def test_night_loggers_is_silent_where_the_gate_uses_no_weights() -> None:
-    evidence, evaluation, contenders = night(two_logs(200, 200))
-    assert night_loggers(replace(evidence, estimator="dm"), evaluation, contenders) is None
-    assert night_loggers(replace(evidence, is_logged=False), evaluation, contenders) is None
+    evidence, evaluation, candidate = night(two_logs(200, 200))
+    assert night_loggers(replace(evidence, estimator="dm"), evaluation, candidate) is None
+    assert night_loggers(replace(evidence, is_logged=False), evaluation, candidate) is None
 
 
 def test_night_loggers_gives_the_reason_where_nothing_can_be_weighted() -> None:
     """Unknown propensities: no value, but the reason."""
     test = two_logs(200, 200)
-    evidence, evaluation, contenders = night(test)
-    never = replace(contenders[0], policy=POLICY, test=replace(test, propensity=np.full(len(test.action), np.nan)))
-    report = night_loggers(evidence, evaluation, [never])
+    never = replace(test, propensity=np.full(len(test.action), np.nan))
+    evidence, evaluation, candidate = night(never)
+    report = night_loggers(replace(evidence, is_logged=True), evaluation, candidate)
     assert report is not None
     assert report.value is None
     assert report.refusal is not None

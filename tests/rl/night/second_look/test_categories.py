@@ -23,14 +23,14 @@ BEHAVIOR, POLICY = policies(PROBLEM)
 @cache
 def opinion(*, is_logged: bool = True, has_champion: bool = False) -> SecondOpinion:
     """On 5,000 single decisions of a shop where categories alone decide what is earned."""
-    night, samples = made_night(
+    night = made_night(
         PROBLEM.log(BEHAVIOR, n=2000, seed=3),
         PROBLEM.log(BEHAVIOR, n=5000, seed=4),
         POLICY,
         champion=BEHAVIOR if has_champion else None,
         is_logged=is_logged,
     )
-    return category_opinion(night, samples, names=NAMES, categories=BY_ITEM)
+    return category_opinion(night, names=NAMES, categories=BY_ITEM)
 
 
 def test_actions_without_a_category_are_their_own() -> None:
@@ -61,12 +61,12 @@ def test_mips_finds_the_gain_where_categories_decide() -> None:
     assert abs(found.gain.value - truth) < 4 * found.gain.standard_error
     candidate, behavior = found.reports
     assert (candidate.policy, candidate.estimator, behavior.policy) == ("candidate", "mips", "behavior")
-    night, samples = made_night(PROBLEM.log(BEHAVIOR, n=2000, seed=3), PROBLEM.log(BEHAVIOR, n=5000, seed=4), POLICY)
+    night = made_night(PROBLEM.log(BEHAVIOR, n=2000, seed=3), PROBLEM.log(BEHAVIOR, n=5000, seed=4), POLICY)
     of_actions = night.evaluation.report("candidate", "dr").effective_sample_size
     assert candidate.effective_sample_size is not None
     assert of_actions is not None
     assert candidate.effective_sample_size > 1.5 * of_actions
-    assert behavior.value == pytest.approx(on_policy(samples.baseline).value())
+    assert behavior.value == pytest.approx(on_policy(night.samples.baseline).value())
 
 
 def test_mips_weights_a_champion_by_category_too() -> None:
@@ -83,8 +83,8 @@ def test_mips_gives_the_reason_on_implied_decisions_and_without_categories() -> 
     """No figure, but why."""
     assert "implied" in str(opinion(is_logged=False).refusal)
     log = PROBLEM.log(BEHAVIOR, n=500, seed=4)
-    night, samples = made_night(log, log, POLICY)
-    found = category_opinion(night, samples, names=NAMES, categories={})
+    night = made_night(log, log, POLICY)
+    found = category_opinion(night, names=NAMES, categories={})
     assert found.gain is None
     assert "category is known" in str(found.refusal)
     assert all(report.refusal == found.refusal and report.value is None for report in found.reports)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rl.night.page_content.returns_content import returns_content
+from rl.night.figures.returns import returns_figures
 from rl.night.second_look.returns import night_returns
 from tests.rl.night_factory import made_night
 from tests.rl.ope.tabular_mdp import small_mdp
@@ -16,10 +16,10 @@ BEHAVIOR, POLICY = MDP.random_policy(1), MDP.random_policy(2)
 def test_returns_compare_with_what_the_gate_compared_with() -> None:
     """A champion that is the candidate has the same distribution; the page names both, at the same points."""
     log = MDP.log(BEHAVIOR, n_episodes=2000, seed=3)
-    night, samples = made_night(log, log, POLICY, champion=POLICY)
-    report = night_returns(night, samples)
+    night = made_night(log, log, POLICY, champion=POLICY)
+    report = night_returns(night)
     assert report.baseline == "champion"
-    content = returns_content(report, "candidate")
+    content = returns_figures(report, "candidate")
     assert [(one.role, one.name) for one in content.policies] == [("candidate", "candidate"), ("champion", "champion")]
     assert content.policies[0].cdf == content.policies[1].cdf
     assert content.worst_gain is not None
@@ -32,7 +32,7 @@ def test_returns_compare_with_what_the_gate_compared_with() -> None:
 def test_too_small_a_log_has_a_reason_in_place_of_its_returns() -> None:
     """Twenty shoppers: no distribution, and the page's content says why and up to what share of cuts one is told."""
     log = MDP.log(BEHAVIOR, n_episodes=20, seed=3)
-    content = returns_content(night_returns(*made_night(log, log, POLICY)), "candidate")
+    content = returns_figures(night_returns(made_night(log, log, POLICY)), "candidate")
     assert content.policies == ()
     assert "20 shoppers are worth" in str(content.refusal)
     assert content.max_share_cut == 0.1

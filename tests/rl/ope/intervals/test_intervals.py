@@ -12,7 +12,6 @@ from rl.errors import EvaluationError
 from rl.ope.estimators.registry import ESTIMATORS
 from rl.ope.intervals.intervals import (
     Resampling,
-    bca_interval,
     bootstrap_values,
     cautious_bounds,
     n_draws_for,
@@ -92,21 +91,6 @@ def test_student_interval_is_the_textbook_one() -> None:
     found = student_interval(mean_sums(np.array([1.0, 2.0, 3.0, 4.0, 5.0])), level=0.95)
     assert found.upper - 3 == pytest.approx(2.776445 * math.sqrt(2.5 / 5), rel=1e-6)
     assert found.lower == pytest.approx(6 - found.upper)
-
-
-def test_bca_interval_leans_towards_the_long_tail() -> None:
-    """On a right-skewed sample both BCa bounds lie above the percentile ones, as skewness corrections demand."""
-    sums = mean_sums(np.random.default_rng(3).exponential(size=40) ** 2)
-    plain = percentile_interval(sums, level=0.9, resampling=DRAWS)
-    corrected = bca_interval(sums, level=0.9, resampling=DRAWS)
-    assert corrected.lower > plain.lower
-    assert corrected.upper > plain.upper
-
-
-def test_bca_interval_of_a_constant_is_that_constant() -> None:
-    """Nothing to correct, nothing divided by zero."""
-    found = bca_interval(mean_sums(np.full(5, 2.0)), level=0.9, resampling=DRAWS)
-    assert (found.lower, found.upper) == (2.0, 2.0)
 
 
 @pytest.mark.parametrize("method", ["bootstrap", "student"])

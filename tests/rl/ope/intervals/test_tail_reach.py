@@ -7,7 +7,7 @@ from scipy.stats import genpareto
 from rl.data.logged_episodes import FloatArray
 from rl.ope.intervals.intervals import Resampling, reaching_intervals, widest_intervals
 from rl.ope.intervals.sums import RatioSums
-from rl.ope.intervals.tail_reach import TailReach, _scale, tail_reach
+from rl.ope.intervals.tails import TailReach, _scale, tail_reach
 
 N = 1000
 

@@ -10,9 +10,10 @@ import pytest
 
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.errors import EvaluationError
-from rl.ope.q_functions.fqe import FittedQ, FqeSettings, FqeTask, fit_fqe, fit_fqe_together
+from rl.ope.q_functions.fqe import FittedQ, FqeSettings, FqeTask, fit_fqe_together
 from rl.ope.samples.behavior_value import OnlyAction, as_one_action
 from rl.ope.samples.discount import Discount
+from tests.rl.ope.single_fit import fit_fqe
 from tests.rl.ope.tabular_mdp import TablePolicy, TabularMdp, small_mdp
 
 DISCOUNT = Discount(0.9)

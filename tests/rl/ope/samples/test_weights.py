@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes, Policy
 from rl.errors import EvaluationError, UnsupportedEstimator
+from rl.ope.samples.discount import Discount
 from rl.ope.samples.evaluation_probabilities import (
     checked_probabilities,
     logged_action_probabilities,
@@ -12,11 +13,11 @@ from rl.ope.samples.evaluation_probabilities import (
     row_batches,
     share_outside_support,
 )
+from rl.ope.samples.sample import evaluation_sample
 from rl.ope.samples.weights import (
+    ImportanceWeights,
     effective_rewarded_units,
     effective_sample_size,
-    effective_sample_size_by_step,
-    importance_weights,
     weights_from_ratio,
 )
 from tests.rl.ope.tabular_mdp import TablePolicy, episodes_of, small_mdp
@@ -24,10 +25,17 @@ from tests.rl.ope.tabular_mdp import TablePolicy, episodes_of, small_mdp
 HALF = TablePolicy(np.array([[0.5, 0.5]]))
 
 
+def weights_of(policy: Policy, log: LoggedEpisodes, *, clip: float | None = None) -> ImportanceWeights:
+    sample = evaluation_sample(policy, log, discount=Discount(1.0), clip=clip)
+    sample.require_weights()
+    assert sample.weights is not None
+    return sample.weights
+
+
 def test_importance_weights_multiply_within_episodes_only() -> None:
     """Each episode starts again from 1; its weights are running products of evaluation over logged probability."""
     log = episodes_of([[0, 0, 0], [0], [0, 0]], [[0.25, 0.5, 0.25], [1.0], [0.5, 0.1]])
-    found = importance_weights(HALF, log)
+    found = weights_of(HALF, log)
     np.testing.assert_allclose(found.ratio, [2, 1, 2, 0.5, 1, 5])
     np.testing.assert_allclose(found.cumulative, [2, 2, 4, 0.5, 1, 5])
     assert found.max_weight == 5
@@ -37,7 +45,7 @@ def test_importance_weights_multiply_within_episodes_only() -> None:
 def test_importance_weights_report_the_clip() -> None:
     """A clip limits the cumulative weights, and says where it bit and what the largest weight had been."""
     log = episodes_of([[0, 0, 0], [0]], [[0.25, 0.5, 0.25], [0.5]])
-    found = importance_weights(HALF, log, clip=3.0)
+    found = weights_of(HALF, log, clip=3.0)
     np.testing.assert_allclose(found.cumulative, [2, 2, 3, 1])
     assert (found.clip, found.share_clipped, found.max_weight) == (3.0, 0.25, 4.0)
 
@@ -46,7 +54,7 @@ def test_importance_weights_of_the_logging_policy_are_one() -> None:
     """A policy weighed against its own log gets weight 1 everywhere."""
     mdp = small_mdp()
     policy = mdp.random_policy(1)
-    found = importance_weights(policy, mdp.log(policy, n_episodes=50, seed=0))
+    found = weights_of(policy, mdp.log(policy, n_episodes=50, seed=0))
     np.testing.assert_allclose(found.cumulative, 1.0, rtol=1e-6)
 
 
@@ -61,7 +69,7 @@ def test_importance_weights_of_the_logging_policy_are_one() -> None:
 def test_importance_weights_refuse_logs_that_cannot_be_weighted(propensities: list[list[float]], reason: str) -> None:
     """Missing propensities, or a log that never varies, are refused in plain words."""
     with pytest.raises(UnsupportedEstimator, match=reason):
-        importance_weights(HALF, episodes_of([[0, 0]], propensities))
+        weights_of(HALF, episodes_of([[0, 0]], propensities))
 
 
 def test_weights_from_ratio_refuse_overflow() -> None:
@@ -83,12 +91,6 @@ def test_effective_rewarded_units_adds_up_within_units_first() -> None:
     weighted = np.array([1.0, 1.0, 2.0, 0.0, -2.0])
     unit = np.array([0, 0, 1, 2, 3])
     assert effective_rewarded_units(weighted, unit) == pytest.approx(3)
-
-
-def test_effective_sample_size_by_step_keeps_the_weight_of_ended_episodes() -> None:
-    """An episode that ended with weight 3 still has it at the next step index."""
-    sizes = effective_sample_size_by_step(np.array([3.0, 1.0, 1.0]), np.array([0, 1, 3]))
-    np.testing.assert_allclose(sizes, [16 / 10, 16 / 10])
 
 
 def test_logged_action_probabilities_agree_across_batch_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,11 +136,7 @@ def test_checked_probabilities_refuse_what_is_no_distribution(table: FloatArray,
 
 
 def test_share_outside_support_is_the_mass_the_log_cannot_judge() -> None:
-    """By logged actions, by the behavior policy where it can be queried, and unknown otherwise."""
+    """Actions that the log never took count, whatever it could have taken."""
     log = episodes_of([[0], [0]], [[0.5], [0.5]])
     policy = TablePolicy(np.array([[0.3, 0.7]]))
-    never_second = TablePolicy(np.array([[1.0, 0.0]]))
     assert share_outside_support(policy, log, logged_actions=logged_action_set(log)) == pytest.approx(0.7)
-    assert share_outside_support(policy, log, behavior=never_second) == pytest.approx(0.7)
-    assert share_outside_support(policy, log, behavior=policy) == 0
-    assert share_outside_support(policy, log) is None

@@ -1,0 +1,60 @@
+"""The candidates of a night, as seen on validation episodes, and what the selected one does."""
+
+from __future__ import annotations
+
+from conf.strict_yaml import StrictModel
+
+
+class SelectedCandidate(StrictModel):
+    """The candidate that was selected, as it is registered; its network as it was kept after `update` updates."""
+
+    name: str
+    update: int
+    temperature: float
+    policy_version: str
+
+
+class CandidateFigures(StrictModel):
+    """A candidate as seen on the validation episodes, with the network and at the temperature chosen there.
+
+    update: after how many updates the network was kept; n_updates: that training did; None where it isn't recorded.
+    certainty: gain over the behavior policy in units of its standard error. is_supported: the log can judge it.
+    """
+
+    name: str
+    algorithm: str
+    seed: int
+    update: int | None = None
+    n_updates: int | None = None
+    temperature: float
+    estimator: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    effective_sample_size: float | None
+    seconds: float | None
+    certainty: float | None = None
+    is_supported: bool = True
+    is_selected: bool
+
+
+class ActionShare(StrictModel):
+    """How often an action is taken on the test episodes: by the log, and expected under the candidate."""
+
+    action: str
+    log: float
+    candidate: float
+
+
+class RankingFigures(StrictModel):
+    """How well something guesses the next action on the test episodes: a policy or a baseline, by one metric."""
+
+    ranker: str
+    metric: str
+    k: int
+    value: float
+    lower: float
+    upper: float
+    level: float
+    n_decisions: int
+    n_units: int

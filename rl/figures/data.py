@@ -1,0 +1,76 @@
+"""What a night learned from: dates, splits, where lines and rewards went."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pydantic import Field
+
+from conf.strict_yaml import StrictModel
+
+
+class SplitSummary(StrictModel):
+    """A split's boundaries (UTC) and size."""
+
+    name: str
+    start: str
+    end: str
+    n_episodes: int
+    n_transitions: int
+
+
+class IngestCounts(StrictModel):
+    """Where the delivered lines went: accepted + rejected + not yet = lines."""
+
+    n_lines: int
+    n_accepted: int
+    n_derived: int
+    n_rejected: int
+    n_not_yet: int
+    rejected: dict[str, int]
+
+
+class RewardBalance(StrictModel):
+    """Where the reward went: events = transitions + residuals, in millionths of the unit."""
+
+    events: int
+    transitions: int
+    residuals: dict[str, int]
+
+
+class DataSummary(StrictModel):
+    """What the policy was learned from."""
+
+    dates: tuple[date, ...]
+    n_transitions: int
+    n_episodes: int
+    n_actions: int
+    n_features: int
+    splits: tuple[SplitSummary, ...]
+    ingest: IngestCounts | None = None
+    reward: RewardBalance | None = None
+    counters: dict[str, int] = Field(default_factory=dict)
+
+
+class CalibrationBin(StrictModel):
+    """Decisions whose estimated propensity lies in a band: mean estimate against how often it was so."""
+
+    n: int
+    predicted: float
+    observed: float
+
+
+class Propensities(StrictModel):
+    """Where the behavior policy's probabilities come from; the figures on calibration where they are estimated.
+
+    calibration_error: of the likeliest action. misplaced_share: choices per decision that the bins misplace, 0 to 2.
+    log_loss: mean -log probability of the logged action; log_loss_uniform: of a uniform choice.
+    """
+
+    source: str
+    note: str
+    calibration_error: float | None = None
+    calibration: tuple[CalibrationBin, ...] = ()
+    misplaced_share: float | None = None
+    log_loss: float | None = None
+    log_loss_uniform: float | None = None

@@ -1,0 +1,200 @@
+"""evaluation.json: what came of a night's evaluation, in figures; page and MLflow's metrics are made of it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError, model_validator
+
+from conf.publication import write_atomically
+from conf.strict_yaml import StrictModel
+from rl.errors import EvaluationError
+from rl.figures.candidates import ActionShare, CandidateFigures, RankingFigures, SelectedCandidate
+from rl.figures.data import DataSummary, Propensities
+from rl.figures.earlier_release import figures_of_earlier_release
+from rl.figures.evidence import Doubts, ExplanationSummary, Loggers, Opinions, Segments, Support
+from rl.figures.returns import Returns
+from rl.figures.values import Gain, GuardrailFigures, PlayedValue, ValueFigures
+from rl.figures.verdict import Allowance, VerdictFigures
+from rl.learning.curves import Curve
+
+BEHAVIOR = "behavior"
+"""Name of the policy that made the log, among policies and as what a gain is over."""
+
+Role = Literal["behavior", "candidate", "champion"]
+
+
+class NightFacts(StrictModel):
+    """Which night it is, and in what its values are counted."""
+
+    scenario: str
+    scenario_title: str
+    source: str
+    source_title: str
+    date: date
+    decisions: Literal["logged", "implied"]
+    is_simulated: bool
+    reward_unit: str
+    steps: int
+    gamma: float
+    approval: Literal["human", "auto"]
+
+
+class Lineage(StrictModel):
+    """What the night was made from, beside its digest and hashes; `first_partition`, `last_partition`: date, hash."""
+
+    data_spec_hash: str
+    key_id: str
+    embargo: str | None = None
+    first_partition: tuple[str, str]
+    last_partition: tuple[str, str]
+
+
+class UncomparedChampion(StrictModel):
+    """The champion in force, and why the candidate couldn't be compared with it."""
+
+    name: str
+    problem: str
+
+
+class Notes(StrictModel):
+    """What a reader must know beside the verdict; None or empty where there is nothing to say.
+
+    selection: how temperature and candidate had to be chosen. unknown_actions: share of the test decisions by actions
+    that the candidate doesn't know. no_truth: why a simulated shop's true values are unknown. left_out: candidates
+    whose training failed. registry_changes: what was changed in MLflow by hand, in sentences. earlier:
+    sentences of an earlier release, which kept no figures for them.
+    """
+
+    uncompared_champion: UncomparedChampion | None = None
+    selection: str | None = None
+    unknown_actions: float | None = None
+    no_truth: str | None = None
+    left_out: tuple[str, ...] = ()
+    registry_changes: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
+
+
+class NightFigures(StrictModel):
+    """A night's evaluation.
+
+    Attributes:
+        facts: which night it is.
+        dataset_digest: of the prepared dataset.
+        spec_hash: of both specs whole.
+        code_hash: of the code and its pins.
+        lineage: what else it was made from.
+        selected: on validation episodes.
+        verdict: the gate's decision, reasons and every check.
+        allowance: what the look might spend; None where an earlier release kept its level alone.
+        level: one-sided, that the look might spend of the year's allowance.
+        champion_in_force: version of the champion on this night, or `behavior` where there was none.
+        compared_with: what the gain is over: that version, or `behavior` where it couldn't be compared.
+        estimator: the one that the gate may use.
+        gain: that the verdict rests on; None where there is none.
+        reports: of all policies by the gate's estimator and those beside it, on test episodes.
+        second_reports: of candidate and baseline by the estimators that only give second opinions.
+        metric_reports: of the guardrails' side metrics, by metric.
+        validation_reports: of all candidates and temperatures on validation episodes.
+        truth: true values by policy, where the shop is simulated and at hand.
+        guardrails: side metrics against what they may rise or fall by.
+        propensities: where they come from, with their calibration.
+        notes: what a reader must know beside the verdict.
+        data: what it was learned from.
+        actions: that the log or the candidate takes most.
+        distance_from_log: total variation distance of candidate and log, over all decisions.
+        ranking: of the next action; empty where decisions were logged.
+        curves: of training.
+        candidates: as seen on validation episodes.
+    """
+
+    facts: NightFacts
+    dataset_digest: str
+    spec_hash: str
+    code_hash: str
+    lineage: Lineage
+    selected: SelectedCandidate
+    verdict: VerdictFigures
+    allowance: Allowance | None
+    level: float
+    champion_in_force: str
+    compared_with: str
+    estimator: str
+    gain: Gain | None
+    reports: tuple[ValueFigures, ...]
+    second_reports: tuple[ValueFigures, ...] = ()
+    metric_reports: dict[str, tuple[ValueFigures, ...]]
+    validation_reports: tuple[ValueFigures, ...]
+    truth: dict[str, PlayedValue]
+    guardrails: tuple[GuardrailFigures, ...]
+    propensities: Propensities
+    notes: Notes
+    data: DataSummary
+    returns: Returns | None = None
+    doubts: Doubts | None = None
+    opinions: Opinions | None = None
+    loggers: Loggers | None = None
+    segments: Segments | None = None
+    explanation: ExplanationSummary | None = None
+    support: Support | None = None
+    actions: tuple[ActionShare, ...] = ()
+    distance_from_log: float | None = None
+    ranking: tuple[RankingFigures, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    candidates: tuple[CandidateFigures, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_any_release(cls, content: Any) -> Any:
+        """Take the content of a release that kept the page's wording instead of figures."""
+        return figures_of_earlier_release(content) if isinstance(content, dict) and "review" in content else content
+
+    def role(self, policy: str) -> Role:
+        """Return what the policy of that name was on this night."""
+        if policy == BEHAVIOR:
+            return "behavior"
+        return "candidate" if policy == self.selected.name else "champion"
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """Names of the policies reported on, the behavior policy first, each once."""
+        return tuple(dict.fromkeys(report.policy for report in self.reports))
+
+    def told_reports(self, policy: str, *, is_second: bool = False) -> tuple[ValueFigures, ...]:
+        """Return the reports on a policy that say something of their own.
+
+        Most estimates of the behavior policy are its logged mean by definition, all its weights being 1.
+
+        Args:
+            policy: its name.
+            is_second: those of estimators that only give second opinions, instead of the others.
+        """
+        kept = ("on_policy", "dm", self.estimator)
+        reports = self.second_reports if is_second else self.reports
+        found = (one for one in reports if one.policy == policy)
+        return tuple(one for one in found if self.role(policy) != "behavior" or one.estimator in kept)
+
+    def fullest_report(self, policy: str) -> ValueFigures:
+        """Return the report that knows most of a policy's weights, which are the same for all its estimators."""
+        reports = (*self.told_reports(policy), *self.told_reports(policy, is_second=True))
+        return max(reports, key=lambda one: (one.effective_sample_size is not None, one.max_weight is not None))
+
+    def write(self, path: Path) -> None:
+        """Write the figures to the file, replaced atomically."""
+        write_atomically(path, self.model_dump_json(indent=1))
+
+
+def read_figures(path: Path) -> NightFigures:
+    """Return the figures that `write` left.
+
+    Raises:
+        EvaluationError: the file is missing, or of another form.
+    """
+    try:
+        return NightFigures.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise EvaluationError(f"{path}: no such file; run evaluate first") from error
+    except ValidationError as error:
+        raise EvaluationError(f"{path}: not an evaluation of this version: {error}; run evaluate again") from error

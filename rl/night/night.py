@@ -1,0 +1,198 @@
+"""A whole night: chosen on validation episodes, looked at once on test episodes, explained; built once, then read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from conf.paths import Lake
+from conf.settings import Settings
+from rl.data.dataset import Dataset
+from rl.data.logged_episodes import LoggedEpisodes
+from rl.errors import UnsupportedEstimator
+from rl.gate.alpha_spending import NightLevel
+from rl.learning.trained_candidates import LoadedCandidate
+from rl.learning.training import resolve_device
+from rl.night.action_shares import ActionShares, action_shares
+from rl.night.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
+from rl.night.evaluation import NightEvaluation, evaluate_night
+from rl.night.explanation.night_explanation import NightExplanation, explain_night
+from rl.night.second_look.second_look import SecondLook, second_look
+from rl.night.selection import Floors, Selection, select_candidate
+from rl.night.truth import TrueValues, true_values
+from rl.ope.propensities.known import know_propensities
+from rl.ope.ranking import PolicyRanker, Ranker, RankingReport, evaluate_ranking, fit_item_knn, fit_popularity
+from rl.ope.report import BEHAVIOR, EvaluationSettings
+from rl.registry.champion import Champion
+from rl.registry.entry import NightKey
+
+RANKING_CUTOFF = 10
+ITEM_KNN, POPULARITY = "item-kNN", "popularity"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What the registry says before the night: the champion in force, tonight's level, changes made by hand.
+
+    Attributes:
+        key: what makes the night the same as another.
+        champion: None where there is none.
+        level: that earlier nights' looks leave for this one.
+        changes: what was changed in MLflow by hand, in sentences.
+    """
+
+    key: NightKey
+    champion: Champion | None
+    level: NightLevel
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Night:
+    """What a night found.
+
+    Attributes:
+        dataset: of the night.
+        registered: what the registry said before it.
+        left_out: candidates whose training failed, with the reason, by name.
+        checkpoints: the network chosen for each candidate.
+        selection: temperature and candidate, chosen on validation episodes.
+        evaluation: the one report on test episodes, and the verdict.
+        second_look: other estimators, and how returns are spread.
+        truth: true values, where the shop is simulated.
+        ranking: of the next action; empty where decisions were logged.
+        shares: of actions, under the log and the selected candidate.
+        explained: why the selected candidate decides as it does.
+    """
+
+    dataset: Dataset
+    registered: Registered
+    left_out: Mapping[str, str]
+    checkpoints: Mapping[str, ChosenCheckpoint]
+    selection: Selection
+    evaluation: NightEvaluation
+    second_look: SecondLook
+    truth: TrueValues
+    ranking: tuple[RankingReport, ...]
+    shares: ActionShares
+    explained: NightExplanation
+
+    @property
+    def champion_in_force(self) -> str:
+        """Version of the champion, or `behavior` where there is none."""
+        champion = self.registered.champion
+        return BEHAVIOR if champion is None else str(champion.version.version)
+
+    @property
+    def compared_with(self) -> str:
+        """What the gain is over: the log's own policy where the champion in force can't be compared."""
+        champion = self.registered.champion
+        return BEHAVIOR if champion is None or champion.policy is None else str(champion.version.version)
+
+
+def whole_night(
+    dataset: Dataset,
+    candidates: Mapping[str, LoadedCandidate],
+    registered: Registered,
+    *,
+    settings: Settings,
+    left_out: Mapping[str, str],
+) -> Night:
+    """Return what the night finds; each split is read once, candidate and baseline are weighted once.
+
+    Args:
+        dataset: of the night.
+        candidates: trained on it, by name.
+        registered: what the registry says.
+        settings: of the process.
+        left_out: candidates whose training failed, with the reason, by name.
+    """
+    pipeline = dataset.pipeline
+    lake = Lake(settings.lake, pipeline.source.name)
+    how = EvaluationSettings.from_scenario(pipeline.scenario, device=resolve_device(settings.device))
+    train = dataset.to_logged_episodes("train")
+    chosen, selection = _select(dataset, candidates, train=train, settings=how)
+    selected = selection.best.policy
+    evaluation = evaluate_night(
+        dataset, selection, champion=registered.champion, level=registered.level, train=train, settings=how
+    )
+    shares = action_shares(selected, evaluation.propensities.episodes)
+    return Night(
+        dataset=dataset,
+        registered=registered,
+        left_out=left_out,
+        checkpoints=chosen,
+        selection=selection,
+        evaluation=evaluation,
+        second_look=second_look(dataset, lake, selected, night=evaluation),
+        truth=_truth(dataset, selection, registered, settings),
+        ranking=() if pipeline.is_logged else _ranking(selection, evaluation, train, how),
+        shares=shares,
+        explained=explain_night(dataset, lake, selected, night=evaluation, train=train, shares=shares),
+    )
+
+
+def _select(
+    dataset: Dataset,
+    candidates: Mapping[str, LoadedCandidate],
+    *,
+    train: LoggedEpisodes,
+    settings: EvaluationSettings,
+) -> tuple[Mapping[str, ChosenCheckpoint], Selection]:
+    """Return each candidate's network, and the selected candidate at its temperature, by validation episodes alone."""
+    pipeline = dataset.pipeline
+    validation = know_propensities(dataset.to_logged_episodes("validation"), is_logged=pipeline.is_logged).episodes
+    estimator = pipeline.scenario.evaluation.estimator if pipeline.is_logged else "dm"
+    temperatures, floors = pipeline.scenario.policy.temperatures, Floors.from_scenario(pipeline.scenario)
+    chosen = choose_checkpoints(
+        {name: candidate.checkpoints for name, candidate in candidates.items()},
+        train=train,
+        validation=validation,
+        settings=settings,
+        estimator=estimator,
+        temperature=temperatures[len(temperatures) // 2],
+        floors=floors,
+    )
+    selection = select_candidate(
+        {name: checkpoint.policy for name, checkpoint in chosen.items()},
+        train=train,
+        validation=validation,
+        settings=settings,
+        estimator=estimator,
+        temperatures=temperatures,
+        floors=floors,
+        is_logged=pipeline.is_logged,
+    )
+    return chosen, selection
+
+
+def _truth(dataset: Dataset, selection: Selection, registered: Registered, settings: Settings) -> TrueValues:
+    """Return the true values of candidate and champion, where the shop can be played."""
+    structlog.get_logger().info("playing the shop for true values", is_simulated=dataset.pipeline.source.is_simulated)
+    selected, champion = selection.best.policy, registered.champion
+    played = {selected.name: selected}
+    if champion is not None and champion.policy is not None:
+        played[champion.name] = champion.policy
+    return true_values(settings.home, dataset, played)
+
+
+def _ranking(
+    selection: Selection, evaluation: NightEvaluation, train: LoggedEpisodes, settings: EvaluationSettings
+) -> tuple[RankingReport, ...]:
+    """Return how well policy and simple baselines guess the next action; empty where a single shopper can't tell."""
+    policy = selection.best.policy
+    rankers: dict[str, Ranker] = {
+        policy.name: PolicyRanker(policy),
+        ITEM_KNN: fit_item_knn(train),
+        POPULARITY: fit_popularity(train),
+    }
+    test = evaluation.propensities.episodes
+    try:
+        return evaluate_ranking(
+            rankers, test, cutoffs=(RANKING_CUTOFF,), level=settings.confidence, resampling=settings.resampling
+        )
+    except UnsupportedEstimator as error:
+        structlog.get_logger().info("no ranking", reason=str(error))
+        return ()
