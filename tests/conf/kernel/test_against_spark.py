@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, timedelta
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from conf.kernel.attribution import OUTCOMES
 from conf.observation_features import OBSERVATION_FEATURES
-from conf.paths import Lake
-from conf.publication import read_pointers
-from conf.spec_hash import data_spec_hash
-from conf.tables import SESSIONS, transitions_table
-from jobs.events_reading import read_availability, read_events, read_files, read_sessions
+from conf.tables import SESSIONS
 from jobs.sessions import sessions_of
 from jobs.transitions.prepared_events import prepare
 from jobs.transitions.transitions import transitions_of
 from tests.conf.kernel.made_logs import random_log, random_pipelines
 from tests.conf.kernel.table_rows import session_rows, transition_rows
+from tests.conf.kernel.told_twice import Told, assert_same, collected, published
 from tests.e2e.simulated_lake import (
     FIRST_DATE,
     LAST_DATE,
     PIPELINE,
     build_transitions,
     ingest_logs,
-    settings_of,
     write_small_logs,
 )
 from tests.jobs.event_rows import event
@@ -39,19 +33,6 @@ from tests.jobs.transitions.shop_events import availability_frame, events_frame
 Row = dict[str, Any]
 
 PIPELINES = random_pipelines(6, seed=5)
-_TIMES = ("event_time", "decision_time", "start_time", "end_time", "valid_from")
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the Spark jobs make of a log, and what the kernel makes of it."""
-
-    spark_sessions: list[Row]
-    kernel_sessions: list[Row]
-    spark_transitions: list[Row]
-    kernel_transitions: list[Row]
-    spark_attributed: Counter[tuple[Any, ...]]
-    kernel_attributed: Counter[tuple[Any, ...]]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -103,50 +84,7 @@ def night(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Told
     home = tmp_path_factory.mktemp("night")
     ingest_logs(spark, home, write_small_logs(home / "shop"), LAST_DATE)
     build_transitions(spark, home, LAST_DATE)
-    lake = Lake(settings_of(home).lake, PIPELINE.source.name)
-    days = [FIRST_DATE + timedelta(days=n) for n in range((LAST_DATE - FIRST_DATE).days + 1)]
-    events = read_events(spark, lake, first_event_date=days[0], last_event_date=days[-1], last_delivery_date=LAST_DATE)
-    rows, sets = collected(events), collected(read_availability(spark, lake, last_delivery_date=LAST_DATE))
-    kernel_transitions, kernel_attributed = transition_rows(rows, PIPELINE, sets=sets, dates=days, horizon=LAST_DATE)
-    prepared = prepare(events.where("user_id != ''"), None, PIPELINE)
-    return Told(
-        spark_sessions=collected(read_sessions(spark, lake, first_date=days[0], last_date=days[-1])),
-        kernel_sessions=session_rows(rows, PIPELINE, LAST_DATE),
-        spark_transitions=collected(published_transitions(spark, lake)),
-        kernel_transitions=kernel_transitions,
-        spark_attributed=Counter(tuple(row) for row in prepared.attributed.collect()),
-        kernel_attributed=kernel_attributed,
-    )
-
-
-def published_transitions(spark: SparkSession, lake: Lake) -> DataFrame:
-    table = transitions_table(PIPELINE.scenario)
-    folder = lake.transitions(PIPELINE.scenario.name, data_spec_hash(PIPELINE))
-    files = [file for pointer in read_pointers(folder).values() for file in pointer.files]
-    return read_files(spark, table, folder, files, ("date",))
-
-
-def collected(frame: DataFrame) -> list[Row]:
-    """The rows as dictionaries, with aware times."""
-    found = []
-    for one in frame.collect():
-        row: Row = one.asDict(recursive=True)
-        found.append(row | {name: row[name].replace(tzinfo=UTC) for name in _TIMES if name in row})
-    return found
-
-
-def assert_same(found: Sequence[Row], expected: Sequence[Row], *key: str) -> None:
-    """The same rows by their key, whatever their order; what differs is told by column."""
-    by_key, wanted = ({tuple(row[name] for name in key): row for row in rows} for rows in (found, expected))
-    assert len(by_key) == len(found) == len(expected)
-    assert set(by_key) == set(wanted)
-    differing = Counter(
-        name
-        for place, row in wanted.items()
-        for name in row.keys() | by_key[place].keys()
-        if by_key[place].get(name, "missing") != row.get(name, "missing")
-    )
-    assert differing == Counter()
+    return published(spark, home, PIPELINE, first_date=FIRST_DATE, horizon=LAST_DATE)
 
 
 @pytest.mark.parametrize("number", range(len(PIPELINES)))
