@@ -37,7 +37,7 @@ def delivered(source: str, real_data: Path, folder: Path) -> Path:
 
 @pytest.mark.parametrize("source", LOGS)
 def test_rows_of_public_logs_are_those_published(
-    spark: SparkSession, real_data: Path, tmp_path: Path, source: str
+    real_data: Path, spark: SparkSession, tmp_path: Path, source: str
 ) -> None:
     """Every column of every session and transition, and what became of every counted event."""
     first, last, n_least = LOGS[source]
