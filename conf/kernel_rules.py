@@ -18,7 +18,7 @@ from conf.kernel.transitions import AsOf, Rules
 from conf.scenario import Pipeline, Scenario
 from conf.source import Source
 
-# Sessions start up to so many days before the horizon, and close up to so many days after the day they start on.
+# A session that starts on one business day closes at the latest this many days later: 24 hours long, and the gap.
 _LONGEST_CLOSING_DAYS = 3
 
 

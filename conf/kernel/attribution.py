@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from conf.event_types import EVENT_TYPE_RANK
-from conf.kernel.arrays import BoolArray, IntArray, latest_rows
+from conf.kernel.arrays import IntArray, latest_rows
 from conf.kernel.decisions import Decisions
 from conf.kernel.points import NO_DECISION
 from conf.kernel.stream import NO_ID, Stream, is_of_type
@@ -43,12 +43,34 @@ class AttributionRule:
 
 
 @dataclass(frozen=True)
+class Touches:
+    """Decisions that later events may be tied to, each column `(n_decisions,)` int64, in the stream's order.
+
+    Attributes:
+        unit: whose decision.
+        time_us: its moment, UTC microseconds.
+        day: its business day, days since the epoch.
+        from_row: the first row of the stream that comes after it.
+        link: what events tied to it name, 0 where nothing can.
+    """
+
+    unit: IntArray
+    time_us: IntArray
+    day: IntArray
+    from_row: IntArray
+    link: IntArray
+
+    def __len__(self) -> int:
+        return len(self.unit)
+
+
+@dataclass(frozen=True)
 class Attributed:
     """What became of the events that are counted, each column `(n_counted,)` int64, in the stream's order.
 
     Attributes:
         row: the event's row.
-        decision: which of the stream's decisions earned it, NO_DECISION where none did.
+        decision: which of the touches earned it, NO_DECISION where none did.
         outcome: a place in OUTCOMES.
     """
 
@@ -57,20 +79,34 @@ class Attributed:
     outcome: IntArray
 
 
-def attribute(stream: Stream, decisions: Decisions, rule: AttributionRule) -> Attributed:
+def attribute(stream: Stream, touches: Touches, link: IntArray, rule: AttributionRule) -> Attributed:
     """Return the counted events, each with its decision or the reason why it has none.
 
     The decision is the latest earlier one of the unit with the same link, so that each event has at most one.
+
+    Args:
+        stream: the events.
+        touches: the decisions, whatever clock they come from.
+        link: what each row of the stream names among the touches' links, 0 nothing, `(n,)`.
+        rule: which events, and how far back.
     """
     rows = np.flatnonzero(is_of_type(stream, *rule.counted))
-    touch = _latest_touch(stream, decisions, rows, links(stream, decisions, rule))
-    touched = decisions.rows[touch] if len(decisions) else np.zeros_like(rows)
-    is_known = (touch != NO_DECISION) & (stream.day[touched] >= stream.day[rows] - rule.look_back_days)
-    is_in_time = stream.time_us[rows] - stream.time_us[touched] <= rule.window_us
+    touch = _latest_touch(touches, rows, stream.unit[rows], link[rows])
+    has_touch = touch != NO_DECISION
+    touched = touch[has_touch]
+    is_known, is_in_time = np.zeros_like(has_touch), np.zeros_like(has_touch)
+    is_known[has_touch] = touches.day[touched] >= stream.day[rows[has_touch]] - rule.look_back_days
+    is_in_time[has_touch] = stream.time_us[rows[has_touch]] - touches.time_us[touched] <= rule.window_us
     names_decision = (stream.link[rows] != NO_ID) & (rule.link == "decision_id")
     without = np.where(names_decision, UNKNOWN_DECISION, NO_EARLIER_DECISION)
     outcome = np.where(is_known, np.where(is_in_time, ATTRIBUTED, OUTSIDE_WINDOW), without)
     return Attributed(rows, np.where(outcome == ATTRIBUTED, touch, NO_DECISION), outcome)
+
+
+def touches_of(stream: Stream, decisions: Decisions, link: IntArray) -> Touches:
+    """Return the decisions that are events of the stream, with their links `(n,)`."""
+    rows = decisions.rows
+    return Touches(stream.unit[rows], stream.time_us[rows], stream.day[rows], from_row=rows + 1, link=link[rows])
 
 
 def links(stream: Stream, decisions: Decisions, rule: AttributionRule) -> IntArray:
@@ -90,23 +126,18 @@ def counts_earned(stream: Stream, decisions: Decisions, attributed: Attributed) 
     return np.bincount(cells, minlength=len(decisions) * n_types).reshape(len(decisions), n_types)
 
 
-def _latest_touch(stream: Stream, decisions: Decisions, rows: IntArray, link: IntArray) -> IntArray:
-    """Return the latest decision before each of the rows with its unit and link, NO_DECISION without one."""
-    n_decisions = len(decisions)
-    row = np.concatenate([decisions.rows, rows])
-    is_touch = np.arange(len(row)) < n_decisions
-    # By link, then in the stream's order, in which an event that is a decision itself stands before its own touch.
-    order = np.lexsort((is_touch, row, link[row]))
+def _latest_touch(touches: Touches, rows: IntArray, unit: IntArray, link: IntArray) -> IntArray:
+    """Return the latest touch before each of the rows with the row's unit and link, NO_DECISION without one."""
+    n_touches = len(touches)
+    place = np.concatenate([touches.from_row, rows])
+    units, named = np.concatenate([touches.unit, unit]), np.concatenate([touches.link, link])
+    is_touch = np.arange(len(place)) < n_touches
+    # By link, then in the stream's order, in which a touch stands before the first row that comes after it.
+    order = np.lexsort((~is_touch, place, named))
     latest = latest_rows(is_touch[order])
     touch = np.where(latest >= 0, order[latest], NO_DECISION)
-    found = np.empty(len(row), dtype=np.int64)
-    found[order] = np.where(_is_same(touch, order, row, stream, link), touch, NO_DECISION)
-    return found[n_decisions:]
-
-
-def _is_same(touch: IntArray, place: IntArray, row: IntArray, stream: Stream, link: IntArray) -> BoolArray:
-    """Return True where the touch is of the row's unit and link, and the link names something."""
-    touched, own = row[touch], row[place]
-    is_same_unit = stream.unit[touched] == stream.unit[own]
-    same: BoolArray = (touch != NO_DECISION) & is_same_unit & (link[touched] == link[own]) & (link[own] != NO_ID)
-    return same
+    is_same_unit = units[touch] == units[order]
+    is_tied = (touch != NO_DECISION) & is_same_unit & (named[touch] == named[order]) & (named[order] != NO_ID)
+    found = np.empty(len(place), dtype=np.int64)
+    found[order] = np.where(is_tied, touch, NO_DECISION)
+    return found[n_touches:]

@@ -9,7 +9,7 @@ import numpy as np
 
 from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import MICROS_PER_SECOND, BoolArray, IntArray, changes
-from conf.kernel.attribution import Attributed, AttributionRule, attribute, counts_earned
+from conf.kernel.attribution import Attributed, AttributionRule, attribute, counts_earned, links, touches_of
 from conf.kernel.availability_in_force import AvailabilitySets, set_in_force
 from conf.kernel.calendar import Calendar
 from conf.kernel.clocks.session_step import SessionStep
@@ -135,7 +135,8 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf) -> Transitions:
         watermark_us=as_of.watermark_us,
     )
     features = observations(stream, decided, points, rules)
-    attributed = attribute(stream, decided, rules.attribution)
+    link = links(stream, decided, rules.attribution)
+    attributed = attribute(stream, touches_of(stream, decided, link), link, rules.attribution)
     here = np.flatnonzero(points.is_decision)
     there, chosen = here + 1, points.decision[here]
     row = decided.rows[chosen]

@@ -18,7 +18,7 @@ import numpy as np
 
 from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import MICROS_PER_DAY, MICROS_PER_MINUTE, MICROS_PER_SECOND, IntArray
-from conf.kernel.attribution import attribute, counts_earned
+from conf.kernel.attribution import attribute, counts_earned, links, touches_of
 from conf.kernel.calendar import calendar_of, day_number
 from conf.kernel.daily_counts import daily_counts
 from conf.kernel.decisions import decisions
@@ -58,7 +58,9 @@ def functions(stream: Stream, pipeline: Pipeline) -> dict[str, Callable[[], Any]
         daily_counts(stream),
     )
     points = rules.clock.points(stream, in_sessions, decided, **asked)
-    attributed = attribute(stream, decided, rules.attribution)
+    link = links(stream, decided, rules.attribution)
+    touches = touches_of(stream, decided, link)
+    attributed = attribute(stream, touches, link, rules.attribution)
     of_session = {name: length for name, length in rules.lengths.items() if name in SESSION_SCALARS | SESSION_LISTS}
     of_history = {name: length for name, length in rules.lengths.items() if name in HISTORY_SCALARS | HISTORY_LISTS}
     days, made = rules.history_days, transitions(stream, rules, known)
@@ -71,7 +73,7 @@ def functions(stream: Stream, pipeline: Pipeline) -> dict[str, Callable[[], Any]
         "history_features": lambda: history_features(
             daily, points.unit, points.as_of_day, of_history, history_days=days
         ),
-        "attribute": lambda: attribute(stream, decided, rules.attribution),
+        "attribute": lambda: attribute(stream, touches, link, rules.attribution),
         "counts_earned": lambda: counts_earned(stream, decided, attributed),
         "transitions": lambda: transitions(stream, rules, known),
         "observation": lambda: made.observation,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from conf.kernel.arrays import IntArray
 from conf.kernel.attribution import OUTCOMES
 from conf.kernel.availability_in_force import AvailabilitySets
@@ -110,9 +108,3 @@ def told_observation(features: dict[str, IntArray], place: int, lengths: dict[st
         name: values[place].item() if lengths[name] is None else values[place][values[place] != 0].tolist()
         for name, values in features.items()
     }
-
-
-def is_padded_behind(values: IntArray) -> bool:
-    """True where no id stands behind a padding 0 in its list."""
-    is_id = values != 0
-    return bool(np.all(is_id[:, :-1] >= is_id[:, 1:]))

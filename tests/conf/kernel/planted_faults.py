@@ -84,19 +84,17 @@ FAULTS: dict[str, Fault] = {
         history_features.days_since_last_visit, " & (day >= asked.as_of_day - asked.history_days)", ""
     ),
     "favorites tie by descending id": Fault(favorites._ranked, "(category,", "(-category,"),
-    "an event that is a decision earns itself": Fault(attribution._latest_touch, "(is_touch,", "(~is_touch,"),
+    "an event that is a decision earns itself": Fault(attribution.touches_of, "rows + 1", "rows"),
     "a reward goes to the next decision": Fault(
-        attribution._latest_touch, "order = np.lexsort((is_touch, row,", "order = np.lexsort((is_touch, -row,"
+        attribution._latest_touch, "np.lexsort((~is_touch, place,", "np.lexsort((~is_touch, -place,"
     ),
-    "a reward goes to another shopper's decision": Fault(attribution._is_same, "& is_same_unit ", ""),
+    "a reward goes to another shopper's decision": Fault(attribution._latest_touch, "& is_same_unit ", ""),
     "the window's last moment is outside": Fault(attribution.attribute, "<= rule.window_us", "< rule.window_us"),
-    "a decision counts however long ago": Fault(
-        attribution.attribute, "stream.day[rows] - rule.look_back_days", "stream.day[rows] - 1000"
-    ),
+    "a decision counts however long ago": Fault(attribution.attribute, "- rule.look_back_days", "- 1000"),
     "a decision without an id has none": Fault(
         attribution.links, "np.where(stream.link != NO_ID, stream.link, stream.own_link)", "stream.link"
     ),
-    "null links tie to each other": Fault(attribution._is_same, " & (link[own] != NO_ID)", ""),
+    "null links tie to each other": Fault(attribution._latest_touch, " & (named[order] != NO_ID)", ""),
     "a set is in force before its delivery": Fault(
         availability_in_force.set_in_force,
         "np.maximum(sets.valid_from_us, sets.delivered_us)",

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel import favorites
 from conf.kernel.history_features import HISTORY_LISTS, HISTORY_SCALARS
-from conf.kernel.session_features import SESSION_LISTS, SESSION_SCALARS
+from conf.kernel.session_features import SESSION_LISTS, SESSION_SCALARS, _binary_digits
 from conf.kernel.stream import type_codes
 from conf.observation_features import OBSERVATION_FEATURES
 from tests.conf.kernel.columns_of_rows import array
@@ -82,3 +82,10 @@ def test_counts_that_appear_and_go_are_ranked_by_what_holds() -> None:
         length=2,
     )
     assert found.tolist() == [[7, 0], [7, 5], [5, 0], [5, 0]]
+
+
+def test_binary_digits_are_exact_where_doubles_are_not() -> None:
+    """On both sides of every power of two; 0 has one digit, a negative number 64."""
+    numbers = [2**n + more for n in range(63) for more in (-1, 0)] + [2**63 - 1]
+    assert _binary_digits(array(numbers)).tolist() == [max(number.bit_length(), 1) for number in numbers]
+    assert _binary_digits(array([-1, -(2**62)])).tolist() == [64, 64]
