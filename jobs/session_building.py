@@ -16,7 +16,7 @@ from jobs.business_days import days_between
 from jobs.events_reading import DeliveredEvents, path_date, read_events
 from jobs.ingest import Ingestion
 from jobs.publishing import PartitionFacts, Target, publish, staged
-from jobs.sessions import DAYS_AFTER, DAYS_BEFORE, assign_sessions, sessions_of
+from jobs.sessions import DAYS_AFTER, DAYS_BEFORE, sessions_of
 
 log = structlog.get_logger()
 
@@ -72,8 +72,8 @@ def _build(job: Ingestion, due: list[date], inputs: Mapping[date, Mapping[str, s
         last_event_date=min(due[-1] + timedelta(days=DAYS_AFTER), horizon),
         last_delivery_date=horizon,
     )
-    sessions = sessions_of(assign_sessions(events, job.source), job.source, horizon)
-    asked = sessions.where(F.col("date").isin(due)).select(*SESSIONS.column_names, "date")
+    n_partitions = int(job.spark.conf.get("spark.sql.shuffle.partitions") or 0)
+    asked = sessions_of(events, job.source, dates=due, horizon=horizon, n_partitions=n_partitions)
     counted = {
         "n_sessions": F.count(F.lit(1)),
         "n_events": F.sum("n_events"),

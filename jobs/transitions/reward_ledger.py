@@ -9,7 +9,7 @@ tonight: events up to a day = attributed on days up to it + residuals of days up
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,8 +18,9 @@ from pyspark.sql import functions as F
 
 from conf.scenario import Scenario
 from conf.tables import REWARD_RESIDUALS
-from jobs.transitions.attribution import ATTRIBUTED, reward_millionths
+from jobs.transitions.attribution import reward_millionths
 
+ATTRIBUTED = "attributed"
 EVENTS = "reward.events"
 EARNED = "reward.attributed"
 RESIDUAL = "reward.residual."
@@ -43,13 +44,19 @@ def reward_of_events(events: DataFrame, scenario: Scenario) -> dict[date, int]:
     return {row["event_date"]: row["worth"] for row in events.groupBy("event_date").agg(worth).collect()}
 
 
-def reward_by_outcome(attributed: DataFrame, scenario: Scenario) -> list[tuple[date, str, date | None, int]]:
-    """Return the millionths by business day of the event, outcome and, where attributed, date of the transition."""
-    worth = F.sum(reward_millionths(scenario.reward.weight_millionths)).alias("worth")
-    grouped = attributed.groupBy("event_date", "outcome", "decision_session_date").agg(worth)
-    return [
-        (row["event_date"], row["outcome"], row["decision_session_date"], row["worth"]) for row in grouped.collect()
-    ]
+def reward_by_outcome(
+    counted: Iterable[tuple[date, str, str, date | None, int]], scenario: Scenario
+) -> list[tuple[date, str, date | None, int]]:
+    """Return millionths by business day of the event, outcome and, where attributed, date of the transition.
+
+    Args:
+        counted: events by day, type, outcome and date of the transition, as `tallies.outcomes` gives them.
+        scenario: what an event is worth.
+    """
+    worth: Counter[tuple[date, str, date | None]] = Counter()
+    for day, event_type, outcome, decision_day, n in counted:
+        worth[day, outcome, decision_day] += n * scenario.reward.weight_millionths.get(event_type, 0)
+    return [(*place, millionths) for place, millionths in worth.items()]
 
 
 def reward_counters(
