@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import structlog
 from pyspark.sql import functions as F
 
+from conf.kernel.version import kernel_inputs
 from conf.paths import Lake
 from conf.publication import Manifest, is_strict_subset, read_pointers
 from conf.source import Source
@@ -51,7 +52,7 @@ def session_inputs(delivered: DeliveredEvents, source: Source, day: date, horizo
     first, last = day - timedelta(days=DAYS_BEFORE), day + timedelta(days=DAYS_AFTER)
     last_complete = min(horizon - timedelta(days=source.lateness_days), last)
     complete = {f"complete/{one}": "yes" for one in days_between(day, last_complete)}
-    return delivered.inputs(first, min(last, horizon)) | complete
+    return delivered.inputs(first, min(last, horizon)) | complete | kernel_inputs()
 
 
 def _is_settled(job: Ingestion, published: Manifest | None, inputs: Mapping[str, str]) -> bool:

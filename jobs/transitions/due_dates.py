@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from conf.kernel.version import kernel_inputs
 from conf.paths import Lake
 from conf.publication import Pointer, read_pointers
 from conf.scenario import Pipeline
@@ -83,7 +84,7 @@ def _inputs_by_date(lake: Lake, pipeline: Pipeline, last: date, horizon: date) -
         # Time alone closes sessions and settles rewards. A later horizon only ever adds days that have passed, so
         # that a publisher at an earlier one is recognized as stale.
         passed = {f"passed/{one}": "yes" for one in days_between(day, known_at)}
-        found[day] = events | sets | passed
+        found[day] = events | sets | passed | kernel_inputs()
     return found
 
 
