@@ -13,7 +13,7 @@ import pytest
 from conf.paths import Lake
 from rl.data.dataset import Dataset, prepare_dataset
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
-from rl.night.evaluation import actions_without_entry
+from rl.night.evaluation import unknown_actions
 from rl.ope.propensities.logged_propensities import check_logged_propensities
 from rl.ope.samples.evaluation_probabilities import logged_action_probabilities
 from tests.rl.factories import (
@@ -47,7 +47,7 @@ def test_propensities_of_a_shop_with_new_items_are_plausible(tmp_path: Path, max
     action = {"max_actions": max_actions}
     test = dataset_with_new_items(tmp_path, action=action).to_logged_episodes("test")
     assert (test.action == test.n_actions - 1).mean() > 0.2
-    assert "% of the test decisions took an action" in actions_without_entry(test)[0]
+    assert unknown_actions(test) == (test.action == test.n_actions - 1).mean()
     check = check_logged_propensities(test)
     assert check.problem is None
     assert check.mean_uniform_weight == pytest.approx(1.0, abs=1e-9)

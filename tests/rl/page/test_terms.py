@@ -86,7 +86,7 @@ def test_every_meaning_is_short_and_plain(term: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", {*ESTIMATOR_NAMES, *nightly_estimators(), *ONE_STEP_ESTIMATORS, *MARGINALIZED_ESTIMATORS}
+    "name", sorted({*ESTIMATOR_NAMES, *nightly_estimators(), *ONE_STEP_ESTIMATORS, *MARGINALIZED_ESTIMATORS})
 )
 def test_every_estimator_has_a_meaning(name: str) -> None:
     """Whatever the page may name among values can be looked up there."""
