@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
 from conf.errors import SpecError
 from conf.event_types import EventType
+from conf.later_keys import GrownModel
 from conf.strict_yaml import StrictModel, parse_model, read_yaml
+from conf.time_patterns import compile_pattern
 
 SOURCES_FOLDER = Path(__file__).parent / "sources"
 
@@ -29,6 +31,12 @@ TEXT_FIELDS = (
     "availability_id",
     "policy_version",
 )
+
+# Words that stand for a missing value, unless a source says otherwise.
+NULL_WORDS = ("NULL", "null", "nan", "NaN", "None", "\\N", "")
+
+# How often a delivered log may be wrong before it is taken for another log than the source describes.
+MAX_REJECTED_SHARE = 0.2
 
 
 class EventTypePattern(StrictModel):
@@ -47,7 +55,7 @@ class EventTypePattern(StrictModel):
         return pattern
 
 
-class FieldMapping(StrictModel):
+class FieldMapping(GrownModel):
     """Where a canonical field comes from: one of a column, several columns joined by `|`, a constant, or the path.
 
     `from_path` is a regular expression with one group, matched against the delivered file's relative path.
@@ -58,6 +66,13 @@ class FieldMapping(StrictModel):
     constant: str | int | None = None
     from_path: str | None = None
     required: bool = False
+    whole: bool = Field(
+        default=False,
+        description="text such as 17850.0 is the id 17850, as a column of whole numbers with gaps is often written",
+        examples=[True],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"whole"})
 
     @model_validator(mode="after")
     def _exactly_one_origin(self) -> Self:
@@ -77,6 +92,13 @@ class TimeMapping(StrictModel):
     column: str
     unit: Literal["seconds", "milliseconds", "microseconds", "iso", "pattern"]
     pattern: str | None = None
+
+    @field_validator("pattern")
+    @classmethod
+    def _pattern_is_known(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            compile_pattern(pattern)
+        return pattern
 
     @model_validator(mode="after")
     def _pattern_where_needed(self) -> Self:
@@ -210,7 +232,7 @@ class EventMapping(StrictModel):
     derived: tuple[DerivedEvent, ...] = ()
 
 
-class Source(StrictModel):
+class Source(GrownModel):
     """One shop's raw format.
 
     zone: business-day zone (IANA); dates of events and deliveries are days there.
@@ -236,6 +258,13 @@ class Source(StrictModel):
     decisions: Decisions
     user_buckets: int = Field(default=4, ge=1, le=1024)
     is_simulated: bool = False
+    null_words: tuple[str, ...] = Field(
+        default=NULL_WORDS,
+        description="words that mean a missing value in any column; the list takes the place of the usual one",
+        examples=[["NULL", "n/a", ""]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"null_words"})
 
     @field_validator("zone")
     @classmethod

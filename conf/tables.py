@@ -20,7 +20,9 @@ PROPENSITY_TYPE = "decimal(18,15)"
 RejectReason = Literal[
     "unreadable",
     "missing_field",
+    "half_record",
     "bad_timestamp",
+    "bad_id",
     "bad_number",
     "unknown_event_type",
     "outside_window",
@@ -32,7 +34,9 @@ RejectReason = Literal[
 REJECT_REASONS: tuple[RejectReason, ...] = (
     "unreadable",
     "missing_field",
+    "half_record",
     "bad_timestamp",
+    "bad_id",
     "bad_number",
     "unknown_event_type",
     "outside_window",

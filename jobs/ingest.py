@@ -20,11 +20,11 @@ from conf.publication import read_pointer
 from conf.source import Source
 from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, REJECT_REASONS, Table
 from jobs.errors import CheckError, DeliveryError
-from jobs.event_parsing import parse_lines
-from jobs.pseudonyms import pseudonyms
+from jobs.event_parsing import RECORD_FIELDS
+from jobs.parsed_lines import parse_files
 from jobs.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged, staged_empty
 from jobs.raw_deliveries import FileKind, RawDelivery, is_split, landing_hash, raw_folder, read_raw_deliveries
-from jobs.raw_lines import LineFile, read_lines, reading_of
+from jobs.raw_lines import LineFile, reading_of
 from jobs.rejection import judge, part_id
 from jobs.side_tables import read_delivered_availability, read_delivered_items
 
@@ -88,24 +88,22 @@ def judged_lines(job: Ingestion, deliveries: Sequence[RawDelivery]) -> DataFrame
         for file in files
     ]
     reading = reading_of(job.source, job.key, is_split=is_split(job.source))
-    lines = read_lines(job.spark, line_files, reading)
-    parsed = parse_lines(lines, job.source, headers).withColumn(_PARTITION, F.col(_PARTITION).cast("date"))
-    return judge(parsed.withColumn("user_id", pseudonyms(job.key)(F.col("user_id"))), job.source)
+    return judge(parse_files(job.spark, line_files, job.source, headers, reading), job.source)
 
 
 def events_of(judged: DataFrame, source: Source) -> DataFrame:
-    """Return the accepted lines' events and those derived from the same lines: columns of the table and of its path."""
+    """Return the accepted lines' events, one or more a line: columns of the table and of its path."""
     further = F.transform(
-        "_derived",
-        lambda kind, place: F.struct(
+        "further",
+        lambda one, place: F.struct(
             (place + 1).cast("int").alias("line_part"),
-            kind.alias("event_type"),
             part_id(F.col("event_id"), place + 1).alias("event_id"),
+            *[one.getField(name).alias(name) for name in RECORD_FIELDS],
         ),
     )
-    own = F.array(F.struct(F.lit(0).alias("line_part"), F.col("event_type"), F.col("event_id")))
+    own = F.array(F.struct(F.lit(0).alias("line_part"), F.col("event_id"), *[F.col(name) for name in RECORD_FIELDS]))
     parts = judged.where(F.col("reason").isNull()).withColumn("_part", F.explode(F.concat(own, further)))
-    values = {name: F.col(f"_part.{name}") for name in ("line_part", "event_type", "event_id")} | {
+    values = {name: F.col(f"_part.{name}") for name in ("line_part", "event_id", *RECORD_FIELDS)} | {
         "user_id": F.coalesce("user_id", F.lit(""))
     }
     events = parts.select(

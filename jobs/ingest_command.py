@@ -68,7 +68,7 @@ def count_lines(lake: Lake, source: Source, horizon: date) -> dict[str, Any]:
     """
     landed = read_raw_deliveries(lake)
     counters = [_manifest(lake, day).counters for day in landed if day <= horizon]
-    rejected = {reason: sum(one[f"rejected.{reason}"] for one in counters) for reason in REJECT_REASONS}
+    rejected = {reason: sum(one.get(f"rejected.{reason}", 0) for one in counters) for reason in REJECT_REASONS}
     counts: dict[str, Any] = {
         "source": source.name,
         "date": str(horizon),

@@ -1,0 +1,123 @@
+"""What each canonical field of a record is, read from the record's raw values as the source's mapping says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import TypeVar
+
+from conf.source import EventTypeMapping, FieldMapping, NumberMapping
+from jobs.exact_numbers import stored_number
+from jobs.raw_values import Structure, UnfitValue, id_text
+from jobs.record_cutting import Values
+
+Given = TypeVar("Given")
+
+_MOST_REMEMBERED = 100_000
+
+# What a path says, by its pattern.
+PathValues = Mapping[str, str | None]
+
+
+class FieldReader:
+    """Reads a mapped field's raw value; null where the record has none."""
+
+    def __init__(self, mapping: FieldMapping, columns: Sequence[str]) -> None:
+        self.mapping = mapping
+        self._constant = str(mapping.constant) if mapping.constant is not None else None
+        names = mapping.columns or ((mapping.column,) if mapping.column is not None else ())
+        self._places = [columns.index(name) for name in names]
+
+    def value(self, values: Values, path: PathValues) -> str | None:
+        """Return the value of a number or flag.
+
+        Raises:
+            UnfitValue: a list or an object stands in a column that is joined with others.
+        """
+        return self._joined([values[place] for place in self._places], path, _as_it_is)
+
+    def id(self, values: Values, path: PathValues) -> str | None:
+        """Return the value as an id: one id, whether delivered as a whole number, a float or text.
+
+        Raises:
+            UnfitValue: it is there and can't be an id.
+        """
+        is_whole = self.mapping.whole
+        return self._joined(
+            [values[place] for place in self._places], path, lambda value: id_text(value, is_whole=is_whole)
+        )
+
+    def _joined(self, given: Values, path: PathValues, read: Callable[[str], str]) -> str | None:
+        if self._constant is not None:
+            return self._constant
+        if self.mapping.from_path is not None:
+            return path[self.mapping.from_path]
+        if len(given) == 1:
+            return read(given[0]) if given[0] is not None else None
+        whole = [one for one in given if one is not None]
+        return "|".join(read(one) for one in whole) if len(whole) == len(given) else None
+
+
+class NumberReader(FieldReader):
+    """Reads a number as it is stored."""
+
+    def __init__(self, name: str, mapping: NumberMapping, columns: Sequence[str]) -> None:
+        super().__init__(mapping, columns)
+        self._stored = remembered(lambda text: stored_number(text, name, mapping))
+
+    def number(self, text: str) -> int | Decimal | None:
+        """Return the number a raw value stands for, None where it can't be stored."""
+        return self._stored(text)
+
+
+class TypeReader:
+    """Reads the event type."""
+
+    def __init__(self, mapping: EventTypeMapping, columns: Sequence[str]) -> None:
+        self._constant = mapping.constant
+        self._place = columns.index(mapping.column) if mapping.column is not None else None
+        rules = [(re.compile(f"^(?:{rule.pattern})$"), rule.type) for rule in mapping.match or ()]
+        known = mapping.map
+
+        def of_value(value: str) -> str | None:
+            if known is not None:
+                return known.get(value)
+            return next((type_ for pattern, type_ in rules if pattern.search(value)), None)
+
+        self._type_of = remembered(of_value)
+
+    def value(self, values: Values) -> str | None:
+        """Return what the record says of its type, as delivered."""
+        return values[self._place] if self._place is not None else self._constant
+
+    def type_of(self, value: str) -> str | None:
+        """Return the event type a raw value stands for, None for one the source doesn't know."""
+        return value if self._place is None else self._type_of(value)
+
+
+def remembered(read: Callable[[str], Given]) -> Callable[[str], Given]:
+    """Return the function with its answers remembered: columns repeat their values."""
+    known: dict[str, Given] = {}
+
+    def look_up(value: str) -> Given:
+        if value not in known:
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            known[value] = read(value)
+        return known[value]
+
+    return look_up
+
+
+def path_values(patterns: Sequence[str], name: str) -> PathValues:
+    """Return what a delivered file's relative path says for each pattern; null where it doesn't match."""
+    found = {pattern: re.search(pattern, name) for pattern in patterns}
+    texts = {pattern: (match.group(1) or "").strip(" ") if match else "" for pattern, match in found.items()}
+    return {pattern: text or None for pattern, text in texts.items()}
+
+
+def _as_it_is(value: str) -> str:
+    if isinstance(value, Structure):
+        raise UnfitValue
+    return value
