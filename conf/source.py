@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from conf.errors import SpecError
 from conf.event_types import EventType
@@ -141,13 +141,48 @@ class DerivedEvent(StrictModel):
     type: EventType
 
 
-class CsvFormat(StrictModel):
-    """How the lines of a delimited file are cut; one record a line."""
+# StrictModel trims texts, which would leave nothing of a tab.
+_Untrimmed = Annotated[str, StringConstraints(strip_whitespace=False)]
 
-    delimiter: str = ","
+
+class CsvFormat(GrownModel):
+    """How the lines of a delimited file are cut; one record a line.
+
+    delimiter: one or more characters, `tab` for a tab; quote: one character, or empty where quotes mean nothing.
+    """
+
+    delimiter: _Untrimmed = ","
     quote: str = '"'
     has_header: bool
     columns: tuple[str, ...] | None = None
+    quoted_line_breaks: bool = Field(
+        default=False,
+        description="a value in quotes may hold line breaks: its record goes over several lines, known by the first",
+        examples=[True],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"quoted_line_breaks"})
+
+    @field_validator("delimiter")
+    @classmethod
+    def _delimiter_separates(cls, delimiter: str) -> str:
+        found = "\t" if delimiter in ("tab", "\\t") else delimiter
+        if not found or "\n" in found or "\r" in found:
+            raise ValueError('give one or more characters that stand between values, such as ";", "::" or tab')
+        return found
+
+    @field_validator("quote")
+    @classmethod
+    def _one_quote(cls, quote: str) -> str:
+        if len(quote) > 1:
+            raise ValueError('give one character, or "" where quotes mean nothing')
+        return quote
+
+    @model_validator(mode="after")
+    def _quotes_for_line_breaks(self) -> Self:
+        if self.quoted_line_breaks and not self.quote:
+            raise ValueError("quoted_line_breaks needs a quote")
+        return self
 
     @model_validator(mode="after")
     def _columns_without_header(self) -> Self:
@@ -258,13 +293,34 @@ class Source(GrownModel):
     decisions: Decisions
     user_buckets: int = Field(default=4, ge=1, le=1024)
     is_simulated: bool = False
+    encoding: str = Field(
+        default="utf-8",
+        description="how text is written in the files (utf-8, latin-1, cp1252, ...); a byte that isn't text rejects "
+        "its line only where it stands in a mapped column",
+        examples=["latin-1"],
+    )
     null_words: tuple[str, ...] = Field(
         default=NULL_WORDS,
         description="words that mean a missing value in any column; the list takes the place of the usual one",
         examples=[["NULL", "n/a", ""]],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"null_words"})
+    later_keys: ClassVar[frozenset[str]] = frozenset({"encoding", "null_words"})
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_keeps_line_ends(cls, encoding: str) -> str:
+        ascii_text = bytes(range(128))
+        try:
+            is_fit = ascii_text.decode(encoding) == ascii_text.decode("ascii")
+        except (LookupError, UnicodeDecodeError):
+            is_fit = False
+        if not is_fit:
+            raise ValueError(
+                "no encoding of single bytes and line ends that is known; expected utf-8, latin-1, cp1252 or the like "
+                "(convert UTF-16 before delivery)"
+            )
+        return encoding
 
     @field_validator("zone")
     @classmethod

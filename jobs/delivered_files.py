@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import hashlib
 import hmac
 import re
+import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,12 +19,12 @@ from conf.source import Source
 from conf.strict_yaml import suggest
 from jobs.errors import DeliveryError
 from jobs.raw_deliveries import FileKind, is_split
+from jobs.record_cutting import split_line
 from jobs.source_columns import mapped_columns
+from jobs.text_files import decode, open_bytes, records
 
 _FIRST_LINES = 100
 _CHUNK = 1 << 20
-_LONGEST_LINE = 1 << 24
-_KEPT_BYTES = 1 << 10  # of a longer line
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
         raise DeliveryError(
             f"{file.path}: not a whole gzip file ({error or 'it ends early'}); deliver it again"
         ) from error
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, zipfile.BadZipFile, RuntimeError) as error:
         raise DeliveryError(f"{file.path}: can't be read: {' '.join(str(error).split())}; deliver it again") from error
     return MeasuredFile(file, keyed_hash, n_lines, header, before)
 
@@ -155,49 +152,16 @@ def refuse_empty(measured: Sequence[MeasuredFile]) -> None:
         )
 
 
-def open_bytes(path: Path) -> AbstractContextManager[BinaryIO]:
-    """Return the uncompressed content of a file."""
-    return cast(BinaryIO, gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb"))
-
-
-class OverlongLine(bytes):
-    """The beginning of a line too long to hold, with the length and the SHA-256 (hex) of all of it."""
-
-    n_bytes: int
-    digest: str
-
-
-def bounded_lines(file: BinaryIO, longest: int = _LONGEST_LINE) -> Iterator[bytes]:
-    """Yield the lines of a file, each with its end; of a line above `longest` bytes, an `OverlongLine`."""
-    while line := file.readline(longest):
-        yield line if len(line) < longest or line.endswith(b"\n") else _overlong(line, file, longest)
-
-
-def _overlong(beginning: bytes, file: BinaryIO, longest: int) -> OverlongLine:
-    line, state, part = OverlongLine(beginning[:_KEPT_BYTES]), hashlib.sha256(), beginning
-    line.n_bytes = 0
-    while part:
-        state.update(part)
-        line.n_bytes += len(part)
-        part = b"" if part.endswith(b"\n") else file.readline(longest)
-    line.digest = state.hexdigest()
-    return line
-
-
 def read_header(line: bytes, source: Source) -> tuple[str, ...]:
     """Return column names in the first line of a delimited file."""
-    text = line.decode("utf-8-sig", "replace").rstrip("\r\n")
-    return tuple(cut_record(text, source))
+    return tuple(cut_record(decode(line, source.encoding, is_first=True), source))
 
 
 def cut_record(line: str, source: Source) -> list[str]:
-    """Return the values of a delimited line."""
+    """Return the values of a delimited line; none where it can't be cut."""
     if source.csv is None:
         raise DeliveryError(f"source {source.name} is not delimited")
-    try:
-        return next(csv.reader([line], delimiter=source.csv.delimiter, quotechar=source.csv.quote), [])
-    except csv.Error:  # a value longer than Python's limit, say: such a line is no record
-        return []
+    return split_line(line, source.csv) or []
 
 
 def matches(name: str, pattern: str) -> bool:
@@ -252,8 +216,8 @@ def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] 
     header, n_lines = None, 0
     first_lines: list[bytes] = []
     with open_bytes(file.path) as content:
-        for number, line in enumerate(bounded_lines(content)):
-            if number == 0 and has_header:
+        for number, _, line in records(content, source.csv if is_delimited else None):
+            if number == 1 and has_header:
                 header = read_header(line, source)
                 _refuse_unfit_header(file, header, source)
                 continue
@@ -285,7 +249,8 @@ def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: S
 
 def _refuse_unfit_columns(file: DeliveredFile, first_lines: Sequence[bytes], source: Source) -> None:
     expected = source.csv.columns if source.csv and source.csv.columns else ()
-    widths = [len(cut_record(line.decode("utf-8", "replace").rstrip("\r\n"), source)) for line in first_lines]
+    texts = [decode(line, source.encoding, is_first=number == 0) for number, line in enumerate(first_lines)]
+    widths = [len(cut_record(text, source)) for text in texts]
     if widths and len(expected) not in widths:
         raise DeliveryError(
             f"{file.path}: expected {len(expected)} columns ({', '.join(expected)}), found {widths[0]} in the first "

@@ -114,7 +114,7 @@ def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance) -
 
 def landing_hash(source: Source) -> str:
     """Return the hash of what decides where a delivered line lands: after a change the logs must be landed again."""
-    names = {"format", "csv", "delivery", "items", "availability"}
+    names = {"format", "csv", "delivery", "items", "availability", "encoding"}
     content = source.model_dump(mode="json", include=names)
     if is_split(source):
         content |= source.model_dump(mode="json", include={"zone", "window"})

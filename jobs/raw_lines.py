@@ -20,10 +20,10 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import BooleanType, IntegerType, LongType, StringType, StructField, StructType
 
-from conf.source import Source
-from jobs.delivered_files import OverlongLine, bounded_lines, open_bytes
+from conf.source import CsvFormat, Source
 from jobs.record_cutting import LONGEST_LINE, MOST_VALUES, UNDECODABLE, read_object
 from jobs.source_columns import path_patterns
+from jobs.text_files import decode, open_bytes, records
 
 _BATCH_ROWS = 10_000
 _BATCH_CHARACTERS = 1 << 25  # well below the 2 GiB that a column of text holds in one batch
@@ -70,7 +70,8 @@ class LineReading:
     is_json: bool
     patterns: tuple[str, ...]
     key: bytes = field(repr=False)
-    delimiter: str = ","
+    csv: CsvFormat | None = None
+    encoding: str = "utf-8"
 
 
 def reading_of(source: Source, key: bytes, *, is_split: bool = False, is_side_file: bool = False) -> LineReading:
@@ -78,9 +79,8 @@ def reading_of(source: Source, key: bytes, *, is_split: bool = False, is_side_fi
     is_parquet = source.format == "parquet" and not is_side_file
     layout = "split" if is_split else "parquet" if is_parquet else "text"
     has_header = source.csv is not None and source.csv.has_header and not is_side_file
-    is_json = is_side_file or source.csv is None
-    delimiter = source.csv.delimiter if source.csv is not None else ","
-    return LineReading(layout, has_header, is_json, tuple(path_patterns(source)), key, delimiter)
+    form = None if is_side_file else source.csv
+    return LineReading(layout, has_header, form is None, tuple(path_patterns(source)), key, form, source.encoding)
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,8 @@ def read_lines(spark: SparkSession, files: Sequence[LineFile], reading: LineRead
     """
 
     def describe(batch: LineBatch) -> pa.RecordBatch:
-        readable = [is_readable(line, is_json=reading.is_json, delimiter=reading.delimiter) for line in batch.lines]
+        delimiter = reading.csv.delimiter if reading.csv is not None else ","
+        readable = [is_readable(line, is_json=reading.is_json, delimiter=delimiter) for line in batch.lines]
         n_lines, day = len(batch.lines), batch.file.delivery_date
         return pa.RecordBatch.from_pydict(
             {
@@ -179,7 +180,7 @@ def _batches(path: Path, reading: LineReading) -> Iterator[tuple[list[int], list
         yield from _split_batches(path)
         return
     numbers, offsets, lines, n_characters = [], [], [], 0
-    each = _parquet_lines(path) if reading.layout == "parquet" else _text_lines(path, has_header=reading.has_header)
+    each = _parquet_lines(path) if reading.layout == "parquet" else _text_lines(path, reading)
     for number, offset, line in each:
         numbers.append(number)
         offsets.append(offset)
@@ -199,23 +200,11 @@ def _split_batches(path: Path) -> Iterator[tuple[list[int], list[int], list[str]
             yield numbers, offsets, lines
 
 
-def _text_lines(path: Path, *, has_header: bool) -> Iterator[tuple[int, int, str]]:
-    offset = 0
+def _text_lines(path: Path, reading: LineReading) -> Iterator[tuple[int, int, str]]:
     with open_bytes(path) as file:
-        for number, line in enumerate(bounded_lines(file, LONGEST_LINE), start=1):
-            if not (number == 1 and has_header):
-                yield number, offset, _decode(line, is_first=number == 1)
-            offset += line.n_bytes if isinstance(line, OverlongLine) else len(line)
-
-
-def _decode(line: bytes, *, is_first: bool) -> str:
-    if isinstance(line, OverlongLine):
-        return f"{UNDECODABLE}a line of {line.n_bytes} bytes, sha256 {line.digest}"
-    stripped = line.removesuffix(b"\n").removesuffix(b"\r")
-    try:
-        return stripped.decode("utf-8-sig" if is_first else "utf-8")
-    except UnicodeDecodeError:
-        return UNDECODABLE + stripped.decode("utf-8", "replace")
+        for number, offset, line in records(file, reading.csv):
+            if not (number == 1 and reading.has_header):
+                yield number, offset, decode(line, reading.encoding, is_first=number == 1)
 
 
 def _parquet_lines(path: Path) -> Iterator[tuple[int, int, str]]:

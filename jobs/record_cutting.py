@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,10 @@ LONGEST_LINE = 1 << 24  # bytes, and so characters
 
 # A line with bytes that aren't text starts with this, which no text does.
 UNDECODABLE = "\0"
+
+# In such a line a byte that isn't text is one of the 256 characters from here on (a private area of Unicode).
+FIRST_MARK = 0xF700
+_MARK = re.compile(f"[{chr(FIRST_MARK)}-{chr(FIRST_MARK + 0xFF)}]")
 
 csv.field_size_limit(LONGEST_LINE)
 
@@ -47,25 +52,54 @@ def delimited_cutter(
     n_needed = n_columns if form.has_header else max(places, default=-1) + 1
 
     def cut(line: str) -> Cut | None:
-        if line.startswith(UNDECODABLE) or not line.strip() or line.count(form.delimiter) >= MOST_VALUES:
+        if not line.strip() or line.count(form.delimiter) >= MOST_VALUES:
             return None
-        try:
-            values = split_line(line, form.delimiter, form.quote)
-        except csv.Error:
-            return None
-        if len(values) > n_columns:
+        values = split_line(line, form)
+        if values is None or len(values) > n_columns:
             return None
         given = [_text(values[place], null_words) if place < len(values) else None for place in places]
         return Cut([given], len(values) < n_needed)
 
-    return cut
+    return _of_text(cut)
 
 
-def split_line(line: str, delimiter: str, quote: str) -> list[str]:
-    """Return the values of a delimited line; a doubled quote within quotes is one."""
-    if quote not in line:
-        return line.split(delimiter)
-    return next(csv.reader([line], delimiter=delimiter, quotechar=quote))
+def split_line(line: str, form: CsvFormat) -> list[str] | None:
+    """Return the values of a delimited line, None where it can't be cut; a doubled quote within quotes is one."""
+    if not form.quote or form.quote not in line:
+        return line.split(form.delimiter)
+    if len(form.delimiter) > 1:
+        return _split_by_word(line, form.delimiter, form.quote)
+    try:
+        return next(csv.reader([line], delimiter=form.delimiter, quotechar=form.quote), [])
+    except csv.Error:  # a line end outside of quotes, say
+        return None
+
+
+def _split_by_word(line: str, delimiter: str, quote: str) -> list[str]:
+    values, place = [], 0
+    inner = re.compile(f"{re.escape(quote)}((?:[^{re.escape(quote)}]|{re.escape(quote) * 2})*){re.escape(quote)}")
+    while True:
+        quoted = inner.match(line, place)
+        start = quoted.end() if quoted else place
+        end = line.find(delimiter, start)
+        rest = line[start : end if end >= 0 else len(line)]
+        values.append((quoted.group(1).replace(quote * 2, quote) if quoted else "") + rest)
+        if end < 0:
+            return values
+        place = end + len(delimiter)
+
+
+def _of_text(cut: Cutter) -> Cutter:
+    """Return the function made safe for lines with bytes that aren't text: they may stand where nothing is mapped."""
+
+    def safe(line: str) -> Cut | None:
+        if not line.startswith(UNDECODABLE):
+            return cut(line)
+        found = cut(line[1:]) if _MARK.search(line) else None
+        is_hurt = found is None or any(value and _MARK.search(value) for values in found.records for value in values)
+        return None if is_hurt else found
+
+    return safe
 
 
 def json_cutter(columns: Sequence[str], null_words: frozenset[str]) -> Cutter:
@@ -77,7 +111,7 @@ def json_cutter(columns: Sequence[str], null_words: frozenset[str]) -> Cutter:
             return None
         return Cut([[_value(found.get(name), null_words) for name in columns]])
 
-    return cut
+    return _of_text(cut)
 
 
 def read_object(line: str) -> dict[str, Any] | None:
