@@ -12,6 +12,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from conf.errors import SpecError
 from conf.event_types import EventType
+from conf.json_paths import Step, is_path, read_path
 from conf.later_keys import GrownModel
 from conf.strict_yaml import StrictModel, parse_model, read_yaml
 from conf.time_patterns import compile_pattern
@@ -38,6 +39,9 @@ NULL_WORDS = ("NULL", "null", "nan", "NaN", "None", "\\N", "")
 # How often a delivered log may be wrong before it is taken for another log than the source describes.
 MAX_REJECTED_SHARE = 0.2
 
+# StrictModel trims texts, which would leave nothing of a tab.
+_Untrimmed = Annotated[str, StringConstraints(strip_whitespace=False)]
+
 
 class EventTypePattern(StrictModel):
     """One rule of an event type read off a column: the first pattern that matches the whole value wins."""
@@ -56,7 +60,7 @@ class EventTypePattern(StrictModel):
 
 
 class FieldMapping(GrownModel):
-    """Where a canonical field comes from: one of a column, several columns joined by `|`, a constant, or the path.
+    """Where a canonical field comes from: one of a column, several columns joined, a constant, or the path.
 
     `from_path` is a regular expression with one group, matched against the delivered file's relative path.
     """
@@ -72,7 +76,31 @@ class FieldMapping(GrownModel):
         examples=[True],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"whole"})
+    separator: _Untrimmed = Field(
+        default="|", description="what stands between the values of columns that are joined", examples=["-"]
+    )
+    extract: str | None = Field(
+        default=None,
+        description="a regular expression with one group: the part of the value that counts; others are no value of it",
+        examples=["^GA1\\.\\d\\.(.+)$"],
+    )
+    map: dict[str, str] | None = Field(
+        default=None,
+        description="what each value, or what was extracted of it, stands for; others are no value of the field",
+        examples=[{"1": "mobile", "2": "desktop"}],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"whole", "separator", "extract", "map"})
+
+    @property
+    def raw_columns(self) -> list[str]:
+        """Raw columns it is read from."""
+        return [self.column] if self.column is not None else list(self.columns or ())
+
+    @field_validator("extract", "from_path")
+    @classmethod
+    def _one_group(cls, pattern: str | None) -> str | None:
+        return pattern if pattern is None else _with_one_group(pattern)
 
     @model_validator(mode="after")
     def _exactly_one_origin(self) -> Self:
@@ -82,16 +110,49 @@ class FieldMapping(GrownModel):
         return self
 
 
-class TimeMapping(StrictModel):
-    """The event time: a column and how to read it.
+class TimeMapping(GrownModel):
+    """The event time: a column, or several (a date and a time of day) joined by a space, and how to read it.
 
     unit `iso` reads ISO 8601 (with an offset, or local to the source's zone without one); `pattern` reads the given
     Spark datetime pattern in the source's zone; the others count since the epoch, in UTC.
     """
 
-    column: str
-    unit: Literal["seconds", "milliseconds", "microseconds", "iso", "pattern"]
+    column: str | None = None
+    unit: Literal["seconds", "milliseconds", "microseconds", "nanoseconds", "iso", "pattern"]
     pattern: str | None = None
+    columns: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="a date and a time of day apart: their texts are joined by a space, then read",
+        examples=[["date", "time"]],
+    )
+    milliseconds: str | None = Field(
+        default=None, description="column with the milliseconds of the time, 0 to 999", examples=["ms"]
+    )
+    zone: str | None = Field(
+        default=None,
+        description="zone (IANA) of times that don't say their own, where it isn't that of the business day; times "
+        "that its clock skipped or showed twice are counted",
+        examples=["America/New_York"],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"columns", "milliseconds", "zone"})
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Columns whose joined texts are the time."""
+        return self.columns or (self.column or "",)
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str | None) -> str | None:
+        return zone if zone is None else _known_zone(zone)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.column is None) == (self.columns is None):
+            raise ValueError("give exactly one of column, columns")
+        return self
 
     @field_validator("pattern")
     @classmethod
@@ -131,6 +192,27 @@ class NumberMapping(FieldMapping):
     at_least: float | None = None
     at_most: float | None = None
     absolute: bool = False
+    times: str | None = Field(
+        default=None, description="column with a number that multiplies it, exactly", examples=["quantity"]
+    )
+    divided_by: str | None = Field(
+        default=None,
+        description="column with a number that divides it, rounded once at the end",
+        examples=["quantity"],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = FieldMapping.later_keys | {"times", "divided_by"}
+
+    @property
+    def raw_columns(self) -> list[str]:
+        """Raw columns it is read from."""
+        return [*super().raw_columns, *[name for name in (self.times, self.divided_by) if name is not None]]
+
+    @model_validator(mode="after")
+    def _one_operation(self) -> Self:
+        if self.times is not None and self.divided_by is not None:
+            raise ValueError("give one of times, divided_by")
+        return self
 
 
 class DerivedEvent(StrictModel):
@@ -139,10 +221,6 @@ class DerivedEvent(StrictModel):
     column: str
     values: tuple[str, ...] = Field(min_length=1)
     type: EventType
-
-
-# StrictModel trims texts, which would leave nothing of a tab.
-_Untrimmed = Annotated[str, StringConstraints(strip_whitespace=False)]
 
 
 class CsvFormat(GrownModel):
@@ -266,6 +344,20 @@ class EventMapping(StrictModel):
     propensity: NumberMapping | None = None
     derived: tuple[DerivedEvent, ...] = ()
 
+    @property
+    def columns_of_fields(self) -> dict[str, list[str]]:
+        """Raw columns of each canonical field that the mapping names."""
+        time, type_ = self.event_time, self.event_type
+        found = {
+            "event_time": [*time.parts, *([time.milliseconds] if time.milliseconds is not None else [])],
+            "event_type": [type_.column] if type_.column is not None else [],
+        }
+        for name in (*TEXT_FIELDS, *NUMBER_FIELDS):
+            mapping = getattr(self, name)
+            if mapping is not None:
+                found[name] = mapping.raw_columns
+        return found | {"derived": [one.column for one in self.derived]}
+
 
 class Source(GrownModel):
     """One shop's raw format.
@@ -325,16 +417,14 @@ class Source(GrownModel):
     @field_validator("zone")
     @classmethod
     def _zone_exists(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError("no such time zone; expected an IANA name such as Europe/Berlin") from error
-        return zone
+        return _known_zone(zone)
 
     @model_validator(mode="after")
     def _csv_where_needed(self) -> Self:
         if (self.format == "csv") != (self.csv is not None):
             raise ValueError("give csv with format: csv, and only then")
+        if self.format != "csv":
+            _refuse_unfit_paths(self.events)
         return self
 
 
@@ -354,3 +444,41 @@ def load_source(name: str, folder: Path = SOURCES_FOLDER) -> Source:
 def source_names(folder: Path = SOURCES_FOLDER) -> list[str]:
     """Return names of all sources in the folder, sorted."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def _refuse_unfit_paths(events: EventMapping) -> None:
+    """Nothing, where every column is a path, and those below a list are below the same one.
+
+    Raises:
+        ValueError: says which field isn't.
+    """
+    lists: dict[tuple[Step, ...], str] = {}
+    for field, columns in events.columns_of_fields.items():
+        for path in [read_path(column) for column in columns if is_path(column)]:
+            if path.list_steps is None:
+                continue
+            if field in ("event_time", "user_id", "event_id"):
+                raise ValueError(f"{field} is read from {path.column!r}: a line has one, whatever its list holds")
+            lists.setdefault(path.list_steps, path.column)
+    if len(lists) > 1:
+        raise ValueError(f"{' and '.join(lists.values())} lie below different lists; one line can follow one list")
+
+
+def _known_zone(zone: str) -> str:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("no such time zone; expected an IANA name such as Europe/Berlin") from error
+    return zone
+
+
+def _with_one_group(pattern: str) -> str:
+    try:
+        n_groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    if n_groups != 1:
+        raise ValueError(
+            f"expected one group in parentheses, found {n_groups}; write (?:...) for those that don't count"
+        )
+    return pattern

@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from conf.json_paths import is_path, read_path
 from conf.source import Source
 from conf.strict_yaml import suggest
 from jobs.errors import DeliveryError
@@ -230,21 +231,22 @@ def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] 
 
 
 def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: Source) -> None:
-    problems = [
-        f"column {name!r} is missing{suggest(name, list(header))}"
-        for name in mapped_columns(source)
-        if name not in header
-    ]
-    problems += [
-        f"column {name!r} stands {header.count(name)} times"
-        for name in mapped_columns(source)
-        if header.count(name) > 1
-    ]
+    names = list(dict.fromkeys(_first_key(name, header, source) for name in mapped_columns(source)))
+    problems = [f"column {name!r} is missing{suggest(name, list(header))}" for name in names if name not in header]
+    problems += [f"column {name!r} stands {header.count(name)} times" for name in names if header.count(name) > 1]
     if problems:
         raise DeliveryError(
             f"{file.path}: the header doesn't fit source {source.name}: {'; '.join(problems)}; "
             f"found: {', '.join(header[:20])}{', ...' if len(header) > 20 else ''}"
         )
+
+
+def _first_key(column: str, header: tuple[str, ...], source: Source) -> str:
+    """Return the column of the file that a mapped one is, or lies in."""
+    if source.csv is not None or column in header or not is_path(column):
+        return column
+    path = read_path(column)
+    return str((path.list_steps or path.steps)[0])
 
 
 def _refuse_unfit_columns(file: DeliveredFile, first_lines: Sequence[bytes], source: Source) -> None:

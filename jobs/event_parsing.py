@@ -47,12 +47,14 @@ class ParsedLine:
     """A line as events, or why it is none.
 
     event_time: microseconds since the epoch, UTC; event_day: business day, in days since the epoch.
+    shift: `skipped` or `repeated`, where the local time is one that a clock left out or showed twice.
     records: the fields of `RECORD_FIELDS` by name, for each event of the line.
     """
 
     refusal: Refusal | None = None
     event_time: int | None = None
     event_day: int | None = None
+    shift: str | None = None
     event_id: str | None = None
     user_id: str | None = None
     records: list[dict[str, Any]] = field(default_factory=list)
@@ -66,8 +68,7 @@ class EventParser:
         self._cut = _cutter(source, header, columns)
         self._clock = LocalTimes(source.zone)
         self._source = source
-        self._time_place = columns.index(events.event_time.column)
-        self._times = TimeReader(events.event_time, source.zone)
+        self._times = TimeReader(events.event_time, source.zone, columns)
         self._types = TypeReader(events.event_type, columns)
         self._texts = {name: FieldReader(one, columns) for name, one in text_mappings(events).items()}
         self._numbers = {name: NumberReader(name, one, columns) for name, one in number_mappings(events).items()}
@@ -102,7 +103,7 @@ class EventParser:
     def time_of(self, line: str) -> int | None:
         """Return the line's event time alone; null where it can't be read."""
         cut = self._cut(line)
-        given = cut.records[0][self._time_place] if cut is not None else None
+        given = self._times.text(cut.records[0]) if cut is not None else None
         return self._times.read(given) if given is not None else None
 
     def day_of(self, event_time: int) -> int:
@@ -110,11 +111,11 @@ class EventParser:
         return self._clock.day_of(event_time)
 
     def _read_time(self, parsed: ParsedLine, values: Values, delivery_date: date, refusals: list[Refusal]) -> None:
-        given = values[self._time_place]
+        given = self._times.text(values)
         if given is None:
             refusals.append(Refusal("missing_field", "event_time"))
             return
-        parsed.event_time = self._times.read(given)
+        parsed.event_time, parsed.shift = self._times.read(given), self._times.shift
         if parsed.event_time is None:
             refusals.append(Refusal("bad_timestamp", shape=shape_of(given)))
             return
@@ -165,7 +166,7 @@ class EventParser:
                 if reader.mapping.required and not needs_none:
                     refusals.append(Refusal("missing_field", name))
                 continue
-            fields[name] = reader.number(given)
+            fields[name] = reader.number(given, values)
             if fields[name] is None:
                 refusals.append(Refusal("bad_number", name, shape_of(given)))
 

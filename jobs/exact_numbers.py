@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation, localcontext
+from fractions import Fraction
 
 from conf.scenario import MILLIONTHS
 from conf.source import NumberMapping
@@ -16,21 +17,43 @@ _UNITS = {"price": Decimal("1e-6"), "propensity": Decimal("1e-15")}
 _LONGEST = {"quantity": 2**63, "position": 2**31, "price": 2**63, "propensity": 1000}
 
 
-def stored_number(text: str, name: str, mapping: NumberMapping) -> int | Decimal | None:
+def stored_number(text: str, name: str, mapping: NumberMapping, other: str | None = None) -> int | Decimal | None:
     """Return the number as stored, None where it can't be: bounds are checked after rounding.
 
     Args:
         text: as delivered.
         name: the canonical field, which decides the unit.
         mapping: its bounds.
+        other: the number that multiplies or divides it, where the mapping names one.
     """
-    number = exact_decimal(text)
+    number = _exact(text)
+    if number is not None and (mapping.times is not None or mapping.divided_by is not None):
+        number = _combined(number, _exact(other), name, is_product=mapping.times is not None)
     if number is None or abs(number) >= _TOO_LARGE:
         return None
     try:
         return _stored(_EXACT.quantize(number, _PLACES), name, mapping)
     except InvalidOperation:
         return None
+
+
+def _exact(text: str | None) -> Decimal | None:
+    number = exact_decimal(text) if text is not None else None
+    if number is None or abs(number) >= _TOO_LARGE:
+        return None
+    return _EXACT.quantize(number, _PLACES)
+
+
+def _combined(number: Decimal, other: Decimal | None, name: str, *, is_product: bool) -> Decimal | None:
+    """Return the product, or the quotient rounded half up at the field's unit; exact until then."""
+    if other is None or (not is_product and other == 0):
+        return None
+    if is_product:
+        return _EXACT.multiply(number, other)
+    places = -int(_UNITS.get(name, _PLACES).adjusted())
+    exact = abs(Fraction(number) / Fraction(other)) * 10**places
+    rounded = Decimal((2 * exact.numerator + exact.denominator) // (2 * exact.denominator)).scaleb(-places, _EXACT)
+    return rounded if (number < 0) == (other < 0) else -rounded
 
 
 def _stored(number: Decimal, name: str, mapping: NumberMapping) -> int | Decimal | None:

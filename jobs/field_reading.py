@@ -28,12 +28,14 @@ class FieldReader:
         self._constant = str(mapping.constant) if mapping.constant is not None else None
         names = mapping.columns or ((mapping.column,) if mapping.column is not None else ())
         self._places = [columns.index(name) for name in names]
+        self._pattern = re.compile(mapping.extract) if mapping.extract is not None else None
+        self._is_shaped = mapping.extract is not None or mapping.map is not None
 
     def value(self, values: Values, path: PathValues) -> str | None:
         """Return the value of a number or flag.
 
         Raises:
-            UnfitValue: a list or an object stands in a column that is joined with others.
+            UnfitValue: a list or an object stands there, or what the mapping doesn't know.
         """
         return self._joined([values[place] for place in self._places], path, _as_it_is)
 
@@ -54,9 +56,23 @@ class FieldReader:
         if self.mapping.from_path is not None:
             return path[self.mapping.from_path]
         if len(given) == 1:
-            return read(given[0]) if given[0] is not None else None
-        whole = [one for one in given if one is not None]
-        return "|".join(read(one) for one in whole) if len(whole) == len(given) else None
+            value = read(given[0]) if given[0] is not None else None
+        else:
+            whole = [one for one in given if one is not None]
+            value = self.mapping.separator.join(map(read, whole)) if len(whole) == len(given) else None
+        return self._shaped(value) if self._is_shaped and value is not None else value
+
+    def _shaped(self, value: str) -> str | None:
+        if self._pattern is not None:
+            found = self._pattern.search(value)
+            if found is None or found.group(1) is None:
+                raise UnfitValue
+            value = found.group(1).strip(" ")
+        if self.mapping.map is not None:
+            if value not in self.mapping.map:
+                raise UnfitValue
+            return self.mapping.map[value]
+        return value or None
 
 
 class NumberReader(FieldReader):
@@ -64,11 +80,16 @@ class NumberReader(FieldReader):
 
     def __init__(self, name: str, mapping: NumberMapping, columns: Sequence[str]) -> None:
         super().__init__(mapping, columns)
+        self._name, self._mapping = name, mapping
+        other = mapping.times or mapping.divided_by
+        self._other_place = columns.index(other) if other is not None else None
         self._stored = remembered(lambda text: stored_number(text, name, mapping))
 
-    def number(self, text: str) -> int | Decimal | None:
+    def number(self, text: str, values: Values) -> int | Decimal | None:
         """Return the number a raw value stands for, None where it can't be stored."""
-        return self._stored(text)
+        if self._other_place is None:
+            return self._stored(text)
+        return stored_number(text, self._name, self._mapping, values[self._other_place])
 
 
 class TypeReader:

@@ -99,7 +99,8 @@ def _split_files(spark: SparkSession, logs: Sequence[MeasuredFile], folder: Path
 def _no_date_message(logs: Sequence[MeasuredFile], source: Source) -> str:
     window = f" in {source.window.first} to {source.window.last}" if source.window else ""
     mapping = source.events.event_time
+    columns = " and ".join(repr(name) for name in mapping.parts)
     return (
         f"{', '.join(log.file.name for log in logs[:3])}: no line has a date{window}; expected column "
-        f"{mapping.column!r} to hold {mapping.pattern or mapping.unit}; is this a log of source {source.name}?"
+        f"{columns} to hold {mapping.pattern or mapping.unit}; is this a log of source {source.name}?"
     )

@@ -47,6 +47,7 @@ _LINE_TYPES: dict[str, DataType] = {
     "shape": StringType(),
     "event_date": DateType(),
     "event_time": TimestampType(),
+    "shift": StringType(),
     "event_id": StringType(),
     "user_id": StringType(),
 }
@@ -165,6 +166,7 @@ def parsed_batch(batch: LineBatch, parsed: Sequence[ParsedLine], names: Callable
         "shape": [one.shape if one else None for one in refusals],
         "event_date": [one.event_day for one in parsed],
         "event_time": [one.event_time for one in parsed],
+        "shift": [one.shift for one in parsed],
         "event_id": [one.event_id for one in parsed],
         "user_id": [names(one.user_id) if one.user_id is not None else None for one in parsed],
     }

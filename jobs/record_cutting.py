@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conf.json_paths import JsonPath, Step, is_path, read_path
 from conf.source import CsvFormat
 from jobs.raw_values import NumberText, Structure, TruthText
 
@@ -26,6 +27,9 @@ _MARK = re.compile(f"[{chr(FIRST_MARK)}-{chr(FIRST_MARK + 0xFF)}]")
 csv.field_size_limit(LONGEST_LINE)
 
 Values = list[str | None]
+
+# What stands where an object or a list was expected.
+UNFIT = Structure()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +107,54 @@ def _of_text(cut: Cutter) -> Cutter:
 
 
 def json_cutter(columns: Sequence[str], null_words: frozenset[str]) -> Cutter:
-    """Return a function that gives the mapped values of a JSON line, None where it isn't one whole object."""
+    """Return a function that gives the mapped values of a JSON line, None where it isn't one whole object.
+
+    Where columns lie below a list, the line has a record for each of its elements; for an empty or missing list, one
+    in which they are missing.
+    """
+    paths = [read_path(name) if is_path(name) else None for name in columns]
+    named_paths = list(zip(columns, paths, strict=True))
+    lists = {path.list_steps for path in paths if path is not None and path.list_steps is not None}
+    list_steps = next(iter(lists), None)
 
     def cut(line: str) -> Cut | None:
         found = read_object(line)
         if found is None:
             return None
-        return Cut([[_value(found.get(name), null_words) for name in columns]])
+        elements = value_at(found, list_steps) if list_steps is not None else None
+        if elements is not None and not isinstance(elements, list):
+            elements = [UNFIT]
+        return Cut(
+            [
+                [_value(_look_up(found, name, path, element), null_words) for name, path in named_paths]
+                for element in elements or [None]
+            ]
+        )
 
     return _of_text(cut)
+
+
+def _look_up(found: dict[str, Any], name: str, path: JsonPath | None, element: Any) -> Any:
+    if path is None or name in found:
+        return found.get(name)
+    return value_at(found if path.list_steps is None else element, path.steps)
+
+
+def value_at(value: Any, steps: Sequence[Step]) -> Any:
+    """Return what lies at the end of the steps: None where it is missing, `UNFIT` where they lead through no object."""
+    for step in steps:
+        if value is None or value is UNFIT:
+            return value
+        if isinstance(step, str):
+            value = value.get(step) if isinstance(value, dict) else UNFIT
+        elif not isinstance(value, list):
+            value = UNFIT
+        elif isinstance(step, int):
+            value = value[step] if step < len(value) else None
+        else:
+            key, word = step
+            value = next((one for one in value if isinstance(one, dict) and one.get(key) == word), None)
+    return value
 
 
 def read_object(line: str) -> dict[str, Any] | None:
@@ -129,6 +172,8 @@ def read_object(line: str) -> dict[str, Any] | None:
 def _value(value: Any, null_words: frozenset[str]) -> str | None:
     if value is None:
         return None
+    if isinstance(value, Structure):
+        return value
     if isinstance(value, NumberText):
         return None if value in null_words else value
     if isinstance(value, str):

@@ -7,8 +7,10 @@ change, one that a clock showed twice is its first showing.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
+from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from conf.source import TimeMapping
@@ -18,13 +20,21 @@ from jobs.raw_values import exact_decimal
 _ISO = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d{2}:?\d{2})?", re.ASCII
 )
-_EPOCH_UNITS = {"seconds": 1_000_000, "milliseconds": 1_000, "microseconds": 1}
+_EPOCH_UNITS = {
+    "seconds": Decimal(1_000_000),
+    "milliseconds": Decimal(1_000),
+    "microseconds": Decimal(1),
+    "nanoseconds": Decimal("0.001"),
+}
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _FIRST_MICROS, _LAST_MICROS = -62_135_596_800_000_000, 253_402_300_799_999_999  # years 1 to 9999
 _MICRO, _MINUTE, _DAY = 1_000_000, 60, 86_400
 _FARTHEST_OFFSET = 18 * 3600
 _MOST_REMEMBERED = 100_000
+_LONGEST_COUNT = Decimal("1e20")
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+
+Remembered = TypeVar("Remembered")
 
 
 class LocalTimes:
@@ -32,24 +42,30 @@ class LocalTimes:
 
     def __init__(self, zone: str) -> None:
         self._zone = ZoneInfo(zone)
-        self._of_local: dict[int, int] = {}
+        self._of_local: dict[int, tuple[int, str | None]] = {}
         self._of_moment: dict[int, int] = {}
 
-    def offset_of_local(self, seconds: int) -> int:
-        """Return seconds east of UTC at a local time, given as seconds since the epoch as if it were UTC."""
+    def offset_of_local(self, seconds: int) -> tuple[int, str | None]:
+        """Return seconds east of UTC at a local time, given as seconds since the epoch as if it were UTC.
+
+        Beside it: `skipped` or `repeated` for a time that the zone's clock never showed, or showed twice.
+        """
         minute = seconds // _MINUTE
-        offset = self._of_local.get(minute)
-        if offset is None:
+        known = self._of_local.get(minute)
+        if known is None:
             local = datetime.fromtimestamp(minute * _MINUTE, UTC).replace(tzinfo=self._zone)
-            offset = self._remember(self._of_local, minute, local)
-        return offset
+            first, second = _seconds_east(local), _seconds_east(local.replace(fold=1))
+            shift = None if first == second else "skipped" if first < second else "repeated"
+            known = _remember(self._of_local, minute, (first, shift))
+        return known
 
     def offset_of_moment(self, seconds: int) -> int:
         """Return seconds east of UTC at a moment."""
         minute = seconds // _MINUTE
         offset = self._of_moment.get(minute)
         if offset is None:
-            offset = self._remember(self._of_moment, minute, datetime.fromtimestamp(minute * _MINUTE, self._zone))
+            moment = datetime.fromtimestamp(minute * _MINUTE, self._zone)
+            offset = _remember(self._of_moment, minute, _seconds_east(moment))
         return offset
 
     def day_of(self, micros: int) -> int:
@@ -60,30 +76,46 @@ class LocalTimes:
         except (OverflowError, ValueError):  # within a day of either end of the calendar
             return seconds // _DAY
 
-    @staticmethod
-    def _remember(known: dict[int, int], minute: int, local: datetime) -> int:
-        offset = local.utcoffset() or timedelta()
-        if len(known) >= _MOST_REMEMBERED:
-            known.clear()
-        known[minute] = offset.days * _DAY + offset.seconds
-        return known[minute]
-
 
 class TimeReader:
-    """Reads the event time of one mapping."""
+    """Reads the event time of one mapping.
 
-    def __init__(self, mapping: TimeMapping, zone: str) -> None:
-        self._clock = LocalTimes(zone)
+    shift: what `offset_of_local` says of the time read last.
+    """
+
+    def __init__(self, mapping: TimeMapping, zone: str, columns: Sequence[str]) -> None:
+        self.shift: str | None = None
+        self._clock = LocalTimes(mapping.zone or zone)
         self._unit = mapping.unit
         self._pattern = compile_pattern(mapping.pattern) if mapping.pattern is not None else None
+        self._places = [columns.index(name) for name in mapping.parts]
+        self._fraction_place = columns.index(mapping.milliseconds) if mapping.milliseconds is not None else None
+
+    def text(self, values: Sequence[str | None]) -> str | None:
+        """Return what a record says of its time, None where a part is missing; milliseconds follow a bar."""
+        parts = [values[place] for place in self._places]
+        if len(parts) == 1 and self._fraction_place is None:
+            return parts[0]
+        if any(part is None for part in parts):
+            return None
+        joined = " ".join(part for part in parts if part is not None)
+        return joined if self._fraction_place is None else f"{joined}|{values[self._fraction_place] or ''}"
 
     def read(self, text: str) -> int | None:
         """Return microseconds since the epoch, or None where the text is no time of the years 1 to 9999."""
+        self.shift = None
         try:
-            micros = self._micros(text)
+            micros = self._with_fraction(text) if self._fraction_place is not None else self._micros(text)
         except (ValueError, OverflowError):  # no such day or hour
             return None
         return micros if micros is not None and _FIRST_MICROS <= micros <= _LAST_MICROS else None
+
+    def _with_fraction(self, text: str) -> int | None:
+        text, _, fraction = text.rpartition("|")
+        micros, milliseconds = self._micros(text), exact_decimal(fraction)
+        if micros is None or milliseconds is None or milliseconds not in range(1000):
+            return None
+        return micros + int(milliseconds) * 1000
 
     def _micros(self, text: str) -> int | None:
         if self._pattern is not None:
@@ -105,21 +137,34 @@ class TimeReader:
         given = found.groupdict()
         local = _local_seconds(_calendar_day(given), _time_of_day(given))
         if given.get("zone"):
-            local_zone = _named_zone(given["zone"])
-            seconds = local - local_zone.offset_of_local(local)
+            seconds = local - _named_zone(given["zone"]).offset_of_local(local)[0]
         else:
             seconds = self._moment(local, _offset(given.get("offset")))
         return seconds * _MICRO + _fraction(given.get("fraction"))
 
     def _moment(self, local: int, offset: int | None) -> int:
-        return local - (self._clock.offset_of_local(local) if offset is None else offset)
+        if offset is None:
+            offset, self.shift = self._clock.offset_of_local(local)
+        return local - offset
 
 
-def _since_epoch(text: str, micros_a_unit: int) -> int | None:
+def _seconds_east(local: datetime) -> int:
+    offset = local.utcoffset() or timedelta()
+    return offset.days * _DAY + offset.seconds
+
+
+def _remember(known: dict[int, Remembered], minute: int, value: Remembered) -> Remembered:
+    if len(known) >= _MOST_REMEMBERED:
+        known.clear()
+    known[minute] = value
+    return value
+
+
+def _since_epoch(text: str, micros_a_unit: Decimal) -> int | None:
     number = exact_decimal(text)
-    if number is None or abs(number) >= Decimal("1e18"):
+    if number is None or abs(number) >= _LONGEST_COUNT:
         return None
-    exact = _EXACT.multiply(_EXACT.quantize(number, Decimal("1e-6")), Decimal(micros_a_unit))
+    exact = _EXACT.multiply(_EXACT.quantize(number, Decimal("1e-6")), micros_a_unit)
     return int(exact.to_integral_value(rounding=ROUND_FLOOR, context=_EXACT))
 
 

@@ -394,3 +394,154 @@ def test_shape_says_nothing_of_the_value() -> None:
     """It is shown to whoever runs the night."""
     assert shape_of("ann.lee@example.org 1511544070123") == "aaa.aaa@aaaaaaa.aaa 9999999999999"
     assert len(shape_of("x" * 1000)) < 50
+
+
+def _events(**fields: Any) -> EventMapping:
+    """A mapping of time, type and user as in canonical lines, with fields of a test."""
+    mapping = {
+        "event_time": {"column": "event_time", "unit": "iso"},
+        "event_type": {"column": "event_type", "map": {"view": "view", "purchase": "purchase"}},
+        "user_id": {"column": "user_id", "required": True},
+    }
+    return EventMapping.model_validate(mapping | fields)
+
+
+BASKET = _events(
+    user_id={"column": "user.id"},
+    item_id={"column": "ecommerce.items[].item_id", "required": True},
+    price={"column": "ecommerce.items[].price"},
+    currency={"column": "ecommerce.currency"},
+    slate_id={"column": "params[key=page].value.text"},
+    category_id={"column": "a.b"},
+)
+
+
+def _basket(items: object, **changes: Any) -> dict[str, Any]:
+    line = {name: GOOD[name] for name in ("event_time", "event_type")} | {
+        "user": {"id": 17850.0},
+        "ecommerce": {"currency": "EUR", "items": items},
+        "params": [{"key": "other", "value": {"text": "no"}}, {"key": "page", "value": {"text": "p7"}}],
+        "a.b": "literal",
+        "a": {"b": "nested"},
+    }
+    return line | changes
+
+
+def test_line_with_a_list_is_an_event_for_each_element() -> None:
+    """What the line says once, each of its events has."""
+    items = [{"item_id": "shoe", "price": 1.5}, {"item_id": 7}]
+    (row,) = _parse(canonical(events=BASKET), _json({"two": _basket(items)})).values()
+    assert (row.refusal, row.user_id) == (None, "17850")
+    names = ("item_id", "price", "currency", "slate_id", "category_id")
+    assert [[one[name] for name in names] for one in row.records] == [
+        ["shoe", 1_500_000, "EUR", "p7", "literal"],
+        ["7", None, "EUR", "p7", "literal"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("items", "changes", "problem"),
+    [
+        ([], {}, "missing item_id"),
+        (None, {}, "missing item_id"),
+        ({"item_id": "shoe"}, {}, "bad item_id"),
+        ([{"item_id": "shoe"}, {"price": 1}], {}, "missing item_id"),
+        ([{"item_id": "shoe"}, "x"], {}, "bad item_id"),
+        ([{"item_id": "shoe"}, {"item_id": {"id": 1}}], {}, "bad item_id"),
+        ([{"item_id": "shoe", "price": "x"}], {}, "bad price"),
+        ([{"item_id": "shoe"}], {"user": "ann"}, "bad user_id"),
+        ([{"item_id": "shoe"}], {"user": {}}, "missing user_id"),
+        ([{"item_id": "shoe"}], {"params": None, "ecommerce": "x"}, "bad item_id"),
+    ],
+)
+def test_line_with_one_bad_element_is_rejected_whole(items: object, changes: dict[str, Any], problem: str) -> None:
+    """A line is accepted or rejected: none of it vanishes."""
+    (row,) = _parse(canonical(events=BASKET), _json({"one": _basket(items, **changes)})).values()
+    assert _problem(row) == problem
+
+
+def test_value_can_be_extracted_mapped_and_joined() -> None:
+    """What the mapping doesn't know is no value of the field."""
+    shop = canonical(
+        events=_events(
+            user_id={"column": "cookie", "extract": r"^GA1\.\d\.(.+)$"},
+            item_id={"columns": ["sku", "size"], "separator": "-"},
+            category_id={"column": "device", "map": {"1": "mobile"}},
+            currency={"constant": "EUR"},
+            quantity={"column": "n", "map": {"one": "1"}},
+        )
+    )
+    good = GOOD | {"cookie": "GA1.2.77.88", "sku": 5.0, "size": "L", "device": 1, "n": "one"}
+    cases = {
+        "good": good,
+        "other cookie": good | {"cookie": "x"},
+        "other device": good | {"device": 2},
+        "other number": good | {"n": "two"},
+        "no size": good | {"size": None},
+    }
+    rows = _parse(shop, _json(cases))
+    names = ("item_id", "category_id", "currency", "quantity")
+    assert [rows["good"].user_id, *[rows["good"].records[0][name] for name in names]] == [
+        "77.88",
+        "5-L",
+        "mobile",
+        "EUR",
+        1,
+    ]
+    assert {case: _problem(row) for case, row in rows.items()} == {
+        "good": None,
+        "other cookie": "bad user_id",
+        "other device": "bad category_id",
+        "other number": "bad quantity",
+        "no size": None,
+    }
+    assert rows["no size"].records[0]["item_id"] is None
+
+
+@pytest.mark.parametrize(
+    ("operation", "amount", "other", "expected"),
+    [
+        ("times", "0.1", 3, 300_000),
+        ("times", "1.0000005", 1, 1_000_001),
+        ("divided_by", "10", 3, 3_333_333),
+        ("divided_by", "20", 3, 6_666_667),
+        ("divided_by", "-5", 2, -2_500_000),
+        ("divided_by", "0.000001", 2, 1),
+        ("divided_by", "0.000000999999999998", 2, 0),
+        ("divided_by", "5", 0, None),
+        ("divided_by", "5", None, None),
+        ("times", "99999999999", "99999999999", None),
+    ],
+)
+def test_numbers_of_two_columns_are_combined_exactly(
+    operation: str, amount: str, other: object, expected: int | None
+) -> None:
+    """Rounded once, at the millionth, half up; what can't be is a bad number."""
+    shop = canonical(events=_events(price={"column": "amount", operation: "n"}))
+    (row,) = _parse(shop, _json({"one": GOOD | {"amount": amount, "n": other}})).values()
+    assert row.records[0]["price"] == expected
+    assert _problem(row) == (None if expected is not None else "bad price")
+
+
+def test_time_comes_from_several_columns_in_a_zone_of_its_own() -> None:
+    """Date, time of day and milliseconds apart; New York's clock, Berlin's business day."""
+    mapping = {"columns": ["date", "hour"], "unit": "pattern", "pattern": "yyyyMMdd HHmm", "zone": "America/New_York"}
+    shop = canonical(zone="Europe/Berlin", events=_events(event_time=mapping | {"milliseconds": "ms"}), lateness_days=9)
+    good = GOOD | {"date": 20260308, "hour": "0130", "ms": 250}
+    cases = {
+        "good": good,
+        "skipped": good | {"hour": "0230"},
+        "late": good | {"hour": "2230"},
+        "no hour": good | {"hour": None},
+        "no milliseconds": good | {"ms": None},
+        "bad milliseconds": good | {"ms": 1000},
+    }
+    rows = _parse(shop, _json(cases), day=date(2026, 3, 9))
+    assert _time(rows["good"]) == datetime(2026, 3, 8, 6, 30, 0, 250000)
+    assert [rows[case].shift for case in ("good", "skipped")] == [None, "skipped"]
+    assert rows["late"].event_day == date(2026, 3, 9).toordinal() - date(1970, 1, 1).toordinal()
+    assert {case: _problem(row) for case, row in rows.items() if _problem(row)} == {
+        "no hour": "missing event_time",
+        "no milliseconds": "bad time",
+        "bad milliseconds": "bad time",
+    }

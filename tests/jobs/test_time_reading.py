@@ -12,7 +12,7 @@ from jobs.time_reading import LocalTimes, TimeReader
 
 def _read(text: str, unit: str = "iso", zone: str = "UTC", pattern: str | None = None) -> str | None:
     mapping = TimeMapping.model_validate({"column": "t", "unit": unit, "pattern": pattern})
-    micros = TimeReader(mapping, zone).read(text)
+    micros = TimeReader(mapping, zone, ["t"]).read(text)
     return None if micros is None else datetime.fromtimestamp(micros / 1_000_000, UTC).isoformat()
 
 
@@ -67,11 +67,11 @@ def test_pattern_reads_local_times(pattern: str, text: str, expected: str | None
 
 def test_epoch_counts_are_exact_down_to_the_microsecond() -> None:
     """Halves of a microsecond go up, as everywhere where numbers are stored."""
-    reader = TimeReader(TimeMapping(column="t", unit="seconds"), "UTC")
+    reader = TimeReader(TimeMapping(column="t", unit="seconds"), "UTC", ["t"])
     assert reader.read("1511544070.1234565") == 1_511_544_070_123_457
     assert reader.read("1.511544070e9") == 1_511_544_070_000_000
-    assert TimeReader(TimeMapping(column="t", unit="microseconds"), "UTC").read("1.9") == 1
-    assert TimeReader(TimeMapping(column="t", unit="milliseconds"), "UTC").read("-0.0005") == -1
+    assert TimeReader(TimeMapping(column="t", unit="microseconds"), "UTC", ["t"]).read("1.9") == 1
+    assert TimeReader(TimeMapping(column="t", unit="milliseconds"), "UTC", ["t"]).read("-0.0005") == -1
 
 
 def test_business_day_follows_the_zone_at_that_moment() -> None:
