@@ -52,11 +52,7 @@ class EventTypePattern(StrictModel):
     @field_validator("pattern")
     @classmethod
     def _compiles(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        return pattern
+        return _compiled(pattern).pattern
 
 
 class FieldMapping(GrownModel):
@@ -168,13 +164,20 @@ class TimeMapping(GrownModel):
         return self
 
 
-class EventTypeMapping(StrictModel):
+class EventTypeMapping(GrownModel):
     """The event type: a column with a map of its values, a column with patterns, or a constant."""
 
     column: str | None = None
     map: dict[str, EventType] | None = None
     match: tuple[EventTypePattern, ...] | None = None
     constant: EventType | None = None
+    ignore: tuple[str, ...] = Field(
+        default=(),
+        description="values (patterns, beside match) whose lines mean nothing: they are counted as ignored",
+        examples=[["heartbeat", "page_scroll"]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"ignore"})
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -182,6 +185,12 @@ class EventTypeMapping(StrictModel):
             raise ValueError("give exactly one of map, match, constant")
         if (self.constant is None) != (self.column is not None):
             raise ValueError("give column with map or match, and only then")
+        if self.ignore and self.constant is not None:
+            raise ValueError("ignore needs a column")
+        if both := sorted(set(self.ignore) & set(self.map or {})):
+            raise ValueError(f"{', '.join(both)}: both in map and in ignore")
+        for pattern in self.ignore if self.match is not None else ():
+            _compiled(pattern)
         return self
 
 
@@ -385,6 +394,14 @@ class Source(GrownModel):
     decisions: Decisions
     user_buckets: int = Field(default=4, ge=1, le=1024)
     is_simulated: bool = False
+    max_rejected_share: float = Field(
+        default=MAX_REJECTED_SHARE,
+        ge=0,
+        le=1,
+        description="above this share of rejected lines a delivery is not published; lines that are ignored, delivered "
+        "twice or a bot's do not count",
+        examples=[0.5],
+    )
     encoding: str = Field(
         default="utf-8",
         description="how text is written in the files (utf-8, latin-1, cp1252, ...); a byte that isn't text rejects "
@@ -397,7 +414,7 @@ class Source(GrownModel):
         examples=[["NULL", "n/a", ""]],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"encoding", "null_words"})
+    later_keys: ClassVar[frozenset[str]] = frozenset({"max_rejected_share", "encoding", "null_words"})
 
     @field_validator("encoding")
     @classmethod
@@ -472,11 +489,15 @@ def _known_zone(zone: str) -> str:
     return zone
 
 
-def _with_one_group(pattern: str) -> str:
+def _compiled(pattern: str) -> re.Pattern[str]:
     try:
-        n_groups = re.compile(pattern).groups
+        return re.compile(pattern)
     except re.error as error:
         raise ValueError(f"not a regular expression: {error}") from error
+
+
+def _with_one_group(pattern: str) -> str:
+    n_groups = _compiled(pattern).groups
     if n_groups != 1:
         raise ValueError(
             f"expected one group in parentheses, found {n_groups}; write (?:...) for those that don't count"

@@ -19,6 +19,7 @@ PROPENSITY_TYPE = "decimal(18,15)"
 
 RejectReason = Literal[
     "unreadable",
+    "ignored",
     "missing_field",
     "half_record",
     "bad_timestamp",
@@ -33,6 +34,7 @@ RejectReason = Literal[
 # A line that fails several checks is rejected for the first of these.
 REJECT_REASONS: tuple[RejectReason, ...] = (
     "unreadable",
+    "ignored",
     "missing_field",
     "half_record",
     "bad_timestamp",

@@ -72,6 +72,7 @@ def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
         _refuse_links(source, logs, paths)
         paths = [path for path in paths if path.is_file()]
         found = [file for path in paths if (file := _classify(source, path, path.relative_to(logs).as_posix()))]
+        _refuse_other_case(source, logs)
     if not any(file.kind == "events" for file in found):
         patterns = ", ".join(source.delivery.files)
         raise DeliveryError(f"{logs}: no file that source {source.name} reads; expected {patterns}")
@@ -82,6 +83,37 @@ def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
             f"expected a match of {source.delivery.date_pattern} such as 2026-01-31"
         )
     return found
+
+
+def unread_files(source: Source, logs: Path) -> list[str]:
+    """Return delivered files that no pattern of the source matches, by relative path; those of the system aside."""
+    if not logs.is_dir():
+        return []
+    names = sorted(path.relative_to(logs).as_posix() for path in logs.rglob("*") if path.is_file())
+    return [
+        name
+        for name in names
+        if _classify(source, logs / name, name) is None and not name.rpartition("/")[2].startswith((".", "_"))
+    ]
+
+
+def _refuse_other_case(source: Source, logs: Path) -> None:
+    """Nothing, where no file is left out for its capital letters alone.
+
+    Raises:
+        DeliveryError: names the files.
+    """
+    patterns = [glob for _, globs in _patterns(source) for glob in globs]
+    found = [
+        name
+        for name in unread_files(source, logs)
+        if any(matches(name.lower(), pattern.lower()) for pattern in patterns)
+    ]
+    if found:
+        raise DeliveryError(
+            f"{logs}: {len(found)} file(s) would be read but for upper and lower case ({', '.join(found[:5])}); "
+            f"expected {', '.join(patterns)}; rename them, or add their pattern to source {source.name}"
+        )
 
 
 def _refuse_links(source: Source, logs: Path, paths: Sequence[Path]) -> None:
@@ -172,15 +204,18 @@ def matches(name: str, pattern: str) -> bool:
 
 
 def _classify(source: Source, path: Path, name: str) -> DeliveredFile | None:
-    patterns: list[tuple[FileKind, tuple[str, ...]]] = [
+    for kind, globs in _patterns(source):
+        if any(matches(name, glob) for glob in globs):
+            return _file(source, path, name, kind)
+    return None
+
+
+def _patterns(source: Source) -> list[tuple[FileKind, tuple[str, ...]]]:
+    return [
         ("items", source.items.files if source.items else ()),
         ("availability", source.availability.files if source.availability else ()),
         ("events", source.delivery.files),
     ]
-    for kind, globs in patterns:
-        if any(matches(name, glob) for glob in globs):
-            return _file(source, path, name, kind)
-    return None
 
 
 def _file(source: Source, path: Path, name: str, kind: FileKind) -> DeliveredFile:

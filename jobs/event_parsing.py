@@ -86,14 +86,17 @@ class EventParser:
         cut = self._cut(line)
         if cut is None:
             return ParsedLine(Refusal("unreadable"))
+        records = [values for values in cut.records if not self._types.is_ignored(values)]
+        if not records:
+            return ParsedLine(Refusal("ignored"))
         refusals = [Refusal("half_record")] if cut.is_half else []
         parsed = ParsedLine()
-        self._read_time(parsed, cut.records[0], delivery_date, refusals)
-        for values in cut.records:
+        self._read_time(parsed, records[0], delivery_date, refusals)
+        for values in records:
             fields = self._fields(values, path, refusals)
             parsed.event_id, parsed.user_id = fields.pop("event_id"), fields.pop("user_id")
             parsed.records.append(fields)
-        for values, fields in zip(cut.records, list(parsed.records), strict=True):
+        for values, fields in zip(records, list(parsed.records), strict=True):
             kinds = [type_ for place, flags, type_ in self._derived if values[place] in flags]
             parsed.records += [fields | {"event_type": kind} for kind in kinds]
         if refusals:

@@ -107,10 +107,22 @@ class TypeReader:
             return next((type_ for pattern, type_ in rules if pattern.search(value)), None)
 
         self._type_of = remembered(of_value)
+        ignored = [re.compile(f"^(?:{one})$") for one in mapping.ignore] if mapping.match is not None else []
+        self._is_ignored = remembered(
+            lambda value: value in mapping.ignore or any(pattern.search(value) for pattern in ignored)
+        )
+        self._ignores = bool(mapping.ignore)
 
     def value(self, values: Values) -> str | None:
         """Return what the record says of its type, as delivered."""
         return values[self._place] if self._place is not None else self._constant
+
+    def is_ignored(self, values: Values) -> bool:
+        """Return whether the source says that records of this type mean nothing."""
+        if not self._ignores:
+            return False
+        value = self.value(values)
+        return value is not None and self._is_ignored(value)
 
     def type_of(self, value: str) -> str | None:
         """Return the event type a raw value stands for, None for one the source doesn't know."""

@@ -19,6 +19,8 @@ from conf.paths import Lake
 from conf.publication import read_pointer
 from conf.source import Source
 from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, REJECT_REASONS, Table
+from jobs.acceptance import accepted_reasons
+from jobs.delivery_limits import n_shifted, refuse_unlikely, summarize
 from jobs.errors import CheckError, DeliveryError
 from jobs.event_parsing import RECORD_FIELDS
 from jobs.parsed_lines import parse_files
@@ -56,6 +58,7 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
 
     Raises:
         DeliveryError: a landed file is gone, or was landed under another spec.
+        UnlikelyDelivery: more lines of a delivery are rejected than the source allows, and nobody accepted it.
         CheckError: lines that are neither accepted nor rejected, or rows that don't fit their table.
         PublishError: the tables can't be written; they are as they were.
     """
@@ -119,6 +122,8 @@ def rejected_of(judged: DataFrame) -> DataFrame:
 
 
 def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> None:
+    summary, accepted = summarize(judged), accepted_reasons(job.lake, due)
+    refuse_unlikely(summary, job.source, accepted)
     items, availability = _line_files(job, due, "items"), _line_files(job, due, "availability")
     frames: list[tuple[Table, DataFrame | None, dict[str, Column]]] = [
         (
@@ -146,7 +151,8 @@ def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> N
             else staged_empty(job.target(table), partitions=days)
             for table, frame, counted in frames
         ]
-        facts = _facts(due, versions[0], versions[1])
+        shifts = {delivery.delivery_date: n_shifted(summary, delivery.delivery_date) for delivery in due}
+        facts = _facts(due, versions[0], versions[1], shifts, accepted)
         publish(job.lake.lock, [(version, facts) for version in versions], job.provenance)
     for day in days:
         log.info("ingested", delivery_date=day, **{name: n for name, n in facts[day].counters.items() if n})
@@ -160,7 +166,13 @@ def _line_files(job: Ingestion, due: Sequence[RawDelivery], kind: FileKind) -> l
     ]
 
 
-def _facts(due: Sequence[RawDelivery], events: StagedVersion, rejected: StagedVersion) -> Mapping[str, PartitionFacts]:
+def _facts(
+    due: Sequence[RawDelivery],
+    events: StagedVersion,
+    rejected: StagedVersion,
+    shifts: Mapping[date, Mapping[str, int]],
+    accepted: Mapping[date, str],
+) -> Mapping[str, PartitionFacts]:
     """Return what the manifests of each delivery say.
 
     Raises:
@@ -169,14 +181,17 @@ def _facts(due: Sequence[RawDelivery], events: StagedVersion, rejected: StagedVe
     facts, problems = {}, []
     for delivery in due:
         day = str(delivery.delivery_date)
-        accepted, refused = events.partitions[day], rejected.partitions[day]
-        if accepted.counts["n_events"] + refused.n_rows != delivery.n_lines:
+        taken, refused = events.partitions[day], rejected.partitions[day]
+        if taken.counts["n_events"] + refused.n_rows != delivery.n_lines:
             problems.append(
-                f"delivery_date={day}: {accepted.counts['n_events']} accepted + {refused.n_rows} rejected, "
+                f"delivery_date={day}: {taken.counts['n_events']} accepted + {refused.n_rows} rejected, "
                 f"expected {delivery.n_lines} lines"
             )
-        counters = {"n_lines": delivery.n_lines, **accepted.counts, "n_rejected": refused.n_rows, **refused.counts}
-        facts[day] = PartitionFacts(delivery.inputs, counters, ["every_line_accepted_or_rejected"])
+        counters = {"n_lines": delivery.n_lines, **taken.counts, "n_rejected": refused.n_rows, **refused.counts}
+        counters |= {name: n for name, n in shifts[delivery.delivery_date].items() if n}
+        reason = accepted.get(delivery.delivery_date)
+        notes = {"accepted": reason} if reason is not None else {}
+        facts[day] = PartitionFacts(delivery.inputs, counters, ["every_line_accepted_or_rejected"], notes)
     if problems:
         raise CheckError("nothing was published:\n" + "\n".join(f"  {problem}" for problem in problems))
     return facts

@@ -16,6 +16,7 @@ from conf.settings import Settings
 from conf.source import Source
 from conf.spec_hash import source_hash
 from conf.tables import EVENTS, REJECT_REASONS
+from jobs.delivered_files import unread_files
 from jobs.errors import CheckError
 from jobs.ingest import Ingestion, ingest_deliveries
 from jobs.landing import land, refuse_date_without_data
@@ -34,7 +35,7 @@ def ingest(
     Returns the result as `docs/pipeline.md` says, without the seconds Spark took to start.
 
     Raises:
-        DeliveryError: delivered files that can't be taken in, or nothing delivered for the horizon.
+        DeliveryError: delivered files that can't be taken in or right, or nothing delivered for the horizon.
         CheckError: an invariant that doesn't hold.
         PublishError: tables that can't be written.
     """
@@ -52,6 +53,7 @@ def ingest(
     seconds["sessions"], _ = _since(started)
     return count_lines(job.lake, source, horizon) | {
         "deliveries": [str(day) for day in deliveries],
+        "unread_files": unread_files(source, logs) if logs is not None else [],
         "digests": {
             "events": _event_digests(job.lake, horizon),
             "sessions": session_digests(job.lake, last_date=horizon),

@@ -65,6 +65,7 @@ SHORT_ESTIMATOR_NAMES = {
 
 REASON_NAMES = {
     "unreadable": "line can't be read",
+    "ignored": "an event type that means nothing to the shop's policies",
     "missing_field": "a required field is missing",
     "half_record": "fewer values than columns: the line was cut off",
     "bad_timestamp": "the time can't be read",

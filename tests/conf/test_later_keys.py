@@ -31,3 +31,9 @@ def test_later_key_that_is_set_is_written_and_hashed() -> None:
     assert "null_words" not in source.model_dump()
     assert source_hash(changed) != source_hash(source)
     assert Source.model_validate(changed.model_dump(mode="json")) == changed
+
+
+def test_share_of_rejected_lines_shapes_no_data() -> None:
+    """Raised at night, it must not ingest a lake again."""
+    source = load_source("taobao")
+    assert source_hash(source.model_copy(update={"max_rejected_share": 0.5})) == source_hash(source)

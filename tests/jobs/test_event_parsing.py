@@ -545,3 +545,18 @@ def test_time_comes_from_several_columns_in_a_zone_of_its_own() -> None:
         "no milliseconds": "bad time",
         "bad milliseconds": "bad time",
     }
+
+
+def test_line_of_an_ignored_type_is_counted_as_ignored_alone() -> None:
+    """Whatever else it lacks."""
+    types = {"column": "event_type", "map": {"view": "view"}, "ignore": ["heartbeat"]}
+    lines = _json({"beat": {"event_type": "heartbeat"}, "view": GOOD, "other": GOOD | {"event_type": "beat"}})
+    rows = _parse(canonical(events=_events(event_type=types)), lines)
+    assert {case: _problem(row) for case, row in rows.items()} == {
+        "beat": "ignored",
+        "view": None,
+        "other": "unknown type",
+    }
+    patterns = {"column": "event_type", "match": [{"pattern": "v.*", "type": "view"}], "ignore": ["heart.*"]}
+    rows = _parse(canonical(events=_events(event_type=patterns)), lines)
+    assert [_problem(rows[case]) for case in ("beat", "view")] == ["ignored", None]
