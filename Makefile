@@ -25,7 +25,7 @@ override AIRFLOW := .venv-airflow/bin/python
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
 .PHONY: help setup python java pipeline-environment airflow-environment nightly worth accept promote test test-pipeline test-dags check lint \
-        bench-coverage bench-gate bench-ope bench-train bench-worth up down airflow pins clean
+        reference bench-coverage bench-gate bench-kernel bench-ope bench-train bench-worth up down airflow pins clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -100,6 +100,9 @@ check: setup  ## lint, format, types and import contracts
 
 lint: check  ## the same as check
 
+reference: pipeline-environment  ## write docs/reference-sources.md and docs/reference-scenarios.md from the models in conf
+	@$(PIPELINE) -m conf.spec_reference
+
 bench-coverage: setup  ## how often intervals hold the true value, over 20 logs of a simulated shop
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_coverage.py
 
@@ -111,6 +114,9 @@ bench-ope: setup  ## bias, error and coverage of estimates against known values,
 
 bench-train: setup  ## sampling, full steps, building the data set, FQE and catalogue size against stock d3rlpy; DEVICE, REPEATS, SECTIONS, THREADS
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_train.py
+
+bench-kernel: setup  ## how many rows a second each function of the kernel takes; ROWS=1000000
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_kernel.py
 
 bench-worth: setup  ## whether `make worth` says the right thing of simulated shops, over 5 logs of each kind
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_worth.py

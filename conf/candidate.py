@@ -2,57 +2,145 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, PositiveInt, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    Field,
+    PositiveInt,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import PydanticKnownError
 
 from conf.encoder import EncoderSpec
 from conf.strict_yaml import StrictModel, suggest
 
-# Which of a candidate's parameters each algorithm reads; giving it another is an error.
-_DISCRETE_PARAMETERS: dict[str, tuple[str, ...]] = {
-    "bc": (),
-    "discrete_cql": ("loss", "target_update_interval", "conservative_weight"),
-    "discrete_bcq": ("loss", "target_update_interval", "action_flexibility"),
-    "double_dqn": ("loss", "target_update_interval"),
-    "nfq": ("loss",),
-    "discrete_sac": ("loss", "target_update_interval", "initial_temperature"),
-    "discrete_iql": ("loss", "target_rate", "expectile", "inverse_temperature", "max_weight"),
+
+@dataclass(frozen=True)
+class AlgorithmEntry:
+    """An algorithm that a spec may name.
+
+    Attributes:
+        code: where it stands, as `module:Class`. Only training imports it: specs are also read without torch.
+        parameters: names of the candidate's parameters that it reads; giving it another one is an error.
+    """
+
+    code: str
+    parameters: tuple[str, ...] = ()
+
+
+_CODE = "rl.learning.algorithms"
+
+# Over a set of actions: what a scenario's candidates may name. A new algorithm is a class and an entry here.
+DISCRETE_ALGORITHMS: dict[str, AlgorithmEntry] = {
+    "bc": AlgorithmEntry(f"{_CODE}.behavior_cloning:BehaviorCloning"),
+    "discrete_cql": AlgorithmEntry(
+        f"{_CODE}.conservative_q_learning:ConservativeQLearning",
+        ("loss", "target_update_interval", "conservative_weight"),
+    ),
+    "discrete_bcq": AlgorithmEntry(
+        f"{_CODE}.batch_constrained_q_learning:BatchConstrainedQLearning",
+        ("loss", "target_update_interval", "action_flexibility"),
+    ),
+    "double_dqn": AlgorithmEntry(f"{_CODE}.double_q_learning:DoubleQLearning", ("loss", "target_update_interval")),
+    "nfq": AlgorithmEntry(f"{_CODE}.double_q_learning:NeuralFittedQ", ("loss",)),
+    "discrete_sac": AlgorithmEntry(
+        f"{_CODE}.discrete_soft_actor_critic:DiscreteSoftActorCritic",
+        ("loss", "target_update_interval", "initial_temperature"),
+    ),
+    "discrete_iql": AlgorithmEntry(
+        f"{_CODE}.discrete_implicit_q_learning:DiscreteImplicitQLearning",
+        ("loss", "target_rate", "expectile", "inverse_temperature", "max_weight"),
+    ),
 }
 # Learn values by a Q-function alone, whose last layer can be tied to embeddings.
 _TIED = ("discrete_cql", "double_dqn", "nfq")
-_CONTINUOUS_PARAMETERS: dict[str, tuple[str, ...]] = {
-    "cql": ("target_rate", "conservative_weight", "n_action_samples"),
-    "iql": ("target_rate", "expectile", "inverse_temperature", "max_weight"),
-    "td3_plus_bc": ("target_rate", "value_weight", "actor_interval"),
-    "awac": ("target_rate", "advantage_temperature"),
+
+# Over order quantities and discounts, scaled to lie between -1 and 1; trained, not served yet.
+CONTINUOUS_ALGORITHMS: dict[str, AlgorithmEntry] = {
+    "cql": AlgorithmEntry(
+        f"{_CODE}.continuous_cql:ContinuousConservativeQLearning",
+        ("target_rate", "conservative_weight", "n_action_samples"),
+    ),
+    "iql": AlgorithmEntry(
+        f"{_CODE}.continuous_iql:ContinuousImplicitQLearning",
+        ("target_rate", "expectile", "inverse_temperature", "max_weight"),
+    ),
+    "td3_plus_bc": AlgorithmEntry(
+        f"{_CODE}.td3_plus_bc:TD3WithCloning", ("target_rate", "value_weight", "actor_interval")
+    ),
+    "awac": AlgorithmEntry(f"{_CODE}.awac:AdvantageWeightedActorCritic", ("target_rate", "advantage_temperature")),
 }
 
 
 class TrainingSpec(StrictModel):
-    """What every algorithm knows.
+    """Parameters that every algorithm knows."""
 
-    precision: `bfloat16` computes the layers of an update at half width (weights stay as they are); for GPUs.
-    n_checkpoints: networks kept, evenly spaced, the last one among them; validation episodes choose one. patience:
-    training stops after so many kept networks of which none was the best so far on validation episodes; None: never.
-    """
+    # The algorithms that a spec of this kind may name.
+    algorithms: ClassVar[Mapping[str, AlgorithmEntry]] = {}
 
-    # By algorithm: the parameters it knows beyond those of this class.
-    parameters: ClassVar[dict[str, tuple[str, ...]]] = {}
+    algorithm: str = Field(
+        description="Names the learning algorithm, which decides which of the other parameters may be given.",
+        examples=["discrete_cql"],
+    )
+    seeds: tuple[int, ...] = Field(
+        min_length=1,
+        description="Lists the random seeds; the algorithm is trained once for each, and each makes a candidate.",
+        examples=[[1, 2]],
+    )
+    n_updates: int = Field(ge=1, description="Sets how many gradient updates a training does.", examples=[3000])
+    batch_size: int = Field(
+        default=256, ge=1, description="Sets how many transitions an update learns from.", examples=[256]
+    )
+    learning_rate: float = Field(
+        default=3e-4,
+        gt=0,
+        description="Sets the step size of the optimizer at the start; it falls to a hundredth of that by the last "
+        "update.",
+        examples=[0.0003],
+    )
+    hidden_units: tuple[PositiveInt, ...] = Field(
+        default=(128, 128),
+        min_length=1,
+        description="Lists the number of units of each hidden layer of a network, from its input on.",
+        examples=[[128, 128]],
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32",
+        description="Sets the numbers that the layers of an update compute with; `bfloat16` is half as wide and for "
+        "GPUs. Weights are kept in `float32` either way.",
+        examples=["bfloat16"],
+    )
+    n_checkpoints: int = Field(
+        default=1,
+        ge=1,
+        le=100,
+        description="Sets how many networks a training keeps, evenly spaced, the last one among them; validation "
+        "episodes choose one of them.",
+        examples=[3],
+    )
+    patience: int | None = Field(
+        default=None,
+        ge=1,
+        description="Stops a training after this many kept networks of which none was the best so far on validation "
+        "episodes; left out, it never stops early.",
+        examples=[2],
+    )
 
-    algorithm: str
-    seeds: tuple[int, ...] = Field(min_length=1)
-    n_updates: int = Field(ge=1)
-    batch_size: int = Field(default=256, ge=1)
-    learning_rate: float = Field(default=3e-4, gt=0)
-    hidden_units: tuple[PositiveInt, ...] = Field(default=(128, 128), min_length=1)
-    precision: Literal["float32", "bfloat16"] = "float32"
-    n_checkpoints: int = Field(default=1, ge=1, le=100)
-    patience: int | None = Field(default=None, ge=1)
+    @field_validator("algorithm", mode="before")
+    @classmethod
+    def _is_known(cls, algorithm: object) -> object:
+        if not isinstance(algorithm, str) or algorithm not in cls.algorithms:
+            raise PydanticKnownError("literal_error", {"expected": ", ".join(map(repr, cls.algorithms))})
+        return algorithm
 
     @model_validator(mode="after")
     def _knows_its_parameters(self) -> Self:
-        own = self.parameters[self.algorithm]
+        own = self.algorithms[self.algorithm].parameters
         if unknown := sorted(self.model_fields_set & (_parameter_names(self) - set(own))):
             hint = suggest(unknown[0], list(own)) if own else "; it has none of its own"
             raise ValueError(f"{self.algorithm} takes no {', '.join(unknown)}{hint}")
@@ -70,42 +158,77 @@ class TrainingSpec(StrictModel):
 
     @model_serializer(mode="wrap")
     def _without_what_the_algorithm_ignores(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        ignored = _parameter_names(self) - set(self.parameters[self.algorithm])
+        ignored = _parameter_names(self) - set(self.algorithms[self.algorithm].parameters)
         return {name: value for name, value in handler(self).items() if name not in ignored}
 
 
 class Candidate(TrainingSpec):
-    """An algorithm over a set of actions, to be trained once per seed.
+    """An algorithm over a set of actions, to be trained once per seed."""
 
-    Attributes:
-        loss: of values against their targets; `squared` aims at the mean of rare, large rewards, `huber` (d3rlpy's)
-            nearer their median.
-        target_update_interval: updates between two copies into the target network.
-        conservative_weight: of the conservative term.
-        action_flexibility: an action is considered where the imitator holds it for more than this share as likely as
-            its likeliest one.
-        initial_temperature: of the entropy term; learned from there on.
-        target_rate: share by which the target network moves towards the network in an update.
-        expectile: of action values that state values aim at: .5 the mean over logged actions, near 1 the best of them.
-        inverse_temperature: how sharply the policy prefers actions of high advantage; 0 clones.
-        max_weight: no row counts for more than this many.
-        encoder: what its networks begin with; dense layers where it is left out.
-    """
+    algorithms: ClassVar[Mapping[str, AlgorithmEntry]] = DISCRETE_ALGORITHMS
 
-    parameters: ClassVar[dict[str, tuple[str, ...]]] = _DISCRETE_PARAMETERS
-
-    algorithm: Literal["bc", "discrete_cql", "discrete_bcq", "double_dqn", "nfq", "discrete_sac", "discrete_iql"]
-    loss: Literal["squared", "huber"] = "squared"
-    target_update_interval: int = Field(default=500, ge=1)
-    conservative_weight: float = Field(default=1.0, ge=0)
-    action_flexibility: float = Field(default=0.3, gt=0, lt=1)
-    initial_temperature: float = Field(default=1.0, gt=0)
-    target_rate: float = Field(default=0.005, gt=0, le=1)
-    expectile: float = Field(default=0.7, gt=0, lt=1)
-    inverse_temperature: float = Field(default=3.0, ge=0)
-    max_weight: float = Field(default=100.0, gt=0)
+    loss: Literal["squared", "huber"] = Field(
+        default="squared",
+        description="Measures values against their targets; `squared` aims at the mean of rare, large rewards, `huber` "
+        "(as d3rlpy has it) nearer their median.",
+        examples=["huber"],
+    )
+    target_update_interval: int = Field(
+        default=500,
+        ge=1,
+        description="Sets the number of updates between two copies of the network into the target network.",
+        examples=[250],
+    )
+    conservative_weight: float = Field(
+        default=1.0,
+        ge=0,
+        description="Weights the term that keeps the values of untried actions low; 0 leaves it out.",
+        examples=[0.5],
+    )
+    action_flexibility: float = Field(
+        default=0.3,
+        gt=0,
+        lt=1,
+        description="Considers an action where the imitator finds it more than this share as likely as the likeliest.",
+        examples=[0.3],
+    )
+    initial_temperature: float = Field(
+        default=1.0,
+        gt=0,
+        description="Weights the entropy of the policy at the start of training; from there on the weight is learned.",
+        examples=[1.0],
+    )
+    target_rate: float = Field(
+        default=0.005,
+        gt=0,
+        le=1,
+        description="Moves the target network towards the network by this share of their distance in every update.",
+        examples=[0.005],
+    )
+    expectile: float = Field(
+        default=0.7,
+        gt=0,
+        lt=1,
+        description="Sets which expectile of action values a state's value aims at; 0.5 is the mean over logged "
+        "actions, near 1 the best of them.",
+        examples=[0.9],
+    )
+    inverse_temperature: float = Field(
+        default=3.0,
+        ge=0,
+        description="Sets how sharply the policy prefers actions of high advantage; 0 imitates the log.",
+        examples=[3.0],
+    )
+    max_weight: float = Field(
+        default=100.0, gt=0, description="Limits the weight of a row in the policy's loss.", examples=[100.0]
+    )
     # Left out of what is written where it says nothing: such candidates are written as before there were others.
-    encoder: EncoderSpec = Field(default_factory=EncoderSpec, exclude_if=lambda encoder: not encoder.is_sequence)
+    encoder: EncoderSpec = Field(
+        default_factory=EncoderSpec,
+        exclude_if=lambda encoder: not encoder.is_sequence,
+        description="Says what the networks begin with; left out, they are dense layers.",
+        examples=[{"kind": "gru", "history_length": 20}],
+    )
 
     @model_validator(mode="after")
     def _can_use_its_encoder(self) -> Self:
@@ -119,34 +242,61 @@ class Candidate(TrainingSpec):
 
 
 class ContinuousCandidate(TrainingSpec):
-    """An algorithm over order quantities or discounts, scaled to lie between -1 and 1.
+    """An algorithm over order quantities or discounts, scaled to lie between -1 and 1."""
 
-    Attributes:
-        target_rate: share by which target networks move in an update.
-        conservative_weight: of the conservative term.
-        n_action_samples: actions drawn for the conservative term.
-        expectile: as in `Candidate`.
-        inverse_temperature: as in `Candidate`.
-        max_weight: as in `Candidate`.
-        value_weight: of values against imitation (alpha of TD3+BC).
-        actor_interval: updates between two of the actor.
-        advantage_temperature: how flat advantages are made before they weigh rows (lambda of AWAC).
-    """
+    algorithms: ClassVar[Mapping[str, AlgorithmEntry]] = CONTINUOUS_ALGORITHMS
 
-    parameters: ClassVar[dict[str, tuple[str, ...]]] = _CONTINUOUS_PARAMETERS
-
-    algorithm: Literal["cql", "iql", "td3_plus_bc", "awac"]
-    target_rate: float = Field(default=0.005, gt=0, le=1)
-    conservative_weight: float = Field(default=5.0, ge=0)
-    n_action_samples: int = Field(default=10, ge=1)
-    expectile: float = Field(default=0.7, gt=0, lt=1)
-    inverse_temperature: float = Field(default=3.0, ge=0)
-    max_weight: float = Field(default=100.0, gt=0)
-    value_weight: float = Field(default=2.5, gt=0)
-    actor_interval: int = Field(default=2, ge=1)
-    advantage_temperature: float = Field(default=1.0, gt=0)
+    algorithm: str = Field(
+        description="Names the learning algorithm, which decides which of the other parameters may be given.",
+        examples=["cql"],
+    )
+    target_rate: float = Field(
+        default=0.005,
+        gt=0,
+        le=1,
+        description="Moves the target networks towards the networks by this share of their distance in every update.",
+        examples=[0.005],
+    )
+    conservative_weight: float = Field(
+        default=5.0,
+        ge=0,
+        description="Weights the term that keeps the values of untried actions low; 0 leaves it out.",
+        examples=[5.0],
+    )
+    n_action_samples: int = Field(
+        default=10, ge=1, description="Sets how many actions are drawn for the conservative term.", examples=[10]
+    )
+    expectile: float = Field(
+        default=0.7,
+        gt=0,
+        lt=1,
+        description="Sets which expectile of action values a state's value aims at; 0.5 is the mean over logged "
+        "actions, near 1 the best of them.",
+        examples=[0.9],
+    )
+    inverse_temperature: float = Field(
+        default=3.0,
+        ge=0,
+        description="Sets how sharply the policy prefers actions of high advantage; 0 imitates the log.",
+        examples=[3.0],
+    )
+    max_weight: float = Field(
+        default=100.0, gt=0, description="Limits the weight of a row in the policy's loss.", examples=[100.0]
+    )
+    value_weight: float = Field(
+        default=2.5, gt=0, description="Weights values against imitation (alpha of TD3+BC).", examples=[2.5]
+    )
+    actor_interval: int = Field(
+        default=2, ge=1, description="Sets the number of updates between two updates of the policy.", examples=[2]
+    )
+    advantage_temperature: float = Field(
+        default=1.0,
+        gt=0,
+        description="Divides advantages before they weigh rows, so that large ones weigh less (lambda of AWAC).",
+        examples=[1.0],
+    )
 
 
 def _parameter_names(spec: TrainingSpec) -> set[str]:
-    """Return parameters that some algorithm of the spec's kind knows."""
-    return {name for names in spec.parameters.values() for name in names}
+    """Return the parameters that some algorithm of the spec's kind knows."""
+    return {name for entry in spec.algorithms.values() for name in entry.parameters}

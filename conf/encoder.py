@@ -10,34 +10,54 @@ from conf.strict_yaml import StrictModel
 
 
 class EncoderSpec(StrictModel):
-    """How observations are read.
+    """How observations are read."""
 
-    Attributes:
-        kind: `dense` reads lists of ids as recency-weighted indicators; `gru` and `transformer` read them in order, by
-            embeddings.
-        history_length: latest entries read of each list.
-        embedding_size: of an id.
-        width: of the hidden states of the reader.
-        depth: layers of the reader.
-        n_heads: of a transformer; they divide its width.
-        is_output_tied: an action's value is a product with its id's embedding: no last layer as large as the catalogue.
-        sampled_above: from more actions than this on, the conservative term is estimated from a sample; None: never.
-        n_sampled_actions: in the sample.
-    """
-
-    kind: Literal["dense", "gru", "transformer"] = "dense"
-    history_length: int = Field(default=10, ge=1, le=1000)
-    embedding_size: int = Field(default=32, ge=1)
-    width: int = Field(default=64, ge=1)
-    depth: int = Field(default=1, ge=1)
-    n_heads: int = Field(default=4, ge=1)
-    is_output_tied: bool = False
-    sampled_above: int | None = Field(default=None, ge=1)
-    n_sampled_actions: int = Field(default=256, ge=1)
+    kind: Literal["dense", "gru", "transformer"] = Field(
+        default="dense",
+        description="Chooses how lists of ids are read: `dense` as recency-weighted indicators, `gru` and "
+        "`transformer` in their order, by embeddings. A `dense` encoder takes no other key of this section.",
+        examples=["gru"],
+    )
+    history_length: int = Field(
+        default=10,
+        ge=1,
+        le=1000,
+        description="Sets how many of the latest entries of each list are read.",
+        examples=[20],
+    )
+    embedding_size: int = Field(
+        default=32, ge=1, description="Sets how many numbers the embedding of an id has.", examples=[32]
+    )
+    width: int = Field(
+        default=64, ge=1, description="Sets how many units the reader's hidden states have.", examples=[64]
+    )
+    depth: int = Field(default=1, ge=1, description="Sets how many layers the reader has.", examples=[2])
+    n_heads: int = Field(
+        default=4,
+        ge=1,
+        description="Sets how many attention heads a `transformer` has; its `width` must be divisible by them.",
+        examples=[4],
+    )
+    is_output_tied: bool = Field(
+        default=False,
+        description="Makes an action's value a product with its id's embedding, so that no layer is as large as the "
+        "catalogue.",
+        examples=[True],
+    )
+    sampled_above: int | None = Field(
+        default=None,
+        ge=1,
+        description="Estimates the conservative term of `discrete_cql` from a sample where there are more actions than "
+        "this; left out, it never does. It needs `is_output_tied`.",
+        examples=[5000],
+    )
+    n_sampled_actions: int = Field(
+        default=256, ge=1, description="Sets how many actions are in that sample.", examples=[256]
+    )
 
     @property
     def is_sequence(self) -> bool:
-        """It reads ids in order."""
+        """Whether the encoder reads ids in order."""
         return self.kind != "dense"
 
     @model_validator(mode="after")

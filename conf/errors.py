@@ -27,7 +27,7 @@ class NightcartError(Exception):
 
 
 def exit_code(error: Exception) -> int:
-    """Return the exit code of a command that ended by the error; what nobody foresaw may pass."""
+    """Return the exit code of a command that ended with the error; an unforeseen error counts as one that may pass."""
     return FAILS_AGAIN if isinstance(error, NightcartError) and not error.may_pass else MAY_PASS
 
 

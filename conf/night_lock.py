@@ -38,7 +38,7 @@ def whole_night(run: Run, command: str, say: Say) -> Iterator[str]:
 
 @contextmanager
 def own_turn(run: Run, command: str, say: Say, *, night: str | None, is_side_by_side: bool = False) -> Iterator[None]:
-    """Hold the turn of one step; wait, after one line, for whoever has it.
+    """Hold the turn of one step of a night; wait for whoever has it, after saying so in one line.
 
     Args:
         run: the night.
@@ -56,7 +56,7 @@ def own_turn(run: Run, command: str, say: Say, *, night: str | None, is_side_by_
 
 @contextmanager
 def own_candidate(run: Run, candidate: str, say: Say) -> Iterator[None]:
-    """Hold a candidate while it is trained; wait, after one line, for whoever trains it."""
+    """Hold a candidate while it is trained; wait for whoever trains it, after saying so in one line."""
     with _taken(run.lock(f"candidate-{candidate}"), fcntl.LOCK_EX, f"rl train {candidate}", say):
         yield
 
@@ -65,7 +65,7 @@ def own_candidate(run: Run, candidate: str, say: Say) -> Iterator[None]:
 def _taken(
     path: Path, mode: int, command: str, say: Say, *, night: str = "", unless: str | None = None
 ) -> Iterator[None]:
-    """Hold the lock; where it is held for the run `unless`, go on without it."""
+    """Hold the lock; go on without it where it is held for the run `unless`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:
         try:

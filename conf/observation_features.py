@@ -72,7 +72,7 @@ OBSERVATION_FEATURES: dict[str, FeatureDefinition] = {
 
 
 def id_hash(natural_key: str) -> int:
-    """The 64-bit id of a natural key: the first 8 bytes of SHA-256 of its UTF-8 form, big-endian, signed; never 0.
+    """Return the 64-bit id of a natural key: first 8 bytes of its UTF-8 SHA-256, big-endian, signed; never 0.
 
     0 marks padding in lists, so the one key in 2**64 that hashes to 0 becomes 1.
     """

@@ -23,7 +23,7 @@ class Lake:
         return self.folder / "raw" / f"delivery_date={delivery_date}"
 
     def table(self, name: str) -> Path:
-        """Folder of a table that belongs to the source: events, events_rejected, items, availability, sessions."""
+        """Return the folder of a table of the source: events, events_rejected, items, availability or sessions."""
         return self.folder / name
 
     def transitions(self, scenario: str, spec_hash: str) -> Path:
@@ -32,7 +32,7 @@ class Lake:
 
     @staticmethod
     def pointer(table_folder: Path, partition: str) -> Path:
-        """Return pointer of a partition such as `date=2026-01-31`: one small file, swapped atomically."""
+        """Return the pointer of a partition such as `date=2026-01-31`: one small file, swapped atomically."""
         return table_folder / "_pointers" / f"{partition}.json"
 
     @staticmethod
@@ -82,7 +82,7 @@ class Run:
 
     @property
     def nothing_to_learn(self) -> Path:
-        """Why the night rightly trained nothing; there only where it didn't."""
+        """File that says why a night rightly trained nothing; it exists only then."""
         return self.folder / "nothing_to_learn.json"
 
     @property
@@ -95,7 +95,7 @@ class Run:
 
     @property
     def worth(self) -> Path:
-        """What was found about the log before anything was trained."""
+        """File of what was found about the log before anything was trained."""
         return self.folder / "worth.json"
 
     @property
@@ -127,20 +127,20 @@ def registry_lock(home: Path) -> Path:
 
 
 def registry_record(home: Path) -> Path:
-    """Return what the home knows of its registries, so that a lost one isn't taken for a new one."""
+    """Return the file that records which registries the home has used, so that a lost one isn't taken for a new one."""
     return home / "registry.json"
 
 
 def spent_looks(home: Path) -> Path:
-    """Return what the home's nights spent of the allowances of wrong promotions, whatever becomes of the registry."""
+    """Return the file of what nights spent of the allowance of wrong promotions; it outlives a lost registry."""
     return home / "registry_looks.json"
 
 
 def failures_log(home: Path) -> Path:
-    """Return file with one JSON line for each task that failed: time, DAG, run, date, task, reason."""
+    """Return the file with one JSON line for each task that failed: time, DAG, run, date, task, reason."""
     return home / "logs" / "failures.jsonl"
 
 
 def registrations(home: Path) -> list[Path]:
-    """Return what the nights of a home left of the versions they registered, one file a night."""
+    """Return the files of the versions that a home's nights registered, one file for each night."""
     return list((home / "runs").glob("*/*/*/registration.json"))

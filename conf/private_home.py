@@ -35,7 +35,7 @@ def keep_private(settings: Settings) -> None:
 
 
 def refuse_unwritable(settings: Settings) -> None:
-    """Return once the home and the lake have taken a small file.
+    """Raise if the home or the lake can't take a small file.
 
     Raises:
         SettingError: one of them is read-only or full.

@@ -74,7 +74,7 @@ def read_pointer(path: Path) -> Pointer | None:
 
 
 def read_pointers(table_folder: Path) -> dict[str, Pointer]:
-    """Return current versions by partition name (`date=2026-01-31`), in name order."""
+    """Return the current versions by partition name (`date=2026-01-31`), in name order."""
     found = {}
     for path in sorted((table_folder / "_pointers").glob("*.json")):
         pointer = read_pointer(path)
@@ -84,7 +84,7 @@ def read_pointers(table_folder: Path) -> dict[str, Pointer]:
 
 
 def swap_pointer(path: Path, pointer: Pointer) -> None:
-    """The pointer is current, durably; readers never saw anything in between.
+    """Make the pointer current, durably and in one move: readers see the old version or the new one.
 
     Raises:
         StaleInputs: what is published was made from strictly more inputs than the new version.
@@ -105,7 +105,7 @@ def is_strict_subset(new: dict[str, str], published: dict[str, str]) -> bool:
 
 
 def write_atomically(path: Path, content: str) -> None:
-    """The file holds the content, durably; a reader sees the old content or the new one, whole."""
+    """Write the content to the file, durably and in one move: a reader sees the old content or the new one, whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with draft.open("w", encoding="utf-8") as file:
@@ -117,7 +117,7 @@ def write_atomically(path: Path, content: str) -> None:
 
 @contextmanager
 def publishing(lock: Path) -> Iterator[None]:
-    """Only one publisher of the source at a time; released when the process ends, however it ends."""
+    """Hold the lock that lets one publisher of a source work at a time; it falls when the process ends."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

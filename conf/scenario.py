@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -12,17 +12,25 @@ from conf.errors import SpecError
 from conf.event_types import EventType
 from conf.observation_features import OBSERVATION_FEATURES
 from conf.source import Source, load_source
-from conf.strict_yaml import StrictModel, merge, parse_model, read_yaml, suggest
+from conf.strict_yaml import StrictModel, merge, parse_model, pointer, read_yaml, suggest
 
 SCENARIOS_FOLDER = Path(__file__).parent / "scenarios"
 MILLIONTHS = 1_000_000
+UNIT_WORDS = {"user_id": "shoppers"}  # of each evaluation.unit, in the plural
 
 
 class Feature(StrictModel):
-    """A feature of the observation; `length` bounds a list feature."""
+    """A feature of the observation."""
 
-    name: str
-    length: int | None = Field(default=None, ge=1, le=200)
+    name: str = Field(description="Names the feature.", examples=["session_step"])
+    length: int | None = Field(
+        default=None,
+        ge=1,
+        le=200,
+        description="Bounds the number of entries of a list feature, the most recent first; it is given for a list "
+        "alone.",
+        examples=[5],
+    )
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -35,10 +43,20 @@ class Feature(StrictModel):
 
 
 class Observation(StrictModel):
-    """Named exact features; `history_days` is how far features of delay `delivery` look back."""
+    """What is known at a decision."""
 
-    features: tuple[Feature, ...] = Field(min_length=1)
-    history_days: int = Field(default=7, ge=1, le=365)
+    features: tuple[Feature, ...] = Field(
+        min_length=1,
+        description="Lists the features, by names of the table of features.",
+        examples=[[{"name": "session_step"}, {"name": "recent_shown_items", "length": 5}]],
+    )
+    history_days: int = Field(
+        default=7,
+        ge=1,
+        le=365,
+        description="Sets how many days before the decision's own features of delay `delivery` look back.",
+        examples=[7],
+    )
 
     @field_validator("features")
     @classmethod
@@ -50,41 +68,68 @@ class Observation(StrictModel):
 
 
 class Episode(StrictModel):
-    """Bounds of an episode; a session with more decisions goes on in a further episode."""
+    """Bounds of an episode."""
 
-    max_steps: int = Field(ge=1, le=1000)
+    max_steps: int = Field(
+        ge=1,
+        le=1000,
+        description="Bounds the number of decisions in an episode; a session with more goes on in a further episode.",
+        examples=[40],
+    )
 
 
 class Action(StrictModel):
-    """What a decision chooses.
+    """What a decision chooses."""
 
-    key: the natural key of the action is the decided event's `action` (falling back to its item), or its category.
-    mask: from the decision's availability set, or none (all actions of the vocabulary).
-    max_actions: size of the vocabulary; further actions of the training split share one action `(other)`.
-    """
-
-    key: Literal["item", "category"]
-    mask: Literal["availability", "none"]
-    max_actions: int = Field(ge=2, le=100_000)
+    key: Literal["item", "category"] = Field(
+        description="Says what an action is: the decided event's `action`, or its item where it has none (`item`), or "
+        "the item's category (`category`).",
+        examples=["item"],
+    )
+    mask: Literal["availability", "none"] = Field(
+        description="Says what can be chosen at a decision: the actions of its availability set, or all of the "
+        "vocabulary (`none`).",
+        examples=["availability"],
+    )
+    max_actions: int = Field(
+        ge=2,
+        le=100_000,
+        description="Bounds the number of actions of the vocabulary, the most frequent ones; further actions share "
+        "one, `(other)`, which is never served.",
+        examples=[500],
+    )
 
 
 class Attribution(StrictModel):
-    """Which decision a later reward event belongs to, within the window after the decision.
+    """Which decision a later reward event belongs to."""
 
-    `decision_id`: the decision the event names. `last_touch`: the shopper's latest earlier decision on the same item
-    (where actions are categories: on the same category).
-    """
-
-    link: Literal["decision_id", "last_touch"]
-    window_hours: int = Field(ge=1, le=24 * 60)
+    link: Literal["decision_id", "last_touch"] = Field(
+        description="Says which decision an event rewards: the one it names (`decision_id`), or the shopper's latest "
+        "earlier decision on the same item, or category where actions are categories (`last_touch`).",
+        examples=["decision_id"],
+    )
+    window_hours: int = Field(
+        ge=1,
+        le=24 * 60,
+        description="Counts an event only within this many hours after the decision.",
+        examples=[12],
+    )
 
 
 class Reward(StrictModel):
-    """Points (or currency) for each event type attributed to a decision; weights with at most six decimals."""
+    """What a decision earns."""
 
-    unit: str
-    weights: dict[EventType, float] = Field(min_length=1)
-    attribution: Attribution
+    unit: str = Field(description="Names the unit of rewards and values, for pages and verdicts.", examples=["points"])
+    weights: dict[EventType, float] = Field(
+        min_length=1,
+        description="Gives the reward of an event of each type, in the unit, with at most six decimals; other types "
+        "earn nothing.",
+        examples=[{"click": 1, "cart": 3, "purchase": 10}],
+    )
+    attribution: Attribution = Field(
+        description="Says which decision an event rewards.",
+        examples=[{"link": "decision_id", "window_hours": 12}],
+    )
 
     @field_validator("weights")
     @classmethod
@@ -100,23 +145,48 @@ class Reward(StrictModel):
 
 
 class Discount(StrictModel):
-    """Discount factor per step."""
+    """How much less a later reward counts."""
 
-    per: Literal["step"] = "step"
-    gamma: float = Field(gt=0, le=1)
+    per: Literal["step"] = Field(default="step", description="Says what discounts: each step.", examples=["step"])
+    gamma: float = Field(
+        gt=0,
+        le=1,
+        description="Multiplies rewards once for every step before them; 1 counts all alike.",
+        examples=[0.95],
+    )
 
 
 class Splits(StrictModel):
-    """Shares of the time that remains between first decision and the last settled one, after two embargoes.
+    """Shares of the time between the first decision and the last settled one, less two embargoes; they sum to 1."""
 
-    embargo_hours None means the least that is safe: attribution window plus longest session.
-    """
-
-    train: float = Field(gt=0, lt=1)
-    validation: float = Field(gt=0, lt=1)
-    test: float = Field(gt=0, lt=1)
-    embargo_hours: int | None = Field(default=None, ge=0)
-    min_episodes: int = Field(default=50, ge=1)
+    train: float = Field(
+        gt=0, lt=1, description="Gives the share of the time whose episodes are learned from.", examples=[0.6]
+    )
+    validation: float = Field(
+        gt=0,
+        lt=1,
+        description="Gives the share of the time whose episodes choose network, temperature and candidate.",
+        examples=[0.15],
+    )
+    test: float = Field(
+        gt=0,
+        lt=1,
+        description="Gives the share of the time whose episodes the chosen policy is judged on.",
+        examples=[0.25],
+    )
+    embargo_hours: int | None = Field(
+        default=None,
+        ge=0,
+        description="Leaves out this many hours between two splits; left out, or less than is safe, it is the "
+        "attribution window plus the longest session.",
+        examples=[24],
+    )
+    min_episodes: int = Field(
+        default=50,
+        ge=1,
+        description="Learns nothing while any split has fewer episodes than this.",
+        examples=[100],
+    )
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> Self:
@@ -126,10 +196,20 @@ class Splits(StrictModel):
 
 
 class PolicySpec(StrictModel):
-    """How a stochastic policy is made from learned values; the temperature is chosen on validation episodes."""
+    """How a stochastic policy is made of what a network learned."""
 
-    temperatures: tuple[float, ...] = Field(min_length=1)
-    exploration_floor: float = Field(gt=0, lt=1)
+    temperatures: tuple[float, ...] = Field(
+        min_length=1,
+        description="Lists the temperatures of the softmax that are tried on validation episodes; the lower, the more "
+        "often the best action is chosen. They have no unit: values are divided by their usual spread first.",
+        examples=[[0.3, 1.0, 2.0]],
+    )
+    exploration_floor: float = Field(
+        gt=0,
+        lt=1,
+        description="Sets the share of decisions that are a uniform choice among what is available.",
+        examples=[0.1],
+    )
 
 
 SecondOpinionName = Literal["mis_s", "mis_sa", "snmis_s", "snmis_sa", "drl_s", "drl_sa", "sndrl_s", "sndrl_sa"]
@@ -137,24 +217,59 @@ SecondOpinionName = Literal["mis_s", "mis_sa", "snmis_s", "snmis_sa", "drl_s", "
 
 
 class Evaluation(StrictModel):
-    """Off-policy evaluation.
+    """Off-policy evaluation."""
 
-    estimator: the one the gate may use. also: second opinions on its estimate, shown beside it.
-    unit: independent unit to resample. steps: how many steps the value runs over.
-    weight_clip: cumulative importance weights are clipped there, None for none; always reported.
-    fqe_networks: policies judged together have networks of their own (`separate`, as if fitted one by one) or one trunk
-    with a head each (`shared`, cheaper where there are many; each policy's values then depend on the others).
-    """
+    estimator: Literal["dm", "pdis", "wpdis", "dr", "wdr"] = Field(
+        description="Names the estimator that the gate uses; `dm` is a prediction, on which it always abstains, and "
+        "the only one where decisions are implied.",
+        examples=["dr"],
+    )
+    also: tuple[SecondOpinionName, ...] = Field(
+        default=(),
+        description="Lists estimators by state whose second opinion is shown beside it; they decide nothing.",
+        examples=[["drl_s"]],
+    )
+    unit: Literal["user_id"] = Field(
+        default="user_id",
+        description="Names what is independent of each other and resampled: shoppers.",
+        examples=["user_id"],
+    )
+    steps: int = Field(ge=1, description="Sets over how many decisions of an episode its value runs.", examples=[40])
+    weight_clip: float | None = Field(
+        default=None,
+        gt=0,
+        description="Limits cumulative importance weights; left out, nothing does. The page says how often it bites.",
+        examples=[50],
+    )
+    n_bootstrap: int = Field(
+        default=1000, ge=100, description="Sets how many bootstrap resamples intervals rest on.", examples=[1000]
+    )
+    confidence: float = Field(
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="Sets the confidence of the intervals shown, and of guardrails; the gate's own level follows from "
+        "`gate.wrong_promotions_per_year`.",
+        examples=[0.95],
+    )
+    fqe_updates: int = Field(
+        default=2000,
+        ge=1,
+        description="Sets how many gradient updates the Q-functions of fitted Q evaluation take.",
+        examples=[200],
+    )
+    fqe_networks: Literal["separate", "shared"] = Field(
+        default="separate",
+        description="Gives policies that are judged together networks of their own (`separate`), or one trunk with a "
+        "head each (`shared`), which is cheaper where there are many, and lets each policy's values depend on the "
+        "others.",
+        examples=["shared"],
+    )
 
-    estimator: Literal["dm", "pdis", "wpdis", "dr", "wdr"]
-    also: tuple[SecondOpinionName, ...] = ()
-    unit: Literal["user_id"] = "user_id"
-    steps: int = Field(ge=1)
-    weight_clip: float | None = Field(default=None, gt=0)
-    n_bootstrap: int = Field(default=1000, ge=100)
-    confidence: float = Field(default=0.95, gt=0.5, lt=1)
-    fqe_updates: int = Field(default=2000, ge=1)
-    fqe_networks: Literal["separate", "shared"] = "separate"
+    @property
+    def units(self) -> str:
+        """What sentences call the independent units, in the plural."""
+        return UNIT_WORDS[self.unit]
 
     @field_validator("also")
     @classmethod
@@ -165,14 +280,22 @@ class Evaluation(StrictModel):
 
 
 class Guardrail(StrictModel):
-    """A side metric that may not rise, or not fall, by more than this share of the baseline's; one of the two limits.
+    """A side metric that may not rise, or not fall, by more than a share; one that may do neither has two."""
 
-    A metric that may do neither has two guardrails.
-    """
-
-    metric: str
-    max_relative_increase: float | None = Field(default=None, ge=0)
-    max_relative_decrease: float | None = Field(default=None, ge=0, lt=1)
+    metric: str = Field(description="Names the side metric, one of `metrics`.", examples=["clicks"])
+    max_relative_increase: float | None = Field(
+        default=None,
+        ge=0,
+        description="Rejects a candidate whose metric may rise by more than this share of the baseline's.",
+        examples=[0.5],
+    )
+    max_relative_decrease: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="Rejects a candidate whose metric may fall by more than this share of the baseline's.",
+        examples=[0.1],
+    )
 
     @model_validator(mode="after")
     def _one_limit(self) -> Self:
@@ -185,27 +308,58 @@ class Guardrail(StrictModel):
 
 
 class Gate(StrictModel):
-    """When a candidate may be promoted; the allowance of wrong promotions a year sets each night's level.
+    """When a candidate may be promoted."""
 
-    max_tail_index: heaviest tail of shoppers' parts in the gain (0 exponential, .5 no variance, 1 no mean) of which an
-    interval is believed.
-    """
-
-    wrong_promotions_per_year: float = Field(gt=0, le=50)
-    min_effective_sample_size: float = Field(gt=0)
-    min_effective_rewarded: float = Field(gt=0)
-    max_tail_index: float = Field(default=0.8, gt=0)
-    guardrails: tuple[Guardrail, ...] = ()
+    wrong_promotions_per_year: float = Field(
+        gt=0,
+        le=50,
+        description="Sets how many candidates that are no better may be promoted in a year, on average, if every "
+        "candidate is no better; it sets each night's level.",
+        examples=[4],
+    )
+    min_effective_sample_size: float = Field(
+        gt=0,
+        description="Abstains where fewer shoppers than this, effectively, stand behind the weighted decisions, or "
+        "behind those in which candidate and baseline differ.",
+        examples=[200],
+    )
+    min_effective_rewarded: float = Field(
+        gt=0,
+        description="Abstains where fewer rewarded shoppers than this, effectively, stand behind the estimate.",
+        examples=[100],
+    )
+    max_tail_index: float = Field(
+        default=0.8,
+        gt=0,
+        description="Abstains where the tail of the shoppers' parts in the gain is heavier than this index (0 is an "
+        "exponential tail, 0.5 one without a variance, 1 one without a mean): then a few of them decide.",
+        examples=[0.8],
+    )
+    guardrails: tuple[Guardrail, ...] = Field(
+        default=(),
+        description="Lists limits on how side metrics may change.",
+        examples=[[{"metric": "clicks", "max_relative_decrease": 0.1}]],
+    )
 
 
 class Exploration(StrictModel):
-    """Share of decisions kept for a uniform choice, and of shoppers kept on the behavior policy, when served.
+    """What a service would keep for exploration; nothing serves decisions yet."""
 
-    Nothing serves decisions yet: values that only a service could act on are refused.
-    """
-
-    floor: float = Field(ge=0, lt=1)
-    control_holdout: float = Field(default=0.0, ge=0, lt=1)
+    floor: float = Field(
+        ge=0,
+        lt=1,
+        description="Sets the share of served decisions that are a uniform choice; it must equal "
+        "`policy.exploration_floor`.",
+        examples=[0.1],
+    )
+    control_holdout: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="Keeps this share of shoppers on the behavior policy; nothing serves decisions yet, so only 0 is "
+        "taken.",
+        examples=[0],
+    )
 
     @model_validator(mode="after")
     def _nothing_holds_out(self) -> Self:
@@ -220,28 +374,86 @@ class Exploration(StrictModel):
 class Scenario(StrictModel):
     """One of the jobs: decisions, what they see, what they earn, how a policy is learned, judged and promoted."""
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    title: str
-    owner: str
-    clock: Literal["session_step"]
-    episode: Episode
-    observation: Observation
-    action: Action
-    reward: Reward
-    metrics: dict[str, EventType] = Field(default_factory=dict)
-    discount: Discount
-    train_on_unsettled: bool = False
-    splits: Splits
-    candidates: tuple[Candidate, ...] = Field(min_length=1)
-    policy: PolicySpec
-    evaluation: Evaluation
-    gate: Gate
-    exploration: Exploration
-    approval: Literal["human", "auto"]
+    reference: ClassVar[str] = "docs/reference-scenarios.md"
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="Names the scenario, in lower-case letters, digits and underscores; its models are "
+        "`<name>-policy`.",
+        examples=["recommendation"],
+    )
+    title: str = Field(
+        description="Says in a few words what is decided, for pages and DAGs.",
+        examples=["What to show next in a session"],
+    )
+    owner: str = Field(description="Names who answers for the scenario's DAGs.", examples=["recommendation"])
+    clock: Literal["session_step"] = Field(
+        description="Says what a step of an episode is: a decision of a session.", examples=["session_step"]
+    )
+    episode: Episode = Field(description="Bounds the episodes.", examples=[{"max_steps": 40}])
+    observation: Observation = Field(
+        description="Says what is known at a decision.",
+        examples=[{"history_days": 7, "features": [{"name": "session_step"}]}],
+    )
+    action: Action = Field(
+        description="Says what a decision chooses.",
+        examples=[{"key": "item", "mask": "availability", "max_actions": 500}],
+    )
+    reward: Reward = Field(
+        description="Says what a decision earns.",
+        examples=[
+            {
+                "unit": "points",
+                "weights": {"click": 1, "purchase": 10},
+                "attribution": {"link": "decision_id", "window_hours": 12},
+            }
+        ],
+    )
+    metrics: dict[str, EventType] = Field(
+        default_factory=dict,
+        description="Names side metrics, each the number of attributed events of a type; guardrails may limit them.",
+        examples=[{"clicks": "click", "refunds": "refund"}],
+    )
+    discount: Discount = Field(
+        description="Says how much less a later reward counts.", examples=[{"per": "step", "gamma": 0.95}]
+    )
+    train_on_unsettled: bool = Field(
+        default=False,
+        description="Learns also from the last steps of training episodes whose attribution window was still open, "
+        "where it is true.",
+        examples=[True],
+    )
+    splits: Splits = Field(
+        description="Divides the log's time into training, validation and test.",
+        examples=[{"train": 0.6, "validation": 0.15, "test": 0.25}],
+    )
+    candidates: tuple[Candidate, ...] = Field(
+        min_length=1,
+        description="Lists the algorithms that are trained every night, each once per seed.",
+        examples=[[{"algorithm": "discrete_cql", "seeds": [1, 2], "n_updates": 3000}]],
+    )
+    policy: PolicySpec = Field(
+        description="Says how a stochastic policy is made of what a network learned.",
+        examples=[{"temperatures": [0.3, 1.0, 2.0], "exploration_floor": 0.1}],
+    )
+    evaluation: Evaluation = Field(
+        description="Says how a policy's value is estimated from the log.", examples=[{"estimator": "dr", "steps": 40}]
+    )
+    gate: Gate = Field(
+        description="Says when a candidate may be promoted.",
+        examples=[{"wrong_promotions_per_year": 4, "min_effective_sample_size": 200, "min_effective_rewarded": 100}],
+    )
+    exploration: Exploration = Field(
+        description="Says what a service would keep for exploration.", examples=[{"floor": 0.1}]
+    )
+    approval: Literal["human", "auto"] = Field(
+        description="Says who promotes a version that passed the gate: a person, or the pipeline itself.",
+        examples=["human"],
+    )
 
     @model_validator(mode="after")
     def _one_exploration_floor(self) -> Self:
-        """Return what is evaluated explores by policy.exploration_floor; what is served would have to by the other."""
+        """Return the scenario; raise where its two exploration floors differ."""
         if self.exploration.floor != self.policy.exploration_floor:
             raise ValueError(
                 f"exploration.floor is {self.exploration.floor:g} and policy.exploration_floor "
@@ -326,12 +538,13 @@ def load_pipeline(
     effective = merge(content, overrides.get(source, {}))
     loaded = parse_model(Scenario, effective, f"{path} (source {source})")
     if problem := _estimator_problem(loaded, loaded_source):
-        raise SpecError(f"{path} (source {source}): evaluation.estimator: {problem}")
+        where = pointer(Scenario, ("evaluation", "estimator"))
+        raise SpecError(f"{path} (source {source}): evaluation.estimator: {problem}{where}")
     return Pipeline(source=loaded_source, scenario=loaded)
 
 
 def _estimator_problem(scenario: Scenario, source: Source) -> str | None:
-    """Why the gate's estimator can't apply to the source's decisions, and what to write instead; None where it can."""
+    """Return why the gate's estimator can't apply to the source's decisions and what to write instead, else None."""
     estimator = scenario.evaluation.estimator
     if source.decisions.kind == "logged" or estimator == "dm":
         return None
@@ -343,5 +556,5 @@ def _estimator_problem(scenario: Scenario, source: Source) -> str | None:
 
 
 def scenario_names(folder: Path = SCENARIOS_FOLDER) -> list[str]:
-    """Return names of all scenarios in the folder, sorted."""
+    """Return the names of all scenarios in the folder, sorted."""
     return sorted(path.stem for path in folder.glob("*.yaml"))

@@ -116,12 +116,12 @@ class Settings:
 
     @property
     def shown_mlflow_uri(self) -> str:
-        """MLflow's address as it may stand in messages and files: without a password."""
+        """MLflow's address without its password, so that it may stand in messages and files."""
         held = "[^@/]*" if self.mlflow_uri.startswith("http") else "[^@]*"  # a database's password may hold slashes
         return re.sub(rf"(://[^:/@]*):{held}@", r"\1:***@", self.mlflow_uri)
 
     def pseudonym_key(self) -> bytes:
-        """Return the key of the pseudonyms; made once and kept in the home where none is given."""
+        """Return the key of the pseudonyms; without a given one, make it once and keep it in the home."""
         if self.given_pseudonym_key is not None:
             return self.given_pseudonym_key.encode("utf-8")
         path = self.home / "pseudonym.key"
@@ -159,7 +159,7 @@ def _refuse_unfit(given: Mapping[str, str]) -> None:
 
 
 def _refuse_unfit_paths(home: Path, lake: Path) -> None:
-    """Nothing, where databases and Spark take the paths as they stand."""
+    """Raise if a path holds a character that a database's address or Spark would read as something else."""
     for name, path in (("NIGHTCART_HOME", home), ("NIGHTCART_LAKE", lake)):
         if found := sorted({one for one in str(path) if one in _UNFIT or not one.isprintable()}):
             raise SettingError(
@@ -194,7 +194,7 @@ def _misfits(given: Mapping[str, str]) -> list[str]:
 
 
 def _bytes(size: str) -> int | None:
-    """Return bytes of a size such as 8GiB; None where it isn't one."""
+    """Return the number of bytes in a size such as 8GiB; None where the text isn't a size."""
     found = re.fullmatch(r"(\d+)(MiB|GiB)", size)
     return int(found[1]) << _SHIFTS[found[2]] if found else None
 

@@ -46,8 +46,10 @@ _Untrimmed = Annotated[str, StringConstraints(strip_whitespace=False)]
 class EventTypePattern(StrictModel):
     """One rule of an event type read off a column: the first pattern that matches the whole value wins."""
 
-    pattern: str
-    type: EventType
+    pattern: str = Field(description="Gives the regular expression that the whole value must match.", examples=["C.*"])
+    type: EventType = Field(
+        description="Names the event type of lines whose value matches the pattern.", examples=["refund"]
+    )
 
     @field_validator("pattern")
     @classmethod
@@ -56,33 +58,54 @@ class EventTypePattern(StrictModel):
 
 
 class FieldMapping(GrownModel):
-    """Where a canonical field comes from: one of a column, several columns joined, a constant, or the path.
+    """Where a canonical field comes from: exactly one of `column`, `columns`, `constant` and `from_path`."""
 
-    `from_path` is a regular expression with one group, matched against the delivered file's relative path.
-    """
-
-    column: str | None = None
-    columns: tuple[str, ...] | None = None
-    constant: str | int | None = None
-    from_path: str | None = None
-    required: bool = False
-    whole: bool = Field(
+    column: str | None = Field(
+        default=None,
+        description="Names the raw column that holds the value; in JSON lines and Parquet, a key or a path to it such "
+        "as `user.id`, `items[0].id` or `params[key=page].value`. A path through `items[]` makes one event of each "
+        "element.",
+        examples=["visitorid"],
+    )
+    columns: tuple[str, ...] | None = Field(
+        default=None,
+        description="Lists raw columns whose values are joined by `separator`; the field is null where one of them is.",
+        examples=[["invoice", "line"]],
+    )
+    constant: str | int | None = Field(
+        default=None, description="Gives the same value to every line.", examples=["EUR"]
+    )
+    from_path: str | None = Field(
+        default=None,
+        description="Gives a regular expression with one group, which reads the value off the delivered file's "
+        "relative path.",
+        examples=["(?:^|/)(random|bts)/"],
+    )
+    required: bool = Field(
         default=False,
-        description="text such as 17850.0 is the id 17850, as a column of whole numbers with gaps is often written",
+        description="Rejects lines without the value as `missing_field`, where it is true; a price or quantity is not "
+        "asked of impressions, views and clicks.",
         examples=[True],
     )
-
+    whole: bool = Field(
+        default=False,
+        description="Reads text such as `17850.0` as the id `17850`, where it is true: a column of whole numbers with "
+        "gaps is often written so.",
+        examples=[True],
+    )
     separator: _Untrimmed = Field(
-        default="|", description="what stands between the values of columns that are joined", examples=["-"]
+        default="|", description="Gives what stands between the values of columns that are joined.", examples=["-"]
     )
     extract: str | None = Field(
         default=None,
-        description="a regular expression with one group: the part of the value that counts; others are no value of it",
+        description="Gives a regular expression with one group: the part of the column's value that counts. Lines in "
+        "whose value it finds nothing are rejected as `bad_id` or `bad_number`.",
         examples=["^GA1\\.\\d\\.(.+)$"],
     )
     map: dict[str, str] | None = Field(
         default=None,
-        description="what each value, or what was extracted of it, stands for; others are no value of the field",
+        description="Says what each value of the column, or what was extracted of it, stands for; lines with another "
+        "value are rejected as `bad_id` or `bad_number`.",
         examples=[{"1": "mobile", "2": "desktop"}],
     )
 
@@ -107,28 +130,39 @@ class FieldMapping(GrownModel):
 
 
 class TimeMapping(GrownModel):
-    """The event time: a column, or several (a date and a time of day) joined by a space, and how to read it.
+    """The event time: a column, or several joined by a space, and how to read it."""
 
-    unit `iso` reads ISO 8601 (with an offset, or local to the source's zone without one); `pattern` reads the given
-    Spark datetime pattern in the source's zone; the others count since the epoch, in UTC.
-    """
-
-    column: str | None = None
-    unit: Literal["seconds", "milliseconds", "microseconds", "nanoseconds", "iso", "pattern"]
-    pattern: str | None = None
+    column: str | None = Field(
+        default=None,
+        description="Names the raw column (or JSON path) that holds the time; give it or `columns`.",
+        examples=["timestamp"],
+    )
+    unit: Literal["seconds", "milliseconds", "microseconds", "nanoseconds", "iso", "pattern"] = Field(
+        description="Says how the time is written: seconds, milliseconds, microseconds or nanoseconds since 1970 in "
+        "UTC; `iso` as ISO 8601, local to `zone` where it has no offset; `pattern` as the pattern says, likewise.",
+        examples=["milliseconds"],
+    )
+    pattern: str | None = Field(
+        default=None,
+        description="Gives the datetime pattern of the time, its letters as Spark's, with unit `pattern` alone.",
+        examples=["yyyy-MM-dd HH:mm:ss"],
+    )
     columns: tuple[str, ...] | None = Field(
         default=None,
         min_length=1,
-        description="a date and a time of day apart: their texts are joined by a space, then read",
+        description="Lists the raw columns of a date and a time of day that stand apart: their texts are joined by a "
+        "space, then read.",
         examples=[["date", "time"]],
     )
     milliseconds: str | None = Field(
-        default=None, description="column with the milliseconds of the time, 0 to 999", examples=["ms"]
+        default=None,
+        description="Names the raw column with the milliseconds of the time, 0 to 999.",
+        examples=["ms"],
     )
     zone: str | None = Field(
         default=None,
-        description="zone (IANA) of times that don't say their own, where it isn't that of the business day; times "
-        "that its clock skipped or showed twice are counted",
+        description="Names the time zone (IANA) of times that don't say their own; left out, it is the source's. Times "
+        "that its clock skipped or showed twice are counted.",
         examples=["America/New_York"],
     )
 
@@ -167,13 +201,29 @@ class TimeMapping(GrownModel):
 class EventTypeMapping(GrownModel):
     """The event type: a column with a map of its values, a column with patterns, or a constant."""
 
-    column: str | None = None
-    map: dict[str, EventType] | None = None
-    match: tuple[EventTypePattern, ...] | None = None
-    constant: EventType | None = None
+    column: str | None = Field(
+        default=None,
+        description="Names the raw column that tells what happened, with `map` or `match`.",
+        examples=["event"],
+    )
+    map: dict[str, EventType] | None = Field(
+        default=None,
+        description="Gives the event type of each value of the column; lines with another value are rejected as "
+        "`unknown_event_type`, unless `ignore` lists it.",
+        examples=[{"view": "view", "addtocart": "cart"}],
+    )
+    match: tuple[EventTypePattern, ...] | None = Field(
+        default=None,
+        description="Lists patterns of the column's values, in order: the first that matches the whole value wins.",
+        examples=[[{"pattern": "C.*", "type": "refund"}, {"pattern": "[0-9]+", "type": "purchase"}]],
+    )
+    constant: EventType | None = Field(
+        default=None, description="Makes every line this type, where the log holds only one.", examples=["impression"]
+    )
     ignore: tuple[str, ...] = Field(
         default=(),
-        description="values (patterns, beside match) whose lines mean nothing: they are counted as ignored",
+        description="Lists values (patterns, beside `match`) whose lines mean nothing: they are rejected as `ignored`, "
+        "and don't count towards `max_rejected_share`.",
         examples=[["heartbeat", "page_scroll"]],
     )
 
@@ -195,18 +245,31 @@ class EventTypeMapping(GrownModel):
 
 
 class NumberMapping(FieldMapping):
-    """A number: `above` and `at_least` bound what is accepted; outside is rejected as bad_number."""
+    """A number: where it comes from, as for text, and what is accepted; the rest is rejected as `bad_number`."""
 
-    above: float | None = None
-    at_least: float | None = None
-    at_most: float | None = None
-    absolute: bool = False
+    above: float | None = Field(
+        default=None, description="Accepts only numbers above this one, in the field's own unit.", examples=[0]
+    )
+    at_least: float | None = Field(
+        default=None, description="Accepts only numbers from this one on, in the field's own unit.", examples=[1]
+    )
+    at_most: float | None = Field(
+        default=None, description="Accepts only numbers up to this one, in the field's own unit.", examples=[1]
+    )
+    absolute: bool = Field(
+        default=False,
+        description="Drops the sign before the bounds are checked, where it is true (a refund's negative quantity).",
+        examples=[True],
+    )
     times: str | None = Field(
-        default=None, description="column with a number that multiplies it, exactly", examples=["quantity"]
+        default=None,
+        description="Names the raw column with a number that multiplies the value, exactly.",
+        examples=["quantity"],
     )
     divided_by: str | None = Field(
         default=None,
-        description="column with a number that divides it, rounded once at the end",
+        description="Names the raw column with a number that divides the value; the quotient is rounded once, at the "
+        "end.",
         examples=["quantity"],
     )
 
@@ -227,24 +290,38 @@ class NumberMapping(FieldMapping):
 class DerivedEvent(StrictModel):
     """A further event read off the same raw line, where a column holds one of the values (a click flag)."""
 
-    column: str
-    values: tuple[str, ...] = Field(min_length=1)
-    type: EventType
+    column: str = Field(description="Names the raw column that tells whether there was one.", examples=["click"])
+    values: tuple[str, ...] = Field(
+        min_length=1, description="Lists the column's values that mean there was one.", examples=[["1", "1.0"]]
+    )
+    type: EventType = Field(description="Names the type of the further event.", examples=["click"])
 
 
 class CsvFormat(GrownModel):
-    """How the lines of a delimited file are cut; one record a line.
+    """How the records of a delimited file are cut: one a line, unless quotes hold line breaks."""
 
-    delimiter: one or more characters, `tab` for a tab; quote: one character, or empty where quotes mean nothing.
-    """
-
-    delimiter: _Untrimmed = ","
-    quote: str = '"'
-    has_header: bool
-    columns: tuple[str, ...] | None = None
+    delimiter: _Untrimmed = Field(
+        default=",",
+        description="Gives the one or more characters between two fields of a line; `tab` stands for a tab.",
+        examples=[";"],
+    )
+    quote: str = Field(
+        default='"',
+        description="Gives the character around fields that hold the delimiter; empty, quotes mean nothing.",
+        examples=["'"],
+    )
+    has_header: bool = Field(
+        description="Says whether the first line of every file names the columns.", examples=[True]
+    )
+    columns: tuple[str, ...] | None = Field(
+        default=None,
+        description="Names the columns in their order, where there is no header.",
+        examples=[["user", "item", "category", "behavior", "unix_seconds"]],
+    )
     quoted_line_breaks: bool = Field(
         default=False,
-        description="a value in quotes may hold line breaks: its record goes over several lines, known by the first",
+        description="Lets a value in quotes hold line breaks, where it is true: its record goes over several lines and "
+        "is known by the first.",
         examples=[True],
     )
 
@@ -279,10 +356,10 @@ class CsvFormat(GrownModel):
 
 
 class Window(StrictModel):
-    """First and last business day the log can hold; other lines are rejected as outside_window."""
+    """First and last business day the log can hold; other lines are rejected as `outside_window`."""
 
-    first: date
-    last: date
+    first: date = Field(description="Gives the first business day of the log.", examples=[date(2017, 11, 25)])
+    last: date = Field(description="Gives the last business day of the log.", examples=[date(2017, 12, 3)])
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -292,66 +369,160 @@ class Window(StrictModel):
 
 
 class BotRule(StrictModel):
-    """All of a user's events of one delivery are rejected as bot_rate once any clock hour holds more than this."""
+    """When a shopper is taken for a bot."""
 
-    max_events_per_hour: int = Field(gt=0)
+    max_events_per_hour: int = Field(
+        gt=0,
+        description="Rejects all of a shopper's events of one delivery as `bot_rate` once any clock hour holds more "
+        "events of the shopper than this.",
+        examples=[600],
+    )
 
 
 class Decisions(StrictModel):
-    """What counts as a decision: a logged decision line, or (implied) an event read as if it had been one.
+    """What counts as a decision."""
 
-    Implied decisions have no propensity: the verdict on a policy learned from them is always abstain.
-    """
-
-    kind: Literal["logged", "implied"]
-    event_type: EventType
+    kind: Literal["logged", "implied"] = Field(
+        description="Says whether the log holds what the shop chose to show (`logged`), or events are read as if they "
+        "had been chosen (`implied`). Implied decisions have no propensity: the verdict on a policy learned from them "
+        "is always abstain.",
+        examples=["logged"],
+    )
+    event_type: EventType = Field(
+        description="Names the type of the events that are the decisions.", examples=["impression"]
+    )
 
 
 class Delivery(StrictModel):
-    """How files become deliveries.
+    """How files become deliveries."""
 
-    `dated_files`: every file carries its delivery date in its relative path (`date_pattern`, one group, ISO date).
-    `by_event_date`: the log isn't daily; it is split by business date, keeping file, line number and offset.
-    """
-
-    layout: Literal["dated_files", "by_event_date"]
-    date_pattern: str = r"(\d{4}-\d{2}-\d{2})"
-    files: tuple[str, ...] = ("**/*",)
+    layout: Literal["dated_files", "by_event_date"] = Field(
+        description="Says where a delivery's date is found: in every file's relative path (`dated_files`), or in the "
+        "lines of a log that isn't daily and is split by business date (`by_event_date`).",
+        examples=["dated_files"],
+    )
+    date_pattern: str = Field(
+        default=r"(\d{4}-\d{2}-\d{2})",
+        description="Gives the regular expression that finds the date in a file's relative path, as an ISO date in "
+        "its one group.",
+        examples=[r"day=(\d{4}-\d{2}-\d{2})/"],
+    )
+    files: tuple[str, ...] = Field(
+        default=("**/*",),
+        description="Lists patterns of the relative paths of files that hold events.",
+        examples=[["**/events*.jsonl", "**/events*.jsonl.gz"]],
+    )
 
 
 class SideFile(StrictModel):
     """A table delivered beside the events (JSON lines): items or availability sets."""
 
-    files: tuple[str, ...] = Field(min_length=1)
+    files: tuple[str, ...] = Field(
+        min_length=1,
+        description="Lists patterns of the relative paths of files that hold the table, as JSON lines.",
+        examples=[["**/items*.jsonl"]],
+    )
 
 
 class SessionRule(StrictModel):
-    """A session ends after the gap, and is cut at the longest duration."""
+    """When a shopper's session ends."""
 
-    gap_minutes: int = Field(gt=0, le=24 * 60)
-    max_hours: int = Field(gt=0, le=24)
+    gap_minutes: int = Field(
+        gt=0,
+        le=24 * 60,
+        description="Ends a session once the shopper did nothing for this many minutes.",
+        examples=[30],
+    )
+    max_hours: int = Field(
+        gt=0, le=24, description="Cuts a session that lasts longer than this many hours.", examples=[4]
+    )
 
 
 class EventMapping(StrictModel):
-    """Raw columns -> canonical event fields; what isn't named is null."""
+    """Which raw columns hold the fields of an event; a field that isn't named is null."""
 
-    event_time: TimeMapping
-    event_type: EventTypeMapping
-    user_id: FieldMapping
-    event_id: FieldMapping | None = None
-    item_id: FieldMapping | None = None
-    category_id: FieldMapping | None = None
-    currency: FieldMapping | None = None
-    decision_id: FieldMapping | None = None
-    slate_id: FieldMapping | None = None
-    action: FieldMapping | None = None
-    availability_id: FieldMapping | None = None
-    policy_version: FieldMapping | None = None
-    price: NumberMapping | None = None
-    quantity: NumberMapping | None = None
-    position: NumberMapping | None = None
-    propensity: NumberMapping | None = None
-    derived: tuple[DerivedEvent, ...] = ()
+    event_time: TimeMapping = Field(
+        description="Says when it happened: a column and how to read it.",
+        examples=[{"column": "timestamp", "unit": "milliseconds"}],
+    )
+    event_type: EventTypeMapping = Field(
+        description="Says what happened: a column and its values, or a constant.",
+        examples=[{"column": "event", "map": {"view": "view", "addtocart": "cart"}}],
+    )
+    user_id: FieldMapping = Field(
+        description="Says who the shopper was; only a keyed hash of it is stored.",
+        examples=[{"column": "visitorid", "required": True}],
+    )
+    event_id: FieldMapping | None = Field(
+        default=None,
+        description="Gives an event its own id; left out, a keyed hash of the raw line is its id.",
+        examples=[{"column": "event_id"}],
+    )
+    item_id: FieldMapping | None = Field(
+        default=None,
+        description="Names the item by its natural key.",
+        examples=[{"column": "itemid", "required": True}],
+    )
+    category_id: FieldMapping | None = Field(
+        default=None,
+        description="Names the item's category by its natural key.",
+        examples=[{"column": "category"}],
+    )
+    currency: FieldMapping | None = Field(
+        default=None,
+        description="Names the currency of the price.",
+        examples=[{"constant": "EUR"}],
+    )
+    decision_id: FieldMapping | None = Field(
+        default=None,
+        description="Names the decision an event belongs to: a reward may be attributed by it.",
+        examples=[{"column": "decision_id"}],
+    )
+    slate_id: FieldMapping | None = Field(
+        default=None,
+        description="Names the slate (what was shown together) that a decision is part of.",
+        examples=[{"column": "slate_id"}],
+    )
+    action: FieldMapping | None = Field(
+        default=None,
+        description="Names what a decision chose; left out, it is the item.",
+        examples=[{"column": "action"}],
+    )
+    availability_id: FieldMapping | None = Field(
+        default=None,
+        description="Names the set of actions that were available at a decision.",
+        examples=[{"column": "availability_id"}],
+    )
+    policy_version: FieldMapping | None = Field(
+        default=None,
+        description="Names the version of the policy that decided.",
+        examples=[{"from_path": "(?:^|/)(random|bts)/"}],
+    )
+    price: NumberMapping | None = Field(
+        default=None,
+        description="Gives the price of one piece, in units of the currency.",
+        examples=[{"column": "price", "at_least": 0}],
+    )
+    quantity: NumberMapping | None = Field(
+        default=None,
+        description="Gives the number of pieces.",
+        examples=[{"column": "quantity", "at_least": 1}],
+    )
+    position: NumberMapping | None = Field(
+        default=None,
+        description="Gives a decision's place in its slate, counted as the log counts it.",
+        examples=[{"column": "position", "at_least": 0}],
+    )
+    propensity: NumberMapping | None = Field(
+        default=None,
+        description="Gives the probability with which the logged action was chosen.",
+        examples=[{"column": "propensity", "above": 0, "at_most": 1}],
+    )
+    derived: tuple[DerivedEvent, ...] = Field(
+        default=(),
+        description="Lists further events that are read off the same raw lines.",
+        examples=[[{"column": "click", "values": ["1"], "type": "click"}]],
+    )
 
     @property
     def columns_of_fields(self) -> dict[str, list[str]]:
@@ -369,48 +540,115 @@ class EventMapping(StrictModel):
 
 
 class Source(GrownModel):
-    """One shop's raw format.
+    """One shop's raw format."""
 
-    zone: business-day zone (IANA); dates of events and deliveries are days there.
-    lateness_days: an event may arrive this many days after its own day; later is rejected as outside_window.
-    user_buckets: files an events cell is split into by user.
-    is_simulated: the log comes from a simulated shop, whose true policy values can be computed.
-    """
+    reference: ClassVar[str] = "docs/reference-sources.md"
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    title: str
-    zone: str = "UTC"
-    format: Literal["csv", "jsonl", "parquet"]
-    csv: CsvFormat | None = None
-    delivery: Delivery
-    window: Window | None = None
-    events: EventMapping
-    items: SideFile | None = None
-    availability: SideFile | None = None
-    duplicates: Literal["reject", "keep"]
-    bots: BotRule | None = None
-    lateness_days: Annotated[int, Field(ge=0, le=30)] = 0
-    session: SessionRule
-    decisions: Decisions
-    user_buckets: int = Field(default=4, ge=1, le=1024)
-    is_simulated: bool = False
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="Names the source as its file is named, in lower-case letters, digits and underscores.",
+        examples=["my_shop"],
+    )
+    title: str = Field(description="Says in a few words what the log is, for pages and DAGs.", examples=["My shop"])
+    zone: str = Field(
+        default="UTC",
+        description="Names the time zone (IANA) whose midnights begin a business day; dates of events and deliveries "
+        "are days there.",
+        examples=["Europe/Berlin"],
+    )
+    format: Literal["csv", "jsonl", "parquet"] = Field(
+        description="Says how files are written: delimited text, JSON lines or Parquet; text may be packed (`.gz`, "
+        "`.zst`, or `.zip` with one file in it).",
+        examples=["jsonl"],
+    )
+    csv: CsvFormat | None = Field(
+        default=None,
+        description="Says how delimited text is cut; it is given with format `csv` alone.",
+        examples=[{"has_header": True}],
+    )
+    delivery: Delivery = Field(
+        description="Says how files become deliveries, one a day.",
+        examples=[{"layout": "dated_files", "files": ["**/events*.jsonl"]}],
+    )
+    window: Window | None = Field(
+        default=None,
+        description="Bounds the business days that the log can hold; left out, nothing bounds them.",
+        examples=[{"first": date(2017, 11, 25), "last": date(2017, 12, 3)}],
+    )
+    events: EventMapping = Field(
+        description="Maps raw columns to the fields of an event; fields that aren't named are null.",
+        examples=[
+            {
+                "event_time": {"column": "timestamp", "unit": "milliseconds"},
+                "event_type": {"column": "event", "map": {"view": "view", "addtocart": "cart"}},
+                "user_id": {"column": "visitorid", "required": True},
+            }
+        ],
+    )
+    items: SideFile | None = Field(
+        default=None,
+        description="Says which files hold items, with category and price; left out, there are none.",
+        examples=[{"files": ["**/items*.jsonl"]}],
+    )
+    availability: SideFile | None = Field(
+        default=None,
+        description="Says which files hold the sets of available actions; left out, there are none.",
+        examples=[{"files": ["**/availability*.jsonl"]}],
+    )
+    duplicates: Literal["reject", "keep"] = Field(
+        description="Says what becomes of a line whose event id, or whole text where it has none, stood in the same "
+        "delivery before: it is rejected as `duplicate`, or kept as an event of its own.",
+        examples=["reject"],
+    )
+    bots: BotRule | None = Field(
+        default=None,
+        description="Says when a shopper is taken for a bot; left out, nobody is.",
+        examples=[{"max_events_per_hour": 600}],
+    )
+    lateness_days: int = Field(
+        default=0,
+        ge=0,
+        le=30,
+        description="Accepts events up to this many days after their own business day; later ones are rejected as "
+        "`outside_window`.",
+        examples=[1],
+    )
+    session: SessionRule = Field(
+        description="Says when a shopper's session ends.", examples=[{"gap_minutes": 30, "max_hours": 4}]
+    )
+    decisions: Decisions = Field(
+        description="Says which events are the decisions that a policy would make.",
+        examples=[{"kind": "logged", "event_type": "impression"}],
+    )
+    user_buckets: int = Field(
+        default=4,
+        ge=1,
+        le=1024,
+        description="Sets into how many files, by shopper, the events of a day and delivery are split.",
+        examples=[16],
+    )
+    is_simulated: bool = Field(
+        default=False,
+        description="Says that a simulated shop wrote the log, whose true policy values can be computed.",
+        examples=[True],
+    )
     max_rejected_share: float = Field(
         default=MAX_REJECTED_SHARE,
         ge=0,
         le=1,
-        description="above this share of rejected lines a delivery is not published; lines that are ignored, delivered "
-        "twice or a bot's do not count",
+        description="Publishes no delivery of which more than this share of the lines is rejected; lines that are "
+        "ignored, delivered twice or a bot's don't count.",
         examples=[0.5],
     )
     encoding: str = Field(
         default="utf-8",
-        description="how text is written in the files (utf-8, latin-1, cp1252, ...); a byte that isn't text rejects "
-        "its line only where it stands in a mapped column",
+        description="Names how text is written in the files (`utf-8`, `latin-1`, `cp1252`, ...); a byte that isn't "
+        "text rejects its line only where it stands in a mapped column.",
         examples=["latin-1"],
     )
     null_words: tuple[str, ...] = Field(
         default=NULL_WORDS,
-        description="words that mean a missing value in any column; the list takes the place of the usual one",
+        description="Lists the words that mean a missing value in any column, in place of the usual ones.",
         examples=[["NULL", "n/a", ""]],
     )
 
@@ -459,15 +697,15 @@ def load_source(name: str, folder: Path = SOURCES_FOLDER) -> Source:
 
 
 def source_names(folder: Path = SOURCES_FOLDER) -> list[str]:
-    """Return names of all sources in the folder, sorted."""
+    """Return the names of all sources in the folder, sorted."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
 def _refuse_unfit_paths(events: EventMapping) -> None:
-    """Nothing, where every column is a path, and those below a list are below the same one.
+    """Raise if a column is no path, or if columns lie below different lists.
 
     Raises:
-        ValueError: says which field isn't.
+        ValueError: says which.
     """
     lists: dict[tuple[Step, ...], str] = {}
     for field, columns in events.columns_of_fields.items():

@@ -5,23 +5,31 @@ from __future__ import annotations
 import difflib
 from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from conf.errors import SpecError
-
-Model = TypeVar("Model", bound=BaseModel)
+from conf.spec_sections import models_in, section_at
 
 _MOST_VALUES = 50_000
 _SHOWN_CHARACTERS = 200
 
 
 class StrictModel(BaseModel):
-    """A frozen model that knows its fields and no others."""
+    """A frozen model that knows its fields and no others.
+
+    Attributes:
+        reference: the page that explains its keys, where it is a whole spec.
+    """
+
+    reference: ClassVar[str] = ""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False, str_strip_whitespace=True)
+
+
+Model = TypeVar("Model", bound=StrictModel)
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
@@ -42,7 +50,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
     def get_single_node(self) -> yaml.Node | None:
-        """Return the document's node, its aliases counted before any is written out."""
+        """Return the document's node, after counting what its aliases stand for, before any of them is written out."""
         node: yaml.Node | None = super().get_single_node()
         _n_expanded(node, {})
         return node
@@ -91,12 +99,16 @@ def parse_model(model: type[Model], content: Mapping[str, Any], where: str) -> M
     """Return the content as a model.
 
     Raises:
-        SpecError: lists every violation, with a suggestion where a key or a value looks like a known one.
+        SpecError: lists every violation on a line of its own, with a suggestion where a key or a value looks like a
+            known one, and where the key is explained.
     """
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        lines = [f"  {_location(issue['loc'])}: {_explain(model, issue)}" for issue in error.errors()]
+        lines = [
+            _one_line(f"  {_location(issue['loc'])}: {_explain(model, issue)}{pointer(model, issue['loc'])}")
+            for issue in error.errors()
+        ]
         raise SpecError(f"{where}: {len(lines)} problem(s)\n" + "\n".join(lines)) from error
 
 
@@ -113,6 +125,18 @@ def suggest(word: str, known: list[str]) -> str:
     """Return `; did you mean 'x'?` for a near miss, else the known words."""
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
+
+
+def pointer(model: type[StrictModel], location: tuple[int | str, ...]) -> str:
+    """Return `; see` and the heading that explains the key, such as docs/reference-scenarios.md#gate.
+
+    Empty for a model without a reference.
+    """
+    return f"; see {model.reference}#{section_at(model, location).anchor}" if model.reference else ""
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.splitlines())
 
 
 def _suggest_file(path: Path) -> str:
@@ -140,20 +164,14 @@ def _shortened(text: str, longest: int = _SHOWN_CHARACTERS) -> str:
 
 
 def _known_keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
-    """Return field names of the model at a location; union members and list indices on the way are looked through."""
+    """Return the field names of the model at a location, looking through union members and list indices on the way."""
     models: list[type[BaseModel]] = [model]
     for part in location:
         below = [
             found
             for one in models
             if part in one.model_fields
-            for found in _models_in(one.model_fields[str(part)].annotation)
+            for found in models_in(one.model_fields[str(part)].annotation)
         ]
         models = below or models
     return sorted({name for one in models for name in one.model_fields})
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [found for argument in getattr(annotation, "__args__", ()) for found in _models_in(argument)]

@@ -46,7 +46,7 @@ class AirflowApi:
         return [error["stack_trace"] for error in self._ask("GET", "/api/v2/importErrors")["import_errors"]]
 
     def trigger(self, dag_id: str, partition_key: str, conf: dict[str, Any] | None = None) -> str:
-        """Return queue a run of the partition; return its id."""
+        """Queue a run of the partition and return its id."""
         body = {"logical_date": None, "partition_key": partition_key, "conf": conf or {}}
         return str(self._ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
@@ -56,7 +56,7 @@ class AirflowApi:
         return [run for run in found if run["partition_key"] == partition_key]
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
-        """Return a run."""
+        """Return one run of a DAG."""
         return self._ask("GET", f"/api/v2/dags/{dag_id}/dagRuns/{_quoted(run_id)}")
 
     def tasks_of(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
@@ -66,7 +66,7 @@ class AirflowApi:
         return found
 
     def log(self, task: dict[str, Any], try_number: int) -> list[dict[str, Any]]:
-        """Return the lines that a try of a task logged, each as Airflow keeps it; `event` is its text."""
+        """Return the lines that one try of a task logged, as Airflow keeps them; a line's text is its `event`."""
         where = f"/api/v2/dags/{task['dag_id']}/dagRuns/{_quoted(task['dag_run_id'])}/taskInstances/{task['task_id']}"
         content = self._ask("GET", f"{where}/logs/{max(try_number, 1)}?map_index={task['map_index']}")["content"]
         return [line if isinstance(line, dict) else {"event": str(line)} for line in content]

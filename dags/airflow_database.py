@@ -46,6 +46,6 @@ def make_database(environment: Mapping[str, str], log: Path) -> None:
 
 
 def _is_there(environment: Mapping[str, str]) -> bool:
-    """Return False where a SQLite file was removed since; other databases are their keepers' matter."""
+    """Return False where the database was a SQLite file that is gone; other databases are their keepers' matter."""
     address = environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
     return not address.startswith("sqlite:///") or Path(address.removeprefix("sqlite:///")).exists()

@@ -26,7 +26,7 @@ _GIB_PER_TASK = 4  # a Spark driver with its Python workers, or a training
 def airflow_environment(
     settings: Settings, *, port: int = DEFAULT_PORT, given: Mapping[str, str] | None = None
 ) -> dict[str, str]:
-    """Variables for Airflow's processes on this machine; an `AIRFLOW__…` or `AIRFLOW_CONN_…` that is given stays.
+    """Return the variables of Airflow's processes here; an `AIRFLOW__…` or `AIRFLOW_CONN_…` already given stays.
 
     AIRFLOW_HOME is always the project's own: another Airflow's home is not to be migrated or scheduled from here.
     """
@@ -70,7 +70,7 @@ def airflow_environment(
 
 
 def in_process_environment(settings: Settings) -> dict[str, str]:
-    """Return variables for a night that is run in process: on a database of its own.
+    """Return the variables for a night that is run in process, on a database of its own.
 
     In the scheduler's, its tasks would be taken by a scheduler that is started meanwhile, or after it was killed.
     """
@@ -90,7 +90,7 @@ def parallel_tasks() -> int:
 
 
 def _own(settings: Settings, home: Path) -> dict[str, str]:
-    """Return what nobody else may choose, with paths made absolute: tasks run in other folders."""
+    """Return the variables that nobody else may choose, with absolute paths: tasks run in other folders."""
     variables = {
         "AIRFLOW_HOME": str(home),
         "PYTHONPATH": str(PROJECT_ROOT),
@@ -108,7 +108,7 @@ def _new_keys() -> dict[str, str]:
 
 
 def main(command: list[str]) -> NoReturn:
-    """Replaces this process by the command, in the environment."""
+    """Replace this process by the command, with the project's variables of Airflow in its environment."""
     try:
         settings = Settings.from_environment()
         keep_private(settings)

@@ -6,12 +6,12 @@ from airflow.sdk import Asset
 
 
 def events_asset() -> Asset:
-    """Return events, rejected lines and sessions of a date are published."""
+    """Return the asset that says that events, rejected lines and sessions of a date are published."""
     return _asset("events")
 
 
 def transitions_asset(scenario: str) -> Asset:
-    """Return transitions of a date are published."""
+    """Return the asset that says that transitions of a date are published."""
     return _asset(f"transitions/{scenario}")
 
 
@@ -21,7 +21,7 @@ def tonight_asset(scenario: str) -> Asset:
 
 
 def challenger_asset(scenario: str) -> Asset:
-    """Return the night's selected candidate is registered, with its verdict."""
+    """Return the asset that says that the night's selected candidate is registered, with its verdict."""
     return _asset(f"challenger/{scenario}")
 
 

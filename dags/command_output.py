@@ -27,7 +27,7 @@ def result_of(stdout_lines: Sequence[str]) -> dict[str, Any]:
 
 
 def clear_message(lines: Sequence[str]) -> str:
-    """The message a failed command ended with: from its last `rl …: ` or `jobs …: ` on, else its last own line."""
+    """Return the message a failed command ended with: from its last `rl …: ` or `jobs …: ` on, else its last line."""
     said = [line.rstrip() for line in lines if line.strip() and not _JAVA_LOG.match(line)]
     for start in range(len(said) - 1, -1, -1):
         if _MESSAGE_START.match(said[start]):

@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 def tell_task(context: Mapping[str, Any]) -> None:
-    """Log why the task failed, as the last line of its log, and keep the line; a candidate's is kept beside it too.
+    """Log why the task failed, as the last line of its log, and keep the line; keep a candidate's beside it too.
 
     A callback for `on_failure_callback` and `on_retry_callback`.
     """

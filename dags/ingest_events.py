@@ -76,7 +76,7 @@ def ingest_events() -> DAG:
 
 
 def deployed_at(settings: Settings) -> datetime | None:
-    """Return when Airflow's keys were made in the home, or None where they weren't: no night before is made up for.
+    """Return when Airflow's keys were made in the home, else None: no night before that is made up for.
 
     Without a start Airflow takes a backfill's runs for nights that it missed, and makes up for last night.
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def made_once(path: Path, make: Callable[[], dict[str, str]]) -> dict[str, str]:
-    """Return the secrets a file keeps; make them where there is none yet, readable by the owner alone."""
+    """Return the secrets a file keeps; make them, readable by the owner alone, where there is no file yet."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f"{path.name}.{os.getpid()}")

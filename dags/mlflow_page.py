@@ -23,7 +23,7 @@ class PageError(NightcartError):
 
 
 def has_page(settings: Settings, port: int) -> bool:
-    """Return whether `make up` starts the page: not where a server of its own is named, or the port is 0."""
+    """Return whether `make up` starts MLflow's page; it doesn't where a server is named or the port is 0."""
     return port != 0 and not settings.mlflow_uri.startswith("http")
 
 

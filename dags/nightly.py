@@ -132,7 +132,7 @@ def approval_of(request: NightlyRequest, settings: Settings) -> str:
 
 
 def _to_promote(request: NightlyRequest, settings: Settings) -> str:
-    """Return what a person types to approve the version that the night registered."""
+    """Return the command that a person types to approve the version that the night registered."""
     version = _read(_run_of(request, settings).registration)["version"]
     where = f"SOURCE={request.source} SCENARIO={request.scenario} DATE={request.date}"
     return f"make promote {where} VERSION={version}"
@@ -149,7 +149,7 @@ def _run_of(request: NightlyRequest, settings: Settings) -> Run:
 
 
 def _with_logs(request: NightlyRequest, settings: Settings, progress: Any, log_file: TextIO) -> NightlyRequest:
-    """Return the request with its logs written and its date known."""
+    """Return the request with its logs written, where it asks for a simulated shop's, and its date known."""
     if request.shop_to_write is None:
         return request
     last = f"--last-date={request.date or ''}"
@@ -181,7 +181,7 @@ def _result(request: NightlyRequest, settings: Settings, seconds: dict[str, floa
 
 
 def _verdict(run: Run) -> dict[str, Any]:
-    """Return what the night came to; a log that rightly teaches nothing is an abstention without a version."""
+    """Return the verdict; a night that rightly trained nothing is an abstention without a version."""
     if run.nothing_to_learn.exists():
         return {"verdict": "abstain", "reasons": [_read(run.nothing_to_learn)["skipped"]]}
     registration = _read(run.registration)
@@ -196,7 +196,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _only_one(home: Path) -> Iterator[None]:
-    """No other nightly run works in this home: a night in process has Airflow's embedded database to itself."""
+    """Hold the lock that lets one nightly run work in this home; raise if another holds it.
+
+    A night in process has Airflow's embedded database to itself.
+    """
     home.mkdir(parents=True, exist_ok=True)
     with (home / "nightly.lock").open("a") as lock:
         try:
@@ -208,7 +211,7 @@ def _only_one(home: Path) -> Iterator[None]:
 
 @contextmanager
 def _output_in(log: Path) -> Iterator[tuple[TextIO, TextIO]]:
-    """Everything this process and its children write goes to the log; given are the real stderr and the log.
+    """Send what this process and its children write to the log; yield the real stderr and the log.
 
     By file descriptor, since Airflow, Spark and their loggers hold on to the streams they find.
     """

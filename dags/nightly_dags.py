@@ -71,7 +71,7 @@ def run_night(scenario: str, run_conf: dict[str, Any], progress: NightlyProgress
 
 
 def _fail_at_once(dag: DAG) -> None:
-    """No task is tried again: a person is waiting, and can."""
+    """Set the retries of every task to none: a person is waiting, and can run the night again."""
     for task in dag.tasks:
         if isinstance(task, MappedOperator):
             task.partial_kwargs["retries"] = 0

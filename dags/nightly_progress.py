@@ -34,7 +34,7 @@ class NightlyProgress:
         return list(self._begun)
 
     def say(self, text: str) -> None:
-        """The line is shown, after the seconds since the start."""
+        """Print the line, after the seconds since the start."""
         self._write(f"[{self.elapsed:6.1f} s] {text}\n")
 
     def begin(self, stage: str) -> None:
@@ -42,7 +42,7 @@ class NightlyProgress:
         self.say(stage)
 
     def finish(self, stage: str, how: str = "done") -> None:
-        """The stage has ended; its seconds are added to those of its kind (`train bc-1` counts as `train`)."""
+        """Say that the stage has ended, and add its seconds to its kind's (`train bc-1` counts as `train`)."""
         took = time.monotonic() - self._begun.pop(stage, time.monotonic())
         self.say(f"{stage}: {how}, {took:.1f} s")
         kind = stage.split(" ", maxsplit=1)[0]
@@ -50,7 +50,7 @@ class NightlyProgress:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """The block runs as a stage."""
+        """Run the block as a stage: say when it begins, and when and how it ends."""
         self.begin(name)
         try:
             yield
@@ -60,7 +60,7 @@ class NightlyProgress:
         self.finish(name)
 
     def end(self) -> None:
-        """No more signs of life."""
+        """Stop the signs of life."""
         self._ended.set()
 
     def _show_signs_of_life(self) -> None:

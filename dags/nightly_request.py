@@ -95,7 +95,7 @@ def _of_given_logs(scenario: str, source: str, day: date | None, logs: Path) -> 
 
 
 def _of_simulated_shop(scenario: str, source: str, day: date | None, shop: Path) -> NightlyRequest:
-    """Return the night of a shop written once, then kept: writing it anew would change days already ingested."""
+    """Return the night of a simulated shop; it is written once, since another would change days already ingested."""
     if not (shop / "shop.json").exists():
         return NightlyRequest(scenario, source, day, shop / "logs", shop_to_write=shop)
     last = last_logged_day(shop)

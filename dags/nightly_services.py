@@ -28,7 +28,7 @@ Answer = TypeVar("Answer")
 
 
 def services_that_run(settings: Settings, source: str, say: Callable[[str], None]) -> Record | None:
-    """Return the services the night goes through; None where it is to run in process, and why where some run."""
+    """Return the services the night goes through, or None to run it in process, with the reason where some run."""
     record = read_record(settings.home)
     names = {service.name for service in running(settings.home)}
     if not names:
@@ -75,7 +75,7 @@ class ServicesNight:
         self.is_asked = False
 
     def run(self, date: str, logs: str | None) -> None:
-        """Return when the night is over, or waits for a person.
+        """Follow the night and return once it is over, or waits for a person.
 
         Raises:
             NightFailed: a task failed, or the services can't run the night.
@@ -105,7 +105,7 @@ class ServicesNight:
             raise NightFailed(f"{', '.join(stopped)} is paused; unpause it on Airflow's page, then run this again")
 
     def _under_way(self, date: str) -> tuple[str, dict[str, Any]] | None:
-        """Return the run of the date that is farthest on its way, with its DAG."""
+        """Return the run of the date that is farthest on its way, with its DAG; None without any."""
         for dag_id in reversed(self._dags):
             for run in self._patiently(lambda dag_id=dag_id: self._api.latest_runs(dag_id, date)):  # type: ignore[misc]
                 if run["state"] not in _ENDED and not dag_id.startswith("review_"):
@@ -131,7 +131,7 @@ class ServicesNight:
         return [run for run in runs if _queued(run) >= since]
 
     def _is_only_data(self, build: dict[str, Any]) -> bool:
-        """Return whether the date isn't tonight's to the services, so that no training follows by itself."""
+        """Return whether the services take the date for a past one, so that no training follows by itself."""
         tasks = self._patiently(lambda: self._api.tasks_of(build["dag_id"], build["dag_run_id"]))
         return any(task["task_id"] == "announce_tonight" and task["state"] == "skipped" for task in tasks)
 
@@ -154,7 +154,7 @@ class ServicesNight:
             raise NightFailed(f"{task_name}: {reason}")
 
     def _refuse_standstill(self, dag_id: str, *, is_queued: bool) -> None:
-        """Return where the run may go on: neither is its DAG paused, nor does the scheduler stay away.
+        """Raise if the run can't go on: its DAG is paused, or the scheduler stays away.
 
         A run that only waits for its turn says so.
 
@@ -214,7 +214,7 @@ class ServicesNight:
         return clear_message([str(line.get("event", "")) for line in lines])
 
     def _patiently(self, ask: Callable[[], Answer]) -> Answer:
-        """Return the API's answer, also where it takes a while because a service is being started again.
+        """Return the API's answer; wait for it where a service is being started again.
 
         Raises:
             NightFailed: there is none for three minutes, or a service was given up.
@@ -239,7 +239,7 @@ class ServicesNight:
 
 
 def _is_named(task: dict[str, Any]) -> bool:
-    """Return whether a mapped task has its name yet; until then Airflow shows its number."""
+    """Return whether a mapped task has its name yet; before, Airflow shows its number."""
     return str(task["rendered_map_index"] or task["map_index"]) != str(task["map_index"])
 
 

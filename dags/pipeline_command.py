@@ -37,7 +37,7 @@ class LearningCommand:
         self._process: subprocess.Popen[str] | None = None
 
     def run(self) -> Outcome:
-        """End the command, with its children.
+        """Run the command to its end, with its children, and return how it ended.
 
         Raises:
             FileNotFoundError: the environment has no python.
@@ -65,7 +65,7 @@ class LearningCommand:
             self.stop()
 
     def stop(self) -> None:
-        """The command and its children are gone; nothing happens where they already are."""
+        """Stop the command and its children; do nothing where they have ended."""
         process = self._process
         if process is None or process.poll() is not None:
             return
@@ -83,12 +83,12 @@ class LearningCommand:
 
 
 def without_unset(arguments: Sequence[str]) -> list[str]:
-    """The arguments without options that have no value (`--logs=`), so that a template can leave an option unset."""
+    """Return the arguments without options that have no value (`--logs=`): so templates can leave them unset."""
     return [argument for argument in arguments if not re.fullmatch(r"--[^=]+=", argument)]
 
 
 def pipeline_environment(settings: Settings) -> dict[str, str]:
-    """Return environment variables that make a process run in the pipeline's environment, with its Spark."""
+    """Return the environment variables that make a process run in the pipeline's environment, with its Spark."""
     folder = settings.pipeline_venv
     python = str(folder / "bin" / "python")
     variables = {

@@ -213,7 +213,7 @@ def _dag(
 
 
 def _where(pipeline: Pipeline) -> list[str]:
-    """Return arguments that say what a command works on."""
+    """Return the arguments that say what a command works on."""
     return [
         f"--source={pipeline.source.name}",
         f"--scenario={pipeline.scenario.name}",

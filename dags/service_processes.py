@@ -54,12 +54,12 @@ class Record:
 
 
 def places_of(settings: Settings) -> dict[str, str]:
-    """Return where a night's tables and versions go, by the setting that says so."""
+    """Return where a night's tables and versions go, by the name of the setting that says so."""
     return {"NIGHTCART_LAKE": str(settings.lake), "NIGHTCART_MLFLOW_URI": settings.shown_mlflow_uri}
 
 
 def read_record(home: Path) -> Record:
-    """Return what the home remembers; nothing where there is no record, or none that can be read."""
+    """Return what the home remembers; an empty record where there is none, or none that can be read."""
     try:
         content = json.loads(record_path(home).read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
@@ -80,7 +80,7 @@ def record_path(home: Path) -> Path:
 
 
 def marked(environment: dict[str, str], name: str) -> dict[str, str]:
-    """Return the environment for a service's processes, by which they are found whatever their parent or record."""
+    """Return the environment for a service's processes, by which they are found whoever is their parent."""
     # Airflow's processes rename themselves, which would overwrite the environment that others see of them.
     return environment | {MARK: name, "SPT_NOENV": "1"}
 
@@ -132,7 +132,7 @@ def names_of(processes: Sequence[Any]) -> list[str]:
 
 
 def end_processes(find: Callable[[], list[Any]]) -> list[Any]:
-    """End what is found, and what it starts meanwhile: first as asked, and by force after half a minute.
+    """End the processes that are found, and what they start meanwhile: first as asked, by force after half a minute.
 
     Returns:
         The processes that couldn't be ended.
@@ -142,7 +142,7 @@ def end_processes(find: Callable[[], list[Any]]) -> list[Any]:
 
 
 def kill_processes(find: Callable[[], list[Any]]) -> list[Any]:
-    """End what is found by force, and what it starts meanwhile; return the processes that couldn't be ended."""
+    """End the processes that are found by force, and what they start meanwhile; return those that couldn't be ended."""
     return _signal_until_gone(find, psutil.Process.kill, _SECONDS_TO_DIE)
 
 
@@ -169,7 +169,7 @@ def _is_marked(process: Any, home: Path, wanted: set[str] | None) -> bool:
 
 
 def _is_in_session(process: Any, home: Path, sessions: dict[int, Service]) -> bool:
-    """Return whether the process is a recorded service, or of its session, which keeps its number while one of it runs.
+    """Return whether the process is a recorded service or of its session, whose number stays while one of it runs.
 
     After a restart of the machine or the container the number may be a stranger's: so what isn't the recorded process
     itself has to look like ours.

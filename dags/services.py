@@ -77,7 +77,7 @@ def down(home: Path) -> list[str]:
 
 
 def refuse_second_start(home: Path) -> None:
-    """Return where no supervisor looks after this home's services, or one that has given up on some.
+    """Raise if a supervisor that has not given up on any service looks after this home's.
 
     Raises:
         ServiceError: the services run, and what dies is started again without anybody's help.
@@ -89,7 +89,7 @@ def refuse_second_start(home: Path) -> None:
 
 
 def refuse_used_port(parameter: str, port: int) -> None:
-    """Return where the port is free.
+    """Raise if something listens on the port.
 
     Raises:
         ServiceError: something listens there.
@@ -115,13 +115,13 @@ def _problems_of_page(settings: Settings, logs: Path) -> list[str]:
 
 
 def _healed(home: Path) -> list[str]:
-    """End what is left of an earlier start, and return a line about it where there was something."""
+    """End what is left of an earlier start; return a line about it where there was something."""
     ended = _end_all(home)
     return [f"ended what an earlier start had left running: {', '.join(ended)}"] if ended else []
 
 
 def _end_all(home: Path) -> list[str]:
-    """End the supervisor, which would start others again, then who runs tasks, then the rest; return their names."""
+    """End the supervisor first, which would restart others, then what runs tasks, then the rest; return their names."""
     services = read_record(home).services
     alive = [service.name for service in services if is_alive(service)]
     names = dict.fromkeys(alive + names_of(processes_of(home, services)))
@@ -167,7 +167,7 @@ def _addresses(settings: Settings, environment: dict[str, str], port: int, mlflo
 
 @contextmanager
 def _only_one(home: Path) -> Iterator[None]:
-    """Only one `up` or `down` at a time works in this home."""
+    """Hold the lock that lets one `up` or `down` at a time work in this home."""
     lock = home / "airflow" / "services.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as file:

@@ -10,7 +10,7 @@ from conf.scenario import Pipeline, load_pipeline, scenario_names
 
 @cache
 def read_pipelines(source: str) -> tuple[dict[str, Pipeline], dict[str, str]]:
-    """Return pipelines by scenario name, and what is wrong with the scenarios that have none."""
+    """Return the pipelines by scenario name, and what is wrong with the scenarios that have none."""
     pipelines: dict[str, Pipeline] = {}
     problems: dict[str, str] = {}
     for name in scenario_names():
@@ -22,5 +22,5 @@ def read_pipelines(source: str) -> tuple[dict[str, Pipeline], dict[str, str]]:
 
 
 def candidate_names(pipeline: Pipeline) -> list[str]:
-    """Return names of the candidates to train, such as `discrete_cql-1`: algorithm and seed."""
+    """Return the names of the candidates to train, such as `discrete_cql-1`: algorithm and seed."""
     return [f"{candidate.algorithm}-{seed}" for candidate in pipeline.scenario.candidates for seed in candidate.seeds]

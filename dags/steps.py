@@ -120,7 +120,7 @@ class LearningStep(BaseOperator):
         return result
 
     def _seconds_left(self, context: Any) -> float | None:
-        """Return seconds until the step is overdue in its run; None where nothing limits it.
+        """Return the seconds until the step is overdue in its run; None where nothing limits it.
 
         Raises:
             AirflowFailException: it is overdue already.
@@ -137,14 +137,14 @@ class LearningStep(BaseOperator):
         return f"overdue: the run's trainings have to end within {self.ends_within}, so that the night ends in time"
 
     def on_kill(self) -> None:
-        """The command and its children are gone."""
+        """Stop the command and its children."""
         if self._command is not None:
             self._command.stop()
 
 
 @contextmanager
 def _stopped_after(seconds: float | None, command: LearningCommand) -> Iterator[Callable[[], bool]]:
-    """Stop the command once the time is over; given is a function that says whether that happened."""
+    """Stop the command once the seconds are over; yield a function that says whether that happened."""
     if seconds is None:
         yield lambda: False
         return

@@ -89,12 +89,12 @@ def airflow_plans(settings: Settings, port: int, mlflow_port: int) -> list[list[
 
 
 def api_address(port: int) -> str:
-    """Return where Airflow's page and API answer."""
+    """Return the address of Airflow's page and API."""
     return f"http://127.0.0.1:{port}"
 
 
 def answers(address: str) -> bool:
-    """Return whether something answers there that it is well."""
+    """Return whether a service answers at the address that it is well."""
     try:
         with urllib.request.urlopen(address, timeout=5) as response:
             return bool(response.status == 200)
@@ -122,7 +122,7 @@ class Supervisor:
         self._watched: dict[str, _Watched] = {}
 
     def start(self, turns: Sequence[Sequence[ServicePlan]]) -> None:
-        """Start everything, in order.
+        """Start all services, turn by turn.
 
         Raises:
             ServiceError: a service ended while it started, or doesn't answer.
@@ -136,14 +136,14 @@ class Supervisor:
         self._write()
 
     def watch(self) -> None:
-        """Look after the services, for ever, whatever can't be started or written down meanwhile (a full disk)."""
+        """Look after the services for ever, also while something can't be started or written down (a full disk)."""
         while True:
             with suppress(OSError):
                 self.look()
             time.sleep(_SECONDS_BETWEEN_LOOKS)
 
     def look(self) -> None:
-        """Notice who died, and start again who is due."""
+        """Notice which services died, and start those that are due again."""
         for watched in self._watched.values():
             name = watched.plan.name
             if watched.due is None and watched.process.poll() is not None and name not in self._record.given_up:
@@ -153,7 +153,7 @@ class Supervisor:
                 self._write()
 
     def _bury(self, watched: _Watched) -> None:
-        """End what is left of a service that died, and say when it is due again, if ever."""
+        """End what is left of a dead service and set when to start it again; give it up if it died too often."""
         name, now = watched.plan.name, self._clock()
         how = f"ended with code {watched.process.returncode}"
         self._end_rest_of(watched)
@@ -170,7 +170,7 @@ class Supervisor:
         self._say(f"{name} {how}; started again in {pause:.0f} s")
 
     def _end_rest_of(self, watched: _Watched) -> None:
-        """End its workers and their commands: the service's next process would run beside them.
+        """End the service's workers and their commands: its next process would run beside them.
 
         By force, since an executor's worker that is asked takes the next task from its queue first.
         """

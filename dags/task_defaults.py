@@ -11,7 +11,7 @@ from dags.failures import tell_task
 
 
 def task_defaults(owner: str) -> dict[str, Any]:
-    """Return two more tries, a minute after the first, then longer: every command can be repeated at any point."""
+    """Return what every task shares: its owner, two more tries from a minute after the first, a call on failure."""
     return {
         "owner": owner,
         "retries": 2,
@@ -24,5 +24,5 @@ def task_defaults(owner: str) -> dict[str, Any]:
 
 
 def date_parameter() -> Param:
-    """Return the date in a run's configuration; a partition key makes it needless."""
+    """Return the parameter for the date in a run's configuration; a partition key makes it needless."""
     return Param(None, type=["null", "string"], format="date", description="date, for a run without partition key")

@@ -22,7 +22,7 @@ def tonights_date(settings: Settings) -> str:
 
 
 def skip_unless_tonight(dag_run: Any) -> str:
-    """Return the run's date, where it is tonight's or the run's configuration says `train: true`.
+    """Return the run's date; skip the task unless it is tonight's or the run's configuration says `train: true`.
 
     Raises:
         AirflowSkipException: a backfilled date; its transitions are there, and nothing is trained on them alone.

@@ -14,7 +14,7 @@ from jobs.raw_deliveries import RawDelivery, raw_folder, read_raw_deliveries
 
 
 def accept(lake: Lake, delivery_date: date, reason: str) -> None:
-    """The landed delivery counts as accepted until other files take the place of its own.
+    """Note that the landed delivery is accepted as it is, until other files take the place of its own.
 
     Raises:
         DeliveryError: no reason, or no such delivery.

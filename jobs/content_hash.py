@@ -22,7 +22,7 @@ _LOW_HALF = 0xFFFFFFFF
 
 
 def content_hashes(frame: DataFrame, table: Table, by: Sequence[str]) -> dict[tuple[str, ...], str]:
-    """Return `<rows>-<hex>` by the values (as strings) of the columns that name a partition; in one pass."""
+    """Return `<rows>-<hex>` for each partition, by the values (as strings) of the columns that name it, in one pass."""
     keys = [F.col(name).cast("string").alias(name) for name in by]
     rows = frame.groupBy(*keys).agg(*hash_aggregates(table)).collect()
     return {tuple(row[name] for name in by): read_content_hash(row) for row in rows}
@@ -52,12 +52,12 @@ def read_content_hash(row: Row) -> str:
 
 
 def format_content_hash(n_rows: int, first: int = 0, second: int = 0) -> str:
-    """Return `<rows>-<hex>`; without sums, that of no rows at all."""
+    """Return `<rows>-<hex>` of a row count and its sums; without sums, that of no rows at all."""
     return f"{n_rows}-{first:016x}{second:016x}"
 
 
 def row_hash(table: Table) -> Column:
-    """Return a 64-bit hash of a row of the table, to order rows by what they say."""
+    """Return a 64-bit hash of a row's values, to order the table's rows by what they say."""
     return F.xxhash64(*_table_values(table))
 
 
@@ -68,7 +68,7 @@ def _table_values(table: Table) -> list[Column]:
 
 
 def _hashed_values(value: Column, kind: DataType) -> list[Column]:
-    """Return what goes into the hash for a value: its absence, and whatever tells it from every other value."""
+    """Return what goes into the hash for a value: whether it is null, and a text that no other value shares."""
     if isinstance(kind, MapType):
         raise CheckError("a map has no order to hash in; use an array of structs")
     if isinstance(kind, StructType):

@@ -53,7 +53,7 @@ class MeasuredFile:
 
 
 def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
-    """Every delivered file below a folder that the source's patterns match, or the one file that was named.
+    """Return every delivered file below a folder that the source's patterns match, or the one file that was named.
 
     A file named alone is known by its folder and its own name, since a folder often says the date or the policy.
 
@@ -86,7 +86,7 @@ def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
 
 
 def unread_files(source: Source, logs: Path) -> list[str]:
-    """Return delivered files that no pattern of the source matches, by relative path; those of the system aside."""
+    """Return the delivered files that no pattern of the source matches, by relative path; those of the system aside."""
     if not logs.is_dir():
         return []
     names = sorted(path.relative_to(logs).as_posix() for path in logs.rglob("*") if path.is_file())
@@ -98,7 +98,7 @@ def unread_files(source: Source, logs: Path) -> list[str]:
 
 
 def _refuse_other_case(source: Source, logs: Path) -> None:
-    """Nothing, where no file is left out for its capital letters alone.
+    """Raise if a file is left out for its capital letters alone.
 
     Raises:
         DeliveryError: names the files.
@@ -117,7 +117,7 @@ def _refuse_other_case(source: Source, logs: Path) -> None:
 
 
 def _refuse_links(source: Source, logs: Path, paths: Sequence[Path]) -> None:
-    """Nothing, where every delivered file lies in the folder; a link to a file of the folder is a file like any other.
+    """Raise if a delivered file lies outside the folder; a link to a file of the folder is a file like any other.
 
     Raises:
         DeliveryError: names links that lead out of the folder or nowhere, and links to folders, which aren't entered.
@@ -142,7 +142,7 @@ def _refuse_links(source: Source, logs: Path, paths: Sequence[Path]) -> None:
 
 
 def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
-    """Return what the file holds, after reading all of it.
+    """Read the file to its end and return what it holds.
 
     Raises:
         DeliveryError: not readable to its end (truncated gzip, corrupt Parquet), or with a header that doesn't fit.
@@ -162,13 +162,13 @@ def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
 
 
 def stamp(path: Path) -> tuple[int, int]:
-    """Return the size and time of change: differs where a file was written to in between."""
+    """Return the file's size and time of change, which differ where it was written to in between."""
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
 
 def refuse_empty(measured: Sequence[MeasuredFile]) -> None:
-    """Nothing, where every delivery that has event files has lines in them.
+    """Raise if a delivery that has event files has no line in them.
 
     Raises:
         DeliveryError: names every delivery without a line.
@@ -186,7 +186,7 @@ def refuse_empty(measured: Sequence[MeasuredFile]) -> None:
 
 
 def read_header(line: bytes, source: Source) -> tuple[str, ...]:
-    """Return column names in the first line of a delimited file."""
+    """Return the column names in the first line of a delimited file."""
     return tuple(cut_record(decode(line, source.encoding, is_first=True), source))
 
 

@@ -61,7 +61,7 @@ def n_shifted(lines: Sequence[RejectedLines], day: date) -> dict[str, int]:
 
 
 def refuse_unlikely(lines: Sequence[RejectedLines], source: Source, accepted: Mapping[date, str]) -> None:
-    """Nothing, where every delivery was either read within its bound or accepted as it is.
+    """Raise if a delivery was neither read within its bound nor accepted as it is.
 
     Args:
         lines: what became of the lines of each delivery.

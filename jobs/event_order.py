@@ -9,11 +9,11 @@ from conf.event_types import EVENT_TYPE_RANK
 
 
 def type_rank(event_type: Column) -> Column:
-    """Rank of a canonical event type within one instant, as an int."""
+    """Return the rank of a canonical event type among events of one instant, as an int."""
     ranks = F.create_map(*[F.lit(part) for pair in EVENT_TYPE_RANK.items() for part in pair])
     return F.element_at(ranks, event_type)
 
 
 def total_order() -> list[Column]:
-    """Return what to order events by, so that "before" means one thing everywhere."""
+    """Return the columns to order events by, so that "before" means one thing everywhere."""
     return [F.col("event_time"), type_rank(F.col("event_type")), F.col("event_id")]

@@ -23,7 +23,7 @@ _PATH_TYPES: dict[str, DataType] = {"user_bucket": IntegerType(), "v": StringTyp
 def read_events(
     spark: SparkSession, lake: Lake, *, first_event_date: date, last_event_date: date, last_delivery_date: date
 ) -> DataFrame:
-    """Return events of the days that had been delivered: columns of the table, event_date, delivery_date, user_bucket.
+    """Return events of the days by the last delivery: columns of the table, event_date, delivery_date, user_bucket.
 
     An event id that several deliveries hold for one day stands once: the earliest delivery wins.
     """
@@ -65,7 +65,7 @@ class DeliveredEvents:
         return sorted(frozenset().union(*self.event_dates.values()))
 
     def inputs(self, first_event_date: date, last_event_date: date) -> dict[str, str]:
-        """Return content hash of every delivery with events of the days: name of the input -> hash, for a manifest."""
+        """Return input name -> content hash of every delivery with events of the days, for a manifest."""
         return {
             f"{EVENTS.name}/delivery_date={day}": self.content_hashes[day]
             for day, event_dates in sorted(self.event_dates.items())
@@ -74,14 +74,14 @@ class DeliveredEvents:
 
 
 def read_availability(spark: SparkSession, lake: Lake, *, last_delivery_date: date) -> DataFrame:
-    """Availability sets, one row for each key (the earliest delivery wins): columns of the table, delivery_date."""
+    """Return availability sets with their delivery_date, one row for each key: the earliest delivery wins."""
     return read_earliest(spark, AVAILABILITY, lake, last_delivery_date)
 
 
 def read_files(
     spark: SparkSession, table: Table, table_folder: Path, files: Collection[str], path_columns: tuple[str, ...]
 ) -> DataFrame:
-    """Return rows of published files (relative to the table's folder), with the columns of their paths.
+    """Return the rows of published files (relative to the table's folder), with the columns of their paths.
 
     Dates in paths are dates; `user_bucket` is an int.
     """

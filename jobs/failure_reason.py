@@ -13,7 +13,7 @@ _FULL_DISK = ("No space left on device", "Disk quota exceeded")
 
 
 def failure_reason(error: BaseException) -> str:
-    """Return one line: the innermost cause; for a full disk, what to do."""
+    """Return the innermost cause in one line; for a full disk, what to do."""
     text = str(error)
     if any(words in text for words in _FULL_DISK):
         return "the disk is full; free some space and run again"

@@ -46,7 +46,7 @@ class Ingestion:
     provenance: Provenance
 
     def target(self, table: Table) -> Target:
-        """Where a table of the source goes."""
+        """Return where a table of the source is written."""
         if table.name == EVENTS.name:
             cells = ("event_date", "user_bucket")
             return Target(table, self.lake.table(table.name), _PARTITION, cells, ("user_id", "event_time", "event_id"))
@@ -54,7 +54,7 @@ class Ingestion:
 
 
 def ingest_deliveries(job: Ingestion) -> list[date]:
-    """Every landed delivery up to the horizon has current tables; the dates of those that were ingested now.
+    """Publish the tables of every landed delivery up to the horizon that is not current; return their dates.
 
     Raises:
         DeliveryError: a landed file is gone, or was landed under another spec.
@@ -78,7 +78,7 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
 
 
 def judged_lines(job: Ingestion, deliveries: Sequence[RawDelivery]) -> DataFrame:
-    """Every line of the deliveries, with its fields, pseudonym, and the reason it is rejected for (null: accepted)."""
+    """Return every line of the deliveries with its fields, pseudonym and reason for rejection (null: accepted)."""
     files = [file for delivery in deliveries for file in delivery.of_kind("events")]
     headers = list(dict.fromkeys(file.header for file in files if file.header is not None))
     line_files = [

@@ -30,7 +30,9 @@ log = structlog.get_logger()
 def ingest(
     spark: SparkSession, settings: Settings, source: Source, *, logs: Path | None, horizon: date, code_hash: str
 ) -> dict[str, Any]:
-    """Return logs are landed where given; every delivery up to the horizon has events, and every date sessions.
+    """Land logs where given, ingest every delivery up to the horizon, build sessions; return the counts.
+
+    The result is as `docs/pipeline.md` says, without the seconds Spark took to start.
 
     Returns the result as `docs/pipeline.md` says, without the seconds Spark took to start.
 
@@ -63,7 +65,7 @@ def ingest(
 
 
 def count_lines(lake: Lake, source: Source, horizon: date) -> dict[str, Any]:
-    """Where every line of every landed delivery went: accepted, rejected by reason, or not yet.
+    """Return how many landed lines were accepted, rejected (by reason), or not due yet at the horizon.
 
     Raises:
         CheckError: the three don't add up to the lines that were landed.

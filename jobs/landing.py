@@ -43,7 +43,7 @@ log = structlog.get_logger()
 def land(
     spark: SparkSession, lake: Lake, source: Source, logs: Path, *, key: bytes, provenance: Provenance
 ) -> list[date]:
-    """Every file that was delivered is in the raw deliveries; the dates of those that changed.
+    """Store every delivered file in the raw deliveries; return the dates of those that changed.
 
     Raises:
         DeliveryError: a file is missing, empty, cut off or doesn't fit the source; or nothing was delivered for the
@@ -87,7 +87,7 @@ def _measure_all(files: Sequence[DeliveredFile], source: Source, key: bytes) -> 
 def _stage(
     spark: SparkSession, source: Source, measured: Sequence[MeasuredFile], *, key: bytes, folder: Path
 ) -> dict[RawFile, Path]:
-    """Every file as it will be stored -> where it lies now, below the staging folder."""
+    """Write every file below the staging folder; return it, as it will be stored -> where it lies now."""
     if not is_split(source):
         return {
             _raw_file(one, _delivery_date(one)): _copy(one, folder / str(number)) for number, one in enumerate(measured)
@@ -127,7 +127,7 @@ def _refuse_date_without_data(lake: Lake, staged: Mapping[RawFile, Path], horizo
 
 
 def refuse_date_without_data(days: Sequence[date], horizon: date) -> None:
-    """Nothing, where something was delivered for the horizon.
+    """Raise if nothing was delivered for the horizon.
 
     Raises:
         DeliveryError: no delivery has that date; says which have.
@@ -176,7 +176,7 @@ def _landed_path(lake: Lake) -> Path:
 def _landed_record(
     source: Source, measured: Sequence[MeasuredFile], staged: Mapping[RawFile, Path], provenance: Provenance
 ) -> dict[str, Any]:
-    """Return what was landed last, and as what: lets the same landing be recognized without splitting the log again."""
+    """Return a record of what was landed and as what, by which the same landing is recognized next time."""
     deliveries: dict[str, dict[str, str]] = {}
     for file in staged:
         deliveries.setdefault(str(file.delivery_date), {})[f"{file.kind}/{file.name}"] = file.keyed_hash

@@ -11,7 +11,7 @@ from conf.settings import Settings
 
 
 def configure_logs(settings: Settings) -> None:
-    """Log lines go to stderr, in the format and from the level the settings say."""
+    """Send log lines to stderr, in the format and from the level the settings say."""
     level = logging.DEBUG if settings.log_level == "debug" else logging.INFO
     as_json = settings.log_format == "json"
     last = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)

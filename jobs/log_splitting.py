@@ -37,7 +37,7 @@ class SplitFile:
 def split_log(
     spark: SparkSession, logs: Sequence[MeasuredFile], source: Source, *, key: bytes, folder: Path
 ) -> list[SplitFile]:
-    """Return below the folder, one Parquet file for each log file and business date, with the columns of raw_lines.
+    """Split the logs into one Parquet file for each log file and business date, with the columns of raw_lines.
 
     Lines whose date can't be read, or lies outside the source's window, go to the log's first delivery.
 

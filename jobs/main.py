@@ -96,7 +96,7 @@ def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
 
 
 def _own_turn(given: argparse.Namespace, settings: Settings) -> AbstractContextManager[None]:
-    """Wait until no other run computes the night; deliveries are taken in whoever else does."""
+    """Wait until no other run computes the night; taking in deliveries needs no turn."""
     if given.command != "build":
         return nullcontext()
     run = Run(settings.home, given.source, given.scenarios[-1], given.date)

@@ -8,5 +8,5 @@ _DIGITS = 32
 
 
 def pseudonym(user_id: str, key: bytes) -> str:
-    """Return HMAC-SHA256 of the raw id: 128 bits, hex."""
+    """Return the HMAC-SHA256 of the raw id: 128 bits, hex."""
     return hmac.digest(key, user_id.encode("utf-8"), "sha256").hex()[:_DIGITS]

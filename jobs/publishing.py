@@ -95,7 +95,7 @@ class StagedVersion:
 def staged(
     frame: DataFrame, target: Target, *, partitions: Collection[str], counted: Mapping[str, Column] | None = None
 ) -> Iterator[StagedVersion]:
-    """The frame's rows, written below the table's staging folder and checked; removed afterwards unless published.
+    """Write the frame's rows below the table's staging folder and check them; remove them unless published.
 
     Args:
         frame: the table's columns in any order, and the target's partition and cell columns; types as the table says.
@@ -123,7 +123,7 @@ def staged(
 
 
 def staged_empty(target: Target, *, partitions: Collection[str], counted: Collection[str] = ()) -> StagedVersion:
-    """Return partitions that are known to have no rows, without asking Spark."""
+    """Return the staged version of partitions that are known to have no rows, without asking Spark."""
     empty = StagedPartition(0, format_content_hash(0), dict.fromkeys(counted, 0))
     return StagedVersion(target, Lake.staging(target.folder), dict.fromkeys(partitions, empty))
 
@@ -135,7 +135,7 @@ def publish(
     *,
     keep_newer: bool = False,
 ) -> list[dict[str, Manifest]]:
-    """Every staged partition is current, or none is; the current manifests by partition value, for each version.
+    """Make every staged partition current, or none; return the current manifests by partition value for each version.
 
     A partition whose current version has the same content, inputs, spec and key is left untouched; so is, with
     `keep_newer`, one whose current version was made from strictly more inputs (a later horizon).
@@ -193,7 +193,7 @@ def _draft(version: StagedVersion, facts: Mapping[str, PartitionFacts], provenan
 
 
 def _files_once_moved(version: StagedVersion, value: str) -> tuple[str, ...]:
-    """Files of the version's folder: those already there, from an earlier publisher of the same rows, else ours."""
+    """Return the version's files: those in place, from an earlier publisher of the same rows, else the staged ones."""
     there, ours = _version_folder(version, value), version.folder / version.target.partition(value)
     found = there if there.is_dir() else ours
     below = there.relative_to(version.target.folder)
@@ -244,7 +244,7 @@ def _stale_message(stale: Sequence[Manifest]) -> str:
 
 
 def swap_pointers(changes: Mapping[Path, Pointer]) -> None:
-    """All pointers are swapped; where one can't be, those before it are put back (a rename needs no space).
+    """Swap all pointers; where one can't be swapped, put those before it back (a rename needs no space).
 
     Raises:
         PublishError: a pointer can't be written; every pointer is as it was.
@@ -297,7 +297,7 @@ def _current_manifests(version: StagedVersion) -> dict[str, Manifest]:
 
 @contextmanager
 def explaining_failures(table: str, folder: Path) -> Iterator[None]:
-    """Failures to write become a PublishError of one line; our own errors pass."""
+    """Turn failures to write into a PublishError of one line; let the project's own errors pass."""
     try:
         yield
     except NightcartError:

@@ -41,7 +41,7 @@ class RawFile:
     header: tuple[str, ...] | None = None
 
     def stored(self, source: Source) -> str:
-        """Where its bytes, or the lines split off it, lie below the raw folder."""
+        """Return where the file's bytes, or the lines split off it, lie below the raw folder."""
         suffix = ".split.parquet" if self.kind == "events" and is_split(source) else ""
         return f"{_PARTITION}{self.delivery_date}/v={self.keyed_hash}/{self.kind}/{self.name}{suffix}"
 
@@ -81,12 +81,12 @@ def raw_folder(lake: Lake) -> Path:
 
 
 def raw_pointer_path(lake: Lake, delivery_date: date) -> Path:
-    """Return pointer that says which files a delivery has."""
+    """Return the path of the pointer that says which files a delivery has."""
     return Lake.pointer(raw_folder(lake), f"{_PARTITION}{delivery_date}")
 
 
 def read_raw_deliveries(lake: Lake) -> dict[date, RawDelivery]:
-    """Every landed delivery by its date, ascending."""
+    """Return every landed delivery by its date, ascending."""
     found = {}
     for partition, pointer in read_pointers(raw_folder(lake)).items():
         day = date.fromisoformat(partition.removeprefix(_PARTITION))
@@ -123,7 +123,7 @@ def landing_hash(source: Source) -> str:
 
 
 def merged(old: RawDelivery | None, new: Iterable[RawFile], delivery_date: date) -> RawDelivery:
-    """Return the delivery with new files added, and those of the same kind and name replaced.
+    """Return the delivery with the new files added; a new file replaces one of the same kind and name.
 
     Two files of the same bytes are two files: which of them wasn't meant, nobody can know, and their lines are counted.
     """

@@ -75,7 +75,7 @@ class LineReading:
 
 
 def reading_of(source: Source, key: bytes, *, is_split: bool = False, is_side_file: bool = False) -> LineReading:
-    """How to read the source's files as delivered, its side files, or the Parquet that lines were split off to."""
+    """Return how to read files: the source's as delivered, its side files, or Parquet that lines were split into."""
     is_parquet = source.format == "parquet" and not is_side_file
     layout = "split" if is_split else "parquet" if is_parquet else "text"
     has_header = source.csv is not None and source.csv.has_header and not is_side_file
@@ -122,7 +122,7 @@ def map_lines(
 
 
 def read_lines(spark: SparkSession, files: Sequence[LineFile], reading: LineReading) -> DataFrame:
-    """Every line of the files that holds a record: columns of `LINE_SCHEMA`.
+    """Return every line of the files that holds a record: columns of `LINE_SCHEMA`.
 
     is_readable: text of bounded length, and one whole object where lines are JSON.
     """
@@ -164,7 +164,7 @@ def _line_file(row: dict[str, Any]) -> LineFile:
 
 
 def _bearable(line: str) -> str:
-    """Return the line, or for one too long to be carried a stand-in, which is rejected as unreadable."""
+    """Return the line; one too long to be carried is replaced by a short line that is rejected as unreadable."""
     return line if len(line) <= LONGEST_LINE else f"{UNDECODABLE}a line of {len(line)} characters"
 
 
@@ -208,7 +208,7 @@ def _text_lines(path: Path, reading: LineReading) -> Iterator[tuple[int, int, st
 
 
 def _parquet_lines(path: Path) -> Iterator[tuple[int, int, str]]:
-    """Each row as a JSON line, with the offset it would have in a file of such lines."""
+    """Yield each row as a JSON line, with its number and the offset it would have in a file of such lines."""
     number = offset = 0
     with pq.ParquetFile(path) as content:
         for batch in content.iter_batches(_BATCH_ROWS):
@@ -219,7 +219,7 @@ def _parquet_lines(path: Path) -> Iterator[tuple[int, int, str]]:
 
 
 def _row_lines(batch: pa.RecordBatch) -> list[str]:
-    """Return each row as a JSON line; where a row holds what Python can't, that row alone is unreadable."""
+    """Yield each row as a JSON line; a row with values that Python can't hold is unreadable alone."""
     try:
         return [_row_line(row) for row in batch.to_pylist()]
     except Exception:  # whatever a value is: invalid text, a time beyond the calendar, a type without a JSON form

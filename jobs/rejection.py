@@ -32,7 +32,7 @@ def event_id_of(given: Column, line_hash: Column, occurrence: Column) -> Column:
 
 
 def part_id(event_id: Column, part: Column) -> Column:
-    """Return id of a further event read off the same line: `#k.part`, with k = 0 where the line is no repetition."""
+    """Return the id of a further event read off the same line: `#k.part`, with k = 0 unless the line is repeated."""
     has_suffix = F.regexp_replace(event_id, "##", "").contains("#")
     suffix = F.concat(F.lit("."), part.cast("string"))
     return F.concat(event_id, F.when(has_suffix, F.lit("")).otherwise(F.lit("#0")), suffix)
@@ -50,7 +50,7 @@ def _occurrence() -> Column:
 
 
 def _reject_bots(lines: DataFrame, source: Source) -> DataFrame:
-    """All of a shopper's events of a delivery are rejected once any clock hour holds more than the rule allows."""
+    """Reject all events of a shopper's delivery once any clock hour holds more than the rule allows."""
     if source.bots is None:
         return lines
     is_candidate = F.col("reason").isNull() & (F.coalesce(F.col("user_id"), F.lit("")) != "")

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import structlog
 from pyspark.sql import functions as F
 
+from conf.kernel.version import kernel_inputs
 from conf.paths import Lake
 from conf.publication import Manifest, is_strict_subset, read_pointers
 from conf.source import Source
@@ -16,13 +17,13 @@ from jobs.business_days import days_between
 from jobs.events_reading import DeliveredEvents, path_date, read_events
 from jobs.ingest import Ingestion
 from jobs.publishing import PartitionFacts, Target, publish, staged
-from jobs.sessions import DAYS_AFTER, DAYS_BEFORE, assign_sessions, sessions_of
+from jobs.sessions import DAYS_AFTER, DAYS_BEFORE, sessions_of
 
 log = structlog.get_logger()
 
 
 def build_sessions(job: Ingestion) -> list[date]:
-    """Every date up to the horizon has current sessions; the dates that were built now.
+    """Build the sessions of every date up to the horizon that are not current; return these dates.
 
     A date whose sessions were built from more deliveries, at a later horizon, keeps them.
     """
@@ -44,14 +45,14 @@ def build_sessions(job: Ingestion) -> list[date]:
 
 
 def session_inputs(delivered: DeliveredEvents, source: Source, day: date, horizon: date) -> dict[str, str]:
-    """What decides the sessions of a date: deliveries with events around it, and which days around it are complete.
+    """Return what decides the sessions of a date: deliveries of events around it, and which of those days are complete.
 
     A later horizon only ever adds to them, so a publisher at an earlier one is recognized as stale.
     """
     first, last = day - timedelta(days=DAYS_BEFORE), day + timedelta(days=DAYS_AFTER)
     last_complete = min(horizon - timedelta(days=source.lateness_days), last)
     complete = {f"complete/{one}": "yes" for one in days_between(day, last_complete)}
-    return delivered.inputs(first, min(last, horizon)) | complete
+    return delivered.inputs(first, min(last, horizon)) | complete | kernel_inputs()
 
 
 def _is_settled(job: Ingestion, published: Manifest | None, inputs: Mapping[str, str]) -> bool:
@@ -72,8 +73,8 @@ def _build(job: Ingestion, due: list[date], inputs: Mapping[date, Mapping[str, s
         last_event_date=min(due[-1] + timedelta(days=DAYS_AFTER), horizon),
         last_delivery_date=horizon,
     )
-    sessions = sessions_of(assign_sessions(events, job.source), job.source, horizon)
-    asked = sessions.where(F.col("date").isin(due)).select(*SESSIONS.column_names, "date")
+    n_partitions = int(job.spark.conf.get("spark.sql.shuffle.partitions") or 0)
+    asked = sessions_of(events, job.source, dates=due, horizon=horizon, n_partitions=n_partitions)
     counted = {
         "n_sessions": F.count(F.lit(1)),
         "n_events": F.sum("n_events"),

@@ -24,7 +24,7 @@ _AVAILABILITY_FIELDS = "availability_id string, valid_from string, actions array
 
 
 def read_delivered_items(spark: SparkSession, files: Sequence[LineFile], source: Source, key: bytes) -> DataFrame:
-    """Columns of the items table and delivery_date; lines without item_id or a valid_from that reads are left out."""
+    """Return the items table's columns and delivery_date, without lines whose item_id or valid_from can't be read."""
     lines = read_lines(spark, files, reading_of(source, key, is_side_file=True))
     given = lines.select("delivery_date", F.from_json("line", _ITEM_FIELDS).alias("_")).select("delivery_date", "_.*")
     rows = given.select(
@@ -43,7 +43,7 @@ def read_delivered_items(spark: SparkSession, files: Sequence[LineFile], source:
 def read_delivered_availability(
     spark: SparkSession, files: Sequence[LineFile], source: Source, key: bytes
 ) -> DataFrame:
-    """Return columns of the availability table and delivery_date; lines without id, time or actions are left out."""
+    """Return the availability table's columns and delivery_date, without lines that lack an id, a time or actions."""
     lines = read_lines(spark, files, reading_of(source, key, is_side_file=True))
     given = lines.select("delivery_date", F.from_json("line", _AVAILABILITY_FIELDS).alias("_"))
     rows = given.select("delivery_date", "_.*").select(
@@ -57,7 +57,7 @@ def read_delivered_availability(
 
 
 def _one_for_each_key(rows: DataFrame, table: Table) -> DataFrame:
-    """Of rows of a delivery that share a key, the one with the smallest hash: whatever the order of the lines."""
+    """Return one row for each key of a delivery: the one with the smallest hash, whatever the order of the lines."""
     same = Window.partitionBy("delivery_date", *table.key).orderBy(row_hash(table))
     numbered = rows.withColumn("_number", F.row_number().over(same))
     return numbered.where(F.col("_number") == 1).drop("_number")
@@ -74,7 +74,7 @@ def _millionths(name: str) -> Column:
 
 
 def iso_time(given: Column, zone: str) -> Column:
-    """Return ISO 8601 text as a UTC timestamp; in the zone where it has no offset; null where it isn't whole."""
+    """Return ISO 8601 text as a UTC timestamp, read in the zone where it has no offset; null where it isn't whole."""
     # A bare cast would take "2019", and "12:30" as today: the whole form is asked for.
     whole = F.when(given.rlike(_ISO), given)
     with_colon = F.regexp_replace(whole, r"([+-]\d{2}):?(\d{2})$", "$1:$2")

@@ -6,23 +6,23 @@ from conf.source import NUMBER_FIELDS, TEXT_FIELDS, EventMapping, FieldMapping, 
 
 
 def text_mappings(events: EventMapping) -> dict[str, FieldMapping]:
-    """Return canonical text field -> its mapping, for those the source names."""
+    """Return the mapping of each canonical text field that the source names."""
     found = {name: getattr(events, name) for name in TEXT_FIELDS}
     return {name: mapping for name, mapping in found.items() if mapping is not None}
 
 
 def number_mappings(events: EventMapping) -> dict[str, NumberMapping]:
-    """Return canonical number -> its mapping, for those the source names."""
+    """Return the mapping of each canonical number that the source names."""
     found = {name: getattr(events, name) for name in NUMBER_FIELDS}
     return {name: mapping for name, mapping in found.items() if mapping is not None}
 
 
 def mapped_columns(source: Source) -> list[str]:
-    """Return names of all raw columns the mapping reads, each once, in order of first use."""
+    """Return the names of all raw columns the mapping reads, each once, in order of first use."""
     columns = source.events.columns_of_fields.values()
     return list(dict.fromkeys(name for names in columns for name in names))
 
 
 def path_patterns(source: Source) -> list[str]:
-    """Return patterns that read a field off the delivered file's path."""
+    """Return the patterns that read a field off the delivered file's path."""
     return [mapping.from_path for mapping in text_mappings(source.events).values() if mapping.from_path is not None]

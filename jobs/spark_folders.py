@@ -33,7 +33,7 @@ def session_folder(parent: Path) -> Path:
 
 
 def link_without_comma(folder: Path) -> Path:
-    """Return another path of the folder: Spark would read a comma in it as the end of one folder and begin a second.
+    """Return another path of the folder without a comma, which Spark would read as the end of one folder's name.
 
     The link lies in a private folder of the system's temporary one; a kill leaves it, with nothing in it.
     """

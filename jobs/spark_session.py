@@ -52,7 +52,7 @@ def start_spark(settings: Settings, app_name: str) -> SparkSession:
 
 
 def spark_options(settings: Settings) -> dict[str, str]:
-    """Every option of the session, by name."""
+    """Return every option of the session, by name."""
     options = read_options(SPARK_FOLDER / "local.conf") if settings.spark_master.startswith("local") else {}
     return (
         options
@@ -69,7 +69,7 @@ def spark_options(settings: Settings) -> dict[str, str]:
 
 
 def private_folders(settings: Settings) -> dict[str, str]:
-    """Return options that keep what Spark writes on this machine in the home; a cluster's nodes have their own folders.
+    """Return options that keep what Spark writes on this machine in the home; cluster nodes have their own folders.
 
     Python's workers take their temporary folder from the environment. Java's is chosen when it starts, which under
     `spark-submit` is before this.
@@ -88,7 +88,7 @@ def private_folders(settings: Settings) -> dict[str, str]:
 
 
 def _java_options() -> str:
-    """Where Java's logging is set up; as a URI, since Spark splits these options at spaces and a path may hold some."""
+    """Return the option that names Java's logging file, as a URI, since Spark splits options at spaces."""
     return f"-Dlog4j2.configurationFile={(SPARK_FOLDER / 'log4j2.properties').as_uri()}"
 
 

@@ -16,7 +16,7 @@ ABANDONED_AFTER_SECONDS = 24 * 3600
 
 @contextmanager
 def staging_folder(staging: Path) -> Iterator[Path]:
-    """A new folder below the staging folder of a table; gone afterwards, with those that dead publishers left.
+    """Make a folder below a table's staging folder; remove it afterwards, and before it those of dead publishers.
 
     Its name says which process on which machine made it, so that others know whether it is still at work.
     """
@@ -30,7 +30,7 @@ def staging_folder(staging: Path) -> Iterator[Path]:
 
 
 def remove_abandoned(staging: Path) -> None:
-    """Folders whose process is gone, or that are a day old, are removed."""
+    """Remove folders whose process is gone, or that are a day old."""
     for folder in staging.glob("*~*~*"):
         if _is_abandoned(folder):
             shutil.rmtree(folder, ignore_errors=True)

@@ -11,4 +11,9 @@ from conf.tables import Table
 
 def table_schema(table: Table) -> StructType:
     """Return the columns in table order, all nullable, without the partition columns."""
-    return cast("StructType", StructType.fromDDL(table.ddl))  # DDL with column names is always a struct
+    return struct_of(table.ddl)
+
+
+def struct_of(ddl: str) -> StructType:
+    """Return the schema of columns as Spark's SQL writes them, names and types."""
+    return cast("StructType", StructType.fromDDL(ddl))  # DDL with column names is always a struct

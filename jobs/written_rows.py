@@ -28,7 +28,7 @@ class WrittenPartition:
 
 
 def check_columns(frame: DataFrame, table: Table, path_columns: Sequence[str]) -> None:
-    """Nothing, where the frame has exactly the table's columns, of its types, and the path's.
+    """Raise unless the frame has exactly the table's columns, of its types, and the path's columns.
 
     Raises:
         CheckError: lists every column that is missing, unexpected, or of another type.
@@ -77,7 +77,7 @@ def summarize_written(
 def check_written(
     summaries: Mapping[str, WrittenPartition], table: Table, partition_column: str, partitions: Collection[str]
 ) -> None:
-    """Nothing, where every partition was asked for, has no null where none may be, and no key twice.
+    """Raise if a partition was not asked for, holds a null where none may be, or a key twice.
 
     Raises:
         CheckError: lists all violations.

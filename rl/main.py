@@ -59,7 +59,7 @@ def simulate_shop(
 
 @app.command("prepare")
 def prepare(source: SourceName, scenario: ScenarioName, run_date: RunDate) -> None:
-    """Assemble the dataset: vocabulary, splits, encoder."""
+    """Assemble the dataset and write it: vocabulary, splits, encoder."""
     _run_command("prepare", source=source, scenario=scenario, run_date=run_date.date())
 
 
@@ -71,7 +71,7 @@ def worth(
         datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Horizon; default: the last date built.")
     ] = None,
 ) -> None:
-    """Say, before any training, whether looking ahead can pay on this log, and what it can show."""
+    """Write, before any training, whether looking ahead can pay on this log, and what it can show."""
     _run_command("worth", source=source, scenario=scenario, run_date=run_date and run_date.date())
 
 
@@ -125,7 +125,7 @@ def open_registry() -> None:
 
 
 def _run_command(name: str, **arguments: object) -> None:
-    """The command's result is the last line on stdout; errors are one message on stderr and their kind's exit code.
+    """Run the command, print its result as the last line, and turn an error into one message and its exit code.
 
     Where they were raised is told at NIGHTCART_LOG_LEVEL=debug.
     """
@@ -159,6 +159,6 @@ def _failed(name: str, message: str, error: Exception, *, is_debugging: bool) ->
 
 
 def _reason(error: Exception) -> str:
-    """Return the error's own first line; a missing key or an empty message alone would say nothing."""
+    """Return the first line of the error's message, or that it has none."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else "it says no more"

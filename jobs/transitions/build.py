@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import structlog
-from pyspark.sql import Column, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.paths import Lake
@@ -21,9 +21,9 @@ from conf.tables import transitions_table
 from jobs.errors import CheckError
 from jobs.events_reading import read_availability, read_events, read_repeated_events
 from jobs.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged
+from jobs.transitions.attribution import unattributable
 from jobs.transitions.checks import CHECKS, count_decisions, count_mismatches, explain, row_violations
 from jobs.transitions.due_dates import DueDates, find_due_dates
-from jobs.transitions.prepared_events import Prepared, prepare
 from jobs.transitions.reward_ledger import (
     EARNED,
     Counters,
@@ -33,7 +33,8 @@ from jobs.transitions.reward_ledger import (
     reward_totals,
     reward_violations,
 )
-from jobs.transitions.transitions import transitions_of
+from jobs.transitions.tallies import outcomes
+from jobs.transitions.transitions import make_transitions
 from jobs.written_rows import read_written
 
 LOG = structlog.get_logger()
@@ -61,7 +62,7 @@ class _Order:
 
 
 def build(spark: SparkSession, settings: Settings, pipeline: Pipeline, horizon: date) -> dict[str, Any]:
-    """The transitions of the date are published, with those of open dates before it and of dates that aren't current.
+    """Build and publish the transitions of the date, of open dates before it, and of dates that aren't current.
 
     Returns:
         what `docs/pipeline.md` says of `build.json`.
@@ -91,27 +92,32 @@ def build(spark: SparkSession, settings: Settings, pipeline: Pipeline, horizon: 
 
 def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
     """Publish the due dates and return their manifests."""
-    # Joins by shopper and event then use the one shuffle by shopper that everything starts with.
-    order.spark.conf.set("spark.sql.requireAllClusterKeysForCoPartition", "false")
-    prepared = _prepare(order)
-    prepared.persist()
+    due = order.due
+    events, sets = _read(order)
+    made = make_transitions(
+        events,
+        sets,
+        order.pipeline,
+        dates=due.dates,
+        horizon=due.horizon,
+        n_partitions=int(order.spark.conf.get("spark.sql.shuffle.partitions") or 0),
+    )
+    made.persist()
     try:
-        n_decisions = count_decisions(prepared, order.due.dates, order.where)
-        frame = transitions_of(prepared, order.pipeline, dates=order.due.dates, horizon=order.due.horizon)
-        names = [str(day) for day in order.due.dates]
-        with staged(frame, order.target, partitions=names, counted=_counted()) as version:
-            counters = _counters(order, prepared, version)
-            _check(order, prepared, version, n_decisions, counters)
-            facts = {
-                str(day): PartitionFacts(order.due.inputs[day], counters[day], list(CHECKS)) for day in order.due.dates
-            }
+        n_decisions = count_decisions(made, events, order.pipeline, dates=due.dates, where=order.where)
+        names = [str(day) for day in due.dates]
+        with staged(made.transitions, order.target, partitions=names, counted=_counted()) as version:
+            counters = _counters(order, [*outcomes(made.tallies), *unattributable(events, order.pipeline)], version)
+            _check(order, sets, version, n_decisions, counters)
+            facts = {str(day): PartitionFacts(due.inputs[day], counters[day], list(CHECKS)) for day in due.dates}
             (manifests,) = publish(order.lake.lock, [(version, facts)], provenance)
     finally:
-        prepared.unpersist()
+        made.unpersist()
     return {date.fromisoformat(name): manifest for name, manifest in manifests.items()}
 
 
-def _prepare(order: _Order) -> Prepared:
+def _read(order: _Order) -> tuple[DataFrame, DataFrame | None]:
+    """Return the events that the due dates need, each once, and the availability sets where the source has any."""
     due = order.due
     events = read_events(
         order.spark,
@@ -122,12 +128,11 @@ def _prepare(order: _Order) -> Prepared:
     )
     has_sets = order.pipeline.source.availability is not None
     sets = read_availability(order.spark, order.lake, last_delivery_date=due.horizon) if has_sets else None
-    n_partitions = int(order.spark.conf.get("spark.sql.shuffle.partitions") or 0)
-    return prepare(events, sets, order.pipeline, n_partitions=n_partitions)
+    return events, sets
 
 
 def _counted() -> dict[str, Column]:
-    """Return what is counted over the rows as written, by the name of its counter."""
+    """Return the aggregates that are counted over the written rows, by the name of their counter."""
     return {
         "episodes": F.count_if(F.col("step") == 0),
         "terminals": F.count_if("terminal"),
@@ -137,7 +142,9 @@ def _counted() -> dict[str, Column]:
     }
 
 
-def _counters(order: _Order, prepared: Prepared, version: StagedVersion) -> dict[date, Counters]:
+def _counters(
+    order: _Order, counted: Sequence[tuple[date, str, str, date | None, int]], version: StagedVersion
+) -> dict[date, Counters]:
     """Return counters of each due date's manifest: counts over its rows, and where the day's reward went."""
     scenario, due = order.pipeline.scenario, order.due
     span = {"first_event_date": due.dates[0], "last_event_date": order.asked, "last_delivery_date": due.horizon}
@@ -148,7 +155,7 @@ def _counters(order: _Order, prepared: Prepared, version: StagedVersion) -> dict
         due.dates,
         accepted=reward_of_events(accepted, scenario),
         repeated=reward_of_events(repeated, scenario),
-        outcomes=reward_by_outcome(prepared.attributed, scenario),
+        outcomes=reward_by_outcome(counted, scenario),
         earned={day: counts[day][EARNED] for day in due.dates},
     )
     return {day: counts[day] | ledger[day] for day in due.dates}
@@ -156,18 +163,18 @@ def _counters(order: _Order, prepared: Prepared, version: StagedVersion) -> dict
 
 def _check(
     order: _Order,
-    prepared: Prepared,
+    sets: DataFrame | None,
     version: StagedVersion,
     n_decisions: Mapping[date, int],
     counters: Mapping[date, Counters],
 ) -> None:
-    """Nothing, where everything holds that must.
+    """Raise if a check of the rows, the number of decisions or the sums of reward fails.
 
     Raises:
         CheckError: lists every violation.
     """
     written = read_written(order.spark, version.target.table, version.folder, version.target.path_columns)
-    problems = explain(order.where, row_violations(written, prepared.availability, order.pipeline))
+    problems = explain(order.where, row_violations(written, sets, order.pipeline))
     problems += count_mismatches(order.where, version, n_decisions)
     kept = {day: pointer.manifest.counters for day, pointer in order.due.kept.items()}
     problems += [f"{order.where} {problem}" for problem in reward_violations(kept | dict(counters), order.asked)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
 
@@ -11,7 +12,8 @@ from pyspark.sql import functions as F
 from conf.scenario import Pipeline
 from jobs.errors import CheckError
 from jobs.publishing import StagedVersion
-from jobs.transitions.prepared_events import Prepared
+from jobs.transitions.tallies import DECISION, EVENT
+from jobs.transitions.transitions import Made
 
 # Name of each check over rows -> what is wrong with the rows it counts, and what was expected.
 ROW_CHECKS: dict[str, str] = {
@@ -27,31 +29,39 @@ ROW_CHECKS: dict[str, str] = {
 CHECKS: tuple[str, ...] = (*ROW_CHECKS, "one_row_a_decision", "reward_conserved")
 
 
-def count_decisions(prepared: Prepared, dates: list[date], where: str) -> dict[date, int]:
+def count_decisions(
+    made: Made, events: DataFrame, pipeline: Pipeline, *, dates: list[date], where: str
+) -> dict[date, int]:
     """Return how many decisions the sessions that start on each date hold.
 
     Raises:
         CheckError: decisions that can't become transitions: without an action, or without a shopper.
     """
-    told = ["is_decision", "action_key"]
-    of_shoppers = prepared.sessions.select(F.col("session_date").alias("day"), *told, F.lit(True).alias("has_shopper"))
-    of_nobody = prepared.shop_events.select(F.col("event_date").alias("day"), *told, F.lit(False).alias("has_shopper"))
-    decisions = of_shoppers.union(of_nobody).where(F.col("is_decision") & F.col("day").isin(*dates))
-    unfit = {
-        "without an action (neither `action` nor what it falls back to)": F.col("action_key").isNull(),
-        "without a shopper": ~F.col("has_shopper"),
-    }
-    counts = [F.count_if(condition).alias(name) for name, condition in unfit.items()]
-    rows = decisions.groupBy("day").agg(F.count(F.lit(1)).alias("n"), *counts).collect()
+    n_decisions, unfit = _decisions_of_shoppers(made)
+    is_decision = F.col("event_type") == pipeline.source.decisions.event_type
+    of_nobody = events.where((F.col("user_id") == "") & is_decision & F.col("event_date").isin(*dates))
+    for row in of_nobody.groupBy("event_date").count().collect():
+        n_decisions[row["event_date"]] += row["count"]
+        unfit[row["event_date"], "without a shopper"] += row["count"]
     problems = [
-        f"{where} date={row['day']}: {row[name]} of {row['n']} decisions {name}; expected none"
-        for row in sorted(rows)
-        for name in unfit
-        if row[name]
+        f"{where} date={day}: {n} of {n_decisions[day]} decisions {problem}; expected none"
+        for (day, problem), n in sorted(unfit.items())
     ]
     if problems:
         raise CheckError("nothing was published:\n" + "\n".join(f"  {problem}" for problem in problems))
-    return {row["day"]: row["n"] for row in rows}
+    return dict(n_decisions)
+
+
+def _decisions_of_shoppers(made: Made) -> tuple[Counter[date], Counter[tuple[date, str]]]:
+    """Return how many decisions each date has, and how many of them can't become transitions, with the problem."""
+    n_decisions: Counter[date] = Counter()
+    unfit: Counter[tuple[date, str]] = Counter()
+    for row in made.tallies.where(F.col("kind") != EVENT).collect():
+        if row["kind"] == DECISION:
+            n_decisions[row["day"]] += row["n"]
+        else:
+            unfit[row["day"], "without an action (neither `action` nor what it falls back to)"] += row["n"]
+    return n_decisions, unfit
 
 
 def row_violations(written: DataFrame, availability: DataFrame | None, pipeline: Pipeline) -> dict[str, dict[str, int]]:
@@ -87,7 +97,7 @@ def count_mismatches(where: str, version: StagedVersion, n_decisions: Mapping[da
 
 
 def _conditions(pipeline: Pipeline) -> dict[str, Column]:
-    """Return for each check over rows: True where a row breaks it."""
+    """Return, for each check over rows, a column that is True where a row breaks it."""
     is_last = F.col("following").isNull()
     has_end = F.col("terminal") | F.col("timeout")
     propensity = F.col("propensity")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from conf.kernel.version import kernel_inputs
 from conf.paths import Lake
 from conf.publication import Pointer, read_pointers
 from conf.scenario import Pipeline
@@ -40,10 +41,10 @@ class DueDates:
 
 
 def find_due_dates(lake: Lake, folder: Path, pipeline: Pipeline, asked: date) -> DueDates:
-    """Every date from `asked` back to where partitions are sealed, and earlier ones whose transitions aren't current.
+    """Return what to build: dates from `asked` back to where partitions are sealed, and earlier ones not current.
 
     Args:
-        lake: of the source.
+        lake: paths of the source's tables.
         folder: of the scenario's transitions under this spec.
         pipeline: how far back a partition looks, and after how many days it is sealed.
         asked: the date to build.
@@ -69,7 +70,7 @@ def find_due_dates(lake: Lake, folder: Path, pipeline: Pipeline, asked: date) ->
 
 
 def _inputs_by_date(lake: Lake, pipeline: Pipeline, last: date, horizon: date) -> dict[date, dict[str, str]]:
-    """Of every date with events, in order: what can affect its transitions."""
+    """Return, for every date with events in order, the inputs that can affect its transitions."""
     delivered = DeliveredEvents.read(lake, last_delivery_date=horizon)
     availability = {
         path_date(name, "delivery_date"): (f"{AVAILABILITY.name}/{name}", pointer.manifest.content_hash)
@@ -83,7 +84,7 @@ def _inputs_by_date(lake: Lake, pipeline: Pipeline, last: date, horizon: date) -
         # Time alone closes sessions and settles rewards. A later horizon only ever adds days that have passed, so
         # that a publisher at an earlier one is recognized as stale.
         passed = {f"passed/{one}": "yes" for one in days_between(day, known_at)}
-        found[day] = events | sets | passed
+        found[day] = events | sets | passed | kernel_inputs()
     return found
 
 
@@ -104,7 +105,7 @@ def _nothing_on(asked: date, lake: Lake, dates: list[date]) -> str:
 
 
 def _ranges(dates: list[date]) -> str:
-    """Return dates as runs: `2026-01-01 to 2026-01-04, 2026-01-06`."""
+    """Return dates as runs in words: `2026-01-01 to 2026-01-04, 2026-01-06`."""
     runs: list[list[date]] = []
     for day in dates:
         if runs and day - runs[-1][-1] == timedelta(days=1):

@@ -9,7 +9,7 @@ tonight: events up to a day = attributed on days up to it + residuals of days up
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,8 +18,9 @@ from pyspark.sql import functions as F
 
 from conf.scenario import Scenario
 from conf.tables import REWARD_RESIDUALS
-from jobs.transitions.attribution import ATTRIBUTED, reward_millionths
+from jobs.transitions.attribution import reward_millionths
 
+ATTRIBUTED = "attributed"
 EVENTS = "reward.events"
 EARNED = "reward.attributed"
 RESIDUAL = "reward.residual."
@@ -38,18 +39,24 @@ class RewardTotals:
 
 
 def reward_of_events(events: DataFrame, scenario: Scenario) -> dict[date, int]:
-    """Return millionths that the events are worth, by business day; nothing is attributed here."""
+    """Return the millionths that the events are worth, by business day, before anything is attributed."""
     worth = F.sum(reward_millionths(scenario.reward.weight_millionths)).alias("worth")
     return {row["event_date"]: row["worth"] for row in events.groupBy("event_date").agg(worth).collect()}
 
 
-def reward_by_outcome(attributed: DataFrame, scenario: Scenario) -> list[tuple[date, str, date | None, int]]:
-    """Return millionths by business day of the event, outcome and, where attributed, date of the transition."""
-    worth = F.sum(reward_millionths(scenario.reward.weight_millionths)).alias("worth")
-    grouped = attributed.groupBy("event_date", "outcome", "decision_session_date").agg(worth)
-    return [
-        (row["event_date"], row["outcome"], row["decision_session_date"], row["worth"]) for row in grouped.collect()
-    ]
+def reward_by_outcome(
+    counted: Iterable[tuple[date, str, str, date | None, int]], scenario: Scenario
+) -> list[tuple[date, str, date | None, int]]:
+    """Return millionths by business day of the event, outcome and, where attributed, date of the transition.
+
+    Args:
+        counted: events by day, type, outcome and date of the transition, as `tallies.outcomes` gives them.
+        scenario: what an event is worth.
+    """
+    worth: Counter[tuple[date, str, date | None]] = Counter()
+    for day, event_type, outcome, decision_day, n in counted:
+        worth[day, outcome, decision_day] += n * scenario.reward.weight_millionths.get(event_type, 0)
+    return [(*place, millionths) for place, millionths in worth.items()]
 
 
 def reward_counters(
@@ -60,7 +67,7 @@ def reward_counters(
     outcomes: Collection[tuple[date, str, date | None, int]],
     earned: Mapping[date, int],
 ) -> dict[date, Counters]:
-    """Return counters of each date's manifest.
+    """Return the counters of each date's manifest.
 
     Args:
         dates: transitions dates that are made.
@@ -85,7 +92,7 @@ def reward_counters(
 
 
 def reward_totals(counters: Mapping[date, Counters], last_day: date) -> RewardTotals:
-    """Return totals over all dates up to the last day.
+    """Return the totals over all dates up to the last day.
 
     Where dates were built at a later horizon, their rows also hold reward of later events; that isn't counted here.
     """
@@ -98,7 +105,7 @@ def reward_totals(counters: Mapping[date, Counters], last_day: date) -> RewardTo
 
 
 def reward_violations(counters: Mapping[date, Counters], last_day: date) -> list[str]:
-    """Return what doesn't add up: a date's rows against what was attributed to it, and all dates against all events."""
+    """Return what doesn't add up: a date's rows against what was attributed to it, or all dates against all events."""
     problems = []
     for day, found in sorted(counters.items()):
         attributed = sum(worth for name, worth in found.items() if name.startswith(ATTRIBUTED_ON))
@@ -117,7 +124,7 @@ def reward_violations(counters: Mapping[date, Counters], last_day: date) -> list
 
 
 def _earned_up_to(found: Counters, last_day: date) -> int:
-    """Return as written, less what came from events after the last day."""
+    """Return the millionths earned as written, less what came from events after the last day."""
     by_day = {
         name.removeprefix(ATTRIBUTED_ON): worth for name, worth in found.items() if name.startswith(ATTRIBUTED_ON)
     }

@@ -1,62 +1,163 @@
-"""Events of whole sessions become transitions: the one place where the parts are put together."""
+"""Events of whole shoppers become transitions, by the kernel; beside them, what a ledger and the checks count."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from dataclasses import dataclass
+from datetime import date
 
-from pyspark.sql import Column, DataFrame
+import numpy as np
+import pyarrow as pa
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from conf.kernel.availability_in_force import AvailabilitySets
+from conf.kernel.calendar import day_number
+from conf.kernel.transitions import AsOf, Rules, transitions
+from conf.kernel_rules import as_of, rules_of
 from conf.scenario import Pipeline
-from conf.tables import PROPENSITY_TYPE, transitions_table
-from jobs.id_hash import id_hash
-from jobs.transitions.attribution import credits_of, no_metrics
-from jobs.transitions.availability_in_force import with_set_in_force
-from jobs.transitions.decisions import decision_id
-from jobs.transitions.episodes import with_ends, with_next_point, with_steps
-from jobs.transitions.observations import points_with_observations
-from jobs.transitions.prepared_events import Prepared
+from conf.tables import Table, transitions_table
+from jobs.event_columns import TRANSITION_COLUMNS, event_columns
+from jobs.ordered_partitions import by_shopper
+from jobs.table_schema import struct_of, table_schema
+from jobs.transitions.tallies import TALLY_DDL, tallies_of
+from jobs.transitions.transition_rows import transition_rows
 
-# A session that starts on one business day closes at the latest this many days later: 24 hours long, and the gap.
-LONGEST_CLOSING_DAYS = 3
+SET_COLUMNS = ("availability_id", "valid_from", "delivery_date")
+"""Columns of availability sets that transitions are made of."""
 
 
-def transitions_of(prepared: Prepared, pipeline: Pipeline, *, dates: Sequence[date], horizon: date) -> DataFrame:
-    """Return the transitions of sessions that start on the dates: the table's columns, and `date`.
+@dataclass(frozen=True)
+class Made:
+    """What the kernel makes of the events: rows that hold either a transition or a tally.
+
+    Attributes:
+        frame: columns `transition` (the table's columns, and `date`) and `tally`; one of them is null.
+        table: of the transitions.
+    """
+
+    frame: DataFrame
+    table: Table
+
+    def persist(self) -> None:
+        """Keep the rows once computed: they are written, and counted."""
+        self.frame.persist()
+
+    def unpersist(self) -> None:
+        """Keep nothing any longer."""
+        self.frame.unpersist()
+
+    @property
+    def transitions(self) -> DataFrame:
+        """The transitions: the table's columns, and `date`."""
+        return self.frame.where(F.col("transition").isNotNull()).select("transition.*")
+
+    @property
+    def tallies(self) -> DataFrame:
+        """What was counted of the events, summed over shoppers: the columns of TALLY_DDL."""
+        found = self.frame.where(F.col("tally").isNotNull()).select("tally.*")
+        names = [name for name in found.columns if name != "n"]
+        return found.groupBy(*names).agg(F.sum("n").alias("n"))
+
+
+def make_transitions(
+    events: DataFrame,
+    availability: DataFrame | None,
+    pipeline: Pipeline,
+    *,
+    dates: Sequence[date],
+    horizon: date,
+    n_partitions: int = 0,
+) -> Made:
+    """Return the transitions of sessions that start on the dates, and what was counted of all the events.
 
     A pure function of the events: no row depends on which other dates are made with it.
+
+    Args:
+        events: accepted events, each once, with event_date and delivery_date.
+        availability: sets with their delivery dates; None where the source has none.
+        pipeline: what a session, a decision and a reward are.
+        dates: business dates.
+        horizon: up to which deliveries are known.
+        n_partitions: how many parts the shoppers are split into; 0 leaves that to Spark.
     """
-    zone = pipeline.source.zone
-    points = points_with_observations(prepared.sessions, pipeline, dates)
-    last_day = max(dates) + timedelta(days=LONGEST_CLOSING_DAYS)
-    placed = with_set_in_force(points, prepared.availability, first_day=min(dates), last_day=last_day, zone=zone)
-    steps = with_next_point(with_steps(placed, pipeline.scenario.episode.max_steps))
-    ended = with_ends(steps, pipeline, horizon)
-    earned = _with_credits(ended, credits_of(prepared.attributed, pipeline.scenario), pipeline)
-    return earned.select(*_columns(pipeline), F.col("session_date").alias("date"))
+    table = transitions_table(pipeline.scenario)
+    schema = struct_of(f"transition struct<{_struct_fields(table)}, date: date>, tally struct<{TALLY_DDL}>")
+    sets = None if availability is None else availability.select(*SET_COLUMNS).toArrow()
+    job = transition_job(pipeline, sets, dates=dates, horizon=horizon)
+    return Made(by_shopper(events, TRANSITION_COLUMNS, job, schema, n_partitions=n_partitions), table)
 
 
-def _with_credits(decisions: DataFrame, credits: DataFrame, pipeline: Pipeline) -> DataFrame:
-    renamed = credits.withColumnRenamed("decision_event_id", "event_id")
-    joined = decisions.join(renamed, ["user_id", "event_id"], how="left")
-    return joined.withColumns(
-        {
-            "reward": F.coalesce("reward", F.lit(0).cast("bigint")),
-            "metrics": F.coalesce("metrics", no_metrics(pipeline.scenario)),
-        }
+@dataclass(frozen=True)
+class TransitionJob:
+    """What is done with the events of a partition's shoppers; it travels to the workers.
+
+    Attributes:
+        rules: of the pipeline.
+        known: what is asked for, and what is known.
+        set_ids: ids of the known availability sets, ascending.
+        names: of the table's columns, in order.
+        passes_propensity: whether logged propensities are passed on; implied decisions have none.
+    """
+
+    rules: Rules
+    known: AsOf
+    set_ids: pa.Array
+    names: tuple[str, ...]
+    passes_propensity: bool
+
+    def __call__(self, events: pa.Table) -> pa.Table:
+        """Return the columns of `Made.frame`, transitions first.
+
+        Args:
+            events: TRANSITION_COLUMNS of whole shoppers, by shopper in the total order.
+        """
+        columns = event_columns(events, self.set_ids)
+        made = transitions(columns.stream, self.rules, self.known)
+        rows = transition_rows(columns, made, self.rules, names=self.names, passes_propensity=self.passes_propensity)
+        tallies = tallies_of(columns.stream, made, self.known)
+        return pa.table(
+            {
+                "transition": pa.concat_arrays([rows, pa.nulls(len(tallies), rows.type)]),
+                "tally": pa.concat_arrays([pa.nulls(len(rows), tallies.type), tallies]),
+            }
+        )
+
+
+def transition_job(pipeline: Pipeline, sets: pa.Table | None, *, dates: Sequence[date], horizon: date) -> TransitionJob:
+    """Return what `make_transitions` does with a partition.
+
+    Args:
+        pipeline: what a session, a decision and a reward are.
+        sets: SET_COLUMNS of availability sets; None where the source has none.
+        dates: business dates.
+        horizon: up to which deliveries are known.
+    """
+    table = transitions_table(pipeline.scenario)
+    set_ids, known_sets = _sets(sets, pipeline)
+    return TransitionJob(
+        rules=rules_of(pipeline),
+        known=as_of(pipeline.source, dates=dates, horizon=horizon, sets=known_sets),
+        set_ids=set_ids,
+        names=tuple(table.column_names),
+        passes_propensity=pipeline.is_logged,
     )
 
 
-def _columns(pipeline: Pipeline) -> list[Column]:
-    logged_propensity = F.col("propensity") if pipeline.is_logged else F.lit(None)
-    propensity = logged_propensity.cast(PROPENSITY_TYPE)
-    made = {
-        "decision_id": decision_id(),
-        "decision_time": F.col("event_time"),
-        "action_id": id_hash(F.col("action_key")),
-        "propensity": propensity,
-        "propensity_source": F.when(propensity.isNotNull(), "logged").otherwise("none"),
-    }
-    table = transitions_table(pipeline.scenario)
-    return [made.get(column.name, F.col(column.name)).cast(column.type).alias(column.name) for column in table.columns]
+def _sets(table: pa.Table | None, pipeline: Pipeline) -> tuple[pa.Array, AvailabilitySets | None]:
+    """Return the ids of the known sets, ascending, and the sets by their codes, which count from 1 in that order."""
+    if table is None or not table.num_rows:
+        return pa.array([], pa.string()), None
+    named, days = table["availability_id"].to_pylist(), table["delivery_date"].to_pylist()
+    ids = sorted(set(named))
+    code = {name: number for number, name in enumerate(ids, start=1)}
+    calendar = as_of(pipeline.source, dates=days, horizon=max(days)).calendar
+    return pa.array(ids, pa.string()), AvailabilitySets(
+        code=np.array([code[name] for name in named], dtype=np.int64),
+        valid_from_us=np.asarray(table["valid_from"].cast(pa.int64()).to_numpy(), dtype=np.int64),
+        delivered_us=calendar.start_of_day(np.array([day_number(day) for day in days], dtype=np.int64)),
+    )
+
+
+def _struct_fields(table: Table) -> str:
+    return ", ".join(f"`{field.name}`: {field.dataType.simpleString()}" for field in table_schema(table).fields)

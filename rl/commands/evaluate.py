@@ -35,10 +35,10 @@ def run(
     """Write evaluation.json to the run folder and return its summary.
 
     Args:
-        settings: of the process.
+        settings: what the environment says: home, lake, registry.
         source: its name.
         scenario: its name.
-        run_date: horizon.
+        run_date: last business date whose deliveries count.
         is_training_over: nothing trains any more, so that a candidate without a result has failed: it is left out and
             named. Otherwise it is an error, since it may still come.
     """

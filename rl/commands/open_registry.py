@@ -11,7 +11,7 @@ from rl.registry.store import open_store
 
 
 def run(*, settings: Settings) -> dict[str, Any]:
-    """Make MLflow's database where there is none yet; give the registry's address and the models known there.
+    """Make MLflow's database where there is none yet; return the registry's address and the models known there.
 
     Whoever else opens the database (the MLflow page) makes it in place, and a kill would leave it half made.
     """

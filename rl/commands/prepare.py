@@ -19,7 +19,7 @@ from rl.learning.candidates import seeded_candidates
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
-    """Write dataset.json, encoder.json and versions.json to the run folder; return the first one's content.
+    """Write dataset.json, encoder.json and versions.json to the run folder and return dataset.json's content.
 
     Where there is rightly nothing to learn, it holds nothing_to_learn.json, and `skipped` gives the reason.
     """
@@ -49,7 +49,7 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
 
 
 def _has_registry(settings: Settings) -> bool:
-    """Tell whether there is a registry that a night could be too late to find wanting."""
+    """Return whether there is a registry whose faults a night could find too late."""
     database = settings.mlflow_database
     if database is None or database.exists() or registry_record(settings.home).exists():
         return True
@@ -57,7 +57,7 @@ def _has_registry(settings: Settings) -> bool:
 
 
 def _nothing_to_learn(run_paths: Run, reason: str) -> dict[str, Any]:
-    """Leave the reason in the run folder, for whoever reports on the night, and no dataset of an earlier try."""
+    """Write the reason to the run folder, for whoever reports on the night, and remove an earlier try's dataset."""
     result = {
         "source": run_paths.source,
         "scenario": run_paths.scenario,

@@ -19,7 +19,7 @@ from rl.registry.store import open_store
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date, version: int) -> dict[str, Any]:
-    """Alias champion is the version's and promotion.json says so; `skipped` gives the reason where it may not be.
+    """Make the version champion, write promotion.json and return it; `skipped` says why it may not be.
 
     Raises:
         RegistryError: the approval went stale, or names a version that isn't this night's.

@@ -45,7 +45,7 @@ EVALUATION_FILE = "evaluation.json"
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
-    """Write review.html and registration.json to the run folder; return the latter's content."""
+    """Write review.html and registration.json to the run folder and return registration.json's content."""
     load_pipeline(scenario, source)  # says at once what is wrong with the names or the specs
     run_paths = Run(settings.home, source, scenario, run_date)
     description = read_description(run_paths)
@@ -66,13 +66,13 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
 
 
 def night_key(result: NightFigures) -> NightKey:
-    """Return what makes this registration the same as another."""
+    """Return the key of the night's inputs: two registrations with the same key are the same."""
     night = result.facts
     return NightKey(night.scenario, night.source, night.date, result.dataset_digest, result.spec_hash, result.code_hash)
 
 
 def candidate_records(result: NightFigures, candidates: dict[str, LoadedCandidate]) -> list[CandidateRecord]:
-    """Return what the child runs say about the candidates."""
+    """Return the settings, final figures and curves of each candidate, for its child run in MLflow."""
     rows = {row.name: row for row in result.candidates}
     return [
         CandidateRecord(
@@ -104,7 +104,7 @@ def candidate_records(result: NightFigures, candidates: dict[str, LoadedCandidat
 
 
 def version_record(result: NightFigures) -> VersionRecord:
-    """Return what the version says about itself."""
+    """Return what the registered version says about itself: verdict, baseline, horizon, description and tags."""
     night, verdict = result.facts, result.verdict
     reasons = "\n".join(f"- {reason}" for reason in (*verdict.reasons, *notes_of(result)))
     return VersionRecord(
@@ -127,7 +127,7 @@ def version_record(result: NightFigures) -> VersionRecord:
 
 
 def report_metrics(figures: NightFigures) -> dict[str, float]:
-    """Return figures of the test report for the parent run, by what each policy was on the night."""
+    """Return the figures of the test report for the parent run, named by what each policy was on the night."""
     found: dict[str, float | None] = {}
     for policy in figures.policies:
         role, fullest = figures.role(policy), figures.fullest_report(policy)
@@ -173,7 +173,7 @@ def _register(
 
 
 def _registered_evaluation(client: MlflowClient, version: RegisteredVersion, evaluated: NightFigures) -> NightFigures:
-    """What the version was registered with: its verdict stands, whatever the same inputs would be gated as today.
+    """Return the evaluation that the version was registered with: its verdict stands, whatever the gate says today.
 
     Where its run was deleted for good, the run folder's own evaluation of the same policy stands in.
     """
@@ -221,7 +221,7 @@ def _create(
 
 @contextmanager
 def _staged_model(result: NightFigures, candidates: dict[str, LoadedCandidate]) -> Iterator[Path]:
-    """A folder with the selected policy, at its chosen temperature, as MLflow serves it; no pickle in it."""
+    """Write the selected policy, at its chosen temperature, as an MLflow model without pickle; yield its folder."""
     selected = result.selected
     kept = candidates[selected.name].checkpoints.get(selected.update)
     policy = None if kept is None else kept.with_temperature(selected.temperature)

@@ -25,7 +25,7 @@ def run(
     n_shoppers: int | None,
     seed: int | None,
 ) -> dict[str, Any]:
-    """The folder holds `shop.json` and `logs/<date>/`; gives where, which days, and how many lines of every kind."""
+    """Write `shop.json` and `logs/<date>/` to the folder; return the folder, its days and its lines by kind."""
     given = {"n_days": n_days, "n_shoppers": n_shoppers, "seed": seed}
     shop = changed_settings(ShopSettings(), **{name: value for name, value in given.items() if value is not None})
     if last_date is not None:

@@ -43,7 +43,10 @@ CHECKPOINT = "checkpoint.pt"
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date, candidate: str) -> dict[str, Any]:
-    """Write policy/, curve.jsonl and result.json to the candidate's folder; return the last one's content.
+    """Write policy/, curve.jsonl and result.json to the candidate's folder and return result.json's content.
+
+    Of the processes that `torchrun` starts, each learns from its shard of the training episodes; rank 0 alone writes
+    and returns something.
 
     Of the processes that `torchrun` starts, each learns from its shard of the training episodes, and rank 0 writes; the
     others give nothing.
@@ -103,7 +106,10 @@ def _train(settings: Settings, run_paths: Run, candidate: str, ranks: Ranks) -> 
 def _training_split(
     dataset: Dataset, settings: Settings, run_paths: Run, candidate: str, ranks: Ranks
 ) -> AbstractContextManager[ReplayColumns]:
-    """In files where it is larger than training may take; several processes hold their shards in memory."""
+    """Return the training columns: in files where they need more memory than allowed, else in memory.
+
+    Each of several processes holds its shard in memory.
+    """
     if not ranks.is_alone:
         return nullcontext(columns_of(dataset.to_logged_episodes("train")))
     allowed = settings.training_memory_bytes
@@ -116,7 +122,7 @@ def _training_split(
 
 
 def _own_part(dataset: Dataset, ranks: Ranks) -> Dataset:
-    """Return the dataset, under its own digest, with the rank's training episodes, and the others for rank 0 alone."""
+    """Return the dataset with this rank's share of the training episodes; rank 0 alone keeps the other splits."""
     if ranks.is_alone:
         return dataset
     whole = dataset.published.transitions
@@ -127,7 +133,7 @@ def _own_part(dataset: Dataset, ranks: Ranks) -> Dataset:
 
 
 def make_policy(dataset: Dataset, seeded: SeededCandidate, kept: KeptNetwork) -> StochasticPolicy:
-    """Return the candidate as a policy, at the softest temperature of the spec until one is chosen."""
+    """Return the candidate's policy at the highest temperature of the spec, until one is chosen."""
     spec = dataset.pipeline.scenario.policy
     return StochasticPolicy(
         name=seeded.name,
@@ -145,7 +151,10 @@ def make_policy(dataset: Dataset, seeded: SeededCandidate, kept: KeptNetwork) ->
 def _held_out(
     dataset: Dataset, seeded: SeededCandidate, ranks: Ranks, *, folder: Path, n_threads: int
 ) -> tuple[TrainingSettings, ReplayColumns | None]:
-    """Settings, and validation episodes as columns; as episodes they stay only where kept networks are compared."""
+    """Return the training settings, and the validation episodes as columns.
+
+    The episodes themselves stay only where kept networks are compared.
+    """
     validation = dataset.to_logged_episodes("validation") if ranks.is_first else None
     settings = _training_settings(dataset, seeded, ranks, n_threads=n_threads, validation=validation)
     settings = replace(settings, checkpoint=CheckpointFile(folder / CHECKPOINT, _identity(dataset, seeded, settings)))
@@ -185,7 +194,7 @@ def _identity(dataset: Dataset, seeded: SeededCandidate, settings: TrainingSetti
 
 
 def _criterion(dataset: Dataset, seeded: SeededCandidate, validation: LoggedEpisodes) -> Criterion | None:
-    """Return the gain over the log, where several networks are kept and the log says how likely its choices were."""
+    """Return how to compare kept networks (by their gain over the log); None where they can't be."""
     pipeline = dataset.pipeline
     if seeded.candidate.n_checkpoints == 1:
         return None

@@ -22,7 +22,7 @@ from rl.worth.page import render_worth_page
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date | None = None) -> dict[str, Any]:
-    """Write worth.json and worth.html to the run folder; return the answer, its sentence and main figures."""
+    """Write worth.json and worth.html to the run folder; return the answer, its sentence and the main figures."""
     started = time.perf_counter()
     pipeline = load_pipeline(scenario, source)
     lake = Lake(settings.lake, source)
@@ -51,7 +51,7 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date | None
 
 
 def _dataset(pipeline: Pipeline, lake: Lake, horizon: date) -> Dataset:
-    """Return the dataset as `prepare` assembles it; nothing is written, so a night that was prepared stays as it is.
+    """Return the dataset as `prepare` assembles it; write nothing, so that a prepared night stays as it is.
 
     Raises:
         DatasetError: nothing was built for the date; says what to run.
@@ -69,7 +69,7 @@ def _dataset(pipeline: Pipeline, lake: Lake, horizon: date) -> Dataset:
 
 
 def _nothing_to_learn(run_paths: Run, reason: str) -> dict[str, Any]:
-    """Return the answer where not even a dataset comes out of the log; no page of an earlier log is left beside it."""
+    """Return the answer for a log that yields no dataset, and remove the page of an earlier log."""
     for path in (run_paths.worth, run_paths.worth_page):
         path.unlink(missing_ok=True)
     return {

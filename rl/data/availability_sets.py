@@ -33,7 +33,13 @@ class AvailabilityRows:
 
 
 def unmasked_rows(n: int, vocabulary: Vocabulary, *, n_others: int = 1) -> AvailabilityRows:
-    """Every action is available at every row; `n_others` of them have no entry of their own."""
+    """Return rows at which every action is available.
+
+    Args:
+        n: number of rows.
+        vocabulary: dense index of the actions.
+        n_others: natural actions without an entry of their own.
+    """
     everything = np.ones((1, vocabulary.n_actions), dtype=bool)
     lumped = np.array([max(1, n_others)], dtype=np.int64) if vocabulary.has_other else None
     return AvailabilityRows(everything, np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64), {}, lumped)
@@ -42,7 +48,7 @@ def unmasked_rows(n: int, vocabulary: Vocabulary, *, n_others: int = 1) -> Avail
 def masked_rows(
     transitions: Transitions, action: IntArray, vocabulary: Vocabulary, known_sets: Mapping[str, frozenset[str]]
 ) -> AvailabilityRows:
-    """Return availability by the sets that the transitions name.
+    """Return the availability of each row, from the sets that the transitions name.
 
     `(other)` is available where a set holds an action without entry. A next observation without a set of its own has
     the decision's.
@@ -78,7 +84,7 @@ def masked_rows(
 def _lumped(
     transitions: Transitions, vocabulary: Vocabulary, known_sets: Mapping[str, frozenset[str]]
 ) -> IntArray | None:
-    """Return natural actions without entry in each set and, last, among all that the log holds; at least 1."""
+    """Return the number of natural actions without an entry in each set and, last, in all sets together; at least 1."""
     if not vocabulary.has_other:
         return None
     everything = frozenset(transitions.action_keys.values())
@@ -90,7 +96,7 @@ def _lumped(
 def _sets_by_id(
     ids: tuple[str, ...], vocabulary: Vocabulary, known_sets: Mapping[str, frozenset[str]]
 ) -> tuple[BoolArray, BoolArray]:
-    """Return a row per id and a last one for rows without id, empty where not known; and whether each is known."""
+    """Return one row per id and a last, empty one for rows without id, and whether each is known."""
     sets = np.zeros((len(ids) + 1, vocabulary.n_actions), dtype=bool)
     is_known = np.zeros(len(ids) + 1, dtype=bool)
     for row, id_ in enumerate(ids):
@@ -104,7 +110,7 @@ def _sets_by_id(
 
 
 def _widened(sets: BoolArray, index: IntArray, action: IntArray) -> tuple[BoolArray, IntArray, IntArray]:
-    """Return the sets and, behind them, one more for each (set, logged action) where the set lacks the action.
+    """Return the sets, and one more for each pair of a set and a logged action that the set lacks.
 
     Also each row's set, and the set that each added one was made from.
     """

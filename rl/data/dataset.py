@@ -95,7 +95,7 @@ class Dataset:
         return self._encoded(self.transitions(split), encoder)
 
     def episodes_by_date(self, split: SplitName) -> Iterator[LoggedEpisodes]:
-        """Return the split's episodes in the same order, one date's after the other's; no more is in memory at a time.
+        """Return the split's episodes one date after the other, in the same order; one date is in memory at a time.
 
         Shoppers and policy versions are numbered anew in each part.
         """
@@ -131,14 +131,14 @@ class Dataset:
         )
 
     def availability_rows(self, transitions: Transitions, action: IntArray) -> AvailabilityRows:
-        """Return availability at each row, as the scenario's mask says."""
+        """Return the availability at each row, as the scenario's mask says."""
         if self.pipeline.scenario.action.mask == "none":
             n_others = len(frozenset(transitions.action_keys.values()).difference(self.vocabulary.keys))
             return unmasked_rows(transitions.n_transitions, self.vocabulary, n_others=n_others)
         return masked_rows(transitions, action, self.vocabulary, self.known_sets)
 
     def describe(self, candidates: Sequence[str] = ()) -> DatasetDescription:
-        """Return what dataset.json holds.
+        """Return the content of dataset.json.
 
         Args:
             candidates: names of those to train on it, in order.
@@ -169,7 +169,7 @@ class Dataset:
         )
 
     def write(self, folder: Path, candidates: Sequence[str]) -> DatasetDescription:
-        """Write encoder.json, versions.json and, last, dataset.json to the folder; return the last one's content."""
+        """Write encoder.json, versions.json and, last, dataset.json to the folder; return dataset.json's content."""
         content = self.describe(candidates)
         write_atomically(folder / ENCODER_FILE, json.dumps(self.encoder.to_json(), indent=1))
         self.versions.write(folder)
@@ -244,7 +244,7 @@ def load_dataset(pipeline: Pipeline, lake: Lake, run: Run, *, is_in_memory: bool
     Args:
         pipeline: scenario and source.
         lake: with its partitions.
-        run: of the night.
+        run: the night's working folder.
         is_in_memory: False reads rows when they are asked for, each split's by themselves: for one who asks once.
 
     Raises:

@@ -34,7 +34,7 @@ class DatasetDescription(StrictModel):
     Attributes:
         source: its name.
         scenario: its name.
-        date: horizon.
+        date: last business date whose deliveries count.
         dataset_digest: of everything that it is made from.
         schema_version: of its tables.
         spec_hash: of what shapes the data in both specs.
@@ -66,12 +66,12 @@ class DatasetDescription(StrictModel):
     candidates: tuple[str, ...] = ()
 
     def write(self, folder: Path) -> None:
-        """Write dataset.json to the folder, replaced atomically."""
+        """Write dataset.json to the folder, replacing it atomically."""
         write_atomically(folder / DATASET_FILE, self.model_dump_json(indent=1))
 
 
 def read_description(run: Run) -> DatasetDescription:
-    """Return what the run's dataset.json says.
+    """Return the description in the run's dataset.json.
 
     Raises:
         DatasetError: it is missing or can't be read.

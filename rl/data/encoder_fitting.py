@@ -30,7 +30,7 @@ DECAY = 0.6
 def fit_encoder(
     observation: Mapping[str, IntArray], *, action_space: str = "", largest_space: Mapping[str, int] | None = None
 ) -> ObservationEncoder:
-    """Return an encoder for these features, with means, spreads and id spaces of these rows.
+    """Return an encoder fitted on these rows: means, spreads and id spaces of the features.
 
     Args:
         observation: training rows, feature name -> `(n,)` or `(n, length)`.
@@ -53,7 +53,7 @@ def fit_encoder(
 def with_tokens(
     encoder: ObservationEncoder, observation: Mapping[str, IntArray], *, action_space: str, action_ids: tuple[int, ...]
 ) -> ObservationEncoder:
-    """Return the encoder, with the entries of every list as tokens behind its columns.
+    """Return the encoder with the entries of every list added as token columns at the end.
 
     Args:
         encoder: fitted on the same rows; what it encodes stays as it is.
@@ -81,7 +81,7 @@ def _token_space(space: str) -> str:
 
 
 def _token_ids(lists: list[IntArray], first: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the first ids, and others by number of entries, most first, ties by ascending id."""
+    """Return the ids of the action space first, then others by number of entries, most first, ties by ascending id."""
     ids, counts = np.unique(np.concatenate([values.ravel() for values in lists]), return_counts=True)
     order = np.lexsort((ids, -counts))
     is_frequent = (counts[order] >= SMALLEST_TOKEN_COUNT) & (ids[order] != 0) & ~np.isin(ids[order], first)
@@ -113,7 +113,7 @@ def _fit_column(name: str, values: IntArray) -> ColumnEncoding:
 
 
 def _frequent_ids(lists: list[IntArray], largest: int) -> tuple[int, ...]:
-    """Return ids by number of rows that hold them, most first, ties by ascending id."""
+    """Return the ids by number of rows that hold them, most first, ties by ascending id."""
     n_rows = max((len(values) for values in lists), default=0)
     counts: dict[int, int] = {}
     for values in lists:

@@ -33,7 +33,7 @@ class Policy(Protocol):
         ...
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Return action probabilities.
+        """Return the probability of every action.
 
         Args:
             features: encoded observations, `(n, n_features)`.
@@ -122,11 +122,11 @@ class LoggedEpisodes:
         return np.repeat(np.arange(self.n_episodes, dtype=np.int64), self.lengths)
 
     def mask(self, rows: IntArray | slice = slice(None)) -> BoolArray:
-        """Return available actions at the decision of the given rows, `(len(rows), n_actions)`."""
+        """Return the available actions at the decision of the given rows, `(len(rows), n_actions)`."""
         return self.availability[self.mask_index[rows]]
 
     def next_mask(self, rows: IntArray | slice = slice(None)) -> BoolArray:
-        """Return available actions at the next observation of the given rows, `(len(rows), n_actions)`."""
+        """Return the available actions at the next observation of the given rows, `(len(rows), n_actions)`."""
         return self.availability[self.next_mask_index[rows]]
 
     @property
@@ -235,13 +235,13 @@ class LoggedEpisodes:
 
 
 def _at(is_bad: BoolArray, what: str) -> list[str]:
-    """Return the first rows that are bad and what they do, as one violation; none where none are."""
+    """Return one violation that names the first bad rows and what they do; none where no row is bad."""
     rows = np.flatnonzero(is_bad)
     return [f"rows {rows[:5].tolist()} {what}"] if rows.size else []
 
 
 def _not_finite_rows(values: FeatureArray, what: str) -> list[str]:
-    """One sum tells whether any value isn't finite, with no array of flags as large; only then rows are looked for."""
+    """Return the violation by rows that hold a value that isn't finite; a single sum rules most arrays out first."""
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(values.sum()):
             return []

@@ -62,7 +62,7 @@ def current_versions(pipeline: Pipeline, lake: Lake, horizon: date) -> PinnedVer
 
 
 def read_versions(folder: Path) -> PinnedVersions | None:
-    """Return what `prepare` pinned; None where an earlier release prepared the dataset, which pinned nothing.
+    """Return the versions that `prepare` pinned; None where an earlier release prepared the dataset without pins.
 
     Raises:
         DatasetError: the file can't be read.

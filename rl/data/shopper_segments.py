@@ -57,7 +57,7 @@ class Segment:
 
 
 def segments_of(observation: Mapping[str, IntArray], names: Names, *, of_episodes: bool) -> tuple[Segment, ...]:
-    """Return the non-empty segments of these observations, by rule; rules whose feature isn't observed are left out.
+    """Return the non-empty segments of these observations, by rule; a rule whose feature isn't observed is left out.
 
     Args:
         observation: feature name -> `(n,)` or `(n, length)`; the episodes' first observations where `of_episodes`.
@@ -78,7 +78,7 @@ def _parts(cut: Cut) -> list[tuple[str, BoolArray]]:
 
 
 def by_bounds(values: IntArray, bounds: Sequence[int], labels: Sequence[str]) -> Cut:
-    """Return parts between ascending bounds: part 0 below the first, part k from the k-th on.
+    """Return the parts between ascending bounds: part 0 below the first, part k from the k-th bound on.
 
     >>> by_bounds(np.array([-1, 0, 3]), (0, 2), ("none", "few", "many")).codes.tolist()
     [0, 1, 2]
@@ -131,7 +131,7 @@ def _session_clicks(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
 
 
 def _favorite_category(values: IntArray, names: Names) -> Cut:
-    """Return the most frequent first entries, whichever they are; the others together, and shoppers without any."""
+    """Return the most frequent favorite categories as parts, the others together, and shoppers without any."""
     first = values[:, 0]
     ids, counts = np.unique(first[first != 0], return_counts=True)
     shown = ids[np.lexsort((ids, -counts))][:_SHOWN_CATEGORIES].tolist()
@@ -143,7 +143,7 @@ def _favorite_category(values: IntArray, names: Names) -> Cut:
 
 
 def named(id_: int, names: Names) -> str:
-    """Return the natural key, or the id's first digits where nobody told it.
+    """Return the id's natural key, or its first digits where the key isn't known.
 
     >>> named(255, {}), named(255, {255: "shoes"})
     ('id 00000000…', 'shoes')
@@ -151,7 +151,7 @@ def named(id_: int, names: Names) -> str:
     return names.get(id_, f"id {id_ % 2**64:016x}"[:11] + "…")
 
 
-SEGMENTS: Mapping[str, SegmentRule] = {
+SEGMENTS: dict[str, SegmentRule] = {
     "new or returning": SegmentRule("n_past_sessions_days", _visitor),
     "past purchases": SegmentRule("n_past_purchases", _past_purchases),
     "past clicks": SegmentRule("n_past_clicks", _past_clicks),

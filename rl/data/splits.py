@@ -29,7 +29,7 @@ class Interval:
     end: int
 
     def holds(self, times: IntArray) -> IntArray:
-        """Return indices of the times inside, ascending."""
+        """Return the indices of the times inside, ascending."""
         return np.flatnonzero((times >= self.start) & (times < self.end)).astype(np.int64)
 
     def to_json(self) -> dict[str, str]:
@@ -44,7 +44,7 @@ Intervals = Mapping[SplitName, Interval]
 
 
 def split_intervals(pipeline: Pipeline, *, first: int, horizon: date) -> dict[SplitName, Interval]:
-    """Return intervals that the starts of a split's episodes lie in.
+    """Return, for each split, the interval in which its episodes start.
 
     The last start is so early that the longest session and its attribution window end with the horizon: an episode is
     taken by when it starts, never by whether it has ended. Two embargoes of `pipeline.embargo_hours` lie between.
@@ -81,7 +81,7 @@ def split_intervals(pipeline: Pipeline, *, first: int, horizon: date) -> dict[Sp
 
 
 def session_days(pipeline: Pipeline, interval: Interval) -> tuple[date, date]:
-    """Return first and last business date of the sessions that episodes which start in the interval may belong to."""
+    """Return the first and last business date of sessions that episodes starting in the interval may belong to."""
     earliest = interval.start - pipeline.source.session.max_hours * MICROSECONDS_PER_HOUR
     return _business_day(earliest, pipeline.source.zone), _business_day(interval.end, pipeline.source.zone)
 
@@ -97,7 +97,7 @@ def end_of_day(day: date, zone: str) -> int:
 
 
 def refuse_small_splits(n_episodes: Mapping[SplitName, int], least: int) -> None:
-    """Nothing happens where every split holds enough episodes.
+    """Raise if a split holds too few episodes.
 
     Raises:
         NothingToLearn: names every split that is too small.

@@ -82,7 +82,7 @@ class Transitions:
         return self.take_rows(_rows_of(self.offsets[episodes], lengths), episodes=episodes, lengths=lengths)
 
     def take_rows(self, rows: IntArray, *, episodes: IntArray, lengths: IntArray) -> Transitions:
-        """Return the given rows, which are `lengths[i]` rows of episode `episodes[i]` after one another."""
+        """Return the given rows: `lengths[i]` successive rows of each episode `episodes[i]`."""
         taken: dict[str, object] = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -136,7 +136,7 @@ def transitions_from_table(table: pa.Table, scenario: Scenario) -> Transitions:
 
 
 def _rows_of(starts: IntArray, lengths: IntArray) -> IntArray:
-    """Return rows start, start + 1, ... of each trajectory, one after another."""
+    """Return the rows start, start + 1, ... of each trajectory, one trajectory after another."""
     first = np.cumsum(lengths) - lengths
     return np.asarray(np.arange(int(lengths.sum()), dtype=np.int64) + np.repeat(starts - first, lengths))
 
@@ -148,7 +148,7 @@ def _refuse_nulls(table: pa.Table) -> None:
 
 
 def _episode_order(episode: IntArray, decision_time: IntArray, table: pa.Table) -> tuple[IntArray, IntArray]:
-    """Return rows sorted by episode start, episode id and step, and the offsets of the episodes."""
+    """Return the row order by episode start, episode id and step, and the offsets of the episodes."""
     step = _integers(table.column("step"))
     n_episodes = int(episode.max(initial=-1)) + 1
     starts = np.full(n_episodes, np.iinfo(np.int64).max)
@@ -193,7 +193,7 @@ def _struct_columns(column: pa.ChunkedArray, lengths: Mapping[str, int | None]) 
 
 
 def _padded(column: pa.ChunkedArray, length: int) -> IntArray:
-    """Return lists cut at the length and padded with 0, `(n, length)`."""
+    """Return the lists as an array, cut at the length and padded with 0, `(n, length)`."""
     lists = _one_chunk(column)
     offsets = lists.offsets.to_numpy(zero_copy_only=False).astype(np.int64)
     values = np.concatenate([lists.values.to_numpy(zero_copy_only=False).astype(np.int64), [0]])

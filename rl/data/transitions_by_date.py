@@ -14,7 +14,7 @@ from rl.data.transitions_reading import PublishedTransitions
 
 
 def transitions_by_date(published: PublishedTransitions) -> Iterator[Transitions]:
-    """Return whole episodes, ascending by start; one date's rows are in memory at a time, and those that wait.
+    """Yield whole episodes, ascending by start, with one date's rows in memory at a time, and those that wait.
 
     A partition holds the sessions that began on its date. An episode of theirs that starts after midnight waits for
     those of the next date, among which it belongs.
@@ -37,7 +37,7 @@ def transitions_by_date(published: PublishedTransitions) -> Iterator[Transitions
 
 
 def _starts_before(table: pa.Table, moment: int) -> BoolArray:
-    """Return True on the rows of episodes whose first decision is earlier, microseconds since the epoch, `(n,)`."""
+    """Return True on the rows of episodes whose first decision is before the moment (microseconds), `(n,)`."""
     encoded = table.column("episode_id").combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()

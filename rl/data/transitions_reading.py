@@ -41,7 +41,7 @@ class PublishedTransitions:
 
     @property
     def manifests(self) -> Mapping[date, Manifest]:
-        """By date."""
+        """Manifest by date."""
         return {day: pointer.manifest for day, pointer in self.pointers.items()}
 
     @property
@@ -60,7 +60,7 @@ class PublishedTransitions:
 
     @cached_property
     def transitions(self) -> Transitions:
-        """All rows.
+        """All rows as columns.
 
         Raises:
             DatasetError: unreadable files, or rows that the contract doesn't allow.
@@ -68,11 +68,11 @@ class PublishedTransitions:
         return self.loaded or transitions_from_table(self.table(tuple(self.pointers)), self.pipeline.scenario)
 
     def with_all_rows(self) -> PublishedTransitions:
-        """The same with all rows in memory, read once for everything that is asked: shoppers keep their numbers."""
+        """Return the same transitions with all rows in memory, read once; shoppers keep their numbers."""
         return replace(self, loaded=self.transitions)
 
     def at_least(self, first: date, last: date) -> Transitions:
-        """The rows of those dates, shoppers numbered among them; where all are in memory, all as they are numbered."""
+        """Return the rows of those dates, shoppers numbered among them; all rows, where all are in memory."""
         if self.loaded is not None:
             return self.loaded
         days = tuple(day for day in self.pointers if first <= day <= last)
@@ -92,7 +92,7 @@ class PublishedTransitions:
 def read_transitions(
     pipeline: Pipeline, lake: Lake, horizon: date, *, versions: Versions | None = None
 ) -> PublishedTransitions:
-    """Return the transitions of dates up to the horizon; their rows are read when they are asked for.
+    """Return the published transitions of dates up to the horizon, whose rows are read when they are asked for.
 
     Args:
         pipeline: scenario and source.
@@ -110,7 +110,7 @@ def read_transitions(
 
 
 def read_availability(lake: Lake, horizon: date, *, versions: Versions | None = None) -> dict[str, frozenset[str]]:
-    """Return natural keys of the available actions by availability id, from the deliveries up to the horizon.
+    """Return the natural keys of the available actions by availability id, from deliveries up to the horizon.
 
     `versions` are those that were pinned; None takes the current ones.
 
@@ -134,7 +134,7 @@ def read_availability(lake: Lake, horizon: date, *, versions: Versions | None = 
 
 
 def read_item_categories(lake: Lake, horizon: date, *, versions: Versions | None = None) -> dict[str, str]:
-    """Return the category by item, both natural keys, from the deliveries up to the horizon; the latest row holds.
+    """Return the category by item, both natural keys, from deliveries up to the horizon; the latest row holds.
 
     Items without a category are left out; a source that delivers no items has none. `versions` are those that were
     pinned; None takes the current ones.
@@ -185,7 +185,7 @@ def _mixtures(manifests: Mapping[date, Manifest], expected_spec: str) -> list[st
 
 
 def _missing_dates(lake: Lake, pointers: Mapping[date, Pointer]) -> list[date]:
-    """Return dates between first and last without a partition; a day on which nobody came has none by right."""
+    """Return the dates between first and last that lack a partition although somebody came."""
     first, last = min(pointers), max(pointers)
     between = [first + timedelta(days=n) for n in range((last - first).days)]
     missing = [day for day in between if day not in pointers]
@@ -225,7 +225,7 @@ def _read_file(path: Path, schema: pa.Schema) -> pa.Table:
 
 
 def _as_type(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
-    """Return the column in the declared type; a struct's fields are found by name, whatever their order in the file."""
+    """Return the column in the declared type, a struct's fields found by name, whatever their order in the file."""
     if not pa.types.is_struct(type_) or column.type.equals(type_):
         return column.cast(type_)
     fields = [pc.struct_field(column, field.name).cast(field.type) for field in type_]

@@ -62,7 +62,7 @@ def figures_of_earlier_release(content: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _champion(content: Mapping[str, Any], policies: list[Mapping[str, Any]]) -> tuple[str, str]:
-    """Return who was champion and what the gain is over; the oldest wrote the former alone, compared or not."""
+    """Return who was champion and what the gain is over; the oldest releases wrote the champion alone."""
     if "gated_against" not in content:
         return content["champion_in_force"], content["compared_with"]
     before = content["gated_against"]
@@ -74,7 +74,7 @@ def _name(policy: Mapping[str, Any]) -> str:
 
 
 def _plain(part: Mapping[str, Any], field: str) -> dict[str, Any]:
-    """Return the part with the behavior policy under its name, not in words."""
+    """Return the part of the content with the behavior policy under its name, where it stood in words."""
     return {**part, field: _BEHAVIOR if part.get(field) == _BEHAVIOR_IN_WORDS else part.get(field, "")}
 
 

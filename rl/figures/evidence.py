@@ -36,7 +36,7 @@ class Confounding(StrictModel):
 
 
 class Doubts(StrictModel):
-    """What intervals don't hold.
+    """What intervals leave out.
 
     confounding: hidden reasons behind the logged choices. tail_index: of the shoppers' parts in the gain,
     0 for light tails, 1 where no mean exists. largest_share, top_percent_share: of all parts, those of the largest

@@ -27,7 +27,7 @@ Role = Literal["behavior", "candidate", "champion"]
 
 
 class NightFacts(StrictModel):
-    """Which night it is, and in what its values are counted."""
+    """Which night it is, and in what its values are counted; `units` is what sentences call the independent units."""
 
     scenario: str
     scenario_title: str
@@ -40,6 +40,7 @@ class NightFacts(StrictModel):
     steps: int
     gamma: float
     approval: Literal["human", "auto"]
+    units: str = "shoppers"
 
 
 class Lineage(StrictModel):
@@ -106,7 +107,7 @@ class NightFigures(StrictModel):
         actions: that the log or the candidate takes most.
         distance_from_log: total variation distance of candidate and log, over all decisions.
         ranking: of the next action; empty where decisions were logged.
-        curves: of training.
+        curves: learning curves of all candidates.
         candidates: as seen on validation episodes.
     """
 
@@ -152,7 +153,7 @@ class NightFigures(StrictModel):
         return figures_of_earlier_release(content) if isinstance(content, dict) and "review" in content else content
 
     def role(self, policy: str) -> Role:
-        """Return what the policy of that name was on this night."""
+        """Return whether the policy of that name was candidate, champion or behavior policy on this night."""
         if policy == BEHAVIOR:
             return "behavior"
         return "candidate" if policy == self.selected.name else "champion"
@@ -163,7 +164,7 @@ class NightFigures(StrictModel):
         return tuple(dict.fromkeys(report.policy for report in self.reports))
 
     def told_reports(self, policy: str, *, is_second: bool = False) -> tuple[ValueFigures, ...]:
-        """Return the reports on a policy that say something of their own.
+        """Return the reports on a policy, without those that say nothing beyond its logged mean.
 
         Most estimates of the behavior policy are its logged mean by definition, all its weights being 1.
 
@@ -177,12 +178,12 @@ class NightFigures(StrictModel):
         return tuple(one for one in found if self.role(policy) != "behavior" or one.estimator in kept)
 
     def fullest_report(self, policy: str) -> ValueFigures:
-        """Return the report that knows most of a policy's weights, which are the same for all its estimators."""
+        """Return the report that knows most about a policy's weights, which are the same for all its estimators."""
         reports = (*self.told_reports(policy), *self.told_reports(policy, is_second=True))
         return max(reports, key=lambda one: (one.effective_sample_size is not None, one.max_weight is not None))
 
     def write(self, path: Path) -> None:
-        """Write the figures to the file, replaced atomically."""
+        """Write the figures to the file, replacing it atomically."""
         write_atomically(path, self.model_dump_json(indent=1))
 
 

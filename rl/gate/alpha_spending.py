@@ -24,7 +24,7 @@ class Look:
     """A night at which the gate compared a candidate with its baseline.
 
     Attributes:
-        date: of the night.
+        date: business date that the night works on.
         level: one-sided level spent; 0 where the gate had to abstain whatever was earned (`gate.Verdict.spends_level`).
         version: number in the registry.
     """
@@ -54,7 +54,7 @@ class NightLevel:
 
 
 def night_level(per_year: float, tonight: date, looks: Sequence[Look] = ()) -> NightLevel:
-    """Return tonight's level: four fifths of what has accrued, a 365th of the allowance a day, and was not spent.
+    """Return tonight's level: four fifths of the allowance that has accrued, a 365th a day, and is unspent.
 
     Run every night it settles at a 365th of the allowance; run weekly, at seven of them. The levels spent up to any
     night sum to no more than the allowance times the days since the first look over 365. Since the expected number of
@@ -90,5 +90,5 @@ def night_level(per_year: float, tonight: date, looks: Sequence[Look] = ()) -> N
 
 
 def _accrued(reserve: float, days: int, daily: float) -> float:
-    """Return the reserve after so many days, no more than a week's worth."""
+    """Return the part of the allowance that has accrued after so many days, capped at a week's worth."""
     return min(reserve + days * daily, RESERVE_DAYS * daily)

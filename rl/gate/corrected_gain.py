@@ -33,7 +33,7 @@ class BoundMoments:
 
 
 def corrected_gain(sums: RatioSums, interval: Interval) -> float | None:
-    """Return the gain less what luck adds to it, so that over many promotions the corrected gains average what is true.
+    """Return the gain less its expected luck: over many promotions, corrected gains average the true ones.
 
     Only gains whose lower bound L is above 0 are promoted. Among those the estimate X is too high by
     corr(X, L) se(X) f(0) / P(L > 0), f the density of L: luck counts by how densely bounds lie *at* 0, whatever the
@@ -56,7 +56,7 @@ def corrected_gain(sums: RatioSums, interval: Interval) -> float | None:
     None where the gain didn't pass, or has no spread.
 
     Args:
-        sums: of the difference.
+        sums: per unit, of candidate less baseline.
         interval: the gate's, of the same sums, at the night's level.
 
     Source: the bias is that of a truncated normal mean (Johnson, Kotz and Balakrishnan 1994, 13.134), for a variable
@@ -74,7 +74,7 @@ def corrected_gain(sums: RatioSums, interval: Interval) -> float | None:
 
 
 def _share_left(influence: FloatArray) -> float:
-    """Return how much of the correction stands with such tails; all of it where too few units differ to tell."""
+    """Return the share of the correction, 0 to 1, that such tails leave; 1 where too few units differ to tell."""
     tail_index = tail_report(influence).tail_index
     if tail_index is None or float((influence**3).mean()) <= 0:
         return 1.0
@@ -83,7 +83,7 @@ def _share_left(influence: FloatArray) -> float:
 
 
 def bound_moments(influence: FloatArray, *, reach: float) -> BoundMoments:
-    """Return spread and correlation of the bound `estimate - reach * standard error`, to first order.
+    """Return how much the bound `estimate - reach * standard error` varies, and with the estimate, to first order.
 
     With skewed units the estimate and its standard error rise together: an order that is seen raises both, and the
     bound follows neither. Then passing depends on luck in the standard error as much as in the estimate.

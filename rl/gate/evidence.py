@@ -19,7 +19,7 @@ from rl.ope.samples.ratio_balance import RatioBalance
 
 
 def gate_rules(gate: Gate, *, alpha: float) -> GateRules:
-    """Return the rules of a spec at the night's level."""
+    """Return the rules of a spec for a night's level."""
     return GateRules(
         alpha=alpha,
         min_effective_sample_size=gate.min_effective_sample_size,
@@ -39,19 +39,21 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
     alpha: float,
     unit_of_value: str,
     propensities: PropensityTrust = LOGGED,
+    units: str = "shoppers",
 ) -> GateEvidence:
-    """Return evidence on a candidate against a baseline evaluated on the same episodes.
+    """Return the evidence on a candidate against a baseline evaluated on the same episodes.
 
     Args:
-        evaluation: of the reward.
+        evaluation: all policies' values of the reward (not of side metrics).
         metric_evaluations: of the side metrics that guardrails name, by metric.
         candidate: name in the evaluations.
         baseline: name in the evaluations: the champion, or `report.BEHAVIOR`.
         estimator: the one the gate may use.
-        gate: of the spec.
+        gate: the spec's section on the gate.
         alpha: the night's one-sided level.
         unit_of_value: currency or points.
         propensities: how far they may be trusted.
+        units: what the independent units are called in sentences, in the plural.
     """
     found = _difference(evaluation, candidate, baseline, estimator, alpha)
     compared = (candidate, baseline)
@@ -70,6 +72,7 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
         effective_differing=_differing(evaluation, compared),
         balances={policy: _balance(evaluation, policy, estimator) for policy in compared},
         propensities=propensities,
+        units=units,
         guardrails=tuple(
             _guardrail(metric_evaluations.get(rail.metric), rail, candidate, baseline, estimator)
             for rail in gate.guardrails
@@ -114,7 +117,7 @@ def _smallest(evaluation: PolicyEvaluation, policies: tuple[str, ...], estimator
 
 
 def _differing(evaluation: PolicyEvaluation, compared: tuple[str, ...]) -> float | None:
-    """Return units for which the two policies decide differently; None where either can't be weighted."""
+    """Return the number of units for which the two policies decide differently; None where one can't be weighted."""
     found = [evaluation.weights[policy] for policy in compared if policy in evaluation.weights]
     return effective_differing_units(*found) if len(found) == 2 else None
 
@@ -129,7 +132,7 @@ def _balance(evaluation: PolicyEvaluation, policy: str, estimator: str) -> Ratio
 def _guardrail(
     evaluation: PolicyEvaluation | None, rail: Guardrail, candidate: str, baseline: str, estimator: str
 ) -> GuardrailEvidence:
-    """Return evidence on one side metric, bounded at the confidence of the spec's intervals.
+    """Return the evidence on one side metric, bounded at the confidence of the spec's intervals.
 
     Not at the night's level: that one limits how often an equal candidate is promoted, and would leave rare metrics
     such as refunds unbounded on any log of ordinary size.

@@ -40,7 +40,7 @@ class LogFacts:
 
     Attributes:
         empty_features: that hold one value on all rows, by name.
-        n_features: of the scenario.
+        n_features: how many features the scenario has.
         n_decisions: in the three splits.
         n_other: of them, by actions without an entry in the vocabulary.
         n_actions: in the vocabulary.
@@ -74,15 +74,15 @@ class Headline:
 
 
 def headlines(facts: LogFacts) -> tuple[Headline, ...]:
-    """Return what a reader must know first; empty for an ordinary log."""
+    """Return the headlines of the log; none for an ordinary log."""
     return tuple(found for headline in HEADLINES if (found := headline(facts)) is not None)
 
 
 def log_facts(dataset: Dataset, known: KnownPropensities) -> LogFacts:
-    """Return the facts of a night's log.
+    """Return the facts about a night's log that headlines are made of.
 
     Args:
-        dataset: of the night.
+        dataset: prepared for this night's date, scenario and source.
         known: propensities of the test episodes.
     """
     test = known.episodes
@@ -106,7 +106,7 @@ def log_facts(dataset: Dataset, known: KnownPropensities) -> LogFacts:
 
 
 def empty_features(observation: Columns) -> tuple[str, ...]:
-    """Return names of the features that hold one and the same value on all rows, in their order."""
+    """Return the names of the features that hold one and the same value on all rows, in their order."""
     return tuple(name for name, values in observation.items() if len(values) and bool((values == values[0]).all()))
 
 
@@ -164,7 +164,10 @@ def _shopper(facts: LogFacts) -> Headline | None:
 
 
 def _small_propensities(facts: LogFacts) -> Headline | None:
-    """Return an action of probability p turns up among n decisions over a actions with a chance of n a p at most."""
+    """Return a headline where a logged propensity is too small to be right for so few decisions.
+
+    Among n decisions over a actions, an action of probability p turns up with a chance of n a p at most.
+    """
     smallest = facts.smallest_propensity
     if smallest is None or smallest * facts.n_test * facts.n_actions >= _CHANCE:
         return None

@@ -47,7 +47,7 @@ class FitScatter:
             return FitScatter(self.by_repeat / other.by_repeat - 1, self.by_model / other.by_model - 1)
 
     def variance(self, value: float) -> CrossFitVariance:
-        """Return extra variance of the figure.
+        """Return the variance that the fits' scatter adds to the figure.
 
         Raises:
             EvaluationError: it isn't known under one of the fits.
@@ -70,7 +70,7 @@ class PropensityDoubt:
     scatters: Mapping[str, Scatters]
 
     def widened(self, evaluation: PolicyEvaluation) -> PolicyEvaluation:
-        """Return the evaluation, its reports' intervals widened; refused where the scatter isn't known."""
+        """Return the evaluation with its reports' intervals widened; a report whose scatter isn't known is refused."""
         scatters = self.scatters[evaluation.outcome]
         reports = [
             _widened_report(report, scatters.get((report.policy, report.estimator))) for report in evaluation.reports
@@ -131,7 +131,7 @@ def propensity_doubt(
     Weights alone change: Q-functions, fitted on the training split, know no propensities.
 
     Args:
-        evaluations: of the reward and of side metrics.
+        evaluations: values of the reward and of side metrics.
         contenders: the policies evaluated, on the same test rows.
         repeats: of the test rows' propensities.
     """
@@ -173,7 +173,7 @@ def _contender_scatters(
 
 
 def _values(sample: EvaluationSample, ratio: FloatArray, estimators: Sequence[str]) -> list[float]:
-    """Each estimator's value under other ratios; NaN where it refuses them."""
+    """Return each estimator's value under other importance ratios; NaN where it refuses them."""
     try:
         clip = None if sample.weights is None else sample.weights.clip
         reweighted = replace(sample, weights=weights_from_ratio(ratio, sample.offsets, clip=clip))

@@ -7,7 +7,7 @@ The rule reads evidence only (`rl/gate/evidence.py` gathers it). It asks first w
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -49,7 +49,7 @@ class GuardrailEvidence:
     """A side metric of the candidate against the baseline's; shares of the baseline's, a fall is negative.
 
     Attributes:
-        metric: name.
+        metric: the metric's name.
         max_relative_increase: share it may rise by; None where its fall is limited.
         max_relative_decrease: share it may fall by; None where its rise is limited.
         relative_increase: estimated share; None where unknown.
@@ -92,10 +92,11 @@ class GateEvidence:
     """Everything the gate looks at.
 
     Attributes:
-        candidate: name.
+        candidate: the candidate's name.
         baseline: name shown: the champion's, or `behavior`.
         estimator: the one the gate may use.
         unit_of_value: currency or points, for the sentences.
+        units: what the independent units are called in sentences, in the plural.
         is_logged: False where decisions were implied.
         difference: candidate minus baseline per episode, bounds one-sided at the night's level; None where refused.
         refusal: why there is no difference.
@@ -126,6 +127,7 @@ class GateEvidence:
     balances: Mapping[str, RatioBalance | None] = field(default_factory=dict)
     propensities: PropensityTrust = LOGGED
     withheld: tuple[str, ...] = ()
+    units: str = "shoppers"
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ class Verdict:
 
     @property
     def spends_level(self) -> bool:
-        """Tonight's look counts against the year's allowance of wrong promotions.
+        """Whether tonight's look counts against the year's allowance of wrong promotions.
 
         It doesn't where the gate had to abstain whatever was earned. Abstaining for what was earned (few rewarded
         shoppers, a heavy tail) is no excuse: a log that passes such a check may for that reason look better than it is.
@@ -197,34 +199,12 @@ def judge(evidence: GateEvidence, rules: GateRules) -> Verdict:
 
 
 def _checks(evidence: GateEvidence, rules: GateRules) -> Iterable[Check]:
-    yield _decisions_check(evidence)
-    yield _log_check(evidence)
-    yield _estimator_check(evidence)
-    yield _propensities_check(evidence)
-    yield _balance_check(evidence)
-    yield _floor_check(
-        "effective_sample_size",
-        evidence.effective_sample_size,
-        rules.min_effective_sample_size,
-        "shoppers whose logged decisions resemble what the policy would do",
-    )
-    yield _differing_check(evidence, rules)
-    yield _floor_check(
-        "effective_rewarded_units",
-        evidence.effective_rewarded,
-        rules.min_effective_rewarded,
-        "rewarded shoppers behind the estimate",
-        reads_rewards=True,
-    )
-    yield _tail_check(evidence, rules)
-    for rail in evidence.guardrails:
-        yield _known_guardrail_check(rail)
-    yield _difference_check(evidence, rules)
-    for rail in evidence.guardrails:
-        yield _guardrail_check(rail)
+    for rule in RULES.values():
+        found = rule(evidence, rules)
+        yield from (found,) if isinstance(found, Check) else found
 
 
-def _decisions_check(evidence: GateEvidence) -> Check:
+def _decisions_check(evidence: GateEvidence, _rules: GateRules) -> Check:
     sentence = (
         "The log records the shop's decisions."
         if evidence.is_logged
@@ -234,12 +214,12 @@ def _decisions_check(evidence: GateEvidence) -> Check:
     return Check("decisions_are_logged", evidence.is_logged, Decision.ABSTAIN, sentence)
 
 
-def _log_check(evidence: GateEvidence) -> Check:
+def _log_check(evidence: GateEvidence, _rules: GateRules) -> Check:
     sentence = " ".join(evidence.withheld) or "Nothing about the log forbids a promotion."
     return Check("log_is_usable", not evidence.withheld, Decision.ABSTAIN, sentence)
 
 
-def _estimator_check(evidence: GateEvidence) -> Check:
+def _estimator_check(evidence: GateEvidence, _rules: GateRules) -> Check:
     name = "estimator_applies"
     if evidence.estimator == "dm":
         sentence = (
@@ -255,14 +235,14 @@ def _estimator_check(evidence: GateEvidence) -> Check:
     return Check(name, True, Decision.ABSTAIN, f"The estimator {evidence.estimator} applies to this log.")
 
 
-def _propensities_check(evidence: GateEvidence) -> Check:
+def _propensities_check(evidence: GateEvidence, _rules: GateRules) -> Check:
     problem = evidence.propensities.problem
     sentence = f"The logged probabilities can't be right: {problem}." if problem else "The probabilities are plausible."
     return Check("propensities_are_plausible", problem is None, Decision.ABSTAIN, sentence)
 
 
-def _balance_check(evidence: GateEvidence) -> Check:
-    """Return asked of weights alone: how much of what the policies would do the log can have done."""
+def _balance_check(evidence: GateEvidence, _rules: GateRules) -> Check:
+    """Return whether importance ratios average one: how much of what the policies would do the log can have done."""
     name, tolerance = "weights_average_one", evidence.propensities.ratio_tolerance
     if not evidence.balances or None in evidence.balances.values():
         return Check(name, None, Decision.ABSTAIN, "Whether the log covers the policy's decisions is unknown.")
@@ -283,12 +263,25 @@ def _imbalance(policy: str, found: RatioBalance) -> str:
     return f"The logged probabilities are too small for what {policy} would do: {figures}. Check how they are computed."
 
 
+def _sample_size_check(evidence: GateEvidence, rules: GateRules) -> Check:
+    words = f"{evidence.units} whose logged decisions resemble what the policy would do"
+    return _floor_check("effective_sample_size", evidence.effective_sample_size, rules.min_effective_sample_size, words)
+
+
+def _rewarded_check(evidence: GateEvidence, rules: GateRules) -> Check:
+    words = f"rewarded {evidence.units} behind the estimate"
+    return _floor_check(
+        "effective_rewarded_units", evidence.effective_rewarded, rules.min_effective_rewarded, words, reads_rewards=True
+    )
+
+
 def _differing_check(evidence: GateEvidence, rules: GateRules) -> Check:
-    """Return passed where the two never differ: then they are worth the same, and the difference says so."""
+    """Return whether enough units differ; passed where none does, since the policies are then worth the same."""
     name, observed = "effective_differing_units", evidence.effective_differing
-    words = "shoppers for whom candidate and baseline decide differently"
+    words = f"{evidence.units} whose decisions candidate and baseline make differently"
     if observed == 0.0:
-        return Check(name, True, Decision.ABSTAIN, "Candidate and baseline decide alike for every logged shopper.")
+        sentence = f"Candidate and baseline decide alike for all logged {evidence.units}."
+        return Check(name, True, Decision.ABSTAIN, sentence)
     return _floor_check(name, observed, rules.min_effective_sample_size, words)
 
 
@@ -302,17 +295,24 @@ def _floor_check(name: str, observed: float | None, floor: float, words: str, *,
 
 
 def _tail_check(evidence: GateEvidence, rules: GateRules) -> Check:
-    """Return passed where no tail could be fitted: then the floors on units are what limits a few of them deciding."""
+    """Return whether no few units decide the difference; passed where no tail could be fitted.
+
+    Then the floors on units are what limits a few of them deciding.
+    """
     index = None if evidence.tail is None else evidence.tail.tail_index
     is_passed = index is None or index <= rules.max_tail_index
-    sentence = "No handful of shoppers decides the difference."
+    sentence = f"No handful of {evidence.units} decides the difference."
     if evidence.tail is not None and index is not None and not is_passed:
         sentence = (
-            f"A few shoppers decide the difference: the largest part is {evidence.tail.largest_share:.0%} of all, and "
-            f"parts that large come so irregularly (tail index {index:.3f}, at most {rules.max_tail_index:g} is "
-            "allowed) that no interval can be trusted."
+            f"A few {evidence.units} decide the difference: the largest part is "
+            f"{evidence.tail.largest_share:.0%} of all, and parts that large come so irregularly (tail index "
+            f"{index:.3f}, at most {rules.max_tail_index:g} is allowed) that no interval can be trusted."
         )
     return Check("tail_is_light_enough", is_passed, Decision.ABSTAIN, sentence, reads_rewards=True)
+
+
+def _known_guardrail_checks(evidence: GateEvidence, _rules: GateRules) -> tuple[Check, ...]:
+    return tuple(_known_guardrail_check(rail) for rail in evidence.guardrails)
 
 
 def _known_guardrail_check(rail: GuardrailEvidence) -> Check:
@@ -340,6 +340,10 @@ def _difference_check(evidence: GateEvidence, rules: GateRules) -> Check:
     return Check(name, is_passed, Decision.REJECT, sentence, reads_rewards=True)
 
 
+def _guardrail_checks(evidence: GateEvidence, _rules: GateRules) -> tuple[Check, ...]:
+    return tuple(_guardrail_check(rail) for rail in evidence.guardrails)
+
+
 def _guardrail_check(rail: GuardrailEvidence) -> Check:
     name = _guardrail_name(rail)
     if rail.bound is None:
@@ -359,7 +363,7 @@ def _guardrail_check(rail: GuardrailEvidence) -> Check:
 
 
 def _signed_share(share: float) -> str:
-    """Return three digits, so that a bound just beyond its limit doesn't look like it."""
+    """Return the share in percent with three digits, so that a bound just beyond its limit doesn't look like it."""
     return "any amount" if math.isinf(share) else f"{100 * share:+.3g}%"
 
 
@@ -369,3 +373,22 @@ def _guardrail_name(rail: GuardrailEvidence) -> str:
 
 def _is_finite(interval: Interval) -> bool:
     return math.isfinite(interval.value) and math.isfinite(interval.lower)
+
+
+Rule = Callable[[GateEvidence, GateRules], Check | tuple[Check, ...]]
+
+RULES: dict[str, Rule] = {
+    "decisions": _decisions_check,
+    "log": _log_check,
+    "estimator": _estimator_check,
+    "propensities": _propensities_check,
+    "balance": _balance_check,
+    "sample size": _sample_size_check,
+    "differing": _differing_check,
+    "rewarded": _rewarded_check,
+    "tail": _tail_check,
+    "known guardrails": _known_guardrail_checks,
+    "difference": _difference_check,
+    "guardrails": _guardrail_checks,
+}
+"""What the gate asks, in this order: a verdict's reasons stand in it. A new rule is a function and an entry here."""

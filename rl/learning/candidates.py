@@ -19,7 +19,7 @@ class SeededCandidate:
 
 
 def seeded_candidates(scenario: Scenario) -> dict[str, SeededCandidate]:
-    """Candidates by name, such as `discrete_cql-1`; a second entry of the same algorithm adds its place: `bc.2-1`.
+    """Return the candidates by name, such as `discrete_cql-1`; an algorithm's second entry is named `bc.2-1`.
 
     Raises:
         TrainingError: a candidate stands twice.

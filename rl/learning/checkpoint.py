@@ -23,7 +23,7 @@ class CheckpointFile:
     It holds tensors, numbers, strings, lists, tuples and dicts alone, and is read without running anything in it.
 
     Attributes:
-        path: of the file.
+        path: where the file lies.
         identity: names everything that the run's numbers depend on: data, candidate, code.
         every_seconds: between two checkpoints.
     """
@@ -33,7 +33,7 @@ class CheckpointFile:
     every_seconds: float = EVERY_SECONDS
 
     def write(self, state: Mapping[str, Any]) -> None:
-        """The file holds this state; a kill leaves the former one or this one."""
+        """Write this state to the file in one move: a kill leaves the former state or this one."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.path.with_name(f".{self.path.name}.draft")
         with draft.open("wb") as file:
@@ -43,7 +43,7 @@ class CheckpointFile:
         draft.replace(self.path)
 
     def read(self) -> dict[str, Any] | None:
-        """Return the state; None where there is none, where it can't be read, and where another run wrote it."""
+        """Return the state; None where there is no file, it can't be read, or another run wrote it."""
         if not self.path.exists():
             return None
         try:
@@ -59,7 +59,7 @@ class CheckpointFile:
         return state
 
     def remove(self) -> None:
-        """The file is gone."""
+        """Remove the file."""
         self.path.unlink(missing_ok=True)
 
     def _warn(self, reason: str) -> None:
@@ -74,7 +74,7 @@ class Timer:
         self._last = time.monotonic()
 
     def is_due(self) -> bool:
-        """Return so many seconds have passed since it was last so."""
+        """Return True, and restart the clock, once `every_seconds` have passed since the last True."""
         if time.monotonic() - self._last < self._every_seconds:
             return False
         self._last = time.monotonic()

@@ -38,11 +38,11 @@ class Ranks:
 
     @property
     def is_first(self) -> bool:
-        """This process writes."""
+        """Whether this process is rank 0, which writes files."""
         return self.rank == 0
 
     def batch_size(self, whole: int) -> int:
-        """Return rows of this rank in a batch that all ranks make up together.
+        """Return the number of this rank's rows in a batch that all ranks make up together.
 
         Raises:
             TrainingError: fewer rows than ranks.
@@ -54,11 +54,11 @@ class Ranks:
         return whole // self.n_ranks + (self.rank < whole % self.n_ranks)
 
     def seed(self, seed: int) -> int:
-        """Rank 0 draws as a process alone does, every other for itself."""
+        """Return this rank's seed: rank 0 draws as a process alone does, every other rank for itself."""
         return seed + _SEEDS_APART * self.rank
 
     def shard(self, lengths: IntArray) -> IntArray:
-        """Return the episodes of this rank: neighbors, so many that all ranks hold about the same number of rows.
+        """Return this rank's episodes: neighbors, so many that all ranks hold about the same number of rows.
 
         A batch takes the same share of every shard; by neighbors, it holds rows of all times alike.
 
@@ -84,14 +84,14 @@ class Ranks:
         return np.arange(bounds[self.rank], bounds[self.rank + 1], dtype=np.int64)
 
     def mean(self, values: Sequence[float], *, batch_size: int) -> list[float]:
-        """Return means over the rows of a joined batch, of what each rank has as a mean over its own."""
+        """Return means over the rows of a joined batch, given each rank's means over its own rows."""
         if self.is_alone:
             return list(values)
         share = self.batch_size(batch_size) / batch_size
         return self.sums([share * value for value in values])
 
     def sums(self, values: Sequence[float]) -> list[float]:
-        """Each value summed over the ranks, the same to the last bit on all of them."""
+        """Return each value summed over the ranks, the same to the last bit on all of them."""
         if self.is_alone:
             return list(values)
         tensor = torch.tensor(values, dtype=torch.float64, device=self.device)
@@ -100,11 +100,11 @@ class Ranks:
         return summed
 
     def decided(self, answer: bool) -> bool:
-        """Rank 0's answer."""
+        """Return rank 0's answer on every rank."""
         return bool(self.sums([float(answer and self.is_first)])[0])
 
     def given(self, content: Any) -> Any:
-        """Return what rank 0 has; tensors in it lie on the CPU."""
+        """Return rank 0's object on every rank; tensors in it lie on the CPU."""
         if self.is_alone:
             return content
         found = [content]
@@ -112,7 +112,7 @@ class Ranks:
         return found[0]
 
     def gathered(self, content: Any) -> list[Any]:
-        """Return what each rank gave, by rank."""
+        """Return each rank's object, by rank."""
         if self.is_alone:
             return [content]
         found: list[Any] = [None] * self.n_ranks
@@ -125,7 +125,7 @@ ALONE = Ranks()
 
 @contextmanager
 def joined(device: str) -> Iterator[Ranks]:
-    """This process's place among those that `torchrun` started; alone where it was started by itself.
+    """Yield this process's place among those that `torchrun` started; alone where it was started by itself.
 
     Args:
         device: for torch; on GPUs each process of a machine takes one of its own.

@@ -13,7 +13,7 @@ from rl.learning.updates.fast_update import optimizers_of
 
 
 def join_gradients(algorithm: Any, ranks: Ranks, *, batch_size: int) -> None:
-    """The algorithm's weights are rank 0's, and every optimizer steps with the gradient of all ranks' rows together.
+    """Give all ranks rank 0's weights, and make every optimizer step with the gradient of all ranks' rows.
 
     A rank's loss is a mean over its rows, so its gradient counts by its share of the rows. That is exactly the joined
     batch's gradient where the loss is a plain mean over rows: all algorithms over a set of actions, and continuous IQL.
@@ -22,7 +22,7 @@ def join_gradients(algorithm: Any, ranks: Ranks, *, batch_size: int) -> None:
 
     Args:
         algorithm: d3rlpy's, built.
-        ranks: of this process.
+        ranks: the processes that train together, as this one sees them.
         batch_size: rows of all ranks together.
     """
     if ranks.is_alone:
@@ -38,7 +38,7 @@ def join_gradients(algorithm: Any, ranks: Ranks, *, batch_size: int) -> None:
 
 
 def _sum_over_ranks(optimizer: torch.optim.Optimizer, share: float) -> None:
-    """Gradients are summed over ranks, each by its share, in one exchange."""
+    """Replace gradients by their sum over ranks, each weighted by its share, in one exchange."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     joined = torch.cat([gradient.reshape(-1) for gradient in gradients]).mul_(share)

@@ -34,7 +34,7 @@ class Learner:
     """
 
     def __init__(self, algorithm: Any, *, recorder: Recorder | None = None) -> None:
-        """Ready for the first update.
+        """Make a learner that is ready for the first update.
 
         Args:
             algorithm: d3rlpy's, built.
@@ -47,7 +47,7 @@ class Learner:
         self._sums: dict[str, torch.Tensor] = {}
 
     def update(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Return one update; loss terms stay on the device, and until the next update, for whoever looks at them."""
+        """Do one update and return its loss terms, on the device and valid until the next update."""
         if self._recorder is None:
             return self._update_plainly(batch)
         return self._update_captured(
@@ -55,7 +55,7 @@ class Learner:
         )
 
     def update_rows(self, rows: torch.Tensor, gather: Gather) -> dict[str, torch.Tensor]:
-        """Return one update on the batch that `gather` makes of the rows, which a graph then does too.
+        """Do one update on the batch that `gather` makes of the rows, which a graph then repeats too.
 
         Args:
             rows: `(batch_size,)`, on the device.
@@ -71,14 +71,14 @@ class Learner:
         return terms
 
     def take_sums(self) -> dict[str, float]:
-        """Return sums of the loss terms of all updates since they were last taken, for which a GPU is waited for."""
+        """Return the sums of the loss terms of all updates since the last call; this waits for a GPU."""
         taken = {name: float(total) for name, total in self._sums.items()}
         for total in self._sums.values():
             total.zero_()
         return taken
 
     def state(self) -> dict[str, Any]:
-        """Copies of networks, targets, optimizers with schedules, updates' count, sums of terms, torch's generators.
+        """Return copies of networks, targets, optimizers, schedules, number of updates, sums and random generators.
 
         Only tensors, numbers, strings, tuples, lists and dicts, as `torch.save` writes and `torch.load` reads with
         `weights_only`.
@@ -94,7 +94,7 @@ class Learner:
         return copied
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Goes on from there, to the same bits as if it had never stopped.
+        """Take up the state, so that updates go on to the same bits as if they had never stopped.
 
         Raises:
             TrainingError: the state is another algorithm's, or of other networks.
@@ -135,7 +135,7 @@ class Learner:
         return terms
 
     def _summed(self, terms: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """Return the terms, added to their sums in place: a graph adds them without a launch of its own."""
+        """Return the terms after adding them to their sums in place, which a graph does without a launch of its own."""
         for name, value in terms.items():
             if name not in self._sums:
                 self._sums[name] = torch.zeros((), dtype=torch.float64, device=value.device)
@@ -179,14 +179,14 @@ def make_learner(
 
 
 def _parts(modules: Any) -> dict[str, Any]:
-    """Return networks and optimizers by name."""
+    """Return the networks and optimizers by name."""
     named = {field.name: getattr(modules, field.name) for field in fields(modules)}
     networks = {name: part for name, part in named.items() if isinstance(part, nn.Module)}
     return networks | optimizers_of(modules)
 
 
 def _copied(value: Any) -> Any:
-    """Return the same, with tensors of its own."""
+    """Return a copy of the state with tensors of its own."""
     if isinstance(value, torch.Tensor):
         return value.detach().clone()
     if isinstance(value, Mapping):

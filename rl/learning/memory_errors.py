@@ -25,7 +25,7 @@ FROM_FILES = (
 
 @contextmanager
 def clear_memory_errors(who: str, doing: str, *, remedy: str) -> Iterator[None]:
-    """Whatever asks for more memory than there is ends in a `TrainingError`; other errors pass.
+    """Turn running out of memory inside the block into a `TrainingError`; let other errors pass.
 
     Args:
         who: such as `candidate bc-1`.
@@ -44,7 +44,7 @@ def clear_memory_errors(who: str, doing: str, *, remedy: str) -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return python, NumPy or torch got no memory; an illegal access of memory is something else."""
+    """Return whether Python, NumPy or torch got no memory; an illegal access of memory is something else."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in _TEXTS)

@@ -31,7 +31,7 @@ class ActionSample:
 
 
 def draw_actions(mask: torch.Tensor, n_sampled: int, generator: torch.Generator | None = None) -> ActionSample:
-    """So many actions, each with a weight by the number of rows where it is available; all without a draw if so many.
+    """Draw `n_sampled` actions by priority sampling, weighted by how many rows offer each; return all if no more.
 
     Args:
         mask: True where available, `(n, n_actions)`.
@@ -55,7 +55,7 @@ def draw_actions(mask: torch.Tensor, n_sampled: int, generator: torch.Generator 
 def sampled_log_sum_exp(
     logged: torch.Tensor, values: torch.Tensor, sample: ActionSample, *, action: torch.Tensor, mask: torch.Tensor
 ) -> torch.Tensor:
-    """Return estimated log-sum-exp of values over each row's available actions, `(n, 1)`.
+    """Return an estimate of the log-sum-exp of values over each row's available actions, `(n, 1)`.
 
     Args:
         logged: value of the logged action, `(n, 1)`.

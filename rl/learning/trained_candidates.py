@@ -47,7 +47,7 @@ def load_candidates(run: Run, names: Sequence[str], *, dataset_digest: str) -> d
 
 
 def untrained(run: Run, names: Sequence[str], *, dataset_digest: str) -> dict[str, str]:
-    """Return why candidates have no result on the dataset, by name; those that have one aren't in it."""
+    """Return why candidates have no result on the dataset, by name, without those that have one."""
     problems = {}
     for name in names:
         path = run.candidate(name) / "result.json"
@@ -61,7 +61,7 @@ def untrained(run: Run, names: Sequence[str], *, dataset_digest: str) -> dict[st
 
 
 def _failure(folder: Path) -> str:
-    """Return why its training failed, as the last try told; empty where nothing is known."""
+    """Return why the candidate's training failed, as its last try said; empty where nothing is known."""
     try:
         reason = json.loads((folder / FAILURE_FILE).read_text(encoding="utf-8"))["reason"]
     except (OSError, ValueError, KeyError, TypeError):
@@ -77,7 +77,7 @@ def _load(run: Run, name: str) -> LoadedCandidate:
 
 
 def kept_folder(candidate: Path, update: int) -> Path:
-    """Where the policy after so many updates is kept."""
+    """Return the folder of the policy that was kept after so many updates."""
     return candidate / "checkpoints" / f"{update:09d}"
 
 

@@ -85,7 +85,7 @@ class TrainedCandidate:
 def train_candidate(
     seeded: SeededCandidate, training: TrainingData, validation: TrainingData | None, settings: TrainingSettings
 ) -> TrainedCandidate:
-    """The candidate, trained; the seed and the numbers of processes and threads fix every bit on one kind of device.
+    """Train the candidate and return it; seed, processes and threads fix every bit on one kind of device.
 
     Args:
         seeded: the candidate.
@@ -138,7 +138,7 @@ def resolve_device(wanted: str) -> str:
 
 
 def _learner(seeded: SeededCandidate, replay: Replay, settings: TrainingSettings) -> Learner:
-    """Return networks that are the same on all ranks, which draw by themselves from there on."""
+    """Return a learner whose networks are the same on all ranks, which draw by themselves from there on."""
     ranks = settings.ranks
     learner = make_learner(
         seeded.candidate,
@@ -160,7 +160,7 @@ def _replay(columns: ReplayColumns, reward_scale: float, settings: TrainingSetti
 
 
 def _reward_scale(training: ReplayColumns, ranks: Ranks) -> float:
-    """Return standard deviation of rewards, so that one learning rate and one conservative weight fit any currency."""
+    """Return the standard deviation of rewards: divided by it, one learning rate fits any currency."""
     if ranks.is_alone:
         spread = float(training.reward.std()) if training.n_transitions else 0.0
     else:

@@ -10,13 +10,13 @@ N_PROGRESS_LINES = 10
 
 
 class Progress:
-    """How far, how fast, how long still."""
+    """Says how far training is, how fast, and how long it still takes."""
 
     def __init__(self, name: str, n_updates: int, *, done: int = 0, seconds: float = 0.0) -> None:
-        """Begins to count.
+        """Start to count.
 
         Args:
-            name: of the candidate.
+            name: the candidate's, for the lines.
             n_updates: in all.
             done: by an earlier process that this one goes on from.
             seconds: that they took.
@@ -30,15 +30,15 @@ class Progress:
 
     @property
     def seconds(self) -> float:
-        """Of all processes that did part of the run."""
+        """Seconds of all processes that did part of the run."""
         return self._seconds_before + time.perf_counter() - self._started
 
     def is_due(self, update: int) -> bool:
-        """Return after this update there is a line."""
+        """Return whether a line is due after this update."""
         return update % self._every == 0
 
     def show(self, update: int, loss: float) -> None:
-        """Prints the line."""
+        """Print the line."""
         rate = (update - self._done_before) / max(time.perf_counter() - self._started, 1e-9)
         self._log.info(
             "training",

@@ -111,11 +111,11 @@ class TrainingRun:
 
     @property
     def seconds(self) -> float:
-        """That updates took, those of killed processes included."""
+        """Seconds that updates took, those of killed processes included."""
         return self._progress.seconds
 
     def finish(self, file: CheckpointFile | None = None) -> None:
-        """All updates are done, or the run has stopped early.
+        """Do all updates that are left, unless the run stops early.
 
         Args:
             file: taken up where it holds a state of this run, and written now and then.
@@ -137,14 +137,14 @@ class TrainingRun:
                     file.write({"first": state, "own": own})
 
     def _is_due(self, timer: Timer) -> bool:
-        """Return ranks agree on it at the points of the curve alone, so that they needn't wait for each other."""
+        """Return whether a checkpoint is due; ranks agree on it at the curve's points alone, to wait less."""
         ranks = self._parts.ranks
         if ranks.is_alone:
             return timer.is_due()
         return self._parts.learner.n_updates % self._every == 0 and ranks.decided(timer.is_due())
 
     def step(self) -> None:
-        """One update, and what is due after it."""
+        """Do one update, and what is due after it."""
         learner = self._parts.learner
         terms = self._updates.next()
         update = learner.n_updates
@@ -172,7 +172,7 @@ class TrainingRun:
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Goes on from there, to the same bits as if it had never stopped."""
+        """Go on from the state, to the same bits as if the run had never stopped."""
         learner, seeded = self._parts.learner, self._parts.seeded
         learner.load_state(state["learner"])
         self._updates.load_state(json.loads(state["rows"]))
@@ -199,7 +199,7 @@ class TrainingRun:
         self._point(update, "validation", self._validation_metrics(update))
 
     def _validation_metrics(self, update: int) -> dict[str, float]:
-        """Return those of the networks as they are now; none where nothing is held out."""
+        """Return the validation metrics of the networks as they are now; none where nothing is held out."""
         if self._parts.held_out is None:
             return {}
         metrics = _held_out_metrics(self._parts.learner, self._parts.held_out)
@@ -207,7 +207,7 @@ class TrainingRun:
         return metrics
 
     def _joined(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Return means over the rows of all ranks."""
+        """Return the means over the rows of all ranks."""
         size = self._parts.seeded.candidate.batch_size
         return dict(zip(values, self._parts.ranks.mean(list(values.values()), batch_size=size), strict=True))
 
@@ -216,7 +216,7 @@ class TrainingRun:
         self.curve += [CurvePoint(update, seconds, split, name, value) for name, value in values.items()]
 
     def _keep(self, update: int) -> None:
-        """The network as it is now is kept; the run stops where none has been better for as long as it may."""
+        """Keep the network as it is now, and stop the run once none has been better for the candidate's patience."""
         method = self._parts.method
         network = method.network(self._parts.learner.algorithm)
         # A training loss tells of the weights before its update: those after it have met no batch yet.
@@ -231,7 +231,7 @@ class TrainingRun:
         self.stopped_early = self._parts.ranks.decided(self._is_patience_over(update, kept)) and not is_last
 
     def _joined_scale(self, scale: float) -> float:
-        """Return root mean square over all ranks' rows, as the scale of one rank is over its own."""
+        """Return the root mean square over all ranks' rows, given one rank's own."""
         ranks, n = self._parts.ranks, self._parts.replay.n_transitions
         if ranks.is_alone:
             return scale
@@ -253,12 +253,12 @@ def _keep_at(n_updates: int, n_checkpoints: int) -> frozenset[int]:
 
 
 def _own_state(state: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what of a rank's state differs from the others'."""
+    """Return the part of a rank's state that differs from the others'."""
     return {"rows": state["rows"], "learner": {name: state["learner"][name] for name in ("sums", "random")}}
 
 
 def _with_own(first: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a rank's state again, from that of rank 0 and what is its own."""
+    """Return a rank's whole state, from rank 0's state and the rank's own part."""
     return {**first, "rows": own["rows"], "learner": {**first["learner"], **own["learner"]}}
 
 
@@ -273,7 +273,7 @@ def _held_out_metrics(learner: Learner, replay: Replay) -> dict[str, float]:
 
 
 def _weights_to_look_at(network: Network) -> dict[str, float]:
-    """Return a weight of each array: one that isn't finite where there is one."""
+    """Return one weight of each array: one that isn't finite, where there is one."""
     arrays = network.to_tensors()
     return {f"weight {name}": float(array.flat[np.isfinite(array).argmin()]) for name, array in arrays.items()}
 

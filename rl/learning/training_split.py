@@ -21,13 +21,15 @@ _SHARE_OF_FILES = 1 / 4
 
 @contextmanager
 def training_split(dataset: Dataset, *, n_transitions: int, memory_bytes: int, folder: Path) -> Iterator[ReplayColumns]:
-    """The same rows in the same order either way, so that what is learned from them is the same to the bit.
+    """Yield the training split's columns, in memory or from files; rows and their order are the same either way.
+
+    So what is learned from them is the same to the bit. Of the episodes nothing but the columns stays in memory.
 
     Of the episodes nothing but the columns stays in memory.
 
     Args:
         dataset: of which nothing needs to have been read.
-        n_transitions: of the split.
+        n_transitions: rows of the split.
         memory_bytes: that training may take.
         folder: for the files, which are gone afterwards.
 
@@ -52,7 +54,7 @@ def training_split(dataset: Dataset, *, n_transitions: int, memory_bytes: int, f
 
 
 def bytes_per_transition(dataset: Dataset) -> int:
-    """About what a row takes in memory at the height: as read, as taken into the split, and encoded, now and next."""
+    """Return about how many bytes a row takes at the height: as read, in the split, and encoded, now and next."""
     features = dataset.pipeline.scenario.observation.features
     n_integers = sum(feature.length or 1 for feature in features)
     return 2 * (2 * 8 * n_integers + 4 * dataset.encoder.n_features)

@@ -24,13 +24,13 @@ class ActionShares:
         return float(np.abs(self.logged - self.policy).sum() / 2)
 
     def most_frequent(self, names: Sequence[str], limit: int) -> list[tuple[str, float, float]]:
-        """Return name, share in the log and share under the policy, of the actions either takes most."""
+        """Return name, share in the log and share under the policy of the actions that either takes most."""
         order = np.argsort(-np.maximum(self.logged, self.policy), kind="stable")[:limit]
         return [(names[i], float(self.logged[i]), float(self.policy[i])) for i in order]
 
 
 def action_shares(policy: Policy, episodes: LoggedEpisodes) -> ActionShares:
-    """Return shares on the logged decisions: what was done, and what the policy would have done there."""
+    """Return the shares on the logged decisions: of what was done, and of what the policy would have done there."""
     expected = np.zeros(episodes.n_actions)
     for rows in row_batches(episodes.n_transitions, episodes.n_actions):
         expected += checked_probabilities(policy, episodes.features[rows], episodes.mask(rows)).sum(axis=0)

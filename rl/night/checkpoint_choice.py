@@ -39,7 +39,7 @@ def choose_checkpoints(
     temperature: float,
     floors: Floors,
 ) -> dict[str, ChosenCheckpoint]:
-    """Return for each candidate the kept policy whose gain is surest, ranked as candidates are; of equals the latest.
+    """Return the kept policy of each candidate whose gain is surest, as candidates are ranked; of equals the latest.
 
     All kept policies of a candidate share the Q-function of its last one: doubly robust estimates stay unbiased by it,
     and so alike policies are told apart by their rewards, not by two fits. Where the estimator has no weights (implied
@@ -49,7 +49,7 @@ def choose_checkpoints(
         kept: policies by candidate and update, the last update's among them.
         train: Q-functions are fitted here.
         validation: values are estimated here.
-        settings: how.
+        settings: how values are estimated or models fitted.
         estimator: the spec's.
         temperature: that all are compared at.
         floors: below which the log can't judge a policy.

@@ -36,13 +36,13 @@ class NightEvaluation:
     """What the test episodes say about behavior policy, selected candidate and champion.
 
     Attributes:
-        evaluation: of the reward.
+        evaluation: all policies' values of the reward (not of side metrics).
         metric_evaluations: of the guardrails' side metrics, by metric.
         evidence: that the gate read.
         verdict: its answer.
         level: that tonight's look might spend of the year's allowance.
         champion: compared with; None where there is none or it can't be compared.
-        propensities: of the test episodes.
+        propensities: of the test episodes' logged actions, and how far they may be trusted.
         samples: of candidate and baseline, as the report read them.
         confounding: how strong a hidden reason would flip what the gate says of the gain; None where there is none.
         clipping: the gain with the candidate's weights limited; empty where there is none.
@@ -78,10 +78,10 @@ def evaluate_night(
     """Return the report on the selected candidate, on test episodes that chose nothing, and the gate's verdict.
 
     Args:
-        dataset: of the night.
-        selection: made on validation episodes.
+        dataset: prepared for this night's date, scenario and source.
+        selection: candidate and temperature, chosen on validation episodes.
         champion: of the registry, comparable or not.
-        level: of tonight's look.
+        level: one-sided, that tonight's look may spend.
         train: training split; Q-functions are fitted here.
         settings: of the evaluation.
     """
@@ -107,6 +107,7 @@ def evaluate_night(
         alpha=level.level,
         unit_of_value=pipeline.scenario.reward.unit,
         propensities=known.trust,
+        units=pipeline.scenario.evaluation.units,
     )
     if known.repeats is not None:
         doubt = propensity_doubt([whole, *metrics.values()], contenders, known.repeats)
@@ -137,7 +138,7 @@ def evaluate_night(
 def _evaluate_guardrails(
     compared: list[Contender], settings: EvaluationSettings, dataset: Dataset
 ) -> dict[str, PolicyEvaluation]:
-    """Return evaluations of the guardrails' side metrics, by metric, with the estimator that the gate may use."""
+    """Return the evaluations of the guardrails' side metrics, by metric, by the estimator that the gate may use."""
     scenario = dataset.pipeline.scenario
     own = replace(settings, estimators=(scenario.evaluation.estimator,))
     return {
@@ -153,7 +154,7 @@ def _evaluate(
     is_logged: bool,
     outcome: str = "reward",
 ) -> PolicyEvaluation:
-    """Return one evaluation of all: each on its own encoding of the same episodes, hence of the same units."""
+    """Return one evaluation of all contenders, each on its own encoding of the same episodes, hence the same units."""
     parts: list[PolicyEvaluation] = []
     for contender in contenders:
         structlog.get_logger().info("evaluating", policy=contender.name, outcome=outcome)
@@ -182,12 +183,12 @@ def _evaluate(
 
 
 def _champion_contender(dataset: Dataset, name: str, policy: StochasticPolicy, test: LoggedEpisodes) -> Contender:
-    """The champion over tonight's actions, on episodes as its own encoder sees them, with tonight's propensities."""
+    """Return the champion over tonight's actions, on episodes in its own encoding with tonight's propensities."""
     train = dataset.to_logged_episodes("train", policy.encoder)
     own_test = replace(dataset.to_logged_episodes("test", policy.encoder), propensity=test.propensity)
     return Contender(name, AlignedPolicy(policy, dataset.vocabulary), train, own_test)
 
 
 def unknown_actions(test: LoggedEpisodes) -> float:
-    """Return the share of the test decisions by actions that the vocabulary holds no entry of."""
+    """Return the share of the test decisions whose action has no entry in the vocabulary."""
     return 0.0 if test.lumped is None else float((test.action == test.n_actions - 1).mean())

@@ -54,7 +54,7 @@ class Night:
     """What a night found.
 
     Attributes:
-        dataset: of the night.
+        dataset: prepared for this night's date, scenario and source.
         registered: what the registry said before it.
         left_out: candidates whose training failed, with the reason, by name.
         checkpoints: the network chosen for each candidate.
@@ -87,7 +87,7 @@ class Night:
 
     @property
     def compared_with(self) -> str:
-        """What the gain is over: the log's own policy where the champion in force can't be compared."""
+        """What the gain is over: the champion, or `behavior` where the one in force can't be compared."""
         champion = self.registered.champion
         return BEHAVIOR if champion is None or champion.policy is None else str(champion.version.version)
 
@@ -100,13 +100,13 @@ def whole_night(
     settings: Settings,
     left_out: Mapping[str, str],
 ) -> Night:
-    """Return what the night finds; each split is read once, candidate and baseline are weighted once.
+    """Do the night's evaluation and return what it found; each split is read once, each policy weighted once.
 
     Args:
-        dataset: of the night.
+        dataset: prepared for this night's date, scenario and source.
         candidates: trained on it, by name.
         registered: what the registry says.
-        settings: of the process.
+        settings: what the environment says: home, lake, registry.
         left_out: candidates whose training failed, with the reason, by name.
     """
     pipeline = dataset.pipeline
@@ -181,7 +181,7 @@ def _truth(dataset: Dataset, selection: Selection, registered: Registered, setti
 def _ranking(
     selection: Selection, evaluation: NightEvaluation, train: LoggedEpisodes, settings: EvaluationSettings
 ) -> tuple[RankingReport, ...]:
-    """Return how well policy and simple baselines guess the next action; empty where a single shopper can't tell."""
+    """Return how well the policy and simple baselines guess the next action; empty where one shopper can't tell."""
     policy = selection.best.policy
     rankers: dict[str, Ranker] = {
         policy.name: PolicyRanker(policy),

@@ -57,7 +57,7 @@ class Choice:
 
     @property
     def rank(self) -> tuple[bool, float]:
-        """Choices in ascending order of preference.
+        """Key that sorts choices in ascending order of preference.
 
         Among policies that the log can judge, the surest gain: the highest value would pick the policy furthest from
         the log, whose estimate is mostly noise. Among those it can't judge, the largest gain less its standard error:
@@ -107,10 +107,10 @@ def select_candidate(
         candidates: by name, in the order of the spec; ties go to the first.
         train: Q-functions are fitted here.
         validation: values are estimated here.
-        settings: how.
+        settings: how values are estimated or models fitted.
         estimator: the spec's; where it gives no value for anyone, the direct method decides, and where that gives none
             either, the first candidate is taken: the gate, on a log no richer, will abstain.
-        temperatures: of the spec.
+        temperatures: those that the spec lets be tried.
         floors: below which the log can't judge a policy.
         is_logged: False where decisions are implied.
 
@@ -150,7 +150,7 @@ def select_candidate(
 def _stand_ins(
     candidates: Mapping[str, StochasticPolicy], warmed: Mapping[str, StochasticPolicy], temperatures: Sequence[float]
 ) -> dict[str, Policy]:
-    """Return one Q-function a candidate, at its middle temperature, for all its temperatures.
+    """Return one Q-function for each candidate, at its middle temperature, that serves all its temperatures.
 
     It steadies the doubly robust estimate at each, and biases none. The direct method alone would be biased by it.
     """
@@ -165,7 +165,7 @@ def _stand_ins(
 def judged_choice(
     evaluation: PolicyEvaluation, name: str, policy: StochasticPolicy, estimator: str, floors: Floors
 ) -> Choice:
-    """Return a policy as the evaluation, under that name, and the floors see it."""
+    """Rank one policy: its report, its gain in standard errors, and whether it reaches the floors."""
     report = evaluation.report(name, estimator)
     if not ESTIMATORS[estimator].needs_weights or (name, estimator) not in evaluation.sums:
         return Choice(policy, report, certainty=None, cautious_gain=None, is_supported=False)
@@ -182,7 +182,7 @@ def judged_choice(
 
 
 def _usable_estimator(evaluation: PolicyEvaluation, names: Sequence[str], estimator: str) -> tuple[str, str]:
-    """Return the first of the spec's estimator and the fallback that values anyone, and what is to be said of it."""
+    """Return the first of the spec's estimator and the fallback that values any policy, and a note about it."""
     by_spec, by_fallback = ([evaluation.report(name, one) for name in names] for one in (estimator, FALLBACK_ESTIMATOR))
     if any(report.value is not None for report in by_spec):
         return estimator, ""

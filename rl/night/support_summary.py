@@ -21,7 +21,7 @@ class Band:
     """Actions that the log took at least `least` times and at most `most` times (None: any).
 
     Attributes:
-        n_actions: of the vocabulary in the band.
+        n_actions: how many actions of the vocabulary lie in the band.
         logged: share of the test decisions at which the log took one of them.
         policy: expected share under the policy.
     """
@@ -51,7 +51,7 @@ class WeightShares:
 
 
 def support_bands(shares: ActionShares, *splits: LoggedEpisodes) -> tuple[Band, ...]:
-    """Return the vocabulary by how often the splits took each action; both shares of all bands sum to 1."""
+    """Return the actions by how often the splits took them; both shares of all bands sum to 1."""
     counts = _counts(*splits)
     found = []
     for least, most in _BANDS:
@@ -65,14 +65,14 @@ def support_bands(shares: ActionShares, *splits: LoggedEpisodes) -> tuple[Band, 
 def unseen_actions(
     shares: ActionShares, names: Sequence[str], *splits: LoggedEpisodes
 ) -> tuple[tuple[str, float], ...]:
-    """Return actions that no split ever took but the policy would, and their expected shares, the largest first."""
+    """Return the actions that no split took but the policy would, with their expected shares, the largest first."""
     unseen = np.flatnonzero((_counts(*splits) == 0) & (shares.policy > 0))
     order = unseen[np.argsort(-shares.policy[unseen], kind="stable")]
     return tuple((names[action], float(shares.policy[action])) for action in order)
 
 
 def weight_shares(sample: EvaluationSample) -> WeightShares:
-    """Return shares of the discounted cumulative weights by shopper.
+    """Return the shares of the discounted cumulative weights by shopper.
 
     Raises:
         UnsupportedEstimator: the log can't be weighted.

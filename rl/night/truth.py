@@ -24,7 +24,7 @@ class TrueValues:
     """True values, or the reason there are none.
 
     Attributes:
-        behavior: of the policy that made the log.
+        behavior: true value of the policy that made the log.
         policies: of the others, by name.
         note: why they are unknown; empty where they are known.
     """
@@ -42,7 +42,7 @@ def true_values(
     n_sessions: int = N_SESSIONS,
     seed: int = 0,
 ) -> TrueValues:
-    """Return values of the behavior policy and of the given policies on the test days.
+    """Return the values of the behavior policy and of the given policies on the test days.
 
     All are played on the same starts. Nothing is known, with a note, where the log's shop isn't at hand.
     """
@@ -68,7 +68,10 @@ def true_values(
 
 
 def test_days(dataset: Dataset) -> tuple[date, date]:
-    """First and last business day of the test episodes: days whose noon lies in the split, or the day of its middle."""
+    """Return the first and last business day of the test episodes: days whose noon lies in the split.
+
+    Where no noon does, both are the day of its middle.
+    """
     interval, zone = dataset.intervals["test"], ZoneInfo(dataset.pipeline.source.zone)
     start, end = (EPOCH + timedelta(microseconds=moment) for moment in (interval.start, interval.end))
     n_days = (end - start).days + 2

@@ -14,7 +14,7 @@ _ROUNDING = 1e-5
 
 
 def gain_in_standard_errors(policy: Policy, validation: LoggedEpisodes, settings: EvaluationSettings) -> float:
-    """Return the paired gain by weighted per-decision importance sampling over its standard error; 0 where it has none.
+    """Return the paired gain by weighted per-decision importance sampling over its standard error; 0 without one.
 
     Networks of one training run are much alike, so their estimates err together and can be told apart by less than
     their intervals suggest. Don't read it as a value: it serves to compare such networks.

@@ -21,7 +21,7 @@ class PolicyValueReport:
         lower: lower bound; None where refused.
         upper: upper bound; None where refused.
         standard_error: clustered by unit; None where refused.
-        level: of the interval.
+        level: of the interval, two-sided.
         interval_method: how the bounds were made.
         n_episodes: in the split.
         n_units: independent units resampled.

@@ -24,13 +24,13 @@ class Ranker(Protocol):
     """Gives each row a score per action; only their order counts."""
 
     def scores(self, episodes: LoggedEpisodes, rows: slice) -> FloatArray:
-        """Return `(len(rows), n_actions)`; unavailable actions may score anything."""
+        """Return the scores, `(len(rows), n_actions)`; unavailable actions may score anything."""
         ...
 
 
 @dataclass(frozen=True)
 class PolicyRanker:
-    """Ranks by the policy's probability."""
+    """Ranks actions by the policy's probability."""
 
     policy: Policy
 
@@ -40,7 +40,7 @@ class PolicyRanker:
 
 @dataclass(frozen=True)
 class PopularityRanker:
-    """Ranks by how often actions were logged in the training split.
+    """Ranks actions by how often they were logged in the training split.
 
     Attributes:
         counts: `(n_actions,)`.
@@ -55,7 +55,7 @@ class PopularityRanker:
 
 @dataclass(frozen=True)
 class ItemKnnRanker:
-    """Ranks by cosine similarity to the actions just before in the episode, ties by popularity.
+    """Ranks actions by cosine similarity to those just before in the episode, ties by popularity.
 
     Attributes:
         similarity: between actions, `(n_actions, n_actions)`, diagonal 0.
@@ -83,13 +83,13 @@ class RankingReport:
     """One ranker's figures on one split.
 
     Attributes:
-        ranker: name.
+        ranker: the ranker's name.
         metric: `hit_rate` or `ndcg`.
         k: length of the list.
         value: mean over decisions.
         lower: lower bound.
         upper: upper bound.
-        level: of the interval.
+        level: of the interval, two-sided.
         n_decisions: ranked.
         n_units: resampled.
     """
@@ -110,12 +110,12 @@ class RankingReport:
 
 
 def fit_popularity(train: LoggedEpisodes) -> PopularityRanker:
-    """Return popularity of actions in the training split."""
+    """Return the popularity of actions in the training split."""
     return PopularityRanker(np.bincount(train.action, minlength=train.n_actions).astype(np.float64))
 
 
 def fit_item_knn(train: LoggedEpisodes, *, n_recent: int = 10, shrinkage: float = 20.0) -> ItemKnnRanker:
-    """Return cosine co-occurrence of actions within the episodes of the training split.
+    """Return the cosine co-occurrence of actions within the episodes of the training split.
 
     Args:
         train: the split.
@@ -138,7 +138,7 @@ def fit_item_knn(train: LoggedEpisodes, *, n_recent: int = 10, shrinkage: float 
 
 
 def recent_actions(episodes: LoggedEpisodes, n_recent: int, rows: slice = slice(None)) -> IntArray:
-    """Actions of the steps before each row in its episode, latest first, -1 where there is none, `(n, n_recent)`."""
+    """Return the actions of the steps before each row in its episode, latest first, or -1, `(n, n_recent)`."""
     index = np.arange(episodes.n_transitions)[rows]
     step = episodes.step[rows]
     recent = np.full((len(index), n_recent), -1, dtype=np.int64)
@@ -156,7 +156,7 @@ def evaluate_ranking(
     level: float = 0.95,
     resampling: Resampling | None = None,
 ) -> tuple[RankingReport, ...]:
-    """Return hit rate and NDCG of the logged action at each cutoff, with intervals over units.
+    """Return the hit rate and NDCG of the logged action at each cutoff, with intervals over units.
 
     Source: Järvelin and Kekäläinen (2002); with a single relevant action NDCG is 1 / log2(1 + rank) up to the cutoff.
 
@@ -189,7 +189,7 @@ def evaluate_ranking(
 
 
 def target_ranks(ranker: Ranker, episodes: LoggedEpisodes) -> tuple[IntArray, IntArray]:
-    """How many available actions score above the logged one, and how many score the same (itself included), `(n,)`."""
+    """Return how many available actions score above the logged one, and how many score the same as it, `(n,)`."""
     better, tied = np.empty((2, episodes.n_transitions), dtype=np.int64)
     for rows in row_batches(episodes.n_transitions, episodes.n_actions):
         scores = np.where(episodes.mask(rows), ranker.scores(episodes, rows), -np.inf)

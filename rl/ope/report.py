@@ -9,7 +9,7 @@ from conf.scenario import Scenario
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes, Policy
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.density_ratios.fitting import with_density_ratios
-from rl.ope.estimators.registry import ESTIMATORS, NIGHTLY_ESTIMATORS, Estimator, estimator
+from rl.ope.estimators.registry import ESTIMATORS, Estimator, estimator, nightly_estimators
 from rl.ope.estimators.slope import ChosenLevel
 from rl.ope.intervals.intervals import Interval, Resampling, reaching_intervals, require_units
 from rl.ope.intervals.sums import RatioSums
@@ -39,12 +39,12 @@ class EvaluationSettings:
     """How a split is evaluated.
 
     Attributes:
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: over which values run; None: to the end of the longest episode.
         weight_clip: upper limit on cumulative weights; None for none.
         estimators: names to run.
         confidence: level of the intervals.
-        resampling: of units.
+        resampling: how units are drawn for the bounds.
         fqe: how Q-functions are fitted.
 
     Raises:
@@ -54,7 +54,7 @@ class EvaluationSettings:
     discount: Discount
     steps: int | None = None
     weight_clip: float | None = None
-    estimators: tuple[str, ...] = NIGHTLY_ESTIMATORS
+    estimators: tuple[str, ...] = field(default_factory=nightly_estimators)
     confidence: float = 0.95
     resampling: Resampling = field(default_factory=Resampling)
     fqe: FqeSettings = field(default_factory=FqeSettings)
@@ -72,7 +72,7 @@ class EvaluationSettings:
 
     @classmethod
     def from_scenario(cls, scenario: Scenario, *, seed: int = 0, device: str = "cpu") -> EvaluationSettings:
-        """Return settings as the scenario's spec states them."""
+        """Return the settings that the scenario's spec states."""
         spec = scenario.evaluation
         return cls(
             discount=Discount(scenario.discount.gamma, scenario.discount.per),
@@ -98,7 +98,7 @@ class PolicyEvaluation:
         reports: one for each policy and estimator, refused ones included.
         sums: per-unit sums by (policy, estimator), without the refused; all on the same units.
         fits: fitted Q-functions by policy.
-        settings: in force.
+        settings: how the split was evaluated.
         is_logged: False where the decisions were implied.
         outcome: `reward` or a side metric.
         weights: of every weighted row by policy, all on the same rows; without the policies that can't be weighted.
@@ -148,7 +148,7 @@ def evaluate_policies(  # noqa: PLR0913 -- one call says all that a night asks o
     has_behavior: bool = True,
     keeps_samples: bool = False,
 ) -> PolicyEvaluation:
-    """Return reports and per-unit sums of the behavior policy and of each given policy on the test split.
+    """Return the reports and per-unit sums of the behavior policy and of each given policy on the test split.
 
     The behavior policy is run through the estimators too, with all weights 1 and its own state values, so that a
     difference compares like with like: `on_policy` misses what a cut took off, its `dr` doesn't. What the log can't
@@ -158,7 +158,7 @@ def evaluate_policies(  # noqa: PLR0913 -- one call says all that a night asks o
         policies: evaluation policies by name; `behavior` is reserved.
         train: Q-functions are fitted here.
         test: values are estimated here.
-        settings: how.
+        settings: how values are estimated or models fitted.
         is_logged: False where decisions are implied: weighted estimators refuse and `dm` is marked a prediction.
         outcome: `reward`, or the side metric to value instead.
         stand_ins: by policy name, another policy whose Q-function serves in place of its own; policies with the same
@@ -206,7 +206,7 @@ class _Run:
         self.samples: dict[str, EvaluationSample] = {}
 
     def fit(self, fitted_for: Mapping[str, Policy | None]) -> None:
-        """Q-functions, all in one pass, by name; None stands for the behavior policy."""
+        """Fit all Q-functions in one pass and keep them by name; None stands for the behavior policy."""
         if not any(entry.needs_values for entry in self._estimators):
             return
         distinct = {id(policy): policy for policy in fitted_for.values()}
@@ -223,7 +223,7 @@ class _Run:
         self.fits = {name: by_policy[id(policy)] for name, policy in fitted_for.items()}
 
     def evaluate(self, name: str, policy: Policy | None) -> None:
-        """Adds the reports of one policy; None stands for the behavior policy."""
+        """Add the reports of one policy; None stands for the behavior policy."""
         values = self._fitted_values(name, policy) if name in self.fits else None
         sample = evaluation_sample(
             policy,
@@ -266,7 +266,7 @@ class _Run:
             return replace(sample, ratio_refusal=str(error))
 
     def _report_all(self, name: str, entries: list[Estimator], sample: EvaluationSample, outside: float | None) -> None:
-        """Reports of one policy by all estimators, their intervals made from one set of draws."""
+        """Add the reports of one policy by all estimators, their intervals made from one set of draws."""
         estimates = [self._estimate(entry, sample) for entry in entries]
         confidence = self._settings.confidence
         intervals = iter(

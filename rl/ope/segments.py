@@ -36,7 +36,7 @@ class SegmentValue:
         label: of the segment.
         n_episodes: in it.
         n_units: shoppers they come from.
-        share: of all episodes.
+        share: part of all episodes that the segment holds.
         effective_sample_size: the smaller of candidate and baseline; None where the log can't be weighted.
         effective_rewarded: likewise.
         candidate: value per episode of the segment; None where refused.
@@ -88,7 +88,7 @@ def segment_values(
     resampling: Resampling,
     refits: PairedRefits = (None, None),
 ) -> SegmentReport:
-    """Return values and paired gains in each segment, simultaneous over all segments shown.
+    """Return the values and paired gains in each segment, simultaneous over all segments shown.
 
     The episodes of a segment are evaluated as if they were the whole log: weighted estimators normalise within it, and
     intervals resample its shoppers. By Bonferroni's inequality all gains shown lie in their intervals at once with the
@@ -98,11 +98,11 @@ def segment_values(
     Args:
         candidate: the evaluation policy's sample, not yet cut into segments.
         baseline: of the policy compared with, on the same episodes.
-        segments: of the episodes.
+        segments: parts of the episodes.
         estimator_name: the gate's.
         floors: below which a segment has no figures.
         confidence: of all intervals together.
-        resampling: of shoppers.
+        resampling: how shoppers are drawn for the bounds.
         refits: of candidate and baseline, where propensities were estimated: intervals are widened for what other fits
             would have said. None where the weights rest on no estimate (the behavior policy's, or logged ones).
 
@@ -155,7 +155,7 @@ def episodes_of(sample: EvaluationSample, is_kept: BoolArray) -> EvaluationSampl
 
 
 def _refits_of(refits: PairedRefits, sample: EvaluationSample, segment: Segment) -> PairedRefits:
-    """Return those of the segment's rows."""
+    """Return the refits of the segment's rows; None where there are none."""
     rows = np.repeat(segment.is_member, sample.lengths)
     candidate, baseline = (None if one is None else one.at(rows) for one in refits)
     return candidate, baseline
@@ -170,7 +170,7 @@ def _valued(
     alpha: float,
     resampling: Resampling,
 ) -> SegmentValue:
-    """Return with figures, or with the estimator's own reason for giving none."""
+    """Return the segment's value with figures, or with the estimator's own reason for giving none."""
     try:
         sums: list[RatioSums] = [estimator(estimator_name).sums_of_whole(sample) for sample in part]
         extra = extra_errors(part, refits, estimator_name)
@@ -186,7 +186,7 @@ def _valued(
 
 
 def _overlap(candidate: EvaluationSample, baseline: EvaluationSample) -> tuple[float | None, float | None]:
-    """Effective shoppers behind decisions and behind rewards, of whichever of the two has fewer; None where unknown."""
+    """Return the effective shoppers behind decisions and rewards, of the policy with fewer; None where unknown."""
     found = [_effective(sample) for sample in (candidate, baseline) if sample.weights is not None]
     if len(found) < 2:
         return None, None

@@ -26,7 +26,7 @@ class Axis:
     high: float
 
     def percent(self, value: float) -> float:
-        """Return place of the value, 0 to 100 within the axis, kept to its ends."""
+        """Return the place of the value on the axis, 0 to 100, kept to its ends."""
         return round(min(100.0, max(0.0, 100 * (value - self.low) / (self.high - self.low))), 2)
 
     def holds(self, value: float) -> bool:

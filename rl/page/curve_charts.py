@@ -35,7 +35,7 @@ class CurveChart:
 
 
 def charts_of(curves: tuple[Curve, ...]) -> tuple[CurveChart, ...]:
-    """Return charts in the order in which algorithms and metrics first appear; curves of one point are left out."""
+    """Return the charts in the order in which algorithms and metrics first appear, without curves of one point."""
     groups: dict[tuple[str, str], list[Curve]] = {}
     for curve in curves:
         if len(_points(curve)) > 1:
@@ -69,7 +69,7 @@ def _algorithm(candidate: str) -> str:
 
 
 def _points(curve: Curve) -> list[tuple[float, float]]:
-    """Return finite points, thinned to what a screen can show, the last one kept."""
+    """Return the finite points, thinned to what a screen can show, the last one kept."""
     pairs = [
         (float(update), value)
         for update, value in zip(curve.updates, curve.values, strict=True)

@@ -26,7 +26,7 @@ class EffectMark:
 
     @property
     def is_clear(self) -> bool:
-        """The interval doesn't hold zero."""
+        """Whether the interval leaves out zero."""
         return self.spread.lower > 0 or self.spread.upper < 0
 
 
@@ -41,7 +41,7 @@ class Effects:
 
 
 def effects_of(spreads: Sequence[Spread | None]) -> Effects | None:
-    """Return the marks; None where no spread is given at all."""
+    """Return the marks and the place of zero; None where no spread is given at all."""
     shown = [spread for spread in spreads if spread is not None]
     if not shown:
         return None
@@ -52,7 +52,7 @@ def effects_of(spreads: Sequence[Spread | None]) -> Effects | None:
 
 
 def _axis(shown: list[Spread]) -> Axis:
-    """Holds zero and every point; intervals up to some times the typical width."""
+    """Return an axis that holds zero, every point, and intervals up to some times the typical width."""
     reach = _WIDEST * statistics.median(spread.upper - spread.lower for spread in shown)
     ends = [0.0]
     for spread in shown:

@@ -42,7 +42,7 @@ def evidence_context(page: ReviewContent) -> dict[str, Any]:
         **_opinions(page.opinions or Opinions()),
         "history_effects": history_effects,
         "history_rows": history,
-        **_explanation(page.explanation or ExplanationSummary()),
+        **_explanation(page.explanation or ExplanationSummary(), page.night.units),
         **_support(page.support or Support()),
     }
 
@@ -93,10 +93,10 @@ def _gain(row: HistoryRow) -> Spread | None:
     )
 
 
-def _explanation(found: ExplanationSummary) -> dict[str, Any]:
+def _explanation(found: ExplanationSummary, units: str) -> dict[str, Any]:
     return {
         "feature_bars": feature_bars(found.features),
-        "departure_bars": departure_bars(found.departures.rows if found.departures else ()),
+        "departure_bars": departure_bars(found.departures.rows if found.departures else (), units),
         "example_charts": example_charts(found.examples),
         "removal_bars": removal_bars(found.removal) if found.removal else (),
         "surrogate": branches_of(found.imitation) if found.imitation else None,

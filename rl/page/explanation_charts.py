@@ -80,7 +80,7 @@ def feature_bars(features: tuple[FeatureWeight, ...]) -> tuple[Bar, ...]:
     )
 
 
-def departure_bars(rows: tuple[DepartureRow, ...]) -> tuple[Bar, ...]:
+def departure_bars(rows: tuple[DepartureRow, ...], units: str = "shoppers") -> tuple[Bar, ...]:
     """Return distances from the log, in the given order."""
     longest = max((row.distance.upper for row in rows), default=0.0) or 1.0
     return tuple(
@@ -89,7 +89,7 @@ def departure_bars(rows: tuple[DepartureRow, ...]) -> tuple[Bar, ...]:
             row.distance,
             longest,
             share(row.distance.value),
-            note=f"{row.n_decisions:,} decisions, {row.n_shoppers:,} shoppers",
+            note=f"{row.n_decisions:,} decisions, {row.n_shoppers:,} {units}",
         )
         for row in rows
     )
@@ -115,12 +115,12 @@ def removal_bars(removal: RemovalFigures) -> tuple[tuple[str, tuple[Bar, Bar]], 
 
 
 def example_charts(examples: tuple[DecisionExample, ...]) -> tuple[ExampleChart, ...]:
-    """Each decision on a scale of its own."""
+    """Return the chart of each decision, on a scale of its own."""
     return tuple(_example_chart(example) for example in examples)
 
 
 def branches_of(tree: ImitationTree) -> Branch | None:
-    """Return the tree, nested; None where it has no nodes."""
+    """Return the tree as nested branches; None where it has no nodes."""
     return _branch(tree.nodes, 0, "") if tree.nodes else None
 
 

@@ -68,7 +68,7 @@ def forest_of(policies: tuple[PolicyReport, ...]) -> Forest | None:
 
 
 def _axis(policies: tuple[PolicyReport, ...], shown: list[Estimate]) -> Axis:
-    """Holds what matters whole (the log, the gate's estimator, truths), and others up to a limit."""
+    """Return an axis that holds the log, the gate's estimator and truths whole, and others up to a limit."""
     matters = [e for e in shown if e.is_gate or e.estimator in ("on_policy", "dm")] or shown
     core = _ends(matters)
     for policy in policies:

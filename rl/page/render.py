@@ -21,6 +21,8 @@ from rl.page.content import Estimate, PolicyReport, ReviewContent
 from rl.page.curve_charts import charts_of
 from rl.page.evidence_context import evidence_context
 from rl.page.forest import forest_of
+from rl.page.headline import headline_tiles
+from rl.page.terms import Explainer
 
 _FOLDER = Path(__file__).parent
 _SHOWN_ACTIONS = 12
@@ -42,13 +44,15 @@ def render_page(page: ReviewContent) -> str:
         "page": page,
         "css": Markup((_FOLDER / "review.css").read_text(encoding="utf-8")),
         "candidate": next((policy for policy in page.policies if policy.role == "candidate"), None),
-        "test_episodes": next((split.n_episodes for split in page.data.splits if split.name == "test"), None),
+        "tiles": headline_tiles(page),
+        "explain": Explainer(),
+        "shown_estimators": _shown_estimators(page),
         "value_level": page.policies[0].level if page.policies else 0.95,
         "forest": forest_of(page.policies),
         "truth_rows": _truth_rows(page.policies),
         "refusals": _refusals(page.policies),
-        "overlap_rows": _overlap_rows(page.policies),
-        "overlap_bars": _overlap_bars(page.policies),
+        "overlap_rows": _overlap_rows(page.policies, page.night.units),
+        "overlap_bars": _overlap_bars(page.policies, page.night.units),
         "calibration": _calibration_spots(page.propensities.calibration),
         "calibration_ticks": Axis(0, 1).ticks(4),
         "actions": _action_bars(page.actions),
@@ -76,6 +80,7 @@ def _environment() -> jinja2.Environment:
         "count",
         "number",
         "signed",
+        "signed_range",
         "odds",
         "interval",
         "share",
@@ -96,7 +101,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _sections(page: ReviewContent) -> list[tuple[str, str]]:
-    """Return ids and short names of the sections to jump to, in their order."""
+    """Return the ids and short names of the sections to jump to, in their order."""
     return [
         ("value", "earns"),
         ("certainty", "how sure"),
@@ -111,6 +116,11 @@ def _sections(page: ReviewContent) -> list[tuple[str, str]]:
         ("training", "training"),
         ("lineage", "lineage"),
     ]
+
+
+def _shown_estimators(page: ReviewContent) -> tuple[str, ...]:
+    """Return the estimators that the page names among values, each once, in their order."""
+    return tuple(dict.fromkeys(one.estimator for policy in page.policies for one in policy.estimates))
 
 
 def _truth_rows(policies: tuple[PolicyReport, ...]) -> list[_TruthRow]:
@@ -145,13 +155,13 @@ def _refusals(policies: tuple[PolicyReport, ...]) -> list[dict[str, str]]:
     ]
 
 
-def _overlap_rows(policies: tuple[PolicyReport, ...]) -> list[dict[str, Any]]:
+def _overlap_rows(policies: tuple[PolicyReport, ...], units: str) -> list[dict[str, Any]]:
     rows: tuple[tuple[str, str, Callable[[Any], str]], ...] = (
         ("Episodes", "n_episodes", wording.count),
         ("Share of episodes that the log cuts", "share_cut", wording.share),
-        ("Shoppers (independent units)", "n_units", wording.count),
-        ("Effective sample size, shoppers", "effective_sample_size", wording.count),
-        ("Effective rewarded shoppers", "effective_rewarded", wording.count),
+        (f"{units.capitalize()} (independent units)", "n_units", wording.count),
+        (f"Effective sample size, {units}", "effective_sample_size", wording.count),
+        (f"Effective rewarded {units}", "effective_rewarded", wording.count),
         ("Largest importance weight", "max_weight", wording.number),
         ("Limit on importance weights", "weight_clip", _limit),
         ("Share of decisions at which it bites", "share_clipped", wording.share),
@@ -171,10 +181,10 @@ def _limit(clip: float | None) -> str:
     return "none" if clip is None else wording.number(clip)
 
 
-def _overlap_bars(policies: tuple[PolicyReport, ...]) -> list[dict[str, Any]]:
-    """Return shoppers, and how many of them the estimates rest on: a bar for each policy whose figure is known."""
+def _overlap_bars(policies: tuple[PolicyReport, ...], units: str) -> list[dict[str, Any]]:
+    """Return a bar for each policy: how many of the units its estimates rest on, where that is known."""
     fields = (
-        ("Shoppers", "n_units"),
+        (units.capitalize(), "n_units"),
         ("Effectively weighted", "effective_sample_size"),
         ("Effectively rewarded", "effective_rewarded"),
     )

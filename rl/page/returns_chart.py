@@ -68,7 +68,7 @@ def _curve(policy: ReturnsOf, points: tuple[float, ...], axis: Axis) -> CdfCurve
 
 
 def _steps(shares: tuple[float, ...], points: tuple[float, ...], axis: Axis) -> list[tuple[float, float]]:
-    """Return corners of the step function: it rises at each point and stays until the next."""
+    """Return the corners of the step function, which rises at each point and stays until the next."""
     corners, height = [], 0.0
     for point, reached in zip(points, shares, strict=False):  # shares go on beyond the axis
         corners += [(axis.percent(point), height), (axis.percent(point), reached)]
@@ -98,7 +98,7 @@ def _cell(spread: Spread | None) -> tuple[str, str]:
 
 
 def _sentence(returns: Returns) -> str:
-    """Return what becomes of the worst episodes."""
+    """Return a sentence that says what becomes of the worst episodes."""
     gain, worst, baseline = returns.worst_gain, returns.policies[0].worst, returns.policies[1].name
     which = f"the worst {level(returns.tail)} of episodes"
     if gain is None or worst is None:

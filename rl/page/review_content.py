@@ -36,7 +36,7 @@ def review_content(
     """Return what the page says.
 
     Args:
-        figures: of the night.
+        figures: what evaluation.json holds.
         model: name of the registered model; None where the night isn't registered.
         version: its number; None likewise.
         run_id: of MLflow's run; None likewise.
@@ -165,7 +165,7 @@ def _segments(found: Segments | None) -> Segments | None:
 
 
 def _rankings(found: Sequence[RankingFigures]) -> tuple[Ranking, ...]:
-    """Return hit rate and NDCG of each ranker, at the one cutoff they were computed at."""
+    """Return the hit rate and NDCG of each ranker, at the one cutoff they were computed at."""
     by_key = {(one.ranker, one.metric): one for one in found}
     return tuple(
         Ranking(

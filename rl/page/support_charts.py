@@ -22,7 +22,7 @@ class BandBars:
 
 
 def band_bars(bands: tuple[SupportBand, ...]) -> tuple[BandBars, ...]:
-    """Bands that hold actions, the never seen first; the band of actions never seen is shown though it be empty."""
+    """Return the bars of bands that hold actions, the never seen first, which is shown even when empty."""
     shown = [band for band in bands if band.n_actions or band.most == 0]
     longest = max((max(band.log, band.candidate) for band in shown), default=0.0) or 1.0
     return tuple(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import date, datetime
 
 MINUS = "\u2212"
@@ -88,7 +89,7 @@ def count(value: float | None) -> str:
 
 
 def number(value: float | None) -> str:
-    """Return three significant digits, more before the point: `1.23`, `0.0123`, `1,234`."""
+    """Return the number with three significant digits, more before the point: `1.23`, `0.0123`, `1,234`."""
     if value is None or math.isnan(value):
         return UNKNOWN
     if math.isinf(value):
@@ -102,8 +103,31 @@ def number(value: float | None) -> str:
 
 
 def signed(value: float | None) -> str:
-    """Return `+1.23` or `−1.23`."""
+    """Return the number with its sign: `+1.23` or `−1.23`."""
     return number(value) if value is None or value <= 0 else f"+{number(value)}"
+
+
+def signed_share(value: float | None) -> str:
+    """Return a share as a percentage with its sign: `+12.3%`."""
+    return share(value) if value is None or value <= 0 else f"+{share(value)}"
+
+
+def signed_range(lower: float | None, upper: float | None, words: Callable[[float | None], str] = signed) -> str:
+    """Return `+3.8% to +28.2%`; an end that isn't known is left open."""
+    if lower is None and upper is None:
+        return "no bounds"
+    if lower is None:
+        return f"at most {words(upper)}"
+    return f"at least {words(lower)}" if upper is None else f"{words(lower)} to {words(upper)}"
+
+
+def chance(value: float) -> str:
+    """Return a probability as a percentage of two digits, rounded up: what is said to be at most so much is."""
+    if not 0 < value < 1:
+        return share(value)
+    digits = 1 - math.floor(math.log10(100 * value))
+    scale = 10.0**digits
+    return f"{math.ceil(100 * value * scale - 1e-6) / scale:.{max(0, digits)}f}%"
 
 
 def odds(log_odds: float) -> str:

@@ -12,7 +12,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 def masked_softmax(logits: FloatArray, mask: BoolArray, temperature: float) -> FloatArray:
-    """Return exp(logit / temperature), normalised over the actions where the mask is True; 0 elsewhere.
+    """Return exp(logit / temperature), normalised over the actions where the mask is True, 0 elsewhere.
 
     Args:
         logits: `(n, n_actions)`.
@@ -38,7 +38,7 @@ def draw(probabilities: FloatArray, generator: np.random.Generator) -> npt.NDArr
 
 
 def refuse_empty(mask: BoolArray, what: str) -> None:
-    """Nothing happens where every row has an available action.
+    """Raise if a row has no available action.
 
     Raises:
         PolicyError: names the first rows that have none.

@@ -51,7 +51,7 @@ class AlignedPolicy:
         return with_exploration(softmax, mask, self.policy.exploration_floor)
 
     def _considered(self, features: FeatureArray, known: BoolArray) -> BoolArray:
-        """Of the known actions, those that the older policy considers, `(n, n_actions)`."""
+        """Return the known actions that the older policy considers, `(n, n_actions)`."""
         is_known = self._older_index >= 0
         older = np.zeros((len(known), self.policy.n_actions), dtype=bool)
         older[:, self._older_index[is_known]] = known[:, is_known]

@@ -50,18 +50,18 @@ class FilteredNetwork:
         return self.values.n_outputs
 
     def forward(self, features: FeatureArray) -> FeatureArray:
-        """Return values, of actions considered or not, `(n, n_outputs)`."""
+        """Return the values of all actions, considered or not, `(n, n_outputs)`."""
         return self.values.forward(features)
 
     def considered(self, features: FeatureArray, mask: BoolArray) -> BoolArray:
-        """Return available actions that are likely enough; the likeliest of them always is, `(n, n_outputs)`."""
+        """Return the available actions that are likely enough, always with the likeliest, `(n, n_outputs)`."""
         logits = np.where(mask, self.imitator.forward(features), -np.inf)
         likeliest = logits.max(axis=1, keepdims=True, initial=-np.inf)
         with np.errstate(invalid="ignore"):  # a row without available action has no likeliest one either
             return np.asarray(logits - likeliest > math.log(self.flexibility)) & mask
 
     def to_tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Both networks' arrays and the threshold."""
+        """Return both networks' arrays and the threshold, by name."""
         named = {_VALUES + name: array for name, array in self.values.to_tensors().items()}
         named |= {_IMITATOR + name: array for name, array in self.imitator.to_tensors().items()}
         return named | {_FLEXIBILITY: np.array([self.flexibility], dtype=np.float64)}

@@ -14,7 +14,9 @@ from rl.policy.token_layout import PADDING
 
 @dataclass(frozen=True)
 class GruNetwork(SequenceNetwork):
-    """Each list is read from its oldest entry to its latest by units of its own; padding changes nothing.
+    """A network of gated recurrent units, one set for each list, read from the oldest entry to the latest.
+
+    Padding changes nothing.
 
     Source: Cho et al. (2014), Learning Phrase Representations using RNN Encoder-Decoder; the variant of torch.
     """

@@ -38,15 +38,15 @@ class Network(Protocol):
         ...
 
     def forward(self, features: FeatureArray) -> FeatureArray:
-        """Return outputs before any mask, `(n, n_outputs)`."""
+        """Return the outputs before any mask, `(n, n_outputs)`."""
         ...
 
     def considered(self, features: FeatureArray, mask: BoolArray) -> BoolArray:
-        """Return actions that a choice is made among, some of those where the mask is True, `(n, n_outputs)`."""
+        """Return the actions that a choice is made among, some of those where the mask is True, `(n, n_outputs)`."""
         ...
 
     def to_tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Return everything its outputs depend on."""
+        """Return everything that the network's outputs depend on, as named arrays."""
         ...
 
     @classmethod
@@ -86,7 +86,7 @@ class DenseNetwork:
         return int(self.weights[-1].shape[0])
 
     def forward(self, features: FeatureArray) -> FeatureArray:
-        """Return outputs, `(n, n_outputs)`.
+        """Return the outputs before any mask, `(n, n_outputs)`.
 
         Raises:
             PolicyError: the features have another width than the network's inputs.
@@ -103,7 +103,7 @@ class DenseNetwork:
         return mask
 
     def to_tensors(self) -> dict[str, npt.NDArray[Any]]:
-        """Return named arrays: `0.weight`, `0.bias`, `1.weight`, ..."""
+        """Return the named arrays: `0.weight`, `0.bias`, `1.weight`, ..."""
         named = {"weight": self.weights, "bias": self.biases}
         return {
             f"{i}.{name}": np.ascontiguousarray(array)

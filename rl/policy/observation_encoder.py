@@ -80,7 +80,7 @@ class ObservationEncoder:
         return [column.name for column in self.columns for _ in range(self._width(column))]
 
     def encode(self, observation: Mapping[str, IntArray]) -> FeatureArray:
-        """Return encoded observations, `(n, n_features)`.
+        """Return the observations encoded, `(n, n_features)`.
 
         Args:
             observation: feature name -> `(n,)`, or `(n, any length)` for lists, padded with 0; further columns are left
@@ -113,7 +113,7 @@ class ObservationEncoder:
         return sum(self._width(column) for column in self.columns if column.kind != "tokens")
 
     def token_layout(self, vocabulary: Vocabulary) -> TokenLayout | None:
-        """Which columns are tokens, of which tables, and which table begins with the vocabulary; None without any."""
+        """Return which columns are tokens of which tables, and which table begins with the actions; None without."""
         found = [column for column in self.columns if column.kind == "tokens"]
         if not found:
             return None
@@ -154,7 +154,7 @@ class ObservationEncoder:
         )
 
     def _encode_list(self, values: IntArray, column: ColumnEncoding, block: FeatureArray) -> None:
-        """Block columns: one per id of the space, one for all other ids, and the same again for the first entry."""
+        """Fill the block: one column per id of the space, one for all other ids, and again for the first entry."""
         width = len(self.spaces[column.space]) + 1
         index = self._index_in_space(values[:, : column.length], column.space)
         for place in range(index.shape[1]):
@@ -164,7 +164,7 @@ class ObservationEncoder:
                 block[rows, width + index[rows, 0]] = 1.0
 
     def _encode_tokens(self, values: IntArray, column: ColumnEncoding, block: FeatureArray) -> None:
-        """Block columns: one per entry, most recent first; entries that are missing are padding."""
+        """Fill the block: one column per entry, most recent first; missing entries are padding."""
         ids = values[:, : column.length]
         index = self._index_in_space(ids, column.space)
         known = np.where(index < len(self.spaces[column.space]), index + N_RESERVED, UNKNOWN)

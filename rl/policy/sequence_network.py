@@ -22,7 +22,7 @@ _ROWS = 2048
 
 @dataclass(frozen=True)
 class SequenceNetwork(ABC):
-    """Embedded ids are read in order, joined with the dense columns, and go through linear layers.
+    """A network that embeds lists of ids, reads them in order and joins them with the dense columns in linear layers.
 
     Attributes:
         tensors: `lists` (a row of table, first column, length for each list), `n_columns` and `n_dense` (one number
@@ -45,11 +45,11 @@ class SequenceNetwork(ABC):
 
     @property
     def is_tied(self) -> bool:
-        """Outputs are products with the actions' embeddings."""
+        """Whether outputs are products with the actions' embeddings."""
         return "tied.rows" in self.tensors
 
     def forward(self, features: FeatureArray) -> FeatureArray:
-        """Return outputs before any mask, `(n, n_outputs)`.
+        """Return the outputs before any mask, `(n, n_outputs)`.
 
         Raises:
             PolicyError: the features have another width, or hold tokens that no table has.
@@ -93,7 +93,7 @@ class SequenceNetwork(ABC):
 
     @abstractmethod
     def read(self, dense: FeatureArray, tokens: list[IntArray], embedded: list[FeatureArray]) -> FeatureArray:
-        """Return what is known of the lists, `(n, width)`.
+        """Return what the reader makes of the lists, `(n, width)`.
 
         Args:
             dense: `(n, n_dense)`.

@@ -86,7 +86,7 @@ def _has_sets(columns: Mapping[str, Sequence[Any]]) -> bool:
 
 
 def _list_or_none(value: Any) -> list[str] | None:
-    """Return a list of keys; None and NaN (how a data frame holds null) stand for all actions."""
+    """Return a row's list of keys; None for None and NaN (how a data frame holds null), which stand for all actions."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return None
     if isinstance(value, str):
@@ -107,7 +107,7 @@ def _integers(name: str, values: Sequence[Any]) -> IntArray:
 
 
 def _padded(name: str, lists: Sequence[Any], length: int) -> IntArray:
-    """Return lists cut at the length and padded with 0, `(n, length)`."""
+    """Return the lists as an array, cut at the length and padded with 0, `(n, length)`."""
     padded = np.zeros((len(lists), length), dtype=np.int64)
     for row, values in enumerate(lists):
         if values is None or isinstance(values, (str, int, float)):

@@ -60,7 +60,7 @@ class StochasticPolicy:
         vocabulary: the actions.
         output_scale: outputs are divided by it before the softmax, so that temperatures mean the same for values in any
             unit: 1 for log-probabilities, the outputs' typical spread between actions for values.
-        temperature: of the softmax.
+        temperature: divides outputs before the softmax; small is greedy.
         exploration_floor: share of decisions that are a uniform choice.
         is_other_chosen: `(other)` counts as an action in `probabilities` (implied decisions, where it stands for what
             shoppers did); never in `act`.
@@ -104,11 +104,11 @@ class StochasticPolicy:
         return replace(self, temperature=temperature)
 
     def encode(self, observation: Mapping[str, IntArray]) -> FeatureArray:
-        """Return encoded observations, `(n, n_features)`."""
+        """Return the observations encoded, `(n, n_features)`."""
         return self.encoder.encode(observation)
 
     def outputs(self, features: FeatureArray) -> FloatArray:
-        """The network's outputs: values (in units of the training reward's scale) or logits, `(n, n_actions)`."""
+        """Return the network's outputs: values (in the training reward's scale) or logits, `(n, n_actions)`."""
         return self.network.forward(features).astype(np.float64)
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
@@ -165,14 +165,14 @@ class StochasticPolicy:
         return np.array(rows, dtype=bool).reshape(n, self.n_actions)
 
     def save(self, folder: Path) -> None:
-        """The folder holds policy.json and weights.safetensors."""
+        """Write policy.json and weights.safetensors to the folder."""
         folder.mkdir(parents=True, exist_ok=True)
         content = {**self._content(), "version": self.version}
         _write(folder / WEIGHTS_FILE, save(self.network.to_tensors()))
         _write(folder / POLICY_FILE, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode("utf-8"))
 
     def choosable(self, mask: BoolArray) -> BoolArray:
-        """Actions that `probabilities` chooses from, `(n, n_actions)`: `(other)` only where it is chosen or alone."""
+        """Return the actions that `probabilities` may choose, `(n, n_actions)`; `(other)` only if chosen or alone."""
         other = self.vocabulary.other_index
         if other is None or self.is_other_chosen:
             return mask
@@ -181,7 +181,7 @@ class StochasticPolicy:
         return chosen
 
     def considered(self, features: FeatureArray, mask: BoolArray) -> BoolArray:
-        """Return actions that `probabilities` gives more than the exploration floor's share, `(n, n_actions)`."""
+        """Return the actions that `probabilities` gives more than the exploration floor's share, `(n, n_actions)`."""
         return self.network.considered(features, self.choosable(mask))
 
     def _content(self) -> dict[str, Any]:

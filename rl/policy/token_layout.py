@@ -61,11 +61,11 @@ class TokenLayout:
         return self.n_dense + sum(found.length for found in self.lists)
 
     def latest(self, length: int) -> tuple[TokenList, ...]:
-        """Return the lists, of each at most so many of its latest entries."""
+        """Return the token lists, each cut to its latest entries."""
         return tuple(replace(found, length=min(found.length, length)) for found in self.lists)
 
     def action_rows(self, n_actions: int) -> IntArray:
-        """Return row of each action in the action table, `(n_actions,)`.
+        """Return the row of each action in the action table, `(n_actions,)`.
 
         Raises:
             PolicyError: actions are no ids of a list, or the table is too small.

@@ -17,7 +17,7 @@ _EPSILON = np.float32(1e-5)
 
 @dataclass(frozen=True)
 class TransformerNetwork(SequenceNetwork):
-    """The dense columns are one more entry, which attends to all lists and is read at the end.
+    """A transformer network in which the dense columns are one more entry, which attends to all lists and is read last.
 
     Padding is not attended to. Layers normalise before attention and before the rectified layers.
 

@@ -52,7 +52,7 @@ class Vocabulary:
         return (*self.keys, OTHER_KEY) if self.has_other else self.keys
 
     def index_of_ids(self, ids: IntArray) -> IntArray:
-        """Return dense index of each id; an id without entry gets that of `(other)`, or -1 where there is none."""
+        """Return the dense index of each id; an id without entry gets that of `(other)`, or -1 where there is none."""
         order = np.argsort(np.array(self.ids, dtype=np.int64))
         known = np.array(self.ids, dtype=np.int64)[order]
         if not len(known):

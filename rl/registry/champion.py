@@ -47,10 +47,10 @@ def find_champion(
     in force when that version was gated; None where that one has been deleted since.
 
     Args:
-        client: of the store.
+        client: MLflow's, from `open_store`.
         key: of the night; a champion learned from another source isn't comparable.
         features: that tonight's observations have.
-        vocabulary: of tonight's dataset.
+        vocabulary: actions of tonight's dataset.
     """
     number = aliases(client, key.model).get(CHAMPION)
     version = None if number is None else load_version(client, key.model, number)
@@ -72,7 +72,7 @@ def find_champion(
 
 
 def _before(client: MlflowClient, version: RegisteredVersion) -> RegisteredVersion | None:
-    """Return the champion that the version took over from; None where there was none, or nothing is left of it."""
+    """Return the champion that the version took over from; None without one, or where nothing is left of it."""
     before = version.champion_in_force
     return None if before in (None, BEHAVIOR) else load_version(client, version.model, int(str(before)))
 

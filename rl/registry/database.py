@@ -66,7 +66,7 @@ def ready_database(path: Path) -> None:
 
 
 def has_database(path: Path) -> bool:
-    """Tell whether there is a database with tables in it.
+    """Return whether there is a database with tables in it.
 
     Raises:
         RegistryError: the file is locked or damaged.
@@ -75,7 +75,7 @@ def has_database(path: Path) -> bool:
 
 
 def check_pages(path: Path) -> None:
-    """Read the whole file once, so that damage is found before a night's work and not after it.
+    """Raise if the file is damaged: all of it is read once, before a night's work and not after it.
 
     Raises:
         RegistryError: it is locked or damaged.
@@ -87,7 +87,7 @@ def check_pages(path: Path) -> None:
 
 
 def explain(path: Path, reason: str) -> RegistryError | None:
-    """Return what a reason of SQLite's means and what to do; None where it is none that is known."""
+    """Return the error that says what SQLite's reason means and what to do; None for an unknown reason."""
     if "locked" in reason:
         return RegistryError(
             f"{path}: MLflow's database is locked{_by_whom(path)}; wait for it or end it, then run this again"
@@ -105,7 +105,7 @@ def explain(path: Path, reason: str) -> RegistryError | None:
 
 
 def damaged(path: Path, reason: str) -> str:
-    """Return what to do about a damaged database."""
+    """Return the message that says what to do about a damaged database."""
     return (
         f"{path}: MLflow's database is damaged ({reason}); put a backup of it in its place, or save what can be read: "
         f"`sqlite3 {path} .recover | sqlite3 {path}.recovered`, and put that in its place"
@@ -127,7 +127,7 @@ def _look(path: Path) -> _Found:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    """The database, writable and for this process alone for a moment; waits a while where another has it."""
+    """Open the database for this process alone and yield it, writable; wait a while where another has it."""
     try:
         database = _begun(path, _SECONDS_OF_SILENCE)
         if database is None:
@@ -145,7 +145,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _begun(path: Path, seconds: float) -> sqlite3.Connection | None:
-    """Return a connection that may write; None where another held the database all the time."""
+    """Return a connection that may write; None where another process held the database all the time."""
     database = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", uri=True, timeout=seconds, isolation_level=None)
     try:
         database.execute("BEGIN IMMEDIATE")
@@ -167,7 +167,7 @@ def _newest_schema() -> str:
 
 
 def _make(path: Path) -> None:
-    """MLflow makes a draft; one move puts it in place, where no other process was first."""
+    """Make the database as a draft, then move it into place unless another process was first."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  # takes a second to import
 
     draft = path.with_name(f"{path.name}.draft-{os.getpid()}")
@@ -184,7 +184,7 @@ def _make(path: Path) -> None:
 
 
 def _put_aside(path: Path, *, is_empty: bool) -> None:
-    """The half-made file has another name, with its journal; one without any table is removed."""
+    """Rename the half-made file, with its journal; remove it where it has no table."""
     aside = path.with_name(f"{path.name}.half-made-{datetime.now().astimezone():%Y-%m-%dT%H-%M-%S}")
     for ending in (*_COMPANIONS, ""):
         part = Path(str(path) + ending)
@@ -199,7 +199,7 @@ def _put_aside(path: Path, *, is_empty: bool) -> None:
 
 
 def _sweep_drafts(path: Path) -> None:
-    """Drafts of processes that are gone, and the journals of a database that is gone, are removed."""
+    """Remove drafts of processes that are gone, and journals of a database that is gone."""
     for draft in path.parent.glob(f"{path.name}.draft-*"):
         pid = draft.name.rpartition("-")[2]
         if pid.isdecimal() and not _is_alive(int(pid)):
@@ -224,7 +224,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _by_whom(path: Path) -> str:
-    """Return other processes that have the file open, as far as this user may see."""
+    """Return in words which other processes have the file open, as far as this user may see."""
     found = []
     for descriptors in Path("/proc").glob("[0-9]*/fd"):
         with suppress(OSError):

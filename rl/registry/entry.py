@@ -37,7 +37,7 @@ class NightKey:
 
     @property
     def input_key(self) -> str:
-        """One hash of all fields."""
+        """Hash of all fields."""
         content = [self.scenario, self.source, str(self.date), self.dataset_digest, self.spec_hash, self.code_hash]
         return sha256(json.dumps(content).encode("utf-8")).hexdigest()[:32]
 

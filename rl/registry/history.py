@@ -42,7 +42,7 @@ class EarlierVersion:
 def earlier_versions(
     client: MlflowClient, version: RegisteredVersion, *, limit: int = 30
 ) -> tuple[EarlierVersion, ...]:
-    """Versions with a lower number, the latest first, `limit` of them at most; whoever holds an alias is always there.
+    """Return the versions with a lower number, the latest first: `limit` at most, and any that holds an alias.
 
     Their gains are predictions made on their own nights, each against its own baseline; what a champion has really
     earned since is for the monitor to say. A run that was deleted leaves its version without figures. Versions that no
@@ -65,7 +65,7 @@ def _remembered(client: MlflowClient, version: RegisteredVersion, held: tuple[st
 
 
 def _compared_with(version: RegisteredVersion, figures: Mapping[str, float]) -> str:
-    """Return as the tags say; older releases named the champion in force, whose own figures tell if it was compared."""
+    """Return what the gain is over, as the tags say; older releases named the champion, compared or not."""
     if "compared_with" in version.tags:
         return version.tags["compared_with"]
     before = version.champion_in_force or ""

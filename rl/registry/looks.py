@@ -17,14 +17,14 @@ LEVEL_TAG = "level"
 
 
 def find_looks(client: MlflowClient, key: NightKey, known: Sequence[SpentLook] = ()) -> tuple[Look, ...]:
-    """Looks of earlier registrations of the scenario on this source, tonight's own repeat left out.
+    """Return the looks of earlier registrations of the scenario on this source, without tonight's own repeat.
 
     A version without a readable level (made by an older release) counts as none; one whose version or tags were deleted
     or edited in MLflow counts as the home knows it.
 
     Args:
-        client: of the store.
-        key: of the night.
+        client: MLflow's, from `open_store`.
+        key: source, scenario, date and input hashes of the night.
         known: looks that the home's own nights spent.
     """
     found: dict[str, Look] = {}
@@ -38,7 +38,7 @@ def find_looks(client: MlflowClient, key: NightKey, known: Sequence[SpentLook] =
 
 
 def spent_looks_of(client: MlflowClient, model: str) -> tuple[SpentLook, ...]:
-    """Return what the model's versions say that their nights spent, nights that spent nothing left out."""
+    """Return what the model's versions say that their nights spent, without nights that spent nothing."""
     return tuple(
         SpentLook(
             model=model,
@@ -54,7 +54,7 @@ def spent_looks_of(client: MlflowClient, model: str) -> tuple[SpentLook, ...]:
 
 
 def _level(version: RegisteredVersion) -> float:
-    """Return the level its tag says, no more than any night may spend; 0 where it isn't a number."""
+    """Return the level in the version's tag, no more than any night may spend; 0 where it isn't a number."""
     try:
         level = float(version.tags.get(LEVEL_TAG) or 0)
     except ValueError:

@@ -74,7 +74,7 @@ def known_looks(settings: Settings) -> tuple[SpentLook, ...]:
 
 
 def require_database(settings: Settings, path: Path) -> None:
-    """Return where the registry's database is there, or nothing is known of one.
+    """Raise if the home knows of a registry whose database is gone or empty.
 
     Raises:
         RegistryChanged: it is gone or has been emptied.
@@ -100,7 +100,7 @@ def _registered_before_memory(settings: Settings) -> str:
 
 
 def require_model(client: MlflowClient, settings: Settings, model: str) -> tuple[str, ...]:
-    """Return what was changed by hand since the home's last command, as sentences; none where nothing was.
+    """Return what was changed by hand since the home's last command, as sentences; raise if something is missing.
 
     Raises:
         RegistryChanged: the registry has less than the home knows.
@@ -130,7 +130,7 @@ def require_model(client: MlflowClient, settings: Settings, model: str) -> tuple
 
 
 def remember_model(client: MlflowClient, settings: Settings, model: str) -> None:
-    """Write down what the registry has of the model now; nothing where no night registered in it.
+    """Write down what the registry has of the model now; do nothing where no night registered in it.
 
     Versions that were registered by hand aren't missed: they may have no run that tells a deleted one from a lost one.
     """
@@ -158,7 +158,7 @@ def remember_model(client: MlflowClient, settings: Settings, model: str) -> None
 
 
 def remember_looks(settings: Settings, looks: Sequence[SpentLook]) -> None:
-    """Add looks to those the home knows; of the same night's the larger level stands."""
+    """Add looks to those that the home knows; of one night's looks the larger level stands."""
     before = known_looks(settings)
     joined = {(look.model, look.input_key): look for look in before}
     for look in looks:
@@ -240,7 +240,7 @@ def _ways_on(settings: Settings) -> str:
 
 
 def _address(settings: Settings) -> str:
-    """Return the registry's name in the record: the home's own database keeps its name where the home is moved."""
+    """Return the registry's name in the record; the home's own database keeps its name where the home is moved."""
     path = settings.mlflow_database
     if path is not None and path.is_relative_to(settings.home):
         return str(path.relative_to(settings.home))

@@ -48,7 +48,7 @@ def promote_version(client: MlflowClient, model: str, version: int, *, source: s
 
 
 def _move_aliases(client: MlflowClient, found: RegisteredVersion, held: dict[str, int]) -> Promotion:
-    """In an order that a kill can't spoil: until champion moves, all checks pass again on a repeat."""
+    """Move the aliases in an order that a kill can't spoil: until champion moves, a repeat passes all checks."""
     previous = held.get(CHAMPION)
     if previous is not None:
         client.set_registered_model_alias(found.model, PREVIOUS, str(previous))

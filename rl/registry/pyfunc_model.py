@@ -20,7 +20,7 @@ LOADER_MODULE = "rl.policy.served_model"
 
 @contextmanager
 def pyfunc_arguments(policy_folder: Path) -> Iterator[dict[str, Any]]:
-    """Arguments for `mlflow.pyfunc.log_model` and `save_model`, valid while the context lasts.
+    """Yield the arguments for `mlflow.pyfunc.log_model` and `save_model`, valid while the context lasts.
 
     The parameter `seed` of the model's `predict` makes decisions repeatable; -1, its default, draws anew.
     """
@@ -41,7 +41,7 @@ def pyfunc_arguments(policy_folder: Path) -> Iterator[dict[str, Any]]:
 
 
 def save_pyfunc(policy_folder: Path, target: Path) -> None:
-    """The target folder holds the policy as an MLflow model."""
+    """Write the policy to the target folder as an MLflow model."""
     import mlflow.pyfunc  # noqa: PLC0415  (takes seconds to import; only registering needs it)
 
     with pyfunc_arguments(policy_folder) as arguments:

@@ -14,7 +14,7 @@ from rl.registry.versions import all_versions
 
 
 def check_registry(settings: Settings, scenario: str) -> None:
-    """Return where the registry is there, takes entries, and has what the home knows of.
+    """Raise if the registry is unreachable, takes no entries, or lacks what the home knows of.
 
     Raises:
         RegistryError: it doesn't answer, or another process has it.

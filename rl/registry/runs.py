@@ -36,7 +36,7 @@ def night_run(client: MlflowClient, experiment: str, key: NightKey) -> str:
 def record_candidates(
     client: MlflowClient, experiment: str, parent: str, *, key: NightKey, candidates: Sequence[CandidateRecord]
 ) -> None:
-    """Each candidate has one finished child run with all its params, metrics and curves."""
+    """Give each candidate one finished child run with its params, metrics and curves, unless it has one."""
     for candidate in candidates:
         tags = {MLFLOW_PARENT_RUN_ID: parent, TAG + "candidate": candidate.name, TAG + "role": "candidate"}
         run = _find_run(client, experiment, tags)
@@ -57,7 +57,7 @@ def record_candidates(
 def finish_night_run(
     client: MlflowClient, run_id: str, *, key: NightKey, metrics: Mapping[str, float], files: Iterable[Path]
 ) -> None:
-    """The parent run holds the figures and files, and is finished."""
+    """Log the figures and files to the parent run and finish it."""
     log_metrics(client, run_id, key, metrics)
     for path in files:
         client.log_artifact(run_id, str(path))
@@ -66,7 +66,7 @@ def finish_night_run(
 
 
 def log_metrics(client: MlflowClient, run_id: str, key: NightKey, metrics: Mapping[str, float]) -> None:
-    """The run has these figures; what isn't finite is left out."""
+    """Log the figures to the run, leaving out what isn't finite."""
     points = (Metric(name, value, _timestamp(key), 0) for name, value in metrics.items() if math.isfinite(value))
     _log_in_batches(client, run_id, points)
 

@@ -21,7 +21,7 @@ _PORTS = {"https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 
 
 def await_server(settings: Settings) -> None:
-    """Return once the server answers, or where the registry isn't a server's that can be asked.
+    """Wait until the server answers; return at once where the registry is no server that can be asked.
 
     Raises:
         RegistryError: it doesn't, for so many seconds.
@@ -52,7 +52,7 @@ def _problem(uri: str) -> str | None:
 
 
 def _problem_with_answer(uri: str) -> str | None:
-    """Return any answer will do, a refusal too: what stands before MLflow may know no health page."""
+    """Return why the server is down; None for any answer, even a refusal: a proxy may know no health page."""
     parts = urlsplit(uri)
     address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path.rstrip('/')}/health"
     try:
@@ -65,7 +65,7 @@ def _problem_with_answer(uri: str) -> str | None:
 
 
 def _where(uri: str, scheme: str) -> tuple[str | None, int]:
-    """Host and port of a server; no host where a database names it otherwise, as by a socket or several hosts."""
+    """Return the host and port of a server; no host where a database names it by a socket or several hosts."""
     if scheme == "https":
         parts = urlsplit(uri)
         return parts.hostname, parts.port or _PORTS[scheme]

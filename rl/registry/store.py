@@ -30,7 +30,7 @@ CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
 
 @contextmanager
 def open_store(settings: Settings) -> Iterator[MlflowClient]:
-    """A client, while no other process of this home uses the store; the lock falls with the process.
+    """Yield a client while no other process of this home uses the store; the lock falls with the process.
 
     The lock also covers the making of a new SQLite store, which MLflow can't do twice at once.
 
@@ -70,7 +70,7 @@ def experiment_id(client: MlflowClient, settings: Settings, scenario: str) -> st
 
 
 def aliases(client: MlflowClient, model: str) -> dict[str, int]:
-    """Return version of each alias of the model; empty where the model isn't registered."""
+    """Return the version of each alias of the model; empty where the model isn't registered."""
     registered = client.search_registered_models(filter_string=f"name = '{model}'")
     return {alias: int(version) for found in registered for alias, version in found.aliases.items()}
 
@@ -85,7 +85,7 @@ def _ready(settings: Settings) -> None:
 
 
 def _explained(settings: Settings, message: str) -> RegistryError:
-    """Return what MLflow or its database said, in one line, without a password."""
+    """Return the error that says in one line, without a password, what MLflow or its database said."""
     path, reason = settings.mlflow_database, next((line for line in message.splitlines() if line.strip()), message)
     known = None if path is None else explain(path, reason)
     shown = settings.shown_mlflow_uri

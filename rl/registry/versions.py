@@ -75,7 +75,7 @@ def load_version(client: MlflowClient, model: str, version: int) -> RegisteredVe
 
 
 def all_versions(client: MlflowClient, model: str) -> Iterator[RegisteredVersion]:
-    """Every version of the model, however many pages the store gives them in."""
+    """Yield every version of the model, over all pages of the store."""
     token: str | None = None
     while True:
         page = client.search_model_versions(f"name = '{model}'", page_token=token)
@@ -86,14 +86,14 @@ def all_versions(client: MlflowClient, model: str) -> Iterator[RegisteredVersion
 
 
 def own_versions(client: MlflowClient, model: str) -> Iterator[RegisteredVersion]:
-    """Return the versions that nights registered; what was registered by hand or edited past reading is left out."""
+    """Return the versions that nights registered, without those registered by hand or edited past reading."""
     return (found for found in all_versions(client, model) if found.is_ours)
 
 
 def create_version(
     client: MlflowClient, run_id: str, *, key: NightKey, record: VersionRecord, model_folder: Path
 ) -> RegisteredVersion:
-    """Return a new version with the model's files, tags and description.
+    """Create a version with the model's files, tags and description, and return it.
 
     The files go first and the version comes with all its tags in one request: killed in between, there is no version,
     and a repeat writes the same files again.
@@ -111,7 +111,7 @@ def create_version(
 
 
 def offer_as_challenger(client: MlflowClient, version: RegisteredVersion) -> bool:
-    """Return True where the alias challenger is the version's.
+    """Give the version the alias challenger where it deserves it; return whether it has the alias.
 
     It isn't given to a version the gate didn't pass, to one that was promoted already, or to an older night than the
     present challenger's: repeating an old night changes nothing. A challenger that no night registered gives way.

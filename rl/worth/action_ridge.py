@@ -62,7 +62,7 @@ class StateRidge:
     slopes: FloatArray
 
     def predict(self, columns: FloatArray) -> FloatArray:
-        """Return `(n, n_outcomes)`."""
+        """Return the predictions, `(n, n_outcomes)`."""
         return np.asarray(self.intercept + columns @ self.slopes, dtype=np.float64)
 
 
@@ -84,7 +84,7 @@ class ActionRidge:
 
 
 def fit_state(columns: FloatArray, outcomes: FloatArray, fold: IntArray) -> StateRidge:
-    """Return ridge regressions, each outcome's penalty the largest whose held-out error isn't seen to exceed the least.
+    """Return ridge regressions with, for each outcome, the largest penalty that held-out error doesn't speak against.
 
     Slopes that the held-out rows don't ask for would come back as differences between actions wherever the next
     observation records what was shown.
@@ -119,8 +119,8 @@ def fit_actions(
     Args:
         columns: standard columns, `(n, n_columns)`.
         residual: outcomes less their `StateRidge`, `(n, n_outcomes)`.
-        action: of each row, `(n,)`.
-        n_actions: of the vocabulary.
+        action: index of each row's action, `(n,)`.
+        n_actions: size of the vocabulary.
         fold: of each row; rows of a shopper share one, `(n,)`.
     """
     level = _levels(residual, action, n_actions, fold)
@@ -146,7 +146,10 @@ def deal_folds(unit: IntArray, n_folds: int, seed: int) -> IntArray:
 
 
 def _largest_fit(errors: FloatArray) -> IntArray:
-    """Index of the largest penalty within one standard error of the best, by outcome, from `(n_penalties, n, ...)`."""
+    """Return the index of the largest penalty within one standard error of the best, by outcome.
+
+    `errors` are `(n_penalties, n, ...)`.
+    """
     best = errors.mean(axis=1).argmin(axis=0)
     excess = errors - np.take_along_axis(errors, best[None, None, :], axis=0)
     is_close = excess.mean(axis=1) <= excess.std(axis=1) / np.sqrt(errors.shape[1])
@@ -170,7 +173,7 @@ def _levels(residual: FloatArray, action: IntArray, n_actions: int, fold: IntArr
 
 
 def _held_out_errors(columns: FloatArray, outcomes: FloatArray, fold: IntArray) -> FloatArray:
-    """Return squared errors of one action's rows by penalty, `(n_penalties, n, n_outcomes)`."""
+    """Return the squared errors of one action's rows by penalty, `(n_penalties, n, n_outcomes)`."""
     errors = np.zeros((len(SLOPE_PENALTIES), *outcomes.shape))
     for k in range(N_INNER_FOLDS):
         inside, held = fold != k, fold == k
@@ -182,7 +185,7 @@ def _held_out_errors(columns: FloatArray, outcomes: FloatArray, fold: IntArray) 
 
 
 def _ridge_path(columns: FloatArray, outcomes: FloatArray, penalties: tuple[float, ...]) -> list[FloatArray]:
-    """Slopes under each penalty, `(n_columns, n_outcomes)` each; through the smaller of the two Gram matrices."""
+    """Return the slopes under each penalty, `(n_columns, n_outcomes)`, through the smaller Gram matrix."""
     if len(columns) < columns.shape[1]:
         values, vectors = np.linalg.eigh(columns @ columns.T)
         turned = vectors.T @ outcomes

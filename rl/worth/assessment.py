@@ -35,14 +35,14 @@ class WorthSettings:
     """How a log is assessed.
 
     Attributes:
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: over which values run.
-        floors: of the gate.
+        floors: the least effective units that the gate asks for.
         alpha: one-sided level at which the gate settles when it looks every night.
         exploration: share of uniform choices of a served policy.
-        level: of the intervals.
-        resampling: of shoppers.
-        dealing: of shoppers to folds.
+        level: of the intervals, two-sided.
+        resampling: how shoppers are drawn for the bounds.
+        dealing: how shoppers are dealt to folds.
     """
 
     discount: Discount
@@ -56,7 +56,7 @@ class WorthSettings:
 
     @classmethod
     def from_scenario(cls, scenario: Scenario, *, seed: int = 0) -> WorthSettings:
-        """Return settings as the scenario's spec states them."""
+        """Return the settings that the scenario's spec states."""
         return cls(
             discount=Discount(scenario.discount.gamma, scenario.discount.per),
             steps=scenario.evaluation.steps,
@@ -97,7 +97,7 @@ def assess(
 
     Args:
         episodes: the log; propensities as logged or estimated.
-        settings: how.
+        settings: how values are estimated or models fitted.
         nights: that the log covers.
         is_logged: False where decisions are implied: then nothing is weighted, whatever stands in `propensity`.
         is_estimated: propensities were estimated.
@@ -125,7 +125,7 @@ def assess(
 
 
 def sampled_shoppers(episodes: LoggedEpisodes, seed: int) -> tuple[LoggedEpisodes, float]:
-    """As many shoppers, drawn at random, as the assessment can hold in memory; and the share of decisions kept."""
+    """Return as many shoppers, drawn at random, as fit in memory, and the share of decisions kept."""
     limit = min(MAX_ROWS, MAX_CELLS // episodes.n_actions)
     if episodes.n_transitions <= limit:
         return episodes, 1.0

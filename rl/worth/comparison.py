@@ -63,18 +63,18 @@ def compare_rules(
     level: float,
     resampling: Resampling,
 ) -> Judged:
-    """Return doubly robust values of both rules at the largest share of decisions that the log can judge.
+    """Return the doubly robust values of both rules at the largest share of decisions that the log can judge.
 
     The share is chosen by weights alone, which know no reward, so choosing it costs no certainty.
 
     Args:
         episodes: the log, every propensity known.
         predictions: cross-fitted on it.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: over which values run.
-        floors: of the gate.
+        floors: the least effective units that the gate asks for.
         level: of the intervals, over shoppers.
-        resampling: of shoppers.
+        resampling: how shoppers are drawn for the bounds.
     """
     one_step, ahead = one_step_rule(predictions, episodes), look_ahead_rule(predictions, episodes)
 
@@ -106,7 +106,7 @@ def predict_rules(
     level: float,
     resampling: Resampling,
 ) -> Comparison:
-    """What the models predict for both rules where nothing can be weighted: the direct method, and no more than that.
+    """Return what the models predict for both rules where nothing can be weighted: the direct method alone.
 
     Each decision handed over is predicted to add the rule's expected action value less the usual choice's, with today's
     policy going on afterwards; decisions add up. Don't trust it: what made the shop show an action may be what earned.
@@ -129,7 +129,7 @@ def predict_rules(
 
 
 def share_reached(one_step: RatioSums, ahead: RatioSums, *, level: float, resampling: Resampling) -> Bounded:
-    """Return value of the first over value of the second: the wider of percentile bootstrap and Student (delta method).
+    """Return the first value over the second, bounded by the wider of percentile bootstrap and Student (delta method).
 
     None where the second's value isn't positive, since no share of it can be taken then.
     """

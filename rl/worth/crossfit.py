@@ -41,7 +41,7 @@ class CrossfitPredictions:
         return_to_go: logged discounted reward from the row to the episode's end, what a cut took off predicted, `(n,)`.
         effects: by outcome: what the logged action was predicted to add to it, less the usual action's, `(n,)`.
         residuals: by outcome: its logged value less the prediction from the observation alone, `(n,)`.
-        fold: of each row, `(n,)`.
+        fold: number of each row's fold, `(n,)`.
     """
 
     usual: FloatArray
@@ -83,7 +83,7 @@ def crossfit(
 
     Args:
         episodes: the log.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         next_features: columns of the features whose response to actions is predicted too, by name.
         settings: how the log is dealt.
 
@@ -104,7 +104,7 @@ def crossfit(
 
 
 def returns_to_go(episodes: LoggedEpisodes, discount: Discount, next_value: FloatArray) -> FloatArray:
-    """Discounted reward from each row to its episode's end, what a cut took off replaced by `next_value`, `(n,)`."""
+    """Return the discounted reward from each row to its episode's end, `next_value` for what was cut, `(n,)`."""
     factors = discount.step_factors(episodes)
     total = episodes.reward + factors * next_value * episodes.timeout
     for step in reversed(range(int(episodes.lengths.max()) - 1)):
@@ -149,7 +149,7 @@ def _fill(
     k: int,
     seed: int,
 ) -> None:
-    """The rows of fold k hold what models of the other folds say."""
+    """Fill the rows of fold k with what models of the other folds predict."""
     is_other = into.fold != k
     training = take_episodes(episodes, is_other[episodes.offsets[:-1]])
     models = _fit(training, discount, named, seed=seed + k + 1)

@@ -153,5 +153,5 @@ class WorthFindings(StrictModel):
     code_hash: str
 
     def write(self, path: Path) -> None:
-        """The file holds the findings, replaced atomically."""
+        """Write the findings to the file, replacing it atomically."""
         write_atomically(path, self.model_dump_json(indent=1))

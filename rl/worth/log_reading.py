@@ -46,7 +46,7 @@ class WorthLog:
 
 
 def read_worth_log(dataset: Dataset, *, seed: int = 0) -> WorthLog:
-    """Every episode up to the last validation episode, of which a sample of shoppers where they are too many.
+    """Return every episode up to the last validation episode, or a sample of shoppers where they are too many.
 
     Test episodes are left alone: the gate's one look at them stays the only one. Between training and validation no
     embargo is needed, as rows are dealt by shopper and not by time.
@@ -68,7 +68,7 @@ def read_worth_log(dataset: Dataset, *, seed: int = 0) -> WorthLog:
 
 
 def counting_features(dataset: Dataset, episodes: LoggedEpisodes) -> dict[str, int]:
-    """Return columns of the features that count what happens in a session, where actions could leave a trace; by name.
+    """Return the columns of the features that count events of a session, by name: there actions could leave a trace.
 
     Lists of what was shown or engaged with are left out: they hold the action itself. So is what a step adds whatever
     the action: a feature that grows by the same amount everywhere.

@@ -22,7 +22,7 @@ def mixture_sample(
     discount: Discount,
     steps: int | None = None,
 ) -> EvaluationSample:
-    """What the estimators of `rl.ope` read for: the rule decides with probability `share`, else today's policy does.
+    """Return the arrays that `rl.ope` reads when the rule decides with probability `share`, else today's policy.
 
     The mixture's probability of the logged action is (1 - share) propensity + share rule, so that the propensity of
     the logged action is all that is needed. The control variate is split the same way: today's part is controlled by
@@ -34,7 +34,7 @@ def mixture_sample(
         share: of decisions handed to the rule, in [0, 1].
         episodes: the log.
         predictions: cross-fitted on it.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: later rows are left out.
     """
     keep = np.ones(episodes.n_transitions, dtype=bool) if steps is None else episodes.step < steps

@@ -56,7 +56,7 @@ class Spoken:
 
 
 def spoken(share: float, sample: EvaluationSample) -> Spoken:
-    """Return what the sample's weights leave of each shopper."""
+    """Return how much each shopper says about the mixture, from the sample's weights."""
     weight = sample.discount * sample.require_weights()
     unit = sample.unit_of_row
     return Spoken(
@@ -81,9 +81,9 @@ def find_movement(
         rule: that takes over the shares.
         episodes: the log.
         curve: ascending in share.
-        floors: of the spec.
+        floors: the least effective units that the spec asks for.
         level: of the intervals, which resample shoppers.
-        resampling: of shoppers.
+        resampling: how shoppers are drawn for the bounds.
     """
     draws = np.concatenate(list(unit_weights(len(curve[0].weight), resampling)))
     sizes = np.stack([_kish(draws, point.weight) for point in curve], axis=1)
@@ -115,7 +115,7 @@ def find_movement(
 
 
 def bounded(value: float, draws: FloatArray, level: float) -> Bounded:
-    """Return the value with percentile bounds of its draws."""
+    """Return the value with the percentile bounds of its draws."""
     lower, upper = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return Bounded(value=value, lower=float(lower), upper=float(upper))
 
@@ -134,7 +134,7 @@ def _crossing(curve: tuple[Spoken, ...], sizes: FloatArray, rewarded: FloatArray
 
 
 def _kish(draws: FloatArray, values: FloatArray) -> FloatArray:
-    """Return effective number of shoppers under each row of draws, `(n_draws,)`; 0 where nothing is left."""
+    """Return the effective number of shoppers under each row of draws, `(n_draws,)`; 0 where nothing is left."""
     scaled = values / max(float(values.max(initial=0.0)), 1e-300)
     square = draws @ np.square(scaled)
     total = np.square(draws @ scaled)

@@ -19,7 +19,7 @@ class Popularity:
 
     Attributes:
         weight: `(n_actions,)`, positive.
-        version: name.
+        version: name under which it would be logged.
     """
 
     weight: FloatArray
@@ -31,13 +31,13 @@ class Popularity:
         return self.of_mask(mask)
 
     def of_mask(self, mask: BoolArray) -> FloatArray:
-        """Return the same without features."""
+        """Return the action probabilities from the mask alone, `(n, n_actions)`."""
         weights = mask * self.weight
         return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def fit_popularity_weights(episodes: LoggedEpisodes) -> Popularity:
-    """The likeliest weights, given which actions were available at each decision, with a small uniform share added.
+    """Return the likeliest weights, given the actions available at each decision, with a small uniform share added.
 
     Source: Hunter (2004), the minorise-maximise iteration for Luce's choice model, equation 5 for choices from sets.
     """

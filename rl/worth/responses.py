@@ -31,7 +31,7 @@ class EffectScore:
 
     @property
     def z(self) -> float:
-        """Sum over its standard error, clustered by shopper; 0 where no effect was predicted at all.
+        """The sum over its standard error, clustered by shopper; 0 where no effect was predicted at all.
 
         The square root of two is cross-fitting's price: without an effect, what was learned is the noise of the other
         folds, each pair of folds speaks twice, and the sum varies by up to twice what its shoppers' terms show.
@@ -41,7 +41,7 @@ class EffectScore:
 
     @property
     def p_value(self) -> float:
-        """One-sided: how often chance alone would agree as well with the prediction."""
+        """One-sided probability that chance alone would agree as well with the prediction."""
         return float(norm.sf(self.z))
 
     def slope(self, level: float) -> Bounded:
@@ -56,7 +56,7 @@ class EffectScore:
 
 
 def effect_score(episodes: LoggedEpisodes, predictions: CrossfitPredictions, name: str) -> EffectScore:
-    """Return sums of the test that actions don't change the named outcome, given the observation.
+    """Return the sums of a test that actions don't change the named outcome, given the observation.
 
     Each row adds w f(s, a) h: f is the effect that models of other shoppers predict for the logged action, centered
     under the usual choice q; w = q(a|s) / propensity; h is what happened less the prediction from the observation. As
@@ -83,7 +83,7 @@ def effect_score(episodes: LoggedEpisodes, predictions: CrossfitPredictions, nam
 def find_responses(
     episodes: LoggedEpisodes, predictions: CrossfitPredictions, *, level: float, alpha: float
 ) -> tuple[Response, ...]:
-    """Every outcome's response to actions but the future return's, with Bonferroni's correction over them."""
+    """Return every outcome's response to actions except the future return's, with Bonferroni's correction."""
     scores: Mapping[str, EffectScore] = {
         name: effect_score(episodes, predictions, name) for name in predictions.effects if name != "future"
     }
@@ -93,7 +93,7 @@ def find_responses(
 def find_future_effect(
     episodes: LoggedEpisodes, predictions: CrossfitPredictions, *, level: float, alpha: float
 ) -> FutureEffect:
-    """Whether actions change the discounted return that follows after them under today's policy, and by how much.
+    """Return whether actions change the discounted return after them under today's policy, and by how much.
 
     Today's policy goes on after the decision, so an action that only sets up a better policy's next move counts for
     nothing here: the comparison of rules sees that, this doesn't.

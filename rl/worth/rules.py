@@ -35,13 +35,13 @@ class Rule:
 
 
 def one_step_rule(predictions: CrossfitPredictions, episodes: LoggedEpisodes) -> Rule:
-    """Return leans towards the largest predicted reward, and looks no further: a contextual bandit's rule."""
+    """Return the rule that leans towards the largest predicted reward and looks no further (a contextual bandit)."""
     reward = _advantage(predictions.reward, predictions)
     return _leaning(reward / _spread(reward, predictions), predictions, episodes)
 
 
 def look_ahead_rule(predictions: CrossfitPredictions, episodes: LoggedEpisodes) -> Rule:
-    """Return leans towards the largest predicted reward plus what is predicted to follow under today's policy.
+    """Return the rule that leans towards the largest predicted reward plus what should follow under today's policy.
 
     One step of policy improvement on a fitted Q-function of the behavior policy. What of the future goes along with
     the reward is scaled away: it would make the rule bolder, not wiser. So where the future agrees with the reward, or
@@ -56,7 +56,7 @@ def look_ahead_rule(predictions: CrossfitPredictions, episodes: LoggedEpisodes) 
 
 
 def greedy_rule(predictions: CrossfitPredictions, episodes: LoggedEpisodes, *, exploration: float) -> Rule:
-    """The largest predicted reward, but for a share of uniform choices: about as far from a log as a candidate goes."""
+    """Return the rule of the largest predicted reward with a share of uniform choices: as far from a log as can be."""
     mask = episodes.mask()
     best = np.where(mask, predictions.reward, -np.inf).argmax(axis=1)
     probabilities = exploration * mask / mask.sum(axis=1, keepdims=True)
@@ -81,7 +81,7 @@ def _advantage(score: FloatArray, predictions: CrossfitPredictions) -> FloatArra
 
 
 def _spread(advantage: FloatArray, predictions: CrossfitPredictions) -> FloatArray:
-    """Standard deviation of the advantages in each row's fold under the usual choice, `(n, 1)`; 1 where all are 0.
+    """Return the spread of the advantages in each row's fold under the usual choice, `(n, 1)`; 1 where all are 0.
 
     Like everything a rule is made of, it reads observations and availability of held-out rows, and of their actions
     and rewards nothing.

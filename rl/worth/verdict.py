@@ -55,7 +55,7 @@ def judge_worth(
     """Return the answer of a log that can be weighted.
 
     Args:
-        comparison: of the two rules.
+        comparison: values of the two rules.
         future: whether actions change the future return.
         is_enough: effective sample size and rewarded units reach the gate's floors for both rules.
         is_estimated: propensities were estimated, so that all of it rests on that model.
@@ -92,7 +92,7 @@ def judge_worth(
 
 
 def is_clear(comparison: Comparison) -> bool:
-    """Return the one-step rule's own gain is positive and known to within two fifths of itself."""
+    """Return whether the one-step rule's own gain is positive and known to within two fifths of itself."""
     gain = next(figure.gain for figure in comparison.policies if figure.policy == "one_step")
     if gain is None or gain.value is None or gain.lower is None:
         return False

@@ -49,7 +49,7 @@ def find_visibility(  # noqa: PLR0913 -- a candidate, a log, and what the gate a
     level: float,
     resampling: Resampling,
 ) -> Visibility:
-    """Return nights after which the gate would see a gain of 2%, by share of exploration added.
+    """Return the nights after which the gate would see a gain of 2%, by share of exploration added.
 
     The variance of the paired doubly robust difference (candidate less behavior policy) over shoppers gives the
     standard error that a log of n nights would have; a gain g is seen at one-sided level alpha with the stated power
@@ -57,15 +57,15 @@ def find_visibility(  # noqa: PLR0913 -- a candidate, a log, and what the gate a
     is too small where the same few shoppers keep coming. A log with more exploration is this log reweighted.
 
     Args:
-        rule: of the candidate.
+        rule: the candidate's, on the rows of the log.
         share: of decisions that the candidate hands to it.
         episodes: the log.
         predictions: cross-fitted on it.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         alpha: one-sided level of a night.
         nights: that the log covers.
         level: of the intervals, over shoppers.
-        resampling: of shoppers.
+        resampling: how shoppers are drawn for the bounds.
     """
     unit_ids, unit = np.unique(episodes.unit, return_inverse=True)
     draws = np.vstack([np.ones((1, len(unit_ids))), *unit_weights(len(unit_ids), resampling)])
@@ -86,7 +86,7 @@ def episode_differences(
     discount: Discount,
     added: float,
 ) -> EpisodeDifferences:
-    """Paired differences that a logger with `added` uniform choices would give for today's candidate and policy."""
+    """Return paired differences that a logger with `added` uniform choices would give for candidate and policy."""
     uniform = 1 / episodes.availability.sum(axis=1)[episodes.mask_index]
     today, offsets = episodes.propensity, episodes.offsets
     logger = (1 - added) * today + added * uniform
@@ -96,7 +96,7 @@ def episode_differences(
     discounted, outcome = shifted_products(until, offsets), episodes.reward + factors * predictions.next_value
 
     def robust(chance: FloatArray, controlled: FloatArray, expected: FloatArray) -> FloatArray:
-        """DR of a policy with these chances of the logged actions; `controlled` is chance times control variate."""
+        """Return DR of a policy by its chances of logged actions; `controlled` is chance times control variate."""
         weight = cumulative_products(chance / logger, offsets)
         before = shifted_products(weight, offsets)
         per_row = discounted * (before * (expected - controlled / logger) + weight * outcome)

@@ -31,7 +31,7 @@ def nights(found: Bounded) -> str:
 
 
 def p_value(value: float) -> str:
-    """Return two digits, never nothing."""
+    """Return the p-value with two digits; a tiny one is never shown as 0."""
     return "< 0.0001" if value < 1e-4 else f"{value:.2g}"
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rl.data.logged_episodes import LoggedEpisodes
-from rl.ope.estimators.registry import NIGHTLY_ESTIMATORS
+from rl.ope.estimators.registry import nightly_estimators
 from rl.ope.intervals.intervals import Resampling, student_interval
 from rl.ope.intervals.partial_sums import EstimationPlan, sums_in_batches
 from rl.ope.q_functions.fqe import FittedQ, FqeSettings
@@ -84,7 +84,7 @@ def _night() -> Task:
 
     def task(log: LoggedEpisodes) -> dict[str, float]:
         found = evaluate_policies({"evaluation": policies()[1]}, train=train, test=log, settings=settings)
-        reports = [found.report("evaluation", name) for name in NIGHTLY_ESTIMATORS if name != "on_policy"]
+        reports = [found.report("evaluation", name) for name in nightly_estimators() if name != "on_policy"]
         return {report.estimator: report.value for report in reports if report.value is not None}
 
     return task

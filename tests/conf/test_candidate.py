@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from conf.candidate import Candidate, ContinuousCandidate, TrainingSpec
 
 KINDS: list[type[TrainingSpec]] = [Candidate, ContinuousCandidate]
-EVERY = [(kind, name) for kind in KINDS for name in kind.parameters]
+EVERY = [(kind, name) for kind in KINDS for name in kind.algorithms]
 
 
 def make(kind: type[TrainingSpec], algorithm: str, **values: Any) -> TrainingSpec:
@@ -18,10 +18,10 @@ def make(kind: type[TrainingSpec], algorithm: str, **values: Any) -> TrainingSpe
 @pytest.mark.parametrize(("kind", "algorithm"), EVERY)
 def test_algorithm_takes_its_own_parameters_and_no_others(kind: type[TrainingSpec], algorithm: str) -> None:
     """Each parameter is taken by the algorithms that read it, and refused by name by the others."""
-    every = {name for names in kind.parameters.values() for name in names}
+    every = {name for entry in kind.algorithms.values() for name in entry.parameters}
     defaults = {name: kind.model_fields[name].default for name in every}
     for name, value in defaults.items():
-        if name in kind.parameters[algorithm]:
+        if name in kind.algorithms[algorithm].parameters:
             assert getattr(make(kind, algorithm, **{name: value}), name) == value
         else:
             with pytest.raises(ValidationError, match=f"{algorithm} takes no {name}"):
@@ -41,15 +41,26 @@ def test_dumped_candidate_is_read_back(kind: type[TrainingSpec], algorithm: str)
     """What is written holds only what the algorithm reads, and makes the same candidate again."""
     candidate = make(kind, algorithm)
     dumped = candidate.model_dump(mode="json")
-    assert set(dumped) == set(TrainingSpec.model_fields) | set(kind.parameters[algorithm])
+    assert set(dumped) == set(TrainingSpec.model_fields) | set(kind.algorithms[algorithm].parameters)
     again = kind.model_validate(dumped)
     assert again.model_dump() == candidate.model_dump()
 
 
-def test_every_algorithm_of_the_literal_has_its_parameters() -> None:
-    """No name without an entry, no entry without a name."""
-    for kind in KINDS:
-        assert set(kind.model_fields["algorithm"].annotation.__args__) == set(kind.parameters)  # type: ignore[union-attr]
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["cqll", "", 3, ["bc"], None])
+def test_an_unknown_algorithm_is_refused_with_the_known_ones(kind: type[TrainingSpec], name: object) -> None:
+    """Only a name with an entry is an algorithm, whatever else stands there."""
+    with pytest.raises(ValidationError) as caught:
+        kind.model_validate({"algorithm": name, "seeds": [1], "n_updates": 10})
+    (issue,) = caught.value.errors()
+    assert (issue["type"], issue["loc"]) == ("literal_error", ("algorithm",))
+    assert all(repr(known) in issue["msg"] for known in kind.algorithms)
+
+
+@pytest.mark.parametrize(("kind", "algorithm"), EVERY)
+def test_every_parameter_of_an_entry_is_a_field(kind: type[TrainingSpec], algorithm: str) -> None:
+    """An entry can name only what a spec may hold."""
+    assert set(kind.algorithms[algorithm].parameters) <= set(kind.model_fields)
 
 
 @pytest.mark.parametrize(

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections import defaultdict
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
-from conf.source import SessionRule
-from jobs.sessions import assign_sessions, sessions_of, watermark
-from tests.jobs.event_rows import START, event, events, source
+from conf.event_types import EVENT_TYPE_RANK
+from conf.source import SessionRule, Source
+from conf.tables import EVENTS, SESSIONS
+from jobs.business_days import days_between
+from jobs.event_columns import SESSION_COLUMNS
+from jobs.sessions import session_job, sessions_of, watermark
+from jobs.written_rows import check_columns
+from tests.jobs.event_rows import START, event, source
 
 HORIZON = date(2026, 1, 20)
 
@@ -31,18 +38,50 @@ CASES: dict[str, list[dict[str, Any]]] = {
 
 
 @pytest.fixture(scope="module")
-def sessions_by_case(spark: SparkSession) -> dict[str, list[Any]]:
+def sessions_by_case() -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {case: [] for case in CASES}
     rows = [row | {"user_id": case} for case, rows in CASES.items() for row in rows]
-    for session in _sessions(spark, rows):
+    for session in _sessions(rows):
         found[session.user_id].append(session)
     return found
 
 
-def _sessions(spark: SparkSession, rows: list[dict[str, Any]], **changes: Any) -> list[Any]:
+DAYS = days_between(date(2026, 1, 1), HORIZON)
+
+
+def _sessions(
+    rows: list[dict[str, Any]], *, dates: Sequence[date] = DAYS, horizon: date = HORIZON, **changes: Any
+) -> list[Any]:
+    """The sessions as a partition's worker makes them, by start."""
     shop = source(**changes)
-    found = sessions_of(assign_sessions(events(spark, rows), shop), shop, HORIZON)
-    return found.orderBy("start_time", "user_id").collect()
+    found = session_job(shop, dates=dates, horizon=horizon)(_table(rows, shop)).to_pylist()
+    return [SimpleNamespace(**row) for row in sorted(found, key=lambda row: (row["start_time"], row["user_id"]))]
+
+
+def _table(rows: list[dict[str, Any]], shop: Source) -> pa.Table:
+    """The events of shoppers with their business day, in the order in which a worker gets them."""
+    zone = ZoneInfo(shop.zone)
+    days = [row | {"event_date": row["event_time"].astimezone(zone).date()} for row in rows if row["user_id"] != ""]
+    ordered = sorted(days, key=lambda row: (row["user_id"], row["event_time"], _rank(row), row["event_id"]))
+    columns = {
+        name: pa.array([row.get(name) for row in ordered]) for name in SESSION_COLUMNS if name != "delivery_date"
+    }
+    return pa.table(columns | {"delivery_date": columns["event_date"]}).cast(
+        pa.schema(
+            [
+                ("user_id", pa.string()),
+                ("event_time", pa.timestamp("us", tz="UTC")),
+                ("event_type", pa.string()),
+                ("event_id", pa.string()),
+                ("event_date", pa.date32()),
+                ("delivery_date", pa.date32()),
+            ]
+        )
+    )
+
+
+def _rank(row: dict[str, Any]) -> int:
+    return EVENT_TYPE_RANK[row["event_type"]]
 
 
 def test_second_event_within_the_gap_joins_the_first_one(sessions_by_case: dict[str, list[Any]]) -> None:
@@ -50,8 +89,8 @@ def test_second_event_within_the_gap_joins_the_first_one(sessions_by_case: dict[
     (session,) = sessions_by_case["second event within the gap"]
     assert (session.n_events, session.start_time, session.end_time) == (
         2,
-        START.replace(tzinfo=None),
-        (START + timedelta(minutes=1)).replace(tzinfo=None),
+        START,
+        (START + timedelta(minutes=1)),
     )
 
 
@@ -85,40 +124,30 @@ def test_decisions_are_counted_by_the_source_s_event_type(sessions_by_case: dict
     assert (session.n_events, session.n_decisions) == (2, 1)
 
 
-def test_date_is_the_business_date_of_the_zone(spark: SparkSession) -> None:
+def test_date_is_the_business_date_of_the_zone() -> None:
     """23:30 UTC is already the next day in Berlin."""
-    (session,) = _sessions(spark, [event("a", 11 * 60 + 30)], zone="Europe/Berlin")
+    (session,) = _sessions([event("a", 11 * 60 + 30)], zone="Europe/Berlin")
     assert session.date == date(2026, 1, 6)
 
 
-def test_chain_is_cut_at_its_second_midnight(spark: SparkSession) -> None:
+def test_chain_is_cut_at_its_second_midnight() -> None:
     """A shopper who never pauses starts a new session with the first event two business dates after the first."""
     rows = [event(f"e{n:03}", 60 * n) for n in range(60)]
     rule = {"session": SessionRule(gap_minutes=90, max_hours=24)}
-    found = _sessions(spark, rows, **rule)
+    found = _sessions(rows, **rule)
     # Noon of the 5th + 24 h, then the rest up to midnight of the 7th, then the 7th's 24 hours.
     assert [(one.start_time.isoformat(), one.n_events, one.is_cut) for one in found] == [
-        ("2026-01-05T12:00:00", 24, True),
-        ("2026-01-06T12:00:00", 12, True),
-        ("2026-01-07T00:00:00", 24, False),
+        ("2026-01-05T12:00:00+00:00", 24, True),
+        ("2026-01-06T12:00:00+00:00", 12, True),
+        ("2026-01-07T00:00:00+00:00", 24, False),
     ]
 
 
-def test_index_follows_the_total_order_within_a_tie(spark: SparkSession) -> None:
-    """At one instant an impression stands before a click, and equal types stand by event id."""
-    rows = [event("a", 0, event_type="click"), event("c", 0, event_type="impression"), event("b", 0)]
-    assigned = assign_sessions(events(spark, rows), source()).orderBy("session_index")
-    assert [(row.event_id, row.session_index) for row in assigned.collect()] == [("c", 0), ("b", 1), ("a", 2)]
-
-
 @pytest.mark.parametrize(("horizon", "is_closed"), [(date(2026, 1, 5), False), (date(2026, 1, 6), True)])
-def test_session_is_closed_once_the_watermark_has_passed_its_gap(
-    spark: SparkSession, horizon: date, is_closed: bool
-) -> None:
+def test_session_is_closed_once_the_watermark_has_passed_its_gap(horizon: date, is_closed: bool) -> None:
     """With a day of lateness, a session of the 5th is closed by the delivery of the 6th, not by its own."""
-    shop = source()
-    found = sessions_of(assign_sessions(events(spark, [event("a", 0)]), shop), shop, horizon)
-    assert found.select("is_closed").collect()[0][0] is is_closed
+    (session,) = _sessions([event("a", 0)], horizon=horizon)
+    assert session.is_closed is is_closed
 
 
 def test_watermark_is_the_end_of_the_business_day_less_the_lateness() -> None:
@@ -126,32 +155,44 @@ def test_watermark_is_the_end_of_the_business_day_less_the_lateness() -> None:
     assert watermark(source(zone="Europe/Berlin"), date(2026, 1, 6)) == datetime(2026, 1, 5, 23, tzinfo=UTC)
 
 
-def test_sessions_equal_those_of_a_plain_reading_of_the_rules(spark: SparkSession) -> None:
+def test_sessions_equal_those_of_a_plain_reading_of_the_rules() -> None:
     """On random events, sessions are those that a loop over each shopper's events finds."""
     rows = _random_rows(seed=7)
-    shop = source(session=SessionRule(gap_minutes=200, max_hours=5), zone="Asia/Tokyo")
-    assigned = assign_sessions(events(spark, rows), shop).select("user_id", "event_id", "session_id").collect()
-    by_session: dict[str, set[str]] = defaultdict(set)
-    for row in assigned:
-        by_session[row.session_id].add(row.event_id)
-    assert sorted(map(sorted, by_session.values())) == sorted(map(sorted, _plain_sessions(rows, 200, 5, hours_east=9)))
+    found = _sessions(rows, session=SessionRule(gap_minutes=200, max_hours=5), zone="Asia/Tokyo")
+    times = {row["event_id"]: row["event_time"] for row in rows}
+    expected = [
+        (min(times[one] for one in part), max(times[one] for one in part), len(part))
+        for part in _plain_sessions(rows, 200, 5, hours_east=9)
+    ]
+    assert sorted((one.start_time, one.end_time, one.n_events) for one in found) == sorted(expected)
 
 
-def test_sessions_of_a_date_need_no_event_before_the_two_days_before_it(spark: SparkSession) -> None:
+def test_sessions_of_a_date_need_no_event_before_the_two_days_before_it() -> None:
     """Cutting the log off two business dates before D leaves the sessions of D as they were."""
     rows = _random_rows(seed=8)
-    shop = source(session=SessionRule(gap_minutes=200, max_hours=5))
-    log = events(spark, rows)
-    day = F.lit("2026-01-08").cast("date")
 
-    def sessions_of_day(first: str) -> list[Any]:
-        kept = log.where(F.to_date("event_time") >= F.lit(first).cast("date"))
-        found = sessions_of(assign_sessions(kept, shop), shop, HORIZON).where(F.col("date") == day)
-        return sorted(map(tuple, found.collect()))
+    def sessions_of_day(first: date) -> list[Any]:
+        kept = [row for row in rows if row["event_time"].date() >= first]
+        rule = SessionRule(gap_minutes=200, max_hours=5)
+        return _sessions(kept, dates=[date(2026, 1, 8)], session=rule)
 
-    whole = sessions_of_day("2026-01-01")
+    whole = sessions_of_day(date(2026, 1, 1))
     assert whole
-    assert sessions_of_day("2026-01-06") == whole
+    assert sessions_of_day(date(2026, 1, 6)) == whole
+
+
+def test_spark_gives_what_its_workers_make(spark: SparkSession) -> None:
+    """The same rows in the table's columns, however many parts the shoppers are split into."""
+    rows = [row | {"event_date": row["event_time"].date()} for row in _random_rows(seed=9)]
+    schema = f"{EVENTS.ddl}, event_date date, delivery_date date"
+    names = [*EVENTS.column_names, "event_date", "event_date"]
+    log = spark.createDataFrame([tuple(row[name] for name in names) for row in rows], schema)
+    expected = [vars(one) for one in _sessions(rows)]
+    for n_partitions in (1, 3):
+        made = sessions_of(log, source(), dates=DAYS, horizon=HORIZON, n_partitions=n_partitions)
+        check_columns(made, SESSIONS, ["date"])
+        found = made.toArrow().to_pylist()
+        assert sorted(found, key=lambda row: (row["start_time"], row["user_id"])) == expected
 
 
 def _random_rows(seed: int) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What training needs to know of an algorithm."""
+"""What training needs to know about an algorithm."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Algorithm(Protocol):
 
     @property
     def action_space(self) -> Literal["discrete"]:
-        """What actions are."""
+        """The kind of actions that the algorithm chooses among."""
         ...
 
     @property
     def outputs(self) -> Outputs:
-        """What its network gives for each action, and so how a stochastic policy is made of it."""
+        """What the network gives for each action, which decides how a stochastic policy is made of it."""
         ...
 
     def create(self, candidate: Candidate, *, gamma: float, device: str) -> Any:
@@ -56,12 +56,12 @@ class ContinuousAlgorithm(Protocol):
 
     @property
     def action_space(self) -> Literal["continuous"]:
-        """What actions are."""
+        """The kind of actions that the algorithm chooses among."""
         ...
 
     @property
     def outputs(self) -> Literal["mean", "gaussian"]:
-        """What its policy gives: one action, or a distribution to draw it from."""
+        """What the policy gives: one action, or a distribution to draw it from."""
         ...
 
     def create(self, candidate: ContinuousCandidate, *, gamma: float, device: str) -> Any:

@@ -18,7 +18,7 @@ from rl.learning.updates.fast_update import TakenOver
 
 
 class AdvantageWeightedActorCritic(ContinuousOutputs):
-    """d3rlpy's AWAC."""
+    """The entry of d3rlpy's AWAC in the registry."""
 
     def create(self, candidate: ContinuousCandidate, *, gamma: float, device: str) -> Any:
         """Return d3rlpy's algorithm, not yet built."""

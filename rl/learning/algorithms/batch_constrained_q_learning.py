@@ -45,7 +45,7 @@ class BatchConstrainedQLearning(DiscreteAlgorithm):
         return built(MaskedBCQ, config, candidate, device)
 
     def network(self, algorithm: Any) -> FilteredNetwork:
-        """Return values and imitator, with the threshold."""
+        """Return the network of values and imitator, with the threshold."""
         function, imitator = algorithm.impl.q_function[0], algorithm.impl.modules.imitator
         return FilteredNetwork(
             values=served_dense(function.encoder, function._fc),
@@ -54,7 +54,7 @@ class BatchConstrainedQLearning(DiscreteAlgorithm):
         )
 
     def output_scale(self, network: Network, episodes: TrainingData) -> float:
-        """Return typical standard deviation of values between the available actions of a training row."""
+        """Return the typical standard deviation of values between the available actions of a training row."""
         return spread_in_training(network, episodes)
 
 

@@ -14,7 +14,7 @@ COMPUTE_DTYPES: dict[str, torch.dtype | None] = {"float32": None, "bfloat16": to
 
 
 def one_network_settings(candidate: Candidate, gamma: float) -> dict[str, Any]:
-    """Of algorithms that train everything with one optimizer."""
+    """Return the d3rlpy settings of algorithms that train everything with one optimizer."""
     return {
         "batch_size": candidate.batch_size,
         "gamma": gamma,
@@ -25,12 +25,12 @@ def one_network_settings(candidate: Candidate, gamma: float) -> dict[str, Any]:
 
 
 def value_settings(candidate: Candidate, gamma: float) -> dict[str, Any]:
-    """Return the same, of those that learn masked action values."""
+    """Return the d3rlpy settings of algorithms that learn masked action values."""
     return one_network_settings(candidate, gamma) | {"q_func_factory": q_function_factory(candidate)}
 
 
 def actor_critic_settings(candidate: TrainingSpec, gamma: float) -> dict[str, Any]:
-    """Of algorithms that train a policy beside the values it is judged by."""
+    """Return the d3rlpy settings of algorithms that train a policy beside the values it is judged by."""
     return {
         "batch_size": candidate.batch_size,
         "gamma": gamma,

@@ -26,7 +26,7 @@ from rl.learning.updates.fast_update import TakenOver, expected_values, take_ove
 
 
 class ConservativeQLearning(ValueOutputs):
-    """d3rlpy's DiscreteCQL."""
+    """The entry of d3rlpy's DiscreteCQL in the registry."""
 
     def create(self, candidate: Candidate, *, gamma: float, device: str) -> Any:
         """Return d3rlpy's algorithm, not yet built."""
@@ -98,7 +98,7 @@ class SampledConservative(FastConservativeQLearning):
 
 
 class SampledCQL(TakenOver, DiscreteCQL):  # type: ignore[misc]  # d3rlpy ships no types
-    """The same, its conservative term sampled where there are more actions than the encoder's `sampled_above`.
+    """d3rlpy's DiscreteCQL whose conservative term is sampled above the encoder's `sampled_above` actions.
 
     Attributes:
         encoder: what networks begin with; its output is tied.

@@ -36,7 +36,7 @@ class ActionRange:
 
     @classmethod
     def of(cls, actions: ActionArray) -> ActionRange:
-        """The range of logged actions, `(n, action_size)`; where they are all the same, half a unit to either side."""
+        """Return the range of logged actions, `(n, action_size)`; half a unit to either side where all are alike."""
         least, largest = actions.min(axis=0), actions.max(axis=0)
         margin = np.where(largest > least, 0.0, 0.5)
         return cls(tuple((least - margin).tolist()), tuple((largest + margin).tolist()))

@@ -21,7 +21,7 @@ from rl.learning.updates.optimizers import optimizer_factory
 
 
 class ContinuousConservativeQLearning(ContinuousOutputs):
-    """d3rlpy's CQL."""
+    """The entry of d3rlpy's continuous CQL in the registry."""
 
     def create(self, candidate: ContinuousCandidate, *, gamma: float, device: str) -> Any:
         """Return d3rlpy's algorithm, not yet built."""
@@ -39,7 +39,7 @@ class ContinuousConservativeQLearning(ContinuousOutputs):
 
 
 class FastCQLImpl(FastActorCritic, CQLImpl):  # type: ignore[misc]  # d3rlpy ships no types
-    """CQL, its policy asked once about each observation."""
+    """CQL whose policy is asked once about each observation."""
 
     def _compute_deterministic_target(self, batch: TorchMiniBatch) -> torch.Tensor:
         # With its graph, the answer serves the conservative term too.

@@ -21,7 +21,7 @@ from rl.learning.updates.fast_update import TakenOver
 
 
 class ContinuousImplicitQLearning(ContinuousOutputs):
-    """d3rlpy's IQL."""
+    """The entry of d3rlpy's continuous IQL in the registry."""
 
     def create(self, candidate: ContinuousCandidate, *, gamma: float, device: str) -> Any:
         """Return d3rlpy's algorithm, not yet built."""

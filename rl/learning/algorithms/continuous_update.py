@@ -44,20 +44,20 @@ class FastActorCritic(FastUpdate, DDPGBaseImpl):  # type: ignore[misc]  # d3rlpy
         return with_sum(terms)
 
     def learn_critic(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Return the critic's step."""
+        """Do the critic's step and return its loss terms."""
         terms: dict[str, torch.Tensor] = asdict_without_copy(self.compute_critic_grad(batch))
         self._modules.critic_optim.step()
         return terms
 
     def learn_actor(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Return the actor's step."""
+        """Do the actor's step and return its loss terms."""
         self._modules.q_funcs.eval()
         terms: dict[str, torch.Tensor] = asdict_without_copy(self.compute_actor_grad(batch))
         self._modules.actor_optim.step()
         return terms
 
     def follow(self, grad_step: int) -> None:
-        """Nothing: learning rates went on with their optimizers' steps, of which the actor may do fewer."""
+        """Do nothing: learning rates moved with their optimizers' steps, of which the actor may do fewer."""
 
     def current_losses(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
         modules = self._modules
@@ -76,7 +76,7 @@ class FastActorCritic(FastUpdate, DDPGBaseImpl):  # type: ignore[misc]  # d3rlpy
 
 
 def with_sum(terms: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """Return the terms, and `loss`, the sum of what critic and actor are trained on."""
+    """Return the terms with `loss` added: the sum of what critic and actor are trained on."""
     trained = [terms[name].detach() for name in ("critic_loss", "actor_loss") if name in terms]
     return {"loss": torch.stack(trained).sum(), **terms}
 

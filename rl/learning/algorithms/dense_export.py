@@ -8,7 +8,7 @@ from rl.policy.network import DenseNetwork
 
 
 def dense_network(layers: list[torch.nn.Linear]) -> DenseNetwork:
-    """Copies of the layers' weights, input first."""
+    """Return a dense network with copies of the layers' weights, input first."""
     arrays = [
         (layer.weight.detach().cpu().numpy().copy(), layer.bias.detach().cpu().numpy().copy()) for layer in layers
     ]

@@ -49,7 +49,7 @@ from rl.learning.updates.optimizers import FusedOptimizer
 
 
 class DiscreteImplicitQLearning(PolicyOutputs):
-    """Its policy is a clone of the log's better half: it never strays from logged actions."""
+    """Implicit Q-learning: its policy clones the better half of the log and never strays from logged actions."""
 
     def create(self, candidate: Candidate, *, gamma: float, device: str) -> Any:
         """Return the algorithm, not yet built."""
@@ -144,7 +144,7 @@ class DiscreteIQLImpl(FastUpdate, DiscreteQFunctionMixin, QLearningAlgoImplBase)
         return loss
 
     def _logged_values(self, batch: TorchMiniBatch) -> torch.Tensor:
-        """Return target networks' values of logged actions, `(n, 1)`."""
+        """Return the target networks' values of the logged actions, `(n, 1)`."""
         with torch.no_grad():
             return values_of(self._modules.targ_q_funcs, batch.observations, batch.actions.long())
 
@@ -167,12 +167,12 @@ class DiscreteIQLImpl(FastUpdate, DiscreteQFunctionMixin, QLearningAlgoImplBase)
 
 
 class DiscreteIQL(QLearningAlgoBase):  # type: ignore[misc]  # d3rlpy ships no types
-    """The algorithm as d3rlpy's others are built."""
+    """The algorithm, built as d3rlpy's others are."""
 
     compute_dtype: torch.dtype | None = None
 
     def inner_create_impl(self, observation_shape: Any, action_size: int) -> None:
-        """Networks and optimizers."""
+        """Make the networks and optimizers."""
         config, place = self._config, {"device": self._device, "enable_ddp": self._enable_ddp}
         policy = create_categorical_policy(observation_shape, action_size, config.actor_encoder_factory, **place)
         (q_funcs, forwarder), (targets, _) = (

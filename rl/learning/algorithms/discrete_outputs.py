@@ -18,7 +18,7 @@ from rl.policy.network import Network
 
 
 class DiscreteAlgorithm:
-    """Base of the entries."""
+    """Base of the registry's entries over a set of actions."""
 
     action_space: Literal["discrete"] = "discrete"
 
@@ -29,29 +29,29 @@ class DiscreteAlgorithm:
 
 
 class ValueOutputs(DiscreteAlgorithm):
-    """The first Q-function's values."""
+    """Outputs that are the first Q-function's values."""
 
     outputs: Literal["values"] = "values"
 
     def network(self, algorithm: Any) -> Network:
-        """Return the Q-function's layers."""
+        """Return the network of the Q-function's layers."""
         function = algorithm.impl.q_function[0]
         return served_network(function.encoder, function._fc)
 
     def output_scale(self, network: Network, episodes: TrainingData) -> float:
-        """Return typical standard deviation of values between the available actions of a training row."""
+        """Return the typical standard deviation of values between the available actions of a training row."""
         return spread_in_training(network, episodes)
 
 
 class PolicyOutputs(DiscreteAlgorithm):
-    """A learned policy's logits."""
+    """Outputs that are a learned policy's logits."""
 
     outputs: Literal["logits"] = "logits"
     # Name of the policy among the implementation's networks.
     policy_module = "policy"
 
     def network(self, algorithm: Any) -> Network:
-        """Return the policy's layers."""
+        """Return the network of the policy's layers."""
         policy = getattr(algorithm.impl.modules, self.policy_module)
         return served_network(policy._encoder, policy._fc)
 

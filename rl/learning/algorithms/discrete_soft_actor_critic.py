@@ -86,7 +86,10 @@ class FastDiscreteSoftActorCritic(FastUpdate, DiscreteSACImpl):  # type: ignore[
         return self._expected(choice, self._temperature * choice.logits - values).mean()
 
     def _update_temperature(self, choice: Categorical, observations: Observations) -> dict[str, torch.Tensor]:
-        """The entropy to reach is a share of what available actions allow; d3rlpy's is out of reach under a mask."""
+        """Move the temperature towards a share of the entropy that available actions allow; return its terms.
+
+        d3rlpy's own target is out of reach under a mask.
+        """
         optimizer = self._modules.temp_optim
         optimizer.zero_grad()
         with torch.no_grad():
@@ -99,7 +102,7 @@ class FastDiscreteSoftActorCritic(FastUpdate, DiscreteSACImpl):  # type: ignore[
 
     @staticmethod
     def _expected(choice: Categorical, amounts: torch.Tensor) -> torch.Tensor:
-        """Return the policy's mean over actions, `(n, 1)`; the mask's constant meets probability 0."""
+        """Return the policy's mean over actions, `(n, 1)`; an unavailable action counts with probability 0."""
         expected: torch.Tensor = (choice.probs * amounts).sum(dim=1, keepdim=True)
         return expected
 

@@ -23,7 +23,7 @@ def encoder_factory(candidate: TrainingSpec) -> EncoderFactory:
 
 
 def q_function_factory(candidate: Candidate) -> QFunctionFactory:
-    """Return d3rlpy's factory of masked Q-functions, their output tied to embeddings where the candidate says so."""
+    """Return d3rlpy's factory of masked Q-functions, tied to embeddings where the candidate says so."""
     if candidate.encoder.is_output_tied:
         return TiedQFunctionFactory(loss=candidate.loss)
     return MaskedQFunctionFactory(loss=candidate.loss)

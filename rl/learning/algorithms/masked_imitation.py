@@ -19,7 +19,7 @@ CLONING_PENALTY = 1e-3
 def imitation_terms(
     imitator: MaskedCategoricalPolicy, observations: Observations, actions: torch.Tensor, penalty_weight: float
 ) -> DiscreteImitationLoss:
-    """Return cross-entropy, and the penalty on squared log-probabilities of available actions.
+    """Return the cross-entropy, and the penalty on squared log-probabilities of available actions.
 
     d3rlpy's own penalty would square the mask's constant as well, 1e18 for each action out of stock. Every row counts
     the same, however many actions it has: a batch's loss is then the mean of its parts', on several devices too.

@@ -15,13 +15,13 @@ SPREAD_ROWS = 20_000
 
 
 def spread_in_training(network: Network, episodes: TrainingData) -> float:
-    """Return typical standard deviation of values between the available actions of a training row."""
+    """Return the typical standard deviation of values between the available actions of a training row."""
     rows = np.linspace(0, episodes.n_transitions - 1, min(SPREAD_ROWS, episodes.n_transitions)).astype(np.int64)
     return typical_spread(network.forward(episodes.features[rows]), episodes.mask(rows))
 
 
 def typical_spread(outputs: FeatureArray, mask: np.ndarray[Any, np.dtype[np.bool_]]) -> float:
-    """Root mean square, over rows, of the standard deviation of outputs between available actions; 1 where it is 0."""
+    """Return the root mean square, over rows, of the spread of outputs between available actions; 1 where it is 0."""
     values: FloatArray = outputs.astype(np.float64)
     n = mask.sum(axis=1, keepdims=True)
     mean = np.where(mask, values, 0.0).sum(axis=1, keepdims=True) / n

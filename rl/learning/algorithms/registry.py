@@ -1,34 +1,63 @@
-"""All algorithms by the name that candidates use. A new one is a module and an entry here."""
+"""All algorithms by the name that candidates use; `conf/candidate.py` has the entries, one an algorithm."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any, TypeVar
+
+from conf.candidate import CONTINUOUS_ALGORITHMS as CONTINUOUS_ENTRIES
+from conf.candidate import DISCRETE_ALGORITHMS as DISCRETE_ENTRIES
+from conf.candidate import AlgorithmEntry
+from rl.errors import TrainingError
 from rl.learning.algorithms.algorithm import Algorithm, ContinuousAlgorithm
-from rl.learning.algorithms.awac import AdvantageWeightedActorCritic
-from rl.learning.algorithms.batch_constrained_q_learning import BatchConstrainedQLearning
-from rl.learning.algorithms.behavior_cloning import BehaviorCloning
-from rl.learning.algorithms.conservative_q_learning import ConservativeQLearning
-from rl.learning.algorithms.continuous_cql import ContinuousConservativeQLearning
-from rl.learning.algorithms.continuous_iql import ContinuousImplicitQLearning
-from rl.learning.algorithms.discrete_implicit_q_learning import DiscreteImplicitQLearning
-from rl.learning.algorithms.discrete_soft_actor_critic import DiscreteSoftActorCritic
-from rl.learning.algorithms.double_q_learning import DoubleQLearning, NeuralFittedQ
-from rl.learning.algorithms.td3_plus_bc import TD3WithCloning
+
+Kind = TypeVar("Kind")
+
+
+class Registered(Mapping[str, Kind]):
+    """The algorithms of a table of entries, each imported when it is first asked for."""
+
+    def __init__(self, entries: Mapping[str, AlgorithmEntry]) -> None:
+        """Read the entries; those added later are found too.
+
+        Args:
+            entries: by the name that candidates use.
+        """
+        self._entries = entries
+
+    def __getitem__(self, name: str) -> Kind:
+        """Return the algorithm.
+
+        Raises:
+            KeyError: no entry has that name.
+            TrainingError: there is nothing where the entry says that its code stands.
+        """
+        made: Kind = _made(self._entries[name].code)
+        return made
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+@cache
+def _made(code: str) -> Any:
+    module, _, kind = code.partition(":")
+    try:
+        return getattr(import_module(module), kind)()
+    except (ImportError, AttributeError) as error:
+        raise TrainingError(f"no algorithm at {code}: {error}; expected module:Class in conf/candidate.py") from error
+
 
 # Over a set of actions: what a scenario's candidates may name.
-ALGORITHMS: dict[str, Algorithm] = {
-    "bc": BehaviorCloning(),
-    "discrete_cql": ConservativeQLearning(),
-    "discrete_bcq": BatchConstrainedQLearning(),
-    "double_dqn": DoubleQLearning(),
-    "nfq": NeuralFittedQ(),
-    "discrete_sac": DiscreteSoftActorCritic(),
-    "discrete_iql": DiscreteImplicitQLearning(),
-}
+ALGORITHMS: Mapping[str, Algorithm] = Registered(DISCRETE_ENTRIES)
 
 # Over order quantities and discounts, scaled to lie between -1 and 1; trained, not served yet.
-CONTINUOUS_ALGORITHMS: dict[str, ContinuousAlgorithm] = {
-    "cql": ContinuousConservativeQLearning(),
-    "iql": ContinuousImplicitQLearning(),
-    "td3_plus_bc": TD3WithCloning(),
-    "awac": AdvantageWeightedActorCritic(),
-}
+CONTINUOUS_ALGORITHMS: Mapping[str, ContinuousAlgorithm] = Registered(CONTINUOUS_ENTRIES)

@@ -18,14 +18,14 @@ from rl.policy.network import DenseNetwork, Network
 
 
 def served_network(encoder: Any, head: Any) -> Network:
-    """Copies of their weights."""
+    """Return the served network with copies of the encoder's and the head's weights."""
     if isinstance(encoder, SequenceEncoder):
         return sequence_network(encoder, head)
     return served_dense(encoder, head)
 
 
 def served_dense(encoder: Any, head: Any) -> DenseNetwork:
-    """Copies of dense layers' weights; token columns get weights of zero."""
+    """Return a dense network with copies of the layers' weights; token columns get weights of zero."""
     network = dense_network(dense_layers(encoder, head))
     if not (n_unread := encoder.n_columns - encoder.n_features):
         return network

@@ -30,7 +30,7 @@ class FastQLearning(FastUpdate, DQNImpl):  # type: ignore[misc]  # d3rlpy ships 
 
     @cached_property
     def dense(self) -> DenseQLearning | None:
-        """What gives the gradients in place of autograd; None where autograd does."""
+        """The update that computes gradients without autograd; None where autograd computes them."""
         return self.dense_kind(self) if "dense_kind" in vars(type(self)) and suits(self) else None
 
     def learn(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:  # noqa: ARG002  (d3rlpy's)
@@ -39,7 +39,7 @@ class FastQLearning(FastUpdate, DQNImpl):  # type: ignore[misc]  # d3rlpy ships 
         return terms
 
     def terms_with_gradients(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Return the loss terms; every parameter's `grad` is the gradient of their `loss`."""
+        """Return the loss terms, after setting every parameter's `grad` to the gradient of their `loss`."""
         if self.dense is not None:
             return self.dense.terms(batch)
         terms: dict[str, torch.Tensor] = asdict_without_copy(self.compute_grad(batch))
@@ -70,7 +70,7 @@ class FastQLearning(FastUpdate, DQNImpl):  # type: ignore[misc]  # d3rlpy ships 
 
 
 class FastDoubleQLearning(FastQLearning, DoubleDQNImpl):  # type: ignore[misc]  # d3rlpy ships no types
-    """The same, with the target network's value of the action that the network itself holds best."""
+    """Q-learning whose target is the target network's value of the action that the network itself holds best."""
 
     dense_kind = DenseDoubleQLearning
 

@@ -51,7 +51,7 @@ class FeaturesEncoder(SharedForward, Encoder):  # type: ignore[misc]  # d3rlpy s
     """Dense layers over the features of an observation; the mask is read where actions are chosen."""
 
     def __init__(self, n_features: int, hidden_units: Sequence[int], *, n_columns: int | None = None) -> None:
-        """Layers of its first weights.
+        """Make the layers with their first weights.
 
         Args:
             n_features: columns read, the first ones.
@@ -114,7 +114,7 @@ class FeaturesEncoderFactory(EncoderFactory):  # type: ignore[misc]  # d3rlpy sh
 
 
 class MaskedQFunction(SharedForward, DiscreteMeanQFunction):  # type: ignore[misc]  # d3rlpy ships no types
-    """Action values, `UNAVAILABLE` where the mask is 0."""
+    """Q-function whose values are `UNAVAILABLE` where the mask is 0."""
 
     def forward(self, x: Observations) -> QFunctionOutput:
         return QFunctionOutput(q_value=mask_unavailable(self._fc(self._encoder(x)), x), quantiles=None, taus=None)
@@ -159,7 +159,7 @@ def value_error(value: torch.Tensor, aim: torch.Tensor, loss: Loss) -> torch.Ten
 
 
 def value_error_slope(value: torch.Tensor, aim: torch.Tensor, loss: Loss) -> torch.Tensor:
-    """Return slope of `value_error` by the value, `(n, 1)`; new memory."""
+    """Return the slope of `value_error` by the value, `(n, 1)`, in new memory."""
     gap = value - aim
     return gap.clamp_(-1, 1) if loss == "huber" else gap
 
@@ -182,7 +182,7 @@ class MaskedQFunctionFactory(QFunctionFactory):  # type: ignore[misc]  # d3rlpy 
 
 
 class MaskedCategoricalPolicy(SharedForward, CategoricalPolicy):  # type: ignore[misc]  # d3rlpy ships no types
-    """Action probabilities, 0 where the mask is 0."""
+    """Policy whose action probabilities are 0 where the mask is 0."""
 
     def forward(self, x: Observations) -> Categorical:
         # Checking the arguments would make a GPU wait.

@@ -58,7 +58,7 @@ class SequenceEncoder(SharedForward, Encoder):  # type: ignore[misc]  # d3rlpy s
 
 
 def _reader(spec: EncoderSpec, n_dense: int, lengths: list[int]) -> tuple[nn.Module, int]:
-    """Return the module and the width of what it gives."""
+    """Return the module that reads lists, and the width of its output."""
     sizes: dict[str, Any] = {
         "lengths": lengths,
         "embedding_size": spec.embedding_size,
@@ -76,7 +76,7 @@ class SequenceEncoderFactory(EncoderFactory):  # type: ignore[misc]  # d3rlpy sh
 
     Attributes:
         spec: kind and sizes.
-        hidden_units: of the layers after reading.
+        hidden_units: width of each layer after reading.
         layout: known with the data; `bind_layout` sets it.
     """
 
@@ -103,7 +103,7 @@ class SequenceEncoderFactory(EncoderFactory):  # type: ignore[misc]  # d3rlpy sh
 
 
 def bind_layout(config: Any, layout: TokenLayout | None) -> None:
-    """The configuration's factories know which columns are tokens."""
+    """Tell the configuration's factories which columns are tokens."""
     if layout is None:
         return
     for name in vars(config):

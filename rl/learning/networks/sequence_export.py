@@ -19,7 +19,7 @@ _KINDS: dict[str, type[SequenceNetwork]] = {"gru": GruNetwork, "transformer": Tr
 
 
 def sequence_network(encoder: SequenceEncoder, head: nn.Module) -> SequenceNetwork:
-    """Copies of the encoder's and the head's weights."""
+    """Return a sequence network with copies of the encoder's and the head's weights."""
     linear = [module for module in encoder.layers.modules() if isinstance(module, nn.Linear)]
     tensors = {
         "n_dense": np.array([encoder.layout.n_dense]),

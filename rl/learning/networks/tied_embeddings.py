@@ -49,11 +49,11 @@ class TiedHead(nn.Module):
         self.register_buffer("rows", rows)
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Return values of all actions, `(n, n_actions)`."""
+        """Return the values of all actions, `(n, n_actions)`."""
         return self.values_of(hidden, slice(None))
 
     def values_of(self, hidden: torch.Tensor, actions: torch.Tensor | slice) -> torch.Tensor:
-        """Return values of the same actions for every row, `(n, n_asked)`."""
+        """Return the values of the same actions for every row, `(n, n_asked)`."""
         values: torch.Tensor = self.projection(hidden) @ self.table(self.rows[actions]).T + self.bias[actions]
         return values
 
@@ -75,15 +75,15 @@ class TiedQFunction(MaskedQFunction):
         self._fc = TiedHead(encoder.tables[encoder.layout.action_table], rows, hidden_size)
 
     def value_of_each(self, x: Observations, actions: torch.Tensor) -> torch.Tensor:
-        """Return the value of each row's own, available action, without those of the others, `(n, 1)`."""
+        """Return the value of each row's own, available action, without computing the others, `(n, 1)`."""
         return self._fc.value_of_each(self._encoder(x), actions).float()
 
     def values_of(self, x: Observations, actions: torch.Tensor) -> torch.Tensor:
-        """Return values of the same few actions for every row, whether available or not, `(n, n_asked)`."""
+        """Return the values of the same few actions for every row, available or not, `(n, n_asked)`."""
         return self._fc.values_of(self._encoder(x), actions).float()
 
     def best_action(self, x: Observations) -> torch.Tensor:
-        """Return the available action of the highest value, `(n,)`; a part of the catalogue at a time."""
+        """Return the available action of the highest value, `(n,)`, looking at a part of the catalogue at a time."""
         hidden, best, place = self._encoder(x), None, None
         for actions in _chunks(x[1]):
             values = mask_unavailable(self._fc.values_of(hidden, actions), [x[0], x[1][:, actions]])

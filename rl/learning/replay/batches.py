@@ -28,11 +28,11 @@ class Batches(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """Where the order of rows is, as if nothing had been gathered ahead."""
+        """Return the place in the order of rows, as if nothing had been gathered ahead."""
         ...
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Goes on from there.
+        """Take up that place in the order of rows.
 
         Raises:
             TrainingError: the state is of another order.
@@ -41,7 +41,7 @@ class Batches(Protocol):
 
 
 class GatheredBatches:
-    """Each is gathered when it is asked for."""
+    """Batches that are gathered when they are asked for."""
 
     def __init__(self, replay: Replay, order: RowOrder) -> None:
         self._replay = replay
@@ -58,7 +58,7 @@ class GatheredBatches:
 
 
 class PrefetchedBatches:
-    """Threads gather the batches to come while the learner learns from this one."""
+    """Batches that threads gather ahead while the learner learns from this one."""
 
     def __init__(self, replay: Replay, order: RowOrder, *, n_threads: int = N_THREADS) -> None:
         self._replay = replay
@@ -88,6 +88,6 @@ class PrefetchedBatches:
 
 
 def batches_of(replay: Replay, order: RowOrder) -> Batches:
-    """Gathered ahead where they are read from files, and where they must get to a device that the data isn't on."""
+    """Return batches that are gathered ahead where rows come from files or must be moved to a device."""
     is_far = replay.is_mapped or not replay.is_on_device
     return PrefetchedBatches(replay, order) if is_far else GatheredBatches(replay, order)

@@ -31,11 +31,11 @@ class HeldMemory:
 
     @property
     def piece(self) -> int:
-        """Rows to read at a time."""
+        """Number of rows to read at a time."""
         return max(1, int(_PIECE_SHARE * self._memory_bytes) // self._bytes_per_row)
 
     def rows_are_read(self, n_rows: int) -> None:
-        """Called before so many rows are; by any thread."""
+        """Count rows that are about to be read, and free memory first where it would be too much; thread-safe."""
         with self._lock:
             self._n_bytes += n_rows * self._bytes_per_row
             if self._n_bytes > self._memory_bytes:

@@ -19,7 +19,7 @@ class ObservationTable(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where it is."""
+        """Device that the observations are on."""
         ...
 
     def pairs(self, rows: torch.Tensor, closing: torch.Tensor) -> Pair:
@@ -77,7 +77,7 @@ class SplitTable:
 
 
 def observation_table(columns: ReplayColumns, device: str) -> ObservationTable:
-    """Return the columns' observations on the device; on the processor, without a copy."""
+    """Return the columns' observations as a table on the device; on the processor, without a copy."""
     features, closings = as_tensor(columns.features), as_tensor(columns.closings)
     if torch.device(device).type == "cpu":
         return SplitTable(features, closings)
@@ -85,14 +85,14 @@ def observation_table(columns: ReplayColumns, device: str) -> ObservationTable:
 
 
 def as_tensor(array: npt.NDArray[Any]) -> torch.Tensor:
-    """Return the array's own memory, which nobody writes to; torch would warn that files can't be."""
+    """Return a tensor over the array's own memory, which nobody writes to, without torch's warning."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)
 
 
 def joined_table(features: torch.Tensor, closings: torch.Tensor, device: str) -> JoinedTable:
-    """One table on the device; no other copy of it is made."""
+    """Return one table on the device, making no other copy of it."""
     n = len(features)
     observations = torch.empty((n + len(closings), features.shape[1]), dtype=features.dtype, device=device)
     observations[:n].copy_(features)

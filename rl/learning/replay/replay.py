@@ -50,7 +50,7 @@ class Replay:
         reward_scale: float = 1.0,
         never_chosen: int | None = None,
     ) -> None:
-        """Tensors of the episodes.
+        """Make the tensors of the episodes.
 
         Args:
             episodes: at least one; columns that are memory-mapped stay where they are.
@@ -82,17 +82,17 @@ class Replay:
 
     @property
     def observation_shape(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Shapes of features and mask."""
+        """Shapes of an observation's features and mask."""
         return (self.n_features,), (self.n_actions,)
 
     @property
     def is_mapped(self) -> bool:
-        """Batches are read from files: better ahead of time."""
+        """Whether batches are read from files, which is better done ahead of time."""
         return self._memory is not None
 
     @property
     def is_on_device(self) -> bool:
-        """The data is where batches are, so that `gather` may be part of a captured graph."""
+        """Whether the data is where batches are, so that `gather` may be part of a captured graph."""
         return self._is_on_device
 
     def batch(self, rows: IntArray) -> TorchMiniBatch:
@@ -103,7 +103,7 @@ class Replay:
         return self._as_mini_batch(self._gathered_in_pieces(index, self._memory))
 
     def gather(self, rows: torch.Tensor) -> TorchMiniBatch:
-        """Return d3rlpy's batch of the given rows, on the device; nothing waits for a GPU.
+        """Return d3rlpy's batch of the given rows, on the device, without waiting for a GPU.
 
         Args:
             rows: `(batch_size,)`, where the data is.
@@ -118,7 +118,7 @@ class Replay:
         return pieces[0] if len(pieces) == 1 else [torch.cat(column) for column in zip(*pieces, strict=True)]
 
     def _gathered(self, rows: torch.Tensor) -> list[torch.Tensor]:
-        """Features, mask, next features, next mask, action, reward and terminal of the rows, where the data is."""
+        """Return the rows' features, mask, next features, next mask, action, reward, terminal, where the data is."""
         record = self._records.index_select(0, rows)
         columns = record.unbind(1)
         features, following = self._table.pairs(rows, columns[CLOSING])
@@ -155,7 +155,7 @@ class Replay:
 
 
 def _sets_of(sets: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    """Set of each row, `(n, n_actions)`; where there is but one, all rows show the same memory."""
+    """Return the set of each row, `(n, n_actions)`; where there is but one, all rows show the same memory."""
     return sets.expand(len(index), -1) if len(sets) == 1 else sets.index_select(0, index)
 
 
@@ -186,13 +186,13 @@ def is_there(found: torch.device, device: str) -> bool:
 
 
 def free_bytes(device: str) -> float:
-    """Of a GPU's memory; without end on a processor, where data lies already."""
+    """Return a GPU's free bytes; infinity on a processor, where the data lies already."""
     place = torch.device(device)
     return torch.cuda.mem_get_info(place)[0] if place.type == "cuda" else math.inf
 
 
 def _on_device(columns: ReplayColumns, device: str) -> tuple[ObservationTable, torch.Tensor]:
-    """Observations and records on the device, or where they are if there isn't room for them and networks too."""
+    """Return observations and records on the device; where they are, if it lacks room for them and networks."""
     if columns.n_bytes > (1 - _SHARE_OF_NETWORKS) * free_bytes(device):
         return observation_table(columns, "cpu"), as_tensor(columns.records)
     try:

@@ -51,7 +51,7 @@ class ReplayColumns:
 
     @property
     def is_mapped(self) -> bool:
-        """The arrays are files."""
+        """Whether the arrays are memory-mapped files."""
         return self.memory_bytes is not None
 
     @property
@@ -64,27 +64,27 @@ class ReplayColumns:
 
     @property
     def reward(self) -> FloatArray:
-        """In the scenario's unit, `(n,)`; a copy."""
+        """Reward in the scenario's unit, `(n,)`, as a copy."""
         return np.ascontiguousarray(self.records[:, REWARD]).view(np.float64)[:, 0]
 
     @property
     def n_bytes(self) -> int:
-        """Of all arrays together."""
+        """Bytes of all arrays together."""
         return sum(array.nbytes for array in (self.features, self.closings, self.records, self.availability))
 
     def mask(self, rows: IntArray) -> BoolArray:
-        """Return available actions at the decision of the given rows, `(len(rows), n_actions)`."""
+        """Return the available actions at the decision of the given rows, `(len(rows), n_actions)`."""
         found: BoolArray = self.availability[self.records[rows, SET]]
         return found
 
     def release(self) -> None:
-        """Nothing of memory-mapped files is held; what is read next is fetched again."""
+        """Free the memory held of memory-mapped files; what is read next is fetched again."""
         for array in (self.features, self.closings, self.records):
             if isinstance(array, np.memmap):
                 array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]  # numpy leaves it untyped
 
     def blocks(self) -> Iterator[RecordArray]:
-        """Return the records, a block after the other."""
+        """Yield the records, one block after the other."""
         for start in range(0, self.n_transitions, 1 << 16):
             yield self.records[start : start + (1 << 16)]
 
@@ -94,12 +94,12 @@ TrainingData = LoggedEpisodes | ReplayColumns
 
 
 def as_columns(training: TrainingData) -> ReplayColumns:
-    """Return the same as columns; their features are shared, not copied."""
+    """Return the data as columns; features are shared, not copied."""
     return columns_of(training) if isinstance(training, LoggedEpisodes) else training
 
 
 def columns_of(episodes: LoggedEpisodes) -> ReplayColumns:
-    """Return the episodes' columns; their features are shared, not copied."""
+    """Return the episodes' columns; features are shared, not copied."""
     features = np.ascontiguousarray(episodes.features, dtype=np.float32)
     following = np.ascontiguousarray(episodes.next_features, dtype=np.float32)
     own = np.flatnonzero(has_own_closing(features, following))
@@ -116,7 +116,7 @@ def columns_of(episodes: LoggedEpisodes) -> ReplayColumns:
 
 
 def has_own_closing(features: FeatureArray, next_features: FeatureArray) -> BoolArray:
-    """True where the next features aren't, bit for bit, the features of the row below; on the last row too, `(n,)`."""
+    """Return True where the next features aren't, bit for bit, those of the row below, and on the last row, `(n,)`."""
     now, following = _bits(features), _bits(next_features)
     n = len(now)
     differs = np.ones(n, dtype=bool)
@@ -127,5 +127,5 @@ def has_own_closing(features: FeatureArray, next_features: FeatureArray) -> Bool
 
 
 def _bits(features: FeatureArray) -> npt.NDArray[np.unsignedinteger]:
-    """Return rows as bits: to floats, -0 is 0, and NaN isn't itself."""
+    """Return the rows' bits, to compare: as floats, -0 equals 0, and NaN doesn't equal itself."""
     return features.view(np.uint64 if features.shape[1] % 2 == 0 else np.uint32)

@@ -27,7 +27,7 @@ _FEATURES, _CLOSINGS, _RECORDS = "features.f32", "closings.f32", "records.i32"
 
 
 def write_store(folder: Path, parts: Iterable[LoggedEpisodes], *, memory_bytes: int) -> ReplayColumns:
-    """Return the parts, one after the other, as memory-mapped columns; of each no more than itself is in memory.
+    """Write the parts to files and return them as memory-mapped columns; one part is in memory at a time.
 
     Args:
         folder: made anew; whoever asked for the columns removes it when they are done with.
@@ -79,7 +79,7 @@ def _as_rows(sets: dict[bytes, int], n_actions: int) -> BoolArray:
 
 
 def _mapped(path: Path, dtype: type, shape: tuple[int, ...]) -> Any:
-    """Return the file, read at random; not to be written to, or the system would count all of it as memory in use."""
+    """Return the file mapped for random reads; writing to it would count all of it as memory in use."""
     array = np.memmap(path, dtype=dtype, mode="r", shape=shape)
     array._mmap.madvise(mmap.MADV_RANDOM)  # type: ignore[attr-defined]  # numpy leaves it untyped
     return array

@@ -19,11 +19,11 @@ class RowOrder(Protocol):
         ...
 
     def state(self) -> dict[str, Any]:
-        """Where the order is, as numbers and strings in dicts; its size doesn't grow with the rows."""
+        """Return the place in the order, as numbers and strings in dicts; its size doesn't grow with the rows."""
         ...
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Goes on from there: the next batches are those that would have followed.
+        """Take up that place: the next batches are those that would have followed.
 
         Raises:
             TrainingError: the state is of another kind of order, of other data or of another batch size.
@@ -56,7 +56,7 @@ class ShuffledRows:
         return self._kind() | {"generator": self._at_start, "position": self._position}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """The round is drawn again, and gone on with."""
+        """Draw the round again and go on from the place in it."""
         refuse_other(self._kind(), state)
         self._generator.bit_generator.state = state["generator"]
         self._start_round()

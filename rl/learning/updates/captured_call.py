@@ -18,14 +18,14 @@ N_WARMUPS = 3
 
 
 class Recorder(Protocol):
-    """Runs a function and gives what repeats it."""
+    """Runs a function and returns a call that repeats it."""
 
     def warm_up(self, function: Callable[[], Terms]) -> Terms:
-        """Return the function's result, before any recording."""
+        """Run the function before any recording and return its result."""
         ...
 
     def record(self, function: Callable[[], Terms]) -> Callable[[], Terms]:
-        """Return what repeats the function on the same memory, its results too; recording itself changes nothing."""
+        """Return a call that repeats the function on the same memory; recording itself changes nothing."""
         ...
 
 
@@ -36,7 +36,7 @@ class CudaRecorder:
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]  # torch leaves it untyped
 
     def warm_up(self, function: Callable[[], Terms]) -> Terms:
-        """Runs on the stream that records later, as torch asks for."""
+        """Run the function on the stream that records later, as torch asks for, and return its result."""
         self._stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(self._stream):
             terms = function()
@@ -44,7 +44,7 @@ class CudaRecorder:
         return terms
 
     def record(self, function: Callable[[], Terms]) -> Callable[[], Terms]:
-        """Return capturing computes nothing: the graph's first replay is the first computation."""
+        """Return a call that replays the captured graph; capturing computes nothing, the first replay does."""
         graph = torch.cuda.CUDAGraph()
         # Other threads may fetch batches in the meantime, for which they ask for memory.
         with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
@@ -61,7 +61,7 @@ class CapturedCall:
     """Calls of one function, recorded after a few; inputs of another shape than the recorded are called plainly."""
 
     def __init__(self, function: Callable[..., Terms], recorder: Recorder) -> None:
-        """Takes effect from the call after `N_WARMUPS`.
+        """Wrap the function; the recording takes effect from the call after `N_WARMUPS`.
 
         Args:
             function: of tensors; the same kernels on every call, and no value looked at.
@@ -89,7 +89,7 @@ class CapturedCall:
 
     @property
     def is_recorded(self) -> bool:
-        """Calls are repeated from the recording."""
+        """Whether calls are repeated from the recording."""
         return self._replay is not None
 
     def _fits(self, inputs: Sequence[torch.Tensor]) -> bool:

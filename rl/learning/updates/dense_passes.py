@@ -26,7 +26,7 @@ class DenseLayers:
 
     @property
     def widths(self) -> list[int]:
-        """Outputs of each layer."""
+        """Number of outputs of each layer."""
         return [len(bias) for bias in self.biases]
 
 
@@ -45,7 +45,7 @@ class Gradients:
         self._shown = list(zip(parameters, [*self.biases, *self.weights], strict=True))
 
     def show(self) -> None:
-        """The parameters' `grad` is this memory; autograd, or whoever drops gradients, may have put another there."""
+        """Set the parameters' `grad` to this memory, since others may have put theirs there."""
         for parameter, gradient in self._shown:
             if parameter.grad is not gradient:
                 parameter.grad = gradient
@@ -63,12 +63,12 @@ class DensePasses:
         self._slopes = [torch.empty(n_rows, width) for width in widths[:-1]]
 
     def outputs(self, layers: DenseLayers, x: torch.Tensor) -> torch.Tensor:
-        """Return the last layer's outputs, `(n_rows, n_out)`."""
+        """Pass the rows forward and return the last layer's outputs, `(n_rows, n_out)`."""
         hidden = self._hidden(layers, x)
         return torch.addmm(layers.biases[-1], hidden, layers.transposed[-1], out=self._outputs[-1])
 
     def output_of_each(self, layers: DenseLayers, x: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        """Return one of the outputs a row, without the others, `(n_rows, 1)`.
+        """Pass the rows forward and return one of the outputs of each, without the others, `(n_rows, 1)`.
 
         Args:
             layers: to pass through.
@@ -80,11 +80,11 @@ class DensePasses:
         return products.sum(1, keepdim=True).add_(layers.biases[-1].index_select(0, places)[:, None])
 
     def backward(self, layers: DenseLayers, x: torch.Tensor, slope: torch.Tensor, gradients: Gradients) -> None:
-        """The gradients are those of the loss whose slope by the outputs of the last pass is given.
+        """Write the gradients of the loss whose slope by the outputs of the last pass is given.
 
         Args:
-            layers: of the last pass.
-            x: of the last pass.
+            layers: those that the last pass went through.
+            x: inputs of the last pass, `(n_rows, n_in)`.
             slope: `(n_rows, n_out)`.
             gradients: written over.
         """
@@ -98,7 +98,7 @@ class DensePasses:
                 torch.ops.aten.threshold_backward.grad_input(slope, read, 0, grad_input=slope)
 
     def _hidden(self, layers: DenseLayers, x: torch.Tensor) -> torch.Tensor:
-        """Return what the last layer reads, `(n_rows, n_hidden)`."""
+        """Pass the rows forward and return what the last layer reads, `(n_rows, n_hidden)`."""
         for bias, weight, room in zip(layers.biases[:-1], layers.transposed[:-1], self._outputs[:-1], strict=True):
             x = torch.addmm(bias, x, weight, out=room).clamp_min_(0)
         return x

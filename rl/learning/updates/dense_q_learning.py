@@ -33,7 +33,7 @@ from rl.learning.updates.fast_update import discounts, least_of, mean_of, same_f
 
 
 class _Rows(NamedTuple):
-    """Observations as they are read here.
+    """Observations of a batch.
 
     Attributes:
         features: `(n, n_features)`.
@@ -48,7 +48,7 @@ class DenseQLearning:
     """Q-learning with a target from the target network's own best action."""
 
     def __init__(self, impl: Any) -> None:
-        """Reads and changes the networks of d3rlpy's implementation, which has to be one that this `suits`."""
+        """Take the networks of d3rlpy's implementation, which are read and changed; `suits` must hold for it."""
         functions, targets = impl.modules.q_funcs, impl.modules.targ_q_funcs
         layers = [_layers(function) for function in functions]
         self._functions = [DenseLayers(one) for one in layers]
@@ -61,7 +61,7 @@ class DenseQLearning:
 
     @torch.no_grad()
     def terms(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Return the loss terms of the batch; every parameter's `grad` is the gradient of their `loss`."""
+        """Return the batch's loss terms, after setting every parameter's `grad` to the gradient of their `loss`."""
         n = len(batch.rewards)
         if n != self._n_rows:
             self._make_room(n)
@@ -93,7 +93,7 @@ class DenseQLearning:
         return {"loss": td_loss}, self._slope.zero_()
 
     def _values(self, networks: Sequence[DenseLayers], rows: _Rows) -> list[torch.Tensor]:
-        """Return masked values of all actions by each network, until the next pass."""
+        """Return the masked values of all actions by each network, valid until the next pass."""
         # Sums and products run through several numbers at once, which selecting by a mask of booleans doesn't.
         shift = (rows.available - 1).mul_(-UNAVAILABLE)
         return [
@@ -108,7 +108,7 @@ class DenseQLearning:
         self._gradients[place].show()
 
     def _rows(self, observations: Observations) -> _Rows:
-        """Return the observations, until the next are read."""
+        """Return the observations as they are read here, valid until the next are read."""
         mask = same_for_all(observations[1])
         available = mask.float() if len(mask) == 1 else self._mask.copy_(mask)
         return _Rows(observations[0][:, : self._n_features], available)
@@ -122,7 +122,7 @@ class DenseQLearning:
 
 
 class DenseDoubleQLearning(DenseQLearning):
-    """The same, with the target network's value of the action that the network itself holds best."""
+    """Q-learning whose target is the target network's value of the action that the network itself holds best."""
 
     def _future(self, following: _Rows) -> torch.Tensor:
         best = _best(self._values(self._functions, following))
@@ -135,7 +135,7 @@ class DenseDoubleQLearning(DenseQLearning):
 
 
 class DenseConservativeQLearning(DenseDoubleQLearning):
-    """The same, and the conservative term over available actions."""
+    """Double Q-learning with the conservative term over available actions."""
 
     def __init__(self, impl: Any) -> None:
         super().__init__(impl)
@@ -154,7 +154,7 @@ class DenseConservativeQLearning(DenseDoubleQLearning):
 
 
 def suits(impl: Any) -> bool:
-    """Return the update of d3rlpy's implementation is written out here: plain networks, full precision, no clipping."""
+    """Return whether this module can do the update: plain networks, full precision, no clipping."""
     modules, forwarders = impl.modules, impl._q_func_forwarder.forwarders
     return (
         impl.compute_dtype is None
@@ -165,7 +165,7 @@ def suits(impl: Any) -> bool:
 
 
 def _is_plain(function: Any) -> bool:
-    """Return masked values by two or more dense layers, whose weights are on the processor and of full width."""
+    """Return whether masked values come from two or more dense layers of full-width weights on the processor."""
     if type(function) is not MaskedQFunction or type(function.encoder) is not FeaturesEncoder:
         return False
     return all(weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in function.parameters())
@@ -176,6 +176,6 @@ def _layers(function: Any) -> list[nn.Linear]:
 
 
 def _best(values: list[torch.Tensor]) -> torch.Tensor:
-    """Return action of the highest mean value, `(n,)`."""
+    """Return the action of the highest mean value, `(n,)`."""
     # Several times as fast as argmax, which gives the same: the first of the highest.
     return mean_of(values).max(dim=1).indices

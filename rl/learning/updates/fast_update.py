@@ -24,7 +24,7 @@ from rl.learning.updates.optimizers import FusedOptimizer
 
 
 class FastUpdate:
-    """Base of our implementations; put it before d3rlpy's, ."""
+    """Base of this project's implementations; it stands before d3rlpy's class among the bases."""
 
     # Layers of an update compute in it; None for the weights' own.
     compute_dtype: torch.dtype | None = None
@@ -33,48 +33,50 @@ class FastUpdate:
     _modules: Any
 
     def update(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, float]:
-        """Return d3rlpy's interface: losses as numbers, for which a GPU is waited for."""
+        """Do one update and return losses as numbers, as d3rlpy's interface asks; this waits for a GPU."""
         return {name: float(value) for name, value in self.update_on_device(batch, grad_step).items()}
 
     def update_on_device(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:
-        """Return one update; loss terms stay where they are."""
+        """Do one update and return its loss terms, which stay on the device."""
         self.modules.set_train()
         terms = self.learn_on_device(batch, grad_step)
         self.follow(grad_step)
         return terms
 
     def learn_on_device(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:
-        """Return the part of an update that a captured graph repeats: all but `follow`."""
+        """Do the part of an update that a captured graph repeats, all but `follow`, and return its loss terms."""
         with forward_scope(self.compute_dtype):
             terms = self.learn(batch, grad_step)
         return {name: value.detach() for name, value in terms.items()}
 
     def inner_update(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, float]:
-        """Return d3rlpy's name for `update`."""
+        """Do one update and return its losses; d3rlpy's name for `update`."""
         return self.update(batch, grad_step)
 
     def follow(self, grad_step: int) -> None:  # noqa: ARG002  (targets may depend on it)
-        """What depends on the update's number: learning rates and, where they are copied at intervals, targets."""
+        """Update what depends on the update's number: learning rates and targets copied at intervals."""
         for optimizer in optimizers_of(self.modules).values():
             optimizer.advance()
 
     def learn(self, batch: TorchMiniBatch, grad_step: int) -> dict[str, torch.Tensor]:
-        """Return gradients and optimizers' steps, inside a scope; `loss` is the sum of what is trained."""
+        """Compute gradients, step the optimizers and return the loss terms, inside a scope; `loss` is their sum."""
         raise NotImplementedError
 
     def losses(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Return the loss terms of the batch as they are now; nothing learns from it."""
+        """Return the loss terms of the batch as they are now, without learning from it."""
         self.modules.set_eval()
         with torch.no_grad(), forward_scope(self.compute_dtype):
             return self.current_losses(batch)
 
     def current_losses(self, batch: TorchMiniBatch) -> dict[str, torch.Tensor]:
-        """Return what `losses` gives, inside a scope."""
+        """Return the loss terms that `losses` returns, inside a scope."""
         raise NotImplementedError
 
 
 class TakenOver:
-    """Base of our algorithms; put it before d3rlpy's, whose networks and implementation then get our methods.
+    """Base of this project's algorithms; it stands before d3rlpy's class among the bases.
+
+    Networks and implementation that d3rlpy makes then get this project's methods.
 
     Attributes:
         impl_kind: the implementation's class.
@@ -99,7 +101,7 @@ class TakenOver:
 
 
 def take_over(made: Any, kind: type) -> None:
-    """The object has the methods of a subclass of its own class; what it holds is untouched.
+    """Change the object's class to a subclass of its own; what it holds is untouched.
 
     d3rlpy's algorithms name the classes they build. Building the parts here instead would mean copying each of its
     constructors; this leaves them to it, in the order in which they draw their initial weights.
@@ -110,7 +112,7 @@ def take_over(made: Any, kind: type) -> None:
 
 
 def freeze_targets(modules: Any) -> None:
-    """No gradient is recorded through target networks, which no optimizer knows."""
+    """Turn gradients off for target networks, which no optimizer knows."""
     for field in fields(modules):
         part = getattr(modules, field.name)
         if field.name.startswith("targ_") and isinstance(part, nn.Module):
@@ -124,13 +126,13 @@ def optimizers_of(modules: Any) -> dict[str, FusedOptimizer]:
 
 
 def copy_weights(target: nn.Module, source: nn.Module) -> None:
-    """The target's weights are the source's; all of them in one call."""
+    """Copy the source's weights to the target, all of them in one call."""
     with torch.no_grad():
         torch._foreach_copy_(list(target.parameters()), list(source.parameters()))
 
 
 def move_weights(target: nn.Module, source: nn.Module, rate: float) -> None:
-    """The target's weights are moved towards the source's by the rate; all of them in one call."""
+    """Move the target's weights towards the source's by the rate, all of them in one call."""
     with torch.no_grad():
         torch._foreach_lerp_(list(target.parameters()), list(source.parameters()), rate)
 
@@ -152,41 +154,41 @@ def td_loss(impl: Any, batch: TorchMiniBatch, target: torch.Tensor) -> torch.Ten
 
 
 def discounts(gamma: float, intervals: torch.Tensor) -> torch.Tensor:
-    """Return discount of each row's target, `(n, 1)`; `(1, 1)` where it is the same for all."""
+    """Return the discount of each row's target, `(n, 1)`; `(1, 1)` where it is the same for all."""
     discount: torch.Tensor = gamma ** same_for_all(intervals)
     return discount
 
 
 def same_for_all(rows: torch.Tensor) -> torch.Tensor:
-    """The first row, still as a table, where all show the same memory, as constants of a replay do; else all rows."""
+    """Return the first row, still as a table, where all rows show the same memory; else all rows."""
     return rows[:1] if rows.stride(0) == 0 else rows
 
 
 def mean_of(values: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Return their mean, place by place; one alone is not copied."""
+    """Return the tensors' mean, place by place; a single tensor is not copied."""
     return values[0] if len(values) == 1 else torch.stack(list(values)).mean(dim=0)
 
 
 def least_of(values: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Return the least of them, place by place; one alone is not copied."""
+    """Return the tensors' least, place by place; a single tensor is not copied."""
     return values[0] if len(values) == 1 else torch.stack(list(values)).amin(dim=0)
 
 
 def sum_of(values: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Return the sum of all of them; one alone is not copied."""
+    """Return the sum of all tensors; a single tensor is not copied."""
     return values[0] if len(values) == 1 else torch.stack(list(values)).sum()
 
 
 def expected_values(functions: Sequence[Any], observations: Any) -> torch.Tensor:
-    """Return values of all actions, the mean over the ensemble, `(n, n_actions)`."""
+    """Return the mean over the ensemble of the values of all actions, `(n, n_actions)`."""
     return mean_of([function(observations).q_value for function in functions])
 
 
 def least_values(functions: Sequence[Any], observations: Any) -> torch.Tensor:
-    """Return values of all actions, the least of the ensemble, `(n, n_actions)`."""
+    """Return the least over the ensemble of the values of all actions, `(n, n_actions)`."""
     return least_of([function(observations).q_value for function in functions])
 
 
 def values_of(functions: Sequence[Any], observations: Any, action: torch.Tensor) -> torch.Tensor:
-    """Return values of one action each, the least of the ensemble, `(n, 1)`."""
+    """Return the least over the ensemble of the values of one action each, `(n, 1)`."""
     return least_values(functions, observations).gather(1, action.view(-1, 1))

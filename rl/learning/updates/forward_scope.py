@@ -41,11 +41,11 @@ class ForwardScope:
         return outputs
 
     def forget(self, parameters: Iterable[torch.Tensor]) -> None:
-        """Modules with any of the parameters are asked anew."""
+        """Forget the answers of modules with any of the parameters."""
         self._changed.append(frozenset(id(parameter) for parameter in parameters))
 
     def _still_true(self, key: Any) -> Any:
-        """Return what was answered, unless a step has changed a weight of the module since; None where nothing was."""
+        """Return the earlier answer; None where there was none, or a step has changed a weight of the module since."""
         if (found := self._answers.get(key)) is None:
             return None
         module, _, outputs, n_steps = found
@@ -84,13 +84,13 @@ _open = _Open()
 
 
 def current_scope() -> ForwardScope | None:
-    """Return the innermost scope that is open in this thread, None outside of any."""
+    """Return the innermost scope that is open in this thread; None outside of any."""
     return _open.scope
 
 
 @contextmanager
 def forward_scope(dtype: torch.dtype | None = None) -> Iterator[ForwardScope]:
-    """Answers are shared until it closes.
+    """Open a scope in which modules' answers are shared until it closes.
 
     Args:
         dtype: that layers compute in, by autocast; outputs are `float32` again. None leaves them alone.
@@ -116,7 +116,7 @@ def _tensors(inputs: Any) -> Iterator[torch.Tensor]:
 
 
 def _detached(outputs: Any) -> Any:
-    """Return the outputs without their graph; None where that isn't known."""
+    """Return the outputs without their graph; None where it isn't known how to take it off."""
     return _mapped(outputs, torch.Tensor.detach) if isinstance(outputs, torch.Tensor | tuple) else None
 
 

@@ -29,7 +29,7 @@ class FusedOptimizer(OptimizerWrapper):  # type: ignore[misc]  # d3rlpy ships no
 
     @property
     def is_clipping(self) -> bool:
-        """Gradients are changed before weights move by them."""
+        """Whether gradients are changed before weights move by them."""
         return bool(self._clip_grad_norm)
 
     def zero_grad(self) -> None:
@@ -37,12 +37,12 @@ class FusedOptimizer(OptimizerWrapper):  # type: ignore[misc]  # d3rlpy ships no
             parameter.grad = None
 
     def step(self) -> None:
-        """The weights are updated, and the rate of the next update is set."""
+        """Update the weights and set the rate of the next update."""
         self.apply()
         self.advance()
 
     def apply(self) -> None:
-        """The weights are updated; nothing here depends on the update's number, so that a graph may hold it."""
+        """Update the weights; nothing here depends on the update's number, so that a graph may hold it."""
         if self._clip_grad_norm:
             nn.utils.clip_grad_norm_(self._params, max_norm=self._clip_grad_norm)
         self._move()
@@ -50,19 +50,19 @@ class FusedOptimizer(OptimizerWrapper):  # type: ignore[misc]  # d3rlpy ships no
             scope.forget(self._params)
 
     def _move(self) -> None:
-        """The weights are updated, in one kernel where it is known what that takes, else by torch's own step."""
+        """Update the weights, in one kernel where what it takes is known, else by torch's own step."""
         if self._known is None or self._known.state is not self._optim.state:
             self._known = _KnownStates.of(self._optim)
         if self._known is None or _has_hooks(self._optim) or not self._known.step():
             self._optim.step()
 
     def advance(self) -> None:
-        """The rate of the next update is set."""
+        """Set the rate of the next update."""
         if self._lr_scheduler:
             self._lr_scheduler.step()
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Goes on from there, with rates in the tensors they were in.
+        """Take up the state, keeping rates in the tensors they were in.
 
         torch would put the loaded tensors in their place: on the device of the checkpoint, not that of the weights, and
         not those that a captured graph reads.
@@ -94,7 +94,7 @@ class _KnownStates:
 
     @classmethod
     def of(cls, optimizer: torch.optim.Optimizer) -> _KnownStates | None:
-        """The optimizer's; None before its first step, off the processor, and where parameters come in groups."""
+        """Return the optimizer's states; None before its first step, off the processor, and with several groups."""
         if type(optimizer) is not torch.optim.AdamW or len(optimizer.param_groups) > 1:
             return None
         parameters = optimizer.param_groups[0]["params"]
@@ -103,7 +103,7 @@ class _KnownStates:
 
     @torch.no_grad()
     def step(self) -> bool:
-        """The weights are updated, to the bits of torch's step; False, and they aren't, where one has no gradient."""
+        """Update the weights to the bits of torch's step and return True; return False where one has no gradient."""
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
         if len(gradients) < len(self._parameters):
             return False
@@ -146,7 +146,7 @@ class CosineRate:
         self._n_steps = 0
 
     def step(self) -> None:
-        """The rate of the next update is set."""
+        """Set the rate of the next update."""
         self._n_steps += 1
         self._set()
 
@@ -169,7 +169,7 @@ class CosineRate:
 
 @dataclass()
 class CosineRateFactory(LRSchedulerFactory):  # type: ignore[misc]  # d3rlpy ships no types
-    """Makes a `CosineRate` over so many updates."""
+    """Makes a `CosineRate` over a given number of updates."""
 
     n_updates: int = 1
 
@@ -210,7 +210,7 @@ class FusedAdamWFactory(OptimizerFactory):  # type: ignore[misc]  # d3rlpy ships
 
 
 def optimizer_factory(n_updates: int) -> FusedAdamWFactory:
-    """Return fused AdamW whose rate falls along a cosine to a hundredth over the updates."""
+    """Return the factory of fused AdamW whose rate falls along a cosine to a hundredth over the updates."""
     return FusedAdamWFactory(lr_scheduler_factory=CosineRateFactory(n_updates=n_updates))
 
 

@@ -17,15 +17,15 @@ class Updates(Protocol):
     """Updates without end; what they learn doesn't depend on who gathers the batches."""
 
     def next(self) -> dict[str, torch.Tensor]:
-        """Return one update; gives its loss terms, which hold until the next."""
+        """Do one update and return its loss terms, which hold until the next."""
         ...
 
     def state(self) -> dict[str, Any]:
-        """Where the order of rows is."""
+        """Return the place in the order of rows."""
         ...
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Goes on from there.
+        """Take up that place in the order of rows.
 
         Raises:
             TrainingError: the state is of another order.
@@ -34,7 +34,7 @@ class Updates(Protocol):
 
 
 class BatchUpdates:
-    """The learner is given each batch."""
+    """Updates in which the learner is given each batch."""
 
     def __init__(self, learner: Learner, batches: Batches) -> None:
         self._learner = learner
@@ -51,7 +51,7 @@ class BatchUpdates:
 
 
 class RowUpdates:
-    """The learner is given each batch's rows alone, and gathers them where the data is: in the graph of an update."""
+    """Updates in which the learner is given row numbers and gathers them where the data is, inside the graph."""
 
     def __init__(self, learner: Learner, replay: Replay, order: RowOrder) -> None:
         self._learner = learner
@@ -70,7 +70,7 @@ class RowUpdates:
 
 
 def updates_of(learner: Learner, replay: Replay, order: RowOrder) -> Updates:
-    """Return by rows where the data is on a GPU; on a processor a batch is gathered outside just as fast."""
+    """Return updates by rows where the data is on a GPU, else by batches, which a processor gathers as fast."""
     if replay.is_on_device and torch.device(replay.device).type == "cuda":
         return RowUpdates(learner, replay, order)
     return BatchUpdates(learner, batches_of(replay, order))

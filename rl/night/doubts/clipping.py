@@ -11,7 +11,7 @@ from rl.ope.report import PolicyEvaluation
 def night_clip_sensitivity(
     evidence: GateEvidence, evaluation: PolicyEvaluation, *, level: float = 0.95
 ) -> tuple[ClippedEstimate, ...]:
-    """Return the gain over the baseline at several limits of the candidate's weights, without a limit last.
+    """Return the gain over the baseline at several limits on the candidate's weights, the unlimited one last.
 
     The baseline stays as the gate saw it. Empty where there is no gain, or the gate's estimator has no weights. The
     intervals leave out what estimating the propensities adds.

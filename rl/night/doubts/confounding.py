@@ -33,14 +33,14 @@ class ConfoundingSensitivity:
 def confounding_sensitivity(
     evidence: GateEvidence, evaluation: PolicyEvaluation, contenders: Sequence[Contender]
 ) -> ConfoundingSensitivity | None:
-    """The strength that flips the sign of the difference's lower bound; None where there is no difference to flip.
+    """Return the strength of a hidden reason that flips the sign of the difference's lower bound; None without one.
 
     The hidden reason moves the bound by as much as it can move candidate and baseline, each in the direction that
     hurts; the behavior policy as baseline needs no weights and stays. The doubt of sampling stays as it was.
 
     Args:
         evidence: that the gate read.
-        evaluation: of the reward.
+        evaluation: all policies' values of the reward (not of side metrics).
         contenders: the candidate, and the champion where it is the baseline.
     """
     difference = evidence.difference

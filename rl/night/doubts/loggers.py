@@ -32,7 +32,7 @@ class LoggersReport:
 
 
 def night_loggers(evidence: GateEvidence, evaluation: PolicyEvaluation, candidate: Contender) -> LoggersReport | None:
-    """Return the candidate's value by policy version; None where one version made the log, or nothing can be weighted.
+    """Return the candidate's value by policy version; None where one version made the log or none can be weighted.
 
     The gate reads all episodes as one log, each row weighted by its own propensity: unbiased, but a version far from
     the candidate brings few, large weights. Where the two values lie apart, look at who made the log. The interval
@@ -40,7 +40,7 @@ def night_loggers(evidence: GateEvidence, evaluation: PolicyEvaluation, candidat
 
     Args:
         evidence: that the gate read.
-        evaluation: of the reward.
+        evaluation: all policies' values of the reward (not of side metrics).
         candidate: the selected candidate with its test episodes.
     """
     entry, settings = estimator(evidence.estimator), evaluation.settings

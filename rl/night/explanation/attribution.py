@@ -70,7 +70,7 @@ def attribute(
     baseline: FeatureArray,
     tolerance: float = _TOLERANCE,
 ) -> Attributions:
-    """Attributions at each observation that leaves a choice; encoded features are summed by the feature they are from.
+    """Return the attributions at each observation that leaves a choice, encoded features summed by their source.
 
     The integral from baseline to observation takes more steps (up to 2,048) where the sum misses its target by more
     than `tolerance` of the mean absolute target. Says what moved this network, not what moves shoppers; features that
@@ -81,7 +81,7 @@ def attribute(
         features: encoded observations, `(n, n_features)`.
         mask: available actions, `(n, n_actions)`; no input of the network, so nothing is attributed to it.
         baseline: encoded observation that stands for knowing nothing, `(n_features,)`.
-        tolerance: of the sums.
+        tolerance: allowed gap of the sums, as a share of the mean absolute target.
 
     Source: Sundararajan, Taly and Yan (2017), integrated gradients, equation 1; completeness is their proposition 1.
     """
@@ -107,7 +107,7 @@ def attribute(
 
 
 def summed_by_source(encoded: FloatArray, sources: Sequence[str]) -> tuple[tuple[str, ...], FloatArray]:
-    """Names in order of appearance and, for each, the sum over the encoded features made from it, `(n, n_names)`."""
+    """Return the names in order of appearance and, for each, the sum over its encoded features, `(n, n_names)`."""
     names = tuple(dict.fromkeys(sources))
     place = {name: index for index, name in enumerate(names)}
     belongs = np.zeros((len(sources), len(names)))
@@ -124,7 +124,7 @@ def _integrated(
     target: FloatArray,
     limit: float,
 ) -> FloatArray:
-    """Return integrated gradients of each encoded feature, `(m, n_features)`."""
+    """Return the integrated gradients of each encoded feature, `(m, n_features)`."""
     found = np.zeros(features.shape)
     missing, n_steps = np.arange(len(features)), _FIRST_STEPS
     while len(missing):

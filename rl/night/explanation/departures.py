@@ -72,8 +72,8 @@ def departures(
         evaluation_probability: of the logged action, `(n,)`.
         propensity: of the logged action, `(n,)`.
         unit: shopper of each decision, `(n,)`.
-        segments: of the decisions.
-        level: of the intervals.
+        segments: parts of the decisions.
+        level: of the intervals, two-sided.
 
     Raises:
         UnsupportedEstimator: propensities are unknown, or all 1.
@@ -95,6 +95,6 @@ def departures(
 
 
 def _bounded(interval: Interval) -> Interval:
-    """Return the interval within what a distance can be."""
+    """Return the interval cut to what a distance can be: 0 to 1."""
     lower, upper = max(0.0, interval.lower), min(1.0, interval.upper)
     return Interval(interval.value, lower, upper, interval.level, interval.method, interval.standard_error)

@@ -30,7 +30,7 @@ class ExplanationSettings:
         n_attributed: for attributions, the slowest part.
         n_imitated: for the surrogate tree.
         n_compared: with the log.
-        level: of all intervals.
+        level: of all intervals, two-sided.
         seed: of the draws.
     """
 
@@ -79,16 +79,16 @@ class Imitation:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What came of it.
+    """Everything that explains one policy.
 
     Attributes:
         rows: test rows whose decisions were attributed, `(n,)`; the attributions' own rows count among these.
-        attributions: of the margin over the runner-up.
+        attributions: what each feature adds to the margin over the runner-up.
         importances: of all features, the largest first.
         removal: whether the attributions can be believed.
         imitation: by a small tree.
         departures: from the log; None where there is nothing to depart from.
-        departures_refusal: why.
+        departures_refusal: why there are no departures; empty where there are.
     """
 
     rows: IntArray

@@ -39,7 +39,7 @@ class Removal:
 
     @property
     def is_faithful(self) -> bool:
-        """Removing what is named moves decisions more than chance, beyond doubt, by both measures."""
+        """Whether removing what is named moves decisions more than chance does, beyond doubt, by both measures."""
         return self.margin_advantage.lower > 0 and self.moved_advantage.lower > 0
 
 
@@ -50,7 +50,7 @@ class RemovalSettings:
     Attributes:
         n_removed: features taken away of each decision.
         n_random: draws of random features, averaged.
-        level: of the intervals.
+        level: of the intervals, two-sided.
         seed: of the draws.
     """
 
@@ -63,13 +63,13 @@ class RemovalSettings:
 def removal_effects(
     policy: StochasticPolicy, attributions: Attributions, unit: IntArray, settings: RemovalSettings | None = None
 ) -> Removal:
-    """Return the effects over all decisions that were explained.
+    """Return the effects of removing features, over all decisions that were explained.
 
     Setting a feature to its mean makes observations that no shopper may have; both sides of the comparison do so.
 
     Args:
         policy: explained.
-        attributions: of its margins.
+        attributions: what each feature adds to the policy's margins.
         unit: shopper of each attributed decision, `(m,)`.
         settings: how many are taken away.
     """
@@ -103,7 +103,7 @@ class _Probe:
         self._before = policy.probabilities(attributions.observations, attributions.mask)
 
     def without(self, removed: BoolArray) -> tuple[FloatArray, FloatArray]:
-        """Return fall of each margin, and distance of the action probabilities, `(m,)` each.
+        """Return the fall of each margin, and the distance of the action probabilities, `(m,)` each.
 
         Args:
             removed: named features taken away, `(m, n_names)`.

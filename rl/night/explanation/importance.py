@@ -16,11 +16,11 @@ class FeatureImportance:
     """How much one feature moves the margins.
 
     Attributes:
-        feature: name.
+        feature: the feature's name.
         mean_absolute: mean size of its attributions, in logarithms of odds.
         lower: lower bound.
         upper: upper bound.
-        share: of the sum over all features.
+        share: part of the sum over all features.
     """
 
     feature: str
@@ -31,7 +31,7 @@ class FeatureImportance:
 
 
 def feature_importances(attributions: Attributions, unit: IntArray, *, level: float) -> tuple[FeatureImportance, ...]:
-    """Return features by falling mean absolute attribution, with intervals over shoppers.
+    """Return the features by falling mean absolute attribution, with intervals over shoppers.
 
     The interval says how much the mean would vary with other shoppers; it doesn't say whether attribution is the right
     question. Two features of the same content share what either could have explained alone.
@@ -39,7 +39,7 @@ def feature_importances(attributions: Attributions, unit: IntArray, *, level: fl
     Args:
         attributions: of a sample of decisions.
         unit: shopper of each attributed decision, `(m,)`.
-        level: of the intervals.
+        level: of the intervals, two-sided.
     """
     sizes: FloatArray = np.abs(attributions.values)
     total = float(sizes.mean(axis=0).sum()) if len(sizes) else 0.0

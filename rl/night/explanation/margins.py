@@ -42,7 +42,7 @@ def preferences(policy: StochasticPolicy, features: FeatureArray, mask: BoolArra
     """Return the first and second choice of the policy at each observation.
 
     Args:
-        policy: asked.
+        policy: whose choices are looked at.
         features: encoded observations, `(n, n_features)`.
         mask: True where the action is available, `(n, n_actions)`.
     """
@@ -58,18 +58,18 @@ def preferences(policy: StochasticPolicy, features: FeatureArray, mask: BoolArra
 def margins_between(
     policy: StochasticPolicy, features: FeatureArray, chosen: IntArray, runner_up: IntArray
 ) -> FloatArray:
-    """Logarithm of the odds of each row's first action against its second, whatever the policy prefers, `(n,)`."""
+    """Return the log odds of each row's first action against its second, whatever the policy prefers, `(n,)`."""
     outputs, rows = policy.outputs(features), np.arange(len(features))
     return np.asarray((outputs[rows, chosen] - outputs[rows, runner_up]) / log_odds_scale(policy))
 
 
 def log_odds_scale(policy: StochasticPolicy) -> float:
-    """Return by this, differences of the network's outputs become logarithms of the odds between two actions."""
+    """Return the number that differences of the network's outputs are divided by to become log odds."""
     return policy.output_scale * policy.temperature
 
 
 def margin_function(policy: StochasticPolicy) -> MarginFunction:
-    """`margins_between` in torch's double precision, to take gradients of: (features, chosen, runner-up) -> `(n,)`."""
+    """Return `margins_between` in torch's double precision, to take gradients of."""
     layers = _layers(policy.network)
     scale = log_odds_scale(policy)
 

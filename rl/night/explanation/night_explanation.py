@@ -33,7 +33,7 @@ class NightExplanation:
     Attributes:
         log: what was explained on.
         explanation: of the selected policy; None where refused.
-        explanation_refusal: why.
+        explanation_refusal: why there is no explanation.
         segments: values by segment; None where the log can't be weighted.
         baseline: name of what segments compare with, as in the gate's evidence.
         bands: of actions by how often the log took them.
@@ -62,10 +62,10 @@ def explain_night(
     train: LoggedEpisodes,
     shares: ActionShares,
 ) -> NightExplanation:
-    """Return the selected policy explained on the test episodes; takes seconds, on samples of decisions.
+    """Return the explanation of the selected policy on the test episodes; takes seconds, on samples of decisions.
 
     Args:
-        dataset: of the night.
+        dataset: prepared for this night's date, scenario and source.
         lake: holds the items' categories.
         policy: the selected candidate.
         night: its evaluation.

@@ -70,7 +70,7 @@ def readable_observations(
 
 
 def _frequent(lists: IntArray) -> list[int]:
-    """Return ids by number of rows that hold them, most first, ties by ascending id."""
+    """Return the ids by number of rows that hold them, most first, ties by ascending id."""
     by_row = np.sort(lists, axis=1)
     is_new = np.concatenate([np.ones((len(lists), 1), dtype=bool), by_row[:, 1:] != by_row[:, :-1]], axis=1)
     ids, counts = np.unique(by_row[is_new & (by_row != 0)], return_counts=True)

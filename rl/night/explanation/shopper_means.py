@@ -15,7 +15,7 @@ def mean_over_shoppers(values: FloatArray, unit: IntArray, *, level: float) -> I
     Args:
         values: of decisions, `(n,)`.
         unit: shopper of each decision, `(n,)`.
-        level: of the interval.
+        level: of the interval, two-sided.
 
     Raises:
         EvaluationError: fewer than two shoppers.

@@ -27,7 +27,7 @@ class TreeNode:
         n: decisions that reach it, of those it was grown on.
         share: of them for which the policy does what `label` says.
         column: asked about; None at a leaf.
-        threshold: of the column.
+        threshold: in the column's unit; rows at or under it go to `low`.
         low: index of the next node; None at a leaf.
         high: likewise.
     """
@@ -73,7 +73,7 @@ def surrogate_tree(
     level: float = 0.95,
     seed: int = 0,
 ) -> Surrogate:
-    """A tree of at most four questions on the way to an answer, grown on half of the shoppers, tried on the others.
+    """Grow a tree of at most four questions to an answer on half of the shoppers, try it on the others, return it.
 
     It imitates; it doesn't say why. Availability is none of its columns: where the policy's first choice was out of
     stock, the tree can't know.
@@ -81,9 +81,9 @@ def surrogate_tree(
     Args:
         observations: readable columns of the decisions.
         labels: what the policy does at each, index into `names`, `(n,)`.
-        names: of the labels.
+        names: in words, by label.
         unit: shopper of each decision, `(n,)`.
-        level: of the intervals.
+        level: of the intervals, two-sided.
         seed: of the division of shoppers.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What a small tree can say of a policy: its action, the action's category, or whether it departs from the usual."""
+"""What a small tree can say about a policy: its action, the action's category, or whether it departs from the usual."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SurrogateTarget:
     Attributes:
         kind: the `action` that the policy prefers, its `category`, or whether it is a `departure` from the log's most
             likely action.
-        names: of the labels.
+        names: in words, by label.
         labels: index into `names`, `(n,)`.
     """
 
@@ -35,7 +35,7 @@ class SurrogateTarget:
 def surrogate_target(
     preferred: IntArray, usual: IntArray, action_names: Sequence[str], categories: Mapping[str, str]
 ) -> SurrogateTarget:
-    """The most telling target of which a small tree can still give every answer: a tree of four questions has sixteen.
+    """Return the most telling target whose labels a tree of four questions (sixteen answers) can all give.
 
     Args:
         preferred: first choice of the policy at each decision, `(n,)`.
@@ -52,7 +52,7 @@ def surrogate_target(
 
 
 def usual_actions(train: LoggedEpisodes, choosable: BoolArray) -> IntArray:
-    """Return the log's most likely action among the available: the one training took most often when it was, `(n,)`.
+    """Return the available action that training took most often where it was available, for each decision, `(n,)`.
 
     Args:
         train: tells how often each action was taken where it was available.

@@ -18,7 +18,7 @@ def summarize_data(run: Run, dataset: DatasetDescription) -> DataSummary:
     """Return the summary; counts of lines and rewards are None where the run folder doesn't hold them.
 
     Args:
-        run: of the night.
+        run: the night's working folder.
         dataset: that the night learned from.
 
     Raises:

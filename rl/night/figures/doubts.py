@@ -14,7 +14,7 @@ from rl.ope.overlap.confounding_sensitivity import LARGEST_GAMMA
 
 
 def doubts_of(night: NightEvaluation) -> Doubts:
-    """Return what the intervals don't hold, as far as it was asked."""
+    """Return the figures on what intervals leave out, as far as they were asked for."""
     tail = night.evidence.tail
     return Doubts(
         confounding=None if night.confounding is None else _confounding(night.confounding),
@@ -33,7 +33,7 @@ def doubts_of(night: NightEvaluation) -> Doubts:
 
 
 def opinions_of(opinions: Sequence[SecondOpinion], *, level: float) -> Opinions | None:
-    """Return gains by the gate's estimator and by others; None where no other was asked."""
+    """Return the gains by the gate's estimator and by others; None where no other was asked."""
     rows = tuple(
         Opinion(
             estimator=one.estimator,

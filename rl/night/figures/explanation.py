@@ -43,7 +43,7 @@ _EXAMPLES = (0.9, 0.5, 0.1)
 
 
 def segment_figures(found: NightExplanation) -> Segments:
-    """Return values by segment."""
+    """Return the figures of values by segment."""
     report = found.segments
     if report is None:
         return Segments(refusal=found.weights_refusal)
@@ -59,7 +59,7 @@ def segment_figures(found: NightExplanation) -> Segments:
 
 
 def support_figures(found: NightExplanation) -> Support:
-    """Where the log has never been, or seldom."""
+    """Return the figures on where the log has never been, or seldom."""
     weights = found.weights
     return Support(
         bands=tuple(
@@ -115,7 +115,7 @@ def _segment_row(value: SegmentValue) -> SegmentRow:
 
 
 def _shared_refusal(report: SegmentReport) -> str | None:
-    """Return the reason, where all segments have one and the same; said once instead of in every row."""
+    """Return the reason where all segments share one, so that it is said once instead of in every row."""
     reasons = {value.refusal for value in report.values}
     if not report.values:
         return "the observations hold none of the features that segments are told by"
@@ -236,7 +236,7 @@ def _with_category(action: str, categories: Mapping[str, str]) -> str:
 
 
 def _in_words(value: IntArray, names: Names) -> str:
-    """Return a number as it is, -1 as none; a list by its names, the most recent first."""
+    """Return a feature's value in words: a number as it is, -1 as none, a list by its names, the latest first."""
     if np.ndim(value) == 0:
         return "none" if value < 0 else f"{int(value):,}"
     return ", ".join(named(int(id_), names) for id_ in value if id_) or "empty"

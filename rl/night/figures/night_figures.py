@@ -44,7 +44,7 @@ def night_figures(
         night: what it found.
         candidates: that it chose from, by name.
         run: of the night; holds what ingest and build counted.
-        description: of its dataset.
+        description: what the night's dataset.json says.
         approval: of the deployment, `human` or `auto`; None: as the scenario says.
     """
     dataset, evaluation, best = night.dataset, night.evaluation, night.selection.best
@@ -106,6 +106,7 @@ def _facts(pipeline: Pipeline, run_date: object, approval: str | None) -> NightF
             "decisions": source.decisions.kind,
             "is_simulated": source.is_simulated,
             "reward_unit": scenario.reward.unit,
+            "units": scenario.evaluation.units,
             "steps": scenario.evaluation.steps,
             "gamma": scenario.discount.gamma,
             "approval": approval or scenario.approval,
@@ -160,7 +161,7 @@ def _actions(night: Night) -> tuple[ActionShare, ...]:
 
 
 def _candidates(night: Night, candidates: Mapping[str, LoadedCandidate]) -> tuple[CandidateFigures, ...]:
-    """Each candidate with the network and at the temperature chosen on validation episodes."""
+    """Return each candidate with the network and at the temperature chosen on validation episodes."""
     found = []
     for choice in night.selection.by_candidate:
         trained = candidates[choice.policy.name].result

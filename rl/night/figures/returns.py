@@ -14,7 +14,7 @@ from rl.ope.returns.weighted_returns import MAX_SHARE_CUT
 
 
 def returns_figures(report: ReturnsReport, candidate: str) -> Returns:
-    """Both policies' distributions, or why there are none."""
+    """Return the figures of both policies' distributions of returns, or why there are none."""
     found = report.comparison
     if found is None:
         return Returns(max_share_cut=MAX_SHARE_CUT, refusal=report.refusal)
@@ -52,5 +52,5 @@ def _returns_of(found: ReturnDistribution, role: Role, name: str, *, is_worst_to
 
 
 def _root(variance: Bounded) -> Spread:
-    """Return the standard deviation; bounds of a variance bound its root."""
+    """Return the standard deviation with its bounds: the roots of the variance and of its bounds."""
     return Spread(value=math.sqrt(variance.value), lower=math.sqrt(variance.lower), upper=math.sqrt(variance.upper))

@@ -28,7 +28,7 @@ def verdict_figures(night: NightEvaluation) -> VerdictFigures:
 
 
 def allowance_of(night: NightEvaluation) -> Allowance:
-    """Return what the look might spend."""
+    """Return what tonight's look might spend of the year's allowance, and what that rests on."""
     level = night.level
     return Allowance(
         level=level.level, per_year=level.per_year, n_looks=level.n_looks, spent=level.spent, since=level.since
@@ -70,13 +70,13 @@ def notes_of(night: NightEvaluation) -> Notes:
 
 
 def truth_of(truth: TrueValues) -> Mapping[str, PlayedValue]:
-    """Return true values by policy, as far as they are known."""
+    """Return the true values by policy, as far as they are known."""
     behavior = {} if truth.behavior is None else {BEHAVIOR: truth.behavior}
     return {name: _played(value) for name, value in {**behavior, **truth.policies}.items()}
 
 
 def finite(value: float | None) -> float | None:
-    """Return the number, None where it isn't finite: JSON has no other."""
+    """Return the number; None where it isn't finite, since JSON has no other."""
     return value if value is not None and math.isfinite(value) else None
 
 

@@ -51,7 +51,7 @@ def category_opinion(night: NightEvaluation, *, names: Sequence[str], categories
 
 
 def action_categories(names: Sequence[str], categories: Mapping[str, str]) -> IntArray:
-    """Return index of each action's category, `(n_actions,)`; an action without a known one is a category of its own.
+    """Return the index of each action's category, `(n_actions,)`; an action without a known one is its own category.
 
     Raises:
         UnsupportedEstimator: no two actions share a category, so categories are no coarser than actions.
@@ -73,13 +73,13 @@ def _by_category(contender: Contender, category: IntArray, settings: EvaluationS
 
 
 def _own_categories(behavior: EvaluationSample, like: CategorySample) -> CategorySample:
-    """Return the behavior policy's sample: to itself the weight of every category is 1, as that of every action is."""
+    """Return the behavior policy's sample, whose category weights are 1, as its action weights are."""
     own = {field.name: getattr(behavior, field.name) for field in fields(EvaluationSample)}
     return CategorySample(**own, n_categories=like.n_categories, category_source=like.category_source)
 
 
 def _with_overlap(report: PolicyValueReport, sample: CategorySample) -> PolicyValueReport:
-    """Return the report with what the categories' weights leave, in place of the actions'."""
+    """Return the report with the overlap of the categories' weights in place of the actions'."""
     if sample.weights is None:
         return report
     overlap = weight_overlap(sample)

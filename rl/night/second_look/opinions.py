@@ -32,7 +32,7 @@ class SecondOpinion:
         is_gate: it is the gate's own, to compare with at the same level.
         reports: of candidate and baseline, value and interval, or the reason why there are none.
         gain: candidate minus baseline, paired; None where refused.
-        refusal: why.
+        refusal: why there is no figure; None where there is one.
     """
 
     estimator: str
@@ -56,7 +56,7 @@ def state_opinions(night: NightEvaluation, names: Sequence[str]) -> tuple[Second
 
     Args:
         night: its evaluation.
-        names: of the estimators.
+        names: estimators', as in the registry.
     """
     if not names or not night.evidence.is_logged:
         return tuple(refused_opinion(name, IMPLIED, night) for name in names)
@@ -71,7 +71,7 @@ def opinion_of(name: str, pair: Pair, night: NightEvaluation, refits: PairedRefi
     """Return one estimator's opinion, or its refusal.
 
     Args:
-        name: of the estimator.
+        name: the estimator's, as in the registry.
         pair: candidate and baseline.
         night: its evaluation.
         refits: of weights under every fit of estimated propensities.
@@ -91,7 +91,7 @@ def opinion_of(name: str, pair: Pair, night: NightEvaluation, refits: PairedRefi
 
 
 def refused_opinion(name: str, refusal: str, night: NightEvaluation) -> SecondOpinion:
-    """No opinion, but why."""
+    """Return an opinion that holds the refusal alone."""
     policies = (night.evidence.candidate, night.evidence.baseline)
     reports = tuple(replace(_blank_report(night, policy, name), refusal=refusal) for policy in policies)
     return SecondOpinion(name, name == night.evidence.estimator, reports, refusal=refusal)
@@ -100,7 +100,7 @@ def refused_opinion(name: str, refusal: str, night: NightEvaluation) -> SecondOp
 def _intervals(
     name: str, pair: Pair, settings: EvaluationSettings, refits: PairedRefits
 ) -> list[tuple[Interval, float | None]]:
-    """Candidate's, baseline's and the gain's, each with what estimated propensities added to its standard error."""
+    """Return the intervals of candidate, baseline and gain, and what estimated propensities added to each error."""
     candidate, baseline = (estimator(name).estimate(sample)[0] for sample in pair)
     found = widest_intervals(
         [candidate, baseline, difference(candidate, baseline)],
@@ -130,7 +130,7 @@ def _report(
 
 
 def _blank_report(night: NightEvaluation, policy: str, name: str) -> PolicyValueReport:
-    """Return the night's report on that policy without its value: the same episodes, weights and overlap."""
+    """Return the report on that policy without its value: the same episodes, weights and overlap."""
     entry = estimator(name)
     return replace(
         night.evaluation.report(policy, night.evidence.estimator),
@@ -148,7 +148,7 @@ def _blank_report(night: NightEvaluation, policy: str, name: str) -> PolicyValue
 
 
 def _weighted_by_state(samples: NightSamples, settings: EvaluationSettings) -> Pair:
-    """Return the samples with ratios of occupancy; the behavior policy's to itself are 1 already.
+    """Return the samples with ratios of occupancy; the behavior policy's ratios to itself are 1 already.
 
     Raises:
         UnsupportedEstimator: there can be none.

@@ -17,7 +17,7 @@ class ReturnsReport:
     Attributes:
         baseline: name, as in the gate's evidence.
         comparison: None where refused.
-        refusal: why.
+        refusal: why there is no figure; None where there is one.
     """
 
     baseline: str
@@ -26,7 +26,7 @@ class ReturnsReport:
 
 
 def night_returns(night: NightEvaluation) -> ReturnsReport:
-    """Both distributions, or why there are none.
+    """Return both policies' distributions of returns, or why there are none.
 
     The bounds leave out what estimating the propensities adds. A limit on weights holds here too: it moves the
     distribution towards the log's.

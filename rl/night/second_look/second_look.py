@@ -32,15 +32,15 @@ class SecondLook:
 
     @property
     def reports(self) -> tuple[PolicyValueReport, ...]:
-        """Of candidate and baseline by every estimator but the gate's own."""
+        """Reports on candidate and baseline by every estimator but the gate's own."""
         return tuple(report for opinion in self.opinions if not opinion.is_gate for report in opinion.reports)
 
 
 def second_look(dataset: Dataset, lake: Lake, policy: StochasticPolicy, *, night: NightEvaluation) -> SecondLook:
-    """Return returns and opinions on the weights and Q-functions of the night's report.
+    """Return the second look: distributions of returns, and other estimators' opinions, on the report's weights.
 
     Args:
-        dataset: of the night.
+        dataset: prepared for this night's date, scenario and source.
         lake: holds the items' categories.
         policy: the selected candidate.
         night: its evaluation.

@@ -27,7 +27,7 @@ class RatioSettings:
         n_folds: units are dealt into so many folds; a unit's ratios come from the other folds.
         max_states: up to here `auto` counts.
         n_fourier: random Fourier features.
-        ridge: of the minimax fit.
+        ridge: penalty of the minimax fit.
         seed: of folds and Fourier features.
     """
 
@@ -52,7 +52,7 @@ class CrossfitRatios:
     seed: int
 
     def ratios(self, policy: Policy, episodes: LoggedEpisodes) -> DensityRatios:
-        """Return ratios at all rows of the log, or of any part of it, by models that saw no row of the same unit."""
+        """Return the ratios at rows of the log, or of a part of it, by models that saw no row of the same unit."""
         fold = unit_folds(episodes.unit, n_folds=len(self.models), seed=self.seed)
         fold_of_row = np.repeat(fold, episodes.lengths)
         found = [model.ratios(policy, episodes) for model in self.models]
@@ -81,9 +81,9 @@ def fit_density_ratios(
     Args:
         policy: evaluation policy.
         episodes: the split that is then evaluated.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: over which the value runs.
-        settings: how.
+        settings: how values are estimated or models fitted.
 
     Raises:
         UnsupportedEstimator: the log can't be weighted, has too few units or too many states to count, or goes on past
@@ -104,7 +104,7 @@ def fit_density_ratios(
 def _fit(
     policy: Policy, episodes: LoggedEpisodes, *, factors: FloatArray, steps: int | None, settings: RatioSettings
 ) -> Callable[[BoolArray], RatioModel]:
-    """Return a fit on chosen episodes, by the method that the settings or the number of states ask for."""
+    """Fit ratios on chosen episodes, by the method that the settings or the number of states ask for."""
     method = settings.method
     index = index_states(episodes, max_states=settings.max_states) if method in ("auto", "tabular") else None
     if index is not None:
@@ -127,10 +127,10 @@ def with_density_ratios(
     """Return the sample with ratios cross-fitted on its own split.
 
     Args:
-        sample: of the policy.
+        sample: the rows of a split as the policy weights them.
         policy: evaluation policy.
         episodes: the split that the sample's rows are of.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: over which the value runs.
 
     Raises:

@@ -34,7 +34,7 @@ class Basis:
     phases: FloatArray | None = None
 
     def of(self, features: FeatureArray) -> FloatArray:
-        """Return values of the functions, `(n, n_functions)`."""
+        """Return the values of the functions, `(n, n_functions)`."""
         standard = (features - self.center) / self.spread
         if self.frequencies is not None and self.phases is not None:
             standard = np.cos(standard @ self.frequencies + self.phases) * np.sqrt(2 / len(self.phases))
@@ -80,7 +80,7 @@ class LinearRatios:
     expected_length: float
 
     def ratios(self, policy: Policy, episodes: LoggedEpisodes) -> DensityRatios:  # noqa: ARG002 -- the protocol's
-        """Return ratios at all rows, in batches; a linear ratio may be negative where it fits badly."""
+        """Return the ratios at all rows, in batches; a linear ratio may be negative where it fits badly."""
         n = episodes.n_transitions
         state, state_action = np.zeros((2, n))
         for rows in row_batches(n, self.state.size):
@@ -224,7 +224,7 @@ class _Flows:
 
 
 def _least_flow(flow: FloatArray, gram: FloatArray, start: FloatArray, ridge: float) -> FloatArray:
-    """Return coefficients w that minimise |flow w - start|^2 in the norm of gram^-1, plus ridge times w' gram w.
+    """Return the coefficients w that minimise |flow w - start|^2 in the norm of gram^-1, plus ridge times w' gram w.
 
     Directions in which the log holds nothing are left at 0.
     """

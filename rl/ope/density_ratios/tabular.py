@@ -43,7 +43,7 @@ class StateIndex:
 
 
 def index_states(episodes: LoggedEpisodes, *, max_states: int) -> StateIndex | None:
-    """The states that decisions, or observations after them, were seen in; None where they are more than so many."""
+    """Return the states that decisions or observations after them were in; None where they are too many."""
     keys = np.concatenate(
         [
             _state_keys(episodes.features, episodes.mask_index),
@@ -67,7 +67,7 @@ class TabularRatios:
     """Ratios looked up by state, and by step where the value runs over a given number of steps.
 
     Attributes:
-        index: of states.
+        index: the distinct states.
         state: `(n_steps, n_states)`; one row where the ratio doesn't depend on the step.
         state_action: `(n_steps, n_states, n_actions)`.
         expected_length: discounted steps of an episode under the evaluation policy.
@@ -81,7 +81,7 @@ class TabularRatios:
     share_outside: float
 
     def ratios(self, policy: Policy, episodes: LoggedEpisodes) -> DensityRatios:  # noqa: ARG002 -- the protocol's
-        """Return ratios at all rows; 0 in states, and at steps, that the fit hasn't seen."""
+        """Return the ratios at all rows; 0 in states, and at steps, that the fit hasn't seen."""
         at = self.index.of(episodes.features, episodes.mask_index)
         n_steps = len(self.state)
         step = np.zeros(len(at), dtype=np.int64) if n_steps == 1 else episodes.step
@@ -105,7 +105,7 @@ def fit_tabular(
     factors: FloatArray,
     steps: int | None,
 ) -> TabularRatios:
-    """Return occupancy of the policy in the counted dynamics of the log, over the occupancy counted in the log.
+    """Return the policy's occupancy in the counted dynamics of the log over the occupancy counted in the log.
 
     Dynamics are looked at past a cut too, so the occupancy is that of whole episodes though the log holds cut ones.
     Exact as the log grows, if the observation is the whole state. Don't trust states seen a few times: their ratio is
@@ -171,7 +171,7 @@ class _Counts:
         self.n_pairs = np.bincount(self._pair, minlength=n_states * n_actions).reshape(self._shape)
 
     def discounted_pairs(self, steps: int | None) -> FloatArray:
-        """Discounted visits of each state and action by step, or of all steps together, `(steps or 1, *shape)`."""
+        """Return discounted visits of each state and action by step, or of all steps, `(steps or 1, *shape)`."""
         step = self._step if steps else np.zeros_like(self._step)
         n_steps, n_pairs = steps or 1, self._shape[0] * self._shape[1]
         within = step < n_steps
@@ -180,7 +180,10 @@ class _Counts:
         return np.asarray(visits.reshape(n_steps, *self._shape) / self._n_episodes, dtype=np.float64)
 
     def flow(self, probabilities: FloatArray) -> FloatArray:
-        """Discounted probability of the next state under the policy, `(n_states, n_states)`; what ends adds nothing."""
+        """Return the discounted probability of the next state under the policy, `(n_states, n_states)`.
+
+        What ends adds nothing.
+        """
         n_states = self._shape[0]
         weight = ratio(probabilities, self.n_pairs.astype(np.float64)).ravel()[self._pair] * self._factor
         follows = self._factor > 0

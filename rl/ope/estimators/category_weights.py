@@ -28,7 +28,7 @@ def category_sample(
     clip: float | None = None,
     reward: FloatArray | None = None,
 ) -> CategorySample:
-    """Return one-step episodes with the weights of their actions' categories.
+    """Return the sample of one-step episodes with the weights of their actions' categories.
 
     The ratio's numerator is a sum of the evaluation policy's probabilities. Its denominator is the same of the
     behavior policy where that can be queried. Else it is estimated: E[w|x, c] = pi(c|x) / mu(c|x), so what must be
@@ -39,7 +39,7 @@ def category_sample(
         policy: evaluation policy.
         episodes: of one step each.
         category: of each action, from 0, `(n_actions,)`.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         behavior: the behavior policy, where it can be queried.
         clip: upper limit on weights.
         reward: another outcome to value instead of the reward, `(n,)`.
@@ -80,7 +80,7 @@ def _logged_category_probabilities(policy: Policy, episodes: LoggedEpisodes, cat
 
 
 def _estimated_propensities(episodes: LoggedEpisodes, category: IntArray) -> FloatArray:
-    """Cross-fitted probability of the logged category, at least the action's propensity where that is known, `(n,)`."""
+    """Return the cross-fitted probability of the logged category, at least the action's known propensity, `(n,)`."""
     by_category = by_categories(episodes, category)
     n_units, n_folds = len(np.unique(episodes.unit)), BehaviorSettings().n_folds
     if n_units < n_folds:
@@ -93,7 +93,10 @@ def _estimated_propensities(episodes: LoggedEpisodes, category: IntArray) -> Flo
 
 
 def by_categories(episodes: LoggedEpisodes, category: IntArray) -> LoggedEpisodes:
-    """The same log with categories for actions; one is available where any of its actions is, propensities unknown."""
+    """Return the log with categories for actions, propensities unknown.
+
+    A category is available where any of its actions is.
+    """
     n_categories = int(category.max()) + 1
     available = np.zeros((len(episodes.availability), n_categories), dtype=bool)
     for action, of_action in enumerate(category.tolist()):

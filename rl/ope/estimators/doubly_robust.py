@@ -12,7 +12,7 @@ from rl.ope.samples.sample import EvaluationSample
 
 
 def dm(sample: EvaluationSample) -> RatioSums:
-    """Return direct method: mean value of the first observations, as the fitted Q-function predicts it.
+    """Return the direct method's sums: mean value of the first observations, as the fitted Q-function predicts it.
 
     Needs no propensities. Its interval covers which shoppers came, not how wrong the model is: don't trust it for
     policies that do what the log seldom shows. Cut episodes cost nothing, since the model looks past the cut.
@@ -23,7 +23,9 @@ def dm(sample: EvaluationSample) -> RatioSums:
 
 
 def dr(sample: EvaluationSample) -> RatioSums:
-    """Per-decision doubly robust: sum over t of discount_t [w_{t-1} V(s_t) + w_t (r_t - Q(s_t, a_t))], w_{-1} = 1.
+    """Return per-decision doubly robust sums: sum over t of discount_t [w_{t-1} V(s_t) + w_t (r_t - Q(s_t, a_t))].
+
+    The weight before the first step, w_{-1}, is 1.
 
     Where the log cuts the episode before the value's last step, discount_T w_{T-1} V(s_T) stands in for what is
     missing. Unbiased with correct propensities whatever Q is (but for cut episodes, which lean on Q), and then best
@@ -40,7 +42,7 @@ def dr(sample: EvaluationSample) -> RatioSums:
 
 
 def wdr(sample: EvaluationSample) -> RatioSums:
-    """Return weighted doubly robust: as `dr`, with the weights of each step index divided by their sum.
+    """Return weighted doubly robust sums: as `dr`, with the weights of each step index divided by their sum.
 
     Each weight multiplies its residual and the value that follows, so per step the sums share one denominator; an
     ended episode keeps its weight there. Consistent, of smaller variance than `dr`, biased on few episodes.
@@ -59,7 +61,7 @@ def wdr(sample: EvaluationSample) -> RatioSums:
 
 
 def weighted_residuals(sample: EvaluationSample) -> FloatArray:
-    """Return what the weight of each row multiplies in `wdr`: residual and following value, discounted, `(n,)`."""
+    """Return what each row's weight multiplies in `wdr`: residual and following value, discounted, `(n,)`."""
     values = sample.require_values()
     following = np.append(values.value[1:], 0.0)
     following[sample.last_rows] = value_after_cut(sample)[sample.last_rows]

@@ -30,7 +30,7 @@ class KnownDynamics(Protocol):
         ...
 
     def advance(self, states: States, actions: IntArray, exogenous: FloatArray) -> tuple[States, FloatArray]:
-        """Return next states `(n, ...)` and rewards `(n,)`.
+        """Return the next states `(n, ...)` and the rewards `(n,)`.
 
         Args:
             states: `(n, ...)`.
@@ -122,7 +122,7 @@ def replay(
     n_repeats: int = 1,
     seed: int = 0,
 ) -> RatioSums:
-    """Return per-unit sums of the policy's mean discounted reward per episode over the logged exogenous sequences.
+    """Return per-unit sums of the policy's mean discounted reward per episode over logged exogenous sequences.
 
     Unbiased where the assumptions hold, with no more noise than the outside itself; two policies replayed on one log
     meet the same outside, so their paired difference is sharper than either value. Don't trust it where the declared
@@ -190,7 +190,7 @@ def _returns(policy: Policy, log: ExogenousLog, dynamics: KnownDynamics, generat
 
 
 def _draw_actions(policy: Policy, features: FeatureArray, mask: BoolArray, generator: np.random.Generator) -> IntArray:
-    """One action per episode, by inversion: a policy that is certain always takes its action, `(n,)`."""
+    """Draw one action per episode by inversion: a policy that is certain always takes its action, `(n,)`."""
     cumulative = checked_probabilities(policy, features, mask).cumsum(axis=1)
     uniform = generator.random((len(cumulative), 1)) * cumulative[:, -1:]
     return np.asarray((cumulative <= uniform).sum(axis=1), dtype=np.int64)

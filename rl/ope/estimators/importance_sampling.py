@@ -23,7 +23,7 @@ def on_policy(sample: EvaluationSample) -> RatioSums:
 
 
 def tis(sample: EvaluationSample) -> RatioSums:
-    """Return trajectory importance sampling: mean of (product of all ratios) times the discounted return.
+    """Return the sums of trajectory importance sampling: mean of (product of all ratios) times discounted return.
 
     Unbiased under full support. Don't trust it beyond a few steps: its variance grows exponentially with the length.
 
@@ -35,7 +35,7 @@ def tis(sample: EvaluationSample) -> RatioSums:
 
 
 def pdis(sample: EvaluationSample) -> RatioSums:
-    """Return per-decision importance sampling: each reward weighted by the ratios up to its own decision only.
+    """Return the sums of per-decision importance sampling: a reward is weighted by ratios up to its decision.
 
     Unbiased under full support. Don't trust it where late steps earn most: their weights still multiply up.
 
@@ -47,7 +47,7 @@ def pdis(sample: EvaluationSample) -> RatioSums:
 
 
 def wis(sample: EvaluationSample) -> RatioSums:
-    """Return self-normalised trajectory importance sampling: returns averaged with weights that sum to one.
+    """Return the sums of self-normalised trajectory importance sampling: returns averaged by weights summing to one.
 
     Bounded by the returns seen and consistent. Biased towards the behavior policy's value on few episodes; with one
     dominating weight it is that single episode's return.
@@ -63,7 +63,7 @@ def wis(sample: EvaluationSample) -> RatioSums:
 
 
 def wpdis(sample: EvaluationSample) -> RatioSums:
-    """Weighted per-decision importance sampling: at each step index, rewards averaged with weights that sum to one.
+    """Return the sums of weighted per-decision importance sampling: at each step, weights that sum to one.
 
     An episode that has ended keeps its last weight in the later denominators and adds no reward: dividing by the
     running episodes alone would give the reward of those still running, not the reward per episode. Consistent, and
@@ -78,7 +78,7 @@ def wpdis(sample: EvaluationSample) -> RatioSums:
 
 
 def step_sums(sample: EvaluationSample, per_row: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Per-unit sums at each step index of the given row values, and of the weights held by running and ended episodes.
+    """Return per-unit sums, at each step, of row values and of the weights held by running and ended episodes.
 
     Returns:
         numerators and denominators, each `(n_units, longest)`.
@@ -96,7 +96,7 @@ def step_sums(sample: EvaluationSample, per_row: FloatArray) -> tuple[FloatArray
 
 
 def refuse_without_weight(sample: EvaluationSample, weight: FloatArray) -> None:
-    """Nothing, where some weight isn't 0; a part of a log isn't asked, since another part may hold one.
+    """Raise if every weight is 0; a part of a log isn't asked, since another part may hold one.
 
     Raises:
         UnsupportedEstimator: every weight is 0.

@@ -18,7 +18,7 @@ from rl.ope.samples.sample import EvaluationSample
 
 
 def clipped_ips(sample: EvaluationSample) -> RatioSums:
-    """Return clipped IPS: mean of min(w_i, level) r_i.
+    """Return the sums of clipped IPS: mean of min(w_i, level) r_i.
 
     Takes something away from every row above the level, so with rewards of one sign it is biased towards 0, most for
     policies that the log seldom followed. A spec's `clip` has limited the weights already, for every estimator.
@@ -29,7 +29,7 @@ def clipped_ips(sample: EvaluationSample) -> RatioSums:
 
 
 def sg_ips(sample: EvaluationSample) -> RatioSums:
-    """Return sub-Gaussian IPS: mean of w_i / (1 - share + share w_i) r_i, with share = 1 / level.
+    """Return the sums of sub-Gaussian IPS: mean of w_i / (1 - share + share w_i) r_i, with share = 1 / level.
 
     Shrinks large weights smoothly towards the level and raises those under 1. Biased towards the behavior policy's
     value; at a level of 1 it is that value.
@@ -40,7 +40,7 @@ def sg_ips(sample: EvaluationSample) -> RatioSums:
 
 
 def switch_dr(sample: EvaluationSample) -> RatioSums:
-    """Return switch-DR: mean of V(x_i) + w_i [w_i <= level] (r_i - Q(x_i, a_i)).
+    """Return the sums of switch-DR: mean of V(x_i) + w_i [w_i <= level] (r_i - Q(x_i, a_i)).
 
     Where the weight is above the level the model alone decides, so it is as biased as the model is there.
 
@@ -50,7 +50,7 @@ def switch_dr(sample: EvaluationSample) -> RatioSums:
 
 
 def dr_os(sample: EvaluationSample) -> RatioSums:
-    """Return DR with optimistic shrinkage: mean of V(x_i) + strength w_i / (w_i^2 + strength) (r_i - Q(x_i, a_i)).
+    """Return the sums of optimistic DR: mean of V(x_i) + strength w_i / (w_i^2 + strength) (r_i - Q(x_i, a_i)).
 
     The strength is (2 level)^2: shrunk weights rise up to w = 2 level, where they are the level, and fall beyond. So
     the rows that the log followed least count least. Leans on the model as Switch-DR does, without its jump.
@@ -90,7 +90,7 @@ def smoothed(weight: FloatArray, *, share: float) -> FloatArray:
 
 
 def optimistically_shrunk(weight: FloatArray, *, strength: float) -> FloatArray:
-    """Shrunk to strength w / (w^2 + strength): about w where w^2 is well under the strength, at most half its root."""
+    """Return strength w / (w^2 + strength): about w where w^2 is well under the strength, at most half its root."""
     if math.isinf(strength):
         return weight
     if strength <= 0:
@@ -99,5 +99,5 @@ def optimistically_shrunk(weight: FloatArray, *, strength: float) -> FloatArray:
 
 
 def _corrected(sample: EvaluationSample, weight: FloatArray) -> RatioSums:
-    """Return the mean of V(x_i) plus the weighted residual."""
+    """Return the sums of the mean of V(x_i) plus the weighted residual."""
     return sample.mean_over_episodes(sample.require_values().value + weight * residuals(sample))

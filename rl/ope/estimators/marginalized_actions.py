@@ -27,7 +27,9 @@ class CategorySample(EvaluationSample):
 
 
 def mips(sample: EvaluationSample) -> RatioSums:
-    """Marginalized IPS: mean of w(x_i, c_i) r_i, where w(x, c) is pi(c|x) / mu(c|x) for the logged action's category c.
+    """Return the sums of marginalized IPS: mean of w(x_i, c_i) r_i, with w(x, c) = pi(c|x) / mu(c|x).
+
+    Here c is the logged action's category.
 
     Unbiased if the action changes the reward through its category alone and every category that the policy takes can
     be in the log; the variance is that of as many actions as there are categories. Where actions of one category earn

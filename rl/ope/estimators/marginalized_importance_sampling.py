@@ -19,7 +19,7 @@ from rl.ope.samples.sample import EvaluationSample
 
 
 def mis_s(sample: EvaluationSample) -> RatioSums:
-    """Marginalised importance sampling by state: mean over episodes of sum over t of discount_t w(s_t) ratio_t r_t.
+    """Return the sums of importance sampling by state: mean of sum over t of discount_t w(s_t) ratio_t r_t.
 
     Consistent if ratios and propensities are. Its interval takes the ratios as known: don't trust it (or `mis_sa`)
     for a promotion, but as a check of `drl_s`, whose interval covers them. Cut episodes cost nothing where the ratios
@@ -31,7 +31,7 @@ def mis_s(sample: EvaluationSample) -> RatioSums:
 
 
 def mis_sa(sample: EvaluationSample) -> RatioSums:
-    """Return marginalised importance sampling by state and action: mean of sum over t of discount_t w(s_t, a_t) r_t.
+    """Return the sums of importance sampling by state and action: mean of sum over t of discount_t w(s_t, a_t) r_t.
 
     Reads no propensity itself, so that wrong ones don't hurt it; all the more rests on the ratios. It refuses logs that
     can't be weighted all the same: nothing reweights what a deterministic log never shows.
@@ -42,7 +42,7 @@ def mis_sa(sample: EvaluationSample) -> RatioSums:
 
 
 def snmis_s(sample: EvaluationSample) -> RatioSums:
-    """Return self-normalised `mis_s`: expected length times the w-weighted mean of rewards.
+    """Return the sums of self-normalised `mis_s`: expected length times the w-weighted mean of rewards.
 
     Rewards' weights sum to the expected discounted length of an episode under the evaluation policy, which the ratios'
     fit gives. Stays among the rewards seen, so a constant added to every reward adds that constant times the length;
@@ -54,7 +54,7 @@ def snmis_s(sample: EvaluationSample) -> RatioSums:
 
 
 def snmis_sa(sample: EvaluationSample) -> RatioSums:
-    """Return self-normalised `mis_sa`, as `snmis_s` is of `mis_s`.
+    """Return the sums of self-normalised `mis_sa`, as `snmis_s` is of `mis_s`.
 
     Source: Uehara, Huang and Jiang (2020), the normalized form of the estimator of minimax weight learning.
     """
@@ -62,7 +62,7 @@ def snmis_sa(sample: EvaluationSample) -> RatioSums:
 
 
 def drl_s(sample: EvaluationSample) -> RatioSums:
-    """Double reinforcement learning by state: V(s_0) + sum over t of discount_t w (r_t + factor V(s') - Q(s_t, a_t)).
+    """Return double reinforcement learning by state: V(s_0) + sum discount_t w (r_t + factor V(s') - Q(s_t, a_t)).
 
     Here w = w(s_t) ratio_t, and s' follows s_t. Consistent if either the ratios or Q are; errors of both multiply, so
     that its interval holds though both are estimated, if neither saw the unit's own episodes. Where the log cuts an
@@ -75,7 +75,7 @@ def drl_s(sample: EvaluationSample) -> RatioSums:
 
 
 def drl_sa(sample: EvaluationSample) -> RatioSums:
-    """Return double reinforcement learning by state and action: as `drl_s` with w = w(s_t, a_t).
+    """Return the sums of double reinforcement learning by state and action: as `drl_s` with w = w(s_t, a_t).
 
     Source: Kallus and Uehara (2020, 2022).
     """
@@ -83,7 +83,7 @@ def drl_sa(sample: EvaluationSample) -> RatioSums:
 
 
 def sndrl_s(sample: EvaluationSample) -> RatioSums:
-    """Return self-normalised `drl_s`: V(s_0) plus expected length times the w-weighted mean of the residuals.
+    """Return the sums of self-normalised `drl_s`: V(s_0) plus expected length times the weighted mean residual.
 
     Source: Kallus and Uehara (2020), with the normalisation of Liu et al. (2018).
     """
@@ -91,7 +91,7 @@ def sndrl_s(sample: EvaluationSample) -> RatioSums:
 
 
 def sndrl_sa(sample: EvaluationSample) -> RatioSums:
-    """Return self-normalised `drl_sa`, as `sndrl_s` is of `drl_s`.
+    """Return the sums of self-normalised `drl_sa`, as `sndrl_s` is of `drl_s`.
 
     Source: Kallus and Uehara (2020), with the normalisation of Uehara, Huang and Jiang (2020).
     """

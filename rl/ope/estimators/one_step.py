@@ -18,7 +18,7 @@ _N_NAMED = 5  # episodes that a refusal names
 
 
 def ips(sample: EvaluationSample) -> RatioSums:
-    """Return inverse propensity score: mean of w_i r_i, where w_i is evaluation probability over propensity.
+    """Return the sums of IPS: mean of w_i r_i, where w_i is evaluation probability over propensity.
 
     Unbiased under full support. Don't trust it where a few weights dominate: one rewarded row among them is the
     estimate. Equals `tis` and `pdis` on these episodes.
@@ -29,7 +29,7 @@ def ips(sample: EvaluationSample) -> RatioSums:
 
 
 def snips(sample: EvaluationSample) -> RatioSums:
-    """Return self-normalised IPS: sum of w_i r_i over sum of w_i.
+    """Return the sums of self-normalised IPS: sum of w_i r_i over sum of w_i.
 
     Stays among the rewards seen, and adding a constant to all rewards adds it to the value. Biased on few rows,
     towards the behavior policy's value. Equals `wis` and `wpdis` on these episodes.
@@ -43,7 +43,7 @@ def snips(sample: EvaluationSample) -> RatioSums:
 
 
 def sndr(sample: EvaluationSample) -> RatioSums:
-    """Return self-normalised doubly robust: mean of V(x_i), plus sum of w_i (r_i - Q(x_i, a_i)) over sum of w_i.
+    """Return self-normalised doubly robust sums: mean of V(x_i), plus sum of w_i (r_i - Q(x_i, a_i)) over sum of w_i.
 
     Its correction is an average of residuals, so that a dominating weight can't multiply one up. Biased on few rows,
     towards the direct method. Equals `wdr` on these episodes.
@@ -76,7 +76,7 @@ def one_step_weights(sample: EvaluationSample) -> FloatArray:
 
 
 def require_one_step(sample: EvaluationSample) -> None:
-    """Nothing, where every episode has one step.
+    """Raise if an episode has more than one step.
 
     Raises:
         UnsupportedEstimator: some are longer.
@@ -91,7 +91,7 @@ def require_one_step(sample: EvaluationSample) -> None:
 
 
 def residuals(sample: EvaluationSample) -> FloatArray:
-    """What Q(x_i, a_i) missed of each reward (and, where an episode was cut, of the value that follows it), `(n,)`.
+    """Return what Q(x_i, a_i) missed of each reward, and of the value after a cut, `(n,)`.
 
     Raises:
         UnsupportedEstimator: no Q-function was fitted.

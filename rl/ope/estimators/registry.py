@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from rl.data.logged_episodes import IntArray
@@ -54,6 +54,7 @@ class Estimator:
         needs_categories: refuses a sample whose weights aren't those of the actions' categories.
         at_level: the sums at a given level, for those that limit their weights at a level chosen from data.
         needs_density_ratios: takes estimated ratios of occupancy.
+        is_nightly: a night runs it, unless it is told otherwise, and shows it on the page.
         weight_column: the column of `overlap_sums` that holds the weights it gives; it refuses where all are 0.
     """
 
@@ -66,9 +67,10 @@ class Estimator:
     at_level: AtLevel | None = None
     needs_density_ratios: bool = False
     weight_column: str = "weight"
+    is_nightly: bool = False
 
     def refusal_of_cuts(self, share_cut: float) -> str | None:
-        """Why so many cut episodes keep it from estimating; None where they don't, or where it looks past a cut."""
+        """Return why cuts keep the estimator from estimating; None where they are few, or it looks past a cut."""
         sums_histories = self.needs_weights and not (self.needs_values or self.needs_density_ratios or self.is_one_step)
         if not sums_histories or share_cut <= MAX_SHARE_CUT:
             return None
@@ -94,7 +96,7 @@ class Estimator:
             raise UnsupportedEstimator(reason)
 
     def estimate(self, sample: EvaluationSample) -> tuple[RatioSums, ChosenLevel | None]:
-        """Return the sums, and the level they were computed at; None where the estimator has no level.
+        """Return the sums, and the level they were computed at; None for an estimator without a level.
 
         Raises:
             UnsupportedEstimator: the log can't be weighted, or is cut too often for this estimator.
@@ -121,15 +123,15 @@ def _by_pair(name: str, sums: Callable[[EvaluationSample], RatioSums], *, needs_
     return replace(_by_state(name, sums, needs_values=needs_values), weight_column="pair_weight")
 
 
-ESTIMATORS: Mapping[str, Estimator] = {
-    "on_policy": Estimator("on_policy", on_policy, needs_weights=False, needs_values=False),
-    "dm": Estimator("dm", dm, needs_weights=False, needs_values=True),
-    "tis": Estimator("tis", tis, needs_weights=True, needs_values=False, weight_column="whole_weight"),
-    "pdis": Estimator("pdis", pdis, needs_weights=True, needs_values=False),
-    "wis": Estimator("wis", wis, needs_weights=True, needs_values=False, weight_column="whole_weight"),
-    "wpdis": Estimator("wpdis", wpdis, needs_weights=True, needs_values=False),
-    "dr": Estimator("dr", dr, needs_weights=True, needs_values=True),
-    "wdr": Estimator("wdr", wdr, needs_weights=True, needs_values=True),
+ESTIMATORS: dict[str, Estimator] = {
+    "on_policy": Estimator("on_policy", on_policy, needs_weights=False, needs_values=False, is_nightly=True),
+    "dm": Estimator("dm", dm, needs_weights=False, needs_values=True, is_nightly=True),
+    "tis": Estimator("tis", tis, needs_weights=True, needs_values=False, weight_column="whole_weight", is_nightly=True),
+    "pdis": Estimator("pdis", pdis, needs_weights=True, needs_values=False, is_nightly=True),
+    "wis": Estimator("wis", wis, needs_weights=True, needs_values=False, weight_column="whole_weight", is_nightly=True),
+    "wpdis": Estimator("wpdis", wpdis, needs_weights=True, needs_values=False, is_nightly=True),
+    "dr": Estimator("dr", dr, needs_weights=True, needs_values=True, is_nightly=True),
+    "wdr": Estimator("wdr", wdr, needs_weights=True, needs_values=True, is_nightly=True),
     "ips": Estimator("ips", ips, needs_weights=True, needs_values=False, is_one_step=True),
     "clipped_ips": Estimator(
         "clipped_ips", clipped_ips, needs_weights=True, needs_values=False, is_one_step=True, at_level=clipped_ips_at
@@ -160,20 +162,22 @@ SEQUENTIAL_ESTIMATORS = tuple(
 MARGINALIZED_ESTIMATORS = tuple(name for name, entry in ESTIMATORS.items() if entry.needs_density_ratios)
 """Those that weight by state; they take episodes of any length."""
 
-NIGHTLY_ESTIMATORS = ("on_policy", "dm", "tis", "pdis", "wis", "wpdis", "dr", "wdr")
-"""Those a night runs unless it is told otherwise."""
-
 ONE_STEP_ESTIMATORS = tuple(
     name for name, entry in ESTIMATORS.items() if entry.is_one_step and not entry.needs_categories
 )
 """Those that a night runs as well where every episode has one step."""
 
 
+def nightly_estimators() -> tuple[str, ...]:
+    """Return the names of those that a night runs unless it is told otherwise."""
+    return tuple(name for name, entry in ESTIMATORS.items() if entry.is_nightly)
+
+
 def with_one_step(names: Iterable[str], lengths: IntArray) -> tuple[str, ...]:
-    """Return the names, and those of logged bandit feedback as well where every episode has one step.
+    """Return the names, with those of logged bandit feedback added where every episode has one step.
 
     Args:
-        names: of estimators.
+        names: estimators', as in the registry.
         lengths: of the episodes, `(n_episodes,)`.
     """
     more = ONE_STEP_ESTIMATORS if len(lengths) and int(lengths.max()) == 1 else ()

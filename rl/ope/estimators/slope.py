@@ -87,7 +87,7 @@ def sums_at_chosen_level(sample: EvaluationSample, at_level: AtLevel) -> Leveled
 
 
 def default_levels(weight: FloatArray) -> tuple[float, ...]:
-    """No limit, and the quantiles of the positive weights that lie below the largest, from lax to strict.
+    """Return no limit, then quantiles of the positive weights that lie below the largest, from lax to strict.
 
     None is under 1, the mean of all weights: limiting those would discard what an equal policy would have.
     """
@@ -109,7 +109,7 @@ def choose_level(by_level: Mapping[float, RatioSums], *, confidence: float = ONE
 
     Args:
         by_level: the sums at each level, all of the same episodes.
-        confidence: of the intervals.
+        confidence: level of each interval, two-sided.
 
     Raises:
         UnsupportedEstimator: fewer than two units.
@@ -133,7 +133,7 @@ def choose_level(by_level: Mapping[float, RatioSums], *, confidence: float = ONE
 
 
 def _widest_first(by_level: Mapping[float, RatioSums], confidence: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return levels, values and half-widths by falling half-width; equally wide ones from lax to strict."""
+    """Return the levels, values and half-widths by falling half-width; equally wide ones from lax to strict."""
     levels = np.array(sorted(by_level, reverse=True))
     intervals = [student_interval(by_level[level], level=confidence) for level in levels.tolist()]
     values = np.array([interval.value for interval in intervals])

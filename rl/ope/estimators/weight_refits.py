@@ -29,12 +29,12 @@ class WeightRefits:
 
     @classmethod
     def of(cls, repeats: PropensityRepeats, rows: BoolArray) -> WeightRefits:
-        """Those of a sample that was weighted by the pooled propensities, at the rows of the log that it holds."""
+        """Return the refits of a sample that was weighted by pooled propensities, at the rows that it holds."""
         pooled = repeats.pooled()[rows]
         return cls(pooled / repeats.by_repeat[:, rows], pooled / repeats.by_model[:, :, rows])
 
     def at(self, rows: BoolArray) -> WeightRefits:
-        """Return the same for some of the sample's rows."""
+        """Return the refits at some of the sample's rows."""
         return WeightRefits(self.by_repeat[:, rows], self.by_model[:, :, rows])
 
 
@@ -55,7 +55,7 @@ class RefittedValue:
     by_model: FloatArray
 
     def minus(self, other: RefittedValue | float) -> RefittedValue:
-        """Return the difference under every fit; from a number that no fit changes, or paired."""
+        """Return the difference under every fit, paired, or from a number that no fit changes."""
         if isinstance(other, RefittedValue):
             return RefittedValue(self.by_repeat - other.by_repeat, self.by_model - other.by_model)
         return RefittedValue(self.by_repeat - other, self.by_model - other)
@@ -93,7 +93,7 @@ class ExtraErrors:
 def extra_errors(
     samples: tuple[EvaluationSample, EvaluationSample], refits: PairedRefits, estimator_name: str
 ) -> ExtraErrors:
-    """Return those of a candidate and a baseline, the difference paired fit by fit; 0 where nothing was estimated.
+    """Return the extra errors of a candidate and a baseline, their difference paired fit by fit; 0 without estimates.
 
     Raises:
         EvaluationError: an estimate is refused, or isn't finite, under one of the fits.

@@ -15,7 +15,7 @@ from rl.ope.intervals.sums import RatioSums
 
 
 def confidence_sequence_interval(sums: RatioSums, *, level: float, planned_units: int = 2000) -> Interval:
-    """Return asymptotic confidence sequence of the mean over units, as one more look at a growing log.
+    """Return the asymptotic confidence sequence of the mean over units, as one more look at a growing log.
 
     Half-width sqrt(V (1 + 1 / (n s)) log((1 + n s) / (1 - level)^2) / n), with V the variance of the units'
     influence and s chosen so that it is tightest at `planned_units`. The probability that *any* of the looks misses is

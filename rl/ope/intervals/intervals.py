@@ -84,7 +84,7 @@ def unit_weights(n_units: int, resampling: Resampling) -> Iterator[FloatArray]:
 
 
 def percentile_interval(sums: RatioSums, *, level: float, resampling: Resampling) -> Interval:
-    """Return percentile bootstrap over units (Efron 1979).
+    """Return the percentile bootstrap interval over units (Efron 1979).
 
     Follows skew, renormalises in each draw. Too narrow on few units, and blind to rewards too rare to have been seen:
     at 4 effective rewarded units a 95% interval was seen to cover 70%.
@@ -98,7 +98,7 @@ def percentile_interval(sums: RatioSums, *, level: float, resampling: Resampling
 def percentile_intervals(
     estimates: Sequence[RatioSums], *, level: float, resampling: Resampling
 ) -> tuple[Interval, ...]:
-    """`percentile_interval` of each of several estimates on the same units: the units are drawn once for all of them.
+    """Return `percentile_interval` of each of several estimates on the same units, which are drawn once for all.
 
     Raises:
         EvaluationError: fewer than two units, or numbers of units that differ.
@@ -121,7 +121,7 @@ def _percentiles(sums: RatioSums, values: FloatArray, level: float) -> Interval:
 
 
 def student_interval(sums: RatioSums, *, level: float) -> Interval:
-    """Return Student interval from the units' influence values, with `n_units` - 1 degrees of freedom.
+    """Return the Student interval from the units' influence values, with `n_units` - 1 degrees of freedom.
 
     Needs no draws, so it reaches any level. It knows no skew: don't trust it alone with rare, large rewards.
     """
@@ -141,7 +141,7 @@ def standard_error(sums: RatioSums) -> float:
 
 
 def skew_corrected_interval(sums: RatioSums, *, level: float) -> Interval:
-    """Return Student interval with its quantiles moved for the skewness of the units' influence values.
+    """Return the Student interval with its quantiles moved for the skewness of the units' influence values.
 
     Where a few units pull the estimate one way, a log that happens to hold none of them looks both better (or worse)
     and surer than it is: on that side the interval reaches further, on the other less far. First order only: don't
@@ -162,7 +162,7 @@ def skew_corrected_interval(sums: RatioSums, *, level: float) -> Interval:
 
 
 def widest_intervals(estimates: Sequence[RatioSums], *, level: float, resampling: Resampling) -> tuple[Interval, ...]:
-    """Of each estimate on the same units the widest of percentile bootstrap and Student, plain and corrected for skew.
+    """Return, for each estimate on the same units, the widest of percentile, Student and skew-corrected intervals.
 
     Each of them misses where another doesn't: percentiles are narrow on few units, Student's ignores skew, its
     correction breaks where few units decide. Where tails are light they agree, and this is hardly wider than any
@@ -176,7 +176,7 @@ def widest_intervals(estimates: Sequence[RatioSums], *, level: float, resampling
 
 
 def reaching_intervals(estimates: Sequence[RatioSums], *, level: float, resampling: Resampling) -> tuple[Interval, ...]:
-    """Return `widest_intervals`, further out on the side where a heavy tail may hide units that the log doesn't hold.
+    """Return `widest_intervals`, reaching further where a heavy tail may hide units that the log doesn't hold.
 
     For reports. The gate's bound stays without it: rewards that a log doesn't hold make the estimate too low.
 
@@ -212,7 +212,7 @@ def _widest(sums: RatioSums, by_draws: Interval, level: float) -> Interval:
 
 
 def cautious_bounds(sums: RatioSums, *, alpha: float, resampling: Resampling) -> Interval:
-    """One-sided bounds, each at `alpha`: the widest of percentile bootstrap and Student, plain and corrected for skew.
+    """Return one-sided bounds at `alpha` each: the widest of percentile, Student and skew-corrected intervals.
 
     The gate uses these. Its alpha is small (a few in a thousand), where percentiles rest on few draws and come out
     narrow on few units, while Student's bounds ignore the skew of rare rewards; being wrong costs a promotion, being
@@ -244,7 +244,7 @@ class RelativeIncrease:
 def relative_increase(
     candidate: RatioSums, baseline: RatioSums, *, alpha: float, resampling: Resampling
 ) -> RelativeIncrease:
-    """Relative increase between bounds: the wider one of percentile bootstrap and Student on the log ratio, each side.
+    """Return the relative increase between the wider of percentile and Student bounds on the log ratio, each side.
 
     Both sides take the same draws of units. A draw in which the baseline is nil speaks against either limit: it counts
     as an infinite increase for the upper bound and as a fall to nothing for the lower one.
@@ -271,7 +271,7 @@ def relative_increase(
 def _drawn_ratios(
     candidate: RatioSums, baseline: RatioSums, alpha: float, resampling: Resampling
 ) -> tuple[float, float]:
-    """Return percentiles of the ratio of the two values over draws of units."""
+    """Return the percentiles of the ratio of the two values over draws of units."""
     enough = replace(resampling, n_draws=n_draws_for(alpha, at_least=resampling.n_draws))
     above, below = bootstrap_values(candidate, enough), bootstrap_values(baseline, enough)
     has_share = below > 0
@@ -284,18 +284,18 @@ def _drawn_ratios(
 
 
 def n_draws_for(alpha: float, *, at_least: int = 1000) -> int:
-    """Draws after which about 30 are expected beyond a one-sided bound at `alpha`, between `at_least` and 20,000."""
+    """Return after how many draws about 30 lie beyond a one-sided bound at `alpha`: `at_least`, up to 20,000."""
     return max(at_least, min(_MAX_DRAWS, math.ceil(_DRAWS_BEYOND_BOUND / alpha)))
 
 
 def _poisson_weights(generator: np.random.Generator, n_draws: int, n_units: int) -> FloatArray:
-    """Poisson(1) weights by table look-up of 16 random bits, some ten times as fast as drawing them one by one."""
+    """Draw Poisson(1) weights by table look-up of 16 random bits, some ten times as fast as one by one."""
     bits = generator.integers(0, _POISSON_TABLE.size, size=(n_draws, n_units), dtype=np.uint16)
     return _POISSON_TABLE[bits]
 
 
 def _poisson_table() -> FloatArray:
-    """Return Poisson(1) quantiles at the midpoints of 2^16 equal parts; mean 1 to five digits."""
+    """Return the Poisson(1) quantiles at the midpoints of 2^16 equal parts; their mean is 1 to five digits."""
     return np.asarray(poisson.ppf((np.arange(2**16) + 0.5) / 2**16, 1.0), dtype=np.float64)
 
 
@@ -303,7 +303,7 @@ _POISSON_TABLE = _poisson_table()
 
 
 def require_units(sums: RatioSums) -> None:
-    """Nothing, where there are units enough to tell how much they vary.
+    """Raise if there are fewer than two units, which can't tell how much they vary.
 
     Raises:
         UnsupportedEstimator: fewer than two.
@@ -313,7 +313,7 @@ def require_units(sums: RatioSums) -> None:
 
 
 def require_level(level: float) -> None:
-    """Nothing, where it is a probability that an interval can aim at.
+    """Raise if the level isn't a probability between 0 and 1.
 
     Raises:
         EvaluationError: it isn't.

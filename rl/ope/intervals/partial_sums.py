@@ -36,7 +36,7 @@ class EstimationPlan:
 
     Attributes:
         estimators: names in the registry.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: over which the value runs; None: to the end of the longest episode.
         clip: upper limit on cumulative weights; None for none.
         q_function: fitted on other episodes (for the behavior policy: on its log as one action); None where no
@@ -149,7 +149,7 @@ def whole_log(found: PartialSums) -> PartialSums:
 def sums_in_batches(
     policy: Policy | None, episodes: LoggedEpisodes, plan: EstimationPlan, *, max_rows: int = MAX_BATCH_ROWS
 ) -> PartialSums:
-    """The same as from all episodes at once, with weights and probabilities of at most `max_rows` rows at a time.
+    """Return the sums of all episodes, with weights and probabilities of at most `max_rows` rows at a time.
 
     An episode is never divided: one longer than `max_rows` is a batch of its own. What grows with the log are the
     sums alone: for each estimator two numbers a unit, times the longest episode's steps where it normalises per step.
@@ -217,7 +217,7 @@ class _GrowingSums:
         self._overlap = empty_overlap(unit_ids)
 
     def add(self, part: PartialSums) -> None:
-        """Adds a part's sums."""
+        """Add a part's sums."""
         self._refusals = {**part.refusals, **self._refusals}
         for name, sums in part.sums.items():
             add_part(sums, self._unit_ids, *self._room_for(name, sums.n_terms))
@@ -233,7 +233,7 @@ class _GrowingSums:
         return RatioSums(self._unit_ids, numerators, denominators)
 
     def _room_for(self, name: str, n_terms: int) -> tuple[FloatArray, FloatArray]:
-        """Return arrays of at least so many terms: one, or once there are more as many as any estimator has."""
+        """Return arrays for at least so many terms: one, or as many as any estimator has once there are more."""
         self._n_terms[name] = max(n_terms, self._n_terms.get(name, 0))
         if name not in self._sums or self._sums[name][0].shape[1] < n_terms:
             # Per step index, and one more for the value of the start.
@@ -254,7 +254,7 @@ def _values(policy: Policy | None, part: LoggedEpisodes, q_function: QFunction |
 
 
 def _estimates(sample: EvaluationSample, plan: EstimationPlan) -> tuple[dict[str, RatioSums], dict[str, str]]:
-    """Return sums and refusals by estimator."""
+    """Return the sums and the refusals by estimator."""
     sums, refusals = {}, {}
     for name in plan.estimators:
         try:

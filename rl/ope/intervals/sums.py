@@ -82,7 +82,7 @@ class RatioSums:
         return _row_sums(terms)
 
     def influence(self) -> FloatArray:
-        """Return influence value of each unit on the estimate, mean 0, `(n_units,)`.
+        """Return the influence value of each unit on the estimate, mean 0, `(n_units,)`.
 
         Source: the delta method for ratios (Serfling 1980, 3.3): U (N_u - R D_u) / sum D, summed over ratios.
         """
@@ -97,7 +97,7 @@ def _row_sums(terms: FloatArray) -> FloatArray:
 
 
 def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    """Return element-wise ratio, 0 where the denominator is 0."""
+    """Return the element-wise ratio, 0 where the denominator is 0."""
     return np.divide(numerator, denominator, out=np.zeros_like(numerator, dtype=np.float64), where=denominator != 0)
 
 
@@ -117,7 +117,7 @@ def difference(candidate: RatioSums, baseline: RatioSums) -> RatioSums:
 
 
 def merged(*parts: RatioSums) -> RatioSums:
-    """Return sums over all parts of a log, as if they had been computed together.
+    """Return the sums over all parts of a log, as if they had been computed together.
 
     A part whose episodes are shorter has fewer terms; its missing denominators repeat its last, since an ended
     episode keeps its weight. A unit may occur in any number of parts. Merge first and take `difference` afterwards:
@@ -138,7 +138,7 @@ def merged(*parts: RatioSums) -> RatioSums:
 
 
 def add_part(part: RatioSums, unit_ids: IntArray, numerators: FloatArray, denominators: FloatArray) -> None:
-    """The part's sums are added, in place, to those of the whole.
+    """Add the part's sums, in place, to those of the whole.
 
     Args:
         part: of at most as many terms as the whole.

@@ -66,7 +66,7 @@ def from_table(table: pa.Table) -> PartialSums:
 
 
 def merged_table(table: pa.Table) -> pa.Table:
-    """Return one row an estimator and unit, of tables with several; any share of the units may be merged apart."""
+    """Return one row for each estimator and unit of tables with several; any share of units may be merged apart."""
     return to_table(from_table(table))
 
 
@@ -77,7 +77,7 @@ def _sums_rows(name: str, sums: RatioSums) -> pa.Table:
 
 
 def _rows(name: str, unit_ids: pa.Array, **columns: pa.Array) -> pa.Table:
-    """Return rows of one estimator; columns not given are null."""
+    """Return the rows of one estimator; columns not given are null."""
     n = len(unit_ids)
     given = {"estimator": pa.array([name]).take(pa.array(np.zeros(n, dtype=np.int64))), "unit_id": unit_ids, **columns}
     return pa.table([given.get(f.name, pa.nulls(n, f.type)) for f in SUMS_SCHEMA], schema=SUMS_SCHEMA)
@@ -110,14 +110,14 @@ def _merged_overlap(rows: pa.Table) -> OverlapSums:
 
 
 def _summed(values: FloatArray, unit: IntArray, n_units: int) -> FloatArray:
-    """Return rows of each unit added up, `(n_units, n_columns)`."""
+    """Return the rows of each unit added up, `(n_units, n_columns)`."""
     total = np.zeros((n_units, values.shape[1]))
     np.add.at(total, unit, values)
     return total
 
 
 def _padded(column: pa.ChunkedArray, *, repeat_last: bool = False) -> FloatArray:
-    """Lists of any lengths as one matrix, filled up with 0 or with the list's last value, `(n_rows, longest)`."""
+    """Return lists of any lengths as one matrix, filled with 0 or the list's last value, `(n_rows, longest)`."""
     lists = column.combine_chunks()
     lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False).astype(np.int64)
     starts = np.cumsum(lengths) - lengths

@@ -36,7 +36,7 @@ class TailReport:
 
 
 def tail_report(values: FloatArray) -> TailReport:
-    """Return the tail of weights, or of weighted rewards, summed by unit.
+    """Return the report on the tail of weights, or of weighted rewards, summed by unit.
 
     The tail is the largest min(n / 5, 3 sqrt(n)) values, as in Pareto-smoothed importance sampling.
 
@@ -62,7 +62,7 @@ def tail_report(values: FloatArray) -> TailReport:
 
 
 def generalized_pareto_shape(exceedances: FloatArray) -> float:
-    """Return shape of the generalized Pareto distribution of exceedances, pulled towards .5 as if by ten more of them.
+    """Return the generalized Pareto shape of exceedances, pulled towards .5 as if by ten more of them.
 
     Args:
         exceedances: over the tail's threshold, ascending, positive, `(n_tail,)`.
@@ -103,7 +103,7 @@ def fitted_tail(values: FloatArray) -> FittedTail | None:
 
 
 def tail_length(n: int) -> int:
-    """Return how many of so many values are their tail."""
+    """Return how many of so many values make up their tail."""
     return math.ceil(min(n / 5, 3 * math.sqrt(n)))
 
 
@@ -178,7 +178,7 @@ def _reach(values: FloatArray) -> float:
 
 
 def _scale(exceedances: FloatArray, shape: float) -> float:
-    """Return likeliest scale of a generalized Pareto distribution of that shape: where the likelihood's slope is 0."""
+    """Return the likeliest scale of a generalized Pareto distribution of that shape, where the likelihood is flat."""
     unit = exceedances / exceedances.mean()
 
     def slope(logarithm: float) -> float:

@@ -43,18 +43,18 @@ def clip_sensitivity(
     level: float = 0.95,
     quantiles: Sequence[float] = DEFAULT_QUANTILES,
 ) -> tuple[ClippedEstimate, ...]:
-    """Return the estimate with weights clipped at the given quantiles of their values, and without a limit last.
+    """Return the estimate with weights clipped at the given quantiles of their values, and unclipped last.
 
     A value that moves little rests on many decisions; one that falls with every limit rests on a few, and nobody can
     tell whether those were luck. Clipping biases towards the behavior policy's rewards, so the values are not to be
     picked from.
 
     Args:
-        sample: of the policy.
+        sample: the rows of a split as the policy weights them.
         estimate: function of a sample, of the registry.
         baseline: sums to subtract, paired by unit; None: the policy's own value.
         level: two-sided.
-        quantiles: of the cumulative weights.
+        quantiles: of the cumulative weights, at which these are limited.
 
     Raises:
         UnsupportedEstimator: the log can't be weighted.

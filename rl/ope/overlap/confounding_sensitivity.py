@@ -71,7 +71,7 @@ class ConfoundedValue:
     """
 
     def __init__(self, sample: EvaluationSample, propensity: FloatArray) -> None:
-        """Payoffs, sorted once.
+        """Sort the payoffs once, for all strengths.
 
         Args:
             sample: of the policy, with weights.
@@ -116,7 +116,7 @@ class ConfoundedValue:
 
 
 def smallest_gamma(loss: Callable[[float], float], margin: float) -> float | None:
-    """Return the smallest strength at which the loss reaches the margin, to a thousandth; None where 100 isn't enough.
+    """Return the smallest strength at which the loss reaches the margin, to a thousandth; None above 100.
 
     Args:
         loss: how much a hidden reason of a given strength may take off; 0 at strength 1, never falling.

@@ -29,7 +29,7 @@ def row_weights(sample: EvaluationSample, *, beside: RowWeights | None = None) -
     """Return the sample's weights; None where it can't be weighted.
 
     Args:
-        sample: of one policy.
+        sample: the rows of a split as one policy weights them.
         beside: another policy's weights on the same rows, whose units needn't be held twice.
     """
     if sample.weights is None:
@@ -39,7 +39,7 @@ def row_weights(sample: EvaluationSample, *, beside: RowWeights | None = None) -
 
 
 def effective_differing_units(candidate: RowWeights, baseline: RowWeights) -> float:
-    """Return number of units that the difference of the two policies rests on, as if they differed equally for each.
+    """Return the number of units on which the difference of the two policies rests, as if all differed equally.
 
     Kish's size of each unit's sum of |weight under one - weight under the other|. Each policy by itself may rest on
     a thousand units while the two differ for fifty, of which a loss that strikes one in a hundred shows nothing. It

@@ -88,22 +88,24 @@ class OverlapSums:
 
     @property
     def mean_weight(self) -> float:
-        """Of all decisions; also moved by how long the policy's episodes are."""
+        """Mean weight of all decisions; also moved by how long the policy's episodes are."""
         return self.total("weight") / self.total("n_decisions")
 
     @property
     def share_clipped(self) -> float:
-        """Of decisions."""
+        """Share of decisions at which weights are clipped."""
         return self.total("n_clipped") / self.total("n_decisions")
 
     @property
     def share_cut(self) -> float:
-        """Of episodes."""
+        """Share of episodes that the log cuts."""
         return self.total("n_cut") / self.total("n_episodes")
 
 
 def overlap_sums(sample: EvaluationSample, propensity: FloatArray | None) -> OverlapSums:
-    """Overlap of one sample; weights count as 0 where there are none, and the refusal is asked of the merged sums.
+    """Return the overlap of one sample; weights count as 0 where there are none.
+
+    Whether the log can be weighted is asked of the merged sums.
 
     Args:
         sample: the whole log or a part of it.
@@ -140,7 +142,7 @@ def overlap_sums(sample: EvaluationSample, propensity: FloatArray | None) -> Ove
 
 
 def merged_overlaps(*parts: OverlapSums) -> OverlapSums:
-    """Return overlap of all parts, as if it had been computed together.
+    """Return the overlap of all parts, as if it had been computed together.
 
     Raises:
         EvaluationError: there are no parts.
@@ -154,19 +156,19 @@ def merged_overlaps(*parts: OverlapSums) -> OverlapSums:
 
 
 def empty_overlap(unit_ids: IntArray) -> OverlapSums:
-    """Return overlap of no episodes of the given units."""
+    """Return the overlap of no episodes of the given units."""
     return OverlapSums(unit_ids, np.zeros((len(unit_ids), len(COLUMNS))), np.zeros(len(unit_ids)))
 
 
 def add_overlap(part: OverlapSums, whole: OverlapSums) -> None:
-    """The part is added, in place, to the whole, whose units hold the part's."""
+    """Add `part` to `whole` in place. Every unit of `part` must be in `whole`."""
     at = np.searchsorted(whole.unit_ids, part.unit_ids)
     whole.sums[at] += part.sums
     whole.largest_weight[at] = np.maximum(whole.largest_weight[at], part.largest_weight)
 
 
 def _density_weights(sample: EvaluationSample) -> dict[str, FloatArray | BoolArray]:
-    """Return weights by density ratios, `(n,)` each; 0 where there are none."""
+    """Return the weights by density ratios, `(n,)` each; 0 where there are none."""
     ratios, weights = sample.density_ratios, sample.weights
     if ratios is None or weights is None:
         return dict.fromkeys(("state_weight", "pair_weight"), np.zeros(len(sample.reward)))

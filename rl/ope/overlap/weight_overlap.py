@@ -14,7 +14,7 @@ from rl.ope.samples.weights import effective_rewarded_units, effective_sample_si
 
 @dataclass(frozen=True)
 class WeightOverlap:
-    """All None where the sample can't be weighted.
+    """Figures on what a policy's weights leave; all None where the sample can't be weighted.
 
     Attributes:
         effective_sample_size: units that the weighted decisions rest on.
@@ -30,7 +30,7 @@ class WeightOverlap:
 
 
 def weight_overlap(sample: EvaluationSample) -> WeightOverlap:
-    """Return units behind the weighted decisions and behind the weighted rewards, and whether the ratios average 1."""
+    """Return the units behind the weighted decisions and rewards, and whether the ratios average 1."""
     if sample.weights is None:
         return WeightOverlap()
     weight: FloatArray = sample.discount * sample.weights.cumulative

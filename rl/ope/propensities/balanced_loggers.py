@@ -57,7 +57,7 @@ def episode_loggers(episodes: LoggedEpisodes) -> EpisodeLoggers:
 
 
 def balanced_log(episodes: LoggedEpisodes, loggers: Mapping[str, Policy]) -> LoggedEpisodes:
-    """Return the same log as if one policy had made it: the mixture of its loggers, each by its share of the episodes.
+    """Return the log as if the mixture of its loggers, each by its share of the episodes, had made it.
 
     Any weighted estimator on it is its balanced form: on one-step episodes `ips` is the balanced IPS, unbiased and
     never of larger variance than weighting each row by its own logger's propensity.
@@ -104,7 +104,7 @@ def logger_propensities(episodes: LoggedEpisodes, loggers: Mapping[str, Policy])
 
 
 def mixture_propensities(episodes: LoggedEpisodes, made_by: EpisodeLoggers, propensities: FloatArray) -> FloatArray:
-    """Return probability of each logged action given the episode so far, when a version is drawn per episode, `(n,)`.
+    """Return each logged action's probability given its episode so far, for a version drawn per episode, `(n,)`.
 
     Within an episode the versions' shares follow what it has shown, so that the product over its steps is the
     mixture's probability of all of them: sum_j share_j prod_t mu_j(a_t|x_t).
@@ -131,7 +131,7 @@ def mixture_propensities(episodes: LoggedEpisodes, made_by: EpisodeLoggers, prop
 
 
 def _check_own_rows(episodes: LoggedEpisodes, own: FloatArray) -> None:
-    """Each row's own logger must give the propensity that was logged, where one was."""
+    """Raise if a row's own logger doesn't give the propensity that was logged."""
     wrong = np.abs(own / episodes.propensity - 1) > _PROPENSITY_TOLERANCE
     if (bad := np.flatnonzero(wrong | (own <= 0))).size:
         raise EvaluationError(

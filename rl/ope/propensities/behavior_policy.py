@@ -34,7 +34,7 @@ class RecalibratedBehavior:
         fitted: by a model.
         recalibration: learned from shoppers that the model didn't see.
         uniform_share: share of a uniform choice over available actions.
-        version: name.
+        version: name under which it would be logged.
     """
 
     fitted: FittedBehavior
@@ -43,7 +43,7 @@ class RecalibratedBehavior:
     version: str = "estimated-behavior"
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Return action probabilities, `(n, n_actions)`, 0 where the mask is False."""
+        """Return the action probabilities, `(n, n_actions)`, 0 where the mask is False."""
         corrected = self.recalibration.apply(self.fitted.probabilities(features, mask), mask)
         return with_uniform_share(corrected, mask, self.uniform_share)
 
@@ -61,14 +61,14 @@ class PropensityRepeats:
     by_model: FloatArray
 
     def pooled(self) -> FloatArray:
-        """Propensities whose inverse is the mean of the repeats' inverses, `(n,)`: their weights are the mean weights.
+        """Return propensities whose inverse is the mean of the repeats' inverses, `(n,)`: they give mean weights.
 
         Source: for the mean over repeats, Chernozhukov et al. (2018), definition 3.3.
         """
         return np.asarray(1.0 / (1.0 / self.by_repeat).mean(axis=0), dtype=np.float64)
 
     def filled(self, propensity: FloatArray) -> PropensityRepeats:
-        """Return the same where the given propensities, `(n,)`, are NaN, and those elsewhere."""
+        """Return the propensities with the given ones, `(n,)`, in place of the estimates wherever they aren't NaN."""
         is_missing = np.isnan(propensity)
         return PropensityRepeats(
             np.where(is_missing, self.by_repeat, propensity), np.where(is_missing, self.by_model, propensity)
@@ -82,7 +82,7 @@ class EstimatedBehavior:
     Attributes:
         episodes: the log, every propensity filled in by models that saw no row of the same shopper.
         propensity_source: always `estimated`; shown beside every value that rests on it.
-        choice: of the model.
+        choice: the model chosen, and why.
         recalibration: kind of correction; none where no correction helped.
         calibration: of the first repeat's cross-fitted probabilities, corrected.
         calibration_before: of the same, as the model gave them.
@@ -144,7 +144,7 @@ class CrossfitBehavior:
         return self._fold
 
     def row_probabilities(self, episodes: LoggedEpisodes, rows: slice) -> FloatArray:
-        """Return probabilities of all actions at the given rows, `(len(rows), n_actions)`."""
+        """Return the probabilities of all actions at the given rows, `(len(rows), n_actions)`."""
         features, mask, fold = episodes.features[rows], episodes.mask(rows), self._fold[rows]
         probabilities = np.empty(mask.shape)
         for k, model in enumerate(self._models):
@@ -163,7 +163,7 @@ class CrossfitBehavior:
 
 
 class FoldFits:
-    """The chosen model on all folds but one, for each of a repeat; and on all but two, where a correction is asked."""
+    """The chosen model fitted on all folds but one, for each of a repeat; for a correction, on all but two."""
 
     def __init__(
         self, episodes: LoggedEpisodes, settings: BehaviorSettings, *, model: str, penalty: float, repeat: int
@@ -175,7 +175,7 @@ class FoldFits:
         self._fits: dict[frozenset[int], FittedBehavior] = {}
 
     def crossfit(self, kind: RecalibrationKind) -> CrossfitBehavior:
-        """Each fold's model, corrected by what its partner fold's shoppers did.
+        """Return each fold's model, corrected by what its partner fold's shoppers did.
 
         The correction of a fold comes from a model without that fold and without its partner, judged on the partner:
         so neither model nor correction has seen the fold's own shoppers.
@@ -226,7 +226,7 @@ def _best_recalibration(fits: FoldFits, episodes: LoggedEpisodes) -> Recalibrati
 
 
 def _logged(crossfit: CrossfitBehavior, episodes: LoggedEpisodes) -> FloatArray:
-    """Return cross-fitted probability of the logged action at each row, `(n,)`."""
+    """Return the cross-fitted probability of the logged action at each row, `(n,)`."""
     taken = np.empty(episodes.n_transitions)
     for rows in row_batches(episodes.n_transitions, episodes.n_actions):
         probabilities = crossfit.row_probabilities(episodes, rows)

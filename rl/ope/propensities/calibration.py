@@ -18,7 +18,7 @@ class RowProbabilities(Protocol):
     """Probabilities of all actions at rows of a log."""
 
     def row_probabilities(self, episodes: LoggedEpisodes, rows: slice) -> FloatArray:
-        """Return `(len(rows), n_actions)`."""
+        """Return the probabilities at the given rows, `(len(rows), n_actions)`."""
         ...
 
 
@@ -61,7 +61,7 @@ class CalibrationReport:
 
 
 def calibration_report(model: RowProbabilities, episodes: LoggedEpisodes) -> CalibrationReport:
-    """Return calibration of the model's probabilities on a log."""
+    """Return the calibration of the model's probabilities on a log."""
     pairs = np.zeros((3, len(_EDGES) - 1))
     top = np.zeros((3, _TOP_BINS))
     log_loss = 0.0
@@ -88,7 +88,7 @@ def calibration_report(model: RowProbabilities, episodes: LoggedEpisodes) -> Cal
 
 
 def _histogram(predicted: FloatArray, came_true: FloatArray, edges: FloatArray) -> FloatArray:
-    """Count, sum of predictions and number come true in each range, `(3, n_bins)`."""
+    """Return the count, the sum of predictions and the number come true in each range, `(3, n_bins)`."""
     bins = np.clip(np.searchsorted(edges, predicted, side="right") - 1, 0, len(edges) - 2)
     n_bins = len(edges) - 1
     return np.stack(

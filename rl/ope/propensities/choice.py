@@ -44,7 +44,7 @@ class ModelTrial:
     """A model on shoppers that it didn't learn from.
 
     Attributes:
-        model: name.
+        model: the model's name in the registry of models.
         penalty: tried.
         log_loss: mean -log probability of the action taken.
         excess: log loss above the best trial's.
@@ -63,8 +63,8 @@ class BehaviorChoice:
     """The model chosen, with what it was chosen by.
 
     Attributes:
-        model: name.
-        penalty: of it.
+        model: the model's name in the registry of models.
+        penalty: the one chosen for that model.
         log_loss: its own, on held-out shoppers.
         log_loss_marginal: of each action's frequency among the available, on the same decisions.
         log_loss_uniform: of a uniform choice among the available, likewise.
@@ -84,7 +84,7 @@ class BehaviorChoice:
 
     @property
     def title(self) -> str:
-        """The model's name as a reader sees it."""
+        """Name of the chosen model, for readers."""
         return behavior_model(self.model).title
 
 
@@ -105,8 +105,8 @@ def choose_behavior(episodes: LoggedEpisodes, fold: IntArray, settings: Behavior
 
     Args:
         episodes: the log.
-        fold: of each row, `(n,)`.
-        settings: how.
+        fold: number of each row's fold, `(n,)`.
+        settings: how values are estimated or models fitted.
 
     Raises:
         EvaluationError: no model is left to try.
@@ -159,7 +159,7 @@ def _split(episodes: LoggedEpisodes, fold: IntArray, held_out: int, settings: Be
 
 
 def _losses(splits: list[_Split], entry: BehaviorModel, penalty: float, settings: BehaviorSettings) -> FloatArray:
-    """Return -log probability of each held-out action, `(n_held_out,)`."""
+    """Return the -log probability of each held-out action, `(n_held_out,)`."""
     return np.concatenate(
         [
             _held_out_losses(entry.fit(split.training, penalty=penalty, seed=settings.seed), split.held_out, settings)
@@ -182,7 +182,7 @@ def _held_out_losses(fitted: FittedBehavior, held_out: Decisions, settings: Beha
 
 
 def _trials(losses: dict[tuple[str, float], FloatArray], unit: IntArray) -> tuple[ModelTrial, ...]:
-    """In the order tried: models as in the registry, the penalties of each from the weakest."""
+    """Return the trials in the order tried: models as in the registry, penalties of each from the weakest."""
     best = min(losses.values(), key=lambda found: float(found.mean()))
     return tuple(
         ModelTrial(

@@ -37,7 +37,7 @@ class CrossFitVariance:
 
     @property
     def extra(self) -> float:
-        """To be added to the variance of the estimate under fixed propensities."""
+        """Variance to be added to that of the estimate under fixed propensities."""
         return self.between_deals + self.between_fits
 
     @property
@@ -46,7 +46,7 @@ class CrossFitVariance:
 
 
 def cross_fit_variance(value: float, *, by_repeat: FloatArray, by_model: FloatArray) -> CrossFitVariance:
-    """Return extra variance of a value, or of a difference of values.
+    """Return the extra variance of a value, or of a difference of values.
 
     With few repeats and folds it is itself known to a third or so: 3 repeats of 4 folds leave 9 degrees of freedom.
 

@@ -46,7 +46,7 @@ class FittedBehavior(Protocol):
     """A behavior policy as some model sees it."""
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Return `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
+        """Return the probabilities, `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
         ...
 
 
@@ -64,7 +64,7 @@ class Standard:
 
     @classmethod
     def of(cls, features: FeatureArray) -> Standard:
-        """Return center and spread of the features."""
+        """Return the center and spread of the features."""
         exact = features.astype(np.float64)
         spread = exact.std(axis=0)
         return cls(exact.mean(axis=0), np.where(spread > 0, spread, 1.0))
@@ -88,7 +88,7 @@ class MarginalBehavior:
     rates: FloatArray
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:  # noqa: ARG002 -- the protocol's
-        """Return `(n, n_actions)`: the rates, renormalised over the available actions."""
+        """Return the rates, renormalised over the available actions, `(n, n_actions)`."""
         return renormalized(np.broadcast_to(self.rates, mask.shape), mask)
 
 
@@ -99,7 +99,7 @@ def fit_marginal(decisions: Decisions) -> MarginalBehavior:
 
 
 def decisions_at(episodes: LoggedEpisodes, rows: IntArray, *, max_rows: int, seed: int) -> Decisions:
-    """Return the decisions of at most so many of the rows, drawn at random; fewer where there are very many actions."""
+    """Return the decisions of at most so many of the rows, drawn at random; fewer with very many actions."""
     most = min(max_rows, max(1, MAX_CELLS // max(1, episodes.n_actions)))
     if len(rows) > most:
         rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
@@ -120,13 +120,13 @@ def renormalized(weights: FloatArray, mask: BoolArray) -> FloatArray:
 
 
 def masked_softmax(scores: FloatArray, mask: BoolArray) -> FloatArray:
-    """Return softmax over the available actions, `(n, n_actions)`."""
+    """Return the softmax over the available actions, `(n, n_actions)`."""
     masked = np.where(mask, scores, -np.inf)
     weights = np.exp(masked - masked.max(axis=1, keepdims=True))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def with_uniform_share(probabilities: FloatArray, mask: BoolArray, share: float) -> FloatArray:
-    """Return the probabilities with a share of a uniform choice mixed in, so that no logged action gets one near 0."""
+    """Return the probabilities with a uniform share mixed in, so that no logged action gets one near 0."""
     uniform = mask / mask.sum(axis=1, keepdims=True)
     return np.asarray((1 - share) * probabilities + share * uniform, dtype=np.float64)

@@ -52,7 +52,7 @@ class KnownPropensities:
 
 
 def know_propensities(episodes: LoggedEpisodes, *, is_logged: bool, n_repeats: int = 1) -> KnownPropensities:
-    """The split with a propensity for each logged decision, estimated (cross-fitted by shopper) where it had none.
+    """Return the split with a propensity for each logged decision: as logged, else estimated, cross-fitted by shopper.
 
     Where too few shoppers made the split to estimate them, they stay unknown: weighted estimators then refuse.
 
@@ -91,7 +91,7 @@ def know_propensities(episodes: LoggedEpisodes, *, is_logged: bool, n_repeats: i
 
 
 def _of_natural_actions(repeats: PropensityRepeats, episodes: LoggedEpisodes) -> PropensityRepeats:
-    """Estimates of an entry that lumps natural actions together are shared evenly among those, as a policy's are."""
+    """Return estimates of `(other)` shared evenly among the natural actions that it lumps, as a policy's are."""
     if episodes.lumped is None:
         return repeats
     return PropensityRepeats(repeats.by_repeat / episodes.n_sharing, repeats.by_model / episodes.n_sharing)

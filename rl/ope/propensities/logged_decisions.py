@@ -12,7 +12,7 @@ _MICROSECONDS = 1_000_000
 
 
 def as_decisions(episodes: LoggedEpisodes) -> LoggedEpisodes:
-    """The same rows, each a terminal episode of one step; units stay, so that one shopper's decisions stay together.
+    """Return the rows, each as a terminal episode of one step; units stay, so a shopper's decisions stay together.
 
     Its value is the expected reward of one decision, at the observations that the behavior policy brought about. Don't
     read it as what a policy earns per visit: whatever an action changes for later decisions is left out.
@@ -29,7 +29,7 @@ def as_decisions(episodes: LoggedEpisodes) -> LoggedEpisodes:
 
 
 def _decision_times(episodes: LoggedEpisodes) -> IntArray:
-    """Return episode start plus the seconds that passed before each row, in microseconds since the epoch, `(n,)`."""
+    """Return the episode's start plus the seconds that passed before each row, in microseconds, `(n,)`."""
     elapsed = np.cumsum(episodes.elapsed_seconds) - episodes.elapsed_seconds
     within = elapsed - np.repeat(elapsed[episodes.offsets[:-1]], episodes.lengths)
     return np.asarray(episodes.start_time[episodes.episode] + within * _MICROSECONDS, dtype=np.int64)

@@ -69,7 +69,7 @@ class PropensityCheck:
 
 
 def require_valid_propensities(propensity: FloatArray, *, where: str = "the log") -> None:
-    """Every known propensity lies in (0, 1]; a missing one (NaN) is allowed.
+    """Raise if a known propensity lies outside (0, 1]; a missing one (NaN) is allowed.
 
     Args:
         propensity: of the logged actions, `(n,)`.

@@ -31,14 +31,14 @@ class LinearScores:
     coefficients: FloatArray
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Return `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
+        """Return the probabilities, `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
         coefficients = self.coefficients.astype(np.float32)
         scores = coefficients[0] + self.standard.apply(features) @ coefficients[1:]
         return masked_softmax(scores.astype(np.float64), mask)
 
 
 def fit_masked_logistic(decisions: Decisions, *, penalty: float, seed: int) -> LinearScores:  # noqa: ARG001
-    """Return multinomial logistic regression whose softmax runs over the available actions in the likelihood too.
+    """Return a logistic regression whose softmax runs over the available actions in the likelihood too.
 
     A common fit over all actions, masked afterwards, reads an action that was seldom available as one that was seldom
     wanted. The fit has no randomness.
@@ -73,7 +73,7 @@ def fit_masked_logistic(decisions: Decisions, *, penalty: float, seed: int) -> L
 
 
 def fit_multinomial_logistic(decisions: Decisions, *, penalty: float, seed: int) -> LinearScores:
-    """Return scikit-learn's multinomial logistic regression over all actions, renormalised over the available ones.
+    """Return scikit-learn's multinomial logistic regression, renormalised over the available actions.
 
     Don't trust it where masks change from row to row: see `fit_masked_logistic`.
 
@@ -99,7 +99,7 @@ def fit_multinomial_logistic(decisions: Decisions, *, penalty: float, seed: int)
 
 
 def _fill(coefficients: FloatArray, model: LogisticRegression, seen: IntArray) -> None:
-    """The model's coefficients in the columns of the actions it saw; of two actions it holds the second's only."""
+    """Fill in the model's coefficients for the actions it saw; for two actions it holds the second's only."""
     weights, intercepts = model.coef_.T, model.intercept_
     if len(seen) == 2:
         coefficients[0, seen[0]] = 0.0

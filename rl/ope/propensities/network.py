@@ -34,7 +34,7 @@ class ClonedNetwork:
     network: DenseNetwork
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Return `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
+        """Return the probabilities, `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
         return masked_softmax(self.network.forward(self.standard.apply(features)).astype(np.float64), mask)
 
 
@@ -80,7 +80,7 @@ def fit_cloned_network(decisions: Decisions, *, penalty: float, seed: int) -> Cl
 
 
 def _kept_out(unit: IntArray, seed: int) -> BoolArray:
-    """True for the decisions of about a tenth of the shoppers, at least one; of some decisions if there is one only."""
+    """Return True for the decisions of about a tenth of the shoppers, or, of one shopper, for some decisions."""
     unit_ids, index = np.unique(unit, return_inverse=True)
     if len(unit_ids) == 1:
         unit_ids, index = np.arange(len(unit)), np.arange(len(unit))

@@ -24,7 +24,7 @@ class Recalibration(Protocol):
     """A correction of action probabilities."""
 
     def apply(self, probabilities: FloatArray, mask: BoolArray) -> FloatArray:
-        """Return `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
+        """Return the corrected probabilities, `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
         ...
 
 
@@ -50,7 +50,7 @@ class Temperature:
     value: float
 
     def apply(self, probabilities: FloatArray, mask: BoolArray) -> FloatArray:
-        """Return `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
+        """Return the corrected probabilities, `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
         return masked_softmax(np.log(np.maximum(probabilities, _SMALLEST)) / self.value, mask)
 
 
@@ -69,7 +69,7 @@ class Isotonic:
     observed: FloatArray
 
     def apply(self, probabilities: FloatArray, mask: BoolArray) -> FloatArray:
-        """Return `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
+        """Return the corrected probabilities, `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
         return renormalized(np.interp(probabilities, self.predicted, self.observed), mask)
 
 
@@ -104,7 +104,7 @@ def _temperature(probabilities: FloatArray, mask: BoolArray, action: IntArray) -
 
 
 def _isotonic(probabilities: FloatArray, mask: BoolArray, action: IntArray) -> Isotonic:
-    """Isotonic regression of "was taken" on the probability, over all pairs of a decision and an available action."""
+    """Return the isotonic regression of "was taken" on the probability, over pairs of decision and available action."""
     taken = np.zeros(mask.shape)
     taken[np.arange(len(action)), action] = 1.0
     # Half a choice at the lower end: no probability becomes 0 because nobody happened to choose so.

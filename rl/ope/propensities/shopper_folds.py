@@ -9,7 +9,7 @@ from rl.errors import UnsupportedEstimator
 
 
 def shopper_folds(episodes: LoggedEpisodes, n_folds: int, seed: int) -> IntArray:
-    """Return fold of each row, from 0; all rows of a shopper share one, `(n,)`.
+    """Return the fold of each row, from 0; all rows of a shopper share one, `(n,)`.
 
     Raises:
         UnsupportedEstimator: fewer shoppers than folds.

@@ -34,7 +34,7 @@ class BoostedTrees:
     marginal: MarginalBehavior
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Return `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
+        """Return the probabilities, `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
         weights = np.zeros(mask.shape)
         weights[:, self.seen] = 1.0 if self.classifier is None else self.classifier.predict_proba(features)
         is_known = (mask & (weights > 0)).any(axis=1, keepdims=True)

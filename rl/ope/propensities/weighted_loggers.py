@@ -26,10 +26,10 @@ class WeightedOverLoggers:
 
     Attributes:
         sums: whose value is the mean of the loggers' values, weighted by `shares`.
-        versions: of the loggers.
+        versions: policy versions of the loggers.
         shares: weight of each logger's value; they add up to 1.
         values: of each logger's episodes alone.
-        n_episodes: of each logger.
+        n_episodes: how many episodes each logger made.
     """
 
     sums: RatioSums
@@ -95,7 +95,7 @@ def _effective(weight: FloatArray, version: str) -> float:
 
 
 def _precision(sums: RatioSums, version: str) -> float:
-    """Return units that the logger met over the variance of their influence values."""
+    """Return the units that the logger met over the variance of their influence values."""
     met = sums.denominators.any(axis=1)
     influence = RatioSums(sums.unit_ids[met], sums.numerators[met], sums.denominators[met]).influence()
     squares = float(np.square(influence).sum())

@@ -38,7 +38,7 @@ class FqeTask:
         return self.episodes.reward if self.reward is None else self.reward
 
     def shares_rows(self, other: FqeTask) -> bool:
-        """Both see the same arrays of observations; actions, masks and outcomes may differ."""
+        """Return whether both tasks see the same arrays of observations; actions, masks and outcomes may differ."""
         own, others = self.episodes, other.episodes
         names = ("features", "next_features", "terminal", "offsets", "elapsed_seconds")
         return all(getattr(own, name) is getattr(others, name) for name in names)
@@ -47,7 +47,7 @@ class FqeTask:
 def fit_stacked(
     tasks: Sequence[FqeTask], *, factors: FloatArray, settings: FqeSettings
 ) -> list[tuple[NeuralQ, tuple[float, ...]]]:
-    """Each task's network, and its mean squared error per round in squared reward units.
+    """Return each task's network and its mean squared error per round, in squared reward units.
 
     All tasks see the same batches of rows. The target network is the network as it stood at the start of the round,
     evaluated once over the rows that the round draws: the same targets as evaluating it in every gradient step, at a
@@ -57,7 +57,7 @@ def fit_stacked(
     Args:
         tasks: over the same rows.
         factors: discount to the next observation, `(n,)`; rows after which nothing follows have no next value.
-        settings: of the fit.
+        settings: how Q-functions are fitted.
 
     Raises:
         EvaluationError: a loss stops being finite.
@@ -113,7 +113,7 @@ class _StackedFit:
         return errors
 
     def functions(self, errors: npt.NDArray[np.float64]) -> list[tuple[NeuralQ, tuple[float, ...]]]:
-        """Each task's own network and curve."""
+        """Return each task's own network and curve."""
         return [
             (
                 self._network.function(number, standardization=self._standardization, scale=scale),
@@ -123,7 +123,7 @@ class _StackedFit:
         ]
 
     def _step(self, rows: torch.Tensor, target: torch.Tensor, optimizer: torch.optim.Optimizer) -> torch.Tensor:
-        """Return one gradient step; the mean squared error of each task before it, `(n_tasks,)`."""
+        """Do one gradient step and return the mean squared error of each task before it, `(n_tasks,)`."""
         values = self._network.of_actions(self._inputs[rows], self._head_rows[:, rows])
         loss = (values - target[:, rows]).square().mean(dim=1)
         optimizer.zero_grad(set_to_none=True)
@@ -132,7 +132,7 @@ class _StackedFit:
         return loss.detach()
 
     def _targets(self, batches: Sequence[IntArray]) -> torch.Tensor:
-        """Reward plus discounted next value on the rows of the batches, `(n_tasks, n)`; other rows hold the reward."""
+        """Return reward plus discounted next value on the batches' rows, `(n_tasks, n)`; other rows hold the reward."""
         target = self._reward.clone()
         drawn = np.zeros(self._episodes.n_transitions, dtype=bool)
         drawn[np.concatenate(batches)] = True
@@ -155,7 +155,7 @@ class _StackedFit:
 
 
 def _row_order(n_rows: int, settings: FqeSettings) -> Iterator[IntArray]:
-    """Return batches of rows for ever, each row once per pass."""
+    """Yield batches of rows for ever, each row once per pass."""
     generator = np.random.default_rng(settings.seed)
     while True:
         shuffled: IntArray = generator.permutation(n_rows)

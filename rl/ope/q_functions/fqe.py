@@ -39,7 +39,7 @@ class FittedQ:
     curve: tuple[float, ...]
 
     def q(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Return action values, `(n, n_actions)`; 0 where the mask is False."""
+        """Return the action values, `(n, n_actions)`; 0 where the mask is False."""
         return self.function.q(features, mask)
 
 
@@ -58,7 +58,7 @@ def fit_fqe_together(
 
     Args:
         tasks: policies, with the split to fit on and the outcome to value.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: over which the value runs.
         settings: how to fit.
 

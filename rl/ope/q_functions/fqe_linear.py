@@ -27,7 +27,7 @@ class LinearQ:
     coefficients: FloatArray
 
     def q(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Return action values, `(n, n_actions)`; 0 where the mask is False."""
+        """Return the action values, `(n, n_actions)`; 0 where the mask is False."""
         return np.where(mask, _design(features) @ self.coefficients.T, 0.0)
 
 
@@ -40,7 +40,7 @@ def fit_linear(
     ridge: float,
     steps: int | None,
 ) -> tuple[LinearQ, tuple[float, ...]]:
-    """Return Q-function that looks exactly `steps` ahead (None: until it settles), and the loss per round.
+    """Return the Q-function that looks exactly `steps` ahead (None: until it settles), and the loss per round.
 
     Actions share a pooled fit; each adds its own ridge-penalised departure, so an action seldom logged stays near the
     pool. Round k regresses on reward plus the value of round k - 1, starting from 0, so it holds the k-step value.
@@ -92,7 +92,7 @@ class _PerActionRidge:
         )
 
     def solve(self, target: FloatArray) -> FloatArray:
-        """Return coefficients of each action, `(n_actions, n_columns)`."""
+        """Return the coefficients of each action, `(n_actions, n_columns)`."""
         y = target[self._order]
         pooled = self._pooled_inverse @ (self._design.T @ y)
         residual = y - self._design @ pooled
@@ -107,7 +107,7 @@ class _PerActionRidge:
 
 
 def _ridge_inverse(design: FloatArray, ridge: float) -> FloatArray:
-    """Return inverse of the ridged Gram matrix on the directions that hold data, 0 on the others."""
+    """Return the inverse of the ridged Gram matrix on the directions that hold data, 0 on the others."""
     eigenvalues, vectors = np.linalg.eigh(design.T @ design)
     holds_data = eigenvalues > _DEPENDENT * eigenvalues[-1]
     inverted = np.where(holds_data, 1.0 / np.where(holds_data, eigenvalues + ridge, 1.0), 0.0)

@@ -26,13 +26,13 @@ class Standardization:
 
     @classmethod
     def of(cls, features: FeatureArray) -> Standardization:
-        """Return fitted on the features, `(n, n_features)`; a constant one is only centered."""
+        """Return the standardization fitted on the features, `(n, n_features)`; a constant one is only centered."""
         exact = features.astype(np.float64)
         spread = exact.std(axis=0)
         return cls(exact.mean(axis=0).astype(np.float32), np.where(spread > 0, spread, 1.0).astype(np.float32))
 
     def inputs(self, features: FeatureArray, device: str) -> torch.Tensor:
-        """Return standardized features on the device."""
+        """Return the standardized features on the device."""
         return torch.from_numpy((features - self.center) / self.spread).to(device)
 
 
@@ -55,7 +55,7 @@ class NeuralQ:
     device: str
 
     def q(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Return action values, `(n, n_actions)`; 0 where the mask is False."""
+        """Return the action values, `(n, n_actions)`; 0 where the mask is False."""
         values = np.empty(mask.shape)
         for rows in row_batches(*mask.shape):
             values[rows] = self._outputs(self.standardization.inputs(features[rows], self.device)).cpu().numpy()
@@ -107,7 +107,7 @@ class StackedQ:
 
     @property
     def parameters(self) -> list[torch.Tensor]:
-        """All that is learned."""
+        """Everything that is learned."""
         return [*(part for layer in self._hidden for part in layer), self._head_weight, self._head_bias]
 
     @property
@@ -117,7 +117,7 @@ class StackedQ:
         return int(widest + self._offsets[-1])
 
     def head_rows(self, actions: Sequence[IntArray]) -> torch.Tensor:
-        """Return rows of the head's table that hold each policy's action, `(n_policies, n)`."""
+        """Return the rows of the head's table that hold each policy's action, `(n_policies, n)`."""
         rows = np.stack([offset + action for offset, action in zip(self._offsets[:-1], actions, strict=True)])
         return torch.from_numpy(rows).to(self._device)
 
@@ -151,7 +151,7 @@ class StackedQ:
         return self._head_weight[rows], self._head_bias[rows]
 
     def _body(self, inputs: torch.Tensor) -> torch.Tensor:
-        """Return outputs of the last hidden layer, `(n_stacks, n, width)`."""
+        """Return the outputs of the last hidden layer, `(n_stacks, n, width)`."""
         outputs = inputs.unsqueeze(0)
         for weight, bias in self._hidden:
             # In place: a linear layer's outputs aren't needed again, and memory traffic is what small layers spend.

@@ -29,14 +29,14 @@ class NextProbabilities:
                 self._kept[batch] = self._compute(self._rows[batch])
 
     def batches(self) -> Iterator[tuple[npt.NDArray[np.int64], FeatureArray, npt.NDArray[np.float32]]]:
-        """Rows `(m,)`, their next features `(m, n_features)` and probabilities `(m, n_actions)`, batch by batch."""
+        """Yield rows `(m,)`, their next features `(m, n_features)` and probabilities `(m, n_actions)` in batches."""
         for batch in row_batches(len(self._rows), self._episodes.n_actions):
             rows = self._rows[batch]
             probabilities = self._kept[batch] if self._kept is not None else self._compute(rows)
             yield rows, self._episodes.next_features[rows], probabilities
 
     def at(self, rows: IntArray) -> npt.NDArray[np.float32]:
-        """Return probabilities after the given rows, none of which is terminal, `(len(rows), n_actions)`."""
+        """Return the probabilities after the given rows, none of which is terminal, `(len(rows), n_actions)`."""
         if self._kept is None:
             return self._compute(rows)
         return self._kept[np.searchsorted(self._rows, rows)]

@@ -34,7 +34,7 @@ class ReturnComparison:
         baseline: the other's, at the same points.
         tail_gain: the candidate's mean of the worst returns less the baseline's, paired draw by draw; None where
             `tail_refusal` says why the worst can't be told apart (then no `cvar` is to be shown either).
-        tail_refusal: why not.
+        tail_refusal: why there is no tail gain; None where there is one.
     """
 
     candidate: ReturnDistribution
@@ -51,7 +51,7 @@ def compare_returns(
     level: float = 0.95,
     resampling: Resampling | None = None,
 ) -> ReturnComparison:
-    """Both distributions, self-normalised, under the same draws of units.
+    """Return both distributions, self-normalised, under the same draws of units.
 
     Weights are of whole episodes, so all that `return_distribution` says against them holds here.
 
@@ -59,8 +59,8 @@ def compare_returns(
         candidate: its sample.
         baseline: the other's, on the same episodes.
         tail: share of the worst returns whose mean is told.
-        level: of the bounds.
-        resampling: of units.
+        level: of the bounds, two-sided.
+        resampling: how units are drawn for the bounds.
 
     Raises:
         UnsupportedEstimator: a sample can't be weighted, is cut too often, or too little of its weight is left.
@@ -93,5 +93,5 @@ def _too_little(both: list[WeightedReturns], share: float) -> str | None:
 
 
 def _points(returns: FloatArray) -> FloatArray:
-    """Return returns that equal shares of the logged episodes stay at or under, ascending, `(at most 101,)`."""
+    """Return the returns that equal shares of the logged episodes stay at or under, ascending, `(at most 101,)`."""
     return np.unique(np.quantile(returns, np.linspace(0, 1, _N_POINTS + 1), method="inverted_cdf"))

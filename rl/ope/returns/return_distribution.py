@@ -102,7 +102,7 @@ def return_distribution(
     level: float = 0.95,
     resampling: Resampling | None = None,
 ) -> ReturnDistribution:
-    """Return distribution of the policy's discounted return per episode, with percentile bootstrap bounds over units.
+    """Return the distribution of the policy's discounted return per episode, with percentile bootstrap bounds.
 
     The plain form (`none`) is F(x) = mean of w_i 1[G_i <= x], at most 1; what its weights lack to a total of 1 is put
     on the largest return seen. Unbiased under full support below its cap; where `total_weight` is below 1 it flatters.
@@ -116,8 +116,8 @@ def return_distribution(
         points: returns at which to give the CDF, ascending, `(n_points,)`.
         normalization: plain or self-normalised.
         tail: share of the worst returns whose mean is the conditional value at risk.
-        level: of the bounds.
-        resampling: of units.
+        level: of the bounds, two-sided.
+        resampling: how units are drawn for the bounds.
 
     Raises:
         EvaluationError: fewer than two units, a tail or level outside (0, 1), or points that don't ascend.
@@ -138,7 +138,7 @@ def drawn_figures(
     tail: float = 0.1,
     resampling: Resampling | None = None,
 ) -> DrawnFigures:
-    """All figures of `return_distribution` (whose arguments these are) on the sample itself and under each draw."""
+    """Return all figures of `return_distribution` (with its arguments) on the sample itself and under each draw."""
     ones = np.ones((1, found.n_units))
     own = _figures(found, ones, points, normalization=normalization, tail=tail)[0]
     draws = np.concatenate(
@@ -176,7 +176,7 @@ def distribution_of(
 def cumulative_probabilities(
     found: WeightedReturns, draws: FloatArray, *, normalization: Normalization = "self"
 ) -> FloatArray:
-    """Return CDF at each of the ascending returns under each draw of units, `(n_draws, n_episodes)`; ends in 1.
+    """Return the CDF at each of the ascending returns under each draw of units, `(n_draws, n_episodes)`; ends in 1.
 
     Args:
         found: weighted returns.
@@ -195,7 +195,7 @@ def cumulative_probabilities(
 def _figures(
     found: WeightedReturns, draws: FloatArray, points: FloatArray, *, normalization: Normalization, tail: float
 ) -> FloatArray:
-    """Mean, variance, CVaR, three quartiles and the CDF at the points, under each draw, `(n_draws, 6 + n_points)`."""
+    """Return mean, variance, CVaR, three quartiles and the CDF at the points by draw, `(n_draws, 6 + n_points)`."""
     cdf = cumulative_probabilities(found, draws, normalization=normalization)
     probability = np.diff(cdf, axis=1, prepend=0.0)
     mean = probability @ found.returns
@@ -212,12 +212,12 @@ def _figures(
 
 
 def _quantile(returns: FloatArray, cdf: FloatArray, share: float) -> FloatArray:
-    """Smallest return whose CDF reaches the share, `(n_draws,)`; rounding of a sum doesn't push it one return up."""
+    """Return the smallest return whose CDF reaches the share, `(n_draws,)`, allowing for rounding of sums."""
     return np.asarray(returns[np.argmax(cdf >= share - 1e-12, axis=1)], dtype=np.float64)
 
 
 def _draws(found: WeightedReturns, resampling: Resampling) -> Iterator[FloatArray]:
-    """Return draws of units in batches small enough to be spread over episodes."""
+    """Yield draws of units in batches small enough to be spread over episodes."""
     size = max(1, _BATCH_CELLS // len(found.returns))
     for weights in unit_weights(found.n_units, resampling):
         for first in range(0, len(weights), size):

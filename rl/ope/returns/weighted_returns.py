@@ -36,19 +36,19 @@ class WeightedReturns:
 
     @property
     def effective_units(self) -> float:
-        """How many equally weighted units would vary as much."""
+        """Number of equally weighted units that would vary as much."""
         return effective_sample_size(np.bincount(self.unit, weights=self.weight).astype(np.float64))
 
 
 def weighted_returns(sample: EvaluationSample, *, max_share_cut: float = MAX_SHARE_CUT) -> WeightedReturns:
-    """Returns of a sample's episodes, ascending, with their trajectory weights; of the log itself where all are 1.
+    """Return a sample's returns, ascending, with their trajectory weights; the log's own where all weights are 1.
 
     An episode that the log cuts counts with what was earned until then: no model of the mean can stand in for the
     distribution of what follows. Where rewards can't be negative, each of its shares of episodes that earn at most so
     much is too large by `share_cut` at most.
 
     Args:
-        sample: of one policy.
+        sample: the rows of a split as one policy weights them.
         max_share_cut: share of the weight that cut episodes may hold.
 
     Raises:

@@ -21,7 +21,7 @@ class OnlyAction:
 
 
 def as_one_action(episodes: LoggedEpisodes) -> LoggedEpisodes:
-    """Return the same log with all actions merged into one.
+    """Return the log with all actions merged into one.
 
     The behavior policy acts in it as it always did, so Q of the one action is the behavior policy's state value: what
     it would have earned after a cut can be counted for it as it is for the policies compared with it.

@@ -50,7 +50,7 @@ class DensityRatios:
             raise EvaluationError(f"rows {bad[:5].tolist()} have a density ratio that is not finite")
 
     def rows(self, keep: BoolArray) -> DensityRatios:
-        """Return the same for a selection of rows."""
+        """Return the ratios at a selection of rows."""
         return replace(
             self,
             state=self.state[keep],
@@ -63,12 +63,12 @@ class RatioModel(Protocol):
     """Fitted ratios that can be asked about any rows of the same log."""
 
     def ratios(self, policy: Policy, episodes: LoggedEpisodes) -> DensityRatios:
-        """Return ratios at all rows."""
+        """Return the ratios at all rows."""
         ...
 
 
 def own_ratios(discount: FloatArray, n_episodes: int) -> DensityRatios:
-    """Return ratios of the behavior policy to itself: 1 everywhere.
+    """Return the ratios of the behavior policy to itself: 1 everywhere.
 
     Args:
         discount: of each row's reward, `(n,)`.
@@ -79,7 +79,7 @@ def own_ratios(discount: FloatArray, n_episodes: int) -> DensityRatios:
 
 
 def unit_folds(unit: IntArray, *, n_folds: int, seed: int) -> IntArray:
-    """Return fold of each unit id, the same wherever and beside whatever else it is asked, `(len(unit),)`.
+    """Return the fold of each unit id, `(len(unit),)`, the same whatever other ids are asked about.
 
     A hash of the id, so that machines that hold parts of a log deal the same units into the same folds.
 

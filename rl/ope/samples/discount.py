@@ -30,14 +30,14 @@ class Discount:
             raise EvaluationError(f"discount {self.gamma} is outside (0, 1]")
 
     def step_factors(self, episodes: LoggedEpisodes) -> FloatArray:
-        """Return factor between the decision of each row and the next observation, `(n,)`."""
+        """Return the discount between the decision of each row and the next observation, `(n,)`."""
         if self.per == "step":
             return np.full(episodes.n_transitions, self.gamma)
         return np.asarray(self.gamma ** (episodes.elapsed_seconds / _SECONDS_PER_DAY), dtype=np.float64)
 
 
 def rows_at_step(offsets: IntArray, step: int) -> tuple[IntArray, IntArray]:
-    """Return rows, and their episodes, of the episodes that have the given step.
+    """Return the rows, and their episodes, of the episodes that have the given step.
 
     Args:
         offsets: start row of each episode and, last, the number of rows.
@@ -51,7 +51,7 @@ def rows_at_step(offsets: IntArray, step: int) -> tuple[IntArray, IntArray]:
 
 
 def cumulative_products(factors: FloatArray, offsets: IntArray) -> FloatArray:
-    """Return product of the factors from the start of each episode up to and including each row, `(n,)`."""
+    """Return the product of the factors from each episode's start up to and including each row, `(n,)`."""
     product = factors.astype(np.float64, copy=True)
     longest = int(np.diff(offsets).max(initial=0))
     for step in range(1, longest):
@@ -61,7 +61,7 @@ def cumulative_products(factors: FloatArray, offsets: IntArray) -> FloatArray:
 
 
 def shifted_products(products: FloatArray, offsets: IntArray) -> FloatArray:
-    """Return product before each row (1 on an episode's first row), from those up to and including each row, `(n,)`."""
+    """Return the product before each row (1 on an episode's first row), from the products that include it, `(n,)`."""
     shifted = np.empty_like(products)
     shifted[1:] = products[:-1]
     shifted[offsets[:-1]] = 1.0

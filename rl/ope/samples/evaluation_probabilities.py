@@ -23,7 +23,7 @@ def row_batches(n_rows: int, n_columns: int, max_cells: int = MAX_BATCH_CELLS) -
 
 
 def checked_probabilities(policy: Policy, features: FeatureArray, mask: BoolArray) -> FloatArray:
-    """Return probabilities of the policy, checked to be a distribution over the available actions, `(n, n_actions)`.
+    """Return the policy's probabilities, checked to be distributions over the available actions, `(n, n_actions)`.
 
     Raises:
         EvaluationError: wrong shape, negative or not finite, rows that don't sum to 1, or mass where the mask is False.
@@ -48,7 +48,7 @@ def checked_probabilities(policy: Policy, features: FeatureArray, mask: BoolArra
 
 
 def _named(is_bad: BoolArray) -> str:
-    """Return the first few rows with a bad cell, of those asked about."""
+    """Return a text that names the first few rows with a bad cell."""
     return f"rows {np.flatnonzero(is_bad.any(axis=1))[:5].tolist()} of the {len(is_bad)} asked about"
 
 

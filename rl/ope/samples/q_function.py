@@ -15,7 +15,7 @@ class QFunction(Protocol):
     """Expected discounted reward from an observation on, if an action is taken now and the policy is followed after."""
 
     def q(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
-        """Return action values, `(n, n_actions)`; 0 where the mask is False."""
+        """Return the action values, `(n, n_actions)`; 0 where the mask is False."""
         ...
 
 
@@ -34,12 +34,12 @@ class ActionValues:
     next_value: FloatArray
 
     def rows(self, keep: BoolArray) -> ActionValues:
-        """Return the same for a selection of rows."""
+        """Return the values at a selection of rows."""
         return ActionValues(self.value[keep], self.action_value[keep], self.next_value[keep])
 
 
 def action_values(q_function: QFunction, policy: Policy, episodes: LoggedEpisodes) -> ActionValues:
-    """Return values of the policy on all rows, computed in batches."""
+    """Return the policy's values on all rows, computed in batches."""
     n = episodes.n_transitions
     value, action_value, next_value = np.zeros((3, n))
     for rows in row_batches(n, episodes.n_actions):

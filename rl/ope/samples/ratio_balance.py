@@ -35,7 +35,7 @@ class RatioBalance:
 
 
 def ratio_balance(sample: EvaluationSample) -> RatioBalance | None:
-    """The balance of the sample's ratios before any clipping; None where there are no weights, or one unit alone.
+    """Return the balance of the sample's ratios before any clipping; None without weights, or with one unit alone.
 
     Source: the control variate of importance sampling (Owen 2013, Monte Carlo theory, methods and examples, 9.10).
     """

@@ -84,7 +84,7 @@ class EvaluationSample:
         return self.weights.cumulative
 
     def require_values(self) -> ActionValues:
-        """Return values of the fitted Q-function.
+        """Return the values of the fitted Q-function.
 
         Raises:
             UnsupportedEstimator: none was fitted.
@@ -94,7 +94,7 @@ class EvaluationSample:
         return self.values
 
     def require_density_ratios(self) -> DensityRatios:
-        """Return ratios of occupancy.
+        """Return the ratios of occupancy.
 
         Raises:
             UnsupportedEstimator: none were estimated.
@@ -131,7 +131,7 @@ def evaluation_sample(
     Args:
         policy: None stands for the behavior policy: all ratios are 1, whether or not propensities are known.
         episodes: the split.
-        discount: of the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: rows at later steps are left out.
         clip: upper limit on cumulative weights.
         values: of the Q-function on all rows of `episodes`.

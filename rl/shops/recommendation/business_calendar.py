@@ -36,16 +36,16 @@ class BusinessCalendar:
         return cls(first_date, round(start.timestamp()) * 1_000_000, microseconds)
 
     def local(self, time: IntArray) -> IntArray:
-        """Microseconds on the zone's clock since the first date's midnight; times beyond the calendar as at its end."""
+        """Return microseconds on the zone's clock since the first date's midnight; the offset at the ends holds on."""
         index = np.clip((time - self.first_hour) // HOUR, 0, len(self.hourly_offset) - 1)
         return time + self.hourly_offset[index] - (self.first_hour + 2 * DAY)
 
     def day(self, time: IntArray) -> IntArray:
-        """Return business day, 0 on the first date."""
+        """Return the business day, 0 on the first date."""
         return self.local(time) // DAY
 
     def hour(self, time: IntArray) -> IntArray:
-        """Return hour of the business day, 0 to 23."""
+        """Return the hour of the business day, 0 to 23."""
         return self.local(time) % DAY // HOUR
 
     def weekday(self, time: IntArray) -> IntArray:
@@ -53,7 +53,7 @@ class BusinessCalendar:
         return (self.day(time) + self.first_date.weekday()) % 7 + 1
 
     def half_day(self, time: IntArray) -> IntArray:
-        """Return half-day, 0 for the morning of the first date, 1 for its afternoon (from noon), and so on."""
+        """Return the half-day: 0 for the morning of the first date, 1 for its afternoon (from noon), and so on."""
         return self.local(time) // (DAY // 2)
 
     def half_day_start(self, half_day: int) -> int:

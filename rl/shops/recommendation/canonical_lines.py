@@ -18,7 +18,7 @@ WITH_QUANTITY = (CART, PURCHASE, REFUND)
 
 
 def event_records(simulation: Simulation) -> Iterator[dict[str, object]]:
-    """Every event as a canonical record, in the simulation's order; numbers are exact decimal literals."""
+    """Yield every event as a canonical record, in the simulation's order; numbers are exact decimal literals."""
     shop, events, responses = simulation.shop, simulation.events, simulation.played.responses
     catalogue, version = shop.catalogue, shop.settings.logging.policy_version
     times = iso_times(events.time)
@@ -54,7 +54,7 @@ def event_records(simulation: Simulation) -> Iterator[dict[str, object]]:
 
 
 def item_lines(shop: Shop, day: int) -> list[str]:
-    """Return the day's snapshot of the catalogue."""
+    """Return the lines of the day's snapshot of the catalogue."""
     catalogue, valid_from = shop.catalogue, half_day_start(shop, 2 * day)
     return [
         json.dumps(
@@ -73,7 +73,7 @@ def item_lines(shop: Shop, day: int) -> list[str]:
 
 
 def availability_lines(shop: Shop, day: int) -> list[str]:
-    """Return the sets in force in the day's two halves."""
+    """Return the lines of the sets in force in the day's two halves."""
     return [
         json.dumps(
             {
@@ -92,5 +92,5 @@ def half_day_start(shop: Shop, half_day: int) -> str:
 
 
 def iso_times(time: IntArray) -> list[str]:
-    """Return microseconds since the epoch as ISO 8601 in UTC, to the microsecond."""
+    """Return the microseconds since the epoch as ISO 8601 in UTC, to the microsecond."""
     return [f"{text}Z" for text in np.datetime_as_string(time.astype("datetime64[us]"), unit="us").tolist()]

@@ -40,7 +40,7 @@ class DeliveredHistory:
     def record(
         self, shop: Shop, *, shopper: IntArray, time: IntArray, rank: IntArray, item: IntArray, is_late: BoolArray
     ) -> None:
-        """The events are counted on their business days; those beyond the calendar's tail are of no use to anyone."""
+        """Count the events on their business days, without those beyond the calendar's tail."""
         day = shop.calendar.day(time)
         kept = day < self.n_events.shape[2]
         where = is_late.astype(np.int64)[kept], shopper[kept], day[kept]
@@ -77,7 +77,7 @@ class DeliveredHistory:
 
 
 def _favorites(engaged: IntArray, shop: Shop) -> IntArray:
-    """Return category hashes by count, most first, ties by ascending hash, 0 where there are no more."""
+    """Return the category hashes by count, most first, ties by ascending hash, 0 where there are no more."""
     length = shop.measures.list_lengths["favorite_categories"]
     by_hash = np.argsort(shop.catalogue.category_hash)
     counts = engaged[:, by_hash]

@@ -55,7 +55,7 @@ class DeliveredLine:
 
 
 def dirty_lines(shop: Shop, real: list[DeliveredLine], *, day: int, rng: np.random.Generator) -> list[DeliveredLine]:
-    """Return lines to add to a day's real ones: broken and wrong ones made after their likeness, and bots."""
+    """Return dirty lines to add to a day's real ones: broken and wrong ones made after their likeness, and bots."""
     dirt = shop.settings.dirt
     rates: dict[LineKind, float] = {
         "broken": dirt.broken_rate,

@@ -78,7 +78,7 @@ class ShopEnvironment(gymnasium.Env[Columns, np.int64]):
 
 
 def _space(shop: Shop, name: str) -> spaces.Space[IntArray]:
-    """Return any 64-bit integers: ids are hashes."""
+    """Return the space of any 64-bit integers: ids are hashes."""
     bounds = np.iinfo(np.int64)
     is_list = OBSERVATION_FEATURES[name].kind == "list"
     shape = (shop.measures.list_lengths[name],) if is_list else ()

@@ -23,7 +23,7 @@ ENGAGED_LIKING = 0.5
 
 
 def uniform_policy(shop: Shop, action_keys: list[str]) -> Probabilities:
-    """Every available action alike."""
+    """Return the policy that chooses every available action alike."""
     del shop, action_keys
 
     def probabilities(_: Columns, mask: BoolArray) -> FloatArray:
@@ -35,7 +35,7 @@ def uniform_policy(shop: Shop, action_keys: list[str]) -> Probabilities:
 def anti_repeat_policy(
     shop: Shop, action_keys: list[str], *, per_repeat: float = 0.35, n_recent: int = 3, floor: float = 0.1
 ) -> Probabilities:
-    """The behavior policy with a category's weight multiplied by `per_repeat` for each time it was recently shown."""
+    """Return the behavior policy with a category's weight times `per_repeat` for each time it was recently shown."""
     items = items_of_keys(shop, action_keys)
     category_hash = np.where(items >= 0, shop.catalogue.item_category_hash[items], 0)
     behavior = logging_policy(shop, action_keys)
@@ -51,14 +51,14 @@ def anti_repeat_policy(
 def myopic_policy(
     shop: Shop, action_keys: list[str], *, temperature: float = 0.35, floor: float = 0.1
 ) -> Probabilities:
-    """A soft choice of the most points at once: it knows how shoppers react to a decision, and looks no further."""
+    """Return a soft choice of the most points at once: it knows how shoppers react to a decision, but not later."""
     return patient_policy(shop, action_keys, points_ahead=0.0, temperature=temperature, floor=floor)
 
 
 def patient_policy(
     shop: Shop, action_keys: list[str], *, points_ahead: float = 5.0, temperature: float = 0.35, floor: float = 0.1
 ) -> Probabilities:
-    """Return the myopic policy that also counts what leaving would cost: so many points ahead, if the shopper stays."""
+    """Return the myopic policy that also counts, for a shopper who stays, so many points ahead."""
     items = items_of_keys(shop, action_keys)
 
     def probabilities(observation: Columns, mask: BoolArray) -> FloatArray:
@@ -87,7 +87,7 @@ def _score(shop: Shop, observation: Columns, items: IntArray, points_ahead: floa
 
 
 def believed_minds(shop: Shop, observation: Columns) -> Minds:
-    """Return minds as far as the recently shown items tell: exact for sessions no longer than the list.
+    """Return the minds as far as the recently shown items tell: exact for sessions no longer than the list.
 
     Misses aren't told by the features; they are taken to be none.
     """
@@ -119,7 +119,7 @@ def _index_of_hash(hashes: IntArray, known: IntArray) -> IntArray:
 
 
 def _with_floor(weights: FloatArray, mask: BoolArray, floor: float) -> FloatArray:
-    """Return the weights as distributions over the mask, mixed with a uniform share."""
+    """Return the weights as distributions over the mask, with a uniform share mixed in."""
     available = weights * mask
     uniform = mask / mask.sum(axis=1, keepdims=True)
     return np.asarray(floor * uniform + (1 - floor) * available / available.sum(axis=1, keepdims=True))

@@ -127,11 +127,11 @@ class LockstepSessions:
         return self.memory.columns(self.shop, self.time) | history
 
     def mask(self) -> BoolArray:
-        """Return items in stock at each running session's next decision, `(n, n_items)`."""
+        """Return the items in stock at each running session's next decision, `(n, n_items)`."""
         return self.shop.availability[self.shop.calendar.half_day(self.time)]
 
     def respond(self, item: IntArray) -> Responses:
-        """Show the items, `(n,)`, and return how shoppers react; those who leave drop out of what is running."""
+        """Show the items, `(n,)`, and return how shoppers react; sessions of those who leave are dropped."""
         shop, rng = self.shop, self.rng
         row = np.arange(len(item))
         self.memory.take_in_before(shop, self.time)
@@ -182,7 +182,7 @@ class LockstepSessions:
         return np.asarray((np.clip(hours, *REFUND_DELAY_HOURS) * HOUR).astype(np.int64) + self.rng.integers(0, HOUR, n))
 
     def _go_on(self, responses: Responses, looking: FloatArray) -> None:
-        """Those who stay have seen the item, await what follows, and look at the next one a while later."""
+        """Move the sessions of those who stay to their next decision: events are taken in or awaited, time passes."""
         dynamics, memory, n = self.shop.settings.dynamics, self.memory, len(responses.item)
         memory.take_in(self.shop, np.arange(n), key=event_key(responses.time, IMPRESSION), item=responses.item)
         slots = (
@@ -202,7 +202,7 @@ class LockstepSessions:
 
 
 def points_earned(shop: Shop, responses: Responses) -> FloatArray:
-    """Points of each decision: its follow-ups within the attribution window by the scenario's weights, `(n,)`."""
+    """Return each decision's points, `(n,)`: its follow-ups in the attribution window by the scenario's weights."""
     points = np.zeros(len(responses.item))
     for name in ("click", "cart", "purchase", "refund"):
         time = getattr(responses, f"{name}_time")

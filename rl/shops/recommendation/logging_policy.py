@@ -27,7 +27,7 @@ def logging_policy(shop: Shop, action_keys: list[str] | None = None) -> Probabil
 
 
 def items_of_keys(shop: Shop, action_keys: list[str] | None) -> IntArray:
-    """Return item index of each natural key, -1 for keys the shop doesn't sell such as `(other)`, `(n_actions,)`.
+    """Return the item index of each natural key, `(n_actions,)`; -1 for keys the shop doesn't sell, such as `(other)`.
 
     Raises:
         ShopError: a key stands twice.

@@ -34,7 +34,7 @@ class Measures:
     zone: str
 
     def weight(self, event_type: str) -> float:
-        """Return points for one event of the type; 0 where the reward doesn't name it."""
+        """Return the points for one event of the type; 0 where the reward doesn't name it."""
         return float(self.weights.get(event_type, 0.0))
 
 

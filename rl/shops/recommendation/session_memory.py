@@ -57,7 +57,7 @@ class SessionMemory:
 
     @classmethod
     def opened(cls, shop: Shop, carried_key: IntArray, carried_item: IntArray) -> SessionMemory:
-        """Memory of sessions about to start, with the events that earlier visits left to them, `(n, n_carried)`."""
+        """Return the memory of sessions about to start, with events of earlier visits, `(n, n_carried)`."""
         n, n_slots = len(carried_key), shop.settings.dynamics.max_steps + 2
         lengths = shop.measures.list_lengths
         n_shown = max(lengths["recent_shown_items"], lengths["recent_shown_categories"])
@@ -82,12 +82,12 @@ class SessionMemory:
         return SessionMemory(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     def await_event(self, slot: int, rows: IntArray, key: IntArray, item: IntArray) -> None:
-        """The events will be taken in when their time comes; the slot must be free."""
+        """Hold the events in a free slot until their time comes."""
         self.pending_key[rows, slot] = key
         self.pending_item[rows, slot] = item
 
     def take_in_before(self, shop: Shop, time: IntArray) -> None:
-        """Every pending event before the instant `(n,)` is taken in, in the total order."""
+        """Take in every pending event before the instant `(n,)`, in the total order."""
         while True:
             slot = self.pending_key.argmin(axis=1)
             key = self.pending_key[np.arange(len(slot)), slot]
@@ -99,7 +99,7 @@ class SessionMemory:
             self.pending_key[rows, slots] = NEVER
 
     def take_in(self, shop: Shop, rows: IntArray, *, key: IntArray, item: IntArray) -> None:
-        """One event of each of the rows has happened, after all that were taken in before."""
+        """Take in one event for each of the rows, after all that were taken in before."""
         time, rank = key // RANKS, key % RANKS
         self.first_time[rows] = np.minimum(self.first_time[rows], time)
         self.last_time[rows] = time
@@ -113,7 +113,7 @@ class SessionMemory:
         self.price_band[rows[is_engaged]] = shop.catalogue.price_band[item[is_engaged]]
 
     def columns(self, shop: Shop, time: IntArray) -> Columns:
-        """Return features of delay `none` at the instant `(n,)`, given that all earlier events were taken in."""
+        """Return the features of delay `none` at the instant `(n,)`; all earlier events must have been taken in."""
         catalogue, calendar, lengths = shop.catalogue, shop.calendar, shop.measures.list_lengths
         is_first = self.last_time == NEVER
         since_start = np.where(is_first, 0, (time - np.where(is_first, 0, self.first_time)) // MICROSECONDS)

@@ -135,7 +135,7 @@ def draw_catalogue(settings: ShopSettings) -> Catalogue:
 
 
 def _draw_availability(settings: ShopSettings, catalogue: Catalogue) -> BoolArray:
-    """Return stock by half-day; every date has its own seed, so a longer log of the same shop has the same stock."""
+    """Return the stock by half-day; each date has its own seed, so a longer log of the shop has the same stock."""
     n_items = len(catalogue.item_ids)
     rows = []
     for day in range(settings.n_days + TAIL_DAYS):

@@ -85,7 +85,7 @@ class Dirt(StrictModel):
 
     @classmethod
     def none(cls) -> Self:
-        """Return deliveries without any dirt."""
+        """Return the rates of deliveries without any dirt."""
         return cls(**dict.fromkeys(cls.model_fields, 0))
 
 
@@ -124,7 +124,7 @@ class ShopSettings(StrictModel):
         return self.first_date + timedelta(days=self.n_days - 1)
 
     def flat(self) -> ShopSettings:
-        """The same shop where looking ahead doesn't pay: no boredom, no warmth, prompt purchases, steady leaving.
+        """Return the same shop where looking ahead doesn't pay: no boredom or warmth, prompt purchases, steady leaving.
 
         What is shown then changes nothing but its own reward, so the greedy policy is optimal.
         """
@@ -155,7 +155,7 @@ def changed_settings(settings: ShopSettings, **changes: object) -> ShopSettings:
 
 
 def save_shop(settings: ShopSettings, folder: Path) -> None:
-    """`shop.json` in the folder holds the settings, replaced atomically."""
+    """Write the settings to `shop.json` in the folder, replacing it atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     staged = folder / f".{SETTINGS_FILE}.{os.getpid()}"
     staged.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -30,7 +30,7 @@ class Population:
 
 
 def draw_population(shop: Shop, rng: np.random.Generator) -> Population:
-    """Shoppers drawn from the shop's superpopulation: a taste type with personal noise, gamma distributed activity."""
+    """Draw the shop's shoppers: a taste type with personal noise, and a gamma-distributed activity."""
     settings, types = shop.settings, shop.catalogue.taste_types
     taste_type = rng.integers(0, len(types), settings.n_shoppers)
     noise = rng.normal(0, settings.taste_noise, (settings.n_shoppers, shop.n_categories))
@@ -39,7 +39,7 @@ def draw_population(shop: Shop, rng: np.random.Generator) -> Population:
 
 
 def expected_visits_per_day(settings: ShopSettings) -> float:
-    """Mean wished visits of a shopper in a day: negative binomial, from gamma distributed activity, and capped."""
+    """Return the mean wished visits of a shopper in a day: negative binomial (gamma activity), and capped."""
     share = ACTIVITY_SHAPE / (ACTIVITY_SHAPE + settings.mean_visits_per_day)
     probability, expected, left = share**ACTIVITY_SHAPE, 0.0, 1.0
     for n_visits in range(settings.max_visits_per_day):
@@ -50,7 +50,7 @@ def expected_visits_per_day(settings: ShopSettings) -> float:
 
 
 def draw_visit_times(shop: Shop, population: Population, *, day: int, rng: np.random.Generator) -> list[IntArray]:
-    """The day's wished visits: the first of each shopper's, the second, and so on; each `(n_shoppers,)`, -1 for none.
+    """Draw the day's wished visits: the first of each shopper, the second, and so on, each `(n_shoppers,)`, or -1.
 
     Lunch and evening are busy. Microseconds since the epoch, ascending within a shopper.
     """

@@ -41,7 +41,7 @@ class Minds:
 
     @classmethod
     def fresh(cls, n: int, shop: Shop) -> Minds:
-        """Return minds at the start of a session: nothing persists from the last one."""
+        """Return minds at the start of a session, to which nothing persists from the last one."""
         return cls(
             np.zeros((n, shop.n_categories), dtype=np.int64),
             np.zeros((n, shop.n_items), dtype=bool),
@@ -63,7 +63,7 @@ def click_probability(shop: Shop, taste: FloatArray, minds: Minds, item: IntArra
 
 
 def cart_probability(shop: Shop, minds: Minds, item: IntArray) -> FloatArray:
-    """Return probability of a cart after a click on each row's item, with the warmth from before that click, `(n,)`."""
+    """Return the probability of a cart after a click on each row's item, `(n,)`, with the warmth before that click."""
     dynamics = shop.settings.dynamics
     return logistic(dynamics.cart_base + shop.catalogue.cart_appeal[item] + dynamics.cart_warmth * minds.warmth)
 
@@ -109,5 +109,5 @@ def points_after_click(shop: Shop, minds: Minds, item: IntArray) -> FloatArray:
 
 
 def logistic(log_odds: FloatArray) -> FloatArray:
-    """Return probabilities of log-odds."""
+    """Return the probabilities that the log-odds stand for."""
     return np.asarray(1 / (1 + np.exp(-log_odds)))

@@ -77,7 +77,7 @@ class Simulation:
 def play(
     shop: Shop, starts: SessionStarts, probabilities: Probabilities, *, rng: np.random.Generator, is_observed: bool
 ) -> PlayedSessions:
-    """Every session is played by the policy over the shop's items to its end.
+    """Play every session to its end under the policy over the shop's items, and return the sessions.
 
     Args:
         shop: the shop.
@@ -105,7 +105,7 @@ def play(
 
 
 def simulate(shop: Shop, *, is_observed: bool = True) -> Simulation:
-    """The shop's days from its first to its last date, under the behavior policy; the same for the same settings.
+    """Simulate the shop's days from first to last under the behavior policy; equal settings give equal days.
 
     Raises:
         ShopError: not one visit took place.
@@ -135,7 +135,7 @@ class _Days:
         self.n_decisions = 0
 
     def visits_of(self, day: int, *, is_observed: bool) -> Iterator[PlayedSessions]:
-        """Return the day's visits: everyone's first, then everyone's second, and so on."""
+        """Play the day's visits and return them: everyone's first, then everyone's second, and so on."""
         self.delayed.forget_before(self.shop.calendar.half_day_start(2 * day))
         for time in draw_visit_times(self.shop, self.population, day=day, rng=self.rng):
             starts = self._admitted(day, time)
@@ -201,7 +201,7 @@ def _events_of(
 
 
 def _joined(visits: list[PlayedSessions]) -> PlayedSessions:
-    """Return all visits as one; sessions are numbered through."""
+    """Return all visits as one, with sessions numbered through."""
     first = np.cumsum([0, *(len(visit.starts) for visit in visits)])
     responses = concatenate_responses([visit.responses for visit in visits])
     lengths = [len(visit.propensity) for visit in visits]

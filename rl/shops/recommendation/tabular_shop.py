@@ -24,7 +24,7 @@ from rl.shops.recommendation.shopper_reactions import (
 
 
 def tabular_settings(*, n_taste_types: int = 1, n_shoppers: int = 400, seed: int = 1) -> ShopSettings:
-    """Return three items in as many categories, always in stock; boredom in three levels and five steps at most.
+    """Return the settings of three items in three categories, always in stock, with few states of boredom and steps.
 
     With one taste type, and as misses don't matter, the observation determines the shopper's state. With more, the type
     stays hidden.
@@ -105,15 +105,15 @@ class TabularShop:
         return probabilities
 
     def uniform_table(self) -> FloatArray:
-        """Every item alike in every state."""
+        """Return the policy that chooses every item alike in every state."""
         return np.full((self.n_observed, self.shop.n_items), 1 / self.shop.n_items)
 
     def behavior_table(self) -> FloatArray:
-        """Return the behavior policy."""
+        """Return the behavior policy as a table."""
         return logging_policy(self.shop)({}, np.ones((self.n_observed, self.shop.n_items), dtype=bool))
 
     def greedy_table(self) -> FloatArray:
-        """Return the most points at once, averaged over taste types: no look further than the decision itself."""
+        """Return the policy of the most points at once, averaged over taste types, that looks at no later decision."""
         at_once = np.mean([self._immediate(taste) for taste in self.shop.catalogue.taste_types], axis=0)
         return self._table([at_once] * self.settings.dynamics.max_steps)
 
@@ -133,14 +133,14 @@ class TabularShop:
         return self._table(action_values[::-1])
 
     def value(self, table: FloatArray, gamma: float) -> float:
-        """Return exact expected discounted points per session of the policy."""
+        """Return the exact expected discounted points per session of the policy."""
         fresh = self._mind_index(Minds.fresh(1, self.shop))[0]
         return float(
             np.mean([self._type_values(table, taste, gamma)[0, fresh] for taste in self.shop.catalogue.taste_types])
         )
 
     def action_values(self, table: FloatArray, gamma: float) -> FloatArray:
-        """Exact Q of the policy by observed state, `(n_observed, n_items)`; one taste type and miss_cap 0 only."""
+        """Return the policy's exact Q, `(n_observed, n_items)`; for shops of one taste type and miss_cap 0 only."""
         if len(self.shop.catalogue.taste_types) > 1 or self.settings.dynamics.miss_cap > 0:
             raise ShopError("action values by observed state need one taste type and miss_cap 0")
         taste = self.shop.catalogue.taste_types[0]

@@ -106,7 +106,7 @@ def observing(policy: Policy, encode: Callable[[Columns], FeatureArray]) -> Prob
 
 
 def over_items(shop: Shop, probabilities: Probabilities, action_keys: list[str]) -> Probabilities:
-    """Return the policy over the catalogue's items, of a policy over natural keys in another order or number.
+    """Return a policy over the catalogue's items, from one over natural keys in another order or number.
 
     Raises:
         ShopError: (when played) a decision at which no action of the policy is available.

@@ -34,12 +34,12 @@ class DelayedEvents:
         self.item = np.concatenate([self.item, item])
 
     def forget_before(self, time: int) -> None:
-        """Events more than the longest chain before the instant are gone."""
+        """Drop events that are older than the longest chain before the instant."""
         kept = self.key // RANKS >= time - 2 * LONGEST_CHAIN
         self.shopper, self.key, self.item = self.shopper[kept], self.key[kept], self.item[kept]
 
     def of(self, shopper: IntArray, n_shoppers: int) -> tuple[IntArray, IntArray]:
-        """Keys and items of each shopper's events in the total order, `(len(shopper), most)`, padded with `NEVER`."""
+        """Return each shopper's event keys and items in total order, `(len(shopper), most)`, padded with `NEVER`."""
         row_of = np.full(n_shoppers, -1)
         row_of[shopper] = np.arange(len(shopper))
         wanted = np.flatnonzero(row_of[self.shopper] >= 0)

@@ -34,7 +34,9 @@ N_FILES = 2
 def write_shop_logs(
     out: Path, settings: ShopSettings, first_date: date | None = None, n_days: int | None = None
 ) -> dict[str, object]:
-    """The folder holds `shop.json`, `delivered.json` and `logs/<date>/` for every day; logs that were there are gone.
+    """Write `shop.json`, `delivered.json` and `logs/<date>/` of every day to the folder, replacing earlier logs.
+
+    The same settings and days give the same bytes. Returns the content of `delivered.json`.
 
     The same settings and days give the same bytes. Returns what `delivered.json` says.
 
@@ -65,7 +67,7 @@ def write_shop_logs(
 
 
 def deliver(simulation: Simulation, logs: Path) -> dict[str, object]:
-    """Return the days' files lie in the folder; returns the counts of each kind of line by day, and in all."""
+    """Write the days' files to the folder and return the counts of each kind of line by day, and in all."""
     shop = simulation.shop
     rng = np.random.default_rng([shop.settings.seed, 3])
     real, n_undelivered = _real_lines(simulation)
@@ -84,7 +86,7 @@ def deliver(simulation: Simulation, logs: Path) -> dict[str, object]:
 
 
 def _real_lines(simulation: Simulation) -> tuple[list[list[DeliveredLine]], int]:
-    """Return real lines by day of delivery, and the number of events that happen after the last one."""
+    """Return the real lines by day of delivery, and the number of events that happen after the last one."""
     calendar, events, n_days = simulation.shop.calendar, simulation.events, simulation.shop.settings.n_days
     delivery = (calendar.day(events.time) + events.is_late).tolist()
     real: list[list[DeliveredLine]] = [[] for _ in range(n_days)]
@@ -98,7 +100,7 @@ def _real_lines(simulation: Simulation) -> tuple[list[list[DeliveredLine]], int]
 def _duplicates(
     lines: list[DeliveredLine], *, is_last: bool, rate: float, rng: np.random.Generator
 ) -> tuple[list[DeliveredLine], list[DeliveredLine]]:
-    """Return lines delivered again with today's, and with tomorrow's; late lines aren't put off once more."""
+    """Return the lines delivered again with today's, and with tomorrow's; late lines aren't put off once more."""
     again: list[DeliveredLine] = []
     tomorrow: list[DeliveredLine] = []
     chosen = is_duplicated(len(lines), rate, rng)

@@ -8,13 +8,16 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
+from conf.event_types import EVENT_TYPE_RANK
 from conf.scenario import Pipeline, load_pipeline
 from conf.strict_yaml import merge
 from conf.tables import AVAILABILITY, EVENTS
-from jobs.transitions.prepared_events import Prepared, prepare
-from jobs.transitions.transitions import transitions_of
+from jobs.event_columns import TRANSITION_COLUMNS
+from jobs.transitions.transitions import SET_COLUMNS, transition_job
+from tests.conf.kernel.table_rows import transition_rows
 
 DAY = date(2026, 1, 14)  # a Wednesday
 _DATES = ("event_date", "delivery_date")
@@ -98,21 +101,55 @@ def implied_pipeline(**changes: Any) -> Pipeline:
     return a_pipeline(source_changes=decisions, **merge(by_touch, changes))
 
 
-def prepared(spark: SparkSession, rows: Iterable[Row], pipeline: Pipeline, sets: Iterable[Row] = ()) -> Prepared:
-    """What transitions are made of, from hand-made rows."""
-    sets = [*sets]
-    return prepare(events_frame(spark, rows), availability_frame(spark, sets) if sets else None, pipeline)
-
-
 def transitions(
-    spark: SparkSession,
     rows: Iterable[Row],
     pipeline: Pipeline,
     *,
     sets: Iterable[Row] = (),
     dates: Sequence[date] = (DAY,),
     horizon: date = DAY,
-) -> list[Any]:
-    """The transitions of the rows, in key order of session start."""
-    made = transitions_of(prepared(spark, rows, pipeline, sets), pipeline, dates=dates, horizon=horizon)
-    return made.orderBy("user_id", "decision_time", "episode_id", "step").collect()
+) -> list[Row]:
+    """The transitions of the rows as a partition's worker makes them, by shopper in the total order."""
+    made = made_of(rows, pipeline, sets=sets, dates=dates, horizon=horizon)["transition"].to_pylist()
+    return sorted((row for row in made if row is not None), key=lambda row: (row["user_id"], row["decision_time"]))
+
+
+def made_of(
+    rows: Iterable[Row],
+    pipeline: Pipeline,
+    *,
+    sets: Iterable[Row] = (),
+    dates: Sequence[date] = (DAY,),
+    horizon: date = DAY,
+) -> pa.Table:
+    """What a partition's worker makes of the rows: transitions and tallies."""
+    sets = [*sets]
+    known = pa.table({name: pa.array([one[name] for one in sets]) for name in SET_COLUMNS}) if sets else None
+    return transition_job(pipeline, known, dates=dates, horizon=horizon)(events_table(rows))
+
+
+def events_table(rows: Iterable[Row]) -> pa.Table:
+    """The events of shoppers in the order in which a worker gets them."""
+    of_shoppers = (row for row in rows if row["user_id"] != "")
+    ordered = sorted(
+        of_shoppers,
+        key=lambda row: (row["user_id"], row["event_time"], EVENT_TYPE_RANK[row["event_type"]], row["event_id"]),
+    )
+    types = {
+        "event_time": pa.timestamp("us", tz="UTC"),
+        "event_date": pa.date32(),
+        "delivery_date": pa.date32(),
+        "price": pa.int64(),
+        "position": pa.int32(),
+        "propensity": pa.decimal128(18, 15),
+    }
+    return pa.table(
+        {name: pa.array([row[name] for row in ordered], types.get(name, pa.string())) for name in TRANSITION_COLUMNS}
+    )
+
+
+def attributed(rows: Iterable[Row], pipeline: Pipeline) -> list[Row]:
+    """What became of the shoppers' counted events, each with its decision or the reason why it has none."""
+    _, found = transition_rows([*rows], pipeline, sets=[], dates=[DAY], horizon=DAY)
+    names = ("user_id", "event_date", "event_type", "outcome", "decision_event_id", "decision_session_date")
+    return [dict(zip(names, one, strict=True)) for one in found.elements()]

@@ -9,15 +9,16 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.scenario import Pipeline
-from jobs.transitions.attribution import look_back_days
+from jobs.transitions.attribution import look_back_days, unattributable
 from tests.jobs.transitions.shop_events import (
     DAY,
     Row,
     a_pipeline,
+    attributed,
     event,
+    events_frame,
     implied_pipeline,
     impression,
-    prepared,
     view,
 )
 
@@ -72,27 +73,27 @@ BY_ID: dict[str, list[Row]] = {
 }
 
 
-def outcomes(spark: SparkSession, stories: dict[str, list[Row]], pipeline: Pipeline) -> dict[str, Any]:
+def outcomes(stories: dict[str, list[Row]], pipeline: Pipeline) -> dict[str, Any]:
     """What became of the one counted event of each story: (outcome, decision's event id)."""
     rows = [row | {"user_id": name} for name, story in stories.items() for row in story]
-    found = prepared(spark, rows, pipeline).attributed.collect()
+    found = attributed(rows, pipeline)
     assert sorted(row["user_id"] for row in found) == sorted(stories)
     return {row["user_id"]: (row["outcome"], row["decision_event_id"]) for row in found}
 
 
 @pytest.fixture(scope="module")
-def by_touch(spark: SparkSession) -> dict[str, Any]:
+def by_touch() -> dict[str, Any]:
     weights = {
         "reward": {"weights": {"click": 1, "cart": 3, "purchase": 10}},
         "metrics": {},
         "gate": {"guardrails": []},
     }
-    return outcomes(spark, BY_TOUCH, implied_pipeline(**weights))
+    return outcomes(BY_TOUCH, implied_pipeline(**weights))
 
 
 @pytest.fixture(scope="module")
-def by_id(spark: SparkSession) -> dict[str, Any]:
-    return outcomes(spark, BY_ID, a_pipeline())
+def by_id() -> dict[str, Any]:
+    return outcomes(BY_ID, a_pipeline())
 
 
 @pytest.mark.parametrize(
@@ -139,11 +140,11 @@ def test_decision_id_goes_to_the_decision_named(
     assert by_id[story] == expected
 
 
-def test_event_that_is_decision_and_reward_goes_to_an_earlier_decision(spark: SparkSession) -> None:
+def test_event_that_is_decision_and_reward_goes_to_an_earlier_decision() -> None:
     """A view worth a point is earned by the view before it, never by itself."""
     rewarded = implied_pipeline(reward={"weights": {"view": 1}}, metrics={}, gate={"guardrails": []})
     rows = [view("10:00", event_id="v1"), view("10:01", event_id="v2"), view("10:01", event_id="v3", item="hat")]
-    found = prepared(spark, rows, rewarded).attributed.collect()
+    found = attributed(rows, rewarded)
     assert sorted((row["outcome"], row["decision_event_id"] or "") for row in found) == [
         ("attributed", "v1"),
         ("no_earlier_decision", ""),
@@ -151,10 +152,10 @@ def test_event_that_is_decision_and_reward_goes_to_an_earlier_decision(spark: Sp
     ]
 
 
-def test_category_touch_goes_by_category(spark: SparkSession) -> None:
+def test_category_touch_goes_by_category() -> None:
     """Where actions are categories, buying a boot is earned by the view of a shoe."""
     rows = [view("10:00", event_id="v1"), event("purchase", "10:05", item_id="boot", category_id="feet")]
-    found = prepared(spark, rows, implied_pipeline(action={"key": "category"})).attributed.collect()
+    found = attributed(rows, implied_pipeline(action={"key": "category"}))
     assert [row["decision_event_id"] for row in found] == ["v1"]
 
 
@@ -165,8 +166,8 @@ def test_shops_own_events_are_a_residual(spark: SparkSession) -> None:
         event("refund", "10:05", user_id="", decision_id="d1"),
         event("click", user_id=""),
     ]
-    found = prepared(spark, rows, a_pipeline()).attributed.collect()
-    assert sorted(row["outcome"] for row in found) == ["no_earlier_decision", "unknown_decision"]
+    found = unattributable(events_frame(spark, rows), a_pipeline())
+    assert sorted(outcome for _, _, outcome, _, _ in found) == ["no_earlier_decision", "unknown_decision"]
 
 
 def test_look_back_covers_history_and_window() -> None:

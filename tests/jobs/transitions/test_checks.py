@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from conf.scenario import Pipeline
 from jobs.errors import CheckError
 from jobs.transitions.checks import ROW_CHECKS, count_decisions, explain, row_violations
-from jobs.transitions.transitions import transitions_of
+from jobs.transitions.transitions import Made, make_transitions
 from tests.jobs.transitions.shop_events import (
     DAY,
+    Row,
     a_pipeline,
     availability_frame,
     available,
     event,
+    events_frame,
     implied_pipeline,
     impression,
-    prepared,
     view,
 )
 
@@ -34,8 +37,18 @@ def good(spark: SparkSession) -> DataFrame:
     rows = [
         impression(f"10:0{n}", action=item, availability_id="morning") for n, item in enumerate(["shoe", "hat", "shoe"])
     ]
-    made = transitions_of(prepared(spark, rows, PIPELINE, SETS), PIPELINE, dates=[DAY], horizon=DAY)
+    made = made_by_spark(spark, rows, PIPELINE, SETS).transitions
     return spark.createDataFrame(made.collect(), made.schema)
+
+
+def made_by_spark(spark: SparkSession, rows: list[Row], pipeline: Pipeline, sets: list[Row] | None = None) -> Made:
+    known = availability_frame(spark, sets) if sets else None
+    return make_transitions(events_frame(spark, rows), known, pipeline, dates=[DAY], horizon=DAY)
+
+
+def counted(spark: SparkSession, rows: list[Row], pipeline: Pipeline) -> dict[date, int]:
+    made, log = made_by_spark(spark, rows, pipeline), events_frame(spark, rows)
+    return count_decisions(made, log, pipeline, dates=[DAY], where="transitions/recommendation")
 
 
 def on_step(step: int, column: str, value: Any) -> Callable[[DataFrame], DataFrame]:
@@ -107,12 +120,12 @@ def test_decisions_that_cannot_become_transitions_are_an_error(spark: SparkSessi
         event("click"),
     ]
     with pytest.raises(CheckError) as raised:
-        count_decisions(prepared(spark, rows, PIPELINE), [DAY], "transitions/recommendation")
+        counted(spark, rows, PIPELINE)
     assert "date=2026-01-14: 1 of 3 decisions without an action" in str(raised.value)
     assert "date=2026-01-14: 1 of 3 decisions without a shopper" in str(raised.value)
 
 
 def test_decisions_are_counted_by_the_date_their_session_starts(spark: SparkSession) -> None:
     """Views that are decisions, of the asked dates alone."""
-    made = prepared(spark, [view("10:00"), view("10:01"), event("purchase", "10:02")], implied_pipeline())
-    assert count_decisions(made, [DAY], "transitions/recommendation") == {DAY: 2}
+    rows = [view("10:00"), view("10:01"), event("purchase", "10:02")]
+    assert counted(spark, rows, implied_pipeline()) == {DAY: 2}

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from conf.kernel import version
 from conf.paths import Lake
-from conf.publication import Manifest, Pointer, read_pointers, swap_pointer, write_atomically
+from conf.publication import Manifest, Pointer, is_strict_subset, read_pointers, swap_pointer, write_atomically
 from conf.scenario import Pipeline
 from jobs.errors import DeliveryError
 from jobs.transitions.due_dates import DueDates, find_due_dates
@@ -169,3 +170,20 @@ def test_broken_pointer_is_an_error(tmp_path: Path) -> None:
     write_atomically(Lake.pointer(shelf.folder, f"date={day(0)}"), "not a pointer")
     with pytest.raises(Exception, match="not a pointer"):
         shelf.due(0)
+
+
+def test_another_kernel_makes_every_date_due(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sealed dates too; the first version is none among the inputs, so that homes of before stay current."""
+    shelf = Shelf(tmp_path)
+    for n in range(6):
+        shelf.deliver(n)
+    assert shelf.build(5) == [0, 1, 2, 3, 4, 5]
+    assert shelf.build(5) == [3, 4, 5]
+    before = shelf.due(5).inputs[day(5)]
+    assert not any(name.startswith("kernel/") for name in before)
+    monkeypatch.setattr(version, "VERSION", 3)
+    assert shelf.build(5) == [0, 1, 2, 3, 4, 5]
+    after = shelf.due(5).inputs[day(5)]
+    assert is_strict_subset(before, after)
+    assert {name for name in after if name not in before} == {"kernel/2", "kernel/3"}
+    assert shelf.build(5) == [3, 4, 5]

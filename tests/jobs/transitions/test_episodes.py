@@ -6,7 +6,6 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
 from tests.jobs.transitions.shop_events import (
     DAY,
@@ -35,23 +34,23 @@ STORIES: dict[str, list[Row]] = {
 SETS = [available("morning", "06:00", "shoe"), available("noon", "10:20", "hat"), available("night", "20:00", "boot")]
 
 
-def made(spark: SparkSession, horizon: date) -> dict[str, list[Any]]:
+def made(horizon: date) -> dict[str, list[Any]]:
     rows = [row | {"user_id": name} for name, story in STORIES.items() for row in story if row["event_date"] <= horizon]
     pipeline = a_pipeline(episode={"max_steps": 3})
-    found = transitions(spark, rows, pipeline, sets=SETS, dates=[DAY], horizon=horizon)
+    found = transitions(rows, pipeline, sets=SETS, dates=[DAY], horizon=horizon)
     return {name: [row for row in found if row["user_id"] == name] for name in STORIES}
 
 
 @pytest.fixture(scope="module")
-def that_night(spark: SparkSession) -> dict[str, list[Any]]:
+def that_night() -> dict[str, list[Any]]:
     """As of the day's own delivery; an event may still come a day late."""
-    return made(spark, DAY)
+    return made(DAY)
 
 
 @pytest.fixture(scope="module")
-def settled(spark: SparkSession) -> dict[str, list[Any]]:
+def settled() -> dict[str, list[Any]]:
     """As of two days later, when the watermark is a day on."""
-    return made(spark, DAY + timedelta(days=2))
+    return made(DAY + timedelta(days=2))
 
 
 def ends(rows: list[Any]) -> str:
@@ -140,11 +139,11 @@ def test_reward_is_settled_once_the_window_lies_within_the_horizon(
     assert settled["late evening"][0]["reward_settled"]
 
 
-def test_settlement_counts_hours_over_the_clocks_change(spark: SparkSession) -> None:
+def test_settlement_counts_hours_over_the_clocks_change() -> None:
     """In Berlin 29 March 2026 ends at 22:00 UTC: twelve hours after 10:00 UTC to the second."""
     spring = date(2026, 3, 29)
     rows = [impression("10:00", day=spring, user_id="just"), impression("10:00:01", day=spring, user_id="not yet")]
-    found = transitions(spark, rows, a_pipeline("simulated_shop"), dates=[spring], horizon=spring)
+    found = transitions(rows, a_pipeline("simulated_shop"), dates=[spring], horizon=spring)
     assert {row["user_id"]: row["reward_settled"] for row in found} == {"just": True, "not yet": False}
 
 

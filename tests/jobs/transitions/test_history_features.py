@@ -6,13 +6,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
+from conf.kernel.history_features import HISTORY_LISTS, HISTORY_SCALARS
 from conf.observation_features import id_hash
-from conf.scenario import Feature
-from jobs.transitions.decisions import with_decisions
-from jobs.transitions.history_features import HISTORY_LISTS, HISTORY_SCALARS, history_features
-from tests.jobs.transitions.shop_events import DAY, Row, a_pipeline, event, events_frame, impression, view
+from conf.scenario import Feature, Observation
+from tests.jobs.transitions.shop_events import DAY, Row, a_pipeline, at, event, impression, transitions, view
 
 
 def day(n_back: int) -> date:
@@ -48,23 +46,21 @@ STORIES: dict[str, list[Row]] = {
 
 
 @pytest.fixture(scope="module")
-def known(spark: SparkSession) -> dict[str, Any]:
-    """What deliveries before DAY had brought of each shopper, looking back 7 days."""
+def known() -> dict[str, Any]:
+    """What deliveries before DAY had brought of each shopper, as their decision of that day sees it."""
     features = [Feature(name=name) for name in HISTORY_SCALARS] + [
         Feature(name=name, length=3) for name in HISTORY_LISTS
     ]
-    events = with_decisions(events_frame(spark, [row for story in STORIES.values() for row in story]), a_pipeline())
-    as_of = spark.createDataFrame([(name, DAY) for name in STORIES], "user_id string, as_of_date date")
-    rows = history_features(events, as_of, features, history_days=7).collect()
-    assert len(rows) == len(STORIES)
-    return {row["user_id"]: row for row in rows}
+    pipeline = a_pipeline(observation=Observation(features=tuple(features), history_days=7).model_dump())
+    rows = [row for story in STORIES.values() for row in story]
+    decisions = [impression("23:00", user_id=name) for name in STORIES]
+    found = transitions([*rows, *decisions], pipeline)
+    return {row["user_id"]: row["observation"] for row in found if row["decision_time"] == at("23:00")}
 
 
 def test_shopper_without_history_has_none(known: dict[str, Any]) -> None:
     """Counts are 0, the last visit is -1 days back, and nothing is a favorite; today doesn't count."""
-    assert known["stranger"].asDict() == {
-        "user_id": "stranger",
-        "as_of_date": DAY,
+    assert known["stranger"] == {
         "n_past_sessions_days": 0,
         "days_since_last_visit": -1,
         "n_past_clicks": 0,

@@ -6,13 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from pyspark.sql import SparkSession
 
+from conf.kernel.session_features import SESSION_LISTS, SESSION_SCALARS
 from conf.observation_features import id_hash
 from conf.scenario import Feature, Observation
-from jobs.transitions.observations import points_with_observations
-from jobs.transitions.session_features import SESSION_LISTS, SESSION_SCALARS
-from tests.jobs.transitions.shop_events import DAY, Row, a_pipeline, event, impression, prepared, view
+from tests.jobs.transitions.shop_events import Row, a_pipeline, event, impression, transitions, view
 
 STORIES: dict[str, list[Row]] = {
     "first": [impression("10:00", user_id="first")],
@@ -52,17 +50,18 @@ STORIES: dict[str, list[Row]] = {
 
 
 @pytest.fixture(scope="module")
-def observed(spark: SparkSession) -> dict[str, list[Any]]:
+def observed() -> dict[str, list[Any]]:
     """Observations of each story's decisions in order, the closing's last; times in Berlin."""
     features = [Feature(name=name) for name in SESSION_SCALARS] + [
         Feature(name=name, length=3) for name in SESSION_LISTS
     ]
     observation = Observation(features=tuple(features)).model_dump()
     pipeline = a_pipeline("simulated_shop", observation=observation)
-    made = prepared(spark, [row for story in STORIES.values() for row in story], pipeline)
-    points = points_with_observations(made.sessions, pipeline, [DAY])
-    rows = points.orderBy("user_id", "event_time", "type_rank", "event_id").select("user_id", "observation").collect()
-    return {name: [row["observation"] for row in rows if row["user_id"] == name] for name in STORIES}
+    found = {}
+    for name, story in STORIES.items():
+        rows = transitions(story, pipeline)
+        found[name] = [*(row["observation"] for row in rows), rows[-1]["next_observation"]]
+    return found
 
 
 def ids(*keys: str) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import UTC, date, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,18 +15,19 @@ from conf.observation_features import OBSERVATION_FEATURES, id_hash
 from conf.scenario import Observation, Pipeline
 from conf.tables import transitions_table
 from jobs.transitions.attribution import look_back_days
-from jobs.transitions.transitions import transitions_of
+from jobs.transitions.transitions import make_transitions
 from jobs.written_rows import check_columns
 from tests.jobs.transitions.plain_transitions import plain_transitions
 from tests.jobs.transitions.shop_events import (
     DAY,
     Row,
     a_pipeline,
+    availability_frame,
     available,
     event,
+    events_frame,
     implied_pipeline,
     impression,
-    prepared,
     transitions,
 )
 
@@ -99,9 +100,7 @@ SETS = [
 
 def told(row: Any, expected: Row) -> Row:
     """The row's values of the expected columns."""
-    found = row.asDict(recursive=True)
-    found["decision_time"] = found["decision_time"].replace(tzinfo=UTC)
-    return {name: found[name] for name in expected}
+    return {name: row[name] for name in expected}
 
 
 def by_place(rows: list[Row], pipeline: Pipeline) -> dict[str, str]:
@@ -116,7 +115,7 @@ def by_place(rows: list[Row], pipeline: Pipeline) -> dict[str, str]:
 
 def compare(found: list[Any], expected: dict[str, Row], rows: list[Row], pipeline: Pipeline) -> None:
     ids = by_place(rows, pipeline)
-    values = {ids[f"{row['decision_id']} {row['decision_time'].replace(tzinfo=UTC)}"]: row for row in found}
+    values = {ids[f"{row['decision_id']} {row['decision_time']}"]: row for row in found}
     assert sorted(values) == sorted(expected)
     assert len(found) == len(expected)
     for event_id, wanted in expected.items():
@@ -124,7 +123,7 @@ def compare(found: list[Any], expected: dict[str, Row], rows: list[Row], pipelin
 
 
 @pytest.mark.parametrize("name", PIPELINES)
-def test_transitions_are_what_the_definitions_say(spark: SparkSession, name: str) -> None:
+def test_transitions_are_what_the_definitions_say(name: str) -> None:
     """Every row and column that needs computing, over five days with cuts, ties, late lines and lost rewards."""
     pipeline = PIPELINES[name]
     rows = in_zone(random_log(5), pipeline)
@@ -136,11 +135,11 @@ def test_transitions_are_what_the_definitions_say(spark: SparkSession, name: str
         (False, False),
     }
     assert any(row["reward"] for row in expected.values())
-    found = transitions(spark, rows, pipeline, sets=SETS, dates=dates, horizon=DAYS[4])
+    found = transitions(rows, pipeline, sets=SETS, dates=dates, horizon=DAYS[4])
     compare(found, expected, rows, pipeline)
 
 
-def test_a_dates_rows_need_only_the_days_around_it(spark: SparkSession) -> None:
+def test_a_dates_rows_need_only_the_days_around_it() -> None:
     """From the days a build reads for the date alone, the same rows as from the whole log."""
     pipeline = PIPELINES["logged"]
     rows = in_zone(random_log(6), pipeline)
@@ -149,46 +148,61 @@ def test_a_dates_rows_need_only_the_days_around_it(spark: SparkSession) -> None:
     first = day - timedelta(days=look_back_days(pipeline.scenario))
     around = [row for row in rows if first <= row["event_date"] <= day + timedelta(days=pipeline.settle_days)]
     assert len(around) < len(rows)
-    compare(transitions(spark, around, pipeline, sets=SETS, dates=[day], horizon=horizon), expected, rows, pipeline)
+    compare(transitions(around, pipeline, sets=SETS, dates=[day], horizon=horizon), expected, rows, pipeline)
 
 
-def test_rows_have_the_tables_columns_and_ids(spark: SparkSession) -> None:
-    """Types as the table says; ids are hashes of natural keys; what was logged is passed on."""
+def test_spark_gives_what_its_workers_make(spark: SparkSession) -> None:
+    """The same rows in the table's columns, however many parts the shoppers are in; nobody's events make none."""
+    pipeline = PIPELINES["logged"]
+    rows = in_zone(random_log(7), pipeline)
+    dates = sorted({row["event_date"] for row in rows})
+    expected = transitions(rows, pipeline, sets=SETS, dates=dates, horizon=DAYS[4])
+    log = events_frame(spark, [*rows, event("stock", user_id="", event_id="own")])
+    for n_partitions in (1, 3):
+        sets = availability_frame(spark, SETS)
+        made = make_transitions(
+            log, sets, pipeline, dates=dates, horizon=DAYS[4], n_partitions=n_partitions
+        ).transitions
+        check_columns(made, transitions_table(pipeline.scenario), ["date"])
+        found = sorted(made.toArrow().to_pylist(), key=lambda row: (row["episode_id"], row["step"]))
+        assert found == sorted(expected, key=lambda row: (row["episode_id"], row["step"]))
+
+
+def test_rows_have_ids_and_what_was_logged() -> None:
+    """Ids are hashes of natural keys; what was logged is passed on."""
     pipeline = a_pipeline()
     rows = [
         impression(action="shoe", decision_id="d1", position=2, policy_version="p7"),
         impression("10:01", action="hat"),
     ]
-    frame = transitions_of(prepared(spark, rows, pipeline), pipeline, dates=[DAY], horizon=DAY)
-    check_columns(frame, transitions_table(pipeline.scenario), ["date"])
-    first, second = frame.orderBy("decision_time").collect()
+    first, second = transitions(rows, pipeline)
     assert (first["decision_id"], first["action_id"], first["action_key"]) == ("d1", id_hash("shoe"), "shoe")
     assert (first["position"], first["policy_version"]) == (2, "p7")
     assert (first["propensity"], first["propensity_source"]) == (Decimal("0.5"), "logged")
     assert (second["decision_id"], second["position"]) == (rows[1]["event_id"], None)
 
 
-def test_implied_decisions_have_no_propensity(spark: SparkSession) -> None:
+def test_implied_decisions_have_no_propensity() -> None:
     """Whatever the line says: nobody drew them."""
     pipeline = implied_pipeline()
     row = event("view", item_id="shoe", propensity=Decimal("0.5"))
-    found = transitions(spark, [row], pipeline)[0]
+    found = transitions([row], pipeline)[0]
     assert (found["propensity"], found["propensity_source"]) == (None, "none")
 
 
-def test_scenario_without_metrics_counts_none(spark: SparkSession) -> None:
+def test_scenario_without_metrics_counts_none() -> None:
     """The column stays, with a field that says so."""
     pipeline = a_pipeline(metrics={}, gate={"guardrails": []})
-    found = transitions(spark, [impression(decision_id="d"), event("click", "10:01", decision_id="d")], pipeline)[0]
-    assert found["metrics"].asDict() == {"none": 0}
+    found = transitions([impression(decision_id="d"), event("click", "10:01", decision_id="d")], pipeline)[0]
+    assert found["metrics"] == {"none": 0}
 
 
-def test_session_belongs_to_the_business_day_it_starts(spark: SparkSession) -> None:
+def test_session_belongs_to_the_business_day_it_starts() -> None:
     """23:30 UTC is the next day in Berlin."""
     tomorrow = DAY + timedelta(days=1)
     row = impression("23:30", event_date=tomorrow)
     pipeline = a_pipeline("simulated_shop")
-    assert transitions(spark, [row], pipeline, dates=[DAY], horizon=tomorrow) == []
-    assert [found["date"] for found in transitions(spark, [row], pipeline, dates=[tomorrow], horizon=tomorrow)] == [
+    assert transitions([row], pipeline, dates=[DAY], horizon=tomorrow) == []
+    assert [found["date"] for found in transitions([row], pipeline, dates=[tomorrow], horizon=tomorrow)] == [
         date(2026, 1, 15)
     ]

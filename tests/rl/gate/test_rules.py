@@ -83,8 +83,8 @@ def balance(mean: float, error: float) -> dict[str, RatioBalance]:
         ({"difference": interval(math.inf, 0.1)}, Decision.ABSTAIN, "no finite difference"),
         ({"estimator": "dm"}, Decision.ABSTAIN, "prediction"),
         ({"effective_sample_size": 199.9}, Decision.ABSTAIN, "too few"),
-        ({"effective_differing": 199.9}, Decision.ABSTAIN, "decide differently: too few"),
-        ({"effective_differing": None}, Decision.ABSTAIN, "decide differently is unknown"),
+        ({"effective_differing": 199.9}, Decision.ABSTAIN, "make differently: too few"),
+        ({"effective_differing": None}, Decision.ABSTAIN, "make differently is unknown"),
         ({"effective_differing": 0.0, "difference": interval(0.0, 0.0)}, Decision.REJECT, "not shown to earn more"),
         ({"balances": balance(0.6, 0.01)}, Decision.ABSTAIN, "About 40% of what discrete_cql-1 would do"),
         ({"balances": balance(1.2, 0.04)}, Decision.ABSTAIN, "too small for what discrete_cql-1 would do"),
@@ -182,6 +182,16 @@ def test_judge_is_not_moved_by_the_estimated_value_alone() -> None:
     """The lower bound decides: a large gain with a bound below zero is rejected, a small sure one promoted."""
     assert judge(evidence(difference=interval(50.0, -0.1)), RULES).decision is Decision.REJECT
     assert judge(replace(evidence(), difference=interval(0.01, 0.001)), RULES).decision is Decision.PROMOTE
+
+
+def test_sentences_name_the_unit_of_the_evidence() -> None:
+    """Where products are resampled, no sentence about units speaks of shoppers."""
+    heavy = TailReport(n_units=4000, n_tail=190, tail_index=1.1, largest_share=0.31, top_percent_share=0.6)
+    for overrides in ({}, {"effective_differing": 0.0}, {"tail": heavy}, {"effective_sample_size": None}):
+        found = judge(evidence(units="products", **overrides), RULES)
+        sentences = [check.sentence for check in found.checks]
+        assert not any("shopper" in sentence for sentence in sentences)
+        assert sum("products" in sentence for sentence in sentences) == 4
 
 
 def test_judge_abstains_where_a_few_shoppers_decide() -> None:

@@ -23,7 +23,7 @@ def make_candidate(algorithm: str, **values: Any) -> Candidate | ContinuousCandi
     """A small one; `target_update_interval` is 3 where the algorithm knows it."""
     kind = Candidate if algorithm in ALGORITHMS else ContinuousCandidate
     settings = {"n_updates": 20, "batch_size": N_ROWS, "hidden_units": (16, 12), "learning_rate": 3e-3}
-    if "target_update_interval" in kind.parameters[algorithm]:
+    if "target_update_interval" in kind.algorithms[algorithm].parameters:
         settings["target_update_interval"] = 3
     return kind.model_validate({"algorithm": algorithm, "seeds": (1,), **settings, **values})
 

@@ -11,11 +11,12 @@ import pytest
 import torch
 from torch import nn
 
-from conf.candidate import Candidate, ContinuousCandidate
+from conf.candidate import AlgorithmEntry, Candidate, ContinuousCandidate
 from conf.observation_features import id_hash
 from rl.data.logged_episodes import BoolArray, FeatureArray
 from rl.errors import TrainingError
 from rl.learning.algorithms import ALGORITHMS, CONTINUOUS_ALGORITHMS
+from rl.learning.algorithms.registry import Registered
 from rl.learning.learner import Learner
 from rl.learning.updates.captured_call import N_WARMUPS
 from rl.policy import ObservationEncoder, StochasticPolicy, Vocabulary
@@ -230,8 +231,16 @@ def test_entry_says_what_it_is(algorithm: str) -> None:
 
 def test_registry_holds_what_specs_may_name() -> None:
     """Every name that a spec takes has its algorithm."""
-    assert set(ALGORITHMS) == set(Candidate.parameters)
-    assert set(CONTINUOUS_ALGORITHMS) == set(ContinuousCandidate.parameters)
+    assert set(ALGORITHMS) == set(Candidate.algorithms)
+    assert set(CONTINUOUS_ALGORITHMS) == set(ContinuousCandidate.algorithms)
+
+
+@pytest.mark.parametrize("code", ["rl.no_such_module:Learner", "rl.errors:NoSuchLearner", "rl.errors"])
+def test_an_entry_without_code_is_an_error_that_says_where_it_was_looked_for(code: str) -> None:
+    """A misspelled entry is found by whoever trains with it."""
+    entries = {"mine": AlgorithmEntry(code)}
+    with pytest.raises(TrainingError, match=f"no algorithm at {code}"):
+        Registered(entries)["mine"]
 
 
 @every_discrete

@@ -33,7 +33,9 @@ every_discrete = pytest.mark.parametrize("algorithm", DISCRETE)
 
 def make_small(algorithm: str, **values: Any) -> Candidate:
     """Targets are copied, rates fall and batches run over a round's end within the updates."""
-    own = {"target_update_interval": 4} if "target_update_interval" in Candidate.parameters[algorithm] else {}
+    own = (
+        {"target_update_interval": 4} if "target_update_interval" in Candidate.algorithms[algorithm].parameters else {}
+    )
     return Candidate.model_validate(
         {
             "algorithm": algorithm,

@@ -63,7 +63,9 @@ def episodes() -> LoggedEpisodes:
 
 
 def train(algorithm: str, file: CheckpointFile | None = None) -> TrainedCandidate:
-    own = {"target_update_interval": 7} if "target_update_interval" in Candidate.parameters[algorithm] else {}
+    own = (
+        {"target_update_interval": 7} if "target_update_interval" in Candidate.algorithms[algorithm].parameters else {}
+    )
     candidate = Candidate.model_validate(
         {
             "algorithm": algorithm,

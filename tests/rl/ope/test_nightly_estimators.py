@@ -10,16 +10,22 @@ from conf.scenario import SecondOpinionName
 from rl.ope.estimators.registry import (
     ESTIMATORS,
     MARGINALIZED_ESTIMATORS,
-    NIGHTLY_ESTIMATORS,
     ONE_STEP_ESTIMATORS,
+    nightly_estimators,
     with_one_step,
 )
 
 
+def test_a_night_runs_those_whose_entry_says_so() -> None:
+    """In the order in which the page shows them."""
+    assert nightly_estimators() == ("on_policy", "dm", "tis", "pdis", "wis", "wpdis", "dr", "wdr")
+
+
 def test_one_step_estimators_join_where_every_episode_has_one_step() -> None:
     """Longer episodes would only bring refusals; those of categories need more than the log."""
-    assert with_one_step(NIGHTLY_ESTIMATORS, np.ones(5, dtype=np.int64)) == (*NIGHTLY_ESTIMATORS, *ONE_STEP_ESTIMATORS)
-    assert with_one_step(NIGHTLY_ESTIMATORS, np.array([1, 2, 1])) == NIGHTLY_ESTIMATORS
+    nightly = nightly_estimators()
+    assert with_one_step(nightly, np.ones(5, dtype=np.int64)) == (*nightly, *ONE_STEP_ESTIMATORS)
+    assert with_one_step(nightly, np.array([1, 2, 1])) == nightly
     assert with_one_step(("dr", "snips"), np.array([], dtype=np.int64)) == ("dr", "snips")
     assert {"snips", "sndr", "switch_dr", "dr_os"} <= set(ONE_STEP_ESTIMATORS)
     assert not any(ESTIMATORS[name].needs_categories for name in ONE_STEP_ESTIMATORS)

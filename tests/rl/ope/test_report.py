@@ -9,7 +9,7 @@ import pytest
 from conf.scenario import load_pipeline
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import EvaluationError
-from rl.ope.estimators.registry import ESTIMATORS, NIGHTLY_ESTIMATORS
+from rl.ope.estimators.registry import ESTIMATORS, nightly_estimators
 from rl.ope.intervals.intervals import Resampling, percentile_interval
 from rl.ope.intervals.sums import difference
 from rl.ope.q_functions.fqe import FqeSettings
@@ -49,7 +49,7 @@ def evaluation(policies: dict[str, TablePolicy], splits: tuple[LoggedEpisodes, L
 def test_evaluate_policies_reports_every_policy_and_estimator(evaluation: PolicyEvaluation) -> None:
     """Candidates run through all of a night's estimators but the log's own mean, the behavior policy through all."""
     found = {(report.policy, report.estimator) for report in evaluation.reports}
-    nightly = set(NIGHTLY_ESTIMATORS)
+    nightly = set(nightly_estimators())
     candidates = {(policy, name) for policy in ("cql-1", "bc-1") for name in nightly - {"on_policy"}}
     assert found == {(BEHAVIOR, name) for name in nightly} | candidates
     blind = {"tis", "pdis", "wis", "wpdis"}  # a fifth of the episodes is cut, and these don't look past a cut
@@ -115,7 +115,7 @@ def test_implied_decisions_leave_only_predictions(
     """Weighted estimators refuse with a reason, DM is marked a prediction, and no overlap is claimed."""
     implied = [replace(log, propensity=np.full(log.n_transitions, np.nan)) for log in splits]
     found = evaluate_policies(policies, train=implied[0], test=implied[1], settings=SETTINGS, is_logged=False)
-    for name in NIGHTLY_ESTIMATORS:
+    for name in nightly_estimators():
         if ESTIMATORS[name].needs_weights:
             report = found.report("bc-1", name)
             assert report.value is None

@@ -167,19 +167,37 @@ def test_page_shows_true_values_beside_estimates() -> None:
     assert "True value" not in text_of(review())
 
 
-def test_page_shows_the_corrected_gain_as_part_of_an_average() -> None:
+def test_page_shows_the_corrected_gain_as_part_of_a_sum() -> None:
     """A night that passed by a hair may count for less than nothing; the page doesn't offer that as its expectation."""
     hair = judgment()
     assert hair.gain is not None
     text = text_of(review(judgment=hair.model_copy(update={"gain": hair.gain.model_copy(update={"corrected": -0.21})})))
-    assert f"In the average of promotions {MINUS}0.210 what tonight counts for there, luck taken out; not what" in text
-    assert f"tonight's counts for {MINUS}0.210 there. Of tonight alone that figure says nothing" in text
-    assert "what to expect of a gain" not in text
+    assert f"count {MINUS}0.210 for this one (its corrected gain) instead of +0.210" in text
+    assert "To judge this night by itself, go by its bounds: +0.0500 to +0.370." in text
+    assert text.index("How sure this is") < text.index("Adding up promotions.")
 
 
 def test_page_without_a_promotion_has_no_corrected_gain() -> None:
     """There is nothing to correct where nothing was picked."""
-    assert "average of promotions" not in text_of(PAGES["abstained"])
+    assert "corrected gain" not in text_of(PAGES["abstained"])
+
+
+def test_page_names_the_unit_of_the_night() -> None:
+    """Where products are resampled, no figure is said to be of shoppers."""
+    text = text_of(full_review(night=night(units="products"), segments=None))
+    assert "812 of 1,800 products" in text
+    assert "Half of all importance weight lies on the heaviest 250 of 1,800 products" in text
+    about_people = ("not what moves shoppers",)
+    for phrase in about_people:
+        text = text.replace(phrase, "")
+    assert "shopper" not in text.lower()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_table_scrolls_by_itself_on_a_narrow_screen(name: str) -> None:
+    """No table is wider than the page: each stands in a box of its own."""
+    html = render_page(PAGES[name])
+    assert html.count("<table") == html.count('<div class="scroll"><table')
 
 
 def test_page_says_which_way_a_guardrail_looks() -> None:

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from rl.ope.estimators.registry import MARGINALIZED_ESTIMATORS, NIGHTLY_ESTIMATORS, ONE_STEP_ESTIMATORS
+from rl.ope.estimators.registry import MARGINALIZED_ESTIMATORS, ONE_STEP_ESTIMATORS, nightly_estimators
 from rl.page import wording
 from rl.page.wording import UNKNOWN
 
@@ -30,7 +30,7 @@ def test_number_keeps_three_significant_digits(value: float | None, expected: st
     assert wording.number(value) == expected
 
 
-@pytest.mark.parametrize("name", [*NIGHTLY_ESTIMATORS, *ONE_STEP_ESTIMATORS, *MARGINALIZED_ESTIMATORS, "mips"])
+@pytest.mark.parametrize("name", [*nightly_estimators(), *ONE_STEP_ESTIMATORS, *MARGINALIZED_ESTIMATORS, "mips"])
 def test_every_estimator_of_a_night_has_a_name_for_people(name: str) -> None:
     """Neither its full name nor its abbreviation is the one in specs."""
     assert name not in (wording.estimator(name), wording.short_estimator(name))
@@ -73,3 +73,22 @@ def test_reason_falls_back_to_the_code_in_words() -> None:
     """A code without a sentence of its own is still readable."""
     assert wording.reason("bot_rate") == "more events an hour than a person makes"
     assert wording.reason("some_new_code") == "some new code"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(0.01096, "1.1%"), (0.00274, "0.28%"), (0.011, "1.1%"), (0.1, "10%"), (0.5, "50%"), (0, "0%")],
+)
+def test_chance_is_rounded_up(value: float, expected: str) -> None:
+    """What is said to be at most so much isn't more."""
+    assert wording.chance(value) == expected
+
+
+def test_signed_share_shows_the_sign() -> None:
+    """A rise has a plus, a fall a minus, nothing has none."""
+    assert [wording.signed_share(value) for value in (0.123, -0.05, 0.0, None)] == [
+        "+12.3%",
+        "\u22125.0%",
+        "0%",
+        UNKNOWN,
+    ]

@@ -1,0 +1,143 @@
+"""Which decision earned an event, what each decision earned, and where events go that none earned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from conf.event_types import EVENT_TYPE_RANK
+from conf.kernel.arrays import IntArray, latest_rows
+from conf.kernel.decisions import Decisions
+from conf.kernel.points import NO_DECISION
+from conf.kernel.stream import NO_ID, Stream, is_of_type
+
+OUTCOMES: tuple[str, ...] = (
+    "attributed",
+    "outside_attribution_window",
+    "unknown_decision",
+    "no_earlier_decision",
+)
+ATTRIBUTED, OUTSIDE_WINDOW, UNKNOWN_DECISION, NO_EARLIER_DECISION = range(len(OUTCOMES))
+
+
+@dataclass(frozen=True)
+class AttributionRule:
+    """Which decision an event belongs to.
+
+    Attributes:
+        link: `decision_id`, the decision that the event names; `last_touch`, the unit's latest earlier decision on the
+            same item or category.
+        key: of last touches: whether they go by item or by category.
+        window_us: how long after a decision its events come at most, microseconds.
+        look_back_days: how many business days before the event a decision still counts as there.
+        counted: canonical types of the events that rewards or metrics count.
+    """
+
+    link: Literal["decision_id", "last_touch"]
+    key: Literal["item", "category"]
+    window_us: int
+    look_back_days: int
+    counted: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Touches:
+    """Decisions that later events may be tied to, each column `(n_decisions,)` int64, in the stream's order.
+
+    Attributes:
+        unit: whose decision.
+        time_us: its moment, UTC microseconds.
+        day: its business day, days since the epoch.
+        from_row: the first row of the stream that comes after it.
+        link: what events tied to it name, 0 where nothing can.
+    """
+
+    unit: IntArray
+    time_us: IntArray
+    day: IntArray
+    from_row: IntArray
+    link: IntArray
+
+    def __len__(self) -> int:
+        return len(self.unit)
+
+
+@dataclass(frozen=True)
+class Attributed:
+    """What became of the events that are counted, each column `(n_counted,)` int64, in the stream's order.
+
+    Attributes:
+        row: the event's row.
+        decision: which of the touches earned it, NO_DECISION where none did.
+        outcome: a place in OUTCOMES.
+    """
+
+    row: IntArray
+    decision: IntArray
+    outcome: IntArray
+
+
+def attribute(stream: Stream, touches: Touches, link: IntArray, rule: AttributionRule) -> Attributed:
+    """Return the counted events, each with its decision or the reason why it has none.
+
+    The decision is the latest earlier one of the unit with the same link, so that each event has at most one.
+
+    Args:
+        stream: the events.
+        touches: the decisions, whatever clock they come from.
+        link: what each row of the stream names among the touches' links, 0 nothing, `(n,)`.
+        rule: which events, and how far back.
+    """
+    rows = np.flatnonzero(is_of_type(stream, *rule.counted))
+    touch = _latest_touch(touches, rows, stream.unit[rows], link[rows])
+    has_touch = touch != NO_DECISION
+    touched = touch[has_touch]
+    is_known, is_in_time = np.zeros_like(has_touch), np.zeros_like(has_touch)
+    is_known[has_touch] = touches.day[touched] >= stream.day[rows[has_touch]] - rule.look_back_days
+    is_in_time[has_touch] = stream.time_us[rows[has_touch]] - touches.time_us[touched] <= rule.window_us
+    names_decision = (stream.link[rows] != NO_ID) & (rule.link == "decision_id")
+    without = np.where(names_decision, UNKNOWN_DECISION, NO_EARLIER_DECISION)
+    outcome = np.where(is_known, np.where(is_in_time, ATTRIBUTED, OUTSIDE_WINDOW), without)
+    return Attributed(rows, np.where(outcome == ATTRIBUTED, touch, NO_DECISION), outcome)
+
+
+def touches_of(stream: Stream, decisions: Decisions, link: IntArray) -> Touches:
+    """Return the decisions that are events of the stream, with their links `(n,)`."""
+    rows = decisions.rows
+    return Touches(stream.unit[rows], stream.time_us[rows], stream.day[rows], from_row=rows + 1, link=link[rows])
+
+
+def links(stream: Stream, decisions: Decisions, rule: AttributionRule) -> IntArray:
+    """Return what ties events to decisions, equal on both, 0 where a row names nothing, `(n,)`."""
+    if rule.link == "decision_id":
+        own = np.where(stream.link != NO_ID, stream.link, stream.own_link)
+        return np.where(decisions.is_decision, own, stream.link)
+    touched = stream.item if rule.key == "item" else stream.category
+    return np.where(decisions.is_decision, decisions.action, touched)
+
+
+def counts_earned(stream: Stream, decisions: Decisions, attributed: Attributed) -> IntArray:
+    """Return how many events of each canonical type each decision earned, `(n_decisions, n_types)`."""
+    n_types = len(EVENT_TYPE_RANK)
+    earned = attributed.outcome == ATTRIBUTED
+    cells = attributed.decision[earned] * n_types + stream.type[attributed.row[earned]]
+    return np.bincount(cells, minlength=len(decisions) * n_types).reshape(len(decisions), n_types)
+
+
+def _latest_touch(touches: Touches, rows: IntArray, unit: IntArray, link: IntArray) -> IntArray:
+    """Return the latest touch before each of the rows with the row's unit and link, NO_DECISION without one."""
+    n_touches = len(touches)
+    place = np.concatenate([touches.from_row, rows])
+    units, named = np.concatenate([touches.unit, unit]), np.concatenate([touches.link, link])
+    is_touch = np.arange(len(place)) < n_touches
+    # By link, then in the stream's order, in which a touch stands before the first row that comes after it.
+    order = np.lexsort((~is_touch, place, named))
+    latest = latest_rows(is_touch[order])
+    touch = np.where(latest >= 0, order[latest], NO_DECISION)
+    is_same_unit = units[touch] == units[order]
+    is_tied = (touch != NO_DECISION) & is_same_unit & (named[touch] == named[order]) & (named[order] != NO_ID)
+    found = np.empty(len(place), dtype=np.int64)
+    found[order] = np.where(is_tied, touch, NO_DECISION)
+    return found[n_touches:]

@@ -1,0 +1,68 @@
+"""Which events are decisions, what they chose and showed, and what ties later events to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from conf.kernel.arrays import BoolArray, IntArray
+from conf.kernel.stream import NO_ID, Stream, is_of_type
+
+
+@dataclass(frozen=True)
+class DecisionRule:
+    """What counts as a decision.
+
+    Attributes:
+        event_type: canonical type of its event.
+        key: what the action's natural key is: the event's `action` (or else its item), or its category.
+        is_logged: True where decisions were logged, False where an event is read as if it had been one.
+    """
+
+    event_type: str
+    key: Literal["item", "category"]
+    is_logged: bool
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """The decisions among a stream's rows.
+
+    Attributes:
+        is_decision: `(n,)`.
+        action: id hash of what each decision chose, 0 where it names nothing or is none, `(n,)`.
+        shown_item: id hash of the item each decision showed, 0 none, `(n,)`.
+        rows: the rows that are decisions, ascending, `(n_decisions,)`.
+    """
+
+    is_decision: BoolArray
+    action: IntArray
+    shown_item: IntArray
+    rows: IntArray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def decisions(stream: Stream, rule: DecisionRule) -> Decisions:
+    """Return the decisions of the stream."""
+    is_decision = is_of_type(stream, rule.event_type)
+    action = np.where(is_decision, _chosen(stream, rule), NO_ID)
+    shows_action = rule.is_logged and rule.key == "item"
+    shown = action if shows_action else np.where(is_decision, stream.item, NO_ID)
+    return Decisions(is_decision, action=action, shown_item=shown, rows=np.flatnonzero(is_decision))
+
+
+def _chosen(stream: Stream, rule: DecisionRule) -> IntArray:
+    """Return what each row would choose as a decision, `(n,)`.
+
+    A logged category decision may name its category in `action` alone; an `action` beside a category is finer than
+    the category (an item), so the category comes first.
+    """
+    if rule.key == "item":
+        return np.where(stream.action != NO_ID, stream.action, stream.item)
+    if rule.is_logged:
+        return np.where(stream.category != NO_ID, stream.category, stream.action)
+    return stream.category

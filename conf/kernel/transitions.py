@@ -1,0 +1,198 @@
+"""A stream becomes transitions: the one place where the parts are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from conf.event_types import EVENT_TYPE_RANK
+from conf.kernel.arrays import MICROS_PER_SECOND, BoolArray, IntArray, changes
+from conf.kernel.attribution import Attributed, AttributionRule, attribute, counts_earned, links, touches_of
+from conf.kernel.availability_in_force import AvailabilitySets, set_in_force
+from conf.kernel.calendar import Calendar
+from conf.kernel.clocks.session_step import SessionStep
+from conf.kernel.daily_counts import daily_counts
+from conf.kernel.decisions import DecisionRule, Decisions, decisions
+from conf.kernel.episode_ends import has_settled
+from conf.kernel.history_features import HISTORY_LISTS, HISTORY_SCALARS, history_features
+from conf.kernel.points import CLOSING, TERMINAL, TIMEOUT, Points
+from conf.kernel.session_features import session_features
+from conf.kernel.sessions import SessionRule, Sessions, sessions
+from conf.kernel.stream import NO_ID, Stream
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a pipeline's source and scenario say of a stream.
+
+    Attributes:
+        session: what ends a session.
+        decision: what counts as a decision.
+        clock: when observations are taken.
+        lengths: the observation's features in their order; how long a list is, None for scalars.
+        history_days: how many business days features of delay `delivery` look back.
+        attribution: which decision an event belongs to.
+        weights: what an event of each canonical type is worth, millionths.
+        metrics: the canonical type that each side metric counts, by name.
+    """
+
+    session: SessionRule
+    decision: DecisionRule
+    clock: SessionStep
+    lengths: Mapping[str, int | None]
+    history_days: int
+    attribution: AttributionRule
+    weights: Mapping[str, int]
+    metrics: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """What is asked for, and what is known.
+
+    Attributes:
+        calendar: of the business zone.
+        span: business days on which the episodes' sessions start, `(n_days,)`.
+        watermark_us: until when (exclusive, UTC microseconds) the deliveries are complete.
+        horizon_end_us: when the horizon's business day ends.
+        sets: availability sets; `no_sets()` where the source has none.
+    """
+
+    calendar: Calendar
+    span: IntArray
+    watermark_us: int
+    horizon_end_us: int
+    sets: AvailabilitySets
+
+
+@dataclass(frozen=True)
+class Transitions:
+    """Transitions in the stream's order, each column `(n,)`, and what they were made of.
+
+    Attributes:
+        row: the decision's row in the stream.
+        session: its session.
+        part: which episode of its session it belongs to, from 0.
+        step: its place in the episode, from 0.
+        point: the decision among the points; the next one is the next decision, or the closing.
+        features: of all points by name, `(n_points,)` or `(n_points, length)`.
+        action: id hash of what was chosen.
+        reward: what it earned, millionths.
+        metrics: attributed events by the metric's name.
+        terminal: nothing follows.
+        timeout: cut by the horizon or a bound.
+        reward_settled: the attribution window had closed by the horizon.
+        elapsed_seconds: to the next decision, or to the closing.
+        next_availability: code of the set available at the next decision or at the closing, 0 none.
+        sessions: of the stream.
+        decisions: of the stream.
+        points: at which observations were taken.
+        attributed: what became of the stream's counted events.
+    """
+
+    row: IntArray
+    session: IntArray
+    part: IntArray
+    step: IntArray
+    point: IntArray
+    features: dict[str, IntArray]
+    action: IntArray
+    reward: IntArray
+    metrics: dict[str, IntArray]
+    terminal: BoolArray
+    timeout: BoolArray
+    reward_settled: BoolArray
+    elapsed_seconds: IntArray
+    next_availability: IntArray
+    sessions: Sessions
+    decisions: Decisions
+    points: Points
+    attributed: Attributed
+
+    @property
+    def observation(self) -> dict[str, IntArray]:
+        """Features at the decisions by name, `(n,)` or `(n, length)`: a copy."""
+        return {name: values[self.point] for name, values in self.features.items()}
+
+    @property
+    def next_observation(self) -> dict[str, IntArray]:
+        """Features at the next decisions or as of the closings by name, `(n,)` or `(n, length)`: a copy."""
+        return {name: values[self.point + 1] for name, values in self.features.items()}
+
+
+def transitions(stream: Stream, rules: Rules, as_of: AsOf) -> Transitions:
+    """Return the transitions of the sessions that start in the span; no row depends on which others are asked for."""
+    in_sessions = sessions(stream, rules.session)
+    decided = decisions(stream, rules.decision)
+    points = rules.clock.points(
+        stream,
+        in_sessions,
+        decided,
+        calendar=as_of.calendar,
+        span=as_of.span,
+        watermark_us=as_of.watermark_us,
+    )
+    features = observations(stream, decided, points, rules)
+    link = links(stream, decided, rules.attribution)
+    attributed = attribute(stream, touches_of(stream, decided, link), link, rules.attribution)
+    here = np.flatnonzero(points.is_decision)
+    there, chosen = here + 1, points.decision[here]
+    row = decided.rows[chosen]
+    earned = counts_earned(stream, decided, attributed)[chosen]
+    session = in_sessions.number[row]
+    return Transitions(
+        row=row,
+        session=session,
+        part=_part(points.episode[here], session),
+        step=points.step[here],
+        point=here,
+        features=features,
+        action=decided.action[row],
+        reward=earned @ _by_type(rules.weights),
+        metrics={name: earned[:, EVENT_TYPE_RANK[kind]] for name, kind in rules.metrics.items()},
+        terminal=points.end[here] == TERMINAL,
+        timeout=points.end[here] == TIMEOUT,
+        reward_settled=has_settled(
+            points.time_us[here], window_us=rules.attribution.window_us, horizon_end_us=as_of.horizon_end_us
+        ),
+        elapsed_seconds=(points.time_us[there] - points.time_us[here]) // MICROS_PER_SECOND,
+        next_availability=_next_availability(stream, points, row, there, as_of.sets),
+        sessions=in_sessions,
+        decisions=decided,
+        points=points,
+        attributed=attributed,
+    )
+
+
+def observations(stream: Stream, decided: Decisions, points: Points, rules: Rules) -> dict[str, IntArray]:
+    """Return the features at the points by name, in the order of the rules."""
+    of_history = {name: length for name, length in rules.lengths.items() if name in HISTORY_SCALARS | HISTORY_LISTS}
+    of_session = {name: length for name, length in rules.lengths.items() if name not in of_history}
+    found = session_features(stream, decided, points, of_session)
+    if of_history:
+        daily = daily_counts(stream)
+        found |= history_features(daily, points.unit, points.as_of_day, of_history, history_days=rules.history_days)
+    return {name: found[name] for name in rules.lengths}
+
+
+def _part(episode: IntArray, session: IntArray) -> IntArray:
+    """Return which episode of its session each row is in: episodes are numbered on over all sessions."""
+    is_first = changes(session)
+    part: IntArray = episode - episode[is_first][np.cumsum(is_first) - 1]
+    return part
+
+
+def _by_type(weights: Mapping[str, int]) -> IntArray:
+    return np.array([weights.get(name, 0) for name in EVENT_TYPE_RANK], dtype=np.int64)
+
+
+def _next_availability(
+    stream: Stream, points: Points, row: IntArray, there: IntArray, sets: AvailabilitySets
+) -> IntArray:
+    """Return the next decision's set; at a closing the set in force, or where none is known the decision's own."""
+    next_row = np.minimum(points.row_end[there], len(stream) - 1)
+    in_force = set_in_force(sets, points.time_us[there])
+    at_closing = np.where(in_force != NO_ID, in_force, stream.availability[row])
+    return np.where(points.kind[there] == CLOSING, at_closing, stream.availability[next_row])

@@ -1,0 +1,71 @@
+"""What the kernel needs to know of a pipeline: its source's and its scenario's rules as plain numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, timedelta
+
+import numpy as np
+
+from conf.kernel.arrays import MICROS_PER_HOUR, MICROS_PER_MINUTE
+from conf.kernel.attribution import AttributionRule
+from conf.kernel.availability_in_force import AvailabilitySets, no_sets
+from conf.kernel.calendar import calendar_of, day_number
+from conf.kernel.clocks.session_step import SessionStep
+from conf.kernel.decisions import DecisionRule
+from conf.kernel.sessions import SessionRule
+from conf.kernel.transitions import AsOf, Rules
+from conf.scenario import Pipeline, Scenario
+from conf.source import Source
+
+# A session that starts on one business day closes at the latest this many days later: 24 hours long, and the gap.
+_LONGEST_CLOSING_DAYS = 3
+
+
+def rules_of(pipeline: Pipeline) -> Rules:
+    """Return the rules of the pipeline."""
+    source, scenario = pipeline.source, pipeline.scenario
+    session = session_rule(source)
+    return Rules(
+        session=session,
+        decision=DecisionRule(source.decisions.event_type, scenario.action.key, pipeline.is_logged),
+        clock=SessionStep(session.gap_us, scenario.episode.max_steps),
+        lengths={feature.name: feature.length for feature in scenario.observation.features},
+        history_days=scenario.observation.history_days,
+        attribution=attribution_rule(scenario),
+        weights=scenario.reward.weight_millionths,
+        metrics=dict(scenario.metrics),
+    )
+
+
+def session_rule(source: Source) -> SessionRule:
+    """Return what ends a session of the source."""
+    return SessionRule(source.session.gap_minutes * MICROS_PER_MINUTE, source.session.max_hours * MICROS_PER_HOUR)
+
+
+def attribution_rule(scenario: Scenario) -> AttributionRule:
+    """Return which decision an event of the scenario belongs to.
+
+    A decision is looked for as far back as history reaches, or the window, or what decides a session.
+    """
+    attribution = scenario.reward.attribution
+    window_days = -(-attribution.window_hours // 24)
+    return AttributionRule(
+        link=attribution.link,
+        key=scenario.action.key,
+        window_us=attribution.window_hours * MICROS_PER_HOUR,
+        look_back_days=max(scenario.observation.history_days, window_days + 1, 2),
+        counted=tuple(sorted({*scenario.reward.weights, *scenario.metrics.values()})),
+    )
+
+
+def as_of(source: Source, *, dates: Collection[date], horizon: date, sets: AvailabilitySets | None = None) -> AsOf:
+    """Return what is known at the horizon of sessions that start on the dates."""
+    span = np.array(sorted(day_number(day) for day in dates), dtype=np.int64)
+    last = day_number(horizon)
+    first = min([int(span[0]) if len(span) else last, last])
+    latest = max([int(span[-1]) if len(span) else last, last]) + _LONGEST_CLOSING_DAYS
+    calendar = calendar_of(source.zone, first, latest)
+    complete, end = day_number(horizon - timedelta(days=source.lateness_days - 1)), last + 1
+    watermark_us, horizon_end_us = calendar.start_of_day(np.array([complete, end], dtype=np.int64)).tolist()
+    return AsOf(calendar, span, watermark_us, horizon_end_us, no_sets() if sets is None else sets)

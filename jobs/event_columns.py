@@ -1,0 +1,132 @@
+"""A partition's events, as Spark hands them over in order, as the columns that the kernel takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from conf.event_types import EVENT_TYPE_RANK
+from conf.kernel.arrays import IntArray
+from conf.kernel.stream import NO_ID, NO_NUMBER, Stream, stream_of
+from conf.observation_features import id_hash
+
+SESSION_COLUMNS = ("user_id", "event_time", "event_type", "event_id", "event_date", "delivery_date")
+"""Columns of the events table that sessions are made of."""
+
+TRANSITION_COLUMNS = (
+    *SESSION_COLUMNS,
+    "item_id",
+    "category_id",
+    "action",
+    "price",
+    "decision_id",
+    "availability_id",
+    "position",
+    "propensity",
+    "policy_version",
+)
+"""Columns that transitions are made of, and those that they pass on."""
+
+
+@dataclass(frozen=True)
+class EventColumns:
+    """Events of whole shoppers in the total order.
+
+    Attributes:
+        table: columns of the events table, `(n,)` rows.
+        stream: the same rows as the kernel reads them.
+        set_ids: id of each availability set by its code; the first stands for none.
+    """
+
+    table: pa.Table
+    stream: Stream
+    set_ids: pa.Array
+
+
+def event_columns(table: pa.Table, set_ids: pa.Array | None = None) -> EventColumns:
+    """Return the columns of events that stand in order.
+
+    Args:
+        table: of SESSION_COLUMNS, or TRANSITION_COLUMNS; by shopper, then by time, the type's rank and event id.
+        set_ids: ids of the known availability sets, ascending.
+    """
+    n_rows = table.num_rows
+    nothing = np.zeros(n_rows, dtype=np.int64)
+    rank = _by_value(table["event_type"], lambda name: EVENT_TYPE_RANK[name])
+    availability, every_set = _set_codes(table, set_ids)
+    link, own_link = _links(table)
+    has_items = "item_id" in table.column_names
+    stream = stream_of(
+        {
+            "unit": _unit_numbers(table["user_id"]),
+            "time_us": _integers(table["event_time"].cast(pa.int64())),
+            "rank": rank,
+            "day": _days(table["event_date"]),
+            "delivery_day": _days(table["delivery_date"]),
+            "type": rank,
+            "item": _by_value(table["item_id"], id_hash) if has_items else nothing,
+            "category": _by_value(table["category_id"], id_hash) if has_items else nothing,
+            "action": _by_value(table["action"], id_hash) if has_items else nothing,
+            "price": _integers(pc.fill_null(table["price"], NO_NUMBER)) if has_items else nothing,
+            "link": link,
+            "own_link": own_link,
+            "availability": availability,
+        }
+    )
+    return EventColumns(table, stream, every_set)
+
+
+def _unit_numbers(user_id: pa.ChunkedArray) -> IntArray:
+    """Return the number of each row's shopper, in the order in which they stand."""
+    codes: IntArray = _codes(user_id.combine_chunks().dictionary_encode())
+    is_next = np.append(True, codes[1:] != codes[:-1]) if len(codes) else np.zeros(0, dtype=np.bool_)
+    return np.cumsum(is_next, dtype=np.int64) - 1
+
+
+def _by_value(column: pa.ChunkedArray, number_of: Callable[[str], int]) -> IntArray:
+    """Return the number of each value, made once for each distinct one; NO_ID for null."""
+    encoded = column.combine_chunks().dictionary_encode()
+    numbers = np.array([NO_ID, *map(number_of, encoded.dictionary.to_pylist())], dtype=np.int64)
+    found: IntArray = numbers[_codes(encoded) + 1]
+    return found
+
+
+def _codes(encoded: pa.DictionaryArray) -> IntArray:
+    """Return each value's place in the dictionary, -1 for null."""
+    return _integers(pc.fill_null(encoded.indices.cast(pa.int64()), -1))
+
+
+def _links(table: pa.Table) -> tuple[IntArray, IntArray]:
+    """Return codes of the decision ids and, among the same, of the event ids of rows without one; NO_ID for neither."""
+    nothing = np.zeros(table.num_rows, dtype=np.int64)
+    if "decision_id" not in table.column_names:
+        return nothing, nothing
+    named = table["decision_id"].combine_chunks()
+    own = pc.if_else(pc.is_null(named), table["event_id"].combine_chunks(), pa.scalar(None, pa.string()))
+    codes = _codes(pa.concat_arrays([named, own]).dictionary_encode()) + 1
+    return codes[: len(named)], codes[len(named) :]
+
+
+def _set_codes(table: pa.Table, set_ids: pa.Array | None) -> tuple[IntArray, pa.Array]:
+    """Return the code of each row's availability set, and the id of each code: known sets first, in their order."""
+    none = pa.array([None], pa.string())
+    if "availability_id" not in table.column_names:
+        return np.zeros(table.num_rows, dtype=np.int64), none
+    named = table["availability_id"].combine_chunks().dictionary_encode()
+    known = pa.array([], pa.string()) if set_ids is None else set_ids.cast(pa.string())
+    unknown = pc.filter(named.dictionary, pc.invert(pc.is_in(named.dictionary, value_set=known)))
+    every = pa.concat_arrays([none, known, unknown.cast(pa.string())])
+    places = _integers(pc.index_in(named.dictionary, value_set=every).cast(pa.int64()))
+    return np.append(NO_ID, places)[_codes(named) + 1], every
+
+
+def _days(dates: pa.ChunkedArray) -> IntArray:
+    return _integers(dates.cast(pa.int32()).cast(pa.int64()))
+
+
+def _integers(values: pa.ChunkedArray | pa.Array) -> IntArray:
+    return np.asarray(values.to_numpy(), dtype=np.int64)

@@ -1,0 +1,48 @@
+"""Whole shoppers, in the total order, handed to one function a partition: how Spark calls the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import pyarrow as pa
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import StructType
+
+from jobs.event_order import type_rank
+
+_ROWS_A_BATCH = 65_536
+
+
+def by_shopper(
+    events: DataFrame,
+    columns: Sequence[str],
+    made_of: Callable[[pa.Table], pa.Table],
+    schema: StructType,
+    *,
+    n_partitions: int = 0,
+) -> DataFrame:
+    """Return what the function makes of each partition's shoppers; the shop's own events (no shopper) are left out.
+
+    Args:
+        events: accepted events, each once.
+        columns: that the function reads.
+        made_of: of the rows of whole shoppers, by shopper in the total order; gives the columns of the schema.
+        schema: of what it gives.
+        n_partitions: how many parts the shoppers are split into; 0 leaves that to Spark.
+    """
+    rank = "_rank"
+    shoppers = events.where(F.col("user_id") != "").select(*columns, type_rank(F.col("event_type")).alias(rank))
+    parts = shoppers.repartition(n_partitions, "user_id") if n_partitions else shoppers.repartition("user_id")
+    ordered = parts.sortWithinPartitions("user_id", "event_time", rank, "event_id").drop(rank)
+    arrow_schema = to_arrow_schema(schema, timezone="UTC")
+
+    def of_partition(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        read = list(batches)
+        if not sum(batch.num_rows for batch in read):
+            return
+        made = made_of(pa.Table.from_batches(read))
+        yield from made.cast(arrow_schema).to_batches(max_chunksize=_ROWS_A_BATCH)
+
+    return ordered.mapInArrow(of_partition, schema)

@@ -1,0 +1,187 @@
+"""Logs of a few shoppers for Hypothesis to search through, dense in what the rules turn on.
+
+Each event is one number, which seeds how long after the shopper's last event it comes (nothing, the gap and its
+neighbors, the longest duration, the window's edge, the next midnight, days), what happened, to what, and when it was
+delivered. So a log shrinks by losing events.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hypothesis import strategies as st
+
+from conf.observation_features import OBSERVATION_FEATURES
+from conf.scenario import Pipeline, load_pipeline
+from conf.strict_yaml import merge
+
+Row = dict[str, Any]
+
+MICROSECOND = timedelta(microseconds=1)
+TYPES = ("impression", "view", "click", "purchase", "cart", "favorite", "refund", "promotion")
+# Clocks go forward or back within a day or two of the start; in Havana at midnight, on Lord Howe by half an hour.
+STARTS = {
+    "UTC": datetime(2026, 1, 5, 20, tzinfo=UTC),
+    "Europe/Berlin": datetime(2026, 3, 28, 15, tzinfo=UTC),
+    "America/New_York": datetime(2026, 10, 31, 20, tzinfo=UTC),
+    "America/Havana": datetime(2026, 3, 7, 12, tzinfo=UTC),
+    "Australia/Lord_Howe": datetime(2026, 4, 3, 22, tzinfo=UTC),
+    "Asia/Shanghai": datetime(2017, 11, 26, 9, tzinfo=UTC),
+}
+LARGEST = 2**32
+
+
+@dataclass(frozen=True)
+class MadeLog:
+    """A log and what it is read with; rows are what had been delivered by the horizon."""
+
+    pipeline: Pipeline = field(repr=False)
+    rows: list[Row]
+    sets: list[Row]
+    dates: list[date]
+    horizon: date
+
+    @property
+    def zone(self) -> str:
+        return self.pipeline.source.zone
+
+
+def random_pipelines(n: int, seed: int = 1) -> list[Pipeline]:
+    """Pipelines with all features whose rules are short enough to matter within a few events."""
+    rng = random.Random(seed)
+    return [_random_pipeline(rng) for _ in range(n)]
+
+
+def made_logs(pipelines: list[Pipeline], *, max_events: int = 30) -> st.SearchStrategy[MadeLog]:
+    """Logs of up to three shoppers and `max_events` events."""
+
+    def made(pipeline: int, numbers: list[int], seed: int) -> MadeLog:
+        return _made_log(pipelines[pipeline], numbers, seed)
+
+    number = st.integers(0, LARGEST)
+    # Few events for simple logs, many for rare meetings.
+    many = st.lists(number, min_size=max_events // 2, max_size=max_events)
+    numbers = st.lists(number, max_size=6) | many | many
+    # A pipeline's place is told where a log fails, not all that it says.
+    return st.builds(made, st.integers(0, len(pipelines) - 1), numbers, st.integers(0, LARGEST))
+
+
+def random_log(pipeline: Pipeline, *, seed: int, n_logs: int, max_events: int = 40) -> MadeLog:
+    """Many such logs as one: the shoppers and events of each have names of their own; all dates are asked for."""
+    chance = random.Random(seed)
+    rows: list[Row] = []
+    for number in range(n_logs):
+        numbers = [chance.randrange(LARGEST) for _ in range(chance.randrange(max_events))]
+        for row in _rows(pipeline, numbers):
+            named = {name: f"{row[name]} of {number}" for name in ("user_id", "event_id")}
+            link = row["decision_id"] and f"{row['decision_id']} of {number}"
+            rows.append(row | named | {"decision_id": link})
+    made = _made_log(pipeline, [], seed)
+    first, horizon = min(row["event_date"] for row in rows), made.dates[0] + timedelta(days=6)
+    dates = [first + timedelta(days=n) for n in range(30)]
+    return MadeLog(pipeline, _delivered(rows, horizon), made.sets, dates, horizon)
+
+
+def _random_pipeline(rng: random.Random) -> Pipeline:
+    loaded = load_pipeline("recommendation", "canonical").model_dump()
+    is_logged = rng.random() < 0.5
+    lengths = {name: rng.randint(1, 4) for name, known in OBSERVATION_FEATURES.items() if known.kind == "list"}
+    source = {
+        "zone": rng.choice(list(STARTS)),
+        "lateness_days": rng.randint(0, 2),
+        "session": {"gap_minutes": rng.choice([30, 400, 1440]), "max_hours": rng.choice([4, 20, 24])},
+        "decisions": {"kind": "logged", "event_type": "impression"}
+        if is_logged
+        else {"kind": "implied", "event_type": rng.choice(["view", "purchase"])},
+    }
+    scenario = {
+        "episode": {"max_steps": rng.randint(1, 4)},
+        "observation": {
+            "features": [{"name": name, "length": lengths.get(name)} for name in OBSERVATION_FEATURES],
+            "history_days": rng.randint(1, 4),
+        },
+        "action": {"key": rng.choice(["item", "category"]), "mask": "none"},
+        "gate": {"guardrails": []},
+    }
+    merged = merge(loaded["scenario"], scenario)
+    merged["reward"] |= {
+        "weights": rng.choice([{"click": 1, "purchase": 10.5}, {"view": 2}, {"impression": 1, "cart": 0.000001}]),
+        "attribution": {
+            "link": rng.choice(["decision_id", "last_touch"]),
+            "window_hours": rng.choice([1, 12, 30, 100]),
+        },
+    }
+    merged["metrics"] = rng.choice([{}, {"refunds": "refund", "carts": "cart"}])
+    return Pipeline.model_validate({"source": merge(loaded["source"], source), "scenario": merged})
+
+
+def _made_log(pipeline: Pipeline, numbers: list[int], seed: int) -> MadeLog:
+    chance = random.Random(seed)
+    start = STARTS[pipeline.source.zone]
+    first = start.date() - timedelta(days=1)
+    horizon = first + timedelta(days=chance.choice((2, 3, 4, 6, 8, 12)))
+    dates = [first + timedelta(days=n) for n in range(14) if chance.randrange(4)]
+    sets = [
+        {
+            "availability_id": f"set {chance.randrange(3)}",
+            "valid_from": start + timedelta(hours=chance.randrange(60)),
+            "delivery_date": first + timedelta(days=chance.randrange(4)),
+        }
+        for _ in range(chance.randrange(4))
+    ]
+    return MadeLog(pipeline, _delivered(_rows(pipeline, numbers), horizon), sets, dates, horizon)
+
+
+def _delivered(rows: list[Row], horizon: date) -> list[Row]:
+    return [row for row in rows if row["event_date"] <= horizon and row["delivery_date"] <= horizon]
+
+
+def _rows(pipeline: Pipeline, numbers: list[int]) -> list[Row]:
+    last_times: dict[int, datetime] = {}
+    return [_event(random.Random(number), place, pipeline, last_times) for place, number in enumerate(numbers)]
+
+
+def _event(chance: random.Random, place: int, pipeline: Pipeline, last_times: dict[int, datetime]) -> Row:
+    zone = ZoneInfo(pipeline.source.zone)
+    shopper = chance.choice((0, 0, 0, 0, 1, 2))
+    rewarded = pipeline.scenario.reward.weights
+    before = last_times.get(shopper)
+    moment = STARTS[pipeline.source.zone] if before is None else before + _pause(chance, pipeline, before)
+    last_times[shopper] = moment
+    day = moment.astimezone(zone).date()
+    return {
+        "event_type": chance.choice((*TYPES, *[pipeline.source.decisions.event_type] * 4, *rewarded)),
+        # Ids whose order isn't that of the lines.
+        "event_id": f"e{place * 37 % 41}",
+        "event_time": moment,
+        "user_id": f"shopper {shopper}",
+        "event_date": day,
+        "delivery_date": day + timedelta(days=chance.choice((0, 0, 1, 2))),
+        "item_id": chance.choice(("hat", "shoe", None)),
+        "category_id": chance.choice(("head", "feet", None)),
+        "action": chance.choice((None, "hat", "shoe", "feet")),
+        # An event may name the id of a decision's own line.
+        "decision_id": chance.choice((None, "d1", "d2", f"e{chance.randrange(41)}")),
+        "price": chance.choice((None, 0, 19_990_000, 2**33)),
+        "availability_id": chance.choice((None, "set 1", "set 9")),
+    }
+
+
+def _pause(chance: random.Random, pipeline: Pipeline, before: datetime) -> timedelta:
+    gap = timedelta(minutes=pipeline.source.session.gap_minutes)
+    longest = timedelta(hours=pipeline.source.session.max_hours)
+    window = timedelta(hours=pipeline.scenario.reward.attribution.window_hours)
+    zone = ZoneInfo(pipeline.source.zone)
+    tomorrow = before.astimezone(zone).date() + timedelta(days=1)
+    to_midnight = datetime.combine(tomorrow, time(), tzinfo=zone).astimezone(UTC) - before
+    short = (timedelta(0), timedelta(0), timedelta(seconds=20), timedelta(minutes=9, microseconds=7), gap / 2, gap)
+    rare = (gap - MICROSECOND, gap + MICROSECOND, longest, window, window + MICROSECOND, to_midnight, timedelta(days=2))
+    # So that the gap or the window after the event ends with a day.
+    day = timedelta(days=1)
+    with_day = ((to_midnight - gap) % day, (to_midnight - window) % day)
+    chosen: timedelta = chance.choice((*short, *short, *short, *rare, *with_day))
+    return chosen

@@ -1,0 +1,296 @@
+"""Sessions and transitions row by row: loops over events as dictionaries, one for each rule of the documentation.
+
+The kernel is compared with it on logs of a few lines. It shares no code with the kernel and none with the Spark jobs.
+Rows hold the columns of the events table, `event_date` and `delivery_date`; times are aware.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from conf.event_types import EVENT_TYPE_RANK
+from conf.observation_features import id_hash
+from conf.scenario import Pipeline
+
+Row = dict[str, Any]
+SECOND = timedelta(seconds=1)
+
+
+@dataclass
+class Session:
+    """A shopper's session: its events in order, whether it was cut, and when it closed."""
+
+    events: list[Row]
+    is_cut: bool
+    closing_time: datetime
+
+
+@dataclass
+class Outcome:
+    """What became of an event that rewards or metrics count."""
+
+    name: str
+    decision: Row | None = None
+
+
+def by_shopper(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Each shopper's events in the total order."""
+    found: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda one: (one["event_time"], EVENT_TYPE_RANK[one["event_type"]], one["event_id"])):
+        found.setdefault(row["user_id"], []).append(row)
+    return found
+
+
+def sessions_of(events: Sequence[Row], pipeline: Pipeline) -> list[Session]:
+    """One shopper's sessions.
+
+    A new one starts after a silence longer than the gap, with the first event of each day that lies two or more days
+    after the chain's first, and with the first event of each further longest duration.
+    """
+    gap = timedelta(minutes=pipeline.source.session.gap_minutes)
+    longest = timedelta(hours=pipeline.source.session.max_hours)
+    found: list[Session] = []
+    chain_day = last_day = piece_start = last_time = None
+    n_full = 0
+    for row in events:
+        now, day = row["event_time"], row["event_date"]
+        is_gap = last_time is None or now - last_time > gap
+        if is_gap:
+            chain_day = day
+        is_late_day = day != last_day and day >= chain_day + timedelta(days=2)
+        if is_gap or is_late_day:
+            piece_start, n_full = now, 0
+        is_full = (now - piece_start) // longest != n_full
+        n_full = (now - piece_start) // longest
+        if is_gap or is_late_day or is_full:
+            if found and not is_gap:
+                found[-1].is_cut, found[-1].closing_time = True, now
+            found.append(Session([], False, now + gap))
+        found[-1].events.append(row)
+        if not found[-1].is_cut:
+            found[-1].closing_time = now + gap
+        last_time, last_day = now, day
+    return found
+
+
+def outcomes_of(events: Sequence[Row], pipeline: Pipeline) -> dict[str, Outcome]:
+    """One shopper's counted events by event id: the latest decision before each that it is linked to, or why none."""
+    scenario = pipeline.scenario
+    counted = {*scenario.reward.weights, *scenario.metrics.values()}
+    found: dict[str, Outcome] = {}
+    for place, row in enumerate(events):
+        if row["event_type"] in counted:
+            linked = [one for one in events[:place] if _is_decision(one, pipeline) and _links(row, one, pipeline)]
+            found[row["event_id"]] = _outcome(row, linked[-1] if linked else None, pipeline)
+    return found
+
+
+def transitions_of(
+    rows: Iterable[Row], pipeline: Pipeline, *, sets: Sequence[Row], dates: Iterable[date], horizon: date
+) -> list[Row]:
+    """Every transition of the sessions that start on the dates, in the shoppers' ascending order and the total order.
+
+    Beside the table's columns that are computed: `event_id` of the decision, `episode` (shopper, start of the session
+    and part).
+    """
+    asked = set(dates)
+    found: list[Row] = []
+    for shopper, events in sorted(by_shopper(rows).items()):
+        earned = _earned(outcomes_of(events, pipeline), events)
+        for session in sessions_of(events, pipeline):
+            if session.events[0]["event_date"] in asked:
+                found += _transitions_of_session(shopper, session, events, earned, pipeline, sets, horizon)
+    return found
+
+
+def _transitions_of_session(
+    shopper: str,
+    session: Session,
+    history: Sequence[Row],
+    earned: dict[str, list[Row]],
+    pipeline: Pipeline,
+    sets: Sequence[Row],
+    horizon: date,
+) -> list[Row]:
+    zone, scenario = ZoneInfo(pipeline.source.zone), pipeline.scenario
+    complete_until = _midnight(horizon + timedelta(days=1 - pipeline.source.lateness_days), zone)
+    horizon_end = _midnight(horizon + timedelta(days=1), zone)
+    window = timedelta(hours=scenario.reward.attribution.window_hours)
+    decided = [place for place, row in enumerate(session.events) if _is_decision(row, pipeline)]
+    made: list[Row] = []
+    for number, place in enumerate(decided):
+        row = session.events[place]
+        step = number % scenario.episode.max_steps
+        credits = earned.get(row["event_id"], [])
+        if number + 1 < len(decided):
+            next_place = decided[number + 1]
+            next_time = session.events[next_place]["event_time"]
+            next_set = session.events[next_place]["availability_id"]
+            terminal, timeout = False, step + 1 == scenario.episode.max_steps
+        else:
+            next_place, next_time = len(session.events), session.closing_time
+            in_force = _set_in_force(sets, next_time, zone)
+            next_set = row["availability_id"] if in_force is None else in_force
+            terminal = not session.is_cut and next_time < complete_until
+            timeout = not terminal
+        made.append(
+            {
+                "event_id": row["event_id"],
+                "episode": (shopper, session.events[0]["event_id"], number // scenario.episode.max_steps),
+                "step": step,
+                "action_id": _hashed(_action(row, pipeline)),
+                "observation": _observation(session.events[:place], row["event_time"], history, pipeline),
+                "next_observation": _observation(session.events[:next_place], next_time, history, pipeline),
+                "reward": sum(scenario.reward.weight_millionths.get(one["event_type"], 0) for one in credits),
+                "metrics": {
+                    name: len([one for one in credits if one["event_type"] == kind])
+                    for name, kind in scenario.metrics.items()
+                },
+                "terminal": terminal,
+                "timeout": timeout,
+                "reward_settled": row["event_time"] + window <= horizon_end,
+                "elapsed_seconds": (next_time - row["event_time"]) // SECOND,
+                "next_availability_id": next_set,
+                "date": session.events[0]["event_date"],
+            }
+        )
+    return made
+
+
+def _earned(outcomes: dict[str, Outcome], events: Sequence[Row]) -> dict[str, list[Row]]:
+    earned: dict[str, list[Row]] = {}
+    for row in events:
+        outcome = outcomes.get(row["event_id"])
+        if outcome is not None and outcome.decision is not None:
+            earned.setdefault(outcome.decision["event_id"], []).append(row)
+    return earned
+
+
+def _outcome(row: Row, decision: Row | None, pipeline: Pipeline) -> Outcome:
+    attribution = pipeline.scenario.reward.attribution
+    # Farther back than history, window and sessions need, a decision counts as not there.
+    days_back = max(pipeline.scenario.observation.history_days, -(-attribution.window_hours // 24) + 1, 2)
+    if decision is not None and decision["event_date"] >= row["event_date"] - timedelta(days=days_back):
+        if row["event_time"] - decision["event_time"] <= timedelta(hours=attribution.window_hours):
+            return Outcome("attributed", decision)
+        return Outcome("outside_attribution_window")
+    names_one = attribution.link == "decision_id" and row["decision_id"] is not None
+    return Outcome("unknown_decision" if names_one else "no_earlier_decision")
+
+
+def _links(row: Row, decision: Row, pipeline: Pipeline) -> bool:
+    """True where the row is tied to the decision; a decision is tied to an earlier one by what it itself chose."""
+    if pipeline.scenario.reward.attribution.link == "decision_id":
+        named = row["decision_id"]
+        if named is None and _is_decision(row, pipeline):
+            named = row["event_id"]
+        return named is not None and bool(named == (decision["decision_id"] or decision["event_id"]))
+    if _is_decision(row, pipeline):
+        touched = _action(row, pipeline)
+    else:
+        touched = row["item_id"] if pipeline.scenario.action.key == "item" else row["category_id"]
+    return touched is not None and bool(touched == _action(decision, pipeline))
+
+
+def _observation(before: Sequence[Row], moment: datetime, history: Sequence[Row], pipeline: Pipeline) -> Row:
+    """What is known at the moment: of the session's events before it, and of the days that deliveries brought."""
+    day = moment.astimezone(ZoneInfo(pipeline.source.zone)).date()
+    values = _session_values(before, moment, pipeline) | _history_values(_delivered(history, day, pipeline), day)
+    found: Row = {}
+    for feature in pipeline.scenario.observation.features:
+        value = values[feature.name]
+        if feature.length is not None:
+            value = [id_hash(key) for key in value if key is not None][: feature.length]
+        found[feature.name] = value
+    return found
+
+
+def _session_values(before: Sequence[Row], moment: datetime, pipeline: Pipeline) -> Row:
+    local = moment.astimezone(ZoneInfo(pipeline.source.zone))
+    shown = [row for row in reversed(before) if _is_decision(row, pipeline)]
+    engaged = [row for row in reversed(before) if _shows_interest(row)]
+    prices = [row["price"] for row in engaged if row["price"] is not None]
+    return {
+        "recent_shown_items": [_shown_item(row, pipeline) for row in shown],
+        "recent_shown_categories": [row["category_id"] for row in shown],
+        "recent_engaged_items": [row["item_id"] for row in engaged],
+        "recent_engaged_categories": [row["category_id"] for row in engaged],
+        "session_step": len(shown),
+        "n_session_clicks": _n_of(before, "click", "view"),
+        "n_session_carts": _n_of(before, "cart", "favorite"),
+        "n_session_purchases": _n_of(before, "purchase"),
+        "seconds_since_session_start": (moment - before[0]["event_time"]) // SECOND if before else 0,
+        "seconds_since_previous_event": (moment - before[-1]["event_time"]) // SECOND if before else -1,
+        "last_price_band": len(bin(prices[0])) - 2 if prices else -1,
+        "hour_of_day": local.hour,
+        "day_of_week": local.isoweekday(),
+    }
+
+
+def _history_values(known: Sequence[Row], day: date) -> Row:
+    return {
+        "n_past_sessions_days": len({row["event_date"] for row in known}),
+        "days_since_last_visit": (day - max(row["event_date"] for row in known)).days if known else -1,
+        "n_past_clicks": _n_of(known, "click", "view"),
+        "n_past_purchases": _n_of(known, "purchase"),
+        "favorite_categories": _favorites(known),
+    }
+
+
+def _delivered(history: Sequence[Row], day: date, pipeline: Pipeline) -> list[Row]:
+    """The shopper's events of the days looked back on, as far as deliveries before the day had brought them."""
+    first = day - timedelta(days=pipeline.scenario.observation.history_days)
+    return [row for row in history if first <= row["event_date"] < day and row["delivery_date"] < day]
+
+
+def _favorites(known: Iterable[Row]) -> list[str]:
+    liked: dict[str, int] = {}
+    for row in known:
+        if row["category_id"] is not None and _shows_interest(row):
+            liked[row["category_id"]] = liked.get(row["category_id"], 0) + 1
+    return sorted(liked, key=lambda key: (-liked[key], id_hash(key)))
+
+
+def _n_of(before: Iterable[Row], *types: str) -> int:
+    return len([row for row in before if row["event_type"] in types])
+
+
+def _set_in_force(sets: Sequence[Row], moment: datetime, zone: ZoneInfo) -> str | None:
+    """Of the sets valid and delivered by the moment, the one valid from latest; ties by the greater id."""
+    known = [one for one in sets if max(one["valid_from"], _midnight(one["delivery_date"], zone)) <= moment]
+    if not known:
+        return None
+    latest: str = max(known, key=lambda one: (one["valid_from"], one["availability_id"]))["availability_id"]
+    return latest
+
+
+def _is_decision(row: Row, pipeline: Pipeline) -> bool:
+    return bool(row["event_type"] == pipeline.source.decisions.event_type)
+
+
+def _shows_interest(row: Row) -> bool:
+    return row["event_type"] in {"view", "click", "favorite", "cart", "purchase"}
+
+
+def _action(row: Row, pipeline: Pipeline) -> Any:
+    """What a decision chose: the action or else the item; the category, or else, where logged, the action."""
+    if pipeline.scenario.action.key == "item":
+        return row["item_id"] if row["action"] is None else row["action"]
+    return row["action"] if row["category_id"] is None and pipeline.is_logged else row["category_id"]
+
+
+def _shown_item(row: Row, pipeline: Pipeline) -> Any:
+    is_item_chosen = pipeline.is_logged and pipeline.scenario.action.key == "item"
+    return _action(row, pipeline) if is_item_chosen else row["item_id"]
+
+
+def _hashed(key: str | None) -> int:
+    return 0 if key is None else id_hash(key)
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)

@@ -1,0 +1,32 @@
+"""A kernel that computes something else is another version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from conf.kernel.version import VERSION
+from tests.conf.kernel.comparison import kernel_transitions, told_outcomes, told_transitions
+from tests.conf.kernel.made_logs import random_log, random_pipelines
+
+DIGESTS = {1: "3fc2ed4afd650557ccc9fba004feafab"}
+"""By version: of what the kernel makes of 40 random logs under 40 pipelines."""
+
+
+def digest() -> str:
+    state = hashlib.sha256()
+    for number, pipeline in enumerate(random_pipelines(40, seed=11)):
+        log = random_log(pipeline, seed=number, n_logs=10)
+        columns, made = kernel_transitions(log)
+        told = [told_transitions(columns, made, pipeline), told_outcomes(columns, made)]
+        state.update(json.dumps(told, sort_keys=True, default=str).encode())
+    return state.hexdigest()[:32]
+
+
+def test_what_the_kernel_makes_is_its_versions() -> None:
+    """Raise VERSION and add its digest where the kernel is meant to compute something else.
+
+    Where only the made logs or the shipped scenario changed, the digest of the present version changes.
+    """
+    assert list(DIGESTS) == list(range(1, VERSION + 1))
+    assert digest() == DIGESTS[VERSION]

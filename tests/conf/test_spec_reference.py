@@ -1,0 +1,232 @@
+"""The reference of the specs says what the models say, and errors point at its headings."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import Field
+
+from conf.candidate import DISCRETE_ALGORITHMS, ContinuousCandidate
+from conf.errors import SpecError
+from conf.scenario import SCENARIOS_FOLDER, Gate, Scenario, load_pipeline
+from conf.settings import PROJECT_ROOT
+from conf.source import SOURCES_FOLDER, Source
+from conf.spec_reference import SPECS, in_yaml, pages, undescribed, write_pages
+from conf.spec_sections import sections_of
+from conf.strict_yaml import StrictModel, parse_model
+
+ROOTS = [model for model, _, _ in SPECS]
+PLACED_KEYS = [
+    (root, section.model, f"{place}.{key}" if place else key)
+    for root in ROOTS
+    for section in sections_of(root)
+    for place in section.places
+    for key in section.model.model_fields
+]
+ORIGINS = ("column", "columns", "constant", "from_path")
+LEFT_OUT = object()
+
+# What else a spec must say for a key's example to be valid in it: by key path, values by key path.
+COMPANY: dict[str, dict[str, Any]] = {
+    "csv.columns": {"csv.has_header": False},
+    "events.event_time.columns": {"events.event_time.column": LEFT_OUT},
+    "format": {"csv": LEFT_OUT},
+    "events.event_time.pattern": {"events.event_time.unit": "pattern"},
+    "events.event_type.match": {"events.event_type.map": LEFT_OUT},
+    "events.event_type.match[].pattern": {
+        "events.event_type.map": LEFT_OUT,
+        "events.event_type.match": [{"pattern": "x", "type": "view"}],
+    },
+    "events.event_type.match[].type": {
+        "events.event_type.map": LEFT_OUT,
+        "events.event_type.match": [{"pattern": "x", "type": "view"}],
+    },
+    "events.event_type.constant": {"events.event_type.map": LEFT_OUT, "events.event_type.column": LEFT_OUT},
+    "observation.features[].name": {"observation.features[].length": LEFT_OUT},
+    "candidates[].patience": {"candidates[].n_checkpoints": 4},
+    "candidates[].encoder.n_heads": {"candidates[].encoder.kind": "transformer"},
+    "candidates[].encoder.sampled_above": {"candidates[].encoder.is_output_tied": True},
+    "gate.guardrails[].max_relative_increase": {"gate.guardrails[].max_relative_decrease": LEFT_OUT},
+}
+
+
+def base_spec(root: type[StrictModel]) -> dict[str, Any]:
+    """A valid spec: the shipped scenario, or a source that says something in every section but `match`."""
+    folder, name = (SCENARIOS_FOLDER, "recommendation") if root is Scenario else (SOURCES_FOLDER, "retailrocket")
+    content: dict[str, Any] = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
+    content.pop("overrides", None)
+    if root is Scenario:
+        content["observation"]["features"] = [{"name": "recent_shown_items", "length": 3}]
+        content["candidates"] = [
+            {"algorithm": "discrete_cql", "seeds": [1], "n_updates": 5, "encoder": {"kind": "gru"}}
+        ]
+        return content
+    fields = sections_of(Source)[0].model.model_fields["events"].annotation.model_fields  # type: ignore[union-attr]
+    for field in sorted(set(fields) - {"event_time", "event_type", "derived"}):
+        content["events"][field] = {"column": field}
+    content["events"]["derived"] = [{"column": "click", "values": ["1"], "type": "click"}]
+    content["window"] = {"first": "2017-11-01", "last": "2017-12-31"}
+    return content | {"items": {"files": ["items*"]}, "availability": {"files": ["sets*"]}}
+
+
+def put(content: Any, path: str, value: Any) -> None:
+    """The value stands at the key path; `[]` is the first entry of a list."""
+    *parents, key = path.replace("[]", ".[]").split(".")
+    for parent in parents:
+        content = content[0] if parent == "[]" else content[parent]
+    if value is LEFT_OUT:
+        content.pop(key, None)
+    else:
+        content[key] = value
+
+
+def spec_with_example(root: type[StrictModel], model: type[StrictModel], path: str) -> dict[str, Any]:
+    """A spec that holds the example of the key at its path."""
+    content, (place, _, key) = base_spec(root), path.rpartition(".")
+    for other, value in COMPANY.get(path, {}).items():
+        put(content, other, value)
+    if {key, *ORIGINS} <= set(model.model_fields):
+        for origin in ORIGINS if key in ORIGINS else ():
+            put(content, f"{place}.{origin}", LEFT_OUT)
+    if owners := [name for name, entry in DISCRETE_ALGORITHMS.items() if key in entry.parameters]:
+        put(content, f"{place}.algorithm", owners[0])
+        put(content, f"{place}.encoder", LEFT_OUT)
+    put(content, path, (model.model_fields[key].examples or [None])[0])
+    return content
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_committed_page_is_what_the_models_say(root: type[StrictModel]) -> None:
+    """Whoever changes a key writes its page anew."""
+    committed = (PROJECT_ROOT / root.reference).read_text(encoding="utf-8")
+    assert committed == pages()[root], f"{root.reference} isn't what the models say: run make reference"
+
+
+@pytest.mark.parametrize("root", [*ROOTS, ContinuousCandidate])
+def test_every_key_has_a_description_and_an_example(root: type[StrictModel]) -> None:
+    """A sentence that ends in a full stop, and a value that may stand there."""
+    assert undescribed(root) == []
+
+
+@pytest.mark.parametrize(("root", "model", "path"), PLACED_KEYS, ids=[path for _, _, path in PLACED_KEYS])
+def test_every_example_is_valid_in_its_place(root: type[StrictModel], model: type[StrictModel], path: str) -> None:
+    """A whole spec with the key's example is taken."""
+    parse_model(root, spec_with_example(root, model, path), path)
+
+
+def test_a_wrong_example_would_be_refused() -> None:
+    """The check of examples can fail: a value that doesn't fit is refused at its path."""
+    content = base_spec(Scenario)
+    put(content, "gate.guardrails[].max_relative_decrease", 1)
+    with pytest.raises(SpecError, match=r"gate\.guardrails\.0\.max_relative_decrease: .* less than 1"):
+        parse_model(Scenario, content, "x")
+
+
+def test_a_key_without_words_is_told_with_its_path() -> None:
+    """A new field must say what it does, in a sentence and by an example."""
+
+    class Silent(Gate):
+        new: int = 1
+        half: int = Field(default=1, description="Does half", examples=[1])
+
+    class Spec(StrictModel):
+        gate: Silent = Field(description="Says when.", examples=[{}])
+
+    assert undescribed(Spec) == [
+        "gate.new: expected a description that ends in a full stop",
+        "gate.new: expected an example",
+        "gate.half: expected a description that ends in a full stop",
+    ]
+
+
+def test_no_page_is_written_of_keys_without_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make reference` stops with the names of the keys."""
+
+    class Silent(StrictModel):
+        reference = "silent.md"
+        new: int = 1
+
+    monkeypatch.setattr("conf.spec_reference.SPECS", ((Silent, "Silent", "Says nothing."),))
+    with pytest.raises(SpecError, match="Silent can't be explained: new: expected a description"):
+        write_pages(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_every_key_stands_once_under_a_heading_of_its_own(root: type[StrictModel]) -> None:
+    """Headings are unique, so that a pointer leads to one place, and every key has a row."""
+    headings = [section.anchor for section in sections_of(root)]
+    assert len(set(headings)) == len(headings)
+    page = pages()[root]
+    for section in sections_of(root):
+        (text,) = re.findall(rf"^## {re.escape(section.heading)}\n(.*?)(?=^## |\Z)", page, flags=re.M | re.S)
+        rows = [f"| `{section.key_path(key)}` |" for key in section.model.model_fields]
+        assert [text.count(row) for row in rows] == [1] * len(rows)
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_links_of_a_page_lead_to_its_headings(root: type[StrictModel]) -> None:
+    """Every `#heading` that the page links to is there."""
+    page = pages()[root]
+    headings = {heading.lower().replace(" ", "-") for heading in re.findall(r"^#+ (.*)$", page, flags=re.M)}
+    assert set(re.findall(r"\]\(#([^)]*)\)", page)) <= headings
+
+
+@pytest.mark.parametrize(
+    ("root", "path", "value", "expected"),
+    [
+        (Scenario, "gate.min_effective", 1, "docs/reference-scenarios.md#gate"),
+        (Scenario, "gate.max_tail_index", "heavy", "docs/reference-scenarios.md#gate"),
+        (Scenario, "gate.max_tail_index", -1, "docs/reference-scenarios.md#gate"),
+        (Scenario, "gate", LEFT_OUT, "docs/reference-scenarios.md#gate"),
+        (Scenario, "gate.guardrails[].max_relative_increase", 1, "docs/reference-scenarios.md#gate-guardrails"),
+        (Scenario, "approval", "nobody", "docs/reference-scenarios.md#top-level"),
+        (Scenario, "tilte", "x", "docs/reference-scenarios.md#top-level"),
+        (Scenario, "splits.train", 0.5, "docs/reference-scenarios.md#splits"),
+        (Scenario, "observation.features[].name", "sesion_step", "docs/reference-scenarios.md#observation-features"),
+        (Scenario, "reward.weights", {"klick": 1}, "docs/reference-scenarios.md#reward"),
+        (Scenario, "metrics", {"gate": "klick"}, "docs/reference-scenarios.md#top-level"),
+        (Scenario, "candidates[].algorithm", "cql", "docs/reference-scenarios.md#candidates"),
+        (Scenario, "candidates[].encoder.kind", "lstm", "docs/reference-scenarios.md#candidates-encoder"),
+        (Scenario, "exploration.floor", 0.5, "docs/reference-scenarios.md#top-level"),
+        (Source, "events.user_id.colunm", "x", "docs/reference-sources.md#events-field-mapping"),
+        (Source, "events.user_id.constant", ["x"], "docs/reference-sources.md#events-field-mapping"),
+        (Source, "events.price.above", "x", "docs/reference-sources.md#events-number-mapping"),
+        (Source, "items.files", [], "docs/reference-sources.md#side-file"),
+        (Source, "zone", "Mars/Olympus", "docs/reference-sources.md#top-level"),
+        (Source, "zo\nne", "UTC", "docs/reference-sources.md#top-level"),
+    ],
+)
+def test_error_ends_with_where_the_key_is_explained(
+    root: type[StrictModel], path: str, value: Any, expected: str
+) -> None:
+    """Every problem stands on one line, which ends with a heading of the reference that is there."""
+    content = base_spec(root)
+    put(content, path, value)
+    with pytest.raises(SpecError) as caught:
+        parse_model(root, content, "shop.yaml")
+    first, *problems = str(caught.value).splitlines()
+    assert first == f"shop.yaml: {len(problems)} problem(s)"
+    assert problems[0].endswith(f"; see {expected}")
+    assert all(re.search(r"; see docs/reference-\w+\.md#[\w-]+$", problem) for problem in problems)
+    page, _, anchor = expected.partition("#")
+    headings = re.findall(r"^## (.*)$", (PROJECT_ROOT / page).read_text(encoding="utf-8"), flags=re.M)
+    assert anchor in [heading.replace(" ", "-").lower() for heading in headings]
+
+
+def test_error_of_an_estimator_that_cannot_apply_points_at_its_heading(tmp_path: Path) -> None:
+    """What no model can see alone is told with its heading as well."""
+    (tmp_path / "recommendation.yaml").write_text(yaml.safe_dump(base_spec(Scenario)), encoding="utf-8")
+    with pytest.raises(SpecError, match=r"implied.*; see docs/reference-scenarios\.md#evaluation$"):
+        load_pipeline("recommendation", "retailrocket", folder=tmp_path)
+
+
+def test_example_is_written_as_yaml_reads_it() -> None:
+    """What the page shows can be copied into a spec."""
+    for _, model, path in PLACED_KEYS:
+        for example in model.model_fields[path.rpartition(".")[2]].examples or []:
+            assert yaml.safe_load(in_yaml(example)) == example
