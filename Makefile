@@ -24,8 +24,8 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment airflow-environment nightly worth promote test test-pipeline test-dags check lint reference \
-        bench-coverage bench-gate bench-kernel bench-ope bench-train bench-worth up down airflow pins clean
+.PHONY: help setup python java pipeline-environment airflow-environment nightly worth accept promote test test-pipeline test-dags check lint \
+        reference bench-coverage bench-gate bench-kernel bench-ope bench-train bench-worth up down airflow pins clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -44,6 +44,7 @@ help:  ## this page
 #:
 #: Other parameters:
 #:   VERSION=3        the version that `make promote` approves, registered for its DATE; `make nightly` says what to type
+#:   DELIVERY=2026-01-31 REASON="..."  the delivery that `make accept` publishes as it is, and why
 #:   PORT=8080 MLFLOW_PORT=5000   ports of the pages of `make up`
 #:   ARGS="backfill create ..."   what `make airflow` runs
 #:   TESTS=tests/conf             the part of the tests that `make test` runs
@@ -66,6 +67,9 @@ nightly: setup  ## run all DAGs for one date through Airflow: from logs to a reg
 worth: pipeline-environment  ## before any training: whether looking ahead can pay on this log (SOURCE, SCENARIO, DATE), one page
 	@exec $(PIPELINE) -m rl worth --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  $${DATE:+--date "$$DATE"}
+
+accept: pipeline-environment  ## publish a delivery although many of its lines are rejected (SOURCE, DELIVERY, REASON)
+	@exec $(PIPELINE) -m jobs.main accept --source "$${SOURCE:-simulated_shop}" --delivery "$${DELIVERY:-}" --reason "$${REASON:-}"
 
 promote: pipeline-environment  ## approve the version a night registered: it becomes the champion (VERSION, DATE, SOURCE, SCENARIO)
 	@exec $(PIPELINE) -m rl promote --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \

@@ -14,20 +14,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, ValidationError
 
 from conf.errors import PublicationError, StaleInputs
+from conf.later_keys import GrownModel
 from conf.strict_yaml import StrictModel
 
 
-class Manifest(StrictModel):
+class Manifest(GrownModel):
     """What a published version is and where it came from.
 
     content_hash: `<rows>-<hex>`, row count and order-free 128-bit sum of row hashes.
     inputs: name of each input (such as `events/delivery_date=2026-01-31`) -> its content hash.
     counters: counts by name, shown to people (rejected by reason, residuals by name, ...).
     checks: name -> True; a version with a failed check is never published.
+    notes: what people decided about it, by name, in their words.
     """
 
     table: str
@@ -42,6 +45,9 @@ class Manifest(StrictModel):
     inputs: dict[str, str]
     counters: dict[str, int] = Field(default_factory=dict)
     checks: dict[str, bool] = Field(default_factory=dict)
+    notes: dict[str, str] = Field(default_factory=dict)
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"notes"})
 
 
 class Pointer(StrictModel):

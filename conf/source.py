@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from conf.errors import SpecError
 from conf.event_types import EventType
+from conf.json_paths import Step, is_path, read_path
+from conf.later_keys import GrownModel
 from conf.strict_yaml import StrictModel, parse_model, read_yaml
+from conf.time_patterns import compile_pattern
 
 SOURCES_FOLDER = Path(__file__).parent / "sources"
 
@@ -30,6 +33,15 @@ TEXT_FIELDS = (
     "policy_version",
 )
 
+# Words that stand for a missing value, unless a source says otherwise.
+NULL_WORDS = ("NULL", "null", "nan", "NaN", "None", "\\N", "")
+
+# How often a delivered log may be wrong before it is taken for another log than the source describes.
+MAX_REJECTED_SHARE = 0.2
+
+# StrictModel trims texts, which would leave nothing of a tab.
+_Untrimmed = Annotated[str, StringConstraints(strip_whitespace=False)]
+
 
 class EventTypePattern(StrictModel):
     """One rule of an event type read off a column: the first pattern that matches the whole value wins."""
@@ -42,22 +54,22 @@ class EventTypePattern(StrictModel):
     @field_validator("pattern")
     @classmethod
     def _compiles(cls, pattern: str) -> str:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
-        return pattern
+        return _compiled(pattern).pattern
 
 
-class FieldMapping(StrictModel):
+class FieldMapping(GrownModel):
     """Where a canonical field comes from: exactly one of `column`, `columns`, `constant` and `from_path`."""
 
     column: str | None = Field(
-        default=None, description="Names the raw column (or JSON field) that holds the value.", examples=["visitorid"]
+        default=None,
+        description="Names the raw column that holds the value; in JSON lines and Parquet, a key or a path to it such "
+        "as `user.id`, `items[0].id` or `params[key=page].value`. A path through `items[]` makes one event of each "
+        "element.",
+        examples=["visitorid"],
     )
     columns: tuple[str, ...] | None = Field(
         default=None,
-        description="Lists raw columns whose values are joined by `|`; the field is null where one of them is.",
+        description="Lists raw columns whose values are joined by `separator`; the field is null where one of them is.",
         examples=[["invoice", "line"]],
     )
     constant: str | int | None = Field(
@@ -71,9 +83,43 @@ class FieldMapping(StrictModel):
     )
     required: bool = Field(
         default=False,
-        description="Rejects lines without the value as `missing_field`, where it is true.",
+        description="Rejects lines without the value as `missing_field`, where it is true; a price or quantity is not "
+        "asked of impressions, views and clicks.",
         examples=[True],
     )
+    whole: bool = Field(
+        default=False,
+        description="Reads text such as `17850.0` as the id `17850`, where it is true: a column of whole numbers with "
+        "gaps is often written so.",
+        examples=[True],
+    )
+    separator: _Untrimmed = Field(
+        default="|", description="Gives what stands between the values of columns that are joined.", examples=["-"]
+    )
+    extract: str | None = Field(
+        default=None,
+        description="Gives a regular expression with one group: the part of the column's value that counts. Lines in "
+        "whose value it finds nothing are rejected as `bad_id` or `bad_number`.",
+        examples=["^GA1\\.\\d\\.(.+)$"],
+    )
+    map: dict[str, str] | None = Field(
+        default=None,
+        description="Says what each value of the column, or what was extracted of it, stands for; lines with another "
+        "value are rejected as `bad_id` or `bad_number`.",
+        examples=[{"1": "mobile", "2": "desktop"}],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"whole", "separator", "extract", "map"})
+
+    @property
+    def raw_columns(self) -> list[str]:
+        """Raw columns it is read from."""
+        return [self.column] if self.column is not None else list(self.columns or ())
+
+    @field_validator("extract", "from_path")
+    @classmethod
+    def _one_group(cls, pattern: str | None) -> str | None:
+        return pattern if pattern is None else _with_one_group(pattern)
 
     @model_validator(mode="after")
     def _exactly_one_origin(self) -> Self:
@@ -83,20 +129,67 @@ class FieldMapping(StrictModel):
         return self
 
 
-class TimeMapping(StrictModel):
-    """The event time: a column and how to read it."""
+class TimeMapping(GrownModel):
+    """The event time: a column, or several joined by a space, and how to read it."""
 
-    column: str = Field(description="Names the raw column that holds the time.", examples=["timestamp"])
-    unit: Literal["seconds", "milliseconds", "microseconds", "iso", "pattern"] = Field(
-        description="Says how the time is written: seconds, milliseconds or microseconds since 1970 in UTC; `iso` as "
-        "ISO 8601, local to the source's `zone` where it has no offset; `pattern` as the pattern says, likewise.",
+    column: str | None = Field(
+        default=None,
+        description="Names the raw column (or JSON path) that holds the time; give it or `columns`.",
+        examples=["timestamp"],
+    )
+    unit: Literal["seconds", "milliseconds", "microseconds", "nanoseconds", "iso", "pattern"] = Field(
+        description="Says how the time is written: seconds, milliseconds, microseconds or nanoseconds since 1970 in "
+        "UTC; `iso` as ISO 8601, local to `zone` where it has no offset; `pattern` as the pattern says, likewise.",
         examples=["milliseconds"],
     )
     pattern: str | None = Field(
         default=None,
-        description="Gives the Spark datetime pattern of the time, with unit `pattern` alone.",
+        description="Gives the datetime pattern of the time, its letters as Spark's, with unit `pattern` alone.",
         examples=["yyyy-MM-dd HH:mm:ss"],
     )
+    columns: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="Lists the raw columns of a date and a time of day that stand apart: their texts are joined by a "
+        "space, then read.",
+        examples=[["date", "time"]],
+    )
+    milliseconds: str | None = Field(
+        default=None,
+        description="Names the raw column with the milliseconds of the time, 0 to 999.",
+        examples=["ms"],
+    )
+    zone: str | None = Field(
+        default=None,
+        description="Names the time zone (IANA) of times that don't say their own; left out, it is the source's. Times "
+        "that its clock skipped or showed twice are counted.",
+        examples=["America/New_York"],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"columns", "milliseconds", "zone"})
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Columns whose joined texts are the time."""
+        return self.columns or (self.column or "",)
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str | None) -> str | None:
+        return zone if zone is None else _known_zone(zone)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.column is None) == (self.columns is None):
+            raise ValueError("give exactly one of column, columns")
+        return self
+
+    @field_validator("pattern")
+    @classmethod
+    def _pattern_is_known(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            compile_pattern(pattern)
+        return pattern
 
     @model_validator(mode="after")
     def _pattern_where_needed(self) -> Self:
@@ -105,7 +198,7 @@ class TimeMapping(StrictModel):
         return self
 
 
-class EventTypeMapping(StrictModel):
+class EventTypeMapping(GrownModel):
     """The event type: a column with a map of its values, a column with patterns, or a constant."""
 
     column: str | None = Field(
@@ -116,7 +209,7 @@ class EventTypeMapping(StrictModel):
     map: dict[str, EventType] | None = Field(
         default=None,
         description="Gives the event type of each value of the column; lines with another value are rejected as "
-        "`unknown_event_type`.",
+        "`unknown_event_type`, unless `ignore` lists it.",
         examples=[{"view": "view", "addtocart": "cart"}],
     )
     match: tuple[EventTypePattern, ...] | None = Field(
@@ -127,6 +220,14 @@ class EventTypeMapping(StrictModel):
     constant: EventType | None = Field(
         default=None, description="Makes every line this type, where the log holds only one.", examples=["impression"]
     )
+    ignore: tuple[str, ...] = Field(
+        default=(),
+        description="Lists values (patterns, beside `match`) whose lines mean nothing: they are rejected as `ignored`, "
+        "and don't count towards `max_rejected_share`.",
+        examples=[["heartbeat", "page_scroll"]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"ignore"})
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -134,6 +235,12 @@ class EventTypeMapping(StrictModel):
             raise ValueError("give exactly one of map, match, constant")
         if (self.constant is None) != (self.column is not None):
             raise ValueError("give column with map or match, and only then")
+        if self.ignore and self.constant is not None:
+            raise ValueError("ignore needs a column")
+        if both := sorted(set(self.ignore) & set(self.map or {})):
+            raise ValueError(f"{', '.join(both)}: both in map and in ignore")
+        for pattern in self.ignore if self.match is not None else ():
+            _compiled(pattern)
         return self
 
 
@@ -154,6 +261,30 @@ class NumberMapping(FieldMapping):
         description="Drops the sign before the bounds are checked, where it is true (a refund's negative quantity).",
         examples=[True],
     )
+    times: str | None = Field(
+        default=None,
+        description="Names the raw column with a number that multiplies the value, exactly.",
+        examples=["quantity"],
+    )
+    divided_by: str | None = Field(
+        default=None,
+        description="Names the raw column with a number that divides the value; the quotient is rounded once, at the "
+        "end.",
+        examples=["quantity"],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = FieldMapping.later_keys | {"times", "divided_by"}
+
+    @property
+    def raw_columns(self) -> list[str]:
+        """Raw columns it is read from."""
+        return [*super().raw_columns, *[name for name in (self.times, self.divided_by) if name is not None]]
+
+    @model_validator(mode="after")
+    def _one_operation(self) -> Self:
+        if self.times is not None and self.divided_by is not None:
+            raise ValueError("give one of times, divided_by")
+        return self
 
 
 class DerivedEvent(StrictModel):
@@ -166,12 +297,18 @@ class DerivedEvent(StrictModel):
     type: EventType = Field(description="Names the type of the further event.", examples=["click"])
 
 
-class CsvFormat(StrictModel):
-    """How the lines of a delimited file are cut; one record a line."""
+class CsvFormat(GrownModel):
+    """How the records of a delimited file are cut: one a line, unless quotes hold line breaks."""
 
-    delimiter: str = Field(default=",", description="Gives the character between two fields of a line.", examples=[";"])
+    delimiter: _Untrimmed = Field(
+        default=",",
+        description="Gives the one or more characters between two fields of a line; `tab` stands for a tab.",
+        examples=[";"],
+    )
     quote: str = Field(
-        default='"', description="Gives the character around fields that hold the delimiter.", examples=["'"]
+        default='"',
+        description="Gives the character around fields that hold the delimiter; empty, quotes mean nothing.",
+        examples=["'"],
     )
     has_header: bool = Field(
         description="Says whether the first line of every file names the columns.", examples=[True]
@@ -181,6 +318,35 @@ class CsvFormat(StrictModel):
         description="Names the columns in their order, where there is no header.",
         examples=[["user", "item", "category", "behavior", "unix_seconds"]],
     )
+    quoted_line_breaks: bool = Field(
+        default=False,
+        description="Lets a value in quotes hold line breaks, where it is true: its record goes over several lines and "
+        "is known by the first.",
+        examples=[True],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"quoted_line_breaks"})
+
+    @field_validator("delimiter")
+    @classmethod
+    def _delimiter_separates(cls, delimiter: str) -> str:
+        found = "\t" if delimiter in ("tab", "\\t") else delimiter
+        if not found or "\n" in found or "\r" in found:
+            raise ValueError('give one or more characters that stand between values, such as ";", "::" or tab')
+        return found
+
+    @field_validator("quote")
+    @classmethod
+    def _one_quote(cls, quote: str) -> str:
+        if len(quote) > 1:
+            raise ValueError('give one character, or "" where quotes mean nothing')
+        return quote
+
+    @model_validator(mode="after")
+    def _quotes_for_line_breaks(self) -> Self:
+        if self.quoted_line_breaks and not self.quote:
+            raise ValueError("quoted_line_breaks needs a quote")
+        return self
 
     @model_validator(mode="after")
     def _columns_without_header(self) -> Self:
@@ -358,8 +524,22 @@ class EventMapping(StrictModel):
         examples=[[{"column": "click", "values": ["1"], "type": "click"}]],
     )
 
+    @property
+    def columns_of_fields(self) -> dict[str, list[str]]:
+        """Raw columns of each canonical field that the mapping names."""
+        time, type_ = self.event_time, self.event_type
+        found = {
+            "event_time": [*time.parts, *([time.milliseconds] if time.milliseconds is not None else [])],
+            "event_type": [type_.column] if type_.column is not None else [],
+        }
+        for name in (*TEXT_FIELDS, *NUMBER_FIELDS):
+            mapping = getattr(self, name)
+            if mapping is not None:
+                found[name] = mapping.raw_columns
+        return found | {"derived": [one.column for one in self.derived]}
 
-class Source(StrictModel):
+
+class Source(GrownModel):
     """One shop's raw format."""
 
     reference: ClassVar[str] = "docs/reference-sources.md"
@@ -377,7 +557,8 @@ class Source(StrictModel):
         examples=["Europe/Berlin"],
     )
     format: Literal["csv", "jsonl", "parquet"] = Field(
-        description="Says how files are written: delimited text, JSON lines or Parquet; text may be gzipped (`.gz`).",
+        description="Says how files are written: delimited text, JSON lines or Parquet; text may be packed (`.gz`, "
+        "`.zst`, or `.zip` with one file in it).",
         examples=["jsonl"],
     )
     csv: CsvFormat | None = Field(
@@ -451,20 +632,54 @@ class Source(StrictModel):
         description="Says that a simulated shop wrote the log, whose true policy values can be computed.",
         examples=[True],
     )
+    max_rejected_share: float = Field(
+        default=MAX_REJECTED_SHARE,
+        ge=0,
+        le=1,
+        description="Publishes no delivery of which more than this share of the lines is rejected; lines that are "
+        "ignored, delivered twice or a bot's don't count.",
+        examples=[0.5],
+    )
+    encoding: str = Field(
+        default="utf-8",
+        description="Names how text is written in the files (`utf-8`, `latin-1`, `cp1252`, ...); a byte that isn't "
+        "text rejects its line only where it stands in a mapped column.",
+        examples=["latin-1"],
+    )
+    null_words: tuple[str, ...] = Field(
+        default=NULL_WORDS,
+        description="Lists the words that mean a missing value in any column, in place of the usual ones.",
+        examples=[["NULL", "n/a", ""]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"max_rejected_share", "encoding", "null_words"})
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_keeps_line_ends(cls, encoding: str) -> str:
+        ascii_text = bytes(range(128))
+        try:
+            is_fit = ascii_text.decode(encoding) == ascii_text.decode("ascii")
+        except (LookupError, UnicodeDecodeError):
+            is_fit = False
+        if not is_fit:
+            raise ValueError(
+                "no encoding of single bytes and line ends that is known; expected utf-8, latin-1, cp1252 or the like "
+                "(convert UTF-16 before delivery)"
+            )
+        return encoding
 
     @field_validator("zone")
     @classmethod
     def _zone_exists(cls, zone: str) -> str:
-        try:
-            ZoneInfo(zone)
-        except (ZoneInfoNotFoundError, ValueError) as error:
-            raise ValueError("no such time zone; expected an IANA name such as Europe/Berlin") from error
-        return zone
+        return _known_zone(zone)
 
     @model_validator(mode="after")
     def _csv_where_needed(self) -> Self:
         if (self.format == "csv") != (self.csv is not None):
             raise ValueError("give csv with format: csv, and only then")
+        if self.format != "csv":
+            _refuse_unfit_paths(self.events)
         return self
 
 
@@ -484,3 +699,45 @@ def load_source(name: str, folder: Path = SOURCES_FOLDER) -> Source:
 def source_names(folder: Path = SOURCES_FOLDER) -> list[str]:
     """Return the names of all sources in the folder, sorted."""
     return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def _refuse_unfit_paths(events: EventMapping) -> None:
+    """Raise if a column is no path, or if columns lie below different lists.
+
+    Raises:
+        ValueError: says which.
+    """
+    lists: dict[tuple[Step, ...], str] = {}
+    for field, columns in events.columns_of_fields.items():
+        for path in [read_path(column) for column in columns if is_path(column)]:
+            if path.list_steps is None:
+                continue
+            if field in ("event_time", "user_id", "event_id"):
+                raise ValueError(f"{field} is read from {path.column!r}: a line has one, whatever its list holds")
+            lists.setdefault(path.list_steps, path.column)
+    if len(lists) > 1:
+        raise ValueError(f"{' and '.join(lists.values())} lie below different lists; one line can follow one list")
+
+
+def _known_zone(zone: str) -> str:
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("no such time zone; expected an IANA name such as Europe/Berlin") from error
+    return zone
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+
+
+def _with_one_group(pattern: str) -> str:
+    n_groups = _compiled(pattern).groups
+    if n_groups != 1:
+        raise ValueError(
+            f"expected one group in parentheses, found {n_groups}; write (?:...) for those that don't count"
+        )
+    return pattern

@@ -14,6 +14,9 @@ from conf.tables import SCHEMA_VERSION
 # Parts of a scenario that shape its transitions; the rest may change without a rebuild.
 DATA_FIELDS = ("name", "clock", "episode", "observation", "reward", "metrics")
 
+# Keys of a source that may change overnight without making other data.
+OPERATION_KEYS = frozenset({"max_rejected_share"})
+
 
 def source_hash(source: Source) -> str:
     """Return the hash of everything in the source's spec that shapes its tables."""
@@ -32,6 +35,7 @@ def full_spec_hash(pipeline: Pipeline) -> str:
     """Return the hash of both specs whole, approval aside: what a registered version was made under."""
     content = pipeline.model_dump(mode="json")
     del content["scenario"]["approval"]
+    content["source"] = _without_operation(content["source"])
     return _digest(content)
 
 
@@ -48,7 +52,12 @@ def code_hash(*folders: Path) -> str:
 def _source_content(source: Source) -> dict[str, Any]:
     content = source.model_dump(mode="json")
     del content["title"]
-    return content
+    return _without_operation(content)
+
+
+def _without_operation(source: dict[str, Any]) -> dict[str, Any]:
+    """Return the content without the keys that decide whether data are published, not what they are."""
+    return {name: value for name, value in source.items() if name not in OPERATION_KEYS}
 
 
 def _digest(content: Any) -> str:

@@ -19,8 +19,11 @@ PROPENSITY_TYPE = "decimal(18,15)"
 
 RejectReason = Literal[
     "unreadable",
+    "ignored",
     "missing_field",
+    "half_record",
     "bad_timestamp",
+    "bad_id",
     "bad_number",
     "unknown_event_type",
     "outside_window",
@@ -31,8 +34,11 @@ RejectReason = Literal[
 # A line that fails several checks is rejected for the first of these.
 REJECT_REASONS: tuple[RejectReason, ...] = (
     "unreadable",
+    "ignored",
     "missing_field",
+    "half_record",
     "bad_timestamp",
+    "bad_id",
     "bad_number",
     "unknown_event_type",
     "outside_window",

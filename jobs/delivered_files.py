@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import hashlib
 import hmac
 import re
+import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from conf.json_paths import is_path, read_path
 from conf.source import Source
 from conf.strict_yaml import suggest
 from jobs.errors import DeliveryError
 from jobs.raw_deliveries import FileKind, is_split
+from jobs.record_cutting import split_line
 from jobs.source_columns import mapped_columns
+from jobs.text_files import decode, open_bytes, records
 
 _FIRST_LINES = 100
 _CHUNK = 1 << 20
-_LONGEST_LINE = 1 << 24
-_KEPT_BYTES = 1 << 10  # of a longer line
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,7 @@ def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
         _refuse_links(source, logs, paths)
         paths = [path for path in paths if path.is_file()]
         found = [file for path in paths if (file := _classify(source, path, path.relative_to(logs).as_posix()))]
+        _refuse_other_case(source, logs)
     if not any(file.kind == "events" for file in found):
         patterns = ", ".join(source.delivery.files)
         raise DeliveryError(f"{logs}: no file that source {source.name} reads; expected {patterns}")
@@ -84,6 +83,37 @@ def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
             f"expected a match of {source.delivery.date_pattern} such as 2026-01-31"
         )
     return found
+
+
+def unread_files(source: Source, logs: Path) -> list[str]:
+    """Return the delivered files that no pattern of the source matches, by relative path; those of the system aside."""
+    if not logs.is_dir():
+        return []
+    names = sorted(path.relative_to(logs).as_posix() for path in logs.rglob("*") if path.is_file())
+    return [
+        name
+        for name in names
+        if _classify(source, logs / name, name) is None and not name.rpartition("/")[2].startswith((".", "_"))
+    ]
+
+
+def _refuse_other_case(source: Source, logs: Path) -> None:
+    """Raise if a file is left out for its capital letters alone.
+
+    Raises:
+        DeliveryError: names the files.
+    """
+    patterns = [glob for _, globs in _patterns(source) for glob in globs]
+    found = [
+        name
+        for name in unread_files(source, logs)
+        if any(matches(name.lower(), pattern.lower()) for pattern in patterns)
+    ]
+    if found:
+        raise DeliveryError(
+            f"{logs}: {len(found)} file(s) would be read but for upper and lower case ({', '.join(found[:5])}); "
+            f"expected {', '.join(patterns)}; rename them, or add their pattern to source {source.name}"
+        )
 
 
 def _refuse_links(source: Source, logs: Path, paths: Sequence[Path]) -> None:
@@ -126,7 +156,7 @@ def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
         raise DeliveryError(
             f"{file.path}: not a whole gzip file ({error or 'it ends early'}); deliver it again"
         ) from error
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, zipfile.BadZipFile, RuntimeError) as error:
         raise DeliveryError(f"{file.path}: can't be read: {' '.join(str(error).split())}; deliver it again") from error
     return MeasuredFile(file, keyed_hash, n_lines, header, before)
 
@@ -155,49 +185,16 @@ def refuse_empty(measured: Sequence[MeasuredFile]) -> None:
         )
 
 
-def open_bytes(path: Path) -> AbstractContextManager[BinaryIO]:
-    """Return the uncompressed content of a file."""
-    return cast(BinaryIO, gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb"))
-
-
-class OverlongLine(bytes):
-    """The beginning of a line too long to hold, with the length and the SHA-256 (hex) of all of it."""
-
-    n_bytes: int
-    digest: str
-
-
-def bounded_lines(file: BinaryIO, longest: int = _LONGEST_LINE) -> Iterator[bytes]:
-    """Yield the lines of a file, each with its end; of a line above `longest` bytes, an `OverlongLine`."""
-    while line := file.readline(longest):
-        yield line if len(line) < longest or line.endswith(b"\n") else _overlong(line, file, longest)
-
-
-def _overlong(beginning: bytes, file: BinaryIO, longest: int) -> OverlongLine:
-    line, state, part = OverlongLine(beginning[:_KEPT_BYTES]), hashlib.sha256(), beginning
-    line.n_bytes = 0
-    while part:
-        state.update(part)
-        line.n_bytes += len(part)
-        part = b"" if part.endswith(b"\n") else file.readline(longest)
-    line.digest = state.hexdigest()
-    return line
-
-
 def read_header(line: bytes, source: Source) -> tuple[str, ...]:
     """Return the column names in the first line of a delimited file."""
-    text = line.decode("utf-8-sig", "replace").rstrip("\r\n")
-    return tuple(cut_record(text, source))
+    return tuple(cut_record(decode(line, source.encoding, is_first=True), source))
 
 
 def cut_record(line: str, source: Source) -> list[str]:
-    """Return the values of a delimited line."""
+    """Return the values of a delimited line; none where it can't be cut."""
     if source.csv is None:
         raise DeliveryError(f"source {source.name} is not delimited")
-    try:
-        return next(csv.reader([line], delimiter=source.csv.delimiter, quotechar=source.csv.quote), [])
-    except csv.Error:  # a value longer than Python's limit, say: such a line is no record
-        return []
+    return split_line(line, source.csv) or []
 
 
 def matches(name: str, pattern: str) -> bool:
@@ -207,15 +204,18 @@ def matches(name: str, pattern: str) -> bool:
 
 
 def _classify(source: Source, path: Path, name: str) -> DeliveredFile | None:
-    patterns: list[tuple[FileKind, tuple[str, ...]]] = [
+    for kind, globs in _patterns(source):
+        if any(matches(name, glob) for glob in globs):
+            return _file(source, path, name, kind)
+    return None
+
+
+def _patterns(source: Source) -> list[tuple[FileKind, tuple[str, ...]]]:
+    return [
         ("items", source.items.files if source.items else ()),
         ("availability", source.availability.files if source.availability else ()),
         ("events", source.delivery.files),
     ]
-    for kind, globs in patterns:
-        if any(matches(name, glob) for glob in globs):
-            return _file(source, path, name, kind)
-    return None
 
 
 def _file(source: Source, path: Path, name: str, kind: FileKind) -> DeliveredFile:
@@ -252,8 +252,8 @@ def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] 
     header, n_lines = None, 0
     first_lines: list[bytes] = []
     with open_bytes(file.path) as content:
-        for number, line in enumerate(bounded_lines(content)):
-            if number == 0 and has_header:
+        for number, _, line in records(content, source.csv if is_delimited else None):
+            if number == 1 and has_header:
                 header = read_header(line, source)
                 _refuse_unfit_header(file, header, source)
                 continue
@@ -266,16 +266,9 @@ def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] 
 
 
 def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: Source) -> None:
-    problems = [
-        f"column {name!r} is missing{suggest(name, list(header))}"
-        for name in mapped_columns(source)
-        if name not in header
-    ]
-    problems += [
-        f"column {name!r} stands {header.count(name)} times"
-        for name in mapped_columns(source)
-        if header.count(name) > 1
-    ]
+    names = list(dict.fromkeys(_first_key(name, header, source) for name in mapped_columns(source)))
+    problems = [f"column {name!r} is missing{suggest(name, list(header))}" for name in names if name not in header]
+    problems += [f"column {name!r} stands {header.count(name)} times" for name in names if header.count(name) > 1]
     if problems:
         raise DeliveryError(
             f"{file.path}: the header doesn't fit source {source.name}: {'; '.join(problems)}; "
@@ -283,9 +276,18 @@ def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: S
         )
 
 
+def _first_key(column: str, header: tuple[str, ...], source: Source) -> str:
+    """Return the column of the file that a mapped one is, or lies in."""
+    if source.csv is not None or column in header or not is_path(column):
+        return column
+    path = read_path(column)
+    return str((path.list_steps or path.steps)[0])
+
+
 def _refuse_unfit_columns(file: DeliveredFile, first_lines: Sequence[bytes], source: Source) -> None:
     expected = source.csv.columns if source.csv and source.csv.columns else ()
-    widths = [len(cut_record(line.decode("utf-8", "replace").rstrip("\r\n"), source)) for line in first_lines]
+    texts = [decode(line, source.encoding, is_first=number == 0) for number, line in enumerate(first_lines)]
+    widths = [len(cut_record(text, source)) for text in texts]
     if widths and len(expected) not in widths:
         raise DeliveryError(
             f"{file.path}: expected {len(expected)} columns ({', '.join(expected)}), found {widths[0]} in the first "

@@ -1,270 +1,193 @@
-"""Raw lines become canonical fields, as the source's mapping says; dirt becomes null with a note, never an exception.
+"""Raw lines become canonical fields, as the source's mapping says; dirt becomes a reason, never an exception.
 
+Plain Python over batches of lines: ingest calls it in Spark's workers, and whoever looks at a log calls it without.
 Everything is exact: numbers go through decimals, money ends as int64 millionths, times as UTC microseconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
-
-from conf.scenario import MILLIONTHS
-from conf.source import CsvFormat, FieldMapping, NumberMapping, Source
-from conf.tables import PROPENSITY_TYPE
+from conf.source import NUMBER_FIELDS, TEXT_FIELDS, Source
+from conf.tables import REJECT_REASONS, RejectReason
+from jobs.field_reading import FieldReader, NumberReader, PathValues, TypeReader
+from jobs.raw_values import UnfitValue
+from jobs.record_cutting import Cutter, Values, delimited_cutter, json_cutter
 from jobs.source_columns import mapped_columns, number_mappings, text_mappings
+from jobs.time_reading import LocalTimes, TimeReader
 
 # Events that the shop itself may cause: they need no shopper.
-SHOP_EVENT_TYPES = ("stock", "receipt", "order", "promotion", "consent")
+SHOP_EVENT_TYPES = frozenset({"stock", "receipt", "order", "promotion", "consent"})
 
-_EPOCH_UNITS = {"seconds": 1_000_000, "milliseconds": 1_000, "microseconds": 1}
-_FIRST_MICROS, _LAST_MICROS = -62_135_596_800_000_000, 253_402_300_799_999_999  # years 1 to 9999
-_ISO = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?\s*(Z|[+-]\d{2}:?\d{2})?$"
-_ISO_OFFSET = r"(Z|[+-]\d{2}:?\d{2})$"
-_ZONE_LETTERS = "VzOXxZ"
-_WHOLE_TYPES = {"quantity": "bigint", "position": "int"}
+# Events that mean the same whatever the item costs: a required number that they lack is no reason to reject them.
+UNPRICED_EVENT_TYPES = frozenset({"impression", "view", "click"})
+_PRICED_FIELDS = frozenset({"price", "quantity"})
+
+# What a record says beyond its line: the rest (when, who, which event) the line says once.
+RECORD_FIELDS = ("event_type", *[name for name in TEXT_FIELDS if name not in ("event_id", "user_id")], *NUMBER_FIELDS)
+
+_RANK = {reason: place for place, reason in enumerate(REJECT_REASONS)}
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
-def parse_lines(lines: DataFrame, source: Source, headers: Sequence[Sequence[str]]) -> DataFrame:
-    """Return the lines with their canonical fields, and what could not be read.
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a line is rejected: the reason, the field, and the shape of the value that was found there."""
 
-    Args:
-        lines: as `read_lines` gives them.
-        source: the mapping.
-        headers: column names for each `header_id`; none where the format names its fields.
+    reason: RejectReason
+    field: str | None = None
+    shape: str | None = None
 
-    Added columns: event_time and every text and number field of the events table (null where the source has none),
-    event_type; `_has_record` (the line could be cut into values), `_missing_field` and `_bad_number` (name of the first
-    such field), `_bad_timestamp`, `_unknown_type`, `_derived` (array of further event types on the line).
+
+@dataclass(slots=True)
+class ParsedLine:
+    """A line as events, or why it is none.
+
+    event_time: microseconds since the epoch, UTC; event_day: business day, in days since the epoch.
+    shift: `skipped` or `repeated`, where the local time is one that a clock left out or showed twice.
+    records: the fields of `RECORD_FIELDS` by name, for each event of the line.
     """
-    recorded = lines.withColumn("_raw", _record(source, headers))
-    return recorded.select(
-        *[F.col(name) for name in lines.columns if name != "line"],
-        (F.col("is_readable") & F.col("_raw.is_record")).alias("_has_record"),
-        *_time_columns(source),
-        *_type_columns(source),
-        *_text_columns(source),
-        *_number_columns(source),
-        _derived(source).alias("_derived"),
-    ).transform(lambda parsed: _note_missing(parsed, source))
+
+    refusal: Refusal | None = None
+    event_time: int | None = None
+    event_day: int | None = None
+    shift: str | None = None
+    event_id: str | None = None
+    user_id: str | None = None
+    records: list[dict[str, Any]] = field(default_factory=list)
 
 
-def event_times(lines: DataFrame, source: Source, headers: Sequence[Sequence[str]]) -> DataFrame:
-    """Return the lines with `event_time` alone added: null where it can't be read."""
-    recorded = lines.withColumn("_raw", _record(source, headers))
-    time = _event_time(source)
-    has_record = F.col("is_readable") & F.col("_raw.is_record")
-    return recorded.select(*lines.columns, F.when(has_record, time).alias("event_time"))
+class EventParser:
+    """Reads the lines of files that share a header, as a source says."""
+
+    def __init__(self, source: Source, header: Sequence[str] | None) -> None:
+        events, columns = source.events, mapped_columns(source)
+        self._cut = _cutter(source, header, columns)
+        self._clock = LocalTimes(source.zone)
+        self._source = source
+        self._times = TimeReader(events.event_time, source.zone, columns)
+        self._types = TypeReader(events.event_type, columns)
+        self._texts = {name: FieldReader(one, columns) for name, one in text_mappings(events).items()}
+        self._numbers = {name: NumberReader(name, one, columns) for name, one in number_mappings(events).items()}
+        self._derived = [(columns.index(one.column), frozenset(one.values), one.type) for one in events.derived]
+        self._nothing: dict[str, Any] = dict.fromkeys(("event_id", "user_id", *RECORD_FIELDS))
+
+    def parse(self, line: str, path: PathValues, delivery_date: date) -> ParsedLine:
+        """Return the line's events, or the first reason, in the contract's order, for which it is rejected.
+
+        Args:
+            line: as `read_batches` gives it; one that isn't text counts as unreadable.
+            path: what the file's path says.
+            delivery_date: when it was delivered: too late an event is rejected.
+        """
+        cut = self._cut(line)
+        if cut is None:
+            return ParsedLine(Refusal("unreadable"))
+        records = [values for values in cut.records if not self._types.is_ignored(values)]
+        if not records:
+            return ParsedLine(Refusal("ignored"))
+        refusals = [Refusal("half_record")] if cut.is_half else []
+        parsed = ParsedLine()
+        self._read_time(parsed, records[0], delivery_date, refusals)
+        for values in records:
+            fields = self._fields(values, path, refusals)
+            parsed.event_id, parsed.user_id = fields.pop("event_id"), fields.pop("user_id")
+            parsed.records.append(fields)
+        for values, fields in zip(records, list(parsed.records), strict=True):
+            kinds = [type_ for place, flags, type_ in self._derived if values[place] in flags]
+            parsed.records += [fields | {"event_type": kind} for kind in kinds]
+        if refusals:
+            parsed.refusal = min(refusals, key=lambda one: _RANK[one.reason])
+        return parsed
+
+    def time_of(self, line: str) -> int | None:
+        """Return the line's event time alone; null where it can't be read."""
+        cut = self._cut(line)
+        given = self._times.text(cut.records[0]) if cut is not None else None
+        return self._times.read(given) if given is not None else None
+
+    def day_of(self, event_time: int) -> int:
+        """Return the business day of a time, in days since the epoch."""
+        return self._clock.day_of(event_time)
+
+    def _read_time(self, parsed: ParsedLine, values: Values, delivery_date: date, refusals: list[Refusal]) -> None:
+        given = self._times.text(values)
+        if given is None:
+            refusals.append(Refusal("missing_field", "event_time"))
+            return
+        parsed.event_time, parsed.shift = self._times.read(given), self._times.shift
+        if parsed.event_time is None:
+            refusals.append(Refusal("bad_timestamp", shape=shape_of(given)))
+            return
+        parsed.event_day = self._clock.day_of(parsed.event_time)
+        if not self._is_in_window(parsed.event_day, delivery_date):
+            refusals.append(Refusal("outside_window", shape=shape_of(given)))
+
+    def _is_in_window(self, day: int, delivery_date: date) -> bool:
+        delivered, window = delivery_date.toordinal() - _EPOCH_ORDINAL, self._source.window
+        if not delivered - self._source.lateness_days <= day <= delivered:
+            return False
+        return window is None or window.first.toordinal() <= day + _EPOCH_ORDINAL <= window.last.toordinal()
+
+    def _fields(self, values: Values, path: PathValues, refusals: list[Refusal]) -> dict[str, Any]:
+        fields = self._nothing.copy()
+        given = self._types.value(values)
+        if given is None:
+            refusals.append(Refusal("missing_field", "event_type"))
+        else:
+            fields["event_type"] = self._types.type_of(given)
+        if fields["event_type"] is None:
+            refusals.append(Refusal("unknown_event_type", shape=shape_of(given or "")))
+        self._read_texts(fields, values, path, refusals)
+        self._read_numbers(fields, values, path, refusals)
+        return fields
+
+    def _read_texts(self, fields: dict[str, Any], values: Values, path: PathValues, refusals: list[Refusal]) -> None:
+        for name, reader in self._texts.items():
+            try:
+                value = fields[name] = reader.id(values, path)
+            except UnfitValue:
+                refusals.append(Refusal("bad_id", name))
+                continue
+            if value is None and (
+                fields["event_type"] not in SHOP_EVENT_TYPES if name == "user_id" else reader.mapping.required
+            ):
+                refusals.append(Refusal("missing_field", name))
+
+    def _read_numbers(self, fields: dict[str, Any], values: Values, path: PathValues, refusals: list[Refusal]) -> None:
+        for name, reader in self._numbers.items():
+            try:
+                given = reader.value(values, path)
+            except UnfitValue:
+                refusals.append(Refusal("bad_number", name))
+                continue
+            if given is None:
+                needs_none = name in _PRICED_FIELDS and fields["event_type"] in UNPRICED_EVENT_TYPES
+                if reader.mapping.required and not needs_none:
+                    refusals.append(Refusal("missing_field", name))
+                continue
+            fields[name] = reader.number(given, values)
+            if fields[name] is None:
+                refusals.append(Refusal("bad_number", name, shape_of(given)))
 
 
-def _record(source: Source, headers: Sequence[Sequence[str]]) -> Column:
-    """Return the mapped raw values as a struct of trimmed text, null where empty: `c0`, `c1`, ... and `is_record`.
+def shape_of(value: str) -> str:
+    """Return what a value looks like and nothing of what it says: each digit a 9, each letter an a.
 
-    Unreadable lines aren't shown to Spark's readers: some of them would end the job.
+    >>> shape_of("1511544070123"), shape_of("Ann, 5 EUR")
+    ('9999999999999', 'aaa, 9 aaa')
     """
+    shown = value[:40]
+    return "".join("9" if one.isdigit() else "a" if one.isalpha() else one for one in shown) + (
+        "..." if len(value) > len(shown) else ""
+    )
+
+
+def _cutter(source: Source, header: Sequence[str] | None, columns: Sequence[str]) -> Cutter:
+    null_words = frozenset(source.null_words)
     if source.csv is None:
-        return _json_record(mapped_columns(source))
-    if source.csv.columns is not None:
-        return _csv_record(source.csv, source.csv.columns, mapped_columns(source))
-    records = [_csv_record(source.csv, header, mapped_columns(source)) for header in headers]
-    record = records[0]
-    for header_id, other in enumerate(records[1:], start=1):
-        record = F.when(F.col("header_id") == header_id, other).otherwise(record)
-    return record
-
-
-def _csv_record(csv: CsvFormat, header: Sequence[str], names: Sequence[str]) -> Column:
-    # Positions, not names: a header may hold an empty name. A value beyond the last column shows in `beyond`.
-    fields = ", ".join([f"v{place} string" for place in range(len(header))] + ["beyond string"])
-    options = {"sep": csv.delimiter, "quote": csv.quote, "escape": csv.quote, "mode": "PERMISSIVE"}
-    parsed = F.from_csv(_readable_line(), fields, options)
-    values = [_text(parsed[f"v{list(header).index(name)}"]).alias(f"c{n}") for n, name in enumerate(names)]
-    return F.struct(*values, parsed["beyond"].isNull().alias("is_record"))
-
-
-def _json_record(names: Sequence[str]) -> Column:
-    schema = StructType([*[StructField(name, StringType()) for name in names], StructField("_corrupt", StringType())])
-    parsed = F.from_json(_readable_line(), schema, {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": "_corrupt"})
-    values = [_text(parsed.getField(name)).alias(f"c{n}") for n, name in enumerate(names)]
-    is_record = parsed.isNotNull() & parsed.getField("_corrupt").isNull()
-    return F.struct(*values, F.coalesce(is_record, F.lit(False)).alias("is_record"))
-
-
-def _readable_line() -> Column:
-    return F.when(F.col("is_readable"), F.col("line"))
-
-
-def _text(value: Column) -> Column:
-    trimmed = F.trim(value)
-    return F.when(trimmed != "", trimmed)
-
-
-def _raw(source: Source, name: str) -> Column:
-    return F.col(f"_raw.c{mapped_columns(source).index(name)}")
-
-
-def _time_columns(source: Source) -> list[Column]:
-    given, time = _raw(source, source.events.event_time.column), _event_time(source)
-    return [
-        time.alias("event_time"),
-        given.isNull().alias("_no_time"),
-        (given.isNotNull() & time.isNull()).alias("_bad_timestamp"),
-    ]
-
-
-def _event_time(source: Source) -> Column:
-    mapping = source.events.event_time
-    given = _raw(source, mapping.column)
-    if mapping.unit == "iso":
-        time = iso_time(given, source.zone)
-    elif mapping.pattern is not None:
-        local = F.try_to_timestamp(given, F.lit(mapping.pattern))
-        has_zone = any(letter in _without_quoted(mapping.pattern) for letter in _ZONE_LETTERS)
-        time = local if has_zone else F.to_utc_timestamp(local, source.zone)
-    else:
-        micros = given.try_cast("decimal(24,6)") * F.lit(Decimal(_EPOCH_UNITS[mapping.unit]))
-        time = F.timestamp_micros(F.floor(micros).try_cast("bigint"))
-    return _in_calendar(time)
-
-
-def iso_time(given: Column, zone: str) -> Column:
-    """Return ISO 8601 text as a UTC timestamp, read in the zone where it has no offset; null where it isn't whole."""
-    # A bare cast would take "2019", and "12:30" as today: the whole form is asked for.
-    whole = F.when(given.rlike(_ISO), given)
-    with_colon = F.regexp_replace(whole, r"([+-]\d{2}):?(\d{2})$", "$1:$2")
-    local = F.to_utc_timestamp(whole.try_cast("timestamp"), zone)
-    return _in_calendar(F.when(whole.rlike(_ISO_OFFSET), with_colon.try_cast("timestamp")).otherwise(local))
-
-
-def _in_calendar(time: Column) -> Column:
-    # Outside these years Spark holds times that neither Python nor a calendar can.
-    return F.when(F.unix_micros(time).between(_FIRST_MICROS, _LAST_MICROS), time)
-
-
-def _without_quoted(pattern: str) -> str:
-    return "".join(pattern.split("'")[::2])
-
-
-def _type_columns(source: Source) -> list[Column]:
-    mapping = source.events.event_type
-    if mapping.column is None:
-        return [F.lit(mapping.constant).alias("event_type"), F.lit(False).alias("_no_type")]
-    given = _raw(source, mapping.column)
-    if mapping.map is not None:
-        rules = [(given == value, kind) for value, kind in mapping.map.items()]
-    else:
-        rules = [(given.rlike(f"^(?:{rule.pattern})$"), rule.type) for rule in mapping.match or ()]
-    kind = F.lit(None).cast("string")
-    for condition, name in reversed(rules):
-        kind = F.when(condition, F.lit(name)).otherwise(kind)
-    return [kind.alias("event_type"), given.isNull().alias("_no_type")]
-
-
-def _text_columns(source: Source) -> list[Column]:
-    mappings = text_mappings(source.events)
-    names = (
-        "event_id",
-        "user_id",
-        "item_id",
-        "category_id",
-        "currency",
-        "decision_id",
-        "slate_id",
-        "action",
-        "availability_id",
-        "policy_version",
-    )
-    nothing = F.lit(None).cast("string")
-    return [(_value(mappings[name], source) if name in mappings else nothing).alias(name) for name in names]
-
-
-def _value(mapping: FieldMapping, source: Source) -> Column:
-    if mapping.constant is not None:
-        return F.lit(str(mapping.constant))
-    if mapping.from_path is not None:
-        return _text(F.regexp_extract("file", mapping.from_path, 1))
-    if mapping.columns is not None:
-        parts = [_raw(source, name) for name in mapping.columns]
-        is_whole = F.lit(True)
-        for part in parts:
-            is_whole = is_whole & part.isNotNull()
-        return F.when(is_whole, F.concat_ws("|", *parts))
-    return _raw(source, str(mapping.column))
-
-
-def _number_columns(source: Source) -> list[Column]:
-    mappings = number_mappings(source.events)
-    types = {"price": "bigint", "quantity": "bigint", "position": "int", "propensity": PROPENSITY_TYPE}
-    columns = []
-    for name, kind in types.items():
-        if name not in mappings:
-            columns += [
-                F.lit(None).cast(kind).alias(name),
-                F.lit(False).alias(f"_bad_{name}"),
-                F.lit(True).alias(f"_no_{name}"),
-            ]
-            continue
-        given = _value(mappings[name], source)
-        number = _number(given, name, mappings[name])
-        columns += [
-            number.alias(name),
-            (given.isNotNull() & number.isNull()).alias(f"_bad_{name}"),
-            given.isNull().alias(f"_no_{name}"),
-        ]
-    return columns
-
-
-def _number(given: Column, name: str, mapping: NumberMapping) -> Column:
-    """Return the number as it is stored, null where it is bad: bounds are checked after rounding."""
-    value = given.try_cast("decimal(38,18)")
-    if mapping.absolute:
-        value = F.abs(value)
-    if name in _WHOLE_TYPES:
-        value = F.when(value == F.floor(value), value)
-    elif name == "price":
-        value = F.round(value, 6)
-    else:
-        value = F.round(value, 15)
-    is_within = value.isNotNull()
-    if mapping.above is not None:
-        is_within = is_within & (value > F.lit(Decimal(str(mapping.above))))
-    if mapping.at_least is not None:
-        is_within = is_within & (value >= F.lit(Decimal(str(mapping.at_least))))
-    if mapping.at_most is not None:
-        is_within = is_within & (value <= F.lit(Decimal(str(mapping.at_most))))
-    return F.when(is_within, _stored(value, name))
-
-
-def _stored(value: Column, name: str) -> Column:
-    if name == "price":
-        return (value.cast("decimal(32,6)") * F.lit(MILLIONTHS)).try_cast("bigint")
-    return value.try_cast(_WHOLE_TYPES.get(name, PROPENSITY_TYPE))
-
-
-def _derived(source: Source) -> Column:
-    kinds = [F.when(_raw(source, one.column).isin(list(one.values)), F.lit(one.type)) for one in source.events.derived]
-    return F.array_compact(F.array(*kinds)) if kinds else F.array().cast("array<string>")
-
-
-def _note_missing(parsed: DataFrame, source: Source) -> DataFrame:
-    """Return which required field is missing first, which number is bad first, whether the type is unknown."""
-    texts, numbers = text_mappings(source.events), number_mappings(source.events)
-    missing = [F.when(F.col("_no_time"), F.lit("event_time")), F.when(F.col("_no_type"), F.lit("event_type"))]
-    needs_user = ~F.coalesce(F.col("event_type").isin(*SHOP_EVENT_TYPES), F.lit(False))
-    missing += [
-        F.when(F.col(name).isNull() & (needs_user if name == "user_id" else F.lit(True)), F.lit(name))
-        for name, mapping in texts.items()
-        if mapping.required or name == "user_id"
-    ]
-    missing += [F.when(F.col(f"_no_{name}"), F.lit(name)) for name, mapping in numbers.items() if mapping.required]
-    bad = [F.when(F.col(f"_bad_{name}"), F.lit(name)) for name in ("price", "quantity", "position", "propensity")]
-    flags = [name for name in parsed.columns if name.startswith(("_no_", "_bad_")) and name != "_bad_timestamp"]
-    return parsed.select(
-        *[F.col(name) for name in parsed.columns if name not in flags],
-        F.coalesce(*missing).alias("_missing_field"),
-        F.coalesce(*bad).alias("_bad_number"),
-        F.col("event_type").isNull().alias("_unknown_type"),
-    )
+        return json_cutter(columns, null_words)
+    return delimited_cutter(source.csv, source.csv.columns or header or (), columns, null_words)

@@ -19,12 +19,14 @@ from conf.paths import Lake
 from conf.publication import read_pointer
 from conf.source import Source
 from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, REJECT_REASONS, Table
+from jobs.acceptance import accepted_reasons
+from jobs.delivery_limits import n_shifted, refuse_unlikely, summarize
 from jobs.errors import CheckError, DeliveryError
-from jobs.event_parsing import parse_lines
-from jobs.pseudonyms import pseudonyms
+from jobs.event_parsing import RECORD_FIELDS
+from jobs.parsed_lines import parse_files
 from jobs.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged, staged_empty
 from jobs.raw_deliveries import FileKind, RawDelivery, is_split, landing_hash, raw_folder, read_raw_deliveries
-from jobs.raw_lines import LineFile, read_lines, reading_of
+from jobs.raw_lines import LineFile, reading_of
 from jobs.rejection import judge, part_id
 from jobs.side_tables import read_delivered_availability, read_delivered_items
 
@@ -56,6 +58,7 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
 
     Raises:
         DeliveryError: a landed file is gone, or was landed under another spec.
+        UnlikelyDelivery: more lines of a delivery are rejected than the source allows, and nobody accepted it.
         CheckError: lines that are neither accepted nor rejected, or rows that don't fit their table.
         PublishError: the tables can't be written; they are as they were.
     """
@@ -88,24 +91,22 @@ def judged_lines(job: Ingestion, deliveries: Sequence[RawDelivery]) -> DataFrame
         for file in files
     ]
     reading = reading_of(job.source, job.key, is_split=is_split(job.source))
-    lines = read_lines(job.spark, line_files, reading)
-    parsed = parse_lines(lines, job.source, headers).withColumn(_PARTITION, F.col(_PARTITION).cast("date"))
-    return judge(parsed.withColumn("user_id", pseudonyms(job.key)(F.col("user_id"))), job.source)
+    return judge(parse_files(job.spark, line_files, job.source, headers, reading), job.source)
 
 
 def events_of(judged: DataFrame, source: Source) -> DataFrame:
-    """Return the accepted lines' events and those derived from the same lines: columns of the table and of its path."""
+    """Return the accepted lines' events, one or more a line: columns of the table and of its path."""
     further = F.transform(
-        "_derived",
-        lambda kind, place: F.struct(
+        "further",
+        lambda one, place: F.struct(
             (place + 1).cast("int").alias("line_part"),
-            kind.alias("event_type"),
             part_id(F.col("event_id"), place + 1).alias("event_id"),
+            *[one.getField(name).alias(name) for name in RECORD_FIELDS],
         ),
     )
-    own = F.array(F.struct(F.lit(0).alias("line_part"), F.col("event_type"), F.col("event_id")))
+    own = F.array(F.struct(F.lit(0).alias("line_part"), F.col("event_id"), *[F.col(name) for name in RECORD_FIELDS]))
     parts = judged.where(F.col("reason").isNull()).withColumn("_part", F.explode(F.concat(own, further)))
-    values = {name: F.col(f"_part.{name}") for name in ("line_part", "event_type", "event_id")} | {
+    values = {name: F.col(f"_part.{name}") for name in ("line_part", "event_id", *RECORD_FIELDS)} | {
         "user_id": F.coalesce("user_id", F.lit(""))
     }
     events = parts.select(
@@ -121,6 +122,8 @@ def rejected_of(judged: DataFrame) -> DataFrame:
 
 
 def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> None:
+    summary, accepted = summarize(judged), accepted_reasons(job.lake, due)
+    refuse_unlikely(summary, job.source, accepted)
     items, availability = _line_files(job, due, "items"), _line_files(job, due, "availability")
     frames: list[tuple[Table, DataFrame | None, dict[str, Column]]] = [
         (
@@ -148,7 +151,8 @@ def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> N
             else staged_empty(job.target(table), partitions=days)
             for table, frame, counted in frames
         ]
-        facts = _facts(due, versions[0], versions[1])
+        shifts = {delivery.delivery_date: n_shifted(summary, delivery.delivery_date) for delivery in due}
+        facts = _facts(due, versions[0], versions[1], shifts, accepted)
         publish(job.lake.lock, [(version, facts) for version in versions], job.provenance)
     for day in days:
         log.info("ingested", delivery_date=day, **{name: n for name, n in facts[day].counters.items() if n})
@@ -162,7 +166,13 @@ def _line_files(job: Ingestion, due: Sequence[RawDelivery], kind: FileKind) -> l
     ]
 
 
-def _facts(due: Sequence[RawDelivery], events: StagedVersion, rejected: StagedVersion) -> Mapping[str, PartitionFacts]:
+def _facts(
+    due: Sequence[RawDelivery],
+    events: StagedVersion,
+    rejected: StagedVersion,
+    shifts: Mapping[date, Mapping[str, int]],
+    accepted: Mapping[date, str],
+) -> Mapping[str, PartitionFacts]:
     """Return what the manifests of each delivery say.
 
     Raises:
@@ -171,14 +181,17 @@ def _facts(due: Sequence[RawDelivery], events: StagedVersion, rejected: StagedVe
     facts, problems = {}, []
     for delivery in due:
         day = str(delivery.delivery_date)
-        accepted, refused = events.partitions[day], rejected.partitions[day]
-        if accepted.counts["n_events"] + refused.n_rows != delivery.n_lines:
+        taken, refused = events.partitions[day], rejected.partitions[day]
+        if taken.counts["n_events"] + refused.n_rows != delivery.n_lines:
             problems.append(
-                f"delivery_date={day}: {accepted.counts['n_events']} accepted + {refused.n_rows} rejected, "
+                f"delivery_date={day}: {taken.counts['n_events']} accepted + {refused.n_rows} rejected, "
                 f"expected {delivery.n_lines} lines"
             )
-        counters = {"n_lines": delivery.n_lines, **accepted.counts, "n_rejected": refused.n_rows, **refused.counts}
-        facts[day] = PartitionFacts(delivery.inputs, counters, ["every_line_accepted_or_rejected"])
+        counters = {"n_lines": delivery.n_lines, **taken.counts, "n_rejected": refused.n_rows, **refused.counts}
+        counters |= {name: n for name, n in shifts[delivery.delivery_date].items() if n}
+        reason = accepted.get(delivery.delivery_date)
+        notes = {"accepted": reason} if reason is not None else {}
+        facts[day] = PartitionFacts(delivery.inputs, counters, ["every_line_accepted_or_rejected"], notes)
     if problems:
         raise CheckError("nothing was published:\n" + "\n".join(f"  {problem}" for problem in problems))
     return facts

@@ -16,6 +16,7 @@ from conf.settings import Settings
 from conf.source import Source
 from conf.spec_hash import source_hash
 from conf.tables import EVENTS, REJECT_REASONS
+from jobs.delivered_files import unread_files
 from jobs.errors import CheckError
 from jobs.ingest import Ingestion, ingest_deliveries
 from jobs.landing import land, refuse_date_without_data
@@ -36,7 +37,7 @@ def ingest(
     Returns the result as `docs/pipeline.md` says, without the seconds Spark took to start.
 
     Raises:
-        DeliveryError: delivered files that can't be taken in, or nothing delivered for the horizon.
+        DeliveryError: delivered files that can't be taken in or right, or nothing delivered for the horizon.
         CheckError: an invariant that doesn't hold.
         PublishError: tables that can't be written.
     """
@@ -54,6 +55,7 @@ def ingest(
     seconds["sessions"], _ = _since(started)
     return count_lines(job.lake, source, horizon) | {
         "deliveries": [str(day) for day in deliveries],
+        "unread_files": unread_files(source, logs) if logs is not None else [],
         "digests": {
             "events": _event_digests(job.lake, horizon),
             "sessions": session_digests(job.lake, last_date=horizon),
@@ -70,7 +72,7 @@ def count_lines(lake: Lake, source: Source, horizon: date) -> dict[str, Any]:
     """
     landed = read_raw_deliveries(lake)
     counters = [_manifest(lake, day).counters for day in landed if day <= horizon]
-    rejected = {reason: sum(one[f"rejected.{reason}"] for one in counters) for reason in REJECT_REASONS}
+    rejected = {reason: sum(one.get(f"rejected.{reason}", 0) for one in counters) for reason in REJECT_REASONS}
     counts: dict[str, Any] = {
         "source": source.name,
         "date": str(horizon),

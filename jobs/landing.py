@@ -21,7 +21,7 @@ from pyspark.sql import SparkSession
 from conf.paths import Lake
 from conf.publication import publishing, read_pointer, write_atomically
 from conf.source import Source
-from jobs.delivered_files import DeliveredFile, MeasuredFile, find_files, measure, refuse_empty, stamp
+from jobs.delivered_files import DeliveredFile, MeasuredFile, find_files, measure, refuse_empty, stamp, unread_files
 from jobs.errors import DeliveryError
 from jobs.log_splitting import split_log
 from jobs.publishing import Provenance, explaining_failures, swap_pointers
@@ -51,6 +51,8 @@ def land(
         PublishError: the files can't be written.
     """
     files = find_files(source, logs)
+    if unread := unread_files(source, logs):
+        log.warning("files_not_read", source=source.name, n_files=len(unread), files=", ".join(unread[:10]))
     measured = _measure_all(files, source, key)
     refuse_empty(measured)
     if _is_landed(lake, source, measured, provenance):

@@ -15,13 +15,12 @@ from pyspark.sql import functions as F
 
 from conf.source import Source
 from conf.tables import RAW_LINES
-from jobs.business_days import business_date
 from jobs.content_hash import content_hashes
 from jobs.delivered_files import MeasuredFile
 from jobs.errors import CheckError, DeliveryError
-from jobs.event_parsing import event_times
+from jobs.parsed_lines import read_dated_lines
 from jobs.raw_deliveries import RawFile
-from jobs.raw_lines import LineFile, read_lines, reading_of
+from jobs.raw_lines import LineFile, reading_of
 from jobs.written_rows import read_written
 
 _PATH_COLUMNS = ("delivery_date", "file_id")
@@ -50,8 +49,8 @@ def split_log(
     files = [
         LineFile(log.file.path, log.file.name, None, headers.index(log.header) if log.header else 0) for log in logs
     ]
-    lines = read_lines(spark, files, reading_of(source, key))
-    dated = _dated(event_times(lines, source, headers), source, [log.file.name for log in logs])
+    lines = read_dated_lines(spark, files, source, headers, reading_of(source, key))
+    dated = _dated(lines, source, [log.file.name for log in logs])
     dated.persist(StorageLevel.MEMORY_AND_DISK)
     try:
         first = dated.agg(F.min("business_date")).collect()[0][0]
@@ -64,7 +63,7 @@ def split_log(
 
 
 def _dated(lines: DataFrame, source: Source, names: Sequence[str]) -> DataFrame:
-    day = business_date(F.col("event_time"), source.zone)
+    day = F.date_add(F.lit(date(1970, 1, 1)), F.col("day"))
     if source.window is not None:
         day = F.when(day.between(F.lit(source.window.first), F.lit(source.window.last)), day)
     file_ids: Mapping[str, int] = {name: number for number, name in enumerate(names)}
@@ -100,7 +99,8 @@ def _split_files(spark: SparkSession, logs: Sequence[MeasuredFile], folder: Path
 def _no_date_message(logs: Sequence[MeasuredFile], source: Source) -> str:
     window = f" in {source.window.first} to {source.window.last}" if source.window else ""
     mapping = source.events.event_time
+    columns = " and ".join(repr(name) for name in mapping.parts)
     return (
         f"{', '.join(log.file.name for log in logs[:3])}: no line has a date{window}; expected column "
-        f"{mapping.column!r} to hold {mapping.pattern or mapping.unit}; is this a log of source {source.name}?"
+        f"{columns} to hold {mapping.pattern or mapping.unit}; is this a log of source {source.name}?"
     )

@@ -1,4 +1,4 @@
-"""The one entry for spark-submit: `ingest` and `build`, each in one Spark session.
+"""The one entry for spark-submit: `ingest`, `accept` and `build`, each in one Spark session.
 
 Stdout ends with one JSON object; log lines and errors go to stderr. Exit codes: 0 done, 1 an error (one clear message),
 2 wrong arguments.
@@ -22,7 +22,7 @@ import structlog
 
 from conf.errors import MAY_PASS, NightcartError, exit_code
 from conf.night_lock import own_turn
-from conf.paths import Run
+from conf.paths import Lake, Run
 from conf.plain_json import to_json
 from conf.private_home import keep_private, refuse_unwritable
 from conf.publication import write_atomically
@@ -31,6 +31,7 @@ from conf.settings import PROJECT_ROOT, Settings
 from conf.source import Source, load_source
 from conf.spec_hash import code_hash
 from conf.strict_yaml import suggest
+from jobs.acceptance import accept
 from jobs.delivered_files import find_files
 from jobs.failure_reason import SPARK_FAILURES, failure_reason
 from jobs.ingest_command import ingest
@@ -66,10 +67,15 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     ingesting = commands.add_parser("ingest", help="delivered logs -> events, rejected lines, sessions")
     building = commands.add_parser("build", help="events -> transitions of a scenario")
-    for command in (ingesting, building):
+    accepting = commands.add_parser("accept", help="publish a delivery as it is, whatever share of it is rejected")
+    accepting.add_argument("--delivery", required=True, type=date.fromisoformat, dest="date", help="its date")
+    accepting.add_argument("--reason", required=True, help="why it is right as it is; its manifest keeps the words")
+    for command in (ingesting, building, accepting):
         command.add_argument("--source", required=True, help="name of a source in conf/sources")
+    for command in (ingesting, building):
         command.add_argument("--date", required=True, type=date.fromisoformat, help="horizon: last delivery to use")
     ingesting.add_argument("--logs", type=Path, help="file or folder to land first")
+    accepting.set_defaults(scenarios=[], logs=None)
     many: dict[str, Any] = {"action": "append", "dest": "scenarios", "metavar": "SCENARIO"}
     ingesting.add_argument("--scenario", **many, default=[], help="its run folder gets the result; may be repeated")
     building.add_argument("--scenario", **many, required=True, help="name of a scenario in conf/scenarios")
@@ -91,7 +97,7 @@ def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
 
 def _own_turn(given: argparse.Namespace, settings: Settings) -> AbstractContextManager[None]:
     """Wait until no other run computes the night; taking in deliveries needs no turn."""
-    if given.command == "ingest":
+    if given.command != "build":
         return nullcontext()
     run = Run(settings.home, given.source, given.scenarios[-1], given.date)
     return own_turn(run, "jobs build", lambda line: log.warning("waiting", why=line), night=settings.night)
@@ -104,7 +110,9 @@ def _work(given: argparse.Namespace, settings: Settings, source: Source) -> dict
     seconds = round(time.monotonic() - started, 3)
     log.info("spark_started", seconds=seconds, master=settings.spark_master)
     try:
-        if given.command == "ingest":
+        if given.command == "accept":
+            accept(Lake(settings.lake, source.name), given.date, given.reason)
+        if given.command != "build":
             result = ingest(spark, settings, source, logs=given.logs, horizon=given.date, code_hash=code)
         else:
             from jobs.transitions.build import build  # noqa: PLC0415  (ingest alone needs no transitions)

@@ -65,11 +65,12 @@ class Provenance:
 
 @dataclass(frozen=True)
 class PartitionFacts:
-    """What a manifest says of one partition beyond its rows; `checks` are those that held."""
+    """What a manifest says of one partition beyond its rows; `checks` are those that held, `notes` people's words."""
 
     inputs: Mapping[str, str]
     counters: Mapping[str, int] = field(default_factory=dict)
     checks: Collection[str] = ()
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,7 @@ def _draft(version: StagedVersion, facts: Mapping[str, PartitionFacts], provenan
             inputs=dict(about.inputs),
             counters=dict(about.counters),
             checks=dict.fromkeys(checks, True),
+            notes=dict(about.notes),
         )
         pointers[Lake.pointer(target.folder, target.partition(value))] = Pointer(
             files=_files_once_moved(version, value), manifest=manifest

@@ -114,7 +114,7 @@ def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance) -
 
 def landing_hash(source: Source) -> str:
     """Return the hash of what decides where a delivered line lands: after a change the logs must be landed again."""
-    names = {"format", "csv", "delivery", "items", "availability"}
+    names = {"format", "csv", "delivery", "items", "availability", "encoding"}
     content = source.model_dump(mode="json", include=names)
     if is_split(source):
         content |= source.model_dump(mode="json", include={"zone", "window"})
@@ -125,13 +125,10 @@ def landing_hash(source: Source) -> str:
 def merged(old: RawDelivery | None, new: Iterable[RawFile], delivery_date: date) -> RawDelivery:
     """Return the delivery with the new files added; a new file replaces one of the same kind and name.
 
-    A file whose bytes are already there under another name is not added again.
+    Two files of the same bytes are two files: which of them wasn't meant, nobody can know, and their lines are counted.
     """
     files: dict[tuple[str, str], RawFile] = {(file.kind, file.name): file for file in (old.files if old else ())}
-    for file in new:
-        known = {(other.kind, other.keyed_hash) for key, other in files.items() if key != (file.kind, file.name)}
-        if (file.kind, file.keyed_hash) not in known:
-            files[(file.kind, file.name)] = file
+    files |= {(file.kind, file.name): file for file in new}
     return RawDelivery(delivery_date, tuple(files[key] for key in sorted(files)))
 
 

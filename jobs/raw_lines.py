@@ -8,7 +8,7 @@ import hmac
 import json
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,21 +20,13 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import BooleanType, IntegerType, LongType, StringType, StructField, StructType
 
-from conf.source import Source
-from jobs.delivered_files import OverlongLine, bounded_lines, open_bytes
+from conf.source import CsvFormat, Source
+from jobs.record_cutting import LONGEST_LINE, MOST_VALUES, UNDECODABLE, read_object
 from jobs.source_columns import path_patterns
+from jobs.text_files import decode, open_bytes, records
 
 _BATCH_ROWS = 10_000
-_GLUED = re.compile(r"\}\s*[^\s,\]\}]")
-
 _BATCH_CHARACTERS = 1 << 25  # well below the 2 GiB that a column of text holds in one batch
-
-# Bytes that aren't UTF-8 are replaced; such a line starts with this, which no text does.
-UNDECODABLE = "\0"
-
-# Spark ends the whole job at a delimited line of more than 20480 values, and holds a long line many times over.
-MOST_VALUES = 20_000
-LONGEST_LINE = 1 << 24  # bytes, and so characters
 
 LINE_SCHEMA = StructType(
     [
@@ -78,7 +70,8 @@ class LineReading:
     is_json: bool
     patterns: tuple[str, ...]
     key: bytes = field(repr=False)
-    delimiter: str = ","
+    csv: CsvFormat | None = None
+    encoding: str = "utf-8"
 
 
 def reading_of(source: Source, key: bytes, *, is_split: bool = False, is_side_file: bool = False) -> LineReading:
@@ -86,17 +79,32 @@ def reading_of(source: Source, key: bytes, *, is_split: bool = False, is_side_fi
     is_parquet = source.format == "parquet" and not is_side_file
     layout = "split" if is_split else "parquet" if is_parquet else "text"
     has_header = source.csv is not None and source.csv.has_header and not is_side_file
-    is_json = is_side_file or source.csv is None
-    delimiter = source.csv.delimiter if source.csv is not None else ","
-    return LineReading(layout, has_header, is_json, tuple(path_patterns(source)), key, delimiter)
+    form = None if is_side_file else source.csv
+    return LineReading(layout, has_header, form is None, tuple(path_patterns(source)), key, form, source.encoding)
 
 
-def read_lines(spark: SparkSession, files: Sequence[LineFile], reading: LineReading) -> DataFrame:
-    """Return every line of the files that holds a record: columns of `LINE_SCHEMA`.
+@dataclass(frozen=True)
+class LineBatch:
+    """Lines of one file that stand one after the other: number from 1, offset in bytes, text, keyed hash.
 
-    line_hash: keyed hash (128 bits, hex) of the line and of what its path says: equal lines of equal meaning share it.
-    is_readable: UTF-8, of bounded length, and one whole object where lines are JSON.
+    A hash covers the line and what its path says: equal lines of equal meaning share it.
     """
+
+    file: LineFile
+    numbers: list[int]
+    offsets: list[int]
+    lines: list[str]
+    hashes: list[str]
+
+
+def map_lines(
+    spark: SparkSession,
+    files: Sequence[LineFile],
+    schema: StructType,
+    reading: LineReading,
+    describe: Callable[[LineBatch], pa.RecordBatch],
+) -> DataFrame:
+    """Return what the function makes of every batch of lines of the files, one task a file."""
     rows = [
         (str(file.path), file.name, str(file.delivery_date) if file.delivery_date else None, file.header_id)
         for file in files
@@ -107,34 +115,52 @@ def read_lines(spark: SparkSession, files: Sequence[LineFile], reading: LineRead
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for row in batch.to_pylist():
-                yield from _describe(row, reading)
+                for lines in read_batches(_line_file(row), reading):
+                    yield describe(lines)
 
-    return frame.mapInArrow(read, LINE_SCHEMA)
+    return frame.mapInArrow(read, schema)
 
 
-def _describe(row: dict[str, Any], reading: LineReading) -> Iterator[pa.RecordBatch]:
-    said = "".join(
-        f"\0{found.group(1) if (found := re.search(pattern, row['name'])) else ''}" for pattern in reading.patterns
-    )
-    for numbers, offsets, lines in _batches(Path(row["path"]), reading):
-        identities = (f"{line}{said}".encode() for line in lines)
-        hashes = [hmac.digest(reading.key, identity, "sha256")[:16].hex() for identity in identities]
-        bearable = [_bearable(line) for line in lines]
-        yield pa.RecordBatch.from_pydict(
+def read_lines(spark: SparkSession, files: Sequence[LineFile], reading: LineReading) -> DataFrame:
+    """Return every line of the files that holds a record: columns of `LINE_SCHEMA`.
+
+    is_readable: text of bounded length, and one whole object where lines are JSON.
+    """
+
+    def describe(batch: LineBatch) -> pa.RecordBatch:
+        delimiter = reading.csv.delimiter if reading.csv is not None else ","
+        readable = [is_readable(line, is_json=reading.is_json, delimiter=delimiter) for line in batch.lines]
+        n_lines, day = len(batch.lines), batch.file.delivery_date
+        return pa.RecordBatch.from_pydict(
             {
-                "delivery_date": pa.array([row["delivery_date"]] * len(lines), pa.string()),
-                "file": pa.array([row["name"]] * len(lines), pa.string()),
-                "header_id": pa.array([row["header_id"]] * len(lines), pa.int32()),
-                "line_number": pa.array(numbers, pa.int64()),
-                "byte_offset": pa.array(offsets, pa.int64()),
-                "line": pa.array(bearable, pa.string()),
-                "line_hash": pa.array(hashes, pa.string()),
-                "is_readable": pa.array(
-                    [is_readable(line, is_json=reading.is_json, delimiter=reading.delimiter) for line in bearable],
-                    pa.bool_(),
-                ),
+                "delivery_date": pa.array([str(day) if day else None] * n_lines, pa.string()),
+                "file": pa.array([batch.file.name] * n_lines, pa.string()),
+                "header_id": pa.array([batch.file.header_id] * n_lines, pa.int32()),
+                "line_number": pa.array(batch.numbers, pa.int64()),
+                "byte_offset": pa.array(batch.offsets, pa.int64()),
+                "line": pa.array(batch.lines, pa.string()),
+                "line_hash": pa.array(batch.hashes, pa.string()),
+                "is_readable": pa.array(readable, pa.bool_()),
             }
         )
+
+    return map_lines(spark, files, LINE_SCHEMA, reading, describe)
+
+
+def read_batches(file: LineFile, reading: LineReading) -> Iterator[LineBatch]:
+    """Yield every line of the file that holds a record, some thousands at a time."""
+    said = "".join(
+        f"\0{found.group(1) if (found := re.search(pattern, file.name)) else ''}" for pattern in reading.patterns
+    )
+    for numbers, offsets, lines in _batches(file.path, reading):
+        identities = (f"{line}{said}".encode() for line in lines)
+        hashes = [hmac.digest(reading.key, identity, "sha256")[:16].hex() for identity in identities]
+        yield LineBatch(file, numbers, offsets, [_bearable(line) for line in lines], hashes)
+
+
+def _line_file(row: dict[str, Any]) -> LineFile:
+    day = date.fromisoformat(row["delivery_date"]) if row["delivery_date"] else None
+    return LineFile(Path(row["path"]), row["name"], day, row["header_id"])
 
 
 def _bearable(line: str) -> str:
@@ -143,25 +169,10 @@ def _bearable(line: str) -> str:
 
 
 def is_readable(line: str, *, is_json: bool, delimiter: str = ",") -> bool:
-    """Return whether a line is text and, for JSON, one whole object; any line gets an answer, never an exception.
-
-    Spark's JSON reader takes the first object of a line and passes over the rest, so two lines glued together (a lost
-    line end) would lose the second: where a line looks like it, it is parsed to be sure.
-    """
+    """Return whether a line is text and, for JSON, one whole object; any line gets an answer, never an exception."""
     if line.startswith(UNDECODABLE) or not line.strip():
         return False
-    if not is_json:
-        return line.count(delimiter) < MOST_VALUES
-    text = line.strip()
-    if not text.startswith("{"):
-        return False
-    if text.endswith("}") and not _GLUED.search(text):
-        return True
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError, MemoryError):
-        return False
-    return True
+    return read_object(line) is not None if is_json else line.count(delimiter) < MOST_VALUES
 
 
 def _batches(path: Path, reading: LineReading) -> Iterator[tuple[list[int], list[int], list[str]]]:
@@ -169,7 +180,7 @@ def _batches(path: Path, reading: LineReading) -> Iterator[tuple[list[int], list
         yield from _split_batches(path)
         return
     numbers, offsets, lines, n_characters = [], [], [], 0
-    each = _parquet_lines(path) if reading.layout == "parquet" else _text_lines(path, has_header=reading.has_header)
+    each = _parquet_lines(path) if reading.layout == "parquet" else _text_lines(path, reading)
     for number, offset, line in each:
         numbers.append(number)
         offsets.append(offset)
@@ -189,23 +200,11 @@ def _split_batches(path: Path) -> Iterator[tuple[list[int], list[int], list[str]
             yield numbers, offsets, lines
 
 
-def _text_lines(path: Path, *, has_header: bool) -> Iterator[tuple[int, int, str]]:
-    offset = 0
+def _text_lines(path: Path, reading: LineReading) -> Iterator[tuple[int, int, str]]:
     with open_bytes(path) as file:
-        for number, line in enumerate(bounded_lines(file, LONGEST_LINE), start=1):
-            if not (number == 1 and has_header):
-                yield number, offset, _decode(line, is_first=number == 1)
-            offset += line.n_bytes if isinstance(line, OverlongLine) else len(line)
-
-
-def _decode(line: bytes, *, is_first: bool) -> str:
-    if isinstance(line, OverlongLine):
-        return f"{UNDECODABLE}a line of {line.n_bytes} bytes, sha256 {line.digest}"
-    stripped = line.removesuffix(b"\n").removesuffix(b"\r")
-    try:
-        return stripped.decode("utf-8-sig" if is_first else "utf-8")
-    except UnicodeDecodeError:
-        return UNDECODABLE + stripped.decode("utf-8", "replace")
+        for number, offset, line in records(file, reading.csv):
+            if not (number == 1 and reading.has_header):
+                yield number, offset, decode(line, reading.encoding, is_first=number == 1)
 
 
 def _parquet_lines(path: Path) -> Iterator[tuple[int, int, str]]:

@@ -6,22 +6,18 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from conf.source import Source
-from jobs.business_days import business_date
 
 
 def judge(parsed: DataFrame, source: Source) -> DataFrame:
-    """Return the lines with event_date, `reason` (null: accepted), `detail`, and `event_id` set for the accepted ones.
+    """Return the lines with `reason` (null: accepted) also for what only other lines show, and `event_id` set.
 
-    `parsed` is what `parse_lines` gives, with pseudonyms for user ids and delivery_date as a date.
+    `parsed` has the columns of `PARSED_SCHEMA`.
     """
-    dated = parsed.withColumn("event_date", business_date(F.col("event_time"), source.zone))
-    on_its_own = dated.withColumn("reason", _own_reason(source))
-    numbered = on_its_own.withColumn("_occurrence", _occurrence())
+    numbered = parsed.withColumn("_occurrence", _occurrence())
     if source.duplicates == "reject":
         is_repeat = F.col("reason").isNull() & (F.col("_occurrence") > 0)
         numbered = numbered.withColumn("reason", F.when(is_repeat, F.lit("duplicate")).otherwise(F.col("reason")))
-    judged = _reject_bots(numbered, source)
-    return judged.withColumn("detail", _detail()).withColumn(
+    return _reject_bots(numbered, source).withColumn(
         "event_id", event_id_of(F.col("event_id"), F.col("line_hash"), F.col("_occurrence"))
     )
 
@@ -40,26 +36,6 @@ def part_id(event_id: Column, part: Column) -> Column:
     has_suffix = F.regexp_replace(event_id, "##", "").contains("#")
     suffix = F.concat(F.lit("."), part.cast("string"))
     return F.concat(event_id, F.when(has_suffix, F.lit("")).otherwise(F.lit("#0")), suffix)
-
-
-def _own_reason(source: Source) -> Column:
-    """Return the first reason that the line alone gives."""
-    return F.coalesce(
-        F.when(~F.coalesce(F.col("_has_record"), F.lit(False)), F.lit("unreadable")),
-        F.when(F.col("_missing_field").isNotNull(), F.lit("missing_field")),
-        F.when(F.col("_bad_timestamp"), F.lit("bad_timestamp")),
-        F.when(F.col("_bad_number").isNotNull(), F.lit("bad_number")),
-        F.when(F.col("_unknown_type"), F.lit("unknown_event_type")),
-        F.when(~_is_in_window(source), F.lit("outside_window")),
-    )
-
-
-def _is_in_window(source: Source) -> Column:
-    event_date, delivery_date = F.col("event_date"), F.col("delivery_date")
-    is_in = (event_date <= delivery_date) & (event_date >= F.date_sub(delivery_date, source.lateness_days))
-    if source.window is not None:
-        is_in = is_in & event_date.between(F.lit(source.window.first), F.lit(source.window.last))
-    return F.coalesce(is_in, F.lit(False))
 
 
 def _occurrence() -> Column:
@@ -85,10 +61,3 @@ def _reject_bots(lines: DataFrame, source: Source) -> DataFrame:
     peaked = counted.withColumn("_peak", F.max("_in_hour").over(in_delivery)).drop("_in_hour")
     is_bot = is_candidate & (F.col("_peak") > source.bots.max_events_per_hour)
     return peaked.withColumn("reason", F.when(is_bot, F.lit("bot_rate")).otherwise(F.col("reason"))).drop("_peak")
-
-
-def _detail() -> Column:
-    """Return the name of the field that the reason is about; never its value."""
-    return F.when(F.col("reason") == "missing_field", F.col("_missing_field")).when(
-        F.col("reason") == "bad_number", F.col("_bad_number")
-    )

@@ -11,8 +11,11 @@ from conf.scenario import MILLIONTHS
 from conf.source import Source
 from conf.tables import AVAILABILITY, ITEMS, Table
 from jobs.content_hash import row_hash
-from jobs.event_parsing import iso_time
 from jobs.raw_lines import LineFile, read_lines, reading_of
+
+_ISO = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?\s*(Z|[+-]\d{2}:?\d{2})?$"
+_ISO_OFFSET = r"(Z|[+-]\d{2}:?\d{2})$"
+_FIRST_MICROS, _LAST_MICROS = -62_135_596_800_000_000, 253_402_300_799_999_999  # years 1 to 9999
 
 _ITEM_FIELDS = (
     "item_id string, valid_from string, category_id string, price string, cost string, pack_size string, volume string"
@@ -68,3 +71,14 @@ def _text(name: str) -> Column:
 def _millionths(name: str) -> Column:
     exact = F.round(F.col(name).try_cast("decimal(38,18)"), 6).cast("decimal(32,6)")
     return (exact * F.lit(MILLIONTHS)).try_cast("bigint").alias(name)
+
+
+def iso_time(given: Column, zone: str) -> Column:
+    """Return ISO 8601 text as a UTC timestamp, read in the zone where it has no offset; null where it isn't whole."""
+    # A bare cast would take "2019", and "12:30" as today: the whole form is asked for.
+    whole = F.when(given.rlike(_ISO), given)
+    with_colon = F.regexp_replace(whole, r"([+-]\d{2}):?(\d{2})$", "$1:$2")
+    local = F.to_utc_timestamp(whole.try_cast("timestamp"), zone)
+    time = F.when(whole.rlike(_ISO_OFFSET), with_colon.try_cast("timestamp")).otherwise(local)
+    # Outside these years Spark holds times that neither Python nor a calendar can.
+    return F.when(F.unix_micros(time).between(_FIRST_MICROS, _LAST_MICROS), time)

@@ -19,16 +19,8 @@ def number_mappings(events: EventMapping) -> dict[str, NumberMapping]:
 
 def mapped_columns(source: Source) -> list[str]:
     """Return the names of all raw columns the mapping reads, each once, in order of first use."""
-    events = source.events
-    names = [events.event_time.column]
-    if events.event_type.column is not None:
-        names.append(events.event_type.column)
-    for mapping in [*text_mappings(events).values(), *number_mappings(events).values()]:
-        if mapping.column is not None:
-            names.append(mapping.column)
-        names.extend(mapping.columns or ())
-    names.extend(derived.column for derived in events.derived)
-    return list(dict.fromkeys(names))
+    columns = source.events.columns_of_fields.values()
+    return list(dict.fromkeys(name for names in columns for name in names))
 
 
 def path_patterns(source: Source) -> list[str]:

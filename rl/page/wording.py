@@ -66,8 +66,11 @@ SHORT_ESTIMATOR_NAMES = {
 
 REASON_NAMES = {
     "unreadable": "line can't be read",
+    "ignored": "an event type that means nothing to the shop's policies",
     "missing_field": "a required field is missing",
+    "half_record": "fewer values than columns: the line was cut off",
     "bad_timestamp": "the time can't be read",
+    "bad_id": "an id is no text or number",
     "bad_number": "a number can't be read or is out of bounds",
     "unknown_event_type": "unknown event type",
     "outside_window": "outside the window, or too late",

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from conf.errors import SpecError
-from conf.source import SOURCES_FOLDER, Source, load_source, source_names
+from conf.source import SOURCES_FOLDER, CsvFormat, Source, load_source, source_names
 from conf.strict_yaml import merge, parse_model
 
 
@@ -40,6 +40,18 @@ def test_source_names_hold_the_formats_that_ship() -> None:
         ({"csv": {"has_header": True}}, "give columns where there is no header"),
         ({"sesion": {"gap_minutes": 3}}, "did you mean 'session'"),
         ({"decisions": {"kind": "guessed"}}, "guessed"),
+        ({"events": {"event_time": {"columns": ["a", "b"]}}}, "exactly one of column, columns"),
+        ({"events": {"event_time": {"zone": "Mars/Olympus"}}}, "no such time zone"),
+        ({"events": {"user_id": {"extract": "id-\\d+"}}}, "expected one group in parentheses, found 0"),
+        ({"events": {"price": {"column": "p", "times": "q", "divided_by": "r"}}}, "one of times, divided_by"),
+        ({"events": {"event_type": {"ignore": ["pv"]}}}, "pv: both in map and in ignore"),
+        ({"max_rejected_share": 20}, "less than or equal to 1"),
+        ({"csv": {"delimiter": ""}}, "characters that stand between values"),
+        ({"csv": {"quote": "''"}}, 'give one character, or ""'),
+        ({"csv": {"quote": "", "quoted_line_breaks": True}}, "needs a quote"),
+        ({"encoding": "utf-16"}, "convert UTF-16"),
+        ({"encoding": "latin-99"}, "no encoding"),
+        ({"events": {"event_time": {"unit": "pattern", "pattern": "yyyy DDD"}}}, "'DDD' isn't read"),
         ({"duplicates": "rejct"}, "did you mean 'reject'"),
     ],
 )
@@ -61,3 +73,26 @@ def test_load_source_refuses_a_file_named_otherwise(tmp_path: Path) -> None:
     (tmp_path / "myshop.yaml").write_text(yaml.safe_dump(taobao_with()), encoding="utf-8")
     with pytest.raises(SpecError, match="name is 'taobao', expected 'myshop'"):
         load_source("myshop", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [("tab", "\t"), ("\t", "\t"), ("\\t", "\t"), ("::", "::"), (";", ";"), (" ", " ")]
+)
+def test_delimiter_is_what_it_says(given: str, expected: str) -> None:
+    """A tab isn't trimmed to nothing."""
+    assert CsvFormat(has_header=True, delimiter=given).delimiter == expected
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ({"user_id": {"column": "users[].id"}}, "user_id is read from 'users..*a line has one"),
+        ({"item_id": {"column": "a[].id"}, "price": {"column": "b[].price"}}, "below different lists"),
+        ({"item_id": {"column": "a[].b[].id"}}, "goes through two lists"),
+        ({"item_id": {"column": "a[.id"}}, "is no path"),
+    ],
+)
+def test_paths_of_json_lines_are_checked(events: dict[str, Any], expected: str) -> None:
+    """What couldn't be read as one line's events is refused with the spec."""
+    with pytest.raises(SpecError, match=expected):
+        parse_model(Source, taobao_with(format="jsonl", csv=None, events=events), "shop.yaml")

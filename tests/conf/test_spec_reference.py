@@ -33,6 +33,7 @@ LEFT_OUT = object()
 # What else a spec must say for a key's example to be valid in it: by key path, values by key path.
 COMPANY: dict[str, dict[str, Any]] = {
     "csv.columns": {"csv.has_header": False},
+    "events.event_time.columns": {"events.event_time.column": LEFT_OUT},
     "format": {"csv": LEFT_OUT},
     "events.event_time.pattern": {"events.event_time.unit": "pattern"},
     "events.event_type.match": {"events.event_type.map": LEFT_OUT},

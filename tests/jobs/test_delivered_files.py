@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conf.source import CsvFormat, Source, load_source
-from jobs.delivered_files import DeliveredFile, find_files, matches, measure, refuse_empty
+from jobs.delivered_files import DeliveredFile, find_files, matches, measure, refuse_empty, unread_files
 from jobs.errors import DeliveryError
 
 KEY = b"a key for tests only"
@@ -196,3 +196,25 @@ def test_links_out_of_a_delivery_are_refused_by_name(tmp_path: Path) -> None:
         with pytest.raises(DeliveryError, match=f"2026-01-05/{name}"):
             find_files(source, logs)
         link.unlink()
+
+
+def test_file_that_no_pattern_matches_is_named(tmp_path: Path) -> None:
+    """A log of another name isn't passed over in silence; files of the system are nobody's log."""
+    folder = tmp_path / "2026-01-05"
+    folder.mkdir()
+    for name in ("events.jsonl", "clicks.json", "_SUCCESS", ".DS_Store"):
+        (folder / name).write_text("{}\n")
+    assert unread_files(load_source("canonical"), tmp_path) == ["2026-01-05/clicks.json"]
+    assert unread_files(load_source("canonical"), folder / "events.jsonl") == []
+
+
+def test_file_left_out_for_its_capitals_alone_is_refused(tmp_path: Path) -> None:
+    """Half of the delivery would be missing."""
+    folder = tmp_path / "2026-01-05"
+    folder.mkdir()
+    for name in ("events.jsonl", "EVENTS-2.jsonl", "events.JSONL"):
+        (folder / name).write_text("{}\n")
+    with pytest.raises(
+        DeliveryError, match=r"2 file\(s\) would be read but for upper and lower case .*EVENTS-2\.jsonl"
+    ):
+        find_files(load_source("canonical"), tmp_path)

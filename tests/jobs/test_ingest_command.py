@@ -253,6 +253,7 @@ def test_result_is_json(results: list[dict[str, Any]]) -> None:
         "rejected",
         "n_not_yet",
         "deliveries",
+        "unread_files",
         "digests",
         "seconds",
     }

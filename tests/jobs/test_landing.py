@@ -108,8 +108,8 @@ def _raw_file(name: str, keyed_hash: str) -> RawFile:
     return RawFile(HORIZON, "events", name, keyed_hash, 1)
 
 
-def test_merging_replaces_by_name_and_knows_the_same_bytes() -> None:
-    """New names join, a known name takes new bytes, known bytes under a new name aren't taken twice."""
+def test_merging_replaces_by_name() -> None:
+    """New names join, also with bytes that are there already; a known name takes new bytes."""
     old = RawDelivery(HORIZON, (_raw_file("a", "1"), _raw_file("b", "2")))
     new = merged(old, [_raw_file("b", "3"), _raw_file("c", "1"), _raw_file("d", "4")], HORIZON)
-    assert {file.name: file.keyed_hash for file in new.files} == {"a": "1", "b": "3", "d": "4"}
+    assert {file.name: file.keyed_hash for file in new.files} == {"a": "1", "b": "3", "c": "1", "d": "4"}

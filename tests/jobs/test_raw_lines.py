@@ -18,10 +18,12 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from conf.source import load_source
-from jobs.delivered_files import OverlongLine, bounded_lines
-from jobs.event_parsing import parse_lines
-from jobs.raw_lines import LONGEST_LINE, UNDECODABLE, LineFile, is_readable, read_lines, reading_of
+from jobs.parsed_lines import parse_files
+from jobs.pseudonyms import pseudonym
+from jobs.raw_lines import LineFile, is_readable, read_lines, reading_of
+from jobs.record_cutting import FIRST_MARK, LONGEST_LINE, UNDECODABLE
 from jobs.side_tables import read_delivered_availability, read_delivered_items
+from jobs.text_files import OverlongLine, bounded_lines
 
 KEY = b"a key for tests only"
 
@@ -56,9 +58,9 @@ def test_lines_keep_number_and_offset_in_plain_and_packed_files(spark: SparkSess
     files = [LineFile(plain, "x/a.csv", date(2026, 1, 5)), LineFile(packed, "x/b.csv.gz", date(2026, 1, 6), 1)]
     rows = read_lines(spark, files, reading_of(load_source("online_retail"), KEY)).collect()
     found = {(row.file, row.line_number): row for row in rows}
-    assert {key: (row.byte_offset, row.line.replace("\ufffd", "?"), row.is_readable) for key, row in found.items()} == {
+    assert {key: (row.byte_offset, row.line, row.is_readable) for key, row in found.items()} == {
         ("x/a.csv", 2): (10, "ä,1", True),
-        ("x/a.csv", 3): (16, "\0??,2", False),
+        ("x/a.csv", 3): (16, f"\0{chr(FIRST_MARK + 0xFF)}{chr(FIRST_MARK + 0xFE)},2", False),
         ("x/a.csv", 4): (21, "last,3", True),
         ("x/b.csv.gz", 2): (6, "ä,1", True),
     }
@@ -103,10 +105,11 @@ def test_parquet_rows_become_json_lines(spark: SparkSession, tmp_path: Path) -> 
 def test_key_stands_in_no_plan(spark: SparkSession, tmp_path: Path) -> None:
     """Plans are logged and shown in web pages: the key must not be in them."""
     reading = reading_of(load_source("taobao"), KEY)
-    lines = read_lines(spark, [LineFile(tmp_path / "x.csv", "x.csv")], reading)
-    plan = lines._jdf.queryExecution().toString()
-    assert KEY.decode() not in plan + repr(reading)
-    assert KEY.hex() not in plan
+    files = [LineFile(tmp_path / "x.csv", "x.csv")]
+    for lines in (read_lines(spark, files, reading), parse_files(spark, files, load_source("taobao"), [], reading)):
+        plan = lines._jdf.queryExecution().toString()
+        assert KEY.decode() not in plan + repr(reading)
+        assert KEY.hex() not in plan
 
 
 HOSTILE_JSON = [
@@ -164,21 +167,24 @@ def test_hostile_lines_are_rejected_and_the_rest_of_the_delivery_is_read(spark: 
     content = b"\n".join([*hostile, good.encode()])
     (tmp_path / "a.jsonl").write_bytes(content)
     source = load_source("canonical")
-    lines = read_lines(spark, [LineFile(tmp_path / "a.jsonl", "a.jsonl", date(2026, 1, 5))], reading_of(source, KEY))
-    rows = sorted(parse_lines(lines, source, []).collect(), key=lambda row: row.line_number)
+    files = [LineFile(tmp_path / "a.jsonl", "a.jsonl", date(2026, 1, 5))]
+    lines = parse_files(spark, files, source, [], reading_of(source, KEY))
+    rows = sorted(lines.collect(), key=lambda row: row.line_number)
     assert len(rows) == len(hostile) + 1
-    assert (rows[-1].user_id, rows[-1].byte_offset) == ("ann", content.rindex(b"\n") + 1)
-    assert not any(row["_has_record"] and row["_missing_field"] is None for row in rows[:-1])
+    assert (rows[-1].user_id, rows[-1].byte_offset) == (pseudonym("ann", KEY), content.rindex(b"\n") + 1)
+    assert all(row.reason for row in rows[:-1])
+    assert rows[-1].reason is None
 
 
 def test_delimited_line_of_too_many_values_ends_no_job(spark: SparkSession, tmp_path: Path) -> None:
     """The line is unreadable, the next one is read."""
     (tmp_path / "a.csv").write_bytes(b"," * 30_000 + b"\n" + b'"' * 50_001 + b"\n1,2,3,pv,1511544070\n")
     source = load_source("taobao")
-    lines = read_lines(spark, [LineFile(tmp_path / "a.csv", "a.csv", date(2017, 11, 25))], reading_of(source, KEY))
-    rows = sorted(parse_lines(lines, source, []).collect(), key=lambda row: row.line_number)
-    assert [row["_has_record"] for row in rows][0::2] == [False, True]
-    assert rows[-1].user_id == "1"
+    files = [LineFile(tmp_path / "a.csv", "a.csv", date(2017, 11, 25))]
+    lines = parse_files(spark, files, source, [], reading_of(source, KEY))
+    rows = sorted(lines.collect(), key=lambda row: row.line_number)
+    assert [row.reason for row in rows][0::2] == ["unreadable", None]
+    assert rows[-1].user_id == pseudonym("1", KEY)
 
 
 def test_parquet_row_that_python_cannot_hold_is_unreadable_alone(spark: SparkSession, tmp_path: Path) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from conf.source import BotRule, Source, Window
 from conf.tables import REJECT_REASONS
-from jobs.event_parsing import parse_lines
-from jobs.raw_lines import LINE_SCHEMA, is_readable
+from jobs.parsed_lines import PARSED_SCHEMA, BatchParser, parsed_batch
+from jobs.raw_lines import LineBatch, LineFile
 from jobs.rejection import event_id_of, judge, part_id
 from tests.jobs.event_rows import source
 from tests.jobs.shop_logs import line
@@ -23,12 +25,12 @@ DAY_BEFORE = date(2026, 1, 5)
 
 def _judge(spark: SparkSession, lines: list[tuple[str, str]], shop: Source, partitions: int = 2) -> list[Row]:
     """(name, line) of a delivery of `DAY` as judged; the name stands in `file`, the line stands for its hash."""
-    rows = [
-        (str(DAY), name, 0, number, 0, text, text, is_readable(text, is_json=True))
-        for number, (name, text) in enumerate(lines)
-    ]
-    parsed = parse_lines(spark.createDataFrame(rows, LINE_SCHEMA).repartition(partitions), shop, [])
-    judged = judge(parsed.withColumn("delivery_date", F.col("delivery_date").cast("date")), shop)
+    parser, batches = BatchParser(shop, []), []
+    for number, (name, text) in enumerate(lines):
+        batch = LineBatch(LineFile(Path(name), name, DAY), [number], [0], [text], [text])
+        batches.append(parsed_batch(batch, parser.parse(batch), str))
+    parsed = spark.createDataFrame(pa.Table.from_batches(batches), PARSED_SCHEMA)
+    judged = judge(parsed.repartition(partitions), shop)
     return sorted(judged.collect(), key=lambda row: (row.file, row.line_number))
 
 

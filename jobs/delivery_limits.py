@@ -1,0 +1,117 @@
+"""A delivery that can't be right is not published: more of its lines are rejected than the source allows.
+
+A log in other units, with other columns or of another shop is read line by line without an error, and leaves nothing:
+the next night would take the gap for a day without visitors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from conf.source import Source
+from jobs.errors import UnlikelyDelivery
+
+# Lines that were read right: meant to mean nothing, delivered twice, or of a visitor whom the bot rule names.
+READ_RIGHT = frozenset({"ignored", "duplicate", "bot_rate"})
+
+_FIELDS = {"bad_timestamp": "event_time", "unknown_event_type": "event_type", "outside_window": "event_time"}
+_UNITS_BY_DIGITS = {10: "seconds", 13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}
+
+
+@dataclass(frozen=True)
+class RejectedLines:
+    """Lines of a delivery that share a reason; the place and shape of the first of them.
+
+    reason, field: null for accepted lines; shift: what a zone's clock made of their local times.
+    """
+
+    delivery_date: date
+    reason: str | None
+    field: str | None
+    shift: str | None
+    n_lines: int
+    file: str
+    line_number: int
+    shape: str | None
+
+
+def summarize(judged: DataFrame) -> list[RejectedLines]:
+    """Return how many lines of each delivery share a reason and field, with the first of them as an example."""
+    keys = ["delivery_date", "reason", "detail", "shift"]
+    grouped = judged.groupBy(*keys).agg(
+        F.count(F.lit(1)).alias("n_lines"), F.min(F.struct("file", "line_number", "shape")).alias("first")
+    )
+    rows = [(*[row[key] for key in keys], row["n_lines"], *row["first"]) for row in grouped.collect()]
+    return sorted((RejectedLines(*row) for row in rows), key=lambda one: (one.delivery_date, -one.n_lines, one.file))
+
+
+def n_shifted(lines: Sequence[RejectedLines], day: date) -> dict[str, int]:
+    """Return how many accepted lines of a delivery have a local time that a clock skipped or showed twice."""
+    return {
+        f"n_{shift}_local_times": sum(
+            one.n_lines for one in lines if one.delivery_date == day and one.shift == shift and one.reason is None
+        )
+        for shift in ("skipped", "repeated")
+    }
+
+
+def refuse_unlikely(lines: Sequence[RejectedLines], source: Source, accepted: Mapping[date, str]) -> None:
+    """Raise if a delivery was neither read within its bound nor accepted as it is.
+
+    Args:
+        lines: what became of the lines of each delivery.
+        source: states the bound.
+        accepted: deliveries that a person has looked at, each with the reason given.
+
+    Raises:
+        UnlikelyDelivery: names every delivery above the bound, its reasons, fields and an example of each.
+    """
+    problems = [
+        message
+        for day in sorted({one.delivery_date for one in lines})
+        if day not in accepted and (message := _problem([one for one in lines if one.delivery_date == day], source))
+    ]
+    if problems:
+        raise UnlikelyDelivery(
+            "nothing was published:\n"
+            + "\n".join(problems)
+            + f"\nmend conf/sources/{source.name}.yaml, or deliver the files again; where the log is right as it is: "
+            f"make accept SOURCE={source.name} DELIVERY=<date> REASON=<why>, or a higher max_rejected_share"
+        )
+
+
+def _problem(lines: Sequence[RejectedLines], source: Source) -> str | None:
+    counted = [one for one in lines if one.reason not in READ_RIGHT]
+    wrong = [one for one in counted if one.reason is not None]
+    n_lines, n_wrong = sum(one.n_lines for one in counted), sum(one.n_lines for one in wrong)
+    if n_lines == 0 or n_wrong / n_lines <= source.max_rejected_share:
+        return None
+    share, bound = f"{n_wrong / n_lines:.1%}", f"{source.max_rejected_share:.1%}"
+    examples = [f"    {example_of(one, source)}" for one in wrong[:5]]
+    head = f"{n_wrong} of {n_lines} lines are rejected ({share}, at most {bound})"
+    return "\n".join([f"  delivery_date={lines[0].delivery_date}: {head}", *examples])
+
+
+def example_of(lines: RejectedLines, source: Source) -> str:
+    """Return one line for people: how many, why, which field, where the first stands and what it looks like."""
+    name = lines.field or _FIELDS.get(lines.reason or "")
+    about = f" {name}" if name else ""
+    looks = f" ({_looks(lines.shape, name, source)})" if lines.shape else ""
+    return f"{lines.n_lines} {lines.reason}{about}: first in {lines.file} line {lines.line_number}{looks}"
+
+
+def _looks(shape: str, name: str | None, source: Source) -> str:
+    mapping = source.events.event_time
+    text = f"looks like {shape}"
+    if name != "event_time":
+        return text
+    digits = shape.partition(".")[0].strip("-")
+    unit = _UNITS_BY_DIGITS.get(len(digits)) if set(digits) == {"9"} else None
+    if unit is not None and unit != mapping.unit:
+        return f"{text}: so many digits are {unit}, the source says {mapping.unit}"
+    return f"{text}, the source says {mapping.pattern or mapping.unit}"
