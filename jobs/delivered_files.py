@@ -15,11 +15,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from conf.file_patterns import matches
 from conf.json_paths import is_path, read_path
 from conf.source import Source
 from conf.strict_yaml import suggest
 from jobs.errors import DeliveryError
-from jobs.raw_deliveries import FileKind, is_split
+from jobs.raw_deliveries import FileKind, feed_of, is_split
 from jobs.record_cutting import split_line
 from jobs.source_columns import mapped_columns
 from jobs.text_files import decode, open_bytes, records
@@ -74,15 +75,21 @@ def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
         found = [file for path in paths if (file := _classify(source, path, path.relative_to(logs).as_posix()))]
         _refuse_other_case(source, logs)
     if not any(file.kind == "events" for file in found):
-        patterns = ", ".join(source.delivery.files)
+        patterns = ", ".join(glob for feed in source.feeds_alone().values() for glob in feed.delivery.files)
         raise DeliveryError(f"{logs}: no file that source {source.name} reads; expected {patterns}")
-    undated = [file.name for file in found if file.delivery_date is None and not is_split(source)]
+    undated = [file.name for file in found if file.delivery_date is None and _needs_date(source, file)]
     if undated:
         raise DeliveryError(
             f"{logs}: {len(undated)} file(s) without a delivery date in their path ({', '.join(undated[:3])}); "
             f"expected a match of {source.delivery.date_pattern} such as 2026-01-31"
         )
     return found
+
+
+def _needs_date(source: Source, file: DeliveredFile) -> bool:
+    if file.kind == "events":
+        return not is_split(feed_of(source, file.name))
+    return not any(is_split(feed) for feed in source.feeds_alone().values())
 
 
 def unread_files(source: Source, logs: Path) -> list[str]:
@@ -147,6 +154,8 @@ def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
     Raises:
         DeliveryError: not readable to its end (truncated gzip, corrupt Parquet), or with a header that doesn't fit.
     """
+    if file.kind == "events":
+        source = feed_of(source, file.name)
     try:
         before = stamp(file.path)
         keyed_hash = _keyed_hash(file.path, key)
@@ -197,12 +206,6 @@ def cut_record(line: str, source: Source) -> list[str]:
     return split_line(line, source.csv) or []
 
 
-def matches(name: str, pattern: str) -> bool:
-    """Return True where a relative path fits a pattern: `**/` any folders or none, `*` and `?` within a name."""
-    translated = re.escape(pattern).replace(r"\*\*/", "(?:.*/)?").replace(r"\*\*", ".*")
-    return re.fullmatch(translated.replace(r"\*", "[^/]*").replace(r"\?", "[^/]"), name) is not None
-
-
 def _classify(source: Source, path: Path, name: str) -> DeliveredFile | None:
     for kind, globs in _patterns(source):
         if any(matches(name, glob) for glob in globs):
@@ -214,12 +217,14 @@ def _patterns(source: Source) -> list[tuple[FileKind, tuple[str, ...]]]:
     return [
         ("items", source.items.files if source.items else ()),
         ("availability", source.availability.files if source.availability else ()),
-        ("events", source.delivery.files),
+        ("events", tuple(glob for feed in source.feeds_alone().values() for glob in feed.delivery.files)),
     ]
 
 
 def _file(source: Source, path: Path, name: str, kind: FileKind) -> DeliveredFile:
-    return DeliveredFile(path, name, kind, None if is_split(source) else _date_in(name, source.delivery.date_pattern))
+    feeds = [feed_of(source, name)] if kind == "events" else list(source.feeds_alone().values())
+    pattern = next((feed.delivery.date_pattern for feed in feeds if not is_split(feed)), None)
+    return DeliveredFile(path, name, kind, _date_in(name, pattern) if pattern is not None else None)
 
 
 def _date_in(name: str, pattern: str) -> date | None:
