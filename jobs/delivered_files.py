@@ -7,7 +7,8 @@ import hmac
 import re
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,6 +21,7 @@ from conf.json_paths import is_path, read_path
 from conf.source import Source
 from conf.strict_yaml import suggest
 from jobs.errors import DeliveryError
+from jobs.event_parsing import shape_of
 from jobs.raw_deliveries import FileKind, feed_of, is_split
 from jobs.record_cutting import split_line
 from jobs.source_columns import mapped_columns
@@ -156,18 +158,25 @@ def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
     """
     if file.kind == "events":
         source = feed_of(source, file.name)
-    try:
+    with _explaining_damage(file):
         before = stamp(file.path)
         keyed_hash = _keyed_hash(file.path, key)
         is_parquet = file.kind == "events" and source.format == "parquet"
         header, n_lines = (_measure_parquet if is_parquet else _measure_text)(file, source)
+    return MeasuredFile(file, keyed_hash, n_lines, header, before)
+
+
+@contextmanager
+def _explaining_damage(file: DeliveredFile) -> Iterator[None]:
+    """What a damaged file raises becomes a DeliveryError of one line."""
+    try:
+        yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DeliveryError(
             f"{file.path}: not a whole gzip file ({error or 'it ends early'}); deliver it again"
         ) from error
     except (pa.ArrowException, OSError, zipfile.BadZipFile, RuntimeError) as error:
         raise DeliveryError(f"{file.path}: can't be read: {' '.join(str(error).split())}; deliver it again") from error
-    return MeasuredFile(file, keyed_hash, n_lines, header, before)
 
 
 def stamp(path: Path) -> tuple[int, int]:
@@ -197,6 +206,25 @@ def refuse_empty(measured: Sequence[MeasuredFile]) -> None:
 def read_header(line: bytes, source: Source) -> tuple[str, ...]:
     """Return column names in the first line of a delimited file."""
     return tuple(cut_record(decode(line, source.encoding, is_first=True), source))
+
+
+def read_columns(file: DeliveredFile, source: Source) -> tuple[str, ...] | None:
+    """Return the column names that the file itself gives, without reading the rest of it; None where it gives none.
+
+    Raises:
+        DeliveryError: they don't fit the source, or the file can't be read.
+    """
+    with _explaining_damage(file):
+        if source.format == "parquet":
+            header = tuple(pq.read_schema(file.path).names)
+        elif source.csv is None or not source.csv.has_header:
+            return None
+        else:
+            with open_bytes(file.path) as content:
+                first = next(records(content, source.csv), None)
+            header = read_header(first[2], source) if first is not None else ()
+    _refuse_unfit_header(file, header, source)
+    return header
 
 
 def cut_record(line: str, source: Source) -> list[str]:
@@ -272,13 +300,20 @@ def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] 
 
 def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: Source) -> None:
     names = list(dict.fromkeys(_first_key(name, header, source) for name in mapped_columns(source)))
-    problems = [f"column {name!r} is missing{suggest(name, list(header))}" for name in names if name not in header]
+    known = list(map(_shown_name, header))
+    problems = [f"column {name!r} is missing{suggest(name, known)}" for name in names if name not in header]
     problems += [f"column {name!r} stands {header.count(name)} times" for name in names if header.count(name) > 1]
     if problems:
+        found = ", ".join(map(_shown_name, header[:20]))
         raise DeliveryError(
             f"{file.path}: the header doesn't fit source {source.name}: {'; '.join(problems)}; "
-            f"found: {', '.join(header[:20])}{', ...' if len(header) > 20 else ''}"
+            f"found: {found}{', ...' if len(header) > 20 else ''}"
         )
+
+
+def _shown_name(column: str) -> str:
+    """Return a column's name; the shape alone of what may be a value, where a file has no header after all."""
+    return shape_of(column) if not any(map(str.isalpha, column)) or "@" in column else column
 
 
 def _first_key(column: str, header: tuple[str, ...], source: Source) -> str:

@@ -76,7 +76,7 @@ def refuse_unlikely(lines: Sequence[RejectedLines], source: Source, accepted: Ma
         message
         for day in sorted({one.delivery_date for one in lines if one.delivery_date not in accepted})
         for name, feed in source.feeds_alone().items()
-        if (message := _problem([one for one in lines if (one.delivery_date, one.feed) == (day, name)], feed))
+        if (message := problem_of([one for one in lines if (one.delivery_date, one.feed) == (day, name)], feed))
     ]
     if problems:
         raise UnlikelyDelivery(
@@ -87,7 +87,8 @@ def refuse_unlikely(lines: Sequence[RejectedLines], source: Source, accepted: Ma
         )
 
 
-def _problem(lines: Sequence[RejectedLines], source: Source) -> str | None:
+def problem_of(lines: Sequence[RejectedLines], source: Source) -> str | None:
+    """Return what is wrong with a feed's lines of one delivery; None where few enough of them are."""
     counted = [one for one in lines if one.reason not in READ_RIGHT]
     wrong = [one for one in counted if one.reason is not None]
     n_lines, n_wrong = sum(one.n_lines for one in counted), sum(one.n_lines for one in wrong)

@@ -2,116 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import Row, SparkSession
 
 from conf.paths import Lake
-from conf.source import Source
 from jobs.errors import DeliveryError, UnlikelyDelivery
 from jobs.events_reading import read_events
 from jobs.pseudonyms import pseudonym
 from tests.jobs.conftest import Ingest
+from tests.jobs.feed_shop import CLICKS, DAY, NEXT, ORDERS, STOCK, deliver_clicks, deliver_feeds, shop
 
 KEY = b"a key for tests only"
-DAY, NEXT = date(2026, 1, 5), date(2026, 1, 6)
-
-CLICKS = {
-    "name": "clicks",
-    "format": "jsonl",
-    "delivery": {"layout": "dated_files", "files": ["**/clicks*.jsonl"]},
-    "events": {
-        "event_time": {"column": "at", "unit": "milliseconds"},
-        "event_type": {"column": "name", "map": {"view_item_list": "view"}, "ignore": ["scroll"]},
-        "user_id": {"column": "user.id"},
-        "item_id": {"column": "items[].id"},
-    },
-}
-ORDERS = {
-    "name": "orders",
-    "format": "csv",
-    "csv": {"has_header": True, "delimiter": ";"},
-    "encoding": "latin-1",
-    "delivery": {"layout": "by_event_date", "files": ["orders.csv"]},
-    "events": {
-        "event_time": {"column": "date", "unit": "pattern", "pattern": "dd.MM.yyyy HH:mm"},
-        "event_type": {"constant": "purchase"},
-        "user_id": {"column": "customer"},
-        "item_id": {"column": "sku"},
-        "price": {"column": "total", "divided_by": "n"},
-        "quantity": {"column": "n"},
-    },
-}
-STOCK = {
-    "name": "stock",
-    "format": "parquet",
-    "delivery": {"layout": "dated_files", "files": ["**/stock.parquet"]},
-    "events": {
-        "event_time": {"columns": ["day", "hour"], "unit": "iso"},
-        "event_type": {"constant": "stock"},
-        "user_id": {"column": "nobody"},
-        "item_id": {"column": "item.id"},
-        "category_id": {"column": "shelf"},
-        "quantity": {"column": "n"},
-        "price": {"column": "cost"},
-    },
-}
-
-
-def _shop(**changes: Any) -> Source:
-    content = {
-        "name": "shop",
-        "title": "A shop of feeds",
-        "feeds": [CLICKS, ORDERS, STOCK],
-        "duplicates": "reject",
-        "session": {"gap_minutes": 30, "max_hours": 4},
-        "decisions": {"kind": "implied", "event_type": "view"},
-    }
-    return Source.model_validate(content | changes)
-
-
-def _millis(day: date, hour: int) -> int:
-    return int(datetime(day.year, day.month, day.day, hour, tzinfo=UTC).timestamp()) * 1000
-
-
-def _clicks(folder: Path, day: date, n_bad: int = 0) -> None:
-    lines: list[dict[str, Any]] = [
-        {"at": _millis(day, 9), "name": "view_item_list", "user": {"id": 17850.0}, "items": [{"id": 1}, {"id": "2"}]},
-        {"at": _millis(day, 10), "name": "view_item_list", "user": {"id": "17850"}, "items": []},
-        {"at": _millis(day, 10), "name": "scroll"},
-        *[{"at": str(n), "name": "view_item_list", "user": {"id": "x"}} for n in range(n_bad)],
-    ]
-    path = folder / str(day) / "clicks-1.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
-
-
-def _deliver(folder: Path) -> Path:
-    _clicks(folder, DAY)
-    _clicks(folder, NEXT)
-    header = "date;customer;sku;total;n;note\n"
-    rows = ["05.01.2026 11:00;17850;1;10;3;café", "06.01.2026 11:00;17850;1;10;4;", "06.01.2026 12:00;17850;2;5"]
-    (folder / "orders.csv").write_bytes((header + "".join(f"{row}\n" for row in rows)).encode("latin-1"))
-    table = pa.table(
-        {
-            "day": pa.array([DAY, DAY], pa.date32()),
-            "hour": pa.array([time(8), time(8)], pa.time64("us")),
-            "nobody": pa.nulls(2),
-            "item": pa.array([{"id": 1.0}, {"id": float("nan")}], pa.struct([("id", pa.float64())])),
-            "shelf": pa.array([b"left", b"right"], pa.binary()),
-            "n": pa.array([5, 6], pa.uint16()),
-            "cost": pa.array([Decimal("1.50"), None], pa.decimal128(9, 2)),
-        }
-    )
-    pq.write_table(table, folder / str(DAY) / "stock.parquet")
-    return folder
 
 
 def _events(spark: SparkSession, home: Path) -> list[Row]:
@@ -123,7 +26,7 @@ def _events(spark: SparkSession, home: Path) -> list[Row]:
 
 def test_events_of_all_feeds_meet_in_one_table(ingest_into: Ingest, spark: SparkSession, tmp_path: Path) -> None:
     """One shopper, whether a number, a float or text; every line of every feed counted once."""
-    result = ingest_into(tmp_path, NEXT, _deliver(tmp_path / "logs"), _shop(max_rejected_share=0.5))
+    result = ingest_into(tmp_path, NEXT, deliver_feeds(tmp_path / "logs"), shop(max_rejected_share=0.5))
     assert {name: result[name] for name in ("n_lines", "n_events", "n_derived", "n_rejected", "n_not_yet")} == {
         "n_lines": 11,
         "n_events": 8,
@@ -143,17 +46,17 @@ def test_events_of_all_feeds_meet_in_one_table(ingest_into: Ingest, spark: Spark
         ("purchase", "1", 3_333_333, 3),
     ]
     assert {row.category_id for row in rows if row.event_type == "stock"} == {"left", "right"}
-    assert ingest_into(tmp_path, NEXT, tmp_path / "logs", _shop(max_rejected_share=0.5))["deliveries"] == []
+    assert ingest_into(tmp_path, NEXT, tmp_path / "logs", shop(max_rejected_share=0.5))["deliveries"] == []
 
 
 def test_feed_with_too_many_rejected_lines_is_named(ingest_into: Ingest, tmp_path: Path) -> None:
     """Good lines of the other feeds can't outweigh it."""
-    logs = _deliver(tmp_path / "logs")
-    _clicks(logs, DAY, n_bad=3)
+    logs = deliver_feeds(tmp_path / "logs")
+    deliver_clicks(logs, DAY, n_bad=3)
     orders = "date;customer;sku;total;n\n" + "".join(f"05.01.2026 11:00;{n};1;10;3\n" for n in range(50))
     (logs / "orders.csv").write_text(orders)
     with pytest.raises(UnlikelyDelivery, match=f"delivery_date={DAY} feed clicks: 3 of 5 lines .*60.0%"):
-        ingest_into(tmp_path, DAY, logs, _shop())
+        ingest_into(tmp_path, DAY, logs, shop())
 
 
 def test_equal_lines_of_two_feeds_are_two_events(ingest_into: Ingest, spark: SparkSession, tmp_path: Path) -> None:
@@ -165,7 +68,7 @@ def test_equal_lines_of_two_feeds_are_two_events(ingest_into: Ingest, spark: Spa
         feeds.append(ORDERS | {"name": name, "delivery": delivery, "events": events})
         (tmp_path / "logs").mkdir(exist_ok=True)
         (tmp_path / "logs" / f"{name}.csv").write_text("date;customer;sku;total;n\n05.01.2026 11:00;7;1;10;3\n")
-    result = ingest_into(tmp_path, DAY, tmp_path / "logs", _shop(feeds=feeds))
+    result = ingest_into(tmp_path, DAY, tmp_path / "logs", shop(feeds=feeds))
     assert (result["n_events"], result["n_rejected"]) == (2, 0)
     assert sorted(row.event_type for row in _events(spark, tmp_path)) == ["cart", "view"]
 
@@ -174,4 +77,4 @@ def test_file_of_two_feeds_is_refused(ingest_into: Ingest, tmp_path: Path) -> No
     """Which of them reads it, the source has to say."""
     other = ORDERS | {"name": "returns"}
     with pytest.raises(DeliveryError, match=r"orders\.csv: matches feeds orders and returns of source shop"):
-        ingest_into(tmp_path, DAY, _deliver(tmp_path / "logs"), _shop(feeds=[CLICKS, ORDERS, STOCK, other]))
+        ingest_into(tmp_path, DAY, deliver_feeds(tmp_path / "logs"), shop(feeds=[CLICKS, ORDERS, STOCK, other]))
