@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment airflow-environment nightly worth accept promote test test-pipeline test-dags check lint \
+.PHONY: help setup python java pipeline-environment airflow-environment nightly worth check-source accept promote test test-pipeline test-dags check lint \
         reference bench-coverage bench-gate bench-kernel bench-ope bench-train bench-worth up down airflow pins clean
 
 help:  ## this page
@@ -67,6 +67,9 @@ nightly: setup  ## run all DAGs for one date through Airflow: from logs to a reg
 worth: pipeline-environment  ## before any training: whether looking ahead can pay on this log (SOURCE, SCENARIO, DATE), one page
 	@exec $(PIPELINE) -m rl worth --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  $${DATE:+--date "$$DATE"}
+
+check-source: pipeline-environment  ## what the first lines of a log become, in seconds and without Spark (SOURCE, LOGS)
+	@exec $(PIPELINE) -m jobs.check_source --source "$${SOURCE:-canonical}" --logs "$${LOGS:-}"
 
 accept: pipeline-environment  ## publish a delivery although many of its lines are rejected (SOURCE, DELIVERY, REASON)
 	@exec $(PIPELINE) -m jobs.main accept --source "$${SOURCE:-simulated_shop}" --delivery "$${DELIVERY:-}" --reason "$${REASON:-}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
@@ -539,8 +539,61 @@ class EventMapping(StrictModel):
         return found | {"derived": [one.column for one in self.derived]}
 
 
+class Feed(StrictModel):
+    """One of several logs of a shop: files of one format, with a mapping of their own."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="Names the feed in messages and in hashes of lines: equal lines of two feeds are two events.",
+        examples=["orders"],
+    )
+    format: Literal["csv", "jsonl", "parquet"] = Field(
+        description="Says how the feed's files are written, as for a source.", examples=["jsonl"]
+    )
+    csv: CsvFormat | None = Field(
+        default=None,
+        description="Says how delimited text is cut; it is given with format `csv` alone.",
+        examples=[{"has_header": True}],
+    )
+    encoding: str | None = Field(
+        default=None,
+        description="Names how the feed's text is written; left out, it is as the source says.",
+        examples=["latin-1"],
+    )
+    null_words: tuple[str, ...] | None = Field(
+        default=None,
+        description="Lists the feed's words for a missing value; left out, they are the source's.",
+        examples=[["-", ""]],
+    )
+    max_rejected_share: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Bounds the feed's share of rejected lines; left out, the source's bound holds.",
+        examples=[0.5],
+    )
+    delivery: Delivery = Field(
+        description="Says which files the feed has, and how they become deliveries.",
+        examples=[{"layout": "dated_files", "files": ["**/orders*.csv"]}],
+    )
+    events: EventMapping = Field(
+        description="Maps the feed's raw columns to the fields of an event, as for a source.",
+        examples=[
+            {
+                "event_time": {"column": "timestamp", "unit": "milliseconds"},
+                "event_type": {"constant": "purchase"},
+                "user_id": {"column": "customer"},
+            }
+        ],
+    )
+
+
+_FEED_KEYS = ("format", "csv", "delivery", "events")
+_SHARED_KEYS = ("encoding", "null_words", "max_rejected_share")
+
+
 class Source(GrownModel):
-    """One shop's raw format."""
+    """One shop's raw format: one log, or several feeds whose events meet in one table."""
 
     reference: ClassVar[str] = "docs/reference-sources.md"
 
@@ -646,13 +699,76 @@ class Source(GrownModel):
         "text rejects its line only where it stands in a mapped column.",
         examples=["latin-1"],
     )
+    feeds: tuple[Feed, ...] = Field(
+        default=(),
+        description="Lists several logs, each with files, format and mapping of its own, in place of the source's.",
+        examples=[
+            [
+                {
+                    "name": "orders",
+                    "format": "jsonl",
+                    "delivery": {"layout": "dated_files", "files": ["**/orders*.jsonl"]},
+                    "events": {
+                        "event_time": {"column": "timestamp", "unit": "milliseconds"},
+                        "event_type": {"constant": "purchase"},
+                        "user_id": {"column": "customer"},
+                    },
+                }
+            ]
+        ],
+    )
     null_words: tuple[str, ...] = Field(
         default=NULL_WORDS,
         description="Lists the words that mean a missing value in any column, in place of the usual ones.",
         examples=[["NULL", "n/a", ""]],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"max_rejected_share", "encoding", "null_words"})
+    later_keys: ClassVar[frozenset[str]] = frozenset({"max_rejected_share", "encoding", "null_words", "feeds"})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_feed_stands_for_all(cls, content: Any) -> Any:
+        """Let a source of feeds have the keys of its first one, so that every source has a format and a mapping."""
+        if not isinstance(content, dict) or not content.get("feeds") or not isinstance(content["feeds"][0], dict):
+            return content
+        first = {name: content["feeds"][0].get(name) for name in _FEED_KEYS}
+        beside = [name for name in _FEED_KEYS if content.get(name) not in (None, first[name])]
+        if beside:
+            raise ValueError(f"{', '.join(beside)}: give them in each feed, not beside the feeds")
+        return content | {name: value for name, value in first.items() if value is not None}
+
+    @model_validator(mode="after")
+    def _feeds_differ(self) -> Self:
+        names = [feed.name for feed in self.feeds]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two feeds are called {', '.join(twice)}")
+        for feed in self.feeds:
+            if (feed.format == "csv") != (feed.csv is not None):
+                raise ValueError(f"feed {feed.name}: give csv with format: csv, and only then")
+            if feed.format != "csv":
+                _refuse_unfit_paths(feed.events)
+            if feed.encoding is not None:
+                self._encoding_keeps_line_ends(feed.encoding)
+        return self
+
+    @property
+    def feed_name(self) -> str | None:
+        """Name of the feed, where the source was narrowed to one or has but one; None without feeds."""
+        return self.feeds[0].name if len(self.feeds) == 1 else None
+
+    def feeds_alone(self) -> dict[str, Source]:
+        """Return the source narrowed to each of its feeds, by the feed's name; itself where it names none.
+
+        All that reads one file's lines takes such a source: its format, mapping and words are the feed's.
+        """
+        if not self.feeds:
+            return {self.name: self}
+        return {feed.name: self._narrowed(feed) for feed in self.feeds}
+
+    def _narrowed(self, feed: Feed) -> Source:
+        own = {name: getattr(feed, name) for name in _FEED_KEYS}
+        shared = {name: value for name in _SHARED_KEYS if (value := getattr(feed, name)) is not None}
+        return self.model_copy(update=own | shared | {"feeds": (feed,)})
 
     @field_validator("encoding")
     @classmethod

@@ -57,7 +57,10 @@ def _source_content(source: Source) -> dict[str, Any]:
 
 def _without_operation(source: dict[str, Any]) -> dict[str, Any]:
     """Return the content without the keys that decide whether data are published, not what they are."""
-    return {name: value for name, value in source.items() if name not in OPERATION_KEYS}
+    kept = {name: value for name, value in source.items() if name not in OPERATION_KEYS}
+    if "feeds" in kept:
+        kept["feeds"] = [_without_operation(feed) for feed in kept["feeds"]]
+    return kept
 
 
 def _digest(content: Any) -> str:

@@ -118,11 +118,10 @@ def _of_landed_deliveries(scenario: str, source: str, day: date | None, lake: La
 
 def _last_delivery(logs: Path, source: Source) -> date | None:
     """Return the last date in the paths of daily files; None for a log whose days only its lines tell."""
-    if source.delivery.layout != "dated_files":
-        return None
+    feeds = [feed.delivery for feed in source.feeds_alone().values() if feed.delivery.layout == "dated_files"]
     root = logs.parent if logs.is_file() else logs
     files = [logs] if logs.is_file() else [path for path in logs.rglob("*") if path.is_file()]
-    days = [_day_in(path.relative_to(root).as_posix(), source.delivery.date_pattern) for path in files]
+    days = [_day_in(path.relative_to(root).as_posix(), feed.date_pattern) for path in files for feed in feeds]
     return max((day for day in days if day), default=None)
 
 

@@ -7,7 +7,8 @@ import hmac
 import re
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,11 +16,13 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from conf.file_patterns import matches
 from conf.json_paths import is_path, read_path
 from conf.source import Source
 from conf.strict_yaml import suggest
 from jobs.errors import DeliveryError
-from jobs.raw_deliveries import FileKind, is_split
+from jobs.event_parsing import shape_of
+from jobs.raw_deliveries import FileKind, feed_of, is_split
 from jobs.record_cutting import split_line
 from jobs.source_columns import mapped_columns
 from jobs.text_files import decode, open_bytes, records
@@ -74,15 +77,21 @@ def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
         found = [file for path in paths if (file := _classify(source, path, path.relative_to(logs).as_posix()))]
         _refuse_other_case(source, logs)
     if not any(file.kind == "events" for file in found):
-        patterns = ", ".join(source.delivery.files)
+        patterns = ", ".join(glob for feed in source.feeds_alone().values() for glob in feed.delivery.files)
         raise DeliveryError(f"{logs}: no file that source {source.name} reads; expected {patterns}")
-    undated = [file.name for file in found if file.delivery_date is None and not is_split(source)]
+    undated = [file.name for file in found if file.delivery_date is None and _needs_date(source, file)]
     if undated:
         raise DeliveryError(
             f"{logs}: {len(undated)} file(s) without a delivery date in their path ({', '.join(undated[:3])}); "
             f"expected a match of {source.delivery.date_pattern} such as 2026-01-31"
         )
     return found
+
+
+def _needs_date(source: Source, file: DeliveredFile) -> bool:
+    if file.kind == "events":
+        return not is_split(feed_of(source, file.name))
+    return not any(is_split(feed) for feed in source.feeds_alone().values())
 
 
 def unread_files(source: Source, logs: Path) -> list[str]:
@@ -147,18 +156,27 @@ def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
     Raises:
         DeliveryError: not readable to its end (truncated gzip, corrupt Parquet), or with a header that doesn't fit.
     """
-    try:
+    if file.kind == "events":
+        source = feed_of(source, file.name)
+    with _explaining_damage(file):
         before = stamp(file.path)
         keyed_hash = _keyed_hash(file.path, key)
         is_parquet = file.kind == "events" and source.format == "parquet"
         header, n_lines = (_measure_parquet if is_parquet else _measure_text)(file, source)
+    return MeasuredFile(file, keyed_hash, n_lines, header, before)
+
+
+@contextmanager
+def _explaining_damage(file: DeliveredFile) -> Iterator[None]:
+    """What a damaged file raises becomes a DeliveryError of one line."""
+    try:
+        yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DeliveryError(
             f"{file.path}: not a whole gzip file ({error or 'it ends early'}); deliver it again"
         ) from error
     except (pa.ArrowException, OSError, zipfile.BadZipFile, RuntimeError) as error:
         raise DeliveryError(f"{file.path}: can't be read: {' '.join(str(error).split())}; deliver it again") from error
-    return MeasuredFile(file, keyed_hash, n_lines, header, before)
 
 
 def stamp(path: Path) -> tuple[int, int]:
@@ -190,17 +208,30 @@ def read_header(line: bytes, source: Source) -> tuple[str, ...]:
     return tuple(cut_record(decode(line, source.encoding, is_first=True), source))
 
 
+def read_columns(file: DeliveredFile, source: Source) -> tuple[str, ...] | None:
+    """Return the column names that the file itself gives, without reading the rest of it; None where it gives none.
+
+    Raises:
+        DeliveryError: they don't fit the source, or the file can't be read.
+    """
+    with _explaining_damage(file):
+        if source.format == "parquet":
+            header = tuple(pq.read_schema(file.path).names)
+        elif source.csv is None or not source.csv.has_header:
+            return None
+        else:
+            with open_bytes(file.path) as content:
+                first = next(records(content, source.csv), None)
+            header = read_header(first[2], source) if first is not None else ()
+    _refuse_unfit_header(file, header, source)
+    return header
+
+
 def cut_record(line: str, source: Source) -> list[str]:
     """Return the values of a delimited line; none where it can't be cut."""
     if source.csv is None:
         raise DeliveryError(f"source {source.name} is not delimited")
     return split_line(line, source.csv) or []
-
-
-def matches(name: str, pattern: str) -> bool:
-    """Return True where a relative path fits a pattern: `**/` any folders or none, `*` and `?` within a name."""
-    translated = re.escape(pattern).replace(r"\*\*/", "(?:.*/)?").replace(r"\*\*", ".*")
-    return re.fullmatch(translated.replace(r"\*", "[^/]*").replace(r"\?", "[^/]"), name) is not None
 
 
 def _classify(source: Source, path: Path, name: str) -> DeliveredFile | None:
@@ -214,12 +245,14 @@ def _patterns(source: Source) -> list[tuple[FileKind, tuple[str, ...]]]:
     return [
         ("items", source.items.files if source.items else ()),
         ("availability", source.availability.files if source.availability else ()),
-        ("events", source.delivery.files),
+        ("events", tuple(glob for feed in source.feeds_alone().values() for glob in feed.delivery.files)),
     ]
 
 
 def _file(source: Source, path: Path, name: str, kind: FileKind) -> DeliveredFile:
-    return DeliveredFile(path, name, kind, None if is_split(source) else _date_in(name, source.delivery.date_pattern))
+    feeds = [feed_of(source, name)] if kind == "events" else list(source.feeds_alone().values())
+    pattern = next((feed.delivery.date_pattern for feed in feeds if not is_split(feed)), None)
+    return DeliveredFile(path, name, kind, _date_in(name, pattern) if pattern is not None else None)
 
 
 def _date_in(name: str, pattern: str) -> date | None:
@@ -267,13 +300,20 @@ def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] 
 
 def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: Source) -> None:
     names = list(dict.fromkeys(_first_key(name, header, source) for name in mapped_columns(source)))
-    problems = [f"column {name!r} is missing{suggest(name, list(header))}" for name in names if name not in header]
+    known = list(map(_shown_name, header))
+    problems = [f"column {name!r} is missing{suggest(name, known)}" for name in names if name not in header]
     problems += [f"column {name!r} stands {header.count(name)} times" for name in names if header.count(name) > 1]
     if problems:
+        found = ", ".join(map(_shown_name, header[:20]))
         raise DeliveryError(
             f"{file.path}: the header doesn't fit source {source.name}: {'; '.join(problems)}; "
-            f"found: {', '.join(header[:20])}{', ...' if len(header) > 20 else ''}"
+            f"found: {found}{', ...' if len(header) > 20 else ''}"
         )
+
+
+def _shown_name(column: str) -> str:
+    """Return a column's name; the shape alone of what may be a value, where a file has no header after all."""
+    return shape_of(column) if not any(map(str.isalpha, column)) or "@" in column else column
 
 
 def _first_key(column: str, header: tuple[str, ...], source: Source) -> str:

@@ -31,6 +31,7 @@ class RejectedLines:
     """
 
     delivery_date: date
+    feed: str
     reason: str | None
     field: str | None
     shift: str | None
@@ -42,7 +43,7 @@ class RejectedLines:
 
 def summarize(judged: DataFrame) -> list[RejectedLines]:
     """Return how many lines of each delivery share a reason and field, with the first of them as an example."""
-    keys = ["delivery_date", "reason", "detail", "shift"]
+    keys = ["delivery_date", "feed", "reason", "detail", "shift"]
     grouped = judged.groupBy(*keys).agg(
         F.count(F.lit(1)).alias("n_lines"), F.min(F.struct("file", "line_number", "shape")).alias("first")
     )
@@ -61,11 +62,11 @@ def n_shifted(lines: Sequence[RejectedLines], day: date) -> dict[str, int]:
 
 
 def refuse_unlikely(lines: Sequence[RejectedLines], source: Source, accepted: Mapping[date, str]) -> None:
-    """Raise if a delivery was neither read within its bound nor accepted as it is.
+    """Raise if a delivery was neither read within its feeds' bounds nor accepted as it is.
 
     Args:
         lines: what became of the lines of each delivery.
-        source: states the bound.
+        source: states the bound of each feed.
         accepted: deliveries that a person has looked at, each with the reason given.
 
     Raises:
@@ -73,8 +74,9 @@ def refuse_unlikely(lines: Sequence[RejectedLines], source: Source, accepted: Ma
     """
     problems = [
         message
-        for day in sorted({one.delivery_date for one in lines})
-        if day not in accepted and (message := _problem([one for one in lines if one.delivery_date == day], source))
+        for day in sorted({one.delivery_date for one in lines if one.delivery_date not in accepted})
+        for name, feed in source.feeds_alone().items()
+        if (message := problem_of([one for one in lines if (one.delivery_date, one.feed) == (day, name)], feed))
     ]
     if problems:
         raise UnlikelyDelivery(
@@ -85,7 +87,8 @@ def refuse_unlikely(lines: Sequence[RejectedLines], source: Source, accepted: Ma
         )
 
 
-def _problem(lines: Sequence[RejectedLines], source: Source) -> str | None:
+def problem_of(lines: Sequence[RejectedLines], source: Source) -> str | None:
+    """Return what is wrong with a feed's lines of one delivery; None where few enough of them are."""
     counted = [one for one in lines if one.reason not in READ_RIGHT]
     wrong = [one for one in counted if one.reason is not None]
     n_lines, n_wrong = sum(one.n_lines for one in counted), sum(one.n_lines for one in wrong)
@@ -94,7 +97,8 @@ def _problem(lines: Sequence[RejectedLines], source: Source) -> str | None:
     share, bound = f"{n_wrong / n_lines:.1%}", f"{source.max_rejected_share:.1%}"
     examples = [f"    {example_of(one, source)}" for one in wrong[:5]]
     head = f"{n_wrong} of {n_lines} lines are rejected ({share}, at most {bound})"
-    return "\n".join([f"  delivery_date={lines[0].delivery_date}: {head}", *examples])
+    feed = f" feed {source.feed_name}" if source.feed_name is not None else ""
+    return "\n".join([f"  delivery_date={lines[0].delivery_date}{feed}: {head}", *examples])
 
 
 def example_of(lines: RejectedLines, source: Source) -> str:

@@ -67,7 +67,7 @@ def _stored(number: Decimal, name: str, mapping: NumberMapping) -> int | Decimal
         return None
     with localcontext(_EXACT):
         stored = number * MILLIONTHS if name == "price" else number
-    if not -_LONGEST[name] <= stored < _LONGEST[name]:
+    if not -_LONGEST[name] < stored < _LONGEST[name]:
         return None
     return stored if name == "propensity" else int(stored)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
+from functools import reduce
 
 import structlog
 from pyspark import StorageLevel
@@ -25,7 +26,16 @@ from jobs.errors import CheckError, DeliveryError
 from jobs.event_parsing import RECORD_FIELDS
 from jobs.parsed_lines import parse_files
 from jobs.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged, staged_empty
-from jobs.raw_deliveries import FileKind, RawDelivery, is_split, landing_hash, raw_folder, read_raw_deliveries
+from jobs.raw_deliveries import (
+    FileKind,
+    RawDelivery,
+    RawFile,
+    feed_of,
+    is_split,
+    landing_hash,
+    raw_folder,
+    read_raw_deliveries,
+)
 from jobs.raw_lines import LineFile, reading_of
 from jobs.rejection import judge, part_id
 from jobs.side_tables import read_delivered_availability, read_delivered_items
@@ -80,18 +90,27 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
 def judged_lines(job: Ingestion, deliveries: Sequence[RawDelivery]) -> DataFrame:
     """Return every line of the deliveries with its fields, pseudonym and reason for rejection (null: accepted)."""
     files = [file for delivery in deliveries for file in delivery.of_kind("events")]
+    feeds = [(name, feed, _files_of(job.source, feed, files)) for name, feed in job.source.feeds_alone().items()]
+    parsed = [_parsed(job, feed, found).withColumn("feed", F.lit(name)) for name, feed, found in feeds if found]
+    return judge(reduce(DataFrame.union, parsed), job.source)
+
+
+def _files_of(source: Source, feed: Source, files: Sequence[RawFile]) -> list[RawFile]:
+    return [file for file in files if feed_of(source, file.name) == feed]
+
+
+def _parsed(job: Ingestion, feed: Source, files: Sequence[RawFile]) -> DataFrame:
     headers = list(dict.fromkeys(file.header for file in files if file.header is not None))
     line_files = [
         LineFile(
-            raw_folder(job.lake) / file.stored(job.source),
+            raw_folder(job.lake) / file.stored(feed),
             file.name,
             file.delivery_date,
             headers.index(file.header) if file.header is not None else 0,
         )
         for file in files
     ]
-    reading = reading_of(job.source, job.key, is_split=is_split(job.source))
-    return judge(parse_files(job.spark, line_files, job.source, headers, reading), job.source)
+    return parse_files(job.spark, line_files, feed, headers, reading_of(feed, job.key, is_split=is_split(feed)))
 
 
 def events_of(judged: DataFrame, source: Source) -> DataFrame:

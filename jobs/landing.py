@@ -27,6 +27,7 @@ from jobs.log_splitting import split_log
 from jobs.publishing import Provenance, explaining_failures, swap_pointers
 from jobs.raw_deliveries import (
     RawFile,
+    feed_of,
     is_split,
     landing_hash,
     merged,
@@ -88,15 +89,19 @@ def _stage(
     spark: SparkSession, source: Source, measured: Sequence[MeasuredFile], *, key: bytes, folder: Path
 ) -> dict[RawFile, Path]:
     """Write every file below the staging folder; return it, as it will be stored -> where it lies now."""
-    if not is_split(source):
-        return {
-            _raw_file(one, _delivery_date(one)): _copy(one, folder / str(number)) for number, one in enumerate(measured)
-        }
-    events = [one for one in measured if one.file.kind == "events"]
-    staged = {one.file: one.path for one in split_log(spark, events, source, key=key, folder=folder / "split")}
-    first = min(file.delivery_date for file in staged)
-    sides = [one for one in measured if one.file.kind != "events"]
-    return staged | {_raw_file(one, first): _copy(one, folder / str(number)) for number, one in enumerate(sides)}
+    logs = [one for one in measured if one.file.kind == "events" and is_split(feed_of(source, one.file.name))]
+    staged: dict[RawFile, Path] = {}
+    for name, feed in source.feeds_alone().items():
+        of_feed = [one for one in logs if feed_of(source, one.file.name) == feed]
+        if of_feed:
+            parts = split_log(spark, of_feed, feed, key=key, folder=folder / "split" / name)
+            staged |= {one.file: one.path for one in parts}
+    first = min((file.delivery_date for file in staged), default=None)
+    for number, one in enumerate(measured):
+        if one not in logs:
+            day = first if one.file.delivery_date is None and first is not None else _delivery_date(one)
+            staged[_raw_file(one, day)] = _copy(one, folder / str(number))
+    return staged
 
 
 def _delivery_date(one: MeasuredFile) -> date:

@@ -91,6 +91,8 @@ def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
         find_files(source, given.logs)  # what can be refused at once shouldn't wait for Spark
     keep_private(settings)
     refuse_unwritable(settings)
+    if given.command == "accept":
+        accept(Lake(settings.lake, source.name), given.date, given.reason)
     with _own_turn(given, settings):
         return _work(given, settings, source)
 
@@ -110,8 +112,6 @@ def _work(given: argparse.Namespace, settings: Settings, source: Source) -> dict
     seconds = round(time.monotonic() - started, 3)
     log.info("spark_started", seconds=seconds, master=settings.spark_master)
     try:
-        if given.command == "accept":
-            accept(Lake(settings.lake, source.name), given.date, given.reason)
         if given.command != "build":
             result = ingest(spark, settings, source, logs=given.logs, horizon=given.date, code_hash=code)
         else:

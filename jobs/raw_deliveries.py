@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
+from conf.file_patterns import matches
 from conf.paths import Lake
 from conf.publication import Manifest, Pointer, read_pointers
 from conf.source import Source
 from conf.tables import RAW_LINES, SCHEMA_VERSION
+from jobs.errors import DeliveryError
 from jobs.publishing import Provenance
 
 FileKind = Literal["events", "items", "availability"]
@@ -42,7 +44,7 @@ class RawFile:
 
     def stored(self, source: Source) -> str:
         """Return where the file's bytes, or the lines split off it, lie below the raw folder."""
-        suffix = ".split.parquet" if self.kind == "events" and is_split(source) else ""
+        suffix = ".split.parquet" if self.kind == "events" and is_split(feed_of(source, self.name)) else ""
         return f"{_PARTITION}{self.delivery_date}/v={self.keyed_hash}/{self.kind}/{self.name}{suffix}"
 
 
@@ -71,8 +73,24 @@ class RawDelivery:
 
 
 def is_split(source: Source) -> bool:
-    """Return True where deliveries are made by splitting a log by business date."""
+    """Return True where deliveries of the source's one feed are made by splitting its log by business date."""
     return source.delivery.layout == "by_event_date"
+
+
+def feed_of(source: Source, name: str) -> Source:
+    """Return the source narrowed to the feed of an events file, by its relative path.
+
+    Raises:
+        DeliveryError: it is a file of no feed, or of several.
+    """
+    feeds = source.feeds_alone()
+    if len(feeds) == 1:
+        return next(iter(feeds.values()))
+    found = {feed: one for feed, one in feeds.items() if any(matches(name, glob) for glob in one.delivery.files)}
+    if len(found) != 1:
+        which = f"feeds {' and '.join(found)}" if found else f"no feed ({', '.join(feeds)})"
+        raise DeliveryError(f"{name}: matches {which} of source {source.name}; expected one, by its delivery.files")
+    return next(iter(found.values()))
 
 
 def raw_folder(lake: Lake) -> Path:
@@ -114,12 +132,20 @@ def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance) -
 
 def landing_hash(source: Source) -> str:
     """Return the hash of what decides where a delivered line lands: after a change the logs must be landed again."""
-    names = {"format", "csv", "delivery", "items", "availability", "encoding"}
-    content = source.model_dump(mode="json", include=names)
-    if is_split(source):
-        content |= source.model_dump(mode="json", include={"zone", "window"})
-        content["event_time"] = source.events.event_time.model_dump(mode="json")
+    content = source.model_dump(mode="json", include={"items", "availability"})
+    if source.feeds:
+        content["feeds"] = {name: _landing_content(feed) for name, feed in source.feeds_alone().items()}
+    else:
+        content |= _landing_content(source)
     return sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:16]
+
+
+def _landing_content(feed: Source) -> dict[str, Any]:
+    content = feed.model_dump(mode="json", include={"format", "csv", "delivery", "encoding"})
+    if is_split(feed):
+        content |= feed.model_dump(mode="json", include={"zone", "window"})
+        content["event_time"] = feed.events.event_time.model_dump(mode="json")
+    return content
 
 
 def merged(old: RawDelivery | None, new: Iterable[RawFile], delivery_date: date) -> RawDelivery:

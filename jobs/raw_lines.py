@@ -10,10 +10,11 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -72,6 +73,7 @@ class LineReading:
     key: bytes = field(repr=False)
     csv: CsvFormat | None = None
     encoding: str = "utf-8"
+    feed_name: str | None = None
 
 
 def reading_of(source: Source, key: bytes, *, is_split: bool = False, is_side_file: bool = False) -> LineReading:
@@ -80,14 +82,15 @@ def reading_of(source: Source, key: bytes, *, is_split: bool = False, is_side_fi
     layout = "split" if is_split else "parquet" if is_parquet else "text"
     has_header = source.csv is not None and source.csv.has_header and not is_side_file
     form = None if is_side_file else source.csv
-    return LineReading(layout, has_header, form is None, tuple(path_patterns(source)), key, form, source.encoding)
+    patterns = tuple(path_patterns(source))
+    return LineReading(layout, has_header, form is None, patterns, key, form, source.encoding, source.feed_name)
 
 
 @dataclass(frozen=True)
 class LineBatch:
     """Lines of one file that stand one after the other: number from 1, offset in bytes, text, keyed hash.
 
-    A hash covers the line and what its path says: equal lines of equal meaning share it.
+    A hash covers the line, its feed and what its path says: equal lines of equal meaning share it.
     """
 
     file: LineFile
@@ -152,6 +155,8 @@ def read_batches(file: LineFile, reading: LineReading) -> Iterator[LineBatch]:
     said = "".join(
         f"\0{found.group(1) if (found := re.search(pattern, file.name)) else ''}" for pattern in reading.patterns
     )
+    if reading.feed_name is not None:
+        said += f"\0\0{reading.feed_name}"
     for numbers, offsets, lines in _batches(file.path, reading):
         identities = (f"{line}{said}".encode() for line in lines)
         hashes = [hmac.digest(reading.key, identity, "sha256")[:16].hex() for identity in identities]
@@ -241,16 +246,24 @@ def _row_line(row: dict[str, Any]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
+    if isinstance(value, datetime | date | time | timedelta):
+        return value // timedelta(microseconds=1) if isinstance(value, timedelta) else value.isoformat()
+    if isinstance(value, Decimal | UUID):
         return str(value)
     if isinstance(value, bytes):
-        return base64.b64encode(value).decode("ascii")
+        return _text_of(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
         return {name: _plain(below) for name, below in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(below) for below in value]
     return value
+
+
+def _text_of(value: bytes) -> str:
+    """Return the text that some writers store as plain bytes; base64 of what is no text."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode("ascii")

@@ -96,3 +96,44 @@ def test_paths_of_json_lines_are_checked(events: dict[str, Any], expected: str) 
     """What couldn't be read as one line's events is refused with the spec."""
     with pytest.raises(SpecError, match=expected):
         parse_model(Source, taobao_with(format="jsonl", csv=None, events=events), "shop.yaml")
+
+
+def shop_of_feeds(*feeds: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    shop = taobao_with()
+    for name in ("format", "csv", "delivery", "events"):
+        del shop[name]
+    return shop | {"feeds": list(feeds)} | changes
+
+
+def feed(name: str, **changes: Any) -> dict[str, Any]:
+    shop = taobao_with()
+    return {"name": name, **{key: shop[key] for key in ("format", "csv", "delivery", "events")}} | changes
+
+
+def test_source_of_feeds_is_narrowed_to_each() -> None:
+    """What a feed leaves out is the source's."""
+    orders = feed("orders", encoding="latin-1", max_rejected_share=0.5, delivery={"layout": "dated_files"})
+    shop = parse_model(Source, shop_of_feeds(feed("clicks"), orders, null_words=["-"]), "shop.yaml")
+    alone = shop.feeds_alone()
+    found = {name: (one.encoding, one.max_rejected_share, one.delivery.layout) for name, one in alone.items()}
+    assert found == {"clicks": ("utf-8", 0.2, "by_event_date"), "orders": ("latin-1", 0.5, "dated_files")}
+    assert all(one.null_words == ("-",) and one.feed_name == name for name, one in alone.items())
+    assert Source.model_validate(shop.model_dump(mode="json")) == shop
+    assert (shop.feed_name, load_source("taobao").feed_name) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (shop_of_feeds(feed("a"), feed("a")), "two feeds are called a"),
+        (shop_of_feeds(feed("a"), format="jsonl"), "format: give them in each feed"),
+        (shop_of_feeds(feed("a"), feed("b", csv=None)), "feed b: give csv with format: csv"),
+        (shop_of_feeds(feed("a"), feed("b", evnts={})), "did you mean 'events'"),
+        (shop_of_feeds(feed("a"), feed("b", encoding="utf-16")), "convert UTF-16"),
+        (shop_of_feeds(), "this key is missing"),
+    ],
+)
+def test_feeds_that_do_not_fit_are_named(content: dict[str, Any], expected: str) -> None:
+    """Each with its name."""
+    with pytest.raises(SpecError, match=expected):
+        parse_model(Source, content, "shop.yaml")

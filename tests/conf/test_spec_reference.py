@@ -87,8 +87,12 @@ def put(content: Any, path: str, value: Any) -> None:
 def spec_with_example(root: type[StrictModel], model: type[StrictModel], path: str) -> dict[str, Any]:
     """A spec that holds the example of the key at its path."""
     content, (place, _, key) = base_spec(root), path.rpartition(".")
-    for other, value in COMPANY.get(path, {}).items():
-        put(content, other, value)
+    prefix = ""
+    if path.startswith("feeds"):
+        own = {name: content.pop(name) for name in ("format", "csv", "delivery", "events")}
+        content["feeds"], prefix = [{"name": "clicks", **own}], "feeds[]."
+    for other, value in COMPANY.get(path.removeprefix(prefix), {}).items():
+        put(content, prefix + other, value)
     if {key, *ORIGINS} <= set(model.model_fields):
         for origin in ORIGINS if key in ORIGINS else ():
             put(content, f"{place}.{origin}", LEFT_OUT)
@@ -193,9 +197,9 @@ def test_links_of_a_page_lead_to_its_headings(root: type[StrictModel]) -> None:
         (Scenario, "candidates[].algorithm", "cql", "docs/reference-scenarios.md#candidates"),
         (Scenario, "candidates[].encoder.kind", "lstm", "docs/reference-scenarios.md#candidates-encoder"),
         (Scenario, "exploration.floor", 0.5, "docs/reference-scenarios.md#top-level"),
-        (Source, "events.user_id.colunm", "x", "docs/reference-sources.md#events-field-mapping"),
-        (Source, "events.user_id.constant", ["x"], "docs/reference-sources.md#events-field-mapping"),
-        (Source, "events.price.above", "x", "docs/reference-sources.md#events-number-mapping"),
+        (Source, "events.user_id.colunm", "x", "docs/reference-sources.md#field-mapping"),
+        (Source, "events.user_id.constant", ["x"], "docs/reference-sources.md#field-mapping"),
+        (Source, "events.price.above", "x", "docs/reference-sources.md#number-mapping"),
         (Source, "items.files", [], "docs/reference-sources.md#side-file"),
         (Source, "zone", "Mars/Olympus", "docs/reference-sources.md#top-level"),
         (Source, "zo\nne", "UTC", "docs/reference-sources.md#top-level"),

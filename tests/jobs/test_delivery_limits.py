@@ -31,7 +31,7 @@ SECONDS = EventMapping.model_validate(
 def _lines(
     n_lines: int, reason: str | None = None, field: str | None = None, shape: str | None = None
 ) -> RejectedLines:
-    return RejectedLines(FIRST, reason, field, None, n_lines, "events.jsonl", 7, shape)
+    return RejectedLines(FIRST, "canonical", reason, field, None, n_lines, "events.jsonl", 7, shape)
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,18 @@ def test_what_can_be_refused_at_once_is_one_line_on_stderr(
     assert not home.exists()
 
 
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [(" ", "REASON is missing"), ("a test day", "no delivery 2017-12-02 was landed: there is none")],
+)
+def test_delivery_that_cannot_be_accepted_is_refused_at_once(
+    home: Path, capsys: pytest.CaptureFixture[str], reason: str, message: str
+) -> None:
+    """Before Spark starts."""
+    assert main(["accept", "--source", "taobao", "--delivery", "2017-12-02", "--reason", reason]) == 65
+    assert message in capsys.readouterr().err
+
+
 def test_unknown_setting_is_one_line_on_stderr(
     home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
