@@ -69,7 +69,7 @@ worth: pipeline-environment  ## before any training: whether looking ahead can p
 	  $${DATE:+--date "$$DATE"}
 
 check-source: pipeline-environment  ## what the first lines of a log become, in seconds and without Spark (SOURCE, LOGS)
-	@exec $(PIPELINE) -m jobs.check_source --source "$${SOURCE:-canonical}" --logs "$${LOGS:-}"
+	@exec $(PIPELINE) -m jobs.check_source_command --source "$${SOURCE:-canonical}" --logs "$${LOGS:-}"
 
 accept: pipeline-environment  ## publish a delivery although many of its lines are rejected (SOURCE, DELIVERY, REASON)
 	@exec $(PIPELINE) -m jobs.main accept --source "$${SOURCE:-simulated_shop}" --delivery "$${DELIVERY:-}" --reason "$${REASON:-}"

@@ -12,7 +12,7 @@ import pytest
 from conf.errors import FAILS_AGAIN
 from conf.settings import PROJECT_ROOT
 from conf.source import load_source
-from jobs.check_source import main
+from jobs.check_source_command import main
 from jobs.source_check import check_source, report_lines
 from tests.jobs.event_rows import source
 from tests.jobs.feed_shop import deliver_feeds, shop
@@ -97,7 +97,7 @@ def test_no_java_is_started(tmp_path: Path) -> None:
     """It runs where there is none."""
     deliver(tmp_path, FIRST, day_lines(FIRST))
     ended = subprocess.run(
-        [sys.executable, "-m", "jobs.check_source", "--source", "canonical", "--logs", str(tmp_path)],
+        [sys.executable, "-m", "jobs.check_source_command", "--source", "canonical", "--logs", str(tmp_path)],
         cwd=PROJECT_ROOT,
         env={"PATH": "", "JAVA_HOME": str(tmp_path)},
         capture_output=True,
