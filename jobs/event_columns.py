@@ -56,7 +56,7 @@ def event_columns(table: pa.Table, set_ids: pa.Array | None = None) -> EventColu
     """
     n_rows = table.num_rows
     nothing = np.zeros(n_rows, dtype=np.int64)
-    rank = _by_value(table["event_type"], lambda name: EVENT_TYPE_RANK[name])
+    rank = _ranks(table["event_type"])
     availability, every_set = _set_codes(table, set_ids)
     link, own_link = _links(table)
     has_items = "item_id" in table.column_names
@@ -93,6 +93,18 @@ def _by_value(column: pa.ChunkedArray, number_of: Callable[[str], int]) -> IntAr
     numbers = np.array([NO_ID, *map(number_of, encoded.dictionary.to_pylist())], dtype=np.int64)
     found: IntArray = numbers[_codes(encoded) + 1]
     return found
+
+
+def _ranks(event_type: pa.ChunkedArray) -> IntArray:
+    """Return the rank of each row's type.
+
+    Raises:
+        ValueError: a row without a type, or of one that isn't canonical.
+    """
+    known = set(EVENT_TYPE_RANK)
+    if strange := sorted({str(name) for name in pc.unique(event_type).to_pylist() if name not in known}):
+        raise ValueError(f"events of type {', '.join(strange)}; canonical types are {', '.join(sorted(known))}")
+    return _by_value(event_type, EVENT_TYPE_RANK.__getitem__)
 
 
 def _codes(encoded: pa.DictionaryArray) -> IntArray:

@@ -64,6 +64,14 @@ class DeliveredEvents:
         """Business dates that have events, ascending."""
         return sorted(frozenset().union(*self.event_dates.values()))
 
+    def n_events(self, first_event_date: date, last_event_date: date) -> int:
+        """Return how many events the deliveries hold that have some of the days: as many as will be read, or more."""
+        return sum(
+            int(self.content_hashes[day].split("-")[0])
+            for day, event_dates in self.event_dates.items()
+            if any(first_event_date <= event_date <= last_event_date for event_date in event_dates)
+        )
+
     def inputs(self, first_event_date: date, last_event_date: date) -> dict[str, str]:
         """Return input name -> content hash of every delivery with events of the days, for a manifest."""
         return {

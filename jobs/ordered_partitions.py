@@ -14,6 +14,19 @@ from jobs.event_order import type_rank
 
 _ROWS_A_BATCH = 65_536
 
+EVENTS_A_PARTITION = 2_000_000
+"""A worker holds a partition whole, with about 1.1 kB for each event: some 2 GB."""
+
+
+def n_partitions_for(n_events: int, configured: int) -> int:
+    """Return how many parts the shoppers are split into: as many as configured, more where these would be too large.
+
+    Args:
+        n_events: that will be read, or more.
+        configured: of the deployment (`NIGHTCART_SHUFFLE_PARTITIONS`).
+    """
+    return max(configured, -(-n_events // EVENTS_A_PARTITION))
+
 
 def by_shopper(
     events: DataFrame,
@@ -42,7 +55,14 @@ def by_shopper(
         read = list(batches)
         if not sum(batch.num_rows for batch in read):
             return
-        made = made_of(pa.Table.from_batches(read))
+        try:
+            made = made_of(pa.Table.from_batches(read))
+        except (MemoryError, pa.ArrowInvalid) as error:
+            n_events = sum(batch.num_rows for batch in read)
+            raise RuntimeError(
+                f"{n_events} events of one partition are more than a worker can hold ({error}); raise "
+                "NIGHTCART_SHUFFLE_PARTITIONS, into how many parts shoppers are split"
+            ) from error
         yield from made.cast(arrow_schema).to_batches(max_chunksize=_ROWS_A_BATCH)
 
     return ordered.mapInArrow(of_partition, schema)

@@ -16,6 +16,7 @@ from conf.tables import SESSIONS
 from jobs.business_days import days_between
 from jobs.events_reading import DeliveredEvents, path_date, read_events
 from jobs.ingest import Ingestion
+from jobs.ordered_partitions import n_partitions_for
 from jobs.publishing import PartitionFacts, Target, publish, staged
 from jobs.sessions import DAYS_AFTER, DAYS_BEFORE, sessions_of
 
@@ -73,7 +74,10 @@ def _build(job: Ingestion, due: list[date], inputs: Mapping[date, Mapping[str, s
         last_event_date=min(due[-1] + timedelta(days=DAYS_AFTER), horizon),
         last_delivery_date=horizon,
     )
-    n_partitions = int(job.spark.conf.get("spark.sql.shuffle.partitions") or 0)
+    first, last = due[0] - timedelta(days=DAYS_BEFORE), min(due[-1] + timedelta(days=DAYS_AFTER), horizon)
+    n_events = DeliveredEvents.read(job.lake, last_delivery_date=horizon).n_events(first, last)
+    configured = int(job.spark.conf.get("spark.sql.shuffle.partitions") or 0)
+    n_partitions = n_partitions_for(n_events, configured)
     asked = sessions_of(events, job.source, dates=due, horizon=horizon, n_partitions=n_partitions)
     counted = {
         "n_sessions": F.count(F.lit(1)),

@@ -19,10 +19,11 @@ from conf.settings import PROJECT_ROOT, Settings
 from conf.spec_hash import code_hash, data_spec_hash
 from conf.tables import transitions_table
 from jobs.errors import CheckError
-from jobs.events_reading import read_availability, read_events, read_repeated_events
+from jobs.events_reading import DeliveredEvents, read_availability, read_events, read_repeated_events
+from jobs.ordered_partitions import n_partitions_for
 from jobs.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged
 from jobs.transitions.attribution import unattributable
-from jobs.transitions.checks import CHECKS, count_decisions, count_mismatches, explain, row_violations
+from jobs.transitions.checks import CHECKS, count_decisions, count_mismatches, explain, lost_on_the_way, row_violations
 from jobs.transitions.due_dates import DueDates, find_due_dates
 from jobs.transitions.reward_ledger import (
     EARNED,
@@ -100,7 +101,7 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
         order.pipeline,
         dates=due.dates,
         horizon=due.horizon,
-        n_partitions=int(order.spark.conf.get("spark.sql.shuffle.partitions") or 0),
+        n_partitions=_n_partitions(order),
     )
     made.persist()
     try:
@@ -108,12 +109,18 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
         names = [str(day) for day in due.dates]
         with staged(made.transitions, order.target, partitions=names, counted=_counted()) as version:
             counters = _counters(order, [*outcomes(made.tallies), *unattributable(events, order.pipeline)], version)
-            _check(order, sets, version, n_decisions, counters)
+            _check(order, sets, version, lost_on_the_way(made, events, order.where), n_decisions, counters)
             facts = {str(day): PartitionFacts(due.inputs[day], counters[day], list(CHECKS)) for day in due.dates}
             (manifests,) = publish(order.lake.lock, [(version, facts)], provenance)
     finally:
         made.unpersist()
     return {date.fromisoformat(name): manifest for name, manifest in manifests.items()}
+
+
+def _n_partitions(order: _Order) -> int:
+    delivered = DeliveredEvents.read(order.lake, last_delivery_date=order.due.horizon)
+    configured = int(order.spark.conf.get("spark.sql.shuffle.partitions") or 0)
+    return n_partitions_for(delivered.n_events(order.due.first_event_date, order.due.horizon), configured)
 
 
 def _read(order: _Order) -> tuple[DataFrame, DataFrame | None]:
@@ -165,6 +172,7 @@ def _check(
     order: _Order,
     sets: DataFrame | None,
     version: StagedVersion,
+    lost: Sequence[str],
     n_decisions: Mapping[date, int],
     counters: Mapping[date, Counters],
 ) -> None:
@@ -174,7 +182,8 @@ def _check(
         CheckError: lists every violation.
     """
     written = read_written(order.spark, version.target.table, version.folder, version.target.path_columns)
-    problems = explain(order.where, row_violations(written, sets, order.pipeline))
+    problems = [*lost]
+    problems += explain(order.where, row_violations(written, sets, order.pipeline))
     problems += count_mismatches(order.where, version, n_decisions)
     kept = {day: pointer.manifest.counters for day, pointer in order.due.kept.items()}
     problems += [f"{order.where} {problem}" for problem in reward_violations(kept | dict(counters), order.asked)]

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from conf.scenario import Pipeline
 from jobs.errors import CheckError
 from jobs.publishing import StagedVersion
-from jobs.transitions.tallies import DECISION, EVENT
+from jobs.transitions.tallies import DECISION, WITHOUT_ACTION, handed_over
 from jobs.transitions.transitions import Made
 
 # Name of each check over rows -> what is wrong with the rows it counts, and what was expected.
@@ -26,7 +26,7 @@ ROW_CHECKS: dict[str, str] = {
 }
 
 # Checks of every version, by name: those over rows, and those that compare with the events.
-CHECKS: tuple[str, ...] = (*ROW_CHECKS, "one_row_a_decision", "reward_conserved")
+CHECKS: tuple[str, ...] = (*ROW_CHECKS, "every_event_seen", "one_row_a_decision", "reward_conserved")
 
 
 def count_decisions(
@@ -56,12 +56,28 @@ def _decisions_of_shoppers(made: Made) -> tuple[Counter[date], Counter[tuple[dat
     """Return how many decisions each date has, and how many of them can't become transitions, with the problem."""
     n_decisions: Counter[date] = Counter()
     unfit: Counter[tuple[date, str]] = Counter()
-    for row in made.tallies.where(F.col("kind") != EVENT).collect():
+    for row in made.tallies.where(F.col("kind").isin(DECISION, WITHOUT_ACTION)).collect():
         if row["kind"] == DECISION:
             n_decisions[row["day"]] += row["n"]
         else:
             unfit[row["day"], "without an action (neither `action` nor what it falls back to)"] += row["n"]
     return n_decisions, unfit
+
+
+def lost_on_the_way(made: Made, events: DataFrame, where: str) -> list[str]:
+    """Return one line for each business day and type of which the kernel saw other events than were read.
+
+    Counted on both sides apart: what is lost between them is missing from transitions and ledger alike, so that no
+    other check would see it.
+    """
+    seen = Counter(handed_over(made.tallies))
+    shoppers = events.where(F.col("user_id") != "").groupBy("event_date", "event_type").count()
+    read = Counter({(row["event_date"], row["event_type"]): row["count"] for row in shoppers.collect()})
+    return [
+        f"{where} events of {day}: the kernel saw {seen[day, kind]} of type {kind}; expected {read[day, kind]}, as read"
+        for day, kind in sorted(seen | read)
+        if seen[day, kind] != read[day, kind]
+    ]
 
 
 def row_violations(written: DataFrame, availability: DataFrame | None, pipeline: Pipeline) -> dict[str, dict[str, int]]:

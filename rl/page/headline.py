@@ -30,7 +30,7 @@ def _how_much(gain: Gain, page: ReviewContent) -> Tile:
     """Return the gain in percent of today where today's value is known and positive, and in the unit."""
     today = "today's choices" if gain.baseline == BEHAVIOR_NAME else gain.baseline
     amount = f"{signed(gain.value)} {page.night.reward_unit} per episode"
-    base = _base(gain)
+    base = _base(gain, page)
     if base is None or gain.value is None:
         return Tile("Gain", amount, f"compared with {today}")
     return Tile("Gain over today", signed_share(gain.value / base), f"{amount}, where {today} made {number(base)}")
@@ -38,7 +38,7 @@ def _how_much(gain: Gain, page: ReviewContent) -> Tile:
 
 def _how_sure(gain: Gain, page: ReviewContent) -> Tile:
     """Return the bounds in percent of today and in the unit, and how often the gate may be wrong."""
-    base, unit = _base(gain), page.night.reward_unit
+    base, unit = _base(gain, page), page.night.reward_unit
     is_bounded = gain.lower is not None or gain.upper is not None
     in_unit = signed_range(gain.lower, gain.upper) + (f" {unit}" if is_bounded else "")
     risk = f"a candidate that is no better passes with a chance of {chance(1 - gain.level)} at most"
@@ -67,5 +67,14 @@ def _overlap_of_candidate(page: ReviewContent) -> Overlap | None:
     return next((policy.overlap for policy in page.policies if policy.role == "candidate"), None)
 
 
-def _base(gain: Gain) -> float | None:
-    return gain.baseline_value if gain.baseline_value is not None and gain.baseline_value > 0 else None
+def _base(gain: Gain, page: ReviewContent) -> float | None:
+    """Return today's value where the log can tell it from nothing; percents of a value near 0 mean nothing."""
+    lower = {
+        one.estimator: one.lower
+        for policy in page.policies
+        if policy.name == gain.baseline
+        for one in policy.estimates
+        if one.lower is not None
+    }
+    least = lower.get(gain.estimator, lower.get("on_policy"))
+    return gain.baseline_value if least is not None and least > 0 else None

@@ -22,7 +22,7 @@ from rl.page.curve_charts import charts_of
 from rl.page.evidence_context import evidence_context
 from rl.page.forest import forest_of
 from rl.page.headline import headline_tiles
-from rl.page.terms import Explainer
+from rl.page.terms import TERMS, Explainer
 
 _FOLDER = Path(__file__).parent
 _SHOWN_ACTIONS = 12
@@ -119,8 +119,12 @@ def _sections(page: ReviewContent) -> list[tuple[str, str]]:
 
 
 def _shown_estimators(page: ReviewContent) -> tuple[str, ...]:
-    """Return the estimators that the page names among values, each once, in their order."""
-    return tuple(dict.fromkeys(one.estimator for policy in page.policies for one in policy.estimates))
+    """Return the estimators that the page names among values, each once, in their order.
+
+    One that a shop added from outside has no meaning here: it stands under its name, unexplained.
+    """
+    shown = dict.fromkeys(one.estimator for policy in page.policies for one in policy.estimates)
+    return tuple(name for name in shown if name in TERMS)
 
 
 def _truth_rows(policies: tuple[PolicyReport, ...]) -> list[_TruthRow]:

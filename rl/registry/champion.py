@@ -54,7 +54,7 @@ def find_champion(
     """
     number = aliases(client, key.model).get(CHAMPION)
     version = None if number is None else load_version(client, key.model, number)
-    if version is not None and version.tags.get("input_key") == key.input_key:
+    if version is not None and version.is_of_night(key):
         version = _before(client, version)
     if version is None:
         return None

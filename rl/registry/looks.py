@@ -27,9 +27,10 @@ def find_looks(client: MlflowClient, key: NightKey, known: Sequence[SpentLook] =
         key: source, scenario, date and input hashes of the night.
         known: looks that the home's own nights spent.
     """
+    own = {one.tags["input_key"] for one in own_versions(client, key.model) if one.is_of_night(key)} | {key.input_key}
     found: dict[str, Look] = {}
     for look in (*spent_looks_of(client, key.model), *known):
-        is_another_night = look.source == key.source and look.input_key != key.input_key
+        is_another_night = look.source == key.source and look.input_key not in own
         if look.model == key.model and is_another_night:
             before = found.get(look.input_key)
             if before is None or before.level < look.level:

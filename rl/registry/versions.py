@@ -42,6 +42,11 @@ class RegisteredVersion:
             return False
         return all(self.tags.get(name) for name in ("source", "input_key")) and self.tags.get("verdict") in VERDICTS
 
+    def is_of_night(self, key: NightKey) -> bool:
+        """Return whether it was made from the night's own data and specs, by whatever code."""
+        own = replace(key, code_hash=self.tags.get("code_hash", ""))
+        return own.input_key == self.tags.get("input_key")
+
     @property
     def champion_in_force(self) -> str | None:
         """Version that was champion on its night, or `behavior`; None where its tags don't say."""
@@ -62,10 +67,11 @@ def key_of_same_policy(client: MlflowClient, key: NightKey, policy_version: str)
     Other code that learns the same policy from the same data by the same specs makes no new version: a home's past
     nights don't register again because nightcart was upgraded. The oldest such version counts.
     """
+    if find_version(client, key) is not None:
+        return key
     for version in sorted(own_versions(client, key.model), key=lambda one: one.version):
-        before = replace(key, code_hash=version.tags.get("code_hash", ""))
-        if before.input_key == version.tags["input_key"] and version.tags.get("policy_version") == policy_version:
-            return before
+        if version.is_of_night(key) and version.tags.get("policy_version") == policy_version:
+            return replace(key, code_hash=version.tags["code_hash"])
     return key
 
 

@@ -31,8 +31,10 @@ from rl.ope.samples.discount import Discount
 from rl.ope.samples.ratio_balance import RatioBalance
 from rl.ope.samples.sample import evaluation_sample
 from rl.ope.segments import SegmentFloors, segment_values
+from rl.page.render import render_page
 from tests.rl.factories import make_logged_episodes, make_pipeline
 from tests.rl.ope.tabular_mdp import small_mdp
+from tests.rl.page.content_factory import estimate, review
 
 PAGE = PROJECT_ROOT / "docs" / "extending.md"
 PACKAGE = "my_shop"
@@ -106,6 +108,16 @@ def test_an_estimator_is_reported_beside_those_of_a_night(register: Register) ->
     assert found.upper is not None
     assert found.lower < found.value < found.upper
     assert evaluation.report(BEHAVIOR, "capped_pdis").value == pytest.approx(evaluation.report(BEHAVIOR, "pdis").value)
+
+
+def test_an_estimator_from_outside_stands_on_the_page(register: Register) -> None:
+    """Under its own name, though the page knows no meaning of it."""
+    register("estimator")
+    page = review()
+    candidate = page.policies[1]
+    shown = candidate.model_copy(update={"estimates": (*candidate.estimates, estimate("capped_pdis", 1.4))})
+    html = render_page(page.model_copy(update={"policies": (page.policies[0], shown)}))
+    assert "capped_pdis" in html
 
 
 def test_a_learner_is_named_by_a_spec_and_trained(register: Register) -> None:

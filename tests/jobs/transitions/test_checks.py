@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from conf.scenario import Pipeline
 from jobs.errors import CheckError
-from jobs.transitions.checks import ROW_CHECKS, count_decisions, explain, row_violations
+from jobs.transitions.checks import ROW_CHECKS, count_decisions, explain, lost_on_the_way, row_violations
 from jobs.transitions.transitions import Made, make_transitions
 from tests.jobs.transitions.shop_events import (
     DAY,
@@ -129,3 +129,13 @@ def test_decisions_are_counted_by_the_date_their_session_starts(spark: SparkSess
     """Views that are decisions, of the asked dates alone."""
     rows = [view("10:00"), view("10:01"), event("purchase", "10:02")]
     assert counted(spark, rows, implied_pipeline()) == {DAY: 2}
+
+
+def test_events_lost_between_spark_and_the_kernel_are_told(spark: SparkSession) -> None:
+    """Decisions and clicks that never arrived are missing on both sides of every other count."""
+    rows = [impression("10:00", decision_id="d1"), event("click", "10:01", decision_id="d1"), impression("10:02")]
+    whole = made_by_spark(spark, rows, PIPELINE)
+    assert lost_on_the_way(whole, events_frame(spark, rows), "transitions/recommendation") == []
+    partly = made_by_spark(spark, rows[:-1], PIPELINE)
+    (problem,) = lost_on_the_way(partly, events_frame(spark, rows), "transitions/recommendation")
+    assert "the kernel saw 1 of type impression; expected 2, as read" in problem

@@ -13,12 +13,19 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+from conf.paths import Lake
 from rl.commands import evaluate, promote, register
+from rl.commands.register import night_key
+from rl.data.dataset import load_dataset
 from rl.errors import RegistryError
 from rl.figures.night import read_figures
 from rl.page.review_content import policy_reports
 from rl.page.sentences import notes_of
+from rl.registry.champion import find_champion
+from rl.registry.looks import find_looks
+from rl.registry.memory import known_looks
 from rl.registry.store import aliases, open_store
+from rl.registry.versions import key_of_same_policy
 from tests.rl.commands.conftest import NightHome
 
 pytestmark = pytest.mark.xdist_group("nights")
@@ -279,3 +286,46 @@ def test_other_code_that_learns_the_same_registers_nothing_anew(logged_night: Ni
     client.set_model_version_tag(MODEL, str(first["version"]), "nightcart.policy_version", "another")
     other = night.command(register)
     assert (other["version"], other["is_new"]) == (first["version"] + 1, True)
+
+
+def test_a_night_repeated_by_other_code_is_its_own(logged_night: NightHome, tmp_path: Path) -> None:
+    """Its version, be it champion, is no baseline of itself, and its look spends nothing twice."""
+    night = logged_night.copied_to(tmp_path / "home")
+    first = night.command(register)
+    client_of(night).set_registered_model_alias(MODEL, "champion", str(first["version"]))
+    figures = read_figures(night.run.evaluation)
+    other = replace(night_key(figures), code_hash="d" * 16)
+    elsewhere = replace(other, dataset_digest="e" * 32)
+    settings = night.settings
+    with open_store(settings) as client:
+        assert find_looks(client, other, known_looks(settings)) == ()
+        assert [look.version for look in find_looks(client, elsewhere, known_looks(settings))] == [first["version"]]
+        dataset = load_dataset(night.pipeline, Lake(settings.lake, night.pipeline.source.name), night.run)
+        features = list(dataset.transitions("test").observation)
+        assert find_champion(client, other, features=features, vocabulary=dataset.vocabulary) is None
+        later = find_champion(client, elsewhere, features=features, vocabulary=dataset.vocabulary)
+    assert later is not None
+    assert later.version.version == first["version"]
+
+
+def test_the_version_of_exactly_these_inputs_comes_before_an_older_twin(
+    logged_night: NightHome, tmp_path: Path
+) -> None:
+    """A home may hold the same policy twice, registered by two codes before that was told apart."""
+    night = logged_night.copied_to(tmp_path / "home")
+    night.command(register)
+    client = client_of(night)
+    key = night_key(read_figures(night.run.evaluation))
+    policy = client.get_model_version(MODEL, "1").tags["nightcart.policy_version"]
+    other = replace(key, code_hash="d" * 16)
+    client.create_model_version(
+        MODEL, source=client.get_model_version(MODEL, "1").source, tags={**other.tags, **_own_tags(client)}
+    )
+    assert key_of_same_policy(client, key, policy) == key
+    assert key_of_same_policy(client, other, policy) == other
+    assert key_of_same_policy(client, replace(key, code_hash="f" * 16), policy) == key
+
+
+def _own_tags(client: MlflowClient) -> dict[str, str]:
+    tags = client.get_model_version(MODEL, "1").tags
+    return {name: tags[name] for name in ("nightcart.verdict", "nightcart.policy_version")}

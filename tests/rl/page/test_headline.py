@@ -9,7 +9,7 @@ import pytest
 from rl.page.content import ReviewContent
 from rl.page.headline import headline_tiles
 from rl.page.wording import MINUS
-from tests.rl.page.content_factory import implied_review, judgment, night, review
+from tests.rl.page.content_factory import estimate, implied_review, judgment, night, review
 
 
 def page_with(**gain: Any) -> ReviewContent:
@@ -30,10 +30,13 @@ def test_gain_is_told_in_percent_of_today_and_in_the_unit() -> None:
     )
 
 
-@pytest.mark.parametrize("base", [None, 0.0, -2.0])
-def test_percent_is_left_out_where_no_share_can_be_taken(base: float | None) -> None:
-    """Earlier releases kept no baseline value, and of nothing or a loss there is no share."""
-    gain, sure, _ = headline_tiles(page_with(baseline_value=base))
+@pytest.mark.parametrize(("base", "reach"), [(None, 0.1), (0.0, 0.1), (-2.0, 0.1), (0.01, 0.02)])
+def test_percent_is_left_out_where_no_share_can_be_taken(base: float | None, reach: float) -> None:
+    """Earlier releases kept no baseline value, and of nothing, a loss or what may be nothing there is no share."""
+    page = page_with(baseline_value=base)
+    value = 0.0 if base is None else base
+    today = page.policies[0].model_copy(update={"estimates": (estimate("on_policy", value, reach),)})
+    gain, sure, _ = headline_tiles(page.model_copy(update={"policies": (today, *page.policies[1:])}))
     assert (gain.value, gain.note) == ("+0.210 points per episode", "compared with today's choices")
     assert sure.value == "+0.0500 to +0.370 points"
     assert "%" not in gain.note
@@ -41,8 +44,11 @@ def test_percent_is_left_out_where_no_share_can_be_taken(base: float | None) -> 
 
 def test_gain_over_a_champion_names_it() -> None:
     """What is served today is then a version, not the log's own policy."""
-    gain = headline_tiles(page_with(baseline="champion 3", baseline_value=2.0, value=-0.1))[0]
-    assert (gain.value, gain.note) == (f"{MINUS}5.0%", f"{MINUS}0.100 points per episode, where champion 3 made 2.00")
+    gain = headline_tiles(page_with(baseline="champion, version 3", baseline_value=2.0, value=-0.1))[0]
+    assert (gain.value, gain.note) == (
+        f"{MINUS}5.0%",
+        f"{MINUS}0.100 points per episode, where champion, version 3 made 2.00",
+    )
 
 
 def test_unknown_bounds_are_left_open() -> None:
