@@ -41,7 +41,7 @@ def build_sessions(job: Ingestion) -> list[date]:
     due = [day for day in dates if not _is_settled(job, published.get(day), inputs[day])]
     if due:
         log.info("building_sessions", source=job.source.name, dates=len(due), first=str(due[0]), last=str(due[-1]))
-        _build(job, due, inputs)
+        _build(job, due, inputs, delivered)
     return due
 
 
@@ -65,19 +65,14 @@ def _is_settled(job: Ingestion, published: Manifest | None, inputs: Mapping[str,
     return published.inputs == inputs or is_strict_subset(dict(inputs), published.inputs)
 
 
-def _build(job: Ingestion, due: list[date], inputs: Mapping[date, Mapping[str, str]]) -> None:
+def _build(
+    job: Ingestion, due: list[date], inputs: Mapping[date, Mapping[str, str]], delivered: DeliveredEvents
+) -> None:
     horizon = job.provenance.horizon
-    events = read_events(
-        job.spark,
-        job.lake,
-        first_event_date=due[0] - timedelta(days=DAYS_BEFORE),
-        last_event_date=min(due[-1] + timedelta(days=DAYS_AFTER), horizon),
-        last_delivery_date=horizon,
-    )
     first, last = due[0] - timedelta(days=DAYS_BEFORE), min(due[-1] + timedelta(days=DAYS_AFTER), horizon)
-    n_events = DeliveredEvents.read(job.lake, last_delivery_date=horizon).n_events(first, last)
+    events = read_events(job.spark, job.lake, first_event_date=first, last_event_date=last, last_delivery_date=horizon)
     configured = int(job.spark.conf.get("spark.sql.shuffle.partitions") or 0)
-    n_partitions = n_partitions_for(n_events, configured)
+    n_partitions = n_partitions_for(delivered.n_events(first, last), configured)
     asked = sessions_of(events, job.source, dates=due, horizon=horizon, n_partitions=n_partitions)
     counted = {
         "n_sessions": F.count(F.lit(1)),

@@ -56,10 +56,10 @@ def _decisions_of_shoppers(made: Made) -> tuple[Counter[date], Counter[tuple[dat
     """Return how many decisions each date has, and how many of them can't become transitions, with the problem."""
     n_decisions: Counter[date] = Counter()
     unfit: Counter[tuple[date, str]] = Counter()
-    for row in made.tallies.where(F.col("kind").isin(DECISION, WITHOUT_ACTION)).collect():
+    for row in made.tallies:
         if row["kind"] == DECISION:
             n_decisions[row["day"]] += row["n"]
-        else:
+        elif row["kind"] == WITHOUT_ACTION:
             unfit[row["day"], "without an action (neither `action` nor what it falls back to)"] += row["n"]
     return n_decisions, unfit
 

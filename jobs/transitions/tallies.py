@@ -5,11 +5,12 @@ Counts merge: those of all partitions are summed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import Row
 
 from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import IntArray
@@ -32,10 +33,10 @@ def tallies_of(stream: Stream, made: Transitions, known: AsOf) -> pa.StructArray
     return pa.concat_arrays([_of_events(stream, made), *_of_decisions(stream, made, known), _handed_over(stream)])
 
 
-def outcomes(tallies: DataFrame) -> list[tuple[date, str, str, date | None, int]]:
+def outcomes(tallies: Iterable[Row]) -> list[tuple[date, str, str, date | None, int]]:
     """Return how many events there are by business day, type, outcome and, where attributed, the transition's date."""
-    rows = tallies.where(f"kind = '{EVENT}'").collect()
-    return [(row["day"], row["event_type"], row["outcome"], row["decision_date"], row["n"]) for row in rows]
+    found = (row for row in tallies if row["kind"] == EVENT)
+    return [(row["day"], row["event_type"], row["outcome"], row["decision_date"], row["n"]) for row in found]
 
 
 def _of_events(stream: Stream, made: Transitions) -> pa.StructArray:
@@ -83,9 +84,9 @@ def _handed_over(stream: Stream) -> pa.StructArray:
     return _structs(HANDED, day=day, event_type=names, outcome=nothing, decision_date=np.full_like(n, NO_NUMBER), n=n)
 
 
-def handed_over(tallies: DataFrame) -> dict[tuple[date, str], int]:
+def handed_over(tallies: Iterable[Row]) -> dict[tuple[date, str], int]:
     """Return how many events of shoppers the kernel saw, by business day and type."""
-    return {(row["day"], row["event_type"]): row["n"] for row in tallies.where(f"kind = '{HANDED}'").collect()}
+    return {(row["day"], row["event_type"]): row["n"] for row in tallies if row["kind"] == HANDED}
 
 
 def _counted(cells: IntArray) -> tuple[IntArray, IntArray]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from conf.kernel.availability_in_force import AvailabilitySets
@@ -52,12 +53,12 @@ class Made:
         """The transitions: the table's columns, and `date`."""
         return self.frame.where(F.col("transition").isNotNull()).select("transition.*")
 
-    @property
-    def tallies(self) -> DataFrame:
+    @cached_property
+    def tallies(self) -> list[Row]:
         """What was counted of the events, summed over shoppers: the columns of TALLY_DDL."""
         found = self.frame.where(F.col("tally").isNotNull()).select("tally.*")
         names = [name for name in found.columns if name != "n"]
-        return found.groupBy(*names).agg(F.sum("n").alias("n"))
+        return found.groupBy(*names).agg(F.sum("n").alias("n")).collect()
 
 
 def make_transitions(
