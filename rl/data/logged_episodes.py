@@ -45,6 +45,22 @@ class Policy(Protocol):
         ...
 
 
+ROW_FIELDS = (
+    "features",
+    "next_features",
+    "action",
+    "reward",
+    "terminal",
+    "timeout",
+    "propensity",
+    "mask_index",
+    "next_mask_index",
+    "elapsed_seconds",
+    "policy_version",
+)
+"""Fields of `LoggedEpisodes` that hold one value or row for each transition, metrics aside."""
+
+
 @dataclass(frozen=True)
 class LoggedEpisodes:
     """Episodes of one split, as arrays.

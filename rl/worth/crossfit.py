@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from rl.data.logged_episodes import BoolArray, FloatArray, IntArray, LoggedEpisodes
+from rl.data.logged_episodes import ROW_FIELDS, BoolArray, FloatArray, IntArray, LoggedEpisodes
 from rl.errors import EvaluationError
 from rl.ope.samples.discount import Discount, rows_at_step
 from rl.worth.action_ridge import (
@@ -204,22 +204,9 @@ def _outcomes(
 def take_episodes(episodes: LoggedEpisodes, kept: BoolArray) -> LoggedEpisodes:
     """Return the episodes for which `kept` is True."""
     rows = np.flatnonzero(kept[episodes.episode])
-    per_row = (
-        "features",
-        "next_features",
-        "action",
-        "reward",
-        "terminal",
-        "timeout",
-        "propensity",
-        "mask_index",
-        "next_mask_index",
-        "elapsed_seconds",
-        "policy_version",
-    )
     return replace(
         episodes,
-        **{name: getattr(episodes, name)[rows] for name in per_row},
+        **{name: getattr(episodes, name)[rows] for name in ROW_FIELDS},
         offsets=np.concatenate([[0], np.cumsum(episodes.lengths[kept])]).astype(np.int64),
         unit=episodes.unit[kept],
         start_time=episodes.start_time[kept],

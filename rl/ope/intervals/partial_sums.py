@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes, Policy
+from rl.data.logged_episodes import ROW_FIELDS, FloatArray, IntArray, LoggedEpisodes, Policy
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.estimators.importance_sampling import NO_WEIGHT
 from rl.ope.estimators.registry import estimator
@@ -180,22 +180,9 @@ def episode_batches(episodes: LoggedEpisodes, *, max_rows: int = MAX_BATCH_ROWS)
 def episode_slice(episodes: LoggedEpisodes, first: int, end: int) -> LoggedEpisodes:
     """Return episodes `first` to `end` - 1; its arrays are views, so nothing is copied."""
     rows = slice(int(episodes.offsets[first]), int(episodes.offsets[end]))
-    per_row = (
-        "features",
-        "next_features",
-        "action",
-        "reward",
-        "terminal",
-        "timeout",
-        "propensity",
-        "mask_index",
-        "next_mask_index",
-        "elapsed_seconds",
-        "policy_version",
-    )
     return replace(
         episodes,
-        **{name: getattr(episodes, name)[rows] for name in per_row},
+        **{name: getattr(episodes, name)[rows] for name in ROW_FIELDS},
         offsets=episodes.offsets[first : end + 1] - episodes.offsets[first],
         unit=episodes.unit[first:end],
         start_time=episodes.start_time[first:end],

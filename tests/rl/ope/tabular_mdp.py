@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
+from rl.data.logged_episodes import ROW_FIELDS, BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
 
 
 @dataclass(frozen=True)
@@ -174,20 +174,7 @@ def episodes_of(rewards: list[list[float]], propensities: list[list[float]], **o
 def reordered(episodes: LoggedEpisodes, order: IntArray) -> LoggedEpisodes:
     """The same episodes in another order."""
     rows = np.concatenate([np.arange(episodes.offsets[e], episodes.offsets[e + 1]) for e in order])
-    per_row = (
-        "features",
-        "next_features",
-        "action",
-        "reward",
-        "terminal",
-        "timeout",
-        "propensity",
-        "mask_index",
-        "next_mask_index",
-        "elapsed_seconds",
-        "policy_version",
-    )
-    changes: dict[str, Any] = {name: getattr(episodes, name)[rows] for name in per_row}
+    changes: dict[str, Any] = {name: getattr(episodes, name)[rows] for name in ROW_FIELDS}
     changes |= {"unit": episodes.unit[order], "start_time": episodes.start_time[order]}
     changes["offsets"] = np.concatenate([[0], np.cumsum(episodes.lengths[order])])
     changes["metrics"] = {name: values[rows] for name, values in episodes.metrics.items()}

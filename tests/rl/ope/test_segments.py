@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rl.data.logged_episodes import IntArray, LoggedEpisodes
+from rl.data.logged_episodes import ROW_FIELDS, IntArray, LoggedEpisodes
 from rl.data.shopper_segments import Segment
 from rl.errors import EvaluationError
 from rl.ope.estimators.registry import estimator
@@ -127,22 +127,9 @@ def test_a_sample_of_some_episodes_is_the_sample_of_their_log(
     is_kept = first_state(log) == 2
     cut = episodes_of(samples(mdp, candidate, log)[0], is_kept)
     rows = np.repeat(is_kept, log.lengths)
-    per_row = (
-        "features",
-        "next_features",
-        "action",
-        "reward",
-        "terminal",
-        "timeout",
-        "propensity",
-        "mask_index",
-        "next_mask_index",
-        "elapsed_seconds",
-        "policy_version",
-    )
     alone = replace(
         log,
-        **{name: getattr(log, name)[rows] for name in per_row},
+        **{name: getattr(log, name)[rows] for name in ROW_FIELDS},
         unit=log.unit[is_kept],
         start_time=log.start_time[is_kept],
         offsets=np.concatenate([[0], np.cumsum(log.lengths[is_kept])]),

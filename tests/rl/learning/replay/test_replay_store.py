@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from conf.candidate import Candidate
-from rl.data.logged_episodes import LoggedEpisodes
+from rl.data.logged_episodes import ROW_FIELDS, LoggedEpisodes
 from rl.errors import TrainingError
 from rl.learning.candidates import SeededCandidate
 from rl.learning.replay.batches import GatheredBatches, PrefetchedBatches, batches_of
@@ -105,22 +105,9 @@ def test_prefetched_batches_go_on_from_a_state(tmp_path: Path) -> None:
 def _episodes(whole: LoggedEpisodes, first: int, end: int) -> LoggedEpisodes:
     """Episodes first to end."""
     rows = slice(whole.offsets[first], whole.offsets[end])
-    per_row = (
-        "features",
-        "next_features",
-        "action",
-        "reward",
-        "terminal",
-        "timeout",
-        "propensity",
-        "mask_index",
-        "next_mask_index",
-        "elapsed_seconds",
-        "policy_version",
-    )
     return replace(
         whole,
-        **{name: getattr(whole, name)[rows] for name in per_row},
+        **{name: getattr(whole, name)[rows] for name in ROW_FIELDS},
         metrics={name: values[rows] for name, values in whole.metrics.items()},
         offsets=whole.offsets[first : end + 1] - whole.offsets[first],
         unit=whole.unit[first:end],
