@@ -61,7 +61,7 @@ help:  ## this page
 setup: java pipeline-environment airflow-environment  ## make both environments (nightly, test and up do it too)
 
 nightly: setup  ## run all DAGs for one date through Airflow: from logs to a registered policy with a verdict
-	@exec $(AIRFLOW) -m dags.nightly --source "$${SOURCE:-}" --logs "$${LOGS:-}" --date "$${DATE:-}" \
+	@exec $(AIRFLOW) -m dags.nights.nightly --source "$${SOURCE:-}" --logs "$${LOGS:-}" --date "$${DATE:-}" \
 	  --scenario "$${SCENARIO:-}"
 
 worth: pipeline-environment  ## before any training: whether looking ahead can pay on this log (SOURCE, SCENARIO, DATE), one page
@@ -69,7 +69,7 @@ worth: pipeline-environment  ## before any training: whether looking ahead can p
 	  $${DATE:+--date "$$DATE"}
 
 check-source: pipeline-environment  ## what the first lines of a log become, in seconds and without Spark (SOURCE, LOGS)
-	@exec $(PIPELINE) -m jobs.check_source_command --source "$${SOURCE:-canonical}" --logs "$${LOGS:-}"
+	@exec $(PIPELINE) -m jobs.commands.check_source --source "$${SOURCE:-canonical}" --logs "$${LOGS:-}"
 
 accept: pipeline-environment  ## publish a delivery although many of its lines are rejected (SOURCE, DELIVERY, REASON)
 	@exec $(PIPELINE) -m jobs.main accept --source "$${SOURCE:-simulated_shop}" --delivery "$${DELIVERY:-}" --reason "$${REASON:-}"
@@ -125,14 +125,14 @@ bench-worth: setup  ## whether `make worth` says the right thing of simulated sh
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_worth.py
 
 up: setup  ## start Airflow (page, scheduler, DAG processor, triggerer) and the MLflow page
-	@exec $(AIRFLOW) -m dags.services up --port "$${PORT:-8080}" --mlflow-port "$${MLFLOW_PORT:-5000}"
+	@exec $(AIRFLOW) -m dags.deployment.services up --port "$${PORT:-8080}" --mlflow-port "$${MLFLOW_PORT:-5000}"
 
 down: airflow-environment  ## stop what `make up` started
-	@exec $(AIRFLOW) -m dags.services down
+	@exec $(AIRFLOW) -m dags.deployment.services down
 
 airflow: setup  ## run an Airflow command with this project's settings, such as ARGS="dags list"
 	@export ARGS="$${ARGS:-version}"; $(call set-words,$(AIRFLOW),ARGS); \
-	exec $(AIRFLOW) -m dags.airflow_environment airflow "$$@"
+	exec $(AIRFLOW) -m dags.deployment.airflow_environment airflow "$$@"
 
 # A pin that still fits is kept; torch's local version, which tells CPU from CUDA, is the machine's matter.
 define compile-pins
@@ -147,7 +147,7 @@ pins: python  ## compile both requirement files from pyproject.toml; PINS=--upgr
 	$(call compile-pins,requirements-airflow.txt,--extra airflow --extra tests)
 
 clean:  ## leave the checkout as cloned: remove environments, caches and .nightcart with ALL its data
-	@if [ -x $(AIRFLOW) ] && [ -f .nightcart/airflow/services.json ]; then $(AIRFLOW) -m dags.services down; fi
+	@if [ -x $(AIRFLOW) ] && [ -f .nightcart/airflow/services.json ]; then $(AIRFLOW) -m dags.deployment.services down; fi
 	@rm -rf .venv .venv-airflow .nightcart build .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 	  .import_linter_cache spark-warehouse metastore_db derby.log
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

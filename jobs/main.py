@@ -31,12 +31,12 @@ from conf.settings import PROJECT_ROOT, Settings
 from conf.source import Source, load_source
 from conf.spec_hash import code_hash
 from conf.strict_yaml import suggest
-from jobs.acceptance import accept
-from jobs.delivered_files import find_files
+from jobs.commands.ingest import ingest
 from jobs.failure_reason import SPARK_FAILURES, failure_reason
-from jobs.ingest_command import ingest
+from jobs.landing.acceptance import accept
+from jobs.landing.delivered_files import find_files
 from jobs.log_lines import configure_logs
-from jobs.spark_session import start_spark
+from jobs.spark.session import start_spark
 
 log = structlog.get_logger()
 

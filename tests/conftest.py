@@ -31,7 +31,7 @@ def real_data() -> Path:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     """One Spark session for each test process, as the jobs start it."""
-    from jobs.spark_session import start_spark  # noqa: PLC0415  (the Airflow environment has no full pyspark)
+    from jobs.spark.session import start_spark  # noqa: PLC0415  (the Airflow environment has no full pyspark)
 
     home = tmp_path_factory.mktemp("spark_home")
     session = start_spark(Settings.from_environment({"NIGHTCART_HOME": str(home)}), "nightcart-tests")

@@ -19,9 +19,10 @@ from conf.settings import PROJECT_ROOT, Settings
 from conf.spec_hash import code_hash, data_spec_hash
 from conf.tables import transitions_table
 from jobs.errors import CheckError
-from jobs.events_reading import DeliveredEvents, read_availability, read_events, read_repeated_events
-from jobs.ordered_partitions import n_partitions_for
-from jobs.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged
+from jobs.events.events_reading import DeliveredEvents, read_availability, read_events, read_repeated_events
+from jobs.events.ordered_partitions import n_partitions_for
+from jobs.publishing.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged
+from jobs.publishing.written_rows import read_written
 from jobs.transitions.attribution import unattributable
 from jobs.transitions.checks import CHECKS, count_decisions, count_mismatches, explain, lost_on_the_way, row_violations
 from jobs.transitions.due_dates import DueDates, find_due_dates
@@ -36,7 +37,6 @@ from jobs.transitions.reward_ledger import (
 )
 from jobs.transitions.tallies import outcomes
 from jobs.transitions.transitions import make_transitions
-from jobs.written_rows import read_written
 
 LOG = structlog.get_logger()
 

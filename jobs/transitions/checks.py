@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from conf.scenario import Pipeline
 from jobs.errors import CheckError
-from jobs.publishing import StagedVersion
+from jobs.publishing.publishing import StagedVersion
 from jobs.transitions.tallies import DECISION, WITHOUT_ACTION, handed_over
 from jobs.transitions.transitions import Made
 

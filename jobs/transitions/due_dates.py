@@ -12,10 +12,10 @@ from conf.paths import Lake
 from conf.publication import Pointer, read_pointers
 from conf.scenario import Pipeline
 from conf.tables import AVAILABILITY
-from jobs.business_days import days_between
 from jobs.errors import DeliveryError
-from jobs.events_reading import DeliveredEvents, path_date
-from jobs.sessions import DAYS_BEFORE
+from jobs.events.events_reading import DeliveredEvents, path_date
+from jobs.sessions.business_days import days_between
+from jobs.sessions.session_rows import DAYS_BEFORE
 from jobs.transitions.attribution import look_back_days
 
 

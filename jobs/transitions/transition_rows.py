@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from conf.kernel.arrays import IntArray
 from conf.kernel.stream import NO_ID
 from conf.kernel.transitions import Rules, Transitions
-from jobs.event_columns import EventColumns
-from jobs.session_ids import session_ids
+from jobs.events.event_columns import EventColumns
+from jobs.sessions.ids import session_ids
 
 
 def transition_rows(

@@ -18,9 +18,9 @@ from conf.kernel.transitions import AsOf, Rules, transitions
 from conf.kernel_rules import as_of, rules_of
 from conf.scenario import Pipeline
 from conf.tables import Table, transitions_table
-from jobs.event_columns import TRANSITION_COLUMNS, event_columns
-from jobs.ordered_partitions import by_shopper
-from jobs.table_schema import struct_of, table_schema
+from jobs.events.event_columns import TRANSITION_COLUMNS, event_columns
+from jobs.events.ordered_partitions import by_shopper
+from jobs.publishing.table_schema import struct_of, table_schema
 from jobs.transitions.tallies import TALLY_DDL, tallies_of
 from jobs.transitions.transition_rows import transition_rows
 

@@ -9,8 +9,8 @@ import pytest
 from conf.kernel_rules import as_of, rules_of
 from conf.scenario import load_pipeline
 from conf.source import source_names
-from jobs.business_days import start_of_day
-from jobs.sessions import watermark
+from jobs.sessions.business_days import start_of_day
+from jobs.sessions.session_rows import watermark
 from jobs.transitions.attribution import look_back_days
 from tests.conf.kernel.columns_of_rows import micros
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import urllib.parse
 from typing import Any
 
-import dags.airflow_api
+import dags.deployment.airflow_api
 
 
-class AirflowApi(dags.airflow_api.AirflowApi):
+class AirflowApi(dags.deployment.airflow_api.AirflowApi):
     """The API of the Airflow at an address, as its administrator."""
 
     def dag_ids(self) -> set[str]:

@@ -19,8 +19,8 @@ collect_ignore_glob = [] if importlib.util.find_spec("airflow") else ["test_*.py
 if not collect_ignore_glob:
     # Airflow reads its configuration when it is first imported, which is before any fixture runs.
     from conf.settings import Settings
-    from dags.airflow_database import make_database
-    from dags.airflow_environment import airflow_environment
+    from dags.deployment.airflow_database import make_database
+    from dags.deployment.airflow_environment import airflow_environment
 
     HOME = Path(tempfile.mkdtemp(prefix="nightcart-dags-"))
     os.environ["NIGHTCART_HOME"] = str(HOME)

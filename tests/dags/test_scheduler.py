@@ -26,7 +26,7 @@ import psutil  # type: ignore[import-untyped]  # ships no types
 import pytest
 
 from conf.settings import PROJECT_ROOT
-from dags.service_processes import processes_of, running
+from dags.deployment.service_processes import processes_of, running
 from tests.dags.airflow_api import AirflowApi
 
 TONIGHT, EARLIER = "2026-01-31", "2026-01-30"
@@ -76,12 +76,12 @@ def night(environment: dict[str, str]) -> Iterator[Night]:
     run([str(PROJECT_ROOT / ".venv" / "bin" / "python"), "-m", "rl", "simulate-shop", shop, *size], environment)
     port, mlflow_port = free_port(), free_port()
     ports = [f"--port={port}", f"--mlflow-port={mlflow_port}"]
-    run([sys.executable, "-m", "dags.services", "up", *ports], environment)
+    run([sys.executable, "-m", "dags.deployment.services", "up", *ports], environment)
     try:
         api = AirflowApi(f"http://127.0.0.1:{port}", home / "airflow" / "passwords.json")
         yield live_through(api, environment, f"http://127.0.0.1:{mlflow_port}")
     finally:
-        run([sys.executable, "-m", "dags.services", "down"], environment)
+        run([sys.executable, "-m", "dags.deployment.services", "down"], environment)
         assert processes_of(home, []) == []
         for one in (port, mlflow_port):
             with socket.socket() as probe:
@@ -164,7 +164,7 @@ def live_through(api: AirflowApi, environment: dict[str, str], mlflow_address: s
     assert api.import_errors() == []
     assert {service.name for service in running(Path(environment["NIGHTCART_HOME"]))} == SERVICES
     nightly = subprocess.Popen(
-        [sys.executable, "-m", "dags.nightly"],
+        [sys.executable, "-m", "dags.nights.nightly"],
         cwd=PROJECT_ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -179,7 +179,7 @@ def live_through(api: AirflowApi, environment: dict[str, str], mlflow_address: s
 
     wait(is_built, "tonight is built", api)
     backfill = ["backfill", "create", "--dag-id", "ingest_events", "--from-date", EARLIER, "--to-date", TONIGHT]
-    run([sys.executable, "-m", "dags.airflow_environment", "airflow", *backfill], environment)
+    run([sys.executable, "-m", "dags.deployment.airflow_environment", "airflow", *backfill], environment)
     stdout, stderr = nightly.communicate(timeout=SECONDS_FOR_THE_NIGHT)
     ended = subprocess.CompletedProcess(nightly.args, nightly.returncode, stdout, stderr)
     question: dict[str, Any] | None = None

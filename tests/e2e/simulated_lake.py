@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from conf.scenario import Pipeline, load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
 from conf.spec_hash import code_hash
-from jobs.ingest_command import ingest
+from jobs.commands.ingest import ingest
 from jobs.transitions.build import build
 from rl.shops.recommendation.shop_settings import ShopSettings, changed_settings
 from rl.shops.recommendation.writer import LOGS_FOLDER, write_shop_logs

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from conf.settings import Settings
 from conf.source import Source, load_source
-from jobs.ingest_command import ingest
+from jobs.commands.ingest import ingest
 
 Ingest = Callable[..., dict[str, Any]]
 

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.source import Source, load_source
 from conf.tables import EVENTS
-from jobs.table_schema import table_schema
+from jobs.publishing.table_schema import table_schema
 
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 

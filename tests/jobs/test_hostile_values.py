@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from conf.source import Source, load_source
 from conf.tables import REJECT_REASONS
-from jobs.parsed_lines import BatchParser, parsed_batch
-from jobs.raw_lines import LineBatch, LineFile
+from jobs.landing.parsed_lines import BatchParser, parsed_batch
+from jobs.landing.raw_lines import LineBatch, LineFile
 from tests.jobs.feed_shop import shop
 
 DAY = date(2026, 1, 5)

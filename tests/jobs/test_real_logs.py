@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from conf.paths import Lake
 from conf.publication import read_pointers
 from conf.source import load_source
-from jobs.events_reading import read_events
+from jobs.events.events_reading import read_events
 from tests.jobs.conftest import Ingest
 
 pytestmark = pytest.mark.real_data

@@ -15,8 +15,8 @@ from conf.scenario import Pipeline
 from conf.settings import Settings
 from conf.spec_hash import data_spec_hash
 from conf.tables import AVAILABILITY, EVENTS, transitions_table
-from jobs.events_reading import read_files
-from jobs.publishing import PartitionFacts, Provenance, Target, publish, staged
+from jobs.events.events_reading import read_files
+from jobs.publishing.publishing import PartitionFacts, Provenance, Target, publish, staged
 from tests.jobs.transitions.shop_events import Row, availability_frame, events_frame
 
 

@@ -15,7 +15,7 @@ from conf.event_types import EVENT_TYPE_RANK
 from conf.scenario import Pipeline, load_pipeline
 from conf.strict_yaml import merge
 from conf.tables import AVAILABILITY, EVENTS
-from jobs.event_columns import TRANSITION_COLUMNS
+from jobs.events.event_columns import TRANSITION_COLUMNS
 from jobs.transitions.transitions import SET_COLUMNS, transition_job
 from tests.conf.kernel.table_rows import transition_rows
 

@@ -15,8 +15,8 @@ from pyspark.sql import SparkSession
 from conf.publication import read_pointers
 from conf.tables import transitions_table
 from jobs.errors import CheckError, DeliveryError
+from jobs.publishing.written_rows import check_columns
 from jobs.transitions.build import build
-from jobs.written_rows import check_columns
 from tests.jobs.transitions.delivered_shop import DeliveredShop
 from tests.jobs.transitions.shop_events import DAY, Row, a_pipeline, available, event, impression
 

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from conf.scenario import load_pipeline
 from conf.settings import Settings
-from jobs.ingest_command import ingest
+from jobs.commands.ingest import ingest
 from jobs.transitions.build import build
 
 LAST = date(2017, 12, 2)

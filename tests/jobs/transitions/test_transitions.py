@@ -14,9 +14,9 @@ from pyspark.sql import SparkSession
 from conf.observation_features import OBSERVATION_FEATURES, id_hash
 from conf.scenario import Observation, Pipeline
 from conf.tables import transitions_table
+from jobs.publishing.written_rows import check_columns
 from jobs.transitions.attribution import look_back_days
 from jobs.transitions.transitions import make_transitions
-from jobs.written_rows import check_columns
 from tests.jobs.transitions.plain_transitions import plain_transitions
 from tests.jobs.transitions.shop_events import (
     DAY,

@@ -1,0 +1,1 @@
+"""The commands of the jobs, one module each: what `jobs/main.py` and `make check-source` call."""

@@ -1,0 +1,104 @@
+"""The ingest command: land, ingest, sessions, and the counts of all that was delivered."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pyspark.sql import SparkSession
+
+from conf.paths import Lake
+from conf.publication import Manifest, read_pointer
+from conf.settings import Settings
+from conf.source import Source
+from conf.spec_hash import source_hash
+from conf.tables import EVENTS, REJECT_REASONS
+from jobs.errors import CheckError
+from jobs.events.ingest import Ingestion, ingest_deliveries
+from jobs.landing.delivered_files import unread_files
+from jobs.landing.landing import land, refuse_date_without_data
+from jobs.landing.raw_deliveries import read_raw_deliveries
+from jobs.publishing.publishing import Provenance
+from jobs.sessions.building import build_sessions, session_digests
+
+log = structlog.get_logger()
+
+
+def ingest(
+    spark: SparkSession, settings: Settings, source: Source, *, logs: Path | None, horizon: date, code_hash: str
+) -> dict[str, Any]:
+    """Land logs where given, ingest every delivery up to the horizon, build sessions; return the counts.
+
+    The result is as `docs/pipeline.md` says, without the seconds Spark took to start.
+
+    Returns the result as `docs/pipeline.md` says, without the seconds Spark took to start.
+
+    Raises:
+        DeliveryError: delivered files that can't be taken in or right, or nothing delivered for the horizon.
+        CheckError: an invariant that doesn't hold.
+        PublishError: tables that can't be written.
+    """
+    key, seconds = settings.pseudonym_key(), {}
+    provenance = Provenance(source_hash(source), code_hash, settings.pseudonym_key_id(), horizon)
+    job = Ingestion(spark, Lake(settings.lake, source.name), source, key, provenance)
+    started = time.monotonic()
+    if logs is not None:
+        land(spark, job.lake, source, logs, key=key, provenance=provenance)
+    refuse_date_without_data(sorted(read_raw_deliveries(job.lake)), horizon)
+    seconds["land"], started = _since(started)
+    deliveries = ingest_deliveries(job)
+    seconds["ingest"], started = _since(started)
+    build_sessions(job)
+    seconds["sessions"], _ = _since(started)
+    return count_lines(job.lake, source, horizon) | {
+        "deliveries": [str(day) for day in deliveries],
+        "unread_files": unread_files(source, logs) if logs is not None else [],
+        "digests": {
+            "events": _event_digests(job.lake, horizon),
+            "sessions": session_digests(job.lake, last_date=horizon),
+        },
+        "seconds": seconds,
+    }
+
+
+def count_lines(lake: Lake, source: Source, horizon: date) -> dict[str, Any]:
+    """Return how many landed lines were accepted, rejected (by reason), or not due yet at the horizon.
+
+    Raises:
+        CheckError: the three don't add up to the lines that were landed.
+    """
+    landed = read_raw_deliveries(lake)
+    counters = [_manifest(lake, day).counters for day in landed if day <= horizon]
+    rejected = {reason: sum(one.get(f"rejected.{reason}", 0) for one in counters) for reason in REJECT_REASONS}
+    counts: dict[str, Any] = {
+        "source": source.name,
+        "date": str(horizon),
+        "n_lines": sum(delivery.n_lines for delivery in landed.values()),
+        "n_events": sum(one["n_events"] for one in counters),
+        "n_derived": sum(one["n_derived"] for one in counters),
+        "n_rejected": sum(rejected.values()),
+        "rejected": {reason: n for reason, n in rejected.items() if n},
+        "n_not_yet": sum(delivery.n_lines for day, delivery in landed.items() if day > horizon),
+    }
+    if counts["n_events"] + counts["n_rejected"] + counts["n_not_yet"] != counts["n_lines"]:
+        raise CheckError(f"{source.name} up to {horizon}: lines don't add up: {counts}; ingest again")
+    return counts
+
+
+def _manifest(lake: Lake, day: date) -> Manifest:
+    pointer = read_pointer(Lake.pointer(lake.table(EVENTS.name), f"delivery_date={day}"))
+    if pointer is None:
+        raise CheckError(f"events delivery_date={day}: landed, but not ingested; ingest again")
+    return pointer.manifest
+
+
+def _event_digests(lake: Lake, horizon: date) -> dict[str, str]:
+    return {str(day): _manifest(lake, day).content_hash for day in read_raw_deliveries(lake) if day <= horizon}
+
+
+def _since(started: float) -> tuple[float, float]:
+    now = time.monotonic()
+    return round(now - started, 3), now

@@ -1,0 +1,231 @@
+"""What a source makes of the first lines of a log: counts, rejections with their places, and fields that stay empty."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from conf.source import Source
+from jobs.landing.delivered_files import DeliveredFile, find_files, read_columns, unread_files
+from jobs.landing.delivery_limits import RejectedLines, example_of, problem_of
+from jobs.landing.raw_deliveries import feed_of, is_split
+from jobs.landing.raw_lines import LineFile, read_batches, reading_of
+from jobs.parsing.event_parsing import EventParser, ParsedLine, Refusal
+from jobs.parsing.field_reading import path_values
+from jobs.parsing.source_columns import path_patterns
+
+N_LINES = 1_000
+_EPOCH = date(1970, 1, 1)
+
+# Hashes of lines are compared within one check and never shown.
+_PASSING_KEY = b"one check"
+
+_HINTS = {
+    "unreadable": "not one whole record: more values than columns, broken JSON, or bytes that aren't text in a mapped "
+    "column (encoding?)",
+    "missing_field": "a field that every event needs is empty, or holds a null word",
+    "half_record": "fewer values than columns: cut off, or another delimiter, quote or line break within quotes",
+    "bad_timestamp": "the time doesn't have the form that unit or pattern says",
+    "bad_id": "true, false, a list or object, a float beyond 2^53, or a value that extract or map doesn't know",
+    "bad_number": "no number, out of its bounds, or a value that extract or map doesn't know",
+    "unknown_event_type": "a value that stands neither in map (or match) nor in ignore",
+    "outside_window": "after its delivery, later than lateness_days before it, or outside the window",
+    "duplicate": "the same line, or the same given id, again",
+}
+
+
+@dataclass
+class FeedCheck:
+    """What became of the first lines of one feed."""
+
+    name: str
+    source: Source
+    files: list[str] = field(default_factory=list)
+    n_lines: int = 0
+    n_events: Counter[str] = field(default_factory=Counter)
+    rejected: dict[tuple[str, str | None], list[RejectedLines]] = field(default_factory=dict)
+    n_filled: Counter[str] = field(default_factory=Counter)
+    n_shifted: Counter[str] = field(default_factory=Counter)
+    users: set[str] = field(default_factory=set)
+    days: set[int] = field(default_factory=set)
+    seen: set[tuple[date, str]] = field(default_factory=set)
+
+    @property
+    def n_rejected(self) -> int:
+        """Lines of any reason."""
+        return sum(len(lines) for lines in self.rejected.values())
+
+    def empty_fields(self) -> list[str]:
+        """Return mapped fields that no event has."""
+        mapped = [name for name in self.source.events.columns_of_fields if name not in ("event_type", "derived")]
+        return [name for name in mapped if not self.n_filled[name]]
+
+    def problem(self) -> str | None:
+        """Return why a delivery like these lines would not be published; None where it would be."""
+        if self.n_lines == 0:
+            return f"feed {self.name}: no line was found"
+        return problem_of(self._summary(accepted=True), self.source)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the report, for people."""
+        yield f"{self.name}: {self.n_lines} lines of {_some(self.files, 3)}"
+        yield f"  accepted {self.n_lines - self.n_rejected}, rejected {self.n_rejected}"
+        if self.n_events:
+            kinds = ", ".join(f"{kind} {n}" for kind, n in self.n_events.most_common())
+            yield f"  events: {kinds}; {len(self.users)} shoppers; {self._span()}"
+        for one in self._summary(accepted=False):
+            yield f"  {example_of(one, self.source)}"
+            if one.reason is None:
+                continue
+            if one.reason in _HINTS:
+                yield f"      {_HINTS[one.reason]}"
+            further = [f"{line.file} line {line.line_number}" for line in self.rejected[one.reason, one.field][1:]]
+            if further:
+                yield f"      also {_some(further, 4)}"
+        for shift, n in sorted(self.n_shifted.items()):
+            yield f"  {n} local times that the zone's clock {'skipped' if shift == 'skipped' else 'showed twice'}"
+        if self.n_events and (empty := self.empty_fields()):
+            yield f"  mapped, and empty in every event: {_some(empty, 20)}"
+        yield f"  {self._verdict()}"
+
+    def result(self) -> dict[str, Any]:
+        """Return the same for programs."""
+        return {
+            "n_lines": self.n_lines,
+            "n_accepted": self.n_lines - self.n_rejected,
+            "events": dict(sorted(self.n_events.items())),
+            "rejected": {
+                " ".join(word for word in key if word): len(lines)
+                for key, lines in sorted(self.rejected.items(), key=str)
+            },
+            "empty_fields": self.empty_fields(),
+            "problem": self.problem(),
+        }
+
+    def _summary(self, *, accepted: bool) -> list[RejectedLines]:
+        found = sorted(self.rejected.values(), key=len, reverse=True)
+        grouped = [
+            RejectedLines(
+                one.delivery_date,
+                one.feed,
+                one.reason,
+                one.field,
+                None,
+                len(some),
+                one.file,
+                one.line_number,
+                one.shape,
+            )
+            for some in found
+            for one in some[:1]
+        ]
+        n_accepted = self.n_lines - self.n_rejected
+        if accepted and n_accepted:
+            grouped.append(RejectedLines(_EPOCH, self.name, None, None, None, n_accepted, "", 0, None))
+        return grouped
+
+    def _span(self) -> str:
+        first, last = (_EPOCH + timedelta(days=day) for day in (min(self.days), max(self.days)))
+        return f"{first}" if first == last else f"{first} to {last}"
+
+    def _verdict(self) -> str:
+        decisions = self.source.decisions
+        if decisions.kind == "implied":
+            return "decisions are implied: no propensities, so the verdict on every policy is to abstain"
+        if not self.n_events[decisions.event_type]:
+            return f"no {decisions.event_type}, so no decision, among these lines"
+        has_propensity = bool(self.n_filled["propensity"])
+        return (
+            "decisions with logged propensities: a policy can be judged"
+            if has_propensity
+            else "decisions without propensities: they would be estimated, or the verdict is to abstain"
+        )
+
+
+def check_source(source: Source, logs: Path, n_lines: int = N_LINES) -> tuple[list[FeedCheck], list[str]]:
+    """Return what the first lines of each feed become, and the files that no pattern matches.
+
+    Raises:
+        DeliveryError: no file, or one that doesn't fit the source.
+    """
+    checks = {name: FeedCheck(name, feed) for name, feed in source.feeds_alone().items()}
+    for file in find_files(source, logs):
+        if file.kind != "events":
+            continue
+        feed = feed_of(source, file.name)
+        check = checks[feed.feed_name or feed.name]
+        if check.n_lines < n_lines:
+            _check_file(check, file, n_lines - check.n_lines)
+    return list(checks.values()), unread_files(source, logs)
+
+
+def _check_file(check: FeedCheck, file: DeliveredFile, n_lines: int) -> None:
+    source = check.source
+    parser = EventParser(source, read_columns(file, source))
+    path = path_values(path_patterns(source), file.name)
+    check.files.append(file.name)
+    for number, line, line_hash in islice(_lines(file, source), n_lines):
+        day = file.delivery_date or _own_day(parser, line, source)
+        parsed = parser.parse(line, path, day)
+        _count(check, parsed, RejectedLines(day, check.name, None, None, None, 1, file.name, number, None), line_hash)
+
+
+def _lines(file: DeliveredFile, source: Source) -> Iterator[tuple[int, str, str]]:
+    for batch in read_batches(LineFile(file.path, file.name), reading_of(source, _PASSING_KEY)):
+        yield from zip(batch.numbers, batch.lines, batch.hashes, strict=True)
+
+
+def _own_day(parser: EventParser, line: str, source: Source) -> date:
+    """Return the delivery that a line of a log that isn't daily goes to."""
+    time = parser.time_of(line) if is_split(source) else None
+    first = source.window.first if source.window is not None else date.min
+    return _EPOCH + timedelta(days=parser.day_of(time)) if time is not None else first
+
+
+def _count(check: FeedCheck, parsed: ParsedLine, at: RejectedLines, line_hash: str) -> None:
+    check.n_lines += 1
+    refusal = parsed.refusal or _repetition(check, parsed, at.delivery_date, line_hash)
+    if refusal is not None:
+        line = RejectedLines(
+            at.delivery_date, at.feed, refusal.reason, refusal.field, None, 1, at.file, at.line_number, refusal.shape
+        )
+        check.rejected.setdefault((refusal.reason, refusal.field), []).append(line)
+        return
+    check.n_filled["event_time"] += 1
+    check.n_filled.update([name for name in ("event_id", "user_id") if getattr(parsed, name) is not None])
+    if parsed.user_id is not None:
+        check.users.add(parsed.user_id)
+    if parsed.event_day is not None:
+        check.days.add(parsed.event_day)
+    if parsed.shift is not None:
+        check.n_shifted[parsed.shift] += 1
+    for record in parsed.records:
+        check.n_events[record["event_type"]] += 1
+        check.n_filled.update([name for name, value in record.items() if value is not None])
+
+
+def _repetition(check: FeedCheck, parsed: ParsedLine, day: date, line_hash: str) -> Refusal | None:
+    if check.source.duplicates != "reject":
+        return None
+    identity = (day, f"given {parsed.event_id}" if parsed.event_id is not None else line_hash)
+    if identity in check.seen:
+        return Refusal("duplicate")
+    check.seen.add(identity)
+    return None
+
+
+def report_lines(checks: Sequence[FeedCheck], unread: Sequence[str]) -> list[str]:
+    """Return the report on all feeds, a line of text each."""
+    lines = [line for check in checks for line in check.lines()]
+    if unread:
+        lines.append(f"files that no pattern matches: {_some(unread, 10)}")
+    return lines
+
+
+def _some(names: Sequence[str], most: int) -> str:
+    return f"{', '.join(names[:most])}{', ...' if len(names) > most else ''}"

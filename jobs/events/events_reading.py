@@ -1,0 +1,152 @@
+"""The current rows of the source's tables, through pointers only, with schemas that nothing infers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path, PurePosixPath
+
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, DateType, IntegerType, StringType, StructField, StructType
+
+from conf.paths import Lake
+from conf.publication import read_pointers
+from conf.tables import AVAILABILITY, EVENTS, Table
+from jobs.publishing.content_hash import row_hash
+from jobs.publishing.table_schema import table_schema
+
+_PATH_TYPES: dict[str, DataType] = {"user_bucket": IntegerType(), "v": StringType()}
+
+
+def read_events(
+    spark: SparkSession, lake: Lake, *, first_event_date: date, last_event_date: date, last_delivery_date: date
+) -> DataFrame:
+    """Return events of the days by the last delivery: columns of the table, event_date, delivery_date, user_bucket.
+
+    An event id that several deliveries hold for one day stands once: the earliest delivery wins.
+    """
+    numbered = _read_numbered(spark, lake, first_event_date, last_event_date, last_delivery_date)
+    return numbered.where(F.col("_delivery_number") == 1).drop("_delivery_number")
+
+
+def read_repeated_events(
+    spark: SparkSession, lake: Lake, *, first_event_date: date, last_event_date: date, last_delivery_date: date
+) -> DataFrame:
+    """Return the events that `read_events` leaves out because an earlier delivery holds them; the same columns."""
+    numbered = _read_numbered(spark, lake, first_event_date, last_event_date, last_delivery_date)
+    return numbered.where(F.col("_delivery_number") > 1).drop("_delivery_number")
+
+
+@dataclass(frozen=True)
+class DeliveredEvents:
+    """Which deliveries of events there are, without reading any: content hash and event dates of each."""
+
+    content_hashes: Mapping[date, str]
+    event_dates: Mapping[date, frozenset[date]]
+
+    @classmethod
+    def read(cls, lake: Lake, *, last_delivery_date: date) -> DeliveredEvents:
+        """Return the current deliveries up to the last one."""
+        pointers = {
+            path_date(partition, "delivery_date"): pointer
+            for partition, pointer in read_pointers(lake.table(EVENTS.name)).items()
+        }
+        known = {day: pointer for day, pointer in pointers.items() if day <= last_delivery_date}
+        dates = {
+            day: frozenset(path_date(file, "event_date") for file in pointer.files) for day, pointer in known.items()
+        }
+        return cls({day: pointer.manifest.content_hash for day, pointer in known.items()}, dates)
+
+    @property
+    def all_event_dates(self) -> list[date]:
+        """Business dates that have events, ascending."""
+        return sorted(frozenset().union(*self.event_dates.values()))
+
+    def n_events(self, first_event_date: date, last_event_date: date) -> int:
+        """Return how many events the deliveries hold that have some of the days: as many as will be read, or more."""
+        return sum(
+            int(self.content_hashes[day].split("-")[0])
+            for day, event_dates in self.event_dates.items()
+            if any(first_event_date <= event_date <= last_event_date for event_date in event_dates)
+        )
+
+    def inputs(self, first_event_date: date, last_event_date: date) -> dict[str, str]:
+        """Return input name -> content hash of every delivery with events of the days, for a manifest."""
+        return {
+            f"{EVENTS.name}/delivery_date={day}": self.content_hashes[day]
+            for day, event_dates in sorted(self.event_dates.items())
+            if any(first_event_date <= event_date <= last_event_date for event_date in event_dates)
+        }
+
+
+def read_availability(spark: SparkSession, lake: Lake, *, last_delivery_date: date) -> DataFrame:
+    """Return availability sets with their delivery_date, one row for each key: the earliest delivery wins."""
+    return read_earliest(spark, AVAILABILITY, lake, last_delivery_date)
+
+
+def read_files(
+    spark: SparkSession, table: Table, table_folder: Path, files: Collection[str], path_columns: tuple[str, ...]
+) -> DataFrame:
+    """Return the rows of published files (relative to the table's folder), with the columns of their paths.
+
+    Dates in paths are dates; `user_bucket` is an int.
+    """
+    fields = table_schema(table).fields
+    path_fields = [StructField(name, _PATH_TYPES.get(name, DateType())) for name in path_columns]
+    schema = StructType([*fields, *path_fields])
+    if not files:
+        return spark.createDataFrame([], schema)
+    reader = spark.read.schema(schema).option("basePath", str(table_folder))
+    found = reader.parquet(*[str(table_folder / file) for file in sorted(files)])
+    return found.select(*[f"`{field.name}`" for field in schema.fields])
+
+
+def path_date(path: str, column: str) -> date:
+    """Return the date that a path such as `delivery_date=2026-01-31/...` holds for a column."""
+    part = next(part for part in PurePosixPath(path).parts if part.startswith(f"{column}="))
+    return date.fromisoformat(part.removeprefix(f"{column}="))
+
+
+def _read_numbered(
+    spark: SparkSession, lake: Lake, first_event_date: date, last_event_date: date, last_delivery_date: date
+) -> DataFrame:
+    """Return events of the days with `_delivery_number`: 1 for the earliest delivery of an event id within its day.
+
+    Only the day's own cells decide, so the answer for a day doesn't depend on how far around it one reads.
+    """
+    folder = lake.table(EVENTS.name)
+    files = [
+        file
+        for partition, pointer in read_pointers(folder).items()
+        if path_date(partition, "delivery_date") <= last_delivery_date
+        for file in pointer.files
+        if first_event_date <= path_date(file, "event_date") <= last_event_date
+    ]
+    events = read_files(spark, EVENTS, folder, files, ("event_date", "delivery_date", "user_bucket"))
+    cells = {(path_date(file, "event_date"), path_date(file, "delivery_date")) for file in files}
+    if len(cells) == len({event_date for event_date, _ in cells}):
+        return events.withColumn("_delivery_number", F.lit(1))
+    same_event = Window.partitionBy("event_date", "event_id").orderBy("delivery_date")
+    return events.withColumn("_delivery_number", F.row_number().over(same_event))
+
+
+def read_deliveries(spark: SparkSession, table: Table, lake: Lake, last_delivery_date: date) -> DataFrame:
+    """Return the rows of the deliveries up to that day: columns of the table, and delivery_date."""
+    folder = lake.table(table.name)
+    files = [
+        file
+        for partition, pointer in read_pointers(folder).items()
+        if path_date(partition, "delivery_date") <= last_delivery_date
+        for file in pointer.files
+    ]
+    return read_files(spark, table, folder, files, ("delivery_date",))
+
+
+def read_earliest(spark: SparkSession, table: Table, lake: Lake, last_delivery_date: date) -> DataFrame:
+    """Return the rows of the deliveries up to that day, the earliest delivery of each key: columns, delivery_date."""
+    rows = read_deliveries(spark, table, lake, last_delivery_date)
+    same_key = Window.partitionBy(*table.key).orderBy("delivery_date", row_hash(table))
+    numbered = rows.withColumn("_number", F.row_number().over(same_key))
+    return numbered.where(F.col("_number") == 1).drop("_number")

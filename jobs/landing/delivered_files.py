@@ -1,0 +1,335 @@
+"""Files that a shop delivered: found by the source's patterns, dated, read through once, and refused if unfit."""
+
+from __future__ import annotations
+
+import gzip
+import hmac
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from conf.file_patterns import matches
+from conf.json_paths import is_path, read_path
+from conf.source import Source
+from conf.strict_yaml import suggest
+from jobs.errors import DeliveryError
+from jobs.landing.raw_deliveries import FileKind, feed_of, is_split
+from jobs.parsing.event_parsing import shape_of
+from jobs.parsing.record_cutting import split_line
+from jobs.parsing.source_columns import mapped_columns
+from jobs.parsing.text_files import decode, open_bytes, records
+
+_FIRST_LINES = 100
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class DeliveredFile:
+    """A file where the shop put it; `name` is its path relative to the folder that was named."""
+
+    path: Path
+    name: str
+    kind: FileKind
+    delivery_date: date | None
+
+
+@dataclass(frozen=True)
+class MeasuredFile:
+    """A file that was read to its end: keyed hash of its bytes, lines with a record, column names if it has any.
+
+    stamp: size and time of change before it was read.
+    """
+
+    file: DeliveredFile
+    keyed_hash: str
+    n_lines: int
+    header: tuple[str, ...] | None
+    stamp: tuple[int, int]
+
+
+def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
+    """Return every delivered file below a folder that the source's patterns match, or the one file that was named.
+
+    A file named alone is known by its folder and its own name, since a folder often says the date or the policy.
+
+    Raises:
+        DeliveryError: nothing there, nothing that matches, or files without a delivery date in their path.
+    """
+    if not logs.exists():
+        raise DeliveryError(f"{logs}: no such file or folder; name the delivered log or the folder that holds it")
+    if logs.is_file():
+        found = [
+            _classify(source, logs, f"{logs.resolve().parent.name}/{logs.name}")
+            or _file(source, logs, f"{logs.resolve().parent.name}/{logs.name}", "events")
+        ]
+    else:
+        paths = sorted(logs.rglob("*"))
+        _refuse_links(source, logs, paths)
+        paths = [path for path in paths if path.is_file()]
+        found = [file for path in paths if (file := _classify(source, path, path.relative_to(logs).as_posix()))]
+        _refuse_other_case(source, logs)
+    if not any(file.kind == "events" for file in found):
+        patterns = ", ".join(glob for feed in source.feeds_alone().values() for glob in feed.delivery.files)
+        raise DeliveryError(f"{logs}: no file that source {source.name} reads; expected {patterns}")
+    undated = [file.name for file in found if file.delivery_date is None and _needs_date(source, file)]
+    if undated:
+        raise DeliveryError(
+            f"{logs}: {len(undated)} file(s) without a delivery date in their path ({', '.join(undated[:3])}); "
+            f"expected a match of {source.delivery.date_pattern} such as 2026-01-31"
+        )
+    return found
+
+
+def _needs_date(source: Source, file: DeliveredFile) -> bool:
+    if file.kind == "events":
+        return not is_split(feed_of(source, file.name))
+    return not any(is_split(feed) for feed in source.feeds_alone().values())
+
+
+def unread_files(source: Source, logs: Path) -> list[str]:
+    """Return the delivered files that no pattern of the source matches, by relative path; those of the system aside."""
+    if not logs.is_dir():
+        return []
+    names = sorted(path.relative_to(logs).as_posix() for path in logs.rglob("*") if path.is_file())
+    return [
+        name
+        for name in names
+        if _classify(source, logs / name, name) is None and not name.rpartition("/")[2].startswith((".", "_"))
+    ]
+
+
+def _refuse_other_case(source: Source, logs: Path) -> None:
+    """Raise if a file is left out for its capital letters alone.
+
+    Raises:
+        DeliveryError: names the files.
+    """
+    patterns = [glob for _, globs in _patterns(source) for glob in globs]
+    found = [
+        name
+        for name in unread_files(source, logs)
+        if any(matches(name.lower(), pattern.lower()) for pattern in patterns)
+    ]
+    if found:
+        raise DeliveryError(
+            f"{logs}: {len(found)} file(s) would be read but for upper and lower case ({', '.join(found[:5])}); "
+            f"expected {', '.join(patterns)}; rename them, or add their pattern to source {source.name}"
+        )
+
+
+def _refuse_links(source: Source, logs: Path, paths: Sequence[Path]) -> None:
+    """Raise if a delivered file lies outside the folder; a link to a file of the folder is a file like any other.
+
+    Raises:
+        DeliveryError: names links that lead out of the folder or nowhere, and links to folders, which aren't entered.
+    """
+    folder = logs.resolve()
+    links = [path for path in paths if path.is_symlink()]
+    unfit = [
+        path
+        for path in links
+        if path.is_dir()
+        or (
+            _classify(source, path, path.relative_to(logs).as_posix()) is not None
+            and not (path.is_file() and path.resolve().is_relative_to(folder))
+        )
+    ]
+    if unfit:
+        names = ", ".join(path.relative_to(logs).as_posix() for path in unfit[:5])
+        raise DeliveryError(
+            f"{logs}: {len(unfit)} link(s) that lead out of the delivery, to a folder or nowhere ({names}); deliver "
+            "the files themselves"
+        )
+
+
+def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
+    """Read the file to its end and return what it holds.
+
+    Raises:
+        DeliveryError: not readable to its end (truncated gzip, corrupt Parquet), or with a header that doesn't fit.
+    """
+    if file.kind == "events":
+        source = feed_of(source, file.name)
+    with _explaining_damage(file):
+        before = stamp(file.path)
+        keyed_hash = _keyed_hash(file.path, key)
+        is_parquet = file.kind == "events" and source.format == "parquet"
+        header, n_lines = (_measure_parquet if is_parquet else _measure_text)(file, source)
+    return MeasuredFile(file, keyed_hash, n_lines, header, before)
+
+
+@contextmanager
+def _explaining_damage(file: DeliveredFile) -> Iterator[None]:
+    """What a damaged file raises becomes a DeliveryError of one line."""
+    try:
+        yield
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DeliveryError(
+            f"{file.path}: not a whole gzip file ({error or 'it ends early'}); deliver it again"
+        ) from error
+    except (pa.ArrowException, OSError, zipfile.BadZipFile, RuntimeError) as error:
+        raise DeliveryError(f"{file.path}: can't be read: {' '.join(str(error).split())}; deliver it again") from error
+
+
+def stamp(path: Path) -> tuple[int, int]:
+    """Return the file's size and time of change, which differ where it was written to in between."""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def refuse_empty(measured: Sequence[MeasuredFile]) -> None:
+    """Raise if a delivery that has event files has no line in them.
+
+    Raises:
+        DeliveryError: names every delivery without a line.
+    """
+    lines: dict[date | None, int] = {}
+    for one in measured:
+        if one.file.kind == "events":
+            lines[one.file.delivery_date] = lines.get(one.file.delivery_date, 0) + one.n_lines
+    empty = [day for day, n_lines in lines.items() if n_lines == 0]
+    if empty:
+        names = [one.file.name for one in measured if one.file.kind == "events" and one.file.delivery_date in empty]
+        raise DeliveryError(
+            f"empty delivery: no line of data in {', '.join(names[:5])}; deliver the file again, or leave it out"
+        )
+
+
+def read_header(line: bytes, source: Source) -> tuple[str, ...]:
+    """Return the column names in the first line of a delimited file."""
+    return tuple(cut_record(decode(line, source.encoding, is_first=True), source))
+
+
+def read_columns(file: DeliveredFile, source: Source) -> tuple[str, ...] | None:
+    """Return the column names that the file itself gives, without reading the rest of it; None where it gives none.
+
+    Raises:
+        DeliveryError: they don't fit the source, or the file can't be read.
+    """
+    with _explaining_damage(file):
+        if source.format == "parquet":
+            header = tuple(pq.read_schema(file.path).names)
+        elif source.csv is None or not source.csv.has_header:
+            return None
+        else:
+            with open_bytes(file.path) as content:
+                first = next(records(content, source.csv), None)
+            header = read_header(first[2], source) if first is not None else ()
+    _refuse_unfit_header(file, header, source)
+    return header
+
+
+def cut_record(line: str, source: Source) -> list[str]:
+    """Return the values of a delimited line; none where it can't be cut."""
+    if source.csv is None:
+        raise DeliveryError(f"source {source.name} is not delimited")
+    return split_line(line, source.csv) or []
+
+
+def _classify(source: Source, path: Path, name: str) -> DeliveredFile | None:
+    for kind, globs in _patterns(source):
+        if any(matches(name, glob) for glob in globs):
+            return _file(source, path, name, kind)
+    return None
+
+
+def _patterns(source: Source) -> list[tuple[FileKind, tuple[str, ...]]]:
+    return [
+        ("items", source.items.files if source.items else ()),
+        ("availability", source.availability.files if source.availability else ()),
+        ("events", tuple(glob for feed in source.feeds_alone().values() for glob in feed.delivery.files)),
+    ]
+
+
+def _file(source: Source, path: Path, name: str, kind: FileKind) -> DeliveredFile:
+    feeds = [feed_of(source, name)] if kind == "events" else list(source.feeds_alone().values())
+    pattern = next((feed.delivery.date_pattern for feed in feeds if not is_split(feed)), None)
+    return DeliveredFile(path, name, kind, _date_in(name, pattern) if pattern is not None else None)
+
+
+def _date_in(name: str, pattern: str) -> date | None:
+    for found in re.finditer(pattern, name):
+        try:
+            return date.fromisoformat(found.group(1))
+        except ValueError:
+            continue
+    return None
+
+
+def _keyed_hash(path: Path, key: bytes) -> str:
+    state = hmac.new(key, digestmod="sha256")
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            state.update(chunk)
+    return state.hexdigest()[:32]
+
+
+def _measure_parquet(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] | None, int]:
+    with pq.ParquetFile(file.path) as content:
+        header = tuple(content.schema_arrow.names)
+        _refuse_unfit_header(file, header, source)
+        return header, sum(batch.num_rows for batch in content.iter_batches())
+
+
+def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] | None, int]:
+    is_delimited = file.kind == "events" and source.csv is not None
+    has_header = source.csv is not None and is_delimited and source.csv.has_header
+    header, n_lines = None, 0
+    first_lines: list[bytes] = []
+    with open_bytes(file.path) as content:
+        for number, _, line in records(content, source.csv if is_delimited else None):
+            if number == 1 and has_header:
+                header = read_header(line, source)
+                _refuse_unfit_header(file, header, source)
+                continue
+            n_lines += 1
+            if len(first_lines) < _FIRST_LINES:
+                first_lines.append(line)
+    if is_delimited and not has_header:
+        _refuse_unfit_columns(file, first_lines, source)
+    return header, n_lines
+
+
+def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: Source) -> None:
+    names = list(dict.fromkeys(_first_key(name, header, source) for name in mapped_columns(source)))
+    known = list(map(_shown_name, header))
+    problems = [f"column {name!r} is missing{suggest(name, known)}" for name in names if name not in header]
+    problems += [f"column {name!r} stands {header.count(name)} times" for name in names if header.count(name) > 1]
+    if problems:
+        found = ", ".join(map(_shown_name, header[:20]))
+        raise DeliveryError(
+            f"{file.path}: the header doesn't fit source {source.name}: {'; '.join(problems)}; "
+            f"found: {found}{', ...' if len(header) > 20 else ''}"
+        )
+
+
+def _shown_name(column: str) -> str:
+    """Return a column's name; the shape alone of what may be a value, where a file has no header after all."""
+    return shape_of(column) if not any(map(str.isalpha, column)) or "@" in column else column
+
+
+def _first_key(column: str, header: tuple[str, ...], source: Source) -> str:
+    """Return the column of the file that a mapped one is, or lies in."""
+    if source.csv is not None or column in header or not is_path(column):
+        return column
+    path = read_path(column)
+    return str((path.list_steps or path.steps)[0])
+
+
+def _refuse_unfit_columns(file: DeliveredFile, first_lines: Sequence[bytes], source: Source) -> None:
+    expected = source.csv.columns if source.csv and source.csv.columns else ()
+    texts = [decode(line, source.encoding, is_first=number == 0) for number, line in enumerate(first_lines)]
+    widths = [len(cut_record(text, source)) for text in texts]
+    if widths and len(expected) not in widths:
+        raise DeliveryError(
+            f"{file.path}: expected {len(expected)} columns ({', '.join(expected)}), found {widths[0]} in the first "
+            f"line; is this a log of source {source.name}?"
+        )

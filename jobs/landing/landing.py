@@ -1,0 +1,218 @@
+"""Delivered files are landed: copied, or split by business date, to the raw deliveries, each with its pointer.
+
+All files are read to their end before anything is changed. Landing the same bytes again changes nothing; a file with
+the same name and other bytes takes the place of the old one in its delivery.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pyspark.sql import SparkSession
+
+from conf.paths import Lake
+from conf.publication import publishing, read_pointer, write_atomically
+from conf.source import Source
+from jobs.errors import DeliveryError
+from jobs.landing.delivered_files import (
+    DeliveredFile,
+    MeasuredFile,
+    find_files,
+    measure,
+    refuse_empty,
+    stamp,
+    unread_files,
+)
+from jobs.landing.log_splitting import split_log
+from jobs.landing.raw_deliveries import (
+    RawFile,
+    feed_of,
+    is_split,
+    landing_hash,
+    merged,
+    raw_folder,
+    raw_pointer,
+    raw_pointer_path,
+    read_raw_deliveries,
+)
+from jobs.publishing.publishing import Provenance, explaining_failures, swap_pointers
+from jobs.publishing.staging import staging_folder
+
+log = structlog.get_logger()
+
+
+def land(
+    spark: SparkSession, lake: Lake, source: Source, logs: Path, *, key: bytes, provenance: Provenance
+) -> list[date]:
+    """Store every delivered file in the raw deliveries; return the dates of those that changed.
+
+    Raises:
+        DeliveryError: a file is missing, empty, cut off or doesn't fit the source; or nothing was delivered for the
+            horizon, there or before. Nothing was changed.
+        PublishError: the files can't be written.
+    """
+    files = find_files(source, logs)
+    if unread := unread_files(source, logs):
+        log.warning("files_not_read", source=source.name, n_files=len(unread), files=", ".join(unread[:10]))
+    measured = _measure_all(files, source, key)
+    refuse_empty(measured)
+    if _is_landed(lake, source, measured, provenance):
+        log.info("landed_already", source=source.name, files=len(files))
+        return []
+    with staging_folder(Lake.staging(raw_folder(lake))) as folder, explaining_failures("raw_lines", raw_folder(lake)):
+        staged = _stage(spark, source, measured, key=key, folder=folder)
+        _refuse_changed_meanwhile(measured)
+        _refuse_date_without_data(lake, staged, provenance.horizon)
+        changed = _publish(lake, source, staged, provenance)
+        write_atomically(_landed_path(lake), json.dumps(_landed_record(source, measured, staged, provenance), indent=1))
+    log.info(
+        "landed",
+        source=source.name,
+        files=len(files),
+        deliveries=len(changed),
+        lines=sum(one.n_lines for one in measured if one.file.kind == "events"),
+    )
+    return changed
+
+
+def _measure_all(files: Sequence[DeliveredFile], source: Source, key: bytes) -> list[MeasuredFile]:
+    # Hashing and unpacking leave Python's lock, so threads do use the cores.
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+        futures = [pool.submit(measure, file, source, key) for file in files]
+    problems = [str(error) for future in futures if isinstance(error := future.exception(), DeliveryError)]
+    if problems:
+        raise DeliveryError("\n".join(problems))
+    return [future.result() for future in futures]
+
+
+def _stage(
+    spark: SparkSession, source: Source, measured: Sequence[MeasuredFile], *, key: bytes, folder: Path
+) -> dict[RawFile, Path]:
+    """Write every file below the staging folder; return it, as it will be stored -> where it lies now."""
+    logs = [one for one in measured if one.file.kind == "events" and is_split(feed_of(source, one.file.name))]
+    staged: dict[RawFile, Path] = {}
+    for name, feed in source.feeds_alone().items():
+        of_feed = [one for one in logs if feed_of(source, one.file.name) == feed]
+        if of_feed:
+            parts = split_log(spark, of_feed, feed, key=key, folder=folder / "split" / name)
+            staged |= {one.file: one.path for one in parts}
+    first = min((file.delivery_date for file in staged), default=None)
+    for number, one in enumerate(measured):
+        if one not in logs:
+            day = first if one.file.delivery_date is None and first is not None else _delivery_date(one)
+            staged[_raw_file(one, day)] = _copy(one, folder / str(number))
+    return staged
+
+
+def _delivery_date(one: MeasuredFile) -> date:
+    if one.file.delivery_date is None:
+        raise DeliveryError(f"{one.file.name}: no delivery date in its path")
+    return one.file.delivery_date
+
+
+def _raw_file(one: MeasuredFile, delivery_date: date) -> RawFile:
+    return RawFile(delivery_date, one.file.kind, one.file.name, one.keyed_hash, one.n_lines, one.header)
+
+
+def _copy(one: MeasuredFile, copy: Path) -> Path:
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(one.file.path, copy)
+    return copy
+
+
+def _refuse_changed_meanwhile(measured: Sequence[MeasuredFile]) -> None:
+    changed = [one.file.name for one in measured if stamp(one.file.path) != one.stamp]
+    if changed:
+        raise DeliveryError(f"{', '.join(changed[:5])}: changed while being read; land again once delivered whole")
+
+
+def _refuse_date_without_data(lake: Lake, staged: Mapping[RawFile, Path], horizon: date) -> None:
+    days = {file.delivery_date for file in staged} | set(read_raw_deliveries(lake))
+    refuse_date_without_data(sorted(days), horizon)
+
+
+def refuse_date_without_data(days: Sequence[date], horizon: date) -> None:
+    """Raise if nothing was delivered for the horizon.
+
+    Raises:
+        DeliveryError: no delivery has that date; says which have.
+    """
+    if horizon not in days:
+        has = f"there are {len(days)} from {days[0]} to {days[-1]}" if days else "there is none at all"
+        raise DeliveryError(f"no delivery for {horizon}: {has}; name another date, or the logs that hold it (--logs)")
+
+
+def _publish(lake: Lake, source: Source, staged: Mapping[RawFile, Path], provenance: Provenance) -> list[date]:
+    with publishing(lake.lock):
+        before = read_raw_deliveries(lake)
+        after = {
+            day: merged(before.get(day), [file for file in staged if file.delivery_date == day], day)
+            for day in sorted({file.delivery_date for file in staged})
+        }
+        for file, path in staged.items():
+            _move(path, raw_folder(lake) / file.stored(source))
+        changed = {day: delivery for day, delivery in after.items() if before.get(day) != delivery}
+        pointers = {raw_pointer_path(lake, day): raw_pointer(after[day], source, provenance) for day in after}
+        swap_pointers({path: pointer for path, pointer in pointers.items() if read_pointer(path) != pointer})
+    for day in changed:
+        if day in before:
+            log.warning(
+                "delivery_replaced",
+                delivery_date=str(day),
+                lines_before=before[day].n_lines,
+                lines_now=after[day].n_lines,
+            )
+    return list(changed)
+
+
+def _move(path: Path, place: Path) -> None:
+    if place.exists():
+        return
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    place.parent.mkdir(parents=True, exist_ok=True)
+    path.rename(place)
+
+
+def _landed_path(lake: Lake) -> Path:
+    return raw_folder(lake) / "_landed.json"
+
+
+def _landed_record(
+    source: Source, measured: Sequence[MeasuredFile], staged: Mapping[RawFile, Path], provenance: Provenance
+) -> dict[str, Any]:
+    """Return a record of what was landed and as what, by which the same landing is recognized next time."""
+    deliveries: dict[str, dict[str, str]] = {}
+    for file in staged:
+        deliveries.setdefault(str(file.delivery_date), {})[f"{file.kind}/{file.name}"] = file.keyed_hash
+    return {
+        "spec": landing_hash(source),
+        "key_id": provenance.key_id,
+        "deliveries": deliveries,
+        "files": {one.file.name: one.keyed_hash for one in measured},
+    }
+
+
+def _is_landed(lake: Lake, source: Source, measured: Sequence[MeasuredFile], provenance: Provenance) -> bool:
+    """Return True where the same bytes were landed last, under the same spec, and are still current."""
+    try:
+        record = json.loads(_landed_path(lake).read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):
+        return False
+    same = {
+        "spec": landing_hash(source),
+        "key_id": provenance.key_id,
+        "files": {one.file.name: one.keyed_hash for one in measured},
+    }
+    current = {str(day): delivery.inputs for day, delivery in read_raw_deliveries(lake).items()}
+    return {name: record.get(name) for name in same} == same and all(
+        inputs.items() <= current.get(day, {}).items() for day, inputs in record.get("deliveries", {}).items()
+    )

@@ -1,0 +1,269 @@
+"""Delivered lines as rows, read in Python workers: one task a file, each line with its place and its keyed hash."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import BooleanType, IntegerType, LongType, StringType, StructField, StructType
+
+from conf.source import CsvFormat, Source
+from jobs.parsing.record_cutting import LONGEST_LINE, MOST_VALUES, UNDECODABLE, read_object
+from jobs.parsing.source_columns import path_patterns
+from jobs.parsing.text_files import decode, open_bytes, records
+
+_BATCH_ROWS = 10_000
+_BATCH_CHARACTERS = 1 << 25  # well below the 2 GiB that a column of text holds in one batch
+
+LINE_SCHEMA = StructType(
+    [
+        StructField("delivery_date", StringType()),
+        StructField("file", StringType()),
+        StructField("header_id", IntegerType()),
+        StructField("line_number", LongType()),
+        StructField("byte_offset", LongType()),
+        StructField("line", StringType()),
+        StructField("line_hash", StringType()),
+        StructField("is_readable", BooleanType()),
+    ]
+)
+
+_FILE_SCHEMA = StructType(
+    [
+        StructField("path", StringType()),
+        StructField("name", StringType()),
+        StructField("delivery_date", StringType()),
+        StructField("header_id", IntegerType()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class LineFile:
+    """A file to read lines from; `header_id` says which of several headers its columns follow."""
+
+    path: Path
+    name: str
+    delivery_date: date | None = None
+    header_id: int = 0
+
+
+@dataclass(frozen=True)
+class LineReading:
+    """How workers read files. The key is in the pickled function, never in a plan or a message."""
+
+    layout: str
+    has_header: bool
+    is_json: bool
+    patterns: tuple[str, ...]
+    key: bytes = field(repr=False)
+    csv: CsvFormat | None = None
+    encoding: str = "utf-8"
+    feed_name: str | None = None
+
+
+def reading_of(source: Source, key: bytes, *, is_split: bool = False, is_side_file: bool = False) -> LineReading:
+    """Return how to read files: the source's as delivered, its side files, or Parquet that lines were split into."""
+    is_parquet = source.format == "parquet" and not is_side_file
+    layout = "split" if is_split else "parquet" if is_parquet else "text"
+    has_header = source.csv is not None and source.csv.has_header and not is_side_file
+    form = None if is_side_file else source.csv
+    patterns = tuple(path_patterns(source))
+    return LineReading(layout, has_header, form is None, patterns, key, form, source.encoding, source.feed_name)
+
+
+@dataclass(frozen=True)
+class LineBatch:
+    """Lines of one file that stand one after the other: number from 1, offset in bytes, text, keyed hash.
+
+    A hash covers the line, its feed and what its path says: equal lines of equal meaning share it.
+    """
+
+    file: LineFile
+    numbers: list[int]
+    offsets: list[int]
+    lines: list[str]
+    hashes: list[str]
+
+
+def map_lines(
+    spark: SparkSession,
+    files: Sequence[LineFile],
+    schema: StructType,
+    reading: LineReading,
+    describe: Callable[[LineBatch], pa.RecordBatch],
+) -> DataFrame:
+    """Return what the function makes of every batch of lines of the files, one task a file."""
+    rows = [
+        (str(file.path), file.name, str(file.delivery_date) if file.delivery_date else None, file.header_id)
+        for file in files
+    ]
+    named = spark.sparkContext.parallelize(rows, max(1, len(rows)))
+    frame = spark.createDataFrame(named, _FILE_SCHEMA)
+
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for row in batch.to_pylist():
+                for lines in read_batches(_line_file(row), reading):
+                    yield describe(lines)
+
+    return frame.mapInArrow(read, schema)
+
+
+def read_lines(spark: SparkSession, files: Sequence[LineFile], reading: LineReading) -> DataFrame:
+    """Return every line of the files that holds a record: columns of `LINE_SCHEMA`.
+
+    is_readable: text of bounded length, and one whole object where lines are JSON.
+    """
+
+    def describe(batch: LineBatch) -> pa.RecordBatch:
+        delimiter = reading.csv.delimiter if reading.csv is not None else ","
+        readable = [is_readable(line, is_json=reading.is_json, delimiter=delimiter) for line in batch.lines]
+        n_lines, day = len(batch.lines), batch.file.delivery_date
+        return pa.RecordBatch.from_pydict(
+            {
+                "delivery_date": pa.array([str(day) if day else None] * n_lines, pa.string()),
+                "file": pa.array([batch.file.name] * n_lines, pa.string()),
+                "header_id": pa.array([batch.file.header_id] * n_lines, pa.int32()),
+                "line_number": pa.array(batch.numbers, pa.int64()),
+                "byte_offset": pa.array(batch.offsets, pa.int64()),
+                "line": pa.array(batch.lines, pa.string()),
+                "line_hash": pa.array(batch.hashes, pa.string()),
+                "is_readable": pa.array(readable, pa.bool_()),
+            }
+        )
+
+    return map_lines(spark, files, LINE_SCHEMA, reading, describe)
+
+
+def read_batches(file: LineFile, reading: LineReading) -> Iterator[LineBatch]:
+    """Yield every line of the file that holds a record, some thousands at a time."""
+    said = "".join(
+        f"\0{found.group(1) if (found := re.search(pattern, file.name)) else ''}" for pattern in reading.patterns
+    )
+    if reading.feed_name is not None:
+        said += f"\0\0{reading.feed_name}"
+    for numbers, offsets, lines in _batches(file.path, reading):
+        identities = (f"{line}{said}".encode() for line in lines)
+        hashes = [hmac.digest(reading.key, identity, "sha256")[:16].hex() for identity in identities]
+        yield LineBatch(file, numbers, offsets, [_bearable(line) for line in lines], hashes)
+
+
+def _line_file(row: dict[str, Any]) -> LineFile:
+    day = date.fromisoformat(row["delivery_date"]) if row["delivery_date"] else None
+    return LineFile(Path(row["path"]), row["name"], day, row["header_id"])
+
+
+def _bearable(line: str) -> str:
+    """Return the line; one too long to be carried is replaced by a short line that is rejected as unreadable."""
+    return line if len(line) <= LONGEST_LINE else f"{UNDECODABLE}a line of {len(line)} characters"
+
+
+def is_readable(line: str, *, is_json: bool, delimiter: str = ",") -> bool:
+    """Return whether a line is text and, for JSON, one whole object; any line gets an answer, never an exception."""
+    if line.startswith(UNDECODABLE) or not line.strip():
+        return False
+    return read_object(line) is not None if is_json else line.count(delimiter) < MOST_VALUES
+
+
+def _batches(path: Path, reading: LineReading) -> Iterator[tuple[list[int], list[int], list[str]]]:
+    if reading.layout == "split":
+        yield from _split_batches(path)
+        return
+    numbers, offsets, lines, n_characters = [], [], [], 0
+    each = _parquet_lines(path) if reading.layout == "parquet" else _text_lines(path, reading)
+    for number, offset, line in each:
+        numbers.append(number)
+        offsets.append(offset)
+        lines.append(line)
+        n_characters += len(line)
+        if len(lines) == _BATCH_ROWS or n_characters >= _BATCH_CHARACTERS:
+            yield numbers, offsets, lines
+            numbers, offsets, lines, n_characters = [], [], [], 0
+    if lines:
+        yield numbers, offsets, lines
+
+
+def _split_batches(path: Path) -> Iterator[tuple[list[int], list[int], list[str]]]:
+    with pq.ParquetFile(path) as content:
+        for batch in content.iter_batches(_BATCH_ROWS, columns=["line_number", "byte_offset", "line"]):
+            numbers, offsets, lines = (column.to_pylist() for column in batch.columns)
+            yield numbers, offsets, lines
+
+
+def _text_lines(path: Path, reading: LineReading) -> Iterator[tuple[int, int, str]]:
+    with open_bytes(path) as file:
+        for number, offset, line in records(file, reading.csv):
+            if not (number == 1 and reading.has_header):
+                yield number, offset, decode(line, reading.encoding, is_first=number == 1)
+
+
+def _parquet_lines(path: Path) -> Iterator[tuple[int, int, str]]:
+    """Yield each row as a JSON line, with its number and the offset it would have in a file of such lines."""
+    number = offset = 0
+    with pq.ParquetFile(path) as content:
+        for batch in content.iter_batches(_BATCH_ROWS):
+            for line in _row_lines(batch):
+                number += 1
+                yield number, offset, line
+                offset += len(line.encode("utf-8", "replace")) + 1
+
+
+def _row_lines(batch: pa.RecordBatch) -> list[str]:
+    """Yield each row as a JSON line; a row with values that Python can't hold is unreadable alone."""
+    try:
+        return [_row_line(row) for row in batch.to_pylist()]
+    except Exception:  # whatever a value is: invalid text, a time beyond the calendar, a type without a JSON form
+        return [_row_line_or_stand_in(batch.slice(place, 1)) for place in range(batch.num_rows)]
+
+
+def _row_line_or_stand_in(row: pa.RecordBatch) -> str:
+    try:
+        return _row_line(row.to_pylist()[0])
+    except Exception as error:
+        content = hashlib.sha256(row.serialize()).hexdigest()
+        return f"{UNDECODABLE}a row that can't be read ({type(error).__name__}), sha256 {content}"
+
+
+def _row_line(row: dict[str, Any]) -> str:
+    line = json.dumps({name: _plain(value) for name, value in row.items()}, ensure_ascii=False)
+    line.encode()  # a lone surrogate has no bytes
+    return line
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime | date | time | timedelta):
+        return value // timedelta(microseconds=1) if isinstance(value, timedelta) else value.isoformat()
+    if isinstance(value, Decimal | UUID):
+        return str(value)
+    if isinstance(value, bytes):
+        return _text_of(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dict):
+        return {name: _plain(below) for name, below in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(below) for below in value]
+    return value
+
+
+def _text_of(value: bytes) -> str:
+    """Return the text that some writers store as plain bytes; base64 of what is no text."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return base64.b64encode(value).decode("ascii")

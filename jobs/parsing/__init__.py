@@ -1,0 +1,1 @@
+"""One raw line becomes canonical fields, or the reason why it can't: plain Python, without Spark."""

@@ -1,0 +1,193 @@
+"""Raw lines become canonical fields, as the source's mapping says; dirt becomes a reason, never an exception.
+
+Plain Python over batches of lines: ingest calls it in Spark's workers, and whoever looks at a log calls it without.
+Everything is exact: numbers go through decimals, money ends as int64 millionths, times as UTC microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from conf.source import NUMBER_FIELDS, TEXT_FIELDS, Source
+from conf.tables import REJECT_REASONS, RejectReason
+from jobs.parsing.field_reading import FieldReader, NumberReader, PathValues, TypeReader
+from jobs.parsing.raw_values import UnfitValue
+from jobs.parsing.record_cutting import Cutter, Values, delimited_cutter, json_cutter
+from jobs.parsing.source_columns import mapped_columns, number_mappings, text_mappings
+from jobs.parsing.time_reading import LocalTimes, TimeReader
+
+# Events that the shop itself may cause: they need no shopper.
+SHOP_EVENT_TYPES = frozenset({"stock", "receipt", "order", "promotion", "consent"})
+
+# Events that mean the same whatever the item costs: a required number that they lack is no reason to reject them.
+UNPRICED_EVENT_TYPES = frozenset({"impression", "view", "click"})
+_PRICED_FIELDS = frozenset({"price", "quantity"})
+
+# What a record says beyond its line: the rest (when, who, which event) the line says once.
+RECORD_FIELDS = ("event_type", *[name for name in TEXT_FIELDS if name not in ("event_id", "user_id")], *NUMBER_FIELDS)
+
+_RANK = {reason: place for place, reason in enumerate(REJECT_REASONS)}
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a line is rejected: the reason, the field, and the shape of the value that was found there."""
+
+    reason: RejectReason
+    field: str | None = None
+    shape: str | None = None
+
+
+@dataclass(slots=True)
+class ParsedLine:
+    """A line as events, or why it is none.
+
+    event_time: microseconds since the epoch, UTC; event_day: business day, in days since the epoch.
+    shift: `skipped` or `repeated`, where the local time is one that a clock left out or showed twice.
+    records: the fields of `RECORD_FIELDS` by name, for each event of the line.
+    """
+
+    refusal: Refusal | None = None
+    event_time: int | None = None
+    event_day: int | None = None
+    shift: str | None = None
+    event_id: str | None = None
+    user_id: str | None = None
+    records: list[dict[str, Any]] = field(default_factory=list)
+
+
+class EventParser:
+    """Reads the lines of files that share a header, as a source says."""
+
+    def __init__(self, source: Source, header: Sequence[str] | None) -> None:
+        events, columns = source.events, mapped_columns(source)
+        self._cut = _cutter(source, header, columns)
+        self._clock = LocalTimes(source.zone)
+        self._source = source
+        self._times = TimeReader(events.event_time, source.zone, columns)
+        self._types = TypeReader(events.event_type, columns)
+        self._texts = {name: FieldReader(one, columns) for name, one in text_mappings(events).items()}
+        self._numbers = {name: NumberReader(name, one, columns) for name, one in number_mappings(events).items()}
+        self._derived = [(columns.index(one.column), frozenset(one.values), one.type) for one in events.derived]
+        self._nothing: dict[str, Any] = dict.fromkeys(("event_id", "user_id", *RECORD_FIELDS))
+
+    def parse(self, line: str, path: PathValues, delivery_date: date) -> ParsedLine:
+        """Return the line's events, or the first reason, in the contract's order, for which it is rejected.
+
+        Args:
+            line: as `read_batches` gives it; one that isn't text counts as unreadable.
+            path: what the file's path says.
+            delivery_date: when it was delivered: too late an event is rejected.
+        """
+        cut = self._cut(line)
+        if cut is None:
+            return ParsedLine(Refusal("unreadable"))
+        records = [values for values in cut.records if not self._types.is_ignored(values)]
+        if not records:
+            return ParsedLine(Refusal("ignored"))
+        refusals = [Refusal("half_record")] if cut.is_half else []
+        parsed = ParsedLine()
+        self._read_time(parsed, records[0], delivery_date, refusals)
+        for values in records:
+            fields = self._fields(values, path, refusals)
+            parsed.event_id, parsed.user_id = fields.pop("event_id"), fields.pop("user_id")
+            parsed.records.append(fields)
+        for values, fields in zip(records, list(parsed.records), strict=True):
+            kinds = [type_ for place, flags, type_ in self._derived if values[place] in flags]
+            parsed.records += [fields | {"event_type": kind} for kind in kinds]
+        if refusals:
+            parsed.refusal = min(refusals, key=lambda one: _RANK[one.reason])
+        return parsed
+
+    def time_of(self, line: str) -> int | None:
+        """Return the line's event time alone; null where it can't be read."""
+        cut = self._cut(line)
+        given = self._times.text(cut.records[0]) if cut is not None else None
+        return self._times.read(given) if given is not None else None
+
+    def day_of(self, event_time: int) -> int:
+        """Return the business day of a time, in days since the epoch."""
+        return self._clock.day_of(event_time)
+
+    def _read_time(self, parsed: ParsedLine, values: Values, delivery_date: date, refusals: list[Refusal]) -> None:
+        given = self._times.text(values)
+        if given is None:
+            refusals.append(Refusal("missing_field", "event_time"))
+            return
+        parsed.event_time, parsed.shift = self._times.read(given), self._times.shift
+        if parsed.event_time is None:
+            refusals.append(Refusal("bad_timestamp", shape=shape_of(given)))
+            return
+        parsed.event_day = self._clock.day_of(parsed.event_time)
+        if not self._is_in_window(parsed.event_day, delivery_date):
+            refusals.append(Refusal("outside_window", shape=shape_of(given)))
+
+    def _is_in_window(self, day: int, delivery_date: date) -> bool:
+        delivered, window = delivery_date.toordinal() - _EPOCH_ORDINAL, self._source.window
+        if not delivered - self._source.lateness_days <= day <= delivered:
+            return False
+        return window is None or window.first.toordinal() <= day + _EPOCH_ORDINAL <= window.last.toordinal()
+
+    def _fields(self, values: Values, path: PathValues, refusals: list[Refusal]) -> dict[str, Any]:
+        fields = self._nothing.copy()
+        given = self._types.value(values)
+        if given is None:
+            refusals.append(Refusal("missing_field", "event_type"))
+        else:
+            fields["event_type"] = self._types.type_of(given)
+        if fields["event_type"] is None:
+            refusals.append(Refusal("unknown_event_type", shape=shape_of(given or "")))
+        self._read_texts(fields, values, path, refusals)
+        self._read_numbers(fields, values, path, refusals)
+        return fields
+
+    def _read_texts(self, fields: dict[str, Any], values: Values, path: PathValues, refusals: list[Refusal]) -> None:
+        for name, reader in self._texts.items():
+            try:
+                value = fields[name] = reader.id(values, path)
+            except UnfitValue:
+                refusals.append(Refusal("bad_id", name))
+                continue
+            if value is None and (
+                fields["event_type"] not in SHOP_EVENT_TYPES if name == "user_id" else reader.mapping.required
+            ):
+                refusals.append(Refusal("missing_field", name))
+
+    def _read_numbers(self, fields: dict[str, Any], values: Values, path: PathValues, refusals: list[Refusal]) -> None:
+        for name, reader in self._numbers.items():
+            try:
+                given = reader.value(values, path)
+            except UnfitValue:
+                refusals.append(Refusal("bad_number", name))
+                continue
+            if given is None:
+                needs_none = name in _PRICED_FIELDS and fields["event_type"] in UNPRICED_EVENT_TYPES
+                if reader.mapping.required and not needs_none:
+                    refusals.append(Refusal("missing_field", name))
+                continue
+            fields[name] = reader.number(given, values)
+            if fields[name] is None:
+                refusals.append(Refusal("bad_number", name, shape_of(given)))
+
+
+def shape_of(value: str) -> str:
+    """Return what a value looks like and nothing of what it says: each digit a 9, each letter an a.
+
+    >>> shape_of("1511544070123"), shape_of("Ann, 5 EUR")
+    ('9999999999999', 'aaa, 9 aaa')
+    """
+    shown = value[:40]
+    return "".join("9" if one.isdigit() else "a" if one.isalpha() else one for one in shown) + (
+        "..." if len(value) > len(shown) else ""
+    )
+
+
+def _cutter(source: Source, header: Sequence[str] | None, columns: Sequence[str]) -> Cutter:
+    null_words = frozenset(source.null_words)
+    if source.csv is None:
+        return json_cutter(columns, null_words)
+    return delimited_cutter(source.csv, source.csv.columns or header or (), columns, null_words)

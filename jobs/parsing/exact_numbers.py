@@ -1,0 +1,80 @@
+"""Numbers of raw lines as they are stored: money in millionths, counts whole, propensities as decimals; all exact."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation, localcontext
+from fractions import Fraction
+
+from conf.scenario import MILLIONTHS
+from conf.source import NumberMapping
+from jobs.parsing.raw_values import exact_decimal
+
+# Wide enough for every value that can be stored; a longer one is out of bounds anyway.
+_EXACT = Context(prec=120, rounding=ROUND_HALF_UP)
+_PLACES = Decimal("1e-18")
+_TOO_LARGE = Decimal("1e20")
+_UNITS = {"price": Decimal("1e-6"), "propensity": Decimal("1e-15")}
+_LONGEST = {"quantity": 2**63, "position": 2**31, "price": 2**63, "propensity": 1000}
+
+
+def stored_number(text: str, name: str, mapping: NumberMapping, other: str | None = None) -> int | Decimal | None:
+    """Return the number as stored, None where it can't be: bounds are checked after rounding.
+
+    Args:
+        text: as delivered.
+        name: the canonical field, which decides the unit.
+        mapping: its bounds.
+        other: the number that multiplies or divides it, where the mapping names one.
+    """
+    number = _exact(text)
+    if number is not None and (mapping.times is not None or mapping.divided_by is not None):
+        number = _combined(number, _exact(other), name, is_product=mapping.times is not None)
+    if number is None or abs(number) >= _TOO_LARGE:
+        return None
+    try:
+        return _stored(_EXACT.quantize(number, _PLACES), name, mapping)
+    except InvalidOperation:
+        return None
+
+
+def _exact(text: str | None) -> Decimal | None:
+    number = exact_decimal(text) if text is not None else None
+    if number is None or abs(number) >= _TOO_LARGE:
+        return None
+    return _EXACT.quantize(number, _PLACES)
+
+
+def _combined(number: Decimal, other: Decimal | None, name: str, *, is_product: bool) -> Decimal | None:
+    """Return the product, or the quotient rounded half up at the field's unit; exact until then."""
+    if other is None or (not is_product and other == 0):
+        return None
+    if is_product:
+        return _EXACT.multiply(number, other)
+    places = -int(_UNITS.get(name, _PLACES).adjusted())
+    exact = abs(Fraction(number) / Fraction(other)) * 10**places
+    rounded = Decimal((2 * exact.numerator + exact.denominator) // (2 * exact.denominator)).scaleb(-places, _EXACT)
+    return rounded if (number < 0) == (other < 0) else -rounded
+
+
+def _stored(number: Decimal, name: str, mapping: NumberMapping) -> int | Decimal | None:
+    if mapping.absolute:
+        number = abs(number)
+    if name in _UNITS:
+        number = _EXACT.quantize(number, _UNITS[name])
+    elif number != _EXACT.to_integral_value(number):
+        return None
+    if not _is_within(number, mapping):
+        return None
+    with localcontext(_EXACT):
+        stored = number * MILLIONTHS if name == "price" else number
+    if not -_LONGEST[name] < stored < _LONGEST[name]:
+        return None
+    return stored if name == "propensity" else int(stored)
+
+
+def _is_within(number: Decimal, mapping: NumberMapping) -> bool:
+    return (
+        (mapping.above is None or number > Decimal(str(mapping.above)))
+        and (mapping.at_least is None or number >= Decimal(str(mapping.at_least)))
+        and (mapping.at_most is None or number <= Decimal(str(mapping.at_most)))
+    )

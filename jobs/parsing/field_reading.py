@@ -1,0 +1,156 @@
+"""What each canonical field of a record is, read from the record's raw values as the source's mapping says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import TypeVar
+
+from conf.source import EventTypeMapping, FieldMapping, NumberMapping
+from jobs.parsing.exact_numbers import stored_number
+from jobs.parsing.raw_values import Structure, UnfitValue, id_text
+from jobs.parsing.record_cutting import Values
+
+Given = TypeVar("Given")
+
+_MOST_REMEMBERED = 100_000
+
+# What a path says, by its pattern.
+PathValues = Mapping[str, str | None]
+
+
+class FieldReader:
+    """Reads a mapped field's raw value; null where the record has none."""
+
+    def __init__(self, mapping: FieldMapping, columns: Sequence[str]) -> None:
+        self.mapping = mapping
+        self._constant = str(mapping.constant) if mapping.constant is not None else None
+        names = mapping.columns or ((mapping.column,) if mapping.column is not None else ())
+        self._places = [columns.index(name) for name in names]
+        self._pattern = re.compile(mapping.extract) if mapping.extract is not None else None
+        self._is_shaped = mapping.extract is not None or mapping.map is not None
+
+    def value(self, values: Values, path: PathValues) -> str | None:
+        """Return the value of a number or flag.
+
+        Raises:
+            UnfitValue: a list or an object stands there, or what the mapping doesn't know.
+        """
+        return self._joined([values[place] for place in self._places], path, _as_it_is)
+
+    def id(self, values: Values, path: PathValues) -> str | None:
+        """Return the value as an id: one id, whether delivered as a whole number, a float or text.
+
+        Raises:
+            UnfitValue: it is there and can't be an id.
+        """
+        is_whole = self.mapping.whole
+        return self._joined(
+            [values[place] for place in self._places], path, lambda value: id_text(value, is_whole=is_whole)
+        )
+
+    def _joined(self, given: Values, path: PathValues, read: Callable[[str], str]) -> str | None:
+        if self._constant is not None:
+            return self._constant
+        if self.mapping.from_path is not None:
+            return path[self.mapping.from_path]
+        if len(given) == 1:
+            value = read(given[0]) if given[0] is not None else None
+        else:
+            whole = [one for one in given if one is not None]
+            value = self.mapping.separator.join(map(read, whole)) if len(whole) == len(given) else None
+        return self._shaped(value) if self._is_shaped and value is not None else value
+
+    def _shaped(self, value: str) -> str | None:
+        if self._pattern is not None:
+            found = self._pattern.search(value)
+            if found is None or found.group(1) is None:
+                raise UnfitValue
+            value = found.group(1).strip(" ")
+        if self.mapping.map is not None:
+            if value not in self.mapping.map:
+                raise UnfitValue
+            return self.mapping.map[value]
+        return value or None
+
+
+class NumberReader(FieldReader):
+    """Reads a number as it is stored."""
+
+    def __init__(self, name: str, mapping: NumberMapping, columns: Sequence[str]) -> None:
+        super().__init__(mapping, columns)
+        self._name, self._mapping = name, mapping
+        other = mapping.times or mapping.divided_by
+        self._other_place = columns.index(other) if other is not None else None
+        self._stored = remembered(lambda text: stored_number(text, name, mapping))
+
+    def number(self, text: str, values: Values) -> int | Decimal | None:
+        """Return the number a raw value stands for, None where it can't be stored."""
+        if self._other_place is None:
+            return self._stored(text)
+        return stored_number(text, self._name, self._mapping, values[self._other_place])
+
+
+class TypeReader:
+    """Reads the event type."""
+
+    def __init__(self, mapping: EventTypeMapping, columns: Sequence[str]) -> None:
+        self._constant = mapping.constant
+        self._place = columns.index(mapping.column) if mapping.column is not None else None
+        rules = [(re.compile(f"^(?:{rule.pattern})$"), rule.type) for rule in mapping.match or ()]
+        known = mapping.map
+
+        def of_value(value: str) -> str | None:
+            if known is not None:
+                return known.get(value)
+            return next((type_ for pattern, type_ in rules if pattern.search(value)), None)
+
+        self._type_of = remembered(of_value)
+        ignored = [re.compile(f"^(?:{one})$") for one in mapping.ignore] if mapping.match is not None else []
+        self._is_ignored = remembered(
+            lambda value: value in mapping.ignore or any(pattern.search(value) for pattern in ignored)
+        )
+        self._ignores = bool(mapping.ignore)
+
+    def value(self, values: Values) -> str | None:
+        """Return what the record says of its type, as delivered."""
+        return values[self._place] if self._place is not None else self._constant
+
+    def is_ignored(self, values: Values) -> bool:
+        """Return whether the source says that records of this type mean nothing."""
+        if not self._ignores:
+            return False
+        value = self.value(values)
+        return value is not None and self._is_ignored(value)
+
+    def type_of(self, value: str) -> str | None:
+        """Return the event type a raw value stands for, None for one the source doesn't know."""
+        return value if self._place is None else self._type_of(value)
+
+
+def remembered(read: Callable[[str], Given]) -> Callable[[str], Given]:
+    """Return the function with its answers remembered: columns repeat their values."""
+    known: dict[str, Given] = {}
+
+    def look_up(value: str) -> Given:
+        if value not in known:
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            known[value] = read(value)
+        return known[value]
+
+    return look_up
+
+
+def path_values(patterns: Sequence[str], name: str) -> PathValues:
+    """Return what a delivered file's relative path says for each pattern; null where it doesn't match."""
+    found = {pattern: re.search(pattern, name) for pattern in patterns}
+    texts = {pattern: (match.group(1) or "").strip(" ") if match else "" for pattern, match in found.items()}
+    return {pattern: text or None for pattern, text in texts.items()}
+
+
+def _as_it_is(value: str) -> str:
+    if isinstance(value, Structure):
+        raise UnfitValue
+    return value

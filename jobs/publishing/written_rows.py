@@ -1,0 +1,102 @@
+"""What was written, read back and checked against its table: what is hashed is what readers will get."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType, StructField, StructType
+
+from conf.tables import Table
+from jobs.errors import CheckError
+from jobs.publishing.content_hash import hash_aggregates, read_content_hash
+from jobs.publishing.table_schema import table_schema
+
+
+@dataclass(frozen=True)
+class WrittenPartition:
+    """Rows of one partition value: how many, their hash, what was counted, and what is wrong with them."""
+
+    n_rows: int
+    content_hash: str
+    counts: Mapping[str, int]
+    n_nulls: Mapping[str, int]
+    n_repeated_keys: int
+
+
+def check_columns(frame: DataFrame, table: Table, path_columns: Sequence[str]) -> None:
+    """Raise unless the frame has exactly the table's columns, of its types, and the path's columns.
+
+    Raises:
+        CheckError: lists every column that is missing, unexpected, or of another type.
+    """
+    found = dict(frame.dtypes)
+    expected = {field.name: field.dataType.simpleString() for field in table_schema(table).fields}
+    problems = [f"{name}: missing" for name in [*expected, *path_columns] if name not in found]
+    problems += [f"{name}: unexpected" for name in found if name not in expected and name not in path_columns]
+    problems += [
+        f"{name}: expected {kind}, got {found[name]}"
+        for name, kind in expected.items()
+        if name in found and found[name] != kind
+    ]
+    if problems:
+        raise CheckError(f"{table.name}: the columns don't fit the table:\n" + "\n".join(f"  {p}" for p in problems))
+
+
+def read_written(spark: SparkSession, table: Table, folder: Path, path_columns: Sequence[str]) -> DataFrame:
+    """Return the rows below a folder, with the path's columns as strings."""
+    path_fields = [StructField(name, StringType()) for name in path_columns]
+    schema = StructType([*table_schema(table).fields, *path_fields])
+    return spark.read.schema(schema).option("basePath", str(folder)).parquet(str(folder))
+
+
+def summarize_written(
+    written: DataFrame, table: Table, partition_column: str, counted: Mapping[str, Column]
+) -> dict[str, WrittenPartition]:
+    """Return what stands in each partition, by value of its column."""
+    required = [column.name for column in table.columns if not column.is_nullable]
+    nulls = [F.count_if(F.col(f"`{name}`").isNull()).alias(f"_nulls_{name}") for name in required]
+    counts = [aggregate.alias(f"_counted_{name}") for name, aggregate in counted.items()]
+    rows = written.groupBy(partition_column).agg(*hash_aggregates(table), *nulls, *counts).collect()
+    repeated = _repeated_keys(written, table, partition_column)
+    return {
+        str(row[partition_column]): WrittenPartition(
+            n_rows=row["_n_rows"],
+            content_hash=read_content_hash(row),
+            counts={name: int(row[f"_counted_{name}"] or 0) for name in counted},
+            n_nulls={name: row[f"_nulls_{name}"] for name in required if row[f"_nulls_{name}"]},
+            n_repeated_keys=repeated.get(str(row[partition_column]), 0),
+        )
+        for row in rows
+    }
+
+
+def check_written(
+    summaries: Mapping[str, WrittenPartition], table: Table, partition_column: str, partitions: Collection[str]
+) -> None:
+    """Raise if a partition was not asked for, holds a null where none may be, or a key twice.
+
+    Raises:
+        CheckError: lists all violations.
+    """
+    problems = []
+    for value, summary in sorted(summaries.items()):
+        where = f"{table.name} {partition_column}={value}"
+        if value not in partitions:
+            problems.append(f"{where}: {summary.n_rows} rows of a partition that was not asked for")
+        problems += [f"{where}: {n} nulls in {name}, expected none" for name, n in summary.n_nulls.items()]
+        if summary.n_repeated_keys:
+            problems.append(
+                f"{where}: {summary.n_repeated_keys} values of the key ({', '.join(table.key)}) stand more than once"
+            )
+    if problems:
+        raise CheckError("nothing was published:\n" + "\n".join(f"  {problem}" for problem in problems))
+
+
+def _repeated_keys(written: DataFrame, table: Table, partition_column: str) -> dict[str, int]:
+    key = [name for name in table.key if name != partition_column]
+    repeated = written.groupBy(partition_column, *key).count().where("count > 1")
+    return {str(row[partition_column]): row["count"] for row in repeated.groupBy(partition_column).count().collect()}

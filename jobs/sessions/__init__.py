@@ -1,0 +1,1 @@
+"""Events become sessions: by which rule, for which dates, under which ids."""

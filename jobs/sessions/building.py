@@ -1,0 +1,97 @@
+"""Sessions of every date that the deliveries up to the horizon decide differently from what is published."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+import structlog
+from pyspark.sql import functions as F
+
+from conf.kernel.version import kernel_inputs
+from conf.paths import Lake
+from conf.publication import Manifest, is_strict_subset, read_pointers
+from conf.source import Source
+from conf.tables import SESSIONS
+from jobs.events.events_reading import DeliveredEvents, path_date, read_events
+from jobs.events.ingest import Ingestion
+from jobs.events.ordered_partitions import n_partitions_for
+from jobs.publishing.publishing import PartitionFacts, Target, publish, staged
+from jobs.sessions.business_days import days_between
+from jobs.sessions.session_rows import DAYS_AFTER, DAYS_BEFORE, sessions_of
+
+log = structlog.get_logger()
+
+
+def build_sessions(job: Ingestion) -> list[date]:
+    """Build the sessions of every date up to the horizon that are not current; return these dates.
+
+    A date whose sessions were built from more deliveries, at a later horizon, keeps them.
+    """
+    horizon = job.provenance.horizon
+    delivered = DeliveredEvents.read(job.lake, last_delivery_date=horizon)
+    if not delivered.all_event_dates:
+        return []
+    dates = days_between(delivered.all_event_dates[0], horizon)
+    inputs = {day: session_inputs(delivered, job.source, day, horizon) for day in dates}
+    published = {
+        path_date(partition, "date"): pointer.manifest
+        for partition, pointer in read_pointers(job.lake.table(SESSIONS.name)).items()
+    }
+    due = [day for day in dates if not _is_settled(job, published.get(day), inputs[day])]
+    if due:
+        log.info("building_sessions", source=job.source.name, dates=len(due), first=str(due[0]), last=str(due[-1]))
+        _build(job, due, inputs, delivered)
+    return due
+
+
+def session_inputs(delivered: DeliveredEvents, source: Source, day: date, horizon: date) -> dict[str, str]:
+    """Return what decides the sessions of a date: deliveries of events around it, and which of those days are complete.
+
+    A later horizon only ever adds to them, so a publisher at an earlier one is recognized as stale.
+    """
+    first, last = day - timedelta(days=DAYS_BEFORE), day + timedelta(days=DAYS_AFTER)
+    last_complete = min(horizon - timedelta(days=source.lateness_days), last)
+    complete = {f"complete/{one}": "yes" for one in days_between(day, last_complete)}
+    return delivered.inputs(first, min(last, horizon)) | complete | kernel_inputs()
+
+
+def _is_settled(job: Ingestion, published: Manifest | None, inputs: Mapping[str, str]) -> bool:
+    if published is None or (published.spec_hash, published.key_id) != (
+        job.provenance.spec_hash,
+        job.provenance.key_id,
+    ):
+        return False
+    return published.inputs == inputs or is_strict_subset(dict(inputs), published.inputs)
+
+
+def _build(
+    job: Ingestion, due: list[date], inputs: Mapping[date, Mapping[str, str]], delivered: DeliveredEvents
+) -> None:
+    horizon = job.provenance.horizon
+    first, last = due[0] - timedelta(days=DAYS_BEFORE), min(due[-1] + timedelta(days=DAYS_AFTER), horizon)
+    events = read_events(job.spark, job.lake, first_event_date=first, last_event_date=last, last_delivery_date=horizon)
+    configured = int(job.spark.conf.get("spark.sql.shuffle.partitions") or 0)
+    n_partitions = n_partitions_for(delivered.n_events(first, last), configured)
+    asked = sessions_of(events, job.source, dates=due, horizon=horizon, n_partitions=n_partitions)
+    counted = {
+        "n_sessions": F.count(F.lit(1)),
+        "n_events": F.sum("n_events"),
+        "n_decisions": F.sum("n_decisions"),
+        "n_cut": F.count_if("is_cut"),
+        "n_open": F.count_if(~F.col("is_closed")),
+    }
+    target = Target(SESSIONS, job.lake.table(SESSIONS.name), "date", sort_columns=("user_id", "start_time"))
+    with staged(asked, target, partitions=[str(day) for day in due], counted=counted) as version:
+        facts = {str(day): PartitionFacts(inputs[day], version.partitions[str(day)].counts) for day in due}
+        publish(job.lake.lock, [(version, facts)], job.provenance, keep_newer=True)
+
+
+def session_digests(lake: Lake, *, last_date: date) -> dict[str, str]:
+    """Return the content hash of the current sessions of each date up to the last, by date."""
+    pointers = read_pointers(lake.table(SESSIONS.name)).items()
+    return {
+        str(path_date(partition, "date")): pointer.manifest.content_hash
+        for partition, pointer in pointers
+        if path_date(partition, "date") <= last_date
+    }

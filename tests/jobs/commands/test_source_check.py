@@ -1,0 +1,107 @@
+"""`make check-source` says in seconds what a log becomes, and shows nobody's data."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conf.errors import FAILS_AGAIN
+from conf.settings import PROJECT_ROOT
+from conf.source import load_source
+from jobs.commands.check_source import main
+from jobs.commands.source_check import check_source, report_lines
+from tests.jobs.event_rows import source
+from tests.jobs.feed_shop import deliver_feeds, shop
+from tests.jobs.shop_logs import DAYS, day_lines, deliver, line
+
+FIRST = DAYS[0]
+DIRT = [
+    '{"event_time": "2026-01-05T1',
+    line(FIRST, 5, user_id=None),
+    line(FIRST, 6, event_time=1_767_571_200_123),
+    line(FIRST, 7, event_type="stare", user_id="ann.lee@example.org"),
+    line(FIRST, 8, price="12,50"),
+    line(FIRST, 9, item_id={"sku": "secret-1"}),
+    day_lines(FIRST)[0],
+]
+
+
+def test_rejections_are_explained_with_their_lines(tmp_path: Path) -> None:
+    """Reason, field, place and shape; what stands in the line, nowhere."""
+    deliver(tmp_path, FIRST, [*day_lines(FIRST), *DIRT, DIRT[1]])
+    deliver(tmp_path, FIRST, ["x"], "clicks.json")
+    checks, unread = check_source(source(), tmp_path)
+    n_good = len(day_lines(FIRST))
+    (check,) = checks
+    assert (check.n_lines, check.n_rejected) == (n_good + 8, 8)
+    report = "\n".join(report_lines(checks, unread))
+    for expected in (
+        f"accepted {n_good}, rejected 8",
+        f"2 missing_field user_id: first in {FIRST}/events.jsonl line {n_good + 2}",
+        f"also {FIRST}/events.jsonl line {n_good + 8}",
+        "1 bad_timestamp event_time: first in",
+        "looks like 9999999999999: so many digits are milliseconds, the source says iso",
+        "1 bad_number price",
+        "looks like 99,99",
+        "1 bad_id item_id",
+        "1 unknown_event_type event_type",
+        "1 duplicate",
+        "mapped, and empty in every event: category_id, slate_id, availability_id, policy_version",
+        "decisions with logged propensities",
+        f"files that no pattern matches: {FIRST}/clicks.json",
+    ):
+        assert expected in report
+    for secret in ("ann", "lee", "secret", "12,50", "1767571200123"):
+        assert secret not in report.replace("many", "")
+
+
+def test_only_the_first_lines_are_read(tmp_path: Path) -> None:
+    """A log of any size takes as long."""
+    log = tmp_path / "log.csv"
+    log.write_text("".join(f"{n},2,3,pv,1511544070\n" for n in range(50_000)) + "broken\n")
+    ((check,), _) = check_source(load_source("taobao"), log, 100)
+    assert (check.n_lines, check.n_rejected, check.problem()) == (100, 0, None)
+
+
+def test_each_feed_is_checked_by_itself(tmp_path: Path) -> None:
+    """Their first lines, with the same answer as ingest gives."""
+    checks, _ = check_source(shop(), deliver_feeds(tmp_path))
+    found = {check.name: (check.n_lines, check.n_rejected, dict(check.n_events)) for check in checks}
+    assert found == {
+        "clicks": (6, 2, {"view": 6}),
+        "orders": (3, 1, {"purchase": 2}),
+        "stock": (2, 0, {"stock": 2}),
+    }
+    assert {check.name for check in checks if check.problem()} == {"orders"}
+
+
+def test_command_ends_as_the_ingest_would(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """0 where the delivery would be published; 65 with the reason where it would not be, or can't be read."""
+    deliver(tmp_path, FIRST, day_lines(FIRST))
+    arguments = ["--source", "canonical", "--logs"]
+    assert main([*arguments, str(tmp_path)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["feeds"]["canonical"]["n_accepted"] == len(day_lines(FIRST))
+    deliver(tmp_path, FIRST, DIRT)
+    assert main([*arguments, str(tmp_path)]) == FAILS_AGAIN
+    assert "would not be published" in capsys.readouterr().err
+    assert main([*arguments, str(tmp_path / "nowhere")]) == FAILS_AGAIN
+    assert "no such file or folder" in capsys.readouterr().err
+
+
+def test_no_java_is_started(tmp_path: Path) -> None:
+    """It runs where there is none."""
+    deliver(tmp_path, FIRST, day_lines(FIRST))
+    ended = subprocess.run(
+        [sys.executable, "-m", "jobs.commands.check_source", "--source", "canonical", "--logs", str(tmp_path)],
+        cwd=PROJECT_ROOT,
+        env={"PATH": "", "JAVA_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, json.loads(ended.stdout)["source"]) == (0, "canonical")

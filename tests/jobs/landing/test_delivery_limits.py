@@ -1,0 +1,127 @@
+"""A delivery that can't be right stays unpublished, with what is wrong with it; a person may accept it."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from conf.errors import FAILS_AGAIN, exit_code
+from conf.paths import Lake
+from conf.publication import read_pointers
+from conf.source import EventMapping
+from jobs.errors import DeliveryError, UnlikelyDelivery
+from jobs.landing.acceptance import accept, accepted_reasons
+from jobs.landing.delivery_limits import RejectedLines, refuse_unlikely
+from jobs.landing.raw_deliveries import read_raw_deliveries
+from tests.jobs.conftest import Ingest
+from tests.jobs.event_rows import source
+from tests.jobs.shop_logs import DAYS, day_lines, deliver, deliver_days
+
+FIRST, SECOND, _ = DAYS
+SECONDS = EventMapping.model_validate(
+    source().events.model_dump() | {"event_time": {"column": "event_time", "unit": "seconds"}}
+)
+
+
+def _lines(
+    n_lines: int, reason: str | None = None, field: str | None = None, shape: str | None = None
+) -> RejectedLines:
+    return RejectedLines(FIRST, "canonical", reason, field, None, n_lines, "events.jsonl", 7, shape)
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_likely"),
+    [
+        ([_lines(80), _lines(20, "bad_number", "price")], True),
+        ([_lines(79), _lines(21, "bad_number", "price")], False),
+        ([_lines(10), _lines(990, "ignored")], True),
+        ([_lines(10), _lines(900, "duplicate"), _lines(90, "bot_rate")], True),
+        ([_lines(10), _lines(990, "ignored"), _lines(3, "unreadable")], False),
+        ([_lines(990, "ignored")], True),
+    ],
+)
+def test_share_is_of_lines_that_could_have_been_events(lines: list[RejectedLines], is_likely: bool) -> None:
+    """Ignored lines, repetitions and bots were read right."""
+    if is_likely:
+        refuse_unlikely(lines, source(), {})
+    else:
+        with pytest.raises(UnlikelyDelivery):
+            refuse_unlikely(lines, source(), {})
+        refuse_unlikely(lines, source(), {FIRST: "looked at"})
+        refuse_unlikely(lines, source(max_rejected_share=0.9), {})
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            _lines(9, "bad_timestamp", None, "9999999999999"),
+            "9 bad_timestamp event_time: first in events.jsonl line 7 .*milliseconds, the source says seconds",
+        ),
+        (_lines(9, "bad_timestamp", None, "9999-99-99"), "looks like 9999-99-99, the source says seconds"),
+        (_lines(9, "missing_field", "user_id"), "9 missing_field user_id: first in events.jsonl line 7$"),
+        (_lines(9, "unknown_event_type", None, "aaaa"), "9 unknown_event_type event_type: .*looks like aaaa"),
+    ],
+)
+def test_message_says_what_is_wrong_where_and_what_to_do(lines: RejectedLines, expected: str) -> None:
+    """Reason, field, place and shape; nothing of what the line says."""
+    with pytest.raises(UnlikelyDelivery) as raised:
+        refuse_unlikely([lines], source(events=SECONDS), {})
+    message = str(raised.value)
+    assert f"delivery_date={FIRST}: 9 of 9 lines are rejected (100.0%, at most 20.0%)" in message
+    assert "make accept SOURCE=canonical" in message
+    assert re.search(expected, message, re.MULTILINE)
+    assert exit_code(raised.value) == FAILS_AGAIN
+
+
+def _published(lake: Lake) -> dict[str, list[str]]:
+    return {name: list(read_pointers(lake.table(name))) for name in ("events", "events_rejected", "items")}
+
+
+def test_delivery_in_other_units_is_landed_and_not_published_until_accepted(
+    ingest_into: Ingest, spark: SparkSession, tmp_path: Path
+) -> None:
+    """Seconds read as ISO: every line is rejected, the next night is refused too, a reason opens it."""
+    logs, home = deliver_days(tmp_path / "logs", [FIRST]), tmp_path / "home"
+    lake = Lake(home / "lake", "canonical")
+    ingest_into(home, FIRST, logs)
+    before = _published(lake)
+    wrong = [json.dumps(json.loads(line) | {"event_time": 1767571200}) for line in day_lines(SECOND)]
+    deliver(logs, SECOND, wrong)
+    deliver(logs, SECOND, ["x"], "clicks.json")
+    for given in (logs, None):
+        with pytest.raises(UnlikelyDelivery, match=f"{len(wrong)} of {len(wrong)} lines") as raised:
+            ingest_into(home, SECOND, given)
+        assert "ann" not in str(raised.value)
+        assert "1767571200" not in str(raised.value)
+        assert _published(lake) == before
+    with pytest.raises(DeliveryError, match="REASON is missing"):
+        accept(lake, SECOND, " ")
+    with pytest.raises(DeliveryError, match="no delivery 2026-02-01 was landed: there are 2"):
+        accept(lake, date(2026, 2, 1), "closed")
+    accept(lake, SECOND, "the shop was closed")
+    result = ingest_into(home, SECOND)
+    assert (result["deliveries"], result["rejected"]) == ([str(SECOND)], {"bad_timestamp": len(wrong)})
+    manifest = read_pointers(lake.table("events"))[f"delivery_date={SECOND}"].manifest
+    assert manifest.notes == {"accepted": "the shop was closed"}
+    deliver(logs, SECOND, [*wrong, "{"])
+    with pytest.raises(UnlikelyDelivery):
+        ingest_into(home, SECOND, logs)
+    assert accepted_reasons(lake, read_raw_deliveries(lake).values()) == {}
+
+
+def test_two_identical_files_are_both_counted(ingest_into: Ingest, tmp_path: Path) -> None:
+    """Every line of the second is a duplicate, and the result says so."""
+    logs = deliver_days(tmp_path / "logs", [FIRST])
+    deliver(logs, FIRST, day_lines(FIRST), "events-2.jsonl")
+    deliver(logs, FIRST, ["x"], "clicks.json")
+    result = ingest_into(tmp_path / "home", FIRST, logs)
+    n_lines = len(day_lines(FIRST))
+    assert (result["n_lines"], result["n_events"]) == (2 * n_lines, n_lines)
+    assert result["rejected"] == {"duplicate": n_lines}
+    assert result["unread_files"] == [f"{FIRST}/clicks.json"]
