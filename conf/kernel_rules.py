@@ -15,8 +15,8 @@ from conf.kernel.clocks.session_step import SessionStep
 from conf.kernel.decisions import DecisionRule
 from conf.kernel.sessions import SessionRule
 from conf.kernel.transitions import AsOf, Rules
-from conf.scenario import Pipeline, Scenario
-from conf.source import Source
+from conf.specs.scenario import Pipeline, Scenario
+from conf.specs.source import Source
 
 # A session that starts on one business day closes at the latest this many days later: 24 hours long, and the gap.
 _LONGEST_CLOSING_DAYS = 3

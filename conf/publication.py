@@ -19,8 +19,8 @@ from typing import ClassVar
 from pydantic import Field, ValidationError
 
 from conf.errors import PublicationError, StaleInputs
-from conf.later_keys import GrownModel
-from conf.strict_yaml import StrictModel
+from conf.specs.later_keys import GrownModel
+from conf.specs.strict_yaml import StrictModel
 
 
 class Manifest(GrownModel):

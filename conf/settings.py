@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from conf.errors import SettingError
-from conf.strict_yaml import suggest
+from conf.specs.strict_yaml import suggest
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from conf.observation_features import OBSERVATION_FEATURES
-from conf.scenario import Scenario
+from conf.specs.scenario import Scenario
 
 SCHEMA_VERSION = 1
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from conf.paths import simulated_shop
 from conf.settings import Settings
-from conf.source import load_source
+from conf.specs.source import load_source
 
 
 def delivered_logs(settings: Settings, dag_run: Any = None) -> Path | None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, CronPartitionTimetable, Param
 
 from conf.settings import Settings
-from conf.source import load_source
+from conf.specs.source import load_source
 from dags.assets import events_asset
 from dags.delivered_logs import delivered_logs
 from dags.failures import tell_run

@@ -10,8 +10,8 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, Param, PartitionedAssetTimetable, TriggerRule
 
-from conf.scenario import Pipeline
 from conf.settings import Settings
+from conf.specs.scenario import Pipeline
 from dags.assets import challenger_asset, events_asset, tonight_asset, transitions_asset
 from dags.failures import tell_run
 from dags.review_request import APPROVAL_BODY, read_registration

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from conf.errors import SpecError
-from conf.scenario import Pipeline, load_pipeline, scenario_names
+from conf.specs.scenario import Pipeline, load_pipeline, scenario_names
 
 
 @cache

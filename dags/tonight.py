@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from airflow.sdk.exceptions import AirflowSkipException
 
 from conf.settings import Settings
-from conf.source import load_source
+from conf.specs.source import load_source
 from dags.run_date import run_date
 
 

@@ -26,11 +26,11 @@ from conf.paths import Lake, Run
 from conf.plain_json import to_json
 from conf.private_home import keep_private, refuse_unwritable
 from conf.publication import write_atomically
-from conf.scenario import load_pipeline, scenario_names
 from conf.settings import PROJECT_ROOT, Settings
-from conf.source import Source, load_source
-from conf.spec_hash import code_hash
-from conf.strict_yaml import suggest
+from conf.specs.scenario import load_pipeline, scenario_names
+from conf.specs.source import Source, load_source
+from conf.specs.spec_hash import code_hash
+from conf.specs.strict_yaml import suggest
 from jobs.commands.ingest import ingest
 from jobs.failure_reason import SPARK_FAILURES, failure_reason
 from jobs.landing.acceptance import accept

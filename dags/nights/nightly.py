@@ -24,9 +24,9 @@ from conf.night_lock import whole_night
 from conf.paths import Run
 from conf.plain_json import to_json
 from conf.private_home import keep_private, refuse_unwritable
-from conf.scenario import load_pipeline
 from conf.settings import Settings
-from conf.source import load_source
+from conf.specs.scenario import load_pipeline
+from conf.specs.source import load_source
 from dags.command_output import clear_message
 from dags.deployment.airflow_api import AirflowApi
 from dags.deployment.airflow_database import make_database

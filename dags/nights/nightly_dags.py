@@ -9,8 +9,8 @@ from airflow.sdk import DAG, DagRunState
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 from airflow.sdk.listener import get_listener_manager
 
-from conf.scenario import load_pipeline
 from conf.settings import Settings
+from conf.specs.scenario import load_pipeline
 from dags.ingest_events import ingest_events
 from dags.nights.nightly_progress import NightlyProgress
 from dags.nights.nightly_request import NightFailed

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from conf.errors import NightcartError
 from conf.paths import Lake, simulated_shop
-from conf.scenario import load_pipeline, scenario_names
 from conf.settings import Settings
-from conf.source import Source, load_source, source_names
-from conf.strict_yaml import suggest
+from conf.specs.scenario import load_pipeline, scenario_names
+from conf.specs.source import Source, load_source, source_names
+from conf.specs.strict_yaml import suggest
 from dags.run_date import parse_date
 
 DEFAULT_SCENARIO = "recommendation"

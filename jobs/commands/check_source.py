@@ -13,7 +13,7 @@ from pathlib import Path
 
 from conf.errors import NightcartError, exit_code
 from conf.plain_json import to_json
-from conf.source import load_source
+from conf.specs.source import load_source
 from jobs.commands.source_check import N_LINES, check_source, report_lines
 from jobs.errors import UnlikelyDelivery
 

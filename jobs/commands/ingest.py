@@ -13,8 +13,8 @@ from pyspark.sql import SparkSession
 from conf.paths import Lake
 from conf.publication import Manifest, read_pointer
 from conf.settings import Settings
-from conf.source import Source
-from conf.spec_hash import source_hash
+from conf.specs.source import Source
+from conf.specs.spec_hash import source_hash
 from conf.tables import EVENTS, REJECT_REASONS
 from jobs.errors import CheckError
 from jobs.events.ingest import Ingestion, ingest_deliveries

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from conf.source import Source
+from conf.specs.source import Source
 from jobs.landing.delivered_files import DeliveredFile, find_files, read_columns, unread_files
 from jobs.landing.delivery_limits import RejectedLines, example_of, problem_of
 from jobs.landing.raw_deliveries import feed_of, is_split

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from conf.paths import Lake
 from conf.publication import read_pointer
-from conf.source import Source
+from conf.specs.source import Source
 from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, REJECT_REASONS, Table
 from jobs.errors import CheckError, DeliveryError
 from jobs.events.side_tables import read_delivered_availability, read_delivered_items

@@ -16,10 +16,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from conf.file_patterns import matches
-from conf.json_paths import is_path, read_path
-from conf.source import Source
-from conf.strict_yaml import suggest
+from conf.specs.file_patterns import matches
+from conf.specs.json_paths import is_path, read_path
+from conf.specs.source import Source
+from conf.specs.strict_yaml import suggest
 from jobs.errors import DeliveryError
 from jobs.landing.raw_deliveries import FileKind, feed_of, is_split
 from jobs.parsing.event_parsing import shape_of

@@ -13,7 +13,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from conf.source import Source
+from conf.specs.source import Source
 from jobs.errors import UnlikelyDelivery
 
 # Lines that were read right: meant to mean nothing, delivered twice, or of a visitor whom the bot rule names.

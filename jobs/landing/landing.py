@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 
 from conf.paths import Lake
 from conf.publication import publishing, read_pointer, write_atomically
-from conf.source import Source
+from conf.specs.source import Source
 from jobs.errors import DeliveryError
 from jobs.landing.delivered_files import (
     DeliveredFile,

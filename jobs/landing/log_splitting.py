@@ -13,7 +13,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from conf.source import Source
+from conf.specs.source import Source
 from conf.tables import RAW_LINES
 from jobs.errors import CheckError, DeliveryError
 from jobs.landing.delivered_files import MeasuredFile

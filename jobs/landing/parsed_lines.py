@@ -22,7 +22,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from conf.source import Source
+from conf.specs.source import Source
 from conf.tables import RAW_LINES
 from jobs.landing.raw_lines import LineBatch, LineFile, LineReading, map_lines
 from jobs.parsing.event_parsing import RECORD_FIELDS, EventParser, ParsedLine

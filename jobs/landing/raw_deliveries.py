@@ -14,10 +14,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from conf.file_patterns import matches
 from conf.paths import Lake
 from conf.publication import Manifest, Pointer, read_pointers
-from conf.source import Source
+from conf.specs.file_patterns import matches
+from conf.specs.source import Source
 from conf.tables import RAW_LINES, SCHEMA_VERSION
 from jobs.errors import DeliveryError
 from jobs.publishing.publishing import Provenance

@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import BooleanType, IntegerType, LongType, StringType, StructField, StructType
 
-from conf.source import CsvFormat, Source
+from conf.specs.delivery import CsvFormat
+from conf.specs.source import Source
 from jobs.parsing.record_cutting import LONGEST_LINE, MOST_VALUES, UNDECODABLE, read_object
 from jobs.parsing.source_columns import path_patterns
 from jobs.parsing.text_files import decode, open_bytes, records

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from conf.source import NUMBER_FIELDS, TEXT_FIELDS, Source
+from conf.specs.field_mapping import NUMBER_FIELDS, TEXT_FIELDS
+from conf.specs.source import Source
 from conf.tables import REJECT_REASONS, RejectReason
 from jobs.parsing.field_reading import FieldReader, NumberReader, PathValues, TypeReader
 from jobs.parsing.raw_values import UnfitValue

@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation, localcontext
 from fractions import Fraction
 
-from conf.scenario import MILLIONTHS
-from conf.source import NumberMapping
+from conf.specs.field_mapping import NumberMapping
+from conf.specs.scenario import MILLIONTHS
 from jobs.parsing.raw_values import exact_decimal
 
 # Wide enough for every value that can be stored; a longer one is out of bounds anyway.

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
-from conf.source import EventTypeMapping, FieldMapping, NumberMapping
+from conf.specs.event_mapping import EventTypeMapping
+from conf.specs.field_mapping import FieldMapping, NumberMapping
 from jobs.parsing.exact_numbers import stored_number
 from jobs.parsing.raw_values import Structure, UnfitValue, id_text
 from jobs.parsing.record_cutting import Values

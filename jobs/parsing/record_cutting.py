@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from conf.json_paths import JsonPath, Step, is_path, read_path
-from conf.source import CsvFormat
+from conf.specs.delivery import CsvFormat
+from conf.specs.json_paths import JsonPath, Step, is_path, read_path
 from jobs.parsing.raw_values import NumberText, Structure, TruthText
 
 # A delimited line of more values is taken for no record; so was it ever.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from conf.source import Source
+from conf.specs.source import Source
 
 
 def judge(parsed: DataFrame, source: Source) -> DataFrame:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from conf.source import NUMBER_FIELDS, TEXT_FIELDS, EventMapping, FieldMapping, NumberMapping, Source
+from conf.specs.event_mapping import EventMapping
+from conf.specs.field_mapping import NUMBER_FIELDS, TEXT_FIELDS, FieldMapping, NumberMapping
+from conf.specs.source import Source
 
 
 def text_mappings(events: EventMapping) -> dict[str, FieldMapping]:

@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
-from conf.source import CsvFormat
+from conf.specs.delivery import CsvFormat
 from jobs.errors import DeliveryError
 from jobs.parsing.record_cutting import FIRST_MARK, LONGEST_LINE, UNDECODABLE
 

@@ -13,8 +13,8 @@ from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
 from typing import TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from conf.source import TimeMapping
-from conf.time_patterns import MONTHS, TimePattern, compile_pattern
+from conf.specs.time_mapping import TimeMapping
+from conf.specs.time_patterns import MONTHS, TimePattern, compile_pattern
 from jobs.parsing.raw_values import exact_decimal
 
 _ISO = re.compile(

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from conf.kernel.version import kernel_inputs
 from conf.paths import Lake
 from conf.publication import Manifest, is_strict_subset, read_pointers
-from conf.source import Source
+from conf.specs.source import Source
 from conf.tables import SESSIONS
 from jobs.events.events_reading import DeliveredEvents, path_date, read_events
 from jobs.events.ingest import Ingestion

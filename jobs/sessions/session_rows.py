@@ -15,7 +15,7 @@ from conf.kernel.calendar import day_number
 from conf.kernel.sessions import DAYS_BEFORE, SessionRule, closing_times, has_closed, sessions
 from conf.kernel.stream import is_of_type
 from conf.kernel_rules import as_of, session_rule
-from conf.source import Source
+from conf.specs.source import Source
 from conf.tables import SESSIONS
 from jobs.events.event_columns import SESSION_COLUMNS, event_columns
 from jobs.events.ordered_partitions import by_shopper

@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.kernel_rules import attribution_rule
-from conf.scenario import Pipeline, Scenario
+from conf.specs.scenario import Pipeline, Scenario
 
 
 def look_back_days(scenario: Scenario) -> int:

@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 
 from conf.paths import Lake
 from conf.publication import Manifest
-from conf.scenario import Pipeline
 from conf.settings import PROJECT_ROOT, Settings
-from conf.spec_hash import code_hash, data_spec_hash
+from conf.specs.scenario import Pipeline
+from conf.specs.spec_hash import code_hash, data_spec_hash
 from conf.tables import transitions_table
 from jobs.errors import CheckError
 from jobs.events.events_reading import DeliveredEvents, read_availability, read_events, read_repeated_events

@@ -9,7 +9,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from conf.scenario import Pipeline
+from conf.specs.scenario import Pipeline
 from jobs.errors import CheckError
 from jobs.publishing.publishing import StagedVersion
 from jobs.transitions.tallies import DECISION, WITHOUT_ACTION, handed_over

@@ -10,7 +10,7 @@ from pathlib import Path
 from conf.kernel.version import kernel_inputs
 from conf.paths import Lake
 from conf.publication import Pointer, read_pointers
-from conf.scenario import Pipeline
+from conf.specs.scenario import Pipeline
 from conf.tables import AVAILABILITY
 from jobs.errors import DeliveryError
 from jobs.events.events_reading import DeliveredEvents, path_date

@@ -16,7 +16,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from conf.scenario import Scenario
+from conf.specs.scenario import Scenario
 from conf.tables import REWARD_RESIDUALS
 from jobs.transitions.attribution import reward_millionths
 

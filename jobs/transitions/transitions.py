@@ -16,7 +16,7 @@ from conf.kernel.availability_in_force import AvailabilitySets
 from conf.kernel.calendar import day_number
 from conf.kernel.transitions import AsOf, Rules, transitions
 from conf.kernel_rules import as_of, rules_of
-from conf.scenario import Pipeline
+from conf.specs.scenario import Pipeline
 from conf.tables import Table, transitions_table
 from jobs.events.event_columns import TRANSITION_COLUMNS, event_columns
 from jobs.events.ordered_partitions import by_shopper

@@ -11,9 +11,9 @@ import structlog
 import torch
 
 from conf.paths import Lake, Run
-from conf.scenario import load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
-from conf.spec_hash import code_hash, full_spec_hash
+from conf.specs.scenario import load_pipeline
+from conf.specs.spec_hash import code_hash, full_spec_hash
 from rl.data.dataset import Dataset, load_dataset
 from rl.data.description import read_description
 from rl.figures.night import NightFigures

@@ -10,8 +10,8 @@ import structlog
 
 from conf.night_lock import own_candidate, own_turn
 from conf.paths import Run
-from conf.scenario import load_pipeline
 from conf.settings import Settings
+from conf.specs.scenario import load_pipeline
 
 # Those that write into the night's run folder, or move its version; others read what is published.
 _STEPS = ("prepare", "train", "evaluate", "register", "promote")

@@ -10,8 +10,8 @@ import structlog
 from conf.paths import Lake, Run, registrations, registry_record
 from conf.plain_json import to_json
 from conf.publication import write_atomically
-from conf.scenario import load_pipeline
 from conf.settings import Settings
+from conf.specs.scenario import load_pipeline
 from rl.data.dataset import prepare_dataset
 from rl.data.description import DATASET_FILE
 from rl.errors import NothingToLearn

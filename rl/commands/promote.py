@@ -11,8 +11,8 @@ import structlog
 from conf.paths import Run
 from conf.plain_json import to_json
 from conf.publication import write_atomically
-from conf.scenario import load_pipeline
 from conf.settings import Settings
+from conf.specs.scenario import load_pipeline
 from rl.registry.promotion import promote_version
 from rl.registry.readiness import remember, settle_model
 from rl.registry.store import open_store

@@ -16,8 +16,8 @@ from mlflow.exceptions import MlflowException
 from conf.paths import Run
 from conf.plain_json import to_json
 from conf.publication import write_atomically
-from conf.scenario import load_pipeline
 from conf.settings import Settings
+from conf.specs.scenario import load_pipeline
 from rl.data.description import read_description
 from rl.errors import EvaluationError, RegistryChanged, RegistryError
 from rl.figures.night import NightFigures, read_figures

@@ -18,9 +18,9 @@ import torch
 from conf.paths import Lake, Run
 from conf.plain_json import to_json
 from conf.publication import write_atomically
-from conf.scenario import load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
-from conf.spec_hash import code_hash
+from conf.specs.scenario import load_pipeline
+from conf.specs.spec_hash import code_hash
 from rl.commands.night_turn import own_candidate_of
 from rl.data.dataset import Dataset, load_dataset
 from rl.data.description import read_description

@@ -10,9 +10,9 @@ import structlog
 
 from conf.paths import Lake, Run
 from conf.publication import write_atomically
-from conf.scenario import Pipeline, load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
-from conf.spec_hash import code_hash
+from conf.specs.scenario import Pipeline, load_pipeline
+from conf.specs.spec_hash import code_hash
 from rl.data.dataset import Dataset, prepare_dataset
 from rl.errors import DatasetError, NothingToLearn
 from rl.worth.assessment import Assessment, WorthSettings, assess

@@ -14,8 +14,8 @@ import numpy as np
 
 from conf.paths import Lake, Run
 from conf.publication import write_atomically
-from conf.scenario import MILLIONTHS, Pipeline
-from conf.spec_hash import data_spec_hash
+from conf.specs.scenario import MILLIONTHS, Pipeline
+from conf.specs.spec_hash import data_spec_hash
 from rl.data.availability_sets import AvailabilityRows, masked_rows, unmasked_rows
 from rl.data.description import DatasetDescription, SplitDescription, read_description
 from rl.data.encoder_fitting import fit_encoder, with_tokens

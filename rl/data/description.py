@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from conf.paths import Run
 from conf.publication import write_atomically
-from conf.strict_yaml import StrictModel
+from conf.specs.strict_yaml import StrictModel
 from rl.data.splits import Interval
 from rl.errors import DatasetError
 

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 from conf.paths import Lake
 from conf.publication import Pointer, read_pointers, write_atomically
-from conf.scenario import Pipeline
-from conf.spec_hash import data_spec_hash
+from conf.specs.scenario import Pipeline
+from conf.specs.spec_hash import data_spec_hash
 from rl.errors import DatasetError
 
 VERSIONS_FILE = "versions.json"

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from conf.scenario import Pipeline
+from conf.specs.scenario import Pipeline
 from rl.data.logged_episodes import IntArray
 from rl.data.transition_columns import Transitions
 from rl.errors import NothingToLearn

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from conf.scenario import Scenario
+from conf.specs.scenario import Scenario
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import DatasetError
 

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 
 from conf.paths import Lake
 from conf.publication import Manifest, Pointer, read_pointers
-from conf.scenario import Pipeline
-from conf.spec_hash import data_spec_hash
+from conf.specs.scenario import Pipeline
+from conf.specs.spec_hash import data_spec_hash
 from conf.tables import AVAILABILITY, ITEMS, transitions_table
 from rl.data.arrow_schema import arrow_schema
 from rl.data.pinned_versions import Versions, versions_in

@@ -6,7 +6,7 @@ from datetime import date
 
 from pydantic import Field
 
-from conf.strict_yaml import StrictModel
+from conf.specs.strict_yaml import StrictModel
 
 
 class SplitSummary(StrictModel):

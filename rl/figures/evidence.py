@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from conf.strict_yaml import StrictModel
+from conf.specs.strict_yaml import StrictModel
 from rl.figures.values import Spread
 
 

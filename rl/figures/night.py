@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import ValidationError, model_validator
 
 from conf.publication import write_atomically
-from conf.strict_yaml import StrictModel
+from conf.specs.strict_yaml import StrictModel
 from rl.errors import EvaluationError
 from rl.figures.candidates import ActionShare, CandidateFigures, RankingFigures, SelectedCandidate
 from rl.figures.data import DataSummary, Propensities

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol, Self
 
-from conf.strict_yaml import StrictModel
+from conf.specs.strict_yaml import StrictModel
 
 
 class Bounds(Protocol):

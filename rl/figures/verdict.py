@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from conf.strict_yaml import StrictModel
+from conf.specs.strict_yaml import StrictModel
 
 Outcome = Literal["promote", "reject", "abstain"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from conf.scenario import Candidate, Scenario
-from conf.strict_yaml import suggest
+from conf.specs.scenario import Candidate, Scenario
+from conf.specs.strict_yaml import suggest
 from rl.errors import TrainingError
 
 

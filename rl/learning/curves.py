@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from conf.strict_yaml import StrictModel
+from conf.specs.strict_yaml import StrictModel
 
 
 class Curve(StrictModel):

@@ -14,7 +14,7 @@ import torch
 from d3rlpy.torch_utility import TorchMiniBatch
 from torch import nn
 
-from conf.candidate import Candidate, ContinuousCandidate
+from conf.specs.candidate import Candidate, ContinuousCandidate
 from rl.errors import TrainingError
 from rl.learning.algorithms.registry import ALGORITHMS, CONTINUOUS_ALGORITHMS
 from rl.learning.networks.sequence_encoders import bind_layout

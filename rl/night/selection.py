@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from conf.scenario import Scenario
+from conf.specs.scenario import Scenario
 from rl.data.logged_episodes import LoggedEpisodes, Policy
 from rl.errors import EvaluationError
 from rl.ope.estimators.registry import ESTIMATORS

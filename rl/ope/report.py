@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from conf.scenario import Scenario
+from conf.specs.scenario import Scenario
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes, Policy
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.density_ratios.fitting import with_density_ratios

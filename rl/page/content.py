@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from conf.strict_yaml import StrictModel
+from conf.specs.strict_yaml import StrictModel
 from rl.figures.candidates import ActionShare, CandidateFigures
 from rl.figures.data import DataSummary, Propensities
 from rl.figures.evidence import Doubts, ExplanationSummary, Loggers, Opinions, Segments, Support

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from conf.paths import registrations, registry_record, spent_looks
 from conf.publication import write_atomically
 from conf.settings import Settings
-from conf.strict_yaml import StrictModel
+from conf.specs.strict_yaml import StrictModel
 from rl.errors import RegistryChanged
 from rl.registry.database import has_database
 from rl.registry.entry import TAG

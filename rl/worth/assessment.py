@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import structlog
 
-from conf.scenario import Scenario
+from conf.specs.scenario import Scenario
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.gate.alpha_spending import DAYS_PER_YEAR

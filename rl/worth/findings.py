@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from conf.publication import write_atomically
-from conf.strict_yaml import StrictModel
+from conf.specs.strict_yaml import StrictModel
 
 Answer = Literal["pays", "does_not_pay", "cannot_tell"]
 Policy = Literal["behavior", "one_step", "look_ahead"]

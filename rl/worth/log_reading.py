@@ -12,8 +12,8 @@ import numpy as np
 from conf.observation_features import OBSERVATION_FEATURES
 from conf.paths import Lake
 from conf.publication import read_pointers
-from conf.scenario import Pipeline
-from conf.spec_hash import data_spec_hash
+from conf.specs.scenario import Pipeline
+from conf.specs.spec_hash import data_spec_hash
 from rl.data.dataset import Dataset
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.data.splits import MICROSECONDS_PER_HOUR, Interval

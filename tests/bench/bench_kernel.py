@@ -28,8 +28,8 @@ from conf.kernel.sessions import sessions
 from conf.kernel.stream import Stream, stream_of, total_order
 from conf.kernel.transitions import transitions
 from conf.kernel_rules import as_of, rules_of
-from conf.scenario import Pipeline, load_pipeline
-from conf.source import Source
+from conf.specs.scenario import Pipeline, load_pipeline
+from conf.specs.source import Source
 
 FIRST, N_DAYS, LIST_LENGTH = date(2026, 3, 1), 30, 20
 

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from conf.scenario import Gate
+from conf.specs.scenario import Gate
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
 from rl.gate.alpha_spending import night_level
 from rl.gate.evidence import gate_evidence, gate_rules

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from conf.strict_yaml import suggest
+from conf.specs.strict_yaml import suggest
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.estimators.importance_sampling import NO_WEIGHT
 from rl.ope.intervals.confidence_sequence import confidence_sequence_interval

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from conf.candidate import Candidate
+from conf.specs.candidate import Candidate
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.learning.learner import Learner, make_learner
 from rl.learning.replay.replay import Replay

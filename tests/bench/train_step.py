@@ -17,7 +17,7 @@ import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 from d3rlpy.algos import DiscreteCQLConfig
 from d3rlpy.models.encoders import VectorEncoderFactory
 
-from conf.candidate import Candidate
+from conf.specs.candidate import Candidate
 from rl.learning.learner import make_learner
 from rl.learning.replay.replay import Replay
 from rl.learning.updates.updates import updates_of

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from conf.scenario import load_pipeline
+from conf.specs.scenario import load_pipeline
 from rl.data.encoder_fitting import fit_encoder
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.shops.recommendation.fixed_policies import myopic_policy, patient_policy

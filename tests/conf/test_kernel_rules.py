@@ -7,8 +7,8 @@ from datetime import date, timedelta
 import pytest
 
 from conf.kernel_rules import as_of, rules_of
-from conf.scenario import load_pipeline
-from conf.source import source_names
+from conf.specs.scenario import load_pipeline
+from conf.specs.source import source_names
 from jobs.sessions.business_days import start_of_day
 from jobs.sessions.session_rows import watermark
 from jobs.transitions.attribution import look_back_days

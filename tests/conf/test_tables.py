@@ -5,7 +5,7 @@ import re
 import pytest
 
 from conf.observation_features import OBSERVATION_FEATURES, id_hash
-from conf.scenario import load_pipeline
+from conf.specs.scenario import load_pipeline
 from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, RAW_LINES, SESSIONS, Table, transitions_table
 
 TRANSITIONS = transitions_table(load_pipeline("recommendation", "simulated_shop").scenario)

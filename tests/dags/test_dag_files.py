@@ -16,8 +16,8 @@ from airflow.serialization.encoders import coerce_to_core_timetable
 from airflow.serialization.serialized_objects import DagSerialization
 from pendulum import datetime, now
 
-from conf.scenario import scenario_names
 from conf.settings import PROJECT_ROOT
+from conf.specs.scenario import scenario_names
 from dags.ingest_events import ingest_events
 
 HEAVY = ("pyspark", "torch", "d3rlpy", "mlflow", "pandas")

@@ -12,8 +12,8 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
-from conf.scenario import load_pipeline
 from conf.settings import Settings
+from conf.specs.scenario import load_pipeline
 from dags.review_request import read_registration
 from dags.scenario_dags import scenario_dags
 from dags.tonight import skip_unless_tonight

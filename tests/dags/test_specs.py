@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from airflow.sdk.exceptions import AirflowException
 
-from conf import scenario
-from conf.scenario import SCENARIOS_FOLDER, load_pipeline, scenario_names
+from conf.specs import scenario
+from conf.specs.scenario import SCENARIOS_FOLDER, load_pipeline, scenario_names
 from dags import specs
 from dags.specs import candidate_names, read_pipelines
 

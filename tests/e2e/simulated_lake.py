@@ -10,9 +10,9 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from conf.scenario import Pipeline, load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
-from conf.spec_hash import code_hash
+from conf.specs.scenario import Pipeline, load_pipeline
+from conf.specs.spec_hash import code_hash
 from jobs.commands.ingest import ingest
 from jobs.transitions.build import build
 from rl.shops.recommendation.shop_settings import ShopSettings, changed_settings

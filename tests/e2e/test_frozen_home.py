@@ -14,8 +14,8 @@ import pytest
 
 from conf.paths import Lake, Run
 from conf.publication import read_pointers
-from conf.scenario import load_pipeline
 from conf.settings import PROJECT_ROOT, Settings
+from conf.specs.scenario import load_pipeline
 from rl.commands.register import night_key
 from rl.data.dataset import load_dataset
 from rl.figures.night import NightFigures, read_figures

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from conf.paths import Lake
 from conf.publication import read_pointers
-from conf.spec_hash import data_spec_hash
+from conf.specs.spec_hash import data_spec_hash
 from rl.shops.recommendation.shop import build_shop
 from rl.shops.recommendation.simulate import simulate
 from rl.shops.recommendation.simulated_episodes import SimulatedEpisodes, episodes_from_simulation

@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.settings import Settings
-from conf.source import Source, load_source
+from conf.specs.source import Source, load_source
 from jobs.commands.ingest import ingest
 
 Ingest = Callable[..., dict[str, Any]]

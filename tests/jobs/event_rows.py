@@ -8,7 +8,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from conf.source import Source, load_source
+from conf.specs.source import Source, load_source
 from conf.tables import EVENTS
 from jobs.publishing.table_schema import table_schema
 

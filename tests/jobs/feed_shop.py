@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from conf.source import Source
+from conf.specs.source import Source
 
 DAY, NEXT = date(2026, 1, 5), date(2026, 1, 6)
 

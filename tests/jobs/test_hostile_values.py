@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conf.source import Source, load_source
+from conf.specs.source import Source, load_source
 from conf.tables import REJECT_REASONS
 from jobs.landing.parsed_lines import BatchParser, parsed_batch
 from jobs.landing.raw_lines import LineBatch, LineFile

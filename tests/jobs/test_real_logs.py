@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from conf.paths import Lake
 from conf.publication import read_pointers
-from conf.source import load_source
+from conf.specs.source import load_source
 from jobs.events.events_reading import read_events
 from tests.jobs.conftest import Ingest
 

@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 from conf.observation_features import OBSERVATION_FEATURES, id_hash
 from conf.paths import Lake
 from conf.publication import Manifest, Pointer, swap_pointer
-from conf.scenario import MILLIONTHS, Pipeline, Scenario, load_pipeline
-from conf.spec_hash import data_spec_hash
-from conf.strict_yaml import merge, parse_model
+from conf.specs.scenario import MILLIONTHS, Pipeline, Scenario, load_pipeline
+from conf.specs.spec_hash import data_spec_hash
+from conf.specs.strict_yaml import merge, parse_model
 from conf.tables import AVAILABILITY, ITEMS, SCHEMA_VERSION, transitions_table
 from rl.data.arrow_schema import arrow_schema
 from rl.data.logged_episodes import LoggedEpisodes

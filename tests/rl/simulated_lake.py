@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from conf.paths import Lake, simulated_shop
-from conf.scenario import MILLIONTHS, Pipeline
+from conf.specs.scenario import MILLIONTHS, Pipeline
 from rl.shops.recommendation.shop import build_shop
 from rl.shops.recommendation.shop_settings import ShopSettings, save_shop
 from rl.shops.recommendation.simulate import simulate

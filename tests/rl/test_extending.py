@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conf.candidate import DISCRETE_ALGORITHMS, Candidate
 from conf.errors import SpecError
-from conf.scenario import Scenario
 from conf.settings import PROJECT_ROOT
-from conf.strict_yaml import parse_model
+from conf.specs.candidate import DISCRETE_ALGORITHMS, Candidate
+from conf.specs.scenario import Scenario
+from conf.specs.strict_yaml import parse_model
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.data.shopper_segments import SEGMENTS, segments_of
 from rl.gate.rules import RULES, Decision, GateEvidence, GateRules, judge

@@ -11,8 +11,8 @@ import pytest
 
 from conf.night_lock import whole_night
 from conf.paths import Lake, Run
-from conf.scenario import load_pipeline
 from conf.settings import PROJECT_ROOT
+from conf.specs.scenario import load_pipeline
 from tests.rl.factories import write_shop
 
 NIGHT = ("--source", "simulated_shop", "--scenario", "recommendation", "--date", "2026-01-18")
@@ -78,7 +78,7 @@ def test_prepare_imports_nothing_heavy(home: Path) -> None:
 def test_train_keeps_stdout_clean(home: Path) -> None:
     """Importing d3rlpy sends logs to stdout and makes gym print a notice; neither gets through."""
     code = (
-        "import conf.scenario as s\n"
+        "import conf.specs.scenario as s\n"
         "load = s.load_pipeline\n"
         "def small(*a, **k):\n"
         "    p = load(*a, **k)\n"

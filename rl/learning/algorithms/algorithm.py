@@ -11,7 +11,7 @@ import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 import torch
 from d3rlpy.torch_utility import TorchMiniBatch
 
-from conf.candidate import Candidate, ContinuousCandidate
+from conf.specs.candidate import Candidate, ContinuousCandidate
 from rl.learning.replay.replay_columns import TrainingData
 from rl.policy.network import Network
 

@@ -15,7 +15,7 @@ from d3rlpy.algos import DiscreteBCQ, DiscreteBCQConfig
 from d3rlpy.algos.qlearning.torch.bcq_impl import DiscreteBCQImpl, DiscreteBCQLoss
 from d3rlpy.torch_utility import TorchMiniBatch
 
-from conf.candidate import Candidate
+from conf.specs.candidate import Candidate
 from rl.learning.algorithms.common_settings import built, value_settings
 from rl.learning.algorithms.discrete_outputs import DiscreteAlgorithm
 from rl.learning.algorithms.masked_imitation import CLONING_PENALTY, imitation_terms

@@ -17,7 +17,7 @@ from d3rlpy.dataclass_utils import asdict_without_copy
 from d3rlpy.models.torch import DiscreteImitationLoss
 from d3rlpy.torch_utility import TorchMiniBatch
 
-from conf.candidate import Candidate
+from conf.specs.candidate import Candidate
 from rl.learning.algorithms.common_settings import built, one_network_settings
 from rl.learning.algorithms.discrete_outputs import PolicyOutputs
 from rl.learning.algorithms.masked_imitation import CLONING_PENALTY, imitation_terms

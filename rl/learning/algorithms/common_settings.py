@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from conf.candidate import Candidate, TrainingSpec
+from conf.specs.candidate import Candidate, TrainingSpec
 from rl.learning.algorithms.encoder_choice import encoder_factory, q_function_factory
 from rl.learning.updates.optimizers import optimizer_factory
 

@@ -14,8 +14,8 @@ from d3rlpy.algos.qlearning.cql import DiscreteCQL
 from d3rlpy.algos.qlearning.torch.cql_impl import DiscreteCQLImpl, DiscreteCQLLoss
 from d3rlpy.torch_utility import TorchMiniBatch
 
-from conf.candidate import Candidate
-from conf.encoder import EncoderSpec
+from conf.specs.candidate import Candidate
+from conf.specs.encoder import EncoderSpec
 from rl.learning.algorithms.common_settings import built, value_settings
 from rl.learning.algorithms.discrete_outputs import ValueOutputs
 from rl.learning.algorithms.value_update import FastDoubleQLearning

@@ -13,7 +13,7 @@ from d3rlpy.algos import CQL, CQLConfig
 from d3rlpy.algos.qlearning.torch.cql_impl import CQLImpl
 from d3rlpy.torch_utility import TorchMiniBatch
 
-from conf.candidate import ContinuousCandidate
+from conf.specs.candidate import ContinuousCandidate
 from rl.learning.algorithms.common_settings import actor_critic_settings, built
 from rl.learning.algorithms.continuous_update import GAUSSIAN_KINDS, ContinuousOutputs, FastActorCritic
 from rl.learning.updates.fast_update import TakenOver

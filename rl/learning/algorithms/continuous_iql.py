@@ -12,7 +12,7 @@ import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 from d3rlpy.algos import IQL, IQLConfig
 from d3rlpy.algos.qlearning.torch.iql_impl import IQLImpl
 
-from conf.candidate import ContinuousCandidate
+from conf.specs.candidate import ContinuousCandidate
 from rl.learning.algorithms.common_settings import actor_critic_settings, built
 from rl.learning.algorithms.continuous_update import GAUSSIAN_KINDS, ContinuousOutputs, FastActorCritic
 from rl.learning.algorithms.encoder_choice import encoder_factory

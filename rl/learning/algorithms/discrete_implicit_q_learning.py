@@ -27,7 +27,7 @@ from d3rlpy.optimizers import OptimizerFactory
 from d3rlpy.torch_utility import Modules, TorchMiniBatch
 from torch import nn
 
-from conf.candidate import Candidate
+from conf.specs.candidate import Candidate
 from rl.learning.algorithms.common_settings import actor_critic_settings, built
 from rl.learning.algorithms.discrete_outputs import PolicyOutputs
 from rl.learning.algorithms.shared_networks import SharedValueFunction

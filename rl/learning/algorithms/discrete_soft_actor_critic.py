@@ -16,7 +16,7 @@ from d3rlpy.models.torch import get_parameter
 from d3rlpy.torch_utility import TorchMiniBatch
 from torch.distributions import Categorical
 
-from conf.candidate import Candidate
+from conf.specs.candidate import Candidate
 from rl.learning.algorithms.common_settings import actor_critic_settings, built
 from rl.learning.algorithms.discrete_outputs import PolicyOutputs
 from rl.learning.networks.masked_networks import MaskedCategoricalPolicy, MaskedQFunctionFactory, Observations

@@ -10,7 +10,7 @@ import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 # isort: on
 from d3rlpy.algos import NFQ, DoubleDQN, DoubleDQNConfig, NFQConfig
 
-from conf.candidate import Candidate
+from conf.specs.candidate import Candidate
 from rl.learning.algorithms.common_settings import built, value_settings
 from rl.learning.algorithms.discrete_outputs import ValueOutputs
 from rl.learning.algorithms.value_update import FastDoubleQLearning, FastQLearning

@@ -9,7 +9,7 @@ import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 from d3rlpy.models.encoders import EncoderFactory
 from d3rlpy.models.q_functions import QFunctionFactory
 
-from conf.candidate import Candidate, TrainingSpec
+from conf.specs.candidate import Candidate, TrainingSpec
 from rl.learning.networks.masked_networks import FeaturesEncoderFactory, MaskedQFunctionFactory
 from rl.learning.networks.sequence_encoders import SequenceEncoderFactory
 from rl.learning.networks.tied_embeddings import TiedQFunctionFactory

@@ -1,4 +1,4 @@
-"""All algorithms by the name that candidates use; `conf/candidate.py` has the entries, one an algorithm."""
+"""All algorithms by the name that candidates use; `conf/specs/candidate.py` has the entries, one an algorithm."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from functools import cache
 from importlib import import_module
 from typing import Any, TypeVar
 
-from conf.candidate import CONTINUOUS_ALGORITHMS as CONTINUOUS_ENTRIES
-from conf.candidate import DISCRETE_ALGORITHMS as DISCRETE_ENTRIES
-from conf.candidate import AlgorithmEntry
+from conf.specs.candidate import CONTINUOUS_ALGORITHMS as CONTINUOUS_ENTRIES
+from conf.specs.candidate import DISCRETE_ALGORITHMS as DISCRETE_ENTRIES
+from conf.specs.candidate import AlgorithmEntry
 from rl.errors import TrainingError
 from rl.learning.algorithms.algorithm import Algorithm, ContinuousAlgorithm
 
@@ -53,7 +53,9 @@ def _made(code: str) -> Any:
     try:
         return getattr(import_module(module), kind)()
     except (ImportError, AttributeError) as error:
-        raise TrainingError(f"no algorithm at {code}: {error}; expected module:Class in conf/candidate.py") from error
+        raise TrainingError(
+            f"no algorithm at {code}: {error}; expected module:Class in conf/specs/candidate.py"
+        ) from error
 
 
 # Over a set of actions: what a scenario's candidates may name.

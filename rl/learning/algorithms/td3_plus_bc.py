@@ -13,7 +13,7 @@ from d3rlpy.algos import TD3PlusBC, TD3PlusBCConfig
 from d3rlpy.algos.qlearning.torch.td3_plus_bc_impl import TD3PlusBCImpl
 from d3rlpy.torch_utility import TorchMiniBatch
 
-from conf.candidate import ContinuousCandidate
+from conf.specs.candidate import ContinuousCandidate
 from rl.learning.algorithms.common_settings import actor_critic_settings, built
 from rl.learning.algorithms.continuous_update import (
     DETERMINISTIC_KINDS,

@@ -15,7 +15,7 @@ from d3rlpy.models.encoders import EncoderFactory
 from d3rlpy.models.torch import Encoder, VectorEncoder
 from torch import nn
 
-from conf.encoder import EncoderSpec
+from conf.specs.encoder import EncoderSpec
 from rl.errors import TrainingError
 from rl.learning.networks.masked_networks import Observations
 from rl.learning.networks.sequence_readers import GruReader, TransformerReader

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from conf.paths import Run
-from conf.scenario import Pipeline
+from conf.specs.scenario import Pipeline
 from rl.data.description import DatasetDescription
 from rl.figures.candidates import ActionShare, CandidateFigures, RankingFigures, SelectedCandidate
 from rl.figures.data import CalibrationBin, Propensities

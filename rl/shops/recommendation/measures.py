@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from conf.observation_features import OBSERVATION_FEATURES
-from conf.scenario import Pipeline, load_pipeline
+from conf.specs.scenario import Pipeline, load_pipeline
 
 MICROSECONDS = 1_000_000
 HOUR = 3600 * MICROSECONDS

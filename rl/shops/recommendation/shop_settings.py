@@ -9,7 +9,7 @@ from typing import Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from conf.strict_yaml import StrictModel
+from conf.specs.strict_yaml import StrictModel
 from rl.errors import ShopError
 
 SETTINGS_FILE = "shop.json"

@@ -10,7 +10,7 @@ from conf.kernel.attribution import OUTCOMES
 from conf.kernel.availability_in_force import AvailabilitySets
 from conf.kernel.transitions import Transitions, transitions
 from conf.kernel_rules import as_of, rules_of
-from conf.scenario import Pipeline
+from conf.specs.scenario import Pipeline
 from tests.conf.kernel.columns_of_rows import Log, array, codes_of_sets, day_number, log_of, micros
 from tests.conf.kernel.made_logs import MadeLog
 from tests.conf.kernel.reference import Row, by_shopper, outcomes_of, transitions_of

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from conf.observation_features import OBSERVATION_FEATURES
-from conf.scenario import Pipeline, load_pipeline
-from conf.strict_yaml import merge
+from conf.specs.scenario import Pipeline, load_pipeline
+from conf.specs.strict_yaml import merge
 
 Row = dict[str, Any]
 

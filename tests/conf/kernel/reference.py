@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from conf.event_types import EVENT_TYPE_RANK
 from conf.observation_features import id_hash
-from conf.scenario import Pipeline
+from conf.specs.scenario import Pipeline
 
 Row = dict[str, Any]
 SECOND = timedelta(seconds=1)

@@ -15,7 +15,7 @@ from conf.kernel.sessions import closing_times, has_closed, sessions
 from conf.kernel.transitions import Transitions, transitions
 from conf.kernel_rules import as_of, rules_of
 from conf.observation_features import id_hash
-from conf.scenario import Pipeline
+from conf.specs.scenario import Pipeline
 from tests.conf.kernel.columns_of_rows import EPOCH, Log, log_of, micros
 from tests.conf.kernel.comparison import availability_sets, told_observation
 

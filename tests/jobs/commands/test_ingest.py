@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 
 from conf.paths import Lake
 from conf.publication import read_pointers
-from conf.source import load_source
+from conf.specs.source import load_source
 from jobs.errors import DeliveryError
 from jobs.events.events_reading import (
     read_availability,

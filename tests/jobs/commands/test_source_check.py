@@ -11,7 +11,7 @@ import pytest
 
 from conf.errors import FAILS_AGAIN
 from conf.settings import PROJECT_ROOT
-from conf.source import load_source
+from conf.specs.source import load_source
 from jobs.commands.check_source import main
 from jobs.commands.source_check import check_source, report_lines
 from tests.jobs.event_rows import source

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from conf.source import CsvFormat, Source, load_source
+from conf.specs.delivery import CsvFormat
+from conf.specs.source import Source, load_source
 from jobs.errors import DeliveryError
 from jobs.landing.delivered_files import DeliveredFile, find_files, matches, measure, refuse_empty, unread_files
 

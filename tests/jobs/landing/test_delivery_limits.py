@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from conf.errors import FAILS_AGAIN, exit_code
 from conf.paths import Lake
 from conf.publication import read_pointers
-from conf.source import EventMapping
+from conf.specs.event_mapping import EventMapping
 from jobs.errors import DeliveryError, UnlikelyDelivery
 from jobs.landing.acceptance import accept, accepted_reasons
 from jobs.landing.delivery_limits import RejectedLines, refuse_unlikely

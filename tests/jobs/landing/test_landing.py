@@ -10,7 +10,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.paths import Lake
-from conf.source import Source, Window, load_source
+from conf.specs.delivery import Window
+from conf.specs.source import Source, load_source
 from jobs.errors import DeliveryError
 from jobs.landing.landing import land
 from jobs.landing.raw_deliveries import RawDelivery, RawFile, merged, raw_folder, read_raw_deliveries

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from conf.source import CsvFormat, EventMapping, Source, load_source
+from conf.specs.delivery import CsvFormat
+from conf.specs.event_mapping import EventMapping
+from conf.specs.source import Source, load_source
 from jobs.parsing.event_parsing import EventParser, ParsedLine, shape_of
 from jobs.parsing.field_reading import path_values
 from jobs.parsing.source_columns import path_patterns

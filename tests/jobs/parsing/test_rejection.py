@@ -11,7 +11,8 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from conf.source import BotRule, Source, Window
+from conf.specs.delivery import BotRule, Window
+from conf.specs.source import Source
 from conf.tables import REJECT_REASONS
 from jobs.landing.parsed_lines import PARSED_SCHEMA, BatchParser, parsed_batch
 from jobs.landing.raw_lines import LineBatch, LineFile

@@ -14,7 +14,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from conf.source import CsvFormat, EventMapping, Source
+from conf.specs.delivery import CsvFormat
+from conf.specs.event_mapping import EventMapping
+from conf.specs.source import Source
 from jobs.errors import DeliveryError
 from jobs.landing.delivered_files import DeliveredFile, measure
 from jobs.landing.parsed_lines import BatchParser

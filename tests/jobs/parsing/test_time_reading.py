@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from conf.source import TimeMapping
+from conf.specs.time_mapping import TimeMapping
 from jobs.parsing.time_reading import LocalTimes, TimeReader
 
 

@@ -14,7 +14,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.event_types import EVENT_TYPE_RANK
-from conf.source import SessionRule, Source
+from conf.specs.delivery import SessionRule
+from conf.specs.source import Source
 from conf.tables import EVENTS, SESSIONS
 from jobs.events.event_columns import SESSION_COLUMNS
 from jobs.publishing.written_rows import check_columns

@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 
 from conf.paths import Lake
 from conf.publication import read_pointers
-from conf.scenario import Pipeline
 from conf.settings import Settings
-from conf.spec_hash import data_spec_hash
+from conf.specs.scenario import Pipeline
+from conf.specs.spec_hash import data_spec_hash
 from conf.tables import AVAILABILITY, EVENTS, transitions_table
 from jobs.events.events_reading import read_files
 from jobs.publishing.publishing import PartitionFacts, Provenance, Target, publish, staged

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from conf.event_types import ENGAGEMENT_TYPES, EVENT_TYPE_RANK
 from conf.observation_features import id_hash
-from conf.scenario import Pipeline
+from conf.specs.scenario import Pipeline
 
 Row = dict[str, Any]
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.event_types import EVENT_TYPE_RANK
-from conf.scenario import Pipeline, load_pipeline
-from conf.strict_yaml import merge
+from conf.specs.scenario import Pipeline, load_pipeline
+from conf.specs.strict_yaml import merge
 from conf.tables import AVAILABILITY, EVENTS
 from jobs.events.event_columns import TRANSITION_COLUMNS
 from jobs.transitions.transitions import SET_COLUMNS, transition_job

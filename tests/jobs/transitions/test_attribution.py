@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from conf.scenario import Pipeline
+from conf.specs.scenario import Pipeline
 from jobs.transitions.attribution import look_back_days, unattributable
 from tests.jobs.transitions.shop_events import (
     DAY,

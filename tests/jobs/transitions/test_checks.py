@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from conf.scenario import Pipeline
+from conf.specs.scenario import Pipeline
 from jobs.errors import CheckError
 from jobs.transitions.checks import ROW_CHECKS, count_decisions, explain, lost_on_the_way, row_violations
 from jobs.transitions.transitions import Made, make_transitions

@@ -11,7 +11,7 @@ import pytest
 from conf.kernel import version
 from conf.paths import Lake
 from conf.publication import Manifest, Pointer, is_strict_subset, read_pointers, swap_pointer, write_atomically
-from conf.scenario import Pipeline
+from conf.specs.scenario import Pipeline
 from jobs.errors import DeliveryError
 from jobs.transitions.due_dates import DueDates, find_due_dates
 from tests.jobs.transitions.shop_events import DAY, a_pipeline

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from conf.paths import Lake, Run
-from conf.scenario import Pipeline
 from conf.settings import Settings
+from conf.specs.scenario import Pipeline
 from rl.commands import evaluate, prepare, promote, register, train
 from rl.shops.recommendation.shop_settings import ShopSettings
 from tests.rl.factories import (

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from conf.paths import Lake, Run
-from conf.scenario import load_pipeline
 from conf.settings import Settings
+from conf.specs.scenario import load_pipeline
 from rl.commands import prepare, train
 from rl.data.dataset import Dataset, load_dataset
 from rl.errors import TrainingError

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from conf.paths import Lake, Run
-from conf.scenario import load_pipeline
 from conf.settings import Settings
+from conf.specs.scenario import load_pipeline
 from rl.commands import prepare
 from rl.policy import load_policy
 from tests.rl.factories import write_shop

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from conf.paths import Lake, Run
-from conf.scenario import load_pipeline
 from conf.settings import Settings
+from conf.specs.scenario import load_pipeline
 from rl.commands import worth
 from rl.data.dataset import prepare_dataset
 from rl.data.splits import Interval

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from conf.paths import Lake, Run
-from conf.scenario import MILLIONTHS, Pipeline
-from conf.spec_hash import data_spec_hash
+from conf.specs.scenario import MILLIONTHS, Pipeline
+from conf.specs.spec_hash import data_spec_hash
 from rl.data.dataset import Dataset, load_dataset, prepare_dataset
 from rl.data.description import read_description
 from rl.data.splits import SPLIT_NAMES

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from conf.paths import Lake
-from conf.scenario import Pipeline
+from conf.specs.scenario import Pipeline
 from rl.data.splits import (
     MICROSECONDS_PER_HOUR,
     Interval,

@@ -9,7 +9,7 @@ import pytest
 
 from conf.observation_features import id_hash
 from conf.paths import Lake
-from conf.spec_hash import data_spec_hash
+from conf.specs.spec_hash import data_spec_hash
 from rl.data.transitions_reading import read_availability, read_item_categories, read_transitions
 from rl.errors import DatasetError
 from tests.rl.factories import (

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conf.scenario import Gate, Guardrail
+from conf.specs.scenario import Gate, Guardrail
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.gate.evidence import gate_evidence, gate_rules
 from rl.gate.rules import Decision, GateEvidence, judge

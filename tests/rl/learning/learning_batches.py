@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from d3rlpy.torch_utility import TorchMiniBatch
 
-from conf.candidate import Candidate, ContinuousCandidate
+from conf.specs.candidate import Candidate, ContinuousCandidate
 from rl.learning.algorithms import ALGORITHMS, CONTINUOUS_ALGORITHMS
 from rl.learning.learner import Learner, make_learner
 from rl.learning.updates.captured_call import Recorder

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from conf.candidate import Candidate
+from conf.specs.candidate import Candidate
 from rl.data.logged_episodes import FeatureArray, LoggedEpisodes
 from rl.learning.candidates import SeededCandidate
 from rl.learning.replay.replay_columns import TrainingData

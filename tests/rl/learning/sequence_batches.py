@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from d3rlpy.torch_utility import TorchMiniBatch
 
-from conf.candidate import Candidate
+from conf.specs.candidate import Candidate
 from rl.learning.learner import Learner, make_learner
 from rl.policy.token_layout import N_RESERVED, PADDING, TokenLayout, TokenList
 

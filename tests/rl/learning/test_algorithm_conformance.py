@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from conf.candidate import AlgorithmEntry, Candidate, ContinuousCandidate
 from conf.observation_features import id_hash
+from conf.specs.candidate import AlgorithmEntry, Candidate, ContinuousCandidate
 from rl.data.logged_episodes import BoolArray, FeatureArray
 from rl.errors import TrainingError
 from rl.learning.algorithms import ALGORITHMS, CONTINUOUS_ALGORITHMS

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from conf.scenario import Candidate
+from conf.specs.scenario import Candidate
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.learning.algorithms import ALGORITHMS
 from rl.learning.algorithms.output_spread import typical_spread

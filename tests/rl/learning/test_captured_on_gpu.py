@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from conf.candidate import Candidate
+from conf.specs.candidate import Candidate
 from rl.learning.candidates import SeededCandidate
 from rl.learning.checkpoint import CheckpointFile
 from rl.learning.learner import Learner, make_learner

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conf.candidate import Candidate
+from conf.specs.candidate import Candidate
 from rl.data.encoder_fitting import fit_encoder, with_tokens
 from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
 from rl.learning.candidates import SeededCandidate

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from conf.scenario import Candidate
+from conf.specs.scenario import Candidate
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import TrainingError
 from rl.learning import training

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conf.candidate import Candidate
+from conf.specs.candidate import Candidate
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import TrainingError
 from rl.learning import training_run

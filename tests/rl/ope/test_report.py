@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conf.scenario import load_pipeline
+from conf.specs.scenario import load_pipeline
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import EvaluationError
 from rl.ope.estimators.registry import ESTIMATORS, nightly_estimators

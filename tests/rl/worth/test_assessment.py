@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conf.scenario import load_pipeline
+from conf.specs.scenario import load_pipeline
 from rl.shops.recommendation.shop_settings import changed_settings
 from rl.shops.recommendation.tabular_shop import TabularShop, tabular_settings
 from rl.worth.assessment import Assessment, WorthSettings, assess, sampled_shoppers

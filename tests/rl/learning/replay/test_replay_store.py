@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conf.candidate import Candidate
+from conf.specs.candidate import Candidate
 from rl.data.logged_episodes import ROW_FIELDS, LoggedEpisodes
 from rl.errors import TrainingError
 from rl.learning.candidates import SeededCandidate

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from conf.source import Source, load_source
-from conf.spec_hash import source_hash
+from conf.specs.source import Source, load_source
+from conf.specs.spec_hash import source_hash
 
 # As they were before the first later key.
 HASHES = {

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from conf.errors import SpecError
-from conf.strict_yaml import StrictModel, merge, parse_model, read_yaml, suggest
+from conf.specs.strict_yaml import StrictModel, merge, parse_model, read_yaml, suggest
 
 
 class Inner(StrictModel):

@@ -1,4 +1,4 @@
-"""The reference of every key of sources and scenarios, written from the models by `python -m conf.spec_reference`."""
+"""The reference of every key of a spec, written from the models by `python -m conf.specs.spec_reference`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from conf.candidate import TrainingSpec
 from conf.errors import SpecError
 from conf.event_types import EventType
 from conf.observation_features import OBSERVATION_FEATURES
-from conf.scenario import Feature, Scenario
 from conf.settings import PROJECT_ROOT
-from conf.source import Source
-from conf.spec_sections import Section, models_in, sections_of
-from conf.strict_yaml import StrictModel
+from conf.specs.candidate import TrainingSpec
+from conf.specs.scenario import Feature, Scenario
+from conf.specs.source import Source
+from conf.specs.spec_sections import Section, models_in, sections_of
+from conf.specs.strict_yaml import StrictModel
 
 SPECS: tuple[tuple[type[StrictModel], str, str], ...] = (
     (Source, "Sources: every key", "A source says what a shop's raw log looks like: a file of `conf/sources`."),

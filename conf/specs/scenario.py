@@ -7,14 +7,14 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from conf.candidate import Candidate as Candidate  # noqa: PLC0414  (re-exported for mypy: it is part of a scenario)
 from conf.errors import SpecError
 from conf.event_types import EventType
 from conf.observation_features import OBSERVATION_FEATURES
-from conf.source import Source, load_source
-from conf.strict_yaml import StrictModel, merge, parse_model, pointer, read_yaml, suggest
+from conf.specs.candidate import Candidate as Candidate  # noqa: PLC0414  (re-exported for mypy: it is part of a scenario)
+from conf.specs.source import Source, load_source
+from conf.specs.strict_yaml import StrictModel, merge, parse_model, pointer, read_yaml, suggest
 
-SCENARIOS_FOLDER = Path(__file__).parent / "scenarios"
+SCENARIOS_FOLDER = Path(__file__).parent.parent / "scenarios"
 MILLIONTHS = 1_000_000
 UNIT_WORDS = {"user_id": "shoppers"}  # of each evaluation.unit, in the plural
 

@@ -16,8 +16,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError
 
-from conf.encoder import EncoderSpec
-from conf.strict_yaml import StrictModel, suggest
+from conf.specs.encoder import EncoderSpec
+from conf.specs.strict_yaml import StrictModel, suggest
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conf.json_paths import JsonPath, is_path, read_path
+from conf.specs.json_paths import JsonPath, is_path, read_path
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from conf.errors import SpecError
-from conf.source import SOURCES_FOLDER, CsvFormat, Source, load_source, source_names
-from conf.strict_yaml import merge, parse_model
+from conf.specs.delivery import CsvFormat
+from conf.specs.source import SOURCES_FOLDER, Source, load_source, source_names
+from conf.specs.strict_yaml import merge, parse_model
 
 
 def taobao_with(**override: Any) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from conf.errors import SpecError
-from conf.scenario import SCENARIOS_FOLDER, Scenario, load_pipeline, scenario_names
-from conf.source import source_names
-from conf.strict_yaml import merge, parse_model
+from conf.specs.scenario import SCENARIOS_FOLDER, Scenario, load_pipeline, scenario_names
+from conf.specs.source import source_names
+from conf.specs.strict_yaml import merge, parse_model
 
 
 def recommendation_with(**override: Any) -> dict[str, Any]:

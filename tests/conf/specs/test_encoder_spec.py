@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from conf.candidate import Candidate
+from conf.specs.candidate import Candidate
 
 
 def make(algorithm: str = "discrete_cql", **encoder: Any) -> Candidate:

@@ -7,8 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from conf.scenario import Pipeline
-from conf.source import Source
+from conf.specs.scenario import Pipeline
+from conf.specs.source import Source
 from conf.tables import SCHEMA_VERSION
 
 # Parts of a scenario that shape its transitions; the rest may change without a rebuild.

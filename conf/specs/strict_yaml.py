@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from conf.errors import SpecError
-from conf.spec_sections import models_in, section_at
+from conf.specs.spec_sections import models_in, section_at
 
 _MOST_VALUES = 50_000
 _SHOWN_CHARACTERS = 200

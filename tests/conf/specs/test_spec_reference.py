@@ -10,14 +10,14 @@ import pytest
 import yaml
 from pydantic import Field
 
-from conf.candidate import DISCRETE_ALGORITHMS, ContinuousCandidate
 from conf.errors import SpecError
-from conf.scenario import SCENARIOS_FOLDER, Gate, Scenario, load_pipeline
 from conf.settings import PROJECT_ROOT
-from conf.source import SOURCES_FOLDER, Source
-from conf.spec_reference import SPECS, in_yaml, pages, undescribed, write_pages
-from conf.spec_sections import sections_of
-from conf.strict_yaml import StrictModel, parse_model
+from conf.specs.candidate import DISCRETE_ALGORITHMS, ContinuousCandidate
+from conf.specs.scenario import SCENARIOS_FOLDER, Gate, Scenario, load_pipeline
+from conf.specs.source import SOURCES_FOLDER, Source
+from conf.specs.spec_reference import SPECS, in_yaml, pages, undescribed, write_pages
+from conf.specs.spec_sections import sections_of
+from conf.specs.strict_yaml import StrictModel, parse_model
 
 ROOTS = [model for model, _, _ in SPECS]
 PLACED_KEYS = [
@@ -154,7 +154,7 @@ def test_no_page_is_written_of_keys_without_words(tmp_path: Path, monkeypatch: p
         reference = "silent.md"
         new: int = 1
 
-    monkeypatch.setattr("conf.spec_reference.SPECS", ((Silent, "Silent", "Says nothing."),))
+    monkeypatch.setattr("conf.specs.spec_reference.SPECS", ((Silent, "Silent", "Says nothing."),))
     with pytest.raises(SpecError, match="Silent can't be explained: new: expected a description"):
         write_pages(tmp_path)
     assert list(tmp_path.iterdir()) == []

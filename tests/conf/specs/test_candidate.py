@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from conf.candidate import Candidate, ContinuousCandidate, TrainingSpec
+from conf.specs.candidate import Candidate, ContinuousCandidate, TrainingSpec
 
 KINDS: list[type[TrainingSpec]] = [Candidate, ContinuousCandidate]
 EVERY = [(kind, name) for kind in KINDS for name in kind.algorithms]

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from conf.strict_yaml import StrictModel
+from conf.specs.strict_yaml import StrictModel
 
 
 class EncoderSpec(StrictModel):

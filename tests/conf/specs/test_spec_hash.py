@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from conf.scenario import Pipeline, load_pipeline
-from conf.spec_hash import code_hash, data_spec_hash, full_spec_hash, source_hash
+from conf.specs.scenario import Pipeline, load_pipeline
+from conf.specs.spec_hash import code_hash, data_spec_hash, full_spec_hash, source_hash
 
 
 def changed(pipeline: Pipeline, part: str, **update: Any) -> Pipeline:

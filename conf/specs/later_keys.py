@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
-from conf.strict_yaml import StrictModel
+from conf.specs.strict_yaml import StrictModel
 
 
 class GrownModel(StrictModel):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conf.time_patterns import compile_pattern
+from conf.specs.time_patterns import compile_pattern
 
 
 @pytest.mark.parametrize(

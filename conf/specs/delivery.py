@@ -1,0 +1,160 @@
+"""What is delivered and when, and what holds for all of a log: windows, bots, decisions, sessions."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from conf.event_types import EventType
+from conf.specs.later_keys import GrownModel
+from conf.specs.strict_yaml import StrictModel
+
+# How often a delivered log may be wrong before it is taken for another log than the source describes.
+MAX_REJECTED_SHARE = 0.2
+
+
+# StrictModel trims texts, which would leave nothing of a tab.
+_Untrimmed = Annotated[str, StringConstraints(strip_whitespace=False)]
+
+
+class CsvFormat(GrownModel):
+    """How the records of a delimited file are cut: one a line, unless quotes hold line breaks."""
+
+    delimiter: _Untrimmed = Field(
+        default=",",
+        description="Gives the one or more characters between two fields of a line; `tab` stands for a tab.",
+        examples=[";"],
+    )
+    quote: str = Field(
+        default='"',
+        description="Gives the character around fields that hold the delimiter; empty, quotes mean nothing.",
+        examples=["'"],
+    )
+    has_header: bool = Field(
+        description="Says whether the first line of every file names the columns.", examples=[True]
+    )
+    columns: tuple[str, ...] | None = Field(
+        default=None,
+        description="Names the columns in their order, where there is no header.",
+        examples=[["user", "item", "category", "behavior", "unix_seconds"]],
+    )
+    quoted_line_breaks: bool = Field(
+        default=False,
+        description="Lets a value in quotes hold line breaks, where it is true: its record goes over several lines and "
+        "is known by the first.",
+        examples=[True],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"quoted_line_breaks"})
+
+    @field_validator("delimiter")
+    @classmethod
+    def _delimiter_separates(cls, delimiter: str) -> str:
+        found = "\t" if delimiter in ("tab", "\\t") else delimiter
+        if not found or "\n" in found or "\r" in found:
+            raise ValueError('give one or more characters that stand between values, such as ";", "::" or tab')
+        return found
+
+    @field_validator("quote")
+    @classmethod
+    def _one_quote(cls, quote: str) -> str:
+        if len(quote) > 1:
+            raise ValueError('give one character, or "" where quotes mean nothing')
+        return quote
+
+    @model_validator(mode="after")
+    def _quotes_for_line_breaks(self) -> Self:
+        if self.quoted_line_breaks and not self.quote:
+            raise ValueError("quoted_line_breaks needs a quote")
+        return self
+
+    @model_validator(mode="after")
+    def _columns_without_header(self) -> Self:
+        if self.has_header == (self.columns is not None):
+            raise ValueError("give columns where there is no header, and only then")
+        return self
+
+
+class Window(StrictModel):
+    """First and last business day the log can hold; other lines are rejected as `outside_window`."""
+
+    first: date = Field(description="Gives the first business day of the log.", examples=[date(2017, 11, 25)])
+    last: date = Field(description="Gives the last business day of the log.", examples=[date(2017, 12, 3)])
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.first > self.last:
+            raise ValueError(f"first {self.first} is after last {self.last}")
+        return self
+
+
+class BotRule(StrictModel):
+    """When a shopper is taken for a bot."""
+
+    max_events_per_hour: int = Field(
+        gt=0,
+        description="Rejects all of a shopper's events of one delivery as `bot_rate` once any clock hour holds more "
+        "events of the shopper than this.",
+        examples=[600],
+    )
+
+
+class Decisions(StrictModel):
+    """What counts as a decision."""
+
+    kind: Literal["logged", "implied"] = Field(
+        description="Says whether the log holds what the shop chose to show (`logged`), or events are read as if they "
+        "had been chosen (`implied`). Implied decisions have no propensity: the verdict on a policy learned from them "
+        "is always abstain.",
+        examples=["logged"],
+    )
+    event_type: EventType = Field(
+        description="Names the type of the events that are the decisions.", examples=["impression"]
+    )
+
+
+class Delivery(StrictModel):
+    """How files become deliveries."""
+
+    layout: Literal["dated_files", "by_event_date"] = Field(
+        description="Says where a delivery's date is found: in every file's relative path (`dated_files`), or in the "
+        "lines of a log that isn't daily and is split by business date (`by_event_date`).",
+        examples=["dated_files"],
+    )
+    date_pattern: str = Field(
+        default=r"(\d{4}-\d{2}-\d{2})",
+        description="Gives the regular expression that finds the date in a file's relative path, as an ISO date in "
+        "its one group.",
+        examples=[r"day=(\d{4}-\d{2}-\d{2})/"],
+    )
+    files: tuple[str, ...] = Field(
+        default=("**/*",),
+        description="Lists patterns of the relative paths of files that hold events.",
+        examples=[["**/events*.jsonl", "**/events*.jsonl.gz"]],
+    )
+
+
+class SideFile(StrictModel):
+    """A table delivered beside the events (JSON lines): items or availability sets."""
+
+    files: tuple[str, ...] = Field(
+        min_length=1,
+        description="Lists patterns of the relative paths of files that hold the table, as JSON lines.",
+        examples=[["**/items*.jsonl"]],
+    )
+
+
+class SessionRule(StrictModel):
+    """When a shopper's session ends."""
+
+    gap_minutes: int = Field(
+        gt=0,
+        le=24 * 60,
+        description="Ends a session once the shopper did nothing for this many minutes.",
+        examples=[30],
+    )
+    max_hours: int = Field(
+        gt=0, le=24, description="Cuts a session that lasts longer than this many hours.", examples=[4]
+    )

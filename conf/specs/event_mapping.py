@@ -1,0 +1,203 @@
+"""How a line becomes events: its type, its time and its fields."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from conf.event_types import EventType
+from conf.specs.field_mapping import NUMBER_FIELDS, TEXT_FIELDS, FieldMapping, NumberMapping, compiled
+from conf.specs.json_paths import Step, is_path, read_path
+from conf.specs.later_keys import GrownModel
+from conf.specs.strict_yaml import StrictModel
+from conf.specs.time_mapping import TimeMapping
+
+
+class EventTypePattern(StrictModel):
+    """One rule of an event type read off a column: the first pattern that matches the whole value wins."""
+
+    pattern: str = Field(description="Gives the regular expression that the whole value must match.", examples=["C.*"])
+    type: EventType = Field(
+        description="Names the event type of lines whose value matches the pattern.", examples=["refund"]
+    )
+
+    @field_validator("pattern")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        return compiled(pattern).pattern
+
+
+class EventTypeMapping(GrownModel):
+    """The event type: a column with a map of its values, a column with patterns, or a constant."""
+
+    column: str | None = Field(
+        default=None,
+        description="Names the raw column that tells what happened, with `map` or `match`.",
+        examples=["event"],
+    )
+    map: dict[str, EventType] | None = Field(
+        default=None,
+        description="Gives the event type of each value of the column; lines with another value are rejected as "
+        "`unknown_event_type`, unless `ignore` lists it.",
+        examples=[{"view": "view", "addtocart": "cart"}],
+    )
+    match: tuple[EventTypePattern, ...] | None = Field(
+        default=None,
+        description="Lists patterns of the column's values, in order: the first that matches the whole value wins.",
+        examples=[[{"pattern": "C.*", "type": "refund"}, {"pattern": "[0-9]+", "type": "purchase"}]],
+    )
+    constant: EventType | None = Field(
+        default=None, description="Makes every line this type, where the log holds only one.", examples=["impression"]
+    )
+    ignore: tuple[str, ...] = Field(
+        default=(),
+        description="Lists values (patterns, beside `match`) whose lines mean nothing: they are rejected as `ignored`, "
+        "and don't count towards `max_rejected_share`.",
+        examples=[["heartbeat", "page_scroll"]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"ignore"})
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if sum(way is not None for way in (self.map, self.match, self.constant)) != 1:
+            raise ValueError("give exactly one of map, match, constant")
+        if (self.constant is None) != (self.column is not None):
+            raise ValueError("give column with map or match, and only then")
+        if self.ignore and self.constant is not None:
+            raise ValueError("ignore needs a column")
+        if both := sorted(set(self.ignore) & set(self.map or {})):
+            raise ValueError(f"{', '.join(both)}: both in map and in ignore")
+        for pattern in self.ignore if self.match is not None else ():
+            compiled(pattern)
+        return self
+
+
+class DerivedEvent(StrictModel):
+    """A further event read off the same raw line, where a column holds one of the values (a click flag)."""
+
+    column: str = Field(description="Names the raw column that tells whether there was one.", examples=["click"])
+    values: tuple[str, ...] = Field(
+        min_length=1, description="Lists the column's values that mean there was one.", examples=[["1", "1.0"]]
+    )
+    type: EventType = Field(description="Names the type of the further event.", examples=["click"])
+
+
+class EventMapping(StrictModel):
+    """Which raw columns hold the fields of an event; a field that isn't named is null."""
+
+    event_time: TimeMapping = Field(
+        description="Says when it happened: a column and how to read it.",
+        examples=[{"column": "timestamp", "unit": "milliseconds"}],
+    )
+    event_type: EventTypeMapping = Field(
+        description="Says what happened: a column and its values, or a constant.",
+        examples=[{"column": "event", "map": {"view": "view", "addtocart": "cart"}}],
+    )
+    user_id: FieldMapping = Field(
+        description="Says who the shopper was; only a keyed hash of it is stored.",
+        examples=[{"column": "visitorid", "required": True}],
+    )
+    event_id: FieldMapping | None = Field(
+        default=None,
+        description="Gives an event its own id; left out, a keyed hash of the raw line is its id.",
+        examples=[{"column": "event_id"}],
+    )
+    item_id: FieldMapping | None = Field(
+        default=None,
+        description="Names the item by its natural key.",
+        examples=[{"column": "itemid", "required": True}],
+    )
+    category_id: FieldMapping | None = Field(
+        default=None,
+        description="Names the item's category by its natural key.",
+        examples=[{"column": "category"}],
+    )
+    currency: FieldMapping | None = Field(
+        default=None,
+        description="Names the currency of the price.",
+        examples=[{"constant": "EUR"}],
+    )
+    decision_id: FieldMapping | None = Field(
+        default=None,
+        description="Names the decision an event belongs to: a reward may be attributed by it.",
+        examples=[{"column": "decision_id"}],
+    )
+    slate_id: FieldMapping | None = Field(
+        default=None,
+        description="Names the slate (what was shown together) that a decision is part of.",
+        examples=[{"column": "slate_id"}],
+    )
+    action: FieldMapping | None = Field(
+        default=None,
+        description="Names what a decision chose; left out, it is the item.",
+        examples=[{"column": "action"}],
+    )
+    availability_id: FieldMapping | None = Field(
+        default=None,
+        description="Names the set of actions that were available at a decision.",
+        examples=[{"column": "availability_id"}],
+    )
+    policy_version: FieldMapping | None = Field(
+        default=None,
+        description="Names the version of the policy that decided.",
+        examples=[{"from_path": "(?:^|/)(random|bts)/"}],
+    )
+    price: NumberMapping | None = Field(
+        default=None,
+        description="Gives the price of one piece, in units of the currency.",
+        examples=[{"column": "price", "at_least": 0}],
+    )
+    quantity: NumberMapping | None = Field(
+        default=None,
+        description="Gives the number of pieces.",
+        examples=[{"column": "quantity", "at_least": 1}],
+    )
+    position: NumberMapping | None = Field(
+        default=None,
+        description="Gives a decision's place in its slate, counted as the log counts it.",
+        examples=[{"column": "position", "at_least": 0}],
+    )
+    propensity: NumberMapping | None = Field(
+        default=None,
+        description="Gives the probability with which the logged action was chosen.",
+        examples=[{"column": "propensity", "above": 0, "at_most": 1}],
+    )
+    derived: tuple[DerivedEvent, ...] = Field(
+        default=(),
+        description="Lists further events that are read off the same raw lines.",
+        examples=[[{"column": "click", "values": ["1"], "type": "click"}]],
+    )
+
+    @property
+    def columns_of_fields(self) -> dict[str, list[str]]:
+        """Raw columns of each canonical field that the mapping names."""
+        time, type_ = self.event_time, self.event_type
+        found = {
+            "event_time": [*time.parts, *([time.milliseconds] if time.milliseconds is not None else [])],
+            "event_type": [type_.column] if type_.column is not None else [],
+        }
+        for name in (*TEXT_FIELDS, *NUMBER_FIELDS):
+            mapping = getattr(self, name)
+            if mapping is not None:
+                found[name] = mapping.raw_columns
+        return found | {"derived": [one.column for one in self.derived]}
+
+
+def refuse_unfit_paths(events: EventMapping) -> None:
+    """Raise if a column is no path, or if columns lie below different lists.
+
+    Raises:
+        ValueError: says which.
+    """
+    lists: dict[tuple[Step, ...], str] = {}
+    for field, columns in events.columns_of_fields.items():
+        for path in [read_path(column) for column in columns if is_path(column)]:
+            if path.list_steps is None:
+                continue
+            if field in ("event_time", "user_id", "event_id"):
+                raise ValueError(f"{field} is read from {path.column!r}: a line has one, whatever its list holds")
+            lists.setdefault(path.list_steps, path.column)
+    if len(lists) > 1:
+        raise ValueError(f"{' and '.join(lists.values())} lie below different lists; one line can follow one list")

@@ -1,0 +1,163 @@
+"""How one field of an event is read from the raw columns of a line."""
+
+from __future__ import annotations
+
+import re
+from typing import ClassVar, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from conf.specs.delivery import _Untrimmed
+from conf.specs.later_keys import GrownModel
+
+NUMBER_FIELDS = ("price", "quantity", "position", "propensity")
+
+
+TEXT_FIELDS = (
+    "event_id",
+    "user_id",
+    "item_id",
+    "category_id",
+    "currency",
+    "decision_id",
+    "slate_id",
+    "action",
+    "availability_id",
+    "policy_version",
+)
+
+
+# Words that stand for a missing value, unless a source says otherwise.
+NULL_WORDS = ("NULL", "null", "nan", "NaN", "None", "\\N", "")
+
+
+class FieldMapping(GrownModel):
+    """Where a canonical field comes from: exactly one of `column`, `columns`, `constant` and `from_path`."""
+
+    column: str | None = Field(
+        default=None,
+        description="Names the raw column that holds the value; in JSON lines and Parquet, a key or a path to it such "
+        "as `user.id`, `items[0].id` or `params[key=page].value`. A path through `items[]` makes one event of each "
+        "element.",
+        examples=["visitorid"],
+    )
+    columns: tuple[str, ...] | None = Field(
+        default=None,
+        description="Lists raw columns whose values are joined by `separator`; the field is null where one of them is.",
+        examples=[["invoice", "line"]],
+    )
+    constant: str | int | None = Field(
+        default=None, description="Gives the same value to every line.", examples=["EUR"]
+    )
+    from_path: str | None = Field(
+        default=None,
+        description="Gives a regular expression with one group, which reads the value off the delivered file's "
+        "relative path.",
+        examples=["(?:^|/)(random|bts)/"],
+    )
+    required: bool = Field(
+        default=False,
+        description="Rejects lines without the value as `missing_field`, where it is true; a price or quantity is not "
+        "asked of impressions, views and clicks.",
+        examples=[True],
+    )
+    whole: bool = Field(
+        default=False,
+        description="Reads text such as `17850.0` as the id `17850`, where it is true: a column of whole numbers with "
+        "gaps is often written so.",
+        examples=[True],
+    )
+    separator: _Untrimmed = Field(
+        default="|", description="Gives what stands between the values of columns that are joined.", examples=["-"]
+    )
+    extract: str | None = Field(
+        default=None,
+        description="Gives a regular expression with one group: the part of the column's value that counts. Lines in "
+        "whose value it finds nothing are rejected as `bad_id` or `bad_number`.",
+        examples=["^GA1\\.\\d\\.(.+)$"],
+    )
+    map: dict[str, str] | None = Field(
+        default=None,
+        description="Says what each value of the column, or what was extracted of it, stands for; lines with another "
+        "value are rejected as `bad_id` or `bad_number`.",
+        examples=[{"1": "mobile", "2": "desktop"}],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"whole", "separator", "extract", "map"})
+
+    @property
+    def raw_columns(self) -> list[str]:
+        """Raw columns it is read from."""
+        return [self.column] if self.column is not None else list(self.columns or ())
+
+    @field_validator("extract", "from_path")
+    @classmethod
+    def _one_group(cls, pattern: str | None) -> str | None:
+        return pattern if pattern is None else _with_one_group(pattern)
+
+    @model_validator(mode="after")
+    def _exactly_one_origin(self) -> Self:
+        origins = [self.column, self.columns, self.constant, self.from_path]
+        if sum(origin is not None for origin in origins) != 1:
+            raise ValueError("give exactly one of column, columns, constant, from_path")
+        return self
+
+
+class NumberMapping(FieldMapping):
+    """A number: where it comes from, as for text, and what is accepted; the rest is rejected as `bad_number`."""
+
+    above: float | None = Field(
+        default=None, description="Accepts only numbers above this one, in the field's own unit.", examples=[0]
+    )
+    at_least: float | None = Field(
+        default=None, description="Accepts only numbers from this one on, in the field's own unit.", examples=[1]
+    )
+    at_most: float | None = Field(
+        default=None, description="Accepts only numbers up to this one, in the field's own unit.", examples=[1]
+    )
+    absolute: bool = Field(
+        default=False,
+        description="Drops the sign before the bounds are checked, where it is true (a refund's negative quantity).",
+        examples=[True],
+    )
+    times: str | None = Field(
+        default=None,
+        description="Names the raw column with a number that multiplies the value, exactly.",
+        examples=["quantity"],
+    )
+    divided_by: str | None = Field(
+        default=None,
+        description="Names the raw column with a number that divides the value; the quotient is rounded once, at the "
+        "end.",
+        examples=["quantity"],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = FieldMapping.later_keys | {"times", "divided_by"}
+
+    @property
+    def raw_columns(self) -> list[str]:
+        """Raw columns it is read from."""
+        return [*super().raw_columns, *[name for name in (self.times, self.divided_by) if name is not None]]
+
+    @model_validator(mode="after")
+    def _one_operation(self) -> Self:
+        if self.times is not None and self.divided_by is not None:
+            raise ValueError("give one of times, divided_by")
+        return self
+
+
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Return the compiled regular expression; raise ValueError, for a model's validator, if it is none."""
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+
+
+def _with_one_group(pattern: str) -> str:
+    n_groups = compiled(pattern).groups
+    if n_groups != 1:
+        raise ValueError(
+            f"expected one group in parentheses, found {n_groups}; write (?:...) for those that don't count"
+        )
+    return pattern

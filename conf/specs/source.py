@@ -1,0 +1,308 @@
+"""What a shop's raw log looks like, as a strict model of a YAML file: a new shop is a file, no code."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from conf.errors import SpecError
+from conf.specs.delivery import (
+    MAX_REJECTED_SHARE,
+    BotRule,
+    CsvFormat,
+    Decisions,
+    Delivery,
+    SessionRule,
+    SideFile,
+    Window,
+)
+from conf.specs.event_mapping import EventMapping, refuse_unfit_paths
+from conf.specs.field_mapping import NULL_WORDS
+from conf.specs.later_keys import GrownModel
+from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml
+from conf.specs.time_mapping import known_zone
+
+SOURCES_FOLDER = Path(__file__).parent.parent / "sources"
+
+
+class Feed(StrictModel):
+    """One of several logs of a shop: files of one format, with a mapping of their own."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="Names the feed in messages and in hashes of lines: equal lines of two feeds are two events.",
+        examples=["orders"],
+    )
+    format: Literal["csv", "jsonl", "parquet"] = Field(
+        description="Says how the feed's files are written, as for a source.", examples=["jsonl"]
+    )
+    csv: CsvFormat | None = Field(
+        default=None,
+        description="Says how delimited text is cut; it is given with format `csv` alone.",
+        examples=[{"has_header": True}],
+    )
+    encoding: str | None = Field(
+        default=None,
+        description="Names how the feed's text is written; left out, it is as the source says.",
+        examples=["latin-1"],
+    )
+    null_words: tuple[str, ...] | None = Field(
+        default=None,
+        description="Lists the feed's words for a missing value; left out, they are the source's.",
+        examples=[["-", ""]],
+    )
+    max_rejected_share: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Bounds the feed's share of rejected lines; left out, the source's bound holds.",
+        examples=[0.5],
+    )
+    delivery: Delivery = Field(
+        description="Says which files the feed has, and how they become deliveries.",
+        examples=[{"layout": "dated_files", "files": ["**/orders*.csv"]}],
+    )
+    events: EventMapping = Field(
+        description="Maps the feed's raw columns to the fields of an event, as for a source.",
+        examples=[
+            {
+                "event_time": {"column": "timestamp", "unit": "milliseconds"},
+                "event_type": {"constant": "purchase"},
+                "user_id": {"column": "customer"},
+            }
+        ],
+    )
+
+
+_FEED_KEYS = ("format", "csv", "delivery", "events")
+
+
+_SHARED_KEYS = ("encoding", "null_words", "max_rejected_share")
+
+
+class Source(GrownModel):
+    """One shop's raw format: one log, or several feeds whose events meet in one table."""
+
+    reference: ClassVar[str] = "docs/reference-sources.md"
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="Names the source as its file is named, in lower-case letters, digits and underscores.",
+        examples=["my_shop"],
+    )
+    title: str = Field(description="Says in a few words what the log is, for pages and DAGs.", examples=["My shop"])
+    zone: str = Field(
+        default="UTC",
+        description="Names the time zone (IANA) whose midnights begin a business day; dates of events and deliveries "
+        "are days there.",
+        examples=["Europe/Berlin"],
+    )
+    format: Literal["csv", "jsonl", "parquet"] = Field(
+        description="Says how files are written: delimited text, JSON lines or Parquet; text may be packed (`.gz`, "
+        "`.zst`, or `.zip` with one file in it).",
+        examples=["jsonl"],
+    )
+    csv: CsvFormat | None = Field(
+        default=None,
+        description="Says how delimited text is cut; it is given with format `csv` alone.",
+        examples=[{"has_header": True}],
+    )
+    delivery: Delivery = Field(
+        description="Says how files become deliveries, one a day.",
+        examples=[{"layout": "dated_files", "files": ["**/events*.jsonl"]}],
+    )
+    window: Window | None = Field(
+        default=None,
+        description="Bounds the business days that the log can hold; left out, nothing bounds them.",
+        examples=[{"first": date(2017, 11, 25), "last": date(2017, 12, 3)}],
+    )
+    events: EventMapping = Field(
+        description="Maps raw columns to the fields of an event; fields that aren't named are null.",
+        examples=[
+            {
+                "event_time": {"column": "timestamp", "unit": "milliseconds"},
+                "event_type": {"column": "event", "map": {"view": "view", "addtocart": "cart"}},
+                "user_id": {"column": "visitorid", "required": True},
+            }
+        ],
+    )
+    items: SideFile | None = Field(
+        default=None,
+        description="Says which files hold items, with category and price; left out, there are none.",
+        examples=[{"files": ["**/items*.jsonl"]}],
+    )
+    availability: SideFile | None = Field(
+        default=None,
+        description="Says which files hold the sets of available actions; left out, there are none.",
+        examples=[{"files": ["**/availability*.jsonl"]}],
+    )
+    duplicates: Literal["reject", "keep"] = Field(
+        description="Says what becomes of a line whose event id, or whole text where it has none, stood in the same "
+        "delivery before: it is rejected as `duplicate`, or kept as an event of its own.",
+        examples=["reject"],
+    )
+    bots: BotRule | None = Field(
+        default=None,
+        description="Says when a shopper is taken for a bot; left out, nobody is.",
+        examples=[{"max_events_per_hour": 600}],
+    )
+    lateness_days: int = Field(
+        default=0,
+        ge=0,
+        le=30,
+        description="Accepts events up to this many days after their own business day; later ones are rejected as "
+        "`outside_window`.",
+        examples=[1],
+    )
+    session: SessionRule = Field(
+        description="Says when a shopper's session ends.", examples=[{"gap_minutes": 30, "max_hours": 4}]
+    )
+    decisions: Decisions = Field(
+        description="Says which events are the decisions that a policy would make.",
+        examples=[{"kind": "logged", "event_type": "impression"}],
+    )
+    user_buckets: int = Field(
+        default=4,
+        ge=1,
+        le=1024,
+        description="Sets into how many files, by shopper, the events of a day and delivery are split.",
+        examples=[16],
+    )
+    is_simulated: bool = Field(
+        default=False,
+        description="Says that a simulated shop wrote the log, whose true policy values can be computed.",
+        examples=[True],
+    )
+    max_rejected_share: float = Field(
+        default=MAX_REJECTED_SHARE,
+        ge=0,
+        le=1,
+        description="Publishes no delivery of which more than this share of the lines is rejected; lines that are "
+        "ignored, delivered twice or a bot's don't count.",
+        examples=[0.5],
+    )
+    encoding: str = Field(
+        default="utf-8",
+        description="Names how text is written in the files (`utf-8`, `latin-1`, `cp1252`, ...); a byte that isn't "
+        "text rejects its line only where it stands in a mapped column.",
+        examples=["latin-1"],
+    )
+    feeds: tuple[Feed, ...] = Field(
+        default=(),
+        description="Lists several logs, each with files, format and mapping of its own, in place of the source's.",
+        examples=[
+            [
+                {
+                    "name": "orders",
+                    "format": "jsonl",
+                    "delivery": {"layout": "dated_files", "files": ["**/orders*.jsonl"]},
+                    "events": {
+                        "event_time": {"column": "timestamp", "unit": "milliseconds"},
+                        "event_type": {"constant": "purchase"},
+                        "user_id": {"column": "customer"},
+                    },
+                }
+            ]
+        ],
+    )
+    null_words: tuple[str, ...] = Field(
+        default=NULL_WORDS,
+        description="Lists the words that mean a missing value in any column, in place of the usual ones.",
+        examples=[["NULL", "n/a", ""]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"max_rejected_share", "encoding", "null_words", "feeds"})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_feed_stands_for_all(cls, content: Any) -> Any:
+        """Let a source of feeds have the keys of its first one, so that every source has a format and a mapping."""
+        if not isinstance(content, dict) or not content.get("feeds") or not isinstance(content["feeds"][0], dict):
+            return content
+        first = {name: content["feeds"][0].get(name) for name in _FEED_KEYS}
+        beside = [name for name in _FEED_KEYS if content.get(name) not in (None, first[name])]
+        if beside:
+            raise ValueError(f"{', '.join(beside)}: give them in each feed, not beside the feeds")
+        return content | {name: value for name, value in first.items() if value is not None}
+
+    @model_validator(mode="after")
+    def _feeds_differ(self) -> Self:
+        names = [feed.name for feed in self.feeds]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two feeds are called {', '.join(twice)}")
+        for feed in self.feeds:
+            if (feed.format == "csv") != (feed.csv is not None):
+                raise ValueError(f"feed {feed.name}: give csv with format: csv, and only then")
+            if feed.format != "csv":
+                refuse_unfit_paths(feed.events)
+            if feed.encoding is not None:
+                self._encoding_keeps_line_ends(feed.encoding)
+        return self
+
+    @property
+    def feed_name(self) -> str | None:
+        """Name of the feed, where the source was narrowed to one or has but one; None without feeds."""
+        return self.feeds[0].name if len(self.feeds) == 1 else None
+
+    def feeds_alone(self) -> dict[str, Source]:
+        """Return the source narrowed to each of its feeds, by the feed's name; itself where it names none.
+
+        All that reads one file's lines takes such a source: its format, mapping and words are the feed's.
+        """
+        if not self.feeds:
+            return {self.name: self}
+        return {feed.name: self._narrowed(feed) for feed in self.feeds}
+
+    def _narrowed(self, feed: Feed) -> Source:
+        own = {name: getattr(feed, name) for name in _FEED_KEYS}
+        shared = {name: value for name in _SHARED_KEYS if (value := getattr(feed, name)) is not None}
+        return self.model_copy(update=own | shared | {"feeds": (feed,)})
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding_keeps_line_ends(cls, encoding: str) -> str:
+        ascii_text = bytes(range(128))
+        try:
+            is_fit = ascii_text.decode(encoding) == ascii_text.decode("ascii")
+        except (LookupError, UnicodeDecodeError):
+            is_fit = False
+        if not is_fit:
+            raise ValueError(
+                "no encoding of single bytes and line ends that is known; expected utf-8, latin-1, cp1252 or the like "
+                "(convert UTF-16 before delivery)"
+            )
+        return encoding
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        return known_zone(zone)
+
+    @model_validator(mode="after")
+    def _csv_where_needed(self) -> Self:
+        if (self.format == "csv") != (self.csv is not None):
+            raise ValueError("give csv with format: csv, and only then")
+        if self.format != "csv":
+            refuse_unfit_paths(self.events)
+        return self
+
+
+def load_source(name: str, folder: Path = SOURCES_FOLDER) -> Source:
+    """Return the source's spec.
+
+    Raises:
+        SpecError: unknown source, or a file that doesn't fit; with suggestions.
+    """
+    path = folder / f"{name}.yaml"
+    source = parse_model(Source, read_yaml(path), str(path))
+    if source.name != name:
+        raise SpecError(f"{path}: name is {source.name!r}, expected {name!r} as the file is called")
+    return source
+
+
+def source_names(folder: Path = SOURCES_FOLDER) -> list[str]:
+    """Return the names of all sources in the folder, sorted."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))

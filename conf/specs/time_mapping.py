@@ -1,0 +1,89 @@
+"""How the time of an event is read from the raw columns of a line."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, field_validator, model_validator
+
+from conf.specs.later_keys import GrownModel
+from conf.specs.time_patterns import compile_pattern
+
+
+class TimeMapping(GrownModel):
+    """The event time: a column, or several joined by a space, and how to read it."""
+
+    column: str | None = Field(
+        default=None,
+        description="Names the raw column (or JSON path) that holds the time; give it or `columns`.",
+        examples=["timestamp"],
+    )
+    unit: Literal["seconds", "milliseconds", "microseconds", "nanoseconds", "iso", "pattern"] = Field(
+        description="Says how the time is written: seconds, milliseconds, microseconds or nanoseconds since 1970 in "
+        "UTC; `iso` as ISO 8601, local to `zone` where it has no offset; `pattern` as the pattern says, likewise.",
+        examples=["milliseconds"],
+    )
+    pattern: str | None = Field(
+        default=None,
+        description="Gives the datetime pattern of the time, its letters as Spark's, with unit `pattern` alone.",
+        examples=["yyyy-MM-dd HH:mm:ss"],
+    )
+    columns: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="Lists the raw columns of a date and a time of day that stand apart: their texts are joined by a "
+        "space, then read.",
+        examples=[["date", "time"]],
+    )
+    milliseconds: str | None = Field(
+        default=None,
+        description="Names the raw column with the milliseconds of the time, 0 to 999.",
+        examples=["ms"],
+    )
+    zone: str | None = Field(
+        default=None,
+        description="Names the time zone (IANA) of times that don't say their own; left out, it is the source's. Times "
+        "that its clock skipped or showed twice are counted.",
+        examples=["America/New_York"],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"columns", "milliseconds", "zone"})
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Columns whose joined texts are the time."""
+        return self.columns or (self.column or "",)
+
+    @field_validator("zone")
+    @classmethod
+    def _zone_exists(cls, zone: str | None) -> str | None:
+        return zone if zone is None else known_zone(zone)
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        if (self.column is None) == (self.columns is None):
+            raise ValueError("give exactly one of column, columns")
+        return self
+
+    @field_validator("pattern")
+    @classmethod
+    def _pattern_is_known(cls, pattern: str | None) -> str | None:
+        if pattern is not None:
+            compile_pattern(pattern)
+        return pattern
+
+    @model_validator(mode="after")
+    def _pattern_where_needed(self) -> Self:
+        if (self.unit == "pattern") != (self.pattern is not None):
+            raise ValueError("give pattern with unit: pattern, and only then")
+        return self
+
+
+def known_zone(zone: str) -> str:
+    """Return the zone's name; raise ValueError, for a model's validator, if no such IANA zone exists."""
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("no such time zone; expected an IANA name such as Europe/Berlin") from error
+    return zone
