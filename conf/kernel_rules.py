@@ -13,6 +13,7 @@ from conf.kernel.availability_in_force import AvailabilitySets, no_sets
 from conf.kernel.calendar import calendar_of, day_number
 from conf.kernel.clocks.session_step import SessionStep
 from conf.kernel.decisions import DecisionRule
+from conf.kernel.quarantine import MaskRule
 from conf.kernel.sessions import SessionRule
 from conf.kernel.transitions import AsOf, Rules
 from conf.specs.scenario import Pipeline, Scenario
@@ -35,6 +36,7 @@ def rules_of(pipeline: Pipeline) -> Rules:
         attribution=attribution_rule(scenario),
         weights=scenario.reward.weight_millionths,
         metrics=dict(scenario.metrics),
+        mask=MaskRule(pipeline.settle_days) if scenario.action.mask == "availability" else None,
     )
 
 

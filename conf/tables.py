@@ -50,6 +50,7 @@ RewardResidual = Literal[
     "duplicate_across_deliveries",
     "no_earlier_decision",
     "outside_attribution_window",
+    "quarantined",
     "unknown_decision",
 ]
 
@@ -58,6 +59,7 @@ REWARD_RESIDUALS: tuple[RewardResidual, ...] = (
     "duplicate_across_deliveries",
     "no_earlier_decision",
     "outside_attribution_window",
+    "quarantined",
     "unknown_decision",
 )
 

@@ -87,6 +87,8 @@ def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     for name in given.scenarios:
         if name not in scenario_names():
             raise NightcartError(f"no scenario {name!r}{suggest(name, scenario_names())}")
+    if given.command == "build":
+        load_pipeline(given.scenarios[-1], given.source)  # whether they fit shouldn't wait for Spark either
     if getattr(given, "logs", None) is not None:
         find_files(source, given.logs)  # what can be refused at once shouldn't wait for Spark
     keep_private(settings)

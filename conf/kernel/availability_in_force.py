@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,25 +10,32 @@ from conf.kernel.arrays import IntArray
 from conf.kernel.stream import NO_ID
 
 
+def _nothing() -> IntArray:
+    return np.zeros(0, dtype=np.int64)
+
+
 @dataclass(frozen=True)
 class AvailabilitySets:
-    """Sets of available actions, each column `(n,)` int64, in any order.
+    """Sets of available actions, each column `(n,)` int64, in any order; and what they offer, where that matters.
 
     Attributes:
         code: codes of the sets, ascending as their ids are, none 0.
         valid_from_us: from when each was valid, UTC microseconds.
         delivered_us: when the business day of its delivery starts.
+        offering_code: code of the set of each offer, `(n_offers,)`; needed where actions are masked alone.
+        offered_action: id hash of the action that it offers, `(n_offers,)`.
     """
 
     code: IntArray
     valid_from_us: IntArray
     delivered_us: IntArray
+    offering_code: IntArray = field(default_factory=_nothing)
+    offered_action: IntArray = field(default_factory=_nothing)
 
 
 def no_sets() -> AvailabilitySets:
     """Return the sets of a source that has none."""
-    none = np.zeros(0, dtype=np.int64)
-    return AvailabilitySets(none, none, none)
+    return AvailabilitySets(_nothing(), _nothing(), _nothing())
 
 
 def set_in_force(sets: AvailabilitySets, time_us: IntArray) -> IntArray:

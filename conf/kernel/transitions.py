@@ -18,6 +18,7 @@ from conf.kernel.decisions import DecisionRule, Decisions, decisions
 from conf.kernel.episode_ends import has_settled
 from conf.kernel.history_features import HISTORY_LISTS, HISTORY_SCALARS, history_features
 from conf.kernel.points import CLOSING, TERMINAL, TIMEOUT, Points
+from conf.kernel.quarantine import UNKNOWN_SET, MaskRule, Quarantine, quarantine
 from conf.kernel.session_features import session_features
 from conf.kernel.sessions import SessionRule, Sessions, sessions
 from conf.kernel.stream import NO_ID, Stream
@@ -36,6 +37,7 @@ class Rules:
         attribution: which decision an event belongs to.
         weights: what an event of each canonical type is worth, millionths.
         metrics: the canonical type that each side metric counts, by name.
+        mask: which sets a decision may name; None where actions aren't masked.
     """
 
     session: SessionRule
@@ -46,6 +48,7 @@ class Rules:
     attribution: AttributionRule
     weights: Mapping[str, int]
     metrics: Mapping[str, str]
+    mask: MaskRule | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,8 @@ class Transitions:
         sessions: of the stream.
         decisions: of the stream.
         points: at which observations were taken.
-        attributed: what became of the stream's counted events.
+        attributed: what became of the stream's counted events, whether the decision's episode is set aside or not.
+        quarantine: which decisions of the asked sessions have no transition.
     """
 
     row: IntArray
@@ -110,6 +114,7 @@ class Transitions:
     decisions: Decisions
     points: Points
     attributed: Attributed
+    quarantine: Quarantine
 
     @property
     def observation(self) -> dict[str, IntArray]:
@@ -137,15 +142,26 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf) -> Transitions:
     features = observations(stream, decided, points, rules)
     link = links(stream, decided, rules.attribution)
     attributed = attribute(stream, touches_of(stream, decided, link), link, rules.attribution)
-    here = np.flatnonzero(points.is_decision)
+    asked = np.flatnonzero(points.is_decision)
+    session = in_sessions.number[decided.rows[points.decision[asked]]]
+    aside = quarantine(
+        stream,
+        decided,
+        points,
+        stream.day[in_sessions.starts[session]],
+        mask=rules.mask,
+        sets=as_of.sets,
+        calendar=as_of.calendar,
+    )
+    kept = ~aside.is_set_aside
+    here, session, part = asked[kept], session[kept], _part(points.episode[asked], session)[kept]
     there, chosen = here + 1, points.decision[here]
     row = decided.rows[chosen]
     earned = counts_earned(stream, decided, attributed)[chosen]
-    session = in_sessions.number[row]
     return Transitions(
         row=row,
         session=session,
-        part=_part(points.episode[here], session),
+        part=part,
         step=points.step[here],
         point=here,
         features=features,
@@ -158,11 +174,12 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf) -> Transitions:
             points.time_us[here], window_us=rules.attribution.window_us, horizon_end_us=as_of.horizon_end_us
         ),
         elapsed_seconds=(points.time_us[there] - points.time_us[here]) // MICROS_PER_SECOND,
-        next_availability=_next_availability(stream, points, row, there, as_of.sets),
+        next_availability=_next_availability(stream, points, row, there, as_of.sets, aside),
         sessions=in_sessions,
         decisions=decided,
         points=points,
         attributed=attributed,
+        quarantine=aside,
     )
 
 
@@ -189,10 +206,13 @@ def _by_type(weights: Mapping[str, int]) -> IntArray:
 
 
 def _next_availability(
-    stream: Stream, points: Points, row: IntArray, there: IntArray, sets: AvailabilitySets
+    stream: Stream, points: Points, row: IntArray, there: IntArray, sets: AvailabilitySets, aside: Quarantine
 ) -> IntArray:
-    """Return the next decision's set; at a closing the set in force, or where none is known the decision's own."""
+    """Return the next decision's set; where it has no known one, the set in force, or else the decision's own."""
     next_row = np.minimum(points.row_end[there], len(stream) - 1)
     in_force = set_in_force(sets, points.time_us[there])
     at_closing = np.where(in_force != NO_ID, in_force, stream.availability[row])
-    return np.where(points.kind[there] == CLOSING, at_closing, stream.availability[next_row])
+    # Behind an episode's last step that was cut, the next decision belongs to another episode, which may be set aside.
+    nameless = points.kind == CLOSING
+    nameless[points.is_decision] = aside.reason == UNKNOWN_SET
+    return np.where(nameless[there], at_closing, stream.availability[next_row])

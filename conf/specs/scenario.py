@@ -11,11 +11,14 @@ from conf.errors import SpecError
 from conf.event_types import EventType
 from conf.observation_features import OBSERVATION_FEATURES
 from conf.specs.candidate import Candidate as Candidate  # noqa: PLC0414  (re-exported for mypy: it is part of a scenario)
+from conf.specs.later_keys import GrownModel
+from conf.specs.pipeline_fit import misfits
 from conf.specs.source import Source, load_source
 from conf.specs.strict_yaml import StrictModel, merge, parse_model, pointer, read_yaml, suggest
 
 SCENARIOS_FOLDER = Path(__file__).parent.parent / "scenarios"
 MILLIONTHS = 1_000_000
+MAX_QUARANTINED_SHARE = 0.01
 UNIT_WORDS = {"user_id": "shoppers"}  # of each evaluation.unit, in the plural
 
 
@@ -371,7 +374,7 @@ class Exploration(StrictModel):
         return self
 
 
-class Scenario(StrictModel):
+class Scenario(GrownModel):
     """One of the jobs: decisions, what they see, what they earn, how a policy is learned, judged and promoted."""
 
     reference: ClassVar[str] = "docs/reference-scenarios.md"
@@ -417,6 +420,15 @@ class Scenario(StrictModel):
     discount: Discount = Field(
         description="Says how much less a later reward counts.", examples=[{"per": "step", "gamma": 0.95}]
     )
+    max_quarantined_share: float = Field(
+        default=MAX_QUARANTINED_SHARE,
+        ge=0,
+        le=1,
+        description="Builds nothing while more than this share of a date's decisions can't be used (without an action, "
+        "outside their availability set, of an unknown set, of no shopper); up to it, their episodes are set aside "
+        "whole and counted.",
+        examples=[0.05],
+    )
     train_on_unsettled: bool = Field(
         default=False,
         description="Learns also from the last steps of training episodes whose attribution window was still open, "
@@ -450,6 +462,8 @@ class Scenario(StrictModel):
         description="Says who promotes a version that passed the gate: a person, or the pipeline itself.",
         examples=["human"],
     )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"max_quarantined_share"})
 
     @model_validator(mode="after")
     def _one_exploration_floor(self) -> Self:
@@ -537,22 +551,15 @@ def load_pipeline(
     overrides: dict[str, Any] = content.pop("overrides", {}) or {}
     effective = merge(content, overrides.get(source, {}))
     loaded = parse_model(Scenario, effective, f"{path} (source {source})")
-    if problem := _estimator_problem(loaded, loaded_source):
-        where = pointer(Scenario, ("evaluation", "estimator"))
-        raise SpecError(f"{path} (source {source}): evaluation.estimator: {problem}{where}")
+    if found := misfits(loaded, loaded_source):
+        lines = [f"  {one.key}: {one.problem}{_explained_at(one.key)}" for one in found]
+        raise SpecError(f"{path} doesn't fit source {source}: {len(lines)} problem(s)\n" + "\n".join(lines))
     return Pipeline(source=loaded_source, scenario=loaded)
 
 
-def _estimator_problem(scenario: Scenario, source: Source) -> str | None:
-    """Return why the gate's estimator can't apply to the source's decisions and what to write instead, else None."""
-    estimator = scenario.evaluation.estimator
-    if source.decisions.kind == "logged" or estimator == "dm":
-        return None
-    return (
-        f"{estimator} weights decisions by the probability they were made with, and those of {source.name} are "
-        f"implied: nobody made them; write evaluation: {{estimator: dm}} under overrides.{source.name} (a prediction, "
-        "on which the gate abstains)"
-    )
+def _explained_at(key: str) -> str:
+    location = tuple(key.split("."))
+    return pointer(Scenario if location[0] in Scenario.model_fields else Source, location)
 
 
 def scenario_names(folder: Path = SCENARIOS_FOLDER) -> list[str]:

@@ -17,6 +17,9 @@ DATA_FIELDS = ("name", "clock", "episode", "observation", "reward", "metrics")
 # Keys of a source that may change overnight without making other data.
 OPERATION_KEYS = frozenset({"max_rejected_share"})
 
+# Keys of a scenario that say what may happen to a result, not what it is.
+NIGHTLY_KEYS = frozenset({"approval", "max_quarantined_share"})
+
 
 def source_hash(source: Source) -> str:
     """Return the hash of everything in the source's spec that shapes its tables."""
@@ -34,7 +37,7 @@ def data_spec_hash(pipeline: Pipeline) -> str:
 def full_spec_hash(pipeline: Pipeline) -> str:
     """Return the hash of both specs whole, approval aside: what a registered version was made under."""
     content = pipeline.model_dump(mode="json")
-    del content["scenario"]["approval"]
+    content["scenario"] = {name: value for name, value in content["scenario"].items() if name not in NIGHTLY_KEYS}
     content["source"] = _without_operation(content["source"])
     return _digest(content)
 

@@ -24,8 +24,9 @@ from jobs.events.ordered_partitions import n_partitions_for
 from jobs.publishing.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged
 from jobs.publishing.written_rows import read_written
 from jobs.transitions.attribution import unattributable
-from jobs.transitions.checks import CHECKS, count_decisions, count_mismatches, explain, lost_on_the_way, row_violations
+from jobs.transitions.checks import CHECKS, count_mismatches, explain, lost_on_the_way, row_violations
 from jobs.transitions.due_dates import DueDates, find_due_dates
+from jobs.transitions.quarantine import DateDecisions, decisions_of, quarantined_totals, refuse_too_many
 from jobs.transitions.reward_ledger import (
     EARNED,
     Counters,
@@ -88,6 +89,8 @@ def build(spark: SparkSession, settings: Settings, pipeline: Pipeline, horizon: 
     manifests = {day: pointer.manifest for day, pointer in order.due.kept.items()} | built
     result = _result(order, manifests) | {"seconds": {"build": round(time.monotonic() - started, 3)}}
     LOG.info("transitions_published", scenario=pipeline.scenario.name, n_transitions=result["n_transitions"])
+    if result["quarantined"]["decisions"]:
+        LOG.warning("decisions_set_aside", scenario=pipeline.scenario.name, **result["quarantined"])
     return result
 
 
@@ -105,11 +108,13 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
     )
     made.persist()
     try:
-        n_decisions = count_decisions(made, events, order.pipeline, dates=due.dates, where=order.where)
+        decided = decisions_of(made.tallies, events, order.pipeline, due.dates)
+        refuse_too_many(decided, order.pipeline, order.where)
         names = [str(day) for day in due.dates]
         with staged(made.transitions, order.target, partitions=names, counted=_counted()) as version:
             counters = _counters(order, [*outcomes(made.tallies), *unattributable(events, order.pipeline)], version)
-            _check(order, sets, version, lost_on_the_way(made, events, order.where), n_decisions, counters)
+            _check(order, sets, version, lost_on_the_way(made, events, order.where), decided, counters)
+            counters = {day: found | decided[day].counters for day, found in counters.items()}
             facts = {str(day): PartitionFacts(due.inputs[day], counters[day], list(CHECKS)) for day in due.dates}
             (manifests,) = publish(order.lake.lock, [(version, facts)], provenance)
     finally:
@@ -173,7 +178,7 @@ def _check(
     sets: DataFrame | None,
     version: StagedVersion,
     lost: Sequence[str],
-    n_decisions: Mapping[date, int],
+    decided: Mapping[date, DateDecisions],
     counters: Mapping[date, Counters],
 ) -> None:
     """Raise if a check of the rows, the number of decisions or the sums of reward fails.
@@ -184,7 +189,7 @@ def _check(
     written = read_written(order.spark, version.target.table, version.folder, version.target.path_columns)
     problems = [*lost]
     problems += explain(order.where, row_violations(written, sets, order.pipeline))
-    problems += count_mismatches(order.where, version, n_decisions)
+    problems += count_mismatches(order.where, version, decided)
     kept = {day: pointer.manifest.counters for day, pointer in order.due.kept.items()}
     problems += [f"{order.where} {problem}" for problem in reward_violations(kept | dict(counters), order.asked)]
     if problems:
@@ -201,6 +206,7 @@ def _result(order: _Order, manifests: Mapping[date, Manifest]) -> dict[str, Any]
         "n_transitions": sum(manifest.n_rows for manifest in manifests.values()),
         "n_episodes": sum(manifest.counters["episodes"] for manifest in manifests.values()),
         "partitions": {str(day): manifests[day].content_hash for day in sorted(manifests)},
+        "quarantined": quarantined_totals(manifests.values()),
         "reward": {"events": reward.events, "transitions": reward.transitions, "residuals": reward.residuals},
         "built": [str(day) for day in order.due.dates],
     }

@@ -10,9 +10,9 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from conf.specs.scenario import Pipeline
-from jobs.errors import CheckError
 from jobs.publishing.publishing import StagedVersion
-from jobs.transitions.tallies import DECISION, WITHOUT_ACTION, handed_over
+from jobs.transitions.quarantine import DateDecisions
+from jobs.transitions.tallies import handed_over
 from jobs.transitions.transitions import Made
 
 # Name of each check over rows -> what is wrong with the rows it counts, and what was expected.
@@ -27,41 +27,6 @@ ROW_CHECKS: dict[str, str] = {
 
 # Checks of every version, by name: those over rows, and those that compare with the events.
 CHECKS: tuple[str, ...] = (*ROW_CHECKS, "every_event_seen", "one_row_a_decision", "reward_conserved")
-
-
-def count_decisions(
-    made: Made, events: DataFrame, pipeline: Pipeline, *, dates: list[date], where: str
-) -> dict[date, int]:
-    """Return how many decisions the sessions that start on each date hold.
-
-    Raises:
-        CheckError: decisions that can't become transitions: without an action, or without a shopper.
-    """
-    n_decisions, unfit = _decisions_of_shoppers(made)
-    is_decision = F.col("event_type") == pipeline.source.decisions.event_type
-    of_nobody = events.where((F.col("user_id") == "") & is_decision & F.col("event_date").isin(*dates))
-    for row in of_nobody.groupBy("event_date").count().collect():
-        n_decisions[row["event_date"]] += row["count"]
-        unfit[row["event_date"], "without a shopper"] += row["count"]
-    problems = [
-        f"{where} date={day}: {n} of {n_decisions[day]} decisions {problem}; expected none"
-        for (day, problem), n in sorted(unfit.items())
-    ]
-    if problems:
-        raise CheckError("nothing was published:\n" + "\n".join(f"  {problem}" for problem in problems))
-    return dict(n_decisions)
-
-
-def _decisions_of_shoppers(made: Made) -> tuple[Counter[date], Counter[tuple[date, str]]]:
-    """Return how many decisions each date has, and how many of them can't become transitions, with the problem."""
-    n_decisions: Counter[date] = Counter()
-    unfit: Counter[tuple[date, str]] = Counter()
-    for row in made.tallies:
-        if row["kind"] == DECISION:
-            n_decisions[row["day"]] += row["n"]
-        elif row["kind"] == WITHOUT_ACTION:
-            unfit[row["day"], "without an action (neither `action` nor what it falls back to)"] += row["n"]
-    return n_decisions, unfit
 
 
 def lost_on_the_way(made: Made, events: DataFrame, where: str) -> list[str]:
@@ -102,13 +67,17 @@ def explain(where: str, by_date: Mapping[str, Mapping[str, int]]) -> list[str]:
     ]
 
 
-def count_mismatches(where: str, version: StagedVersion, n_decisions: Mapping[date, int]) -> list[str]:
-    """Return one line for each date whose rows aren't as many as its decisions."""
+def count_mismatches(where: str, version: StagedVersion, decided: Mapping[date, DateDecisions]) -> list[str]:
+    """Return one line for each date whose rows aren't as many as its decisions, less those that are set aside."""
     problems = []
     for day, partition in sorted(version.partitions.items()):
-        expected = n_decisions.get(date.fromisoformat(day), 0)
+        one = decided.get(date.fromisoformat(day), DateDecisions())
+        expected = one.n - one.n_set_aside
         if partition.n_rows != expected:
-            problems.append(f"{where} date={day}: {partition.n_rows} rows; expected {expected}, one for each decision")
+            problems.append(
+                f"{where} date={day}: {partition.n_rows} rows; expected {expected}, one for each of {one.n} decisions "
+                f"but the {one.n_set_aside} that are set aside"
+            )
     return problems
 
 

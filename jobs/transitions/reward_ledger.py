@@ -2,8 +2,9 @@
 
 Of a business day, `reward.events` is what its accepted events are worth and `reward.residual.<name>` what of it no
 decision earned. Of a transitions date, `reward.attributed` is what its rows earned, and `reward.attributed_on.<day>`
-how much of that came from events of each day. All in millionths. So counters of sealed dates add up with those of
-tonight: events up to a day = attributed on days up to it + residuals of days up to it.
+how much of that came from events of each day; `reward.quarantined_on.<day>` is what decisions that are set aside would
+have earned, and `reward.residual.quarantined` its sum. All in millionths. So counters of sealed dates add up with those
+of tonight: events up to a day = attributed on days up to it + residuals of days up to it.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from pyspark.sql import functions as F
 from conf.specs.scenario import Scenario
 from conf.tables import REWARD_RESIDUALS
 from jobs.transitions.attribution import reward_millionths
+from jobs.transitions.tallies import QUARANTINED
 
 ATTRIBUTED = "attributed"
 EVENTS = "reward.events"
 EARNED = "reward.attributed"
 RESIDUAL = "reward.residual."
 ATTRIBUTED_ON = "reward.attributed_on."
+QUARANTINED_ON = "reward.quarantined_on."
 
 Counters = dict[str, int]
 
@@ -84,9 +87,10 @@ def reward_counters(
         counters[day][EARNED] = earned.get(day, 0)
         counters[day][RESIDUAL + "duplicate_across_deliveries"] = repeated.get(day, 0)
     for event_day, outcome, decision_day, worth in outcomes:
-        if outcome == ATTRIBUTED and decision_day in counters:
-            counters[decision_day][f"{ATTRIBUTED_ON}{event_day}"] += worth
-        elif outcome != ATTRIBUTED and event_day in counters:
+        if decision_day is not None:
+            if decision_day in counters:
+                _add_earned(counters[decision_day], outcome, event_day, worth)
+        elif event_day in counters:
             counters[event_day][RESIDUAL + outcome] += worth
     return {day: dict(found) for day, found in counters.items()}
 
@@ -100,7 +104,7 @@ def reward_totals(counters: Mapping[date, Counters], last_day: date) -> RewardTo
     return RewardTotals(
         events=sum(found[EVENTS] for found in days),
         transitions=sum(_earned_up_to(found, last_day) for found in days),
-        residuals={name: sum(found[RESIDUAL + name] for found in days) for name in REWARD_RESIDUALS},
+        residuals={name: sum(_residual_up_to(found, name, last_day) for found in days) for name in REWARD_RESIDUALS},
     )
 
 
@@ -123,9 +127,27 @@ def reward_violations(counters: Mapping[date, Counters], last_day: date) -> list
     return problems
 
 
+def _add_earned(counters: Counter[str], outcome: str, event_day: date, worth: int) -> None:
+    """Count what an event's decision earned, or would have earned if it weren't set aside, on the decision's date."""
+    if outcome == ATTRIBUTED:
+        counters[f"{ATTRIBUTED_ON}{event_day}"] += worth
+    else:
+        counters[f"{QUARANTINED_ON}{event_day}"] += worth
+        counters[RESIDUAL + QUARANTINED] += worth
+
+
 def _earned_up_to(found: Counters, last_day: date) -> int:
     """Return the millionths earned as written, less what came from events after the last day."""
-    by_day = {
-        name.removeprefix(ATTRIBUTED_ON): worth for name, worth in found.items() if name.startswith(ATTRIBUTED_ON)
-    }
-    return found[EARNED] - sum(worth for day, worth in by_day.items() if date.fromisoformat(day) > last_day)
+    return found[EARNED] - _after(found, ATTRIBUTED_ON, last_day)
+
+
+def _residual_up_to(found: Counters, name: str, last_day: date) -> int:
+    """Return the millionths of a residual, less what came from events after the last day."""
+    # Manifests of earlier releases don't know every residual.
+    total = found.get(RESIDUAL + name, 0)
+    return total - _after(found, QUARANTINED_ON, last_day) if name == QUARANTINED else total
+
+
+def _after(found: Counters, prefix: str, last_day: date) -> int:
+    by_day = {name.removeprefix(prefix): worth for name, worth in found.items() if name.startswith(prefix)}
+    return sum(worth for day, worth in by_day.items() if date.fromisoformat(day) > last_day)

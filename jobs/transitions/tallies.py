@@ -10,27 +10,49 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Row
 
 from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import IntArray
 from conf.kernel.attribution import ATTRIBUTED, OUTCOMES
-from conf.kernel.stream import NO_ID, NO_NUMBER, Stream
+from conf.kernel.quarantine import QUARANTINE_REASONS
+from conf.kernel.stream import NO_NUMBER, Stream
 from conf.kernel.transitions import AsOf, Transitions
+from jobs.events.event_columns import EventColumns
 
-TALLY_DDL = "kind: string, day: date, event_type: string, outcome: string, decision_date: date, n: bigint"
+TALLY_DDL = (
+    "kind: string, day: date, event_type: string, outcome: string, decision_date: date, example: string, n: bigint"
+)
 """A count of events by business day, type and outcome, or of decisions by the day their session started."""
 
-EVENT, DECISION, WITHOUT_ACTION, HANDED = "event", "decision", "decision_without_action", "handed"
-"""Kinds: events that rewards count, decisions, those that name no action, and all events that were handed over."""
+EVENT, DECISION, HANDED = "event", "decision", "handed"
+"""Kinds: events that rewards count, decisions, and all events that were handed over."""
+
+SET_ASIDE, EPISODE_SET_ASIDE = "set_aside", "episode_set_aside"
+"""Kinds: decisions of episodes that are set aside, with the reason as outcome and an example; and these episodes."""
+
+COMPANION = "beside_another"
+"""Outcome of a decision that could be used, but for another one of its episode."""
+
+QUARANTINED = "quarantined"
+"""Outcome of a counted event whose decision is set aside."""
 
 _TYPES = sorted(EVENT_TYPE_RANK, key=EVENT_TYPE_RANK.__getitem__)
 """Canonical types by their code, which is their rank."""
 
 
-def tallies_of(stream: Stream, made: Transitions, known: AsOf) -> pa.StructArray:
-    """Return the partition's counts as structs of TALLY_DDL."""
-    return pa.concat_arrays([_of_events(stream, made), *_of_decisions(stream, made, known), _handed_over(stream)])
+def tallies_of(events: EventColumns, made: Transitions, known: AsOf, actions: pa.Array) -> pa.StructArray:
+    """Return the partition's counts as structs of TALLY_DDL; `actions`: what each row would choose as a decision."""
+    stream = events.stream
+    return pa.concat_arrays(
+        [
+            _of_events(stream, made),
+            _of_decisions(stream, made, known),
+            *_set_aside(events, made, actions),
+            _handed_over(stream),
+        ]
+    )
 
 
 def outcomes(tallies: Iterable[Row]) -> list[tuple[date, str, str, date | None, int]]:
@@ -47,41 +69,69 @@ def _of_events(stream: Stream, made: Transitions) -> pa.StructArray:
     decided = made.decisions.rows[found.decision[is_earned]]
     decision_day = np.full(len(found.row), NO_NUMBER, dtype=np.int64)
     decision_day[is_earned] = session_day[made.sessions.number[decided]]
-    cells = np.stack([stream.day[found.row], stream.type[found.row], found.outcome, decision_day], axis=1)
+    aside = np.zeros(len(made.decisions), dtype=np.bool_)
+    aside[made.quarantine.decision[made.quarantine.is_set_aside]] = True
+    outcome = np.where(is_earned & aside[found.decision], len(OUTCOMES), found.outcome) if len(aside) else found.outcome
+    cells = np.stack([stream.day[found.row], stream.type[found.row], outcome, decision_day], axis=1)
     (day, kind, outcome, decision_date), n = _counted(cells)
     names = np.array(_TYPES, dtype=object)
     return _structs(
         EVENT,
         day=day,
         event_type=names[kind],
-        outcome=np.array(OUTCOMES, dtype=object)[outcome],
+        outcome=np.array([*OUTCOMES, QUARANTINED], dtype=object)[outcome],
         decision_date=decision_date,
         n=n,
     )
 
 
-def _of_decisions(stream: Stream, made: Transitions, known: AsOf) -> list[pa.StructArray]:
+def _of_decisions(stream: Stream, made: Transitions, known: AsOf) -> pa.StructArray:
     """Decisions of the days asked for, by the day their session started."""
-    rows = made.decisions.rows
-    day = stream.day[made.sessions.starts[:-1]][made.sessions.number[rows]]
-    is_asked = np.isin(day, known.span)
-    lacks_action = made.decisions.action[rows] == NO_ID
-    found = []
-    for kind, chosen in ((DECISION, is_asked), (WITHOUT_ACTION, is_asked & lacks_action)):
-        (days,), n = _counted(day[chosen][:, None])
-        nothing = np.full(len(n), None, dtype=object)
-        found.append(
-            _structs(kind, day=days, event_type=nothing, outcome=nothing, decision_date=np.full_like(n, NO_NUMBER), n=n)
-        )
-    return found
+    day = stream.day[made.sessions.starts[:-1]][made.sessions.number[made.decisions.rows]]
+    (days,), n = _counted(day[np.isin(day, known.span)][:, None])
+    return _structs(DECISION, day=days, n=n)
+
+
+def _set_aside(events: EventColumns, made: Transitions, actions: pa.Array) -> list[pa.StructArray]:
+    """Decisions that are set aside, by the day their session started and by reason; and their episodes by day."""
+    stream, aside = events.stream, made.quarantine
+    chosen = aside.is_set_aside
+    row = made.decisions.rows[aside.decision[chosen]]
+    day = stream.day[made.sessions.starts[made.sessions.number[row]]]
+    cells, first, n = np.unique(
+        np.stack([day, aside.reason[chosen]], axis=1), axis=0, return_index=True, return_counts=True
+    )
+    reasons = np.array([*QUARANTINE_REASONS, COMPANION], dtype=object)[cells[:, 1]]
+    examples = _examples(events, actions, row[first])
+    episodes = np.unique(np.stack([day, aside.episode[chosen]], axis=1), axis=0)
+    (days,), n_episodes = _counted(episodes[:, :1])
+    return [
+        _structs(SET_ASIDE, day=cells[:, 0], outcome=reasons, example=examples, n=n.astype(np.int64)),
+        _structs(EPISODE_SET_ASIDE, day=days, n=n_episodes),
+    ]
+
+
+def _examples(events: EventColumns, actions: pa.Array, row: IntArray) -> pa.Array:
+    """Return when rows were decided, what they chose and from which set: nothing of whose they are."""
+    taken = pa.array(row)
+    moment = pc.strftime(
+        events.table["event_time"].combine_chunks().take(taken).cast(pa.timestamp("s", "UTC"), safe=False),
+        format="%Y-%m-%d %H:%M:%S",
+    )
+    texts = [
+        moment.cast(pa.string()),
+        pa.array([" UTC, action "] * len(row), pa.string()),
+        actions.take(taken),
+        pa.array([", availability_id "] * len(row), pa.string()),
+        events.table["availability_id"].combine_chunks().take(taken),
+    ]
+    return pc.binary_join_element_wise(*texts, "", null_handling="replace", null_replacement="(none)")
 
 
 def _handed_over(stream: Stream) -> pa.StructArray:
     """All events by business day and type: whether what Spark read is what the kernel saw."""
     (day, kind), n = _counted(np.stack([stream.day, stream.type], axis=1))
-    nothing = np.full(len(n), None, dtype=object)
-    names = np.array(_TYPES, dtype=object)[kind]
-    return _structs(HANDED, day=day, event_type=names, outcome=nothing, decision_date=np.full_like(n, NO_NUMBER), n=n)
+    return _structs(HANDED, day=day, event_type=np.array(_TYPES, dtype=object)[kind], n=n)
 
 
 def handed_over(tallies: Iterable[Row]) -> dict[tuple[date, str], int]:
@@ -96,15 +146,26 @@ def _counted(cells: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def _structs(
-    kind: str, *, day: IntArray, event_type: object, outcome: object, decision_date: IntArray, n: IntArray
+    kind: str,
+    *,
+    day: IntArray,
+    n: IntArray,
+    event_type: object = None,
+    outcome: object = None,
+    decision_date: IntArray | None = None,
+    example: pa.Array | None = None,
 ) -> pa.StructArray:
-    is_dated = decision_date != NO_NUMBER
+    """Return structs of TALLY_DDL; columns that aren't given are null."""
+    nothing = pa.nulls(len(n), pa.string())
+    dates = np.full_like(n, NO_NUMBER) if decision_date is None else decision_date
+    is_dated = dates != NO_NUMBER
     columns = [
         pa.array([kind] * len(n), pa.string()),
         pa.array(day.astype(np.int32)).cast(pa.date32()),
-        pa.array(event_type, pa.string()),
-        pa.array(outcome, pa.string()),
-        pa.array(np.where(is_dated, decision_date, 0).astype(np.int32), mask=~is_dated).cast(pa.date32()),
+        nothing if event_type is None else pa.array(event_type, pa.string()),
+        nothing if outcome is None else pa.array(outcome, pa.string()),
+        pa.array(np.where(is_dated, dates, 0).astype(np.int32), mask=~is_dated).cast(pa.date32()),
+        nothing if example is None else example,
         pa.array(n),
     ]
     return pa.StructArray.from_arrays(columns, [part.split(":")[0] for part in TALLY_DDL.split(", ")])

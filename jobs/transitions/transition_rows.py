@@ -45,7 +45,7 @@ def transition_rows(
         "decision_time": _taken(events, "event_time", row),
         "observation": _struct(made.features, rules.lengths, made.point),
         "action_id": pa.array(made.action, mask=made.action == NO_ID),
-        "action_key": _action_keys(events, rules).take(row),
+        "action_key": action_keys(events, rules).take(row),
         "reward": pa.array(made.reward),
         "metrics": _metrics(made.metrics, len(row)),
         "next_observation": _struct(made.features, rules.lengths, made.point + 1),
@@ -80,7 +80,7 @@ def _episode_ids(session_id: pa.Array, part: IntArray) -> pa.Array:
     return pa.array(ids, pa.string()).take(named.indices)
 
 
-def _action_keys(events: EventColumns, rules: Rules) -> pa.Array:
+def action_keys(events: EventColumns, rules: Rules) -> pa.Array:
     """Return the natural key of what each row would choose as a decision."""
     table, decision = events.table, rules.decision
     item, category, action = (table[name].combine_chunks() for name in ("item_id", "category_id", "action"))

@@ -9,22 +9,24 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import DataFrame, Row
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from conf.kernel.availability_in_force import AvailabilitySets
 from conf.kernel.calendar import day_number
 from conf.kernel.transitions import AsOf, Rules, transitions
 from conf.kernel_rules import as_of, rules_of
+from conf.observation_features import id_hash
 from conf.specs.scenario import Pipeline
 from conf.tables import Table, transitions_table
 from jobs.events.event_columns import TRANSITION_COLUMNS, event_columns
 from jobs.events.ordered_partitions import by_shopper
 from jobs.publishing.table_schema import struct_of, table_schema
 from jobs.transitions.tallies import TALLY_DDL, tallies_of
-from jobs.transitions.transition_rows import transition_rows
+from jobs.transitions.transition_rows import action_keys, transition_rows
 
-SET_COLUMNS = ("availability_id", "valid_from", "delivery_date")
+SET_COLUMNS = ("availability_id", "valid_from", "delivery_date", "actions")
 """Columns of availability sets that transitions are made of."""
 
 
@@ -57,8 +59,8 @@ class Made:
     def tallies(self) -> list[Row]:
         """What was counted of the events, summed over shoppers: the columns of TALLY_DDL."""
         found = self.frame.where(F.col("tally").isNotNull()).select("tally.*")
-        names = [name for name in found.columns if name != "n"]
-        return found.groupBy(*names).agg(F.sum("n").alias("n")).collect()
+        names = [name for name in found.columns if name not in ("n", "example")]
+        return found.groupBy(*names).agg(F.sum("n").alias("n"), F.min("example").alias("example")).collect()
 
 
 def make_transitions(
@@ -84,7 +86,7 @@ def make_transitions(
     """
     table = transitions_table(pipeline.scenario)
     schema = struct_of(f"transition struct<{_struct_fields(table)}, date: date>, tally struct<{TALLY_DDL}>")
-    sets = None if availability is None else availability.select(*SET_COLUMNS).toArrow()
+    sets = None if availability is None else _needed_sets(availability, pipeline).toArrow()
     job = transition_job(pipeline, sets, dates=dates, horizon=horizon)
     return Made(by_shopper(events, TRANSITION_COLUMNS, job, schema, n_partitions=n_partitions), table)
 
@@ -116,7 +118,7 @@ class TransitionJob:
         columns = event_columns(events, self.set_ids)
         made = transitions(columns.stream, self.rules, self.known)
         rows = transition_rows(columns, made, self.rules, names=self.names, passes_propensity=self.passes_propensity)
-        tallies = tallies_of(columns.stream, made, self.known)
+        tallies = tallies_of(columns, made, self.known, action_keys(columns, self.rules))
         return pa.table(
             {
                 "transition": pa.concat_arrays([rows, pa.nulls(len(tallies), rows.type)]),
@@ -145,6 +147,15 @@ def transition_job(pipeline: Pipeline, sets: pa.Table | None, *, dates: Sequence
     )
 
 
+def _needed_sets(availability: DataFrame, pipeline: Pipeline) -> DataFrame:
+    """Return SET_COLUMNS; the actions stand there once for each id, and only where decisions are held against them."""
+    if pipeline.scenario.action.mask == "none":
+        return availability.withColumn("actions", F.lit(None).cast("array<string>")).select(*SET_COLUMNS)
+    same_id = Window.partitionBy("availability_id")
+    once = F.row_number().over(same_id.orderBy(F.desc("actions"), "valid_from")) == 1
+    return availability.withColumn("actions", F.when(once, F.col("actions"))).select(*SET_COLUMNS)
+
+
 def _sets(table: pa.Table | None, pipeline: Pipeline) -> tuple[pa.Array, AvailabilitySets | None]:
     """Return the ids of the known sets, ascending, and the sets by their codes, which count from 1 in that order."""
     if table is None or not table.num_rows:
@@ -153,10 +164,16 @@ def _sets(table: pa.Table | None, pipeline: Pipeline) -> tuple[pa.Array, Availab
     ids = sorted(set(named))
     code = {name: number for number, name in enumerate(ids, start=1)}
     calendar = as_of(pipeline.source, dates=days, horizon=max(days)).calendar
+    offers = table["actions"].combine_chunks()
+    offered = offers.flatten().dictionary_encode()
+    hashes = np.array([id_hash(action) for action in offered.dictionary.to_pylist()], dtype=np.int64)
+    owners = np.array([code[name] for name in named], dtype=np.int64)
     return pa.array(ids, pa.string()), AvailabilitySets(
-        code=np.array([code[name] for name in named], dtype=np.int64),
+        code=owners,
         valid_from_us=np.asarray(table["valid_from"].cast(pa.int64()).to_numpy(), dtype=np.int64),
         delivered_us=calendar.start_of_day(np.array([day_number(day) for day in days], dtype=np.int64)),
+        offering_code=owners[np.asarray(pc.list_parent_indices(offers), dtype=np.int64)],
+        offered_action=hashes[np.asarray(offered.indices, dtype=np.int64)],
     )
 
 

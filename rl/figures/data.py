@@ -39,7 +39,10 @@ class RewardBalance(StrictModel):
 
 
 class DataSummary(StrictModel):
-    """What the policy was learned from."""
+    """What the policy was learned from.
+
+    quarantined: episodes and decisions set aside, and decisions that can't be used by reason; empty where none are.
+    """
 
     dates: tuple[date, ...]
     n_transitions: int
@@ -49,6 +52,7 @@ class DataSummary(StrictModel):
     splits: tuple[SplitSummary, ...]
     ingest: IngestCounts | None = None
     reward: RewardBalance | None = None
+    quarantined: dict[str, int] = Field(default_factory=dict)
     counters: dict[str, int] = Field(default_factory=dict)
 
 

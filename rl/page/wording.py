@@ -79,6 +79,11 @@ REASON_NAMES = {
     "duplicate_across_deliveries": "delivered before",
     "no_earlier_decision": "no earlier decision it could belong to",
     "outside_attribution_window": "too long after the decision",
+    "quarantined": "its decision's episode was set aside",
+    "no_action": "name no action",
+    "unknown_set": "name no availability set, or an unknown one",
+    "outside_set": "chose what their availability set doesn't offer",
+    "no_shopper": "name no shopper",
     "unknown_decision": "names a decision that isn't in the log",
 }
 

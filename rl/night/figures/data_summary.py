@@ -44,6 +44,7 @@ def summarize_data(run: Run, dataset: DatasetDescription) -> DataSummary:
         ),
         ingest=None if ingest is None else _ingest_counts(ingest),
         reward=None if build is None else _reward_balance(build),
+        quarantined={} if build is None else _quarantined(build),
         counters={**dataset.counters, **counts},
     )
 
@@ -64,6 +65,11 @@ def _reward_balance(build: Mapping[str, Any]) -> RewardBalance:
     return RewardBalance(
         events=reward["events"], transitions=reward["transitions"], residuals=dict(reward["residuals"])
     )
+
+
+def _quarantined(build: Mapping[str, Any]) -> dict[str, int]:
+    found: dict[str, int] = build.get("quarantined", {})
+    return {name: n for name, n in found.items() if n}
 
 
 def _read(path: Path) -> Mapping[str, Any] | None:

@@ -8,12 +8,13 @@ from typing import Any
 from conf.kernel.arrays import IntArray
 from conf.kernel.attribution import OUTCOMES
 from conf.kernel.availability_in_force import AvailabilitySets
+from conf.kernel.quarantine import QUARANTINE_REASONS, USABLE
 from conf.kernel.transitions import Transitions, transitions
 from conf.kernel_rules import as_of, rules_of
 from conf.specs.scenario import Pipeline
-from tests.conf.kernel.columns_of_rows import Log, array, codes_of_sets, day_number, log_of, micros
+from tests.conf.kernel.columns_of_rows import Log, array, codes_of_sets, day_number, hashed, log_of, micros
 from tests.conf.kernel.made_logs import MadeLog
-from tests.conf.kernel.reference import Row, by_shopper, outcomes_of, transitions_of
+from tests.conf.kernel.reference import Row, by_shopper, outcomes_of, set_aside_of, transitions_of
 
 
 def kernel_transitions(log: MadeLog) -> tuple[Log, Transitions]:
@@ -29,10 +30,13 @@ def kernel_transitions(log: MadeLog) -> tuple[Log, Transitions]:
 def availability_sets(sets: Sequence[Row], log: Log, start_of_day: Any) -> AvailabilitySets:
     """The sets with the codes that the log's rows name them by."""
     codes = codes_of_sets(log.rows, sets)
+    offers = {(codes[one["availability_id"]], hashed(action)) for one in sets for action in one["actions"]}
     return AvailabilitySets(
         code=array(codes[one["availability_id"]] for one in sets),
         valid_from_us=array(micros(one["valid_from"]) for one in sets),
         delivered_us=start_of_day(array(day_number(one["delivery_date"]) for one in sets)),
+        offering_code=array(code for code, _ in offers),
+        offered_action=array(action for _, action in offers),
     )
 
 
@@ -49,7 +53,7 @@ def differences(log: MadeLog) -> list[str]:
         for name, value in row.items()
         if value != one[name]
     ]
-    return wrong + differing_outcomes(columns, made, log)
+    return wrong + differing_outcomes(columns, made, log) + differing_quarantine(columns, made, log)
 
 
 def differing_outcomes(columns: Log, made: Transitions, log: MadeLog) -> list[str]:
@@ -61,6 +65,23 @@ def differing_outcomes(columns: Log, made: Transitions, log: MadeLog) -> list[st
         for event_id, outcome in outcomes_of(events, log.pipeline).items()
     }
     return [] if found == expected else [f"outcomes {found}; expected {expected}"]
+
+
+def differing_quarantine(columns: Log, made: Transitions, log: MadeLog) -> list[str]:
+    """Where they differ in which decisions are set aside, and why."""
+    found = told_quarantine(columns, made)
+    expected = set_aside_of(log.rows, log.pipeline, sets=log.sets, dates=log.dates)
+    return [] if found == expected else [f"set aside {found}; expected {expected}"]
+
+
+def told_quarantine(log: Log, made: Transitions) -> dict[str, str | None]:
+    """The decisions that are set aside by event id, with the reason or None."""
+    aside = made.quarantine
+    return {
+        log.rows[made.decisions.rows[decision]]["event_id"]: None if reason == USABLE else QUARANTINE_REASONS[reason]
+        for decision, reason, is_set_aside in zip(aside.decision, aside.reason, aside.is_set_aside, strict=True)
+        if is_set_aside
+    }
 
 
 def told_outcomes(log: Log, made: Transitions) -> dict[str, tuple[str, str | None]]:

@@ -33,6 +33,7 @@ STARTS = {
     "Asia/Shanghai": datetime(2017, 11, 26, 9, tzinfo=UTC),
 }
 LARGEST = 2**32
+ACTIONS = ("hat", "shoe", "feet", "head")
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def _random_pipeline(rng: random.Random) -> Pipeline:
             "features": [{"name": name, "length": lengths.get(name)} for name in OBSERVATION_FEATURES],
             "history_days": rng.randint(1, 4),
         },
-        "action": {"key": rng.choice(["item", "category"]), "mask": "none"},
+        "action": {"key": rng.choice(["item", "category"]), "mask": rng.choice(["availability", "none"])},
         "gate": {"guardrails": []},
     }
     merged = merge(loaded["scenario"], scenario)
@@ -129,10 +130,13 @@ def _made_log(pipeline: Pipeline, numbers: list[int], seed: int) -> MadeLog:
         {
             "availability_id": f"set {chance.randrange(3)}",
             "valid_from": start + timedelta(hours=chance.randrange(60)),
-            "delivery_date": first + timedelta(days=chance.randrange(4)),
+            "delivery_date": first + timedelta(days=chance.choice((0, 1, 2, 3, 9))),
         }
         for _ in range(chance.randrange(4))
     ]
+    # One id, one set of actions.
+    offered = {f"set {n}": chance.sample(ACTIONS, chance.choice((2, 3, 4, 4))) for n in range(3)}
+    sets = [one | {"actions": offered[one["availability_id"]]} for one in sets if one["delivery_date"] <= horizon]
     return MadeLog(pipeline, _delivered(_rows(pipeline, numbers), horizon), sets, dates, horizon)
 
 
@@ -167,7 +171,7 @@ def _event(chance: random.Random, place: int, pipeline: Pipeline, last_times: di
         # An event may name the id of a decision's own line.
         "decision_id": chance.choice((None, "d1", "d2", f"e{chance.randrange(41)}")),
         "price": chance.choice((None, 0, 19_990_000, 2**33)),
-        "availability_id": chance.choice((None, "set 1", "set 9")),
+        "availability_id": chance.choice((None, "set 9", *["set 0", "set 1", "set 2"] * 3)),
     }
 
 

@@ -16,9 +16,11 @@ from conf.kernel import (
     episode_ends,
     favorites,
     history_features,
+    quarantine,
     session_features,
     sessions,
     stream,
+    transitions,
 )
 from conf.kernel.calendar import Calendar
 from conf.kernel.clocks.session_step import SessionStep
@@ -99,5 +101,20 @@ FAULTS: dict[str, Fault] = {
         availability_in_force.set_in_force,
         "np.maximum(sets.valid_from_us, sets.delivered_us)",
         "sets.valid_from_us",
+    ),
+    "a decision that can't be used is set aside alone": Fault(
+        quarantine.quarantine, "np.isin(episode, episode[reason != USABLE])", "reason != USABLE"
+    ),
+    "a set is known however late it comes": Fault(
+        quarantine._is_known, "delivered[place] <= known_by_us", "delivered[place] < np.iinfo(np.int64).max"
+    ),
+    "an action may be offered by any set": Fault(quarantine._is_offered, "np.isin(asked, offers) & ", ""),
+    "an episode's set may be unknown at its end": Fault(
+        transitions._next_availability, "aside.reason == UNKNOWN_SET", "False"
+    ),
+    "episodes are numbered anew where one is set aside": Fault(
+        transitions.transitions,
+        "_part(points.episode[asked], session)[kept]",
+        "_part(points.episode[asked][kept], session[kept])",
     ),
 }

@@ -121,15 +121,21 @@ def _transitions_of_session(
     horizon_end = _midnight(horizon + timedelta(days=1), zone)
     window = timedelta(hours=scenario.reward.attribution.window_hours)
     decided = [place for place, row in enumerate(session.events) if _is_decision(row, pipeline)]
+    reasons = [problem_of(session.events[place], session, pipeline, sets) for place in decided]
     made: list[Row] = []
     for number, place in enumerate(decided):
         row = session.events[place]
         step = number % scenario.episode.max_steps
+        if any(reasons[number - step : number - step + scenario.episode.max_steps]):
+            continue
         credits = earned.get(row["event_id"], [])
         if number + 1 < len(decided):
             next_place = decided[number + 1]
             next_time = session.events[next_place]["event_time"]
             next_set = session.events[next_place]["availability_id"]
+            if reasons[number + 1] == "unknown_set":
+                in_force = _set_in_force(sets, next_time, zone)
+                next_set = row["availability_id"] if in_force is None else in_force
             terminal, timeout = False, step + 1 == scenario.episode.max_steps
         else:
             next_place, next_time = len(session.events), session.closing_time
@@ -159,6 +165,39 @@ def _transitions_of_session(
             }
         )
     return made
+
+
+def set_aside_of(
+    rows: Iterable[Row], pipeline: Pipeline, *, sets: Sequence[Row], dates: Iterable[date]
+) -> dict[str, str | None]:
+    """The decisions without a transition, by event id: what is wrong with each, None where it stands beside such."""
+    asked, longest = set(dates), pipeline.scenario.episode.max_steps
+    found: dict[str, str | None] = {}
+    for events in by_shopper(rows).values():
+        for session in sessions_of(events, pipeline):
+            decided = [row for row in session.events if _is_decision(row, pipeline)]
+            for first in range(0, len(decided), longest):
+                episode = decided[first : first + longest]
+                problems = {row["event_id"]: problem_of(row, session, pipeline, sets) for row in episode}
+                if session.events[0]["event_date"] in asked and any(problems.values()):
+                    found |= problems
+    return found
+
+
+def problem_of(row: Row, session: Session, pipeline: Pipeline, sets: Sequence[Row]) -> str | None:
+    """Why a decision can't be used: it chose nothing, or what the set it names doesn't offer, or nobody knows the set.
+
+    What is delivered after the session's partition is sealed stays unknown.
+    """
+    if _action(row, pipeline) is None:
+        return "no_action"
+    if pipeline.scenario.action.mask == "none":
+        return None
+    last = session.events[0]["event_date"] + timedelta(days=pipeline.settle_days)
+    known = [one for one in sets if one["availability_id"] == row["availability_id"]]
+    if not any(one["delivery_date"] <= last for one in known):
+        return "unknown_set"
+    return None if _action(row, pipeline) in known[0]["actions"] else "outside_set"
 
 
 def _earned(outcomes: dict[str, Outcome], events: Sequence[Row]) -> dict[str, list[Row]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
 from typing import Any
 
 import pytest
@@ -11,8 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.specs.scenario import Pipeline
-from jobs.errors import CheckError
-from jobs.transitions.checks import ROW_CHECKS, count_decisions, explain, lost_on_the_way, row_violations
+from jobs.transitions.checks import ROW_CHECKS, explain, lost_on_the_way, row_violations
 from jobs.transitions.transitions import Made, make_transitions
 from tests.jobs.transitions.shop_events import (
     DAY,
@@ -24,7 +22,6 @@ from tests.jobs.transitions.shop_events import (
     events_frame,
     implied_pipeline,
     impression,
-    view,
 )
 
 PIPELINE = a_pipeline(action={"mask": "availability"})
@@ -44,11 +41,6 @@ def good(spark: SparkSession) -> DataFrame:
 def made_by_spark(spark: SparkSession, rows: list[Row], pipeline: Pipeline, sets: list[Row] | None = None) -> Made:
     known = availability_frame(spark, sets) if sets else None
     return make_transitions(events_frame(spark, rows), known, pipeline, dates=[DAY], horizon=DAY)
-
-
-def counted(spark: SparkSession, rows: list[Row], pipeline: Pipeline) -> dict[date, int]:
-    made, log = made_by_spark(spark, rows, pipeline), events_frame(spark, rows)
-    return count_decisions(made, log, pipeline, dates=[DAY], where="transitions/recommendation")
 
 
 def on_step(step: int, column: str, value: Any) -> Callable[[DataFrame], DataFrame]:
@@ -109,26 +101,6 @@ def test_all_violations_stand_in_one_message() -> None:
         "transitions/recommendation date=2026-01-02: 14 "
         "episodes' last rows without exactly one of terminal and timeout",
     ]
-
-
-def test_decisions_that_cannot_become_transitions_are_an_error(spark: SparkSession) -> None:
-    """A decision without action, and one of no shopper: both are named with their number."""
-    rows = [
-        impression(),
-        impression("10:01", action="hat") | {"action": None, "item_id": None},
-        impression("10:02", user_id=""),
-        event("click"),
-    ]
-    with pytest.raises(CheckError) as raised:
-        counted(spark, rows, PIPELINE)
-    assert "date=2026-01-14: 1 of 3 decisions without an action" in str(raised.value)
-    assert "date=2026-01-14: 1 of 3 decisions without a shopper" in str(raised.value)
-
-
-def test_decisions_are_counted_by_the_date_their_session_starts(spark: SparkSession) -> None:
-    """Views that are decisions, of the asked dates alone."""
-    rows = [view("10:00"), view("10:01"), event("purchase", "10:02")]
-    assert counted(spark, rows, implied_pipeline()) == {DAY: 2}
 
 
 def test_events_lost_between_spark_and_the_kernel_are_told(spark: SparkSession) -> None:

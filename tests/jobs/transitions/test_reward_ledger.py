@@ -82,3 +82,25 @@ def test_reward_that_went_nowhere_is_named() -> None:
         "all dates up to 2026-01-12: transitions earned 10 millionths and residuals hold 0; expected 11 together, "
         "what the events are worth"
     ]
+
+
+def test_reward_of_decisions_set_aside_is_a_residual_of_their_date() -> None:
+    """A later event's worth counts once that event's day does; manifests that know no such residual hold none."""
+    found = reward_counters(
+        [MONDAY],
+        accepted={MONDAY: 10},
+        repeated={},
+        outcomes=[
+            (MONDAY, "attributed", MONDAY, 6),
+            (MONDAY, "quarantined", MONDAY, 4),
+            (TUESDAY, "quarantined", MONDAY, 5),
+            (TUESDAY, "quarantined", TUESDAY, 7),
+        ],
+        earned={MONDAY: 6},
+    )
+    assert reward_totals(found, MONDAY).residuals["quarantined"] == 4
+    assert reward_totals(found, TUESDAY).residuals["quarantined"] == 9
+    assert reward_violations(found, MONDAY) == []
+    del found[MONDAY]["reward.residual.quarantined"], found[MONDAY][f"reward.quarantined_on.{MONDAY}"]
+    del found[MONDAY][f"reward.quarantined_on.{TUESDAY}"]
+    assert reward_totals(found, MONDAY).residuals["quarantined"] == 0

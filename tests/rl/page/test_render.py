@@ -15,6 +15,7 @@ from rl.page.content import ReviewContent
 from rl.page.render import render_page
 from rl.page.wording import MINUS
 from tests.rl.page.content_factory import (
+    data,
     estimate,
     estimated_review,
     implied_review,
@@ -236,6 +237,15 @@ def test_page_accounts_for_every_line_and_reward() -> None:
     assert "83,900 accepted + 536 rejected + 40 not yet = 84,476 of 84,476 lines" in text
     assert "names a decision that isn't in the log 99.5 points" in text
     assert "In accepted events 20,500 points" in text
+
+
+def test_page_says_which_decisions_were_set_aside() -> None:
+    """How many, in how many episodes, and why; nothing where none were."""
+    aside = {"episodes": 3, "decisions": 17, "outside_set": 2, "no_action": 1}
+    shown = text_of(review(data=data(quarantined=aside)))
+    assert "17 decisions in 3 episodes are set aside" in shown
+    assert "1 name no action; 2 chose what their availability set doesn't offer." in shown
+    assert "are set aside, since" not in text_of(review())
 
 
 def test_page_shows_calibration_where_propensities_are_estimated() -> None:

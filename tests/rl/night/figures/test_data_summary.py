@@ -56,13 +56,15 @@ def test_summary_joins_what_the_steps_left(run: Run) -> None:
         run.ingest_result,
         {"n_lines": 10, "n_events": 7, "n_derived": 1, "n_rejected": 2, "n_not_yet": 1, "rejected": {"duplicate": 2}},
     )
-    write(run.build_result, {"reward": {"events": 5, "transitions": 3, "residuals": {"unknown_decision": 2}}})
+    reward = {"events": 5, "transitions": 3, "residuals": {"unknown_decision": 2}}
+    write(run.build_result, {"reward": reward, "quarantined": {"episodes": 1, "decisions": 2, "no_action": 1}})
     summary = summarize_data(run, description())
     assert summary.dates == (date(2026, 1, 1), date(2026, 1, 2))
     assert summary.ingest is not None
     assert summary.ingest.n_accepted + summary.ingest.n_rejected + summary.ingest.n_not_yet == summary.ingest.n_lines
     assert summary.reward is not None
     assert summary.reward.transitions + sum(summary.reward.residuals.values()) == summary.reward.events
+    assert summary.quarantined == {"episodes": 1, "decisions": 2, "no_action": 1}
     assert summary.counters["n_decisions"] == 27
 
 

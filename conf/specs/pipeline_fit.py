@@ -1,0 +1,107 @@
+"""Whether a source has what a scenario asks of it: known from the two specs alone, before any file is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from conf.event_types import EventType
+from conf.specs.event_mapping import EventMapping
+from conf.specs.source import Source
+
+if TYPE_CHECKING:  # a scenario is checked as it is loaded
+    from conf.specs.scenario import Scenario
+
+
+class Misfit(NamedTuple):
+    """What a scenario asks for and a source doesn't have: the key that asks, and what is wrong."""
+
+    key: str
+    problem: str
+
+
+def misfits(scenario: Scenario, source: Source) -> list[Misfit]:
+    """Return every reason why the scenario can't work on the source, with what to write instead."""
+    feeds = {name: feed.events for name, feed in source.feeds_alone().items()}
+    return [
+        *_of_decisions(scenario, source, feeds),
+        *_of_rewards(scenario, source, feeds),
+        *_of_estimator(scenario, source),
+    ]
+
+
+def event_types_of(events: EventMapping) -> set[EventType]:
+    """Return the types that lines of a feed can become."""
+    mapping = events.event_type
+    named = {mapping.constant} if mapping.constant is not None else set((mapping.map or {}).values())
+    return named | {rule.type for rule in mapping.match or ()} | {one.type for one in events.derived}
+
+
+def _of_decisions(scenario: Scenario, source: Source, feeds: dict[str, EventMapping]) -> Iterator[Misfit]:
+    kind, key = source.decisions.event_type, scenario.action.key
+    deciding = [events for events in feeds.values() if kind in event_types_of(events)]
+    if not deciding:
+        yield Misfit(
+            "decisions.event_type",
+            f"{kind} are the decisions, and no line of {source.name} becomes one: {_types(feeds)}",
+        )
+        return
+    fields = {"item": ["action", "item_id"], "category": ["category_id"]}[key]
+    if key == "category" and source.decisions.kind == "logged":
+        fields.append("action")
+    if not _maps(deciding, *fields):
+        names = " or ".join(f"events.{name}" for name in fields)
+        yield Misfit("action.key", f"{key}: source {source.name} maps no {names} of its decisions ({kind})")
+    if scenario.action.mask == "none":
+        return
+    lacking = [] if source.availability is not None else ["no table availability"]
+    lacking += [] if _maps(deciding, "availability_id") else [f"no events.availability_id of its decisions ({kind})"]
+    if lacking:
+        yield Misfit(
+            "action.mask",
+            f"availability: source {source.name} has {' and '.join(lacking)}; map them, or write action: "
+            f"{{mask: none}} under overrides.{source.name}",
+        )
+
+
+def _of_rewards(scenario: Scenario, source: Source, feeds: dict[str, EventMapping]) -> Iterator[Misfit]:
+    weights, link = scenario.reward.weights, scenario.reward.attribution.link
+    rewarding = [events for events in feeds.values() if event_types_of(events) & set(weights)]
+    if not rewarding:
+        yield Misfit("reward.weights", f"{', '.join(weights)}: source {source.name} has none of them: {_types(feeds)}")
+        return
+    touched = "category_id" if scenario.action.key == "category" else "item_id"
+    needed = "decision_id" if link == "decision_id" else touched
+    if not _maps(rewarding, needed):
+        yield Misfit(
+            "reward.attribution.link",
+            f"{link}: source {source.name} maps no events.{needed} of the events that are rewarded, so that no "
+            f"decision earns anything; map it, or write {'last_touch' if link == 'decision_id' else 'decision_id'}",
+        )
+    known = {name for events in feeds.values() for name in event_types_of(events)}
+    for metric in dict.fromkeys(rail.metric for rail in scenario.gate.guardrails):
+        if scenario.metrics[metric] not in known:
+            yield Misfit(
+                "gate.guardrails",
+                f"{metric} counts {scenario.metrics[metric]} events, and {source.name} has none: {_types(feeds)}",
+            )
+
+
+def _of_estimator(scenario: Scenario, source: Source) -> Iterator[Misfit]:
+    estimator = scenario.evaluation.estimator
+    if source.decisions.kind == "implied" and estimator != "dm":
+        yield Misfit(
+            "evaluation.estimator",
+            f"{estimator} weights decisions by the probability they were made with, and those of {source.name} are "
+            f"implied: nobody made them; write evaluation: {{estimator: dm}} under overrides.{source.name} (a "
+            "prediction, on which the gate abstains)",
+        )
+
+
+def _maps(feeds: Iterable[EventMapping], *fields: str) -> bool:
+    return any(getattr(events, name) is not None for events in feeds for name in fields)
+
+
+def _types(feeds: dict[str, EventMapping]) -> str:
+    known = sorted({name for events in feeds.values() for name in event_types_of(events)})
+    return f"it has {', '.join(known)}"

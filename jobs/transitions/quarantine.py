@@ -1,0 +1,132 @@
+"""Decisions that can't be used: how many a date has, and whether that is still the log that the scenario means.
+
+Counters of a date's manifest: `quarantined.episodes` and `quarantined.decisions` (set aside whole), and of the latter
+`quarantined.<reason>` those that can't be used themselves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from conf.kernel.quarantine import QUARANTINE_REASONS
+from conf.publication import Manifest
+from conf.specs.scenario import Pipeline
+from jobs.errors import CheckError
+from jobs.transitions.tallies import COMPANION, DECISION, EPISODE_SET_ASIDE, SET_ASIDE
+
+NO_SHOPPER = "no_shopper"
+REASONS = (*QUARANTINE_REASONS, NO_SHOPPER)
+
+_PREFIX = "quarantined."
+
+_WORDS = {
+    "no_action": "name no action: neither `action` nor what it falls back to",
+    "unknown_set": "name no availability set, or one that was not delivered",
+    "outside_set": "chose what their availability set doesn't offer",
+    NO_SHOPPER: "name no shopper",
+}
+
+
+@dataclass
+class DateDecisions:
+    """The decisions of the sessions that start on a date.
+
+    Attributes:
+        n: all of them.
+        n_unfit: those that can't be used, by reason.
+        n_beside: further ones of the same episodes.
+        n_episodes: that are set aside.
+        examples: when the first of each reason was made, what it chose and from which set; nothing of the shopper.
+    """
+
+    n: int = 0
+    n_unfit: Counter[str] = field(default_factory=Counter)
+    n_beside: int = 0
+    n_episodes: int = 0
+    examples: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def n_set_aside(self) -> int:
+        """Decisions without a transition."""
+        return self.n_unfit.total() + self.n_beside
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What the date's manifest says; nothing where nothing was set aside."""
+        if not self.n_set_aside:
+            return {}
+        reasons = {f"{_PREFIX}{reason}": n for reason, n in sorted(self.n_unfit.items())}
+        return {f"{_PREFIX}episodes": self.n_episodes, f"{_PREFIX}decisions": self.n_set_aside, **reasons}
+
+
+def decisions_of(
+    tallies: Iterable[Row], events: DataFrame, pipeline: Pipeline, dates: Collection[date]
+) -> dict[date, DateDecisions]:
+    """Return what the sessions that start on each date decided; decisions of nobody count on their own date."""
+    found: dict[date, DateDecisions] = {day: DateDecisions() for day in dates}
+    for row in tallies:
+        if row["kind"] == DECISION:
+            found[row["day"]].n += row["n"]
+        elif row["kind"] == EPISODE_SET_ASIDE:
+            found[row["day"]].n_episodes += row["n"]
+        elif row["kind"] == SET_ASIDE and row["outcome"] == COMPANION:
+            found[row["day"]].n_beside += row["n"]
+        elif row["kind"] == SET_ASIDE:
+            found[row["day"]].n_unfit[row["outcome"]] += row["n"]
+            found[row["day"]].examples[row["outcome"]] = row["example"]
+    is_decision = F.col("event_type") == pipeline.source.decisions.event_type
+    of_nobody = events.where((F.col("user_id") == "") & is_decision & F.col("event_date").isin(*dates))
+    first = F.date_format(F.min("event_time"), "yyyy-MM-dd HH:mm:ss").alias("first")
+    for row in of_nobody.groupBy("event_date").agg(F.count(F.lit(1)).alias("n"), first).collect():
+        one = found[row["event_date"]]
+        one.n += row["n"]
+        one.n_unfit[NO_SHOPPER] += row["n"]
+        one.examples[NO_SHOPPER] = f"{row['first']} UTC"
+    return found
+
+
+def refuse_too_many(decided: Mapping[date, DateDecisions], pipeline: Pipeline, where: str) -> None:
+    """Raise if more of a date's decisions can't be used than the scenario allows.
+
+    Raises:
+        CheckError: names every such date, its reasons, an example of each, and what to do.
+    """
+    bound = pipeline.scenario.max_quarantined_share
+    problems = [
+        line for day, one in sorted(decided.items()) if one.n_unfit.total() > bound * one.n for line in _told(day, one)
+    ]
+    if problems:
+        scenario, source = pipeline.scenario.name, pipeline.source.name
+        raise CheckError(
+            f"{where}: nothing was published: more than {bound:.2%} of a date's decisions can't be used\n"
+            + "\n".join(problems)
+            + f"\nmend conf/sources/{source}.yaml (events.action, events.item_id, events.availability_id) or deliver "
+            f"the missing availability sets, and ingest again; where the log is right as it is, raise "
+            f"max_quarantined_share in conf/scenarios/{scenario}.yaml: their episodes are set aside and counted"
+        )
+
+
+def quarantined_totals(manifests: Iterable[Manifest]) -> dict[str, int]:
+    """Return how many episodes and decisions are set aside, and why, over all the dates."""
+    total: Counter[str] = Counter(dict.fromkeys(("episodes", "decisions"), 0))
+    for manifest in manifests:
+        for name, n in manifest.counters.items():
+            if name.startswith(_PREFIX):
+                total[name.removeprefix(_PREFIX)] += n
+    return dict(total)
+
+
+def _told(day: date, decided: DateDecisions) -> list[str]:
+    n = decided.n_unfit.total()
+    head = f"  date={day}: {n} of {decided.n} decisions ({n / decided.n:.2%})"
+    reasons = [
+        f"    {n} {reason}: they {_WORDS[reason]}; the first: {decided.examples[reason]}"
+        for reason, n in decided.n_unfit.most_common()
+    ]
+    return [head, *reasons]

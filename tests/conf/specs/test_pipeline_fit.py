@@ -1,0 +1,103 @@
+"""Source and scenario are held against each other before anything is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from conf.errors import SpecError
+from conf.specs.pipeline_fit import misfits
+from conf.specs.scenario import Pipeline, load_pipeline, scenario_names
+from conf.specs.source import SOURCES_FOLDER, source_names
+from conf.specs.strict_yaml import merge
+
+SHOP: dict[str, Any] = {
+    "name": "shop",
+    "title": "A shop",
+    "format": "jsonl",
+    "delivery": {"layout": "dated_files"},
+    "events": {
+        "event_time": {"column": "at", "unit": "iso"},
+        "event_type": {"column": "kind", "map": {"seen": "impression", "buy": "purchase"}},
+        "user_id": {"column": "who"},
+        "item_id": {"column": "what"},
+        "decision_id": {"column": "decision"},
+        "availability_id": {"column": "offer"},
+    },
+    "availability": {"files": ["sets.jsonl"]},
+    "duplicates": "reject",
+    "session": {"gap_minutes": 30, "max_hours": 4},
+    "decisions": {"kind": "logged", "event_type": "impression"},
+}
+
+
+def found(source: dict[str, Any], **scenario: Any) -> dict[str, str]:
+    """The misfits of the recommendation scenario, by key."""
+    loaded = load_pipeline("recommendation", "canonical").model_dump()["scenario"]
+    fitting = merge(loaded, {"gate": {"guardrails": []}})
+    pipeline = Pipeline.model_validate({"source": source, "scenario": merge(fitting, scenario)})
+    return dict(misfits(pipeline.scenario, pipeline.source))
+
+
+def without(*fields: str) -> dict[str, Any]:
+    events = {name: value for name, value in SHOP["events"].items() if name not in fields}
+    return SHOP | {"events": events}
+
+
+def test_fitting_source_has_no_misfit() -> None:
+    """It maps what the scenario asks for; propensities it may leave out: they are estimated."""
+    assert found(SHOP) == {}
+
+
+@pytest.mark.parametrize("source", source_names())
+@pytest.mark.parametrize("scenario", scenario_names())
+def test_shipped_pairs_fit(scenario: str, source: str) -> None:
+    load_pipeline(scenario, source)
+
+
+@pytest.mark.parametrize(
+    ("source", "scenario", "key", "says"),
+    [
+        (
+            SHOP | {"decisions": {"kind": "logged", "event_type": "promotion"}},
+            {},
+            "decisions.event_type",
+            "impression, ",
+        ),
+        (without("item_id"), {}, "action.key", "no events.action or events.item_id"),
+        (SHOP, {"action": {"key": "category"}}, "action.key", "no events.category_id or events.action"),
+        (SHOP | {"availability": None}, {}, "action.mask", "no table availability"),
+        (without("availability_id"), {}, "action.mask", "no events.availability_id of its decisions"),
+        (SHOP, {"reward": {"weights": {"refund": 1}}}, None, None),
+        (without("decision_id"), {}, "reward.attribution.link", "no events.decision_id"),
+        (without("item_id"), {"reward": {"attribution": {"link": "last_touch"}}}, "reward.attribution.link", "item_id"),
+        (
+            SHOP,
+            {"gate": {"guardrails": [{"metric": "carts", "max_relative_decrease": 0.1}]}},
+            "gate.guardrails",
+            "carts counts cart events",
+        ),
+        (SHOP | {"decisions": {"kind": "implied", "event_type": "impression"}}, {}, "evaluation.estimator", "implied"),
+    ],
+)
+def test_misfit_is_named(source: dict[str, Any], scenario: dict[str, Any], key: str | None, says: str | None) -> None:
+    """By the key that asks for what isn't there; weights of which the source has some are no misfit."""
+    problems = found(source, **scenario)
+    assert (key in problems) if key is not None else problems == {}
+    assert says is None or says in problems[str(key)]
+
+
+def test_all_misfits_stand_in_one_message(tmp_path: Path) -> None:
+    """With where each key is explained, before any file was read."""
+    content = yaml.safe_load((SOURCES_FOLDER / "online_retail.yaml").read_text()) | {"name": "new_shop"}
+    (tmp_path / "new_shop.yaml").write_text(yaml.safe_dump(content, default_flow_style=False))
+    with pytest.raises(SpecError) as raised:
+        load_pipeline("recommendation", "new_shop", sources_folder=tmp_path)
+    message = str(raised.value)
+    assert "doesn't fit source new_shop: 4 problem(s)" in message
+    for key in ("action.mask", "reward.attribution.link", "gate.guardrails", "evaluation.estimator"):
+        assert f"  {key}: " in message
+    assert "docs/reference-scenarios.md#gate" in message
