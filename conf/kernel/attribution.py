@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from conf.event_types import EVENT_TYPE_RANK
-from conf.kernel.arrays import IntArray, latest_rows
+from conf.kernel.arrays import BoolArray, IntArray, changes, latest_rows
 from conf.kernel.decisions import Decisions
 from conf.kernel.points import NO_DECISION
 from conf.kernel.stream import NO_ID, Stream, is_of_type
@@ -52,6 +52,8 @@ class Touches:
         day: its business day, days since the epoch.
         from_row: the first row of the stream that comes after it.
         link: what events tied to it name, 0 where nothing can.
+        item: id hash of the item it showed, 0 none: of a slate's parts, which share a link, an event is tied to the one
+            whose item it names.
     """
 
     unit: IntArray
@@ -59,6 +61,7 @@ class Touches:
     day: IntArray
     from_row: IntArray
     link: IntArray
+    item: IntArray
 
     def __len__(self) -> int:
         return len(self.unit)
@@ -82,7 +85,8 @@ class Attributed:
 def attribute(stream: Stream, touches: Touches, link: IntArray, rule: AttributionRule) -> Attributed:
     """Return the counted events, each with its decision or the reason why it has none.
 
-    The decision is the latest earlier one of the unit with the same link, so that each event has at most one.
+    The decision is the latest earlier one of the unit with the same link and item, or else with the same link, so that
+    each event has at most one.
 
     Args:
         stream: the events.
@@ -92,6 +96,8 @@ def attribute(stream: Stream, touches: Touches, link: IntArray, rule: Attributio
     """
     rows = np.flatnonzero(is_of_type(stream, *rule.counted))
     touch = _latest_touch(touches, rows, stream.unit[rows], link[rows])
+    if rule.link == "decision_id":
+        touch = _of_slates(touches, stream, rows, link, touch, rule.look_back_days)
     has_touch = touch != NO_DECISION
     touched = touch[has_touch]
     is_known, is_in_time = np.zeros_like(has_touch), np.zeros_like(has_touch)
@@ -106,7 +112,8 @@ def attribute(stream: Stream, touches: Touches, link: IntArray, rule: Attributio
 def touches_of(stream: Stream, decisions: Decisions, link: IntArray) -> Touches:
     """Return the decisions that are events of the stream, with their links `(n,)`."""
     rows = decisions.rows
-    return Touches(stream.unit[rows], stream.time_us[rows], stream.day[rows], from_row=rows + 1, link=link[rows])
+    time_us, day, item = stream.time_us[rows], stream.day[rows], decisions.shown_item[rows]
+    return Touches(stream.unit[rows], time_us, day, from_row=rows + 1, link=link[rows], item=item)
 
 
 def links(stream: Stream, decisions: Decisions, rule: AttributionRule) -> IntArray:
@@ -124,6 +131,42 @@ def counts_earned(stream: Stream, decisions: Decisions, attributed: Attributed) 
     earned = attributed.outcome == ATTRIBUTED
     cells = attributed.decision[earned] * n_types + stream.type[attributed.row[earned]]
     return np.bincount(cells, minlength=len(decisions) * n_types).reshape(len(decisions), n_types)
+
+
+def _of_slates(
+    touches: Touches, stream: Stream, rows: IntArray, link: IntArray, latest: IntArray, look_back_days: int
+) -> IntArray:
+    """Return the rows' latest touches, but where several share a link the latest of them that showed the row's item."""
+    asked = np.flatnonzero((latest != NO_DECISION) & (stream.item[rows] != NO_ID))
+    asked = asked[_is_shared(touches)[latest[asked]]] if len(asked) else asked
+    if not len(asked):
+        return latest
+    row = rows[asked]
+    both = _numbered(np.concatenate([touches.link, link[row]]), np.concatenate([touches.item, stream.item[row]]))
+    by_item = replace(touches, link=both[: len(touches)])
+    found = _latest_touch(by_item, row, stream.unit[row], both[len(touches) :])
+    # What is too long ago to be read for sure decides nothing.
+    is_known = (found != NO_DECISION) & (touches.day[found] >= stream.day[row] - look_back_days)
+    chosen = latest.copy()
+    chosen[asked[is_known]] = found[is_known]
+    return chosen
+
+
+def _is_shared(touches: Touches) -> BoolArray:
+    """Return True for touches whose unit has another one of the same link."""
+    order = np.lexsort((touches.link, touches.unit))
+    is_next = ~changes(touches.unit[order], touches.link[order])
+    shared = np.zeros(len(touches), dtype=np.bool_)
+    shared[order] = is_next | np.append(is_next[1:], False)
+    return shared
+
+
+def _numbered(*columns: IntArray) -> IntArray:
+    """Return a number from 1 on for each row, equal where rows agree in every column."""
+    order = np.lexsort(columns)
+    numbers = np.empty(len(order), dtype=np.int64)
+    numbers[order] = np.cumsum(changes(*(column[order] for column in columns)))
+    return numbers
 
 
 def _latest_touch(touches: Touches, rows: IntArray, unit: IntArray, link: IntArray) -> IntArray:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from conf.kernel.arrays import BoolArray, IntArray
+from conf.kernel.arrays import BoolArray, IntArray, changes
 from conf.kernel.stream import NO_ID, Stream, is_of_type
 
 
@@ -32,12 +32,14 @@ class Decisions:
 
     Attributes:
         is_decision: `(n,)`.
+        is_repeated: True for the events that tell of an earlier row's decision once more, and so are none, `(n,)`.
         action: id hash of what each decision chose, 0 where it names nothing or is none, `(n,)`.
         shown_item: id hash of the item each decision showed, 0 none, `(n,)`.
         rows: the rows that are decisions, ascending, `(n_decisions,)`.
     """
 
     is_decision: BoolArray
+    is_repeated: BoolArray
     action: IntArray
     shown_item: IntArray
     rows: IntArray
@@ -48,11 +50,30 @@ class Decisions:
 
 def decisions(stream: Stream, rule: DecisionRule) -> Decisions:
     """Return the decisions of the stream."""
-    is_decision = is_of_type(stream, rule.event_type)
+    is_told = is_of_type(stream, rule.event_type)
+    is_repeated = _tells_again(stream, is_told) if rule.is_logged else np.zeros_like(is_told)
+    is_decision = is_told & ~is_repeated
     action = np.where(is_decision, _chosen(stream, rule), NO_ID)
     shows_action = rule.is_logged and rule.key == "item"
     shown = action if shows_action else np.where(is_decision, stream.item, NO_ID)
-    return Decisions(is_decision, action=action, shown_item=shown, rows=np.flatnonzero(is_decision))
+    return Decisions(is_decision, is_repeated, action=action, shown_item=shown, rows=np.flatnonzero(is_decision))
+
+
+def _tells_again(stream: Stream, is_told: BoolArray) -> BoolArray:
+    """Return True where an earlier row of the unit's business day has the same decision id, item and position, `(n,)`.
+
+    A slate's parts share its id, and differ in item or position. Days beyond don't matter, so that what a day's
+    decisions are depends on no other day.
+    """
+    rows = np.flatnonzero(is_told & (stream.link != NO_ID))
+    shown = np.where(stream.action != NO_ID, stream.action, stream.item)
+    keys = [column[rows] for column in (stream.unit, stream.day, stream.link, shown, stream.position)]
+    # Stable: rows with equal keys stay in the stream's order.
+    order = np.lexsort(keys)
+    found = np.zeros(len(stream), dtype=np.bool_)
+    if len(rows):
+        found[rows[order]] = ~changes(*(key[order] for key in keys))
+    return found
 
 
 def _chosen(stream: Stream, rule: DecisionRule) -> IntArray:

@@ -34,6 +34,7 @@ class Stream:
         link: code of the decision it names, 0 none.
         own_link: code of its own event id among the codes of `link`; needed of decisions without a decision id alone.
         availability: code of the set of available actions it names, 0 none.
+        position: its place in its slate, NO_NUMBER none.
         starts: first row of each unit, and the number of rows behind them, `(n_units + 1,)`.
     """
 
@@ -50,6 +51,7 @@ class Stream:
     link: IntArray
     own_link: IntArray
     availability: IntArray
+    position: IntArray
     starts: IntArray
 
     def __len__(self) -> int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-VERSION = 1
-"""Raised with every change after which some stream gives other sessions or transitions. A stream that
-was refused before, because of decisions that can't be used, is none of those: nothing was published of it.
+VERSION = 2
+"""Raised with every change after which some stream gives other sessions or transitions.
 
 Partitions of the first one name none; so do those of releases that had the same rules in SQL.
 """

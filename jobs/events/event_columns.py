@@ -75,6 +75,9 @@ def event_columns(table: pa.Table, set_ids: pa.Array | None = None) -> EventColu
             "link": link,
             "own_link": own_link,
             "availability": availability,
+            "position": _integers(pc.fill_null(table["position"].cast(pa.int64()), NO_NUMBER))
+            if has_items
+            else nothing,
         }
     )
     return EventColumns(table, stream, every_set)

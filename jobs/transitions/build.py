@@ -26,7 +26,7 @@ from jobs.publishing.written_rows import read_written
 from jobs.transitions.attribution import unattributable
 from jobs.transitions.checks import CHECKS, count_mismatches, explain, lost_on_the_way, row_violations
 from jobs.transitions.due_dates import DueDates, find_due_dates
-from jobs.transitions.quarantine import DateDecisions, decisions_of, quarantined_totals, refuse_too_many
+from jobs.transitions.quarantine import DateDecisions, decisions_of, quarantined_totals, refuse_too_many, repeated_total
 from jobs.transitions.reward_ledger import (
     EARNED,
     Counters,
@@ -206,6 +206,7 @@ def _result(order: _Order, manifests: Mapping[date, Manifest]) -> dict[str, Any]
         "n_transitions": sum(manifest.n_rows for manifest in manifests.values()),
         "n_episodes": sum(manifest.counters["episodes"] for manifest in manifests.values()),
         "partitions": {str(day): manifests[day].content_hash for day in sorted(manifests)},
+        "n_repeated_decisions": repeated_total(manifests.values()),
         "quarantined": quarantined_totals(manifests.values()),
         "reward": {"events": reward.events, "transitions": reward.transitions, "residuals": reward.residuals},
         "built": [str(day) for day in order.due.dates],

@@ -1,7 +1,7 @@
 """Decisions that can't be used: how many a date has, and whether that is still the log that the scenario means.
 
 Counters of a date's manifest: `quarantined.episodes` and `quarantined.decisions` (set aside whole), and of the latter
-`quarantined.<reason>` those that can't be used themselves.
+`quarantined.<reason>` those that can't be used themselves; `repeated_decisions`, events that tell of a decision again.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from conf.kernel.quarantine import QUARANTINE_REASONS
 from conf.publication import Manifest
 from conf.specs.scenario import Pipeline
 from jobs.errors import CheckError
-from jobs.transitions.tallies import COMPANION, DECISION, EPISODE_SET_ASIDE, SET_ASIDE
+from jobs.transitions.tallies import COMPANION, DECISION, EPISODE_SET_ASIDE, REPEATED, SET_ASIDE
 
 NO_SHOPPER = "no_shopper"
 REASONS = (*QUARANTINE_REASONS, NO_SHOPPER)
 
 _PREFIX = "quarantined."
+REPEATED_DECISIONS = "repeated_decisions"
 
 _WORDS = {
     "no_action": "name no action: neither `action` nor what it falls back to",
@@ -39,6 +40,7 @@ class DateDecisions:
 
     Attributes:
         n: all of them.
+        n_repeated: further events that tell of one of them again.
         n_unfit: those that can't be used, by reason.
         n_beside: further ones of the same episodes.
         n_episodes: that are set aside.
@@ -46,6 +48,7 @@ class DateDecisions:
     """
 
     n: int = 0
+    n_repeated: int = 0
     n_unfit: Counter[str] = field(default_factory=Counter)
     n_beside: int = 0
     n_episodes: int = 0
@@ -58,11 +61,14 @@ class DateDecisions:
 
     @property
     def counters(self) -> dict[str, int]:
-        """What the date's manifest says; nothing where nothing was set aside."""
-        if not self.n_set_aside:
-            return {}
+        """What the date's manifest says; what there is none of is left out."""
         reasons = {f"{_PREFIX}{reason}": n for reason, n in sorted(self.n_unfit.items())}
-        return {f"{_PREFIX}episodes": self.n_episodes, f"{_PREFIX}decisions": self.n_set_aside, **reasons}
+        found = {
+            REPEATED_DECISIONS: self.n_repeated,
+            f"{_PREFIX}episodes": self.n_episodes,
+            f"{_PREFIX}decisions": self.n_set_aside,
+        }
+        return {name: n for name, n in (found | reasons).items() if n}
 
 
 def decisions_of(
@@ -73,6 +79,8 @@ def decisions_of(
     for row in tallies:
         if row["kind"] == DECISION:
             found[row["day"]].n += row["n"]
+        elif row["kind"] == REPEATED:
+            found[row["day"]].n_repeated += row["n"]
         elif row["kind"] == EPISODE_SET_ASIDE:
             found[row["day"]].n_episodes += row["n"]
         elif row["kind"] == SET_ASIDE and row["outcome"] == COMPANION:
@@ -110,6 +118,11 @@ def refuse_too_many(decided: Mapping[date, DateDecisions], pipeline: Pipeline, w
             f"the missing availability sets, and ingest again; where the log is right as it is, raise "
             f"max_quarantined_share in conf/scenarios/{scenario}.yaml: their episodes are set aside and counted"
         )
+
+
+def repeated_total(manifests: Iterable[Manifest]) -> int:
+    """Return how many events told of a decision again, over all the dates."""
+    return sum(manifest.counters.get(REPEATED_DECISIONS, 0) for manifest in manifests)
 
 
 def quarantined_totals(manifests: Iterable[Manifest]) -> dict[str, int]:

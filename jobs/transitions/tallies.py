@@ -26,8 +26,8 @@ TALLY_DDL = (
 )
 """A count of events by business day, type and outcome, or of decisions by the day their session started."""
 
-EVENT, DECISION, HANDED = "event", "decision", "handed"
-"""Kinds: events that rewards count, decisions, and all events that were handed over."""
+EVENT, DECISION, REPEATED, HANDED = "event", "decision", "repeated_decision", "handed"
+"""Kinds: events that rewards count, decisions, events that tell of one again, and all events that were handed over."""
 
 SET_ASIDE, EPISODE_SET_ASIDE = "set_aside", "episode_set_aside"
 """Kinds: decisions of episodes that are set aside, with the reason as outcome and an example; and these episodes."""
@@ -48,7 +48,7 @@ def tallies_of(events: EventColumns, made: Transitions, known: AsOf, actions: pa
     return pa.concat_arrays(
         [
             _of_events(stream, made),
-            _of_decisions(stream, made, known),
+            *_of_decisions(stream, made, known),
             *_set_aside(events, made, actions),
             _handed_over(stream),
         ]
@@ -85,11 +85,15 @@ def _of_events(stream: Stream, made: Transitions) -> pa.StructArray:
     )
 
 
-def _of_decisions(stream: Stream, made: Transitions, known: AsOf) -> pa.StructArray:
-    """Decisions of the days asked for, by the day their session started."""
-    day = stream.day[made.sessions.starts[:-1]][made.sessions.number[made.decisions.rows]]
-    (days,), n = _counted(day[np.isin(day, known.span)][:, None])
-    return _structs(DECISION, day=days, n=n)
+def _of_decisions(stream: Stream, made: Transitions, known: AsOf) -> list[pa.StructArray]:
+    """Decisions of the days asked for, and those told again, by the day their session started."""
+    session_day = stream.day[made.sessions.starts[:-1]]
+    found = []
+    for kind, rows in ((DECISION, made.decisions.rows), (REPEATED, np.flatnonzero(made.decisions.is_repeated))):
+        day = session_day[made.sessions.number[rows]]
+        (days,), n = _counted(day[np.isin(day, known.span)][:, None])
+        found.append(_structs(kind, day=days, n=n))
+    return found
 
 
 def _set_aside(events: EventColumns, made: Transitions, actions: pa.Array) -> list[pa.StructArray]:

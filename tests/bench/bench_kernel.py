@@ -122,6 +122,7 @@ def random_columns(n_rows: int, source: Source) -> dict[str, IntArray]:
         "price": rng.integers(0, 10**9, n_rows),
         "link": np.where(is_decision | (rng.random(n_rows) < 1 / 3), link, 0),
         "own_link": np.zeros(n_rows, dtype=np.int64),
+        "position": np.arange(n_rows),
         "availability": np.ones(n_rows, dtype=np.int64),
     }
 

@@ -61,7 +61,7 @@ def differing_outcomes(columns: Log, made: Transitions, log: MadeLog) -> list[st
     found = told_outcomes(columns, made)
     expected = {
         event_id: (outcome.name, outcome.decision["event_id"] if outcome.decision else None)
-        for events in by_shopper(log.rows).values()
+        for events in by_shopper(log.rows, log.pipeline).values()
         for event_id, outcome in outcomes_of(events, log.pipeline).items()
     }
     return [] if found == expected else [f"outcomes {found}; expected {expected}"]

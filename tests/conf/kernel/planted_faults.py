@@ -117,4 +117,13 @@ FAULTS: dict[str, Fault] = {
         "_part(points.episode[asked], session)[kept]",
         "_part(points.episode[asked][kept], session[kept])",
     ),
+    "a decision that is told again is another one": Fault(decisions._tells_again, "found[rows[order]] = ~", "~"),
+    "parts of a slate are one decision": Fault(decisions._tells_again, ", shown, stream.position)", ")"),
+    "decisions are told again on other days": Fault(
+        decisions._tells_again, "(stream.unit, stream.day,", "(stream.unit,"
+    ),
+    "a slate's click goes to the slate's last item": Fault(
+        attribution._of_slates, "found[is_known]", "latest[asked[is_known]]"
+    ),
+    "a slate's click goes back beyond what is read": Fault(attribution._of_slates, "- look_back_days", "- 1000"),
 }

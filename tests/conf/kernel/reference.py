@@ -37,11 +37,18 @@ class Outcome:
     decision: Row | None = None
 
 
-def by_shopper(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Each shopper's events in the total order."""
+def by_shopper(rows: Iterable[Row], pipeline: Pipeline) -> dict[str, list[Row]]:
+    """Each shopper's events in the total order; `tells_again` where an earlier one of the day told the decision."""
     found: dict[str, list[Row]] = {}
+    told: set[tuple[Any, ...]] = set()
     for row in sorted(rows, key=lambda one: (one["event_time"], EVENT_TYPE_RANK[one["event_type"]], one["event_id"])):
-        found.setdefault(row["user_id"], []).append(row)
+        tells_again = False
+        if pipeline.is_logged and row["decision_id"] is not None and _is_decision(row, pipeline):
+            shown = row["item_id"] if row["action"] is None else row["action"]
+            decision = (row["user_id"], row["event_date"], row["decision_id"], shown, row["position"])
+            tells_again = decision in told
+            told.add(decision)
+        found.setdefault(row["user_id"], []).append(row | {"tells_again": tells_again})
     return found
 
 
@@ -85,8 +92,18 @@ def outcomes_of(events: Sequence[Row], pipeline: Pipeline) -> dict[str, Outcome]
     for place, row in enumerate(events):
         if row["event_type"] in counted:
             linked = [one for one in events[:place] if _is_decision(one, pipeline) and _links(row, one, pipeline)]
-            found[row["event_id"]] = _outcome(row, linked[-1] if linked else None, pipeline)
+            found[row["event_id"]] = _outcome(row, _decision_among(linked, row, pipeline), pipeline)
     return found
+
+
+def _decision_among(linked: Sequence[Row], row: Row, pipeline: Pipeline) -> Row | None:
+    """The latest of the decisions that showed the row's item, or else of all: a slate's click finds its item."""
+    by_item = []
+    if pipeline.scenario.reward.attribution.link == "decision_id" and row["item_id"] is not None:
+        first_day = row["event_date"] - timedelta(days=_days_back(pipeline))
+        by_item = [one for one in linked if _shown_item(one, pipeline) == row["item_id"]]
+        by_item = [one for one in by_item if one["event_date"] >= first_day]
+    return ([None, *linked, *by_item])[-1]
 
 
 def transitions_of(
@@ -99,7 +116,7 @@ def transitions_of(
     """
     asked = set(dates)
     found: list[Row] = []
-    for shopper, events in sorted(by_shopper(rows).items()):
+    for shopper, events in sorted(by_shopper(rows, pipeline).items()):
         earned = _earned(outcomes_of(events, pipeline), events)
         for session in sessions_of(events, pipeline):
             if session.events[0]["event_date"] in asked:
@@ -173,7 +190,7 @@ def set_aside_of(
     """The decisions without a transition, by event id: what is wrong with each, None where it stands beside such."""
     asked, longest = set(dates), pipeline.scenario.episode.max_steps
     found: dict[str, str | None] = {}
-    for events in by_shopper(rows).values():
+    for events in by_shopper(rows, pipeline).values():
         for session in sessions_of(events, pipeline):
             decided = [row for row in session.events if _is_decision(row, pipeline)]
             for first in range(0, len(decided), longest):
@@ -211,14 +228,18 @@ def _earned(outcomes: dict[str, Outcome], events: Sequence[Row]) -> dict[str, li
 
 def _outcome(row: Row, decision: Row | None, pipeline: Pipeline) -> Outcome:
     attribution = pipeline.scenario.reward.attribution
-    # Farther back than history, window and sessions need, a decision counts as not there.
-    days_back = max(pipeline.scenario.observation.history_days, -(-attribution.window_hours // 24) + 1, 2)
-    if decision is not None and decision["event_date"] >= row["event_date"] - timedelta(days=days_back):
+    if decision is not None and decision["event_date"] >= row["event_date"] - timedelta(days=_days_back(pipeline)):
         if row["event_time"] - decision["event_time"] <= timedelta(hours=attribution.window_hours):
             return Outcome("attributed", decision)
         return Outcome("outside_attribution_window")
     names_one = attribution.link == "decision_id" and row["decision_id"] is not None
     return Outcome("unknown_decision" if names_one else "no_earlier_decision")
+
+
+def _days_back(pipeline: Pipeline) -> int:
+    """Farther back than history, window and sessions need, a decision counts as not there."""
+    scenario = pipeline.scenario
+    return max(scenario.observation.history_days, -(-scenario.reward.attribution.window_hours // 24) + 1, 2)
 
 
 def _links(row: Row, decision: Row, pipeline: Pipeline) -> bool:
@@ -308,7 +329,7 @@ def _set_in_force(sets: Sequence[Row], moment: datetime, zone: ZoneInfo) -> str 
 
 
 def _is_decision(row: Row, pipeline: Pipeline) -> bool:
-    return bool(row["event_type"] == pipeline.source.decisions.event_type)
+    return bool(row["event_type"] == pipeline.source.decisions.event_type) and not row.get("tells_again")
 
 
 def _shows_interest(row: Row) -> bool:

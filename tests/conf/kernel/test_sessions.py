@@ -39,7 +39,7 @@ def test_sessions_are_those_of_a_loop_over_the_rows(log: MadeLog) -> None:
     ]
     expected = [
         ([row["event_id"] for row in one.events], one.is_cut)
-        for _, events in sorted(by_shopper(log.rows).items())
+        for _, events in sorted(by_shopper(log.rows, log.pipeline).items())
         for one in sessions_of(events, log.pipeline)
     ]
     assert told == expected
