@@ -38,13 +38,26 @@ def plain_transitions(
     by_shopper: dict[str, list[Row]] = {}
     for row in rows:
         by_shopper.setdefault(row["user_id"], []).append(row)
-    for events in by_shopper.values():
-        events.sort(key=lambda row: (row["event_time"], EVENT_TYPE_RANK[row["event_type"]], row["event_id"]))
+    for own in by_shopper.values():
+        own.sort(key=lambda row: (row["event_time"], EVENT_TYPE_RANK[row["event_type"]], row["event_id"]))
+        events = _told_once(own, pipeline)
         earned = _earned(events, pipeline)
         for session in _sessions(events, pipeline):
             if _day(session.events[0]["event_time"], pipeline) in dates:
                 _add(expected, session, _Shopper(events, earned, sets, pipeline, horizon))
     return expected
+
+
+def _told_once(events: list[Row], pipeline: Pipeline) -> list[Row]:
+    """The events, with `is_repeat` where the day's decision of that id, item and position stands before."""
+    told: set[tuple[Any, ...]] = set()
+    found = []
+    for row in events:
+        is_named = pipeline.is_logged and _is_decision(row, pipeline) and row["decision_id"] is not None
+        place = (row["event_date"], row["decision_id"], row["action"] or row["item_id"], row["position"])
+        found.append(row | {"is_repeat": is_named and place in told})
+        told |= {place} if is_named else set()
+    return found
 
 
 @dataclass(frozen=True)
@@ -140,6 +153,8 @@ def _earned(events: list[Row], pipeline: Pipeline) -> dict[str, list[Row]]:
         if row["event_type"] not in counted:
             continue
         fitting = [one for one in events[:place] if _is_decision(one, pipeline) and _is_linked(one, row, pipeline)]
+        if pipeline.scenario.reward.attribution.link == "decision_id" and row["item_id"] is not None:
+            fitting = [one for one in fitting if _shown_item(one, pipeline) == row["item_id"]] or fitting
         if fitting and row["event_time"] <= fitting[-1]["event_time"] + window:
             earned.setdefault(fitting[-1]["event_id"], []).append(row)
     return earned
@@ -213,7 +228,7 @@ def _set_at(moment: datetime, shopper: _Shopper, decision: Row) -> str | None:
 
 
 def _is_decision(row: Row, pipeline: Pipeline) -> bool:
-    return bool(row["event_type"] == pipeline.source.decisions.event_type)
+    return bool(row["event_type"] == pipeline.source.decisions.event_type) and not row.get("is_repeat")
 
 
 def _action(row: Row, pipeline: Pipeline) -> Any:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -208,11 +209,13 @@ def test_date_without_events_is_an_error_that_names_those_with(
 
 
 def test_violation_publishes_nothing(spark: SparkSession, tmp_path: Path) -> None:
-    """An action that wasn't available: the error says where, the lake stays without transitions."""
+    """An impossible propensity: the error says where, the lake stays without transitions."""
     shop = DeliveredShop(spark, tmp_path, PIPELINE)
     shop.offer(SETS)
-    shop.deliver([impression(availability_id="all"), impression("10:01", action="scarf", availability_id="all")])
-    with pytest.raises(CheckError, match="transitions/recommendation date=2026-01-14: 1 rows whose action isn't in"):
+    shop.deliver([impression(availability_id="all"), impression("10:01", availability_id="all", propensity=Decimal(2))])
+    with pytest.raises(
+        CheckError, match=r"transitions/recommendation date=2026-01-14: 1 rows whose propensity isn't in"
+    ):
         build(spark, shop.settings, PIPELINE, DAY)
     assert read_pointers(shop.folder) == {}
     assert list(shop.folder.rglob("*.parquet")) == []
