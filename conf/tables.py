@@ -172,6 +172,52 @@ AVAILABILITY = Table(
     ),
 )
 
+CONSENT = Table(
+    name="consent",
+    key=("user_id", "valid_from"),
+    partitioned_by=("delivery_date",),
+    columns=(
+        Column("user_id", "string", "keyed hash of the shopper's id"),
+        Column("valid_from", "timestamp", "from when the row holds, UTC", unit="microseconds"),
+        Column("is_given", "boolean", "the shopper consents to being learned from"),
+    ),
+)
+
+OFFERS = Table(
+    name="offers",
+    key=("offer_id", "valid_from"),
+    partitioned_by=("delivery_date",),
+    columns=(
+        Column("offer_id", "string", "natural key of the offer"),
+        Column("valid_from", "timestamp", "from when the row holds, UTC", unit="microseconds"),
+        Column("cost", "bigint", "what it costs the shop", unit="millionths of currency", is_nullable=True),
+    ),
+)
+
+STOCK = Table(
+    name="stock",
+    key=("item_id", "valid_from"),
+    partitioned_by=("delivery_date",),
+    columns=(
+        Column("item_id", "string", "natural key of the item"),
+        Column("valid_from", "timestamp", "from when the row holds, UTC", unit="microseconds"),
+        Column("quantity", "bigint", "pieces in stock", unit="pieces", is_nullable=True),
+    ),
+)
+
+HOLIDAYS = Table(
+    name="holidays",
+    key=("name", "valid_from"),
+    partitioned_by=("delivery_date",),
+    columns=(
+        Column("name", "string", "what the holiday is called"),
+        Column("valid_from", "timestamp", "start of its day, UTC", unit="microseconds"),
+    ),
+)
+
+SIDE_TABLES = {table.name: table for table in (ITEMS, AVAILABILITY, CONSENT, OFFERS, STOCK, HOLIDAYS)}
+"""Tables that are delivered beside the events, by name; their fields' kinds stand in `conf.specs.side_table`."""
+
 SESSIONS = Table(
     name="sessions",
     key=("session_id",),

@@ -136,16 +136,6 @@ class Delivery(StrictModel):
     )
 
 
-class SideFile(StrictModel):
-    """A table delivered beside the events (JSON lines): items or availability sets."""
-
-    files: tuple[str, ...] = Field(
-        min_length=1,
-        description="Lists patterns of the relative paths of files that hold the table, as JSON lines.",
-        examples=[["**/items*.jsonl"]],
-    )
-
-
 class SessionRule(StrictModel):
     """When a shopper's session ends."""
 

@@ -16,12 +16,12 @@ from conf.specs.delivery import (
     Decisions,
     Delivery,
     SessionRule,
-    SideFile,
     Window,
 )
 from conf.specs.event_mapping import EventMapping, refuse_unfit_paths
 from conf.specs.field_mapping import NULL_WORDS
 from conf.specs.later_keys import GrownModel
+from conf.specs.side_table import SIDE_TABLES, SideTable
 from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml
 from conf.specs.time_mapping import known_zone
 
@@ -129,15 +129,54 @@ class Source(GrownModel):
             }
         ],
     )
-    items: SideFile | None = Field(
+    items: SideTable | None = Field(
         default=None,
         description="Says which files hold items, with category and price; left out, there are none.",
         examples=[{"files": ["**/items*.jsonl"]}],
     )
-    availability: SideFile | None = Field(
+    availability: SideTable | None = Field(
         default=None,
         description="Says which files hold the sets of available actions; left out, there are none.",
         examples=[{"files": ["**/availability*.jsonl"]}],
+    )
+    consent: SideTable | None = Field(
+        default=None,
+        description="Says which files hold from when a shopper gave or took back consent; left out, nobody is asked.",
+        examples=[
+            {
+                "files": ["consent.csv"],
+                "format": "csv",
+                "csv": {"has_header": True},
+                "columns": {"user_id": {"column": "who"}, "is_given": {"column": "ok"}},
+            }
+        ],
+    )
+    offers: SideTable | None = Field(
+        default=None,
+        description="Says which files hold offers and what each costs; left out, there are none.",
+        examples=[{"files": ["offers.jsonl"], "columns": {"offer_id": {"column": "code"}, "cost": {"column": "eur"}}}],
+    )
+    stock: SideTable | None = Field(
+        default=None,
+        description="Says which files hold how many pieces of an item are in stock; left out, there are none.",
+        examples=[
+            {
+                "files": ["stock.parquet"],
+                "format": "parquet",
+                "columns": {"item_id": {"column": "sku"}, "quantity": {"column": "n"}},
+            }
+        ],
+    )
+    holidays: SideTable | None = Field(
+        default=None,
+        description="Says which files hold holidays, valid from the start of their day; left out, there are none.",
+        examples=[
+            {
+                "files": ["holidays.jsonl"],
+                "columns": {"name": {"column": "name"}},
+                "valid_from": {"column": "day", "unit": "pattern", "pattern": "yyyy-MM-dd"},
+            }
+        ],
     )
     duplicates: Literal["reject", "keep"] = Field(
         description="Says what becomes of a line whose event id, or whole text where it has none, stood in the same "
@@ -214,7 +253,9 @@ class Source(GrownModel):
         examples=[["NULL", "n/a", ""]],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"max_rejected_share", "encoding", "null_words", "feeds"})
+    later_keys: ClassVar[frozenset[str]] = frozenset(
+        {"max_rejected_share", "encoding", "null_words", "feeds", "consent", "offers", "stock", "holidays"}
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -241,6 +282,17 @@ class Source(GrownModel):
             if feed.encoding is not None:
                 self._encoding_keeps_line_ends(feed.encoding)
         return self
+
+    @model_validator(mode="after")
+    def _side_tables_have_their_fields(self) -> Self:
+        for name, table in self.side_tables.items():
+            table.refuse_unfit(name)
+        return self
+
+    @property
+    def side_tables(self) -> dict[str, SideTable]:
+        """The tables that are delivered beside the events, by name."""
+        return {name: table for name in SIDE_TABLES if (table := getattr(self, name)) is not None}
 
     @property
     def feed_name(self) -> str | None:

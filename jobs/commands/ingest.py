@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from jobs.errors import CheckError
 from jobs.events.ingest import Ingestion, ingest_deliveries
 from jobs.landing.delivered_files import unread_files
 from jobs.landing.landing import land, refuse_date_without_data
-from jobs.landing.raw_deliveries import read_raw_deliveries
+from jobs.landing.raw_deliveries import RawDelivery, read_raw_deliveries
 from jobs.publishing.publishing import Provenance
 from jobs.sessions.building import build_sessions, session_digests
 
@@ -83,9 +85,29 @@ def count_lines(lake: Lake, source: Source, horizon: date) -> dict[str, Any]:
         "rejected": {reason: n for reason, n in rejected.items() if n},
         "n_not_yet": sum(delivery.n_lines for day, delivery in landed.items() if day > horizon),
     }
+    if source.side_tables:
+        counts["side_tables"] = {name: _count_side(lake, name, landed, horizon) for name in source.side_tables}
     if counts["n_events"] + counts["n_rejected"] + counts["n_not_yet"] != counts["n_lines"]:
         raise CheckError(f"{source.name} up to {horizon}: lines don't add up: {counts}; ingest again")
     return counts
+
+
+def _count_side(lake: Lake, name: str, landed: Mapping[date, RawDelivery], horizon: date) -> dict[str, Any]:
+    """Return the same of a side table; deliveries that an earlier release ingested have no counts."""
+    total: Counter[str] = Counter()
+    for day in (one for one in landed if one <= horizon):
+        pointer = read_pointer(Lake.pointer(lake.table(name), f"delivery_date={day}"))
+        if pointer is not None and "n_accepted" in pointer.manifest.counters:
+            total.update(pointer.manifest.counters)
+    later = [file for day, one in landed.items() if day > horizon for file in one.files if file.kind == name]
+    rejected = {key.removeprefix("rejected."): n for key, n in sorted(total.items()) if key.startswith("rejected.")}
+    return {
+        "n_lines": total["n_lines"] + sum(file.n_lines for file in later),
+        "n_accepted": total["n_accepted"],
+        "n_rejected": total["n_rejected"],
+        "rejected": rejected,
+        "n_not_yet": sum(file.n_lines for file in later),
+    }
 
 
 def _manifest(lake: Lake, day: date) -> Manifest:

@@ -18,15 +18,15 @@ from pyspark.sql import functions as F
 
 from conf.paths import Lake
 from conf.publication import read_pointer
+from conf.specs.side_table import CANONICAL
 from conf.specs.source import Source
-from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, REJECT_REASONS, Table
-from jobs.errors import CheckError, DeliveryError
-from jobs.events.side_tables import read_delivered_availability, read_delivered_items
+from conf.tables import EVENTS, EVENTS_REJECTED, REJECT_REASONS, SIDE_TABLES, Table
+from jobs.errors import CheckError, DeliveryError, UnlikelyDelivery
+from jobs.events.mapped_side_tables import SideCounts, SideLines, count_lines_of, read_side_table
 from jobs.landing.acceptance import accepted_reasons
 from jobs.landing.delivery_limits import n_shifted, refuse_unlikely, summarize
 from jobs.landing.parsed_lines import parse_files
 from jobs.landing.raw_deliveries import (
-    FileKind,
     RawDelivery,
     RawFile,
     feed_of,
@@ -143,7 +143,9 @@ def rejected_of(judged: DataFrame) -> DataFrame:
 def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> None:
     summary, accepted = summarize(judged), accepted_reasons(job.lake, due)
     refuse_unlikely(summary, job.source, accepted)
-    items, availability = _line_files(job, due, "items"), _line_files(job, due, "availability")
+    sides = {kind: found for kind in job.source.side_tables if (found := _read_side(job, due, kind)) is not None}
+    side_counts = count_lines_of(sides)
+    _refuse_unlikely_sides(job.source, due, side_counts, accepted)
     frames: list[tuple[Table, DataFrame | None, dict[str, Column]]] = [
         (
             EVENTS,
@@ -155,12 +157,7 @@ def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> N
             rejected_of(judged),
             {f"rejected.{reason}": F.count_if(F.col("reason") == reason) for reason in REJECT_REASONS},
         ),
-        (ITEMS, read_delivered_items(job.spark, items, job.source, job.key) if items else None, {}),
-        (
-            AVAILABILITY,
-            read_delivered_availability(job.spark, availability, job.source, job.key) if availability else None,
-            {},
-        ),
+        *[(table, sides[table.name].rows if table.name in sides else None, {}) for table in _side_tables(job.source)],
     ]
     days = [str(delivery.delivery_date) for delivery in due]
     with ExitStack() as open_versions:
@@ -172,17 +169,85 @@ def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> N
         ]
         shifts = {delivery.delivery_date: n_shifted(summary, delivery.delivery_date) for delivery in due}
         facts = _facts(due, versions[0], versions[1], shifts, accepted)
-        publish(job.lake.lock, [(version, facts) for version in versions], job.provenance)
+        own = {name: _side_facts(due, name, side_counts, accepted) for name in job.source.side_tables}
+        publish(
+            job.lake.lock,
+            [(version, own.get(version.target.table.name, facts)) for version in versions],
+            job.provenance,
+        )
     for day in days:
         log.info("ingested", delivery_date=day, **{name: n for name, n in facts[day].counters.items() if n})
 
 
-def _line_files(job: Ingestion, due: Sequence[RawDelivery], kind: FileKind) -> list[LineFile]:
-    return [
-        LineFile(raw_folder(job.lake) / file.stored(job.source), file.name, file.delivery_date)
-        for delivery in due
-        for file in delivery.of_kind(kind)
+def _side_tables(source: Source) -> list[Table]:
+    """Return the tables beside the events that each delivery has, if empty ones."""
+    return [table for name, table in SIDE_TABLES.items() if name in CANONICAL or name in source.side_tables]
+
+
+def _read_side(job: Ingestion, due: Sequence[RawDelivery], kind: str) -> SideLines | None:
+    files = [file for delivery in due for file in delivery.files if file.kind == kind]
+    headers = list(dict.fromkeys(file.header for file in files if file.header is not None))
+    line_files = [
+        LineFile(
+            raw_folder(job.lake) / file.stored(job.source),
+            file.name,
+            file.delivery_date,
+            headers.index(file.header) if file.header is not None else 0,
+        )
+        for file in files
     ]
+    return read_side_table(job.spark, kind, line_files, headers, job.source, job.key) if files else None
+
+
+def _refuse_unlikely_sides(
+    source: Source, due: Sequence[RawDelivery], counts: SideCounts, accepted: Mapping[date, str]
+) -> None:
+    """Raise if too many lines of a mapped side table are rejected, as of a feed's.
+
+    Raises:
+        UnlikelyDelivery: names each such table and delivery, with its reasons.
+        CheckError: a table's lines aren't as many as were delivered.
+    """
+    problems = []
+    for (name, day), by_reason in sorted(counts.items()):
+        n, n_wrong = sum(by_reason.values()), sum(by_reason.values()) - by_reason.get(None, 0)
+        expected = sum(
+            file.n_lines for one in due if one.delivery_date == day for file in one.files if file.kind == name
+        )
+        if n != expected:
+            raise CheckError(f"nothing was published: {name} delivery_date={day}: {n} lines, expected {expected}")
+        if source.side_tables[name].columns and n_wrong > source.max_rejected_share * n and day not in accepted:
+            told = ", ".join(f"{count} {reason}" for reason, count in sorted(by_reason.items(), key=str) if reason)
+            problems.append(f"  delivery_date={day} {name}: {n_wrong} of {n} lines are rejected: {told}")
+    if problems:
+        raise UnlikelyDelivery(
+            "nothing was published:\n"
+            + "\n".join(problems)
+            + f"\nmend the table's columns in conf/sources/{source.name}.yaml, or deliver it again; where it is "
+            f"right as it is: make accept SOURCE={source.name} DELIVERY=<date> REASON=<why>"
+        )
+
+
+def _side_facts(
+    due: Sequence[RawDelivery], name: str, counts: SideCounts, accepted: Mapping[date, str]
+) -> Mapping[str, PartitionFacts]:
+    """Return what the manifests of a side table say of each delivery: its lines, and where they went."""
+    facts = {}
+    for delivery in due:
+        by_reason = counts.get((name, delivery.delivery_date), {})
+        n_accepted = by_reason.get(None, 0)
+        counters = {
+            "n_lines": sum(by_reason.values()),
+            "n_accepted": n_accepted,
+            "n_rejected": sum(by_reason.values()) - n_accepted,
+            **{f"rejected.{reason}": n for reason, n in sorted(by_reason.items(), key=str) if reason is not None},
+        }
+        reason = accepted.get(delivery.delivery_date)
+        notes = {"accepted": reason} if reason is not None else {}
+        facts[str(delivery.delivery_date)] = PartitionFacts(
+            delivery.inputs, counters, ["every_line_accepted_or_rejected"], notes
+        )
+    return facts
 
 
 def _facts(
@@ -218,7 +283,7 @@ def _facts(
 
 def _is_current(job: Ingestion, delivery: RawDelivery) -> bool:
     """Return True where all tables of the delivery were made from its files, under this spec and key."""
-    for table in (EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY):
+    for table in (EVENTS, EVENTS_REJECTED, *_side_tables(job.source)):
         pointer = read_pointer(Lake.pointer(job.lake.table(table.name), f"{_PARTITION}={delivery.delivery_date}"))
         if pointer is None or (
             pointer.manifest.inputs,

@@ -1,15 +1,16 @@
-"""Items and availability sets, delivered beside the events as JSON lines."""
+"""Items and availability sets that are delivered as JSON lines with the tables' own names."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from conf.specs.scenario import MILLIONTHS
 from conf.specs.source import Source
-from conf.tables import AVAILABILITY, ITEMS, Table
+from conf.tables import AVAILABILITY, ITEMS, SIDE_TABLES, Table
 from jobs.landing.raw_lines import LineFile, read_lines, reading_of
 from jobs.publishing.content_hash import row_hash
 
@@ -23,40 +24,57 @@ _ITEM_FIELDS = (
 _AVAILABILITY_FIELDS = "availability_id string, valid_from string, actions array<string>"
 
 
-def read_delivered_items(spark: SparkSession, files: Sequence[LineFile], source: Source, key: bytes) -> DataFrame:
-    """Return the items table's columns and delivery_date, without lines whose item_id or valid_from can't be read."""
+def read_canonical_lines(
+    spark: SparkSession, name: str, files: Sequence[LineFile], source: Source, key: bytes
+) -> DataFrame:
+    """Return every line: the table's columns, delivery_date and reason (null: accepted)."""
     lines = read_lines(spark, files, reading_of(source, key, is_side_file=True))
-    given = lines.select("delivery_date", F.from_json("line", _ITEM_FIELDS).alias("_")).select("delivery_date", "_.*")
-    rows = given.select(
+    fields = {ITEMS.name: _ITEM_FIELDS, AVAILABILITY.name: _AVAILABILITY_FIELDS}[name]
+    given = lines.select("delivery_date", "is_readable", F.from_json("line", fields).alias("_"))
+    columns = {ITEMS.name: _item_columns, AVAILABILITY.name: _availability_columns}[name](source.zone)
+    rows = given.select("delivery_date", "is_readable", "_.*").select(
         F.col("delivery_date").cast("date").alias("delivery_date"),
+        *columns,
+        "is_readable",
+        (F.trim("valid_from") == "").alias("is_timeless"),
+    )
+    id_column, *others = [one for one in SIDE_TABLES[name].columns if not one.is_nullable and one.name != "valid_from"]
+    is_missing = [F.col(one.name).isNull() for one in (id_column, *others)]
+    lacks_field = reduce(Column.__or__, [*is_missing, F.coalesce("is_timeless", F.lit(True))])
+    reason = (
+        F.when(~F.col("is_readable") & F.col(id_column.name).isNull(), "unreadable")
+        .when(lacks_field, "missing_field")
+        .when(F.col("valid_from").isNull(), "bad_timestamp")
+    )
+    return rows.withColumn("reason", reason).drop("is_readable", "is_timeless")
+
+
+def canonical_rows(name: str, lines: DataFrame) -> DataFrame:
+    """Return the accepted rows: the table's columns and delivery_date, one for each key of a delivery."""
+    return one_for_each_key(lines.where("reason IS NULL").drop("reason"), SIDE_TABLES[name])
+
+
+def _item_columns(zone: str) -> list[Column]:
+    return [
         _text("item_id"),
-        iso_time(F.trim("valid_from"), source.zone).alias("valid_from"),
+        iso_time(F.trim("valid_from"), zone).alias("valid_from"),
         _text("category_id"),
         _millionths("price"),
         _millionths("cost"),
         F.col("pack_size").try_cast("decimal(38,18)").try_cast("bigint").alias("pack_size"),
         F.col("volume").try_cast("decimal(38,18)").try_cast("bigint").alias("volume"),
-    )
-    return _one_for_each_key(rows.where("item_id IS NOT NULL AND valid_from IS NOT NULL"), ITEMS)
+    ]
 
 
-def read_delivered_availability(
-    spark: SparkSession, files: Sequence[LineFile], source: Source, key: bytes
-) -> DataFrame:
-    """Return the availability table's columns and delivery_date, without lines that lack an id, a time or actions."""
-    lines = read_lines(spark, files, reading_of(source, key, is_side_file=True))
-    given = lines.select("delivery_date", F.from_json("line", _AVAILABILITY_FIELDS).alias("_"))
-    rows = given.select("delivery_date", "_.*").select(
-        F.col("delivery_date").cast("date").alias("delivery_date"),
+def _availability_columns(zone: str) -> list[Column]:
+    return [
         _text("availability_id"),
-        iso_time(F.trim("valid_from"), source.zone).alias("valid_from"),
+        iso_time(F.trim("valid_from"), zone).alias("valid_from"),
         F.array_sort(F.array_distinct(F.array_compact("actions"))).alias("actions"),
-    )
-    is_whole = "availability_id IS NOT NULL AND valid_from IS NOT NULL AND actions IS NOT NULL"
-    return _one_for_each_key(rows.where(is_whole), AVAILABILITY)
+    ]
 
 
-def _one_for_each_key(rows: DataFrame, table: Table) -> DataFrame:
+def one_for_each_key(rows: DataFrame, table: Table) -> DataFrame:
     """Return one row for each key of a delivery: the one with the smallest hash, whatever the order of the lines."""
     same = Window.partitionBy("delivery_date", *table.key).orderBy(row_hash(table))
     numbered = rows.withColumn("_number", F.row_number().over(same))

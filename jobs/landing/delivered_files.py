@@ -18,10 +18,11 @@ import pyarrow.parquet as pq
 
 from conf.specs.file_patterns import matches
 from conf.specs.json_paths import is_path, read_path
+from conf.specs.side_table import SideTable
 from conf.specs.source import Source
 from conf.specs.strict_yaml import suggest
 from jobs.errors import DeliveryError
-from jobs.landing.raw_deliveries import FileKind, feed_of, is_split
+from jobs.landing.raw_deliveries import FILE_KINDS, FileKind, feed_of, is_split
 from jobs.parsing.event_parsing import shape_of
 from jobs.parsing.record_cutting import split_line
 from jobs.parsing.source_columns import mapped_columns
@@ -156,12 +157,14 @@ def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
     Raises:
         DeliveryError: not readable to its end (truncated gzip, corrupt Parquet), or with a header that doesn't fit.
     """
-    if file.kind == "events":
-        source = feed_of(source, file.name)
     with _explaining_damage(file):
         before = stamp(file.path)
         keyed_hash = _keyed_hash(file.path, key)
-        is_parquet = file.kind == "events" and source.format == "parquet"
+        if file.kind != "events":
+            header, n_lines = _measure_side(file, source.side_tables[file.kind], source)
+            return MeasuredFile(file, keyed_hash, n_lines, header, before)
+        source = feed_of(source, file.name)
+        is_parquet = source.format == "parquet"
         header, n_lines = (_measure_parquet if is_parquet else _measure_text)(file, source)
     return MeasuredFile(file, keyed_hash, n_lines, header, before)
 
@@ -242,9 +245,11 @@ def _classify(source: Source, path: Path, name: str) -> DeliveredFile | None:
 
 
 def _patterns(source: Source) -> list[tuple[FileKind, tuple[str, ...]]]:
+    sides: list[tuple[FileKind, tuple[str, ...]]] = [
+        (kind, source.side_tables[kind].files) for kind in FILE_KINDS if kind in source.side_tables
+    ]
     return [
-        ("items", source.items.files if source.items else ()),
-        ("availability", source.availability.files if source.availability else ()),
+        *sides,
         ("events", tuple(glob for feed in source.feeds_alone().values() for glob in feed.delivery.files)),
     ]
 
@@ -280,12 +285,12 @@ def _measure_parquet(file: DeliveredFile, source: Source) -> tuple[tuple[str, ..
 
 
 def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] | None, int]:
-    is_delimited = file.kind == "events" and source.csv is not None
-    has_header = source.csv is not None and is_delimited and source.csv.has_header
+    is_delimited = source.csv is not None
+    has_header = source.csv is not None and source.csv.has_header
     header, n_lines = None, 0
     first_lines: list[bytes] = []
     with open_bytes(file.path) as content:
-        for number, _, line in records(content, source.csv if is_delimited else None):
+        for number, _, line in records(content, source.csv):
             if number == 1 and has_header:
                 header = read_header(line, source)
                 _refuse_unfit_header(file, header, source)
@@ -298,8 +303,34 @@ def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] 
     return header, n_lines
 
 
+def _measure_side(file: DeliveredFile, table: SideTable, source: Source) -> tuple[tuple[str, ...] | None, int]:
+    """Return the column names of a side table's file, where it has any, and how many records it holds."""
+    if table.format == "parquet":
+        with pq.ParquetFile(file.path) as content:
+            columns = tuple(content.schema_arrow.names)
+            _refuse_unfit_columns_of(file, columns, table.raw_columns, source)
+            return columns, sum(batch.num_rows for batch in content.iter_batches())
+    header, n_lines = None, 0
+    with open_bytes(file.path) as content:
+        for number, _, line in records(content, table.csv):
+            if number == 1 and table.csv is not None and table.csv.has_header:
+                header = tuple(split_line(decode(line, table.encoding, is_first=True), table.csv) or ())
+                _refuse_unfit_columns_of(file, header, table.raw_columns, source)
+            else:
+                n_lines += 1
+    return header, n_lines
+
+
 def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: Source) -> None:
-    names = list(dict.fromkeys(_first_key(name, header, source) for name in mapped_columns(source)))
+    _refuse_unfit_columns_of(
+        file, header, [_first_key(name, header, source) for name in mapped_columns(source)], source
+    )
+
+
+def _refuse_unfit_columns_of(
+    file: DeliveredFile, header: tuple[str, ...], columns: Sequence[str], source: Source
+) -> None:
+    names = list(dict.fromkeys(columns))
     known = list(map(_shown_name, header))
     problems = [f"column {name!r} is missing{suggest(name, known)}" for name in names if name not in header]
     problems += [f"column {name!r} stands {header.count(name)} times" for name in names if header.count(name) > 1]

@@ -1,7 +1,8 @@
 """What has been landed: the files of each delivery, as their pointers tell.
 
-A pointer's inputs hold `events/NAME`, `items/NAME`, `availability/NAME` (keyed hash of the file's bytes, or of the
-lines split off it) and `header/NAME`; its counters `n_lines/NAME`. A stored file's place follows from these.
+A pointer's inputs hold `events/NAME`, and `items/NAME` and the like of side tables (keyed hash of the file's bytes, or
+of the lines split off it), `header/NAME` and `header_of_items/NAME`; its counters `n_lines/NAME`. A stored file's place
+follows from these.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from conf.tables import RAW_LINES, SCHEMA_VERSION
 from jobs.errors import DeliveryError
 from jobs.publishing.publishing import Provenance
 
-FileKind = Literal["events", "items", "availability"]
+FileKind = Literal["events", "items", "availability", "consent", "offers", "stock", "holidays"]
 FILE_KINDS: tuple[FileKind, ...] = get_args(FileKind)
 _PARTITION = "delivery_date="
 
@@ -65,7 +66,11 @@ class RawDelivery:
     def inputs(self) -> dict[str, str]:
         """What names the delivery's content: changes when any byte of it that matters does."""
         hashes = {f"{file.kind}/{file.name}": file.keyed_hash for file in self.files}
-        headers = {f"header/{file.name}": json.dumps(file.header) for file in self.files if file.header is not None}
+        headers = {
+            f"{_header(file.kind)}/{file.name}": json.dumps(file.header)
+            for file in self.files
+            if file.header is not None
+        }
         return hashes | headers
 
     def of_kind(self, kind: FileKind) -> list[RawFile]:
@@ -132,7 +137,7 @@ def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance) -
 
 def landing_hash(source: Source) -> str:
     """Return the hash of what decides where a delivered line lands: after a change the logs must be landed again."""
-    content = source.model_dump(mode="json", include={"items", "availability"})
+    content = source.model_dump(mode="json", include={"items", "availability", *source.side_tables})
     if source.feeds:
         content["feeds"] = {name: _landing_content(feed) for name, feed in source.feeds_alone().items()}
     else:
@@ -165,8 +170,8 @@ def _files(day: date, pointer: Pointer) -> tuple[RawFile, ...]:
 
 def _file(day: date, key: str, inputs: Mapping[str, str], counters: Mapping[str, int]) -> RawFile:
     kind, _, name = key.partition("/")
-    header = inputs.get(f"header/{name}") if kind == "events" else None
     known_kind = next(one for one in FILE_KINDS if one == kind)
+    header = inputs.get(f"{_header(known_kind)}/{name}")
     return RawFile(
         day,
         known_kind,
@@ -175,6 +180,10 @@ def _file(day: date, key: str, inputs: Mapping[str, str], counters: Mapping[str,
         counters[f"n_lines/{name}"],
         tuple(json.loads(header)) if header is not None else None,
     )
+
+
+def _header(kind: FileKind) -> str:
+    return "header" if kind == "events" else f"header_of_{kind}"
 
 
 def _content_hash(delivery: RawDelivery) -> str:

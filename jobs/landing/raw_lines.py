@@ -22,6 +22,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import BooleanType, IntegerType, LongType, StringType, StructField, StructType
 
 from conf.specs.delivery import CsvFormat
+from conf.specs.side_table import SideTable
 from conf.specs.source import Source
 from jobs.parsing.record_cutting import LONGEST_LINE, MOST_VALUES, UNDECODABLE, read_object
 from jobs.parsing.source_columns import path_patterns
@@ -85,6 +86,13 @@ def reading_of(source: Source, key: bytes, *, is_split: bool = False, is_side_fi
     form = None if is_side_file else source.csv
     patterns = tuple(path_patterns(source))
     return LineReading(layout, has_header, form is None, patterns, key, form, source.encoding, source.feed_name)
+
+
+def side_reading(table: SideTable, key: bytes) -> LineReading:
+    """Return how to read the files of a side table whose columns are mapped."""
+    layout = "parquet" if table.format == "parquet" else "text"
+    has_header = table.csv is not None and table.csv.has_header
+    return LineReading(layout, has_header, table.csv is None, (), key, table.csv, table.encoding)
 
 
 @dataclass(frozen=True)

@@ -125,5 +125,4 @@ FAULTS: dict[str, Fault] = {
     "a slate's click goes to the slate's last item": Fault(
         attribution._of_slates, "found[is_known]", "latest[asked[is_known]]"
     ),
-    "a slate's click goes back beyond what is read": Fault(attribution._of_slates, "- look_back_days", "- 1000"),
 }

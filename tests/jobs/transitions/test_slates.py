@@ -39,6 +39,15 @@ def test_click_goes_to_the_latest_part_that_showed_its_item() -> None:
     assert [row["position"] for row in found if row["reward"]] == [4]
 
 
+def test_part_that_lies_beyond_what_is_read_earns_nothing() -> None:
+    """Eight days ago it counts as not there, whether a build has read that day or not."""
+    old = impression("10:00", day=DAY - timedelta(days=8), action="hat", decision_id="d1")
+    new = impression("10:00", action="shoe", decision_id="d1")
+    click = event("click", "10:01", decision_id="d1", item_id="hat")
+    for rows in ([old, new, click], [new, click]):
+        assert [row["action_key"] for row in transitions(rows, PIPELINE) if row["reward"]] == ["shoe"]
+
+
 def test_decision_told_again_is_one_decision() -> None:
     """By the same delivery or a later one: the earliest stands, features don't see the others, rewards go to it."""
     again = impression("10:02", action="hat", decision_id="d1", position=2)

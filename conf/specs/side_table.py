@@ -1,0 +1,115 @@
+"""Tables that are delivered beside the events, and how their fields are read from raw columns."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, model_validator
+
+from conf.specs.delivery import CsvFormat
+from conf.specs.field_mapping import NULL_WORDS, NumberMapping
+from conf.specs.later_keys import GrownModel
+from conf.specs.strict_yaml import suggest
+from conf.specs.time_mapping import TimeMapping
+
+FieldKind = Literal["key", "shopper", "text", "money", "count", "flag", "element"]
+"""What a field is: part of the key, a shopper's id (of which a keyed hash is stored), text, an amount of money, whole
+pieces, yes or no, or one element of a list, one a record."""
+
+SIDE_TABLES: dict[str, dict[str, FieldKind]] = {
+    "items": {
+        "item_id": "key",
+        "category_id": "text",
+        "price": "money",
+        "cost": "money",
+        "pack_size": "count",
+        "volume": "count",
+    },
+    "availability": {"availability_id": "key", "actions": "element"},
+    "consent": {"user_id": "shopper", "is_given": "flag"},
+    "offers": {"offer_id": "key", "cost": "money"},
+    "stock": {"item_id": "key", "quantity": "count"},
+    "holidays": {"name": "key"},
+}
+"""The fields of each table, `valid_from` aside; those of kinds other than text, money and count are needed."""
+
+CANONICAL = ("items", "availability")
+"""Tables that may be delivered as JSON lines with the table's own names."""
+
+
+class SideTable(GrownModel):
+    """A table delivered beside the events, each row valid from a moment on."""
+
+    files: tuple[str, ...] = Field(
+        min_length=1,
+        description="Lists patterns of the relative paths of files that hold the table.",
+        examples=[["**/items*.jsonl"]],
+    )
+    format: Literal["csv", "jsonl", "parquet"] = Field(
+        default="jsonl", description="Says how the table's files are written, as for a source.", examples=["csv"]
+    )
+    csv: CsvFormat | None = Field(
+        default=None,
+        description="Says how delimited text is cut; it is given with format `csv` alone.",
+        examples=[{"has_header": True, "delimiter": ";"}],
+    )
+    encoding: str = Field(
+        default="utf-8", description="Names how the table's text is written, as for a source.", examples=["latin-1"]
+    )
+    null_words: tuple[str, ...] = Field(
+        default=NULL_WORDS,
+        description="Lists the words that mean a missing value in the table.",
+        examples=[["-", ""]],
+    )
+    columns: dict[str, NumberMapping] = Field(
+        default_factory=dict,
+        description="Maps raw columns to the table's fields, as an event's fields are mapped; left out, items and "
+        "availability are JSON lines with the fields' own names.",
+        examples=[{"item_id": {"column": "sku"}, "category_id": {"column": "department"}}],
+    )
+    valid_from: TimeMapping | None = Field(
+        default=None,
+        description="Says from when a row holds; left out, from the start of the business day of its delivery. It "
+        "stands beside `columns`.",
+        examples=[{"column": "since", "unit": "iso"}],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset(
+        {"format", "csv", "encoding", "null_words", "columns", "valid_from"}
+    )
+
+    @property
+    def raw_columns(self) -> list[str]:
+        """Raw columns that the mapping reads, each once."""
+        names = [name for mapping in self.columns.values() for name in mapping.raw_columns]
+        if self.valid_from is not None:
+            names += [*self.valid_from.parts, *([self.valid_from.milliseconds] if self.valid_from.milliseconds else [])]
+        return list(dict.fromkeys(names))
+
+    @model_validator(mode="after")
+    def _csv_where_needed(self) -> Self:
+        if (self.format == "csv") != (self.csv is not None):
+            raise ValueError("give csv with format: csv, and only then")
+        if not self.columns and self.later_keys & self.model_fields_set:
+            raise ValueError("give columns: without them, files are JSON lines with the table's own names")
+        if unread := [name for name, mapping in self.columns.items() if mapping.from_path is not None]:
+            raise ValueError(f"{', '.join(unread)}: a side table's fields are not read off the path of its file")
+        return self
+
+    def refuse_unfit(self, table: str) -> None:
+        """Raise if the mapping isn't one of the table's fields.
+
+        Raises:
+            ValueError: names fields that are unknown, or missing.
+        """
+        fields = SIDE_TABLES[table]
+        if not self.columns:
+            if table not in CANONICAL:
+                raise ValueError(f"{table}: give columns, which map {', '.join(fields)}")
+            return
+        unknown = [f"{name}{suggest(name, list(fields))}" for name in self.columns if name not in fields]
+        needed = [name for name, kind in fields.items() if kind not in ("text", "money", "count")]
+        missing = [name for name in needed if name not in self.columns]
+        if unknown or missing:
+            problems = [f"unknown field {one}" for one in unknown] + [f"{name} is not mapped" for name in missing]
+            raise ValueError(f"{table}.columns: {'; '.join(problems)}")

@@ -1,0 +1,111 @@
+"""Lines of side tables become rows, or have a reason."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from conf.specs.side_table import SideTable
+from conf.specs.source import Source
+from jobs.parsing.side_parsing import SideParser
+from tests.jobs.event_rows import source
+
+DAY = date(2026, 3, 29)  # clocks go forward in Berlin
+MIDNIGHT = 1_774_738_800_000_000  # 2026-03-28T23:00Z
+
+ITEMS: dict[str, Any] = {
+    "files": ["items.csv"],
+    "format": "csv",
+    "csv": {"has_header": True, "delimiter": ";"},
+    "columns": {
+        "item_id": {"column": "sku", "whole": True},
+        "category_id": {"column": "group"},
+        "price": {"column": "eur", "at_least": 0},
+        "pack_size": {"column": "pack"},
+    },
+    "valid_from": {"column": "since", "unit": "pattern", "pattern": "dd.MM.yyyy"},
+}
+HEADER = ("sku", "since", "group", "eur", "pack")
+
+
+def parser(name: str, table: dict[str, Any], header: tuple[str, ...] = ()) -> SideParser:
+    made = SideTable.model_validate(table)
+    made.refuse_unfit(name)
+    return SideParser(name, made, header, zone="Europe/Berlin", pseudonym=lambda user_id: f"<{user_id}>")
+
+
+def test_delimited_line_is_a_row() -> None:
+    """Money in millionths, ids as ids, what is missing null; local days start at the zone's midnight."""
+    (row,) = parser("items", ITEMS, HEADER).parse("17.0;29.03.2026;;12.5;6", DAY).rows
+    assert row == {
+        "item_id": "17",
+        "valid_from": MIDNIGHT,
+        "category_id": None,
+        "price": 12_500_000,
+        "pack_size": 6,
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "reason", "name"),
+    [
+        ("", "unreadable", None),
+        ("1;29.03.2026;a;1;1;1", "unreadable", None),
+        ("1;29.03.2026;a", "half_record", None),
+        (";29.03.2026;a;1;1", "missing_field", "item_id"),
+        ("1;;a;1;1", "missing_field", "valid_from"),
+        ("1;2026-03-29;a;1;1", "bad_timestamp", "valid_from"),
+        ("1;29.03.2026;a;-1;1", "bad_number", "price"),
+        ("1;29.03.2026;a;1;half", "bad_number", "pack_size"),
+    ],
+)
+def test_dirt_has_a_reason(line: str, reason: str, name: str | None) -> None:
+    refusal = parser("items", ITEMS, HEADER).parse(line, DAY).refusal
+    assert refusal is not None
+    assert (refusal.reason, refusal.field) == (reason, name)
+
+
+def test_a_list_gives_a_row_for_each_element() -> None:
+    """Of one set; without `valid_from` it holds from the start of the delivery's day."""
+    table = {
+        "files": ["sets.jsonl"],
+        "columns": {"availability_id": {"column": "id"}, "actions": {"column": "can[].sku"}},
+    }
+    rows = parser("availability", table).parse('{"id": 7, "can": [{"sku": "b"}, {"sku": 1.0}]}', DAY).rows
+    assert rows == [
+        {"valid_from": MIDNIGHT, "availability_id": "7", "actions": "b"},
+        {"valid_from": MIDNIGHT, "availability_id": "7", "actions": "1"},
+    ]
+
+
+@pytest.mark.parametrize(("value", "is_given"), [("true", True), ('"NO"', False), ("1", True), ('"perhaps"', None)])
+def test_consent_is_yes_or_no_of_a_pseudonym(value: str, is_given: bool | None) -> None:
+    table = {"files": ["c"], "columns": {"user_id": {"column": "who"}, "is_given": {"column": "ok"}}}
+    parsed = parser("consent", table).parse(f'{{"who": "ann", "ok": {value}}}', DAY)
+    if is_given is None:
+        assert parsed.refusal is not None
+        assert (parsed.refusal.reason, parsed.refusal.field) == ("bad_id", "is_given")
+    else:
+        assert parsed.rows == [{"valid_from": MIDNIGHT, "user_id": "<ann>", "is_given": is_given}]
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ({"items": ITEMS | {"columns": {"itemid": {"column": "sku"}}}}, "unknown field itemid; did you mean 'item_id'"),
+        ({"items": ITEMS | {"columns": {"price": {"column": "eur"}}}}, "item_id is not mapped"),
+        ({"items": ITEMS | {"columns": {}}}, "give columns"),
+        ({"items": ITEMS | {"csv": None}}, "give csv with format: csv"),
+        ({"stock": {"files": ["stock.jsonl"]}}, "stock: give columns, which map item_id, quantity"),
+        (
+            {"items": ITEMS | {"columns": {"item_id": {"from_path": "(a)"}}}},
+            "item_id: a side table's fields are not read off the path",
+        ),
+    ],
+)
+def test_mapping_that_does_not_fit_its_table_is_refused(table: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Source.model_validate(source().model_dump() | table)
