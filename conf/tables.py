@@ -48,6 +48,7 @@ REJECT_REASONS: tuple[RejectReason, ...] = (
 
 RewardResidual = Literal[
     "duplicate_across_deliveries",
+    "no_consent",
     "no_earlier_decision",
     "outside_attribution_window",
     "quarantined",
@@ -57,6 +58,7 @@ RewardResidual = Literal[
 # Where the reward of an accepted event goes that no transition earns.
 REWARD_RESIDUALS: tuple[RewardResidual, ...] = (
     "duplicate_across_deliveries",
+    "no_consent",
     "no_earlier_decision",
     "outside_attribution_window",
     "quarantined",

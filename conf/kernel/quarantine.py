@@ -1,4 +1,4 @@
-"""Decisions that can't be used, and the episodes that are set aside whole because of them.
+"""Decisions that can't or may not be used, and the episodes that are set aside whole because of them.
 
 An episode without one of its decisions would tell of another visit than there was. So all of its decisions are set
 aside: features still see its events, and what it earned is a residual.
@@ -17,8 +17,8 @@ from conf.kernel.decisions import Decisions
 from conf.kernel.points import Points
 from conf.kernel.stream import NO_ID, Stream
 
-QUARANTINE_REASONS: tuple[str, ...] = ("no_action", "unknown_set", "outside_set")
-NO_ACTION, UNKNOWN_SET, OUTSIDE_SET = range(len(QUARANTINE_REASONS))
+QUARANTINE_REASONS: tuple[str, ...] = ("no_action", "unknown_set", "outside_set", "no_consent")
+NO_ACTION, UNKNOWN_SET, OUTSIDE_SET, NO_CONSENT = range(len(QUARANTINE_REASONS))
 USABLE = -1
 
 
@@ -81,6 +81,7 @@ def quarantine(
         reason[~_is_offered(sets, named, action)] = OUTSIDE_SET
         reason[~_is_known(sets, named, known_by)] = UNKNOWN_SET
     reason[action == NO_ID] = NO_ACTION
+    reason[stream.consent[row] == 0] = NO_CONSENT
     return Quarantine(decision, reason, episode, is_set_aside=np.isin(episode, episode[reason != USABLE]))
 
 

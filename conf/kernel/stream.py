@@ -35,6 +35,7 @@ class Stream:
         own_link: code of its own event id among the codes of `link`; needed of decisions without a decision id alone.
         availability: code of the set of available actions it names, 0 none.
         position: its place in its slate, NO_NUMBER none.
+        consent: 0 where the unit had not consented, as of then, to being learned from; else 1.
         starts: first row of each unit, and the number of rows behind them, `(n_units + 1,)`.
     """
 
@@ -52,6 +53,7 @@ class Stream:
     own_link: IntArray
     availability: IntArray
     position: IntArray
+    consent: IntArray
     starts: IntArray
 
     def __len__(self) -> int:

@@ -32,6 +32,10 @@ TRANSITION_COLUMNS = (
 """Columns that transitions are made of, and those that they pass on."""
 
 
+HAS_CONSENT = "has_consent"
+"""Whether the shopper had consented to being learned from, as of the event: where the source has such a table."""
+
+
 @dataclass(frozen=True)
 class EventColumns:
     """Events of whole shoppers in the total order.
@@ -75,6 +79,7 @@ def event_columns(table: pa.Table, set_ids: pa.Array | None = None) -> EventColu
             "link": link,
             "own_link": own_link,
             "availability": availability,
+            "consent": _consents(table),
             "position": _integers(pc.fill_null(table["position"].cast(pa.int64()), NO_NUMBER))
             if has_items
             else nothing,
@@ -137,6 +142,13 @@ def _set_codes(table: pa.Table, set_ids: pa.Array | None) -> tuple[IntArray, pa.
     every = pa.concat_arrays([none, known, unknown.cast(pa.string())])
     places = _integers(pc.index_in(named.dictionary, value_set=every).cast(pa.int64()))
     return np.append(NO_ID, places)[_codes(named) + 1], every
+
+
+def _consents(table: pa.Table) -> IntArray:
+    """Return 1 where the shopper had consented, or where nobody is asked."""
+    if HAS_CONSENT not in table.column_names:
+        return np.ones(table.num_rows, dtype=np.int64)
+    return _integers(table[HAS_CONSENT].cast(pa.int64()))
 
 
 def _days(dates: pa.ChunkedArray) -> IntArray:

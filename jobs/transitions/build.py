@@ -17,14 +17,21 @@ from conf.publication import Manifest
 from conf.settings import PROJECT_ROOT, Settings
 from conf.specs.scenario import Pipeline
 from conf.specs.spec_hash import code_hash, data_spec_hash
-from conf.tables import transitions_table
+from conf.tables import CONSENT, transitions_table
 from jobs.errors import CheckError
-from jobs.events.events_reading import DeliveredEvents, read_availability, read_events, read_repeated_events
+from jobs.events.events_reading import (
+    DeliveredEvents,
+    read_availability,
+    read_deliveries,
+    read_events,
+    read_repeated_events,
+)
 from jobs.events.ordered_partitions import n_partitions_for
 from jobs.publishing.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged
 from jobs.publishing.written_rows import read_written
 from jobs.transitions.attribution import unattributable
 from jobs.transitions.checks import CHECKS, count_mismatches, explain, lost_on_the_way, row_violations
+from jobs.transitions.consent import with_consent
 from jobs.transitions.due_dates import DueDates, find_due_dates
 from jobs.transitions.quarantine import DateDecisions, decisions_of, quarantined_totals, refuse_too_many, repeated_total
 from jobs.transitions.reward_ledger import (
@@ -138,6 +145,9 @@ def _read(order: _Order) -> tuple[DataFrame, DataFrame | None]:
         last_event_date=due.horizon,
         last_delivery_date=due.horizon,
     )
+    if order.pipeline.source.consent is not None:
+        known = read_deliveries(order.spark, CONSENT, order.lake, due.horizon)
+        events = with_consent(events, known, order.pipeline)
     has_sets = order.pipeline.source.availability is not None
     sets = read_availability(order.spark, order.lake, last_delivery_date=due.horizon) if has_sets else None
     return events, sets

@@ -11,7 +11,7 @@ from conf.kernel.version import kernel_inputs
 from conf.paths import Lake
 from conf.publication import Pointer, read_pointers
 from conf.specs.scenario import Pipeline
-from conf.tables import AVAILABILITY
+from conf.tables import AVAILABILITY, CONSENT
 from jobs.errors import DeliveryError
 from jobs.events.events_reading import DeliveredEvents, path_date
 from jobs.sessions.business_days import days_between
@@ -72,14 +72,16 @@ def find_due_dates(lake: Lake, folder: Path, pipeline: Pipeline, asked: date) ->
 def _inputs_by_date(lake: Lake, pipeline: Pipeline, last: date, horizon: date) -> dict[date, dict[str, str]]:
     """Return, for every date with events in order, the inputs that can affect its transitions."""
     delivered = DeliveredEvents.read(lake, last_delivery_date=horizon)
-    availability = {
-        path_date(name, "delivery_date"): (f"{AVAILABILITY.name}/{name}", pointer.manifest.content_hash)
-        for name, pointer in read_pointers(lake.table(AVAILABILITY.name)).items()
-    }
+    beside = [AVAILABILITY, *([CONSENT] if pipeline.source.consent is not None else [])]
+    versions = [
+        (path_date(name, "delivery_date"), f"{table.name}/{name}", pointer.manifest.content_hash)
+        for table in beside
+        for name, pointer in read_pointers(lake.table(table.name)).items()
+    ]
     found = {}
     for day in [one for one in delivered.all_event_dates if one <= last]:
         known_at = min(horizon, day + timedelta(days=pipeline.settle_days))
-        sets = dict(version for delivery, version in availability.items() if delivery <= known_at)
+        sets = {name: content for delivery, name, content in versions if delivery <= known_at}
         events = _delivered_by(delivered, known_at).inputs(day - timedelta(days=_days_before(pipeline)), known_at)
         # Time alone closes sessions and settles rewards. A later horizon only ever adds days that have passed, so
         # that a publisher at an earlier one is recognized as stale.

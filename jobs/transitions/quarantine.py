@@ -14,7 +14,7 @@ from datetime import date
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from conf.kernel.quarantine import QUARANTINE_REASONS
+from conf.kernel.quarantine import NO_CONSENT, QUARANTINE_REASONS
 from conf.publication import Manifest
 from conf.specs.scenario import Pipeline
 from jobs.errors import CheckError
@@ -29,6 +29,7 @@ REPEATED_DECISIONS = "repeated_decisions"
 _WORDS = {
     "no_action": "name no action: neither `action` nor what it falls back to",
     "unknown_set": "name no availability set, or one that was not delivered",
+    "no_consent": "are of shoppers who had not consented",
     "outside_set": "chose what their availability set doesn't offer",
     NO_SHOPPER: "name no shopper",
 }
@@ -53,6 +54,11 @@ class DateDecisions:
     n_beside: int = 0
     n_episodes: int = 0
     examples: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def n_unusable(self) -> int:
+        """Decisions that can't be used; those that may not be, for want of consent, are no sign of a wrong log."""
+        return self.n_unfit.total() - self.n_unfit[QUARANTINE_REASONS[NO_CONSENT]]
 
     @property
     def n_set_aside(self) -> int:
@@ -107,7 +113,7 @@ def refuse_too_many(decided: Mapping[date, DateDecisions], pipeline: Pipeline, w
     """
     bound = pipeline.scenario.max_quarantined_share
     problems = [
-        line for day, one in sorted(decided.items()) if one.n_unfit.total() > bound * one.n for line in _told(day, one)
+        line for day, one in sorted(decided.items()) if one.n_unusable > bound * one.n for line in _told(day, one)
     ]
     if problems:
         scenario, source = pipeline.scenario.name, pipeline.source.name
@@ -136,7 +142,7 @@ def quarantined_totals(manifests: Iterable[Manifest]) -> dict[str, int]:
 
 
 def _told(day: date, decided: DateDecisions) -> list[str]:
-    n = decided.n_unfit.total()
+    n = decided.n_unusable
     head = f"  date={day}: {n} of {decided.n} decisions ({n / decided.n:.2%})"
     reasons = [
         f"    {n} {reason}: they {_WORDS[reason]}; the first: {decided.examples[reason]}"

@@ -3,8 +3,9 @@
 Of a business day, `reward.events` is what its accepted events are worth and `reward.residual.<name>` what of it no
 decision earned. Of a transitions date, `reward.attributed` is what its rows earned, and `reward.attributed_on.<day>`
 how much of that came from events of each day; `reward.quarantined_on.<day>` is what decisions that are set aside would
-have earned, and `reward.residual.quarantined` its sum. All in millionths. So counters of sealed dates add up with those
-of tonight: events up to a day = attributed on days up to it + residuals of days up to it.
+have earned, and `reward.residual.quarantined` its sum; likewise of `no_consent`. All in millionths. So counters of
+sealed dates add up with those of tonight: events up to a day = attributed on days up to it + residuals of days up to
+it.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from pyspark.sql import functions as F
 from conf.specs.scenario import Scenario
 from conf.tables import REWARD_RESIDUALS
 from jobs.transitions.attribution import reward_millionths
-from jobs.transitions.tallies import QUARANTINED
+from jobs.transitions.tallies import QUARANTINED, WITHOUT_CONSENT
 
 ATTRIBUTED = "attributed"
 EVENTS = "reward.events"
 EARNED = "reward.attributed"
 RESIDUAL = "reward.residual."
 ATTRIBUTED_ON = "reward.attributed_on."
-QUARANTINED_ON = "reward.quarantined_on."
+WITHHELD = (QUARANTINED, WITHOUT_CONSENT)
 
 Counters = dict[str, int]
 
@@ -132,8 +133,8 @@ def _add_earned(counters: Counter[str], outcome: str, event_day: date, worth: in
     if outcome == ATTRIBUTED:
         counters[f"{ATTRIBUTED_ON}{event_day}"] += worth
     else:
-        counters[f"{QUARANTINED_ON}{event_day}"] += worth
-        counters[RESIDUAL + QUARANTINED] += worth
+        counters[f"{_withheld_on(outcome)}{event_day}"] += worth
+        counters[RESIDUAL + outcome] += worth
 
 
 def _earned_up_to(found: Counters, last_day: date) -> int:
@@ -145,7 +146,11 @@ def _residual_up_to(found: Counters, name: str, last_day: date) -> int:
     """Return the millionths of a residual, less what came from events after the last day."""
     # Manifests of earlier releases don't know every residual.
     total = found.get(RESIDUAL + name, 0)
-    return total - _after(found, QUARANTINED_ON, last_day) if name == QUARANTINED else total
+    return total - _after(found, _withheld_on(name), last_day) if name in WITHHELD else total
+
+
+def _withheld_on(outcome: str) -> str:
+    return f"reward.{outcome}_on."
 
 
 def _after(found: Counters, prefix: str, last_day: date) -> int:

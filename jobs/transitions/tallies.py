@@ -16,7 +16,7 @@ from pyspark.sql import Row
 from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import IntArray
 from conf.kernel.attribution import ATTRIBUTED, OUTCOMES
-from conf.kernel.quarantine import QUARANTINE_REASONS
+from conf.kernel.quarantine import NO_CONSENT, QUARANTINE_REASONS
 from conf.kernel.stream import NO_NUMBER, Stream
 from conf.kernel.transitions import AsOf, Transitions
 from jobs.events.event_columns import EventColumns
@@ -35,8 +35,9 @@ SET_ASIDE, EPISODE_SET_ASIDE = "set_aside", "episode_set_aside"
 COMPANION = "beside_another"
 """Outcome of a decision that could be used, but for another one of its episode."""
 
-QUARANTINED = "quarantined"
-"""Outcome of a counted event whose decision is set aside."""
+QUARANTINED, WITHOUT_CONSENT = "quarantined", "no_consent"
+"""Outcomes of a counted event whose decision is set aside: one of its episode can't be used, or the shopper didn't
+consent."""
 
 _TYPES = sorted(EVENT_TYPE_RANK, key=EVENT_TYPE_RANK.__getitem__)
 """Canonical types by their code, which is their rank."""
@@ -69,9 +70,8 @@ def _of_events(stream: Stream, made: Transitions) -> pa.StructArray:
     decided = made.decisions.rows[found.decision[is_earned]]
     decision_day = np.full(len(found.row), NO_NUMBER, dtype=np.int64)
     decision_day[is_earned] = session_day[made.sessions.number[decided]]
-    aside = np.zeros(len(made.decisions), dtype=np.bool_)
-    aside[made.quarantine.decision[made.quarantine.is_set_aside]] = True
-    outcome = np.where(is_earned & aside[found.decision], len(OUTCOMES), found.outcome) if len(aside) else found.outcome
+    outcome = found.outcome.copy()
+    outcome[is_earned] = _withheld(made)[found.decision[is_earned]]
     cells = np.stack([stream.day[found.row], stream.type[found.row], outcome, decision_day], axis=1)
     (day, kind, outcome, decision_date), n = _counted(cells)
     names = np.array(_TYPES, dtype=object)
@@ -79,10 +79,19 @@ def _of_events(stream: Stream, made: Transitions) -> pa.StructArray:
         EVENT,
         day=day,
         event_type=names[kind],
-        outcome=np.array([*OUTCOMES, QUARANTINED], dtype=object)[outcome],
+        outcome=np.array([*OUTCOMES, QUARANTINED, WITHOUT_CONSENT], dtype=object)[outcome],
         decision_date=decision_date,
         n=n,
     )
+
+
+def _withheld(made: Transitions) -> IntArray:
+    """Return the outcome of what each decision earned: attributed, unless its episode is set aside."""
+    aside, places = made.quarantine, np.full(len(made.decisions), ATTRIBUTED, dtype=np.int64)
+    may_not = np.isin(aside.episode, aside.episode[aside.reason == NO_CONSENT])
+    places[aside.decision[aside.is_set_aside]] = len(OUTCOMES)
+    places[aside.decision[may_not]] = len(OUTCOMES) + 1
+    return places
 
 
 def _of_decisions(stream: Stream, made: Transitions, known: AsOf) -> list[pa.StructArray]:

@@ -20,7 +20,7 @@ from conf.kernel_rules import as_of, rules_of
 from conf.observation_features import id_hash
 from conf.specs.scenario import Pipeline
 from conf.tables import Table, transitions_table
-from jobs.events.event_columns import TRANSITION_COLUMNS, event_columns
+from jobs.events.event_columns import HAS_CONSENT, TRANSITION_COLUMNS, event_columns
 from jobs.events.ordered_partitions import by_shopper
 from jobs.publishing.table_schema import struct_of, table_schema
 from jobs.transitions.tallies import TALLY_DDL, tallies_of
@@ -88,7 +88,8 @@ def make_transitions(
     schema = struct_of(f"transition struct<{_struct_fields(table)}, date: date>, tally struct<{TALLY_DDL}>")
     sets = None if availability is None else _needed_sets(availability, pipeline).toArrow()
     job = transition_job(pipeline, sets, dates=dates, horizon=horizon)
-    return Made(by_shopper(events, TRANSITION_COLUMNS, job, schema, n_partitions=n_partitions), table)
+    columns = [*TRANSITION_COLUMNS, *(one for one in (HAS_CONSENT,) if one in events.columns)]
+    return Made(by_shopper(events, columns, job, schema, n_partitions=n_partitions), table)
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,7 @@ REASON_NAMES = {
     "no_earlier_decision": "no earlier decision it could belong to",
     "outside_attribution_window": "too long after the decision",
     "quarantined": "its decision's episode was set aside",
+    "no_consent": "without the shopper's consent",
     "no_action": "name no action",
     "unknown_set": "name no availability set, or an unknown one",
     "outside_set": "chose what their availability set doesn't offer",

@@ -123,6 +123,7 @@ def random_columns(n_rows: int, source: Source) -> dict[str, IntArray]:
         "link": np.where(is_decision | (rng.random(n_rows) < 1 / 3), link, 0),
         "own_link": np.zeros(n_rows, dtype=np.int64),
         "position": np.arange(n_rows),
+        "consent": np.ones(n_rows, dtype=np.int64),
         "availability": np.ones(n_rows, dtype=np.int64),
     }
 

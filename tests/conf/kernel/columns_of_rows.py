@@ -69,6 +69,7 @@ def log_of(rows: Iterable[Row], sets: Sequence[Row] = ()) -> Log:
         "link": links[: len(ordered)],
         "own_link": links[len(ordered) :],
         "availability": array(availability.get(row["availability_id"], NO_ID) for row in ordered),
+        "consent": array(int(row.get("has_consent", True)) for row in ordered),
         "position": array(NO_NUMBER if row["position"] is None else row["position"] for row in ordered),
     }
     return Log(stream_of(columns), ordered, shoppers, {code: name for name, code in availability.items()})

@@ -170,6 +170,7 @@ def _event(chance: random.Random, place: int, pipeline: Pipeline, last_times: di
         "action": chance.choice((None, "hat", "shoe", "feet")),
         # An event may name the id of a decision's own line.
         "decision_id": chance.choice((None, "d1", "d2", f"e{chance.randrange(41)}")),
+        "has_consent": chance.random() < 0.95,
         "position": chance.choice((None, None, 1, 2)),
         "price": chance.choice((None, 0, 19_990_000, 2**33)),
         "availability_id": chance.choice((None, "set 9", *["set 0", "set 1", "set 2"] * 3)),

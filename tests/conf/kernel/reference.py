@@ -202,10 +202,12 @@ def set_aside_of(
 
 
 def problem_of(row: Row, session: Session, pipeline: Pipeline, sets: Sequence[Row]) -> str | None:
-    """Why a decision can't be used: it chose nothing, or what the set it names doesn't offer, or nobody knows the set.
+    """Why a decision can't be used: no consent, no action, or one that its set doesn't offer, or a set nobody knows.
 
     What is delivered after the session's partition is sealed stays unknown.
     """
+    if not row.get("has_consent", True):
+        return "no_consent"
     if _action(row, pipeline) is None:
         return "no_action"
     if pipeline.scenario.action.mask == "none":
