@@ -88,7 +88,7 @@ test: setup  ## run every test, in both environments
 test-pipeline: setup
 	@$(call set-words,$(PIPELINE),TESTS); \
 	case "$${TESTS:-}" in tests/dags*) ;; *) OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" \
-	  $(PIPELINE) -m pytest -n 2 --dist loadgroup --ignore=tests/dags "$$@";; esac
+	  $(PIPELINE) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --ignore=tests/dags "$$@";; esac
 
 test-dags: setup
 	@export TESTS="$${TESTS:-tests/dags}"; $(call set-words,$(AIRFLOW),TESTS); \
