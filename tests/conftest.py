@@ -15,6 +15,8 @@ from tests.spark_plans import INTERPRETED, as_in_a_night
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+    from tests.e2e.simulated_lake import BuiltLake
+
 
 # Groups that take longest begin first, so that what is left for the end is short and both workers end together.
 LONGEST_FIRST = ["spark", "nights", "tests/jobs/test_main.py", "coverage", "frozen_home"]
@@ -73,3 +75,11 @@ def compiled_plans(spark: SparkSession) -> Iterator[None]:
     """Spark compiles plans while the module runs, as in a night."""
     with as_in_a_night(spark):
         yield
+
+
+@pytest.fixture(scope="session")
+def small_lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> BuiltLake:
+    """The simulated shop's lake that several modules read. Copy it before changing anything."""
+    from tests.e2e.simulated_lake import build_small_lake  # noqa: PLC0415  (few tests need what it imports)
+
+    return build_small_lake(spark, tmp_path_factory.mktemp("small_lake") / "home")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,6 +20,7 @@ from jobs.commands.ingest import ingest
 from jobs.transitions.build import build
 from rl.shops.recommendation.shop_settings import ShopSettings, changed_settings
 from rl.shops.recommendation.writer import LOGS_FOLDER, write_shop_logs
+from tests.spark_plans import as_in_a_night
 
 # Six days across the change to summer time.
 FIRST_DATE, LAST_DATE = date(2026, 3, 26), date(2026, 3, 31)
@@ -27,11 +29,12 @@ PIPELINE: Pipeline = load_pipeline("recommendation", "simulated_shop")
 
 @dataclass(frozen=True)
 class BuiltLake:
-    """A home with the small shop's logs in it, all of them ingested and built at once: results of both steps."""
+    """A home with the small shop's logs in it, all ingested and built at once: results of both steps, and how long."""
 
     home: Path
     ingested: dict[str, Any]
     built: dict[str, Any]
+    seconds: float
 
     @property
     def logs(self) -> Path:
@@ -40,6 +43,15 @@ class BuiltLake:
     @property
     def digests(self) -> dict[str, Any]:
         return digests(self.ingested, self.built)
+
+
+def build_small_lake(spark: SparkSession, home: Path) -> BuiltLake:
+    """All days ingested in order by one run and built once, with plans compiled as in a night."""
+    logs, started = write_small_logs(home / "shop"), time.monotonic()
+    with as_in_a_night(spark):
+        ingested = ingest_logs(spark, home, logs, LAST_DATE)
+        built = build_transitions(spark, home, LAST_DATE)
+    return BuiltLake(home, ingested, built, time.monotonic() - started)
 
 
 def digests(ingested: dict[str, Any], built: dict[str, Any]) -> dict[str, Any]:
