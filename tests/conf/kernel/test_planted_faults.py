@@ -11,7 +11,7 @@ from tests.conf.kernel.planted_faults import FAULTS, Fault
 
 # The logs that `test_against_reference` compares, and no more of them.
 LOGS = made_logs(random_pipelines(120, seed=2))
-SEARCH = settings(max_examples=1000, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+SEARCH = settings(max_examples=2000, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())

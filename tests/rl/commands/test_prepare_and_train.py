@@ -30,7 +30,7 @@ CANDIDATE = "bc-1"
 def briefly_trained(scenario: str, source: str) -> Pipeline:
     """The pipeline, with a tenth of its updates."""
     pipeline = load_pipeline(scenario, source)
-    brief = [one.model_copy(update={"n_updates": one.n_updates // 10}) for one in pipeline.scenario.candidates]
+    brief = tuple(one.model_copy(update={"n_updates": one.n_updates // 10}) for one in pipeline.scenario.candidates)
     return pipeline.model_copy(update={"scenario": pipeline.scenario.model_copy(update={"candidates": brief})})
 
 
