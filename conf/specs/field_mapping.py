@@ -32,7 +32,7 @@ NULL_WORDS = ("NULL", "null", "nan", "NaN", "None", "\\N", "")
 
 
 class FieldMapping(GrownModel):
-    """Where a canonical field comes from: exactly one of `column`, `columns`, `constant` and `from_path`."""
+    """Where a canonical field comes from: exactly one of `column`, `columns`, `first_of`, `constant`, `from_path`."""
 
     column: str | None = Field(
         default=None,
@@ -83,12 +83,19 @@ class FieldMapping(GrownModel):
         examples=[{"1": "mobile", "2": "desktop"}],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"whole", "separator", "extract", "map"})
+    first_of: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=2,
+        description="Lists raw columns of which the first that holds a value counts.",
+        examples=[["Lineitem sku", "Lineitem name"]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"whole", "separator", "extract", "map", "first_of"})
 
     @property
     def raw_columns(self) -> list[str]:
         """Raw columns it is read from."""
-        return [self.column] if self.column is not None else list(self.columns or ())
+        return [self.column] if self.column is not None else list(self.columns or self.first_of or ())
 
     @field_validator("extract", "from_path")
     @classmethod
@@ -97,9 +104,9 @@ class FieldMapping(GrownModel):
 
     @model_validator(mode="after")
     def _exactly_one_origin(self) -> Self:
-        origins = [self.column, self.columns, self.constant, self.from_path]
+        origins = [self.column, self.columns, self.first_of, self.constant, self.from_path]
         if sum(origin is not None for origin in origins) != 1:
-            raise ValueError("give exactly one of column, columns, constant, from_path")
+            raise ValueError("give exactly one of column, columns, constant, from_path, first_of")
         return self
 
 

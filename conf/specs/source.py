@@ -19,10 +19,10 @@ from conf.specs.delivery import (
     SideFile,
     Window,
 )
-from conf.specs.event_mapping import EventMapping, refuse_unfit_paths
+from conf.specs.event_mapping import EventMapping, refuse_unfit_lists, refuse_unfit_paths
 from conf.specs.field_mapping import NULL_WORDS
 from conf.specs.later_keys import GrownModel
-from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml
+from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml, suggest
 from conf.specs.time_mapping import known_zone
 
 SOURCES_FOLDER = Path(__file__).parent.parent / "sources"
@@ -236,8 +236,7 @@ class Source(GrownModel):
         for feed in self.feeds:
             if (feed.format == "csv") != (feed.csv is not None):
                 raise ValueError(f"feed {feed.name}: give csv with format: csv, and only then")
-            if feed.format != "csv":
-                refuse_unfit_paths(feed.events)
+            _refuse_unfit_columns(feed.csv, feed.events)
             if feed.encoding is not None:
                 self._encoding_keeps_line_ends(feed.encoding)
         return self
@@ -285,9 +284,20 @@ class Source(GrownModel):
     def _csv_where_needed(self) -> Self:
         if (self.format == "csv") != (self.csv is not None):
             raise ValueError("give csv with format: csv, and only then")
-        if self.format != "csv":
-            refuse_unfit_paths(self.events)
+        _refuse_unfit_columns(self.csv, self.events)
         return self
+
+
+def _refuse_unfit_columns(form: CsvFormat | None, events: EventMapping) -> None:
+    if form is None:
+        refuse_unfit_paths(events)
+        return
+    refuse_unfit_lists(events, form)
+    known = form.with_added(form.columns or ())
+    mapped = dict.fromkeys(name for names in events.columns_of_fields.values() for name in names)
+    unknown = [name for name in mapped if (form.list_of(name) or name) not in known]
+    if form.columns is not None and unknown:
+        raise ValueError(f"events: no column {unknown[0]!r} among csv.columns{suggest(unknown[0], list(known))}")
 
 
 def load_source(name: str, folder: Path = SOURCES_FOLDER) -> Source:
