@@ -127,6 +127,12 @@ class NumberMapping(FieldMapping):
         description="Drops the sign before the bounds are checked, where it is true (a refund's negative quantity).",
         examples=[True],
     )
+    scale: float | None = Field(
+        default=None,
+        gt=0,
+        description="Multiplies the value, exactly, before its bounds are checked: 0.01 turns cents into units.",
+        examples=[0.01],
+    )
     times: str | None = Field(
         default=None,
         description="Names the raw column with a number that multiplies the value, exactly.",
@@ -139,7 +145,7 @@ class NumberMapping(FieldMapping):
         examples=["quantity"],
     )
 
-    later_keys: ClassVar[frozenset[str]] = FieldMapping.later_keys | {"times", "divided_by"}
+    later_keys: ClassVar[frozenset[str]] = FieldMapping.later_keys | {"times", "divided_by", "scale"}
 
     @property
     def raw_columns(self) -> list[str]:

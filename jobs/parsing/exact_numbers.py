@@ -27,6 +27,8 @@ def stored_number(text: str, name: str, mapping: NumberMapping, other: str | Non
         other: the number that multiplies or divides it, where the mapping names one.
     """
     number = _exact(text)
+    if number is not None and mapping.scale is not None:
+        number = _EXACT.multiply(number, Decimal(str(mapping.scale)))
     if number is not None and (mapping.times is not None or mapping.divided_by is not None):
         number = _combined(number, _exact(other), name, is_product=mapping.times is not None)
     if number is None or abs(number) >= _TOO_LARGE:

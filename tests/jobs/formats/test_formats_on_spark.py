@@ -48,7 +48,7 @@ def test_shopify_orders_are_split_by_date_with_their_lines(
     ingest_into: Ingest, spark: SparkSession, tmp_path: Path
 ) -> None:
     """Filled lines go to their order's day; the same file again changes nothing."""
-    source = load_source("shopify_orders")
+    source = load_source("shopify_orders").model_copy(update={"max_rejected_share": 0.4})
     result = ingest_into(tmp_path, date(2026, 1, 7), SAMPLES / "shopify_orders", source)
     assert result["deliveries"] == ["2026-01-05", "2026-01-07"]
     assert (result["n_lines"], result["n_events"], result["n_derived"]) == (5, 4, 1)
