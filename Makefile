@@ -72,8 +72,9 @@ worth: pipeline-environment  ## before any training: whether looking ahead can p
 source: pipeline-environment  ## propose a source from a look at a shop's files, without Spark (FILES, OUT=conf/sources/NAME.yaml)
 	@$(call set-words,$(PIPELINE),FILES); exec $(PIPELINE) -m jobs.commands.propose_source $${OUT:+--out "$$OUT"} "$$@"
 
-check-source: pipeline-environment  ## what the first lines of a log become, in seconds and without Spark (SOURCE, LOGS)
-	@exec $(PIPELINE) -m jobs.commands.check_source --source "$${SOURCE:-canonical}" --logs "$${LOGS:-}"
+check-source: pipeline-environment  ## what the first lines of a log become, in seconds and without Spark (SOURCE, LOGS, SCENARIO)
+	@exec $(PIPELINE) -m jobs.commands.check_source --source "$${SOURCE:-canonical}" --logs "$${LOGS:-}" \
+	  $${SCENARIO:+--scenario "$$SCENARIO"}
 
 accept: pipeline-environment  ## publish a delivery although many of its lines are rejected (SOURCE, DELIVERY, REASON)
 	@exec $(PIPELINE) -m jobs.main accept --source "$${SOURCE:-simulated_shop}" --delivery "$${DELIVERY:-}" --reason "$${REASON:-}"
