@@ -76,6 +76,9 @@ check-source: pipeline-environment  ## what the first lines of a log become, in 
 	@exec $(PIPELINE) -m jobs.commands.check_source --source "$${SOURCE:-canonical}" --logs "$${LOGS:-}" \
 	  $${SCENARIO:+--scenario "$$SCENARIO"}
 
+forget-source: pipeline-environment  ## remove all data of a trial source from the home (SOURCE, YES=1; FORCE=1 despite a champion)
+	@exec $(PIPELINE) -m rl forget --source "$${SOURCE:-}" $${YES:+--yes} $${FORCE:+--force}
+
 accept: pipeline-environment  ## publish a delivery although many of its lines are rejected (SOURCE, DELIVERY, REASON)
 	@exec $(PIPELINE) -m jobs.main accept --source "$${SOURCE:-simulated_shop}" --delivery "$${DELIVERY:-}" --reason "$${REASON:-}"
 

@@ -61,6 +61,13 @@ class Feed(StrictModel):
         description="Bounds the feed's share of rejected lines; left out, the source's bound holds.",
         examples=[0.5],
     )
+    max_drop: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Bounds how far the feed may fall behind its earlier deliveries; left out, it is the source's.",
+        examples=[1],
+    )
     delivery: Delivery = Field(
         description="Says which files the feed has, and how they become deliveries.",
         examples=[{"layout": "dated_files", "files": ["**/orders*.csv"]}],
@@ -80,7 +87,7 @@ class Feed(StrictModel):
 _FEED_KEYS = ("format", "csv", "delivery", "events")
 
 
-_SHARED_KEYS = ("encoding", "null_words", "max_rejected_share")
+_SHARED_KEYS = ("encoding", "null_words", "max_rejected_share", "max_drop")
 
 
 class Source(GrownModel):
@@ -184,6 +191,14 @@ class Source(GrownModel):
         "ignored, delivered twice or a bot's don't count.",
         examples=[0.5],
     )
+    max_drop: float = Field(
+        default=0.9,
+        ge=0,
+        le=1,
+        description="Publishes no delivery whose lines, or values of a mapped field, are down by this share or more "
+        "against the feed's earlier ones, or whose prices are of another magnitude; 1 only says so.",
+        examples=[0.8],
+    )
     encoding: str = Field(
         default="utf-8",
         description="Names how text is written in the files (`utf-8`, `latin-1`, `cp1252`, ...); a byte that isn't "
@@ -214,7 +229,9 @@ class Source(GrownModel):
         examples=[["NULL", "n/a", ""]],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"max_rejected_share", "encoding", "null_words", "feeds"})
+    later_keys: ClassVar[frozenset[str]] = frozenset(
+        {"max_rejected_share", "max_drop", "encoding", "null_words", "feeds"}
+    )
 
     @model_validator(mode="before")
     @classmethod

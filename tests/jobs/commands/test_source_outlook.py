@@ -115,7 +115,7 @@ def test_command_says_what_could_be_learned(capsys: pytest.CaptureFixture[str]) 
     assert main(arguments) in (0, FAILS_AGAIN)
     shown = capsys.readouterr()
     outlook = json.loads(shown.out)["outlook"]
-    # A click (1; its repetition is rejected) and a cart (3) by a-1; two purchases (10 each) by u-9, who was shown nothing.
+    # A click (1; its repetition is rejected) and a cart (3) by a-1; two purchases (10 each) by u-9, shown nothing.
     assert outlook["attributable_share"] == pytest.approx((1 + 3) / (1 + 3 + 20))
     assert "reward of recommendation: 17% finds a decision among these lines, by last_touch" in shown.err
     assert main([*arguments, "--scenario", "recomendation"]) == FAILS_AGAIN
