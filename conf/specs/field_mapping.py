@@ -127,6 +127,11 @@ class NumberMapping(FieldMapping):
         description="Drops the sign before the bounds are checked, where it is true (a refund's negative quantity).",
         examples=[True],
     )
+    decimal_comma: bool = Field(
+        default=False,
+        description="Reads `1.234,50` as 1234.50, where it is true: points between thousands, a comma before decimals.",
+        examples=[True],
+    )
     scale: float | None = Field(
         default=None,
         gt=0,
@@ -145,7 +150,7 @@ class NumberMapping(FieldMapping):
         examples=["quantity"],
     )
 
-    later_keys: ClassVar[frozenset[str]] = FieldMapping.later_keys | {"times", "divided_by", "scale"}
+    later_keys: ClassVar[frozenset[str]] = FieldMapping.later_keys | {"times", "divided_by", "scale", "decimal_comma"}
 
     @property
     def raw_columns(self) -> list[str]:

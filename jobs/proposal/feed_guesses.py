@@ -76,6 +76,9 @@ def guess_feed(look: FileLook) -> FeedGuess | None:
     _put_optional(guess, free)
     _put_fill_down(guess)
     _put_nulls(guess)
+    mapped = {text.removesuffix("[]") for text in _texts_below(guess.events)}
+    if look.form is not None and (unmapped := [name for name in look.columns if name not in mapped and name]):
+        guess.doubts.append(f"mapped to nothing: {', '.join(unmapped[:15])}{', ...' if len(unmapped) > 15 else ''}")
     guess.events = {
         name: guess.events[name]
         for name in ("event_time", "event_type", "event_id", "user_id", "item_id", *guess.events)
@@ -324,8 +327,10 @@ def _put_optional(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
             continue
         if field_name == "event_id" and "[" in name:
             continue
-        bounds = _NUMBERS.get(field_name, {})
-        if bounds and not _are_numbers(columns[name]):
+        bounds = dict(_NUMBERS.get(field_name, {}))
+        if bounds and _have_commas(columns[name]):
+            bounds |= {"decimal_comma": True}
+        elif bounds and not _are_numbers(columns[name]):
             guess.doubts.append(f"{field_name}: {name} holds more than numbers; left out")
             continue
         guess.events[field_name] = _with_second(columns, name, field_name) | bounds
@@ -337,12 +342,22 @@ def _are_numbers(values: Values) -> bool:
     return sum(exact_decimal(one) is not None for one in given) >= 0.8 * len(given)
 
 
+def _have_commas(values: Values) -> bool:
+    given = _given(values)
+    is_read = [re.fullmatch(r"-?[\d.]*\d(,\d+)?", one) is not None for one in given]
+    return any("," in one for one in given) and sum(is_read) >= 0.8 * len(given)
+
+
 def _put_money(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
     price, quantity = guess.events.get("price"), guess.events.get("quantity")
     if price is None:
         return
     column = price.get("column") or price["first_of"][0]
-    if "price" not in column.lower() and quantity is not None and "column" in quantity:
+    if (
+        not any(one in column.lower() for one in ("price", "preis", "prix"))
+        and quantity is not None
+        and "column" in quantity
+    ):
         price["divided_by"] = quantity["column"]
         guess.doubts.append(f"price: {column} is read as the sum of all pieces")
     whole = [exact_decimal(one) for one in _given(columns[column])]
@@ -386,6 +401,15 @@ def _put_nulls(guess: FeedGuess) -> None:
     found = {one for name in mapped for one in guess.look.columns.get(name, []) if one in _OTHER_NULLS}
     if found:
         guess.null_words = [*sorted(found), *NULL_WORDS]
+
+
+def _texts_below(value: Any) -> list[str]:
+    """Return all texts of a mapping, however deep."""
+    if isinstance(value, Mapping):
+        return [text for one in value.values() for text in _texts_below(one)]
+    if isinstance(value, list):
+        return [text for one in value for text in _texts_below(one)]
+    return [value] if isinstance(value, str) else []
 
 
 def _texts(mapping: Mapping[str, Any]) -> list[str]:

@@ -31,7 +31,18 @@ _PATTERNS = (
     "yyyyMMdd",
 )
 _OFFSET = re.compile(r"(Z|[+-]\d{2}:?\d{2})$")
-_GOOD_NAMES = ("event_timestamp", "event_time", "timestamp", "created", "datetime", "time", "date", "ts")
+_GOOD_NAMES = (
+    "event_timestamp",
+    "event_time",
+    "timestamp",
+    "created",
+    "datetime",
+    "time",
+    "date",
+    "ts",
+    "zeit",
+    "datum",
+)
 _POOR_NAMES = (
     "previous",
     "first",

@@ -138,6 +138,20 @@ def test_doubts_are_said(tmp_path: Path, text: str, expected: str) -> None:
     assert expected in propose([_write(tmp_path / "log.csv", text)])
 
 
+def test_german_names_and_decimal_commas_are_known(tmp_path: Path) -> None:
+    """And what no field was found for is listed."""
+    rows = ["Zeit;Kunde;Artikel;Aktion;Preis;Filiale", "05.01.2026 10:00;17850;A1;angesehen;1.012,50;3"]
+    path = _write(tmp_path / "log.csv", _csv([*rows, "05.01.2026 10:01;17850;A1;gekauft;12,50;3"]), "latin-1")
+    events = _draft(path).events
+    assert (events.user_id.column, events.item_id and events.item_id.column) == ("Kunde", "Artikel")
+    assert events.event_type.map == {"angesehen": "view", "gekauft": "purchase"}
+    assert events.price is not None
+    assert events.price.decimal_comma
+    assert "mapped to nothing: Filiale" in propose([path])
+    (check,), _ = check_source(_draft(path), path)
+    assert [event.fields["price"] for event in check.events] == [1_012_500_000, 12_500_000]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
