@@ -16,6 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from conf.specs.delivery import CsvFormat
 from conf.specs.file_patterns import matches
 from conf.specs.json_paths import is_path, read_path
 from conf.specs.side_table import SideTable
@@ -208,7 +209,8 @@ def refuse_empty(measured: Sequence[MeasuredFile]) -> None:
 
 def read_header(line: bytes, source: Source) -> tuple[str, ...]:
     """Return the column names in the first line of a delimited file."""
-    return tuple(cut_record(decode(line, source.encoding, is_first=True), source))
+    own = cut_record(decode(line, source.encoding, is_first=True), source)
+    return source.csv.with_added(own) if source.csv is not None else tuple(own)
 
 
 def read_columns(file: DeliveredFile, source: Source) -> tuple[str, ...] | None:
@@ -308,7 +310,8 @@ def _measure_side(file: DeliveredFile, table: SideTable, source: Source) -> tupl
     if table.format == "parquet":
         with pq.ParquetFile(file.path) as content:
             columns = tuple(content.schema_arrow.names)
-            _refuse_unfit_columns_of(file, columns, table.raw_columns, source)
+            needed = [_first_key(name, columns, None) for name in table.raw_columns]
+            _refuse_unfit_columns_of(file, columns, needed, source)
             return columns, sum(batch.num_rows for batch in content.iter_batches())
     header, n_lines = None, 0
     with open_bytes(file.path) as content:
@@ -322,9 +325,10 @@ def _measure_side(file: DeliveredFile, table: SideTable, source: Source) -> tupl
 
 
 def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: Source) -> None:
-    _refuse_unfit_columns_of(
-        file, header, [_first_key(name, header, source) for name in mapped_columns(source)], source
-    )
+    fill = source.csv.fill_down if source.csv is not None else None
+    needed = [*mapped_columns(source), *((fill.by, *fill.columns) if fill is not None else ())]
+    columns = [_first_key(name, header, source.csv) for name in needed]
+    _refuse_unfit_columns_of(file, header, columns, source)
 
 
 def _refuse_unfit_columns_of(
@@ -347,9 +351,11 @@ def _shown_name(column: str) -> str:
     return shape_of(column) if not any(map(str.isalpha, column)) or "@" in column else column
 
 
-def _first_key(column: str, header: tuple[str, ...], source: Source) -> str:
+def _first_key(column: str, header: tuple[str, ...], csv: CsvFormat | None) -> str:
     """Return the column of the file that a mapped one is, or lies in."""
-    if source.csv is not None or column in header or not is_path(column):
+    if csv is not None:
+        return csv.list_of(column) or column
+    if column in header or not is_path(column):
         return column
     path = read_path(column)
     return str((path.list_steps or path.steps)[0])

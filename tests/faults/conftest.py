@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.e2e.simulated_lake import LAST_DATE, build_transitions, ingest_logs, write_small_logs
+from tests.e2e.simulated_lake import LAST_DATE, BuiltLake, build_transitions, digests, ingest_logs
 
 Digests = dict[str, Any]
 
@@ -27,15 +26,13 @@ class Undisturbed:
 
 
 @pytest.fixture(scope="session")
-def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_small_logs(tmp_path_factory.mktemp("shop"))
+def logs(small_lake: BuiltLake) -> Path:
+    return small_lake.logs
 
 
 @pytest.fixture(scope="session")
-def undisturbed(spark: SparkSession, logs: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
-    started = time.monotonic()
-    digests = digests_in_process(spark, tmp_path_factory.mktemp("undisturbed"), logs)
-    return Undisturbed(digests, time.monotonic() - started)
+def undisturbed(small_lake: BuiltLake) -> Undisturbed:
+    return Undisturbed(digests_of(small_lake.ingested, small_lake.built), small_lake.seconds)
 
 
 @pytest.fixture
@@ -53,7 +50,7 @@ def digests_in_process(spark: SparkSession, home: Path, logs: Path) -> Digests:
 
 
 def digests_of(ingested: dict[str, Any], built: dict[str, Any]) -> Digests:
-    return {**ingested["digests"], "transitions": built["partitions"], "reward": built["reward"]}
+    return {**digests(ingested, built), "reward": built["reward"]}
 
 
 class SmallDisk:

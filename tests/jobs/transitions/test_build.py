@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +18,7 @@ from jobs.publishing.written_rows import check_columns
 from jobs.transitions.build import build
 from tests.jobs.transitions.delivered_shop import DeliveredShop
 from tests.jobs.transitions.shop_events import DAY, Row, a_pipeline, available, event, impression
+from tests.spark_plans import shuffle_partitions
 
 DAYS = [DAY + timedelta(days=n) for n in range(5)]
 # A few features of each kind: what all of them hold has its own suite, and wide plans take Spark long to make.
@@ -83,14 +82,6 @@ def delivered(spark: SparkSession, home: Path, rows: list[Row]) -> DeliveredShop
     return shop
 
 
-@contextmanager
-def shuffle_partitions(spark: SparkSession, n: int) -> Iterator[None]:
-    before = str(spark.conf.get("spark.sql.shuffle.partitions"))
-    spark.conf.set("spark.sql.shuffle.partitions", str(n))
-    yield
-    spark.conf.set("spark.sql.shuffle.partitions", before)
-
-
 def until(rows: list[Row], day: date) -> list[Row]:
     return [row for row in rows if row["delivery_date"] <= day]
 
@@ -124,7 +115,7 @@ def test_every_decision_is_one_transition(at_once: tuple[DeliveredShop, dict[str
 
 
 def test_reward_is_conserved(at_once: tuple[DeliveredShop, dict[str, Any]]) -> None:
-    """Against a sum over the log made here, repeated lines and all; every kind of residual occurs but what is set aside."""
+    """Against a sum over the log made here, repeated lines and all; every residual occurs but of what is set aside."""
     shop, result = at_once
     reward, weights = result["reward"], PIPELINE.scenario.reward.weight_millionths
     known = [row for row in until(a_log(), DAYS[4]) if row["event_date"] <= DAYS[4]]
