@@ -14,6 +14,7 @@ from conf.errors import SpecError
 from conf.settings import PROJECT_ROOT
 from conf.specs.candidate import DISCRETE_ALGORITHMS, ContinuousCandidate
 from conf.specs.scenario import SCENARIOS_FOLDER, Gate, Scenario, load_pipeline
+from conf.specs.side_table import SIDE_TABLES, SideTable
 from conf.specs.source import SOURCES_FOLDER, Source
 from conf.specs.spec_reference import SPECS, in_yaml, pages, undescribed, write_pages
 from conf.specs.spec_sections import sections_of
@@ -25,6 +26,8 @@ PLACED_KEYS = [
     for root in ROOTS
     for section in sections_of(root)
     for place in section.places
+    # What side tables share with events is placed there; their own keys have a test below.
+    if place.split(".")[0] not in SIDE_TABLES
     for key in section.model.model_fields
 ]
 ORIGINS = ("column", "columns", "constant", "from_path", "first_of")
@@ -136,6 +139,15 @@ def test_every_example_is_valid_in_its_place(root: type[StrictModel], model: typ
     parse_model(root, spec_with_example(root, model, path), path)
 
 
+@pytest.mark.parametrize("key", SideTable.model_fields)
+def test_every_example_of_a_side_table_is_valid(key: str) -> None:
+    """A whole source whose items have the key's example is taken."""
+    items: dict[str, Any] = {"files": ["items*"], "columns": {"item_id": {"column": "sku"}}}
+    example = (SideTable.model_fields[key].examples or [None])[0]
+    company = {"format": {"csv": {"has_header": True}}, "csv": {"format": "csv"}}.get(key, {})
+    parse_model(Source, base_spec(Source) | {"items": items | company | {key: example}}, key)
+
+
 def test_a_wrong_example_would_be_refused() -> None:
     """The check of examples can fail: a value that doesn't fit is refused at its path."""
     content = base_spec(Scenario)
@@ -214,7 +226,7 @@ def test_links_of_a_page_lead_to_its_headings(root: type[StrictModel]) -> None:
         (Source, "events.user_id.colunm", "x", "docs/reference-sources.md#field-mapping"),
         (Source, "events.user_id.constant", ["x"], "docs/reference-sources.md#field-mapping"),
         (Source, "events.price.above", "x", "docs/reference-sources.md#number-mapping"),
-        (Source, "items.files", [], "docs/reference-sources.md#side-file"),
+        (Source, "items.files", [], "docs/reference-sources.md#side-table"),
         (Source, "zone", "Mars/Olympus", "docs/reference-sources.md#top-level"),
         (Source, "zo\nne", "UTC", "docs/reference-sources.md#top-level"),
     ],
