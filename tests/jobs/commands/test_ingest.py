@@ -251,6 +251,7 @@ def test_result_is_json(results: list[dict[str, Any]]) -> None:
         "deliveries",
         "unread_files",
         "drift",
+        "side_tables",
         "digests",
         "seconds",
     }
