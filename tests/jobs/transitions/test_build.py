@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from conf.kernel.version import kernel_inputs
 from conf.publication import read_pointers
 from conf.tables import transitions_table
 from jobs.errors import CheckError, DeliveryError
@@ -219,6 +220,7 @@ def test_manifest_says_what_a_partition_was_made_from(at_once: tuple[DeliveredSh
         *(f"events/delivery_date={day}" for day in DAYS[:3]),
         f"availability/delivery_date={DAY}",
         *(f"passed/{day}" for day in DAYS[:3]),
+        *kernel_inputs(),
     }
     assert manifest.checks["reward_conserved"] and manifest.checks["one_row_a_decision"]
     assert manifest.counters["episodes"] == manifest.counters["terminals"] + manifest.counters["timeouts"]
