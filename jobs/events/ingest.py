@@ -16,6 +16,7 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from conf.intact_files import landing_cure, refuse_damaged, seems_intact
 from conf.paths import Lake
 from conf.publication import read_pointer
 from conf.specs.source import Source
@@ -217,14 +218,20 @@ def _facts(
 
 
 def _is_current(job: Ingestion, delivery: RawDelivery) -> bool:
-    """Return True where all tables of the delivery were made from its files, under this spec and key."""
+    """Return True where all tables of the delivery are whole and were made from its files, under this spec and key."""
     for table in (EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY):
-        pointer = read_pointer(Lake.pointer(job.lake.table(table.name), f"{_PARTITION}={delivery.delivery_date}"))
-        if pointer is None or (
-            pointer.manifest.inputs,
-            pointer.manifest.spec_hash,
-            pointer.manifest.key_id,
-        ) != (delivery.inputs, job.provenance.spec_hash, job.provenance.key_id):
+        folder = job.lake.table(table.name)
+        pointer = read_pointer(Lake.pointer(folder, f"{_PARTITION}={delivery.delivery_date}"))
+        if (
+            pointer is None
+            or not seems_intact(folder, pointer)
+            or (
+                pointer.manifest.inputs,
+                pointer.manifest.spec_hash,
+                pointer.manifest.key_id,
+            )
+            != (delivery.inputs, job.provenance.spec_hash, job.provenance.key_id)
+        ):
             return False
     return True
 
@@ -239,3 +246,5 @@ def _refuse_unfit(job: Ingestion, due: Sequence[RawDelivery]) -> None:
     paths = [raw_folder(job.lake) / file.stored(job.source) for one in due for file in one.files]
     if gone := [str(path) for path in paths if not path.is_file()]:
         raise DeliveryError(f"{', '.join(gone[:3])}: landed, but gone since; land the logs again (--logs)")
+    sums = {name: one for delivery in due for name, one in delivery.sums.items()}
+    refuse_damaged(raw_folder(job.lake), sums, landing_cure(job.source.name))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from conf.paths import Lake
-from conf.publication import Manifest, Pointer, read_pointers
+from conf.publication import FileSum, Manifest, Pointer, read_pointers
 from conf.specs.file_patterns import matches
 from conf.specs.source import Source
 from conf.tables import RAW_LINES, SCHEMA_VERSION
@@ -50,11 +50,15 @@ class RawFile:
 
 @dataclass(frozen=True)
 class RawDelivery:
-    """The current files of a delivery, and the landing hash of the spec they were landed under."""
+    """The current files of a delivery, the landing hash of the spec they were landed under, and what the files were.
+
+    sums: by place below the raw folder; of files that an earlier release landed there are none.
+    """
 
     delivery_date: date
     files: tuple[RawFile, ...]
     landed_under: str = field(default="", compare=False)
+    sums: Mapping[str, FileSum] = field(default_factory=dict, compare=False)
 
     @property
     def n_lines(self) -> int:
@@ -108,12 +112,12 @@ def read_raw_deliveries(lake: Lake) -> dict[date, RawDelivery]:
     found = {}
     for partition, pointer in read_pointers(raw_folder(lake)).items():
         day = date.fromisoformat(partition.removeprefix(_PARTITION))
-        found[day] = RawDelivery(day, _files(day, pointer), pointer.manifest.spec_hash)
+        found[day] = RawDelivery(day, _files(day, pointer), pointer.manifest.spec_hash, pointer.sums)
     return found
 
 
-def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance) -> Pointer:
-    """Return the pointer that makes a delivery the current one of its date."""
+def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance, sums: Mapping[str, FileSum]) -> Pointer:
+    """Return the pointer that makes a delivery the current one of its date; `sums` are those of its stored files."""
     manifest = Manifest(
         table=RAW_LINES.name,
         partition=f"{_PARTITION}{delivery.delivery_date}",
@@ -127,7 +131,8 @@ def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance) -
         inputs=delivery.inputs,
         counters={f"n_lines/{file.name}": file.n_lines for file in delivery.files},
     )
-    return Pointer(files=tuple(sorted(file.stored(source) for file in delivery.files)), manifest=manifest)
+    files = tuple(sorted(file.stored(source) for file in delivery.files))
+    return Pointer(files=files, manifest=manifest, sums={file: sums[file] for file in files if file in sums})
 
 
 def landing_hash(source: Source) -> str:
