@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment airflow-environment nightly worth check-source accept repair promote test test-pipeline test-dags check lint \
+.PHONY: help setup python java pipeline-environment airflow-environment nightly worth check-source accept repair migrate promote test test-pipeline test-dags check lint \
         reference bench-coverage bench-gate bench-kernel bench-ope bench-train bench-worth up down airflow pins clean
 
 help:  ## this page
@@ -76,6 +76,9 @@ accept: pipeline-environment  ## publish a delivery although many of its lines a
 
 repair: pipeline-environment  ## find damaged files of the lake by their sums and make them anew (SOURCE; LOGS where raw files are damaged)
 	@exec $(PIPELINE) -m jobs.main repair --source "$${SOURCE:-simulated_shop}" $${LOGS:+--logs "$$LOGS"}
+
+migrate: pipeline-environment  ## bring the tables of an earlier release's home to what this one writes; says so where nothing is to be done
+	@exec $(PIPELINE) -m jobs.commands.migrate
 
 promote: pipeline-environment  ## approve the version a night registered: it becomes the champion (VERSION, DATE, SOURCE, SCENARIO)
 	@exec $(PIPELINE) -m rl promote --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \

@@ -40,6 +40,15 @@ class Lake:
         """Return the folder for files that are not published yet."""
         return table_folder / "_staging"
 
+    def published_folders(self) -> list[Path]:
+        """Return the folder of every table of the source that has pointers, raw deliveries among them."""
+        return sorted(path.parent for depth in ("*", "*/*/*") for path in self.folder.glob(f"{depth}/_pointers"))
+
+    @staticmethod
+    def delta(table_folder: Path) -> Path:
+        """Return the folder of the table as a Delta table: links to the current files, and a log of their own."""
+        return table_folder / "delta"
+
     @property
     def lock(self) -> Path:
         """Lock file that publishers of this source hold while they swap pointers."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,9 @@ from conf.settings import Settings
 from conf.specs.scenario import load_pipeline, scenario_names
 from conf.specs.source import Source
 from conf.specs.spec_hash import data_spec_hash
-from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, SESSIONS
 from jobs.commands.ingest import ingest
 from jobs.errors import DeliveryError
-from jobs.landing.raw_deliveries import raw_folder, read_raw_deliveries
+from jobs.landing.raw_deliveries import read_raw_deliveries
 from jobs.transitions.build import build
 
 log = structlog.get_logger()
@@ -62,20 +60,12 @@ def repair(
 def find_damaged(lake: Lake) -> dict[Path, str]:
     """Return what is wrong with each file of a current version that isn't what was published, by path."""
     found: dict[Path, str] = {}
-    for folder in table_folders(lake):
+    for folder in lake.published_folders():
         for pointer in read_pointers(folder).values():
             found |= {folder / name: problem for name, problem in damage_in(folder, pointer.sums).items()}
             gone = [name for name in pointer.files if name not in pointer.sums and not (folder / name).is_file()]
             found |= {folder / name: "it is gone" for name in gone}
     return found
-
-
-def table_folders(lake: Lake) -> Iterator[Path]:
-    """Yield the folder of every table of the source that has something published, raw deliveries first."""
-    names = (EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY, SESSIONS)
-    folders = [raw_folder(lake), *(lake.table(table.name) for table in names)]
-    folders += sorted(lake.table("transitions").glob("*/spec=*"))
-    yield from (folder for folder in folders if folder.is_dir())
 
 
 def _rebuild(spark: SparkSession, settings: Settings, source: Source, lake: Lake) -> None:

@@ -10,16 +10,14 @@ from pathlib import Path, PurePosixPath
 
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, DateType, IntegerType, StringType, StructField, StructType
+from pyspark.sql.types import StructField, StructType
 
 from conf.intact_files import refuse_damaged, repair_command, sums_among
 from conf.paths import Lake
 from conf.publication import Pointer, read_pointers
 from conf.tables import AVAILABILITY, EVENTS, Table
 from jobs.publishing.content_hash import row_hash
-from jobs.publishing.table_schema import table_schema
-
-_PATH_TYPES: dict[str, DataType] = {"user_bucket": IntegerType(), "v": StringType()}
+from jobs.publishing.table_schema import path_type, table_schema
 
 
 def read_events(
@@ -96,7 +94,7 @@ def read_files(
     Dates in paths are dates; `user_bucket` is an int.
     """
     fields = table_schema(table).fields
-    path_fields = [StructField(name, _PATH_TYPES.get(name, DateType())) for name in path_columns]
+    path_fields = [StructField(name, path_type(name)) for name in path_columns]
     schema = StructType([*fields, *path_fields])
     if not files:
         return spark.createDataFrame([], schema)

@@ -4,7 +4,8 @@
         publish(lock, [(version, {"2026-01-31": facts})], provenance)
 
 A version lies in `v-<content hash>/<partition>/`, so that each folder below a version says a column.
-Until the last step no reader sees anything; an error or a kill before it leaves every pointer as it was.
+Until the last step no reader sees anything; an error or a kill before it leaves every pointer as it was. The table that
+other engines read follows the pointers, under the same lock.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from conf.tables import SCHEMA_VERSION, Table
 from jobs.errors import PublishError
 from jobs.failure_reason import SPARK_FAILURES, failure_reason
 from jobs.publishing.content_hash import format_content_hash
+from jobs.publishing.delta_tables import update_delta_table
 from jobs.publishing.staging import staging_folder
 from jobs.publishing.written_rows import check_columns, check_written, read_written, summarize_written
 
@@ -168,6 +170,8 @@ def publish(
             with explaining_failures(version.target.table.name, version.target.folder):
                 _move_into_place(version, found)
         swap_pointers({path: pointer for path, pointer in changes.items() if path not in stale})
+        for version, _ in versions:
+            update_delta_table(version.target.table, version.target.folder)
         return [_current_manifests(version) for version, _ in versions]
 
 
