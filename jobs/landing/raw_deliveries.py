@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args
 from conf.paths import Lake
 from conf.publication import FileSum, Manifest, Pointer, read_pointers
 from conf.specs.file_patterns import matches
+from conf.specs.key_kinds import content_of
 from conf.specs.source import Source
 from conf.tables import RAW_LINES, SCHEMA_VERSION
 from jobs.errors import DeliveryError
@@ -25,6 +26,7 @@ from jobs.publishing.publishing import Provenance
 FileKind = Literal["events", "items", "availability"]
 FILE_KINDS: tuple[FileKind, ...] = get_args(FileKind)
 _PARTITION = "delivery_date="
+_SIDE_KEYS = ("items", "availability")
 
 
 @dataclass(frozen=True)
@@ -137,16 +139,18 @@ def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance, s
 
 def landing_hash(source: Source) -> str:
     """Return the hash of what decides where a delivered line lands: after a change the logs must be landed again."""
-    content = source.model_dump(mode="json", include={"items", "availability"})
+    content = _landing_content(source)
     if source.feeds:
-        content["feeds"] = {name: _landing_content(feed) for name, feed in source.feeds_alone().items()}
-    else:
-        content |= _landing_content(source)
+        content = {name: content.get(name) for name in _SIDE_KEYS}
+        feeds = {name: _landing_content(feed) for name, feed in source.feeds_alone().items()}
+        content["feeds"] = {
+            name: {key: value for key, value in one.items() if key not in _SIDE_KEYS} for name, one in feeds.items()
+        }
     return sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:16]
 
 
 def _landing_content(feed: Source) -> dict[str, Any]:
-    content = feed.model_dump(mode="json", include={"format", "csv", "delivery", "encoding"})
+    content = {name: value for name, value in content_of(feed, {"landing"}).items() if name != "feeds"}
     if is_split(feed):
         content |= feed.model_dump(mode="json", include={"zone", "window"})
         content["event_time"] = feed.events.event_time.model_dump(mode="json")
