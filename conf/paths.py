@@ -46,8 +46,12 @@ class Lake:
 
     @staticmethod
     def delta(table_folder: Path) -> Path:
-        """Return the folder of the table as a Delta table: links to the current files, and a log of their own."""
-        return table_folder / "delta"
+        """Return the folder of the table as a Delta table: links to the current files, and a log of their own.
+
+        No folder on the way to it is called `name=value`, which readers would take for a column.
+        """
+        value = table_folder.name.partition("=")[2]
+        return table_folder.parent / "delta" / value if value else table_folder / "delta"
 
     @property
     def lock(self) -> Path:
