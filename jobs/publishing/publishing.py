@@ -10,6 +10,7 @@ other engines read follows the pointers, under the same lock.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from jobs.publishing.delta_tables import update_delta_table
 from jobs.publishing.staging import staging_folder
 from jobs.publishing.written_rows import check_columns, check_written, read_written, summarize_written
 
+_SUMS_FILE = "_sums.json"
 _WRITE_FAILURES: tuple[type[Exception], ...] = (OSError, *SPARK_FAILURES)
 
 
@@ -185,18 +187,19 @@ def _write(frame: DataFrame, target: Target, folder: Path) -> None:
 def _find_places(version: StagedVersion) -> dict[str, _Place]:
     """Return the place of each partition that has rows, by value of its column.
 
-    Rows that are current already stay where they are, if their files are whole. Otherwise the place is a new one: who
-    has pinned a version of the same rows may be reading it, and nobody knows whether its files are whole.
+    The same rows, published before and whole, stay where they are. Beside damaged ones the place is a new one: who has
+    pinned them may be reading them.
     """
-    found = {}
     with explaining_failures(version.target.table.name, version.target.folder):
-        for value, partition in version.partitions.items():
-            if partition.n_rows:
-                found[value] = _place_in_use(version.target, value, partition) or _new_place(version, value, partition)
-    return found
+        return {
+            value: _current_place(version.target, value, partition) or _place(version, value, partition)
+            for value, partition in version.partitions.items()
+            if partition.n_rows
+        }
 
 
-def _place_in_use(target: Target, value: str, partition: StagedPartition) -> _Place | None:
+def _current_place(target: Target, value: str, partition: StagedPartition) -> _Place | None:
+    """Return where the current version lies if it has the same rows and is whole, whatever release wrote it."""
     current = read_pointer(Lake.pointer(target.folder, target.partition(value)))
     if current is None or current.manifest.content_hash != partition.content_hash:
         return None
@@ -205,19 +208,44 @@ def _place_in_use(target: Target, value: str, partition: StagedPartition) -> _Pl
     return _Place(current.sums)
 
 
-def _new_place(version: StagedVersion, value: str, partition: StagedPartition) -> _Place:
-    name, below = f"v-{partition.content_hash}", version.target.partition(value)
-    folders = (version.target.folder / f"{name}{suffix}" / below for suffix in _suffixes())
-    place = next(folder for folder in folders if not folder.exists())
+def _place(version: StagedVersion, value: str, partition: StagedPartition) -> _Place:
+    """Return the first place for these rows that is free, or where an earlier publisher left them whole."""
+    below = version.target.partition(value)
+    for suffix in _suffixes():
+        place = version.target.folder / f"v-{partition.content_hash}{suffix}" / below
+        if not place.exists():
+            break
+        left = _read_sums(place)
+        if left and not damage_in(place, left):
+            return _Place(_relative_to(version.target.folder, place, left))
     ours = version.folder / below
-    files = sorted(str(path.relative_to(ours)) for path in ours.rglob("*.parquet"))
-    prefix = place.relative_to(version.target.folder)
-    return _Place({str(prefix / file): one for file, one in sums_of(ours, files).items()}, place)
+    sums = sums_of(ours, sorted(str(path.relative_to(ours)) for path in ours.rglob("*.parquet")))
+    _write_sums(ours, sums)
+    return _Place(_relative_to(version.target.folder, place, sums), place)
 
 
 def _suffixes() -> Iterator[str]:
     yield ""
     yield from (f"-{number}" for number in count(2))
+
+
+def _relative_to(folder: Path, place: Path, sums: Mapping[str, FileSum]) -> dict[str, FileSum]:
+    return {str(place.relative_to(folder) / name): one for name, one in sums.items()}
+
+
+def _write_sums(folder: Path, sums: Mapping[str, FileSum]) -> None:
+    """Leave the sums beside the files, for a publisher that finds them there without a pointer."""
+    content = {name: one.model_dump() for name, one in sums.items()}
+    (folder / _SUMS_FILE).write_text(json.dumps(content), encoding="utf-8")
+
+
+def _read_sums(folder: Path) -> dict[str, FileSum]:
+    """Return the sums that lie beside a version's files; none where they can't be read."""
+    try:
+        content = json.loads((folder / _SUMS_FILE).read_text(encoding="utf-8"))
+        return {name: FileSum.model_validate(one) for name, one in content.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
 
 
 def _draft(
@@ -264,7 +292,12 @@ def _move_into_place(version: StagedVersion, places: Mapping[str, _Place]) -> No
 
 
 def _make_durable(folder: Path) -> None:
-    for path in [*folder.rglob("*.parquet"), *[below for below in folder.rglob("*") if below.is_dir()], folder]:
+    for path in [
+        folder / _SUMS_FILE,
+        *folder.rglob("*.parquet"),
+        *[below for below in folder.rglob("*") if below.is_dir()],
+        folder,
+    ]:
         descriptor = os.open(path, os.O_RDONLY)
         os.fsync(descriptor)
         os.close(descriptor)

@@ -19,6 +19,7 @@ from jobs.publishing.delta_log import CHECKPOINT_EVERY
 from jobs.publishing.delta_tables import settled_files, update_delta_table
 
 NOON = datetime(2026, 1, 5, 12, 0, 0, 123_456, tzinfo=UTC)
+_DATES = ("event_date", "delivery_date")
 COLUMNS = pa.schema(
     [
         ("event_id", pa.string()),
@@ -66,7 +67,7 @@ def deliver(folder: Path, delivery: str, cells: dict[str, Sequence[str]], versio
 
 def seen(folder: Path) -> list[tuple[str, str, str]]:
     """Event id, event date and delivery date of each row as another engine reads it."""
-    rows = DeltaTable(str(Lake.delta(folder))).to_pyarrow_table(columns=["event_id", "event_date", "delivery_date"])
+    rows = DeltaTable(str(Lake.delta(folder))).to_pyarrow_table(columns=["event_id", *_DATES])
     return sorted(
         (row["event_id"], str(row["event_date"])[-2:], str(row["delivery_date"])[-2:]) for row in rows.to_pylist()
     )
