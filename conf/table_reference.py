@@ -55,8 +55,8 @@ polars.scan_delta(".nightcart/lake/simulated_shop/events/delta").group_by("event
 A Delta table is links to the published files (a file with repeats is a copy without them): what others write or vacuum
 there takes nothing from the pipeline, and the next publication undoes it. Never change a file there in place: it is the
 published one. `_pointers/*.json` in the table's folder are the record: files with size and SHA-256, row count, content
-hash, inputs. `make repair` finds files that have changed since and makes them anew; `make migrate` writes the logs of an
-earlier release's home.
+hash, inputs. `make repair` finds files that have changed since and makes them anew; `make migrate` writes the logs of
+an earlier release's home.
 """
 
 
