@@ -19,12 +19,19 @@ _verified: set[tuple[Path, str]] = set()
 _damaged: set[tuple[Path, str]] = set()
 
 
+def sum_of(path: Path) -> FileSum:
+    """Return size and SHA-256 of one file."""
+    with path.open("rb") as file:
+        digest = file_digest(file, "sha256").hexdigest()
+        return FileSum(n_bytes=file.tell(), sha256=digest)
+
+
 def sums_of(folder: Path, files: Iterable[str]) -> dict[str, FileSum]:
     """Return size and SHA-256 of each file, by its path relative to the folder."""
     names = list(files)
     # Hashing leaves Python's lock, so threads do use the cores.
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
-        return dict(zip(names, pool.map(lambda name: _sum_of(folder / name), names), strict=True))
+        return dict(zip(names, pool.map(lambda name: sum_of(folder / name), names), strict=True))
 
 
 def damage_in(folder: Path, sums: Mapping[str, FileSum]) -> dict[str, str]:
@@ -103,9 +110,3 @@ def _size_problem(path: Path, published: FileSum | None) -> str:
     if published is not None and n_bytes != published.n_bytes:
         return f"{n_bytes} bytes, {published.n_bytes} were published"
     return ""
-
-
-def _sum_of(path: Path) -> FileSum:
-    with path.open("rb") as file:
-        digest = file_digest(file, "sha256").hexdigest()
-        return FileSum(n_bytes=file.tell(), sha256=digest)

@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 from pyspark.sql import SparkSession
 
-from conf.intact_files import is_whole, note_whole, sums_of
+from conf.intact_files import is_whole, note_whole, sum_of, sums_of
 from conf.paths import Lake
 from conf.publication import FileSum, publishing, read_pointer, write_atomically
 from conf.specs.source import Source
@@ -176,11 +176,16 @@ def _publish(lake: Lake, source: Source, staged: Mapping[RawFile, Path], provena
 
 
 def _move_all(staged: Mapping[str, Path], folder: Path, sums: Mapping[str, FileSum]) -> dict[str, FileSum]:
-    """Move files to places below the folder, where they don't lie whole already; return the sums of those moved."""
-    moved = [name for name in staged if name not in sums or not is_whole(folder, name, sums[name])]
-    for name in moved:
-        _move(staged[name], folder / name)
-    found = sums_of(folder, moved)
+    """Move files to places below the folder, where they don't lie whole already; return the sums of those not known yet.
+
+    A file that no pointer knows was left by a landing that was killed: it stays if it has the same bytes.
+    """
+    due = [name for name in staged if name not in sums or not is_whole(folder, name, sums[name])]
+    left = sums_of(folder, [name for name in due if (folder / name).is_file()])
+    for name in due:
+        if name not in left or left[name] != sum_of(staged[name]):
+            _move(staged[name], folder / name)
+    found = sums_of(folder, due)
     note_whole(folder, found)
     return found
 
