@@ -24,7 +24,8 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment airflow-environment nightly worth check-source accept repair migrate promote test test-pipeline test-dags test-faults check lint \
+.PHONY: help setup python java pipeline-environment airflow-environment nightly worth source check-source forget-source accept repair migrate promote \
+        test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-gate bench-kernel bench-ope bench-train bench-worth up down airflow pins clean
 
 help:  ## this page
@@ -45,6 +46,7 @@ help:  ## this page
 #: Other parameters:
 #:   VERSION=3        the version that `make promote` approves, registered for its DATE; `make nightly` says what to type
 #:   DELIVERY=2026-01-31 REASON="..."  the delivery that `make accept` publishes as it is, and why
+#:   FILES="a.csv b.csv" OUT=conf/sources/shop.yaml   what `make source` looks at, and where its draft goes (default: stdout)
 #:   PORT=8080 MLFLOW_PORT=5000   ports of the pages of `make up`
 #:   ARGS="backfill create ..."   what `make airflow` runs
 #:   TESTS=tests/conf             the part of the tests that `make test` runs
@@ -69,8 +71,15 @@ worth: pipeline-environment  ## before any training: whether looking ahead can p
 	@exec $(PIPELINE) -m rl worth --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  $${DATE:+--date "$$DATE"}
 
-check-source: pipeline-environment  ## what the first lines of a log become, in seconds and without Spark (SOURCE, LOGS)
-	@exec $(PIPELINE) -m jobs.commands.check_source --source "$${SOURCE:-canonical}" --logs "$${LOGS:-}"
+source: pipeline-environment  ## propose a source from a look at a shop's files, without Spark (FILES, OUT=conf/sources/NAME.yaml)
+	@$(call set-words,$(PIPELINE),FILES); exec $(PIPELINE) -m jobs.commands.propose_source $${OUT:+--out "$$OUT"} "$$@"
+
+check-source: pipeline-environment  ## what the first lines of a log become, in seconds and without Spark (SOURCE, LOGS, SCENARIO)
+	@exec $(PIPELINE) -m jobs.commands.check_source --source "$${SOURCE:-canonical}" --logs "$${LOGS:-}" \
+	  $${SCENARIO:+--scenario "$$SCENARIO"}
+
+forget-source: pipeline-environment  ## remove all data of a trial source from the home (SOURCE, YES=1; FORCE=1 despite a champion)
+	@exec $(PIPELINE) -m rl forget --source "$${SOURCE:-}" $${YES:+--yes} $${FORCE:+--force}
 
 accept: pipeline-environment  ## publish a delivery although many of its lines are rejected (SOURCE, DELIVERY, REASON)
 	@exec $(PIPELINE) -m jobs.main accept --source "$${SOURCE:-simulated_shop}" --delivery "$${DELIVERY:-}" --reason "$${REASON:-}"

@@ -176,7 +176,7 @@ def _publish(lake: Lake, source: Source, staged: Mapping[RawFile, Path], provena
 
 
 def _move_all(staged: Mapping[str, Path], folder: Path, sums: Mapping[str, FileSum]) -> dict[str, FileSum]:
-    """Move files to places below the folder, where they don't lie whole already; return the sums of those not known yet.
+    """Move files to places below the folder, where they don't lie whole already; return sums of those not known yet.
 
     A file that no pointer knows was left by a landing that was killed: it stays if it has the same bytes.
     """

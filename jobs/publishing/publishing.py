@@ -71,12 +71,17 @@ class Provenance:
 
 @dataclass(frozen=True)
 class PartitionFacts:
-    """What a manifest says of one partition beyond its rows; `checks` are those that held, `notes` people's words."""
+    """What a manifest says of one partition beyond its rows; `checks` are those that held, `notes` people's words.
+
+    profile, drift: of a delivery's events alone.
+    """
 
     inputs: Mapping[str, str]
     counters: Mapping[str, int] = field(default_factory=dict)
     checks: Collection[str] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    profile: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    drift: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -273,6 +278,8 @@ def _draft(
             counters=dict(about.counters),
             checks=dict.fromkeys(checks, True),
             notes=dict(about.notes),
+            profile={name: dict(counted) for name, counted in about.profile.items()},
+            drift=tuple(about.drift),
         )
         sums = dict(places[value].sums) if value in places else {}
         pointers[Lake.pointer(target.folder, target.partition(value))] = Pointer(
