@@ -61,7 +61,8 @@ def attributable(events: Sequence[SeenEvent], pipeline: Pipeline) -> Attributabl
     n_unnamed: of rewards by `decision_id`, the events that name none.
     """
     weights = {kind: weight for kind, weight in pipeline.scenario.reward.weight_millionths.items() if weight}
-    link, latest = pipeline.scenario.reward.attribution, {}
+    link = pipeline.scenario.reward.attribution
+    latest: dict[tuple[object, ...], int] = {}
     decided = pipeline.source.decisions.event_type
     reward = found = n_events = n_unnamed = 0
     for event in sorted(events, key=lambda one: one.order):
