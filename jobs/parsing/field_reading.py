@@ -22,15 +22,23 @@ PathValues = Mapping[str, str | None]
 
 
 class FieldReader:
-    """Reads a mapped field's raw value; null where the record has none."""
+    """Reads a mapped field's raw value; null where the record has none.
+
+    places: of the values of a record that it is read from.
+    """
 
     def __init__(self, mapping: FieldMapping, columns: Sequence[str]) -> None:
         self.mapping = mapping
         self._constant = str(mapping.constant) if mapping.constant is not None else None
         names = mapping.columns or ((mapping.column,) if mapping.column is not None else ())
-        self._places = [columns.index(name) for name in names]
+        self.places = [columns.index(name) for name in names]
         self._pattern = re.compile(mapping.extract) if mapping.extract is not None else None
         self._is_shaped = mapping.extract is not None or mapping.map is not None
+
+    @property
+    def is_as_delivered(self) -> bool:
+        """Whether text is the id as it stands."""
+        return len(self.places) == 1 and not self._is_shaped and not self.mapping.whole
 
     def value(self, values: Values, path: PathValues) -> str | None:
         """Return the value of a number or flag.
@@ -38,7 +46,7 @@ class FieldReader:
         Raises:
             UnfitValue: a list or an object stands there, or what the mapping doesn't know.
         """
-        return self._joined([values[place] for place in self._places], path, _as_it_is)
+        return self._joined([values[place] for place in self.places], path, _as_it_is)
 
     def id(self, values: Values, path: PathValues) -> str | None:
         """Return the value as an id: one id, whether delivered as a whole number, a float or text.
@@ -48,7 +56,7 @@ class FieldReader:
         """
         is_whole = self.mapping.whole
         return self._joined(
-            [values[place] for place in self._places], path, lambda value: id_text(value, is_whole=is_whole)
+            [values[place] for place in self.places], path, lambda value: id_text(value, is_whole=is_whole)
         )
 
     def _joined(self, given: Values, path: PathValues, read: Callable[[str], str]) -> str | None:
@@ -86,6 +94,11 @@ class NumberReader(FieldReader):
         self._other_place = columns.index(other) if other is not None else None
         self._stored = remembered(lambda text: stored_number(text, name, mapping))
 
+    @property
+    def every_place(self) -> list[int]:
+        """Places of the values that the number is read from: its own, and of what multiplies or divides it."""
+        return self.places if self._other_place is None else [*self.places, self._other_place]
+
     def number(self, text: str, values: Values) -> int | Decimal | None:
         """Return the number a raw value stands for, None where it can't be stored."""
         if self._other_place is None:
@@ -95,6 +108,11 @@ class NumberReader(FieldReader):
 
 class TypeReader:
     """Reads the event type."""
+
+    @property
+    def places(self) -> list[int]:
+        """Places of the values of a record that it is read from."""
+        return [self._place] if self._place is not None else []
 
     def __init__(self, mapping: EventTypeMapping, columns: Sequence[str]) -> None:
         self._constant = mapping.constant
