@@ -173,10 +173,10 @@ def read_batches(file: LineFile, reading: LineReading) -> Iterator[LineBatch]:
     if reading.feed_name is not None:
         said += f"\0\0{reading.feed_name}"
     hashed, meaning = KeyedHash(reading.key), said.encode()
-    for found in _batches(file.path, reading):
-        hashes = [hashed(line + meaning) for line in found.lines.cast(pa.binary()).to_pylist()]
-        lines = _bearable(found.lines)
-        yield LineBatch(file, found.numbers, found.offsets, lines, pa.array(hashes, pa.string()))
+    for placed in _batches(file.path, reading):
+        hashes = [hashed(line + meaning) for line in placed.lines.cast(pa.binary()).to_pylist()]
+        lines = _bearable(placed.lines)
+        yield LineBatch(file, placed.numbers, placed.offsets, lines, pa.array(hashes, pa.string()))
 
 
 def _line_file(row: dict[str, Any]) -> LineFile:

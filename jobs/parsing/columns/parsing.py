@@ -87,7 +87,7 @@ class ColumnParser:
         if form is not None:
             return delimited_columns(form, form.columns or header or (), columns, null_words)
         of_numbers = {place for reader in self._numbers.values() for place in reader.every_place}
-        of_others = {place for reader in (*self._texts.values(), self._types) for place in reader.places}
+        of_others = {place for reader in self._texts.values() for place in reader.places} | set(self._types.places)
         of_others |= {place for place, _, _ in self._derived}
         of_others |= {columns.index(name) for name in self._source.events.event_time.parts}
         return json_columns(columns, null_words, of_numbers - of_others)
@@ -110,7 +110,7 @@ class ColumnParser:
             "event_day": pa.array(days.astype(np.int32)),
             "shift": times.shift,
             "event_type": types.array(pa.string(), lambda one: one[0]),
-            **{name: one.values for name, one in (texts | numbers).items()},
+            **{name: one.values for name, one in {**texts, **numbers}.items()},
         }
         fields |= {name: pa.nulls(n_rows, self._kinds.get(name, pa.string())) for name in _EVERY if name not in fields}
         return _chosen(cut.rows, is_ignored, fields, self._further(cut, fields, is_ignored), is_sure | is_ignored)
@@ -136,7 +136,7 @@ class ColumnParser:
     ) -> BoolArray:
         """Return which lines have every value that is asked of them, and none that is refused."""
         is_fit = np.ones(len(types.place), dtype=np.bool_)
-        for name, one in (texts | numbers).items():
+        for name, one in {**texts, **numbers}.items():
             is_fit &= one.is_read
             if name == "user_id":
                 is_fit &= ~one.is_missing | types.flags(lambda known: known[0] in SHOP_EVENT_TYPES)

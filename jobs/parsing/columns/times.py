@@ -195,7 +195,8 @@ def _number(digits: npt.NDArray[np.uint8]) -> tuple[IntArray, BoolArray]:
     number = np.zeros(len(digits), dtype=np.int64)
     for place in range(digits.shape[1]):
         number = number * 10 + (digits[:, place].astype(np.int64) - _ZERO)
-    return number, ((digits >= _ZERO) & (digits <= _NINE)).all(axis=1)
+    is_digits = np.asarray(np.all((digits >= _ZERO) & (digits <= _NINE), axis=1), dtype=np.bool_)
+    return number, is_digits
 
 
 def _offsets(written: npt.NDArray[np.uint8]) -> tuple[IntArray, BoolArray]:
@@ -210,7 +211,8 @@ def _is_date(year: IntArray, month: IntArray, day: IntArray) -> BoolArray:
     is_leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
     is_month = (month >= 1) & (month <= 12)
     last = _MONTH_DAYS[np.where(is_month, month, 0)] + (is_leap & (month == 2))
-    return is_month & (day >= 1) & (day <= last) & (year >= _FIRST_YEAR) & (year < _LAST_YEAR)
+    is_date: BoolArray = is_month & (day >= 1) & (day <= last) & (year >= _FIRST_YEAR) & (year < _LAST_YEAR)
+    return is_date
 
 
 def _days_since_epoch(year: IntArray, month: IntArray, day: IntArray) -> IntArray:
