@@ -53,8 +53,10 @@ ColumnCutter = Callable[[pa.StringArray], list[CutLines]]
 def delimited_columns(
     form: CsvFormat, header: Sequence[str], columns: Sequence[str], null_words: Collection[str]
 ) -> ColumnCutter | None:
-    """Return a function that cuts whole delimited lines; None for a format that Arrow's reader has no word for."""
+    """Return a function that cuts whole delimited lines; None for one that only the plain parser knows how to cut."""
     n_columns = len(header)
+    if any(form.list_of(name) for name in columns):
+        return None
     if len(form.delimiter) > 1 or not form.delimiter.isascii() or not form.quote.isascii():
         return None
     if not 0 < n_columns < MOST_VALUES or form.delimiter == form.quote or form.delimiter in "\0 ":

@@ -10,7 +10,6 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from jobs.parsing.columns.distinct import Answers, ask_distinct
 from jobs.parsing.field_reading import FieldReader, NumberReader, PathValues, TypeReader
@@ -113,10 +112,3 @@ def _asked(
     if not places:
         return Answers([of_values(())], np.zeros(n_rows, dtype=np.int64))
     return ask_distinct([columns[place] for place in places], of_values)
-
-
-def is_any_of(column: pa.StringArray, words: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Return which values are one of the words."""
-    return np.asarray(
-        pc.is_in(column, value_set=pa.array(words, pa.string())).to_numpy(zero_copy_only=False), dtype=np.bool_
-    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +18,11 @@ import pyarrow.compute as pc
 
 from conf.specs.source import Source
 from jobs.parsing.columns.cutting import ColumnCutter, CutLines, delimited_columns, json_columns
-from jobs.parsing.columns.distinct import Answers
-from jobs.parsing.columns.fields import FieldColumn, is_any_of, number_column, text_column, type_answers
+from jobs.parsing.columns.distinct import Answers, ask_distinct
+from jobs.parsing.columns.fields import FieldColumn, number_column, text_column, type_answers
 from jobs.parsing.columns.times import TimeColumn, business_days, time_reader
 from jobs.parsing.event_parsing import PRICED_FIELDS, RECORD_FIELDS, SHOP_EVENT_TYPES, UNPRICED_EVENT_TYPES
-from jobs.parsing.field_reading import FieldReader, NumberReader, PathValues, TypeReader
+from jobs.parsing.field_reading import DerivedReader, FieldReader, NumberReader, PathValues, TypeReader
 from jobs.parsing.source_columns import mapped_columns, number_mappings, text_mappings
 from jobs.parsing.time_reading import LocalTimes
 
@@ -59,9 +60,10 @@ class ColumnParser:
         self._texts = {name: FieldReader(one, columns) for name, one in text_mappings(events).items()}
         self._numbers = {name: NumberReader(name, one, columns) for name, one in number_mappings(events).items()}
         self._types = TypeReader(events.event_type, columns)
-        self._derived = [(columns.index(one.column), list(one.values), one.type) for one in events.derived]
+        self._derived = [DerivedReader(one, columns) for one in events.derived]
         self._times = time_reader(events.event_time, source.zone, columns)
-        self._cut = self._cutter(header, columns) if self._times is not None else None
+        is_readable = self._times is not None and all(one.is_alike for one in self._derived)
+        self._cut = self._cutter(header, columns) if is_readable else None
 
     def read(self, lines: pa.StringArray, path: PathValues, delivery_date: date) -> list[ReadLines]:
         """Return the lines that are sure to be accepted or ignored, in parts.
@@ -85,10 +87,13 @@ class ColumnParser:
     def _cutter(self, header: Sequence[str] | None, columns: Sequence[str]) -> ColumnCutter | None:
         form, null_words = self._source.csv, self._source.null_words
         if form is not None:
-            return delimited_columns(form, form.columns or header or (), columns, null_words)
-        of_numbers = {place for reader in self._numbers.values() for place in reader.every_place}
-        of_others = {place for reader in self._texts.values() for place in reader.places} | set(self._types.places)
-        of_others |= {place for place, _, _ in self._derived}
+            own = form.with_added(form.columns) if form.columns else header or ()
+            return delimited_columns(form, own, columns, null_words)
+        by_value = [reader for reader in self._numbers.values() if reader.counts_by_value]
+        of_numbers = {place for reader in by_value for place in reader.every_place}
+        of_others = {p for one in self._numbers.values() if not one.counts_by_value for p in one.every_place}
+        of_others |= {place for reader in self._texts.values() for place in reader.places} | set(self._types.places)
+        of_others |= {one.place for one in self._derived}
         of_others |= {columns.index(name) for name in self._source.events.event_time.parts}
         return json_columns(columns, null_words, of_numbers - of_others)
 
@@ -150,11 +155,12 @@ class ColumnParser:
         """Return the events that are read off the same lines, one for each rule that applies, in the rules' order."""
         n_rows = len(cut.rows)
         holds = np.zeros((n_rows, len(self._derived)), dtype=np.bool_)
-        for rule, (place, words, _) in enumerate(self._derived):
-            holds[:, rule] = is_any_of(cut.columns[place], words) & ~is_ignored
+        for rule, reader in enumerate(self._derived):
+            signs = ask_distinct([cut.columns[reader.place]], itemgetter(0))
+            holds[:, rule] = signs.flags(reader.holds) & ~is_ignored
         row, rule_of = np.nonzero(holds)
         taken = {name: fields[name].take(pa.array(row)) for name in RECORD_FIELDS}
-        kinds = np.array([kind for _, _, kind in self._derived], dtype=object)
+        kinds = np.array([one.type for one in self._derived], dtype=object)
         taken["event_type"] = pa.array(kinds[rule_of] if len(kinds) else [], pa.string())
         ends = np.concatenate([[0], np.cumsum(holds.sum(axis=1))]).astype(np.int32)
         records = pa.StructArray.from_arrays([taken[name] for name in RECORD_FIELDS], list(RECORD_FIELDS))
