@@ -26,7 +26,7 @@ set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quote
 
 .PHONY: help setup python java pipeline-environment airflow-environment nightly worth source check-source forget-source accept repair migrate promote \
         test test-pipeline test-dags test-faults check lint \
-        reference bench-coverage bench-gate bench-kernel bench-ope bench-train bench-worth up down airflow pins clean
+        reference bench-coverage bench-gate bench-jobs bench-kernel bench-ope bench-train bench-worth up down airflow pins clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -53,7 +53,8 @@ help:  ## this page
 #:   KILLS=30 SEED=1  how often, and when, `make test-faults` kills ingest and build
 #:   NIGHTS=2000      nights that `make bench-gate` judges for each kind of candidate
 #:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on
-#:   SECTIONS=coverage,selection  parts of `make bench-ope` or `make bench-train`; default: all of them
+#:   SIZES=300000     events of the logs of `make bench-jobs`
+#:   SECTIONS=coverage,selection  parts of `make bench-jobs`, `make bench-ope` or `make bench-train`; default: all
 #:   DEVICE=cuda REPEATS=5        what `make bench-train` runs on, and how many rounds
 #:   THREADS=1,8      numbers of threads that its full step is timed with; default: 1 and all cores
 #:   PINS=--upgrade   how `make pins` compiles; --upgrade-package NAME renews one
@@ -141,6 +142,9 @@ bench-train: setup  ## sampling, full steps, building the data set, FQE and cata
 
 bench-kernel: setup  ## how many rows a second each function of the kernel takes; ROWS=1000000
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_kernel.py
+
+bench-jobs: setup  ## what raw lines cost on their way to transitions, by stage; SIZES=3000000,30000000 SECTIONS=chain,marginal,heavy
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_jobs
 
 bench-worth: setup  ## whether `make worth` says the right thing of simulated shops, over 5 logs of each kind
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_worth.py

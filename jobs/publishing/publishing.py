@@ -31,7 +31,7 @@ from jobs.failure_reason import SPARK_FAILURES, failure_reason
 from jobs.publishing.content_hash import format_content_hash
 from jobs.publishing.delta_tables import update_delta_table
 from jobs.publishing.staging import staging_folder
-from jobs.publishing.written_rows import check_columns, check_written, read_written, summarize_written
+from jobs.publishing.written_rows import check_columns, check_written, summarize_written
 
 _SUMS_FILE = "_sums.json"
 _WRITE_FAILURES: tuple[type[Exception], ...] = (OSError, *SPARK_FAILURES)
@@ -130,8 +130,7 @@ def staged(
     with staging_folder(Lake.staging(target.folder)) as folder:
         with explaining_failures(target.table.name, target.folder):
             _write(frame, target, folder)
-            written = read_written(frame.sparkSession, target.table, folder, target.path_columns)
-            summaries = summarize_written(written, target.table, target.partition_column, counted or {})
+            summaries = summarize_written(frame.sparkSession, target.table, folder, target.path_columns, counted or {})
         check_written(summaries, target.table, target.partition_column, partitions)
         found = {
             value: StagedPartition(summary.n_rows, summary.content_hash, summary.counts)
