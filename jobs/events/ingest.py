@@ -40,7 +40,16 @@ from jobs.landing.raw_deliveries import (
 from jobs.landing.raw_lines import LineFile, reading_of
 from jobs.parsing.event_parsing import RECORD_FIELDS
 from jobs.parsing.rejection import judge, part_id
-from jobs.publishing.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged, staged_empty
+from jobs.publishing.publishing import (
+    PartitionFacts,
+    Provenance,
+    StagedVersion,
+    Target,
+    finish_killed,
+    publish,
+    staged,
+    staged_empty,
+)
 
 log = structlog.get_logger()
 
@@ -79,6 +88,7 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
     known = [delivery for day, delivery in landed.items() if day <= job.provenance.horizon]
     due = [delivery for delivery in known if not _is_current(job, delivery)]
     if not due:
+        finish_killed(job.lake.lock, [job.target(table) for table in (EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY)])
         return []
     _refuse_unfit(job, due)
     log.info("ingesting", source=job.source.name, deliveries=len(due), lines=sum(one.n_lines for one in due))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -30,7 +30,7 @@ from jobs.errors import PublishError
 from jobs.failure_reason import SPARK_FAILURES, failure_reason
 from jobs.publishing.content_hash import format_content_hash
 from jobs.publishing.delta_tables import update_delta_table
-from jobs.publishing.staging import staging_folder
+from jobs.publishing.staging import remove_abandoned, staging_folder
 from jobs.publishing.written_rows import check_columns, check_written, summarize_written
 
 _SUMS_FILE = "_sums.json"
@@ -186,6 +186,15 @@ def _write(frame: DataFrame, target: Target, folder: Path) -> None:
     rows = frame.select(*[f"`{name}`" for name in columns]).repartition(*target.path_columns)
     ordered = rows.sortWithinPartitions(*target.path_columns, *target.sort_columns)
     ordered.write.partitionBy(*target.path_columns).mode("append").parquet(str(folder))
+
+
+def finish_killed(lock: Path, targets: Iterable[Target]) -> None:
+    """Do what a publisher that was killed after its last pointer left undone, where nothing is to be published."""
+    with publishing(lock):
+        for target in targets:
+            remove_abandoned(Lake.staging(target.folder))
+            if target.folder.is_dir():
+                update_delta_table(target.table, target.folder)
 
 
 def _find_places(version: StagedVersion) -> dict[str, _Place]:
