@@ -22,16 +22,18 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from conf.specs.field_mapping import MONEY_FIELDS
 from conf.specs.source import Source
 from conf.tables import RAW_LINES
 from jobs.landing.raw_lines import LineBatch, LineFile, LineReading, map_lines
 from jobs.parsing.event_parsing import RECORD_FIELDS, EventParser, ParsedLine
 from jobs.parsing.field_reading import PathValues, path_values, remembered
+from jobs.parsing.money import Rates
 from jobs.parsing.pseudonyms import pseudonym
 from jobs.parsing.source_columns import path_patterns
 
 _NUMBER_TYPES: dict[str, DataType] = {
-    "price": LongType(),
+    **dict.fromkeys(MONEY_FIELDS, LongType()),
     "quantity": LongType(),
     "position": IntegerType(),
     "propensity": DecimalType(18, 15),
@@ -86,10 +88,11 @@ class BatchParser:
     """Parses batches of lines of one source; made once in each worker's task, since it remembers what it read.
 
     headers: column names for each `header_id`; none where the format names its fields.
+    rates: of exchange, as far as they were delivered.
     """
 
-    def __init__(self, source: Source, headers: Sequence[Sequence[str]]) -> None:
-        self._parsers = [EventParser(source, header) for header in headers or [()]]
+    def __init__(self, source: Source, headers: Sequence[Sequence[str]], rates: Rates | None = None) -> None:
+        self._parsers = [EventParser(source, header, rates) for header in headers or [()]]
         self._patterns = path_patterns(source)
         self._paths: dict[str, PathValues] = {}
 
@@ -117,13 +120,14 @@ def parse_files(
     source: Source,
     headers: Sequence[Sequence[str]],
     reading: LineReading,
+    rates: Rates | None = None,
 ) -> DataFrame:
     """Return every line of the files: columns of `PARSED_SCHEMA`. The key stands in no plan."""
     made: list[Callable[[LineBatch], pa.RecordBatch]] = []
 
     def describe(batch: LineBatch) -> pa.RecordBatch:
         if not made:
-            parser = BatchParser(source, headers)
+            parser = BatchParser(source, headers, rates)
             names = remembered(lambda user_id: pseudonym(user_id, reading.key))
             made.append(lambda lines: parsed_batch(lines, parser.parse(lines), names))
         return made[0](batch)

@@ -1,7 +1,8 @@
 """What has been landed: the files of each delivery, as their pointers tell.
 
-A pointer's inputs hold `events/NAME`, `items/NAME`, `availability/NAME` (keyed hash of the file's bytes, or of the
-lines split off it) and `header/NAME`; its counters `n_lines/NAME`. A stored file's place follows from these.
+A pointer's inputs hold `events/NAME`, `items/NAME`, `availability/NAME`, `currencies/NAME` (keyed hash of the file's
+bytes, or of the lines split off it) and `header/NAME`; its counters `n_lines/NAME`. A stored file's place follows from
+these.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from conf.tables import RAW_LINES, SCHEMA_VERSION
 from jobs.errors import DeliveryError
 from jobs.publishing.publishing import Provenance
 
-FileKind = Literal["events", "items", "availability"]
+FileKind = Literal["events", "items", "availability", "currencies"]
 FILE_KINDS: tuple[FileKind, ...] = get_args(FileKind)
 _PARTITION = "delivery_date="
 
@@ -132,7 +133,7 @@ def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance) -
 
 def landing_hash(source: Source) -> str:
     """Return the hash of what decides where a delivered line lands: after a change the logs must be landed again."""
-    content = source.model_dump(mode="json", include={"items", "availability"})
+    content = source.model_dump(mode="json", include={"items", "availability", "currencies"})
     if source.feeds:
         content["feeds"] = {name: _landing_content(feed) for name, feed in source.feeds_alone().items()}
     else:
