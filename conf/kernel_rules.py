@@ -17,7 +17,7 @@ from conf.kernel.earnings import PURCHASE, REFUND, ActionCosts, Term
 from conf.kernel.sessions import SessionRule
 from conf.kernel.transitions import AsOf, Rules
 from conf.observation_features import id_hash
-from conf.specs.reward import MoneyMetric, millionths
+from conf.specs.reward import MoneyMetric, Reward, RewardTerm, millionths
 from conf.specs.scenario import Pipeline, Scenario
 from conf.specs.source import Source
 
@@ -46,18 +46,22 @@ def reward_terms(scenario: Scenario) -> tuple[Term, ...]:
     """Return what events are worth to a decision: weights and terms alike."""
     reward = scenario.reward
     weights = [Term(event, "count", weight) for event, weight in reward.weight_millionths.items()]
-    return (*weights, *(Term(term.event, term.value, millionths(reward.factor(term))) for term in reward.terms))
+    return (*weights, *(_term(reward, term) for term in reward.terms))
 
 
 def metric_terms(scenario: Scenario) -> dict[str, Term]:
     """Return what each side metric sums: events, or money in millionths."""
-    factor = scenario.reward.factor
     return {
-        name: Term(metric.event, metric.value, millionths(factor(metric)))
-        if isinstance(metric, MoneyMetric)
-        else Term(metric, "count", 1)
+        name: _term(scenario.reward, metric) if isinstance(metric, MoneyMetric) else Term(metric, "count", 1)
         for name, metric in scenario.metrics.items()
     }
+
+
+def _term(reward: Reward, term: RewardTerm | MoneyMetric) -> Term:
+    """Return the term; a margin by a declared rate is that share of the revenue."""
+    is_share = term.value == "margin" and reward.margin_rate is not None
+    factor = millionths(reward.factor(term))
+    return Term(term.event, "revenue" if is_share else term.value, factor)
 
 
 def _action_costs(scenario: Scenario) -> ActionCosts | None:

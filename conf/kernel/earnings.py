@@ -54,9 +54,9 @@ class ActionCosts:
 def worth(stream: Stream, rows: IntArray, terms: Sequence[Term]) -> IntArray:
     """Return what each of the rows is worth, `(n_rows,)`: the sum over the terms, each rounded once.
 
-    Money is multiplied exactly and rounded to the nearest whole, halves away from zero. A refund is worth the opposite
-    of the absolute value of its own money, for each term that refunds take back. An event without the money that a
-    term asks for (`lacks_money`) is worth nothing there.
+    Money is multiplied exactly and rounded to the nearest whole, halves away from zero. A refund takes back its own
+    money, whichever sign it was logged with, for each term of purchases. An event without the money that a term asks
+    for (`lacks_money`) is worth nothing there.
     """
     total = np.zeros(len(rows), dtype=np.int64)
     is_refund = is_of_type(stream, REFUND)[rows]
@@ -69,8 +69,7 @@ def worth(stream: Stream, rows: IntArray, terms: Sequence[Term]) -> IntArray:
         earned = scaled(np.where(money == NO_NUMBER, 0, money), term.factor)
         total += np.where(is_named, earned, 0)
         if term.is_refunded:
-            taken = scaled(np.where(money == NO_NUMBER, 0, np.abs(money)), term.factor)
-            total -= np.where(is_refund, taken, 0)
+            total -= np.where(is_refund, earned, 0)
     return total
 
 
@@ -123,14 +122,21 @@ def scaled(values: IntArray, factor: int) -> IntArray:
 
 
 def _money(stream: Stream, rows: IntArray, value: str, is_refund: BoolArray) -> IntArray:
-    """Return the money of each row, NO_NUMBER where it has none; a refund without a cost has a margin of its amount."""
-    if value != "margin":
-        return {"revenue": stream.amount, "discount": stream.discount, "cost": stream.cost}[value][rows]
-    amount, cost = stream.amount[rows], stream.cost[rows]
-    # What came back without a cost can't be sold again: all that was paid back is lost.
+    """Return the money of each row, NO_NUMBER where it has none; a refund's without its sign."""
+    if value == "margin":
+        return _margin(stream, rows, is_refund)
+    column = {"revenue": stream.amount, "discount": stream.discount, "cost": stream.cost}[value]
+    return _unsigned(column[rows], is_refund)
+
+
+def _margin(stream: Stream, rows: IntArray, is_refund: BoolArray) -> IntArray:
+    """Return amount less cost; what came back without a cost can't be sold again, so that its whole amount is lost."""
+    amount, cost = _unsigned(stream.amount[rows], is_refund), _unsigned(stream.cost[rows], is_refund)
     known = np.where((cost == NO_NUMBER) & is_refund, 0, cost)
-    # A refund's parts are taken by their absolute values, whichever signs they were logged with.
-    amount_part = np.where(is_refund, np.abs(np.where(amount == NO_NUMBER, 0, amount)), amount)
-    cost_part = np.where(is_refund, np.abs(np.where(known == NO_NUMBER, 0, known)), known)
     lacks = (amount == NO_NUMBER) | (known == NO_NUMBER)
-    return np.where(lacks, NO_NUMBER, np.where(lacks, 0, amount_part) - np.where(lacks, 0, cost_part))
+    return np.where(lacks, NO_NUMBER, np.where(lacks, 0, amount) - np.where(lacks, 0, known))
+
+
+def _unsigned(money: IntArray, is_refund: BoolArray) -> IntArray:
+    # The number that stands for none has no absolute value.
+    return np.where(is_refund & (money != NO_NUMBER), np.abs(money), money)

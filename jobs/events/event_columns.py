@@ -55,7 +55,8 @@ def event_columns(table: pa.Table, set_ids: pa.Array | None = None) -> EventColu
     """Return the columns of events that stand in order.
 
     Args:
-        table: of SESSION_COLUMNS, or TRANSITION_COLUMNS and perhaps MONEY_COLUMNS; by shopper, then by time, the type's rank and event id.
+        table: of SESSION_COLUMNS, or TRANSITION_COLUMNS and perhaps MONEY_COLUMNS; by shopper, then by time, the type's
+            rank and event id.
         set_ids: ids of the known availability sets, ascending.
     """
     n_rows = table.num_rows
@@ -96,9 +97,9 @@ def _amounts(table: pa.Table) -> IntArray:
     """
     amount, price, quantity = (_numbers(table[name]) for name in ("amount", "price", "quantity"))
     has_both = (amount == NO_NUMBER) & (price != NO_NUMBER) & (quantity != NO_NUMBER)
-    # In floats the size of a product can be told that 64 bits don't hold.
-    has_both &= np.abs(price.astype(np.float64) * quantity.astype(np.float64)) < LARGEST_MONEY
-    return np.where(has_both, np.where(has_both, price, 0) * np.where(has_both, quantity, 0), amount)
+    price, quantity = np.where(has_both, price, 0), np.where(has_both, quantity, 0)
+    fits = np.abs(price) <= (LARGEST_MONEY - 1) // np.maximum(np.abs(quantity), 1)
+    return np.where(has_both & fits, price * np.where(fits, quantity, 0), amount)
 
 
 def _numbers(column: pa.ChunkedArray) -> IntArray:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.kernel.earnings import REFUND, Term
 from conf.kernel_rules import attribution_rule, reward_terms
-from conf.specs.reward import MILLIONTHS
 from conf.specs.scenario import Pipeline, Scenario
 from jobs.parsing.exact_numbers import LARGEST_MONEY
 
@@ -58,8 +58,7 @@ def worth_of_events(terms: Sequence[Term]) -> Column:
 
 
 def _scaled(money: Column, factor: int) -> Column:
-    exact = money.cast(_MONEY) * F.lit(factor).cast("decimal(15,0)") / F.lit(MILLIONTHS).cast("decimal(7,0)")
-    return F.round(exact, 0)
+    return F.round(money.cast(_MONEY) * F.lit(Decimal(factor).scaleb(-6)).cast(_FACTOR), 0)
 
 
 def _money(value: str) -> Column:

@@ -121,7 +121,7 @@ def handed_over(tallies: Iterable[Row]) -> dict[tuple[date, str], int]:
 
 
 def _summed(cells: IntArray, worth: IntArray | None = None) -> tuple[IntArray, IntArray, IntArray]:
-    """Return the distinct rows of `(n, n_columns)`, column by column, how often each stands there, and sums of worth."""
+    """Return the distinct rows of `(n, n_columns)`, column by column, how often each stands there, and its worth."""
     distinct, place, n = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
     values = np.zeros(len(cells), dtype=np.int64) if worth is None else worth
     return distinct.T, n.astype(np.int64), sums_by(values, place.reshape(-1), len(n))

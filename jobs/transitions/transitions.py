@@ -113,7 +113,8 @@ class TransitionJob:
         """Return the columns of `Made.frame`, transitions first.
 
         Args:
-            events: TRANSITION_COLUMNS, and MONEY_COLUMNS where the scenario counts money, of whole shoppers, by shopper in the total order.
+            events: TRANSITION_COLUMNS, and MONEY_COLUMNS where the scenario counts money, of whole shoppers, by shopper
+                in the total order.
         """
         columns = event_columns(events, self.set_ids)
         made = transitions(columns.stream, self.rules, self.known)

@@ -91,13 +91,14 @@ def codes(keys: Sequence[str | None]) -> IntArray:
 
 def money(rows: Sequence[Row], column: str) -> IntArray:
     """What was delivered, and of amounts else price times quantity."""
-    found = [row.get(column) for row in rows]
-    if column == "amount":
-        found = [
-            row["price"] * row["quantity"] if amount is None and None not in (row["price"], row.get("quantity")) else amount
-            for amount, row in zip(found, rows, strict=True)
-        ]
-    return array(NO_NUMBER if one is None else one for one in found)
+    return array(NO_NUMBER if (one := money_of(row, column)) is None else one for row in rows)
+
+
+def money_of(row: Row, column: str) -> int | None:
+    price, quantity = row.get("price"), row.get("quantity")
+    if column == "amount" and row.get("amount") is None and price is not None and quantity is not None:
+        return int(price * quantity)
+    return row.get(column)
 
 
 def ids(rows: Sequence[Row], column: str) -> IntArray:

@@ -84,9 +84,7 @@ FAULTS: dict[str, Fault] = {
         history_features.days_since_last_visit, " & (day >= asked.as_of_day - asked.history_days)", ""
     ),
     "favorites tie by descending id": Fault(favorites._ranked, "(category,", "(-category,"),
-    "an event that is a decision earns itself": Fault(
-        attribution.touches_of, "else rows + 1", "else rows"
-    ),
+    "an event that is a decision earns itself": Fault(attribution.touches_of, "else rows + 1", "else rows"),
     "a reward goes to the next decision": Fault(
         attribution.latest_touch, "np.lexsort((~is_touch, place,", "np.lexsort((~is_touch, -place,"
     ),
