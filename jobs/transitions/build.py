@@ -114,7 +114,8 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
             went = [*outcomes(made.tallies), *unattributable(events, order.pipeline)]
             counters = _counters(order, made, went, version)
             _check(order, sets, version, lost_on_the_way(made, events, order.where), n_decisions, counters)
-            facts = {str(day): PartitionFacts(due.inputs[day], counters[day], list(CHECKS)) for day in due.dates}
+            notes = {"reward_unit": order.pipeline.scenario.reward.unit}
+            facts = {str(day): PartitionFacts(due.inputs[day], counters[day], list(CHECKS), notes) for day in due.dates}
             (manifests,) = publish(order.lake.lock, [(version, facts)], provenance)
     finally:
         made.unpersist()
