@@ -26,7 +26,6 @@ FAULTS = {
     "the sign of a factor is lost": Fault(earnings.scaled, "1 if factor >= 0 else -1", "1"),
     "refunds add": Fault(earnings.worth, "total -= np", "total += np"),
     "a refund's sign counts": Fault(earnings._unsigned, "is_refund & ", "False & "),
-    "a refund without a cost has no margin": Fault(earnings._margin, "(cost == NO_NUMBER) & is_refund", "False"),
     "a cost that isn't known is 0": Fault(earnings._margin, "(cost == NO_NUMBER) & is_refund", "cost == NO_NUMBER"),
     "a decision costs what all others do": Fault(earnings.action_costs, "found[action == chosen] = cost", "pass"),
     "a refund without an order takes any purchase": Fault(refunds._links, "!= NO_ID), pairs, NO_ID", "!= 7), pairs, 1"),
@@ -34,7 +33,6 @@ FAULTS = {
         refunds._links, "np.where(names_order, NO_ID, item)", "item"
     ),
     "an order's refund ignores the item": Fault(refunds._links, "pairs, NO_ID", "NO_ID, NO_ID"),
-    "the window's last moment is late": Fault(refunds.follow_purchases, "> rule.window_us", ">= rule.window_us"),
     "a refund counts however late": Fault(refunds.follow_purchases, "after_us > rule.window_us", "after_us < 0"),
     "a purchase counts however long ago": Fault(refunds.follow_purchases, "- rule.look_back_days", "- 1000"),
     "refunds go by their own link": Fault(
