@@ -24,7 +24,8 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment airflow-environment nightly worth check-source accept promote test test-pipeline test-dags check lint \
+.PHONY: help setup python java pipeline-environment airflow-environment nightly worth source check-source forget-source accept promote \
+        test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-gate bench-kernel bench-ope bench-train bench-worth up down airflow pins clean
 
 help:  ## this page
@@ -45,9 +46,11 @@ help:  ## this page
 #: Other parameters:
 #:   VERSION=3        the version that `make promote` approves, registered for its DATE; `make nightly` says what to type
 #:   DELIVERY=2026-01-31 REASON="..."  the delivery that `make accept` publishes as it is, and why
+#:   FILES="a.csv b.csv" OUT=conf/sources/shop.yaml   what `make source` looks at, and where its draft goes (default: stdout)
 #:   PORT=8080 MLFLOW_PORT=5000   ports of the pages of `make up`
 #:   ARGS="backfill create ..."   what `make airflow` runs
 #:   TESTS=tests/conf             the part of the tests that `make test` runs
+#:   KILLS=30 SEED=1  how often, and when, `make test-faults` kills ingest and build
 #:   NIGHTS=2000      nights that `make bench-gate` judges for each kind of candidate
 #:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on
 #:   SECTIONS=coverage,selection  parts of `make bench-ope` or `make bench-train`; default: all of them
@@ -68,8 +71,15 @@ worth: pipeline-environment  ## before any training: whether looking ahead can p
 	@exec $(PIPELINE) -m rl worth --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  $${DATE:+--date "$$DATE"}
 
-check-source: pipeline-environment  ## what the first lines of a log become, in seconds and without Spark (SOURCE, LOGS)
-	@exec $(PIPELINE) -m jobs.commands.check_source --source "$${SOURCE:-canonical}" --logs "$${LOGS:-}"
+source: pipeline-environment  ## propose a source from a look at a shop's files, without Spark (FILES, OUT=conf/sources/NAME.yaml)
+	@$(call set-words,$(PIPELINE),FILES); exec $(PIPELINE) -m jobs.commands.propose_source $${OUT:+--out "$$OUT"} "$$@"
+
+check-source: pipeline-environment  ## what the first lines of a log become, in seconds and without Spark (SOURCE, LOGS, SCENARIO)
+	@exec $(PIPELINE) -m jobs.commands.check_source --source "$${SOURCE:-canonical}" --logs "$${LOGS:-}" \
+	  $${SCENARIO:+--scenario "$$SCENARIO"}
+
+forget-source: pipeline-environment  ## remove all data of a trial source from the home (SOURCE, YES=1; FORCE=1 despite a champion)
+	@exec $(PIPELINE) -m rl forget --source "$${SOURCE:-}" $${YES:+--yes} $${FORCE:+--force}
 
 accept: pipeline-environment  ## publish a delivery although many of its lines are rejected (SOURCE, DELIVERY, REASON)
 	@exec $(PIPELINE) -m jobs.main accept --source "$${SOURCE:-simulated_shop}" --delivery "$${DELIVERY:-}" --reason "$${REASON:-}"
@@ -88,11 +98,16 @@ test: setup  ## run every test, in both environments
 test-pipeline: setup
 	@$(call set-words,$(PIPELINE),TESTS); \
 	case "$${TESTS:-}" in tests/dags*) ;; *) OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" \
-	  $(PIPELINE) -m pytest -n 2 --dist loadgroup --ignore=tests/dags "$$@";; esac
+	  $(PIPELINE) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --ignore=tests/dags "$$@";; esac
 
 test-dags: setup
 	@export TESTS="$${TESTS:-tests/dags}"; $(call set-words,$(AIRFLOW),TESTS); \
 	case "$$TESTS" in tests/dags*) $(AIRFLOW) -m pytest --confcutdir=tests/dags "$$@";; esac
+
+# Killed as whole process groups at random moments, on full and read-only disks, side by side; some twenty minutes.
+test-faults: setup  ## what becomes of ingest and build under faults; KILLS=30 SEED=1
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" NIGHTCART_TEST_FAULT_KILLS="$${KILLS:-30}" \
+	  NIGHTCART_TEST_FAULT_SEED="$${SEED:-1}" $(PIPELINE) -m pytest tests/faults --timeout 3600
 
 check: setup  ## lint, format, types and import contracts
 	@$(PIPELINE) -m ruff check .

@@ -57,7 +57,7 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        return self.home / "runs" / self.source / self.scenario / str(self.date)
+        return source_runs(self.home, self.source) / self.scenario / str(self.date)
 
     def lock(self, name: str) -> Path:
         """Lock file of the night: held by whoever computes it (`conf/night_lock.py`)."""
@@ -109,6 +109,16 @@ class Run:
     @property
     def promotion(self) -> Path:
         return self.folder / "promotion.json"
+
+
+def source_runs(home: Path, source: str) -> Path:
+    """Return the folder of all nights' working files of a source."""
+    return home / "runs" / source
+
+
+def forgotten(folder: Path) -> Path:
+    """Return where a source's folder is moved to before its files are removed: no reader looks there."""
+    return folder.parent / f"_forgotten-{folder.name}"
 
 
 def simulated_shop(home: Path, name: str) -> Path:

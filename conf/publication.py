@@ -31,6 +31,8 @@ class Manifest(GrownModel):
     counters: counts by name, shown to people (rejected by reason, residuals by name, ...).
     checks: name -> True; a version with a failed check is never published.
     notes: what people decided about it, by name, in their words.
+    profile: of a delivery's events, what is counted of each feed, by which later deliveries are judged.
+    drift: what differs from the feeds' earlier deliveries, a sentence each.
     """
 
     table: str
@@ -47,7 +49,10 @@ class Manifest(GrownModel):
     checks: dict[str, bool] = Field(default_factory=dict)
     notes: dict[str, str] = Field(default_factory=dict)
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"notes"})
+    profile: dict[str, dict[str, int]] = Field(default_factory=dict)
+    drift: tuple[str, ...] = ()
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"notes", "profile", "drift"})
 
 
 class Pointer(StrictModel):

@@ -9,7 +9,8 @@ RlError
 │   └── UnsupportedEstimator  the estimator refuses this log, with the reason (shown, not fatal)
 ├── RegistryError         MLflow entries that contradict each other, a stale approval
 │   └── RegistryChanged   a registry that isn't what the home knows; a person has to settle it
-└── ShopError             a simulated shop that can't be built
+├── ShopError             a simulated shop that can't be built
+└── ForgettingError       a source whose data stay, since nobody confirmed it, or a policy learned from them may serve
 """
 
 from conf.errors import NightcartError
@@ -57,3 +58,7 @@ class RegistryChanged(RegistryError):
 
 class ShopError(RlError):
     """A simulated shop that can't be built from its settings."""
+
+
+class ForgettingError(RlError):
+    """A source whose data are kept: nothing was removed."""

@@ -19,10 +19,10 @@ from conf.specs.delivery import (
     SideFile,
     Window,
 )
-from conf.specs.event_mapping import EventMapping, refuse_unfit_paths
+from conf.specs.event_mapping import EventMapping, refuse_unfit_lists, refuse_unfit_paths
 from conf.specs.field_mapping import NULL_WORDS
 from conf.specs.later_keys import GrownModel
-from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml
+from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml, suggest
 from conf.specs.time_mapping import known_zone
 
 SOURCES_FOLDER = Path(__file__).parent.parent / "sources"
@@ -61,6 +61,13 @@ class Feed(StrictModel):
         description="Bounds the feed's share of rejected lines; left out, the source's bound holds.",
         examples=[0.5],
     )
+    max_drop: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Bounds how far the feed may fall behind its earlier deliveries; left out, it is the source's.",
+        examples=[1],
+    )
     delivery: Delivery = Field(
         description="Says which files the feed has, and how they become deliveries.",
         examples=[{"layout": "dated_files", "files": ["**/orders*.csv"]}],
@@ -80,7 +87,7 @@ class Feed(StrictModel):
 _FEED_KEYS = ("format", "csv", "delivery", "events")
 
 
-_SHARED_KEYS = ("encoding", "null_words", "max_rejected_share")
+_SHARED_KEYS = ("encoding", "null_words", "max_rejected_share", "max_drop")
 
 
 class Source(GrownModel):
@@ -197,6 +204,14 @@ class Source(GrownModel):
         "ignored, delivered twice or a bot's don't count.",
         examples=[0.5],
     )
+    max_drop: float = Field(
+        default=0.9,
+        ge=0,
+        le=1,
+        description="Publishes no delivery whose lines, or values of a mapped field, are down by this share or more "
+        "against the feed's earlier ones, or whose prices are of another magnitude; 1 only says so.",
+        examples=[0.8],
+    )
     encoding: str = Field(
         default="utf-8",
         description="Names how text is written in the files (`utf-8`, `latin-1`, `cp1252`, ...); a byte that isn't "
@@ -228,7 +243,7 @@ class Source(GrownModel):
     )
 
     later_keys: ClassVar[frozenset[str]] = frozenset(
-        {"max_rejected_share", "encoding", "null_words", "feeds", "currency", "currencies"}
+        {"max_rejected_share", "max_drop", "encoding", "null_words", "feeds", "currency", "currencies"}
     )
 
     @model_validator(mode="before")
@@ -251,8 +266,7 @@ class Source(GrownModel):
         for feed in self.feeds:
             if (feed.format == "csv") != (feed.csv is not None):
                 raise ValueError(f"feed {feed.name}: give csv with format: csv, and only then")
-            if feed.format != "csv":
-                refuse_unfit_paths(feed.events)
+            _refuse_unfit_columns(feed.csv, feed.events)
             if feed.encoding is not None:
                 self._encoding_keeps_line_ends(feed.encoding)
         return self
@@ -306,9 +320,20 @@ class Source(GrownModel):
     def _csv_where_needed(self) -> Self:
         if (self.format == "csv") != (self.csv is not None):
             raise ValueError("give csv with format: csv, and only then")
-        if self.format != "csv":
-            refuse_unfit_paths(self.events)
+        _refuse_unfit_columns(self.csv, self.events)
         return self
+
+
+def _refuse_unfit_columns(form: CsvFormat | None, events: EventMapping) -> None:
+    if form is None:
+        refuse_unfit_paths(events)
+        return
+    refuse_unfit_lists(events, form)
+    known = form.with_added(form.columns or ())
+    mapped = dict.fromkeys(name for names in events.columns_of_fields.values() for name in names)
+    unknown = [name for name in mapped if (form.list_of(name) or name) not in known]
+    if form.columns is not None and unknown:
+        raise ValueError(f"events: no column {unknown[0]!r} among csv.columns{suggest(unknown[0], list(known))}")
 
 
 def load_source(name: str, folder: Path = SOURCES_FOLDER) -> Source:

@@ -15,7 +15,7 @@ from conf.tables import SCHEMA_VERSION
 DATA_FIELDS = ("name", "clock", "episode", "observation", "reward", "metrics")
 
 # Keys of a source that may change overnight without making other data.
-OPERATION_KEYS = frozenset({"max_rejected_share"})
+OPERATION_KEYS = frozenset({"max_rejected_share", "max_drop"})
 
 
 def source_hash(source: Source) -> str:

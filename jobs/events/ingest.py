@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import reduce
 
@@ -17,13 +17,14 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.paths import Lake
-from conf.publication import read_pointer
+from conf.publication import read_pointer, read_pointers
 from conf.specs.source import Source
 from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, REJECT_REASONS, Table
 from jobs.errors import CheckError, DeliveryError
 from jobs.events.side_tables import read_delivered_availability, read_delivered_items
 from jobs.landing.acceptance import accepted_reasons
 from jobs.landing.currency_rates import rate_files, rates_input, read_rates
+from jobs.landing.delivery_drift import Drift, Profiles, drifts, profiles, refuse_drifted
 from jobs.landing.delivery_limits import n_shifted, refuse_unlikely, summarize
 from jobs.landing.parsed_lines import parse_files
 from jobs.landing.raw_deliveries import (
@@ -71,7 +72,8 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
 
     Raises:
         DeliveryError: a landed file is gone, or was landed under another spec.
-        UnlikelyDelivery: more lines of a delivery are rejected than the source allows, and nobody accepted it.
+        UnlikelyDelivery: more lines of a delivery are rejected than the source allows, or it differs too much from the
+            feed's earlier ones, and nobody accepted it.
         CheckError: lines that are neither accepted nor rejected, or rows that don't fit their table.
         PublishError: the tables can't be written; they are as they were.
     """
@@ -151,6 +153,9 @@ def _publish(
 ) -> None:
     summary, accepted = summarize(judged), accepted_reasons(job.lake, due)
     refuse_unlikely(summary, job.source, accepted)
+    profile = profiles(judged, summary)
+    drift = _drift(job, due, profile)
+    refuse_drifted(drift, job.source, accepted)
     items, availability = (_stored(job, [file for one in due for file in one.of_kind(kind)]) for kind in _SIDE_TABLES)
     frames: list[tuple[Table, DataFrame | None, dict[str, Column]]] = [
         (
@@ -180,9 +185,33 @@ def _publish(
         ]
         shifts = {delivery.delivery_date: n_shifted(summary, delivery.delivery_date) for delivery in due}
         facts = _facts(due, inputs, versions[0], versions[1], shifts, accepted)
-        publish(job.lake.lock, [(version, facts) for version in versions], job.provenance)
+        of_events = {
+            day: replace(
+                fact,
+                profile=profile.get(date.fromisoformat(day), {}),
+                drift=[one.sentence for one in drift if str(one.delivery_date) == day],
+            )
+            for day, fact in facts.items()
+        }
+        publish(
+            job.lake.lock, [(versions[0], of_events), *[(version, facts) for version in versions[1:]]], job.provenance
+        )
     for day in days:
         log.info("ingested", delivery_date=day, **{name: n for name, n in facts[day].counters.items() if n})
+
+
+def _drift(job: Ingestion, due: Sequence[RawDelivery], profile: Profiles) -> list[Drift]:
+    """Return what differs from the feeds' earlier deliveries, after saying it in the log."""
+    pointers = read_pointers(job.lake.table(EVENTS.name))
+    published = {
+        date.fromisoformat(name.removeprefix(f"{_PARTITION}=")): pointer.manifest.profile
+        for name, pointer in pointers.items()
+        if pointer.manifest.profile
+    }
+    found = drifts(due, read_raw_deliveries(job.lake), {**published, **profile}, job.source)
+    for one in found:
+        log.warning("drift", delivery_date=str(one.delivery_date), feed=one.feed, what=one.what)
+    return found
 
 
 def _stored(job: Ingestion, files: Sequence[RawFile]) -> list[LineFile]:

@@ -205,7 +205,8 @@ def refuse_empty(measured: Sequence[MeasuredFile]) -> None:
 
 def read_header(line: bytes, source: Source) -> tuple[str, ...]:
     """Return the column names in the first line of a delimited file."""
-    return tuple(cut_record(decode(line, source.encoding, is_first=True), source))
+    own = cut_record(decode(line, source.encoding, is_first=True), source)
+    return source.csv.with_added(own) if source.csv is not None else tuple(own)
 
 
 def read_columns(file: DeliveredFile, source: Source) -> tuple[str, ...] | None:
@@ -300,7 +301,9 @@ def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] 
 
 
 def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: Source) -> None:
-    names = list(dict.fromkeys(_first_key(name, header, source) for name in mapped_columns(source)))
+    fill = source.csv.fill_down if source.csv is not None else None
+    needed = [*mapped_columns(source), *((fill.by, *fill.columns) if fill is not None else ())]
+    names = list(dict.fromkeys(_first_key(name, header, source) for name in needed))
     known = list(map(_shown_name, header))
     problems = [f"column {name!r} is missing{suggest(name, known)}" for name in names if name not in header]
     problems += [f"column {name!r} stands {header.count(name)} times" for name in names if header.count(name) > 1]
@@ -319,7 +322,9 @@ def _shown_name(column: str) -> str:
 
 def _first_key(column: str, header: tuple[str, ...], source: Source) -> str:
     """Return the column of the file that a mapped one is, or lies in."""
-    if source.csv is not None or column in header or not is_path(column):
+    if source.csv is not None:
+        return source.csv.list_of(column) or column
+    if column in header or not is_path(column):
         return column
     path = read_path(column)
     return str((path.list_steps or path.steps)[0])

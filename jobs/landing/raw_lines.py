@@ -23,7 +23,8 @@ from pyspark.sql.types import BooleanType, IntegerType, LongType, StringType, St
 
 from conf.specs.delivery import CsvFormat
 from conf.specs.source import Source
-from jobs.parsing.record_cutting import LONGEST_LINE, MOST_VALUES, UNDECODABLE, read_object
+from jobs.parsing.line_completion import LineCompleter
+from jobs.parsing.record_cutting import LONGEST_LINE, MOST_VALUES, UNDECODABLE, read_object, split_line
 from jobs.parsing.source_columns import path_patterns
 from jobs.parsing.text_files import decode, open_bytes, records
 
@@ -207,10 +208,15 @@ def _split_batches(path: Path) -> Iterator[tuple[list[int], list[int], list[str]
 
 
 def _text_lines(path: Path, reading: LineReading) -> Iterator[tuple[int, int, str]]:
+    form, completer = reading.csv, None
     with open_bytes(path) as file:
-        for number, offset, line in records(file, reading.csv):
-            if not (number == 1 and reading.has_header):
-                yield number, offset, decode(line, reading.encoding, is_first=number == 1)
+        for number, offset, line in records(file, form):
+            text = decode(line, reading.encoding, is_first=number == 1)
+            if number == 1 and form is not None and form.changes_lines:
+                completer = LineCompleter(form, form.columns or split_line(text, form) or ())
+            if number == 1 and reading.has_header:
+                continue
+            yield number, offset, completer.complete(text, number) if completer is not None else text
 
 
 def _parquet_lines(path: Path) -> Iterator[tuple[int, int, str]]:

@@ -14,7 +14,7 @@ from typing import Any
 from conf.specs.field_mapping import MONEY_FIELDS, NUMBER_FIELDS, TEXT_FIELDS
 from conf.specs.source import Source
 from conf.tables import REJECT_REASONS, RejectReason
-from jobs.parsing.field_reading import FieldReader, NumberReader, PathValues, TypeReader
+from jobs.parsing.field_reading import DerivedReader, FieldReader, NumberReader, PathValues, TypeReader, UnfitNumber
 from jobs.parsing.money import MoneyReader, Rates
 from jobs.parsing.raw_values import UnfitValue
 from jobs.parsing.record_cutting import Cutter, Values, delimited_cutter, json_cutter
@@ -75,7 +75,7 @@ class EventParser:
         self._texts = {name: FieldReader(one, columns) for name, one in text_mappings(events).items()}
         self._numbers = {name: NumberReader(name, one, columns) for name, one in number_mappings(events).items()}
         self._money = MoneyReader(source, rates or {})
-        self._derived = [(columns.index(one.column), frozenset(one.values), one.type) for one in events.derived]
+        self._derived = [DerivedReader(one, columns) for one in events.derived]
         self._nothing: dict[str, Any] = dict.fromkeys(("event_id", "user_id", *RECORD_FIELDS))
 
     def parse(self, line: str, path: PathValues, delivery_date: date) -> ParsedLine:
@@ -97,13 +97,13 @@ class EventParser:
         self._read_time(parsed, records[0], delivery_date, refusals)
         for values in records:
             fields = self._fields(values, path, refusals)
-            if self._money.is_needed and (problem := self._money.complete(fields, parsed.event_day, delivery_date)):
-                refusals.append(Refusal(*problem))
             parsed.event_id, parsed.user_id = fields.pop("event_id"), fields.pop("user_id")
             parsed.records.append(fields)
-        for values, fields in zip(records, list(parsed.records), strict=True):
-            kinds = [type_ for place, flags, type_ in self._derived if values[place] in flags]
-            parsed.records += [fields | {"event_type": kind} for kind in kinds]
+        if self._derived:
+            self._read_derived(parsed, records, path, refusals)
+        for fields in parsed.records if self._money.is_needed else ():
+            if problem := self._money.complete(fields, parsed.event_day, delivery_date):
+                refusals.append(Refusal(*problem))
         if refusals:
             parsed.refusal = min(refusals, key=lambda one: _RANK[one.reason])
         return parsed
@@ -130,6 +130,20 @@ class EventParser:
         parsed.event_day = self._clock.day_of(parsed.event_time)
         if not self._is_in_window(parsed.event_day, delivery_date):
             refusals.append(Refusal("outside_window", shape=shape_of(given)))
+
+    def _read_derived(
+        self, parsed: ParsedLine, records: Sequence[Values], path: PathValues, refusals: list[Refusal]
+    ) -> None:
+        for values, fields in zip(records, list(parsed.records), strict=True):
+            for reader in self._derived:
+                try:
+                    further = reader.fields(values, path, fields)
+                except UnfitNumber as unfit:
+                    refusals.append(Refusal("bad_number", unfit.name, shape_of(unfit.given)))
+                except UnfitValue:
+                    refusals.append(Refusal("bad_number", "derived"))
+                else:
+                    parsed.records += [further] if further is not None else []
 
     def _is_in_window(self, day: int, delivery_date: date) -> bool:
         delivered, window = delivery_date.toordinal() - _EPOCH_ORDINAL, self._source.window
@@ -195,4 +209,5 @@ def _cutter(source: Source, header: Sequence[str] | None, columns: Sequence[str]
     null_words = frozenset(source.null_words)
     if source.csv is None:
         return json_cutter(columns, null_words)
-    return delimited_cutter(source.csv, source.csv.columns or header or (), columns, null_words)
+    own = source.csv.with_added(source.csv.columns) if source.csv.columns else header or ()
+    return delimited_cutter(source.csv, own, columns, null_words)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from conf.specs.event_mapping import EventTypeMapping
+from conf.specs.event_mapping import DerivedEvent, EventTypeMapping
 from conf.specs.field_mapping import FieldMapping, NumberMapping
 from jobs.parsing.exact_numbers import stored_number
 from jobs.parsing.raw_values import Structure, UnfitValue, id_text
@@ -27,7 +27,8 @@ class FieldReader:
     def __init__(self, mapping: FieldMapping, columns: Sequence[str]) -> None:
         self.mapping = mapping
         self._constant = str(mapping.constant) if mapping.constant is not None else None
-        names = mapping.columns or ((mapping.column,) if mapping.column is not None else ())
+        names = mapping.columns or mapping.first_of or ((mapping.column,) if mapping.column is not None else ())
+        self._takes_first = mapping.first_of is not None
         self._places = [columns.index(name) for name in names]
         self._pattern = re.compile(mapping.extract) if mapping.extract is not None else None
         self._is_shaped = mapping.extract is not None or mapping.map is not None
@@ -56,6 +57,8 @@ class FieldReader:
             return self._constant
         if self.mapping.from_path is not None:
             return path[self.mapping.from_path]
+        if self._takes_first:
+            given = [next((one for one in given if one is not None), None)]
         if len(given) == 1:
             value = read(given[0]) if given[0] is not None else None
         else:
@@ -98,7 +101,7 @@ class TypeReader:
 
     def __init__(self, mapping: EventTypeMapping, columns: Sequence[str]) -> None:
         self._constant = mapping.constant
-        self._place = columns.index(mapping.column) if mapping.column is not None else None
+        self._places = [columns.index(name) for name in mapping.raw_columns]
         rules = [(re.compile(f"^(?:{rule.pattern})$"), rule.type) for rule in mapping.match or ()]
         known = mapping.map
 
@@ -116,7 +119,7 @@ class TypeReader:
 
     def value(self, values: Values) -> str | None:
         """Return what the record says of its type, as delivered."""
-        return values[self._place] if self._place is not None else self._constant
+        return next((values[place] for place in self._places if values[place] is not None), self._constant)
 
     def is_ignored(self, values: Values) -> bool:
         """Return whether the source says that records of this type mean nothing."""
@@ -127,7 +130,46 @@ class TypeReader:
 
     def type_of(self, value: str) -> str | None:
         """Return the event type a raw value stands for, None for one the source doesn't know."""
-        return value if self._place is None else self._type_of(value)
+        return self._type_of(value) if self._places else value
+
+
+class DerivedReader:
+    """Reads whether a record holds a further event, and what differs from its own."""
+
+    def __init__(self, mapping: DerivedEvent, columns: Sequence[str]) -> None:
+        self._place, self._type, self._without = columns.index(mapping.column), mapping.type, mapping.without
+        pattern = re.compile(mapping.match) if mapping.match is not None else None
+        self._is_one = remembered(
+            lambda value: value in mapping.values or (pattern is not None and pattern.fullmatch(value) is not None)
+        )
+        self._numbers = {name: NumberReader(name, one, columns) for name, one in mapping.numbers.items()}
+
+    def fields(self, values: Values, path: PathValues, own: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the further event's fields, None where there is none.
+
+        Raises:
+            UnfitNumber: a number of its own that can't be stored.
+        """
+        sign = values[self._place]
+        if sign is None or not self._is_one(sign):
+            return None
+        found = {**own, "event_type": self._type} | dict.fromkeys(self._without)
+        if self._numbers:
+            found["amount"] = None  # the line's own is that of other pieces
+        for name, reader in self._numbers.items():
+            given = reader.value(values, path)
+            found[name] = reader.number(given, values) if given is not None else None
+            if given is not None and found[name] is None:
+                raise UnfitNumber(name, given)
+        return found
+
+
+class UnfitNumber(UnfitValue):
+    """A further event's number that can't be stored."""
+
+    def __init__(self, name: str, given: str) -> None:
+        super().__init__(name)
+        self.name, self.given = name, given
 
 
 def remembered(read: Callable[[str], Given]) -> Callable[[str], Given]:

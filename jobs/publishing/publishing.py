@@ -65,12 +65,17 @@ class Provenance:
 
 @dataclass(frozen=True)
 class PartitionFacts:
-    """What a manifest says of one partition beyond its rows; `checks` are those that held, `notes` people's words."""
+    """What a manifest says of one partition beyond its rows; `checks` are those that held, `notes` people's words.
+
+    profile, drift: of a delivery's events alone.
+    """
 
     inputs: Mapping[str, str]
     counters: Mapping[str, int] = field(default_factory=dict)
     checks: Collection[str] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    profile: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    drift: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -185,6 +190,8 @@ def _draft(version: StagedVersion, facts: Mapping[str, PartitionFacts], provenan
             counters=dict(about.counters),
             checks=dict.fromkeys(checks, True),
             notes=dict(about.notes),
+            profile={name: dict(counted) for name, counted in about.profile.items()},
+            drift=tuple(about.drift),
         )
         pointers[Lake.pointer(target.folder, target.partition(value))] = Pointer(
             files=_files_once_moved(version, value), manifest=manifest
