@@ -203,7 +203,7 @@ def test_spark_and_kernel_agree_on_what_events_are_worth(spark: SparkSession) ->
     assert {row[0]: tuple(row[1:]) for row in found} == expected
 
 
-NIGHTS = [DAY, DAY + timedelta(days=1), DAY + timedelta(days=6)]
+NIGHTS = [DAY, DAY + timedelta(days=1), DAY + timedelta(days=4)]
 
 
 def a_log() -> list[Row]:
