@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 
-from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import IntArray, latest_rows
 from conf.kernel.decisions import Decisions
 from conf.kernel.points import NO_DECISION
@@ -18,8 +17,12 @@ OUTCOMES: tuple[str, ...] = (
     "outside_attribution_window",
     "unknown_decision",
     "no_earlier_decision",
+    "late_refund",
+    "refund_without_purchase",
 )
-ATTRIBUTED, OUTSIDE_WINDOW, UNKNOWN_DECISION, NO_EARLIER_DECISION = range(len(OUTCOMES))
+ATTRIBUTED, OUTSIDE_WINDOW, UNKNOWN_DECISION, NO_EARLIER_DECISION, LATE_REFUND, REFUND_WITHOUT_PURCHASE = range(
+    len(OUTCOMES)
+)
 
 
 @dataclass(frozen=True)
@@ -28,18 +31,25 @@ class AttributionRule:
 
     Attributes:
         link: `decision_id`, the decision that the event names; `last_touch`, the unit's latest earlier decision on the
-            same item or category.
+            same item or category; `itself`, the decision that the event is.
         key: of last touches: whether they go by item or by category.
         window_us: how long after a decision its events come at most, microseconds.
         look_back_days: how many business days before the event a decision still counts as there.
         counted: canonical types of the events that rewards or metrics count.
+        follows_purchases: refunds go where the purchases went that they take back, whatever the link.
     """
 
-    link: Literal["decision_id", "last_touch"]
+    link: Literal["decision_id", "last_touch", "itself"]
     key: Literal["item", "category"]
     window_us: int
     look_back_days: int
     counted: tuple[str, ...]
+    follows_purchases: bool = False
+
+    @property
+    def reach_days(self) -> int:
+        """How many business days before an event can decide what becomes of it."""
+        return self.look_back_days * (2 if self.follows_purchases else 1)
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,7 @@ def attribute(stream: Stream, touches: Touches, link: IntArray, rule: Attributio
         rule: which events, and how far back.
     """
     rows = np.flatnonzero(is_of_type(stream, *rule.counted))
-    touch = _latest_touch(touches, rows, stream.unit[rows], link[rows])
+    touch = latest_touch(touches, rows, stream.unit[rows], link[rows])
     has_touch = touch != NO_DECISION
     touched = touch[has_touch]
     is_known, is_in_time = np.zeros_like(has_touch), np.zeros_like(has_touch)
@@ -103,14 +113,17 @@ def attribute(stream: Stream, touches: Touches, link: IntArray, rule: Attributio
     return Attributed(rows, np.where(outcome == ATTRIBUTED, touch, NO_DECISION), outcome)
 
 
-def touches_of(stream: Stream, decisions: Decisions, link: IntArray) -> Touches:
+def touches_of(stream: Stream, decisions: Decisions, link: IntArray, rule: AttributionRule) -> Touches:
     """Return the decisions that are events of the stream, with their links `(n,)`."""
     rows = decisions.rows
-    return Touches(stream.unit[rows], stream.time_us[rows], stream.day[rows], from_row=rows + 1, link=link[rows])
+    from_row = rows if rule.link == "itself" else rows + 1
+    return Touches(stream.unit[rows], stream.time_us[rows], stream.day[rows], from_row=from_row, link=link[rows])
 
 
 def links(stream: Stream, decisions: Decisions, rule: AttributionRule) -> IntArray:
     """Return what ties events to decisions, equal on both, 0 where a row names nothing, `(n,)`."""
+    if rule.link == "itself":
+        return np.where(decisions.is_decision, np.arange(1, len(stream) + 1), NO_ID)
     if rule.link == "decision_id":
         own = np.where(stream.link != NO_ID, stream.link, stream.own_link)
         return np.where(decisions.is_decision, own, stream.link)
@@ -118,15 +131,7 @@ def links(stream: Stream, decisions: Decisions, rule: AttributionRule) -> IntArr
     return np.where(decisions.is_decision, decisions.action, touched)
 
 
-def counts_earned(stream: Stream, decisions: Decisions, attributed: Attributed) -> IntArray:
-    """Return how many events of each canonical type each decision earned, `(n_decisions, n_types)`."""
-    n_types = len(EVENT_TYPE_RANK)
-    earned = attributed.outcome == ATTRIBUTED
-    cells = attributed.decision[earned] * n_types + stream.type[attributed.row[earned]]
-    return np.bincount(cells, minlength=len(decisions) * n_types).reshape(len(decisions), n_types)
-
-
-def _latest_touch(touches: Touches, rows: IntArray, unit: IntArray, link: IntArray) -> IntArray:
+def latest_touch(touches: Touches, rows: IntArray, unit: IntArray, link: IntArray) -> IntArray:
     """Return the latest touch before each of the rows with the row's unit and link, NO_DECISION without one."""
     n_touches = len(touches)
     place = np.concatenate([touches.from_row, rows])

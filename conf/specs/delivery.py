@@ -195,7 +195,7 @@ class Delivery(StrictModel):
 
 
 class SideFile(StrictModel):
-    """A table delivered beside the events (JSON lines): items or availability sets."""
+    """A table delivered beside the events (JSON lines): items, availability sets or rates of exchange."""
 
     files: tuple[str, ...] = Field(
         min_length=1,

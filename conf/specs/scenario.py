@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -11,12 +12,15 @@ from conf.errors import SpecError
 from conf.event_types import EventType
 from conf.observation_features import OBSERVATION_FEATURES
 from conf.specs.candidate import Candidate as Candidate  # noqa: PLC0414  (re-exported for mypy: it is part of a scenario)
+from conf.specs.field_mapping import MONEY_FIELDS
 from conf.specs.key_kinds import DATA, LEARNING, OPERATION
+from conf.specs.reward import MILLIONTHS as MILLIONTHS  # noqa: PLC0414  (re-exported for mypy, as is the reward)
+from conf.specs.reward import MoneyMetric
+from conf.specs.reward import Reward as Reward  # noqa: PLC0414
 from conf.specs.source import Source, load_source
 from conf.specs.strict_yaml import StrictModel, merge, parse_model, pointer, read_yaml, suggest
 
 SCENARIOS_FOLDER = Path(__file__).parent.parent / "scenarios"
-MILLIONTHS = 1_000_000
 UNIT_WORDS = {"user_id": "shoppers"}  # of each evaluation.unit, in the plural
 
 
@@ -101,50 +105,6 @@ class Action(StrictModel):
         "one, `(other)`, which is never served.",
         examples=[500],
     )
-
-
-class Attribution(StrictModel):
-    """Which decision a later reward event belongs to."""
-
-    link: Literal["decision_id", "last_touch"] = Field(
-        description="Says which decision an event rewards: the one it names (`decision_id`), or the shopper's latest "
-        "earlier decision on the same item, or category where actions are categories (`last_touch`).",
-        examples=["decision_id"],
-    )
-    window_hours: int = Field(
-        ge=1,
-        le=24 * 60,
-        description="Counts an event only within this many hours after the decision.",
-        examples=[12],
-    )
-
-
-class Reward(StrictModel):
-    """What a decision earns."""
-
-    unit: str = Field(description="Names the unit of rewards and values, for pages and verdicts.", examples=["points"])
-    weights: dict[EventType, float] = Field(
-        min_length=1,
-        description="Gives the reward of an event of each type, in the unit, with at most six decimals; other types "
-        "earn nothing.",
-        examples=[{"click": 1, "cart": 3, "purchase": 10}],
-    )
-    attribution: Attribution = Field(
-        description="Says which decision an event rewards.",
-        examples=[{"link": "decision_id", "window_hours": 12}],
-    )
-
-    @field_validator("weights")
-    @classmethod
-    def _exact(cls, weights: dict[EventType, float]) -> dict[EventType, float]:
-        if inexact := [name for name, weight in weights.items() if round(weight * MILLIONTHS) / MILLIONTHS != weight]:
-            raise ValueError(f"more than six decimals: {', '.join(inexact)}")
-        return weights
-
-    @property
-    def weight_millionths(self) -> dict[str, int]:
-        """Weight of each event type in millionths of the unit."""
-        return {name: round(weight * MILLIONTHS) for name, weight in self.weights.items()}
 
 
 class Discount(StrictModel):
@@ -423,11 +383,12 @@ class Scenario(StrictModel):
             }
         ],
     )
-    metrics: dict[str, EventType] = Field(
+    metrics: dict[str, EventType | MoneyMetric] = Field(
         json_schema_extra=DATA,
         default_factory=dict,
-        description="Names side metrics, each the number of attributed events of a type; guardrails may limit them.",
-        examples=[{"clicks": "click", "refunds": "refund"}],
+        description="Names side metrics, each the number of attributed events of a type, or their money; guardrails "
+        "may limit them.",
+        examples=[{"clicks": "click", "discounts": {"event": "purchase", "value": "discount"}}],
     )
     discount: Discount = Field(
         json_schema_extra=LEARNING,
@@ -495,6 +456,25 @@ class Scenario(StrictModel):
             hints = "; ".join(f"{name}{suggest(name, known)}" for name in dict.fromkeys(unknown))
             raise ValueError(f"guardrails on unknown metrics: {hints}")
         return self
+
+    @model_validator(mode="after")
+    def _margin_rate_is_used(self) -> Self:
+        values: set[str] = {term.value for term in self.reward.terms}
+        values |= {metric.value for metric in self.money_metrics.values()}
+        if self.reward.margin_rate is not None and "margin" not in values:
+            raise ValueError("reward.margin_rate is given, but no term or metric has value: margin")
+        return self
+
+    @property
+    def money_metrics(self) -> dict[str, MoneyMetric]:
+        """The side metrics in money by name, in millionths; the others count events."""
+        return {name: metric for name, metric in self.metrics.items() if isinstance(metric, MoneyMetric)}
+
+    @property
+    def counts_money(self) -> bool:
+        """True where the reward or a side metric is money of events, or a decision's logged cost."""
+        logs_cost = self.reward.action_cost is not None and self.reward.action_cost.logged
+        return logs_cost or bool(self.money_metrics) or any(term.is_money for term in self.reward.terms)
 
     @model_validator(mode="after")
     def _guardrails_stand_once(self) -> Self:
@@ -567,6 +547,8 @@ def load_pipeline(
     if problem := _estimator_problem(loaded, loaded_source):
         where = pointer(Scenario, ("evaluation", "estimator"))
         raise SpecError(f"{path} (source {source}): evaluation.estimator: {problem}{where}")
+    if problem := money_problem(loaded, loaded_source):
+        raise SpecError(f"{path} (source {source}): reward: {problem}{pointer(Scenario, ('reward',))}")
     return Pipeline(source=loaded_source, scenario=loaded)
 
 
@@ -580,6 +562,69 @@ def _estimator_problem(scenario: Scenario, source: Source) -> str | None:
         f"implied: nobody made them; write evaluation: {{estimator: dm}} under overrides.{source.name} (a prediction, "
         "on which the gate abstains)"
     )
+
+
+def money_problem(scenario: Scenario, source: Source) -> str | None:
+    """Return why the source's log can't say what the scenario counts in money, and what to write, else None."""
+    if not scenario.counts_money:
+        return None
+    money = [value for value in _money_values(scenario) if not _says(source, value)]
+    if money:
+        return f"{', '.join(money)} in money, but source {source.name} maps {_LACKS[money[0]]} in none of its feeds"
+    currencies = _currencies(source)
+    if len(currencies) != 1:
+        return (
+            f"money of source {source.name} is in {' and '.join(sorted(currencies)) or 'no stated currency'}; state "
+            "the source's currency, into which all of it is converted"
+        )
+    (currency,) = currencies
+    unit = scenario.reward.unit
+    if re.fullmatch("[A-Z]{3}", unit) and unit != currency:
+        return f"unit is {unit}, but money of source {source.name} is in {currency}; expected unit: {currency}"
+    return None
+
+
+_LACKS = {
+    "revenue": "neither amount nor price and quantity",
+    "margin": "no amount (nor price and quantity), or no cost (or give reward.margin_rate)",
+    "discount": "no discount",
+    "cost": "no cost",
+}
+
+
+def _money_values(scenario: Scenario) -> list[str]:
+    reward = scenario.reward
+    values: list[str] = [term.value for term in reward.terms if term.is_money]
+    values += [metric.value for metric in scenario.money_metrics.values()]
+    if reward.margin_rate is not None:
+        values = ["revenue" if value == "margin" else value for value in values]
+    costs = ["cost"] if reward.action_cost is not None and reward.action_cost.logged else []
+    return list(dict.fromkeys([*values, *costs]))
+
+
+def _says(source: Source, value: str) -> bool:
+    feeds = [feed.events for feed in source.feeds_alone().values()]
+    has_amount = any(events.amount or (events.price and events.quantity) for events in feeds)
+    has_cost = any(events.cost for events in feeds)
+    has_discount = any(events.discount for events in feeds)
+    return {
+        "revenue": has_amount,
+        "margin": has_amount and has_cost,
+        "cost": has_cost,
+        "discount": has_discount,
+    }[value]
+
+
+def _currencies(source: Source) -> set[str]:
+    """Return the currencies that stored money may be in: the source's own, or what its feeds name."""
+    if source.currency is not None:
+        return {source.currency}
+    found = set()
+    for feed in source.feeds_alone().values():
+        currency = feed.events.currency
+        if currency is not None and any(getattr(feed.events, name) for name in MONEY_FIELDS):
+            found.add(str(currency.constant) if currency.constant is not None else "whatever each line names")
+    return found
 
 
 def scenario_names(folder: Path = SCENARIOS_FOLDER) -> list[str]:

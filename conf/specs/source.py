@@ -167,6 +167,21 @@ class Source(GrownModel):
         description="Says which files hold the sets of available actions; left out, there are none.",
         examples=[{"files": ["**/availability*.jsonl"]}],
     )
+    currency: str | None = Field(
+        json_schema_extra=DATA,
+        default=None,
+        pattern="^[A-Z]{3}$",
+        description="Names the currency that the source's money is counted in; left out, money is stored as each "
+        "event gives it. An event in another currency is converted, or rejected as `unknown_currency`.",
+        examples=["EUR"],
+    )
+    currencies: SideFile | None = Field(
+        json_schema_extra=LANDING,
+        default=None,
+        description="Says which files of a delivery hold rates of exchange, one a line: `day`, `currency`, and `rate`, "
+        "what one unit of it was worth in the source's `currency` on that day.",
+        examples=[{"files": ["**/rates*.jsonl"]}],
+    )
     duplicates: Literal["reject", "keep"] = Field(
         json_schema_extra=DATA,
         description="Says what becomes of a line whose event id, or whole text where it has none, stood in the same "
@@ -264,7 +279,7 @@ class Source(GrownModel):
     )
 
     later_keys: ClassVar[frozenset[str]] = frozenset(
-        {"max_rejected_share", "max_drop", "encoding", "null_words", "feeds"}
+        {"max_rejected_share", "max_drop", "encoding", "null_words", "feeds", "currency", "currencies"}
     )
 
     @model_validator(mode="before")
@@ -330,6 +345,12 @@ class Source(GrownModel):
     @classmethod
     def _zone_exists(cls, zone: str) -> str:
         return known_zone(zone)
+
+    @model_validator(mode="after")
+    def _rates_of_a_currency(self) -> Self:
+        if self.currencies is not None and self.currency is None:
+            raise ValueError("currencies needs currency: which one the rates lead to")
+        return self
 
     @model_validator(mode="after")
     def _csv_where_needed(self) -> Self:

@@ -24,6 +24,7 @@ from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, REJECT_REA
 from jobs.errors import CheckError, DeliveryError
 from jobs.events.side_tables import read_delivered_availability, read_delivered_items
 from jobs.landing.acceptance import accepted_reasons
+from jobs.landing.currency_rates import rate_files, rates_input, read_rates
 from jobs.landing.delivery_drift import Drift, Profiles, drifts, profiles, refuse_drifted
 from jobs.landing.delivery_limits import n_shifted, refuse_unlikely, summarize
 from jobs.landing.parsed_lines import parse_files
@@ -39,6 +40,7 @@ from jobs.landing.raw_deliveries import (
 )
 from jobs.landing.raw_lines import LineFile, reading_of
 from jobs.parsing.event_parsing import RECORD_FIELDS
+from jobs.parsing.money import Rates
 from jobs.parsing.rejection import judge, part_id
 from jobs.publishing.publishing import (
     PartitionFacts,
@@ -54,6 +56,7 @@ from jobs.publishing.publishing import (
 log = structlog.get_logger()
 
 _PARTITION = "delivery_date"
+_SIDE_TABLES: tuple[FileKind, ...] = ("items", "availability")
 
 
 @dataclass(frozen=True)
@@ -86,25 +89,27 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
     """
     landed = read_raw_deliveries(job.lake)
     known = [delivery for day, delivery in landed.items() if day <= job.provenance.horizon]
-    due = [delivery for delivery in known if not _is_current(job, delivery)]
+    inputs = {one.delivery_date: one.inputs | rates_input(known, one.delivery_date) for one in known}
+    due = [delivery for delivery in known if not _is_current(job, delivery, inputs)]
     if not due:
         finish_killed(job.lake.lock, [job.target(table) for table in (EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY)])
         return []
     _refuse_unfit(job, due)
+    rates = read_rates(_stored(job, rate_files(known, job.provenance.horizon)), job.source, job.key)
     log.info("ingesting", source=job.source.name, deliveries=len(due), lines=sum(one.n_lines for one in due))
-    parsed = parsed_lines(job, due).persist(StorageLevel.MEMORY_AND_DISK)
+    parsed = parsed_lines(job, due, rates).persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        _publish(job, due, judge(parsed, job.source))
+        _publish(job, due, judge(parsed, job.source), inputs)
     finally:
         parsed.unpersist()
     return [delivery.delivery_date for delivery in due]
 
 
-def parsed_lines(job: Ingestion, deliveries: Sequence[RawDelivery]) -> DataFrame:
+def parsed_lines(job: Ingestion, deliveries: Sequence[RawDelivery], rates: Rates | None = None) -> DataFrame:
     """Return every line of the deliveries by itself: columns of `PARSED_SCHEMA`, and its feed."""
     files = [file for delivery in deliveries for file in delivery.of_kind("events")]
     feeds = [(name, feed, _files_of(job.source, feed, files)) for name, feed in job.source.feeds_alone().items()]
-    parsed = [_parsed(job, feed, found).withColumn("feed", F.lit(name)) for name, feed, found in feeds if found]
+    parsed = [_parsed(job, feed, found, rates).withColumn("feed", F.lit(name)) for name, feed, found in feeds if found]
     return reduce(DataFrame.union, parsed)
 
 
@@ -112,7 +117,7 @@ def _files_of(source: Source, feed: Source, files: Sequence[RawFile]) -> list[Ra
     return [file for file in files if feed_of(source, file.name) == feed]
 
 
-def _parsed(job: Ingestion, feed: Source, files: Sequence[RawFile]) -> DataFrame:
+def _parsed(job: Ingestion, feed: Source, files: Sequence[RawFile], rates: Rates | None) -> DataFrame:
     headers = list(dict.fromkeys(file.header for file in files if file.header is not None))
     line_files = [
         LineFile(
@@ -123,7 +128,8 @@ def _parsed(job: Ingestion, feed: Source, files: Sequence[RawFile]) -> DataFrame
         )
         for file in files
     ]
-    return parse_files(job.spark, line_files, feed, headers, reading_of(feed, job.key, is_split=is_split(feed)))
+    reading = reading_of(feed, job.key, is_split=is_split(feed))
+    return parse_files(job.spark, line_files, feed, headers, reading, rates)
 
 
 def events_of(judged: DataFrame, source: Source) -> DataFrame:
@@ -153,13 +159,15 @@ def rejected_of(judged: DataFrame) -> DataFrame:
     return judged.where(F.col("reason").isNotNull()).select(*EVENTS_REJECTED.column_names, _PARTITION)
 
 
-def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> None:
+def _publish(
+    job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame, inputs: Mapping[date, Mapping[str, str]]
+) -> None:
     summary, accepted = summarize(judged), accepted_reasons(job.lake, due)
     refuse_unlikely(summary, job.source, accepted)
     profile = profiles(judged, summary)
     drift = _drift(job, due, profile)
     refuse_drifted(drift, job.source, accepted)
-    items, availability = _line_files(job, due, "items"), _line_files(job, due, "availability")
+    items, availability = (_stored(job, [file for one in due for file in one.of_kind(kind)]) for kind in _SIDE_TABLES)
     frames: list[tuple[Table, DataFrame | None, dict[str, Column]]] = [
         (
             EVENTS,
@@ -187,7 +195,7 @@ def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> N
             for table, frame, counted in frames
         ]
         shifts = {delivery.delivery_date: n_shifted(summary, delivery.delivery_date) for delivery in due}
-        facts = _facts(due, versions[0], versions[1], shifts, accepted)
+        facts = _facts(due, inputs, versions[0], versions[1], shifts, accepted)
         of_events = {
             day: replace(
                 fact,
@@ -217,16 +225,13 @@ def _drift(job: Ingestion, due: Sequence[RawDelivery], profile: Profiles) -> lis
     return found
 
 
-def _line_files(job: Ingestion, due: Sequence[RawDelivery], kind: FileKind) -> list[LineFile]:
-    return [
-        LineFile(raw_folder(job.lake) / file.stored(job.source), file.name, file.delivery_date)
-        for delivery in due
-        for file in delivery.of_kind(kind)
-    ]
+def _stored(job: Ingestion, files: Sequence[RawFile]) -> list[LineFile]:
+    return [LineFile(raw_folder(job.lake) / file.stored(job.source), file.name, file.delivery_date) for file in files]
 
 
 def _facts(
     due: Sequence[RawDelivery],
+    inputs: Mapping[date, Mapping[str, str]],
     events: StagedVersion,
     rejected: StagedVersion,
     shifts: Mapping[date, Mapping[str, int]],
@@ -250,14 +255,15 @@ def _facts(
         counters |= {name: n for name, n in shifts[delivery.delivery_date].items() if n}
         reason = accepted.get(delivery.delivery_date)
         notes = {"accepted": reason} if reason is not None else {}
-        facts[day] = PartitionFacts(delivery.inputs, counters, ["every_line_accepted_or_rejected"], notes)
+        checks = ["every_line_accepted_or_rejected"]
+        facts[day] = PartitionFacts(inputs[delivery.delivery_date], counters, checks, notes)
     if problems:
         raise CheckError("nothing was published:\n" + "\n".join(f"  {problem}" for problem in problems))
     return facts
 
 
-def _is_current(job: Ingestion, delivery: RawDelivery) -> bool:
-    """Return True where all tables of the delivery are whole and were made from its files, under this spec and key."""
+def _is_current(job: Ingestion, delivery: RawDelivery, inputs: Mapping[date, Mapping[str, str]]) -> bool:
+    """Return True where all tables of the delivery are whole and were made from its inputs, under this spec and key."""
     for table in (EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY):
         folder = job.lake.table(table.name)
         pointer = read_pointer(Lake.pointer(folder, f"{_PARTITION}={delivery.delivery_date}"))
@@ -269,7 +275,7 @@ def _is_current(job: Ingestion, delivery: RawDelivery) -> bool:
                 pointer.manifest.spec_hash,
                 pointer.manifest.key_id,
             )
-            != (delivery.inputs, job.provenance.spec_hash, job.provenance.key_id)
+            != (inputs[delivery.delivery_date], job.provenance.spec_hash, job.provenance.key_id)
         ):
             return False
     return True

@@ -249,6 +249,7 @@ def _patterns(source: Source) -> list[tuple[FileKind, tuple[str, ...]]]:
     return [
         ("items", source.items.files if source.items else ()),
         ("availability", source.availability.files if source.availability else ()),
+        ("currencies", source.currencies.files if source.currencies else ()),
         ("events", tuple(glob for feed in source.feeds_alone().values() for glob in feed.delivery.files)),
     ]
 

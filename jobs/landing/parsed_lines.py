@@ -25,16 +25,18 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from conf.specs.field_mapping import MONEY_FIELDS
 from conf.specs.source import Source
 from jobs.landing.raw_lines import LineBatch, LineFile, LineReading, map_lines
 from jobs.parsing.columns.parsing import ColumnParser, ReadLines
 from jobs.parsing.event_parsing import RECORD_FIELDS, EventParser, ParsedLine
 from jobs.parsing.field_reading import PathValues, path_values
+from jobs.parsing.money import Rates
 from jobs.parsing.pseudonyms import pseudonyms
 from jobs.parsing.source_columns import path_patterns
 
 _NUMBER_TYPES: dict[str, DataType] = {
-    "price": LongType(),
+    **dict.fromkeys(MONEY_FIELDS, LongType()),
     "quantity": LongType(),
     "position": IntegerType(),
     "propensity": DecimalType(18, 15),
@@ -92,11 +94,12 @@ class BatchParser:
     """Parses batches of lines of one source; made once in each worker's task, since it remembers what it read.
 
     headers: column names for each `header_id`; none where the format names its fields.
+    rates: of exchange, as far as they were delivered.
     n_by_columns: how many lines `columns` did not have to read one by one.
     """
 
-    def __init__(self, source: Source, headers: Sequence[Sequence[str]]) -> None:
-        self._parsers = [EventParser(source, header) for header in headers or [()]]
+    def __init__(self, source: Source, headers: Sequence[Sequence[str]], rates: Rates | None = None) -> None:
+        self._parsers = [EventParser(source, header, rates) for header in headers or [()]]
         self._columns = [ColumnParser(source, header, _KINDS) for header in headers or [()]]
         self._patterns = path_patterns(source)
         self._paths: dict[str, PathValues] = {}
@@ -166,13 +169,14 @@ def parse_files(
     source: Source,
     headers: Sequence[Sequence[str]],
     reading: LineReading,
+    rates: Rates | None = None,
 ) -> DataFrame:
     """Return every line of the files: columns of `PARSED_SCHEMA`. The key stands in no plan."""
     made: list[Callable[[LineBatch], pa.RecordBatch]] = []
 
     def describe(batch: LineBatch) -> pa.RecordBatch:
         if not made:
-            parser = BatchParser(source, headers)
+            parser = BatchParser(source, headers, rates)
             names = pseudonyms(reading.key)
             made.append(lambda lines: parser.columns(lines, names))
         return made[0](batch)

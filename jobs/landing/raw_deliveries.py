@@ -1,7 +1,8 @@
 """What has been landed: the files of each delivery, as their pointers tell.
 
-A pointer's inputs hold `events/NAME`, `items/NAME`, `availability/NAME` (keyed hash of the file's bytes, or of the
-lines split off it) and `header/NAME`; its counters `n_lines/NAME`. A stored file's place follows from these.
+A pointer's inputs hold `events/NAME`, `items/NAME`, `availability/NAME`, `currencies/NAME` (keyed hash of the file's
+bytes, or of the lines split off it) and `header/NAME`; its counters `n_lines/NAME`. A stored file's place follows from
+these.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ from conf.tables import RAW_LINES, SCHEMA_VERSION
 from jobs.errors import DeliveryError
 from jobs.publishing.publishing import Provenance
 
-FileKind = Literal["events", "items", "availability"]
+FileKind = Literal["events", "items", "availability", "currencies"]
 FILE_KINDS: tuple[FileKind, ...] = get_args(FileKind)
 _PARTITION = "delivery_date="
 _SIDE_KEYS = ("items", "availability")
+_LATER_SIDE_KEYS = ("currencies",)  # left out where unset, so that earlier hashes stay
 
 
 @dataclass(frozen=True)
@@ -141,10 +143,13 @@ def landing_hash(source: Source) -> str:
     """Return the hash of what decides where a delivered line lands: after a change the logs must be landed again."""
     content = _landing_content(source)
     if source.feeds:
-        content = {name: content.get(name) for name in _SIDE_KEYS}
+        content = {name: content.get(name) for name in _SIDE_KEYS} | {
+            name: content[name] for name in _LATER_SIDE_KEYS if content.get(name) is not None
+        }
         feeds = {name: _landing_content(feed) for name, feed in source.feeds_alone().items()}
         content["feeds"] = {
-            name: {key: value for key, value in one.items() if key not in _SIDE_KEYS} for name, one in feeds.items()
+            name: {key: value for key, value in one.items() if key not in (*_SIDE_KEYS, *_LATER_SIDE_KEYS)}
+            for name, one in feeds.items()
         }
     return sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:16]
 

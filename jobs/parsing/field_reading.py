@@ -179,6 +179,8 @@ class DerivedReader:
         if not self.holds(values[self.place]):
             return None
         found = {**own, "event_type": self.type} | dict.fromkeys(self._without)
+        if self._numbers:
+            found["amount"] = None  # the line's own is that of other pieces
         for name, reader in self._numbers.items():
             given = reader.value(values, path)
             found[name] = reader.number(given, values) if given is not None else None

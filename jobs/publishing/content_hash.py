@@ -2,7 +2,8 @@
 
 A row is hashed twice with xxhash64, behind different leading literals; the two are summed over the rows, each modulo
 2**64, so equal rows count as often as they stand there. xxhash64 passes over nulls and runs arrays together, so every
-value goes in with a flag of its absence, and arrays as their size and the hashes of their elements.
+value goes in with a flag of its absence, and arrays as their size and the hashes of their elements. A column that the
+table gained later goes in last, behind its name, and where it is null not at all: rows without it keep their hash.
 """
 
 from __future__ import annotations
@@ -63,8 +64,16 @@ def row_hash(table: Table) -> Column:
 
 def _table_values(table: Table) -> list[Column]:
     schema = table_schema(table)
-    hashed = [column.name for column in table.columns if column.is_hashed]
-    return [part for name in hashed for part in _hashed_values(F.col(f"`{name}`"), schema[name].dataType)]
+    hashed = [column.name for column in table.columns if column.is_hashed and not column.is_later]
+    later = [column.name for column in table.columns if column.is_hashed and column.is_later]
+    values = [part for name in hashed for part in _hashed_values(F.col(f"`{name}`"), schema[name].dataType)]
+    return values + [part for name in later for part in _where_given(name)]
+
+
+def _where_given(name: str) -> list[Column]:
+    """Return a column's name and value, both null, so that xxhash64 passes over them, where there is no value."""
+    value = F.col(f"`{name}`")
+    return [F.when(value.isNotNull(), F.lit(name)), value]
 
 
 def _hashed_values(value: Column, kind: DataType) -> list[Column]:

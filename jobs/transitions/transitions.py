@@ -18,7 +18,7 @@ from conf.kernel.transitions import AsOf, Rules, transitions
 from conf.kernel_rules import as_of, rules_of
 from conf.specs.scenario import Pipeline
 from conf.tables import Table, transitions_table
-from jobs.events.event_columns import TRANSITION_COLUMNS, event_columns
+from jobs.events.event_columns import MONEY_COLUMNS, TRANSITION_COLUMNS, event_columns
 from jobs.events.ordered_partitions import by_shopper
 from jobs.publishing.table_schema import struct_of, table_schema
 from jobs.transitions.tallies import TALLY_DDL, tallies_of
@@ -57,8 +57,9 @@ class Made:
     def tallies(self) -> list[Row]:
         """What was counted of the events, summed over shoppers: the columns of TALLY_DDL."""
         found = self.frame.where(F.col("tally").isNotNull()).select("tally.*")
-        names = [name for name in found.columns if name != "n"]
-        return found.groupBy(*names).agg(F.sum("n").alias("n")).collect()
+        sums = ("n", "worth")
+        names = [name for name in found.columns if name not in sums]
+        return found.groupBy(*names).agg(*[F.sum(name).alias(name) for name in sums]).collect()
 
 
 def make_transitions(
@@ -86,7 +87,8 @@ def make_transitions(
     schema = struct_of(f"transition struct<{_struct_fields(table)}, date: date>, tally struct<{TALLY_DDL}>")
     sets = None if availability is None else availability.select(*SET_COLUMNS).toArrow()
     job = transition_job(pipeline, sets, dates=dates, horizon=horizon)
-    return Made(by_shopper(events, TRANSITION_COLUMNS, job, schema, n_partitions=n_partitions), table)
+    columns = (*TRANSITION_COLUMNS, *(MONEY_COLUMNS if pipeline.scenario.counts_money else ()))
+    return Made(by_shopper(events, columns, job, schema, n_partitions=n_partitions), table)
 
 
 @dataclass(frozen=True)
@@ -111,12 +113,13 @@ class TransitionJob:
         """Return the columns of `Made.frame`, transitions first.
 
         Args:
-            events: TRANSITION_COLUMNS of whole shoppers, by shopper in the total order.
+            events: TRANSITION_COLUMNS, and MONEY_COLUMNS where the scenario counts money, of whole shoppers, by shopper
+                in the total order.
         """
         columns = event_columns(events, self.set_ids)
         made = transitions(columns.stream, self.rules, self.known)
         rows = transition_rows(columns, made, self.rules, names=self.names, passes_propensity=self.passes_propensity)
-        tallies = tallies_of(columns.stream, made, self.known)
+        tallies = tallies_of(columns.stream, made, self.rules, self.known)
         return pa.table(
             {
                 "transition": pa.concat_arrays([rows, pa.nulls(len(tallies), rows.type)]),

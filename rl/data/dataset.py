@@ -126,9 +126,13 @@ class Dataset:
             elapsed_seconds=transitions.elapsed_seconds,
             policy_version=transitions.policy_version,
             policy_versions=transitions.policy_versions,
-            metrics={name: values.astype(np.float64) for name, values in transitions.metrics.items()},
+            metrics={name: values / self._metric_unit(name) for name, values in transitions.metrics.items()},
             lumped=available.lumped,
         )
+
+    def _metric_unit(self, name: str) -> float:
+        """Return what one of a side metric's unit is in the table: events are whole, money is in millionths."""
+        return MILLIONTHS if name in self.pipeline.scenario.money_metrics else 1
 
     def availability_rows(self, transitions: Transitions, action: IntArray) -> AvailabilityRows:
         """Return the availability at each row, as the scenario's mask says."""

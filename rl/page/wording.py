@@ -73,6 +73,7 @@ REASON_NAMES = {
     "bad_id": "an id is no text or number",
     "bad_number": "a number can't be read or is out of bounds",
     "unknown_event_type": "unknown event type",
+    "unknown_currency": "no rate for its currency and day",
     "outside_window": "outside the window, or too late",
     "duplicate": "duplicate",
     "bot_rate": "more events an hour than a person makes",
@@ -80,6 +81,8 @@ REASON_NAMES = {
     "no_earlier_decision": "no earlier decision it could belong to",
     "outside_attribution_window": "too long after the decision",
     "unknown_decision": "names a decision that isn't in the log",
+    "late_refund": "refunded after its decision was settled",
+    "refund_without_purchase": "refund of no known purchase",
 }
 
 

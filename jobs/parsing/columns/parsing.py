@@ -23,6 +23,7 @@ from jobs.parsing.columns.fields import FieldColumn, number_column, text_column,
 from jobs.parsing.columns.times import TimeColumn, business_days, time_reader
 from jobs.parsing.event_parsing import PRICED_FIELDS, RECORD_FIELDS, SHOP_EVENT_TYPES, UNPRICED_EVENT_TYPES
 from jobs.parsing.field_reading import DerivedReader, FieldReader, NumberReader, PathValues, TypeReader
+from jobs.parsing.money import MoneyReader
 from jobs.parsing.source_columns import mapped_columns, number_mappings, text_mappings
 from jobs.parsing.time_reading import LocalTimes
 
@@ -63,6 +64,7 @@ class ColumnParser:
         self._derived = [DerivedReader(one, columns) for one in events.derived]
         self._times = time_reader(events.event_time, source.zone, columns)
         is_readable = self._times is not None and all(one.is_alike for one in self._derived)
+        is_readable &= not MoneyReader(source, {}).is_needed  # what money becomes depends on the day's rate
         self._cut = self._cutter(header, columns) if is_readable else None
 
     def read(self, lines: pa.StringArray, path: PathValues, delivery_date: date) -> list[ReadLines]:
