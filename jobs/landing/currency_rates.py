@@ -43,7 +43,7 @@ def read_rates(files: Iterable[LineFile], source: Source, key: bytes) -> Rates:
     for file in files:
         delivery = file.delivery_date or date.min
         for batch in read_batches(file, reading_of(source, key, is_side_file=True)):
-            for number, line in zip(batch.numbers, batch.lines, strict=True):
+            for number, line in zip(batch.numbers.tolist(), batch.lines.to_pylist(), strict=True):
                 day, currency, rate = _read(line, f"{file.name} line {number}", source)
                 known = found.setdefault((day, currency), {})
                 if known.setdefault(delivery, rate) != rate:
