@@ -166,7 +166,7 @@ def _check_file(check: FeedCheck, file: DeliveredFile, n_lines: int) -> None:
 
 def _lines(file: DeliveredFile, source: Source) -> Iterator[tuple[int, str, str]]:
     for batch in read_batches(LineFile(file.path, file.name), reading_of(source, _PASSING_KEY)):
-        yield from zip(batch.numbers, batch.lines, batch.hashes, strict=True)
+        yield from zip(batch.numbers.tolist(), batch.lines.to_pylist(), batch.hashes.to_pylist(), strict=True)
 
 
 def _own_day(parser: EventParser, line: str, source: Source) -> date:

@@ -16,6 +16,7 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from conf.intact_files import landing_cure, refuse_damaged, seems_intact
 from conf.paths import Lake
 from conf.publication import read_pointer, read_pointers
 from conf.specs.source import Source
@@ -81,20 +82,20 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
         return []
     _refuse_unfit(job, due)
     log.info("ingesting", source=job.source.name, deliveries=len(due), lines=sum(one.n_lines for one in due))
-    lines = judged_lines(job, due).persist(StorageLevel.MEMORY_AND_DISK)
+    parsed = parsed_lines(job, due).persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        _publish(job, due, lines)
+        _publish(job, due, judge(parsed, job.source))
     finally:
-        lines.unpersist()
+        parsed.unpersist()
     return [delivery.delivery_date for delivery in due]
 
 
-def judged_lines(job: Ingestion, deliveries: Sequence[RawDelivery]) -> DataFrame:
-    """Return every line of the deliveries with its fields, pseudonym and reason for rejection (null: accepted)."""
+def parsed_lines(job: Ingestion, deliveries: Sequence[RawDelivery]) -> DataFrame:
+    """Return every line of the deliveries by itself: columns of `PARSED_SCHEMA`, and its feed."""
     files = [file for delivery in deliveries for file in delivery.of_kind("events")]
     feeds = [(name, feed, _files_of(job.source, feed, files)) for name, feed in job.source.feeds_alone().items()]
     parsed = [_parsed(job, feed, found).withColumn("feed", F.lit(name)) for name, feed, found in feeds if found]
-    return judge(reduce(DataFrame.union, parsed), job.source)
+    return reduce(DataFrame.union, parsed)
 
 
 def _files_of(source: Source, feed: Source, files: Sequence[RawFile]) -> list[RawFile]:
@@ -157,7 +158,7 @@ def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> N
         ),
         (
             EVENTS_REJECTED,
-            rejected_of(judged),
+            rejected_of(judged) if any(one.reason is not None for one in summary) else None,
             {f"rejected.{reason}": F.count_if(F.col("reason") == reason) for reason in REJECT_REASONS},
         ),
         (ITEMS, read_delivered_items(job.spark, items, job.source, job.key) if items else None, {}),
@@ -172,7 +173,7 @@ def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> N
         versions = [
             open_versions.enter_context(staged(frame, job.target(table), partitions=days, counted=counted))
             if frame is not None
-            else staged_empty(job.target(table), partitions=days)
+            else staged_empty(job.target(table), partitions=days, counted=counted)
             for table, frame, counted in frames
         ]
         shifts = {delivery.delivery_date: n_shifted(summary, delivery.delivery_date) for delivery in due}
@@ -246,14 +247,20 @@ def _facts(
 
 
 def _is_current(job: Ingestion, delivery: RawDelivery) -> bool:
-    """Return True where all tables of the delivery were made from its files, under this spec and key."""
+    """Return True where all tables of the delivery are whole and were made from its files, under this spec and key."""
     for table in (EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY):
-        pointer = read_pointer(Lake.pointer(job.lake.table(table.name), f"{_PARTITION}={delivery.delivery_date}"))
-        if pointer is None or (
-            pointer.manifest.inputs,
-            pointer.manifest.spec_hash,
-            pointer.manifest.key_id,
-        ) != (delivery.inputs, job.provenance.spec_hash, job.provenance.key_id):
+        folder = job.lake.table(table.name)
+        pointer = read_pointer(Lake.pointer(folder, f"{_PARTITION}={delivery.delivery_date}"))
+        if (
+            pointer is None
+            or not seems_intact(folder, pointer)
+            or (
+                pointer.manifest.inputs,
+                pointer.manifest.spec_hash,
+                pointer.manifest.key_id,
+            )
+            != (delivery.inputs, job.provenance.spec_hash, job.provenance.key_id)
+        ):
             return False
     return True
 
@@ -268,3 +275,5 @@ def _refuse_unfit(job: Ingestion, due: Sequence[RawDelivery]) -> None:
     paths = [raw_folder(job.lake) / file.stored(job.source) for one in due for file in one.files]
     if gone := [str(path) for path in paths if not path.is_file()]:
         raise DeliveryError(f"{', '.join(gone[:3])}: landed, but gone since; land the logs again (--logs)")
+    sums = {name: one for delivery in due for name, one in delivery.sums.items()}
+    refuse_damaged(raw_folder(job.lake), sums, landing_cure(job.source.name))

@@ -25,7 +25,7 @@ SHOP_EVENT_TYPES = frozenset({"stock", "receipt", "order", "promotion", "consent
 
 # Events that mean the same whatever the item costs: a required number that they lack is no reason to reject them.
 UNPRICED_EVENT_TYPES = frozenset({"impression", "view", "click"})
-_PRICED_FIELDS = frozenset({"price", "quantity"})
+PRICED_FIELDS = frozenset({"price", "quantity"})
 
 # What a record says beyond its line: the rest (when, who, which event) the line says once.
 RECORD_FIELDS = ("event_type", *[name for name in TEXT_FIELDS if name not in ("event_id", "user_id")], *NUMBER_FIELDS)
@@ -179,7 +179,7 @@ class EventParser:
                 refusals.append(Refusal("bad_number", name))
                 continue
             if given is None:
-                needs_none = name in _PRICED_FIELDS and fields["event_type"] in UNPRICED_EVENT_TYPES
+                needs_none = name in PRICED_FIELDS and fields["event_type"] in UNPRICED_EVENT_TYPES
                 if reader.mapping.required and not needs_none:
                     refusals.append(Refusal("missing_field", name))
                 continue

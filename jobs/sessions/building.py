@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import structlog
 from pyspark.sql import functions as F
 
+from conf.intact_files import seems_intact
 from conf.kernel.version import kernel_inputs
 from conf.paths import Lake
 from conf.publication import Manifest, is_strict_subset, read_pointers
@@ -34,9 +35,11 @@ def build_sessions(job: Ingestion) -> list[date]:
         return []
     dates = days_between(delivered.all_event_dates[0], horizon)
     inputs = {day: session_inputs(delivered, job.source, day, horizon) for day in dates}
+    folder = job.lake.table(SESSIONS.name)
     published = {
         path_date(partition, "date"): pointer.manifest
-        for partition, pointer in read_pointers(job.lake.table(SESSIONS.name)).items()
+        for partition, pointer in read_pointers(folder).items()
+        if seems_intact(folder, pointer)
     }
     due = [day for day in dates if not _is_settled(job, published.get(day), inputs[day])]
     if due:
