@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.specs.source import Source, load_source
+from jobs.landing.delivered_files import find_files, read_columns
 from jobs.landing.parsed_lines import BatchParser, parsed_batch
-from jobs.landing.raw_lines import LineBatch, LineFile
+from jobs.landing.raw_deliveries import feed_of
+from jobs.landing.raw_lines import LineBatch, LineFile, read_batches, reading_of
+from tests.jobs.formats.plain_events import SAMPLES
 
 DAY = date(2017, 11, 26)
+EPOCH = date(1970, 1, 1).toordinal()
 HEADER = ["when", "what", "who", "item", "group", "cost", "n", "share", "flag"]
 PLAIN = ["2017-11-26 08:30:00", "view", "ann", "i1", "c1", "12.50", "2", "0.25", "0"]
 OBJECT: dict[str, Any] = {
@@ -269,3 +274,20 @@ def test_ordinary_lines_are_read_by_columns(name: str) -> None:
     header, lines = ORDINARY[name]
     source = load_source(name).model_copy(update={"window": None})
     assert _compare(source, lines * 3, header) == len(lines) * 3
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in SAMPLES.iterdir()))
+def test_public_formats_become_the_same_rows(name: str) -> None:
+    """Each shipped format's sample, delivered on every day that stands in it, with all that its source asks for."""
+    n_events = 0
+    for file in find_files(load_source(name), SAMPLES / name):
+        feed = feed_of(load_source(name), file.name)
+        parser = BatchParser(feed, [read_columns(file, feed) or ()])
+        for batch in read_batches(LineFile(file.path, file.name), reading_of(feed, b"key")):
+            days = {day for day in parser.business_days(batch).to_pylist() if day is not None}
+            for day in days:
+                delivered = replace(batch, file=LineFile(file.path, file.name, date.fromordinal(EPOCH + day)))
+                expected = parsed_batch(delivered, parser.parse(delivered), str)
+                assert parser.columns(delivered, str).to_pylist() == expected.to_pylist()
+                n_events += expected["reason"].null_count
+    assert n_events > 0
