@@ -15,10 +15,10 @@ from rl.ope.intervals.sums import RatioSums, difference
 from rl.ope.intervals.tails import tail_report
 from rl.ope.propensities.behavior_policy import BehaviorSettings, PropensityRepeats, estimate_behavior
 from rl.ope.propensities.cross_fit_variance import cross_fit_variance, widened
-from tests.bench.gate_nights import GATE
-from tests.bench.interval_methods import INTERVAL_METHODS, make_interval
-from tests.bench.ope_samples import FORMS, FittedValues, Form, KindSamples, fit_values, kind_samples, overlap
-from tests.bench.ope_shop import session_log
+from tests.bench.gate.nights import GATE
+from tests.bench.intervals.interval_methods import INTERVAL_METHODS, make_interval
+from tests.bench.ope.samples import FORMS, FittedValues, Form, KindSamples, fit_values, kind_samples, overlap
+from tests.bench.ope.shop import session_log
 
 N_TRAIN = 1000
 SIZES = (300, 2500, 6000)

@@ -17,15 +17,15 @@ import structlog
 from scipy.stats import spearmanr
 
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
-from rl.night.selection import Floors, Selection, select_candidate
+from rl.night.selection import ScaledFloors, Selection, select_candidate
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.report import EvaluationSettings
 from rl.ope.samples.discount import Discount
 from rl.policy import StochasticPolicy
-from tests.bench.gate_nights import GATE
-from tests.bench.gate_shop import GAMMA, STEPS, behavior, gate_shop
-from tests.bench.ope_samples import LINEAR
-from tests.bench.ope_shop import session_log, shop_of, true_value
+from tests.bench.gate.nights import GATE
+from tests.bench.gate.shop import GAMMA, STEPS, behavior, gate_shop
+from tests.bench.ope.samples import LINEAR
+from tests.bench.ope.shop import session_log, shop_of, true_value
 from tests.rl.ope.tabular_mdp import TablePolicy
 
 N_REPLICATIONS, N_WORKERS = 100, 2
@@ -38,7 +38,7 @@ QUALITIES = (-0.6, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 _DEPARTURE = 0.5  # share of the candidates' choices that are their own; the rest are the behavior policy's
 # The recommendation scenario validates on two days and tests on three.
-_FLOORS = Floors(2 / 3 * GATE.min_effective_sample_size, 2 / 3 * GATE.min_effective_rewarded)
+_FLOORS = ScaledFloors(2 / 3 * GATE.min_effective_sample_size, 2 / 3 * GATE.min_effective_rewarded)
 
 
 @dataclass(frozen=True)

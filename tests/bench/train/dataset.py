@@ -13,8 +13,8 @@ from typing import Any
 
 from rl.learning.replay.replay import Replay
 from rl.learning.replay.replay_columns import columns_of
-from tests.bench.train_log import Log, random_log
-from tests.bench.train_timing import DEVICE, ratios, setting, time_in_turn
+from tests.bench.train.log import Log, random_log
+from tests.bench.train.timing import DEVICE, ratios, setting, time_in_turn
 
 _PART = 10
 

@@ -1,6 +1,6 @@
 """The tables of docs/evaluation.md, as Markdown, from the JSON lines that `make bench-ope` printed.
 
-Run as `python tests/bench/ope_tables.py FILE`; a section whose lines are not in the file is left out.
+Run as `python tests/bench/ope/tables.py FILE`; a section whose lines are not in the file is left out.
 """
 
 from __future__ import annotations

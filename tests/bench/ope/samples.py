@@ -18,8 +18,8 @@ from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import QFunction, action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from rl.ope.samples.weights import effective_rewarded_units, effective_sample_size, weights_from_ratio
-from tests.bench.gate_shop import GAMMA, STEPS
-from tests.bench.ope_shop import policy, reward_kinds, true_decision_value, true_value
+from tests.bench.gate.shop import GAMMA, STEPS
+from tests.bench.ope.shop import policy, reward_kinds, true_decision_value, true_value
 from tests.rl.ope.single_fit import fit_fqe
 
 Form = Literal["sessions", "decisions"]

@@ -21,10 +21,10 @@ from conf.specs.candidate import Candidate
 from rl.learning.learner import make_learner
 from rl.learning.replay.replay import Replay
 from rl.learning.updates.updates import updates_of
-from tests.bench.train_direct import GAMMA, HIDDEN, LEARNING_RATE, TARGET_INTERVAL, DirectLoop
-from tests.bench.train_log import N_ACTIONS, random_log
-from tests.bench.train_sampling import BATCH_SIZES
-from tests.bench.train_timing import DEVICE, Timing, each_thread_count, milliseconds, ratios, setting, time_in_turn
+from tests.bench.train.direct import GAMMA, HIDDEN, LEARNING_RATE, TARGET_INTERVAL, DirectLoop
+from tests.bench.train.log import N_ACTIONS, random_log
+from tests.bench.train.sampling import BATCH_SIZES
+from tests.bench.train.timing import DEVICE, Timing, each_thread_count, milliseconds, ratios, setting, time_in_turn
 from tests.rl.learning.replay.uniform_rows import UniformRows
 
 

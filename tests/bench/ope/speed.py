@@ -22,9 +22,9 @@ from rl.ope.intervals.intervals import Interval, Resampling, percentile_interval
 from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import action_values
 from rl.ope.samples.sample import evaluation_sample
-from tests.bench.ope_row_tables import RowTable, log_of_rows
-from tests.bench.ope_speed_inputs import GAMMA, HORIZON, LEVEL, N_ACTIONS, N_DRAWS, N_EPISODES, speed_input
-from tests.bench.peer_process import PeerIsMissing, PeerProcess
+from tests.bench.ope.row_tables import RowTable, log_of_rows
+from tests.bench.ope.speed_inputs import GAMMA, HORIZON, LEVEL, N_ACTIONS, N_DRAWS, N_EPISODES, speed_input
+from tests.bench.peers.process import PeerIsMissing, PeerProcess
 
 NAMES = ("dm", "tis", "pdis", "dr", "wis", "wpdis", "wdr")
 VERSIONS = {"scope-rl": "0.2.1"}
@@ -90,7 +90,7 @@ class Passes:
 def lines() -> Iterator[dict[str, Any]]:
     """One line for the points, one for points and intervals, and one for each estimator alone."""
     try:
-        with PeerProcess("tests.bench.peer_scope_rl", VERSIONS) as peer:
+        with PeerProcess("tests.bench.peers.scope_rl", VERSIONS) as peer:
             yield from _compared(peer)
     except PeerIsMissing as reason:
         yield _head("points and intervals") | {"measured": False, "why": str(reason)}

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.functional import huber_loss
 
-from tests.bench.train_log import N_ACTIONS, N_FEATURES, Log
+from tests.bench.train.log import N_ACTIONS, N_FEATURES, Log
 
 HIDDEN = 256
 LEARNING_RATE = 3e-4

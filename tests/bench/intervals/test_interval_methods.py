@@ -15,9 +15,9 @@ from rl.errors import EvaluationError
 from rl.ope.intervals.confidence_sequence import confidence_sequence_interval
 from rl.ope.intervals.intervals import Interval, Resampling, student_interval
 from rl.ope.intervals.sums import RatioSums, difference
-from tests.bench.empirical_bernstein import empirical_bernstein_interval
-from tests.bench.empirical_likelihood import empirical_likelihood_interval
-from tests.bench.interval_methods import INTERVAL_METHODS, make_interval
+from tests.bench.intervals.empirical_bernstein import empirical_bernstein_interval
+from tests.bench.intervals.empirical_likelihood import empirical_likelihood_interval
+from tests.bench.intervals.interval_methods import INTERVAL_METHODS, make_interval
 
 METHODS = list(INTERVAL_METHODS)
 ALWAYS_WIDER = {"empirical_bernstein", "confidence_sequence"}

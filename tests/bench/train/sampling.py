@@ -18,8 +18,8 @@ import torch
 from d3rlpy.torch_utility import TorchMiniBatch
 
 from rl.learning.replay.replay import Replay
-from tests.bench.train_log import Log, random_log
-from tests.bench.train_timing import DEVICE, milliseconds, ratios, setting, time_in_turn
+from tests.bench.train.log import Log, random_log
+from tests.bench.train.timing import DEVICE, milliseconds, ratios, setting, time_in_turn
 from tests.rl.learning.replay.uniform_rows import UniformRows
 
 BATCH_SIZES = (256, 1024, 4096)

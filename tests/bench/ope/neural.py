@@ -6,10 +6,10 @@ import os
 from collections.abc import Iterator
 
 from rl.ope.q_functions.fqe import FqeSettings
-from tests.bench.ope_coverage import lines_of
-from tests.bench.ope_samples import fit_values
-from tests.bench.ope_shop import session_log
-from tests.bench.ope_trial import COMPARED, N_TRAIN, LogTrial, Outcome, outcomes
+from tests.bench.ope.coverage import lines_of
+from tests.bench.ope.samples import fit_values
+from tests.bench.ope.shop import session_log
+from tests.bench.ope.trial import COMPARED, N_TRAIN, LogTrial, Outcome, outcomes
 
 N_REPLICATIONS = 30
 KINDS = ("clicks", "large orders")

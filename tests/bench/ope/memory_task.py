@@ -21,7 +21,7 @@ from rl.ope.intervals.partial_sums import EstimationPlan, sums_in_batches
 from rl.ope.q_functions.fqe import FittedQ, FqeSettings
 from rl.ope.report import EvaluationSettings, evaluate_policies
 from rl.ope.samples.discount import Discount
-from tests.bench.memory_log import LONGEST, N_ACTIONS, N_FEATURES, data_bytes, memory_log, policies
+from tests.bench.ope.memory_log import LONGEST, N_ACTIONS, N_FEATURES, data_bytes, memory_log, policies
 from tests.rl.ope.single_fit import fit_fqe
 
 DISCOUNT = Discount(0.95)

@@ -29,7 +29,7 @@ def lines(n_rows: int = N_ROWS) -> Iterator[dict[str, Any]]:
 
 
 def _measured(task: str, n_rows: int) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.bench.memory_task", task, str(n_rows)]
+    command = [sys.executable, "-m", "tests.bench.ope.memory_task", task, str(n_rows)]
     environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
     done = subprocess.run(command, cwd=_ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, Any] = json.loads(done.stdout)

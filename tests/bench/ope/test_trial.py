@@ -14,10 +14,10 @@ from rl.ope.intervals.intervals import Interval, Resampling
 from rl.ope.propensities.behavior_policy import EstimatedBehavior, estimate_behavior
 from rl.ope.report import EvaluationSettings, PolicyEvaluation, evaluate_policies
 from rl.ope.samples.discount import Discount
-from tests.bench.gate_shop import GAMMA, STEPS
-from tests.bench.ope_samples import FORMS, LINEAR, FittedValues, fit_values
-from tests.bench.ope_shop import policy, reward_kinds, session_log, true_decision_value, true_value
-from tests.bench.ope_trial import BEHAVIOR, NIGHTLY, NOT_WIDENED, LogTrial, outcomes
+from tests.bench.gate.shop import GAMMA, STEPS
+from tests.bench.ope.samples import FORMS, LINEAR, FittedValues, fit_values
+from tests.bench.ope.shop import policy, reward_kinds, session_log, true_decision_value, true_value
+from tests.bench.ope.trial import BEHAVIOR, NIGHTLY, NOT_WIDENED, LogTrial, outcomes
 
 N, SEED = 300, 1
 KINDS = ("clicks", "large orders")

@@ -22,7 +22,7 @@ from rl.ope.samples.behavior_value import OnlyAction, as_one_action
 from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import QFunction, action_values
 from rl.ope.samples.sample import evaluation_sample
-from tests.bench.gate_shop import GAMMA, STEPS, behavior, gate_shop
+from tests.bench.gate.shop import GAMMA, STEPS, behavior, gate_shop
 from tests.rl.ope.tabular_mdp import TablePolicy, TableQ
 
 GATE = Gate(wrong_promotions_per_year=4, min_effective_sample_size=200, min_effective_rewarded=100)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.bench.peer_answers import serve
+from tests.bench.peers.answers import serve
 from tests.golden.random_logs import Floats
 
 N_SIMULATIONS = 100_000  # draws of Thompson sampling behind the evaluation policy's probabilities

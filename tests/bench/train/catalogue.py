@@ -13,7 +13,7 @@ from rl.data.logged_episodes import LoggedEpisodes
 from rl.learning.learner import Learner, make_learner
 from rl.learning.replay.replay import Replay
 from rl.policy.token_layout import N_RESERVED, TokenLayout, TokenList
-from tests.bench.train_timing import DEVICE, setting, time_in_turn
+from tests.bench.train.timing import DEVICE, setting, time_in_turn
 from tests.rl.learning.replay.uniform_rows import UniformRows
 
 SIZES = (1_000, 10_000, 100_000)

@@ -12,8 +12,8 @@ from multiprocessing import get_context
 import numpy as np
 
 from rl.data.logged_episodes import BoolArray, FloatArray
-from tests.bench.ope_shop import reward_kinds
-from tests.bench.ope_trial import Outcome, Row, replicate
+from tests.bench.ope.shop import reward_kinds
+from tests.bench.ope.trial import Outcome, Row, replicate
 
 N_REPLICATIONS = 1000
 N_WORKERS = 2

@@ -18,11 +18,11 @@ from rl.ope.estimators.weight_refits import WeightRefits
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.propensities.behavior_policy import PropensityRepeats, estimate_behavior
 from rl.ope.segments import SegmentFloors, SegmentReport, segment_values
-from tests.bench.gate_nights import GATE
-from tests.bench.gate_shop import GAMMA, N_STATES, STEPS, behavior
-from tests.bench.ope_samples import FittedValues, fit_values, kind_samples
-from tests.bench.ope_shop import policy, session_log, shop_of
-from tests.bench.ope_trial import BEHAVIOR, COMPARED, LEVEL, N_TRAIN
+from tests.bench.gate.nights import GATE
+from tests.bench.gate.shop import GAMMA, N_STATES, STEPS, behavior
+from tests.bench.ope.samples import FittedValues, fit_values, kind_samples
+from tests.bench.ope.shop import policy, session_log, shop_of
+from tests.bench.ope.trial import BEHAVIOR, COMPARED, LEVEL, N_TRAIN
 
 N_REPLICATIONS, N_WORKERS = 200, 2
 KIND, N_SEGMENTS = "clicks", 4

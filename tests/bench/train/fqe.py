@@ -27,8 +27,8 @@ from d3rlpy.ope import DiscreteFQE, FQEConfig
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes, Policy
 from rl.ope.q_functions.fqe import FqeSettings, FqeTask, fit_fqe_together
 from rl.ope.samples.discount import Discount
-from tests.bench.train_direct import HIDDEN
-from tests.bench.train_timing import DEVICE, REPEATS, Timing, ratios, setting
+from tests.bench.train.direct import HIDDEN
+from tests.bench.train.timing import DEVICE, REPEATS, Timing, ratios, setting
 from tests.rl.ope.tabular_mdp import TablePolicy, TabularMdp
 
 N_STATES, N_ACTIONS, N_POLICIES = 64, 50, 8

@@ -28,7 +28,7 @@ class PeerProcess:
         """Starts the peer.
 
         Args:
-            module: named `tests.bench.peer_...`, whose `main` calls `peer_answers.serve`.
+            module: named `tests.bench.peers....`, whose `main` calls `peer_answers.serve`.
             versions: that the peer must have, by distribution.
 
         Raises:

@@ -24,8 +24,8 @@ from rl.ope.estimators.registry import ESTIMATORS
 from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
-from tests.bench.ope_row_tables import RowTable, log_of_rows
-from tests.bench.peer_process import PeerIsMissing, PeerProcess
+from tests.bench.ope.row_tables import RowTable, log_of_rows
+from tests.bench.peers.process import PeerIsMissing, PeerProcess
 from tests.golden.open_bandit import open_bandit_input
 
 NAMES = {
@@ -64,7 +64,7 @@ class Draws:
 def lines() -> Iterator[dict[str, Any]]:
     """A line for each estimator on the peer's draws and inputs; without the peer, on inputs made from the log alone."""
     try:
-        with PeerProcess("tests.bench.peer_obp", VERSIONS) as peer:
+        with PeerProcess("tests.bench.peers.obp", VERSIONS) as peer:
             yield from _rows(
                 "the peer's: its draws, simulated Thompson sampling, cross-fitted regression", _of_peer(peer)
             )

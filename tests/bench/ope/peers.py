@@ -9,13 +9,13 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from tests.bench import ope_open_bandit, ope_speed
+from tests.bench.ope import open_bandit, speed
 
 
 def lines() -> Iterator[dict[str, Any]]:
     """Speed first, then the public log."""
-    yield from ope_speed.lines()
-    yield from ope_open_bandit.lines()
+    yield from speed.lines()
+    yield from open_bandit.lines()
 
 
 if __name__ == "__main__":

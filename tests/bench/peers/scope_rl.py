@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.bench.ope_speed_inputs import GAMMA, LEVEL, N_DRAWS, speed_input
-from tests.bench.peer_answers import serve
+from tests.bench.ope.speed_inputs import GAMMA, LEVEL, N_DRAWS, speed_input
+from tests.bench.peers.answers import serve
 
 
 def prepare() -> Callable[..., dict[str, Any]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from rl.gate.rules import Decision
-from tests.bench.gate_nights import FIRST_NIGHT_LEVEL, GATE
-from tests.bench.gate_traps import WEIGHT_CHECKS, Trap, traps, verdicts
+from tests.bench.gate.nights import FIRST_NIGHT_LEVEL, GATE
+from tests.bench.gate.traps import WEIGHT_CHECKS, Trap, traps, verdicts
 
 
 @pytest.mark.parametrize("trap", traps(), ids=lambda trap: trap.name)

@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
-from tests.bench.gate_shop import GAMMA, PURCHASE_POINTS, STEPS, behavior, candidate, gate_shop
+from tests.bench.gate.shop import GAMMA, PURCHASE_POINTS, STEPS, behavior, candidate, gate_shop
 from tests.rl.ope.tabular_mdp import TablePolicy, TabularMdp
 
 GAIN = 0.15

@@ -20,9 +20,9 @@ from rl.ope.intervals.intervals import (
     widest_intervals,
 )
 from rl.ope.intervals.sums import RatioSums
-from tests.bench.bca_interval import bca_interval
-from tests.bench.empirical_bernstein import empirical_bernstein_interval
-from tests.bench.empirical_likelihood import empirical_likelihood_interval
+from tests.bench.intervals.bca_interval import bca_interval
+from tests.bench.intervals.empirical_bernstein import empirical_bernstein_interval
+from tests.bench.intervals.empirical_likelihood import empirical_likelihood_interval
 
 
 @dataclass(frozen=True)
