@@ -24,9 +24,9 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment airflow-environment nightly worth source check-source forget-source accept promote \
+.PHONY: help setup python java pipeline-environment airflow-environment nightly worth source check-source forget-source accept repair migrate promote \
         test test-pipeline test-dags test-faults check lint \
-        reference bench-coverage bench-gate bench-kernel bench-ope bench-train bench-worth up down airflow pins clean
+        reference bench-coverage bench-gate bench-jobs bench-kernel bench-ope bench-train bench-worth up down airflow pins clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -53,7 +53,8 @@ help:  ## this page
 #:   KILLS=30 SEED=1  how often, and when, `make test-faults` kills ingest and build
 #:   NIGHTS=2000      nights that `make bench-gate` judges for each kind of candidate
 #:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on
-#:   SECTIONS=coverage,selection  parts of `make bench-ope` or `make bench-train`; default: all of them
+#:   SIZES=300000     events of the logs of `make bench-jobs`
+#:   SECTIONS=coverage,selection  parts of `make bench-jobs`, `make bench-ope` or `make bench-train`; default: all
 #:   DEVICE=cuda REPEATS=5        what `make bench-train` runs on, and how many rounds
 #:   THREADS=1,8      numbers of threads that its full step is timed with; default: 1 and all cores
 #:   PINS=--upgrade   how `make pins` compiles; --upgrade-package NAME renews one
@@ -83,6 +84,12 @@ forget-source: pipeline-environment  ## remove all data of a trial source from t
 
 accept: pipeline-environment  ## publish a delivery although many of its lines are rejected (SOURCE, DELIVERY, REASON)
 	@exec $(PIPELINE) -m jobs.main accept --source "$${SOURCE:-simulated_shop}" --delivery "$${DELIVERY:-}" --reason "$${REASON:-}"
+
+repair: pipeline-environment  ## find damaged files of the lake by their sums and make them anew (SOURCE; LOGS where raw files are damaged)
+	@exec $(PIPELINE) -m jobs.main repair --source "$${SOURCE:-simulated_shop}" $${LOGS:+--logs "$$LOGS"}
+
+migrate: pipeline-environment  ## bring the tables of an earlier release's home to what this one writes; says so where nothing is to be done
+	@exec $(PIPELINE) -m jobs.commands.migrate
 
 promote: pipeline-environment  ## approve the version a night registered: it becomes the champion (VERSION, DATE, SOURCE, SCENARIO)
 	@exec $(PIPELINE) -m rl promote --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
@@ -118,8 +125,8 @@ check: setup  ## lint, format, types and import contracts
 
 lint: check  ## the same as check
 
-reference: pipeline-environment  ## write docs/reference-sources.md and docs/reference-scenarios.md from the models in conf
-	@$(PIPELINE) -m conf.specs.spec_reference
+reference: pipeline-environment  ## write docs/reference-*.md and docs/tables.md from the models and tables in conf
+	@$(PIPELINE) -m conf.specs.spec_reference && $(PIPELINE) -m conf.table_reference
 
 bench-coverage: setup  ## how often intervals hold the true value, over 20 logs of a simulated shop
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_coverage.py
@@ -135,6 +142,9 @@ bench-train: setup  ## sampling, full steps, building the data set, FQE and cata
 
 bench-kernel: setup  ## how many rows a second each function of the kernel takes; ROWS=1000000
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_kernel.py
+
+bench-jobs: setup  ## what raw lines cost on their way to transitions, by stage; SIZES=3000000,30000000 SECTIONS=chain,marginal,heavy
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_jobs
 
 bench-worth: setup  ## whether `make worth` says the right thing of simulated shops, over 5 logs of each kind
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_worth.py

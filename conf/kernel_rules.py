@@ -13,9 +13,12 @@ from conf.kernel.availability_in_force import AvailabilitySets, no_sets
 from conf.kernel.calendar import calendar_of, day_number
 from conf.kernel.clocks.session_step import SessionStep
 from conf.kernel.decisions import DecisionRule
+from conf.kernel.earnings import PURCHASE, REFUND, ActionCosts, Term
 from conf.kernel.quarantine import MaskRule
 from conf.kernel.sessions import SessionRule
 from conf.kernel.transitions import AsOf, Rules
+from conf.observation_features import id_hash
+from conf.specs.reward import MoneyMetric, Reward, RewardTerm, millionths
 from conf.specs.scenario import Pipeline, Scenario
 from conf.specs.source import Source
 
@@ -34,10 +37,41 @@ def rules_of(pipeline: Pipeline) -> Rules:
         lengths={feature.name: feature.length for feature in scenario.observation.features},
         history_days=scenario.observation.history_days,
         attribution=attribution_rule(scenario),
-        weights=scenario.reward.weight_millionths,
-        metrics=dict(scenario.metrics),
+        reward=reward_terms(scenario),
+        metrics=metric_terms(scenario),
+        action_costs=_action_costs(scenario),
         mask=MaskRule(pipeline.settle_days) if scenario.action.mask == "availability" else None,
     )
+
+
+def reward_terms(scenario: Scenario) -> tuple[Term, ...]:
+    """Return what events are worth to a decision: weights and terms alike."""
+    reward = scenario.reward
+    weights = [Term(event, "count", weight) for event, weight in reward.weight_millionths.items()]
+    return (*weights, *(_term(reward, term) for term in reward.terms))
+
+
+def metric_terms(scenario: Scenario) -> dict[str, Term]:
+    """Return what each side metric sums: events, or money in millionths."""
+    return {
+        name: _term(scenario.reward, metric) if isinstance(metric, MoneyMetric) else Term(metric, "count", 1)
+        for name, metric in scenario.metrics.items()
+    }
+
+
+def _term(reward: Reward, term: RewardTerm | MoneyMetric) -> Term:
+    """Return the term; a margin by a declared rate is that share of the revenue."""
+    is_share = term.value == "margin" and reward.margin_rate is not None
+    factor = millionths(reward.factor(term))
+    return Term(term.event, "revenue" if is_share else term.value, factor)
+
+
+def _action_costs(scenario: Scenario) -> ActionCosts | None:
+    cost = scenario.reward.action_cost
+    if cost is None:
+        return None
+    declared = {id_hash(action): millionths(each) for action, each in (cost.declared or {}).items()}
+    return ActionCosts(cost.logged, declared, millionths(cost.otherwise or 0))
 
 
 def session_rule(source: Source) -> SessionRule:
@@ -52,12 +86,16 @@ def attribution_rule(scenario: Scenario) -> AttributionRule:
     """
     attribution = scenario.reward.attribution
     window_days = -(-attribution.window_hours // 24)
+    terms = [*reward_terms(scenario), *metric_terms(scenario).values()]
+    follows_purchases = any(term.is_refunded for term in terms)
+    refunds = {PURCHASE, REFUND} if follows_purchases else set()
     return AttributionRule(
         link=attribution.link,
         key=scenario.action.key,
         window_us=attribution.window_hours * MICROS_PER_HOUR,
         look_back_days=max(scenario.observation.history_days, window_days + 1, 2),
-        counted=tuple(sorted({*scenario.reward.weights, *scenario.metrics.values()})),
+        counted=tuple(sorted({term.event for term in terms} | refunds)),
+        follows_purchases=follows_purchases,
     )
 
 

@@ -40,6 +40,19 @@ class Lake:
         """Return the folder for files that are not published yet."""
         return table_folder / "_staging"
 
+    def published_folders(self) -> list[Path]:
+        """Return the folder of every table of the source that has pointers, raw deliveries among them."""
+        return sorted(path.parent for depth in ("*", "*/*/*") for path in self.folder.glob(f"{depth}/_pointers"))
+
+    @staticmethod
+    def delta(table_folder: Path) -> Path:
+        """Return the folder of the table as a Delta table: links to the current files, and a log of their own.
+
+        No folder on the way to it is called `name=value`, which readers would take for a column.
+        """
+        value = table_folder.name.partition("=")[2]
+        return table_folder.parent / "delta" / value if value else table_folder / "delta"
+
     @property
     def lock(self) -> Path:
         """Lock file that publishers of this source hold while they swap pointers."""

@@ -55,11 +55,24 @@ class Manifest(GrownModel):
     later_keys: ClassVar[frozenset[str]] = frozenset({"notes", "profile", "drift"})
 
 
-class Pointer(StrictModel):
-    """The current version of a partition: its data files, relative to the table's folder, and its manifest."""
+class FileSum(StrictModel):
+    """What a file was when it was published."""
+
+    n_bytes: int = Field(ge=0)
+    sha256: str
+
+
+class Pointer(GrownModel):
+    """The current version of a partition: its data files, relative to the table's folder, and its manifest.
+
+    sums: size and SHA-256 of each file; none in pointers of an earlier release, whose files can't be verified.
+    """
 
     files: tuple[str, ...]
     manifest: Manifest
+    sums: dict[str, FileSum] = Field(default_factory=dict)
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"sums"})
 
 
 def read_pointer(path: Path) -> Pointer | None:

@@ -26,6 +26,7 @@ RejectReason = Literal[
     "bad_id",
     "bad_number",
     "unknown_event_type",
+    "unknown_currency",
     "outside_window",
     "duplicate",
     "bot_rate",
@@ -41,6 +42,7 @@ REJECT_REASONS: tuple[RejectReason, ...] = (
     "bad_id",
     "bad_number",
     "unknown_event_type",
+    "unknown_currency",
     "outside_window",
     "duplicate",
     "bot_rate",
@@ -65,10 +67,17 @@ REWARD_RESIDUALS: tuple[RewardResidual, ...] = (
     "unknown_decision",
 )
 
+# Where refunds go whose purchase's decision doesn't take them; in the ledgers of scenarios that count money alone.
+REFUND_RESIDUALS: tuple[str, ...] = ("late_refund", "refund_without_purchase")
+
 
 @dataclass(frozen=True)
 class Column:
-    """A column; `unit` is empty for ids and flags."""
+    """A column; `unit` is empty for ids and flags.
+
+    `is_later` marks one that the table gained after rows were published: where it is null it is left out of the row's
+    hash, so that a row which doesn't use it keeps the hash it had; files without it are read as if it were null.
+    """
 
     name: str
     type: str
@@ -76,16 +85,21 @@ class Column:
     unit: str = ""
     is_nullable: bool = False
     is_hashed: bool = True
+    is_later: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table; `partitioned_by` columns are in the path and in no file."""
+    """A table; `partitioned_by` columns are in the path and in no file.
+
+    settled_by: columns by which a row that several deliveries hold is one; the earliest delivery's counts.
+    """
 
     name: str
     key: tuple[str, ...]
     partitioned_by: tuple[str, ...]
     columns: tuple[Column, ...]
+    settled_by: tuple[str, ...] = ()
 
     @property
     def column_names(self) -> list[str]:
@@ -95,6 +109,10 @@ class Table:
     def ddl(self) -> str:
         """The columns as Spark DDL, without the partition columns."""
         return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
+
+
+def _later(name: str, type_: str, meaning: str, unit: str = "") -> Column:
+    return Column(name, type_, meaning, unit=unit, is_nullable=True, is_later=True)
 
 
 RAW_LINES = Table(
@@ -113,6 +131,7 @@ EVENTS = Table(
     name="events",
     key=("event_id",),
     partitioned_by=("event_date", "delivery_date", "user_bucket"),
+    settled_by=("event_date", "event_id"),
     columns=(
         Column("event_id", "string", "given id, or keyed hash of (line, k) for its k-th identical occurrence"),
         Column("event_time", "timestamp", "when it happened, UTC", unit="microseconds"),
@@ -131,6 +150,10 @@ EVENTS = Table(
         Column("propensity", PROPENSITY_TYPE, "behavior policy's probability of the action", is_nullable=True),
         Column("availability_id", "string", "set of actions that were available", is_nullable=True),
         Column("policy_version", "string", "policy that decided", is_nullable=True),
+        _later("amount", "bigint", "paid for all pieces, as delivered", unit="millionths of currency"),
+        _later("cost", "bigint", "the shop's cost of all pieces, or of the decision", unit="millionths of currency"),
+        _later("discount", "bigint", "taken off before paying", unit="millionths of currency"),
+        _later("order_id", "string", "order that a purchase or refund belongs to"),
     ),
 )
 
@@ -257,7 +280,7 @@ def transitions_table(scenario: Scenario) -> Table:
             Column("action_id", "bigint", "id hash of the action's natural key"),
             Column("action_key", "string", "the natural key"),
             Column("reward", "bigint", "what was attributed to the decision", unit="millionths of the reward unit"),
-            Column("metrics", metrics, "side metrics: attributed events by name", unit="events"),
+            Column("metrics", metrics, "side metrics: attributed events, or money, by name", unit="events, millionths"),
             Column("next_observation", observation, "at the next decision; at an end as of closing time"),
             Column("terminal", "boolean", "nothing follows"),
             Column("timeout", "boolean", "cut by the horizon or a bound"),

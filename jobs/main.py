@@ -1,4 +1,4 @@
-"""The one entry for spark-submit: `ingest`, `accept` and `build`, each in one Spark session.
+"""The one entry for spark-submit: `ingest`, `accept`, `build` and `repair`, each in one Spark session.
 
 Stdout ends with one JSON object; log lines and errors go to stderr. Exit codes: 0 done, 1 an error (one clear message),
 2 wrong arguments.
@@ -70,7 +70,10 @@ def _parser() -> argparse.ArgumentParser:
     accepting = commands.add_parser("accept", help="publish a delivery as it is, whatever share of it is rejected")
     accepting.add_argument("--delivery", required=True, type=date.fromisoformat, dest="date", help="its date")
     accepting.add_argument("--reason", required=True, help="why it is right as it is; its manifest keeps the words")
-    for command in (ingesting, building, accepting):
+    repairing = commands.add_parser("repair", help="find damaged files and make them anew")
+    repairing.add_argument("--logs", type=Path, help="the logs as delivered, where raw files are damaged")
+    repairing.set_defaults(scenarios=[], date="")
+    for command in (ingesting, building, accepting, repairing):
         command.add_argument("--source", required=True, help="name of a source in conf/sources")
     for command in (ingesting, building):
         command.add_argument("--date", required=True, type=date.fromisoformat, help="horizon: last delivery to use")
@@ -114,6 +117,10 @@ def _work(given: argparse.Namespace, settings: Settings, source: Source) -> dict
     seconds = round(time.monotonic() - started, 3)
     log.info("spark_started", seconds=seconds, master=settings.spark_master)
     try:
+        if given.command == "repair":
+            from jobs.commands.repair import repair  # noqa: PLC0415  (ingest alone needs no transitions)
+
+            return repair(spark, settings, source, logs=given.logs, code_hash=code)
         if given.command != "build":
             result = ingest(spark, settings, source, logs=given.logs, horizon=given.date, code_hash=code)
         else:

@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 
-from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import BoolArray, IntArray, changes, latest_rows
 from conf.kernel.decisions import Decisions
 from conf.kernel.points import NO_DECISION
@@ -18,8 +17,12 @@ OUTCOMES: tuple[str, ...] = (
     "outside_attribution_window",
     "unknown_decision",
     "no_earlier_decision",
+    "late_refund",
+    "refund_without_purchase",
 )
-ATTRIBUTED, OUTSIDE_WINDOW, UNKNOWN_DECISION, NO_EARLIER_DECISION = range(len(OUTCOMES))
+ATTRIBUTED, OUTSIDE_WINDOW, UNKNOWN_DECISION, NO_EARLIER_DECISION, LATE_REFUND, REFUND_WITHOUT_PURCHASE = range(
+    len(OUTCOMES)
+)
 
 
 @dataclass(frozen=True)
@@ -28,18 +31,25 @@ class AttributionRule:
 
     Attributes:
         link: `decision_id`, the decision that the event names; `last_touch`, the unit's latest earlier decision on the
-            same item or category.
+            same item or category; `itself`, the decision that the event is.
         key: of last touches: whether they go by item or by category.
         window_us: how long after a decision its events come at most, microseconds.
         look_back_days: how many business days before the event a decision still counts as there.
         counted: canonical types of the events that rewards or metrics count.
+        follows_purchases: refunds go where the purchases went that they take back, whatever the link.
     """
 
-    link: Literal["decision_id", "last_touch"]
+    link: Literal["decision_id", "last_touch", "itself"]
     key: Literal["item", "category"]
     window_us: int
     look_back_days: int
     counted: tuple[str, ...]
+    follows_purchases: bool = False
+
+    @property
+    def reach_days(self) -> int:
+        """How many business days before an event can decide what becomes of it."""
+        return self.look_back_days * (2 if self.follows_purchases else 1)
 
 
 @dataclass(frozen=True)
@@ -95,7 +105,7 @@ def attribute(stream: Stream, touches: Touches, link: IntArray, rule: Attributio
         rule: which events, and how far back.
     """
     rows = np.flatnonzero(is_of_type(stream, *rule.counted))
-    touch = _latest_touch(touches, rows, stream.unit[rows], link[rows])
+    touch = latest_touch(touches, rows, stream.unit[rows], link[rows])
     if rule.link == "decision_id":
         touch = _of_slates(touches, stream, rows, link, touch, rule.look_back_days)
     has_touch = touch != NO_DECISION
@@ -109,15 +119,18 @@ def attribute(stream: Stream, touches: Touches, link: IntArray, rule: Attributio
     return Attributed(rows, np.where(outcome == ATTRIBUTED, touch, NO_DECISION), outcome)
 
 
-def touches_of(stream: Stream, decisions: Decisions, link: IntArray) -> Touches:
+def touches_of(stream: Stream, decisions: Decisions, link: IntArray, rule: AttributionRule) -> Touches:
     """Return the decisions that are events of the stream, with their links `(n,)`."""
     rows = decisions.rows
     time_us, day, item = stream.time_us[rows], stream.day[rows], decisions.shown_item[rows]
-    return Touches(stream.unit[rows], time_us, day, from_row=rows + 1, link=link[rows], item=item)
+    from_row = rows if rule.link == "itself" else rows + 1
+    return Touches(stream.unit[rows], time_us, day, from_row=from_row, link=link[rows], item=item)
 
 
 def links(stream: Stream, decisions: Decisions, rule: AttributionRule) -> IntArray:
     """Return what ties events to decisions, equal on both, 0 where a row names nothing, `(n,)`."""
+    if rule.link == "itself":
+        return np.where(decisions.is_decision, np.arange(1, len(stream) + 1), NO_ID)
     if rule.link == "decision_id":
         own = np.where(stream.link != NO_ID, stream.link, stream.own_link)
         return np.where(decisions.is_decision, own, stream.link)
@@ -125,12 +138,21 @@ def links(stream: Stream, decisions: Decisions, rule: AttributionRule) -> IntArr
     return np.where(decisions.is_decision, decisions.action, touched)
 
 
-def counts_earned(stream: Stream, decisions: Decisions, attributed: Attributed) -> IntArray:
-    """Return how many events of each canonical type each decision earned, `(n_decisions, n_types)`."""
-    n_types = len(EVENT_TYPE_RANK)
-    earned = attributed.outcome == ATTRIBUTED
-    cells = attributed.decision[earned] * n_types + stream.type[attributed.row[earned]]
-    return np.bincount(cells, minlength=len(decisions) * n_types).reshape(len(decisions), n_types)
+def latest_touch(touches: Touches, rows: IntArray, unit: IntArray, link: IntArray) -> IntArray:
+    """Return the latest touch before each of the rows with the row's unit and link, NO_DECISION without one."""
+    n_touches = len(touches)
+    place = np.concatenate([touches.from_row, rows])
+    units, named = np.concatenate([touches.unit, unit]), np.concatenate([touches.link, link])
+    is_touch = np.arange(len(place)) < n_touches
+    # By link, then in the stream's order, in which a touch stands before the first row that comes after it.
+    order = np.lexsort((~is_touch, place, named))
+    latest = latest_rows(is_touch[order])
+    touch = np.where(latest >= 0, order[latest], NO_DECISION)
+    is_same_unit = units[touch] == units[order]
+    is_tied = (touch != NO_DECISION) & is_same_unit & (named[touch] == named[order]) & (named[order] != NO_ID)
+    found = np.empty(len(place), dtype=np.int64)
+    found[order] = np.where(is_tied, touch, NO_DECISION)
+    return found[n_touches:]
 
 
 def _of_slates(
@@ -144,7 +166,7 @@ def _of_slates(
     row = rows[asked]
     both = _numbered(np.concatenate([touches.link, link[row]]), np.concatenate([touches.item, stream.item[row]]))
     by_item = replace(touches, link=both[: len(touches)])
-    found = _latest_touch(by_item, row, stream.unit[row], both[len(touches) :])
+    found = latest_touch(by_item, row, stream.unit[row], both[len(touches) :])
     # What is too long ago to be read for sure decides nothing.
     is_known = (found != NO_DECISION) & (touches.day[found] >= stream.day[row] - look_back_days)
     chosen = latest.copy()
@@ -167,20 +189,3 @@ def _numbered(*columns: IntArray) -> IntArray:
     numbers = np.empty(len(order), dtype=np.int64)
     numbers[order] = np.cumsum(changes(*(column[order] for column in columns)))
     return numbers
-
-
-def _latest_touch(touches: Touches, rows: IntArray, unit: IntArray, link: IntArray) -> IntArray:
-    """Return the latest touch before each of the rows with the row's unit and link, NO_DECISION without one."""
-    n_touches = len(touches)
-    place = np.concatenate([touches.from_row, rows])
-    units, named = np.concatenate([touches.unit, unit]), np.concatenate([touches.link, link])
-    is_touch = np.arange(len(place)) < n_touches
-    # By link, then in the stream's order, in which a touch stands before the first row that comes after it.
-    order = np.lexsort((~is_touch, place, named))
-    latest = latest_rows(is_touch[order])
-    touch = np.where(latest >= 0, order[latest], NO_DECISION)
-    is_same_unit = units[touch] == units[order]
-    is_tied = (touch != NO_DECISION) & is_same_unit & (named[touch] == named[order]) & (named[order] != NO_ID)
-    found = np.empty(len(place), dtype=np.int64)
-    found[order] = np.where(is_tied, touch, NO_DECISION)
-    return found[n_touches:]

@@ -31,6 +31,10 @@ class Stream:
         category: id hash of its category, 0 none.
         action: id hash of the action it names, 0 none.
         price: price of one piece in millionths, NO_NUMBER none.
+        amount: what was paid for all pieces in millionths, NO_NUMBER none.
+        cost: what all pieces, or the decision, cost the shop, in millionths, NO_NUMBER none.
+        discount: what was taken off before paying, in millionths, NO_NUMBER none.
+        order: code of its order, 0 none.
         link: code of the decision it names, 0 none.
         own_link: code of its own event id among the codes of `link`; needed of decisions without a decision id alone.
         availability: code of the set of available actions it names, 0 none.
@@ -49,6 +53,10 @@ class Stream:
     category: IntArray
     action: IntArray
     price: IntArray
+    amount: IntArray
+    cost: IntArray
+    discount: IntArray
+    order: IntArray
     link: IntArray
     own_link: IntArray
     availability: IntArray

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import MICROS_PER_SECOND, BoolArray, IntArray, changes
-from conf.kernel.attribution import Attributed, AttributionRule, attribute, counts_earned, links, touches_of
+from conf.kernel.attribution import ATTRIBUTED, Attributed, AttributionRule, attribute, links, touches_of
 from conf.kernel.availability_in_force import AvailabilitySets, set_in_force
 from conf.kernel.calendar import Calendar
 from conf.kernel.clocks.session_step import SessionStep
 from conf.kernel.daily_counts import daily_counts
 from conf.kernel.decisions import DecisionRule, Decisions, decisions
+from conf.kernel.earnings import ActionCosts, Term, action_costs, sums_by, worth
 from conf.kernel.episode_ends import has_settled
 from conf.kernel.history_features import HISTORY_LISTS, HISTORY_SCALARS, history_features
 from conf.kernel.points import CLOSING, TERMINAL, TIMEOUT, Points
 from conf.kernel.quarantine import UNKNOWN_SET, MaskRule, Quarantine, quarantine
+from conf.kernel.refunds import follow_purchases
 from conf.kernel.session_features import session_features
 from conf.kernel.sessions import SessionRule, Sessions, sessions
 from conf.kernel.stream import NO_ID, Stream
@@ -35,8 +36,9 @@ class Rules:
         lengths: the observation's features in their order; how long a list is, None for scalars.
         history_days: how many business days features of delay `delivery` look back.
         attribution: which decision an event belongs to.
-        weights: what an event of each canonical type is worth, millionths.
-        metrics: the canonical type that each side metric counts, by name.
+        reward: what events are worth to their decisions, millionths.
+        metrics: what each side metric sums, by name: events, or millionths of money.
+        action_costs: what a decision costs, taken off its reward; None nothing.
         mask: which sets a decision may name; None where actions aren't masked.
     """
 
@@ -46,8 +48,9 @@ class Rules:
     lengths: Mapping[str, int | None]
     history_days: int
     attribution: AttributionRule
-    weights: Mapping[str, int]
-    metrics: Mapping[str, str]
+    reward: tuple[Term, ...]
+    metrics: Mapping[str, Term]
+    action_costs: ActionCosts | None = None
     mask: MaskRule | None = None
 
 
@@ -82,8 +85,9 @@ class Transitions:
         point: the decision among the points; the next one is the next decision, or the closing.
         features: of all points by name, `(n_points,)` or `(n_points, length)`.
         action: id hash of what was chosen.
-        reward: what it earned, millionths.
-        metrics: attributed events by the metric's name.
+        reward: what it earned, less what it cost, millionths.
+        cost: what it cost, millionths.
+        metrics: attributed events or their money, by the metric's name.
         terminal: nothing follows.
         timeout: cut by the horizon or a bound.
         reward_settled: the attribution window had closed by the horizon.
@@ -93,6 +97,7 @@ class Transitions:
         decisions: of the stream.
         points: at which observations were taken.
         attributed: what became of the stream's counted events, whether the decision's episode is set aside or not.
+        worth: what each of them is worth to its decision, or to a residual, millionths.
         quarantine: which decisions of the asked sessions have no transition.
     """
 
@@ -104,6 +109,7 @@ class Transitions:
     features: dict[str, IntArray]
     action: IntArray
     reward: IntArray
+    cost: IntArray
     metrics: dict[str, IntArray]
     terminal: BoolArray
     timeout: BoolArray
@@ -114,6 +120,7 @@ class Transitions:
     decisions: Decisions
     points: Points
     attributed: Attributed
+    worth: IntArray
     quarantine: Quarantine
 
     @property
@@ -140,8 +147,7 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf) -> Transitions:
         watermark_us=as_of.watermark_us,
     )
     features = observations(stream, decided, points, rules)
-    link = links(stream, decided, rules.attribution)
-    attributed = attribute(stream, touches_of(stream, decided, link), link, rules.attribution)
+    attributed = attributed_events(stream, decided, rules.attribution)
     asked = np.flatnonzero(points.is_decision)
     session = in_sessions.number[decided.rows[points.decision[asked]]]
     aside = quarantine(
@@ -157,7 +163,14 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf) -> Transitions:
     here, session, part = asked[kept], session[kept], _part(points.episode[asked], session)[kept]
     there, chosen = here + 1, points.decision[here]
     row = decided.rows[chosen]
-    earned = counts_earned(stream, decided, attributed)[chosen]
+    worths = worth(stream, attributed.row, rules.reward)
+    cost = action_costs(stream, decided.rows, decided.action[decided.rows], rules.action_costs)
+    is_earned = attributed.outcome == ATTRIBUTED
+    decision = attributed.decision[is_earned]
+
+    def earned(values: IntArray) -> IntArray:
+        return sums_by(values[is_earned], decision, len(decided))[chosen]
+
     return Transitions(
         row=row,
         session=session,
@@ -166,8 +179,9 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf) -> Transitions:
         point=here,
         features=features,
         action=decided.action[row],
-        reward=earned @ _by_type(rules.weights),
-        metrics={name: earned[:, EVENT_TYPE_RANK[kind]] for name, kind in rules.metrics.items()},
+        reward=earned(worths) - cost[chosen],
+        cost=cost[chosen],
+        metrics={name: earned(worth(stream, attributed.row, [term])) for name, term in rules.metrics.items()},
         terminal=points.end[here] == TERMINAL,
         timeout=points.end[here] == TIMEOUT,
         reward_settled=has_settled(
@@ -179,8 +193,17 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf) -> Transitions:
         decisions=decided,
         points=points,
         attributed=attributed,
+        worth=worths,
         quarantine=aside,
     )
+
+
+def attributed_events(stream: Stream, decided: Decisions, rule: AttributionRule) -> Attributed:
+    """Return the counted events, each with its decision or the reason why it has none."""
+    link = links(stream, decided, rule)
+    touches = touches_of(stream, decided, link, rule)
+    found = attribute(stream, touches, link, rule)
+    return follow_purchases(stream, touches, found, rule) if rule.follows_purchases else found
 
 
 def observations(stream: Stream, decided: Decisions, points: Points, rules: Rules) -> dict[str, IntArray]:
@@ -199,10 +222,6 @@ def _part(episode: IntArray, session: IntArray) -> IntArray:
     is_first = changes(session)
     part: IntArray = episode - episode[is_first][np.cumsum(is_first) - 1]
     return part
-
-
-def _by_type(weights: Mapping[str, int]) -> IntArray:
-    return np.array([weights.get(name, 0) for name in EVENT_TYPE_RANK], dtype=np.int64)
 
 
 def _next_availability(

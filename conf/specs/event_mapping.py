@@ -144,7 +144,7 @@ class DerivedEvent(GrownModel):
         return self
 
 
-class EventMapping(StrictModel):
+class EventMapping(GrownModel):
     """Which raw columns hold the fields of an event; a field that isn't named is null."""
 
     event_time: TimeMapping = Field(
@@ -176,8 +176,13 @@ class EventMapping(StrictModel):
     )
     currency: FieldMapping | None = Field(
         default=None,
-        description="Names the currency of the price.",
+        description="Names the currency of the event's money, in three capital letters.",
         examples=[{"constant": "EUR"}],
+    )
+    order_id: FieldMapping | None = Field(
+        default=None,
+        description="Names the order of a purchase or refund: a refund is taken off where its order's purchase counts.",
+        examples=[{"column": "order_number"}],
     )
     decision_id: FieldMapping | None = Field(
         default=None,
@@ -209,6 +214,22 @@ class EventMapping(StrictModel):
         description="Gives the price of one piece, in units of the currency.",
         examples=[{"column": "price", "at_least": 0}],
     )
+    amount: NumberMapping | None = Field(
+        default=None,
+        description="Gives what the shopper paid for all pieces, discounts taken off; left out, it is price times "
+        "quantity.",
+        examples=[{"column": "line_total"}],
+    )
+    cost: NumberMapping | None = Field(
+        default=None,
+        description="Gives what all pieces cost the shop; of a decision, what deciding so cost (an offer, a message).",
+        examples=[{"column": "unit_cost", "times": "quantity", "at_least": 0}],
+    )
+    discount: NumberMapping | None = Field(
+        default=None,
+        description="Gives what was taken off before the shopper paid `amount`.",
+        examples=[{"column": "coupon_value", "at_least": 0}],
+    )
     quantity: NumberMapping | None = Field(
         default=None,
         description="Gives the number of pieces.",
@@ -229,6 +250,8 @@ class EventMapping(StrictModel):
         description="Lists further events that are read off the same raw lines.",
         examples=[[{"column": "click", "values": ["1"], "type": "click"}]],
     )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"order_id", "amount", "cost", "discount"})
 
     @property
     def columns_of_fields(self) -> dict[str, list[str]]:

@@ -10,7 +10,9 @@ from pydantic import Field, field_validator, model_validator
 from conf.specs.delivery import _Untrimmed
 from conf.specs.later_keys import GrownModel
 
-NUMBER_FIELDS = ("price", "quantity", "position", "propensity")
+MONEY_FIELDS = ("price", "amount", "cost", "discount")
+
+NUMBER_FIELDS = (*MONEY_FIELDS, "quantity", "position", "propensity")
 
 
 TEXT_FIELDS = (
@@ -18,6 +20,7 @@ TEXT_FIELDS = (
     "user_id",
     "item_id",
     "category_id",
+    "order_id",
     "currency",
     "decision_id",
     "slate_id",
@@ -57,7 +60,7 @@ class FieldMapping(GrownModel):
     )
     required: bool = Field(
         default=False,
-        description="Rejects lines without the value as `missing_field`, where it is true; a price or quantity is not "
+        description="Rejects lines without the value as `missing_field`, where it is true; money and quantity aren't "
         "asked of impressions, views and clicks.",
         examples=[True],
     )

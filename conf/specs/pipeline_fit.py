@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from conf.event_types import EventType
 from conf.specs.event_mapping import EventMapping
+from conf.specs.money_fit import money_problem
+from conf.specs.reward import MoneyMetric
 from conf.specs.source import Source
 
 if TYPE_CHECKING:  # a scenario is checked as it is loaded
@@ -26,6 +28,7 @@ def misfits(scenario: Scenario, source: Source) -> list[Misfit]:
     return [
         *_of_decisions(scenario, source, feeds),
         *_of_rewards(scenario, source, feeds),
+        *_of_money(scenario, source),
         *_of_estimator(scenario, source),
     ]
 
@@ -65,10 +68,35 @@ def _of_decisions(scenario: Scenario, source: Source, feeds: dict[str, EventMapp
 
 
 def _of_rewards(scenario: Scenario, source: Source, feeds: dict[str, EventMapping]) -> Iterator[Misfit]:
-    weights, link = scenario.reward.weights, scenario.reward.attribution.link
-    rewarding = [events for events in feeds.values() if event_types_of(events) & set(weights)]
+    reward = scenario.reward
+    rewarded = list(dict.fromkeys([*reward.weights, *(term.event for term in reward.terms)]))
+    rewarding = [events for events in feeds.values() if event_types_of(events) & set(rewarded)]
     if not rewarding:
-        yield Misfit("reward.weights", f"{', '.join(weights)}: source {source.name} has none of them: {_types(feeds)}")
+        key = "reward.weights" if reward.weights else "reward.terms"
+        yield Misfit(key, f"{', '.join(rewarded)}: source {source.name} has none of them: {_types(feeds)}")
+        return
+    yield from _of_link(scenario, source, rewarding, rewarded)
+    known = {name for events in feeds.values() for name in event_types_of(events)}
+    for metric in dict.fromkeys(rail.metric for rail in scenario.gate.guardrails):
+        counted = scenario.metrics[metric]
+        event = counted.event if isinstance(counted, MoneyMetric) else counted
+        if event not in known:
+            yield Misfit(
+                "gate.guardrails", f"{metric} counts {event} events, and {source.name} has none: {_types(feeds)}"
+            )
+
+
+def _of_link(
+    scenario: Scenario, source: Source, rewarding: Iterable[EventMapping], rewarded: Sequence[EventType]
+) -> Iterator[Misfit]:
+    link, decision = scenario.reward.attribution.link, source.decisions.event_type
+    if link == "itself":
+        if decision not in rewarded:
+            yield Misfit(
+                "reward.attribution.link",
+                f"itself: the decisions of source {source.name} are {decision} events, which earn nothing by "
+                f"themselves; reward {decision}, or write last_touch",
+            )
         return
     touched = "category_id" if scenario.action.key == "category" else "item_id"
     needed = "decision_id" if link == "decision_id" else touched
@@ -78,13 +106,11 @@ def _of_rewards(scenario: Scenario, source: Source, feeds: dict[str, EventMappin
             f"{link}: source {source.name} maps no events.{needed} of the events that are rewarded, so that no "
             f"decision earns anything; map it, or write {'last_touch' if link == 'decision_id' else 'decision_id'}",
         )
-    known = {name for events in feeds.values() for name in event_types_of(events)}
-    for metric in dict.fromkeys(rail.metric for rail in scenario.gate.guardrails):
-        if scenario.metrics[metric] not in known:
-            yield Misfit(
-                "gate.guardrails",
-                f"{metric} counts {scenario.metrics[metric]} events, and {source.name} has none: {_types(feeds)}",
-            )
+
+
+def _of_money(scenario: Scenario, source: Source) -> Iterator[Misfit]:
+    if problem := money_problem(scenario, source):
+        yield Misfit("reward", problem)
 
 
 def _of_estimator(scenario: Scenario, source: Source) -> Iterator[Misfit]:

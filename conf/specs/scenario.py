@@ -11,13 +11,16 @@ from conf.errors import SpecError
 from conf.event_types import EventType
 from conf.observation_features import OBSERVATION_FEATURES
 from conf.specs.candidate import Candidate as Candidate  # noqa: PLC0414  (re-exported for mypy: it is part of a scenario)
+from conf.specs.key_kinds import DATA, LEARNING, OPERATION
 from conf.specs.later_keys import GrownModel
 from conf.specs.pipeline_fit import misfits
+from conf.specs.reward import MILLIONTHS as MILLIONTHS  # noqa: PLC0414  (re-exported for mypy, as is the reward)
+from conf.specs.reward import MoneyMetric
+from conf.specs.reward import Reward as Reward  # noqa: PLC0414
 from conf.specs.source import Source, load_source
 from conf.specs.strict_yaml import StrictModel, merge, parse_model, pointer, read_yaml, suggest
 
 SCENARIOS_FOLDER = Path(__file__).parent.parent / "scenarios"
-MILLIONTHS = 1_000_000
 MAX_QUARANTINED_SHARE = 0.01
 UNIT_WORDS = {"user_id": "shoppers"}  # of each evaluation.unit, in the plural
 
@@ -85,11 +88,13 @@ class Action(StrictModel):
     """What a decision chooses."""
 
     key: Literal["item", "category"] = Field(
+        json_schema_extra=DATA,
         description="Says what an action is: the decided event's `action`, or its item where it has none (`item`), or "
         "the item's category (`category`).",
         examples=["item"],
     )
     mask: Literal["availability", "none"] = Field(
+        json_schema_extra=DATA,
         description="Says what can be chosen at a decision: the actions of its availability set, or all of the "
         "vocabulary (`none`).",
         examples=["availability"],
@@ -101,50 +106,6 @@ class Action(StrictModel):
         "one, `(other)`, which is never served.",
         examples=[500],
     )
-
-
-class Attribution(StrictModel):
-    """Which decision a later reward event belongs to."""
-
-    link: Literal["decision_id", "last_touch"] = Field(
-        description="Says which decision an event rewards: the one it names (`decision_id`), or the shopper's latest "
-        "earlier decision on the same item, or category where actions are categories (`last_touch`).",
-        examples=["decision_id"],
-    )
-    window_hours: int = Field(
-        ge=1,
-        le=24 * 60,
-        description="Counts an event only within this many hours after the decision.",
-        examples=[12],
-    )
-
-
-class Reward(StrictModel):
-    """What a decision earns."""
-
-    unit: str = Field(description="Names the unit of rewards and values, for pages and verdicts.", examples=["points"])
-    weights: dict[EventType, float] = Field(
-        min_length=1,
-        description="Gives the reward of an event of each type, in the unit, with at most six decimals; other types "
-        "earn nothing.",
-        examples=[{"click": 1, "cart": 3, "purchase": 10}],
-    )
-    attribution: Attribution = Field(
-        description="Says which decision an event rewards.",
-        examples=[{"link": "decision_id", "window_hours": 12}],
-    )
-
-    @field_validator("weights")
-    @classmethod
-    def _exact(cls, weights: dict[EventType, float]) -> dict[EventType, float]:
-        if inexact := [name for name, weight in weights.items() if round(weight * MILLIONTHS) / MILLIONTHS != weight]:
-            raise ValueError(f"more than six decimals: {', '.join(inexact)}")
-        return weights
-
-    @property
-    def weight_millionths(self) -> dict[str, int]:
-        """Weight of each event type in millionths of the unit."""
-        return {name: round(weight * MILLIONTHS) for name, weight in self.weights.items()}
 
 
 class Discount(StrictModel):
@@ -380,29 +341,40 @@ class Scenario(GrownModel):
     reference: ClassVar[str] = "docs/reference-scenarios.md"
 
     name: str = Field(
+        json_schema_extra=DATA,
         pattern=r"^[a-z][a-z0-9_]*$",
         description="Names the scenario, in lower-case letters, digits and underscores; its models are "
         "`<name>-policy`.",
         examples=["recommendation"],
     )
     title: str = Field(
+        json_schema_extra=LEARNING,
         description="Says in a few words what is decided, for pages and DAGs.",
         examples=["What to show next in a session"],
     )
-    owner: str = Field(description="Names who answers for the scenario's DAGs.", examples=["recommendation"])
-    clock: Literal["session_step"] = Field(
-        description="Says what a step of an episode is: a decision of a session.", examples=["session_step"]
+    owner: str = Field(
+        json_schema_extra=LEARNING,
+        description="Names who answers for the scenario's DAGs.",
+        examples=["recommendation"],
     )
-    episode: Episode = Field(description="Bounds the episodes.", examples=[{"max_steps": 40}])
+    clock: Literal["session_step"] = Field(
+        json_schema_extra=DATA,
+        description="Says what a step of an episode is: a decision of a session.",
+        examples=["session_step"],
+    )
+    episode: Episode = Field(json_schema_extra=DATA, description="Bounds the episodes.", examples=[{"max_steps": 40}])
     observation: Observation = Field(
+        json_schema_extra=DATA,
         description="Says what is known at a decision.",
         examples=[{"history_days": 7, "features": [{"name": "session_step"}]}],
     )
     action: Action = Field(
+        json_schema_extra=LEARNING,
         description="Says what a decision chooses.",
         examples=[{"key": "item", "mask": "availability", "max_actions": 500}],
     )
     reward: Reward = Field(
+        json_schema_extra=DATA,
         description="Says what a decision earns.",
         examples=[
             {
@@ -412,15 +384,20 @@ class Scenario(GrownModel):
             }
         ],
     )
-    metrics: dict[str, EventType] = Field(
+    metrics: dict[str, EventType | MoneyMetric] = Field(
+        json_schema_extra=DATA,
         default_factory=dict,
-        description="Names side metrics, each the number of attributed events of a type; guardrails may limit them.",
-        examples=[{"clicks": "click", "refunds": "refund"}],
+        description="Names side metrics, each the number of attributed events of a type, or their money; guardrails "
+        "may limit them.",
+        examples=[{"clicks": "click", "discounts": {"event": "purchase", "value": "discount"}}],
     )
     discount: Discount = Field(
-        description="Says how much less a later reward counts.", examples=[{"per": "step", "gamma": 0.95}]
+        json_schema_extra=LEARNING,
+        description="Says how much less a later reward counts.",
+        examples=[{"per": "step", "gamma": 0.95}],
     )
     max_quarantined_share: float = Field(
+        json_schema_extra=OPERATION,
         default=MAX_QUARANTINED_SHARE,
         ge=0,
         le=1,
@@ -430,35 +407,45 @@ class Scenario(GrownModel):
         examples=[0.05],
     )
     train_on_unsettled: bool = Field(
+        json_schema_extra=LEARNING,
         default=False,
         description="Learns also from the last steps of training episodes whose attribution window was still open, "
         "where it is true.",
         examples=[True],
     )
     splits: Splits = Field(
+        json_schema_extra=LEARNING,
         description="Divides the log's time into training, validation and test.",
         examples=[{"train": 0.6, "validation": 0.15, "test": 0.25}],
     )
     candidates: tuple[Candidate, ...] = Field(
+        json_schema_extra=LEARNING,
         min_length=1,
         description="Lists the algorithms that are trained every night, each once per seed.",
         examples=[[{"algorithm": "discrete_cql", "seeds": [1, 2], "n_updates": 3000}]],
     )
     policy: PolicySpec = Field(
+        json_schema_extra=LEARNING,
         description="Says how a stochastic policy is made of what a network learned.",
         examples=[{"temperatures": [0.3, 1.0, 2.0], "exploration_floor": 0.1}],
     )
     evaluation: Evaluation = Field(
-        description="Says how a policy's value is estimated from the log.", examples=[{"estimator": "dr", "steps": 40}]
+        json_schema_extra=LEARNING,
+        description="Says how a policy's value is estimated from the log.",
+        examples=[{"estimator": "dr", "steps": 40}],
     )
     gate: Gate = Field(
+        json_schema_extra=LEARNING,
         description="Says when a candidate may be promoted.",
         examples=[{"wrong_promotions_per_year": 4, "min_effective_sample_size": 200, "min_effective_rewarded": 100}],
     )
     exploration: Exploration = Field(
-        description="Says what a service would keep for exploration.", examples=[{"floor": 0.1}]
+        json_schema_extra=LEARNING,
+        description="Says what a service would keep for exploration.",
+        examples=[{"floor": 0.1}],
     )
     approval: Literal["human", "auto"] = Field(
+        json_schema_extra=OPERATION,
         description="Says who promotes a version that passed the gate: a person, or the pipeline itself.",
         examples=["human"],
     )
@@ -482,6 +469,25 @@ class Scenario(GrownModel):
             hints = "; ".join(f"{name}{suggest(name, known)}" for name in dict.fromkeys(unknown))
             raise ValueError(f"guardrails on unknown metrics: {hints}")
         return self
+
+    @model_validator(mode="after")
+    def _margin_rate_is_used(self) -> Self:
+        values: set[str] = {term.value for term in self.reward.terms}
+        values |= {metric.value for metric in self.money_metrics.values()}
+        if self.reward.margin_rate is not None and "margin" not in values:
+            raise ValueError("reward.margin_rate is given, but no term or metric has value: margin")
+        return self
+
+    @property
+    def money_metrics(self) -> dict[str, MoneyMetric]:
+        """The side metrics in money by name, in millionths; the others count events."""
+        return {name: metric for name, metric in self.metrics.items() if isinstance(metric, MoneyMetric)}
+
+    @property
+    def counts_money(self) -> bool:
+        """True where the reward or a side metric is money of events, or a decision's logged cost."""
+        logs_cost = self.reward.action_cost is not None and self.reward.action_cost.logged
+        return logs_cost or bool(self.money_metrics) or any(term.is_money for term in self.reward.terms)
 
     @model_validator(mode="after")
     def _guardrails_stand_once(self) -> Self:

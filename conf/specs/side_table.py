@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from conf.specs.delivery import CsvFormat
 from conf.specs.field_mapping import NULL_WORDS, NumberMapping
+from conf.specs.key_kinds import DATA
 from conf.specs.later_keys import GrownModel
 from conf.specs.strict_yaml import suggest
 from conf.specs.time_mapping import TimeMapping
@@ -57,17 +58,20 @@ class SideTable(GrownModel):
         default="utf-8", description="Names how the table's text is written, as for a source.", examples=["latin-1"]
     )
     null_words: tuple[str, ...] = Field(
+        json_schema_extra=DATA,
         default=NULL_WORDS,
         description="Lists the words that mean a missing value in the table.",
         examples=[["-", ""]],
     )
     columns: dict[str, NumberMapping] = Field(
+        json_schema_extra=DATA,
         default_factory=dict,
         description="Maps raw columns to the table's fields, as an event's fields are mapped; left out, items and "
         "availability are JSON lines with the fields' own names.",
         examples=[{"item_id": {"column": "sku"}, "category_id": {"column": "department"}}],
     )
     valid_from: TimeMapping | None = Field(
+        json_schema_extra=DATA,
         default=None,
         description="Says from when a row holds; left out, from the start of the business day of its delivery. It "
         "stands beside `columns`.",

@@ -16,10 +16,12 @@ from conf.specs.delivery import (
     Decisions,
     Delivery,
     SessionRule,
+    SideFile,
     Window,
 )
 from conf.specs.event_mapping import EventMapping, refuse_unfit_lists, refuse_unfit_paths
 from conf.specs.field_mapping import NULL_WORDS
+from conf.specs.key_kinds import DATA, LANDING, LEARNING, OPERATION
 from conf.specs.later_keys import GrownModel
 from conf.specs.side_table import SIDE_TABLES, SideTable
 from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml, suggest
@@ -37,14 +39,18 @@ class Feed(StrictModel):
         examples=["orders"],
     )
     format: Literal["csv", "jsonl", "parquet"] = Field(
-        description="Says how the feed's files are written, as for a source.", examples=["jsonl"]
+        json_schema_extra=LANDING,
+        description="Says how the feed's files are written, as for a source.",
+        examples=["jsonl"],
     )
     csv: CsvFormat | None = Field(
+        json_schema_extra=LANDING,
         default=None,
         description="Says how delimited text is cut; it is given with format `csv` alone.",
         examples=[{"has_header": True}],
     )
     encoding: str | None = Field(
+        json_schema_extra=LANDING,
         default=None,
         description="Names how the feed's text is written; left out, it is as the source says.",
         examples=["latin-1"],
@@ -55,6 +61,7 @@ class Feed(StrictModel):
         examples=[["-", ""]],
     )
     max_rejected_share: float | None = Field(
+        json_schema_extra=OPERATION,
         default=None,
         ge=0,
         le=1,
@@ -62,6 +69,7 @@ class Feed(StrictModel):
         examples=[0.5],
     )
     max_drop: float | None = Field(
+        json_schema_extra=OPERATION,
         default=None,
         ge=0,
         le=1,
@@ -69,6 +77,7 @@ class Feed(StrictModel):
         examples=[1],
     )
     delivery: Delivery = Field(
+        json_schema_extra=LANDING,
         description="Says which files the feed has, and how they become deliveries.",
         examples=[{"layout": "dated_files", "files": ["**/orders*.csv"]}],
     )
@@ -96,37 +105,48 @@ class Source(GrownModel):
     reference: ClassVar[str] = "docs/reference-sources.md"
 
     name: str = Field(
+        json_schema_extra=DATA,
         pattern=r"^[a-z][a-z0-9_]*$",
         description="Names the source as its file is named, in lower-case letters, digits and underscores.",
         examples=["my_shop"],
     )
-    title: str = Field(description="Says in a few words what the log is, for pages and DAGs.", examples=["My shop"])
+    title: str = Field(
+        json_schema_extra=LEARNING,
+        description="Says in a few words what the log is, for pages and DAGs.",
+        examples=["My shop"],
+    )
     zone: str = Field(
+        json_schema_extra=DATA,
         default="UTC",
         description="Names the time zone (IANA) whose midnights begin a business day; dates of events and deliveries "
         "are days there.",
         examples=["Europe/Berlin"],
     )
     format: Literal["csv", "jsonl", "parquet"] = Field(
+        json_schema_extra=LANDING,
         description="Says how files are written: delimited text, JSON lines or Parquet; text may be packed (`.gz`, "
         "`.zst`, or `.zip` with one file in it).",
         examples=["jsonl"],
     )
     csv: CsvFormat | None = Field(
+        json_schema_extra=LANDING,
         default=None,
         description="Says how delimited text is cut; it is given with format `csv` alone.",
         examples=[{"has_header": True}],
     )
     delivery: Delivery = Field(
+        json_schema_extra=LANDING,
         description="Says how files become deliveries, one a day.",
         examples=[{"layout": "dated_files", "files": ["**/events*.jsonl"]}],
     )
     window: Window | None = Field(
+        json_schema_extra=DATA,
         default=None,
         description="Bounds the business days that the log can hold; left out, nothing bounds them.",
         examples=[{"first": date(2017, 11, 25), "last": date(2017, 12, 3)}],
     )
     events: EventMapping = Field(
+        json_schema_extra=DATA,
         description="Maps raw columns to the fields of an event; fields that aren't named are null.",
         examples=[
             {
@@ -137,16 +157,19 @@ class Source(GrownModel):
         ],
     )
     items: SideTable | None = Field(
+        json_schema_extra=LANDING,
         default=None,
         description="Says which files hold items, with category and price; left out, there are none.",
         examples=[{"files": ["**/items*.jsonl"]}],
     )
     availability: SideTable | None = Field(
+        json_schema_extra=LANDING,
         default=None,
         description="Says which files hold the sets of available actions; left out, there are none.",
         examples=[{"files": ["**/availability*.jsonl"]}],
     )
     consent: SideTable | None = Field(
+        json_schema_extra=LANDING,
         default=None,
         description="Says which files hold from when a shopper gave or took back consent; left out, nobody is asked.",
         examples=[
@@ -159,11 +182,13 @@ class Source(GrownModel):
         ],
     )
     offers: SideTable | None = Field(
+        json_schema_extra=LANDING,
         default=None,
         description="Says which files hold offers and what each costs; left out, there are none.",
         examples=[{"files": ["offers.jsonl"], "columns": {"offer_id": {"column": "code"}, "cost": {"column": "eur"}}}],
     )
     stock: SideTable | None = Field(
+        json_schema_extra=LANDING,
         default=None,
         description="Says which files hold how many pieces of an item are in stock; left out, there are none.",
         examples=[
@@ -175,6 +200,7 @@ class Source(GrownModel):
         ],
     )
     holidays: SideTable | None = Field(
+        json_schema_extra=LANDING,
         default=None,
         description="Says which files hold holidays, valid from the start of their day; left out, there are none.",
         examples=[
@@ -185,17 +211,35 @@ class Source(GrownModel):
             }
         ],
     )
+    currency: str | None = Field(
+        json_schema_extra=DATA,
+        default=None,
+        pattern="^[A-Z]{3}$",
+        description="Names the currency that the source's money is counted in; left out, money is stored as each "
+        "event gives it. An event in another currency is converted, or rejected as `unknown_currency`.",
+        examples=["EUR"],
+    )
+    currencies: SideFile | None = Field(
+        json_schema_extra=LANDING,
+        default=None,
+        description="Says which files of a delivery hold rates of exchange, one a line: `day`, `currency`, and `rate`, "
+        "what one unit of it was worth in the source's `currency` on that day.",
+        examples=[{"files": ["**/rates*.jsonl"]}],
+    )
     duplicates: Literal["reject", "keep"] = Field(
+        json_schema_extra=DATA,
         description="Says what becomes of a line whose event id, or whole text where it has none, stood in the same "
         "delivery before: it is rejected as `duplicate`, or kept as an event of its own.",
         examples=["reject"],
     )
     bots: BotRule | None = Field(
+        json_schema_extra=DATA,
         default=None,
         description="Says when a shopper is taken for a bot; left out, nobody is.",
         examples=[{"max_events_per_hour": 600}],
     )
     lateness_days: int = Field(
+        json_schema_extra=DATA,
         default=0,
         ge=0,
         le=30,
@@ -204,13 +248,17 @@ class Source(GrownModel):
         examples=[1],
     )
     session: SessionRule = Field(
-        description="Says when a shopper's session ends.", examples=[{"gap_minutes": 30, "max_hours": 4}]
+        json_schema_extra=DATA,
+        description="Says when a shopper's session ends.",
+        examples=[{"gap_minutes": 30, "max_hours": 4}],
     )
     decisions: Decisions = Field(
+        json_schema_extra=DATA,
         description="Says which events are the decisions that a policy would make.",
         examples=[{"kind": "logged", "event_type": "impression"}],
     )
     user_buckets: int = Field(
+        json_schema_extra=DATA,
         default=4,
         ge=1,
         le=1024,
@@ -218,11 +266,13 @@ class Source(GrownModel):
         examples=[16],
     )
     is_simulated: bool = Field(
+        json_schema_extra=DATA,
         default=False,
         description="Says that a simulated shop wrote the log, whose true policy values can be computed.",
         examples=[True],
     )
     max_rejected_share: float = Field(
+        json_schema_extra=OPERATION,
         default=MAX_REJECTED_SHARE,
         ge=0,
         le=1,
@@ -231,6 +281,7 @@ class Source(GrownModel):
         examples=[0.5],
     )
     max_drop: float = Field(
+        json_schema_extra=OPERATION,
         default=0.9,
         ge=0,
         le=1,
@@ -239,12 +290,14 @@ class Source(GrownModel):
         examples=[0.8],
     )
     encoding: str = Field(
+        json_schema_extra=LANDING,
         default="utf-8",
         description="Names how text is written in the files (`utf-8`, `latin-1`, `cp1252`, ...); a byte that isn't "
         "text rejects its line only where it stands in a mapped column.",
         examples=["latin-1"],
     )
     feeds: tuple[Feed, ...] = Field(
+        json_schema_extra=DATA,
         default=(),
         description="Lists several logs, each with files, format and mapping of its own, in place of the source's.",
         examples=[
@@ -263,13 +316,26 @@ class Source(GrownModel):
         ],
     )
     null_words: tuple[str, ...] = Field(
+        json_schema_extra=DATA,
         default=NULL_WORDS,
         description="Lists the words that mean a missing value in any column, in place of the usual ones.",
         examples=[["NULL", "n/a", ""]],
     )
 
     later_keys: ClassVar[frozenset[str]] = frozenset(
-        {"max_rejected_share", "max_drop", "encoding", "null_words", "feeds", "consent", "offers", "stock", "holidays"}
+        {
+            "max_rejected_share",
+            "max_drop",
+            "encoding",
+            "null_words",
+            "feeds",
+            "currency",
+            "currencies",
+            "consent",
+            "offers",
+            "stock",
+            "holidays",
+        }
     )
 
     @model_validator(mode="before")
@@ -346,6 +412,12 @@ class Source(GrownModel):
     @classmethod
     def _zone_exists(cls, zone: str) -> str:
         return known_zone(zone)
+
+    @model_validator(mode="after")
+    def _rates_of_a_currency(self) -> Self:
+        if self.currencies is not None and self.currency is None:
+            raise ValueError("currencies needs currency: which one the rates lead to")
+        return self
 
     @model_validator(mode="after")
     def _csv_where_needed(self) -> Self:

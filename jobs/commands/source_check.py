@@ -13,12 +13,14 @@ from typing import Any
 from conf.specs.scenario import Pipeline
 from conf.specs.source import Source
 from jobs.commands.source_outlook import SeenEvent, outlook_lines
+from jobs.landing.currency_rates import read_rates
 from jobs.landing.delivered_files import DeliveredFile, find_files, read_columns, unread_files
 from jobs.landing.delivery_limits import RejectedLines, example_of, problem_of
 from jobs.landing.raw_deliveries import feed_of, is_split
 from jobs.landing.raw_lines import LineFile, read_batches, reading_of
 from jobs.parsing.event_parsing import EventParser, ParsedLine, Refusal
 from jobs.parsing.field_reading import path_values
+from jobs.parsing.money import Rates
 from jobs.parsing.source_columns import path_patterns
 
 N_LINES = 1_000
@@ -36,6 +38,7 @@ _HINTS = {
     "bad_id": "true, false, a list or object, a float beyond 2^53, or a value that extract or map doesn't know",
     "bad_number": "no number, out of its bounds, or a value that extract or map doesn't know",
     "unknown_event_type": "a value that stands neither in map (or match) nor in ignore",
+    "unknown_currency": "no currency, or one that the delivered rates of currencies don't have on the event's day",
     "outside_window": "after its delivery, later than lateness_days before it, or outside the window",
     "duplicate": "the same line, or the same given id, again",
 }
@@ -143,19 +146,22 @@ def check_source(source: Source, logs: Path, n_lines: int = N_LINES) -> tuple[li
         DeliveryError: no file, or one that doesn't fit the source.
     """
     checks = {name: FeedCheck(name, feed) for name, feed in source.feeds_alone().items()}
-    for file in find_files(source, logs):
+    files = find_files(source, logs)
+    rate_files = [LineFile(file.path, file.name, file.delivery_date) for file in files if file.kind == "currencies"]
+    rates = read_rates(rate_files, source, _PASSING_KEY)
+    for file in files:
         if file.kind != "events":
             continue
         feed = feed_of(source, file.name)
         check = checks[feed.feed_name or feed.name]
         if check.n_lines < n_lines:
-            _check_file(check, file, n_lines - check.n_lines)
+            _check_file(check, file, rates, n_lines - check.n_lines)
     return list(checks.values()), unread_files(source, logs)
 
 
-def _check_file(check: FeedCheck, file: DeliveredFile, n_lines: int) -> None:
+def _check_file(check: FeedCheck, file: DeliveredFile, rates: Rates, n_lines: int) -> None:
     source = check.source
-    parser = EventParser(source, read_columns(file, source))
+    parser = EventParser(source, read_columns(file, source), rates)
     path = path_values(path_patterns(source), file.name)
     check.files.append(file.name)
     for number, line, line_hash in islice(_lines(file, source), n_lines):
@@ -166,7 +172,7 @@ def _check_file(check: FeedCheck, file: DeliveredFile, n_lines: int) -> None:
 
 def _lines(file: DeliveredFile, source: Source) -> Iterator[tuple[int, str, str]]:
     for batch in read_batches(LineFile(file.path, file.name), reading_of(source, _PASSING_KEY)):
-        yield from zip(batch.numbers, batch.lines, batch.hashes, strict=True)
+        yield from zip(batch.numbers.tolist(), batch.lines.to_pylist(), batch.hashes.to_pylist(), strict=True)
 
 
 def _own_day(parser: EventParser, line: str, source: Source) -> date:

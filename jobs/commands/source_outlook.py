@@ -61,7 +61,10 @@ def attributable(events: Sequence[SeenEvent], pipeline: Pipeline) -> Attributabl
     n_unnamed: of rewards by `decision_id`, the events that name none.
     """
     weights = {kind: weight for kind, weight in pipeline.scenario.reward.weight_millionths.items() if weight}
-    link, latest = pipeline.scenario.reward.attribution, {}
+    # Money of few lines says little: its events count alike.
+    weights |= {term.event: MILLIONTHS for term in pipeline.scenario.reward.terms}
+    link = pipeline.scenario.reward.attribution
+    latest: dict[tuple[object, ...], int] = {}
     decided = pipeline.source.decisions.event_type
     reward = found = n_events = n_unnamed = 0
     for event in sorted(events, key=lambda one: one.order):
@@ -70,6 +73,8 @@ def attributable(events: Sequence[SeenEvent], pipeline: Pipeline) -> Attributabl
         if weight:
             n_events, reward = n_events + 1, reward + weight
             at = latest.get(key) if key is not None else None
+            if link.link == "itself":
+                at = event.time if event.event_type == decided else None
             found += weight if at is not None and event.time - at <= link.window_hours * 3600 * MILLIONTHS else 0
             n_unnamed += link.link == "decision_id" and key is None
         if event.event_type == decided and key is not None:

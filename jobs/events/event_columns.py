@@ -13,6 +13,7 @@ from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import IntArray
 from conf.kernel.stream import NO_ID, NO_NUMBER, Stream, stream_of
 from conf.observation_features import id_hash
+from jobs.parsing.exact_numbers import LARGEST_MONEY
 
 SESSION_COLUMNS = ("user_id", "event_time", "event_type", "event_id", "event_date", "delivery_date")
 """Columns of the events table that sessions are made of."""
@@ -30,6 +31,9 @@ TRANSITION_COLUMNS = (
     "policy_version",
 )
 """Columns that transitions are made of, and those that they pass on."""
+
+MONEY_COLUMNS = ("quantity", "amount", "cost", "discount", "order_id")
+"""Further columns that transitions of a scenario which counts money are made of."""
 
 
 HAS_CONSENT = "has_consent"
@@ -55,7 +59,8 @@ def event_columns(table: pa.Table, set_ids: pa.Array | None = None) -> EventColu
     """Return the columns of events that stand in order.
 
     Args:
-        table: of SESSION_COLUMNS, or TRANSITION_COLUMNS; by shopper, then by time, the type's rank and event id.
+        table: of SESSION_COLUMNS, or TRANSITION_COLUMNS and perhaps MONEY_COLUMNS; by shopper, then by time, the type's
+            rank and event id.
         set_ids: ids of the known availability sets, ascending.
     """
     n_rows = table.num_rows
@@ -63,7 +68,8 @@ def event_columns(table: pa.Table, set_ids: pa.Array | None = None) -> EventColu
     rank = _ranks(table["event_type"])
     availability, every_set = _set_codes(table, set_ids)
     link, own_link = _links(table)
-    has_items = "item_id" in table.column_names
+    has_items, has_money = "item_id" in table.column_names, "amount" in table.column_names
+    no_number = np.full(n_rows, NO_NUMBER, dtype=np.int64)
     stream = stream_of(
         {
             "unit": _unit_numbers(table["user_id"]),
@@ -75,7 +81,11 @@ def event_columns(table: pa.Table, set_ids: pa.Array | None = None) -> EventColu
             "item": _by_value(table["item_id"], id_hash) if has_items else nothing,
             "category": _by_value(table["category_id"], id_hash) if has_items else nothing,
             "action": _by_value(table["action"], id_hash) if has_items else nothing,
-            "price": _integers(pc.fill_null(table["price"], NO_NUMBER)) if has_items else nothing,
+            "price": _numbers(table["price"]) if has_items else nothing,
+            "amount": _amounts(table) if has_money else no_number,
+            "cost": _numbers(table["cost"]) if has_money else no_number,
+            "discount": _numbers(table["discount"]) if has_money else no_number,
+            "order": _codes(table["order_id"].combine_chunks().dictionary_encode()) + 1 if has_money else nothing,
             "link": link,
             "own_link": own_link,
             "availability": availability,
@@ -86,6 +96,22 @@ def event_columns(table: pa.Table, set_ids: pa.Array | None = None) -> EventColu
         }
     )
     return EventColumns(table, stream, every_set)
+
+
+def _amounts(table: pa.Table) -> IntArray:
+    """Return what was paid: as delivered, else price times quantity, exactly; NO_NUMBER for neither, or one too large.
+
+    What a source delivered is stored; this is not, so that rows keep their hashes.
+    """
+    amount, price, quantity = (_numbers(table[name]) for name in ("amount", "price", "quantity"))
+    has_both = (amount == NO_NUMBER) & (price != NO_NUMBER) & (quantity != NO_NUMBER)
+    price, quantity = np.where(has_both, price, 0), np.where(has_both, quantity, 0)
+    fits = np.abs(price) <= (LARGEST_MONEY - 1) // np.maximum(np.abs(quantity), 1)
+    return np.where(has_both & fits, price * np.where(fits, quantity, 0), amount)
+
+
+def _numbers(column: pa.ChunkedArray) -> IntArray:
+    return _integers(pc.fill_null(column, NO_NUMBER))
 
 
 def _unit_numbers(user_id: pa.ChunkedArray) -> IntArray:

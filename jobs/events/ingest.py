@@ -16,14 +16,16 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from conf.intact_files import landing_cure, refuse_damaged, seems_intact
 from conf.paths import Lake
 from conf.publication import read_pointer, read_pointers
-from conf.specs.side_table import CANONICAL
 from conf.specs.source import Source
-from conf.tables import EVENTS, EVENTS_REJECTED, REJECT_REASONS, SIDE_TABLES, Table
-from jobs.errors import CheckError, DeliveryError, UnlikelyDelivery
-from jobs.events.mapped_side_tables import SideCounts, SideLines, count_lines_of, read_side_table
+from conf.tables import EVENTS, EVENTS_REJECTED, REJECT_REASONS, Table
+from jobs.errors import CheckError, DeliveryError
+from jobs.events.mapped_side_tables import SideLines, count_lines_of, read_side_table
+from jobs.events.side_deliveries import refuse_unlikely_sides, side_facts, side_tables_of
 from jobs.landing.acceptance import accepted_reasons
+from jobs.landing.currency_rates import rate_files, rates_input, read_rates
 from jobs.landing.delivery_drift import Drift, Profiles, drifts, profiles, refuse_drifted
 from jobs.landing.delivery_limits import n_shifted, refuse_unlikely, summarize
 from jobs.landing.parsed_lines import parse_files
@@ -38,8 +40,18 @@ from jobs.landing.raw_deliveries import (
 )
 from jobs.landing.raw_lines import LineFile, reading_of
 from jobs.parsing.event_parsing import RECORD_FIELDS
+from jobs.parsing.money import Rates
 from jobs.parsing.rejection import judge, part_id
-from jobs.publishing.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged, staged_empty
+from jobs.publishing.publishing import (
+    PartitionFacts,
+    Provenance,
+    StagedVersion,
+    Target,
+    finish_killed,
+    publish,
+    staged,
+    staged_empty,
+)
 
 log = structlog.get_logger()
 
@@ -76,43 +88,40 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
     """
     landed = read_raw_deliveries(job.lake)
     known = [delivery for day, delivery in landed.items() if day <= job.provenance.horizon]
-    due = [delivery for delivery in known if not _is_current(job, delivery)]
+    inputs = {one.delivery_date: one.inputs | rates_input(known, one.delivery_date) for one in known}
+    due = [delivery for delivery in known if not _is_current(job, delivery, inputs)]
     if not due:
+        tables = (EVENTS, EVENTS_REJECTED, *side_tables_of(job.source))
+        finish_killed(job.lake.lock, [job.target(table) for table in tables])
         return []
     _refuse_unfit(job, due)
+    _, line_files = _line_files(job, rate_files(known, job.provenance.horizon))
+    rates = read_rates(line_files, job.source, job.key)
     log.info("ingesting", source=job.source.name, deliveries=len(due), lines=sum(one.n_lines for one in due))
-    lines = judged_lines(job, due).persist(StorageLevel.MEMORY_AND_DISK)
+    parsed = parsed_lines(job, due, rates).persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        _publish(job, due, lines)
+        _publish(job, due, judge(parsed, job.source), inputs)
     finally:
-        lines.unpersist()
+        parsed.unpersist()
     return [delivery.delivery_date for delivery in due]
 
 
-def judged_lines(job: Ingestion, deliveries: Sequence[RawDelivery]) -> DataFrame:
-    """Return every line of the deliveries with its fields, pseudonym and reason for rejection (null: accepted)."""
+def parsed_lines(job: Ingestion, deliveries: Sequence[RawDelivery], rates: Rates | None = None) -> DataFrame:
+    """Return every line of the deliveries by itself: columns of `PARSED_SCHEMA`, and its feed."""
     files = [file for delivery in deliveries for file in delivery.of_kind("events")]
     feeds = [(name, feed, _files_of(job.source, feed, files)) for name, feed in job.source.feeds_alone().items()]
-    parsed = [_parsed(job, feed, found).withColumn("feed", F.lit(name)) for name, feed, found in feeds if found]
-    return judge(reduce(DataFrame.union, parsed), job.source)
+    parsed = [_parsed(job, feed, found, rates).withColumn("feed", F.lit(name)) for name, feed, found in feeds if found]
+    return reduce(DataFrame.union, parsed)
 
 
 def _files_of(source: Source, feed: Source, files: Sequence[RawFile]) -> list[RawFile]:
     return [file for file in files if feed_of(source, file.name) == feed]
 
 
-def _parsed(job: Ingestion, feed: Source, files: Sequence[RawFile]) -> DataFrame:
-    headers = list(dict.fromkeys(file.header for file in files if file.header is not None))
-    line_files = [
-        LineFile(
-            raw_folder(job.lake) / file.stored(feed),
-            file.name,
-            file.delivery_date,
-            headers.index(file.header) if file.header is not None else 0,
-        )
-        for file in files
-    ]
-    return parse_files(job.spark, line_files, feed, headers, reading_of(feed, job.key, is_split=is_split(feed)))
+def _parsed(job: Ingestion, feed: Source, files: Sequence[RawFile], rates: Rates | None) -> DataFrame:
+    headers, line_files = _line_files(job, files)
+    reading = reading_of(feed, job.key, is_split=is_split(feed))
+    return parse_files(job.spark, line_files, feed, headers, reading, rates)
 
 
 def events_of(judged: DataFrame, source: Source) -> DataFrame:
@@ -142,7 +151,9 @@ def rejected_of(judged: DataFrame) -> DataFrame:
     return judged.where(F.col("reason").isNotNull()).select(*EVENTS_REJECTED.column_names, _PARTITION)
 
 
-def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> None:
+def _publish(
+    job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame, inputs: Mapping[date, Mapping[str, str]]
+) -> None:
     summary, accepted = summarize(judged), accepted_reasons(job.lake, due)
     refuse_unlikely(summary, job.source, accepted)
     profile = profiles(judged, summary)
@@ -150,7 +161,7 @@ def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> N
     refuse_drifted(drift, job.source, accepted)
     sides = {kind: found for kind in job.source.side_tables if (found := _read_side(job, due, kind)) is not None}
     side_counts = count_lines_of(sides)
-    _refuse_unlikely_sides(job.source, due, side_counts, accepted)
+    refuse_unlikely_sides(job.source, due, side_counts, accepted)
     frames: list[tuple[Table, DataFrame | None, dict[str, Column]]] = [
         (
             EVENTS,
@@ -159,22 +170,22 @@ def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> N
         ),
         (
             EVENTS_REJECTED,
-            rejected_of(judged),
+            rejected_of(judged) if any(one.reason is not None for one in summary) else None,
             {f"rejected.{reason}": F.count_if(F.col("reason") == reason) for reason in REJECT_REASONS},
         ),
-        *[(table, sides[table.name].rows if table.name in sides else None, {}) for table in _side_tables(job.source)],
+        *[(table, sides[table.name].rows if table.name in sides else None, {}) for table in side_tables_of(job.source)],
     ]
     days = [str(delivery.delivery_date) for delivery in due]
     with ExitStack() as open_versions:
         versions = [
             open_versions.enter_context(staged(frame, job.target(table), partitions=days, counted=counted))
             if frame is not None
-            else staged_empty(job.target(table), partitions=days)
+            else staged_empty(job.target(table), partitions=days, counted=counted)
             for table, frame, counted in frames
         ]
         shifts = {delivery.delivery_date: n_shifted(summary, delivery.delivery_date) for delivery in due}
-        facts = _facts(due, versions[0], versions[1], shifts, accepted)
-        own = {name: _side_facts(due, name, side_counts, accepted) for name in job.source.side_tables}
+        facts = _facts(due, inputs, versions[0], versions[1], shifts, accepted)
+        own = {name: side_facts(due, inputs, name, side_counts, accepted) for name in job.source.side_tables}
         own[EVENTS.name] = {
             day: replace(
                 fact,
@@ -206,15 +217,16 @@ def _drift(job: Ingestion, due: Sequence[RawDelivery], profile: Profiles) -> lis
     return found
 
 
-def _side_tables(source: Source) -> list[Table]:
-    """Return the tables beside the events that each delivery has, if empty ones."""
-    return [table for name, table in SIDE_TABLES.items() if name in CANONICAL or name in source.side_tables]
-
-
 def _read_side(job: Ingestion, due: Sequence[RawDelivery], kind: str) -> SideLines | None:
     files = [file for delivery in due for file in delivery.files if file.kind == kind]
+    headers, line_files = _line_files(job, files)
+    return read_side_table(job.spark, kind, line_files, headers, job.source, job.key) if files else None
+
+
+def _line_files(job: Ingestion, files: Sequence[RawFile]) -> tuple[list[tuple[str, ...]], list[LineFile]]:
+    """Return the headers that files have, each once, and where the files lie."""
     headers = list(dict.fromkeys(file.header for file in files if file.header is not None))
-    line_files = [
+    return headers, [
         LineFile(
             raw_folder(job.lake) / file.stored(job.source),
             file.name,
@@ -223,62 +235,11 @@ def _read_side(job: Ingestion, due: Sequence[RawDelivery], kind: str) -> SideLin
         )
         for file in files
     ]
-    return read_side_table(job.spark, kind, line_files, headers, job.source, job.key) if files else None
-
-
-def _refuse_unlikely_sides(
-    source: Source, due: Sequence[RawDelivery], counts: SideCounts, accepted: Mapping[date, str]
-) -> None:
-    """Raise if too many lines of a mapped side table are rejected, as of a feed's.
-
-    Raises:
-        UnlikelyDelivery: names each such table and delivery, with its reasons.
-        CheckError: a table's lines aren't as many as were delivered.
-    """
-    problems = []
-    for (name, day), by_reason in sorted(counts.items()):
-        n, n_wrong = sum(by_reason.values()), sum(by_reason.values()) - by_reason.get(None, 0)
-        expected = sum(
-            file.n_lines for one in due if one.delivery_date == day for file in one.files if file.kind == name
-        )
-        if n != expected:
-            raise CheckError(f"nothing was published: {name} delivery_date={day}: {n} lines, expected {expected}")
-        if source.side_tables[name].columns and n_wrong > source.max_rejected_share * n and day not in accepted:
-            told = ", ".join(f"{count} {reason}" for reason, count in sorted(by_reason.items(), key=str) if reason)
-            problems.append(f"  delivery_date={day} {name}: {n_wrong} of {n} lines are rejected: {told}")
-    if problems:
-        raise UnlikelyDelivery(
-            "nothing was published:\n"
-            + "\n".join(problems)
-            + f"\nmend the table's columns in conf/sources/{source.name}.yaml, or deliver it again; where it is "
-            f"right as it is: make accept SOURCE={source.name} DELIVERY=<date> REASON=<why>"
-        )
-
-
-def _side_facts(
-    due: Sequence[RawDelivery], name: str, counts: SideCounts, accepted: Mapping[date, str]
-) -> Mapping[str, PartitionFacts]:
-    """Return what the manifests of a side table say of each delivery: its lines, and where they went."""
-    facts = {}
-    for delivery in due:
-        by_reason = counts.get((name, delivery.delivery_date), {})
-        n_accepted = by_reason.get(None, 0)
-        counters = {
-            "n_lines": sum(by_reason.values()),
-            "n_accepted": n_accepted,
-            "n_rejected": sum(by_reason.values()) - n_accepted,
-            **{f"rejected.{reason}": n for reason, n in sorted(by_reason.items(), key=str) if reason is not None},
-        }
-        reason = accepted.get(delivery.delivery_date)
-        notes = {"accepted": reason} if reason is not None else {}
-        facts[str(delivery.delivery_date)] = PartitionFacts(
-            delivery.inputs, counters, ["every_line_accepted_or_rejected"], notes
-        )
-    return facts
 
 
 def _facts(
     due: Sequence[RawDelivery],
+    inputs: Mapping[date, Mapping[str, str]],
     events: StagedVersion,
     rejected: StagedVersion,
     shifts: Mapping[date, Mapping[str, int]],
@@ -302,21 +263,28 @@ def _facts(
         counters |= {name: n for name, n in shifts[delivery.delivery_date].items() if n}
         reason = accepted.get(delivery.delivery_date)
         notes = {"accepted": reason} if reason is not None else {}
-        facts[day] = PartitionFacts(delivery.inputs, counters, ["every_line_accepted_or_rejected"], notes)
+        checks = ["every_line_accepted_or_rejected"]
+        facts[day] = PartitionFacts(inputs[delivery.delivery_date], counters, checks, notes)
     if problems:
         raise CheckError("nothing was published:\n" + "\n".join(f"  {problem}" for problem in problems))
     return facts
 
 
-def _is_current(job: Ingestion, delivery: RawDelivery) -> bool:
-    """Return True where all tables of the delivery were made from its files, under this spec and key."""
-    for table in (EVENTS, EVENTS_REJECTED, *_side_tables(job.source)):
-        pointer = read_pointer(Lake.pointer(job.lake.table(table.name), f"{_PARTITION}={delivery.delivery_date}"))
-        if pointer is None or (
-            pointer.manifest.inputs,
-            pointer.manifest.spec_hash,
-            pointer.manifest.key_id,
-        ) != (delivery.inputs, job.provenance.spec_hash, job.provenance.key_id):
+def _is_current(job: Ingestion, delivery: RawDelivery, inputs: Mapping[date, Mapping[str, str]]) -> bool:
+    """Return True where all tables of the delivery are whole and were made from its inputs, under this spec and key."""
+    for table in (EVENTS, EVENTS_REJECTED, *side_tables_of(job.source)):
+        folder = job.lake.table(table.name)
+        pointer = read_pointer(Lake.pointer(folder, f"{_PARTITION}={delivery.delivery_date}"))
+        if (
+            pointer is None
+            or not seems_intact(folder, pointer)
+            or (
+                pointer.manifest.inputs,
+                pointer.manifest.spec_hash,
+                pointer.manifest.key_id,
+            )
+            != (inputs[delivery.delivery_date], job.provenance.spec_hash, job.provenance.key_id)
+        ):
             return False
     return True
 
@@ -331,3 +299,5 @@ def _refuse_unfit(job: Ingestion, due: Sequence[RawDelivery]) -> None:
     paths = [raw_folder(job.lake) / file.stored(job.source) for one in due for file in one.files]
     if gone := [str(path) for path in paths if not path.is_file()]:
         raise DeliveryError(f"{', '.join(gone[:3])}: landed, but gone since; land the logs again (--logs)")
+    sums = {name: one for delivery in due for name, one in delivery.sums.items()}
+    refuse_damaged(raw_folder(job.lake), sums, landing_cure(job.source.name))

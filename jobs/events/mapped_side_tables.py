@@ -107,7 +107,7 @@ def count_lines_of(tables: Mapping[str, SideLines]) -> SideCounts:
 
 def _described(batch: LineBatch, parser: SideParser, schema: pa.Schema) -> pa.RecordBatch:
     day = batch.file.delivery_date or date.min
-    parsed = [parser.parse(line, day) for line in batch.lines]
+    parsed = [parser.parse(line, day) for line in batch.lines.to_pylist()]
     columns: dict[str, list[Any]] = {
         "delivery_date": [day] * len(parsed),
         "reason": [one.refusal.reason if one.refusal else None for one in parsed],

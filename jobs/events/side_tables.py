@@ -8,7 +8,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from conf.specs.scenario import MILLIONTHS
+from conf.specs.reward import MILLIONTHS
 from conf.specs.source import Source
 from conf.tables import AVAILABILITY, ITEMS, SIDE_TABLES, Table
 from jobs.landing.raw_lines import LineFile, read_lines, reading_of

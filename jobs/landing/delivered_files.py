@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,6 +26,7 @@ from conf.specs.strict_yaml import suggest
 from jobs.errors import DeliveryError
 from jobs.landing.raw_deliveries import FILE_KINDS, FileKind, feed_of, is_split
 from jobs.parsing.event_parsing import shape_of
+from jobs.parsing.line_blocks import count_lines
 from jobs.parsing.record_cutting import split_line
 from jobs.parsing.source_columns import mapped_columns
 from jobs.parsing.text_files import decode, open_bytes, records
@@ -162,7 +164,8 @@ def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
         before = stamp(file.path)
         keyed_hash = _keyed_hash(file.path, key)
         if file.kind != "events":
-            header, n_lines = _measure_side(file, source.side_tables[file.kind], source)
+            table = source.side_tables.get(file.kind)
+            header, n_lines = _measure_side(file, table, source) if table else (None, _n_records(file, None))
             return MeasuredFile(file, keyed_hash, n_lines, header, before)
         source = feed_of(source, file.name)
         is_parquet = source.format == "parquet"
@@ -252,6 +255,7 @@ def _patterns(source: Source) -> list[tuple[FileKind, tuple[str, ...]]]:
     ]
     return [
         *sides,
+        ("currencies", source.currencies.files if source.currencies else ()),
         ("events", tuple(glob for feed in source.feeds_alone().values() for glob in feed.delivery.files)),
     ]
 
@@ -289,20 +293,21 @@ def _measure_parquet(file: DeliveredFile, source: Source) -> tuple[tuple[str, ..
 def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] | None, int]:
     is_delimited = source.csv is not None
     has_header = source.csv is not None and source.csv.has_header
-    header, n_lines = None, 0
-    first_lines: list[bytes] = []
     with open_bytes(file.path) as content:
-        for number, _, line in records(content, source.csv):
-            if number == 1 and has_header:
-                header = read_header(line, source)
-                _refuse_unfit_header(file, header, source)
-                continue
-            n_lines += 1
-            if len(first_lines) < _FIRST_LINES:
-                first_lines.append(line)
+        first_lines = [line for _, _, line in islice(records(content, source.csv), _FIRST_LINES + has_header)]
+    header = read_header(first_lines.pop(0), source) if has_header and first_lines else None
+    if header is not None:
+        _refuse_unfit_header(file, header, source)
     if is_delimited and not has_header:
         _refuse_unfit_columns(file, first_lines, source)
-    return header, n_lines
+    return header, _n_records(file, source.csv) - (header is not None)
+
+
+def _n_records(file: DeliveredFile, form: CsvFormat | None) -> int:
+    with open_bytes(file.path) as content:
+        if form is not None and form.quoted_line_breaks:
+            return sum(1 for _ in records(content, form))
+        return count_lines(content)
 
 
 def _measure_side(file: DeliveredFile, table: SideTable, source: Source) -> tuple[tuple[str, ...] | None, int]:
@@ -313,15 +318,14 @@ def _measure_side(file: DeliveredFile, table: SideTable, source: Source) -> tupl
             needed = [_first_key(name, columns, None) for name in table.raw_columns]
             _refuse_unfit_columns_of(file, columns, needed, source)
             return columns, sum(batch.num_rows for batch in content.iter_batches())
-    header, n_lines = None, 0
-    with open_bytes(file.path) as content:
-        for number, _, line in records(content, table.csv):
-            if number == 1 and table.csv is not None and table.csv.has_header:
-                header = tuple(split_line(decode(line, table.encoding, is_first=True), table.csv) or ())
-                _refuse_unfit_columns_of(file, header, table.raw_columns, source)
-            else:
-                n_lines += 1
-    return header, n_lines
+    header = None
+    if table.csv is not None and table.csv.has_header:
+        with open_bytes(file.path) as content:
+            first = next(records(content, table.csv), None)
+        if first is not None:
+            header = tuple(split_line(decode(first[2], table.encoding, is_first=True), table.csv) or ())
+            _refuse_unfit_columns_of(file, header, table.raw_columns, source)
+    return header, _n_records(file, table.csv) - (header is not None)
 
 
 def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: Source) -> None:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from conf.specs.field_mapping import NUMBER_FIELDS, TEXT_FIELDS
+from conf.specs.field_mapping import MONEY_FIELDS, NUMBER_FIELDS, TEXT_FIELDS
 from conf.specs.source import Source
 from conf.tables import REJECT_REASONS, RejectReason
 from jobs.parsing.field_reading import DerivedReader, FieldReader, NumberReader, PathValues, TypeReader, UnfitNumber
+from jobs.parsing.money import MoneyReader, Rates
 from jobs.parsing.raw_values import UnfitValue
 from jobs.parsing.record_cutting import Cutter, Values, delimited_cutter, json_cutter
 from jobs.parsing.source_columns import mapped_columns, number_mappings, text_mappings
@@ -23,9 +24,9 @@ from jobs.parsing.time_reading import LocalTimes, TimeReader
 # Events that the shop itself may cause: they need no shopper.
 SHOP_EVENT_TYPES = frozenset({"stock", "receipt", "order", "promotion", "consent"})
 
-# Events that mean the same whatever the item costs: a required number that they lack is no reason to reject them.
+# Events that mean the same whatever the item costs: required money that they lack is no reason to reject them.
 UNPRICED_EVENT_TYPES = frozenset({"impression", "view", "click"})
-_PRICED_FIELDS = frozenset({"price", "quantity"})
+PRICED_FIELDS = frozenset({*MONEY_FIELDS, "quantity"})
 
 # What a record says beyond its line: the rest (when, who, which event) the line says once.
 RECORD_FIELDS = ("event_type", *[name for name in TEXT_FIELDS if name not in ("event_id", "user_id")], *NUMBER_FIELDS)
@@ -64,7 +65,7 @@ class ParsedLine:
 class EventParser:
     """Reads the lines of files that share a header, as a source says."""
 
-    def __init__(self, source: Source, header: Sequence[str] | None) -> None:
+    def __init__(self, source: Source, header: Sequence[str] | None, rates: Rates | None = None) -> None:
         events, columns = source.events, mapped_columns(source)
         self._cut = _cutter(source, header, columns)
         self._clock = LocalTimes(source.zone)
@@ -73,6 +74,7 @@ class EventParser:
         self._types = TypeReader(events.event_type, columns)
         self._texts = {name: FieldReader(one, columns) for name, one in text_mappings(events).items()}
         self._numbers = {name: NumberReader(name, one, columns) for name, one in number_mappings(events).items()}
+        self._money = MoneyReader(source, rates or {})
         self._derived = [DerivedReader(one, columns) for one in events.derived]
         self._nothing: dict[str, Any] = dict.fromkeys(("event_id", "user_id", *RECORD_FIELDS))
 
@@ -99,6 +101,9 @@ class EventParser:
             parsed.records.append(fields)
         if self._derived:
             self._read_derived(parsed, records, path, refusals)
+        for fields in parsed.records if self._money.is_needed else ():
+            if problem := self._money.complete(fields, parsed.event_day, delivery_date):
+                refusals.append(Refusal(*problem))
         if refusals:
             parsed.refusal = min(refusals, key=lambda one: _RANK[one.reason])
         return parsed
@@ -179,7 +184,7 @@ class EventParser:
                 refusals.append(Refusal("bad_number", name))
                 continue
             if given is None:
-                needs_none = name in _PRICED_FIELDS and fields["event_type"] in UNPRICED_EVENT_TYPES
+                needs_none = name in PRICED_FIELDS and fields["event_type"] in UNPRICED_EVENT_TYPES
                 if reader.mapping.required and not needs_none:
                     refusals.append(Refusal("missing_field", name))
                 continue

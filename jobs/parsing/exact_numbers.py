@@ -6,17 +6,21 @@ import re
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation, localcontext
 from fractions import Fraction
 
-from conf.specs.field_mapping import NumberMapping
-from conf.specs.scenario import MILLIONTHS
+from conf.specs.field_mapping import MONEY_FIELDS, NumberMapping
+from conf.specs.reward import MILLIONTHS
 from jobs.parsing.raw_values import exact_decimal
+
+# What one event can be worth, in millionths: sums and weights of it stay within 64 bits.
+LARGEST_MONEY = 10**16
 
 # Wide enough for every value that can be stored; a longer one is out of bounds anyway.
 _EXACT = Context(prec=120, rounding=ROUND_HALF_UP)
 _COMMA_NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?", re.ASCII)
 _PLACES = Decimal("1e-18")
 _TOO_LARGE = Decimal("1e20")
-_UNITS = {"price": Decimal("1e-6"), "propensity": Decimal("1e-15")}
+_UNITS = dict.fromkeys(MONEY_FIELDS, Decimal("1e-6")) | {"propensity": Decimal("1e-15")}
 _LONGEST = {"quantity": 2**63, "position": 2**31, "price": 2**63, "propensity": 1000}
+_LONGEST |= dict.fromkeys(("amount", "cost", "discount"), LARGEST_MONEY)
 
 
 def stored_number(text: str, name: str, mapping: NumberMapping, other: str | None = None) -> int | Decimal | None:
@@ -86,7 +90,7 @@ def _stored(number: Decimal, name: str, mapping: NumberMapping) -> int | Decimal
     if not _is_within(number, mapping):
         return None
     with localcontext(_EXACT):
-        stored = number * MILLIONTHS if name == "price" else number
+        stored = number * MILLIONTHS if name in MONEY_FIELDS else number
     if not -_LONGEST[name] < stored < _LONGEST[name]:
         return None
     return stored if name == "propensity" else int(stored)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import hmac
+from collections.abc import Callable
 
-_DIGITS = 32
+from jobs.parsing.field_reading import remembered
+from jobs.parsing.keyed_hash import KeyedHash
+
+
+def pseudonyms(key: bytes) -> Callable[[str], str]:
+    """Return a function that gives a raw id's pseudonym under the key, remembered."""
+    hashed = KeyedHash(key)
+    return remembered(lambda user_id: hashed(user_id.encode("utf-8")))
 
 
 def pseudonym(user_id: str, key: bytes) -> str:
     """Return the HMAC-SHA256 of the raw id: 128 bits, hex."""
-    return hmac.digest(key, user_id.encode("utf-8"), "sha256").hex()[:_DIGITS]
+    return KeyedHash(key)(user_id.encode("utf-8"))

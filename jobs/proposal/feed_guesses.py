@@ -151,7 +151,8 @@ def _known_share(values: Values) -> float:
 
 
 def _put_type_column(guess: FeedGuess, columns: Mapping[str, Values], column: str) -> None:
-    values, origin = columns[column], {"column": column}
+    values = columns[column]
+    origin: dict[str, Any] = {"column": column}
     words = list(dict.fromkeys(_given(values)))
     if None in values:
         others = {

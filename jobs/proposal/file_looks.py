@@ -22,6 +22,7 @@ from jobs.parsing.text_files import open_bytes, records
 N_RECORDS = 1_000
 _N_BYTES = 1 << 21
 _DELIMITERS = ("\t", "::", ";", "|", ",")
+_QUOTINGS: tuple[dict[str, Any], ...] = ({}, {"quoted_line_breaks": True}, {"quote": ""})
 _SHOWN_DELIMITERS = {"\t": "tab"}
 _WINDOWS_BYTES = re.compile(rb"[\x80-\x9f]")
 _NUMBER = re.compile(r"[+-]?\d[\d.,:/ -]*([eE][+-]?\d+)?")
@@ -187,7 +188,7 @@ def _cut(text: str) -> tuple[CsvFormat, list[list[str]]]:
     for delimiter in _DELIMITERS:
         if delimiter not in text:
             continue
-        for rank, keys in enumerate(({}, {"quoted_line_breaks": True}, {"quote": ""})):
+        for rank, keys in enumerate(_QUOTINGS):
             form = CsvFormat.model_validate({"has_header": True, "delimiter": delimiter, **keys})
             cut = islice(records(io.BytesIO(text.encode()), form), N_RECORDS + 1)
             lines = [line.decode().removesuffix("\n").removesuffix("\r") for _, _, line in cut]

@@ -2,7 +2,8 @@
 
 A row is hashed twice with xxhash64, behind different leading literals; the two are summed over the rows, each modulo
 2**64, so equal rows count as often as they stand there. xxhash64 passes over nulls and runs arrays together, so every
-value goes in with a flag of its absence, and arrays as their size and the hashes of their elements.
+value goes in with a flag of its absence, and arrays as their size and the hashes of their elements. A column that the
+table gained later goes in last, behind its name, and where it is null not at all: rows without it keep their hash.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from conf.tables import Table
 from jobs.errors import CheckError
 from jobs.publishing.table_schema import table_schema
 
-_CHAINS = ("nightcart row, first half", "nightcart row, second half")
+CHAINS = ("nightcart row, first half", "nightcart row, second half")
 _LOW_HALF = 0xFFFFFFFF
 
 
@@ -37,7 +38,7 @@ def hash_aggregates(table: Table) -> list[Column]:
     """Return aggregates over a frame with the table's columns that `read_content_hash` turns into a content hash."""
     values = _table_values(table)
     aggregates = [F.count(F.lit(1)).alias("_n_rows")]
-    for number, chain in enumerate(_CHAINS):
+    for number, chain in enumerate(CHAINS):
         row_hash = F.xxhash64(F.lit(chain), *values)
         # A sum of bigints would overflow: the upper and the lower 32 bits are summed apart.
         aggregates.append(F.sum(F.shiftright(row_hash, 32)).alias(f"_upper_{number}"))
@@ -47,7 +48,7 @@ def hash_aggregates(table: Table) -> list[Column]:
 
 def read_content_hash(row: Row) -> str:
     """Return the content hash in a row of `hash_aggregates`."""
-    sums = [((row[f"_upper_{n}"] or 0) * 2**32 + (row[f"_lower_{n}"] or 0)) % 2**64 for n in range(len(_CHAINS))]
+    sums = [((row[f"_upper_{n}"] or 0) * 2**32 + (row[f"_lower_{n}"] or 0)) % 2**64 for n in range(len(CHAINS))]
     return format_content_hash(row["_n_rows"], *sums)
 
 
@@ -63,8 +64,16 @@ def row_hash(table: Table) -> Column:
 
 def _table_values(table: Table) -> list[Column]:
     schema = table_schema(table)
-    hashed = [column.name for column in table.columns if column.is_hashed]
-    return [part for name in hashed for part in _hashed_values(F.col(f"`{name}`"), schema[name].dataType)]
+    hashed = [column.name for column in table.columns if column.is_hashed and not column.is_later]
+    later = [column.name for column in table.columns if column.is_hashed and column.is_later]
+    values = [part for name in hashed for part in _hashed_values(F.col(f"`{name}`"), schema[name].dataType)]
+    return values + [part for name in later for part in _where_given(name)]
+
+
+def _where_given(name: str) -> list[Column]:
+    """Return a column's name and value, both null, so that xxhash64 passes over them, where there is no value."""
+    value = F.col(f"`{name}`")
+    return [F.when(value.isNotNull(), F.lit(name)), value]
 
 
 def _hashed_values(value: Column, kind: DataType) -> list[Column]:

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from conf.paths import Lake
 from conf.publication import Manifest
 from conf.settings import PROJECT_ROOT, Settings
-from conf.specs.scenario import Pipeline
+from conf.specs.scenario import Pipeline, Scenario
 from conf.specs.spec_hash import code_hash, data_spec_hash
 from conf.tables import CONSENT, transitions_table
 from jobs.errors import CheckError
@@ -35,16 +35,19 @@ from jobs.transitions.consent import with_consent
 from jobs.transitions.due_dates import DueDates, find_due_dates
 from jobs.transitions.quarantine import DateDecisions, decisions_of, quarantined_totals, refuse_too_many, repeated_total
 from jobs.transitions.reward_ledger import (
+    ACTION_COST,
     EARNED,
+    WITHOUT_MONEY,
     Counters,
-    reward_by_outcome,
+    RewardTotals,
+    residuals_of,
     reward_counters,
     reward_of_events,
     reward_totals,
     reward_violations,
 )
-from jobs.transitions.tallies import outcomes
-from jobs.transitions.transitions import make_transitions
+from jobs.transitions.tallies import costs, outcomes, without_money
+from jobs.transitions.transitions import Made, make_transitions
 
 LOG = structlog.get_logger()
 
@@ -119,10 +122,12 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
         refuse_too_many(decided, order.pipeline, order.where)
         names = [str(day) for day in due.dates]
         with staged(made.transitions, order.target, partitions=names, counted=_counted()) as version:
-            counters = _counters(order, [*outcomes(made.tallies), *unattributable(events, order.pipeline)], version)
+            went = [*outcomes(made.tallies), *unattributable(events, order.pipeline)]
+            counters = _counters(order, made, went, version)
             _check(order, sets, version, lost_on_the_way(made, events, order.where), decided, counters)
             counters = {day: found | decided[day].counters for day, found in counters.items()}
-            facts = {str(day): PartitionFacts(due.inputs[day], counters[day], list(CHECKS)) for day in due.dates}
+            notes = {"reward_unit": order.pipeline.scenario.reward.unit}
+            facts = {str(day): PartitionFacts(due.inputs[day], counters[day], list(CHECKS), notes) for day in due.dates}
             (manifests,) = publish(order.lake.lock, [(version, facts)], provenance)
     finally:
         made.unpersist()
@@ -165,7 +170,7 @@ def _counted() -> dict[str, Column]:
 
 
 def _counters(
-    order: _Order, counted: Sequence[tuple[date, str, str, date | None, int]], version: StagedVersion
+    order: _Order, made: Made, went: Sequence[tuple[date, str, date | None, int]], version: StagedVersion
 ) -> dict[date, Counters]:
     """Return counters of each due date's manifest: counts over its rows, and where the day's reward went."""
     scenario, due = order.pipeline.scenario, order.due
@@ -177,10 +182,22 @@ def _counters(
         due.dates,
         accepted=reward_of_events(accepted, scenario),
         repeated=reward_of_events(repeated, scenario),
-        outcomes=reward_by_outcome(counted, scenario),
+        outcomes=went,
         earned={day: counts[day][EARNED] for day in due.dates},
+        residuals=residuals_of(scenario),
+        extra=_money_counters(made, scenario),
     )
     return {day: counts[day] | ledger[day] for day in due.dates}
+
+
+def _money_counters(made: Made, scenario: Scenario) -> dict[str, Mapping[date, int]]:
+    """Return what the ledger says beyond events and residuals: nothing where a scenario counts events alone."""
+    found: dict[str, Mapping[date, int]] = {}
+    if scenario.reward.action_cost is not None:
+        found[ACTION_COST] = costs(made.tallies)
+    if scenario.counts_money:
+        found[WITHOUT_MONEY] = without_money(made.tallies)
+    return found
 
 
 def _check(
@@ -218,6 +235,12 @@ def _result(order: _Order, manifests: Mapping[date, Manifest]) -> dict[str, Any]
         "partitions": {str(day): manifests[day].content_hash for day in sorted(manifests)},
         "n_repeated_decisions": repeated_total(manifests.values()),
         "quarantined": quarantined_totals(manifests.values()),
-        "reward": {"events": reward.events, "transitions": reward.transitions, "residuals": reward.residuals},
+        "reward": {"events": reward.events, "transitions": reward.transitions, "residuals": reward.residuals}
+        | _money_totals(reward, order.pipeline.scenario),
         "built": [str(day) for day in order.due.dates],
     }
+
+
+def _money_totals(reward: RewardTotals, scenario: Scenario) -> dict[str, int]:
+    found = {"action_cost": reward.action_cost} if scenario.reward.action_cost is not None else {}
+    return found | ({"events_without_money": reward.events_without_money} if scenario.counts_money else {})

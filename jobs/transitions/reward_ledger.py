@@ -2,25 +2,28 @@
 
 Of a business day, `reward.events` is what its accepted events are worth and `reward.residual.<name>` what of it no
 decision earned. Of a transitions date, `reward.attributed` is what its rows earned, and `reward.attributed_on.<day>`
-how much of that came from events of each day; `reward.quarantined_on.<day>` is what decisions that are set aside would
-have earned, and `reward.residual.quarantined` its sum; likewise of `no_consent`. All in millionths. So counters of
-sealed dates add up with those of tonight: events up to a day = attributed on days up to it + residuals of days up to
-it.
+how much of that came from events of each day; `reward.action_cost` is what its decisions cost, which is taken off what
+they earn; `reward.quarantined_on.<day>` is what decisions that are set aside would have earned, and
+`reward.residual.quarantined` its sum; likewise of `no_consent`. All in millionths. Where money is counted,
+`reward.events_without_money` of a business day is how many counted events lack the money that the reward asks for: they
+earn nothing. So counters of sealed dates add up with those of tonight: events up to a day = attributed on days up to it
++ residuals of days up to it; rows = attributed - costs.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from conf.kernel_rules import attribution_rule, reward_terms
 from conf.specs.scenario import Scenario
-from conf.tables import REWARD_RESIDUALS
-from jobs.transitions.attribution import reward_millionths
+from conf.tables import REFUND_RESIDUALS, REWARD_RESIDUALS
+from jobs.transitions.attribution import worth_of_events
 from jobs.transitions.tallies import QUARANTINED, WITHOUT_CONSENT
 
 ATTRIBUTED = "attributed"
@@ -29,38 +32,36 @@ EARNED = "reward.attributed"
 RESIDUAL = "reward.residual."
 ATTRIBUTED_ON = "reward.attributed_on."
 WITHHELD = (QUARANTINED, WITHOUT_CONSENT)
+ACTION_COST = "reward.action_cost"
+WITHOUT_MONEY = "reward.events_without_money"
 
 Counters = dict[str, int]
 
 
 @dataclass(frozen=True)
 class RewardTotals:
-    """Millionths over some days: events = transitions + residuals."""
+    """Millionths over some days: events = transitions + action_cost + residuals.
+
+    `events_without_money` counts events that earn nothing because the log doesn't say their money.
+    """
 
     events: int
     transitions: int
     residuals: dict[str, int]
+    action_cost: int = 0
+    events_without_money: int = 0
 
 
 def reward_of_events(events: DataFrame, scenario: Scenario) -> dict[date, int]:
     """Return the millionths that the events are worth, by business day, before anything is attributed."""
-    worth = F.sum(reward_millionths(scenario.reward.weight_millionths)).alias("worth")
-    return {row["event_date"]: row["worth"] for row in events.groupBy("event_date").agg(worth).collect()}
+    worth = F.sum(worth_of_events(reward_terms(scenario))).alias("worth")
+    return {row["event_date"]: int(row["worth"]) for row in events.groupBy("event_date").agg(worth).collect()}
 
 
-def reward_by_outcome(
-    counted: Iterable[tuple[date, str, str, date | None, int]], scenario: Scenario
-) -> list[tuple[date, str, date | None, int]]:
-    """Return millionths by business day of the event, outcome and, where attributed, date of the transition.
-
-    Args:
-        counted: events by day, type, outcome and date of the transition, as `tallies.outcomes` gives them.
-        scenario: what an event is worth.
-    """
-    worth: Counter[tuple[date, str, date | None]] = Counter()
-    for day, event_type, outcome, decision_day, n in counted:
-        worth[day, outcome, decision_day] += n * scenario.reward.weight_millionths.get(event_type, 0)
-    return [(*place, millionths) for place, millionths in worth.items()]
+def residuals_of(scenario: Scenario) -> tuple[str, ...]:
+    """Return the names of all residuals that the scenario's ledger has."""
+    refunds = REFUND_RESIDUALS if attribution_rule(scenario).follows_purchases else ()
+    return (*REWARD_RESIDUALS, *refunds)
 
 
 def reward_counters(
@@ -70,6 +71,8 @@ def reward_counters(
     repeated: Mapping[date, int],
     outcomes: Collection[tuple[date, str, date | None, int]],
     earned: Mapping[date, int],
+    residuals: Collection[str] = REWARD_RESIDUALS,
+    extra: Mapping[str, Mapping[date, int]] | None = None,
 ) -> dict[date, Counters]:
     """Return the counters of each date's manifest.
 
@@ -77,16 +80,19 @@ def reward_counters(
         dates: transitions dates that are made.
         accepted: worth of all accepted events by day, repeated ones too.
         repeated: worth of those that an earlier delivery already held.
-        outcomes: of `reward_by_outcome`.
+        outcomes: of `tallies.outcomes`: worth by the event's day, outcome and date of the transition.
         earned: sum of the reward column as written, by transitions date.
+        residuals: names of all there are.
+        extra: further counters by name and date, of scenarios that count money.
     """
     counters: dict[date, Counter[str]] = {}
     for day in dates:
-        names = [EVENTS, EARNED, *(RESIDUAL + name for name in REWARD_RESIDUALS)]
+        names = [EVENTS, EARNED, *(RESIDUAL + name for name in residuals)]
         counters[day] = Counter(dict.fromkeys(names, 0))
         counters[day][EVENTS] = accepted.get(day, 0)
         counters[day][EARNED] = earned.get(day, 0)
         counters[day][RESIDUAL + "duplicate_across_deliveries"] = repeated.get(day, 0)
+        counters[day].update({name: by_day.get(day, 0) for name, by_day in (extra or {}).items()})
     for event_day, outcome, decision_day, worth in outcomes:
         if decision_day is not None:
             if decision_day in counters:
@@ -102,10 +108,13 @@ def reward_totals(counters: Mapping[date, Counters], last_day: date) -> RewardTo
     Where dates were built at a later horizon, their rows also hold reward of later events; that isn't counted here.
     """
     days = [found for day, found in counters.items() if day <= last_day]
+    names = [*REWARD_RESIDUALS, *(name for name in REFUND_RESIDUALS if any(RESIDUAL + name in found for found in days))]
     return RewardTotals(
         events=sum(found[EVENTS] for found in days),
         transitions=sum(_earned_up_to(found, last_day) for found in days),
-        residuals={name: sum(_residual_up_to(found, name, last_day) for found in days) for name in REWARD_RESIDUALS},
+        residuals={name: sum(_residual_up_to(found, name, last_day) for found in days) for name in names},
+        action_cost=sum(found.get(ACTION_COST, 0) for found in days),
+        events_without_money=sum(found.get(WITHOUT_MONEY, 0) for found in days),
     )
 
 
@@ -114,15 +123,18 @@ def reward_violations(counters: Mapping[date, Counters], last_day: date) -> list
     problems = []
     for day, found in sorted(counters.items()):
         attributed = sum(worth for name, worth in found.items() if name.startswith(ATTRIBUTED_ON))
-        if found[EARNED] != attributed:
+        cost = found.get(ACTION_COST, 0)
+        if found[EARNED] + cost != attributed:
+            less = f" less {cost} that the decisions cost" if cost else ""
             problems.append(
                 f"date={day}: rows earned {found[EARNED]} millionths; expected {attributed}, what the "
-                "events attributed to them are worth"
+                f"events attributed to them are worth{less}"
             )
     total = reward_totals(counters, last_day)
-    if total.events != total.transitions + sum(total.residuals.values()):
+    if total.events != total.transitions + total.action_cost + sum(total.residuals.values()):
+        costs = f", decisions cost {total.action_cost}" if total.action_cost else ""
         problems.append(
-            f"all dates up to {last_day}: transitions earned {total.transitions} millionths and residuals hold "
+            f"all dates up to {last_day}: transitions earned {total.transitions} millionths{costs} and residuals hold "
             f"{sum(total.residuals.values())}; expected {total.events} together, what the events are worth"
         )
     return problems

@@ -5,6 +5,7 @@ Counts merge: those of all partitions are summed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import date
 
@@ -16,15 +17,20 @@ from pyspark.sql import Row
 from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import IntArray
 from conf.kernel.attribution import ATTRIBUTED, OUTCOMES
+from conf.kernel.earnings import lacks_money, sums_by
 from conf.kernel.quarantine import NO_CONSENT, QUARANTINE_REASONS
 from conf.kernel.stream import NO_NUMBER, Stream
-from conf.kernel.transitions import AsOf, Transitions
+from conf.kernel.transitions import AsOf, Rules, Transitions
 from jobs.events.event_columns import EventColumns
 
 TALLY_DDL = (
-    "kind: string, day: date, event_type: string, outcome: string, decision_date: date, example: string, n: bigint"
+    "kind: string, day: date, event_type: string, outcome: string, decision_date: date, example: string, n: bigint, "
+    "worth: bigint"
 )
-"""A count of events by business day, type and outcome, or of decisions by the day their session started."""
+"""A count of events by business day, type and outcome, or of decisions by the day their session started.
+
+`worth`, in millionths, is what the events are worth, or what the decisions cost.
+"""
 
 EVENT, DECISION, REPEATED, HANDED = "event", "decision", "repeated_decision", "handed"
 """Kinds: events that rewards count, decisions, events that tell of one again, and all events that were handed over."""
@@ -39,11 +45,14 @@ QUARANTINED, WITHOUT_CONSENT = "quarantined", "no_consent"
 """Outcomes of a counted event whose decision is set aside: one of its episode can't be used, or the shopper didn't
 consent."""
 
+WITHOUT_MONEY = "event_without_money"
+"""Kind: counted events that lack the money which the reward asks for."""
+
 _TYPES = sorted(EVENT_TYPE_RANK, key=EVENT_TYPE_RANK.__getitem__)
 """Canonical types by their code, which is their rank."""
 
 
-def tallies_of(events: EventColumns, made: Transitions, known: AsOf, actions: pa.Array) -> pa.StructArray:
+def tallies_of(events: EventColumns, made: Transitions, rules: Rules, known: AsOf, actions: pa.Array) -> pa.StructArray:
     """Return the partition's counts as structs of TALLY_DDL; `actions`: what each row would choose as a decision."""
     stream = events.stream
     return pa.concat_arrays(
@@ -52,14 +61,29 @@ def tallies_of(events: EventColumns, made: Transitions, known: AsOf, actions: pa
             *_of_decisions(stream, made, known),
             *_set_aside(events, made, actions),
             _handed_over(stream),
+            _without_money(stream, made, rules),
         ]
     )
 
 
-def outcomes(tallies: Iterable[Row]) -> list[tuple[date, str, str, date | None, int]]:
-    """Return how many events there are by business day, type, outcome and, where attributed, the transition's date."""
+def outcomes(tallies: Iterable[Row]) -> list[tuple[date, str, date | None, int]]:
+    """Return what events are worth by business day, outcome and, where attributed, the transition's date."""
     found = (row for row in tallies if row["kind"] == EVENT)
-    return [(row["day"], row["event_type"], row["outcome"], row["decision_date"], row["n"]) for row in found]
+    return [(row["day"], row["outcome"], row["decision_date"], row["worth"]) for row in found]
+
+
+def costs(tallies: Iterable[Row]) -> dict[date, int]:
+    """Return what the decisions cost, in millionths, by the day their session started."""
+    return {row["day"]: row["worth"] for row in tallies if row["kind"] == DECISION}
+
+
+def without_money(tallies: Iterable[Row]) -> Counter[date]:
+    """Return how many counted events lack the money that the reward asks for, by business day."""
+    found: Counter[date] = Counter()
+    for row in tallies:
+        if row["kind"] == WITHOUT_MONEY:
+            found[row["day"]] += row["n"]
+    return found
 
 
 def _of_events(stream: Stream, made: Transitions) -> pa.StructArray:
@@ -73,7 +97,7 @@ def _of_events(stream: Stream, made: Transitions) -> pa.StructArray:
     outcome = found.outcome.copy()
     outcome[is_earned] = _withheld(made)[found.decision[is_earned]]
     cells = np.stack([stream.day[found.row], stream.type[found.row], outcome, decision_day], axis=1)
-    (day, kind, outcome, decision_date), n = _counted(cells)
+    (day, kind, outcome, decision_date), n, worth = _summed(cells, made.worth)
     names = np.array(_TYPES, dtype=object)
     return _structs(
         EVENT,
@@ -82,6 +106,7 @@ def _of_events(stream: Stream, made: Transitions) -> pa.StructArray:
         outcome=np.array([*OUTCOMES, QUARANTINED, WITHOUT_CONSENT], dtype=object)[outcome],
         decision_date=decision_date,
         n=n,
+        worth=worth,
     )
 
 
@@ -95,13 +120,16 @@ def _withheld(made: Transitions) -> IntArray:
 
 
 def _of_decisions(stream: Stream, made: Transitions, known: AsOf) -> list[pa.StructArray]:
-    """Decisions of the days asked for, and those told again, by the day their session started."""
+    """Decisions of the days asked for and what they cost, and those told again, by the day their session started."""
     session_day = stream.day[made.sessions.starts[:-1]]
+    cost = np.zeros(len(stream), dtype=np.int64)
+    cost[made.row] = made.cost
     found = []
     for kind, rows in ((DECISION, made.decisions.rows), (REPEATED, np.flatnonzero(made.decisions.is_repeated))):
         day = session_day[made.sessions.number[rows]]
-        (days,), n = _counted(day[np.isin(day, known.span)][:, None])
-        found.append(_structs(kind, day=days, n=n))
+        is_asked = np.isin(day, known.span)
+        (days,), n, worth = _summed(day[is_asked][:, None], cost[rows[is_asked]])
+        found.append(_structs(kind, day=days, n=n, worth=worth))
     return found
 
 
@@ -117,7 +145,7 @@ def _set_aside(events: EventColumns, made: Transitions, actions: pa.Array) -> li
     reasons = np.array([*QUARANTINE_REASONS, COMPANION], dtype=object)[cells[:, 1]]
     examples = _examples(events, actions, row[first])
     episodes = np.unique(np.stack([day, aside.episode[chosen]], axis=1), axis=0)
-    (days,), n_episodes = _counted(episodes[:, :1])
+    (days,), n_episodes, _ = _summed(episodes[:, :1])
     return [
         _structs(SET_ASIDE, day=cells[:, 0], outcome=reasons, example=examples, n=n.astype(np.int64)),
         _structs(EPISODE_SET_ASIDE, day=days, n=n_episodes),
@@ -141,9 +169,17 @@ def _examples(events: EventColumns, actions: pa.Array, row: IntArray) -> pa.Arra
     return pc.binary_join_element_wise(*texts, "", null_handling="replace", null_replacement="(none)")
 
 
+def _without_money(stream: Stream, made: Transitions, rules: Rules) -> pa.StructArray:
+    """Counted events that lack the money which the reward asks for, by business day and type."""
+    rows = made.attributed.row
+    lacking = rows[lacks_money(stream, rows, rules.reward)]
+    (day, kind), n, _ = _summed(np.stack([stream.day[lacking], stream.type[lacking]], axis=1))
+    return _structs(WITHOUT_MONEY, day=day, event_type=np.array(_TYPES, dtype=object)[kind], n=n)
+
+
 def _handed_over(stream: Stream) -> pa.StructArray:
     """All events by business day and type: whether what Spark read is what the kernel saw."""
-    (day, kind), n = _counted(np.stack([stream.day, stream.type], axis=1))
+    (day, kind), n, _ = _summed(np.stack([stream.day, stream.type], axis=1))
     return _structs(HANDED, day=day, event_type=np.array(_TYPES, dtype=object)[kind], n=n)
 
 
@@ -152,10 +188,11 @@ def handed_over(tallies: Iterable[Row]) -> dict[tuple[date, str], int]:
     return {(row["day"], row["event_type"]): row["n"] for row in tallies if row["kind"] == HANDED}
 
 
-def _counted(cells: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the distinct rows of `(n, n_columns)`, column by column, and how often each stands there."""
-    distinct, n = np.unique(cells, axis=0, return_counts=True)
-    return distinct.T, n.astype(np.int64)
+def _summed(cells: IntArray, worth: IntArray | None = None) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the distinct rows of `(n, n_columns)`, column by column, how often each stands there, and its worth."""
+    distinct, place, n = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
+    values = np.zeros(len(cells), dtype=np.int64) if worth is None else worth
+    return distinct.T, n.astype(np.int64), sums_by(values, place.reshape(-1), len(n))
 
 
 def _structs(
@@ -163,6 +200,7 @@ def _structs(
     *,
     day: IntArray,
     n: IntArray,
+    worth: IntArray | None = None,
     event_type: object = None,
     outcome: object = None,
     decision_date: IntArray | None = None,
@@ -180,5 +218,6 @@ def _structs(
         pa.array(np.where(is_dated, dates, 0).astype(np.int32), mask=~is_dated).cast(pa.date32()),
         nothing if example is None else example,
         pa.array(n),
+        pa.array(np.zeros_like(n) if worth is None else worth),
     ]
     return pa.StructArray.from_arrays(columns, [part.split(":")[0] for part in TALLY_DDL.split(", ")])

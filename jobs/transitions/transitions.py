@@ -20,7 +20,7 @@ from conf.kernel_rules import as_of, rules_of
 from conf.observation_features import id_hash
 from conf.specs.scenario import Pipeline
 from conf.tables import Table, transitions_table
-from jobs.events.event_columns import HAS_CONSENT, TRANSITION_COLUMNS, event_columns
+from jobs.events.event_columns import HAS_CONSENT, MONEY_COLUMNS, TRANSITION_COLUMNS, event_columns
 from jobs.events.ordered_partitions import by_shopper
 from jobs.publishing.table_schema import struct_of, table_schema
 from jobs.transitions.tallies import TALLY_DDL, tallies_of
@@ -59,8 +59,10 @@ class Made:
     def tallies(self) -> list[Row]:
         """What was counted of the events, summed over shoppers: the columns of TALLY_DDL."""
         found = self.frame.where(F.col("tally").isNotNull()).select("tally.*")
-        names = [name for name in found.columns if name not in ("n", "example")]
-        return found.groupBy(*names).agg(F.sum("n").alias("n"), F.min("example").alias("example")).collect()
+        sums = ("n", "worth")
+        names = [name for name in found.columns if name not in (*sums, "example")]
+        totals = [F.sum(name).alias(name) for name in sums]
+        return found.groupBy(*names).agg(*totals, F.min("example").alias("example")).collect()
 
 
 def make_transitions(
@@ -88,7 +90,11 @@ def make_transitions(
     schema = struct_of(f"transition struct<{_struct_fields(table)}, date: date>, tally struct<{TALLY_DDL}>")
     sets = None if availability is None else _needed_sets(availability, pipeline).toArrow()
     job = transition_job(pipeline, sets, dates=dates, horizon=horizon)
-    columns = [*TRANSITION_COLUMNS, *(one for one in (HAS_CONSENT,) if one in events.columns)]
+    columns = [
+        *TRANSITION_COLUMNS,
+        *(MONEY_COLUMNS if pipeline.scenario.counts_money else ()),
+        *(one for one in (HAS_CONSENT,) if one in events.columns),
+    ]
     return Made(by_shopper(events, columns, job, schema, n_partitions=n_partitions), table)
 
 
@@ -114,12 +120,13 @@ class TransitionJob:
         """Return the columns of `Made.frame`, transitions first.
 
         Args:
-            events: TRANSITION_COLUMNS of whole shoppers, by shopper in the total order.
+            events: TRANSITION_COLUMNS, and MONEY_COLUMNS where the scenario counts money, of whole shoppers, by shopper
+                in the total order.
         """
         columns = event_columns(events, self.set_ids)
         made = transitions(columns.stream, self.rules, self.known)
         rows = transition_rows(columns, made, self.rules, names=self.names, passes_propensity=self.passes_propensity)
-        tallies = tallies_of(columns, made, self.known, action_keys(columns, self.rules))
+        tallies = tallies_of(columns, made, self.rules, self.known, action_keys(columns, self.rules))
         return pa.table(
             {
                 "transition": pa.concat_arrays([rows, pa.nulls(len(tallies), rows.type)]),

@@ -20,7 +20,7 @@ from rl.data.availability_sets import AvailabilityRows, masked_rows, unmasked_ro
 from rl.data.description import DatasetDescription, SplitDescription, read_description
 from rl.data.encoder_fitting import fit_encoder, with_tokens
 from rl.data.logged_episodes import IntArray, LoggedEpisodes
-from rl.data.pinned_versions import PinnedVersions, Versions, current_versions, read_versions
+from rl.data.pinned_versions import PinnedVersions, Versions, current_versions, read_versions, with_current_files
 from rl.data.splits import (
     SPLIT_NAMES,
     Intervals,
@@ -126,9 +126,13 @@ class Dataset:
             elapsed_seconds=transitions.elapsed_seconds,
             policy_version=transitions.policy_version,
             policy_versions=transitions.policy_versions,
-            metrics={name: values.astype(np.float64) for name, values in transitions.metrics.items()},
+            metrics={name: values / self._metric_unit(name) for name, values in transitions.metrics.items()},
             lumped=available.lumped,
         )
+
+    def _metric_unit(self, name: str) -> float:
+        """Return what one of a side metric's unit is in the table: events are whole, money is in millionths."""
+        return MILLIONTHS if name in self.pipeline.scenario.money_metrics else 1
 
     def availability_rows(self, transitions: Transitions, action: IntArray) -> AvailabilityRows:
         """Return the availability at each row, as the scenario's mask says."""
@@ -257,6 +261,8 @@ def load_dataset(pipeline: Pipeline, lake: Lake, run: Run, *, is_in_memory: bool
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{run.dataset / ENCODER_FILE}: can't be read ({error}); run prepare again") from error
     pinned = read_versions(run.dataset)
+    if pinned is not None:
+        pinned = with_current_files(pinned, pipeline, lake, run.date)
     versions = pinned or current_versions(pipeline, lake, run.date)
     published = read_transitions(pipeline, lake, run.date, versions=None if pinned is None else pinned.transitions)
     dataset = Dataset(

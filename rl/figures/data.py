@@ -31,11 +31,16 @@ class IngestCounts(StrictModel):
 
 
 class RewardBalance(StrictModel):
-    """Where the reward went: events = transitions + residuals, in millionths of the unit."""
+    """Where the reward went: events = transitions + action_cost + residuals, in millionths of the unit.
+
+    `events_without_money` counts events that earned nothing because the log doesn't say their money.
+    """
 
     events: int
     transitions: int
     residuals: dict[str, int]
+    action_cost: int = 0
+    events_without_money: int = 0
 
 
 class DataSummary(StrictModel):

@@ -97,7 +97,7 @@ def log_facts(dataset: Dataset, known: KnownPropensities) -> LogFacts:
         n_other=0 if vocabulary.other_index is None else int((chosen == vocabulary.other_index).sum()),
         n_actions=vocabulary.n_actions,
         reward_events=counters.get("reward.events", 0),
-        reward_attributed=counters.get("reward.attributed", 0),
+        reward_attributed=counters.get("reward.attributed", 0) + counters.get("reward.action_cost", 0),
         largest_shopper=float(rows.max() / rows.sum()),
         smallest_propensity=_smallest_logged(known),
         n_test=test.n_transitions,

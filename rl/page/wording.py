@@ -73,6 +73,7 @@ REASON_NAMES = {
     "bad_id": "an id is no text or number",
     "bad_number": "a number can't be read or is out of bounds",
     "unknown_event_type": "unknown event type",
+    "unknown_currency": "no rate for its currency and day",
     "outside_window": "outside the window, or too late",
     "duplicate": "duplicate",
     "bot_rate": "more events an hour than a person makes",
@@ -86,6 +87,8 @@ REASON_NAMES = {
     "outside_set": "chose what their availability set doesn't offer",
     "no_shopper": "name no shopper",
     "unknown_decision": "names a decision that isn't in the log",
+    "late_refund": "refunded after its decision was settled",
+    "refund_without_purchase": "refund of no known purchase",
 }
 
 

@@ -24,7 +24,7 @@ from rl.gate.rules import Decision
 from rl.ope.intervals.intervals import standard_error
 from rl.ope.intervals.sums import difference
 from rl.ope.report import BEHAVIOR
-from tests.bench.gate_nights import (
+from tests.bench.gate.nights import (
     CANDIDATE,
     FIRST_NIGHT_LEVEL,
     GATE,
@@ -33,8 +33,8 @@ from tests.bench.gate_nights import (
     judged_night,
     split,
 )
-from tests.bench.gate_shop import behavior_value, candidate, distance_from_behavior
-from tests.bench.gate_traps import Trap, is_kept_back_by_weights_alone, traps, verdicts
+from tests.bench.gate.shop import behavior_value, candidate, distance_from_behavior
+from tests.bench.gate.traps import Trap, is_kept_back_by_weights_alone, traps, verdicts
 from tests.rl.ope.tabular_mdp import reordered
 
 N_NIGHTS = 2000

@@ -18,10 +18,11 @@ import numpy as np
 
 from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import MICROS_PER_DAY, MICROS_PER_MINUTE, MICROS_PER_SECOND, IntArray
-from conf.kernel.attribution import attribute, counts_earned, links, touches_of
+from conf.kernel.attribution import attribute, links, touches_of
 from conf.kernel.calendar import calendar_of, day_number
 from conf.kernel.daily_counts import daily_counts
 from conf.kernel.decisions import decisions
+from conf.kernel.earnings import worth
 from conf.kernel.history_features import HISTORY_LISTS, HISTORY_SCALARS, history_features
 from conf.kernel.session_features import SESSION_LISTS, SESSION_SCALARS, session_features
 from conf.kernel.sessions import sessions
@@ -59,7 +60,7 @@ def functions(stream: Stream, pipeline: Pipeline) -> dict[str, Callable[[], Any]
     )
     points = rules.clock.points(stream, in_sessions, decided, **asked)
     link = links(stream, decided, rules.attribution)
-    touches = touches_of(stream, decided, link)
+    touches = touches_of(stream, decided, link, rules.attribution)
     attributed = attribute(stream, touches, link, rules.attribution)
     of_session = {name: length for name, length in rules.lengths.items() if name in SESSION_SCALARS | SESSION_LISTS}
     of_history = {name: length for name, length in rules.lengths.items() if name in HISTORY_SCALARS | HISTORY_LISTS}
@@ -74,7 +75,7 @@ def functions(stream: Stream, pipeline: Pipeline) -> dict[str, Callable[[], Any]
             daily, points.unit, points.as_of_day, of_history, history_days=days
         ),
         "attribute": lambda: attribute(stream, touches, link, rules.attribution),
-        "counts_earned": lambda: counts_earned(stream, decided, attributed),
+        "worth": lambda: worth(stream, attributed.row, rules.reward),
         "transitions": lambda: transitions(stream, rules, known),
         "observation": lambda: made.observation,
     }
@@ -119,7 +120,8 @@ def random_columns(n_rows: int, source: Source) -> dict[str, IntArray]:
         "item": item,
         "category": item % 200 + 1,
         "action": np.where(is_decision, item, 0),
-        "price": rng.integers(0, 10**9, n_rows),
+        **{name: rng.integers(0, 10**9, n_rows) for name in ("price", "amount", "cost", "discount")},
+        "order": rng.integers(1, n_rows, n_rows),
         "link": np.where(is_decision | (rng.random(n_rows) < 1 / 3), link, 0),
         "own_link": np.zeros(n_rows, dtype=np.int64),
         "position": np.arange(n_rows),

@@ -15,12 +15,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 SECTIONS = {
-    "coverage": "tests.bench.ope_coverage",
-    "neural": "tests.bench.ope_neural",
-    "segments": "tests.bench.ope_segments",
-    "selection": "tests.bench.ope_selection",
-    "peers": "tests.bench.ope_peers",
-    "memory": "tests.bench.ope_memory",
+    "coverage": "tests.bench.ope.coverage",
+    "neural": "tests.bench.ope.neural",
+    "segments": "tests.bench.ope.segments",
+    "selection": "tests.bench.ope.selection",
+    "peers": "tests.bench.ope.peers",
+    "memory": "tests.bench.ope.memory",
 }
 
 

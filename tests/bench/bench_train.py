@@ -25,11 +25,11 @@ import structlog
 import torch
 
 SECTIONS = {
-    "sampling": "tests.bench.train_sampling",
-    "step": "tests.bench.train_step",
-    "dataset": "tests.bench.train_dataset",
-    "fqe": "tests.bench.train_fqe",
-    "catalogue": "tests.bench.train_catalogue",
+    "sampling": "tests.bench.train.sampling",
+    "step": "tests.bench.train.step",
+    "dataset": "tests.bench.train.dataset",
+    "fqe": "tests.bench.train.fqe",
+    "catalogue": "tests.bench.train.catalogue",
 }
 
 

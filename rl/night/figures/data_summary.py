@@ -63,7 +63,11 @@ def _ingest_counts(ingest: Mapping[str, Any]) -> IngestCounts:
 def _reward_balance(build: Mapping[str, Any]) -> RewardBalance:
     reward = build["reward"]
     return RewardBalance(
-        events=reward["events"], transitions=reward["transitions"], residuals=dict(reward["residuals"])
+        events=reward["events"],
+        transitions=reward["transitions"],
+        residuals=dict(reward["residuals"]),
+        action_cost=reward.get("action_cost", 0),
+        events_without_money=reward.get("events_without_money", 0),
     )
 
 

@@ -66,6 +66,8 @@ def log_of(rows: Iterable[Row], sets: Sequence[Row] = ()) -> Log:
         "category": ids(ordered, "category_id"),
         "action": ids(ordered, "action"),
         "price": array(NO_NUMBER if row["price"] is None else row["price"] for row in ordered),
+        **{name: money(ordered, name) for name in ("amount", "cost", "discount")},
+        "order": codes([row.get("order_id") for row in ordered]),
         "link": links[: len(ordered)],
         "own_link": links[len(ordered) :],
         "availability": array(availability.get(row["availability_id"], NO_ID) for row in ordered),
@@ -87,6 +89,18 @@ def codes(keys: Sequence[str | None]) -> IntArray:
         key: number for number, key in enumerate(sorted({key for key in keys if key is not None}), start=1)
     }
     return array(numbers.get(key, NO_ID) for key in keys)
+
+
+def money(rows: Sequence[Row], column: str) -> IntArray:
+    """What was delivered, and of amounts else price times quantity."""
+    return array(NO_NUMBER if (one := money_of(row, column)) is None else one for row in rows)
+
+
+def money_of(row: Row, column: str) -> int | None:
+    price, quantity = row.get("price"), row.get("quantity")
+    if column == "amount" and row.get("amount") is None and price is not None and quantity is not None:
+        return int(price * quantity)
+    return row.get(column)
 
 
 def ids(rows: Sequence[Row], column: str) -> IntArray:

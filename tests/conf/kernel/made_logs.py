@@ -57,6 +57,12 @@ def random_pipelines(n: int, seed: int = 1) -> list[Pipeline]:
     return [_random_pipeline(rng) for _ in range(n)]
 
 
+def money_pipelines(n: int, seed: int = 1) -> list[Pipeline]:
+    """Pipelines whose reward and metrics are money, by every link, less refunds and costs of all kinds."""
+    rng = random.Random(seed)
+    return [_with_money(_random_pipeline(rng), rng) for _ in range(n)]
+
+
 def made_logs(pipelines: list[Pipeline], *, max_events: int = 30) -> st.SearchStrategy[MadeLog]:
     """Logs of up to three shoppers and `max_events` events."""
 
@@ -120,6 +126,24 @@ def _random_pipeline(rng: random.Random) -> Pipeline:
     return Pipeline.model_validate({"source": merge(loaded["source"], source), "scenario": merged})
 
 
+def _with_money(pipeline: Pipeline, rng: random.Random) -> Pipeline:
+    scenario = pipeline.scenario.model_dump()
+    reward = scenario["reward"]
+    purchases = {"event": "purchase", "value": rng.choice(["margin", "revenue"]), "weight": rng.choice([1, 0.3, -2.5])}
+    more = rng.choice([[], [{"event": "cart", "value": "revenue", "weight": 0.000001}]])
+    reward["terms"] = [purchases, *more, {"event": "favorite", "value": "count", "weight": 0.5}]
+    reward["weights"] = rng.choice([{}, {"click": 1, "refund": -1}])
+    reward["margin_rate"] = 0.3 if purchases["value"] == "margin" and rng.random() < 0.5 else None
+    reward["action_cost"] = rng.choice(
+        [None, {"logged": True}, {"declared": {"hat": 0.1, "feet": 2}, "otherwise": rng.choice([0, 0.000001])}]
+    )
+    reward["attribution"]["link"] = rng.choice(["decision_id", "last_touch", "itself"])
+    values = ("margin", "revenue", "discount", "cost")
+    scenario["metrics"] = {value: {"event": "purchase", "value": value} for value in rng.sample(values, 2)}
+    scenario["metrics"]["refunds"] = "refund"
+    return Pipeline.model_validate({"source": pipeline.source.model_dump(), "scenario": scenario})
+
+
 def _made_log(pipeline: Pipeline, numbers: list[int], seed: int) -> MadeLog:
     chance = random.Random(seed)
     start = STARTS[pipeline.source.zone]
@@ -153,12 +177,13 @@ def _event(chance: random.Random, place: int, pipeline: Pipeline, last_times: di
     zone = ZoneInfo(pipeline.source.zone)
     shopper = chance.choice((0, 0, 0, 0, 1, 2))
     rewarded = pipeline.scenario.reward.weights
+    bought = ("purchase", "refund") * 4 if pipeline.scenario.counts_money else ()
     before = last_times.get(shopper)
     moment = STARTS[pipeline.source.zone] if before is None else before + _pause(chance, pipeline, before)
     last_times[shopper] = moment
     day = moment.astimezone(zone).date()
-    return {
-        "event_type": chance.choice((*TYPES, *[pipeline.source.decisions.event_type] * 4, *rewarded)),
+    row = {
+        "event_type": chance.choice((*TYPES, *[pipeline.source.decisions.event_type] * 4, *rewarded, *bought)),
         # Ids whose order isn't that of the lines.
         "event_id": f"e{place * 37 % 41}",
         "event_time": moment,
@@ -174,6 +199,18 @@ def _event(chance: random.Random, place: int, pipeline: Pipeline, last_times: di
         "position": chance.choice((None, None, 1, 2)),
         "price": chance.choice((None, 0, 19_990_000, 2**33)),
         "availability_id": chance.choice((None, "set 9", *["set 0", "set 1", "set 2"] * 3)),
+    }
+    return row | _money(chance) if pipeline.scenario.counts_money else row
+
+
+def _money(chance: random.Random) -> Row:
+    """Amounts that round to both sides, of either sign, or missing; few orders."""
+    return {
+        "quantity": chance.choice((None, 1, 3)),
+        "amount": chance.choice((None, 1, 5, -5, 19_990_001, 333_333, -7_500_000)),
+        "cost": chance.choice((None, None, 0, 2, 4_000_000, 25_000_000)),
+        "discount": chance.choice((None, 3, 1_500_000)),
+        "order_id": chance.choice((None, "o1", "o2")),
     }
 
 

@@ -86,17 +86,17 @@ FAULTS: dict[str, Fault] = {
         history_features.days_since_last_visit, " & (day >= asked.as_of_day - asked.history_days)", ""
     ),
     "favorites tie by descending id": Fault(favorites._ranked, "(category,", "(-category,"),
-    "an event that is a decision earns itself": Fault(attribution.touches_of, "rows + 1", "rows"),
+    "an event that is a decision earns itself": Fault(attribution.touches_of, "else rows + 1", "else rows"),
     "a reward goes to the next decision": Fault(
-        attribution._latest_touch, "np.lexsort((~is_touch, place,", "np.lexsort((~is_touch, -place,"
+        attribution.latest_touch, "np.lexsort((~is_touch, place,", "np.lexsort((~is_touch, -place,"
     ),
-    "a reward goes to another shopper's decision": Fault(attribution._latest_touch, "& is_same_unit ", ""),
+    "a reward goes to another shopper's decision": Fault(attribution.latest_touch, "& is_same_unit ", ""),
     "the window's last moment is outside": Fault(attribution.attribute, "<= rule.window_us", "< rule.window_us"),
     "a decision counts however long ago": Fault(attribution.attribute, "- rule.look_back_days", "- 1000"),
     "a decision without an id has none": Fault(
         attribution.links, "np.where(stream.link != NO_ID, stream.link, stream.own_link)", "stream.link"
     ),
-    "null links tie to each other": Fault(attribution._latest_touch, " & (named[order] != NO_ID)", ""),
+    "null links tie to each other": Fault(attribution.latest_touch, " & (named[order] != NO_ID)", ""),
     "a set is in force before its delivery": Fault(
         availability_in_force.set_in_force,
         "np.maximum(sets.valid_from_us, sets.delivered_us)",

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from conf.event_types import EVENT_TYPE_RANK
 from conf.observation_features import id_hash
 from conf.specs.scenario import Pipeline
+from tests.conf.kernel.columns_of_rows import money_of
 
 Row = dict[str, Any]
 SECOND = timedelta(seconds=1)
@@ -86,11 +88,17 @@ def sessions_of(events: Sequence[Row], pipeline: Pipeline) -> list[Session]:
 
 def outcomes_of(events: Sequence[Row], pipeline: Pipeline) -> dict[str, Outcome]:
     """One shopper's counted events by event id: the latest decision before each that it is linked to, or why none."""
-    scenario = pipeline.scenario
-    counted = {*scenario.reward.weights, *scenario.metrics.values()}
+    counted, follows = counted_types(pipeline)
     found: dict[str, Outcome] = {}
     for place, row in enumerate(events):
-        if row["event_type"] in counted:
+        if row["event_type"] not in counted:
+            continue
+        if follows and row["event_type"] == "refund":
+            found[row["event_id"]] = _outcome_of_refund(row, events[:place], found, pipeline)
+        elif pipeline.scenario.reward.attribution.link == "itself":
+            is_own = _is_decision(row, pipeline)
+            found[row["event_id"]] = Outcome("attributed", row) if is_own else Outcome("no_earlier_decision")
+        else:
             linked = [one for one in events[:place] if _is_decision(one, pipeline) and _links(row, one, pipeline)]
             found[row["event_id"]] = _outcome(row, _decision_among(linked, row, pipeline), pipeline)
     return found
@@ -100,10 +108,91 @@ def _decision_among(linked: Sequence[Row], row: Row, pipeline: Pipeline) -> Row 
     """The latest of the decisions that showed the row's item, or else of all: a slate's click finds its item."""
     by_item = []
     if pipeline.scenario.reward.attribution.link == "decision_id" and row["item_id"] is not None:
-        first_day = row["event_date"] - timedelta(days=_days_back(pipeline))
+        first_day = row["event_date"] - timedelta(days=_look_back_days(pipeline))
         by_item = [one for one in linked if _shown_item(one, pipeline) == row["item_id"]]
         by_item = [one for one in by_item if one["event_date"] >= first_day]
     return ([None, *linked, *by_item])[-1]
+
+
+def counted_types(pipeline: Pipeline) -> tuple[set[str], bool]:
+    """Types of the events that rewards or metrics count, and whether refunds follow their purchases."""
+    reward, metrics = pipeline.scenario.reward, pipeline.scenario.metrics.values()
+    money = [one for one in (*reward.terms, *metrics) if getattr(one, "value", "count") != "count"]
+    follows = any(one.event == "purchase" for one in money)  # type: ignore[union-attr]
+    named = {getattr(one, "event", one) for one in (*reward.weights, *reward.terms, *metrics)}
+    return named | ({"purchase", "refund"} if follows else set()), follows
+
+
+def _outcome_of_refund(refund: Row, before: Sequence[Row], outcomes: dict[str, Outcome], pipeline: Pipeline) -> Outcome:
+    """Where its purchase went: of its order (and there of its item), else of its item; unless it comes too late."""
+    purchases = [one for one in before if one["event_type"] == "purchase"]
+    order, item = refund.get("order_id"), refund["item_id"]
+    if order is not None:
+        fitting = [one for one in purchases if one.get("order_id") == order]
+        of_item = [one for one in fitting if item is not None and one["item_id"] == item]
+        fitting = of_item or fitting
+    else:
+        fitting = [one for one in purchases if item is not None and one["item_id"] == item]
+    if not fitting or fitting[-1]["event_date"] < refund["event_date"] - timedelta(days=_look_back_days(pipeline)):
+        return Outcome("refund_without_purchase")
+    outcome = outcomes[fitting[-1]["event_id"]]
+    if outcome.decision is None:
+        return outcome
+    window = timedelta(hours=pipeline.scenario.reward.attribution.window_hours)
+    is_late = refund["event_time"] - outcome.decision["event_time"] > window
+    return Outcome("late_refund") if is_late else outcome
+
+
+def worth_of(row: Row, event: str, value: str, factor: Fraction) -> int:
+    """What an event is worth to a term: its number, or its money times the factor; a refund takes back."""
+    kind = row["event_type"]
+    if value == "count":
+        return int(factor) if kind == event else 0
+    takes_back = kind == "refund" and event == "purchase"
+    if kind != event and not takes_back:
+        return 0
+    amount, cost = money_of(row, "amount"), row.get("cost")
+    if takes_back and value == "margin":
+        cost = cost or 0
+    parts = {"revenue": [amount], "margin": [amount, cost], "discount": [row.get("discount")], "cost": [cost]}[value]
+    if None in parts:
+        return 0
+    if takes_back:
+        parts = [abs(part) for part in parts]
+    money = (parts[0] - parts[1] if len(parts) == 2 else parts[0]) * factor
+    nearest = int(abs(money) + Fraction(1, 2)) * (1 if money >= 0 else -1)
+    return -nearest if takes_back else nearest
+
+
+def reward_of(credits: Sequence[Row], decision: Row, pipeline: Pipeline) -> int:
+    """What the attributed events are worth, less what the decision cost."""
+    reward = pipeline.scenario.reward
+    total = sum(reward.weight_millionths.get(row["event_type"], 0) for row in credits)
+    for term in reward.terms:
+        factor = Fraction(str(term.weight)) * (1_000_000 if term.value == "count" else 1)
+        if term.value == "margin" and reward.margin_rate is not None:
+            total += sum(
+                worth_of(row, term.event, "revenue", factor * Fraction(str(reward.margin_rate))) for row in credits
+            )
+        else:
+            total += sum(worth_of(row, term.event, term.value, factor) for row in credits)
+    cost = reward.action_cost
+    if cost is not None and cost.logged:
+        return total - (decision.get("cost") or 0)
+    if cost is not None and cost.declared is not None:
+        given = cost.declared.get(_action(decision, pipeline), cost.otherwise)
+        return total - int(Fraction(str(given)) * 1_000_000)
+    return total
+
+
+def metric_of(credits: Sequence[Row], metric: Any, pipeline: Pipeline) -> int:
+    """The number of attributed events of the type, or their money."""
+    if isinstance(metric, str):
+        return len([one for one in credits if one["event_type"] == metric])
+    rate = pipeline.scenario.reward.margin_rate
+    if metric.value == "margin" and rate is not None:
+        return sum(worth_of(one, metric.event, "revenue", Fraction(str(rate))) for one in credits)
+    return sum(worth_of(one, metric.event, metric.value, Fraction(1)) for one in credits)
 
 
 def transitions_of(
@@ -168,11 +257,8 @@ def _transitions_of_session(
                 "action_id": _hashed(_action(row, pipeline)),
                 "observation": _observation(session.events[:place], row["event_time"], history, pipeline),
                 "next_observation": _observation(session.events[:next_place], next_time, history, pipeline),
-                "reward": sum(scenario.reward.weight_millionths.get(one["event_type"], 0) for one in credits),
-                "metrics": {
-                    name: len([one for one in credits if one["event_type"] == kind])
-                    for name, kind in scenario.metrics.items()
-                },
+                "reward": reward_of(credits, row, pipeline),
+                "metrics": {name: metric_of(credits, kind, pipeline) for name, kind in scenario.metrics.items()},
                 "terminal": terminal,
                 "timeout": timeout,
                 "reward_settled": row["event_time"] + window <= horizon_end,
@@ -230,7 +316,8 @@ def _earned(outcomes: dict[str, Outcome], events: Sequence[Row]) -> dict[str, li
 
 def _outcome(row: Row, decision: Row | None, pipeline: Pipeline) -> Outcome:
     attribution = pipeline.scenario.reward.attribution
-    if decision is not None and decision["event_date"] >= row["event_date"] - timedelta(days=_days_back(pipeline)):
+    days_back = _look_back_days(pipeline)
+    if decision is not None and decision["event_date"] >= row["event_date"] - timedelta(days=days_back):
         if row["event_time"] - decision["event_time"] <= timedelta(hours=attribution.window_hours):
             return Outcome("attributed", decision)
         return Outcome("outside_attribution_window")
@@ -238,10 +325,10 @@ def _outcome(row: Row, decision: Row | None, pipeline: Pipeline) -> Outcome:
     return Outcome("unknown_decision" if names_one else "no_earlier_decision")
 
 
-def _days_back(pipeline: Pipeline) -> int:
+def _look_back_days(pipeline: Pipeline) -> int:
     """Farther back than history, window and sessions need, a decision counts as not there."""
-    scenario = pipeline.scenario
-    return max(scenario.observation.history_days, -(-scenario.reward.attribution.window_hours // 24) + 1, 2)
+    window_hours = pipeline.scenario.reward.attribution.window_hours
+    return max(pipeline.scenario.observation.history_days, -(-window_hours // 24) + 1, 2)
 
 
 def _links(row: Row, decision: Row, pipeline: Pipeline) -> bool:

@@ -13,6 +13,7 @@ from pydantic import Field
 from conf.errors import SpecError
 from conf.settings import PROJECT_ROOT
 from conf.specs.candidate import DISCRETE_ALGORITHMS, ContinuousCandidate
+from conf.specs.reward import MoneyMetric
 from conf.specs.scenario import SCENARIOS_FOLDER, Gate, Scenario, load_pipeline
 from conf.specs.side_table import SIDE_TABLES, SideTable
 from conf.specs.source import SOURCES_FOLDER, Source
@@ -65,6 +66,10 @@ COMPANY: dict[str, dict[str, Any]] = {
     "candidates[].patience": {"candidates[].n_checkpoints": 4},
     "candidates[].encoder.n_heads": {"candidates[].encoder.kind": "transformer"},
     "candidates[].encoder.sampled_above": {"candidates[].encoder.is_output_tied": True},
+    "reward.margin_rate": {"reward.terms": [{"event": "purchase", "value": "margin"}]},
+    "reward.action_cost.logged": {"reward.action_cost": {}},
+    "reward.action_cost.otherwise": {"reward.action_cost": {"declared": {"shoe": 1}}},
+    "reward.action_cost.declared": {"reward.action_cost": {"otherwise": 1}},
     "gate.guardrails[].max_relative_increase": {"gate.guardrails[].max_relative_decrease": LEFT_OUT},
 }
 
@@ -79,6 +84,8 @@ def base_spec(root: type[StrictModel]) -> dict[str, Any]:
         content["candidates"] = [
             {"algorithm": "discrete_cql", "seeds": [1], "n_updates": 5, "encoder": {"kind": "gru"}}
         ]
+        content["reward"]["terms"] = [{"event": "favorite", "value": "margin"}]
+        content["metrics"]["money"] = {"event": "purchase", "value": "revenue"}
         return content
     fields = sections_of(Source)[0].model.model_fields["events"].annotation.model_fields  # type: ignore[union-attr]
     for field in sorted(set(fields) - {"event_time", "event_type", "derived"}):
@@ -87,7 +94,8 @@ def base_spec(root: type[StrictModel]) -> dict[str, Any]:
     content["events"]["derived"][0] |= {"price": {"column": "refund"}, "quantity": {"column": "pieces"}}
     content["csv"]["fill_down"] = {"by": "order", "columns": ["customer"]}
     content["window"] = {"first": "2017-11-01", "last": "2017-12-31"}
-    return content | {"items": {"files": ["items*"]}, "availability": {"files": ["sets*"]}}
+    side_files = {name: {"files": [f"{name}*"]} for name in ("items", "availability", "currencies")}
+    return content | {"currency": "EUR"} | side_files
 
 
 def put(content: Any, path: str, value: Any) -> None:
@@ -116,7 +124,8 @@ def spec_with_example(root: type[StrictModel], model: type[StrictModel], path: s
     if owners := [name for name, entry in DISCRETE_ALGORITHMS.items() if key in entry.parameters]:
         put(content, f"{place}.algorithm", owners[0])
         put(content, f"{place}.encoder", LEFT_OUT)
-    put(content, path, (model.model_fields[key].examples or [None])[0])
+    at = f"metrics.money.{key}" if model is MoneyMetric else path
+    put(content, at, (model.model_fields[key].examples or [None])[0])
     return content
 
 
@@ -219,7 +228,7 @@ def test_links_of_a_page_lead_to_its_headings(root: type[StrictModel]) -> None:
         (Scenario, "splits.train", 0.5, "docs/reference-scenarios.md#splits"),
         (Scenario, "observation.features[].name", "sesion_step", "docs/reference-scenarios.md#observation-features"),
         (Scenario, "reward.weights", {"klick": 1}, "docs/reference-scenarios.md#reward"),
-        (Scenario, "metrics", {"gate": "klick"}, "docs/reference-scenarios.md#top-level"),
+        (Scenario, "metrics", {"gate": "klick"}, "docs/reference-scenarios.md#metrics"),
         (Scenario, "candidates[].algorithm", "cql", "docs/reference-scenarios.md#candidates"),
         (Scenario, "candidates[].encoder.kind", "lstm", "docs/reference-scenarios.md#candidates-encoder"),
         (Scenario, "exploration.floor", 0.5, "docs/reference-scenarios.md#top-level"),

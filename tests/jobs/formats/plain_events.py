@@ -35,7 +35,7 @@ def plain_log(source: Source, logs: Path, *names: str) -> PlainLog:
         feed = feed_of(source, file.name)
         parser, path = EventParser(feed, read_columns(file, feed)), path_values(path_patterns(feed), file.name)
         for batch in read_batches(LineFile(file.path, file.name), reading_of(feed, b"key")):
-            for number, line in zip(batch.numbers, batch.lines, strict=True):
+            for number, line in zip(batch.numbers.tolist(), batch.lines.to_pylist(), strict=True):
                 day = file.delivery_date or _own_day(parser, line)
                 _note(found, parser.parse(line, path, day), (file.name, number), names)
     return found

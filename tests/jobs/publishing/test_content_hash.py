@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,12 @@ from pyspark.sql import functions as F
 from conf.tables import Column, Table
 from jobs.publishing.content_hash import content_hash, content_hashes
 from jobs.publishing.table_schema import table_schema
+
+LATER = (
+    Column("amount", "bigint", "gained later", is_nullable=True, is_later=True),
+    Column("order_id", "string", "gained later", is_nullable=True, is_later=True),
+    Column("cost", "bigint", "gained later", is_nullable=True, is_later=True),
+)
 
 TABLE = Table(
     name="sample",
@@ -114,3 +121,33 @@ def test_content_hash_of_a_frame_equals_that_of_its_group(spark: SparkSession, h
     names = table_schema(TABLE).names
     frame = spark.createDataFrame([tuple(row[name] for name in names) for row in BASE], table_schema(TABLE))
     assert content_hash(frame.withColumn("first", F.col("first")).coalesce(1), TABLE) == hashes["base"]
+
+
+def test_later_columns_change_no_hash_where_they_are_null(spark: SparkSession) -> None:
+    """Rows written before the table had them keep their hash, alone and as a whole."""
+    grown = replace(TABLE, columns=(*TABLE.columns[:2], *LATER[:1], *TABLE.columns[2:], *LATER[1:]))
+    before = spark.createDataFrame([tuple(row.values()) for row in BASE], table_schema(TABLE))
+    nothing = [f"CAST(NULL AS {column.type}) {column.name}" for column in LATER]
+    after = before.selectExpr("*", *nothing)
+    assert content_hash(after, grown) == content_hash(before, TABLE)
+
+
+def test_later_columns_are_hashed_where_they_are_not(spark: SparkSession) -> None:
+    """A value, the same in another column, and in both: four hashes; 0 is a value."""
+    grown = replace(TABLE, columns=(*TABLE.columns, *LATER))
+    before = spark.createDataFrame([tuple(row.values()) for row in BASE], table_schema(TABLE))
+    values = ["NULL, NULL, NULL", "0, NULL, NULL", "NULL, NULL, 0", "0, NULL, 0", "NULL, '0', NULL"]
+    found = {
+        content_hash(
+            before.selectExpr(
+                "*",
+                *[
+                    f"CAST({value} AS {column.type}) {column.name}"
+                    for value, column in zip(given.split(", "), LATER, strict=True)
+                ],
+            ),
+            grown,
+        )
+        for given in values
+    }
+    assert len(found) == len(values)

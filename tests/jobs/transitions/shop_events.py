@@ -15,7 +15,7 @@ from conf.event_types import EVENT_TYPE_RANK
 from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.strict_yaml import merge
 from conf.tables import AVAILABILITY, EVENTS
-from jobs.events.event_columns import TRANSITION_COLUMNS
+from jobs.events.event_columns import MONEY_COLUMNS, TRANSITION_COLUMNS
 from jobs.transitions.transitions import SET_COLUMNS, transition_job
 from tests.conf.kernel.table_rows import transition_rows
 
@@ -139,13 +139,12 @@ def events_table(rows: Iterable[Row]) -> pa.Table:
         "event_time": pa.timestamp("us", tz="UTC"),
         "event_date": pa.date32(),
         "delivery_date": pa.date32(),
-        "price": pa.int64(),
+        **dict.fromkeys(("price", "quantity", "amount", "cost", "discount"), pa.int64()),
         "position": pa.int32(),
         "propensity": pa.decimal128(18, 15),
     }
-    return pa.table(
-        {name: pa.array([row[name] for row in ordered], types.get(name, pa.string())) for name in TRANSITION_COLUMNS}
-    )
+    columns = (*TRANSITION_COLUMNS, *MONEY_COLUMNS)
+    return pa.table({name: pa.array([row[name] for row in ordered], types.get(name, pa.string())) for name in columns})
 
 
 def attributed(rows: Iterable[Row], pipeline: Pipeline) -> list[Row]:

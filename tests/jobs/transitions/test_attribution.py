@@ -167,7 +167,7 @@ def test_shops_own_events_are_a_residual(spark: SparkSession) -> None:
         event("click", user_id=""),
     ]
     found = unattributable(events_frame(spark, rows), a_pipeline())
-    assert sorted(outcome for _, _, outcome, _, _ in found) == ["no_earlier_decision", "unknown_decision"]
+    assert sorted(outcome for _, outcome, _, _ in found) == ["no_earlier_decision", "unknown_decision"]
 
 
 def test_look_back_covers_history_and_window() -> None:

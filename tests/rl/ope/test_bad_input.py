@@ -25,7 +25,7 @@ from rl.ope.samples.density_ratio import DensityRatios
 from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import ActionValues, action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
-from tests.bench.interval_methods import INTERVAL_METHODS, make_interval
+from tests.bench.intervals.interval_methods import INTERVAL_METHODS, make_interval
 from tests.rl.ope.single_fit import fit_fqe
 from tests.rl.ope.tabular_mdp import TablePolicy, TableQ
 

@@ -1,0 +1,75 @@
+"""Whether a source's log says the money that a scenario counts, and in which currency."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from conf.specs.field_mapping import MONEY_FIELDS
+from conf.specs.source import Source
+
+if TYPE_CHECKING:  # a scenario is checked as it is loaded
+    from conf.specs.scenario import Scenario
+
+
+def money_problem(scenario: Scenario, source: Source) -> str | None:
+    """Return why the source's log can't say what the scenario counts in money, and what to write, else None."""
+    if not scenario.counts_money:
+        return None
+    money = [value for value in _money_values(scenario) if not _says(source, value)]
+    if money:
+        return f"{', '.join(money)} in money, but source {source.name} maps {_LACKS[money[0]]} in none of its feeds"
+    currencies = _currencies(source)
+    if len(currencies) != 1:
+        return (
+            f"money of source {source.name} is in {' and '.join(sorted(currencies)) or 'no stated currency'}; state "
+            "the source's currency, into which all of it is converted"
+        )
+    (currency,) = currencies
+    unit = scenario.reward.unit
+    if re.fullmatch("[A-Z]{3}", unit) and unit != currency:
+        return f"unit is {unit}, but money of source {source.name} is in {currency}; expected unit: {currency}"
+    return None
+
+
+_LACKS = {
+    "revenue": "neither amount nor price and quantity",
+    "margin": "no amount (nor price and quantity), or no cost (or give reward.margin_rate)",
+    "discount": "no discount",
+    "cost": "no cost",
+}
+
+
+def _money_values(scenario: Scenario) -> list[str]:
+    reward = scenario.reward
+    values: list[str] = [term.value for term in reward.terms if term.is_money]
+    values += [metric.value for metric in scenario.money_metrics.values()]
+    if reward.margin_rate is not None:
+        values = ["revenue" if value == "margin" else value for value in values]
+    costs = ["cost"] if reward.action_cost is not None and reward.action_cost.logged else []
+    return list(dict.fromkeys([*values, *costs]))
+
+
+def _says(source: Source, value: str) -> bool:
+    feeds = [feed.events for feed in source.feeds_alone().values()]
+    has_amount = any(events.amount or (events.price and events.quantity) for events in feeds)
+    has_cost = any(events.cost for events in feeds)
+    has_discount = any(events.discount for events in feeds)
+    return {
+        "revenue": has_amount,
+        "margin": has_amount and has_cost,
+        "cost": has_cost,
+        "discount": has_discount,
+    }[value]
+
+
+def _currencies(source: Source) -> set[str]:
+    """Return the currencies that stored money may be in: the source's own, or what its feeds name."""
+    if source.currency is not None:
+        return {source.currency}
+    found = set()
+    for feed in source.feeds_alone().values():
+        currency = feed.events.currency
+        if currency is not None and any(getattr(feed.events, name) for name in MONEY_FIELDS):
+            found.add(str(currency.constant) if currency.constant is not None else "whatever each line names")
+    return found

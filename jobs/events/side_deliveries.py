@@ -1,0 +1,74 @@
+"""What deliveries bring of side tables: which tables there are, whether their lines are likely, what manifests say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+from conf.specs.side_table import CANONICAL
+from conf.specs.source import Source
+from conf.tables import SIDE_TABLES, Table
+from jobs.errors import CheckError, UnlikelyDelivery
+from jobs.events.mapped_side_tables import SideCounts
+from jobs.landing.raw_deliveries import RawDelivery
+from jobs.publishing.publishing import PartitionFacts
+
+
+def side_tables_of(source: Source) -> list[Table]:
+    """Return the tables beside the events that each delivery has, if empty ones."""
+    return [table for name, table in SIDE_TABLES.items() if name in CANONICAL or name in source.side_tables]
+
+
+def refuse_unlikely_sides(
+    source: Source, due: Sequence[RawDelivery], counts: SideCounts, accepted: Mapping[date, str]
+) -> None:
+    """Raise if too many lines of a mapped side table are rejected, as of a feed's.
+
+    Raises:
+        UnlikelyDelivery: names each such table and delivery, with its reasons.
+        CheckError: a table's lines aren't as many as were delivered.
+    """
+    problems = []
+    for (name, day), by_reason in sorted(counts.items()):
+        n, n_wrong = sum(by_reason.values()), sum(by_reason.values()) - by_reason.get(None, 0)
+        expected = sum(
+            file.n_lines for one in due if one.delivery_date == day for file in one.files if file.kind == name
+        )
+        if n != expected:
+            raise CheckError(f"nothing was published: {name} delivery_date={day}: {n} lines, expected {expected}")
+        if source.side_tables[name].columns and n_wrong > source.max_rejected_share * n and day not in accepted:
+            told = ", ".join(f"{count} {reason}" for reason, count in sorted(by_reason.items(), key=str) if reason)
+            problems.append(f"  delivery_date={day} {name}: {n_wrong} of {n} lines are rejected: {told}")
+    if problems:
+        raise UnlikelyDelivery(
+            "nothing was published:\n"
+            + "\n".join(problems)
+            + f"\nmend the table's columns in conf/sources/{source.name}.yaml, or deliver it again; where it is "
+            f"right as it is: make accept SOURCE={source.name} DELIVERY=<date> REASON=<why>"
+        )
+
+
+def side_facts(
+    due: Sequence[RawDelivery],
+    inputs: Mapping[date, Mapping[str, str]],
+    name: str,
+    counts: SideCounts,
+    accepted: Mapping[date, str],
+) -> Mapping[str, PartitionFacts]:
+    """Return what the manifests of a side table say of each delivery: its lines, and where they went."""
+    facts = {}
+    for delivery in due:
+        by_reason = counts.get((name, delivery.delivery_date), {})
+        n_accepted = by_reason.get(None, 0)
+        counters = {
+            "n_lines": sum(by_reason.values()),
+            "n_accepted": n_accepted,
+            "n_rejected": sum(by_reason.values()) - n_accepted,
+            **{f"rejected.{reason}": n for reason, n in sorted(by_reason.items(), key=str) if reason is not None},
+        }
+        reason = accepted.get(delivery.delivery_date)
+        notes = {"accepted": reason} if reason is not None else {}
+        facts[str(delivery.delivery_date)] = PartitionFacts(
+            inputs[delivery.delivery_date], counters, ["every_line_accepted_or_rejected"], notes
+        )
+    return facts
