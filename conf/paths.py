@@ -30,6 +30,10 @@ class Lake:
         """Return the folder of a scenario's transitions as built under one spec."""
         return self.folder / "transitions" / scenario / f"spec={spec_hash}"
 
+    def histories(self, scenario: str, spec_hash: str) -> Path:
+        """Return the folder of what shoppers did on the days before as-of days, under one spec of a scenario."""
+        return self.folder / "histories" / scenario / f"spec={spec_hash}"
+
     @staticmethod
     def pointer(table_folder: Path, partition: str) -> Path:
         """Return the pointer of a partition such as `date=2026-01-31`: one small file, swapped atomically."""
@@ -70,6 +74,11 @@ class Run:
     @property
     def build_result(self) -> Path:
         return self.folder / "build.json"
+
+    @property
+    def observe_result(self) -> Path:
+        """File of the histories as of the day after the night's date."""
+        return self.folder / "observe.json"
 
     @property
     def dataset(self) -> Path:
