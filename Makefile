@@ -143,7 +143,7 @@ endef
 
 pins: python  ## compile both requirement files from pyproject.toml; PINS=--upgrade renews what may be renewed
 	@"$$($(find-python))" -m venv build/pins && build/pins/bin/python -m pip install -qq --disable-pip-version-check pip-tools==7.6.2
-	$(call compile-pins,requirements.txt,--extra pipeline --extra tests --extra checks)
+	$(call compile-pins,requirements.txt,--extra pipeline --extra serving --extra tests --extra checks)
 	$(call compile-pins,requirements-airflow.txt,--extra airflow --extra tests)
 
 clean:  ## leave the checkout as cloned: remove environments, caches and .nightcart with ALL its data

@@ -145,6 +145,11 @@ def spent_looks(home: Path) -> Path:
     return home / "registry_looks.json"
 
 
+def serving_folder(home: Path, source: str, scenario: str) -> Path:
+    """Return the folder of what a service of the scenario keeps: histories, the policy it serves, its decisions."""
+    return home / "serving" / source / scenario
+
+
 def failures_log(home: Path) -> Path:
     """Return the file with one JSON line for each task that failed: time, DAG, run, date, task, reason."""
     return home / "logs" / "failures.jsonl"
