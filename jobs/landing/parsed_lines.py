@@ -22,12 +22,12 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from conf.pseudonyms import pseudonym
 from conf.specs.source import Source
 from conf.tables import RAW_LINES
 from jobs.landing.raw_lines import LineBatch, LineFile, LineReading, map_lines
 from jobs.parsing.event_parsing import RECORD_FIELDS, EventParser, ParsedLine
 from jobs.parsing.field_reading import PathValues, path_values, remembered
-from jobs.parsing.pseudonyms import pseudonym
 from jobs.parsing.source_columns import path_patterns
 
 _NUMBER_TYPES: dict[str, DataType] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.parsing.pseudonyms import pseudonym
+from conf.pseudonyms import pseudonym
 
 KEY = b"a key for tests only"
 

@@ -1,4 +1,4 @@
-"""Shoppers' ids become keyed hashes in the workers, before anything is shuffled or written."""
+"""Shoppers' ids become keyed hashes: in the workers of ingest and in the service, before anything is written."""
 
 from __future__ import annotations
 
