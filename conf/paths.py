@@ -145,6 +145,16 @@ def spent_looks(home: Path) -> Path:
     return home / "registry_looks.json"
 
 
+def approvals_record(home: Path) -> Path:
+    """Return the file of who approved, rolled back or turned off what, and why: only that is served."""
+    return home / "approvals.json"
+
+
+def promotions(home: Path) -> list[Path]:
+    """Return the files of what a home's nights promoted, one file for each night that did."""
+    return list((home / "runs").glob("*/*/*/promotion.json"))
+
+
 def serving_folder(home: Path, source: str, scenario: str) -> Path:
     """Return the folder of what a service of the scenario keeps: histories, the policy it serves, its decisions."""
     return home / "serving" / source / scenario

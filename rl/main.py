@@ -118,6 +118,29 @@ def promote(
     _run_command("promote", source=source, scenario=scenario, run_date=run_date.date(), version=version)
 
 
+WhatScenario = Annotated[str, typer.Option("--scenario", help="Scenario whose policy it is about.")]
+Why = Annotated[str, typer.Option("--why", help="Reason, kept in the record of approvals.")]
+Who = Annotated[str | None, typer.Option("--who", help="Name of the person; default: this user.")]
+
+
+@app.command("rollback")
+def rollback(scenario: WhatScenario, why: Why, who: Who = None) -> None:
+    """Make the champion before the present one champion again."""
+    _run_command("switch", scenario=scenario, what="rollback", why=why, who=who)
+
+
+@app.command("off")
+def off(scenario: WhatScenario, why: Why, who: Who = None) -> None:
+    """Let services serve the fallback alone."""
+    _run_command("switch", scenario=scenario, what="off", why=why, who=who)
+
+
+@app.command("on")
+def on(scenario: WhatScenario, why: Why, who: Who = None) -> None:
+    """Let services serve the champion again."""
+    _run_command("switch", scenario=scenario, what="on", why=why, who=who)
+
+
 @app.command("open-registry")
 def open_registry() -> None:
     """Make the registry's database where there is none, and check what is there."""
