@@ -343,7 +343,7 @@ class Gate(StrictModel):
 
 
 class Exploration(StrictModel):
-    """What a service would keep for exploration; nothing serves decisions yet."""
+    """What a service keeps for exploration and for comparison."""
 
     floor: float = Field(
         ge=0,
@@ -356,19 +356,10 @@ class Exploration(StrictModel):
         default=0.0,
         ge=0,
         lt=1,
-        description="Keeps this share of shoppers on the behavior policy; nothing serves decisions yet, so only 0 is "
-        "taken.",
-        examples=[0],
+        description="Keeps this share of shoppers, always the same ones, on the shop's own decisions: the service "
+        "answers `use_yours`.",
+        examples=[0.05],
     )
-
-    @model_validator(mode="after")
-    def _nothing_holds_out(self) -> Self:
-        if self.control_holdout:
-            raise ValueError(
-                f"control_holdout {self.control_holdout:g} would keep shoppers on the behavior policy, but nothing "
-                "serves decisions yet; set it to 0"
-            )
-        return self
 
 
 class Scenario(StrictModel):
@@ -444,7 +435,7 @@ class Scenario(StrictModel):
         examples=[{"wrong_promotions_per_year": 4, "min_effective_sample_size": 200, "min_effective_rewarded": 100}],
     )
     exploration: Exploration = Field(
-        description="Says what a service would keep for exploration.", examples=[{"floor": 0.1}]
+        description="Says what a service keeps for exploration and for comparison.", examples=[{"floor": 0.1}]
     )
     approval: Literal["human", "auto"] = Field(
         description="Says who promotes a version that passed the gate: a person, or the pipeline itself.",

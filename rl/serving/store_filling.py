@@ -50,6 +50,15 @@ class StorePlace:
         folder = lake.histories(self.pipeline.scenario.name, data_spec_hash(self.pipeline))
         return newest_histories(folder, last_day=last_day)
 
+    def is_due(self, last_day: int) -> bool:
+        """Return whether the store lacks the newest histories.
+
+        Raises:
+            StoreError: it doesn't answer.
+        """
+        published = self.published(last_day)
+        return published is not None and published.digest != self._filled_digest()
+
     def fill(self, last_day: int) -> int | None:
         """Fill the store with the newest histories; return how many shoppers, None where it has them already.
 
