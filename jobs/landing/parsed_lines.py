@@ -124,7 +124,8 @@ def parse_files(
     def describe(batch: LineBatch) -> pa.RecordBatch:
         if not made:
             parser = BatchParser(source, headers)
-            names = remembered(lambda user_id: pseudonym(user_id, reading.key))
+            keeps = source.events.user_id.is_pseudonym
+            names = str if keeps else remembered(lambda user_id: pseudonym(user_id, reading.key))
             made.append(lambda lines: parsed_batch(lines, parser.parse(lines), names))
         return made[0](batch)
 
