@@ -109,7 +109,7 @@ class ShopperMapping(FieldMapping):
     is_pseudonym: bool = Field(
         default=False,
         description="Keeps the value as it is, where it is true: a log of decisions holds the pseudonyms that a "
-        "service made with this home's key. Lines with anything else than 32 hexadecimal digits are rejected as `bad_id`.",
+        "service made with this home's key. Lines with anything but 32 hexadecimal digits are rejected as `bad_id`.",
         examples=[True],
     )
 

@@ -91,7 +91,7 @@ class Running:
     def ready(self) -> Any:
         return self.ask("GET", "/ready")[1]
 
-    def wait_until(self, is_so: Callable[[Any], bool], seconds: float = 60) -> Any:
+    def wait_until(self, is_so: Callable[[Any], bool], seconds: float = 240) -> Any:
         """What /ready says once it is so."""
         end = time.monotonic() + seconds
         found: Any = None
