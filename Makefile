@@ -24,8 +24,8 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment airflow-environment nightly worth check-source accept promote serve rollback off on test test-pipeline test-dags check lint \
-        reference bench-coverage bench-gate bench-kernel bench-ope bench-train bench-worth up down airflow pins clean
+.PHONY: help setup python java pipeline-environment airflow-environment nightly worth check-source accept promote serve rollback off on test test-pipeline test-dags test-faults check lint \
+        reference bench-coverage bench-gate bench-kernel bench-ope bench-serve bench-train bench-worth up down airflow pins clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -50,6 +50,7 @@ help:  ## this page
 #:   PORT=8080 MLFLOW_PORT=5000   ports of the pages of `make up`
 #:   ARGS="backfill create ..."   what `make airflow` runs
 #:   TESTS=tests/conf             the part of the tests that `make test` runs
+#:   KILLS=30 SEED=1  how often, and when, `make test-faults` kills ingest and build
 #:   NIGHTS=2000      nights that `make bench-gate` judges for each kind of candidate
 #:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on
 #:   SECTIONS=coverage,selection  parts of `make bench-ope` or `make bench-train`; default: all of them
@@ -104,11 +105,16 @@ test: setup  ## run every test, in both environments
 test-pipeline: setup
 	@$(call set-words,$(PIPELINE),TESTS); \
 	case "$${TESTS:-}" in tests/dags*) ;; *) OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" \
-	  $(PIPELINE) -m pytest -n 2 --dist loadgroup --ignore=tests/dags "$$@";; esac
+	  $(PIPELINE) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder --ignore=tests/dags "$$@";; esac
 
 test-dags: setup
 	@export TESTS="$${TESTS:-tests/dags}"; $(call set-words,$(AIRFLOW),TESTS); \
 	case "$$TESTS" in tests/dags*) $(AIRFLOW) -m pytest --confcutdir=tests/dags "$$@";; esac
+
+# Killed as whole process groups at random moments, on full and read-only disks, side by side; some twenty minutes.
+test-faults: setup  ## what becomes of ingest and build under faults; KILLS=30 SEED=1
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" NIGHTCART_TEST_FAULT_KILLS="$${KILLS:-30}" \
+	  NIGHTCART_TEST_FAULT_SEED="$${SEED:-1}" $(PIPELINE) -m pytest tests/faults --timeout 3600
 
 check: setup  ## lint, format, types and import contracts
 	@$(PIPELINE) -m ruff check .

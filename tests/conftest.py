@@ -5,18 +5,44 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from conf.settings import Settings
+from tests.spark_plans import INTERPRETED, as_in_a_night
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from tests.e2e.simulated_lake import BuiltLake
+
+
+# Groups that take longest begin first, so that what is left for the end is short and both workers end together.
+LONGEST_FIRST = ["spark", "nights", "tests/jobs/test_main.py", "coverage", "frozen_home"]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A file's tests stay with one worker, and so do the lakes its fixtures build, unless it names a group."""
+    """A file's tests stay with one worker, and so do the lakes its fixtures build, unless it names a group.
+
+    All files that need Spark are one group: a second session would cost a start, and all its code compiled again.
+    """
+    on_spark = {_file_of(item) for item in items if "spark" in getattr(item, "fixturenames", ())}
+    groups = {}
     for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.split("::")[0]))
+        named = item.get_closest_marker("xdist_group")
+        if named is None:
+            group = "spark" if _file_of(item) in on_spark else _file_of(item)
+            item.add_marker(pytest.mark.xdist_group(group))
+        else:
+            group = named.args[0]
+        groups[item] = LONGEST_FIRST.index(group) if group in LONGEST_FIRST else len(LONGEST_FIRST)
+    items.sort(key=groups.__getitem__)
+
+
+def _file_of(item: pytest.Item) -> str:
+    return item.nodeid.split("::")[0]
 
 
 @pytest.fixture(scope="session")
@@ -30,10 +56,30 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
-    """One Spark session for each test process, as the jobs start it."""
+    """One Spark session for each test process, as the jobs start it, except that it interprets plans.
+
+    Over a handful of rows, compiling them would take longer than running them: `compiled_plans` asks for it.
+    """
     from jobs.spark.session import start_spark  # noqa: PLC0415  (the Airflow environment has no full pyspark)
 
     home = tmp_path_factory.mktemp("spark_home")
     session = start_spark(Settings.from_environment({"NIGHTCART_HOME": str(home)}), "nightcart-tests")
+    for name, value in INTERPRETED.items():
+        session.conf.set(name, value)
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="module")
+def compiled_plans(spark: SparkSession) -> Iterator[None]:
+    """Spark compiles plans while the module runs, as in a night."""
+    with as_in_a_night(spark):
+        yield
+
+
+@pytest.fixture(scope="session")
+def small_lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> BuiltLake:
+    """The simulated shop's lake that several modules read. Copy it before changing anything."""
+    from tests.e2e.simulated_lake import build_small_lake  # noqa: PLC0415  (few tests need what it imports)
+
+    return build_small_lake(spark, tmp_path_factory.mktemp("small_lake") / "home")

@@ -20,7 +20,7 @@ from rl.figures.night import NightFigures
 from rl.gate.alpha_spending import night_level
 from rl.learning.trained_candidates import load_candidates, untrained
 from rl.night.figures.night_figures import night_figures
-from rl.night.night import Registered, whole_night
+from rl.night.night import RegistryBefore, whole_night
 from rl.registry.champion import find_champion
 from rl.registry.entry import NightKey
 from rl.registry.looks import find_looks
@@ -65,7 +65,7 @@ def _left_out(run_paths: Run, names: Sequence[str], dataset: Dataset) -> dict[st
     return left_out
 
 
-def _registered(settings: Settings, dataset: Dataset, run_date: date) -> Registered:
+def _registered(settings: Settings, dataset: Dataset, run_date: date) -> RegistryBefore:
     pipeline = dataset.pipeline
     key = NightKey(
         scenario=pipeline.scenario.name,
@@ -81,7 +81,7 @@ def _registered(settings: Settings, dataset: Dataset, run_date: date) -> Registe
         champion = find_champion(client, key, features=features, vocabulary=dataset.vocabulary)
         looks = find_looks(client, key, known_looks(settings))
     level = night_level(pipeline.scenario.gate.wrong_promotions_per_year, run_date, looks)
-    return Registered(key, champion, level, changes)
+    return RegistryBefore(key, champion, level, changes)
 
 
 def _code_hash() -> str:

@@ -23,9 +23,9 @@ from rl.data.logged_episodes import IntArray, LoggedEpisodes
 from rl.data.pinned_versions import PinnedVersions, Versions, current_versions, read_versions
 from rl.data.splits import (
     SPLIT_NAMES,
-    Interval,
     Intervals,
     SplitName,
+    TimeSpan,
     drop_unsettled_tails,
     refuse_small_splits,
     session_days,
@@ -284,7 +284,7 @@ def _known_sets(pipeline: Pipeline, lake: Lake, horizon: date, versions: Version
 
 
 def _split_transitions(
-    pipeline: Pipeline, whole: Transitions, interval: Interval, split: SplitName
+    pipeline: Pipeline, whole: Transitions, interval: TimeSpan, split: SplitName
 ) -> tuple[Transitions, int]:
     found = whole.take_episodes(interval.holds(whole.start_time))
     if split != "train" or pipeline.scenario.train_on_unsettled or not found.n_transitions:

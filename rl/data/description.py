@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from conf.paths import Run
 from conf.publication import write_atomically
 from conf.specs.strict_yaml import StrictModel
-from rl.data.splits import Interval
+from rl.data.splits import TimeSpan
 from rl.errors import DatasetError
 
 DATASET_FILE = "dataset.json"
@@ -24,8 +24,8 @@ class SplitDescription(StrictModel):
     n_transitions: int
 
     @property
-    def interval(self) -> Interval:
-        return Interval.from_json({"start": self.start, "end": self.end})
+    def interval(self) -> TimeSpan:
+        return TimeSpan.from_json({"start": self.start, "end": self.end})
 
 
 class DatasetDescription(StrictModel):

@@ -19,7 +19,7 @@ _SHOWN_CATEGORIES = 6
 
 
 @dataclass(frozen=True)
-class Cut:
+class SegmentCut:
     """A feature's values, cut into labeled parts; code -1 belongs to none of them.
 
     Attributes:
@@ -43,7 +43,7 @@ class SegmentRule:
     """
 
     feature: str
-    cut: Callable[[IntArray, Names], Cut]
+    cut: Callable[[IntArray, Names], SegmentCut]
     is_of_episode: bool = True
 
 
@@ -73,32 +73,32 @@ def segments_of(observation: Mapping[str, IntArray], names: Names, *, of_episode
     )
 
 
-def _parts(cut: Cut) -> list[tuple[str, BoolArray]]:
+def _parts(cut: SegmentCut) -> list[tuple[str, BoolArray]]:
     return [(label, cut.codes == code) for code, label in enumerate(cut.labels)]
 
 
-def by_bounds(values: IntArray, bounds: Sequence[int], labels: Sequence[str]) -> Cut:
+def by_bounds(values: IntArray, bounds: Sequence[int], labels: Sequence[str]) -> SegmentCut:
     """Return the parts between ascending bounds: part 0 below the first, part k from the k-th bound on.
 
     >>> by_bounds(np.array([-1, 0, 3]), (0, 2), ("none", "few", "many")).codes.tolist()
     [0, 1, 2]
     """
-    return Cut(np.searchsorted(np.array(bounds), values, side="right").astype(np.int64), tuple(labels))
+    return SegmentCut(np.searchsorted(np.array(bounds), values, side="right").astype(np.int64), tuple(labels))
 
 
-def _visitor(values: IntArray, names: Names) -> Cut:  # noqa: ARG001 -- all rules share one signature
+def _visitor(values: IntArray, names: Names) -> SegmentCut:  # noqa: ARG001 -- all rules share one signature
     return by_bounds(values, (1,), ("new shopper", "returning shopper"))
 
 
-def _past_purchases(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
+def _past_purchases(values: IntArray, names: Names) -> SegmentCut:  # noqa: ARG001
     return by_bounds(values, (1,), ("no past purchase", "1 or more past purchases"))
 
 
-def _past_clicks(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
+def _past_clicks(values: IntArray, names: Names) -> SegmentCut:  # noqa: ARG001
     return by_bounds(values, (1, 10), ("no past click", "1 to 9 past clicks", "10 or more past clicks"))
 
 
-def _last_visit(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
+def _last_visit(values: IntArray, names: Names) -> SegmentCut:  # noqa: ARG001
     labels = (
         "no earlier visit known",
         "last visit today or yesterday",
@@ -108,7 +108,7 @@ def _last_visit(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
     return by_bounds(values, (0, 2, 4), labels)
 
 
-def _time_of_day(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
+def _time_of_day(values: IntArray, names: Names) -> SegmentCut:  # noqa: ARG001
     return by_bounds(
         values,
         (6, 12, 18),
@@ -116,21 +116,21 @@ def _time_of_day(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
     )
 
 
-def _day_of_week(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
+def _day_of_week(values: IntArray, names: Names) -> SegmentCut:  # noqa: ARG001
     return by_bounds(values, (6,), ("Monday to Friday", "weekend"))
 
 
-def _session_step(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
+def _session_step(values: IntArray, names: Names) -> SegmentCut:  # noqa: ARG001
     return by_bounds(
         values, (1, 3, 6), ("first decision", "2nd or 3rd decision", "4th to 6th decision", "7th decision or later")
     )
 
 
-def _session_clicks(values: IntArray, names: Names) -> Cut:  # noqa: ARG001
+def _session_clicks(values: IntArray, names: Names) -> SegmentCut:  # noqa: ARG001
     return by_bounds(values, (1, 3), ("no click yet", "1 or 2 clicks so far", "3 or more clicks so far"))
 
 
-def _favorite_category(values: IntArray, names: Names) -> Cut:
+def _favorite_category(values: IntArray, names: Names) -> SegmentCut:
     """Return the most frequent favorite categories as parts, the others together, and shoppers without any."""
     first = values[:, 0]
     ids, counts = np.unique(first[first != 0], return_counts=True)
@@ -139,7 +139,9 @@ def _favorite_category(values: IntArray, names: Names) -> Cut:
     codes[first != 0] = len(shown)
     for code, id_ in enumerate(shown):
         codes[first == id_] = code
-    return Cut(codes, (*(f"favors {named(id_, names)}" for id_ in shown), "another favorite", "no favorite known"))
+    return SegmentCut(
+        codes, (*(f"favors {named(id_, names)}" for id_ in shown), "another favorite", "no favorite known")
+    )
 
 
 def named(id_: int, names: Names) -> str:

@@ -22,7 +22,7 @@ MICROSECONDS_PER_HOUR = 3_600_000_000
 
 
 @dataclass(frozen=True)
-class Interval:
+class TimeSpan:
     """From `start` up to, not including, `end`, in microseconds since the epoch."""
 
     start: int
@@ -36,14 +36,14 @@ class Interval:
         return {"start": _iso(self.start), "end": _iso(self.end)}
 
     @classmethod
-    def from_json(cls, content: Mapping[str, str]) -> Interval:
+    def from_json(cls, content: Mapping[str, str]) -> TimeSpan:
         return cls(_microseconds(content["start"]), _microseconds(content["end"]))
 
 
-Intervals = Mapping[SplitName, Interval]
+Intervals = Mapping[SplitName, TimeSpan]
 
 
-def split_intervals(pipeline: Pipeline, *, first: int, horizon: date) -> dict[SplitName, Interval]:
+def split_intervals(pipeline: Pipeline, *, first: int, horizon: date) -> dict[SplitName, TimeSpan]:
     """Return, for each split, the interval in which its episodes start.
 
     The last start is so early that the longest session and its attribution window end with the horizon: an episode is
@@ -74,13 +74,13 @@ def split_intervals(pipeline: Pipeline, *, first: int, horizon: date) -> dict[Sp
     validation_start = train_end + embargo
     validation_end = validation_start + int(scenario.splits.validation * left)
     return {
-        "train": Interval(first, train_end),
-        "validation": Interval(validation_start, validation_end),
-        "test": Interval(validation_end + embargo, last),
+        "train": TimeSpan(first, train_end),
+        "validation": TimeSpan(validation_start, validation_end),
+        "test": TimeSpan(validation_end + embargo, last),
     }
 
 
-def session_days(pipeline: Pipeline, interval: Interval) -> tuple[date, date]:
+def session_days(pipeline: Pipeline, interval: TimeSpan) -> tuple[date, date]:
     """Return the first and last business date of sessions that episodes starting in the interval may belong to."""
     earliest = interval.start - pipeline.source.session.max_hours * MICROSECONDS_PER_HOUR
     return _business_day(earliest, pipeline.source.zone), _business_day(interval.end, pipeline.source.zone)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from rl.data.logged_episodes import LoggedEpisodes
-from rl.night.selection import Choice, Floors, judged_choice
+from rl.night.selection import Choice, ScaledFloors, judged_choice
 from rl.ope.report import EvaluationSettings, evaluate_policies
 from rl.policy import StochasticPolicy
 
@@ -37,7 +37,7 @@ def choose_checkpoints(
     settings: EvaluationSettings,
     estimator: str,
     temperature: float,
-    floors: Floors,
+    floors: ScaledFloors,
 ) -> dict[str, ChosenCheckpoint]:
     """Return the kept policy of each candidate whose gain is surest, as candidates are ranked; of equals the latest.
 

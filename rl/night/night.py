@@ -20,7 +20,7 @@ from rl.night.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
 from rl.night.evaluation import NightEvaluation, evaluate_night
 from rl.night.explanation.night_explanation import NightExplanation, explain_night
 from rl.night.second_look.second_look import SecondLook, second_look
-from rl.night.selection import Floors, Selection, select_candidate
+from rl.night.selection import ScaledFloors, Selection, select_candidate
 from rl.night.truth import TrueValues, true_values
 from rl.ope.propensities.known import know_propensities
 from rl.ope.ranking import PolicyRanker, Ranker, RankingReport, evaluate_ranking, fit_item_knn, fit_popularity
@@ -33,7 +33,7 @@ ITEM_KNN, POPULARITY = "item-kNN", "popularity"
 
 
 @dataclass(frozen=True)
-class Registered:
+class RegistryBefore:
     """What the registry says before the night: the champion in force, tonight's level, changes made by hand.
 
     Attributes:
@@ -68,7 +68,7 @@ class Night:
     """
 
     dataset: Dataset
-    registered: Registered
+    registered: RegistryBefore
     left_out: Mapping[str, str]
     checkpoints: Mapping[str, ChosenCheckpoint]
     selection: Selection
@@ -95,7 +95,7 @@ class Night:
 def whole_night(
     dataset: Dataset,
     candidates: Mapping[str, LoadedCandidate],
-    registered: Registered,
+    registered: RegistryBefore,
     *,
     settings: Settings,
     left_out: Mapping[str, str],
@@ -145,7 +145,7 @@ def _select(
     pipeline = dataset.pipeline
     validation = know_propensities(dataset.to_logged_episodes("validation"), is_logged=pipeline.is_logged).episodes
     estimator = pipeline.scenario.evaluation.estimator if pipeline.is_logged else "dm"
-    temperatures, floors = pipeline.scenario.policy.temperatures, Floors.from_scenario(pipeline.scenario)
+    temperatures, floors = pipeline.scenario.policy.temperatures, ScaledFloors.from_scenario(pipeline.scenario)
     chosen = choose_checkpoints(
         {name: candidate.checkpoints for name, candidate in candidates.items()},
         train=train,
@@ -168,7 +168,7 @@ def _select(
     return chosen, selection
 
 
-def _truth(dataset: Dataset, selection: Selection, registered: Registered, settings: Settings) -> TrueValues:
+def _truth(dataset: Dataset, selection: Selection, registered: RegistryBefore, settings: Settings) -> TrueValues:
     """Return the true values of candidate and champion, where the shop can be played."""
     structlog.get_logger().info("playing the shop for true values", is_simulated=dataset.pipeline.source.is_simulated)
     selected, champion = selection.best.policy, registered.champion

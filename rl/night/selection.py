@@ -24,14 +24,14 @@ FALLBACK_ESTIMATOR = "dm"
 
 
 @dataclass(frozen=True)
-class Floors:
+class ScaledFloors:
     """What the log must hold on validation episodes for a policy to be judged at all; the gate's, to their share."""
 
     effective_sample_size: float
     effective_rewarded: float
 
     @classmethod
-    def from_scenario(cls, scenario: Scenario) -> Floors:
+    def from_scenario(cls, scenario: Scenario) -> ScaledFloors:
         """Return the gate's floors times the validation episodes' share of the test episodes."""
         scale = min(1.0, scenario.splits.validation / scenario.splits.test)
         return cls(scale * scenario.gate.min_effective_sample_size, scale * scenario.gate.min_effective_rewarded)
@@ -98,7 +98,7 @@ def select_candidate(
     settings: EvaluationSettings,
     estimator: str,
     temperatures: Sequence[float],
-    floors: Floors,
+    floors: ScaledFloors,
     is_logged: bool,
 ) -> Selection:
     """Return the candidate and temperature that rank first on the validation episodes.
@@ -163,7 +163,7 @@ def _stand_ins(
 
 
 def judged_choice(
-    evaluation: PolicyEvaluation, name: str, policy: StochasticPolicy, estimator: str, floors: Floors
+    evaluation: PolicyEvaluation, name: str, policy: StochasticPolicy, estimator: str, floors: ScaledFloors
 ) -> Choice:
     """Rank one policy: its report, its gain in standard errors, and whether it reaches the floors."""
     report = evaluation.report(name, estimator)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,10 +20,43 @@ from jobs.commands.ingest import ingest
 from jobs.transitions.build import build
 from rl.shops.recommendation.shop_settings import ShopSettings, changed_settings
 from rl.shops.recommendation.writer import LOGS_FOLDER, write_shop_logs
+from tests.spark_plans import as_in_a_night
 
 # Six days across the change to summer time.
 FIRST_DATE, LAST_DATE = date(2026, 3, 26), date(2026, 3, 31)
 PIPELINE: Pipeline = load_pipeline("recommendation", "simulated_shop")
+
+
+@dataclass(frozen=True)
+class BuiltLake:
+    """A home with the small shop's logs in it, all ingested and built at once: results of both steps, and how long."""
+
+    home: Path
+    ingested: dict[str, Any]
+    built: dict[str, Any]
+    seconds: float
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "shop" / LOGS_FOLDER
+
+    @property
+    def digests(self) -> dict[str, Any]:
+        return digests(self.ingested, self.built)
+
+
+def build_small_lake(spark: SparkSession, home: Path) -> BuiltLake:
+    """All days ingested in order by one run and built once, with plans compiled as in a night."""
+    logs, started = write_small_logs(home / "shop"), time.monotonic()
+    with as_in_a_night(spark):
+        ingested = ingest_logs(spark, home, logs, LAST_DATE)
+        built = build_transitions(spark, home, LAST_DATE)
+    return BuiltLake(home, ingested, built, time.monotonic() - started)
+
+
+def digests(ingested: dict[str, Any], built: dict[str, Any]) -> dict[str, Any]:
+    """Content hashes of all partitions, by table."""
+    return {**ingested["digests"], "transitions": built["partitions"]}
 
 
 def small_shop(**changes: object) -> ShopSettings:
@@ -51,19 +87,14 @@ def build_transitions(spark: SparkSession, home: Path, horizon: date, pipeline: 
     return build(spark, settings_of(home), pipeline, horizon)
 
 
-def deliveries_in_other_order(logs: Path, folder: Path, seed: int) -> list[tuple[date, Path]]:
-    """Each day's delivery alone in a folder of its own, its lines shuffled, the days in another order."""
+def deliver_shuffled(logs: Path, folder: Path, days: Sequence[date], seed: int) -> Path:
+    """The deliveries of these days alone, in a folder of their own, with their lines shuffled."""
     rng = random.Random(seed)
-    days = sorted(path for path in logs.iterdir() if path.is_dir())
-    rng.shuffle(days)
-    alone = []
     for day in days:
-        target = folder / f"only-{day.name}" / day.name
-        target.mkdir(parents=True)
-        for file in sorted(day.iterdir()):
-            _copy_shuffled(file, target / file.name, rng)
-        alone.append((date.fromisoformat(day.name), target.parent))
-    return alone
+        (folder / str(day)).mkdir(parents=True)
+        for file in sorted((logs / str(day)).iterdir()):
+            _copy_shuffled(file, folder / str(day) / file.name, rng)
+    return folder
 
 
 def _copy_shuffled(file: Path, target: Path, rng: random.Random) -> None:

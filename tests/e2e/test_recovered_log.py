@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
 
 from conf.paths import Lake
 from conf.publication import read_pointers
@@ -19,26 +18,15 @@ from rl.shops.recommendation.shop import build_shop
 from rl.shops.recommendation.simulate import simulate
 from rl.shops.recommendation.simulated_episodes import SimulatedEpisodes, episodes_from_simulation
 from rl.shops.recommendation.writer import DELIVERED_FILE
-from tests.e2e.simulated_lake import (
-    LAST_DATE,
-    PIPELINE,
-    build_transitions,
-    ingest_logs,
-    settings_of,
-    small_shop,
-    write_small_logs,
-)
+from tests.e2e.simulated_lake import LAST_DATE, PIPELINE, BuiltLake, settings_of, small_shop
 
 Row = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def night(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def night(small_lake: BuiltLake) -> dict[str, Any]:
     """One night on the small shop: results of both steps, transitions by decision, and what the shop knows."""
-    home = tmp_path_factory.mktemp("recovered")
-    logs = write_small_logs(home / "shop")
-    ingested = ingest_logs(spark, home, logs, LAST_DATE)
-    built = build_transitions(spark, home, LAST_DATE)
+    home = small_lake.home
     folder = Lake(settings_of(home).lake, "simulated_shop").transitions("recommendation", data_spec_hash(PIPELINE))
     rows = [
         row
@@ -48,7 +36,13 @@ def night(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> dict
     ]
     delivered = json.loads((home / "shop" / DELIVERED_FILE).read_text(encoding="utf-8"))
     known = episodes_from_simulation(simulate(build_shop(small_shop())))
-    return {"ingested": ingested, "built": built, "rows": rows, "delivered": delivered, "known": known}
+    return {
+        "ingested": small_lake.ingested,
+        "built": small_lake.built,
+        "rows": rows,
+        "delivered": delivered,
+        "known": known,
+    }
 
 
 def test_ingest_counts_every_kind_of_dirt_the_shop_delivered(night: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from conf.paths import Run
 from conf.settings import PROJECT_ROOT
 from jobs.main import main
 from tests.jobs.shop_logs import DAYS, day_lines, deliver_days
+from tests.spark_plans import INTERPRETED
 
 
 @pytest.fixture
@@ -30,6 +31,7 @@ def test_spark_submit_ingests_and_prints_its_result_last(home: Path, tmp_path: P
     logs = deliver_days(tmp_path / "logs", DAYS[:1])
     tools = Path(sys.executable).parent
     submit = [str(tools / "spark-submit"), "--properties-file", "conf/spark/local.conf"]
+    submit += [word for name, value in INTERPRETED.items() for word in ("--conf", f"{name}={value}")]
     command = [
         *submit,
         "jobs/main.py",

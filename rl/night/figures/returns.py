@@ -9,7 +9,7 @@ from rl.figures.returns import Returns, ReturnsOf
 from rl.figures.values import Spread
 from rl.night.second_look.returns import ReturnsReport
 from rl.ope.report import BEHAVIOR
-from rl.ope.returns.return_distribution import Bounded, ReturnDistribution
+from rl.ope.returns.return_distribution import BoundedReturn, ReturnDistribution
 from rl.ope.returns.weighted_returns import MAX_SHARE_CUT
 
 
@@ -51,6 +51,6 @@ def _returns_of(found: ReturnDistribution, role: Role, name: str, *, is_worst_to
     )
 
 
-def _root(variance: Bounded) -> Spread:
+def _root(variance: BoundedReturn) -> Spread:
     """Return the standard deviation with its bounds: the roots of the variance and of its bounds."""
     return Spread(value=math.sqrt(variance.value), lower=math.sqrt(variance.lower), upper=math.sqrt(variance.upper))

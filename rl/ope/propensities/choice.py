@@ -9,7 +9,7 @@ import numpy as np
 
 from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
 from rl.errors import EvaluationError
-from rl.ope.propensities.decisions import Decisions, FittedBehavior, decisions_at, fit_marginal, with_uniform_share
+from rl.ope.propensities.decisions import FittedBehavior, LoggedChoices, decisions_at, fit_marginal, with_uniform_share
 from rl.ope.propensities.models import BEHAVIOR_MODELS, BehaviorModel, behavior_model
 from rl.ope.samples.evaluation_probabilities import row_batches
 
@@ -92,8 +92,8 @@ class BehaviorChoice:
 class _Split:
     """Decisions to learn from, and others, of other shoppers, to be judged on."""
 
-    training: Decisions
-    held_out: Decisions
+    training: LoggedChoices
+    held_out: LoggedChoices
 
 
 def choose_behavior(episodes: LoggedEpisodes, fold: IntArray, settings: BehaviorSettings) -> BehaviorChoice:
@@ -172,7 +172,7 @@ def _marginal_losses(split: _Split, settings: BehaviorSettings) -> FloatArray:
     return _held_out_losses(fit_marginal(split.training), split.held_out, settings)
 
 
-def _held_out_losses(fitted: FittedBehavior, held_out: Decisions, settings: BehaviorSettings) -> FloatArray:
+def _held_out_losses(fitted: FittedBehavior, held_out: LoggedChoices, settings: BehaviorSettings) -> FloatArray:
     found = np.empty(held_out.n_decisions)
     for rows in row_batches(held_out.n_decisions, held_out.n_actions):
         mask = held_out.mask[rows]

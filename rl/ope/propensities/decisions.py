@@ -14,7 +14,7 @@ MAX_CELLS = 20_000_000
 
 
 @dataclass(frozen=True)
-class Decisions:
+class LoggedChoices:
     """Logged decisions to learn from.
 
     Attributes:
@@ -37,9 +37,9 @@ class Decisions:
     def n_actions(self) -> int:
         return int(self.mask.shape[1])
 
-    def take(self, rows: IntArray) -> Decisions:
+    def take(self, rows: IntArray) -> LoggedChoices:
         """Return the decisions of the given rows."""
-        return Decisions(self.features[rows], self.mask[rows], self.action[rows], self.unit[rows])
+        return LoggedChoices(self.features[rows], self.mask[rows], self.action[rows], self.unit[rows])
 
 
 class FittedBehavior(Protocol):
@@ -92,18 +92,18 @@ class MarginalBehavior:
         return renormalized(np.broadcast_to(self.rates, mask.shape), mask)
 
 
-def fit_marginal(decisions: Decisions) -> MarginalBehavior:
+def fit_marginal(decisions: LoggedChoices) -> MarginalBehavior:
     """Return how often each action was taken when it was available."""
     taken = np.bincount(decisions.action, minlength=decisions.n_actions)
     return MarginalBehavior((taken + 1.0) / (decisions.mask.sum(axis=0) + 2.0))
 
 
-def decisions_at(episodes: LoggedEpisodes, rows: IntArray, *, max_rows: int, seed: int) -> Decisions:
+def decisions_at(episodes: LoggedEpisodes, rows: IntArray, *, max_rows: int, seed: int) -> LoggedChoices:
     """Return the decisions of at most so many of the rows, drawn at random; fewer with very many actions."""
     most = min(max_rows, max(1, MAX_CELLS // max(1, episodes.n_actions)))
     if len(rows) > most:
         rows = np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
-    return Decisions(
+    return LoggedChoices(
         features=episodes.features[rows],
         mask=episodes.mask(rows),
         action=episodes.action[rows],
@@ -117,13 +117,6 @@ def renormalized(weights: FloatArray, mask: BoolArray) -> FloatArray:
     total = kept.sum(axis=1, keepdims=True)
     uniform = mask / mask.sum(axis=1, keepdims=True)
     return np.where(total > 0, kept / np.where(total > 0, total, 1.0), uniform)
-
-
-def masked_softmax(scores: FloatArray, mask: BoolArray) -> FloatArray:
-    """Return the softmax over the available actions, `(n, n_actions)`."""
-    masked = np.where(mask, scores, -np.inf)
-    weights = np.exp(masked - masked.max(axis=1, keepdims=True))
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def with_uniform_share(probabilities: FloatArray, mask: BoolArray, share: float) -> FloatArray:

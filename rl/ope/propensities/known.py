@@ -65,7 +65,7 @@ def know_propensities(episodes: LoggedEpisodes, *, is_logged: bool, n_repeats: i
         EvaluationError: logged propensities outside (0, 1].
     """
     if not is_logged:
-        note = "Decisions are implied: nobody chose them, so no probability exists. Weighted estimators refuse."
+        note = "LoggedChoices are implied: nobody chose them, so no probability exists. Weighted estimators refuse."
         return KnownPropensities(episodes, "none", note)
     require_valid_propensities(episodes.propensity)
     is_missing = np.isnan(episodes.propensity)

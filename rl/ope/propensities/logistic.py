@@ -11,7 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray
-from rl.ope.propensities.decisions import Decisions, Standard, masked_softmax
+from rl.ope.propensities.decisions import LoggedChoices, Standard
+from rl.policy.action_probabilities import masked_softmax
 
 _MAX_ITERATIONS = 60
 _UNSEEN = -20.0  # score of an action that the rows never show; the uniform share mixed in later is what it gets
@@ -34,10 +35,10 @@ class LinearScores:
         """Return the probabilities, `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
         coefficients = self.coefficients.astype(np.float32)
         scores = coefficients[0] + self.standard.apply(features) @ coefficients[1:]
-        return masked_softmax(scores.astype(np.float64), mask)
+        return masked_softmax(scores.astype(np.float64), mask, 1.0)
 
 
-def fit_masked_logistic(decisions: Decisions, *, penalty: float, seed: int) -> LinearScores:  # noqa: ARG001
+def fit_masked_logistic(decisions: LoggedChoices, *, penalty: float, seed: int) -> LinearScores:  # noqa: ARG001
     """Return a logistic regression whose softmax runs over the available actions in the likelihood too.
 
     A common fit over all actions, masked afterwards, reads an action that was seldom available as one that was seldom
@@ -72,7 +73,7 @@ def fit_masked_logistic(decisions: Decisions, *, penalty: float, seed: int) -> L
     return LinearScores(standard, coefficients.detach().numpy().astype(np.float64))
 
 
-def fit_multinomial_logistic(decisions: Decisions, *, penalty: float, seed: int) -> LinearScores:
+def fit_multinomial_logistic(decisions: LoggedChoices, *, penalty: float, seed: int) -> LinearScores:
     """Return scikit-learn's multinomial logistic regression, renormalised over the available actions.
 
     Don't trust it where masks change from row to row: see `fit_masked_logistic`.

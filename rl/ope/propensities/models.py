@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rl.errors import EvaluationError
-from rl.ope.propensities.decisions import Decisions, FittedBehavior
+from rl.ope.propensities.decisions import FittedBehavior, LoggedChoices
 from rl.ope.propensities.logistic import fit_masked_logistic, fit_multinomial_logistic
 from rl.ope.propensities.network import fit_cloned_network
 from rl.ope.propensities.trees import MAX_ACTIONS, fit_boosted_trees
@@ -20,7 +20,7 @@ from rl.ope.propensities.trees import MAX_ACTIONS, fit_boosted_trees
 class FitBehavior(Protocol):
     """Learns a behavior policy from decisions; equal seeds give equal policies."""
 
-    def __call__(self, decisions: Decisions, *, penalty: float, seed: int) -> FittedBehavior:
+    def __call__(self, decisions: LoggedChoices, *, penalty: float, seed: int) -> FittedBehavior:
         """Return the fitted policy."""
         ...
 

@@ -10,7 +10,8 @@ import torch
 
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray
 from rl.learning.networks.masked_networks import FeaturesEncoder, MaskedCategoricalPolicy, dense_layers
-from rl.ope.propensities.decisions import Decisions, Standard, masked_softmax
+from rl.ope.propensities.decisions import LoggedChoices, Standard
+from rl.policy.action_probabilities import masked_softmax
 from rl.policy.network import DenseNetwork
 
 _HIDDEN_UNITS = (64, 64)
@@ -35,10 +36,10 @@ class ClonedNetwork:
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
         """Return the probabilities, `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
-        return masked_softmax(self.network.forward(self.standard.apply(features)).astype(np.float64), mask)
+        return masked_softmax(self.network.forward(self.standard.apply(features)).astype(np.float64), mask, 1.0)
 
 
-def fit_cloned_network(decisions: Decisions, *, penalty: float, seed: int) -> ClonedNetwork:
+def fit_cloned_network(decisions: LoggedChoices, *, penalty: float, seed: int) -> ClonedNetwork:
     """Return the masked imitator, trained until a tenth of the shoppers, kept out, say that it gets no better.
 
     Learns any smooth choice rule, masks included, given rows enough. Don't trust it on a few hundred decisions.

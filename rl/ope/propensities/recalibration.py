@@ -10,7 +10,8 @@ from scipy.optimize import minimize_scalar
 from sklearn.isotonic import IsotonicRegression
 
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
-from rl.ope.propensities.decisions import masked_softmax, renormalized
+from rl.ope.propensities.decisions import renormalized
+from rl.policy.action_probabilities import masked_softmax
 
 RecalibrationKind = Literal["none", "temperature", "isotonic"]
 RECALIBRATIONS: tuple[RecalibrationKind, ...] = ("none", "temperature", "isotonic")
@@ -51,7 +52,7 @@ class Temperature:
 
     def apply(self, probabilities: FloatArray, mask: BoolArray) -> FloatArray:
         """Return the corrected probabilities, `(n, n_actions)`: rows sum to 1, 0 where the mask is False."""
-        return masked_softmax(np.log(np.maximum(probabilities, _SMALLEST)) / self.value, mask)
+        return masked_softmax(np.log(np.maximum(probabilities, _SMALLEST)) / self.value, mask, 1.0)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray
-from rl.ope.propensities.decisions import Decisions, MarginalBehavior, fit_marginal, renormalized
+from rl.ope.propensities.decisions import LoggedChoices, MarginalBehavior, fit_marginal, renormalized
 
 # scikit-learn grows one tree per action and round, so a budget of trees keeps the time of a fit the same for 5 actions
 # and for 100; past 200 actions so few rounds are left that the trees learn little beyond the marginal frequencies.
@@ -41,7 +41,7 @@ class BoostedTrees:
         return renormalized(np.where(is_known, weights, self.marginal.rates), mask)
 
 
-def fit_boosted_trees(decisions: Decisions, *, penalty: float, seed: int) -> BoostedTrees:
+def fit_boosted_trees(decisions: LoggedChoices, *, penalty: float, seed: int) -> BoostedTrees:
     """Return gradient-boosted trees of scikit-learn, one for each action and round, from raw features.
 
     They find steps and interactions that a linear score can't. Masks come afterwards, as in

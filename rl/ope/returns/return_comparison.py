@@ -10,7 +10,7 @@ from rl.data.logged_episodes import FloatArray
 from rl.errors import UnsupportedEstimator
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.returns.return_distribution import (
-    Bounded,
+    BoundedReturn,
     ReturnDistribution,
     distribution_of,
     drawn_figures,
@@ -39,7 +39,7 @@ class ReturnComparison:
 
     candidate: ReturnDistribution
     baseline: ReturnDistribution
-    tail_gain: Bounded | None
+    tail_gain: BoundedReturn | None
     tail_refusal: str | None = None
 
 

@@ -22,7 +22,7 @@ _BATCH_CELLS = 8_000_000  # draws times episodes held at once: 64 MB
 
 
 @dataclass(frozen=True)
-class Bounded:
+class BoundedReturn:
     """A figure between pointwise bootstrap bounds.
 
     Attributes:
@@ -60,10 +60,10 @@ class ReturnDistribution:
     cdf: FloatArray
     cdf_lower: FloatArray
     cdf_upper: FloatArray
-    mean: Bounded
-    variance: Bounded
-    cvar: Bounded
-    quartiles: tuple[Bounded, Bounded, Bounded]
+    mean: BoundedReturn
+    variance: BoundedReturn
+    cvar: BoundedReturn
+    quartiles: tuple[BoundedReturn, BoundedReturn, BoundedReturn]
     tail: float
     level: float
     total_weight: float
@@ -83,10 +83,10 @@ class DrawnFigures:
     own: FloatArray
     draws: FloatArray
 
-    def bounded(self, column: int, *, level: float) -> Bounded:
+    def bounded(self, column: int, *, level: float) -> BoundedReturn:
         """Return one figure between percentiles of its draws."""
         lower, upper = np.quantile(self.draws[:, column], [(1 - level) / 2, (1 + level) / 2])
-        return Bounded(float(self.own[column]), float(lower), float(upper))
+        return BoundedReturn(float(self.own[column]), float(lower), float(upper))
 
     def minus(self, other: DrawnFigures) -> DrawnFigures:
         """Return the differences, draw by draw: both sides must have drawn the same units."""

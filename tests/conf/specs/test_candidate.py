@@ -63,13 +63,11 @@ def test_every_parameter_of_an_entry_is_a_field(kind: type[TrainingSpec], algori
     assert set(kind.algorithms[algorithm].parameters) <= set(kind.model_fields)
 
 
-@pytest.mark.parametrize(
-    "values", [{"action_flexibility": 0.0}, {"action_flexibility": 1.0}], ids=["none", "only the likeliest"]
-)
-def test_action_flexibility_is_a_share(values: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("share", "bound"), [(0.0, "greater than 0"), (1.0, "less than 1")])
+def test_action_flexibility_is_a_share(share: float, bound: str) -> None:
     """At 0 nothing is filtered, at 1 everything: neither is this algorithm."""
-    with pytest.raises(ValidationError):
-        make(Candidate, "discrete_bcq", **values)
+    with pytest.raises(ValidationError, match=rf"action_flexibility\n.*{bound}"):
+        make(Candidate, "discrete_bcq", action_flexibility=share)
 
 
 @pytest.mark.parametrize(("kind", "algorithm"), EVERY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from jobs.publishing.publishing import Provenance
 from tests.jobs.conftest import Ingest
 from tests.jobs.published_rows import read_items, read_rejected, read_sessions
 from tests.jobs.shop_logs import DAYS, day_lines, deliver, deliver_days, line
+from tests.spark_plans import shuffle_partitions
 
 KEY = b"a key for tests only"
 FIRST, SECOND, THIRD = DAYS
@@ -171,36 +173,30 @@ def test_session_over_midnight_is_known_once_the_next_day_is(
     assert bob == [(FIRST, 3, True), (FIRST, 19, True), (SECOND, 19, False), (THIRD, 16, False)]
 
 
-def test_digests_do_not_depend_on_order_repetition_shuffling_or_partitions(
+def test_digests_do_not_depend_on_order_shuffling_or_partitions(
     ingest_into: Ingest, results: list[dict[str, Any]], spark: SparkSession, tmp_path: Path
 ) -> None:
-    """Days in another order with 2 partitions, and shuffled lines with 7: the same digests."""
-    before = spark.conf.get("spark.sql.shuffle.partitions")
-    try:
-        spark.conf.set("spark.sql.shuffle.partitions", 2)
-        _deliver(tmp_path / "all")
-        for day, horizon in ((THIRD, THIRD), (FIRST, FIRST), (SECOND, THIRD)):
-            part = tmp_path / "parts" / str(day)
-            part.mkdir(parents=True)
-            (tmp_path / "all" / str(day)).rename(part / str(day))
-            ordered = ingest_into(tmp_path / "ordered", horizon, part)
-        spark.conf.set("spark.sql.shuffle.partitions", 7)
-        shuffled = ingest_into(tmp_path / "shuffled", THIRD, _deliver(tmp_path / "shuffled_logs", seed=5))
-    finally:
-        spark.conf.set("spark.sql.shuffle.partitions", str(before))
-    assert ordered["digests"] == results[1]["digests"]
-    assert shuffled["digests"] == results[1]["digests"]
+    """The first day after the others, all lines shuffled, 7 partitions: the same digests."""
+    _deliver(tmp_path / "first", seed=5)
+    for day in (SECOND, THIRD):
+        (tmp_path / "later").mkdir(exist_ok=True)
+        (tmp_path / "first" / str(day)).rename(tmp_path / "later" / str(day))
+    with shuffle_partitions(spark, 7):
+        ingest_into(tmp_path / "home", THIRD, tmp_path / "later")
+        found = ingest_into(tmp_path / "home", THIRD, tmp_path / "first")
+    assert found["digests"] == results[1]["digests"]
 
 
-def test_changed_file_replaces_its_delivery_alone(ingest_into: Ingest, tmp_path: Path) -> None:
+def test_changed_file_replaces_its_delivery_alone(
+    ingest_into: Ingest, results: list[dict[str, Any]], home: Path, tmp_path: Path
+) -> None:
     """A file delivered again with other bytes is ingested again; the other days keep their digests."""
-    logs = deliver_days(tmp_path / "logs", DAYS[:2])
-    before = ingest_into(tmp_path / "home", SECOND, logs)
-    deliver(logs, SECOND, [*day_lines(SECOND), line(SECOND, 700, event_id="new")])
-    after = ingest_into(tmp_path / "home", SECOND, logs)
+    shutil.copytree(home, tmp_path / "home")
+    deliver(tmp_path / "logs", SECOND, [*day_lines(SECOND), *DIRT, line(SECOND, 700, event_id="new")])
+    before, after = results[1], ingest_into(tmp_path / "home", THIRD, tmp_path / "logs")
     assert (after["deliveries"], after["n_lines"]) == ([str(SECOND)], before["n_lines"] + 1)
-    assert after["digests"]["events"][str(FIRST)] == before["digests"]["events"][str(FIRST)]
-    assert after["digests"]["events"][str(SECOND)] != before["digests"]["events"][str(SECOND)]
+    changed = [day for day in map(str, DAYS) if after["digests"]["events"][day] != before["digests"]["events"][day]]
+    assert changed == [str(SECOND)]
 
 
 def test_date_without_data_and_bad_files_leave_everything_as_it_was(

@@ -35,22 +35,22 @@ def _lines(
 
 
 @pytest.mark.parametrize(
-    ("lines", "is_likely"),
+    ("lines", "refused"),
     [
-        ([_lines(80), _lines(20, "bad_number", "price")], True),
-        ([_lines(79), _lines(21, "bad_number", "price")], False),
-        ([_lines(10), _lines(990, "ignored")], True),
-        ([_lines(10), _lines(900, "duplicate"), _lines(90, "bot_rate")], True),
-        ([_lines(10), _lines(990, "ignored"), _lines(3, "unreadable")], False),
-        ([_lines(990, "ignored")], True),
+        ([_lines(80), _lines(20, "bad_number", "price")], None),
+        ([_lines(79), _lines(21, "bad_number", "price")], "21 of 100 lines are rejected (21.0%, at most 20.0%)"),
+        ([_lines(10), _lines(990, "ignored")], None),
+        ([_lines(10), _lines(900, "duplicate"), _lines(90, "bot_rate")], None),
+        ([_lines(10), _lines(990, "ignored"), _lines(3, "unreadable")], "3 of 13 lines are rejected (23.1%, at most"),
+        ([_lines(990, "ignored")], None),
     ],
 )
-def test_share_is_of_lines_that_could_have_been_events(lines: list[RejectedLines], is_likely: bool) -> None:
+def test_share_is_of_lines_that_could_have_been_events(lines: list[RejectedLines], refused: str | None) -> None:
     """Ignored lines, repetitions and bots were read right."""
-    if is_likely:
+    if refused is None:
         refuse_unlikely(lines, source(), {})
     else:
-        with pytest.raises(UnlikelyDelivery):
+        with pytest.raises(UnlikelyDelivery, match=re.escape(f"delivery_date={FIRST}: {refused}")):
             refuse_unlikely(lines, source(), {})
         refuse_unlikely(lines, source(), {FIRST: "looked at"})
         refuse_unlikely(lines, source(max_rejected_share=0.9), {})
@@ -110,7 +110,7 @@ def test_delivery_in_other_units_is_landed_and_not_published_until_accepted(
     manifest = read_pointers(lake.table("events"))[f"delivery_date={SECOND}"].manifest
     assert manifest.notes == {"accepted": "the shop was closed"}
     deliver(logs, SECOND, [*wrong, "{"])
-    with pytest.raises(UnlikelyDelivery):
+    with pytest.raises(UnlikelyDelivery, match=f"{len(wrong) + 1} of {len(wrong) + 1} lines"):
         ingest_into(home, SECOND, logs)
     assert accepted_reasons(lake, read_raw_deliveries(lake).values()) == {}
 

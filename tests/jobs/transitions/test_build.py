@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from jobs.publishing.written_rows import check_columns
 from jobs.transitions.build import build
 from tests.jobs.transitions.delivered_shop import DeliveredShop
 from tests.jobs.transitions.shop_events import DAY, Row, a_pipeline, available, event, impression
+from tests.spark_plans import shuffle_partitions
 
 DAYS = [DAY + timedelta(days=n) for n in range(5)]
 # A few features of each kind: what all of them hold has its own suite, and wide plans take Spark long to make.
@@ -80,14 +79,6 @@ def delivered(spark: SparkSession, home: Path, rows: list[Row]) -> DeliveredShop
     shop.offer(SETS)
     shop.deliver(rows)
     return shop
-
-
-@contextmanager
-def shuffle_partitions(spark: SparkSession, n: int) -> Iterator[None]:
-    before = str(spark.conf.get("spark.sql.shuffle.partitions"))
-    spark.conf.set("spark.sql.shuffle.partitions", str(n))
-    yield
-    spark.conf.set("spark.sql.shuffle.partitions", before)
 
 
 def until(rows: list[Row], day: date) -> list[Row]:

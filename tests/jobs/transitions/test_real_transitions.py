@@ -18,7 +18,7 @@ from jobs.transitions.build import build
 LAST = date(2017, 12, 2)
 WEIGHTS = {"cart": 3_000_000, "fav": 2_000_000, "buy": 10_000_000}  # as the scenario says for this source; no clicks
 
-pytestmark = pytest.mark.real_data
+pytestmark = [pytest.mark.real_data, pytest.mark.usefixtures("compiled_plans")]
 
 
 def days_and_worth(log: Path) -> tuple[Counter[date], int]:

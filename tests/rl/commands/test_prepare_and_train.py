@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import weakref
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from conf.paths import Lake, Run
 from conf.settings import Settings
-from conf.specs.scenario import load_pipeline
+from conf.specs.scenario import Pipeline, load_pipeline
 from rl.commands import prepare, train
 from rl.data.dataset import Dataset, load_dataset
 from rl.errors import TrainingError
@@ -26,16 +27,26 @@ from tests.rl.factories import write_shop
 CANDIDATE = "bc-1"
 
 
+def briefly_trained(scenario: str, source: str) -> Pipeline:
+    """The pipeline, with a tenth of its updates."""
+    pipeline = load_pipeline(scenario, source)
+    brief = tuple(one.model_copy(update={"n_updates": one.n_updates // 10}) for one in pipeline.scenario.candidates)
+    return pipeline.model_copy(update={"scenario": pipeline.scenario.model_copy(update={"candidates": brief})})
+
+
 @pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, dict[str, Any]]:
+def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Settings, dict[str, Any]]]:
     """A prepared and trained night: settings and the arguments of its commands."""
     settings = Settings.from_environment({"NIGHTCART_HOME": str(tmp_path_factory.mktemp("home"))})
-    pipeline = load_pipeline("recommendation", "simulated_shop")
+    pipeline = briefly_trained("recommendation", "simulated_shop")
     last = write_shop(Lake(settings.lake, "simulated_shop"), pipeline, n_episodes=90)
     arguments: dict[str, Any] = {"source": "simulated_shop", "scenario": "recommendation", "run_date": last}
-    prepare.run(settings=settings, **arguments)
-    train.run(settings=settings, **arguments, candidate=CANDIDATE)
-    return settings, arguments
+    with pytest.MonkeyPatch.context() as patch:
+        for command in (prepare, train):
+            patch.setattr(command, "load_pipeline", briefly_trained)
+        prepare.run(settings=settings, **arguments)
+        train.run(settings=settings, **arguments, candidate=CANDIDATE)
+        yield settings, arguments
 
 
 def run_of(night: tuple[Settings, dict[str, Any]]) -> Run:
@@ -75,7 +86,7 @@ def test_train_leaves_a_policy_that_decides_on_the_test_split(night: tuple[Setti
     run = run_of(night)
     policy = load_policy(run.candidate(CANDIDATE) / "policy")
     dataset = load_dataset(
-        load_pipeline("recommendation", "simulated_shop"), Lake(settings.lake, arguments["source"]), run
+        briefly_trained("recommendation", "simulated_shop"), Lake(settings.lake, arguments["source"]), run
     )
     episodes = dataset.to_logged_episodes("test")
     probabilities = policy.probabilities(episodes.features, episodes.mask())

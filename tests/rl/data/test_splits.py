@@ -10,7 +10,7 @@ from conf.paths import Lake
 from conf.specs.scenario import Pipeline
 from rl.data.splits import (
     MICROSECONDS_PER_HOUR,
-    Interval,
+    TimeSpan,
     drop_unsettled_tails,
     end_of_day,
     refuse_small_splits,
@@ -37,7 +37,7 @@ def test_split_intervals_leave_embargoes_and_the_last_window_free() -> None:
     free = (12 + pipeline.source.session.max_hours) * HOUR
     end = end_of_day(date(2026, 1, 14), pipeline.source.zone)
     left = end - free + 1 - first - 2 * pipeline.embargo_hours * HOUR
-    assert found["train"] == Interval(first, first + int(0.6 * left))
+    assert found["train"] == TimeSpan(first, first + int(0.6 * left))
     assert found["validation"].start == found["train"].end + pipeline.embargo_hours * HOUR
     assert found["validation"].end - found["validation"].start == int(0.15 * left)
     assert found["test"].start == found["validation"].end + pipeline.embargo_hours * HOUR
@@ -72,8 +72,8 @@ def test_refuse_small_splits_names_every_split() -> None:
 
 def test_interval_survives_json() -> None:
     """Boundaries keep their microseconds."""
-    interval = Interval(1_767_592_872_000_001, 1_767_592_999_999_999)
-    assert Interval.from_json(interval.to_json()) == interval
+    interval = TimeSpan(1_767_592_872_000_001, 1_767_592_999_999_999)
+    assert TimeSpan.from_json(interval.to_json()) == interval
 
 
 def read_rows(pipeline: Pipeline, folder: Path, *episodes: list[dict[str, Any]]) -> Transitions:

@@ -122,7 +122,7 @@ def test_headline_needs_no_glossary(name: str) -> None:
 
 def test_explainer_refuses_a_term_without_meaning() -> None:
     """A template can't name a term that nobody explained."""
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="moment of truth"):
         Explainer()("moment of truth")
 
 

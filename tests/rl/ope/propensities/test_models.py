@@ -7,7 +7,7 @@ import pytest
 
 from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError
-from rl.ope.propensities.decisions import Decisions
+from rl.ope.propensities.decisions import LoggedChoices
 from rl.ope.propensities.models import BEHAVIOR_MODELS, BehaviorModel, behavior_model
 
 N_ACTIONS = 4
@@ -24,7 +24,7 @@ TOLERANCES = {
 every_model = pytest.mark.parametrize("model", BEHAVIOR_MODELS.values(), ids=BEHAVIOR_MODELS)
 
 
-def logistic_decisions(n: int, seed: int, *, is_masked: bool) -> tuple[Decisions, FloatArray]:
+def logistic_decisions(n: int, seed: int, *, is_masked: bool) -> tuple[LoggedChoices, FloatArray]:
     """Decisions of a known logistic logger, two a shopper, and its probabilities."""
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(n, 2)).astype(np.float32)
@@ -34,7 +34,7 @@ def logistic_decisions(n: int, seed: int, *, is_masked: bool) -> tuple[Decisions
     scores = np.where(mask, features @ coefficients + [0.2, 0.0, -0.4, 0.0], -np.inf)
     probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     action = (rng.random((n, 1)) > probabilities.cumsum(axis=1)).sum(axis=1)
-    return Decisions(features, mask, action.astype(np.int64), np.arange(n) // 2), probabilities
+    return LoggedChoices(features, mask, action.astype(np.int64), np.arange(n) // 2), probabilities
 
 
 @every_model
@@ -77,7 +77,7 @@ def test_behavior_model_copes_with_few_actions_seen(model: BehaviorModel, action
     decisions, _ = logistic_decisions(400, 4, is_masked=False)
     shown = np.asarray(actions)[np.arange(400) % len(actions)]
     fitted = model.fit(
-        Decisions(decisions.features, decisions.mask, shown, decisions.unit), penalty=model.penalties[0], seed=0
+        LoggedChoices(decisions.features, decisions.mask, shown, decisions.unit), penalty=model.penalties[0], seed=0
     )
     assert fitted.probabilities(decisions.features, decisions.mask)[:, actions].sum(axis=1).mean() > 0.9
     unseen = np.isin(np.arange(N_ACTIONS), actions, invert=True)[None, :]
@@ -93,7 +93,7 @@ def test_masks_in_the_likelihood_beat_masks_afterwards(name: str) -> None:
     truth = np.where(mask, [0.2, 0.2, 0.6], 0.0)
     truth = truth / truth.sum(axis=1, keepdims=True)
     action = (rng.random((4000, 1)) > truth.cumsum(axis=1)).sum(axis=1)
-    decisions = Decisions(rng.normal(size=(4000, 2)).astype(np.float32), mask, action, np.arange(4000))
+    decisions = LoggedChoices(rng.normal(size=(4000, 2)).astype(np.float32), mask, action, np.arange(4000))
 
     def error(model_name: str) -> float:
         model = behavior_model(model_name)

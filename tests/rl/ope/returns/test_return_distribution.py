@@ -10,7 +10,7 @@ from rl.errors import EvaluationError
 from rl.ope.estimators.registry import ESTIMATORS
 from rl.ope.intervals.intervals import Resampling, percentile_interval
 from rl.ope.returns.return_distribution import (
-    Bounded,
+    BoundedReturn,
     ReturnDistribution,
     cumulative_probabilities,
     return_distribution,
@@ -57,7 +57,7 @@ def estimated(normalization: str) -> ReturnDistribution:
     return return_distribution(weighted_returns(sample), points=POINTS, normalization=form, tail=0.2, resampling=DRAWS)
 
 
-def assert_near(found: Bounded, truth: float) -> None:
+def assert_near(found: BoundedReturn, truth: float) -> None:
     """Within the width of the 95% bounds, some four standard errors; and the bounds are narrow enough to fail."""
     assert abs(found.value - truth) < found.upper - found.lower < 0.4
 
