@@ -143,6 +143,9 @@ bench-train: setup  ## sampling, full steps, building the data set, FQE and cata
 bench-kernel: setup  ## how many rows a second each function of the kernel takes; ROWS=1000000
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_kernel.py
 
+bench-serve: setup  ## decisions a second and their milliseconds, beside `mlflow models serve`; SECONDS_EACH=10
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.serve.bench_serve
+
 bench-worth: setup  ## whether `make worth` says the right thing of simulated shops, over 5 logs of each kind
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_worth.py
 
