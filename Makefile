@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment airflow-environment nightly worth check-source accept promote serve rollback off on test test-pipeline test-dags test-faults check lint \
+.PHONY: help setup python java pipeline-environment airflow-environment nightly worth check-source accept promote observe serve rollback off on test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-gate bench-kernel bench-ope bench-serve bench-train bench-worth up down airflow pins clean
 
 help:  ## this page
@@ -45,6 +45,7 @@ help:  ## this page
 #: Other parameters:
 #:   VERSION=3        the version that `make promote` approves, registered for its DATE; `make nightly` says what to type
 #:   DELIVERY=2026-01-31 REASON="..."  the delivery that `make accept` publishes as it is, and why
+#:   AS_OF=2026-02-01 the day that `make observe` is for: the one after the last delivery
 #:   HOST=127.0.0.1 SERVE_PORT=8090 RULES=rules.yaml DECISIONS=FOLDER   of `make serve`
 #:   WHY="..." WHO=ann            why `make rollback`, `make off` or `make on`, and whose word it is; default: this user
 #:   PORT=8080 MLFLOW_PORT=5000   ports of the pages of `make up`
@@ -80,6 +81,10 @@ accept: pipeline-environment  ## publish a delivery although many of its lines a
 promote: pipeline-environment  ## approve the version a night registered: it becomes the champion (VERSION, DATE, SOURCE, SCENARIO)
 	@exec $(PIPELINE) -m rl promote --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  --date "$${DATE:-}" --version "$${VERSION:-}"
+
+observe: pipeline-environment  ## publish what is known of every shopper as of a day, for serving (SOURCE, SCENARIO, AS_OF)
+	@exec $(PIPELINE) -m jobs.main observe --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
+	  --as-of "$${AS_OF:-}"
 
 serve: pipeline-environment  ## decide in the shop, each decision logged (SOURCE, SCENARIO, HOST, SERVE_PORT, RULES, DECISIONS)
 	@exec $(PIPELINE) -m rl serve --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \

@@ -6,6 +6,7 @@ import resource
 import threading
 import time
 from collections import Counter
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ class Load:
         while not self._has_ended.is_set():
             try:
                 status, answer = service.decide(user_id=f"shopper-{number}")
-            except (OSError, ValueError):
+            except (OSError, HTTPException):
                 continue
             self.statuses[status] += 1
             if status == 200:
