@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def run(  # noqa: PLR0913  (each is an option of the command)
     """Serve until SIGINT or SIGTERM, and return what was served.
 
     Raises:
-        ServingError: it would be reachable from elsewhere without a key, or the decision log can't be written.
+        ServingError: it would be reachable from elsewhere without a key, the address is taken, or the decision
+            log can't be written.
         SpecError: unknown names, or rules that don't fit.
     """
     if settings.serving_key is None and not _is_loopback(host):
@@ -50,6 +52,7 @@ def run(  # noqa: PLR0913  (each is an option of the command)
         max_age_days=max_history_age,
         is_replaying=is_replaying,
     )
+    listening = _listening(host, port)
     service = Service(settings, pipeline, options)
     service.fill_store()
     service.look()
@@ -58,8 +61,24 @@ def run(  # noqa: PLR0913  (each is an option of the command)
     structlog.get_logger().info(
         "serving decisions", address=address, page=f"{address}/docs", log=str(options.decisions)
     )
-    uvicorn.run(create_app(service, settings.serving_key), host=host, port=port, log_level="warning", access_log=False)
+    app = create_app(service, settings.serving_key)
+    uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listening])
     return {"scenario": scenario, "source": source, "decisions": str(options.decisions)}
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on the address.
+
+    Raises:
+        ServingError: another process does, or it is none of this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ServingError(
+            f"{host}:{port} can't be listened on ({error.strerror}); stop who does, or name another port (--port)"
+        ) from error
 
 
 def _is_loopback(host: str) -> bool:

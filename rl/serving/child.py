@@ -1,4 +1,4 @@
-"""What runs beside the service in a process of its own: `follow` the registry, `fill` the store of histories."""
+"""What runs beside the service in a process of its own: it follows the registry, or fills the store of histories."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def main(what: str, scenario: str, source: str, *further: str) -> None:
     import rl.registry.store  # noqa: F401, PLC0415  (sets what MLflow reads when it is imported)
     from rl.serving.following import follow  # noqa: PLC0415
 
-    follow(settings, pipeline)
+    follow(settings, pipeline, int(further[0]))
 
 
 if __name__ == "__main__":

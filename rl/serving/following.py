@@ -138,9 +138,9 @@ def refuse_misfit(policy: StochasticPolicy, pipeline: Pipeline) -> None:
         raise PolicyError(f"it needs features that the scenario doesn't observe: {', '.join(missing)}")
 
 
-def follow(settings: Settings, pipeline: Pipeline) -> None:
-    """Look at the registry every second until the service that started this process is gone."""
-    service, follower = os.getppid(), Follower(settings, pipeline)
+def follow(settings: Settings, pipeline: Pipeline, service: int) -> None:
+    """Look at the registry every second until the service, the parent of that process id, is gone."""
+    follower = Follower(settings, pipeline)
     while os.getppid() == service:
         follower.look()
         time.sleep(SECONDS_BETWEEN)

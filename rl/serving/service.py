@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -159,7 +160,8 @@ class Service:
         if self._follower is None or self._follower.poll() is not None:
             if self._follower is not None:
                 structlog.get_logger().warning("the follower of the registry has ended; starting it again")
-            command = child.command("follow", self.pipeline.scenario.name, self.pipeline.source.name)
+            names = self.pipeline.scenario.name, self.pipeline.source.name
+            command = child.command("follow", *names, str(os.getpid()))
             self._follower = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     async def keep_up(self) -> None:
