@@ -24,8 +24,9 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment airflow-environment nightly worth check-source accept promote observe serve rollback off on test test-pipeline test-dags test-faults check lint \
-        reference bench-coverage bench-gate bench-kernel bench-ope bench-serve bench-train bench-worth up down airflow pins clean
+.PHONY: help setup python java pipeline-environment airflow-environment nightly worth source check-source forget-source accept repair migrate promote observe serve rollback off on \
+        test test-pipeline test-dags test-faults check lint \
+        reference bench-coverage bench-gate bench-jobs bench-kernel bench-ope bench-serve bench-train bench-worth up down airflow pins clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -48,13 +49,15 @@ help:  ## this page
 #:   AS_OF=2026-02-01 the day that `make observe` is for: the one after the last delivery
 #:   HOST=127.0.0.1 SERVE_PORT=8090 RULES=rules.yaml DECISIONS=FOLDER   of `make serve`
 #:   WHY="..." WHO=ann            why `make rollback`, `make off` or `make on`, and whose word it is; default: this user
+#:   FILES="a.csv b.csv" OUT=conf/sources/shop.yaml   what `make source` looks at, and where its draft goes (default: stdout)
 #:   PORT=8080 MLFLOW_PORT=5000   ports of the pages of `make up`
 #:   ARGS="backfill create ..."   what `make airflow` runs
 #:   TESTS=tests/conf             the part of the tests that `make test` runs
 #:   KILLS=30 SEED=1  how often, and when, `make test-faults` kills ingest and build
 #:   NIGHTS=2000      nights that `make bench-gate` judges for each kind of candidate
 #:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on
-#:   SECTIONS=coverage,selection  parts of `make bench-ope` or `make bench-train`; default: all of them
+#:   SIZES=300000     events of the logs of `make bench-jobs`
+#:   SECTIONS=coverage,selection  parts of `make bench-jobs`, `make bench-ope` or `make bench-train`; default: all
 #:   DEVICE=cuda REPEATS=5        what `make bench-train` runs on, and how many rounds
 #:   THREADS=1,8      numbers of threads that its full step is timed with; default: 1 and all cores
 #:   PINS=--upgrade   how `make pins` compiles; --upgrade-package NAME renews one
@@ -72,11 +75,24 @@ worth: pipeline-environment  ## before any training: whether looking ahead can p
 	@exec $(PIPELINE) -m rl worth --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  $${DATE:+--date "$$DATE"}
 
-check-source: pipeline-environment  ## what the first lines of a log become, in seconds and without Spark (SOURCE, LOGS)
-	@exec $(PIPELINE) -m jobs.commands.check_source --source "$${SOURCE:-canonical}" --logs "$${LOGS:-}"
+source: pipeline-environment  ## propose a source from a look at a shop's files, without Spark (FILES, OUT=conf/sources/NAME.yaml)
+	@$(call set-words,$(PIPELINE),FILES); exec $(PIPELINE) -m jobs.commands.propose_source $${OUT:+--out "$$OUT"} "$$@"
+
+check-source: pipeline-environment  ## what the first lines of a log become, in seconds and without Spark (SOURCE, LOGS, SCENARIO)
+	@exec $(PIPELINE) -m jobs.commands.check_source --source "$${SOURCE:-canonical}" --logs "$${LOGS:-}" \
+	  $${SCENARIO:+--scenario "$$SCENARIO"}
+
+forget-source: pipeline-environment  ## remove all data of a trial source from the home (SOURCE, YES=1; FORCE=1 despite a champion)
+	@exec $(PIPELINE) -m rl forget --source "$${SOURCE:-}" $${YES:+--yes} $${FORCE:+--force}
 
 accept: pipeline-environment  ## publish a delivery although many of its lines are rejected (SOURCE, DELIVERY, REASON)
 	@exec $(PIPELINE) -m jobs.main accept --source "$${SOURCE:-simulated_shop}" --delivery "$${DELIVERY:-}" --reason "$${REASON:-}"
+
+repair: pipeline-environment  ## find damaged files of the lake by their sums and make them anew (SOURCE; LOGS where raw files are damaged)
+	@exec $(PIPELINE) -m jobs.main repair --source "$${SOURCE:-simulated_shop}" $${LOGS:+--logs "$$LOGS"}
+
+migrate: pipeline-environment  ## bring the tables of an earlier release's home to what this one writes; says so where nothing is to be done
+	@exec $(PIPELINE) -m jobs.commands.migrate
 
 promote: pipeline-environment  ## approve the version a night registered: it becomes the champion (VERSION, DATE, SOURCE, SCENARIO)
 	@exec $(PIPELINE) -m rl promote --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
@@ -130,8 +146,8 @@ check: setup  ## lint, format, types and import contracts
 
 lint: check  ## the same as check
 
-reference: pipeline-environment  ## write docs/reference-sources.md and docs/reference-scenarios.md from the models in conf
-	@$(PIPELINE) -m conf.specs.spec_reference
+reference: pipeline-environment  ## write docs/reference-*.md and docs/tables.md from the models and tables in conf
+	@$(PIPELINE) -m conf.specs.spec_reference && $(PIPELINE) -m conf.table_reference
 
 bench-coverage: setup  ## how often intervals hold the true value, over 20 logs of a simulated shop
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_coverage.py
@@ -150,6 +166,9 @@ bench-kernel: setup  ## how many rows a second each function of the kernel takes
 
 bench-serve: setup  ## decisions a second and their milliseconds, beside `mlflow models serve`; SECONDS_EACH=10
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.serve.bench_serve
+
+bench-jobs: setup  ## what raw lines cost on their way to transitions, by stage; SIZES=3000000,30000000 SECTIONS=chain,marginal,heavy
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_jobs
 
 bench-worth: setup  ## whether `make worth` says the right thing of simulated shops, over 5 logs of each kind
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_worth.py

@@ -5,7 +5,8 @@ NightcartError
     ├── SpecError       a YAML that doesn't fit its model (all violations at once)
     ├── SettingError    an environment variable that doesn't fit
     └── PublicationError  a pointer or manifest that can't be read or may not be written
-        └── StaleInputs   a publisher that saw strictly less than what is already published
+        ├── StaleInputs   a publisher that saw strictly less than what is already published
+        └── DamagedFile   a published file whose bytes aren't those that were published
 """
 
 from typing import ClassVar
@@ -51,3 +52,9 @@ class PublicationError(ConfError):
 
 class StaleInputs(PublicationError):
     """The publisher saw a strict subset of the inputs already published."""
+
+
+class DamagedFile(PublicationError):
+    """A published file is gone or has other bytes than were published; the message names it and what makes it anew."""
+
+    may_pass = False

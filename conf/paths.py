@@ -44,6 +44,19 @@ class Lake:
         """Return the folder for files that are not published yet."""
         return table_folder / "_staging"
 
+    def published_folders(self) -> list[Path]:
+        """Return the folder of every table of the source that has pointers, raw deliveries among them."""
+        return sorted(path.parent for depth in ("*", "*/*/*") for path in self.folder.glob(f"{depth}/_pointers"))
+
+    @staticmethod
+    def delta(table_folder: Path) -> Path:
+        """Return the folder of the table as a Delta table: links to the current files, and a log of their own.
+
+        No folder on the way to it is called `name=value`, which readers would take for a column.
+        """
+        value = table_folder.name.partition("=")[2]
+        return table_folder.parent / "delta" / value if value else table_folder / "delta"
+
     @property
     def lock(self) -> Path:
         """Lock file that publishers of this source hold while they swap pointers."""
@@ -61,7 +74,7 @@ class Run:
 
     @property
     def folder(self) -> Path:
-        return self.home / "runs" / self.source / self.scenario / str(self.date)
+        return source_runs(self.home, self.source) / self.scenario / str(self.date)
 
     def lock(self, name: str) -> Path:
         """Lock file of the night: held by whoever computes it (`conf/night_lock.py`)."""
@@ -118,6 +131,16 @@ class Run:
     @property
     def promotion(self) -> Path:
         return self.folder / "promotion.json"
+
+
+def source_runs(home: Path, source: str) -> Path:
+    """Return the folder of all nights' working files of a source."""
+    return home / "runs" / source
+
+
+def forgotten(folder: Path) -> Path:
+    """Return where a source's folder is moved to before its files are removed: no reader looks there."""
+    return folder.parent / f"_forgotten-{folder.name}"
 
 
 def simulated_shop(home: Path, name: str) -> Path:

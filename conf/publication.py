@@ -31,6 +31,8 @@ class Manifest(GrownModel):
     counters: counts by name, shown to people (rejected by reason, residuals by name, ...).
     checks: name -> True; a version with a failed check is never published.
     notes: what people decided about it, by name, in their words.
+    profile: of a delivery's events, what is counted of each feed, by which later deliveries are judged.
+    drift: what differs from the feeds' earlier deliveries, a sentence each.
     """
 
     table: str
@@ -47,14 +49,30 @@ class Manifest(GrownModel):
     checks: dict[str, bool] = Field(default_factory=dict)
     notes: dict[str, str] = Field(default_factory=dict)
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"notes"})
+    profile: dict[str, dict[str, int]] = Field(default_factory=dict)
+    drift: tuple[str, ...] = ()
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"notes", "profile", "drift"})
 
 
-class Pointer(StrictModel):
-    """The current version of a partition: its data files, relative to the table's folder, and its manifest."""
+class FileSum(StrictModel):
+    """What a file was when it was published."""
+
+    n_bytes: int = Field(ge=0)
+    sha256: str
+
+
+class Pointer(GrownModel):
+    """The current version of a partition: its data files, relative to the table's folder, and its manifest.
+
+    sums: size and SHA-256 of each file; none in pointers of an earlier release, whose files can't be verified.
+    """
 
     files: tuple[str, ...]
     manifest: Manifest
+    sums: dict[str, FileSum] = Field(default_factory=dict)
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"sums"})
 
 
 def read_pointer(path: Path) -> Pointer | None:

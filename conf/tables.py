@@ -76,12 +76,16 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table; `partitioned_by` columns are in the path and in no file."""
+    """A table; `partitioned_by` columns are in the path and in no file.
+
+    settled_by: columns by which a row that several deliveries hold is one; the earliest delivery's counts.
+    """
 
     name: str
     key: tuple[str, ...]
     partitioned_by: tuple[str, ...]
     columns: tuple[Column, ...]
+    settled_by: tuple[str, ...] = ()
 
     @property
     def column_names(self) -> list[str]:
@@ -109,6 +113,7 @@ EVENTS = Table(
     name="events",
     key=("event_id",),
     partitioned_by=("event_date", "delivery_date", "user_bucket"),
+    settled_by=("event_date", "event_id"),
     columns=(
         Column("event_id", "string", "given id, or keyed hash of (line, k) for its k-th identical occurrence"),
         Column("event_time", "timestamp", "when it happened, UTC", unit="microseconds"),

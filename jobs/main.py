@@ -1,4 +1,4 @@
-"""The one entry for spark-submit: `ingest`, `accept`, `build` and `observe`, each in one Spark session.
+"""The one entry for spark-submit: `ingest`, `accept`, `build`, `observe` and `repair`, each in one Spark session.
 
 Stdout ends with one JSON object; log lines and errors go to stderr. Exit codes: 0 done, 1 an error (one clear message),
 2 wrong arguments.
@@ -75,7 +75,10 @@ def _parser() -> argparse.ArgumentParser:
     observing.add_argument(
         "--as-of", required=True, type=date.fromisoformat, dest="date", help="day for whose decisions it is known"
     )
-    for command in (ingesting, building, accepting, observing):
+    repairing = commands.add_parser("repair", help="find damaged files and make them anew")
+    repairing.add_argument("--logs", type=Path, help="the logs as delivered, where raw files are damaged")
+    repairing.set_defaults(scenarios=[], date="")
+    for command in (ingesting, building, accepting, observing, repairing):
         command.add_argument("--source", required=True, help="name of a source in conf/sources")
     for command in (ingesting, building):
         command.add_argument("--date", required=True, type=date.fromisoformat, help="horizon: last delivery to use")
@@ -117,6 +120,10 @@ def _work(given: argparse.Namespace, settings: Settings, source: Source) -> dict
     seconds = round(time.monotonic() - started, 3)
     log.info("spark_started", seconds=seconds, master=settings.spark_master)
     try:
+        if given.command == "repair":
+            from jobs.commands.repair import repair  # noqa: PLC0415  (ingest alone needs no transitions)
+
+            return repair(spark, settings, source, logs=given.logs, code_hash=_code())
         result = _result(spark, given, settings, source)
     finally:
         spark.stop()
@@ -136,8 +143,11 @@ def _result(spark: SparkSession, given: argparse.Namespace, settings: Settings, 
         from jobs.commands.observe import observe  # noqa: PLC0415  (likewise)
 
         return observe(spark, settings, load_pipeline(given.scenarios[-1], given.source), given.date)
-    code = code_hash(PROJECT_ROOT / "jobs", PROJECT_ROOT / "conf")
-    return ingest(spark, settings, source, logs=given.logs, horizon=given.date, code_hash=code)
+    return ingest(spark, settings, source, logs=given.logs, horizon=given.date, code_hash=_code())
+
+
+def _code() -> str:
+    return code_hash(PROJECT_ROOT / "jobs", PROJECT_ROOT / "conf")
 
 
 def _result_file(given: argparse.Namespace, settings: Settings, scenario: str) -> Path:

@@ -12,7 +12,8 @@ RlError
 ├── ServingError          a service that can't start, or can't decide
 │   ├── StoreError        histories that can't be kept or read
 │   └── DecisionLogError  a log of decisions that can't be written: nothing is decided unlogged
-└── ShopError             a simulated shop that can't be built
+├── ShopError             a simulated shop that can't be built
+└── ForgettingError       a source whose data stay, since nobody confirmed it, or a policy learned from them may serve
 """
 
 from conf.errors import NightcartError
@@ -76,3 +77,7 @@ class DecisionLogError(ServingError):
 
 class ShopError(RlError):
     """A simulated shop that can't be built from its settings."""
+
+
+class ForgettingError(RlError):
+    """A source whose data are kept: nothing was removed."""

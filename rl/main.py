@@ -166,6 +166,16 @@ def serve(
     )
 
 
+@app.command("forget")
+def forget(
+    source: SourceName,
+    is_confirmed: Annotated[bool, typer.Option("--yes", help="Remove; without it, say what would be removed.")] = False,
+    is_forced: Annotated[bool, typer.Option("--force", help="Even where a policy learned from it may serve.")] = False,
+) -> None:
+    """Remove all data of a source from the home."""
+    _run_command("forget", source=source, is_confirmed=is_confirmed, is_forced=is_forced)
+
+
 @app.command("open-registry")
 def open_registry() -> None:
     """Make the registry's database where there is none, and check what is there."""

@@ -53,22 +53,22 @@ def session_features(
 
 def session_step(seen: Seen) -> IntArray:
     """Return the decisions earlier in the session."""
-    return _count(seen, seen.decisions.is_decision)
+    return rows_before(seen, seen.decisions.is_decision)
 
 
 def n_session_clicks(seen: Seen) -> IntArray:
     """Return the click and view events earlier in the session."""
-    return _count(seen, is_of_type(seen.stream, "click", "view"))
+    return rows_before(seen, is_of_type(seen.stream, "click", "view"))
 
 
 def n_session_carts(seen: Seen) -> IntArray:
     """Return the cart and favorite events earlier in the session."""
-    return _count(seen, is_of_type(seen.stream, "cart", "favorite"))
+    return rows_before(seen, is_of_type(seen.stream, "cart", "favorite"))
 
 
 def n_session_purchases(seen: Seen) -> IntArray:
     """Return the purchase events earlier in the session."""
-    return _count(seen, is_of_type(seen.stream, "purchase"))
+    return rows_before(seen, is_of_type(seen.stream, "purchase"))
 
 
 def seconds_since_session_start(seen: Seen) -> IntArray:
@@ -144,7 +144,7 @@ SESSION_LISTS: dict[str, Callable[[Seen, int], IntArray]] = {
 }
 
 
-def _count(seen: Seen, flag: BoolArray) -> IntArray:
+def rows_before(seen: Seen, flag: BoolArray) -> IntArray:
     """Return how many of the rows that each point sees have the flag, `(n_points,)`."""
     before = counts_before(flag)
     found: IntArray = before[seen.points.row_end] - before[seen.points.first_row]

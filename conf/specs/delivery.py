@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, ClassVar, Literal, Self
 
@@ -9,7 +10,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from conf.event_types import EventType
 from conf.specs.later_keys import GrownModel
-from conf.specs.strict_yaml import StrictModel
+from conf.specs.strict_yaml import StrictModel, suggest
 
 # How often a delivered log may be wrong before it is taken for another log than the source describes.
 MAX_REJECTED_SHARE = 0.2
@@ -17,6 +18,20 @@ MAX_REJECTED_SHARE = 0.2
 
 # StrictModel trims texts, which would leave nothing of a tab.
 _Untrimmed = Annotated[str, StringConstraints(strip_whitespace=False)]
+
+
+class FillDown(StrictModel):
+    """Columns that only the first of several lines that belong together fills in."""
+
+    by: str = Field(
+        description="Names the column that lines which belong together share, such as an order's number.",
+        examples=["Name"],
+    )
+    columns: tuple[str, ...] = Field(
+        min_length=1,
+        description="Lists the columns that are taken from the line before where they are empty.",
+        examples=[["Created at", "Currency"]],
+    )
 
 
 class CsvFormat(GrownModel):
@@ -47,7 +62,47 @@ class CsvFormat(GrownModel):
         examples=[True],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"quoted_line_breaks"})
+    fill_down: FillDown | None = Field(
+        default=None,
+        description="Says which columns hold the value of the line before where they are empty, as long as the lines "
+        "belong together: exports of orders often fill an order's columns in its first line alone.",
+        examples=[{"by": "Name", "columns": ["Created at", "Currency"]}],
+    )
+    line_number: str | None = Field(
+        default=None,
+        description="Names a column that is added behind the file's own: each line's number, where a log names nobody "
+        "and every line is a shopper.",
+        examples=["row"],
+    )
+    lists: dict[str, _Untrimmed] = Field(
+        default={},
+        description="Gives columns that hold several values each, with what stands between these: `impressions[]` is "
+        "then mapped as one event an element, as a path through a list of JSON is.",
+        examples=[{"impressions": " "}],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"quoted_line_breaks", "fill_down", "line_number", "lists"})
+
+    @property
+    def changes_lines(self) -> bool:
+        """True where lines are completed as they are read: what follows sees no empty cell that was filled."""
+        return self.fill_down is not None or self.line_number is not None
+
+    def with_added(self, columns: Sequence[str]) -> tuple[str, ...]:
+        """Return the file's own columns and the one that is added."""
+        return (*columns, *([self.line_number] if self.line_number is not None else []))
+
+    def list_of(self, column: str) -> str | None:
+        """Return the column of several values whose elements a mapped column stands for; None where it is whole."""
+        name = column.removesuffix("[]")
+        return name if name != column and name in self.lists else None
+
+    @field_validator("lists")
+    @classmethod
+    def _separators(cls, lists: dict[str, str]) -> dict[str, str]:
+        if empty := [name for name, separator in lists.items() if not separator]:
+            raise ValueError(f"{', '.join(empty)}: give what stands between the values, such as a blank")
+        return lists
 
     @field_validator("delimiter")
     @classmethod
@@ -74,6 +129,9 @@ class CsvFormat(GrownModel):
     def _columns_without_header(self) -> Self:
         if self.has_header == (self.columns is not None):
             raise ValueError("give columns where there is no header, and only then")
+        used = [*self.lists, *((self.fill_down.by, *self.fill_down.columns) if self.fill_down is not None else ())]
+        if self.columns is not None and (unknown := [name for name in used if name not in self.columns]):
+            raise ValueError(f"no column {unknown[0]!r} among columns{suggest(unknown[0], list(self.columns))}")
         return self
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from conf.event_types import EventType
+from conf.specs.delivery import CsvFormat
 from conf.specs.field_mapping import NUMBER_FIELDS, TEXT_FIELDS, FieldMapping, NumberMapping, ShopperMapping, compiled
 from conf.specs.json_paths import Step, is_path, read_path
 from conf.specs.later_keys import GrownModel
-from conf.specs.strict_yaml import StrictModel
+from conf.specs.strict_yaml import StrictModel, suggest
 from conf.specs.time_mapping import TimeMapping
 
 
@@ -57,14 +59,26 @@ class EventTypeMapping(GrownModel):
         examples=[["heartbeat", "page_scroll"]],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"ignore"})
+    first_of: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=2,
+        description="Lists raw columns, in place of `column`: the first that holds a value tells what happened.",
+        examples=[["event", "type"]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"ignore", "first_of"})
+
+    @property
+    def raw_columns(self) -> list[str]:
+        """Raw columns it is read from."""
+        return [self.column] if self.column is not None else list(self.first_of or ())
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if sum(way is not None for way in (self.map, self.match, self.constant)) != 1:
             raise ValueError("give exactly one of map, match, constant")
-        if (self.constant is None) != (self.column is not None):
-            raise ValueError("give column with map or match, and only then")
+        if (self.column is not None) + (self.first_of is not None) != (self.constant is None):
+            raise ValueError("give column (or first_of) with map or match, and only then")
         if self.ignore and self.constant is not None:
             raise ValueError("ignore needs a column")
         if both := sorted(set(self.ignore) & set(self.map or {})):
@@ -74,14 +88,60 @@ class EventTypeMapping(GrownModel):
         return self
 
 
-class DerivedEvent(StrictModel):
-    """A further event read off the same raw line, where a column holds one of the values (a click flag)."""
+class DerivedEvent(GrownModel):
+    """A further event read off the same raw line, where a column says that there was one (a click flag)."""
 
     column: str = Field(description="Names the raw column that tells whether there was one.", examples=["click"])
     values: tuple[str, ...] = Field(
-        min_length=1, description="Lists the column's values that mean there was one.", examples=[["1", "1.0"]]
+        default=(),
+        description="Lists the column's values that mean there was one; give it or `match`.",
+        examples=[["1", "1.0"]],
+    )
+    match: str | None = Field(
+        default=None,
+        description="Gives the regular expression that the whole value matches where there was one.",
+        examples=[".*-1"],
     )
     type: EventType = Field(description="Names the type of the further event.", examples=["click"])
+    price: NumberMapping | None = Field(
+        default=None,
+        description="Maps the price where it isn't that of the line's own event, such as the money given back.",
+        examples=[{"column": "Refunded Amount", "above": 0}],
+    )
+    quantity: NumberMapping | None = Field(
+        default=None,
+        description="Maps the number of pieces where it isn't that of the line's own event.",
+        examples=[{"constant": 1}],
+    )
+    without: tuple[str, ...] = Field(
+        default=(),
+        description="Lists fields of the line's own event that the further one doesn't have.",
+        examples=[["item_id", "category_id"]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"match", "price", "quantity", "without"})
+
+    @property
+    def raw_columns(self) -> list[str]:
+        """Raw columns it is read from."""
+        return [self.column, *[name for one in self.numbers.values() for name in one.raw_columns]]
+
+    @property
+    def numbers(self) -> dict[str, NumberMapping]:
+        """Numbers that are its own, by field."""
+        found = {name: getattr(self, name) for name in ("price", "quantity")}
+        return {name: mapping for name, mapping in found.items() if mapping is not None}
+
+    @model_validator(mode="after")
+    def _one_sign(self) -> Self:
+        if bool(self.values) == (self.match is not None):
+            raise ValueError("give one of values, match")
+        if self.match is not None:
+            compiled(self.match)
+        known = [name for name in (*TEXT_FIELDS, *NUMBER_FIELDS) if name not in ("event_id", "user_id")]
+        if unknown := [name for name in self.without if name not in known]:
+            raise ValueError(f"without: no field {unknown[0]!r} to leave out{suggest(unknown[0], known)}")
+        return self
 
 
 class EventMapping(StrictModel):
@@ -176,13 +236,13 @@ class EventMapping(StrictModel):
         time, type_ = self.event_time, self.event_type
         found = {
             "event_time": [*time.parts, *([time.milliseconds] if time.milliseconds is not None else [])],
-            "event_type": [type_.column] if type_.column is not None else [],
+            "event_type": type_.raw_columns,
         }
         for name in (*TEXT_FIELDS, *NUMBER_FIELDS):
             mapping = getattr(self, name)
             if mapping is not None:
                 found[name] = mapping.raw_columns
-        return found | {"derived": [one.column for one in self.derived]}
+        return found | {"derived": [name for one in self.derived for name in one.raw_columns]}
 
 
 def refuse_unfit_paths(events: EventMapping) -> None:
@@ -191,13 +251,31 @@ def refuse_unfit_paths(events: EventMapping) -> None:
     Raises:
         ValueError: says which.
     """
-    lists: dict[tuple[Step, ...], str] = {}
-    for field, columns in events.columns_of_fields.items():
-        for path in [read_path(column) for column in columns if is_path(column)]:
-            if path.list_steps is None:
-                continue
-            if field in ("event_time", "user_id", "event_id"):
-                raise ValueError(f"{field} is read from {path.column!r}: a line has one, whatever its list holds")
-            lists.setdefault(path.list_steps, path.column)
+    named = [(field, column) for field, columns in events.columns_of_fields.items() for column in columns]
+    paths = [(field, read_path(column)) for field, column in named if is_path(column)]
+    _refuse_unfit_lists([(field, path.column, path.list_steps) for field, path in paths if path.list_steps is not None])
+
+
+def refuse_unfit_lists(events: EventMapping, form: CsvFormat) -> None:
+    """Raise if columns of a delimited file are elements of different lists.
+
+    Raises:
+        ValueError: says which.
+    """
+    named = [(field, column) for field, columns in events.columns_of_fields.items() for column in columns]
+    _refuse_unfit_lists([(field, column, found) for field, column in named if (found := form.list_of(column))])
+
+
+def _refuse_unfit_lists(elements: Sequence[tuple[str, str, tuple[Step, ...] | str]]) -> None:
+    """Raise if a field that a line has once is an element, or elements are of several lists.
+
+    Args:
+        elements: field, column and the list that it is an element of.
+    """
+    for field, column, _ in elements:
+        if field in ("event_time", "user_id", "event_id"):
+            raise ValueError(f"{field} is read from {column!r}: a line has one, whatever its list holds")
+    lists = {found: column for _, column, found in reversed(elements)}
     if len(lists) > 1:
-        raise ValueError(f"{' and '.join(lists.values())} lie below different lists; one line can follow one list")
+        columns = sorted(lists.values(), key=[column for _, column, _ in elements].index)
+        raise ValueError(f"{' and '.join(columns)} lie below different lists; one line can follow one list")

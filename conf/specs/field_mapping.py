@@ -32,7 +32,7 @@ NULL_WORDS = ("NULL", "null", "nan", "NaN", "None", "\\N", "")
 
 
 class FieldMapping(GrownModel):
-    """Where a canonical field comes from: exactly one of `column`, `columns`, `constant` and `from_path`."""
+    """Where a canonical field comes from: exactly one of `column`, `columns`, `first_of`, `constant`, `from_path`."""
 
     column: str | None = Field(
         default=None,
@@ -83,12 +83,19 @@ class FieldMapping(GrownModel):
         examples=[{"1": "mobile", "2": "desktop"}],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"whole", "separator", "extract", "map"})
+    first_of: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=2,
+        description="Lists raw columns of which the first that holds a value counts.",
+        examples=[["Lineitem sku", "Lineitem name"]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"whole", "separator", "extract", "map", "first_of"})
 
     @property
     def raw_columns(self) -> list[str]:
         """Raw columns it is read from."""
-        return [self.column] if self.column is not None else list(self.columns or ())
+        return [self.column] if self.column is not None else list(self.columns or self.first_of or ())
 
     @field_validator("extract", "from_path")
     @classmethod
@@ -97,9 +104,9 @@ class FieldMapping(GrownModel):
 
     @model_validator(mode="after")
     def _exactly_one_origin(self) -> Self:
-        origins = [self.column, self.columns, self.constant, self.from_path]
+        origins = [self.column, self.columns, self.first_of, self.constant, self.from_path]
         if sum(origin is not None for origin in origins) != 1:
-            raise ValueError("give exactly one of column, columns, constant, from_path")
+            raise ValueError("give exactly one of column, columns, constant, from_path, first_of")
         return self
 
 
@@ -133,6 +140,17 @@ class NumberMapping(FieldMapping):
         description="Drops the sign before the bounds are checked, where it is true (a refund's negative quantity).",
         examples=[True],
     )
+    decimal_comma: bool = Field(
+        default=False,
+        description="Reads `1.234,50` as 1234.50, where it is true: points between thousands, a comma before decimals.",
+        examples=[True],
+    )
+    scale: float | None = Field(
+        default=None,
+        gt=0,
+        description="Multiplies the value, exactly, before its bounds are checked: 0.01 turns cents into units.",
+        examples=[0.01],
+    )
     times: str | None = Field(
         default=None,
         description="Names the raw column with a number that multiplies the value, exactly.",
@@ -145,7 +163,7 @@ class NumberMapping(FieldMapping):
         examples=["quantity"],
     )
 
-    later_keys: ClassVar[frozenset[str]] = FieldMapping.later_keys | {"times", "divided_by"}
+    later_keys: ClassVar[frozenset[str]] = FieldMapping.later_keys | {"times", "divided_by", "scale", "decimal_comma"}
 
     @property
     def raw_columns(self) -> list[str]:

@@ -11,6 +11,7 @@ from conf.errors import SpecError
 from conf.event_types import EventType
 from conf.observation_features import OBSERVATION_FEATURES
 from conf.specs.candidate import Candidate as Candidate  # noqa: PLC0414  (re-exported for mypy: it is part of a scenario)
+from conf.specs.key_kinds import DATA, LEARNING, OPERATION
 from conf.specs.source import Source, load_source
 from conf.specs.strict_yaml import StrictModel, merge, parse_model, pointer, read_yaml, suggest
 
@@ -82,11 +83,13 @@ class Action(StrictModel):
     """What a decision chooses."""
 
     key: Literal["item", "category"] = Field(
+        json_schema_extra=DATA,
         description="Says what an action is: the decided event's `action`, or its item where it has none (`item`), or "
         "the item's category (`category`).",
         examples=["item"],
     )
     mask: Literal["availability", "none"] = Field(
+        json_schema_extra=DATA,
         description="Says what can be chosen at a decision: the actions of its availability set, or all of the "
         "vocabulary (`none`).",
         examples=["availability"],
@@ -368,29 +371,40 @@ class Scenario(StrictModel):
     reference: ClassVar[str] = "docs/reference-scenarios.md"
 
     name: str = Field(
+        json_schema_extra=DATA,
         pattern=r"^[a-z][a-z0-9_]*$",
         description="Names the scenario, in lower-case letters, digits and underscores; its models are "
         "`<name>-policy`.",
         examples=["recommendation"],
     )
     title: str = Field(
+        json_schema_extra=LEARNING,
         description="Says in a few words what is decided, for pages and DAGs.",
         examples=["What to show next in a session"],
     )
-    owner: str = Field(description="Names who answers for the scenario's DAGs.", examples=["recommendation"])
-    clock: Literal["session_step"] = Field(
-        description="Says what a step of an episode is: a decision of a session.", examples=["session_step"]
+    owner: str = Field(
+        json_schema_extra=LEARNING,
+        description="Names who answers for the scenario's DAGs.",
+        examples=["recommendation"],
     )
-    episode: Episode = Field(description="Bounds the episodes.", examples=[{"max_steps": 40}])
+    clock: Literal["session_step"] = Field(
+        json_schema_extra=DATA,
+        description="Says what a step of an episode is: a decision of a session.",
+        examples=["session_step"],
+    )
+    episode: Episode = Field(json_schema_extra=DATA, description="Bounds the episodes.", examples=[{"max_steps": 40}])
     observation: Observation = Field(
+        json_schema_extra=DATA,
         description="Says what is known at a decision.",
         examples=[{"history_days": 7, "features": [{"name": "session_step"}]}],
     )
     action: Action = Field(
+        json_schema_extra=LEARNING,
         description="Says what a decision chooses.",
         examples=[{"key": "item", "mask": "availability", "max_actions": 500}],
     )
     reward: Reward = Field(
+        json_schema_extra=DATA,
         description="Says what a decision earns.",
         examples=[
             {
@@ -401,43 +415,56 @@ class Scenario(StrictModel):
         ],
     )
     metrics: dict[str, EventType] = Field(
+        json_schema_extra=DATA,
         default_factory=dict,
         description="Names side metrics, each the number of attributed events of a type; guardrails may limit them.",
         examples=[{"clicks": "click", "refunds": "refund"}],
     )
     discount: Discount = Field(
-        description="Says how much less a later reward counts.", examples=[{"per": "step", "gamma": 0.95}]
+        json_schema_extra=LEARNING,
+        description="Says how much less a later reward counts.",
+        examples=[{"per": "step", "gamma": 0.95}],
     )
     train_on_unsettled: bool = Field(
+        json_schema_extra=LEARNING,
         default=False,
         description="Learns also from the last steps of training episodes whose attribution window was still open, "
         "where it is true.",
         examples=[True],
     )
     splits: Splits = Field(
+        json_schema_extra=LEARNING,
         description="Divides the log's time into training, validation and test.",
         examples=[{"train": 0.6, "validation": 0.15, "test": 0.25}],
     )
     candidates: tuple[Candidate, ...] = Field(
+        json_schema_extra=LEARNING,
         min_length=1,
         description="Lists the algorithms that are trained every night, each once per seed.",
         examples=[[{"algorithm": "discrete_cql", "seeds": [1, 2], "n_updates": 3000}]],
     )
     policy: PolicySpec = Field(
+        json_schema_extra=LEARNING,
         description="Says how a stochastic policy is made of what a network learned.",
         examples=[{"temperatures": [0.3, 1.0, 2.0], "exploration_floor": 0.1}],
     )
     evaluation: Evaluation = Field(
-        description="Says how a policy's value is estimated from the log.", examples=[{"estimator": "dr", "steps": 40}]
+        json_schema_extra=LEARNING,
+        description="Says how a policy's value is estimated from the log.",
+        examples=[{"estimator": "dr", "steps": 40}],
     )
     gate: Gate = Field(
+        json_schema_extra=LEARNING,
         description="Says when a candidate may be promoted.",
         examples=[{"wrong_promotions_per_year": 4, "min_effective_sample_size": 200, "min_effective_rewarded": 100}],
     )
     exploration: Exploration = Field(
-        description="Says what a service keeps for exploration and for comparison.", examples=[{"floor": 0.1}]
+        json_schema_extra=LEARNING,
+        description="Says what a service keeps for exploration and for comparison.",
+        examples=[{"floor": 0.1}],
     )
     approval: Literal["human", "auto"] = Field(
+        json_schema_extra=OPERATION,
         description="Says who promotes a version that passed the gate: a person, or the pipeline itself.",
         examples=["human"],
     )

@@ -19,10 +19,11 @@ from conf.specs.delivery import (
     SideFile,
     Window,
 )
-from conf.specs.event_mapping import EventMapping, refuse_unfit_paths
+from conf.specs.event_mapping import EventMapping, refuse_unfit_lists, refuse_unfit_paths
 from conf.specs.field_mapping import NULL_WORDS
+from conf.specs.key_kinds import DATA, LANDING, LEARNING, OPERATION
 from conf.specs.later_keys import GrownModel
-from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml
+from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml, suggest
 from conf.specs.time_mapping import known_zone
 
 SOURCES_FOLDER = Path(__file__).parent.parent / "sources"
@@ -37,14 +38,18 @@ class Feed(StrictModel):
         examples=["orders"],
     )
     format: Literal["csv", "jsonl", "parquet"] = Field(
-        description="Says how the feed's files are written, as for a source.", examples=["jsonl"]
+        json_schema_extra=LANDING,
+        description="Says how the feed's files are written, as for a source.",
+        examples=["jsonl"],
     )
     csv: CsvFormat | None = Field(
+        json_schema_extra=LANDING,
         default=None,
         description="Says how delimited text is cut; it is given with format `csv` alone.",
         examples=[{"has_header": True}],
     )
     encoding: str | None = Field(
+        json_schema_extra=LANDING,
         default=None,
         description="Names how the feed's text is written; left out, it is as the source says.",
         examples=["latin-1"],
@@ -55,13 +60,23 @@ class Feed(StrictModel):
         examples=[["-", ""]],
     )
     max_rejected_share: float | None = Field(
+        json_schema_extra=OPERATION,
         default=None,
         ge=0,
         le=1,
         description="Bounds the feed's share of rejected lines; left out, the source's bound holds.",
         examples=[0.5],
     )
+    max_drop: float | None = Field(
+        json_schema_extra=OPERATION,
+        default=None,
+        ge=0,
+        le=1,
+        description="Bounds how far the feed may fall behind its earlier deliveries; left out, it is the source's.",
+        examples=[1],
+    )
     delivery: Delivery = Field(
+        json_schema_extra=LANDING,
         description="Says which files the feed has, and how they become deliveries.",
         examples=[{"layout": "dated_files", "files": ["**/orders*.csv"]}],
     )
@@ -80,7 +95,7 @@ class Feed(StrictModel):
 _FEED_KEYS = ("format", "csv", "delivery", "events")
 
 
-_SHARED_KEYS = ("encoding", "null_words", "max_rejected_share")
+_SHARED_KEYS = ("encoding", "null_words", "max_rejected_share", "max_drop")
 
 
 class Source(GrownModel):
@@ -89,37 +104,48 @@ class Source(GrownModel):
     reference: ClassVar[str] = "docs/reference-sources.md"
 
     name: str = Field(
+        json_schema_extra=DATA,
         pattern=r"^[a-z][a-z0-9_]*$",
         description="Names the source as its file is named, in lower-case letters, digits and underscores.",
         examples=["my_shop"],
     )
-    title: str = Field(description="Says in a few words what the log is, for pages and DAGs.", examples=["My shop"])
+    title: str = Field(
+        json_schema_extra=LEARNING,
+        description="Says in a few words what the log is, for pages and DAGs.",
+        examples=["My shop"],
+    )
     zone: str = Field(
+        json_schema_extra=DATA,
         default="UTC",
         description="Names the time zone (IANA) whose midnights begin a business day; dates of events and deliveries "
         "are days there.",
         examples=["Europe/Berlin"],
     )
     format: Literal["csv", "jsonl", "parquet"] = Field(
+        json_schema_extra=LANDING,
         description="Says how files are written: delimited text, JSON lines or Parquet; text may be packed (`.gz`, "
         "`.zst`, or `.zip` with one file in it).",
         examples=["jsonl"],
     )
     csv: CsvFormat | None = Field(
+        json_schema_extra=LANDING,
         default=None,
         description="Says how delimited text is cut; it is given with format `csv` alone.",
         examples=[{"has_header": True}],
     )
     delivery: Delivery = Field(
+        json_schema_extra=LANDING,
         description="Says how files become deliveries, one a day.",
         examples=[{"layout": "dated_files", "files": ["**/events*.jsonl"]}],
     )
     window: Window | None = Field(
+        json_schema_extra=DATA,
         default=None,
         description="Bounds the business days that the log can hold; left out, nothing bounds them.",
         examples=[{"first": date(2017, 11, 25), "last": date(2017, 12, 3)}],
     )
     events: EventMapping = Field(
+        json_schema_extra=DATA,
         description="Maps raw columns to the fields of an event; fields that aren't named are null.",
         examples=[
             {
@@ -130,26 +156,31 @@ class Source(GrownModel):
         ],
     )
     items: SideFile | None = Field(
+        json_schema_extra=LANDING,
         default=None,
         description="Says which files hold items, with category and price; left out, there are none.",
         examples=[{"files": ["**/items*.jsonl"]}],
     )
     availability: SideFile | None = Field(
+        json_schema_extra=LANDING,
         default=None,
         description="Says which files hold the sets of available actions; left out, there are none.",
         examples=[{"files": ["**/availability*.jsonl"]}],
     )
     duplicates: Literal["reject", "keep"] = Field(
+        json_schema_extra=DATA,
         description="Says what becomes of a line whose event id, or whole text where it has none, stood in the same "
         "delivery before: it is rejected as `duplicate`, or kept as an event of its own.",
         examples=["reject"],
     )
     bots: BotRule | None = Field(
+        json_schema_extra=DATA,
         default=None,
         description="Says when a shopper is taken for a bot; left out, nobody is.",
         examples=[{"max_events_per_hour": 600}],
     )
     lateness_days: int = Field(
+        json_schema_extra=DATA,
         default=0,
         ge=0,
         le=30,
@@ -158,13 +189,17 @@ class Source(GrownModel):
         examples=[1],
     )
     session: SessionRule = Field(
-        description="Says when a shopper's session ends.", examples=[{"gap_minutes": 30, "max_hours": 4}]
+        json_schema_extra=DATA,
+        description="Says when a shopper's session ends.",
+        examples=[{"gap_minutes": 30, "max_hours": 4}],
     )
     decisions: Decisions = Field(
+        json_schema_extra=DATA,
         description="Says which events are the decisions that a policy would make.",
         examples=[{"kind": "logged", "event_type": "impression"}],
     )
     user_buckets: int = Field(
+        json_schema_extra=DATA,
         default=4,
         ge=1,
         le=1024,
@@ -172,11 +207,13 @@ class Source(GrownModel):
         examples=[16],
     )
     is_simulated: bool = Field(
+        json_schema_extra=DATA,
         default=False,
         description="Says that a simulated shop wrote the log, whose true policy values can be computed.",
         examples=[True],
     )
     max_rejected_share: float = Field(
+        json_schema_extra=OPERATION,
         default=MAX_REJECTED_SHARE,
         ge=0,
         le=1,
@@ -184,13 +221,24 @@ class Source(GrownModel):
         "ignored, delivered twice or a bot's don't count.",
         examples=[0.5],
     )
+    max_drop: float = Field(
+        json_schema_extra=OPERATION,
+        default=0.9,
+        ge=0,
+        le=1,
+        description="Publishes no delivery whose lines, or values of a mapped field, are down by this share or more "
+        "against the feed's earlier ones, or whose prices are of another magnitude; 1 only says so.",
+        examples=[0.8],
+    )
     encoding: str = Field(
+        json_schema_extra=LANDING,
         default="utf-8",
         description="Names how text is written in the files (`utf-8`, `latin-1`, `cp1252`, ...); a byte that isn't "
         "text rejects its line only where it stands in a mapped column.",
         examples=["latin-1"],
     )
     feeds: tuple[Feed, ...] = Field(
+        json_schema_extra=DATA,
         default=(),
         description="Lists several logs, each with files, format and mapping of its own, in place of the source's.",
         examples=[
@@ -209,12 +257,15 @@ class Source(GrownModel):
         ],
     )
     null_words: tuple[str, ...] = Field(
+        json_schema_extra=DATA,
         default=NULL_WORDS,
         description="Lists the words that mean a missing value in any column, in place of the usual ones.",
         examples=[["NULL", "n/a", ""]],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"max_rejected_share", "encoding", "null_words", "feeds"})
+    later_keys: ClassVar[frozenset[str]] = frozenset(
+        {"max_rejected_share", "max_drop", "encoding", "null_words", "feeds"}
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -236,8 +287,7 @@ class Source(GrownModel):
         for feed in self.feeds:
             if (feed.format == "csv") != (feed.csv is not None):
                 raise ValueError(f"feed {feed.name}: give csv with format: csv, and only then")
-            if feed.format != "csv":
-                refuse_unfit_paths(feed.events)
+            _refuse_unfit_columns(feed.csv, feed.events)
             if feed.encoding is not None:
                 self._encoding_keeps_line_ends(feed.encoding)
         return self
@@ -285,9 +335,20 @@ class Source(GrownModel):
     def _csv_where_needed(self) -> Self:
         if (self.format == "csv") != (self.csv is not None):
             raise ValueError("give csv with format: csv, and only then")
-        if self.format != "csv":
-            refuse_unfit_paths(self.events)
+        _refuse_unfit_columns(self.csv, self.events)
         return self
+
+
+def _refuse_unfit_columns(form: CsvFormat | None, events: EventMapping) -> None:
+    if form is None:
+        refuse_unfit_paths(events)
+        return
+    refuse_unfit_lists(events, form)
+    known = form.with_added(form.columns or ())
+    mapped = dict.fromkeys(name for names in events.columns_of_fields.values() for name in names)
+    unknown = [name for name in mapped if (form.list_of(name) or name) not in known]
+    if form.columns is not None and unknown:
+        raise ValueError(f"events: no column {unknown[0]!r} among csv.columns{suggest(unknown[0], list(known))}")
 
 
 def load_source(name: str, folder: Path = SOURCES_FOLDER) -> Source:

@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from conf.specs.key_kinds import TABLE_KINDS, VERSION_KINDS, Kind, content_of
 from conf.specs.scenario import Pipeline
 from conf.specs.source import Source
 from conf.tables import SCHEMA_VERSION
 
-# Parts of a scenario that shape its transitions; the rest may change without a rebuild.
-DATA_FIELDS = ("name", "clock", "episode", "observation", "reward", "metrics")
-
-# Keys of a source that may change overnight without making other data.
-OPERATION_KEYS = frozenset({"max_rejected_share"})
-
 
 def source_hash(source: Source) -> str:
     """Return the hash of everything in the source's spec that shapes its tables."""
-    return _digest(_source_content(source))
+    return _digest(content_of(source, TABLE_KINDS))
 
 
 def data_spec_hash(pipeline: Pipeline) -> str:
     """Return the hash of everything in both specs that shapes the transitions."""
-    scenario = pipeline.scenario.model_dump(mode="json")
-    content = {name: scenario[name] for name in DATA_FIELDS}
-    content["action"] = {"key": pipeline.scenario.action.key, "mask": pipeline.scenario.action.mask}
-    return _digest({"scenario": content, "source": _source_content(pipeline.source)})
+    return _digest(_content(pipeline, TABLE_KINDS))
 
 
 def full_spec_hash(pipeline: Pipeline) -> str:
-    """Return the hash of both specs whole, approval aside: what a registered version was made under."""
-    content = pipeline.model_dump(mode="json")
-    del content["scenario"]["approval"]
-    content["source"] = _without_operation(content["source"])
-    return _digest(content)
+    """Return the hash of all in both specs but what only runs them: what a registered version was made under."""
+    return _digest(_content(pipeline, VERSION_KINDS))
 
 
 def code_hash(*folders: Path) -> str:
@@ -49,18 +39,8 @@ def code_hash(*folders: Path) -> str:
     return state.hexdigest()[:16]
 
 
-def _source_content(source: Source) -> dict[str, Any]:
-    content = source.model_dump(mode="json")
-    del content["title"]
-    return _without_operation(content)
-
-
-def _without_operation(source: dict[str, Any]) -> dict[str, Any]:
-    """Return the content without the keys that decide whether data are published, not what they are."""
-    kept = {name: value for name, value in source.items() if name not in OPERATION_KEYS}
-    if "feeds" in kept:
-        kept["feeds"] = [_without_operation(feed) for feed in kept["feeds"]]
-    return kept
+def _content(pipeline: Pipeline, kinds: Collection[Kind]) -> dict[str, Any]:
+    return {"scenario": content_of(pipeline.scenario, kinds), "source": content_of(pipeline.source, kinds)}
 
 
 def _digest(content: Any) -> str:

@@ -17,6 +17,7 @@ from conf.event_types import EventType
 from conf.observation_features import OBSERVATION_FEATURES
 from conf.settings import PROJECT_ROOT
 from conf.specs.candidate import TrainingSpec
+from conf.specs.key_kinds import kinds_at
 from conf.specs.scenario import Feature, Scenario
 from conf.specs.source import Source
 from conf.specs.spec_sections import Section, models_in, sections_of
@@ -91,7 +92,9 @@ def _page(model: type[StrictModel], title: str, meaning: str) -> str:
         raise SpecError(f"{model.__name__} can't be explained: {'; '.join(problems)}")
     head = (
         f"# {title}\n\n{meaning} Made from the models by `make reference`: change the descriptions in `conf`, not this "
-        "page. A key that isn't here is an error.\n"
+        "page. A key that isn't here is an error.\n\n"
+        "What a key decides says what a change of it makes anew. `landing`: the logs must be landed again. `data`: the "
+        "tables are made anew. `learning`: a night registers another version. `operation`: nothing.\n"
     )
     sections = sections_of(model)
     by_model = {section.model: section for section in sections}
@@ -106,7 +109,7 @@ def _section(section: Section, by_model: Mapping[type[BaseModel], Section]) -> s
     places = ", ".join(f"`{place}`" for place in section.places) if len(section.places) > 1 else ""
     head = f"\n## {section.heading}\n\n{meaning}{f' Stands at {places}.' if places else ''}\n\n"
     rows = [_row(section, name, field, by_model) for name, field in section.model.model_fields.items()]
-    text = head + _table(("key", "type", "default", "meaning", "example"), rows)
+    text = head + _table(("key", "type", "default", "decides", "meaning", "example"), rows)
     if section.model is Feature:
         text += _features()
     if issubclass(section.model, TrainingSpec):
@@ -118,7 +121,14 @@ def _row(section: Section, name: str, field: FieldInfo, by_model: Mapping[type[B
     links = [f"[below](#{by_model[below].anchor})" for below in models_in(field.annotation)]
     kind = ", ".join([type_in_words(section, name), *links])
     example = f"`{in_yaml(field.examples[0])}`" if field.examples else ""
-    return f"`{section.key_path(name)}`", kind, _default(field), field.description or "", example
+    decides = _decides(section, name, by_model)
+    return f"`{section.key_path(name)}`", kind, _default(field), decides, field.description or "", example
+
+
+def _decides(section: Section, name: str, by_model: Mapping[type[BaseModel], Section]) -> str:
+    """Return the kinds of the key, over all places where its model stands; the whole spec's model comes first."""
+    whole = next(iter(by_model))
+    return ", ".join(sorted({kind for place in section.places for kind in kinds_at(whole, place, name)}))
 
 
 def _default(field: FieldInfo) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import ClassVar, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,9 +20,11 @@ class TimeMapping(GrownModel):
         description="Names the raw column (or JSON path) that holds the time; give it or `columns`.",
         examples=["timestamp"],
     )
-    unit: Literal["seconds", "milliseconds", "microseconds", "nanoseconds", "iso", "pattern"] = Field(
+    unit: Literal["seconds", "milliseconds", "microseconds", "nanoseconds", "iso", "pattern", "day_number"] = Field(
         description="Says how the time is written: seconds, milliseconds, microseconds or nanoseconds since 1970 in "
-        "UTC; `iso` as ISO 8601, local to `zone` where it has no offset; `pattern` as the pattern says, likewise.",
+        "UTC; `iso` as ISO 8601, local to `zone` where it has no offset; `pattern` as the pattern says, likewise; "
+        "`day_number` as the number of the day, 1 being `day_one`, and in a second of `columns` the local time of "
+        "day, as `905` or `09:05`.",
         examples=["milliseconds"],
     )
     pattern: str | None = Field(
@@ -48,11 +51,24 @@ class TimeMapping(GrownModel):
         examples=["America/New_York"],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"columns", "milliseconds", "zone"})
+    constant: str | None = Field(
+        default=None,
+        description="Gives every line the same time, as `unit` says, where a log holds none: an experiment's, say.",
+        examples=["2020-01-01T00:00:00"],
+    )
+    day_one: date | None = Field(
+        default=None,
+        description="Gives the calendar day of day number 1, with unit `day_number` alone; where a log hides it, any.",
+        examples=[date(2020, 1, 1)],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"columns", "milliseconds", "zone", "constant", "day_one"})
 
     @property
     def parts(self) -> tuple[str, ...]:
         """Columns whose joined texts are the time."""
+        if self.constant is not None:
+            return ()
         return self.columns or (self.column or "",)
 
     @field_validator("zone")
@@ -62,8 +78,10 @@ class TimeMapping(GrownModel):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
-        if (self.column is None) == (self.columns is None):
-            raise ValueError("give exactly one of column, columns")
+        if sum(one is not None for one in (self.column, self.columns, self.constant)) != 1:
+            raise ValueError("give exactly one of column, columns, constant")
+        if self.unit == "day_number" and len(self.parts) > 2:
+            raise ValueError("a day number stands in one column, or in two with the time of day")
         return self
 
     @field_validator("pattern")
@@ -77,6 +95,8 @@ class TimeMapping(GrownModel):
     def _pattern_where_needed(self) -> Self:
         if (self.unit == "pattern") != (self.pattern is not None):
             raise ValueError("give pattern with unit: pattern, and only then")
+        if (self.unit == "day_number") != (self.day_one is not None):
+            raise ValueError("give day_one with unit: day_number, and only then")
         return self
 
 

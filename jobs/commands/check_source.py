@@ -11,11 +11,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from conf.errors import NightcartError, exit_code
+from conf.errors import NightcartError, SpecError, exit_code
 from conf.plain_json import to_json
+from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.source import load_source
 from jobs.commands.source_check import N_LINES, check_source, report_lines
+from jobs.commands.source_outlook import outlook_result
 from jobs.errors import UnlikelyDelivery
+
+_USUAL_SCENARIO = "recommendation"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,18 +28,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--source", required=True, help="name of a source in conf/sources")
     parser.add_argument("--logs", required=True, type=Path, help="file or folder of its logs")
     parser.add_argument("--lines", type=int, default=N_LINES, help="how many lines of each feed to look at")
+    parser.add_argument("--scenario", help="a scenario of conf/scenarios; default: recommendation, where it fits")
     given = parser.parse_args(arguments)
     try:
-        checks, unread = check_source(load_source(given.source), given.logs, given.lines)
-        print("\n".join(report_lines(checks, unread)), file=sys.stderr, flush=True)
-        feeds = {check.name: check.result() for check in checks}
-        print(to_json({"source": given.source, "feeds": feeds, "unread_files": unread}), flush=True)
+        source = load_source(given.source)
+        pipeline, misfit = _pipeline(given.scenario, given.source)
+        checks, unread = check_source(source, given.logs, given.lines)
+        lines = [*report_lines(checks, unread, source, pipeline), *misfit]
+        print("\n".join(lines), file=sys.stderr, flush=True)
+        result = {"source": given.source, "feeds": {check.name: check.result() for check in checks}}
+        events = [event for check in checks for event in check.events]
+        outlook = outlook_result(events, source, pipeline)
+        print(to_json(result | {"outlook": outlook, "unread_files": unread}), flush=True)
         if problems := [problem for check in checks if (problem := check.problem())]:
             raise UnlikelyDelivery("a delivery like these lines would not be published:\n" + "\n".join(problems))
     except NightcartError as error:
         print(f"error: {error}", file=sys.stderr, flush=True)
         return exit_code(error)
     return 0
+
+
+def _pipeline(scenario: str | None, source: str) -> tuple[Pipeline | None, list[str]]:
+    """Return the scenario on the source; where nobody asked for it and it doesn't fit, a line that says why."""
+    try:
+        return load_pipeline(scenario or _USUAL_SCENARIO, source), []
+    except SpecError as error:
+        if scenario is not None:
+            raise
+        return None, [f"before a night: {error}"]
 
 
 if __name__ == "__main__":

@@ -56,6 +56,7 @@ def ingest(
     return count_lines(job.lake, source, horizon) | {
         "deliveries": [str(day) for day in deliveries],
         "unread_files": unread_files(source, logs) if logs is not None else [],
+        "drift": [sentence for day in deliveries for sentence in _manifest(job.lake, day).drift],
         "digests": {
             "events": _event_digests(job.lake, horizon),
             "sessions": session_digests(job.lake, last_date=horizon),

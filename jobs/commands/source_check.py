@@ -10,7 +10,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from conf.specs.scenario import Pipeline
 from conf.specs.source import Source
+from jobs.commands.source_outlook import SeenEvent, outlook_lines
 from jobs.landing.delivered_files import DeliveredFile, find_files, read_columns, unread_files
 from jobs.landing.delivery_limits import RejectedLines, example_of, problem_of
 from jobs.landing.raw_deliveries import feed_of, is_split
@@ -54,6 +56,7 @@ class FeedCheck:
     users: set[str] = field(default_factory=set)
     days: set[int] = field(default_factory=set)
     seen: set[tuple[date, str]] = field(default_factory=set)
+    events: list[SeenEvent] = field(default_factory=list)
 
     @property
     def n_rejected(self) -> int:
@@ -91,7 +94,6 @@ class FeedCheck:
             yield f"  {n} local times that the zone's clock {'skipped' if shift == 'skipped' else 'showed twice'}"
         if self.n_events and (empty := self.empty_fields()):
             yield f"  mapped, and empty in every event: {_some(empty, 20)}"
-        yield f"  {self._verdict()}"
 
     def result(self) -> dict[str, Any]:
         """Return the same for programs."""
@@ -133,19 +135,6 @@ class FeedCheck:
         first, last = (_EPOCH + timedelta(days=day) for day in (min(self.days), max(self.days)))
         return f"{first}" if first == last else f"{first} to {last}"
 
-    def _verdict(self) -> str:
-        decisions = self.source.decisions
-        if decisions.kind == "implied":
-            return "decisions are implied: no propensities, so the verdict on every policy is to abstain"
-        if not self.n_events[decisions.event_type]:
-            return f"no {decisions.event_type}, so no decision, among these lines"
-        has_propensity = bool(self.n_filled["propensity"])
-        return (
-            "decisions with logged propensities: a policy can be judged"
-            if has_propensity
-            else "decisions without propensities: they would be estimated, or the verdict is to abstain"
-        )
-
 
 def check_source(source: Source, logs: Path, n_lines: int = N_LINES) -> tuple[list[FeedCheck], list[str]]:
     """Return what the first lines of each feed become, and the files that no pattern matches.
@@ -177,7 +166,7 @@ def _check_file(check: FeedCheck, file: DeliveredFile, n_lines: int) -> None:
 
 def _lines(file: DeliveredFile, source: Source) -> Iterator[tuple[int, str, str]]:
     for batch in read_batches(LineFile(file.path, file.name), reading_of(source, _PASSING_KEY)):
-        yield from zip(batch.numbers, batch.lines, batch.hashes, strict=True)
+        yield from zip(batch.numbers.tolist(), batch.lines.to_pylist(), batch.hashes.to_pylist(), strict=True)
 
 
 def _own_day(parser: EventParser, line: str, source: Source) -> date:
@@ -206,7 +195,9 @@ def _count(check: FeedCheck, parsed: ParsedLine, at: RejectedLines, line_hash: s
         check.n_shifted[parsed.shift] += 1
     for record in parsed.records:
         check.n_events[record["event_type"]] += 1
-        check.n_filled.update([name for name, value in record.items() if value is not None])
+        fields = {name: value for name, value in record.items() if value is not None}
+        check.n_filled.update(list(fields))
+        check.events.append(SeenEvent(parsed.event_time or 0, parsed.user_id, record["event_type"], fields))
 
 
 def _repetition(check: FeedCheck, parsed: ParsedLine, day: date, line_hash: str) -> Refusal | None:
@@ -219,9 +210,19 @@ def _repetition(check: FeedCheck, parsed: ParsedLine, day: date, line_hash: str)
     return None
 
 
-def report_lines(checks: Sequence[FeedCheck], unread: Sequence[str]) -> list[str]:
-    """Return the report on all feeds, a line of text each."""
+def report_lines(
+    checks: Sequence[FeedCheck], unread: Sequence[str], source: Source, pipeline: Pipeline | None = None
+) -> list[str]:
+    """Return the report on all feeds, a line of text each.
+
+    Args:
+        checks: what the first lines of each feed become.
+        unread: files that no pattern matches.
+        source: the source of all feeds.
+        pipeline: a scenario on it, whose rewards and features are looked at.
+    """
     lines = [line for check in checks for line in check.lines()]
+    lines += outlook_lines([event for check in checks for event in check.events], source, pipeline)
     if unread:
         lines.append(f"files that no pattern matches: {_some(unread, 10)}")
     return lines

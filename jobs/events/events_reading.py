@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import reduce
 from pathlib import Path, PurePosixPath
 
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, DateType, IntegerType, StringType, StructField, StructType
+from pyspark.sql.types import StructField, StructType
 
+from conf.intact_files import refuse_damaged, repair_command, sums_among
 from conf.paths import Lake
-from conf.publication import read_pointers
+from conf.publication import Pointer, read_pointers
 from conf.tables import AVAILABILITY, EVENTS, Table
 from jobs.publishing.content_hash import row_hash
-from jobs.publishing.table_schema import table_schema
-
-_PATH_TYPES: dict[str, DataType] = {"user_bucket": IntegerType(), "v": StringType()}
+from jobs.publishing.table_schema import path_type, table_schema
 
 
 def read_events(
@@ -94,13 +94,26 @@ def read_files(
     Dates in paths are dates; `user_bucket` is an int.
     """
     fields = table_schema(table).fields
-    path_fields = [StructField(name, _PATH_TYPES.get(name, DateType())) for name in path_columns]
+    path_fields = [StructField(name, path_type(name)) for name in path_columns]
     schema = StructType([*fields, *path_fields])
     if not files:
         return spark.createDataFrame([], schema)
-    reader = spark.read.schema(schema).option("basePath", str(table_folder))
-    found = reader.parquet(*[str(table_folder / file) for file in sorted(files)])
-    return found.select(*[f"`{field.name}`" for field in schema.fields])
+    # Spark refuses paths of two layouts in one reading, and without the last option those of two versions.
+    earlier = [file for file in files if is_earlier_layout(file)]
+    layouts = [one for one in (earlier, [file for file in files if not is_earlier_layout(file)]) if one]
+    reader = spark.read.schema(schema).option("basePath", str(table_folder)).option("ignoreInvalidPartitionPaths", True)
+    found = [reader.parquet(*[str(table_folder / file) for file in sorted(one)]) for one in layouts]
+    return reduce(DataFrame.union, [one.select(*[f"`{name}`" for name in schema.names]) for one in found])
+
+
+def is_earlier_layout(file: str) -> bool:
+    """Return True for a file of an earlier release, whose version is a folder `v=...` below its partition."""
+    return any(part.startswith("v=") for part in PurePosixPath(file).parts)
+
+
+def _refuse_damaged(lake: Lake, folder: Path, pointers: Mapping[str, Pointer], files: Sequence[str]) -> None:
+    """Raise DamagedFile unless the published files are what was published."""
+    refuse_damaged(folder, sums_among(pointers.values(), files), repair_command(lake.source))
 
 
 def path_date(path: str, column: str) -> date:
@@ -117,13 +130,15 @@ def _read_numbered(
     Only the day's own cells decide, so the answer for a day doesn't depend on how far around it one reads.
     """
     folder = lake.table(EVENTS.name)
+    pointers = read_pointers(folder)
     files = [
         file
-        for partition, pointer in read_pointers(folder).items()
+        for partition, pointer in pointers.items()
         if path_date(partition, "delivery_date") <= last_delivery_date
         for file in pointer.files
         if first_event_date <= path_date(file, "event_date") <= last_event_date
     ]
+    _refuse_damaged(lake, folder, pointers, files)
     events = read_files(spark, EVENTS, folder, files, ("event_date", "delivery_date", "user_bucket"))
     cells = {(path_date(file, "event_date"), path_date(file, "delivery_date")) for file in files}
     if len(cells) == len({event_date for event_date, _ in cells}):
@@ -135,12 +150,14 @@ def _read_numbered(
 def read_deliveries(spark: SparkSession, table: Table, lake: Lake, last_delivery_date: date) -> DataFrame:
     """Return the rows of the deliveries up to that day: columns of the table, and delivery_date."""
     folder = lake.table(table.name)
+    pointers = read_pointers(folder)
     files = [
         file
-        for partition, pointer in read_pointers(folder).items()
+        for partition, pointer in pointers.items()
         if path_date(partition, "delivery_date") <= last_delivery_date
         for file in pointer.files
     ]
+    _refuse_damaged(lake, folder, pointers, files)
     return read_files(spark, table, folder, files, ("delivery_date",))
 
 

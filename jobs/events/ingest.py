@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import reduce
 
@@ -16,13 +16,15 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from conf.intact_files import landing_cure, refuse_damaged, seems_intact
 from conf.paths import Lake
-from conf.publication import read_pointer
+from conf.publication import read_pointer, read_pointers
 from conf.specs.source import Source
 from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, REJECT_REASONS, Table
 from jobs.errors import CheckError, DeliveryError
 from jobs.events.side_tables import read_delivered_availability, read_delivered_items
 from jobs.landing.acceptance import accepted_reasons
+from jobs.landing.delivery_drift import Drift, Profiles, drifts, profiles, refuse_drifted
 from jobs.landing.delivery_limits import n_shifted, refuse_unlikely, summarize
 from jobs.landing.parsed_lines import parse_files
 from jobs.landing.raw_deliveries import (
@@ -38,7 +40,16 @@ from jobs.landing.raw_deliveries import (
 from jobs.landing.raw_lines import LineFile, reading_of
 from jobs.parsing.event_parsing import RECORD_FIELDS
 from jobs.parsing.rejection import judge, part_id
-from jobs.publishing.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged, staged_empty
+from jobs.publishing.publishing import (
+    PartitionFacts,
+    Provenance,
+    StagedVersion,
+    Target,
+    finish_killed,
+    publish,
+    staged,
+    staged_empty,
+)
 
 log = structlog.get_logger()
 
@@ -68,7 +79,8 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
 
     Raises:
         DeliveryError: a landed file is gone, or was landed under another spec.
-        UnlikelyDelivery: more lines of a delivery are rejected than the source allows, and nobody accepted it.
+        UnlikelyDelivery: more lines of a delivery are rejected than the source allows, or it differs too much from the
+            feed's earlier ones, and nobody accepted it.
         CheckError: lines that are neither accepted nor rejected, or rows that don't fit their table.
         PublishError: the tables can't be written; they are as they were.
     """
@@ -76,23 +88,24 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
     known = [delivery for day, delivery in landed.items() if day <= job.provenance.horizon]
     due = [delivery for delivery in known if not _is_current(job, delivery)]
     if not due:
+        finish_killed(job.lake.lock, [job.target(table) for table in (EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY)])
         return []
     _refuse_unfit(job, due)
     log.info("ingesting", source=job.source.name, deliveries=len(due), lines=sum(one.n_lines for one in due))
-    lines = judged_lines(job, due).persist(StorageLevel.MEMORY_AND_DISK)
+    parsed = parsed_lines(job, due).persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        _publish(job, due, lines)
+        _publish(job, due, judge(parsed, job.source))
     finally:
-        lines.unpersist()
+        parsed.unpersist()
     return [delivery.delivery_date for delivery in due]
 
 
-def judged_lines(job: Ingestion, deliveries: Sequence[RawDelivery]) -> DataFrame:
-    """Return every line of the deliveries with its fields, pseudonym and reason for rejection (null: accepted)."""
+def parsed_lines(job: Ingestion, deliveries: Sequence[RawDelivery]) -> DataFrame:
+    """Return every line of the deliveries by itself: columns of `PARSED_SCHEMA`, and its feed."""
     files = [file for delivery in deliveries for file in delivery.of_kind("events")]
     feeds = [(name, feed, _files_of(job.source, feed, files)) for name, feed in job.source.feeds_alone().items()]
     parsed = [_parsed(job, feed, found).withColumn("feed", F.lit(name)) for name, feed, found in feeds if found]
-    return judge(reduce(DataFrame.union, parsed), job.source)
+    return reduce(DataFrame.union, parsed)
 
 
 def _files_of(source: Source, feed: Source, files: Sequence[RawFile]) -> list[RawFile]:
@@ -143,6 +156,9 @@ def rejected_of(judged: DataFrame) -> DataFrame:
 def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> None:
     summary, accepted = summarize(judged), accepted_reasons(job.lake, due)
     refuse_unlikely(summary, job.source, accepted)
+    profile = profiles(judged, summary)
+    drift = _drift(job, due, profile)
+    refuse_drifted(drift, job.source, accepted)
     items, availability = _line_files(job, due, "items"), _line_files(job, due, "availability")
     frames: list[tuple[Table, DataFrame | None, dict[str, Column]]] = [
         (
@@ -152,7 +168,7 @@ def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> N
         ),
         (
             EVENTS_REJECTED,
-            rejected_of(judged),
+            rejected_of(judged) if any(one.reason is not None for one in summary) else None,
             {f"rejected.{reason}": F.count_if(F.col("reason") == reason) for reason in REJECT_REASONS},
         ),
         (ITEMS, read_delivered_items(job.spark, items, job.source, job.key) if items else None, {}),
@@ -167,14 +183,38 @@ def _publish(job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame) -> N
         versions = [
             open_versions.enter_context(staged(frame, job.target(table), partitions=days, counted=counted))
             if frame is not None
-            else staged_empty(job.target(table), partitions=days)
+            else staged_empty(job.target(table), partitions=days, counted=counted)
             for table, frame, counted in frames
         ]
         shifts = {delivery.delivery_date: n_shifted(summary, delivery.delivery_date) for delivery in due}
         facts = _facts(due, versions[0], versions[1], shifts, accepted)
-        publish(job.lake.lock, [(version, facts) for version in versions], job.provenance)
+        of_events = {
+            day: replace(
+                fact,
+                profile=profile.get(date.fromisoformat(day), {}),
+                drift=[one.sentence for one in drift if str(one.delivery_date) == day],
+            )
+            for day, fact in facts.items()
+        }
+        publish(
+            job.lake.lock, [(versions[0], of_events), *[(version, facts) for version in versions[1:]]], job.provenance
+        )
     for day in days:
         log.info("ingested", delivery_date=day, **{name: n for name, n in facts[day].counters.items() if n})
+
+
+def _drift(job: Ingestion, due: Sequence[RawDelivery], profile: Profiles) -> list[Drift]:
+    """Return what differs from the feeds' earlier deliveries, after saying it in the log."""
+    pointers = read_pointers(job.lake.table(EVENTS.name))
+    published = {
+        date.fromisoformat(name.removeprefix(f"{_PARTITION}=")): pointer.manifest.profile
+        for name, pointer in pointers.items()
+        if pointer.manifest.profile
+    }
+    found = drifts(due, read_raw_deliveries(job.lake), {**published, **profile}, job.source)
+    for one in found:
+        log.warning("drift", delivery_date=str(one.delivery_date), feed=one.feed, what=one.what)
+    return found
 
 
 def _line_files(job: Ingestion, due: Sequence[RawDelivery], kind: FileKind) -> list[LineFile]:
@@ -217,14 +257,20 @@ def _facts(
 
 
 def _is_current(job: Ingestion, delivery: RawDelivery) -> bool:
-    """Return True where all tables of the delivery were made from its files, under this spec and key."""
+    """Return True where all tables of the delivery are whole and were made from its files, under this spec and key."""
     for table in (EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY):
-        pointer = read_pointer(Lake.pointer(job.lake.table(table.name), f"{_PARTITION}={delivery.delivery_date}"))
-        if pointer is None or (
-            pointer.manifest.inputs,
-            pointer.manifest.spec_hash,
-            pointer.manifest.key_id,
-        ) != (delivery.inputs, job.provenance.spec_hash, job.provenance.key_id):
+        folder = job.lake.table(table.name)
+        pointer = read_pointer(Lake.pointer(folder, f"{_PARTITION}={delivery.delivery_date}"))
+        if (
+            pointer is None
+            or not seems_intact(folder, pointer)
+            or (
+                pointer.manifest.inputs,
+                pointer.manifest.spec_hash,
+                pointer.manifest.key_id,
+            )
+            != (delivery.inputs, job.provenance.spec_hash, job.provenance.key_id)
+        ):
             return False
     return True
 
@@ -239,3 +285,5 @@ def _refuse_unfit(job: Ingestion, due: Sequence[RawDelivery]) -> None:
     paths = [raw_folder(job.lake) / file.stored(job.source) for one in due for file in one.files]
     if gone := [str(path) for path in paths if not path.is_file()]:
         raise DeliveryError(f"{', '.join(gone[:3])}: landed, but gone since; land the logs again (--logs)")
+    sums = {name: one for delivery in due for name, one in delivery.sums.items()}
+    refuse_damaged(raw_folder(job.lake), sums, landing_cure(job.source.name))

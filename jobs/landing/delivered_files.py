@@ -11,11 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from conf.specs.delivery import CsvFormat
 from conf.specs.file_patterns import matches
 from conf.specs.json_paths import is_path, read_path
 from conf.specs.source import Source
@@ -23,6 +25,7 @@ from conf.specs.strict_yaml import suggest
 from jobs.errors import DeliveryError
 from jobs.landing.raw_deliveries import FileKind, feed_of, is_split
 from jobs.parsing.event_parsing import shape_of
+from jobs.parsing.line_blocks import count_lines
 from jobs.parsing.record_cutting import split_line
 from jobs.parsing.source_columns import mapped_columns
 from jobs.parsing.text_files import decode, open_bytes, records
@@ -205,7 +208,8 @@ def refuse_empty(measured: Sequence[MeasuredFile]) -> None:
 
 def read_header(line: bytes, source: Source) -> tuple[str, ...]:
     """Return the column names in the first line of a delimited file."""
-    return tuple(cut_record(decode(line, source.encoding, is_first=True), source))
+    own = cut_record(decode(line, source.encoding, is_first=True), source)
+    return source.csv.with_added(own) if source.csv is not None else tuple(own)
 
 
 def read_columns(file: DeliveredFile, source: Source) -> tuple[str, ...] | None:
@@ -281,25 +285,29 @@ def _measure_parquet(file: DeliveredFile, source: Source) -> tuple[tuple[str, ..
 
 def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] | None, int]:
     is_delimited = file.kind == "events" and source.csv is not None
-    has_header = source.csv is not None and is_delimited and source.csv.has_header
-    header, n_lines = None, 0
-    first_lines: list[bytes] = []
+    has_header = is_delimited and source.csv is not None and source.csv.has_header
+    form = source.csv if is_delimited else None
     with open_bytes(file.path) as content:
-        for number, _, line in records(content, source.csv if is_delimited else None):
-            if number == 1 and has_header:
-                header = read_header(line, source)
-                _refuse_unfit_header(file, header, source)
-                continue
-            n_lines += 1
-            if len(first_lines) < _FIRST_LINES:
-                first_lines.append(line)
+        first_lines = [line for _, _, line in islice(records(content, form), _FIRST_LINES + has_header)]
+    header = read_header(first_lines.pop(0), source) if has_header and first_lines else None
+    if header is not None:
+        _refuse_unfit_header(file, header, source)
     if is_delimited and not has_header:
         _refuse_unfit_columns(file, first_lines, source)
-    return header, n_lines
+    return header, _n_records(file, form) - (header is not None)
+
+
+def _n_records(file: DeliveredFile, form: CsvFormat | None) -> int:
+    with open_bytes(file.path) as content:
+        if form is not None and form.quoted_line_breaks:
+            return sum(1 for _ in records(content, form))
+        return count_lines(content)
 
 
 def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: Source) -> None:
-    names = list(dict.fromkeys(_first_key(name, header, source) for name in mapped_columns(source)))
+    fill = source.csv.fill_down if source.csv is not None else None
+    needed = [*mapped_columns(source), *((fill.by, *fill.columns) if fill is not None else ())]
+    names = list(dict.fromkeys(_first_key(name, header, source) for name in needed))
     known = list(map(_shown_name, header))
     problems = [f"column {name!r} is missing{suggest(name, known)}" for name in names if name not in header]
     problems += [f"column {name!r} stands {header.count(name)} times" for name in names if header.count(name) > 1]
@@ -318,7 +326,9 @@ def _shown_name(column: str) -> str:
 
 def _first_key(column: str, header: tuple[str, ...], source: Source) -> str:
     """Return the column of the file that a mapped one is, or lies in."""
-    if source.csv is not None or column in header or not is_path(column):
+    if source.csv is not None:
+        return source.csv.list_of(column) or column
+    if column in header or not is_path(column):
         return column
     path = read_path(column)
     return str((path.list_steps or path.steps)[0])

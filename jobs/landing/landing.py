@@ -18,8 +18,9 @@ from typing import Any
 import structlog
 from pyspark.sql import SparkSession
 
+from conf.intact_files import is_whole, note_whole, sum_of, sums_of
 from conf.paths import Lake
-from conf.publication import publishing, read_pointer, write_atomically
+from conf.publication import FileSum, publishing, read_pointer, write_atomically
 from conf.specs.source import Source
 from jobs.errors import DeliveryError
 from jobs.landing.delivered_files import (
@@ -33,6 +34,7 @@ from jobs.landing.delivered_files import (
 )
 from jobs.landing.log_splitting import split_log
 from jobs.landing.raw_deliveries import (
+    RawDelivery,
     RawFile,
     feed_of,
     is_split,
@@ -157,10 +159,10 @@ def _publish(lake: Lake, source: Source, staged: Mapping[RawFile, Path], provena
             day: merged(before.get(day), [file for file in staged if file.delivery_date == day], day)
             for day in sorted({file.delivery_date for file in staged})
         }
-        for file, path in staged.items():
-            _move(path, raw_folder(lake) / file.stored(source))
+        sums = {name: one for delivery in before.values() for name, one in delivery.sums.items()}
+        sums |= _move_all({file.stored(source): path for file, path in staged.items()}, raw_folder(lake), sums)
         changed = {day: delivery for day, delivery in after.items() if before.get(day) != delivery}
-        pointers = {raw_pointer_path(lake, day): raw_pointer(after[day], source, provenance) for day in after}
+        pointers = {raw_pointer_path(lake, day): raw_pointer(after[day], source, provenance, sums) for day in after}
         swap_pointers({path: pointer for path, pointer in pointers.items() if read_pointer(path) != pointer})
     for day in changed:
         if day in before:
@@ -173,9 +175,22 @@ def _publish(lake: Lake, source: Source, staged: Mapping[RawFile, Path], provena
     return list(changed)
 
 
+def _move_all(staged: Mapping[str, Path], folder: Path, sums: Mapping[str, FileSum]) -> dict[str, FileSum]:
+    """Move files to places below the folder, where they don't lie whole already; return sums of those not known yet.
+
+    A file that no pointer knows was left by a landing that was killed: it stays if it has the same bytes.
+    """
+    due = [name for name in staged if name not in sums or not is_whole(folder, name, sums[name])]
+    left = sums_of(folder, [name for name in due if (folder / name).is_file()])
+    for name in due:
+        if name not in left or left[name] != sum_of(staged[name]):
+            _move(staged[name], folder / name)
+    found = sums_of(folder, due)
+    note_whole(folder, found)
+    return found
+
+
 def _move(path: Path, place: Path) -> None:
-    if place.exists():
-        return
     with path.open("rb") as file:
         os.fsync(file.fileno())
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -212,7 +227,13 @@ def _is_landed(lake: Lake, source: Source, measured: Sequence[MeasuredFile], pro
         "key_id": provenance.key_id,
         "files": {one.file.name: one.keyed_hash for one in measured},
     }
-    current = {str(day): delivery.inputs for day, delivery in read_raw_deliveries(lake).items()}
+    current = {str(day): delivery for day, delivery in read_raw_deliveries(lake).items()}
     return {name: record.get(name) for name in same} == same and all(
-        inputs.items() <= current.get(day, {}).items() for day, inputs in record.get("deliveries", {}).items()
+        day in current and inputs.items() <= current[day].inputs.items() and _is_whole(lake, source, current[day])
+        for day, inputs in record.get("deliveries", {}).items()
     )
+
+
+def _is_whole(lake: Lake, source: Source, delivery: RawDelivery) -> bool:
+    stored = [file.stored(source) for file in delivery.files]
+    return all(is_whole(raw_folder(lake), name, delivery.sums.get(name)) for name in stored)

@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import (
@@ -22,12 +25,12 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from conf.pseudonyms import pseudonym
 from conf.specs.source import Source
-from conf.tables import RAW_LINES
 from jobs.landing.raw_lines import LineBatch, LineFile, LineReading, map_lines
+from jobs.parsing.columns.parsing import ColumnParser, ReadLines
 from jobs.parsing.event_parsing import RECORD_FIELDS, EventParser, ParsedLine
-from jobs.parsing.field_reading import PathValues, path_values, remembered
+from jobs.parsing.field_reading import PathValues, path_values
+from jobs.parsing.pseudonyms import pseudonyms
 from jobs.parsing.source_columns import path_patterns
 
 _NUMBER_TYPES: dict[str, DataType] = {
@@ -82,33 +85,81 @@ _ARROW_SCHEMA = to_arrow_schema(PARSED_SCHEMA, timezone="UTC")
 _DATED_ARROW_SCHEMA = to_arrow_schema(_DATED_SCHEMA)
 
 
+_KINDS = {name: _ARROW_SCHEMA.field(name).type for name in RECORD_FIELDS}
+
+
 class BatchParser:
     """Parses batches of lines of one source; made once in each worker's task, since it remembers what it read.
 
     headers: column names for each `header_id`; none where the format names its fields.
+    n_by_columns: how many lines `columns` did not have to read one by one.
     """
 
     def __init__(self, source: Source, headers: Sequence[Sequence[str]]) -> None:
         self._parsers = [EventParser(source, header) for header in headers or [()]]
+        self._columns = [ColumnParser(source, header, _KINDS) for header in headers or [()]]
         self._patterns = path_patterns(source)
         self._paths: dict[str, PathValues] = {}
+        self._takes_pseudonyms = source.events.user_id.is_pseudonym
+        self.n_by_columns = 0
 
     def parse(self, batch: LineBatch) -> list[ParsedLine]:
-        """Return each line of the batch as events, or with the reason it is rejected for."""
+        """Return each line of the batch as events, or with the reason it is rejected for; line by line."""
         parser, path = self._parsers[batch.file.header_id], self._path(batch.file.name)
         day = batch.file.delivery_date or date.min
-        return [parser.parse(line, path, day) for line in batch.lines]
+        return [parser.parse(line, path, day) for line in batch.lines.to_pylist()]
 
-    def business_days(self, batch: LineBatch) -> list[int | None]:
+    def columns(self, batch: LineBatch, names: Callable[[str], str]) -> pa.RecordBatch:
+        """Return the same in columns of `PARSED_SCHEMA`, as far as possible by columns; `names` gives pseudonyms."""
+        path, day = self._path(batch.file.name), batch.file.delivery_date or date.min
+        # What stands for a pseudonym is looked at line by line.
+        read = [] if self._takes_pseudonyms else self._columns[batch.file.header_id].read(batch.lines, path, day)
+        rest = _others([one.rows for one in read], len(batch.lines))
+        self.n_by_columns += len(batch.lines) - len(rest)
+        parts = [read_batch(batch.taken(one.rows), one, names) for one in read]
+        if len(rest):
+            lines = batch.taken(rest)
+            parts.append(parsed_batch(lines, self.parse(lines), names))
+        return _in_order(parts, [*(one.rows for one in read), rest])
+
+    def business_days(self, batch: LineBatch) -> pa.Int32Array:
         """Return the business day of each line, in days since the epoch; null where its time can't be read."""
+        found = self._columns[batch.file.header_id].days(batch.lines)
+        days = np.zeros(len(batch.lines), dtype=np.int32)
+        is_null = np.zeros(len(batch.lines), dtype=np.bool_)
+        for rows, of_rows in found:
+            days[rows] = of_rows
+        rest = _others([rows for rows, _ in found], len(batch.lines))
         parser = self._parsers[batch.file.header_id]
-        times = [parser.time_of(line) for line in batch.lines]
-        return [parser.day_of(time) if time is not None else None for time in times]
+        for row, line in zip(rest.tolist(), batch.lines.take(pa.array(rest)).to_pylist(), strict=True):
+            time = parser.time_of(line)
+            if time is None:
+                is_null[row] = True
+            else:
+                days[row] = parser.day_of(time)
+        return pa.array(days, mask=is_null)
 
     def _path(self, name: str) -> PathValues:
         if name not in self._paths:
             self._paths[name] = path_values(self._patterns, name)
         return self._paths[name]
+
+
+def _others(rows: Sequence[npt.NDArray[np.int64]], n_lines: int) -> npt.NDArray[np.int64]:
+    """Return the places that stand in none of the parts, ascending."""
+    is_other = np.ones(n_lines, dtype=np.bool_)
+    for one in rows:
+        is_other[one] = False
+    return np.flatnonzero(is_other)
+
+
+def _in_order(parts: Sequence[pa.RecordBatch], rows: Sequence[npt.NDArray[np.int64]]) -> pa.RecordBatch:
+    """Return the parts' rows as one batch, in the order of their places."""
+    if len(parts) == 1:
+        return parts[0]
+    order = np.argsort(np.concatenate(rows))
+    joined = pa.Table.from_batches(parts, _ARROW_SCHEMA).take(pa.array(order)).combine_chunks()
+    return joined.to_batches()[0]
 
 
 def parse_files(
@@ -124,9 +175,8 @@ def parse_files(
     def describe(batch: LineBatch) -> pa.RecordBatch:
         if not made:
             parser = BatchParser(source, headers)
-            keeps = source.events.user_id.is_pseudonym
-            names = str if keeps else remembered(lambda user_id: pseudonym(user_id, reading.key))
-            made.append(lambda lines: parsed_batch(lines, parser.parse(lines), names))
+            names = str if source.events.user_id.is_pseudonym else pseudonyms(reading.key)
+            made.append(lambda lines: parser.columns(lines, names))
         return made[0](batch)
 
     return map_lines(spark, files, PARSED_SCHEMA, reading, describe)
@@ -145,9 +195,9 @@ def read_dated_lines(
     def describe(batch: LineBatch) -> pa.RecordBatch:
         if not made:
             made.append(BatchParser(source, headers))
-        columns = [[batch.file.name] * len(batch.lines), batch.numbers, batch.offsets, batch.lines]
-        named = dict(zip(RAW_LINES.column_names, columns, strict=True)) | {"day": made[0].business_days(batch)}
-        return pa.RecordBatch.from_pydict(named, _DATED_ARROW_SCHEMA)
+        name = pa.repeat(pa.scalar(batch.file.name), len(batch.lines))
+        columns = [name, pa.array(batch.numbers), pa.array(batch.offsets), batch.lines, made[0].business_days(batch)]
+        return pa.RecordBatch.from_arrays(columns, schema=_DATED_ARROW_SCHEMA)
 
     return map_lines(spark, files, _DATED_SCHEMA, reading, describe)
 
@@ -159,9 +209,9 @@ def parsed_batch(batch: LineBatch, parsed: Sequence[ParsedLine], names: Callable
     columns: dict[str, list[Any]] = {
         "delivery_date": [batch.file.delivery_date] * n_lines,
         "file": [batch.file.name] * n_lines,
-        "line_number": batch.numbers,
-        "byte_offset": batch.offsets,
-        "line_hash": batch.hashes,
+        "line_number": batch.numbers.tolist(),
+        "byte_offset": batch.offsets.tolist(),
+        "line_hash": batch.hashes.to_pylist(),
         "reason": [one.reason if one else None for one in refusals],
         "detail": [one.field if one else None for one in refusals],
         "shape": [one.shape if one else None for one in refusals],
@@ -177,6 +227,37 @@ def parsed_batch(batch: LineBatch, parsed: Sequence[ParsedLine], names: Callable
     return pa.RecordBatch.from_arrays(
         [_array(columns[field.name], field.type) for field in _ARROW_SCHEMA], schema=_ARROW_SCHEMA
     )
+
+
+def read_batch(batch: LineBatch, read: ReadLines, names: Callable[[str], str]) -> pa.RecordBatch:
+    """Return lines that were read by columns, in columns of `PARSED_SCHEMA`; `names` gives shoppers' pseudonyms."""
+    n_lines, is_ignored = len(batch.lines), pa.array(read.is_ignored)
+    users = read.fields["user_id"].dictionary_encode()
+    known = pa.array(list(map(names, users.dictionary.to_pylist())), pa.string())
+    fields = dict(read.fields) | {"user_id": known.take(users.indices), "event_date": read.fields["event_day"]}
+    columns: dict[str, pa.Array] = {
+        "delivery_date": pa.repeat(pa.scalar(batch.file.delivery_date, pa.date32()), n_lines),
+        "file": pa.repeat(pa.scalar(batch.file.name), n_lines),
+        "line_number": pa.array(batch.numbers),
+        "byte_offset": pa.array(batch.offsets),
+        "line_hash": batch.hashes,
+        "reason": pc.if_else(is_ignored, pa.scalar("ignored"), pa.scalar(None, pa.string())),
+        "detail": pa.nulls(n_lines, pa.string()),
+        "shape": pa.nulls(n_lines, pa.string()),
+        "further": read.further,
+    }
+    columns |= {name: fields[name] for name in (*_READ_FIELDS, *RECORD_FIELDS)}
+    if read.is_ignored.any():
+        columns |= {
+            name: pc.if_else(is_ignored, pa.scalar(None, columns[name].type), columns[name])
+            for name in (*_READ_FIELDS, *RECORD_FIELDS)
+        }
+    return pa.RecordBatch.from_arrays(
+        [columns[field.name].cast(field.type) for field in _ARROW_SCHEMA], schema=_ARROW_SCHEMA
+    )
+
+
+_READ_FIELDS = ("event_date", "event_time", "shift", "event_id", "user_id")
 
 
 def _array(values: list[Any], kind: pa.DataType) -> pa.Array:

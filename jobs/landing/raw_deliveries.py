@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from conf.paths import Lake
-from conf.publication import Manifest, Pointer, read_pointers
+from conf.publication import FileSum, Manifest, Pointer, read_pointers
 from conf.specs.file_patterns import matches
+from conf.specs.key_kinds import content_of
 from conf.specs.source import Source
 from conf.tables import RAW_LINES, SCHEMA_VERSION
 from jobs.errors import DeliveryError
@@ -25,6 +26,7 @@ from jobs.publishing.publishing import Provenance
 FileKind = Literal["events", "items", "availability"]
 FILE_KINDS: tuple[FileKind, ...] = get_args(FileKind)
 _PARTITION = "delivery_date="
+_SIDE_KEYS = ("items", "availability")
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,15 @@ class RawFile:
 
 @dataclass(frozen=True)
 class RawDelivery:
-    """The current files of a delivery, and the landing hash of the spec they were landed under."""
+    """The current files of a delivery, the landing hash of the spec they were landed under, and what the files were.
+
+    sums: by place below the raw folder; of files that an earlier release landed there are none.
+    """
 
     delivery_date: date
     files: tuple[RawFile, ...]
     landed_under: str = field(default="", compare=False)
+    sums: Mapping[str, FileSum] = field(default_factory=dict, compare=False)
 
     @property
     def n_lines(self) -> int:
@@ -108,12 +114,12 @@ def read_raw_deliveries(lake: Lake) -> dict[date, RawDelivery]:
     found = {}
     for partition, pointer in read_pointers(raw_folder(lake)).items():
         day = date.fromisoformat(partition.removeprefix(_PARTITION))
-        found[day] = RawDelivery(day, _files(day, pointer), pointer.manifest.spec_hash)
+        found[day] = RawDelivery(day, _files(day, pointer), pointer.manifest.spec_hash, pointer.sums)
     return found
 
 
-def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance) -> Pointer:
-    """Return the pointer that makes a delivery the current one of its date."""
+def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance, sums: Mapping[str, FileSum]) -> Pointer:
+    """Return the pointer that makes a delivery the current one of its date; `sums` are those of its stored files."""
     manifest = Manifest(
         table=RAW_LINES.name,
         partition=f"{_PARTITION}{delivery.delivery_date}",
@@ -127,21 +133,24 @@ def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance) -
         inputs=delivery.inputs,
         counters={f"n_lines/{file.name}": file.n_lines for file in delivery.files},
     )
-    return Pointer(files=tuple(sorted(file.stored(source) for file in delivery.files)), manifest=manifest)
+    files = tuple(sorted(file.stored(source) for file in delivery.files))
+    return Pointer(files=files, manifest=manifest, sums={file: sums[file] for file in files if file in sums})
 
 
 def landing_hash(source: Source) -> str:
     """Return the hash of what decides where a delivered line lands: after a change the logs must be landed again."""
-    content = source.model_dump(mode="json", include={"items", "availability"})
+    content = _landing_content(source)
     if source.feeds:
-        content["feeds"] = {name: _landing_content(feed) for name, feed in source.feeds_alone().items()}
-    else:
-        content |= _landing_content(source)
+        content = {name: content.get(name) for name in _SIDE_KEYS}
+        feeds = {name: _landing_content(feed) for name, feed in source.feeds_alone().items()}
+        content["feeds"] = {
+            name: {key: value for key, value in one.items() if key not in _SIDE_KEYS} for name, one in feeds.items()
+        }
     return sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:16]
 
 
 def _landing_content(feed: Source) -> dict[str, Any]:
-    content = feed.model_dump(mode="json", include={"format", "csv", "delivery", "encoding"})
+    content = {name: value for name, value in content_of(feed, {"landing"}).items() if name != "feeds"}
     if is_split(feed):
         content |= feed.model_dump(mode="json", include={"zone", "window"})
         content["event_time"] = feed.events.event_time.model_dump(mode="json")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import json
 import math
 import re
@@ -16,18 +15,25 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import BooleanType, IntegerType, LongType, StringType, StructField, StructType
 
 from conf.specs.delivery import CsvFormat
 from conf.specs.source import Source
-from jobs.parsing.record_cutting import LONGEST_LINE, MOST_VALUES, UNDECODABLE, read_object
+from jobs.parsing.keyed_hash import KeyedHash
+from jobs.parsing.line_blocks import PlacedLines, placed_lines
+from jobs.parsing.line_completion import LineCompleter
+from jobs.parsing.record_cutting import LONGEST_LINE, MOST_VALUES, UNDECODABLE, read_object, split_line
 from jobs.parsing.source_columns import path_patterns
 from jobs.parsing.text_files import decode, open_bytes, records
 
 _BATCH_ROWS = 10_000
+_SPLIT_ROWS = 32_768
 _BATCH_CHARACTERS = 1 << 25  # well below the 2 GiB that a column of text holds in one batch
 
 LINE_SCHEMA = StructType(
@@ -95,10 +101,19 @@ class LineBatch:
     """
 
     file: LineFile
-    numbers: list[int]
-    offsets: list[int]
-    lines: list[str]
-    hashes: list[str]
+    numbers: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+    lines: pa.StringArray
+    hashes: pa.StringArray
+
+    def taken(self, rows: npt.NDArray[np.int64]) -> LineBatch:
+        """Return the lines at the places."""
+        if len(rows) == len(self.lines):
+            return self
+        place = pa.array(rows)
+        return LineBatch(
+            self.file, self.numbers[rows], self.offsets[rows], self.lines.take(place), self.hashes.take(place)
+        )
 
 
 def map_lines(
@@ -133,7 +148,7 @@ def read_lines(spark: SparkSession, files: Sequence[LineFile], reading: LineRead
 
     def describe(batch: LineBatch) -> pa.RecordBatch:
         delimiter = reading.csv.delimiter if reading.csv is not None else ","
-        readable = [is_readable(line, is_json=reading.is_json, delimiter=delimiter) for line in batch.lines]
+        readable = [is_readable(line, is_json=reading.is_json, delimiter=delimiter) for line in batch.lines.to_pylist()]
         n_lines, day = len(batch.lines), batch.file.delivery_date
         return pa.RecordBatch.from_pydict(
             {
@@ -142,8 +157,8 @@ def read_lines(spark: SparkSession, files: Sequence[LineFile], reading: LineRead
                 "header_id": pa.array([batch.file.header_id] * n_lines, pa.int32()),
                 "line_number": pa.array(batch.numbers, pa.int64()),
                 "byte_offset": pa.array(batch.offsets, pa.int64()),
-                "line": pa.array(batch.lines, pa.string()),
-                "line_hash": pa.array(batch.hashes, pa.string()),
+                "line": batch.lines,
+                "line_hash": batch.hashes,
                 "is_readable": pa.array(readable, pa.bool_()),
             }
         )
@@ -158,10 +173,11 @@ def read_batches(file: LineFile, reading: LineReading) -> Iterator[LineBatch]:
     )
     if reading.feed_name is not None:
         said += f"\0\0{reading.feed_name}"
-    for numbers, offsets, lines in _batches(file.path, reading):
-        identities = (f"{line}{said}".encode() for line in lines)
-        hashes = [hmac.digest(reading.key, identity, "sha256")[:16].hex() for identity in identities]
-        yield LineBatch(file, numbers, offsets, [_bearable(line) for line in lines], hashes)
+    hashed, meaning = KeyedHash(reading.key), said.encode()
+    for placed in _batches(file.path, reading):
+        hashes = [hashed(line + meaning) for line in placed.lines.cast(pa.binary()).to_pylist()]
+        lines = _bearable(placed.lines)
+        yield LineBatch(file, placed.numbers, placed.offsets, lines, pa.array(hashes, pa.string()))
 
 
 def _line_file(row: dict[str, Any]) -> LineFile:
@@ -169,9 +185,15 @@ def _line_file(row: dict[str, Any]) -> LineFile:
     return LineFile(Path(row["path"]), row["name"], day, row["header_id"])
 
 
-def _bearable(line: str) -> str:
-    """Return the line; one too long to be carried is replaced by a short line that is rejected as unreadable."""
-    return line if len(line) <= LONGEST_LINE else f"{UNDECODABLE}a line of {len(line)} characters"
+def _bearable(lines: pa.StringArray) -> pa.StringArray:
+    """Return the lines; one too long to be carried is replaced by a short line that is rejected as unreadable."""
+    if lines.nbytes <= LONGEST_LINE or pc.max(pc.utf8_length(lines)).as_py() <= LONGEST_LINE:
+        return lines
+    stand_ins = [
+        line if len(line) <= LONGEST_LINE else f"{UNDECODABLE}a line of {len(line)} characters"
+        for line in lines.to_pylist()
+    ]
+    return pa.array(stand_ins, pa.string())
 
 
 def is_readable(line: str, *, is_json: bool, delimiter: str = ",") -> bool:
@@ -181,36 +203,57 @@ def is_readable(line: str, *, is_json: bool, delimiter: str = ",") -> bool:
     return read_object(line) is not None if is_json else line.count(delimiter) < MOST_VALUES
 
 
-def _batches(path: Path, reading: LineReading) -> Iterator[tuple[list[int], list[int], list[str]]]:
+def _batches(path: Path, reading: LineReading) -> Iterator[PlacedLines]:
     if reading.layout == "split":
         yield from _split_batches(path)
-        return
+    elif reading.layout == "parquet":
+        yield from _collected(_parquet_lines(path))
+    elif reading.csv is not None and (reading.csv.quoted_line_breaks or reading.csv.changes_lines):
+        yield from _collected(_records(path, reading))
+    else:
+        yield from _text_batches(path, reading)
+
+
+def _text_batches(path: Path, reading: LineReading) -> Iterator[PlacedLines]:
+    with open_bytes(path) as file:
+        for found in placed_lines(file, reading.encoding):
+            kept = found.without_first() if reading.has_header and found.numbers[0] == 1 else found
+            if len(kept.lines):
+                yield kept
+
+
+def _collected(each: Iterator[tuple[int, int, str]]) -> Iterator[PlacedLines]:
+    """Yield placed records, some thousands at a time."""
     numbers, offsets, lines, n_characters = [], [], [], 0
-    each = _parquet_lines(path) if reading.layout == "parquet" else _text_lines(path, reading)
     for number, offset, line in each:
         numbers.append(number)
         offsets.append(offset)
         lines.append(line)
         n_characters += len(line)
         if len(lines) == _BATCH_ROWS or n_characters >= _BATCH_CHARACTERS:
-            yield numbers, offsets, lines
+            yield PlacedLines(np.array(numbers), np.array(offsets), pa.array(lines, pa.string()))
             numbers, offsets, lines, n_characters = [], [], [], 0
     if lines:
-        yield numbers, offsets, lines
+        yield PlacedLines(np.array(numbers), np.array(offsets), pa.array(lines, pa.string()))
 
 
-def _split_batches(path: Path) -> Iterator[tuple[list[int], list[int], list[str]]]:
+def _split_batches(path: Path) -> Iterator[PlacedLines]:
     with pq.ParquetFile(path) as content:
-        for batch in content.iter_batches(_BATCH_ROWS, columns=["line_number", "byte_offset", "line"]):
-            numbers, offsets, lines = (column.to_pylist() for column in batch.columns)
-            yield numbers, offsets, lines
+        for batch in content.iter_batches(_SPLIT_ROWS, columns=["line_number", "byte_offset", "line"]):
+            numbers, offsets, lines = batch.columns
+            yield PlacedLines(numbers.to_numpy(), offsets.to_numpy(), lines)
 
 
-def _text_lines(path: Path, reading: LineReading) -> Iterator[tuple[int, int, str]]:
+def _records(path: Path, reading: LineReading) -> Iterator[tuple[int, int, str]]:
+    form, completer = reading.csv, None
     with open_bytes(path) as file:
-        for number, offset, line in records(file, reading.csv):
-            if not (number == 1 and reading.has_header):
-                yield number, offset, decode(line, reading.encoding, is_first=number == 1)
+        for number, offset, line in records(file, form):
+            text = decode(line, reading.encoding, is_first=number == 1)
+            if number == 1 and form is not None and form.changes_lines:
+                completer = LineCompleter(form, form.columns or split_line(text, form) or ())
+            if number == 1 and reading.has_header:
+                continue
+            yield number, offset, completer.complete(text, number) if completer is not None else text
 
 
 def _parquet_lines(path: Path) -> Iterator[tuple[int, int, str]]:

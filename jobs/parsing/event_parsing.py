@@ -15,7 +15,7 @@ from conf.pseudonyms import is_pseudonym
 from conf.specs.field_mapping import NUMBER_FIELDS, TEXT_FIELDS
 from conf.specs.source import Source
 from conf.tables import REJECT_REASONS, RejectReason
-from jobs.parsing.field_reading import FieldReader, NumberReader, PathValues, TypeReader
+from jobs.parsing.field_reading import DerivedReader, FieldReader, NumberReader, PathValues, TypeReader, UnfitNumber
 from jobs.parsing.raw_values import UnfitValue
 from jobs.parsing.record_cutting import Cutter, Values, delimited_cutter, json_cutter
 from jobs.parsing.source_columns import mapped_columns, number_mappings, text_mappings
@@ -26,7 +26,7 @@ SHOP_EVENT_TYPES = frozenset({"stock", "receipt", "order", "promotion", "consent
 
 # Events that mean the same whatever the item costs: a required number that they lack is no reason to reject them.
 UNPRICED_EVENT_TYPES = frozenset({"impression", "view", "click"})
-_PRICED_FIELDS = frozenset({"price", "quantity"})
+PRICED_FIELDS = frozenset({"price", "quantity"})
 
 # What a record says beyond its line: the rest (when, who, which event) the line says once.
 RECORD_FIELDS = ("event_type", *[name for name in TEXT_FIELDS if name not in ("event_id", "user_id")], *NUMBER_FIELDS)
@@ -74,7 +74,7 @@ class EventParser:
         self._types = TypeReader(events.event_type, columns)
         self._texts = {name: FieldReader(one, columns) for name, one in text_mappings(events).items()}
         self._numbers = {name: NumberReader(name, one, columns) for name, one in number_mappings(events).items()}
-        self._derived = [(columns.index(one.column), frozenset(one.values), one.type) for one in events.derived]
+        self._derived = [DerivedReader(one, columns) for one in events.derived]
         self._nothing: dict[str, Any] = dict.fromkeys(("event_id", "user_id", *RECORD_FIELDS))
 
     def parse(self, line: str, path: PathValues, delivery_date: date) -> ParsedLine:
@@ -98,9 +98,8 @@ class EventParser:
             fields = self._fields(values, path, refusals)
             parsed.event_id, parsed.user_id = fields.pop("event_id"), fields.pop("user_id")
             parsed.records.append(fields)
-        for values, fields in zip(records, list(parsed.records), strict=True):
-            kinds = [type_ for place, flags, type_ in self._derived if values[place] in flags]
-            parsed.records += [fields | {"event_type": kind} for kind in kinds]
+        if self._derived:
+            self._read_derived(parsed, records, path, refusals)
         if refusals:
             parsed.refusal = min(refusals, key=lambda one: _RANK[one.reason])
         return parsed
@@ -127,6 +126,20 @@ class EventParser:
         parsed.event_day = self._clock.day_of(parsed.event_time)
         if not self._is_in_window(parsed.event_day, delivery_date):
             refusals.append(Refusal("outside_window", shape=shape_of(given)))
+
+    def _read_derived(
+        self, parsed: ParsedLine, records: Sequence[Values], path: PathValues, refusals: list[Refusal]
+    ) -> None:
+        for values, fields in zip(records, list(parsed.records), strict=True):
+            for reader in self._derived:
+                try:
+                    further = reader.fields(values, path, fields)
+                except UnfitNumber as unfit:
+                    refusals.append(Refusal("bad_number", unfit.name, shape_of(unfit.given)))
+                except UnfitValue:
+                    refusals.append(Refusal("bad_number", "derived"))
+                else:
+                    parsed.records += [further] if further is not None else []
 
     def _is_in_window(self, day: int, delivery_date: date) -> bool:
         delivered, window = delivery_date.toordinal() - _EPOCH_ORDINAL, self._source.window
@@ -179,7 +192,7 @@ class EventParser:
                 refusals.append(Refusal("bad_number", name))
                 continue
             if given is None:
-                needs_none = name in _PRICED_FIELDS and fields["event_type"] in UNPRICED_EVENT_TYPES
+                needs_none = name in PRICED_FIELDS and fields["event_type"] in UNPRICED_EVENT_TYPES
                 if reader.mapping.required and not needs_none:
                     refusals.append(Refusal("missing_field", name))
                 continue
@@ -204,4 +217,5 @@ def _cutter(source: Source, header: Sequence[str] | None, columns: Sequence[str]
     null_words = frozenset(source.null_words)
     if source.csv is None:
         return json_cutter(columns, null_words)
-    return delimited_cutter(source.csv, source.csv.columns or header or (), columns, null_words)
+    own = source.csv.with_added(source.csv.columns) if source.csv.columns else header or ()
+    return delimited_cutter(source.csv, own, columns, null_words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation, localcontext
 from fractions import Fraction
 
@@ -11,6 +12,7 @@ from jobs.parsing.raw_values import exact_decimal
 
 # Wide enough for every value that can be stored; a longer one is out of bounds anyway.
 _EXACT = Context(prec=120, rounding=ROUND_HALF_UP)
+_COMMA_NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?", re.ASCII)
 _PLACES = Decimal("1e-18")
 _TOO_LARGE = Decimal("1e20")
 _UNITS = {"price": Decimal("1e-6"), "propensity": Decimal("1e-15")}
@@ -26,9 +28,16 @@ def stored_number(text: str, name: str, mapping: NumberMapping, other: str | Non
         mapping: its bounds.
         other: the number that multiplies or divides it, where the mapping names one.
     """
-    number = _exact(text)
+    number = _exact(_with_point(text) if mapping.decimal_comma else text)
+    if number is not None and mapping.scale is not None:
+        number = _EXACT.multiply(number, Decimal(str(mapping.scale)))
     if number is not None and (mapping.times is not None or mapping.divided_by is not None):
-        number = _combined(number, _exact(other), name, is_product=mapping.times is not None)
+        number = _combined(
+            number,
+            _exact(_with_point(other) if other and mapping.decimal_comma else other),
+            name,
+            is_product=mapping.times is not None,
+        )
     if number is None or abs(number) >= _TOO_LARGE:
         return None
     try:
@@ -42,6 +51,17 @@ def _exact(text: str | None) -> Decimal | None:
     if number is None or abs(number) >= _TOO_LARGE:
         return None
     return _EXACT.quantize(number, _PLACES)
+
+
+def _with_point(text: str) -> str:
+    """Return a number written with a decimal comma as others are written; thousands stand in threes, or it is none.
+
+    >>> _with_point("1.234,50"), _with_point("12,5"), _with_point("-3"), _with_point("1.5")
+    ('1234.50', '12.5', '-3', 'no number')
+    """
+    if _COMMA_NUMBER.fullmatch(text) is None:
+        return "no number"
+    return text.replace(".", "").replace(",", ".")
 
 
 def _combined(number: Decimal, other: Decimal | None, name: str, *, is_product: bool) -> Decimal | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from conf.specs.event_mapping import EventTypeMapping
+from conf.specs.event_mapping import DerivedEvent, EventTypeMapping
 from conf.specs.field_mapping import FieldMapping, NumberMapping
 from jobs.parsing.exact_numbers import stored_number
 from jobs.parsing.raw_values import Structure, UnfitValue, id_text
@@ -22,15 +22,24 @@ PathValues = Mapping[str, str | None]
 
 
 class FieldReader:
-    """Reads a mapped field's raw value; null where the record has none."""
+    """Reads a mapped field's raw value; null where the record has none.
+
+    places: of the values of a record that it is read from.
+    """
 
     def __init__(self, mapping: FieldMapping, columns: Sequence[str]) -> None:
         self.mapping = mapping
         self._constant = str(mapping.constant) if mapping.constant is not None else None
-        names = mapping.columns or ((mapping.column,) if mapping.column is not None else ())
-        self._places = [columns.index(name) for name in names]
+        names = mapping.columns or mapping.first_of or ((mapping.column,) if mapping.column is not None else ())
+        self._takes_first = mapping.first_of is not None
+        self.places = [columns.index(name) for name in names]
         self._pattern = re.compile(mapping.extract) if mapping.extract is not None else None
         self._is_shaped = mapping.extract is not None or mapping.map is not None
+
+    @property
+    def is_as_delivered(self) -> bool:
+        """Whether text is the id as it stands."""
+        return len(self.places) == 1 and not self._is_shaped and not self.mapping.whole
 
     def value(self, values: Values, path: PathValues) -> str | None:
         """Return the value of a number or flag.
@@ -38,7 +47,7 @@ class FieldReader:
         Raises:
             UnfitValue: a list or an object stands there, or what the mapping doesn't know.
         """
-        return self._joined([values[place] for place in self._places], path, _as_it_is)
+        return self._joined([values[place] for place in self.places], path, _as_it_is)
 
     def id(self, values: Values, path: PathValues) -> str | None:
         """Return the value as an id: one id, whether delivered as a whole number, a float or text.
@@ -48,7 +57,7 @@ class FieldReader:
         """
         is_whole = self.mapping.whole
         return self._joined(
-            [values[place] for place in self._places], path, lambda value: id_text(value, is_whole=is_whole)
+            [values[place] for place in self.places], path, lambda value: id_text(value, is_whole=is_whole)
         )
 
     def _joined(self, given: Values, path: PathValues, read: Callable[[str], str]) -> str | None:
@@ -56,6 +65,8 @@ class FieldReader:
             return self._constant
         if self.mapping.from_path is not None:
             return path[self.mapping.from_path]
+        if self._takes_first:
+            given = [next((one for one in given if one is not None), None)]
         if len(given) == 1:
             value = read(given[0]) if given[0] is not None else None
         else:
@@ -86,6 +97,16 @@ class NumberReader(FieldReader):
         self._other_place = columns.index(other) if other is not None else None
         self._stored = remembered(lambda text: stored_number(text, name, mapping))
 
+    @property
+    def counts_by_value(self) -> bool:
+        """Whether numbers of equal value are one, however they are written."""
+        return not self._mapping.decimal_comma
+
+    @property
+    def every_place(self) -> list[int]:
+        """Places of the values that the number is read from: its own, and of what multiplies or divides it."""
+        return self.places if self._other_place is None else [*self.places, self._other_place]
+
     def number(self, text: str, values: Values) -> int | Decimal | None:
         """Return the number a raw value stands for, None where it can't be stored."""
         if self._other_place is None:
@@ -94,11 +115,11 @@ class NumberReader(FieldReader):
 
 
 class TypeReader:
-    """Reads the event type."""
+    """Reads the event type; `places` are those of the values of a record that it is read from."""
 
     def __init__(self, mapping: EventTypeMapping, columns: Sequence[str]) -> None:
         self._constant = mapping.constant
-        self._place = columns.index(mapping.column) if mapping.column is not None else None
+        self.places = [columns.index(name) for name in mapping.raw_columns]
         rules = [(re.compile(f"^(?:{rule.pattern})$"), rule.type) for rule in mapping.match or ()]
         known = mapping.map
 
@@ -116,7 +137,7 @@ class TypeReader:
 
     def value(self, values: Values) -> str | None:
         """Return what the record says of its type, as delivered."""
-        return values[self._place] if self._place is not None else self._constant
+        return next((values[place] for place in self.places if values[place] is not None), self._constant)
 
     def is_ignored(self, values: Values) -> bool:
         """Return whether the source says that records of this type mean nothing."""
@@ -127,7 +148,51 @@ class TypeReader:
 
     def type_of(self, value: str) -> str | None:
         """Return the event type a raw value stands for, None for one the source doesn't know."""
-        return value if self._place is None else self._type_of(value)
+        return self._type_of(value) if self.places else value
+
+
+class DerivedReader:
+    """Reads whether a record holds a further event, and what differs from its own.
+
+    place: of the value of a record that tells; type: of the further event; is_alike: nothing else differs.
+    """
+
+    def __init__(self, mapping: DerivedEvent, columns: Sequence[str]) -> None:
+        self.place, self.type, self._without = columns.index(mapping.column), mapping.type, mapping.without
+        pattern = re.compile(mapping.match) if mapping.match is not None else None
+        self._is_one = remembered(
+            lambda value: value in mapping.values or (pattern is not None and pattern.fullmatch(value) is not None)
+        )
+        self._numbers = {name: NumberReader(name, one, columns) for name, one in mapping.numbers.items()}
+        self.is_alike = not self._numbers and not mapping.without
+
+    def holds(self, sign: str | None) -> bool:
+        """Return whether a value tells of a further event."""
+        return sign is not None and self._is_one(sign)
+
+    def fields(self, values: Values, path: PathValues, own: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Return the further event's fields, None where there is none.
+
+        Raises:
+            UnfitNumber: a number of its own that can't be stored.
+        """
+        if not self.holds(values[self.place]):
+            return None
+        found = {**own, "event_type": self.type} | dict.fromkeys(self._without)
+        for name, reader in self._numbers.items():
+            given = reader.value(values, path)
+            found[name] = reader.number(given, values) if given is not None else None
+            if given is not None and found[name] is None:
+                raise UnfitNumber(name, given)
+        return found
+
+
+class UnfitNumber(UnfitValue):
+    """A further event's number that can't be stored."""
+
+    def __init__(self, name: str, given: str) -> None:
+        super().__init__(name)
+        self.name, self.given = name, given
 
 
 def remembered(read: Callable[[str], Given]) -> Callable[[str], Given]:

@@ -51,7 +51,8 @@ def delimited_cutter(
     A line of more values than columns can't be; one with fewer is half a record, where the file has a header or where
     a mapped value is missing.
     """
-    places = [list(header).index(name) for name in columns]
+    separators = [form.lists[found] if (found := form.list_of(name)) else None for name in columns]
+    places = [list(header).index(form.list_of(name) or name) for name in columns]
     n_columns = len(header)
     n_needed = n_columns if form.has_header else max(places, default=-1) + 1
 
@@ -62,9 +63,20 @@ def delimited_cutter(
         if values is None or len(values) > n_columns:
             return None
         given = [_text(values[place], null_words) if place < len(values) else None for place in places]
-        return Cut([given], len(values) < n_needed)
+        return Cut(_elements(given, separators, null_words), len(values) < n_needed)
 
     return _of_text(cut)
+
+
+def _elements(given: Values, separators: Sequence[str | None], null_words: frozenset[str]) -> list[Values]:
+    """Return a record for each element of the list that columns hold; the one record where none does."""
+    lists = [(text, separator) for text, separator in zip(given, separators, strict=True) if separator and text]
+    if not lists:
+        return [given]
+    text, separator = lists[0]
+    parts = [part for one in text.split(separator) if (part := one.strip(" "))]
+    elements = [None if part in null_words else part for part in parts] or [None]
+    return [[one if of_list else value for of_list, value in zip(separators, given, strict=True)] for one in elements]
 
 
 def split_line(line: str, form: CsvFormat) -> list[str] | None:

@@ -7,13 +7,22 @@ from pyspark.sql import functions as F
 
 from conf.specs.source import Source
 
+# More lines than this that aren't alone with their identity are numbered where they lie, among all others.
+_MOST_COLLECTED = 200_000
+
+_PLACE = ("delivery_date", "file", "line_number")
+
 
 def judge(parsed: DataFrame, source: Source) -> DataFrame:
     """Return the lines with `reason` (null: accepted) also for what only other lines show, and `event_id` set.
 
-    `parsed` has the columns of `PARSED_SCHEMA`.
+    It asks Spark which lines stand more than once: keep the lines before, so that they aren't parsed again.
+
+    Args:
+        parsed: columns of `PARSED_SCHEMA`.
+        source: says what repetitions and bots are.
     """
-    numbered = parsed.withColumn("_occurrence", _occurrence())
+    numbered = _numbered(parsed)
     if source.duplicates == "reject":
         is_repeat = F.col("reason").isNull() & (F.col("_occurrence") > 0)
         numbered = numbered.withColumn("reason", F.when(is_repeat, F.lit("duplicate")).otherwise(F.col("reason")))
@@ -38,14 +47,42 @@ def part_id(event_id: Column, part: Column) -> Column:
     return F.concat(event_id, F.when(has_suffix, F.lit("")).otherwise(F.lit("#0")), suffix)
 
 
+def _numbered(parsed: DataFrame) -> DataFrame:
+    """Return the lines with `_occurrence`.
+
+    Nearly all lines are alone with their identity. Only the others are brought together and numbered: shuffling whole
+    lines for them would cost more than parsing.
+    """
+    same = F.xxhash64("delivery_date", F.col("reason").isNull(), _identity())
+    repeated = parsed.groupBy(same.alias("_same")).count().where("count > 1")
+    n_lines = repeated.agg(F.coalesce(F.sum("count"), F.lit(0))).collect()[0][0]
+    if n_lines == 0:
+        return parsed.withColumn("_occurrence", F.lit(0))
+    if n_lines > _MOST_COLLECTED:
+        return parsed.withColumn("_occurrence", _occurrence())
+    together = parsed.join(F.broadcast(repeated), same == F.col("_same"), "leftsemi")
+    later = together.select(*_PLACE, _occurrence().alias("_later")).where("_later > 0").toArrow()
+    if not later.num_rows:
+        return parsed.withColumn("_occurrence", F.lit(0))
+    found = parsed.sparkSession.createDataFrame(later)
+    return (
+        parsed.join(F.broadcast(found), list(_PLACE), "left")
+        .withColumn("_occurrence", F.coalesce("_later", F.lit(0)))
+        .drop("_later")
+    )
+
+
+def _identity() -> Column:
+    return F.coalesce(F.concat(F.lit("given "), F.col("event_id")), F.col("line_hash"))
+
+
 def _occurrence() -> Column:
     """Return how many acceptable lines with the same identity stand before this one in the delivery, from 0.
 
     Identical lines are interchangeable; lines that share a given id stand by their hash. So the order in which they
     were delivered doesn't matter.
     """
-    identity = F.coalesce(F.concat(F.lit("given "), F.col("event_id")), F.col("line_hash"))
-    same = Window.partitionBy("delivery_date", F.col("reason").isNull(), identity)
+    same = Window.partitionBy("delivery_date", F.col("reason").isNull(), _identity())
     return F.row_number().over(same.orderBy("line_hash", "file", "line_number")) - 1
 
 
@@ -54,10 +91,9 @@ def _reject_bots(lines: DataFrame, source: Source) -> DataFrame:
     if source.bots is None:
         return lines
     is_candidate = F.col("reason").isNull() & (F.coalesce(F.col("user_id"), F.lit("")) != "")
-    hour = F.date_trunc("hour", F.col("event_time"))
-    in_hour = Window.partitionBy("delivery_date", "user_id", hour)
-    in_delivery = Window.partitionBy("delivery_date", "user_id")
-    counted = lines.withColumn("_in_hour", F.count_if(is_candidate).over(in_hour))
-    peaked = counted.withColumn("_peak", F.max("_in_hour").over(in_delivery)).drop("_in_hour")
-    is_bot = is_candidate & (F.col("_peak") > source.bots.max_events_per_hour)
-    return peaked.withColumn("reason", F.when(is_bot, F.lit("bot_rate")).otherwise(F.col("reason"))).drop("_peak")
+    in_hour = lines.where(is_candidate).groupBy("delivery_date", "user_id", F.date_trunc("hour", F.col("event_time")))
+    busy = in_hour.count().where(F.col("count") > source.bots.max_events_per_hour)
+    bots = busy.select("delivery_date", "user_id").distinct().withColumn("_is_bot", F.lit(True))
+    marked = lines.join(F.broadcast(bots), ["delivery_date", "user_id"], "left")
+    is_bot = is_candidate & F.coalesce("_is_bot", F.lit(False))
+    return marked.withColumn("reason", F.when(is_bot, F.lit("bot_rate")).otherwise(F.col("reason"))).drop("_is_bot")

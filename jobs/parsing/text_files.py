@@ -69,10 +69,11 @@ def _only_member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
 def bounded_lines(file: BinaryIO, longest: int = LONGEST_LINE) -> Iterator[bytes]:
     """Yield the lines of a file, each with its end; of a line above `longest` bytes, an `OverlongLine`."""
     while line := file.readline(longest):
-        yield line if len(line) < longest or line.endswith(b"\n") else _overlong(line, file, longest)
+        yield line if len(line) < longest or line.endswith(b"\n") else overlong_line(line, file, longest)
 
 
-def _overlong(beginning: bytes, file: BinaryIO, longest: int) -> OverlongLine:
+def overlong_line(beginning: bytes, file: BinaryIO, longest: int) -> OverlongLine:
+    """Return what is kept of a line too long to hold, read to its end; `beginning` is what was read of it so far."""
     line, state, part = OverlongLine(beginning[:_KEPT_BYTES]), hashlib.sha256(), beginning
     line.n_bytes = 0
     while part:

@@ -20,6 +20,7 @@ from jobs.parsing.raw_values import exact_decimal
 _ISO = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?\s*(Z|[+-]\d{2}:?\d{2})?", re.ASCII
 )
+_NUMBERED_DAY = re.compile(r"(-?\d{1,6})(?:\.0+)?(?: (?:(\d{1,2}):(\d{2})(?::(\d{2}))?|(\d{1,4})))?", re.ASCII)
 _EPOCH_UNITS = {
     "seconds": Decimal(1_000_000),
     "milliseconds": Decimal(1_000),
@@ -88,11 +89,15 @@ class TimeReader:
         self._clock = LocalTimes(mapping.zone or zone)
         self._unit = mapping.unit
         self._pattern = compile_pattern(mapping.pattern) if mapping.pattern is not None else None
+        self._constant = mapping.constant
+        self._day_one = mapping.day_one
         self._places = [columns.index(name) for name in mapping.parts]
         self._fraction_place = columns.index(mapping.milliseconds) if mapping.milliseconds is not None else None
 
     def text(self, values: Sequence[str | None]) -> str | None:
         """Return what a record says of its time, None where a part is missing; milliseconds follow a bar."""
+        if self._constant is not None:
+            return self._constant
         parts = [values[place] for place in self._places]
         if len(parts) == 1 and self._fraction_place is None:
             return parts[0]
@@ -120,6 +125,8 @@ class TimeReader:
     def _micros(self, text: str) -> int | None:
         if self._pattern is not None:
             return self._of_pattern(text, self._pattern)
+        if self._day_one is not None:
+            return self._of_day_number(text, self._day_one)
         return self._of_iso(text) if self._unit == "iso" else _since_epoch(text, _EPOCH_UNITS[self._unit])
 
     def _of_iso(self, text: str) -> int | None:
@@ -141,6 +148,17 @@ class TimeReader:
         else:
             seconds = self._moment(local, _offset(given.get("offset")))
         return seconds * _MICRO + _fraction(given.get("fraction"))
+
+    def _of_day_number(self, text: str, day_one: date) -> int | None:
+        found = _NUMBERED_DAY.fullmatch(text)
+        if found is None:
+            return None
+        number, hour, minute, second, short = found.groups()
+        if short is not None:
+            hour, minute = short.rjust(4, "0")[:2], short.rjust(4, "0")[2:]
+        day = date.fromordinal(day_one.toordinal() + int(number) - 1)
+        time = (int(hour or 0), int(minute or 0), int(second or 0))
+        return self._moment(_local_seconds((day.year, day.month, day.day), time), None) * _MICRO
 
     def _moment(self, local: int, offset: int | None) -> int:
         if offset is None:

@@ -17,7 +17,7 @@ from conf.tables import Table
 from jobs.errors import CheckError
 from jobs.publishing.table_schema import table_schema
 
-_CHAINS = ("nightcart row, first half", "nightcart row, second half")
+CHAINS = ("nightcart row, first half", "nightcart row, second half")
 _LOW_HALF = 0xFFFFFFFF
 
 
@@ -37,7 +37,7 @@ def hash_aggregates(table: Table) -> list[Column]:
     """Return aggregates over a frame with the table's columns that `read_content_hash` turns into a content hash."""
     values = _table_values(table)
     aggregates = [F.count(F.lit(1)).alias("_n_rows")]
-    for number, chain in enumerate(_CHAINS):
+    for number, chain in enumerate(CHAINS):
         row_hash = F.xxhash64(F.lit(chain), *values)
         # A sum of bigints would overflow: the upper and the lower 32 bits are summed apart.
         aggregates.append(F.sum(F.shiftright(row_hash, 32)).alias(f"_upper_{number}"))
@@ -47,7 +47,7 @@ def hash_aggregates(table: Table) -> list[Column]:
 
 def read_content_hash(row: Row) -> str:
     """Return the content hash in a row of `hash_aggregates`."""
-    sums = [((row[f"_upper_{n}"] or 0) * 2**32 + (row[f"_lower_{n}"] or 0)) % 2**64 for n in range(len(_CHAINS))]
+    sums = [((row[f"_upper_{n}"] or 0) * 2**32 + (row[f"_lower_{n}"] or 0)) % 2**64 for n in range(len(CHAINS))]
     return format_content_hash(row["_n_rows"], *sums)
 
 

@@ -3,31 +3,37 @@
     with staged(frame, target, partitions=["2026-01-31"]) as version:
         publish(lock, [(version, {"2026-01-31": facts})], provenance)
 
-A version lies in `<partition>/v=<content hash>/`. Until the last step no reader sees anything; an error or a kill
-before it leaves every pointer as it was.
+A version lies in `v-<content hash>/<partition>/`, so that each folder below a version says a column.
+Until the last step no reader sees anything; an error or a kill before it leaves every pointer as it was. The table that
+other engines read follows the pointers, under the same lock.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import count
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame
 
 from conf.errors import NightcartError, StaleInputs
+from conf.intact_files import damage_in, sums_of
 from conf.paths import Lake
-from conf.publication import Manifest, Pointer, is_strict_subset, publishing, read_pointer, swap_pointer
+from conf.publication import FileSum, Manifest, Pointer, is_strict_subset, publishing, read_pointer, swap_pointer
 from conf.tables import SCHEMA_VERSION, Table
 from jobs.errors import PublishError
 from jobs.failure_reason import SPARK_FAILURES, failure_reason
 from jobs.publishing.content_hash import format_content_hash
-from jobs.publishing.staging import staging_folder
-from jobs.publishing.written_rows import check_columns, check_written, read_written, summarize_written
+from jobs.publishing.delta_tables import update_delta_table
+from jobs.publishing.staging import remove_abandoned, staging_folder
+from jobs.publishing.written_rows import check_columns, check_written, summarize_written
 
+_SUMS_FILE = "_sums.json"
 _WRITE_FAILURES: tuple[type[Exception], ...] = (OSError, *SPARK_FAILURES)
 
 
@@ -65,12 +71,17 @@ class Provenance:
 
 @dataclass(frozen=True)
 class PartitionFacts:
-    """What a manifest says of one partition beyond its rows; `checks` are those that held, `notes` people's words."""
+    """What a manifest says of one partition beyond its rows; `checks` are those that held, `notes` people's words.
+
+    profile, drift: of a delivery's events alone.
+    """
 
     inputs: Mapping[str, str]
     counters: Mapping[str, int] = field(default_factory=dict)
     checks: Collection[str] = ()
     notes: Mapping[str, str] = field(default_factory=dict)
+    profile: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    drift: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,14 @@ class StagedVersion:
     target: Target
     folder: Path
     partitions: Mapping[str, StagedPartition]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a staged partition's files will lie: in `folder`, where they must be moved, or where they are already."""
+
+    sums: Mapping[str, FileSum]
+    folder: Path | None = None
 
 
 @contextmanager
@@ -111,8 +130,7 @@ def staged(
     with staging_folder(Lake.staging(target.folder)) as folder:
         with explaining_failures(target.table.name, target.folder):
             _write(frame, target, folder)
-            written = read_written(frame.sparkSession, target.table, folder, target.path_columns)
-            summaries = summarize_written(written, target.table, target.partition_column, counted or {})
+            summaries = summarize_written(frame.sparkSession, target.table, folder, target.path_columns, counted or {})
         check_written(summaries, target.table, target.partition_column, partitions)
         found = {
             value: StagedPartition(summary.n_rows, summary.content_hash, summary.counts)
@@ -137,24 +155,29 @@ def publish(
 ) -> list[dict[str, Manifest]]:
     """Make every staged partition current, or none; return the current manifests by partition value for each version.
 
-    A partition whose current version has the same content, inputs, spec and key is left untouched; so is, with
-    `keep_newer`, one whose current version was made from strictly more inputs (a later horizon).
+    A partition whose current version has the same content, inputs, spec and key, and whole files, is left untouched;
+    so is, with `keep_newer`, one whose current version was made from strictly more inputs (a later horizon).
 
     Raises:
         StaleInputs: a published partition was made from strictly more inputs, unless `keep_newer`; nothing was changed.
         PublishError: files can't be moved or pointers written; every pointer is as it was.
     """
     with publishing(lock):
-        drafts = [_draft(version, facts, provenance) for version, facts in versions]
+        places = [_find_places(version) for version, _ in versions]
+        drafts = [
+            _draft(version, facts, provenance, found) for (version, facts), found in zip(versions, places, strict=True)
+        ]
         pointers = {path: pointer for draft in drafts for path, pointer in draft.items()}
         changes = {path: pointer for path, pointer in pointers.items() if not _is_current(path, pointer)}
         stale = {path for path, pointer in changes.items() if _is_stale(path, pointer)}
         if stale and not keep_newer:
             raise StaleInputs(_stale_message([changes[path].manifest for path in sorted(stale)]))
-        for version, _ in versions:
+        for (version, _), found in zip(versions, places, strict=True):
             with explaining_failures(version.target.table.name, version.target.folder):
-                _move_into_place(version)
+                _move_into_place(version, found)
         swap_pointers({path: pointer for path, pointer in changes.items() if path not in stale})
+        for version, _ in versions:
+            update_delta_table(version.target.table, version.target.folder)
         return [_current_manifests(version) for version, _ in versions]
 
 
@@ -165,7 +188,85 @@ def _write(frame: DataFrame, target: Target, folder: Path) -> None:
     ordered.write.partitionBy(*target.path_columns).mode("append").parquet(str(folder))
 
 
-def _draft(version: StagedVersion, facts: Mapping[str, PartitionFacts], provenance: Provenance) -> dict[Path, Pointer]:
+def finish_killed(lock: Path, targets: Iterable[Target]) -> None:
+    """Do what a publisher that was killed after its last pointer left undone, where nothing is to be published."""
+    with publishing(lock):
+        for target in targets:
+            remove_abandoned(Lake.staging(target.folder))
+            if target.folder.is_dir():
+                update_delta_table(target.table, target.folder)
+
+
+def _find_places(version: StagedVersion) -> dict[str, _Place]:
+    """Return the place of each partition that has rows, by value of its column.
+
+    The same rows, published before and whole, stay where they are. Beside damaged ones the place is a new one: who has
+    pinned them may be reading them.
+    """
+    with explaining_failures(version.target.table.name, version.target.folder):
+        return {
+            value: _current_place(version.target, value, partition) or _place(version, value, partition)
+            for value, partition in version.partitions.items()
+            if partition.n_rows
+        }
+
+
+def _current_place(target: Target, value: str, partition: StagedPartition) -> _Place | None:
+    """Return where the current version lies if it has the same rows and is whole, whatever release wrote it."""
+    current = read_pointer(Lake.pointer(target.folder, target.partition(value)))
+    if current is None or current.manifest.content_hash != partition.content_hash:
+        return None
+    if set(current.sums) != set(current.files) or damage_in(target.folder, current.sums):
+        return None
+    return _Place(current.sums)
+
+
+def _place(version: StagedVersion, value: str, partition: StagedPartition) -> _Place:
+    """Return the first place for these rows that is free, or where an earlier publisher left them whole."""
+    below = version.target.partition(value)
+    for suffix in _suffixes():
+        place = version.target.folder / f"v-{partition.content_hash}{suffix}" / below
+        if not place.exists():
+            break
+        left = _read_sums(place)
+        if left and not damage_in(place, left):
+            return _Place(_relative_to(version.target.folder, place, left))
+    ours = version.folder / below
+    sums = sums_of(ours, sorted(str(path.relative_to(ours)) for path in ours.rglob("*.parquet")))
+    _write_sums(ours, sums)
+    return _Place(_relative_to(version.target.folder, place, sums), place)
+
+
+def _suffixes() -> Iterator[str]:
+    yield ""
+    yield from (f"-{number}" for number in count(2))
+
+
+def _relative_to(folder: Path, place: Path, sums: Mapping[str, FileSum]) -> dict[str, FileSum]:
+    return {str(place.relative_to(folder) / name): one for name, one in sums.items()}
+
+
+def _write_sums(folder: Path, sums: Mapping[str, FileSum]) -> None:
+    """Leave the sums beside the files, for a publisher that finds them there without a pointer."""
+    content = {name: one.model_dump() for name, one in sums.items()}
+    (folder / _SUMS_FILE).write_text(json.dumps(content), encoding="utf-8")
+
+
+def _read_sums(folder: Path) -> dict[str, FileSum]:
+    """Return the sums that lie beside a version's files; none where they can't be read."""
+    try:
+        content = json.loads((folder / _SUMS_FILE).read_text(encoding="utf-8"))
+        return {name: FileSum.model_validate(one) for name, one in content.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def _draft(
+    version: StagedVersion,
+    facts: Mapping[str, PartitionFacts],
+    provenance: Provenance,
+    places: Mapping[str, _Place],
+) -> dict[Path, Pointer]:
     target = version.target
     pointers = {}
     for value, partition in sorted(version.partitions.items()):
@@ -185,39 +286,33 @@ def _draft(version: StagedVersion, facts: Mapping[str, PartitionFacts], provenan
             counters=dict(about.counters),
             checks=dict.fromkeys(checks, True),
             notes=dict(about.notes),
+            profile={name: dict(counted) for name, counted in about.profile.items()},
+            drift=tuple(about.drift),
         )
+        sums = dict(places[value].sums) if value in places else {}
         pointers[Lake.pointer(target.folder, target.partition(value))] = Pointer(
-            files=_files_once_moved(version, value), manifest=manifest
+            files=tuple(sums), manifest=manifest, sums=sums
         )
     return pointers
 
 
-def _files_once_moved(version: StagedVersion, value: str) -> tuple[str, ...]:
-    """Return the version's files: those in place, from an earlier publisher of the same rows, else the staged ones."""
-    there, ours = _version_folder(version, value), version.folder / version.target.partition(value)
-    found = there if there.is_dir() else ours
-    below = there.relative_to(version.target.folder)
-    return tuple(sorted(str(below / path.relative_to(found)) for path in found.rglob("*.parquet")))
-
-
-def _version_folder(version: StagedVersion, value: str) -> Path:
-    partition = version.target.folder / version.target.partition(value)
-    return partition / f"v={version.partitions[value].content_hash}"
-
-
-def _move_into_place(version: StagedVersion) -> None:
-    for value, partition in version.partitions.items():
-        place = _version_folder(version, value)
-        if partition.n_rows == 0 or place.is_dir():
+def _move_into_place(version: StagedVersion, places: Mapping[str, _Place]) -> None:
+    for value, place in places.items():
+        if place.folder is None:
             continue
         ours = version.folder / version.target.partition(value)
         _make_durable(ours)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        ours.rename(place)
+        place.folder.parent.mkdir(parents=True, exist_ok=True)
+        ours.rename(place.folder)
 
 
 def _make_durable(folder: Path) -> None:
-    for path in [*folder.rglob("*.parquet"), *[below for below in folder.rglob("*") if below.is_dir()], folder]:
+    for path in [
+        folder / _SUMS_FILE,
+        *folder.rglob("*.parquet"),
+        *[below for below in folder.rglob("*") if below.is_dir()],
+        folder,
+    ]:
         descriptor = os.open(path, os.O_RDONLY)
         os.fsync(descriptor)
         os.close(descriptor)
@@ -225,9 +320,13 @@ def _make_durable(folder: Path) -> None:
 
 def _is_current(path: Path, pointer: Pointer) -> bool:
     published = read_pointer(path)
-    return published is not None and all(
-        getattr(published.manifest, name) == getattr(pointer.manifest, name)
-        for name in ("content_hash", "inputs", "spec_hash", "key_id", "schema_version")
+    return (
+        published is not None
+        and published.files == pointer.files
+        and all(
+            getattr(published.manifest, name) == getattr(pointer.manifest, name)
+            for name in ("content_hash", "inputs", "spec_hash", "key_id", "schema_version")
+        )
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from pyspark.sql.types import StructType
+from pyspark.sql.types import DataType, DateType, IntegerType, StructType
 
 from conf.tables import Table
 
@@ -12,6 +12,11 @@ from conf.tables import Table
 def table_schema(table: Table) -> StructType:
     """Return the columns in table order, all nullable, without the partition columns."""
     return struct_of(table.ddl)
+
+
+def path_type(name: str) -> DataType:
+    """Return the type of a column that stands in paths: dates, but for the number of a bucket."""
+    return IntegerType() if name == "user_bucket" else DateType()
 
 
 def struct_of(ddl: str) -> StructType:

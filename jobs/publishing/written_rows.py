@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,8 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from conf.tables import Table
 from jobs.errors import CheckError
-from jobs.publishing.content_hash import hash_aggregates, read_content_hash
 from jobs.publishing.table_schema import table_schema
+from jobs.publishing.written_hashes import sums_of_files
 
 
 @dataclass(frozen=True)
@@ -54,24 +55,43 @@ def read_written(spark: SparkSession, table: Table, folder: Path, path_columns: 
 
 
 def summarize_written(
-    written: DataFrame, table: Table, partition_column: str, counted: Mapping[str, Column]
+    spark: SparkSession,
+    table: Table,
+    folder: Path,
+    path_columns: Sequence[str],
+    counted: Mapping[str, Column],
 ) -> dict[str, WrittenPartition]:
-    """Return what stands in each partition, by value of its column."""
-    required = [column.name for column in table.columns if not column.is_nullable]
-    nulls = [F.count_if(F.col(f"`{name}`").isNull()).alias(f"_nulls_{name}") for name in required]
-    counts = [aggregate.alias(f"_counted_{name}") for name, aggregate in counted.items()]
-    rows = written.groupBy(partition_column).agg(*hash_aggregates(table), *nulls, *counts).collect()
-    repeated = _repeated_keys(written, table, partition_column)
+    """Return what stands in each partition below a folder, by value of its column, the first of the path's."""
+    partition_column, files = path_columns[0], sorted(folder.rglob("*.parquet"))
+    if not files:
+        return {}
+    written = read_written(spark, table, folder, path_columns)
+    sums = sums_of_files(spark, table, [(_value_in(path, partition_column), path) for path in files])
+    counts, repeated = _counts(written, partition_column, counted), _repeated_keys(written, table, partition_column)
     return {
-        str(row[partition_column]): WrittenPartition(
-            n_rows=row["_n_rows"],
-            content_hash=read_content_hash(row),
-            counts={name: int(row[f"_counted_{name}"] or 0) for name in counted},
-            n_nulls={name: row[f"_nulls_{name}"] for name in required if row[f"_nulls_{name}"]},
-            n_repeated_keys=repeated.get(str(row[partition_column]), 0),
+        value: WrittenPartition(
+            n_rows=found.n_rows,
+            content_hash=found.content_hash,
+            counts=counts[value],
+            n_nulls={name: n for name, n in found.n_nulls.items() if n},
+            n_repeated_keys=repeated.get(value, 0),
         )
-        for row in rows
+        for value, found in sums.items()
+        if found.n_rows
     }
+
+
+def _value_in(path: Path, column: str) -> str:
+    return next(part.removeprefix(f"{column}=") for part in path.parts[::-1] if part.startswith(f"{column}="))
+
+
+def _counts(written: DataFrame, partition_column: str, counted: Mapping[str, Column]) -> dict[str, dict[str, int]]:
+    """Return what was asked to be counted over the rows of each partition."""
+    if not counted:
+        return defaultdict(dict)
+    aggregates = [aggregate.alias(f"_counted_{name}") for name, aggregate in counted.items()]
+    rows = written.groupBy(partition_column).agg(*aggregates).collect()
+    return {str(row[partition_column]): {name: int(row[f"_counted_{name}"] or 0) for name in counted} for row in rows}
 
 
 def check_written(
@@ -97,6 +117,10 @@ def check_written(
 
 
 def _repeated_keys(written: DataFrame, table: Table, partition_column: str) -> dict[str, int]:
+    """Return how many values of the key stand more than once in each partition, of those that have any."""
     key = [name for name in table.key if name != partition_column]
+    hashed = written.groupBy(partition_column, F.xxhash64(*key).alias("_key")).count()
+    if hashed.where("count > 1").isEmpty():  # other hashes, other keys
+        return {}
     repeated = written.groupBy(partition_column, *key).count().where("count > 1")
     return {str(row[partition_column]): row["count"] for row in repeated.groupBy(partition_column).count().collect()}

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 import structlog
 from pyspark.sql import functions as F
 
+from conf.intact_files import seems_intact
 from conf.kernel.version import kernel_inputs
 from conf.paths import Lake
 from conf.publication import Manifest, is_strict_subset, read_pointers
@@ -16,7 +17,7 @@ from conf.tables import SESSIONS
 from jobs.events.events_reading import DeliveredEvents, path_date, read_events
 from jobs.events.ingest import Ingestion
 from jobs.events.ordered_partitions import n_partitions_for
-from jobs.publishing.publishing import PartitionFacts, Target, publish, staged
+from jobs.publishing.publishing import PartitionFacts, Target, finish_killed, publish, staged
 from jobs.sessions.business_days import days_between
 from jobs.sessions.session_rows import DAYS_AFTER, DAYS_BEFORE, sessions_of
 
@@ -34,14 +35,18 @@ def build_sessions(job: Ingestion) -> list[date]:
         return []
     dates = days_between(delivered.all_event_dates[0], horizon)
     inputs = {day: session_inputs(delivered, job.source, day, horizon) for day in dates}
+    folder = job.lake.table(SESSIONS.name)
     published = {
         path_date(partition, "date"): pointer.manifest
-        for partition, pointer in read_pointers(job.lake.table(SESSIONS.name)).items()
+        for partition, pointer in read_pointers(folder).items()
+        if seems_intact(folder, pointer)
     }
     due = [day for day in dates if not _is_settled(job, published.get(day), inputs[day])]
     if due:
         log.info("building_sessions", source=job.source.name, dates=len(due), first=str(due[0]), last=str(due[-1]))
         _build(job, due, inputs, delivered)
+    else:
+        finish_killed(job.lake.lock, [session_target(job)])
     return due
 
 
@@ -65,6 +70,11 @@ def _is_settled(job: Ingestion, published: Manifest | None, inputs: Mapping[str,
     return published.inputs == inputs or is_strict_subset(dict(inputs), published.inputs)
 
 
+def session_target(job: Ingestion) -> Target:
+    """Return where sessions are written."""
+    return Target(SESSIONS, job.lake.table(SESSIONS.name), "date", sort_columns=("user_id", "start_time"))
+
+
 def _build(
     job: Ingestion, due: list[date], inputs: Mapping[date, Mapping[str, str]], delivered: DeliveredEvents
 ) -> None:
@@ -81,8 +91,7 @@ def _build(
         "n_cut": F.count_if("is_cut"),
         "n_open": F.count_if(~F.col("is_closed")),
     }
-    target = Target(SESSIONS, job.lake.table(SESSIONS.name), "date", sort_columns=("user_id", "start_time"))
-    with staged(asked, target, partitions=[str(day) for day in due], counted=counted) as version:
+    with staged(asked, session_target(job), partitions=[str(day) for day in due], counted=counted) as version:
         facts = {str(day): PartitionFacts(inputs[day], version.partitions[str(day)].counts) for day in due}
         publish(job.lake.lock, [(version, facts)], job.provenance, keep_newer=True)
 

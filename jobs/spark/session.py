@@ -21,6 +21,8 @@ FIXED = {
     # A date that only Spark 2 could read is a bad date, not an exception.
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+    # Other engines no longer read Spark's own times of 96 bits.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # Pointers name files one by one: listing them is no reason to start a job.
     "spark.sql.sources.parallelPartitionDiscovery.threshold": "100000",
     # Hadoop's file systems set modes themselves, whatever the process's umask is.

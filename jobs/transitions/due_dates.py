@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
+from conf.intact_files import seems_intact
 from conf.kernel.version import kernel_inputs
 from conf.paths import Lake
 from conf.publication import Pointer, read_pointers
@@ -62,7 +63,10 @@ def find_due_dates(lake: Lake, folder: Path, pipeline: Pipeline, asked: date) ->
     kept = {
         day: published[day]
         for day in inputs
-        if day < first_open and day in published and published[day].manifest.inputs == inputs[day]
+        if day < first_open
+        and day in published
+        and published[day].manifest.inputs == inputs[day]
+        and seems_intact(folder, published[day])
     }
     due = [day for day in inputs if day not in kept]
     first_read = due[0] - timedelta(days=_days_before(pipeline))

@@ -20,7 +20,7 @@ from rl.data.availability_sets import AvailabilityRows, masked_rows, unmasked_ro
 from rl.data.description import DatasetDescription, SplitDescription, read_description
 from rl.data.encoder_fitting import fit_encoder, with_tokens
 from rl.data.logged_episodes import IntArray, LoggedEpisodes
-from rl.data.pinned_versions import PinnedVersions, Versions, current_versions, read_versions
+from rl.data.pinned_versions import PinnedVersions, Versions, current_versions, read_versions, with_current_files
 from rl.data.splits import (
     SPLIT_NAMES,
     Intervals,
@@ -257,6 +257,8 @@ def load_dataset(pipeline: Pipeline, lake: Lake, run: Run, *, is_in_memory: bool
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(f"{run.dataset / ENCODER_FILE}: can't be read ({error}); run prepare again") from error
     pinned = read_versions(run.dataset)
+    if pinned is not None:
+        pinned = with_current_files(pinned, pipeline, lake, run.date)
     versions = pinned or current_versions(pipeline, lake, run.date)
     published = read_transitions(pipeline, lake, run.date, versions=None if pinned is None else pinned.transitions)
     dataset = Dataset(

@@ -85,6 +85,32 @@ def read_versions(folder: Path) -> PinnedVersions | None:
         raise DatasetError(f"{path}: can't be read ({error}); run prepare again") from error
 
 
+def with_current_files(pinned: PinnedVersions, pipeline: Pipeline, lake: Lake, horizon: date) -> PinnedVersions:
+    """Return the pinned versions, each with the files of the current one where that holds the same rows.
+
+    Files that were damaged and made anew, or whose sums were added since, are so read like any others.
+
+    Raises:
+        DatasetError: a pointer that isn't named for a date.
+    """
+    current = current_versions(pipeline, lake, horizon)
+    return PinnedVersions(
+        **{
+            field.name: _with_files(getattr(pinned, field.name), getattr(current, field.name))
+            for field in fields(PinnedVersions)
+        }
+    )
+
+
+def _with_files(pinned: Versions, current: Versions) -> Versions:
+    return {
+        day: pointer.model_copy(update={"files": current[day].files, "sums": current[day].sums})
+        if day in current and current[day].manifest.content_hash == pointer.manifest.content_hash
+        else pointer
+        for day, pointer in pinned.items()
+    }
+
+
 def versions_in(folder: Path, prefix: str, horizon: date) -> dict[date, Pointer]:
     """Return the current versions of a table's dates up to the horizon, ascending.
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from conf.intact_files import refuse_damaged, repair_command
 from conf.paths import Lake
 from conf.publication import Manifest, Pointer, read_pointers
 from conf.specs.scenario import Pipeline
@@ -85,7 +86,9 @@ class PublishedTransitions:
             DatasetError: unreadable files.
         """
         schema = arrow_schema(transitions_table(self.pipeline.scenario))
-        parts = [_read_partition(self.folder, day, self.pointers[day], schema) for day in days]
+        parts = [
+            _read_partition(self.pipeline.source.name, self.folder, day, self.pointers[day], schema) for day in days
+        ]
         return pa.concat_tables(parts) if parts else schema.empty_table()
 
 
@@ -122,7 +125,7 @@ def read_availability(lake: Lake, horizon: date, *, versions: Versions | None = 
     found: dict[str, frozenset[str]] = {}
     chosen = versions_in(folder, "delivery_date=", horizon) if versions is None else versions
     for day, pointer in chosen.items():
-        table = _read_partition(folder, day, pointer, schema)
+        table = _read_partition(lake.source, folder, day, pointer, schema)
         for key, actions in zip(*(table.column(c).to_pylist() for c in ("availability_id", "actions")), strict=True):
             available = frozenset(actions or ())
             if found.setdefault(key, available) != available:
@@ -147,7 +150,7 @@ def read_item_categories(lake: Lake, horizon: date, *, versions: Versions | None
     latest: dict[str, tuple[datetime, str | None]] = {}
     chosen = versions_in(folder, "delivery_date=", horizon) if versions is None else versions
     for day, pointer in chosen.items():
-        table = _read_partition(folder, day, pointer, schema)
+        table = _read_partition(lake.source, folder, day, pointer, schema)
         columns = (table.column(column).to_pylist() for column in ("item_id", "valid_from", "category_id"))
         for item, valid_from, category in zip(*columns, strict=True):
             if item not in latest or valid_from >= latest[item][0]:
@@ -200,7 +203,8 @@ def _shown(days: list[date]) -> str:
     return f"{listed} and {len(days) - 5} more" if len(days) > 5 else listed
 
 
-def _read_partition(folder: Path, day: date, pointer: Pointer, schema: pa.Schema) -> pa.Table:
+def _read_partition(source: str, folder: Path, day: date, pointer: Pointer, schema: pa.Schema) -> pa.Table:
+    refuse_damaged(folder, pointer.sums, repair_command(source))
     tables = [_read_file(folder / name, schema) for name in pointer.files]
     table = pa.concat_tables(tables) if tables else schema.empty_table()
     if table.num_rows != pointer.manifest.n_rows:

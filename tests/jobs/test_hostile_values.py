@@ -7,6 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,9 +47,12 @@ def _parse(source: Source, lines: list[str], header: tuple[str, ...] = ()) -> li
     """Every line as a row of the columns that Spark is given."""
     n_lines = len(lines)
     file = LineFile(Path("x"), "x", DAY)
-    batch = LineBatch(file, list(range(n_lines)), [0] * n_lines, lines, [""] * n_lines)
-    rows: list[dict[str, Any]] = parsed_batch(batch, BatchParser(source, [header]).parse(batch), str).to_pylist()
-    assert [row["line_number"] for row in rows] == batch.numbers
+    nothing = pa.array([""] * n_lines, pa.string())
+    batch = LineBatch(file, np.arange(n_lines), np.zeros(n_lines, np.int64), pa.array(lines, pa.string()), nothing)
+    parser = BatchParser(source, [header])
+    rows: list[dict[str, Any]] = parsed_batch(batch, parser.parse(batch), str).to_pylist()
+    assert parser.columns(batch, str).to_pylist() == rows
+    assert [row["line_number"] for row in rows] == batch.numbers.tolist()
     assert {row["reason"] for row in rows} <= {None, *REJECT_REASONS}
     return rows
 

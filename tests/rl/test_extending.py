@@ -6,18 +6,25 @@ import importlib
 import re
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from conf.errors import SpecError
+from conf.kernel.session_features import SESSION_SCALARS
+from conf.kernel.transitions import Transitions
+from conf.observation_features import OBSERVATION_FEATURES
 from conf.settings import PROJECT_ROOT
 from conf.specs.candidate import DISCRETE_ALGORITHMS, Candidate
-from conf.specs.scenario import Scenario
+from conf.specs.scenario import SCENARIOS_FOLDER, Feature, Pipeline, Scenario, load_pipeline
 from conf.specs.strict_yaml import parse_model
+from conf.tables import transitions_table
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.data.shopper_segments import SEGMENTS, segments_of
 from rl.gate.rules import RULES, Decision, GateEvidence, GateRules, judge
@@ -32,16 +39,34 @@ from rl.ope.samples.ratio_balance import RatioBalance
 from rl.ope.samples.sample import evaluation_sample
 from rl.ope.segments import SegmentFloors, segment_values
 from rl.page.render import render_page
+from tests.conf.kernel.comparison import kernel_transitions
+from tests.conf.kernel.made_logs import MadeLog
+from tests.jobs.formats.plain_events import plain_log
 from tests.rl.factories import make_logged_episodes, make_pipeline
 from tests.rl.ope.tabular_mdp import small_mdp
 from tests.rl.page.content_factory import estimate, review
 
 PAGE = PROJECT_ROOT / "docs" / "extending.md"
 PACKAGE = "my_shop"
-REGISTRIES: tuple[dict[str, Any], ...] = (ESTIMATORS, DISCRETE_ALGORITHMS, SEGMENTS, RULES)
+REGISTRIES: tuple[dict[str, Any], ...] = (
+    ESTIMATORS,
+    DISCRETE_ALGORITHMS,
+    SEGMENTS,
+    RULES,
+    SESSION_SCALARS,
+    OBSERVATION_FEATURES,
+)
+# A feature's function and what it means stand apart, since a DAG reads the one and not the other.
+N_ENTRIES = {"feature": 2}
 GAMMA = 0.9
 
 Register = Callable[[str], ModuleType]
+
+
+def yaml_blocks() -> dict[str, str]:
+    """The page's YAML by the file that its first line names."""
+    found = re.findall(r"```yaml\n# conf/(\S+)\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.S)
+    return dict(found)
 
 
 def blocks() -> dict[str, str]:
@@ -73,17 +98,102 @@ def register(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regist
 
 def test_the_page_shows_every_kind() -> None:
     """No block of code stands on the page that no test runs."""
-    assert set(blocks()) == {"estimator", "learner", "segment", "gate_rule"}
+    assert set(blocks()) == {"estimator", "learner", "segment", "gate_rule", "feature"}
     assert PAGE.read_text(encoding="utf-8").count("```python") == len(blocks())
+    assert set(yaml_blocks()) == {"sources/my_shop.yaml", "scenarios/recommendation.yaml"}
+    assert PAGE.read_text(encoding="utf-8").count("```yaml") == len(yaml_blocks())
 
 
 @pytest.mark.parametrize("name", sorted(blocks()))
 def test_a_block_is_less_than_twenty_lines_and_one_entry(name: str) -> None:
-    """Imports and blank lines included; one function and one entry."""
+    """Imports and blank lines included; one function and one entry, of a feature two."""
     lines = blocks()[name].splitlines()
     assert len(lines) < 20
     assert sum(bool(re.match(r"\s*def ", line)) for line in lines) == 1
-    assert sum(bool(re.match(r"[A-Z_]+\[\".*\"\] = ", line)) for line in lines) == 1
+    assert sum(bool(re.match(r"[A-Z_]+\[\".*\"\] = ", line)) for line in lines) == N_ENTRIES.get(name, 1)
+
+
+@pytest.mark.parametrize("name", sorted(yaml_blocks()))
+def test_yaml_is_less_than_twenty_lines(name: str) -> None:
+    """Of a source and of a reward."""
+    assert len(yaml_blocks()[name].splitlines()) < 20
+
+
+def my_shop(folder: Path) -> Pipeline:
+    """The shop's source and the shipped scenario with its reward, as files of a project that isn't this one."""
+    (folder / "sources").mkdir()
+    (folder / "scenarios").mkdir()
+    (folder / "sources" / "my_shop.yaml").write_text(yaml_blocks()["sources/my_shop.yaml"], encoding="utf-8")
+    scenario = yaml.safe_load((SCENARIOS_FOLDER / "recommendation.yaml").read_text(encoding="utf-8"))
+    scenario |= yaml.safe_load(yaml_blocks()["scenarios/recommendation.yaml"])
+    (folder / "scenarios" / "recommendation.yaml").write_text(yaml.safe_dump(scenario), encoding="utf-8")
+    return load_pipeline("recommendation", "my_shop", folder=folder / "scenarios", sources_folder=folder / "sources")
+
+
+def test_a_source_reads_a_log(tmp_path: Path) -> None:
+    """Three lines of four become events, in Berlin's time; one means nothing."""
+    lines = ["at;what;customer;sku;chance", "05.01.2026 10:00:00;shown;7;a;0.25", "05.01.2026 10:00:05;opened;7;a;"]
+    lines += ["05.01.2026 10:00:06;ping;7;;", "05.01.2026 10:02:00;bought;7;a;"]
+    log = tmp_path / "logs" / "log-2026-01-05.csv"
+    log.parent.mkdir()
+    log.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    found = plain_log(my_shop(tmp_path).source, log.parent, "item_id", "propensity")
+    assert found.events == [
+        ("2026-01-05T09:00:00", "impression", "7", "a", Decimal("0.25")),
+        ("2026-01-05T09:00:05", "click", "7", "a", None),
+        ("2026-01-05T09:02:00", "purchase", "7", "a", None),
+    ]
+    assert [row[1:] for row in found.rejected] == [(4, "ignored", None)]
+
+
+def shop_rows(*events: tuple[str, int]) -> list[dict[str, Any]]:
+    """Events of one shopper and one item, by type and minute of a morning."""
+    names = ("category_id", "action", "price", "decision_id", "availability_id")
+    day = date(2026, 1, 5)
+    return [
+        dict.fromkeys(names)
+        | {
+            "event_id": f"e{number}",
+            "user_id": "ann",
+            "item_id": "a",
+            "event_type": kind,
+            "event_time": datetime(2026, 1, 5, 9, minute, tzinfo=UTC),
+            "event_date": day,
+            "delivery_date": day,
+        }
+        for number, (kind, minute) in enumerate(events)
+    ]
+
+
+def made_of(pipeline: Pipeline, rows: list[dict[str, Any]]) -> Transitions:
+    """What the kernel makes of the day's rows, as of its end."""
+    day = rows[0]["event_date"]
+    return kernel_transitions(MadeLog(pipeline, rows, [], [day], day))[1]
+
+
+def test_a_reward_is_earned_by_the_decision_before(tmp_path: Path) -> None:
+    """A click and two purchases of which one is given back: 1 + 20 and 20 - 20, in millionths."""
+    rows = shop_rows(
+        ("impression", 0), ("click", 1), ("purchase", 2), ("impression", 3), ("purchase", 4), ("refund", 5)
+    )
+    made = made_of(my_shop(tmp_path), rows)
+    assert made.reward.tolist() == [21_000_000, 0]
+
+
+def test_a_feature_from_outside_is_observed(register: Register, tmp_path: Path) -> None:
+    """A scenario that names it gets it from the kernel: refunds before each decision, none after."""
+    pipeline = my_shop(tmp_path)
+    register("feature")
+    observation = pipeline.scenario.observation
+    feature = Feature(name="n_session_refunds")
+    features = observation.model_copy(update={"features": (*observation.features, feature)})
+    scenario = pipeline.scenario.model_copy(update={"observation": features})
+    pipeline = pipeline.model_copy(update={"scenario": scenario})
+    rows = shop_rows(
+        ("impression", 0), ("refund", 1), ("impression", 2), ("refund", 3), ("refund", 4), ("impression", 5)
+    )
+    assert made_of(pipeline, rows).observation["n_session_refunds"].tolist() == [0, 1, 3]
+    assert "n_session_refunds" in transitions_table(scenario).ddl
 
 
 def test_an_estimator_is_reported_beside_those_of_a_night(register: Register) -> None:
@@ -190,7 +300,7 @@ def test_a_rule_of_the_gate_takes_part_in_the_verdict(
 
 def test_nothing_stays_registered() -> None:
     """Other tests see the project's own entries alone."""
-    own = {"capped_pdis", "myopic_cql", "regularity", "worth_a_release"}
+    own = {"capped_pdis", "myopic_cql", "regularity", "worth_a_release", "n_session_refunds"}
     assert not any(own & set(registry) for registry in REGISTRIES)
 
 

@@ -24,8 +24,9 @@ def test_load_source_reads_every_source_of_the_project(name: str) -> None:
 
 
 def test_source_names_hold_the_formats_that_ship() -> None:
-    """The five documented formats and the simulated shop are there."""
+    """The documented formats and the simulated shop are there."""
     expected = {"canonical", "taobao", "retailrocket", "online_retail", "open_bandit", "simulated_shop"}
+    expected |= {"ga4", "shopify_orders", "segment", "rees46", "movielens", "grocery_baskets", "criteo_uplift", "mind"}
     assert expected <= set(source_names())
 
 
@@ -54,6 +55,27 @@ def test_source_names_hold_the_formats_that_ship() -> None:
         ({"encoding": "latin-99"}, "no encoding"),
         ({"events": {"event_time": {"unit": "pattern", "pattern": "yyyy DDD"}}}, "'DDD' isn't read"),
         ({"duplicates": "rejct"}, "did you mean 'reject'"),
+        ({"events": {"user_id": {"first_of": ["user", "item"]}}}, "exactly one of column, columns, constant"),
+        ({"events": {"user_id": {"column": "usr"}}}, "no column 'usr' among csv.columns; did you mean 'user'"),
+        ({"events": {"event_time": {"constant": "2020-01-01"}}}, "exactly one of column, columns, constant"),
+        ({"events": {"event_time": {"unit": "day_number"}}}, "give day_one with unit: day_number"),
+        ({"events": {"derived": [{"column": "item", "type": "click"}]}}, "give one of values, match"),
+        ({"events": {"derived": [{"column": "item", "match": "(", "type": "click"}]}}, "not a regular expression"),
+        (
+            {"events": {"derived": [{"column": "item", "match": "1", "type": "click", "without": ["user_id"]}]}},
+            "without: no field 'user_id' to leave out",
+        ),
+        ({"csv": {"lists": {"items": " "}}}, "no column 'items' among columns; did you mean 'item'"),
+        ({"csv": {"lists": {"item": ""}}}, "item: give what stands between"),
+        ({"csv": {"fill_down": {"by": "order", "columns": ["user"]}}}, "no column 'order' among columns"),
+        ({"csv": {"lists": {"user": " "}}, "events": {"user_id": {"column": "user[]"}}}, "user_id is read from 'user"),
+        (
+            {
+                "csv": {"lists": {"item": " ", "category": " "}},
+                "events": {"item_id": {"column": "item[]"}, "category_id": {"column": "category[]"}},
+            },
+            r"item\[\] and category\[\] lie below different lists",
+        ),
     ],
 )
 def test_source_names_what_does_not_fit(override: dict[str, Any], expected: str) -> None:

@@ -27,13 +27,25 @@ PLACED_KEYS = [
     for place in section.places
     for key in section.model.model_fields
 ]
-ORIGINS = ("column", "columns", "constant", "from_path")
+ORIGINS = ("column", "columns", "constant", "from_path", "first_of")
 LEFT_OUT = object()
 
 # What else a spec must say for a key's example to be valid in it: by key path, values by key path.
 COMPANY: dict[str, dict[str, Any]] = {
-    "csv.columns": {"csv.has_header": False},
+    "csv.columns": {
+        "csv.has_header": False,
+        "csv.fill_down": LEFT_OUT,
+        "events": {
+            "event_time": {"column": "unix_seconds", "unit": "seconds"},
+            "event_type": {"column": "behavior", "map": {"pv": "view"}},
+            "user_id": {"column": "user"},
+        },
+    },
     "events.event_time.columns": {"events.event_time.column": LEFT_OUT},
+    "events.event_time.constant": {"events.event_time.column": LEFT_OUT, "events.event_time.unit": "iso"},
+    "events.event_time.day_one": {"events.event_time.unit": "day_number"},
+    "events.event_type.first_of": {"events.event_type.column": LEFT_OUT},
+    "events.derived[].match": {"events.derived[].values": LEFT_OUT},
     "format": {"csv": LEFT_OUT},
     "events.event_time.pattern": {"events.event_time.unit": "pattern"},
     "events.event_type.match": {"events.event_type.map": LEFT_OUT},
@@ -69,6 +81,8 @@ def base_spec(root: type[StrictModel]) -> dict[str, Any]:
     for field in sorted(set(fields) - {"event_time", "event_type", "derived"}):
         content["events"][field] = {"column": field}
     content["events"]["derived"] = [{"column": "click", "values": ["1"], "type": "click"}]
+    content["events"]["derived"][0] |= {"price": {"column": "refund"}, "quantity": {"column": "pieces"}}
+    content["csv"]["fill_down"] = {"by": "order", "columns": ["customer"]}
     content["window"] = {"first": "2017-11-01", "last": "2017-12-31"}
     return content | {"items": {"files": ["items*"]}, "availability": {"files": ["sets*"]}}
 

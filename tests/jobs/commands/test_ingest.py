@@ -250,6 +250,7 @@ def test_result_is_json(results: list[dict[str, Any]]) -> None:
         "n_not_yet",
         "deliveries",
         "unread_files",
+        "drift",
         "digests",
         "seconds",
     }

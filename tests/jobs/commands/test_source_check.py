@@ -38,7 +38,7 @@ def test_rejections_are_explained_with_their_lines(tmp_path: Path) -> None:
     n_good = len(day_lines(FIRST))
     (check,) = checks
     assert (check.n_lines, check.n_rejected) == (n_good + 8, 8)
-    report = "\n".join(report_lines(checks, unread))
+    report = "\n".join(report_lines(checks, unread, source()))
     for expected in (
         f"accepted {n_good}, rejected 8",
         f"2 missing_field user_id: first in {FIRST}/events.jsonl line {n_good + 2}",

@@ -8,11 +8,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from conf.pseudonyms import pseudonym
 from conf.specs.source import Source, load_source
-from jobs.landing.parsed_lines import BatchParser, parsed_batch
+from jobs.landing.parsed_lines import BatchParser
 from jobs.landing.raw_lines import LineBatch, LineFile
 from rl.serving.decisions import Decided
 from tests.rl.serving.test_decisions import NOON_US, POLICY, TODAY, asked, maker
@@ -35,11 +37,11 @@ def decided() -> tuple[Decided, list[str]]:
 
 
 def parsed(lines: list[str]) -> list[dict[str, Any]]:
-    """The lines as ingest's workers give them, with a key under which nothing may be hashed again."""
+    """The lines as ingest's workers give them."""
     source = feed()
-    batch = LineBatch(LineFile(Path("x"), "x", TODAY), [*range(len(lines))], [0] * len(lines), lines, lines)
-    names = str if source.events.user_id.is_pseudonym else (lambda _: "hashed again")
-    rows: list[dict[str, Any]] = parsed_batch(batch, BatchParser(source, []).parse(batch), names).to_pylist()
+    texts, places = pa.array(lines, pa.string()), np.arange(len(lines))
+    batch = LineBatch(LineFile(Path("x"), "x", TODAY), places, places, texts, texts)
+    rows: list[dict[str, Any]] = BatchParser(source, []).columns(batch, str).to_pylist()
     return rows
 
 

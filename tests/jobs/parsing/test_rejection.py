@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from pyspark.sql import Row, SparkSession
@@ -14,7 +15,7 @@ from pyspark.sql import functions as F
 from conf.specs.delivery import BotRule, Window
 from conf.specs.source import Source
 from conf.tables import REJECT_REASONS
-from jobs.landing.parsed_lines import PARSED_SCHEMA, BatchParser, parsed_batch
+from jobs.landing.parsed_lines import PARSED_SCHEMA, BatchParser
 from jobs.landing.raw_lines import LineBatch, LineFile
 from jobs.parsing.rejection import event_id_of, judge, part_id
 from tests.jobs.event_rows import source
@@ -28,8 +29,9 @@ def _judge(spark: SparkSession, lines: list[tuple[str, str]], shop: Source, part
     """(name, line) of a delivery of `DAY` as judged; the name stands in `file`, the line stands for its hash."""
     parser, batches = BatchParser(shop, []), []
     for number, (name, text) in enumerate(lines):
-        batch = LineBatch(LineFile(Path(name), name, DAY), [number], [0], [text], [text])
-        batches.append(parsed_batch(batch, parser.parse(batch), str))
+        one = pa.array([text], pa.string())
+        batch = LineBatch(LineFile(Path(name), name, DAY), np.array([number]), np.array([0]), one, one)
+        batches.append(parser.columns(batch, str))
     parsed = spark.createDataFrame(pa.Table.from_batches(batches), PARSED_SCHEMA)
     judged = judge(parsed.repartition(partitions), shop)
     return sorted(judged.collect(), key=lambda row: (row.file, row.line_number))

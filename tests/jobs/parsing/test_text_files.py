@@ -50,7 +50,7 @@ def _read(path: Path, shop: Source, name: str = "2026-01-05/log") -> list[tuple[
     parser = BatchParser(shop, [measured.header or ()])
     found = []
     for batch in read_batches(LineFile(path, name, DAY), reading_of(shop, KEY)):
-        for number, parsed in zip(batch.numbers, parser.parse(batch), strict=True):
+        for number, parsed in zip(batch.numbers.tolist(), parser.parse(batch), strict=True):
             found.append((number, parsed.user_id, parsed.refusal.reason if parsed.refusal else None))
     assert len(found) == measured.n_lines
     return found
@@ -140,7 +140,8 @@ def test_byte_that_is_no_text_rejects_a_line_only_in_a_mapped_column(tmp_path: P
         ("ann", None),
     ]
     (batch,) = read_batches(LineFile(path, "log"), reading_of(_shop(), KEY))
-    assert [batch.hashes.index(one) for one in batch.hashes] == [0, 1, 2, 3, 0]
+    hashes = batch.hashes.to_pylist()
+    assert [hashes.index(one) for one in hashes] == [0, 1, 2, 3, 0]
     record = {"event_time": TIME, "event_type": "view", "user_id": "ann", "note": "café"}
     (tmp_path / "log.jsonl").write_bytes(json.dumps(record, ensure_ascii=False).encode("latin-1") + b"\n")
     assert _read(tmp_path / "log.jsonl", source()) == [(1, "ann", None)]

@@ -83,3 +83,27 @@ def test_business_day_follows_the_zone_at_that_moment() -> None:
     assert clock.day_of(winter + 23 * hour) == winter // day + 1
     assert clock.day_of(winter + 23 * hour - 1) == winter // day
     assert clock.day_of(summer + 22 * hour) == summer // day + 1
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1", "2016-01-01T05:00:00+00:00"),
+        ("1 1631", "2016-01-01T21:31:00+00:00"),
+        ("1.0 5", "2016-01-01T05:05:00+00:00"),
+        ("2 905", "2016-01-02T14:05:00+00:00"),
+        ("2 9:05", "2016-01-02T14:05:00+00:00"),
+        ("72 02:30:10", "2016-03-12T07:30:10+00:00"),
+        ("73 230", "2016-03-13T07:30:00+00:00"),
+        ("0 0", "2015-12-31T05:00:00+00:00"),
+        ("1 2460", None),
+        ("1 24:00", None),
+        ("1.5", None),
+        ("Monday", None),
+    ],
+)
+def test_days_are_counted_from_day_one(text: str, expected: str | None) -> None:
+    """The number 230 is half past two, on day 73 an hour that New York's clocks left out."""
+    mapping = TimeMapping.model_validate({"columns": ["day", "time"], "unit": "day_number", "day_one": "2016-01-01"})
+    micros = TimeReader(mapping, "America/New_York", ["day", "time"]).read(text)
+    assert (None if micros is None else datetime.fromtimestamp(micros / 1_000_000, UTC).isoformat()) == expected

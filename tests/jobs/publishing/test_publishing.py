@@ -9,7 +9,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -114,6 +116,28 @@ def test_changed_inputs_of_equal_rows_swap_the_pointer_and_keep_the_files(spark:
     manifests = _publish(lake, _frame(spark, ["a"]), inputs={"a": "2"})
     assert manifests[DAYS[0]].inputs == {"a": "2"}
     assert {path for path in _state(lake) if path.endswith(".parquet")} == files
+
+
+def test_files_are_what_other_engines_read(spark: SparkSession, lake: Lake) -> None:
+    """Times are microseconds in UTC; every folder called `name=value` is a column, and the log names the same rows."""
+    _publish(lake, _frame(spark, ["a", "b"]))
+    (file,) = read_pointers(lake.table("sessions"))[f"date={DAYS[0]}"].files
+    kinds = pq.read_schema(lake.table("sessions") / file)
+    assert str(kinds.field("start_time").type) == "timestamp[us, tz=UTC]"
+    assert [part.split("=")[0] for part in file.split("/") if "=" in part] == ["date"]
+    assert DeltaTable(str(lake.delta(lake.table("sessions")))).to_pyarrow_table().num_rows == 2
+
+
+def test_rows_whose_file_was_damaged_are_published_anew(spark: SparkSession, lake: Lake) -> None:
+    """The same rows again: what lies there is not taken for them, and stays for who has pinned it."""
+    _publish(lake, _frame(spark, ["a"]))
+    (old,) = read_pointers(lake.table("sessions"))[f"date={DAYS[0]}"].files
+    path = lake.table("sessions") / old
+    path.write_bytes(path.read_bytes()[:-9] + b"damaged!!")
+    _publish(lake, _frame(spark, ["a"]))
+    (new,) = read_pointers(lake.table("sessions"))[f"date={DAYS[0]}"].files
+    assert new != old
+    assert _ids(spark, lake) == ["a"]
 
 
 def test_old_versions_stay(spark: SparkSession, lake: Lake) -> None:

@@ -1,0 +1,93 @@
+"""The migrate command: the tables of an earlier release's home become what this release writes, with no row made anew.
+
+Pointers get the sums of their files, and tables the logs by which other engines read them. Files stay where and as they
+are, since prepared nights name them; the next version of a partition lies in this release's layout.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from conf.errors import NightcartError, exit_code
+from conf.intact_files import sums_of
+from conf.paths import Lake
+from conf.plain_json import to_json
+from conf.private_home import keep_private, refuse_unwritable
+from conf.publication import publishing, read_pointers, write_atomically
+from conf.settings import Settings
+from conf.specs.scenario import load_pipeline, scenario_names
+from conf.specs.source import source_names
+from conf.specs.spec_hash import data_spec_hash
+from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, SESSIONS, Table, transitions_table
+from jobs.errors import DeliveryError
+from jobs.log_lines import configure_logs
+from jobs.publishing.delta_tables import update_delta_table
+
+
+def migrate(settings: Settings) -> dict[str, Any]:
+    """Bring every source's tables to what this release writes; return how many pointers and tables that changed.
+
+    A pointer is swapped atomically and only ever gains sums; a run that was cut short is finished by the next.
+
+    Raises:
+        DeliveryError: a published file is gone.
+    """
+    counts = {"pointers": 0, "tables": 0}
+    lakes = [Lake(settings.lake, path.name) for path in sorted(settings.lake.glob("*")) if path.is_dir()]
+    for lake in lakes:
+        with publishing(lake.lock):
+            counts["pointers"] += sum(_add_sums(folder) for folder in lake.published_folders())
+            counts["tables"] += sum(_add_log(table, folder) for table, folder in known_tables(lake))
+    done = "nothing to migrate: the home is as this release writes it" if not any(counts.values()) else "migrated"
+    return {"home": str(settings.home), "sources": [lake.source for lake in lakes], **counts, "done": done}
+
+
+def known_tables(lake: Lake) -> Iterator[tuple[Table, Path]]:
+    """Yield the published tables whose columns today's specs know, with their folders; raw deliveries are no table."""
+    for table in (EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY, SESSIONS):
+        yield table, lake.table(table.name)
+    if lake.source in source_names():
+        for name in scenario_names():
+            pipeline = load_pipeline(name, lake.source)
+            yield transitions_table(pipeline.scenario), lake.transitions(name, data_spec_hash(pipeline))
+
+
+def _add_sums(folder: Path) -> int:
+    """Give each pointer of the folder that lacks them the sums of its files; return to how many."""
+    changed = 0
+    for partition, pointer in read_pointers(folder).items():
+        lacking = [name for name in pointer.files if name not in pointer.sums]
+        if gone := [name for name in lacking if not (folder / name).is_file()]:
+            raise DeliveryError(f"{folder / gone[0]}: a published file is gone; run `make repair` for its source first")
+        if lacking:
+            sums = {**pointer.sums, **sums_of(folder, lacking)}
+            swapped = pointer.model_copy(update={"sums": sums})
+            write_atomically(Lake.pointer(folder, partition), swapped.model_dump_json(indent=1))
+            changed += 1
+    return changed
+
+
+def _add_log(table: Table, folder: Path) -> int:
+    """Bring the table's Delta table up to date; return 1 where that changed it."""
+    return int(bool(read_pointers(folder)) and update_delta_table(table, folder))
+
+
+def main() -> int:
+    """Return the exit code, after the result stands on stdout."""
+    try:
+        settings = Settings.from_environment()
+        configure_logs(settings)
+        keep_private(settings)
+        refuse_unwritable(settings)
+        print(to_json(migrate(settings)), flush=True)
+    except NightcartError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return exit_code(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""What could be learned from a log, by its first lines: rewards that find a decision, empty features, verdicts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from conf.event_types import ENGAGEMENT_TYPES, EVENT_TYPE_RANK
+from conf.specs.scenario import MILLIONTHS, Pipeline, Scenario
+from conf.specs.source import Source
+
+# What events must hold for a feature not to stay as it begins: types of events, and a field that one of them has.
+_NEEDS: Mapping[str, tuple[tuple[str, ...], str | None]] = {
+    "recent_engaged_items": (ENGAGEMENT_TYPES, "item_id"),
+    "recent_engaged_categories": (ENGAGEMENT_TYPES, "category_id"),
+    "n_session_clicks": (("click", "view"), None),
+    "n_session_carts": (("cart", "favorite"), None),
+    "n_session_purchases": (("purchase",), None),
+    "last_price_band": (ENGAGEMENT_TYPES, "price"),
+    "n_past_clicks": (("click", "view"), None),
+    "n_past_purchases": (("purchase",), None),
+    "favorite_categories": (ENGAGEMENT_TYPES, "category_id"),
+}
+_OF_DECISIONS = {"recent_shown_items": "item_id", "recent_shown_categories": "category_id"}
+
+
+@dataclass(frozen=True)
+class SeenEvent:
+    """An accepted event: its moment in microseconds, shopper, type, and the fields that it has."""
+
+    time: int
+    user_id: str | None
+    event_type: str
+    fields: Mapping[str, object]
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Place in the total order, as far as the moment and the type tell."""
+        return self.time, EVENT_TYPE_RANK[self.event_type]
+
+
+@dataclass(frozen=True)
+class Attributable:
+    """Reward of the lines looked at, and how much of it finds a decision among them, in millionths of the unit."""
+
+    reward: int
+    found: int
+    n_events: int
+    n_unnamed: int
+
+    @property
+    def share(self) -> float | None:
+        """Share of the reward that finds a decision; None where there is no reward."""
+        return self.found / self.reward if self.reward else None
+
+
+def attributable(events: Sequence[SeenEvent], pipeline: Pipeline) -> Attributable:
+    """Return how much of the reward finds a decision by the scenario's rule.
+
+    n_unnamed: of rewards by `decision_id`, the events that name none.
+    """
+    weights = {kind: weight for kind, weight in pipeline.scenario.reward.weight_millionths.items() if weight}
+    link = pipeline.scenario.reward.attribution
+    latest: dict[tuple[object, ...], int] = {}
+    decided = pipeline.source.decisions.event_type
+    reward = found = n_events = n_unnamed = 0
+    for event in sorted(events, key=lambda one: one.order):
+        key = _link_key(event, pipeline)
+        weight = abs(weights.get(event.event_type, 0))
+        if weight:
+            n_events, reward = n_events + 1, reward + weight
+            at = latest.get(key) if key is not None else None
+            found += weight if at is not None and event.time - at <= link.window_hours * 3600 * MILLIONTHS else 0
+            n_unnamed += link.link == "decision_id" and key is None
+        if event.event_type == decided and key is not None:
+            latest[key] = event.time
+    return Attributable(reward, found, n_events, n_unnamed)
+
+
+def _link_key(event: SeenEvent, pipeline: Pipeline) -> tuple[object, ...] | None:
+    if pipeline.scenario.reward.attribution.link == "decision_id":
+        name = event.fields.get("decision_id")
+        return ("decision", name) if name is not None else None
+    field = "category_id" if pipeline.scenario.action.key == "category" else "item_id"
+    value = event.fields.get(field)
+    return (event.user_id, value) if value is not None and event.user_id is not None else None
+
+
+def empty_features(events: Sequence[SeenEvent], scenario: Scenario, source: Source) -> list[str]:
+    """Return the scenario's features that would be the same at every decision, as far as these events tell."""
+    held = Counter((event.event_type, name) for event in events for name in (*event.fields, None))
+
+    def is_empty(feature: str) -> bool:
+        if feature in _OF_DECISIONS:
+            return not held[source.decisions.event_type, _OF_DECISIONS[feature]]
+        kinds, field = _NEEDS.get(feature, ((), None))
+        return bool(kinds) and not any(held[kind, field] for kind in kinds)
+
+    return [feature.name for feature in scenario.observation.features if is_empty(feature.name)]
+
+
+def verdict_line(events: Sequence[SeenEvent], source: Source) -> str:
+    """Return which verdict is possible at all on a policy that is learned from such a log."""
+    decided = [event for event in events if event.event_type == source.decisions.event_type]
+    if source.decisions.kind == "implied":
+        return "decisions are implied: no propensities, so the verdict on every policy is to abstain"
+    if not decided:
+        return f"no {source.decisions.event_type}, so no decision, among these lines: nothing could be learned"
+    n_with = sum("propensity" in event.fields for event in decided)
+    if n_with == len(decided):
+        return "decisions with logged propensities: a policy can be promoted, where enough shoppers are there to tell"
+    if n_with:
+        return f"{len(decided) - n_with} of {len(decided)} decisions lack a propensity: theirs would be estimated"
+    return "decisions without propensities: they are estimated, intervals are wider, and doubts about them abstain"
+
+
+def outlook_lines(events: Sequence[SeenEvent], source: Source, pipeline: Pipeline | None) -> list[str]:
+    """Return what could be learned, a line of text each."""
+    lines = [verdict_line(events, source)]
+    if pipeline is not None:
+        lines += [_reward_line(attributable(events, pipeline), pipeline)]
+        if empty := empty_features(events, pipeline.scenario, source):
+            lines.append(f"features of {pipeline.scenario.name} that stay empty: {', '.join(empty)}")
+    return lines
+
+
+def outlook_result(events: Sequence[SeenEvent], source: Source, pipeline: Pipeline | None) -> dict[str, object]:
+    """Return the same for programs; share of reward and features only with a scenario."""
+    result: dict[str, object] = {"verdict": verdict_line(events, source)}
+    if pipeline is not None:
+        result["attributable_share"] = attributable(events, pipeline).share
+        result["empty_features"] = empty_features(events, pipeline.scenario, source)
+    return result
+
+
+def _reward_line(found: Attributable, pipeline: Pipeline) -> str:
+    attribution, name = pipeline.scenario.reward.attribution, pipeline.scenario.name
+    if found.share is None:
+        kinds = ", ".join(pipeline.scenario.reward.weight_millionths)
+        return f"reward of {name}: none among these lines (no {kinds})"
+    how = f"by {attribution.link} within {attribution.window_hours} hours"
+    unnamed = f"; {found.n_unnamed} of its {found.n_events} events name no decision" if found.n_unnamed else ""
+    return f"reward of {name}: {found.share:.0%} finds a decision among these lines, {how}{unnamed}"

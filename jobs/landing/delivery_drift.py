@@ -1,0 +1,216 @@
+"""A delivery is compared with the feed's earlier ones: columns, filled fields, event types, magnitudes, volume.
+
+A log whose prices turn into cents, or whose files are cut to a tenth, is read line by line without a rejection; only
+the deliveries before it show that it is another log.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from statistics import median
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from conf.event_types import EVENT_TYPE_RANK
+from conf.specs.source import Source
+from jobs.errors import UnlikelyDelivery
+from jobs.landing.delivery_limits import READ_RIGHT, RejectedLines
+from jobs.landing.raw_deliveries import RawDelivery, feed_of, is_split
+from jobs.parsing.event_parsing import RECORD_FIELDS
+
+# Counts of one feed's lines in one delivery, by name.
+Profile = Mapping[str, int]
+Profiles = Mapping[date, Mapping[str, Profile]]
+
+# How many earlier deliveries count, how many there must be, and how many lines or events must speak.
+_N_EARLIER, _LEAST_EARLIER, _LEAST_LINES = 14, 3, 100
+
+# A price in cents is a hundred times as much: 6.6 binary digits; five are a factor of 32.
+_BITS = 5
+_MAGNITUDES = ("price", "quantity")
+_FIELDS = ("user_id", *[name for name in RECORD_FIELDS if name != "event_type"])
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What differs from the feed's earlier deliveries; `is_unlikely`: so much that the delivery can't be right."""
+
+    delivery_date: date
+    feed: str
+    what: str
+    is_unlikely: bool = False
+
+    @property
+    def sentence(self) -> str:
+        """What a person is told."""
+        return f"delivery_date={self.delivery_date} feed {self.feed}: {self.what}"
+
+
+def profiles(judged: DataFrame, lines: Sequence[RejectedLines]) -> dict[date, dict[str, dict[str, int]]]:
+    """Return, for each delivery and feed, what is counted of its lines; names that count nothing are left out.
+
+    Args:
+        judged: every line of the deliveries, with `feed` and `reason`.
+        lines: the same lines, counted by reason.
+    """
+    is_taken = F.col("reason").isNull()
+    counts: dict[str, Column] = {"n_lines": F.count(F.lit(1)), "n_accepted": F.count_if(is_taken)}
+    counts |= {f"filled/{name}": F.count_if(is_taken & F.col(name).isNotNull()) for name in _FIELDS}
+    counts |= {f"type/{kind}": F.count_if(is_taken & (F.col("event_type") == kind)) for kind in EVENT_TYPE_RANK}
+    for name in _MAGNITUDES:
+        is_counted = is_taken & (F.col(name) > 0)
+        counts |= {
+            f"positive/{name}": F.count_if(is_counted),
+            f"bits/{name}": F.sum(F.when(is_counted, F.length(F.bin(name)))),
+        }
+    found: dict[date, dict[str, dict[str, int]]] = defaultdict(dict)
+    for row in (
+        judged.groupBy("delivery_date", "feed").agg(*[one.alias(name) for name, one in counts.items()]).collect()
+    ):
+        found[row["delivery_date"]][row["feed"]] = {name: row[name] for name in counts if row[name]}
+    for one in lines:
+        if one.reason is not None and one.reason not in READ_RIGHT:
+            counted = found[one.delivery_date][one.feed]
+            name = "rejected/" + " ".join(word for word in (one.reason, one.field) if word)
+            counted[name] = counted.get(name, 0) + one.n_lines
+    return found
+
+
+def drifts(
+    due: Sequence[RawDelivery], landed: Mapping[date, RawDelivery], known: Profiles, source: Source
+) -> list[Drift]:
+    """Return what differs in the deliveries that are due, by date.
+
+    Args:
+        due: the deliveries that are ingested.
+        landed: all that were landed, by date.
+        known: profiles of the due deliveries and of those published before.
+        source: with all its feeds.
+    """
+    found = []
+    for delivery in sorted(due, key=lambda one: one.delivery_date):
+        day = delivery.delivery_date
+        earlier = [one for one in sorted(known) if one < day][-_N_EARLIER:]
+        for name, feed in source.feeds_alone().items():
+            before = [known[one][name] for one in earlier if name in known[one]]
+            now = known.get(day, {}).get(name)
+            found += [Drift(day, name, what) for what in _column_changes(delivery, landed, earlier, source, feed)]
+            if len(before) >= _LEAST_EARLIER:
+                found += [Drift(day, name, what, unlikely) for what, unlikely in _changes(now or {}, before, feed)]
+    return found
+
+
+def refuse_drifted(found: Sequence[Drift], source: Source, accepted: Collection[date]) -> None:
+    """Raise if a delivery differs so much from the feed's earlier ones that it can't be right, and nobody accepted it.
+
+    Raises:
+        UnlikelyDelivery: names every such delivery, and what differs.
+    """
+    unlikely = [one for one in found if one.is_unlikely and one.delivery_date not in accepted]
+    if unlikely:
+        raise UnlikelyDelivery(
+            "nothing was published:\n"
+            + "\n".join(f"  {one.sentence}" for one in unlikely)
+            + f"\ndeliver the files again, or mend conf/sources/{source.name}.yaml; where the log is right as it is: "
+            f"make accept SOURCE={source.name} DELIVERY=<date> REASON=<why>, or a higher max_drop"
+        )
+
+
+def _column_changes(
+    delivery: RawDelivery, landed: Mapping[date, RawDelivery], earlier: Sequence[date], source: Source, feed: Source
+) -> list[str]:
+    """Return columns that the feed's files have now and hadn't in the delivery before, and the reverse."""
+    now = _columns(delivery, source, feed)
+    before = next(
+        (found for day in reversed(earlier) if day in landed and (found := _columns(landed[day], source, feed))), None
+    )
+    if not now or before is None:
+        return []
+    changes = [f"column {name!r} is new" for name in now if name not in before]
+    return changes + [f"column {name!r} is gone" for name in before if name not in now]
+
+
+def _columns(delivery: RawDelivery, source: Source, feed: Source) -> list[str]:
+    files = [one for one in delivery.of_kind("events") if one.header is not None and feed_of(source, one.name) == feed]
+    return list(dict.fromkeys(name for one in files for name in one.header or ()))
+
+
+def _changes(now: Profile, before: Sequence[Profile], feed: Source) -> list[tuple[str, bool]]:
+    """Return what differs, and whether the delivery can't be right with it."""
+    return [
+        *_volume_change(now, before, feed),
+        *_share_changes(now, before, feed),
+        *_magnitude_changes(now, before, feed),
+        *_rejection_changes(now, before),
+    ]
+
+
+def _volume_change(now: Profile, before: Sequence[Profile], feed: Source) -> list[tuple[str, bool]]:
+    n_lines, counts = now.get("n_lines", 0), [one.get("n_lines", 0) for one in before]
+    usual, least = median(counts), min(counts)
+    if usual < _LEAST_LINES or n_lines > 0.5 * least or n_lines > 0.1 * usual:
+        return []
+    # The last day of a log that is split by date is often cut; a feed that brings nothing has no lines to judge.
+    is_unlikely = not is_split(feed) and 1 - n_lines / usual >= feed.max_drop < 1
+    return [(f"{n_lines} lines, where {usual:g} are usual (the least was {least})", is_unlikely)]
+
+
+def _share_changes(now: Profile, before: Sequence[Profile], feed: Source) -> list[tuple[str, bool]]:
+    """Return fields that are hardly filled any more, or filled for the first time, and event types that are gone."""
+    n_events = now.get("n_accepted", 0)
+    if n_events < _LEAST_LINES:
+        return []
+    found: list[tuple[str, bool]] = []
+    for name in sorted({name for one in (*before, now) for name in one if name.startswith(("filled/", "type/"))}):
+        kind, _, word = name.partition("/")
+        share, shares = (
+            now.get(name, 0) / n_events,
+            [one.get(name, 0) / max(1, one.get("n_accepted", 0)) for one in before],
+        )
+        usual = median(shares)
+        told = f"{word} in {share:.0%} of its events, in {usual:.0%} before"
+        if kind == "type":
+            told = f"{word} events are {share:.1%}, {usual:.1%} before"
+        if share <= 0.1 * usual and usual * n_events >= 20 and share < 0.5 * min(shares):
+            is_unlikely = kind == "filled" and usual >= 0.5 and 1 - share / usual >= feed.max_drop < 1
+            found.append((told, is_unlikely))
+        elif max(shares) == 0 and share >= 0.1:
+            found.append((told, False))
+    return found
+
+
+def _magnitude_changes(now: Profile, before: Sequence[Profile], feed: Source) -> list[tuple[str, bool]]:
+    found = []
+    for name in _MAGNITUDES:
+        own, others = _mean_bits(now, name), [bits for one in before if (bits := _mean_bits(one, name)) is not None]
+        if own is None or len(others) < _LEAST_EARLIER:
+            continue
+        nearest = min(others, key=lambda bits: abs(bits - own))
+        if abs(own - nearest) >= _BITS:
+            factor = 2 ** abs(own - median(others))
+            way = "times as large as" if own > nearest else "times smaller than"
+            unit = " (cents for units?)" if name == "price" and 50 <= factor <= 200 else ""
+            found.append((f"{name} is about {factor:.0f} {way} before{unit}", feed.max_drop < 1))
+    return found
+
+
+def _mean_bits(one: Profile, name: str) -> float | None:
+    n = one.get(f"positive/{name}", 0)
+    return one[f"bits/{name}"] / n if n >= 20 else None
+
+
+def _rejection_changes(now: Profile, before: Sequence[Profile]) -> list[tuple[str, bool]]:
+    """Return reasons for rejection that have become usual: a column of another type, say."""
+    n_lines, found = max(1, now.get("n_lines", 0)), list[tuple[str, bool]]()
+    for name in sorted(one for one in now if one.startswith("rejected/")):
+        share = now[name] / n_lines
+        most = max(one.get(name, 0) / max(1, one.get("n_lines", 0)) for one in before)
+        if now[name] >= 20 and share >= 0.05 and share >= 3 * most:
+            found.append(
+                (f"{name.removeprefix('rejected/')}: {share:.0%} of its lines, at most {most:.1%} before", False)
+            )
+    return found

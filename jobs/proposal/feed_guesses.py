@@ -1,0 +1,422 @@
+"""What a file's columns seem to be: the mapping of a feed, and what is in doubt about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from conf.specs.field_mapping import NULL_WORDS
+from conf.specs.json_paths import is_path, read_path
+from jobs.parsing.raw_values import exact_decimal
+from jobs.proposal.event_words import FLAG_WORDS, event_type_of, field_rank
+from jobs.proposal.file_looks import FileLook, Values
+from jobs.proposal.time_guesses import guess_time
+
+_OPTIONAL = (
+    "event_id",
+    "category_id",
+    "price",
+    "quantity",
+    "position",
+    "propensity",
+    "slate_id",
+    "decision_id",
+    "currency",
+)
+_NUMBERS: dict[str, dict[str, Any]] = {
+    "price": {"at_least": 0},
+    "quantity": {"at_least": 0},
+    "position": {"at_least": 0},
+    "propensity": {"above": 0, "at_most": 1},
+}
+_ARMS = re.compile(r"treatment|treated|arm|variant|segment", re.IGNORECASE)
+_LABELLED = re.compile(r"\S+-[01](\s+\S+-[01])*")
+_OTHER_NULLS = ("(not set)", "(none)", "(not provided)", "N/A", "n/a", "NA", "-", "undefined")
+_MOST_WORDS = 60
+
+
+@dataclass
+class FeedGuess:
+    """A feed's mapping (`events`), keys that its csv gets in addition, and doubts by field or column."""
+
+    look: FileLook
+    events: dict[str, Any] = field(default_factory=dict)
+    form: dict[str, Any] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
+    null_words: list[str] = field(default_factory=list)
+    missing_share: float = 0.0
+
+    @property
+    def kinds(self) -> list[str]:
+        """Event types that its lines can be."""
+        mapping = self.events["event_type"]
+        found = [mapping["constant"]] if "constant" in mapping else list(mapping.get("map", {}).values())
+        return [*found, *[rule["type"] for rule in mapping.get("match", ())]]
+
+
+def guess_feed(look: FileLook) -> FeedGuess | None:
+    """Return what the file's columns seem to be; None where nothing says that its lines are events."""
+    guess = FeedGuess(look, form=dict(look.form or {}), doubts=list(look.doubts))
+    columns = {name: values for name, values in look.columns.items() if _filled(values) > 0.02}
+    time = guess_time(columns)
+    arm = next((name for name in columns if _ARMS.fullmatch(name)), None)
+    if time is None and arm is None:
+        return None
+    _put_time(guess, time)
+    used = set(guess.events["event_time"].get("columns", [guess.events["event_time"].get("column")]))
+    free = {name: values for name, values in columns.items() if name not in used}
+    if not _put_labelled_list(guess, free):
+        _put_type(guess, free)
+        _put_ids(guess, free, arm)
+    elif "user_id" not in guess.events:
+        _put_ids(guess, free, None)
+    _put_optional(guess, free)
+    _put_fill_down(guess)
+    _put_nulls(guess)
+    mapped = {text.removesuffix("[]") for text in _texts_below(guess.events)}
+    if look.form is not None and (unmapped := [name for name in look.columns if name not in mapped and name]):
+        guess.doubts.append(f"mapped to nothing: {', '.join(unmapped[:15])}{', ...' if len(unmapped) > 15 else ''}")
+    guess.events = {
+        name: guess.events[name]
+        for name in ("event_time", "event_type", "event_id", "user_id", "item_id", *guess.events)
+        if name in guess.events
+    }
+    return guess
+
+
+def _filled(values: Sequence[str | None]) -> float:
+    return sum(one is not None for one in values) / max(1, len(values))
+
+
+def _given(values: Values) -> list[str]:
+    return [one for one in values if one is not None]
+
+
+def _put_time(guess: FeedGuess, time: tuple[dict[str, Any], list[str]] | None) -> None:
+    if time is None:
+        guess.events["event_time"] = {"constant": "2020-01-01T00:00:00", "unit": "iso"}
+        guess.doubts.append("event_time: no column holds a time; all lines get this one")
+        return
+    guess.events["event_time"], doubts = time
+    guess.doubts += doubts
+
+
+def _put_labelled_list(guess: FeedGuess, columns: Mapping[str, Values]) -> bool:
+    """Map a column of impressions such as `N1-1 N2-0`, each with its click; return whether there is one."""
+    for name, values in columns.items():
+        given = _given(values)
+        if guess.look.form is not None and len(given) > 1 and all(map(_LABELLED.fullmatch, given)):
+            if not any(" " in one for one in given):
+                continue
+            element, shape = f"{name}[]", {"extract": "^(.+)-[01]$", "required": True}
+            guess.form["lists"] = {name: " "}
+            guess.events["event_type"] = {"constant": "impression"}
+            guess.events["item_id"] = guess.events["action"] = {"column": element} | shape
+            guess.events["derived"] = [{"column": element, "match": ".*-1", "type": "click"}]
+            line = next((one for one, found in columns.items() if _is_unique(found)), None)
+            if line is not None:
+                guess.events["decision_id"] = {"columns": [line, element]}
+                guess.events["slate_id"] = {"column": line}
+            guess.doubts.append(f"{name}: read as impressions, those that end in -1 as clicked")
+            return True
+    return False
+
+
+def _put_type(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
+    shares = {name: _known_share(values) for name, values in columns.items() if _is_of_words(values)}
+    column = max(shares, key=lambda name: shares[name], default=None)
+    if column is not None and shares[column] >= 0.3:
+        _put_type_column(guess, columns, column)
+    elif flags := _flags(columns):
+        guess.events["event_type"] = {"constant": "impression"}
+        guess.events["derived"] = [
+            {"column": name, "values": ["1", "1.0", "true"], "type": kind} for name, kind in flags
+        ]
+        guess.doubts.append("event_type: no column says what happened; lines with flags are read as impressions")
+    else:
+        _put_one_type(guess, columns)
+
+
+def _is_of_words(values: Values) -> bool:
+    given = _given(values)
+    return 0 < len(set(given)) <= _MOST_WORDS and not any(exact_decimal(one) is not None or "@" in one for one in given)
+
+
+def _known_share(values: Values) -> float:
+    kinds = [event_type_of(one) for one in _given(values)]
+    return sum(kind not in (None, "ignore") for kind in kinds) / max(1, len(values))
+
+
+def _put_type_column(guess: FeedGuess, columns: Mapping[str, Values], column: str) -> None:
+    values = columns[column]
+    origin: dict[str, Any] = {"column": column}
+    words = list(dict.fromkeys(_given(values)))
+    if None in values:
+        others = {
+            name: {one for one, kind in zip(found, values, strict=True) if kind is None}
+            for name, found in columns.items()
+            if name != column and len(found) == len(values) and _is_of_words(found)
+        }
+        whole = [name for name, found in others.items() if None not in found and len(found) <= 10]
+        if whole:
+            second = min(whole, key=lambda name: (name.lower() not in ("type", "kind", "action"), len(name)))
+            origin = {"first_of": [column, second]}
+            words += [one for one in sorted(map(str, others[second])) if one not in words]
+    known = {word: kind for word in words if (kind := event_type_of(word)) not in (None, "ignore")}
+    unknown = [word for word in words if event_type_of(word) is None]
+    guess.events["event_type"] = origin | {"map": known}
+    if ignored := [word for word in words if word not in known]:
+        guess.events["event_type"]["ignore"] = ignored
+    if unknown:
+        guess.doubts.append(f"event_type: ignored, since no word says what they are: {', '.join(unknown[:10])}")
+
+
+def _flags(columns: Mapping[str, Values]) -> list[tuple[str, str]]:
+    return [
+        (name, kind)
+        for name, values in columns.items()
+        for kind, words in FLAG_WORDS.items()
+        if any(re.fullmatch(word, name.lower()) for word in words)
+        and set(_given(values)) <= {"0", "1", "0.0", "1.0", "true", "false"}
+    ]
+
+
+def _put_one_type(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
+    quantity = _best(columns, "quantity")
+    price = _best(columns, "price")
+    named = event_type_of(re.sub(r"[^A-Za-z]+", " ", guess.look.path.name.partition(".")[0]))
+    rating = next((name for name in columns if "rating" in name.lower()), None)
+    if quantity and any(one.startswith("-") for one in _given(columns[quantity])):
+        rules = [{"pattern": "-.*", "type": "refund"}, {"pattern": ".*", "type": "purchase"}]
+        guess.events["event_type"] = {"column": quantity, "match": rules}
+        guess.doubts.append(f"event_type: lines with a negative {quantity} are read as refunds, others as purchases")
+        return
+    guessed = "purchase" if quantity and price else named if named not in (None, "ignore") else "view"
+    if "coupon" in guess.look.path.name.lower():
+        guessed = "click"
+    guess.events["event_type"] = {"constant": guessed}
+    guess.doubts.append(f"event_type: no column says what happened; every line is read as a {guessed}")
+    if rating is not None:
+        guess.doubts.append(f"{rating}: a high rating can be a further event, by derived")
+
+
+def _best(columns: Mapping[str, Values], field_name: str, *, in_list: object = None) -> str | None:
+    """Return the column whose name fits best, the fuller one of equals; in one list alone, where one is named."""
+    ranked = []
+    for place, (name, values) in enumerate(columns.items()):
+        rank = field_rank(field_name, name)
+        own = read_path(name).list_steps if is_path(name) and "[]" in name else None
+        if rank is not None and (own is None or in_list is True or own == in_list):
+            ranked.append((rank, own is None and in_list is not None, -_filled(values), place, name))
+    return min(ranked)[-1] if ranked else None
+
+
+def _put_ids(guess: FeedGuess, columns: Mapping[str, Values], arm: str | None) -> None:
+    if "user_id" not in guess.events:
+        _put_user(guess, columns)
+    taken = {name for mapping in guess.events.values() if isinstance(mapping, dict) for name in _texts(mapping)}
+    if "item_id" in guess.events:
+        return
+    item = _best(columns, "item_id", in_list=True) if guess.look.form is None else _best(columns, "item_id")
+    if item is not None:
+        guess.events["item_id"] = _with_second(columns, item, "item_id")
+    elif arm is not None:
+        guess.events["item_id"] = guess.events["action"] = {"column": arm, "required": True}
+        guess.doubts.append(f"{arm}: read as what was decided; propensity: give it by a map, if the shares are known")
+    else:
+        ids = [name for name, values in columns.items() if name not in taken and _is_id(values)]
+        for field_name, name in zip(("item_id", "category_id"), ids, strict=False):
+            guess.events[field_name] = {"column": name} | ({"required": True} if field_name == "item_id" else {})
+            guess.doubts.append(f"{field_name}: {name} is a guess by its place")
+
+
+def _put_user(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
+    used = guess.events["event_type"].get("column")
+    top = {name: values for name, values in columns.items() if "[" not in name and name != used}
+    full = {name: values for name, values in top.items() if _filled(values) >= 0.5}
+    user = _best(full, "user_id") or _best(top, "user_id")
+    if user is None:
+        has_names = guess.look.form is None or guess.look.form["has_header"]
+        ids = [name for name, values in top.items() if _is_id(values) and not _is_counter(values)]
+        rows = [name for name, values in top.items() if name in ("", "row", "index") and _is_unique(values)]
+        if ids and not has_names:
+            user = ids[0]
+            guess.doubts.append(f"user_id: {user} is a guess by its place")
+        elif rows:
+            user = rows[0]
+            guess.doubts.append("user_id: the log names no shopper; every line is read as one of its own")
+            guess.events["decision_id"] = {"column": user, "required": True}
+        elif guess.look.form is not None:
+            guess.form["line_number"] = user = "row"
+            guess.events["decision_id"] = {"column": "row", "required": True}
+            guess.doubts.append(
+                "user_id: the log names no shopper; every line is read as one of its own, by its number"
+            )
+        else:
+            user = next(iter(top))
+            guess.doubts.append(f"user_id: no column looks like a shopper; {user} is a placeholder")
+    mapping = _with_second(top, user, "user_id") if user in top else {"column": user}
+    guess.events["user_id"] = mapping | {"required": True}
+    guess.missing_share = 0.0 if user not in top or "first_of" in mapping else 1 - _filled(top[user])
+
+
+def _with_second(columns: Mapping[str, Values], column: str, field_name: str) -> dict[str, Any]:
+    """Return the column; where it isn't always filled, the first of it and others that fit the field too."""
+    values = columns[column]
+    whole = _given(values)
+    shape = {"whole": True} if whole and all(re.fullmatch(r"\d+\.0", one) for one in whole[:200]) else {}
+    if _filled(values) >= 0.98 and "[]" not in column:
+        return {"column": column} | shape
+    lists = {read_path(column).list_steps} if is_path(column) and "[]" in column else set()
+    ranked = sorted(
+        (rank, name)
+        for name in columns
+        if name != column
+        and (rank := field_rank(field_name, name)) is not None
+        and ("[]" not in name or read_path(name).list_steps in lists)
+        and name.rpartition(".")[0 if "[]" not in column else 2]
+        == column.rpartition(".")[0 if "[]" not in column else 2]
+        and _adds(columns, column, name)
+    )
+    if not ranked:
+        return {"column": column} | shape
+    return {"first_of": [column, ranked[0][1]]} | shape
+
+
+def _adds(columns: Mapping[str, Values], column: str, other: str) -> bool:
+    """Return whether the other column holds values where the first has none, as far as they can be compared."""
+    first, second = columns[column], columns[other]
+    if len(first) != len(second):
+        return _filled(second) > 0
+    return any(one is None and two is not None for one, two in zip(first, second, strict=True))
+
+
+def _is_id(values: Values) -> bool:
+    given = _given(values)
+    is_whole = not any("." in one or " " in one for one in given)
+    return (
+        bool(given)
+        and is_whole
+        and len(set(given)) > 1
+        and _filled(values) > 0.5
+        and len(set(given)) > min(10, len(given) / 10)
+    )
+
+
+def _is_counter(values: Values) -> bool:
+    """Return True where lines are numbered."""
+    given = [int(one) for one in _given(values) if one.isascii() and one.isdigit()]
+    return len(given) == len(values) and all(after == before + 1 for before, after in pairwise(given))
+
+
+def _is_unique(values: Values) -> bool:
+    given = _given(values)
+    return len(given) == len(values) > 1 and len(set(given)) == len(given)
+
+
+def _put_optional(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
+    item = guess.events.get("item_id", {})
+    origin = item.get("column") or (item.get("first_of") or [""])[0]
+    steps = read_path(origin).list_steps if guess.look.form is None and "[]" in origin else None
+    used = {one for name in ("user_id", "item_id") for one in (guess.events.get(name, {}).get("column"),)}
+    for field_name in _OPTIONAL:
+        name = _best(columns, field_name, in_list=steps)
+        if name is None or name in used or field_name in guess.events:
+            continue
+        if field_name == "event_id" and "[" in name:
+            continue
+        bounds = dict(_NUMBERS.get(field_name, {}))
+        if bounds and _have_commas(columns[name]):
+            bounds |= {"decimal_comma": True}
+        elif bounds and not _are_numbers(columns[name]):
+            guess.doubts.append(f"{field_name}: {name} holds more than numbers; left out")
+            continue
+        guess.events[field_name] = _with_second(columns, name, field_name) | bounds
+    _put_money(guess, columns)
+
+
+def _are_numbers(values: Values) -> bool:
+    given = _given(values)
+    return sum(exact_decimal(one) is not None for one in given) >= 0.8 * len(given)
+
+
+def _have_commas(values: Values) -> bool:
+    given = _given(values)
+    is_read = [re.fullmatch(r"-?[\d.]*\d(,\d+)?", one) is not None for one in given]
+    return any("," in one for one in given) and sum(is_read) >= 0.8 * len(given)
+
+
+def _put_money(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
+    price, quantity = guess.events.get("price"), guess.events.get("quantity")
+    if price is None:
+        return
+    column = price.get("column") or price["first_of"][0]
+    if (
+        not any(one in column.lower() for one in ("price", "preis", "prix"))
+        and quantity is not None
+        and "column" in quantity
+    ):
+        price["divided_by"] = quantity["column"]
+        guess.doubts.append(f"price: {column} is read as the sum of all pieces")
+    whole = [exact_decimal(one) for one in _given(columns[column])]
+    if len(whole) > 20 and all(one is not None and one == one.to_integral_value() and one >= 100 for one in whole):
+        guess.doubts.append(f"price: {column} holds whole numbers from 100 on; of cents, add scale: 0.01")
+    if quantity is not None and any(one.startswith("-") for one in _given(columns.get(quantity.get("column", ""), []))):
+        quantity |= {"absolute": True}
+    if "currency" not in guess.events:
+        guess.doubts.append("currency: no column names it; add currency: {constant: EUR} or another")
+    refunded = next((name for name in columns if re.fullmatch(r"refunded?[ _]?amount", name.lower())), None)
+    if refunded is not None:
+        own = {"price": {"column": refunded, "above": 0}, "quantity": {"constant": 1}, "without": ["item_id"]}
+        sign = {"column": refunded, "match": r"(?!0*(\.0*)?$).*", "type": "refund"}
+        guess.events["derived"] = [*guess.events.get("derived", []), sign | own]
+
+
+def _put_fill_down(guess: FeedGuess) -> None:
+    """Fill columns down whose empty cells all stand below a line that shares another column's value."""
+    columns, form = guess.look.columns, guess.look.form
+    if form is None or not form["has_header"]:
+        return
+    mapped = [
+        guess.events[name].get("column")
+        for name in ("event_time", "user_id", "currency")
+        if guess.events.get(name, {}).get("column") in columns
+    ]
+    gaps = [name for name in mapped if None in columns[name]]
+    for key, values in columns.items():
+        if key in mapped or _filled(values) < 1 or not gaps:
+            continue
+        repeats = {place for place in range(1, len(values)) if values[place] == values[place - 1]}
+        filled = [name for name in gaps if {n for n, one in enumerate(columns[name]) if one is None} <= repeats]
+        if guess.events["event_time"].get("column") in filled and len(set(values)) > 1:
+            guess.form["fill_down"] = {"by": key, "columns": mapped}
+            guess.doubts.append(f"fill_down: lines with the same {key} are taken for one order")
+            return
+
+
+def _put_nulls(guess: FeedGuess) -> None:
+    mapped = {text for mapping in guess.events.values() if isinstance(mapping, dict) for text in _texts(mapping)}
+    found = {one for name in mapped for one in guess.look.columns.get(name, []) if one in _OTHER_NULLS}
+    if found:
+        guess.null_words = [*sorted(found), *NULL_WORDS]
+
+
+def _texts_below(value: Any) -> list[str]:
+    """Return all texts of a mapping, however deep."""
+    if isinstance(value, Mapping):
+        return [text for one in value.values() for text in _texts_below(one)]
+    if isinstance(value, list):
+        return [text for one in value for text in _texts_below(one)]
+    return [value] if isinstance(value, str) else []
+
+
+def _texts(mapping: Mapping[str, Any]) -> list[str]:
+    return [
+        text
+        for value in mapping.values()
+        for text in (value if isinstance(value, list) else [value])
+        if isinstance(text, str)
+    ]

@@ -1,0 +1,223 @@
+"""How a delivered file is written, and the values of its first records by column."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from conf.specs.delivery import CsvFormat
+from jobs.errors import DeliveryError
+from jobs.parsing.raw_values import NumberText
+from jobs.parsing.record_cutting import read_object, split_line
+from jobs.parsing.text_files import open_bytes, records
+
+N_RECORDS = 1_000
+_N_BYTES = 1 << 21
+_DELIMITERS = ("\t", "::", ";", "|", ",")
+_QUOTINGS: tuple[dict[str, Any], ...] = ({}, {"quoted_line_breaks": True}, {"quote": ""})
+_SHOWN_DELIMITERS = {"\t": "tab"}
+_WINDOWS_BYTES = re.compile(rb"[\x80-\x9f]")
+_NUMBER = re.compile(r"[+-]?\d[\d.,:/ -]*([eE][+-]?\d+)?")
+_NAME = re.compile(r"[^\W\d][\w .:/()#&%+-]*")
+
+Values = list[str | None]
+
+
+@dataclass(frozen=True)
+class FileLook:
+    """What the beginning of a file shows.
+
+    name: relative path; form: the keys of a source's `csv`, None where it isn't delimited text.
+    columns: values of the first records by column or path, missing ones None; of a path through a list, all elements.
+    """
+
+    path: Path
+    name: str
+    format: str
+    encoding: str
+    form: dict[str, Any] | None
+    columns: dict[str, Values]
+    n_records: int
+    doubts: list[str] = field(default_factory=list)
+
+
+def joined(first: FileLook, second: FileLook) -> FileLook:
+    """Return a look at two files of one log."""
+    columns = {
+        name: [
+            *first.columns.get(name, [None] * first.n_records),
+            *second.columns.get(name, [None] * second.n_records),
+        ]
+        for name in {**first.columns, **second.columns}
+    }
+    n_records, doubts = first.n_records + second.n_records, [*first.doubts, *second.doubts]
+    return replace(first, columns=columns, n_records=n_records, doubts=doubts)
+
+
+def look_at(path: Path, name: str) -> FileLook:
+    """Return what the beginning of the file shows.
+
+    Raises:
+        DeliveryError: nothing in it, or in a form that no source reads.
+    """
+    if path.suffix == ".parquet":
+        return _parquet_look(path, name)
+    with open_bytes(path) as file:
+        content = file.read(_N_BYTES)
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DeliveryError(f"{path}: written in UTF-16; convert it to UTF-8 before delivery")
+    if len(content) == _N_BYTES:
+        content = content[: content.rfind(b"\n") + 1]
+    if not content.strip():
+        raise DeliveryError(f"{path}: nothing in it; name a file with lines of data")
+    encoding, start = _encoding(content), content.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if start.startswith(b"{"):
+        return _json_look(path, name, content, encoding)
+    if start.startswith(b"["):
+        raise DeliveryError(f"{path}: one JSON list; write it as JSON lines, an object a line (jq -c '.[]')")
+    return _delimited_look(path, name, content.removeprefix(b"\xef\xbb\xbf").decode(encoding), encoding)
+
+
+def _encoding(content: bytes) -> str:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(content) - 4:
+            return "cp1252" if _WINDOWS_BYTES.search(content) else "latin-1"
+    return "utf-8"
+
+
+def _parquet_look(path: Path, name: str) -> FileLook:
+    with pq.ParquetFile(path) as content:
+        rows = next(content.iter_batches(N_RECORDS)).to_pylist()
+    objects = [json.loads(json.dumps(row, default=str), parse_float=NumberText, parse_int=NumberText) for row in rows]
+    return FileLook(path, name, "parquet", "utf-8", None, _columns_of_objects(objects), len(objects))
+
+
+def _json_look(path: Path, name: str, content: bytes, encoding: str) -> FileLook:
+    lines = content.decode(encoding, "replace").splitlines()[:N_RECORDS]
+    objects = [found for line in lines if (found := read_object(line)) is not None]
+    if not objects:
+        raise DeliveryError(f"{path}: no line is one whole JSON object; deliver JSON lines, an object a line")
+    doubts = [f"{len(lines) - len(objects)} of {len(lines)} lines are no whole JSON object"]
+    return FileLook(
+        path,
+        name,
+        "jsonl",
+        encoding,
+        None,
+        _columns_of_objects(objects),
+        len(objects),
+        doubts if len(objects) < len(lines) else [],
+    )
+
+
+def _columns_of_objects(objects: Sequence[dict[str, Any]]) -> dict[str, Values]:
+    rows: list[dict[str, list[str | None]]] = [{} for _ in objects]
+    for row, found in zip(rows, objects, strict=True):
+        for column, value in _leaves(found, "", is_in_list=False):
+            row.setdefault(column, []).append(value)
+    names = dict.fromkeys(column for row in rows for column in row)
+    return {name: [value for row in rows for value in row.get(name, [None])] for name in names}
+
+
+def _leaves(value: Any, path: str, *, is_in_list: bool) -> Iterator[tuple[str, str | None]]:
+    """Yield each path that a source can name, with its value as text."""
+    if isinstance(value, dict):
+        for key, below in value.items():
+            if not any(mark in key for mark in ".[]"):
+                yield from _leaves(below, f"{path}.{key}" if path else key, is_in_list=is_in_list)
+    elif isinstance(value, list):
+        if value and all(isinstance(one, dict) and isinstance(one.get("key"), str) for one in value):
+            for one in value:
+                rest = {name: below for name, below in one.items() if name != "key"}
+                yield from _leaves(rest, f"{path}[key={one['key']}]", is_in_list=is_in_list)
+        elif not is_in_list:
+            for one in value:
+                if isinstance(one, dict):
+                    yield from _leaves(one, f"{path}[]", is_in_list=True)
+    else:
+        yield path, None if value is None or value == "" else str(value) if isinstance(value, str) else _word(value)
+
+
+def _word(value: Any) -> str:
+    return "true" if value is True else "false" if value is False else str(value)
+
+
+def _delimited_look(path: Path, name: str, text: str, encoding: str) -> FileLook:
+    form, rows = _cut(text)
+    width = max({len(row) for row in rows}, key=[len(row) for row in rows].count)
+    doubts = []
+    if odd := sum(len(row) != width for row in rows):
+        doubts.append(f"{odd} of {len(rows)} lines have more or fewer than {width} values")
+    whole = [row for row in rows if len(row) == width]
+    shown: dict[str, Any] = {"has_header": _is_header(rows)}
+    if form.delimiter != ",":
+        shown["delimiter"] = _SHOWN_DELIMITERS.get(form.delimiter, form.delimiter)
+    if not form.quote:
+        shown["quote"] = ""
+    if form.quoted_line_breaks:
+        shown["quoted_line_breaks"] = True
+    names = [cell.strip(" ") for cell in rows[0]] if shown["has_header"] else [f"c{n + 1}" for n in range(width)]
+    if not shown["has_header"]:
+        shown["columns"] = names
+    if twice := sorted({one for one in names if names.count(one) > 1}):
+        doubts.append(f"columns of the same name can't be mapped: {', '.join(twice)}")
+    body = [row for row in whole if row != rows[0]] if shown["has_header"] else whole
+    if shown["has_header"] and len(body) < len(whole) - 1:
+        doubts.append("the header stands in several lines; all but the first are rejected")
+    columns = {
+        one: [row[place].strip(" ") or None for row in body]
+        for place, one in enumerate(names)
+        if names.count(one) == 1 and place < width
+    }
+    return FileLook(path, name, "csv", encoding, shown, columns, len(body), doubts)
+
+
+def _cut(text: str) -> tuple[CsvFormat, list[list[str]]]:
+    """Return the format under which most lines have the same number of values, and those values."""
+    best: tuple[tuple[float, int, int], CsvFormat, list[list[str]]] | None = None
+    for delimiter in _DELIMITERS:
+        if delimiter not in text:
+            continue
+        for rank, keys in enumerate(_QUOTINGS):
+            form = CsvFormat.model_validate({"has_header": True, "delimiter": delimiter, **keys})
+            cut = islice(records(io.BytesIO(text.encode()), form), N_RECORDS + 1)
+            lines = [line.decode().removesuffix("\n").removesuffix("\r") for _, _, line in cut]
+            rows = [row for line in lines if line.strip() and (row := split_line(line, form))]
+            widths = [len(row) for row in rows]
+            share = max(map(widths.count, set(widths)), default=0) / max(1, len(lines))
+            width = max(set(widths), key=widths.count, default=1)
+            score = (round(min(share, 0.95), 1), width, -rank)
+            if width > 1 and (best is None or score > best[0]):
+                best = score, form, rows
+    if best is None:
+        rows = [[line] for line in text.splitlines()[: N_RECORDS + 1] if line.strip()]
+        return CsvFormat(has_header=True), rows
+    return best[1], best[2]
+
+
+def _is_header(rows: Sequence[Sequence[str]]) -> bool:
+    """Return True where the first row holds names alone, each once; an unnamed first column is usual."""
+    first = [cell.strip(" ") for cell in rows[0]]
+    named = [cell for cell in first if cell]
+    if len(named) < len(first) - 1 or len(set(named)) < max(1, len(named) - 2):
+        return False
+    if any(_NUMBER.fullmatch(cell) or not _NAME.fullmatch(cell) for cell in named):
+        return False
+    return not any(
+        cell in below[1:] for cell, below in zip(first, zip(*_others(rows), strict=False), strict=False) if cell
+    )
+
+
+def _others(rows: Sequence[Sequence[str]]) -> list[Sequence[str]]:
+    """Return the first row and those below it that don't repeat it."""
+    return [rows[0], *[row for row in rows[1:] if row != rows[0]]]

@@ -1,0 +1,189 @@
+"""The draft of a source for files that were looked at, as YAML with a comment wherever it is unsure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from conf.specs.source import Source
+from conf.specs.strict_yaml import parse_model
+from jobs.errors import DeliveryError
+from jobs.parsing.time_reading import TimeReader
+from jobs.proposal.feed_guesses import FeedGuess, guess_feed
+from jobs.proposal.file_looks import FileLook, joined, look_at
+
+_ENDS = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]*)?(?:\.gz|\.zst|\.zip)?$")
+_DATES = ((r"(\d{4}-\d{2}-\d{2})", re.compile(r"\d{4}-\d{2}-\d{2}")), (r"(?<!\d)(\d{8})(?!\d)", re.compile(r"\d{8}")))
+_DECIDING = ("impression", "view", "purchase", "cart", "click")
+
+
+def propose(paths: Sequence[Path], name: str | None = None) -> str:
+    """Return the draft as the text of a YAML file that loads.
+
+    Args:
+        paths: files, or folders of files.
+        name: what the source is to be called; left out, as the first path is.
+
+    Raises:
+        DeliveryError: no file, one that no source reads, or none whose lines look like events.
+        SpecError: the name can't be a source's.
+    """
+    groups = _groups(_files(paths))
+    looks = {pattern: _look(files) for pattern, files in groups.items()}
+    guesses = {pattern: guess_feed(look) for pattern, look in looks.items()}
+    found = {pattern: guess for pattern, guess in guesses.items() if guess is not None}
+    if not found:
+        raise DeliveryError(
+            f"{', '.join(look.name for look in looks.values())}: no column holds a time, so no line looks like an event"
+        )
+    unread = [pattern for pattern, guess in guesses.items() if guess is None]
+    text = _text(name or _name_of(paths[0]), found, {pattern: groups[pattern] for pattern in found}, unread)
+    parse_model(Source, yaml.safe_load(text), "the draft")
+    return text
+
+
+def _look(files: Sequence[tuple[Path, str]]) -> FileLook:
+    """Return a look at the first and the last of a log's files."""
+    first = look_at(*files[0])
+    return joined(first, look_at(*files[-1])) if len(files) > 1 else first
+
+
+def _files(paths: Sequence[Path]) -> list[tuple[Path, str]]:
+    found = []
+    for path in paths:
+        if not path.exists():
+            raise DeliveryError(f"{path}: no such file or folder; name the shop's files with FILES")
+        below = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
+        names = [one.relative_to(path).as_posix() if path.is_dir() else path.name for one in below]
+        found += [
+            (one, name)
+            for one, name in zip(below, names, strict=True)
+            if not name.rpartition("/")[2].startswith((".", "_"))
+        ]
+    if not found:
+        raise DeliveryError(f"{', '.join(map(str, paths))}: no file in it")
+    return found
+
+
+def _groups(files: Sequence[tuple[Path, str]]) -> dict[str, list[tuple[Path, str]]]:
+    """Return the files by the pattern of their names: files that differ in a date or number alone are one log."""
+    groups: dict[str, list[tuple[Path, str]]] = {}
+    for path, name in files:
+        ends = "".join(_ENDS.findall(path.name)[:1])
+        stem = path.name.removesuffix(ends)
+        pattern = re.sub(r"\d[\d_.-]*", "*", stem)
+        groups.setdefault(f"**/{pattern}{ends}", []).append((path, name))
+    return groups
+
+
+def _name_of(path: Path) -> str:
+    stem = path.resolve().name.partition(".")[0]
+    plain = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
+    return plain if plain[:1].isalpha() else f"shop_{plain}".rstrip("_")
+
+
+def _text(
+    name: str,
+    found: dict[str, FeedGuess],
+    groups: dict[str, list[tuple[Path, str]]],
+    unread: Sequence[str],
+) -> str:
+    lines = [
+        "# A draft from a look at the files: read it, mend it, then make check-source.",
+        f"name: {name}",
+        f"title: {name}, proposed by make source",
+        "zone: UTC  # unsure: the zone whose midnights begin the shop's days",
+    ]
+    feeds = [_feed_lines(guess, pattern, groups[pattern]) for pattern, guess in found.items()]
+    if len(feeds) == 1:
+        lines += feeds[0]
+    else:
+        lines.append("feeds:")
+        for pattern, feed in zip(found, feeds, strict=True):
+            lines += [f"  - name: {_feed_name(pattern)}", *[f"    {line}" for line in feed]]
+    return "\n".join([*lines, *_shared_lines(list(found.values()), unread)]) + "\n"
+
+
+def _feed_name(pattern: str) -> str:
+    plain = re.sub(r"[^a-z0-9]+", "_", pattern.removeprefix("**/").partition(".")[0].lower()).strip("_")
+    return plain if plain[:1].isalpha() else f"log_{plain}".rstrip("_")
+
+
+def _feed_lines(guess: FeedGuess, pattern: str, files: Sequence[tuple[Path, str]]) -> list[str]:
+    look = guess.look
+    lines = [f"format: {look.format}  # {look.name}: {look.n_records} records looked at"]
+    if look.form is not None:
+        lines.append(f"csv: {_flow(guess.form)}")
+    if look.encoding != "utf-8":
+        lines.append(f"encoding: {look.encoding}  # unsure: bytes that aren't UTF-8")
+    lines += [f"delivery: {_flow(_delivery(guess, pattern, files))}"]
+    if guess.null_words:
+        lines.append(f"null_words: {_flow(guess.null_words)}")
+    if guess.missing_share > 0.15:
+        share = min(0.95, round(guess.missing_share + 0.3, 1))
+        lines.append(f"max_rejected_share: {share}  # {guess.missing_share:.0%} of the lines name no shopper")
+    lines += [f"# unsure: {doubt}" for doubt in guess.doubts]
+    return [*lines, "events:", *[f"  {field}: {_flow(mapping)}" for field, mapping in guess.events.items()]]
+
+
+def _delivery(guess: FeedGuess, pattern: str, files: Sequence[tuple[Path, str]]) -> dict[str, Any]:
+    delivery = {"layout": "by_event_date", "files": [pattern]}
+    for words, expression in _DATES:
+        dated = re.search(words, files[0][0].name)
+        if dated is not None and expression.fullmatch(dated.group(1)) and _fits(guess, files[0], dated.group(1)):
+            return {"layout": "dated_files", "date_pattern": words, "files": [pattern]}
+    return delivery
+
+
+def _fits(guess: FeedGuess, file: tuple[Path, str], text: str) -> bool:
+    """Return whether the file's events happened on the day its name says, or the day before."""
+    mapping = parse_model(Source, _alone(guess), "the draft").events.event_time
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return False
+    reader = TimeReader(mapping, "UTC", list(mapping.parts))
+    columns = look_at(*file).columns
+    rows = zip(*[columns.get(name, []) for name in mapping.parts], strict=False)
+    given = [one for row in rows if (one := reader.text(row)) is not None]
+    micros = [found for one in given if (found := reader.read(one)) is not None]
+    days = [(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=one)).date() for one in micros]
+    return bool(days) and sum((day - one).days in (0, 1) for one in days) >= 0.95 * len(days)
+
+
+def _alone(guess: FeedGuess) -> dict[str, Any]:
+    content = {"name": "draft", "title": "draft", "format": guess.look.format, "events": guess.events}
+    content |= {"csv": guess.form} if guess.look.form is not None else {}
+    rule = {"gap_minutes": 30, "max_hours": 4}
+    decided = {"kind": "implied", "event_type": "view"}
+    layout = {"layout": "by_event_date"}
+    return content | {"delivery": layout, "duplicates": "keep", "session": rule, "decisions": decided}
+
+
+def _shared_lines(guesses: Sequence[FeedGuess], unread: Sequence[str]) -> list[str]:
+    kinds = {kind for guess in guesses for kind in guess.kinds}
+    decided = next((kind for kind in _DECIDING if kind in kinds), "view")
+    is_logged = decided == "impression"
+    why = "what was shown was logged" if is_logged else "nothing says what was shown: the verdict is always to abstain"
+    has_ids = all("event_id" in guess.events for guess in guesses)
+    lines = [
+        "duplicates: reject  # an event that was delivered twice"
+        if has_ids
+        else "duplicates: keep  # unsure: equal lines may be one event",
+        "lateness_days: 1",
+        "session: {gap_minutes: 30, max_hours: 4}",
+        f"decisions: {{kind: {'logged' if is_logged else 'implied'}, event_type: {decided}}}  # {why}",
+    ]
+    if unread:
+        lines.append(f"# not read, since no column holds a time (a table of items?): {', '.join(unread)}")
+    return lines
+
+
+def _flow(value: Any) -> str:
+    plain = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=100_000, allow_unicode=True)
+    return plain.removesuffix("\n...\n").strip()

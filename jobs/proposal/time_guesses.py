@@ -1,0 +1,158 @@
+"""Which columns hold the time of an event, and how it is written there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from conf.specs.time_mapping import TimeMapping
+from conf.specs.time_patterns import compile_pattern
+from jobs.parsing.raw_values import exact_decimal
+from jobs.parsing.time_reading import TimeReader
+
+_LEAST_SHARE = 0.8
+_UNITS_BY_DIGITS = {10: "seconds", 13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}
+_PATTERNS = (
+    "yyyy-MM-dd HH:mm:ss z",
+    "M/d/yyyy h:mm:ss a",
+    "d/M/yyyy h:mm:ss a",
+    "M/d/yyyy H:mm[:ss]",
+    "d/M/yyyy H:mm[:ss]",
+    "d.M.yyyy H:mm[:ss]",
+    "d-M-yyyy H:mm[:ss]",
+    "yyyy/MM/dd H:mm[:ss]",
+    "yyyyMMdd HHmm[ss]",
+    "yyyyMMddHHmmss",
+    "yyyy-MM-dd",
+    "d.M.yyyy",
+    "M/d/yyyy",
+    "d/M/yyyy",
+    "yyyyMMdd",
+)
+_OFFSET = re.compile(r"(Z|[+-]\d{2}:?\d{2})$")
+_GOOD_NAMES = (
+    "event_timestamp",
+    "event_time",
+    "timestamp",
+    "created",
+    "datetime",
+    "time",
+    "date",
+    "ts",
+    "zeit",
+    "datum",
+)
+_POOR_NAMES = (
+    "previous",
+    "first",
+    "received",
+    "sent",
+    "original",
+    "updat",
+    "paid",
+    "fulfil",
+    "cancel",
+    "birth",
+    "touch",
+)
+
+Columns = Mapping[str, Sequence[str | None]]
+
+
+def guess_time(columns: Columns) -> tuple[dict[str, Any], list[str]] | None:
+    """Return the mapping of the event time and what is in doubt about it; None where no column holds one."""
+    found = [(_rank(name, values), name, how) for name, values in columns.items() if (how := _how(values)) is not None]
+    found = [one for one in found if "[]" not in one[1]]
+    whole = [one for one in found if not _is_day_alone(one[2])]
+    if whole or found:
+        _, name, how = max(whole or found, key=lambda one: one[0])
+        if name in {one[1] for one in whole}:
+            return {"column": name} | how, _doubts(name, how, whole, [one for one in columns[name] if one is not None])
+        return _with_time_of_day(columns, name, how)
+    return _day_numbers(columns)
+
+
+def _how(values: Sequence[str | None]) -> dict[str, Any] | None:
+    given = [one for one in values if one is not None][:200]
+    if not given or len(given) < len(values[:200]) * 0.2:
+        return None
+    unit = _epoch_unit(given)
+    if unit is not None:
+        return {"unit": unit}
+    if _share(given, {"unit": "iso"}) >= _LEAST_SHARE:
+        return {"unit": "iso"}
+    fits = [{"unit": "pattern", "pattern": one} for one in _PATTERNS]
+    shares = [(_share(given, one), -place) for place, one in enumerate(fits)]
+    share, place = max(shares)
+    return fits[-place] if share >= _LEAST_SHARE else None
+
+
+def _epoch_unit(given: Sequence[str]) -> str | None:
+    numbers = [one for one in given if (number := exact_decimal(one)) is not None and number > 0]
+    if len(numbers) < len(given) * _LEAST_SHARE:
+        return None
+    digits = [len(one.partition(".")[0]) for one in numbers]
+    usual = max(set(digits), key=digits.count)
+    # Counts since 1973 of that many digits; ids of the same length spread further.
+    is_near = sum(one[0] in "1" for one in numbers) >= len(numbers) * _LEAST_SHARE or usual == 9
+    is_steady = digits.count(usual) >= len(digits) * _LEAST_SHARE and is_near
+    return {9: "seconds"}.get(usual, _UNITS_BY_DIGITS.get(usual)) if is_steady else None
+
+
+def _share(given: Sequence[str], how: Mapping[str, Any]) -> float:
+    reader = TimeReader(TimeMapping.model_validate({"column": "t", **how}), "UTC", ["t"])
+    return sum(reader.read(one) is not None for one in given) / len(given)
+
+
+def _rank(name: str, values: Sequence[str | None]) -> tuple[int, float, int]:
+    word = name.lower().rpartition(".")[2]
+    good = next((len(_GOOD_NAMES) - place for place, one in enumerate(_GOOD_NAMES) if one in word), -1)
+    poor = any(one in word for one in _POOR_NAMES)
+    filled = sum(one is not None for one in values) / max(1, len(values))
+    return (-1 if poor else good, filled, -len(name))
+
+
+def _is_day_alone(how: Mapping[str, Any]) -> bool:
+    return how.get("pattern") in ("yyyy-MM-dd", "d.M.yyyy", "M/d/yyyy", "d/M/yyyy", "yyyyMMdd")
+
+
+def _doubts(
+    name: str, how: Mapping[str, Any], found: Sequence[tuple[Any, str, Any]], given: Sequence[str]
+) -> list[str]:
+    doubts = []
+    pattern = str(how.get("pattern", ""))
+    turned = pattern.replace("M/d/", "d/M/")
+    if turned != pattern and _share(given[:200], {"unit": "pattern", "pattern": turned}) >= _share(given[:200], how):
+        doubts.append(f"{name}: day and month may be the other way round")
+    is_local = how["unit"] == "iso" and not all(map(_OFFSET.search, given))
+    if is_local or (pattern and not compile_pattern(pattern).has_zone):
+        doubts.append(f"{name}: times that don't say their zone are read as the source's; is it UTC?")
+    if others := [other for _, other, _ in found if other != name]:
+        doubts.append(f"event_time: {', '.join(others[:5])} hold times as well")
+    return doubts
+
+
+def _with_time_of_day(columns: Columns, day: str, how: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    for name, values in columns.items():
+        given = [one for one in values if one is not None][:200]
+        for pattern in ("H:mm:ss", "H:mm"):
+            if name != day and given and _share(given, {"unit": "pattern", "pattern": pattern}) >= _LEAST_SHARE:
+                both = f"{how['pattern']} {pattern}"
+                return {"columns": [day, name], "unit": "pattern", "pattern": both}, [f"{day}: in which zone?"]
+    return {"column": day} | dict(how), [f"{day}: a day without time of day; its events all happen at midnight"]
+
+
+def _day_numbers(columns: Columns) -> tuple[dict[str, Any], list[str]] | None:
+    """Return days that are counted, with the time of day where a column seems to hold it."""
+    days = [name for name in columns if name.lower() in ("day", "day_number", "day_no") and _is_whole(columns[name])]
+    if not days:
+        return None
+    times = [name for name in columns if "time" in name.lower() and _is_whole(columns[name], most=2359)]
+    mapping = {"columns": [*days[:1], *times[:1]], "unit": "day_number", "day_one": "2020-01-01"}
+    return mapping, [f"{days[0]}: counted days; day_one is made up: put the calendar day of day 1, if it is known"]
+
+
+def _is_whole(values: Sequence[str | None], most: int = 100_000) -> bool:
+    given = [one for one in values if one is not None]
+    return bool(given) and all(one.isascii() and one.isdigit() and int(one) <= most for one in given)

@@ -1,0 +1,196 @@
+"""Spark's xxhash64 of rows in columns of Arrow: the same numbers, without Spark.
+
+Source: Spark's `XxHash64Function` and `XXH64`, which are Yann Collet's XXH64 for bytes, and shortened forms of it for
+numbers. A null leaves the hash as it is; an array is its elements one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+SEED = 42
+
+HashArray = npt.NDArray[np.uint64]
+_P1, _P2, _P3, _P4, _P5 = (
+    np.uint64(prime)
+    for prime in (
+        0x9E3779B185EBCA87,
+        0xC2B2AE3D27D4EB4F,
+        0x165667B19E3779F9,
+        0x85EBCA77C2B2AE63,
+        0x27D4EB2F165667C5,
+    )
+)
+_WORD, _STRIPE, _INT = 8, 32, 4
+
+
+def hash_text(text: str, seed: int = SEED) -> int:
+    """Return the hash of one text, unsigned."""
+    return int(fold(np.array([seed], dtype=np.uint64), pa.array([text], pa.string()))[0])
+
+
+def fold(hashes: HashArray, values: pa.Array) -> HashArray:
+    """Return each row's hash once its value has gone in; a null changes nothing.
+
+    Args:
+        hashes: of the values before, `(n,)`.
+        values: booleans, whole numbers, dates, timestamps, decimals of at most 18 digits or texts, `(n,)`.
+
+    Raises:
+        TypeError: values of another type.
+    """
+    if values.null_count == len(values):
+        return hashes
+    if values.null_count:
+        is_valid = _flags(values.is_valid())
+        found = hashes.copy()
+        found[is_valid] = fold(hashes[is_valid], values.drop_null())
+        return found
+    if pa.types.is_string(values.type):
+        return _fold_texts(hashes, values)
+    if pa.types.is_boolean(values.type):
+        return fold_ints(hashes, _flags(values).astype(np.uint64))
+    if pa.types.is_int32(values.type) or pa.types.is_date32(values.type):
+        numbers = np.asarray(values.cast(pa.int32()).to_numpy())
+        return fold_ints(hashes, numbers.view(np.uint32).astype(np.uint64))
+    return fold_longs(hashes, _longs(values))
+
+
+def _longs(values: pa.Array) -> HashArray:
+    """Return whole numbers, microseconds or unscaled decimals as 64 bits."""
+    if pa.types.is_int64(values.type):
+        found = np.asarray(values.to_numpy())
+    elif pa.types.is_timestamp(values.type):
+        found = np.asarray(values.cast(pa.timestamp("us", values.type.tz)).cast(pa.int64()).to_numpy())
+    elif pa.types.is_decimal(values.type) and values.type.precision <= 18:
+        halves = np.frombuffer(values.buffers()[1], np.int64)
+        found = halves[2 * values.offset : 2 * (values.offset + len(values)) : 2]
+    else:
+        raise TypeError(f"values of type {values.type} are not hashed here")
+    return np.ascontiguousarray(found).view(np.uint64)
+
+
+def fold_ints(hashes: HashArray, numbers: HashArray) -> HashArray:
+    """Return the hashes once numbers of 32 bits (unsigned) have gone in."""
+    return _mixed(_with_int(hashes + _P5 + np.uint64(_INT), numbers))
+
+
+def fold_longs(hashes: HashArray, numbers: HashArray) -> HashArray:
+    """Return the hashes once numbers of 64 bits have gone in."""
+    return _mixed(_with_word(hashes + _P5 + np.uint64(_WORD), numbers))
+
+
+def _with_int(hashes: HashArray, numbers: HashArray) -> HashArray:
+    return _rotated(hashes ^ (numbers * _P1), 23) * _P2 + _P3
+
+
+def _with_word(hashes: HashArray, words: HashArray) -> HashArray:
+    return _rotated(hashes ^ _round(words * _P2), 27) * _P1 + _P4
+
+
+def _round(values: HashArray) -> HashArray:
+    return _rotated(values, 31) * _P1
+
+
+def _rotated(values: HashArray, n_bits: int) -> HashArray:
+    return (values << np.uint64(n_bits)) | (values >> np.uint64(64 - n_bits))
+
+
+def _mixed(hashes: HashArray) -> HashArray:
+    hashes = (hashes ^ (hashes >> np.uint64(33))) * _P2
+    hashes = (hashes ^ (hashes >> np.uint64(29))) * _P3
+    return hashes ^ (hashes >> np.uint64(32))
+
+
+def _fold_texts(hashes: HashArray, texts: pa.StringArray) -> HashArray:
+    places = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + len(texts) + 1].astype(np.int64)
+    content, lengths = np.frombuffer(texts.buffers()[2] or b"", np.uint8), np.diff(places)
+    found = np.empty_like(hashes)
+    for length in np.unique(lengths).tolist():
+        rows = np.flatnonzero(lengths == length)
+        if len(rows) == len(texts):
+            letters = content[places[0] : places[-1]].reshape(len(rows), length)
+            return _fold_bytes(hashes, letters)
+        found[rows] = _fold_bytes(hashes[rows], content[places[rows][:, None] + np.arange(length)])
+    return found
+
+
+def _fold_bytes(hashes: HashArray, letters: npt.NDArray[np.uint8]) -> HashArray:
+    """Return the hashes once bytes `(n, length)` have gone in."""
+    length = letters.shape[1]
+    n_words = length // _WORD
+    words = np.ascontiguousarray(letters[:, : n_words * _WORD]).view("<u8").T
+    n_striped = length // _STRIPE * (_STRIPE // _WORD)
+    found = _striped(hashes, words[:n_striped]) if n_striped else hashes + _P5
+    found = found + np.uint64(length)
+    for word in words[n_striped:]:
+        found = _with_word(found, word)
+    place = n_words * _WORD
+    if length - place >= _INT:
+        number = np.ascontiguousarray(letters[:, place : place + _INT]).view("<u4")[:, 0].astype(np.uint64)
+        found, place = _with_int(found, number), place + _INT
+    for letter in letters[:, place:].T:
+        found = _rotated(found ^ (letter.astype(np.uint64) * _P5), 11) * _P1
+    return _mixed(found)
+
+
+def _striped(hashes: HashArray, words: HashArray) -> HashArray:
+    """Return the hashes of words `(n_words, n)`, four at a time, before the length goes in."""
+    lanes = [hashes + _P1 + _P2, hashes + _P2, hashes, hashes - _P1]
+    for first in range(0, len(words), len(lanes)):
+        lanes = [_round(lane + words[first + place] * _P2) for place, lane in enumerate(lanes)]
+    found = sum((_rotated(lane, turn) for lane, turn in zip(lanes, (1, 7, 12, 18), strict=True)), np.uint64(0))
+    for lane in lanes:
+        found = (found ^ _round(lane * _P2)) * _P1 + _P4
+    return np.asarray(found)
+
+
+def hashed_values(values: pa.Array) -> list[pa.Array]:
+    """Return what goes into a row's hash for a value: whether it is null, and what no other value shares.
+
+    It says in columns of Arrow what `content_hash` says in Spark's: a struct is its fields, an array its size and the
+    hashes of its elements.
+    """
+    is_null = values.is_null()
+    if pa.types.is_struct(values.type):
+        fields = [pc.struct_field(values, [place]) for place in range(values.type.num_fields)]
+        return [is_null, *(part for one in fields for part in hashed_values(one))]
+    if pa.types.is_list(values.type):
+        size = pc.fill_null(pc.list_value_length(values), -1)
+        return [is_null, size, _element_hashes(values)]
+    return [is_null, values]
+
+
+def _element_hashes(values: pa.ListArray) -> pa.ListArray:
+    elements = values.flatten()
+    hashes = row_hashes(hashed_values(elements), SEED).view(np.int64)
+    ends = np.concatenate([[0], np.cumsum(np.asarray(pc.fill_null(pc.list_value_length(values), 0).to_numpy()))])
+    return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(hashes))
+
+
+def row_hashes(parts: Sequence[pa.Array], seed: int) -> HashArray:
+    """Return the hash of each row of parts, each of `hashed_values`; lists are folded element by element."""
+    found = np.full(len(parts[0]), seed, dtype=np.uint64)
+    for part in parts:
+        found = _fold_lists(found, part) if pa.types.is_list(part.type) else fold(found, part)
+    return found
+
+
+def _fold_lists(hashes: HashArray, lists: pa.ListArray) -> HashArray:
+    sizes = np.asarray(lists.value_lengths().to_numpy())
+    first = np.asarray(lists.offsets.to_numpy())[:-1]
+    words = np.asarray(lists.values.to_numpy()).view(np.uint64)
+    found = hashes.copy()
+    for place in range(int(sizes.max(initial=0))):
+        rows = np.flatnonzero(sizes > place)
+        found[rows] = fold_longs(found[rows], words[first[rows] + place])
+    return found
+
+
+def _flags(values: pa.Array) -> npt.NDArray[np.bool_]:
+    return np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.bool_)

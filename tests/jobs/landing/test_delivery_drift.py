@@ -1,0 +1,155 @@
+"""A delivery that is another log than those before it is told by what differs, with its day."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conf.paths import Lake
+from conf.publication import read_pointers
+from conf.specs.delivery import Delivery
+from jobs.errors import UnlikelyDelivery
+from jobs.landing.acceptance import accept
+from jobs.landing.delivery_drift import Drift, drifts, refuse_drifted
+from jobs.landing.raw_deliveries import RawDelivery, RawFile
+from tests.jobs.conftest import Ingest
+from tests.jobs.event_rows import source
+from tests.jobs.shop_logs import deliver, line
+
+FIRST = date(2026, 1, 5)
+DAYS = [FIRST + timedelta(days=n) for n in range(5)]
+USUAL = {
+    "n_lines": 1_000,
+    "n_accepted": 1_000,
+    "filled/price": 900,
+    "filled/item_id": 1_000,
+    "type/purchase": 300,
+    "positive/price": 900,
+    "bits/price": 900 * 24,
+}
+
+
+def _delivery(day: date, header: tuple[str, ...] | None = None) -> RawDelivery:
+    return RawDelivery(day, (RawFile(day, "events", f"{day}/events.jsonl", "hash", 1_000, header),))
+
+
+def _found(now: dict[str, int], *, n_before: int = 3, **changes: Any) -> list[tuple[str, bool]]:
+    """What the last of some deliveries is told to differ in."""
+    known = {day: {"canonical": USUAL} for day in DAYS[:n_before]} | {DAYS[4]: {"canonical": now}}
+    landed = {day: _delivery(day) for day in known}
+    return [(one.what, one.is_unlikely) for one in drifts([landed[DAYS[4]]], landed, known, source(**changes))]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, []),
+        ({"n_lines": 101}, []),
+        ({"n_lines": 100}, [("100 lines, where 1000 are usual (the least was 1000)", True)]),
+        ({"bits/price": 900 * 28}, []),
+        (
+            {"bits/price": 900 * 24 + 900 * 13 // 2},
+            [("price is about 91 times as large as before (cents for units?)", True)],
+        ),
+        ({"bits/price": 900 * 17}, [("price is about 128 times smaller than before (cents for units?)", True)]),
+        ({"filled/price": 0, "positive/price": 0}, [("price in 0% of its events, in 90% before", True)]),
+        ({"filled/price": 100}, []),
+        ({"type/purchase": 0}, [("purchase events are 0.0%, 30.0% before", False)]),
+        ({"filled/currency": 1_000}, [("currency in 100% of its events, in 0% before", False)]),
+        (
+            {"rejected/bad_number price": 60},
+            [("bad_number price: 6% of its lines, at most 0.0% before", False)],
+        ),
+        ({"rejected/bad_number price": 40}, []),
+    ],
+)
+def test_what_differs_is_told(changes: dict[str, int], expected: list[tuple[str, bool]]) -> None:
+    """Against three usual days; the second value says whether the delivery can't be right."""
+    assert _found(USUAL | changes) == expected
+
+
+def test_two_deliveries_are_no_custom() -> None:
+    """Nothing is told before there are three."""
+    assert _found({"n_lines": 1}, n_before=2) == []
+
+
+def test_feed_without_a_line_is_told() -> None:
+    """Its file was left out, or is empty."""
+    assert _found({}) == [("0 lines, where 1000 are usual (the least was 1000)", True)]
+
+
+def test_limit_decides_what_stops() -> None:
+    """At 1 it is said alone; at a half, half is too little only where the lines are a tenth."""
+    assert _found(USUAL | {"n_lines": 100}, max_drop=1.0)[0][1] is False
+    assert _found(USUAL | {"bits/price": 900 * 17}, max_drop=1.0)[0][1] is False
+    assert _found(USUAL | {"n_lines": 100}, max_drop=0.95)[0][1] is False
+
+
+def test_quiet_day_of_the_week_is_no_drift() -> None:
+    """A shop that rests on Sundays has had such days before."""
+    known = {day: {"canonical": USUAL} for day in DAYS[:3]}
+    known |= {DAYS[3]: {"canonical": {"n_lines": 50}}, DAYS[4]: {"canonical": {"n_lines": 40}}}
+    landed = {day: _delivery(day) for day in known}
+    assert drifts([landed[DAYS[4]]], landed, known, source()) == []
+
+
+def test_last_day_of_a_log_that_is_split_may_be_cut() -> None:
+    """It is said, and no reason to stop."""
+    delivery = Delivery(layout="by_event_date", files=("**/*",))
+    assert _found(USUAL | {"n_lines": 100}, delivery=delivery) == [
+        ("100 lines, where 1000 are usual (the least was 1000)", False)
+    ]
+
+
+def test_columns_that_come_and_go_are_named() -> None:
+    """From one delivery to the next, whatever is mapped."""
+    landed = {DAYS[0]: _delivery(DAYS[0], ("user", "price")), DAYS[1]: _delivery(DAYS[1], ("user", "cost"))}
+    known = {DAYS[0]: {"canonical": USUAL}}
+    found = drifts([landed[DAYS[1]]], landed, known, source())
+    assert [one.sentence for one in found] == [
+        f"delivery_date={DAYS[1]} feed canonical: column 'cost' is new",
+        f"delivery_date={DAYS[1]} feed canonical: column 'price' is gone",
+    ]
+
+
+def test_refusal_names_everything_and_acceptance_opens() -> None:
+    """Days that a person accepted are not asked again."""
+    found = [Drift(day, "canonical", "another log", True) for day in DAYS[:2]] + [Drift(DAYS[2], "canonical", "odd")]
+    with pytest.raises(UnlikelyDelivery) as raised:
+        refuse_drifted(found, source(), {DAYS[0]})
+    assert f"delivery_date={DAYS[1]} feed canonical: another log" in str(raised.value)
+    assert str(DAYS[0]) not in str(raised.value)
+    assert "odd" not in str(raised.value)
+    refuse_drifted(found, source(), DAYS[:2])
+
+
+def _day(day: date, price: Callable[[int], str], n_lines: int = 120) -> list[str]:
+    return [
+        line(day, 5 + n, event_id=f"{day}-{n}", user_id=f"u{n % 9}", event_type="purchase", price=price(n), quantity=1)
+        for n in range(n_lines)
+    ]
+
+
+def test_prices_in_cents_stop_until_accepted(ingest_into: Ingest, tmp_path: Path) -> None:
+    """Three days of 10 to 22 euros, then cents: said with feed and day, in result and manifest once accepted."""
+    logs, home = tmp_path / "logs", tmp_path / "home"
+    for day in DAYS[:3]:
+        deliver(logs, day, _day(day, lambda n: f"{10 + n / 10:.2f}"))
+    assert ingest_into(home, DAYS[2], logs)["drift"] == []
+    deliver(logs, DAYS[3], _day(DAYS[3], lambda n: str(1000 + 10 * n)))
+    with pytest.raises(UnlikelyDelivery, match=rf"delivery_date={DAYS[3]} feed canonical: price is about \d+ times"):
+        ingest_into(home, DAYS[3], logs)
+    lake = Lake(home / "lake", "canonical")
+    assert f"delivery_date={DAYS[3]}" not in read_pointers(lake.table("events"))
+    accept(lake, DAYS[3], "prices are in cents from now on")
+    (sentence,) = ingest_into(home, DAYS[3])["drift"]
+    assert sentence.startswith(f"delivery_date={DAYS[3]} feed canonical: price is about")
+    manifest = read_pointers(lake.table("events"))[f"delivery_date={DAYS[3]}"].manifest
+    assert manifest.drift == (sentence,)
+    assert manifest.profile["canonical"]["n_lines"] == 120
+    assert json.loads(manifest.model_dump_json())["notes"] == {"accepted": "prices are in cents from now on"}

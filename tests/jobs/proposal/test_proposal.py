@@ -1,0 +1,194 @@
+"""A draft loads, reads most lines of the files it was made from, and says what it is unsure of."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from conf.errors import FAILS_AGAIN, NightcartError
+from conf.specs.source import Source, load_source
+from conf.specs.strict_yaml import parse_model
+from jobs.commands.propose_source import main
+from jobs.commands.source_check import FeedCheck, check_source
+from jobs.errors import DeliveryError
+from jobs.proposal.proposal import propose
+from tests.jobs.formats.plain_events import SAMPLES
+
+WRONG = {"ignored", "duplicate"}
+
+
+def _draft(*paths: Path) -> Source:
+    return parse_model(Source, yaml.safe_load(propose(paths, "shop")), "draft")
+
+
+def _n_wrong(check: FeedCheck) -> int:
+    return sum(len(lines) for (reason, _), lines in check.rejected.items() if reason not in WRONG)
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in SAMPLES.iterdir()))
+def test_draft_reads_what_the_shipped_source_reads(name: str) -> None:
+    """Of each public format's sample, not one line more is rejected than by the source that people wrote."""
+    checks, _ = check_source(_draft(SAMPLES / name), SAMPLES / name)
+    shipped, _ = check_source(load_source(name), SAMPLES / name)
+    assert sum(check.n_lines for check in checks) == sum(check.n_lines for check in shipped)
+    assert sum(map(_n_wrong, checks)) <= sum(map(_n_wrong, shipped))
+    n_events = sum(check.n_events.total() for check in checks)
+    assert n_events >= sum(check.n_events.total() for check in shipped) * 0.7
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("folder", ["taobao", "online_retail", "obd"])
+def test_draft_reads_public_logs(real_data: Path, folder: str) -> None:
+    """Nine in ten of the first lines become events."""
+    checks, _ = check_source(_draft(real_data / folder), real_data / folder)
+    assert [check.n_lines for check in checks] == [1000]
+    assert all(check.n_rejected <= 100 for check in checks)
+
+
+def test_retailrocket_columns_are_known_by_name(tmp_path: Path) -> None:
+    """The log itself isn't at hand; these lines have its form."""
+    lines = ["timestamp,event,visitorid,itemid,transactionid", "1433221332117,view,257597,355908,"]
+    lines += ["1433224214164,addtocart,992329,248676,", "1433222276276,transaction,599528,356475,4000"]
+    (tmp_path / "events.csv").write_text("".join(f"{line}\n" for line in lines))
+    events = _draft(tmp_path).events
+    assert events.event_time.model_dump(exclude_defaults=True) == {"column": "timestamp", "unit": "milliseconds"}
+    assert events.event_type.map == {"view": "view", "addtocart": "cart", "transaction": "purchase"}
+    assert (events.user_id.column, events.item_id and events.item_id.column) == ("visitorid", "itemid")
+
+
+def _write(path: Path, text: str, encoding: str = "utf-8") -> Path:
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def _csv(rows: list[str]) -> str:
+    return "".join(f"{row}\n" for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "expected"),
+    [
+        (_csv(["when;user;item", "05.01.2026 10:00;ann;café", "05.01.2026 10:01;bob;tea"] * 2), "latin-1", "latin-1"),
+        (_csv(["when;user;item", "05.01.2026 10:00;ann;5 €", "05.01.2026 10:01;bob;tea"]), "cp1252", "cp1252"),
+        (_csv(["when;user;item", "05.01.2026 10:00;ann;café", "05.01.2026 10:01;bob;tea"]), "utf-8-sig", "utf-8"),
+    ],
+)
+def test_encoding_and_delimiter_are_found(tmp_path: Path, text: str, encoding: str, expected: str) -> None:
+    """Bytes say which, where they can."""
+    source = _draft(_write(tmp_path / "log.csv", text, encoding))
+    assert source.encoding == expected
+    assert source.csv is not None
+    assert (source.csv.delimiter, source.csv.has_header) == (";", True)
+    assert source.events.event_time.pattern == "d.M.yyyy H:mm[:ss]"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("time,user_id,item_id\n1767607200,7,8\n", {"column": "time", "unit": "seconds"}),
+        ("time,user_id,item_id\n1767607200123,7,8\n", {"column": "time", "unit": "milliseconds"}),
+        ("ts,user_id,item_id\n2026-01-05T10:00:00+01:00,7,8\n", {"column": "ts", "unit": "iso"}),
+        (
+            "date,time,user_id\n2026-01-05,10:00,7\n",
+            {"columns": ("date", "time"), "unit": "pattern", "pattern": "yyyy-MM-dd H:mm"},
+        ),
+        (
+            "DAY,TRANS_TIME,user_id\n1,905,7\n",
+            {"columns": ("DAY", "TRANS_TIME"), "unit": "day_number"},
+        ),
+        ("created,received_time,user_id\n1767607200,1767607300,7\n", {"column": "created", "unit": "seconds"}),
+        (
+            "at,user_id\n1/13/2026 1:00:00 PM,7\n2/1/2026 1:00:00 AM,8\n",
+            {"column": "at", "unit": "pattern", "pattern": "M/d/yyyy h:mm:ss a"},
+        ),
+        (
+            "at,user_id\n13/1/2026 13:00,7\n2/1/2026 1:00,8\n",
+            {"column": "at", "unit": "pattern", "pattern": "d/M/yyyy H:mm[:ss]"},
+        ),
+    ],
+)
+def test_times_are_found_with_their_units(tmp_path: Path, text: str, expected: dict[str, Any]) -> None:
+    """By what stands in the columns, and by their names where several would do."""
+    found = _draft(_write(tmp_path / "log.csv", text)).events.event_time.model_dump(exclude_defaults=True)
+    found.pop("day_one", None)
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("at,user_id\n3/1/2026 13:00,7\n", "day and month may be the other way round"),
+        ("at,user_id\n2026-01-05 13:00,7\n", "times that don't say their zone"),
+        ("at,user_id,qty,amount\n2026-01-05 13:00,7,2,5.0\n", "amount is read as the sum of all pieces"),
+        ("at,user_id,price\n" + "2026-01-05 13:00,7,1999\n" * 30, "of cents, add scale: 0.01"),
+        (
+            "at,user_id,event\n" + "2026-01-05 13:00,7,view\n2026-01-05 13:01,7,zoom\n",
+            "no word says what they are: zoom",
+        ),
+        ("at,user_id,note,note\n2026-01-05 13:00,7,x,y\n", "columns of the same name can't be mapped: note"),
+        ("2026-01-05 13:00,aa1,b7\n2026-01-05 14:00,aa2,b8\n", "user_id: c2 is a guess by its place"),
+    ],
+)
+def test_doubts_are_said(tmp_path: Path, text: str, expected: str) -> None:
+    """As comments, where a person reads them."""
+    assert expected in propose([_write(tmp_path / "log.csv", text)])
+
+
+def test_german_names_and_decimal_commas_are_known(tmp_path: Path) -> None:
+    """And what no field was found for is listed."""
+    rows = ["Zeit;Kunde;Artikel;Aktion;Preis;Filiale", "05.01.2026 10:00;17850;A1;angesehen;1.012,50;3"]
+    path = _write(tmp_path / "log.csv", _csv([*rows, "05.01.2026 10:01;17850;A1;gekauft;12,50;3"]), "latin-1")
+    events = _draft(path).events
+    assert (events.user_id.column, events.item_id and events.item_id.column) == ("Kunde", "Artikel")
+    assert events.event_type.map == {"angesehen": "view", "gekauft": "purchase"}
+    assert events.price is not None
+    assert events.price.decimal_comma
+    assert "mapped to nothing: Filiale" in propose([path])
+    (check,), _ = check_source(_draft(path), path)
+    assert [event.fields["price"] for event in check.events] == [1_012_500_000, 12_500_000]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("log.json", b'[{"a": 1}]', "one JSON list; write it as JSON lines"),
+        ("log.csv", b"", "nothing in it"),
+        ("log.csv", "a,b\n1,2\n".encode("utf-16"), "UTF-16; convert it"),
+        ("log.jsonl", b'{"a": 1\n', "no line is one whole JSON object"),
+        ("log.csv", b"name,color\nshoe,red\nhat,blue\n", "no column holds a time"),
+    ],
+)
+def test_what_can_be_no_log_is_refused(tmp_path: Path, name: str, content: bytes, expected: str) -> None:
+    """With the file's name and what to do."""
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DeliveryError, match=expected):
+        propose([tmp_path / name])
+    with pytest.raises(NightcartError, match="no such file or folder"):
+        propose([tmp_path / "nowhere"])
+
+
+def test_no_shopper_stands_in_a_draft(tmp_path: Path) -> None:
+    """Words of the event column are shown, and nobody's data."""
+    lines = [{"t": 1767607200 + n, "event": "view", "email": f"ann{n}@example.org", "sku": f"s{n}"} for n in range(9)]
+    path = _write(tmp_path / "log.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    text = propose([path])
+    assert "email" in text
+    assert not any(word in text for word in ("ann1", "example.org", "1767607201", "s1"))
+
+
+def test_command_writes_a_new_file_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On stdout without `--out`; a file that is there stays as it is."""
+    log = _write(tmp_path / "log.csv", "time,user_id,item_id,event\n1767607200,7,8,view\n")
+    assert main([str(log)]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["name"] == "log"
+    out = tmp_path / "shop.yaml"
+    assert main([str(log), "--out", str(out)]) == 0
+    assert load_source("shop", tmp_path).events.user_id.column == "user_id"
+    before = out.read_bytes()
+    assert main([str(log), "--out", str(out)]) == FAILS_AGAIN
+    assert "there already" in capsys.readouterr().err
+    assert out.read_bytes() == before
