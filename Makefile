@@ -24,9 +24,9 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment airflow-environment nightly worth source check-source forget-source accept repair migrate promote \
+.PHONY: help setup python java pipeline-environment airflow-environment nightly worth source check-source forget-source accept repair migrate promote observe serve rollback off on \
         test test-pipeline test-dags test-faults check lint \
-        reference bench-coverage bench-gate bench-jobs bench-kernel bench-ope bench-train bench-worth up down airflow pins clean
+        reference bench-coverage bench-gate bench-jobs bench-kernel bench-ope bench-serve bench-train bench-worth up down airflow pins clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -46,6 +46,9 @@ help:  ## this page
 #: Other parameters:
 #:   VERSION=3        the version that `make promote` approves, registered for its DATE; `make nightly` says what to type
 #:   DELIVERY=2026-01-31 REASON="..."  the delivery that `make accept` publishes as it is, and why
+#:   AS_OF=2026-02-01 the day that `make observe` is for: the one after the last delivery
+#:   HOST=127.0.0.1 SERVE_PORT=8090 RULES=rules.yaml DECISIONS=FOLDER   of `make serve`
+#:   WHY="..." WHO=ann            why `make rollback`, `make off` or `make on`, and whose word it is; default: this user
 #:   FILES="a.csv b.csv" OUT=conf/sources/shop.yaml   what `make source` looks at, and where its draft goes (default: stdout)
 #:   PORT=8080 MLFLOW_PORT=5000   ports of the pages of `make up`
 #:   ARGS="backfill create ..."   what `make airflow` runs
@@ -95,6 +98,24 @@ promote: pipeline-environment  ## approve the version a night registered: it bec
 	@exec $(PIPELINE) -m rl promote --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  --date "$${DATE:-}" --version "$${VERSION:-}"
 
+observe: pipeline-environment  ## publish what is known of every shopper as of a day, for serving (SOURCE, SCENARIO, AS_OF)
+	@exec $(PIPELINE) -m jobs.main observe --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
+	  --as-of "$${AS_OF:-}"
+
+serve: pipeline-environment  ## decide in the shop, each decision logged (SOURCE, SCENARIO, HOST, SERVE_PORT, RULES, DECISIONS)
+	@exec $(PIPELINE) -m rl serve --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
+	  --host "$${HOST:-127.0.0.1}" --port "$${SERVE_PORT:-8090}" $${RULES:+--rules "$$RULES"} \
+	  $${DECISIONS:+--decisions "$$DECISIONS"}
+
+rollback: pipeline-environment  ## make the champion before the present one champion again (SCENARIO, WHY, WHO)
+	@exec $(PIPELINE) -m rl rollback --scenario "$${SCENARIO:-recommendation}" --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
+
+off: pipeline-environment  ## let services serve the fallback alone (SCENARIO, WHY, WHO)
+	@exec $(PIPELINE) -m rl off --scenario "$${SCENARIO:-recommendation}" --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
+
+on: pipeline-environment  ## let services serve the champion again (SCENARIO, WHY, WHO)
+	@exec $(PIPELINE) -m rl on --scenario "$${SCENARIO:-recommendation}" --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
+
 # Airflow's tests mostly wait for its scheduler, so they run beside the others; what they say is shown afterwards.
 test: setup  ## run every test, in both environments
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; $(MAKE) --no-print-directory test-dags > "$$log" 2>&1 & dags=$$!; \
@@ -143,6 +164,9 @@ bench-train: setup  ## sampling, full steps, building the data set, FQE and cata
 bench-kernel: setup  ## how many rows a second each function of the kernel takes; ROWS=1000000
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_kernel.py
 
+bench-serve: setup  ## decisions a second and their milliseconds, beside `mlflow models serve`; SECONDS_EACH=10
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.serve.bench_serve
+
 bench-jobs: setup  ## what raw lines cost on their way to transitions, by stage; SIZES=3000000,30000000 SECTIONS=chain,marginal,heavy
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_jobs
 
@@ -168,7 +192,7 @@ endef
 
 pins: python  ## compile both requirement files from pyproject.toml; PINS=--upgrade renews what may be renewed
 	@"$$($(find-python))" -m venv build/pins && build/pins/bin/python -m pip install -qq --disable-pip-version-check pip-tools==7.6.2
-	$(call compile-pins,requirements.txt,--extra pipeline --extra tests --extra checks)
+	$(call compile-pins,requirements.txt,--extra pipeline --extra serving --extra tests --extra checks)
 	$(call compile-pins,requirements-airflow.txt,--extra airflow --extra tests)
 
 clean:  ## leave the checkout as cloned: remove environments, caches and .nightcart with ALL its data

@@ -30,6 +30,10 @@ class Lake:
         """Return the folder of a scenario's transitions as built under one spec."""
         return self.folder / "transitions" / scenario / f"spec={spec_hash}"
 
+    def histories(self, scenario: str, spec_hash: str) -> Path:
+        """Return the folder of what shoppers did on the days before as-of days, under one spec of a scenario."""
+        return self.folder / "histories" / scenario / f"spec={spec_hash}"
+
     @staticmethod
     def pointer(table_folder: Path, partition: str) -> Path:
         """Return the pointer of a partition such as `date=2026-01-31`: one small file, swapped atomically."""
@@ -83,6 +87,11 @@ class Run:
     @property
     def build_result(self) -> Path:
         return self.folder / "build.json"
+
+    @property
+    def observe_result(self) -> Path:
+        """File of the histories as of the day after the night's date."""
+        return self.folder / "observe.json"
 
     @property
     def dataset(self) -> Path:
@@ -157,6 +166,21 @@ def registry_record(home: Path) -> Path:
 def spent_looks(home: Path) -> Path:
     """Return the file of what nights spent of the allowance of wrong promotions; it outlives a lost registry."""
     return home / "registry_looks.json"
+
+
+def approvals_record(home: Path) -> Path:
+    """Return the file of who approved, rolled back or turned off what, and why: only that is served."""
+    return home / "approvals.json"
+
+
+def promotions(home: Path) -> list[Path]:
+    """Return the files of what a home's nights promoted, one file for each night that did."""
+    return list((home / "runs").glob("*/*/*/promotion.json"))
+
+
+def serving_folder(home: Path, source: str, scenario: str) -> Path:
+    """Return the folder of what a service of the scenario keeps: histories, the policy it serves, its decisions."""
+    return home / "serving" / source / scenario
 
 
 def failures_log(home: Path) -> Path:

@@ -21,6 +21,8 @@ _UNFIT = "%?*[]{}\\"
 
 _SQLITE = "sqlite:///"
 
+_EMBEDDED, _REDIS = "embedded", ("redis://", "rediss://", "unix://")
+
 _SHIFTS = {"MiB": 20, "GiB": 30}
 
 # Meaning of each variable; `Settings.from_environment` refuses any other that starts with NIGHTCART_.
@@ -41,8 +43,12 @@ VARIABLES: dict[str, str] = {
     "default: half of the machine's",
     "NIGHTCART_TRAINING_THREADS": "processor threads of a training, and of an evaluation; default 1; the last bits of "
     "results depend on it, and small layers gain little from more, where candidates are trained side by side",
+    "NIGHTCART_HISTORY_STORE": "where a service keeps shoppers' histories: embedded (one file in the home) or an "
+    "address of Redis such as redis://127.0.0.1:6379/0; default embedded",
+    "NIGHTCART_SERVING_KEY": "key that a service asks of its callers, at least 16 characters; needed beyond loopback",
     "NIGHTCART_REAL_DATA": "folder of public logs that some tests read",
     "NIGHTCART_TEST_POSTGRES": "PostgreSQL URL that some tests use",
+    "NIGHTCART_TEST_REDIS": "address of a Redis that some tests use",
     "NIGHTCART_TEST_FAULT_KILLS": "set by `make test-faults`: how often ingest and build are killed",
     "NIGHTCART_TEST_FAULT_SEED": "set by `make test-faults`: at which random moments",
     "NIGHTCART_PEERS_PYTHON": "interpreter with sb-obp and scope-rl, which make bench-ope compares with",
@@ -74,6 +80,8 @@ class Settings:
     training_threads: int = 1
     log_level: str = "info"
     night: str | None = None
+    history_store: str | None = None
+    serving_key: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -107,6 +115,8 @@ class Settings:
             training_threads=int(given.get("NIGHTCART_TRAINING_THREADS") or 1),
             log_level=given.get("NIGHTCART_LOG_LEVEL") or "info",
             night=given.get("NIGHTCART_NIGHT") or None,
+            history_store=_address(given.get("NIGHTCART_HISTORY_STORE") or ""),
+            serving_key=given.get("NIGHTCART_SERVING_KEY") or None,
         )
 
     @property
@@ -189,10 +199,18 @@ def _misfits(given: Mapping[str, str]) -> list[str]:
     memory = given.get("NIGHTCART_TRAINING_MEMORY")
     if memory and not _bytes(memory):
         problems.append(f"NIGHTCART_TRAINING_MEMORY: got {memory!r}, expected a size like 512MiB or 8GiB")
-    key = given.get("NIGHTCART_PSEUDONYM_KEY")
-    if key and len(key) < 16:
-        problems.append("NIGHTCART_PSEUDONYM_KEY: shorter than 16 characters")
+    for name in ("NIGHTCART_PSEUDONYM_KEY", "NIGHTCART_SERVING_KEY"):
+        if given.get(name) and len(given[name]) < 16:
+            problems.append(f"{name}: shorter than 16 characters")
+    store = given.get("NIGHTCART_HISTORY_STORE")
+    if store and store != _EMBEDDED and not store.startswith(_REDIS):
+        problems.append(f"NIGHTCART_HISTORY_STORE: expected {_EMBEDDED} or an address that starts with redis://")
     return problems
+
+
+def _address(store: str) -> str | None:
+    """Return the address of a store of histories; None for the embedded one."""
+    return None if store in ("", _EMBEDDED) else store
 
 
 def _bytes(size: str) -> int | None:

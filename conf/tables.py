@@ -259,6 +259,21 @@ SESSIONS = Table(
     ),
 )
 
+HISTORIES = Table(
+    name="histories",
+    key=("user_id", "day", "visible_from", "category_hash"),
+    partitioned_by=("as_of",),
+    columns=(
+        Column("user_id", "string", "keyed hash of the shopper's id"),
+        Column("day", "date", "business day on which the shopper came"),
+        Column("visible_from", "date", "first business day before which both the day and its delivery lie"),
+        Column("category_hash", "bigint", "id hash of the events' category, 0 none"),
+        Column("n_clicks", "bigint", "click and view events", unit="events"),
+        Column("n_purchases", "bigint", "purchase events", unit="events"),
+        Column("n_engagements", "bigint", "events that show interest", unit="events"),
+    ),
+)
+
 
 def transitions_table(scenario: Scenario) -> Table:
     """Return the transitions of a scenario: observation and metrics hold the fields its spec names."""

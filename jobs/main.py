@@ -1,4 +1,4 @@
-"""The one entry for spark-submit: `ingest`, `accept`, `build` and `repair`, each in one Spark session.
+"""The one entry for spark-submit: `ingest`, `accept`, `build`, `observe` and `repair`, each in one Spark session.
 
 Stdout ends with one JSON object; log lines and errors go to stderr. Exit codes: 0 done, 1 an error (one clear message),
 2 wrong arguments.
@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ if __package__ in (None, ""):  # run as a file: the project, not this folder, is
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 import structlog
+from pyspark.sql import SparkSession
 
 from conf.errors import MAY_PASS, NightcartError, exit_code
 from conf.night_lock import own_turn
@@ -70,10 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     accepting = commands.add_parser("accept", help="publish a delivery as it is, whatever share of it is rejected")
     accepting.add_argument("--delivery", required=True, type=date.fromisoformat, dest="date", help="its date")
     accepting.add_argument("--reason", required=True, help="why it is right as it is; its manifest keeps the words")
+    observing = commands.add_parser("observe", help="events -> what is known of every shopper as of a day, for serving")
+    observing.add_argument(
+        "--as-of", required=True, type=date.fromisoformat, dest="date", help="day for whose decisions it is known"
+    )
     repairing = commands.add_parser("repair", help="find damaged files and make them anew")
     repairing.add_argument("--logs", type=Path, help="the logs as delivered, where raw files are damaged")
     repairing.set_defaults(scenarios=[], date="")
-    for command in (ingesting, building, accepting, repairing):
+    for command in (ingesting, building, accepting, observing, repairing):
         command.add_argument("--source", required=True, help="name of a source in conf/sources")
     for command in (ingesting, building):
         command.add_argument("--date", required=True, type=date.fromisoformat, help="horizon: last delivery to use")
@@ -81,7 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     accepting.set_defaults(scenarios=[], logs=None)
     many: dict[str, Any] = {"action": "append", "dest": "scenarios", "metavar": "SCENARIO"}
     ingesting.add_argument("--scenario", **many, default=[], help="its run folder gets the result; may be repeated")
-    building.add_argument("--scenario", **many, required=True, help="name of a scenario in conf/scenarios")
+    for command in (building, observing):
+        command.add_argument("--scenario", **many, required=True, help="name of a scenario in conf/scenarios")
     return parser
 
 
@@ -112,7 +118,6 @@ def _own_turn(given: argparse.Namespace, settings: Settings) -> AbstractContextM
 
 def _work(given: argparse.Namespace, settings: Settings, source: Source) -> dict[str, Any]:
     started = time.monotonic()
-    code = code_hash(PROJECT_ROOT / "jobs", PROJECT_ROOT / "conf")
     spark = start_spark(settings, f"nightcart {given.command} {given.source} {given.date}")
     seconds = round(time.monotonic() - started, 3)
     log.info("spark_started", seconds=seconds, master=settings.spark_master)
@@ -120,21 +125,39 @@ def _work(given: argparse.Namespace, settings: Settings, source: Source) -> dict
         if given.command == "repair":
             from jobs.commands.repair import repair  # noqa: PLC0415  (ingest alone needs no transitions)
 
-            return repair(spark, settings, source, logs=given.logs, code_hash=code)
-        if given.command != "build":
-            result = ingest(spark, settings, source, logs=given.logs, horizon=given.date, code_hash=code)
-        else:
-            from jobs.transitions.build import build  # noqa: PLC0415  (ingest alone needs no transitions)
-
-            result = build(spark, settings, load_pipeline(given.scenarios[-1], given.source), given.date)
+            return repair(spark, settings, source, logs=given.logs, code_hash=_code())
+        result = _result(spark, given, settings, source)
     finally:
         spark.stop()
     result["seconds"] = result.get("seconds", {}) | {"start": seconds}
     for name in given.scenarios:
-        run = Run(settings.home, given.source, name, given.date)
-        path = run.ingest_result if given.command == "ingest" else run.build_result
-        write_atomically(path, to_json(result, indent=1))
+        write_atomically(_result_file(given, settings, name), to_json(result, indent=1))
     return result
+
+
+def _result(spark: SparkSession, given: argparse.Namespace, settings: Settings, source: Source) -> dict[str, Any]:
+    """Return what the command did, without the seconds Spark took to start."""
+    if given.command == "build":
+        from jobs.transitions.build import build  # noqa: PLC0415  (ingest alone needs no transitions)
+
+        return build(spark, settings, load_pipeline(given.scenarios[-1], given.source), given.date)
+    if given.command == "observe":
+        from jobs.commands.observe import observe  # noqa: PLC0415  (likewise)
+
+        return observe(spark, settings, load_pipeline(given.scenarios[-1], given.source), given.date)
+    return ingest(spark, settings, source, logs=given.logs, horizon=given.date, code_hash=_code())
+
+
+def _code() -> str:
+    return code_hash(PROJECT_ROOT / "jobs", PROJECT_ROOT / "conf")
+
+
+def _result_file(given: argparse.Namespace, settings: Settings, scenario: str) -> Path:
+    """Return where the result is kept: in the folder of the night whose deliveries were the last that counted."""
+    if given.command == "observe":
+        return Run(settings.home, given.source, scenario, given.date - timedelta(days=1)).observe_result
+    run = Run(settings.home, given.source, scenario, given.date)
+    return run.ingest_result if given.command == "ingest" else run.build_result
 
 
 def _fail(message: str, *, is_debugging: bool, code: int = MAY_PASS) -> int:

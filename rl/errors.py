@@ -9,6 +9,9 @@ RlError
 │   └── UnsupportedEstimator  the estimator refuses this log, with the reason (shown, not fatal)
 ├── RegistryError         MLflow entries that contradict each other, a stale approval
 │   └── RegistryChanged   a registry that isn't what the home knows; a person has to settle it
+├── ServingError          a service that can't start, or can't decide
+│   ├── StoreError        histories that can't be kept or read
+│   └── DecisionLogError  a log of decisions that can't be written: nothing is decided unlogged
 ├── ShopError             a simulated shop that can't be built
 └── ForgettingError       a source whose data stay, since nobody confirmed it, or a policy learned from them may serve
 """
@@ -54,6 +57,22 @@ class RegistryChanged(RegistryError):
     """A registry that was changed or lost by hand so that a person has to settle it before a night can go on."""
 
     may_pass = False
+
+
+class ServingError(RlError):
+    """A service that can't start, or can't decide."""
+
+
+class StoreError(ServingError):
+    """A store of histories that can't be filled or read."""
+
+    may_pass = True
+
+
+class DecisionLogError(ServingError):
+    """A log of decisions that can't be written; what was asked for was not decided."""
+
+    may_pass = True
 
 
 class ShopError(RlError):

@@ -118,6 +118,54 @@ def promote(
     _run_command("promote", source=source, scenario=scenario, run_date=run_date.date(), version=version)
 
 
+WhatScenario = Annotated[str, typer.Option("--scenario", help="Scenario whose policy it is about.")]
+Why = Annotated[str, typer.Option("--why", help="Reason, kept in the record of approvals.")]
+Who = Annotated[str | None, typer.Option("--who", help="Name of the person; default: this user.")]
+
+
+@app.command("rollback")
+def rollback(scenario: WhatScenario, why: Why, who: Who = None) -> None:
+    """Make the champion before the present one champion again."""
+    _run_command("switch", scenario=scenario, what="rollback", why=why, who=who)
+
+
+@app.command("off")
+def off(scenario: WhatScenario, why: Why, who: Who = None) -> None:
+    """Let services serve the fallback alone."""
+    _run_command("switch", scenario=scenario, what="off", why=why, who=who)
+
+
+@app.command("on")
+def on(scenario: WhatScenario, why: Why, who: Who = None) -> None:
+    """Let services serve the champion again."""
+    _run_command("switch", scenario=scenario, what="on", why=why, who=who)
+
+
+@app.command("serve")
+def serve(
+    source: SourceName,
+    scenario: ScenarioName,
+    host: Annotated[str, typer.Option(help="Address to listen on; beyond loopback a key is needed.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8090,
+    rules: Annotated[Path | None, typer.Option(help="YAML file of the shop's own rules.")] = None,
+    decisions: Annotated[Path | None, typer.Option(help="Folder of the decision log; default: in the home.")] = None,
+    max_history_age: Annotated[int, typer.Option(min=0, help="Days after which histories aren't used.")] = 2,
+    is_replaying: Annotated[bool, typer.Option("--replay", help="Take the decision's time from requests.")] = False,
+) -> None:
+    """Decide in the shop, until told to end."""
+    _run_command(
+        "serve",
+        source=source,
+        scenario=scenario,
+        host=host,
+        port=port,
+        rules=rules,
+        decisions=decisions,
+        max_history_age=max_history_age,
+        is_replaying=is_replaying,
+    )
+
+
 @app.command("forget")
 def forget(
     source: SourceName,

@@ -12,7 +12,7 @@ from conf.kernel.attribution import ATTRIBUTED, Attributed, AttributionRule, att
 from conf.kernel.availability_in_force import AvailabilitySets, set_in_force
 from conf.kernel.calendar import Calendar
 from conf.kernel.clocks.session_step import SessionStep
-from conf.kernel.daily_counts import daily_counts
+from conf.kernel.daily_counts import DailyCounts, daily_counts
 from conf.kernel.decisions import DecisionRule, Decisions, decisions
 from conf.kernel.earnings import ActionCosts, Term, action_costs, sums_by, worth
 from conf.kernel.episode_ends import has_settled
@@ -206,13 +206,23 @@ def attributed_events(stream: Stream, decided: Decisions, rule: AttributionRule)
     return follow_purchases(stream, touches, found, rule) if rule.follows_purchases else found
 
 
-def observations(stream: Stream, decided: Decisions, points: Points, rules: Rules) -> dict[str, IntArray]:
-    """Return the features at the points by name, in the order of the rules."""
+def observations(
+    stream: Stream, decided: Decisions, points: Points, rules: Rules, daily: DailyCounts | None = None
+) -> dict[str, IntArray]:
+    """Return the features at the points by name, in the order of the rules.
+
+    Args:
+        stream: the events of the running episodes.
+        decided: of the stream.
+        points: of the stream.
+        rules: that name the features.
+        daily: what history is made of; None where the stream holds the earlier days too.
+    """
     of_history = {name: length for name, length in rules.lengths.items() if name in HISTORY_SCALARS | HISTORY_LISTS}
     of_session = {name: length for name, length in rules.lengths.items() if name not in of_history}
     found = session_features(stream, decided, points, of_session)
     if of_history:
-        daily = daily_counts(stream)
+        daily = daily_counts(stream) if daily is None else daily
         found |= history_features(daily, points.unit, points.as_of_day, of_history, history_days=rules.history_days)
     return {name: found[name] for name in rules.lengths}
 

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from conf.event_types import EventType
 from conf.specs.delivery import CsvFormat
-from conf.specs.field_mapping import NUMBER_FIELDS, TEXT_FIELDS, FieldMapping, NumberMapping, compiled
+from conf.specs.field_mapping import NUMBER_FIELDS, TEXT_FIELDS, FieldMapping, NumberMapping, ShopperMapping, compiled
 from conf.specs.json_paths import Step, is_path, read_path
 from conf.specs.later_keys import GrownModel
 from conf.specs.strict_yaml import StrictModel, suggest
@@ -155,7 +155,7 @@ class EventMapping(GrownModel):
         description="Says what happened: a column and its values, or a constant.",
         examples=[{"column": "event", "map": {"view": "view", "addtocart": "cart"}}],
     )
-    user_id: FieldMapping = Field(
+    user_id: ShopperMapping = Field(
         description="Says who the shopper was; only a keyed hash of it is stored.",
         examples=[{"column": "visitorid", "required": True}],
     )

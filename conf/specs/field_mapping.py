@@ -113,6 +113,19 @@ class FieldMapping(GrownModel):
         return self
 
 
+class ShopperMapping(FieldMapping):
+    """The shopper: where the id comes from, as for text, and whether it is the pseudonym already."""
+
+    is_pseudonym: bool = Field(
+        default=False,
+        description="Keeps the value as it is, where it is true: a log of decisions holds the pseudonyms that a "
+        "service made with this home's key. Lines with anything but 32 hexadecimal digits are rejected as `bad_id`.",
+        examples=[True],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = FieldMapping.later_keys | {"is_pseudonym"}
+
+
 class NumberMapping(FieldMapping):
     """A number: where it comes from, as for text, and what is accepted; the rest is rejected as `bad_number`."""
 

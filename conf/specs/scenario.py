@@ -307,7 +307,7 @@ class Gate(StrictModel):
 
 
 class Exploration(StrictModel):
-    """What a service would keep for exploration; nothing serves decisions yet."""
+    """What a service keeps for exploration and for comparison."""
 
     floor: float = Field(
         ge=0,
@@ -320,19 +320,10 @@ class Exploration(StrictModel):
         default=0.0,
         ge=0,
         lt=1,
-        description="Keeps this share of shoppers on the behavior policy; nothing serves decisions yet, so only 0 is "
-        "taken.",
-        examples=[0],
+        description="Keeps this share of shoppers, always the same ones, on the shop's own decisions: the service "
+        "answers `use_yours`.",
+        examples=[0.05],
     )
-
-    @model_validator(mode="after")
-    def _nothing_holds_out(self) -> Self:
-        if self.control_holdout:
-            raise ValueError(
-                f"control_holdout {self.control_holdout:g} would keep shoppers on the behavior policy, but nothing "
-                "serves decisions yet; set it to 0"
-            )
-        return self
 
 
 class Scenario(GrownModel):
@@ -441,7 +432,7 @@ class Scenario(GrownModel):
     )
     exploration: Exploration = Field(
         json_schema_extra=LEARNING,
-        description="Says what a service would keep for exploration.",
+        description="Says what a service keeps for exploration and for comparison.",
         examples=[{"floor": 0.1}],
     )
     approval: Literal["human", "auto"] = Field(

@@ -14,12 +14,12 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import ArrayType, DataType, DateType, StringType, StructField, StructType
 
+from conf.pseudonyms import pseudonym
 from conf.specs.source import Source
 from conf.tables import SIDE_TABLES
 from jobs.events.side_tables import canonical_rows, one_for_each_key, read_canonical_lines
 from jobs.landing.raw_lines import LineBatch, LineFile, map_lines, side_reading
 from jobs.parsing.field_reading import remembered
-from jobs.parsing.pseudonyms import pseudonym
 from jobs.parsing.side_parsing import SideParser
 from jobs.publishing.table_schema import table_schema
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
+from conf.pseudonyms import is_pseudonym
 from conf.specs.field_mapping import MONEY_FIELDS, NUMBER_FIELDS, TEXT_FIELDS
 from conf.specs.source import Source
 from conf.tables import REJECT_REASONS, RejectReason
@@ -167,7 +168,7 @@ class EventParser:
     def _read_texts(self, fields: dict[str, Any], values: Values, path: PathValues, refusals: list[Refusal]) -> None:
         for name, reader in self._texts.items():
             try:
-                value = fields[name] = reader.id(values, path)
+                value = fields[name] = self._id(name, reader, values, path)
             except UnfitValue:
                 refusals.append(Refusal("bad_id", name))
                 continue
@@ -175,6 +176,18 @@ class EventParser:
                 fields["event_type"] not in SHOP_EVENT_TYPES if name == "user_id" else reader.mapping.required
             ):
                 refusals.append(Refusal("missing_field", name))
+
+    def _id(self, name: str, reader: FieldReader, values: Values, path: PathValues) -> str | None:
+        """Return the field as an id; what stands for a pseudonym must be one.
+
+        Raises:
+            UnfitValue: it can't be an id.
+        """
+        value = reader.id(values, path)
+        keeps = name == "user_id" and self._source.events.user_id.is_pseudonym
+        if keeps and value is not None and not is_pseudonym(value):
+            raise UnfitValue
+        return value
 
     def _read_numbers(self, fields: dict[str, Any], values: Values, path: PathValues, refusals: list[Refusal]) -> None:
         for name, reader in self._numbers.items():

@@ -12,8 +12,3 @@ def pseudonyms(key: bytes) -> Callable[[str], str]:
     """Return a function that gives a raw id's pseudonym under the key, remembered."""
     hashed = KeyedHash(key)
     return remembered(lambda user_id: hashed(user_id.encode("utf-8")))
-
-
-def pseudonym(user_id: str, key: bytes) -> str:
-    """Return the HMAC-SHA256 of the raw id: 128 bits, hex."""
-    return KeyedHash(key)(user_id.encode("utf-8"))

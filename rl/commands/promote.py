@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import date
+from getpass import getuser
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
+from rl.registry.approvals import approve
 from rl.registry.promotion import promote_version
 from rl.registry.readiness import remember, settle_model
 from rl.registry.store import open_store
@@ -30,6 +32,10 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date, versi
         settle_model(client, settings, model)
         promotion = promote_version(client, model, version, source=source, run_date=run_date)
         remember(client, settings, model)
+        if promotion.skipped is None:
+            approve(
+                settings, model, version, replaced=promotion.previous, who=getuser(), why=f"the night of {run_date}"
+            )
     result = {"scenario": scenario, "source": source, "date": str(run_date), **asdict(promotion)}
     if promotion.skipped is None:
         del result["skipped"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -171,12 +172,18 @@ class ObservationEncoder:
         block[:, : ids.shape[1]] = np.where(ids == 0, PADDING, known)
 
     def _index_in_space(self, ids: IntArray, space: str) -> IntArray:
-        known = np.array(self.spaces[space], dtype=np.int64)
+        known, order = self._ordered_spaces[space]
         if not len(known):
             return np.zeros(ids.shape, dtype=np.int64)
-        order = np.argsort(known)
-        place = np.minimum(np.searchsorted(known[order], ids), len(known) - 1)
-        return np.where(known[order][place] == ids, order[place], len(known)).astype(np.int64)
+        place = np.minimum(np.searchsorted(known, ids), len(known) - 1)
+        return np.where(known[place] == ids, order[place], len(known)).astype(np.int64)
+
+    @cached_property
+    def _ordered_spaces(self) -> dict[str, tuple[IntArray, IntArray]]:
+        """The ids of each space ascending, and the place of each in the space: sorted once, asked at every decision."""
+        arrays = {name: np.array(ids, dtype=np.int64) for name, ids in self.spaces.items()}
+        orders = {name: np.argsort(ids) for name, ids in arrays.items()}
+        return {name: (ids[orders[name]], orders[name]) for name, ids in arrays.items()}
 
     def _width(self, column: ColumnEncoding) -> int:
         if column.kind == "count":

@@ -64,7 +64,7 @@ _Looks = TypeAdapter(list[SpentLook])
 
 def known_models(settings: Settings) -> Mapping[str, KnownModel]:
     """Return the models that the home knows to be in this registry, by name."""
-    return _registries(settings).get(_address(settings), {})
+    return _registries(settings).get(registry_address(settings), {})
 
 
 def known_looks(settings: Settings) -> tuple[SpentLook, ...]:
@@ -153,7 +153,7 @@ def remember_model(client: MlflowClient, settings: Settings, model: str) -> None
     if now == before:
         return
     registries = _registries(settings)
-    registries.setdefault(_address(settings), {})[model] = now
+    registries.setdefault(registry_address(settings), {})[model] = now
     _write(registry_record(settings.home), _Registries.dump_python(registries, mode="json"))
 
 
@@ -239,7 +239,7 @@ def _ways_on(settings: Settings) -> str:
     )
 
 
-def _address(settings: Settings) -> str:
+def registry_address(settings: Settings) -> str:
     """Return the registry's name in the record; the home's own database keeps its name where the home is moved."""
     path = settings.mlflow_database
     if path is not None and path.is_relative_to(settings.home):

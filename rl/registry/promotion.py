@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from rl.errors import RegistryError
 from rl.registry.store import CHALLENGER, CHAMPION, PREVIOUS, aliases
-from rl.registry.versions import BEHAVIOR, RegisteredVersion, load_version
+from rl.registry.versions import BEHAVIOR, ROLLED_BACK, RegisteredVersion, load_version
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,8 @@ def _require_fresh(found: RegisteredVersion, held: dict[str, int]) -> None:
     champion = str(held[CHAMPION]) if CHAMPION in held else BEHAVIOR
     before = found.champion_in_force
     problems = []
+    if ROLLED_BACK in found.tags:
+        problems.append(f"it was rolled back ({found.tags[ROLLED_BACK]})")
     if held.get(CHALLENGER) != found.version:
         problems.append(
             f"the challenger is version {held[CHALLENGER]}" if CHALLENGER in held else "no challenger waits"

@@ -25,7 +25,7 @@ from rl.registry.database import explain, ready_database
 from rl.registry.memory import require_database
 from rl.registry.server import await_server
 
-CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
+CHAMPION, PREVIOUS, CHALLENGER, OFF = "champion", "previous", "challenger", "off"
 
 
 @contextmanager

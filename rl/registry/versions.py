@@ -16,6 +16,7 @@ from rl.registry.store import CHALLENGER, CHAMPION, PREVIOUS, aliases
 
 MODEL_PATH = "policy"
 BEHAVIOR = "behavior"
+ROLLED_BACK = "rolled_back"
 VERDICTS = ("promote", "reject", "abstain")
 
 
@@ -119,11 +120,12 @@ def create_version(
 def offer_as_challenger(client: MlflowClient, version: RegisteredVersion) -> bool:
     """Give the version the alias challenger where it deserves it; return whether it has the alias.
 
-    It isn't given to a version the gate didn't pass, to one that was promoted already, or to an older night than the
-    present challenger's: repeating an old night changes nothing. A challenger that no night registered gives way.
+    It isn't given to a version the gate didn't pass, to one that was promoted already or rolled back, or to an older
+    night than the present challenger's: repeating an old night changes nothing. A challenger that no night registered
+    gives way.
     """
     held = aliases(client, version.model)
-    if not version.is_ours or version.tags["verdict"] != "promote":
+    if not version.is_ours or version.tags["verdict"] != "promote" or ROLLED_BACK in version.tags:
         return False
     if version.version in (held.get(CHAMPION), held.get(PREVIOUS)):
         return False

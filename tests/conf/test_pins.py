@@ -17,7 +17,7 @@ from conf.settings import PROJECT_ROOT
 PROJECT = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 BY_FILE = {
-    "requirements.txt": ("pipeline", "tests", "checks"),
+    "requirements.txt": ("pipeline", "serving", "tests", "checks"),
     "requirements-airflow.txt": ("airflow", "tests"),
 }
 
@@ -66,7 +66,7 @@ def test_pins_hold_for_every_machine(file: str) -> None:
 def test_what_the_pipeline_imports_is_named(folder: str) -> None:
     """A package that merely comes with another may go with it."""
     distributions = packages_distributions()
-    known = set(named(("pipeline",)))
+    known = set(named(("pipeline", "serving")))
     comes_with = {"py4j": "pyspark", "pydantic_core": "pydantic"}  # their own halves, pinned by them
     missing = {
         name

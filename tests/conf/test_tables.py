@@ -6,10 +6,20 @@ import pytest
 
 from conf.observation_features import OBSERVATION_FEATURES, id_hash
 from conf.specs.scenario import load_pipeline
-from conf.tables import AVAILABILITY, EVENTS, EVENTS_REJECTED, ITEMS, RAW_LINES, SESSIONS, Table, transitions_table
+from conf.tables import (
+    AVAILABILITY,
+    EVENTS,
+    EVENTS_REJECTED,
+    HISTORIES,
+    ITEMS,
+    RAW_LINES,
+    SESSIONS,
+    Table,
+    transitions_table,
+)
 
 TRANSITIONS = transitions_table(load_pipeline("recommendation", "simulated_shop").scenario)
-TABLES = [RAW_LINES, EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY, SESSIONS, TRANSITIONS]
+TABLES = [RAW_LINES, EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY, SESSIONS, HISTORIES, TRANSITIONS]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -30,7 +40,7 @@ def test_table_key_is_made_of_columns_that_are_never_null(table: Table) -> None:
 def test_table_names_the_unit_of_every_number(table: Table) -> None:
     """A 64-bit column is an id or says what it counts."""
     bare = {column.name for column in table.columns if column.type == "bigint" and not column.unit}
-    assert bare <= {"action_id", "line_number"}
+    assert bare <= {"action_id", "category_hash", "line_number"}
 
 
 def test_transitions_observation_holds_the_features_of_the_spec_in_order() -> None:

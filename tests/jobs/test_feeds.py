@@ -8,9 +8,9 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from conf.paths import Lake
+from conf.pseudonyms import pseudonym
 from jobs.errors import DeliveryError, UnlikelyDelivery
 from jobs.events.events_reading import read_events
-from jobs.parsing.pseudonyms import pseudonym
 from tests.jobs.conftest import Ingest
 from tests.jobs.feed_shop import CLICKS, DAY, NEXT, ORDERS, STOCK, deliver_clicks, deliver_feeds, shop
 

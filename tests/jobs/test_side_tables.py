@@ -11,12 +11,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.paths import Lake
+from conf.pseudonyms import pseudonym
 from conf.publication import read_pointers
 from conf.specs.source import Source
 from conf.tables import CONSENT, ITEMS
 from jobs.errors import DeliveryError, UnlikelyDelivery
 from jobs.events.events_reading import read_availability, read_earliest
-from jobs.parsing.pseudonyms import pseudonym
 from tests.jobs.conftest import Ingest
 from tests.jobs.event_rows import source
 from tests.jobs.parsing.test_side_parsing import ITEMS as MAPPED_ITEMS

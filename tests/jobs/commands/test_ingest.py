@@ -13,6 +13,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.paths import Lake
+from conf.pseudonyms import pseudonym
 from conf.publication import read_pointers
 from conf.specs.source import load_source
 from jobs.errors import DeliveryError
@@ -22,7 +23,6 @@ from jobs.events.events_reading import (
     read_repeated_events,
 )
 from jobs.landing.landing import land
-from jobs.parsing.pseudonyms import pseudonym
 from jobs.publishing.publishing import Provenance
 from tests.jobs.conftest import Ingest
 from tests.jobs.published_rows import read_items, read_rejected, read_sessions

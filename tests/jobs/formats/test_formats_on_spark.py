@@ -8,9 +8,9 @@ from pathlib import Path
 from pyspark.sql import Row, SparkSession
 
 from conf.paths import Lake
+from conf.pseudonyms import pseudonym
 from conf.specs.source import load_source
 from jobs.events.events_reading import read_events
-from jobs.parsing.pseudonyms import pseudonym
 from tests.jobs.conftest import Ingest
 from tests.jobs.formats.plain_events import SAMPLES
 

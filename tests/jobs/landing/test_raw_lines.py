@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
+from conf.pseudonyms import pseudonym
 from conf.specs.source import load_source
 from jobs.events.side_tables import read_delivered_availability, read_delivered_items
 from jobs.landing.parsed_lines import parse_files
 from jobs.landing.raw_lines import LineFile, is_readable, read_lines, reading_of
-from jobs.parsing.pseudonyms import pseudonym
 from jobs.parsing.record_cutting import FIRST_MARK, LONGEST_LINE, UNDECODABLE
 from jobs.parsing.text_files import OverlongLine, bounded_lines
 

@@ -1,0 +1,90 @@
+"""The observe command: what is known of every shopper as of a day, published for whoever serves its decisions."""
+
+from __future__ import annotations
+
+import time
+from datetime import date, timedelta
+from typing import Any
+
+import structlog
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from conf.kernel.version import kernel_inputs
+from conf.paths import Lake
+from conf.settings import PROJECT_ROOT, Settings
+from conf.specs.scenario import Pipeline
+from conf.specs.spec_hash import code_hash, data_spec_hash
+from conf.tables import HISTORIES
+from jobs.errors import DeliveryError
+from jobs.events.events_reading import DeliveredEvents, read_events
+from jobs.events.ordered_partitions import n_partitions_for
+from jobs.observations.histories import histories_of
+from jobs.publishing.publishing import PartitionFacts, Provenance, Target, publish, staged
+
+LOG = structlog.get_logger()
+
+
+def observe(spark: SparkSession, settings: Settings, pipeline: Pipeline, as_of: date) -> dict[str, Any]:
+    """Publish what every shopper did on the days before, as delivered before the day; return what was published.
+
+    An observation of a decision on that day, made of it by the kernel, is the one that its transition will hold.
+
+    Raises:
+        DeliveryError: nothing was delivered for the day before.
+        CheckError: rows that don't fit the table; nothing was published.
+        StaleInputs: it was published from more deliveries; nothing was changed.
+    """
+    started = time.monotonic()
+    source, scenario = pipeline.source, pipeline.scenario
+    lake, last = Lake(settings.lake, source.name), as_of - timedelta(days=1)
+    first = as_of - timedelta(days=scenario.observation.history_days)
+    delivered = _delivered(lake, last)
+    spec_hash = data_spec_hash(pipeline)
+    target = Target(HISTORIES, lake.histories(scenario.name, spec_hash), "as_of", sort_columns=("user_id", "day"))
+    provenance = Provenance(
+        spec_hash=spec_hash,
+        code_hash=code_hash(PROJECT_ROOT / "jobs", PROJECT_ROOT / "conf"),
+        key_id=settings.pseudonym_key_id(),
+        horizon=last,
+    )
+    frame = _histories(spark, lake, delivered, first=first, as_of=as_of)
+    counted = {"n_shoppers": F.count_distinct("user_id")}
+    with staged(frame, target, partitions=[str(as_of)], counted=counted) as version:
+        inputs = delivered.inputs(first, last) | kernel_inputs()
+        facts = {str(as_of): PartitionFacts(inputs, version.partitions[str(as_of)].counts)}
+        ((manifest,),) = (one.values() for one in publish(lake.lock, [(version, facts)], provenance))
+    LOG.info("histories_published", scenario=scenario.name, as_of=str(as_of), **manifest.counters)
+    return {
+        "source": source.name,
+        "scenario": scenario.name,
+        "as_of": str(as_of),
+        "spec_hash": spec_hash,
+        "n_shoppers": manifest.counters["n_shoppers"],
+        "n_rows": manifest.n_rows,
+        "content_hash": manifest.content_hash,
+        "seconds": {"observe": round(time.monotonic() - started, 3)},
+    }
+
+
+def _histories(spark: SparkSession, lake: Lake, delivered: DeliveredEvents, *, first: date, as_of: date) -> DataFrame:
+    last = as_of - timedelta(days=1)
+    events = read_events(spark, lake, first_event_date=first, last_event_date=last, last_delivery_date=last)
+    configured = int(spark.conf.get("spark.sql.shuffle.partitions") or 0)
+    return histories_of(events, as_of=as_of, n_partitions=n_partitions_for(delivered.n_events(first, last), configured))
+
+
+def _delivered(lake: Lake, last: date) -> DeliveredEvents:
+    """Return the deliveries up to the last day.
+
+    Raises:
+        DeliveryError: that day was not delivered: shoppers would be taken for ones that didn't come.
+    """
+    delivered = DeliveredEvents.read(lake, last_delivery_date=last)
+    if last not in delivered.content_hashes:
+        known = ", ".join(map(str, sorted(delivered.content_hashes)[-3:])) or "none"
+        raise DeliveryError(
+            f"{lake.folder}: no events were ingested of {last}, the day before --as-of; the last deliveries are "
+            f"{known}; ingest that day first, or ask for the day after a delivery"
+        )
+    return delivered

@@ -1,0 +1,90 @@
+"""`serve`: the service that decides in the shop, until it is told to end."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from pathlib import Path
+from typing import Any
+
+import structlog
+import uvicorn
+
+from conf.paths import serving_folder
+from conf.settings import Settings
+from conf.specs.business_rules import load_rules
+from conf.specs.scenario import load_pipeline
+from rl.errors import ServingError
+from rl.policy.action_rules import ActionRules
+from rl.serving.app import create_app
+from rl.serving.service import Service, ServingOptions
+from rl.serving.shop_rules import action_rules
+
+
+def run(  # noqa: PLR0913  (each is an option of the command)
+    *,
+    settings: Settings,
+    source: str,
+    scenario: str,
+    host: str,
+    port: int,
+    rules: Path | None,
+    decisions: Path | None,
+    max_history_age: int,
+    is_replaying: bool,
+) -> dict[str, Any]:
+    """Serve until SIGINT or SIGTERM, and return what was served.
+
+    Raises:
+        ServingError: it would be reachable from elsewhere without a key, the address is taken, or the decision
+            log can't be written.
+        SpecError: unknown names, or rules that don't fit.
+    """
+    if settings.serving_key is None and not _is_loopback(host):
+        raise ServingError(
+            f"--host {host} is reachable from other machines: give a key of at least 16 characters that callers must "
+            "send (NIGHTCART_SERVING_KEY), or serve on 127.0.0.1"
+        )
+    pipeline = load_pipeline(scenario, source)
+    options = ServingOptions(
+        decisions=decisions or serving_folder(settings.home, source, scenario) / "decisions",
+        rules=ActionRules() if rules is None else action_rules(load_rules(rules, pipeline.scenario)),
+        max_age_days=max_history_age,
+        is_replaying=is_replaying,
+    )
+    listening = _listening(host, port)
+    service = Service(settings, pipeline, options)
+    service.fill_store()
+    service.look()
+    service.start_following()
+    address = f"http://{host}:{port}"
+    structlog.get_logger().info(
+        "serving decisions", address=address, page=f"{address}/docs", log=str(options.decisions)
+    )
+    app = create_app(service, settings.serving_key)
+    uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listening])
+    return {"scenario": scenario, "source": source, "decisions": str(options.decisions)}
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on the address.
+
+    Raises:
+        ServingError: another process does, or it is none of this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ServingError(
+            f"{host}:{port} can't be listened on ({error.strerror}); stop who does, or name another port (--port)"
+        ) from error
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

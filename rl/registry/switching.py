@@ -1,0 +1,116 @@
+"""Back to the champion before, off, and on again: on a person's word, under the registry's lock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mlflow import MlflowClient
+
+from conf.settings import Settings
+from rl.errors import RegistryError
+from rl.registry.approvals import Approval, read_approvals, standing, write_down
+from rl.registry.entry import TAG
+from rl.registry.store import CHALLENGER, CHAMPION, OFF, PREVIOUS, aliases
+from rl.registry.versions import ROLLED_BACK, load_version
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who decides, and why."""
+
+    who: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.who}: {self.why}"
+
+
+def roll_back(client: MlflowClient, settings: Settings, model: str, person: Person) -> Approval:
+    """Make the champion before the present one champion again, and return the record of it.
+
+    What was rolled back is marked, so that no repeated night offers it again. The record is written before the aliases
+    move: a rollback that was killed in between is finished by the next one instead of going back once more.
+
+    Raises:
+        RegistryError: there is no champion, or none before it that was approved and is still there.
+    """
+    held = aliases(client, model)
+    champion = _champion(held, model)
+    decided = read_approvals(settings, model)
+    if decided and decided[-1].kind == "rollback" and decided[-1].version == champion:
+        _settle_previous(client, model, decided, champion)
+        held = aliases(client, model)
+    is_unfinished = bool(decided) and decided[-1].kind == "rollback" and decided[-1].replaced == champion
+    if is_unfinished:
+        approval = decided[-1]
+    else:
+        target = _before(client, settings, model, held)
+        approval = write_down(settings, model, "rollback", target, replaced=champion, who=person.who, why=person.why)
+    client.set_model_version_tag(model, str(champion), TAG + ROLLED_BACK, str(person))
+    if held.get(CHALLENGER) == champion:
+        client.delete_registered_model_alias(model, CHALLENGER)
+    client.set_registered_model_alias(model, CHAMPION, str(approval.version))
+    _settle_previous(client, model, decided, approval.version)
+    return approval
+
+
+def turn_off(client: MlflowClient, settings: Settings, model: str, person: Person) -> Approval:
+    """Let nothing but the fallback be served, and return the record of it.
+
+    Raises:
+        RegistryError: there is no champion.
+    """
+    champion = _champion(aliases(client, model), model)
+    approval = write_down(settings, model, "off", champion, replaced=None, who=person.who, why=person.why)
+    client.set_registered_model_alias(model, OFF, str(champion))
+    return approval
+
+
+def turn_on(client: MlflowClient, settings: Settings, model: str, person: Person) -> Approval:
+    """Let the champion be served again, and return the record of it.
+
+    Raises:
+        RegistryError: there is no champion.
+    """
+    held = aliases(client, model)
+    champion = _champion(held, model)
+    if OFF in held:
+        client.delete_registered_model_alias(model, OFF)
+    return write_down(settings, model, "on", champion, replaced=None, who=person.who, why=person.why)
+
+
+def _champion(held: dict[str, int], model: str) -> int:
+    if CHAMPION not in held:
+        raise RegistryError(f"{model} has no champion: nothing is served that could be rolled back or turned off")
+    return held[CHAMPION]
+
+
+def _before(client: MlflowClient, settings: Settings, model: str, held: dict[str, int]) -> int:
+    """Return the version to go back to.
+
+    Raises:
+        RegistryError: there is none, it was deleted, or nobody ever approved it.
+    """
+    target = held.get(PREVIOUS)
+    if target is None:
+        raise RegistryError(
+            f"{model}: there was no champion before version {held[CHAMPION]} to go back to; `make off` serves the "
+            "fallback alone"
+        )
+    if load_version(client, model, target) is None or target not in standing(settings, model).approved:
+        raise RegistryError(
+            f"{model}: version {target} has the alias previous, but it was deleted or nobody approved it; put the "
+            "alias back on the champion before, or `make off` serves the fallback alone"
+        )
+    return target
+
+
+def _settle_previous(client: MlflowClient, model: str, decided: list[Approval], champion: int) -> None:
+    """Give the alias previous to the version that the champion once replaced, or to none."""
+    replaced = [one.replaced for one in decided if one.kind == "promote" and one.version == champion]
+    before = replaced[-1] if replaced else None
+    version = None if before is None else load_version(client, model, before)
+    if version is not None and ROLLED_BACK not in version.tags:
+        client.set_registered_model_alias(model, PREVIOUS, str(before))
+    else:
+        client.delete_registered_model_alias(model, PREVIOUS)

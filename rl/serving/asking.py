@@ -1,0 +1,117 @@
+"""A caller's request becomes what is decided on: natural keys resolved, the shopper's id made a pseudonym."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from conf.pseudonyms import pseudonym
+from conf.specs.scenario import Pipeline
+from rl.errors import ServingError
+from rl.serving.bodies import DecideRequest, Event
+from rl.serving.decisions import Asked
+from rl.serving.observation import SeenEvent
+from rl.serving.shop_tables import ShopTables
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_FIRST, _LAST = datetime(1980, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+
+MOST_AHEAD = timedelta(minutes=5)
+"""How far a shop's clock may be ahead of the service's; events later than the decision aren't seen by it."""
+
+
+class UnfitRequest(ServingError):
+    """A request that can't be decided on; says which field is wrong, and how."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        """Take the field's path, such as `events.0.event_time`, and what is wrong with it."""
+        super().__init__(f"{field}: {problem}")
+        self.field, self.problem = field, problem
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What requests are read with.
+
+    Attributes:
+        pipeline: the scenario on the source.
+        key: of the pseudonyms.
+        is_replaying: whether requests say when they are decided.
+    """
+
+    pipeline: Pipeline
+    key: bytes
+    is_replaying: bool = False
+
+    def read(self, body: DecideRequest, now: datetime, tables: ShopTables, vocabulary: tuple[str, ...]) -> Asked:
+        """Return the request as it is decided on.
+
+        Args:
+            body: as the caller sent it.
+            now: when it came, UTC.
+            tables: of the shop.
+            vocabulary: what there is to choose where the scenario has no mask.
+
+        Raises:
+            UnfitRequest: a field can't be what it says.
+        """
+        time = self._decision_time(body, now)
+        events = tuple(_seen(event) for event in body.events)
+        for place, event in enumerate(body.events):
+            if event.event_time > time + MOST_AHEAD:
+                raise UnfitRequest(
+                    f"events.{place}.event_time",
+                    f"{event.event_time.isoformat()} is more than {MOST_AHEAD.seconds // 60} minutes after the "
+                    f"decision at {time.isoformat()}; check its time zone",
+                )
+        return Asked(
+            shopper=secrets.token_hex(16) if body.opted_out else pseudonym(body.user_id, self.key),
+            time_us=_micros(time),
+            events=() if body.opted_out else events,
+            actions=self._available(body, tables, vocabulary),
+            availability_id=body.availability_id,
+            n_positions=body.n,
+            is_opted_out=body.opted_out,
+        )
+
+    def _decision_time(self, body: DecideRequest, now: datetime) -> datetime:
+        if body.decision_time is None:
+            return now
+        if not self.is_replaying:
+            raise UnfitRequest(
+                "decision_time", "is taken by a service that replays a log (--replay) alone; leave it out"
+            )
+        if not _FIRST <= body.decision_time < _LAST:
+            raise UnfitRequest("decision_time", f"expected a time from {_FIRST.year} to {_LAST.year}")
+        return body.decision_time
+
+    def _available(self, body: DecideRequest, tables: ShopTables, vocabulary: tuple[str, ...]) -> tuple[str, ...]:
+        if body.available_actions is not None:
+            return body.available_actions
+        if body.availability_id is not None:
+            if body.availability_id not in tables.sets:
+                raise UnfitRequest(
+                    "availability_id", f"no set {body.availability_id!r} was delivered; list the actions"
+                )
+            return tables.sets[body.availability_id]
+        if self.pipeline.scenario.action.mask == "availability":
+            raise UnfitRequest("available_actions", "say what may be shown, by a list or by availability_id")
+        return vocabulary
+
+
+def _seen(event: Event) -> SeenEvent:
+    return SeenEvent(
+        event_type=event.event_type,
+        time_us=_micros(event.event_time),
+        event_id=event.event_id or "",
+        item=event.item_id,
+        category=event.category_id,
+        action=event.action,
+        price=event.price_millionths,
+    )
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND

@@ -1,0 +1,132 @@
+"""The choice of one action: what may be chosen, with which probability, and in which group the decision counts.
+
+NumPy alone, without a clock, a store or a log: the same for a request, a batch and a test.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from rl.policy import StochasticPolicy
+from rl.policy.action_probabilities import draw
+from rl.policy.stochastic_policy import BoolArray, FeatureArray, IntArray
+
+Group = Literal["champion", "control", "exploration", "fallback"]
+
+FALLBACK_VERSION = "uniform-1"
+"""Under which the fallback's decisions are logged: a uniform choice among what may be chosen."""
+
+_PROPENSITY_DIGITS = 15  # of the events table
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One decision.
+
+    Attributes:
+        action: natural key.
+        propensity: its probability, as it is logged.
+        group: why it was chosen so.
+        policy_version: who chose.
+    """
+
+    action: str
+    propensity: float
+    group: Group
+    policy_version: str
+
+
+@dataclass(frozen=True)
+class Offer:
+    """Actions that are available together, and where a policy knows them.
+
+    Attributes:
+        keys: natural keys, each once, `(n_keys,)`.
+        index: of each in the policy's vocabulary, -1 where it knows it not, `(n_keys,)`.
+    """
+
+    keys: tuple[str, ...]
+    index: IntArray
+
+    @cached_property
+    def is_known(self) -> BoolArray:
+        """Where the policy knows the action, `(n_keys,)`."""
+        found: BoolArray = self.index >= 0
+        return found
+
+
+def offer_of(keys: Sequence[str], places: dict[str, int]) -> Offer:
+    """Return the actions as an offer; one that stands twice counts once.
+
+    Args:
+        keys: natural keys.
+        places: of the policy's actions in its vocabulary; `(other)` is none of them.
+    """
+    distinct = tuple(dict.fromkeys(keys))
+    index = np.fromiter((places.get(key, -1) for key in distinct), dtype=np.int64, count=len(distinct))
+    return Offer(distinct, index)
+
+
+def choose(
+    policy: StochasticPolicy, features: FeatureArray, offer: Offer, allowed: BoolArray, generator: np.random.Generator
+) -> Choice | None:
+    """Return the policy's decision; None where it knows no action that may be chosen.
+
+    Its probabilities are a mixture: the exploration floor's uniform choice, and the rest. Which of the two a drawn
+    action came from is drawn afterwards, with the probability that it did.
+
+    Args:
+        policy: whose decision.
+        features: one encoded observation, `(1, n_features)`.
+        offer: the available actions.
+        allowed: which of them the rules leave, `(n_keys,)`.
+        generator: of the draws.
+    """
+    mask = np.zeros((1, policy.n_actions), dtype=np.bool_)
+    mask[0, offer.index[allowed & offer.is_known]] = True
+    if not mask.any():
+        return None
+    probabilities = policy.probabilities(features, mask)
+    index = int(draw(probabilities, generator)[0])
+    propensity = float(probabilities[0, index])
+    explored = policy.exploration_floor / int(mask.sum()) / propensity
+    group: Group = "exploration" if generator.random() < explored else "champion"
+    return Choice(policy.vocabulary.names[index], _as_logged(propensity), group, policy.version)
+
+
+def fall_back(offer: Offer, allowed: BoolArray, generator: np.random.Generator) -> Choice | None:
+    """Return a uniform choice among what may be chosen, known to a policy or not; None where nothing may be.
+
+    Args:
+        offer: the available actions.
+        allowed: which of them the rules leave, `(n_keys,)`.
+        generator: of the draw.
+    """
+    places = np.flatnonzero(allowed)
+    if not len(places):
+        return None
+    action = offer.keys[int(places[generator.integers(len(places))])]
+    return Choice(action, _as_logged(1 / len(places)), "fallback", FALLBACK_VERSION)
+
+
+def is_control(shopper: str, key: bytes, *, scenario: str, share: float) -> bool:
+    """Return whether a shopper is held out from the scenario's policy: always the same ones.
+
+    Args:
+        shopper: pseudonym.
+        key: of the pseudonyms: without it nobody can tell who is held out.
+        scenario: each has a holdout of its own.
+        share: of the shoppers, from 0 to 1; a greater one holds the former ones out too.
+    """
+    digest = hmac.digest(key, f"control holdout|{scenario}|{shopper}".encode(), "sha256")
+    return int.from_bytes(digest[:8], "big") < share * 2**64
+
+
+def _as_logged(propensity: float) -> float:
+    return round(propensity, _PROPENSITY_DIGITS)

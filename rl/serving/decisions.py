@@ -1,0 +1,287 @@
+"""Requests become decisions: observed, chosen under the rules, and written as lines of the canonical log.
+
+Everything but waiting for the disk: no network, no thread. Positions of a slate are decisions one after another at one
+instant, each of which sees the earlier ones; so the log reads as what was decided.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+
+from conf.kernel.arrays import IntArray
+from conf.observation_features import OBSERVATION_FEATURES
+from conf.specs.scenario import Pipeline
+from rl.errors import StoreError
+from rl.policy import StochasticPolicy
+from rl.policy.action_rules import ActionRules
+from rl.policy.stochastic_policy import BoolArray
+from rl.serving.decide import Choice, Offer, choose, fall_back, is_control, offer_of
+from rl.serving.histories import NOTHING, FreshHistory, Histories, HistoryStore, fresh_history
+from rl.serving.observation import Moment, ObservationMaker, SeenEvent
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAMES = ("item_id", "category_id", "action")
+_MOST_OFFERS = 1_000
+
+
+@dataclass(frozen=True)
+class ServedPolicy:
+    """A policy in use.
+
+    Attributes:
+        policy: what decides.
+        places: of its actions in its vocabulary.
+        version: its number in the registry.
+    """
+
+    policy: StochasticPolicy
+    places: dict[str, int]
+    version: int
+
+    @classmethod
+    def of(cls, policy: StochasticPolicy, version: int) -> ServedPolicy:
+        """Return the policy with an index of its actions."""
+        return cls(policy, {key: place for place, key in enumerate(policy.vocabulary.keys)}, version)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request for decisions.
+
+    Attributes:
+        shopper: pseudonym; of one who opted out a name made for this request alone.
+        time_us: when it is decided, UTC microseconds.
+        events: what the caller saw of the shopper.
+        actions: natural keys of what is available.
+        availability_id: of the set they are; None where they were listed.
+        n_positions: decisions asked for, each of another action.
+        is_opted_out: whether the shopper wants no decision made of what they did.
+    """
+
+    shopper: str
+    time_us: int
+    events: Sequence[SeenEvent]
+    actions: Sequence[str]
+    availability_id: str | None = None
+    n_positions: int = 1
+    is_opted_out: bool = False
+
+
+@dataclass
+class Decided:
+    """What was decided for one request.
+
+    Attributes:
+        asked: the request.
+        slate_id: names its decisions together.
+        day: business day of the decisions.
+        history: what was known of the shopper.
+        is_control: whether the shop's own decision holds, and nothing was decided here.
+        choices: by position; fewer than asked for where nothing was left to choose.
+    """
+
+    asked: Asked
+    slate_id: str
+    day: date
+    history: FreshHistory
+    is_control: bool
+    choices: list[Choice] = field(default_factory=list)
+
+    def decision_id(self, position: int) -> str:
+        """Return the id of the decision at a position; ids of a slate ascend with it."""
+        return f"{self.slate_id}-{position:02d}"
+
+
+class DecisionMaker:
+    """Decides for one scenario on one source.
+
+    Attributes:
+        served: the policy in use; None serves the fallback alone.
+        categories: natural key of each item's category, for the log.
+    """
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        key: bytes,
+        store: HistoryStore,
+        rules: ActionRules,
+        max_age_days: int,
+        generator: np.random.Generator | None = None,
+    ) -> None:
+        """Take what doesn't change while the service runs.
+
+        Args:
+            pipeline: the scenario on the source.
+            key: of the pseudonyms.
+            store: of histories.
+            rules: of the shop.
+            max_age_days: beyond which histories aren't used.
+            generator: of the draws; None seeds one from the system.
+        """
+        self._pipeline, self._key, self._store, self._rules = pipeline, key, store, rules
+        self._max_age_days = max_age_days
+        self._generator = np.random.default_rng() if generator is None else generator
+        self._maker = ObservationMaker(pipeline)
+        self._numbers = [
+            one.name
+            for one in pipeline.scenario.observation.features
+            if OBSERVATION_FEATURES[one.name].kind == "scalar"
+        ]
+        self._offers: dict[tuple[str, str], Offer] = {}
+        self._n_today: Counter[tuple[int, str, int]] = Counter()
+        self.served: ServedPolicy | None = None
+        self.categories: Mapping[str, str | None] = {}
+
+    def decide(self, requests: Sequence[Asked]) -> list[Decided]:
+        """Return the decisions of the requests, in their order; they count towards the caps from now on."""
+        served, decided = self.served, self._begun(requests)
+        open_ones = [one for one in decided if not one.is_control]
+        for position in range(max((one.asked.n_positions for one in open_ones), default=0)):
+            here = [one for one in open_ones if position < one.asked.n_positions and len(one.choices) == position]
+            if here:
+                self._decide_position(here, position, served)
+        return decided
+
+    def forget(self, decided: Sequence[Decided]) -> None:
+        """Take back what the decisions count towards the caps: they were never answered."""
+        for one in decided:
+            self._count(one, one.choices, -1)
+
+    def lines(self, decided: Decided) -> list[str]:
+        """Return the decisions as lines of the canonical log."""
+        return [json.dumps(self.event(decided, position)) for position in range(len(decided.choices))]
+
+    def event(self, decided: Decided, position: int) -> dict[str, object]:
+        """Return one decision as an event of the canonical log, the shopper's pseudonym in it."""
+        asked, choice = decided.asked, decided.choices[position]
+        is_item = self._pipeline.scenario.action.key == "item"
+        return {
+            "event_id": decided.decision_id(position),
+            "event_time": _iso(asked.time_us),
+            "event_type": self._pipeline.source.decisions.event_type if self._pipeline.is_logged else "impression",
+            "user_id": asked.shopper,
+            "item_id": choice.action if is_item else None,
+            "category_id": self.categories.get(choice.action) if is_item else choice.action,
+            "decision_id": decided.decision_id(position),
+            "slate_id": decided.slate_id,
+            "position": position,
+            "action": choice.action,
+            "propensity": choice.propensity,
+            "policy_version": choice.policy_version,
+            "availability_id": asked.availability_id,
+            "group": choice.group,
+        }
+
+    def business_day(self, time_us: int) -> date:
+        """Return the business day of a moment."""
+        return _EPOCH.date() + timedelta(days=self._maker.business_day(time_us))
+
+    def _begun(self, requests: Sequence[Asked]) -> list[Decided]:
+        """Return the requests with what is known of their shoppers, nothing decided yet."""
+        share, scenario = self._pipeline.scenario.exploration.control_holdout, self._pipeline.scenario.name
+        known = self._histories([one.shopper for one in requests if not one.is_opted_out])
+        place, found = 0, []
+        for one in requests:
+            day = self._maker.business_day(one.time_us)
+            if one.is_opted_out:
+                history = FreshHistory(NOTHING, "opted_out", None)
+            else:
+                history = fresh_history(known, place, day, self._max_age_days)
+                place += 1
+            held_out = not one.is_opted_out and is_control(one.shopper, self._key, scenario=scenario, share=share)
+            slate_id = secrets.token_hex(12)
+            found.append(Decided(one, slate_id, _EPOCH.date() + timedelta(days=day), history, held_out))
+        return found
+
+    def _histories(self, shoppers: Sequence[str]) -> Histories:
+        """Return what the store holds; nothing where it can't be read."""
+        try:
+            return self._store.read(shoppers)
+        except StoreError:
+            return Histories(None, [None] * len(shoppers))
+
+    def _decide_position(self, decided: Sequence[Decided], position: int, served: ServedPolicy | None) -> None:
+        observation = self._maker.observe([self._moment(one, position) for one in decided])
+        features = None if served is None else served.policy.encode(observation)
+        for row, one in enumerate(decided):
+            offer = self._offer(one.asked, served)
+            allowed = self._allowed(one, offer, {name: observation[name][row : row + 1] for name in self._numbers})
+            choice = None
+            if served is not None and features is not None and not one.asked.is_opted_out:
+                choice = choose(served.policy, features[row : row + 1], offer, allowed, self._generator)
+            choice = choice or fall_back(offer, allowed, self._generator)
+            if choice is not None:
+                one.choices.append(choice)
+                self._count(one, [choice], 1)
+
+    def _moment(self, decided: Decided, position: int) -> Moment:
+        asked = decided.asked
+        if asked.is_opted_out:
+            return Moment(asked.time_us, decided.decision_id(position), (), NOTHING)
+        earlier = [self._seen(decided, before) for before in range(position)]
+        events = [*asked.events, *earlier]
+        return Moment(asked.time_us, decided.decision_id(position), events, decided.history.rows)
+
+    def _seen(self, decided: Decided, position: int) -> SeenEvent:
+        """Return an earlier position of the slate as the log will tell it."""
+        event = self.event(decided, position)
+        item, category, action = (None if event[name] is None else str(event[name]) for name in _NAMES)
+        return SeenEvent(
+            self._pipeline.source.decisions.event_type,
+            decided.asked.time_us,
+            decided.decision_id(position),
+            item,
+            category,
+            action,
+        )
+
+    def _offer(self, asked: Asked, served: ServedPolicy | None) -> Offer:
+        """Return the available actions; those of a set are looked up once for a policy."""
+        places = {} if served is None else served.places
+        if asked.availability_id is None:
+            return offer_of(asked.actions, places)
+        name = (asked.availability_id, "" if served is None else served.policy.version)
+        if name not in self._offers:
+            if len(self._offers) >= _MOST_OFFERS:
+                self._offers.clear()
+            self._offers[name] = offer_of(asked.actions, places)
+        return self._offers[name]
+
+    def _allowed(self, decided: Decided, offer: Offer, observation: Mapping[str, IntArray]) -> BoolArray:
+        """Return what the rules leave, without what stands in the slate already, `(n_keys,)`."""
+        position, n_caps = len(decided.choices), len(self._rules.caps)
+        day, shopper = decided.day.toordinal(), decided.asked.shopper
+        n_today = np.array([[self._n_today[day, shopper, cap] for cap in range(n_caps)]], dtype=np.int64)
+        seen = observation or {"": np.zeros(1, dtype=np.int64)}
+        allowed: BoolArray = self._rules.allowed(offer.keys, seen, position=position, n_today=n_today)[0]
+        if decided.choices:
+            shown = {choice.action for choice in decided.choices}
+            allowed &= np.array([key not in shown for key in offer.keys], dtype=np.bool_)
+        return allowed
+
+    def _count(self, decided: Decided, choices: Sequence[Choice], by: int) -> None:
+        self.count_event(decided.day, decided.asked.shopper, [choice.action for choice in choices], by)
+
+    def count_event(self, day: date, shopper: str, actions: Sequence[str], by: int = 1) -> None:
+        """Count actions that a shopper got on a business day towards the caps, or take them back."""
+        for number, cap in enumerate(self._rules.caps):
+            if n := sum(action in cap.actions for action in actions):
+                self._n_today[day.toordinal(), shopper, number] += by * n
+
+    def forget_days_before(self, day: date) -> None:
+        """Drop what was counted on earlier business days."""
+        for name in [one for one in self._n_today if one[0] < day.toordinal()]:
+            del self._n_today[name]
+
+
+def _iso(time_us: int) -> str:
+    return (_EPOCH + timedelta(microseconds=time_us)).isoformat(timespec="microseconds").replace("+00:00", "Z")

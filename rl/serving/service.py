@@ -1,0 +1,255 @@
+"""The service: requests in, decisions on disk, answers out; and what it follows meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import structlog
+
+from conf.paths import Lake, approvals_record
+from conf.settings import Settings
+from conf.specs.scenario import Pipeline
+from rl.errors import DecisionLogError, PolicyError
+from rl.policy import load_policy
+from rl.policy.action_rules import ActionRules
+from rl.serving import child
+from rl.serving.asking import Asking
+from rl.serving.bodies import DecideRequest
+from rl.serving.decision_log import DecisionLog, logged_lines
+from rl.serving.decisions import Decided, DecisionMaker, ServedPolicy
+from rl.serving.in_use import InUse, in_use_file, policy_folder, read_in_use
+from rl.serving.shop_tables import ShopTables, read_tables, tables_digest
+from rl.serving.store_filling import StorePlace
+
+SECONDS_BETWEEN_LOOKS = 0.5
+SECONDS_BETWEEN_TABLES = 5.0
+LONGEST_UNSEEN = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class ServingOptions:
+    """What whoever starts a service decides.
+
+    Attributes:
+        decisions: folder of the decision log.
+        rules: of the shop.
+        max_age_days: beyond which histories aren't used.
+        is_replaying: whether requests say when they are decided.
+    """
+
+    decisions: Path
+    rules: ActionRules
+    max_age_days: int = 2
+    is_replaying: bool = False
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Whether the service decides, and what isn't as it should be.
+
+    Attributes:
+        is_ready: whether it answers requests with decisions.
+        problems: in words; some leave it ready.
+        version: of the policy in the registry; None while the fallback alone is served.
+        policy_version: under which it decides.
+        is_off: whether it was turned off.
+    """
+
+    is_ready: bool
+    problems: tuple[str, ...]
+    version: int | None
+    policy_version: str | None
+    is_off: bool
+
+
+class Service:
+    """Decides for one scenario on one source."""
+
+    def __init__(self, settings: Settings, pipeline: Pipeline, options: ServingOptions) -> None:
+        """Open the decision log and the store of histories, and read what is there.
+
+        Raises:
+            ServingError: the decision log can't be written, or the store's address can't be read.
+        """
+        self.pipeline, self._settings, self._options = pipeline, settings, options
+        self._place = StorePlace(settings, pipeline)
+        self._lake = Lake(settings.lake, pipeline.source.name)
+        self._asking = Asking(pipeline, settings.pseudonym_key(), options.is_replaying)
+        self.maker = DecisionMaker(
+            pipeline,
+            key=settings.pseudonym_key(),
+            store=self._place.open(),
+            rules=options.rules,
+            max_age_days=options.max_age_days,
+        )
+        self.log = DecisionLog(options.decisions)
+        self._names = settings.home, pipeline.source.name, pipeline.scenario.name
+        self._in_use: InUse | None = None
+        self._in_use_stamp = 0
+        self._policy_problem = ""
+        self._tables = ShopTables()
+        self._follower: subprocess.Popen[bytes] | None = None
+        self._look_at_tables()
+        self._count_logged()
+
+    async def decide(self, bodies: Sequence[DecideRequest]) -> list[Decided]:
+        """Return what was decided for the requests, once it is on disk.
+
+        Raises:
+            UnfitRequest: a field of one of them can't be what it says.
+            DecisionLogError: decisions can't be written: nothing was decided.
+        """
+        if self.log.problem:
+            raise DecisionLogError(self.log.problem)
+        now = datetime.now(UTC)
+        served = self.maker.served
+        vocabulary = () if served is None else served.policy.vocabulary.keys
+        asked = [self._asking.read(body, now, self._tables, vocabulary) for body in bodies]
+        decided = self.maker.decide(asked)
+        lines: dict[date, list[str]] = {}
+        for one in decided:
+            lines.setdefault(one.day, []).extend(self.maker.lines(one))
+        written = [asyncio.wrap_future(self.log.append(day, found)) for day, found in lines.items() if found]
+        failures = [one for one in await asyncio.gather(*written, return_exceptions=True) if one is not None]
+        if failures:
+            self.maker.forget(decided)
+            raise failures[0]
+        return decided
+
+    def readiness(self) -> Readiness:
+        """Return whether the service decides, and what isn't as it should be."""
+        found, problems = self._in_use, [self.log.problem, self._policy_problem]
+        if found is None:
+            problems.append("the registry has not been looked at yet")
+        else:
+            problems.append(found.problem)
+            if (unseen := datetime.now(UTC) - found.seen_at) > LONGEST_UNSEEN:
+                problems.append(f"the registry has not been looked at for {unseen.seconds} s")
+        served = self.maker.served
+        return Readiness(
+            is_ready=found is not None and not self.log.problem,
+            problems=tuple(filter(None, problems)),
+            version=None if served is None else served.version,
+            policy_version=None if served is None else served.policy.version,
+            is_off=found is not None and found.is_off,
+        )
+
+    def look(self) -> None:
+        """Look at what the follower found, and serve it from the next request on."""
+        path = in_use_file(*self._names)
+        with suppress(FileNotFoundError):
+            stamp = path.stat().st_mtime_ns
+            if stamp == self._in_use_stamp or (self._in_use is None and self._is_older_than_approvals(stamp)):
+                return
+            found = read_in_use(path)
+            if found is not None:
+                self._in_use_stamp = stamp
+                self._serve(found)
+                self._in_use = found
+
+    def start_following(self) -> None:
+        """Start the follower, or start it again where it has ended."""
+        if self._follower is None or self._follower.poll() is not None:
+            if self._follower is not None:
+                structlog.get_logger().warning("the follower of the registry has ended; starting it again")
+            names = self.pipeline.scenario.name, self.pipeline.source.name
+            command = child.command("follow", *names, str(os.getpid()))
+            self._follower = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+    async def keep_up(self) -> None:
+        """Follow the registry, the shop's tables and the published histories until cancelled."""
+        n_looks = 0
+        every = round(SECONDS_BETWEEN_TABLES / SECONDS_BETWEEN_LOOKS)
+        while True:
+            self._try(self.start_following)
+            self._try(self.look)
+            self.log.probe()
+            if n_looks % every == 0:
+                self._try(self._look_at_tables)
+                self.maker.forget_days_before(self.maker.business_day(_now_us()) - timedelta(days=1))
+                await self._fill_store()
+            n_looks += 1
+            await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+
+    def fill_store(self) -> None:
+        """Fill the store with the newest histories, here and now."""
+        self._place.fill(self._last_day())
+
+    def close(self) -> None:
+        """Write what waits, end the follower, and give the log up."""
+        if self._follower is not None:
+            self._follower.terminate()
+            self._follower.wait()
+        self.log.close()
+
+    def _serve(self, found: InUse) -> None:
+        """Make the version in use the one that decides; keep the one before where it can't be loaded."""
+        self._policy_problem = ""
+        if found.is_off or found.version is None:
+            self.maker.served = None
+        elif self.maker.served is None or self.maker.served.version != found.version:
+            try:
+                policy = load_policy(policy_folder(*self._names, found.version))
+            except (PolicyError, OSError) as error:
+                self._policy_problem = f"version {found.version} can't be loaded ({error}); what was served stays"
+                return
+            self.maker.served = ServedPolicy.of(policy, found.version)
+            structlog.get_logger().info("serving", version=found.version, policy=policy.version)
+
+    def _is_older_than_approvals(self, stamp: int) -> bool:
+        """Return whether somebody decided something since the follower looked last: a file left over from before."""
+        with suppress(FileNotFoundError):
+            return stamp < approvals_record(self._settings.home).stat().st_mtime_ns
+        return False
+
+    def _look_at_tables(self) -> None:
+        if tables_digest(self._lake) != self._tables.digest:
+            self._tables = read_tables(self._lake)
+            self.maker.categories = self._tables.categories
+
+    def _count_logged(self) -> None:
+        """Count what shoppers got earlier today, before the service was started, towards the caps."""
+        day = self.maker.business_day(_now_us())
+        for line in logged_lines(self._options.decisions, day):
+            event = json.loads(line)
+            self.maker.count_event(day, event["user_id"], [event["action"]])
+
+    async def _fill_store(self) -> None:
+        """Fill the store in a process of its own where something new is published."""
+        last_day = self._last_day()
+        try:
+            if not self._place.is_due(last_day):
+                return
+            name, source = self.pipeline.scenario.name, self.pipeline.source.name
+            filling = await asyncio.create_subprocess_exec(*child.command("fill", name, source, str(last_day)))
+            await filling.wait()
+        except Exception as error:
+            structlog.get_logger().warning("the store of histories can't be filled", reason=str(error))
+
+    def _last_day(self) -> int:
+        """Return the last business day whose histories may be served, days since the epoch."""
+        if self._options.is_replaying:
+            return _FAR_DAY
+        return self.maker.business_day(_now_us()).toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+
+    def _try(self, step: Callable[[], None]) -> None:
+        """Take a step of keeping up; a failure is logged, and the next one may succeed."""
+        try:
+            step()
+        except Exception as error:
+            structlog.get_logger().warning("can't keep up", step=step.__name__, reason=str(error))
+
+
+_FAR_DAY = 100_000
+
+
+def _now_us() -> int:
+    return (datetime.now(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

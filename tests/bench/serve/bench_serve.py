@@ -1,0 +1,160 @@
+"""Decisions a second, how long one takes, and the same of `mlflow models serve` on the same policy.
+
+Prints one JSON object a line. Service and callers share the machine, so a busy one makes both slow: compare ratios.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from conf.settings import PROJECT_ROOT
+from rl.registry.pyfunc_model import save_pyfunc
+from tests.rl.policy.policies import make_policy
+from tests.rl.serving.served_home import ACTIONS, promote, running
+
+CONNECTIONS = (1, 8, 64)
+N_ACTIONS = (30, 10_000)
+SECONDS = float(os.environ.get("SECONDS_EACH", "10"))
+RATE = 200
+HEADERS = {"Content-Type": "application/json"}
+EVENTS = [
+    {"event_type": kind, "event_time": f"2026-03-30T09:{minute:02d}:00Z", "item_id": ACTIONS[minute], "price": 9.5}
+    for minute in range(10)
+    for kind in ("impression", "click")
+]
+
+Times = list[float]
+
+
+def say(**content: Any) -> None:
+    print(json.dumps(content), flush=True)
+
+
+def summary(times: Times, seconds: float) -> dict[str, float]:
+    ordered = sorted(times)
+    return {
+        "requests": len(ordered),
+        "requests_a_second": round(len(ordered) / seconds, 1),
+        "p50_ms": round(ordered[len(ordered) // 2] * 1_000, 3),
+        "p99_ms": round(ordered[int(len(ordered) * 0.99)] * 1_000, 3),
+    }
+
+
+def timed(port: int, path: str, body: bytes, *, seconds: float, pause: Callable[[int], float] | None = None) -> Times:
+    """How long each request of one connection took; `pause` says when the n-th is due, in seconds since the start."""
+    connection, times = http.client.HTTPConnection("127.0.0.1", port, timeout=60), Times()
+    started = time.perf_counter()
+    while (now := time.perf_counter()) - started < seconds:
+        if pause is not None and (wait := started + pause(len(times)) - now) > 0:
+            time.sleep(wait)
+        due = time.perf_counter()
+        connection.request("POST", path, body, HEADERS)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"{path}: {answer.status}")
+        times.append(time.perf_counter() - due)
+    return times
+
+
+def side_by_side(port: int, path: str, body: bytes, *, connections: int, rate: float | None = None) -> dict[str, float]:
+    """Requests of so many connections at once: as many as go, or so many a second of all together."""
+    found: list[Times] = []
+    pause = None if rate is None else (lambda n: n * connections / rate)
+    callers = [
+        threading.Thread(target=lambda: found.append(timed(port, path, body, seconds=SECONDS, pause=pause)))
+        for _ in range(connections)
+    ]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    return summary([one for times in found for one in times], SECONDS)
+
+
+@contextmanager
+def mlflow_serving(folder: Path, n_actions: int) -> Iterator[int]:
+    """MLflow's own server of the same policy; its port."""
+    policy = make_policy(*actions(n_actions), seed=0)
+    policy.save(folder / "policy")
+    save_pyfunc(folder / "policy", folder / "model")
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port = found.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(folder / "model"), "-p", str(port)]
+    process = subprocess.Popen(
+        [*command, "--env-manager", "local"],
+        cwd=PROJECT_ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _wait_for(port)
+        yield port
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(600):
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request("GET", "/ping")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            pass
+        time.sleep(0.5)
+    raise RuntimeError("mlflow models serve doesn't answer")
+
+
+def actions(n: int) -> list[str]:
+    return [f"item-{number:03d}" for number in range(n)]
+
+
+def main() -> None:
+    with TemporaryDirectory(prefix="bench-serve-") as folder:
+        for n_actions in N_ACTIONS:
+            home = Path(folder) / f"home-{n_actions}"
+            home.mkdir()
+            promote(home, 0, make_policy(*actions(n_actions), seed=0))
+            body = {"user_id": "ann", "available_actions": actions(n_actions), "events": EVENTS}
+            content = json.dumps(body).encode()
+            with running(home, version=1) as service:
+                path = "/v1/recommendation/decide"
+                timed(service.port, path, content, seconds=1)
+                found = {n: side_by_side(service.port, path, content, connections=n) for n in CONNECTIONS}
+                for connections, figures in found.items():
+                    say(server="nightcart", n_actions=n_actions, connections=connections, **figures)
+                paced = side_by_side(service.port, path, content, connections=8, rate=RATE)
+                say(server="nightcart", n_actions=n_actions, connections=8, rate=RATE, **paced)
+            _compare_with_mlflow(Path(folder) / f"mlflow-{n_actions}", n_actions, found[1]["requests_a_second"])
+
+
+def _compare_with_mlflow(folder: Path, n_actions: int, ours: float) -> None:
+    folder.mkdir()
+    record = {"session_step": 10, "recent_shown_items": [1, 2], "available_actions": actions(n_actions)}
+    content = json.dumps({"dataframe_records": [record]}).encode()
+    with mlflow_serving(folder, n_actions) as port:
+        timed(port, "/invocations", content, seconds=1)
+        theirs = summary(timed(port, "/invocations", content, seconds=SECONDS), SECONDS)
+    say(server="mlflow models serve", n_actions=n_actions, connections=1, **theirs)
+    say(n_actions=n_actions, times_mlflow=round(ours / theirs["requests_a_second"], 1))
+
+
+if __name__ == "__main__":
+    main()

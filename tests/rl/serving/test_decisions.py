@@ -1,0 +1,213 @@
+"""Requests become decisions and lines of the canonical log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conf.observation_features import id_hash
+from conf.specs.scenario import Pipeline, load_pipeline
+from rl.errors import StoreError
+from rl.policy.action_rules import ActionRules, Cap, Eligibility, Pin
+from rl.serving.decide import FALLBACK_VERSION, is_control
+from rl.serving.decisions import Asked, DecisionMaker, ServedPolicy
+from rl.serving.histories import Histories
+from rl.serving.observation import SeenEvent
+from tests.rl.policy.policies import make_policy
+from tests.rl.serving.published_histories import day_of
+
+KEY = b"a key for tests only"
+TODAY = date(2026, 3, 30)
+NOON_US = (day_of(TODAY) * 24 + 10) * 3_600_000_000  # noon in Berlin
+POLICY = make_policy("a", "b", "c", has_other=True)
+HISTORY = np.array([[day_of(TODAY) - 1, day_of(TODAY), 7, 2, 1, 3]], dtype=np.int64)
+
+
+class FixedStore:
+    """Holds one history of each known shopper, or fails."""
+
+    def __init__(self, known: Sequence[str] = (), as_of: date | None = TODAY, *, is_down: bool = False) -> None:
+        self.known, self.as_of, self.is_down = known, as_of, is_down
+        self.asked: list[str] = []
+
+    def read(self, shoppers: Sequence[str]) -> Histories:
+        self.asked += shoppers
+        if self.is_down:
+            raise StoreError("down")
+        rows = [HISTORY if shopper in self.known else None for shopper in shoppers]
+        return Histories(None if self.as_of is None else day_of(self.as_of), rows)
+
+
+def a_pipeline(holdout: float = 0.0) -> Pipeline:
+    pipeline = load_pipeline("recommendation", "simulated_shop")
+    exploration = pipeline.scenario.exploration.model_copy(update={"control_holdout": holdout})
+    scenario = pipeline.scenario.model_copy(update={"exploration": exploration})
+    return pipeline.model_copy(update={"scenario": scenario})
+
+
+def maker(**given: Any) -> DecisionMaker:
+    made = DecisionMaker(
+        given.get("pipeline", a_pipeline()),
+        key=KEY,
+        store=given.get("store", FixedStore()),
+        rules=given.get("rules", ActionRules()),
+        max_age_days=2,
+        generator=np.random.default_rng(given.get("seed", 0)),
+    )
+    made.served = given.get("served", ServedPolicy.of(POLICY, 3))
+    made.categories = {"a": "letters"}
+    return made
+
+
+def asked(shopper: str = "ann", **given: Any) -> Asked:
+    content: dict[str, Any] = {"shopper": shopper, "time_us": NOON_US, "events": (), "actions": ("a", "b", "c")}
+    return Asked(**(content | given))
+
+
+def actions(made: DecisionMaker, **given: Any) -> list[str]:
+    (decided,) = made.decide([asked(**given)])
+    return [choice.action for choice in decided.choices]
+
+
+def probabilities(shown: Sequence[str], mask: Mapping[str, bool]) -> dict[str, float]:
+    """The policy's, at the observation of a session that has shown so many items, latest last."""
+    recent = np.zeros((1, 5), dtype=np.int64)
+    recent[0, : len(shown)] = [id_hash(item) for item in reversed(shown)]
+    features = POLICY.encode({"session_step": np.array([len(shown)]), "recent_shown_items": recent})
+    allowed = np.array([[mask.get(name, False) for name in POLICY.vocabulary.names]])
+    return dict(zip(POLICY.vocabulary.names, POLICY.probabilities(features, allowed)[0].tolist(), strict=True))
+
+
+def test_a_decision_is_that_of_the_policy_at_what_the_session_showed() -> None:
+    """Its propensity is what the policy gives the observation and the offer, and the line says the same."""
+    shown = [SeenEvent("impression", NOON_US - 9_000_000 + n, f"e{n}", item, None, item) for n, item in enumerate("ca")]
+    made = maker()
+    (decided,) = made.decide([asked(events=shown, actions=("b", "a", "new"), availability_id="set-1")])
+    (choice,) = decided.choices
+    assert choice.propensity == pytest.approx(probabilities("ca", {"a": True, "b": True})[choice.action], abs=1e-15)
+    (line,) = made.lines(decided)
+    assert json.loads(line) == {
+        "event_id": decided.decision_id(0),
+        "event_time": "2026-03-30T10:00:00.000000Z",
+        "event_type": "impression",
+        "user_id": "ann",
+        "item_id": choice.action,
+        "category_id": "letters" if choice.action == "a" else None,
+        "decision_id": decided.decision_id(0),
+        "slate_id": decided.slate_id,
+        "position": 0,
+        "action": choice.action,
+        "propensity": choice.propensity,
+        "policy_version": POLICY.version,
+        "availability_id": "set-1",
+        "group": choice.group,
+    }
+    assert decided.day == TODAY
+
+
+def test_positions_of_a_slate_are_decisions_one_after_another() -> None:
+    """Each sees the earlier ones and doesn't repeat them; ids ascend; it ends where nothing is left."""
+    (decided,) = maker(seed=3).decide([asked(n_positions=5)])
+    shown = [choice.action for choice in decided.choices]
+    assert sorted(shown) == ["a", "b", "c"]
+    for position, choice in enumerate(decided.choices):
+        left = {key: key not in shown[:position] for key in "abc"}
+        assert choice.propensity == pytest.approx(probabilities(shown[:position], left)[choice.action], abs=1e-15)
+    ids = [decided.decision_id(position) for position in range(12)]
+    assert ids == sorted(ids)
+
+
+def test_requests_of_a_batch_do_not_see_each_other() -> None:
+    """Among others a request is observed as alone; some ask for more positions than others."""
+    requests = [asked(f"shopper-{n}", n_positions=1 + n % 3, actions=("a", "b", "c")[: 1 + n % 3]) for n in range(9)]
+    decided = maker().decide(requests)
+    assert [len(one.choices) for one in decided] == [1, 2, 3] * 3
+    assert len({one.slate_id for one in decided}) == 9
+
+
+@pytest.mark.parametrize(
+    ("store", "state", "age"),
+    [
+        (FixedStore(["ann"]), "known", 0),
+        (FixedStore(["bob"]), "unknown", 0),
+        (FixedStore(["ann"], date(2026, 3, 27)), "stale", 3),
+        (FixedStore(as_of=None), "unavailable", None),
+        (FixedStore(["ann"], is_down=True), "unavailable", None),
+    ],
+)
+def test_the_answer_says_what_was_known_of_the_shopper(store: FixedStore, state: str, age: int | None) -> None:
+    """Only a known and fresh history counts: it lets through what buyers alone may get."""
+    rules = ActionRules(eligibility=(Eligibility(frozenset("abc"), "n_past_purchases", at_least=1),))
+    (decided,) = maker(store=store, rules=rules).decide([asked()])
+    assert (decided.history.state, decided.history.age_days) == (state, age)
+    assert bool(decided.choices) == (state == "known")
+
+
+def test_who_opted_out_gets_the_fallback_and_is_not_looked_up() -> None:
+    """Neither the store nor the session is asked, and no policy."""
+    store = FixedStore(["ann"])
+    (decided,) = maker(store=store).decide([asked(is_opted_out=True)])
+    assert (decided.history.state, decided.choices[0].group) == ("opted_out", "fallback")
+    assert store.asked == []
+
+
+def test_shoppers_held_out_keep_the_shops_own_decisions() -> None:
+    """Nothing is decided and nothing is logged for them; the others are served."""
+    shoppers = [f"{n:032x}" for n in range(200)]
+    made = maker(pipeline=a_pipeline(0.3))
+    decided = made.decide([asked(shopper) for shopper in shoppers])
+    held = [one.is_control for one in decided]
+    assert held == [is_control(shopper, KEY, scenario="recommendation", share=0.3) for shopper in shoppers]
+    assert 30 < sum(held) < 90
+    assert all(bool(made.lines(one)) != one.is_control for one in decided)
+
+
+def test_without_a_policy_the_fallback_alone_is_served() -> None:
+    """Also for actions that no policy knows; its propensity is logged."""
+    (decided,) = maker(served=None).decide([asked(actions=("x", "y"))])
+    assert (decided.choices[0].policy_version, decided.choices[0].propensity) == (FALLBACK_VERSION, 0.5)
+
+
+def test_a_policy_that_knows_nothing_of_the_offer_gives_way_to_the_fallback() -> None:
+    (decided,) = maker().decide([asked(actions=("x", "y", "z"))])
+    assert (decided.choices[0].group, decided.choices[0].propensity) == ("fallback", pytest.approx(1 / 3, abs=1e-15))
+
+
+@pytest.mark.parametrize("served", [None, ServedPolicy.of(POLICY, 3)])
+def test_rules_hold_for_policy_and_fallback(served: ServedPolicy | None) -> None:
+    """A blocked item is never served, a pinned one always, at its position alone."""
+    rules = ActionRules(blocked=frozenset("a"), pins=(Pin("c", frozenset({1})),))
+    for seed in range(40):
+        found = actions(maker(rules=rules, served=served, seed=seed), actions=("a", "b", "c", "d"), n_positions=2)
+        assert "a" not in found
+        assert found[1:] == ["c"] or found[0] == "c"
+
+
+def test_a_cap_counts_what_a_shopper_got_on_the_day() -> None:
+    """Another shopper, the next day and decisions that were never answered don't count; those of an earlier run do."""
+    made = maker(rules=ActionRules(caps=(Cap(frozenset("ab"), 2),)))
+    only_ab = {"actions": ("a", "b")}
+    assert len(actions(made, **only_ab)) == 1
+    unanswered = made.decide([asked(**only_ab)])
+    assert actions(made, **only_ab) == []
+    made.forget(unanswered)
+    assert len(actions(made, **only_ab)) == 1
+    assert actions(made, **only_ab) == []
+    assert len(actions(made, shopper="bob", **only_ab)) == 1
+    assert len(actions(made, time_us=NOON_US + 24 * 3_600_000_000, **only_ab)) == 1
+    again = maker(rules=ActionRules(caps=(Cap(frozenset("ab"), 2),)))
+    again.count_event(TODAY, "ann", ["a", "b"])
+    assert actions(again, **only_ab) == []
+    again.forget_days_before(date(2026, 3, 31))
+    assert len(actions(again, **only_ab)) == 1
+
+
+def test_a_business_day_is_that_of_the_source() -> None:
+    """Half past eleven in the evening in UTC is the next day in Berlin."""
+    (decided,) = maker().decide([asked(time_us=NOON_US + 13 * 3_600_000_000 + 1_800_000_000)])
+    assert decided.day == date(2026, 3, 31)
