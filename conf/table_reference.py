@@ -7,7 +7,7 @@ from pathlib import Path
 
 from conf.settings import PROJECT_ROOT
 from conf.specs.scenario import load_pipeline
-from conf.tables import EVENTS, EVENTS_REJECTED, RAW_LINES, SESSIONS, SIDE_TABLES, Table, transitions_table
+from conf.tables import EVENTS, EVENTS_REJECTED, HISTORIES, RAW_LINES, SESSIONS, SIDE_TABLES, Table, transitions_table
 
 PAGE = "docs/tables.md"
 
@@ -23,6 +23,7 @@ _MEANINGS = {
     "stock": "How many pieces of an item a shop had, and from when on.",
     "holidays": "Days that a shop names as holidays.",
     "sessions": "Events of a shopper without a gap longer than the source allows, by the day they start.",
+    "histories": "What shoppers did on the days before one, for the service that decides on it.",
     "transitions": "One row a decision: what was known, what was done, what it earned, what was known next.",
 }
 _HEAD = """# Tables
@@ -67,7 +68,15 @@ an earlier release's home.
 def page() -> str:
     """Return the page as Markdown."""
     scenario = load_pipeline(*_EXAMPLE).scenario
-    tables = [RAW_LINES, EVENTS, EVENTS_REJECTED, *SIDE_TABLES.values(), SESSIONS, transitions_table(scenario)]
+    tables = [
+        RAW_LINES,
+        EVENTS,
+        EVENTS_REJECTED,
+        *SIDE_TABLES.values(),
+        SESSIONS,
+        HISTORIES,
+        transitions_table(scenario),
+    ]
     return _HEAD + "".join(_section(table) for table in tables)
 
 

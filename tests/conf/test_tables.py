@@ -7,19 +7,18 @@ import pytest
 from conf.observation_features import OBSERVATION_FEATURES, id_hash
 from conf.specs.scenario import load_pipeline
 from conf.tables import (
-    AVAILABILITY,
     EVENTS,
     EVENTS_REJECTED,
     HISTORIES,
-    ITEMS,
     RAW_LINES,
     SESSIONS,
+    SIDE_TABLES,
     Table,
     transitions_table,
 )
 
 TRANSITIONS = transitions_table(load_pipeline("recommendation", "simulated_shop").scenario)
-TABLES = [RAW_LINES, EVENTS, EVENTS_REJECTED, ITEMS, AVAILABILITY, SESSIONS, HISTORIES, TRANSITIONS]
+TABLES = [RAW_LINES, EVENTS, EVENTS_REJECTED, *SIDE_TABLES.values(), SESSIONS, HISTORIES, TRANSITIONS]
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
