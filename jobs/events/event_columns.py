@@ -90,9 +90,7 @@ def event_columns(table: pa.Table, set_ids: pa.Array | None = None) -> EventColu
             "own_link": own_link,
             "availability": availability,
             "consent": _consents(table),
-            "position": _integers(pc.fill_null(table["position"].cast(pa.int64()), NO_NUMBER))
-            if has_items
-            else nothing,
+            "position": _numbers(table["position"].cast(pa.int64())) if "position" in table.column_names else no_number,
         }
     )
     return EventColumns(table, stream, every_set)
