@@ -19,26 +19,31 @@ if TYPE_CHECKING:
 
 
 # Groups that take longest begin first, so that what is left for the end is short and both workers end together.
-LONGEST_FIRST = ["spark", "nights", "tests/jobs/test_main.py", "coverage", "frozen_home"]
+LONGEST_FIRST = ["spark e2e", "spark jobs", "nights", "tests/jobs/test_main.py", "coverage", "frozen_home"]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A file's tests stay with one worker, and so do the lakes its fixtures build, unless it names a group.
 
-    All files that need Spark are one group: a second session would cost a start, and all its code compiled again.
+    Files that need Spark are two groups, the jobs' own and those that share the simulated lake: two processes get
+    through them together, and a third session would cost a start, and all its code compiled again.
     """
     on_spark = {_file_of(item) for item in items if "spark" in getattr(item, "fixturenames", ())}
     groups = {}
     for item in items:
         named = item.get_closest_marker("xdist_group")
         if named is None:
-            group = "spark" if _file_of(item) in on_spark else _file_of(item)
+            group = _group_on_spark(item) if _file_of(item) in on_spark else _file_of(item)
             item.add_marker(pytest.mark.xdist_group(group))
         else:
             group = named.args[0]
         groups[item] = LONGEST_FIRST.index(group) if group in LONGEST_FIRST else len(LONGEST_FIRST)
     items.sort(key=groups.__getitem__)
+
+
+def _group_on_spark(item: pytest.Item) -> str:
+    return "spark jobs" if item.nodeid.startswith("tests/jobs/") else "spark e2e"
 
 
 def _file_of(item: pytest.Item) -> str:
