@@ -1,7 +1,7 @@
 """Ingest and build killed as whole process groups at random moments: the same tables in the end, whole ones meanwhile.
 
 Steps between which an in-process run is killed are in tests/jobs/test_killed_ingest.py; here nothing is chosen.
-`make test-faults` kills 30 times, `make test` twice: NIGHTCART_TEST_FAULT_KILLS says how often,
+`make test-faults` kills 30 times, `make test` once: NIGHTCART_TEST_FAULT_KILLS says how often,
 NIGHTCART_TEST_FAULT_SEED when.
 """
 
@@ -21,7 +21,7 @@ from tests.faults.conftest import Undisturbed, digests_in_process
 from tests.faults.whole_commands import Shop, kill_at_random
 from tests.killing import PollingReader
 
-N_KILLS = int(os.environ.get("NIGHTCART_TEST_FAULT_KILLS", "2"))
+N_KILLS = int(os.environ.get("NIGHTCART_TEST_FAULT_KILLS", "1"))
 SEED = int(os.environ.get("NIGHTCART_TEST_FAULT_SEED", "1"))
 KILLS_A_ROUND = 6  # half of them in the ingest, half in the build, of one home
 
