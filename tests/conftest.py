@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from conf.settings import Settings
 from tests.spark_plans import INTERPRETED, as_in_a_night
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
     from tests.e2e.simulated_lake import BuiltLake
 
+
+# How long a busy machine takes to make an example says nothing about the code.
+settings.register_profile("nightcart", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("nightcart")
 
 # Groups that take longest begin first, so that what is left for the end is short and both workers end together.
 LONGEST_FIRST = ["spark e2e", "spark jobs", "nights", "tests/jobs/test_main.py", "coverage", "frozen_home"]

@@ -97,11 +97,13 @@ def test_hash_of_a_known_text() -> None:
 @pytest.mark.parametrize("kind", ["INT96", "TIMESTAMP_MICROS"])
 def test_content_hash_of_a_file_is_that_of_its_rows(frame: DataFrame, tmp_path: Path, kind: str) -> None:
     """Lists, structures and lists of structures too, however Spark wrote the times."""
-    frame.sparkSession.conf.set("spark.sql.parquet.outputTimestampType", kind)
+    conf, name = frame.sparkSession.conf, "spark.sql.parquet.outputTimestampType"
+    before = str(conf.get(name))
+    conf.set(name, kind)
     try:
         frame.write.parquet(str(tmp_path / "rows"))
     finally:
-        frame.sparkSession.conf.unset("spark.sql.parquet.outputTimestampType")
+        conf.set(name, before)
     (path,) = (tmp_path / "rows").glob("*.parquet")
     found = file_sums(path, TABLE)
     assert found.content_hash == content_hash(frame, TABLE)
