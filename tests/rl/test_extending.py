@@ -148,7 +148,7 @@ def test_a_source_reads_a_log(tmp_path: Path) -> None:
 
 def shop_rows(*events: tuple[str, int]) -> list[dict[str, Any]]:
     """Events of one shopper and one item, by type and minute of a morning."""
-    names = ("category_id", "action", "price", "decision_id", "availability_id")
+    names = ("category_id", "action", "price", "decision_id", "availability_id", "position")
     day = date(2026, 1, 5)
     return [
         dict.fromkeys(names)
