@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
 
 # How long a busy machine takes to make an example says nothing about the code.
-settings.register_profile(
-    "nightcart", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
-)
+settings.register_profile("nightcart", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("nightcart")
 
 # Groups that take longest begin first, so that what is left for the end is short and both workers end together.

@@ -110,6 +110,8 @@ def _seen(event: Event) -> SeenEvent:
         category=event.category_id,
         action=event.action,
         price=event.price_millionths,
+        decision_id=event.decision_id,
+        position=event.position,
     )
 
 

@@ -38,6 +38,14 @@ class Event(Body):
     price: Annotated[Decimal, Field(ge=0, lt=10**12)] | None = Field(
         default=None, description="Price of one piece, in currency units.", examples=[19.95]
     )
+    decision_id: Key | None = Field(
+        default=None,
+        description="Decision that an impression tells of; told again on one day, it counts once.",
+        examples=["decision-7"],
+    )
+    position: Annotated[int, Field(ge=0, lt=2**31)] | None = Field(
+        default=None, description="Place of what an impression shows in its slate.", examples=[0]
+    )
 
     @property
     def price_millionths(self) -> int | None:

@@ -43,6 +43,8 @@ class SeenEvent:
         category: natural key.
         action: natural key of what a logged decision chose.
         price: of one piece in millionths; None where there is none.
+        decision_id: of a logged decision; the same decision told again on one day counts once.
+        position: of a logged decision in its slate; None where there is none.
     """
 
     event_type: str
@@ -52,6 +54,8 @@ class SeenEvent:
     category: str | None = None
     action: str | None = None
     price: int | None = None
+    decision_id: str | None = None
+    position: int | None = None
 
 
 @dataclass(frozen=True)
@@ -119,8 +123,9 @@ class ObservationMaker:
             "item": _ids([event.item for event in kept]),
             "category": _ids([event.category for event in kept]),
             "action": _ids([event.action for event in kept]),
-            "price": np.array([NO_NUMBER if event.price is None else event.price for event in kept], dtype=np.int64),
-            "position": np.full(len(kept), NO_NUMBER, dtype=np.int64),
+            "price": _numbers([event.price for event in kept]),
+            "position": _numbers([event.position for event in kept]),
+            "link": _ids([event.decision_id for event in kept]),
             "consent": np.ones(len(kept), dtype=np.int64),
         }
         return stream_of(columns), np.array(rows, dtype=np.int64)
@@ -163,6 +168,10 @@ def _calendar(zone: str, first_us: int, last_us: int) -> Calendar:
 
 def _ids(keys: Sequence[str | None]) -> IntArray:
     return np.array([NO_ID if key is None else _hashed(key) for key in keys], dtype=np.int64)
+
+
+def _numbers(given: Sequence[int | None]) -> IntArray:
+    return np.array([NO_NUMBER if number is None else number for number in given], dtype=np.int64)
 
 
 _hashed = lru_cache(maxsize=200_000)(id_hash)
