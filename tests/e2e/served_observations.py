@@ -47,6 +47,8 @@ def seen_events(lake: Lake) -> Mapping[str, list[SeenEvent]]:
             row["category_id"],
             row["action"],
             row["price"],
+            row["decision_id"],
+            row["position"],
         )
     return {shopper: sorted(its.values(), key=lambda one: one.time_us) for shopper, its in found.items()}
 
