@@ -8,7 +8,7 @@ from tests.conf.kernel.comparison import differences
 from tests.conf.kernel.made_logs import MadeLog, made_logs, random_pipelines
 
 
-@settings(max_examples=2000, deadline=None, derandomize=True)
+@settings(max_examples=3000, deadline=None, derandomize=True)
 @given(made_logs(random_pipelines(120, seed=2)))
 def test_transitions_are_those_of_loops_over_the_rows(log: MadeLog) -> None:
     """Every feature, reward, metric, end and outcome of every row."""

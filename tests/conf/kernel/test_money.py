@@ -19,7 +19,7 @@ from tests.conf.kernel.made_logs import MadeLog, made_logs, money_pipelines
 from tests.conf.kernel.planted_faults import Fault
 
 LOGS = made_logs(money_pipelines(120, seed=3))
-SEARCH = settings(max_examples=2000, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
+SEARCH = settings(max_examples=12_000, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 
 FAULTS = {
     "a share is rounded down": Fault(earnings.scaled, "2 * rest * size + MILLIONTHS", "2 * rest * size"),
