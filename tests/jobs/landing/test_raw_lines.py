@@ -19,7 +19,8 @@ from pyspark.sql import SparkSession
 
 from conf.pseudonyms import pseudonym
 from conf.specs.source import load_source
-from jobs.events.side_tables import read_delivered_availability, read_delivered_items
+from conf.tables import AVAILABILITY, ITEMS
+from jobs.events.side_tables import canonical_rows, read_canonical_lines
 from jobs.landing.parsed_lines import parse_files
 from jobs.landing.raw_lines import LineFile, is_readable, read_lines, reading_of
 from jobs.parsing.record_cutting import FIRST_MARK, LONGEST_LINE, UNDECODABLE
@@ -215,6 +216,9 @@ def test_hostile_lines_of_side_files_end_no_job(spark: SparkSession, tmp_path: P
     ]
     (tmp_path / "side.jsonl").write_bytes("\n".join(content).encode("utf-8", "surrogatepass"))
     files, source = [LineFile(tmp_path / "side.jsonl", "side.jsonl", date(2026, 1, 5))], load_source("canonical")
-    items = read_delivered_items(spark, files, source, KEY).collect()
+    items, sets = (
+        canonical_rows(table.name, read_canonical_lines(spark, table.name, files, source, KEY)).collect()
+        for table in (ITEMS, AVAILABILITY)
+    )
     assert [(row.item_id, row.price, row.volume) for row in items] == [("i", None, None)]
-    assert [row.availability_id for row in read_delivered_availability(spark, files, source, KEY).collect()] == ["v"]
+    assert [row.availability_id for row in sets] == ["v"]

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from conf.settings import Settings
-from jobs.spark import spark_session
+from jobs.spark import session as spark_session
 from jobs.spark.session import read_options, spark_options
 
 
@@ -50,7 +50,7 @@ def test_what_spark_writes_on_this_machine_lies_in_the_home_and_is_private(
 ) -> None:
     """Shuffle files and temporary files of Java and of workers hold raw ids; a cluster's nodes have their own."""
     monkeypatch.setenv("TMPDIR", "/tmp")
-    monkeypatch.setattr(spark_session.SparkSession, "getActiveSession", lambda: None)
+    monkeypatch.setattr(SparkSession, "getActiveSession", lambda: None)
     here = {"NIGHTCART_HOME": str(tmp_path / 'sp "ace')}
     options = spark_session.private_folders(Settings.from_environment(here))
     folder = Path(options["spark.local.dir"])
@@ -66,7 +66,7 @@ def test_spark_writes_into_a_home_with_a_comma(monkeypatch: pytest.MonkeyPatch, 
     """Spark would take it for two folders, neither of them in the home; nobody sweeps those."""
     monkeypatch.setenv("TMPDIR", "/tmp")
     monkeypatch.setattr(tempfile, "tempdir", None)  # as in a process that hasn't asked for it yet
-    monkeypatch.setattr(spark_session.SparkSession, "getActiveSession", lambda: None)
+    monkeypatch.setattr(SparkSession, "getActiveSession", lambda: None)
     home = tmp_path / "a,b"
     settings = Settings.from_environment({"NIGHTCART_HOME": str(home)})
     link = Path(spark_session.private_folders(settings)["spark.local.dir"])

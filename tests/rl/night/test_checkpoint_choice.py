@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rl.night.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
-from rl.night.selection import Floors
+from rl.night.selection import ScaledFloors
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import EvaluationSettings
@@ -18,7 +18,7 @@ BAD, GOOD, FLAT = [2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]
 
 
 def choose(
-    kept: dict[str, dict[int, StochasticPolicy]], *, estimator: str = "dr", floors: Floors | None = None
+    kept: dict[str, dict[int, StochasticPolicy]], *, estimator: str = "dr", floors: ScaledFloors | None = None
 ) -> dict[str, ChosenCheckpoint]:
     return choose_checkpoints(
         kept,
@@ -27,7 +27,7 @@ def choose(
         settings=SETTINGS,
         estimator=estimator,
         temperature=1.0,
-        floors=floors or Floors(50, 20),
+        floors=floors or ScaledFloors(50, 20),
     )
 
 
@@ -69,6 +69,6 @@ def test_checkpoints_that_the_log_cannot_judge_stand_back() -> None:
         update: choice.report.effective_sample_size or 0.0
         for update, choice in choose({"one-1": kept(GOOD, sharp)})["one-1"].choices.items()
     }
-    between = Floors((sizes[100] + sizes[200]) / 2, 1)
+    between = ScaledFloors((sizes[100] + sizes[200]) / 2, 1)
     assert sizes[200] < sizes[100]
     assert choose({"one-1": kept(GOOD, sharp)}, floors=between)["one-1"].update == 100
