@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -14,7 +14,7 @@ from pyspark.sql.types import StructField, StructType
 
 from conf.intact_files import refuse_damaged, repair_command, sums_among
 from conf.paths import Lake
-from conf.publication import Pointer, read_pointers
+from conf.publication import read_pointers
 from conf.tables import AVAILABILITY, EVENTS, Table
 from jobs.publishing.content_hash import row_hash
 from jobs.publishing.table_schema import path_type, table_schema
@@ -111,9 +111,23 @@ def is_earlier_layout(file: str) -> bool:
     return any(part.startswith("v=") for part in PurePosixPath(file).parts)
 
 
-def _refuse_damaged(lake: Lake, folder: Path, pointers: Mapping[str, Pointer], files: Sequence[str]) -> None:
-    """Raise DamagedFile unless the published files are what was published."""
-    refuse_damaged(folder, sums_among(pointers.values(), files), repair_command(lake.source))
+def _whole_files(
+    lake: Lake, table: Table, last_delivery_date: date, is_wanted: Callable[[str], bool] = lambda _: True
+) -> list[str]:
+    """Return the table's current files of the deliveries up to that day, of those wanted.
+
+    Raises:
+        DamagedFile: one of them isn't what was published.
+    """
+    folder = lake.table(table.name)
+    known = [
+        pointer
+        for partition, pointer in read_pointers(folder).items()
+        if path_date(partition, "delivery_date") <= last_delivery_date
+    ]
+    files = [file for pointer in known for file in pointer.files if is_wanted(file)]
+    refuse_damaged(folder, sums_among(known, files), repair_command(lake.source))
+    return files
 
 
 def path_date(path: str, column: str) -> date:
@@ -129,17 +143,12 @@ def _read_numbered(
 
     Only the day's own cells decide, so the answer for a day doesn't depend on how far around it one reads.
     """
-    folder = lake.table(EVENTS.name)
-    pointers = read_pointers(folder)
-    files = [
-        file
-        for partition, pointer in pointers.items()
-        if path_date(partition, "delivery_date") <= last_delivery_date
-        for file in pointer.files
-        if first_event_date <= path_date(file, "event_date") <= last_event_date
-    ]
-    _refuse_damaged(lake, folder, pointers, files)
-    events = read_files(spark, EVENTS, folder, files, ("event_date", "delivery_date", "user_bucket"))
+
+    def is_of_days(file: str) -> bool:
+        return first_event_date <= path_date(file, "event_date") <= last_event_date
+
+    files = _whole_files(lake, EVENTS, last_delivery_date, is_of_days)
+    events = read_files(spark, EVENTS, lake.table(EVENTS.name), files, ("event_date", "delivery_date", "user_bucket"))
     cells = {(path_date(file, "event_date"), path_date(file, "delivery_date")) for file in files}
     if len(cells) == len({event_date for event_date, _ in cells}):
         return events.withColumn("_delivery_number", F.lit(1))
@@ -149,16 +158,8 @@ def _read_numbered(
 
 def read_deliveries(spark: SparkSession, table: Table, lake: Lake, last_delivery_date: date) -> DataFrame:
     """Return the rows of the deliveries up to that day: columns of the table, and delivery_date."""
-    folder = lake.table(table.name)
-    pointers = read_pointers(folder)
-    files = [
-        file
-        for partition, pointer in pointers.items()
-        if path_date(partition, "delivery_date") <= last_delivery_date
-        for file in pointer.files
-    ]
-    _refuse_damaged(lake, folder, pointers, files)
-    return read_files(spark, table, folder, files, ("delivery_date",))
+    files = _whole_files(lake, table, last_delivery_date)
+    return read_files(spark, table, lake.table(table.name), files, ("delivery_date",))
 
 
 def read_earliest(spark: SparkSession, table: Table, lake: Lake, last_delivery_date: date) -> DataFrame:

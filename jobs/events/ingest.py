@@ -100,7 +100,7 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
     log.info("ingesting", source=job.source.name, deliveries=len(due), lines=sum(one.n_lines for one in due))
     parsed = parsed_lines(job, due, rates).persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        _publish(job, due, judge(parsed, job.source), inputs)
+        _publish(job, landed, due, judge(parsed, job.source), inputs)
     finally:
         parsed.unpersist()
     return [delivery.delivery_date for delivery in due]
@@ -152,12 +152,16 @@ def rejected_of(judged: DataFrame) -> DataFrame:
 
 
 def _publish(
-    job: Ingestion, due: Sequence[RawDelivery], judged: DataFrame, inputs: Mapping[date, Mapping[str, str]]
+    job: Ingestion,
+    landed: Mapping[date, RawDelivery],
+    due: Sequence[RawDelivery],
+    judged: DataFrame,
+    inputs: Mapping[date, Mapping[str, str]],
 ) -> None:
     summary, accepted = summarize(judged), accepted_reasons(job.lake, due)
     refuse_unlikely(summary, job.source, accepted)
     profile = profiles(judged, summary)
-    drift = _drift(job, due, profile)
+    drift = _drift(job, landed, due, profile)
     refuse_drifted(drift, job.source, accepted)
     sides = {kind: found for kind in job.source.side_tables if (found := _read_side(job, due, kind)) is not None}
     side_counts = count_lines_of(sides)
@@ -203,7 +207,9 @@ def _publish(
         log.info("ingested", delivery_date=day, **{name: n for name, n in facts[day].counters.items() if n})
 
 
-def _drift(job: Ingestion, due: Sequence[RawDelivery], profile: Profiles) -> list[Drift]:
+def _drift(
+    job: Ingestion, landed: Mapping[date, RawDelivery], due: Sequence[RawDelivery], profile: Profiles
+) -> list[Drift]:
     """Return what differs from the feeds' earlier deliveries, after saying it in the log."""
     pointers = read_pointers(job.lake.table(EVENTS.name))
     published = {
@@ -211,7 +217,7 @@ def _drift(job: Ingestion, due: Sequence[RawDelivery], profile: Profiles) -> lis
         for name, pointer in pointers.items()
         if pointer.manifest.profile
     }
-    found = drifts(due, read_raw_deliveries(job.lake), {**published, **profile}, job.source)
+    found = drifts(due, landed, {**published, **profile}, job.source)
     for one in found:
         log.warning("drift", delivery_date=str(one.delivery_date), feed=one.feed, what=one.what)
     return found

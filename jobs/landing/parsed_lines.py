@@ -103,7 +103,6 @@ class BatchParser:
         self._columns = [ColumnParser(source, header, _KINDS) for header in headers or [()]]
         self._patterns = path_patterns(source)
         self._paths: dict[str, PathValues] = {}
-        self._takes_pseudonyms = source.events.user_id.is_pseudonym
         self.n_by_columns = 0
 
     def parse(self, batch: LineBatch) -> list[ParsedLine]:
@@ -115,8 +114,7 @@ class BatchParser:
     def columns(self, batch: LineBatch, names: Callable[[str], str]) -> pa.RecordBatch:
         """Return the same in columns of `PARSED_SCHEMA`, as far as possible by columns; `names` gives pseudonyms."""
         path, day = self._path(batch.file.name), batch.file.delivery_date or date.min
-        # What stands for a pseudonym is looked at line by line.
-        read = [] if self._takes_pseudonyms else self._columns[batch.file.header_id].read(batch.lines, path, day)
+        read = self._columns[batch.file.header_id].read(batch.lines, path, day)
         rest = _others([one.rows for one in read], len(batch.lines))
         self.n_by_columns += len(batch.lines) - len(rest)
         parts = [read_batch(batch.taken(one.rows), one, names) for one in read]

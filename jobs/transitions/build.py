@@ -20,7 +20,6 @@ from conf.specs.spec_hash import code_hash, data_spec_hash
 from conf.tables import CONSENT, transitions_table
 from jobs.errors import CheckError
 from jobs.events.events_reading import (
-    DeliveredEvents,
     read_availability,
     read_deliveries,
     read_events,
@@ -114,7 +113,7 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
         order.pipeline,
         dates=due.dates,
         horizon=due.horizon,
-        n_partitions=_n_partitions(order),
+        n_partitions=n_partitions_for(due.n_events, int(order.spark.conf.get("spark.sql.shuffle.partitions") or 0)),
     )
     made.persist()
     try:
@@ -132,12 +131,6 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
     finally:
         made.unpersist()
     return {date.fromisoformat(name): manifest for name, manifest in manifests.items()}
-
-
-def _n_partitions(order: _Order) -> int:
-    delivered = DeliveredEvents.read(order.lake, last_delivery_date=order.due.horizon)
-    configured = int(order.spark.conf.get("spark.sql.shuffle.partitions") or 0)
-    return n_partitions_for(delivered.n_events(order.due.first_event_date, order.due.horizon), configured)
 
 
 def _read(order: _Order) -> tuple[DataFrame, DataFrame | None]:

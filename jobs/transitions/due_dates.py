@@ -32,6 +32,7 @@ class DueDates:
             date keeps its inputs.
         kept: pointers of earlier dates that are current as they are.
         first_event_date: first day to read.
+        n_events: how many events will be read, or more.
     """
 
     dates: list[date]
@@ -39,6 +40,7 @@ class DueDates:
     inputs: Mapping[date, Mapping[str, str]]
     kept: Mapping[date, Pointer]
     first_event_date: date
+    n_events: int
 
 
 def find_due_dates(lake: Lake, folder: Path, pipeline: Pipeline, asked: date) -> DueDates:
@@ -57,7 +59,8 @@ def find_due_dates(lake: Lake, folder: Path, pipeline: Pipeline, asked: date) ->
     first_open = asked - timedelta(days=pipeline.settle_days)
     open_ones = [pointer for day, pointer in published.items() if first_open <= day <= asked]
     horizon = max([asked, *(pointer.manifest.horizon for pointer in open_ones)])
-    inputs = _inputs_by_date(lake, pipeline, asked, horizon)
+    delivered = DeliveredEvents.read(lake, last_delivery_date=horizon)
+    inputs = _inputs_by_date(lake, pipeline, delivered, asked, horizon)
     if asked not in inputs:
         raise DeliveryError(_nothing_on(asked, lake, list(inputs)))
     kept = {
@@ -70,12 +73,14 @@ def find_due_dates(lake: Lake, folder: Path, pipeline: Pipeline, asked: date) ->
     }
     due = [day for day in inputs if day not in kept]
     first_read = due[0] - timedelta(days=_days_before(pipeline))
-    return DueDates(due, horizon, {day: inputs[day] for day in due}, kept, first_read)
+    n_events = delivered.n_events(first_read, horizon)
+    return DueDates(due, horizon, {day: inputs[day] for day in due}, kept, first_read, n_events)
 
 
-def _inputs_by_date(lake: Lake, pipeline: Pipeline, last: date, horizon: date) -> dict[date, dict[str, str]]:
+def _inputs_by_date(
+    lake: Lake, pipeline: Pipeline, delivered: DeliveredEvents, last: date, horizon: date
+) -> dict[date, dict[str, str]]:
     """Return, for every date with events in order, the inputs that can affect its transitions."""
-    delivered = DeliveredEvents.read(lake, last_delivery_date=horizon)
     beside = [AVAILABILITY, *([CONSENT] if pipeline.source.consent is not None else [])]
     versions = [
         (path_date(name, "delivery_date"), f"{table.name}/{name}", pointer.manifest.content_hash)

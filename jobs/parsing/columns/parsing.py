@@ -64,8 +64,9 @@ class ColumnParser:
         self._derived = [DerivedReader(one, columns) for one in events.derived]
         self._times = time_reader(events.event_time, source.zone, columns)
         is_readable = self._times is not None and all(one.is_alike for one in self._derived)
-        is_readable &= not MoneyReader(source, {}).is_needed  # what money becomes depends on the day's rate
         self._cut = self._cutter(header, columns) if is_readable else None
+        # What money becomes depends on the day's rate, and what stands for a pseudonym is looked at line by line.
+        self._has_fields = not MoneyReader(source, {}).is_needed and not events.user_id.is_pseudonym
 
     def read(self, lines: pa.StringArray, path: PathValues, delivery_date: date) -> list[ReadLines]:
         """Return the lines that are sure to be accepted or ignored, in parts.
@@ -75,7 +76,7 @@ class ColumnParser:
             path: what the file's path says.
             delivery_date: when they were delivered.
         """
-        found = self._cut(lines) if self._cut is not None else []
+        found = self._cut(lines) if self._cut is not None and self._has_fields else []
         return [self._read(cut, path, delivery_date) for cut in found]
 
     def days(self, lines: pa.StringArray) -> list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
