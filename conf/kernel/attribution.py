@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from conf.kernel.arrays import BoolArray, IntArray, changes, latest_rows
-from conf.kernel.decisions import Decisions
+from conf.kernel.decisions import DecisionRows
 from conf.kernel.points import NO_DECISION
 from conf.kernel.stream import NO_ID, Stream, is_of_type
 
@@ -119,7 +119,7 @@ def attribute(stream: Stream, touches: Touches, link: IntArray, rule: Attributio
     return Attributed(rows, np.where(outcome == ATTRIBUTED, touch, NO_DECISION), outcome)
 
 
-def touches_of(stream: Stream, decisions: Decisions, link: IntArray, rule: AttributionRule) -> Touches:
+def touches_of(stream: Stream, decisions: DecisionRows, link: IntArray, rule: AttributionRule) -> Touches:
     """Return the decisions that are events of the stream, with their links `(n,)`."""
     rows = decisions.rows
     time_us, day, item = stream.time_us[rows], stream.day[rows], decisions.shown_item[rows]
@@ -127,7 +127,7 @@ def touches_of(stream: Stream, decisions: Decisions, link: IntArray, rule: Attri
     return Touches(stream.unit[rows], time_us, day, from_row=from_row, link=link[rows], item=item)
 
 
-def links(stream: Stream, decisions: Decisions, rule: AttributionRule) -> IntArray:
+def links(stream: Stream, decisions: DecisionRows, rule: AttributionRule) -> IntArray:
     """Return what ties events to decisions, equal on both, 0 where a row names nothing, `(n,)`."""
     if rule.link == "itself":
         return np.where(decisions.is_decision, np.arange(1, len(stream) + 1), NO_ID)

@@ -27,7 +27,7 @@ class DecisionRule:
 
 
 @dataclass(frozen=True)
-class Decisions:
+class DecisionRows:
     """The decisions among a stream's rows.
 
     Attributes:
@@ -48,7 +48,7 @@ class Decisions:
         return len(self.rows)
 
 
-def decisions(stream: Stream, rule: DecisionRule) -> Decisions:
+def decisions(stream: Stream, rule: DecisionRule) -> DecisionRows:
     """Return the decisions of the stream."""
     is_told = is_of_type(stream, rule.event_type)
     is_repeated = _tells_again(stream, is_told) if rule.is_logged else np.zeros_like(is_told)
@@ -56,7 +56,7 @@ def decisions(stream: Stream, rule: DecisionRule) -> Decisions:
     action = np.where(is_decision, _chosen(stream, rule), NO_ID)
     shows_action = rule.is_logged and rule.key == "item"
     shown = action if shows_action else np.where(is_decision, stream.item, NO_ID)
-    return Decisions(is_decision, is_repeated, action=action, shown_item=shown, rows=np.flatnonzero(is_decision))
+    return DecisionRows(is_decision, is_repeated, action=action, shown_item=shown, rows=np.flatnonzero(is_decision))
 
 
 def _tells_again(stream: Stream, is_told: BoolArray) -> BoolArray:

@@ -22,7 +22,7 @@ from conf.kernel.unit_days import UnitDays, unit_days
 
 
 @dataclass(frozen=True)
-class Asked:
+class HistoryQuery:
     """What the features are made of, and the units and days they are asked for.
 
     Attributes:
@@ -73,13 +73,13 @@ def history_features(
     }
 
 
-def n_past_sessions_days(asked: Asked) -> IntArray:
+def n_past_sessions_days(asked: HistoryQuery) -> IntArray:
     """Return the distinct business days with an event of the unit."""
     # The first row of a day is the one that is visible first.
     return asked.seen(changes(asked.daily.unit, asked.daily.day).astype(np.int64))
 
 
-def days_since_last_visit(asked: Asked) -> IntArray:
+def days_since_last_visit(asked: HistoryQuery) -> IntArray:
     """Return the days back to the last of them, -1 where there is none."""
     appears = asked.order.number(asked.daily.unit, asked.daily.visible_from)
     order = np.argsort(appears, kind="stable")
@@ -91,17 +91,17 @@ def days_since_last_visit(asked: Asked) -> IntArray:
     return np.where(is_seen, asked.as_of_day - day, -1)
 
 
-def n_past_clicks(asked: Asked) -> IntArray:
+def n_past_clicks(asked: HistoryQuery) -> IntArray:
     """Return the click and view events."""
     return asked.seen(asked.daily.n_clicks)
 
 
-def n_past_purchases(asked: Asked) -> IntArray:
+def n_past_purchases(asked: HistoryQuery) -> IntArray:
     """Return the purchase events."""
     return asked.seen(asked.daily.n_purchases)
 
 
-def favorite_categories(asked: Asked, length: int) -> IntArray:
+def favorite_categories(asked: HistoryQuery, length: int) -> IntArray:
     """Return categories by number of engagement events, most first, ties by ascending id hash."""
     daily = asked.daily
     counted = (daily.category != NO_ID) & (daily.n_engagements > 0)
@@ -117,19 +117,19 @@ def favorite_categories(asked: Asked, length: int) -> IntArray:
     return favorites[place]
 
 
-HISTORY_SCALARS: dict[str, Callable[[Asked], IntArray]] = {
+HISTORY_SCALARS: dict[str, Callable[[HistoryQuery], IntArray]] = {
     "n_past_sessions_days": n_past_sessions_days,
     "days_since_last_visit": days_since_last_visit,
     "n_past_clicks": n_past_clicks,
     "n_past_purchases": n_past_purchases,
 }
 
-HISTORY_LISTS: dict[str, Callable[[Asked, int], IntArray]] = {"favorite_categories": favorite_categories}
+HISTORY_LISTS: dict[str, Callable[[HistoryQuery, int], IntArray]] = {"favorite_categories": favorite_categories}
 
 
-def _asked(daily: DailyCounts, unit: IntArray, as_of_day: IntArray, history_days: int) -> Asked:
+def _asked(daily: DailyCounts, unit: IntArray, as_of_day: IntArray, history_days: int) -> HistoryQuery:
     gone = daily.day + history_days + 1
     is_seen = daily.visible_from < gone
     kept = DailyCounts(**{name: column[is_seen] for name, column in vars(daily).items()})
     order = unit_days(kept.day, kept.visible_from, gone[is_seen], as_of_day)
-    return Asked(kept, gone[is_seen], unit, as_of_day, history_days, order)
+    return HistoryQuery(kept, gone[is_seen], unit, as_of_day, history_days, order)

@@ -13,7 +13,7 @@ import numpy as np
 from conf.kernel.arrays import BoolArray, IntArray
 from conf.kernel.availability_in_force import AvailabilitySets
 from conf.kernel.calendar import Calendar
-from conf.kernel.decisions import Decisions
+from conf.kernel.decisions import DecisionRows
 from conf.kernel.points import Points
 from conf.kernel.stream import NO_ID, Stream
 
@@ -52,7 +52,7 @@ class Quarantine:
 
 def quarantine(
     stream: Stream,
-    decisions: Decisions,
+    decisions: DecisionRows,
     points: Points,
     session_day: IntArray,
     *,

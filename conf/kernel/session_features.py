@@ -13,7 +13,7 @@ import numpy as np
 
 from conf.event_types import ENGAGEMENT_TYPES
 from conf.kernel.arrays import MICROS_PER_DAY, MICROS_PER_HOUR, MICROS_PER_SECOND, BoolArray, IntArray, counts_before
-from conf.kernel.decisions import Decisions
+from conf.kernel.decisions import DecisionRows
 from conf.kernel.points import Points
 from conf.kernel.stream import NO_ID, NO_NUMBER, Stream, is_of_type
 
@@ -26,7 +26,7 @@ class Seen:
     """What the features of points are made of: the rows from `first_row` to before `row_end` of each."""
 
     stream: Stream
-    decisions: Decisions
+    decisions: DecisionRows
     points: Points
 
     @property
@@ -41,7 +41,7 @@ class Seen:
 
 
 def session_features(
-    stream: Stream, decisions: Decisions, points: Points, lengths: Mapping[str, int | None]
+    stream: Stream, decisions: DecisionRows, points: Points, lengths: Mapping[str, int | None]
 ) -> dict[str, IntArray]:
     """Return features of delay `none` at the points, by name; `lengths` bounds list features, None for scalars."""
     seen = Seen(stream, decisions, points)

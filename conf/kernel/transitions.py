@@ -13,7 +13,7 @@ from conf.kernel.availability_in_force import AvailabilitySets, set_in_force
 from conf.kernel.calendar import Calendar
 from conf.kernel.clocks.session_step import SessionStep
 from conf.kernel.daily_counts import DailyCounts, daily_counts
-from conf.kernel.decisions import DecisionRule, Decisions, decisions
+from conf.kernel.decisions import DecisionRows, DecisionRule, decisions
 from conf.kernel.earnings import ActionCosts, Term, action_costs, sums_by, worth
 from conf.kernel.episode_ends import has_settled
 from conf.kernel.history_features import HISTORY_LISTS, HISTORY_SCALARS, history_features
@@ -74,7 +74,7 @@ class AsOf:
 
 
 @dataclass(frozen=True)
-class Transitions:
+class StreamTransitions:
     """Transitions in the stream's order, each column `(n,)`, and what they were made of.
 
     Attributes:
@@ -117,7 +117,7 @@ class Transitions:
     elapsed_seconds: IntArray
     next_availability: IntArray
     sessions: Sessions
-    decisions: Decisions
+    decisions: DecisionRows
     points: Points
     attributed: Attributed
     worth: IntArray
@@ -134,7 +134,7 @@ class Transitions:
         return {name: values[self.point + 1] for name, values in self.features.items()}
 
 
-def transitions(stream: Stream, rules: Rules, as_of: AsOf) -> Transitions:
+def transitions(stream: Stream, rules: Rules, as_of: AsOf) -> StreamTransitions:
     """Return the transitions of the sessions that start in the span; no row depends on which others are asked for."""
     in_sessions = sessions(stream, rules.session)
     decided = decisions(stream, rules.decision)
@@ -171,7 +171,7 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf) -> Transitions:
     def earned(values: IntArray) -> IntArray:
         return sums_by(values[is_earned], decision, len(decided))[chosen]
 
-    return Transitions(
+    return StreamTransitions(
         row=row,
         session=session,
         part=part,
@@ -198,7 +198,7 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf) -> Transitions:
     )
 
 
-def attributed_events(stream: Stream, decided: Decisions, rule: AttributionRule) -> Attributed:
+def attributed_events(stream: Stream, decided: DecisionRows, rule: AttributionRule) -> Attributed:
     """Return the counted events, each with its decision or the reason why it has none."""
     link = links(stream, decided, rule)
     touches = touches_of(stream, decided, link, rule)
@@ -207,7 +207,7 @@ def attributed_events(stream: Stream, decided: Decisions, rule: AttributionRule)
 
 
 def observations(
-    stream: Stream, decided: Decisions, points: Points, rules: Rules, daily: DailyCounts | None = None
+    stream: Stream, decided: DecisionRows, points: Points, rules: Rules, daily: DailyCounts | None = None
 ) -> dict[str, IntArray]:
     """Return the features at the points by name, in the order of the rules.
 

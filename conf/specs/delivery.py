@@ -159,7 +159,7 @@ class BotRule(StrictModel):
     )
 
 
-class Decisions(StrictModel):
+class DecisionSpec(StrictModel):
     """What counts as a decision."""
 
     kind: Literal["logged", "implied"] = Field(
@@ -204,7 +204,7 @@ class SideFile(StrictModel):
     )
 
 
-class SessionRule(StrictModel):
+class SessionSpec(StrictModel):
     """When a shopper's session ends."""
 
     gap_minutes: int = Field(

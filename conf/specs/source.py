@@ -13,9 +13,9 @@ from conf.specs.delivery import (
     MAX_REJECTED_SHARE,
     BotRule,
     CsvFormat,
-    Decisions,
+    DecisionSpec,
     Delivery,
-    SessionRule,
+    SessionSpec,
     SideFile,
     Window,
 )
@@ -247,12 +247,12 @@ class Source(GrownModel):
         "`outside_window`.",
         examples=[1],
     )
-    session: SessionRule = Field(
+    session: SessionSpec = Field(
         json_schema_extra=DATA,
         description="Says when a shopper's session ends.",
         examples=[{"gap_minutes": 30, "max_hours": 4}],
     )
-    decisions: Decisions = Field(
+    decisions: DecisionSpec = Field(
         json_schema_extra=DATA,
         description="Says which events are the decisions that a policy would make.",
         examples=[{"kind": "logged", "event_type": "impression"}],

@@ -24,7 +24,7 @@ _SECONDS_TO_DIE = 5.0
 
 
 @dataclass(frozen=True)
-class Service:
+class ServiceProcess:
     """A process of its own session; the time it was created tells it from a later one with the same number."""
 
     name: str
@@ -45,7 +45,7 @@ class Record:
         given_up: services that died too often to be started again, with what is known of why.
     """
 
-    services: tuple[Service, ...] = ()
+    services: tuple[ServiceProcess, ...] = ()
     address: str = ""
     source: str = ""
     places: dict[str, str] = field(default_factory=dict)
@@ -66,7 +66,7 @@ def read_record(home: Path) -> Record:
         return Record()
     if isinstance(content, list):  # as it was written before there was a supervisor
         content = {"services": content}
-    return Record(**{**content, "services": tuple(Service(**fields) for fields in content["services"])})
+    return Record(**{**content, "services": tuple(ServiceProcess(**fields) for fields in content["services"])})
 
 
 def write_record(home: Path, record: Record) -> None:
@@ -85,17 +85,17 @@ def marked(environment: dict[str, str], name: str) -> dict[str, str]:
     return environment | {MARK: name, "SPT_NOENV": "1"}
 
 
-def as_service(name: str, pid: int) -> Service:
+def as_service(name: str, pid: int) -> ServiceProcess:
     """Return the record of a process that was just started."""
-    return Service(name, pid, psutil.Process(pid).create_time())
+    return ServiceProcess(name, pid, psutil.Process(pid).create_time())
 
 
-def running(home: Path) -> list[Service]:
+def running(home: Path) -> list[ServiceProcess]:
     """Return the recorded services of this home that still run."""
     return [service for service in read_record(home).services if is_alive(service)]
 
 
-def is_alive(service: Service) -> bool:
+def is_alive(service: ServiceProcess) -> bool:
     """Return whether the very process that was recorded still runs."""
     try:
         process = psutil.Process(service.pid)
@@ -104,7 +104,7 @@ def is_alive(service: Service) -> bool:
         return False
 
 
-def processes_of(home: Path, services: Sequence[Service], names: Iterable[str] | None = None) -> list[Any]:
+def processes_of(home: Path, services: Sequence[ServiceProcess], names: Iterable[str] | None = None) -> list[Any]:
     """Return every process that belongs to services of this home, whoever is its parent by now.
 
     Found by the environment (a home, and a service's name among `names`, or any), and by the session of a recorded
@@ -168,7 +168,7 @@ def _is_marked(process: Any, home: Path, wanted: set[str] | None) -> bool:
     return is_wanted and environment.get("AIRFLOW_HOME") == str(home / "airflow")
 
 
-def _is_in_session(process: Any, home: Path, sessions: dict[int, Service]) -> bool:
+def _is_in_session(process: Any, home: Path, sessions: dict[int, ServiceProcess]) -> bool:
     """Return whether the process is a recorded service or of its session, whose number stays while one of it runs.
 
     After a restart of the machine or the container the number may be a stranger's: so what isn't the recorded process
@@ -182,7 +182,7 @@ def _is_in_session(process: Any, home: Path, sessions: dict[int, Service]) -> bo
     return "airflow" in " ".join(process.cmdline())  # renamed, which overwrote its environment
 
 
-def _is_taken(service: Service) -> bool:
+def _is_taken(service: ServiceProcess) -> bool:
     """Return whether another process has the recorded number by now."""
     try:
         return bool(psutil.Process(service.pid).create_time() != service.created)

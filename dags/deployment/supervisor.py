@@ -23,7 +23,7 @@ from dags.deployment.mlflow_page import has_page, mlflow_command, mlflow_environ
 from dags.deployment.service_processes import (
     SUPERVISOR,
     Record,
-    Service,
+    ServiceProcess,
     as_service,
     kill_processes,
     marked,
@@ -60,7 +60,7 @@ class _Watched:
 
     plan: ServicePlan
     process: Popen[bytes]
-    service: Service
+    service: ServiceProcess
     deaths: deque[float] = field(default_factory=lambda: deque(maxlen=_MOST_DEATHS))
     due: float | None = None
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from conf.specs.scenario import Pipeline
 from conf.specs.source import Source
-from jobs.commands.source_outlook import SeenEvent, outlook_lines
+from jobs.commands.source_outlook import OutlookEvent, outlook_lines
 from jobs.landing.currency_rates import read_rates
 from jobs.landing.delivered_files import DeliveredFile, find_files, read_columns, unread_files
 from jobs.landing.delivery_limits import RejectedLines, example_of, problem_of
@@ -59,7 +59,7 @@ class FeedCheck:
     users: set[str] = field(default_factory=set)
     days: set[int] = field(default_factory=set)
     seen: set[tuple[date, str]] = field(default_factory=set)
-    events: list[SeenEvent] = field(default_factory=list)
+    events: list[OutlookEvent] = field(default_factory=list)
 
     @property
     def n_rejected(self) -> int:
@@ -203,7 +203,7 @@ def _count(check: FeedCheck, parsed: ParsedLine, at: RejectedLines, line_hash: s
         check.n_events[record["event_type"]] += 1
         fields = {name: value for name, value in record.items() if value is not None}
         check.n_filled.update(list(fields))
-        check.events.append(SeenEvent(parsed.event_time or 0, parsed.user_id, record["event_type"], fields))
+        check.events.append(OutlookEvent(parsed.event_time or 0, parsed.user_id, record["event_type"], fields))
 
 
 def _repetition(check: FeedCheck, parsed: ParsedLine, day: date, line_hash: str) -> Refusal | None:

@@ -26,7 +26,7 @@ _OF_DECISIONS = {"recent_shown_items": "item_id", "recent_shown_categories": "ca
 
 
 @dataclass(frozen=True)
-class SeenEvent:
+class OutlookEvent:
     """An accepted event: its moment in microseconds, shopper, type, and the fields that it has."""
 
     time: int
@@ -55,7 +55,7 @@ class Attributable:
         return self.found / self.reward if self.reward else None
 
 
-def attributable(events: Sequence[SeenEvent], pipeline: Pipeline) -> Attributable:
+def attributable(events: Sequence[OutlookEvent], pipeline: Pipeline) -> Attributable:
     """Return how much of the reward finds a decision by the scenario's rule.
 
     n_unnamed: of rewards by `decision_id`, the events that name none.
@@ -82,7 +82,7 @@ def attributable(events: Sequence[SeenEvent], pipeline: Pipeline) -> Attributabl
     return Attributable(reward, found, n_events, n_unnamed)
 
 
-def _link_key(event: SeenEvent, pipeline: Pipeline) -> tuple[object, ...] | None:
+def _link_key(event: OutlookEvent, pipeline: Pipeline) -> tuple[object, ...] | None:
     if pipeline.scenario.reward.attribution.link == "decision_id":
         name = event.fields.get("decision_id")
         return ("decision", name) if name is not None else None
@@ -91,7 +91,7 @@ def _link_key(event: SeenEvent, pipeline: Pipeline) -> tuple[object, ...] | None
     return (event.user_id, value) if value is not None and event.user_id is not None else None
 
 
-def empty_features(events: Sequence[SeenEvent], scenario: Scenario, source: Source) -> list[str]:
+def empty_features(events: Sequence[OutlookEvent], scenario: Scenario, source: Source) -> list[str]:
     """Return the scenario's features that would be the same at every decision, as far as these events tell."""
     held = Counter((event.event_type, name) for event in events for name in (*event.fields, None))
 
@@ -104,7 +104,7 @@ def empty_features(events: Sequence[SeenEvent], scenario: Scenario, source: Sour
     return [feature.name for feature in scenario.observation.features if is_empty(feature.name)]
 
 
-def verdict_line(events: Sequence[SeenEvent], source: Source) -> str:
+def verdict_line(events: Sequence[OutlookEvent], source: Source) -> str:
     """Return which verdict is possible at all on a policy that is learned from such a log."""
     decided = [event for event in events if event.event_type == source.decisions.event_type]
     if source.decisions.kind == "implied":
@@ -119,7 +119,7 @@ def verdict_line(events: Sequence[SeenEvent], source: Source) -> str:
     return "decisions without propensities: they are estimated, intervals are wider, and doubts about them abstain"
 
 
-def outlook_lines(events: Sequence[SeenEvent], source: Source, pipeline: Pipeline | None) -> list[str]:
+def outlook_lines(events: Sequence[OutlookEvent], source: Source, pipeline: Pipeline | None) -> list[str]:
     """Return what could be learned, a line of text each."""
     lines = [verdict_line(events, source)]
     if pipeline is not None:
@@ -129,7 +129,7 @@ def outlook_lines(events: Sequence[SeenEvent], source: Source, pipeline: Pipelin
     return lines
 
 
-def outlook_result(events: Sequence[SeenEvent], source: Source, pipeline: Pipeline | None) -> dict[str, object]:
+def outlook_result(events: Sequence[OutlookEvent], source: Source, pipeline: Pipeline | None) -> dict[str, object]:
     """Return the same for programs; share of reward and features only with a scenario."""
     result: dict[str, object] = {"verdict": verdict_line(events, source)}
     if pipeline is not None:

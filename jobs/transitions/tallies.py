@@ -20,7 +20,7 @@ from conf.kernel.attribution import ATTRIBUTED, OUTCOMES
 from conf.kernel.earnings import lacks_money, sums_by
 from conf.kernel.quarantine import NO_CONSENT, QUARANTINE_REASONS
 from conf.kernel.stream import NO_NUMBER, Stream
-from conf.kernel.transitions import AsOf, Rules, Transitions
+from conf.kernel.transitions import AsOf, Rules, StreamTransitions
 from jobs.events.event_columns import EventColumns
 
 TALLY_DDL = (
@@ -52,7 +52,9 @@ _TYPES = sorted(EVENT_TYPE_RANK, key=EVENT_TYPE_RANK.__getitem__)
 """Canonical types by their code, which is their rank."""
 
 
-def tallies_of(events: EventColumns, made: Transitions, rules: Rules, known: AsOf, actions: pa.Array) -> pa.StructArray:
+def tallies_of(
+    events: EventColumns, made: StreamTransitions, rules: Rules, known: AsOf, actions: pa.Array
+) -> pa.StructArray:
     """Return the partition's counts as structs of TALLY_DDL; `actions`: what each row would choose as a decision."""
     stream = events.stream
     return pa.concat_arrays(
@@ -86,7 +88,7 @@ def without_money(tallies: Iterable[Row]) -> Counter[date]:
     return found
 
 
-def _of_events(stream: Stream, made: Transitions) -> pa.StructArray:
+def _of_events(stream: Stream, made: StreamTransitions) -> pa.StructArray:
     """Counted events by business day, type, outcome and day of the decision's session."""
     found = made.attributed
     is_earned = found.outcome == ATTRIBUTED
@@ -110,7 +112,7 @@ def _of_events(stream: Stream, made: Transitions) -> pa.StructArray:
     )
 
 
-def _withheld(made: Transitions) -> IntArray:
+def _withheld(made: StreamTransitions) -> IntArray:
     """Return the outcome of what each decision earned: attributed, unless its episode is set aside."""
     aside, places = made.quarantine, np.full(len(made.decisions), ATTRIBUTED, dtype=np.int64)
     may_not = np.isin(aside.episode, aside.episode[aside.reason == NO_CONSENT])
@@ -119,7 +121,7 @@ def _withheld(made: Transitions) -> IntArray:
     return places
 
 
-def _of_decisions(stream: Stream, made: Transitions, known: AsOf) -> list[pa.StructArray]:
+def _of_decisions(stream: Stream, made: StreamTransitions, known: AsOf) -> list[pa.StructArray]:
     """Decisions of the days asked for and what they cost, and those told again, by the day their session started."""
     session_day = stream.day[made.sessions.starts[:-1]]
     cost = np.zeros(len(stream), dtype=np.int64)
@@ -133,7 +135,7 @@ def _of_decisions(stream: Stream, made: Transitions, known: AsOf) -> list[pa.Str
     return found
 
 
-def _set_aside(events: EventColumns, made: Transitions, actions: pa.Array) -> list[pa.StructArray]:
+def _set_aside(events: EventColumns, made: StreamTransitions, actions: pa.Array) -> list[pa.StructArray]:
     """Decisions that are set aside, by the day their session started and by reason; and their episodes by day."""
     stream, aside = events.stream, made.quarantine
     chosen = aside.is_set_aside
@@ -169,7 +171,7 @@ def _examples(events: EventColumns, actions: pa.Array, row: IntArray) -> pa.Arra
     return pc.binary_join_element_wise(*texts, "", null_handling="replace", null_replacement="(none)")
 
 
-def _without_money(stream: Stream, made: Transitions, rules: Rules) -> pa.StructArray:
+def _without_money(stream: Stream, made: StreamTransitions, rules: Rules) -> pa.StructArray:
     """Counted events that lack the money which the reward asks for, by business day and type."""
     rows = made.attributed.row
     lacking = rows[lacks_money(stream, rows, rules.reward)]

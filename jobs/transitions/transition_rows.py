@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 
 from conf.kernel.arrays import IntArray
 from conf.kernel.stream import NO_ID
-from conf.kernel.transitions import Rules, Transitions
+from conf.kernel.transitions import Rules, StreamTransitions
 from jobs.events.event_columns import EventColumns
 from jobs.sessions.ids import session_ids
 
 
 def transition_rows(
-    events: EventColumns, made: Transitions, rules: Rules, *, names: Sequence[str], passes_propensity: bool
+    events: EventColumns, made: StreamTransitions, rules: Rules, *, names: Sequence[str], passes_propensity: bool
 ) -> pa.StructArray:
     """Return one struct a transition: the table's columns and `date`, the day its session started.
 
@@ -67,7 +67,7 @@ def _taken(events: EventColumns, name: str, row: pa.Array) -> pa.Array:
     return events.table[name].combine_chunks().take(row)
 
 
-def _session_ids(events: EventColumns, made: Transitions) -> pa.Array:
+def _session_ids(events: EventColumns, made: StreamTransitions) -> pa.Array:
     """Return each transition's session id; made once a session."""
     numbers, place = np.unique(made.session, return_inverse=True)
     return session_ids(events, made.sessions.starts[numbers]).take(pa.array(place))

@@ -10,7 +10,7 @@ from conf.pseudonyms import pseudonym
 from conf.specs.scenario import Pipeline
 from rl.errors import ServingError
 from rl.serving.bodies import DecideRequest, Event
-from rl.serving.decisions import Asked
+from rl.serving.decisions import DecisionRequest
 from rl.serving.observation import SeenEvent
 from rl.serving.shop_tables import ShopTables
 
@@ -45,7 +45,9 @@ class Asking:
     key: bytes
     is_replaying: bool = False
 
-    def read(self, body: DecideRequest, now: datetime, tables: ShopTables, vocabulary: tuple[str, ...]) -> Asked:
+    def read(
+        self, body: DecideRequest, now: datetime, tables: ShopTables, vocabulary: tuple[str, ...]
+    ) -> DecisionRequest:
         """Return the request as it is decided on.
 
         Args:
@@ -66,7 +68,7 @@ class Asking:
                     f"{event.event_time.isoformat()} is more than {MOST_AHEAD.seconds // 60} minutes after the "
                     f"decision at {time.isoformat()}; check its time zone",
                 )
-        return Asked(
+        return DecisionRequest(
             shopper=secrets.token_hex(16) if body.opted_out else pseudonym(body.user_id, self.key),
             time_us=_micros(time),
             events=() if body.opted_out else events,

@@ -113,7 +113,7 @@ class BatchRequest(Body):
     requests: tuple[DecideRequest, ...] = Field(min_length=1, max_length=MOST_REQUESTS)
 
 
-class Decision(BaseModel):
+class ServedDecision(BaseModel):
     """One position's decision."""
 
     decision_id: str = Field(description="What the shop's later events of it name.")
@@ -140,7 +140,9 @@ class DecideAnswer(BaseModel):
     )
     use_yours: bool = Field(description="The shop decides as it always did, and logs what it did.")
     slate_id: str = Field(description="Names the decisions together.")
-    decisions: list[Decision] = Field(description="By position; fewer than asked where nothing was left to choose.")
+    decisions: list[ServedDecision] = Field(
+        description="By position; fewer than asked where nothing was left to choose."
+    )
     history: HistoryAge
 
 

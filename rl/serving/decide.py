@@ -26,7 +26,7 @@ _PROPENSITY_DIGITS = 15  # of the events table
 
 
 @dataclass(frozen=True)
-class Choice:
+class ChosenAction:
     """One decision.
 
     Attributes:
@@ -75,7 +75,7 @@ def offer_of(keys: Sequence[str], places: dict[str, int]) -> Offer:
 
 def choose(
     policy: StochasticPolicy, features: FeatureArray, offer: Offer, allowed: BoolArray, generator: np.random.Generator
-) -> Choice | None:
+) -> ChosenAction | None:
     """Return the policy's decision; None where it knows no action that may be chosen.
 
     Its probabilities are a mixture: the exploration floor's uniform choice, and the rest. Which of the two a drawn
@@ -97,10 +97,10 @@ def choose(
     propensity = float(probabilities[0, index])
     explored = policy.exploration_floor / int(mask.sum()) / propensity
     group: Group = "exploration" if generator.random() < explored else "champion"
-    return Choice(policy.vocabulary.names[index], _as_logged(propensity), group, policy.version)
+    return ChosenAction(policy.vocabulary.names[index], _as_logged(propensity), group, policy.version)
 
 
-def fall_back(offer: Offer, allowed: BoolArray, generator: np.random.Generator) -> Choice | None:
+def fall_back(offer: Offer, allowed: BoolArray, generator: np.random.Generator) -> ChosenAction | None:
     """Return a uniform choice among what may be chosen, known to a policy or not; None where nothing may be.
 
     Args:
@@ -112,7 +112,7 @@ def fall_back(offer: Offer, allowed: BoolArray, generator: np.random.Generator) 
     if not len(places):
         return None
     action = offer.keys[int(places[generator.integers(len(places))])]
-    return Choice(action, _as_logged(1 / len(places)), "fallback", FALLBACK_VERSION)
+    return ChosenAction(action, _as_logged(1 / len(places)), "fallback", FALLBACK_VERSION)
 
 
 def is_control(shopper: str, key: bytes, *, scenario: str, share: float) -> bool:

@@ -22,7 +22,7 @@ from rl.errors import StoreError
 from rl.policy import StochasticPolicy
 from rl.policy.action_rules import ActionRules
 from rl.policy.stochastic_policy import BoolArray
-from rl.serving.decide import Choice, Offer, choose, fall_back, is_control, offer_of
+from rl.serving.decide import ChosenAction, Offer, choose, fall_back, is_control, offer_of
 from rl.serving.histories import NOTHING, FreshHistory, Histories, HistoryStore, fresh_history
 from rl.serving.observation import Moment, ObservationMaker, SeenEvent
 
@@ -32,7 +32,7 @@ _MOST_OFFERS = 1_000
 
 
 @dataclass(frozen=True)
-class ServedPolicy:
+class PolicyInUse:
     """A policy in use.
 
     Attributes:
@@ -46,13 +46,13 @@ class ServedPolicy:
     version: int
 
     @classmethod
-    def of(cls, policy: StochasticPolicy, version: int) -> ServedPolicy:
+    def of(cls, policy: StochasticPolicy, version: int) -> PolicyInUse:
         """Return the policy with an index of its actions."""
         return cls(policy, {key: place for place, key in enumerate(policy.vocabulary.keys)}, version)
 
 
 @dataclass(frozen=True)
-class Asked:
+class DecisionRequest:
     """One request for decisions.
 
     Attributes:
@@ -87,12 +87,12 @@ class Decided:
         choices: by position; fewer than asked for where nothing was left to choose.
     """
 
-    asked: Asked
+    asked: DecisionRequest
     slate_id: str
     day: date
     history: FreshHistory
     is_control: bool
-    choices: list[Choice] = field(default_factory=list)
+    choices: list[ChosenAction] = field(default_factory=list)
 
     def decision_id(self, position: int) -> str:
         """Return the id of the decision at a position; ids of a slate ascend with it."""
@@ -138,10 +138,10 @@ class DecisionMaker:
         ]
         self._offers: dict[tuple[str, str], Offer] = {}
         self._n_today: Counter[tuple[int, str, int]] = Counter()
-        self.served: ServedPolicy | None = None
+        self.served: PolicyInUse | None = None
         self.categories: Mapping[str, str | None] = {}
 
-    def decide(self, requests: Sequence[Asked]) -> list[Decided]:
+    def decide(self, requests: Sequence[DecisionRequest]) -> list[Decided]:
         """Return the decisions of the requests, in their order; they count towards the caps from now on."""
         served, decided = self.served, self._begun(requests)
         open_ones = [one for one in decided if not one.is_control]
@@ -185,7 +185,7 @@ class DecisionMaker:
         """Return the business day of a moment."""
         return _EPOCH.date() + timedelta(days=self._maker.business_day(time_us))
 
-    def _begun(self, requests: Sequence[Asked]) -> list[Decided]:
+    def _begun(self, requests: Sequence[DecisionRequest]) -> list[Decided]:
         """Return the requests with what is known of their shoppers, nothing decided yet."""
         share, scenario = self._pipeline.scenario.exploration.control_holdout, self._pipeline.scenario.name
         known = self._histories([one.shopper for one in requests if not one.is_opted_out])
@@ -209,7 +209,7 @@ class DecisionMaker:
         except StoreError:
             return Histories(None, [None] * len(shoppers))
 
-    def _decide_position(self, decided: Sequence[Decided], position: int, served: ServedPolicy | None) -> None:
+    def _decide_position(self, decided: Sequence[Decided], position: int, served: PolicyInUse | None) -> None:
         observation = self._maker.observe([self._moment(one, position) for one in decided])
         features = None if served is None else served.policy.encode(observation)
         for row, one in enumerate(decided):
@@ -244,7 +244,7 @@ class DecisionMaker:
             action,
         )
 
-    def _offer(self, asked: Asked, served: ServedPolicy | None) -> Offer:
+    def _offer(self, asked: DecisionRequest, served: PolicyInUse | None) -> Offer:
         """Return the available actions; those of a set are looked up once for a policy."""
         places = {} if served is None else served.places
         if asked.availability_id is None:
@@ -268,7 +268,7 @@ class DecisionMaker:
             allowed &= np.array([key not in shown for key in offer.keys], dtype=np.bool_)
         return allowed
 
-    def _count(self, decided: Decided, choices: Sequence[Choice], by: int) -> None:
+    def _count(self, decided: Decided, choices: Sequence[ChosenAction], by: int) -> None:
         self.count_event(decided.day, decided.asked.shopper, [choice.action for choice in choices], by)
 
     def count_event(self, day: date, shopper: str, actions: Sequence[str], by: int = 1) -> None:

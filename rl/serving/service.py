@@ -24,7 +24,7 @@ from rl.serving import child
 from rl.serving.asking import Asking
 from rl.serving.bodies import DecideRequest
 from rl.serving.decision_log import DecisionLog, logged_lines
-from rl.serving.decisions import Decided, DecisionMaker, ServedPolicy
+from rl.serving.decisions import Decided, DecisionMaker, PolicyInUse
 from rl.serving.in_use import InUse, in_use_file, policy_folder, read_in_use
 from rl.serving.shop_tables import ShopTables, read_tables, tables_digest
 from rl.serving.store_filling import StorePlace
@@ -201,7 +201,7 @@ class Service:
             except (PolicyError, OSError) as error:
                 self._policy_problem = f"version {found.version} can't be loaded ({error}); what was served stays"
                 return
-            self.maker.served = ServedPolicy.of(policy, found.version)
+            self.maker.served = PolicyInUse.of(policy, found.version)
             structlog.get_logger().info("serving", version=found.version, policy=policy.version)
 
     def _is_older_than_approvals(self, stamp: int) -> bool:

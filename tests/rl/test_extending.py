@@ -18,7 +18,7 @@ import yaml
 
 from conf.errors import SpecError
 from conf.kernel.session_features import SESSION_SCALARS
-from conf.kernel.transitions import Transitions
+from conf.kernel.transitions import StreamTransitions
 from conf.observation_features import OBSERVATION_FEATURES
 from conf.settings import PROJECT_ROOT
 from conf.specs.candidate import DISCRETE_ALGORITHMS, Candidate
@@ -165,7 +165,7 @@ def shop_rows(*events: tuple[str, int]) -> list[dict[str, Any]]:
     ]
 
 
-def made_of(pipeline: Pipeline, rows: list[dict[str, Any]]) -> Transitions:
+def made_of(pipeline: Pipeline, rows: list[dict[str, Any]]) -> StreamTransitions:
     """What the kernel makes of the day's rows, as of its end."""
     day = rows[0]["event_date"]
     return kernel_transitions(MadeLog(pipeline, rows, [], [day], day))[1]

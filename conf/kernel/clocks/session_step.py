@@ -11,7 +11,7 @@ import numpy as np
 
 from conf.kernel.arrays import MICROS_PER_DAY, BoolArray, IntArray, changes
 from conf.kernel.calendar import Calendar
-from conf.kernel.decisions import Decisions
+from conf.kernel.decisions import DecisionRows
 from conf.kernel.episode_ends import ends
 from conf.kernel.points import CLOSING, DECISION, NO_DECISION, NO_END, Points
 from conf.kernel.sessions import Sessions, closing_times
@@ -34,7 +34,7 @@ class SessionStep:
         self,
         stream: Stream,
         sessions: Sessions,
-        decisions: Decisions,
+        decisions: DecisionRows,
         *,
         calendar: Calendar,
         span: IntArray,

@@ -28,7 +28,7 @@ FOLLOW_UPS = ((CLICK, "click_time"), (CART, "cart_time"), (PURCHASE, "purchase_t
 
 
 @dataclass
-class EventColumns:
+class SimulatedEvents:
     """Events, `(n_events,)` each; `decision` is the row of the decision that caused the event (its own, if one)."""
 
     time: IntArray
@@ -71,7 +71,7 @@ class Simulation:
     shop: Shop
     population: Population
     played: PlayedSessions
-    events: EventColumns
+    events: SimulatedEvents
 
 
 def play(
@@ -131,7 +131,7 @@ class _Days:
         self.delayed = DelayedEvents()
         self.last_visit_end = np.full(shop.settings.n_shoppers, np.iinfo(np.int64).min // 2)
         self.behavior = logging_policy(shop)
-        self.events: list[EventColumns] = []
+        self.events: list[SimulatedEvents] = []
         self.n_decisions = 0
 
     def visits_of(self, day: int, *, is_observed: bool) -> Iterator[PlayedSessions]:
@@ -182,14 +182,14 @@ class _Days:
 
 def _events_of(
     played: PlayedSessions, first_decision: int, *, late_rate: float, rng: np.random.Generator
-) -> EventColumns:
+) -> SimulatedEvents:
     responses, shopper = played.responses, played.starts.shopper[played.responses.session]
     times = [responses.time, *(getattr(responses, name) for _, name in FOLLOW_UPS)]
     ranks = [IMPRESSION, *(rank for rank, _ in FOLLOW_UPS)]
     rows = [np.flatnonzero(time != NEVER) for time in times]
     decision = np.concatenate(rows)
     quantity = 1 + (rng.random(len(responses.item)) < 0.12).astype(np.int64)
-    return EventColumns(
+    return SimulatedEvents(
         time=np.concatenate([time[row] for time, row in zip(times, rows, strict=True)]),
         rank=np.concatenate([np.full(len(row), rank) for rank, row in zip(ranks, rows, strict=True)]),
         shopper=shopper[decision],
@@ -220,9 +220,9 @@ def _joined(visits: list[PlayedSessions]) -> PlayedSessions:
     return PlayedSessions(starts, responses, np.concatenate([visit.propensity for visit in visits]), columns)
 
 
-def _joined_events(parts: list[EventColumns]) -> EventColumns:
-    return EventColumns(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in EventColumns.__dataclass_fields__)
+def _joined_events(parts: list[SimulatedEvents]) -> SimulatedEvents:
+    return SimulatedEvents(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in SimulatedEvents.__dataclass_fields__)
     )
 
 

@@ -9,7 +9,7 @@ from conf.kernel.arrays import IntArray
 from conf.kernel.attribution import OUTCOMES
 from conf.kernel.availability_in_force import AvailabilitySets
 from conf.kernel.quarantine import QUARANTINE_REASONS, USABLE
-from conf.kernel.transitions import Transitions, transitions
+from conf.kernel.transitions import StreamTransitions, transitions
 from conf.kernel_rules import as_of, rules_of
 from conf.specs.scenario import Pipeline
 from tests.conf.kernel.columns_of_rows import Log, array, codes_of_sets, day_number, hashed, log_of, micros
@@ -17,7 +17,7 @@ from tests.conf.kernel.made_logs import MadeLog
 from tests.conf.kernel.reference import Row, by_shopper, outcomes_of, set_aside_of, transitions_of
 
 
-def kernel_transitions(log: MadeLog) -> tuple[Log, Transitions]:
+def kernel_transitions(log: MadeLog) -> tuple[Log, StreamTransitions]:
     """The log's columns and what the kernel makes of them."""
     columns = log_of(log.rows, log.sets)
     source = log.pipeline.source
@@ -56,7 +56,7 @@ def differences(log: MadeLog) -> list[str]:
     return wrong + differing_outcomes(columns, made, log) + differing_quarantine(columns, made, log)
 
 
-def differing_outcomes(columns: Log, made: Transitions, log: MadeLog) -> list[str]:
+def differing_outcomes(columns: Log, made: StreamTransitions, log: MadeLog) -> list[str]:
     """Where they differ in what became of the counted events."""
     found = told_outcomes(columns, made)
     expected = {
@@ -67,14 +67,14 @@ def differing_outcomes(columns: Log, made: Transitions, log: MadeLog) -> list[st
     return [] if found == expected else [f"outcomes {found}; expected {expected}"]
 
 
-def differing_quarantine(columns: Log, made: Transitions, log: MadeLog) -> list[str]:
+def differing_quarantine(columns: Log, made: StreamTransitions, log: MadeLog) -> list[str]:
     """Where they differ in which decisions are set aside, and why."""
     found = told_quarantine(columns, made)
     expected = set_aside_of(log.rows, log.pipeline, sets=log.sets, dates=log.dates)
     return [] if found == expected else [f"set aside {found}; expected {expected}"]
 
 
-def told_quarantine(log: Log, made: Transitions) -> dict[str, str | None]:
+def told_quarantine(log: Log, made: StreamTransitions) -> dict[str, str | None]:
     """The decisions that are set aside by event id, with the reason or None."""
     aside = made.quarantine
     return {
@@ -84,7 +84,7 @@ def told_quarantine(log: Log, made: Transitions) -> dict[str, str | None]:
     }
 
 
-def told_outcomes(log: Log, made: Transitions) -> dict[str, tuple[str, str | None]]:
+def told_outcomes(log: Log, made: StreamTransitions) -> dict[str, tuple[str, str | None]]:
     """What became of each counted event, by event id."""
     decided = [log.rows[row]["event_id"] for row in made.decisions.rows]
     return {
@@ -95,7 +95,7 @@ def told_outcomes(log: Log, made: Transitions) -> dict[str, tuple[str, str | Non
     }
 
 
-def told_transitions(log: Log, made: Transitions, pipeline: Pipeline) -> list[Row]:
+def told_transitions(log: Log, made: StreamTransitions, pipeline: Pipeline) -> list[Row]:
     """The transitions as rows of the reference."""
     first_of_session = made.sessions.starts[made.session]
     plain = {

@@ -12,7 +12,7 @@ from conf.kernel.arrays import IntArray
 from conf.kernel.attribution import OUTCOMES
 from conf.kernel.decisions import decisions
 from conf.kernel.sessions import closing_times, has_closed, sessions
-from conf.kernel.transitions import Transitions, transitions
+from conf.kernel.transitions import StreamTransitions, transitions
 from conf.kernel_rules import as_of, rules_of
 from conf.observation_features import id_hash
 from conf.specs.scenario import Pipeline
@@ -70,7 +70,7 @@ def session_id(log: Log, first: int) -> str:
     return _hash(row["user_id"], str(micros(row["event_time"])), row["event_id"])
 
 
-def _table_rows(log: Log, made: Transitions, pipeline: Pipeline) -> list[Row]:
+def _table_rows(log: Log, made: StreamTransitions, pipeline: Pipeline) -> list[Row]:
     lengths = {feature.name: feature.length for feature in pipeline.scenario.observation.features}
     named = {row[name] for row in log.rows for name in ("item_id", "category_id", "action")} - {None}
     keys = {id_hash(name): name for name in named}
@@ -112,7 +112,7 @@ def _metrics(metrics: dict[str, IntArray], place: int) -> Row:
     return {name: int(values[place]) for name, values in metrics.items()} or {"none": 0}
 
 
-def _attributed_rows(log: Log, made: Transitions) -> Counter[tuple[Any, ...]]:
+def _attributed_rows(log: Log, made: StreamTransitions) -> Counter[tuple[Any, ...]]:
     days = log.stream.day[made.sessions.starts[:-1]][made.sessions.number]
     found: Counter[tuple[Any, ...]] = Counter()
     attributed = made.attributed

@@ -16,7 +16,7 @@ import pytest
 from conf.settings import PROJECT_ROOT, Settings
 from dags.deployment.service_processes import (
     Record,
-    Service,
+    ServiceProcess,
     as_service,
     is_alive,
     marked,
@@ -153,7 +153,7 @@ def test_down_spares_a_stranger_in_a_session_of_that_number(tmp_path: Path) -> N
     daemon = psutil.Process(int(leader.stdout.readline()))
     leader.wait()
     try:
-        write_record(tmp_path, Record((Service("scheduler", leader.pid, daemon.create_time() - 100.0),)))
+        write_record(tmp_path, Record((ServiceProcess("scheduler", leader.pid, daemon.create_time() - 100.0),)))
         assert down(tmp_path) == []
         assert daemon.is_running()
     finally:

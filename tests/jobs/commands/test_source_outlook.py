@@ -12,7 +12,7 @@ from conf.observation_features import OBSERVATION_FEATURES
 from conf.specs.scenario import Pipeline, load_pipeline
 from jobs.commands import source_outlook
 from jobs.commands.check_source import main
-from jobs.commands.source_outlook import SeenEvent, attributable, empty_features, verdict_line
+from jobs.commands.source_outlook import OutlookEvent, attributable, empty_features, verdict_line
 from tests.jobs.formats.plain_events import SAMPLES
 
 HOUR = 3_600_000_000
@@ -28,8 +28,8 @@ ALWAYS_THERE = {
 }
 
 
-def _event(kind: str, hours: float, user: str = "ann", **fields: Any) -> SeenEvent:
-    return SeenEvent(int(hours * HOUR), user, kind, fields)
+def _event(kind: str, hours: float, user: str = "ann", **fields: Any) -> OutlookEvent:
+    return OutlookEvent(int(hours * HOUR), user, kind, fields)
 
 
 def _last_touch() -> Pipeline:
@@ -52,7 +52,7 @@ def _last_touch() -> Pipeline:
         ([_event("view", 0, item_id="a")], None),
     ],
 )
-def test_share_of_reward_goes_by_the_last_touch(events: list[SeenEvent], expected: float | None) -> None:
+def test_share_of_reward_goes_by_the_last_touch(events: list[OutlookEvent], expected: float | None) -> None:
     """Weighted by what events earn; at one moment a view comes before a purchase."""
     weights = {"cart": 3.0, "purchase": 10.0}
     pipeline = _last_touch()
@@ -104,7 +104,9 @@ def test_every_feature_is_known() -> None:
         ("open_bandit", [_event("impression", 0), _event("impression", 0, propensity=1)], "1 of 2 decisions lack"),
     ],
 )
-def test_verdict_follows_from_decisions_and_propensities(source: str, events: list[SeenEvent], expected: str) -> None:
+def test_verdict_follows_from_decisions_and_propensities(
+    source: str, events: list[OutlookEvent], expected: str
+) -> None:
     """Before any night has run."""
     assert expected in verdict_line(events, load_pipeline("recommendation", source).source)
 

@@ -14,7 +14,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.event_types import EVENT_TYPE_RANK
-from conf.specs.delivery import SessionRule
+from conf.specs.delivery import SessionSpec
 from conf.specs.source import Source
 from conf.tables import EVENTS, SESSIONS
 from jobs.events.event_columns import SESSION_COLUMNS
@@ -134,7 +134,7 @@ def test_date_is_the_business_date_of_the_zone() -> None:
 def test_chain_is_cut_at_its_second_midnight() -> None:
     """A shopper who never pauses starts a new session with the first event two business dates after the first."""
     rows = [event(f"e{n:03}", 60 * n) for n in range(60)]
-    rule = {"session": SessionRule(gap_minutes=90, max_hours=24)}
+    rule = {"session": SessionSpec(gap_minutes=90, max_hours=24)}
     found = _sessions(rows, **rule)
     # Noon of the 5th + 24 h, then the rest up to midnight of the 7th, then the 7th's 24 hours.
     assert [(one.start_time.isoformat(), one.n_events, one.is_cut) for one in found] == [
@@ -159,7 +159,7 @@ def test_watermark_is_the_end_of_the_business_day_less_the_lateness() -> None:
 def test_sessions_equal_those_of_a_plain_reading_of_the_rules() -> None:
     """On random events, sessions are those that a loop over each shopper's events finds."""
     rows = _random_rows(seed=7)
-    found = _sessions(rows, session=SessionRule(gap_minutes=200, max_hours=5), zone="Asia/Tokyo")
+    found = _sessions(rows, session=SessionSpec(gap_minutes=200, max_hours=5), zone="Asia/Tokyo")
     times = {row["event_id"]: row["event_time"] for row in rows}
     expected = [
         (min(times[one] for one in part), max(times[one] for one in part), len(part))
@@ -174,7 +174,7 @@ def test_sessions_of_a_date_need_no_event_before_the_two_days_before_it() -> Non
 
     def sessions_of_day(first: date) -> list[Any]:
         kept = [row for row in rows if row["event_time"].date() >= first]
-        rule = SessionRule(gap_minutes=200, max_hours=5)
+        rule = SessionSpec(gap_minutes=200, max_hours=5)
         return _sessions(kept, dates=[date(2026, 1, 8)], session=rule)
 
     whole = sessions_of_day(date(2026, 1, 1))

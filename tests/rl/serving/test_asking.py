@@ -13,7 +13,7 @@ from conf.pseudonyms import pseudonym
 from conf.specs.scenario import load_pipeline
 from rl.serving.asking import Asking, UnfitRequest
 from rl.serving.bodies import DecideRequest, Event
-from rl.serving.decisions import Asked
+from rl.serving.decisions import DecisionRequest
 from rl.serving.shop_tables import ShopTables
 
 NOW = datetime(2026, 3, 30, 10, tzinfo=UTC)
@@ -21,7 +21,7 @@ KEY = b"a key for tests only"
 TABLES = ShopTables(sets={"set-1": ("a", "b")})
 
 
-def read(*, source: str = "simulated_shop", is_replaying: bool = False, **body: Any) -> Asked:
+def read(*, source: str = "simulated_shop", is_replaying: bool = False, **body: Any) -> DecisionRequest:
     given = {"user_id": "ann", "available_actions": ["a"]} | body
     asking = Asking(load_pipeline("recommendation", source), KEY, is_replaying)
     kept = {name: value for name, value in given.items() if value is not None}

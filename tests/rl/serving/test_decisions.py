@@ -15,7 +15,7 @@ from conf.specs.scenario import Pipeline, load_pipeline
 from rl.errors import StoreError
 from rl.policy.action_rules import ActionRules, Cap, Eligibility, Pin
 from rl.serving.decide import FALLBACK_VERSION, is_control
-from rl.serving.decisions import Asked, DecisionMaker, ServedPolicy
+from rl.serving.decisions import DecisionMaker, DecisionRequest, PolicyInUse
 from rl.serving.histories import Histories
 from rl.serving.observation import SeenEvent
 from tests.rl.policy.policies import make_policy
@@ -59,14 +59,14 @@ def maker(**given: Any) -> DecisionMaker:
         max_age_days=2,
         generator=np.random.default_rng(given.get("seed", 0)),
     )
-    made.served = given.get("served", ServedPolicy.of(POLICY, 3))
+    made.served = given.get("served", PolicyInUse.of(POLICY, 3))
     made.categories = {"a": "letters"}
     return made
 
 
-def asked(shopper: str = "ann", **given: Any) -> Asked:
+def asked(shopper: str = "ann", **given: Any) -> DecisionRequest:
     content: dict[str, Any] = {"shopper": shopper, "time_us": NOON_US, "events": (), "actions": ("a", "b", "c")}
-    return Asked(**(content | given))
+    return DecisionRequest(**(content | given))
 
 
 def actions(made: DecisionMaker, **given: Any) -> list[str]:
@@ -178,8 +178,8 @@ def test_a_policy_that_knows_nothing_of_the_offer_gives_way_to_the_fallback() ->
     assert (decided.choices[0].group, decided.choices[0].propensity) == ("fallback", pytest.approx(1 / 3, abs=1e-15))
 
 
-@pytest.mark.parametrize("served", [None, ServedPolicy.of(POLICY, 3)])
-def test_rules_hold_for_policy_and_fallback(served: ServedPolicy | None) -> None:
+@pytest.mark.parametrize("served", [None, PolicyInUse.of(POLICY, 3)])
+def test_rules_hold_for_policy_and_fallback(served: PolicyInUse | None) -> None:
     """A blocked item is never served, a pinned one always, at its position alone."""
     rules = ActionRules(blocked=frozenset("a"), pins=(Pin("c", frozenset({1})),))
     for seed in range(40):
