@@ -140,7 +140,7 @@ test-faults: setup  ## what becomes of ingest and build under faults; KILLS=30 S
 check: setup  ## lint, format, types and import contracts
 	@$(PIPELINE) -m ruff check .
 	@$(PIPELINE) -m ruff format --check --quiet . || { echo "not formatted: run .venv/bin/ruff format ." >&2; exit 1; }
-	@$(PIPELINE) -m mypy --strict conf jobs rl
+	@$(PIPELINE) -m mypy --strict conf jobs rl tests --exclude '^tests/(dags|golden)/'
 	@$(PIPELINE) -m mypy --strict --python-executable $(AIRFLOW) dags
 	@.venv/bin/lint-imports
 

@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from conf.specs.delivery import CsvFormat
+from conf.specs.file_patterns import matches
 from conf.specs.source import Source, load_source
 from jobs.errors import DeliveryError
-from jobs.landing.delivered_files import DeliveredFile, find_files, matches, measure, refuse_empty, unread_files
+from jobs.landing.delivered_files import DeliveredFile, find_files, measure, refuse_empty, unread_files
 
 KEY = b"a key for tests only"
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"

@@ -20,6 +20,7 @@ from jobs.events.event_columns import event_columns
 from jobs.transitions import build as building
 from jobs.transitions.attribution import worth_of_events
 from jobs.transitions.build import build
+from jobs.transitions.reward_ledger import reward_of_events
 from tests.jobs.transitions.delivered_shop import DeliveredShop
 from tests.jobs.transitions.shop_events import (
     DAY,
@@ -312,7 +313,7 @@ def test_money_that_does_not_add_up_publishes_nothing(
     """A millionth too much on one side is named, and no pointer is swapped."""
     shop = DeliveredShop(spark, tmp_path, PIPELINE)
     shop.deliver(a_log())
-    honest, calls = building.reward_of_events, list[dict[date, int]]()
+    honest, calls = reward_of_events, list[dict[date, int]]()
 
     def off_by_one(*given: Any) -> dict[date, int]:
         calls.append(honest(*given))

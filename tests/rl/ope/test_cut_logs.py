@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from rl.data.logged_episodes import LoggedEpisodes
+from rl.data.shopper_segments import Segment
 from rl.errors import UnsupportedEstimator
 from rl.ope.estimators.registry import ESTIMATORS, MAX_SHARE_CUT
 from rl.ope.intervals.intervals import Resampling, student_interval
@@ -18,7 +19,7 @@ from rl.ope.propensities.weighted_loggers import weighted_over_loggers
 from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import action_values
 from rl.ope.samples.sample import evaluation_sample
-from rl.ope.segments import Segment, SegmentFloors, segment_values
+from rl.ope.segments import SegmentFloors, segment_values
 from tests.rl.ope.tabular_mdp import TableQ, small_mdp
 
 MDP, GAMMA = small_mdp(), 0.95

@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 
 from rl.errors import DecisionLogError
-from rl.serving import decision_log
 from rl.serving.decision_log import DecisionLog, logged_lines
 
 DAY, NEXT = date(2026, 3, 30), date(2026, 3, 31)
@@ -59,7 +58,7 @@ def test_nothing_is_said_to_be_written_before_it_is_synced(log: DecisionLog, mon
         may_go_on.wait(60)
         sync(descriptor)
 
-    monkeypatch.setattr(decision_log.os, "fsync", slow)
+    monkeypatch.setattr(os, "fsync", slow)
     future = log.append(DAY, ["a"])
     while "a" not in list(logged_lines(log.folder, DAY)) and not may_go_on.is_set():
         if not list(log.folder.glob("*.jsonl")):
@@ -80,7 +79,7 @@ def test_what_waits_is_synced_together(log: DecisionLog, monkeypatch: pytest.Mon
         time.sleep(0.02)
         sync(descriptor)
 
-    monkeypatch.setattr(decision_log.os, "fsync", counting)
+    monkeypatch.setattr(os, "fsync", counting)
     futures = [log.append(DAY, [str(number)]) for number in range(1_000)]
     assert all(map(written, futures))
     assert n_syncs < 100
@@ -133,8 +132,8 @@ def test_a_failed_sync_is_no_decision(log: DecisionLog, monkeypatch: pytest.Monk
     """What stood in the file before stays, what didn't reach the disk goes, at the latest before the next line."""
     assert written(log.append(DAY, ["a"]))
     with monkeypatch.context() as patch:
-        patch.setattr(decision_log.os, "fsync", _failing)
-        patch.setattr(decision_log.os, "ftruncate", _failing)
+        patch.setattr(os, "fsync", _failing)
+        patch.setattr(os, "ftruncate", _failing)
         assert not written(log.append(DAY, ["b"]))
     assert written(log.append(DAY, ["c"]))
     assert list(logged_lines(log.folder, DAY)) == ["a", "c"]
