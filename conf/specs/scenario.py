@@ -108,14 +108,20 @@ class Action(StrictModel):
     )
 
 
-class Discount(StrictModel):
+class DiscountRate(StrictModel):
     """How much less a later reward counts."""
 
-    per: Literal["step"] = Field(default="step", description="Says what discounts: each step.", examples=["step"])
+    per: Literal["step", "day"] = Field(
+        default="step",
+        description="Says what discounts: each step (`step`), or the time between decisions, in days and their exact "
+        "parts (`day`).",
+        examples=["day"],
+    )
     gamma: float = Field(
         gt=0,
         le=1,
-        description="Multiplies rewards once for every step before them; 1 counts all alike.",
+        description="Multiplies rewards once for every step before them, or, per day, to the power of the days before "
+        "them; 1 counts all alike.",
         examples=[0.95],
     )
 
@@ -382,7 +388,7 @@ class Scenario(GrownModel):
         "may limit them.",
         examples=[{"clicks": "click", "discounts": {"event": "purchase", "value": "discount"}}],
     )
-    discount: Discount = Field(
+    discount: DiscountRate = Field(
         json_schema_extra=LEARNING,
         description="Says how much less a later reward counts.",
         examples=[{"per": "step", "gamma": 0.95}],

@@ -25,6 +25,7 @@ from conf.specs.candidate import DISCRETE_ALGORITHMS, Candidate
 from conf.specs.scenario import SCENARIOS_FOLDER, Feature, Pipeline, Scenario, load_pipeline
 from conf.specs.strict_yaml import parse_model
 from conf.tables import transitions_table
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.data.shopper_segments import SEGMENTS, segments_of
 from rl.gate.rules import RULES, Decision, GateEvidence, GateRules, judge
@@ -34,7 +35,6 @@ from rl.ope.estimators.registry import ESTIMATORS, nightly_estimators
 from rl.ope.intervals.intervals import Interval, Resampling
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import BEHAVIOR, EvaluationSettings, evaluate_policies
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.ratio_balance import RatioBalance
 from rl.ope.samples.sample import evaluation_sample
 from rl.ope.segments import SegmentFloors, segment_values
@@ -205,11 +205,11 @@ def test_an_estimator_is_reported_beside_those_of_a_night(register: Register) ->
     register("estimator")
     assert nightly_estimators()[-1] == "capped_pdis"
     settings = EvaluationSettings(
-        Discount(GAMMA), resampling=Resampling(200), fqe=FqeSettings(method="linear")
+        DiscountFunction(GAMMA), resampling=Resampling(200), fqe=FqeSettings(method="linear")
     )  # no estimator is named: those of a night
     evaluation = evaluate_policies({"candidate": policy}, train=train, test=test, settings=settings)
     found = evaluation.report("candidate", "capped_pdis")
-    sample = evaluation_sample(policy, test, discount=Discount(GAMMA))
+    sample = evaluation_sample(policy, test, discount=DiscountFunction(GAMMA))
     weight = np.minimum(sample.require_weights(), 5.0)
     assert sample.require_weights().max() > 5
     assert found.value == pytest.approx(float((sample.discount * weight * sample.reward).sum()) / test.n_episodes)
@@ -258,8 +258,8 @@ def test_a_segment_has_values_on_a_log(register: Register) -> None:
     assert "regularity" not in {one.dimension for one in segments_of(observation, {}, of_episodes=True)}
     register("segment")
     report = segment_values(
-        evaluation_sample(mdp.random_policy(2), log, discount=Discount(GAMMA)),
-        evaluation_sample(None, log, discount=Discount(GAMMA)),
+        evaluation_sample(mdp.random_policy(2), log, discount=DiscountFunction(GAMMA)),
+        evaluation_sample(None, log, discount=DiscountFunction(GAMMA)),
         segments_of(observation, {}, of_episodes=True),
         estimator_name="wpdis",
         floors=SegmentFloors(0.0, 0.0),
@@ -321,7 +321,7 @@ def random_log(n: int = 120) -> LoggedEpisodes:
 def trained_outputs(algorithm: str, log: LoggedEpisodes, *, gamma: float) -> Any:
     """What the network of the scenario's candidate gives for each row and action after a few updates."""
     seeded = find_candidate(scenario_with(algorithm), f"{algorithm}-1")
-    return train_candidate(seeded, log, None, TrainingSettings(gamma=gamma)).network.forward(log.features)
+    return train_candidate(seeded, log, None, TrainingSettings(DiscountFunction(gamma))).network.forward(log.features)
 
 
 def evidence(gain: float | None) -> GateEvidence:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 # isort: off
 import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
@@ -19,6 +20,7 @@ from rl.learning.replay.observation_table import ObservationTable, as_tensor, ob
 from rl.learning.replay.replay_columns import (
     ACTION,
     CLOSING,
+    ELAPSED,
     NEXT_SET,
     REWARD,
     SET,
@@ -49,6 +51,7 @@ class Replay:
         device: str = "cpu",
         reward_scale: float = 1.0,
         never_chosen: int | None = None,
+        discount_per: Literal["step", "day"] = "step",
     ) -> None:
         """Make the tensors of the episodes.
 
@@ -57,6 +60,8 @@ class Replay:
             device: that batches are on; the data is there too where it fits.
             reward_scale: rewards are divided by it.
             never_chosen: action that the policy won't choose: not available at next observations, unless alone.
+            discount_per: what a batch's intervals count, which learners raise gamma to: one step each, or the days that
+                passed.
 
         Raises:
             TrainingError: no transitions, or a cut episode whose next observation has no available action.
@@ -69,6 +74,7 @@ class Replay:
         self.n_features = int(columns.features.shape[1])
         self.n_actions = columns.n_actions
         self._reward_scale = reward_scale
+        self._is_per_day = discount_per == "day"
         next_sets = _without(columns.availability, never_chosen)
         _refuse_empty(columns, next_sets)
         self._table, self._records = _on_device(columns, device)
@@ -118,10 +124,14 @@ class Replay:
         return pieces[0] if len(pieces) == 1 else [torch.cat(column) for column in zip(*pieces, strict=True)]
 
     def _gathered(self, rows: torch.Tensor) -> list[torch.Tensor]:
-        """Return the rows' features, mask, next features, next mask, action, reward, terminal, where the data is."""
+        """Return the rows' features, mask, next features, next mask, action, reward, terminal, where the data is.
+
+        Last, where they count, the days to the next decision.
+        """
         record = self._records.index_select(0, rows)
         columns = record.unbind(1)
         features, following = self._table.pairs(rows, columns[CLOSING])
+        days = [columns[ELAPSED].contiguous().view(torch.float32)[:, None]] if self._is_per_day else []
         return [
             features,
             _sets_of(self._sets, columns[SET]),
@@ -130,13 +140,14 @@ class Replay:
             columns[ACTION].long()[:, None],
             self._scaled(record[:, REWARD].view(torch.float64)).float(),
             columns[TERMINAL].float()[:, None],
+            *days,
         ]
 
     def _as_mini_batch(self, found: list[torch.Tensor]) -> TorchMiniBatch:
         if not self.is_on_device:
             # From pinned memory, a GPU fetches while the processor goes on.
             found = [column.contiguous().pin_memory().to(self.device, non_blocking=True) for column in found]
-        features, mask, following, next_mask, action, reward, terminal = found
+        features, mask, following, next_mask, action, reward, terminal, *days = found
         nothing = self._nothing.expand_as(reward)
         return TorchMiniBatch(
             observations=[features, mask],
@@ -146,7 +157,7 @@ class Replay:
             next_actions=nothing,
             returns_to_go=nothing,
             terminals=terminal,
-            intervals=self._one_step.expand_as(reward),
+            intervals=days[0] if days else self._one_step.expand_as(reward),
             device=self.device,
         )
 

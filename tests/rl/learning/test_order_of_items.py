@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from conf.specs.candidate import Candidate
+from rl.data.discount_function import DiscountFunction
 from rl.data.encoder_fitting import fit_encoder, with_tokens
 from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
 from rl.learning.candidates import SeededCandidate
@@ -78,7 +79,7 @@ def share_right(kind: str, **encoder: Any) -> float:
             "encoder": spec | encoder,
         }
     )
-    settings = TrainingSettings(gamma=0.0, layout=layout)
+    settings = TrainingSettings(DiscountFunction(0.0), layout=layout)
     trained = train_candidate(SeededCandidate("nfq-1", candidate, 1), training, make_log(500, 7)[0], settings)
     shown, rewarded = histories(2000, 9)
     outputs: FloatArray = trained.network.forward(encoded(make_encoder(shown), shown)).astype(np.float64)

@@ -8,6 +8,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FeatureArray, IntArray
 from rl.errors import ShopError
 from rl.shops.recommendation.fixed_policies import anti_repeat_policy
@@ -107,7 +108,12 @@ def test_propensities_recover_the_value_of_another_policy(episodes: SimulatedEpi
     weight = np.exp(np.bincount(logged.episode, weights=np.log(chances / logged.propensity)))
     returns = np.bincount(logged.episode, weights=logged.reward * GAMMA**logged.step)
     truth = true_policy_value(
-        SETTINGS, policy, action_keys=keys, first_date=SETTINGS.first_date, last_date=SETTINGS.last_date, gamma=GAMMA
+        SETTINGS,
+        policy,
+        action_keys=keys,
+        first_date=SETTINGS.first_date,
+        last_date=SETTINGS.last_date,
+        discount=DiscountFunction(GAMMA),
     )
     for estimate, expected, expected_error in (
         (weight, 1.0, 0.0),
