@@ -475,6 +475,20 @@ class Scenario(GrownModel):
             raise ValueError("reward.margin_rate is given, but no term or metric has value: margin")
         return self
 
+    @model_validator(mode="after")
+    def _candidates_take_the_discount(self) -> Self:
+        """Return the scenario; raise where it discounts per day and a candidate's algorithm counts steps alone."""
+        algorithms = dict.fromkeys(candidate.algorithm for candidate in self.candidates)
+        known = self.candidates[0].algorithms
+        if self.discount.per == "day" and (
+            per_step := [one for one in algorithms if not known[one].takes_elapsed_time]
+        ):
+            raise ValueError(
+                f"discount.per is day, but {', '.join(per_step)} discounts every step alike (takes_elapsed_time of its "
+                "entry): leave it out of candidates, or write discount.per: step"
+            )
+        return self
+
     @property
     def money_metrics(self) -> dict[str, MoneyMetric]:
         """The side metrics in money by name, in millionths; the others count events."""

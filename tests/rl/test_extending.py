@@ -59,6 +59,7 @@ REGISTRIES: tuple[dict[str, Any], ...] = (
 # A feature's function and what it means stand apart, since a DAG reads the one and not the other.
 N_ENTRIES = {"feature": 2}
 GAMMA = 0.9
+NO_FUTURE = 1e-300  # a discount that is 0 in single precision
 
 Register = Callable[[str], ModuleType]
 
@@ -238,8 +239,17 @@ def test_a_learner_is_named_by_a_spec_and_trained(register: Register) -> None:
     log = random_log()
     myopic = trained_outputs("myopic_cql", log, gamma=GAMMA)
     assert np.isfinite(myopic).all()
-    assert np.array_equal(myopic, trained_outputs("discrete_cql", log, gamma=0.0))
+    assert np.array_equal(myopic, trained_outputs("discrete_cql", log, gamma=NO_FUTURE))
     assert not np.allclose(myopic, trained_outputs("discrete_cql", log, gamma=GAMMA))
+
+
+def test_a_learner_that_counts_steps_is_refused_where_days_discount(register: Register) -> None:
+    """Its entry says nothing of elapsed time, so a scenario per day is refused as it is read."""
+    register("learner")
+    by_day = {"discount": {"per": "day", "gamma": 0.9}}
+    with pytest.raises(SpecError, match=r"discount\.per is day, but myopic_cql discounts every step alike"):
+        scenario_with("myopic_cql", **by_day)
+    assert scenario_with("discrete_cql", **by_day).discount.per == "day"
 
 
 def test_a_learner_takes_the_parameters_of_its_entry_alone(register: Register) -> None:
@@ -304,11 +314,11 @@ def test_nothing_stays_registered() -> None:
     assert not any(own & set(registry) for registry in REGISTRIES)
 
 
-def scenario_with(algorithm: str) -> Scenario:
+def scenario_with(algorithm: str, **changes: Any) -> Scenario:
     """The recommendation scenario with one small candidate."""
     content = make_pipeline().scenario.model_dump()
     candidate = {"algorithm": algorithm, "seeds": [1], "n_updates": 20, "batch_size": 32, "hidden_units": [16]}
-    return parse_model(Scenario, content | {"candidates": [candidate]}, "test")
+    return parse_model(Scenario, content | {"candidates": [candidate]} | changes, "test")
 
 
 def random_log(n: int = 120) -> LoggedEpisodes:

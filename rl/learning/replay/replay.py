@@ -131,7 +131,7 @@ class Replay:
         record = self._records.index_select(0, rows)
         columns = record.unbind(1)
         features, following = self._table.pairs(rows, columns[CLOSING])
-        days = [columns[ELAPSED].contiguous().view(torch.float32)[:, None]] if self._is_per_day else []
+        days = [columns[ELAPSED].view(torch.float32)[:, None]] if self._is_per_day else []
         return [
             features,
             _sets_of(self._sets, columns[SET]),

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conf.specs.scenario import load_pipeline
+from conf.specs.scenario import DiscountRate, load_pipeline
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import EvaluationError
@@ -168,6 +168,8 @@ def test_settings_follow_the_scenario() -> None:
     scenario = load_pipeline("recommendation", "simulated_shop").scenario
     found = EvaluationSettings.from_scenario(scenario, seed=3)
     assert found.discount == DiscountFunction(scenario.discount.gamma)
+    by_day = scenario.model_copy(update={"discount": DiscountRate(per="day", gamma=0.8)})
+    assert EvaluationSettings.from_scenario(by_day).discount == DiscountFunction(0.8, "day")
     assert (found.steps, found.weight_clip) == (scenario.evaluation.steps, scenario.evaluation.weight_clip)
     assert (found.confidence, found.resampling) == (0.95, Resampling(scenario.evaluation.n_bootstrap, 3))
     assert found.fqe.n_updates == scenario.evaluation.fqe_updates
