@@ -18,6 +18,8 @@ from conf.specs.scenario import DiscountRate
 from rl.data.logged_episodes import MICROSECONDS_PER_DAY, FloatArray, IntArray, LoggedEpisodes
 from rl.errors import EvaluationError
 
+_LEAST_SINGLE = 1e-30  # far from where single precision loses digits
+
 
 @dataclass(frozen=True)
 class DiscountFunction:
@@ -41,6 +43,25 @@ class DiscountFunction:
     def of(cls, rate: DiscountRate) -> Self:
         """Return the function that a scenario's rate states."""
         return cls(rate.gamma, rate.per)
+
+    @property
+    def parts_of_day(self) -> int | None:
+        """Into how many parts learners cut a day, which they count in single precision; None where steps discount.
+
+        One, but for factors so small that single precision would take them for 0: a loss of 5% every half minute leaves
+        10^-64 of a day. A power of two, so that days times it are exact.
+        """
+        if self.per == "step":
+            return None
+        parts = 1
+        while self.gamma ** (1 / parts) < _LEAST_SINGLE:
+            parts *= 2
+        return parts
+
+    @property
+    def part_factor(self) -> float:
+        """What learners raise to the number of steps, or of parts of a day."""
+        return float(self.gamma ** (1 / (self.parts_of_day or 1)))
 
     def step_factors(self, episodes: LoggedEpisodes) -> FloatArray:
         """Return the discount between the decision of each row and the next observation, `(n,)`."""

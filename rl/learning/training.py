@@ -145,7 +145,7 @@ def _learner(seeded: SeededCandidate, replay: Replay, settings: TrainingSettings
         seeded.candidate,
         observation_shape=replay.observation_shape,
         action_size=replay.n_actions,
-        gamma=settings.discount.gamma,
+        gamma=settings.discount.part_factor,
         device=settings.device,
         is_captured=None if ranks.is_alone else False,
         layout=settings.layout,
@@ -162,7 +162,7 @@ def _replay(columns: ReplayColumns, reward_scale: float, settings: TrainingSetti
         device=settings.device,
         reward_scale=reward_scale,
         never_chosen=settings.never_chosen,
-        discount_per=settings.discount.per,
+        parts_of_day=settings.discount.parts_of_day,
     )
 
 

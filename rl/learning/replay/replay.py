@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 # isort: off
 import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
@@ -51,7 +50,7 @@ class Replay:
         device: str = "cpu",
         reward_scale: float = 1.0,
         never_chosen: int | None = None,
-        discount_per: Literal["step", "day"] = "step",
+        parts_of_day: int | None = None,
     ) -> None:
         """Make the tensors of the episodes.
 
@@ -60,8 +59,8 @@ class Replay:
             device: that batches are on; the data is there too where it fits.
             reward_scale: rewards are divided by it.
             never_chosen: action that the policy won't choose: not available at next observations, unless alone.
-            discount_per: what a batch's intervals count, which learners raise gamma to: one step each, or the days that
-                passed.
+            parts_of_day: a batch's intervals, which learners raise gamma to, count what passed in such parts of a day;
+                None for one step each.
 
         Raises:
             TrainingError: no transitions, or a cut episode whose next observation has no available action.
@@ -74,7 +73,7 @@ class Replay:
         self.n_features = int(columns.features.shape[1])
         self.n_actions = columns.n_actions
         self._reward_scale = reward_scale
-        self._is_per_day = discount_per == "day"
+        self._parts_of_day = parts_of_day
         next_sets = _without(columns.availability, never_chosen)
         _refuse_empty(columns, next_sets)
         self._table, self._records = _on_device(columns, device)
@@ -126,12 +125,13 @@ class Replay:
     def _gathered(self, rows: torch.Tensor) -> list[torch.Tensor]:
         """Return the rows' features, mask, next features, next mask, action, reward, terminal, where the data is.
 
-        Last, where they count, the days to the next decision.
+        Last, where they count, the parts of days to the next decision.
         """
         record = self._records.index_select(0, rows)
         columns = record.unbind(1)
         features, following = self._table.pairs(rows, columns[CLOSING])
-        days = [columns[ELAPSED].view(torch.float32)[:, None]] if self._is_per_day else []
+        parts = self._parts_of_day
+        passed = [] if parts is None else [columns[ELAPSED].view(torch.float32)[:, None] * parts]
         return [
             features,
             _sets_of(self._sets, columns[SET]),
@@ -140,14 +140,14 @@ class Replay:
             columns[ACTION].long()[:, None],
             self._scaled(record[:, REWARD].view(torch.float64)).float(),
             columns[TERMINAL].float()[:, None],
-            *days,
+            *passed,
         ]
 
     def _as_mini_batch(self, found: list[torch.Tensor]) -> TorchMiniBatch:
         if not self.is_on_device:
             # From pinned memory, a GPU fetches while the processor goes on.
             found = [column.contiguous().pin_memory().to(self.device, non_blocking=True) for column in found]
-        features, mask, following, next_mask, action, reward, terminal, *days = found
+        features, mask, following, next_mask, action, reward, terminal, *passed = found
         nothing = self._nothing.expand_as(reward)
         return TorchMiniBatch(
             observations=[features, mask],
@@ -157,7 +157,7 @@ class Replay:
             next_actions=nothing,
             returns_to_go=nothing,
             terminals=terminal,
-            intervals=days[0] if days else self._one_step.expand_as(reward),
+            intervals=passed[0] if passed else self._one_step.expand_as(reward),
             device=self.device,
         )
 

@@ -42,6 +42,15 @@ def test_days_since_the_start_discount_as_products_of_gaps_do() -> None:
     assert DiscountFunction(0.81).since_start(np.arange(3), gaps).tolist() == [1, 0.81, 0.81**2]
 
 
+@pytest.mark.parametrize(("gamma", "parts"), [(1.0, 1), (0.9, 1), (1e-30, 1), (1e-64, 4), (5e-324, 16)])
+def test_learners_cut_the_day_only_for_tiny_factors(gamma: float, parts: int) -> None:
+    """Into a power of two, whose factor single precision holds; a usual factor is taken as it stands."""
+    found = DiscountFunction(gamma, "day")
+    assert (found.parts_of_day, found.part_factor**parts) == (parts, pytest.approx(gamma, rel=1e-9, abs=0))
+    assert np.float32(found.part_factor) > 1e-35
+    assert (DiscountFunction(gamma).parts_of_day, DiscountFunction(gamma).part_factor) == (None, gamma)
+
+
 def test_what_is_no_discount_is_refused() -> None:
     """A factor outside (0, 1], or a clock that isn't known."""
     for gamma in (0.0, 1.5):

@@ -102,12 +102,19 @@ def test_replay_holds_the_days_of_each_row(tmp_path: Path) -> None:
     log = timed_chain(30)
     rows = np.random.default_rng(0).permutation(log.n_transitions)
     for training in (log, write_store(tmp_path / "store", [log], memory_bytes=1 << 20)):
-        batch = Replay(training, discount_per="day").batch(rows)
+        batch = Replay(training, parts_of_day=1).batch(rows)
         np.testing.assert_array_equal(batch.intervals[:, 0].numpy(), log.elapsed_days[rows].astype(np.float32))
         per_step = Replay(training).batch(rows).intervals
         assert (per_step.unique().tolist(), per_step.stride(0)) == ([1.0], 0)
     index = torch.from_numpy(rows)
-    assert torch.equal(Replay(log, discount_per="day").gather(index).intervals, batch.intervals)
+    assert torch.equal(Replay(log, parts_of_day=1).gather(index).intervals, batch.intervals)
+
+
+def test_replay_counts_parts_of_days() -> None:
+    """As many as it is told to, exactly."""
+    log = timed_chain(30)
+    batch = Replay(log, parts_of_day=8).batch(np.arange(log.n_transitions))
+    np.testing.assert_array_equal(batch.intervals[:, 0].numpy(), log.elapsed_days * 8)
 
 
 def trained(algorithm: str, log: LoggedEpisodes, discount: DiscountFunction, **values: object) -> TrainedCandidate:
@@ -159,6 +166,19 @@ def test_networks_of_whole_days_are_those_of_steps(algorithm: str) -> None:
     networks = [trained(algorithm, daily, one, n_updates=20).network for one in (HALF_A_DAY, HALF_A_STEP)]
     ours, expected = (network.to_tensors() for network in networks)
     assert all(np.array_equal(ours[name], expected[name]) for name in expected)
+
+
+def test_factors_too_small_for_single_precision_still_count() -> None:
+    """Half of everything is lost in each 512th of a day, so a day leaves 10^-154: learned from as half a step is."""
+    log = timed_chain(60, days=np.full(N_STATES, 1 / 512))
+    tiny = DiscountFunction(0.5**512, "day")
+    ours, expected = (
+        trained("discrete_cql", log, one, n_updates=20).network.to_tensors() for one in (tiny, HALF_A_STEP)
+    )
+    for name in expected:
+        np.testing.assert_allclose(ours[name], expected[name], rtol=1e-4, atol=1e-6)
+    nothing = trained("discrete_cql", log, DiscountFunction(1e-300), n_updates=20).network.to_tensors()
+    assert not all(np.allclose(ours[name], nothing[name], rtol=1e-4, atol=1e-6) for name in expected)
 
 
 def test_networks_per_step_look_at_no_time() -> None:
