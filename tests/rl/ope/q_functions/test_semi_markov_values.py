@@ -9,7 +9,7 @@ import pytest
 
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import MICROSECONDS_PER_DAY, FloatArray, LoggedEpisodes
-from rl.ope.density_ratios.fitting import with_density_ratios
+from rl.ope.density_ratios.fitting import fit_density_ratios, with_density_ratios
 from rl.ope.density_ratios.minimax import fit_basis, fit_minimax
 from rl.ope.density_ratios.tabular import fit_tabular, index_states
 from rl.ope.estimators.registry import ESTIMATORS
@@ -122,6 +122,23 @@ def test_linear_ratios_solve_the_same_flow() -> None:
     sample = replace(evaluation_sample(POLICY, log, discount=PER_DAY), density_ratios=found.ratios(POLICY, log))
     truth = solve(MDP, POLICY, MDP.start, FACTORS).value
     assert ESTIMATORS["mis_sa"].per_unit_sums(sample).value() == pytest.approx(truth, abs=0.12)
+    exact, by_step = (solve(rewarded_alike(), POLICY, MDP.start, one).value for one in (FACTORS, np.full(4, 0.7)))
+    assert found.expected_length == pytest.approx(exact, rel=0.015)
+    assert found.expected_length != pytest.approx(by_step, rel=0.03)
+
+
+def test_cross_fitted_occupancy_is_that_of_the_process() -> None:
+    """Visits, discounted by the time before each, come within 1.5% of those by linear algebra; of steps they don't."""
+    log = timed_log(n_episodes=4000, seed=3)
+    found = fit_density_ratios(POLICY, log, discount=PER_DAY).ratios(POLICY, log).expected_length.mean()
+    exact, by_step = (solve(rewarded_alike(), POLICY, MDP.start, one).value for one in (FACTORS, np.full(4, 0.7)))
+    assert found == pytest.approx(exact, rel=0.015)
+    assert found != pytest.approx(by_step, rel=0.03)
+
+
+def rewarded_alike() -> TabularMdp:
+    """The process with a reward of 1 for every decision: its value is the discounted number of decisions."""
+    return replace(MDP, mean_reward=np.ones_like(MDP.mean_reward))
 
 
 @pytest.mark.parametrize("name", ["dr", "wdr", "drl_s", "drl_sa"])
