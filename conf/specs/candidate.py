@@ -27,34 +27,43 @@ class AlgorithmEntry:
     Attributes:
         code: where it stands, as `module:Class`. Only training imports it: specs are also read without torch.
         parameters: names of the candidate's parameters that it reads; giving it another one is an error.
+        takes_elapsed_time: it discounts each transition by that transition's own time (a batch's `intervals`), or looks
+            at nothing that follows; others are refused where a scenario discounts per day.
     """
 
     code: str
     parameters: tuple[str, ...] = ()
+    takes_elapsed_time: bool = False
 
 
 _CODE = "rl.learning.algorithms"
 
 # Over a set of actions: what a scenario's candidates may name. A new algorithm is a class and an entry here.
 DISCRETE_ALGORITHMS: dict[str, AlgorithmEntry] = {
-    "bc": AlgorithmEntry(f"{_CODE}.behavior_cloning:BehaviorCloning"),
+    "bc": AlgorithmEntry(f"{_CODE}.behavior_cloning:BehaviorCloning", takes_elapsed_time=True),
     "discrete_cql": AlgorithmEntry(
         f"{_CODE}.conservative_q_learning:ConservativeQLearning",
         ("loss", "target_update_interval", "conservative_weight"),
+        takes_elapsed_time=True,
     ),
     "discrete_bcq": AlgorithmEntry(
         f"{_CODE}.batch_constrained_q_learning:BatchConstrainedQLearning",
         ("loss", "target_update_interval", "action_flexibility"),
+        takes_elapsed_time=True,
     ),
-    "double_dqn": AlgorithmEntry(f"{_CODE}.double_q_learning:DoubleQLearning", ("loss", "target_update_interval")),
-    "nfq": AlgorithmEntry(f"{_CODE}.double_q_learning:NeuralFittedQ", ("loss",)),
+    "double_dqn": AlgorithmEntry(
+        f"{_CODE}.double_q_learning:DoubleQLearning", ("loss", "target_update_interval"), takes_elapsed_time=True
+    ),
+    "nfq": AlgorithmEntry(f"{_CODE}.double_q_learning:NeuralFittedQ", ("loss",), takes_elapsed_time=True),
     "discrete_sac": AlgorithmEntry(
         f"{_CODE}.discrete_soft_actor_critic:DiscreteSoftActorCritic",
         ("loss", "target_update_interval", "initial_temperature"),
+        takes_elapsed_time=True,
     ),
     "discrete_iql": AlgorithmEntry(
         f"{_CODE}.discrete_implicit_q_learning:DiscreteImplicitQLearning",
         ("loss", "target_rate", "expectile", "inverse_temperature", "max_weight"),
+        takes_elapsed_time=True,
     ),
 }
 # Learn values by a Q-function alone, whose last layer can be tied to embeddings.
@@ -65,15 +74,21 @@ CONTINUOUS_ALGORITHMS: dict[str, AlgorithmEntry] = {
     "cql": AlgorithmEntry(
         f"{_CODE}.continuous_cql:ContinuousConservativeQLearning",
         ("target_rate", "conservative_weight", "n_action_samples"),
+        takes_elapsed_time=True,
     ),
     "iql": AlgorithmEntry(
         f"{_CODE}.continuous_iql:ContinuousImplicitQLearning",
         ("target_rate", "expectile", "inverse_temperature", "max_weight"),
+        takes_elapsed_time=True,
     ),
     "td3_plus_bc": AlgorithmEntry(
-        f"{_CODE}.td3_plus_bc:TD3WithCloning", ("target_rate", "value_weight", "actor_interval")
+        f"{_CODE}.td3_plus_bc:TD3WithCloning",
+        ("target_rate", "value_weight", "actor_interval"),
+        takes_elapsed_time=True,
     ),
-    "awac": AlgorithmEntry(f"{_CODE}.awac:AdvantageWeightedActorCritic", ("target_rate", "advantage_temperature")),
+    "awac": AlgorithmEntry(
+        f"{_CODE}.awac:AdvantageWeightedActorCritic", ("target_rate", "advantage_temperature"), takes_elapsed_time=True
+    ),
 }
 
 

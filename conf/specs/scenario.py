@@ -108,14 +108,20 @@ class Action(StrictModel):
     )
 
 
-class Discount(StrictModel):
+class DiscountRate(StrictModel):
     """How much less a later reward counts."""
 
-    per: Literal["step"] = Field(default="step", description="Says what discounts: each step.", examples=["step"])
+    per: Literal["step", "day"] = Field(
+        default="step",
+        description="Says what discounts: each step (`step`), or the time between decisions, in days and their exact "
+        "parts (`day`).",
+        examples=["day"],
+    )
     gamma: float = Field(
         gt=0,
         le=1,
-        description="Multiplies rewards once for every step before them; 1 counts all alike.",
+        description="Multiplies rewards once for every step before them, or, per day, to the power of the days before "
+        "them; 1 counts all alike.",
         examples=[0.95],
     )
 
@@ -382,7 +388,7 @@ class Scenario(GrownModel):
         "may limit them.",
         examples=[{"clicks": "click", "discounts": {"event": "purchase", "value": "discount"}}],
     )
-    discount: Discount = Field(
+    discount: DiscountRate = Field(
         json_schema_extra=LEARNING,
         description="Says how much less a later reward counts.",
         examples=[{"per": "step", "gamma": 0.95}],
@@ -467,6 +473,20 @@ class Scenario(GrownModel):
         values |= {metric.value for metric in self.money_metrics.values()}
         if self.reward.margin_rate is not None and "margin" not in values:
             raise ValueError("reward.margin_rate is given, but no term or metric has value: margin")
+        return self
+
+    @model_validator(mode="after")
+    def _candidates_take_the_discount(self) -> Self:
+        """Return the scenario; raise where it discounts per day and a candidate's algorithm counts steps alone."""
+        algorithms = dict.fromkeys(candidate.algorithm for candidate in self.candidates)
+        known = self.candidates[0].algorithms
+        if self.discount.per == "day" and (
+            per_step := [one for one in algorithms if not known[one].takes_elapsed_time]
+        ):
+            raise ValueError(
+                f"discount.per is day, but {', '.join(per_step)} discounts every step alike (takes_elapsed_time of its "
+                "entry): leave it out of candidates, or write discount.per: step"
+            )
         return self
 
     @property

@@ -24,6 +24,7 @@ from conf.specs.spec_hash import code_hash
 from rl.commands.night_turn import own_candidate_of
 from rl.data.dataset import Dataset, load_dataset
 from rl.data.description import read_description
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.learning.candidates import SeededCandidate, find_candidate
 from rl.learning.checkpoint import CheckpointFile
@@ -165,7 +166,7 @@ def _training_settings(
     dataset: Dataset, seeded: SeededCandidate, ranks: Ranks, *, n_threads: int, validation: LoggedEpisodes | None
 ) -> TrainingSettings:
     return TrainingSettings(
-        gamma=dataset.pipeline.scenario.discount.gamma,
+        discount=DiscountFunction.of(dataset.pipeline.scenario.discount),
         device=ranks.device,
         never_chosen=dataset.vocabulary.other_index if dataset.pipeline.is_logged else None,
         criterion=None if validation is None else _criterion(dataset, seeded, validation),
@@ -182,7 +183,7 @@ def _identity(dataset: Dataset, seeded: SeededCandidate, settings: TrainingSetti
         "encoder": dataset.encoder.to_json(),
         "candidate": seeded.candidate.model_dump(mode="json"),
         "seed": seeded.seed,
-        "gamma": settings.gamma,
+        "discount": asdict(settings.discount),
         "never_chosen": settings.never_chosen,
         "device": settings.device,
         "n_processes": settings.ranks.n_ranks,

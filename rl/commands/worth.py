@@ -104,6 +104,7 @@ def _findings(
         nights=log.nights,
         steps=worth.steps,
         gamma=worth.discount.gamma,
+        discounted_per=worth.discount.per,
         is_sampled=log.is_sampled,
     )
     return WorthFindings(

@@ -123,7 +123,7 @@ class Dataset:
             offsets=transitions.offsets,
             unit=transitions.user,
             start_time=transitions.start_time,
-            elapsed_seconds=transitions.elapsed_seconds,
+            elapsed_microseconds=transitions.elapsed_microseconds,
             policy_version=transitions.policy_version,
             policy_versions=transitions.policy_versions,
             metrics={name: values / self._metric_unit(name) for name, values in transitions.metrics.items()},

@@ -20,6 +20,8 @@ FeatureArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
+MICROSECONDS_PER_DAY = 86_400_000_000
+
 LARGEST_REWARD = 1e100
 """A weighted sum of rewards up to here has a square that is a double; nothing a shop sells is worth more."""
 
@@ -55,7 +57,7 @@ ROW_FIELDS = (
     "propensity",
     "mask_index",
     "next_mask_index",
-    "elapsed_seconds",
+    "elapsed_microseconds",
     "policy_version",
 )
 """Fields of `LoggedEpisodes` that hold one value or row for each transition, metrics aside."""
@@ -79,7 +81,7 @@ class LoggedEpisodes:
         offsets: start row of each episode and, last, `n`: `(n_episodes + 1,)`.
         unit: index of the independent unit to resample (shopper), `(n_episodes,)`.
         start_time: episode start, microseconds since the epoch, `(n_episodes,)`.
-        elapsed_seconds: decision to next decision (or closing), `(n,)`.
+        elapsed_microseconds: decision to next decision (or closing), `(n,)`.
         policy_version: code of the policy that logged the row, `(n,)`; names in `policy_versions`.
         metrics: side metrics per row, each `(n,)`.
         lumped: how many natural actions the last entry of the index stands for in each availability set, `(n_sets,)`;
@@ -99,7 +101,7 @@ class LoggedEpisodes:
     offsets: IntArray
     unit: IntArray
     start_time: IntArray
-    elapsed_seconds: IntArray
+    elapsed_microseconds: IntArray
     policy_version: IntArray
     policy_versions: tuple[str, ...] = ("unknown",)
     metrics: Mapping[str, FloatArray] = field(default_factory=dict)
@@ -137,6 +139,11 @@ class LoggedEpisodes:
         """Index of the episode of each row, `(n,)`."""
         return np.repeat(np.arange(self.n_episodes, dtype=np.int64), self.lengths)
 
+    @property
+    def elapsed_days(self) -> FloatArray:
+        """Days, and exact parts of them, from each decision to the next (or closing), `(n,)`."""
+        return np.asarray(self.elapsed_microseconds / MICROSECONDS_PER_DAY, dtype=np.float64)
+
     def mask(self, rows: IntArray | slice = slice(None)) -> BoolArray:
         """Return the available actions at the decision of the given rows, `(len(rows), n_actions)`."""
         return self.availability[self.mask_index[rows]]
@@ -171,7 +178,7 @@ class LoggedEpisodes:
             "propensity",
             "mask_index",
             "next_mask_index",
-            "elapsed_seconds",
+            "elapsed_microseconds",
             "policy_version",
         )
         found = [
@@ -241,7 +248,7 @@ class LoggedEpisodes:
             *_at(~is_finite, "have a reward that is not finite"),
             *_at(is_finite & (np.abs(self.reward) > LARGEST_REWARD), f"have a reward beyond {limit}"),
             *_at((self.propensity <= 0) | (self.propensity > 1), "have a propensity outside (0, 1]"),
-            *_at(~(self.elapsed_seconds >= 0), "have a next decision before their own (elapsed_seconds)"),
+            *_at(~(self.elapsed_microseconds >= 0), "have a next decision before their own (elapsed_microseconds)"),
         ]
         for name, values in self.metrics.items():
             found += _at(~(np.abs(values) <= LARGEST_REWARD), f"have a metric {name} not finite, or beyond {limit}")

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.specs.scenario import Scenario
+from rl.data.elapsed_time import elapsed_microseconds
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import DatasetError
 
@@ -37,7 +38,7 @@ class Transitions:
         availability: index into `availability_ids`, -1 where the log names none, `(n,)`.
         next_availability: the same at the next observation, `(n,)`.
         availability_ids: ascending.
-        elapsed_seconds: to the next decision or closing time, `(n,)`.
+        elapsed_microseconds: to the next decision or closing time, `(n,)`.
         decision_time: microseconds since the epoch, `(n,)`.
         offsets: start row of each episode and, last, `n`: `(n_episodes + 1,)`.
         user: index of the episode's shopper, `(n_episodes,)`.
@@ -58,7 +59,7 @@ class Transitions:
     availability: IntArray
     next_availability: IntArray
     availability_ids: tuple[str, ...]
-    elapsed_seconds: IntArray
+    elapsed_microseconds: IntArray
     decision_time: IntArray
     offsets: IntArray
     user: IntArray
@@ -101,13 +102,15 @@ def transitions_from_table(table: pa.Table, scenario: Scenario) -> Transitions:
     """Return the table's rows as sorted columns.
 
     Raises:
-        DatasetError: an episode that doesn't go step by step from 0, or holes where the contract allows none.
+        DatasetError: an episode that doesn't go step by step from 0, times that contradict each other, or holes where
+            the contract allows none.
     """
     _refuse_nulls(table)
     episode_codes, _ = _codes(table.column("episode_id"))
     order, offsets = _episode_order(episode_codes, _integers(table.column("decision_time")), table)
     table = table.take(pa.array(order))
     users, _ = _codes(table.column("user_id"))
+    decision_time = _integers(table.column("decision_time"))
     versions, version_names = _codes(table.column("policy_version").fill_null("unknown"))
     now, later, availability_ids = _availability(table)
     lengths = {feature.name: feature.length for feature in scenario.observation.features}
@@ -128,8 +131,10 @@ def transitions_from_table(table: pa.Table, scenario: Scenario) -> Transitions:
         availability=now,
         next_availability=later,
         availability_ids=availability_ids,
-        elapsed_seconds=_integers(table.column("elapsed_seconds")),
-        decision_time=_integers(table.column("decision_time")),
+        elapsed_microseconds=elapsed_microseconds(
+            _integers(table.column("elapsed_seconds")), decision_time, _codes(table.column("session_id"))[0], offsets
+        ),
+        decision_time=decision_time,
         offsets=offsets,
         user=users[offsets[:-1]],
     )

@@ -41,6 +41,7 @@ class NightFacts(StrictModel):
     gamma: float
     approval: Literal["human", "auto"]
     units: str = "shoppers"
+    discounted_per: Literal["step", "day"] = "step"
 
 
 class Lineage(StrictModel):

@@ -163,7 +163,7 @@ def make_learner(
         candidate: what to train.
         observation_shape: shapes of features and mask, as `Replay.observation_shape`.
         action_size: number of actions; of a continuous algorithm, their dimension.
-        gamma: discount per step.
+        gamma: discount per step, or per part of a day where batches count those that passed.
         device: for torch.
         is_captured: whether updates become a CUDA graph; None for wherever they can.
         layout: which columns of the features are tokens; None where none are.

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from rl.data.discount_function import DiscountFunction
 from rl.errors import TrainingError
 from rl.learning.algorithms import ALGORITHMS
 from rl.learning.candidates import SeededCandidate
@@ -28,7 +29,7 @@ class TrainingSettings:
     """What training needs beside the candidate.
 
     Attributes:
-        gamma: discount per step.
+        discount: what a later reward counts for, as the spec states it.
         device: for torch.
         never_chosen: action that the policy won't choose.
         checkpoint: where a killed run is taken up; None starts every run anew.
@@ -39,7 +40,7 @@ class TrainingSettings:
             candidates.
     """
 
-    gamma: float
+    discount: DiscountFunction
     device: str = "cpu"
     never_chosen: int | None = None
     checkpoint: CheckpointFile | None = None
@@ -144,7 +145,7 @@ def _learner(seeded: SeededCandidate, replay: Replay, settings: TrainingSettings
         seeded.candidate,
         observation_shape=replay.observation_shape,
         action_size=replay.n_actions,
-        gamma=settings.gamma,
+        gamma=settings.discount.part_factor,
         device=settings.device,
         is_captured=None if ranks.is_alone else False,
         layout=settings.layout,
@@ -156,7 +157,13 @@ def _learner(seeded: SeededCandidate, replay: Replay, settings: TrainingSettings
 
 
 def _replay(columns: ReplayColumns, reward_scale: float, settings: TrainingSettings) -> Replay:
-    return Replay(columns, device=settings.device, reward_scale=reward_scale, never_chosen=settings.never_chosen)
+    return Replay(
+        columns,
+        device=settings.device,
+        reward_scale=reward_scale,
+        never_chosen=settings.never_chosen,
+        parts_of_day=settings.discount.parts_of_day,
+    )
 
 
 def _reward_scale(training: ReplayColumns, ranks: Ranks) -> float:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from conf.paths import simulated_shop
 from rl.data.dataset import Dataset
+from rl.data.discount_function import DiscountFunction
 from rl.errors import ShopError
 from rl.policy import StochasticPolicy
 from rl.shops.recommendation.shop_settings import SETTINGS_FILE, ShopSettings, load_shop
@@ -59,7 +60,7 @@ def true_values(
             policies,
             first_date=first,
             last_date=last,
-            gamma=dataset.pipeline.scenario.discount.gamma,
+            discount=DiscountFunction.of(dataset.pipeline.scenario.discount),
             n_sessions=n_sessions,
             seed=seed,
         )
@@ -90,12 +91,12 @@ def _played(
     *,
     first_date: date,
     last_date: date,
-    gamma: float,
+    discount: DiscountFunction,
     n_sessions: int,
     seed: int,
 ) -> TrueValues:
     behavior = true_behavior_value(
-        shop, first_date=first_date, last_date=last_date, gamma=gamma, n_sessions=n_sessions, seed=seed
+        shop, first_date=first_date, last_date=last_date, discount=discount, n_sessions=n_sessions, seed=seed
     )
     return TrueValues(
         behavior,
@@ -106,7 +107,7 @@ def _played(
                 action_keys=list(policy.vocabulary.names),
                 first_date=first_date,
                 last_date=last_date,
-                gamma=gamma,
+                discount=discount,
                 n_sessions=n_sessions,
                 seed=seed,
             )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from conf.specs.scenario import Scenario
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes, Policy
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.density_ratios.fitting import with_density_ratios
@@ -18,7 +19,6 @@ from rl.ope.overlap.weight_overlap import WeightOverlap, weight_overlap
 from rl.ope.policy_value import PolicyValueReport
 from rl.ope.q_functions.fqe import FittedQ, FqeSettings, FqeTask, fit_fqe_together
 from rl.ope.samples.behavior_value import OnlyAction, as_one_action
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.evaluation_probabilities import logged_action_set, share_outside_support
 from rl.ope.samples.q_function import ActionValues, action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
@@ -51,7 +51,7 @@ class EvaluationSettings:
         EvaluationError: naming every field that can't be.
     """
 
-    discount: Discount
+    discount: DiscountFunction
     steps: int | None = None
     weight_clip: float | None = None
     estimators: tuple[str, ...] = field(default_factory=nightly_estimators)
@@ -75,7 +75,7 @@ class EvaluationSettings:
         """Return the settings that the scenario's spec states."""
         spec = scenario.evaluation
         return cls(
-            discount=Discount(scenario.discount.gamma, scenario.discount.per),
+            discount=DiscountFunction.of(scenario.discount),
             steps=spec.steps,
             weight_clip=spec.weight_clip,
             confidence=spec.confidence,

@@ -9,11 +9,11 @@ import numpy as np
 import structlog
 
 from conf.specs.scenario import Scenario
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.gate.alpha_spending import DAYS_PER_YEAR
 from rl.ope.intervals.intervals import Resampling
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.weights import refusal_to_weight
 from rl.worth.comparison import compare_rules, predict_rules
 from rl.worth.crossfit import CrossfitPredictions, CrossfitSettings, crossfit, take_episodes
@@ -45,7 +45,7 @@ class WorthSettings:
         dealing: how shoppers are dealt to folds.
     """
 
-    discount: Discount
+    discount: DiscountFunction
     steps: int | None
     floors: Floors
     alpha: float
@@ -58,7 +58,7 @@ class WorthSettings:
     def from_scenario(cls, scenario: Scenario, *, seed: int = 0) -> WorthSettings:
         """Return the settings that the scenario's spec states."""
         return cls(
-            discount=Discount(scenario.discount.gamma, scenario.discount.per),
+            discount=DiscountFunction.of(scenario.discount),
             steps=scenario.evaluation.steps,
             floors=Floors(scenario.gate.min_effective_sample_size, scenario.gate.min_effective_rewarded),
             alpha=scenario.gate.wrong_promotions_per_year / DAYS_PER_YEAR,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import t as student_t
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.ope.estimators.doubly_robust import dr
 from rl.ope.estimators.importance_sampling import on_policy
 from rl.ope.intervals.intervals import Resampling, bootstrap_values, cautious_bounds
 from rl.ope.intervals.sums import RatioSums, difference
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.sample import EvaluationSample
 from rl.worth.crossfit import CrossfitPredictions
 from rl.worth.findings import Bounded, Comparison, Policy, PolicyFigure
@@ -57,7 +57,7 @@ def compare_rules(
     episodes: LoggedEpisodes,
     predictions: CrossfitPredictions,
     *,
-    discount: Discount,
+    discount: DiscountFunction,
     steps: int | None,
     floors: Floors,
     level: float,
@@ -101,7 +101,7 @@ def predict_rules(
     episodes: LoggedEpisodes,
     predictions: CrossfitPredictions,
     *,
-    discount: Discount,
+    discount: DiscountFunction,
     steps: int | None,
     level: float,
     resampling: Resampling,

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import ROW_FIELDS, BoolArray, FloatArray, IntArray, LoggedEpisodes
 from rl.errors import EvaluationError
-from rl.ope.samples.discount import Discount, rows_at_step
+from rl.ope.samples.episode_products import rows_at_step
 from rl.worth.action_ridge import (
     N_INNER_FOLDS,
     ActionRidge,
@@ -70,7 +71,7 @@ class CrossfitSettings:
 
 def crossfit(
     episodes: LoggedEpisodes,
-    discount: Discount,
+    discount: DiscountFunction,
     *,
     next_features: Mapping[str, int] | None = None,
     settings: CrossfitSettings | None = None,
@@ -103,7 +104,7 @@ def crossfit(
     return filled
 
 
-def returns_to_go(episodes: LoggedEpisodes, discount: Discount, next_value: FloatArray) -> FloatArray:
+def returns_to_go(episodes: LoggedEpisodes, discount: DiscountFunction, next_value: FloatArray) -> FloatArray:
     """Return the discounted reward from each row to its episode's end, `next_value` for what was cut, `(n,)`."""
     factors = discount.step_factors(episodes)
     total = episodes.reward + factors * next_value * episodes.timeout
@@ -143,7 +144,7 @@ def _empty(
 def _fill(
     into: CrossfitPredictions,
     episodes: LoggedEpisodes,
-    discount: Discount,
+    discount: DiscountFunction,
     *,
     named: Mapping[str, int],
     k: int,
@@ -176,7 +177,7 @@ def _fill(
             into.residuals[name][rows] = outcomes[:, column] - state[:, column]
 
 
-def _fit(training: LoggedEpisodes, discount: Discount, named: Mapping[str, int], *, seed: int) -> _Models:
+def _fit(training: LoggedEpisodes, discount: DiscountFunction, named: Mapping[str, int], *, seed: int) -> _Models:
     standardizer = Standardizer.fit(training.features, training.n_actions)
     columns = standardizer.columns(training.features)
     next_columns = standardizer.columns(training.next_features)
@@ -193,7 +194,7 @@ def _fit(training: LoggedEpisodes, discount: Discount, named: Mapping[str, int],
 
 
 def _outcomes(
-    episodes: LoggedEpisodes, discount: Discount, next_value: FloatArray, named: Mapping[str, int]
+    episodes: LoggedEpisodes, discount: DiscountFunction, next_value: FloatArray, named: Mapping[str, int]
 ) -> FloatArray:
     goes_on = ~episodes.terminal
     future = discount.step_factors(episodes) * next_value * goes_on

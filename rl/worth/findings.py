@@ -44,6 +44,7 @@ class LogSummary(StrictModel):
     steps: int | None
     gamma: float
     is_sampled: bool = False
+    discounted_per: Literal["step", "day"] = "step"
 
 
 class PolicyFigure(StrictModel):

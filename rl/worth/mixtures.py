@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes
-from rl.ope.samples.discount import Discount, cumulative_products, shifted_products
+from rl.ope.samples.episode_products import cumulative_products, shifted_products
 from rl.ope.samples.q_function import ActionValues
 from rl.ope.samples.sample import EvaluationSample
 from rl.ope.samples.weights import weights_from_ratio
@@ -19,7 +20,7 @@ def mixture_sample(
     episodes: LoggedEpisodes,
     predictions: CrossfitPredictions,
     *,
-    discount: Discount,
+    discount: DiscountFunction,
     steps: int | None = None,
 ) -> EvaluationSample:
     """Return the arrays that `rl.ope` reads when the rule decides with probability `share`, else today's policy.

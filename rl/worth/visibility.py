@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
 from rl.ope.intervals.intervals import Resampling, unit_weights
 from rl.ope.intervals.sums import sums_by_unit
-from rl.ope.samples.discount import Discount, cumulative_products, shifted_products
+from rl.ope.samples.episode_products import cumulative_products, shifted_products
 from rl.worth.crossfit import CrossfitPredictions
 from rl.worth.findings import Visibility, VisibilityRow
 from rl.worth.movement import bounded
@@ -43,7 +44,7 @@ def find_visibility(  # noqa: PLR0913 -- a candidate, a log, and what the gate a
     episodes: LoggedEpisodes,
     predictions: CrossfitPredictions,
     *,
-    discount: Discount,
+    discount: DiscountFunction,
     alpha: float,
     nights: float,
     level: float,
@@ -83,7 +84,7 @@ def episode_differences(
     episodes: LoggedEpisodes,
     predictions: CrossfitPredictions,
     *,
-    discount: Discount,
+    discount: DiscountFunction,
     added: float,
 ) -> EpisodeDifferences:
     """Return paired differences that a logger with `added` uniform choices would give for candidate and policy."""

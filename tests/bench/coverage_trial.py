@@ -9,11 +9,11 @@ from functools import cache
 
 import numpy as np
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
 from rl.ope.intervals.intervals import Interval, Resampling
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import EvaluationSettings, evaluate_policies
-from rl.ope.samples.discount import Discount
 from rl.shops.recommendation.fixed_policies import anti_repeat_policy
 from rl.shops.recommendation.lockstep_sessions import Probabilities
 from rl.shops.recommendation.logging_policy import logging_policy
@@ -83,7 +83,7 @@ def intervals(seed: int, *, estimator: str = "dr") -> dict[str, Interval]:
     shop, train, test = split_log(seed)
     policies = {name: RecentCategoriesPolicy(shop, rule, name) for name, rule in policy_rules(shop).items()}
     settings = EvaluationSettings(
-        discount=Discount(GAMMA),
+        discount=DiscountFunction(GAMMA),
         estimators=(estimator,),
         resampling=Resampling(n_draws=1000, seed=seed),
         fqe=FqeSettings(method="linear"),
@@ -111,7 +111,7 @@ def true_values() -> dict[str, TrueValue]:
             action_keys=list(shop.catalogue.item_ids),
             first_date=FIRST_TEST_DATE,
             last_date=SETTINGS.last_date,
-            gamma=GAMMA,
+            discount=DiscountFunction(GAMMA),
             n_sessions=N_TRUTH_SESSIONS,
         )
         for name, rule in policy_rules(shop).items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from conf.specs.scenario import load_pipeline
+from rl.data.discount_function import DiscountFunction
 from rl.data.encoder_fitting import fit_encoder
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.shops.recommendation.fixed_policies import myopic_policy, patient_policy
@@ -48,7 +49,7 @@ def true_share_reached(settings: ShopSettings) -> tuple[float, float]:
             action_keys=keys,
             first_date=settings.first_date,
             last_date=settings.last_date,
-            gamma=GAMMA,
+            discount=DiscountFunction(GAMMA),
             n_sessions=N_TRUTH_SESSIONS,
         )
         for rule in (myopic_policy, patient_policy)

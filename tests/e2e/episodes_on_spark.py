@@ -28,7 +28,7 @@ _PER_ROW = (
     "propensity",
     "mask_index",
     "next_mask_index",
-    "elapsed_seconds",
+    "elapsed_microseconds",
     "policy_version",
 )
 N_SHARES = 3

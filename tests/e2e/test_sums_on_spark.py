@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.ope.density_ratios.fitting import fit_density_ratios
 from rl.ope.estimators.registry import ESTIMATORS
@@ -13,13 +14,12 @@ from rl.ope.intervals.intervals import Resampling, percentile_interval
 from rl.ope.intervals.partial_sums import EstimationPlan, PartialSums, partial_sums, whole_log
 from rl.ope.intervals.sums_table import from_table
 from rl.ope.propensities.logged_decisions import as_decisions
-from rl.ope.samples.discount import Discount
 from tests.e2e.episodes_on_spark import episode_rows, merged_by_share, summed_by_partition
 from tests.rl.ope.tabular_mdp import TableQ, small_mdp
 
 MDP = small_mdp()
 POLICY = MDP.random_policy(2)
-DISCOUNT = Discount(0.9)
+DISCOUNT = DiscountFunction(0.9)
 N_PARTITIONS = 7
 # Weights of categories need a policy over categories: the same sums of another log.
 WEIGHTING = [name for name, entry in ESTIMATORS.items() if entry.needs_weights and not entry.needs_categories]

@@ -198,7 +198,7 @@ def make_logged_episodes(lengths: Sequence[int] = (2, 3), n_actions: int = 3, **
         "offsets": offsets,
         "unit": np.arange(len(lengths), dtype=np.int64),
         "start_time": np.arange(len(lengths), dtype=np.int64),
-        "elapsed_seconds": np.full(n, 60, dtype=np.int64),
+        "elapsed_microseconds": np.full(n, 60_000_000, dtype=np.int64),
         "policy_version": np.zeros(n, dtype=np.int64),
     }
     return LoggedEpisodes(**(content | values))

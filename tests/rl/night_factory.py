@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes, Policy
 from rl.gate.alpha_spending import night_level
 from rl.gate.evidence import gate_evidence, gate_rules
@@ -15,11 +16,10 @@ from rl.ope.intervals.intervals import Resampling
 from rl.ope.propensities.known import KnownPropensities
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import BEHAVIOR, EvaluationSettings, evaluate_policies
-from rl.ope.samples.discount import Discount
 from tests.rl.factories import make_pipeline
 
 SETTINGS = EvaluationSettings(
-    Discount(0.9), estimators=("dm", "dr"), resampling=Resampling(200), fqe=FqeSettings(method="linear")
+    DiscountFunction(0.9), estimators=("dm", "dr"), resampling=Resampling(200), fqe=FqeSettings(method="linear")
 )
 
 

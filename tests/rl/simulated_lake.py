@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from conf.paths import Lake, simulated_shop
 from conf.specs.scenario import MILLIONTHS, Pipeline
+from rl.shops.recommendation.measures import MICROSECONDS
 from rl.shops.recommendation.shop import build_shop
 from rl.shops.recommendation.shop_settings import ShopSettings, save_shop
 from rl.shops.recommendation.simulate import simulate
@@ -62,7 +63,16 @@ def _row(pipeline: Pipeline, episodes: SimulatedEpisodes, row: int, episode: int
         propensity=Decimal(repr(float(episodes.propensity[row]))).quantize(Decimal("1e-15")),
         availability_id=availability_id,
         next_availability_id=availability_id,
+        elapsed_seconds=_elapsed_seconds(episodes, row),
     )
+
+
+def _elapsed_seconds(episodes: SimulatedEpisodes, row: int) -> int:
+    """Whole seconds to the next decision, or to the closing."""
+    gap = episodes.shop.measures.gap
+    if not episodes.terminal[row]:
+        gap = episodes.decision_time[row + 1] - episodes.decision_time[row]
+    return int(gap // MICROSECONDS)
 
 
 def _observation(pipeline: Pipeline, episodes: SimulatedEpisodes, row: int, *, is_next: bool) -> Row:

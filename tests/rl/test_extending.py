@@ -25,6 +25,7 @@ from conf.specs.candidate import DISCRETE_ALGORITHMS, Candidate
 from conf.specs.scenario import SCENARIOS_FOLDER, Feature, Pipeline, Scenario, load_pipeline
 from conf.specs.strict_yaml import parse_model
 from conf.tables import transitions_table
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.data.shopper_segments import SEGMENTS, segments_of
 from rl.gate.rules import RULES, Decision, GateEvidence, GateRules, judge
@@ -34,7 +35,6 @@ from rl.ope.estimators.registry import ESTIMATORS, nightly_estimators
 from rl.ope.intervals.intervals import Interval, Resampling
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import BEHAVIOR, EvaluationSettings, evaluate_policies
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.ratio_balance import RatioBalance
 from rl.ope.samples.sample import evaluation_sample
 from rl.ope.segments import SegmentFloors, segment_values
@@ -59,6 +59,7 @@ REGISTRIES: tuple[dict[str, Any], ...] = (
 # A feature's function and what it means stand apart, since a DAG reads the one and not the other.
 N_ENTRIES = {"feature": 2}
 GAMMA = 0.9
+NO_FUTURE = 1e-300  # a discount that is 0 in single precision
 
 Register = Callable[[str], ModuleType]
 
@@ -205,11 +206,11 @@ def test_an_estimator_is_reported_beside_those_of_a_night(register: Register) ->
     register("estimator")
     assert nightly_estimators()[-1] == "capped_pdis"
     settings = EvaluationSettings(
-        Discount(GAMMA), resampling=Resampling(200), fqe=FqeSettings(method="linear")
+        DiscountFunction(GAMMA), resampling=Resampling(200), fqe=FqeSettings(method="linear")
     )  # no estimator is named: those of a night
     evaluation = evaluate_policies({"candidate": policy}, train=train, test=test, settings=settings)
     found = evaluation.report("candidate", "capped_pdis")
-    sample = evaluation_sample(policy, test, discount=Discount(GAMMA))
+    sample = evaluation_sample(policy, test, discount=DiscountFunction(GAMMA))
     weight = np.minimum(sample.require_weights(), 5.0)
     assert sample.require_weights().max() > 5
     assert found.value == pytest.approx(float((sample.discount * weight * sample.reward).sum()) / test.n_episodes)
@@ -238,8 +239,17 @@ def test_a_learner_is_named_by_a_spec_and_trained(register: Register) -> None:
     log = random_log()
     myopic = trained_outputs("myopic_cql", log, gamma=GAMMA)
     assert np.isfinite(myopic).all()
-    assert np.array_equal(myopic, trained_outputs("discrete_cql", log, gamma=0.0))
+    assert np.array_equal(myopic, trained_outputs("discrete_cql", log, gamma=NO_FUTURE))
     assert not np.allclose(myopic, trained_outputs("discrete_cql", log, gamma=GAMMA))
+
+
+def test_a_learner_that_counts_steps_is_refused_where_days_discount(register: Register) -> None:
+    """Its entry says nothing of elapsed time, so a scenario per day is refused as it is read."""
+    register("learner")
+    by_day = {"discount": {"per": "day", "gamma": 0.9}}
+    with pytest.raises(SpecError, match=r"discount\.per is day, but myopic_cql discounts every step alike"):
+        scenario_with("myopic_cql", **by_day)
+    assert scenario_with("discrete_cql", **by_day).discount.per == "day"
 
 
 def test_a_learner_takes_the_parameters_of_its_entry_alone(register: Register) -> None:
@@ -258,8 +268,8 @@ def test_a_segment_has_values_on_a_log(register: Register) -> None:
     assert "regularity" not in {one.dimension for one in segments_of(observation, {}, of_episodes=True)}
     register("segment")
     report = segment_values(
-        evaluation_sample(mdp.random_policy(2), log, discount=Discount(GAMMA)),
-        evaluation_sample(None, log, discount=Discount(GAMMA)),
+        evaluation_sample(mdp.random_policy(2), log, discount=DiscountFunction(GAMMA)),
+        evaluation_sample(None, log, discount=DiscountFunction(GAMMA)),
         segments_of(observation, {}, of_episodes=True),
         estimator_name="wpdis",
         floors=SegmentFloors(0.0, 0.0),
@@ -304,11 +314,11 @@ def test_nothing_stays_registered() -> None:
     assert not any(own & set(registry) for registry in REGISTRIES)
 
 
-def scenario_with(algorithm: str) -> Scenario:
+def scenario_with(algorithm: str, **changes: Any) -> Scenario:
     """The recommendation scenario with one small candidate."""
     content = make_pipeline().scenario.model_dump()
     candidate = {"algorithm": algorithm, "seeds": [1], "n_updates": 20, "batch_size": 32, "hidden_units": [16]}
-    return parse_model(Scenario, content | {"candidates": [candidate]}, "test")
+    return parse_model(Scenario, content | {"candidates": [candidate]} | changes, "test")
 
 
 def random_log(n: int = 120) -> LoggedEpisodes:
@@ -321,7 +331,7 @@ def random_log(n: int = 120) -> LoggedEpisodes:
 def trained_outputs(algorithm: str, log: LoggedEpisodes, *, gamma: float) -> Any:
     """What the network of the scenario's candidate gives for each row and action after a few updates."""
     seeded = find_candidate(scenario_with(algorithm), f"{algorithm}-1")
-    return train_candidate(seeded, log, None, TrainingSettings(gamma=gamma)).network.forward(log.features)
+    return train_candidate(seeded, log, None, TrainingSettings(DiscountFunction(gamma))).network.forward(log.features)
 
 
 def evidence(gain: float | None) -> GateEvidence:

@@ -19,6 +19,7 @@ from rl.learning.replay.observation_table import ObservationTable, as_tensor, ob
 from rl.learning.replay.replay_columns import (
     ACTION,
     CLOSING,
+    ELAPSED,
     NEXT_SET,
     REWARD,
     SET,
@@ -49,6 +50,7 @@ class Replay:
         device: str = "cpu",
         reward_scale: float = 1.0,
         never_chosen: int | None = None,
+        parts_of_day: int | None = None,
     ) -> None:
         """Make the tensors of the episodes.
 
@@ -57,6 +59,8 @@ class Replay:
             device: that batches are on; the data is there too where it fits.
             reward_scale: rewards are divided by it.
             never_chosen: action that the policy won't choose: not available at next observations, unless alone.
+            parts_of_day: a batch's intervals, which learners raise gamma to, count what passed in such parts of a day;
+                None for one step each.
 
         Raises:
             TrainingError: no transitions, or a cut episode whose next observation has no available action.
@@ -69,6 +73,7 @@ class Replay:
         self.n_features = int(columns.features.shape[1])
         self.n_actions = columns.n_actions
         self._reward_scale = reward_scale
+        self._parts_of_day = parts_of_day
         next_sets = _without(columns.availability, never_chosen)
         _refuse_empty(columns, next_sets)
         self._table, self._records = _on_device(columns, device)
@@ -118,10 +123,15 @@ class Replay:
         return pieces[0] if len(pieces) == 1 else [torch.cat(column) for column in zip(*pieces, strict=True)]
 
     def _gathered(self, rows: torch.Tensor) -> list[torch.Tensor]:
-        """Return the rows' features, mask, next features, next mask, action, reward, terminal, where the data is."""
+        """Return the rows' features, mask, next features, next mask, action, reward, terminal, where the data is.
+
+        Last, where they count, the parts of days to the next decision.
+        """
         record = self._records.index_select(0, rows)
         columns = record.unbind(1)
         features, following = self._table.pairs(rows, columns[CLOSING])
+        parts = self._parts_of_day
+        passed = [] if parts is None else [columns[ELAPSED].view(torch.float32)[:, None] * parts]
         return [
             features,
             _sets_of(self._sets, columns[SET]),
@@ -130,13 +140,14 @@ class Replay:
             columns[ACTION].long()[:, None],
             self._scaled(record[:, REWARD].view(torch.float64)).float(),
             columns[TERMINAL].float()[:, None],
+            *passed,
         ]
 
     def _as_mini_batch(self, found: list[torch.Tensor]) -> TorchMiniBatch:
         if not self.is_on_device:
             # From pinned memory, a GPU fetches while the processor goes on.
             found = [column.contiguous().pin_memory().to(self.device, non_blocking=True) for column in found]
-        features, mask, following, next_mask, action, reward, terminal = found
+        features, mask, following, next_mask, action, reward, terminal, *passed = found
         nothing = self._nothing.expand_as(reward)
         return TorchMiniBatch(
             observations=[features, mask],
@@ -146,7 +157,7 @@ class Replay:
             next_actions=nothing,
             returns_to_go=nothing,
             terminals=terminal,
-            intervals=self._one_step.expand_as(reward),
+            intervals=passed[0] if passed else self._one_step.expand_as(reward),
             device=self.device,
         )
 

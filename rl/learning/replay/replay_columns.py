@@ -20,7 +20,7 @@ RecordArray = npt.NDArray[np.int32]
 # Places in a record: the reward's 64 bits in the first two, then the rest. One row of memory holds all of them: what
 # picking a random row costs is the memory it touches.
 REWARD = slice(0, 2)
-ACTION, TERMINAL, SET, NEXT_SET, CLOSING = range(2, 7)
+ACTION, TERMINAL, SET, NEXT_SET, CLOSING, ELAPSED = range(2, 8)
 RECORD_LENGTH = 8  # even, so that every reward lies as 64 bits must
 
 # In place of a closing: the next observation is that of the row below.
@@ -38,7 +38,7 @@ class ReplayColumns:
         features: encoded observations, `(n, n_features)`.
         closings: next observations that no row has, `(n_closings, n_features)`.
         records: `(n, RECORD_LENGTH)`: reward in the scenario's unit, action, terminal, availability set in force now
-            and next, place among the closings or `ROW_BELOW`.
+            and next, place among the closings or `ROW_BELOW`, and the bits of the days to the next decision (float32).
         availability: the distinct availability sets, `(n_sets, n_actions)`.
         memory_bytes: that may be held of the arrays at a time, about, where they are memory-mapped files; else None.
     """
@@ -111,7 +111,7 @@ def columns_of(episodes: LoggedEpisodes) -> ReplayColumns:
     records[:, NEXT_SET] = episodes.next_mask_index
     records[:, CLOSING] = ROW_BELOW
     records[own, CLOSING] = np.arange(len(own))
-    records[:, CLOSING + 1 :] = 0
+    records[:, ELAPSED] = episodes.elapsed_days.astype(np.float32).view(np.int32)
     return ReplayColumns(features, following[own], records, episodes.availability)
 
 

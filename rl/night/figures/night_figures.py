@@ -109,6 +109,7 @@ def _facts(pipeline: Pipeline, run_date: object, approval: str | None) -> NightF
             "units": scenario.evaluation.units,
             "steps": scenario.evaluation.steps,
             "gamma": scenario.discount.gamma,
+            "discounted_per": scenario.discount.per,
             "approval": approval or scenario.approval,
         }
     )

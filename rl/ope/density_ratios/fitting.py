@@ -8,12 +8,12 @@ from typing import Literal
 
 import numpy as np
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FloatArray, LoggedEpisodes, Policy
 from rl.errors import UnsupportedEstimator
 from rl.ope.density_ratios.minimax import fit_basis, fit_minimax
 from rl.ope.density_ratios.tabular import fit_tabular, index_states
 from rl.ope.samples.density_ratio import DensityRatios, RatioModel, unit_folds
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.sample import EvaluationSample, rows_within
 from rl.ope.samples.weights import refusal_to_weight
 
@@ -69,7 +69,7 @@ def fit_density_ratios(
     policy: Policy,
     episodes: LoggedEpisodes,
     *,
-    discount: Discount,
+    discount: DiscountFunction,
     steps: int | None = None,
     settings: RatioSettings | None = None,
 ) -> CrossfitRatios:
@@ -122,7 +122,7 @@ def _fit(
 
 
 def with_density_ratios(
-    sample: EvaluationSample, policy: Policy, episodes: LoggedEpisodes, *, discount: Discount, steps: int | None
+    sample: EvaluationSample, policy: Policy, episodes: LoggedEpisodes, *, discount: DiscountFunction, steps: int | None
 ) -> EvaluationSample:
     """Return the sample with ratios cross-fitted on its own split.
 

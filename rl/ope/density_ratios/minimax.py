@@ -10,7 +10,7 @@ import numpy as np
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes, Policy
 from rl.errors import UnsupportedEstimator
 from rl.ope.samples.density_ratio import DensityRatios
-from rl.ope.samples.discount import cumulative_products, shifted_products
+from rl.ope.samples.episode_products import cumulative_products, shifted_products
 from rl.ope.samples.evaluation_probabilities import checked_probabilities, row_batches
 
 _MAX_BASIS = 3000  # functions of state and action: the square of so many doubles takes 72 MB

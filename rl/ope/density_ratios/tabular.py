@@ -10,7 +10,7 @@ from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArra
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.intervals.sums import ratio
 from rl.ope.samples.density_ratio import DensityRatios
-from rl.ope.samples.discount import cumulative_products, shifted_products
+from rl.ope.samples.episode_products import cumulative_products, shifted_products
 from rl.ope.samples.evaluation_probabilities import checked_probabilities
 
 _NEGLIGIBLE = 1e-3  # share of visits past the value's last step that one ratio for all steps may take in

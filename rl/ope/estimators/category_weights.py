@@ -6,11 +6,11 @@ from dataclasses import fields, replace
 
 import numpy as np
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes, Policy
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.estimators.marginalized_actions import CategorySample
 from rl.ope.propensities.behavior_policy import BehaviorSettings, estimate_behavior
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.evaluation_probabilities import checked_probabilities, row_batches
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from rl.ope.samples.weights import refusal_to_weight, weights_from_ratio
@@ -23,7 +23,7 @@ def category_sample(
     episodes: LoggedEpisodes,
     category: IntArray,
     *,
-    discount: Discount,
+    discount: DiscountFunction,
     behavior: Policy | None = None,
     clip: float | None = None,
     reward: FloatArray | None = None,

@@ -7,7 +7,7 @@ import numpy as np
 from rl.data.logged_episodes import FloatArray
 from rl.ope.estimators.importance_sampling import refuse_without_weight, step_sums
 from rl.ope.intervals.sums import RatioSums
-from rl.ope.samples.discount import shifted_products
+from rl.ope.samples.episode_products import shifted_products
 from rl.ope.samples.sample import EvaluationSample
 
 

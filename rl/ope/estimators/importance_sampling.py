@@ -7,7 +7,7 @@ import numpy as np
 from rl.data.logged_episodes import FloatArray
 from rl.errors import UnsupportedEstimator
 from rl.ope.intervals.sums import RatioSums, sums_by_unit
-from rl.ope.samples.discount import rows_at_step
+from rl.ope.samples.episode_products import rows_at_step
 from rl.ope.samples.sample import EvaluationSample
 
 NO_WEIGHT = "no logged episode could have come from this policy: every importance weight is 0"

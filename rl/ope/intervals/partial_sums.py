@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import ROW_FIELDS, FloatArray, IntArray, LoggedEpisodes, Policy
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.estimators.importance_sampling import NO_WEIGHT
@@ -22,7 +23,6 @@ from rl.ope.intervals.sums import RatioSums, add_part, merged
 from rl.ope.overlap.overlap_sums import OverlapSums, add_overlap, empty_overlap, merged_overlaps, overlap_sums
 from rl.ope.samples.behavior_value import OnlyAction, as_one_action
 from rl.ope.samples.density_ratio import RatioModel
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import ActionValues, QFunction, action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample, rows_within
 
@@ -46,7 +46,7 @@ class EstimationPlan:
     """
 
     estimators: tuple[str, ...]
-    discount: Discount
+    discount: DiscountFunction
     steps: int | None = None
     clip: float | None = None
     q_function: QFunction | None = None

@@ -27,7 +27,7 @@ import numpy as np
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import EvaluationError
 from rl.ope.estimators.doubly_robust import dm, weighted_residuals
-from rl.ope.samples.discount import cumulative_products, rows_at_step
+from rl.ope.samples.episode_products import cumulative_products, rows_at_step
 from rl.ope.samples.sample import EvaluationSample
 
 LARGEST_GAMMA = 100.0

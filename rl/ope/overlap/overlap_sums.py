@@ -10,7 +10,7 @@ import numpy as np
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import EvaluationError
 from rl.ope.intervals.sums import sums_by_unit
-from rl.ope.samples.discount import cumulative_products
+from rl.ope.samples.episode_products import cumulative_products
 from rl.ope.samples.sample import EvaluationSample
 from rl.ope.samples.weights import effective_sample_size, refusal_of_counts
 

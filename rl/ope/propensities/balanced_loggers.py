@@ -15,7 +15,7 @@ import numpy as np
 
 from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes, Policy
 from rl.errors import EvaluationError, UnsupportedEstimator
-from rl.ope.samples.discount import rows_at_step
+from rl.ope.samples.episode_products import rows_at_step
 from rl.ope.samples.evaluation_probabilities import logged_action_probabilities
 
 _PROPENSITY_TOLERANCE = 1e-3  # policies may compute in float32, over thousands of actions

@@ -29,7 +29,8 @@ def as_decisions(episodes: LoggedEpisodes) -> LoggedEpisodes:
 
 
 def _decision_times(episodes: LoggedEpisodes) -> IntArray:
-    """Return the episode's start plus the seconds that passed before each row, in microseconds, `(n,)`."""
-    elapsed = np.cumsum(episodes.elapsed_seconds) - episodes.elapsed_seconds
+    """Return the episode's start plus the whole seconds that passed before each row, in microseconds, `(n,)`."""
+    seconds = episodes.elapsed_microseconds // _MICROSECONDS
+    elapsed = np.cumsum(seconds) - seconds
     within = elapsed - np.repeat(elapsed[episodes.offsets[:-1]], episodes.lengths)
     return np.asarray(episodes.start_time[episodes.episode] + within * _MICROSECONDS, dtype=np.int64)

@@ -40,7 +40,7 @@ class FqeTask:
     def shares_rows(self, other: FqeTask) -> bool:
         """Return whether both tasks see the same arrays of observations; actions, masks and outcomes may differ."""
         own, others = self.episodes, other.episodes
-        names = ("features", "next_features", "terminal", "offsets", "elapsed_seconds")
+        names = ("features", "next_features", "terminal", "offsets", "elapsed_microseconds")
         return all(getattr(own, name) is getattr(others, name) for name in names)
 
 

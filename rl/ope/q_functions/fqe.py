@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray
 from rl.errors import EvaluationError
 from rl.ope.q_functions.batched_fqe import FqeTask, fit_stacked
 from rl.ope.q_functions.fqe_linear import fit_linear
 from rl.ope.q_functions.fqe_settings import FqeSettings
 from rl.ope.q_functions.next_probabilities import NextProbabilities
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import QFunction
 
 __all__ = ["FittedQ", "FqeSettings", "FqeTask", "fit_fqe_together"]
@@ -26,7 +26,7 @@ class FittedQ:
     Attributes:
         function: gives action values.
         policy_version: the policy it is of.
-        gamma: discount per step or per day, as in the spec.
+        discount: what a later reward counts for, as the spec states it.
         steps: steps over which the value runs. The linear fit looks exactly that far ahead (None: until it settles).
             The neural one approximates the fixed point, which agrees where episodes end earlier.
         curve: mean squared error at the end of each round, in squared reward units.
@@ -34,7 +34,7 @@ class FittedQ:
 
     function: QFunction
     policy_version: str
-    gamma: float
+    discount: DiscountFunction
     steps: int | None
     curve: tuple[float, ...]
 
@@ -44,7 +44,11 @@ class FittedQ:
 
 
 def fit_fqe_together(
-    tasks: Sequence[FqeTask], *, discount: Discount, steps: int | None = None, settings: FqeSettings | None = None
+    tasks: Sequence[FqeTask],
+    *,
+    discount: DiscountFunction,
+    steps: int | None = None,
+    settings: FqeSettings | None = None,
 ) -> list[FittedQ]:
     """Return the Q-function of each task, fitted by squared loss.
 
@@ -80,19 +84,19 @@ def fit_fqe_together(
         return [_fit_linear(task, factors, discount=discount, steps=steps, settings=chosen) for task in tasks]
     fitted = fit_stacked(tasks, factors=factors, settings=chosen)
     return [
-        FittedQ(network, task.policy.version, discount.gamma, steps, curve)
+        FittedQ(network, task.policy.version, discount, steps, curve)
         for task, (network, curve) in zip(tasks, fitted, strict=True)
     ]
 
 
 def _fit_linear(
-    task: FqeTask, factors: FloatArray, *, discount: Discount, steps: int | None, settings: FqeSettings
+    task: FqeTask, factors: FloatArray, *, discount: DiscountFunction, steps: int | None, settings: FqeSettings
 ) -> FittedQ:
     probabilities = NextProbabilities(task.policy, task.episodes, max_cells=settings.max_probability_cells)
     function, curve = fit_linear(
         task.episodes, task.outcome, factors=factors, probabilities=probabilities, ridge=settings.ridge, steps=steps
     )
-    return FittedQ(function, task.policy.version, discount.gamma, steps, curve)
+    return FittedQ(function, task.policy.version, discount, steps, curve)
 
 
 def _require_fit_rows(task: FqeTask, first: FqeTask) -> None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray, LoggedEpisodes, Policy
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.intervals.sums import RatioSums, mean_sums
 from rl.ope.samples.density_ratio import DensityRatios, own_ratios
-from rl.ope.samples.discount import Discount, cumulative_products, shifted_products
+from rl.ope.samples.episode_products import cumulative_products, shifted_products
 from rl.ope.samples.evaluation_probabilities import logged_action_probabilities
 from rl.ope.samples.q_function import ActionValues
 from rl.ope.samples.weights import ImportanceWeights, refusal_to_weight, weights_from_ratio
@@ -119,7 +120,7 @@ def evaluation_sample(
     policy: Policy | None,
     episodes: LoggedEpisodes,
     *,
-    discount: Discount,
+    discount: DiscountFunction,
     steps: int | None = None,
     clip: float | None = None,
     values: ActionValues | None = None,

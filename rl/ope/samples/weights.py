@@ -8,7 +8,7 @@ import numpy as np
 
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import EvaluationError, UnsupportedEstimator
-from rl.ope.samples.discount import cumulative_products
+from rl.ope.samples.episode_products import cumulative_products
 
 _LARGEST_WEIGHT = 1e150  # its square is still a double
 

@@ -12,7 +12,6 @@ import numpy.typing as npt
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
 from rl.errors import ShopError
 from rl.shops.recommendation.logging_policy import items_of_keys
-from rl.shops.recommendation.measures import MICROSECONDS
 from rl.shops.recommendation.session_memory import Columns
 from rl.shops.recommendation.shop import Shop
 from rl.shops.recommendation.simulate import Simulation
@@ -115,7 +114,7 @@ def logged_episodes(
         offsets=episodes.offsets,
         unit=np.unique(episodes.shopper, return_inverse=True)[1],
         start_time=episodes.decision_time[episodes.offsets[:-1]],
-        elapsed_seconds=elapsed // MICROSECONDS,
+        elapsed_microseconds=elapsed,
         policy_version=np.zeros(len(action), dtype=np.int64),
         policy_versions=(shop.settings.logging.policy_version,),
         metrics={name: values.astype(np.float64) for name, values in episodes.metrics.items()},

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, Policy
 from rl.errors import ShopError
 from rl.shops.recommendation.lockstep_sessions import Probabilities, SessionStarts
@@ -46,7 +47,7 @@ def true_policy_value(
     action_keys: list[str],
     first_date: date,
     last_date: date,
-    gamma: float,
+    discount: DiscountFunction,
     n_sessions: int = 40_000,
     seed: int = 0,
 ) -> TrueValue:
@@ -61,7 +62,7 @@ def true_policy_value(
         action_keys: natural keys of the policy's actions; keys the shop doesn't sell are never available.
         first_date: first business day of the sessions' starts, within the shop's days.
         last_date: last business day of them.
-        gamma: discount factor per step of the decision that earned the points.
+        discount: of points, by the decision that earned them.
         n_sessions: sessions to play, about: shoppers are taken whole.
         seed: of the truth's own chance; the same seed plays all policies on the same starts.
 
@@ -75,11 +76,17 @@ def true_policy_value(
     rng = np.random.default_rng([settings.seed, TRUTH_STREAM, seed, 1])
     policy = over_items(shop, probabilities, action_keys)
     played = play(shop, repeated, policy, rng=rng, is_observed=True)
-    return _mean_over_shoppers(session_returns(played, gamma), repeated.shopper)
+    return _mean_over_shoppers(session_returns(played, discount), repeated.shopper)
 
 
 def true_behavior_value(
-    settings: ShopSettings, *, first_date: date, last_date: date, gamma: float, n_sessions: int = 40_000, seed: int = 0
+    settings: ShopSettings,
+    *,
+    first_date: date,
+    last_date: date,
+    discount: DiscountFunction,
+    n_sessions: int = 40_000,
+    seed: int = 0,
 ) -> TrueValue:
     """Return the behavior policy's own value, as `true_policy_value` has it."""
     shop = build_shop(settings)
@@ -90,7 +97,7 @@ def true_behavior_value(
         action_keys=keys,
         first_date=first_date,
         last_date=last_date,
-        gamma=gamma,
+        discount=discount,
         n_sessions=n_sessions,
         seed=seed,
     )
@@ -130,10 +137,13 @@ def over_items(shop: Shop, probabilities: Probabilities, action_keys: list[str])
     return over_catalogue
 
 
-def session_returns(played: PlayedSessions, gamma: float) -> FloatArray:
+def session_returns(played: PlayedSessions, discount: DiscountFunction) -> FloatArray:
     """Return the discounted points of each session, `(n_sessions,)`."""
     responses = played.responses
-    discounted = responses.points * gamma**responses.step
+    start = np.empty(len(played.starts), dtype=np.int64)
+    is_first = responses.step == 0
+    start[responses.session[is_first]] = responses.time[is_first]
+    discounted = responses.points * discount.since_start(responses.step, responses.time - start[responses.session])
     return np.bincount(responses.session, weights=discounted, minlength=len(played.starts)).astype(np.float64)
 
 

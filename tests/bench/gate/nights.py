@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 
 from conf.specs.scenario import Gate
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
 from rl.gate.alpha_spending import night_level
 from rl.gate.evidence import gate_evidence, gate_rules
@@ -19,7 +20,6 @@ from rl.ope.intervals.sums import RatioSums, difference
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
 from rl.ope.samples.behavior_value import OnlyAction, as_one_action
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import QFunction, action_values
 from rl.ope.samples.sample import evaluation_sample
 from tests.bench.gate.shop import GAMMA, STEPS, behavior, gate_shop
@@ -92,7 +92,7 @@ def judged_night(
 def evaluate(policy: TablePolicy, *, train: LoggedEpisodes, test: LoggedEpisodes, seed: int) -> PolicyEvaluation:
     """The candidate's and the behavior policy's doubly robust values, with Q-functions fitted on `train`."""
     settings = EvaluationSettings(
-        discount=Discount(GAMMA),
+        discount=DiscountFunction(GAMMA),
         steps=STEPS,
         estimators=("dr",),
         resampling=Resampling(n_draws=200, seed=seed),
@@ -132,4 +132,4 @@ def _oracle_interval(policy: TablePolicy, test: LoggedEpisodes, *, alpha: float,
 
 def _dr(policy: TablePolicy | None, test: LoggedEpisodes, valued: LoggedEpisodes, q_function: QFunction) -> RatioSums:
     values = action_values(q_function, policy or OnlyAction(), valued)
-    return dr(evaluation_sample(policy, test, discount=Discount(GAMMA), steps=STEPS, values=values))
+    return dr(evaluation_sample(policy, test, discount=DiscountFunction(GAMMA), steps=STEPS, values=values))

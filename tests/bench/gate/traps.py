@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from conf.specs.scenario import Gate
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
 from rl.gate.evidence import gate_evidence, gate_rules
 from rl.gate.rules import Verdict, judge
@@ -15,7 +16,6 @@ from rl.ope.intervals.intervals import Resampling
 from rl.ope.propensities.known import know_propensities
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import BEHAVIOR, EvaluationSettings, evaluate_policies
-from rl.ope.samples.discount import Discount
 from tests.rl.ope.one_step_logs import one_step_log
 from tests.rl.ope.tabular_mdp import TablePolicy
 
@@ -56,7 +56,7 @@ def verdicts(trap: Trap, *, gate: Gate, alpha: float, n: int, seed: int) -> Mapp
     """What the gate says of the candidate by each estimator, on a log of so many test shoppers."""
     train, test = trap.log(2 * n, seed), trap.log(n, seed + 1)
     settings = EvaluationSettings(
-        discount=Discount(1.0),
+        discount=DiscountFunction(1.0),
         steps=1,
         estimators=trap.estimators,
         resampling=Resampling(n_draws=300, seed=seed),

@@ -67,7 +67,7 @@ def memory_log(n_rows: int, *, seed: int) -> LoggedEpisodes:
         offsets=offsets,
         unit=rng.integers(0, max(2, n_episodes // EPISODES_PER_SHOPPER), size=n_episodes),
         start_time=np.arange(n_episodes, dtype=np.int64),
-        elapsed_seconds=np.full(n_rows, 60, dtype=np.int64),
+        elapsed_microseconds=np.full(n_rows, 60_000_000, dtype=np.int64),
         policy_version=np.zeros(n_rows, dtype=np.int64),
     )
 

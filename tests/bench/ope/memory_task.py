@@ -14,17 +14,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.ope.estimators.registry import nightly_estimators
 from rl.ope.intervals.intervals import Resampling, student_interval
 from rl.ope.intervals.partial_sums import EstimationPlan, sums_in_batches
 from rl.ope.q_functions.fqe import FittedQ, FqeSettings
 from rl.ope.report import EvaluationSettings, evaluate_policies
-from rl.ope.samples.discount import Discount
 from tests.bench.ope.memory_log import LONGEST, N_ACTIONS, N_FEATURES, data_bytes, memory_log, policies
 from tests.rl.ope.single_fit import fit_fqe
 
-DISCOUNT = Discount(0.95)
+DISCOUNT = DiscountFunction(0.95)
 N_TRAIN_ROWS = 100_000
 _FQE = FqeSettings(method="linear")
 _STATUS = Path("/proc/self/status")

@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray
 from rl.ope.estimators.registry import ESTIMATORS
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.bench.ope.row_tables import RowTable, log_of_rows
@@ -125,7 +125,7 @@ def _estimates(given: dict[str, Any]) -> dict[str, float]:
 def _sample(given: dict[str, Any]) -> EvaluationSample:
     evaluation, q = RowTable(given["evaluation"]), RowTable(given["q"])
     log = log_of_rows(given["action"], given["reward"], given["propensity"], n_actions=given["q"].shape[1], length=1)
-    return evaluation_sample(evaluation, log, discount=Discount(1.0), values=action_values(q, evaluation, log))
+    return evaluation_sample(evaluation, log, discount=DiscountFunction(1.0), values=action_values(q, evaluation, log))
 
 
 def _rows(inputs: str, found: Draws) -> Iterator[dict[str, Any]]:

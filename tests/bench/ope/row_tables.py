@@ -66,6 +66,6 @@ def log_of_rows(
         offsets=np.arange(0, n + 1, length, dtype=np.int64),
         unit=np.arange(n // length),
         start_time=np.arange(n // length),
-        elapsed_seconds=nothing,
+        elapsed_microseconds=nothing,
         policy_version=nothing,
     )

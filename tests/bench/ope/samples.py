@@ -8,13 +8,13 @@ from typing import Literal
 
 import numpy as np
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.errors import UnsupportedEstimator
 from rl.ope.density_ratios.fitting import fit_density_ratios
 from rl.ope.propensities.logged_decisions import as_decisions
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.samples.behavior_value import OnlyAction, as_one_action
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import QFunction, action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from rl.ope.samples.weights import effective_rewarded_units, effective_sample_size, weights_from_ratio
@@ -85,7 +85,7 @@ def fit_values(
             kind: fit_fqe(
                 fitted_for,
                 episodes,
-                discount=Discount(GAMMA),
+                discount=DiscountFunction(GAMMA),
                 steps=FORMS[form].steps,
                 settings=settings,
                 reward=log.metrics[kind],
@@ -142,12 +142,14 @@ def overlap(sample: EvaluationSample) -> tuple[float, float]:
 
 def _sample(log: LoggedEpisodes, form: Form, *, is_behavior: bool) -> EvaluationSample:
     """All rows stay: no session is longer than the value's steps."""
-    return evaluation_sample(None if is_behavior else policy(), log, discount=Discount(GAMMA), steps=FORMS[form].steps)
+    return evaluation_sample(
+        None if is_behavior else policy(), log, discount=DiscountFunction(GAMMA), steps=FORMS[form].steps
+    )
 
 
 def _with_ratios(sample: EvaluationSample, log: LoggedEpisodes) -> EvaluationSample:
     try:
-        model = fit_density_ratios(policy(), log, discount=Discount(GAMMA), steps=STEPS)
+        model = fit_density_ratios(policy(), log, discount=DiscountFunction(GAMMA), steps=STEPS)
     except UnsupportedEstimator as error:
         return replace(sample, ratio_refusal=str(error))
     return replace(sample, density_ratios=model.ratios(policy(), log))

@@ -16,11 +16,11 @@ import numpy as np
 import structlog
 from scipy.stats import spearmanr
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
 from rl.night.selection import ScaledFloors, Selection, select_candidate
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.report import EvaluationSettings
-from rl.ope.samples.discount import Discount
 from rl.policy import StochasticPolicy
 from tests.bench.gate.nights import GATE
 from tests.bench.gate.shop import GAMMA, STEPS, behavior, gate_shop
@@ -147,7 +147,7 @@ def _replicate(number: int) -> list[Ranked]:
         validation = _with_reward(n, 1000 * number + place)
         for name in ESTIMATORS:
             settings = EvaluationSettings(
-                Discount(GAMMA),
+                DiscountFunction(GAMMA),
                 steps=STEPS,
                 fqe=LINEAR,
                 resampling=Resampling(n_draws=2),  # intervals choose nothing

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, Literal
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.ope.estimators.registry import ESTIMATORS
 from rl.ope.intervals.intervals import Interval, Resampling, percentile_intervals
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import action_values
 from rl.ope.samples.sample import evaluation_sample
 from tests.bench.ope.row_tables import RowTable, log_of_rows
@@ -62,7 +62,7 @@ class OwnInputs:
         """Estimates and intervals of the named estimators."""
         started = time.perf_counter()
         values = action_values(self.q_function, self.policy, self.log)
-        sample = evaluation_sample(self.policy, self.log, discount=Discount(GAMMA), values=values)
+        sample = evaluation_sample(self.policy, self.log, discount=DiscountFunction(GAMMA), values=values)
         sums = [ESTIMATORS[name].per_unit_sums(sample) for name in names]
         _ = [found.value() for found in sums]
         between = time.perf_counter()

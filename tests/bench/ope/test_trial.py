@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.gate.propensity_doubt import propensity_doubt
 from rl.ope.contenders import Contender
 from rl.ope.intervals.intervals import Interval, Resampling
 from rl.ope.propensities.behavior_policy import EstimatedBehavior, estimate_behavior
 from rl.ope.report import EvaluationSettings, PolicyEvaluation, evaluate_policies
-from rl.ope.samples.discount import Discount
 from tests.bench.gate.shop import GAMMA, STEPS
 from tests.bench.ope.samples import FORMS, LINEAR, FittedValues, fit_values
 from tests.bench.ope.shop import policy, reward_kinds, session_log, true_decision_value, true_value
@@ -50,7 +50,7 @@ def by_row(trial: LogTrial) -> dict[tuple[str, str, str], Interval]:
 
 def reported(train: LoggedEpisodes, test: LoggedEpisodes, kind: str) -> PolicyEvaluation:
     settings = EvaluationSettings(
-        Discount(GAMMA), steps=STEPS, estimators=ESTIMATORS, fqe=LINEAR, resampling=Resampling(seed=SEED)
+        DiscountFunction(GAMMA), steps=STEPS, estimators=ESTIMATORS, fqe=LINEAR, resampling=Resampling(seed=SEED)
     )
     return evaluate_policies(
         {"candidate": policy()}, train=train, test=test, settings=settings, outcome=kind, keeps_samples=True

@@ -65,7 +65,7 @@ def catalogue_episodes(n_actions: int, *, seed: int = 0) -> LoggedEpisodes:
         offsets=every,
         unit=every[:-1],
         start_time=every[:-1],
-        elapsed_seconds=nothing,
+        elapsed_microseconds=nothing,
         policy_version=nothing,
     )
 

@@ -24,9 +24,9 @@ from d3rlpy.dataset import MDPDataset
 from d3rlpy.models.encoders import VectorEncoderFactory
 from d3rlpy.ope import DiscreteFQE, FQEConfig
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes, Policy
 from rl.ope.q_functions.fqe import FqeSettings, FqeTask, fit_fqe_together
-from rl.ope.samples.discount import Discount
 from tests.bench.train.direct import HIDDEN
 from tests.bench.train.timing import DEVICE, REPEATS, Timing, ratios, setting
 from tests.rl.ope.tabular_mdp import TablePolicy, TabularMdp
@@ -166,7 +166,7 @@ def _ours(
             device=DEVICE,
             networks=networks,
         )
-        fitted = fit_fqe_together(tasks, discount=Discount(GAMMA), settings=settings)
+        fitted = fit_fqe_together(tasks, discount=DiscountFunction(GAMMA), settings=settings)
         q = [one.q(_states(), shop.mask) for one in fitted]
         return [_value(shop, table, values) for table, values in zip(tables, q, strict=True)]
 

@@ -71,7 +71,7 @@ class Log:
             offsets=np.concatenate([[0], ends]),
             unit=np.arange(len(ends)),
             start_time=np.arange(len(ends)),
-            elapsed_seconds=nothing,
+            elapsed_microseconds=nothing,
             policy_version=nothing,
         )
 

@@ -65,6 +65,7 @@ def test_pipeline_embargo_is_never_shorter_than_is_safe() -> None:
         ({"evaluation": {"also": ["dr_s"]}}, "also.0: got 'dr_s'; did you mean 'drl_s'"),
         ({"evaluation": {"also": ["wdr"]}}, "also.0: got 'wdr'; known: drl_s"),
         ({"evaluation": {"also": ["drl_s", "drl_s"]}}, "estimators stand twice: drl_s"),
+        ({"discount": {"per": "hour", "gamma": 0.9}}, "discount.per: got 'hour'; known: day, step"),
         ({"candidates": [{"algorithm": "cql", "seeds": [1], "n_updates": 1}]}, "did you mean|known"),
     ],
 )

@@ -34,7 +34,12 @@ def test_data_spec_hash_changes_with_what_shapes_transitions(part: str, update: 
 
 @pytest.mark.parametrize(
     ("part", "update"),
-    [("gate", {"min_effective_rewarded": 1.0}), ("discount", {"gamma": 0.5}), ("action", {"max_actions": 9})],
+    [
+        ("gate", {"min_effective_rewarded": 1.0}),
+        ("discount", {"gamma": 0.5}),
+        ("discount", {"per": "day"}),
+        ("action", {"max_actions": 9}),
+    ],
 )
 def test_data_spec_hash_ignores_what_comes_after_the_table(part: str, update: dict[str, Any]) -> None:
     """Gate, discount and vocabulary size need no rebuild, but make another registered version."""

@@ -15,9 +15,10 @@ import pytest
 
 from conf.paths import Lake, Run
 from conf.settings import Settings
-from conf.specs.scenario import Pipeline, load_pipeline
+from conf.specs.scenario import DiscountRate, Pipeline, load_pipeline
 from rl.commands import prepare, train
 from rl.data.dataset import Dataset, load_dataset
+from rl.data.discount_function import DiscountFunction
 from rl.errors import TrainingError
 from rl.learning.training import TrainingSettings
 from rl.learning.training_run import TrainingRun
@@ -201,3 +202,26 @@ def test_run_folder_is_of_source_scenario_and_date(night: tuple[Settings, dict[s
     """Nights don't overwrite each other."""
     assert run_of(night).folder.name == str(date(2026, 1, 18))
     assert (run_of(night).folder / "dataset" / "encoder.json").exists()
+
+
+def test_train_learns_by_the_scenarios_clock(
+    night: tuple[Settings, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scenario that discounts per day trains per day, on the same dataset."""
+    settings, arguments = night
+    given: list[DiscountFunction] = []
+
+    def by_day(scenario: str, source: str) -> Pipeline:
+        pipeline = briefly_trained(scenario, source)
+        discount = DiscountRate(per="day", gamma=0.8)
+        return pipeline.model_copy(update={"scenario": pipeline.scenario.model_copy(update={"discount": discount})})
+
+    def noting_train(*parts: Any) -> Any:
+        given.append(parts[-1].discount)
+        raise TrainingError("noted")
+
+    monkeypatch.setattr(train, "load_pipeline", by_day)
+    monkeypatch.setattr(train, "train_candidate", noting_train)
+    with pytest.raises(TrainingError, match="noted"):
+        train.run(settings=settings, **arguments, candidate="discrete_cql-1")
+    assert given == [DiscountFunction(0.8, "day")]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from conf.specs.scenario import Gate, Guardrail
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.gate.evidence import gate_evidence, gate_rules
 from rl.gate.rules import Decision, GateEvidence, judge
@@ -13,7 +14,6 @@ from rl.ope.intervals.intervals import Resampling, cautious_bounds
 from rl.ope.intervals.sums import difference
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
-from rl.ope.samples.discount import Discount
 from tests.rl.ope.tabular_mdp import TablePolicy, TabularMdp, small_mdp
 
 GATE = Gate(
@@ -24,7 +24,7 @@ GATE = Gate(
 )
 ALPHA = 0.011
 SETTINGS = EvaluationSettings(
-    discount=Discount(0.9),
+    discount=DiscountFunction(0.9),
     steps=40,
     estimators=("dm", "wpdis", "dr"),
     resampling=Resampling(n_draws=200),

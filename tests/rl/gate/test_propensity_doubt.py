@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.gate.evidence import gate_evidence
 from rl.gate.propensity_doubt import PropensityDoubt, propensity_doubt
@@ -19,14 +20,13 @@ from rl.ope.intervals.intervals import Resampling
 from rl.ope.propensities.behavior_policy import PropensityRepeats
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
-from rl.ope.samples.discount import Discount
 from tests.rl.factories import make_pipeline
 from tests.rl.ope.tabular_mdp import small_mdp
 
 MDP = small_mdp()
 LOGGER, POLICY, CHAMPION = MDP.random_policy(1), MDP.random_policy(2), MDP.random_policy(3)
 SETTINGS = EvaluationSettings(
-    Discount(0.9), estimators=("dr",), resampling=Resampling(300, seed=2), fqe=FqeSettings(method="linear")
+    DiscountFunction(0.9), estimators=("dr",), resampling=Resampling(300, seed=2), fqe=FqeSettings(method="linear")
 )
 ALPHA = 0.02
 N_REPEATS, N_FOLDS = 2, 3

@@ -28,7 +28,9 @@ def make_candidate(algorithm: str, **values: Any) -> Candidate | ContinuousCandi
     return kind.model_validate({"algorithm": algorithm, "seeds": (1,), **settings, **values})
 
 
-def make_tiny_learner(algorithm: str, *, seed: int = 1, recorder: Recorder | None = None, **values: Any) -> Learner:
+def make_tiny_learner(
+    algorithm: str, *, seed: int = 1, gamma: float = GAMMA, recorder: Recorder | None = None, **values: Any
+) -> Learner:
     """A learner whose first weights the seed fixes."""
     torch.manual_seed(seed)
     is_discrete = algorithm in ALGORITHMS
@@ -36,7 +38,7 @@ def make_tiny_learner(algorithm: str, *, seed: int = 1, recorder: Recorder | Non
         make_candidate(algorithm, **values),
         observation_shape=((N_FEATURES,), (N_ACTIONS,)) if is_discrete else ((N_FEATURES,),),
         action_size=N_ACTIONS if is_discrete else ACTION_SIZE,
-        gamma=GAMMA,
+        gamma=gamma,
     )
     return learner if recorder is None else Learner(learner.algorithm, recorder=recorder)
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from conf.specs.candidate import Candidate
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FeatureArray, LoggedEpisodes
 from rl.learning.candidates import SeededCandidate
 from rl.learning.replay.replay_columns import TrainingData
@@ -53,7 +54,7 @@ def learned(training: TrainingData) -> str:
     """Hash of the weights after some updates."""
     candidate = Candidate(algorithm="discrete_cql", seeds=(0,), n_updates=60, batch_size=64, hidden_units=(8,))
     trained = train_candidate(
-        SeededCandidate("discrete_cql-0", candidate, 0), training, part(0), TrainingSettings(gamma=0.9)
+        SeededCandidate("discrete_cql-0", candidate, 0), training, part(0), TrainingSettings(DiscountFunction(0.9))
     )
     tensors = trained.network.to_tensors()
     return sha256(b"".join(tensors[name].tobytes() for name in sorted(tensors))).hexdigest()

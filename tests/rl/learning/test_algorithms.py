@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from conf.specs.scenario import Candidate
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.learning.algorithms import ALGORITHMS
 from rl.learning.algorithms.output_spread import typical_spread
@@ -47,7 +48,7 @@ def masked_episodes(seed: int = 0, n: int = 300) -> LoggedEpisodes:
 
 def trained(algorithm: str, seed: int = 1, **values: Any) -> TrainedCandidate:
     seeded = SeededCandidate(f"{algorithm}-{seed}", make_candidate(algorithm, **values), seed)
-    return train_candidate(seeded, masked_episodes(0), masked_episodes(1), TrainingSettings(gamma=0.9))
+    return train_candidate(seeded, masked_episodes(0), masked_episodes(1), TrainingSettings(DiscountFunction(0.9)))
 
 
 @EVERY
@@ -150,7 +151,7 @@ def test_cloning_learns_the_logged_frequencies() -> None:
         action=episodes.action,
     )
     seeded = SeededCandidate("bc-1", make_candidate("bc", n_updates=400, batch_size=100, learning_rate=1e-2), 1)
-    found = train_candidate(seeded, constant, constant, TrainingSettings(gamma=0.9))
+    found = train_candidate(seeded, constant, constant, TrainingSettings(DiscountFunction(0.9)))
     outputs = found.network.forward(np.ones((1, 1), dtype=np.float32))[0]
     probabilities = np.exp(outputs) / np.exp(outputs).sum()
     frequencies = np.bincount(episodes.action, minlength=N_ACTIONS) / 300

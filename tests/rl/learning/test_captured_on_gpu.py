@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from conf.specs.candidate import Candidate
+from rl.data.discount_function import DiscountFunction
 from rl.learning.candidates import SeededCandidate
 from rl.learning.checkpoint import CheckpointFile
 from rl.learning.learner import Learner, make_learner
@@ -144,7 +145,7 @@ def _on_gpu(batch: Any) -> Any:
 def trained(algorithm: str, file: CheckpointFile | None = None) -> TrainedCandidate:
     seeded = SeededCandidate(f"{algorithm}-1", make_small(algorithm, n_updates=40), 1)
     log = chain_episodes(60)
-    return train_candidate(seeded, log, log, TrainingSettings(0.9, device=DEVICE, checkpoint=file))
+    return train_candidate(seeded, log, log, TrainingSettings(DiscountFunction(0.9), device=DEVICE, checkpoint=file))
 
 
 @every_discrete

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from conf.specs.candidate import Candidate
+from rl.data.discount_function import DiscountFunction
 from rl.data.encoder_fitting import fit_encoder, with_tokens
 from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
 from rl.learning.candidates import SeededCandidate
@@ -20,6 +21,7 @@ from tests.rl.factories import make_logged_episodes
 ITEMS = np.array([11, 22])
 VOCABULARY = Vocabulary(("a", "b"), (11, 22), has_other=False)
 LENGTH = 4
+NO_FUTURE = 1e-300  # a discount that is 0 in single precision
 
 
 def histories(n: int, seed: int) -> tuple[IntArray, IntArray]:
@@ -78,7 +80,7 @@ def share_right(kind: str, **encoder: Any) -> float:
             "encoder": spec | encoder,
         }
     )
-    settings = TrainingSettings(gamma=0.0, layout=layout)
+    settings = TrainingSettings(DiscountFunction(NO_FUTURE), layout=layout)
     trained = train_candidate(SeededCandidate("nfq-1", candidate, 1), training, make_log(500, 7)[0], settings)
     shown, rewarded = histories(2000, 9)
     outputs: FloatArray = trained.network.forward(encoded(make_encoder(shown), shown)).astype(np.float64)

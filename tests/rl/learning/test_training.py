@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from conf.specs.scenario import Candidate
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import TrainingError
 from rl.learning import training
@@ -42,7 +43,9 @@ def train_chain(algorithm: str, **values: Any) -> TrainedCandidate:
     """Trained once for all tests that look at it."""
     candidate = Candidate(algorithm=algorithm, seeds=(1,), **CHAIN_SETTINGS, **CHAIN_PARAMETERS[algorithm])
     episodes = chain_episodes(**values)
-    return train_candidate(SeededCandidate(f"{algorithm}-1", candidate, 1), episodes, episodes, TrainingSettings(GAMMA))
+    return train_candidate(
+        SeededCandidate(f"{algorithm}-1", candidate, 1), episodes, episodes, TrainingSettings(DiscountFunction(GAMMA))
+    )
 
 
 def greedy(trained: TrainedCandidate) -> np.ndarray:
@@ -88,7 +91,9 @@ def test_curve_of_fewer_updates_than_points() -> None:
     """A short training has a point per update."""
     candidate = Candidate(algorithm="bc", seeds=(1,), n_updates=3, batch_size=4)
     episodes = make_logged_episodes()
-    found = train_candidate(SeededCandidate("bc-1", candidate, 1), episodes, episodes, TrainingSettings(0.9))
+    found = train_candidate(
+        SeededCandidate("bc-1", candidate, 1), episodes, episodes, TrainingSettings(DiscountFunction(0.9))
+    )
     assert {point.update for point in found.curve} == {1, 2, 3}
 
 
@@ -97,7 +102,9 @@ def test_training_refuses_a_loss_that_is_not_finite() -> None:
     candidate = Candidate(algorithm="discrete_cql", seeds=(1,), n_updates=50, batch_size=8, learning_rate=1e30)
     episodes = make_logged_episodes([2] * 20)
     with pytest.raises(TrainingError, match=r"the loss is (nan|inf) at update \d+ of 50; lower its learning_rate"):
-        train_candidate(SeededCandidate("x-1", candidate, 1), episodes, episodes, TrainingSettings(0.9))
+        train_candidate(
+            SeededCandidate("x-1", candidate, 1), episodes, episodes, TrainingSettings(DiscountFunction(0.9))
+        )
 
 
 @pytest.mark.parametrize("n_updates", [1, 59])
@@ -115,7 +122,9 @@ def test_training_refuses_a_network_that_diverged_in_its_last_update(
     )
     episodes = make_logged_episodes([2] * 20)
     with pytest.raises(TrainingError, match=rf"the validation loss is (nan|inf).* at update {n_updates} of"):
-        train_candidate(SeededCandidate("x-1", candidate, 1), episodes, episodes, TrainingSettings(0.9))
+        train_candidate(
+            SeededCandidate("x-1", candidate, 1), episodes, episodes, TrainingSettings(DiscountFunction(0.9))
+        )
 
 
 def _explode_at(update: int) -> Callable[[CosineRate], None]:
@@ -144,7 +153,10 @@ def test_training_keeps_no_weights_that_are_not_finite(held_out: bool, monkeypat
     expected = "the validation loss is nan" if held_out else r"the weight 2\.weight is nan at update 1 of 1; lower its"
     with pytest.raises(TrainingError, match=expected):
         train_candidate(
-            SeededCandidate("x-1", candidate, 1), episodes, episodes if held_out else None, TrainingSettings(0.9)
+            SeededCandidate("x-1", candidate, 1),
+            episodes,
+            episodes if held_out else None,
+            TrainingSettings(DiscountFunction(0.9)),
         )
 
 
@@ -153,7 +165,7 @@ def test_training_refuses_no_data() -> None:
     candidate = Candidate(algorithm="bc", seeds=(1,), n_updates=1)
     empty = make_logged_episodes([])
     with pytest.raises(TrainingError, match="no transitions to learn from"):
-        train_candidate(SeededCandidate("bc-1", candidate, 1), empty, empty, TrainingSettings(0.9))
+        train_candidate(SeededCandidate("bc-1", candidate, 1), empty, empty, TrainingSettings(DiscountFunction(0.9)))
 
 
 def test_out_of_memory_names_a_batch_size_to_try() -> None:
@@ -161,7 +173,9 @@ def test_out_of_memory_names_a_batch_size_to_try() -> None:
     candidate = Candidate(algorithm="bc", seeds=(1,), n_updates=1, batch_size=2**44, hidden_units=(4,))
     episodes = make_logged_episodes()
     with pytest.raises(TrainingError, match=f"out of memory with batch_size {2**44}; try batch_size {2**43}"):
-        train_candidate(SeededCandidate("bc-1", candidate, 1), episodes, episodes, TrainingSettings(0.9))
+        train_candidate(
+            SeededCandidate("bc-1", candidate, 1), episodes, episodes, TrainingSettings(DiscountFunction(0.9))
+        )
 
 
 def test_data_that_does_not_fit_is_not_blamed_on_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +188,9 @@ def test_data_that_does_not_fit_is_not_blamed_on_the_batch(monkeypatch: pytest.M
     candidate = Candidate(algorithm="bc", seeds=(1,), n_updates=1, batch_size=8)
     episodes = make_logged_episodes()
     with pytest.raises(TrainingError, match="bc-1: out of memory taking in 5 transitions; set NIGHTCART_TRAINING_MEM"):
-        train_candidate(SeededCandidate("bc-1", candidate, 1), episodes, episodes, TrainingSettings(0.9))
+        train_candidate(
+            SeededCandidate("bc-1", candidate, 1), episodes, episodes, TrainingSettings(DiscountFunction(0.9))
+        )
 
 
 def test_training_lets_go_of_the_episodes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +204,9 @@ def test_training_lets_go_of_the_episodes(monkeypatch: pytest.MonkeyPatch) -> No
 
     alive = _note_when_updates_begin(monkeypatch, lambda: sum(array() is not None for array in arrays))
     candidate = Candidate(algorithm="discrete_cql", seeds=(1,), n_updates=2, batch_size=8)
-    train_candidate(SeededCandidate("x-1", candidate, 1), episodes(), episodes(), TrainingSettings(0.9))
+    train_candidate(
+        SeededCandidate("x-1", candidate, 1), episodes(), episodes(), TrainingSettings(DiscountFunction(0.9))
+    )
     assert (len(arrays), alive) == (2, [0])
 
 
@@ -204,7 +222,7 @@ def test_training_holds_the_data_about_once(monkeypatch: pytest.MonkeyPatch) -> 
     held = _note_when_updates_begin(monkeypatch, lambda: tracemalloc.get_traced_memory()[0])
     candidate = Candidate(algorithm="discrete_cql", seeds=(1,), n_updates=2, batch_size=8)
     before = tracemalloc.get_traced_memory()[0]
-    train_candidate(SeededCandidate("x-1", candidate, 1), episodes(), None, TrainingSettings(0.9))
+    train_candidate(SeededCandidate("x-1", candidate, 1), episodes(), None, TrainingSettings(DiscountFunction(0.9)))
     tracemalloc.stop()
     assert held[0] - before < 1.15 * 5 * n_episodes * (4 * n_features + 32)
 
@@ -229,7 +247,7 @@ def test_training_runs_on_the_threads_it_is_given() -> None:
     candidate = Candidate(algorithm="bc", seeds=(1,), n_updates=1, batch_size=4)
     episodes = make_logged_episodes()
     for n_threads in (2, 1):
-        settings = TrainingSettings(0.9, n_threads=n_threads)
+        settings = TrainingSettings(DiscountFunction(0.9), n_threads=n_threads)
         train_candidate(SeededCandidate("bc-1", candidate, 1), episodes, episodes, settings)
         assert torch.get_num_threads() == n_threads
     torch.set_num_threads(before)

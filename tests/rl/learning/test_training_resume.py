@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from conf.specs.candidate import Candidate
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import TrainingError
 from rl.learning import training_run
@@ -81,7 +82,7 @@ def train(algorithm: str, file: CheckpointFile | None = None) -> TrainedCandidat
         SeededCandidate(f"{algorithm}-3", candidate, 3),
         episodes(),
         episodes(),
-        TrainingSettings(0.9, checkpoint=file, criterion=size_of_weights),
+        TrainingSettings(DiscountFunction(0.9), checkpoint=file, criterion=size_of_weights),
     )
 
 
@@ -258,11 +259,11 @@ def test_training_stops_when_no_network_is_better(tmp_path: Path) -> None:
     """With patience 1 and a criterion that only falls, it stops after the second kept network, and says so."""
     candidate = Candidate(algorithm="bc", seeds=(1,), n_updates=40, batch_size=8, n_checkpoints=4, patience=1)
     log = make_logged_episodes([2] * 10)
-    settings = TrainingSettings(0.9, criterion=lambda kept: -float(kept.update))
+    settings = TrainingSettings(DiscountFunction(0.9), criterion=lambda kept: -float(kept.update))
     found = train_candidate(SeededCandidate("bc-1", candidate, 1), log, log, settings)
     assert [kept.update for kept in found.kept] == [10, 20]
     assert (found.n_updates, found.stopped_early) == (20, True)
-    rising = TrainingSettings(0.9, criterion=lambda kept: float(kept.update))
+    rising = TrainingSettings(DiscountFunction(0.9), criterion=lambda kept: float(kept.update))
     whole = train_candidate(SeededCandidate("bc-1", candidate, 1), log, log, rising)
     assert [kept.update for kept in whole.kept] == [10, 20, 30, 40]
     assert not whole.stopped_early

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from rl.data.discount_function import DiscountFunction
 from rl.night.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
 from rl.night.selection import ScaledFloors
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import EvaluationSettings
-from rl.ope.samples.discount import Discount
 from rl.policy import StochasticPolicy
 from tests.rl.night.test_selection import bandit_log, policy
 
 SETTINGS = EvaluationSettings(
-    discount=Discount(1.0), resampling=Resampling(n_draws=100), fqe=FqeSettings(method="linear")
+    discount=DiscountFunction(1.0), resampling=Resampling(n_draws=100), fqe=FqeSettings(method="linear")
 )
 BAD, GOOD, FLAT = [2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from conf.observation_features import id_hash
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import EvaluationError
 from rl.night.selection import ScaledFloors, Selection, select_candidate
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import EvaluationSettings
-from rl.ope.samples.discount import Discount
 from rl.policy import ObservationEncoder, StochasticPolicy, Vocabulary
 from rl.policy.network import DenseNetwork
 from rl.policy.observation_encoder import ColumnEncoding
@@ -58,7 +58,7 @@ def select(
     candidates: dict[str, StochasticPolicy] | None = None, *, estimator: str = "pdis", **overrides: object
 ) -> Selection:
     settings = EvaluationSettings(
-        discount=Discount(1.0), resampling=Resampling(n_draws=200), fqe=FqeSettings(method="linear")
+        discount=DiscountFunction(1.0), resampling=Resampling(n_draws=200), fqe=FqeSettings(method="linear")
     )
     candidates = candidates or {"bad-1": policy("bad-1", [2.0, 0.0, 0.0]), "good-1": policy("good-1", [0.0, 2.0, 0.0])}
     arguments = {

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.errors import UnsupportedEstimator
 from rl.night.action_shares import ActionShares
 from rl.night.support_summary import support_bands, unseen_actions, weight_shares
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.sample import evaluation_sample
 from tests.rl.factories import make_logged_episodes
 
@@ -55,7 +55,7 @@ def test_weight_shares_count_the_heaviest_shoppers_first() -> None:
         propensity=np.full(10, 0.1),
     )
     taken = np.array([0.6] + [0.6 / 9] * 9)
-    found = weight_shares(evaluation_sample(Fixed(taken), log, discount=Discount(1.0)))
+    found = weight_shares(evaluation_sample(Fixed(taken), log, discount=DiscountFunction(1.0)))
     assert (found.n_units, found.n_for_half) == (10, 1)
     assert found.held[0] == 0.0
     assert found.held[1] == pytest.approx(0.5)
@@ -67,4 +67,4 @@ def test_weight_shares_refuse_a_log_without_propensities() -> None:
     """No weights, no curve."""
     log = make_logged_episodes([1] * 4, 2, propensity=np.full(4, np.nan))
     with pytest.raises(UnsupportedEstimator, match="no propensities"):
-        weight_shares(evaluation_sample(Fixed(np.full(4, 0.5)), log, discount=Discount(1.0)))
+        weight_shares(evaluation_sample(Fixed(np.full(4, 0.5)), log, discount=DiscountFunction(1.0)))

@@ -6,15 +6,15 @@ from dataclasses import replace
 
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.errors import UnsupportedEstimator
 from rl.night.validation_gain import gain_in_standard_errors
 from rl.ope.report import EvaluationSettings
-from rl.ope.samples.discount import Discount
 from tests.rl.ope.tabular_mdp import small_mdp
 
 MDP = small_mdp()
 LOGGER, POLICY = MDP.random_policy(1), MDP.random_policy(2)
-SETTINGS = EvaluationSettings(Discount(0.9))
+SETTINGS = EvaluationSettings(DiscountFunction(0.9))
 
 
 def test_the_loggers_own_policy_gains_nothing() -> None:

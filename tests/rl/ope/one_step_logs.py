@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray, LoggedEpisodes
 from rl.ope.estimators.registry import ESTIMATORS
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import ActionValues, action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.rl.ope.tabular_mdp import TablePolicy, TableQ
@@ -16,7 +16,7 @@ from tests.rl.ope.tabular_mdp import TablePolicy, TableQ
 ONE_STEP = tuple(name for name, entry in ESTIMATORS.items() if entry.is_one_step)
 BY_ACTION = tuple(name for name in ONE_STEP if not ESTIMATORS[name].needs_categories)
 LEVELED = tuple(name for name in ONE_STEP if ESTIMATORS[name].at_level is not None)
-DISCOUNT = Discount(0.9)
+DISCOUNT = DiscountFunction(0.9)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def one_step_log(
         offsets=np.arange(n + 1, dtype=np.int64),
         unit=np.arange(n, dtype=np.int64) % (n_units or n),
         start_time=np.arange(n, dtype=np.int64),
-        elapsed_seconds=np.full(n, 60, dtype=np.int64),
+        elapsed_microseconds=np.full(n, 60_000_000, dtype=np.int64),
         policy_version=np.zeros(n, dtype=np.int64),
     )
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes, Policy
 from rl.ope.q_functions.fqe import FittedQ, FqeSettings, FqeTask, fit_fqe_together
-from rl.ope.samples.discount import Discount
 
 
 def fit_fqe(
     policy: Policy,
     episodes: LoggedEpisodes,
     *,
-    discount: Discount,
+    discount: DiscountFunction,
     steps: int | None = None,
     settings: FqeSettings | None = None,
     reward: FloatArray | None = None,

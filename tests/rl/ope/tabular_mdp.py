@@ -127,7 +127,7 @@ class TabularMdp:
             offsets=offsets,
             unit=np.arange(n_episodes) % n_units,
             start_time=np.arange(n_episodes),
-            elapsed_seconds=np.full(len(order), 60),
+            elapsed_microseconds=np.full(len(order), 60_000_000),
             policy_version=np.zeros(len(order), dtype=np.int64),
         )
 
@@ -165,7 +165,7 @@ def episodes_of(rewards: list[list[float]], propensities: list[list[float]], **o
         "offsets": offsets,
         "unit": np.arange(len(lengths)),
         "start_time": np.arange(len(lengths)),
-        "elapsed_seconds": np.full(n, 60),
+        "elapsed_microseconds": np.full(n, 60_000_000),
         "policy_version": np.zeros(n, dtype=np.int64),
     }
     return LoggedEpisodes(**{**fields, **overrides})

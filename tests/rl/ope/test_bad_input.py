@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes, Policy
 from rl.errors import DatasetError, EvaluationError, UnsupportedEstimator
 from rl.ope.estimators.category_weights import category_sample
@@ -22,7 +23,6 @@ from rl.ope.intervals.sums_table import from_table, to_table
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import EvaluationSettings
 from rl.ope.samples.density_ratio import DensityRatios
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import ActionValues, action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.bench.intervals.interval_methods import INTERVAL_METHODS, make_interval
@@ -30,7 +30,7 @@ from tests.rl.ope.single_fit import fit_fqe
 from tests.rl.ope.tabular_mdp import TablePolicy, TableQ
 
 N = 6
-DISCOUNT = Discount(0.9)
+DISCOUNT = DiscountFunction(0.9)
 POLICY = TablePolicy(np.array([[0.6, 0.4, 0.0]]))
 BEHAVIOR = TablePolicy(np.array([[0.5, 0.5, 0.0]]), "behavior")
 NEVER = TablePolicy(np.array([[0.0, 1.0, 0.0]]), "never")
@@ -59,7 +59,7 @@ def log_for(name: str, **overrides: Any) -> LoggedEpisodes:
         "offsets": np.arange(0, N + 1, length, dtype=np.int64),
         "unit": np.arange(n_episodes),
         "start_time": np.arange(n_episodes),
-        "elapsed_seconds": np.full(N, 60),
+        "elapsed_microseconds": np.full(N, 60_000_000),
         "policy_version": np.zeros(N, dtype=np.int64),
     }
     return LoggedEpisodes(**{**fields, **overrides})
@@ -127,8 +127,10 @@ def bad_rows(name: str) -> dict[str, BadLog]:
         "next features NaN": BadLog({"next_features": spoiled_features(np.nan)}, r"rows \[4\] have next_features"),
         "metric NaN": BadLog({"metrics": {"clicks": spoiled(log.reward, np.nan)}}, r"rows \[4\] .*metric clicks"),
         "metric infinite": BadLog({"metrics": {"clicks": spoiled(log.reward, np.inf)}}, r"rows \[4\] .*metric clicks"),
-        "time that runs backwards": BadLog({"elapsed_seconds": spoiled(log.reward, -60.0)}, r"rows \[4\] .*before"),
-        "time unknown": BadLog({"elapsed_seconds": spoiled(log.reward, np.nan)}, r"rows \[4\] .*before"),
+        "time that runs backwards": BadLog(
+            {"elapsed_microseconds": spoiled(log.reward, -60.0)}, r"rows \[4\] .*before"
+        ),
+        "time unknown": BadLog({"elapsed_microseconds": spoiled(log.reward, np.nan)}, r"rows \[4\] .*before"),
         "nothing available after a cut": BadLog(
             {
                 "timeout": log.terminal & (np.arange(N) == 5),
@@ -160,7 +162,7 @@ def bad_rows(name: str) -> dict[str, BadLog]:
             "propensity",
             "mask_index",
             "next_mask_index",
-            "elapsed_seconds",
+            "elapsed_microseconds",
             "policy_version",
             "unit",
             "start_time",
@@ -199,7 +201,7 @@ def test_an_empty_split_is_refused(name: str) -> None:
         "propensity",
         "mask_index",
         "next_mask_index",
-        "elapsed_seconds",
+        "elapsed_microseconds",
         "policy_version",
         "unit",
         "start_time",

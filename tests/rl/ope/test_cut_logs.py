@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.data.shopper_segments import Segment
 from rl.errors import UnsupportedEstimator
@@ -16,7 +17,6 @@ from rl.ope.intervals.intervals import Resampling, student_interval
 from rl.ope.intervals.partial_sums import EstimationPlan, sums_in_batches
 from rl.ope.propensities.balanced_loggers import episode_loggers
 from rl.ope.propensities.weighted_loggers import weighted_over_loggers
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import action_values
 from rl.ope.samples.sample import evaluation_sample
 from rl.ope.segments import SegmentFloors, segment_values
@@ -44,7 +44,7 @@ def cut_log(hazard: float, seed: int) -> LoggedEpisodes:
         "propensity",
         "mask_index",
         "next_mask_index",
-        "elapsed_seconds",
+        "elapsed_microseconds",
         "policy_version",
     )
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
@@ -65,7 +65,7 @@ def test_estimators_cover_the_true_value_of_cut_sessions_or_refuse(name: str, ha
     truth, covered = MDP.exact_value(POLICY, gamma=GAMMA), 0
     for seed in range(N_LOGS):
         log = cut_log(hazard, seed)
-        sample = evaluation_sample(POLICY, log, discount=Discount(GAMMA), values=action_values(Q, POLICY, log))
+        sample = evaluation_sample(POLICY, log, discount=DiscountFunction(GAMMA), values=action_values(Q, POLICY, log))
         try:
             found = student_interval(ESTIMATORS[name].estimate(sample)[0], level=0.95)
         except UnsupportedEstimator:
@@ -79,7 +79,7 @@ def test_estimators_cover_the_true_value_of_cut_sessions_or_refuse(name: str, ha
 def test_a_quarter_of_cut_sessions_is_refused_in_batches_too() -> None:
     """What one sample refuses, the merged sums of its parts refuse with the same words."""
     log = cut_log(0.2, 1)
-    plan = EstimationPlan(("wpdis", "dr"), Discount(GAMMA), q_function=Q)
+    plan = EstimationPlan(("wpdis", "dr"), DiscountFunction(GAMMA), q_function=Q)
     found = sums_in_batches(POLICY, log, plan, max_rows=50)
     assert set(found.sums) == {"dr"}
     assert "use dr or wdr, which look past a cut" in found.refusals["wpdis"]
@@ -88,7 +88,7 @@ def test_a_quarter_of_cut_sessions_is_refused_in_batches_too() -> None:
 def test_segments_of_a_log_that_is_often_cut_have_the_estimators_reason() -> None:
     """No path around the refusal: what the whole log can't be asked, its segments can't either, where they are cut."""
     log = cut_log(0.2, 1)
-    sample = evaluation_sample(POLICY, log, discount=Discount(GAMMA), values=action_values(Q, POLICY, log))
+    sample = evaluation_sample(POLICY, log, discount=DiscountFunction(GAMMA), values=action_values(Q, POLICY, log))
     whole = Segment("all", "everybody", np.ones(log.n_episodes, dtype=bool))
     found = {}
     for name in ("wpdis", "dr"):
@@ -110,6 +110,6 @@ def test_segments_of_a_log_that_is_often_cut_have_the_estimators_reason() -> Non
 def test_loggers_of_a_log_that_is_often_cut_are_refused() -> None:
     """The same for values by who made the log, and for weights with a limit."""
     log = cut_log(0.2, 1)
-    sample = evaluation_sample(POLICY, log, discount=Discount(GAMMA), values=action_values(Q, POLICY, log))
+    sample = evaluation_sample(POLICY, log, discount=DiscountFunction(GAMMA), values=action_values(Q, POLICY, log))
     with pytest.raises(UnsupportedEstimator, match="cuts"):
         weighted_over_loggers(ESTIMATORS["wpdis"].sums_of_whole, sample, episode_loggers(log))

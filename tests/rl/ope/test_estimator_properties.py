@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.errors import UnsupportedEstimator
 from rl.ope.estimators.registry import ESTIMATORS, SEQUENTIAL_ESTIMATORS
 from rl.ope.intervals.sums import RatioSums
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import ActionValues
 from rl.ope.samples.sample import evaluation_sample
 from tests.rl.ope.tabular_mdp import TablePolicy, episodes_of, reordered, small_mdp
@@ -29,7 +29,7 @@ def log_with_values(seed: int) -> tuple[LoggedEpisodes, FloatArray]:
 
 
 def sums(name: str, log: LoggedEpisodes, values: FloatArray) -> RatioSums:
-    sample = evaluation_sample(POLICY, log, discount=Discount(0.9), values=ActionValues(*values))
+    sample = evaluation_sample(POLICY, log, discount=DiscountFunction(0.9), values=ActionValues(*values))
     return ESTIMATORS[name].per_unit_sums(sample)
 
 
@@ -87,6 +87,6 @@ def test_estimator_refuses_a_log_that_the_policy_could_not_have_made(name: str) 
     log = episodes_of([[1.0, 2.0], [3.0]], [[0.5, 0.5], [0.5]])
     never = TablePolicy(np.array([[0.0, 1.0]]))
     values = ActionValues(*np.ones((3, log.n_transitions)))
-    sample = evaluation_sample(never, log, discount=Discount(1.0), values=values)
+    sample = evaluation_sample(never, log, discount=DiscountFunction(1.0), values=values)
     with pytest.raises(UnsupportedEstimator, match="every importance weight is 0"):
         ESTIMATORS[name].per_unit_sums(sample)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
 from rl.ope.estimators.category_weights import category_sample
 from rl.ope.estimators.doubly_robust import dr
@@ -23,7 +24,6 @@ from rl.ope.estimators.slope import AtLevel, choose_level
 from rl.ope.propensities.balanced_loggers import EpisodeLoggers, balanced_log, episode_loggers
 from rl.ope.propensities.weighted_loggers import weighted_over_loggers
 from rl.ope.samples.density_ratio import DensityRatios
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import ActionValues
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.golden.open_bandit import N_ITEMS, N_POSITIONS, open_bandit_input
@@ -99,7 +99,7 @@ def log_of(action: IntArray, reward: FloatArray, propensity: FloatArray, *, n_ac
         offsets=np.arange(0, n + 1, length, dtype=np.int64),
         unit=np.arange(n // length),
         start_time=np.arange(n // length),
-        elapsed_seconds=nothing + 60,
+        elapsed_microseconds=nothing + 60_000_000,
         policy_version=nothing,
     )
 
@@ -118,7 +118,7 @@ def values_of(evaluation: FloatArray, q: FloatArray, action: IntArray) -> Action
 def one_step_sample(given: OneStepInput, log: LoggedEpisodes | None = None) -> EvaluationSample:
     values = values_of(given.evaluation, given.q, given.action)
     return evaluation_sample(
-        RowPolicy(given.evaluation), log or one_step_log(given), discount=Discount(1.0), values=values
+        RowPolicy(given.evaluation), log or one_step_log(given), discount=DiscountFunction(1.0), values=values
     )
 
 
@@ -164,7 +164,7 @@ def test_dr_under_the_clip_of_a_spec_equals_clipped_dr_of_obp(log: str) -> None:
         sample = evaluation_sample(
             RowPolicy(given.evaluation),
             one_step_log(given),
-            discount=Discount(1.0),
+            discount=DiscountFunction(1.0),
             clip=float(limit),
             values=values_of(given.evaluation, given.q, given.action),
         )
@@ -192,7 +192,7 @@ def test_mips_equals_that_of_obp(log: str) -> None:
         RowPolicy(given.evaluation),
         one_step_log(given),
         given.category,
-        discount=Discount(1.0),
+        discount=DiscountFunction(1.0),
         behavior=RowPolicy(given.behavior),
     )
     assert value("mips", sample) == same(golden["mips"])
@@ -298,7 +298,7 @@ def test_estimators_equal_those_of_obp_on_a_public_log(real_data: Path, entry: d
     log = log_of(given.action, given.reward, given.propensity, n_actions=N_ITEMS)
     evaluation = given.evaluation[given.position]
     values = values_of(evaluation, np.broadcast_to(given.q, (len(given.action), N_ITEMS)), given.action)
-    sample = evaluation_sample(RowPolicy(evaluation), log, discount=Discount(1.0), values=values)
+    sample = evaluation_sample(RowPolicy(evaluation), log, discount=DiscountFunction(1.0), values=values)
     assert evaluation.shape == (len(given.action), N_ITEMS)
     assert len(np.unique(given.position)) == N_POSITIONS
     for ours, theirs in SAME_ONE_STEP.items():
@@ -317,7 +317,7 @@ def sequential_sample(given: SequentialInput, gamma: float) -> EvaluationSample:
         given.action, given.reward, given.propensity, n_actions=given.evaluation.shape[1], length=given.horizon
     )
     values = values_of(given.evaluation, given.q, given.action)
-    return evaluation_sample(RowPolicy(given.evaluation), log, discount=Discount(gamma), values=values)
+    return evaluation_sample(RowPolicy(given.evaluation), log, discount=DiscountFunction(gamma), values=values)
 
 
 def marginal_sample(given: SequentialInput, gamma: float) -> EvaluationSample:

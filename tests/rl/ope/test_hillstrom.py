@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
 from rl.ope.estimators.registry import ESTIMATORS
 from rl.ope.intervals.intervals import student_interval
 from rl.ope.q_functions.fqe import FqeSettings
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import ActionValues, action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.rl.ope.one_step_logs import one_step_log
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.real_data
 
 ARMS = ("Mens E-Mail", "Womens E-Mail", "No E-Mail")
 MENS, WOMENS, NONE = range(3)
-DISCOUNT = Discount(1.0)
+DISCOUNT = DiscountFunction(1.0)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def part(log: LoggedEpisodes, chosen: BoolArray) -> LoggedEpisodes:
         "propensity",
         "mask_index",
         "next_mask_index",
-        "elapsed_seconds",
+        "elapsed_microseconds",
         "policy_version",
         "unit",
         "start_time",

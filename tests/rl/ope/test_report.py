@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conf.specs.scenario import load_pipeline
+from conf.specs.scenario import DiscountRate, load_pipeline
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import EvaluationError
 from rl.ope.estimators.registry import ESTIMATORS, nightly_estimators
@@ -14,11 +15,13 @@ from rl.ope.intervals.intervals import Resampling, percentile_interval
 from rl.ope.intervals.sums import difference
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
-from rl.ope.samples.discount import Discount
 from tests.rl.ope.tabular_mdp import TablePolicy, TabularMdp, small_mdp
 
 SETTINGS = EvaluationSettings(
-    discount=Discount(0.9), steps=40, resampling=Resampling(n_draws=200), fqe=FqeSettings(method="linear", ridge=0.1)
+    discount=DiscountFunction(0.9),
+    steps=40,
+    resampling=Resampling(n_draws=200),
+    fqe=FqeSettings(method="linear", ridge=0.1),
 )
 
 
@@ -164,7 +167,9 @@ def test_settings_follow_the_scenario() -> None:
     """Discount, steps, clip, confidence, draws and updates are those of the spec."""
     scenario = load_pipeline("recommendation", "simulated_shop").scenario
     found = EvaluationSettings.from_scenario(scenario, seed=3)
-    assert found.discount == Discount(scenario.discount.gamma)
+    assert found.discount == DiscountFunction(scenario.discount.gamma)
+    by_day = scenario.model_copy(update={"discount": DiscountRate(per="day", gamma=0.8)})
+    assert EvaluationSettings.from_scenario(by_day).discount == DiscountFunction(0.8, "day")
     assert (found.steps, found.weight_clip) == (scenario.evaluation.steps, scenario.evaluation.weight_clip)
     assert (found.confidence, found.resampling) == (0.95, Resampling(scenario.evaluation.n_bootstrap, 3))
     assert found.fqe.n_updates == scenario.evaluation.fqe_updates

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import ROW_FIELDS, IntArray, LoggedEpisodes
 from rl.data.shopper_segments import Segment
 from rl.errors import EvaluationError
@@ -16,7 +17,6 @@ from rl.ope.intervals.intervals import Resampling, standard_error
 from rl.ope.intervals.sums import difference
 from rl.ope.propensities.behavior_policy import PropensityRepeats
 from rl.ope.samples.behavior_value import OnlyAction, as_one_action
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from rl.ope.segments import SegmentFloors, SegmentReport, episodes_of, segment_values
@@ -63,8 +63,8 @@ def samples(mdp: TabularMdp, policy: TablePolicy, log: LoggedEpisodes) -> tuple[
     state_value = 0.5 * (logger.table * mdp.exact_q(logger, gamma=GAMMA)).sum(axis=1)
     as_logged = action_values(TableQ(state_value[:, None]), OnlyAction(), as_one_action(log))
     return (
-        evaluation_sample(policy, log, discount=Discount(GAMMA), values=action_values(q, policy, log)),
-        evaluation_sample(None, log, discount=Discount(GAMMA), values=as_logged),
+        evaluation_sample(policy, log, discount=DiscountFunction(GAMMA), values=action_values(q, policy, log)),
+        evaluation_sample(None, log, discount=DiscountFunction(GAMMA), values=as_logged),
     )
 
 

@@ -26,7 +26,7 @@ def joined(*logs: LoggedEpisodes) -> LoggedEpisodes:
         "propensity",
         "mask_index",
         "next_mask_index",
-        "elapsed_seconds",
+        "elapsed_microseconds",
     )
     starts = np.cumsum([0, *(log.n_transitions for log in logs)])
     return LoggedEpisodes(

@@ -183,6 +183,12 @@ def test_page_without_a_promotion_has_no_corrected_gain() -> None:
     assert "corrected gain" not in text_of(PAGES["abstained"])
 
 
+@pytest.mark.parametrize("per", ["step", "day"])
+def test_page_says_what_the_discount_runs_on(per: str) -> None:
+    """A factor a day isn't taken for one a step."""
+    assert f"(0.95 a {per})" in text_of(full_review(night=night(discounted_per=per)))
+
+
 def test_page_names_the_unit_of_the_night() -> None:
     """Where products are resampled, no figure is said to be of shoppers."""
     text = text_of(full_review(night=night(units="products"), segments=None))

@@ -38,6 +38,14 @@ def test_page_closes_what_it_opens(findings: WorthFindings) -> None:
         assert len(re.findall(rf"<{tag}[ >]", page)) == page.count(f"</{tag}>"), tag
 
 
+def test_page_says_what_the_discount_runs_on() -> None:
+    """A factor a day isn't taken for one a step."""
+    findings = make_findings()
+    by_day = findings.model_copy(update={"log": findings.log.model_copy(update={"discounted_per": "day"})})
+    assert "(0.95 a step)" in render_worth_page(findings)
+    assert "(0.95 a day)" in render_worth_page(by_day)
+
+
 def test_page_calls_a_prediction_a_prediction() -> None:
     """Where nothing is weighted, the values are said to be a model's."""
     assert "predictions of a model, not estimates" in render_worth_page(make_untold())

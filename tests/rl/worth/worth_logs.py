@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
-from rl.ope.samples.discount import Discount
 from rl.worth.crossfit import CrossfitPredictions, crossfit
 from tests.rl.factories import make_logged_episodes
 
-DISCOUNT = Discount(0.9)
+DISCOUNT = DiscountFunction(0.9)
 LOGGER = np.array([0.5, 0.3, 0.2])
 REWARDS = np.array([0.2, 0.5, 0.8])
 MAX_STEPS = 5

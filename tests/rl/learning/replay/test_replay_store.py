@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from conf.specs.candidate import Candidate
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import ROW_FIELDS, LoggedEpisodes
 from rl.errors import TrainingError
 from rl.learning.candidates import SeededCandidate
@@ -72,7 +73,8 @@ def test_training_from_files_is_training_from_memory(tmp_path: Path) -> None:
     seeded = SeededCandidate("discrete_cql-3", candidate, 3)
     stored = write_store(tmp_path / "store", parts, memory_bytes=MEMORY)
     from_memory, from_files = (
-        train_candidate(seeded, training, parts[0], TrainingSettings(gamma=0.9)) for training in (whole, stored)
+        train_candidate(seeded, training, parts[0], TrainingSettings(DiscountFunction(0.9)))
+        for training in (whole, stored)
     )
     ours, expected = from_files.network.to_tensors(), from_memory.network.to_tensors()
     assert all(np.array_equal(ours[name], expected[name]) for name in expected)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.gate.evidence import gate_evidence
 from rl.gate.rules import GateEvidence
@@ -15,12 +16,11 @@ from rl.ope.contenders import Contender
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
-from rl.ope.samples.discount import Discount
 from tests.rl.factories import make_pipeline
 from tests.rl.ope.two_loggers import POLICY, PROBLEM, two_logs
 
 SETTINGS = EvaluationSettings(
-    Discount(1.0), estimators=("wpdis", "dr"), resampling=Resampling(200), fqe=FqeSettings(method="linear")
+    DiscountFunction(1.0), estimators=("wpdis", "dr"), resampling=Resampling(200), fqe=FqeSettings(method="linear")
 )
 
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.estimators.category_weights import by_categories, category_sample
 from rl.ope.estimators.registry import ESTIMATORS
 from rl.ope.intervals.intervals import standard_error
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.sample import evaluation_sample
 from tests.rl.ope.one_step_logs import DISCOUNT, Bandit, bandit
 from tests.rl.ope.tabular_mdp import TablePolicy, episodes_of
@@ -170,7 +170,7 @@ def test_longer_episodes_are_refused() -> None:
     log = episodes_of([[1, 2], [3]], [[0.5, 0.5], [0.5]])
     half = TablePolicy(np.array([[0.5, 0.5]]))
     with pytest.raises(UnsupportedEstimator, match="as_decisions"):
-        category_sample(half, log, np.array([0, 1]), discount=Discount(1.0), behavior=half)
+        category_sample(half, log, np.array([0, 1]), discount=DiscountFunction(1.0), behavior=half)
 
 
 def test_a_category_is_available_where_any_of_its_actions_is() -> None:

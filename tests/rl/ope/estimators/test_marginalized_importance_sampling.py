@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.density_ratios.fitting import fit_density_ratios
@@ -14,13 +15,12 @@ from rl.ope.estimators.registry import ESTIMATORS, MARGINALIZED_ESTIMATORS
 from rl.ope.intervals.intervals import standard_error
 from rl.ope.intervals.partial_sums import EstimationPlan, merged_parts, partial_sums, sums_in_batches
 from rl.ope.samples.density_ratio import DensityRatios
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import ActionValues, action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.rl.ope.tabular_mdp import TablePolicy, TableQ, TabularMdp, episodes_of, reordered, small_mdp
 
 GAMMA = 0.9
-DISCOUNT = Discount(GAMMA)
+DISCOUNT = DiscountFunction(GAMMA)
 MDP = small_mdp()
 BEHAVIOR, POLICY = MDP.random_policy(1, sharpness=0.5), MDP.random_policy(2, sharpness=0.5)
 DOUBLY_ROBUST = [name for name in MARGINALIZED_ESTIMATORS if ESTIMATORS[name].needs_values]
@@ -148,8 +148,8 @@ def test_long_episodes_leave_pdis_nothing_and_marginal_weights_enough(name: str)
     errors: dict[str, list[float]] = {"pdis": [], name: []}
     for seed in range(20):
         log = mdp.log(behavior, n_episodes=300, seed=seed)
-        ratios = fit_density_ratios(policy, log, discount=Discount(1.0)).ratios(policy, log)
-        sample = replace(evaluation_sample(policy, log, discount=Discount(1.0)), density_ratios=ratios)
+        ratios = fit_density_ratios(policy, log, discount=DiscountFunction(1.0)).ratios(policy, log)
+        sample = replace(evaluation_sample(policy, log, discount=DiscountFunction(1.0)), density_ratios=ratios)
         for each, found in errors.items():
             found.append(value_of(each, sample) / truth - 1)
     rmse = {each: float(np.sqrt(np.square(found).mean())) for each, found in errors.items()}

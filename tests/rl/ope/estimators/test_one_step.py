@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray
 from rl.ope.estimators.limited_weights import (
     clipped_ips_at,
@@ -20,7 +21,6 @@ from rl.ope.estimators.limited_weights import (
 from rl.ope.estimators.registry import ESTIMATORS
 from rl.ope.intervals.intervals import standard_error
 from rl.ope.propensities.logged_decisions import as_decisions
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import ActionValues, action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.rl.factories import make_logged_episodes
@@ -206,7 +206,7 @@ def test_as_decisions_makes_each_row_an_episode_of_its_shopper() -> None:
         (2, 3),
         unit=np.array([7, 4]),
         start_time=np.array([10_000_000, 20_000_000]),
-        elapsed_seconds=np.array([5, 1, 2, 3, 4]),
+        elapsed_microseconds=np.array([5, 1, 2, 3, 4]) * 1_000_000,
     )
     decisions = as_decisions(log)
     assert decisions.n_episodes == log.n_transitions == 5
@@ -220,7 +220,7 @@ def test_as_decisions_values_immediate_rewards_of_longer_episodes() -> None:
     """The behavior policy's value per decision is the mean reward of all rows."""
     mdp = small_mdp()
     log = mdp.log(mdp.random_policy(1), n_episodes=40, seed=2, n_units=10)
-    sample = evaluation_sample(None, as_decisions(log), discount=Discount(0.9))
+    sample = evaluation_sample(None, as_decisions(log), discount=DiscountFunction(0.9))
     assert value_of("ips", sample) == pytest.approx(log.reward.mean())
     assert sample.n_units == 10
 

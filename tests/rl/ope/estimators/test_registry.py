@@ -6,18 +6,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.estimators.registry import ESTIMATORS, SEQUENTIAL_ESTIMATORS, estimator
 from rl.ope.intervals.intervals import standard_error
 from rl.ope.intervals.sums import merged
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import ActionValues, action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.rl.ope.tabular_mdp import TablePolicy, TableQ, TabularMdp, episodes_of, reordered, small_mdp
 
 GAMMA = 0.9
-DISCOUNT = Discount(GAMMA)
+DISCOUNT = DiscountFunction(GAMMA)
 HALF = TablePolicy(np.array([[0.5, 0.5]]))
 WEIGHTED = [name for name in SEQUENTIAL_ESTIMATORS if ESTIMATORS[name].needs_weights]
 
@@ -221,8 +221,8 @@ def test_sums_of_two_parts_merge_to_those_of_the_whole(name: str) -> None:
 
 def test_discount_per_day_follows_elapsed_time() -> None:
     """A reward half a day later counts the square root of the daily factor."""
-    log = episodes_of([[1, 1, 1]], [[0.5] * 3], elapsed_seconds=np.array([43_200, 86_400, 7]))
-    sample = evaluation_sample(HALF, log, discount=Discount(0.81, "day"))
+    log = episodes_of([[1, 1, 1]], [[0.5] * 3], elapsed_microseconds=np.array([43_200, 86_400, 7]) * 1_000_000)
+    sample = evaluation_sample(HALF, log, discount=DiscountFunction(0.81, "day"))
     np.testing.assert_allclose(sample.discount, [1, 0.9, 0.9 * 0.81])
 
 
@@ -267,7 +267,7 @@ def test_an_empty_split_is_refused() -> None:
                 "next_mask_index",
                 "unit",
                 "start_time",
-                "elapsed_seconds",
+                "elapsed_microseconds",
                 "policy_version",
             )
         },

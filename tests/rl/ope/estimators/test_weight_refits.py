@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.errors import UnsupportedEstimator
 from rl.ope.estimators.registry import estimator
 from rl.ope.estimators.weight_refits import WeightRefits, extra_errors, refitted_value
 from rl.ope.propensities.behavior_policy import PropensityRepeats
 from rl.ope.propensities.cross_fit_variance import cross_fit_variance
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample, rows_within
 from tests.rl.ope.tabular_mdp import TablePolicy, TableQ, TabularMdp, small_mdp
@@ -58,7 +58,7 @@ def sample(mdp: TabularMdp, policy: TablePolicy | None, log: LoggedEpisodes) -> 
     values = action_values(
         TableQ(0.5 * mdp.exact_q(policy or mdp.random_policy(1), gamma=GAMMA)), policy or mdp.random_policy(1), log
     )
-    return evaluation_sample(policy, log, discount=Discount(GAMMA), steps=STEPS, values=values)
+    return evaluation_sample(policy, log, discount=DiscountFunction(GAMMA), steps=STEPS, values=values)
 
 
 @pytest.mark.parametrize("name", ["pdis", "wpdis", "dr", "wdr"])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError
 from rl.ope.estimators.registry import ESTIMATORS
@@ -24,7 +25,6 @@ from rl.ope.intervals.intervals import (
     unit_weights,
 )
 from rl.ope.intervals.sums import RatioSums, difference
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import action_values
 from rl.ope.samples.sample import evaluation_sample
 from tests.rl.ope.tabular_mdp import TablePolicy, TableQ, episodes_of, reordered, small_mdp
@@ -104,7 +104,7 @@ def test_interval_widens_when_each_shopper_is_logged_twice_over(method: str) -> 
     once = episodes_of([[r] for r in rewards], [[0.5]] * 100)
     widths = []
     for episodes in (once, replace(log, unit=np.repeat(np.arange(100), 4)), log):
-        sums = ESTIMATORS["wpdis"].per_unit_sums(evaluation_sample(HALF, episodes, discount=Discount(1.0)))
+        sums = ESTIMATORS["wpdis"].per_unit_sums(evaluation_sample(HALF, episodes, discount=DiscountFunction(1.0)))
         found = (
             percentile_interval(sums, level=0.95, resampling=DRAWS)
             if method == "bootstrap"
@@ -122,10 +122,10 @@ def test_bootstrap_renormalises_in_each_draw() -> None:
     Resampling terms that were normalised once over the whole sample would scatter around it instead.
     """
     log = episodes_of([[2.0]] * 30, [[p] for p in np.linspace(0.1, 0.9, 30)])
-    sums = ESTIMATORS["wis"].per_unit_sums(evaluation_sample(HALF, log, discount=Discount(1.0)))
+    sums = ESTIMATORS["wis"].per_unit_sums(evaluation_sample(HALF, log, discount=DiscountFunction(1.0)))
     np.testing.assert_allclose(bootstrap_values(sums, DRAWS), 2.0)
     assert standard_error(sums) == pytest.approx(0, abs=1e-12)
-    plain = ESTIMATORS["tis"].per_unit_sums(evaluation_sample(HALF, log, discount=Discount(1.0)))
+    plain = ESTIMATORS["tis"].per_unit_sums(evaluation_sample(HALF, log, discount=DiscountFunction(1.0)))
     assert bootstrap_values(plain, DRAWS).std() > 0.1
 
 
@@ -134,11 +134,11 @@ def test_bootstrap_draws_equal_the_estimator_on_the_resampled_log() -> None:
     mdp = small_mdp()
     log = mdp.log(mdp.random_policy(1), n_episodes=8, seed=0)
     policy = mdp.random_policy(2)
-    sums = ESTIMATORS["wpdis"].per_unit_sums(evaluation_sample(policy, log, discount=Discount(0.9)))
+    sums = ESTIMATORS["wpdis"].per_unit_sums(evaluation_sample(policy, log, discount=DiscountFunction(0.9)))
     counts = next(unit_weights(8, Resampling(n_draws=1, seed=4, scheme="multinomial")))
     drawn = np.repeat(np.arange(8), counts[0].astype(int))
     again = replace(reordered(log, drawn), unit=np.arange(len(drawn)))
-    sample = evaluation_sample(policy, again, discount=Discount(0.9))
+    sample = evaluation_sample(policy, again, discount=DiscountFunction(0.9))
     expected = ESTIMATORS["wpdis"].per_unit_sums(sample).value()
     assert sums.values(counts)[0] == pytest.approx(expected)
 
@@ -296,7 +296,7 @@ def test_percentile_intervals_cover_the_truth(name: str) -> None:
     log = mdp.log(behavior, n_episodes=60_000, seed=12)
     wrong_q = TableQ(mdp.exact_q(policy, gamma=0.9) + np.where(mdp.mask, 0.5, 0.0))
     values = action_values(wrong_q, policy, log)
-    sums = ESTIMATORS[name].per_unit_sums(evaluation_sample(policy, log, discount=Discount(0.9), values=values))
+    sums = ESTIMATORS[name].per_unit_sums(evaluation_sample(policy, log, discount=DiscountFunction(0.9), values=values))
     truth, covered = mdp.exact_value(judged, gamma=0.9), 0
     for start in range(0, 60_000, 300):
         part = RatioSums(np.arange(300), sums.numerators[start : start + 300], sums.denominators[start : start + 300])

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.estimators.registry import ESTIMATORS
@@ -25,7 +26,6 @@ from rl.ope.intervals.sums import RatioSums, merged
 from rl.ope.intervals.sums_table import from_table, merged_table, to_table
 from rl.ope.overlap.overlap_sums import merged_overlaps
 from rl.ope.samples.behavior_value import OnlyAction, as_one_action
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import action_values
 from rl.ope.samples.sample import evaluation_sample
 from rl.ope.samples.weights import effective_rewarded_units, effective_sample_size
@@ -36,7 +36,7 @@ POLICY = MDP.random_policy(2)
 HALF = TablePolicy(np.array([[0.5, 0.5]]))
 Q = TableQ(MDP.exact_q(POLICY, gamma=0.9) + 0.3)
 NAMES = ("on_policy", "dm", "tis", "pdis", "wis", "wpdis", "dr", "wdr")
-PLAN = EstimationPlan(NAMES, Discount(0.9), clip=3.0, q_function=Q)
+PLAN = EstimationPlan(NAMES, DiscountFunction(0.9), clip=3.0, q_function=Q)
 BARE = replace(PLAN, q_function=None, estimators=("tis", "wis"))
 
 
@@ -134,7 +134,7 @@ def test_behavior_policy_is_valued_in_batches_without_propensities() -> None:
     """Its weights are 1 whatever the log knows, and its values those of the log as one action."""
     unknown = replace(log(), propensity=np.full(log().n_transitions, np.nan))
     q = TableQ(np.arange(4.0)[:, None])
-    plan = EstimationPlan(("pdis", "dr"), Discount(0.9), q_function=q)
+    plan = EstimationPlan(("pdis", "dr"), DiscountFunction(0.9), q_function=q)
     found = sums_in_batches(None, unknown, plan, max_rows=30)
     values = action_values(q, OnlyAction(), as_one_action(unknown))
     sample = evaluation_sample(None, unknown, discount=plan.discount, values=values)

@@ -3,12 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.errors import UnsupportedEstimator
 from rl.ope.estimators.registry import ESTIMATORS
 from rl.ope.intervals.intervals import student_interval
 from rl.ope.intervals.sums import difference
 from rl.ope.overlap.clip_sensitivity import clip_sensitivity
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.rl.ope.tabular_mdp import TablePolicy, episodes_of
 
@@ -18,7 +18,7 @@ PDIS = ESTIMATORS["pdis"].per_unit_sums
 
 def sample_of(rewards: list[float], propensities: list[float]) -> EvaluationSample:
     log = episodes_of([[reward] for reward in rewards], [[propensity] for propensity in propensities])
-    return evaluation_sample(HALF, log, discount=Discount(1.0))
+    return evaluation_sample(HALF, log, discount=DiscountFunction(1.0))
 
 
 def test_clip_sensitivity_ends_with_the_plain_estimate() -> None:

@@ -8,12 +8,12 @@ from itertools import pairwise, product
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
 from rl.errors import EvaluationError
 from rl.ope.estimators.doubly_robust import wdr
 from rl.ope.estimators.importance_sampling import wpdis
 from rl.ope.overlap.confounding_sensitivity import ConfoundedValue, smallest_gamma
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.q_function import ActionValues
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.rl.ope.tabular_mdp import episodes_of
@@ -40,7 +40,7 @@ def confounded_log() -> LoggedEpisodes:
 
 
 def confounded_value(log: LoggedEpisodes) -> tuple[ConfoundedValue, EvaluationSample]:
-    sample = evaluation_sample(_AlwaysFirst(), log, discount=Discount(1.0))
+    sample = evaluation_sample(_AlwaysFirst(), log, discount=DiscountFunction(1.0))
     return ConfoundedValue(sample, log.propensity), sample
 
 
@@ -57,7 +57,7 @@ def random_episodes(seed: int = 0, n_episodes: int = 4) -> tuple[EvaluationSampl
     )
     n = log.n_transitions
     values = ActionValues(rng.normal(size=n), rng.normal(size=n), np.zeros(n))
-    return evaluation_sample(_AlwaysFirst(), log, discount=Discount(0.9), values=values), log.propensity
+    return evaluation_sample(_AlwaysFirst(), log, discount=DiscountFunction(0.9), values=values), log.propensity
 
 
 def test_bounds_at_the_true_strength_contain_the_truth() -> None:
@@ -97,7 +97,7 @@ def test_bounds_of_one_step_are_the_best_of_all_corners(seed: int) -> None:
     propensity = rng.uniform(0.1, 0.9, size=6)
     reward = rng.normal(size=6)
     log = episodes_of([[r] for r in reward], [[p] for p in propensity])
-    sample = evaluation_sample(_AlwaysFirst(), log, discount=Discount(1.0))
+    sample = evaluation_sample(_AlwaysFirst(), log, discount=DiscountFunction(1.0))
     gamma = 1.7
     ends = np.stack([1 + (1 / propensity - 1) / gamma, 1 + (1 / propensity - 1) * gamma])
     corners = [ends[list(corner), np.arange(6)] for corner in product((0, 1), repeat=6)]
@@ -118,7 +118,7 @@ def test_bounds_of_episodes_hold_every_corner() -> None:
         log = episodes_of(
             [[0.0] * n for n in sample.lengths], [list(p) for p in np.split(1 / inverse, sample.offsets[1:-1])]
         )
-        other = evaluation_sample(_AlwaysFirst(), log, discount=Discount(0.9))
+        other = evaluation_sample(_AlwaysFirst(), log, discount=DiscountFunction(0.9))
         value = wdr(replace(sample, weights=other.weights)).value()
         assert bounds.lower - 1e-9 <= value <= bounds.upper + 1e-9
 

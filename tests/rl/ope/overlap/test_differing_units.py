@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.errors import EvaluationError
 from rl.ope.overlap.differing_units import RowWeights, effective_differing_units, row_weights
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.sample import evaluation_sample
 from tests.rl.ope.tabular_mdp import small_mdp
 
@@ -40,9 +40,9 @@ def test_row_weights_are_discounted_and_cumulative() -> None:
     """As estimators read them; the behavior policy's are the discount alone."""
     mdp = small_mdp(end_probability=0.4)
     log = mdp.log(mdp.random_policy(1), n_episodes=30, seed=0, max_steps=5)
-    sample = evaluation_sample(mdp.random_policy(2), log, discount=Discount(0.9))
+    sample = evaluation_sample(mdp.random_policy(2), log, discount=DiscountFunction(0.9))
     found = row_weights(sample)
-    own = row_weights(evaluation_sample(None, log, discount=Discount(0.9)), beside=found)
+    own = row_weights(evaluation_sample(None, log, discount=DiscountFunction(0.9)), beside=found)
     assert found is not None and own is not None and sample.weights is not None
     assert np.allclose(found.weight, 0.9**log.step * sample.weights.cumulative)
     assert np.allclose(own.weight, 0.9**log.step)

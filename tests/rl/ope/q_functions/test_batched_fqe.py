@@ -8,15 +8,15 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.errors import EvaluationError
 from rl.ope.q_functions.fqe import FittedQ, FqeSettings, FqeTask, fit_fqe_together
 from rl.ope.samples.behavior_value import OnlyAction, as_one_action
-from rl.ope.samples.discount import Discount
 from tests.rl.ope.single_fit import fit_fqe
 from tests.rl.ope.tabular_mdp import TablePolicy, TabularMdp, small_mdp
 
-DISCOUNT = Discount(0.9)
+DISCOUNT = DiscountFunction(0.9)
 SHORT = FqeSettings(n_updates=60, n_rounds=6, batch_size=256, hidden=(16, 16))
 EYE = np.eye(4, dtype=np.float32)
 

@@ -5,16 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.errors import EvaluationError
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.samples.behavior_value import OnlyAction, as_one_action
-from rl.ope.samples.discount import Discount
 from tests.rl.ope.single_fit import fit_fqe
 from tests.rl.ope.tabular_mdp import TablePolicy, TabularMdp, small_mdp
 
 GAMMA = 0.9
-DISCOUNT = Discount(GAMMA)
+DISCOUNT = DiscountFunction(GAMMA)
 LINEAR = FqeSettings(method="linear", ridge=1e-9)
 NEURAL = FqeSettings(n_updates=800, n_rounds=20, batch_size=512, hidden=(32, 32))
 
@@ -153,7 +153,7 @@ def test_linear_fqe_values_unlogged_actions_like_the_pool(mdp: TabularMdp) -> No
 def test_fitted_q_states_what_it_is(mdp: TabularMdp, log: LoggedEpisodes) -> None:
     """The result carries policy, discount, steps and a curve with one loss per round."""
     fitted = fit_fqe(mdp.random_policy(2, version="cql-1"), log, discount=DISCOUNT, steps=4, settings=LINEAR)
-    assert (fitted.policy_version, fitted.gamma, fitted.steps, len(fitted.curve)) == ("cql-1", GAMMA, 4, 4)
+    assert (fitted.policy_version, fitted.discount, fitted.steps, len(fitted.curve)) == ("cql-1", DISCOUNT, 4, 4)
     neural = fit_fqe(mdp.random_policy(2), log, discount=DISCOUNT, settings=replace(NEURAL, n_updates=10, n_rounds=5))
     assert len(neural.curve) == 5
 
@@ -164,4 +164,4 @@ def test_fqe_refuses_a_diverging_fit(mdp: TabularMdp, log: LoggedEpisodes) -> No
     x = np.linspace(1, 2, log.n_transitions, dtype=np.float32)[:, None]
     growing = replace(as_one_action(log), features=x, next_features=4 * x)
     with pytest.raises(EvaluationError, match="diverged"):
-        fit_fqe(OnlyAction(), growing, discount=Discount(1.0), settings=LINEAR)
+        fit_fqe(OnlyAction(), growing, discount=DiscountFunction(1.0), settings=LINEAR)

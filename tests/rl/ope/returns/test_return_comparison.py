@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.errors import UnsupportedEstimator
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.returns.return_comparison import compare_returns
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 from tests.rl.ope.tabular_mdp import small_mdp
 
@@ -21,7 +21,9 @@ DRAWS = Resampling(n_draws=200, seed=0)
 
 def samples(n_episodes: int) -> tuple[EvaluationSample, EvaluationSample]:
     log = MDP.log(LOGGER, n_episodes=n_episodes, seed=3)
-    candidate, baseline = (evaluation_sample(policy, log, discount=Discount(0.9), steps=2) for policy in (POLICY, None))
+    candidate, baseline = (
+        evaluation_sample(policy, log, discount=DiscountFunction(0.9), steps=2) for policy in (POLICY, None)
+    )
     return candidate, baseline
 
 

@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray
 from rl.errors import EvaluationError
 from rl.ope.estimators.registry import ESTIMATORS
@@ -16,7 +17,6 @@ from rl.ope.returns.return_distribution import (
     return_distribution,
 )
 from rl.ope.returns.weighted_returns import WeightedReturns, weighted_returns
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.sample import evaluation_sample
 from tests.rl.ope.tabular_mdp import TablePolicy, TabularMdp, episodes_of, small_mdp
 
@@ -52,7 +52,7 @@ def exact_returns(mdp: TabularMdp, policy: TablePolicy) -> tuple[FloatArray, Flo
 def estimated(normalization: str) -> ReturnDistribution:
     """From 20,000 episodes of another policy."""
     log = MDP.log(MDP.random_policy(1), n_episodes=20_000, seed=3)
-    sample = evaluation_sample(POLICY, log, discount=Discount(GAMMA), steps=STEPS)
+    sample = evaluation_sample(POLICY, log, discount=DiscountFunction(GAMMA), steps=STEPS)
     form = "none" if normalization == "none" else "self"
     return return_distribution(weighted_returns(sample), points=POINTS, normalization=form, tail=0.2, resampling=DRAWS)
 
@@ -115,7 +115,7 @@ def test_worst_tenth_of_ten_returns_is_the_smallest() -> None:
 def test_self_normalised_mean_is_the_weighted_estimator() -> None:
     """Mean and bounds are those of `wis`, draw by draw."""
     log = MDP.log(MDP.random_policy(1), n_episodes=300, seed=5, n_units=40)
-    sample = evaluation_sample(POLICY, log, discount=Discount(GAMMA), steps=STEPS)
+    sample = evaluation_sample(POLICY, log, discount=DiscountFunction(GAMMA), steps=STEPS)
     found = return_distribution(weighted_returns(sample), points=POINTS, resampling=DRAWS).mean
     expected = percentile_interval(ESTIMATORS["wis"].per_unit_sums(sample), level=0.95, resampling=DRAWS)
     np.testing.assert_allclose(
@@ -126,7 +126,7 @@ def test_self_normalised_mean_is_the_weighted_estimator() -> None:
 def test_plain_form_puts_missing_weight_on_the_largest_return() -> None:
     """Weights (.5, 1) of returns (1, 4): half of a half below, the rest on the largest."""
     log = episodes_of([[1], [4]], [[1.0], [0.5]])
-    sample = evaluation_sample(HALF, log, discount=Discount(1.0))
+    sample = evaluation_sample(HALF, log, discount=DiscountFunction(1.0))
     found = return_distribution(
         weighted_returns(sample), points=np.array([0.0, 1.0, 4.0]), normalization="none", resampling=DRAWS
     )
@@ -139,7 +139,7 @@ def test_plain_form_puts_missing_weight_on_the_largest_return() -> None:
 def test_cdf_is_monotone_within_0_and_1_in_every_draw(normalization: str) -> None:
     """Weights far above 1 can push no CDF out of its range or down."""
     log = MDP.log(MDP.random_policy(1), n_episodes=50, seed=6)
-    sample = evaluation_sample(MDP.random_policy(9, sharpness=3.0), log, discount=Discount(GAMMA), steps=STEPS)
+    sample = evaluation_sample(MDP.random_policy(9, sharpness=3.0), log, discount=DiscountFunction(GAMMA), steps=STEPS)
     draws = np.random.default_rng(0).poisson(1.0, size=(200, 50)).astype(np.float64)
     form = "none" if normalization == "none" else "self"
     cdf = cumulative_probabilities(weighted_returns(sample), draws, normalization=form)

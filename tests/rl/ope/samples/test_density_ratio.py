@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
 from rl.errors import UnsupportedEstimator
 from rl.ope.density_ratios import minimax as density_ratio_minimax
@@ -13,13 +14,12 @@ from rl.ope.density_ratios.minimax import fit_basis, fit_minimax
 from rl.ope.density_ratios.tabular import fit_tabular, index_states
 from rl.ope.intervals.partial_sums import episode_batches
 from rl.ope.samples.density_ratio import unit_folds
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.sample import evaluation_sample
 from tests.rl.ope.estimators.test_marginalized_importance_sampling import occupancy, value_of
 from tests.rl.ope.tabular_mdp import TablePolicy, small_mdp
 
 GAMMA = 0.9
-DISCOUNT = Discount(GAMMA)
+DISCOUNT = DiscountFunction(GAMMA)
 MDP = small_mdp()
 BEHAVIOR, POLICY = MDP.random_policy(1), MDP.random_policy(2)
 
@@ -199,7 +199,7 @@ def test_visits_without_an_end_are_refused() -> None:
     endless = replace(MDP, dynamics=np.concatenate([MDP.dynamics[:, :, :-1] / 0.65, np.zeros((4, 3, 1))], axis=2))
     log = endless.log(BEHAVIOR, n_episodes=60, seed=0, max_steps=30)
     with pytest.raises(UnsupportedEstimator, match="grow without bound"):
-        fit_density_ratios(POLICY, log, discount=Discount(1.0))
+        fit_density_ratios(POLICY, log, discount=DiscountFunction(1.0))
 
 
 def test_a_log_without_propensities_gives_no_ratios() -> None:

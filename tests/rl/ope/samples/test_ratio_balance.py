@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rl.ope.samples.discount import Discount
+from rl.data.discount_function import DiscountFunction
 from rl.ope.samples.ratio_balance import RatioBalance, ratio_balance
 from rl.ope.samples.sample import evaluation_sample
 from tests.rl.ope.one_step_logs import bandit, one_step_log, sample_of
@@ -18,7 +18,7 @@ def test_balance_is_kept_under_right_propensities() -> None:
     behavior, policy = mdp.random_policy(1), mdp.random_policy(2)
     for seed in range(20):
         log = mdp.log(behavior, n_episodes=400, seed=seed, max_steps=8)
-        found = ratio_balance(evaluation_sample(policy, log, discount=Discount(0.9)))
+        found = ratio_balance(evaluation_sample(policy, log, discount=DiscountFunction(0.9)))
         assert found is not None and found.is_kept(0.0)
         assert found.standard_error < 0.1
 
@@ -41,7 +41,7 @@ def test_clipping_hides_nothing() -> None:
     mdp = small_mdp(end_probability=0.4)
     log = mdp.log(mdp.random_policy(1), n_episodes=300, seed=0, max_steps=8)
     free, clipped = (
-        ratio_balance(evaluation_sample(mdp.random_policy(2), log, discount=Discount(0.9), clip=clip))
+        ratio_balance(evaluation_sample(mdp.random_policy(2), log, discount=DiscountFunction(0.9), clip=clip))
         for clip in (None, 0.5)
     )
     assert free == clipped

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes, Policy
 from rl.errors import EvaluationError, UnsupportedEstimator
-from rl.ope.samples.discount import Discount
 from rl.ope.samples.evaluation_probabilities import (
     checked_probabilities,
     logged_action_probabilities,
@@ -26,7 +26,7 @@ HALF = TablePolicy(np.array([[0.5, 0.5]]))
 
 
 def weights_of(policy: Policy, log: LoggedEpisodes, *, clip: float | None = None) -> ImportanceWeights:
-    sample = evaluation_sample(policy, log, discount=Discount(1.0), clip=clip)
+    sample = evaluation_sample(policy, log, discount=DiscountFunction(1.0), clip=clip)
     sample.require_weights()
     assert sample.weights is not None
     return sample.weights

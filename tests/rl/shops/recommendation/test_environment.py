@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+from rl.data.discount_function import DiscountFunction
 from rl.shops.recommendation.environment import ShopEnvironment
 from rl.shops.recommendation.logging_policy import logging_policy
 from rl.shops.recommendation.shop_settings import ShopSettings
@@ -74,7 +75,7 @@ def test_environment_earns_what_the_lockstep_core_does(environment: ShopEnvironm
         returns.append(earned)
         lengths.append(n_steps)
     played = simulate(environment.shop, is_observed=False).played
-    logged_returns = session_returns(played, 1.0)
+    logged_returns = session_returns(played, DiscountFunction(1.0))
     logged_lengths = np.bincount(played.responses.session)
     for drawn, logged in ((np.array(returns), logged_returns), (np.array(lengths), logged_lengths)):
         error = np.hypot(drawn.std() / np.sqrt(len(drawn)), logged.std() / np.sqrt(len(logged)))

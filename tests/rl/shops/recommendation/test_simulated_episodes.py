@@ -8,14 +8,16 @@ from datetime import date
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FeatureArray, IntArray
 from rl.errors import ShopError
+from rl.ope.samples.sample import evaluation_sample
 from rl.shops.recommendation.fixed_policies import anti_repeat_policy
 from rl.shops.recommendation.shop import build_shop
 from rl.shops.recommendation.shop_settings import Dynamics, ShopSettings
 from rl.shops.recommendation.simulate import Simulation, simulate
 from rl.shops.recommendation.simulated_episodes import SimulatedEpisodes, episodes_from_simulation, logged_episodes
-from rl.shops.recommendation.true_value import true_policy_value
+from rl.shops.recommendation.true_value import session_returns, true_policy_value
 
 SETTINGS = ShopSettings(n_days=5, n_shoppers=700)
 GAMMA = 0.95
@@ -95,6 +97,17 @@ def test_behavior_purchases_nearly_always_fall_within_the_window(episodes: Simul
     assert (delay_hours > 0.5).mean() > 0.5
 
 
+def test_returns_count_the_days_between_decisions(simulation: Simulation, episodes: SimulatedEpisodes) -> None:
+    """What a session truly earned per day is what the log of its decisions says, to rounding."""
+    discount, keys = DiscountFunction(1e-9, "day"), list(episodes.shop.catalogue.item_ids)
+    logged = logged_episodes(episodes, encode=encode, action_keys=keys)
+    sample = evaluation_sample(None, logged, discount=discount)
+    returns = np.sort(session_returns(simulation.played, discount))
+    np.testing.assert_allclose(np.sort(sample.per_episode(sample.discount * sample.reward)), returns, rtol=1e-12)
+    undiscounted = session_returns(simulation.played, DiscountFunction(1.0))
+    assert 0.3 < returns.sum() / undiscounted.sum() < 0.99
+
+
 def test_propensities_recover_the_value_of_another_policy(episodes: SimulatedEpisodes) -> None:
     """Importance weighting of the log by its propensities gives the true value, to four joint standard errors.
 
@@ -107,7 +120,12 @@ def test_propensities_recover_the_value_of_another_policy(episodes: SimulatedEpi
     weight = np.exp(np.bincount(logged.episode, weights=np.log(chances / logged.propensity)))
     returns = np.bincount(logged.episode, weights=logged.reward * GAMMA**logged.step)
     truth = true_policy_value(
-        SETTINGS, policy, action_keys=keys, first_date=SETTINGS.first_date, last_date=SETTINGS.last_date, gamma=GAMMA
+        SETTINGS,
+        policy,
+        action_keys=keys,
+        first_date=SETTINGS.first_date,
+        last_date=SETTINGS.last_date,
+        discount=DiscountFunction(GAMMA),
     )
     for estimate, expected, expected_error in (
         (weight, 1.0, 0.0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray
 from rl.errors import ShopError
 from rl.shops.recommendation.shop_settings import ShopSettings
@@ -25,7 +26,7 @@ def played_value(tabular: TabularShop, table: FloatArray) -> TrueValue:
         action_keys=keys,
         first_date=settings.first_date,
         last_date=settings.last_date,
-        gamma=GAMMA,
+        discount=DiscountFunction(GAMMA),
         n_sessions=30_000,
     )
 

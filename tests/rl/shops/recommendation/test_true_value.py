@@ -8,6 +8,7 @@ from datetime import date
 import numpy as np
 import pytest
 
+from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray
 from rl.errors import ShopError
 from rl.shops.recommendation.fixed_policies import anti_repeat_policy, myopic_policy, patient_policy, uniform_policy
@@ -33,16 +34,22 @@ FIRST, LAST = date(2026, 3, 12), date(2026, 3, 15)
 
 def value_of(policy: Probabilities, settings: ShopSettings = SETTINGS, n_sessions: int = 12_000) -> TrueValue:
     return true_policy_value(
-        settings, policy, action_keys=KEYS, first_date=FIRST, last_date=LAST, gamma=0.95, n_sessions=n_sessions
+        settings,
+        policy,
+        action_keys=KEYS,
+        first_date=FIRST,
+        last_date=LAST,
+        discount=DiscountFunction(0.95),
+        n_sessions=n_sessions,
     )
 
 
 def test_behavior_value_is_what_logs_earn() -> None:
     """The mean discounted return of logged sessions lies within four joint standard errors of the true value."""
-    truth = true_behavior_value(SETTINGS, first_date=FIRST, last_date=LAST, gamma=0.95)
+    truth = true_behavior_value(SETTINGS, first_date=FIRST, last_date=LAST, discount=DiscountFunction(0.95))
     simulation = simulate(SHOP, is_observed=False)
     on_days = SHOP.calendar.day(simulation.played.starts.time) >= SHOP.calendar.index(FIRST)
-    returns = session_returns(simulation.played, 0.95)[on_days]
+    returns = session_returns(simulation.played, DiscountFunction(0.95))[on_days]
     # Sessions of a shopper are alike, so that the naive error is too small; half as much again covers that.
     logged_error = 1.5 * returns.std() / np.sqrt(len(returns))
     assert abs(returns.mean() - truth.value) < 4 * np.hypot(truth.standard_error, logged_error)
@@ -77,7 +84,7 @@ def test_value_does_not_depend_on_the_order_of_actions() -> None:
         action_keys=keys,
         first_date=FIRST,
         last_date=LAST,
-        gamma=0.95,
+        discount=DiscountFunction(0.95),
         n_sessions=8_000,
     )
     assert listed.value == pytest.approx(value_of(anti_repeat_policy(SHOP, KEYS), n_sessions=8_000).value, abs=1e-9)
@@ -87,7 +94,9 @@ def test_standard_error_is_honest() -> None:
     """Over independent repetitions, errors in units of the standard error spread as they should."""
     first, second = date(2026, 3, 2), date(2026, 3, 3)
     values = [
-        true_behavior_value(SETTINGS, first_date=first, last_date=second, gamma=0.95, n_sessions=1_500, seed=seed)
+        true_behavior_value(
+            SETTINGS, first_date=first, last_date=second, discount=DiscountFunction(0.95), n_sessions=1_500, seed=seed
+        )
         for seed in range(24)
     ]
     spread = np.std([value.value for value in values], ddof=1)
@@ -101,7 +110,14 @@ def test_same_seed_gives_the_same_value() -> None:
     policy = uniform_policy(SHOP, KEYS)
     first, again = value_of(policy, n_sessions=2_000), value_of(policy, n_sessions=2_000)
     other = true_policy_value(
-        SETTINGS, policy, action_keys=KEYS, first_date=FIRST, last_date=LAST, gamma=0.95, n_sessions=2_000, seed=1
+        SETTINGS,
+        policy,
+        action_keys=KEYS,
+        first_date=FIRST,
+        last_date=LAST,
+        discount=DiscountFunction(0.95),
+        n_sessions=2_000,
+        seed=1,
     )
     assert first == again
     assert first.value != other.value
@@ -111,7 +127,7 @@ def test_gamma_discounts_by_step() -> None:
     """A discount factor near zero leaves the first decision's points alone."""
     simulation = simulate(build_shop(ShopSettings(n_shoppers=50, n_days=2)), is_observed=False)
     first_points = simulation.played.responses.points[simulation.played.responses.step == 0]
-    assert session_returns(simulation.played, 1e-12) == pytest.approx(first_points, abs=1e-9)
+    assert session_returns(simulation.played, DiscountFunction(1e-12)) == pytest.approx(first_points, abs=1e-9)
 
 
 def unmasked(observation: Columns, mask: BoolArray) -> FloatArray:
@@ -165,7 +181,7 @@ def test_policy_without_distributions_is_refused(policy: Callable[[Columns, Bool
 def test_dates_outside_the_shop_are_refused() -> None:
     """There is no truth about days the shop doesn't have."""
     with pytest.raises(ShopError, match="expected within"):
-        true_behavior_value(SETTINGS, first_date=FIRST, last_date=date(2026, 3, 16), gamma=0.95)
+        true_behavior_value(SETTINGS, first_date=FIRST, last_date=date(2026, 3, 16), discount=DiscountFunction(0.95))
 
 
 def test_actions_that_are_never_in_stock_are_refused() -> None:
@@ -177,6 +193,6 @@ def test_actions_that_are_never_in_stock_are_refused() -> None:
             action_keys=["(other)"],
             first_date=FIRST,
             last_date=LAST,
-            gamma=0.95,
+            discount=DiscountFunction(0.95),
             n_sessions=400,
         )

@@ -1,39 +1,10 @@
-"""The discount as a spec states it: per step, or per elapsed day."""
+"""Products along episodes: of discounts, and of importance ratios."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 
-from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
-from rl.errors import EvaluationError
-
-_SECONDS_PER_DAY = 86_400.0
-
-
-@dataclass(frozen=True)
-class Discount:
-    """How much a reward loses by coming one step, or one elapsed day, later.
-
-    Attributes:
-        gamma: factor per step or per day, in (0, 1].
-        per: the clock that `gamma` runs on.
-    """
-
-    gamma: float
-    per: Literal["step", "day"] = "step"
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.gamma <= 1.0:
-            raise EvaluationError(f"discount {self.gamma} is outside (0, 1]")
-
-    def step_factors(self, episodes: LoggedEpisodes) -> FloatArray:
-        """Return the discount between the decision of each row and the next observation, `(n,)`."""
-        if self.per == "step":
-            return np.full(episodes.n_transitions, self.gamma)
-        return np.asarray(self.gamma ** (episodes.elapsed_seconds / _SECONDS_PER_DAY), dtype=np.float64)
+from rl.data.logged_episodes import FloatArray, IntArray
 
 
 def rows_at_step(offsets: IntArray, step: int) -> tuple[IntArray, IntArray]:
