@@ -25,13 +25,13 @@ A, B, C, D, E, F = (date(2026, 3, day) for day in range(26, 32))
 def test_digests_do_not_depend_on_order_of_days_lines_partitions_or_nights(
     spark: SparkSession, small_lake: BuiltLake, tmp_path: Path
 ) -> None:
-    """Nights that ingest and build, days late, in another order and twice, lines shuffled, 7 partitions: the same."""
+    """Days in another order and twice, lines shuffled, some nights that build too, 7 partitions: the same."""
     home = tmp_path / "home"
     with shuffle_partitions(spark, 7):
-        for number, days in enumerate([(D, B), (E, A), (C, E, F)]):
+        for number, (days, is_built) in enumerate([((C, A), False), ((D, B), True), ((F, D, E), True)]):
             alone = deliver_shuffled(small_lake.logs, tmp_path / f"delivery {number}", days, seed=number)
             ingested = ingest_logs(spark, home, alone, max(days))
-            built = build_transitions(spark, home, max(days))
+            built = build_transitions(spark, home, max(days)) if is_built else {}
     found = digests(ingested, built)
     assert found == small_lake.digests
     assert all(len(found[name]) >= 6 for name in ("events", "sessions", "transitions"))
