@@ -22,6 +22,8 @@ _MEANINGS = {
     "offers": "What a shop's offers cost it, and from when on.",
     "stock": "How many pieces of an item a shop had, and from when on.",
     "holidays": "Days that a shop names as holidays.",
+    "shoppers": "What a shop says of its shoppers, an attribute a row, and from when on it holds.",
+    "currencies": "What other currencies were worth on a day, where their columns are mapped.",
     "sessions": "Events of a shopper without a gap longer than the source allows, by the day they start.",
     "histories": "What shoppers did on the days before one, for the service that decides on it.",
     "transitions": "One row a decision: what was known, what was done, what it earned, what was known next.",
@@ -38,7 +40,7 @@ Each table has a Delta log over its current files, brought up to date by every p
 in `TABLE/delta`, that of a scenario's transitions in `transitions/SCENARIO/delta/HASH` (the spec's hash). Rows that the
 pipeline leaves out on reading are left out there too: of an event id that several deliveries hold for one day, the
 earliest delivery's row counts. So counts and sums are those of the manifests, less such repeats. Side tables
-(items, availability, consent, offers, stock, holidays) are as delivered.
+(items, availability, consent, offers, stock, holidays, shoppers, currencies) are as delivered.
 
 ```python
 from deltalake import DeltaTable

@@ -240,7 +240,32 @@ HOLIDAYS = Table(
     ),
 )
 
-SIDE_TABLES = {table.name: table for table in (ITEMS, AVAILABILITY, CONSENT, OFFERS, STOCK, HOLIDAYS)}
+SHOPPERS = Table(
+    name="shoppers",
+    key=("user_id", "attribute", "valid_from"),
+    partitioned_by=("delivery_date",),
+    columns=(
+        Column("user_id", "string", "keyed hash of the shopper's id"),
+        Column("valid_from", "timestamp", "from when the row holds, UTC", unit="microseconds"),
+        Column("attribute", "string", "what is said of the shopper, by the source's name for it"),
+        Column("value", "string", "what it is; null where it is taken back", is_nullable=True),
+    ),
+)
+
+CURRENCIES = Table(
+    name="currencies",
+    key=("currency", "valid_from"),
+    partitioned_by=("delivery_date",),
+    columns=(
+        Column("currency", "string", "ISO 4217"),
+        Column("valid_from", "timestamp", "a moment of the day whose rate it is, UTC", unit="microseconds"),
+        Column("rate", "string", "what one unit of it was worth in the source's currency, as a decimal number"),
+    ),
+)
+
+SIDE_TABLES = {
+    table.name: table for table in (ITEMS, AVAILABILITY, CONSENT, OFFERS, STOCK, HOLIDAYS, SHOPPERS, CURRENCIES)
+}
 """Tables that are delivered beside the events, by name; their fields' kinds stand in `conf.specs.side_table`."""
 
 SESSIONS = Table(

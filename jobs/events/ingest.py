@@ -95,8 +95,8 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
         finish_killed(job.lake.lock, [job.target(table) for table in tables])
         return []
     _refuse_unfit(job, due)
-    _, line_files = _line_files(job, rate_files(known, job.provenance.horizon))
-    rates = read_rates(line_files, job.source, job.key)
+    headers, line_files = _line_files(job, rate_files(known, job.provenance.horizon))
+    rates = read_rates(line_files, job.source, job.key, headers)
     log.info("ingesting", source=job.source.name, deliveries=len(due), lines=sum(one.n_lines for one in due))
     parsed = parsed_lines(job, due, rates).persist(StorageLevel.MEMORY_AND_DISK)
     try:
