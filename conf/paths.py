@@ -34,6 +34,10 @@ class Lake:
         """Return the folder of what shoppers did on the days before as-of days, under one spec of a scenario."""
         return self.folder / "histories" / scenario / f"spec={spec_hash}"
 
+    def attributes(self, scenario: str, spec_hash: str) -> Path:
+        """Return the folder of what was told of shoppers before as-of days, under one spec of a scenario."""
+        return self.folder / "attributes" / scenario / f"spec={spec_hash}"
+
     @staticmethod
     def pointer(table_folder: Path, partition: str) -> Path:
         """Return the pointer of a partition such as `date=2026-01-31`: one small file, swapped atomically."""

@@ -7,7 +7,17 @@ from pathlib import Path
 
 from conf.settings import PROJECT_ROOT
 from conf.specs.scenario import load_pipeline
-from conf.tables import EVENTS, EVENTS_REJECTED, HISTORIES, RAW_LINES, SESSIONS, SIDE_TABLES, Table, transitions_table
+from conf.tables import (
+    ATTRIBUTES,
+    EVENTS,
+    EVENTS_REJECTED,
+    HISTORIES,
+    RAW_LINES,
+    SESSIONS,
+    SIDE_TABLES,
+    Table,
+    transitions_table,
+)
 
 PAGE = "docs/tables.md"
 
@@ -26,6 +36,7 @@ _MEANINGS = {
     "currencies": "What other currencies were worth on a day, where their columns are mapped.",
     "sessions": "Events of a shopper without a gap longer than the source allows, by the day they start.",
     "histories": "What shoppers did on the days before one, for the service that decides on it.",
+    "attributes": "What was told of shoppers before a day, as far as it can matter from then on, for the same service.",
     "transitions": "One row a decision: what was known, what was done, what it earned, what was known next.",
 }
 _HEAD = """# Tables
@@ -77,6 +88,7 @@ def page() -> str:
         *SIDE_TABLES.values(),
         SESSIONS,
         HISTORIES,
+        ATTRIBUTES,
         transitions_table(scenario),
     ]
     return _HEAD + "".join(_section(table) for table in tables)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from conf.observation_features import OBSERVATION_FEATURES
+from conf.observation_features import feature_named
 from conf.specs.scenario import Scenario
 
 SCHEMA_VERSION = 1
@@ -300,6 +300,20 @@ HISTORIES = Table(
 )
 
 
+ATTRIBUTES = Table(
+    name="attributes",
+    key=("user_id", "attribute", "valid_from"),
+    partitioned_by=("as_of",),
+    columns=(
+        Column("user_id", "string", "keyed hash of the shopper's id"),
+        Column("valid_from", "timestamp", "from when the row holds, UTC", unit="microseconds"),
+        Column("attribute", "string", "what is said of the shopper, by the source's name for it"),
+        Column("value", "string", "what it is; null where it is taken back", is_nullable=True),
+        Column("delivered", "date", "day of the delivery that told it; it counts from the next"),
+    ),
+)
+
+
 def transitions_table(scenario: Scenario) -> Table:
     """Return the transitions of a scenario: observation and metrics hold the fields its spec names."""
     observation = _struct({f.name: _feature_type(f.name) for f in scenario.observation.features})
@@ -336,7 +350,8 @@ def transitions_table(scenario: Scenario) -> Table:
 
 
 def _feature_type(name: str) -> str:
-    return "array<bigint>" if OBSERVATION_FEATURES[name].kind == "list" else "bigint"
+    known = feature_named(name)
+    return "array<bigint>" if known is not None and known.kind == "list" else "bigint"
 
 
 def _struct(fields: dict[str, str]) -> str:

@@ -213,7 +213,7 @@ class Service:
     def _look_at_tables(self) -> None:
         if tables_digest(self._lake) != self._tables.digest:
             self._tables = read_tables(self._lake)
-            self.maker.categories = self._tables.categories
+            self.maker.know_items(self._tables.categories, self._tables.told)
 
     def _count_logged(self) -> None:
         """Count what shoppers got earlier today, before the service was started, towards the caps."""

@@ -76,7 +76,7 @@ def differing_observations(settings: Settings, pipeline: Pipeline, days: list[da
             for at, row in enumerate(rows):
                 history = fresh_history(histories, at, number, 0)
                 assert history.state in ("known", "unknown"), history
-                moments.append(_moment(row, events[row["user_id"]], history.rows))
+                moments.append(_moment(row, events[row["user_id"]], history.known))
             wrong += _differences(maker, moments, rows, pipeline)
             n_asked += len(rows)
     return n_asked, wrong
