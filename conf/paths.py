@@ -62,6 +62,11 @@ class Lake:
         return table_folder.parent / "delta" / value if value else table_folder / "delta"
 
     @property
+    def keyed_ids(self) -> Path:
+        """Mark of a lake of an earlier release whose ids are to be hashed from now on."""
+        return self.folder / "_keyed_ids"
+
+    @property
     def lock(self) -> Path:
         """Lock file that publishers of this source hold while they swap pointers."""
         return self.folder / "_lock"
