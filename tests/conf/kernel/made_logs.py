@@ -55,8 +55,16 @@ class MadeLog:
 
 def random_pipelines(n: int, seed: int = 1) -> list[Pipeline]:
     """Pipelines with all features whose rules are short enough to matter within a few events."""
+    return [
+        _with_told(pipeline, random.Random(f"{seed} {number}"))
+        for number, pipeline in enumerate(pipelines_of_events(n, seed))
+    ]
+
+
+def pipelines_of_events(n: int, seed: int) -> list[Pipeline]:
+    """The same without what side tables tell: neither attributes of shoppers nor categories of items."""
     rng = random.Random(seed)
-    return [_with_told(_random_pipeline(rng), random.Random(f"{seed} {number}")) for number in range(n)]
+    return [_random_pipeline(rng) for _ in range(n)]
 
 
 def money_pipelines(n: int, seed: int = 1) -> list[Pipeline]:
