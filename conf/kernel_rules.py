@@ -16,8 +16,9 @@ from conf.kernel.decisions import DecisionRule
 from conf.kernel.earnings import PURCHASE, REFUND, ActionCosts, Term
 from conf.kernel.quarantine import MaskRule
 from conf.kernel.sessions import SessionRule
+from conf.kernel.told import AttributeRule
 from conf.kernel.transitions import AsOf, Rules
-from conf.observation_features import id_hash
+from conf.observation_features import attribute_of, id_hash
 from conf.specs.reward import MoneyMetric, Reward, RewardTerm, millionths
 from conf.specs.scenario import Pipeline, Scenario
 from conf.specs.source import Source
@@ -41,6 +42,13 @@ def rules_of(pipeline: Pipeline) -> Rules:
         metrics=metric_terms(scenario),
         action_costs=_action_costs(scenario),
         mask=MaskRule(pipeline.settle_days) if scenario.action.mask == "availability" else None,
+        attributes={
+            feature.name: AttributeRule(
+                id_hash(attribute_of(feature.name)), tuple(id_hash(value) for value in feature.values)
+            )
+            for feature in scenario.observation.features
+            if feature.values is not None
+        },
     )
 
 

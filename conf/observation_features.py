@@ -3,6 +3,8 @@
 Every feature at a decision at time t uses only events before it in the total order (event_time, type rank, event_id).
 Delay `none`: events of the same session, as they happen. Delay `delivery`: events whose delivery date is before the
 business date of t, and whose business date is within `history_days` before it: what last night's delivery had brought.
+A `shopper_*` feature is the shopper's attribute of that name: what held at t, of what deliveries before the business
+date of t had told. Categories are the events' own, or with `item_categories` those of their items, as told likewise.
 "The shown item" of a decision is its action's item; where decisions are implied, the decided event's own item.
 Ids in features are `id_hash` of the natural key; lists are most recent first and at most `length` long.
 """
@@ -69,6 +71,30 @@ OBSERVATION_FEATURES: dict[str, FeatureDefinition] = {
         "categories by number of engagement events in the delivered history, most first, ties by ascending id hash",
     ),
 }
+
+
+SHOPPER_PREFIX = "shopper_"
+"""Begins the name of every feature that is an attribute of the shopper."""
+
+_ATTRIBUTE = FeatureDefinition(
+    "scalar",
+    "delivery",
+    "",
+    "the shopper's attribute of that name: the place of its value among the feature's `values`, from 1; 0 for another "
+    "value, -1 where nothing is known",
+)
+
+
+def feature_named(name: str) -> FeatureDefinition | None:
+    """Return the feature of that name, any attribute of a shopper among them; None where there is none."""
+    if attribute_of(name):
+        return _ATTRIBUTE
+    return OBSERVATION_FEATURES.get(name)
+
+
+def attribute_of(feature: str) -> str:
+    """Return the shopper's attribute that a feature is; empty for any other feature."""
+    return feature.removeprefix(SHOPPER_PREFIX) if feature.startswith(SHOPPER_PREFIX) else ""
 
 
 def id_hash(natural_key: str) -> int:

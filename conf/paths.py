@@ -34,6 +34,10 @@ class Lake:
         """Return the folder of what shoppers did on the days before as-of days, under one spec of a scenario."""
         return self.folder / "histories" / scenario / f"spec={spec_hash}"
 
+    def attributes(self, scenario: str, spec_hash: str) -> Path:
+        """Return the folder of what was told of shoppers before as-of days, under one spec of a scenario."""
+        return self.folder / "attributes" / scenario / f"spec={spec_hash}"
+
     @staticmethod
     def pointer(table_folder: Path, partition: str) -> Path:
         """Return the pointer of a partition such as `date=2026-01-31`: one small file, swapped atomically."""
@@ -56,6 +60,11 @@ class Lake:
         """
         value = table_folder.name.partition("=")[2]
         return table_folder.parent / "delta" / value if value else table_folder / "delta"
+
+    @property
+    def keyed_ids(self) -> Path:
+        """Mark of a lake of an earlier release whose ids are to be hashed from now on."""
+        return self.folder / "_keyed_ids"
 
     @property
     def lock(self) -> Path:

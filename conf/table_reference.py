@@ -7,7 +7,17 @@ from pathlib import Path
 
 from conf.settings import PROJECT_ROOT
 from conf.specs.scenario import load_pipeline
-from conf.tables import EVENTS, EVENTS_REJECTED, HISTORIES, RAW_LINES, SESSIONS, SIDE_TABLES, Table, transitions_table
+from conf.tables import (
+    ATTRIBUTES,
+    EVENTS,
+    EVENTS_REJECTED,
+    HISTORIES,
+    RAW_LINES,
+    SESSIONS,
+    SIDE_TABLES,
+    Table,
+    transitions_table,
+)
 
 PAGE = "docs/tables.md"
 
@@ -22,8 +32,11 @@ _MEANINGS = {
     "offers": "What a shop's offers cost it, and from when on.",
     "stock": "How many pieces of an item a shop had, and from when on.",
     "holidays": "Days that a shop names as holidays.",
+    "shoppers": "What a shop says of its shoppers, an attribute a row, and from when on it holds.",
+    "currencies": "What other currencies were worth on a day, where their columns are mapped.",
     "sessions": "Events of a shopper without a gap longer than the source allows, by the day they start.",
     "histories": "What shoppers did on the days before one, for the service that decides on it.",
+    "attributes": "What was told of shoppers before a day, as far as it can matter from then on, for the same service.",
     "transitions": "One row a decision: what was known, what was done, what it earned, what was known next.",
 }
 _HEAD = """# Tables
@@ -38,7 +51,7 @@ Each table has a Delta log over its current files, brought up to date by every p
 in `TABLE/delta`, that of a scenario's transitions in `transitions/SCENARIO/delta/HASH` (the spec's hash). Rows that the
 pipeline leaves out on reading are left out there too: of an event id that several deliveries hold for one day, the
 earliest delivery's row counts. So counts and sums are those of the manifests, less such repeats. Side tables
-(items, availability, consent, offers, stock, holidays) are as delivered.
+(items, availability, consent, offers, stock, holidays, shoppers, currencies) are as delivered.
 
 ```python
 from deltalake import DeltaTable
@@ -75,6 +88,7 @@ def page() -> str:
         *SIDE_TABLES.values(),
         SESSIONS,
         HISTORIES,
+        ATTRIBUTES,
         transitions_table(scenario),
     ]
     return _HEAD + "".join(_section(table) for table in tables)

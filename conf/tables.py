@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from conf.observation_features import OBSERVATION_FEATURES
+from conf.observation_features import feature_named
 from conf.specs.scenario import Scenario
 
 SCHEMA_VERSION = 1
@@ -133,7 +133,7 @@ EVENTS = Table(
     partitioned_by=("event_date", "delivery_date", "user_bucket"),
     settled_by=("event_date", "event_id"),
     columns=(
-        Column("event_id", "string", "given id, or keyed hash of (line, k) for its k-th identical occurrence"),
+        Column("event_id", "string", "keyed hash of the given id, or of (line, k) for its k-th identical occurrence"),
         Column("event_time", "timestamp", "when it happened, UTC", unit="microseconds"),
         Column("user_id", "string", "keyed hash of the shopper's id; empty for the shop's own events"),
         Column("event_type", "string", "canonical type"),
@@ -143,8 +143,8 @@ EVENTS = Table(
         Column("price", "bigint", "price of one piece", unit="millionths of currency", is_nullable=True),
         Column("quantity", "bigint", "pieces", unit="pieces", is_nullable=True),
         Column("currency", "string", "ISO 4217", is_nullable=True),
-        Column("decision_id", "string", "decision it belongs to", is_nullable=True),
-        Column("slate_id", "string", "decisions shown together", is_nullable=True),
+        Column("decision_id", "string", "keyed hash of the decision it belongs to", is_nullable=True),
+        Column("slate_id", "string", "keyed hash of the slate: decisions shown together", is_nullable=True),
         Column("position", "int", "place in the slate", is_nullable=True),
         Column("action", "string", "natural key of the logged action", is_nullable=True),
         Column("propensity", PROPENSITY_TYPE, "behavior policy's probability of the action", is_nullable=True),
@@ -165,7 +165,7 @@ EVENTS_REJECTED = Table(
         Column("line_hash", "string", "keyed hash of the line"),
         Column("reason", "string", "first check that failed"),
         Column("detail", "string", "which field, without its value", is_nullable=True),
-        Column("file", "string", "relative path of the delivered file", is_hashed=False),
+        Column("file", "string", "keyed hash of the file's relative path, which landing keeps", is_hashed=False),
         Column("line_number", "bigint", "line in the file, from 1", is_hashed=False),
         Column("byte_offset", "bigint", "start of the line in the uncompressed file", unit="bytes", is_hashed=False),
     ),
@@ -240,7 +240,32 @@ HOLIDAYS = Table(
     ),
 )
 
-SIDE_TABLES = {table.name: table for table in (ITEMS, AVAILABILITY, CONSENT, OFFERS, STOCK, HOLIDAYS)}
+SHOPPERS = Table(
+    name="shoppers",
+    key=("user_id", "attribute", "valid_from"),
+    partitioned_by=("delivery_date",),
+    columns=(
+        Column("user_id", "string", "keyed hash of the shopper's id"),
+        Column("valid_from", "timestamp", "from when the row holds, UTC", unit="microseconds"),
+        Column("attribute", "string", "what is said of the shopper, by the source's name for it"),
+        Column("value", "string", "what it is; null where it is taken back", is_nullable=True),
+    ),
+)
+
+CURRENCIES = Table(
+    name="currencies",
+    key=("currency", "valid_from"),
+    partitioned_by=("delivery_date",),
+    columns=(
+        Column("currency", "string", "ISO 4217"),
+        Column("valid_from", "timestamp", "a moment of the day whose rate it is, UTC", unit="microseconds"),
+        Column("rate", "string", "what one unit of it was worth in the source's currency, as a decimal number"),
+    ),
+)
+
+SIDE_TABLES = {
+    table.name: table for table in (ITEMS, AVAILABILITY, CONSENT, OFFERS, STOCK, HOLIDAYS, SHOPPERS, CURRENCIES)
+}
 """Tables that are delivered beside the events, by name; their fields' kinds stand in `conf.specs.side_table`."""
 
 SESSIONS = Table(
@@ -271,6 +296,20 @@ HISTORIES = Table(
         Column("n_clicks", "bigint", "click and view events", unit="events"),
         Column("n_purchases", "bigint", "purchase events", unit="events"),
         Column("n_engagements", "bigint", "events that show interest", unit="events"),
+    ),
+)
+
+
+ATTRIBUTES = Table(
+    name="attributes",
+    key=("user_id", "attribute", "valid_from"),
+    partitioned_by=("as_of",),
+    columns=(
+        Column("user_id", "string", "keyed hash of the shopper's id"),
+        Column("valid_from", "timestamp", "from when the row holds, UTC", unit="microseconds"),
+        Column("attribute", "string", "what is said of the shopper, by the source's name for it"),
+        Column("value", "string", "what it is; null where it is taken back", is_nullable=True),
+        Column("delivered", "date", "day of the delivery that told it; it counts from the next"),
     ),
 )
 
@@ -311,7 +350,8 @@ def transitions_table(scenario: Scenario) -> Table:
 
 
 def _feature_type(name: str) -> str:
-    return "array<bigint>" if OBSERVATION_FEATURES[name].kind == "list" else "bigint"
+    known = feature_named(name)
+    return "array<bigint>" if known is not None and known.kind == "list" else "bigint"
 
 
 def _struct(fields: dict[str, str]) -> str:

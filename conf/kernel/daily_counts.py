@@ -44,7 +44,7 @@ def daily_counts(stream: Stream) -> DailyCounts:
     visible_from = np.maximum(stream.day, stream.delivery_day) + 1
     order = _order(stream, visible_from)
     unit, day = stream.unit[order], stream.day[order]
-    visible_from, category = visible_from[order], stream.category[order]
+    visible_from, category = visible_from[order], stream.known_category[order]
     first = np.flatnonzero(changes(unit, day, visible_from, category))
 
     def counted(*types: str) -> IntArray:
@@ -71,4 +71,4 @@ def _order(stream: Stream, visible_from: IntArray) -> IntArray:
     n_days, n_late = day.max() + 1, late.max() + 1
     # One number for the three of them, nearly ascending already, since a unit's days ascend.
     cell = (stream.unit * n_days + day) * n_late + late
-    return np.lexsort((stream.category, cell))
+    return np.lexsort((stream.known_category, cell))

@@ -108,7 +108,7 @@ def recent_shown_items(seen: Seen, length: int) -> IntArray:
 
 def recent_shown_categories(seen: Seen, length: int) -> IntArray:
     """Return categories of the session's earlier decisions; a decision without one is passed over."""
-    category = seen.stream.category
+    category = seen.stream.known_category
     return _recent(seen, seen.decisions.is_decision & (category != NO_ID), category, length)
 
 
@@ -120,7 +120,7 @@ def recent_engaged_items(seen: Seen, length: int) -> IntArray:
 
 def recent_engaged_categories(seen: Seen, length: int) -> IntArray:
     """Return categories of the session's earlier engagement events; an event without one is passed over."""
-    category = seen.stream.category
+    category = seen.stream.known_category
     return _recent(seen, seen.is_engagement & (category != NO_ID), category, length)
 
 

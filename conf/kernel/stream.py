@@ -28,7 +28,8 @@ class Stream:
         delivery_day: the day of the delivery that brought it.
         type: code of its canonical type, as `type_codes` gives it.
         item: id hash of its item, 0 none.
-        category: id hash of its category, 0 none.
+        category: id hash of the category that it names, 0 none.
+        known_category: the same, or else what was known of its item's category, where the scenario asks for that.
         action: id hash of the action it names, 0 none.
         price: price of one piece in millionths, NO_NUMBER none.
         amount: what was paid for all pieces in millionths, NO_NUMBER none.
@@ -51,6 +52,7 @@ class Stream:
     type: IntArray
     item: IntArray
     category: IntArray
+    known_category: IntArray
     action: IntArray
     price: IntArray
     amount: IntArray
@@ -75,11 +77,13 @@ def stream_of(columns: dict[str, IntArray]) -> Stream:
     """Return the stream of the columns, whose rows stand in order already.
 
     Args:
-        columns: one int64 array `(n,)` for each of STREAM_COLUMNS.
+        columns: one int64 array `(n,)` for each of STREAM_COLUMNS; `known_category` may be left out.
 
     Raises:
         ValueError: columns are missing, or of other lengths, or the rows aren't ordered by unit, time and rank.
     """
+    if "category" in columns:
+        columns = {"known_category": columns["category"], **columns}
     if missing := [name for name in STREAM_COLUMNS if name not in columns]:
         raise ValueError(f"a stream needs the columns {', '.join(missing)}, too")
     kept = {name: np.ascontiguousarray(columns[name], dtype=np.int64) for name in STREAM_COLUMNS}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from conf.kernel.refunds import follow_purchases
 from conf.kernel.session_features import session_features
 from conf.kernel.sessions import SessionRule, Sessions, sessions
 from conf.kernel.stream import NO_ID, Stream
+from conf.kernel.told import AttributeRule, Attributes, attribute_features
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Rules:
         decision: what counts as a decision.
         clock: when observations are taken.
         lengths: the observation's features in their order; how long a list is, None for scalars.
+        attributes: how attributes of the unit become features, by the feature's name.
         history_days: how many business days features of delay `delivery` look back.
         attribution: which decision an event belongs to.
         reward: what events are worth to their decisions, millionths.
@@ -52,6 +54,7 @@ class Rules:
     metrics: Mapping[str, Term]
     action_costs: ActionCosts | None = None
     mask: MaskRule | None = None
+    attributes: Mapping[str, AttributeRule] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -134,8 +137,15 @@ class StreamTransitions:
         return {name: values[self.point + 1] for name, values in self.features.items()}
 
 
-def transitions(stream: Stream, rules: Rules, as_of: AsOf) -> StreamTransitions:
-    """Return the transitions of the sessions that start in the span; no row depends on which others are asked for."""
+def transitions(stream: Stream, rules: Rules, as_of: AsOf, attributes: Attributes | None = None) -> StreamTransitions:
+    """Return the transitions of the sessions that start in the span; no row depends on which others are asked for.
+
+    Args:
+        stream: events of units.
+        rules: of the pipeline.
+        as_of: what is asked for, and what is known.
+        attributes: what was told of the units; None where nothing was.
+    """
     in_sessions = sessions(stream, rules.session)
     decided = decisions(stream, rules.decision)
     points = rules.clock.points(
@@ -146,7 +156,7 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf) -> StreamTransitions:
         span=as_of.span,
         watermark_us=as_of.watermark_us,
     )
-    features = observations(stream, decided, points, rules)
+    features = observations(stream, decided, points, rules, attributes=attributes)
     attributed = attributed_events(stream, decided, rules.attribution)
     asked = np.flatnonzero(points.is_decision)
     session = in_sessions.number[decided.rows[points.decision[asked]]]
@@ -207,7 +217,12 @@ def attributed_events(stream: Stream, decided: DecisionRows, rule: AttributionRu
 
 
 def observations(
-    stream: Stream, decided: DecisionRows, points: Points, rules: Rules, daily: DailyCounts | None = None
+    stream: Stream,
+    decided: DecisionRows,
+    points: Points,
+    rules: Rules,
+    daily: DailyCounts | None = None,
+    attributes: Attributes | None = None,
 ) -> dict[str, IntArray]:
     """Return the features at the points by name, in the order of the rules.
 
@@ -217,10 +232,13 @@ def observations(
         points: of the stream.
         rules: that name the features.
         daily: what history is made of; None where the stream holds the earlier days too.
+        attributes: what was told of the units; None where nothing was.
     """
     of_history = {name: length for name, length in rules.lengths.items() if name in HISTORY_SCALARS | HISTORY_LISTS}
-    of_session = {name: length for name, length in rules.lengths.items() if name not in of_history}
+    others = of_history.keys() | rules.attributes
+    of_session = {name: length for name, length in rules.lengths.items() if name not in others}
     found = session_features(stream, decided, points, of_session)
+    found |= attribute_features(attributes, points, rules.attributes)
     if of_history:
         daily = daily_counts(stream) if daily is None else daily
         found |= history_features(daily, points.unit, points.as_of_day, of_history, history_days=rules.history_days)

@@ -9,7 +9,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from conf.errors import SpecError
-from conf.observation_features import OBSERVATION_FEATURES
+from conf.observation_features import OBSERVATION_FEATURES, feature_named
 from conf.specs.scenario import Scenario
 from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml, suggest
 
@@ -59,7 +59,8 @@ class EligibilityRule(StrictModel):
     @model_validator(mode="after")
     def _is_a_bounded_number(self) -> Self:
         numbers = [name for name, one in OBSERVATION_FEATURES.items() if one.kind == "scalar"]
-        if self.feature not in numbers:
+        known = feature_named(self.feature)
+        if known is None or known.kind != "scalar":
             raise ValueError(f"no number {self.feature!r} among the features{suggest(self.feature, numbers)}")
         if self.at_least is None and self.at_most is None:
             raise ValueError("give at_least, at_most or both: without, the rule says nothing")

@@ -194,16 +194,6 @@ class Delivery(StrictModel):
     )
 
 
-class SideFile(StrictModel):
-    """Rates of exchange delivered beside the events (JSON lines)."""
-
-    files: tuple[str, ...] = Field(
-        min_length=1,
-        description="Lists patterns of the relative paths of files that hold the table, as JSON lines.",
-        examples=[["**/rates*.jsonl"]],
-    )
-
-
 class SessionSpec(StrictModel):
     """When a shopper's session ends."""
 

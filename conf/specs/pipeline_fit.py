@@ -10,6 +10,7 @@ from conf.specs.event_mapping import EventMapping
 from conf.specs.money_fit import money_problem
 from conf.specs.reward import MoneyMetric
 from conf.specs.source import Source
+from conf.specs.strict_yaml import suggest
 
 if TYPE_CHECKING:  # a scenario is checked as it is loaded
     from conf.specs.scenario import Scenario
@@ -28,6 +29,7 @@ def misfits(scenario: Scenario, source: Source) -> list[Misfit]:
     return [
         *_of_decisions(scenario, source, feeds),
         *_of_rewards(scenario, source, feeds),
+        *_of_observation(scenario, source),
         *_of_money(scenario, source),
         *_of_estimator(scenario, source),
     ]
@@ -105,6 +107,21 @@ def _of_link(
             "reward.attribution.link",
             f"{link}: source {source.name} maps no events.{needed} of the events that are rewarded, so that no "
             f"decision earns anything; map it, or write {'last_touch' if link == 'decision_id' else 'decision_id'}",
+        )
+
+
+def _of_observation(scenario: Scenario, source: Source) -> Iterator[Misfit]:
+    known = [] if source.shoppers is None else [name for name in source.shoppers.columns if name != "user_id"]
+    for feature, attribute in scenario.observation.attributes.items():
+        if attribute not in known:
+            has = f"its shoppers have {', '.join(known)}{suggest(attribute, known)}" if known else "it has no shoppers"
+            yield Misfit("observation.features", f"{feature}: source {source.name} has no attribute {attribute}: {has}")
+    items = source.items
+    if scenario.observation.item_categories and (
+        items is None or (bool(items.columns) and "category_id" not in items.columns)
+    ):
+        yield Misfit(
+            "observation.item_categories", f"source {source.name} has no table of items with category_id; map one"
         )
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from conf.errors import SpecError
 from conf.event_types import EventType
-from conf.observation_features import OBSERVATION_FEATURES
+from conf.observation_features import OBSERVATION_FEATURES, SHOPPER_PREFIX, attribute_of, feature_named
 from conf.specs.candidate import Candidate as Candidate  # noqa: PLC0414  (re-exported for mypy: it is part of a scenario)
 from conf.specs.key_kinds import DATA, LEARNING, OPERATION
 from conf.specs.later_keys import GrownModel
@@ -25,10 +25,15 @@ MAX_QUARANTINED_SHARE = 0.01
 UNIT_WORDS = {"user_id": "shoppers"}  # of each evaluation.unit, in the plural
 
 
-class Feature(StrictModel):
+class Feature(GrownModel):
     """A feature of the observation."""
 
-    name: str = Field(description="Names the feature.", examples=["session_step"])
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="Names the feature: one of the table of features, or `shopper_` and an attribute that the source's "
+        "`shoppers` have.",
+        examples=["session_step"],
+    )
     length: int | None = Field(
         default=None,
         ge=1,
@@ -38,17 +43,32 @@ class Feature(StrictModel):
         examples=[5],
     )
 
+    values: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1000,
+        description="Lists the values of a shopper's attribute that are told apart: each is observed as its place in "
+        "the list, from 1, another one as 0, and -1 stands for none. It is given for an attribute alone.",
+        examples=[["bronze", "silver", "gold"]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"values"})
+
     @model_validator(mode="after")
     def _known(self) -> Self:
-        if self.name not in OBSERVATION_FEATURES:
-            raise ValueError(f"no feature {self.name!r}{suggest(self.name, list(OBSERVATION_FEATURES))}")
-        is_list = OBSERVATION_FEATURES[self.name].kind == "list"
-        if is_list != (self.length is not None):
+        definition = feature_named(self.name)
+        if definition is None:
+            raise ValueError(f"no feature {self.name!r}{suggest(self.name, [*OBSERVATION_FEATURES, SHOPPER_PREFIX])}")
+        if (definition.kind == "list") != (self.length is not None):
             raise ValueError(f"{self.name}: give length for a list feature, and only then")
+        if bool(attribute_of(self.name)) != (self.values is not None):
+            raise ValueError(f"{self.name}: give values for an attribute of the shopper, and only then")
+        if self.values is not None and len(set(self.values)) < len(self.values):
+            raise ValueError(f"{self.name}: a value stands twice among values")
         return self
 
 
-class Observation(StrictModel):
+class Observation(GrownModel):
     """What is known at a decision."""
 
     features: tuple[Feature, ...] = Field(
@@ -63,6 +83,22 @@ class Observation(StrictModel):
         description="Sets how many days before the decision's own features of delay `delivery` look back.",
         examples=[7],
     )
+
+    item_categories: bool = Field(
+        default=False,
+        description="Gives events that name no category that of their item, where it is true: what the source's "
+        "`items` had told of it before the event's day. Features of categories see it; what a decision chooses doesn't "
+        "change.",
+        examples=[True],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"item_categories"})
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """The shopper's attribute that each feature is, by the feature's name; of those that are one."""
+        named = {feature.name: attribute_of(feature.name) for feature in self.features}
+        return {feature: name for feature, name in named.items() if name}
 
     @field_validator("features")
     @classmethod

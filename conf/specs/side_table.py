@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -13,9 +14,10 @@ from conf.specs.later_keys import GrownModel
 from conf.specs.strict_yaml import suggest
 from conf.specs.time_mapping import TimeMapping
 
-FieldKind = Literal["key", "shopper", "text", "money", "count", "flag", "element"]
+FieldKind = Literal["key", "shopper", "text", "money", "count", "flag", "element", "attribute", "currency", "rate"]
 """What a field is: part of the key, a shopper's id (of which a keyed hash is stored), text, an amount of money, whole
-pieces, yes or no, or one element of a list, one a record."""
+pieces, yes or no, one element of a list, one a record, text under a name of the source's own, a currency's three
+capital letters, or a rate above 0."""
 
 SIDE_TABLES: dict[str, dict[str, FieldKind]] = {
     "items": {
@@ -31,11 +33,21 @@ SIDE_TABLES: dict[str, dict[str, FieldKind]] = {
     "offers": {"offer_id": "key", "cost": "money"},
     "stock": {"item_id": "key", "quantity": "count"},
     "holidays": {"name": "key"},
+    "shoppers": {"user_id": "shopper"},
+    "currencies": {"currency": "currency", "rate": "rate"},
 }
 """The fields of each table, `valid_from` aside; those of kinds other than text, money and count are needed."""
 
 CANONICAL = ("items", "availability")
-"""Tables that may be delivered as JSON lines with the table's own names."""
+"""Tables that may be delivered as JSON lines with the table's own names; each delivery has them, if empty ones."""
+
+OPEN = ("shoppers",)
+"""Tables whose further columns are attributes, under names that the source chooses; each becomes a row of its own."""
+
+RATES = "currencies"
+"""The table that money is converted by: it may be JSON lines that the ingest reads itself, and is then no table."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class SideTable(GrownModel):
@@ -66,8 +78,9 @@ class SideTable(GrownModel):
     columns: dict[str, NumberMapping] = Field(
         json_schema_extra=DATA,
         default_factory=dict,
-        description="Maps raw columns to the table's fields, as an event's fields are mapped; left out, items and "
-        "availability are JSON lines with the fields' own names.",
+        description="Maps raw columns to the table's fields, as an event's fields are mapped; left out, items, "
+        "availability and currencies are JSON lines with the fields' own names. Columns of `shoppers` beside `user_id` "
+        "are attributes under names of the source's own.",
         examples=[{"item_id": {"column": "sku"}, "category_id": {"column": "department"}}],
     )
     valid_from: TimeMapping | None = Field(
@@ -100,20 +113,44 @@ class SideTable(GrownModel):
             raise ValueError(f"{', '.join(unread)}: a side table's fields are not read off the path of its file")
         return self
 
+    def fields_of(self, table: str) -> dict[str, FieldKind]:
+        """Return the fields that the table has here: its own, and the attributes of one that has any."""
+        fields = SIDE_TABLES[table]
+        if table not in OPEN:
+            return fields
+        return fields | {name: "attribute" for name in self.columns if name not in fields}
+
     def refuse_unfit(self, table: str) -> None:
         """Raise if the mapping isn't one of the table's fields.
 
         Raises:
             ValueError: names fields that are unknown, or missing.
         """
-        fields = SIDE_TABLES[table]
+        fields = self.fields_of(table)
         if not self.columns:
-            if table not in CANONICAL:
-                raise ValueError(f"{table}: give columns, which map {', '.join(fields)}")
+            if table not in (*CANONICAL, RATES):
+                attributes = ", and attributes by names of your own" if table in OPEN else ""
+                raise ValueError(f"{table}: give columns, which map {', '.join(fields)}{attributes}")
             return
+        if table in OPEN:
+            _refuse_unfit_attributes(table, [name for name, kind in fields.items() if kind == "attribute"])
         unknown = [f"{name}{suggest(name, list(fields))}" for name in self.columns if name not in fields]
-        needed = [name for name, kind in fields.items() if kind not in ("text", "money", "count")]
+        needed = [name for name, kind in fields.items() if kind not in ("text", "money", "count", "attribute")]
         missing = [name for name in needed if name not in self.columns]
         if unknown or missing:
             problems = [f"unknown field {one}" for one in unknown] + [f"{name} is not mapped" for name in missing]
             raise ValueError(f"{table}.columns: {'; '.join(problems)}")
+
+
+def _refuse_unfit_attributes(table: str, names: list[str]) -> None:
+    """Raise if there are none, or one can't be part of a feature's name.
+
+    Raises:
+        ValueError: names them.
+    """
+    if not names:
+        raise ValueError(f"{table}.columns: no attribute is mapped; name one, such as tier: {{column: tier}}")
+    if unfit := [name for name in names if _NAME.fullmatch(name) is None]:
+        raise ValueError(
+            f"{table}.columns: {', '.join(unfit)}: attributes are named in lower-case letters, digits and underscores"
+        )

@@ -16,14 +16,13 @@ from conf.specs.delivery import (
     DecisionSpec,
     Delivery,
     SessionSpec,
-    SideFile,
     Window,
 )
 from conf.specs.event_mapping import EventMapping, refuse_unfit_lists, refuse_unfit_paths
 from conf.specs.field_mapping import NULL_WORDS
 from conf.specs.key_kinds import DATA, LANDING, LEARNING, OPERATION
 from conf.specs.later_keys import GrownModel
-from conf.specs.side_table import SIDE_TABLES, SideTable
+from conf.specs.side_table import CANONICAL, RATES, SIDE_TABLES, SideTable
 from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml, suggest
 from conf.specs.time_mapping import known_zone
 
@@ -211,6 +210,19 @@ class Source(GrownModel):
             }
         ],
     )
+    shoppers: SideTable | None = Field(
+        json_schema_extra=LANDING,
+        default=None,
+        description="Says which files hold attributes of shoppers, and from when on each holds; features named "
+        "`shopper_` and an attribute observe it. Left out, there are none.",
+        examples=[
+            {
+                "files": ["customers.jsonl"],
+                "columns": {"user_id": {"column": "id"}, "tier": {"column": "tier"}, "country": {"column": "land"}},
+                "valid_from": {"column": "since", "unit": "iso"},
+            }
+        ],
+    )
     currency: str | None = Field(
         json_schema_extra=DATA,
         default=None,
@@ -219,11 +231,12 @@ class Source(GrownModel):
         "event gives it. An event in another currency is converted, or rejected as `unknown_currency`.",
         examples=["EUR"],
     )
-    currencies: SideFile | None = Field(
+    currencies: SideTable | None = Field(
         json_schema_extra=LANDING,
         default=None,
-        description="Says which files of a delivery hold rates of exchange, one a line: `day`, `currency`, and `rate`, "
-        "what one unit of it was worth in the source's `currency` on that day.",
+        description="Says which files of a delivery hold rates of exchange: `currency`, and `rate`, what one unit of "
+        "it was worth in the source's `currency` on the day of `valid_from`. Without `columns` they are JSON lines of "
+        "`day`, `currency` and `rate`.",
         examples=[{"files": ["**/rates*.jsonl"]}],
     )
     duplicates: Literal["reject", "keep"] = Field(
@@ -330,13 +343,8 @@ class Source(GrownModel):
             "null_words",
             "feeds",
             "currency",
-            "currencies",
-            "consent",
-            "offers",
-            "stock",
-            "holidays",
         }
-    )
+    ) | (SIDE_TABLES.keys() - set(CANONICAL))
 
     @model_validator(mode="before")
     @classmethod
@@ -371,8 +379,9 @@ class Source(GrownModel):
 
     @property
     def side_tables(self) -> dict[str, SideTable]:
-        """The tables that are delivered beside the events, by name."""
-        return {name: table for name in SIDE_TABLES if (table := getattr(self, name)) is not None}
+        """The tables that are delivered beside the events, by name; rates without columns are read as they stand."""
+        found = {name: table for name in SIDE_TABLES if (table := getattr(self, name)) is not None}
+        return {name: table for name, table in found.items() if table.columns or name != RATES}
 
     @property
     def feed_name(self) -> str | None:

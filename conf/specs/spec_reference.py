@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from conf.errors import SpecError
 from conf.event_types import EventType
-from conf.observation_features import OBSERVATION_FEATURES
+from conf.observation_features import OBSERVATION_FEATURES, SHOPPER_PREFIX, feature_named
 from conf.settings import PROJECT_ROOT
 from conf.specs.candidate import TrainingSpec
 from conf.specs.key_kinds import kinds_at
@@ -197,7 +197,11 @@ def _bounds(metadata: Iterable[Any]) -> list[str]:
 def _features() -> str:
     rows = [
         (f"`{name}`", "list" if known.kind == "list" else "number", f"`{known.delay}`", known.meaning)
-        for name, known in OBSERVATION_FEATURES.items()
+        for name, known in [
+            *OBSERVATION_FEATURES.items(),
+            (f"{SHOPPER_PREFIX}...", feature_named(f"{SHOPPER_PREFIX}...")),
+        ]
+        if known is not None
     ]
     return (
         "\n### features\n\nDelay `none`: events of the same session, as they happen. Delay `delivery`: what had been "

@@ -1,7 +1,8 @@
 """The migrate command: the tables of an earlier release's home become what this release writes, with no row made anew.
 
 Pointers get the sums of their files, and tables the logs by which other engines read them. Files stay where and as they
-are, since prepared nights name them; the next version of a partition lies in this release's layout.
+are, since prepared nights name them; the next version of a partition lies in this release's layout. Lakes whose ids are
+as they were given are marked, so that the next ingest hashes them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from conf.errors import NightcartError, exit_code
+from conf.id_form import has_keyed_ids, mark_keyed
 from conf.intact_files import sums_of
 from conf.paths import Lake
 from conf.plain_json import to_json
@@ -23,26 +25,52 @@ from conf.specs.source import source_names
 from conf.specs.spec_hash import data_spec_hash
 from conf.tables import EVENTS, EVENTS_REJECTED, SESSIONS, SIDE_TABLES, Table, transitions_table
 from jobs.errors import DeliveryError
+from jobs.landing.raw_deliveries import raw_folder
 from jobs.log_lines import configure_logs
 from jobs.publishing.delta_tables import update_delta_table
 
 
 def migrate(settings: Settings) -> dict[str, Any]:
-    """Bring every source's tables to what this release writes; return how many pointers and tables that changed.
+    """Bring every source's tables to what this release writes; return how many pointers, tables and lakes that changed.
+
+    A lake whose events have ids as they were given is marked: its next ingest makes them anew, from what was landed.
 
     A pointer is swapped atomically and only ever gains sums; a run that was cut short is finished by the next.
 
     Raises:
         DeliveryError: a published file is gone.
     """
-    counts = {"pointers": 0, "tables": 0}
+    counts, as_given = {"pointers": 0, "tables": 0, "ids": 0}, []
     lakes = [Lake(settings.lake, path.name) for path in sorted(settings.lake.glob("*")) if path.is_dir()]
     for lake in lakes:
         with publishing(lake.lock):
             counts["pointers"] += sum(_add_sums(folder) for folder in lake.published_folders())
             counts["tables"] += sum(_add_log(table, folder) for table, folder in known_tables(lake))
+            if not has_keyed_ids(lake):
+                if gone := _gone(lake):
+                    as_given.append(f"{lake.source}: its ids stay as they were given: {gone} is gone; land it again")
+                else:
+                    mark_keyed(lake)
+                    counts["ids"] += 1
     done = "nothing to migrate: the home is as this release writes it" if not any(counts.values()) else "migrated"
-    return {"home": str(settings.home), "sources": [lake.source for lake in lakes], **counts, "done": done}
+    if counts["ids"]:
+        done += "; the next ingest makes events anew, with keyed hashes of their ids, and the next build follows"
+    told = {"ids_as_given": as_given} if as_given else {}
+    return {"home": str(settings.home), "sources": [lake.source for lake in lakes], **counts, **told, "done": done}
+
+
+def _gone(lake: Lake) -> str:
+    """Return a landed file, of those that the lake's events were made from, that is no longer there; empty if none is.
+
+    A delivery without any landed file counts as gone, since it can't be made anew.
+    """
+    landed = read_pointers(raw_folder(lake))
+    for name in read_pointers(lake.table(EVENTS.name)):
+        if name not in landed:
+            return f"the landed delivery of {name}"
+        if gone := [file for file in landed[name].files if not (raw_folder(lake) / file).is_file()]:
+            return str(raw_folder(lake) / gone[0])
+    return ""
 
 
 def known_tables(lake: Lake) -> Iterator[tuple[Table, Path]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,11 +16,12 @@ from conf.paths import Lake
 from conf.settings import PROJECT_ROOT, Settings
 from conf.specs.scenario import Pipeline
 from conf.specs.spec_hash import code_hash, data_spec_hash
-from conf.tables import HISTORIES
+from conf.tables import ATTRIBUTES, HISTORIES
 from jobs.errors import DeliveryError
 from jobs.events.events_reading import DeliveredEvents, read_events
 from jobs.events.ordered_partitions import n_partitions_for
-from jobs.observations.histories import histories_of
+from jobs.events.told_rows import ToldRows, read_told, told_inputs
+from jobs.observations.histories import attributes_of, histories_of
 from jobs.publishing.publishing import PartitionFacts, Provenance, Target, publish, staged
 
 LOG = structlog.get_logger()
@@ -48,12 +50,23 @@ def observe(spark: SparkSession, settings: Settings, pipeline: Pipeline, as_of: 
         key_id=settings.pseudonym_key_id(),
         horizon=last,
     )
-    frame = _histories(spark, lake, delivered, first=first, as_of=as_of)
+    told = read_told(spark, lake, pipeline, first_day=first, last_delivery_date=last)
+    frames = [(_histories(spark, lake, delivered, told, first=first, as_of=as_of), target)]
+    if told.attributes is not None:
+        folder = lake.attributes(scenario.name, spec_hash)
+        beside = Target(ATTRIBUTES, folder, "as_of", sort_columns=("user_id", "attribute", "valid_from"))
+        frames.append((attributes_of(told.attributes, as_of=as_of), beside))
     counted = {"n_shoppers": F.count_distinct("user_id")}
-    with staged(frame, target, partitions=[str(as_of)], counted=counted) as version:
-        inputs = delivered.inputs(first, last) | kernel_inputs()
-        facts = {str(as_of): PartitionFacts(inputs, version.partitions[str(as_of)].counts)}
-        ((manifest,),) = (one.values() for one in publish(lake.lock, [(version, facts)], provenance))
+    inputs = delivered.inputs(first, last) | told_inputs(lake, pipeline, last) | kernel_inputs()
+    with ExitStack() as open_versions:
+        versions = [
+            open_versions.enter_context(staged(frame, place, partitions=[str(as_of)], counted=counted))
+            for frame, place in frames
+        ]
+        facts = [{str(as_of): PartitionFacts(inputs, one.partitions[str(as_of)].counts)} for one in versions]
+        # Attributes first: who finds the histories of a day finds what belongs to them.
+        published = publish(lake.lock, list(zip(versions, facts, strict=True))[::-1], provenance)
+    (manifest,) = published[-1].values()
     LOG.info("histories_published", scenario=scenario.name, as_of=str(as_of), **manifest.counters)
     return {
         "source": source.name,
@@ -67,11 +80,14 @@ def observe(spark: SparkSession, settings: Settings, pipeline: Pipeline, as_of: 
     }
 
 
-def _histories(spark: SparkSession, lake: Lake, delivered: DeliveredEvents, *, first: date, as_of: date) -> DataFrame:
+def _histories(
+    spark: SparkSession, lake: Lake, delivered: DeliveredEvents, told: ToldRows, *, first: date, as_of: date
+) -> DataFrame:
     last = as_of - timedelta(days=1)
     events = read_events(spark, lake, first_event_date=first, last_event_date=last, last_delivery_date=last)
     configured = int(spark.conf.get("spark.sql.shuffle.partitions") or 0)
-    return histories_of(events, as_of=as_of, n_partitions=n_partitions_for(delivered.n_events(first, last), configured))
+    n_partitions = n_partitions_for(delivered.n_events(first, last), configured)
+    return histories_of(events, as_of=as_of, n_partitions=n_partitions, items=told.items)
 
 
 def _delivered(lake: Lake, last: date) -> DeliveredEvents:

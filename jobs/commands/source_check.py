@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from conf.specs.scenario import Pipeline
+from conf.specs.side_table import RATES
 from conf.specs.source import Source
 from jobs.commands.source_outlook import OutlookEvent, outlook_lines
 from jobs.landing.currency_rates import read_rates
-from jobs.landing.delivered_files import DeliveredFile, find_files, read_columns, unread_files
+from jobs.landing.delivered_files import DeliveredFile, find_files, read_columns, side_columns, unread_files
 from jobs.landing.delivery_limits import RejectedLines, example_of, problem_of
 from jobs.landing.raw_deliveries import feed_of, is_split
 from jobs.landing.raw_lines import LineFile, read_batches, reading_of
@@ -147,8 +148,7 @@ def check_source(source: Source, logs: Path, n_lines: int = N_LINES) -> tuple[li
     """
     checks = {name: FeedCheck(name, feed) for name, feed in source.feeds_alone().items()}
     files = find_files(source, logs)
-    rate_files = [LineFile(file.path, file.name, file.delivery_date) for file in files if file.kind == "currencies"]
-    rates = read_rates(rate_files, source, _PASSING_KEY)
+    rates = _rates_among(files, source)
     for file in files:
         if file.kind != "events":
             continue
@@ -157,6 +157,15 @@ def check_source(source: Source, logs: Path, n_lines: int = N_LINES) -> tuple[li
         if check.n_lines < n_lines:
             _check_file(check, file, rates, n_lines - check.n_lines)
     return list(checks.values()), unread_files(source, logs)
+
+
+def _rates_among(files: Sequence[DeliveredFile], source: Source) -> Rates:
+    """Return the rates of exchange that the files of them say."""
+    of_rates = [file for file in files if file.kind == RATES]
+    table = source.side_tables.get(RATES)
+    headers = [side_columns(file, table, source) or () for file in of_rates] if table is not None else []
+    line_files = [LineFile(file.path, file.name, file.delivery_date, n) for n, file in enumerate(of_rates)]
+    return read_rates(line_files, source, _PASSING_KEY, headers)
 
 
 def _check_file(check: FeedCheck, file: DeliveredFile, rates: Rates, n_lines: int) -> None:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import IntArray
 from conf.kernel.stream import NO_ID, NO_NUMBER, Stream, stream_of
+from conf.kernel.told import Told, known_categories
 from conf.observation_features import id_hash
 from jobs.parsing.exact_numbers import LARGEST_MONEY
 
@@ -55,13 +56,14 @@ class EventColumns:
     set_ids: pa.Array
 
 
-def event_columns(table: pa.Table, set_ids: pa.Array | None = None) -> EventColumns:
+def event_columns(table: pa.Table, set_ids: pa.Array | None = None, items: Told | None = None) -> EventColumns:
     """Return the columns of events that stand in order.
 
     Args:
         table: of SESSION_COLUMNS, or TRANSITION_COLUMNS and perhaps MONEY_COLUMNS; by shopper, then by time, the type's
             rank and event id.
         set_ids: ids of the known availability sets, ascending.
+        items: categories of items, which events have that name none; None where they have none then.
     """
     n_rows = table.num_rows
     nothing = np.zeros(n_rows, dtype=np.int64)
@@ -70,16 +72,20 @@ def event_columns(table: pa.Table, set_ids: pa.Array | None = None) -> EventColu
     link, own_link = _links(table)
     has_items, has_money = "item_id" in table.column_names, "amount" in table.column_names
     no_number = np.full(n_rows, NO_NUMBER, dtype=np.int64)
+    time_us, day = _integers(table["event_time"].cast(pa.int64())), _days(table["event_date"])
+    item = _by_value(table["item_id"], id_hash) if has_items else nothing
+    category = _by_value(table["category_id"], id_hash) if has_items else nothing
     stream = stream_of(
         {
             "unit": _unit_numbers(table["user_id"]),
-            "time_us": _integers(table["event_time"].cast(pa.int64())),
+            "time_us": time_us,
             "rank": rank,
-            "day": _days(table["event_date"]),
+            "day": day,
             "delivery_day": _days(table["delivery_date"]),
             "type": rank,
-            "item": _by_value(table["item_id"], id_hash) if has_items else nothing,
-            "category": _by_value(table["category_id"], id_hash) if has_items else nothing,
+            "item": item,
+            "category": category,
+            "known_category": category if items is None else known_categories(items, item, category, time_us, day),
             "action": _by_value(table["action"], id_hash) if has_items else nothing,
             "price": _numbers(table["price"]) if has_items else nothing,
             "amount": _amounts(table) if has_money else no_number,

@@ -12,10 +12,12 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructField, StructType
 
+from conf.id_form import mixed_ids
 from conf.intact_files import refuse_damaged, repair_command, sums_among
 from conf.paths import Lake
 from conf.publication import read_pointers
 from conf.tables import AVAILABILITY, EVENTS, Table
+from jobs.errors import DeliveryError
 from jobs.publishing.content_hash import row_hash
 from jobs.publishing.table_schema import path_type, table_schema
 
@@ -118,6 +120,7 @@ def _whole_files(
 
     Raises:
         DamagedFile: one of them isn't what was published.
+        DeliveryError: ids of events are hashed in some deliveries and not in others.
     """
     folder = lake.table(table.name)
     known = [
@@ -125,6 +128,11 @@ def _whole_files(
         for partition, pointer in read_pointers(folder).items()
         if path_date(partition, "delivery_date") <= last_delivery_date
     ]
+    if table is EVENTS and (as_given := mixed_ids([pointer for pointer in known if pointer.files])):
+        raise DeliveryError(
+            f"{lake.folder}: {len(as_given)} delivery(s) hold ids as they were given and others keyed hashes of them "
+            f"({', '.join(as_given[:3])}); ingest up to {last_delivery_date} again, which makes them alike"
+        )
     files = [file for pointer in known for file in pointer.files if is_wanted(file)]
     refuse_damaged(folder, sums_among(known, files), repair_command(lake.source))
     return files

@@ -16,6 +16,7 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from conf.id_form import has_keyed_ids, id_inputs, keyed_id
 from conf.intact_files import landing_cure, refuse_damaged, seems_intact
 from conf.paths import Lake
 from conf.publication import read_pointer, read_pointers
@@ -27,7 +28,7 @@ from jobs.events.side_deliveries import refuse_unlikely_sides, side_facts, side_
 from jobs.landing.acceptance import accepted_reasons
 from jobs.landing.currency_rates import rate_files, rates_input, read_rates
 from jobs.landing.delivery_drift import Drift, Profiles, drifts, profiles, refuse_drifted
-from jobs.landing.delivery_limits import n_shifted, refuse_unlikely, summarize
+from jobs.landing.delivery_limits import RejectedLines, n_shifted, refuse_unlikely, summarize
 from jobs.landing.parsed_lines import parse_files
 from jobs.landing.raw_deliveries import (
     RawDelivery,
@@ -88,15 +89,16 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
     """
     landed = read_raw_deliveries(job.lake)
     known = [delivery for day, delivery in landed.items() if day <= job.provenance.horizon]
-    inputs = {one.delivery_date: one.inputs | rates_input(known, one.delivery_date) for one in known}
+    ids = id_inputs(job.lake)
+    inputs = {one.delivery_date: one.inputs | rates_input(known, one.delivery_date) | ids for one in known}
     due = [delivery for delivery in known if not _is_current(job, delivery, inputs)]
     if not due:
         tables = (EVENTS, EVENTS_REJECTED, *side_tables_of(job.source))
         finish_killed(job.lake.lock, [job.target(table) for table in tables])
         return []
     _refuse_unfit(job, due)
-    _, line_files = _line_files(job, rate_files(known, job.provenance.horizon))
-    rates = read_rates(line_files, job.source, job.key)
+    headers, line_files = _line_files(job, rate_files(known, job.provenance.horizon))
+    rates = read_rates(line_files, job.source, job.key, headers)
     log.info("ingesting", source=job.source.name, deliveries=len(due), lines=sum(one.n_lines for one in due))
     parsed = parsed_lines(job, due, rates).persist(StorageLevel.MEMORY_AND_DISK)
     try:
@@ -121,7 +123,7 @@ def _files_of(source: Source, feed: Source, files: Sequence[RawFile]) -> list[Ra
 def _parsed(job: Ingestion, feed: Source, files: Sequence[RawFile], rates: Rates | None) -> DataFrame:
     headers, line_files = _line_files(job, files)
     reading = reading_of(feed, job.key, is_split=is_split(feed))
-    return parse_files(job.spark, line_files, feed, headers, reading, rates)
+    return parse_files(job.spark, line_files, feed, headers, reading, rates, hides_names=has_keyed_ids(job.lake))
 
 
 def events_of(judged: DataFrame, source: Source) -> DataFrame:
@@ -158,7 +160,7 @@ def _publish(
     judged: DataFrame,
     inputs: Mapping[date, Mapping[str, str]],
 ) -> None:
-    summary, accepted = summarize(judged), accepted_reasons(job.lake, due)
+    summary, accepted = _with_file_names(summarize(judged), due, job.key), accepted_reasons(job.lake, due)
     refuse_unlikely(summary, job.source, accepted)
     profile = profiles(judged, summary)
     drift = _drift(job, landed, due, profile)
@@ -205,6 +207,12 @@ def _publish(
         )
     for day in days:
         log.info("ingested", delivery_date=day, **{name: n for name, n in facts[day].counters.items() if n})
+
+
+def _with_file_names(summary: Sequence[RejectedLines], due: Sequence[RawDelivery], key: bytes) -> list[RejectedLines]:
+    """Return the lines with the names of their files, which people know them by."""
+    names = {keyed_id(file.name, key): file.name for delivery in due for file in delivery.of_kind("events")}
+    return [replace(one, file=names.get(one.file, one.file)) for one in summary]
 
 
 def _drift(

@@ -20,11 +20,11 @@ import pyarrow.parquet as pq
 from conf.specs.delivery import CsvFormat
 from conf.specs.file_patterns import matches
 from conf.specs.json_paths import is_path, read_path
-from conf.specs.side_table import SideTable
+from conf.specs.side_table import SIDE_TABLES, SideTable
 from conf.specs.source import Source
 from conf.specs.strict_yaml import suggest
 from jobs.errors import DeliveryError
-from jobs.landing.raw_deliveries import FILE_KINDS, FileKind, feed_of, is_split
+from jobs.landing.raw_deliveries import FileKind, feed_of, is_split
 from jobs.parsing.event_parsing import shape_of
 from jobs.parsing.line_blocks import count_lines
 from jobs.parsing.record_cutting import split_line
@@ -250,12 +250,9 @@ def _classify(source: Source, path: Path, name: str) -> DeliveredFile | None:
 
 
 def _patterns(source: Source) -> list[tuple[FileKind, tuple[str, ...]]]:
-    sides: list[tuple[FileKind, tuple[str, ...]]] = [
-        (kind, source.side_tables[kind].files) for kind in FILE_KINDS if kind in source.side_tables
-    ]
+    sides = {kind: getattr(source, kind) for kind in SIDE_TABLES}
     return [
-        *sides,
-        ("currencies", source.currencies.files if source.currencies else ()),
+        *[(kind, table.files) for kind, table in sides.items() if table is not None],
         ("events", tuple(glob for feed in source.feeds_alone().values() for glob in feed.delivery.files)),
     ]
 
@@ -312,20 +309,33 @@ def _n_records(file: DeliveredFile, form: CsvFormat | None) -> int:
 
 def _measure_side(file: DeliveredFile, table: SideTable, source: Source) -> tuple[tuple[str, ...] | None, int]:
     """Return the column names of a side table's file, where it has any, and how many records it holds."""
+    header = side_columns(file, table, source)
     if table.format == "parquet":
         with pq.ParquetFile(file.path) as content:
-            columns = tuple(content.schema_arrow.names)
-            needed = [_first_key(name, columns, None) for name in table.raw_columns]
-            _refuse_unfit_columns_of(file, columns, needed, source)
-            return columns, sum(batch.num_rows for batch in content.iter_batches())
-    header = None
-    if table.csv is not None and table.csv.has_header:
-        with open_bytes(file.path) as content:
-            first = next(records(content, table.csv), None)
-        if first is not None:
-            header = tuple(split_line(decode(first[2], table.encoding, is_first=True), table.csv) or ())
-            _refuse_unfit_columns_of(file, header, table.raw_columns, source)
+            return header, sum(batch.num_rows for batch in content.iter_batches())
     return header, _n_records(file, table.csv) - (header is not None)
+
+
+def side_columns(file: DeliveredFile, table: SideTable, source: Source) -> tuple[str, ...] | None:
+    """Return the column names that a side table's file gives; None where it gives none.
+
+    Raises:
+        DeliveryError: they don't fit the table's mapping.
+    """
+    if table.format == "parquet":
+        columns = tuple(pq.read_schema(file.path).names)
+        needed = [_first_key(name, columns, None) for name in table.raw_columns]
+        _refuse_unfit_columns_of(file, columns, needed, source)
+        return columns
+    if table.csv is None or not table.csv.has_header:
+        return None
+    with open_bytes(file.path) as content:
+        first = next(records(content, table.csv), None)
+    if first is None:
+        return None
+    header = tuple(split_line(decode(first[2], table.encoding, is_first=True), table.csv) or ())
+    _refuse_unfit_columns_of(file, header, table.raw_columns, source)
+    return header
 
 
 def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: Source) -> None:

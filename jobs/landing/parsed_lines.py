@@ -31,6 +31,7 @@ from jobs.landing.raw_lines import LineBatch, LineFile, LineReading, map_lines
 from jobs.parsing.columns.parsing import ColumnParser, ReadLines
 from jobs.parsing.event_parsing import RECORD_FIELDS, EventParser, ParsedLine
 from jobs.parsing.field_reading import PathValues, path_values
+from jobs.parsing.hidden_names import HiddenNames
 from jobs.parsing.money import Rates
 from jobs.parsing.pseudonyms import pseudonyms
 from jobs.parsing.source_columns import path_patterns
@@ -111,8 +112,16 @@ class BatchParser:
         day = batch.file.delivery_date or date.min
         return [parser.parse(line, path, day) for line in batch.lines.to_pylist()]
 
-    def columns(self, batch: LineBatch, names: Callable[[str], str]) -> pa.RecordBatch:
-        """Return the same in columns of `PARSED_SCHEMA`, as far as possible by columns; `names` gives pseudonyms."""
+    def columns(
+        self, batch: LineBatch, names: Callable[[str], str], hidden: HiddenNames | None = None
+    ) -> pa.RecordBatch:
+        """Return the same in columns of `PARSED_SCHEMA`, as far as possible by columns.
+
+        Args:
+            batch: of one file.
+            names: gives shoppers' pseudonyms.
+            hidden: hashes what else names something; None leaves it as it is.
+        """
         path, day = self._path(batch.file.name), batch.file.delivery_date or date.min
         read = self._columns[batch.file.header_id].read(batch.lines, path, day)
         rest = _others([one.rows for one in read], len(batch.lines))
@@ -121,7 +130,8 @@ class BatchParser:
         if len(rest):
             lines = batch.taken(rest)
             parts.append(parsed_batch(lines, self.parse(lines), names))
-        return _in_order(parts, [*(one.rows for one in read), rest])
+        found = _in_order(parts, [*(one.rows for one in read), rest])
+        return found if hidden is None else hidden(found)
 
     def business_days(self, batch: LineBatch) -> pa.Int32Array:
         """Return the business day of each line, in days since the epoch; null where its time can't be read."""
@@ -170,15 +180,21 @@ def parse_files(
     headers: Sequence[Sequence[str]],
     reading: LineReading,
     rates: Rates | None = None,
+    *,
+    hides_names: bool = True,
 ) -> DataFrame:
-    """Return every line of the files: columns of `PARSED_SCHEMA`. The key stands in no plan."""
+    """Return every line of the files: columns of `PARSED_SCHEMA`. The key stands in no plan.
+
+    With `hides_names` ids of events, decisions and slates, and the names of files, are keyed hashes.
+    """
     made: list[Callable[[LineBatch], pa.RecordBatch]] = []
 
     def describe(batch: LineBatch) -> pa.RecordBatch:
         if not made:
             parser = BatchParser(source, headers, rates)
             names = str if source.events.user_id.is_pseudonym else pseudonyms(reading.key)
-            made.append(lambda lines: parser.columns(lines, names))
+            hidden = HiddenNames(reading.key) if hides_names else None
+            made.append(lambda lines: parser.columns(lines, names, hidden))
         return made[0](batch)
 
     return map_lines(spark, files, PARSED_SCHEMA, reading, describe)

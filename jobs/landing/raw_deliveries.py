@@ -1,6 +1,6 @@
 """What has been landed: the files of each delivery, as their pointers tell.
 
-A pointer's inputs hold `events/NAME`, and `items/NAME` and the like of side tables and `currencies` (keyed hash of the
+A pointer's inputs hold `events/NAME`, and `items/NAME` and the like of side tables (keyed hash of the
 file's bytes, or of the lines split off it), `header/NAME` and `header_of_items/NAME`; its counters `n_lines/NAME`. A
 stored file's place follows from these.
 """
@@ -13,23 +13,25 @@ from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from conf.paths import Lake
 from conf.publication import FileSum, Manifest, Pointer, read_pointers
 from conf.specs.file_patterns import matches
 from conf.specs.key_kinds import content_of
+from conf.specs.side_table import CANONICAL, SIDE_TABLES
 from conf.specs.source import Source
 from conf.tables import RAW_LINES, SCHEMA_VERSION
 from jobs.errors import DeliveryError
 from jobs.publishing.publishing import Provenance
 
-FileKind = Literal["events", "items", "availability", "consent", "offers", "stock", "holidays", "currencies"]
-FILE_KINDS: tuple[FileKind, ...] = get_args(FileKind)
+FileKind = str
+"""`events`, or the name of a side table."""
+
+FILE_KINDS: tuple[FileKind, ...] = ("events", *SIDE_TABLES)
 _PARTITION = "delivery_date="
-_SIDE_KEYS = ("items", "availability")
 # Left out where unset, so that earlier hashes stay.
-_LATER_SIDE_KEYS = ("consent", "offers", "stock", "holidays", "currencies")
+_LATER_SIDE_KEYS = tuple(name for name in SIDE_TABLES if name not in CANONICAL)
 
 
 @dataclass(frozen=True)
@@ -148,13 +150,12 @@ def landing_hash(source: Source) -> str:
     """Return the hash of what decides where a delivered line lands: after a change the logs must be landed again."""
     content = _landing_content(source)
     if source.feeds:
-        content = {name: content.get(name) for name in _SIDE_KEYS} | {
+        content = {name: content.get(name) for name in CANONICAL} | {
             name: content[name] for name in _LATER_SIDE_KEYS if content.get(name) is not None
         }
         feeds = {name: _landing_content(feed) for name, feed in source.feeds_alone().items()}
         content["feeds"] = {
-            name: {key: value for key, value in one.items() if key not in (*_SIDE_KEYS, *_LATER_SIDE_KEYS)}
-            for name, one in feeds.items()
+            name: {key: value for key, value in one.items() if key not in SIDE_TABLES} for name, one in feeds.items()
         }
     return sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:16]
 
@@ -184,11 +185,10 @@ def _files(day: date, pointer: Pointer) -> tuple[RawFile, ...]:
 
 def _file(day: date, key: str, inputs: Mapping[str, str], counters: Mapping[str, int]) -> RawFile:
     kind, _, name = key.partition("/")
-    known_kind = next(one for one in FILE_KINDS if one == kind)
-    header = inputs.get(f"{_header(known_kind)}/{name}")
+    header = inputs.get(f"{_header(kind)}/{name}")
     return RawFile(
         day,
-        known_kind,
+        kind,
         name,
         inputs[key],
         counters[f"n_lines/{name}"],

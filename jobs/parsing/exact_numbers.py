@@ -18,8 +18,8 @@ _EXACT = Context(prec=120, rounding=ROUND_HALF_UP)
 _COMMA_NUMBER = re.compile(r"[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+)(?:,\d+)?", re.ASCII)
 _PLACES = Decimal("1e-18")
 _TOO_LARGE = Decimal("1e20")
-_UNITS = dict.fromkeys(MONEY_FIELDS, Decimal("1e-6")) | {"propensity": Decimal("1e-15")}
-_LONGEST = {"quantity": 2**63, "position": 2**31, "price": 2**63, "propensity": 1000}
+_UNITS = dict.fromkeys(MONEY_FIELDS, Decimal("1e-6")) | {"propensity": Decimal("1e-15"), "rate": Decimal("1e-18")}
+_LONGEST = {"quantity": 2**63, "position": 2**31, "price": 2**63, "propensity": 1000, "rate": 10**9}
 _LONGEST |= dict.fromkeys(("amount", "cost", "discount"), LARGEST_MONEY)
 
 
@@ -93,7 +93,7 @@ def _stored(number: Decimal, name: str, mapping: NumberMapping) -> int | Decimal
         stored = number * MILLIONTHS if name in MONEY_FIELDS else number
     if not -_LONGEST[name] < stored < _LONGEST[name]:
         return None
-    return stored if name == "propensity" else int(stored)
+    return stored if name in ("propensity", "rate") else int(stored)
 
 
 def _is_within(number: Decimal, mapping: NumberMapping) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from conf.specs.field_mapping import NumberMapping
-from conf.specs.side_table import SIDE_TABLES, FieldKind, SideTable
+from conf.specs.side_table import FieldKind, SideTable
 from jobs.parsing.event_parsing import Refusal
 from jobs.parsing.field_reading import FieldReader, NumberReader
 from jobs.parsing.raw_values import UnfitValue
@@ -17,9 +19,10 @@ from jobs.parsing.record_cutting import Cutter, Values, delimited_cutter, json_c
 from jobs.parsing.time_reading import TimeReader
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NUMBERS: dict[FieldKind, str] = {"money": "price", "count": "quantity"}
+_NUMBERS: dict[FieldKind, str] = {"money": "price", "count": "quantity", "rate": "rate"}
 _FREE_TEXT = (*_NUMBERS, "flag")
-_MAY_BE_MISSING = (*_NUMBERS, "text")
+_MAY_BE_MISSING = ("money", "count", "text", "attribute")
+_CURRENCY = re.compile("[A-Z]{3}")
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -41,7 +44,8 @@ class SideParser:
         self._zone, self._pseudonym = ZoneInfo(zone), pseudonym
         self._cut = _cutter(table, header, columns)
         self._times = TimeReader(table.valid_from, zone, columns) if table.valid_from is not None else None
-        kinds = {field_name: kind for field_name, kind in SIDE_TABLES[name].items() if field_name in table.columns}
+        kinds = {field_name: kind for field_name, kind in table.fields_of(name).items() if field_name in table.columns}
+        self._attributes = [field_name for field_name, kind in kinds.items() if kind == "attribute"]
         self._readers: list[tuple[str, FieldKind, FieldReader]] = [
             (field_name, kind, _reader(kind, table.columns[field_name], columns)) for field_name, kind in kinds.items()
         ]
@@ -58,12 +62,19 @@ class SideParser:
             row, refusal = self._row(values, delivery_date)
             if refusal is not None:
                 return SideLine(refusal)
-            parsed.rows.append(row)
+            parsed.rows += self._one_each(row) if self._attributes else [row]
         return parsed
 
+    def _one_each(self, row: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return a row for each attribute of the one that was read."""
+        shared = {name: value for name, value in row.items() if name not in self._attributes}
+        return [shared | {"attribute": name, "value": row[name]} for name in self._attributes]
+
     def _row(self, values: Values, delivery_date: date) -> tuple[dict[str, Any], Refusal | None]:
-        row: dict[str, Any] = {"valid_from": self._start_of(delivery_date)}
-        if self._times is not None:
+        row: dict[str, Any] = {}
+        if self._times is None:
+            row["valid_from"] = self._start_of(delivery_date)
+        else:
             given = self._times.text(values)
             row["valid_from"] = self._times.read(given) if given is not None else None
             if row["valid_from"] is None:
@@ -83,7 +94,10 @@ class SideParser:
 
     def _stored(self, given: str, kind: FieldKind, reader: FieldReader, values: Values) -> Any:
         if isinstance(reader, NumberReader):
-            return reader.number(given, values)
+            number = reader.number(given, values)
+            return _rate(number) if kind == "rate" and number is not None else number
+        if kind == "currency":
+            return given if _CURRENCY.fullmatch(given) else None
         if kind == "flag":
             return _FLAGS.get(given.lower())
         return self._pseudonym(given) if kind == "shopper" else given
@@ -95,6 +109,11 @@ class SideParser:
 
 def _reader(kind: FieldKind, mapping: NumberMapping, columns: Sequence[str]) -> FieldReader:
     return NumberReader(_NUMBERS[kind], mapping, columns) if kind in _NUMBERS else FieldReader(mapping, columns)
+
+
+def _rate(number: int | Decimal) -> str | None:
+    """Return the rate as text without trailing zeros; None for one that isn't above 0."""
+    return format(Decimal(number).normalize(), "f") if number > 0 else None
 
 
 def _cutter(table: SideTable, header: Sequence[str], columns: Sequence[str]) -> Cutter:

@@ -26,6 +26,7 @@ from jobs.events.events_reading import (
     read_repeated_events,
 )
 from jobs.events.ordered_partitions import n_partitions_for
+from jobs.events.told_rows import read_told
 from jobs.publishing.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged
 from jobs.publishing.written_rows import read_written
 from jobs.transitions.attribution import unattributable
@@ -107,10 +108,14 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
     """Publish the due dates and return their manifests."""
     due = order.due
     events, sets = _read(order)
+    told = read_told(
+        order.spark, order.lake, order.pipeline, first_day=due.first_event_date, last_delivery_date=due.horizon
+    )
     made = make_transitions(
         events,
         sets,
         order.pipeline,
+        told=told,
         dates=due.dates,
         horizon=due.horizon,
         n_partitions=n_partitions_for(due.n_events, int(order.spark.conf.get("spark.sql.shuffle.partitions") or 0)),

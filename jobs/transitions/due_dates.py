@@ -15,6 +15,7 @@ from conf.specs.scenario import Pipeline
 from conf.tables import AVAILABILITY, CONSENT
 from jobs.errors import DeliveryError
 from jobs.events.events_reading import DeliveredEvents, path_date
+from jobs.events.told_rows import told_tables
 from jobs.sessions.business_days import days_between
 from jobs.sessions.session_rows import DAYS_BEFORE
 from jobs.transitions.attribution import look_back_days
@@ -81,7 +82,7 @@ def _inputs_by_date(
     lake: Lake, pipeline: Pipeline, delivered: DeliveredEvents, last: date, horizon: date
 ) -> dict[date, dict[str, str]]:
     """Return, for every date with events in order, the inputs that can affect its transitions."""
-    beside = [AVAILABILITY, *([CONSENT] if pipeline.source.consent is not None else [])]
+    beside = [AVAILABILITY, *([CONSENT] if pipeline.source.consent is not None else []), *told_tables(pipeline)]
     versions = [
         (path_date(name, "delivery_date"), f"{table.name}/{name}", pointer.manifest.content_hash)
         for table in beside

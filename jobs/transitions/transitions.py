@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 
 from conf.kernel.availability_in_force import AvailabilitySets
 from conf.kernel.calendar import day_number
+from conf.kernel.told import Told
 from conf.kernel.transitions import AsOf, Rules, transitions
 from conf.kernel_rules import as_of, rules_of
 from conf.observation_features import id_hash
@@ -22,6 +23,7 @@ from conf.specs.scenario import Pipeline
 from conf.tables import Table, transitions_table
 from jobs.events.event_columns import HAS_CONSENT, MONEY_COLUMNS, TRANSITION_COLUMNS, event_columns
 from jobs.events.ordered_partitions import by_shopper
+from jobs.events.told_rows import ATTRIBUTE, ToldRows, among_events, apart
 from jobs.publishing.table_schema import struct_of, table_schema
 from jobs.transitions.tallies import TALLY_DDL, tallies_of
 from jobs.transitions.transition_rows import action_keys, transition_rows
@@ -73,6 +75,7 @@ def make_transitions(
     dates: Sequence[date],
     horizon: date,
     n_partitions: int = 0,
+    told: ToldRows | None = None,
 ) -> Made:
     """Return the transitions of sessions that start on the dates, and what was counted of all the events.
 
@@ -85,15 +88,19 @@ def make_transitions(
         dates: business dates.
         horizon: up to which deliveries are known.
         n_partitions: how many parts the shoppers are split into; 0 leaves that to Spark.
+        told: what side tables told of shoppers and items; None where nothing is asked of them.
     """
+    told = told or ToldRows(None, None)
+    if told.attributes is not None:
+        events = among_events(events, told.attributes)
     table = transitions_table(pipeline.scenario)
     schema = struct_of(f"transition struct<{_struct_fields(table)}, date: date>, tally struct<{TALLY_DDL}>")
     sets = None if availability is None else _needed_sets(availability, pipeline).toArrow()
-    job = transition_job(pipeline, sets, dates=dates, horizon=horizon)
+    job = transition_job(pipeline, sets, dates=dates, horizon=horizon, items=told.items)
     columns = [
         *TRANSITION_COLUMNS,
         *(MONEY_COLUMNS if pipeline.scenario.counts_money else ()),
-        *(one for one in (HAS_CONSENT,) if one in events.columns),
+        *(one for one in (HAS_CONSENT, ATTRIBUTE) if one in events.columns),
     ]
     return Made(by_shopper(events, columns, job, schema, n_partitions=n_partitions), table)
 
@@ -108,6 +115,7 @@ class TransitionJob:
         set_ids: ids of the known availability sets, ascending.
         names: of the table's columns, in order.
         passes_propensity: whether logged propensities are passed on; implied decisions have none.
+        items: categories of items, for events that name none; None where they have none then.
     """
 
     rules: Rules
@@ -115,16 +123,18 @@ class TransitionJob:
     set_ids: pa.Array
     names: tuple[str, ...]
     passes_propensity: bool
+    items: Told | None = None
 
     def __call__(self, events: pa.Table) -> pa.Table:
         """Return the columns of `Made.frame`, transitions first.
 
         Args:
             events: TRANSITION_COLUMNS, and MONEY_COLUMNS where the scenario counts money, of whole shoppers, by shopper
-                in the total order.
+                in the total order; and ATTRIBUTE with its rows, where features are attributes.
         """
-        columns = event_columns(events, self.set_ids)
-        made = transitions(columns.stream, self.rules, self.known)
+        events, attributes = apart(events)
+        columns = event_columns(events, self.set_ids, self.items)
+        made = transitions(columns.stream, self.rules, self.known, attributes)
         rows = transition_rows(columns, made, self.rules, names=self.names, passes_propensity=self.passes_propensity)
         tallies = tallies_of(columns, made, self.rules, self.known, action_keys(columns, self.rules))
         return pa.table(
@@ -135,7 +145,9 @@ class TransitionJob:
         )
 
 
-def transition_job(pipeline: Pipeline, sets: pa.Table | None, *, dates: Sequence[date], horizon: date) -> TransitionJob:
+def transition_job(
+    pipeline: Pipeline, sets: pa.Table | None, *, dates: Sequence[date], horizon: date, items: Told | None = None
+) -> TransitionJob:
     """Return what `make_transitions` does with a partition.
 
     Args:
@@ -143,6 +155,7 @@ def transition_job(pipeline: Pipeline, sets: pa.Table | None, *, dates: Sequence
         sets: SET_COLUMNS of availability sets; None where the source has none.
         dates: business dates.
         horizon: up to which deliveries are known.
+        items: categories of items, for events that name none; None where they have none then.
     """
     table = transitions_table(pipeline.scenario)
     set_ids, known_sets = _sets(sets, pipeline)
@@ -152,6 +165,7 @@ def transition_job(pipeline: Pipeline, sets: pa.Table | None, *, dates: Sequence
         set_ids=set_ids,
         names=tuple(table.column_names),
         passes_propensity=pipeline.is_logged,
+        items=items,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from conf.observation_features import OBSERVATION_FEATURES
+from conf.observation_features import OBSERVATION_FEATURES, attribute_of
 from rl.data.logged_episodes import IntArray
 from rl.policy.observation_encoder import ColumnEncoding, ObservationEncoder
 
@@ -44,9 +44,10 @@ def fit_encoder(
     for name, values in observation.items():
         if values.ndim == 2:
             spaces.setdefault(OBSERVATION_FEATURES[name].id_space, []).append(values)
+    codes = {name: _frequent_codes(values) for name, values in observation.items() if attribute_of(name)}
     return ObservationEncoder(
         columns=tuple(_fit_column(name, values) for name, values in observation.items()),
-        spaces={space: _frequent_ids(lists, largest[space]) for space, lists in sorted(spaces.items())},
+        spaces={space: _frequent_ids(lists, largest[space]) for space, lists in sorted(spaces.items())} | codes,
     )
 
 
@@ -99,6 +100,8 @@ def _fit_column(name: str, values: IntArray) -> ColumnEncoding:
             decay=DECAY,
             has_latest=definition.delay == "none",
         )
+    if attribute_of(name):
+        return ColumnEncoding(name, "codes", space=name)
     if name in PERIODS:
         return ColumnEncoding(name, "cyclic", period=PERIODS[name])
     logarithms = np.log1p(values[values >= 0])
@@ -110,6 +113,12 @@ def _fit_column(name: str, values: IntArray) -> ColumnEncoding:
         spread=spread if spread > 1e-9 else 1.0,
         has_missing=bool((values < 0).any()),
     )
+
+
+def _frequent_codes(values: IntArray) -> tuple[int, ...]:
+    """Return the codes that enough of the rows hold, ascending."""
+    codes, counts = np.unique(values, return_counts=True)
+    return tuple(codes[counts >= SMALLEST_SHARE * len(values)].tolist())
 
 
 def _frequent_ids(lists: list[IntArray], largest: int) -> tuple[int, ...]:

@@ -28,22 +28,23 @@ class ColumnEncoding:
 
     Attributes:
         name: the feature.
-        kind: `count` (log(1 + x), standardised; and, where `has_missing`, a flag for values below 0), `cyclic` (sine
-            and cosine over `period`), `list` (recency-weighted multi-hot over a space of ids, the weight outside of it
-            and, where `has_latest`, the first entry one-hot), `tokens` (row of each entry of a list in the table of a
-            space of ids; dense networks leave these columns unread, so they come last).
+        kind: `count` (log(1 + x), standardised; and, where `has_missing`, a flag for values below 0), `codes` (one-hot
+            over a space of codes and, in one more column, others), `cyclic` (sine and cosine over `period`), `list`
+            (recency-weighted multi-hot over a space of ids, the weight outside of it and, where `has_latest`, the first
+            entry one-hot), `tokens` (row of each entry of a list in the table of a space of ids; dense networks leave
+            these columns unread, so they come last).
         mean: of log(1 + x) in training.
         spread: its standard deviation.
         has_missing: values below 0 stand for "none".
         period: of a cyclic feature.
-        space: name of the id space of a list, or of tokens.
+        space: name of the id space of a list, of tokens or of codes.
         length: entries read of a list.
         decay: weight of an entry relative to the one before it.
         has_latest: the first entry matters by itself.
     """
 
     name: str
-    kind: Literal["count", "cyclic", "list", "tokens"]
+    kind: Literal["count", "codes", "cyclic", "list", "tokens"]
     mean: float = 0.0
     spread: float = 1.0
     has_missing: bool = False
@@ -98,6 +99,8 @@ class ObservationEncoder:
             values = np.asarray(observation[column.name])
             if column.kind == "count":
                 _encode_count(values, column, block)
+            elif column.kind == "codes":
+                block[np.arange(n), self._index_in_space(values, column.space)] = 1.0
             elif column.kind == "cyclic":
                 angle = (2 * np.pi / column.period) * values
                 block[:, 0], block[:, 1] = np.sin(angle), np.cos(angle)
@@ -188,6 +191,8 @@ class ObservationEncoder:
     def _width(self, column: ColumnEncoding) -> int:
         if column.kind == "count":
             return 1 + column.has_missing
+        if column.kind == "codes":
+            return len(self.spaces[column.space]) + 1
         if column.kind == "cyclic":
             return 2
         if column.kind == "tokens":
@@ -202,6 +207,8 @@ class ObservationEncoder:
         if column.kind == "tokens":
             return [f"{column.name} entry {place}" for place in range(column.length)]
         entries = [*(str(id_) for id_ in self.spaces[column.space]), "others"]
+        if column.kind == "codes":
+            return [f"{column.name} {entry}" for entry in entries]
         parts = ("recent", "latest") if column.has_latest else ("recent",)
         return [f"{column.name} {part} {entry}" for part in parts for entry in entries]
 

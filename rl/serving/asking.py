@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from conf.id_form import keyed_id
 from conf.pseudonyms import pseudonym
 from conf.specs.scenario import Pipeline
 from rl.errors import ServingError
@@ -39,11 +40,13 @@ class Asking:
         pipeline: the scenario on the source.
         key: of the pseudonyms.
         is_replaying: whether requests say when they are decided.
+        hashes_ids: whether the log's event ids are keyed hashes, by which equal types at one instant are ordered.
     """
 
     pipeline: Pipeline
     key: bytes
     is_replaying: bool = False
+    hashes_ids: bool = False
 
     def read(
         self, body: DecideRequest, now: datetime, tables: ShopTables, vocabulary: tuple[str, ...]
@@ -60,7 +63,7 @@ class Asking:
             UnfitRequest: a field can't be what it says.
         """
         time = self._decision_time(body, now)
-        events = tuple(_seen(event) for event in body.events)
+        events = tuple(self._seen(event) for event in body.events)
         for place, event in enumerate(body.events):
             if event.event_time > time + MOST_AHEAD:
                 raise UnfitRequest(
@@ -76,6 +79,20 @@ class Asking:
             availability_id=body.availability_id,
             n_positions=body.n,
             is_opted_out=body.opted_out,
+        )
+
+    def _seen(self, event: Event) -> SeenEvent:
+        given = event.event_id or ""
+        return SeenEvent(
+            event_type=event.event_type,
+            time_us=_micros(event.event_time),
+            event_id=keyed_id(given, self.key) if given and self.hashes_ids else given,
+            item=event.item_id,
+            category=event.category_id,
+            action=event.action,
+            price=event.price_millionths,
+            decision_id=event.decision_id,
+            position=event.position,
         )
 
     def _decision_time(self, body: DecideRequest, now: datetime) -> datetime:
@@ -101,20 +118,6 @@ class Asking:
         if self.pipeline.scenario.action.mask == "availability":
             raise UnfitRequest("available_actions", "say what may be shown, by a list or by availability_id")
         return vocabulary
-
-
-def _seen(event: Event) -> SeenEvent:
-    return SeenEvent(
-        event_type=event.event_type,
-        time_us=_micros(event.event_time),
-        event_id=event.event_id or "",
-        item=event.item_id,
-        category=event.category_id,
-        action=event.action,
-        price=event.price_millionths,
-        decision_id=event.decision_id,
-        position=event.position,
-    )
 
 
 def _micros(moment: datetime) -> int:

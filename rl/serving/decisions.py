@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from conf.kernel.arrays import IntArray
-from conf.observation_features import OBSERVATION_FEATURES
+from conf.kernel.told import Told
 from conf.specs.scenario import Pipeline
 from rl.errors import StoreError
 from rl.policy import StochasticPolicy
@@ -131,11 +131,7 @@ class DecisionMaker:
         self._max_age_days = max_age_days
         self._generator = np.random.default_rng() if generator is None else generator
         self._maker = ObservationMaker(pipeline)
-        self._numbers = [
-            one.name
-            for one in pipeline.scenario.observation.features
-            if OBSERVATION_FEATURES[one.name].kind == "scalar"
-        ]
+        self._numbers = [one.name for one in pipeline.scenario.observation.features if one.length is None]
         self._offers: dict[tuple[str, str], Offer] = {}
         self._n_today: Counter[tuple[int, str, int]] = Counter()
         self.served: PolicyInUse | None = None
@@ -180,6 +176,11 @@ class DecisionMaker:
             "availability_id": asked.availability_id,
             "group": choice.group,
         }
+
+    def know_items(self, categories: Mapping[str, str | None], told: Told | None) -> None:
+        """Take over what the shop's tables say of items: their categories now, for the log, and as told when."""
+        self.categories = categories
+        self._maker.items = told if self._pipeline.scenario.observation.item_categories else None
 
     def business_day(self, time_us: int) -> date:
         """Return the business day of a moment."""
@@ -229,7 +230,7 @@ class DecisionMaker:
             return Moment(asked.time_us, decided.decision_id(position), (), NOTHING)
         earlier = [self._seen(decided, before) for before in range(position)]
         events = [*asked.events, *earlier]
-        return Moment(asked.time_us, decided.decision_id(position), events, decided.history.rows)
+        return Moment(asked.time_us, decided.decision_id(position), events, decided.history.known)
 
     def _seen(self, decided: Decided, position: int) -> SeenEvent:
         """Return an earlier position of the slate as the log will tell it."""

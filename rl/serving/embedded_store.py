@@ -102,7 +102,7 @@ def _write(draft: Path, published: PublishedHistories) -> int:
         database.execute("CREATE TABLE histories (shopper TEXT PRIMARY KEY, rows BLOB NOT NULL) WITHOUT ROWID")
         database.execute("CREATE TABLE filled (digest TEXT NOT NULL, as_of_day INTEGER NOT NULL)")
         database.execute("BEGIN")
-        rows = ((shopper, to_bytes(one)) for shopper, one in published.rows())
+        rows = ((shopper, to_bytes(one)) for shopper, one in published.histories())
         n_shoppers = database.executemany("INSERT INTO histories VALUES (?, ?)", rows).rowcount
         database.execute("INSERT INTO filled VALUES (?, ?)", (published.digest, published.as_of_day))
         database.execute("COMMIT")

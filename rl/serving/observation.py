@@ -13,17 +13,18 @@ from functools import lru_cache
 import numpy as np
 
 from conf.event_types import EVENT_TYPE_RANK
-from conf.kernel.arrays import MICROS_PER_DAY, IntArray
+from conf.kernel.arrays import MICROS_PER_DAY, IntArray, spread
 from conf.kernel.calendar import Calendar, calendar_of
 from conf.kernel.decisions import decisions
 from conf.kernel.points import DECISION, NO_END, Points
 from conf.kernel.sessions import sessions
 from conf.kernel.stream import NO_ID, NO_NUMBER, STREAM_COLUMNS, Stream, stream_of
+from conf.kernel.told import Told, known_categories
 from conf.kernel.transitions import observations
 from conf.kernel_rules import rules_of
 from conf.observation_features import id_hash
 from conf.specs.scenario import Pipeline
-from rl.serving.histories import daily_counts_of
+from rl.serving.histories import History, attributes_of, daily_counts_of
 
 SIGHT_US = 4 * MICROS_PER_DAY
 """Earlier events can't be of the running session: it starts two business days before its last event at most."""
@@ -66,19 +67,24 @@ class Moment:
         time_us: UTC microseconds.
         event_id: under which it will be logged.
         events: what the caller saw of the shopper, in any order; later ones are left unseen.
-        history: HISTORY_COLUMNS of the shopper's earlier days.
+        history: what is known of the shopper's earlier days, and was told of the shopper.
     """
 
     time_us: int
     event_id: str
     events: Sequence[SeenEvent]
-    history: IntArray
+    history: History
 
 
 class ObservationMaker:
-    """Makes the observations of a scenario on a source."""
+    """Makes the observations of a scenario on a source.
+
+    Attributes:
+        items: what was told of items' categories, by item, for events that name none; None where they have none then.
+    """
 
     def __init__(self, pipeline: Pipeline) -> None:
+        self.items: Told | None = None
         self._rules = rules_of(pipeline)
         self._zone = pipeline.source.zone
 
@@ -91,9 +97,9 @@ class ObservationMaker:
         decided = decisions(stream, self._rules.decision)
         in_session = sessions(stream, self._rules.session)
         points = _points(stream, row, in_session.starts[in_session.number[row]], calendar)
-        return observations(
-            stream, decided, points, self._rules, daily_counts_of([moment.history for moment in moments])
-        )
+        histories = [moment.history for moment in moments]
+        attributes = attributes_of(histories) if self._rules.attributes else None
+        return observations(stream, decided, points, self._rules, daily_counts_of(histories), attributes)
 
     def business_day(self, time_us: int) -> int:
         """Return the business day of a moment, days since the epoch."""
@@ -114,14 +120,17 @@ class ObservationMaker:
             rows.append(len(kept) - 1)
         time_us = np.array([event.time_us for event in kept], dtype=np.int64)
         rank = np.array([EVENT_TYPE_RANK[event.event_type] for event in kept], dtype=np.int64)
+        day, item = calendar.day(time_us), _ids([event.item for event in kept])
+        category = _ids([event.category for event in kept])
         columns = {name: np.zeros(len(kept), dtype=np.int64) for name in STREAM_COLUMNS} | {
             "unit": np.array(units, dtype=np.int64),
             "time_us": time_us,
             "rank": rank,
             "type": rank,
-            "day": calendar.day(time_us),
-            "item": _ids([event.item for event in kept]),
-            "category": _ids([event.category for event in kept]),
+            "day": day,
+            "item": item,
+            "category": category,
+            "known_category": self._known_categories(item, category, time_us, day),
             "action": _ids([event.action for event in kept]),
             "price": _numbers([event.price for event in kept]),
             "position": _numbers([event.position for event in kept]),
@@ -129,6 +138,20 @@ class ObservationMaker:
             "consent": np.ones(len(kept), dtype=np.int64),
         }
         return stream_of(columns), np.array(rows, dtype=np.int64)
+
+    def _known_categories(self, item: IntArray, category: IntArray, time_us: IntArray, day: IntArray) -> IntArray:
+        """Return the events' categories, or else those of their items as told by then."""
+        asked = np.unique(item[category == NO_ID])
+        if self.items is None or not len(asked):
+            return category
+        return known_categories(_rows_of(self.items, asked), item, category, time_us, day)
+
+
+def _rows_of(told: Told, keys: IntArray) -> Told:
+    """Return the rows of some keys, each once, of rows that are ordered by key: few of many."""
+    first, end = (np.searchsorted(told.key, keys, side=side) for side in ("left", "right"))
+    rows = spread(first, end - first)
+    return Told(**{name: column[rows] for name, column in vars(told).items()})
 
 
 def _place(event: SeenEvent) -> tuple[int, int, str]:

@@ -81,8 +81,8 @@ def fill_redis(address: str, name: str, published: PublishedHistories) -> int:
     n_shoppers = 0
     try:
         writes = client.pipeline(transaction=False)
-        for shopper, rows in published.rows():
-            writes.set(_key(name, published.digest, shopper), to_bytes(rows), ex=SECONDS_TO_LIVE)
+        for shopper, history in published.histories():
+            writes.set(_key(name, published.digest, shopper), to_bytes(history), ex=SECONDS_TO_LIVE)
             n_shoppers += 1
             if n_shoppers % _AT_ONCE == 0:
                 writes.execute()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import structlog
 
+from conf.id_form import has_keyed_ids
 from conf.paths import Lake, approvals_record
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline
@@ -82,7 +83,7 @@ class Service:
         self.pipeline, self._settings, self._options = pipeline, settings, options
         self._place = StorePlace(settings, pipeline)
         self._lake = Lake(settings.lake, pipeline.source.name)
-        self._asking = Asking(pipeline, settings.pseudonym_key(), options.is_replaying)
+        self._asking = Asking(pipeline, settings.pseudonym_key(), options.is_replaying, has_keyed_ids(self._lake))
         self.maker = DecisionMaker(
             pipeline,
             key=settings.pseudonym_key(),
@@ -213,7 +214,7 @@ class Service:
     def _look_at_tables(self) -> None:
         if tables_digest(self._lake) != self._tables.digest:
             self._tables = read_tables(self._lake)
-            self.maker.categories = self._tables.categories
+            self.maker.know_items(self._tables.categories, self._tables.told)
 
     def _count_logged(self) -> None:
         """Count what shoppers got earlier today, before the service was started, towards the caps."""

@@ -47,8 +47,9 @@ class StorePlace:
     def published(self, last_day: int) -> PublishedHistories | None:
         """Return the newest histories that are not for a day after the last one, days since the epoch."""
         lake = Lake(self.settings.lake, self.pipeline.source.name)
-        folder = lake.histories(self.pipeline.scenario.name, data_spec_hash(self.pipeline))
-        return newest_histories(folder, last_day=last_day)
+        names = self.pipeline.scenario.name, data_spec_hash(self.pipeline)
+        attributes = lake.attributes(*names) if self.pipeline.scenario.observation.attributes else None
+        return newest_histories(lake.histories(*names), last_day=last_day, attributes=attributes)
 
     def is_due(self, last_day: int) -> bool:
         """Return whether the store lacks the newest histories.

@@ -78,6 +78,7 @@ def counting_features(dataset: Dataset, episodes: LoggedEpisodes) -> dict[str, i
         column.name
         for column in columns
         if column.kind == "count"
+        and column.name in OBSERVATION_FEATURES
         and OBSERVATION_FEATURES[column.name].delay == "none"
         and column.name != "session_step"
     ]

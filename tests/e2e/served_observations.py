@@ -76,7 +76,7 @@ def differing_observations(settings: Settings, pipeline: Pipeline, days: list[da
             for at, row in enumerate(rows):
                 history = fresh_history(histories, at, number, 0)
                 assert history.state in ("known", "unknown"), history
-                moments.append(_moment(row, events[row["user_id"]], history.rows))
+                moments.append(_moment(row, events[row["user_id"]], history.known))
             wrong += _differences(maker, moments, rows, pipeline)
             n_asked += len(rows)
     return n_asked, wrong
@@ -95,14 +95,12 @@ def _moment(row: Row, events: list[SeenEvent], history: Any) -> Moment:
     time_us = row["decision_time"]
     end = bisect_right(events, time_us, key=lambda one: one.time_us)
     own = next(
-        one for one in events[:end][::-1] if one.time_us == time_us and row["decision_id"] in (one.event_id, _link(one))
+        one
+        for one in events[:end][::-1]
+        if (one.time_us, one.event_type) == (time_us, "impression")
+        and row["decision_id"] in (one.event_id, one.decision_id)
     )
     return Moment(time_us, own.event_id, [one for one in events[max(0, end - 400) : end] if one is not own], history)
-
-
-def _link(event: SeenEvent) -> str:
-    """The decision id of a simulated shop's impression, which its event id begins with."""
-    return event.event_id.removesuffix("-impression")
 
 
 def _differences(maker: ObservationMaker, moments: list[Moment], rows: list[Row], pipeline: Pipeline) -> list[str]:

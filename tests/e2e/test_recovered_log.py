@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from conf.id_form import keyed_id
 from conf.paths import Lake
 from conf.publication import read_pointers
 from conf.specs.spec_hash import data_spec_hash
@@ -42,6 +43,7 @@ def night(small_lake: BuiltLake) -> dict[str, Any]:
         "rows": rows,
         "delivered": delivered,
         "known": known,
+        "ids": [keyed_id(one, settings_of(home).pseudonym_key()) for one in known.decision_id.tolist()],
     }
 
 
@@ -56,7 +58,7 @@ def test_ingest_counts_every_kind_of_dirt_the_shop_delivered(night: dict[str, An
 def test_build_makes_one_transition_of_every_decision(night: dict[str, Any]) -> None:
     """No decision is lost or doubled; those whose line comes after the last delivery can't be there."""
     found = Counter(row["decision_id"] for row in night["rows"])
-    known = set(night["known"].decision_id.tolist())
+    known = set(night["ids"])
     assert max(found.values()) == 1
     assert set(found) <= known
     assert len(known - set(found)) <= night["delivered"]["n_after_last_delivery"]
@@ -68,7 +70,7 @@ def test_build_recovers_what_the_shop_knows_value_by_value(night: dict[str, Any]
     Decisions of the last two days are left out: their late lines and later purchases aren't delivered yet.
     """
     known: SimulatedEpisodes = night["known"]
-    place = {decision: row for row, decision in enumerate(known.decision_id.tolist())}
+    place = {decision: row for row, decision in enumerate(night["ids"])}
     lengths = np.diff(known.offsets)
     step = np.arange(len(known.item)) - np.repeat(known.offsets[:-1], lengths)
     settled = [row for row in night["rows"] if row["decision_time"].date() < LAST_DATE - timedelta(days=1)]

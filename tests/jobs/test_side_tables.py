@@ -15,6 +15,8 @@ from conf.pseudonyms import pseudonym
 from conf.publication import read_pointers
 from conf.specs.source import Source
 from conf.tables import CONSENT, ITEMS
+from conf.tables import CURRENCIES as CURRENCIES_TABLE
+from conf.tables import SHOPPERS as SHOPPERS_TABLE
 from jobs.errors import DeliveryError, UnlikelyDelivery
 from jobs.events.events_reading import read_availability, read_earliest
 from tests.jobs.conftest import Ingest
@@ -36,10 +38,23 @@ CONSENTS = {
 }
 
 
+SHOPPERS = {
+    "files": ["**/customers.jsonl"],
+    "columns": {"user_id": {"column": "who"}, "tier": {"column": "tier"}, "country": {"column": "land"}},
+}
+CURRENCIES = {
+    "files": ["**/rates.csv"],
+    "format": "csv",
+    "csv": {"has_header": True},
+    "columns": {"currency": {"column": "unit"}, "rate": {"column": "worth"}},
+}
+
+
 def shop() -> Source:
     items = MAPPED_ITEMS | {"files": ["**/items.csv"], "encoding": "latin-1"}
-    tables = {"items": items, "availability": AVAILABILITY, "consent": CONSENTS}
-    return Source.model_validate(source().model_dump() | tables | {"max_rejected_share": 0.5})
+    tables = {"items": items, "availability": AVAILABILITY, "consent": CONSENTS, "shoppers": SHOPPERS}
+    changes = {"max_rejected_share": 0.5, "currency": "EUR", "currencies": CURRENCIES}
+    return Source.model_validate(source().model_dump() | tables | changes)
 
 
 def delivered(folder: Path, day: date, items: str) -> Path:
@@ -57,6 +72,8 @@ def test_lines_of_any_format_are_rows_or_counted(ingest_into: Ingest, spark: Spa
     below = next(logs.rglob(f"*{FIRST}*"))
     (below / "sets.jsonl").write_text('{"id": "s", "can": ["b", "a"]}\n{"id": "s", "can": ["c"]}\n{"id": 1\n')
     pq.write_table(pa.table({"who": [17850, 2], "ok": [True, False]}), below / "consent.parquet")
+    (below / "customers.jsonl").write_text('{"who": 2, "tier": "gold"}\n{"tier": "gold"}\n')
+    (below / "rates.csv").write_text("unit,worth\nUSD,0.9215\nGBP,none\n")
     delivered(logs, SECOND, "3;01.01.2026;x;1;1\n")
 
     result = ingest_into(tmp_path, FIRST, logs, shop())
@@ -64,6 +81,8 @@ def test_lines_of_any_format_are_rows_or_counted(ingest_into: Ingest, spark: Spa
         "items": {"n_lines": 4, "n_accepted": 2, "n_rejected": 1, "rejected": {"bad_timestamp": 1}, "n_not_yet": 1},
         "availability": {"n_lines": 3, "n_accepted": 2, "n_rejected": 1, "rejected": {"unreadable": 1}, "n_not_yet": 0},
         "consent": {"n_lines": 2, "n_accepted": 2, "n_rejected": 0, "rejected": {}, "n_not_yet": 0},
+        "shoppers": {"n_lines": 2, "n_accepted": 1, "n_rejected": 1, "rejected": {"missing_field": 1}, "n_not_yet": 0},
+        "currencies": {"n_lines": 2, "n_accepted": 1, "n_rejected": 1, "rejected": {"bad_number": 1}, "n_not_yet": 0},
     }
     lake = Lake(tmp_path / "lake", "canonical")
     (item,) = read_earliest(spark, ITEMS, lake, SECOND).collect()
@@ -73,6 +92,11 @@ def test_lines_of_any_format_are_rows_or_counted(ingest_into: Ingest, spark: Spa
     assert (known.availability_id, known.actions, known.valid_from) == ("s", ["a", "b", "c"], datetime(2026, 1, 5))
     given = {row.user_id: row.is_given for row in read_earliest(spark, CONSENT, lake, SECOND).collect()}
     assert given == {pseudonym("17850", KEY): True, pseudonym("2", KEY): False}
+    attributes = read_earliest(spark, SHOPPERS_TABLE, lake, SECOND).collect()
+    told = {(row.user_id, row.attribute, row.value) for row in attributes}
+    assert told == {(pseudonym("2", KEY), "tier", "gold"), (pseudonym("2", KEY), "country", None)}
+    (rate,) = read_earliest(spark, CURRENCIES_TABLE, lake, SECOND).collect()
+    assert (rate.currency, rate.rate) == ("USD", "0.9215")
     manifest = read_pointers(lake.table("items"))[f"delivery_date={FIRST}"].manifest
     assert manifest.counters == {"n_lines": 3, "n_accepted": 2, "n_rejected": 1, "rejected.bad_timestamp": 1}
     assert ingest_into(tmp_path, FIRST, logs, shop())["deliveries"] == []

@@ -13,6 +13,7 @@ import numpy as np
 from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import IntArray
 from conf.kernel.stream import NO_ID, NO_NUMBER, Stream, stream_of, total_order
+from conf.kernel.told import Attributes, Told, known_categories
 from conf.observation_features import id_hash
 
 Row = dict[str, Any]
@@ -40,8 +41,11 @@ class Log:
     availability: dict[int, str]
 
 
-def log_of(rows: Iterable[Row], sets: Sequence[Row] = ()) -> Log:
-    """The rows of shoppers as a stream; the shop's own events (no shopper) are left out."""
+def log_of(rows: Iterable[Row], sets: Sequence[Row] = (), items: Sequence[Row] | None = None) -> Log:
+    """The rows of shoppers as a stream; the shop's own events (no shopper) are left out.
+
+    Events that name no category have that of `items`, where there are any.
+    """
     kept = [row for row in rows if row["user_id"] != ""]
     shoppers = sorted({row["user_id"] for row in kept})
     units = {name: number for number, name in enumerate(shoppers)}
@@ -64,6 +68,7 @@ def log_of(rows: Iterable[Row], sets: Sequence[Row] = ()) -> Log:
         "type": rank[order],
         "item": ids(ordered, "item_id"),
         "category": ids(ordered, "category_id"),
+        **({} if items is None else {"known_category": categories(ordered, items)}),
         "action": ids(ordered, "action"),
         "price": array(NO_NUMBER if row["price"] is None else row["price"] for row in ordered),
         **{name: money(ordered, name) for name in ("amount", "cost", "discount")},
@@ -75,6 +80,33 @@ def log_of(rows: Iterable[Row], sets: Sequence[Row] = ()) -> Log:
         "position": array(NO_NUMBER if row["position"] is None else row["position"] for row in ordered),
     }
     return Log(stream_of(columns), ordered, shoppers, {code: name for name, code in availability.items()})
+
+
+def categories(rows: Sequence[Row], items: Sequence[Row]) -> IntArray:
+    return known_categories(
+        told_of(items, ids(items, "item_id"), "category_id"),
+        ids(rows, "item_id"),
+        ids(rows, "category_id"),
+        array(micros(row["event_time"]) for row in rows),
+        array(day_number(row["event_date"]) for row in rows),
+    )
+
+
+def attributes_of(log: Log, shoppers: Sequence[Row]) -> Attributes:
+    """What was told of the log's shoppers."""
+    units = {name: number for number, name in enumerate(log.shoppers)}
+    kept = [row for row in shoppers if row["user_id"] in units]
+    told = told_of(kept, array(units[row["user_id"]] for row in kept), "value")
+    return Attributes(ids(kept, "attribute"), told)
+
+
+def told_of(rows: Sequence[Row], key: IntArray, value: str) -> Told:
+    return Told(
+        key,
+        array(micros(row["valid_from"]) for row in rows),
+        array(day_number(row["delivery_date"]) for row in rows),
+        ids(rows, value),
+    )
 
 
 def codes_of_sets(rows: Iterable[Row], sets: Iterable[Row]) -> dict[str, int]:

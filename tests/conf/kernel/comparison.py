@@ -12,19 +12,30 @@ from conf.kernel.quarantine import QUARANTINE_REASONS, USABLE
 from conf.kernel.transitions import StreamTransitions, transitions
 from conf.kernel_rules import as_of, rules_of
 from conf.specs.scenario import Pipeline
-from tests.conf.kernel.columns_of_rows import Log, array, codes_of_sets, day_number, hashed, log_of, micros
+from tests.conf.kernel.columns_of_rows import (
+    Log,
+    array,
+    attributes_of,
+    codes_of_sets,
+    day_number,
+    hashed,
+    log_of,
+    micros,
+)
 from tests.conf.kernel.made_logs import MadeLog
 from tests.conf.kernel.reference import Row, by_shopper, outcomes_of, set_aside_of, transitions_of
 
 
 def kernel_transitions(log: MadeLog) -> tuple[Log, StreamTransitions]:
     """The log's columns and what the kernel makes of them."""
-    columns = log_of(log.rows, log.sets)
+    items = log.items if log.pipeline.scenario.observation.item_categories else None
+    columns = log_of(log.rows, log.sets, items)
     source = log.pipeline.source
     asked = as_of(source, dates=log.dates, horizon=log.horizon)
     sets = availability_sets(log.sets, columns, asked.calendar.start_of_day)
     known = as_of(source, dates=log.dates, horizon=log.horizon, sets=sets)
-    return columns, transitions(columns.stream, rules_of(log.pipeline), known)
+    attributes = attributes_of(columns, log.shoppers)
+    return columns, transitions(columns.stream, rules_of(log.pipeline), known, attributes)
 
 
 def availability_sets(sets: Sequence[Row], log: Log, start_of_day: Any) -> AvailabilitySets:
@@ -40,11 +51,24 @@ def availability_sets(sets: Sequence[Row], log: Log, start_of_day: Any) -> Avail
     )
 
 
+def expected_transitions(log: MadeLog) -> list[Row]:
+    """What the reference makes of the log."""
+    return transitions_of(
+        log.rows,
+        log.pipeline,
+        sets=log.sets,
+        dates=log.dates,
+        horizon=log.horizon,
+        shoppers=log.shoppers,
+        items=log.items,
+    )
+
+
 def differences(log: MadeLog) -> list[str]:
     """Where kernel and reference differ: one line for each row and column."""
     columns, made = kernel_transitions(log)
     told = told_transitions(columns, made, log.pipeline)
-    expected = transitions_of(log.rows, log.pipeline, sets=log.sets, dates=log.dates, horizon=log.horizon)
+    expected = expected_transitions(log)
     if (found := [row["event_id"] for row in told]) != (wanted := [row["event_id"] for row in expected]):
         return [f"decisions {found}; expected {wanted}"]
     wrong = [

@@ -45,6 +45,8 @@ class MadeLog:
     sets: list[Row]
     dates: list[date]
     horizon: date
+    shoppers: list[Row] = field(default_factory=list)
+    items: list[Row] = field(default_factory=list)
 
     @property
     def zone(self) -> str:
@@ -53,6 +55,14 @@ class MadeLog:
 
 def random_pipelines(n: int, seed: int = 1) -> list[Pipeline]:
     """Pipelines with all features whose rules are short enough to matter within a few events."""
+    return [
+        _with_told(pipeline, random.Random(f"{seed} {number}"))
+        for number, pipeline in enumerate(pipelines_of_events(n, seed))
+    ]
+
+
+def pipelines_of_events(n: int, seed: int) -> list[Pipeline]:
+    """The same without what side tables tell: neither attributes of shoppers nor categories of items."""
     rng = random.Random(seed)
     return [_random_pipeline(rng) for _ in range(n)]
 
@@ -126,6 +136,23 @@ def _random_pipeline(rng: random.Random) -> Pipeline:
     return Pipeline.model_validate({"source": merge(loaded["source"], source), "scenario": merged})
 
 
+def _with_told(pipeline: Pipeline, rng: random.Random) -> Pipeline:
+    """With attributes of shoppers among the features, and at times with the categories of items."""
+    content = pipeline.model_dump()
+    content["source"]["shoppers"] = {
+        "files": ["shoppers"],
+        "columns": {name: {"column": name} for name in ("user_id", "tier", "land")},
+    }
+    observation = content["scenario"]["observation"]
+    observation["item_categories"] = rng.random() < 0.7
+    observation["features"] = [
+        *observation["features"],
+        {"name": "shopper_tier", "values": ["gold", "silver"]},
+        {"name": "shopper_land", "values": ["gold"]},
+    ]
+    return Pipeline.model_validate(content)
+
+
 def _with_money(pipeline: Pipeline, rng: random.Random) -> Pipeline:
     scenario = pipeline.scenario.model_dump()
     reward = scenario["reward"]
@@ -161,7 +188,45 @@ def _made_log(pipeline: Pipeline, numbers: list[int], seed: int) -> MadeLog:
     # One id, one set of actions.
     offered = {f"set {n}": chance.sample(ACTIONS, chance.choice((2, 3, 4, 4))) for n in range(3)}
     sets = [one | {"actions": offered[one["availability_id"]]} for one in sets if one["delivery_date"] <= horizon]
-    return MadeLog(pipeline, _delivered(_rows(pipeline, numbers), horizon), sets, dates, horizon)
+    shoppers = [
+        _told(chance, start, first)
+        | {
+            "user_id": f"shopper {chance.choice((0, 0, 1))}",
+            "attribute": chance.choice(("tier", "tier", "land")),
+            "value": chance.choice(("gold", "silver", "tin", None)),
+        }
+        for _ in range(chance.randrange(6))
+    ]
+    items = [
+        _told(chance, start, first)
+        | {"item_id": chance.choice(("hat", "shoe")), "category_id": chance.choice(("head", "feet", "all", None))}
+        for _ in range(chance.randrange(5))
+    ]
+    rows = _delivered(_rows(pipeline, numbers), horizon)
+    return MadeLog(
+        pipeline,
+        rows,
+        sets,
+        dates,
+        horizon,
+        _once(shoppers, ("user_id", "attribute"), horizon),
+        _once(items, ("item_id",), horizon),
+    )
+
+
+def _told(chance: random.Random, start: datetime, first: date) -> Row:
+    """From when a row of a side table holds, few moments so that rows meet, and when it was delivered."""
+    hours = chance.choice((-48, 0, 0, 1, 9, 9, 30))
+    return {
+        "valid_from": start + timedelta(hours=hours),
+        "delivery_date": first + timedelta(days=chance.choice((-3, 0, 0, 1, 1, 2, 3, 9))),
+    }
+
+
+def _once(rows: list[Row], key: tuple[str, ...], horizon: date) -> list[Row]:
+    """What had been delivered by the horizon, each key and moment once a delivery, as it is published."""
+    found = {(*(row[name] for name in key), row["valid_from"], row["delivery_date"]): row for row in rows}
+    return [row for row in found.values() if row["delivery_date"] <= horizon]
 
 
 def _delivered(rows: list[Row], horizon: date) -> list[Row]:

@@ -20,6 +20,7 @@ from conf.kernel import (
     session_features,
     sessions,
     stream,
+    told,
     transitions,
 )
 from conf.kernel.calendar import Calendar
@@ -119,6 +120,20 @@ FAULTS: dict[str, Fault] = {
     ),
     "a decision that is told again is another one": Fault(decisions._tells_again, "found[rows[order]] = ~", "~"),
     "parts of a slate are one decision": Fault(decisions._tells_again, ", shown, stream.position)", ")"),
+    "what was told counts on the day of its delivery": Fault(
+        told.value_as_of, "told.delivery_day + 1", "told.delivery_day"
+    ),
+    "what was told counts before it was delivered": Fault(told.value_as_of, "np.maximum(in_time, in_days)", "in_time"),
+    "what was told counts before it holds": Fault(told.value_as_of, "np.maximum(in_time, in_days)", "in_days"),
+    "what holds from one moment is what was told last": Fault(
+        told.value_as_of, "-told.delivery_day, told.valid", "told.delivery_day, told.valid"
+    ),
+    "what was told of another shopper counts": Fault(told.value_as_of, " & (np.append(of_row, -1)[row] == asked)", ""),
+    "a value that isn't listed is missing": Fault(told._codes, "MISSING, UNKNOWN)", "MISSING, MISSING)"),
+    "an item's category stands for the event's own": Fault(told.known_categories, "(category == NO_ID) & ", ""),
+    "history sees none of the items' categories": Fault(
+        daily_counts.daily_counts, "stream.known_category", "stream.category"
+    ),
     "decisions are told again on other days": Fault(
         decisions._tells_again, "(stream.unit, stream.day,", "(stream.unit,"
     ),

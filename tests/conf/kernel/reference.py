@@ -196,7 +196,14 @@ def metric_of(credits: Sequence[Row], metric: Any, pipeline: Pipeline) -> int:
 
 
 def transitions_of(
-    rows: Iterable[Row], pipeline: Pipeline, *, sets: Sequence[Row], dates: Iterable[date], horizon: date
+    rows: Iterable[Row],
+    pipeline: Pipeline,
+    *,
+    sets: Sequence[Row],
+    dates: Iterable[date],
+    horizon: date,
+    shoppers: Sequence[Row] = (),
+    items: Sequence[Row] = (),
 ) -> list[Row]:
     """Every transition of the sessions that start on the dates, in the shoppers' ascending order and the total order.
 
@@ -205,11 +212,13 @@ def transitions_of(
     """
     asked = set(dates)
     found: list[Row] = []
+    rows = [row | {"known_category": _known_category(row, items, pipeline)} for row in rows]
     for shopper, events in sorted(by_shopper(rows, pipeline).items()):
+        told = [one for one in shoppers if one["user_id"] == shopper]
         earned = _earned(outcomes_of(events, pipeline), events)
         for session in sessions_of(events, pipeline):
             if session.events[0]["event_date"] in asked:
-                found += _transitions_of_session(shopper, session, events, earned, pipeline, sets, horizon)
+                found += _transitions_of_session(shopper, session, events, earned, pipeline, sets, horizon, told)
     return found
 
 
@@ -221,6 +230,7 @@ def _transitions_of_session(
     pipeline: Pipeline,
     sets: Sequence[Row],
     horizon: date,
+    told: Sequence[Row],
 ) -> list[Row]:
     zone, scenario = ZoneInfo(pipeline.source.zone), pipeline.scenario
     complete_until = _midnight(horizon + timedelta(days=1 - pipeline.source.lateness_days), zone)
@@ -255,8 +265,8 @@ def _transitions_of_session(
                 "episode": (shopper, session.events[0]["event_id"], number // scenario.episode.max_steps),
                 "step": step,
                 "action_id": _hashed(_action(row, pipeline)),
-                "observation": _observation(session.events[:place], row["event_time"], history, pipeline),
-                "next_observation": _observation(session.events[:next_place], next_time, history, pipeline),
+                "observation": _observation(session.events[:place], row["event_time"], history, told, pipeline),
+                "next_observation": _observation(session.events[:next_place], next_time, history, told, pipeline),
                 "reward": reward_of(credits, row, pipeline),
                 "metrics": {name: metric_of(credits, kind, pipeline) for name, kind in scenario.metrics.items()},
                 "terminal": terminal,
@@ -345,12 +355,20 @@ def _links(row: Row, decision: Row, pipeline: Pipeline) -> bool:
     return touched is not None and bool(touched == _action(decision, pipeline))
 
 
-def _observation(before: Sequence[Row], moment: datetime, history: Sequence[Row], pipeline: Pipeline) -> Row:
+def _observation(
+    before: Sequence[Row], moment: datetime, history: Sequence[Row], told: Sequence[Row], pipeline: Pipeline
+) -> Row:
     """What is known at the moment: of the session's events before it, and of the days that deliveries brought."""
     day = moment.astimezone(ZoneInfo(pipeline.source.zone)).date()
     values = _session_values(before, moment, pipeline) | _history_values(_delivered(history, day, pipeline), day)
     found: Row = {}
     for feature in pipeline.scenario.observation.features:
+        if feature.values is not None:
+            own = [one for one in told if f"shopper_{one['attribute']}" == feature.name]
+            known = _known_value(own, "value", moment, day)
+            listed = [*feature.values]
+            found[feature.name] = -1 if known is None else 1 + listed.index(known) if known in listed else 0
+            continue
         value = values[feature.name]
         if feature.length is not None:
             value = [id_hash(key) for key in value if key is not None][: feature.length]
@@ -365,9 +383,9 @@ def _session_values(before: Sequence[Row], moment: datetime, pipeline: Pipeline)
     prices = [row["price"] for row in engaged if row["price"] is not None]
     return {
         "recent_shown_items": [_shown_item(row, pipeline) for row in shown],
-        "recent_shown_categories": [row["category_id"] for row in shown],
+        "recent_shown_categories": [row["known_category"] for row in shown],
         "recent_engaged_items": [row["item_id"] for row in engaged],
-        "recent_engaged_categories": [row["category_id"] for row in engaged],
+        "recent_engaged_categories": [row["known_category"] for row in engaged],
         "session_step": len(shown),
         "n_session_clicks": _n_of(before, "click", "view"),
         "n_session_carts": _n_of(before, "cart", "favorite"),
@@ -399,9 +417,25 @@ def _delivered(history: Sequence[Row], day: date, pipeline: Pipeline) -> list[Ro
 def _favorites(known: Iterable[Row]) -> list[str]:
     liked: dict[str, int] = {}
     for row in known:
-        if row["category_id"] is not None and _shows_interest(row):
-            liked[row["category_id"]] = liked.get(row["category_id"], 0) + 1
+        if row["known_category"] is not None and _shows_interest(row):
+            liked[row["known_category"]] = liked.get(row["known_category"], 0) + 1
     return sorted(liked, key=lambda key: (-liked[key], id_hash(key)))
+
+
+def _known_category(row: Row, items: Sequence[Row], pipeline: Pipeline) -> Any:
+    """The event's category, or else where the scenario says so that of its item, as told before the event's day."""
+    if row["category_id"] is not None or not pipeline.scenario.observation.item_categories:
+        return row["category_id"]
+    of_item = [one for one in items if one["item_id"] == row["item_id"]]
+    return _known_value(of_item, "category_id", row["event_time"], row["event_date"])
+
+
+def _known_value(told: Iterable[Row], column: str, moment: datetime, day: date) -> Any:
+    """Of the rows valid by the moment and delivered before its day, the one valid from latest, delivered first."""
+    known = [one for one in told if one["valid_from"] <= moment and one["delivery_date"] < day]
+    if not known:
+        return None
+    return max(known, key=lambda one: (one["valid_from"], -one["delivery_date"].toordinal()))[column]
 
 
 def _n_of(before: Iterable[Row], *types: str) -> int:

@@ -7,7 +7,7 @@ import json
 
 from conf.kernel.version import VERSION
 from tests.conf.kernel.comparison import kernel_transitions, told_outcomes, told_transitions
-from tests.conf.kernel.made_logs import random_log, random_pipelines
+from tests.conf.kernel.made_logs import pipelines_of_events, random_log
 
 DIGESTS = {1: "3fc2ed4afd650557ccc9fba004feafab", 2: "e1a20c6ae5008f387ed9cd8f2f81f8df"}
 """By version: of what the kernel makes of 40 random logs under 40 pipelines."""
@@ -15,7 +15,7 @@ DIGESTS = {1: "3fc2ed4afd650557ccc9fba004feafab", 2: "e1a20c6ae5008f387ed9cd8f2f
 
 def digest() -> str:
     state = hashlib.sha256()
-    for number, pipeline in enumerate(random_pipelines(40, seed=11)):
+    for number, pipeline in enumerate(pipelines_of_events(40, seed=11)):
         log = random_log(pipeline, seed=number, n_logs=10)
         columns, made = kernel_transitions(log)
         told = [told_transitions(columns, made, pipeline), told_outcomes(columns, made)]

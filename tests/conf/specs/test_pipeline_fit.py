@@ -52,6 +52,33 @@ def test_fitting_source_has_no_misfit() -> None:
     assert found(SHOP) == {}
 
 
+SHOPPERS = {"files": ["s"], "columns": {"user_id": {"column": "who"}, "tier": {"column": "tier"}}}
+
+
+def attribute(name: str) -> dict[str, Any]:
+    return {"features": [{"name": f"shopper_{name}", "values": ["gold"]}]}
+
+
+def test_attributes_that_are_observed_are_mapped() -> None:
+    """Each by its name."""
+    assert found(SHOP | {"shoppers": SHOPPERS}, observation=attribute("tier")) == {}
+    problems = found(SHOP | {"shoppers": SHOPPERS}, observation=attribute("teir"))
+    assert problems == {
+        "observation.features": "shopper_teir: source shop has no attribute teir: its shoppers have tier; did you mean "
+        "'tier'?"
+    }
+    assert found(SHOP, observation=attribute("tier"))["observation.features"].endswith("it has no shoppers")
+
+
+def test_categories_of_items_need_a_table_that_has_them() -> None:
+    named = {"files": ["i"]}
+    asked = {"item_categories": True}
+    assert found(SHOP | {"items": named}, observation=asked) == {}
+    mapped = named | {"columns": {"item_id": {"column": "sku"}}}
+    for source in (SHOP, SHOP | {"items": mapped}):
+        assert "no table of items with category_id" in found(source, observation=asked)["observation.item_categories"]
+
+
 @pytest.mark.parametrize("source", source_names())
 @pytest.mark.parametrize("scenario", scenario_names())
 def test_shipped_pairs_fit(scenario: str, source: str) -> None:

@@ -63,6 +63,10 @@ COMPANY: dict[str, dict[str, Any]] = {
     },
     "events.event_type.constant": {"events.event_type.map": LEFT_OUT, "events.event_type.column": LEFT_OUT},
     "observation.features[].name": {"observation.features[].length": LEFT_OUT},
+    "observation.features[].values": {
+        "observation.features[].name": "shopper_tier",
+        "observation.features[].length": LEFT_OUT,
+    },
     "candidates[].patience": {"candidates[].n_checkpoints": 4},
     "candidates[].encoder.n_heads": {"candidates[].encoder.kind": "transformer"},
     "candidates[].encoder.sampled_above": {"candidates[].encoder.is_output_tied": True},

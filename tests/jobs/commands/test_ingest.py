@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from conf.id_form import keyed_id
 from conf.paths import Lake
 from conf.pseudonyms import pseudonym
 from conf.publication import read_pointers
@@ -35,6 +36,10 @@ FIRST, SECOND, THIRD = DAYS
 # What the second day also holds: a line again, a broken one, a late one, a late copy, one without a shopper.
 LATE = line(FIRST, 611, event_id="late", item_id="late")
 DIRT = [day_lines(SECOND)[0], "{", LATE, day_lines(FIRST)[3], line(SECOND, 5, user_id=None)]
+
+
+def hashed(given: str) -> str:
+    return keyed_id(given, KEY)
 
 
 def _deliver(folder: Path, seed: int | None = None) -> Path:
@@ -99,9 +104,9 @@ def test_event_that_two_deliveries_hold_stands_once(
     arguments = {"first_event_date": FIRST, "last_event_date": FIRST, "last_delivery_date": THIRD}
     events = read_events(spark, lake, **arguments).collect()
     assert len(events) == len({row.event_id for row in events}) == len(day_lines(FIRST)) + 1
-    assert {row.delivery_date for row in events if row.event_id == f"{FIRST}-3"} == {FIRST}
+    assert {row.delivery_date for row in events if row.event_id == hashed(f"{FIRST}-3")} == {FIRST}
     repeated = read_repeated_events(spark, lake, **arguments).collect()
-    assert [(row.event_id, row.delivery_date) for row in repeated] == [(f"{FIRST}-3", SECOND)]
+    assert [(row.event_id, row.delivery_date) for row in repeated] == [(hashed(f"{FIRST}-3"), SECOND)]
 
 
 def test_late_event_counts_from_its_delivery_on(results: list[dict[str, Any]], spark: SparkSession, lake: Lake) -> None:
@@ -115,7 +120,7 @@ def test_late_event_counts_from_its_delivery_on(results: list[dict[str, Any]], s
         }
         for delivery in (FIRST, SECOND)
     ]
-    assert known[1] - known[0] == {"late"}
+    assert known[1] - known[0] == {hashed("late")}
 
 
 def test_no_raw_user_id_is_stored_outside_the_raw_deliveries(
@@ -136,6 +141,21 @@ def test_no_raw_user_id_is_stored_outside_the_raw_deliveries(
         if path.is_file() and "raw" not in path.relative_to(lake.folder).parts and path.suffix != ".crc":
             assert KEY not in path.read_bytes()
     assert all("ann" not in str(row) for row in rejected)
+
+
+def test_no_given_id_and_no_name_of_a_file_is_stored_outside_the_raw_deliveries(
+    results: list[dict[str, Any]], spark: SparkSession, lake: Lake
+) -> None:
+    """Events, their decisions and rejected lines are known by keyed hashes, under which links still hold."""
+    events = read_events(spark, lake, first_event_date=FIRST, last_event_date=THIRD, last_delivery_date=THIRD).collect()
+    assert not [row for row in events for one in (row.event_id, row.decision_id) if one and f"{FIRST.year}-" in one]
+    assert hashed(f"{FIRST}-0") in {row.decision_id for row in events}
+    files = {row.file for row in read_rejected(spark, lake, last_delivery_date=THIRD).collect()}
+    landed = {
+        name.partition("/")[2] for one in read_pointers(lake.table("raw")).values() for name in one.manifest.inputs
+    }
+    assert files <= {hashed(name) for name in landed}
+    assert files
 
 
 def test_side_tables_hold_each_key_once(results: list[dict[str, Any]], spark: SparkSession, lake: Lake) -> None:

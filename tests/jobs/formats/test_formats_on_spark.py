@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pyspark.sql import Row, SparkSession
 
+from conf.id_form import keyed_id
 from conf.paths import Lake
 from conf.pseudonyms import pseudonym
 from conf.specs.source import load_source
@@ -57,11 +58,11 @@ def test_shopify_orders_are_split_by_date_with_their_lines(
     sold = [(row.slate_id, row.event_type, row.item_id, row.price, row.quantity, row.currency) for row in rows]
     assert sorted(sold, key=str) == sorted(
         [
-            ("#1001", "purchase", "MUG-1", 9_990_000, 2, "USD"),
-            ("#1001", "purchase", "Tote / Green", 39_990_000, 1, "USD"),
-            ("#1003", "purchase", "SOAP", 10_000_000, 3, "CAD"),
-            ("#1003", "refund", None, 12_500_000, 1, "CAD"),
-            ("#1003", "purchase", "GIFT", 0, 1, "CAD"),
+            (keyed_id("#1001", KEY), "purchase", "MUG-1", 9_990_000, 2, "USD"),
+            (keyed_id("#1001", KEY), "purchase", "Tote / Green", 39_990_000, 1, "USD"),
+            (keyed_id("#1003", KEY), "purchase", "SOAP", 10_000_000, 3, "CAD"),
+            (keyed_id("#1003", KEY), "refund", None, 12_500_000, 1, "CAD"),
+            (keyed_id("#1003", KEY), "purchase", "GIFT", 0, 1, "CAD"),
         ],
         key=str,
     )

@@ -203,6 +203,44 @@ def test_bad_rates_stop_the_delivery(tmp_path: Path, line: str, message: str) ->
     assert "2026-01-05/rates.jsonl line 2" in str(raised.value)
 
 
+MAPPED_RATES = {
+    "files": ["**/rates*.csv"],
+    "format": "csv",
+    "csv": {"has_header": True, "delimiter": ";"},
+    "columns": {
+        "currency": {"column": "unit"},
+        "rate": {"constant": "1", "divided_by": "per euro"},
+    },
+    "valid_from": {"column": "on", "unit": "pattern", "pattern": "dd.MM.yyyy"},
+}
+
+
+def mapped_rates(tmp_path: Path, *lines: str) -> Rates:
+    """What a delimited file says whose rates are those of one euro; its days are Berlin's."""
+    path = tmp_path / "rates.csv"
+    path.write_text("".join(f"{line}\n" for line in ("on;unit;per euro", *lines)), encoding="utf-8")
+    content = shop().model_dump() | {"currencies": MAPPED_RATES, "zone": "Europe/Berlin"}
+    source = Source.model_validate(content)
+    file = LineFile(path, "2026-01-05/rates.csv", DAY)
+    return read_rates([file], source, b"key", [("on", "unit", "per euro")])
+
+
+def test_rates_are_mapped_from_columns(tmp_path: Path) -> None:
+    """To 18 decimals; lines that are no rate are left to the side table, which counts them."""
+    lines = ("05.01.2026;USD;1.25", "05.01.2026;JPY;3", "06.01.2026;USD;x", "06.01.2026;usd;1", "6.1.;USD;1", "x")
+    assert mapped_rates(tmp_path, *lines) == {
+        (DAY_NUMBER, "USD"): [(DAY, Decimal("0.8"))],
+        (DAY_NUMBER, "JPY"): [(DAY, Decimal("0.333333333333333333"))],
+    }
+
+
+def test_two_mapped_rates_of_one_day_stop_the_delivery(tmp_path: Path) -> None:
+    """The same twice is one."""
+    assert len(mapped_rates(tmp_path, "05.01.2026;USD;1.25", "05.01.2026;USD;1.250")) == 1
+    with pytest.raises(DeliveryError, match=r"line 3: rate 0\.5 of USD; the delivery already says 0\.8 of"):
+        mapped_rates(tmp_path, "05.01.2026;USD;1.25", "05.01.2026;USD;2")
+
+
 def test_rates_of_earlier_deliveries_are_among_the_inputs() -> None:
     """So that a corrected rate makes what was converted by it due again, and a later one does not."""
     first = RawDelivery(DAY, (RawFile(DAY, "currencies", "a", "hash 1", 1),))

@@ -92,6 +92,55 @@ def test_consent_is_yes_or_no_of_a_pseudonym(value: str, is_given: bool | None) 
         assert parsed.rows == [{"valid_from": MIDNIGHT, "user_id": "<ann>", "is_given": is_given}]
 
 
+SHOPPERS: dict[str, Any] = {
+    "files": ["customers.jsonl"],
+    "columns": {"user_id": {"column": "id"}, "tier": {"column": "tier"}, "age_group": {"column": "age.group"}},
+}
+
+
+def test_attributes_are_rows_of_their_own() -> None:
+    """One for each that the source names, null where the line has none: what was said before holds no longer."""
+    rows = parser("shoppers", SHOPPERS).parse('{"id": 17, "tier": "gold", "age": {}}', DAY).rows
+    assert rows == [
+        {"valid_from": MIDNIGHT, "user_id": "<17>", "attribute": "tier", "value": "gold"},
+        {"valid_from": MIDNIGHT, "user_id": "<17>", "attribute": "age_group", "value": None},
+    ]
+
+
+def test_an_attribute_that_is_no_text_rejects_its_line() -> None:
+    refusal = parser("shoppers", SHOPPERS).parse('{"id": 17, "tier": ["gold"]}', DAY).refusal
+    assert refusal is not None
+    assert (refusal.reason, refusal.field) == ("bad_id", "tier")
+
+
+RATES: dict[str, Any] = {
+    "files": ["rates.jsonl"],
+    "columns": {"currency": {"column": "c"}, "rate": {"column": "r", "decimal_comma": True}},
+}
+
+
+@pytest.mark.parametrize(
+    ("currency", "rate", "expected"),
+    [
+        ("USD", "0,9215", "0.9215"),
+        ("USD", "1.000", "1000"),
+        ("usd", "1", ("bad_id", "currency")),
+        ("USD", "0", ("bad_number", "rate")),
+        ("USD", "-1", ("bad_number", "rate")),
+        ("USD", "1000000000", ("bad_number", "rate")),
+        ("USD", "0.9215", ("bad_number", "rate")),
+        ("USD", "", ("missing_field", "rate")),
+        ("", "1", ("missing_field", "currency")),
+    ],
+)
+def test_rates_are_exact_text_above_0(currency: str, rate: str, expected: Any) -> None:
+    parsed = parser("currencies", RATES).parse(f'{{"c": "{currency}", "r": "{rate}"}}', DAY)
+    if parsed.refusal is not None:
+        assert (parsed.refusal.reason, parsed.refusal.field) == expected
+    else:
+        assert parsed.rows == [{"valid_from": MIDNIGHT, "currency": currency, "rate": expected}]
+
+
 @pytest.mark.parametrize(
     ("table", "says"),
     [
@@ -100,6 +149,18 @@ def test_consent_is_yes_or_no_of_a_pseudonym(value: str, is_given: bool | None) 
         ({"items": ITEMS | {"columns": {}}}, "give columns"),
         ({"items": ITEMS | {"csv": None}}, "give csv with format: csv"),
         ({"stock": {"files": ["stock.jsonl"]}}, "stock: give columns, which map item_id, quantity"),
+        ({"shoppers": {"files": ["s"]}}, "shoppers: give columns, which map user_id, and attributes by names of your"),
+        ({"shoppers": {"files": ["s"], "columns": {"user_id": {"column": "a"}}}}, "no attribute is mapped; name one"),
+        ({"shoppers": {"files": ["s"], "columns": {"tier": {"column": "a"}}}}, "user_id is not mapped"),
+        (
+            {"shoppers": SHOPPERS | {"columns": SHOPPERS["columns"] | {"Age group": {"column": "a"}}}},
+            "Age group: attributes are named in lower-case letters",
+        ),
+        (
+            {"currency": "EUR", "currencies": RATES | {"columns": {"currency": {"column": "c"}}}},
+            "currencies.columns: rate is not mapped",
+        ),
+        ({"currency": "EUR", "currencies": {"files": ["r"], "encoding": "latin-1"}}, "give columns: without them"),
         (
             {"items": ITEMS | {"columns": {"item_id": {"from_path": "(a)"}}}},
             "item_id: a side table's fields are not read off the path",

@@ -24,6 +24,15 @@ def test_fit_encoder_leaves_missing_values_out_of_the_mean() -> None:
     assert not without.columns[0].has_missing
 
 
+def test_fit_encoder_gives_each_code_of_an_attribute_a_place() -> None:
+    """Also the codes for missing and unknown; a code that training never saw is another."""
+    encoder = fit_encoder({"shopper_tier": np.array([-1, 0, 2, 2])})
+    assert encoder.feature_names == [f"shopper_tier {one}" for one in ("-1", "0", "2", "others")]
+    found = encoder.encode({"shopper_tier": np.array([2, 7, -1])})
+    assert found.tolist() == [[0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 0, 0]]
+    assert type(encoder).from_json(encoder.to_json()) == encoder
+
+
 def test_fit_encoder_survives_a_constant_feature() -> None:
     """A feature that never varies encodes to 0, not to NaN."""
     found = fit_encoder({"session_step": np.array([3, 3])}).encode({"session_step": np.array([3, 3])})

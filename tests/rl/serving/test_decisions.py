@@ -16,7 +16,7 @@ from rl.errors import StoreError
 from rl.policy.action_rules import ActionRules, Cap, Eligibility, Pin
 from rl.serving.decide import FALLBACK_VERSION, is_control
 from rl.serving.decisions import DecisionMaker, DecisionRequest, PolicyInUse
-from rl.serving.histories import Histories
+from rl.serving.histories import Histories, History
 from rl.serving.observation import SeenEvent
 from tests.rl.policy.policies import make_policy
 from tests.rl.serving.published_histories import day_of
@@ -25,7 +25,7 @@ KEY = b"a key for tests only"
 TODAY = date(2026, 3, 30)
 NOON_US = (day_of(TODAY) * 24 + 10) * 3_600_000_000  # noon in Berlin
 POLICY = make_policy("a", "b", "c", has_other=True)
-HISTORY = np.array([[day_of(TODAY) - 1, day_of(TODAY), 7, 2, 1, 3]], dtype=np.int64)
+HISTORY = History(np.array([[day_of(TODAY) - 1, day_of(TODAY), 7, 2, 1, 3]], dtype=np.int64))
 
 
 class FixedStore:
@@ -60,7 +60,7 @@ def maker(**given: Any) -> DecisionMaker:
         generator=np.random.default_rng(given.get("seed", 0)),
     )
     made.served = given.get("served", PolicyInUse.of(POLICY, 3))
-    made.categories = {"a": "letters"}
+    made.know_items({"a": "letters"}, None)
     return made
 
 

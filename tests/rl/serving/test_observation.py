@@ -10,13 +10,13 @@ from hypothesis import given, settings
 
 from conf.kernel.arrays import IntArray
 from conf.kernel.daily_counts import daily_counts
-from conf.specs.scenario import Pipeline
-from rl.serving.histories import NOTHING, from_bytes, to_bytes
+from conf.observation_features import id_hash
+from rl.serving.histories import ATTRIBUTE_COLUMNS, NOTHING, History, from_bytes, to_bytes
 from rl.serving.observation import Moment, ObservationMaker, SeenEvent
-from tests.conf.kernel.columns_of_rows import log_of, micros
-from tests.conf.kernel.comparison import told_observation
+from tests.conf.kernel.columns_of_rows import day_number, ids, log_of, micros, told_of
+from tests.conf.kernel.comparison import expected_transitions, told_observation
 from tests.conf.kernel.made_logs import MadeLog, made_logs, random_pipelines
-from tests.conf.kernel.reference import Row, transitions_of
+from tests.conf.kernel.reference import Row
 
 
 def seen_event(row: Row) -> SeenEvent:
@@ -33,32 +33,64 @@ def seen_event(row: Row) -> SeenEvent:
     )
 
 
-def history_of(rows: Sequence[Row], pipeline: Pipeline, as_of: date) -> IntArray:
+def history_of(shopper: str, log: MadeLog, as_of: date) -> History:
     """What is published of one shopper for a day, as a store would keep it."""
-    first = as_of - timedelta(days=pipeline.scenario.observation.history_days)
-    delivered = [row for row in rows if row["event_date"] >= first and row["delivery_date"] < as_of]
-    if not delivered:
-        return NOTHING
-    _, *columns = vars(daily_counts(log_of(delivered).stream)).values()
-    return from_bytes(to_bytes(np.stack(columns, axis=1)))
+    first = as_of - timedelta(days=log.pipeline.scenario.observation.history_days)
+    own = [row for row in log.rows if row["user_id"] == shopper]
+    delivered = [row for row in own if row["event_date"] >= first and row["delivery_date"] < as_of]
+    told = [row for row in log.shoppers if row["user_id"] == shopper and row["delivery_date"] < as_of]
+    found = History(attributes=attribute_rows(told))
+    if delivered:
+        stream = log_of(delivered, items=items_of(log)).stream
+        _, *columns = vars(daily_counts(stream)).values()
+        found = History(np.stack(columns, axis=1), found.attributes)
+    return from_bytes(to_bytes(found))
 
 
-def moment_of(decision: Row, rows: Sequence[Row], pipeline: Pipeline) -> Moment:
+def attribute_rows(told: Sequence[Row]) -> IntArray:
+    return np.array(
+        [
+            [
+                id_hash(row["attribute"]),
+                micros(row["valid_from"]),
+                day_number(row["delivery_date"]),
+                0 if row["value"] is None else id_hash(row["value"]),
+            ]
+            for row in told
+        ],
+        dtype=np.int64,
+    ).reshape(-1, len(ATTRIBUTE_COLUMNS))
+
+
+def items_of(log: MadeLog) -> list[Row] | None:
+    return log.items if log.pipeline.scenario.observation.item_categories else None
+
+
+def moment_of(decision: Row, log: MadeLog) -> Moment:
     """The decision's request: whatever the shopper ever did, later events too, in no order."""
-    own = [row for row in rows if row["user_id"] == decision["user_id"]]
+    own = [row for row in log.rows if row["user_id"] == decision["user_id"]]
     others = [seen_event(row) for row in own if row["event_id"] != decision["event_id"]]
-    history = history_of(own, pipeline, decision["event_date"])
+    history = history_of(decision["user_id"], log, decision["event_date"])
     return Moment(micros(decision["event_time"]), decision["event_id"], others[::-1], history)
+
+
+def maker_of(log: MadeLog) -> ObservationMaker:
+    """What the service has of the shop's items: all that was ever delivered, by item."""
+    maker = ObservationMaker(log.pipeline)
+    if (items := items_of(log)) is not None:
+        items = sorted(items, key=lambda row: id_hash(row["item_id"]))
+        maker.items = told_of(items, ids(items, "item_id"), "category_id")
+    return maker
 
 
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(made_logs(random_pipelines(60, seed=5)))
 def test_observations_are_those_of_the_transitions(log: MadeLog) -> None:
     """Every feature of every decision, asked in one batch: sessions, ties, clock changes, late deliveries."""
-    expected = transitions_of(log.rows, log.pipeline, sets=log.sets, dates=log.dates, horizon=log.horizon)
+    expected = expected_transitions(log)
     by_id = {row["event_id"]: row for row in log.rows}
-    moments = [moment_of(by_id[row["event_id"]], log.rows, log.pipeline) for row in expected]
-    found = ObservationMaker(log.pipeline).observe(moments)
+    moments = [moment_of(by_id[row["event_id"]], log) for row in expected]
+    found = maker_of(log).observe(moments)
     lengths = {feature.name: feature.length for feature in log.pipeline.scenario.observation.features}
     told = [told_observation(found, place, lengths) for place in range(len(moments))]
     assert told == [row["observation"] for row in expected]

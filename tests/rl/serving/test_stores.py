@@ -41,7 +41,7 @@ def lake_of(place: StorePlace) -> Lake:
 
 
 def told(found: Histories) -> list[list[tuple[int, ...]] | None]:
-    return [None if rows is None else [tuple(row) for row in rows.tolist()] for rows in found.rows]
+    return [None if one is None else [tuple(row) for row in one.rows.tolist()] for one in found.known]
 
 
 def test_a_store_holds_what_was_published(place: StorePlace) -> None:
@@ -92,7 +92,7 @@ def test_a_stale_history_is_not_used(place: StorePlace, age: int, state: str, n_
     place.fill(DAY)
     found = place.open().read(["ann", "bob"])
     fresh = fresh_history(found, 0, DAY + age, 2)
-    assert (fresh.state, fresh.age_days, len(fresh.rows)) == (state, age, n_rows)
+    assert (fresh.state, fresh.age_days, len(fresh.known.rows)) == (state, age, n_rows)
     assert fresh_history(found, 1, DAY + age, 2).state == ("unknown" if state == "known" else "stale")
 
 

@@ -1,0 +1,143 @@
+"""What side tables told of shoppers and items, as transitions and observations need it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import functions as F
+
+from conf.kernel.arrays import IntArray
+from conf.kernel.told import Attributes, Told
+from conf.observation_features import id_hash
+from conf.paths import Lake
+from conf.publication import read_pointers
+from conf.specs.scenario import Pipeline
+from conf.tables import ITEMS, SHOPPERS, Table
+from jobs.events.events_reading import path_date, read_earliest
+
+ATTRIBUTE = "told"
+"""Column of rows that stand among a shopper's events and are none: what was told of the shopper."""
+
+_ATTRIBUTE_FIELDS = ("attribute", "valid_from", "delivery_date", "value")
+_MICROS = 1_000_000
+
+
+@dataclass(frozen=True)
+class ToldRows:
+    """What was told, as far as the scenario asks for it.
+
+    Attributes:
+        attributes: user_id, attribute, valid_from, delivery_date and value; None where no feature is an attribute.
+        items: of item ids, their categories; None where events have none but their own.
+    """
+
+    attributes: DataFrame | None
+    items: Told | None
+
+
+def told_tables(pipeline: Pipeline) -> list[Table]:
+    """Return the side tables that the scenario's observations are made of, beside the events."""
+    observation = pipeline.scenario.observation
+    return [*([SHOPPERS] if observation.attributes else []), *([ITEMS] if observation.item_categories else [])]
+
+
+def read_told(
+    spark: SparkSession, lake: Lake, pipeline: Pipeline, *, first_day: date, last_delivery_date: date
+) -> ToldRows:
+    """Return what deliveries told up to the last one, as far as it can matter at moments of the first day or later."""
+    tables = told_tables(pipeline)
+    attributes = items = None
+    if SHOPPERS in tables:
+        asked = sorted(set(pipeline.scenario.observation.attributes.values()))
+        told = read_earliest(spark, SHOPPERS, lake, last_delivery_date).where(F.col("attribute").isin(asked))
+        attributes = _needed_from(told, SHOPPERS, first_day, pipeline.source.zone)
+    if ITEMS in tables:
+        told = read_earliest(spark, ITEMS, lake, last_delivery_date)
+        needed = _needed_from(told, ITEMS, first_day, pipeline.source.zone)
+        items = item_categories(needed.select("item_id", "valid_from", "delivery_date", "category_id").toArrow())
+    return ToldRows(attributes, items)
+
+
+def told_inputs(lake: Lake, pipeline: Pipeline, last_delivery_date: date) -> dict[str, str]:
+    """Return input name -> content hash of what deliveries told up to the last one, for a manifest."""
+    return {
+        f"{table.name}/{name}": pointer.manifest.content_hash
+        for table in told_tables(pipeline)
+        for name, pointer in sorted(read_pointers(lake.table(table.name)).items())
+        if path_date(name, "delivery_date") <= last_delivery_date
+    }
+
+
+def item_categories(rows: pa.Table) -> Told:
+    """Return the categories of items, by the id hashes of these.
+
+    Args:
+        rows: item_id, valid_from, delivery_date and category_id.
+    """
+    return Told(
+        _ids(rows["item_id"]), _micros(rows["valid_from"]), _days(rows["delivery_date"]), _ids(rows["category_id"])
+    )
+
+
+def among_events(events: DataFrame, attributes: DataFrame) -> DataFrame:
+    """Return the events and, in rows of their own, what was told of their shoppers: all else is null there."""
+    told = attributes.select("user_id", F.struct(*_ATTRIBUTE_FIELDS).alias(ATTRIBUTE))
+    return events.unionByName(told, allowMissingColumns=True)
+
+
+def apart(table: pa.Table) -> tuple[pa.Table, Attributes | None]:
+    """Return the events of a partition, and what was told of their shoppers; keys are numbers of these, as they stand.
+
+    Args:
+        table: by shopper; None is told where it has no column for that.
+    """
+    if ATTRIBUTE not in table.column_names:
+        return table, None
+    is_told = pc.is_valid(table[ATTRIBUTE])
+    events = table.filter(pc.invert(is_told)).drop_columns([ATTRIBUTE])
+    told = table.filter(is_told).select(["user_id", ATTRIBUTE])
+    shoppers = pc.unique(events["user_id"])
+    # Of shoppers without events nothing is asked.
+    told = told.filter(pc.is_in(told["user_id"], value_set=shoppers)).combine_chunks()
+    unit = pc.index_in(told["user_id"], value_set=shoppers).cast(pa.int64())
+    fields = {name: pc.struct_field(told[ATTRIBUTE], name) for name in _ATTRIBUTE_FIELDS}
+    rows = Told(
+        np.asarray(unit.to_numpy(), dtype=np.int64),
+        _micros(fields["valid_from"]),
+        _days(fields["delivery_date"]),
+        _ids(fields["value"]),
+    )
+    return events, Attributes(_ids(fields["attribute"]), rows)
+
+
+def _needed_from(rows: DataFrame, table: Table, day: date, zone: str) -> DataFrame:
+    """Return the rows that can be what is known at a moment of the day or later: of older ones the last that held."""
+    start = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    start_us = int(start.timestamp()) * _MICROS
+    is_old = (F.unix_micros("valid_from") <= start_us) & (F.col("delivery_date") < F.lit(day))
+    others: Sequence[str] = [name for name in table.key if name != "valid_from"]
+    latest = Window.partitionBy(*others, is_old).orderBy(F.desc("valid_from"))
+    numbered = rows.withColumn("_is_old", is_old).withColumn("_number", F.row_number().over(latest))
+    return numbered.where(~F.col("_is_old") | (F.col("_number") == 1)).drop("_is_old", "_number")
+
+
+def _ids(column: pa.ChunkedArray) -> IntArray:
+    encoded = column.combine_chunks().dictionary_encode()
+    hashes = np.array([*map(id_hash, encoded.dictionary.to_pylist()), 0], dtype=np.int64)
+    found: IntArray = hashes[np.asarray(pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy(), dtype=np.int64)]
+    return found
+
+
+def _micros(column: pa.ChunkedArray) -> IntArray:
+    return np.asarray(column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()).to_numpy(), dtype=np.int64)
+
+
+def _days(column: pa.ChunkedArray) -> IntArray:
+    return np.asarray(column.cast(pa.int32()).cast(pa.int64()).to_numpy(), dtype=np.int64)
