@@ -18,7 +18,8 @@ from conf.observation_features import OBSERVATION_FEATURES, SHOPPER_PREFIX, feat
 from conf.settings import PROJECT_ROOT
 from conf.specs.candidate import TrainingSpec
 from conf.specs.key_kinds import kinds_at
-from conf.specs.scenario import Feature, Scenario
+from conf.specs.problem import Feature
+from conf.specs.scenario import Scenario
 from conf.specs.source import Source
 from conf.specs.spec_sections import Section, models_in, sections_of
 from conf.specs.strict_yaml import StrictModel

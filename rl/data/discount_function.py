@@ -14,7 +14,7 @@ from typing import Literal, Self
 
 import numpy as np
 
-from conf.specs.scenario import DiscountRate
+from conf.specs.problem import DiscountRate
 from rl.data.logged_episodes import MICROSECONDS_PER_DAY, FloatArray, IntArray, LoggedEpisodes
 from rl.errors import EvaluationError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from conf.specs.scenario import Gate, Guardrail
+from conf.specs.judging import Gate, Guardrail
 from rl.errors import EvaluationError
 from rl.gate.corrected_gain import corrected_gain
 from rl.gate.rules import GateEvidence, GateRules, GuardrailEvidence

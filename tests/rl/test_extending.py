@@ -22,7 +22,8 @@ from conf.kernel.transitions import StreamTransitions
 from conf.observation_features import OBSERVATION_FEATURES
 from conf.settings import PROJECT_ROOT
 from conf.specs.candidate import DISCRETE_ALGORITHMS, Candidate
-from conf.specs.scenario import SCENARIOS_FOLDER, Feature, Pipeline, Scenario, load_pipeline
+from conf.specs.problem import Feature
+from conf.specs.scenario import SCENARIOS_FOLDER, Pipeline, Scenario, load_pipeline
 from conf.specs.strict_yaml import parse_model
 from conf.tables import transitions_table
 from rl.data.discount_function import DiscountFunction

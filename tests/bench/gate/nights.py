@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from conf.specs.scenario import Gate
+from conf.specs.judging import Gate
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
 from rl.gate.alpha_spending import night_level

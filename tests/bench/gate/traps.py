@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conf.specs.scenario import Gate
+from conf.specs.judging import Gate
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
 from rl.gate.evidence import gate_evidence, gate_rules

@@ -13,8 +13,9 @@ from pydantic import Field
 from conf.errors import SpecError
 from conf.settings import PROJECT_ROOT
 from conf.specs.candidate import DISCRETE_ALGORITHMS, ContinuousCandidate
+from conf.specs.judging import Gate
 from conf.specs.reward import MoneyMetric
-from conf.specs.scenario import SCENARIOS_FOLDER, Gate, Scenario, load_pipeline
+from conf.specs.scenario import SCENARIOS_FOLDER, Scenario, load_pipeline
 from conf.specs.side_table import SIDE_TABLES, SideTable
 from conf.specs.source import SOURCES_FOLDER, Source
 from conf.specs.spec_reference import SPECS, in_yaml, pages, undescribed, write_pages

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from conf.observation_features import OBSERVATION_FEATURES
-from conf.specs.scenario import Observation, Pipeline
+from conf.specs.problem import Observation
+from conf.specs.scenario import Pipeline
 from tests.jobs.transitions.shop_events import DAY, Row, a_pipeline, at, event, transitions
 
 DAYS = [DAY - timedelta(days=1), DAY, DAY + timedelta(days=1)]

@@ -9,7 +9,7 @@ import pytest
 
 from conf.kernel.history_features import HISTORY_LISTS, HISTORY_SCALARS
 from conf.observation_features import id_hash
-from conf.specs.scenario import Feature, Observation
+from conf.specs.problem import Feature, Observation
 from tests.jobs.transitions.shop_events import DAY, Row, a_pipeline, at, event, impression, transitions, view
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from conf.kernel.session_features import SESSION_LISTS, SESSION_SCALARS
 from conf.observation_features import id_hash
-from conf.specs.scenario import Feature, Observation
+from conf.specs.problem import Feature, Observation
 from tests.jobs.transitions.shop_events import Row, a_pipeline, event, impression, transitions, view
 
 STORIES: dict[str, list[Row]] = {

@@ -12,7 +12,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.observation_features import OBSERVATION_FEATURES, id_hash
-from conf.specs.scenario import Observation, Pipeline
+from conf.specs.problem import Observation
+from conf.specs.scenario import Pipeline
 from conf.tables import transitions_table
 from jobs.publishing.written_rows import check_columns
 from jobs.transitions.attribution import look_back_days

@@ -15,7 +15,8 @@ import pytest
 
 from conf.paths import Lake, Run
 from conf.settings import Settings
-from conf.specs.scenario import DiscountRate, Pipeline, load_pipeline
+from conf.specs.problem import DiscountRate
+from conf.specs.scenario import Pipeline, load_pipeline
 from rl.commands import prepare, train
 from rl.data.dataset import Dataset, load_dataset
 from rl.data.discount_function import DiscountFunction

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from conf.settings import PROJECT_ROOT
-from conf.specs.scenario import DiscountRate
+from conf.specs.problem import DiscountRate
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import MICROSECONDS_PER_DAY
 from rl.errors import EvaluationError

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conf.specs.scenario import Gate, Guardrail
+from conf.specs.judging import Gate, Guardrail
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.gate.evidence import gate_evidence, gate_rules

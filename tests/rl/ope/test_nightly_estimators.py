@@ -6,7 +6,7 @@ from typing import get_args
 
 import numpy as np
 
-from conf.specs.scenario import SecondOpinionName
+from conf.specs.judging import SecondOpinionName
 from rl.ope.estimators.registry import (
     ESTIMATORS,
     MARGINALIZED_ESTIMATORS,

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from conf.specs.scenario import DiscountRate, load_pipeline
+from conf.specs.problem import DiscountRate
+from conf.specs.scenario import load_pipeline
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import EvaluationError

@@ -1,0 +1,188 @@
+"""What is learned: what a decision sees and chooses, how long it goes on, and how the log is split."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from conf.observation_features import OBSERVATION_FEATURES, SHOPPER_PREFIX, attribute_of, feature_named
+from conf.specs.key_kinds import DATA
+from conf.specs.later_keys import GrownModel
+from conf.specs.strict_yaml import StrictModel, suggest
+
+
+class Feature(GrownModel):
+    """A feature of the observation."""
+
+    name: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$",
+        description="Names the feature: one of the table of features, or `shopper_` and an attribute that the source's "
+        "`shoppers` have.",
+        examples=["session_step"],
+    )
+    length: int | None = Field(
+        default=None,
+        ge=1,
+        le=200,
+        description="Bounds the number of entries of a list feature, the most recent first; it is given for a list "
+        "alone.",
+        examples=[5],
+    )
+
+    values: tuple[str, ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1000,
+        description="Lists the values of a shopper's attribute that are told apart: each is observed as its place in "
+        "the list, from 1, another one as 0, and -1 stands for none. It is given for an attribute alone.",
+        examples=[["bronze", "silver", "gold"]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"values"})
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        definition = feature_named(self.name)
+        if definition is None:
+            raise ValueError(f"no feature {self.name!r}{suggest(self.name, [*OBSERVATION_FEATURES, SHOPPER_PREFIX])}")
+        if (definition.kind == "list") != (self.length is not None):
+            raise ValueError(f"{self.name}: give length for a list feature, and only then")
+        if bool(attribute_of(self.name)) != (self.values is not None):
+            raise ValueError(f"{self.name}: give values for an attribute of the shopper, and only then")
+        if self.values is not None and len(set(self.values)) < len(self.values):
+            raise ValueError(f"{self.name}: a value stands twice among values")
+        return self
+
+
+class Observation(GrownModel):
+    """What is known at a decision."""
+
+    features: tuple[Feature, ...] = Field(
+        min_length=1,
+        description="Lists the features, by names of the table of features.",
+        examples=[[{"name": "session_step"}, {"name": "recent_shown_items", "length": 5}]],
+    )
+    history_days: int = Field(
+        default=7,
+        ge=1,
+        le=365,
+        description="Sets how many days before the decision's own features of delay `delivery` look back.",
+        examples=[7],
+    )
+
+    item_categories: bool = Field(
+        default=False,
+        description="Gives events that name no category that of their item, where it is true: what the source's "
+        "`items` had told of it before the event's day. Features of categories see it; what a decision chooses doesn't "
+        "change.",
+        examples=[True],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"item_categories"})
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """The shopper's attribute that each feature is, by the feature's name; of those that are one."""
+        named = {feature.name: attribute_of(feature.name) for feature in self.features}
+        return {feature: name for feature, name in named.items() if name}
+
+    @field_validator("features")
+    @classmethod
+    def _distinct(cls, features: tuple[Feature, ...]) -> tuple[Feature, ...]:
+        names = [feature.name for feature in features]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"features stand twice: {', '.join(repeated)}")
+        return features
+
+
+class Episode(StrictModel):
+    """Bounds of an episode."""
+
+    max_steps: int = Field(
+        ge=1,
+        le=1000,
+        description="Bounds the number of decisions in an episode; a session with more goes on in a further episode.",
+        examples=[40],
+    )
+
+
+class Action(StrictModel):
+    """What a decision chooses."""
+
+    key: Literal["item", "category"] = Field(
+        json_schema_extra=DATA,
+        description="Says what an action is: the decided event's `action`, or its item where it has none (`item`), or "
+        "the item's category (`category`).",
+        examples=["item"],
+    )
+    mask: Literal["availability", "none"] = Field(
+        json_schema_extra=DATA,
+        description="Says what can be chosen at a decision: the actions of its availability set, or all of the "
+        "vocabulary (`none`).",
+        examples=["availability"],
+    )
+    max_actions: int = Field(
+        ge=2,
+        le=100_000,
+        description="Bounds the number of actions of the vocabulary, the most frequent ones; further actions share "
+        "one, `(other)`, which is never served.",
+        examples=[500],
+    )
+
+
+class DiscountRate(StrictModel):
+    """How much less a later reward counts."""
+
+    per: Literal["step", "day"] = Field(
+        default="step",
+        description="Says what discounts: each step (`step`), or the time between decisions, in days and their exact "
+        "parts (`day`).",
+        examples=["day"],
+    )
+    gamma: float = Field(
+        gt=0,
+        le=1,
+        description="Multiplies rewards once for every step before them, or, per day, to the power of the days before "
+        "them; 1 counts all alike.",
+        examples=[0.95],
+    )
+
+
+class Splits(StrictModel):
+    """Shares of the time between the first decision and the last settled one, less two embargoes; they sum to 1."""
+
+    train: float = Field(
+        gt=0, lt=1, description="Gives the share of the time whose episodes are learned from.", examples=[0.6]
+    )
+    validation: float = Field(
+        gt=0,
+        lt=1,
+        description="Gives the share of the time whose episodes choose network, temperature and candidate.",
+        examples=[0.15],
+    )
+    test: float = Field(
+        gt=0,
+        lt=1,
+        description="Gives the share of the time whose episodes the chosen policy is judged on.",
+        examples=[0.25],
+    )
+    embargo_hours: int | None = Field(
+        default=None,
+        ge=0,
+        description="Leaves out this many hours between two splits; left out, or less than is safe, it is the "
+        "attribution window plus the longest session.",
+        examples=[24],
+    )
+    min_episodes: int = Field(
+        default=50,
+        ge=1,
+        description="Learns nothing while any split has fewer episodes than this.",
+        examples=[100],
+    )
+
+    @model_validator(mode="after")
+    def _sum_to_one(self) -> Self:
+        if abs(self.train + self.validation + self.test - 1) > 1e-9:
+            raise ValueError("train, validation and test must sum to 1")
+        return self
