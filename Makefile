@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment airflow-environment nightly worth source check-source forget-source accept repair migrate promote observe serve rollback off on \
+.PHONY: help setup python java pipeline-environment airflow-environment duckdb-environment nightly worth source check-source forget-source accept repair migrate promote observe serve rollback off on \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-gate bench-jobs bench-kernel bench-ope bench-serve bench-train bench-worth up down airflow pins clean
 
@@ -56,7 +56,7 @@ help:  ## this page
 #:   KILLS=30 SEED=1  how often, and when, `make test-faults` kills ingest and build
 #:   NIGHTS=2000      nights that `make bench-gate` judges for each kind of candidate
 #:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on
-#:   SIZES=300000     events of the logs of `make bench-jobs`
+#:   SIZES=300000 NIGHT_EVENTS=300000  events of the logs of `make bench-jobs`; REPEATS=1 rounds
 #:   SECTIONS=coverage,selection  parts of `make bench-jobs`, `make bench-ope` or `make bench-train`; default: all
 #:   DEVICE=cuda REPEATS=5        what `make bench-train` runs on, and how many rounds
 #:   THREADS=1,8      numbers of threads that its full step is timed with; default: 1 and all cores
@@ -167,8 +167,8 @@ bench-kernel: setup  ## how many rows a second each function of the kernel takes
 bench-serve: setup  ## decisions a second and their milliseconds, beside `mlflow models serve`; SECONDS_EACH=10
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.serve.bench_serve
 
-bench-jobs: setup  ## what raw lines cost on their way to transitions, by stage; SIZES=3000000,30000000 SECTIONS=chain,marginal,heavy
-	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_jobs
+bench-jobs: setup duckdb-environment  ## what raw lines cost on their way to transitions, against DuckDB; SIZES, SECTIONS=chain,marginal,heavy,night, REPEATS, NIGHT_EVENTS
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" NIGHTCART_DUCKDB_PYTHON=build/duckdb/bin/python $(PIPELINE) -m tests.bench.bench_jobs
 
 bench-worth: setup  ## whether `make worth` says the right thing of simulated shops, over 5 logs of each kind
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_worth.py
@@ -223,6 +223,11 @@ pipeline-environment:
 
 airflow-environment:
 	$(call make-environment,.venv-airflow,requirements-airflow.txt)
+
+# What `make bench-jobs` compares with; nothing else needs it.
+duckdb-environment:
+	@mkdir -p build
+	$(call make-environment,build/duckdb,tests/bench/jobs/requirements-duckdb.txt)
 
 # The first Python 3.11 among PYTHON (alone, where given), python3.11 and python3.
 define find-python

@@ -19,7 +19,7 @@ from datetime import date
 from itertools import count
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, SparkSession
 
 from conf.errors import NightcartError, StaleInputs
 from conf.intact_files import damage_in, sums_of
@@ -130,14 +130,32 @@ def staged(
     with staging_folder(Lake.staging(target.folder)) as folder:
         with explaining_failures(target.table.name, target.folder):
             _write(frame, target, folder)
-            summaries = summarize_written(frame.sparkSession, target.table, folder, target.path_columns, counted or {})
-        check_written(summaries, target.table, target.partition_column, partitions)
-        found = {
-            value: StagedPartition(summary.n_rows, summary.content_hash, summary.counts)
-            for value, summary in summaries.items()
-        }
-        nothing = staged_empty(target, partitions=partitions, counted=counted or {}).partitions
-        yield StagedVersion(target, folder, {**nothing, **found})
+        yield checked(frame.sparkSession, target, folder, partitions=partitions, counted=counted)
+
+
+def checked(
+    spark: SparkSession,
+    target: Target,
+    folder: Path,
+    *,
+    partitions: Collection[str],
+    counted: Mapping[str, Column] | None = None,
+) -> StagedVersion:
+    """Return what lies written in a staging folder as a staged version, once it is checked; arguments as of `staged`.
+
+    Raises:
+        CheckError: nulls, keys or partitions don't fit the table; lists all violations.
+        PublishError: the rows can't be read.
+    """
+    with explaining_failures(target.table.name, target.folder):
+        summaries = summarize_written(spark, target.table, folder, target.path_columns, counted or {})
+    check_written(summaries, target.table, target.partition_column, partitions)
+    found = {
+        value: StagedPartition(summary.n_rows, summary.content_hash, summary.counts)
+        for value, summary in summaries.items()
+    }
+    nothing = staged_empty(target, partitions=partitions, counted=counted or {}).partitions
+    return StagedVersion(target, folder, {**nothing, **found})
 
 
 def staged_empty(target: Target, *, partitions: Collection[str], counted: Collection[str] = ()) -> StagedVersion:

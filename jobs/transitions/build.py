@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -27,7 +28,17 @@ from jobs.events.events_reading import (
 )
 from jobs.events.ordered_partitions import n_partitions_for
 from jobs.events.told_rows import read_told
-from jobs.publishing.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged
+from jobs.publishing.publishing import (
+    PartitionFacts,
+    Provenance,
+    StagedVersion,
+    Target,
+    checked,
+    explaining_failures,
+    publish,
+)
+from jobs.publishing.row_pieces import join_pieces
+from jobs.publishing.staging import staging_folder
 from jobs.publishing.written_rows import read_written
 from jobs.transitions.attribution import unattributable
 from jobs.transitions.checks import CHECKS, count_mismatches, explain, lost_on_the_way, row_violations
@@ -106,36 +117,49 @@ def build(spark: SparkSession, settings: Settings, pipeline: Pipeline, horizon: 
 
 def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
     """Publish the due dates and return their manifests."""
-    due = order.due
+    due, target = order.due, order.target
     events, sets = _read(order)
+    names = [str(day) for day in due.dates]
+    with staging_folder(Lake.staging(target.folder)) as folder:
+        made = _made(order, events, sets, folder)
+        decided = decisions_of(made.tallies, events, order.pipeline, due.dates)
+        refuse_too_many(decided, order.pipeline, order.where)
+        with explaining_failures(target.table.name, target.folder):
+            join_pieces(
+                order.spark,
+                made.pieces,
+                partition_column=target.partition_column,
+                sort_columns=target.sort_columns,
+                folder=folder,
+            )
+        version = checked(order.spark, target, folder, partitions=names, counted=_counted())
+        went = [*outcomes(made.tallies), *unattributable(events, order.pipeline)]
+        counters = _counters(order, made, went, version)
+        _check(order, sets, version, lost_on_the_way(made, events, order.where), decided, counters)
+        counters = {day: found | decided[day].counters for day, found in counters.items()}
+        notes = {"reward_unit": order.pipeline.scenario.reward.unit}
+        facts = {str(day): PartitionFacts(due.inputs[day], counters[day], list(CHECKS), notes) for day in due.dates}
+        (manifests,) = publish(order.lake.lock, [(version, facts)], provenance)
+    return {date.fromisoformat(name): manifest for name, manifest in manifests.items()}
+
+
+def _made(order: _Order, events: DataFrame, sets: DataFrame | None, folder: Path) -> Made:
+    """Return what the kernel makes of the events, its rows in pieces below the staging folder."""
+    due, configured = order.due, int(order.spark.conf.get("spark.sql.shuffle.partitions") or 0)
     told = read_told(
         order.spark, order.lake, order.pipeline, first_day=due.first_event_date, last_delivery_date=due.horizon
     )
-    made = make_transitions(
-        events,
-        sets,
-        order.pipeline,
-        told=told,
-        dates=due.dates,
-        horizon=due.horizon,
-        n_partitions=n_partitions_for(due.n_events, int(order.spark.conf.get("spark.sql.shuffle.partitions") or 0)),
-    )
-    made.persist()
-    try:
-        decided = decisions_of(made.tallies, events, order.pipeline, due.dates)
-        refuse_too_many(decided, order.pipeline, order.where)
-        names = [str(day) for day in due.dates]
-        with staged(made.transitions, order.target, partitions=names, counted=_counted()) as version:
-            went = [*outcomes(made.tallies), *unattributable(events, order.pipeline)]
-            counters = _counters(order, made, went, version)
-            _check(order, sets, version, lost_on_the_way(made, events, order.where), decided, counters)
-            counters = {day: found | decided[day].counters for day, found in counters.items()}
-            notes = {"reward_unit": order.pipeline.scenario.reward.unit}
-            facts = {str(day): PartitionFacts(due.inputs[day], counters[day], list(CHECKS), notes) for day in due.dates}
-            (manifests,) = publish(order.lake.lock, [(version, facts)], provenance)
-    finally:
-        made.unpersist()
-    return {date.fromisoformat(name): manifest for name, manifest in manifests.items()}
+    with explaining_failures(order.target.table.name, order.target.folder):
+        return make_transitions(
+            events,
+            sets,
+            order.pipeline,
+            folder / "_pieces",
+            told=told,
+            dates=due.dates,
+            horizon=due.horizon,
+            n_partitions=n_partitions_for(due.n_events, configured),
+        )
 
 
 def _read(order: _Order) -> tuple[DataFrame, DataFrame | None]:

@@ -11,14 +11,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from conf.kernel.quarantine import NO_CONSENT, QUARANTINE_REASONS
 from conf.publication import Manifest
 from conf.specs.scenario import Pipeline
 from jobs.errors import CheckError
-from jobs.transitions.tallies import COMPANION, DECISION, EPISODE_SET_ASIDE, REPEATED, SET_ASIDE
+from jobs.transitions.tallies import COMPANION, DECISION, EPISODE_SET_ASIDE, REPEATED, SET_ASIDE, Tally
 
 NO_SHOPPER = "no_shopper"
 REASONS = (*QUARANTINE_REASONS, NO_SHOPPER)
@@ -78,7 +78,7 @@ class DateDecisions:
 
 
 def decisions_of(
-    tallies: Iterable[Row], events: DataFrame, pipeline: Pipeline, dates: Collection[date]
+    tallies: Iterable[Tally], events: DataFrame, pipeline: Pipeline, dates: Collection[date]
 ) -> dict[date, DateDecisions]:
     """Return what the sessions that start on each date decided; decisions of nobody count on their own date."""
     found: dict[date, DateDecisions] = {day: DateDecisions() for day in dates}
@@ -97,11 +97,11 @@ def decisions_of(
     is_decision = F.col("event_type") == pipeline.source.decisions.event_type
     of_nobody = events.where((F.col("user_id") == "") & is_decision & F.col("event_date").isin(*dates))
     first = F.date_format(F.min("event_time"), "yyyy-MM-dd HH:mm:ss").alias("first")
-    for row in of_nobody.groupBy("event_date").agg(F.count(F.lit(1)).alias("n"), first).collect():
-        one = found[row["event_date"]]
-        one.n += row["n"]
-        one.n_unfit[NO_SHOPPER] += row["n"]
-        one.examples[NO_SHOPPER] = f"{row['first']} UTC"
+    for counted in of_nobody.groupBy("event_date").agg(F.count(F.lit(1)).alias("n"), first).collect():
+        one = found[counted["event_date"]]
+        one.n += counted["n"]
+        one.n_unfit[NO_SHOPPER] += counted["n"]
+        one.examples[NO_SHOPPER] = f"{counted['first']} UTC"
     return found
 
 

@@ -6,13 +6,13 @@ Counts merge: those of all partitions are summed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import Row
 
 from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import IntArray
@@ -31,6 +31,9 @@ TALLY_DDL = (
 
 `worth`, in millionths, is what the events are worth, or what the decisions cost.
 """
+
+Tally = Mapping[str, Any]
+"""One of them, by the names of TALLY_DDL."""
 
 EVENT, DECISION, REPEATED, HANDED = "event", "decision", "repeated_decision", "handed"
 """Kinds: events that rewards count, decisions, events that tell of one again, and all events that were handed over."""
@@ -68,18 +71,32 @@ def tallies_of(
     )
 
 
-def outcomes(tallies: Iterable[Row]) -> list[tuple[date, str, date | None, int]]:
+def summed_tallies(tallies: Iterable[Tally]) -> list[Tally]:
+    """Return the counts of all partitions together, with the smallest example of each."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for one in tallies:
+        known = found.setdefault(tuple(one[name] for name in _TOLD_APART), {**one, "n": 0, "worth": 0})
+        known["n"] += one["n"]
+        known["worth"] += one["worth"]
+        known["example"] = min((text for text in (known["example"], one["example"]) if text is not None), default=None)
+    return list(found.values())
+
+
+_TOLD_APART = ("kind", "day", "event_type", "outcome", "decision_date")
+
+
+def outcomes(tallies: Iterable[Tally]) -> list[tuple[date, str, date | None, int]]:
     """Return what events are worth by business day, outcome and, where attributed, the transition's date."""
     found = (row for row in tallies if row["kind"] == EVENT)
     return [(row["day"], row["outcome"], row["decision_date"], row["worth"]) for row in found]
 
 
-def costs(tallies: Iterable[Row]) -> dict[date, int]:
+def costs(tallies: Iterable[Tally]) -> dict[date, int]:
     """Return what the decisions cost, in millionths, by the day their session started."""
     return {row["day"]: row["worth"] for row in tallies if row["kind"] == DECISION}
 
 
-def without_money(tallies: Iterable[Row]) -> Counter[date]:
+def without_money(tallies: Iterable[Tally]) -> Counter[date]:
     """Return how many counted events lack the money that the reward asks for, by business day."""
     found: Counter[date] = Counter()
     for row in tallies:
@@ -185,7 +202,7 @@ def _handed_over(stream: Stream) -> pa.StructArray:
     return _structs(HANDED, day=day, event_type=np.array(_TYPES, dtype=object)[kind], n=n)
 
 
-def handed_over(tallies: Iterable[Row]) -> dict[tuple[date, str], int]:
+def handed_over(tallies: Iterable[Tally]) -> dict[tuple[date, str], int]:
     """Return how many events of shoppers the kernel saw, by business day and type."""
     return {(row["day"], row["event_type"]): row["n"] for row in tallies if row["kind"] == HANDED}
 

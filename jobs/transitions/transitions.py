@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame, Row, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from conf.kernel.availability_in_force import AvailabilitySets
@@ -20,12 +20,13 @@ from conf.kernel.transitions import AsOf, Rules, transitions
 from conf.kernel_rules import as_of, rules_of
 from conf.observation_features import id_hash
 from conf.specs.scenario import Pipeline
-from conf.tables import Table, transitions_table
+from conf.tables import transitions_table
 from jobs.events.event_columns import HAS_CONSENT, MONEY_COLUMNS, TRANSITION_COLUMNS, event_columns
 from jobs.events.ordered_partitions import by_shopper
 from jobs.events.told_rows import ATTRIBUTE, ToldRows, among_events, apart
-from jobs.publishing.table_schema import struct_of, table_schema
-from jobs.transitions.tallies import TALLY_DDL, tallies_of
+from jobs.publishing.row_pieces import PIECE_DDL, Piece, arrow_schema, write_pieces
+from jobs.publishing.table_schema import struct_of
+from jobs.transitions.tallies import TALLY_DDL, Tally, summed_tallies, tallies_of
 from jobs.transitions.transition_rows import action_keys, transition_rows
 
 SET_COLUMNS = ("availability_id", "valid_from", "delivery_date", "actions")
@@ -34,50 +35,29 @@ SET_COLUMNS = ("availability_id", "valid_from", "delivery_date", "actions")
 
 @dataclass(frozen=True)
 class Made:
-    """What the kernel makes of the events: rows that hold either a transition or a tally.
+    """What the kernel makes of the events.
 
     Attributes:
-        frame: columns `transition` (the table's columns, and `date`) and `tally`; one of them is null.
-        table: of the transitions.
+        pieces: files with the transitions: the table's columns, by date.
+        tallies: what was counted of the events, summed over shoppers: the columns of TALLY_DDL.
     """
 
-    frame: DataFrame
-    table: Table
-
-    def persist(self) -> None:
-        """Keep the rows once computed: they are written, and counted."""
-        self.frame.persist()
-
-    def unpersist(self) -> None:
-        """Keep nothing any longer."""
-        self.frame.unpersist()
-
-    @property
-    def transitions(self) -> DataFrame:
-        """The transitions: the table's columns, and `date`."""
-        return self.frame.where(F.col("transition").isNotNull()).select("transition.*")
-
-    @cached_property
-    def tallies(self) -> list[Row]:
-        """What was counted of the events, summed over shoppers: the columns of TALLY_DDL."""
-        found = self.frame.where(F.col("tally").isNotNull()).select("tally.*")
-        sums = ("n", "worth")
-        names = [name for name in found.columns if name not in (*sums, "example")]
-        totals = [F.sum(name).alias(name) for name in sums]
-        return found.groupBy(*names).agg(*totals, F.min("example").alias("example")).collect()
+    pieces: list[Piece]
+    tallies: list[Tally]
 
 
 def make_transitions(
     events: DataFrame,
     availability: DataFrame | None,
     pipeline: Pipeline,
+    folder: Path,
     *,
     dates: Sequence[date],
     horizon: date,
     n_partitions: int = 0,
     told: ToldRows | None = None,
 ) -> Made:
-    """Return the transitions of sessions that start on the dates, and what was counted of all the events.
+    """Write the transitions of sessions that start on the dates; return where, and what was counted of all the events.
 
     A pure function of the events: no row depends on which other dates are made with it.
 
@@ -85,6 +65,7 @@ def make_transitions(
         events: accepted events, each once, with event_date and delivery_date.
         availability: sets with their delivery dates; None where the source has none.
         pipeline: what a session, a decision and a reward are.
+        folder: where the pieces go, which Python's workers can write to.
         dates: business dates.
         horizon: up to which deliveries are known.
         n_partitions: how many parts the shoppers are split into; 0 leaves that to Spark.
@@ -93,8 +74,7 @@ def make_transitions(
     told = told or ToldRows(None, None)
     if told.attributes is not None:
         events = among_events(events, told.attributes)
-    table = transitions_table(pipeline.scenario)
-    schema = struct_of(f"transition struct<{_struct_fields(table)}, date: date>, tally struct<{TALLY_DDL}>")
+    table_schema = arrow_schema(transitions_table(pipeline.scenario))
     sets = None if availability is None else _needed_sets(availability, pipeline).toArrow()
     job = transition_job(pipeline, sets, dates=dates, horizon=horizon, items=told.items)
     columns = [
@@ -102,7 +82,30 @@ def make_transitions(
         *(MONEY_COLUMNS if pipeline.scenario.counts_money else ()),
         *(one for one in (HAS_CONSENT, ATTRIBUTE) if one in events.columns),
     ]
-    return Made(by_shopper(events, columns, job, schema, n_partitions=n_partitions), table)
+
+    def write(partition: pa.Table) -> pa.Table:
+        rows, tallies = job(partition)
+        pieces = write_pieces(pa.Table.from_struct_array(rows), table_schema, "date", folder)
+        return _said(pieces, tallies)
+
+    schema = struct_of(f"piece struct<{PIECE_DDL}>, tally struct<{TALLY_DDL}>")
+    said = by_shopper(events, columns, write, schema, n_partitions=n_partitions).toArrow()
+    pieces = [Piece(one["value"], Path(one["path"])) for one in said["piece"].drop_null().to_pylist()]
+    return Made(pieces, summed_tallies(said["tally"].drop_null().to_pylist()))
+
+
+def _said(pieces: Sequence[Piece], tallies: pa.StructArray) -> pa.Table:
+    """Return rows that name a piece each, and rows that hold a tally each."""
+    named = pa.array([{"value": one.value, "path": str(one.path)} for one in pieces], _PIECE)
+    return pa.table(
+        {
+            "piece": pa.concat_arrays([named, pa.nulls(len(tallies), _PIECE)]),
+            "tally": pa.concat_arrays([pa.nulls(len(pieces), tallies.type), tallies]),
+        }
+    )
+
+
+_PIECE = pa.struct([("value", pa.string()), ("path", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -125,8 +128,8 @@ class TransitionJob:
     passes_propensity: bool
     items: Told | None = None
 
-    def __call__(self, events: pa.Table) -> pa.Table:
-        """Return the columns of `Made.frame`, transitions first.
+    def __call__(self, events: pa.Table) -> tuple[pa.StructArray, pa.StructArray]:
+        """Return the transitions, structs of the table's columns and `date`, and the tallies, structs of TALLY_DDL.
 
         Args:
             events: TRANSITION_COLUMNS, and MONEY_COLUMNS where the scenario counts money, of whole shoppers, by shopper
@@ -137,12 +140,7 @@ class TransitionJob:
         made = transitions(columns.stream, self.rules, self.known, attributes)
         rows = transition_rows(columns, made, self.rules, names=self.names, passes_propensity=self.passes_propensity)
         tallies = tallies_of(columns, made, self.rules, self.known, action_keys(columns, self.rules))
-        return pa.table(
-            {
-                "transition": pa.concat_arrays([rows, pa.nulls(len(tallies), rows.type)]),
-                "tally": pa.concat_arrays([pa.nulls(len(rows), tallies.type), tallies]),
-            }
-        )
+        return rows, tallies
 
 
 def transition_job(
@@ -197,7 +195,3 @@ def _sets(table: pa.Table | None, pipeline: Pipeline) -> tuple[pa.Array, Availab
         offering_code=owners[np.asarray(pc.list_parent_indices(offers), dtype=np.int64)],
         offered_action=hashes[np.asarray(offered.indices, dtype=np.int64)],
     )
-
-
-def _struct_fields(table: Table) -> str:
-    return ", ".join(f"`{field.name}`: {field.dataType.simpleString()}" for field in table_schema(table).fields)

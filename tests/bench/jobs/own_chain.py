@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
-from datetime import date, timedelta
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,32 +20,38 @@ from jobs.sessions.building import build_sessions
 from jobs.spark.session import start_spark
 from jobs.transitions.build import build
 from tests.bench.jobs.process_tree import PeakMemory, processor_seconds
-from tests.bench.jobs.shop_log import FIRST, N_DAYS
+from tests.bench.jobs.shop_log import FIRST
 from tests.bench.jobs.shop_specs import pipeline_of
 
 
 def main() -> None:
-    form, logs, home = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-    last = date.fromisoformat(sys.argv[4]) if len(sys.argv) > 4 else FIRST + timedelta(days=N_DAYS - 1)
-    environment = {"NIGHTCART_HOME": str(home), "NIGHTCART_PSEUDONYM_KEY": "a key for measurements"}
+    order = json.loads(sys.stdin.read())
+    environment = {"NIGHTCART_HOME": order["home"], "NIGHTCART_PSEUDONYM_KEY": order["key"]}
     with PeakMemory() as memory:
-        stages = run_chain(Settings.from_environment(environment), form, logs, last)
+        stages = run_chain(Settings.from_environment(environment), order)
     print(json.dumps({"stages": stages, "peak_bytes": memory.bytes_by_kind}))
 
 
-def run_chain(settings: Settings, form: str, logs: Path, last: date) -> dict[str, dict[str, float]]:
-    """Return seconds and processor seconds of each stage."""
+def run_chain(settings: Settings, order: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+    """Return seconds and processor seconds of each stage.
+
+    Args:
+        settings: name the home and the key.
+        order: `form` (csv, jsonl), `logs`, `n_days` of the log, and `is_night`: whether all days but the last are built
+            before, so that `build` is that of a night.
+    """
     stages: dict[str, dict[str, float]] = {}
-    pipeline = pipeline_of(form)
+    pipeline, last = pipeline_of(order["form"]), FIRST + timedelta(days=order["n_days"] - 1)
     spark = _timed(stages, "start", lambda: start_spark(settings, "bench"))
     provenance = Provenance(source_hash(pipeline.source), "code", settings.pseudonym_key_id(), last)
-    lake, key = Lake(settings.lake, pipeline.source.name), settings.pseudonym_key()
+    lake, key, logs = Lake(settings.lake, pipeline.source.name), settings.pseudonym_key(), Path(order["logs"])
     job = Ingestion(spark, lake, pipeline.source, key, provenance)
     _timed(stages, "land", lambda: land(spark, lake, pipeline.source, logs, key=key, provenance=provenance))
     _timed(stages, "ingest", lambda: ingest_deliveries(job))
     _timed(stages, "sessions", lambda: build_sessions(job))
-    built = _timed(stages, "build", lambda: build(spark, settings, pipeline, last))
-    stages["rows"] = {"n_transitions": built["n_transitions"], "reward": built["reward"]["transitions"]}
+    if order["is_night"]:
+        _timed(stages, "build_before", lambda: build(spark, settings, pipeline, last - timedelta(days=1)))
+    _timed(stages, "build", lambda: build(spark, settings, pipeline, last))
     spark.stop()
     return stages
 

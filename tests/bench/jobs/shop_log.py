@@ -21,20 +21,25 @@ SECONDS_BETWEEN = 40
 """Mean seconds between two events of a visit."""
 
 
-def write_log(folder: Path, n_events: int, form: str, *, heavy_share: float = 0.0, seed: int = 1) -> None:
-    """Write a log of about that many events, a file a day.
+def write_log(
+    folder: Path, n_events: int, form: str, *, n_days: int = N_DAYS, heavy_share: float = 0.0, seed: int = 1
+) -> None:
+    """Write a log of about that many events, a file a day; no two of them share a moment.
+
+    So the order of events rests on no id, and whoever reads the log without hashing gets the same order.
 
     Args:
         folder: where the files go.
         n_events: of all days.
         form: `csv` or `jsonl` (which is packed).
+        n_days: that the log has.
         heavy_share: of the events that one shopper has.
         seed: of the random draws.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(N_DAYS):
+    for number in range(n_days):
         rng = np.random.default_rng([seed, number])
-        day = _day(rng, FIRST + timedelta(days=number), n_events // N_DAYS, n_events, heavy_share)
+        day = _day(rng, FIRST + timedelta(days=number), n_events // n_days, n_events, heavy_share)
         name = f"events-{FIRST + timedelta(days=number)}"
         if form == "csv":
             pa.csv.write_csv(day, folder / f"{name}.csv", pa.csv.WriteOptions(quoting_style="none"))
@@ -55,6 +60,8 @@ def _day(rng: np.random.Generator, day: date, n_events: int, n_in_all: int, heav
     item = _heavy_tailed(rng, n_events, n_items)
     kind = np.searchsorted([1 - CART_SHARE - PURCHASE_SHARE, 1 - PURCHASE_SHARE], rng.random(n_events), side="right")
     order = np.argsort(time, kind="stable")
+    place = np.arange(n_events)
+    moments = np.maximum.accumulate(time[order] - place) + place
     cents = pa.array((199 + item * 37 % 20_000)[order])
     price = pc.binary_join_element_wise(
         pc.cast(pc.divide(cents, 100), pa.string()),
@@ -63,7 +70,7 @@ def _day(rng: np.random.Generator, day: date, n_events: int, n_in_all: int, heav
     )
     return pa.table(
         {
-            "timestamp": time[order],
+            "timestamp": moments,
             "visitorid": pa.array(shopper[order]),
             "event": pa.array(["view", "addtocart", "transaction"]).take(pa.array(kind[order])),
             "itemid": pa.array(item[order]),

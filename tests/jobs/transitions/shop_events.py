@@ -110,8 +110,8 @@ def transitions(
     horizon: date = DAY,
 ) -> list[Row]:
     """The transitions of the rows as a partition's worker makes them, by shopper in the total order."""
-    made = made_of(rows, pipeline, sets=sets, dates=dates, horizon=horizon)["transition"].to_pylist()
-    return sorted((row for row in made if row is not None), key=lambda row: (row["user_id"], row["decision_time"]))
+    made, _ = made_of(rows, pipeline, sets=sets, dates=dates, horizon=horizon)
+    return sorted(made.to_pylist(), key=lambda row: (row["user_id"], row["decision_time"]))
 
 
 def made_of(
@@ -121,7 +121,7 @@ def made_of(
     sets: Iterable[Row] = (),
     dates: Sequence[date] = (DAY,),
     horizon: date = DAY,
-) -> pa.Table:
+) -> tuple[pa.StructArray, pa.StructArray]:
     """What a partition's worker makes of the rows: transitions and tallies."""
     sets = [*sets]
     known = pa.table({name: pa.array([one[name] for one in sets]) for name in SET_COLUMNS}) if sets else None

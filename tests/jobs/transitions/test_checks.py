@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.specs.scenario import Pipeline
+from jobs.publishing.row_pieces import read_pieces
 from jobs.transitions.checks import ROW_CHECKS, explain, lost_on_the_way, row_violations
 from jobs.transitions.transitions import Made, make_transitions
 from tests.jobs.transitions.shop_events import (
@@ -29,18 +31,20 @@ SETS = [available("morning", "06:00", "shoe", "hat")]
 
 
 @pytest.fixture(scope="module")
-def good(spark: SparkSession) -> DataFrame:
+def good(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> DataFrame:
     """Transitions of one episode of three steps, as built."""
     rows = [
         impression(f"10:0{n}", action=item, availability_id="morning") for n, item in enumerate(["shoe", "hat", "shoe"])
     ]
-    made = made_by_spark(spark, rows, PIPELINE, SETS).transitions
-    return spark.createDataFrame(made.collect(), made.schema)
+    made = made_by_spark(spark, rows, PIPELINE, tmp_path_factory.mktemp("pieces"), SETS)
+    return spark.createDataFrame(read_pieces([one.path for one in made.pieces])).withColumn("date", F.lit(DAY))
 
 
-def made_by_spark(spark: SparkSession, rows: list[Row], pipeline: Pipeline, sets: list[Row] | None = None) -> Made:
+def made_by_spark(
+    spark: SparkSession, rows: list[Row], pipeline: Pipeline, folder: Path, sets: list[Row] | None = None
+) -> Made:
     known = availability_frame(spark, sets) if sets else None
-    return make_transitions(events_frame(spark, rows), known, pipeline, dates=[DAY], horizon=DAY)
+    return make_transitions(events_frame(spark, rows), known, pipeline, folder, dates=[DAY], horizon=DAY)
 
 
 def on_step(step: int, column: str, value: Any) -> Callable[[DataFrame], DataFrame]:
@@ -103,11 +107,11 @@ def test_all_violations_stand_in_one_message() -> None:
     ]
 
 
-def test_events_lost_between_spark_and_the_kernel_are_told(spark: SparkSession) -> None:
+def test_events_lost_between_spark_and_the_kernel_are_told(spark: SparkSession, tmp_path: Path) -> None:
     """Decisions and clicks that never arrived are missing on both sides of every other count."""
     rows = [impression("10:00", decision_id="d1"), event("click", "10:01", decision_id="d1"), impression("10:02")]
-    whole = made_by_spark(spark, rows, PIPELINE)
+    whole = made_by_spark(spark, rows, PIPELINE, tmp_path)
     assert lost_on_the_way(whole, events_frame(spark, rows), "transitions/recommendation") == []
-    partly = made_by_spark(spark, rows[:-1], PIPELINE)
+    partly = made_by_spark(spark, rows[:-1], PIPELINE, tmp_path)
     (problem,) = lost_on_the_way(partly, events_frame(spark, rows), "transitions/recommendation")
     assert "the kernel saw 1 of type impression; expected 2, as read" in problem

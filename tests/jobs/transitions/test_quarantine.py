@@ -36,7 +36,7 @@ SETS = [available("morning", "06:00", "shoe", "hat")]
 
 def set_aside(rows: Sequence[Row], sets: Sequence[Row] = SETS) -> list[tuple[str, str | None, str | None, int]]:
     """Tallies of decisions and episodes that are set aside."""
-    found = made_of(rows, pipeline(), sets=sets)["tally"].to_pylist()
+    found = made_of(rows, pipeline(), sets=sets)[1].to_pylist()
     told = [(one["kind"], one["outcome"], one["example"], one["n"]) for one in found if one is not None]
     return sorted(one for one in told if "set_aside" in one[0])
 
@@ -96,7 +96,7 @@ def test_what_decisions_that_are_set_aside_earned_is_told() -> None:
     rows = [impression(f"10:0{n}", decision_id=f"d{n}", availability_id="morning") for n in range(2)]
     rows += [event("click", f"10:0{n}:30", decision_id=f"d{n}") for n in range(2)]
     rows[0]["availability_id"] = "evening"
-    tallies = [one for one in made_of(rows, pipeline(), sets=SETS)["tally"].to_pylist() if one is not None]
+    tallies = made_of(rows, pipeline(), sets=SETS)[1].to_pylist()
     assert [(one["outcome"], one["decision_date"], one["n"]) for one in tallies if one["kind"] == "event"] == [
         ("quarantined", DAY, 2)
     ]

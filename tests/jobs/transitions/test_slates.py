@@ -63,7 +63,7 @@ def test_decision_told_again_is_one_decision() -> None:
         ("shoe", 3),
     ]
     assert [row["reward"] for row in found] == [0, CLICK, 0, 0]
-    tallies = [one for one in made_of(rows, PIPELINE)["tally"].to_pylist() if one is not None]
+    tallies = made_of(rows, PIPELINE)[1].to_pylist()
     assert [one["n"] for one in tallies if one["kind"] == "repeated_decision"] == [2]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ from conf.observation_features import OBSERVATION_FEATURES, id_hash
 from conf.specs.problem import Observation
 from conf.specs.scenario import Pipeline
 from conf.tables import transitions_table
-from jobs.publishing.written_rows import check_columns
+from jobs.publishing.row_pieces import arrow_schema, read_pieces
 from jobs.transitions.attribution import look_back_days
 from jobs.transitions.transitions import make_transitions
 from tests.jobs.transitions.plain_transitions import plain_transitions
@@ -152,7 +153,7 @@ def test_a_dates_rows_need_only_the_days_around_it() -> None:
     compare(transitions(around, pipeline, sets=SETS, dates=[day], horizon=horizon), expected, rows, pipeline)
 
 
-def test_spark_gives_what_its_workers_make(spark: SparkSession) -> None:
+def test_spark_gives_what_its_workers_make(spark: SparkSession, tmp_path: Path) -> None:
     """The same rows in the table's columns, however many parts the shoppers are in; nobody's events make none."""
     pipeline = PIPELINES["logged"]
     rows = in_zone(random_log(7), pipeline)
@@ -161,11 +162,18 @@ def test_spark_gives_what_its_workers_make(spark: SparkSession) -> None:
     log = events_frame(spark, [*rows, event("stock", user_id="", event_id="own")])
     for n_partitions in (1, 3):
         sets = availability_frame(spark, SETS)
+        folder = tmp_path / str(n_partitions)
         made = make_transitions(
-            log, sets, pipeline, dates=dates, horizon=DAYS[4], n_partitions=n_partitions
-        ).transitions
-        check_columns(made, transitions_table(pipeline.scenario), ["date"])
-        found = sorted(made.toArrow().to_pylist(), key=lambda row: (row["episode_id"], row["step"]))
+            log, sets, pipeline, folder, dates=dates, horizon=DAYS[4], n_partitions=n_partitions
+        ).pieces
+        tables = [read_pieces([one.path]) for one in made]
+        assert {table.schema for table in tables} == {arrow_schema(transitions_table(pipeline.scenario))}
+        found = [
+            row | {"date": date.fromisoformat(one.value)}
+            for one, table in zip(made, tables, strict=True)
+            for row in table.to_pylist()
+        ]
+        found.sort(key=lambda row: (row["episode_id"], row["step"]))
         assert found == sorted(expected, key=lambda row: (row["episode_id"], row["step"]))
 
 
