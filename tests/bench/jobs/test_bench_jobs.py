@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import hmac
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 
 from tests.bench.bench_jobs import KEYED, OURS, UNKEYED, marginal, night_days, summary
 from tests.bench.jobs.duckdb_peer import ask_peer, peer_python, variables_of
+from tests.bench.jobs.process_tree import PeakMemory, processor_seconds
 from tests.bench.jobs.shop_log import write_log
 
 needs_duckdb = pytest.mark.skipif(peer_python() is None, reason="NIGHTCART_DUCKDB_PYTHON names no Python with DuckDB")
@@ -141,3 +144,14 @@ def _compared(ours: dict[str, list[str]], theirs: dict[str, list[str]]) -> dict[
 
 def _read(files: list[str]) -> pa.Table:
     return pa.concat_tables([pq.read_table(file, partitioning=None) for file in files])
+
+
+def test_a_trees_memory_and_seconds_are_those_of_children_too() -> None:
+    work = "x = bytearray(60_000_000)\nfor _ in range(3_000_000): pass\nimport time; time.sleep(0.5)"
+    used = processor_seconds()
+
+    with PeakMemory(every_seconds=0.05) as memory:
+        subprocess.run([sys.executable, "-c", work], check=True)
+
+    assert processor_seconds() - used > 0.03
+    assert memory.bytes_by_kind["python"] > 60_000_000
