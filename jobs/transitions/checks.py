@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date
+from typing import cast
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, StructType
 
 from conf.specs.scenario import Pipeline
 from jobs.publishing.publishing import StagedVersion
@@ -49,15 +51,26 @@ def row_violations(written: DataFrame, availability: DataFrame | None, pipeline:
     """Return how many rows of each date (as a string) break each check; checks that hold are left out."""
     conditions = _conditions(pipeline)
     in_episode = Window.partitionBy("episode_id").orderBy("step")
-    placed = _with_available_actions(written, availability, pipeline).withColumns(
-        {
-            "place": F.row_number().over(in_episode) - 1,
-            "following": F.lead(F.struct("observation")).over(in_episode),
-        }
+    rows = _with_available_actions(written, availability, pipeline).select(
+        "date",
+        "episode_id",
+        "step",
+        "terminal",
+        "timeout",
+        "propensity",
+        "propensity_source",
+        _is_available(pipeline).alias("is_available"),
+        # Hashes, since whole observations would all be shuffled.
+        *[_observation_hash(written, name).alias(name) for name in ("observation", "next_observation")],
+    )
+    placed = rows.withColumns(
+        {"place": F.row_number().over(in_episode) - 1, "following": F.lead("observation").over(in_episode)}
     )
     counts = [F.count_if(F.coalesce(broken, F.lit(True))).alias(name) for name, broken in conditions.items()]
-    rows = placed.groupBy("date").agg(*counts).collect()
-    return {str(row["date"]): found for row in rows if (found := {name: row[name] for name in conditions if row[name]})}
+    counted = placed.groupBy("date").agg(*counts).collect()
+    return {
+        str(row["date"]): found for row in counted if (found := {name: row[name] for name in conditions if row[name]})
+    }
 
 
 def explain(where: str, by_date: Mapping[str, Mapping[str, int]]) -> list[str]:
@@ -93,12 +106,23 @@ def _conditions(pipeline: Pipeline) -> dict[str, Column]:
         "exactly_one_end": is_last & (F.col("terminal") == F.col("timeout")),
         "no_end_before_the_last_step": ~is_last & has_end,
         "steps_contiguous": F.col("step") != F.col("place"),
-        "next_observation_follows": ~is_last & (F.col("following.observation") != F.col("next_observation")),
+        "next_observation_follows": ~is_last & (F.col("following") != F.col("next_observation")),
         "propensity_fits_source": F.when(is_logged, propensity.isNull() | ~is_share | ~may_be_logged).otherwise(
             propensity.isNotNull() | (F.col("propensity_source") != "none")
         ),
-        "action_was_available": ~_is_available(pipeline),
+        "action_was_available": ~F.col("is_available"),
     }
+
+
+def _observation_hash(written: DataFrame, name: str) -> Column:
+    """Return the hash of an observation; as xxhash64 passes over nulls and runs lists together, it is told both."""
+    parts = []
+    for field in cast("StructType", written.schema[name].dataType).fields:
+        value = F.col(f"{name}.{field.name}")
+        parts += [value.isNull(), value]
+        if isinstance(field.dataType, ArrayType):
+            parts.append(F.size(value))
+    return F.xxhash64(*parts)
 
 
 def _is_available(pipeline: Pipeline) -> Column:

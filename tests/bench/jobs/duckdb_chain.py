@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 
 import duckdb
 
-from tests.bench.jobs.process_tree import PeakMemory, processor_seconds
+from tests.bench.jobs.process_tree import TreeWatch
 
 _SQL = Path(__file__).parent / "duckdb_sql"
 _BLOCK = 64
@@ -25,23 +24,24 @@ _BLOCK = 64
 
 def main() -> None:
     order = json.loads(sys.stdin.read())
-    with PeakMemory() as memory:
-        stages = run_chain(order)
-    print(json.dumps({"stages": stages, "peak_bytes": memory.bytes_by_kind, "version": duckdb.__version__}))
+    with TreeWatch() as watch:
+        stages = run_chain(order, watch)
+    print(json.dumps({"stages": stages, "peak_bytes": watch.peak_bytes, "version": duckdb.__version__}))
 
 
-def run_chain(order: Mapping[str, Any]) -> dict[str, dict[str, float]]:
+def run_chain(order: Mapping[str, Any], watch: TreeWatch) -> dict[str, dict[str, float]]:
     """Return seconds and processor seconds of each stage.
 
     Args:
         order: `form` (csv, jsonl), `logs`, `home`, `variables` (of the SQL, by name), `key` (hex; none leaves ids as
             they are), `threads`, `memory_bytes`, `temporary`; `stages`, which are run.
+        watch: of this process.
     """
     stages: dict[str, dict[str, float]] = {}
     home = Path(order["home"])
-    database = _timed(stages, "start", lambda: connect(order))
+    database = connect(order)
     for name in order["stages"]:
-        _timed(stages, name, lambda stage=name: STAGES[stage](database, order, home))
+        watch.timed(stages, name, lambda stage=name: STAGES[stage](database, order, home))
     database.close()
     return stages
 
@@ -150,16 +150,6 @@ _READINGS_WITHOUT_IDS = {
     "csv": _TYPED.replace("{reader}", f"read_csv('{{files}}', columns = {_COLUMNS}, header = true)"),
     "jsonl": _TYPED.replace("{reader}", f"read_json('{{files}}', columns = {_COLUMNS}, format = 'newline_delimited')"),
 }
-
-
-def _timed(stages: dict[str, dict[str, float]], name: str, work: Callable[[], Any]) -> Any:
-    started, used = time.monotonic(), processor_seconds()
-    found = work()
-    stages[name] = {
-        "seconds": round(time.monotonic() - started, 2),
-        "processor_seconds": round(processor_seconds() - used, 2),
-    }
-    return found
 
 
 if __name__ == "__main__":

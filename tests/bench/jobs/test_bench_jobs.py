@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import hmac
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import pytest
 
 from tests.bench.bench_jobs import KEYED, OURS, UNKEYED, marginal, night_days, summary
 from tests.bench.jobs.duckdb_peer import ask_peer, peer_python, variables_of
+from tests.bench.jobs.process_tree import TreeWatch
 from tests.bench.jobs.shop_log import write_log
 
 needs_duckdb = pytest.mark.skipif(peer_python() is None, reason="NIGHTCART_DUCKDB_PYTHON names no Python with DuckDB")
@@ -141,3 +144,18 @@ def _compared(ours: dict[str, list[str]], theirs: dict[str, list[str]]) -> dict[
 
 def _read(files: list[str]) -> pa.Table:
     return pa.concat_tables([pq.read_table(file, partitioning=None) for file in files])
+
+
+def test_a_tree_counts_children_that_nobody_waited_for() -> None:
+    """Spark's Python daemon ignores its workers' ends, so that no parent's account has what they used."""
+    work = "x = bytearray(60_000_000)\nfor _ in range(5_000_000): pass\nimport time; time.sleep(0.5)"
+    daemon = "import signal, subprocess, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN)\n"
+    daemon += f"subprocess.run([sys.executable, '-c', {work!r}])"
+
+    with TreeWatch(every_seconds=0.05) as watch:
+        used = watch.processor_seconds()
+        subprocess.run([sys.executable, "-c", daemon], check=True)
+        after = watch.processor_seconds()
+
+    assert after - used > 0.05
+    assert watch.peak_bytes["python"] > 60_000_000

@@ -54,6 +54,14 @@ def on_step(step: int, column: str, value: Any) -> Callable[[DataFrame], DataFra
     )
 
 
+def item_in_the_next_list(frame: DataFrame) -> DataFrame:
+    """The frame with all items of both lists of the last observation in the second one: the same items in a row."""
+    lists = [f"observation.{name}" for name in ("recent_shown_items", "recent_shown_categories")]
+    moved = F.col("observation").withField("recent_shown_items", F.array().cast("array<bigint>"))
+    moved = moved.withField("recent_shown_categories", F.concat(*lists))
+    return frame.withColumn("observation", F.when(F.col("step") == 2, moved).otherwise(F.col("observation")))
+
+
 def first_observation_twice(frame: DataFrame) -> DataFrame:
     return frame.withColumn("next_observation", F.col("observation"))
 
@@ -66,6 +74,7 @@ def first_observation_twice(frame: DataFrame) -> DataFrame:
         (on_step(1, "timeout", True), "no_end_before_the_last_step", 1),
         (on_step(2, "step", 5), "steps_contiguous", 1),
         (first_observation_twice, "next_observation_follows", 2),
+        (item_in_the_next_list, "next_observation_follows", 1),
         (on_step(0, "propensity", 0), "propensity_fits_source", 1),
         (on_step(0, "propensity", 1.5), "propensity_fits_source", 1),
         (on_step(0, "propensity", None), "propensity_fits_source", 1),
