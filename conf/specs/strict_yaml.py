@@ -113,11 +113,17 @@ def parse_model(model: type[Model], content: Mapping[str, Any], where: str) -> M
 
 
 def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the base with the override laid over it, mapping by mapping; lists and scalars are replaced whole."""
+    """Return the base with the override laid over it, mapping by mapping; lists and scalars are replaced whole.
+
+    An empty mapping below a key replaces what is there too: merged, it would change nothing without a word.
+    """
     merged = dict(base)
     for key, value in override.items():
         below = merged.get(key)
-        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+        if isinstance(below, Mapping) and isinstance(value, Mapping) and value:
+            merged[key] = merge(below, value)
+        else:
+            merged[key] = value
     return merged
 
 

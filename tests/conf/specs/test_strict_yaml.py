@@ -76,6 +76,13 @@ def test_merge_replaces_leaves_and_keeps_the_rest() -> None:
     assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 4}
 
 
+def test_merge_empties_what_an_empty_mapping_stands_for() -> None:
+    """Written as `weights: {}`, an override takes all weights away; they aren't kept without a word."""
+    assert merge({"reward": {"weights": {"click": 1}, "unit": "points"}}, {"reward": {"weights": {}}}) == {
+        "reward": {"weights": {}, "unit": "points"}
+    }
+
+
 def test_suggest_lists_known_words_where_none_is_near() -> None:
     """Without a near miss the reader gets the whole choice."""
     assert suggest("zzz", ["view", "cart"]) == "; known: cart, view"
