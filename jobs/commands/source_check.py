@@ -30,8 +30,8 @@ _EPOCH = date(1970, 1, 1)
 _PASSING_KEY = b"one check"
 
 _HINTS = {
-    "unreadable": "not one whole record: more values than columns, broken JSON, or bytes that aren't text in a mapped "
-    "column (encoding?)",
+    "unreadable": "not one whole record: more values than columns, broken JSON, elements of two mapped lists, or bytes "
+    "that aren't text in a mapped column (encoding?)",
     "missing_field": "a field that every event needs is empty, or holds a null word",
     "half_record": "fewer values than columns: cut off, or another delimiter, quote or line break within quotes",
     "bad_timestamp": "the time doesn't have the form that unit or pattern says",
