@@ -128,8 +128,10 @@ def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any
 
 
 def suggest(word: str, known: list[str]) -> str:
-    """Return `; did you mean 'x'?` for a near miss, else the known words."""
+    """Return `; did you mean 'x'?` for a near miss, such as other capitals, else the known words."""
+    by_fold = {one.casefold(): one for one in known}
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    near = near or [by_fold[one] for one in difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.6)]
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
 
 

@@ -217,7 +217,11 @@ def _repetition(check: FeedCheck, parsed: ParsedLine, day: date, line_hash: str)
 
 
 def report_lines(
-    checks: Sequence[FeedCheck], unread: Sequence[str], source: Source, pipeline: Pipeline | None = None
+    checks: Sequence[FeedCheck],
+    unread: Sequence[str],
+    source: Source,
+    pipeline: Pipeline | None = None,
+    of_sides: Sequence[str] = (),
 ) -> list[str]:
     """Return the report on all feeds, a line of text each.
 
@@ -226,8 +230,9 @@ def report_lines(
         unread: files that no pattern matches.
         source: the source of all feeds.
         pipeline: a scenario on it, whose rewards and features are looked at.
+        of_sides: the report on its side tables, which follows that on the feeds.
     """
-    lines = [line for check in checks for line in check.lines()]
+    lines = [*[line for check in checks for line in check.lines()], *of_sides]
     lines += outlook_lines([event for check in checks for event in check.events], source, pipeline)
     if unread:
         lines.append(f"files that no pattern matches: {_some(unread, 10)}")

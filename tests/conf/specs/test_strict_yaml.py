@@ -88,6 +88,11 @@ def test_suggest_lists_known_words_where_none_is_near() -> None:
     assert suggest("zzz", ["view", "cart"]) == "; known: cart, view"
 
 
+def test_suggest_finds_a_word_in_other_capitals() -> None:
+    """A header in capitals is as near as can be."""
+    assert suggest("ek", ["EK", "gültig ab"]) == "; did you mean 'EK'?"
+
+
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)
 )
