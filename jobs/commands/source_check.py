@@ -15,7 +15,7 @@ from conf.specs.source import Source
 from jobs.commands.source_outlook import OutlookEvent, outlook_lines
 from jobs.landing.currency_rates import read_rates
 from jobs.landing.delivered_files import DeliveredFile, find_files, read_columns, unread_files
-from jobs.landing.delivery_limits import RejectedLines, example_of, problem_of
+from jobs.landing.delivery_limits import RejectedLines, example_of, problem_of, unread_fields
 from jobs.landing.raw_deliveries import feed_of, is_split
 from jobs.landing.raw_lines import LineFile, read_batches, reading_of
 from jobs.parsing.event_parsing import EventParser, ParsedLine, Refusal
@@ -75,7 +75,10 @@ class FeedCheck:
         """Return why a delivery like these lines would not be published; None where it would be."""
         if self.n_lines == 0:
             return f"feed {self.name}: no line was found"
-        return problem_of(self._summary(accepted=True), self.source)
+        counts = {" ".join(word for word in key if word): len(lines) for key, lines in self.rejected.items()}
+        unread = unread_fields(self.n_filled, counts) if self.source.max_drop < 1 else {}
+        told = [problem_of(self._summary(accepted=True), self.source), *[f"  {one}" for one in unread.values()]]
+        return "\n".join(one for one in told if one) or None
 
     def lines(self) -> Iterator[str]:
         """Yield the report, for people."""

@@ -16,6 +16,9 @@ from pyspark.sql import functions as F
 from conf.specs.source import Source
 from jobs.errors import UnlikelyDelivery
 
+# So many lines with an unreadable value of a field, and none with a readable one, are no dirt.
+_LEAST_UNREAD = 20
+
 # Lines that were read right: meant to mean nothing, delivered twice, or of a visitor whom the bot rule names.
 READ_RIGHT = frozenset({"ignored", "duplicate", "bot_rate"})
 
@@ -99,6 +102,24 @@ def problem_of(lines: Sequence[RejectedLines], source: Source) -> str | None:
     head = f"{n_wrong} of {n_lines} lines are rejected ({share}, at most {bound})"
     feed = f" feed {source.feed_name}" if source.feed_name is not None else ""
     return "\n".join([f"  delivery_date={lines[0].delivery_date}{feed}: {head}", *examples])
+
+
+def unread_fields(filled: Mapping[str, int], rejected: Mapping[str, int]) -> dict[str, str]:
+    """Return what to say of each field of which many values were there and none could be read, by reason and field.
+
+    Prices with a decimal comma that the source doesn't state reject every purchase, and stay below any bound where
+    most lines are views.
+
+    Args:
+        filled: accepted lines that hold each field.
+        rejected: lines by their reason and field, as `bad_number price`.
+    """
+    found = {}
+    for name, n_lines in sorted(rejected.items()):
+        reason, _, field = name.partition(" ")
+        if reason in ("bad_number", "bad_id") and n_lines >= _LEAST_UNREAD and not filled.get(field):
+            found[name] = f"no value of {field} could be read: {n_lines} lines are {reason}, and no event has one"
+    return found
 
 
 def example_of(lines: RejectedLines, source: Source) -> str:
