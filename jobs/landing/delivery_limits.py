@@ -30,7 +30,7 @@ _UNITS_BY_DIGITS = {10: "seconds", 13: "milliseconds", 16: "microseconds", 19: "
 class RejectedLines:
     """Lines of a delivery that share a reason; the place and shape of the first of them.
 
-    reason, field: null for accepted lines; shift: what a zone's clock made of their local times.
+    reason, field: null for accepted lines; shift: what a zone's clock made of these lines' local times.
     """
 
     delivery_date: date
@@ -47,7 +47,9 @@ class RejectedLines:
 def summarize(judged: DataFrame) -> list[RejectedLines]:
     """Return how many lines of each delivery share a reason and field, with the first of them as an example."""
     keys = ["delivery_date", "feed", "reason", "detail", "shift"]
-    grouped = judged.groupBy(*keys).agg(
+    # A rejected line's time is no event's: what a clock made of it would only split its reason.
+    shifted = judged.withColumn("shift", F.when(F.col("reason").isNull(), F.col("shift")))
+    grouped = shifted.groupBy(*keys).agg(
         F.count(F.lit(1)).alias("n_lines"), F.min(F.struct("file", "line_number", "shape")).alias("first")
     )
     rows = [(*[row[key] for key in keys], row["n_lines"], *row["first"]) for row in grouped.collect()]
