@@ -9,6 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from conf.event_types import EventType
+from conf.specs.key_kinds import DATA
 from conf.specs.later_keys import GrownModel
 from conf.specs.strict_yaml import StrictModel, suggest
 
@@ -194,7 +195,7 @@ class Delivery(StrictModel):
     )
 
 
-class SideFile(StrictModel):
+class SideFile(GrownModel):
     """Rates of exchange delivered beside the events (JSON lines)."""
 
     files: tuple[str, ...] = Field(
@@ -202,6 +203,17 @@ class SideFile(StrictModel):
         description="Lists patterns of the relative paths of files that hold the table, as JSON lines.",
         examples=[["**/rates*.jsonl"]],
     )
+    hold_days: int = Field(
+        json_schema_extra=DATA,
+        default=0,
+        ge=0,
+        le=31,
+        description="Lets a day without a rate of its own take that of the latest earlier day, at most this many days "
+        "back: a central bank sets none on weekends and holidays.",
+        examples=[4],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"hold_days"})
 
 
 class SessionSpec(StrictModel):

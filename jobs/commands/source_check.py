@@ -38,7 +38,8 @@ _HINTS = {
     "bad_id": "true, false, a list or object, a float beyond 2^53, or a value that extract or map doesn't know",
     "bad_number": "no number, out of its bounds, or a value that extract or map doesn't know",
     "unknown_event_type": "a value that stands neither in map (or match) nor in ignore",
-    "unknown_currency": "no currency, or one that the delivered rates of currencies don't have on the event's day",
+    "unknown_currency": "no currency, or one that the delivered rates of currencies don't have on the event's day "
+    "(of weekends: currencies.hold_days)",
     "outside_window": "after its delivery, later than lateness_days before it, or outside the window",
     "duplicate": "the same line, or the same given id, again",
 }
