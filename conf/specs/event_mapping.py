@@ -269,14 +269,18 @@ class EventMapping(GrownModel):
 
 
 def refuse_unfit_paths(events: EventMapping) -> None:
-    """Raise if a column is no path, or if columns lie below different lists.
+    """Raise if a column is no path, or if columns lie below lists that no line can follow.
 
     Raises:
         ValueError: says which.
     """
     named = [(field, column) for field, columns in events.columns_of_fields.items() for column in columns]
     paths = [(field, read_path(column)) for field, column in named if is_path(column)]
-    _refuse_unfit_lists([(field, path.column, path.list_steps) for field, path in paths if path.list_steps is not None])
+    elements = [(field, path.column, path.list_steps) for field, path in paths if path.list_steps is not None]
+    _refuse_single(elements)
+    for field in dict.fromkeys(field for field, _, _ in elements if field != "derived"):
+        if getattr(events, field).first_of is None:
+            _refuse_several([one for one in elements if one[0] == field], "what one value is made of lies below one")
 
 
 def refuse_unfit_lists(events: EventMapping, form: CsvFormat) -> None:
@@ -286,19 +290,24 @@ def refuse_unfit_lists(events: EventMapping, form: CsvFormat) -> None:
         ValueError: says which.
     """
     named = [(field, column) for field, columns in events.columns_of_fields.items() for column in columns]
-    _refuse_unfit_lists([(field, column, found) for field, column in named if (found := form.list_of(column))])
+    elements = [(field, column, found) for field, column in named if (found := form.list_of(column))]
+    _refuse_single(elements)
+    _refuse_several(elements, "one line can follow one list")
 
 
-def _refuse_unfit_lists(elements: Sequence[tuple[str, str, tuple[Step, ...] | str]]) -> None:
-    """Raise if a field that a line has once is an element, or elements are of several lists.
+# Field, column and the list that it is an element of.
+_Element = tuple[str, str, tuple[Step, ...] | str]
 
-    Args:
-        elements: field, column and the list that it is an element of.
-    """
+
+def _refuse_single(elements: Sequence[_Element]) -> None:
+    """Raise if a field that a line has once is an element."""
     for field, column, _ in elements:
         if field in ("event_time", "user_id", "event_id"):
             raise ValueError(f"{field} is read from {column!r}: a line has one, whatever its list holds")
+
+
+def _refuse_several(elements: Sequence[_Element], why: str) -> None:
     lists = {found: column for _, column, found in reversed(elements)}
     if len(lists) > 1:
         columns = sorted(lists.values(), key=[column for _, column, _ in elements].index)
-        raise ValueError(f"{' and '.join(columns)} lie below different lists; one line can follow one list")
+        raise ValueError(f"{' and '.join(columns)} lie below different lists; {why}")

@@ -41,7 +41,7 @@ class FieldMapping(GrownModel):
         default=None,
         description="Names the raw column that holds the value; in JSON lines and Parquet, a key or a path to it such "
         "as `user.id`, `items[0].id` or `params[key=page].value`. A path through `items[]` makes one event of each "
-        "element.",
+        "element; where paths go through several lists, each line may hold one of these.",
         examples=["visitorid"],
     )
     columns: tuple[str, ...] | None = Field(

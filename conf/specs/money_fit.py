@@ -18,7 +18,10 @@ def money_problem(scenario: Scenario, source: Source) -> str | None:
         return None
     money = [value for value in _money_values(scenario) if not _says(source, value)]
     if money:
-        return f"{', '.join(money)} in money, but source {source.name} maps {_LACKS[money[0]]} in none of its feeds"
+        table = (
+            "; the table items fills no event" if source.items is not None and money[0] in ("margin", "cost") else ""
+        )
+        return f"{', '.join(money)} in money, but no feed of source {source.name} maps {_NEEDS[money[0]]}{table}"
     currencies = _currencies(source)
     if len(currencies) != 1:
         return (
@@ -32,11 +35,11 @@ def money_problem(scenario: Scenario, source: Source) -> str | None:
     return None
 
 
-_LACKS = {
-    "revenue": "neither amount nor price and quantity",
-    "margin": "no amount (nor price and quantity), or no cost (or give reward.margin_rate)",
-    "discount": "no discount",
-    "cost": "no cost",
+_NEEDS = {
+    "revenue": "amount, or price and quantity",
+    "margin": "amount (or price and quantity) and cost; map both, or give reward.margin_rate in place of cost",
+    "discount": "discount",
+    "cost": "cost",
 }
 
 

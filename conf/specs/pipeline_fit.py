@@ -56,7 +56,8 @@ def _of_decisions(scenario: Scenario, source: Source, feeds: dict[str, EventMapp
         fields.append("action")
     if not _maps(deciding, *fields):
         names = " or ".join(f"events.{name}" for name in fields)
-        yield Misfit("action.key", f"{key}: source {source.name} maps no {names} of its decisions ({kind})")
+        table = "; the table items fills no event" if key == "category" and source.items is not None else ""
+        yield Misfit("action.key", f"{key}: source {source.name} maps no {names} of its decisions ({kind}){table}")
     if scenario.action.mask == "none":
         return
     lacking = [] if source.availability is not None else ["no table availability"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -18,7 +20,7 @@ from conf.specs.problem import Action, DiscountRate, Episode, Observation, Split
 from conf.specs.reward import MILLIONTHS as MILLIONTHS  # noqa: PLC0414  (re-exported for mypy, as is the reward)
 from conf.specs.reward import MoneyMetric
 from conf.specs.reward import Reward as Reward  # noqa: PLC0414
-from conf.specs.source import Source, load_source
+from conf.specs.source import SOURCES_FOLDER, Source, load_source, source_names
 from conf.specs.strict_yaml import StrictModel, merge, parse_model, pointer, read_yaml, suggest
 
 SCENARIOS_FOLDER = Path(__file__).parent.parent / "scenarios"
@@ -255,16 +257,34 @@ def load_pipeline(
     Raises:
         SpecError: unknown names or files that don't fit; with suggestions.
     """
-    loaded_source = load_source(source) if sources_folder is None else load_source(source, sources_folder)
+    sources_folder = SOURCES_FOLDER if sources_folder is None else sources_folder
+    loaded_source = load_source(source, sources_folder)
     path = folder / f"{scenario}.yaml"
     content = read_yaml(path)
-    overrides: dict[str, Any] = content.pop("overrides", {}) or {}
-    effective = merge(content, overrides.get(source, {}))
+    effective = merge(
+        content, _override_of(content.pop("overrides", None) or {}, source, f"{path}", source_names(sources_folder))
+    )
     loaded = parse_model(Scenario, effective, f"{path} (source {source})")
     if found := misfits(loaded, loaded_source):
         lines = [f"  {one.key}: {one.problem}{_explained_at(one.key)}" for one in found]
         raise SpecError(f"{path} doesn't fit source {source}: {len(lines)} problem(s)\n" + "\n".join(lines))
     return Pipeline(source=loaded_source, scenario=loaded)
+
+
+def _override_of(overrides: Any, source: str, where: str, sources: Sequence[str]) -> dict[str, Any]:
+    """Return what the overrides hold for the source; nothing where none is named as it.
+
+    Raises:
+        SpecError: they are no mapping by source, or one that is no source's is named almost as this one.
+    """
+    own = overrides.get(source, {}) if isinstance(overrides, dict) else overrides
+    if not isinstance(own, dict):
+        key = f"overrides.{source}" if isinstance(overrides, dict) else "overrides"
+        raise SpecError(f"{where}: {key}: expected a mapping of a scenario's keys, got {own!r}")
+    strangers = [str(name) for name in overrides if name not in sources] if source not in overrides else []
+    for name in difflib.get_close_matches(source, strangers, n=1, cutoff=0.8):
+        raise SpecError(f"{where}: overrides.{name}: no source has this name; did you mean {source!r}?")
+    return own
 
 
 def _explained_at(key: str) -> str:

@@ -107,7 +107,7 @@ class SideTable(GrownModel):
     def _csv_where_needed(self) -> Self:
         if (self.format == "csv") != (self.csv is not None):
             raise ValueError("give csv with format: csv, and only then")
-        if not self.columns and self.later_keys & self.model_fields_set:
+        if not self.columns and SideTable.later_keys & self.model_fields_set:
             raise ValueError("give columns: without them, files are JSON lines with the table's own names")
         if unread := [name for name, mapping in self.columns.items() if mapping.from_path is not None]:
             raise ValueError(f"{', '.join(unread)}: a side table's fields are not read off the path of its file")
@@ -140,6 +140,22 @@ class SideTable(GrownModel):
         if unknown or missing:
             problems = [f"unknown field {one}" for one in unknown] + [f"{name} is not mapped" for name in missing]
             raise ValueError(f"{table}.columns: {'; '.join(problems)}")
+
+
+class RateTable(SideTable):
+    """Rates of exchange delivered beside the events, each row of a day."""
+
+    hold_days: int = Field(
+        json_schema_extra=DATA,
+        default=0,
+        ge=0,
+        le=31,
+        description="Lets a day without a rate of its own take that of the latest earlier day, at most this many days "
+        "back: a central bank sets none on weekends and holidays.",
+        examples=[4],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = SideTable.later_keys | {"hold_days"}
 
 
 def _refuse_unfit_attributes(table: str, names: list[str]) -> None:

@@ -22,7 +22,7 @@ from conf.specs.event_mapping import EventMapping, refuse_unfit_lists, refuse_un
 from conf.specs.field_mapping import NULL_WORDS
 from conf.specs.key_kinds import DATA, LANDING, LEARNING, OPERATION
 from conf.specs.later_keys import GrownModel
-from conf.specs.side_table import CANONICAL, RATES, SIDE_TABLES, SideTable
+from conf.specs.side_table import CANONICAL, RATES, SIDE_TABLES, RateTable, SideTable
 from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml, suggest
 from conf.specs.time_mapping import known_zone
 
@@ -231,7 +231,7 @@ class Source(GrownModel):
         "event gives it. An event in another currency is converted, or rejected as `unknown_currency`.",
         examples=["EUR"],
     )
-    currencies: SideTable | None = Field(
+    currencies: RateTable | None = Field(
         json_schema_extra=LANDING,
         default=None,
         description="Says which files of a delivery hold rates of exchange: `currency`, and `rate`, what one unit of "

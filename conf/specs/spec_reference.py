@@ -39,7 +39,8 @@ _OVERRIDES = """
 ## overrides
 
 `overrides` holds, by the name of a source, what differs on that source alone: any keys of this page, laid over those
-above. Mappings are merged key by key; lists and single values are replaced whole. A spec without it is the same on all
+above. Mappings are merged key by key: `weights: {purchase: 1}` leaves the other types' weights as they are, and
+`weights: {}` takes all of them away. Lists and single values are replaced whole. A spec without it is the same on all
 sources. Example: `overrides: {taobao: {action: {key: category, mask: none}, evaluation: {estimator: dm}}}`
 """
 

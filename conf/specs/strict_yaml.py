@@ -113,17 +113,25 @@ def parse_model(model: type[Model], content: Mapping[str, Any], where: str) -> M
 
 
 def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the base with the override laid over it, mapping by mapping; lists and scalars are replaced whole."""
+    """Return the base with the override laid over it, mapping by mapping; lists and scalars are replaced whole.
+
+    An empty mapping below a key replaces what is there too: merged, it would change nothing without a word.
+    """
     merged = dict(base)
     for key, value in override.items():
         below = merged.get(key)
-        merged[key] = merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+        if isinstance(below, Mapping) and isinstance(value, Mapping) and value:
+            merged[key] = merge(below, value)
+        else:
+            merged[key] = value
     return merged
 
 
 def suggest(word: str, known: list[str]) -> str:
-    """Return `; did you mean 'x'?` for a near miss, else the known words."""
+    """Return `; did you mean 'x'?` for a near miss, such as other capitals, else the known words."""
+    by_fold = {one.casefold(): one for one in known}
     near = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    near = near or [by_fold[one] for one in difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.6)]
     return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"
 
 

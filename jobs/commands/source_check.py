@@ -15,8 +15,8 @@ from conf.specs.side_table import RATES
 from conf.specs.source import Source
 from jobs.commands.source_outlook import OutlookEvent, outlook_lines
 from jobs.landing.currency_rates import read_rates
-from jobs.landing.delivered_files import DeliveredFile, find_files, read_columns, side_columns, unread_files
-from jobs.landing.delivery_limits import RejectedLines, example_of, problem_of
+from jobs.landing.delivered_files import DeliveredFile, find_files, read_columns, read_side_columns, unread_files
+from jobs.landing.delivery_limits import RejectedLines, example_of, problem_of, unread_fields
 from jobs.landing.raw_deliveries import feed_of, is_split
 from jobs.landing.raw_lines import LineFile, read_batches, reading_of
 from jobs.parsing.event_parsing import EventParser, ParsedLine, Refusal
@@ -31,15 +31,16 @@ _EPOCH = date(1970, 1, 1)
 _PASSING_KEY = b"one check"
 
 _HINTS = {
-    "unreadable": "not one whole record: more values than columns, broken JSON, or bytes that aren't text in a mapped "
-    "column (encoding?)",
+    "unreadable": "not one whole record: more values than columns, broken JSON, elements of two mapped lists, or bytes "
+    "that aren't text in a mapped column (encoding?)",
     "missing_field": "a field that every event needs is empty, or holds a null word",
     "half_record": "fewer values than columns: cut off, or another delimiter, quote or line break within quotes",
     "bad_timestamp": "the time doesn't have the form that unit or pattern says",
     "bad_id": "true, false, a list or object, a float beyond 2^53, or a value that extract or map doesn't know",
     "bad_number": "no number, out of its bounds, or a value that extract or map doesn't know",
     "unknown_event_type": "a value that stands neither in map (or match) nor in ignore",
-    "unknown_currency": "no currency, or one that the delivered rates of currencies don't have on the event's day",
+    "unknown_currency": "no currency, or one that the delivered rates of currencies don't have on the event's day "
+    "(of weekends: currencies.hold_days)",
     "outside_window": "after its delivery, later than lateness_days before it, or outside the window",
     "duplicate": "the same line, or the same given id, again",
 }
@@ -76,7 +77,10 @@ class FeedCheck:
         """Return why a delivery like these lines would not be published; None where it would be."""
         if self.n_lines == 0:
             return f"feed {self.name}: no line was found"
-        return problem_of(self._summary(accepted=True), self.source)
+        counts = {" ".join(word for word in key if word): len(lines) for key, lines in self.rejected.items()}
+        unread = unread_fields(self.n_filled, counts) if self.source.max_drop < 1 else {}
+        told = [problem_of(self._summary(accepted=True), self.source), *[f"  {one}" for one in unread.values()]]
+        return "\n".join(one for one in told if one) or None
 
     def lines(self) -> Iterator[str]:
         """Yield the report, for people."""
@@ -163,7 +167,7 @@ def _rates_among(files: Sequence[DeliveredFile], source: Source) -> Rates:
     """Return the rates of exchange that the files of them say."""
     of_rates = [file for file in files if file.kind == RATES]
     table = source.side_tables.get(RATES)
-    headers = [side_columns(file, table, source) or () for file in of_rates] if table is not None else []
+    headers = [read_side_columns(file, table, source) or () for file in of_rates] if table is not None else []
     line_files = [LineFile(file.path, file.name, file.delivery_date, n) for n, file in enumerate(of_rates)]
     return read_rates(line_files, source, _PASSING_KEY, headers)
 
@@ -226,7 +230,11 @@ def _repetition(check: FeedCheck, parsed: ParsedLine, day: date, line_hash: str)
 
 
 def report_lines(
-    checks: Sequence[FeedCheck], unread: Sequence[str], source: Source, pipeline: Pipeline | None = None
+    checks: Sequence[FeedCheck],
+    unread: Sequence[str],
+    source: Source,
+    pipeline: Pipeline | None = None,
+    of_sides: Sequence[str] = (),
 ) -> list[str]:
     """Return the report on all feeds, a line of text each.
 
@@ -235,8 +243,9 @@ def report_lines(
         unread: files that no pattern matches.
         source: the source of all feeds.
         pipeline: a scenario on it, whose rewards and features are looked at.
+        of_sides: the report on its side tables, which follows that on the feeds.
     """
-    lines = [line for check in checks for line in check.lines()]
+    lines = [*[line for check in checks for line in check.lines()], *of_sides]
     lines += outlook_lines([event for check in checks for event in check.events], source, pipeline)
     if unread:
         lines.append(f"files that no pattern matches: {_some(unread, 10)}")

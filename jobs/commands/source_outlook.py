@@ -123,7 +123,7 @@ def outlook_lines(events: Sequence[OutlookEvent], source: Source, pipeline: Pipe
     """Return what could be learned, a line of text each."""
     lines = [verdict_line(events, source)]
     if pipeline is not None:
-        lines += [_reward_line(attributable(events, pipeline), pipeline)]
+        lines += [earnings_line(pipeline.scenario), _reward_line(attributable(events, pipeline), pipeline)]
         if empty := empty_features(events, pipeline.scenario, source):
             lines.append(f"features of {pipeline.scenario.name} that stay empty: {', '.join(empty)}")
     return lines
@@ -138,10 +138,27 @@ def outlook_result(events: Sequence[OutlookEvent], source: Source, pipeline: Pip
     return result
 
 
+def earnings_line(scenario: Scenario) -> str:
+    """Return a line that says what a decision earns: what overrides left beside what they added is seen there."""
+    reward = scenario.reward
+    parts = [f"{kind} {weight:g}" for kind, weight in reward.weights.items() if weight]
+    for term in reward.terms:
+        times = f"{term.weight:g} times " if term.weight != 1 else ""
+        parts.append(
+            f"{times}{term.value} of each {term.event}" if term.value != "count" else f"{times}each {term.event}"
+        )
+    return f"a decision of {scenario.name} earns, in {reward.unit}: {', '.join(parts)}"
+
+
 def _reward_line(found: Attributable, pipeline: Pipeline) -> str:
     attribution, name = pipeline.scenario.reward.attribution, pipeline.scenario.name
     if found.share is None:
-        kinds = ", ".join(pipeline.scenario.reward.weight_millionths)
+        reward = pipeline.scenario.reward
+        kinds = ", ".join(
+            dict.fromkeys(
+                [kind for kind, weight in reward.weights.items() if weight] + [one.event for one in reward.terms]
+            )
+        )
         return f"reward of {name}: none among these lines (no {kinds})"
     how = f"by {attribution.link} within {attribution.window_hours} hours"
     unnamed = f"; {found.n_unnamed} of its {found.n_events} events name no decision" if found.n_unnamed else ""

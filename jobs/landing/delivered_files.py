@@ -235,6 +235,29 @@ def read_columns(file: DeliveredFile, source: Source) -> tuple[str, ...] | None:
     return header
 
 
+def read_side_columns(file: DeliveredFile, table: SideTable, source: Source) -> tuple[str, ...] | None:
+    """Return the column names that a side table's file gives, without reading the rest of it; None where it gives none.
+
+    Raises:
+        DeliveryError: they don't fit the source, or the file can't be read.
+    """
+    with _explaining_damage(file):
+        if table.format == "parquet":
+            columns = tuple(pq.read_schema(file.path).names)
+            needed = [_first_key(name, columns, None) for name in table.raw_columns]
+            _refuse_unfit_columns_of(file, columns, needed, source)
+            return columns
+        if table.csv is None or not table.csv.has_header:
+            return None
+        with open_bytes(file.path) as content:
+            first = next(records(content, table.csv), None)
+    if first is None:
+        return None
+    header = tuple(split_line(decode(first[2], table.encoding, is_first=True), table.csv) or ())
+    _refuse_unfit_columns_of(file, header, table.raw_columns, source)
+    return header
+
+
 def cut_record(line: str, source: Source) -> list[str]:
     """Return the values of a delimited line; none where it can't be cut."""
     if source.csv is None:
@@ -309,33 +332,11 @@ def _n_records(file: DeliveredFile, form: CsvFormat | None) -> int:
 
 def _measure_side(file: DeliveredFile, table: SideTable, source: Source) -> tuple[tuple[str, ...] | None, int]:
     """Return the column names of a side table's file, where it has any, and how many records it holds."""
-    header = side_columns(file, table, source)
+    header = read_side_columns(file, table, source)
     if table.format == "parquet":
         with pq.ParquetFile(file.path) as content:
             return header, sum(batch.num_rows for batch in content.iter_batches())
     return header, _n_records(file, table.csv) - (header is not None)
-
-
-def side_columns(file: DeliveredFile, table: SideTable, source: Source) -> tuple[str, ...] | None:
-    """Return the column names that a side table's file gives; None where it gives none.
-
-    Raises:
-        DeliveryError: they don't fit the table's mapping.
-    """
-    if table.format == "parquet":
-        columns = tuple(pq.read_schema(file.path).names)
-        needed = [_first_key(name, columns, None) for name in table.raw_columns]
-        _refuse_unfit_columns_of(file, columns, needed, source)
-        return columns
-    if table.csv is None or not table.csv.has_header:
-        return None
-    with open_bytes(file.path) as content:
-        first = next(records(content, table.csv), None)
-    if first is None:
-        return None
-    header = tuple(split_line(decode(first[2], table.encoding, is_first=True), table.csv) or ())
-    _refuse_unfit_columns_of(file, header, table.raw_columns, source)
-    return header
 
 
 def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: Source) -> None:

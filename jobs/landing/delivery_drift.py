@@ -6,7 +6,7 @@ the deliveries before it show that it is another log.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from conf.event_types import EVENT_TYPE_RANK
 from conf.specs.source import Source
 from jobs.errors import UnlikelyDelivery
-from jobs.landing.delivery_limits import READ_RIGHT, RejectedLines
+from jobs.landing.delivery_limits import READ_RIGHT, RejectedLines, unread_fields
 from jobs.landing.raw_deliveries import RawDelivery, feed_of, is_split
 from jobs.parsing.event_parsing import RECORD_FIELDS
 
@@ -101,7 +101,25 @@ def drifts(
             found += [Drift(day, name, what) for what in _column_changes(delivery, landed, earlier, source, feed)]
             if len(before) >= _LEAST_EARLIER:
                 found += [Drift(day, name, what, unlikely) for what, unlikely in _changes(now or {}, before, feed)]
+    for name, feed in source.feeds_alone().items():
+        found += _unread({one.delivery_date for one in due}, name, feed, known)
     return found
+
+
+def _unread(days: Collection[date], name: str, feed: Source, known: Profiles) -> list[Drift]:
+    """Return the fields of which neither these days' deliveries nor any before brought a value that could be read."""
+    filled, rejected = Counter[str](), Counter[str]()
+    for day, by_feed in known.items():
+        for word, n_lines in by_feed.get(name, {}).items():
+            kind, _, what = word.partition("/")
+            filled[what] += n_lines if kind == "filled" else 0
+            rejected[what] += n_lines if kind == "rejected" and day in days else 0
+    return [
+        Drift(day, name, told, feed.max_drop < 1)
+        for what, told in unread_fields(filled, rejected).items()
+        for day in sorted(days)
+        if known.get(day, {}).get(name, {}).get(f"rejected/{what}")
+    ]
 
 
 def refuse_drifted(found: Sequence[Drift], source: Source, accepted: Collection[date]) -> None:

@@ -16,6 +16,9 @@ from pyspark.sql import functions as F
 from conf.specs.source import Source
 from jobs.errors import UnlikelyDelivery
 
+# So many lines with an unreadable value of a field, and none with a readable one, are no dirt.
+_LEAST_UNREAD = 20
+
 # Lines that were read right: meant to mean nothing, delivered twice, or of a visitor whom the bot rule names.
 READ_RIGHT = frozenset({"ignored", "duplicate", "bot_rate"})
 
@@ -27,7 +30,7 @@ _UNITS_BY_DIGITS = {10: "seconds", 13: "milliseconds", 16: "microseconds", 19: "
 class RejectedLines:
     """Lines of a delivery that share a reason; the place and shape of the first of them.
 
-    reason, field: null for accepted lines; shift: what a zone's clock made of their local times.
+    reason, field: null for accepted lines; shift: what a zone's clock made of these lines' local times.
     """
 
     delivery_date: date
@@ -44,7 +47,9 @@ class RejectedLines:
 def summarize(judged: DataFrame) -> list[RejectedLines]:
     """Return how many lines of each delivery share a reason and field, with the first of them as an example."""
     keys = ["delivery_date", "feed", "reason", "detail", "shift"]
-    grouped = judged.groupBy(*keys).agg(
+    # A rejected line's time is no event's: what a clock made of it would only split its reason.
+    shifted = judged.withColumn("shift", F.when(F.col("reason").isNull(), F.col("shift")))
+    grouped = shifted.groupBy(*keys).agg(
         F.count(F.lit(1)).alias("n_lines"), F.min(F.struct("file", "line_number", "shape")).alias("first")
     )
     rows = [(*[row[key] for key in keys], row["n_lines"], *row["first"]) for row in grouped.collect()]
@@ -99,6 +104,24 @@ def problem_of(lines: Sequence[RejectedLines], source: Source) -> str | None:
     head = f"{n_wrong} of {n_lines} lines are rejected ({share}, at most {bound})"
     feed = f" feed {source.feed_name}" if source.feed_name is not None else ""
     return "\n".join([f"  delivery_date={lines[0].delivery_date}{feed}: {head}", *examples])
+
+
+def unread_fields(filled: Mapping[str, int], rejected: Mapping[str, int]) -> dict[str, str]:
+    """Return what to say of each field of which many values were there and none could be read, by reason and field.
+
+    Prices with a decimal comma that the source doesn't state reject every purchase, and stay below any bound where
+    most lines are views.
+
+    Args:
+        filled: accepted lines that hold each field.
+        rejected: lines by their reason and field, as `bad_number price`.
+    """
+    found = {}
+    for name, n_lines in sorted(rejected.items()):
+        reason, _, field = name.partition(" ")
+        if reason in ("bad_number", "bad_id") and n_lines >= _LEAST_UNREAD and not filled.get(field):
+            found[name] = f"no value of {field} could be read: {n_lines} lines are {reason}, and no event has one"
+    return found
 
 
 def example_of(lines: RejectedLines, source: Source) -> str:

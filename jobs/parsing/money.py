@@ -22,6 +22,7 @@ class MoneyReader:
 
     def __init__(self, source: Source, rates: Rates) -> None:
         self._currency, self._rates = source.currency, rates
+        self._hold_days = source.currencies.hold_days if source.currencies is not None else 0
         self._names_currency = source.events.currency is not None
         self._has_amounts = source.events.amount is not None
         self.is_needed = self._currency is not None or self._has_amounts
@@ -65,9 +66,14 @@ class MoneyReader:
         return None
 
     def _rate(self, currency: str | None, day: int | None, delivery: date) -> Fraction | None:
-        """Return the latest delivered rate of the day, as far as deliveries are known."""
-        known = self._rates.get((day, currency), ()) if day is not None and currency is not None else ()
-        return next((Fraction(rate) for delivered, rate in reversed(known) if delivered <= delivery), None)
+        """Return the latest delivered rate of the day, or of the nearest earlier one whose rate may be held."""
+        if day is None or currency is None:
+            return None
+        for earlier in range(day, day - self._hold_days - 1, -1):
+            for delivered, rate in reversed(self._rates.get((earlier, currency), ())):
+                if delivered <= delivery:
+                    return Fraction(rate)
+        return None
 
 
 def rounded(value: Fraction) -> int:

@@ -122,34 +122,42 @@ def json_cutter(columns: Sequence[str], null_words: frozenset[str]) -> Cutter:
     """Return a function that gives the mapped values of a JSON line, None where it isn't one whole object.
 
     Where columns lie below a list, the line has a record for each of its elements; for an empty or missing list, one
-    in which they are missing.
+    in which they are missing. Of several lists each line may hold one, and columns below the others are missing in it;
+    a line that holds elements of two is None as well: which of them belong together, nothing says.
     """
     paths = [read_path(name) if is_path(name) else None for name in columns]
     named_paths = list(zip(columns, paths, strict=True))
-    lists = {path.list_steps for path in paths if path is not None and path.list_steps is not None}
-    list_steps = next(iter(lists), None)
+    lists = list(dict.fromkeys(path.list_steps for path in paths if path is not None and path.list_steps is not None))
 
     def cut(line: str) -> Cut | None:
         found = read_object(line)
         if found is None:
             return None
-        elements = value_at(found, list_steps) if list_steps is not None else None
-        if elements is not None and not isinstance(elements, list):
+        given = [(steps, value_at(found, steps)) for steps in lists]
+        held = [(steps, elements) for steps, elements in given if elements is not None and elements != []]
+        if len(held) > 1:
+            return None
+        list_steps, elements = held[0] if held else (None, [None])
+        if not isinstance(elements, list):
             elements = [UNFIT]
         return Cut(
             [
-                [_value(_look_up(found, name, path, element), null_words) for name, path in named_paths]
-                for element in elements or [None]
+                [_value(_look_up(found, name, path, element, list_steps), null_words) for name, path in named_paths]
+                for element in elements
             ]
         )
 
     return _of_text(cut)
 
 
-def _look_up(found: dict[str, Any], name: str, path: JsonPath | None, element: Any) -> Any:
+def _look_up(
+    found: dict[str, Any], name: str, path: JsonPath | None, element: Any, list_steps: tuple[Step, ...] | None
+) -> Any:
     if path is None or name in found:
         return found.get(name)
-    return value_at(found if path.list_steps is None else element, path.steps)
+    if path.list_steps is None:
+        return value_at(found, path.steps)
+    return value_at(element, path.steps) if path.list_steps == list_steps else None
 
 
 def value_at(value: Any, steps: Sequence[Step]) -> Any:

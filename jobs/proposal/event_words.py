@@ -10,7 +10,7 @@ _EVENT_WORDS = (
         "ignore",
         r"remove|checkout|shipping|payment|session|scroll|engage|search|login|sign|logout|coupon|promotion|visit",
     ),
-    ("impression", r"impression|list[ _]?view|view[ _]?(item[ _]?)?list|exposure|shown|gezeigt"),
+    ("impression", r"impression|list[ _]?view|view[ _]?(item[ _]?)?list|exposure|shown|gezeigt|anzeige"),
     ("refund", r"refund|return|cancel|retoure|storno|rembours"),
     ("favorite", r"fav|wish|like|bookmark"),
     ("cart", r"cart|basket|product added|warenkorb|panier"),
@@ -35,7 +35,7 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
             "anonymous_?id",
             "cookie_?id",
             "email",
-            "kunden?(_?(id|nr|nummer))?",
+            "(kunden?|käufer|kaeufer|besucher|nutzer)(_?(id|nr|nummer))?",
             "id_?client",
         ),
     ),
@@ -63,6 +63,7 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
         "betrag",
         "montant",
     ),
+    "cost": ("cost", "unit_?cost", "cost_?price", "ek", "einkaufspreis"),
     "quantity": ("(lineitem )?quantity", "qty", "pieces", "n_items", "menge", "anzahl", "quantite"),
     "currency": ("currency", "currency_?code", "waehrung", "währung", "devise"),
     "position": ("position", "rank", "slot", "item_?list_?index"),
@@ -96,7 +97,22 @@ def field_rank(field: str, column: str) -> int | None:
 
     >>> field_rank("user_id", "visitorid"), field_rank("price", "items[].price"), field_rank("price", "item")
     (1, 0, None)
+    >>> field_rank("user_id", "visitor.id"), field_rank("item_id", "order.products[].id"), field_rank("item_id", "id")
+    (1, 1, None)
     """
     key = _KEY.search(column)
-    name = (key.group(1) if key else column.rpartition(".")[2]).lower()
-    return next((place for place, one in enumerate(FIELD_WORDS[field]) if re.fullmatch(one, name)), None)
+    names = [(key.group(1) if key else column.rpartition(".")[2]).lower()]
+    if names == ["id"] and "." in column:
+        owner = column.split(".")[-2].lower().removesuffix("[]")
+        names += [f"{owner}_id", f"{owner.removesuffix('s')}_id"]
+    words = enumerate(FIELD_WORDS[field])
+    return next((place for place, one in words if any(re.fullmatch(one, name) for name in names)), None)
+
+
+def names_validity(column: str) -> bool:
+    """Return whether a column's name says from when a row holds.
+
+    >>> names_validity("gültig ab"), names_validity("valid_from"), names_validity("created_at")
+    (True, True, False)
+    """
+    return re.search(r"valid|since|effective|gültig|gueltig|\bab\b|seit", column.lower()) is not None

@@ -11,7 +11,7 @@ from typing import Any
 from conf.specs.field_mapping import NULL_WORDS
 from conf.specs.json_paths import is_path, read_path
 from jobs.parsing.raw_values import exact_decimal
-from jobs.proposal.event_words import FLAG_WORDS, event_type_of, field_rank
+from jobs.proposal.event_words import FIELD_WORDS, FLAG_WORDS, event_type_of, field_rank
 from jobs.proposal.file_looks import FileLook, Values
 from jobs.proposal.time_guesses import guess_time
 
@@ -34,7 +34,7 @@ _NUMBERS: dict[str, dict[str, Any]] = {
 }
 _ARMS = re.compile(r"treatment|treated|arm|variant|segment", re.IGNORECASE)
 _LABELLED = re.compile(r"\S+-[01](\s+\S+-[01])*")
-_OTHER_NULLS = ("(not set)", "(none)", "(not provided)", "N/A", "n/a", "NA", "-", "undefined")
+_OTHER_NULLS = ("(not set)", "(none)", "(not provided)", "N/A", "n/a", "NA", "k.A.", "k. A.", "-", "undefined")
 _MOST_WORDS = 60
 
 
@@ -145,6 +145,15 @@ def _is_of_words(values: Values) -> bool:
     return 0 < len(set(given)) <= _MOST_WORDS and not any(exact_decimal(one) is not None or "@" in one for one in given)
 
 
+def _is_of_few_words(values: Values) -> bool:
+    """Return whether a column could tell what happened: a handful of words, each of them often."""
+    return _is_of_words(values) and 2 <= len(set(_given(values))) <= min(20, len(values) // 5)
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
+
+
 def _known_share(values: Values) -> float:
     kinds = [event_type_of(one) for one in _given(values)]
     return sum(kind not in (None, "ignore") for kind in kinds) / max(1, len(values))
@@ -198,7 +207,11 @@ def _put_one_type(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
     if "coupon" in guess.look.path.name.lower():
         guessed = "click"
     guess.events["event_type"] = {"constant": guessed}
-    guess.doubts.append(f"event_type: no column says what happened; every line is read as a {guessed}")
+    may_say = [name for name, values in columns.items() if _filled(values) > 0.5 and _is_of_few_words(values)]
+    told = (
+        "no column says what happened" if not may_say else f"no word of {_some(may_say)} is known to say what happened"
+    )
+    guess.doubts.append(f"event_type: {told}; every line is read as a {guessed}")
     if rating is not None:
         guess.doubts.append(f"{rating}: a high rating can be a further event, by derived")
 
@@ -249,6 +262,9 @@ def _put_user(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
             user = rows[0]
             guess.doubts.append("user_id: the log names no shopper; every line is read as one of its own")
             guess.events["decision_id"] = {"column": user, "required": True}
+        elif repeating := [name for name, values in top.items() if _repeats_as_ids_do(name, values)]:
+            user = repeating[0]
+            guess.doubts.append(f"user_id: {user} is a guess by its values, which come again ({_some(repeating)} do)")
         elif guess.look.form is not None:
             guess.form["line_number"] = user = "row"
             guess.events["decision_id"] = {"column": "row", "required": True}
@@ -304,6 +320,13 @@ def _is_id(values: Values) -> bool:
         and _filled(values) > 0.5
         and len(set(given)) > min(10, len(given) / 10)
     )
+
+
+def _repeats_as_ids_do(name: str, values: Values) -> bool:
+    """Return whether a column that is no other field holds many values, most of them several times."""
+    given = _given(values)
+    is_other = any(field_rank(field, name) is not None for field in FIELD_WORDS if field != "user_id")
+    return not is_other and len(given) >= 100 and _is_id(values) and len(set(given)) <= len(given) / 2
 
 
 def _is_counter(values: Values) -> bool:

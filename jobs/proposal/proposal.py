@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from jobs.errors import DeliveryError
 from jobs.parsing.time_reading import TimeReader
 from jobs.proposal.feed_guesses import FeedGuess, guess_feed
 from jobs.proposal.file_looks import FileLook, joined, look_at
+from jobs.proposal.side_guesses import are_rates, guess_items, leading_currency
 
 _ENDS = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]*)?(?:\.gz|\.zst|\.zip)?$")
 _DATES = ((r"(\d{4}-\d{2}-\d{2})", re.compile(r"\d{4}-\d{2}-\d{2}")), (r"(?<!\d)(\d{8})(?!\d)", re.compile(r"\d{8}")))
@@ -36,15 +37,45 @@ def propose(paths: Sequence[Path], name: str | None = None) -> str:
     groups = _groups(_files(paths))
     looks = {pattern: _look(files) for pattern, files in groups.items()}
     guesses = {pattern: guess_feed(look) for pattern, look in looks.items()}
-    found = {pattern: guess for pattern, guess in guesses.items() if guess is not None}
+    sides = _sides(looks, guesses) if len(looks) > 1 else {}
+    found = {pattern: guess for pattern, guess in guesses.items() if guess is not None and pattern not in sides}
     if not found:
         raise DeliveryError(
             f"{', '.join(look.name for look in looks.values())}: no column holds a time, so no line looks like an event"
         )
-    unread = [pattern for pattern, guess in guesses.items() if guess is None]
+    unread = [pattern for pattern, guess in guesses.items() if guess is None and pattern not in sides]
     text = _text(name or _name_of(paths[0]), found, {pattern: groups[pattern] for pattern in found}, unread)
+    text += "".join(f"{line}\n" for _, lines in sides.values() for line in lines)
     parse_model(Source, yaml.safe_load(text), "the draft")
     return text
+
+
+def _sides(looks: Mapping[str, FileLook], guesses: Mapping[str, FeedGuess | None]) -> dict[str, tuple[str, list[str]]]:
+    """Return the tables beside the events by pattern, each with its key and lines; of each kind the first."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for pattern, look in looks.items():
+        if are_rates(look):
+            others = [guess for name, guess in guesses.items() if guess is not None and name != pattern]
+            one = "currencies", _rates_lines(pattern, leading_currency(look, others))
+        elif (table := guess_items(look, guesses[pattern])) is not None:
+            one = "items", _items_lines(pattern, table)
+        else:
+            continue
+        if one[0] not in [key for key, _ in found.values()]:
+            found[pattern] = one
+    return found
+
+
+def _rates_lines(pattern: str, currency: str | None) -> list[str]:
+    files = f"currencies: {_flow({'files': [pattern]})}"
+    if currency is None:
+        return [f"# rates of exchange: add currency, the one that they convert into, and {files}"]
+    return [f"currency: {currency}  # unsure: the one that the rates convert into", files]
+
+
+def _items_lines(pattern: str, table: dict[str, Any]) -> list[str]:
+    lines = ["# unsure: read as a table of items, not as a log: it names items, and neither a shopper nor an event"]
+    return [*lines, "items:", *[f"  {name}: {_flow(value)}" for name, value in ({"files": [pattern]} | table).items()]]
 
 
 def _look(files: Sequence[tuple[Path, str]]) -> FileLook:
@@ -134,7 +165,7 @@ def _feed_lines(guess: FeedGuess, pattern: str, files: Sequence[tuple[Path, str]
 def _delivery(guess: FeedGuess, pattern: str, files: Sequence[tuple[Path, str]]) -> dict[str, Any]:
     delivery = {"layout": "by_event_date", "files": [pattern]}
     for words, expression in _DATES:
-        dated = re.search(words, files[0][0].name)
+        dated = re.search(words, files[0][1])
         if dated is not None and expression.fullmatch(dated.group(1)) and _fits(guess, files[0], dated.group(1)):
             return {"layout": "dated_files", "date_pattern": words, "files": [pattern]}
     return delivery

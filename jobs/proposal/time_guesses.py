@@ -64,7 +64,7 @@ def guess_time(columns: Columns) -> tuple[dict[str, Any], list[str]] | None:
     """Return the mapping of the event time and what is in doubt about it; None where no column holds one."""
     found = [(_rank(name, values), name, how) for name, values in columns.items() if (how := _how(values)) is not None]
     found = [one for one in found if "[]" not in one[1]]
-    whole = [one for one in found if not _is_day_alone(one[2])]
+    whole = [one for one in found if not is_day_alone(one[2])]
     if whole or found:
         _, name, how = max(whole or found, key=lambda one: one[0])
         if name in {one[1] for one in whole}:
@@ -113,7 +113,8 @@ def _rank(name: str, values: Sequence[str | None]) -> tuple[int, float, int]:
     return (-1 if poor else good, filled, -len(name))
 
 
-def _is_day_alone(how: Mapping[str, Any]) -> bool:
+def is_day_alone(how: Mapping[str, Any]) -> bool:
+    """Return whether the time mapping reads days without a time of day."""
     return how.get("pattern") in ("yyyy-MM-dd", "d.M.yyyy", "M/d/yyyy", "d/M/yyyy", "yyyyMMdd")
 
 

@@ -96,6 +96,18 @@ def test_shipped_pairs_fit(scenario: str, source: str) -> None:
         ),
         (without("item_id"), {}, "action.key", "no events.action or events.item_id"),
         (SHOP, {"action": {"key": "category"}}, "action.key", "no events.category_id or events.action"),
+        (
+            SHOP | {"items": {"files": ["items.jsonl"]}},
+            {"action": {"key": "category"}},
+            "action.key",
+            "the table items fills no event",
+        ),
+        (
+            SHOP | {"items": {"files": ["items.jsonl"]}, "events": SHOP["events"] | {"amount": {"column": "paid"}}},
+            {"reward": {"weights": {}, "terms": [{"event": "purchase", "value": "margin"}]}},
+            "reward",
+            "the table items fills no event",
+        ),
         (SHOP | {"availability": None}, {}, "action.mask", "no table availability"),
         (without("availability_id"), {}, "action.mask", "no events.availability_id of its decisions"),
         (SHOP, {"reward": {"weights": {"refund": 1}}}, None, None),

@@ -9,7 +9,7 @@ import yaml
 from conf.errors import SpecError
 from conf.specs.scenario import SCENARIOS_FOLDER, Scenario, load_pipeline, scenario_names
 from conf.specs.source import source_names
-from conf.specs.strict_yaml import merge, parse_model
+from conf.specs.strict_yaml import merge, parse_model, read_yaml
 
 
 def recommendation_with(**override: Any) -> dict[str, Any]:
@@ -30,6 +30,25 @@ def test_load_pipeline_lays_the_override_over_its_source_alone() -> None:
     """Taobao decides categories; the simulated shop keeps the default."""
     assert load_pipeline("recommendation", "taobao").scenario.action.key == "category"
     assert load_pipeline("recommendation", "simulated_shop").scenario.action.key == "item"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (
+            {"taobbao": {"action": {"key": "category"}}},
+            "overrides.taobbao: no source has this name; did you mean 'taobao'",
+        ),
+        ({"taobao": None}, "overrides.taobao: expected a mapping of a scenario's keys, got None"),
+        (["taobao"], "overrides: expected a mapping of a scenario's keys"),
+    ],
+)
+def test_load_pipeline_refuses_overrides_that_would_do_nothing(tmp_path: Path, overrides: Any, expected: str) -> None:
+    """A mistyped source's name doesn't leave the scenario as it was, without a word."""
+    content = read_yaml(SCENARIOS_FOLDER / "recommendation.yaml") | {"overrides": overrides}
+    (tmp_path / "recommendation.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    with pytest.raises(SpecError, match=expected):
+        load_pipeline("recommendation", "taobao", folder=tmp_path)
 
 
 def test_pipeline_settles_after_lateness_session_gap_and_window() -> None:

@@ -110,7 +110,11 @@ def test_delimiter_is_what_it_says(given: str, expected: str) -> None:
     ("events", "expected"),
     [
         ({"user_id": {"column": "users[].id"}}, "user_id is read from 'users..*a line has one"),
-        ({"item_id": {"column": "a[].id"}, "price": {"column": "b[].price"}}, "below different lists"),
+        ({"price": {"column": "a[].price", "times": "b[].n"}}, "below different lists; what one value is made of"),
+        (
+            {"item_id": {"column": None, "columns": ["a[].id", "b[].id"]}},
+            "below different lists; what one value is made of",
+        ),
         ({"item_id": {"column": "a[].b[].id"}}, "goes through two lists"),
         ({"item_id": {"column": "a[.id"}}, "is no path"),
     ],

@@ -76,9 +76,21 @@ def test_merge_replaces_leaves_and_keeps_the_rest() -> None:
     assert base == {"a": {"b": 1, "c": [1, 2]}, "d": 4}
 
 
+def test_merge_empties_what_an_empty_mapping_stands_for() -> None:
+    """Written as `weights: {}`, an override takes all weights away; they aren't kept without a word."""
+    assert merge({"reward": {"weights": {"click": 1}, "unit": "points"}}, {"reward": {"weights": {}}}) == {
+        "reward": {"weights": {}, "unit": "points"}
+    }
+
+
 def test_suggest_lists_known_words_where_none_is_near() -> None:
     """Without a near miss the reader gets the whole choice."""
     assert suggest("zzz", ["view", "cart"]) == "; known: cart, view"
+
+
+def test_suggest_finds_a_word_in_other_capitals() -> None:
+    """A header in capitals is as near as can be."""
+    assert suggest("ek", ["EK", "gültig ab"]) == "; did you mean 'EK'?"
 
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(

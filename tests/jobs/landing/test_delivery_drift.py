@@ -90,6 +90,35 @@ def test_limit_decides_what_stops() -> None:
     assert _found(USUAL | {"n_lines": 100}, max_drop=0.95)[0][1] is False
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        (
+            {},
+            {"rejected/bad_number amount": 12},
+            ["no value of amount could be read: 24 lines are bad_number, and"] * 2,
+        ),
+        ({}, {"rejected/bad_number amount": 9}, []),
+        ({"filled/amount": 1}, {"rejected/bad_number amount": 12}, []),
+        ({"rejected/bad_number amount": 50}, {"rejected/bad_number amount": 9}, []),
+        ({}, {"rejected/missing_field user_id": 30}, []),
+    ],
+)
+def test_field_that_no_line_can_read_stops(before: dict[str, int], now: dict[str, int], expected: list[str]) -> None:
+    """Two days of few purchases with decimal commas nobody reads, behind many views: a tenth of the lines."""
+    lines = {"n_lines": 200, "n_accepted": 188}
+    known = {
+        DAYS[0]: {"canonical": lines | before},
+        DAYS[1]: {"canonical": lines | now},
+        DAYS[2]: {"canonical": lines | now},
+    }
+    due = [_delivery(day) for day in DAYS[1:3]]
+    found = drifts(due, {}, known, source())
+    assert [one.what.startswith(told) for one, told in zip(found, expected, strict=True)] == [True] * len(expected)
+    assert all(one.is_unlikely for one in found)
+    assert not any(one.is_unlikely for one in drifts(due, {}, known, source(max_drop=1.0)))
+
+
 def test_quiet_day_of_the_week_is_no_drift() -> None:
     """A shop that rests on Sundays has had such days before."""
     known = {day: {"canonical": USUAL} for day in DAYS[:3]}

@@ -16,7 +16,7 @@ from conf.publication import read_pointers
 from conf.specs.event_mapping import EventMapping
 from jobs.errors import DeliveryError, UnlikelyDelivery
 from jobs.landing.acceptance import accept, accepted_reasons
-from jobs.landing.delivery_limits import RejectedLines, refuse_unlikely
+from jobs.landing.delivery_limits import RejectedLines, n_shifted, refuse_unlikely, summarize
 from jobs.landing.raw_deliveries import read_raw_deliveries
 from tests.jobs.conftest import Ingest
 from tests.jobs.event_rows import source
@@ -125,3 +125,20 @@ def test_two_identical_files_are_both_counted(ingest_into: Ingest, tmp_path: Pat
     assert (result["n_lines"], result["n_events"]) == (2 * n_lines, n_lines)
     assert result["rejected"] == {"duplicate": n_lines}
     assert result["unread_files"] == [f"{FIRST}/clicks.json"]
+
+
+def test_what_a_clock_made_of_a_rejected_line_splits_no_reason(spark: SparkSession) -> None:
+    """Two lines without a shopper are one reason, whichever of them lies in the hour that was shown twice."""
+    texts = ("feed", "reason", "detail", "shift", "file")
+    schema = f"delivery_date date, {', '.join(f'{name} string' for name in texts)}, line_number int, shape string"
+    rows = [
+        (FIRST, "canonical", "missing_field", "user_id", "repeated", "a.csv", 9, None),
+        (FIRST, "canonical", "missing_field", "user_id", None, "a.csv", 4, None),
+        (FIRST, "canonical", None, None, "repeated", "a.csv", 5, None),
+    ]
+    lines = summarize(spark.createDataFrame(rows, schema))
+    assert {(one.reason, one.shift, one.n_lines, one.line_number) for one in lines} == {
+        ("missing_field", None, 2, 4),
+        (None, "repeated", 1, 5),
+    }
+    assert n_shifted(lines, FIRST) == {"n_skipped_local_times": 0, "n_repeated_local_times": 1}

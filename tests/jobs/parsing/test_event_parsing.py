@@ -441,6 +441,40 @@ def test_line_with_a_list_is_an_event_for_each_element() -> None:
     ]
 
 
+SHOWN_OR_BOUGHT = _events(
+    user_id={"column": "user.id"},
+    item_id={"first_of": ["shown[].sku", "order.lines[].sku", "sku"], "required": True},
+    price={"column": "order.lines[].price"},
+    propensity={"column": "shown[].p"},
+)
+
+
+@pytest.mark.parametrize(
+    ("lists", "expected"),
+    [
+        ({"shown": [{"sku": "a", "p": 0.5}, {"sku": "b", "p": 0.25}]}, [("a", None, 0.5), ("b", None, 0.25)]),
+        ({"order": {"lines": [{"sku": "a", "price": 2}, {"sku": "c"}]}}, [("a", 2_000_000, None), ("c", None, None)]),
+        ({"shown": [], "order": {"lines": [{"sku": "c", "price": 1}]}}, [("c", 1_000_000, None)]),
+        ({"shown": None, "order": {"lines": []}, "sku": "d"}, [("d", None, None)]),
+        ({"shown": [{"sku": "a"}], "order": {"lines": [{"sku": "c"}]}}, "unreadable"),
+        ({"shown": {}, "sku": "d"}, "bad item_id"),
+        ({"shown": [{"sku": "a"}, "x"]}, "bad item_id"),
+    ],
+)
+def test_each_line_follows_the_list_that_it_holds(
+    lists: dict[str, Any], expected: str | list[tuple[str, int | None, float | None]]
+) -> None:
+    """A log of several types of lines has a list for each; elements of two in one line can't be put together."""
+    line = {name: GOOD[name] for name in ("event_time", "event_type")} | {"user": {"id": "ann"}} | lists
+    (row,) = _parse(canonical(events=SHOWN_OR_BOUGHT), _json({"one": line})).values()
+    if isinstance(expected, str):
+        assert _problem(row) == expected
+    else:
+        assert row.refusal is None
+        found = [(one["item_id"], one["price"], one["propensity"]) for one in row.records]
+        assert found == [(item, price, p if p is None else Decimal(str(p))) for item, price, p in expected]
+
+
 @pytest.mark.parametrize(
     ("items", "changes", "problem"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -179,6 +179,33 @@ def test_rates_are_read_exactly(tmp_path: Path) -> None:
         (DAY_NUMBER, "USD"): [(DAY, Decimal("0.921500000000000000001"))],
         (DAY_NUMBER, "GBP"): [(DAY, Decimal("1.15"))],
     }
+
+
+@pytest.mark.parametrize(
+    ("days_later", "hold_days", "expected"),
+    [(0, 0, 1_843_000), (1, 0, None), (2, 2, 1_843_000), (3, 2, None), (-1, 2, None)],
+)
+def test_rate_is_held_over_days_without_one(days_later: int, hold_days: int, expected: int | None) -> None:
+    """Of the day itself and of earlier ones, never of a later one."""
+    held = Source.model_validate(
+        shop().model_dump() | {"currencies": {"files": ["rates.jsonl"], "hold_days": hold_days}}
+    )
+    day = DAY + timedelta(days=days_later)
+    parsed = read(held, day, event_time=f"{day}T12:00:00Z", currency="USD", amount=2)
+    assert (parsed.records[0]["amount"] if parsed.refusal is None else None) == expected
+    assert parsed.refusal is None or parsed.refusal.reason == "unknown_currency"
+
+
+def test_nearest_rate_is_held() -> None:
+    """One of the day before goes before one of two days before, each as far as its delivery is known."""
+    held = Source.model_validate(shop().model_dump() | {"currencies": {"files": ["rates.jsonl"], "hold_days": 3}})
+    rates: Rates = {
+        (DAY_NUMBER, "USD"): [(DAY, Decimal("0.5"))],
+        (DAY_NUMBER + 1, "USD"): [(LATER, Decimal("0.25"))],
+    }
+    line = json.dumps(GOOD | {"event_time": "2026-01-07T12:00:00Z", "currency": "USD", "amount": 2})
+    day = date(2026, 1, 7)
+    assert EventParser(held, None, rates).parse(line, {}, day).records[0]["amount"] == 500_000
 
 
 @pytest.mark.parametrize(

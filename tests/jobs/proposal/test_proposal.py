@@ -13,6 +13,7 @@ from conf.errors import FAILS_AGAIN, NightcartError
 from conf.specs.source import Source, load_source
 from conf.specs.strict_yaml import parse_model
 from jobs.commands.propose_source import main
+from jobs.commands.side_check import check_side_tables
 from jobs.commands.source_check import FeedCheck, check_source
 from jobs.errors import DeliveryError
 from jobs.proposal.proposal import propose
@@ -150,6 +151,65 @@ def test_german_names_and_decimal_commas_are_known(tmp_path: Path) -> None:
     assert "mapped to nothing: Filiale" in propose([path])
     (check,), _ = check_source(_draft(path), path)
     assert [event.fields["price"] for event in check.events] == [1_012_500_000, 12_500_000]
+
+
+def _delivered(folder: Path) -> Path:
+    """A log in German, its products in two versions, and rates."""
+    folder.mkdir()
+    rows = [f"05.01.2026 10:{n % 60:02d};Käufer-{n % 40};A{n % 9};Anzeige;12,50;EUR" for n in range(120)]
+    _write(folder / "log.csv", _csv(["Zeit;Wer;Artikel;Vorgang;Preis;Währung", *rows]), "latin-1")
+    items = [f"A{n};Möbel;12,50;7,00;0{day}.01.2026" for day in (1, 3) for n in range(9)]
+    _write(folder / "products.csv", _csv(["Artikel;Kategorie;Preis;EK;gültig ab", *items]), "latin-1")
+    _write(folder / "rates.jsonl", '{"day": "2026-01-05", "currency": "CHF", "rate": "1.05"}\n')
+    return folder
+
+
+def test_tables_beside_a_log_are_no_feeds(tmp_path: Path) -> None:
+    """Products and rates name no shopper: read as events they would be views by nobody."""
+    draft = _draft(_delivered(tmp_path / "shop"))
+    assert (draft.feeds, draft.currency, draft.currencies and draft.currencies.files) == (
+        (),
+        "EUR",
+        ("**/rates.jsonl",),
+    )
+    assert draft.items is not None
+    named = {name: mapping.column for name, mapping in draft.items.columns.items()}
+    assert named == {"item_id": "Artikel", "category_id": "Kategorie", "price": "Preis", "cost": "EK"}
+    assert draft.items.valid_from is not None
+    assert draft.items.valid_from.column == "gültig ab"
+    (check,) = check_side_tables(draft, tmp_path / "shop", 1000)
+    assert (check.n_lines, check.n_rejected.total(), check.empty_fields) == (18, 0, [])
+
+
+def test_shopper_is_guessed_by_values_where_no_name_is_known(tmp_path: Path) -> None:
+    """The draft doesn't say that the log names none."""
+    path = _delivered(tmp_path / "shop") / "log.csv"
+    assert _draft(path).events.user_id.column == "Wer"
+    assert "user_id: Wer is a guess by its values" in propose([path])
+
+
+def test_columns_that_may_say_what_happened_are_named(tmp_path: Path) -> None:
+    """Words nobody knows are still words."""
+    rows = [f"2026-01-05 10:00,u{n},{'abc'[n % 3]}" for n in range(30)]
+    text = propose([_write(tmp_path / "log.csv", _csv(["at,user_id,what", *rows]))])
+    assert "event_type: no word of what is known to say what happened; every line is read as a view" in text
+
+
+def test_object_that_holds_an_id_names_it(tmp_path: Path) -> None:
+    """`visitor.id` is the visitor's; the day is read off the folder."""
+    folder = tmp_path / "logs" / "20260105"
+    folder.mkdir(parents=True)
+    lines = [
+        {"hit": f"h{n}", "ts": 1767607200000 + n, "visitor": {"id": f"v{n}"}, "product": {"id": "a"}, "event": "view"}
+        for n in range(5)
+    ]
+    _write(folder / "hits.jsonl", "".join(f"{json.dumps(one)}\n" for one in lines))
+    draft = _draft(tmp_path / "logs")
+    assert (draft.events.user_id.column, draft.events.item_id and draft.events.item_id.column) == (
+        "visitor.id",
+        "product.id",
+    )
+    assert draft.delivery.layout == "dated_files"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,105 @@
+"""What a source makes of the first lines of the tables that are delivered beside its events."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from conf.specs.side_table import SideTable
+from conf.specs.source import Source
+from jobs.landing.delivered_files import DeliveredFile, find_files, read_side_columns
+from jobs.landing.raw_lines import LineFile, read_batches, side_reading
+from jobs.parsing.side_parsing import SideLine, SideParser
+
+# A row that is valid from its delivery on has some day where its file names none; the day is never shown.
+_ANY_DAY = date(1970, 1, 1)
+
+
+@dataclass
+class SideCheck:
+    """What became of the first lines of one side table; `first`: where each reason was met first."""
+
+    name: str
+    table: SideTable
+    max_rejected_share: float
+    files: list[str] = field(default_factory=list)
+    n_lines: int = 0
+    n_rejected: Counter[str] = field(default_factory=Counter)
+    n_filled: Counter[str] = field(default_factory=Counter)
+    first: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def empty_fields(self) -> list[str]:
+        """Mapped fields that no row has."""
+        return [name for name in self.table.columns if not self.n_filled[name]]
+
+    def problem(self) -> str | None:
+        """Return why a delivery with these lines would not be published; None where it would be."""
+        n_wrong = self.n_rejected.total()
+        if n_wrong <= self.max_rejected_share * self.n_lines:
+            return None
+        told = ", ".join(f"{n} {reason}" for reason, n in self.n_rejected.most_common())
+        return f"  {self.name}: {n_wrong} of {self.n_lines} lines are rejected: {told}"
+
+    def lines(self) -> Iterator[str]:
+        """Yield the report, for people."""
+        if not self.files:
+            yield f"{self.name}: no file matches {', '.join(self.table.files)}"
+            return
+        n_wrong = self.n_rejected.total()
+        yield f"{self.name}: {self.n_lines} lines of {', '.join(self.files)}"
+        yield f"  accepted {self.n_lines - n_wrong}, rejected {n_wrong}"
+        for reason, n in self.n_rejected.most_common():
+            yield f"  {n} {reason}: first in {self.first[reason]}"
+        if n_wrong < self.n_lines and (empty := self.empty_fields):
+            yield f"  mapped, and empty in every row: {', '.join(empty)}"
+
+    def result(self) -> dict[str, Any]:
+        """Return the same for programs."""
+        return {
+            "n_lines": self.n_lines,
+            "n_accepted": self.n_lines - self.n_rejected.total(),
+            "rejected": dict(sorted(self.n_rejected.items())),
+            "empty_fields": self.empty_fields,
+            "problem": self.problem(),
+        }
+
+
+def check_side_tables(source: Source, logs: Path, n_lines: int) -> list[SideCheck]:
+    """Return what the first lines of each side table become whose columns the source maps.
+
+    Raises:
+        DeliveryError: a file that doesn't fit the source.
+    """
+    mapped = {name: table for name, table in source.side_tables.items() if table.columns}
+    checks = {name: SideCheck(name, table, source.max_rejected_share) for name, table in mapped.items()}
+    for file in find_files(source, logs):
+        check = checks.get(file.kind)
+        if check is not None and check.n_lines < n_lines:
+            _check_file(check, file, source, n_lines - check.n_lines)
+    return list(checks.values())
+
+
+def _check_file(check: SideCheck, file: DeliveredFile, source: Source, n_lines: int) -> None:
+    header = read_side_columns(file, check.table, source)
+    parser = SideParser(check.name, check.table, header or (), zone=source.zone, pseudonym=str)
+    check.files.append(file.name)
+    batches = read_batches(LineFile(file.path, file.name), side_reading(check.table, b"one check"))
+    numbered = (one for batch in batches for one in zip(batch.numbers.tolist(), batch.lines.to_pylist(), strict=True))
+    for number, line in islice(numbered, n_lines):
+        _count(check, parser.parse(line, file.delivery_date or _ANY_DAY), f"{file.name} line {number}")
+
+
+def _count(check: SideCheck, parsed: SideLine, place: str) -> None:
+    check.n_lines += 1
+    if parsed.refusal is None:
+        check.n_filled.update(name for row in parsed.rows for name, value in row.items() if value is not None)
+        return
+    reason = " ".join(word for word in (parsed.refusal.reason, parsed.refusal.field) if word)
+    check.n_rejected[reason] += 1
+    check.first.setdefault(reason, place)

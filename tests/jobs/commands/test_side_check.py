@@ -1,0 +1,80 @@
+"""`make check-source` says what the tables beside the events become, without Spark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from conf.specs.source import Source
+from jobs.commands.side_check import SideCheck, check_side_tables
+from jobs.errors import DeliveryError
+from tests.jobs.event_rows import source
+from tests.jobs.shop_logs import DAYS, day_lines, deliver
+
+FIRST = DAYS[0]
+ITEMS = {
+    "files": ["**/items.csv"],
+    "format": "csv",
+    "csv": {"has_header": True, "delimiter": ";"},
+    "encoding": "latin-1",
+    "columns": {
+        "item_id": {"column": "Größe"},
+        "price": {"column": "eur", "decimal_comma": True},
+        "cost": {"column": "ek"},
+    },
+    "valid_from": {"column": "since", "unit": "pattern", "pattern": "dd.MM.yyyy"},
+}
+CONSENT = {
+    "files": ["**/consent.parquet"],
+    "format": "parquet",
+    "columns": {"user_id": {"column": "who"}, "is_given": {"column": "ok"}},
+}
+
+
+def shop() -> Source:
+    return Source.model_validate(source().model_dump() | {"items": ITEMS, "consent": CONSENT})
+
+
+def checks_of(folder: Path, items: str, *, header: str = "Größe;eur;ek;since", n_lines: int = 1000) -> list[SideCheck]:
+    deliver(folder, FIRST, day_lines(FIRST))
+    below = next(folder.rglob(f"*{FIRST}*"))
+    (below / "items.csv").write_bytes(f"{header}\n{items}".encode("latin-1"))
+    pq.write_table(pa.table({"who": [17850, 2], "ok": [True, False]}), below / "consent.parquet")
+    return check_side_tables(shop(), folder, n_lines)
+
+
+def test_side_tables_are_counted_with_reasons_and_places(tmp_path: Path) -> None:
+    """One line of two without its day is more than a fifth; what is empty in every row is named."""
+    items, consent = checks_of(tmp_path, "1;2,50;;01.01.2026\n2;1,00;;yesterday\n")
+    assert (items.n_lines, dict(items.n_rejected), items.empty_fields) == (2, {"bad_timestamp valid_from": 1}, ["cost"])
+    assert items.problem() == "  items: 1 of 2 lines are rejected: 1 bad_timestamp valid_from"
+    report = "\n".join(items.lines())
+    for expected in ("accepted 1, rejected 1", f"first in {FIRST}/items.csv line 3", "empty in every row: cost"):
+        assert expected in report
+    assert "yesterday" not in report
+    assert (consent.n_lines, consent.problem(), consent.empty_fields) == (2, None, [])
+
+
+def test_only_the_first_lines_of_a_table_are_read(tmp_path: Path) -> None:
+    """A catalogue of any size is checked in seconds."""
+    items, _ = checks_of(tmp_path, "1;2;3;01.01.2026\n" * 9, n_lines=4)
+    assert (items.n_lines, items.n_filled["cost"]) == (4, 4)
+
+
+def test_a_column_that_the_table_lacks_is_named(tmp_path: Path) -> None:
+    """A night would find it only after the logs were read."""
+    with pytest.raises(DeliveryError, match="column 'ek' is missing; did you mean 'EK'"):
+        checks_of(tmp_path, "1;2;3;01.01.2026\n", header="Größe;eur;EK;since")
+
+
+def test_a_table_without_a_file_is_said(tmp_path: Path) -> None:
+    """A pattern that matches nothing leaves no table empty without a word."""
+    deliver(tmp_path, FIRST, day_lines(FIRST))
+    items, consent = check_side_tables(shop(), tmp_path, 1000)
+    assert [*items.lines(), *consent.lines()] == [
+        "items: no file matches **/items.csv",
+        "consent: no file matches **/consent.parquet",
+    ]
