@@ -42,7 +42,7 @@ from jobs.landing.raw_deliveries import (
 from jobs.landing.raw_lines import LineFile, reading_of
 from jobs.parsing.event_parsing import RECORD_FIELDS
 from jobs.parsing.money import Rates
-from jobs.parsing.rejection import judge, part_id
+from jobs.parsing.rejection import part_id, with_reasons
 from jobs.publishing.publishing import (
     PartitionFacts,
     Provenance,
@@ -102,7 +102,7 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
     log.info("ingesting", source=job.source.name, deliveries=len(due), lines=sum(one.n_lines for one in due))
     parsed = parsed_lines(job, due, rates).persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        _publish(job, landed, due, judge(parsed, job.source), inputs)
+        _publish(job, landed, due, with_reasons(parsed, job.source), inputs)
     finally:
         parsed.unpersist()
     return [delivery.delivery_date for delivery in due]

@@ -13,7 +13,7 @@ _MOST_COLLECTED = 200_000
 _PLACE = ("delivery_date", "file", "line_number")
 
 
-def judge(parsed: DataFrame, source: Source) -> DataFrame:
+def with_reasons(parsed: DataFrame, source: Source) -> DataFrame:
     """Return the lines with `reason` (null: accepted) also for what only other lines show, and `event_id` set.
 
     It asks Spark which lines stand more than once: keep the lines before, so that they aren't parsed again.

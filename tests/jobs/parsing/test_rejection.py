@@ -17,7 +17,7 @@ from conf.specs.source import Source
 from conf.tables import REJECT_REASONS
 from jobs.landing.parsed_lines import PARSED_SCHEMA, BatchParser
 from jobs.landing.raw_lines import LineBatch, LineFile
-from jobs.parsing.rejection import event_id_of, judge, part_id
+from jobs.parsing.rejection import event_id_of, part_id, with_reasons
 from tests.jobs.event_rows import source
 from tests.jobs.shop_logs import line
 
@@ -33,7 +33,7 @@ def _judge(spark: SparkSession, lines: list[tuple[str, str]], shop: Source, part
         batch = LineBatch(LineFile(Path(name), name, DAY), np.array([number]), np.array([0]), one, one)
         batches.append(parser.columns(batch, str))
     parsed = spark.createDataFrame(pa.Table.from_batches(batches), PARSED_SCHEMA)
-    judged = judge(parsed.repartition(partitions), shop)
+    judged = with_reasons(parsed.repartition(partitions), shop)
     return sorted(judged.collect(), key=lambda row: (row.file, row.line_number))
 
 
