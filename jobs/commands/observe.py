@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from conf.kernel.version import kernel_inputs
 from conf.paths import Lake
@@ -22,7 +21,8 @@ from jobs.events.events_reading import DeliveredEvents, read_events
 from jobs.events.ordered_partitions import n_partitions_for
 from jobs.events.told_rows import ToldRows, read_told, told_inputs
 from jobs.observations.histories import attributes_of, histories_of
-from jobs.publishing.publishing import PartitionFacts, Provenance, Target, publish, staged
+from jobs.publishing.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged
+from jobs.publishing.written_rows import read_written
 
 LOG = structlog.get_logger()
 
@@ -56,14 +56,12 @@ def observe(spark: SparkSession, settings: Settings, pipeline: Pipeline, as_of: 
         folder = lake.attributes(scenario.name, spec_hash)
         beside = Target(ATTRIBUTES, folder, "as_of", sort_columns=("user_id", "attribute", "valid_from"))
         frames.append((attributes_of(told.attributes, as_of=as_of), beside))
-    counted = {"n_shoppers": F.count_distinct("user_id")}
     inputs = delivered.inputs(first, last) | told_inputs(lake, pipeline, last) | kernel_inputs()
     with ExitStack() as open_versions:
         versions = [
-            open_versions.enter_context(staged(frame, place, partitions=[str(as_of)], counted=counted))
-            for frame, place in frames
+            open_versions.enter_context(staged(frame, place, partitions=[str(as_of)])) for frame, place in frames
         ]
-        facts = [{str(as_of): PartitionFacts(inputs, one.partitions[str(as_of)].counts)} for one in versions]
+        facts = [{str(as_of): PartitionFacts(inputs, {"n_shoppers": _n_shoppers(spark, one)})} for one in versions]
         # Attributes first: who finds the histories of a day finds what belongs to them.
         published = publish(lake.lock, list(zip(versions, facts, strict=True))[::-1], provenance)
     (manifest,) = published[-1].values()
@@ -78,6 +76,13 @@ def observe(spark: SparkSession, settings: Settings, pipeline: Pipeline, as_of: 
         "content_hash": manifest.content_hash,
         "seconds": {"observe": round(time.monotonic() - started, 3)},
     }
+
+
+def _n_shoppers(spark: SparkSession, version: StagedVersion) -> int:
+    if not any(one.n_rows for one in version.partitions.values()):
+        return 0
+    written = read_written(spark, version.target.table, version.folder, version.target.path_columns)
+    return written.select("user_id").distinct().count()
 
 
 def _histories(

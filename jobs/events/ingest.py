@@ -9,12 +9,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import reduce
 
 import structlog
-from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import SparkSession
 
 from conf.id_form import has_keyed_ids, id_inputs, keyed_id
 from conf.intact_files import landing_cure, refuse_damaged, seems_intact
@@ -23,13 +20,14 @@ from conf.publication import read_pointer, read_pointers
 from conf.specs.source import Source
 from conf.tables import EVENTS, EVENTS_REJECTED, REJECT_REASONS, Table
 from jobs.errors import CheckError, DeliveryError
+from jobs.events.delivery_parts import Place, write_lines
+from jobs.events.line_pieces import FeedFiles
 from jobs.events.mapped_side_tables import SideLines, count_lines_of, read_side_table
 from jobs.events.side_deliveries import refuse_unlikely_sides, side_facts, side_tables_of
 from jobs.landing.acceptance import accepted_reasons
 from jobs.landing.currency_rates import rate_files, rates_input, read_rates
-from jobs.landing.delivery_drift import Drift, Profiles, drifts, profiles, refuse_drifted
-from jobs.landing.delivery_limits import RejectedLines, n_shifted, refuse_unlikely, summarize
-from jobs.landing.parsed_lines import parse_files
+from jobs.landing.delivery_drift import Drift, Profiles, drifts, refuse_drifted
+from jobs.landing.delivery_limits import RejectedLines, n_shifted, refuse_unlikely
 from jobs.landing.raw_deliveries import (
     RawDelivery,
     RawFile,
@@ -40,19 +38,21 @@ from jobs.landing.raw_deliveries import (
     read_raw_deliveries,
 )
 from jobs.landing.raw_lines import LineFile, reading_of
-from jobs.parsing.event_parsing import RECORD_FIELDS
 from jobs.parsing.money import Rates
-from jobs.parsing.rejection import part_id, with_reasons
 from jobs.publishing.publishing import (
     PartitionFacts,
     Provenance,
     StagedVersion,
     Target,
+    checked,
+    explaining_failures,
     finish_killed,
     publish,
     staged,
     staged_empty,
 )
+from jobs.publishing.row_counts import RowCounts, n_above, n_equal
+from jobs.publishing.staging import staging_folder
 
 log = structlog.get_logger()
 
@@ -100,94 +100,56 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
     headers, line_files = _line_files(job, rate_files(known, job.provenance.horizon))
     rates = read_rates(line_files, job.source, job.key, headers)
     log.info("ingesting", source=job.source.name, deliveries=len(due), lines=sum(one.n_lines for one in due))
-    parsed = parsed_lines(job, due, rates).persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        _publish(job, landed, due, with_reasons(parsed, job.source), inputs)
-    finally:
-        parsed.unpersist()
+    _publish(job, landed, due, rates, inputs)
     return [delivery.delivery_date for delivery in due]
 
 
-def parsed_lines(job: Ingestion, deliveries: Sequence[RawDelivery], rates: Rates | None = None) -> DataFrame:
-    """Return every line of the deliveries by itself: columns of `PARSED_SCHEMA`, and its feed."""
+def _feeds(job: Ingestion, deliveries: Sequence[RawDelivery], rates: Rates | None) -> list[FeedFiles]:
+    """Return the feeds that have files among the deliveries."""
     files = [file for delivery in deliveries for file in delivery.of_kind("events")]
-    feeds = [(name, feed, _files_of(job.source, feed, files)) for name, feed in job.source.feeds_alone().items()]
-    parsed = [_parsed(job, feed, found, rates).withColumn("feed", F.lit(name)) for name, feed, found in feeds if found]
-    return reduce(DataFrame.union, parsed)
-
-
-def _files_of(source: Source, feed: Source, files: Sequence[RawFile]) -> list[RawFile]:
-    return [file for file in files if feed_of(source, file.name) == feed]
-
-
-def _parsed(job: Ingestion, feed: Source, files: Sequence[RawFile], rates: Rates | None) -> DataFrame:
-    headers, line_files = _line_files(job, files)
-    reading = reading_of(feed, job.key, is_split=is_split(feed))
-    return parse_files(job.spark, line_files, feed, headers, reading, rates, hides_names=has_keyed_ids(job.lake))
-
-
-def events_of(judged: DataFrame, source: Source) -> DataFrame:
-    """Return the accepted lines' events, one or more a line: columns of the table and of its path."""
-    further = F.transform(
-        "further",
-        lambda one, place: F.struct(
-            (place + 1).cast("int").alias("line_part"),
-            part_id(F.col("event_id"), place + 1).alias("event_id"),
-            *[one.getField(name).alias(name) for name in RECORD_FIELDS],
-        ),
-    )
-    own = F.array(F.struct(F.lit(0).alias("line_part"), F.col("event_id"), *[F.col(name) for name in RECORD_FIELDS]))
-    parts = judged.where(F.col("reason").isNull()).withColumn("_part", F.explode(F.concat(own, further)))
-    values = {name: F.col(f"_part.{name}") for name in ("line_part", "event_id", *RECORD_FIELDS)} | {
-        "user_id": F.coalesce("user_id", F.lit(""))
-    }
-    events = parts.select(
-        *[values.get(name, F.col(name)).alias(name) for name in EVENTS.column_names], "event_date", _PARTITION
-    )
-    bucket = F.pmod(F.xxhash64("user_id"), F.lit(source.user_buckets)).cast("int")
-    return events.withColumn("user_bucket", bucket)
-
-
-def rejected_of(judged: DataFrame) -> DataFrame:
-    """Return the rejected lines: columns of the table, and delivery_date."""
-    return judged.where(F.col("reason").isNotNull()).select(*EVENTS_REJECTED.column_names, _PARTITION)
+    hides_names, found = has_keyed_ids(job.lake), []
+    for name, feed in job.source.feeds_alone().items():
+        if of_feed := [file for file in files if feed_of(job.source, file.name) == feed]:
+            headers, line_files = _line_files(job, of_feed)
+            reading = reading_of(feed, job.key, is_split=is_split(feed))
+            found.append(FeedFiles(name, feed, headers, line_files, reading, rates, hides_names))
+    return found
 
 
 def _publish(
     job: Ingestion,
     landed: Mapping[date, RawDelivery],
     due: Sequence[RawDelivery],
-    judged: DataFrame,
+    rates: Rates,
     inputs: Mapping[date, Mapping[str, str]],
 ) -> None:
-    summary, accepted = _with_file_names(summarize(judged), due, job.key), accepted_reasons(job.lake, due)
-    refuse_unlikely(summary, job.source, accepted)
-    profile = profiles(judged, summary)
-    drift = _drift(job, landed, due, profile)
-    refuse_drifted(drift, job.source, accepted)
-    sides = {kind: found for kind in job.source.side_tables if (found := _read_side(job, due, kind)) is not None}
-    side_counts = count_lines_of(sides)
-    refuse_unlikely_sides(job.source, due, side_counts, accepted)
-    frames: list[tuple[Table, DataFrame | None, dict[str, Column]]] = [
-        (
-            EVENTS,
-            events_of(judged, job.source),
-            {"n_events": F.count_if(F.col("line_part") == 0), "n_derived": F.count_if(F.col("line_part") > 0)},
-        ),
-        (
-            EVENTS_REJECTED,
-            rejected_of(judged) if any(one.reason is not None for one in summary) else None,
-            {f"rejected.{reason}": F.count_if(F.col("reason") == reason) for reason in REJECT_REASONS},
-        ),
-        *[(table, sides[table.name].rows if table.name in sides else None, {}) for table in side_tables_of(job.source)],
-    ]
-    days = [str(delivery.delivery_date) for delivery in due]
-    with ExitStack() as open_versions:
+    days, accepted = [str(delivery.delivery_date) for delivery in due], accepted_reasons(job.lake, due)
+    targets = [job.target(table) for table in (EVENTS, EVENTS_REJECTED)]
+    with ExitStack() as stack:
+        events, rejected = (
+            Place(target, stack.enter_context(staging_folder(Lake.staging(target.folder)))) for target in targets
+        )
+        with explaining_failures(EVENTS.name, events.target.folder):
+            n_lines = {one.delivery_date: one.n_lines for one in due}
+            written = write_lines(
+                job.spark, job.source, _feeds(job, due, rates), n_lines, events=events, rejected=rejected
+            )
+        summary = _with_file_names(written.summary, due, job.key)
+        refuse_unlikely(summary, job.source, accepted)
+        drift = _drift(job, landed, due, written.profiles)
+        refuse_drifted(drift, job.source, accepted)
+        sides = {kind: found for kind in job.source.side_tables if (found := _read_side(job, due, kind)) is not None}
+        side_counts = count_lines_of(sides)
+        refuse_unlikely_sides(job.source, due, side_counts, accepted)
         versions = [
-            open_versions.enter_context(staged(frame, job.target(table), partitions=days, counted=counted))
-            if frame is not None
-            else staged_empty(job.target(table), partitions=days, counted=counted)
-            for table, frame, counted in frames
+            checked(job.spark, place.target, place.folder, partitions=days, counted=counted)
+            for place, counted in ((events, _EVENT_COUNTS), (rejected, _REJECTED_COUNTS))
+        ]
+        versions += [
+            stack.enter_context(staged(sides[table.name].rows, job.target(table), partitions=days))
+            if table.name in sides
+            else staged_empty(job.target(table), partitions=days)
+            for table in side_tables_of(job.source)
         ]
         shifts = {delivery.delivery_date: n_shifted(summary, delivery.delivery_date) for delivery in due}
         facts = _facts(due, inputs, versions[0], versions[1], shifts, accepted)
@@ -195,7 +157,7 @@ def _publish(
         own[EVENTS.name] = {
             day: replace(
                 fact,
-                profile=profile.get(date.fromisoformat(day), {}),
+                profile=written.profiles.get(date.fromisoformat(day), {}),
                 drift=[one.sentence for one in drift if str(one.delivery_date) == day],
             )
             for day, fact in facts.items()
@@ -207,6 +169,10 @@ def _publish(
         )
     for day in days:
         log.info("ingested", delivery_date=day, **{name: n for name, n in facts[day].counters.items() if n})
+
+
+_EVENT_COUNTS: RowCounts = {"n_events": n_equal("line_part", 0), "n_derived": n_above("line_part", 0)}
+_REJECTED_COUNTS: RowCounts = {f"rejected.{reason}": n_equal("reason", reason) for reason in REJECT_REASONS}
 
 
 def _with_file_names(summary: Sequence[RejectedLines], due: Sequence[RawDelivery], key: bytes) -> list[RejectedLines]:

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from datetime import date
 from statistics import median
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from conf.event_types import EVENT_TYPE_RANK
 from conf.specs.source import Source
@@ -21,6 +23,8 @@ from jobs.errors import UnlikelyDelivery
 from jobs.landing.delivery_limits import READ_RIGHT, RejectedLines, unread_fields
 from jobs.landing.raw_deliveries import RawDelivery, feed_of, is_split
 from jobs.parsing.event_parsing import RECORD_FIELDS
+
+IntArray = npt.NDArray[np.int64]
 
 # Counts of one feed's lines in one delivery, by name.
 Profile = Mapping[str, int]
@@ -50,34 +54,55 @@ class Drift:
         return f"delivery_date={self.delivery_date} feed {self.feed}: {self.what}"
 
 
-def profiles(judged: DataFrame, lines: Sequence[RejectedLines]) -> dict[date, dict[str, dict[str, int]]]:
-    """Return, for each delivery and feed, what is counted of its lines; names that count nothing are left out.
+def profile_of(lines: pa.Table) -> dict[str, dict[str, int]]:
+    """Return, for each feed, what is counted of a delivery's lines; names that count nothing are left out.
 
     Args:
-        judged: every line of the deliveries, with `feed` and `reason`.
+        lines: columns of `PARSED_SCHEMA`, feed and reason.
+    """
+    found = {}
+    for feed in pc.unique(lines["feed"]).to_pylist():
+        of_feed = lines.filter(pc.equal(lines["feed"], feed))
+        taken = of_feed.filter(pc.is_null(of_feed["reason"]))
+        counts = {"n_lines": of_feed.num_rows, "n_accepted": taken.num_rows}
+        counts |= {f"filled/{name}": taken.num_rows - taken[name].null_count for name in _FIELDS}
+        kinds = pc.value_counts(taken["event_type"]).to_pylist()
+        counts |= {f"type/{one['values']}": one["counts"] for one in kinds if one["values"] in EVENT_TYPE_RANK}
+        for name in _MAGNITUDES:
+            positive = np.asarray(taken[name].drop_null().combine_chunks())
+            positive = positive[positive > 0]
+            counts |= {f"positive/{name}": len(positive), f"bits/{name}": int(n_bits(positive).sum())}
+        found[feed] = {name: int(n) for name, n in counts.items() if n}
+    return found
+
+
+def n_bits(values: IntArray) -> IntArray:
+    """Return how many binary digits positive whole numbers have, `(n,)`."""
+    # A float rounds numbers beyond 2**53 up to the next power of two, or not: one digit too many at most.
+    upper: IntArray = np.frexp(values.astype(np.float64))[1].astype(np.int64)
+    found: IntArray = upper - ((values >> (upper - 1)) == 0)
+    return found
+
+
+def sum_of_profiles(
+    profiles: Mapping[date, Sequence[Mapping[str, Profile]]], lines: Sequence[RejectedLines]
+) -> dict[date, dict[str, Profile]]:
+    """Return the same of whole deliveries, and why their lines were rejected.
+
+    Args:
+        profiles: of the parts of each delivery.
         lines: the same lines, counted by reason.
     """
-    is_taken = F.col("reason").isNull()
-    counts: dict[str, Column] = {"n_lines": F.count(F.lit(1)), "n_accepted": F.count_if(is_taken)}
-    counts |= {f"filled/{name}": F.count_if(is_taken & F.col(name).isNotNull()) for name in _FIELDS}
-    counts |= {f"type/{kind}": F.count_if(is_taken & (F.col("event_type") == kind)) for kind in EVENT_TYPE_RANK}
-    for name in _MAGNITUDES:
-        is_counted = is_taken & (F.col(name) > 0)
-        counts |= {
-            f"positive/{name}": F.count_if(is_counted),
-            f"bits/{name}": F.sum(F.when(is_counted, F.length(F.bin(name)))),
-        }
-    found: dict[date, dict[str, dict[str, int]]] = defaultdict(dict)
-    for row in (
-        judged.groupBy("delivery_date", "feed").agg(*[one.alias(name) for name, one in counts.items()]).collect()
-    ):
-        found[row["delivery_date"]][row["feed"]] = {name: row[name] for name in counts if row[name]}
+    found: dict[date, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+    for day, parts in profiles.items():
+        for part in parts:
+            for feed, counted in part.items():
+                found[day][feed].update(counted)
     for one in lines:
         if one.reason is not None and one.reason not in READ_RIGHT:
-            counted = found[one.delivery_date][one.feed]
             name = "rejected/" + " ".join(word for word in (one.reason, one.field) if word)
-            counted[name] = counted.get(name, 0) + one.n_lines
-    return found
+            found[one.delivery_date][one.feed][name] += one.n_lines
+    return {day: {feed: dict(counted) for feed, counted in feeds.items()} for day, feeds in found.items()}
 
 
 def drifts(

@@ -6,12 +6,13 @@ the next night would take the gap for a day without visitors.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from conf.specs.source import Source
 from jobs.errors import UnlikelyDelivery
@@ -44,16 +45,58 @@ class RejectedLines:
     shape: str | None
 
 
-def summarize(judged: DataFrame) -> list[RejectedLines]:
-    """Return how many lines of each delivery share a reason and field, with the first of them as an example."""
-    keys = ["delivery_date", "feed", "reason", "detail", "shift"]
+def summarize(lines: pa.Table, day: date) -> list[RejectedLines]:
+    """Return how many lines of a delivery share a reason and field, with the first of them as an example.
+
+    Args:
+        lines: feed, file, line_number, reason, detail, shift and shape, among others.
+        day: of the delivery.
+    """
     # A rejected line's time is no event's: what a clock made of it would only split its reason.
-    shifted = judged.withColumn("shift", F.when(F.col("reason").isNull(), F.col("shift")))
-    grouped = shifted.groupBy(*keys).agg(
-        F.count(F.lit(1)).alias("n_lines"), F.min(F.struct("file", "line_number", "shape")).alias("first")
+    is_rejected = pc.is_valid(lines["reason"])
+    shift = pc.if_else(is_rejected, pa.scalar(None, pa.string()), lines["shift"])
+    keys = {name: lines[name] for name in ("feed", "file", "reason", "detail")} | {"shift": shift}
+    named = pa.table({name: _coded(column) for name, column in keys.items()} | {"line_number": lines["line_number"]})
+    grouped = named.group_by(list(keys)).aggregate([("line_number", "count"), ("line_number", "min")])
+    shapes = _shapes(lines.filter(is_rejected), pc.unique(grouped["line_number_min"]))
+    return [
+        RejectedLines(
+            delivery_date=day,
+            feed=row["feed"],
+            reason=row["reason"],
+            field=row["detail"],
+            shift=row["shift"],
+            n_lines=row["line_number_count"],
+            file=row["file"],
+            line_number=row["line_number_min"],
+            shape=shapes.get((row["file"], row["line_number_min"])) if row["reason"] is not None else None,
+        )
+        for row in grouped.to_pylist()
+    ]
+
+
+def sum_of_summaries(lines: Sequence[RejectedLines]) -> list[RejectedLines]:
+    """Return the same of several parts and files of deliveries: one of each reason, field and shift."""
+    grouped: dict[tuple[object, ...], list[RejectedLines]] = defaultdict(list)
+    for one in lines:
+        grouped[one.delivery_date, one.feed, one.reason, one.field, one.shift].append(one)
+    found = [
+        replace(min(some, key=lambda one: (one.file, one.line_number)), n_lines=sum(one.n_lines for one in some))
+        for some in grouped.values()
+    ]
+    return sorted(found, key=lambda one: (one.delivery_date, -one.n_lines, one.file, one.line_number))
+
+
+def _coded(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    return values.dictionary_encode() if pa.types.is_string(values.type) else values
+
+
+def _shapes(rejected: pa.Table, numbers: pa.Array) -> dict[tuple[str, int], str]:
+    """Return the shapes of the lines with such numbers, by file and number."""
+    asked = rejected.select(["file", "line_number", "shape"]).filter(
+        pc.is_in(rejected["line_number"], value_set=numbers)
     )
-    rows = [(*[row[key] for key in keys], row["n_lines"], *row["first"]) for row in grouped.collect()]
-    return sorted((RejectedLines(*row) for row in rows), key=lambda one: (one.delivery_date, -one.n_lines, one.file))
+    return {(one["file"], one["line_number"]): one["shape"] for one in asked.to_pylist()}
 
 
 def n_shifted(lines: Sequence[RejectedLines], day: date) -> dict[str, int]:

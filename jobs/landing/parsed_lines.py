@@ -173,31 +173,22 @@ def _in_order(parts: Sequence[pa.RecordBatch], rows: Sequence[npt.NDArray[np.int
     return joined.to_batches()[0]
 
 
-def parse_files(
-    spark: SparkSession,
-    files: Sequence[LineFile],
+def line_describer(
     source: Source,
     headers: Sequence[Sequence[str]],
     reading: LineReading,
     rates: Rates | None = None,
     *,
     hides_names: bool = True,
-) -> DataFrame:
-    """Return every line of the files: columns of `PARSED_SCHEMA`. The key stands in no plan.
+) -> Callable[[LineBatch], pa.RecordBatch]:
+    """Return what makes batches of a feed's lines columns of `PARSED_SCHEMA`; one for each task, since it remembers.
 
     With `hides_names` ids of events, decisions and slates, and the names of files, are keyed hashes.
     """
-    made: list[Callable[[LineBatch], pa.RecordBatch]] = []
-
-    def describe(batch: LineBatch) -> pa.RecordBatch:
-        if not made:
-            parser = BatchParser(source, headers, rates)
-            names = str if source.events.user_id.is_pseudonym else pseudonyms(reading.key)
-            hidden = HiddenNames(reading.key) if hides_names else None
-            made.append(lambda lines: parser.columns(lines, names, hidden))
-        return made[0](batch)
-
-    return map_lines(spark, files, PARSED_SCHEMA, reading, describe)
+    parser = BatchParser(source, headers, rates)
+    names = str if source.events.user_id.is_pseudonym else pseudonyms(reading.key)
+    hidden = HiddenNames(reading.key) if hides_names else None
+    return lambda lines: parser.columns(lines, names, hidden)
 
 
 def read_dated_lines(

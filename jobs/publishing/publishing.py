@@ -19,7 +19,7 @@ from datetime import date
 from itertools import count
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from conf.errors import NightcartError, StaleInputs
 from conf.intact_files import damage_in, sums_of
@@ -30,6 +30,7 @@ from jobs.errors import PublishError
 from jobs.failure_reason import SPARK_FAILURES, failure_reason
 from jobs.publishing.content_hash import format_content_hash
 from jobs.publishing.delta_tables import update_delta_table
+from jobs.publishing.row_counts import RowCounts
 from jobs.publishing.staging import remove_abandoned, staging_folder
 from jobs.publishing.written_rows import check_columns, check_written, summarize_written
 
@@ -112,7 +113,7 @@ class _Place:
 
 @contextmanager
 def staged(
-    frame: DataFrame, target: Target, *, partitions: Collection[str], counted: Mapping[str, Column] | None = None
+    frame: DataFrame, target: Target, *, partitions: Collection[str], counted: RowCounts | None = None
 ) -> Iterator[StagedVersion]:
     """Write the frame's rows below the table's staging folder and check them; remove them unless published.
 
@@ -120,7 +121,7 @@ def staged(
         frame: the table's columns in any order, and the target's partition and cell columns; types as the table says.
         target: where the rows go.
         partitions: every value of the partition column that was asked for; one without rows is published empty.
-        counted: aggregates over the written rows of a partition, by name (for counters).
+        counted: what is counted over the written rows of a partition, by name (for counters).
 
     Raises:
         CheckError: columns, types, nulls, keys or partitions don't fit the table; lists all violations.
@@ -139,7 +140,7 @@ def checked(
     folder: Path,
     *,
     partitions: Collection[str],
-    counted: Mapping[str, Column] | None = None,
+    counted: RowCounts | None = None,
 ) -> StagedVersion:
     """Return what lies written in a staging folder as a staged version, once it is checked; arguments as of `staged`.
 

@@ -1,6 +1,7 @@
-"""Content hashes and nulls of files as they were written, counted in Python workers over Arrow: one pass, no shuffle.
+"""What files come to as they were written, counted in Python workers over Arrow: one pass, no shuffle.
 
-The sums are those of `content_hash`, bit for bit.
+Content hashes, nulls, counters, and hashes of the rows' keys, which lie beside the files until they are compared. The
+sums are those of `content_hash`, bit for bit.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 from pyspark.sql.types import ArrayType, LongType, StringType, StructField, StructType
 
-from conf.tables import Table
-from jobs.publishing.arrow_hash import hash_text, hashed_values, row_hashes
+from conf.tables import Column, Table
+from jobs.publishing.arrow_hash import SEED, HashArray, hash_text, hashed_values, row_hashes
 from jobs.publishing.content_hash import CHAINS, format_content_hash
+from jobs.publishing.row_counts import RowCounts
 
 # So few rows at a time that a column of them stays near the processor.
 _ROWS_A_BATCH = 16_384
@@ -30,6 +33,7 @@ _FOUND = StructType(
         StructField("n_rows", LongType()),
         StructField("sums", ArrayType(LongType())),
         StructField("n_nulls", ArrayType(LongType())),
+        StructField("counts", ArrayType(LongType())),
     ]
 )
 
@@ -38,12 +42,13 @@ _FOUND = StructType(
 class WrittenSums:
     """What the rows of files come to.
 
-    sums: of the two hashes of each row, modulo 2**64; n_nulls: by column that may hold none.
+    sums: of the two hashes of each row, modulo 2**64; n_nulls: by column that may hold none; counts: by name.
     """
 
     n_rows: int
     sums: tuple[int, ...]
     n_nulls: Mapping[str, int]
+    counts: Mapping[str, int]
 
     @property
     def content_hash(self) -> str:
@@ -55,39 +60,67 @@ class WrittenSums:
             self.n_rows + other.n_rows,
             tuple((one + another) % 2**64 for one, another in zip(self.sums, other.sums, strict=True)),
             {name: n + other.n_nulls[name] for name, n in self.n_nulls.items()},
+            {name: n + other.counts[name] for name, n in self.counts.items()},
         )
 
 
-def sums_of_files(spark: SparkSession, table: Table, files: Sequence[tuple[str, Path]]) -> dict[str, WrittenSums]:
+def sums_of_files(
+    spark: SparkSession,
+    table: Table,
+    files: Sequence[tuple[str, Path]],
+    counted: RowCounts,
+    key: Sequence[str] = (),
+) -> dict[str, WrittenSums]:
     """Return the sums of each partition, of the Parquet files that hold it.
 
     Args:
         spark: whose workers read them.
         table: of the rows.
         files: value of the partition, and path.
+        counted: what is counted of the rows.
+        key: columns whose hashes are left beside each file (`key_hashes`).
     """
     required = [column.name for column in table.columns if not column.is_nullable]
+    names = list(counted)
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for one in batch.to_pylist():
-                found = file_sums(Path(one["path"]), table)
+                path = Path(one["path"])
+                found, keys = file_sums(path, table, counted, key)
+                if key:
+                    np.save(_keys_beside(path), keys)
                 row = {
                     "partition": one["partition"],
                     "n_rows": found.n_rows,
                     "sums": np.array(found.sums, dtype=np.uint64).view(np.int64).tolist(),
                     "n_nulls": [found.n_nulls[name] for name in required],
+                    "counts": [found.counts[name] for name in names],
                 }
                 yield pa.RecordBatch.from_pylist([row], _ARROW_FOUND)
 
     given = spark.sparkContext.parallelize([(value, str(path)) for value, path in files], _n_tasks(spark, len(files)))
     totals: dict[str, WrittenSums] = {}
     for row in spark.createDataFrame(given, _GIVEN).mapInArrow(read, _FOUND).collect():
-        n_nulls = dict(zip(required, row["n_nulls"], strict=True))
-        found = WrittenSums(row["n_rows"], tuple(one % 2**64 for one in row["sums"]), n_nulls)
+        n_nulls, counts = (
+            dict(zip(some, row[column], strict=True)) for some, column in ((required, "n_nulls"), (names, "counts"))
+        )
+        found = WrittenSums(row["n_rows"], tuple(one % 2**64 for one in row["sums"]), n_nulls, counts)
         known = totals.get(row["partition"])
         totals[row["partition"]] = found if known is None else known + found
     return totals
+
+
+def key_hashes(path: Path) -> HashArray:
+    """Return the hash of each row's key of a file, `(n,)`, as `sums_of_files` left them; they are gone afterwards."""
+    kept = _keys_beside(path)
+    hashes: HashArray = np.load(kept)
+    kept.unlink()
+    return hashes
+
+
+def _keys_beside(path: Path) -> Path:
+    return path.with_suffix(".keys.npy")
 
 
 _ARROW_FOUND = pa.schema(
@@ -96,6 +129,7 @@ _ARROW_FOUND = pa.schema(
         ("n_rows", pa.int64()),
         ("sums", pa.list_(pa.int64())),
         ("n_nulls", pa.list_(pa.int64())),
+        ("counts", pa.list_(pa.int64())),
     ]
 )
 
@@ -104,16 +138,37 @@ def _n_tasks(spark: SparkSession, n_files: int) -> int:
     return max(1, min(n_files, max(spark.sparkContext.defaultParallelism, -(-n_files // _FILES_A_TASK))))
 
 
-def file_sums(path: Path, table: Table) -> WrittenSums:
-    """Return the sums of a Parquet file with the table's columns."""
-    hashed = [column.name for column in table.columns if column.is_hashed]
+def file_sums(
+    path: Path, table: Table, counted: RowCounts | None = None, key: Sequence[str] = ()
+) -> tuple[WrittenSums, HashArray]:
+    """Return the sums of a Parquet file with the table's columns, and the hash of each row's key, `(n,)`."""
+    hashed = [column for column in table.columns if column.is_hashed]
     required = [column.name for column in table.columns if not column.is_nullable]
-    seeds = [hash_text(chain) for chain in CHAINS]
-    total = WrittenSums(0, (0,) * len(seeds), dict.fromkeys(required, 0))
+    seeds, asked = [hash_text(chain) for chain in CHAINS], counted or {}
+    total = WrittenSums(0, (0,) * len(seeds), dict.fromkeys(required, 0), dict.fromkeys(asked, 0))
+    keys = [np.zeros(0, dtype=np.uint64)]
     with pq.ParquetFile(path, coerce_int96_timestamp_unit="us") as content:
         for batch in content.iter_batches(_ROWS_A_BATCH):
-            parts = [part for name in hashed for part in hashed_values(batch.column(name))]
+            parts = hashed_columns(batch, hashed)
             sums = tuple(int(row_hashes(parts, seed).sum(dtype=np.uint64)) for seed in seeds)
             n_nulls = {name: batch.column(name).null_count for name in required}
-            total += WrittenSums(batch.num_rows, sums, n_nulls)
-    return total
+            counts = {name: count(batch) for name, count in asked.items()}
+            total += WrittenSums(batch.num_rows, sums, n_nulls, counts)
+            if key:
+                keys.append(row_hashes([part for name in key for part in hashed_values(batch.column(name))], SEED))
+    return total, np.concatenate(keys)
+
+
+def hashed_columns(batch: pa.RecordBatch, columns: Sequence[Column]) -> list[pa.Array]:
+    """Return what goes into the hashes of the rows, in the order of `content_hash`.
+
+    A column that the table gained later goes in last, behind its name, and where it has no value not at all; a file
+    without it is read as if it had none.
+    """
+    parts = [part for one in columns if not one.is_later for part in hashed_values(batch.column(one.name))]
+    for one in columns:
+        if one.is_later and one.name in batch.schema.names:
+            values = batch.column(one.name)
+            name = pc.if_else(values.is_valid(), pa.scalar(one.name), pa.scalar(None, pa.string()))
+            parts += [name, values]
+    return parts

@@ -7,14 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+import numpy as np
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StringType, StructField, StructType
 
 from conf.tables import Table
 from jobs.errors import CheckError
+from jobs.publishing.row_counts import RowCounts
 from jobs.publishing.table_schema import table_schema
-from jobs.publishing.written_hashes import sums_of_files
+from jobs.publishing.written_hashes import key_hashes, sums_of_files
 
 
 @dataclass(frozen=True)
@@ -59,20 +60,23 @@ def summarize_written(
     table: Table,
     folder: Path,
     path_columns: Sequence[str],
-    counted: Mapping[str, Column],
+    counted: RowCounts,
 ) -> dict[str, WrittenPartition]:
     """Return what stands in each partition below a folder, by value of its column, the first of the path's."""
-    partition_column, files = path_columns[0], sorted(folder.rglob("*.parquet"))
+    partition_column = path_columns[0]
+    files = [(_value_in(path, partition_column), path) for path in sorted(folder.rglob("*.parquet"))]
     if not files:
         return {}
-    written = read_written(spark, table, folder, path_columns)
-    sums = sums_of_files(spark, table, [(_value_in(path, partition_column), path) for path in files])
-    counts, repeated = _counts(written, partition_column, counted), _repeated_keys(written, table, partition_column)
+    key = [name for name in table.key if name != partition_column]
+    sums = sums_of_files(spark, table, files, counted, key)
+    repeated = {}
+    if _has_repeated_hashes(files):
+        repeated = _repeated_keys(read_written(spark, table, folder, path_columns), key, partition_column)
     return {
         value: WrittenPartition(
             n_rows=found.n_rows,
             content_hash=found.content_hash,
-            counts=counts[value],
+            counts=found.counts,
             n_nulls={name: n for name, n in found.n_nulls.items() if n},
             n_repeated_keys=repeated.get(value, 0),
         )
@@ -83,15 +87,6 @@ def summarize_written(
 
 def _value_in(path: Path, column: str) -> str:
     return next(part.removeprefix(f"{column}=") for part in path.parts[::-1] if part.startswith(f"{column}="))
-
-
-def _counts(written: DataFrame, partition_column: str, counted: Mapping[str, Column]) -> dict[str, dict[str, int]]:
-    """Return what was asked to be counted over the rows of each partition."""
-    if not counted:
-        return defaultdict(dict)
-    aggregates = [aggregate.alias(f"_counted_{name}") for name, aggregate in counted.items()]
-    rows = written.groupBy(partition_column).agg(*aggregates).collect()
-    return {str(row[partition_column]): {name: int(row[f"_counted_{name}"] or 0) for name in counted} for row in rows}
 
 
 def check_written(
@@ -116,11 +111,19 @@ def check_written(
         raise CheckError("nothing was published:\n" + "\n".join(f"  {problem}" for problem in problems))
 
 
-def _repeated_keys(written: DataFrame, table: Table, partition_column: str) -> dict[str, int]:
+def _has_repeated_hashes(files: Sequence[tuple[str, Path]]) -> bool:
+    """Return whether two rows of a partition may share their key: other hashes, other keys."""
+    by_value: dict[str, list[Path]] = defaultdict(list)
+    for value, path in files:
+        by_value[value].append(path)
+    found = False
+    for paths in by_value.values():
+        hashes = np.sort(np.concatenate([key_hashes(path) for path in paths]))
+        found |= bool((hashes[1:] == hashes[:-1]).any())
+    return found
+
+
+def _repeated_keys(written: DataFrame, key: Sequence[str], partition_column: str) -> dict[str, int]:
     """Return how many values of the key stand more than once in each partition, of those that have any."""
-    key = [name for name in table.key if name != partition_column]
-    hashed = written.groupBy(partition_column, F.xxhash64(*key).alias("_key")).count()
-    if hashed.where("count > 1").isEmpty():  # other hashes, other keys
-        return {}
     repeated = written.groupBy(partition_column, *key).count().where("count > 1")
     return {str(row[partition_column]): row["count"] for row in repeated.groupBy(partition_column).count().collect()}

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import date, timedelta
 
 import structlog
-from pyspark.sql import functions as F
 
 from conf.intact_files import seems_intact
 from conf.kernel.version import kernel_inputs
@@ -18,6 +17,7 @@ from jobs.events.events_reading import DeliveredEvents, path_date, read_events
 from jobs.events.ingest import Ingestion
 from jobs.events.ordered_partitions import n_partitions_for
 from jobs.publishing.publishing import PartitionFacts, Target, finish_killed, publish, staged
+from jobs.publishing.row_counts import n_rows, n_true, total
 from jobs.sessions.business_days import days_between
 from jobs.sessions.session_rows import DAYS_AFTER, DAYS_BEFORE, sessions_of
 
@@ -85,11 +85,11 @@ def _build(
     n_partitions = n_partitions_for(delivered.n_events(first, last), configured)
     asked = sessions_of(events, job.source, dates=due, horizon=horizon, n_partitions=n_partitions)
     counted = {
-        "n_sessions": F.count(F.lit(1)),
-        "n_events": F.sum("n_events"),
-        "n_decisions": F.sum("n_decisions"),
-        "n_cut": F.count_if("is_cut"),
-        "n_open": F.count_if(~F.col("is_closed")),
+        "n_sessions": n_rows(),
+        "n_events": total("n_events"),
+        "n_decisions": total("n_decisions"),
+        "n_cut": n_true("is_cut"),
+        "n_open": n_true("is_closed", expected=False),
     }
     with staged(asked, session_target(job), partitions=[str(day) for day in due], counted=counted) as version:
         facts = {str(day): PartitionFacts(inputs[day], version.partitions[str(day)].counts) for day in due}

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, SparkSession
 
 from conf.paths import Lake
 from conf.publication import Manifest
@@ -37,6 +36,7 @@ from jobs.publishing.publishing import (
     explaining_failures,
     publish,
 )
+from jobs.publishing.row_counts import RowCounts, n_equal, n_true, total
 from jobs.publishing.row_pieces import join_pieces
 from jobs.publishing.staging import staging_folder
 from jobs.publishing.written_rows import read_written
@@ -180,14 +180,14 @@ def _read(order: _Order) -> tuple[DataFrame, DataFrame | None]:
     return events, sets
 
 
-def _counted() -> dict[str, Column]:
-    """Return the aggregates that are counted over the written rows, by the name of their counter."""
+def _counted() -> RowCounts:
+    """Return what is counted over the written rows, by the name of its counter."""
     return {
-        "episodes": F.count_if(F.col("step") == 0),
-        "terminals": F.count_if("terminal"),
-        "timeouts": F.count_if("timeout"),
-        "unsettled": F.count_if(~F.col("reward_settled")),
-        EARNED: F.sum("reward"),
+        "episodes": n_equal("step", 0),
+        "terminals": n_true("terminal"),
+        "timeouts": n_true("timeout"),
+        "unsettled": n_true("reward_settled", expected=False),
+        EARNED: total("reward"),
     }
 
 

@@ -7,6 +7,7 @@ import re
 from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
@@ -127,16 +128,16 @@ def test_two_identical_files_are_both_counted(ingest_into: Ingest, tmp_path: Pat
     assert result["unread_files"] == [f"{FIRST}/clicks.json"]
 
 
-def test_what_a_clock_made_of_a_rejected_line_splits_no_reason(spark: SparkSession) -> None:
+def test_what_a_clock_made_of_a_rejected_line_splits_no_reason() -> None:
     """Two lines without a shopper are one reason, whichever of them lies in the hour that was shown twice."""
-    texts = ("feed", "reason", "detail", "shift", "file")
-    schema = f"delivery_date date, {', '.join(f'{name} string' for name in texts)}, line_number int, shape string"
+    names = ("feed", "reason", "detail", "shift", "file", "line_number", "shape")
     rows = [
-        (FIRST, "canonical", "missing_field", "user_id", "repeated", "a.csv", 9, None),
-        (FIRST, "canonical", "missing_field", "user_id", None, "a.csv", 4, None),
-        (FIRST, "canonical", None, None, "repeated", "a.csv", 5, None),
+        ("canonical", "missing_field", "user_id", "repeated", "a.csv", 9, "aa"),
+        ("canonical", "missing_field", "user_id", None, "a.csv", 4, "a"),
+        ("canonical", None, None, "repeated", "a.csv", 5, None),
     ]
-    lines = summarize(spark.createDataFrame(rows, schema))
+    lines = summarize(pa.table(dict(zip(names, zip(*rows, strict=True), strict=True))), FIRST)
+    assert {one.shape for one in lines} == {"a", None}
     assert {(one.reason, one.shift, one.n_lines, one.line_number) for one in lines} == {
         ("missing_field", None, 2, 4),
         (None, "repeated", 1, 5),

@@ -9,6 +9,7 @@ import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,11 +19,12 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from conf.pseudonyms import pseudonym
-from conf.specs.source import load_source
+from conf.specs.source import Source, load_source
 from conf.tables import AVAILABILITY, ITEMS
+from jobs.events.line_pieces import FeedFiles
 from jobs.events.side_tables import canonical_rows, read_canonical_lines
-from jobs.landing.parsed_lines import parse_files
-from jobs.landing.raw_lines import LineFile, is_readable, read_lines, reading_of
+from jobs.landing.parsed_lines import line_describer
+from jobs.landing.raw_lines import LineFile, is_readable, read_batches, read_lines, reading_of
 from jobs.parsing.record_cutting import FIRST_MARK, LONGEST_LINE, UNDECODABLE
 from jobs.parsing.text_files import OverlongLine, bounded_lines
 
@@ -107,10 +109,17 @@ def test_key_stands_in_no_plan(spark: SparkSession, tmp_path: Path) -> None:
     """Plans are logged and shown in web pages: the key must not be in them."""
     reading = reading_of(load_source("taobao"), KEY)
     files = [LineFile(tmp_path / "x.csv", "x.csv")]
-    for lines in (read_lines(spark, files, reading), parse_files(spark, files, load_source("taobao"), [], reading)):
-        plan = lines._jdf.queryExecution().toString()
-        assert KEY.decode() not in plan + repr(reading)
-        assert KEY.hex() not in plan
+    plan = read_lines(spark, files, reading)._jdf.queryExecution().toString()
+    feed = FeedFiles("all", load_source("taobao"), [], files, reading, None, hides_names=True)
+    assert KEY.decode() not in plan + repr(reading) + repr(feed)
+    assert KEY.hex() not in plan
+
+
+def _described(file: LineFile, source: Source) -> list[dict[str, Any]]:
+    """The lines of a file as a worker describes them."""
+    reading = reading_of(source, KEY)
+    describe = line_describer(source, [], reading)
+    return [row for lines in read_batches(file, reading) for row in describe(lines).to_pylist()]
 
 
 HOSTILE_JSON = [
@@ -161,31 +170,27 @@ def test_line_too_long_to_hold_keeps_its_place_and_a_hash_of_all_of_it() -> None
     assert other.digest != overlong.digest
 
 
-def test_hostile_lines_are_rejected_and_the_rest_of_the_delivery_is_read(spark: SparkSession, tmp_path: Path) -> None:
+def test_hostile_lines_are_rejected_and_the_rest_of_the_delivery_is_read(tmp_path: Path) -> None:
     """Neither Python's readers nor Spark's end the job; a line after them has its right offset."""
     good = '{"event_time": "2026-01-05T12:00:00Z", "event_type": "view", "user_id": "ann"}'
     hostile = [one.encode("utf-8", "surrogatepass") for one in HOSTILE_JSON] + [b"y" * (LONGEST_LINE + 5)]
     content = b"\n".join([*hostile, good.encode()])
     (tmp_path / "a.jsonl").write_bytes(content)
     source = load_source("canonical")
-    files = [LineFile(tmp_path / "a.jsonl", "a.jsonl", date(2026, 1, 5))]
-    lines = parse_files(spark, files, source, [], reading_of(source, KEY))
-    rows = sorted(lines.collect(), key=lambda row: row.line_number)
-    assert len(rows) == len(hostile) + 1
-    assert (rows[-1].user_id, rows[-1].byte_offset) == (pseudonym("ann", KEY), content.rindex(b"\n") + 1)
-    assert all(row.reason for row in rows[:-1])
-    assert rows[-1].reason is None
+    rows = _described(LineFile(tmp_path / "a.jsonl", "a.jsonl", date(2026, 1, 5)), source)
+    assert [row["line_number"] for row in rows] == list(range(1, len(hostile) + 2))
+    assert (rows[-1]["user_id"], rows[-1]["byte_offset"]) == (pseudonym("ann", KEY), content.rindex(b"\n") + 1)
+    assert all(row["reason"] for row in rows[:-1])
+    assert rows[-1]["reason"] is None
 
 
-def test_delimited_line_of_too_many_values_ends_no_job(spark: SparkSession, tmp_path: Path) -> None:
+def test_delimited_line_of_too_many_values_ends_no_job(tmp_path: Path) -> None:
     """The line is unreadable, the next one is read."""
     (tmp_path / "a.csv").write_bytes(b"," * 30_000 + b"\n" + b'"' * 50_001 + b"\n1,2,3,pv,1511544070\n")
     source = load_source("taobao")
-    files = [LineFile(tmp_path / "a.csv", "a.csv", date(2017, 11, 25))]
-    lines = parse_files(spark, files, source, [], reading_of(source, KEY))
-    rows = sorted(lines.collect(), key=lambda row: row.line_number)
-    assert [row.reason for row in rows][0::2] == ["unreadable", None]
-    assert rows[-1].user_id == pseudonym("1", KEY)
+    rows = _described(LineFile(tmp_path / "a.csv", "a.csv", date(2017, 11, 25)), source)
+    assert [row["reason"] for row in rows][0::2] == ["unreadable", None]
+    assert rows[-1]["user_id"] == pseudonym("1", KEY)
 
 
 def test_parquet_row_that_python_cannot_hold_is_unreadable_alone(spark: SparkSession, tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ TABLE = Table(
         Column("ids", "array<bigint>", "a list", is_nullable=True),
         Column("nested", "struct<a:bigint,b:array<struct<c:bigint,d:string>>,e:array<bigint>>", "", is_nullable=True),
         Column("place", "bigint", "where it was found", is_hashed=False, is_nullable=True),
+        Column("amount", "bigint", "gained later", is_nullable=True, is_later=True),
+        Column("order_id", "string", "gained later", is_nullable=True, is_later=True),
     ),
 )
 
@@ -71,6 +73,8 @@ def _row(rng: random.Random) -> dict[str, Any]:
         "ids": some("bigint"),
         "nested": nested if rng.random() < 0.9 else None,
         "place": 1,
+        "amount": _value(rng, "bigint"),
+        "order_id": _value(rng, "string"),
     }
 
 
@@ -105,5 +109,5 @@ def test_content_hash_of_a_file_is_that_of_its_rows(frame: DataFrame, tmp_path: 
     finally:
         conf.set(name, before)
     (path,) = (tmp_path / "rows").glob("*.parquet")
-    found = file_sums(path, TABLE)
+    found, _ = file_sums(path, TABLE)
     assert found.content_hash == content_hash(frame, TABLE)

@@ -21,6 +21,7 @@ from conf.publication import Manifest, read_pointers
 from conf.tables import SESSIONS
 from jobs.errors import CheckError, PublishError
 from jobs.publishing.publishing import PartitionFacts, Provenance, Target, publish, staged
+from jobs.publishing.row_counts import n_rows
 from jobs.publishing.table_schema import table_schema
 from tests.jobs.published_rows import read_sessions
 
@@ -62,7 +63,7 @@ def _publish(
     inputs: dict[str, str] | None = None,
     keep_newer: bool = False,
 ) -> dict[str, Manifest]:
-    with staged(frame, _target(lake), partitions=days, counted={"n": F.count(F.lit(1))}) as version:
+    with staged(frame, _target(lake), partitions=days, counted={"n": n_rows()}) as version:
         facts = {day: PartitionFacts(inputs or {"a": "1"}, version.partitions[day].counts) for day in days}
         return publish(lake.lock, [(version, facts)], PROVENANCE, keep_newer=keep_newer)[0]
 

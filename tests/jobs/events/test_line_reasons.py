@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from pyspark.sql import Row, SparkSession
-from pyspark.sql import functions as F
 
 from conf.specs.delivery import BotRule, Window
 from conf.specs.source import Source
 from conf.tables import REJECT_REASONS
-from jobs.landing.parsed_lines import PARSED_SCHEMA, BatchParser
+from jobs.events.line_reasons import event_ids, part_ids, repetitions, with_reasons
+from jobs.landing.parsed_lines import BatchParser
 from jobs.landing.raw_lines import LineBatch, LineFile
-from jobs.parsing.rejection import event_id_of, part_id, with_reasons
 from tests.jobs.event_rows import source
 from tests.jobs.shop_logs import line
 
@@ -25,16 +24,32 @@ DAY = date(2026, 1, 6)
 DAY_BEFORE = date(2026, 1, 5)
 
 
-def _judge(spark: SparkSession, lines: list[tuple[str, str]], shop: Source, partitions: int = 2) -> list[Row]:
-    """(name, line) of a delivery of `DAY` as judged; the name stands in `file`, the line stands for its hash."""
+@dataclass(frozen=True)
+class Row:
+    """What became of a line."""
+
+    file: str
+    line_number: int
+    reason: str | None
+    detail: str | None
+    event_id: str
+    item_id: str | None
+
+
+def _judge(lines: list[tuple[str, str]], shop: Source) -> list[Row]:
+    """(name, line) of a delivery of `DAY` with their reasons; the name stands in `file`, the line for its hash."""
     parser, batches = BatchParser(shop, []), []
     for number, (name, text) in enumerate(lines):
         one = pa.array([text], pa.string())
         batch = LineBatch(LineFile(Path(name), name, DAY), np.array([number]), np.array([0]), one, one)
         batches.append(parser.columns(batch, str))
-    parsed = spark.createDataFrame(pa.Table.from_batches(batches), PARSED_SCHEMA)
-    judged = with_reasons(parsed.repartition(partitions), shop)
-    return sorted(judged.collect(), key=lambda row: (row.file, row.line_number))
+    parsed = pa.Table.from_batches(batches)
+    n_before = np.zeros(len(parsed), dtype=np.int64)
+    is_acceptable = np.asarray(parsed["reason"].is_null())
+    n_before[is_acceptable] = repetitions(parsed.filter(pa.array(is_acceptable)))
+    names = [one.name for one in fields(Row)]
+    rows = [Row(**row) for row in with_reasons(parsed, n_before, shop).select(names).to_pylist()]
+    return sorted(rows, key=lambda row: (row.file, row.line_number))
 
 
 LINES = [
@@ -60,9 +75,9 @@ LINES = [
 
 
 @pytest.fixture(scope="module")
-def verdicts(spark: SparkSession) -> dict[str, list[tuple[str | None, str | None]]]:
+def verdicts() -> dict[str, list[tuple[str | None, str | None]]]:
     found: dict[str, list[tuple[str | None, str | None]]] = {}
-    for row in _judge(spark, LINES, source()):
+    for row in _judge(LINES, source()):
         found.setdefault(row.file, []).append((row.reason, row.detail))
     return found
 
@@ -98,31 +113,30 @@ def test_all_but_one_of_identical_lines_are_duplicates(
     assert sorted(str(reason) for reason, _ in verdicts["twin"]) == ["None", "duplicate", "duplicate"]
 
 
-def test_of_lines_that_share_an_id_the_order_of_delivery_does_not_choose(spark: SparkSession) -> None:
+def test_of_lines_that_share_an_id_the_order_of_delivery_does_not_choose() -> None:
     """The same one is kept however the lines are shuffled."""
     shared = [(name, text) for name, text in LINES if name == "shared id"]
     kept = {
-        next(row.item_id for row in _judge(spark, some, source(), partitions) if row.reason is None)
-        for some, partitions in ((shared, 1), (shared[::-1], 3))
+        next(row.item_id for row in _judge(some, source()) if row.reason is None) for some in (shared, shared[::-1])
     }
     assert len(kept) == 1
 
 
-def test_kept_duplicates_get_ids_of_their_own(spark: SparkSession) -> None:
+def test_kept_duplicates_get_ids_of_their_own() -> None:
     """Where identical lines are different facts, each is an event; a `#` in a given id can't be mistaken."""
     given = [("given", line(DAY, 6, event_id=event_id)) for event_id in ("e#1", "e", "e")]
-    rows = _judge(spark, [("twin", line(DAY, 5))] * 3 + given, source(duplicates="keep"))
+    rows = _judge([("twin", line(DAY, 5))] * 3 + given, source(duplicates="keep"))
     assert all(row.reason is None for row in rows)
     twin = line(DAY, 5)
     assert sorted(row.event_id for row in rows) == sorted([twin, f"{twin}#1", f"{twin}#2", "e##1", "e", "e#1"])
 
 
-def test_ids_of_further_events_differ_from_all_others(spark: SparkSession) -> None:
+def test_ids_of_further_events_differ_from_all_others() -> None:
     """Lines, repetitions and the events derived from either never share an id."""
-    rows = spark.createDataFrame([("e", 0), ("e", 1), ("e#", 0), ("e#", 1), ("e#1", 0)], "given string, k int")
-    base = event_id_of(F.col("given"), F.lit("hash"), F.col("k"))
-    found = rows.select(base.alias("event_id"), part_id(base, F.lit(1)).alias("part")).collect()
-    assert [tuple(row) for row in found] == [
+    given = pa.array(["e", "e", "e#", "e#", "e#1"])
+    ids = event_ids(given, pa.array(["hash"] * 5), np.array([0, 1, 0, 1, 0]))
+    found = list(zip(ids.to_pylist(), part_ids(ids, pa.array([1] * 5, pa.int32())).to_pylist(), strict=True))
+    assert found == [
         ("e", "e#0.1"),
         ("e#1", "e#1.1"),
         ("e##", "e###0.1"),
@@ -132,13 +146,13 @@ def test_ids_of_further_events_differ_from_all_others(spark: SparkSession) -> No
     assert len({one for row in found for one in row}) == 10
 
 
-def test_all_events_of_a_bot_are_rejected(spark: SparkSession) -> None:
+def test_all_events_of_a_bot_are_rejected() -> None:
     """Three events within a clock hour are one too many: the shopper's other hours go too, others' events don't."""
     lines = [("bot", line(DAY, minutes, user_id="bot")) for minutes in (1, 2, 59, 300)]
     lines += [("person", line(DAY, minutes)) for minutes in (58, 59, 60, 61)]
     lines += [("twins", line(DAY, 5, user_id="eve"))] * 5
     lines += [("shop", line(DAY, minutes, user_id=None, event_type="stock")) for minutes in (1, 2, 3)]
-    rows = _judge(spark, lines, source(bots=BotRule(max_events_per_hour=2)))
+    rows = _judge(lines, source(bots=BotRule(max_events_per_hour=2)))
     reasons: dict[str, Any] = {}
     for row in rows:
         reasons.setdefault(row.file, []).append(row.reason)
@@ -150,7 +164,7 @@ def test_all_events_of_a_bot_are_rejected(spark: SparkSession) -> None:
     }
 
 
-def test_window_bounds_business_dates(spark: SparkSession) -> None:
+def test_window_bounds_business_dates() -> None:
     """The window's days are days of the shop: 23:30 UTC of the 5th is the 6th in Berlin."""
     shop = source(zone="Europe/Berlin", window=Window(first=DAY, last=DAY))
     lines = [
@@ -159,7 +173,7 @@ def test_window_bounds_business_dates(spark: SparkSession) -> None:
         ("last", line(DAY, 22 * 60 + 59)),
         ("after", line(DAY, 23 * 60)),
     ]
-    assert {row.file: row.reason for row in _judge(spark, lines, shop)} == {
+    assert {row.file: row.reason for row in _judge(lines, shop)} == {
         "before": "outside_window",
         "first": None,
         "last": None,
