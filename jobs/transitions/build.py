@@ -39,9 +39,8 @@ from jobs.publishing.publishing import (
 from jobs.publishing.row_counts import RowCounts, n_equal, n_true, total
 from jobs.publishing.row_pieces import join_pieces
 from jobs.publishing.staging import staging_folder
-from jobs.publishing.written_rows import read_written
 from jobs.transitions.attribution import unattributable
-from jobs.transitions.checks import CHECKS, count_mismatches, explain, lost_on_the_way, row_violations
+from jobs.transitions.checks import CHECKS, count_mismatches, lost_on_the_way
 from jobs.transitions.consent import with_consent
 from jobs.transitions.due_dates import DueDates, find_due_dates
 from jobs.transitions.quarantine import DateDecisions, decisions_of, quarantined_totals, refuse_too_many, repeated_total
@@ -57,6 +56,7 @@ from jobs.transitions.reward_ledger import (
     reward_totals,
     reward_violations,
 )
+from jobs.transitions.row_checks import explain, row_rules, row_violations
 from jobs.transitions.tallies import costs, outcomes, without_money
 from jobs.transitions.transitions import Made, make_transitions
 
@@ -235,9 +235,14 @@ def _check(
     Raises:
         CheckError: lists every violation.
     """
-    written = read_written(order.spark, version.target.table, version.folder, version.target.path_columns)
+    files = [
+        (day, path)
+        for day in version.partitions
+        for path in sorted((version.folder / version.target.partition(day)).rglob("*.parquet"))
+    ]
+    rules = row_rules(order.pipeline, sets.select("availability_id", "actions").toArrow() if sets is not None else None)
     problems = [*lost]
-    problems += explain(order.where, row_violations(written, sets, order.pipeline))
+    problems += explain(order.where, row_violations(order.spark, files, rules))
     problems += count_mismatches(order.where, version, decided)
     kept = {day: pointer.manifest.counters for day, pointer in order.due.kept.items()}
     problems += [f"{order.where} {problem}" for problem in reward_violations(kept | dict(counters), order.asked)]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import SparkSession
 
 from conf.specs.scenario import Pipeline
 from jobs.publishing.row_pieces import read_pieces
-from jobs.transitions.checks import ROW_CHECKS, explain, lost_on_the_way, row_violations
+from jobs.transitions.checks import lost_on_the_way
+from jobs.transitions.row_checks import ROW_CHECKS, explain, file_violations, row_rules, row_violations
 from jobs.transitions.transitions import Made, make_transitions
 from tests.jobs.transitions.shop_events import (
     DAY,
@@ -28,16 +31,20 @@ from tests.jobs.transitions.shop_events import (
 
 PIPELINE = a_pipeline(action={"mask": "availability"})
 SETS = [available("morning", "06:00", "shoe", "hat")]
+OFFERED = pa.table({"availability_id": ["morning"], "actions": [["hat", "shoe"]]})
+
+
+Rows = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def good(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> DataFrame:
+def good(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
     """Transitions of one episode of three steps, as built."""
     rows = [
         impression(f"10:0{n}", action=item, availability_id="morning") for n, item in enumerate(["shoe", "hat", "shoe"])
     ]
     made = made_by_spark(spark, rows, PIPELINE, tmp_path_factory.mktemp("pieces"), SETS)
-    return spark.createDataFrame(read_pieces([one.path for one in made.pieces])).withColumn("date", F.lit(DAY))
+    return read_pieces([one.path for one in made.pieces])
 
 
 def made_by_spark(
@@ -47,23 +54,32 @@ def made_by_spark(
     return make_transitions(events_frame(spark, rows), known, pipeline, folder, dates=[DAY], horizon=DAY)
 
 
-def on_step(step: int, column: str, value: Any) -> Callable[[DataFrame], DataFrame]:
-    """The frame with another value on one step."""
-    return lambda frame: frame.withColumn(
-        column, F.when(F.col("step") == step, F.lit(value).cast(frame.schema[column].dataType)).otherwise(F.col(column))
-    )
+def on_step(step: int, column: str, value: Any) -> Callable[[Rows], None]:
+    """Another value on one step."""
+
+    def spoil(rows: Rows) -> None:
+        rows[step][column] = value
+
+    return spoil
 
 
-def item_in_the_next_list(frame: DataFrame) -> DataFrame:
-    """The frame with all items of both lists of the last observation in the second one: the same items in a row."""
-    lists = [f"observation.{name}" for name in ("recent_shown_items", "recent_shown_categories")]
-    moved = F.col("observation").withField("recent_shown_items", F.array().cast("array<bigint>"))
-    moved = moved.withField("recent_shown_categories", F.concat(*lists))
-    return frame.withColumn("observation", F.when(F.col("step") == 2, moved).otherwise(F.col("observation")))
+def item_in_the_next_list(rows: Rows) -> None:
+    """All items of both lists of the last observation stand in the second one: the same items in a row."""
+    seen = rows[2]["observation"]
+    seen["recent_shown_categories"] = seen["recent_shown_items"] + seen["recent_shown_categories"]
+    seen["recent_shown_items"] = []
 
 
-def first_observation_twice(frame: DataFrame) -> DataFrame:
-    return frame.withColumn("next_observation", F.col("observation"))
+def first_observation_twice(rows: Rows) -> None:
+    for row in rows:
+        row["next_observation"] = row["observation"]
+
+
+def violations(rows: pa.Table, folder: Path, sets: pa.Table | None, pipeline: Pipeline = PIPELINE) -> dict[str, int]:
+    """What the checks say of a file with the rows, shuffled: checks that hold are left out."""
+    pq.write_table(rows.take([2, 0, 1]), folder / "rows.parquet")
+    found = file_violations(folder / "rows.parquet", row_rules(pipeline, sets))
+    return {name: n for name, n in found.items() if n}
 
 
 @pytest.mark.parametrize(
@@ -76,7 +92,7 @@ def first_observation_twice(frame: DataFrame) -> DataFrame:
         (first_observation_twice, "next_observation_follows", 2),
         (item_in_the_next_list, "next_observation_follows", 1),
         (on_step(0, "propensity", 0), "propensity_fits_source", 1),
-        (on_step(0, "propensity", 1.5), "propensity_fits_source", 1),
+        (on_step(0, "propensity", Decimal("1.5")), "propensity_fits_source", 1),
         (on_step(0, "propensity", None), "propensity_fits_source", 1),
         (on_step(0, "propensity_source", "none"), "propensity_fits_source", 1),
         (on_step(1, "action_key", "scarf"), "action_was_available", 1),
@@ -85,25 +101,37 @@ def first_observation_twice(frame: DataFrame) -> DataFrame:
     ],
 )
 def test_check_finds_what_is_wrong(
-    spark: SparkSession, good: DataFrame, spoil: Callable[[DataFrame], DataFrame], check: str, n: int
+    good: pa.Table, tmp_path: Path, spoil: Callable[[Rows], None], check: str, n: int
 ) -> None:
     """One thing wrong, one check that says so."""
-    assert row_violations(spoil(good), availability_frame(spark, SETS), PIPELINE) == {str(DAY): {check: n}}
+    rows = sorted(good.to_pylist(), key=lambda row: row["step"])
+    spoil(rows)
+    assert violations(pa.Table.from_pylist(rows, good.schema), tmp_path, OFFERED) == {check: n}
 
 
-def test_rows_as_built_pass(spark: SparkSession, good: DataFrame) -> None:
+def test_rows_as_built_pass(good: pa.Table, tmp_path: Path) -> None:
     """Nothing is wrong with them, and the mask asks for availability."""
-    assert row_violations(good, availability_frame(spark, SETS), PIPELINE) == {}
+    assert violations(good, tmp_path, OFFERED) == {}
 
 
-def test_mask_needs_a_source_with_availability(good: DataFrame) -> None:
+def test_mask_needs_a_source_with_availability(good: pa.Table, tmp_path: Path) -> None:
     """Without any sets no action was available."""
-    assert row_violations(good, None, PIPELINE) == {str(DAY): {"action_was_available": 3}}
+    assert violations(good, tmp_path, None) == {"action_was_available": 3}
 
 
-def test_implied_decisions_have_no_propensity(good: DataFrame) -> None:
+def test_implied_decisions_have_no_propensity(good: pa.Table, tmp_path: Path) -> None:
     """A logged propensity of an implied decision is a contradiction."""
-    assert row_violations(good, None, implied_pipeline()) == {str(DAY): {"propensity_fits_source": 3}}
+    assert violations(good, tmp_path, None, implied_pipeline()) == {"propensity_fits_source": 3}
+
+
+def test_each_date_is_told_apart(spark: SparkSession, good: pa.Table, tmp_path: Path) -> None:
+    """Workers look at a file each; a date of which all holds is left out."""
+    files = [(day, tmp_path / f"{day}.parquet") for day in ("2026-01-05", "2026-01-06")]
+    for (_, path), rows in zip(files, (good, good.slice(0, 2)), strict=True):
+        pq.write_table(rows, path)
+    found = row_violations(spark, files, row_rules(PIPELINE, OFFERED))
+    assert found == {"2026-01-06": {"exactly_one_end": 1}}
+    assert row_violations(spark, [], row_rules(PIPELINE, OFFERED)) == {}
 
 
 def test_all_violations_stand_in_one_message() -> None:
