@@ -94,23 +94,31 @@ def mlflow_serving(folder: Path, n_actions: int) -> Iterator[int]:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(folder / "model"), "-p", str(port)]
-    process = subprocess.Popen(
-        [*command, "--env-manager", "local"],
-        cwd=PROJECT_ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    said = folder / "mlflow.log"
+    with said.open("w") as log:
+        process = subprocess.Popen(
+            [*command, "--env-manager", "local"],
+            cwd=PROJECT_ROOT,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     try:
-        _wait_for(port)
+        _wait_for(port, process, said)
         yield port
     finally:
         os.killpg(process.pid, 15)
         process.wait()
 
 
-def _wait_for(port: int) -> None:
-    for _ in range(600):
+def _wait_for(port: int, process: subprocess.Popen[bytes], said: Path) -> None:
+    """Wait until the server answers.
+
+    Raises:
+        RuntimeError: it ended, or doesn't answer for three minutes; says what it said last.
+    """
+    ends = time.monotonic() + 180
+    while process.poll() is None and time.monotonic() < ends:
         try:
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
             connection.request("GET", "/ping")
@@ -119,7 +127,8 @@ def _wait_for(port: int) -> None:
         except OSError:
             pass
         time.sleep(0.5)
-    raise RuntimeError("mlflow models serve doesn't answer")
+    last = "".join(said.read_text(errors="replace").splitlines(keepends=True)[-5:])
+    raise RuntimeError(f"mlflow models serve doesn't answer (it said: {last.strip() or 'nothing'})")
 
 
 def actions(n: int) -> list[str]:

@@ -1,0 +1,26 @@
+"""What `rl serve` listens on."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from rl.commands.serve import listening_socket
+from rl.errors import ServingError
+
+
+def test_answers_leave_at_once() -> None:
+    """Each connection of a caller, not the listening socket alone: else every answer takes 40 ms."""
+    with listening_socket("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_a_port_in_use_is_told() -> None:
+    """With what to do, instead of a traceback."""
+    with listening_socket("127.0.0.1", 0) as listening:
+        port = listening.getsockname()[1]
+        with pytest.raises(ServingError, match=f"127.0.0.1:{port} can't be listened on .*--port"):
+            listening_socket("127.0.0.1", port)
