@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from conf.closed_output import end_with_the_reader
 from conf.errors import NightcartError, SpecError, exit_code
 from conf.plain_json import to_json
 from conf.specs.scenario import Pipeline, load_pipeline
@@ -64,4 +65,5 @@ def _pipeline(scenario: str | None, source: str) -> tuple[Pipeline | None, list[
 
 
 if __name__ == "__main__":
+    end_with_the_reader()
     sys.exit(main())

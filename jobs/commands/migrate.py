@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from conf.closed_output import end_with_the_reader
 from conf.errors import NightcartError, exit_code
 from conf.id_form import has_keyed_ids, mark_keyed
 from conf.intact_files import sums_of
@@ -118,4 +119,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    end_with_the_reader()
     sys.exit(main())

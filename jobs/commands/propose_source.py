@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from conf.closed_output import end_with_the_reader
 from conf.errors import NightcartError, exit_code
 from conf.publication import write_atomically
 from jobs.errors import DeliveryError
@@ -44,4 +45,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    end_with_the_reader()
     sys.exit(main())
