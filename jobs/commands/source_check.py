@@ -22,7 +22,8 @@ from jobs.landing.raw_lines import LineFile, read_batches, reading_of
 from jobs.parsing.event_parsing import EventParser, ParsedLine, Refusal
 from jobs.parsing.field_reading import path_values
 from jobs.parsing.money import Rates
-from jobs.parsing.source_columns import path_patterns
+from jobs.parsing.passed_over import PassedOver
+from jobs.parsing.source_columns import mapped_columns, path_patterns
 
 N_LINES = 1_000
 _EPOCH = date(1970, 1, 1)
@@ -58,6 +59,7 @@ class FeedCheck:
     rejected: dict[tuple[str, str | None], list[RejectedLines]] = field(default_factory=dict)
     n_filled: Counter[str] = field(default_factory=Counter)
     n_shifted: Counter[str] = field(default_factory=Counter)
+    n_passed_over: Counter[str] = field(default_factory=Counter)
     users: set[str] = field(default_factory=set)
     days: set[int] = field(default_factory=set)
     seen: set[tuple[date, str]] = field(default_factory=set)
@@ -100,6 +102,11 @@ class FeedCheck:
                 yield f"      also {_some(further, 4)}"
         for shift, n in sorted(self.n_shifted.items()):
             yield f"  {n} local times that the zone's clock {'skipped' if shift == 'skipped' else 'showed twice'}"
+        for path, n in sorted(self.n_passed_over.items()):
+            yield (
+                f"  {n} lines hold further elements of {path} that no column reads; "
+                f"{path}[] instead of {path}[0] makes one event of each"
+            )
         if self.n_events and (empty := self.empty_fields()):
             yield f"  mapped, and empty in every event: {_some(empty, 20)}"
 
@@ -114,6 +121,7 @@ class FeedCheck:
                 for key, lines in sorted(self.rejected.items(), key=str)
             },
             "empty_fields": self.empty_fields(),
+            "passed_over": dict(sorted(self.n_passed_over.items())),
             "problem": self.problem(),
         }
 
@@ -176,10 +184,12 @@ def _check_file(check: FeedCheck, file: DeliveredFile, rates: Rates, n_lines: in
     source = check.source
     parser = EventParser(source, read_columns(file, source), rates)
     path = path_values(path_patterns(source), file.name)
+    passed_over = PassedOver(mapped_columns(source) if source.csv is None else ())
     check.files.append(file.name)
     for number, line, line_hash in islice(_lines(file, source), n_lines):
         day = file.delivery_date or _own_day(parser, line, source)
         parsed = parser.parse(line, path, day)
+        check.n_passed_over.update(passed_over.lists_of(line))
         _count(check, parsed, RejectedLines(day, check.name, None, None, None, 1, file.name, number, None), line_hash)
 
 

@@ -11,9 +11,11 @@ import pytest
 
 from conf.errors import FAILS_AGAIN
 from conf.settings import PROJECT_ROOT
+from conf.specs.event_mapping import EventMapping
 from conf.specs.source import load_source
 from jobs.commands.check_source import main
 from jobs.commands.source_check import check_source, report_lines
+from jobs.parsing.passed_over import PassedOver
 from tests.jobs.event_rows import source
 from tests.jobs.feed_shop import deliver_feeds, shop
 from tests.jobs.shop_logs import DAYS, day_lines, deliver, line
@@ -105,3 +107,36 @@ def test_no_java_is_started(tmp_path: Path) -> None:
         check=False,
     )
     assert (ended.returncode, json.loads(ended.stdout)["source"]) == (0, "canonical")
+
+
+@pytest.mark.parametrize(
+    ("columns", "line", "expected"),
+    [
+        (["items[0].id", "user"], '{"items": [{"id": 1}, {"id": 2}]}', ["items"]),
+        (["items[0].id"], '{"items": [{"id": 1}]}', []),
+        (["items[0].id"], '{"items": []}', []),
+        (["items[0].id", "items[1].id"], '{"items": [{"id": 1}, {"id": 2}]}', []),
+        (["items[1].id"], '{"items": [{"id": 1}, {"id": 2}]}', ["items"]),
+        (["items[0].id", "items[].sku"], '{"items": [{"id": 1}, {"id": 2}]}', []),
+        (["a.b[0].c[2]"], '{"a": {"b": [{"c": [1, 2, 3]}]}}', ["a.b[0].c"]),
+        (["orders[].lines[0].id"], '{"orders": [{"lines": [1, 2]}]}', []),
+        (["p[key=page].v"], '{"p": [{"key": "page"}, {"key": "x"}]}', []),
+        (["items[0].id"], '{"items": "text"}', []),
+        (["items[0].id"], '{"items": [', []),
+    ],
+)
+def test_elements_that_no_column_reads_are_found(columns: list[str], line: str, expected: list[str]) -> None:
+    """Where all of a list is read, by one path or by several, nothing is passed over."""
+    assert list(PassedOver(columns).lists_of(line)) == expected
+
+
+def test_elements_that_are_passed_over_are_counted(tmp_path: Path) -> None:
+    """A basket of which the first item alone is read would lose the others without a word."""
+    mapping = source().events.model_dump() | {"item_id": {"column": "items[0].id"}}
+    shop = source(events=EventMapping.model_validate(mapping))
+    lines = [line(FIRST, minutes, items=[{"id": "a"}] * minutes) for minutes in range(4)]
+    deliver(tmp_path, FIRST, lines)
+    (check,), unread = check_source(shop, tmp_path)
+    assert check.result()["passed_over"] == {"items": 2}
+    report = "\n".join(report_lines([check], unread, shop))
+    assert "2 lines hold further elements of items that no column reads; items[] instead of items[0]" in report
