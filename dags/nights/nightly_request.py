@@ -89,7 +89,7 @@ def _of_given_logs(scenario: str, source: str, day: date | None, logs: Path) -> 
     if chosen is None:
         raise RequestError(
             f"DATE is missing: the paths in {logs} name no days (SOURCE={source}), so say which is the last one to "
-            "use, such as DATE=2017-12-02; days after it count as not yet"
+            "use, such as DATE=2017-12-02, or let the source's window end with it; days after it count as not yet"
         )
     return NightlyRequest(scenario, source, chosen, logs)
 
@@ -117,12 +117,15 @@ def _of_landed_deliveries(scenario: str, source: str, day: date | None, lake: La
 
 
 def _last_delivery(logs: Path, source: Source) -> date | None:
-    """Return the last date in the paths of daily files; None for a log whose days only its lines tell."""
+    """Return the last date in the paths of daily files, or that the source's window ends with; None where neither is.
+
+    The days of a log that isn't daily stand in its lines alone.
+    """
     feeds = [feed.delivery for feed in source.feeds_alone().values() if feed.delivery.layout == "dated_files"]
     root = logs.parent if logs.is_file() else logs
     files = [logs] if logs.is_file() else [path for path in logs.rglob("*") if path.is_file()]
     days = [_day_in(path.relative_to(root).as_posix(), feed.date_pattern) for path in files for feed in feeds]
-    return max((day for day in days if day), default=None)
+    return max((day for day in days if day), default=source.window.last if source.window is not None else None)
 
 
 def _day_in(text: str, pattern: str) -> date | None:

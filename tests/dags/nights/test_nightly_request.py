@@ -78,9 +78,16 @@ def test_request_that_cannot_be_served_says_why(settings: Settings, arguments: l
 
 def test_request_of_a_log_that_names_no_days_needs_a_date(settings: Settings, tmp_path: Path) -> None:
     """One big file: only its lines tell their days, and its last line isn't the day to train for."""
-    (tmp_path / "UserBehavior.csv").touch()
+    (tmp_path / "orders.csv").touch()
     with pytest.raises(NightcartError, match="DATE is missing"):
-        read_request(["--source=taobao", f"--logs={tmp_path / 'UserBehavior.csv'}"], settings)
+        read_request(["--source=shopify_orders", f"--logs={tmp_path / 'orders.csv'}"], settings)
+
+
+def test_a_log_is_used_up_to_the_end_of_its_window(settings: Settings, tmp_path: Path) -> None:
+    """Whoever described the source said which days are whole."""
+    (tmp_path / "UserBehavior.csv").touch()
+    request = read_request(["--source=taobao", f"--logs={tmp_path / 'UserBehavior.csv'}"], settings)
+    assert request.date == date(2017, 12, 3)
 
 
 def test_request_of_an_empty_folder_is_refused(settings: Settings, tmp_path: Path) -> None:
