@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from conf.earnings import earnings_sentence
 from conf.event_types import ENGAGEMENT_TYPES, EVENT_TYPE_RANK
 from conf.specs.scenario import MILLIONTHS, Pipeline, Scenario
 from conf.specs.source import Source
@@ -123,7 +124,7 @@ def outlook_lines(events: Sequence[OutlookEvent], source: Source, pipeline: Pipe
     """Return what could be learned, a line of text each."""
     lines = [verdict_line(events, source)]
     if pipeline is not None:
-        lines += [earnings_line(pipeline.scenario), _reward_line(attributable(events, pipeline), pipeline)]
+        lines += [earnings_sentence(pipeline.scenario.reward), _reward_line(attributable(events, pipeline), pipeline)]
         if empty := empty_features(events, pipeline.scenario, source):
             lines.append(f"features of {pipeline.scenario.name} that stay empty: {', '.join(empty)}")
     return lines
@@ -136,18 +137,6 @@ def outlook_result(events: Sequence[OutlookEvent], source: Source, pipeline: Pip
         result["attributable_share"] = attributable(events, pipeline).share
         result["empty_features"] = empty_features(events, pipeline.scenario, source)
     return result
-
-
-def earnings_line(scenario: Scenario) -> str:
-    """Return a line that says what a decision earns: what overrides left beside what they added is seen there."""
-    reward = scenario.reward
-    parts = [f"{kind} {weight:g}" for kind, weight in reward.weights.items() if weight]
-    for term in reward.terms:
-        times = f"{term.weight:g} times " if term.weight != 1 else ""
-        parts.append(
-            f"{times}{term.value} of each {term.event}" if term.value != "count" else f"{times}each {term.event}"
-        )
-    return f"a decision of {scenario.name} earns, in {reward.unit}: {', '.join(parts)}"
 
 
 def _reward_line(found: Attributable, pipeline: Pipeline) -> str:

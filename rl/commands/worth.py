@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from conf.earnings import earnings_sentence
 from conf.paths import Lake, Run
 from conf.publication import write_atomically
 from conf.settings import PROJECT_ROOT, Settings
@@ -105,6 +106,7 @@ def _findings(
         steps=worth.steps,
         gamma=worth.discount.gamma,
         discounted_per=worth.discount.per,
+        earns=earnings_sentence(pipeline.scenario.reward),
         is_sampled=log.is_sampled,
     )
     return WorthFindings(

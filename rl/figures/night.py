@@ -27,7 +27,10 @@ Role = Literal["behavior", "candidate", "champion"]
 
 
 class NightFacts(StrictModel):
-    """Which night it is, and in what its values are counted; `units` is what sentences call the independent units."""
+    """Which night it is, and in what its values are counted.
+
+    units: what sentences call the independent units. earns: what a decision earns; an earlier release didn't say.
+    """
 
     scenario: str
     scenario_title: str
@@ -42,6 +45,7 @@ class NightFacts(StrictModel):
     approval: Literal["human", "auto"]
     units: str = "shoppers"
     discounted_per: Literal["step", "day"] = "step"
+    earns: str = ""
 
 
 class Lineage(StrictModel):

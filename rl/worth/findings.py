@@ -45,6 +45,7 @@ class LogSummary(StrictModel):
     gamma: float
     is_sampled: bool = False
     discounted_per: Literal["step", "day"] = "step"
+    earns: str = ""
 
 
 class PolicyFigure(StrictModel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from conf.earnings import earnings_sentence
 from conf.paths import Run
 from conf.specs.scenario import Pipeline
 from rl.data.description import DatasetDescription
@@ -106,6 +107,7 @@ def _facts(pipeline: Pipeline, run_date: object, approval: str | None) -> NightF
             "decisions": source.decisions.kind,
             "is_simulated": source.is_simulated,
             "reward_unit": scenario.reward.unit,
+            "earns": earnings_sentence(scenario.reward),
             "units": scenario.evaluation.units,
             "steps": scenario.evaluation.steps,
             "gamma": scenario.discount.gamma,

@@ -37,21 +37,6 @@ def _last_touch() -> Pipeline:
     return load_pipeline("recommendation", "retailrocket")
 
 
-def test_what_a_decision_earns_is_said_after_overrides() -> None:
-    """Points that an override left beside money are seen before a night; a weight of 0 earns nothing."""
-    scenario = _last_touch().scenario
-    content = scenario.reward.model_dump() | {
-        "unit": "EUR",
-        "weights": {"click": 1, "cart": 0},
-        "terms": [{"event": "purchase", "value": "revenue"}, {"event": "refund", "value": "count", "weight": -0.5}],
-    }
-    reward = type(scenario.reward).model_validate(content)
-    told = source_outlook.earnings_line(scenario.model_copy(update={"reward": reward}))
-    assert told == (
-        "a decision of recommendation earns, in EUR: click 1, revenue of each purchase, -0.5 times each refund"
-    )
-
-
 @pytest.mark.parametrize(
     ("events", "expected"),
     [

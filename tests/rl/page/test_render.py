@@ -189,6 +189,13 @@ def test_page_says_what_the_discount_runs_on(per: str) -> None:
     assert f"(0.95 a {per})" in text_of(full_review(night=night(discounted_per=per)))
 
 
+def test_page_says_what_a_decision_earns() -> None:
+    """In the scenario's words; a night of an earlier release didn't say."""
+    earns = "A decision earns 1 for each click (in points), of events that name it within a day."
+    assert earns in text_of(full_review(night=night(earns=earns)))
+    assert 'id="earns"' not in render_page(full_review(night=night()))
+
+
 def test_page_names_the_unit_of_the_night() -> None:
     """Where products are resampled, no figure is said to be of shoppers."""
     text = text_of(full_review(night=night(units="products"), segments=None))
