@@ -58,7 +58,8 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
         "preis",
         "prix",
         "sales_?value",
-        "amount",
+        "((line|item)_?)?amount",
+        "line_?total",
         "revenue",
         "betrag",
         "montant",
@@ -71,6 +72,17 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
     "event_id": ("event_?id", "message_?id"),
     "slate_id": ("slate_?id", "basket_?id", "order_?(id|no|number)", "invoice_?(id|no|number)", "list_?id"),
     "decision_id": ("decision_?id", "impression_?id"),
+    "order_id": (
+        *("order_?(id|no|nr|number)", "invoice_?(id|no|nr|number)", "transaction_?(id|no)", "basket_?id"),
+        *("receipt_?(id|no|number)", "order", "invoice", "bestell(ung)?_?(id|nr|nummer)?", "commande(_?id)?"),
+    ),
+    "discount": (
+        "(line|item|lineitem)[_ ]?discount",
+        "discount(_?amount)?",
+        "rabatt",
+        "remise",
+        "(retail|coupon)_?disc(ount)?",
+    ),
 }
 
 # Flags by column name: each is a further event of a line that is a decision.

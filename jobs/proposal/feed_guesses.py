@@ -345,6 +345,9 @@ def _put_optional(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
     origin = item.get("column") or (item.get("first_of") or [""])[0]
     steps = read_path(origin).list_steps if guess.look.form is None and "[]" in origin else None
     used = {one for name in ("user_id", "item_id") for one in (guess.events.get(name, {}).get("column"),)}
+    sells = bool({"purchase", "refund"} & set(guess.kinds))
+    if sells:
+        used |= _put_order(guess, columns, steps)
     for field_name in _OPTIONAL:
         name = _best(columns, field_name, in_list=steps)
         if name is None or name in used or field_name in guess.events:
@@ -359,6 +362,44 @@ def _put_optional(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
             continue
         guess.events[field_name] = _with_second(columns, name, field_name) | bounds
     _put_money(guess, columns)
+    if sells:
+        _put_costs(guess, columns, steps)
+
+
+def _put_order(guess: FeedGuess, columns: Mapping[str, Values], steps: object) -> set[str | None]:
+    """Map what names the order of a purchase, which refunds find it by; return its column."""
+    name = _best(columns, "order_id", in_list=steps)
+    taken = {guess.events.get(one, {}).get("column") for one in ("user_id", "item_id", "decision_id")}
+    if name is None or name in taken or "order_id" in guess.events:
+        return set()
+    guess.events["order_id"] = {"column": name}
+    guess.doubts.append(f"order_id: {name} is taken for the order that refunds and several lines of a purchase share")
+    return {name}
+
+
+def _put_costs(guess: FeedGuess, columns: Mapping[str, Values], steps: object) -> None:
+    """Map what all pieces cost the shop, and what was taken off before paying."""
+    quantity = guess.events.get("quantity", {}).get("column")
+    for field_name in ("cost", "discount"):
+        name = _best(columns, field_name, in_list=steps)
+        if (
+            name is None
+            or field_name in guess.events
+            or not (_are_numbers(columns[name]) or _have_commas(columns[name]))
+        ):
+            continue
+        mapping: dict[str, Any] = {"column": name} | _signs(columns[name])
+        if field_name == "cost" and quantity is not None:
+            mapping |= {"times": quantity}
+            guess.doubts.append(f"cost: {name} is read as that of one piece; of all pieces, take times away")
+        guess.events[field_name] = mapping
+
+
+def _signs(values: Values) -> dict[str, Any]:
+    """Return how amounts are read that may be written with a minus, or with a decimal comma."""
+    has_minus = any(one.startswith("-") for one in _given(values))
+    bounds: dict[str, Any] = {"absolute": True} if has_minus else {"at_least": 0}
+    return bounds | ({"decimal_comma": True} if _have_commas(values) else {})
 
 
 def _are_numbers(values: Values) -> bool:
@@ -383,7 +424,8 @@ def _put_money(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
         and "column" in quantity
     ):
         price["divided_by"] = quantity["column"]
-        guess.doubts.append(f"price: {column} is read as the sum of all pieces")
+        guess.events["amount"] = {"column": column} | _signs(columns[column])
+        guess.doubts.append(f"price: {column} is read as the sum of all pieces, and so as the amount too")
     whole = [exact_decimal(one) for one in _given(columns[column])]
     if len(whole) > 20 and all(one is not None and one == one.to_integral_value() and one >= 100 for one in whole):
         guess.doubts.append(f"price: {column} holds whole numbers from 100 on; of cents, add scale: 0.01")

@@ -252,3 +252,35 @@ def test_command_writes_a_new_file_alone(tmp_path: Path, capsys: pytest.CaptureF
     assert main([str(log), "--out", str(out)]) == FAILS_AGAIN
     assert "there already" in capsys.readouterr().err
     assert out.read_bytes() == before
+
+
+def test_money_of_orders_is_proposed_exactly(tmp_path: Path) -> None:
+    """The sum of a line as it stands, not price times pieces; which order; what was taken off, and what it cost."""
+    rows = [
+        "at,customer_id,sku,order_no,qty,line_amount,discount,unit_cost",
+        "2026-01-05 10:00,7,A1,o1,3,10.00,-0.50,2",
+    ]
+    path = _write(tmp_path / "orders.csv", _csv([*rows, "2026-01-05 11:00,8,B2,o2,1,4.00,0,1.5"]))
+    events = _draft(path).events
+    assert events.event_type.constant == "purchase"
+    assert events.order_id is not None
+    assert events.order_id.column == "order_no"
+    assert events.slate_id is None
+    found = {
+        name: getattr(events, name).model_dump(exclude_defaults=True)
+        for name in ("amount", "price", "cost", "discount")
+    }
+    assert found == {
+        "amount": {"column": "line_amount", "at_least": 0},
+        "price": {"column": "line_amount", "divided_by": "qty", "at_least": 0},
+        "cost": {"column": "unit_cost", "at_least": 0, "times": "qty"},
+        "discount": {"column": "discount", "absolute": True},
+    }
+
+
+def test_a_log_of_clicks_has_no_orders(tmp_path: Path) -> None:
+    """What is called an order there may be anything; a list that was shown is a slate."""
+    rows = ["at,user_id,item_id,event,list_id", "2026-01-05 10:00,7,A1,view,l1", "2026-01-05 11:00,8,B2,click,l2"]
+    events = _draft(_write(tmp_path / "log.csv", _csv(rows))).events
+    assert events.order_id is None
+    assert events.slate_id is not None
