@@ -27,7 +27,9 @@ from jobs.events.line_pieces import (
     LinePiece,
     n_parts_for,
     number_repetitions,
+    piece_of,
     read_piece,
+    row_of,
     write_line_pieces,
 )
 from jobs.events.line_reasons import IntArray, with_reasons
@@ -38,7 +40,13 @@ from jobs.publishing.row_cells import write_cells
 from jobs.publishing.row_pieces import arrow_schema
 
 _PIECES = "_pieces"
-_GIVEN = StructType([StructField("delivery_date", StringType()), StructField("part", IntegerType())])
+_GIVEN = StructType(
+    [
+        StructField("delivery_date", StringType()),
+        StructField("part", IntegerType()),
+        StructField("pieces", StringType()),
+    ]
+)
 _FOUND = StructType([StructField("told", StringType())])
 _ARROW_FOUND = to_arrow_schema(_FOUND)
 
@@ -110,8 +118,8 @@ def _written(
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for row in batch.to_pylist():
-                some = parts[row["delivery_date"], row["part"]]
-                lines = with_reasons(pa.concat_tables(map(read_piece, some)), _numbers(some), source)
+                pieces = [piece_of(one) for one in json.loads(row["pieces"])]
+                lines = with_reasons(pa.concat_tables(map(read_piece, pieces)), _numbers(pieces), source)
                 name, day = f"part-{row['part']:05d}", pa.scalar(date.fromisoformat(row["delivery_date"]), pa.date32())
                 for rows, place, schema in (
                     (events_of(lines, source.user_buckets), events, schemas[0]),
@@ -124,7 +132,8 @@ def _written(
                 answer = {"day": row["delivery_date"], "lines": told, "profile": profile_of(lines)}
                 yield pa.RecordBatch.from_pylist([{"told": json.dumps(answer)}], _ARROW_FOUND)
 
-    given = spark.sparkContext.parallelize(sorted(parts), len(parts))
+    rows = [(day, part, json.dumps(list(map(row_of, some)))) for (day, part), some in sorted(parts.items())]
+    given = spark.sparkContext.parallelize(rows, len(rows))
     answers = [
         json.loads(row["told"]) for row in spark.createDataFrame(given, _GIVEN).mapInArrow(write, _FOUND).collect()
     ]

@@ -7,7 +7,7 @@ line would be turned into Spark's form, kept and shuffled; what Spark carries is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -116,12 +116,13 @@ def write_line_pieces(
     """
     folder.mkdir(parents=True, exist_ok=True)
     parts = {str(day): n for day, n in n_parts.items()}
+    readings = [replace(feed, files=()) for feed in feeds]  # every task is sent them
 
     def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         describers: dict[int, Callable[[LineBatch], pa.RecordBatch]] = {}
         for batch in batches:
             for row in batch.to_pylist():
-                feed = feeds[row["feed"]]
+                feed = readings[row["feed"]]
                 if row["feed"] not in describers:
                     describers[row["feed"]] = line_describer(
                         feed.source, feed.headers, feed.reading, feed.rates, hides_names=feed.hides_names
@@ -142,17 +143,18 @@ def write_line_pieces(
     ]
     rows = spark.createDataFrame(spark.sparkContext.parallelize(given, max(1, len(given))), _GIVEN)
     found = rows.mapInArrow(write, _FOUND).collect()
-    return [
-        LinePiece(
-            date.fromisoformat(row["delivery_date"]),
-            row["part"],
-            row["feed"],
-            row["file"],
-            Path(row["path"]),
-            row["n_lines"],
-        )
-        for row in found
-    ]
+    return [piece_of(row.asDict()) for row in found]
+
+
+def piece_of(row: Mapping[str, Any]) -> LinePiece:
+    """Return the piece of a row of texts and numbers, as `row_of` gives it."""
+    day, path = date.fromisoformat(row["delivery_date"]), Path(row["path"])
+    return LinePiece(day, row["part"], row["feed"], row["file"], path, row["n_lines"])
+
+
+def row_of(piece: LinePiece) -> dict[str, Any]:
+    """Return the piece as texts and numbers, to be sent to a worker."""
+    return asdict(piece) | {"delivery_date": str(piece.delivery_date), "path": str(piece.path)}
 
 
 class _PieceWriter:
