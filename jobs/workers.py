@@ -1,0 +1,52 @@
+"""The process that Spark forks its Python workers from on one machine, with all that they need loaded before the first.
+
+Spark's own (`pyspark.daemon`) loads nothing: each worker then loads NumPy, pandas, PyArrow and the jobs by itself, and
+looks through all of it for garbage after every task. Here it is loaded once and kept out of these searches.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+# What the functions that run in workers need, with all that stands below it.
+NEEDED = (
+    "pandas",
+    "pyarrow.parquet",
+    "pyspark.sql.pandas.serializers",
+    "pyspark.worker",
+    "jobs.commands.ingest",
+    "jobs.observations.histories",
+    "jobs.transitions.build",
+)
+
+
+def main() -> None:
+    """Load what workers need, then fork one whenever Spark asks for it."""
+    sys.path[:] = without_archives(sys.path)
+    for name in NEEDED:
+        importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
+    importlib.import_module("pyspark.daemon").manager()
+
+
+def without_archives(paths: list[str]) -> list[str]:
+    """Return the paths less the archives in a PySpark package that is found without them.
+
+    Spark puts these first. They hold the package's own modules, but not compiled: every process that loads them
+    compiles them anew.
+    """
+    unpacked = [path for path in paths if Path(path).suffix != ".zip"]
+    spec = PathFinder.find_spec("pyspark", unpacked)
+    if spec is None or spec.origin is None:
+        return paths
+    archives = Path(spec.origin).resolve().parent / "python" / "lib"
+    return [path for path in paths if path in unpacked or Path(path).resolve().parent != archives]
+
+
+if __name__ == "__main__":
+    main()
