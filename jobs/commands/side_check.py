@@ -14,6 +14,7 @@ from conf.specs.side_table import SideTable
 from conf.specs.source import Source
 from jobs.landing.delivered_files import DeliveredFile, find_files, read_side_columns
 from jobs.landing.raw_lines import LineFile, read_batches, side_reading
+from jobs.parsing.passed_over import PassedOver, passed_over_line
 from jobs.parsing.side_parsing import SideLine, SideParser
 
 # A row that is valid from its delivery on has some day where its file names none; the day is never shown.
@@ -31,6 +32,7 @@ class SideCheck:
     n_lines: int = 0
     n_rejected: Counter[str] = field(default_factory=Counter)
     n_filled: Counter[str] = field(default_factory=Counter)
+    n_passed_over: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -56,6 +58,8 @@ class SideCheck:
         yield f"  accepted {self.n_lines - n_wrong}, rejected {n_wrong}"
         for reason, n in self.n_rejected.most_common():
             yield f"  {n} {reason}: first in {self.first[reason]}"
+        for path, n in sorted(self.n_passed_over.items()):
+            yield f"  {passed_over_line(path, n)} row of each"
         if n_wrong < self.n_lines and (empty := self.empty_fields):
             yield f"  mapped, and empty in every row: {', '.join(empty)}"
 
@@ -66,6 +70,7 @@ class SideCheck:
             "n_accepted": self.n_lines - self.n_rejected.total(),
             "rejected": dict(sorted(self.n_rejected.items())),
             "empty_fields": self.empty_fields,
+            "passed_over": dict(sorted(self.n_passed_over.items())),
             "problem": self.problem(),
         }
 
@@ -91,7 +96,9 @@ def _check_file(check: SideCheck, file: DeliveredFile, source: Source, n_lines: 
     check.files.append(file.name)
     batches = read_batches(LineFile(file.path, file.name), side_reading(check.table, b"one check"))
     numbered = (one for batch in batches for one in zip(batch.numbers.tolist(), batch.lines.to_pylist(), strict=True))
+    passed_over = PassedOver(check.table.raw_columns if check.table.csv is None else ())
     for number, line in islice(numbered, n_lines):
+        check.n_passed_over.update(passed_over.lists_of(line))
         _count(check, parser.parse(line, file.delivery_date or _ANY_DAY), f"{file.name} line {number}")
 
 

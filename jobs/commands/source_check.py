@@ -22,7 +22,7 @@ from jobs.landing.raw_lines import LineFile, read_batches, reading_of
 from jobs.parsing.event_parsing import EventParser, ParsedLine, Refusal
 from jobs.parsing.field_reading import path_values
 from jobs.parsing.money import Rates
-from jobs.parsing.passed_over import PassedOver
+from jobs.parsing.passed_over import PassedOver, passed_over_line
 from jobs.parsing.source_columns import mapped_columns, path_patterns
 
 N_LINES = 1_000
@@ -103,10 +103,7 @@ class FeedCheck:
         for shift, n in sorted(self.n_shifted.items()):
             yield f"  {n} local times that the zone's clock {'skipped' if shift == 'skipped' else 'showed twice'}"
         for path, n in sorted(self.n_passed_over.items()):
-            yield (
-                f"  {n} lines hold further elements of {path} that no column reads; "
-                f"{path}[] instead of {path}[0] makes one event of each"
-            )
+            yield f"  {passed_over_line(path, n)} event of each"
         if self.n_events and (empty := self.empty_fields()):
             yield f"  mapped, and empty in every event: {_some(empty, 20)}"
 

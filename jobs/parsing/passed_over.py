@@ -35,6 +35,13 @@ class PassedOver:
                 yield _written(steps)
 
 
+def passed_over_line(path: str, n_lines: int) -> str:
+    """Return what to say of a list, up to what each element becomes."""
+    return (
+        f"{n_lines} lines hold further elements of {path} that no column reads; {path}[] instead of {path}[0] makes one"
+    )
+
+
 def _written(steps: Sequence[Step]) -> str:
     return "".join(map(_step, steps)).removeprefix(".")
 

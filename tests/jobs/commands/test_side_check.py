@@ -78,3 +78,15 @@ def test_a_table_without_a_file_is_said(tmp_path: Path) -> None:
         "items: no file matches **/items.csv",
         "consent: no file matches **/consent.parquet",
     ]
+
+
+def test_elements_of_side_rows_that_no_column_reads_are_counted(tmp_path: Path) -> None:
+    """A product of which the first variant alone is read would lose the others without a word."""
+    items = {"files": ["**/items.jsonl"], "format": "jsonl", "columns": {"item_id": {"column": "variants[0].sku"}}}
+    items["columns"] |= {"price": {"column": "price"}}
+    shop = Source.model_validate(source().model_dump() | {"items": items})
+    deliver(tmp_path, FIRST, day_lines(FIRST))
+    deliver(tmp_path, FIRST, ['{"variants": [{"sku": "a"}, {"sku": "b"}], "price": 2}'], "items.jsonl")
+    (check,) = check_side_tables(shop, tmp_path, 10)
+    assert check.result()["passed_over"] == {"variants": 1}
+    assert "1 lines hold further elements of variants that no column reads" in "\n".join(check.lines())
