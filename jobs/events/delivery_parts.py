@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import IntegerType, StringType, StructField, StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
 from conf.specs.source import Source
 from jobs.events.line_events import events_of, rejected_of
@@ -36,9 +36,9 @@ from jobs.landing.delivery_limits import RejectedLines, sum_of_summaries, summar
 from jobs.publishing.publishing import Target
 from jobs.publishing.row_cells import write_cells
 from jobs.publishing.row_pieces import arrow_schema
+from jobs.spark.tasks import tasks_over
 
 _PIECES = "_pieces"
-_GIVEN = StructType([StructField("delivery_date", StringType()), StructField("part", IntegerType())])
 _FOUND = StructType([StructField("told", StringType())])
 _ARROW_FOUND = to_arrow_schema(_FOUND)
 
@@ -107,27 +107,23 @@ def _written(
         return WrittenLines([], {})
     schemas = arrow_schema(events.target.table), arrow_schema(rejected.target.table)
 
-    def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for row in batch.to_pylist():
-                some = parts[row["delivery_date"], row["part"]]
-                lines = with_reasons(pa.concat_tables(map(read_piece, some)), _numbers(some), source)
-                name, day = f"part-{row['part']:05d}", pa.scalar(date.fromisoformat(row["delivery_date"]), pa.date32())
-                for rows, place, schema in (
-                    (events_of(lines, source.user_buckets), events, schemas[0]),
-                    (rejected_of(lines), rejected, schemas[1]),
-                ):
-                    dated = rows.append_column("delivery_date", pa.repeat(day, rows.num_rows))
-                    to = place.target
-                    write_cells(dated, schema, to.path_columns, to.sort_columns, place.folder, name)
-                told = [asdict(one) | {"delivery_date": None} for one in summarize(lines, day.as_py())]
-                answer = {"day": row["delivery_date"], "lines": told, "profile": profile_of(lines)}
-                yield pa.RecordBatch.from_pylist([{"told": json.dumps(answer)}], _ARROW_FOUND)
+    def write(given: Iterable[tuple[str, int]]) -> Iterator[pa.RecordBatch]:
+        for delivery_date, part in given:
+            some = parts[delivery_date, part]
+            lines = with_reasons(pa.concat_tables(map(read_piece, some)), _numbers(some), source)
+            name, day = f"part-{part:05d}", pa.scalar(date.fromisoformat(delivery_date), pa.date32())
+            for rows, place, schema in (
+                (events_of(lines, source.user_buckets), events, schemas[0]),
+                (rejected_of(lines), rejected, schemas[1]),
+            ):
+                dated = rows.append_column("delivery_date", pa.repeat(day, rows.num_rows))
+                to = place.target
+                write_cells(dated, schema, to.path_columns, to.sort_columns, place.folder, name)
+            told = [asdict(one) | {"delivery_date": None} for one in summarize(lines, day.as_py())]
+            answer = {"day": delivery_date, "lines": told, "profile": profile_of(lines)}
+            yield pa.RecordBatch.from_pylist([{"told": json.dumps(answer)}], _ARROW_FOUND)
 
-    given = spark.sparkContext.parallelize(sorted(parts), len(parts))
-    answers = [
-        json.loads(row["told"]) for row in spark.createDataFrame(given, _GIVEN).mapInArrow(write, _FOUND).collect()
-    ]
+    answers = [json.loads(row["told"]) for row in tasks_over(spark, sorted(parts), write, _FOUND).collect()]
     profiles: dict[date, list[Mapping[str, Profile]]] = defaultdict(list)
     summary: list[RejectedLines] = []
     for answer in answers:

@@ -8,8 +8,10 @@ delivered. So a log shrinks by losing events.
 from __future__ import annotations
 
 import random
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -134,8 +136,13 @@ def _named(row: Row, number: int) -> Row:
     return row | {name: f"{row[name]} of {number}" for name in names if row.get(name) is not None}
 
 
+@cache
+def _loaded() -> Row:
+    return load_pipeline("recommendation", "canonical").model_dump()
+
+
 def _random_pipeline(rng: random.Random) -> Pipeline:
-    loaded = load_pipeline("recommendation", "canonical").model_dump()
+    loaded = deepcopy(_loaded())
     is_logged = rng.random() < 0.5
     lengths = {name: rng.randint(1, 4) for name, known in OBSERVATION_FEATURES.items() if known.kind == "list"}
     source = {
