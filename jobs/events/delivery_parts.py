@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import IntegerType, StringType, StructField, StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
 from conf.specs.source import Source
 from jobs.events.line_events import events_of, rejected_of
@@ -27,9 +27,7 @@ from jobs.events.line_pieces import (
     LinePiece,
     n_parts_for,
     number_repetitions,
-    piece_of,
     read_piece,
-    row_of,
     write_line_pieces,
 )
 from jobs.events.line_reasons import IntArray, with_reasons
@@ -38,15 +36,9 @@ from jobs.landing.delivery_limits import RejectedLines, sum_of_summaries, summar
 from jobs.publishing.publishing import Target
 from jobs.publishing.row_cells import write_cells
 from jobs.publishing.row_pieces import arrow_schema
+from jobs.spark.tasks import tasks_over
 
 _PIECES = "_pieces"
-_GIVEN = StructType(
-    [
-        StructField("delivery_date", StringType()),
-        StructField("part", IntegerType()),
-        StructField("pieces", StringType()),
-    ]
-)
 _FOUND = StructType([StructField("told", StringType())])
 _ARROW_FOUND = to_arrow_schema(_FOUND)
 
@@ -115,28 +107,23 @@ def _written(
         return WrittenLines([], {})
     schemas = arrow_schema(events.target.table), arrow_schema(rejected.target.table)
 
-    def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for row in batch.to_pylist():
-                pieces = [piece_of(one) for one in json.loads(row["pieces"])]
-                lines = with_reasons(pa.concat_tables(map(read_piece, pieces)), _numbers(pieces), source)
-                name, day = f"part-{row['part']:05d}", pa.scalar(date.fromisoformat(row["delivery_date"]), pa.date32())
-                for rows, place, schema in (
-                    (events_of(lines, source.user_buckets), events, schemas[0]),
-                    (rejected_of(lines), rejected, schemas[1]),
-                ):
-                    dated = rows.append_column("delivery_date", pa.repeat(day, rows.num_rows))
-                    to = place.target
-                    write_cells(dated, schema, to.path_columns, to.sort_columns, place.folder, name)
-                told = [asdict(one) | {"delivery_date": None} for one in summarize(lines, day.as_py())]
-                answer = {"day": row["delivery_date"], "lines": told, "profile": profile_of(lines)}
-                yield pa.RecordBatch.from_pylist([{"told": json.dumps(answer)}], _ARROW_FOUND)
+    def write(given: Iterable[tuple[str, int, list[LinePiece]]]) -> Iterator[pa.RecordBatch]:
+        for delivery_date, part, some in given:
+            lines = with_reasons(pa.concat_tables(map(read_piece, some)), _numbers(some), source)
+            name, day = f"part-{part:05d}", pa.scalar(date.fromisoformat(delivery_date), pa.date32())
+            for rows, place, schema in (
+                (events_of(lines, source.user_buckets), events, schemas[0]),
+                (rejected_of(lines), rejected, schemas[1]),
+            ):
+                dated = rows.append_column("delivery_date", pa.repeat(day, rows.num_rows))
+                to = place.target
+                write_cells(dated, schema, to.path_columns, to.sort_columns, place.folder, name)
+            told = [asdict(one) | {"delivery_date": None} for one in summarize(lines, day.as_py())]
+            answer = {"day": delivery_date, "lines": told, "profile": profile_of(lines)}
+            yield pa.RecordBatch.from_pylist([{"told": json.dumps(answer)}], _ARROW_FOUND)
 
-    rows = [(day, part, json.dumps(list(map(row_of, some)))) for (day, part), some in sorted(parts.items())]
-    given = spark.sparkContext.parallelize(rows, len(rows))
-    answers = [
-        json.loads(row["told"]) for row in spark.createDataFrame(given, _GIVEN).mapInArrow(write, _FOUND).collect()
-    ]
+    given = [(day, part, some) for (day, part), some in sorted(parts.items())]
+    answers = [json.loads(row["told"]) for row in tasks_over(spark, given, write, _FOUND).collect()]
     profiles: dict[date, list[Mapping[str, Profile]]] = defaultdict(list)
     summary: list[RejectedLines] = []
     for answer in answers:

@@ -6,8 +6,8 @@ line would be turned into Spark's form, kept and shuffled; what Spark carries is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -26,20 +26,12 @@ from jobs.events.line_reasons import IntArray, identity_hashes, repetitions
 from jobs.landing.parsed_lines import line_describer
 from jobs.landing.raw_lines import LineBatch, LineFile, LineReading, read_batches
 from jobs.parsing.money import Rates
+from jobs.spark.tasks import tasks_over
 
 LINES_A_PART = 500_000
 """A worker holds a part whole, with about 1.5 kB for each line."""
 
 _SAME, _FILE = "_same", ("delivery_date", "file")
-_GIVEN = StructType(
-    [
-        StructField("feed", IntegerType()),
-        StructField("path", StringType()),
-        StructField("name", StringType()),
-        StructField("delivery_date", StringType()),
-        StructField("header_id", IntegerType()),
-    ]
-)
 _FOUND = StructType(
     [
         StructField("delivery_date", StringType()),
@@ -118,43 +110,32 @@ def write_line_pieces(
     parts = {str(day): n for day, n in n_parts.items()}
     readings = [replace(feed, files=()) for feed in feeds]  # every task is sent them
 
-    def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def write(given: Iterable[tuple[int, LineFile]]) -> Iterator[pa.RecordBatch]:
         describers: dict[int, Callable[[LineBatch], pa.RecordBatch]] = {}
-        for batch in batches:
-            for row in batch.to_pylist():
-                feed = readings[row["feed"]]
-                if row["feed"] not in describers:
-                    describers[row["feed"]] = line_describer(
-                        feed.source, feed.headers, feed.reading, feed.rates, hides_names=feed.hides_names
-                    )
-                file = LineFile(
-                    Path(row["path"]), row["name"], date.fromisoformat(row["delivery_date"]), row["header_id"]
+        for number, file in given:
+            feed, day = readings[number], str(file.delivery_date)
+            if number not in describers:
+                describers[number] = line_describer(
+                    feed.source, feed.headers, feed.reading, feed.rates, hides_names=feed.hides_names
                 )
-                writer = _PieceWriter(folder, feed.name, row["delivery_date"], parts[row["delivery_date"]], n_buckets)
-                with writer:
-                    for lines in read_batches(file, feed.reading):
-                        writer.write(describers[row["feed"]](lines))
-                yield pa.RecordBatch.from_pylist(writer.found, _ARROW_FOUND)
+            with _PieceWriter(folder, feed.name, day, parts[day], n_buckets) as writer:
+                for lines in read_batches(file, feed.reading):
+                    writer.write(describers[number](lines))
+            yield pa.RecordBatch.from_pylist(writer.found, _ARROW_FOUND)
 
-    given = [
-        (number, str(file.path), file.name, str(file.delivery_date), file.header_id)
-        for number, feed in enumerate(feeds)
-        for file in feed.files
+    given = [(number, file) for number, feed in enumerate(feeds) for file in feed.files]
+    found = tasks_over(spark, given, write, _FOUND).collect()
+    return [
+        LinePiece(
+            date.fromisoformat(row["delivery_date"]),
+            row["part"],
+            row["feed"],
+            row["file"],
+            Path(row["path"]),
+            row["n_lines"],
+        )
+        for row in found
     ]
-    rows = spark.createDataFrame(spark.sparkContext.parallelize(given, max(1, len(given))), _GIVEN)
-    found = rows.mapInArrow(write, _FOUND).collect()
-    return [piece_of(row.asDict()) for row in found]
-
-
-def piece_of(row: Mapping[str, Any]) -> LinePiece:
-    """Return the piece of a row of texts and numbers, as `row_of` gives it."""
-    day, path = date.fromisoformat(row["delivery_date"]), Path(row["path"])
-    return LinePiece(day, row["part"], row["feed"], row["file"], path, row["n_lines"])
-
-
-def row_of(piece: LinePiece) -> dict[str, Any]:
-    """Return the piece as texts and numbers, to be sent to a worker."""
-    return asdict(piece) | {"delivery_date": str(piece.delivery_date), "path": str(piece.path)}
 
 
 class _PieceWriter:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -32,6 +32,7 @@ from jobs.parsing.line_completion import LineCompleter
 from jobs.parsing.record_cutting import LONGEST_LINE, MOST_VALUES, UNDECODABLE, read_object, split_line
 from jobs.parsing.source_columns import path_patterns
 from jobs.parsing.text_files import decode, open_bytes, records
+from jobs.spark.tasks import tasks_over
 
 _BATCH_ROWS = 10_000
 _SPLIT_ROWS = 32_768
@@ -47,15 +48,6 @@ LINE_SCHEMA = StructType(
         StructField("line", StringType()),
         StructField("line_hash", StringType()),
         StructField("is_readable", BooleanType()),
-    ]
-)
-
-_FILE_SCHEMA = StructType(
-    [
-        StructField("path", StringType()),
-        StructField("name", StringType()),
-        StructField("delivery_date", StringType()),
-        StructField("header_id", IntegerType()),
     ]
 )
 
@@ -132,20 +124,13 @@ def map_lines(
     describe: Callable[[LineBatch], pa.RecordBatch],
 ) -> DataFrame:
     """Return what the function makes of every batch of lines of the files, one task a file."""
-    rows = [
-        (str(file.path), file.name, str(file.delivery_date) if file.delivery_date else None, file.header_id)
-        for file in files
-    ]
-    named = spark.sparkContext.parallelize(rows, max(1, len(rows)))
-    frame = spark.createDataFrame(named, _FILE_SCHEMA)
 
-    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for row in batch.to_pylist():
-                for lines in read_batches(_line_file(row), reading):
-                    yield describe(lines)
+    def read(given: Iterable[LineFile]) -> Iterator[pa.RecordBatch]:
+        for file in given:
+            for lines in read_batches(file, reading):
+                yield describe(lines)
 
-    return frame.mapInArrow(read, schema)
+    return tasks_over(spark, files, read, schema)
 
 
 def read_lines(spark: SparkSession, files: Sequence[LineFile], reading: LineReading) -> DataFrame:
@@ -186,11 +171,6 @@ def read_batches(file: LineFile, reading: LineReading) -> Iterator[LineBatch]:
         hashes = [hashed(line + meaning) for line in placed.lines.cast(pa.binary()).to_pylist()]
         lines = _bearable(placed.lines)
         yield LineBatch(file, placed.numbers, placed.offsets, lines, pa.array(hashes, pa.string()))
-
-
-def _line_file(row: dict[str, Any]) -> LineFile:
-    day = date.fromisoformat(row["delivery_date"]) if row["delivery_date"] else None
-    return LineFile(Path(row["path"]), row["name"], day, row["header_id"])
 
 
 def _bearable(lines: pa.StringArray) -> pa.StringArray:

@@ -5,7 +5,7 @@ A date's rows lie in one file, and with them whole episodes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from pyspark.sql.types import LongType, StringType, StructField, StructType
 from conf.specs.scenario import Pipeline
 from jobs.publishing.arrow_hash import SEED, HashArray, fold, hashed_values, row_hashes
 from jobs.publishing.row_cells import codes
+from jobs.spark.tasks import tasks_over
 
 # Name of each check over rows -> what is wrong with the rows it counts, and what was expected.
 ROW_CHECKS: dict[str, str] = {
@@ -44,7 +45,6 @@ _COLUMNS = (
     "action_key",
 )
 _ROWS_A_BATCH = 16_384
-_GIVEN = StructType([StructField("date", StringType()), StructField("path", StringType())])
 _FOUND = StructType([StructField("date", StringType()), *(StructField(name, LongType()) for name in ROW_CHECKS)])
 _ARROW_FOUND = to_arrow_schema(_FOUND)
 
@@ -96,16 +96,14 @@ def row_violations(
         rules: what the checks need to know.
     """
 
-    def look(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for one in batch.to_pylist():
-                found = file_violations(Path(one["path"]), rules)
-                yield pa.RecordBatch.from_pylist([{"date": one["date"]} | found], _ARROW_FOUND)
+    def look(given: Iterable[tuple[str, Path]]) -> Iterator[pa.RecordBatch]:
+        for day, path in given:
+            found = file_violations(path, rules)
+            yield pa.RecordBatch.from_pylist([{"date": day} | found], _ARROW_FOUND)
 
     if not files:
         return {}
-    given = spark.sparkContext.parallelize([(day, str(path)) for day, path in files], len(files))
-    rows = spark.createDataFrame(given, _GIVEN).mapInArrow(look, _FOUND).collect()
+    rows = tasks_over(spark, files, look, _FOUND).collect()
     return {row["date"]: found for row in rows if (found := {name: row[name] for name in ROW_CHECKS if row[name]})}
 
 

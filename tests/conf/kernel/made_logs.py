@@ -8,8 +8,10 @@ delivered. So a log shrinks by losing events.
 from __future__ import annotations
 
 import random
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -103,8 +105,44 @@ def random_log(pipeline: Pipeline, *, seed: int, n_logs: int, max_events: int = 
     return MadeLog(pipeline, _delivered(rows, horizon), made.sets, dates, horizon)
 
 
+def many_logs(pipelines: list[Pipeline], seed: int, *, n_logs: int = 12) -> MadeLog:
+    """As many logs as one, read with one of the pipelines: a call of the kernel costs the same for all as for one.
+
+    The shoppers, events and links of each have names of their own; sets, items, dates and horizon are the same.
+    """
+    chance = random.Random(seed)
+    pipeline = chance.choice(pipelines)
+    rows, shoppers = list[Row](), list[Row]()
+    for number in range(n_logs):
+        numbers = [chance.randrange(LARGEST) for _ in range(chance.choice((chance.randrange(7), 25, 30)))]
+        rows += [_named(row, number) for row in _rows(pipeline, numbers)]
+        shoppers += [_named(row, number) for row in _made_log(pipeline, [], chance.randrange(LARGEST)).shoppers]
+    first = _made_log(pipeline, [], seed)
+    ends = _horizons_at_an_end(pipeline, rows)
+    horizon = chance.choice(ends) if ends and chance.random() < 0.5 else first.horizon
+    return MadeLog(
+        pipeline,
+        _delivered(rows, horizon),
+        [one for one in first.sets if one["delivery_date"] <= horizon],
+        first.dates,
+        horizon,
+        [one for one in shoppers if one["delivery_date"] <= horizon],
+        [one for one in first.items if one["delivery_date"] <= horizon],
+    )
+
+
+def _named(row: Row, number: int) -> Row:
+    names = ("user_id", "event_id", "decision_id")
+    return row | {name: f"{row[name]} of {number}" for name in names if row.get(name) is not None}
+
+
+@cache
+def _loaded() -> Row:
+    return load_pipeline("recommendation", "canonical").model_dump()
+
+
 def _random_pipeline(rng: random.Random) -> Pipeline:
-    loaded = load_pipeline("recommendation", "canonical").model_dump()
+    loaded = deepcopy(_loaded())
     is_logged = rng.random() < 0.5
     lengths = {name: rng.randint(1, 4) for name, known in OBSERVATION_FEATURES.items() if known.kind == "list"}
     source = {
@@ -175,7 +213,11 @@ def _made_log(pipeline: Pipeline, numbers: list[int], seed: int) -> MadeLog:
     chance = random.Random(seed)
     start = STARTS[pipeline.source.zone]
     first = start.date() - timedelta(days=1)
+    made = _rows(pipeline, numbers)
     horizon = first + timedelta(days=chance.choice((2, 3, 4, 6, 8, 12)))
+    ends = _horizons_at_an_end(pipeline, made)
+    if ends and seed % 3 == 0:
+        horizon = ends[seed % len(ends)]
     dates = [first + timedelta(days=n) for n in range(14) if chance.randrange(4)]
     sets = [
         {
@@ -202,16 +244,27 @@ def _made_log(pipeline: Pipeline, numbers: list[int], seed: int) -> MadeLog:
         | {"item_id": chance.choice(("hat", "shoe")), "category_id": chance.choice(("head", "feet", "all", None))}
         for _ in range(chance.randrange(5))
     ]
-    rows = _delivered(_rows(pipeline, numbers), horizon)
     return MadeLog(
         pipeline,
-        rows,
+        _delivered(made, horizon),
         sets,
         dates,
         horizon,
         _once(shoppers, ("user_id", "attribute"), horizon),
         _once(items, ("item_id",), horizon),
     )
+
+
+def _horizons_at_an_end(pipeline: Pipeline, rows: list[Row]) -> list[date]:
+    """Horizons whose day, or whose last complete one, ends at the moment at which a row's window or gap does."""
+    source, attribution = pipeline.source, pipeline.scenario.reward.attribution
+    spans = [
+        (timedelta(hours=attribution.window_hours), timedelta(days=1)),
+        (timedelta(minutes=source.session.gap_minutes), timedelta(days=1 - source.lateness_days)),
+    ]
+    zone = ZoneInfo(source.zone)
+    ends = [((row["event_time"] + span).astimezone(zone), back) for row in rows for span, back in spans]
+    return [end.date() - back for end, back in ends if end.time() == time()]
 
 
 def _told(chance: random.Random, start: datetime, first: date) -> Row:

@@ -15,10 +15,11 @@ from conf.kernel import attribution, earnings, refunds
 from conf.kernel.earnings import scaled
 from conf.kernel_rules import rules_of
 from tests.conf.kernel.comparison import differences, kernel_transitions, told_outcomes, told_transitions
-from tests.conf.kernel.made_logs import MadeLog, made_logs, money_pipelines
+from tests.conf.kernel.made_logs import MadeLog, made_logs, many_logs, money_pipelines
 from tests.conf.kernel.planted_faults import Fault
 
-LOGS = made_logs(money_pipelines(120, seed=3))
+PIPELINES = money_pipelines(120, seed=3)
+LOGS = made_logs(PIPELINES)
 SEARCH = settings(max_examples=12_000, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 
 FAULTS = {
@@ -44,11 +45,16 @@ FAULTS = {
 }
 
 
-@settings(max_examples=800, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(LOGS)
 def test_money_is_that_of_loops_over_the_rows(log: MadeLog) -> None:
     """Every reward, metric and outcome of every row."""
     assert differences(log) == []
+
+
+def test_money_of_many_shoppers_is_that_of_loops_over_the_rows() -> None:
+    """The same of a thousand logs, twelve at once."""
+    assert [found for seed in range(80) if (found := differences(many_logs(PIPELINES, seed)))] == []
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())

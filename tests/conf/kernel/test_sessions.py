@@ -10,9 +10,10 @@ from conf.kernel.arrays import MICROS_PER_HOUR, MICROS_PER_MINUTE
 from conf.kernel.sessions import SessionRule, sessions
 from conf.kernel.stream import STREAM_COLUMNS, Stream, stream_of
 from tests.conf.kernel.columns_of_rows import log_of
-from tests.conf.kernel.made_logs import MadeLog, made_logs, random_pipelines
+from tests.conf.kernel.made_logs import MadeLog, made_logs, many_logs, random_pipelines
 from tests.conf.kernel.reference import by_shopper, sessions_of
 
+PIPELINES = random_pipelines(60)
 RULE = SessionRule(gap_us=30 * MICROS_PER_MINUTE, longest_us=4 * MICROS_PER_HOUR)
 
 
@@ -25,10 +26,20 @@ def stream(minutes: list[float], units: list[int] | None = None) -> Stream:
     return stream_of(columns)
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
-@given(made_logs(random_pipelines(60)))
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(made_logs(PIPELINES))
 def test_sessions_are_those_of_a_loop_over_the_rows(log: MadeLog) -> None:
     """The same events together, cut alike."""
+    compare(log)
+
+
+def test_sessions_of_many_shoppers_are_those_of_a_loop_over_the_rows() -> None:
+    """The same of two thousand logs, twelve at once."""
+    for seed in range(170):
+        compare(many_logs(PIPELINES, seed))
+
+
+def compare(log: MadeLog) -> None:
     rule = log.pipeline.source.session
     made = log_of(log.rows)
     found = sessions(made.stream, SessionRule(rule.gap_minutes * MICROS_PER_MINUTE, rule.max_hours * MICROS_PER_HOUR))
