@@ -8,7 +8,7 @@ ran twice are in nobody's list, and so in no file.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -22,11 +22,11 @@ from pyspark.sql.types import LongType, StringType, StructField, StructType
 
 from conf.tables import Table
 from jobs.publishing.table_schema import table_schema
+from jobs.spark.tasks import tasks_over
 
 PIECE_DDL = "value: string, path: string"
 """A piece in Spark: the value of the partition's column, and where its rows lie."""
 
-_LISTED = StructType([StructField("value", StringType()), StructField("paths", StringType())])
 _WRITTEN = StructType([StructField("value", StringType()), StructField("n_rows", LongType())])
 _ROWS_A_GROUP = 131_072
 
@@ -77,22 +77,18 @@ def join_pieces(
         sort_columns: order of the rows in a file.
         folder: where the partitions go.
     """
-    by_value: dict[str, list[str]] = defaultdict(list)
+    by_value: dict[str, list[Path]] = defaultdict(list)
     for piece in pieces:
-        by_value[piece.value].append(str(piece.path))
+        by_value[piece.value].append(piece.path)
     if not by_value:
         return
 
-    def write(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for one in batch.to_pylist():
-                paths = [Path(path) for path in one["paths"].split("\0")]
-                n_rows = join_files(paths, sort_columns, folder / f"{partition_column}={one['value']}")
-                yield pa.RecordBatch.from_pylist([{"value": one["value"], "n_rows": n_rows}], _ARROW_WRITTEN)
+    def write(given: Iterable[tuple[str, list[Path]]]) -> Iterator[pa.RecordBatch]:
+        for value, paths in given:
+            n_rows = join_files(paths, sort_columns, folder / f"{partition_column}={value}")
+            yield pa.RecordBatch.from_pylist([{"value": value, "n_rows": n_rows}], _ARROW_WRITTEN)
 
-    listed = [(value, "\0".join(sorted(paths))) for value, paths in sorted(by_value.items())]
-    given = spark.createDataFrame(spark.sparkContext.parallelize(listed, len(listed)), _LISTED)
-    given.mapInArrow(write, _WRITTEN).collect()
+    tasks_over(spark, [(value, sorted(paths)) for value, paths in sorted(by_value.items())], write, _WRITTEN).collect()
     for piece in pieces:
         piece.path.unlink(missing_ok=True)
 

@@ -6,7 +6,7 @@ sums are those of `content_hash`, bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +21,12 @@ from conf.tables import Column, Table
 from jobs.publishing.arrow_hash import SEED, HashArray, hash_text, hashed_values, row_hashes
 from jobs.publishing.content_hash import CHAINS, format_content_hash
 from jobs.publishing.row_counts import RowCounts
+from jobs.spark.tasks import tasks_over
 
 # So few rows at a time that a column of them stays near the processor.
 _ROWS_A_BATCH = 16_384
 _FILES_A_TASK = 8
 
-_GIVEN = StructType([StructField("partition", StringType()), StructField("path", StringType())])
 _FOUND = StructType(
     [
         StructField("partition", StringType()),
@@ -83,25 +83,24 @@ def sums_of_files(
     required = [column.name for column in table.columns if not column.is_nullable]
     names = list(counted)
 
-    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            for one in batch.to_pylist():
-                path = Path(one["path"])
-                found, keys = file_sums(path, table, counted, key)
-                if key:
-                    np.save(_keys_beside(path), keys)
-                row = {
-                    "partition": one["partition"],
-                    "n_rows": found.n_rows,
-                    "sums": np.array(found.sums, dtype=np.uint64).view(np.int64).tolist(),
-                    "n_nulls": [found.n_nulls[name] for name in required],
-                    "counts": [found.counts[name] for name in names],
-                }
-                yield pa.RecordBatch.from_pylist([row], _ARROW_FOUND)
+    def read(given: Iterable[Sequence[tuple[str, Path]]]) -> Iterator[pa.RecordBatch]:
+        for partition, path in (one for some in given for one in some):
+            found, keys = file_sums(path, table, counted, key)
+            if key:
+                np.save(_keys_beside(path), keys)
+            row = {
+                "partition": partition,
+                "n_rows": found.n_rows,
+                "sums": np.array(found.sums, dtype=np.uint64).view(np.int64).tolist(),
+                "n_nulls": [found.n_nulls[name] for name in required],
+                "counts": [found.counts[name] for name in names],
+            }
+            yield pa.RecordBatch.from_pylist([row], _ARROW_FOUND)
 
-    given = spark.sparkContext.parallelize([(value, str(path)) for value, path in files], _n_tasks(spark, len(files)))
+    n_tasks = _n_tasks(spark, len(files))
+    given = [files[number::n_tasks] for number in range(n_tasks)]
     totals: dict[str, WrittenSums] = {}
-    for row in spark.createDataFrame(given, _GIVEN).mapInArrow(read, _FOUND).collect():
+    for row in tasks_over(spark, given, read, _FOUND).collect():
         n_nulls, counts = (
             dict(zip(some, row[column], strict=True)) for some, column in ((required, "n_nulls"), (names, "counts"))
         )
