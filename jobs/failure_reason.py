@@ -9,7 +9,19 @@ from pyspark.errors.exceptions.captured import PythonException
 # What Spark raises: its own errors, and Java's where PySpark knows no name for them.
 SPARK_FAILURES: tuple[type[Exception], ...] = (PySparkException, Py4JError)
 
+# What Spark says where a Python worker, or the process that forks them, is gone.
+_LOST_WORKER = (
+    "Python worker exited unexpectedly",
+    "Python worker failed to connect back",
+    "reading the port number from",
+    "Failed to start Python worker",
+)
 _FULL_DISK = ("No space left on device", "Disk quota exceeded")
+
+
+def is_lost_worker(error: BaseException) -> bool:
+    """Return whether a Python worker of Spark was killed, or died of what it couldn't say."""
+    return any(words in str(error) for words in _LOST_WORKER)
 
 
 def failure_reason(error: BaseException) -> str:
@@ -17,6 +29,11 @@ def failure_reason(error: BaseException) -> str:
     text = str(error)
     if any(words in text for words in _FULL_DISK):
         return "the disk is full; free some space and run again"
+    if is_lost_worker(error):
+        return (
+            "a Python worker was killed, mostly for want of memory; run again, and if it comes again raise "
+            "NIGHTCART_SHUFFLE_PARTITIONS, into how many parts shoppers are split"
+        )
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
         return type(error).__name__

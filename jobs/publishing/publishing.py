@@ -27,7 +27,7 @@ from conf.paths import Lake
 from conf.publication import FileSum, Manifest, Pointer, is_strict_subset, publishing, read_pointer, swap_pointer
 from conf.tables import SCHEMA_VERSION, Table
 from jobs.errors import PublishError
-from jobs.failure_reason import SPARK_FAILURES, failure_reason
+from jobs.failure_reason import SPARK_FAILURES, failure_reason, is_lost_worker
 from jobs.publishing.content_hash import format_content_hash
 from jobs.publishing.delta_tables import update_delta_table
 from jobs.publishing.row_counts import RowCounts
@@ -415,11 +415,13 @@ def _current_manifests(version: StagedVersion) -> dict[str, Manifest]:
 
 @contextmanager
 def explaining_failures(table: str, folder: Path) -> Iterator[None]:
-    """Turn failures to write into a PublishError of one line; let the project's own errors pass."""
+    """Turn failures to write into a PublishError of one line; let the project's own errors and lost workers pass."""
     try:
         yield
     except NightcartError:
         raise
     except _WRITE_FAILURES as error:
+        if is_lost_worker(error):
+            raise
         reason = failure_reason(error)
         raise PublishError(f"{table}: can't be written to {folder}: {reason}; nothing was published") from error

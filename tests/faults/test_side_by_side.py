@@ -60,7 +60,7 @@ def kill_workers(process: Popen[str]) -> None:
     """Kill the Python workers of the command's process group as soon as there are any."""
     deadline = time.monotonic() + SECONDS_TO_START
     while time.monotonic() < deadline and process.poll() is None:
-        workers = [pid for pid in group_members(process.pid) if b"pyspark.daemon" in command_line(pid)]
+        workers = [pid for pid in group_members(process.pid) if b"pyspark.worker" in command_line(pid)]
         for pid in workers:
             os.kill(pid, signal.SIGKILL)
         if workers:
