@@ -26,9 +26,12 @@ def rows(n=6_000, seed=0):
 def test_arrays_predict_what_scikit_learn_does(kind, monkeypatch) -> None:
     kept = []
     as_arrays = tree_ensemble._as_arrays
-    monkeypatch.setattr(
-        tree_ensemble, "_as_arrays", lambda learner, kind: kept.append(learner) or as_arrays(learner, kind)
-    )
+
+    def keep(learner, kind):
+        kept.append(learner)
+        return as_arrays(learner, kind)
+
+    monkeypatch.setattr(tree_ensemble, "_as_arrays", keep)
     features, outcome, shopper, _ = rows()
     outcome = outcome if kind == "probability" else outcome * np.abs(np.nan_to_num(features[:, 3])) * 40
     trees = fit_trees(features, outcome, shopper, kind=kind, seed=1)
