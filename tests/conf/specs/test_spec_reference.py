@@ -16,10 +16,10 @@ from conf.specs.candidate import DISCRETE_ALGORITHMS, ContinuousCandidate
 from conf.specs.judging import Gate
 from conf.specs.reward import MoneyMetric
 from conf.specs.scenario import SCENARIOS_FOLDER, Scenario, load_pipeline
+from conf.specs.shopper_model import ShopperModel, load_shopper_model
 from conf.specs.side_table import SIDE_TABLES, SideTable
 from conf.specs.source import SOURCES_FOLDER, Source
 from conf.specs.spec_reference import SPECS, in_yaml, pages, undescribed, write_pages
-from conf.specs.shopper_model import ShopperModel, load_shopper_model
 from conf.specs.spec_sections import sections_of
 from conf.specs.strict_yaml import StrictModel, parse_model
 

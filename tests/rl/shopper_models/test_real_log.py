@@ -30,10 +30,17 @@ def taobao(path: Path):
                 day = local.date().toordinal() - 719_163
                 if FIRST <= day < FIRST + N_DAYS:
                     rows.append((row[0], TYPES[row[3]], day))
-    user, kind, day = (np.array(column) for column in zip(*rows, strict=True))
-    nothing = np.zeros(len(day), dtype=np.int64)
-    columns = {"user_id": user, "event_type": kind, "day": day, "delivery_day": day}
-    return daily_activity({**columns, "spend": nothing, "discount": nothing}, complete_through=FIRST + N_DAYS - 1)
+    users, kinds, days = (np.array(column) for column in zip(*rows, strict=True))
+    nothing = np.zeros(len(days), dtype=np.int64)
+    columns = {
+        "user_id": users,
+        "event_type": kinds,
+        "day": days,
+        "delivery_day": days,
+        "spend": nothing,
+        "discount": nothing,
+    }
+    return daily_activity(columns, complete_through=FIRST + N_DAYS - 1)
 
 
 def test_trees_are_no_worse_than_logistic_on_taobao(real_data: Path) -> None:
