@@ -74,3 +74,14 @@ def test_nothing_of_the_test_days_reaches_the_learners(known) -> None:
     assert fit.known_until <= first_test
     for name in model.learners:
         np.testing.assert_array_equal(fit.learners[name].predict(fit.test), other.learners[name].predict(fit.test))
+
+
+def test_expected_spend_is_calibrated_and_skilled() -> None:
+    """Every purchase costs 10: amounts are as predictable as the number of purchases."""
+    model = model_of("expected-spend", n_resamples=300)
+    fit = fit_shopper_model(simulate(1_500, 250, seed=4).activity(), model)
+    found = {one.name: one for one in learner_figures(fit, model)}
+    assert set(found) == {"trees", "logistic", "constant", "rfm", "bg_nbd"}
+    assert found["trees"].skill.lower > 0
+    assert 0.85 <= found["trees"].slope.value <= 1.15
+    assert found["trees"].mean_predicted == pytest.approx(fit.test_outcome.mean(), rel=0.15)
