@@ -20,6 +20,7 @@ from conf.specs.candidate import TrainingSpec
 from conf.specs.key_kinds import kinds_at
 from conf.specs.problem import Feature
 from conf.specs.scenario import Scenario
+from conf.specs.shopper_model import ShopperModel
 from conf.specs.source import Source
 from conf.specs.spec_sections import Section, models_in, sections_of
 from conf.specs.strict_yaml import StrictModel
@@ -30,6 +31,11 @@ SPECS: tuple[tuple[type[StrictModel], str, str], ...] = (
         Scenario,
         "Scenarios: every key",
         "A scenario says what is learned from a log, and when it may be promoted: a file of `conf/scenarios`.",
+    ),
+    (
+        ShopperModel,
+        "Models of shoppers: every key",
+        "A model says what is predicted of each shopper, and from what: a file of `conf/models`.",
     ),
 )
 

@@ -16,6 +16,7 @@ from conf.specs.candidate import DISCRETE_ALGORITHMS, ContinuousCandidate
 from conf.specs.judging import Gate
 from conf.specs.reward import MoneyMetric
 from conf.specs.scenario import SCENARIOS_FOLDER, Scenario, load_pipeline
+from conf.specs.shopper_model import ShopperModel, load_shopper_model
 from conf.specs.side_table import SIDE_TABLES, SideTable
 from conf.specs.source import SOURCES_FOLDER, Source
 from conf.specs.spec_reference import SPECS, in_yaml, pages, undescribed, write_pages
@@ -81,6 +82,8 @@ COMPANY: dict[str, dict[str, Any]] = {
 
 def base_spec(root: type[StrictModel]) -> dict[str, Any]:
     """A valid spec: the shipped scenario, or a source that says something in every section but `match`."""
+    if root is ShopperModel:
+        return load_shopper_model("purchase-propensity-7").model_dump(mode="json")
     folder, name = (SCENARIOS_FOLDER, "recommendation") if root is Scenario else (SOURCES_FOLDER, "retailrocket")
     content: dict[str, Any] = yaml.safe_load((folder / f"{name}.yaml").read_text(encoding="utf-8"))
     content.pop("overrides", None)
