@@ -19,7 +19,7 @@ from conf.specs.source import load_source
 from jobs.events.events_reading import read_events
 from tests.jobs.conftest import Ingest
 
-pytestmark = [pytest.mark.real_data, pytest.mark.usefixtures("compiled_plans")]
+pytestmark = pytest.mark.real_data
 
 
 def test_taobao_lines_and_sessions_add_up(
