@@ -14,8 +14,8 @@ from jobs.events.event_order import type_rank
 
 _ROWS_A_BATCH = 65_536
 
-EVENTS_A_PARTITION = 2_000_000
-"""A worker holds a partition whole, with about 1.1 kB for each event: some 2 GB."""
+EVENTS_A_PARTITION = 800_000
+"""A worker holds a partition whole, with up to 2.5 kB for each event where observations hold lists: some 2 GB."""
 
 
 def n_partitions_for(n_events: int, configured: int) -> int:

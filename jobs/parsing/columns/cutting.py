@@ -5,7 +5,9 @@ What a quote, a line end or a number means differs between readers in odd places
 
 from __future__ import annotations
 
+import json
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
@@ -22,12 +24,14 @@ from jobs.parsing.raw_values import exact_decimal
 from jobs.parsing.record_cutting import MOST_VALUES
 
 _MOST_PATTERN_COLUMNS = 200
-_SMALLEST_PART = 64
+_LARGEST_MIXED, _FEWEST_ALIKE = 1024, 16
 _DEEPEST = 100
 
 # Whole numbers beyond what an int64 holds, and fractions with more digits, are left to the plain parser.
-_EXACT = pa.decimal128(38, 18)
-_LONG_EXPONENT = re.compile(rb"[eE][+-]?\d{5}")
+_EXACT = pa.decimal256(76, 38)
+_LEAST, _MOST = -(2**63), 2**63 - 1
+_NEGATIVE_ZERO = re.compile(rb":[ \t]*-0")  # as a value: ids may well end in -00
+_LONG_EXPONENT = re.compile(rb":[ \t]*-?[0-9.]+[eE][+-]?\d{5}")
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -161,16 +165,81 @@ def json_columns(
     def _cut_parts(lines: pa.StringArray, rows: npt.NDArray[np.int64]) -> list[CutLines]:
         if not len(rows):
             return []
-        table = _read_objects(_text_of(lines.take(pa.array(rows))), columns, kinds, allowed)
-        if table is not None and table.num_rows == len(rows):
-            found = [_json_texts(table[name]) for name in columns]
-            numbers = frozenset(n for n, name in enumerate(columns) if pa.types.is_decimal(table[name].type))
-            return [CutLines(rows, [_trimmed(text, null_words) for text in found], numbers)]
-        if len(rows) <= _SMALLEST_PART:
-            return []
-        return [cut for part in np.array_split(rows, 8) for cut in _cut_parts(lines, part)]
+        content = _text_of(lines.take(pa.array(rows)))
+        if (found := _cut_whole(rows, _read_objects(content, columns, kinds, allowed))) is not None:
+            return [found]
+        if len(rows) > _LARGEST_MIXED:
+            parts = np.array_split(rows, -(-len(rows) // _LARGEST_MIXED))
+            return [cut for part in parts for cut in _cut_parts(lines, part)]
+        return _cut_by_kind(lines, rows)
+
+    def _cut_by_kind(lines: pa.StringArray, rows: npt.NDArray[np.int64]) -> list[CutLines]:
+        """Cut lines that can't be read together: most of them, then most of the others, and so on."""
+        cuts: list[CutLines] = []
+        while len(rows) >= _FEWEST_ALIKE:
+            fitting, of_column = fitting_lines(lines.take(pa.array(rows)).to_pylist(), columns, allowed)
+            if np.count_nonzero(fitting) < _FEWEST_ALIKE:
+                break
+            content = _text_of(lines.take(pa.array(rows[fitting])))
+            table = _read_as(content, of_column)
+            found = _cut_whole(rows[fitting], None if table is None else _if_as_written(table, content))
+            cuts += [] if found is None else [found]
+            rows = rows[~fitting]
+        return cuts
+
+    def _cut_whole(rows: npt.NDArray[np.int64], table: pa.Table | None) -> CutLines | None:
+        if table is None or table.num_rows != len(rows):
+            return None
+        found = [_json_texts(table[name]) for name in columns]
+        numbers = frozenset(n for n, name in enumerate(columns) if pa.types.is_decimal(table[name].type))
+        return CutLines(rows, [_trimmed(text, null_words) for text in found], numbers)
 
     return cut
+
+
+def fitting_lines(
+    lines: Sequence[str], columns: Sequence[str], fractions: Collection[str]
+) -> tuple[BoolArray, dict[str, pa.DataType]]:
+    """Return which JSON lines can be read together, and as what each column is read: as most of the lines have it.
+
+    A log with one broken line in ten has no run of good ones that is worth a reader's start.
+
+    Args:
+        lines: some that can't be read together.
+        columns: keys that are mapped.
+        fractions: columns in which a number counts for its value alone.
+    """
+    kinds = [_kinds_of_line(line, columns) for line in lines]
+    allowed: list[tuple[type, ...]] = []
+    of_column: dict[str, pa.DataType] = {}
+    for place, name in enumerate(columns):
+        counts = Counter(one[place] for one in kinds if one is not None and one[place] is not type(None))
+        leading = counts.most_common(1)[0][0] if counts else str
+        is_fraction = leading in (int, float) and name in fractions and float in counts
+        allowed.append((int, float) if is_fraction else (leading,) if leading in (str, int) else ())
+        of_column[name] = _EXACT if is_fraction else pa.int64() if leading is int else pa.string()
+    fits = [
+        one is not None and all(kind is type(None) or kind in known for kind, known in zip(one, allowed, strict=True))
+        for one in kinds
+    ]
+    return np.array(fits, dtype=np.bool_), of_column
+
+
+def _kinds_of_line(line: str, columns: Sequence[str]) -> list[type] | None:
+    """Return the Python type of each column's value; None for a line that isn't one object or holds odd numbers."""
+    try:
+        found = json.loads(line, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict):
+        return None
+    kinds = [type(found.get(name)) for name in columns]
+    whole = [found[name] for kind, name in zip(kinds, columns, strict=True) if kind is int]
+    return kinds if all(_LEAST <= one <= _MOST for one in whole) else None
+
+
+def _refuse_constant(word: str) -> float:
+    raise ValueError(word)
 
 
 def _is_one_object(lines: pa.StringArray) -> BoolArray:
@@ -240,7 +309,7 @@ def _if_as_written(table: pa.Table, content: pa.Buffer) -> pa.Table | None:
     """
     kinds = [column.type for column in table.columns]
     has_zero = any(pa.types.is_integer(column.type) and pc.any(pc.equal(column, 0)).as_py() for column in table.columns)
-    if has_zero and re.search(rb"-0", content):
+    if has_zero and _NEGATIVE_ZERO.search(content):
         return None
     return None if any(map(pa.types.is_decimal, kinds)) and _LONG_EXPONENT.search(content) else table
 

@@ -99,6 +99,8 @@ def mlflow_serving(folder: Path, n_actions: int) -> Iterator[int]:
         process = subprocess.Popen(
             [*command, "--env-manager", "local"],
             cwd=PROJECT_ROOT,
+            # MLflow starts uvicorn by its name.
+            env={**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"},
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -107,7 +109,8 @@ def mlflow_serving(folder: Path, n_actions: int) -> Iterator[int]:
         _wait_for(port, process, said)
         yield port
     finally:
-        os.killpg(process.pid, 15)
+        if process.poll() is None:
+            os.killpg(process.pid, 15)
         process.wait()
 
 

@@ -291,3 +291,18 @@ def test_public_formats_become_the_same_rows(name: str) -> None:
                 assert parser.columns(delivered, str).to_pylist() == expected.to_pylist()
                 n_events += expected["reason"].null_count
     assert n_events > 0
+
+
+def test_ids_that_look_like_odd_numbers_are_read_by_columns() -> None:
+    """`d1-00` holds no -0, and `9e12345` in it is no number: a whole block would be read line by line for them."""
+    lines = [json.dumps(OBJECT | {"item": f"d{place}-00-9e12345"}) for place in range(200)]
+    assert _compare(_source("jsonl", MAPPINGS["milliseconds"]), lines, []) == 200
+
+
+def test_one_odd_line_in_ten_leaves_the_others_to_columns() -> None:
+    """Broken lines, numbers as texts, fractions among whole numbers: no run of good lines is long."""
+    lines = [json.dumps(OBJECT | {"item": f"i{place}"}) for place in range(400)]
+    for place in range(0, 400, 10):
+        odd = [lines[place][:40], json.dumps(OBJECT | {"n": "two"}), json.dumps(OBJECT | {"item": {"id": 1}}), "{}x"]
+        lines[place] = odd[place // 10 % 4]
+    assert _compare(_source("jsonl", MAPPINGS["milliseconds"]), lines, []) >= 360
