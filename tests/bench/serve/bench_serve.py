@@ -57,9 +57,10 @@ def timed(port: int, path: str, body: bytes, *, seconds: float, pause: Callable[
     connection, times = http.client.HTTPConnection("127.0.0.1", port, timeout=60), Times()
     started = time.perf_counter()
     while (now := time.perf_counter()) - started < seconds:
-        if pause is not None and (wait := started + pause(len(times)) - now) > 0:
-            time.sleep(wait)
-        due = time.perf_counter()
+        due = now
+        if pause is not None:
+            due = started + pause(len(times))  # waiting for an earlier answer counts too
+            time.sleep(max(0.0, due - now))
         connection.request("POST", path, body, HEADERS)
         answer = connection.getresponse()
         answer.read()
@@ -72,11 +73,13 @@ def timed(port: int, path: str, body: bytes, *, seconds: float, pause: Callable[
 def side_by_side(port: int, path: str, body: bytes, *, connections: int, rate: float | None = None) -> dict[str, float]:
     """Requests of so many connections at once: as many as go, or so many a second of all together."""
     found: list[Times] = []
-    pause = None if rate is None else (lambda n: n * connections / rate)
-    callers = [
-        threading.Thread(target=lambda: found.append(timed(port, path, body, seconds=SECONDS, pause=pause)))
-        for _ in range(connections)
-    ]
+
+    def call(place: int) -> None:
+        # Callers take turns: shoppers don't come eight at a time.
+        pause = None if rate is None else (lambda n: (n * connections + place) / rate)
+        found.append(timed(port, path, body, seconds=SECONDS, pause=pause))
+
+    callers = [threading.Thread(target=call, args=(place,)) for place in range(connections)]
     for caller in callers:
         caller.start()
     for caller in callers:
