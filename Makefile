@@ -147,7 +147,7 @@ check: setup  ## lint, format, types and import contracts
 lint: check  ## the same as check
 
 reference: pipeline-environment  ## write docs/reference-*.md and docs/tables.md from the models and tables in conf
-	@$(PIPELINE) -m conf.specs.spec_reference && $(PIPELINE) -m conf.table_reference
+	@$(PIPELINE) -m conf.spec_reference && $(PIPELINE) -m conf.table_reference
 
 bench-coverage: setup  ## how often intervals hold the true value, over 20 logs of a simulated shop
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_coverage.py

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from conf.errors import SpecError
+from conf.spec_reference import undescribed
 from conf.specs.business_rules import BusinessRules, load_rules
 from conf.specs.scenario import load_pipeline
-from conf.specs.spec_reference import undescribed
 
 SCENARIO = load_pipeline("recommendation", "simulated_shop").scenario
 RULES = """

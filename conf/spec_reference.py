@@ -1,4 +1,4 @@
-"""The reference of every key of a spec, written from the models by `python -m conf.specs.spec_reference`."""
+"""The reference of every key of a spec, written from the models by `python -m conf.spec_reference`."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from conf.errors import SpecError
 from conf.settings import PROJECT_ROOT
+from conf.spec_reference import SPECS, in_yaml, pages, undescribed, write_pages
 from conf.specs.candidate import DISCRETE_ALGORITHMS, ContinuousCandidate
 from conf.specs.judging import Gate
 from conf.specs.reward import MoneyMetric
@@ -19,7 +20,6 @@ from conf.specs.scenario import SCENARIOS_FOLDER, Scenario, load_pipeline
 from conf.specs.shopper_model import ShopperModel, load_shopper_model
 from conf.specs.side_table import SIDE_TABLES, SideTable
 from conf.specs.source import SOURCES_FOLDER, Source
-from conf.specs.spec_reference import SPECS, in_yaml, pages, undescribed, write_pages
 from conf.specs.spec_sections import sections_of
 from conf.specs.strict_yaml import StrictModel, parse_model
 
@@ -197,7 +197,7 @@ def test_no_page_is_written_of_keys_without_words(tmp_path: Path, monkeypatch: p
         reference = "silent.md"
         new: int = 1
 
-    monkeypatch.setattr("conf.specs.spec_reference.SPECS", ((Silent, "Silent", "Says nothing."),))
+    monkeypatch.setattr("conf.spec_reference.SPECS", ((Silent, "Silent", "Says nothing."),))
     with pytest.raises(SpecError, match="Silent can't be explained: new: expected a description"):
         write_pages(tmp_path)
     assert list(tmp_path.iterdir()) == []
