@@ -21,6 +21,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
 from conf.tables import Table
+from jobs.publishing.row_cells import ROWS_A_GROUP
 from jobs.publishing.table_schema import table_schema
 from jobs.spark.tasks import tasks_over
 
@@ -28,7 +29,6 @@ PIECE_DDL = "value: string, path: string"
 """A piece in Spark: the value of the partition's column, and where its rows lie."""
 
 _WRITTEN = StructType([StructField("value", StringType()), StructField("n_rows", LongType())])
-_ROWS_A_GROUP = 131_072
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def join_files(paths: Collection[Path], sort_columns: Sequence[str], folder: Pat
     rows = read_pieces(paths)
     places = pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in sort_columns])
     folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(rows.take(places), folder / "part-00000.parquet", compression="zstd", row_group_size=_ROWS_A_GROUP)
+    pq.write_table(rows.take(places), folder / "part-00000.parquet", compression="zstd", row_group_size=ROWS_A_GROUP)
     return len(rows)
 
 
