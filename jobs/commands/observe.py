@@ -19,6 +19,7 @@ from conf.tables import ATTRIBUTES, HISTORIES
 from jobs.errors import DeliveryError
 from jobs.events.events_reading import DeliveredEvents, read_events
 from jobs.events.ordered_partitions import n_partitions_for
+from jobs.events.shopper_files import shopper_files
 from jobs.events.told_rows import ToldRows, read_told, told_inputs
 from jobs.observations.histories import attributes_of, histories_of
 from jobs.publishing.publishing import PartitionFacts, Provenance, StagedVersion, Target, publish, staged
@@ -89,7 +90,8 @@ def _histories(
     spark: SparkSession, lake: Lake, delivered: DeliveredEvents, told: ToldRows, *, first: date, as_of: date
 ) -> DataFrame:
     last = as_of - timedelta(days=1)
-    events = read_events(spark, lake, first_event_date=first, last_event_date=last, last_delivery_date=last)
+    span = {"first_event_date": first, "last_event_date": last, "last_delivery_date": last}
+    events = shopper_files(spark, lake, **span) or read_events(spark, lake, **span)
     configured = int(spark.conf.get("spark.sql.shuffle.partitions") or 0)
     n_partitions = n_partitions_for(delivered.n_events(first, last), configured)
     return histories_of(events, as_of=as_of, n_partitions=n_partitions, items=told.items)

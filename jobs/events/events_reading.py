@@ -21,6 +21,9 @@ from jobs.errors import DeliveryError
 from jobs.publishing.content_hash import row_hash
 from jobs.publishing.table_schema import path_type, table_schema
 
+IS_REPEATED = "_is_repeated"
+"""Whether an earlier delivery holds the event, which then doesn't count."""
+
 
 def read_events(
     spark: SparkSession, lake: Lake, *, first_event_date: date, last_event_date: date, last_delivery_date: date
@@ -29,16 +32,30 @@ def read_events(
 
     An event id that several deliveries hold for one day stands once: the earliest delivery wins.
     """
-    numbered = _read_numbered(spark, lake, first_event_date, last_event_date, last_delivery_date)
-    return numbered.where(F.col("_delivery_number") == 1).drop("_delivery_number")
+    found = read_all_events(
+        spark,
+        lake,
+        first_event_date=first_event_date,
+        last_event_date=last_event_date,
+        last_delivery_date=last_delivery_date,
+    )
+    return found.where(~F.col(IS_REPEATED)).drop(IS_REPEATED)
 
 
-def read_repeated_events(
+def read_all_events(
     spark: SparkSession, lake: Lake, *, first_event_date: date, last_event_date: date, last_delivery_date: date
 ) -> DataFrame:
-    """Return the events that `read_events` leaves out because an earlier delivery holds them; the same columns."""
-    numbered = _read_numbered(spark, lake, first_event_date, last_event_date, last_delivery_date)
-    return numbered.where(F.col("_delivery_number") > 1).drop("_delivery_number")
+    """Return events as `read_events`, and those that it leaves out: IS_REPEATED, an earlier delivery of the day has it.
+
+    Only the day's own cells decide, so the answer for a day doesn't depend on how far around it one reads.
+    """
+    files = published_files(lake, EVENTS, last_delivery_date, first_event_date, last_event_date)
+    events = read_files(spark, EVENTS, lake.table(EVENTS.name), files, ("event_date", "delivery_date", "user_bucket"))
+    cells = {(path_date(file, "event_date"), path_date(file, "delivery_date")) for file in files}
+    if len(cells) == len({event_date for event_date, _ in cells}):
+        return events.withColumn(IS_REPEATED, F.lit(False))
+    same_event = Window.partitionBy("event_date", "event_id").orderBy("delivery_date")
+    return events.withColumn(IS_REPEATED, F.row_number().over(same_event) > 1)
 
 
 @dataclass(frozen=True)
@@ -138,30 +155,31 @@ def _whole_files(
     return files
 
 
-def path_date(path: str, column: str) -> date:
-    """Return the date that a path such as `delivery_date=2026-01-31/...` holds for a column."""
+def path_value(path: str, column: str) -> str:
+    """Return what a path such as `delivery_date=2026-01-31/...` holds for a column."""
     part = next(part for part in PurePosixPath(path).parts if part.startswith(f"{column}="))
-    return date.fromisoformat(part.removeprefix(f"{column}="))
+    return part.removeprefix(f"{column}=")
 
 
-def _read_numbered(
-    spark: SparkSession, lake: Lake, first_event_date: date, last_event_date: date, last_delivery_date: date
-) -> DataFrame:
-    """Return events of the days with `_delivery_number`: 1 for the earliest delivery of an event id within its day.
+def path_date(path: str, column: str) -> date:
+    """Return the date that a path holds for a column."""
+    return date.fromisoformat(path_value(path, column))
 
-    Only the day's own cells decide, so the answer for a day doesn't depend on how far around it one reads.
+
+def published_files(
+    lake: Lake, table: Table, last_delivery_date: date, first_event_date: date, last_event_date: date
+) -> list[str]:
+    """Return the table's current files with events of the days, of deliveries up to the last, relative to its folder.
+
+    Raises:
+        DamagedFile: one of them isn't what was published.
+        DeliveryError: ids of events are hashed in some deliveries and not in others.
     """
 
     def is_of_days(file: str) -> bool:
         return first_event_date <= path_date(file, "event_date") <= last_event_date
 
-    files = _whole_files(lake, EVENTS, last_delivery_date, is_of_days)
-    events = read_files(spark, EVENTS, lake.table(EVENTS.name), files, ("event_date", "delivery_date", "user_bucket"))
-    cells = {(path_date(file, "event_date"), path_date(file, "delivery_date")) for file in files}
-    if len(cells) == len({event_date for event_date, _ in cells}):
-        return events.withColumn("_delivery_number", F.lit(1))
-    same_event = Window.partitionBy("event_date", "event_id").orderBy("delivery_date")
-    return events.withColumn("_delivery_number", F.row_number().over(same_event))
+    return _whole_files(lake, table, last_delivery_date, is_of_days)
 
 
 def read_deliveries(spark: SparkSession, table: Table, lake: Lake, last_delivery_date: date) -> DataFrame:

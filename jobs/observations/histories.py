@@ -17,13 +17,16 @@ from conf.kernel.told import Told
 from conf.tables import ATTRIBUTES, HISTORIES
 from jobs.events.event_columns import SESSION_COLUMNS, event_columns
 from jobs.events.ordered_partitions import by_shopper
+from jobs.events.shopper_files import ShopperFiles
 from jobs.publishing.table_schema import struct_of
 
 COUNTED_COLUMNS = (*SESSION_COLUMNS, "item_id", "category_id", "action", "price")
 """Columns of the events table that histories are made of."""
 
 
-def histories_of(events: DataFrame, *, as_of: date, n_partitions: int = 0, items: Told | None = None) -> DataFrame:
+def histories_of(
+    events: DataFrame | ShopperFiles, *, as_of: date, n_partitions: int = 0, items: Told | None = None
+) -> DataFrame:
     """Return what each shopper did on each day: the columns of the histories table, and as_of.
 
     Args:

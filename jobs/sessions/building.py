@@ -16,10 +16,13 @@ from conf.tables import SESSIONS
 from jobs.events.events_reading import DeliveredEvents, path_date, read_events
 from jobs.events.ingest import Ingestion
 from jobs.events.ordered_partitions import n_partitions_for
-from jobs.publishing.publishing import PartitionFacts, Target, finish_killed, publish, staged
+from jobs.events.shopper_files import shopper_files
+from jobs.publishing.publishing import PartitionFacts, Target, checked, explaining_failures, finish_killed, publish
 from jobs.publishing.row_counts import n_rows, n_true, total
+from jobs.publishing.row_pieces import join_pieces
+from jobs.publishing.staging import staging_folder
 from jobs.sessions.business_days import days_between
-from jobs.sessions.session_rows import DAYS_AFTER, DAYS_BEFORE, sessions_of
+from jobs.sessions.session_rows import DAYS_AFTER, DAYS_BEFORE, write_sessions
 
 log = structlog.get_logger()
 
@@ -80,10 +83,10 @@ def _build(
 ) -> None:
     horizon = job.provenance.horizon
     first, last = due[0] - timedelta(days=DAYS_BEFORE), min(due[-1] + timedelta(days=DAYS_AFTER), horizon)
-    events = read_events(job.spark, job.lake, first_event_date=first, last_event_date=last, last_delivery_date=horizon)
+    span = {"first_event_date": first, "last_event_date": last, "last_delivery_date": horizon}
+    events = shopper_files(job.spark, job.lake, **span) or read_events(job.spark, job.lake, **span)
     configured = int(job.spark.conf.get("spark.sql.shuffle.partitions") or 0)
     n_partitions = n_partitions_for(delivered.n_events(first, last), configured)
-    asked = sessions_of(events, job.source, dates=due, horizon=horizon, n_partitions=n_partitions)
     counted = {
         "n_sessions": n_rows(),
         "n_events": total("n_events"),
@@ -91,7 +94,20 @@ def _build(
         "n_cut": n_true("is_cut"),
         "n_open": n_true("is_closed", expected=False),
     }
-    with staged(asked, session_target(job), partitions=[str(day) for day in due], counted=counted) as version:
+    target = session_target(job)
+    with staging_folder(Lake.staging(target.folder)) as folder:
+        with explaining_failures(target.table.name, target.folder):
+            pieces = write_sessions(
+                events, job.source, folder / "_pieces", dates=due, horizon=horizon, n_partitions=n_partitions
+            )
+            join_pieces(
+                job.spark,
+                pieces,
+                partition_column=target.partition_column,
+                sort_columns=target.sort_columns,
+                folder=folder,
+            )
+        version = checked(job.spark, target, folder, partitions=[str(day) for day in due], counted=counted)
         facts = {str(day): PartitionFacts(inputs[day], version.partitions[str(day)].counts) for day in due}
         publish(job.lake.lock, [(version, facts)], job.provenance, keep_newer=True)
 

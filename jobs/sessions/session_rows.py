@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -19,31 +20,48 @@ from conf.specs.source import Source
 from conf.tables import SESSIONS
 from jobs.events.event_columns import SESSION_COLUMNS, event_columns
 from jobs.events.ordered_partitions import by_shopper
+from jobs.events.shopper_files import ShopperFiles
+from jobs.publishing.row_pieces import PIECE_DDL, Piece, arrow_schema, write_pieces
 from jobs.publishing.table_schema import struct_of
 from jobs.sessions.business_days import start_of_day
 from jobs.sessions.ids import session_ids
 
-__all__ = ["DAYS_AFTER", "DAYS_BEFORE", "sessions_of", "watermark"]
+__all__ = ["DAYS_AFTER", "DAYS_BEFORE", "watermark", "write_sessions"]
 
 # A session of date D is decided by events of the dates D - DAYS_BEFORE to D + DAYS_AFTER.
 DAYS_AFTER = 2
 
 
-def sessions_of(
-    events: DataFrame, source: Source, *, dates: Collection[date], horizon: date, n_partitions: int = 0
-) -> DataFrame:
-    """Return the sessions that start on the dates: the columns of the sessions table, and date.
+def write_sessions(
+    events: DataFrame | ShopperFiles,
+    source: Source,
+    folder: Path,
+    *,
+    dates: Collection[date],
+    horizon: date,
+    n_partitions: int = 0,
+) -> list[Piece]:
+    """Write the sessions that start on the dates; return where.
 
     Args:
         events: accepted events, each once, from DAYS_BEFORE days before the dates to DAYS_AFTER days after them.
         source: what ends a session, and what a decision is.
+        folder: where the pieces go, which Python's workers can write to.
         dates: business dates.
         horizon: up to which deliveries are known.
         n_partitions: how many parts the shoppers are split into; 0 leaves that to Spark.
     """
-    schema = struct_of(f"{SESSIONS.ddl}, date date")
-    job = session_job(source, dates=dates, horizon=horizon)
-    return by_shopper(events, SESSION_COLUMNS, job, schema, n_partitions=n_partitions)
+    job, table_schema = session_job(source, dates=dates, horizon=horizon), arrow_schema(SESSIONS)
+
+    def write(partition: pa.Table) -> pa.Table:
+        pieces = write_pieces(job(partition), table_schema, "date", folder)
+        return pa.table({"value": [one.value for one in pieces], "path": [str(one.path) for one in pieces]}, _PIECES)
+
+    said = by_shopper(events, SESSION_COLUMNS, write, struct_of(PIECE_DDL), n_partitions=n_partitions).toArrow()
+    return [Piece(one["value"], Path(one["path"])) for one in said.to_pylist()]
+
+
+_PIECES = pa.schema([("value", pa.string()), ("path", pa.string())])
 
 
 @dataclass(frozen=True)
@@ -92,7 +110,7 @@ class SessionJob:
 
 
 def session_job(source: Source, *, dates: Collection[date], horizon: date) -> SessionJob:
-    """Return what `sessions_of` does with a partition."""
+    """Return what `write_sessions` does with a partition."""
     return SessionJob(
         rule=session_rule(source),
         decision_type=source.decisions.event_type,

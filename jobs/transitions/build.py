@@ -19,13 +19,9 @@ from conf.specs.scenario import Pipeline, Scenario
 from conf.specs.spec_hash import code_hash, data_spec_hash
 from conf.tables import CONSENT, transitions_table
 from jobs.errors import CheckError
-from jobs.events.events_reading import (
-    read_availability,
-    read_deliveries,
-    read_events,
-    read_repeated_events,
-)
+from jobs.events.events_reading import read_all_events, read_availability, read_deliveries, read_events
 from jobs.events.ordered_partitions import n_partitions_for
+from jobs.events.shopper_files import shopper_files
 from jobs.events.told_rows import read_told
 from jobs.publishing.publishing import (
     PartitionFacts,
@@ -43,6 +39,7 @@ from jobs.transitions.attribution import unattributable
 from jobs.transitions.checks import CHECKS, count_mismatches, lost_on_the_way
 from jobs.transitions.consent import with_consent
 from jobs.transitions.due_dates import DueDates, find_due_dates
+from jobs.transitions.events_read import EventsRead, count_events, worth_by_day
 from jobs.transitions.quarantine import DateDecisions, decisions_of, quarantined_totals, refuse_too_many, repeated_total
 from jobs.transitions.reward_ledger import (
     ACTION_COST,
@@ -52,7 +49,6 @@ from jobs.transitions.reward_ledger import (
     RewardTotals,
     residuals_of,
     reward_counters,
-    reward_of_events,
     reward_totals,
     reward_violations,
 )
@@ -122,7 +118,8 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
     names = [str(day) for day in due.dates]
     with staging_folder(Lake.staging(target.folder)) as folder:
         made = _made(order, events, sets, folder)
-        decided = decisions_of(made.tallies, events, order.pipeline, due.dates)
+        read = _count_events(order)
+        decided = decisions_of(made.tallies, read, order.pipeline, due.dates)
         refuse_too_many(decided, order.pipeline, order.where)
         with explaining_failures(target.table.name, target.folder):
             join_pieces(
@@ -133,9 +130,9 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
                 folder=folder,
             )
         version = checked(order.spark, target, folder, partitions=names, counted=_counted())
-        went = [*outcomes(made.tallies), *unattributable(events, order.pipeline)]
-        counters = _counters(order, made, went, version)
-        _check(order, sets, version, lost_on_the_way(made, events, order.where), decided, counters)
+        went = [*outcomes(made.tallies), *unattributable(read, order.pipeline)]
+        counters = _counters(order, made, read, went, version)
+        _check(order, sets, version, lost_on_the_way(made, read, order.where), decided, counters)
         counters = {day: found | decided[day].counters for day, found in counters.items()}
         notes = {"reward_unit": order.pipeline.scenario.reward.unit}
         facts = {str(day): PartitionFacts(due.inputs[day], counters[day], list(CHECKS), notes) for day in due.dates}
@@ -144,14 +141,20 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
 
 
 def _made(order: _Order, events: DataFrame, sets: DataFrame | None, folder: Path) -> Made:
-    """Return what the kernel makes of the events, its rows in pieces below the staging folder."""
+    """Return what the kernel makes of the events, its rows in pieces below the staging folder.
+
+    Where events are held against nothing that Spark would have to join, the workers read them from their files.
+    """
     due, configured = order.due, int(order.spark.conf.get("spark.sql.shuffle.partitions") or 0)
     told = read_told(
         order.spark, order.lake, order.pipeline, first_day=due.first_event_date, last_delivery_date=due.horizon
     )
+    files = None
+    if told.attributes is None and order.pipeline.source.consent is None:
+        files = shopper_files(order.spark, order.lake, **_span(due))
     with explaining_failures(order.target.table.name, order.target.folder):
         return make_transitions(
-            events,
+            files or events,
             sets,
             order.pipeline,
             folder / "_pieces",
@@ -162,22 +165,29 @@ def _made(order: _Order, events: DataFrame, sets: DataFrame | None, folder: Path
         )
 
 
+def _span(due: DueDates) -> dict[str, date]:
+    return {
+        "first_event_date": due.first_event_date,
+        "last_event_date": due.horizon,
+        "last_delivery_date": due.horizon,
+    }
+
+
 def _read(order: _Order) -> tuple[DataFrame, DataFrame | None]:
     """Return the events that the due dates need, each once, and the availability sets where the source has any."""
     due = order.due
-    events = read_events(
-        order.spark,
-        order.lake,
-        first_event_date=due.first_event_date,
-        last_event_date=due.horizon,
-        last_delivery_date=due.horizon,
-    )
+    events = read_events(order.spark, order.lake, **_span(due))
     if order.pipeline.source.consent is not None:
         known = read_deliveries(order.spark, CONSENT, order.lake, due.horizon)
         events = with_consent(events, known, order.pipeline)
     has_sets = order.pipeline.source.availability is not None
     sets = read_availability(order.spark, order.lake, last_delivery_date=due.horizon) if has_sets else None
     return events, sets
+
+
+def _count_events(order: _Order) -> list[EventsRead]:
+    """Return what Spark reads of the events that the kernel was given, and of those that count for no date."""
+    return count_events(read_all_events(order.spark, order.lake, **_span(order.due)), order.pipeline.scenario)
 
 
 def _counted() -> RowCounts:
@@ -192,18 +202,19 @@ def _counted() -> RowCounts:
 
 
 def _counters(
-    order: _Order, made: Made, went: Sequence[tuple[date, str, date | None, int]], version: StagedVersion
+    order: _Order,
+    made: Made,
+    read: Sequence[EventsRead],
+    went: Sequence[tuple[date, str, date | None, int]],
+    version: StagedVersion,
 ) -> dict[date, Counters]:
     """Return counters of each due date's manifest: counts over its rows, and where the day's reward went."""
     scenario, due = order.pipeline.scenario, order.due
-    span = {"first_event_date": due.dates[0], "last_event_date": order.asked, "last_delivery_date": due.horizon}
-    repeated = read_repeated_events(order.spark, order.lake, **span)
-    accepted = read_events(order.spark, order.lake, **span).unionByName(repeated)
     counts = {day: dict(version.partitions[str(day)].counts) for day in due.dates}
     ledger = reward_counters(
         due.dates,
-        accepted=reward_of_events(accepted, scenario),
-        repeated=reward_of_events(repeated, scenario),
+        accepted=worth_by_day(read),
+        repeated=worth_by_day(one for one in read if one.is_repeated),
         outcomes=went,
         earned={day: counts[day][EARNED] for day in due.dates},
         residuals=residuals_of(scenario),

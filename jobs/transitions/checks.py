@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
 from jobs.publishing.publishing import StagedVersion
+from jobs.transitions.events_read import EventsRead
 from jobs.transitions.quarantine import DateDecisions
 from jobs.transitions.row_checks import ROW_CHECKS
 from jobs.transitions.tallies import handed_over
@@ -19,19 +17,22 @@ from jobs.transitions.transitions import Made
 CHECKS: tuple[str, ...] = (*ROW_CHECKS, "every_event_seen", "one_row_a_decision", "reward_conserved")
 
 
-def lost_on_the_way(made: Made, events: DataFrame, where: str) -> list[str]:
+def lost_on_the_way(made: Made, read: Iterable[EventsRead], where: str) -> list[str]:
     """Return one line for each business day and type of which the kernel saw other events than were read.
 
     Counted on both sides apart: what is lost between them is missing from transitions and ledger alike, so that no
     other check would see it.
     """
     seen = Counter(handed_over(made.tallies))
-    shoppers = events.where(F.col("user_id") != "").groupBy("event_date", "event_type").count()
-    read = Counter({(row["event_date"], row["event_type"]): row["count"] for row in shoppers.collect()})
+    expected: Counter[tuple[date, str]] = Counter()
+    for one in read:
+        if not one.is_of_nobody and not one.is_repeated:
+            expected[one.event_date, one.event_type] += one.n
     return [
-        f"{where} events of {day}: the kernel saw {seen[day, kind]} of type {kind}; expected {read[day, kind]}, as read"
-        for day, kind in sorted(seen | read)
-        if seen[day, kind] != read[day, kind]
+        f"{where} events of {day}: the kernel saw {seen[day, kind]} of type {kind}; expected {expected[day, kind]}, "
+        "as read"
+        for day, kind in sorted(seen | expected)
+        if seen[day, kind] != expected[day, kind]
     ]
 
 

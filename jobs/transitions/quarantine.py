@@ -11,13 +11,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
 from conf.kernel.quarantine import NO_CONSENT, QUARANTINE_REASONS
 from conf.publication import Manifest
 from conf.specs.scenario import Pipeline
 from jobs.errors import CheckError
+from jobs.transitions.events_read import EventsRead
 from jobs.transitions.tallies import COMPANION, DECISION, EPISODE_SET_ASIDE, REPEATED, SET_ASIDE, Tally
 
 NO_SHOPPER = "no_shopper"
@@ -78,7 +76,7 @@ class DateDecisions:
 
 
 def decisions_of(
-    tallies: Iterable[Tally], events: DataFrame, pipeline: Pipeline, dates: Collection[date]
+    tallies: Iterable[Tally], read: Iterable[EventsRead], pipeline: Pipeline, dates: Collection[date]
 ) -> dict[date, DateDecisions]:
     """Return what the sessions that start on each date decided; decisions of nobody count on their own date."""
     found: dict[date, DateDecisions] = {day: DateDecisions() for day in dates}
@@ -94,14 +92,13 @@ def decisions_of(
         elif row["kind"] == SET_ASIDE:
             found[row["day"]].n_unfit[row["outcome"]] += row["n"]
             found[row["day"]].examples[row["outcome"]] = row["example"]
-    is_decision = F.col("event_type") == pipeline.source.decisions.event_type
-    of_nobody = events.where((F.col("user_id") == "") & is_decision & F.col("event_date").isin(*dates))
-    first = F.date_format(F.min("event_time"), "yyyy-MM-dd HH:mm:ss").alias("first")
-    for counted in of_nobody.groupBy("event_date").agg(F.count(F.lit(1)).alias("n"), first).collect():
-        one = found[counted["event_date"]]
-        one.n += counted["n"]
-        one.n_unfit[NO_SHOPPER] += counted["n"]
-        one.examples[NO_SHOPPER] = f"{counted['first']} UTC"
+    decision = pipeline.source.decisions.event_type
+    for one in read:
+        if one.is_of_nobody and not one.is_repeated and one.event_type == decision and one.event_date in found:
+            day = found[one.event_date]
+            day.n += one.n
+            day.n_unfit[NO_SHOPPER] += one.n
+            day.examples[NO_SHOPPER] = min(day.examples.get(NO_SHOPPER, "~"), f"{one.first} UTC")
     return found
 
 

@@ -17,13 +17,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
-from conf.kernel_rules import attribution_rule, reward_terms
+from conf.kernel_rules import attribution_rule
 from conf.specs.scenario import Scenario
 from conf.tables import REFUND_RESIDUALS, REWARD_RESIDUALS
-from jobs.transitions.attribution import worth_of_events
 from jobs.transitions.tallies import QUARANTINED, WITHOUT_CONSENT
 
 ATTRIBUTED = "attributed"
@@ -50,12 +46,6 @@ class RewardTotals:
     residuals: dict[str, int]
     action_cost: int = 0
     events_without_money: int = 0
-
-
-def reward_of_events(events: DataFrame, scenario: Scenario) -> dict[date, int]:
-    """Return the millionths that the events are worth, by business day, before anything is attributed."""
-    worth = F.sum(worth_of_events(reward_terms(scenario))).alias("worth")
-    return {row["event_date"]: int(row["worth"]) for row in events.groupBy("event_date").agg(worth).collect()}
 
 
 def residuals_of(scenario: Scenario) -> tuple[str, ...]:

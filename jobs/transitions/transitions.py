@@ -23,6 +23,7 @@ from conf.specs.scenario import Pipeline
 from conf.tables import transitions_table
 from jobs.events.event_columns import HAS_CONSENT, MONEY_COLUMNS, TRANSITION_COLUMNS, event_columns
 from jobs.events.ordered_partitions import by_shopper
+from jobs.events.shopper_files import ShopperFiles
 from jobs.events.told_rows import ATTRIBUTE, ToldRows, among_events, apart
 from jobs.publishing.row_pieces import PIECE_DDL, Piece, arrow_schema, write_pieces
 from jobs.publishing.table_schema import struct_of
@@ -47,7 +48,7 @@ class Made:
 
 
 def make_transitions(
-    events: DataFrame,
+    events: DataFrame | ShopperFiles,
     availability: DataFrame | None,
     pipeline: Pipeline,
     folder: Path,
@@ -62,7 +63,8 @@ def make_transitions(
     A pure function of the events: no row depends on which other dates are made with it.
 
     Args:
-        events: accepted events, each once, with event_date and delivery_date.
+        events: accepted events, each once, with event_date and delivery_date; as files only where nothing is told of
+            shoppers.
         availability: sets with their delivery dates; None where the source has none.
         pipeline: what a session, a decision and a reward are.
         folder: where the pieces go, which Python's workers can write to.
@@ -72,15 +74,20 @@ def make_transitions(
         told: what side tables told of shoppers and items; None where nothing is asked of them.
     """
     told = told or ToldRows(None, None)
-    if told.attributes is not None:
-        events = among_events(events, told.attributes)
+    beside: list[str] = []
+    if isinstance(events, DataFrame):
+        if told.attributes is not None:
+            events = among_events(events, told.attributes)
+        beside = [one for one in (HAS_CONSENT, ATTRIBUTE) if one in events.columns]
+    elif told.attributes is not None:
+        raise ValueError("attributes of shoppers stand among rows of events, not among files")
     table_schema = arrow_schema(transitions_table(pipeline.scenario))
     sets = None if availability is None else _needed_sets(availability, pipeline).toArrow()
     job = transition_job(pipeline, sets, dates=dates, horizon=horizon, items=told.items)
     columns = [
         *TRANSITION_COLUMNS,
         *(MONEY_COLUMNS if pipeline.scenario.counts_money else ()),
-        *(one for one in (HAS_CONSENT, ATTRIBUTE) if one in events.columns),
+        *beside,
     ]
 
     def write(partition: pa.Table) -> pa.Table:

@@ -18,11 +18,7 @@ from conf.pseudonyms import pseudonym
 from conf.publication import read_pointers
 from conf.specs.source import load_source
 from jobs.errors import DeliveryError
-from jobs.events.events_reading import (
-    read_availability,
-    read_events,
-    read_repeated_events,
-)
+from jobs.events.events_reading import IS_REPEATED, read_all_events, read_availability, read_events
 from jobs.landing.landing import land
 from jobs.publishing.publishing import Provenance
 from tests.jobs.conftest import Ingest
@@ -105,7 +101,7 @@ def test_event_that_two_deliveries_hold_stands_once(
     events = read_events(spark, lake, **arguments).collect()
     assert len(events) == len({row.event_id for row in events}) == len(day_lines(FIRST)) + 1
     assert {row.delivery_date for row in events if row.event_id == hashed(f"{FIRST}-3")} == {FIRST}
-    repeated = read_repeated_events(spark, lake, **arguments).collect()
+    repeated = read_all_events(spark, lake, **arguments).where(IS_REPEATED).collect()
     assert [(row.event_id, row.delivery_date) for row in repeated] == [(hashed(f"{FIRST}-3"), SECOND)]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,9 +19,9 @@ from conf.specs.delivery import SessionSpec
 from conf.specs.source import Source
 from conf.tables import EVENTS, SESSIONS
 from jobs.events.event_columns import SESSION_COLUMNS
-from jobs.publishing.written_rows import check_columns
+from jobs.publishing.row_pieces import Piece, arrow_schema, read_pieces
 from jobs.sessions.business_days import days_between
-from jobs.sessions.session_rows import session_job, sessions_of, watermark
+from jobs.sessions.session_rows import session_job, watermark, write_sessions
 from tests.jobs.event_rows import START, event, source
 
 HORIZON = date(2026, 1, 20)
@@ -182,7 +183,7 @@ def test_sessions_of_a_date_need_no_event_before_the_two_days_before_it() -> Non
     assert sessions_of_day(date(2026, 1, 6)) == whole
 
 
-def test_spark_gives_what_its_workers_make(spark: SparkSession) -> None:
+def test_workers_write_the_sessions_of_their_shoppers(spark: SparkSession, tmp_path: Path) -> None:
     """The same rows in the table's columns, however many parts the shoppers are split into."""
     rows = [row | {"event_date": row["event_time"].date()} for row in _random_rows(seed=9)]
     schema = f"{EVENTS.ddl}, event_date date, delivery_date date"
@@ -190,10 +191,17 @@ def test_spark_gives_what_its_workers_make(spark: SparkSession) -> None:
     log = spark.createDataFrame([tuple(row[name] for name in names) for row in rows], schema)
     expected = [vars(one) for one in _sessions(rows)]
     for n_partitions in (1, 3):
-        made = sessions_of(log, source(), dates=DAYS, horizon=HORIZON, n_partitions=n_partitions)
-        check_columns(made, SESSIONS, ["date"])
-        found = made.toArrow().to_pylist()
+        folder = tmp_path / str(n_partitions)
+        pieces = write_sessions(log, source(), folder, dates=DAYS, horizon=HORIZON, n_partitions=n_partitions)
+        assert sorted(folder.iterdir()) == sorted(one.path for one in pieces)
+        found = [row | {"date": date.fromisoformat(one.value)} for one in pieces for row in _rows_of(one)]
         assert sorted(found, key=lambda row: (row["start_time"], row["user_id"])) == expected
+
+
+def _rows_of(piece: Piece) -> list[dict[str, Any]]:
+    rows = read_pieces([piece.path])
+    assert rows.schema == arrow_schema(SESSIONS)
+    return list(rows.to_pylist())
 
 
 def _random_rows(seed: int) -> list[dict[str, Any]]:

@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from conf.specs.scenario import Pipeline
+from jobs.events.events_reading import IS_REPEATED
 from jobs.transitions.attribution import look_back_days, unattributable
+from jobs.transitions.events_read import count_events
 from tests.jobs.transitions.shop_events import (
     DAY,
     Row,
@@ -166,8 +169,12 @@ def test_shops_own_events_are_a_residual(spark: SparkSession) -> None:
         event("refund", "10:05", user_id="", decision_id="d1"),
         event("click", user_id=""),
     ]
-    found = unattributable(events_frame(spark, rows), a_pipeline())
+    pipeline = a_pipeline()
+    events = events_frame(spark, rows).withColumn(IS_REPEATED, F.lit(False))
+    found = unattributable(count_events(events, pipeline.scenario), pipeline)
     assert sorted(outcome for _, outcome, _, _ in found) == ["no_earlier_decision", "unknown_decision"]
+    again = count_events(events.withColumn(IS_REPEATED, F.lit(True)), pipeline.scenario)
+    assert unattributable(again, pipeline) == []
 
 
 def test_look_back_covers_history_and_window() -> None:

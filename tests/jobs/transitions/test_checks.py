@@ -11,10 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from conf.specs.scenario import Pipeline
+from jobs.events.events_reading import IS_REPEATED
 from jobs.publishing.row_pieces import read_pieces
 from jobs.transitions.checks import lost_on_the_way
+from jobs.transitions.events_read import count_events
 from jobs.transitions.row_checks import ROW_CHECKS, explain, file_violations, row_rules, row_violations
 from jobs.transitions.transitions import Made, make_transitions
 from tests.jobs.transitions.shop_events import (
@@ -148,7 +151,8 @@ def test_events_lost_between_spark_and_the_kernel_are_told(spark: SparkSession, 
     """Decisions and clicks that never arrived are missing on both sides of every other count."""
     rows = [impression("10:00", decision_id="d1"), event("click", "10:01", decision_id="d1"), impression("10:02")]
     whole = made_by_spark(spark, rows, PIPELINE, tmp_path)
-    assert lost_on_the_way(whole, events_frame(spark, rows), "transitions/recommendation") == []
+    read = count_events(events_frame(spark, rows).withColumn(IS_REPEATED, F.lit(False)), PIPELINE.scenario)
+    assert lost_on_the_way(whole, read, "transitions/recommendation") == []
     partly = made_by_spark(spark, rows[:-1], PIPELINE, tmp_path)
-    (problem,) = lost_on_the_way(partly, events_frame(spark, rows), "transitions/recommendation")
+    (problem,) = lost_on_the_way(partly, read, "transitions/recommendation")
     assert "the kernel saw 1 of type impression; expected 2, as read" in problem

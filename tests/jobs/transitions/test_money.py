@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ from conf.specs.scenario import Pipeline
 from jobs.errors import CheckError
 from jobs.events.event_columns import event_columns
 from jobs.transitions import build as building
-from jobs.transitions.attribution import worth_of_events
 from jobs.transitions.build import build
-from jobs.transitions.reward_ledger import reward_of_events
+from jobs.transitions.events_read import EventsRead, count_events
+from jobs.transitions.worth import worth_of_events
 from tests.jobs.transitions.delivered_shop import DeliveredShop
 from tests.jobs.transitions.shop_events import (
     DAY,
@@ -313,14 +313,14 @@ def test_money_that_does_not_add_up_publishes_nothing(
     """A millionth too much on one side is named, and no pointer is swapped."""
     shop = DeliveredShop(spark, tmp_path, PIPELINE)
     shop.deliver(a_log())
-    honest, calls = reward_of_events, list[dict[date, int]]()
+    honest = count_events
 
-    def off_by_one(*given: Any) -> dict[date, int]:
-        calls.append(honest(*given))
-        # All accepted events come first; repeated ones, which are a residual, second.
-        return calls[0] | {DAY: calls[0][DAY] + 1} if len(calls) == 1 else calls[-1]
+    def off_by_one(*given: Any) -> list[EventsRead]:
+        read = honest(*given)
+        place = next(place for place, one in enumerate(read) if one.event_date == DAY and not one.is_repeated)
+        return [*read[:place], read[place]._replace(worth=read[place].worth + 1), *read[place + 1 :]]
 
-    monkeypatch.setattr(building, "reward_of_events", off_by_one)
+    monkeypatch.setattr(building, "count_events", off_by_one)
     with pytest.raises(CheckError, match="nothing was published"):
         build(spark, shop.settings, PIPELINE, NIGHTS[-1])
     assert read_pointers(shop.folder) == {}

@@ -1,0 +1,56 @@
+"""What events are worth, in Spark's SQL.
+
+The kernel says the same in whole numbers of its own; a ledger compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from conf.kernel.earnings import REFUND, Term
+from jobs.parsing.exact_numbers import LARGEST_MONEY
+
+# Wide enough for any money of one event, and for a factor: their product keeps all its decimals.
+_MONEY, _FACTOR = "decimal(17,0)", "decimal(15,6)"
+
+
+def worth_of_events(terms: Sequence[Term]) -> Column:
+    """Return what an event is worth in millionths, a whole decimal: the sum over the terms, each rounded once."""
+    is_refund = F.col("event_type") == REFUND
+    worth = F.lit(0).cast("decimal(38,0)")
+    for term in terms:
+        is_named = F.col("event_type") == term.event
+        if term.value == "count":
+            worth += F.when(is_named, F.lit(term.factor)).otherwise(0).cast("decimal(38,0)")
+            continue
+        earned = F.when(is_named, _scaled(_money(term.value), term.factor))
+        if term.is_refunded:
+            earned = earned.when(is_refund, -_scaled(_taken_back(term.value), term.factor))
+        worth += F.coalesce(earned, F.lit(0)).cast("decimal(38,0)")
+    return worth
+
+
+def _scaled(money: Column, factor: int) -> Column:
+    return F.round(money.cast(_MONEY) * F.lit(Decimal(factor).scaleb(-6)).cast(_FACTOR), 0)
+
+
+def _money(value: str) -> Column:
+    if value == "margin":
+        return _amount() - F.col("cost")
+    return _amount() if value == "revenue" else F.col(value)
+
+
+def _taken_back(value: str) -> Column:
+    """Return what a refund takes back: a margin is lost whole where no cost of what came back is known."""
+    if value == "margin":
+        return F.abs(_amount()) - F.coalesce(F.abs("cost"), F.lit(0))
+    return F.abs(_money(value))
+
+
+def _amount() -> Column:
+    product = F.col("price").cast("decimal(19,0)") * F.col("quantity").cast("decimal(19,0)")
+    return F.coalesce(F.col("amount"), F.when(F.abs(product) < LARGEST_MONEY, product.cast("bigint")))
