@@ -32,6 +32,7 @@ from jobs.publishing.content_hash import format_content_hash
 from jobs.publishing.delta_tables import update_delta_table
 from jobs.publishing.row_counts import RowCounts
 from jobs.publishing.staging import remove_abandoned, staging_folder
+from jobs.publishing.written_hashes import Inspector
 from jobs.publishing.written_rows import check_columns, check_written, summarize_written
 
 _SUMS_FILE = "_sums.json"
@@ -87,11 +88,12 @@ class PartitionFacts:
 
 @dataclass(frozen=True)
 class StagedPartition:
-    """A partition as written: rows, content hash, and what was counted over its rows."""
+    """A partition as written: rows, content hash, what was counted over its rows, and how many break which check."""
 
     n_rows: int
     content_hash: str
     counts: Mapping[str, int]
+    violations: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -141,18 +143,21 @@ def checked(
     *,
     partitions: Collection[str],
     counted: RowCounts | None = None,
+    inspector: Inspector | None = None,
 ) -> StagedVersion:
     """Return what lies written in a staging folder as a staged version, once it is checked; arguments as of `staged`.
+
+    What an inspector finds is said of each partition and stops nothing here.
 
     Raises:
         CheckError: nulls, keys or partitions don't fit the table; lists all violations.
         PublishError: the rows can't be read.
     """
     with explaining_failures(target.table.name, target.folder):
-        summaries = summarize_written(spark, target.table, folder, target.path_columns, counted or {})
+        summaries = summarize_written(spark, target.table, folder, target.path_columns, counted or {}, inspector)
     check_written(summaries, target.table, target.partition_column, partitions)
     found = {
-        value: StagedPartition(summary.n_rows, summary.content_hash, summary.counts)
+        value: StagedPartition(summary.n_rows, summary.content_hash, summary.counts, summary.violations)
         for value, summary in summaries.items()
     }
     nothing = staged_empty(target, partitions=partitions, counted=counted or {}).partitions

@@ -1,14 +1,15 @@
 """What files come to as they were written, counted in Python workers over Arrow: one pass, no shuffle.
 
-Content hashes, nulls, counters, and hashes of the rows' keys, which lie beside the files until they are compared. The
-sums are those of `content_hash`, bit for bit.
+Content hashes, nulls, counters, what an inspection finds, and hashes of the rows' keys, which lie beside the files
+until they are compared. The sums are those of `content_hash`, bit for bit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -34,21 +35,42 @@ _FOUND = StructType(
         StructField("sums", ArrayType(LongType())),
         StructField("n_nulls", ArrayType(LongType())),
         StructField("counts", ArrayType(LongType())),
+        StructField("violations", ArrayType(LongType())),
     ]
 )
+
+
+class Inspection(Protocol):
+    """Looks at the rows of one file, some at a time."""
+
+    def see(self, rows: pa.RecordBatch, hashed: Mapping[str, list[pa.Array]]) -> None:
+        """Look at some more rows; `hashed` holds what goes into the rows' hashes, by column."""
+
+    def violations(self) -> Mapping[str, int]:
+        """Return how many of all the rows break each check, by the inspector's names."""
+
+
+@dataclass(frozen=True)
+class Inspector:
+    """Checks of rows, by name, and what begins to look at a file."""
+
+    names: tuple[str, ...]
+    begin: Callable[[], Inspection]
 
 
 @dataclass(frozen=True)
 class WrittenSums:
     """What the rows of files come to.
 
-    sums: of the two hashes of each row, modulo 2**64; n_nulls: by column that may hold none; counts: by name.
+    sums: of the two hashes of each row, modulo 2**64; n_nulls: by column that may hold none; counts: by name;
+    violations: rows that break a check, by its name.
     """
 
     n_rows: int
     sums: tuple[int, ...]
     n_nulls: Mapping[str, int]
     counts: Mapping[str, int]
+    violations: Mapping[str, int]
 
     @property
     def content_hash(self) -> str:
@@ -61,6 +83,7 @@ class WrittenSums:
             tuple((one + another) % 2**64 for one, another in zip(self.sums, other.sums, strict=True)),
             {name: n + other.n_nulls[name] for name, n in self.n_nulls.items()},
             {name: n + other.counts[name] for name, n in self.counts.items()},
+            {name: n + other.violations[name] for name, n in self.violations.items()},
         )
 
 
@@ -70,6 +93,7 @@ def sums_of_files(
     files: Sequence[tuple[str, Path]],
     counted: RowCounts,
     key: Sequence[str] = (),
+    inspector: Inspector | None = None,
 ) -> dict[str, WrittenSums]:
     """Return the sums of each partition, of the Parquet files that hold it.
 
@@ -79,13 +103,14 @@ def sums_of_files(
         files: value of the partition, and path.
         counted: what is counted of the rows.
         key: columns whose hashes are left beside each file (`key_hashes`).
+        inspector: looks at each file's rows; None where nothing is checked.
     """
     required = [column.name for column in table.columns if not column.is_nullable]
-    names = list(counted)
+    names, checks = list(counted), inspector.names if inspector else ()
 
     def read(given: Iterable[Sequence[tuple[str, Path]]]) -> Iterator[pa.RecordBatch]:
         for partition, path in (one for some in given for one in some):
-            found, keys = file_sums(path, table, counted, key)
+            found, keys = file_sums(path, table, counted, key, inspector)
             if key:
                 np.save(_keys_beside(path), keys)
             row = {
@@ -94,6 +119,7 @@ def sums_of_files(
                 "sums": np.array(found.sums, dtype=np.uint64).view(np.int64).tolist(),
                 "n_nulls": [found.n_nulls[name] for name in required],
                 "counts": [found.counts[name] for name in names],
+                "violations": [found.violations[name] for name in checks],
             }
             yield pa.RecordBatch.from_pylist([row], _ARROW_FOUND)
 
@@ -101,10 +127,11 @@ def sums_of_files(
     given = [files[number::n_tasks] for number in range(n_tasks)]
     totals: dict[str, WrittenSums] = {}
     for row in tasks_over(spark, given, read, _FOUND).collect():
-        n_nulls, counts = (
-            dict(zip(some, row[column], strict=True)) for some, column in ((required, "n_nulls"), (names, "counts"))
+        by_name = (
+            dict(zip(some, row[column], strict=True))
+            for some, column in ((required, "n_nulls"), (names, "counts"), (checks, "violations"))
         )
-        found = WrittenSums(row["n_rows"], tuple(one % 2**64 for one in row["sums"]), n_nulls, counts)
+        found = WrittenSums(row["n_rows"], tuple(one % 2**64 for one in row["sums"]), *by_name)
         known = totals.get(row["partition"])
         totals[row["partition"]] = found if known is None else known + found
     return totals
@@ -129,6 +156,7 @@ _ARROW_FOUND = pa.schema(
         ("sums", pa.list_(pa.int64())),
         ("n_nulls", pa.list_(pa.int64())),
         ("counts", pa.list_(pa.int64())),
+        ("violations", pa.list_(pa.int64())),
     ]
 )
 
@@ -138,36 +166,47 @@ def _n_tasks(spark: SparkSession, n_files: int) -> int:
 
 
 def file_sums(
-    path: Path, table: Table, counted: RowCounts | None = None, key: Sequence[str] = ()
+    path: Path,
+    table: Table,
+    counted: RowCounts | None = None,
+    key: Sequence[str] = (),
+    inspector: Inspector | None = None,
 ) -> tuple[WrittenSums, HashArray]:
     """Return the sums of a Parquet file with the table's columns, and the hash of each row's key, `(n,)`."""
     hashed = [column for column in table.columns if column.is_hashed]
     required = [column.name for column in table.columns if not column.is_nullable]
     seeds, asked = [hash_text(chain) for chain in CHAINS], counted or {}
-    total = WrittenSums(0, (0,) * len(seeds), dict.fromkeys(required, 0), dict.fromkeys(asked, 0))
+    total = WrittenSums(0, (0,) * len(seeds), dict.fromkeys(required, 0), dict.fromkeys(asked, 0), {})
+    inspection = inspector.begin() if inspector else None
     keys = [np.zeros(0, dtype=np.uint64)]
     with pq.ParquetFile(path, coerce_int96_timestamp_unit="us") as content:
         for batch in content.iter_batches(_ROWS_A_BATCH):
-            parts = hashed_columns(batch, hashed)
+            values = {one.name: hashed_values(batch.column(one.name)) for one in hashed if not one.is_later}
+            parts = hashed_columns(batch, hashed, values)
             sums = tuple(int(row_hashes(parts, seed).sum(dtype=np.uint64)) for seed in seeds)
             n_nulls = {name: batch.column(name).null_count for name in required}
             counts = {name: count(batch) for name, count in asked.items()}
-            total += WrittenSums(batch.num_rows, sums, n_nulls, counts)
+            total += WrittenSums(batch.num_rows, sums, n_nulls, counts, {})
             if key:
                 keys.append(row_hashes([part for name in key for part in hashed_values(batch.column(name))], SEED))
-    return total, np.concatenate(keys)
+            if inspection:
+                inspection.see(batch, values)
+    found = inspection.violations() if inspection else {}
+    return replace(total, violations=found), np.concatenate(keys)
 
 
-def hashed_columns(batch: pa.RecordBatch, columns: Sequence[Column]) -> list[pa.Array]:
-    """Return what goes into the hashes of the rows, in the order of `content_hash`.
+def hashed_columns(
+    batch: pa.RecordBatch, columns: Sequence[Column], values: Mapping[str, list[pa.Array]]
+) -> list[pa.Array]:
+    """Return what goes into the hashes of the rows, in the order of `content_hash`; `values` of each first column.
 
     A column that the table gained later goes in last, behind its name, and where it has no value not at all; a file
     without it is read as if it had none.
     """
-    parts = [part for one in columns if not one.is_later for part in hashed_values(batch.column(one.name))]
+    parts = [part for one in columns if not one.is_later for part in values[one.name]]
     for one in columns:
         if one.is_later and one.name in batch.schema.names:
-            values = batch.column(one.name)
-            name = pc.if_else(values.is_valid(), pa.scalar(one.name), pa.scalar(None, pa.string()))
-            parts += [name, values]
+            later = batch.column(one.name)
+            name = pc.if_else(later.is_valid(), pa.scalar(one.name), pa.scalar(None, pa.string()))
+            parts += [name, later]
     return parts

@@ -15,18 +15,22 @@ from conf.tables import Table
 from jobs.errors import CheckError
 from jobs.publishing.row_counts import RowCounts
 from jobs.publishing.table_schema import table_schema
-from jobs.publishing.written_hashes import key_hashes, sums_of_files
+from jobs.publishing.written_hashes import Inspector, key_hashes, sums_of_files
 
 
 @dataclass(frozen=True)
 class WrittenPartition:
-    """Rows of one partition value: how many, their hash, what was counted, and what is wrong with them."""
+    """Rows of one partition value: how many, their hash, what was counted, and what is wrong with them.
+
+    violations: rows that break a check of the inspector's, by its name.
+    """
 
     n_rows: int
     content_hash: str
     counts: Mapping[str, int]
     n_nulls: Mapping[str, int]
     n_repeated_keys: int
+    violations: Mapping[str, int]
 
 
 def check_columns(frame: DataFrame, table: Table, path_columns: Sequence[str]) -> None:
@@ -61,6 +65,7 @@ def summarize_written(
     folder: Path,
     path_columns: Sequence[str],
     counted: RowCounts,
+    inspector: Inspector | None = None,
 ) -> dict[str, WrittenPartition]:
     """Return what stands in each partition below a folder, by value of its column, the first of the path's."""
     partition_column = path_columns[0]
@@ -68,7 +73,7 @@ def summarize_written(
     if not files:
         return {}
     key = [name for name in table.key if name != partition_column]
-    sums = sums_of_files(spark, table, files, counted, key)
+    sums = sums_of_files(spark, table, files, counted, key, inspector)
     repeated = {}
     if _has_repeated_hashes(files):
         repeated = _repeated_keys(read_written(spark, table, folder, path_columns), key, partition_column)
@@ -79,6 +84,7 @@ def summarize_written(
             counts=found.counts,
             n_nulls={name: n for name, n in found.n_nulls.items() if n},
             n_repeated_keys=repeated.get(value, 0),
+            violations=found.violations,
         )
         for value, found in sums.items()
         if found.n_rows

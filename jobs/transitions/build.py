@@ -52,7 +52,7 @@ from jobs.transitions.reward_ledger import (
     reward_totals,
     reward_violations,
 )
-from jobs.transitions.row_checks import explain, row_rules, row_violations
+from jobs.transitions.row_checks import explain, row_inspector, row_rules
 from jobs.transitions.tallies import costs, outcomes, without_money
 from jobs.transitions.transitions import Made, make_transitions
 
@@ -129,10 +129,12 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
                 sort_columns=target.sort_columns,
                 folder=folder,
             )
-        version = checked(order.spark, target, folder, partitions=names, counted=_counted())
+        offered = sets.select("availability_id", "actions").toArrow() if sets is not None else None
+        inspector = row_inspector(row_rules(order.pipeline, offered))
+        version = checked(order.spark, target, folder, partitions=names, counted=_counted(), inspector=inspector)
         went = [*outcomes(made.tallies), *unattributable(read, order.pipeline)]
         counters = _counters(order, made, read, went, version)
-        _check(order, sets, version, lost_on_the_way(made, read, order.where), decided, counters)
+        _check(order, version, lost_on_the_way(made, read, order.where), decided, counters)
         counters = {day: found | decided[day].counters for day, found in counters.items()}
         notes = {"reward_unit": order.pipeline.scenario.reward.unit}
         facts = {str(day): PartitionFacts(due.inputs[day], counters[day], list(CHECKS), notes) for day in due.dates}
@@ -235,7 +237,6 @@ def _money_counters(made: Made, scenario: Scenario) -> dict[str, Mapping[date, i
 
 def _check(
     order: _Order,
-    sets: DataFrame | None,
     version: StagedVersion,
     lost: Sequence[str],
     decided: Mapping[date, DateDecisions],
@@ -246,14 +247,8 @@ def _check(
     Raises:
         CheckError: lists every violation.
     """
-    files = [
-        (day, path)
-        for day in version.partitions
-        for path in sorted((version.folder / version.target.partition(day)).rglob("*.parquet"))
-    ]
-    rules = row_rules(order.pipeline, sets.select("availability_id", "actions").toArrow() if sets is not None else None)
     problems = [*lost]
-    problems += explain(order.where, row_violations(order.spark, files, rules))
+    problems += explain(order.where, {day: one.violations for day, one in version.partitions.items()})
     problems += count_mismatches(order.where, version, decided)
     kept = {day: pointer.manifest.counters for day, pointer in order.due.kept.items()}
     problems += [f"{order.where} {problem}" for problem in reward_violations(kept | dict(counters), order.asked)]

@@ -1,27 +1,22 @@
-"""What must hold of the transitions row by row, asked of the files as they were written: a worker's task a file.
+"""What must hold of the transitions row by row, asked of the files as they were written, while they are hashed.
 
 A date's rows lie in one file, and with them whole episodes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from pyspark.sql import SparkSession
-from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import LongType, StringType, StructField, StructType
 
 from conf.specs.scenario import Pipeline
-from jobs.publishing.arrow_hash import SEED, HashArray, fold, hashed_values, row_hashes
+from jobs.publishing.arrow_hash import SEED, HashArray, fold, row_hashes
 from jobs.publishing.row_cells import codes
-from jobs.spark.tasks import tasks_over
+from jobs.publishing.written_hashes import Inspector
 
 # Name of each check over rows -> what is wrong with the rows it counts, and what was expected.
 ROW_CHECKS: dict[str, str] = {
@@ -44,9 +39,6 @@ _COLUMNS = (
     "availability_id",
     "action_key",
 )
-_ROWS_A_BATCH = 16_384
-_FOUND = StructType([StructField("date", StringType()), *(StructField(name, LongType()) for name in ROW_CHECKS)])
-_ARROW_FOUND = to_arrow_schema(_FOUND)
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -85,49 +77,39 @@ def hash_offers(sets: pa.Table) -> HashArray:
     return np.unique(_offer_hashes(ids, lists.flatten()))
 
 
-def row_violations(
-    spark: SparkSession, files: Sequence[tuple[str, Path]], rules: RowRules
-) -> dict[str, dict[str, int]]:
-    """Return how many rows of each date (as a string) break each check; checks that hold are left out.
-
-    Args:
-        spark: whose workers look.
-        files: date and Parquet file, one of each date.
-        rules: what the checks need to know.
-    """
-
-    def look(given: Iterable[tuple[str, Path]]) -> Iterator[pa.RecordBatch]:
-        for day, path in given:
-            found = file_violations(path, rules)
-            yield pa.RecordBatch.from_pylist([{"date": day} | found], _ARROW_FOUND)
-
-    if not files:
-        return {}
-    rows = tasks_over(spark, files, look, _FOUND).collect()
-    return {row["date"]: found for row in rows if (found := {name: row[name] for name in ROW_CHECKS if row[name]})}
+def row_inspector(rules: RowRules) -> Inspector:
+    """Return what looks at written files by the checks."""
+    return Inspector(tuple(ROW_CHECKS), lambda: RowInspection(rules))
 
 
-def file_violations(path: Path, rules: RowRules) -> dict[str, int]:
-    """Return how many rows of a file break each check."""
-    kept: list[pa.Table] = []
-    hashes: dict[str, list[HashArray]] = {name: [np.zeros(0, dtype=np.uint64)] for name in _OBSERVATIONS}
-    with pq.ParquetFile(path) as content:
-        for batch in content.iter_batches(_ROWS_A_BATCH, columns=[*_COLUMNS, *_OBSERVATIONS]):
-            kept.append(pa.table({name: batch.column(name) for name in _COLUMNS}))
-            for name in _OBSERVATIONS:  # hashes, since whole observations would all be sorted
-                hashes[name].append(row_hashes(hashed_values(batch.column(name)), SEED))
-    if not kept:
-        return dict.fromkeys(ROW_CHECKS, 0)
-    rows = pa.concat_tables(kept).combine_chunks()
-    observation, following = (np.concatenate(hashes[name]) for name in _OBSERVATIONS)
-    found = _end_violations(rows, observation, following)
-    found["propensity_fits_source"] = _misfit_propensities(rows, may_be_logged=rules.may_be_logged)
-    found["action_was_available"] = np.zeros(len(rows), dtype=np.bool_)
-    if rules.offers is not None:
-        offered = _offer_hashes(rows["availability_id"].combine_chunks(), rows["action_key"].combine_chunks())
-        is_known = np.asarray(rows["availability_id"].is_valid()) & np.asarray(rows["action_key"].is_valid())
-        found["action_was_available"] = ~(np.isin(offered, rules.offers) & is_known)
-    return {name: int(found[name].sum()) for name in ROW_CHECKS}
+class RowInspection:
+    """Looks at the rows of one file: whole episodes. Observations are kept as hashes, since all would be sorted."""
+
+    def __init__(self, rules: RowRules) -> None:
+        self._rules = rules
+        self._kept: list[pa.Table] = []
+        self._hashes: dict[str, list[HashArray]] = {name: [] for name in _OBSERVATIONS}
+
+    def see(self, rows: pa.RecordBatch, hashed: Mapping[str, list[pa.Array]]) -> None:
+        """Look at some more rows."""
+        self._kept.append(pa.table({name: rows.column(name) for name in _COLUMNS}))
+        for name in _OBSERVATIONS:
+            self._hashes[name].append(row_hashes(hashed[name], SEED))
+
+    def violations(self) -> dict[str, int]:
+        """Return how many rows break each check."""
+        if not self._kept:
+            return dict.fromkeys(ROW_CHECKS, 0)
+        rows = pa.concat_tables(self._kept).combine_chunks()
+        observation, following = (np.concatenate(self._hashes[name]) for name in _OBSERVATIONS)
+        found = _end_violations(rows, observation, following)
+        found["propensity_fits_source"] = _misfit_propensities(rows, may_be_logged=self._rules.may_be_logged)
+        found["action_was_available"] = np.zeros(len(rows), dtype=np.bool_)
+        if self._rules.offers is not None:
+            offered = _offer_hashes(rows["availability_id"].combine_chunks(), rows["action_key"].combine_chunks())
+            is_known = np.asarray(rows["availability_id"].is_valid()) & np.asarray(rows["action_key"].is_valid())
+            found["action_was_available"] = ~(np.isin(offered, self._rules.offers) & is_known)
+        return {name: int(found[name].sum()) for name in ROW_CHECKS}
 
 
 def _end_violations(rows: pa.Table, observation: HashArray, next_observation: HashArray) -> dict[str, BoolArray]:
@@ -166,5 +148,8 @@ def _offer_hashes(ids: pa.StringArray, actions: pa.StringArray) -> HashArray:
 def explain(where: str, by_date: Mapping[str, Mapping[str, int]]) -> list[str]:
     """Return one line for each violation: `transitions/recommendation date=2026-01-02: 14 episodes' last rows ...`."""
     return [
-        f"{where} date={day}: {n} {ROW_CHECKS[name]}" for day in sorted(by_date) for name, n in by_date[day].items()
+        f"{where} date={day}: {n} {ROW_CHECKS[name]}"
+        for day in sorted(by_date)
+        for name, n in by_date[day].items()
+        if n
     ]

@@ -14,11 +14,13 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from conf.specs.scenario import Pipeline
+from conf.tables import transitions_table
 from jobs.events.events_reading import IS_REPEATED
 from jobs.publishing.row_pieces import read_pieces
+from jobs.publishing.written_hashes import file_sums, sums_of_files
 from jobs.transitions.checks import lost_on_the_way
 from jobs.transitions.events_read import count_events
-from jobs.transitions.row_checks import ROW_CHECKS, explain, file_violations, row_rules, row_violations
+from jobs.transitions.row_checks import ROW_CHECKS, explain, row_inspector, row_rules
 from jobs.transitions.transitions import Made, make_transitions
 from tests.jobs.transitions.shop_events import (
     DAY,
@@ -81,8 +83,9 @@ def first_observation_twice(rows: Rows) -> None:
 def violations(rows: pa.Table, folder: Path, sets: pa.Table | None, pipeline: Pipeline = PIPELINE) -> dict[str, int]:
     """What the checks say of a file with the rows, shuffled: checks that hold are left out."""
     pq.write_table(rows.take([2, 0, 1]), folder / "rows.parquet")
-    found = file_violations(folder / "rows.parquet", row_rules(pipeline, sets))
-    return {name: n for name, n in found.items() if n}
+    inspector, table = row_inspector(row_rules(pipeline, sets)), transitions_table(pipeline.scenario)
+    found, _ = file_sums(folder / "rows.parquet", table, inspector=inspector)
+    return {name: n for name, n in found.violations.items() if n}
 
 
 @pytest.mark.parametrize(
@@ -128,13 +131,17 @@ def test_implied_decisions_have_no_propensity(good: pa.Table, tmp_path: Path) ->
 
 
 def test_each_date_is_told_apart(spark: SparkSession, good: pa.Table, tmp_path: Path) -> None:
-    """Workers look at a file each; a date of which all holds is left out."""
+    """Workers look at a file each."""
     files = [(day, tmp_path / f"{day}.parquet") for day in ("2026-01-05", "2026-01-06")]
     for (_, path), rows in zip(files, (good, good.slice(0, 2)), strict=True):
         pq.write_table(rows, path)
-    found = row_violations(spark, files, row_rules(PIPELINE, OFFERED))
-    assert found == {"2026-01-06": {"exactly_one_end": 1}}
-    assert row_violations(spark, [], row_rules(PIPELINE, OFFERED)) == {}
+    inspector, table = row_inspector(row_rules(PIPELINE, OFFERED)), transitions_table(PIPELINE.scenario)
+    found = sums_of_files(spark, table, files, {}, inspector=inspector)
+    nothing = dict.fromkeys(ROW_CHECKS, 0)
+    assert {day: one.violations for day, one in found.items()} == {
+        "2026-01-05": nothing,
+        "2026-01-06": nothing | {"exactly_one_end": 1},
+    }
 
 
 def test_all_violations_stand_in_one_message() -> None:
