@@ -27,6 +27,7 @@ _P1, _P2, _P3, _P4, _P5 = (
     )
 )
 _WORD, _STRIPE, _INT = 8, 32, 4
+_ELEMENTS_AT_A_TIME = 16_384
 
 
 def hash_text(text: str, seed: int = SEED) -> int:
@@ -54,7 +55,8 @@ def fold(hashes: HashArray, values: pa.Array) -> HashArray:
     if pa.types.is_string(values.type):
         return _fold_texts(hashes, values)
     if pa.types.is_boolean(values.type):
-        return fold_ints(hashes, _flags(values).astype(np.uint64))
+        same = _same_flag(values)
+        return fold_ints(hashes, _flags(values).astype(np.uint64) if same is None else same)
     if pa.types.is_int32(values.type) or pa.types.is_date32(values.type):
         numbers = np.asarray(values.cast(pa.int32()).to_numpy())
         return fold_ints(hashes, numbers.view(np.uint32).astype(np.uint64))
@@ -86,25 +88,43 @@ def fold_longs(hashes: HashArray, numbers: HashArray) -> HashArray:
 
 
 def _with_int(hashes: HashArray, numbers: HashArray) -> HashArray:
-    return _rotated(hashes ^ (numbers * _P1), 23) * _P2 + _P3
+    found = _rotate(hashes ^ (numbers * _P1), 23)
+    found *= _P2
+    found += _P3
+    return found
 
 
 def _with_word(hashes: HashArray, words: HashArray) -> HashArray:
-    return _rotated(hashes ^ _round(words * _P2), 27) * _P1 + _P4
+    found = _round(words * _P2)
+    found ^= hashes
+    found = _rotate(found, 27)
+    found *= _P1
+    found += _P4
+    return found
 
 
 def _round(values: HashArray) -> HashArray:
-    return _rotated(values, 31) * _P1
+    """Return the values after a round; they are changed themselves."""
+    found = _rotate(values, 31)
+    found *= _P1
+    return found
 
 
-def _rotated(values: HashArray, n_bits: int) -> HashArray:
-    return (values << np.uint64(n_bits)) | (values >> np.uint64(64 - n_bits))
+def _rotate(values: HashArray, n_bits: int) -> HashArray:
+    """Turn the bits of the values, in place."""
+    low = values >> np.uint64(64 - n_bits)
+    values <<= np.uint64(n_bits)
+    values |= low
+    return values
 
 
 def _mixed(hashes: HashArray) -> HashArray:
-    hashes = (hashes ^ (hashes >> np.uint64(33))) * _P2
-    hashes = (hashes ^ (hashes >> np.uint64(29))) * _P3
-    return hashes ^ (hashes >> np.uint64(32))
+    """Return the final hashes; those given are changed themselves."""
+    for n_bits, factor in ((33, _P2), (29, _P3)):
+        hashes ^= hashes >> np.uint64(n_bits)
+        hashes *= factor
+    hashes ^= hashes >> np.uint64(32)
+    return hashes
 
 
 def _fold_texts(hashes: HashArray, texts: pa.StringArray) -> HashArray:
@@ -135,7 +155,7 @@ def _fold_bytes(hashes: HashArray, letters: npt.NDArray[np.uint8]) -> HashArray:
         number = np.ascontiguousarray(letters[:, place : place + _INT]).view("<u4")[:, 0].astype(np.uint64)
         found, place = _with_int(found, number), place + _INT
     for letter in letters[:, place:].T:
-        found = _rotated(found ^ (letter.astype(np.uint64) * _P5), 11) * _P1
+        found = _rotate(found ^ (letter.astype(np.uint64) * _P5), 11) * _P1
     return _mixed(found)
 
 
@@ -144,10 +164,12 @@ def _striped(hashes: HashArray, words: HashArray) -> HashArray:
     lanes = [hashes + _P1 + _P2, hashes + _P2, hashes, hashes - _P1]
     for first in range(0, len(words), len(lanes)):
         lanes = [_round(lane + words[first + place] * _P2) for place, lane in enumerate(lanes)]
-    found = sum((_rotated(lane, turn) for lane, turn in zip(lanes, (1, 7, 12, 18), strict=True)), np.uint64(0))
+    found = np.zeros_like(hashes)
+    for lane, turn in zip(lanes, (1, 7, 12, 18), strict=True):
+        found += _rotate(lane.copy(), turn)
     for lane in lanes:
         found = (found ^ _round(lane * _P2)) * _P1 + _P4
-    return np.asarray(found)
+    return found
 
 
 def hashed_values(values: pa.Array) -> list[pa.Array]:
@@ -168,14 +190,26 @@ def hashed_values(values: pa.Array) -> list[pa.Array]:
 
 def _element_hashes(values: pa.ListArray) -> pa.ListArray:
     elements = values.flatten()
-    hashes = row_hashes(hashed_values(elements), SEED).view(np.int64)
+    # So few at a time that they stay near the processor.
+    parts = [elements.slice(first, _ELEMENTS_AT_A_TIME) for first in range(0, len(elements), _ELEMENTS_AT_A_TIME)]
+    found = [row_hashes(hashed_values(part), SEED) for part in parts or [elements]]
+    hashes = np.concatenate(found).view(np.int64)
     ends = np.concatenate([[0], np.cumsum(np.asarray(pc.fill_null(pc.list_value_length(values), 0).to_numpy()))])
     return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(hashes))
 
 
 def row_hashes(parts: Sequence[pa.Array], seed: int) -> HashArray:
     """Return the hash of each row of parts, each of `hashed_values`; lists are folded element by element."""
-    found = np.full(len(parts[0]), seed, dtype=np.uint64)
+    found, n_rows = np.full(1, seed, dtype=np.uint64), len(parts[0])
+    for place, part in enumerate(parts):
+        same = _same_flag(part) if pa.types.is_boolean(part.type) else None
+        if same is None:
+            parts = parts[place:]
+            break
+        found = fold_ints(found, same)  # one hash for all rows, so far
+    else:
+        parts = []
+    found = np.repeat(found, n_rows)
     for part in parts:
         found = _fold_lists(found, part) if pa.types.is_list(part.type) else fold(found, part)
     return found
@@ -185,11 +219,22 @@ def _fold_lists(hashes: HashArray, lists: pa.ListArray) -> HashArray:
     sizes = np.asarray(lists.value_lengths().to_numpy())
     first = np.asarray(lists.offsets.to_numpy())[:-1]
     words = np.asarray(lists.values.to_numpy()).view(np.uint64)
-    found = hashes.copy()
-    for place in range(int(sizes.max(initial=0))):
-        rows = np.flatnonzero(sizes > place)
-        found[rows] = fold_longs(found[rows], words[first[rows] + place])
+    # The longest first, so that those with an element at a place stand together.
+    order = np.argsort(-sizes, kind="stable")
+    first, by_size = first[order], hashes[order]
+    n_with = np.searchsorted(-sizes[order], -np.arange(int(sizes.max(initial=0))), side="left")
+    for place, n in enumerate(n_with.tolist()):
+        by_size[:n] = fold_longs(by_size[:n], words[first[:n] + place])
+    found = np.empty_like(hashes)
+    found[order] = by_size
     return found
+
+
+def _same_flag(values: pa.BooleanArray) -> HashArray | None:
+    """Return the number of the flag that all rows have, `(1,)`; None where they differ, or one has none."""
+    if values.null_count or values.true_count not in (0, len(values)):
+        return None
+    return np.full(1, int(values.true_count > 0), dtype=np.uint64)
 
 
 def _flags(values: pa.Array) -> npt.NDArray[np.bool_]:
