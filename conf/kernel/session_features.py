@@ -157,16 +157,12 @@ def _recent(seen: Seen, flag: BoolArray, values: IntArray, length: int) -> IntAr
     0 stands where there are no more.
     """
     before = counts_before(flag)
-    flagged = values[flag]
     first, end = before[seen.points.first_row], before[seen.points.row_end]
-    recent = np.zeros((len(seen.points), length), dtype=np.int64)
-    point, place = np.arange(len(seen.points), dtype=np.int64), end - 1
-    for back in range(length):
-        # Most points have seen fewer than `length`: only those that have seen more are looked at again.
-        has_more = place >= first[point]
-        point, place = point[has_more], place[has_more]
-        recent[point, back] = flagged[place]
-        place = place - 1
+    # Backwards, so that what a point has seen last stands in a row of the windows.
+    backwards = np.concatenate([values[flag][::-1], np.zeros(length, dtype=np.int64)])
+    windows = np.lib.stride_tricks.sliding_window_view(backwards, length)
+    recent: IntArray = windows[before[-1] - end]
+    recent[np.arange(length) >= (end - first)[:, None]] = NO_ID
     return recent
 
 

@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-ROWS_A_GROUP = 131_072
+ROWS_A_GROUP = 32_768
+"""So few that who asks for some shoppers of a file decodes little of the others."""
 
 IntArray = npt.NDArray[np.int64]
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import IntArray
 from conf.kernel.attribution import ATTRIBUTED, OUTCOMES
-from conf.kernel.earnings import lacks_money, sums_by
+from conf.kernel.earnings import lacks_money
 from conf.kernel.quarantine import NO_CONSENT, QUARANTINE_REASONS
 from conf.kernel.stream import NO_NUMBER, Stream
 from conf.kernel.transitions import AsOf, Rules, StreamTransitions
@@ -209,9 +209,16 @@ def handed_over(tallies: Iterable[Tally]) -> dict[tuple[date, str], int]:
 
 def _summed(cells: IntArray, worth: IntArray | None = None) -> tuple[IntArray, IntArray, IntArray]:
     """Return the distinct rows of `(n, n_columns)`, column by column, how often each stands there, and its worth."""
-    distinct, place, n = np.unique(cells, axis=0, return_inverse=True, return_counts=True)
-    values = np.zeros(len(cells), dtype=np.int64) if worth is None else worth
-    return distinct.T, n.astype(np.int64), sums_by(values, place.reshape(-1), len(n))
+    names = [str(place) for place in range(cells.shape[1])]
+    columns = dict(zip(names, cells.T, strict=True))
+    rows = pa.table(columns | {_WORTH: np.zeros(len(cells), dtype=np.int64) if worth is None else worth})
+    grouped = rows.group_by(names, use_threads=False).aggregate([(_WORTH, "sum"), ([], "count_all")])
+    found = grouped.sort_by([(name, "ascending") for name in names])
+    distinct = np.array([found[name].to_numpy() for name in names], dtype=np.int64)
+    return distinct, found["count_all"].to_numpy(), found[f"{_WORTH}_sum"].to_numpy()
+
+
+_WORTH = "worth"
 
 
 def _structs(
