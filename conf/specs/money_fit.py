@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from conf.specs.field_mapping import MONEY_FIELDS
+from conf.specs.side_table import SideTable
 from conf.specs.source import Source
 
 if TYPE_CHECKING:  # a scenario is checked as it is loaded
@@ -16,11 +17,13 @@ def money_problem(scenario: Scenario, source: Source) -> str | None:
     """Return why the source's log can't say what the scenario counts in money, and what to write, else None."""
     if not scenario.counts_money:
         return None
-    money = [value for value in _money_values(scenario) if not _says(source, value)]
+    items = source.items if scenario.reward.item_costs else None
+    if scenario.reward.item_costs and not _has_costs(source.items):
+        return f"item_costs: source {source.name} has no table of items with cost; map one"
+    money = [value for value in _money_values(scenario) if not _says(source, value, items)]
     if money:
-        table = (
-            "; the table items fills no event" if source.items is not None and money[0] in ("margin", "cost") else ""
-        )
+        is_told = _has_costs(source.items) and not scenario.reward.item_costs and money[0] in ("margin", "cost")
+        table = "; item_costs: true takes the cost from the table items, for feeds that map quantity" if is_told else ""
         return f"{', '.join(money)} in money, but no feed of source {source.name} maps {_NEEDS[money[0]]}{table}"
     currencies = _currencies(source)
     if len(currencies) != 1:
@@ -53,10 +56,14 @@ def _money_values(scenario: Scenario) -> list[str]:
     return list(dict.fromkeys([*values, *costs]))
 
 
-def _says(source: Source, value: str) -> bool:
+def _has_costs(items: SideTable | None) -> bool:
+    return items is not None and (not items.columns or "cost" in items.columns)
+
+
+def _says(source: Source, value: str, items: SideTable | None) -> bool:
     feeds = [feed.events for feed in source.feeds_alone().values()]
     has_amount = any(events.amount or (events.price and events.quantity) for events in feeds)
-    has_cost = any(events.cost for events in feeds)
+    has_cost = any(events.cost or (items is not None and events.quantity) for events in feeds)
     has_discount = any(events.discount for events in feeds)
     return {
         "revenue": has_amount,

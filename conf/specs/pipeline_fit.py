@@ -54,9 +54,12 @@ def _of_decisions(scenario: Scenario, source: Source, feeds: dict[str, EventMapp
     fields = {"item": ["action", "item_id"], "category": ["category_id"]}[key]
     if key == "category" and source.decisions.kind == "logged":
         fields.append("action")
+    if scenario.action.item_categories:
+        fields.append("item_id")
     if not _maps(deciding, *fields):
         names = " or ".join(f"events.{name}" for name in fields)
-        table = "; the table items fills no event" if key == "category" and source.items is not None else ""
+        is_told = key == "category" and _has_categories(source) and not scenario.action.item_categories
+        table = "; action.item_categories: true takes it from the table items" if is_told else ""
         yield Misfit("action.key", f"{key}: source {source.name} maps no {names} of its decisions ({kind}){table}")
     if scenario.action.mask == "none":
         return
@@ -103,7 +106,8 @@ def _of_link(
         return
     touched = "category_id" if scenario.action.key == "category" else "item_id"
     needed = "decision_id" if link == "decision_id" else touched
-    if not _maps(rewarding, needed):
+    by_item = needed == "category_id" and scenario.action.item_categories
+    if not _maps(rewarding, needed, *(["item_id"] if by_item else [])):
         yield Misfit(
             "reward.attribution.link",
             f"{link}: source {source.name} maps no events.{needed} of the events that are rewarded, so that no "
@@ -117,13 +121,18 @@ def _of_observation(scenario: Scenario, source: Source) -> Iterator[Misfit]:
         if attribute not in known:
             has = f"its shoppers have {', '.join(known)}{suggest(attribute, known)}" if known else "it has no shoppers"
             yield Misfit("observation.features", f"{feature}: source {source.name} has no attribute {attribute}: {has}")
-    items = source.items
-    if scenario.observation.item_categories and (
-        items is None or (bool(items.columns) and "category_id" not in items.columns)
-    ):
+    if _has_categories(source):
+        return
+    asks = {"observation": scenario.observation.item_categories, "action": scenario.action.item_categories}
+    for section in (name for name, is_asked in asks.items() if is_asked):
         yield Misfit(
-            "observation.item_categories", f"source {source.name} has no table of items with category_id; map one"
+            f"{section}.item_categories", f"source {source.name} has no table of items with category_id; map one"
         )
+
+
+def _has_categories(source: Source) -> bool:
+    items = source.items
+    return items is not None and (not items.columns or "category_id" in items.columns)
 
 
 def _of_money(scenario: Scenario, source: Source) -> Iterator[Misfit]:

@@ -74,8 +74,8 @@ class Observation(GrownModel):
     item_categories: bool = Field(
         default=False,
         description="Gives events that name no category that of their item, where it is true: what the source's "
-        "`items` had told of it before the event's day. Features of categories see it; what a decision chooses doesn't "
-        "change.",
+        "`items` had told of it before the event's day. Features of categories see it; what a decision chooses "
+        "is told by `action.item_categories`.",
         examples=[True],
     )
 
@@ -107,7 +107,7 @@ class Episode(StrictModel):
     )
 
 
-class Action(StrictModel):
+class Action(GrownModel):
     """What a decision chooses."""
 
     key: Literal["item", "category"] = Field(
@@ -129,6 +129,22 @@ class Action(StrictModel):
         "one, `(other)`, which is never served.",
         examples=[500],
     )
+    item_categories: bool = Field(
+        json_schema_extra=DATA,
+        default=False,
+        description="Gives decisions and rewards that name no category that of their item, where it is true: what the "
+        "source's `items` had told of it before the event's day. It is for `key: category`, with "
+        "`observation.item_categories`.",
+        examples=[True],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"item_categories"})
+
+    @model_validator(mode="after")
+    def _of_categories(self) -> Self:
+        if self.item_categories and self.key != "category":
+            raise ValueError("item_categories gives decisions their category; expected key: category")
+        return self
 
 
 class DiscountRate(StrictModel):

@@ -142,6 +142,13 @@ class Reward(GrownModel):
         description="Takes this share of the amount for the margin, where the log has no cost of goods.",
         examples=[0.3],
     )
+    item_costs: bool = Field(
+        default=False,
+        description="Gives purchases and refunds that name no cost that of their pieces, where it is true: `cost` of "
+        "the source's `items`, as told by the end of the event's day, times `quantity`. An event whose item has none "
+        "then lacks its money, and is counted.",
+        examples=[True],
+    )
     action_cost: ActionCost | None = Field(
         default=None,
         description="Says what a decision costs: it is taken off what the decision earns.",
@@ -152,7 +159,7 @@ class Reward(GrownModel):
         examples=[{"link": "decision_id", "window_hours": 12}],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"terms", "margin_rate", "action_cost"})
+    later_keys: ClassVar[frozenset[str]] = frozenset({"terms", "margin_rate", "action_cost", "item_costs"})
 
     @field_validator("weights")
     @classmethod
@@ -168,6 +175,12 @@ class Reward(GrownModel):
         given = [(name, "count") for name in self.weights] + [(term.event, term.value) for term in self.terms]
         if twice := sorted({f"{value} of {event}" for event, value in given if given.count((event, value)) > 1}):
             raise ValueError(f"counted twice: {', '.join(twice)}; keep one of each in weights and terms")
+        return self
+
+    @model_validator(mode="after")
+    def _one_source_of_costs(self) -> Self:
+        if self.item_costs and self.margin_rate is not None:
+            raise ValueError("give one of item_costs and margin_rate: both say what goods cost")
         return self
 
     @model_validator(mode="after")

@@ -171,6 +171,18 @@ class Scenario(GrownModel):
         return self
 
     @model_validator(mode="after")
+    def _item_facts_are_used(self) -> Self:
+        """Return the scenario; raise where items tell what nothing asks for, or decisions what features don't see."""
+        if self.reward.item_costs and not self.counts_costs:
+            raise ValueError("reward.item_costs is given, but no term or metric has value: margin or cost")
+        if self.action.item_categories and not self.observation.item_categories:
+            raise ValueError(
+                "action.item_categories is given without observation.item_categories: features would not see the "
+                "categories that decisions choose; write both"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _candidates_take_the_discount(self) -> Self:
         """Return the scenario; raise where it discounts per day and a candidate's algorithm counts steps alone."""
         algorithms = dict.fromkeys(candidate.algorithm for candidate in self.candidates)
@@ -188,6 +200,12 @@ class Scenario(GrownModel):
     def money_metrics(self) -> dict[str, MoneyMetric]:
         """The side metrics in money by name, in millionths; the others count events."""
         return {name: metric for name, metric in self.metrics.items() if isinstance(metric, MoneyMetric)}
+
+    @property
+    def counts_costs(self) -> bool:
+        """True where a term or a metric asks what goods cost."""
+        values = [term.value for term in self.reward.terms] + [one.value for one in self.money_metrics.values()]
+        return "margin" in values or "cost" in values
 
     @property
     def counts_money(self) -> bool:

@@ -15,12 +15,12 @@ from pyspark.sql import functions as F
 
 from conf.kernel.arrays import IntArray
 from conf.kernel.told import Attributes, Told
-from conf.observation_features import id_hash
 from conf.paths import Lake
 from conf.publication import read_pointers
 from conf.specs.scenario import Pipeline
 from conf.tables import ITEMS, SHOPPERS, Table
 from jobs.events.events_reading import path_date, read_earliest
+from jobs.events.item_facts import FACT_COLUMNS, ItemFacts, id_hashes, item_facts
 
 ATTRIBUTE = "told"
 """Column of rows that stand among a shopper's events and are none: what was told of the shopper."""
@@ -36,16 +36,19 @@ class ToldRows:
     Attributes:
         attributes: user_id, attribute, valid_from, delivery_date and value; None where no feature is an attribute.
         items: of item ids, their categories; None where events have none but their own.
+        facts: of items, what decisions and money lack of them; None where nothing is asked.
     """
 
     attributes: DataFrame | None
     items: Told | None
+    facts: ItemFacts | None = None
 
 
 def told_tables(pipeline: Pipeline) -> list[Table]:
     """Return the side tables that the scenario's observations are made of, beside the events."""
-    observation = pipeline.scenario.observation
-    return [*([SHOPPERS] if observation.attributes else []), *([ITEMS] if observation.item_categories else [])]
+    scenario = pipeline.scenario
+    needs_items = scenario.observation.item_categories or scenario.action.item_categories or scenario.reward.item_costs
+    return [*([SHOPPERS] if scenario.observation.attributes else []), *([ITEMS] if needs_items else [])]
 
 
 def read_told(
@@ -53,16 +56,20 @@ def read_told(
 ) -> ToldRows:
     """Return what deliveries told up to the last one, as far as it can matter at moments of the first day or later."""
     tables = told_tables(pipeline)
-    attributes = items = None
+    scenario = pipeline.scenario
+    attributes = items = facts = None
     if SHOPPERS in tables:
-        asked = sorted(set(pipeline.scenario.observation.attributes.values()))
+        asked = sorted(set(scenario.observation.attributes.values()))
         told = read_earliest(spark, SHOPPERS, lake, last_delivery_date).where(F.col("attribute").isin(asked))
         attributes = _needed_from(told, SHOPPERS, first_day, pipeline.source.zone)
     if ITEMS in tables:
         told = read_earliest(spark, ITEMS, lake, last_delivery_date)
         needed = _needed_from(told, ITEMS, first_day, pipeline.source.zone)
-        items = item_categories(needed.select("item_id", "valid_from", "delivery_date", "category_id").toArrow())
-    return ToldRows(attributes, items)
+        rows = needed.select(*FACT_COLUMNS).toArrow()
+        items = item_categories(rows) if scenario.observation.item_categories else None
+        if scenario.action.item_categories or scenario.reward.item_costs:
+            facts = item_facts(rows, categories=scenario.action.item_categories, costs=scenario.reward.item_costs)
+    return ToldRows(attributes, items, facts)
 
 
 def told_inputs(lake: Lake, pipeline: Pipeline, last_delivery_date: date) -> dict[str, str]:
@@ -82,7 +89,10 @@ def item_categories(rows: pa.Table) -> Told:
         rows: item_id, valid_from, delivery_date and category_id.
     """
     return Told(
-        _ids(rows["item_id"]), _micros(rows["valid_from"]), _days(rows["delivery_date"]), _ids(rows["category_id"])
+        id_hashes(rows["item_id"]),
+        _micros(rows["valid_from"]),
+        _days(rows["delivery_date"]),
+        id_hashes(rows["category_id"]),
     )
 
 
@@ -112,9 +122,9 @@ def apart(table: pa.Table) -> tuple[pa.Table, Attributes | None]:
         np.asarray(unit.to_numpy(), dtype=np.int64),
         _micros(fields["valid_from"]),
         _days(fields["delivery_date"]),
-        _ids(fields["value"]),
+        id_hashes(fields["value"]),
     )
-    return events, Attributes(_ids(fields["attribute"]), rows)
+    return events, Attributes(id_hashes(fields["attribute"]), rows)
 
 
 def _needed_from(rows: DataFrame, table: Table, day: date, zone: str) -> DataFrame:
@@ -126,13 +136,6 @@ def _needed_from(rows: DataFrame, table: Table, day: date, zone: str) -> DataFra
     latest = Window.partitionBy(*others, is_old).orderBy(F.desc("valid_from"))
     numbered = rows.withColumn("_is_old", is_old).withColumn("_number", F.row_number().over(latest))
     return numbered.where(~F.col("_is_old") | (F.col("_number") == 1)).drop("_is_old", "_number")
-
-
-def _ids(column: pa.ChunkedArray) -> IntArray:
-    encoded = column.combine_chunks().dictionary_encode()
-    hashes = np.array([*map(id_hash, encoded.dictionary.to_pylist()), 0], dtype=np.int64)
-    found: IntArray = hashes[np.asarray(pc.fill_null(encoded.indices.cast(pa.int64()), -1).to_numpy(), dtype=np.int64)]
-    return found
 
 
 def _micros(column: pa.ChunkedArray) -> IntArray:

@@ -17,9 +17,15 @@ from conf.publication import Manifest
 from conf.settings import PROJECT_ROOT, Settings
 from conf.specs.scenario import Pipeline, Scenario
 from conf.specs.spec_hash import code_hash, data_spec_hash
-from conf.tables import CONSENT, transitions_table
+from conf.tables import CONSENT, ITEMS, transitions_table
 from jobs.errors import CheckError
-from jobs.events.events_reading import read_all_events, read_availability, read_deliveries, read_events
+from jobs.events.events_reading import (
+    read_all_events,
+    read_availability,
+    read_deliveries,
+    read_earliest,
+    read_events,
+)
 from jobs.events.ordered_partitions import n_partitions_for
 from jobs.events.shopper_files import shopper_files
 from jobs.events.told_rows import read_told
@@ -189,7 +195,10 @@ def _read(order: _Order) -> tuple[DataFrame, DataFrame | None]:
 
 def _count_events(order: _Order) -> list[EventsRead]:
     """Return what Spark reads of the events that the kernel was given, and of those that count for no date."""
-    return count_events(read_all_events(order.spark, order.lake, **_span(order.due)), order.pipeline.scenario)
+    scenario = order.pipeline.scenario
+    needs_items = scenario.reward.item_costs
+    items = read_earliest(order.spark, ITEMS, order.lake, order.due.horizon) if needs_items else None
+    return count_events(read_all_events(order.spark, order.lake, **_span(order.due)), scenario, items)
 
 
 def _counted() -> RowCounts:

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from conf.kernel_rules import reward_terms
 from conf.specs.scenario import Scenario
 from jobs.events.events_reading import IS_REPEATED
-from jobs.transitions.worth import worth_of_events
+from jobs.transitions.worth import with_item_costs, worth_of_events
 
 
 class EventsRead(NamedTuple):
@@ -40,13 +40,16 @@ class EventsRead(NamedTuple):
     first: str
 
 
-def count_events(events: DataFrame, scenario: Scenario) -> list[EventsRead]:
+def count_events(events: DataFrame, scenario: Scenario, items: DataFrame | None = None) -> list[EventsRead]:
     """Return what was read, in one pass.
 
     Args:
         events: of `read_all_events`: columns of the table, event_date and IS_REPEATED.
         scenario: says what an event is worth.
+        items: what was told of items, where purchases lack their cost.
     """
+    if items is not None:
+        events = with_item_costs(events, items)
     keys = {
         "event_date": F.col("event_date"),
         "event_type": F.col("event_type"),

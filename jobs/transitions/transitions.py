@@ -22,6 +22,7 @@ from conf.observation_features import id_hash
 from conf.specs.scenario import Pipeline
 from conf.tables import transitions_table
 from jobs.events.event_columns import HAS_CONSENT, MONEY_COLUMNS, TRANSITION_COLUMNS, event_columns
+from jobs.events.item_facts import ItemFacts
 from jobs.events.ordered_partitions import by_shopper
 from jobs.events.shopper_files import ShopperFiles
 from jobs.events.told_rows import ATTRIBUTE, ToldRows, among_events, apart
@@ -83,7 +84,7 @@ def make_transitions(
         raise ValueError("attributes of shoppers stand among rows of events, not among files")
     table_schema = arrow_schema(transitions_table(pipeline.scenario))
     sets = None if availability is None else _needed_sets(availability, pipeline).toArrow()
-    job = transition_job(pipeline, sets, dates=dates, horizon=horizon, items=told.items)
+    job = transition_job(pipeline, sets, dates=dates, horizon=horizon, items=told.items, facts=told.facts)
     columns = [
         *TRANSITION_COLUMNS,
         *(MONEY_COLUMNS if pipeline.scenario.counts_money else ()),
@@ -126,6 +127,7 @@ class TransitionJob:
         names: of the table's columns, in order.
         passes_propensity: whether logged propensities are passed on; implied decisions have none.
         items: categories of items, for events that name none; None where they have none then.
+        facts: what decisions and money lack of their items; None where nothing is asked.
     """
 
     rules: Rules
@@ -134,6 +136,7 @@ class TransitionJob:
     names: tuple[str, ...]
     passes_propensity: bool
     items: Told | None = None
+    facts: ItemFacts | None = None
 
     def __call__(self, events: pa.Table) -> tuple[pa.StructArray, pa.StructArray]:
         """Return the transitions, structs of the table's columns and `date`, and the tallies, structs of TALLY_DDL.
@@ -143,6 +146,8 @@ class TransitionJob:
                 in the total order; and ATTRIBUTE with its rows, where features are attributes.
         """
         events, attributes = apart(events)
+        if self.facts is not None:
+            events = self.facts.fill(events)
         columns = event_columns(events, self.set_ids, self.items)
         made = transitions(columns.stream, self.rules, self.known, attributes)
         rows = transition_rows(columns, made, self.rules, names=self.names, passes_propensity=self.passes_propensity)
@@ -151,7 +156,13 @@ class TransitionJob:
 
 
 def transition_job(
-    pipeline: Pipeline, sets: pa.Table | None, *, dates: Sequence[date], horizon: date, items: Told | None = None
+    pipeline: Pipeline,
+    sets: pa.Table | None,
+    *,
+    dates: Sequence[date],
+    horizon: date,
+    items: Told | None = None,
+    facts: ItemFacts | None = None,
 ) -> TransitionJob:
     """Return what `make_transitions` does with a partition.
 
@@ -161,6 +172,7 @@ def transition_job(
         dates: business dates.
         horizon: up to which deliveries are known.
         items: categories of items, for events that name none; None where they have none then.
+        facts: what decisions and money lack of their items; None where nothing is asked.
     """
     table = transitions_table(pipeline.scenario)
     set_ids, known_sets = _sets(sets, pipeline)
@@ -171,6 +183,7 @@ def transition_job(
         names=tuple(table.column_names),
         passes_propensity=pipeline.is_logged,
         items=items,
+        facts=facts,
     )
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.kernel.earnings import REFUND, Term
+from jobs.events.item_facts import COSTED_TYPES
 from jobs.parsing.exact_numbers import LARGEST_MONEY
 
 # Wide enough for any money of one event, and for a factor: their product keeps all its decimals.
@@ -54,3 +55,24 @@ def _taken_back(value: str) -> Column:
 def _amount() -> Column:
     product = F.col("price").cast("decimal(19,0)") * F.col("quantity").cast("decimal(19,0)")
     return F.coalesce(F.col("amount"), F.when(F.abs(product) < LARGEST_MONEY, product.cast("bigint")))
+
+
+def with_item_costs(events: DataFrame, items: DataFrame) -> DataFrame:
+    """Return the events, purchases and refunds without a cost with that of their items, as told by the event's day.
+
+    Args:
+        events: with event_date.
+        items: the earliest delivery of each row, with delivery_date.
+    """
+    said = F.struct("valid_from", "delivery_date", F.col("cost").alias("piece"))
+    told = items.where("cost IS NOT NULL").groupBy("item_id").agg(F.array_sort(F.collect_list(said)).alias("_told"))
+    held = F.filter(
+        "_told",
+        lambda one: (one["valid_from"] <= F.col("event_time")) & (one["delivery_date"] <= F.col("event_date")),
+    )
+    piece = F.try_element_at(held, F.lit(-1))["piece"].cast("decimal(19,0)")
+    cost = piece * F.col("quantity").cast("decimal(19,0)")
+    is_asked = F.col("event_type").isin(*COSTED_TYPES) & (F.abs(cost) < LARGEST_MONEY)
+    joined = events.join(told, "item_id", how="left")
+    filled = F.coalesce(F.col("cost"), F.when(is_asked, cost.cast("bigint")))
+    return joined.withColumn("cost", filled).drop("_told")
