@@ -12,13 +12,16 @@ from conf.kernel.attribution import AttributionRule
 from conf.kernel.availability_in_force import AvailabilitySets, no_sets
 from conf.kernel.calendar import calendar_of, day_number
 from conf.kernel.clocks.session_step import SessionStep
+from conf.kernel.clocks.shopper_week import DAYS_PER_WEEK, ShopperWeek
 from conf.kernel.decisions import DecisionRule
 from conf.kernel.earnings import PURCHASE, REFUND, ActionCosts, Term
 from conf.kernel.quarantine import MaskRule
 from conf.kernel.sessions import SessionRule
 from conf.kernel.told import AttributeRule
 from conf.kernel.transitions import AsOf, Rules
-from conf.observation_features import attribute_of, id_hash
+from conf.kernel.window_features import Window
+from conf.observation_features import NOTHING_OFFERED, attribute_of, id_hash
+from conf.specs.problem import WEEKDAYS
 from conf.specs.reward import MoneyMetric, Reward, RewardTerm, millionths
 from conf.specs.scenario import Pipeline, Scenario
 from conf.specs.source import Source
@@ -34,7 +37,7 @@ def rules_of(pipeline: Pipeline) -> Rules:
     return Rules(
         session=session,
         decision=DecisionRule(source.decisions.event_type, scenario.action.key, pipeline.is_logged),
-        clock=SessionStep(session.gap_us, scenario.episode.max_steps),
+        clock=clock_of(pipeline),
         lengths={feature.name: feature.length for feature in scenario.observation.features},
         history_days=scenario.observation.history_days,
         attribution=attribution_rule(scenario),
@@ -49,7 +52,17 @@ def rules_of(pipeline: Pipeline) -> Rules:
             for feature in scenario.observation.features
             if feature.values is not None
         },
+        windows={name: Window(*window) for name, window in scenario.observation.windows.items()},
+        nothing=id_hash(NOTHING_OFFERED),
     )
+
+
+def clock_of(pipeline: Pipeline) -> SessionStep | ShopperWeek:
+    """Return when the pipeline's decisions are taken, and what they follow one another in."""
+    week, max_steps = pipeline.scenario.week, pipeline.scenario.episode.max_steps
+    if week is None:
+        return SessionStep(session_rule(pipeline.source).gap_us, max_steps)
+    return ShopperWeek(WEEKDAYS.index(week.weekday), week.hour, week.weeks, max_steps)
 
 
 def reward_terms(scenario: Scenario) -> tuple[Term, ...]:
@@ -107,12 +120,33 @@ def attribution_rule(scenario: Scenario) -> AttributionRule:
     )
 
 
-def as_of(source: Source, *, dates: Collection[date], horizon: date, sets: AvailabilitySets | None = None) -> AsOf:
-    """Return what is known at the horizon of sessions that start on the dates."""
+def longest_closing_days(pipeline: Pipeline) -> int:
+    """Return how many days after its start an episode closes at the latest."""
+    week = pipeline.scenario.week
+    return _LONGEST_CLOSING_DAYS if week is None else DAYS_PER_WEEK * week.weeks + _LONGEST_CLOSING_DAYS
+
+
+def as_of(
+    source: Source,
+    *,
+    dates: Collection[date],
+    horizon: date,
+    sets: AvailabilitySets | None = None,
+    longest_days: int = _LONGEST_CLOSING_DAYS,
+) -> AsOf:
+    """Return what is known at the horizon of episodes that start on the dates.
+
+    Args:
+        source: whose zone, and how late deliveries are.
+        dates: on which the episodes start.
+        horizon: up to which deliveries are known.
+        sets: availability sets; None where the source has none.
+        longest_days: how many days after its start an episode closes at the latest.
+    """
     span = np.array(sorted(day_number(day) for day in dates), dtype=np.int64)
     last = day_number(horizon)
     first = min([int(span[0]) if len(span) else last, last])
-    latest = max([int(span[-1]) if len(span) else last, last]) + _LONGEST_CLOSING_DAYS
+    latest = max([int(span[-1]) if len(span) else last, last]) + longest_days
     calendar = calendar_of(source.zone, first, latest)
     complete, end = day_number(horizon - timedelta(days=source.lateness_days - 1)), last + 1
     watermark_us, horizon_end_us = calendar.start_of_day(np.array([complete, end], dtype=np.int64)).tolist()

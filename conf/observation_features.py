@@ -4,7 +4,8 @@ Every feature at a decision at time t uses only events before it in the total or
 Delay `none`: events of the same session, as they happen. Delay `delivery`: events whose delivery date is before the
 business date of t, and whose business date is within `history_days` before it: what last night's delivery had brought.
 A `shopper_*` feature is the shopper's attribute of that name: what held at t, of what deliveries before the business
-date of t had told. Categories are the events' own, or with `item_categories` those of their items, as told likewise.
+date of t had told. A feature of WINDOWED_FEATURES looks back the days that its name ends with, in place of
+`history_days`. Categories are the events' own, or with `item_categories` those of their items, as told likewise.
 "The shown item" of a decision is its action's item; where decisions are implied, the decided event's own item.
 Ids in features are `id_hash` of the natural key; lists are most recent first and at most `length` long.
 """
@@ -12,6 +13,7 @@ Ids in features are `id_hash` of the natural key; lists are most recent first an
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -73,6 +75,25 @@ OBSERVATION_FEATURES: dict[str, FeatureDefinition] = {
 }
 
 
+WINDOWED_FEATURES: dict[str, str] = {
+    "n_visit_days": "distinct business days with an engagement event of the shopper",
+    "n_purchases": "purchase events",
+    "n_clicks": "click and view events",
+    "spend": "what purchases came to, in millionths of the currency",
+    "discounts": "what was taken off purchases, in millionths of the currency",
+    "n_redeemed": "purchases with a discount",
+    "n_offers": "decisions that chose another action than `none`",
+    "days_since_visit": "days back to the last business day with an engagement event, -1 where there is none",
+    "days_since_purchase": "days back to the last purchase, -1 where there is none",
+    "days_since_offer": "days back to the last decision that chose another action than `none`, -1 where there is none",
+}
+"""Meaning of the features that look back a number of business days of their own: `spend_28d` is `spend` over 28."""
+
+NOTHING_OFFERED = "none"
+"""Natural key of the action that offers nothing."""
+
+_WINDOWED = re.compile(rf"({'|'.join(WINDOWED_FEATURES)})_([1-9][0-9]{{0,2}})d")
+
 SHOPPER_PREFIX = "shopper_"
 """Begins the name of every feature that is an attribute of the shopper."""
 
@@ -86,10 +107,19 @@ _ATTRIBUTE = FeatureDefinition(
 
 
 def feature_named(name: str) -> FeatureDefinition | None:
-    """Return the feature of that name, any attribute of a shopper among them; None where there is none."""
+    """Return the feature of that name, any attribute of a shopper or window among them; None where there is none."""
     if attribute_of(name):
         return _ATTRIBUTE
+    if window := window_of(name):
+        meaning = f"{WINDOWED_FEATURES[window[0]]}, over {window[1]} days of the delivered history"
+        return FeatureDefinition("scalar", "delivery", "", meaning)
     return OBSERVATION_FEATURES.get(name)
+
+
+def window_of(feature: str) -> tuple[str, int] | None:
+    """Return what a feature with a window of its own looks for, and over how many days; None for any other feature."""
+    found = _WINDOWED.fullmatch(feature)
+    return (found[1], int(found[2])) if found else None
 
 
 def attribute_of(feature: str) -> str:

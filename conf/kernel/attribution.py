@@ -31,7 +31,8 @@ class AttributionRule:
 
     Attributes:
         link: `decision_id`, the decision that the event names; `last_touch`, the unit's latest earlier decision on the
-            same item or category; `itself`, the decision that the event is.
+            same item or category; `last_decision`, the unit's latest earlier decision; `itself`, the decision that the
+            event is.
         key: of last touches: whether they go by item or by category.
         window_us: how long after a decision its events come at most, microseconds.
         look_back_days: how many business days before the event a decision still counts as there.
@@ -39,7 +40,7 @@ class AttributionRule:
         follows_purchases: refunds go where the purchases went that they take back, whatever the link.
     """
 
-    link: Literal["decision_id", "last_touch", "itself"]
+    link: Literal["decision_id", "last_touch", "last_decision", "itself"]
     key: Literal["item", "category"]
     window_us: int
     look_back_days: int
@@ -131,6 +132,8 @@ def links(stream: Stream, decisions: DecisionRows, rule: AttributionRule) -> Int
     """Return what ties events to decisions, equal on both, 0 where a row names nothing, `(n,)`."""
     if rule.link == "itself":
         return np.where(decisions.is_decision, np.arange(1, len(stream) + 1), NO_ID)
+    if rule.link == "last_decision":
+        return np.ones(len(stream), dtype=np.int64)
     if rule.link == "decision_id":
         own = np.where(stream.link != NO_ID, stream.link, stream.own_link)
         return np.where(decisions.is_decision, own, stream.link)

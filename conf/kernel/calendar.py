@@ -83,6 +83,11 @@ def calendar_of(zone: str, first_day: int, last_day: int) -> Calendar:
     )
 
 
+def date_of(day: int) -> date:
+    """Return the date of a day since the epoch."""
+    return _EPOCH + timedelta(days=day)
+
+
 def day_number(day: date) -> int:
     """Return the day as days since the epoch."""
     return (day - _EPOCH).days

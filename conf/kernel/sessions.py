@@ -38,11 +38,13 @@ class Sessions:
         starts: first row of each session, and the number of rows behind them, `(n_sessions + 1,)`.
         is_cut: True where the session ended at the longest duration or a second midnight: the gap had not passed,
             `(n_sessions,)`.
+        day: the business day that each counts for, on which it started, `(n_sessions,)`.
     """
 
     number: IntArray
     starts: IntArray
     is_cut: BoolArray
+    day: IntArray
 
     def __len__(self) -> int:
         return len(self.is_cut)
@@ -59,7 +61,7 @@ def sessions(stream: Stream, rule: SessionRule) -> Sessions:
     starts = np.append(np.flatnonzero(is_start), len(stream))
     # A session is cut where the next one starts without a gap; a unit's last session never is.
     follows_at_once = np.append(~is_chain_start[starts[1:-1]], False) if len(stream) else np.zeros(0, dtype=np.bool_)
-    return Sessions(number=np.cumsum(is_start) - 1, starts=starts, is_cut=follows_at_once)
+    return Sessions(number=np.cumsum(is_start) - 1, starts=starts, is_cut=follows_at_once, day=stream.day[starts[:-1]])
 
 
 def closing_times(stream: Stream, sessions: Sessions, gap_us: int) -> IntArray:

@@ -12,6 +12,7 @@ from conf.kernel.attribution import ATTRIBUTED, Attributed, AttributionRule, att
 from conf.kernel.availability_in_force import AvailabilitySets, set_in_force
 from conf.kernel.calendar import Calendar
 from conf.kernel.clocks.session_step import SessionStep
+from conf.kernel.clocks.shopper_week import ShopperWeek
 from conf.kernel.daily_counts import DailyCounts, daily_counts
 from conf.kernel.decisions import DecisionRows, DecisionRule, decisions
 from conf.kernel.earnings import ActionCosts, Term, action_costs, sums_by, worth
@@ -21,9 +22,10 @@ from conf.kernel.points import CLOSING, TERMINAL, TIMEOUT, Points
 from conf.kernel.quarantine import UNKNOWN_SET, MaskRule, Quarantine, quarantine
 from conf.kernel.refunds import follow_purchases
 from conf.kernel.session_features import session_features
-from conf.kernel.sessions import SessionRule, Sessions, sessions
+from conf.kernel.sessions import SessionRule, Sessions
 from conf.kernel.stream import NO_ID, Stream
 from conf.kernel.told import AttributeRule, Attributes, attribute_features
+from conf.kernel.window_features import Window, window_features
 
 
 @dataclass(frozen=True)
@@ -42,11 +44,13 @@ class Rules:
         metrics: what each side metric sums, by name: events, or millionths of money.
         action_costs: what a decision costs, taken off its reward; None nothing.
         mask: which sets a decision may name; None where actions aren't masked.
+        windows: what features with windows of their own look for, by the feature's name.
+        nothing: id hash of the action that offers nothing, which isn't counted among offers.
     """
 
     session: SessionRule
     decision: DecisionRule
-    clock: SessionStep
+    clock: SessionStep | ShopperWeek
     lengths: Mapping[str, int | None]
     history_days: int
     attribution: AttributionRule
@@ -55,6 +59,8 @@ class Rules:
     action_costs: ActionCosts | None = None
     mask: MaskRule | None = None
     attributes: Mapping[str, AttributeRule] = field(default_factory=dict)
+    windows: Mapping[str, Window] = field(default_factory=dict)
+    nothing: int = NO_ID
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ class StreamTransitions:
         reward_settled: the attribution window had closed by the horizon.
         elapsed_seconds: to the next decision, or to the closing.
         next_availability: code of the set available at the next decision or at the closing, 0 none.
-        sessions: of the stream.
+        sessions: of the stream, or what the clock has for them.
         decisions: of the stream.
         points: at which observations were taken.
         attributed: what became of the stream's counted events, whether the decision's episode is set aside or not.
@@ -146,7 +152,7 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf, attributes: Attribute
         as_of: what is asked for, and what is known.
         attributes: what was told of the units; None where nothing was.
     """
-    in_sessions = sessions(stream, rules.session)
+    in_sessions = rules.clock.visits(stream, rules.session, as_of.calendar)
     decided = decisions(stream, rules.decision)
     points = rules.clock.points(
         stream,
@@ -164,7 +170,7 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf, attributes: Attribute
         stream,
         decided,
         points,
-        stream.day[in_sessions.starts[session]],
+        in_sessions.day[session],
         mask=rules.mask,
         sets=as_of.sets,
         calendar=as_of.calendar,
@@ -235,13 +241,15 @@ def observations(
         attributes: what was told of the units; None where nothing was.
     """
     of_history = {name: length for name, length in rules.lengths.items() if name in HISTORY_SCALARS | HISTORY_LISTS}
-    others = of_history.keys() | rules.attributes
+    others = {*of_history, *rules.attributes, *rules.windows}
     of_session = {name: length for name, length in rules.lengths.items() if name not in others}
     found = session_features(stream, decided, points, of_session)
     found |= attribute_features(attributes, points, rules.attributes)
     if of_history:
         daily = daily_counts(stream) if daily is None else daily
         found |= history_features(daily, points.unit, points.as_of_day, of_history, history_days=rules.history_days)
+    if rules.windows:
+        found |= window_features(stream, decided, rules.windows, points.unit, points.as_of_day, nothing=rules.nothing)
     return {name: found[name] for name in rules.lengths}
 
 

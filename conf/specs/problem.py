@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from conf.observation_features import OBSERVATION_FEATURES, SHOPPER_PREFIX, attribute_of, feature_named
+from conf.observation_features import (
+    OBSERVATION_FEATURES,
+    SHOPPER_PREFIX,
+    WINDOWED_FEATURES,
+    attribute_of,
+    feature_named,
+    window_of,
+)
 from conf.specs.key_kinds import DATA
 from conf.specs.later_keys import GrownModel
 from conf.specs.strict_yaml import StrictModel, suggest
@@ -45,7 +52,9 @@ class Feature(GrownModel):
     def _known(self) -> Self:
         definition = feature_named(self.name)
         if definition is None:
-            raise ValueError(f"no feature {self.name!r}{suggest(self.name, [*OBSERVATION_FEATURES, SHOPPER_PREFIX])}")
+            windowed = [f"{name}_28d" for name in WINDOWED_FEATURES]
+            known = [*OBSERVATION_FEATURES, *windowed, SHOPPER_PREFIX]
+            raise ValueError(f"no feature {self.name!r}{suggest(self.name, known)}")
         if (definition.kind == "list") != (self.length is not None):
             raise ValueError(f"{self.name}: give length for a list feature, and only then")
         if bool(attribute_of(self.name)) != (self.values is not None):
@@ -82,6 +91,20 @@ class Observation(GrownModel):
     later_keys: ClassVar[frozenset[str]] = frozenset({"item_categories"})
 
     @property
+    def windows(self) -> dict[str, tuple[str, int]]:
+        """What each feature with a window of its own looks for and over how many days, by the feature's name."""
+        named = {feature.name: window_of(feature.name) for feature in self.features}
+        return {feature: window for feature, window in named.items() if window}
+
+    @model_validator(mode="after")
+    def _looks_back_far_enough(self) -> Self:
+        if beyond := [name for name, (_, days) in self.windows.items() if days > self.history_days]:
+            raise ValueError(
+                f"{', '.join(beyond)}: looks back further than history_days ({self.history_days}); raise history_days"
+            )
+        return self
+
+    @property
     def attributes(self) -> dict[str, str]:
         """The shopper's attribute that each feature is, by the feature's name; of those that are one."""
         named = {feature.name: attribute_of(feature.name) for feature in self.features}
@@ -104,6 +127,27 @@ class Episode(StrictModel):
         le=1000,
         description="Bounds the number of decisions in an episode; a session with more goes on in a further episode.",
         examples=[40],
+    )
+
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
+
+
+class Week(StrictModel):
+    """When weeks start, and how many of them are an episode: for the clock `shopper_week`."""
+
+    weekday: Weekday = Field(description="Names the business day on which weeks start.", examples=["monday"])
+    hour: int = Field(
+        default=0, ge=0, le=23, description="Sets how many hours into that day a week starts.", examples=[6]
+    )
+    weeks: int = Field(
+        default=4,
+        ge=1,
+        le=26,
+        description="Sets how many weeks are a block: a shopper's decisions of a block are an episode, which time "
+        "ends. A block's partition changes until its last week is settled.",
+        examples=[4],
     )
 
 

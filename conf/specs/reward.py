@@ -20,10 +20,11 @@ _LARGEST_MONEY_WEIGHT = 100
 class Attribution(StrictModel):
     """Which decision a later reward event belongs to."""
 
-    link: Literal["decision_id", "last_touch", "itself"] = Field(
+    link: Literal["decision_id", "last_touch", "last_decision", "itself"] = Field(
         description="Says which decision an event rewards: the one it names (`decision_id`), the shopper's latest "
-        "earlier decision on the same item, or category where actions are categories (`last_touch`), or, where the "
-        "decisions are the purchases themselves, the event's own (`itself`).",
+        "earlier decision on the same item, or category where actions are categories (`last_touch`), the shopper's "
+        "latest earlier decision, whatever it chose (`last_decision`), or, where the decisions are the purchases "
+        "themselves, the event's own (`itself`).",
         examples=["decision_id"],
     )
     window_hours: int = Field(

@@ -16,7 +16,7 @@ from conf.specs.judging import Evaluation, Exploration, Gate, PolicySpec
 from conf.specs.key_kinds import DATA, LEARNING, OPERATION
 from conf.specs.later_keys import GrownModel
 from conf.specs.pipeline_fit import misfits
-from conf.specs.problem import Action, DiscountRate, Episode, Observation, Splits
+from conf.specs.problem import Action, DiscountRate, Episode, Observation, Splits, Week
 from conf.specs.reward import MILLIONTHS as MILLIONTHS  # noqa: PLC0414  (re-exported for mypy, as is the reward)
 from conf.specs.reward import MoneyMetric
 from conf.specs.reward import Reward as Reward  # noqa: PLC0414
@@ -25,6 +25,8 @@ from conf.specs.strict_yaml import StrictModel, merge, parse_model, pointer, rea
 
 SCENARIOS_FOLDER = Path(__file__).parent.parent / "scenarios"
 MAX_QUARANTINED_SHARE = 0.01
+MONEY_WINDOWS = ("spend", "discounts", "n_redeemed")
+HOURS_PER_WEEK = 7 * 24
 
 
 class Scenario(GrownModel):
@@ -49,10 +51,18 @@ class Scenario(GrownModel):
         description="Names who answers for the scenario's DAGs.",
         examples=["recommendation"],
     )
-    clock: Literal["session_step"] = Field(
+    clock: Literal["session_step", "shopper_week"] = Field(
         json_schema_extra=DATA,
-        description="Says what a step of an episode is: a decision of a session.",
+        description="Says what a step of an episode is: a decision of a session (`session_step`), or of a shopper's "
+        "week (`shopper_week`), whose reward is what the shopper brought until the next one.",
         examples=["session_step"],
+    )
+    week: Week | None = Field(
+        json_schema_extra=DATA,
+        default=None,
+        description="Says when weeks start, and how many are an episode; it is given with `clock: shopper_week`, and "
+        "only then.",
+        examples=[{"weekday": "monday", "hour": 6, "weeks": 4}],
     )
     episode: Episode = Field(json_schema_extra=DATA, description="Bounds the episodes.", examples=[{"max_steps": 40}])
     observation: Observation = Field(
@@ -142,7 +152,13 @@ class Scenario(GrownModel):
         examples=["human"],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"max_quarantined_share"})
+    later_keys: ClassVar[frozenset[str]] = frozenset({"max_quarantined_share", "week"})
+
+    @model_validator(mode="after")
+    def _weeks_of_their_clock(self) -> Self:
+        if (self.clock == "shopper_week") != (self.week is not None):
+            raise ValueError("give week with clock: shopper_week, and only then")
+        return self
 
     @model_validator(mode="after")
     def _one_exploration_floor(self) -> Self:
@@ -202,6 +218,11 @@ class Scenario(GrownModel):
         return {name: metric for name, metric in self.metrics.items() if isinstance(metric, MoneyMetric)}
 
     @property
+    def needs_money(self) -> bool:
+        """True where the reward, a side metric or a feature is made of money of events."""
+        return self.counts_money or any(name in MONEY_WINDOWS for name, _ in self.observation.windows.values())
+
+    @property
     def counts_costs(self) -> bool:
         """True where a term or a metric asks what goods cost."""
         values = [term.value for term in self.reward.terms] + [one.value for one in self.money_metrics.values()]
@@ -243,8 +264,9 @@ class Pipeline(StrictModel):
     @property
     def embargo_in_words(self) -> str:
         """The embargo, and which settings make it that long."""
-        window, longest = self.scenario.reward.attribution.window_hours, self.source.session.max_hours
-        least = f"reward.attribution.window_hours ({window}) + session.max_hours ({longest})"
+        window, longest = self.scenario.reward.attribution.window_hours, self.longest_episode_hours
+        of_episode = "session.max_hours" if self.scenario.week is None else "an episode's weeks in hours"
+        least = f"reward.attribution.window_hours ({window}) + {of_episode} ({longest})"
         stated = self.scenario.splits.embargo_hours
         if stated is None:
             return f"{self.embargo_hours} hours, from {least}"
@@ -254,7 +276,7 @@ class Pipeline(StrictModel):
 
     @property
     def _least_embargo_hours(self) -> int:
-        return self.scenario.reward.attribution.window_hours + self.source.session.max_hours
+        return self.scenario.reward.attribution.window_hours + self.longest_episode_hours
 
     @property
     def settle_days(self) -> int:
@@ -262,9 +284,16 @@ class Pipeline(StrictModel):
 
         One hour more, since the day on which clocks go forward is an hour short.
         """
-        hours = self.scenario.reward.attribution.window_hours + self.source.session.max_hours
-        gap_hours = -(-self.source.session.gap_minutes // 60)
-        return self.source.lateness_days + -(-(hours + gap_hours + 1) // 24)
+        week, session = self.scenario.week, self.source.session
+        gap_hours = 0 if week is not None else -(-session.gap_minutes // 60)
+        hours = self.scenario.reward.attribution.window_hours + self.longest_episode_hours + gap_hours
+        return self.source.lateness_days + -(-(hours + 1) // 24)
+
+    @property
+    def longest_episode_hours(self) -> int:
+        """How long after the start of its partition's day an episode's last event can come."""
+        week = self.scenario.week
+        return self.source.session.max_hours if week is None else week.hour + HOURS_PER_WEEK * week.weeks
 
 
 def load_pipeline(

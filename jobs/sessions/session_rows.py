@@ -89,7 +89,7 @@ class SessionJob:
         columns = event_columns(events)
         stream = columns.stream
         found = sessions(stream, self.rule)
-        asked = np.flatnonzero(np.isin(stream.day[found.starts[:-1]], self.days))
+        asked = np.flatnonzero(np.isin(found.day, self.days))
         first, last = found.starts[asked], found.starts[asked + 1] - 1
         is_closed = has_closed(found, closing_times(stream, found, self.rule.gap_us), self.watermark_us)
         is_decision = is_of_type(stream, self.decision_type).astype(np.int64)

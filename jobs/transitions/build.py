@@ -9,9 +9,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import structlog
 from pyspark.sql import DataFrame, SparkSession
 
+from conf.kernel.calendar import date_of, day_number
+from conf.kernel_rules import clock_of
 from conf.paths import Lake
 from conf.publication import Manifest
 from conf.settings import PROJECT_ROOT, Settings
@@ -81,6 +84,11 @@ class _Order:
         folder = self.lake.transitions(scenario.name, data_spec_hash(self.pipeline))
         return Target(transitions_table(scenario), folder, "date", sort_columns=("decision_time", "episode_id", "step"))
 
+    def partition_of(self, day: date) -> date:
+        """Return the transitions date that answers for a business day's events."""
+        (found,) = clock_of(self.pipeline).partition_days(np.array([day_number(day)], dtype=np.int64)).tolist()
+        return date_of(found)
+
     @property
     def where(self) -> str:
         return f"transitions/{self.pipeline.scenario.name}"
@@ -125,7 +133,7 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
     with staging_folder(Lake.staging(target.folder)) as folder:
         made = _made(order, events, sets, folder)
         read = _count_events(order)
-        decided = decisions_of(made.tallies, read, order.pipeline, due.dates)
+        decided = decisions_of(made.tallies, read, order.pipeline, due.dates, order.partition_of)
         refuse_too_many(decided, order.pipeline, order.where)
         with explaining_failures(target.table.name, target.folder):
             join_pieces(
@@ -224,12 +232,13 @@ def _counters(
     counts = {day: dict(version.partitions[str(day)].counts) for day in due.dates}
     ledger = reward_counters(
         due.dates,
-        accepted=worth_by_day(read),
-        repeated=worth_by_day(one for one in read if one.is_repeated),
-        outcomes=went,
+        accepted=worth_by_day(one for one in read if one.event_date <= order.asked),
+        repeated=worth_by_day(one for one in read if one.is_repeated and one.event_date <= order.asked),
+        outcomes=[one for one in went if one[2] is not None or one[0] <= order.asked],
         earned={day: counts[day][EARNED] for day in due.dates},
         residuals=residuals_of(scenario),
         extra=_money_counters(made, scenario),
+        partition_of=order.partition_of,
     )
     return {day: counts[day] | ledger[day] for day in due.dates}
 

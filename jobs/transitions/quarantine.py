@@ -7,7 +7,7 @@ Counters of a date's manifest: `quarantined.episodes` and `quarantined.decisions
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -76,7 +76,11 @@ class DateDecisions:
 
 
 def decisions_of(
-    tallies: Iterable[Tally], read: Iterable[EventsRead], pipeline: Pipeline, dates: Collection[date]
+    tallies: Iterable[Tally],
+    read: Iterable[EventsRead],
+    pipeline: Pipeline,
+    dates: Collection[date],
+    partition_of: Callable[[date], date] = lambda day: day,
 ) -> dict[date, DateDecisions]:
     """Return what the sessions that start on each date decided; decisions of nobody count on their own date."""
     found: dict[date, DateDecisions] = {day: DateDecisions() for day in dates}
@@ -94,8 +98,9 @@ def decisions_of(
             found[row["day"]].examples[row["outcome"]] = row["example"]
     decision = pipeline.source.decisions.event_type
     for one in read:
-        if one.is_of_nobody and not one.is_repeated and one.event_type == decision and one.event_date in found:
-            day = found[one.event_date]
+        owner = partition_of(one.event_date)
+        if one.is_of_nobody and not one.is_repeated and one.event_type == decision and owner in found:
+            day = found[owner]
             day.n += one.n
             day.n_unfit[NO_SHOPPER] += one.n
             day.examples[NO_SHOPPER] = min(day.examples.get(NO_SHOPPER, "~"), f"{one.first} UTC")

@@ -13,7 +13,7 @@ earn nothing. So counters of sealed dates add up with those of tonight: events u
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -63,6 +63,7 @@ def reward_counters(
     earned: Mapping[date, int],
     residuals: Collection[str] = REWARD_RESIDUALS,
     extra: Mapping[str, Mapping[date, int]] | None = None,
+    partition_of: Callable[[date], date] = lambda day: day,
 ) -> dict[date, Counters]:
     """Return the counters of each date's manifest.
 
@@ -74,21 +75,25 @@ def reward_counters(
         earned: sum of the reward column as written, by transitions date.
         residuals: names of all there are.
         extra: further counters by name and date, of scenarios that count money.
+        partition_of: the transitions date that answers for a day's events.
     """
     counters: dict[date, Counter[str]] = {}
     for day in dates:
         names = [EVENTS, EARNED, *(RESIDUAL + name for name in residuals)]
         counters[day] = Counter(dict.fromkeys(names, 0))
-        counters[day][EVENTS] = accepted.get(day, 0)
+        counters[day].update(dict.fromkeys(extra or {}, 0))
         counters[day][EARNED] = earned.get(day, 0)
-        counters[day][RESIDUAL + "duplicate_across_deliveries"] = repeated.get(day, 0)
-        counters[day].update({name: by_day.get(day, 0) for name, by_day in (extra or {}).items()})
+    by_name = {EVENTS: accepted, RESIDUAL + "duplicate_across_deliveries": repeated, **(extra or {})}
+    for name, by_day in by_name.items():
+        for day, n in by_day.items():
+            if (owner := partition_of(day)) in counters:
+                counters[owner][name] += n
     for event_day, outcome, decision_day, worth in outcomes:
         if decision_day is not None:
             if decision_day in counters:
                 _add_earned(counters[decision_day], outcome, event_day, worth)
-        elif event_day in counters:
-            counters[event_day][RESIDUAL + outcome] += worth
+        elif (owner := partition_of(event_day)) in counters:
+            counters[owner][RESIDUAL + outcome] += worth
     return {day: dict(found) for day, found in counters.items()}
 
 

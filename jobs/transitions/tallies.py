@@ -109,7 +109,7 @@ def _of_events(stream: Stream, made: StreamTransitions) -> pa.StructArray:
     """Counted events by business day, type, outcome and day of the decision's session."""
     found = made.attributed
     is_earned = found.outcome == ATTRIBUTED
-    session_day = stream.day[made.sessions.starts[:-1]]
+    session_day = made.sessions.day
     decided = made.decisions.rows[found.decision[is_earned]]
     decision_day = np.full(len(found.row), NO_NUMBER, dtype=np.int64)
     decision_day[is_earned] = session_day[made.sessions.number[decided]]
@@ -140,7 +140,7 @@ def _withheld(made: StreamTransitions) -> IntArray:
 
 def _of_decisions(stream: Stream, made: StreamTransitions, known: AsOf) -> list[pa.StructArray]:
     """Decisions of the days asked for and what they cost, and those told again, by the day their session started."""
-    session_day = stream.day[made.sessions.starts[:-1]]
+    session_day = made.sessions.day
     cost = np.zeros(len(stream), dtype=np.int64)
     cost[made.row] = made.cost
     found = []
@@ -154,10 +154,10 @@ def _of_decisions(stream: Stream, made: StreamTransitions, known: AsOf) -> list[
 
 def _set_aside(events: EventColumns, made: StreamTransitions, actions: pa.Array) -> list[pa.StructArray]:
     """Decisions that are set aside, by the day their session started and by reason; and their episodes by day."""
-    stream, aside = events.stream, made.quarantine
+    aside = made.quarantine
     chosen = aside.is_set_aside
     row = made.decisions.rows[aside.decision[chosen]]
-    day = stream.day[made.sessions.starts[made.sessions.number[row]]]
+    day = made.sessions.day[made.sessions.number[row]]
     cells, first, n = np.unique(
         np.stack([day, aside.reason[chosen]], axis=1), axis=0, return_index=True, return_counts=True
     )

@@ -29,7 +29,6 @@ def transition_rows(
         passes_propensity: whether logged propensities are passed on; implied decisions have none.
     """
     row = pa.array(made.row)
-    start = made.sessions.starts[made.session]
     session_id = _session_ids(events, made)
     propensity = events.table["propensity"].combine_chunks().take(row)
     if not passes_propensity:
@@ -59,7 +58,7 @@ def transition_rows(
         "next_availability_id": events.set_ids.take(pa.array(made.next_availability)),
         "elapsed_seconds": pa.array(made.elapsed_seconds),
     }
-    day = events.table["event_date"].combine_chunks().take(pa.array(start))
+    day = pa.array(made.sessions.day[made.session].astype(np.int32)).cast(pa.date32())
     return pa.StructArray.from_arrays([*(columns[name] for name in names), day], [*names, "date"])
 
 

@@ -17,7 +17,7 @@ from conf.kernel.availability_in_force import AvailabilitySets
 from conf.kernel.calendar import day_number
 from conf.kernel.told import Told
 from conf.kernel.transitions import AsOf, Rules, transitions
-from conf.kernel_rules import as_of, rules_of
+from conf.kernel_rules import as_of, longest_closing_days, rules_of
 from conf.observation_features import id_hash
 from conf.specs.scenario import Pipeline
 from conf.tables import transitions_table
@@ -87,7 +87,7 @@ def make_transitions(
     job = transition_job(pipeline, sets, dates=dates, horizon=horizon, items=told.items, facts=told.facts)
     columns = [
         *TRANSITION_COLUMNS,
-        *(MONEY_COLUMNS if pipeline.scenario.counts_money else ()),
+        *(MONEY_COLUMNS if pipeline.scenario.needs_money else ()),
         *beside,
     ]
 
@@ -178,7 +178,13 @@ def transition_job(
     set_ids, known_sets = _sets(sets, pipeline)
     return TransitionJob(
         rules=rules_of(pipeline),
-        known=as_of(pipeline.source, dates=dates, horizon=horizon, sets=known_sets),
+        known=as_of(
+            pipeline.source,
+            dates=dates,
+            horizon=horizon,
+            sets=known_sets,
+            longest_days=longest_closing_days(pipeline),
+        ),
         set_ids=set_ids,
         names=tuple(table.column_names),
         passes_propensity=pipeline.is_logged,

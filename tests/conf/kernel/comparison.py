@@ -8,9 +8,10 @@ from typing import Any
 from conf.kernel.arrays import IntArray
 from conf.kernel.attribution import OUTCOMES
 from conf.kernel.availability_in_force import AvailabilitySets
+from conf.kernel.calendar import date_of
 from conf.kernel.quarantine import QUARANTINE_REASONS, USABLE
 from conf.kernel.transitions import StreamTransitions, transitions
-from conf.kernel_rules import as_of, rules_of
+from conf.kernel_rules import as_of, longest_closing_days, rules_of
 from conf.specs.scenario import Pipeline
 from tests.conf.kernel.columns_of_rows import (
     Log,
@@ -31,9 +32,10 @@ def kernel_transitions(log: MadeLog) -> tuple[Log, StreamTransitions]:
     items = log.items if log.pipeline.scenario.observation.item_categories else None
     columns = log_of(log.rows, log.sets, items)
     source = log.pipeline.source
-    asked = as_of(source, dates=log.dates, horizon=log.horizon)
+    longest = longest_closing_days(log.pipeline)
+    asked = as_of(source, dates=log.dates, horizon=log.horizon, longest_days=longest)
     sets = availability_sets(log.sets, columns, asked.calendar.start_of_day)
-    known = as_of(source, dates=log.dates, horizon=log.horizon, sets=sets)
+    known = as_of(source, dates=log.dates, horizon=log.horizon, sets=sets, longest_days=longest)
     attributes = attributes_of(columns, log.shoppers)
     return columns, transitions(columns.stream, rules_of(log.pipeline), known, attributes)
 
@@ -141,7 +143,7 @@ def told_transitions(log: Log, made: StreamTransitions, pipeline: Pipeline) -> l
                 "next_observation": told_observation(next_observation, place, lengths),
                 "metrics": {name: int(values[place]) for name, values in made.metrics.items()},
                 "next_availability_id": log.availability.get(int(made.next_availability[place])),
-                "date": first["event_date"],
+                "date": date_of(int(made.sessions.day[made.session[place]])),
             }
         )
     return rows

@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from conf.observation_features import OBSERVATION_FEATURES
+from conf.observation_features import OBSERVATION_FEATURES, WINDOWED_FEATURES
+from conf.specs.problem import WEEKDAYS
 from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.strict_yaml import merge
 
@@ -73,6 +74,12 @@ def money_pipelines(n: int, seed: int = 1) -> list[Pipeline]:
     """Pipelines whose reward and metrics are money, by every link, less refunds and costs of all kinds."""
     rng = random.Random(seed)
     return [_with_money(_random_pipeline(rng), rng) for _ in range(n)]
+
+
+def week_pipelines(n: int, seed: int = 1) -> list[Pipeline]:
+    """Pipelines whose clock is a shopper's week, with features that have windows of their own; some count money."""
+    rng = random.Random(seed)
+    return [_with_weeks(_with_money(_random_pipeline(rng), rng), rng) for _ in range(n)]
 
 
 def made_logs(pipelines: list[Pipeline], *, max_events: int = 30) -> st.SearchStrategy[MadeLog]:
@@ -191,6 +198,22 @@ def _with_told(pipeline: Pipeline, rng: random.Random) -> Pipeline:
     return Pipeline.model_validate(content)
 
 
+def _with_weeks(pipeline: Pipeline, rng: random.Random) -> Pipeline:
+    content = pipeline.model_dump()
+    scenario = content["scenario"]
+    hour = rng.choice([0, 0, 3, 20])
+    scenario |= {
+        "clock": "shopper_week",
+        "week": {"weekday": rng.choice(WEEKDAYS), "hour": hour, "weeks": rng.choice([1, 2, 3])},
+    }
+    if scenario["reward"]["attribution"]["link"] != "itself":
+        scenario["reward"]["attribution"] = {"link": "last_decision", "window_hours": rng.choice([12, 168])}
+    observation = scenario["observation"]
+    windows = [{"name": f"{name}_{rng.randint(1, 9)}d"} for name in WINDOWED_FEATURES]
+    observation |= {"features": [*observation["features"], *windows], "history_days": 9}
+    return Pipeline.model_validate(content)
+
+
 def _with_money(pipeline: Pipeline, rng: random.Random) -> Pipeline:
     scenario = pipeline.scenario.model_dump()
     reward = scenario["reward"]
@@ -218,7 +241,7 @@ def _made_log(pipeline: Pipeline, numbers: list[int], seed: int) -> MadeLog:
     ends = _horizons_at_an_end(pipeline, made)
     if ends and seed % 3 == 0:
         horizon = ends[seed % len(ends)]
-    dates = [first + timedelta(days=n) for n in range(14) if chance.randrange(4)]
+    dates = [first + timedelta(days=n) for n in _asked_days(pipeline) if chance.randrange(4)]
     sets = [
         {
             "availability_id": f"set {chance.randrange(3)}",
@@ -253,6 +276,12 @@ def _made_log(pipeline: Pipeline, numbers: list[int], seed: int) -> MadeLog:
         _once(shoppers, ("user_id", "attribute"), horizon),
         _once(items, ("item_id",), horizon),
     )
+
+
+def _asked_days(pipeline: Pipeline) -> range:
+    """Days after the first one that episodes may start on: blocks of weeks start before their events."""
+    week = pipeline.scenario.week
+    return range(14) if week is None else range(-7 * week.weeks, 28)
 
 
 def _horizons_at_an_end(pipeline: Pipeline, rows: list[Row]) -> list[date]:
@@ -296,6 +325,7 @@ def _event(chance: random.Random, place: int, pipeline: Pipeline, last_times: di
     shopper = chance.choice((0, 0, 0, 0, 1, 2))
     rewarded = pipeline.scenario.reward.weights
     bought = ("purchase", "refund") * 4 if pipeline.scenario.counts_money else ()
+    nothing = ("none",) if pipeline.scenario.week is not None else ()
     before = last_times.get(shopper)
     moment = STARTS[pipeline.source.zone] if before is None else before + _pause(chance, pipeline, before)
     last_times[shopper] = moment
@@ -310,7 +340,7 @@ def _event(chance: random.Random, place: int, pipeline: Pipeline, last_times: di
         "delivery_date": day + timedelta(days=chance.choice((0, 0, 1, 2))),
         "item_id": chance.choice(("hat", "shoe", None)),
         "category_id": chance.choice(("head", "feet", None)),
-        "action": chance.choice((None, "hat", "shoe", "feet")),
+        "action": chance.choice((None, "hat", "shoe", "feet", *nothing)),
         # An event may name the id of a decision's own line.
         "decision_id": chance.choice((None, "d1", "d2", f"e{chance.randrange(41)}")),
         "has_consent": chance.random() < 0.95,
@@ -340,9 +370,19 @@ def _pause(chance: random.Random, pipeline: Pipeline, before: datetime) -> timed
     tomorrow = before.astimezone(zone).date() + timedelta(days=1)
     to_midnight = datetime.combine(tomorrow, time(), tzinfo=zone).astimezone(UTC) - before
     short = (timedelta(0), timedelta(0), timedelta(seconds=20), timedelta(minutes=9, microseconds=7), gap / 2, gap)
-    rare = (gap - MICROSECOND, gap + MICROSECOND, longest, window, window + MICROSECOND, to_midnight, timedelta(days=2))
+    rare: tuple[timedelta, ...] = (
+        gap - MICROSECOND,
+        gap + MICROSECOND,
+        longest,
+        window,
+        window + MICROSECOND,
+        to_midnight,
+        timedelta(days=2),
+    )
     # So that the gap or the window after the event ends with a day.
     day = timedelta(days=1)
     with_day = ((to_midnight - gap) % day, (to_midnight - window) % day)
+    if pipeline.scenario.week is not None:
+        rare = (*rare, timedelta(days=3), timedelta(days=7), to_midnight + timedelta(hours=pipeline.scenario.week.hour))
     chosen: timedelta = chance.choice((*short, *short, *short, *rare, *with_day))
     return chosen

@@ -61,7 +61,7 @@ FAULTS: dict[str, Fault] = {
     "a cut session closes a gap after its last event": Fault(
         sessions.closing_times, "np.where(sessions.is_cut,", "np.where(False,"
     ),
-    "a cut session is terminal": Fault(SessionStep.points, "~sessions.is_cut[session] & ", ""),
+    "a cut session is terminal": Fault(SessionStep.points, "~visits.is_cut[session] & ", ""),
     "a session is closed the moment the watermark reaches it": Fault(
         SessionStep.points, "closing < watermark_us", "closing <= watermark_us"
     ),
@@ -71,7 +71,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "a decision sees itself": Fault(SessionStep.points, "row_end=merged.of(rows,", "row_end=merged.of(rows + 1,"),
     "a session's features see its shopper's earlier sessions": Fault(
-        SessionStep.points, "merged.of(sessions.starts[session],", "merged.of(stream.starts[stream.unit[rows]],"
+        SessionStep.points, "merged.of(visits.starts[session],", "merged.of(stream.starts[stream.unit[rows]],"
     ),
     "clocks never change": Fault(Calendar.local_us, 'np.searchsorted(self.changes_us, time_us, side="right") - 1', "0"),
     "a price of 0 has no digit": Fault(session_features._binary_digits, ", 1)", ", 0)"),

@@ -14,7 +14,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from conf.event_types import EVENT_TYPE_RANK
-from conf.observation_features import id_hash
+from conf.observation_features import id_hash, window_of
+from conf.specs.problem import WEEKDAYS
 from conf.specs.scenario import Pipeline
 from tests.conf.kernel.columns_of_rows import money_of
 
@@ -24,11 +25,16 @@ SECOND = timedelta(seconds=1)
 
 @dataclass
 class Session:
-    """A shopper's session: its events in order, whether it was cut, and when it closed."""
+    """A shopper's session, or block of weeks: its events in order, whether it was cut, when it closed, and its date.
+
+    `n_seen` counts the events before its closing: all but those of weeks after its last decision's.
+    """
 
     events: list[Row]
     is_cut: bool
     closing_time: datetime
+    date: date
+    n_seen: int = 0
 
 
 @dataclass
@@ -51,6 +57,38 @@ def by_shopper(rows: Iterable[Row], pipeline: Pipeline) -> dict[str, list[Row]]:
             tells_again = decision in told
             told.add(decision)
         found.setdefault(row["user_id"], []).append(row | {"tells_again": tells_again})
+    return found
+
+
+def visits_of(events: Sequence[Row], pipeline: Pipeline) -> list[Session]:
+    """One shopper's sessions, or blocks of weeks, in which decisions follow one another."""
+    return sessions_of(events, pipeline) if pipeline.scenario.week is None else blocks_of(events, pipeline)
+
+
+def blocks_of(events: Sequence[Row], pipeline: Pipeline) -> list[Session]:
+    """One shopper's blocks of weeks, each closed where the week of its last decision ends."""
+    zone, week = ZoneInfo(pipeline.source.zone), pipeline.scenario.week
+    assert week is not None
+    first_monday = date(1970, 1, 5)
+    # Blocks are counted from the first such weekday of 1970, its first Monday or after it.
+    day = first_monday + timedelta(days=WEEKDAYS.index(week.weekday))
+    first_block = day + timedelta(days=7 * week.weeks) * ((events[0]["event_date"] - day).days // (7 * week.weeks) - 1)
+    starts = [first_block]
+    while starts[-1] <= events[-1]["event_date"]:
+        starts.append(starts[-1] + timedelta(days=7))
+    moments = {day: _midnight(day, zone) + timedelta(hours=week.hour) for day in starts}
+    blocks: dict[date, list[Row]] = {}
+    for row in events:
+        number = max(place for place, day in enumerate(starts) if moments[day] <= row["event_time"])
+        blocks.setdefault(starts[number - number % week.weeks], []).append(row)
+    found = []
+    for day, own in blocks.items():
+        closing = moments[day]
+        for row in own:
+            if _is_decision(row, pipeline):
+                closing = min(moment for moment in moments.values() if moment > row["event_time"])
+        n_seen = len([row for row in own if row["event_time"] < closing])
+        found.append(Session(own, True, closing, day, n_seen))
     return found
 
 
@@ -78,8 +116,9 @@ def sessions_of(events: Sequence[Row], pipeline: Pipeline) -> list[Session]:
         if is_gap or is_late_day or is_full:
             if found and not is_gap:
                 found[-1].is_cut, found[-1].closing_time = True, now
-            found.append(Session([], False, now + gap))
+            found.append(Session([], False, now + gap, day))
         found[-1].events.append(row)
+        found[-1].n_seen += 1
         if not found[-1].is_cut:
             found[-1].closing_time = now + gap
         last_time, last_day = now, day
@@ -216,8 +255,8 @@ def transitions_of(
     for shopper, events in sorted(by_shopper(rows, pipeline).items()):
         told = [one for one in shoppers if one["user_id"] == shopper]
         earned = _earned(outcomes_of(events, pipeline), events)
-        for session in sessions_of(events, pipeline):
-            if session.events[0]["event_date"] in asked:
+        for session in visits_of(events, pipeline):
+            if session.date in asked:
                 found += _transitions_of_session(shopper, session, events, earned, pipeline, sets, horizon, told)
     return found
 
@@ -254,7 +293,7 @@ def _transitions_of_session(
                 next_set = row["availability_id"] if in_force is None else in_force
             terminal, timeout = False, step + 1 == scenario.episode.max_steps
         else:
-            next_place, next_time = len(session.events), session.closing_time
+            next_place, next_time = session.n_seen, session.closing_time
             in_force = _set_in_force(sets, next_time, zone)
             next_set = row["availability_id"] if in_force is None else in_force
             terminal = not session.is_cut and next_time < complete_until
@@ -274,7 +313,7 @@ def _transitions_of_session(
                 "reward_settled": row["event_time"] + window <= horizon_end,
                 "elapsed_seconds": (next_time - row["event_time"]) // SECOND,
                 "next_availability_id": next_set,
-                "date": session.events[0]["event_date"],
+                "date": session.date,
             }
         )
     return made
@@ -287,12 +326,12 @@ def set_aside_of(
     asked, longest = set(dates), pipeline.scenario.episode.max_steps
     found: dict[str, str | None] = {}
     for events in by_shopper(rows, pipeline).values():
-        for session in sessions_of(events, pipeline):
+        for session in visits_of(events, pipeline):
             decided = [row for row in session.events if _is_decision(row, pipeline)]
             for first in range(0, len(decided), longest):
                 episode = decided[first : first + longest]
                 problems = {row["event_id"]: problem_of(row, session, pipeline, sets) for row in episode}
-                if session.events[0]["event_date"] in asked and any(problems.values()):
+                if session.date in asked and any(problems.values()):
                     found |= problems
     return found
 
@@ -308,7 +347,7 @@ def problem_of(row: Row, session: Session, pipeline: Pipeline, sets: Sequence[Ro
         return "no_action"
     if pipeline.scenario.action.mask == "none":
         return None
-    last = session.events[0]["event_date"] + timedelta(days=pipeline.settle_days)
+    last = session.date + timedelta(days=pipeline.settle_days)
     known = [one for one in sets if one["availability_id"] == row["availability_id"]]
     if not any(one["delivery_date"] <= last for one in known):
         return "unknown_set"
@@ -348,6 +387,8 @@ def _links(row: Row, decision: Row, pipeline: Pipeline) -> bool:
         if named is None and _is_decision(row, pipeline):
             named = row["event_id"]
         return named is not None and bool(named == (decision["decision_id"] or decision["event_id"]))
+    if pipeline.scenario.reward.attribution.link == "last_decision":
+        return True
     if _is_decision(row, pipeline):
         touched = _action(row, pipeline)
     else:
@@ -368,6 +409,11 @@ def _observation(
             known = _known_value(own, "value", moment, day)
             listed = [*feature.values]
             found[feature.name] = -1 if known is None else 1 + listed.index(known) if known in listed else 0
+            continue
+        if (window := window_of(feature.name)) is not None:
+            first = day - timedelta(days=window[1])
+            seen = [one for one in history if first <= one["event_date"] < day and one["delivery_date"] < day]
+            found[feature.name] = _in_window(seen, window[0], day, pipeline)
             continue
         value = values[feature.name]
         if feature.length is not None:
@@ -406,6 +452,24 @@ def _history_values(known: Sequence[Row], day: date) -> Row:
         "n_past_purchases": _n_of(known, "purchase"),
         "favorite_categories": _favorites(known),
     }
+
+
+def _in_window(seen: Sequence[Row], name: str, day: date, pipeline: Pipeline) -> int:
+    bought = [one for one in seen if one["event_type"] == "purchase"]
+    offers = [one for one in seen if _is_decision(one, pipeline) and _action(one, pipeline) not in (None, "none")]
+    visits = [one for one in seen if _shows_interest(one)]
+    since = {"days_since_visit": visits, "days_since_purchase": bought, "days_since_offer": offers}
+    if name in since:
+        return min(((day - one["event_date"]).days for one in since[name]), default=-1)
+    return {
+        "n_visit_days": len({one["event_date"] for one in visits}),
+        "n_purchases": len(bought),
+        "n_clicks": _n_of(seen, "click", "view"),
+        "spend": sum(money_of(one, "amount") or 0 for one in bought),
+        "discounts": sum(one.get("discount") or 0 for one in bought),
+        "n_redeemed": len([one for one in bought if (one.get("discount") or 0) > 0]),
+        "n_offers": len(offers),
+    }[name]
 
 
 def _delivered(history: Sequence[Row], day: date, pipeline: Pipeline) -> list[Row]:

@@ -1,0 +1,141 @@
+"""The clock of weeks: a point at every decision of a shopper's weeks, and one where a block of weeks ends.
+
+Weeks start on one weekday, some hours into its business day. So many of them are a block, counted from 1970, and a
+shopper's decisions of a block are an episode: a step of it needs no event before the block but what history holds. Time
+alone ends it, so that no row is terminal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from conf.kernel.arrays import MICROS_PER_DAY, MICROS_PER_HOUR, IntArray, changes
+from conf.kernel.calendar import Calendar
+from conf.kernel.decisions import DecisionRows
+from conf.kernel.episode_ends import ends
+from conf.kernel.points import CLOSING, DECISION, NO_DECISION, NO_END, Points
+from conf.kernel.points_in_order import Merged, is_last_of, number_within
+from conf.kernel.sessions import SessionRule, Sessions
+from conf.kernel.stream import Stream
+
+DAYS_PER_WEEK = 7
+_A_MONDAY = 4  # 1970-01-05, in days since the epoch
+
+
+@dataclass(frozen=True)
+class ShopperWeek:
+    """A point at every decision, and at the end of the week of a block's last decision.
+
+    Attributes:
+        weekday: on which weeks start, 0 Monday to 6 Sunday.
+        hour: hours of that business day before the week starts.
+        weeks: of a block.
+        max_steps: the most decisions of an episode.
+    """
+
+    weekday: int
+    hour: int
+    weeks: int
+    max_steps: int
+
+    def visits(self, stream: Stream, rule: SessionRule, calendar: Calendar) -> Sessions:  # noqa: ARG002
+        """Return the blocks of weeks as what sessions are to other clocks: all ended by time."""
+        block = self._week(stream.time_us, stream.day, calendar) // self.weeks
+        is_start = changes(stream.unit, block)
+        starts = np.append(np.flatnonzero(is_start), len(stream))
+        return Sessions(
+            number=np.cumsum(is_start) - 1,
+            starts=starts,
+            is_cut=np.ones(len(starts) - 1, dtype=np.bool_),
+            day=self._first_day(block[starts[:-1]] * self.weeks),
+        )
+
+    def points(
+        self,
+        stream: Stream,
+        sessions: Sessions,
+        decisions: DecisionRows,
+        *,
+        calendar: Calendar,
+        span: IntArray,
+        watermark_us: int,  # noqa: ARG002  # an episode that time ends is open to nothing
+    ) -> Points:
+        """Return the points of the blocks that start in the span and hold a decision, in the stream's order.
+
+        Args:
+            stream: the blocks whole.
+            sessions: the blocks, of `visits`.
+            decisions: of the stream.
+            calendar: of the business zone.
+            span: business days, `(n_days,)`.
+            watermark_us: until when (exclusive) the deliveries are complete.
+        """
+        asked = np.isin(sessions.day, span)
+        chosen = np.flatnonzero(asked[sessions.number[decisions.rows]])
+        rows = decisions.rows[chosen]
+        block = sessions.number[rows]
+        is_first, is_last = changes(block), is_last_of(block)
+        step = number_within(is_first) % self.max_steps
+        decision_ends = ends(is_last=is_last, is_closed=np.zeros_like(is_last), is_bounded=step == self.max_steps - 1)
+        unit, last = stream.unit[rows], rows[is_last]
+        closing = self.starts_us(self._week(stream.time_us[last], stream.day[last], calendar) + 1, calendar)
+        places = np.arange(len(rows), dtype=np.int64) + np.cumsum(is_first) - 1
+        merged = Merged(places, places[is_last] + 1)
+        time_us = merged.of(stream.time_us[rows], closing)
+        local_us = calendar.local_us(time_us)
+        episode = np.cumsum(step == 0) - 1
+        return Points(
+            unit=merged.of(unit, unit[is_last]),
+            time_us=time_us,
+            local_us=local_us,
+            as_of_day=local_us // MICROS_PER_DAY,
+            first_row=merged.of(sessions.starts[block], sessions.starts[block[is_last]]),
+            row_end=merged.of(rows, _rows_before(stream, unit[is_last], closing)),
+            kind=merged.of(DECISION, CLOSING),
+            decision=merged.of(chosen, NO_DECISION),
+            episode=merged.of(episode, episode[is_last]),
+            step=merged.of(step, step[is_last] + 1),
+            end=merged.of(decision_ends, NO_END),
+        )
+
+    def partition_days(self, days: IntArray) -> IntArray:
+        """Return the first day of the block that business days end in, `(n,)`."""
+        return self._first_day(self._week_of_day(days) // self.weeks * self.weeks)
+
+    def starting_days(self, days: IntArray) -> IntArray:
+        """Return the days on which blocks start that hold moments of the business days, ascending, `(n_blocks,)`."""
+        # A day on which a week starts holds moments of the week before, too.
+        return np.unique(self.partition_days(np.concatenate([days, days - 1])))
+
+    def starts_us(self, week: IntArray, calendar: Calendar) -> IntArray:
+        """Return when weeks start, UTC microseconds."""
+        return calendar.start_of_day(self._first_day(week)) + self.hour * MICROS_PER_HOUR
+
+    def _week(self, time_us: IntArray, day: IntArray, calendar: Calendar) -> IntArray:
+        """Return the number of the week of each moment, whose business day it is."""
+        week = self._week_of_day(day)
+        if not self.hour or not len(week):
+            return week
+        weeks, place = np.unique(week, return_inverse=True)
+        return week - (time_us < self.starts_us(weeks, calendar)[place])
+
+    def _week_of_day(self, day: IntArray) -> IntArray:
+        return (day - _A_MONDAY - self.weekday) // DAYS_PER_WEEK
+
+    def _first_day(self, week: IntArray) -> IntArray:
+        return week * DAYS_PER_WEEK + _A_MONDAY + self.weekday
+
+
+def _rows_before(stream: Stream, unit: IntArray, time_us: IntArray) -> IntArray:
+    """Return the row behind the last one of each unit before a moment; units ascend, `(n,)`."""
+    n_rows = len(stream)
+    units, moments = np.concatenate([stream.unit, unit]), np.concatenate([stream.time_us, time_us])
+    is_row = np.arange(len(units)) < n_rows
+    # At one moment the point stands before the rows: they come later.
+    order = np.lexsort((is_row, moments, units))
+    before = np.cumsum(is_row[order])
+    found = np.empty(len(order), dtype=np.int64)
+    found[order] = before
+    return found[n_rows:]
