@@ -234,6 +234,6 @@ def load_shop(path: Path) -> PromotionSettings:
     try:
         return PromotionSettings.model_validate_json(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise ShopError(f"{file}: no such file; expected the {SETTINGS_FILE} that simulate-offers writes") from error
+        raise ShopError(f"{file}: no such file; expected the {SETTINGS_FILE} that simulate-promotion writes") from error
     except (ValidationError, UnicodeDecodeError) as error:
         raise ShopError(f"{file}: not the settings of a simulated shop of offers: {error}") from error
