@@ -112,8 +112,9 @@ class LockstepWeeks:
         states, mask = self.states(rows), self.mask(rows)
         draws = self._uniforms(_REACT, _N_REACTIONS)[rows]
         reactions, nothing = shop.reactions, np.zeros_like(action)
-        buys = draws[:, _BUYS] < reactions.purchase_probability(states, action)
-        would_buy = draws[:, _BUYS] < reactions.purchase_probability(states, nothing)
+        with_offer = reactions.purchase_probability(states, action)
+        without = reactions.purchase_probability(states, nothing)
+        buys, would_buy = draws[:, _BUYS] < with_offer, draws[:, _BUYS] < without
         notices = draws[:, _NOTICES] < reactions.of_kind("notice_probability", states.kind)
         again = buys & (draws[:, _BUYS_AGAIN] < reactions.of_kind("second_order_probability", states.kind))
         is_redeemed = buys & reactions.has_discount[action] & (notices | ~would_buy)
@@ -134,6 +135,8 @@ class LockstepWeeks:
             is_resold=draws[:, _RESALES : _RESALES + N_ORDERS] < shop.settings.dynamics.resale_probability,
             is_redeemed=is_redeemed,
             would_buy=would_buy,
+            purchase_probability=with_offer,
+            usual_probability=without,
             visits=_poisson(draws[:, _VISITS], reactions.mean_visits(states, action)),
             opt_out_time=np.where(opts_out, shop.calendar.moment(week, draws[:, _TIME_OUT]), NEVER),
             contact_cost=contact_cost[action],

@@ -22,7 +22,9 @@ TRUTH_STREAM = 7_000_013
 BATCH_SHOPPERS = 8192
 MILLIONTHS = 1e6
 
-Measure = Literal["profit", "margin", "committed", "redeemed", "spent_on_sure_things", "lost_purchases"]
+Measure = Literal[
+    "profit", "margin", "committed", "redeemed", "spent_on_sure_things", "spent_on_driven_away", "lost_purchases"
+]
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class PolicyTruth:
         committed: contacts and the largest discounts of all that was sent.
         redeemed: contacts and the discounts that were in fact taken off; at most what was committed.
         spent_on_sure_things: the part of it that went to weeks in which the shopper would have bought anyway.
+        spent_on_driven_away: the part that went to shoppers whom the offer made less likely to buy.
         lost_purchases: purchases that an offer drove away (a number, no money).
         kind: index of each shopper's kind.
     """
@@ -59,6 +62,7 @@ class PolicyTruth:
     committed: FloatArray
     redeemed: FloatArray
     spent_on_sure_things: FloatArray
+    spent_on_driven_away: FloatArray
     lost_purchases: FloatArray
     kind: IntArray
 
@@ -166,6 +170,9 @@ _MEASURES: dict[str, Callable[[WeekResponses], FloatArray]] = {
     "committed": lambda responses: responses.committed / MILLIONTHS,
     "redeemed": _redeemed,
     "spent_on_sure_things": lambda responses: _redeemed(responses) * responses.would_buy,
+    "spent_on_driven_away": lambda responses: (
+        _redeemed(responses) * (responses.purchase_probability < responses.usual_probability)
+    ),
     "lost_purchases": _lost,
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from rl.shops.promotion.fixed_policies import fixed_policies
 from rl.shops.promotion.promotion_settings import PromotionSettings
@@ -13,7 +13,7 @@ from rl.shops.promotion.true_value import Measure, PolicyTruth, true_policy_valu
 TRUE_VALUES_FILE = "true_values.json"
 N_SHOPPERS = 4000
 
-_MEASURES: tuple[Measure, ...] = ("profit", "margin", "committed", "redeemed", "spent_on_sure_things", "lost_purchases")
+_MEASURES: tuple[Measure, ...] = get_args(Measure)
 
 
 def judged_weeks(settings: PromotionSettings) -> tuple[int, int]:

@@ -29,6 +29,8 @@ class WeekResponses:
         is_resold: whether what comes back can be sold again, `(n, N_ORDERS)`.
         is_redeemed: whether the offer was redeemed, by the first order.
         would_buy: whether the shopper would have bought in this week without an offer.
+        purchase_probability: of a purchase in the week, with what was sent.
+        usual_probability: the same, had nothing been sent.
         visits: beside those that end in a purchase.
         opt_out_time: NEVER where the shopper didn't opt out.
         contact_cost: of what was sent.
@@ -46,6 +48,8 @@ class WeekResponses:
     is_resold: BoolArray
     is_redeemed: BoolArray
     would_buy: BoolArray
+    purchase_probability: FloatArray
+    usual_probability: FloatArray
     visits: IntArray
     opt_out_time: IntArray
     contact_cost: IntArray

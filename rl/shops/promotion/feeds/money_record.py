@@ -62,8 +62,8 @@ class MoneyRecord:
     def write_decisions(self, path: Path) -> None:
         """Write a row for each decision: what was decided, its delivered money, and what no log shows.
 
-        `would_buy` and `kind` are the truth: whether the shopper would have bought in that week without an offer, and
-        what the shopper is.
+        Four columns are the truth: `would_buy`, whether the shopper would have bought in that week without an offer,
+        `purchase_probability` with what was sent, `usual_probability` without it, and the `kind`.
         """
         parts = [self._decisions(week) for week in range(len(self.sums))]
         pq.write_table(pa.concat_tables(parts), path)
@@ -83,6 +83,8 @@ class MoneyRecord:
             "n_orders": (responses.order_time != NEVER).sum(axis=1),
             "is_redeemed": responses.is_redeemed,
             "would_buy": responses.would_buy,
+            "purchase_probability": responses.purchase_probability,
+            "usual_probability": responses.usual_probability,
             "kind": kinds[population.kind[responses.row]],
         }
         return pa.table(columns | dict(self.sums[week]))

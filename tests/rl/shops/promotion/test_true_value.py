@@ -46,10 +46,11 @@ def test_sending_always_and_never_are_both_wrong(truths: dict[str, PolicyTruth])
 
 def test_offers_are_wasted_on_sure_things_and_drive_some_away(truths: dict[str, PolicyTruth]) -> None:
     """Nobody's truth spends and loses nothing; everybody's pays for purchases that come anyway, and loses some."""
-    for measure in ("committed", "redeemed", "spent_on_sure_things", "lost_purchases"):
+    for measure in ("committed", "redeemed", "spent_on_sure_things", "spent_on_driven_away", "lost_purchases"):
         assert truths["nobody"].mean(measure).value == 0
     voucher = truths["everybody_voucher_5"]
     assert voucher.mean("spent_on_sure_things").value > 0.4 * voucher.mean("redeemed").value
+    assert 0 < voucher.mean("spent_on_driven_away").value < 0.3 * voucher.mean("redeemed").value
     assert voucher.mean("lost_purchases").value > 4 * voucher.mean("lost_purchases").standard_error
     dogs = [kind.name for kind in SETTINGS.kinds].index("sleeping_dog")
     assert truths["nobody"].mean("profit", kind=dogs).value > 1.2 * voucher.mean("profit", kind=dogs).value
