@@ -26,7 +26,8 @@ class Simulation:
         chance: whose numbers decided.
         population: its shoppers.
         weeks: every decision with what followed, week by week.
-        observations: what the log showed at each week's decisions, rows as in `weeks`.
+        observations: what the log showed at each week's decisions, rows as in `weeks`; and last, of all shoppers, what
+            it shows when the weeks are over.
     """
 
     shop: Shop
@@ -49,6 +50,7 @@ def simulate(settings: PromotionSettings) -> Simulation:
     for _ in range(settings.n_weeks):
         observations.append(running.observe(running.present()))
         weeks.append(running.play(behavior))
+    observations.append(running.observe(running.present()))
     if not any(len(week.row) for week in weeks):
         raise ShopError(f"none of {settings.n_shoppers} shoppers joined in {settings.n_weeks} weeks; expected more")
     return Simulation(shop, chance, running.population, weeks, observations)
