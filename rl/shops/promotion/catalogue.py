@@ -148,4 +148,4 @@ def discounted(baskets: Baskets, offers: tuple[Offer, ...], action: IntArray, is
 
 def discount_cents(list_cents: IntArray, percent: IntArray, largest: IntArray) -> IntArray:
     """Return what is taken off baskets: the share of their price, half a cent rounded up, at most the largest."""
-    return np.minimum((list_cents * percent + 50) // 100, np.minimum(largest, list_cents))
+    return np.asarray(np.minimum((list_cents * percent + 50) // 100, np.minimum(largest, list_cents)))

@@ -15,6 +15,9 @@ N_RECENT_OFFERS = 8
 WEEKS_KEPT = 13
 NEVER_SEEN = -1
 
+_BY_WEEK = ("offers", "orders", "visits", "spend", "discount", "redeemed")
+_SINCE = ("weeks_since_order", "weeks_since_visit", "weeks_since_offer")
+
 OBSERVED_COLUMNS = {
     "week": "weeks since the shop's first decision",
     "tenure_weeks": "weeks since the shopper joined",
@@ -69,9 +72,10 @@ class VisibleHistory:
     @classmethod
     def empty(cls, n: int) -> VisibleHistory:
         """Return the history of n shoppers of whom nothing was seen."""
-        weeks = [np.zeros((n, WEEKS_KEPT), dtype=np.int64) for _ in range(6)]
-        since = [np.full(n, NEVER_SEEN, dtype=np.int64) for _ in range(3)]
-        return cls(*weeks, *since, np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64))
+        weeks = {name: np.zeros((n, WEEKS_KEPT), dtype=np.int64) for name in _BY_WEEK}
+        since = {name: np.full(n, NEVER_SEEN, dtype=np.int64) for name in _SINCE}
+        zeros = {name: np.zeros(n, dtype=np.int64) for name in ("n_orders", "last_order_redeemed")}
+        return cls(**weeks, **since, **zeros)
 
     def record(
         self,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow.parquet as pq
@@ -100,13 +101,13 @@ def _is_money(text: str) -> bool:
     return True
 
 
-def decision_rows(logs: Path) -> Iterator[dict[str, object]]:
+def decision_rows(logs: Path) -> Iterator[dict[str, Any]]:
     for file in sorted(logs.glob("*/campaign.parquet")):
         yield from pq.read_table(file).to_pylist()
 
 
-def is_decision(row: dict[str, object]) -> bool:
-    is_known = str(row["offer"]) in {"KEIN", "NL-ERINNERUNG", "NL-15PROZENT", "GS-5", "BRIEF-10"}
+def is_decision(row: dict[str, Any]) -> bool:
+    is_known = row["offer"] in {"KEIN", "NL-ERINNERUNG", "NL-15PROZENT", "GS-5", "BRIEF-10"}
     return is_known and row["sent_at"] is not None and row["customer"] is not None and 0 < row["propensity"] <= 1
 
 
@@ -139,12 +140,12 @@ def test_money_of_the_files_is_the_record_to_the_millionth(dirty: Path) -> None:
         week["discount"] += money(row["Rabatt"]) if row["Rabatt"] else 0
     committed = {"KEIN": 0, **{offer.code: offer.committed_millionths for offer in DIRTY.offers}}
     seen: set[str] = set()
-    for row in decision_rows(dirty / "logs"):
-        if is_decision(row) and row["send_id"] not in seen:
-            seen.add(str(row["send_id"]))
-            week = sums[week_of(row["sent_at"].astimezone(BERLIN).replace(tzinfo=None))]
-            week["contact_cost"] += int(row["contact_cost"] * 1_000_000)
-            week["committed"] += committed[str(row["offer"])]
+    for decided in filter(is_decision, decision_rows(dirty / "logs")):
+        if decided["send_id"] not in seen:
+            seen.add(decided["send_id"])
+            week = sums[week_of(decided["sent_at"].astimezone(BERLIN).replace(tzinfo=None))]
+            week["contact_cost"] += int(decided["contact_cost"] * 1_000_000)
+            week["committed"] += committed[decided["offer"]]
     for one in json.loads((dirty / "money.json").read_text())["weeks"]:
         found = sums[one["week"]]
         assert {name: found[name] for name in one if name not in ("week", "margin", "profit")} == {
@@ -273,8 +274,8 @@ def test_same_settings_give_the_same_bytes(tmp_path: Path, dirty: Path) -> None:
 
 def test_clean_shop_has_nothing_to_reject(tmp_path: Path) -> None:
     """Without dirt every line is accepted, each once, on its day."""
-    said = write_promotion_logs(tmp_path, changed_settings(DIRTY, n_weeks=2, dirt=FeedDirt.none()))
-    for feed in said["feeds"].values():
+    write_promotion_logs(tmp_path, changed_settings(DIRTY, n_weeks=2, dirt=FeedDirt.none()))
+    for feed in json.loads((tmp_path / "delivered.json").read_text())["feeds"].values():
         assert feed["rejected"] == {}
         assert set(feed["kinds"]) == {"on_time"}
 
