@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
-from rl.errors import ShopError
 from rl.shops.promotion.catalogue import DRAWS_A_LINE, N_LINES, Baskets, discounted, draw_baskets
 from rl.shops.promotion.chance import Chance
+from rl.shops.promotion.choice_checks import refuse_forbidden, refuse_unfit
 from rl.shops.promotion.shop import Shop
 from rl.shops.promotion.shopper_population import Population, draw_population
 from rl.shops.promotion.shopper_reactions import ShopperStates
@@ -20,7 +20,6 @@ from rl.shops.promotion.week_responses import N_ORDERS, NEVER, WeekResponses
 Probabilities = Callable[[Columns, BoolArray], FloatArray]
 """A policy: the observation of n shoppers and which actions each may get, to the probability of each action."""
 
-PROBABILITY_TOLERANCE = 1e-6
 MOST_VISITS = 6
 
 _DECIDE, _REACT, _BASKETS = 2, 3, 4
@@ -98,7 +97,7 @@ class LockstepWeeks:
         rows = self.present()
         mask = self.mask(rows)
         chances = probabilities(self.observe(rows), mask)
-        _refuse_unfit(chances, mask)
+        refuse_unfit(chances, mask)
         draws = self._uniforms(_DECIDE, 1)[rows, 0]
         reached = np.cumsum(chances, axis=1)
         action = (draws[:, None] * reached[:, -1:] >= reached).sum(axis=1)
@@ -107,9 +106,19 @@ class LockstepWeeks:
         return self.respond(np.minimum(action, last), chances)
 
     def respond(self, action: IntArray, chances: FloatArray) -> WeekResponses:
-        """Send the actions to the shoppers who are there, `(n,)`, and return how they react; the week is over then."""
+        """Send the actions to the shoppers who are there and return how they react; the week is over then.
+
+        Args:
+            action: what each is sent, `(n,)`, in the order of `present`.
+            chances: with which probability each action was drawn for each shopper, `(n, n_actions)`.
+
+        Raises:
+            ShopError: actions that aren't allowed, or chances that are no distributions.
+        """
         shop, rows, week = self.shop, self.present(), self.week
         states, mask = self.states(rows), self.mask(rows)
+        refuse_unfit(chances, mask)
+        refuse_forbidden(action, mask)
         draws = self._uniforms(_REACT, _N_REACTIONS)[rows]
         reactions, nothing = shop.reactions, np.zeros_like(action)
         with_offer = reactions.purchase_probability(states, action)
@@ -128,7 +137,7 @@ class LockstepWeeks:
             row=rows,
             mask=mask,
             action=action,
-            propensity=chances[np.arange(len(action)), action],
+            chances=chances,
             orders=self._orders(rows, has_order, action, is_redeemed),
             order_time=order_time,
             refund_time=refund_time,
@@ -137,6 +146,7 @@ class LockstepWeeks:
             would_buy=would_buy,
             purchase_probability=with_offer,
             usual_probability=without,
+            states=states,
             visits=_poisson(draws[:, _VISITS], reactions.mean_visits(states, action)),
             opt_out_time=np.where(opts_out, shop.calendar.moment(week, draws[:, _TIME_OUT]), NEVER),
             contact_cost=contact_cost[action],
@@ -215,16 +225,6 @@ class LockstepWeeks:
 
     def _uniforms(self, stream: int, n_draws: int) -> FloatArray:
         return self.chance.uniforms(stream, self.week, first=self.first, n_rows=self.n_shoppers, n_draws=n_draws)
-
-
-def _refuse_unfit(chances: FloatArray, mask: BoolArray) -> None:
-    if chances.shape != mask.shape:
-        raise ShopError(f"the policy returned shape {chances.shape}, expected {mask.shape}")
-    if not np.isfinite(chances).all() or (chances < 0).any() or (chances[~mask] != 0).any():
-        raise ShopError("the policy gives an action no finite probability from 0 on, or one above 0 that isn't allowed")
-    off = np.abs(chances.sum(axis=1) - 1)
-    if (off > PROBABILITY_TOLERANCE).any():
-        raise ShopError(f"the policy's probabilities sum to 1 +- {off.max():.2g}; expected 1")
 
 
 def _poisson(uniforms: FloatArray, mean: FloatArray) -> IntArray:

@@ -8,19 +8,24 @@ from typing import Literal
 
 import numpy as np
 
-from rl.data.logged_episodes import FloatArray, IntArray
+from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import ShopError
 from rl.shops.promotion.chance import Chance
 from rl.shops.promotion.lockstep_weeks import LockstepWeeks, Probabilities
 from rl.shops.promotion.logging_policy import logging_policy
 from rl.shops.promotion.promotion_settings import PromotionSettings
 from rl.shops.promotion.shop import build_shop
+from rl.shops.promotion.visible_history import Columns
 from rl.shops.promotion.week_responses import WeekResponses
 
 # Streams of their own, so that no log's shoppers come back in the truth that judges it.
 TRUTH_STREAM = 7_000_013
 BATCH_SHOPPERS = 8192
 MILLIONTHS = 1e6
+
+WeeklyList = Callable[[Columns, BoolArray], tuple[IntArray, FloatArray]]
+"""A week's list: the observation of all n shoppers and what each may get, to the action of each, `(n,)`, and the
+probabilities that it was drawn by, `(n, n_actions)`."""
 
 Measure = Literal[
     "profit", "margin", "committed", "redeemed", "spent_on_sure_things", "spent_on_driven_away", "lost_purchases"
@@ -127,10 +132,7 @@ def true_policy_value(
     Raises:
         ShopError: more weeks than the shop has, nobody there, or a policy that returns no distributions.
     """
-    if n_weeks < 1 or lead_weeks < 0 or lead_weeks + n_weeks > settings.n_weeks:
-        raise ShopError(
-            f"{lead_weeks} weeks and {n_weeks} judged ones; expected at least one, {settings.n_weeks} together at most"
-        )
+    _refuse_weeks(settings, lead_weeks, n_weeks)
     shop, behavior = build_shop(settings), logging_policy(settings)
     chance = Chance((settings.catalogue_seed, TRUTH_STREAM, seed))
     parts: list[PolicyTruth] = []
@@ -138,7 +140,10 @@ def true_policy_value(
         weeks = LockstepWeeks(shop, chance, first, min(batch_shoppers, n_shoppers - first))
         for _ in range(lead_weeks):
             weeks.play(behavior)
-        parts.append(_judged(weeks, probabilities, n_weeks=n_weeks, gamma=gamma))
+        sums = _Sums(weeks)
+        for place in range(n_weeks):
+            sums.add(weeks.play(probabilities), gamma**place)
+        parts.append(sums.truth())
     names = PolicyTruth.__dataclass_fields__
     together = PolicyTruth(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
     if not together.weeks.any():
@@ -146,13 +151,67 @@ def true_policy_value(
     return together
 
 
-def _judged(weeks: LockstepWeeks, probabilities: Probabilities, *, n_weeks: int, gamma: float) -> PolicyTruth:
-    sums = {name: np.zeros(weeks.n_shoppers) for name in PolicyTruth.__dataclass_fields__ if name != "kind"}
-    for place in range(n_weeks):
-        responses = weeks.play(probabilities)
+def true_list_value(
+    settings: PromotionSettings,
+    weekly_list: WeeklyList,
+    *,
+    lead_weeks: int,
+    n_weeks: int,
+    n_shoppers: int,
+    seed: int = 0,
+) -> tuple[PolicyTruth, IntArray]:
+    """Return what weekly lists lead to, and what each week's list committed, `(n_weeks,)`, in millionths.
+
+    A list is drawn for all shoppers of a week together, as one that keeps a budget has to be; so they are played in one
+    batch, and `true_policy_value` is faster where each shopper is decided alone.
+
+    Args:
+        settings: the shop.
+        weekly_list: draws the week's actions.
+        lead_weeks: weeks under the behavior policy first.
+        n_weeks: judged weeks after them.
+        n_shoppers: drawn, newcomers of all weeks included.
+        seed: of the truth's own chance; a list's own draws aren't of it.
+
+    Raises:
+        ShopError: more weeks than the shop has, or a list that sends what isn't allowed.
+    """
+    _refuse_weeks(settings, lead_weeks, n_weeks)
+    chance, behavior = Chance((settings.catalogue_seed, TRUTH_STREAM, seed)), logging_policy(settings)
+    weeks = LockstepWeeks(build_shop(settings), chance, 0, n_shoppers)
+    for _ in range(lead_weeks):
+        weeks.play(behavior)
+    sums, committed = _Sums(weeks), []
+    for _ in range(n_weeks):
+        rows = weeks.present()
+        responses = weeks.respond(*weekly_list(weeks.observe(rows), weeks.mask(rows)))
+        sums.add(responses, 1.0)
+        committed.append(int(responses.committed.sum()))
+    return sums.truth(), np.array(committed, dtype=np.int64)
+
+
+def _refuse_weeks(settings: PromotionSettings, lead_weeks: int, n_weeks: int) -> None:
+    if n_weeks < 1 or lead_weeks < 0 or lead_weeks + n_weeks > settings.n_weeks:
+        raise ShopError(
+            f"{lead_weeks} weeks and {n_weeks} judged ones; expected at least one, {settings.n_weeks} together at most"
+        )
+
+
+class _Sums:
+    """Sums of the judged weeks by shopper."""
+
+    def __init__(self, weeks: LockstepWeeks) -> None:
+        self._kind = weeks.population.kind
+        self._sums = {name: np.zeros(weeks.n_shoppers) for name in _MEASURES}
+
+    def add(self, responses: WeekResponses, weight: float) -> None:
+        """Add a week that counts for so much."""
         for name, measure in _MEASURES.items():
-            sums[name][responses.row] += gamma**place * measure(responses)
-    return PolicyTruth(**sums, kind=weeks.population.kind)
+            self._sums[name][responses.row] += weight * measure(responses)
+
+    def truth(self) -> PolicyTruth:
+        """Return the sums."""
+        return PolicyTruth(**self._sums, kind=self._kind)
 
 
 def _redeemed(responses: WeekResponses) -> FloatArray:

@@ -8,6 +8,7 @@ import numpy as np
 
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.shops.promotion.catalogue import CENT, Baskets
+from rl.shops.promotion.shopper_reactions import ShopperStates
 
 NEVER = np.int64(np.iinfo(np.int64).max)
 N_ORDERS = 2
@@ -22,7 +23,7 @@ class WeekResponses:
         row: whose decision it is, an index among the shoppers of the batch.
         mask: actions that were allowed, `(n, n_actions)`.
         action: what was sent; 0 nothing.
-        propensity: with which probability.
+        chances: with which probability each action would have been sent, `(n, n_actions)`.
         orders: baskets of up to `N_ORDERS` purchases, those of one place in a list; without pieces where none.
         order_time: of each, `(n, N_ORDERS)`; NEVER where there is none.
         refund_time: when all of it came back, `(n, N_ORDERS)`; NEVER where it didn't.
@@ -31,6 +32,7 @@ class WeekResponses:
         would_buy: whether the shopper would have bought in this week without an offer.
         purchase_probability: of a purchase in the week, with what was sent.
         usual_probability: the same, had nothing been sent.
+        states: the true states that the week began with.
         visits: beside those that end in a purchase.
         opt_out_time: NEVER where the shopper didn't opt out.
         contact_cost: of what was sent.
@@ -41,7 +43,7 @@ class WeekResponses:
     row: IntArray
     mask: BoolArray
     action: IntArray
-    propensity: FloatArray
+    chances: FloatArray
     orders: tuple[Baskets, ...]
     order_time: IntArray
     refund_time: IntArray
@@ -50,10 +52,17 @@ class WeekResponses:
     would_buy: BoolArray
     purchase_probability: FloatArray
     usual_probability: FloatArray
+    states: ShopperStates
     visits: IntArray
     opt_out_time: IntArray
     contact_cost: IntArray
     committed: IntArray
+
+    @property
+    def propensity(self) -> FloatArray:
+        """The probability of what was sent."""
+        found: FloatArray = self.chances[np.arange(len(self.action)), self.action]
+        return found
 
     def summed(self, name: str) -> IntArray:
         """Return `amount` or `cost` of each order, `(n, N_ORDERS)`."""

@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rl.data.logged_episodes import FloatArray, IntArray
 from rl.shops.promotion.feeds.campaign_feed import decision_id
 from rl.shops.promotion.feeds.feed_lines import shopper_ids
 from rl.shops.promotion.feeds.order_feed import OrderLine
 from rl.shops.promotion.simulate import Simulation
-from rl.shops.promotion.week_responses import NEVER
+from rl.shops.promotion.week_responses import NEVER, WeekResponses
 
 MONEY = ("amount", "cost", "discount", "refunded_amount", "refunded_cost", "contact_cost", "committed")
 
@@ -29,7 +30,7 @@ class MoneyRecord:
     """
 
     simulation: Simulation
-    sums: list[dict[str, np.ndarray]] = field(init=False)
+    sums: list[dict[str, IntArray]] = field(init=False)
 
     def __post_init__(self) -> None:
         weeks = self.simulation.weeks
@@ -62,8 +63,9 @@ class MoneyRecord:
     def write_decisions(self, path: Path) -> None:
         """Write a row for each decision: what was decided, its delivered money, and what no log shows.
 
-        Four columns are the truth: `would_buy`, whether the shopper would have bought in that week without an offer,
-        `purchase_probability` with what was sent, `usual_probability` without it, and the `kind`.
+        Five columns are the truth: `would_buy`, whether the shopper would have bought in that week without an offer;
+        the probability of a purchase with what was sent, without it (`usual_`), and before anything was drawn
+        (`expected_`, over the behavior policy's chances); and the `kind`.
         """
         parts = [self._decisions(week) for week in range(len(self.sums))]
         pq.write_table(pa.concat_tables(parts), path)
@@ -85,6 +87,16 @@ class MoneyRecord:
             "would_buy": responses.would_buy,
             "purchase_probability": responses.purchase_probability,
             "usual_probability": responses.usual_probability,
+            "expected_probability": self._expected(responses),
             "kind": kinds[population.kind[responses.row]],
         }
         return pa.table(columns | dict(self.sums[week]))
+
+    def _expected(self, responses: WeekResponses) -> FloatArray:
+        """Return the probability of a purchase over what might have been sent, `(n,)`."""
+        reactions, shape = self.simulation.shop.reactions, responses.action.shape
+        by_action = [
+            reactions.purchase_probability(responses.states, np.full(shape, action))
+            for action in range(responses.chances.shape[1])
+        ]
+        return np.asarray((responses.chances * np.stack(by_action, axis=1)).sum(axis=1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from rl.shops.promotion.fixed_policies import everybody_policy, fixed_policies, 
 from rl.shops.promotion.lockstep_weeks import Probabilities
 from rl.shops.promotion.logging_policy import logging_policy
 from rl.shops.promotion.promotion_settings import PromotionSettings, changed_settings
-from rl.shops.promotion.true_value import PolicyTruth, true_policy_value
+from rl.shops.promotion.true_value import PolicyTruth, true_list_value, true_policy_value
 
 SETTINGS = PromotionSettings()
 RULE = rfm_policy(SETTINGS)
@@ -97,3 +99,47 @@ def test_what_can_not_be_judged_is_refused(truths: dict[str, PolicyTruth]) -> No
         truths["rfm"].mean("profit", kind=99)
     with pytest.raises(ShopError, match="shape"):
         truth(lambda _, mask: everybody_policy(1)(_, mask)[:, :2], n_shoppers=50)
+
+
+def voucher_list(n_vouchers: int):
+    """A list that sends vouchers to the first so many shoppers who may get one."""
+
+    def drawn(_: object, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        chosen = mask[:, 3] & (np.cumsum(mask[:, 3]) <= n_vouchers)
+        action = np.where(chosen, 3, 0)
+        return action, np.eye(5)[action]
+
+    return drawn
+
+
+def test_lists_keep_what_they_committed() -> None:
+    """A list of exactly forty vouchers a week commits forty times 5.0425, and its truth is spent by shopper."""
+    found, committed = true_list_value(SETTINGS, voucher_list(40), lead_weeks=2, n_weeks=5, n_shoppers=300)
+    np.testing.assert_array_equal(committed, 40 * 5_042_500)
+    assert found.committed.sum() == pytest.approx(5 * 40 * 5.0425)
+
+
+def test_list_that_decides_each_shopper_alone_is_the_policy() -> None:
+    """A list to everybody is worth what the policy to everybody is, on the same shoppers and days."""
+    found, _ = true_list_value(SETTINGS, voucher_list(10**6), lead_weeks=8, n_weeks=4, n_shoppers=300)
+    expected = truth(everybody_policy(3), n_weeks=4, n_shoppers=300)
+    for name in PolicyTruth.__dataclass_fields__:
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+
+
+def test_lists_that_send_what_is_not_allowed_are_refused() -> None:
+    """Offers beyond the mask, of no shop, or for other shoppers than are there, end in an error."""
+
+    def bad(action_of: Callable[[np.ndarray], np.ndarray]):
+        def drawn(_: object, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return action_of(mask), mask / mask.sum(axis=1, keepdims=True)
+
+        return drawn
+
+    for action_of, reason in (
+        (lambda mask: np.full(len(mask), 3), "may not get"),
+        (lambda mask: np.full(len(mask), 7), "may not get"),
+        (lambda _: np.zeros(3, dtype=np.int64), "expected one for each"),
+    ):
+        with pytest.raises(ShopError, match=reason):
+            true_list_value(SETTINGS, bad(action_of), lead_weeks=8, n_weeks=4, n_shoppers=300)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -195,6 +196,23 @@ def test_every_decision_is_delivered_with_its_propensity(dirty: Path) -> None:
     table = pq.read_table(dirty / "decisions.parquet")
     assert table.num_rows == n_decisions
     assert sum(table["committed"].to_pylist()) == sum(int(week.committed.sum()) for week in simulation.weeks)
+
+
+def test_decisions_hold_the_true_probabilities(dirty: Path) -> None:
+    """Purchases are as likely as each column says, within four standard deviations; offers move some up, some down."""
+    table = pq.read_table(dirty / "decisions.parquet").to_pydict()
+    bought = np.array(table["n_orders"]) > 0
+    for column, happened in (
+        ("purchase_probability", bought),
+        ("expected_probability", bought),
+        ("usual_probability", np.array(table["would_buy"])),
+    ):
+        chance = np.array(table[column])
+        assert abs((happened - chance).sum()) < 4 * np.sqrt((chance * (1 - chance)).sum()), column
+    moved = np.array(table["purchase_probability"]) - np.array(table["usual_probability"])
+    is_sent = np.array(table["action"]) != "none"
+    assert (moved[~is_sent] == 0).all()
+    assert moved[is_sent].min() < 0 < moved[is_sent].max()
 
 
 def test_opt_outs_stand_in_the_register_and_block_the_audience(dirty: Path) -> None:
