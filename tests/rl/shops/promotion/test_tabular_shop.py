@@ -87,6 +87,28 @@ def test_moves_are_as_likely_as_the_tables_say() -> None:
     assert distance < n_cells + 5 * np.sqrt(2 * n_cells)
 
 
+@pytest.mark.parametrize("action", [0, 1, 2])
+def test_rewards_are_the_sum_over_all_that_may_happen(action: int) -> None:
+    """A state's reward is the profit of every basket, redemption, refund and resale, weighted by its probability."""
+    states, reactions = TABULAR._shopper_states(), TABULAR.shop.reactions
+    actions = np.full(TABULAR.n_states, action)
+    buys, redeems = reactions.purchase_probability(states, actions), reactions.redemption_probability(states, actions)
+    catalogue, dynamics = TABULAR.shop.catalogue, SETTINGS.dynamics
+    per_order = {False: 0.0, True: 0.0}
+    for price, cost in zip(catalogue.price_cents.tolist(), catalogue.cost_millionths.tolist(), strict=True):
+        for pieces, likely in ((1, 0.75), (2, 0.25)):
+            for is_redeemed in per_order:
+                paid = pieces * price / 100 - (6.0 if is_redeemed else 0.0)
+                goods = pieces * cost / 1e6
+                lost = dynamics.refund_probability * (1 - dynamics.resale_probability) * goods
+                profit = (1 - dynamics.refund_probability) * (paid - goods) - lost
+                per_order[is_redeemed] += likely / len(catalogue.price_cents) * profit
+    again = reactions.of_kind("second_order_probability", states.kind) * per_order[False]
+    expected = redeems * per_order[True] + (buys - redeems) * per_order[False] + buys * again
+    contact = [0.0, 0.04, 0.0425][action]
+    np.testing.assert_allclose(PROCESS.rewards[:, action], expected - contact, rtol=1e-9)
+
+
 @pytest.mark.parametrize("share", [0.1, 0.25, 0.5, 0.75])
 def test_looking_ahead_pays_at_equal_spend(share: float) -> None:
     """At budgets from a tenth to three quarters of the free optimum's, the best policy earns 5% more at the least."""

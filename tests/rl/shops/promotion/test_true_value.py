@@ -82,6 +82,17 @@ def test_standard_errors_are_those_of_repetitions() -> None:
     assert 0.42 < ratio < 2.0
 
 
+def test_standard_errors_are_the_jackknifes() -> None:
+    """Of a ratio over shoppers with different numbers of weeks, the error is what leaving each out in turn gives."""
+    found = truth(RULE, n_shoppers=900, lead_weeks=0, n_weeks=26)
+    assert len(np.unique(found.weeks)) > 5
+    for measure in ("profit", "committed"):
+        values = getattr(found, measure)
+        without = (values.sum() - values) / (found.weeks.sum() - found.weeks)
+        jackknife = np.sqrt((1 - 1 / len(without)) * ((without - without.mean()) ** 2).sum())
+        assert found.mean(measure).standard_error == pytest.approx(jackknife, rel=0.01)
+
+
 def test_discount_weighs_early_weeks(truths: dict[str, PolicyTruth]) -> None:
     """With a factor near 0 the first judged week alone counts."""
     behavior = logging_policy(SETTINGS)
