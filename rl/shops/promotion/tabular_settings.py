@@ -19,7 +19,7 @@ TABULAR_KINDS = tuple(
 """Some forget the shop unless they are reminded in time, some only buy earlier what they would have bought."""
 
 
-def tabular_settings(*, n_shoppers: int = 2000, n_weeks: int = 26, seed: int = 1) -> PromotionSettings:
+def tabular_settings(*, n_shoppers: int = 4000, n_weeks: int = 26, seed: int = 1) -> PromotionSettings:
     """Return the settings of three kinds of shoppers whom the register tells apart, and of two offers.
 
     Who hasn't bought drifts a level each week, so distance, fatigue and supplies all follow from what the log shows.
