@@ -57,6 +57,27 @@ def simulate_shop(
     )
 
 
+@app.command("simulate-promotion")
+def simulate_promotion(
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; default: in the home.")] = None,
+    last_date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last business date, a Sunday; default: the shop's.")
+    ] = None,
+    n_weeks: Annotated[int | None, typer.Option(min=1, help="Weeks of logs.")] = None,
+    n_shoppers: Annotated[int | None, typer.Option(min=1, help="Shoppers.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the shoppers and their weeks.")] = None,
+) -> None:
+    """Write weeks of the logs of a simulated shop that sends offers, and the true values of fixed policies."""
+    _run_command(
+        "simulate_promotion",
+        out=out,
+        last_date=last_date and last_date.date(),
+        n_weeks=n_weeks,
+        n_shoppers=n_shoppers,
+        seed=seed,
+    )
+
+
 @app.command("prepare")
 def prepare(source: SourceName, scenario: ScenarioName, run_date: RunDate) -> None:
     """Assemble the dataset and write it: vocabulary, splits, encoder."""

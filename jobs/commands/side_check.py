@@ -105,8 +105,15 @@ def _check_file(check: SideCheck, file: DeliveredFile, source: Source, n_lines: 
 def _count(check: SideCheck, parsed: SideLine, place: str) -> None:
     check.n_lines += 1
     if parsed.refusal is None:
-        check.n_filled.update(name for row in parsed.rows for name, value in row.items() if value is not None)
+        check.n_filled.update(name for row in parsed.rows for name in _filled(row))
         return
     reason = " ".join(word for word in (parsed.refusal.reason, parsed.refusal.field) if word)
     check.n_rejected[reason] += 1
     check.first.setdefault(reason, place)
+
+
+def _filled(row: dict[str, Any]) -> Iterator[str]:
+    """Yield the fields that a row has; of one that tells an attribute, the attribute under the source's own name."""
+    for name, value in row.items():
+        if value is not None:
+            yield row["attribute"] if name == "value" else name

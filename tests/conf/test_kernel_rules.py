@@ -8,16 +8,16 @@ import pytest
 
 from conf.kernel_rules import as_of, rules_of
 from conf.specs.scenario import load_pipeline
-from conf.specs.source import source_names
 from jobs.sessions.business_days import start_of_day
 from jobs.sessions.session_rows import watermark
 from jobs.transitions.attribution import look_back_days
 from tests.conf.kernel.columns_of_rows import micros
+from tests.conf.specs.session_sources import session_sources
 
 HORIZON = date(2026, 3, 29)  # clocks go forward in Europe
 
 
-@pytest.mark.parametrize("source", source_names())
+@pytest.mark.parametrize("source", session_sources())
 def test_rules_are_those_of_the_jobs(source: str) -> None:
     """How far back decisions are looked for, until when deliveries are complete, and when the horizon ends."""
     pipeline = load_pipeline("recommendation", source)

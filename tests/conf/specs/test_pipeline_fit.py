@@ -11,8 +11,9 @@ import yaml
 from conf.errors import SpecError
 from conf.specs.pipeline_fit import misfits
 from conf.specs.scenario import Pipeline, load_pipeline, scenario_names
-from conf.specs.source import SOURCES_FOLDER, source_names
+from conf.specs.source import SOURCES_FOLDER
 from conf.specs.strict_yaml import merge
+from tests.conf.specs.session_sources import session_sources
 
 SHOP: dict[str, Any] = {
     "name": "shop",
@@ -79,7 +80,7 @@ def test_categories_of_items_need_a_table_that_has_them() -> None:
         assert "no table of items with category_id" in found(source, observation=asked)["observation.item_categories"]
 
 
-@pytest.mark.parametrize("source", source_names())
+@pytest.mark.parametrize("source", session_sources())
 @pytest.mark.parametrize("scenario", scenario_names())
 def test_shipped_pairs_fit(scenario: str, source: str) -> None:
     load_pipeline(scenario, source)

@@ -8,8 +8,8 @@ import yaml
 
 from conf.errors import SpecError
 from conf.specs.scenario import SCENARIOS_FOLDER, Scenario, load_pipeline, scenario_names
-from conf.specs.source import source_names
 from conf.specs.strict_yaml import merge, parse_model, read_yaml
+from tests.conf.specs.session_sources import session_sources
 
 
 def recommendation_with(**override: Any) -> dict[str, Any]:
@@ -18,10 +18,10 @@ def recommendation_with(**override: Any) -> dict[str, Any]:
     return merge(content, override)
 
 
-@pytest.mark.parametrize("source", source_names())
+@pytest.mark.parametrize("source", session_sources())
 @pytest.mark.parametrize("scenario", scenario_names())
 def test_load_pipeline_fits_every_source(scenario: str, source: str) -> None:
-    """Each scenario can be loaded on each source."""
+    """Each scenario can be loaded on each source of its clock."""
     pipeline = load_pipeline(scenario, source)
     assert (pipeline.scenario.name, pipeline.source.name) == (scenario, source)
 
@@ -103,7 +103,7 @@ def test_scenario_limits_rise_and_fall_by_two_guardrails() -> None:
         parse_model(Scenario, recommendation_with(gate={"guardrails": [rise, fall, rise, fall]}), "x")
 
 
-@pytest.mark.parametrize("source", source_names())
+@pytest.mark.parametrize("source", session_sources())
 def test_default_guardrail_stands_where_decisions_and_clicks_are_logged(source: str) -> None:
     """Clicks may fall by a tenth at most; sources that bring a gate of their own have no guardrail."""
     rails = load_pipeline("recommendation", source).scenario.gate.guardrails

@@ -27,6 +27,7 @@ def test_source_names_hold_the_formats_that_ship() -> None:
     """The documented formats and the simulated shop are there."""
     expected = {"canonical", "taobao", "retailrocket", "online_retail", "open_bandit", "simulated_shop"}
     expected |= {"ga4", "shopify_orders", "segment", "rees46", "movielens", "grocery_baskets", "criteo_uplift", "mind"}
+    expected |= {"simulated_promotion"}
     assert expected <= set(source_names())
 
 

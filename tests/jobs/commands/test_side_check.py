@@ -90,3 +90,17 @@ def test_elements_of_side_rows_that_no_column_reads_are_counted(tmp_path: Path) 
     (check,) = check_side_tables(shop, tmp_path, 10)
     assert check.result()["passed_over"] == {"variants": 1}
     assert "1 lines hold further elements of variants that no column reads" in "\n".join(check.lines())
+
+
+def test_attributes_of_shoppers_are_counted_by_their_names(tmp_path: Path) -> None:
+    """An attribute with values isn't called empty; one without any is."""
+    shoppers = {
+        "files": ["**/customers.jsonl"],
+        "columns": {"user_id": {"column": "id"}, "tier": {"column": "tier"}, "country": {"column": "land"}},
+    }
+    shop = Source.model_validate(source().model_dump() | {"shoppers": shoppers})
+    deliver(tmp_path, FIRST, day_lines(FIRST))
+    deliver(tmp_path, FIRST, ['{"id": 1, "tier": "gold"}', '{"id": 2}'], "customers.jsonl")
+    (check,) = check_side_tables(shop, tmp_path, 10)
+    assert check.empty_fields == ["country"]
+    assert check.n_filled["tier"] == 1

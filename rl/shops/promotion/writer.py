@@ -1,0 +1,157 @@
+"""The shop's raw deliveries: a folder a day with three dirty feeds and side tables, and a record of what they hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from rl.errors import ShopError
+from rl.shops.promotion.feeds.campaign_feed import campaign_lines
+from rl.shops.promotion.feeds.feed_dirt import FORMS, dirty_lines, duplicates
+from rl.shops.promotion.feeds.feed_files import WRITERS
+from rl.shops.promotion.feeds.feed_lines import FeedLine, LineKind
+from rl.shops.promotion.feeds.money_record import MoneyRecord
+from rl.shops.promotion.feeds.order_feed import OrderLine, order_lines
+from rl.shops.promotion.feeds.side_files import side_files
+from rl.shops.promotion.feeds.web_feed import web_lines
+from rl.shops.promotion.promotion_settings import PromotionSettings, save_shop
+from rl.shops.promotion.simulate import Simulation, simulate
+from rl.shops.promotion.week_calendar import DAYS_A_WEEK, MICROSECONDS
+
+LOGS_FOLDER = "logs"
+DELIVERED_FILE = "delivered.json"
+MONEY_FILE = "money.json"
+DECISIONS_FILE = "decisions.parquet"
+
+DISORDER_MINUTES = 20.0
+_FORMS_STREAM, _LATE_STREAM, _DAY_STREAM = 31, 32, 33
+
+
+def write_promotion_logs(out: Path, settings: PromotionSettings) -> dict[str, object]:
+    """Write the shop's settings, its logs of every day, and the record of what is in them, replacing earlier ones.
+
+    The record is `delivered.json` (lines by feed, day and kind), `money.json` (exact money by week) and
+    `decisions.parquet` (the same by decision, with what no log shows). The same settings give the same bytes.
+
+    Returns:
+        What `delivered.json` says.
+
+    Raises:
+        ShopError: the folder can't be written, or nobody was there.
+    """
+    simulation = simulate(settings)
+    staged = out / f".{LOGS_FOLDER}.{os.getpid()}"
+    try:
+        shutil.rmtree(staged, ignore_errors=True)
+        delivered, money = deliver(simulation, staged)
+        shutil.rmtree(out / LOGS_FOLDER, ignore_errors=True)
+        staged.replace(out / LOGS_FOLDER)
+        (out / DELIVERED_FILE).write_text(json.dumps(delivered, indent=2) + "\n", encoding="utf-8")
+        (out / MONEY_FILE).write_text(json.dumps({"weeks": money.by_week()}, indent=2) + "\n", encoding="utf-8")
+        money.write_decisions(out / DECISIONS_FILE)
+        save_shop(settings, out)
+    except OSError as error:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise ShopError(f"{out}: the simulated shop's logs can't be written: {error}") from error
+    return delivered
+
+
+def deliver(simulation: Simulation, logs: Path) -> tuple[dict[str, object], MoneyRecord]:
+    """Write the days' files to the folder; return the counts of each kind of line, and the exact money."""
+    deliveries = _Deliveries(simulation)
+    n_days = simulation.shop.settings.n_weeks * DAYS_A_WEEK
+    sides = side_files(simulation)
+    for day in range(n_days):
+        folder = logs / str(simulation.shop.calendar.date(day))
+        folder.mkdir(parents=True)
+        for feed in WRITERS:
+            deliveries.write(feed, day, folder, is_last=day + 1 == n_days)
+        for name, lines in sides.get(day, {}).items():
+            (folder / name).write_bytes("".join(f"{line}\n" for line in lines).encode(_encoding(name)))
+    return deliveries.summary(), deliveries.money
+
+
+class _Deliveries:
+    """Real lines by feed and day of delivery, and what becomes of them."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self.simulation, self.settings = simulation, simulation.shop.settings
+        self.money = MoneyRecord(simulation)
+        self.real: dict[str, dict[int, list[FeedLine]]] = {feed: defaultdict(list) for feed in WRITERS}
+        self.kinds: dict[str, dict[str, Counter[LineKind]]] = {feed: {} for feed in WRITERS}
+        self.put_off: dict[str, list[FeedLine]] = {feed: [] for feed in WRITERS}
+        self.n_undelivered: Counter[str] = Counter()
+        forms = [np.random.default_rng([self.settings.seed, _FORMS_STREAM, place]) for place in (0, 1)]
+        rate = self.settings.dirt.other_id_form_rate
+        self._add("web", list(web_lines(simulation, other_forms=rate, rng=forms[0])))
+        self._add_orders(list(order_lines(simulation, other_forms=rate, rng=forms[1])))
+        self._add_decisions()
+
+    def write(self, feed: str, day: int, folder: Path, *, is_last: bool) -> None:
+        """Write a feed's file of a day: what is real, what comes again, and what is wrong."""
+        dirt, lines = self.settings.dirt, self.real[feed].get(day, [])
+        rng = np.random.default_rng([self.settings.seed, _DAY_STREAM, list(WRITERS).index(feed), day])
+        again, tomorrow = duplicates(lines, dirt.duplicate_rate, is_last=is_last, rng=rng)
+        together = lines + again + self.put_off[feed] + dirty_lines(feed, lines, dirt, rng)
+        self.put_off[feed] = tomorrow
+        place = np.array([line.time for line in together]) + rng.normal(
+            0, DISORDER_MINUTES * 60 * MICROSECONDS, len(together)
+        )
+        WRITERS[feed]([together[index] for index in np.argsort(place, kind="stable")], folder, rng)
+        self.kinds[feed][str(self.simulation.shop.calendar.date(day))] = Counter(line.kind for line in together)
+
+    def summary(self) -> dict[str, object]:
+        """Return the counts of lines by feed, kind, day and reason for rejection."""
+        return {"feeds": {feed: self._feed_summary(feed) for feed in WRITERS}}
+
+    def _feed_summary(self, feed: str) -> dict[str, object]:
+        totals = sum(self.kinds[feed].values(), Counter[LineKind]())
+        rejected: Counter[str] = Counter()
+        for kind, n_lines in totals.items():
+            reason = FORMS[feed].reason(kind)
+            if reason is not None:
+                rejected[reason] += n_lines
+        return {
+            "n_lines": totals.total(),
+            "n_accepted": totals.total() - rejected.total(),
+            "rejected": dict(sorted(rejected.items())),
+            "n_after_last_delivery": self.n_undelivered[feed],
+            "kinds": dict(sorted(totals.items())),
+            "days": {day: dict(sorted(kinds.items())) for day, kinds in self.kinds[feed].items()},
+        }
+
+    def _add(self, feed: str, lines: list[FeedLine]) -> list[bool]:
+        """Take in real lines, some of them a day late, and return which are delivered at all."""
+        rng = np.random.default_rng([self.settings.seed, _LATE_STREAM, list(WRITERS).index(feed)])
+        is_late = (rng.random(len(lines)) < self.settings.dirt.late_rate).tolist()
+        last = self.settings.n_weeks * DAYS_A_WEEK - 1
+        is_delivered = [line.day + late <= last for line, late in zip(lines, is_late, strict=True)]
+        for line, late, comes in zip(lines, is_late, is_delivered, strict=True):
+            if comes:
+                self.real[feed][line.day + late].append(_late(line) if late else line)
+        self.n_undelivered[feed] += is_delivered.count(False)
+        return is_delivered
+
+    def _add_orders(self, orders: list[OrderLine]) -> None:
+        is_delivered = self._add("orders", [order.line for order in orders])
+        self.money.add_orders(order for order, comes in zip(orders, is_delivered, strict=True) if comes)
+
+    def _add_decisions(self) -> None:
+        is_delivered = iter(self._add("campaign", list(campaign_lines(self.simulation))))
+        for week in self.simulation.weeks:
+            comes = [next(is_delivered) for _ in week.row]
+            self.money.add_decisions(week.week, np.flatnonzero(comes).tolist())
+
+
+def _late(line: FeedLine) -> FeedLine:
+    day = 24 * 3600 * MICROSECONDS
+    return FeedLine("late", line.record, line.time + day, line.day)
+
+
+def _encoding(name: str) -> str:
+    return "utf-8" if name.endswith(".jsonl") else "latin-1"
