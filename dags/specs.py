@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from conf.errors import SpecError
-from conf.specs.scenario import Pipeline, load_pipeline, scenario_names
+from conf.specs.scenario import Pipeline, load_pipeline, scenarios_for
 
 
 @cache
@@ -13,7 +13,7 @@ def read_pipelines(source: str) -> tuple[dict[str, Pipeline], dict[str, str]]:
     """Return the pipelines by scenario name, and what is wrong with the scenarios that have none."""
     pipelines: dict[str, Pipeline] = {}
     problems: dict[str, str] = {}
-    for name in scenario_names():
+    for name in scenarios_for(source):
         try:
             pipelines[name] = load_pipeline(name, source)
         except SpecError as error:

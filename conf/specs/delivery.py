@@ -159,7 +159,10 @@ class BotRule(StrictModel):
     )
 
 
-class DecisionSpec(StrictModel):
+Clock = Literal["session_step", "shopper_week"]
+
+
+class DecisionSpec(GrownModel):
     """What counts as a decision."""
 
     kind: Literal["logged", "implied"] = Field(
@@ -171,6 +174,14 @@ class DecisionSpec(StrictModel):
     event_type: EventType = Field(
         description="Names the type of the events that are the decisions.", examples=["impression"]
     )
+    clock: Clock = Field(
+        default="session_step",
+        description="Says when decisions are made: within a shopper's sessions (`session_step`), or for every shopper "
+        "once a week (`shopper_week`). Scenarios of that clock run on the source.",
+        examples=["shopper_week"],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"clock"})
 
 
 class Delivery(StrictModel):

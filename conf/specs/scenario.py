@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,7 @@ from conf.specs.judging import Evaluation, Exploration, Gate, PolicySpec
 from conf.specs.key_kinds import DATA, LEARNING, OPERATION
 from conf.specs.later_keys import GrownModel
 from conf.specs.pipeline_fit import misfits
+from conf.specs.delivery import Clock
 from conf.specs.problem import Action, DiscountRate, Episode, Observation, Splits, Week
 from conf.specs.reward import MILLIONTHS as MILLIONTHS  # noqa: PLC0414  (re-exported for mypy, as is the reward)
 from conf.specs.reward import MoneyMetric
@@ -51,7 +52,7 @@ class Scenario(GrownModel):
         description="Names who answers for the scenario's DAGs.",
         examples=["recommendation"],
     )
-    clock: Literal["session_step", "shopper_week"] = Field(
+    clock: Clock = Field(
         json_schema_extra=DATA,
         description="Says what a step of an episode is: a decision of a session (`session_step`), or of a shopper's "
         "week (`shopper_week`), whose reward is what the shopper brought until the next one.",
@@ -312,6 +313,12 @@ def load_pipeline(
         content, _override_of(content.pop("overrides", None) or {}, source, f"{path}", source_names(sources_folder))
     )
     loaded = parse_model(Scenario, effective, f"{path} (source {source})")
+    if loaded.clock != loaded_source.decisions.clock:
+        raise SpecError(
+            f"{path}: scenario {scenario} decides by {loaded.clock}, and the decisions of source {source} are made by "
+            f"{loaded_source.decisions.clock} (decisions.clock); its scenarios are "
+            f"{', '.join(scenarios_for(source, folder, sources_folder)) or 'none'}"
+        )
     if found := misfits(loaded, loaded_source):
         lines = [f"  {one.key}: {one.problem}{_explained_at(one.key)}" for one in found]
         raise SpecError(f"{path} doesn't fit source {source}: {len(lines)} problem(s)\n" + "\n".join(lines))
@@ -337,6 +344,27 @@ def _override_of(overrides: Any, source: str, where: str, sources: Sequence[str]
 def _explained_at(key: str) -> str:
     location = tuple(key.split("."))
     return pointer(Scenario if location[0] in Scenario.model_fields else Source, location)
+
+
+def scenarios_for(source: str, folder: Path = SCENARIOS_FOLDER, sources_folder: Path | None = None) -> list[str]:
+    """Return the names of the scenarios that decide by the clock of the source's decisions, sorted.
+
+    One that can't be read is among them, so that it isn't passed over in silence.
+
+    Raises:
+        SpecError: no such source, or one that can't be read.
+    """
+    clock = load_source(source, SOURCES_FOLDER if sources_folder is None else sources_folder).decisions.clock
+    return [name for name in scenario_names(folder) if _decides_by(clock, folder / f"{name}.yaml")]
+
+
+def _decides_by(clock: str, path: Path) -> bool:
+    try:
+        named = read_yaml(path).get("clock")
+    except SpecError:
+        return True
+    others = set(get_args(Clock)) - {clock}
+    return named not in others
 
 
 def scenario_names(folder: Path = SCENARIOS_FOLDER) -> list[str]:

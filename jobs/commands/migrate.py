@@ -21,7 +21,7 @@ from conf.plain_json import to_json
 from conf.private_home import keep_private, refuse_unwritable
 from conf.publication import publishing, read_pointers, write_atomically
 from conf.settings import Settings
-from conf.specs.scenario import load_pipeline, scenario_names
+from conf.specs.scenario import load_pipeline, scenarios_for
 from conf.specs.source import source_names
 from conf.specs.spec_hash import data_spec_hash
 from conf.tables import EVENTS, EVENTS_REJECTED, SESSIONS, SIDE_TABLES, Table, transitions_table
@@ -79,7 +79,7 @@ def known_tables(lake: Lake) -> Iterator[tuple[Table, Path]]:
     for table in (EVENTS, EVENTS_REJECTED, *SIDE_TABLES.values(), SESSIONS):
         yield table, lake.table(table.name)
     if lake.source in source_names():
-        for name in scenario_names():
+        for name in scenarios_for(lake.source):
             pipeline = load_pipeline(name, lake.source)
             yield transitions_table(pipeline.scenario), lake.transitions(name, data_spec_hash(pipeline))
 

@@ -14,7 +14,7 @@ from conf.intact_files import damage_in, landing_cure, seems_intact
 from conf.paths import Lake
 from conf.publication import read_pointers
 from conf.settings import Settings
-from conf.specs.scenario import load_pipeline, scenario_names
+from conf.specs.scenario import load_pipeline, scenarios_for
 from conf.specs.source import Source
 from conf.specs.spec_hash import data_spec_hash
 from jobs.commands.ingest import ingest
@@ -69,7 +69,7 @@ def find_damaged(lake: Lake) -> dict[Path, str]:
 
 
 def _rebuild(spark: SparkSession, settings: Settings, source: Source, lake: Lake) -> None:
-    for name in scenario_names():
+    for name in scenarios_for(source.name):
         pipeline = load_pipeline(name, source.name)
         folder = lake.transitions(name, data_spec_hash(pipeline))
         pointers = read_pointers(folder)

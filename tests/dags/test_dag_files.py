@@ -16,10 +16,11 @@ from airflow.serialization.encoders import coerce_to_core_timetable
 from airflow.serialization.serialized_objects import DagSerialization
 from pendulum import datetime, now
 
-from conf.settings import PROJECT_ROOT
-from conf.specs.scenario import scenario_names
+from conf.settings import PROJECT_ROOT, Settings
+from conf.specs.scenario import scenarios_for
 from dags.ingest_events import ingest_events
 
+SCENARIOS = scenarios_for(Settings.from_environment({}).source)
 HEAVY = ("pyspark", "torch", "d3rlpy", "mlflow", "pandas")
 SCENARIO_TASKS = {
     "build": ["build", "announce_tonight"],
@@ -33,7 +34,7 @@ def bag() -> DagBag:
     return DagBag(PROJECT_ROOT / "dags")
 
 
-@pytest.fixture(params=["ingest_events", *(f"{verb}_{name}" for name in scenario_names() for verb in SCENARIO_TASKS)])
+@pytest.fixture(params=["ingest_events", *(f"{verb}_{name}" for name in SCENARIOS for verb in SCENARIO_TASKS)])
 def dag(request: pytest.FixtureRequest, bag: DagBag) -> DAG:
     """Each DAG in turn: what holds for one holds for all."""
     found: DAG = bag.dags[request.param]
@@ -43,7 +44,7 @@ def dag(request: pytest.FixtureRequest, bag: DagBag) -> DAG:
 def test_dag_files_import_without_errors(bag: DagBag) -> None:
     """Every scenario has its three DAGs beside the one that ingests."""
     assert bag.import_errors == {}
-    made = {f"{verb}_{name}" for name in scenario_names() for verb in SCENARIO_TASKS}
+    made = {f"{verb}_{name}" for name in SCENARIOS for verb in SCENARIO_TASKS}
     assert set(bag.dags) == made | {"ingest_events"}
 
 

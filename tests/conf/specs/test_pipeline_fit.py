@@ -10,10 +10,9 @@ import yaml
 
 from conf.errors import SpecError
 from conf.specs.pipeline_fit import misfits
-from conf.specs.scenario import Pipeline, load_pipeline, scenario_names
-from conf.specs.source import SOURCES_FOLDER
+from conf.specs.scenario import Pipeline, load_pipeline, scenarios_for
+from conf.specs.source import SOURCES_FOLDER, source_names
 from conf.specs.strict_yaml import merge
-from tests.conf.specs.session_sources import session_sources
 
 SHOP: dict[str, Any] = {
     "name": "shop",
@@ -80,10 +79,27 @@ def test_categories_of_items_need_a_table_that_has_them() -> None:
         assert "no table of items with category_id" in found(source, observation=asked)["observation.item_categories"]
 
 
-@pytest.mark.parametrize("source", session_sources())
-@pytest.mark.parametrize("scenario", scenario_names())
-def test_shipped_pairs_fit(scenario: str, source: str) -> None:
-    load_pipeline(scenario, source)
+@pytest.mark.parametrize("source", source_names())
+def test_shipped_pairs_fit(source: str) -> None:
+    """Each source has a scenario of its decisions' clock, and fits all of them."""
+    names = scenarios_for(source)
+    assert names
+    assert [load_pipeline(name, source).scenario.name for name in names] == names
+
+
+def test_a_scenario_of_another_clock_is_refused() -> None:
+    """It names the source's own; DAGs and upgrades pass over it."""
+    assert scenarios_for("simulated_promotion") == ["promotion"]
+    assert scenarios_for("taobao") == ["recommendation"]
+    with pytest.raises(SpecError, match="decides by shopper_week, .* by session_step .*scenarios are recommendation"):
+        load_pipeline("promotion", "taobao")
+
+
+def test_a_scenario_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
+    """What is wrong with it is said where it is loaded."""
+    (tmp_path / "odd.yaml").write_text("clock: [")
+    (tmp_path / "other.yaml").write_text("clock: shopper_month")
+    assert scenarios_for("taobao", tmp_path) == ["odd", "other"]
 
 
 @pytest.mark.parametrize(
