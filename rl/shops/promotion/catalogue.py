@@ -75,11 +75,11 @@ class Baskets:
 
 
 def build_catalogue(settings: PromotionSettings) -> Catalogue:
-    """Return the shop's catalogue: prices around twenty, margins from a third to three fifths."""
+    """Return the shop's catalogue: prices around twenty, margins from two fifths to two thirds."""
     rng = np.random.default_rng([settings.catalogue_seed, 21])
     n_items = settings.n_items
     price = np.round(np.exp(rng.normal(np.log(21), 0.45, n_items)) * 100).astype(np.int64).clip(399, 19_999)
-    margin = rng.uniform(0.35, 0.6, n_items)
+    margin = rng.uniform(0.4, 0.67, n_items)
     cost = np.round(price * CENT * (1 - margin) / 100).astype(np.int64) * 100
     goods = ("Müslischale", "Teekanne", "Bürste", "Frühstücksbrett", "Gießkanne", "Lampe", "Körbchen", "Geschirrtuch")
     return Catalogue(

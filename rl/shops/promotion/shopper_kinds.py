@@ -15,7 +15,7 @@ class ShopperKind(StrictModel):
         share: of all shoppers, up to the sum over kinds.
         purchase: log hazard of a purchase of a shopper who is near, rested and out of stock.
         contact_response: what being written to adds, before fatigue; below 0 an offer drives the shopper away.
-        discount_response: what each ten units of an offer's largest discount add, before fatigue.
+        discount_response: what ten units off a usual basket add, before fatigue; other discounts add by their root.
         notice_probability: that a shopper who would have bought anyway redeems the offer.
         pantry: what each week of supplies in the house takes off.
         drift_rate: probability of moving one level away in a week without a purchase.
@@ -59,7 +59,7 @@ USUAL_KINDS = (
         share=0.3,
         purchase=-3.1,
         contact_response=0.4,
-        discount_response=3.8,
+        discount_response=3.3,
         drift_rate=0.3,
         retention=0.8,
         visits=0.9,
@@ -69,7 +69,7 @@ USUAL_KINDS = (
         share=0.16,
         purchase=-1.8,
         contact_response=0.15,
-        discount_response=2.2,
+        discount_response=2.1,
         notice_probability=0.95,
         pantry=1.2,
         drift_rate=0.15,
@@ -80,7 +80,7 @@ USUAL_KINDS = (
         share=0.2,
         purchase=-1.7,
         contact_response=0.4,
-        discount_response=2.4,
+        discount_response=2.2,
         drift_rate=0.6,
         retention=2.6,
         visits=1.0,

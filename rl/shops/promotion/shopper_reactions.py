@@ -10,7 +10,10 @@ import numpy as np
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.shops.promotion.promotion_settings import PromotionSettings
 
-DISCOUNT_UNIT_CENTS = 1000
+USUAL_BASKET_CENTS = 4000
+APPEALING_DISCOUNT_CENTS = 1000
+"""The discount on a usual basket whose appeal is 1; twice as much appeals by the square root of two."""
+
 CONTACTED_VISITS = 1.4
 """How many times the usual visits a shopper makes in a week with an offer, before fatigue."""
 
@@ -96,11 +99,16 @@ class Reactions:
     def _pull(self, states: ShopperStates, action: IntArray) -> FloatArray:
         """Return what the offer adds to the log hazard; fatigue takes from good effects, never from bad ones."""
         reach = np.array([0.0, *[offer.reach for offer in self.settings.offers]])[action]
-        largest = [offer.largest_discount_cents / DISCOUNT_UNIT_CENTS for offer in self.settings.offers]
-        appeal = np.array([0.0, *largest])[action]
+        appeal = np.sqrt(np.array([0.0, *self._usual_discounts]) / APPEALING_DISCOUNT_CENTS)[action]
         pull = reach * self.of_kind("contact_response", states.kind)
         pull += appeal * self.of_kind("discount_response", states.kind)
         return np.where(pull > 0, pull * self._freshness(states), pull)
+
+    @property
+    def _usual_discounts(self) -> list[float]:
+        """What each offer takes off a usual basket, in cents."""
+        offers = self.settings.offers
+        return [min(one.discount_percent * USUAL_BASKET_CENTS / 100, one.largest_discount_cents) for one in offers]
 
     def _freshness(self, states: ShopperStates) -> FloatArray:
         return np.asarray(np.exp(-self.settings.dynamics.weariness * states.fatigue))

@@ -9,10 +9,10 @@ _ALIKE = {"drift_rate": 1.0, "more_lines_probability": 0.0, "opt_out_rate": 0.00
 TABULAR_KINDS = tuple(
     ShopperKind.model_validate(_ALIKE | own)
     for own in (
-        {"name": "forgetful", "share": 0.45, "purchase": -1.2, "contact_response": 0.1, "discount_response": 1.5}
+        {"name": "forgetful", "share": 0.45, "purchase": -1.2, "contact_response": 0.1, "discount_response": 1.16}
         | {"pantry": 0.1},
-        {"name": "bargain_hunter", "share": 0.35, "purchase": -1.4, "discount_response": 2.5, "pantry": 0.9},
-        {"name": "sleeping_dog", "share": 0.2, "purchase": -1.2, "contact_response": -0.6, "discount_response": 0.3}
+        {"name": "bargain_hunter", "share": 0.35, "purchase": -1.4, "discount_response": 1.94, "pantry": 0.9},
+        {"name": "sleeping_dog", "share": 0.2, "purchase": -1.2, "contact_response": -0.6, "discount_response": 0.23}
         | {"opt_out_rate": 0.05},
     )
 )

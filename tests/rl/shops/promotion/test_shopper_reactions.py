@@ -28,7 +28,7 @@ def test_purchase_probability_is_the_hazard_of_kind_and_state() -> None:
     """The probability is one less exp(-exp(log hazard)), with every part of the hazard as the settings say."""
     kind, dynamics = SETTINGS.kinds[KINDS["persuadable"]], SETTINGS.dynamics
     log_hazard = kind.purchase - 2 * dynamics.distance_cost - 1 * kind.pantry
-    log_hazard += (kind.contact_response + 0.5 * kind.discount_response) * np.exp(-dynamics.weariness * 1.7)
+    log_hazard += (kind.contact_response + np.sqrt(0.5) * kind.discount_response) * np.exp(-dynamics.weariness * 1.7)
     expected = 1 - np.exp(-np.exp(log_hazard))
     assert buys("persuadable", VOUCHER, distance=2, fatigue=1.7, pantry=1) == pytest.approx(expected, rel=1e-12)
 
