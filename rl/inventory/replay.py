@@ -52,6 +52,10 @@ class ReplayedUnits:
                 )
         return np.asarray(margin[:, None] * self.sales - holding_cost[:, None] * self.left_over)
 
+    def cost(self, rules: StockRules) -> FloatArray:
+        """Return holding cost and penalty of each product and day, in money, `(n_products, n_days)`."""
+        return np.asarray(rules.holding_cost * self.left_over + rules.penalty * self.lost)
+
     @property
     def service(self) -> float:
         """Share of demand that was met."""

@@ -66,6 +66,21 @@ class DemandPaths:
         features = None if self.features is None else self.features[:, cut]
         return DemandPaths(self.sales[:, cut], self.ran_out[:, cut], self.strata[:, cut], self.fitted, features)
 
+    def folded(self, n_parts: int) -> DemandPaths:
+        """Return each product's days as so many products of consecutive days, which are replayed side by side.
+
+        Days that don't fill a part are left out at the end.
+        """
+        length = self.n_days // n_parts
+        if n_parts < 1 or length < 1:
+            raise InventoryError(f"{self.n_days} days can't be folded into {n_parts} parts of at least one day")
+        whole = self.days(0, length * n_parts)
+        rows = (len(self.sales) * n_parts, length)
+        features = None if whole.features is None else whole.features.reshape(*rows, self.n_features)
+        return DemandPaths(
+            whole.sales.reshape(rows), whole.ran_out.reshape(rows), whole.strata.reshape(rows), self.fitted, features
+        )
+
 
 def paths_of(log: OrderLog, fitted: FittedDemand | None = None) -> DemandPaths:
     """Return the paths of one product in one stratum.

@@ -1,0 +1,100 @@
+"""How far above the least possible cost each way to order lands, on the test bed of lost sales.
+
+Prints a JSON line for each cell, log, method and seed, and a last one with means and worst cells. Run by
+`make bench-inventory`; the environment narrows it:
+
+- `CELLS=p4-L2,p9-L3`: cells; all twelve without it.
+- `SHIFTS=0,3,-3`: units that the log's levels are ordered beside the best one.
+- `SEEDS=3`: of each learner.
+- `METHODS=best,formulas,hindsight,relabelled,plain`: in this order, each over all cells.
+- `SMALL=1`: logs and learners of a hundredth of the size, to see that everything runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+
+from rl.logs import configure_logs
+from rl.shops.inventory.test_bed import all_cells
+from tests.bench.inventory.trial import (
+    Effort,
+    Row,
+    Trial,
+    best_possible,
+    formulas,
+    hindsight,
+    plain_values,
+    relabelled_values,
+)
+
+METHODS = ("best", "formulas", "hindsight", "relabelled", "plain")
+SMALL = Effort(n_periods=4000, n_hindsight_updates=6, n_value_updates=50)
+
+
+def main() -> None:
+    """Everything that the environment asks for is tried and reported."""
+    configure_logs("console")
+    effort = SMALL if os.environ.get("SMALL") else Effort()
+    shifts = [int(shift) for shift in os.environ.get("SHIFTS", "0,3,-3").split(",")]
+    seeds = range(1, int(os.environ.get("SEEDS", "3")) + 1)
+    methods, cells = os.environ.get("METHODS", ",".join(METHODS)).split(","), _cells()
+    rows = []
+    for method, shift, cell in product(methods, shifts, cells):
+        if method == "best" and shift != shifts[0]:
+            continue  # no log is looked at
+        for row in _rows(Trial(cell, shift, effort), method, seeds):
+            print(json.dumps(row), flush=True)
+            rows.append(row)
+    print(json.dumps({"bench": "inventory", "summary": summary(rows)}))
+
+
+def summary(rows: list[Row]) -> list[Row]:
+    """Return mean and worst percent above the optimum of each method and log, over cells and seeds."""
+    found = []
+    for shift, method in dict.fromkeys((row["shift"], row["method"]) for row in rows):
+        own = [row["percent_above"] for row in rows if (row["shift"], row["method"]) == (shift, method)]
+        judged = [value for value in own if value is not None]
+        found.append(
+            {
+                "shift": shift,
+                "method": method,
+                "mean": round(float(np.mean(judged)), 3) if judged else None,
+                "worst": max(judged, default=None),
+                "runs": len(own),
+                "without_cost": len(own) - len(judged),
+            }
+        )
+    return found
+
+
+def _cells() -> list:  # type: ignore[type-arg]
+    known = {cell.name: cell for cell in all_cells()}
+    wanted = os.environ.get("CELLS", ",".join(known)).split(",")
+    if unknown := [name for name in wanted if name not in known]:
+        sys.exit(f"no cells {', '.join(unknown)}; expected some of {', '.join(known)}")
+    return [known[name] for name in wanted]
+
+
+def _rows(trial: Trial, method: str, seeds: range) -> Iterator[Row]:
+    if method == "best":
+        yield from best_possible(trial)
+    elif method == "formulas":
+        yield from formulas(trial)
+    elif method == "hindsight":
+        yield from (hindsight(trial, seed) for seed in seeds)
+    elif method == "relabelled":
+        yield from (relabelled_values(trial, seed) for seed in seeds)
+    elif method == "plain":
+        yield from (plain_values(trial, seed, kind) for seed in seeds for kind in ("discrete_cql", "discrete_iql"))
+    else:
+        sys.exit(f"no method {method}; expected some of {', '.join(METHODS)}")
+
+
+if __name__ == "__main__":
+    main()
