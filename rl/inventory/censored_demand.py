@@ -72,10 +72,10 @@ def fit_demand(
     is_shown = ~ran_out & (weight > 0)
     if not is_shown.any():
         raise InventoryError(f"all {len(sales)} days ran out, so no day shows its demand; observe some with more stock")
-    shown = np.bincount(sales[is_shown], weight[is_shown], minlength=size)
-    bounds = np.bincount(sales[ran_out], weight[ran_out], minlength=size)
+    shown: FloatArray = np.bincount(sales[is_shown], weight[is_shown], minlength=size).astype(np.float64)
+    bounds: FloatArray = np.bincount(sales[ran_out], weight[ran_out], minlength=size).astype(np.float64)
     # A day that ran out at k sold k whether k or more were asked for: it says nothing of k itself.
-    at_risk = np.cumsum((shown + np.append(bounds[1:], 0.0))[::-1])[::-1]
+    at_risk: FloatArray = np.cumsum((shown + np.append(bounds[1:], 0.0))[::-1])[::-1]
     rates = np.divide(shown, at_risk, out=np.zeros(size), where=at_risk > 0)
     known = int(np.flatnonzero(at_risk > 0)[-1]) + 1
     rates = rates[:known]

@@ -72,7 +72,7 @@ class DemandDistribution:
         if not 0 < share < 1:
             raise InventoryError(f"a quantile needs a share between 0 and 1, got {share:g}")
         # Sums of doubles may fall short of a share that they reach exactly.
-        return int(min(np.searchsorted(self.cumulative, share - 1e-12, side="left"), self.largest))
+        return min(int(np.searchsorted(self.cumulative, share - 1e-12, side="left")), self.largest)
 
     def over_periods(self, n_periods: int) -> DemandDistribution:
         """Return the distribution of the sum over independent periods."""

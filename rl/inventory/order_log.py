@@ -64,7 +64,9 @@ class OrderLog:
     def _violations(self) -> list[str]:
         n = len(self.order)
         if self.pipeline.ndim != 2 or len(self.pipeline) != n or len(self.sales) != n or not n:
-            return [f"{len(self.pipeline)} pipelines, {n} orders and {len(self.sales)} sales; expected as many, and some"]
+            return [
+                f"{len(self.pipeline)} pipelines, {n} orders and {len(self.sales)} sales; expected as many, and some"
+            ]
         found = [
             f"{name} has values below 0"
             for name in ("pipeline", "order", "sales")

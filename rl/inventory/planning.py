@@ -102,6 +102,4 @@ def _ahead(values: FloatArray, left: FloatArray, largest_order: int) -> FloatArr
     # (what arrives next, units left over, the rest of the pipeline): averaged over what is left over.
     moved = values[after].reshape(len(arriving), n_levels, -1)
     averaged = np.matmul(left, moved)
-    return np.ascontiguousarray(averaged.transpose(1, 0, 2)).reshape(
-        n_levels, len(arriving), *values.shape[1:]
-    )
+    return np.ascontiguousarray(averaged.transpose(1, 0, 2)).reshape(n_levels, len(arriving), *values.shape[1:])

@@ -127,7 +127,9 @@ def _stationary(transitions: csr_array) -> FloatArray:
         if float(np.abs(after - share).sum()) < 1e-12:
             return np.asarray(after / after.sum())
         share = (share + after) / 2
-    raise InventoryError(f"the stock didn't settle within {_MOST_STEPS} steps; the policy mixes too slowly to be judged")
+    raise InventoryError(
+        f"the stock didn't settle within {_MOST_STEPS} steps; the policy mixes too slowly to be judged"
+    )
 
 
 def _codes(states: IntArray) -> IntArray:

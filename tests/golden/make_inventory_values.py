@@ -1,4 +1,4 @@
-"""Writes the golden values of ordering formulas, by `stockpyl` in a throwaway environment: python -m pip install stockpyl.
+"""Writes the golden values of ordering formulas, by `stockpyl` in a throwaway environment.
 
 Run from the repository: `<environment>/bin/python tests/golden/make_inventory_values.py`.
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ class TargetNetwork(nn.Module):
         super().__init__()
         widths = [n_inputs, *hidden_units]
         layers: list[nn.Module] = []
-        for before, after in zip(widths[:-1], widths[1:], strict=True):
+        for before, after in pairwise(widths):
             layers += [nn.Linear(before, after), nn.ReLU()]
         last = nn.Linear(widths[-1], 1)
         nn.init.zeros_(last.weight)

@@ -197,4 +197,4 @@ def _follow(averaged: TargetNetwork, network: TargetNetwork, rate: float) -> Non
 def _keep_at(settings: HindsightSettings) -> set[int]:
     first = settings.n_updates // 2
     places = np.linspace(first, settings.n_updates, settings.n_checkpoints + 1)[1:]
-    return {max(int(round(place)), 1) for place in places} | {settings.n_updates}
+    return {max(round(float(place)), 1) for place in places} | {settings.n_updates}

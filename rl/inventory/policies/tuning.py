@@ -56,7 +56,9 @@ def tuned_capped_base_stock(demand: DemandDistribution, rules: StockRules) -> Tu
     return min(found, key=lambda one: one.cost)
 
 
-def tuned_projected_level(demand: DemandDistribution, rules: StockRules, *, step: float = 0.05) -> Tuned[ProjectedLevel]:
+def tuned_projected_level(
+    demand: DemandDistribution, rules: StockRules, *, step: float = 0.05
+) -> Tuned[ProjectedLevel]:
     """Return the best projected level, in steps of the given units: first over whole units, then finer around it."""
     top = demand.quantile(0.9999) + 1
     whole = _downwards(lambda level: ProjectedLevel(float(level), demand), top, demand, rules)
@@ -65,9 +67,7 @@ def tuned_projected_level(demand: DemandDistribution, rules: StockRules, *, step
     return min([whole, *found], key=lambda one: one.cost)
 
 
-def _downwards(
-    make: Callable[[int], P], top: int, demand: DemandDistribution, rules: StockRules
-) -> Tuned[P]:
+def _downwards(make: Callable[[int], P], top: int, demand: DemandDistribution, rules: StockRules) -> Tuned[P]:
     """Return the best of the levels from `top` down, until costs have risen for some levels."""
     best: Tuned[P] | None = None
     worse = 0

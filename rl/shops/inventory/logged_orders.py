@@ -1,4 +1,4 @@
-"""The log that a buyer of the test bed leaves: levels that wander around a center, and now and then any order at all."""
+"""The log that a buyer of the test bed leaves: levels that wander around a center, and now and then any order."""
 
 from __future__ import annotations
 

@@ -52,7 +52,9 @@ class _Alternating:
 
 def test_a_chain_that_goes_round_is_averaged() -> None:
     always_three = DemandDistribution(np.array([0.0, 0.0, 0.0, 1.0]))
-    assert long_run(_Alternating(), rules(1, penalty=2), always_three).cost == pytest.approx(3.0)  # lost in every second
+    assert long_run(_Alternating(), rules(1, penalty=2), always_three).cost == pytest.approx(
+        3.0
+    )  # lost in every second
 
 
 def test_a_policy_that_never_orders_loses_everything() -> None:

@@ -94,7 +94,7 @@ def test_days_that_ran_out_are_drawn_anew_and_the_others_never(paths: DemandPath
 
 
 def test_orders_depend_on_features_known_at_the_time_alone() -> None:
-    """Demand that a feature announces a lead time ahead is ordered for; the same feature, too late, isn't read early."""
+    """Demand that a feature announces a lead time ahead is ordered for; no other is read."""
     generator = np.random.default_rng(0)
     announced = generator.integers(0, 2, (40, 201))
     demand = np.where(announced[:, :-1] == 1, 9, 1)

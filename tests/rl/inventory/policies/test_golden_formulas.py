@@ -1,4 +1,4 @@
-"""Formulas of ordering agree with stockpyl; `tests/golden/make_inventory_values.py` wrote its values and its version."""
+"""Formulas of ordering agree with stockpyl; `tests/golden/make_inventory_values.py` wrote its values and version."""
 
 from __future__ import annotations
 
