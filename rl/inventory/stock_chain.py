@@ -17,6 +17,7 @@ from rl.inventory.stock import OrderingPolicy, StockRules, StockStates, checked_
 
 _BITS = 62
 _MOST_STEPS = 200_000
+_MOST_PERIODS = 20  # of the largest demand, for each period until an order arrives: nobody keeps so much
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def long_run(
         most_states: more than this are refused.
 
     Raises:
-        InventoryError: the policy reaches too many states, as one does that orders without end.
+        InventoryError: the policy orders without end, or reaches too many states.
     """
     states, orders = _reachable(policy, rules, demand, most_states)
     share = _stationary(_transitions(states, orders, demand))
@@ -72,6 +73,7 @@ def _reachable(
     policy: OrderingPolicy, rules: StockRules, demand: DemandDistribution, most_states: int
 ) -> tuple[IntArray, IntArray]:
     """Return all states `(n_states, lead_time)` in ascending order of their codes, and the order in each."""
+    most_units = _MOST_PERIODS * (rules.lead_time + 1) * max(demand.largest, 1)
     frontier = np.zeros((1, rules.lead_time), dtype=np.int64)
     codes = _codes(frontier)
     found, ordered = [frontier], [checked_orders(policy, StockStates(frontier))]
@@ -80,6 +82,11 @@ def _reachable(
         new, first = np.unique(_codes(following), return_index=True)
         is_new = ~np.isin(new, codes, assume_unique=True)
         frontier = following[first[is_new]]
+        if len(frontier) and int(frontier.sum(axis=1).max()) > most_units:
+            raise InventoryError(
+                f"{type(policy).__name__} reaches more than {most_units} units, on hand and on the way, more than any "
+                "demand of so many periods; it orders without end: limit what it orders"
+            )
         codes = np.concatenate([codes, new[is_new]])
         if len(codes) > most_states:
             raise InventoryError(

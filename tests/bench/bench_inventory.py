@@ -6,7 +6,8 @@ Prints a JSON line for each cell, log, method and seed, and a last one with mean
 - `CELLS=p4-L2,p9-L3`: cells; all twelve without it.
 - `SHIFTS=0,3,-3`: units that the log's levels are ordered beside the best one.
 - `SEEDS=3`: of each learner.
-- `METHODS=best,formulas,hindsight,relabelled,plain`: in this order, each over all cells.
+- `METHODS=censoring,best,formulas,hindsight,relabelled,plain`: in this order, each over all cells; `censoring` is the
+  bias of fitted demand on logs of its own.
 - `SMALL=1`: logs and learners of a hundredth of the size, to see that everything runs.
 """
 
@@ -21,7 +22,8 @@ from itertools import product
 import numpy as np
 
 from rl.logs import configure_logs
-from rl.shops.inventory.test_bed import all_cells
+from rl.shops.inventory.test_bed import Cell, all_cells
+from tests.bench.inventory import censoring
 from tests.bench.inventory.trial import (
     Effort,
     Row,
@@ -33,7 +35,7 @@ from tests.bench.inventory.trial import (
     relabelled_values,
 )
 
-METHODS = ("best", "formulas", "hindsight", "relabelled", "plain")
+METHODS = ("censoring", "best", "formulas", "hindsight", "relabelled", "plain")
 SMALL = Effort(n_periods=4000, n_hindsight_updates=6, n_value_updates=50)
 
 
@@ -44,7 +46,11 @@ def main() -> None:
     shifts = [int(shift) for shift in os.environ.get("SHIFTS", "0,3,-3").split(",")]
     seeds = range(1, int(os.environ.get("SEEDS", "3")) + 1)
     methods, cells = os.environ.get("METHODS", ",".join(METHODS)).split(","), _cells()
-    rows = []
+    rows: list[Row] = []
+    if "censoring" in methods:
+        methods.remove("censoring")
+        for row in censoring.rows(n_logs=2 if os.environ.get("SMALL") else 50):
+            print(json.dumps(row), flush=True)
     for method, shift, cell in product(methods, shifts, cells):
         if method == "best" and shift != shifts[0]:
             continue  # no log is looked at
@@ -73,7 +79,7 @@ def summary(rows: list[Row]) -> list[Row]:
     return found
 
 
-def _cells() -> list:  # type: ignore[type-arg]
+def _cells() -> list[Cell]:
     known = {cell.name: cell for cell in all_cells()}
     wanted = os.environ.get("CELLS", ",".join(known)).split(",")
     if unknown := [name for name in wanted if name not in known]:

@@ -67,5 +67,10 @@ class _Endless:
 
 
 def test_a_policy_that_orders_without_end_is_refused() -> None:
-    with pytest.raises(InventoryError, match="_Endless reaches more than 500 states"):
-        long_run(_Endless(), rules(1), POISSON, most_states=500)
+    with pytest.raises(InventoryError, match="orders without end"):
+        long_run(_Endless(), rules(1), POISSON)
+
+
+def test_a_chain_of_too_many_states_is_refused() -> None:
+    with pytest.raises(InventoryError, match="BaseStock reaches more than 20 states"):
+        long_run(BaseStock(20), rules(2), POISSON, most_states=20)

@@ -44,7 +44,7 @@ def learned() -> LearnedOrders:
 
 
 def test_relabelled_orders_teach_more_than_the_log_did(learned: LearnedOrders) -> None:
-    """The log's own buyer costs 27% more than the optimum: its level is drawn anew each day, and some orders are odd."""
+    """The log's own buyer costs 27% more than the optimum: its level is drawn anew each day, some orders are odd."""
     assert CELL.percent_above(learned.policy) < 15
 
 
