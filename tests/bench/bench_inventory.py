@@ -5,9 +5,9 @@ Prints a JSON line for each cell, log, method and seed, and a last one with mean
 
 - `CELLS=p4-L2,p9-L3`: cells; all twelve without it.
 - `SHIFTS=0,3,-3`: units that the log's levels are ordered beside the best one.
-- `SEEDS=3`: of each learner.
-- `METHODS=censoring,best,formulas,hindsight,relabelled,plain`: in this order, each over all cells; `censoring` is the
-  bias of fitted demand on logs of its own.
+- `SEEDS=3`: of each learner; of the shop of many products, logs.
+- `METHODS=censoring,many,best,formulas,hindsight,relabelled,plain`: in this order, each over all cells; `censoring` is
+  the bias of fitted demand, `many` a shop of many products, both on logs of their own.
 - `SMALL=1`: logs and learners of a hundredth of the size, to see that everything runs.
 """
 
@@ -22,8 +22,9 @@ from itertools import product
 import numpy as np
 
 from rl.logs import configure_logs
+from rl.shops.inventory.many_products import ManyProducts
 from rl.shops.inventory.test_bed import Cell, all_cells
-from tests.bench.inventory import censoring
+from tests.bench.inventory import censoring, many_trial
 from tests.bench.inventory.trial import (
     Effort,
     Row,
@@ -35,7 +36,7 @@ from tests.bench.inventory.trial import (
     relabelled_values,
 )
 
-METHODS = ("censoring", "best", "formulas", "hindsight", "relabelled", "plain")
+METHODS = ("censoring", "many", "best", "formulas", "hindsight", "relabelled", "plain")
 SMALL = Effort(n_periods=4000, n_hindsight_updates=6, n_value_updates=50)
 
 
@@ -47,10 +48,9 @@ def main() -> None:
     seeds = range(1, int(os.environ.get("SEEDS", "3")) + 1)
     methods, cells = os.environ.get("METHODS", ",".join(METHODS)).split(","), _cells()
     rows: list[Row] = []
-    if "censoring" in methods:
-        methods.remove("censoring")
-        for row in censoring.rows(n_logs=2 if os.environ.get("SMALL") else 50):
-            print(json.dumps(row), flush=True)
+    for row in _of_their_own(methods, seeds, effort):
+        print(json.dumps(row), flush=True)
+    methods = [method for method in methods if method not in ("censoring", "many")]
     for method, shift, cell in product(methods, shifts, cells):
         if method == "best" and shift != shifts[0]:
             continue  # no log is looked at
@@ -77,6 +77,15 @@ def summary(rows: list[Row]) -> list[Row]:
             }
         )
     return found
+
+
+def _of_their_own(methods: list[str], seeds: range, effort: Effort) -> Iterator[Row]:
+    """Yield the rows of methods that look at no cell."""
+    if "censoring" in methods:
+        yield from censoring.rows(n_logs=2 if effort is SMALL else 50)
+    if "many" in methods:
+        shop = ManyProducts(n_products=8, n_days=280) if effort is SMALL else ManyProducts()
+        yield from (many_trial.row(seed, shop=shop, n_updates=effort.n_hindsight_updates) for seed in seeds)
 
 
 def _cells() -> list[Cell]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,6 +24,7 @@ class DemandPaths:
         strata: whose law a day's demand is drawn from.
         fitted: the law of each stratum.
         features: what is known when the day's order is placed, `(n_products, n_days, n_features)`; None for nothing.
+        n_forecasts: features, the first, that are forecasts of a day's demand in units.
     """
 
     sales: IntArray
@@ -31,6 +32,7 @@ class DemandPaths:
     strata: IntArray
     fitted: Mapping[int, FittedDemand]
     features: FloatArray | None = None
+    n_forecasts: int = 0
 
     def __post_init__(self) -> None:
         shapes = {self.sales.shape, self.ran_out.shape, self.strata.shape}
@@ -38,6 +40,8 @@ class DemandPaths:
             raise InventoryError(f"sales, ran_out and strata have shapes {shapes}; expected one (n_products, n_days)")
         if self.features is not None and self.features.shape[:2] != self.sales.shape:
             raise InventoryError(f"features have shape {self.features.shape}, expected (*{self.sales.shape}, n)")
+        if not 0 <= self.n_forecasts <= self.n_features:
+            raise InventoryError(f"{self.n_forecasts} of {self.n_features} features are forecasts; expected no more")
         if missing := sorted(set(np.unique(self.strata).tolist()) - set(self.fitted)):
             raise InventoryError(f"no demand was fitted to strata {missing}; fit all of them (fit_in_strata)")
 
@@ -64,7 +68,13 @@ class DemandPaths:
         """Return the days from `first` up to, not with, `last`, under the same laws."""
         cut = slice(first, last)
         features = None if self.features is None else self.features[:, cut]
-        return DemandPaths(self.sales[:, cut], self.ran_out[:, cut], self.strata[:, cut], self.fitted, features)
+        return replace(
+            self,
+            sales=self.sales[:, cut],
+            ran_out=self.ran_out[:, cut],
+            strata=self.strata[:, cut],
+            features=features,
+        )
 
     def folded(self, n_parts: int) -> DemandPaths:
         """Return each product's days as so many products of consecutive days, which are replayed side by side.
@@ -77,8 +87,12 @@ class DemandPaths:
         whole = self.days(0, length * n_parts)
         rows = (len(self.sales) * n_parts, length)
         features = None if whole.features is None else whole.features.reshape(*rows, self.n_features)
-        return DemandPaths(
-            whole.sales.reshape(rows), whole.ran_out.reshape(rows), whole.strata.reshape(rows), self.fitted, features
+        return replace(
+            whole,
+            sales=whole.sales.reshape(rows),
+            ran_out=whole.ran_out.reshape(rows),
+            strata=whole.strata.reshape(rows),
+            features=features,
         )
 
 

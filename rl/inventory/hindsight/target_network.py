@@ -14,21 +14,27 @@ from rl.errors import InventoryError
 from rl.inventory.stock import StockStates
 from rl.policy.network import DenseNetwork
 
+LEAST_SCALE = 0.05  # units a day: what hardly ever sells is not measured in less
+
 
 class TargetNetwork(nn.Module):
-    """Pipeline and features in, the level to order up to out, both measured in mean demand.
+    """Pipeline and features in, the level to order up to out, both measured in a usual day's demand.
 
-    Before training every target is the given level: plain base-stock.
+    What is usual is one number for all, or, where features begin with forecasts, the mean of a product's own: one
+    network then serves small and large products. Before training every target is the given level: plain base-stock.
     """
 
-    def __init__(self, n_inputs: int, hidden_units: tuple[int, ...], *, level: float, scale: float) -> None:
+    def __init__(
+        self, n_inputs: int, hidden_units: tuple[int, ...], *, level: float, scale: float, n_forecasts: int = 0
+    ) -> None:
         """Make the network, its weights drawn from torch's generator.
 
         Args:
             n_inputs: lead time and number of features together.
             hidden_units: of each hidden layer.
-            level: units that targets begin at.
+            level: units that targets begin at; where there are forecasts, for a product whose forecast is `scale`.
             scale: units that stock is measured in.
+            n_forecasts: features, the first, that are forecasts of demand in units.
         """
         super().__init__()
         widths = [n_inputs, *hidden_units]
@@ -39,7 +45,7 @@ class TargetNetwork(nn.Module):
         nn.init.zeros_(last.weight)
         nn.init.constant_(last.bias, level / scale)
         self.layers = nn.Sequential(*layers, last)
-        self.scale = scale
+        self.scale, self.n_forecasts = scale, n_forecasts
 
     def forward(self, pipeline: torch.Tensor, features: torch.Tensor | None) -> torch.Tensor:
         """Return the wished order before it is rounded, in units, `(n,)`.
@@ -48,10 +54,14 @@ class TargetNetwork(nn.Module):
             pipeline: units, `(n, lead_time)`.
             features: `(n, n_features)`.
         """
-        inputs = pipeline / self.scale
+        scale: torch.Tensor | float = self.scale
+        parts = [pipeline]
         if features is not None:
-            inputs = torch.cat([inputs, features], dim=1)
-        target: torch.Tensor = self.layers(inputs)[:, 0] * self.scale
+            forecasts, others = features[:, : self.n_forecasts], features[:, self.n_forecasts :]
+            if self.n_forecasts:
+                scale = forecasts.mean(dim=1, keepdim=True).clamp_min(LEAST_SCALE)
+            parts = [pipeline, forecasts, others * scale]
+        target: torch.Tensor = (self.layers(torch.cat(parts, dim=1) / scale) * scale)[:, 0]
         return torch.relu(target - pipeline.sum(dim=1))
 
     def policy(self) -> HindsightPolicy:
@@ -59,7 +69,7 @@ class TargetNetwork(nn.Module):
         linear = [layer for layer in self.layers if isinstance(layer, nn.Linear)]
         weights = tuple(layer.weight.detach().numpy().astype(np.float32).copy() for layer in linear)
         biases = tuple(layer.bias.detach().numpy().astype(np.float32).copy() for layer in linear)
-        return HindsightPolicy(DenseNetwork(weights, biases), self.scale)
+        return HindsightPolicy(DenseNetwork(weights, biases), self.scale, self.n_forecasts)
 
 
 @dataclass(frozen=True)
@@ -67,12 +77,14 @@ class HindsightPolicy:
     """Orders up to what the network says, in whole units.
 
     Attributes:
-        network: pipeline and features, in mean demand, to the target, in mean demand.
-        scale: mean demand, units.
+        network: pipeline and features, in a usual day's demand, to the target, in the same.
+        scale: a usual day's demand, units; of no use where there are forecasts.
+        n_forecasts: features, the first, that are forecasts of demand in units, whose mean is usual.
     """
 
     network: DenseNetwork
     scale: float
+    n_forecasts: int = 0
 
     def targets(self, states: StockStates) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
         """Return what is ordered up to, in units and parts of them, `(n,)`.
@@ -80,15 +92,19 @@ class HindsightPolicy:
         Raises:
             InventoryError: stock and features of other widths than the network was trained on.
         """
-        inputs = states.pipeline / self.scale
+        scale = np.full((len(states.pipeline), 1), self.scale)
+        inputs = states.pipeline / scale
         if states.features is not None:
-            inputs = np.column_stack([inputs, states.features])
+            forecasts, others = states.features[:, : self.n_forecasts], states.features[:, self.n_forecasts :]
+            if self.n_forecasts:
+                scale = np.maximum(forecasts.mean(axis=1, keepdims=True), LEAST_SCALE)
+            inputs = np.column_stack([states.pipeline / scale, forecasts / scale, others])
         if inputs.shape[1] != self.network.n_inputs:
             raise InventoryError(
                 f"the network reads {self.network.n_inputs} numbers of a product, the states have {inputs.shape[1]}; "
                 "give it the lead time and features that it was trained on"
             )
-        return np.asarray(self.network.forward(inputs.astype(np.float32))[:, 0] * self.scale, dtype=np.float64)
+        return np.asarray(self.network.forward(inputs.astype(np.float32))[:, 0] * scale[:, 0], dtype=np.float64)
 
     def order(self, states: StockStates) -> IntArray:
         missing = self.targets(states) - states.position

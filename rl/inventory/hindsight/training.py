@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from rl.data.logged_episodes import FloatArray
 from rl.errors import InventoryError
 from rl.inventory.hindsight.demand_paths import DemandPaths
 from rl.inventory.hindsight.target_network import HindsightPolicy, TargetNetwork
@@ -103,7 +104,9 @@ def train_in_hindsight(
     torch.set_num_threads(settings.n_threads)
     torch.manual_seed(seed)
     n_inputs = rules.lead_time + training.n_features
-    network = TargetNetwork(n_inputs, settings.hidden_units, level=level, scale=training.scale)
+    network = TargetNetwork(
+        n_inputs, settings.hidden_units, level=level, scale=training.scale, n_forecasts=training.n_forecasts
+    )
     averaged = copy.deepcopy(network)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.n_updates)
@@ -156,8 +159,11 @@ class _Windows:
         starts = self._generator.integers(self._paths.n_days - self._length + 1, size=n)
         days = starts[None, :] + np.arange(self._length)[:, None]
         # Some days' demand each, at random: the windows begin with all kinds of stock, and the warm-up settles it.
-        pipeline = self._generator.integers(0, 3, size=(n, self._lead_time)) * self._paths.scale
         features = None if self._paths.features is None else self._paths.features[products[None, :], days]
+        usual: FloatArray | float = self._paths.scale
+        if features is not None and self._paths.n_forecasts:
+            usual = features[0, :, : self._paths.n_forecasts].mean(axis=1, keepdims=True)
+        pipeline = self._generator.integers(0, 3, size=(n, self._lead_time)) * usual
         return (
             torch.from_numpy(np.round(pipeline).astype(np.float32)),
             torch.from_numpy(self._demand[products[None, :], days]),

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from rl.inventory.stock import StockStates
+from rl.shops.inventory.many_products import ManyProducts
 from rl.shops.inventory.test_bed import Cell
 from tests.bench import bench_inventory
+from tests.bench.inventory import many_trial
 from tests.bench.inventory.trial import Effort, Trial, formulas, hindsight, plain_values, relabelled_values
 
 TRIAL = Trial(Cell(4, 1), 0, Effort(n_periods=3000, n_hindsight_updates=4, n_value_updates=20))
@@ -52,6 +54,14 @@ def test_the_environment_narrows_what_is_run(monkeypatch: pytest.MonkeyPatch, ca
     summary = {row["method"]: row for row in rows[-1]["summary"]}
     assert summary["plan"]["runs"] == 1
     assert summary["plan"]["worst"] == summary["plan"]["mean"] < 1
+
+
+def test_a_shop_of_many_products_is_judged_on_true_demand_with_an_interval() -> None:
+    row = many_trial.row(1, shop=ManyProducts(n_products=6, n_days=280), n_updates=3)
+    assert row["lower"] <= row["percent_against_best"] <= row["upper"]
+    assert row[row["best_heuristic"]] * (1 + row["percent_against_best"] / 100) == pytest.approx(
+        row["hindsight"], abs=0.01
+    )
 
 
 def test_cells_that_are_none_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

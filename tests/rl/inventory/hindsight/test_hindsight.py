@@ -127,3 +127,22 @@ def test_strata_without_a_law_are_refused() -> None:
     fitted = {0: fit_demand(np.array([1, 2]), np.array([False, False]))}
     with pytest.raises(InventoryError, match=r"no demand was fitted to strata \[3\]"):
         DemandPaths(np.ones((1, 2), dtype=np.int64), np.zeros((1, 2), dtype=bool), np.array([[0, 3]]), fitted)
+
+
+def test_where_forecasts_come_first_products_of_any_size_are_ordered_alike() -> None:
+    network = TargetNetwork(5, (8,), level=12.0, scale=4.0, n_forecasts=3)
+    torch.manual_seed(1)
+    torch.nn.init.normal_(network.layers[-1].weight)
+    policy = network.policy()
+    small = StockStates(np.array([[2, 3]]), np.array([[4.0, 2.0, 6.0]]))
+    large = StockStates(small.pipeline * 50, small.features * 50)
+    assert policy.targets(large) == pytest.approx(50 * policy.targets(small), rel=1e-5)
+    wished = network(torch.tensor(small.pipeline).float(), torch.tensor(small.features).float())
+    assert float(wished.detach()[0]) == pytest.approx(max(float(policy.targets(small)[0]) - 5, 0), abs=1e-4)
+
+
+def test_more_forecasts_than_features_are_refused() -> None:
+    fitted = {0: fit_demand(np.array([1, 2]), np.array([False, False]))}
+    days = np.ones((1, 2), dtype=np.int64)
+    with pytest.raises(InventoryError, match="3 of 1 features are forecasts"):
+        DemandPaths(days, days == 0, days * 0, fitted, np.ones((1, 2, 1)), 3)
