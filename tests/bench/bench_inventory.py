@@ -6,8 +6,8 @@ Prints a JSON line for each cell, log, method and seed, and a last one with mean
 - `CELLS=p4-L2,p9-L3`: cells; all twelve without it.
 - `SHIFTS=0,3,-3`: units that the log's levels are ordered beside the best one.
 - `SEEDS=3`: of each learner; of the shop of many products, logs.
-- `METHODS=censoring,many,best,formulas,hindsight,relabelled,plain`: in this order, each over all cells; `censoring` is
-  the bias of fitted demand, `many` a shop of many products, both on logs of their own.
+- `METHODS=censoring,many,best,formulas,hindsight,relabelled,cql,iql`: in this order, each over all cells; `censoring`
+  is the bias of fitted demand, `many` a shop of many products, both on logs of their own.
 - `SMALL=1`: logs and learners of a hundredth of the size, to see that everything runs.
 """
 
@@ -36,7 +36,7 @@ from tests.bench.inventory.trial import (
     relabelled_values,
 )
 
-METHODS = ("censoring", "many", "best", "formulas", "hindsight", "relabelled", "plain")
+METHODS = ("censoring", "many", "best", "formulas", "hindsight", "relabelled", "cql", "iql")
 SMALL = Effort(n_periods=4000, n_hindsight_updates=6, n_value_updates=50)
 
 
@@ -105,8 +105,8 @@ def _rows(trial: Trial, method: str, seeds: range) -> Iterator[Row]:
         yield from (hindsight(trial, seed) for seed in seeds)
     elif method == "relabelled":
         yield from (relabelled_values(trial, seed) for seed in seeds)
-    elif method == "plain":
-        yield from (plain_values(trial, seed, kind) for seed in seeds for kind in ("discrete_cql", "discrete_iql"))
+    elif method in ("cql", "iql"):
+        yield from (plain_values(trial, seed, f"discrete_{method}") for seed in seeds)
     else:
         sys.exit(f"no method {method}; expected some of {', '.join(METHODS)}")
 

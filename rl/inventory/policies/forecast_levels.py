@@ -38,7 +38,7 @@ class ForecastBaseStock:
 
     def order(self, states: StockStates) -> IntArray:
         level = self.levels(_forecasts(states, self.lead_time), self.safety)
-        return np.maximum(np.floor(level - states.position + 0.5), 0).astype(np.int64)
+        return _whole(level - states.position)
 
     def levels(self, forecasts: FloatArray, safety: float | FloatArray) -> FloatArray:
         """Return what is ordered up to, in units and parts of them, `(n,)`."""
@@ -71,7 +71,7 @@ class ForecastProjectedLevel:
             if day + 1 < self.lead_time:
                 stock = stock + states.pipeline[:, day + 1]
         level = forecasts[:, -1] + self.safety * np.sqrt(variances.sum(axis=1))
-        return np.maximum(np.floor(level - stock + 0.5), 0).astype(np.int64)
+        return _whole(level - stock)
 
 
 def fitted_variance(demand: IntArray, forecasts: FloatArray) -> tuple[float, float]:
@@ -139,6 +139,11 @@ def _forecasts(states: StockStates, lead_time: int) -> FloatArray:
         n_features = 0 if states.features is None else states.features.shape[1]
         raise InventoryError(f"the states have {n_features} features; expected {lead_time + 1} forecasts first")
     return states.features[:, : lead_time + 1]
+
+
+def _whole(missing: FloatArray) -> IntArray:
+    """Return what is missing in whole units, at least 0."""
+    return np.asarray(np.maximum(np.floor(missing + 0.5), 0), dtype=np.int64)
 
 
 def _variances(forecasts: FloatArray, variance: tuple[float, float]) -> FloatArray:
