@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
+from scipy.stats import t as student_t
 
 from rl.logs import configure_logs
 from rl.shops.inventory.many_products import ManyProducts
@@ -61,22 +62,36 @@ def main() -> None:
 
 
 def summary(rows: list[Row]) -> list[Row]:
-    """Return mean and worst percent above the optimum of each method and log, over cells and seeds."""
+    """Return mean and worst percent above the optimum of each method and log, over cells and seeds.
+
+    With two seeds or more, the mean over cells has a 95% interval: Student's, over what each seed reached.
+    """
     found = []
     for shift, method in dict.fromkeys((row["shift"], row["method"]) for row in rows):
-        own = [row["percent_above"] for row in rows if (row["shift"], row["method"]) == (shift, method)]
-        judged = [value for value in own if value is not None]
+        runs = [row for row in rows if (row["shift"], row["method"]) == (shift, method)]
+        judged = [row["percent_above"] for row in runs if row["percent_above"] is not None]
         found.append(
             {
                 "shift": shift,
                 "method": method,
                 "mean": round(float(np.mean(judged)), 3) if judged else None,
                 "worst": max(judged, default=None),
-                "runs": len(own),
-                "without_cost": len(own) - len(judged),
+                "runs": len(runs),
+                "without_cost": len(runs) - len(judged),
             }
+            | _interval(runs)
         )
     return found
+
+
+def _interval(runs: list[Row]) -> Row:
+    """Return the interval of the mean over cells; nothing with one seed, or a run without cost."""
+    seeds = sorted({row["seed"] for row in runs if "seed" in row})
+    if len(seeds) < 2 or any(row["percent_above"] is None for row in runs):
+        return {}
+    means = [float(np.mean([row["percent_above"] for row in runs if row["seed"] == seed])) for seed in seeds]
+    reach = float(student_t.ppf(0.975, len(means) - 1) * np.std(means, ddof=1) / np.sqrt(len(means)))
+    return {"lower": round(float(np.mean(means)) - reach, 3), "upper": round(float(np.mean(means)) + reach, 3)}
 
 
 def _of_their_own(methods: list[str], seeds: range, effort: Effort) -> Iterator[Row]:

@@ -64,6 +64,20 @@ def test_a_shop_of_many_products_is_judged_on_true_demand_with_an_interval() -> 
     )
 
 
+def test_means_over_cells_have_an_interval_over_seeds() -> None:
+    rows = [
+        {"shift": 0, "method": "hindsight", "seed": seed, "percent_above": value}
+        for seed, values in {1: (1.0, 3.0), 2: (2.0, 4.0), 3: (3.0, 5.0)}.items()
+        for value in values
+    ]
+    found = bench_inventory.summary(rows)[0]
+    assert (found["mean"], found["worst"], found["runs"]) == (3.0, 5.0, 6)
+    # Means of 2, 3 and 4: 3 plus and minus 4.303 (Student's quantile for 2 degrees) over the root of 3.
+    assert (found["lower"], found["upper"]) == (0.516, 5.484)
+    rows[0]["percent_above"] = None
+    assert "lower" not in bench_inventory.summary(rows)[0]
+
+
 def test_cells_that_are_none_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CELLS", "p4-L1,p5-L9")
     with pytest.raises(SystemExit, match="no cells p5-L9"):
