@@ -7,6 +7,7 @@ from conf.specs.reward import Reward, RewardTerm
 _LINKS = {
     "decision_id": "that name it",
     "last_touch": "on what it was the latest to show",
+    "last_decision": "until the shopper's next one",
     "itself": "that are the decision itself",
 }
 _HOURS_A_DAY = 24

@@ -10,7 +10,7 @@ import numpy as np
 from conf.kernel.arrays import MICROS_PER_HOUR, MICROS_PER_MINUTE
 from conf.kernel.attribution import AttributionRule
 from conf.kernel.availability_in_force import AvailabilitySets, no_sets
-from conf.kernel.calendar import calendar_of, day_number
+from conf.kernel.calendar import calendar_of, date_of, day_number
 from conf.kernel.clocks.session_step import SessionStep
 from conf.kernel.clocks.shopper_week import DAYS_PER_WEEK, ShopperWeek
 from conf.kernel.decisions import DecisionRule
@@ -118,6 +118,18 @@ def attribution_rule(scenario: Scenario) -> AttributionRule:
         counted=tuple(sorted({term.event for term in terms} | refunds)),
         follows_purchases=follows_purchases,
     )
+
+
+def partition_date(pipeline: Pipeline, day: date) -> date:
+    """Return the transitions date that answers for a business day's events: itself, or the first day of its weeks."""
+    days = np.array([day_number(day)], dtype=np.int64)
+    return date_of(int(clock_of(pipeline).partition_days(days)[0]))
+
+
+def starting_dates(pipeline: Pipeline, days: Collection[date]) -> list[date]:
+    """Return the dates, ascending, on which episodes may start that hold events of the business days."""
+    numbers = np.array([day_number(day) for day in days], dtype=np.int64)
+    return [date_of(number) for number in clock_of(pipeline).starting_days(numbers).tolist()]
 
 
 def longest_closing_days(pipeline: Pipeline) -> int:

@@ -13,6 +13,7 @@ RlError
 │   ├── StoreError        histories that can't be kept or read
 │   └── DecisionLogError  a log of decisions that can't be written: nothing is decided unlogged
 ├── ShopError             a simulated shop that can't be built
+├── InventoryError        stock, demand or orders that contradict each other, or that no plan can be made of
 └── ForgettingError       a source whose data stay, since nobody confirmed it, or a policy learned from them may serve
 """
 
@@ -77,6 +78,10 @@ class DecisionLogError(ServingError):
 
 class ShopError(RlError):
     """A simulated shop that can't be built from its settings."""
+
+
+class InventoryError(RlError):
+    """Stock, demand or orders that contradict each other, or that no plan can be made of."""
 
 
 class ForgettingError(RlError):

@@ -12,11 +12,11 @@ from pydantic import Field, model_validator
 from conf.errors import SpecError
 from conf.event_types import EventType
 from conf.specs.candidate import Candidate as Candidate  # noqa: PLC0414  (re-exported for mypy: it is part of a scenario)
+from conf.specs.delivery import Clock
 from conf.specs.judging import Evaluation, Exploration, Gate, PolicySpec
 from conf.specs.key_kinds import DATA, LEARNING, OPERATION
 from conf.specs.later_keys import GrownModel
 from conf.specs.pipeline_fit import misfits
-from conf.specs.delivery import Clock
 from conf.specs.problem import Action, DiscountRate, Episode, Observation, Splits, Week
 from conf.specs.reward import MILLIONTHS as MILLIONTHS  # noqa: PLC0414  (re-exported for mypy, as is the reward)
 from conf.specs.reward import MoneyMetric

@@ -32,7 +32,7 @@ from dags.deployment.airflow_api import AirflowApi
 from dags.deployment.airflow_database import make_database
 from dags.deployment.airflow_environment import in_process_environment
 from dags.nights.nightly_progress import NightlyProgress
-from dags.nights.nightly_request import NightlyRequest, RequestError, last_logged_day, read_request
+from dags.nights.nightly_request import SIMULATED_SHOPS, NightlyRequest, RequestError, last_logged_day, read_request
 from dags.nights.nightly_services import ServicesNight, services_that_run
 from dags.pipeline_command import LearningCommand
 
@@ -154,7 +154,7 @@ def _with_logs(request: NightlyRequest, settings: Settings, progress: Any, log_f
         return request
     last = f"--last-date={request.date or ''}"
     command = LearningCommand(
-        ["simulate-shop", f"--out={request.shop_to_write}", last],
+        [*SIMULATED_SHOPS[request.source].command, f"--out={request.shop_to_write}", last],
         settings,
         lambda line: print(line, file=log_file, flush=True),
     )

@@ -12,13 +12,28 @@ from pathlib import Path
 from conf.errors import NightcartError
 from conf.paths import Lake, simulated_shop
 from conf.settings import Settings
-from conf.specs.scenario import load_pipeline, scenario_names
+from conf.specs.scenario import load_pipeline, scenario_names, scenarios_for
 from conf.specs.source import Source, load_source, source_names
 from conf.specs.strict_yaml import suggest
 from dags.run_date import parse_date
 
 DEFAULT_SCENARIO = "recommendation"
-SIMULATED = "simulated_shop"
+
+
+@dataclass(frozen=True)
+class SimulatedShop:
+    """The command that writes a simulated shop's logs, and the file that says that they were written."""
+
+    command: tuple[str, ...]
+    settings_file: str
+
+
+SIMULATED_SHOPS = {
+    "simulated_shop": SimulatedShop(("simulate-shop",), "shop.json"),
+    "simulated_promotion": SimulatedShop(
+        ("simulate-promotion", "--n-weeks=52", "--n-shoppers=1000"), "promotion_shop.json"
+    ),
+}
 
 
 class RequestError(NightcartError):
@@ -58,7 +73,7 @@ def read_request(arguments: Sequence[str], settings: Settings) -> NightlyRequest
     given = parser.parse_args(arguments)
     scenario = _known("SCENARIO", given.scenario or DEFAULT_SCENARIO, scenario_names())
     # Logs whose source isn't named are taken for canonical ones: the format a shop is asked to deliver.
-    name = _known("SOURCE", given.source or ("canonical" if given.logs else SIMULATED), source_names())
+    name = _known("SOURCE", given.source or ("canonical" if given.logs else _simulated(scenario)), source_names())
     load_pipeline(scenario, name)
     day = parse_date(given.date) if given.date else None
     if given.logs:
@@ -66,6 +81,11 @@ def read_request(arguments: Sequence[str], settings: Settings) -> NightlyRequest
     if load_source(name).is_simulated:
         return _of_simulated_shop(scenario, name, day, simulated_shop(settings.home, name))
     return _of_landed_deliveries(scenario, name, day, Lake(settings.lake, name))
+
+
+def _simulated(scenario: str) -> str:
+    """Return the simulated shop whose decisions the scenario's clock makes."""
+    return next((name for name in SIMULATED_SHOPS if scenario in scenarios_for(name)), next(iter(SIMULATED_SHOPS)))
 
 
 def last_logged_day(shop: Path) -> date:
@@ -96,7 +116,12 @@ def _of_given_logs(scenario: str, source: str, day: date | None, logs: Path) -> 
 
 def _of_simulated_shop(scenario: str, source: str, day: date | None, shop: Path) -> NightlyRequest:
     """Return the night of a simulated shop; it is written once, since another would change days already ingested."""
-    if not (shop / "shop.json").exists():
+    if source not in SIMULATED_SHOPS:
+        raise RequestError(
+            f"SOURCE={source} says is_simulated, but no command writes its logs; say where they are, such as "
+            "LOGS=path/to/logs"
+        )
+    if not (shop / SIMULATED_SHOPS[source].settings_file).exists():
         return NightlyRequest(scenario, source, day, shop / "logs", shop_to_write=shop)
     last = last_logged_day(shop)
     if day is not None and day > last:

@@ -9,12 +9,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import structlog
 from pyspark.sql import DataFrame, SparkSession
 
-from conf.kernel.calendar import date_of, day_number
-from conf.kernel_rules import clock_of
+from conf.kernel_rules import partition_date
 from conf.paths import Lake
 from conf.publication import Manifest
 from conf.settings import PROJECT_ROOT, Settings
@@ -86,8 +84,7 @@ class _Order:
 
     def partition_of(self, day: date) -> date:
         """Return the transitions date that answers for a business day's events."""
-        (found,) = clock_of(self.pipeline).partition_days(np.array([day_number(day)], dtype=np.int64)).tolist()
-        return date_of(found)
+        return partition_date(self.pipeline, day)
 
     @property
     def where(self) -> str:

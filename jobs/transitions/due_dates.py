@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-import numpy as np
-
 from conf.intact_files import seems_intact
-from conf.kernel.calendar import date_of, day_number
 from conf.kernel.version import kernel_inputs
-from conf.kernel_rules import clock_of
+from conf.kernel_rules import starting_dates
 from conf.paths import Lake
 from conf.publication import Pointer, read_pointers
 from conf.specs.scenario import Pipeline
@@ -94,7 +91,7 @@ def _inputs_by_date(
         for name, pointer in read_pointers(lake.table(table.name)).items()
     ]
     found = {}
-    for day in _starting_days(pipeline, [one for one in delivered.all_event_dates if one <= last]):
+    for day in starting_dates(pipeline, [one for one in delivered.all_event_dates if one <= last]):
         known_at = min(horizon, day + timedelta(days=pipeline.settle_days))
         sets = {name: content for delivery, name, content in versions if delivery <= known_at}
         events = _delivered_by(delivered, known_at).inputs(day - timedelta(days=_days_before(pipeline)), known_at)
@@ -103,12 +100,6 @@ def _inputs_by_date(
         passed = {f"passed/{one}": "yes" for one in days_between(day, known_at)}
         found[day] = events | sets | passed | kernel_inputs()
     return found
-
-
-def _starting_days(pipeline: Pipeline, days: list[date]) -> list[date]:
-    """Return the days, ascending, on which episodes may start that hold events of the days."""
-    numbers = np.array([day_number(day) for day in days], dtype=np.int64)
-    return [date_of(number) for number in clock_of(pipeline).starting_days(numbers).tolist()]
 
 
 def _delivered_by(delivered: DeliveredEvents, last: date) -> DeliveredEvents:

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from conf.intact_files import refuse_damaged, repair_command
+from conf.kernel_rules import partition_date
 from conf.paths import Lake
 from conf.publication import Manifest, Pointer, read_pointers
 from conf.specs.scenario import Pipeline
@@ -162,7 +163,8 @@ def _refuse_unfit(
     pipeline: Pipeline, lake: Lake, pointers: Mapping[date, Pointer], horizon: date, *, is_pinned: bool
 ) -> None:
     where = f"transitions/{pipeline.scenario.name} of source {pipeline.source.name}"
-    if horizon not in pointers:
+    last = pointers.get(partition_date(pipeline, horizon))
+    if last is None or last.manifest.horizon < horizon:
         built = f"built are {min(pointers)} to {max(pointers)}" if pointers else "nothing is built under this spec"
         raise DatasetError(
             f"{where}: no partition for date={horizon} ({built}); run the build for {horizon}, or choose another date"
@@ -170,7 +172,7 @@ def _refuse_unfit(
     manifests = {day: pointer.manifest for day, pointer in pointers.items()}
     problems = _mixtures(manifests, data_spec_hash(pipeline))
     # What was pinned was whole then, whichever sessions came since.
-    if not is_pinned and (missing := _missing_dates(lake, pointers)):
+    if not is_pinned and (missing := _missing_dates(lake, pipeline, pointers)):
         problems.append(f"no partition for {_shown(missing)}, though their neighbors have one: build them")
     if problems:
         raise DatasetError(f"{where}, dates {min(pointers)} to {horizon}:\n" + "\n".join(f"  {p}" for p in problems))
@@ -187,10 +189,11 @@ def _mixtures(manifests: Mapping[date, Manifest], expected_spec: str) -> list[st
     return problems
 
 
-def _missing_dates(lake: Lake, pointers: Mapping[date, Pointer]) -> list[date]:
+def _missing_dates(lake: Lake, pipeline: Pipeline, pointers: Mapping[date, Pointer]) -> list[date]:
     """Return the dates between first and last that lack a partition although somebody came."""
     first, last = min(pointers), max(pointers)
-    between = [first + timedelta(days=n) for n in range((last - first).days)]
+    days = [first + timedelta(days=n) for n in range((last - first).days)]
+    between = list(dict.fromkeys(partition_date(pipeline, day) for day in days))
     missing = [day for day in between if day not in pointers]
     sessions = read_pointers(lake.table("sessions")) if missing else {}
     if not sessions:

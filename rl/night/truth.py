@@ -51,6 +51,8 @@ def true_values(
     folder = simulated_shop(home, source.name)
     if not source.is_simulated:
         return TrueValues(note="the log is of a real shop")
+    if dataset.pipeline.scenario.clock != "session_step":
+        return TrueValues(note="a night plays the simulated shop of sessions alone")
     if not (folder / SETTINGS_FILE).exists():
         return TrueValues(note=f"no {SETTINGS_FILE} in {folder}: the shop that made this log isn't known")
     try:

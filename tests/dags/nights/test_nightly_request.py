@@ -102,3 +102,24 @@ def test_request_beyond_the_simulated_days_is_refused(settings: Settings) -> Non
     written_shop(settings, "2026-01-31")
     with pytest.raises(NightcartError, match="the simulated shop's logs end on 2026-01-31"):
         read_request(["--date=2026-02-01"], settings)
+
+
+def test_a_scenario_of_weeks_has_a_simulated_shop_of_its_own(settings: Settings) -> None:
+    """Its logs are written by another command, into another folder, and known by another file."""
+    shop = settings.home / "shops" / "simulated_promotion"
+    asked = ["--scenario=promotion"]
+    assert read_request(asked, settings) == NightlyRequest(
+        "promotion", "simulated_promotion", None, shop / "logs", shop
+    )
+    (shop / "logs" / "2026-08-30").mkdir(parents=True)
+    (shop / "shop.json").touch()
+    assert read_request(asked, settings).shop_to_write == shop
+    (shop / "promotion_shop.json").touch()
+    found = read_request(asked, settings)
+    assert (found.shop_to_write, found.date) == (None, date(2026, 8, 30))
+
+
+def test_a_scenario_of_another_clock_is_refused(settings: Settings) -> None:
+    """Before anything is written."""
+    with pytest.raises(NightcartError, match="decides by shopper_week"):
+        read_request(["--scenario=promotion", "--source=simulated_shop"], settings)

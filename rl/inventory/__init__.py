@@ -1,0 +1,1 @@
+"""How much to order: stock dynamics, demand behind sold-out days, ordering policies, a plan and a learner."""

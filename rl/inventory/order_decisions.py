@@ -1,0 +1,153 @@
+"""A log of orders as logged decisions, which every learner of values takes: what was seen, ordered and earned.
+
+The reward is known from the log alone: demand that was lost costs its penalty whatever the order, so earning the
+penalty for each unit sold is the same but for a constant that no order moves.
+
+Demand doesn't depend on orders, and what is left over depends on the stock alone. Where that is declared, every period
+tells what each other order would have led to: the stock of the next period is known for all of them (relabelling).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from rl.data.logged_episodes import MICROSECONDS_PER_DAY, FeatureArray, IntArray, LoggedEpisodes
+from rl.errors import InventoryError
+from rl.inventory.order_log import OrderLog
+from rl.inventory.stock import StockRules, StockStates
+from rl.policy.network import Network
+
+
+@dataclass(frozen=True)
+class OrderHead:
+    """What an action is.
+
+    Attributes:
+        kind: `order`: so many units; `target`: the base-stock head, which orders up to so many, on hand and on the way.
+        least: units that action 0 stands for.
+        n_actions: whole numbers of units from there on.
+        scale: units that features measure stock in.
+    """
+
+    kind: Literal["order", "target"]
+    least: int
+    n_actions: int
+    scale: float
+
+    def __post_init__(self) -> None:
+        if self.least < 0 or self.n_actions < 2 or not self.scale > 0:
+            raise InventoryError(f"no choice among orders: {self}; expected two actions or more, units of at least 0")
+
+    def orders(self, actions: IntArray, position: IntArray) -> IntArray:
+        """Return the units that the actions order, `(n,)`."""
+        units = self.least + actions
+        return np.asarray(units if self.kind == "order" else np.maximum(units - position, 0))
+
+    def actions(self, orders: IntArray, position: IntArray) -> IntArray:
+        """Return the nearest action to each order, `(n,)`."""
+        units = orders if self.kind == "order" else position + orders
+        return np.clip(units - self.least, 0, self.n_actions - 1).astype(np.int64)
+
+    def features(self, pipeline: IntArray) -> FeatureArray:
+        """Return what a network sees of a pipeline, `(n, lead_time)`."""
+        return (pipeline / self.scale).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class ValuePolicy:
+    """Orders by the action that a network values most.
+
+    Attributes:
+        network: features to one output an action.
+        head: what the actions are.
+    """
+
+    network: Network
+    head: OrderHead
+
+    def order(self, states: StockStates) -> IntArray:
+        values = self.network.forward(self.head.features(states.pipeline))
+        return self.head.orders(np.argmax(values, axis=1).astype(np.int64), states.position)
+
+
+def as_logged(log: OrderLog, rules: StockRules, head: OrderHead) -> LoggedEpisodes:
+    """Return the log as one episode that time cut off, its orders as they were."""
+    position = log.pipeline.sum(axis=1)
+    timeout = np.zeros(log.n_periods, dtype=bool)
+    timeout[-1] = True
+    return _episodes(
+        head.features(log.pipeline),
+        head.features(log.following_pipelines()),
+        head.actions(log.order, position),
+        _rewards(log, rules),
+        timeout,
+        head.n_actions,
+    )
+
+
+def relabelled(
+    log: OrderLog, rules: StockRules, head: OrderHead, *, n_copies: int, generator: np.random.Generator
+) -> LoggedEpisodes:
+    """Return each period several times, with actions drawn evenly and the stock that these would have led to.
+
+    Each row is an episode of its own, cut by time after one step.
+
+    Args:
+        log: the product's periods; demand is declared not to depend on orders.
+        rules: costs.
+        head: what actions are.
+        n_copies: of each period, at least 1.
+        generator: of the actions.
+    """
+    if n_copies < 1:
+        raise InventoryError(f"each period must stand at least once, got n_copies={n_copies}")
+    position, rewards, now = log.pipeline.sum(axis=1), _rewards(log, rules), head.features(log.pipeline)
+    actions = generator.integers(head.n_actions, size=(n_copies, log.n_periods))
+    following = [head.features(log.following_pipelines(head.orders(drawn, position))) for drawn in actions]
+    n = n_copies * log.n_periods
+    return _episodes(
+        np.tile(now, (n_copies, 1)),
+        np.concatenate(following),
+        actions.reshape(-1),
+        np.tile(rewards, n_copies),
+        np.ones(n, dtype=bool),
+        head.n_actions,
+    )
+
+
+def _rewards(log: OrderLog, rules: StockRules) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    earned = rules.penalty * log.sales - rules.holding_cost * log.left_over
+    # Less its mean: no order moves that either, and values are learned as differences from the usual.
+    return np.asarray(earned - earned.mean(), dtype=np.float64)
+
+
+def _episodes(
+    features: FeatureArray,
+    next_features: FeatureArray,
+    action: IntArray,
+    reward: np.ndarray[tuple[int], np.dtype[np.float64]],
+    timeout: np.ndarray[tuple[int], np.dtype[np.bool_]],
+    n_actions: int,
+) -> LoggedEpisodes:
+    n, ends = len(action), np.flatnonzero(timeout) + 1
+    zeros = np.zeros(n, dtype=np.int64)
+    return LoggedEpisodes(
+        features=features,
+        next_features=next_features,
+        action=action.astype(np.int64),
+        reward=reward,
+        terminal=np.zeros(n, dtype=bool),
+        timeout=timeout,
+        propensity=np.full(n, np.nan),
+        availability=np.ones((1, n_actions), dtype=bool),
+        mask_index=zeros,
+        next_mask_index=zeros,
+        offsets=np.append(0, ends).astype(np.int64),
+        unit=np.arange(len(ends)),
+        start_time=np.append(0, ends[:-1]) * MICROSECONDS_PER_DAY,
+        elapsed_microseconds=np.full(n, MICROSECONDS_PER_DAY),
+        policy_version=zeros,
+    )

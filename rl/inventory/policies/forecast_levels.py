@@ -1,0 +1,158 @@
+"""Policies for demand that forecasts move: levels that follow the forecast, with one number of safety.
+
+The first features of a state are forecasts of demand: of the day itself, and of each day until an order placed now
+arrives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+from scipy.optimize import nnls
+from scipy.stats import norm
+
+from rl.data.logged_episodes import FloatArray, IntArray
+from rl.errors import InventoryError
+from rl.inventory.replay import replayed
+from rl.inventory.stock import OrderingPolicy, StockRules, StockStates
+
+P = TypeVar("P", bound=OrderingPolicy)
+
+
+@dataclass(frozen=True)
+class ForecastBaseStock:
+    """Orders up to the forecast until arrival and of the day of it, and a safety above.
+
+    Attributes:
+        safety: in standard deviations of that demand.
+        lead_time: days.
+        variance: of a day's demand over its forecast, and over the forecast's square: `a * forecast + b * forecast**2`.
+    """
+
+    safety: float
+    lead_time: int
+    variance: tuple[float, float] = (1.0, 0.0)
+
+    def order(self, states: StockStates) -> IntArray:
+        level = self.levels(_forecasts(states, self.lead_time), self.safety)
+        return _whole(level - states.position)
+
+    def levels(self, forecasts: FloatArray, safety: float | FloatArray) -> FloatArray:
+        """Return what is ordered up to, in units and parts of them, `(n,)`."""
+        variance = _variances(forecasts, self.variance).sum(axis=1)
+        return np.asarray(forecasts.sum(axis=1) + safety * np.sqrt(variance))
+
+
+@dataclass(frozen=True)
+class ForecastProjectedLevel:
+    """Orders what the stock expected on the day of arrival lacks to that day's forecast and a safety above.
+
+    Stock is projected day by day at its mean, with normal demand around the forecast, so that demand beyond it is lost.
+
+    Attributes:
+        safety: in standard deviations of the demand until and on the day of arrival.
+        lead_time: days.
+        variance: as of `ForecastBaseStock`.
+    """
+
+    safety: float
+    lead_time: int
+    variance: tuple[float, float] = (1.0, 0.0)
+
+    def order(self, states: StockStates) -> IntArray:
+        forecasts = _forecasts(states, self.lead_time)
+        variances = _variances(forecasts, self.variance)
+        stock = states.stock.astype(np.float64)
+        for day in range(self.lead_time):
+            stock = _expected_left_over(stock, forecasts[:, day], np.sqrt(variances[:, day]))
+            if day + 1 < self.lead_time:
+                stock = stock + states.pipeline[:, day + 1]
+        level = forecasts[:, -1] + self.safety * np.sqrt(variances.sum(axis=1))
+        return _whole(level - stock)
+
+
+def fitted_variance(demand: IntArray, forecasts: FloatArray) -> tuple[float, float]:
+    """Return `a` and `b` of demand's variance around its forecasts, `a * forecast + b * forecast**2`, at least 0 each.
+
+    Args:
+        demand: units, of any shape.
+        forecasts: of the same days, units, of the same shape.
+
+    Raises:
+        InventoryError: shapes that differ, or no forecast above 0.
+    """
+    if demand.shape != forecasts.shape or not (forecasts > 0).any():
+        raise InventoryError(
+            f"demand has shape {demand.shape}, forecasts {forecasts.shape}; expected the same, and some above 0"
+        )
+    known = forecasts > 0
+    mean, squared = forecasts[known], (demand[known] - forecasts[known]) ** 2
+    # Small products' days are weighed like large ones': squared errors scatter as the square of their mean.
+    weight = 1.0 / (mean + 0.05 * mean**2)
+    found, _ = nnls(np.column_stack([mean, mean**2]) * weight[:, None], squared * weight)
+    return float(found[0]), float(found[1])
+
+
+def tuned_safety(
+    make: Callable[[float], P],
+    demand: IntArray,
+    rules: StockRules,
+    features: FloatArray,
+    safeties: Sequence[float],
+) -> TunedSafety[P]:
+    """Return the policy whose safety costs least in a replay.
+
+    Args:
+        make: the policy of a safety.
+        demand: units, `(n_products, n_days)`.
+        rules: lead time and costs.
+        features: of each day, `(n_products, n_days, n_features)`.
+        safeties: to try.
+    """
+    if not len(safeties):
+        raise InventoryError("no safeties to try; expected at least one")
+    costs = [float(replayed(make(safety), demand, rules, features=features).cost(rules).mean()) for safety in safeties]
+    best = int(np.argmin(costs))
+    return TunedSafety(make(safeties[best]), safeties[best], costs[best])
+
+
+@dataclass(frozen=True)
+class TunedSafety(Generic[P]):
+    """A policy and the safety that was found for it.
+
+    Attributes:
+        policy: the best.
+        safety: in standard deviations.
+        cost: per product and day in the replay, in money.
+    """
+
+    policy: P
+    safety: float
+    cost: float
+
+
+def _forecasts(states: StockStates, lead_time: int) -> FloatArray:
+    if states.features is None or states.features.shape[1] < lead_time + 1:
+        n_features = 0 if states.features is None else states.features.shape[1]
+        raise InventoryError(f"the states have {n_features} features; expected {lead_time + 1} forecasts first")
+    return states.features[:, : lead_time + 1]
+
+
+def _whole(missing: FloatArray) -> IntArray:
+    """Return what is missing in whole units, at least 0."""
+    return np.asarray(np.maximum(np.floor(missing + 0.5), 0), dtype=np.int64)
+
+
+def _variances(forecasts: FloatArray, variance: tuple[float, float]) -> FloatArray:
+    return np.asarray(variance[0] * forecasts + variance[1] * forecasts**2)
+
+
+def _expected_left_over(stock: FloatArray, mean: FloatArray, spread: FloatArray) -> FloatArray:
+    """Return the expected stock beyond normal demand, at least 0."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distance = (stock - mean) / spread
+        smooth = (stock - mean) * norm.cdf(distance) + spread * norm.pdf(distance)
+    return np.asarray(np.minimum(np.where(spread > 0, smooth, np.maximum(stock - mean, 0.0)), stock))

@@ -1,0 +1,122 @@
+"""Any policy led through demand that was logged: the stock it would have had, sold and lost, unit by unit.
+
+Two declared assumptions: demand doesn't depend on what was ordered, and it is known on each day, or drawn from its law
+given what sold (`censored_demand.completed`). Two policies that are led through the same demand differ by their orders
+alone, so the difference of their costs is known far better than either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rl.data.logged_episodes import FloatArray, IntArray
+from rl.errors import InventoryError
+from rl.inventory.stock import OrderingPolicy, StockRules, StockStates, after_period, checked_orders
+
+
+@dataclass(frozen=True)
+class ReplayedUnits:
+    """What happened to the stock of each product on each day, in units, `(n_products, n_days)` each.
+
+    Attributes:
+        stock: on hand before demand.
+        order: placed.
+        sales: demand that was met.
+        left_over: on hand after demand.
+        lost: demand beyond the stock.
+        opening: stock on hand and on the way before the first day, `(n_products,)`.
+        closing: on hand and on the way after the last day, `(n_products,)`.
+    """
+
+    stock: IntArray
+    order: IntArray
+    sales: IntArray
+    left_over: IntArray
+    lost: IntArray
+    opening: IntArray
+    closing: IntArray
+
+    def money(self, *, margin: IntArray, holding_cost: IntArray) -> IntArray:
+        """Return margin on units sold less holding cost, exact, in millionths, `(n_products, n_days)`.
+
+        Args:
+            margin: of a unit sold, millionths, `(n_products,)`.
+            holding_cost: of a unit left over a day, millionths, `(n_products,)`.
+        """
+        for name, values in (("margin", margin), ("holding_cost", holding_cost)):
+            if not np.issubdtype(values.dtype, np.integer) or values.shape != self.opening.shape:
+                raise InventoryError(
+                    f"{name} is {values.dtype} of shape {values.shape}; expected whole millionths {self.opening.shape}"
+                )
+        return np.asarray(margin[:, None] * self.sales - holding_cost[:, None] * self.left_over)
+
+    def cost(self, rules: StockRules) -> FloatArray:
+        """Return holding cost and penalty of each product and day, in money, `(n_products, n_days)`."""
+        return np.asarray(rules.holding_cost * self.left_over + rules.penalty * self.lost)
+
+    @property
+    def service(self) -> float:
+        """Share of demand that was met."""
+        demand = int(self.sales.sum() + self.lost.sum())
+        return float(self.sales.sum()) / demand if demand else 1.0
+
+    @property
+    def stock_out(self) -> float:
+        """Share of product-days on which demand exceeded the stock."""
+        return float(np.mean(self.lost > 0))
+
+    @property
+    def turnover(self) -> float:
+        """Units sold for each unit held, per day; infinite where nothing was ever held over."""
+        held = float(self.left_over.mean())
+        return float(self.sales.mean()) / held if held > 0 else float("inf")
+
+
+def replayed(
+    policy: OrderingPolicy,
+    demand: IntArray,
+    rules: StockRules,
+    *,
+    features: FloatArray | None = None,
+    opening: IntArray | None = None,
+) -> ReplayedUnits:
+    """Return what the policy would have done to the stock.
+
+    Args:
+        policy: orders for all products together, day by day.
+        demand: units, `(n_products, n_days)`.
+        rules: the lead time.
+        features: known when the day's order is placed, `(n_products, n_days, n_features)`.
+        opening: pipelines to begin with, `(n_products, lead_time)`; None for the mean demand of each product due on
+            each day.
+
+    Raises:
+        InventoryError: demand below 0, arrays that don't fit, or orders that are none.
+    """
+    if demand.ndim != 2 or not demand.size or not np.issubdtype(demand.dtype, np.integer) or int(demand.min()) < 0:
+        raise InventoryError(f"demand is {demand.dtype} of shape {demand.shape}; expected whole units of at least 0")
+    n_products, n_days = demand.shape
+    if features is not None and features.shape[:2] != demand.shape:
+        raise InventoryError(f"features have shape {features.shape}, expected ({n_products}, {n_days}, n)")
+    pipeline = _opening(demand, rules.lead_time) if opening is None else opening
+    if pipeline.shape != (n_products, rules.lead_time):
+        raise InventoryError(f"opening stock has shape {pipeline.shape}, expected ({n_products}, {rules.lead_time})")
+    states = StockStates(pipeline)
+    columns: dict[str, IntArray] = {
+        name: np.empty_like(demand) for name in ("stock", "order", "sales", "left_over", "lost")
+    }
+    for day in range(n_days):
+        seen = states if features is None else StockStates(states.pipeline, features[:, day])
+        order = checked_orders(policy, seen)
+        columns["stock"][:, day], columns["order"][:, day] = states.stock, order
+        states, units = after_period(states, order, demand[:, day])
+        for name in ("sales", "left_over", "lost"):
+            columns[name][:, day] = getattr(units, name)
+    return ReplayedUnits(**columns, opening=pipeline.sum(axis=1), closing=states.position)
+
+
+def _opening(demand: IntArray, lead_time: int) -> IntArray:
+    mean = np.maximum(np.round(demand.mean(axis=1)), 1).astype(np.int64)
+    return np.repeat(mean[:, None], lead_time, axis=1)

@@ -1,0 +1,71 @@
+"""Replay: every unit is accounted for, money is exact, and what is compared met the same demand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rl.errors import InventoryError
+from rl.inventory.policies.base_stock import BaseStock
+from rl.inventory.replay import replayed
+from rl.inventory.stock import StockStates
+from tests.rl.inventory.states import POISSON, rules
+
+DEMAND = POISSON.draw((20, 60), np.random.default_rng(0))
+
+
+def test_every_unit_is_accounted_for() -> None:
+    found = replayed(BaseStock(14), DEMAND, rules(2))
+    balance = found.opening + found.order.sum(axis=1) - found.sales.sum(axis=1)
+    assert (balance == found.closing).all()
+    assert (found.sales + found.lost == DEMAND).all()
+    assert (found.stock - found.sales == found.left_over).all()
+
+
+def test_days_by_hand() -> None:
+    found = replayed(BaseStock(5), np.array([[2, 4, 1]]), rules(1, penalty=9), opening=np.array([[3]]))
+    assert found.stock.tolist() == [[3, 3, 2]]
+    assert found.order.tolist() == [[2, 2, 3]]
+    assert (found.sales.tolist(), found.lost.tolist()) == ([[2, 3, 1]], [[0, 1, 0]])
+    assert found.cost(rules(1, penalty=9)).tolist() == [[1.0, 9.0, 1.0]]
+    assert found.service == pytest.approx(6 / 7)
+    assert found.stock_out == pytest.approx(1 / 3)
+    assert found.turnover == pytest.approx((6 / 3) / (2 / 3))
+
+
+def test_money_is_exact_in_millionths_beyond_what_doubles_hold() -> None:
+    found = replayed(BaseStock(14), DEMAND, rules(2))
+    margin, holding = np.full(20, 9_007_199_254_740_993), np.full(20, 1)
+    money = found.money(margin=margin, holding_cost=holding)
+    sales, left = int(found.sales[3, 7]), int(found.left_over[3, 7])
+    assert int(money[3, 7]) == sales * 9_007_199_254_740_993 - left
+
+
+def test_money_in_parts_of_millionths_is_refused() -> None:
+    found = replayed(BaseStock(14), DEMAND, rules(2))
+    with pytest.raises(InventoryError, match="margin is float64"):
+        found.money(margin=np.full(20, 0.5), holding_cost=np.full(20, 1))
+
+
+class _Looking:
+    """Orders what its features say, and remembers them."""
+
+    def order(self, states: StockStates) -> np.ndarray:
+        return states.features[:, 0].astype(np.int64)
+
+
+def test_features_of_a_day_are_shown_on_that_day() -> None:
+    features = np.arange(120, dtype=np.float64).reshape(20, 6, 1)
+    found = replayed(_Looking(), DEMAND[:, :6], rules(1), features=features)
+    assert (found.order == features[:, :, 0]).all()
+
+
+@pytest.mark.parametrize("demand", [np.zeros((2, 0), dtype=np.int64), np.full((2, 2), -1), np.full((2, 2), 0.5)])
+def test_demand_that_is_none_is_refused(demand: np.ndarray) -> None:
+    with pytest.raises(InventoryError, match="expected whole units"):
+        replayed(BaseStock(3), demand, rules())
+
+
+def test_opening_stock_of_another_lead_time_is_refused() -> None:
+    with pytest.raises(InventoryError, match=r"opening stock has shape \(20, 3\)"):
+        replayed(BaseStock(3), DEMAND, rules(2), opening=np.zeros((20, 3), dtype=np.int64))
