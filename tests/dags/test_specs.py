@@ -10,7 +10,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowException
 
 from conf.specs import scenario
-from conf.specs.scenario import SCENARIOS_FOLDER, load_pipeline, scenario_names
+from conf.specs.scenario import SCENARIOS_FOLDER, load_pipeline, scenarios_for
 from dags import specs
 from dags.specs import candidate_names, read_pipelines
 
@@ -21,7 +21,7 @@ def one_broken_spec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = (SCENARIOS_FOLDER / "recommendation.yaml").read_text(encoding="utf-8")
     (tmp_path / "recommendation.yaml").write_text(good, encoding="utf-8")
     (tmp_path / "typo.yaml").write_text(good.replace("\nowner:", "\nonwer:"), encoding="utf-8")
-    monkeypatch.setattr(specs, "scenario_names", lambda: scenario_names(tmp_path))
+    monkeypatch.setattr(specs, "scenarios_for", lambda source: scenarios_for(source, tmp_path))
     monkeypatch.setattr(specs, "load_pipeline", lambda name, source: load_pipeline(name, source, folder=tmp_path))
     read_pipelines.cache_clear()
 

@@ -91,7 +91,7 @@ def test_a_scenario_of_another_clock_is_refused() -> None:
     """It names the source's own; DAGs and upgrades pass over it."""
     assert scenarios_for("simulated_promotion") == ["promotion"]
     assert scenarios_for("taobao") == ["recommendation"]
-    with pytest.raises(SpecError, match="decides by shopper_week, .* by session_step .*scenarios are recommendation"):
+    with pytest.raises(SpecError, match=r"decides by shopper_week, .* by session_step .*scenarios are recommendation"):
         load_pipeline("promotion", "taobao")
 
 
