@@ -52,7 +52,9 @@ def observe(spark: SparkSession, settings: Settings, pipeline: Pipeline, as_of: 
         horizon=last,
     )
     told = read_told(spark, lake, pipeline, first_day=first, last_delivery_date=last)
-    frames = [(_histories(spark, lake, delivered, told, first=first, as_of=as_of), target)]
+    frames = [
+        (_histories(spark, lake, delivered, told, n_buckets=source.user_buckets, first=first, as_of=as_of), target)
+    ]
     if told.attributes is not None:
         folder = lake.attributes(scenario.name, spec_hash)
         beside = Target(ATTRIBUTES, folder, "as_of", sort_columns=("user_id", "attribute", "valid_from"))
@@ -87,11 +89,18 @@ def _n_shoppers(spark: SparkSession, version: StagedVersion) -> int:
 
 
 def _histories(
-    spark: SparkSession, lake: Lake, delivered: DeliveredEvents, told: ToldRows, *, first: date, as_of: date
+    spark: SparkSession,
+    lake: Lake,
+    delivered: DeliveredEvents,
+    told: ToldRows,
+    *,
+    n_buckets: int,
+    first: date,
+    as_of: date,
 ) -> DataFrame:
     last = as_of - timedelta(days=1)
     span = {"first_event_date": first, "last_event_date": last, "last_delivery_date": last}
-    events = shopper_files(spark, lake, **span) or read_events(spark, lake, **span)
+    events = shopper_files(spark, lake, n_buckets=n_buckets, **span) or read_events(spark, lake, **span)
     configured = int(spark.conf.get("spark.sql.shuffle.partitions") or 0)
     n_partitions = n_partitions_for(delivered.n_events(first, last), configured)
     return histories_of(events, as_of=as_of, n_partitions=n_partitions, items=told.items)

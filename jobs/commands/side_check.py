@@ -12,7 +12,7 @@ from typing import Any
 
 from conf.specs.side_table import SideTable
 from conf.specs.source import Source
-from jobs.landing.delivered_files import DeliveredFile, find_files, read_side_columns
+from jobs.landing.delivered_files import DeliveredFile, explaining_damage, find_files, read_side_columns
 from jobs.landing.raw_lines import LineFile, read_batches, side_reading
 from jobs.parsing.passed_over import PassedOver, passed_over_line
 from jobs.parsing.side_parsing import SideLine, SideParser
@@ -97,9 +97,10 @@ def _check_file(check: SideCheck, file: DeliveredFile, source: Source, n_lines: 
     batches = read_batches(LineFile(file.path, file.name), side_reading(check.table, b"one check"))
     numbered = (one for batch in batches for one in zip(batch.numbers.tolist(), batch.lines.to_pylist(), strict=True))
     passed_over = PassedOver(check.table.raw_columns if check.table.csv is None else ())
-    for number, line in islice(numbered, n_lines):
-        check.n_passed_over.update(passed_over.lists_of(line))
-        _count(check, parser.parse(line, file.delivery_date or _ANY_DAY), f"{file.name} line {number}")
+    with explaining_damage(file):
+        for number, line in islice(numbered, n_lines):
+            check.n_passed_over.update(passed_over.lists_of(line))
+            _count(check, parser.parse(line, file.delivery_date or _ANY_DAY), f"{file.name} line {number}")
 
 
 def _count(check: SideCheck, parsed: SideLine, place: str) -> None:

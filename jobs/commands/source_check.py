@@ -15,7 +15,14 @@ from conf.specs.side_table import RATES
 from conf.specs.source import Source
 from jobs.commands.source_outlook import OutlookEvent, outlook_lines
 from jobs.landing.currency_rates import read_rates
-from jobs.landing.delivered_files import DeliveredFile, find_files, read_columns, read_side_columns, unread_files
+from jobs.landing.delivered_files import (
+    DeliveredFile,
+    explaining_damage,
+    find_files,
+    read_columns,
+    read_side_columns,
+    unread_files,
+)
 from jobs.landing.delivery_limits import RejectedLines, example_of, problem_of, unread_fields
 from jobs.landing.raw_deliveries import feed_of, is_split
 from jobs.landing.raw_lines import LineFile, read_batches, reading_of
@@ -183,11 +190,13 @@ def _check_file(check: FeedCheck, file: DeliveredFile, rates: Rates, n_lines: in
     path = path_values(path_patterns(source), file.name)
     passed_over = PassedOver(mapped_columns(source) if source.csv is None else ())
     check.files.append(file.name)
-    for number, line, line_hash in islice(_lines(file, source), n_lines):
-        day = file.delivery_date or _own_day(parser, line, source)
-        parsed = parser.parse(line, path, day)
-        check.n_passed_over.update(passed_over.lists_of(line))
-        _count(check, parsed, RejectedLines(day, check.name, None, None, None, 1, file.name, number, None), line_hash)
+    with explaining_damage(file):
+        for number, line, line_hash in islice(_lines(file, source), n_lines):
+            day = file.delivery_date or _own_day(parser, line, source)
+            parsed = parser.parse(line, path, day)
+            check.n_passed_over.update(passed_over.lists_of(line))
+            at = RejectedLines(day, check.name, None, None, None, 1, file.name, number, None)
+            _count(check, parsed, at, line_hash)
 
 
 def _lines(file: DeliveredFile, source: Source) -> Iterator[tuple[int, str, str]]:

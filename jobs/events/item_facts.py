@@ -66,23 +66,26 @@ class ItemFacts:
         return events.set_column(events.schema.get_field_index("cost"), "cost", pc.coalesce(own, filled))
 
 
-def item_facts(rows: pa.Table, *, categories: bool, costs: bool) -> ItemFacts:
+def item_facts(categories: pa.Table | None, costs: pa.Table | None) -> ItemFacts:
     """Return what is told of items.
 
     Args:
-        rows: FACT_COLUMNS.
-        categories: whether events lack their category.
-        costs: whether purchases and refunds lack their cost.
+        categories: FACT_COLUMNS of what is told of categories, a row without one that there is none; None where
+            events don't lack theirs.
+        costs: FACT_COLUMNS of rows with a cost; None where purchases and refunds don't lack theirs.
     """
-    named = pc.unique(rows["category_id"]).drop_null().cast(pa.string())
+    named = pa.array([], pa.string())
+    if categories is not None:
+        named = pc.unique(categories["category_id"]).drop_null().cast(pa.string())
     hashes = np.array([id_hash(name) for name in named.to_pylist()], dtype=np.int64)
     order = np.argsort(hashes)
-    with_cost = rows.filter(pc.is_valid(rows["cost"]))
     return ItemFacts(
-        categories=_told(rows, id_hashes(rows["category_id"]), days_later=0) if categories else None,
+        categories=None
+        if categories is None
+        else _told(categories, id_hashes(categories["category_id"]), days_later=0),
         names=named.take(pa.array(order)),
         hashes=hashes[order],
-        costs=_told(with_cost, _whole(with_cost["cost"]) + 1, days_later=-1) if costs else None,
+        costs=None if costs is None else _told(costs, _whole(costs["cost"]) + 1, days_later=-1),
     )
 
 

@@ -7,7 +7,7 @@ files has whole shoppers, without a shuffle through the JVM.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import pairwise
@@ -18,13 +18,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
+from pyspark.sql.types import LongType, StructField, StructType
 
 from conf.paths import Lake
-from conf.publication import read_pointers
 from conf.tables import EVENTS
 from jobs.events.events_reading import path_date, path_value, published_files
+from jobs.events.line_events import buckets
 from jobs.events.repeated_ids import MOST_REPEATED, IdsByCell, repeated_ids
+from jobs.publishing.row_cells import ROWS_A_GROUP
 from jobs.publishing.row_pieces import arrow_schema
+from jobs.spark.tasks import tasks_over
 
 _DAYS = ("event_date", "delivery_date")
 
@@ -73,35 +76,61 @@ class ShopperFiles:
 
 
 def shopper_files(
-    spark: SparkSession, lake: Lake, *, first_event_date: date, last_event_date: date, last_delivery_date: date
+    spark: SparkSession,
+    lake: Lake,
+    *,
+    n_buckets: int,
+    first_event_date: date,
+    last_event_date: date,
+    last_delivery_date: date,
 ) -> ShopperFiles | None:
     """Return the files of the days' events by the last delivery; None where they can't be read by shopper.
 
-    That is so where deliveries were written under different specs, whose buckets may differ, or where more events are
-    delivered again than a worker should know of.
+    That is so where a file holds shoppers of another bucket, since it was written when there were more or fewer of
+    them, or where more events are delivered again than a worker should know of.
 
     Raises:
         DamagedFile, DeliveryError: as of `read_events`.
     """
     folder = lake.table(EVENTS.name)
-    known = {
-        pointer.manifest.spec_hash
-        for name, pointer in read_pointers(folder).items()
-        if pointer.files and path_date(name, "delivery_date") <= last_delivery_date
-    }
-    if len(known) > 1:
-        return None
     names = published_files(lake, EVENTS, last_delivery_date, first_event_date, last_event_date)
-    buckets: dict[str, list[EventFile]] = defaultdict(list)
+    by_bucket: dict[str, list[EventFile]] = defaultdict(list)
     for name in sorted(names):
         days = {column: path_date(name, column) for column in _DAYS}
-        buckets[path_value(name, "user_bucket")].append(EventFile(folder / name, **days))
-    files = [file for some in buckets.values() for file in some]
+        by_bucket[path_value(name, "user_bucket")].append(EventFile(folder / name, **days))
+    files = [file for some in by_bucket.values() for file in some]
+    if not _agree(spark, [(one.path, int(bucket)) for bucket, some in by_bucket.items() for one in some], n_buckets):
+        return None
     repeated = repeated_ids(spark, [(one.path, one.event_date, one.delivery_date) for one in files])
     if sum(map(len, repeated.values())) > MOST_REPEATED:
         return None
-    by_bucket = {bucket: tuple(some) for bucket, some in buckets.items()}
-    return ShopperFiles(spark, by_bucket, repeated, arrow_schema(EVENTS))
+    whole = {bucket: tuple(some) for bucket, some in by_bucket.items()}
+    return ShopperFiles(spark, whole, repeated, arrow_schema(EVENTS))
+
+
+def _agree(spark: SparkSession, files: Sequence[tuple[Path, int]], n_buckets: int) -> bool:
+    """Return whether every file holds shoppers of its bucket alone."""
+    if not files:
+        return True
+
+    def look(given: Iterable[Sequence[tuple[Path, int]]]) -> Iterator[pa.RecordBatch]:
+        n_strange = sum(not holds_bucket(path, bucket, n_buckets) for some in given for path, bucket in some)
+        yield pa.RecordBatch.from_pydict({"n_strange": pa.array([n_strange], pa.int64())})
+
+    n_tasks = min(len(files), spark.sparkContext.defaultParallelism)
+    given = [files[number::n_tasks] for number in range(n_tasks)]
+    rows = tasks_over(spark, given, look, StructType([StructField("n_strange", LongType())])).collect()
+    return not any(row["n_strange"] for row in rows)
+
+
+def holds_bucket(path: Path, bucket: int, n_buckets: int) -> bool:
+    """Return whether the file holds shoppers of the bucket alone, of so many."""
+    with pq.ParquetFile(path, read_dictionary=["user_id"]) as content:
+        for batch in content.iter_batches(columns=["user_id"], batch_size=ROWS_A_GROUP):
+            known = batch.column(0).dictionary.cast(pa.string())
+            if len(known) and (buckets(known, n_buckets) != bucket).any():
+                return False
+    return True
 
 
 def read_part(part: ShopperPart, columns: Sequence[str], schema: pa.Schema, repeated: IdsByCell) -> pa.Table:

@@ -64,11 +64,16 @@ def read_told(
         attributes = _needed_from(told, SHOPPERS, first_day, pipeline.source.zone)
     if ITEMS in tables:
         told = read_earliest(spark, ITEMS, lake, last_delivery_date)
-        needed = _needed_from(told, ITEMS, first_day, pipeline.source.zone)
-        rows = needed.select(*FACT_COLUMNS).toArrow()
+        zone = pipeline.source.zone
+        rows = _needed_from(told, ITEMS, first_day, zone).select(*FACT_COLUMNS).toArrow()
         items = item_categories(rows) if scenario.observation.item_categories else None
         if scenario.action.item_categories or scenario.reward.item_costs:
-            facts = item_facts(rows, categories=scenario.action.item_categories, costs=scenario.reward.item_costs)
+            # A row that says no cost takes none back, so that it must not stand in for an older one that does.
+            costed = told.where(F.col("cost").isNotNull())
+            costs = _needed_from(costed, ITEMS, first_day, zone).select(*FACT_COLUMNS).toArrow()
+            facts = item_facts(
+                rows if scenario.action.item_categories else None, costs if scenario.reward.item_costs else None
+            )
     return ToldRows(attributes, items, facts)
 
 

@@ -160,7 +160,7 @@ def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
     Raises:
         DeliveryError: not readable to its end (truncated gzip, corrupt Parquet), or with a header that doesn't fit.
     """
-    with _explaining_damage(file):
+    with explaining_damage(file):
         before = stamp(file.path)
         keyed_hash = _keyed_hash(file.path, key)
         if file.kind != "events":
@@ -174,8 +174,8 @@ def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
 
 
 @contextmanager
-def _explaining_damage(file: DeliveredFile) -> Iterator[None]:
-    """What a damaged file raises becomes a DeliveryError of one line."""
+def explaining_damage(file: DeliveredFile) -> Iterator[None]:
+    """Make what reading a damaged file raises a DeliveryError of one line."""
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -222,7 +222,7 @@ def read_columns(file: DeliveredFile, source: Source) -> tuple[str, ...] | None:
     Raises:
         DeliveryError: they don't fit the source, or the file can't be read.
     """
-    with _explaining_damage(file):
+    with explaining_damage(file):
         if source.format == "parquet":
             header = tuple(pq.read_schema(file.path).names)
         elif source.csv is None or not source.csv.has_header:
@@ -230,7 +230,9 @@ def read_columns(file: DeliveredFile, source: Source) -> tuple[str, ...] | None:
         else:
             with open_bytes(file.path) as content:
                 first = next(records(content, source.csv), None)
-            header = read_header(first[2], source) if first is not None else ()
+            if first is None:
+                raise _without_header(file, source)
+            header = read_header(first[2], source)
     _refuse_unfit_header(file, header, source)
     return header
 
@@ -241,7 +243,7 @@ def read_side_columns(file: DeliveredFile, table: SideTable, source: Source) -> 
     Raises:
         DeliveryError: they don't fit the source, or the file can't be read.
     """
-    with _explaining_damage(file):
+    with explaining_damage(file):
         if table.format == "parquet":
             columns = tuple(pq.read_schema(file.path).names)
             needed = [_first_key(name, columns, None) for name in table.raw_columns]
@@ -252,7 +254,7 @@ def read_side_columns(file: DeliveredFile, table: SideTable, source: Source) -> 
         with open_bytes(file.path) as content:
             first = next(records(content, table.csv), None)
     if first is None:
-        return None
+        raise _without_header(file, source)
     header = tuple(split_line(decode(first[2], table.encoding, is_first=True), table.csv) or ())
     _refuse_unfit_columns_of(file, header, table.raw_columns, source)
     return header
@@ -315,12 +317,21 @@ def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] 
     has_header = source.csv is not None and source.csv.has_header
     with open_bytes(file.path) as content:
         first_lines = [line for _, _, line in islice(records(content, source.csv), _FIRST_LINES + has_header)]
-    header = read_header(first_lines.pop(0), source) if has_header and first_lines else None
+    if has_header and not first_lines:
+        raise _without_header(file, source)
+    header = read_header(first_lines.pop(0), source) if has_header else None
     if header is not None:
         _refuse_unfit_header(file, header, source)
     if is_delimited and not has_header:
         _refuse_unfit_columns(file, first_lines, source)
     return header, _n_records(file, source.csv) - (header is not None)
+
+
+def _without_header(file: DeliveredFile, source: Source) -> DeliveryError:
+    return DeliveryError(
+        f"{file.path}: holds nothing, not even the line of column names that source {source.name} expects; deliver it "
+        "again, or leave it out"
+    )
 
 
 def _n_records(file: DeliveredFile, form: CsvFormat | None) -> int:

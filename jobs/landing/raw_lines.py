@@ -26,6 +26,7 @@ from pyspark.sql.types import BooleanType, IntegerType, LongType, StringType, St
 from conf.specs.delivery import CsvFormat
 from conf.specs.side_table import SideTable
 from conf.specs.source import Source
+from jobs.landing.single_precision import rows_of
 from jobs.parsing.keyed_hash import KeyedHash
 from jobs.parsing.line_blocks import PlacedLines, placed_lines
 from jobs.parsing.line_completion import LineCompleter
@@ -258,14 +259,14 @@ def _parquet_lines(path: Path) -> Iterator[tuple[int, int, str]]:
 def _row_lines(batch: pa.RecordBatch) -> list[str]:
     """Yield each row as a JSON line; a row with values that Python can't hold is unreadable alone."""
     try:
-        return [_row_line(row) for row in batch.to_pylist()]
+        return [_row_line(row) for row in rows_of(batch)]
     except Exception:  # whatever a value is: invalid text, a time beyond the calendar, a type without a JSON form
         return [_row_line_or_stand_in(batch.slice(place, 1)) for place in range(batch.num_rows)]
 
 
 def _row_line_or_stand_in(row: pa.RecordBatch) -> str:
     try:
-        return _row_line(row.to_pylist()[0])
+        return _row_line(rows_of(row)[0])
     except Exception as error:
         content = hashlib.sha256(row.serialize()).hexdigest()
         return f"{UNDECODABLE}a row that can't be read ({type(error).__name__}), sha256 {content}"
@@ -280,7 +281,9 @@ def _row_line(row: dict[str, Any]) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime | date | time | timedelta):
         return value // timedelta(microseconds=1) if isinstance(value, timedelta) else value.isoformat()
-    if isinstance(value, Decimal | UUID):
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else str(value)
+    if isinstance(value, UUID):
         return str(value)
     if isinstance(value, bytes):
         return _text_of(value)

@@ -84,7 +84,9 @@ def _build(
     horizon = job.provenance.horizon
     first, last = due[0] - timedelta(days=DAYS_BEFORE), min(due[-1] + timedelta(days=DAYS_AFTER), horizon)
     span = {"first_event_date": first, "last_event_date": last, "last_delivery_date": horizon}
-    events = shopper_files(job.spark, job.lake, **span) or read_events(job.spark, job.lake, **span)
+    events = shopper_files(job.spark, job.lake, n_buckets=job.source.user_buckets, **span) or read_events(
+        job.spark, job.lake, **span
+    )
     configured = int(job.spark.conf.get("spark.sql.shuffle.partitions") or 0)
     n_partitions = n_partitions_for(delivered.n_events(first, last), configured)
     counted = {

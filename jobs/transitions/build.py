@@ -164,7 +164,7 @@ def _made(order: _Order, events: DataFrame, sets: DataFrame | None, folder: Path
     )
     files = None
     if told.attributes is None and order.pipeline.source.consent is None:
-        files = shopper_files(order.spark, order.lake, **_span(due))
+        files = shopper_files(order.spark, order.lake, n_buckets=order.pipeline.source.user_buckets, **_span(due))
     with explaining_failures(order.target.table.name, order.target.folder):
         return make_transitions(
             files or events,

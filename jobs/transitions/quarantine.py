@@ -123,9 +123,18 @@ def refuse_too_many(decided: Mapping[date, DateDecisions], pipeline: Pipeline, w
             f"{where}: nothing was published: more than {bound:.2%} of a date's decisions can't be used\n"
             + "\n".join(problems)
             + f"\nmend conf/sources/{source}.yaml (events.action, events.item_id, events.availability_id) or deliver "
-            f"the missing availability sets, and ingest again; where the log is right as it is, raise "
-            f"max_quarantined_share in conf/scenarios/{scenario}.yaml: their episodes are set aside and counted"
+            f"the missing availability sets, and ingest again; {_of_items(pipeline)}where the log is right as it is, "
+            f"raise max_quarantined_share in conf/scenarios/{scenario}.yaml: their episodes are set aside and counted"
         )
+
+
+def _of_items(pipeline: Pipeline) -> str:
+    if not pipeline.scenario.action.item_categories:
+        return ""
+    return (
+        "decisions of the first day that delivers items have no category (action.item_categories counts from the day "
+        "after): deliver items a day before the first decisions; "
+    )
 
 
 def repeated_total(manifests: Iterable[Manifest]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from conf.specs.event_mapping import EventMapping
 from conf.specs.source import load_source
 from jobs.commands.check_source import main
 from jobs.commands.source_check import check_source, report_lines
+from jobs.errors import DeliveryError
 from jobs.parsing.passed_over import PassedOver
 from tests.jobs.event_rows import source
 from tests.jobs.feed_shop import deliver_feeds, shop
@@ -140,3 +142,13 @@ def test_elements_that_are_passed_over_are_counted(tmp_path: Path) -> None:
     assert check.result()["passed_over"] == {"items": 2}
     report = "\n".join(report_lines([check], unread, shop))
     assert "2 lines hold further elements of items that no column reads; items[] instead of items[0]" in report
+
+
+def test_a_damaged_file_is_one_sentence(tmp_path: Path) -> None:
+    """As landing would say it; the look ends, since the rest of the file can't be known."""
+    lines = "".join(json.dumps({"event_time": "2026-03-01T10:00:00Z", "n": n}) + "\n" for n in range(50_000))
+    whole = gzip.compress(lines.encode())
+    (tmp_path / "2026-03-01").mkdir()
+    (tmp_path / "2026-03-01" / "events.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DeliveryError, match="not a whole gzip file"):
+        check_source(load_source("canonical"), tmp_path, n_lines=10**6)

@@ -160,7 +160,13 @@ def test_empty_file_beside_a_full_one_is_no_empty_delivery(tmp_path: Path) -> No
     """One of several files of a delivery may be empty."""
     source = load_source("taobao")
     full = measure(_file(tmp_path / "x.csv", b"1,2,3,pv,5\n"), source, KEY)
-    refuse_empty([full, measure(_file(tmp_path / "y.csv", b""), source, KEY)])
+    refuse_empty([full, measure(_file(tmp_path / "y.csv", HEADER.encode()), source, KEY)])
+
+
+def test_file_without_its_header_is_refused(tmp_path: Path) -> None:
+    """An upload that broke off before its first byte."""
+    with pytest.raises(DeliveryError, match="holds nothing, not even the line of column names"):
+        measure(_file(tmp_path / "y.csv", b""), load_source("online_retail"), KEY)
 
 
 def test_hash_depends_on_bytes_and_key(tmp_path: Path) -> None:

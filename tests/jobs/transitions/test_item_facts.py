@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -182,7 +183,7 @@ def test_spark_and_workers_fill_the_same_costs(spark: SparkSession, items: list[
     )
     table = pa.Table.from_pylist(told, schema).select(list(FACT_COLUMNS))
     events = events_table(rows)
-    filled = item_facts(table, categories=False, costs=True).fill(events)
+    filled = item_facts(None, table.filter(pc.is_valid(table["cost"]))).fill(events)
     found = dict(zip(filled["event_id"].to_pylist(), filled["cost"].to_pylist(), strict=True))
     ddl = "item_id string, valid_from timestamp, delivery_date date, category_id string, cost bigint"
     of_items = spark.createDataFrame([tuple(one.values()) for one in told], ddl)
@@ -190,11 +191,30 @@ def test_spark_and_workers_fill_the_same_costs(spark: SparkSession, items: list[
     assert found == {row["event_id"]: row["cost"] for row in by_spark.select("event_id", "cost").collect()}
 
 
+@pytest.mark.parametrize("days_ago", [2, 60])
+def test_a_cost_stays_known_though_a_later_row_says_none(
+    spark: SparkSession, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, days_ago: int
+) -> None:
+    """A row that tells a category or price alone takes no cost back, however long ago both rows were told."""
+    ago, later = DAY - timedelta(days=days_ago), DAY - timedelta(days=days_ago - 1)
+    told = [
+        ("hat", at("00:00", ago), "head", 2 * EURO, ago),
+        ("hat", at("00:00", later), "hats", None, later),
+    ]
+    monkeypatch.setattr(f"{__name__}.TOLD", told)
+    pipeline = Pipeline.model_validate(a_pipeline(source_changes=SOURCE, **MONEY).model_dump())
+    rows = [impression("10:00", user_id="ann", decision_id="d1", event_id="d1"), purchase("10:10", "hat")]
+    shop, _ = built(spark, tmp_path, pipeline, rows)
+    (row,) = shop.transitions().collect()
+    assert row.reward == 8 * EURO
+
+
 def test_events_keep_their_order_and_other_columns() -> None:
     """Filling changes two columns and nothing else."""
     rows = [event("purchase", f"10:{n:02}", item_id="hat", quantity=1, event_id=f"e{n}") for n in range(4)]
     events = events_table(rows)
-    nothing = item_facts(pa.table({name: [] for name in FACT_COLUMNS}, _EMPTY), categories=True, costs=True)
+    empty = pa.table({name: [] for name in FACT_COLUMNS}, _EMPTY)
+    nothing = item_facts(empty, empty)
     filled = nothing.fill(events)
     assert filled.equals(events)
     assert np.array_equal(nothing.hashes, [])
