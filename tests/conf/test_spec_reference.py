@@ -38,6 +38,13 @@ LEFT_OUT = object()
 
 # What else a spec must say for a key's example to be valid in it: by key path, values by key path.
 COMPANY: dict[str, dict[str, Any]] = {
+    "clock": {"week": LEFT_OUT},
+    "week": {"clock": "shopper_week"},
+    **{
+        f"week.{name}": {"clock": "shopper_week", "week": {"weekday": "monday"}}
+        for name in ("weekday", "hour", "weeks")
+    },
+    "action.item_categories": {"action.key": "category", "observation.item_categories": True},
     "csv.columns": {
         "csv.has_header": False,
         "csv.fill_down": LEFT_OUT,
