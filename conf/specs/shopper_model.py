@@ -232,6 +232,11 @@ class ShopperModel(StrictModel):
         return self
 
 
+def shopper_model_names(folder: Path = MODELS_FOLDER) -> list[str]:
+    """Return the names of all models, ascending."""
+    return sorted(one.stem for one in folder.glob("*.yaml"))
+
+
 def load_shopper_model(name: str, folder: Path = MODELS_FOLDER) -> ShopperModel:
     """Return the model's spec.
 
@@ -239,7 +244,7 @@ def load_shopper_model(name: str, folder: Path = MODELS_FOLDER) -> ShopperModel:
         SpecError: no such file, or it isn't a spec; lists every violation.
     """
     path = folder / f"{name}.yaml"
-    known = sorted(one.stem for one in folder.glob("*.yaml"))
+    known = shopper_model_names(folder)
     if name not in known:
         raise SpecError(f"{path}: there is no such model{suggest(name, known) if known else ''}")
     model = parse_model(ShopperModel, read_yaml(path), str(path))
