@@ -54,7 +54,8 @@ Each table but `shopper_scores` has a Delta log over its current files, brought 
 table's Delta table lies in `TABLE/delta`, that of a scenario's transitions in `transitions/SCENARIO/delta/HASH` (the
 spec's hash). Rows that the pipeline leaves out on reading are left out there too: of an event id that several
 deliveries hold for one day, the earliest delivery's row counts. So counts and sums are those of the manifests, less
-such repeats. Side tables (items, availability, consent, offers, stock, holidays, shoppers, currencies) are as delivered.
+such repeats. Side tables (items, availability, consent, offers, stock, holidays, shoppers, currencies) are as
+delivered.
 
 ```python
 from deltalake import DeltaTable

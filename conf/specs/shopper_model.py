@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from conf.errors import SpecError
 from conf.settings import PROJECT_ROOT
-from conf.specs.key_kinds import LEARNING
+from conf.specs.key_kinds import LEARNING, OPERATION
 from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml, suggest
 
 MODELS_FOLDER = PROJECT_ROOT / "conf" / "models"
@@ -212,6 +212,14 @@ class ShopperModel(StrictModel):
         default_factory=ShopperModelGate,
         description="Says when a model may be promoted.",
         examples=[{"min_slope": 0.8, "max_slope": 1.25}],
+    )
+
+    is_nightly: bool = Field(
+        json_schema_extra=OPERATION,
+        default=False,
+        description="Lets Airflow fit the model and score all shoppers every night, once the day's deliveries are "
+        "ingested; otherwise it is done by `make shopper-models` alone.",
+        examples=[True],
     )
 
     @model_validator(mode="after")

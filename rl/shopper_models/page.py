@@ -66,7 +66,7 @@ def render_shopper_page(figures: ShopperModelFigures) -> str:
         "is_amount": figures.model.target == "spend",
         "chart": reliability_chart(figures),
         "sentence": sentence(figures),
-        "names": {one.name: shown_name(one.name, figures) for one in figures.learners},
+        "names": {name: shown_name(name, figures) for name in NAMES},
     }
     return _environment().get_template("shopper_model.html.jinja").render(context).strip() + "\n"
 

@@ -106,7 +106,7 @@ def test_what_cannot_be_read_together_is_refused(lake):
     )
     with pytest.raises(DatasetError, match="EUR, USD, which can't be added up"):
         read(lake)
-    with pytest.raises(DatasetError, match="no delivery of 2026-01-14 .*ingested are 2026-01-05 to 2026-01-09"):
+    with pytest.raises(DatasetError, match=r"no delivery of 2026-01-14 .*ingested are 2026-01-05 to 2026-01-09"):
         read(lake, 9)
     write_events(lake, [event("b", 1)], n_days=2, key_id="another")
     with pytest.raises(DatasetError, match="several kinds or keys"):

@@ -77,7 +77,7 @@ def test_a_stored_model_predicts_the_same(tmp_path, fit, learner, is_isotonic):
 def test_half_a_stored_model_is_none(tmp_path, stored):
     stored.write(tmp_path)
     (tmp_path / ARRAYS_FILE).write_bytes(b"PK")
-    with pytest.raises(PolicyError, match="no model of shoppers .*fit and register it again"):
+    with pytest.raises(PolicyError, match=r"no model of shoppers .*fit and register it again"):
         read_stored_model(tmp_path)
 
 
