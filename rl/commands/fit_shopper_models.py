@@ -30,7 +30,7 @@ from rl.registry.shopper_models import (
     settle_aliases,
 )
 from rl.registry.store import experiment_id, open_store
-from rl.registry.versions import RegisteredVersion, find_version
+from rl.registry.versions import RegisteredVersion, find_version, key_of_same_policy
 from rl.shopper_models.activity_reading import ReadActivity, read_activity
 from rl.shopper_models.champion_comparison import compare_with_champion, gate_over_champion
 from rl.shopper_models.figures import ShopperModelFigures
@@ -105,6 +105,12 @@ def _registered_anew(
     stored: StoredModel | None,
 ) -> dict[str, Any]:
     fit = fit_shopper_model(read.activity, model)
+    new = _stored(fit, model, key.source)
+    with open_store(settings) as client:
+        same = find_version(client, key_of_same_policy(client, key, new.digest))
+        if same is not None:  # other code learned the same from the same: its verdict stands
+            figures = ShopperModelFigures.model_validate_json(registered_figures(client, same))
+            return _finished(settings, client, same, figures, paths, is_new=False)
     name = "" if champion is None else f"champion (version {champion.version})"
     compared = None if stored is None else compare_with_champion(fit, read.activity, model, stored, name=name)
     every = learner_figures(fit, model)
@@ -114,7 +120,7 @@ def _registered_anew(
         model=model,
         source=key.source,
         horizon=key.date,
-        known_until=EPOCH + timedelta(days=fit.known_until),
+        known_until=new.known_until,
         counts=fit.counts,
         learner=model.learners[0],
         learners=every,
@@ -131,11 +137,12 @@ def _registered_anew(
         compared_with=champion.version if champion and compared and compared.difference else None,
         horizon=key.date,
         known_until=figures.known_until,
+        policy_version=new.digest,
         metrics=figure_metrics(figures),
     )
     write_atomically(paths.page, render_shopper_page(figures))
     with TemporaryDirectory(prefix="shopper-model-") as folder, open_store(settings) as client:
-        _stored(fit, figures).write(Path(folder))
+        new.write(Path(folder))
         version = register_shopper_model(
             client,
             experiment_id(client, settings, EXPERIMENT),
@@ -213,6 +220,6 @@ def figure_metrics(figures: ShopperModelFigures) -> dict[str, float]:
     return found
 
 
-def _stored(fit: Fit, figures: ShopperModelFigures) -> StoredModel:
-    learner = fit.learners[figures.model.learners[0]]
-    return StoredModel(figures.model, figures.source, figures.known_until, fit.test.feature_names, learner)
+def _stored(fit: Fit, model: ShopperModel, source: str) -> StoredModel:
+    known_until = EPOCH + timedelta(days=fit.known_until)
+    return StoredModel(model, source, known_until, fit.test.feature_names, fit.learners[model.learners[0]])

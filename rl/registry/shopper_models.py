@@ -40,6 +40,7 @@ class ShopperVerdict:
         compared_with: version that its paired difference is over; None without one.
         horizon: last date whose deliveries it was learned from.
         known_until: first business day that it knew nothing of.
+        policy_version: digest of the model.
         metrics: figures by name, for the run.
     """
 
@@ -49,6 +50,7 @@ class ShopperVerdict:
     compared_with: int | None
     horizon: date
     known_until: date
+    policy_version: str
     metrics: Mapping[str, float]
 
 
@@ -155,6 +157,7 @@ def register_shopper_model(
         description=_description(verdict),
         details={
             "known_until": str(verdict.known_until),
+            "policy_version": verdict.policy_version,
             **({"reason": "; ".join(verdict.reasons)} if verdict.reasons else {}),
         },
     )

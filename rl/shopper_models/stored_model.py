@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -56,21 +57,35 @@ class StoredModel:
     feature_names: tuple[str, ...]
     learner: CalibratedLearner
 
+    @property
+    def digest(self) -> str:
+        """Hash of all that decides what it predicts: other code that learns the same is the same model."""
+        state = sha256(self._description.model_dump_json(exclude={"model": {"is_nightly"}}).encode("utf-8"))
+        for name, values in sorted(self._arrays.items()):
+            state.update(name.encode("utf-8") + np.ascontiguousarray(values).tobytes())
+        return state.hexdigest()[:32]
+
     def write(self, folder: Path) -> None:
         """Write both files to the folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        learner, calibrator = self.learner.learner, self.learner.calibrator
-        description = _Description(
+        (folder / MODEL_FILE).write_text(self._description.model_dump_json(indent=1), encoding="utf-8")
+        np.savez(folder / ARRAYS_FILE, allow_pickle=False, **self._arrays)
+
+    @property
+    def _arrays(self) -> dict[str, Any]:
+        return {**_learner_arrays(self.learner.learner), **_calibrator_arrays(self.learner.calibrator)}
+
+    @property
+    def _description(self) -> _Description:
+        return _Description(
             model=self.model,
             source=self.source,
             known_until=self.known_until,
             feature_names=self.feature_names,
             kind=self.learner.kind,
-            learner="trees" if isinstance(learner, TreeEnsemble) else "linear",
+            learner="trees" if isinstance(self.learner.learner, TreeEnsemble) else "linear",
             calibrator=self.learner.calibrated_by,
         )
-        (folder / MODEL_FILE).write_text(description.model_dump_json(indent=1), encoding="utf-8")
-        np.savez(folder / ARRAYS_FILE, allow_pickle=False, **_learner_arrays(learner), **_calibrator_arrays(calibrator))
 
 
 def read_stored_model(folder: Path) -> StoredModel:

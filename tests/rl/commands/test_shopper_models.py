@@ -88,6 +88,14 @@ def test_a_model_that_passes_is_champion_and_a_repeat_makes_no_new_version(setti
     assert found.counts.test_days[0] >= found.known_until
 
 
+def test_other_code_that_learns_the_same_makes_no_new_version(settings, monkeypatch):
+    first = fit(settings, monkeypatch)
+    monkeypatch.setattr(fitting, "code_hash", lambda *_: "another")
+    assert fit(settings, monkeypatch) == first | {"is_new": False}
+    changed = fit(settings, monkeypatch, seed=1)
+    assert (changed["version"], changed["is_new"]) == (2, True)
+
+
 def test_a_model_that_is_not_calibrated_is_a_version_without_alias(settings, monkeypatch):
     found = fit(settings, monkeypatch, gate=ShopperModelGate(min_slope=0.01, max_slope=0.02))
     assert (found["verdict"], found["is_champion"]) == ("reject", False)
