@@ -29,6 +29,7 @@ fits nothing (trigger this DAG with its partition key and `{{"train": true}}` to
   version of `{source}-…`; it becomes champion if it is calibrated and no worse than the champion. A refusal is a normal
   outcome and stays green. Too few days are a skip.
 * `score_…` writes what the champion says of every known shopper: the table `shopper_scores`, and a CSV file beside it.
+  Without a champion it is skipped.
 
 Which models run here is the key `is_nightly` of their files in `conf/models`.
 """

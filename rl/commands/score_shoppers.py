@@ -31,7 +31,7 @@ log = structlog.get_logger()
 def run(*, settings: Settings, source: str, run_date: date, model: str | None, version: int | None) -> dict[str, Any]:
     """Score as of the day after the date, by one model or by every one that has a champion; return a row for each.
 
-    `skipped` says that no model has a champion yet.
+    `skipped` says that none has a champion yet: a refusal of the gate is no failure.
 
     Raises:
         SpecError: no such source or model.
@@ -44,7 +44,7 @@ def run(*, settings: Settings, source: str, run_date: date, model: str | None, v
     names = [model] if model else shopper_model_names()
     for name in names:
         load_shopper_model(name)  # says at once what is wrong with it
-    rows = [_scored(settings, spec, name, run_date, version, is_asked=model is not None) for name in names]
+    rows = [_scored(settings, spec, name, run_date, version) for name in names]
     result: dict[str, Any] = {
         "source": source,
         "date": str(run_date),
@@ -56,12 +56,10 @@ def run(*, settings: Settings, source: str, run_date: date, model: str | None, v
     return result
 
 
-def _scored(
-    settings: Settings, source: Source, name: str, run_date: date, number: int | None, *, is_asked: bool
-) -> dict[str, Any]:
+def _scored(settings: Settings, source: Source, name: str, run_date: date, number: int | None) -> dict[str, Any]:
     lake, as_of = Lake(settings.lake, source.name), run_date + timedelta(days=1)
     with publishing(ShopperModelRun(settings.home, source.name, name, run_date).lock):
-        found = _loaded(settings, source.name, name, number, is_asked=is_asked)
+        found = _loaded(settings, source.name, name, number)
         if found is None:
             return {"name": name, "skipped": "it has no champion: nothing has passed the gate yet"}
         version, stored = found
@@ -93,13 +91,13 @@ def _scored(
 
 
 def _loaded(
-    settings: Settings, source: str, name: str, number: int | None, *, is_asked: bool
+    settings: Settings, source: str, name: str, number: int | None
 ) -> tuple[RegisteredVersion, StoredModel] | None:
-    """Return the version that scores, and its model; None where none has passed and none was asked for by name."""
+    """Return the version that scores, and its model; None where none is named and none has passed the gate."""
     registered = f"{source}-{name}"
     with open_store(settings) as client:
         settle_model(client, settings, registered)
-        if not is_asked and champion_version(client, registered, source) is None:
+        if number is None and champion_version(client, registered, source) is None:
             return None
         version = require_version(client, registered, number, source)
         with TemporaryDirectory(prefix="shopper-model-") as folder:

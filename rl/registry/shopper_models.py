@@ -87,9 +87,7 @@ def require_version(client: MlflowClient, model: str, version: int | None, sourc
     if version is None:
         found = champion_version(client, model, source)
         if found is None:
-            raise RegistryError(
-                f"{model} has no champion: nothing has passed the gate yet; run fit-shopper-models, or name a --version"
-            )
+            raise RegistryError(f"{model} has no champion: run fit-shopper-models, or name a --version")
         return found
     named = load_version(client, model, version)
     if named is None or not named.is_ours or named.tags.get("source") != source:

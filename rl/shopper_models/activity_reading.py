@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import reduce
 from pathlib import Path, PurePosixPath
 from zoneinfo import ZoneInfo
 
@@ -154,7 +153,7 @@ def _visits_of_day(folder: Path, day: date, files: Sequence[str]) -> pa.Table:
             rows = rows.filter(pc.invert(pc.is_in(rows["event_id"], value_set=known))).drop_columns(["event_id"])
             known = pa.concat_arrays([known, given])
         seen.append(_visits(rows, day, delivered))
-    return reduce(lambda one, other: pa.concat_tables([one, other]), seen)
+    return pa.concat_tables(seen)
 
 
 def _visits(rows: pa.Table, day: date, delivered: date) -> pa.Table:

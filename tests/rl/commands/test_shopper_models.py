@@ -102,8 +102,12 @@ def test_a_model_that_is_not_calibrated_is_a_version_without_alias(settings, mon
     versions, held = registered(settings)
     assert held == {}
     assert "its calibration slope is" in versions[1]["reason"]
-    with pytest.raises(RegistryError, match="has no champion: nothing has passed the gate yet"):
-        score_shoppers.run(settings=settings, source=SOURCE, run_date=LAST, model=NAME, version=None)
+    told = score_shoppers.run(settings=settings, source=SOURCE, run_date=LAST, model=NAME, version=None)
+    assert told["skipped"] == f"{NAME}: it has no champion: nothing has passed the gate yet"
+    with pytest.raises(RegistryError, match="has no version 7 that was fitted on simulated_shop"):
+        score_shoppers.run(settings=settings, source=SOURCE, run_date=LAST, model=NAME, version=7)
+    by_number = score_shoppers.run(settings=settings, source=SOURCE, run_date=LAST, model=NAME, version=1)
+    assert by_number["models"][0]["n_scored"] > 0
 
 
 def test_a_champion_from_earlier_data_gives_way_to_no_worse_model(settings, monkeypatch):
