@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment airflow-environment duckdb-environment nightly worth source check-source forget-source accept repair migrate promote observe serve rollback off on \
+.PHONY: help setup python java pipeline-environment airflow-environment duckdb-environment nightly worth source check-source forget-source shopper-models accept repair migrate promote observe serve rollback off on \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-ope bench-serve bench-train bench-worth up down airflow pins clean
 
@@ -46,6 +46,7 @@ help:  ## this page
 #: Other parameters:
 #:   VERSION=3        the version that `make promote` approves, registered for its DATE; `make nightly` says what to type
 #:   DELIVERY=2026-01-31 REASON="..."  the delivery that `make accept` publishes as it is, and why
+#:   MODEL=NAME       a file of conf/models that `make shopper-models` fits and scores with; default: each
 #:   AS_OF=2026-02-01 the day that `make observe` is for: the one after the last delivery
 #:   HOST=127.0.0.1 SERVE_PORT=8090 RULES=rules.yaml DECISIONS=FOLDER   of `make serve`
 #:   WHY="..." WHO=ann            why `make rollback`, `make off` or `make on`, and whose word it is; default: this user
@@ -75,6 +76,11 @@ nightly: setup  ## run all DAGs for one date through Airflow: from logs to a reg
 worth: pipeline-environment  ## before any training: whether looking ahead can pay on this log (SOURCE, SCENARIO, DATE), one page
 	@exec $(PIPELINE) -m rl worth --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  $${DATE:+--date "$$DATE"}
+
+# What one model can't learn yet (exit code 99) is no failure.
+shopper-models: pipeline-environment  ## who will buy, leave or spend: fit, judge, register, score every shopper (SOURCE, DATE, MODEL; default: each)
+	@set -- --source "$${SOURCE:-simulated_shop}" --date "$${DATE:-}" $${MODEL:+--model "$$MODEL"}; \
+	  $(PIPELINE) -m rl fit-shopper-models "$$@" || [ $$? = 99 ]; $(PIPELINE) -m rl score-shoppers "$$@" || [ $$? = 99 ]
 
 source: pipeline-environment  ## propose a source from a look at a shop's files, without Spark (FILES, OUT=conf/sources/NAME.yaml)
 	@$(call set-words,$(PIPELINE),FILES); exec $(PIPELINE) -m jobs.commands.propose_source $${OUT:+--out "$$OUT"} "$$@"

@@ -38,6 +38,14 @@ class Lake:
         """Return the folder of what was told of shoppers before as-of days, under one spec of a scenario."""
         return self.folder / "attributes" / scenario / f"spec={spec_hash}"
 
+    def shopper_scores(self, model: str) -> Path:
+        """Return the folder of what a model of shoppers says of each of them, by as-of day."""
+        return self.folder / "shopper_scores" / model
+
+    def shopper_scores_csv(self, model: str, as_of: date) -> Path:
+        """Return the file of the same scores as a spreadsheet reads them."""
+        return self.shopper_scores(model) / "csv" / f"{as_of}.csv"
+
     @staticmethod
     def pointer(table_folder: Path, partition: str) -> Path:
         """Return the pointer of a partition such as `date=2026-01-31`: one small file, swapped atomically."""
@@ -140,6 +148,37 @@ class Run:
     @property
     def promotion(self) -> Path:
         return self.folder / "promotion.json"
+
+
+@dataclass(frozen=True)
+class ShopperModelRun:
+    """Paths of what one date's fit of a model of shoppers leaves for people and for other steps."""
+
+    home: Path
+    source: str
+    model: str
+    date: date
+
+    @property
+    def folder(self) -> Path:
+        return source_runs(self.home, self.source) / self.model / str(self.date)
+
+    @property
+    def lock(self) -> Path:
+        """Lock file that whoever fits or scores with the model holds."""
+        return self.folder.parent / "_lock"
+
+    @property
+    def figures(self) -> Path:
+        return self.folder / "shopper_model.json"
+
+    @property
+    def page(self) -> Path:
+        return self.folder / "shopper_model.html"
+
+    @property
+    def registration(self) -> Path:
+        return self.folder / "shopper_registration.json"
 
 
 def source_runs(home: Path, source: str) -> Path:

@@ -14,6 +14,7 @@ from conf.tables import (
     HISTORIES,
     RAW_LINES,
     SESSIONS,
+    SHOPPER_SCORES,
     SIDE_TABLES,
     Table,
     transitions_table,
@@ -37,6 +38,8 @@ _MEANINGS = {
     "sessions": "Events of a shopper without a gap longer than the source allows, by the day they start.",
     "histories": "What shoppers did on the days before one, for the service that decides on it.",
     "attributes": "What was told of shoppers before a day, as far as it can matter from then on, for the same service.",
+    "shopper_scores": "What a [model of shoppers](shopper-models.md) says of each of them as of a day, in "
+    "`shopper_scores/MODEL`; `csv/DATE.csv` there holds the same in plain numbers. It has no Delta log.",
     "transitions": "One row a decision: what was known, what was done, what it earned, what was known next.",
 }
 _HEAD = """# Tables
@@ -47,11 +50,12 @@ millionths, times are UTC in microseconds.
 
 ## Reading them
 
-Each table has a Delta log over its current files, brought up to date by every publication. A table's Delta table lies
-in `TABLE/delta`, that of a scenario's transitions in `transitions/SCENARIO/delta/HASH` (the spec's hash). Rows that the
-pipeline leaves out on reading are left out there too: of an event id that several deliveries hold for one day, the
-earliest delivery's row counts. So counts and sums are those of the manifests, less such repeats. Side tables
-(items, availability, consent, offers, stock, holidays, shoppers, currencies) are as delivered.
+Each table but `shopper_scores` has a Delta log over its current files, brought up to date by every publication. A
+table's Delta table lies in `TABLE/delta`, that of a scenario's transitions in `transitions/SCENARIO/delta/HASH` (the
+spec's hash). Rows that the pipeline leaves out on reading are left out there too: of an event id that several
+deliveries hold for one day, the earliest delivery's row counts. So counts and sums are those of the manifests, less
+such repeats. Side tables (items, availability, consent, offers, stock, holidays, shoppers, currencies) are as
+delivered.
 
 ```python
 from deltalake import DeltaTable
@@ -89,6 +93,7 @@ def page() -> str:
         SESSIONS,
         HISTORIES,
         ATTRIBUTES,
+        SHOPPER_SCORES,
         transitions_table(scenario),
     ]
     return _HEAD + "".join(_section(table) for table in tables)

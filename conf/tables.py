@@ -313,6 +313,30 @@ ATTRIBUTES = Table(
     ),
 )
 
+SHOPPER_SCORES = Table(
+    name="shopper_scores",
+    key=("user_id",),
+    partitioned_by=("as_of",),
+    columns=(
+        Column("user_id", "string", "keyed hash of the shopper's id"),
+        Column(
+            "score",
+            "bigint",
+            "what the learner says; null where the shopper came too long ago for the model",
+            unit="millionths: of 1 for a probability, of currency for spend",
+            is_nullable=True,
+        ),
+        Column(
+            "calibrated",
+            "bigint",
+            "the score, corrected so that it comes true as often as it says: the one to use",
+            unit="millionths, as of score",
+            is_nullable=True,
+        ),
+        Column("model_version", "int", "version in the registry that says so"),
+    ),
+)
+
 
 def transitions_table(scenario: Scenario) -> Table:
     """Return the transitions of a scenario: observation and metrics hold the fields its spec names."""

@@ -187,6 +187,26 @@ def serve(
     )
 
 
+ModelName = Annotated[str | None, typer.Option("--model", help="Model, as in conf/models/NAME.yaml; default: each.")]
+
+
+@app.command("fit-shopper-models")
+def fit_shopper_models(source: SourceName, run_date: RunDate, model: ModelName = None) -> None:
+    """Learn what shoppers will do from all that was delivered up to the date, judge it and register it."""
+    _run_command("fit_shopper_models", source=source, run_date=run_date.date(), model=model)
+
+
+@app.command("score-shoppers")
+def score_shoppers(
+    source: SourceName,
+    run_date: RunDate,
+    model: ModelName = None,
+    version: Annotated[int | None, typer.Option(min=1, help="Version of the model; default: the champion.")] = None,
+) -> None:
+    """Write what models say of every known shopper as of the day after the date."""
+    _run_command("score_shoppers", source=source, run_date=run_date.date(), model=model, version=version)
+
+
 @app.command("forget")
 def forget(
     source: SourceName,

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from conf.errors import SpecError
 from conf.settings import PROJECT_ROOT
-from conf.specs.key_kinds import LEARNING
+from conf.specs.key_kinds import LEARNING, OPERATION
 from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml, suggest
 
 MODELS_FOLDER = PROJECT_ROOT / "conf" / "models"
@@ -214,6 +214,14 @@ class ShopperModel(StrictModel):
         examples=[{"min_slope": 0.8, "max_slope": 1.25}],
     )
 
+    is_nightly: bool = Field(
+        json_schema_extra=OPERATION,
+        default=False,
+        description="Lets Airflow fit the model and score all shoppers every night, once the day's deliveries are "
+        "ingested; otherwise it is done by `make shopper-models` alone.",
+        examples=[True],
+    )
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         problems = []
@@ -232,6 +240,11 @@ class ShopperModel(StrictModel):
         return self
 
 
+def shopper_model_names(folder: Path = MODELS_FOLDER) -> list[str]:
+    """Return the names of all models, ascending."""
+    return sorted(one.stem for one in folder.glob("*.yaml"))
+
+
 def load_shopper_model(name: str, folder: Path = MODELS_FOLDER) -> ShopperModel:
     """Return the model's spec.
 
@@ -239,7 +252,7 @@ def load_shopper_model(name: str, folder: Path = MODELS_FOLDER) -> ShopperModel:
         SpecError: no such file, or it isn't a spec; lists every violation.
     """
     path = folder / f"{name}.yaml"
-    known = sorted(one.stem for one in folder.glob("*.yaml"))
+    known = shopper_model_names(folder)
     if name not in known:
         raise SpecError(f"{path}: there is no such model{suggest(name, known) if known else ''}")
     model = parse_model(ShopperModel, read_yaml(path), str(path))

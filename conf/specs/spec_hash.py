@@ -10,6 +10,7 @@ from typing import Any
 
 from conf.specs.key_kinds import TABLE_KINDS, VERSION_KINDS, Kind, content_of
 from conf.specs.scenario import Pipeline
+from conf.specs.shopper_model import ShopperModel
 from conf.specs.source import Source
 from conf.tables import SCHEMA_VERSION
 
@@ -27,6 +28,11 @@ def data_spec_hash(pipeline: Pipeline) -> str:
 def full_spec_hash(pipeline: Pipeline) -> str:
     """Return the hash of all in both specs but what only runs them: what a registered version was made under."""
     return _digest(_content(pipeline, VERSION_KINDS))
+
+
+def shopper_model_hash(model: ShopperModel) -> str:
+    """Return the hash of all in the spec that decides what a model of shoppers learns and whether it is promoted."""
+    return _digest(content_of(model, VERSION_KINDS))
 
 
 def code_hash(*folders: Path) -> str:

@@ -74,14 +74,16 @@ def _nothing(settings: Settings, source: str) -> str:
 
 def _refuse_in_use(settings: Settings, source: str) -> None:
     """Raise if a champion, or a version that waits for approval, was learned from the source."""
-    scenarios = sorted(
-        {path.parent.parent.name for path in source_runs(settings.home, source).glob("*/*/registration.json")}
+    runs = source_runs(settings.home, source)
+    models = sorted(
+        {f"{path.parent.parent.name}-policy" for path in runs.glob("*/*/registration.json")}
+        | {f"{source}-{path.parent.parent.name}" for path in runs.glob("*/*/shopper_registration.json")}
     )
-    if not scenarios:
-        return  # no night registered anything, so there is nothing to ask for
+    if not models:
+        return  # nothing was registered, so there is nothing to ask for
     used = []
     with open_store(settings) as client:
-        for model in (f"{scenario}-policy" for scenario in scenarios):
+        for model in models:
             for alias, number in sorted(aliases(client, model).items()):
                 version = load_version(client, model, number) if alias in (CHAMPION, CHALLENGER) else None
                 if version is not None and version.tags.get("source") == source:

@@ -36,6 +36,11 @@ class NightKey:
         return f"{self.scenario}-policy"
 
     @property
+    def about(self) -> str:
+        """What the registered model is, in one sentence."""
+        return f"Policies of scenario {self.scenario}. champion is served, challenger waits for approval."
+
+    @property
     def input_key(self) -> str:
         """Hash of all fields."""
         content = [self.scenario, self.source, str(self.date), self.dataset_digest, self.spec_hash, self.code_hash]
@@ -54,6 +59,21 @@ class NightKey:
             "input_key": self.input_key,
         }
         return {TAG + name: value for name, value in values.items()}
+
+
+@dataclass(frozen=True)
+class ShopperModelKey(NightKey):
+    """The same of a model of shoppers: `scenario` is the model's name, `dataset_digest` names what was read."""
+
+    @property
+    def model(self) -> str:
+        """Name of the registered model."""
+        return f"{self.source}-{self.scenario}"
+
+    @property
+    def about(self) -> str:
+        """What the registered model is, in one sentence."""
+        return f"Model {self.scenario} of shoppers of {self.source}. champion scores them."
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 # Before MLflow is imported: it would send usage figures over the network, and wait four minutes for a server that is
 # down. Whether one is there at all is asked before (`server.await_server`); what is given stays.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 

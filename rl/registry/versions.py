@@ -137,9 +137,8 @@ def offer_as_challenger(client: MlflowClient, version: RegisteredVersion) -> boo
 
 
 def _ensure_model(client: MlflowClient, key: NightKey) -> None:
-    description = f"Policies of scenario {key.scenario}. champion is served, challenger waits for approval."
     try:
-        client.create_registered_model(key.model, tags={TAG + "scenario": key.scenario}, description=description)
+        client.create_registered_model(key.model, tags={TAG + "scenario": key.scenario}, description=key.about)
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

@@ -15,6 +15,7 @@ from rl.shopper_models.tree_ensemble import Outcome
 
 _MOST_STEPS = 100
 _TINY = 1e-12
+_ALIKE = 1e-9
 _MOST_LINK = 30.0
 
 
@@ -55,8 +56,11 @@ Calibrator = Recalibration | IsotonicCurve
 def fit_calibrator(predicted: FloatArray, outcome: FloatArray, *, kind: Outcome, isotonic_above: int) -> Calibrator:
     """Return an isotonic curve where the rarer outcome has enough rows, else the line of two parameters.
 
-    The curve stays half a row away from 0 and 1: nothing is certain that so many rows have shown.
+    Predictions that are all the same stay as they are: nothing was learned, and the gate says so. The curve stays
+    half a row away from 0 and 1: nothing is certain that so many rows have shown.
     """
+    if np.ptp(_link(predicted, kind)) < _ALIKE:
+        return Recalibration(0.0, 1.0)
     n_positive = int((outcome > 0).sum())
     n_rarer = min(n_positive, len(outcome) - n_positive) if kind == "probability" else n_positive
     if n_rarer < isotonic_above:
@@ -79,7 +83,7 @@ def recalibrate(
         TrainingError: predictions are all the same, or outcomes are, so that there is no line.
     """
     link = _link(predicted, kind)
-    if np.ptp(link) < 1e-9:
+    if np.ptp(link) < _ALIKE:
         raise TrainingError("all predictions are the same: there is no calibration slope")
     if np.ptp(outcome) == 0:
         raise TrainingError("all outcomes are the same: there is no calibration slope")
