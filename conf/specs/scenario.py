@@ -214,6 +214,16 @@ class Scenario(GrownModel):
         return self
 
     @property
+    def request_problem(self) -> str:
+        """Why no request can be answered with a decision: the clock, or features that no service makes; else empty."""
+        if self.clock != "session_step":
+            return f"{self.name} decides by {self.clock}, and requests are for decisions within sessions (session_step)"
+        windowed = list(self.observation.windows)
+        if windowed:
+            return f"{self.name} observes {', '.join(windowed)}, which the service doesn't make yet"
+        return ""
+
+    @property
     def money_metrics(self) -> dict[str, MoneyMetric]:
         """The side metrics in money by name, in millionths; the others count events."""
         return {name: metric for name, metric in self.metrics.items() if isinstance(metric, MoneyMetric)}

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from pyspark.sql import DataFrame, SparkSession
 
+from conf.errors import SpecError
 from conf.kernel.version import kernel_inputs
 from conf.paths import Lake
 from conf.settings import PROJECT_ROOT, Settings
@@ -34,12 +35,15 @@ def observe(spark: SparkSession, settings: Settings, pipeline: Pipeline, as_of: 
     An observation of a decision on that day, made of it by the kernel, is the one that its transition will hold.
 
     Raises:
+        SpecError: no service can make its observations.
         DeliveryError: nothing was delivered for the day before.
         CheckError: rows that don't fit the table; nothing was published.
         StaleInputs: it was published from more deliveries; nothing was changed.
     """
     started = time.monotonic()
     source, scenario = pipeline.source, pipeline.scenario
+    if scenario.request_problem:
+        raise SpecError(scenario.request_problem)
     lake, last = Lake(settings.lake, source.name), as_of - timedelta(days=1)
     first = as_of - timedelta(days=scenario.observation.history_days)
     delivered = _delivered(lake, last)

@@ -46,6 +46,8 @@ def run(  # noqa: PLR0913  (each is an option of the command)
             "send (NIGHTCART_SERVING_KEY), or serve on 127.0.0.1"
         )
     pipeline = load_pipeline(scenario, source)
+    if problem := pipeline.scenario.request_problem:
+        raise ServingError(problem)
     options = ServingOptions(
         decisions=decisions or serving_folder(settings.home, source, scenario) / "decisions",
         rules=ActionRules() if rules is None else action_rules(load_rules(rules, pipeline.scenario)),

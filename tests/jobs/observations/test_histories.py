@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from conf.errors import SpecError
 from conf.kernel.calendar import day_number
 from conf.observation_features import id_hash
 from conf.publication import read_pointers
@@ -83,3 +84,11 @@ def test_a_day_after_one_that_was_not_delivered_is_refused(spark: SparkSession, 
     shop.deliver([view(day=day(3))])
     with pytest.raises(DeliveryError, match=f"no events were ingested of {day(1)}.*the last deliveries are {day(3)}"):
         observe(spark, shop.settings, shop.pipeline, DAY)
+
+
+def test_what_no_request_can_ask_for_is_not_published(spark: SparkSession, tmp_path: Path) -> None:
+    """Features that the service would make of the running session alone."""
+    pipeline = a_pipeline(observation={"features": [{"name": "n_purchases_7d"}]})
+    shop = DeliveredShop(spark, tmp_path, pipeline)
+    with pytest.raises(SpecError, match="observes n_purchases_7d"):
+        observe(spark, shop.settings, pipeline, DAY)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+from pathlib import Path
 
 import pytest
 
-from rl.commands.serve import listening_socket
+from conf.settings import Settings
+from rl.commands.serve import listening_socket, run
 from rl.errors import ServingError
 
 
@@ -24,3 +26,19 @@ def test_a_port_in_use_is_told() -> None:
         port = listening.getsockname()[1]
         with pytest.raises(ServingError, match=f"127.0.0.1:{port} can't be listened on .*--port"):
             listening_socket("127.0.0.1", port)
+
+
+def test_what_no_request_can_ask_for_is_refused(tmp_path: Path) -> None:
+    """Before anything is listened on."""
+    with pytest.raises(ServingError, match="promotion decides by shopper_week"):
+        run(
+            settings=Settings.from_environment({"NIGHTCART_HOME": str(tmp_path)}),
+            source="simulated_promotion",
+            scenario="promotion",
+            host="127.0.0.1",
+            port=0,
+            rules=None,
+            decisions=None,
+            max_history_age=1,
+            is_replaying=False,
+        )
