@@ -57,12 +57,19 @@ def count_events(events: DataFrame, scenario: Scenario, items: DataFrame | None 
         "is_repeated": F.col(IS_REPEATED),
         "names_decision": F.col("decision_id").isNotNull(),
     }
+    terms = reward_terms(scenario)
+    of_money, of_one = [term for term in terms if term.value != "count"], Counter[str]()
+    for term in terms:
+        of_one[term.event] += term.factor if term.value == "count" else 0
+    # Decimals take long: what each event of a type is worth alike is multiplied afterwards.
+    money = F.sum(worth_of_events(of_money)) if of_money else F.lit(0)
     counted = events.groupBy(*[column.alias(name) for name, column in keys.items()]).agg(
         F.count(F.lit(1)).alias("n"),
-        F.sum(worth_of_events(reward_terms(scenario))).alias("worth"),
+        money.alias("worth"),
         F.date_format(F.min("event_time"), "yyyy-MM-dd HH:mm:ss").alias("first"),
     )
-    return [EventsRead(**row.asDict() | {"worth": int(row["worth"])}) for row in counted.collect()]
+    found = [EventsRead(**row.asDict()) for row in counted.collect()]
+    return [one._replace(worth=int(one.worth) + one.n * of_one[one.event_type]) for one in found]
 
 
 def worth_by_day(read: Iterable[EventsRead]) -> dict[date, int]:
