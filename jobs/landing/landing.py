@@ -66,6 +66,10 @@ def land(
         log.warning("files_not_read", source=source.name, n_files=len(unread), files=", ".join(unread[:10]))
     measured = _measure_all(files, source, key)
     refuse_empty(measured)
+    if nothing := [one.file.name for one in measured if not one.n_lines]:
+        log.warning(
+            "files_without_a_line", source=source.name, n_files=len(nothing), files=", ".join(sorted(nothing)[:10])
+        )
     if _is_landed(lake, source, measured, provenance):
         log.info("landed_already", source=source.name, files=len(files))
         return []

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+import structlog
 from pyspark.sql import SparkSession
 
 from conf.paths import Lake
@@ -73,6 +74,15 @@ def test_log_is_split_by_business_date(spark: SparkSession, lake: Lake, tmp_path
     before = {path: path.stat().st_mtime_ns for path in lake.folder.rglob("*") if path.suffix != ""}
     assert _land(spark, lake, logs) == []
     assert {path: path.stat().st_mtime_ns for path in lake.folder.rglob("*") if path.suffix != ""} == before
+
+
+def test_a_file_without_a_line_is_told(spark: SparkSession, lake: Lake, tmp_path: Path) -> None:
+    """Beside others of its delivery it is no empty delivery, but perhaps half of one."""
+    logs = _write(_write(tmp_path / "logs", LINES), [], "a-events.csv")
+    with structlog.testing.capture_logs() as told:
+        _land(spark, lake, logs)
+    (warned,) = [one for one in told if one["event"] == "files_without_a_line"]
+    assert (warned["n_files"], warned["files"]) == (1, "a-events.csv")
 
 
 def test_log_whose_other_day_changed_replaces_that_day_alone(spark: SparkSession, lake: Lake, tmp_path: Path) -> None:
