@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +12,7 @@ from conf.event_types import EVENT_TYPE_RANK
 from conf.kernel.arrays import IntArray
 from conf.kernel.stream import NO_ID, NO_NUMBER, Stream, stream_of
 from conf.kernel.told import Told, known_categories
-from conf.observation_features import id_hash
-from jobs.parsing.exact_numbers import LARGEST_MONEY
+from jobs.events.column_numbers import by_value, days, dictionary_places, id_hashes, of_pieces, whole
 
 SESSION_COLUMNS = ("user_id", "event_time", "event_type", "event_id", "event_date", "delivery_date")
 """Columns of the events table that sessions are made of."""
@@ -72,26 +70,29 @@ def event_columns(table: pa.Table, set_ids: pa.Array | None = None, items: Told 
     link, own_link = _links(table)
     has_items, has_money = "item_id" in table.column_names, "amount" in table.column_names
     no_number = np.full(n_rows, NO_NUMBER, dtype=np.int64)
-    time_us, day = _integers(table["event_time"].cast(pa.int64())), _days(table["event_date"])
-    item = _by_value(table["item_id"], id_hash) if has_items else nothing
-    category = _by_value(table["category_id"], id_hash) if has_items else nothing
+    order = nothing
+    if has_money:
+        order = dictionary_places(table["order_id"].combine_chunks().dictionary_encode()) + 1
+    time_us, day = whole(table["event_time"].cast(pa.int64())), days(table["event_date"])
+    item = id_hashes(table["item_id"]) if has_items else nothing
+    category = id_hashes(table["category_id"]) if has_items else nothing
     stream = stream_of(
         {
             "unit": _unit_numbers(table["user_id"]),
             "time_us": time_us,
             "rank": rank,
             "day": day,
-            "delivery_day": _days(table["delivery_date"]),
+            "delivery_day": days(table["delivery_date"]),
             "type": rank,
             "item": item,
             "category": category,
             "known_category": category if items is None else known_categories(items, item, category, time_us, day),
-            "action": _by_value(table["action"], id_hash) if has_items else nothing,
+            "action": id_hashes(table["action"]) if has_items else nothing,
             "price": _numbers(table["price"]) if has_items else nothing,
             "amount": _amounts(table) if has_money else no_number,
             "cost": _numbers(table["cost"]) if has_money else no_number,
             "discount": _numbers(table["discount"]) if has_money else no_number,
-            "order": _codes(table["order_id"].combine_chunks().dictionary_encode()) + 1 if has_money else nothing,
+            "order": order,
             "link": link,
             "own_link": own_link,
             "availability": availability,
@@ -109,28 +110,19 @@ def _amounts(table: pa.Table) -> IntArray:
     """
     amount, price, quantity = (_numbers(table[name]) for name in ("amount", "price", "quantity"))
     has_both = (amount == NO_NUMBER) & (price != NO_NUMBER) & (quantity != NO_NUMBER)
-    price, quantity = np.where(has_both, price, 0), np.where(has_both, quantity, 0)
-    fits = np.abs(price) <= (LARGEST_MONEY - 1) // np.maximum(np.abs(quantity), 1)
-    return np.where(has_both & fits, price * np.where(fits, quantity, 0), amount)
+    product, fits = of_pieces(np.where(has_both, price, 0), np.where(has_both, quantity, 0))
+    return np.where(has_both & fits, product, amount)
 
 
 def _numbers(column: pa.ChunkedArray) -> IntArray:
-    return _integers(pc.fill_null(column, NO_NUMBER))
+    return whole(pc.fill_null(column, NO_NUMBER))
 
 
 def _unit_numbers(user_id: pa.ChunkedArray) -> IntArray:
     """Return the number of each row's shopper, in the order in which they stand."""
-    codes: IntArray = _codes(user_id.combine_chunks().dictionary_encode())
+    codes: IntArray = dictionary_places(user_id.combine_chunks().dictionary_encode())
     is_next = np.append(True, codes[1:] != codes[:-1]) if len(codes) else np.zeros(0, dtype=np.bool_)
     return np.cumsum(is_next, dtype=np.int64) - 1
-
-
-def _by_value(column: pa.ChunkedArray, number_of: Callable[[str], int]) -> IntArray:
-    """Return the number of each value, made once for each distinct one; NO_ID for null."""
-    encoded = column.combine_chunks().dictionary_encode()
-    numbers = np.array([NO_ID, *map(number_of, encoded.dictionary.to_pylist())], dtype=np.int64)
-    found: IntArray = numbers[_codes(encoded) + 1]
-    return found
 
 
 def _ranks(event_type: pa.ChunkedArray) -> IntArray:
@@ -142,12 +134,7 @@ def _ranks(event_type: pa.ChunkedArray) -> IntArray:
     known = set(EVENT_TYPE_RANK)
     if strange := sorted({str(name) for name in pc.unique(event_type).to_pylist() if name not in known}):
         raise ValueError(f"events of type {', '.join(strange)}; canonical types are {', '.join(sorted(known))}")
-    return _by_value(event_type, EVENT_TYPE_RANK.__getitem__)
-
-
-def _codes(encoded: pa.DictionaryArray) -> IntArray:
-    """Return each value's place in the dictionary, -1 for null."""
-    return _integers(pc.fill_null(encoded.indices.cast(pa.int64()), -1))
+    return by_value(event_type, EVENT_TYPE_RANK.__getitem__)
 
 
 def _links(table: pa.Table) -> tuple[IntArray, IntArray]:
@@ -157,7 +144,7 @@ def _links(table: pa.Table) -> tuple[IntArray, IntArray]:
         return nothing, nothing
     named = table["decision_id"].combine_chunks()
     own = pc.if_else(pc.is_null(named), table["event_id"].combine_chunks(), pa.scalar(None, pa.string()))
-    codes = _codes(pa.concat_arrays([named, own]).dictionary_encode()) + 1
+    codes = dictionary_places(pa.concat_arrays([named, own]).dictionary_encode()) + 1
     return codes[: len(named)], codes[len(named) :]
 
 
@@ -170,20 +157,12 @@ def _set_codes(table: pa.Table, set_ids: pa.Array | None) -> tuple[IntArray, pa.
     known = pa.array([], pa.string()) if set_ids is None else set_ids.cast(pa.string())
     unknown = pc.filter(named.dictionary, pc.invert(pc.is_in(named.dictionary, value_set=known)))
     every = pa.concat_arrays([none, known, unknown.cast(pa.string())])
-    places = _integers(pc.index_in(named.dictionary, value_set=every).cast(pa.int64()))
-    return np.append(NO_ID, places)[_codes(named) + 1], every
+    places = whole(pc.index_in(named.dictionary, value_set=every).cast(pa.int64()))
+    return np.append(NO_ID, places)[dictionary_places(named) + 1], every
 
 
 def _consents(table: pa.Table) -> IntArray:
     """Return 1 where the shopper had consented, or where nobody is asked."""
     if HAS_CONSENT not in table.column_names:
         return np.ones(table.num_rows, dtype=np.int64)
-    return _integers(table[HAS_CONSENT].cast(pa.int64()))
-
-
-def _days(dates: pa.ChunkedArray) -> IntArray:
-    return _integers(dates.cast(pa.int32()).cast(pa.int64()))
-
-
-def _integers(values: pa.ChunkedArray | pa.Array) -> IntArray:
-    return np.asarray(values.to_numpy(), dtype=np.int64)
+    return whole(table[HAS_CONSENT].cast(pa.int64()))

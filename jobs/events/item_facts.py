@@ -13,7 +13,7 @@ from conf.kernel.earnings import PURCHASE, REFUND
 from conf.kernel.stream import NO_ID
 from conf.kernel.told import Told, value_as_of
 from conf.observation_features import id_hash
-from jobs.parsing.exact_numbers import LARGEST_MONEY
+from jobs.events.column_numbers import days, id_hashes, micros, of_pieces, whole
 
 COSTED_TYPES = (PURCHASE, REFUND)
 """Events that have a cost of goods."""
@@ -60,9 +60,8 @@ class ItemFacts:
         is_costed = pc.is_in(events["event_type"].combine_chunks(), value_set=pa.array(COSTED_TYPES))
         lacks = pc.and_(pc.and_(own.is_null(), quantity.is_valid()), is_costed)
         found = _told_of(told, events, lacks)
-        piece, pieces = found - 1, np.asarray(pc.fill_null(quantity, 0).to_numpy(), dtype=np.int64)
-        fits = (found != NO_ID) & (np.abs(piece) <= (LARGEST_MONEY - 1) // np.maximum(np.abs(pieces), 1))
-        filled = pa.array(np.where(fits, piece * np.where(fits, pieces, 0), 0), mask=~fits)
+        cost, fits = of_pieces(found - 1, whole(pc.fill_null(quantity, 0)))
+        filled = pa.array(cost, mask=~fits | (found == NO_ID))
         return events.set_column(events.schema.get_field_index("cost"), "cost", pc.coalesce(own, filled))
 
 
@@ -85,23 +84,13 @@ def item_facts(categories: pa.Table | None, costs: pa.Table | None) -> ItemFacts
         else _told(categories, id_hashes(categories["category_id"]), days_later=0),
         names=named.take(pa.array(order)),
         hashes=hashes[order],
-        costs=None if costs is None else _told(costs, _whole(costs["cost"]) + 1, days_later=-1),
+        costs=None if costs is None else _told(costs, whole(costs["cost"]) + 1, days_later=-1),
     )
-
-
-def id_hashes(column: pa.ChunkedArray) -> IntArray:
-    """Return the id hash of each natural key, made once for each distinct one; NO_ID for null, `(n,)`."""
-    encoded = column.combine_chunks().dictionary_encode()
-    hashes = np.array([*map(id_hash, encoded.dictionary.to_pylist()), NO_ID], dtype=np.int64)
-    found: IntArray = hashes[_whole(pc.fill_null(encoded.indices.cast(pa.int64()), -1))]
-    return found
 
 
 def _told(rows: pa.Table, value: IntArray, *, days_later: int) -> Told:
     """Return the rows as told, `days_later` after their delivery."""
-    return Told(
-        id_hashes(rows["item_id"]), _micros(rows["valid_from"]), _days(rows["delivery_date"]) + days_later, value
-    )
+    return Told(id_hashes(rows["item_id"]), micros(rows["valid_from"]), days(rows["delivery_date"]) + days_later, value)
 
 
 def _told_of(told: Told, events: pa.Table, lacks: pa.BooleanArray) -> IntArray:
@@ -109,17 +98,5 @@ def _told_of(told: Told, events: pa.Table, lacks: pa.BooleanArray) -> IntArray:
     asked = np.flatnonzero(np.asarray(pc.and_(lacks, events["item_id"].combine_chunks().is_valid())))
     some = events.select(["item_id", "event_time", "event_date"]).take(pa.array(asked))
     found = np.full(len(events), NO_ID, dtype=np.int64)
-    found[asked] = value_as_of(told, id_hashes(some["item_id"]), _micros(some["event_time"]), _days(some["event_date"]))
+    found[asked] = value_as_of(told, id_hashes(some["item_id"]), micros(some["event_time"]), days(some["event_date"]))
     return found
-
-
-def _micros(column: pa.ChunkedArray) -> IntArray:
-    return _whole(column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()))
-
-
-def _days(column: pa.ChunkedArray) -> IntArray:
-    return _whole(column.cast(pa.int32()).cast(pa.int64()))
-
-
-def _whole(values: pa.ChunkedArray | pa.Array) -> IntArray:
-    return np.asarray(values.to_numpy(), dtype=np.int64)

@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from conf.kernel.arrays import IntArray
 from conf.kernel.told import Attributes, Told
 from conf.paths import Lake
 from conf.publication import read_pointers
 from conf.specs.scenario import Pipeline
 from conf.tables import ITEMS, SHOPPERS, Table
+from jobs.events.column_numbers import days, id_hashes, micros, whole
 from jobs.events.events_reading import path_date, read_earliest
-from jobs.events.item_facts import FACT_COLUMNS, ItemFacts, id_hashes, item_facts
+from jobs.events.item_facts import FACT_COLUMNS, ItemFacts, item_facts
 
 ATTRIBUTE = "told"
 """Column of rows that stand among a shopper's events and are none: what was told of the shopper."""
@@ -95,8 +94,8 @@ def item_categories(rows: pa.Table) -> Told:
     """
     return Told(
         id_hashes(rows["item_id"]),
-        _micros(rows["valid_from"]),
-        _days(rows["delivery_date"]),
+        micros(rows["valid_from"]),
+        days(rows["delivery_date"]),
         id_hashes(rows["category_id"]),
     )
 
@@ -124,9 +123,9 @@ def apart(table: pa.Table) -> tuple[pa.Table, Attributes | None]:
     unit = pc.index_in(told["user_id"], value_set=shoppers).cast(pa.int64())
     fields = {name: pc.struct_field(told[ATTRIBUTE], name) for name in _ATTRIBUTE_FIELDS}
     rows = Told(
-        np.asarray(unit.to_numpy(), dtype=np.int64),
-        _micros(fields["valid_from"]),
-        _days(fields["delivery_date"]),
+        whole(unit),
+        micros(fields["valid_from"]),
+        days(fields["delivery_date"]),
         id_hashes(fields["value"]),
     )
     return events, Attributes(id_hashes(fields["attribute"]), rows)
@@ -141,11 +140,3 @@ def _needed_from(rows: DataFrame, table: Table, day: date, zone: str) -> DataFra
     latest = Window.partitionBy(*others, is_old).orderBy(F.desc("valid_from"))
     numbered = rows.withColumn("_is_old", is_old).withColumn("_number", F.row_number().over(latest))
     return numbered.where(~F.col("_is_old") | (F.col("_number") == 1)).drop("_is_old", "_number")
-
-
-def _micros(column: pa.ChunkedArray) -> IntArray:
-    return np.asarray(column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()).to_numpy(), dtype=np.int64)
-
-
-def _days(column: pa.ChunkedArray) -> IntArray:
-    return np.asarray(column.cast(pa.int32()).cast(pa.int64()).to_numpy(), dtype=np.int64)

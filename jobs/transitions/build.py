@@ -28,8 +28,8 @@ from jobs.events.events_reading import (
     read_events,
 )
 from jobs.events.ordered_partitions import n_partitions_for
-from jobs.events.shopper_files import shopper_files
-from jobs.events.told_rows import read_told
+from jobs.events.shopper_files import ShopperFiles, shopper_files
+from jobs.events.told_rows import ToldRows, read_told
 from jobs.publishing.publishing import (
     PartitionFacts,
     Provenance,
@@ -125,10 +125,10 @@ def build(spark: SparkSession, settings: Settings, pipeline: Pipeline, horizon: 
 def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
     """Publish the due dates and return their manifests."""
     due, target = order.due, order.target
-    events, sets = _read(order)
+    sets = _read_sets(order)
     names = [str(day) for day in due.dates]
     with staging_folder(Lake.staging(target.folder)) as folder:
-        made = _made(order, events, sets, folder)
+        made = _made(order, sets, folder)
         read = _count_events(order)
         decided = decisions_of(made.tallies, read, order.pipeline, due.dates, order.partition_of)
         refuse_too_many(decided, order.pipeline, order.where)
@@ -153,21 +153,16 @@ def _build_dates(order: _Order, provenance: Provenance) -> dict[date, Manifest]:
     return {date.fromisoformat(name): manifest for name, manifest in manifests.items()}
 
 
-def _made(order: _Order, events: DataFrame, sets: DataFrame | None, folder: Path) -> Made:
-    """Return what the kernel makes of the events, its rows in pieces below the staging folder.
-
-    Where events are held against nothing that Spark would have to join, the workers read them from their files.
-    """
+def _made(order: _Order, sets: DataFrame | None, folder: Path) -> Made:
+    """Return what the kernel makes of the events, its rows in pieces below the staging folder."""
     due, configured = order.due, int(order.spark.conf.get("spark.sql.shuffle.partitions") or 0)
     told = read_told(
         order.spark, order.lake, order.pipeline, first_day=due.first_event_date, last_delivery_date=due.horizon
     )
-    files = None
-    if told.attributes is None and order.pipeline.source.consent is None:
-        files = shopper_files(order.spark, order.lake, n_buckets=order.pipeline.source.user_buckets, **_span(due))
+    events = _events(order, told)
     with explaining_failures(order.target.table.name, order.target.folder):
         return make_transitions(
-            files or events,
+            events,
             sets,
             order.pipeline,
             folder / "_pieces",
@@ -186,16 +181,23 @@ def _span(due: DueDates) -> dict[str, date]:
     }
 
 
-def _read(order: _Order) -> tuple[DataFrame, DataFrame | None]:
-    """Return the events that the due dates need, each once, and the availability sets where the source has any."""
-    due = order.due
-    events = read_events(order.spark, order.lake, **_span(due))
-    if order.pipeline.source.consent is not None:
-        known = read_deliveries(order.spark, CONSENT, order.lake, due.horizon)
-        events = with_consent(events, known, order.pipeline)
-    has_sets = order.pipeline.source.availability is not None
-    sets = read_availability(order.spark, order.lake, last_delivery_date=due.horizon) if has_sets else None
-    return events, sets
+def _events(order: _Order, told: ToldRows) -> DataFrame | ShopperFiles:
+    """Return the events that the due dates need, each once: as rows where Spark has to join something to them."""
+    source, span = order.pipeline.source, _span(order.due)
+    if source.consent is not None:
+        known = read_deliveries(order.spark, CONSENT, order.lake, order.due.horizon)
+        return with_consent(read_events(order.spark, order.lake, **span), known, order.pipeline)
+    files = None
+    if told.attributes is None:
+        files = shopper_files(order.spark, order.lake, n_buckets=source.user_buckets, **span)
+    return files or read_events(order.spark, order.lake, **span)
+
+
+def _read_sets(order: _Order) -> DataFrame | None:
+    """Return the availability sets, where the source has any."""
+    if order.pipeline.source.availability is None:
+        return None
+    return read_availability(order.spark, order.lake, last_delivery_date=order.due.horizon)
 
 
 def _count_events(order: _Order) -> list[EventsRead]:

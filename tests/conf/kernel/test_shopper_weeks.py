@@ -13,6 +13,8 @@ from conf.kernel import attribution, window_features
 from conf.kernel.calendar import calendar_of, date_of, day_number
 from conf.kernel.clocks import shopper_week
 from conf.kernel.clocks.shopper_week import ShopperWeek
+from conf.observation_features import WINDOWED_FEATURES
+from conf.specs.scenario import MONEY_WINDOWS
 from tests.conf.kernel.comparison import differences
 from tests.conf.kernel.made_logs import MadeLog, made_logs, many_logs, week_pipelines
 from tests.conf.kernel.planted_faults import Fault
@@ -72,6 +74,12 @@ def test_fault_is_caught(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
     found = find(LOGS, lambda log: differences(log) != [], settings=SEARCH)
     monkeypatch.undo()
     assert differences(found) == []
+
+
+def test_each_window_has_its_meaning() -> None:
+    """What the kernel computes is what specs may name, and what needs money is read with it."""
+    assert set(window_features.NAMES) == set(WINDOWED_FEATURES)
+    assert set(MONEY_WINDOWS) <= set(window_features.SUMS)
 
 
 def test_blocks_hold_together_over_a_change_of_clocks() -> None:
