@@ -143,9 +143,9 @@ def _links(table: pa.Table) -> tuple[IntArray, IntArray]:
     if "decision_id" not in table.column_names:
         return nothing, nothing
     named = table["decision_id"].combine_chunks()
-    own = pc.if_else(pc.is_null(named), table["event_id"].combine_chunks(), pa.scalar(None, pa.string()))
-    codes = dictionary_places(pa.concat_arrays([named, own]).dictionary_encode()) + 1
-    return codes[: len(named)], codes[len(named) :]
+    either = pc.coalesce(named, table["event_id"].combine_chunks()).dictionary_encode()
+    codes, is_named = dictionary_places(either) + 1, np.asarray(named.is_valid())
+    return np.where(is_named, codes, NO_ID), np.where(is_named, NO_ID, codes)
 
 
 def _set_codes(table: pa.Table, set_ids: pa.Array | None) -> tuple[IntArray, pa.Array]:

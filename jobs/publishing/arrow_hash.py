@@ -6,7 +6,7 @@ numbers. A null leaves the hash as it is; an array is its elements one after the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ _P1, _P2, _P3, _P4, _P5 = (
 )
 _WORD, _STRIPE, _INT = 8, 32, 4
 _ELEMENTS_AT_A_TIME = 16_384
+_P5_INT, _P5_WORD = (np.uint64((int(_P5) + size) % 2**64) for size in (_INT, _WORD))
 
 
 def hash_text(text: str, seed: int = SEED) -> int:
@@ -39,7 +40,7 @@ def fold(hashes: HashArray, values: pa.Array) -> HashArray:
     """Return each row's hash once its value has gone in; a null changes nothing.
 
     Args:
-        hashes: of the values before, `(n,)`.
+        hashes: of the values before, `(n,)`, or of several seeds at once, `(n_seeds, n)`.
         values: booleans, whole numbers, dates, timestamps, decimals of at most 18 digits or texts, `(n,)`.
 
     Raises:
@@ -50,7 +51,7 @@ def fold(hashes: HashArray, values: pa.Array) -> HashArray:
     if values.null_count:
         is_valid = _flags(values.is_valid())
         found = hashes.copy()
-        found[is_valid] = fold(hashes[is_valid], values.drop_null())
+        found[..., is_valid] = fold(hashes[..., is_valid], values.drop_null())
         return found
     if pa.types.is_string(values.type):
         return _fold_texts(hashes, values)
@@ -79,12 +80,12 @@ def _longs(values: pa.Array) -> HashArray:
 
 def fold_ints(hashes: HashArray, numbers: HashArray) -> HashArray:
     """Return the hashes once numbers of 32 bits (unsigned) have gone in."""
-    return _mixed(_with_int(hashes + _P5 + np.uint64(_INT), numbers))
+    return _mixed(_with_int(hashes + _P5_INT, numbers))
 
 
 def fold_longs(hashes: HashArray, numbers: HashArray) -> HashArray:
     """Return the hashes once numbers of 64 bits have gone in."""
-    return _mixed(_with_word(hashes + _P5 + np.uint64(_WORD), numbers))
+    return _mixed(_with_word(hashes + _P5_WORD, numbers))
 
 
 def _with_int(hashes: HashArray, numbers: HashArray) -> HashArray:
@@ -95,9 +96,7 @@ def _with_int(hashes: HashArray, numbers: HashArray) -> HashArray:
 
 
 def _with_word(hashes: HashArray, words: HashArray) -> HashArray:
-    found = _round(words * _P2)
-    found ^= hashes
-    found = _rotate(found, 27)
+    found = _rotate(_round(words * _P2) ^ hashes, 27)
     found *= _P1
     found += _P4
     return found
@@ -136,7 +135,7 @@ def _fold_texts(hashes: HashArray, texts: pa.StringArray) -> HashArray:
         if len(rows) == len(texts):
             letters = content[places[0] : places[-1]].reshape(len(rows), length)
             return _fold_bytes(hashes, letters)
-        found[rows] = _fold_bytes(hashes[rows], content[places[rows][:, None] + np.arange(length)])
+        found[..., rows] = _fold_bytes(hashes[..., rows], content[places[rows][:, None] + np.arange(length)])
     return found
 
 
@@ -192,15 +191,21 @@ def _element_hashes(values: pa.ListArray) -> pa.ListArray:
     elements = values.flatten()
     # So few at a time that they stay near the processor.
     parts = [elements.slice(first, _ELEMENTS_AT_A_TIME) for first in range(0, len(elements), _ELEMENTS_AT_A_TIME)]
-    found = [row_hashes(hashed_values(part), SEED) for part in parts or [elements]]
+    found = [row_hashes(hashed_values(part)) for part in parts or [elements]]
     hashes = np.concatenate(found).view(np.int64)
     ends = np.concatenate([[0], np.cumsum(np.asarray(pc.fill_null(pc.list_value_length(values), 0).to_numpy()))])
     return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(hashes))
 
 
-def row_hashes(parts: Sequence[pa.Array], seed: int) -> HashArray:
-    """Return the hash of each row of parts, each of `hashed_values`; lists are folded element by element."""
-    found, n_rows = np.full(1, seed, dtype=np.uint64), len(parts[0])
+def row_hashes(parts: Sequence[pa.Array], seed: int = SEED) -> HashArray:
+    """Return the hash of each row of parts, `(n,)`, each of `hashed_values`; lists are folded element by element."""
+    found: HashArray = seeded_hashes(parts, [seed])[0]
+    return found
+
+
+def seeded_hashes(parts: Sequence[pa.Array], seeds: Sequence[int]) -> HashArray:
+    """Return the hashes of each row from each seed, `(n_seeds, n)`: what is done with a value is done once for all."""
+    found, n_rows = np.array(seeds, dtype=np.uint64)[:, None], len(parts[0])
     for place, part in enumerate(parts):
         same = _same_flag(part) if pa.types.is_boolean(part.type) else None
         if same is None:
@@ -209,24 +214,55 @@ def row_hashes(parts: Sequence[pa.Array], seed: int) -> HashArray:
         found = fold_ints(found, same)  # one hash for all rows, so far
     else:
         parts = []
-    found = np.repeat(found, n_rows)
+    found = np.repeat(found, n_rows, axis=1)
     for part in parts:
         found = _fold_lists(found, part) if pa.types.is_list(part.type) else fold(found, part)
     return found
 
 
+def row_marks(parts: Sequence[pa.Array]) -> HashArray:
+    """Return a number of each row, `(n,)`, that tells rows apart for much less than their hashes cost.
+
+    Each part is multiplied by an odd number of its own, so rows that differ in one part differ in their marks; who
+    knows the numbers can make rows of two parts that don't. Nothing that is kept may depend on it.
+
+    Args:
+        parts: of `hashed_values`: flags, whole numbers, lists of them.
+    """
+    found = np.zeros(len(parts[0]), dtype=np.uint64)
+    for place, part in enumerate(parts):
+        factor = np.uint64(pow(int(_P1), place + 1, 2**64))
+        if pa.types.is_list(part.type):
+            found += _by_place(np.zeros((1, len(part)), dtype=np.uint64), part, _add_word)[0] * factor
+        elif pa.types.is_boolean(part.type):
+            if part.null_count or part.true_count:
+                found[_flags(pc.fill_null(part, False))] += factor
+        else:
+            found += _longs(pc.fill_null(part, 0).cast(pa.int64())) * factor
+    return found
+
+
+def _add_word(sums: HashArray, words: HashArray) -> HashArray:
+    return (sums + words) * _P2
+
+
 def _fold_lists(hashes: HashArray, lists: pa.ListArray) -> HashArray:
+    return _by_place(hashes, lists, fold_longs)
+
+
+def _by_place(hashes: HashArray, lists: pa.ListArray, folded: Callable[[HashArray, HashArray], HashArray]) -> HashArray:
+    """Return the hashes `(n_seeds, n)` once the elements of each row's list have gone in, one after the other."""
     sizes = np.asarray(lists.value_lengths().to_numpy())
     first = np.asarray(lists.offsets.to_numpy())[:-1]
     words = np.asarray(lists.values.to_numpy()).view(np.uint64)
     # The longest first, so that those with an element at a place stand together.
     order = np.argsort(-sizes, kind="stable")
-    first, by_size = first[order], hashes[order]
+    first, by_size = first[order], hashes[:, order]
     n_with = np.searchsorted(-sizes[order], -np.arange(int(sizes.max(initial=0))), side="left")
     for place, n in enumerate(n_with.tolist()):
-        by_size[:n] = fold_longs(by_size[:n], words[first[:n] + place])
+        by_size[:, :n] = folded(by_size[:, :n], words[first[:n] + place])
     found = np.empty_like(hashes)
-    found[order] = by_size
+    found[:, order] = by_size
     return found
 
 

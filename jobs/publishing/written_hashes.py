@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import ArrayType, LongType, StringType, StructField, StructType
 
 from conf.tables import Column, Table
-from jobs.publishing.arrow_hash import SEED, HashArray, hash_text, hashed_values, row_hashes
+from jobs.publishing.arrow_hash import HashArray, hash_text, hashed_values, row_hashes, seeded_hashes
 from jobs.publishing.content_hash import CHAINS, format_content_hash
 from jobs.publishing.row_counts import RowCounts
 from jobs.spark.tasks import tasks_over
@@ -183,12 +183,12 @@ def file_sums(
         for batch in content.iter_batches(_ROWS_A_BATCH):
             values = {one.name: hashed_values(batch.column(one.name)) for one in hashed if not one.is_later}
             parts = hashed_columns(batch, hashed, values)
-            sums = tuple(int(row_hashes(parts, seed).sum(dtype=np.uint64)) for seed in seeds)
+            sums = tuple(seeded_hashes(parts, seeds).sum(axis=1, dtype=np.uint64).tolist())
             n_nulls = {name: batch.column(name).null_count for name in required}
             counts = {name: count(batch) for name, count in asked.items()}
             total += WrittenSums(batch.num_rows, sums, n_nulls, counts, {})
             if key:
-                keys.append(row_hashes([part for name in key for part in hashed_values(batch.column(name))], SEED))
+                keys.append(row_hashes([part for name in key for part in hashed_values(batch.column(name))]))
             if inspection:
                 inspection.see(batch, values)
     found = inspection.violations() if inspection else {}

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.specs.scenario import Pipeline
-from jobs.publishing.arrow_hash import SEED, HashArray, fold, row_hashes
+from jobs.publishing.arrow_hash import SEED, HashArray, fold, row_marks
 from jobs.publishing.row_cells import codes
 from jobs.publishing.written_hashes import Inspector
 
@@ -83,25 +83,25 @@ def row_inspector(rules: RowRules) -> Inspector:
 
 
 class RowInspection:
-    """Looks at the rows of one file: whole episodes. Observations are kept as hashes, since all would be sorted."""
+    """Looks at the rows of one file: whole episodes. Of observations a number is kept, since all would be sorted."""
 
     def __init__(self, rules: RowRules) -> None:
         self._rules = rules
         self._kept: list[pa.Table] = []
-        self._hashes: dict[str, list[HashArray]] = {name: [] for name in _OBSERVATIONS}
+        self._marks: dict[str, list[HashArray]] = {name: [] for name in _OBSERVATIONS}
 
     def see(self, rows: pa.RecordBatch, hashed: Mapping[str, list[pa.Array]]) -> None:
         """Look at some more rows."""
         self._kept.append(pa.table({name: rows.column(name) for name in _COLUMNS}))
         for name in _OBSERVATIONS:
-            self._hashes[name].append(row_hashes(hashed[name], SEED))
+            self._marks[name].append(row_marks(hashed[name]))
 
     def violations(self) -> dict[str, int]:
         """Return how many rows break each check."""
         if not self._kept:
             return dict.fromkeys(ROW_CHECKS, 0)
         rows = pa.concat_tables(self._kept).combine_chunks()
-        observation, following = (np.concatenate(self._hashes[name]) for name in _OBSERVATIONS)
+        observation, following = (np.concatenate(self._marks[name]) for name in _OBSERVATIONS)
         found = _end_violations(rows, observation, following)
         found["propensity_fits_source"] = _misfit_propensities(rows, may_be_logged=self._rules.may_be_logged)
         found["action_was_available"] = np.zeros(len(rows), dtype=np.bool_)

@@ -6,6 +6,7 @@ import gc
 import sys
 from pathlib import Path
 
+import pyarrow as pa
 import pyspark
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -25,6 +26,12 @@ def test_workers_are_forked_with_what_they_need(spark: SparkSession) -> None:
     told = F.udf(lacks, "string")
     (row,) = spark.range(1).select(told("id")).collect()
     assert row[0] == f"[] True {PACKAGE / '__init__.py'}"
+
+
+def test_workers_take_memory_that_is_kept(spark: SparkSession) -> None:
+    told = F.udf(lambda _: pa.default_memory_pool().backend_name, "string")
+    (row,) = spark.range(1).select(told("id")).collect()
+    assert row[0] == "system"
 
 
 def test_archives_beside_the_package_itself_are_left_out() -> None:

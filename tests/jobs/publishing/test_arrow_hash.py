@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.tables import Column, Table
-from jobs.publishing.arrow_hash import SEED, fold, hash_text
+from jobs.publishing.arrow_hash import SEED, fold, hash_text, hashed_values, row_hashes, row_marks, seeded_hashes
 from jobs.publishing.content_hash import content_hash
 from jobs.publishing.table_schema import table_schema
 from jobs.publishing.written_hashes import file_sums
@@ -111,3 +112,27 @@ def test_content_hash_of_a_file_is_that_of_its_rows(frame: DataFrame, tmp_path: 
     (path,) = (tmp_path / "rows").glob("*.parquet")
     found, _ = file_sums(path, TABLE)
     assert found.content_hash == content_hash(frame, TABLE)
+
+
+def test_marks_tell_rows_apart_that_differ_in_one_part() -> None:
+    """Whatever rows stand beside them: a row's mark is its own, and any other value in any place is another mark."""
+    row: dict[str, Any] = {"a": 3, "b": [5, 6], "c": None, "d": False, "e": []}
+    others = [{"a": 4}, {"a": None}, {"a": 0}, {"b": [6, 5]}, {"b": [5]}, {"b": [5, 6, 0]}, {"b": None}, {"c": 0}]
+    others += [{"d": True}, {"d": None}, {"e": [0]}, {"e": None}]
+    kinds = {"a": pa.int64(), "b": pa.list_(pa.int64()), "c": pa.int64(), "d": pa.bool_(), "e": pa.list_(pa.int64())}
+    fields = pa.struct(list(kinds.items()))
+
+    def marks(rows: list[dict[str, Any]]) -> list[int]:
+        return [int(one) for one in row_marks(hashed_values(pa.array(rows, fields)))]
+
+    together = marks([row, *(row | other for other in others), row])
+    assert together[0] == together[-1] == marks([row])[0]
+    assert len(set(together)) == len(others) + 1
+    assert together[1:3] == marks([row | others[0], row | others[1]])
+
+
+def test_hashes_of_several_seeds_are_those_of_each(frame: DataFrame) -> None:
+    rows = frame.toArrow().combine_chunks()
+    parts = [part for column in rows.itercolumns() for part in hashed_values(column.combine_chunks())]
+    seeds = [SEED, 0, 2**64 - 1]
+    assert [one.tolist() for one in seeded_hashes(parts, seeds)] == [row_hashes(parts, one).tolist() for one in seeds]
