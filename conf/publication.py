@@ -107,6 +107,15 @@ def swap_pointer(path: Path, pointer: Pointer) -> None:
     Raises:
         StaleInputs: what is published was made from strictly more inputs than the new version.
     """
+    draft_pointer(path, pointer).replace(path)
+
+
+def draft_pointer(path: Path, pointer: Pointer) -> Path:
+    """Return the pointer's draft, durably beside its place: a rename makes it current.
+
+    Raises:
+        StaleInputs: what is published was made from strictly more inputs than the new version.
+    """
     published = read_pointer(path)
     if published is not None and is_strict_subset(pointer.manifest.inputs, published.manifest.inputs):
         missing = sorted(set(published.manifest.inputs) - set(pointer.manifest.inputs))
@@ -114,7 +123,7 @@ def swap_pointer(path: Path, pointer: Pointer) -> None:
             f"{pointer.manifest.table} {pointer.manifest.partition}: refused, since the published version was made "
             f"from {len(missing)} more input(s) ({', '.join(missing[:3])}); rebuild with a later horizon"
         )
-    write_atomically(path, pointer.model_dump_json(indent=1))
+    return _draft(path, pointer.model_dump_json(indent=1))
 
 
 def is_strict_subset(new: dict[str, str], published: dict[str, str]) -> bool:
@@ -124,13 +133,22 @@ def is_strict_subset(new: dict[str, str], published: dict[str, str]) -> bool:
 
 def write_atomically(path: Path, content: str) -> None:
     """Write the content to the file, durably and in one move: a reader sees the old content or the new one, whole."""
+    _draft(path, content).replace(path)
+
+
+def draft_of(path: Path) -> Path:
+    """Return where this process writes what is to become the file."""
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def _draft(path: Path, content: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft = draft_of(path)
     with draft.open("w", encoding="utf-8") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(path)
+    return draft
 
 
 @contextmanager

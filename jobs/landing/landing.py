@@ -45,6 +45,7 @@ from jobs.landing.raw_deliveries import (
     raw_pointer_path,
     read_raw_deliveries,
 )
+from jobs.publishing.durability import make_durable
 from jobs.publishing.publishing import Provenance, explaining_failures, swap_pointers
 from jobs.publishing.staging import staging_folder
 
@@ -186,19 +187,14 @@ def _move_all(staged: Mapping[str, Path], folder: Path, sums: Mapping[str, FileS
     """
     due = [name for name in staged if name not in sums or not is_whole(folder, name, sums[name])]
     left = sums_of(folder, [name for name in due if (folder / name).is_file()])
-    for name in due:
-        if name not in left or left[name] != sum_of(staged[name]):
-            _move(staged[name], folder / name)
+    moved = [name for name in due if name not in left or left[name] != sum_of(staged[name])]
+    make_durable(staged[name] for name in moved)
+    for name in moved:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        staged[name].rename(folder / name)
     found = sums_of(folder, due)
     note_whole(folder, found)
     return found
-
-
-def _move(path: Path, place: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
-    place.parent.mkdir(parents=True, exist_ok=True)
-    path.rename(place)
 
 
 def _landed_path(lake: Lake) -> Path:

@@ -24,12 +24,22 @@ from pyspark.sql import DataFrame, SparkSession
 from conf.errors import NightcartError, StaleInputs
 from conf.intact_files import damage_in, sums_of
 from conf.paths import Lake
-from conf.publication import FileSum, Manifest, Pointer, is_strict_subset, publishing, read_pointer, swap_pointer
+from conf.publication import (
+    FileSum,
+    Manifest,
+    Pointer,
+    draft_of,
+    draft_pointer,
+    is_strict_subset,
+    publishing,
+    read_pointer,
+)
 from conf.tables import SCHEMA_VERSION, Table
 from jobs.errors import PublishError
 from jobs.failure_reason import SPARK_FAILURES, failure_reason, is_lost_worker
 from jobs.publishing.content_hash import format_content_hash
 from jobs.publishing.delta_tables import update_delta_table
+from jobs.publishing.durability import all_at_once, make_durable
 from jobs.publishing.row_counts import RowCounts
 from jobs.publishing.staging import remove_abandoned, staging_folder
 from jobs.publishing.written_hashes import Inspector
@@ -321,25 +331,19 @@ def _draft(
 
 
 def _move_into_place(version: StagedVersion, places: Mapping[str, _Place]) -> None:
-    for value, place in places.items():
-        if place.folder is None:
-            continue
-        ours = version.folder / version.target.partition(value)
-        _make_durable(ours)
-        place.folder.parent.mkdir(parents=True, exist_ok=True)
-        ours.rename(place.folder)
+    moves = {
+        version.folder / version.target.partition(value): place.folder
+        for value, place in places.items()
+        if place.folder is not None
+    }
+    make_durable(path for ours in moves for path in (*_files_and_folders(ours), ours))
+    for ours, place_folder in moves.items():
+        place_folder.parent.mkdir(parents=True, exist_ok=True)
+        ours.rename(place_folder)
 
 
-def _make_durable(folder: Path) -> None:
-    for path in [
-        folder / _SUMS_FILE,
-        *folder.rglob("*.parquet"),
-        *[below for below in folder.rglob("*") if below.is_dir()],
-        folder,
-    ]:
-        descriptor = os.open(path, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+def _files_and_folders(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.name == _SUMS_FILE or path.suffix == ".parquet" or path.is_dir()]
 
 
 def _is_current(path: Path, pointer: Pointer) -> bool:
@@ -379,14 +383,17 @@ def swap_pointers(changes: Mapping[Path, Pointer]) -> None:
         for path, published in before.items():
             if published is not None:
                 backups[path] = _back_up(path)
-        for path, pointer in changes.items():
+        drafts = all_at_once(lambda path: draft_pointer(path, changes[path]), changes)
+        for path, draft in zip(changes, drafts, strict=True):
             done.append(path)
-            swap_pointer(path, pointer)
+            draft.replace(path)
     except BaseException as error:
+        for path in changes:
+            draft_of(path).unlink(missing_ok=True)
         for path in done:
             _put_back(path, backups.get(path))
         if isinstance(error, OSError):
-            where = done[-1] if done else "pointers"
+            where = done[-1] if done else next(iter(changes)).parent
             raise PublishError(f"{where}: {failure_reason(error)}; nothing was published") from error
         raise
     finally:
@@ -402,7 +409,6 @@ def _back_up(path: Path) -> Path:
 
 
 def _put_back(path: Path, backup: Path | None) -> None:
-    path.with_name(f".{path.name}.{os.getpid()}").unlink(missing_ok=True)  # the draft that could not be finished
     if backup is None:
         path.unlink(missing_ok=True)
     else:
