@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment airflow-environment duckdb-environment nightly worth source check-source forget-source shopper-models accept repair migrate promote observe serve rollback off on \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth source check-source forget-source shopper-models accept repair migrate promote observe serve rollback off on \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-ope bench-serve bench-train bench-worth up down airflow pins clean
 
@@ -67,7 +67,7 @@ help:  ## this page
 #:   INSTALL_JAVA=1               install Java 17 where it is missing (Debian, as root)
 #: Settings that a deployment decides are NIGHTCART_... environment variables; conf/settings.py lists them.
 
-setup: java pipeline-environment airflow-environment  ## make both environments (nightly, test and up do it too)
+setup: java pipeline-environment class-archive airflow-environment  ## make both environments (nightly, test and up do it too)
 
 nightly: setup  ## run all DAGs for one date through Airflow: from logs to a registered policy with a verdict
 	@exec $(AIRFLOW) -m dags.nights.nightly --source "$${SOURCE:-}" --logs "$${LOGS:-}" --date "$${DATE:-}" \
@@ -233,6 +233,10 @@ pipeline-environment:
 
 airflow-environment:
 	$(call make-environment,.venv-airflow,requirements-airflow.txt)
+
+# Spark's classes as Java has them in memory, so that its jobs start in less time.
+class-archive: pipeline-environment
+	@if [ ! -e .venv/spark-classes.jsa ]; then $(PIPELINE) -m jobs.spark.class_archive; fi
 
 # What `make bench-jobs` compares with; nothing else needs it.
 duckdb-environment:

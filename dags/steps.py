@@ -19,13 +19,13 @@ from airflow.sdk.exceptions import (
 )
 
 from conf.errors import FAILS_AGAIN
+from conf.java_options import java_options
 from conf.settings import PROJECT_ROOT, Settings
 from dags.command_output import clear_message, result_of
 from dags.pipeline_command import LearningCommand, pipeline_environment, without_unset
 
 NOTHING_TO_DO = 99
 WRONG_ARGUMENTS = 2
-_JAVA_LOGGING = PROJECT_ROOT / "conf" / "spark" / "log4j2.properties"
 
 
 class CommandFailed(AirflowException):
@@ -51,8 +51,9 @@ class SparkStep(SparkSubmitOperator):
         self.properties_file = str(PROJECT_ROOT / "conf" / "spark" / ("local.conf" if is_local else "cluster.conf"))
         if not hook._is_yarn and not hook._is_kubernetes:
             # There the driver runs in an image with paths of its own; elsewhere it runs here, in this environment.
-            self.env_vars = pipeline_environment(Settings.from_environment())
-            self.conf = {"spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={_JAVA_LOGGING.as_uri()}"}
+            settings = Settings.from_environment()
+            self.env_vars = pipeline_environment(settings)
+            self.conf = {"spark.driver.extraJavaOptions": java_options(settings.pipeline_venv)}
         try:
             super().execute(context)
         except AirflowException as error:

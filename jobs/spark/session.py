@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from conf.java_options import java_options, quoted
 from conf.settings import PROJECT_ROOT, Settings
 from jobs.errors import JobError
 from jobs.spark.folders import link_without_comma, session_folder
@@ -64,7 +65,7 @@ def spark_options(settings: Settings) -> dict[str, str]:
             "spark.sql.shuffle.partitions": str(settings.shuffle_partitions),
             # Workers unpickle functions of this package by name.
             "spark.executorEnv.PYTHONPATH": str(PROJECT_ROOT),
-            "spark.driver.extraJavaOptions": _java_options(),
+            "spark.driver.extraJavaOptions": java_options(settings.pipeline_venv),
             "spark.sql.warehouse.dir": str(settings.home / "spark-warehouse"),
         }
     )
@@ -82,16 +83,11 @@ def private_folders(settings: Settings) -> dict[str, str]:
     local = folder if "," not in str(folder) else link_without_comma(folder)  # before the temporary folder is another
     os.environ["TMPDIR"] = str(folder / "tmp")
     os.environ.pop("SPARK_LOCAL_DIRS", None)  # would count for more than the option
-    temporary = str(folder / "tmp").replace('"', '\\"')
+    temporary = quoted(f"-Djava.io.tmpdir={folder / 'tmp'}")
     return {
         "spark.local.dir": str(local),
-        "spark.driver.extraJavaOptions": f'{_java_options()} "-Djava.io.tmpdir={temporary}"',
+        "spark.driver.extraJavaOptions": f"{java_options(settings.pipeline_venv)} {temporary}",
     }
-
-
-def _java_options() -> str:
-    """Return the option that names Java's logging file, as a URI, since Spark splits options at spaces."""
-    return f"-Dlog4j2.configurationFile={(SPARK_FOLDER / 'log4j2.properties').as_uri()}"
 
 
 def read_options(path: Path) -> dict[str, str]:

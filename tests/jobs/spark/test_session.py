@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from conf import java_options as java
 from conf.settings import Settings
 from jobs.spark import session as spark_session
 from jobs.spark.session import read_options, spark_options
@@ -39,9 +40,9 @@ def test_options_come_from_the_file_and_the_settings(tmp_path: Path) -> None:
 
 def test_java_options_survive_a_folder_with_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spark would split them there and take the rest of the path for a class to run."""
-    monkeypatch.setattr(spark_session, "SPARK_FOLDER", Path("/srv/night cart/conf/spark"))
-    monkeypatch.setattr(spark_session, "read_options", lambda _: {})
-    options = spark_options(Settings.from_environment({}))["spark.driver.extraJavaOptions"]
+    monkeypatch.setattr(java, "LOGGING", Path("/srv/night cart/conf/spark/log4j2.properties"))
+    settings = Settings.from_environment({"NIGHTCART_PIPELINE_VENV": "/nowhere"})
+    options = spark_options(settings)["spark.driver.extraJavaOptions"]
     assert options == "-Dlog4j2.configurationFile=file:///srv/night%20cart/conf/spark/log4j2.properties"
 
 
