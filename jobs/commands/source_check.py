@@ -13,7 +13,7 @@ from typing import Any
 from conf.specs.scenario import Pipeline
 from conf.specs.side_table import RATES
 from conf.specs.source import Source
-from jobs.commands.source_outlook import OutlookEvent, outlook_lines
+from jobs.commands.source_outlook import OutlookEvent, ToldEvents, outlook_lines
 from jobs.commands.unended_files import lacks_last_line_end, unended_lines
 from jobs.landing.currency_rates import read_rates
 from jobs.landing.delivered_files import (
@@ -256,6 +256,7 @@ def report_lines(
     source: Source,
     pipeline: Pipeline | None = None,
     of_sides: Sequence[str] = (),
+    told: ToldEvents | None = None,
 ) -> list[str]:
     """Return the report on all feeds, a line of text each.
 
@@ -265,9 +266,11 @@ def report_lines(
         source: the source of all feeds.
         pipeline: a scenario on it, whose rewards and features are looked at.
         of_sides: the report on its side tables, which follows that on the feeds.
+        told: the feeds' events with what items tell of them; None where nothing is asked of items.
     """
     lines = [*[line for check in checks for line in check.lines()], *of_sides]
-    lines += outlook_lines([event for check in checks for event in check.events], source, pipeline)
+    events = [event for check in checks for event in check.events]
+    lines += outlook_lines(told or ToldEvents(events, events), source, pipeline)
     if unread:
         lines.append(f"files that no pattern matches: {_some(unread, 10)}")
     return lines
