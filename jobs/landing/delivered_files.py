@@ -29,7 +29,7 @@ from jobs.parsing.event_parsing import shape_of
 from jobs.parsing.line_blocks import count_lines
 from jobs.parsing.record_cutting import split_line
 from jobs.parsing.source_columns import mapped_columns
-from jobs.parsing.text_files import decode, open_bytes, records
+from jobs.parsing.text_files import UTF16_CURE, decode, is_utf16, open_bytes, records
 
 _FIRST_LINES = 100
 _CHUNK = 1 << 20
@@ -227,9 +227,10 @@ def read_columns(file: DeliveredFile, source: Source) -> tuple[str, ...] | None:
     with explaining_damage(file):
         if source.format == "parquet":
             header = tuple(pq.read_schema(file.path).names)
-        elif source.csv is None or not source.csv.has_header:
-            return None
         else:
+            _refuse_utf16(file)
+            if source.csv is None or not source.csv.has_header:
+                return None
             with open_bytes(file.path) as content:
                 first = next(records(content, source.csv), None)
             if first is None:
@@ -251,6 +252,7 @@ def read_side_columns(file: DeliveredFile, table: SideTable, source: Source) -> 
             needed = [_first_key(name, columns, None) for name in table.raw_columns]
             _refuse_unfit_columns_of(file, columns, needed, source)
             return columns
+        _refuse_utf16(file)
         if table.csv is None or not table.csv.has_header:
             return None
         with open_bytes(file.path) as content:
@@ -325,6 +327,7 @@ def _measure_parquet(file: DeliveredFile, source: Source) -> tuple[tuple[str, ..
 def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] | None, _Records]:
     is_delimited = source.csv is not None
     has_header = source.csv is not None and source.csv.has_header
+    _refuse_utf16(file)
     with open_bytes(file.path) as content:
         first_lines = [line for _, _, line in islice(records(content, source.csv), _FIRST_LINES + has_header)]
     if has_header and not first_lines:
@@ -335,6 +338,17 @@ def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] 
     if is_delimited and not has_header:
         _refuse_unfit_columns(file, first_lines, source)
     return header, _records_in(file, source.csv)
+
+
+def _refuse_utf16(file: DeliveredFile) -> None:
+    """Raise if a text file is written in UTF-16, whose lines no source can cut.
+
+    Raises:
+        DeliveryError: says how to convert it.
+    """
+    with open_bytes(file.path) as content:
+        if is_utf16(content.read(_CHUNK)):
+            raise DeliveryError(f"{file.path}: {UTF16_CURE}")
 
 
 def _without_header(file: DeliveredFile, source: Source) -> DeliveryError:
