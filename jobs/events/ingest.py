@@ -139,6 +139,8 @@ def _publish(
         drift = _drift(job, landed, due, written.profiles)
         refuse_drifted(drift, job.source, accepted)
         sides = {kind: found for kind in job.source.side_tables if (found := _read_side(job, due, kind)) is not None}
+        for side in sides.values():
+            stack.callback(side.lines.unpersist)
         side_counts = count_lines_of(sides)
         refuse_unlikely_sides(job.source, due, side_counts, accepted)
         warn_of_contradictions(side_counts)

@@ -9,6 +9,7 @@ from functools import reduce
 from typing import Any
 
 import pyarrow as pa
+from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
@@ -29,7 +30,7 @@ class SideLines:
     """The lines of one side table that deliveries brought.
 
     Attributes:
-        lines: delivery_date, reason (null: accepted), detail, and `rows` of the table's fields.
+        lines: delivery_date, reason (null: accepted), detail, and `rows` of the table's fields; persisted.
         rows: of the table, with delivery_date, one for each key of a delivery.
         says_whole_rows: a line says all of its row, so that two lines of one key can contradict each other.
     """
@@ -74,7 +75,16 @@ def read_side_table(
     source: Source,
     key: bytes,
 ) -> SideLines:
-    """Return what files of a side table hold; `headers`: column names by `header_id`, where they have any."""
+    """Return what files of a side table hold, to be let go of by `lines.unpersist`.
+
+    Args:
+        spark: the session.
+        name: of the table.
+        files: of the deliveries.
+        headers: column names by `header_id`, where they have any.
+        source: says how they are written.
+        key: of shoppers' pseudonyms.
+    """
     schema, table = _line_schema(name), source.side_tables[name]
     arrow = to_arrow_schema(schema, timezone="UTC")
     reading = side_reading(table, key)
@@ -87,7 +97,8 @@ def read_side_table(
             made.append(lambda lines: _described(lines, parsers[lines.file.header_id], arrow))
         return made[0](batch)
 
-    lines = map_lines(spark, files, schema, reading, describe)
+    # Counted first, then written: parsed once.
+    lines = map_lines(spark, files, schema, reading, describe).persist(StorageLevel.MEMORY_AND_DISK)
     return SideLines(lines, _rows(SIDE_TABLES[name], lines), table.says_whole_rows(name))
 
 
