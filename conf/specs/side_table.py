@@ -120,6 +120,27 @@ class SideTable(GrownModel):
             return fields
         return fields | {name: "attribute" for name in self.columns if name not in fields}
 
+    def under_own_names(self, table: str, encoding: str) -> SideTable:
+        """Return the table as it is read where it maps no columns: JSON lines whose keys are the fields' own names.
+
+        Args:
+            table: its name.
+            encoding: of the source's text, which is the table's as well.
+        """
+        if self.columns or table not in CANONICAL:
+            return self
+        columns = {
+            name: NumberMapping(column=f"{name}[]" if kind == "element" else name)
+            for name, kind in SIDE_TABLES[table].items()
+        }
+        own = {"columns": columns, "valid_from": TimeMapping(column="valid_from", unit="iso"), "encoding": encoding}
+        return self.model_copy(update=own)
+
+    def says_whole_rows(self, table: str) -> bool:
+        """Return whether a line says all of its rows, rather than one element of a list that several lines hold."""
+        lists = [name for name, kind in SIDE_TABLES[table].items() if kind == "element" and name in self.columns]
+        return all("[]" in column for name in lists for column in self.columns[name].raw_columns)
+
     def refuse_unfit(self, table: str) -> None:
         """Raise if the mapping isn't one of the table's fields.
 

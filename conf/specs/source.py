@@ -22,7 +22,7 @@ from conf.specs.event_mapping import EventMapping, refuse_unfit_lists, refuse_un
 from conf.specs.field_mapping import NULL_WORDS
 from conf.specs.key_kinds import DATA, LANDING, LEARNING, OPERATION
 from conf.specs.later_keys import GrownModel
-from conf.specs.side_table import CANONICAL, RATES, SIDE_TABLES, RateTable, SideTable
+from conf.specs.side_table import CANONICAL, SIDE_TABLES, RateTable, SideTable
 from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml, suggest
 from conf.specs.time_mapping import known_zone
 
@@ -373,15 +373,21 @@ class Source(GrownModel):
 
     @model_validator(mode="after")
     def _side_tables_have_their_fields(self) -> Self:
-        for name, table in self.side_tables.items():
-            table.refuse_unfit(name)
+        for name in SIDE_TABLES:
+            table: SideTable | None = getattr(self, name)
+            if table is not None:
+                table.refuse_unfit(name)
         return self
 
     @property
     def side_tables(self) -> dict[str, SideTable]:
-        """The tables that are delivered beside the events, by name; rates without columns are read as they stand."""
-        found = {name: table for name in SIDE_TABLES if (table := getattr(self, name)) is not None}
-        return {name: table for name, table in found.items() if table.columns or name != RATES}
+        """The tables that are delivered beside the events, by name, as they are read: each with columns.
+
+        Rates without columns are none of them: the ingest reads them as they stand.
+        """
+        given = {name: table for name in SIDE_TABLES if (table := getattr(self, name)) is not None}
+        found = {name: table.under_own_names(name, self.encoding) for name, table in given.items()}
+        return {name: table for name, table in found.items() if table.columns}
 
     @property
     def feed_name(self) -> str | None:

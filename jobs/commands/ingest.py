@@ -46,9 +46,9 @@ def ingest(
     key, seconds = settings.pseudonym_key(), {}
     provenance = Provenance(source_hash(source), code_hash, settings.pseudonym_key_id(), horizon)
     job = Ingestion(spark, Lake(settings.lake, source.name), source, key, provenance)
-    started = time.monotonic()
+    started, landed = time.monotonic(), None
     if logs is not None:
-        land(spark, job.lake, source, logs, key=key, provenance=provenance)
+        landed = land(spark, job.lake, source, logs, key=key, provenance=provenance)
     refuse_date_without_data(sorted(read_raw_deliveries(job.lake)), horizon)
     seconds["land"], started = _since(started)
     deliveries = ingest_deliveries(job)
@@ -58,6 +58,7 @@ def ingest(
     return count_lines(job.lake, source, horizon) | {
         "deliveries": [str(day) for day in deliveries],
         "unread_files": unread_files(source, logs) if logs is not None else [],
+        "n_unended_files": landed.n_unended_files if landed is not None else 0,
         "drift": [sentence for day in deliveries for sentence in _manifest(job.lake, day).drift],
         "digests": {
             "events": _event_digests(job.lake, horizon),
@@ -107,6 +108,7 @@ def _count_side(lake: Lake, name: str, landed: Mapping[date, RawDelivery], horiz
         "n_accepted": total["n_accepted"],
         "n_rejected": total["n_rejected"],
         "rejected": rejected,
+        "n_contradicted": total["n_contradicted"],
         "n_not_yet": sum(file.n_lines for file in later),
     }
 

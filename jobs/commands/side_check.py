@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
@@ -12,6 +12,8 @@ from typing import Any
 
 from conf.specs.side_table import SideTable
 from conf.specs.source import Source
+from conf.tables import SIDE_TABLES
+from jobs.commands.unended_files import lacks_last_line_end, unended_lines
 from jobs.landing.delivered_files import DeliveredFile, explaining_damage, find_files, read_side_columns
 from jobs.landing.raw_lines import LineFile, read_batches, side_reading
 from jobs.parsing.passed_over import PassedOver, passed_over_line
@@ -20,24 +22,33 @@ from jobs.parsing.side_parsing import SideLine, SideParser
 # A row that is valid from its delivery on has some day where its file names none; the day is never shown.
 _ANY_DAY = date(1970, 1, 1)
 
+_Key = tuple[Any, ...]
+
 
 @dataclass
 class SideCheck:
-    """What became of the first lines of one side table; `first`: where each reason was met first."""
+    """What became of the first lines of one side table.
+
+    first: where each reason was met first; rows: by their keys; contradicted: keys of which lines say different things,
+    with where the second was met.
+    """
 
     name: str
     table: SideTable
     max_rejected_share: float
     files: list[str] = field(default_factory=list)
+    unended: list[str] = field(default_factory=list)
     n_lines: int = 0
     n_rejected: Counter[str] = field(default_factory=Counter)
     n_filled: Counter[str] = field(default_factory=Counter)
     n_passed_over: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
+    rows: dict[_Key, dict[str, Any]] = field(default_factory=dict)
+    contradicted: dict[_Key, str] = field(default_factory=dict)
 
     @property
     def empty_fields(self) -> list[str]:
-        """Mapped fields that no row has."""
+        """Fields that are read and that no row has."""
         return [name for name in self.table.columns if not self.n_filled[name]]
 
     def problem(self) -> str | None:
@@ -60,8 +71,15 @@ class SideCheck:
             yield f"  {n} {reason}: first in {self.first[reason]}"
         for path, n in sorted(self.n_passed_over.items()):
             yield f"  {passed_over_line(path, n)} row of each"
+        yield from unended_lines(self.unended)
         if n_wrong < self.n_lines and (empty := self.empty_fields):
-            yield f"  mapped, and empty in every row: {', '.join(empty)}"
+            yield f"  empty in every row: {', '.join(empty)}"
+        if self.contradicted:
+            first = next(iter(self.contradicted.values()))
+            yield (
+                f"  {len(self.contradicted)} keys have lines that say different things; first in {first}: of a key and "
+                "moment one row counts, whichever (of lists, the elements of all lines)"
+            )
 
     def result(self) -> dict[str, Any]:
         """Return the same for programs."""
@@ -71,18 +89,20 @@ class SideCheck:
             "rejected": dict(sorted(self.n_rejected.items())),
             "empty_fields": self.empty_fields,
             "passed_over": dict(sorted(self.n_passed_over.items())),
+            "n_contradicted": len(self.contradicted),
+            "unended_files": self.unended,
             "problem": self.problem(),
         }
 
 
 def check_side_tables(source: Source, logs: Path, n_lines: int) -> list[SideCheck]:
-    """Return what the first lines of each side table become whose columns the source maps.
+    """Return what the first lines of each side table become.
 
     Raises:
         DeliveryError: a file that doesn't fit the source.
     """
-    mapped = {name: table for name, table in source.side_tables.items() if table.columns}
-    checks = {name: SideCheck(name, table, source.max_rejected_share) for name, table in mapped.items()}
+    tables = source.side_tables
+    checks = {name: SideCheck(name, table, source.max_rejected_share) for name, table in tables.items()}
     for file in find_files(source, logs):
         check = checks.get(file.kind)
         if check is not None and check.n_lines < n_lines:
@@ -94,6 +114,7 @@ def _check_file(check: SideCheck, file: DeliveredFile, source: Source, n_lines: 
     header = read_side_columns(file, check.table, source)
     parser = SideParser(check.name, check.table, header or (), zone=source.zone, pseudonym=str)
     check.files.append(file.name)
+    check.unended += [file.name] if check.table.csv is not None and lacks_last_line_end(file.path) else []
     batches = read_batches(LineFile(file.path, file.name), side_reading(check.table, b"one check"))
     numbered = (one for batch in batches for one in zip(batch.numbers.tolist(), batch.lines.to_pylist(), strict=True))
     passed_over = PassedOver(check.table.raw_columns if check.table.csv is None else ())
@@ -107,10 +128,20 @@ def _count(check: SideCheck, parsed: SideLine, place: str) -> None:
     check.n_lines += 1
     if parsed.refusal is None:
         check.n_filled.update(name for row in parsed.rows for name in _filled(row))
+        if check.table.says_whole_rows(check.name):
+            _compare(check, parsed.rows, place)
         return
     reason = " ".join(word for word in (parsed.refusal.reason, parsed.refusal.field) if word)
     check.n_rejected[reason] += 1
     check.first.setdefault(reason, place)
+
+
+def _compare(check: SideCheck, rows: Sequence[dict[str, Any]], place: str) -> None:
+    """Note the keys of which an earlier line said something else."""
+    for row in rows:
+        key = tuple(row.get(name) for name in SIDE_TABLES[check.name].key)
+        if check.rows.setdefault(key, row) != row:
+            check.contradicted.setdefault(key, place)
 
 
 def _filled(row: dict[str, Any]) -> Iterator[str]:

@@ -13,7 +13,8 @@ from typing import Any
 from conf.specs.scenario import Pipeline
 from conf.specs.side_table import RATES
 from conf.specs.source import Source
-from jobs.commands.source_outlook import OutlookEvent, outlook_lines
+from jobs.commands.source_outlook import OutlookEvent, ToldEvents, outlook_lines
+from jobs.commands.unended_files import lacks_last_line_end, unended_lines
 from jobs.landing.currency_rates import read_rates
 from jobs.landing.delivered_files import (
     DeliveredFile,
@@ -61,6 +62,7 @@ class FeedCheck:
     name: str
     source: Source
     files: list[str] = field(default_factory=list)
+    unended: list[str] = field(default_factory=list)
     n_lines: int = 0
     n_events: Counter[str] = field(default_factory=Counter)
     rejected: dict[tuple[str, str | None], list[RejectedLines]] = field(default_factory=dict)
@@ -111,6 +113,7 @@ class FeedCheck:
             yield f"  {n} local times that the zone's clock {'skipped' if shift == 'skipped' else 'showed twice'}"
         for path, n in sorted(self.n_passed_over.items()):
             yield f"  {passed_over_line(path, n)} event of each"
+        yield from unended_lines(self.unended)
         if self.n_events and (empty := self.empty_fields()):
             yield f"  mapped, and empty in every event: {_some(empty, 20)}"
 
@@ -126,6 +129,7 @@ class FeedCheck:
             },
             "empty_fields": self.empty_fields(),
             "passed_over": dict(sorted(self.n_passed_over.items())),
+            "unended_files": self.unended,
             "problem": self.problem(),
         }
 
@@ -190,6 +194,7 @@ def _check_file(check: FeedCheck, file: DeliveredFile, rates: Rates, n_lines: in
     path = path_values(path_patterns(source), file.name)
     passed_over = PassedOver(mapped_columns(source) if source.csv is None else ())
     check.files.append(file.name)
+    check.unended += [file.name] if source.csv is not None and lacks_last_line_end(file.path) else []
     with explaining_damage(file):
         for number, line, line_hash in islice(_lines(file, source), n_lines):
             day = file.delivery_date or _own_day(parser, line, source)
@@ -251,6 +256,7 @@ def report_lines(
     source: Source,
     pipeline: Pipeline | None = None,
     of_sides: Sequence[str] = (),
+    told: ToldEvents | None = None,
 ) -> list[str]:
     """Return the report on all feeds, a line of text each.
 
@@ -260,9 +266,11 @@ def report_lines(
         source: the source of all feeds.
         pipeline: a scenario on it, whose rewards and features are looked at.
         of_sides: the report on its side tables, which follows that on the feeds.
+        told: the feeds' events with what items tell of them; None where nothing is asked of items.
     """
     lines = [*[line for check in checks for line in check.lines()], *of_sides]
-    lines += outlook_lines([event for check in checks for event in check.events], source, pipeline)
+    events = [event for check in checks for event in check.events]
+    lines += outlook_lines(told or ToldEvents(events, events), source, pipeline)
     if unread:
         lines.append(f"files that no pattern matches: {_some(unread, 10)}")
     return lines

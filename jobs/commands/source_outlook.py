@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from conf.earnings import earnings_sentence
 from conf.event_types import ENGAGEMENT_TYPES, EVENT_TYPE_RANK
+from conf.specs.reward import Reward, RewardTerm
 from conf.specs.scenario import MILLIONTHS, Pipeline, Scenario
 from conf.specs.source import Source
 
@@ -42,13 +43,36 @@ class OutlookEvent:
 
 
 @dataclass(frozen=True)
+class ToldEvents:
+    """Events with what items tell of them, as a build would fill it in.
+
+    Attributes:
+        rewarded: as decisions and rewards see them.
+        observed: as features see them.
+        n_lines: of items that were read; 0 where the scenario takes nothing from the table.
+    """
+
+    rewarded: list[OutlookEvent]
+    observed: list[OutlookEvent]
+    n_lines: int = 0
+
+
+@dataclass(frozen=True)
 class Attributable:
-    """Reward of the lines looked at, and how much of it finds a decision among them, in millionths of the unit."""
+    """Reward of the lines looked at, and how much of it finds a decision among them, in millionths of the unit.
+
+    Attributes:
+        reward: of all events, and `found` of those that find a decision.
+        n_events: which earn something.
+        n_unnamed: of rewards by `decision_id`, the events that name none.
+        n_without_money: further events that would earn money, and lack it.
+    """
 
     reward: int
     found: int
     n_events: int
     n_unnamed: int
+    n_without_money: int = 0
 
     @property
     def share(self) -> float | None:
@@ -57,20 +81,15 @@ class Attributable:
 
 
 def attributable(events: Sequence[OutlookEvent], pipeline: Pipeline) -> Attributable:
-    """Return how much of the reward finds a decision by the scenario's rule.
-
-    n_unnamed: of rewards by `decision_id`, the events that name none.
-    """
-    weights = {kind: weight for kind, weight in pipeline.scenario.reward.weight_millionths.items() if weight}
-    # Money of few lines says little: its events count alike.
-    weights |= {term.event: MILLIONTHS for term in pipeline.scenario.reward.terms}
+    """Return how much of the reward finds a decision by the scenario's rule."""
     link = pipeline.scenario.reward.attribution
     latest: dict[tuple[object, ...], int] = {}
     decided = pipeline.source.decisions.event_type
-    reward = found = n_events = n_unnamed = 0
+    reward = found = n_events = n_unnamed = n_without_money = 0
     for event in sorted(events, key=lambda one: one.order):
         key = _link_key(event, pipeline)
-        weight = abs(weights.get(event.event_type, 0))
+        weight, lacks_money = _weight(event, pipeline.scenario.reward)
+        n_without_money += lacks_money
         if weight:
             n_events, reward = n_events + 1, reward + weight
             at = latest.get(key) if key is not None else None
@@ -80,7 +99,23 @@ def attributable(events: Sequence[OutlookEvent], pipeline: Pipeline) -> Attribut
             n_unnamed += link.link == "decision_id" and key is None
         if event.event_type == decided and key is not None:
             latest[key] = event.time
-    return Attributable(reward, found, n_events, n_unnamed)
+    return Attributable(reward, found, n_events, n_unnamed, n_without_money)
+
+
+def _weight(event: OutlookEvent, reward: Reward) -> tuple[int, bool]:
+    """Return what an event counts for, without its sign, and whether it lacks money that it would earn."""
+    weight = abs(reward.weight_millionths.get(event.event_type, 0))
+    terms = [term for term in reward.terms if term.event == event.event_type]
+    lacks_money = any(not _has_money(event, term, reward) for term in terms if term.is_money)
+    # Money of few lines says little: its events count alike.
+    is_earning = any(not term.is_money or _has_money(event, term, reward) for term in terms)
+    return (MILLIONTHS if is_earning else weight), lacks_money
+
+
+def _has_money(event: OutlookEvent, term: RewardTerm, reward: Reward) -> bool:
+    has_amount = "amount" in event.fields or {"price", "quantity"} <= event.fields.keys()
+    needs_cost = term.value == "margin" and reward.margin_rate is None
+    return has_amount and (not needs_cost or "cost" in event.fields)
 
 
 def _link_key(event: OutlookEvent, pipeline: Pipeline) -> tuple[object, ...] | None:
@@ -120,23 +155,38 @@ def verdict_line(events: Sequence[OutlookEvent], source: Source) -> str:
     return "decisions without propensities: they are estimated, intervals are wider, and doubts about them abstain"
 
 
-def outlook_lines(events: Sequence[OutlookEvent], source: Source, pipeline: Pipeline | None) -> list[str]:
+def outlook_lines(told: ToldEvents, source: Source, pipeline: Pipeline | None) -> list[str]:
     """Return what could be learned, a line of text each."""
-    lines = [verdict_line(events, source)]
+    lines = [verdict_line(told.rewarded, source)]
     if pipeline is not None:
-        lines += [earnings_sentence(pipeline.scenario.reward), _reward_line(attributable(events, pipeline), pipeline)]
-        if empty := empty_features(events, pipeline.scenario, source):
+        found = attributable(told.rewarded, pipeline)
+        lines += [earnings_sentence(pipeline.scenario.reward), _reward_line(found, pipeline)]
+        if found.n_without_money:
+            lines.append(_money_line(found, pipeline))
+        if empty := empty_features(told.observed, pipeline.scenario, source):
             lines.append(f"features of {pipeline.scenario.name} that stay empty: {', '.join(empty)}")
     return lines
 
 
-def outlook_result(events: Sequence[OutlookEvent], source: Source, pipeline: Pipeline | None) -> dict[str, object]:
+def outlook_result(told: ToldEvents, source: Source, pipeline: Pipeline | None) -> dict[str, object]:
     """Return the same for programs; share of reward and features only with a scenario."""
-    result: dict[str, object] = {"verdict": verdict_line(events, source)}
+    result: dict[str, object] = {"verdict": verdict_line(told.rewarded, source)}
     if pipeline is not None:
-        result["attributable_share"] = attributable(events, pipeline).share
-        result["empty_features"] = empty_features(events, pipeline.scenario, source)
+        found = attributable(told.rewarded, pipeline)
+        result["attributable_share"] = found.share
+        result["events_without_money"] = found.n_without_money
+        result["empty_features"] = empty_features(told.observed, pipeline.scenario, source)
     return result
+
+
+def _money_line(found: Attributable, pipeline: Pipeline) -> str:
+    reward = pipeline.scenario.reward
+    is_margin = reward.margin_rate is None and any(term.value == "margin" for term in reward.terms)
+    table = ", and the table of items knows none" if reward.item_costs else ""
+    lacks = (
+        f"no amount (or price and quantity), or no cost{table}" if is_margin else "no amount (or price and quantity)"
+    )
+    return f"{found.n_without_money} events lack the money that {pipeline.scenario.name} counts: {lacks}"
 
 
 def _reward_line(found: Attributable, pipeline: Pipeline) -> str:

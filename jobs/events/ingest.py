@@ -22,8 +22,8 @@ from conf.tables import EVENTS, EVENTS_REJECTED, REJECT_REASONS, Table
 from jobs.errors import CheckError, DeliveryError
 from jobs.events.delivery_parts import Place, write_lines
 from jobs.events.line_pieces import FeedFiles
-from jobs.events.mapped_side_tables import SideLines, count_lines_of, read_side_table
-from jobs.events.side_deliveries import refuse_unlikely_sides, side_facts, side_tables_of
+from jobs.events.side_deliveries import refuse_unlikely_sides, side_facts, side_tables_of, warn_of_contradictions
+from jobs.events.side_tables import SideLines, count_lines_of, read_side_table
 from jobs.landing.acceptance import accepted_reasons
 from jobs.landing.currency_rates import rate_files, rates_input, read_rates
 from jobs.landing.delivery_drift import Drift, Profiles, drifts, refuse_drifted
@@ -139,8 +139,11 @@ def _publish(
         drift = _drift(job, landed, due, written.profiles)
         refuse_drifted(drift, job.source, accepted)
         sides = {kind: found for kind in job.source.side_tables if (found := _read_side(job, due, kind)) is not None}
+        for side in sides.values():
+            stack.callback(side.lines.unpersist)
         side_counts = count_lines_of(sides)
         refuse_unlikely_sides(job.source, due, side_counts, accepted)
+        warn_of_contradictions(side_counts)
         versions = [
             checked(job.spark, place.target, place.folder, partitions=days, counted=counted)
             for place, counted in ((events, _EVENT_COUNTS), (rejected, _REJECTED_COUNTS))

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
+import structlog
+
 from conf.specs.side_table import CANONICAL
 from conf.specs.source import Source
 from conf.tables import SIDE_TABLES, Table
 from jobs.errors import CheckError, UnlikelyDelivery
-from jobs.events.mapped_side_tables import SideCounts
+from jobs.events.side_tables import SideCount, SideCounts
 from jobs.landing.raw_deliveries import RawDelivery
 from jobs.publishing.publishing import PartitionFacts
+
+log = structlog.get_logger()
 
 
 def side_tables_of(source: Source) -> list[Table]:
@@ -22,23 +26,23 @@ def side_tables_of(source: Source) -> list[Table]:
 def refuse_unlikely_sides(
     source: Source, due: Sequence[RawDelivery], counts: SideCounts, accepted: Mapping[date, str]
 ) -> None:
-    """Raise if too many lines of a mapped side table are rejected, as of a feed's.
+    """Raise if too many lines of a side table are rejected, as of a feed's.
 
     Raises:
         UnlikelyDelivery: names each such table and delivery, with its reasons.
         CheckError: a table's lines aren't as many as were delivered.
     """
     problems = []
-    for (name, day), by_reason in sorted(counts.items()):
-        n, n_wrong = sum(by_reason.values()), sum(by_reason.values()) - by_reason.get(None, 0)
+    for (name, day), count in sorted(counts.items(), key=lambda one: one[0]):
+        n, n_wrong = count.n_lines, count.n_lines - count.n_accepted
         expected = sum(
             file.n_lines for one in due if one.delivery_date == day for file in one.files if file.kind == name
         )
         if n != expected:
             raise CheckError(f"nothing was published: {name} delivery_date={day}: {n} lines, expected {expected}")
-        if source.side_tables[name].columns and n_wrong > source.max_rejected_share * n and day not in accepted:
-            told = ", ".join(f"{count} {reason}" for reason, count in sorted(by_reason.items(), key=str) if reason)
-            problems.append(f"  delivery_date={day} {name}: {n_wrong} of {n} lines are rejected: {told}")
+        if n_wrong > source.max_rejected_share * n and day not in accepted:
+            told = ", ".join(f"{n} {reason}" for reason, n in sorted(count.by_reason.items(), key=str) if reason)
+            problems.append(f"  delivery_date={day} {name}: {n_wrong} of {count.n_lines} lines are rejected: {told}")
     if problems:
         raise UnlikelyDelivery(
             "nothing was published:\n"
@@ -46,6 +50,13 @@ def refuse_unlikely_sides(
             + f"\nmend the table's columns in conf/sources/{source.name}.yaml, or deliver it again; where it is "
             f"right as it is: make accept SOURCE={source.name} DELIVERY=<date> REASON=<why>"
         )
+
+
+def warn_of_contradictions(counts: SideCounts) -> None:
+    """Log each delivery of a side table whose lines say different things of one key from one moment on."""
+    for (name, day), count in sorted(counts.items(), key=lambda one: one[0]):
+        if count.n_contradicted:
+            log.warning("contradicted_rows", table=name, delivery_date=str(day), n_keys=count.n_contradicted)
 
 
 def side_facts(
@@ -58,14 +69,15 @@ def side_facts(
     """Return what the manifests of a side table say of each delivery: its lines, and where they went."""
     facts = {}
     for delivery in due:
-        by_reason = counts.get((name, delivery.delivery_date), {})
-        n_accepted = by_reason.get(None, 0)
+        count = counts.get((name, delivery.delivery_date), SideCount())
         counters = {
-            "n_lines": sum(by_reason.values()),
-            "n_accepted": n_accepted,
-            "n_rejected": sum(by_reason.values()) - n_accepted,
-            **{f"rejected.{reason}": n for reason, n in sorted(by_reason.items(), key=str) if reason is not None},
+            "n_lines": count.n_lines,
+            "n_accepted": count.n_accepted,
+            "n_rejected": count.n_lines - count.n_accepted,
+            **{f"rejected.{reason}": n for reason, n in sorted(count.by_reason.items(), key=str) if reason is not None},
         }
+        if count.n_contradicted:
+            counters["n_contradicted"] = count.n_contradicted
         reason = accepted.get(delivery.delivery_date)
         notes = {"accepted": reason} if reason is not None else {}
         facts[str(delivery.delivery_date)] = PartitionFacts(

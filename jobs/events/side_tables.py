@@ -1,102 +1,180 @@
-"""Items and availability sets that are delivered as JSON lines with the tables' own names."""
+"""Tables delivered beside the events: each line becomes rows of its table, or has a reason why it doesn't."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
 from functools import reduce
+from typing import Any
 
+import pyarrow as pa
+from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import ArrayType, DateType, StringType, StructField, StructType
 
-from conf.specs.reward import MILLIONTHS
+from conf.pseudonyms import pseudonym
 from conf.specs.source import Source
-from conf.tables import AVAILABILITY, ITEMS, SIDE_TABLES, Table
-from jobs.landing.raw_lines import LineFile, read_lines, reading_of
+from conf.tables import SIDE_TABLES, Table
+from jobs.landing.raw_lines import LineBatch, LineFile, map_lines, side_reading
+from jobs.parsing.field_reading import remembered
+from jobs.parsing.side_parsing import SideParser
 from jobs.publishing.content_hash import row_hash
-
-_ISO = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?\s*(Z|[+-]\d{2}:?\d{2})?$"
-_ISO_OFFSET = r"(Z|[+-]\d{2}:?\d{2})$"
-_FIRST_MICROS, _LAST_MICROS = -62_135_596_800_000_000, 253_402_300_799_999_999  # years 1 to 9999
-
-_ITEM_FIELDS = (
-    "item_id string, valid_from string, category_id string, price string, cost string, pack_size string, volume string"
-)
-_AVAILABILITY_FIELDS = "availability_id string, valid_from string, actions array<string>"
+from jobs.publishing.table_schema import table_schema
 
 
-def read_canonical_lines(
-    spark: SparkSession, name: str, files: Sequence[LineFile], source: Source, key: bytes
-) -> DataFrame:
-    """Return every line: the table's columns, delivery_date and reason (null: accepted)."""
-    lines = read_lines(spark, files, reading_of(source, key, is_side_file=True))
-    fields = {ITEMS.name: _ITEM_FIELDS, AVAILABILITY.name: _AVAILABILITY_FIELDS}[name]
-    given = lines.select("delivery_date", "is_readable", F.from_json("line", fields).alias("_"))
-    columns = {ITEMS.name: _item_columns, AVAILABILITY.name: _availability_columns}[name](source.zone)
-    rows = given.select("delivery_date", "is_readable", "_.*").select(
-        F.col("delivery_date").cast("date").alias("delivery_date"),
-        *columns,
-        "is_readable",
-        (F.trim("valid_from") == "").alias("is_timeless"),
-    )
-    id_column, *others = [one for one in SIDE_TABLES[name].columns if not one.is_nullable and one.name != "valid_from"]
-    is_missing = [F.col(one.name).isNull() for one in (id_column, *others)]
-    lacks_field = reduce(Column.__or__, [*is_missing, F.coalesce("is_timeless", F.lit(True))])
-    reason = (
-        F.when(~F.col("is_readable") & F.col(id_column.name).isNull(), "unreadable")
-        .when(lacks_field, "missing_field")
-        .when(F.col("valid_from").isNull(), "bad_timestamp")
-    )
-    return rows.withColumn("reason", reason).drop("is_readable", "is_timeless")
+@dataclass(frozen=True)
+class SideLines:
+    """The lines of one side table that deliveries brought.
+
+    Attributes:
+        lines: delivery_date, reason (null: accepted), detail, and `rows` of the table's fields; persisted.
+        rows: of the table, with delivery_date, one for each key of a delivery.
+        says_whole_rows: a line says all of its row, so that two lines of one key can contradict each other.
+    """
+
+    lines: DataFrame
+    rows: DataFrame
+    says_whole_rows: bool
 
 
-def canonical_rows(name: str, lines: DataFrame) -> DataFrame:
+@dataclass
+class SideCount:
+    """What became of one delivery's lines of a side table.
+
+    Attributes:
+        by_reason: how many lines; None for those that are accepted.
+        n_contradicted: keys of which accepted lines say different things, valid from the same moment.
+    """
+
+    by_reason: dict[str | None, int] = field(default_factory=dict)
+    n_contradicted: int = 0
+
+    @property
+    def n_lines(self) -> int:
+        """Lines of any kind."""
+        return sum(self.by_reason.values())
+
+    @property
+    def n_accepted(self) -> int:
+        """Lines that became rows."""
+        return self.by_reason.get(None, 0)
+
+
+SideCounts = Mapping[tuple[str, date], SideCount]
+"""What became of the lines, by table and delivery."""
+
+
+def read_side_table(
+    spark: SparkSession,
+    name: str,
+    files: Sequence[LineFile],
+    headers: Sequence[tuple[str, ...]],
+    source: Source,
+    key: bytes,
+) -> SideLines:
+    """Return what files of a side table hold, to be let go of by `lines.unpersist`.
+
+    Args:
+        spark: the session.
+        name: of the table.
+        files: of the deliveries.
+        headers: column names by `header_id`, where they have any.
+        source: says how they are written.
+        key: of shoppers' pseudonyms.
+    """
+    schema, table = _line_schema(name), source.side_tables[name]
+    arrow = to_arrow_schema(schema, timezone="UTC")
+    reading = side_reading(table, key)
+    made: list[Callable[[LineBatch], pa.RecordBatch]] = []
+
+    def describe(batch: LineBatch) -> pa.RecordBatch:
+        if not made:
+            names = remembered(lambda user_id: pseudonym(user_id, reading.key))
+            parsers = [SideParser(name, table, header, zone=source.zone, pseudonym=names) for header in headers or [()]]
+            made.append(lambda lines: _described(lines, parsers[lines.file.header_id], arrow))
+        return made[0](batch)
+
+    # Counted first, then written: parsed once.
+    lines = map_lines(spark, files, schema, reading, describe).persist(StorageLevel.MEMORY_AND_DISK)
+    return SideLines(lines, _rows(SIDE_TABLES[name], lines), table.says_whole_rows(name))
+
+
+def _rows(table: Table, lines: DataFrame) -> DataFrame:
     """Return the accepted rows: the table's columns and delivery_date, one for each key of a delivery."""
-    return one_for_each_key(lines.where("reason IS NULL").drop("reason"), SIDE_TABLES[name])
+    accepted = lines.where("reason IS NULL").select("delivery_date", F.explode("rows").alias("_"))
+    rows = accepted.select("delivery_date", "_.*")
+    if lists := [column.name for column in table.columns if column.type.startswith("array")]:
+        gathered = [F.array_sort(F.array_distinct(F.flatten(F.collect_list(one)))).alias(one) for one in lists]
+        rows = rows.groupBy("delivery_date", *table.key).agg(*gathered)
+    return _one_for_each_key(rows.select(*table.column_names, "delivery_date"), table)
 
 
-def _item_columns(zone: str) -> list[Column]:
-    return [
-        _text("item_id"),
-        iso_time(F.trim("valid_from"), zone).alias("valid_from"),
-        _text("category_id"),
-        _millionths("price"),
-        _millionths("cost"),
-        F.col("pack_size").try_cast("decimal(38,18)").try_cast("bigint").alias("pack_size"),
-        F.col("volume").try_cast("decimal(38,18)").try_cast("bigint").alias("volume"),
-    ]
-
-
-def _availability_columns(zone: str) -> list[Column]:
-    return [
-        _text("availability_id"),
-        iso_time(F.trim("valid_from"), zone).alias("valid_from"),
-        F.array_sort(F.array_distinct(F.array_compact("actions"))).alias("actions"),
-    ]
-
-
-def one_for_each_key(rows: DataFrame, table: Table) -> DataFrame:
+def _one_for_each_key(rows: DataFrame, table: Table) -> DataFrame:
     """Return one row for each key of a delivery: the one with the smallest hash, whatever the order of the lines."""
     same = Window.partitionBy("delivery_date", *table.key).orderBy(row_hash(table))
     numbered = rows.withColumn("_number", F.row_number().over(same))
     return numbered.where(F.col("_number") == 1).drop("_number")
 
 
-def _text(name: str) -> Column:
-    trimmed = F.trim(name)
-    return F.when(trimmed != "", trimmed).alias(name)
+def count_lines_of(tables: Mapping[str, SideLines]) -> SideCounts:
+    """Return what became of the deliveries' lines, all tables in one pass over them."""
+    if not tables:
+        return {}
+    by_key = reduce(DataFrame.union, [_told_by_key(name, one) for name, one in tables.items()])
+    counted = by_key.groupBy("table", "delivery_date", "reason").agg(
+        F.sum("n_lines").alias("n_lines"), F.sum(F.col("is_contradicted").cast("bigint")).alias("n_contradicted")
+    )
+    found: dict[tuple[str, date], SideCount] = {}
+    for row in counted.collect():
+        count = found.setdefault((row["table"], row["delivery_date"]), SideCount())
+        count.by_reason[row["reason"]] = row["n_lines"]
+        count.n_contradicted += row["n_contradicted"]
+    return found
 
 
-def _millionths(name: str) -> Column:
-    exact = F.round(F.col(name).try_cast("decimal(38,18)"), 6).cast("decimal(32,6)")
-    return (exact * F.lit(MILLIONTHS)).try_cast("bigint").alias(name)
+def _told_by_key(name: str, told: SideLines) -> DataFrame:
+    """Return how many lines have each reason and key, and whether they say different things of the key."""
+    table = SIDE_TABLES[name]
+    others = [one for one in table.column_names if one not in table.key] if told.says_whole_rows else []
+    each = told.lines.select("delivery_date", "reason", F.posexplode_outer("rows").alias("_place", "_row"))
+    hashed = each.select(
+        "delivery_date",
+        "reason",
+        (F.coalesce("_place", F.lit(0)) == 0).cast("bigint").alias("_is_first"),
+        F.when(F.col("_row").isNotNull(), _hash_of(table.key)).alias("_key"),
+        _hash_of(others).alias("_others"),
+    )
+    return hashed.groupBy(F.lit(name).alias("table"), "delivery_date", "reason", "_key").agg(
+        F.sum("_is_first").alias("n_lines"), (F.min("_others") != F.max("_others")).alias("is_contradicted")
+    )
 
 
-def iso_time(given: Column, zone: str) -> Column:
-    """Return ISO 8601 text as a UTC timestamp, read in the zone where it has no offset; null where it isn't whole."""
-    # A bare cast would take "2019", and "12:30" as today: the whole form is asked for.
-    whole = F.when(given.rlike(_ISO), given)
-    with_colon = F.regexp_replace(whole, r"([+-]\d{2}):?(\d{2})$", "$1:$2")
-    local = F.to_utc_timestamp(whole.try_cast("timestamp"), zone)
-    time = F.when(whole.rlike(_ISO_OFFSET), with_colon.try_cast("timestamp")).otherwise(local)
-    # Outside these years Spark holds times that neither Python nor a calendar can.
-    return F.when(F.unix_micros(time).between(_FIRST_MICROS, _LAST_MICROS), time)
+def _hash_of(names: Sequence[str]) -> Column:
+    values = [F.col("_row").getField(name) for name in names]
+    return F.xxhash64(F.lit(0), *[part for one in values for part in (one.isNull(), one)])
+
+
+def _described(batch: LineBatch, parser: SideParser, schema: pa.Schema) -> pa.RecordBatch:
+    day = batch.file.delivery_date or date.min
+    parsed = [parser.parse(line, day) for line in batch.lines.to_pylist()]
+    columns: dict[str, list[Any]] = {
+        "delivery_date": [day] * len(parsed),
+        "reason": [one.refusal.reason if one.refusal else None for one in parsed],
+        "detail": [one.refusal.field if one.refusal else None for one in parsed],
+        "rows": [one.rows for one in parsed],
+    }
+    return pa.RecordBatch.from_arrays([pa.array(columns[one.name], one.type) for one in schema], schema=schema)
+
+
+def _line_schema(name: str) -> StructType:
+    return StructType(
+        [
+            StructField("delivery_date", DateType()),
+            StructField("reason", StringType()),
+            StructField("detail", StringType()),
+            StructField("rows", ArrayType(table_schema(SIDE_TABLES[name]))),
+        ]
+    )

@@ -29,7 +29,7 @@ from jobs.parsing.event_parsing import shape_of
 from jobs.parsing.line_blocks import count_lines
 from jobs.parsing.record_cutting import split_line
 from jobs.parsing.source_columns import mapped_columns
-from jobs.parsing.text_files import decode, open_bytes, records
+from jobs.parsing.text_files import UTF16_CURE, decode, is_utf16, open_bytes, records
 
 _FIRST_LINES = 100
 _CHUNK = 1 << 20
@@ -50,6 +50,7 @@ class MeasuredFile:
     """A file that was read to its end: keyed hash of its bytes, lines with a record, column names if it has any.
 
     stamp: size and time of change before it was read.
+    is_unended: its last line is delimited text without a line end.
     """
 
     file: DeliveredFile
@@ -57,6 +58,7 @@ class MeasuredFile:
     n_lines: int
     header: tuple[str, ...] | None
     stamp: tuple[int, int]
+    is_unended: bool = False
 
 
 def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
@@ -165,12 +167,12 @@ def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
         keyed_hash = _keyed_hash(file.path, key)
         if file.kind != "events":
             table = source.side_tables.get(file.kind)
-            header, n_lines = _measure_side(file, table, source) if table else (None, _n_records(file, None))
-            return MeasuredFile(file, keyed_hash, n_lines, header, before)
-        source = feed_of(source, file.name)
-        is_parquet = source.format == "parquet"
-        header, n_lines = (_measure_parquet if is_parquet else _measure_text)(file, source)
-    return MeasuredFile(file, keyed_hash, n_lines, header, before)
+            header, found = _measure_side(file, table, source) if table else (None, _records_in(file, None))
+        else:
+            source = feed_of(source, file.name)
+            is_parquet = source.format == "parquet"
+            header, found = (_measure_parquet if is_parquet else _measure_text)(file, source)
+    return MeasuredFile(file, keyed_hash, found.n_lines, header, before, found.is_unended)
 
 
 @contextmanager
@@ -225,9 +227,10 @@ def read_columns(file: DeliveredFile, source: Source) -> tuple[str, ...] | None:
     with explaining_damage(file):
         if source.format == "parquet":
             header = tuple(pq.read_schema(file.path).names)
-        elif source.csv is None or not source.csv.has_header:
-            return None
         else:
+            _refuse_utf16(file)
+            if source.csv is None or not source.csv.has_header:
+                return None
             with open_bytes(file.path) as content:
                 first = next(records(content, source.csv), None)
             if first is None:
@@ -249,6 +252,7 @@ def read_side_columns(file: DeliveredFile, table: SideTable, source: Source) -> 
             needed = [_first_key(name, columns, None) for name in table.raw_columns]
             _refuse_unfit_columns_of(file, columns, needed, source)
             return columns
+        _refuse_utf16(file)
         if table.csv is None or not table.csv.has_header:
             return None
         with open_bytes(file.path) as content:
@@ -305,16 +309,25 @@ def _keyed_hash(path: Path, key: bytes) -> str:
     return state.hexdigest()[:32]
 
 
-def _measure_parquet(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] | None, int]:
+@dataclass(frozen=True)
+class _Records:
+    """How many records a file holds, and whether the last one is delimited text without a line end."""
+
+    n_lines: int
+    is_unended: bool = False
+
+
+def _measure_parquet(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] | None, _Records]:
     with pq.ParquetFile(file.path) as content:
         header = tuple(content.schema_arrow.names)
         _refuse_unfit_header(file, header, source)
-        return header, sum(batch.num_rows for batch in content.iter_batches())
+        return header, _Records(sum(batch.num_rows for batch in content.iter_batches()))
 
 
-def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] | None, int]:
+def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] | None, _Records]:
     is_delimited = source.csv is not None
     has_header = source.csv is not None and source.csv.has_header
+    _refuse_utf16(file)
     with open_bytes(file.path) as content:
         first_lines = [line for _, _, line in islice(records(content, source.csv), _FIRST_LINES + has_header)]
     if has_header and not first_lines:
@@ -324,7 +337,18 @@ def _measure_text(file: DeliveredFile, source: Source) -> tuple[tuple[str, ...] 
         _refuse_unfit_header(file, header, source)
     if is_delimited and not has_header:
         _refuse_unfit_columns(file, first_lines, source)
-    return header, _n_records(file, source.csv) - (header is not None)
+    return header, _records_in(file, source.csv)
+
+
+def _refuse_utf16(file: DeliveredFile) -> None:
+    """Raise if a text file is written in UTF-16, whose lines no source can cut.
+
+    Raises:
+        DeliveryError: says how to convert it.
+    """
+    with open_bytes(file.path) as content:
+        if is_utf16(content.read(_CHUNK)):
+            raise DeliveryError(f"{file.path}: {UTF16_CURE}")
 
 
 def _without_header(file: DeliveredFile, source: Source) -> DeliveryError:
@@ -334,20 +358,27 @@ def _without_header(file: DeliveredFile, source: Source) -> DeliveryError:
     )
 
 
-def _n_records(file: DeliveredFile, form: CsvFormat | None) -> int:
+def _records_in(file: DeliveredFile, form: CsvFormat | None) -> _Records:
+    """Return what a text file holds; its line of column names is no record."""
     with open_bytes(file.path) as content:
         if form is not None and form.quoted_line_breaks:
-            return sum(1 for _ in records(content, form))
-        return count_lines(content)
+            n_lines, is_ended = 0, True
+            for n_lines, (_, _, record) in enumerate(records(content, form), start=1):  # noqa: B007
+                is_ended = record.endswith(b"\n")
+        else:
+            n_lines, is_ended = count_lines(content)
+    n_lines -= form is not None and form.has_header
+    # A JSON line that was cut off is no object, and is rejected as such.
+    return _Records(n_lines, is_unended=form is not None and n_lines > 0 and not is_ended)
 
 
-def _measure_side(file: DeliveredFile, table: SideTable, source: Source) -> tuple[tuple[str, ...] | None, int]:
+def _measure_side(file: DeliveredFile, table: SideTable, source: Source) -> tuple[tuple[str, ...] | None, _Records]:
     """Return the column names of a side table's file, where it has any, and how many records it holds."""
     header = read_side_columns(file, table, source)
     if table.format == "parquet":
         with pq.ParquetFile(file.path) as content:
-            return header, sum(batch.num_rows for batch in content.iter_batches())
-    return header, _n_records(file, table.csv) - (header is not None)
+            return header, _Records(sum(batch.num_rows for batch in content.iter_batches()))
+    return header, _records_in(file, table.csv)
 
 
 def _refuse_unfit_header(file: DeliveredFile, header: tuple[str, ...], source: Source) -> None:

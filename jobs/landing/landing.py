@@ -11,6 +11,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -52,10 +53,21 @@ from jobs.publishing.staging import staging_folder
 log = structlog.get_logger()
 
 
-def land(
-    spark: SparkSession, lake: Lake, source: Source, logs: Path, *, key: bytes, provenance: Provenance
-) -> list[date]:
-    """Store every delivered file in the raw deliveries; return the dates of those that changed.
+@dataclass(frozen=True)
+class Landed:
+    """What was landed.
+
+    Attributes:
+        changed: dates of the deliveries that are not as they were.
+        n_unended_files: delivered files of delimited text whose last line has no end: it may be cut off.
+    """
+
+    changed: list[date]
+    n_unended_files: int
+
+
+def land(spark: SparkSession, lake: Lake, source: Source, logs: Path, *, key: bytes, provenance: Provenance) -> Landed:
+    """Store every delivered file in the raw deliveries; return what that changed.
 
     Raises:
         DeliveryError: a file is missing, empty, cut off or doesn't fit the source; or nothing was delivered for the
@@ -71,9 +83,18 @@ def land(
         log.warning(
             "files_without_a_line", source=source.name, n_files=len(nothing), files=", ".join(sorted(nothing)[:10])
         )
+    unended = sorted(one.file.name for one in measured if one.is_unended)
+    if unended:
+        log.warning(
+            "files_without_last_line_end",
+            source=source.name,
+            n_files=len(unended),
+            files=", ".join(unended[:10]),
+            hint="a last line that was cut off within its last value can't be told from a whole one",
+        )
     if _is_landed(lake, source, measured, provenance):
         log.info("landed_already", source=source.name, files=len(files))
-        return []
+        return Landed([], len(unended))
     with staging_folder(Lake.staging(raw_folder(lake))) as folder, explaining_failures("raw_lines", raw_folder(lake)):
         staged = _stage(spark, source, measured, key=key, folder=folder)
         _refuse_changed_meanwhile(measured)
@@ -87,7 +108,7 @@ def land(
         deliveries=len(changed),
         lines=sum(one.n_lines for one in measured if one.file.kind == "events"),
     )
-    return changed
+    return Landed(changed, len(unended))
 
 
 def _measure_all(files: Sequence[DeliveredFile], source: Source, key: bytes) -> list[MeasuredFile]:

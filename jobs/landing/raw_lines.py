@@ -88,7 +88,7 @@ def reading_of(source: Source, key: bytes, *, is_split: bool = False, is_side_fi
 
 
 def side_reading(table: SideTable, key: bytes) -> LineReading:
-    """Return how to read the files of a side table whose columns are mapped."""
+    """Return how to read the files of a side table, as the source's `side_tables` give it."""
     layout = "parquet" if table.format == "parquet" else "text"
     has_header = table.csv is not None and table.csv.has_header
     return LineReading(layout, has_header, table.csv is None, (), key, table.csv, table.encoding)

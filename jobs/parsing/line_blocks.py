@@ -59,9 +59,17 @@ def placed_lines(file: BinaryIO, encoding: str) -> Iterator[PlacedLines]:
         offset += block.n_bytes if isinstance(block, OverlongLine) else len(block)
 
 
-def count_lines(file: BinaryIO) -> int:
-    """Return how many lines a file has; what follows the last line end is one."""
-    return sum(1 if isinstance(block, OverlongLine) else len(_ends(block)) for block in line_blocks(file))
+def count_lines(file: BinaryIO) -> tuple[int, bool]:
+    """Return how many lines a file has, and whether the last of them has an end; what follows the last end is one.
+
+    A last line that is too long to hold counts as ended: it is rejected anyway.
+    """
+    n_lines, is_ended = 0, True
+    for block in line_blocks(file):
+        is_overlong = isinstance(block, OverlongLine)
+        n_lines += 1 if is_overlong else len(_ends(block))
+        is_ended = is_overlong or block.endswith(b"\n")
+    return n_lines, is_ended
 
 
 def _ends(block: bytes) -> npt.NDArray[np.int64]:

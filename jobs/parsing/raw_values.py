@@ -13,7 +13,8 @@ from decimal import Decimal
 _LARGEST_EXACT = 2**53
 
 _INTEGER = re.compile(r"-?\d+", re.ASCII)
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
+# Not `149.`: a number that ends in its point was cut off.
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 
 
 class NumberText(str):
@@ -41,8 +42,8 @@ class UnfitValue(Exception):
 def exact_decimal(text: str) -> Decimal | None:
     """Return the number a text holds, exactly; None where it holds none or one beyond all use.
 
-    >>> exact_decimal("1.5e2"), exact_decimal("1,5"), exact_decimal("1e999999")
-    (Decimal('1.5E+2'), None, None)
+    >>> exact_decimal("1.5e2"), exact_decimal("1,5"), exact_decimal("149."), exact_decimal("1e999999")
+    (Decimal('1.5E+2'), None, None, None)
     """
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
@@ -68,7 +69,7 @@ def id_text(value: str, *, is_whole: bool = False) -> str:
         raise UnfitValue
     if _INTEGER.fullmatch(value):
         return str(value)
-    number = exact_decimal(value)
+    number = exact_decimal(value.removesuffix("."))
     if number is None:
         if isinstance(value, NumberText):
             raise UnfitValue

@@ -34,10 +34,15 @@ UNFIT = Structure()
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The mapped values of each record of a line; `is_half`: the line has fewer values than it should."""
+    """The mapped values of each record of a line.
+
+    is_half: the line has fewer values than it should, or ends within one.
+    is_empty_list: it holds the list that records are elements of, and nothing in that.
+    """
 
     records: list[Values]
     is_half: bool = False
+    is_empty_list: bool = False
 
 
 Cutter = Callable[[str], Cut | None]
@@ -48,8 +53,8 @@ def delimited_cutter(
 ) -> Cutter:
     """Return a function that gives the mapped values of a delimited line, None where it can't be cut.
 
-    A line of more values than columns can't be; one with fewer is half a record, where the file has a header or where
-    a mapped value is missing.
+    A line of more values than columns can't be. One with fewer is half a record, where the file has a header or where
+    a mapped value is missing; so is one that ends within quotes.
     """
     separators = [form.lists[found] if (found := form.list_of(name)) else None for name in columns]
     places = [list(header).index(form.list_of(name) or name) for name in columns]
@@ -63,9 +68,18 @@ def delimited_cutter(
         if values is None or len(values) > n_columns:
             return None
         given = [_text(values[place], null_words) if place < len(values) else None for place in places]
-        return Cut(_elements(given, separators, null_words), len(values) < n_needed)
+        is_half = len(values) < n_needed or _ends_in_quotes(line, form)
+        return Cut(_elements(given, separators, null_words), is_half)
 
     return _of_text(cut)
+
+
+def _ends_in_quotes(line: str, form: CsvFormat) -> bool:
+    """Return whether a quote is open at the line's end: what would follow a further delimiter isn't a value then."""
+    if not form.quote or line.count(form.quote) % 2 == 0:
+        return False
+    values = split_line(f"{line}{form.delimiter}x", form)
+    return values is not None and values[-1] != "x"
 
 
 def _elements(given: Values, separators: Sequence[str | None], null_words: frozenset[str]) -> list[Values]:
@@ -144,7 +158,8 @@ def json_cutter(columns: Sequence[str], null_words: frozenset[str]) -> Cutter:
             [
                 [_value(_look_up(found, name, path, element, list_steps), null_words) for name, path in named_paths]
                 for element in elements
-            ]
+            ],
+            is_empty_list=not held and any(elements == [] for _, elements in given),
         )
 
     return _of_text(cut)

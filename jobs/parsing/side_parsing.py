@@ -28,7 +28,10 @@ _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no"
 
 @dataclass(slots=True)
 class SideLine:
-    """A line as rows of its table, `valid_from` in microseconds since the epoch; or why it is none."""
+    """A line as rows of its table, `valid_from` in microseconds since the epoch; or why it is none.
+
+    A table of lists has a row for each list that the line holds elements of.
+    """
 
     refusal: Refusal | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -46,6 +49,7 @@ class SideParser:
         self._times = TimeReader(table.valid_from, zone, columns) if table.valid_from is not None else None
         kinds = {field_name: kind for field_name, kind in table.fields_of(name).items() if field_name in table.columns}
         self._attributes = [field_name for field_name, kind in kinds.items() if kind == "attribute"]
+        self._lists = [field_name for field_name, kind in kinds.items() if kind == "element"]
         self._readers: list[tuple[str, FieldKind, FieldReader]] = [
             (field_name, kind, _reader(kind, table.columns[field_name], columns)) for field_name, kind in kinds.items()
         ]
@@ -59,10 +63,12 @@ class SideParser:
             return SideLine(Refusal("half_record"))
         parsed = SideLine()
         for values in cut.records:
-            row, refusal = self._row(values, delivery_date)
+            row, refusal = self._row(values, delivery_date, is_without_elements=cut.is_empty_list)
             if refusal is not None:
                 return SideLine(refusal)
             parsed.rows += self._one_each(row) if self._attributes else [row]
+        if self._lists:
+            parsed.rows = self._gathered(parsed.rows)
         return parsed
 
     def _one_each(self, row: dict[str, Any]) -> list[dict[str, Any]]:
@@ -70,7 +76,22 @@ class SideParser:
         shared = {name: value for name, value in row.items() if name not in self._attributes}
         return [shared | {"attribute": name, "value": row[name]} for name in self._attributes]
 
-    def _row(self, values: Values, delivery_date: date) -> tuple[dict[str, Any], Refusal | None]:
+    def _gathered(self, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return a row for all that differ in their elements alone, which it lists, each once and ascending."""
+        shared: dict[tuple[Any, ...], dict[str, Any]] = {}
+        elements: dict[tuple[str, tuple[Any, ...]], set[Any]] = {}
+        for row in rows:
+            own = {name: value for name, value in row.items() if name not in self._lists}
+            key = tuple(own.values())
+            shared[key] = own
+            for name in self._lists:
+                found = elements.setdefault((name, key), set())
+                found.update(() if row[name] is None else (row[name],))
+        return [own | {name: sorted(elements[name, key]) for name in self._lists} for key, own in shared.items()]
+
+    def _row(
+        self, values: Values, delivery_date: date, *, is_without_elements: bool = False
+    ) -> tuple[dict[str, Any], Refusal | None]:
         row: dict[str, Any] = {}
         if self._times is None:
             row["valid_from"] = self._start_of(delivery_date)
@@ -85,7 +106,8 @@ class SideParser:
                 given = reader.value(values, {}) if kind in _FREE_TEXT else reader.id(values, {})
             except UnfitValue:
                 return row, unfit
-            if given is None and (kind not in _MAY_BE_MISSING or reader.mapping.required):
+            may_be_missing = kind in _MAY_BE_MISSING or (kind == "element" and is_without_elements)
+            if given is None and (not may_be_missing or reader.mapping.required):
                 return row, Refusal("missing_field", name)
             row[name] = self._stored(given, kind, reader, values) if given is not None else None
             if given is not None and row[name] is None:

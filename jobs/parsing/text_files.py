@@ -37,6 +37,22 @@ class UnclosedLine(bytes):
     """A line that opens a quote which nothing closes."""
 
 
+UTF16_CURE = "written in UTF-16; convert it before delivery: iconv -f UTF-16 -t UTF-8 FILE > NEW"
+"""What to say of a file that `is_utf16`."""
+
+
+def is_utf16(beginning: bytes) -> bool:
+    """Return whether a file is written in UTF-16, by its mark or by a zero beside nearly every letter of its beginning.
+
+    >>> is_utf16("a,b".encode("utf-16")), is_utf16("time,user".encode("utf-16-le")), is_utf16(b"time,user")
+    (True, True, False)
+    """
+    if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return True
+    start = beginning[:_KEPT_BYTES]
+    return len(start) > 3 and abs(start[::2].count(0) - start[1::2].count(0)) > 0.4 * len(start)
+
+
 @contextmanager
 def open_bytes(path: Path) -> Iterator[BinaryIO]:
     """Return the uncompressed content of a file: gzip, zstd and zip are known by their names' ends.

@@ -11,7 +11,8 @@ from typing import Any
 from conf.specs.field_mapping import NULL_WORDS
 from conf.specs.json_paths import is_path, read_path
 from jobs.parsing.raw_values import exact_decimal
-from jobs.proposal.event_words import FIELD_WORDS, FLAG_WORDS, event_type_of, field_rank
+from jobs.proposal.column_words import FIELD_WORDS, field_rank, is_of_a_piece
+from jobs.proposal.event_words import FLAG_WORDS, event_type_of
 from jobs.proposal.file_looks import FileLook, Values
 from jobs.proposal.time_guesses import guess_time
 
@@ -418,11 +419,7 @@ def _put_money(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
     if price is None:
         return
     column = price.get("column") or price["first_of"][0]
-    if (
-        not any(one in column.lower() for one in ("price", "preis", "prix"))
-        and quantity is not None
-        and "column" in quantity
-    ):
+    if not is_of_a_piece(column) and quantity is not None and "column" in quantity:
         price["divided_by"] = quantity["column"]
         guess.events["amount"] = {"column": column} | _signs(columns[column])
         guess.doubts.append(f"price: {column} is read as the sum of all pieces, and so as the amount too")

@@ -17,7 +17,7 @@ from conf.specs.delivery import CsvFormat
 from jobs.errors import DeliveryError
 from jobs.parsing.raw_values import NumberText
 from jobs.parsing.record_cutting import read_object, split_line
-from jobs.parsing.text_files import open_bytes, records
+from jobs.parsing.text_files import UTF16_CURE, is_utf16, open_bytes, records
 
 N_RECORDS = 1_000
 _N_BYTES = 1 << 21
@@ -26,7 +26,7 @@ _QUOTINGS: tuple[dict[str, Any], ...] = ({}, {"quoted_line_breaks": True}, {"quo
 _SHOWN_DELIMITERS = {"\t": "tab"}
 _WINDOWS_BYTES = re.compile(rb"[\x80-\x9f]")
 _NUMBER = re.compile(r"[+-]?\d[\d.,:/ -]*([eE][+-]?\d+)?")
-_NAME = re.compile(r"[^\W\d][\w .:/()#&%+-]*")
+_NAME = re.compile(r"[^\W\d][\w .:/()\[\]#&%+€$£'°-]*")
 
 Values = list[str | None]
 
@@ -72,8 +72,8 @@ def look_at(path: Path, name: str) -> FileLook:
         return _parquet_look(path, name)
     with open_bytes(path) as file:
         content = file.read(_N_BYTES)
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DeliveryError(f"{path}: written in UTF-16; convert it to UTF-8 before delivery")
+    if is_utf16(content):
+        raise DeliveryError(f"{path}: {UTF16_CURE}")
     if len(content) == _N_BYTES:
         content = content[: content.rfind(b"\n") + 1]
     if not content.strip():
@@ -188,7 +188,9 @@ def _cut(text: str) -> tuple[CsvFormat, list[list[str]]]:
     for delimiter in _DELIMITERS:
         if delimiter not in text:
             continue
-        for rank, keys in enumerate(_QUOTINGS):
+        # Cut at the commas of quoted decimals, lines have more values, and all of them equally many.
+        quotings = _QUOTINGS[:-1] if _has_values_in_quotes(text, delimiter) else _QUOTINGS
+        for rank, keys in enumerate(quotings):
             form = CsvFormat.model_validate({"has_header": True, "delimiter": delimiter, **keys})
             cut = islice(records(io.BytesIO(text.encode()), form), N_RECORDS + 1)
             lines = [line.decode().removesuffix("\n").removesuffix("\r") for _, _, line in cut]
@@ -203,6 +205,15 @@ def _cut(text: str) -> tuple[CsvFormat, list[list[str]]]:
         rows = [[line] for line in text.splitlines()[: N_RECORDS + 1] if line.strip()]
         return CsvFormat(has_header=True), rows
     return best[1], best[2]
+
+
+def _has_values_in_quotes(text: str, delimiter: str) -> bool:
+    """Return whether most lines with a quote hold a whole value in quotes: they mean something in such a file."""
+    between = re.escape(delimiter)
+    whole = re.compile(f'(?:^|{between})"[^"]*"(?:{between}|$)')
+    lines = [line.rstrip("\r") for line in text.split("\n")[: N_RECORDS + 1]]
+    quoted = [line for line in lines if '"' in line]
+    return 2 * sum(whole.search(line) is not None for line in quoted) > len(quoted)
 
 
 def _is_header(rows: Sequence[Sequence[str]]) -> bool:

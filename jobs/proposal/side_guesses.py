@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from jobs.parsing.raw_values import exact_decimal
-from jobs.proposal.event_words import field_rank, names_validity
+from jobs.proposal.column_words import field_rank, names_validity
 from jobs.proposal.feed_guesses import FeedGuess
 from jobs.proposal.file_looks import FileLook, Values
 from jobs.proposal.time_guesses import is_day_alone

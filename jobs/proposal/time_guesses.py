@@ -42,6 +42,10 @@ _GOOD_NAMES = (
     "ts",
     "zeit",
     "datum",
+    "fecha",
+    "horodat",
+    "dato",
+    "tijd",
 )
 _POOR_NAMES = (
     "previous",

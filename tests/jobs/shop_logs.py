@@ -73,5 +73,5 @@ def deliver_days(folder: Path, days: Sequence[date] = DAYS) -> Path:
             "items.jsonl",
         )
         sets = {"availability_id": "a1", "valid_from": at, "actions": ["i2", "i0", "i1", "i0"]}
-        deliver(folder, DAYS[0], [json.dumps(sets), "broken"], "availability.jsonl")
+        deliver(folder, DAYS[0], [*[json.dumps(sets)] * 4, "broken"], "availability.jsonl")
     return folder

@@ -266,6 +266,7 @@ def test_result_is_json(results: list[dict[str, Any]]) -> None:
         "n_not_yet",
         "deliveries",
         "unread_files",
+        "n_unended_files",
         "drift",
         "side_tables",
         "digests",

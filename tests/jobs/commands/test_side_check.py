@@ -43,7 +43,12 @@ def checks_of(folder: Path, items: str, *, header: str = "Größe;eur;ek;since",
     below = next(folder.rglob(f"*{FIRST}*"))
     (below / "items.csv").write_bytes(f"{header}\n{items}".encode("latin-1"))
     pq.write_table(pa.table({"who": [17850, 2], "ok": [True, False]}), below / "consent.parquet")
-    return check_side_tables(shop(), folder, n_lines)
+    return checked(shop(), folder, n_lines)
+
+
+def checked(shop: Source, folder: Path, n_lines: int) -> list[SideCheck]:
+    """Of tables whose columns are mapped: the canonical source has two without."""
+    return [one for one in check_side_tables(shop, folder, n_lines) if getattr(shop, one.name).columns]
 
 
 def test_side_tables_are_counted_with_reasons_and_places(tmp_path: Path) -> None:
@@ -73,7 +78,7 @@ def test_a_column_that_the_table_lacks_is_named(tmp_path: Path) -> None:
 def test_a_table_without_a_file_is_said(tmp_path: Path) -> None:
     """A pattern that matches nothing leaves no table empty without a word."""
     deliver(tmp_path, FIRST, day_lines(FIRST))
-    items, consent = check_side_tables(shop(), tmp_path, 1000)
+    items, consent = checked(shop(), tmp_path, 1000)
     assert [*items.lines(), *consent.lines()] == [
         "items: no file matches **/items.csv",
         "consent: no file matches **/consent.parquet",
@@ -87,7 +92,7 @@ def test_elements_of_side_rows_that_no_column_reads_are_counted(tmp_path: Path) 
     shop = Source.model_validate(source().model_dump() | {"items": items})
     deliver(tmp_path, FIRST, day_lines(FIRST))
     deliver(tmp_path, FIRST, ['{"variants": [{"sku": "a"}, {"sku": "b"}], "price": 2}'], "items.jsonl")
-    (check,) = check_side_tables(shop, tmp_path, 10)
+    (check,) = checked(shop, tmp_path, 10)
     assert check.result()["passed_over"] == {"variants": 1}
     assert "1 lines hold further elements of variants that no column reads" in "\n".join(check.lines())
 
@@ -101,6 +106,36 @@ def test_attributes_of_shoppers_are_counted_by_their_names(tmp_path: Path) -> No
     shop = Source.model_validate(source().model_dump() | {"shoppers": shoppers})
     deliver(tmp_path, FIRST, day_lines(FIRST))
     deliver(tmp_path, FIRST, ['{"id": 1, "tier": "gold"}', '{"id": 2}'], "customers.jsonl")
-    (check,) = check_side_tables(shop, tmp_path, 10)
+    (check,) = checked(shop, tmp_path, 10)
     assert check.empty_fields == ["country"]
     assert check.n_filled["tier"] == 1
+
+
+def test_tables_without_columns_are_looked_at(tmp_path: Path) -> None:
+    """They are rejected by the same rules as mapped ones, so that a night would stop for them, too."""
+    deliver(tmp_path, FIRST, day_lines(FIRST))
+    at = f'"valid_from": "{FIRST}T00:00:00Z"'
+    deliver(tmp_path, FIRST, [f'{{"item_id": 1.0, {at}}}', f'{{"item_id": 2, {at}, "cost": "1,5"}}'], "items.jsonl")
+    items, availability = check_side_tables(source(), tmp_path, 10)
+    assert items.problem() == "  items: 1 of 2 lines are rejected: 1 bad_number cost"
+    assert (availability.n_lines, availability.problem()) == (0, None)
+
+
+def test_rows_that_contradict_each_other_are_said(tmp_path: Path) -> None:
+    """Of one key and moment one row alone stands: which, the file doesn't say. Equal rows are no matter."""
+    lines = "1;2,50;;01.01.2026\n1;2,50;;01.01.2026\n1;3,00;;01.01.2026\n1;9;;01.01.2026\n1;3,00;;02.01.2026\n"
+    items, _ = checks_of(tmp_path, lines)
+    assert items.result()["n_contradicted"] == 1
+    assert f"1 keys have lines that say different things; first in {FIRST}/items.csv line 4" in "\n".join(items.lines())
+
+
+def test_one_action_a_line_contradicts_nothing(tmp_path: Path) -> None:
+    """Lists that lines hold whole do."""
+    deliver(tmp_path, FIRST, day_lines(FIRST))
+    deliver(tmp_path, FIRST, ['{"id": "s", "can": "a"}', '{"id": "s", "can": "b"}'], "sets.jsonl")
+    deliver(tmp_path, FIRST, ['{"id": "s", "can": ["a"]}', '{"id": "s", "can": ["b"]}'], "lists.jsonl")
+    for name, column, n_contradicted in (("sets", "can", 0), ("lists", "can[]", 1)):
+        mapped = {"availability_id": {"column": "id"}, "actions": {"column": column}}
+        table = {"availability": {"files": [f"**/{name}.jsonl"], "columns": mapped}}
+        (check,) = checked(Source.model_validate(source().model_dump() | table), tmp_path, 10)
+        assert len(check.contradicted) == n_contradicted

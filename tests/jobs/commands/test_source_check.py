@@ -71,6 +71,35 @@ def test_only_the_first_lines_are_read(tmp_path: Path) -> None:
     assert (check.n_lines, check.n_rejected, check.problem()) == (100, 0, None)
 
 
+def test_a_last_line_without_an_end_is_said(tmp_path: Path) -> None:
+    """Of delimited text alone: a JSON line that was cut off is no object."""
+    log = tmp_path / "log.csv"
+    for end, names in (("", ["log.csv"]), ("\n", [])):
+        log.write_text(f"1,2,3,pv,1511544070\n1,2,3,pv,15115440{end}")
+        checks, unread = check_source(load_source("taobao"), log)
+        assert checks[0].result()["unended_files"] == [f"{tmp_path.name}/{name}" for name in names]
+        report = "\n".join(report_lines(checks, unread, load_source("taobao")))
+        assert ("the last line has no end in" in report) == bool(names)
+    deliver(tmp_path / "json", FIRST, day_lines(FIRST))
+    (file,) = (tmp_path / "json").rglob("*.jsonl")
+    file.write_text(file.read_text().removesuffix("\n"))
+    assert check_source(source(), tmp_path / "json")[0][0].unended == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
+def test_utf16_is_told_from_garbage(tmp_path: Path, encoding: str) -> None:
+    """With what to do, where every line would be unreadable, or the header unknown."""
+    for name, told, text in (
+        ("events.jsonl", source(), "\n".join(day_lines(FIRST))),
+        ("log.csv", load_source("taobao"), "1,2,3,pv,1511544070\n" * 9),
+    ):
+        path = tmp_path / str(FIRST) / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(text.encode(encoding))
+        with pytest.raises(DeliveryError, match=r"written in UTF-16; convert it before delivery: iconv"):
+            check_source(told, path.parent.parent if name.endswith("jsonl") else path)
+
+
 def test_each_feed_is_checked_by_itself(tmp_path: Path) -> None:
     """Their first lines, with the same answer as ingest gives."""
     checks, _ = check_source(shop(), deliver_feeds(tmp_path))

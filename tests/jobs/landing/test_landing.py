@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from datetime import date
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from conf.paths import Lake
 from conf.specs.delivery import Window
 from conf.specs.source import Source, load_source
 from jobs.errors import DeliveryError
-from jobs.landing.landing import land
+from jobs.landing.landing import Landed, land
 from jobs.landing.raw_deliveries import RawDelivery, RawFile, merged, raw_folder, read_raw_deliveries
 from jobs.publishing.publishing import Provenance
 
@@ -45,6 +46,10 @@ def _write(folder: Path, lines: list[str], name: str = "events.csv") -> Path:
 
 
 def _land(spark: SparkSession, lake: Lake, logs: Path, horizon: date = HORIZON) -> list[date]:
+    return _landed(spark, lake, logs, horizon).changed
+
+
+def _landed(spark: SparkSession, lake: Lake, logs: Path, horizon: date = HORIZON) -> Landed:
     return land(spark, lake, _shop(), logs, key=KEY, provenance=Provenance("spec", "code", "key", horizon))
 
 
@@ -60,6 +65,16 @@ def _lines_by_day(lake: Lake) -> dict[str, list[tuple[int, int, str]]]:
             rows = pq.read_table(raw_folder(lake) / file.stored(_shop())).to_pylist()
             found[f"{day} {file.name}"] = [(row["line_number"], row["byte_offset"], row["line"]) for row in rows]
     return found
+
+
+@pytest.mark.parametrize("name", ["events.csv", "events.csv.gz"])
+def test_a_file_that_may_be_cut_off_is_said(spark: SparkSession, lake: Lake, tmp_path: Path, name: str) -> None:
+    """Its last line has no end: whether its last value is whole, nothing tells. Each landing says so."""
+    logs, whole = tmp_path / "logs", (HEADER + "\n".join(LINES)).encode()
+    logs.mkdir()
+    for content, n_unended in ((whole, 1), (whole, 1), (whole + b"\n", 0)):
+        (logs / name).write_bytes(gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
+        assert _landed(spark, lake, logs).n_unended_files == n_unended
 
 
 def test_log_is_split_by_business_date(spark: SparkSession, lake: Lake, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from conf.pseudonyms import pseudonym
 from conf.specs.source import Source, load_source
 from conf.tables import AVAILABILITY, ITEMS
 from jobs.events.line_pieces import FeedFiles
-from jobs.events.side_tables import canonical_rows, read_canonical_lines
+from jobs.events.side_tables import read_side_table
 from jobs.landing.parsed_lines import line_describer
 from jobs.landing.raw_lines import LineFile, is_readable, read_batches, read_lines, reading_of
 from jobs.parsing.record_cutting import FIRST_MARK, LONGEST_LINE, UNDECODABLE
@@ -218,12 +218,12 @@ def test_hostile_lines_of_side_files_end_no_job(spark: SparkSession, tmp_path: P
         late,
         '{"item_id": "i", ' + at + ', "price": "1e-2147483648", "volume": "1e400000000"}',
         '{"availability_id": "v", ' + at + ', "actions": ["i", null, {"x": [1]}]}',
+        '{"item_id": "j", "availability_id": "w", ' + at + ', "price": "1", "actions": ["i"]}',
     ]
     (tmp_path / "side.jsonl").write_bytes("\n".join(content).encode("utf-8", "surrogatepass"))
     files, source = [LineFile(tmp_path / "side.jsonl", "side.jsonl", date(2026, 1, 5))], load_source("canonical")
     items, sets = (
-        canonical_rows(table.name, read_canonical_lines(spark, table.name, files, source, KEY)).collect()
-        for table in (ITEMS, AVAILABILITY)
+        read_side_table(spark, table.name, files, [], source, KEY).rows.collect() for table in (ITEMS, AVAILABILITY)
     )
-    assert [(row.item_id, row.price, row.volume) for row in items] == [("i", None, None)]
-    assert [row.availability_id for row in sets] == ["v"]
+    assert [(row.item_id, row.price, row.volume) for row in items] == [("j", 1_000_000, None)]
+    assert [row.availability_id for row in sets] == ["w"]

@@ -11,6 +11,7 @@ import pytest
 
 from conf.specs.delivery import CsvFormat
 from conf.specs.event_mapping import EventMapping
+from conf.specs.field_mapping import FieldMapping
 from conf.specs.source import Source, load_source
 from jobs.parsing.event_parsing import EventParser, ParsedLine, shape_of
 from jobs.parsing.field_reading import path_values
@@ -382,6 +383,29 @@ def test_half_a_record_is_rejected() -> None:
     problems = {case: _problem(row) for case, row in _parse(headless, lines).items()}
     assert problems["cut in its price"] is None  # the note is mapped by nothing: whole lines may lack it
     assert problems["cut in its time"] == "half_record"
+
+
+def test_a_line_that_ends_within_quotes_is_half_a_record() -> None:
+    """The end of its last value is lost; a quote within a value that has none around it is one of its letters."""
+    header = ["user_id", "event_type", "event_time", "item_id"]
+    events = SHORT_EVENTS.model_copy(update={"price": None, "item_id": FieldMapping(column="item_id")})
+    shop = canonical(format="csv", csv=CsvFormat(has_header=True), events=events)
+    start = "ann,purchase,2026-01-05T12:00:00Z"
+    lines = {
+        "whole": f'{start},"a shoe"',
+        "cut": f'{start},"a sho',
+        "cut in a doubled quote": f'{start},"a 5"" sho',
+        "cut before its end": f'{start},"a 5""',
+        "inches": f'{start},pipe 5"',
+    }
+    problems = {case: _problem(row) for case, row in _parse(shop, lines, header).items()}
+    assert problems == {
+        "whole": None,
+        "cut": "half_record",
+        "cut in a doubled quote": "half_record",
+        "cut before its end": "half_record",
+        "inches": None,
+    }
 
 
 @pytest.mark.parametrize("cut", range(1, 70, 3))

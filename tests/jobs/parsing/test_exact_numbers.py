@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from conf.specs.field_mapping import NumberMapping
 from jobs.parsing.exact_numbers import stored_number
@@ -39,6 +41,16 @@ def test_decimal_commas_are_read_where_the_source_says_so(text: str, expected: i
 def test_scale_is_exact(text: str, scale: float, expected: int) -> None:
     """A hundredth is a hundredth, whatever its binary form."""
     assert _stored(text, scale=scale) == expected
+
+
+@given(
+    digits=st.from_regex(r"[+-]?[0-9]{1,12}", fullmatch=True), rest=st.from_regex(r"(\.[0-9]{1,6})?", fullmatch=True)
+)
+def test_a_number_that_was_cut_at_its_point_is_none(digits: str, rest: str) -> None:
+    """What followed the point is lost: 149. may have been 149.95."""
+    assert _stored(f"{digits}{rest}") is not None
+    assert _stored(f"{digits}.") is None
+    assert _stored(f"{digits}.e2") is None
 
 
 def test_scale_comes_before_bounds_and_division() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from conf.specs.side_table import SideTable
+from conf.specs.side_table import SIDE_TABLES, SideTable
 from conf.specs.source import Source
 from jobs.parsing.side_parsing import SideParser
 from tests.jobs.event_rows import source
@@ -68,17 +71,77 @@ def test_dirt_has_a_reason(line: str, reason: str, name: str | None) -> None:
     assert (refusal.reason, refusal.field) == (reason, name)
 
 
-def test_a_list_gives_a_row_for_each_element() -> None:
-    """Of one set; without `valid_from` it holds from the start of the delivery's day."""
+def test_elements_of_a_list_are_one_row() -> None:
+    """Each once, ascending; without `valid_from` it holds from the start of the delivery's day."""
     table = {
         "files": ["sets.jsonl"],
         "columns": {"availability_id": {"column": "id"}, "actions": {"column": "can[].sku"}},
     }
-    rows = parser("availability", table).parse('{"id": 7, "can": [{"sku": "b"}, {"sku": 1.0}]}', DAY).rows
-    assert rows == [
-        {"valid_from": MIDNIGHT, "availability_id": "7", "actions": "b"},
-        {"valid_from": MIDNIGHT, "availability_id": "7", "actions": "1"},
-    ]
+    rows = parser("availability", table).parse('{"id": 7, "can": [{"sku": "b"}, {"sku": 1.0}, {"sku": "b"}]}', DAY).rows
+    assert rows == [{"valid_from": MIDNIGHT, "availability_id": "7", "actions": ["1", "b"]}]
+
+
+def own_names(name: str) -> SideParser:
+    table = SideTable(files=("x.jsonl",)).under_own_names(name, "utf-8")
+    return SideParser(name, table, (), zone="Europe/Berlin", pseudonym=str)
+
+
+def test_tables_without_columns_have_those_of_their_own_names() -> None:
+    """A time without an offset is the source's; what isn't there is null."""
+    (row,) = own_names("items").parse('{"item_id": "a", "valid_from": "2026-03-29T00:00", "cost": 0.1}', DAY).rows
+    assert row == dict.fromkeys(SIDE_TABLES["items"]) | {"item_id": "a", "valid_from": MIDNIGHT, "cost": 100_000}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "reason", "field"),
+    [
+        ("items", {"valid_from": None}, "missing_field", "valid_from"),
+        ("items", {"valid_from": "2026"}, "bad_timestamp", "valid_from"),
+        ("items", {"item_id": "nan"}, "missing_field", "item_id"),
+        ("items", {"item_id": {"id": 1}}, "bad_id", "item_id"),
+        ("items", {"category_id": False}, "bad_id", "category_id"),
+        ("items", {"cost": "12,50"}, "bad_number", "cost"),
+        ("items", {"pack_size": 1.5}, "bad_number", "pack_size"),
+        ("availability", {"actions": "a"}, "bad_id", "actions"),
+        ("availability", {"actions": None}, "missing_field", "actions"),
+        ("availability", {"actions": ["a", "NULL"]}, "missing_field", "actions"),
+        ("availability", {"actions": ["a", ["b"]]}, "bad_id", "actions"),
+    ],
+)
+def test_dirt_of_tables_without_columns_has_a_reason(
+    name: str, changes: dict[str, Any], reason: str, field: str
+) -> None:
+    whole = {"item_id": "a", "availability_id": "a", "actions": ["a"], "valid_from": "2026-03-29T00:00:00Z"}
+    parsed = own_names(name)
+    assert parsed.parse(json.dumps(whole), DAY).refusal is None
+    refusal = parsed.parse(json.dumps(whole | changes), DAY).refusal
+    assert refusal is not None
+    assert (refusal.reason, refusal.field) == (reason, field)
+
+
+def test_an_empty_list_is_a_set_of_nothing() -> None:
+    """A missing one is missing."""
+    (row,) = (
+        own_names("availability")
+        .parse('{"availability_id": "a", "actions": [], "valid_from": "2026-03-29T00:00"}', DAY)
+        .rows
+    )
+    assert row == {"valid_from": MIDNIGHT, "availability_id": "a", "actions": []}
+
+
+@given(actions=st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), max_size=5))
+def test_sets_are_the_same_under_own_and_given_names(actions: list[str]) -> None:
+    """Whatever they hold: accepted as the same row, or rejected for the same reason."""
+    mapped = {"availability_id": {"column": "id"}, "actions": {"column": "can[].sku"}}
+    table = {"files": ["x"], "columns": mapped, "valid_from": {"column": "at", "unit": "iso"}}
+    at = "2026-03-29T00:00"
+    own = own_names("availability").parse(
+        json.dumps({"availability_id": "a", "actions": actions, "valid_from": at}), DAY
+    )
+    renamed = parser("availability", table).parse(
+        json.dumps({"id": "a", "can": [{"sku": one} for one in actions], "at": at}), DAY
+    )
+    assert own == renamed
 
 
 @pytest.mark.parametrize(("value", "is_given"), [("true", True), ('"NO"', False), ("1", True), ('"perhaps"', None)])

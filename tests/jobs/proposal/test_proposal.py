@@ -218,6 +218,7 @@ def test_object_that_holds_an_id_names_it(tmp_path: Path) -> None:
         ("log.json", b'[{"a": 1}]', "one JSON list; write it as JSON lines"),
         ("log.csv", b"", "nothing in it"),
         ("log.csv", "a,b\n1,2\n".encode("utf-16"), "UTF-16; convert it"),
+        ("log.csv", "time,user\n1,2\n".encode("utf-16-be"), "UTF-16; convert it before delivery: iconv -f UTF-16"),
         ("log.jsonl", b'{"a": 1\n', "no line is one whole JSON object"),
         ("log.csv", b"name,color\nshoe,red\nhat,blue\n", "no column holds a time"),
     ],
@@ -284,3 +285,49 @@ def test_a_log_of_clicks_has_no_orders(tmp_path: Path) -> None:
     events = _draft(_write(tmp_path / "log.csv", _csv(rows))).events
     assert events.order_id is None
     assert events.slate_id is not None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Datum;Kunde;Artikelnummer;Warengruppe;Stück;Betrag (EUR)",
+        "Bestelldatum;Kd.-Nr.;Art.-Nr.;Produktgruppe;Menge (Stk.);Umsatz in EUR",
+        "Zeitpunkt;Käufernummer;Artikel-Nr.;Kategorie;Anzahl;Gesamtbetrag [€]",
+        "Date;N° client;Référence article;Catégorie;Quantité;Montant TTC (€)",
+        "Fecha;Cliente;Código producto;Categoría;Cantidad;Importe (€)",
+        "Data e ora;Codice cliente;Codice articolo;Reparto;Quantità;Importo",
+        "Datum;Klantnummer;Artikelnummer;Productgroep;Aantal;Bedrag (EUR)",
+        "Data;ID klienta;Towar;Kategoria;Ilość;Kwota",
+        "Date;Customer No.;Item-No;Item Group;Units sold;amount_usd",
+    ],
+)
+def test_headers_of_several_languages_are_known(tmp_path: Path, header: str) -> None:
+    """Umlauts and accents folded, units in brackets left out; a sum is divided by its pieces."""
+    rows = [f"0{day}.01.2026 10:00;K{day};A{day};Schuhe;{day};{day}9,90" for day in range(1, 9)]
+    events = _draft(_write(tmp_path / "verkauf.csv", _csv([header, *rows]))).events
+    names = header.split(";")
+    found = [getattr(events, name).column for name in ("user_id", "item_id", "category_id", "quantity", "amount")]
+    assert [events.event_time.column, *found] == names
+    assert events.event_type.constant == "purchase"
+    assert events.price is not None
+    assert (events.price.divided_by, events.price.decimal_comma) == (names[4], True)
+
+
+@pytest.mark.parametrize("name", ["Preis", "Stückpreis (€)", "Einzelpreis brutto", "Prix unitaire", "Precio", "Prezzo"])
+def test_prices_of_one_piece_are_not_divided(tmp_path: Path, name: str) -> None:
+    rows = ["01.01.2026 10:00;K1;A1;2;9,90", "02.01.2026 10:00;K2;A2;3;1,50"]
+    path = _write(tmp_path / "verkauf.csv", _csv([f"Datum;Kunde;Artikel;Menge;{name}", *rows]))
+    price = _draft(path).events.price
+    assert price is not None
+    assert (price.column, price.divided_by) == (name, None)
+
+
+def test_quotes_around_decimal_commas_mean_something(tmp_path: Path) -> None:
+    """Cut at every comma, all lines have as many values, one more than the header."""
+    rows = [f'"2026-01-0{day} 10:00:00","K{day}","A{day}","{day}9,90"' for day in range(1, 9)]
+    path = _write(tmp_path / "log.csv", _csv(['"date","customer","sku","price"', *rows]))
+    source = _draft(path)
+    assert source.csv is not None
+    assert source.csv.quote == '"'
+    (check,) = check_source(source, path)[0]
+    assert (check.n_lines, check.n_rejected) == (8, 0)

@@ -1,0 +1,177 @@
+"""Names that shops give to columns, in several European languages, by the field that such a column is."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_KEY = re.compile(r"\[key=([^\]]+)\]")
+
+# Units and remarks behind a name: `Betrag (EUR)`, `Preis [€]`, `Umsatz in EUR`, `price_usd`.
+_REMARKS = re.compile(
+    r"\s*\([^()]*\)|\s+\[[^\[\]=]*\]|\s+in\s+[a-z€$£]{1,4}$|\s*[€$£]+$|[\s_](eur|usd|gbp|chf|pln|sek|dkk|nok)$"
+)
+_BETWEEN = re.compile(r"[\s./'#°-]+")
+_LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa", "ł": "l"})
+_PLAIN = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "ł": "l"})
+
+# What stands behind or before a name and says that the column holds a number or key of it.
+_NUMBER = r"(_?(id|nr|no|nummer|num(ero|ber)?|code|key|kod))?"
+_KEY_OF = r"((id|code|codice|codigo|n|no|nr|num|numero|ref|reference)_?(de_?|d_?|du_?|del_?|della_?)?)?"
+
+# As patterns, best first; the end of a path counts. Names are matched as they stand and with a plain alphabet.
+FIELD_WORDS: dict[str, tuple[str, ...]] = {
+    "user_id": (
+        *("user_?pseudo_?id", "visitor_?id", "user_?id", "uid", "user", "customer_?id", "customer", "client_?id"),
+        *(
+            "shopper_?id",
+            "shopper",
+            "household_?(key|id)",
+            "member_?id",
+            "anonymous_?id",
+            "cookie_?id",
+            "email",
+            f"(kunden?|kaeufer|besucher|nutzer|debitor(en)?){_NUMBER}|kd_?(nr|nummer)",
+            "id_?client",
+            "customer_?(no|nr|number|key|code)",
+            f"{_KEY_OF}(client|cliente|clienti|acheteur|utilisateur|usuario|comprador|utente|acquirente|klienta?)",
+            f"(cliente?|klant(en)?|gebruiker|klient|kund|kunde|kupujacy){_NUMBER}",
+        ),
+    ),
+    "item_id": (
+        *("item_?id", "product_?id", "item", "(lineitem )?sku", "stock_?code", "article_?id", "asin", "movie_?id"),
+        *("news_?id", "coupon_?upc", "lineitem name", f"(artikel|produkt){_NUMBER}", "produit"),
+        *(
+            "(product|item|article|material)_?(no|nr|number|key|code)",
+            "ean",
+            "gtin",
+            "upc",
+            "(art|material)_?(nr|nummer)",
+        ),
+        f"{_KEY_OF}(produit|article|producto|articulo|prodotto|articolo|produto|artigo|produktu|towaru?)",
+        f"(vare|towar|indeks){_NUMBER}",
+    ),
+    "category_id": (
+        "category_?id",
+        "item_?category",
+        "category",
+        "department",
+        "category_?code",
+        "campaign",
+        "kategorie",
+        "categorie",
+        "(product|article)_?(category|group)",
+        "(item|material|commodity)_?group",
+        f"(waren|produkt|artikel|haupt(waren)?)_?(gruppen?|kategorie|bereich){_NUMBER}",
+        f"(abteilung|sparte|rubrik|kategorie|kategori|kategoria|varegruppe){_NUMBER}",
+        "(product|artikel)_?(groep|categorie)",
+        f"{_KEY_OF}(categorie|rayon|famille|gamme|categoria|familia|seccion|reparto|famiglia|afdeling)",
+    ),
+    "price": (
+        "(lineitem |unit_?|item_?)?price",
+        "preis",
+        "prix",
+        "sales_?value",
+        "((line|item)_?)?amount",
+        "line_?total",
+        "revenue",
+        "betrag",
+        "montant",
+        "(einzel|stueck|verkaufs|vk_?|artikel|brutto|netto|end)preis(_?(brutto|netto))?|preis_?(brutto|netto)|vk",
+        "prix(_?de_?vente)?(_?unitaire)?(_?(ttc|ht))?|(precio|prezzo|preco)(_?(unitario|venta|vendita|venda))?",
+        "(eenheids|stuks|verkoop)?prijs|cena(_?(jednostkowa|brutto|netto))?|(salgs)?pris|(sell(ing)?|retail|sale)_?price",
+        "(gesamt|zeilen|positions|rechnungs|waren|brutto|netto|umsatz)_?(betrag|summe|preis|wert)(_?(brutto|netto))?",
+        "betrag_?(brutto|netto)|umsatz(_?(brutto|netto))?|(line|item)_?(value|sum)|(total|net|gross)_?(price|amount)|sales",
+        "montant_?(ttc|ht|total)|chiffre_?d_?affaires|importe?|importo|monto|fatturato|bedrag|omzet|kwota|belob|beloeb|belopp",
+    ),
+    "cost": (
+        *("cost", "unit_?cost", "cost_?price", "ek", "einkaufspreis"),
+        "ek_?preis|(stueck|selbst|waren|material)?kosten|wareneinsatz|purchase_?price|cogs",
+        "cout(_?unitaire)?(_?d_?achat)?|prix_?(d_?achat|de_?revient)|coste|costo(_?unitario)?|custo",
+        "(inkoop|kost)prijs|koszt|cena_?zakupu|inkopspris|kostpris",
+    ),
+    "quantity": (
+        *("(lineitem )?quantity", "qty", "pieces", "n_items", "menge", "anzahl", "quantite"),
+        "(order|ordered|sold)_?(quantity|qty)|units?(_?sold)?|pcs",
+        "stueck(zahl)?|stk|(bestell|verkaufs|absatz|liefer)menge|anzahl_?(stueck|artikel)|absatz",
+        "qte|cantidad|quantita|quantidade|unidades|aantal|ilosc|antal",
+    ),
+    "currency": (
+        *("currency", "currency_?code", "waehrung", "devise"),
+        "waehrungs(code|kuerzel|schluessel)|monnaie|moneda|divisa|valuta|moeda|waluta",
+    ),
+    "position": ("position", "rank", "slot", "item_?list_?index"),
+    "propensity": ("propensity(_?score)?", "pscore"),
+    "event_id": ("event_?id", "message_?id"),
+    "slate_id": ("slate_?id", "basket_?id", "order_?(id|no|number)", "invoice_?(id|no|number)", "list_?id"),
+    "decision_id": ("decision_?id", "impression_?id"),
+    "order_id": (
+        *("order_?(id|no|nr|number)", "invoice_?(id|no|nr|number)", "transaction_?(id|no)", "basket_?id"),
+        *("receipt_?(id|no|number)", "order", "invoice", f"bestell(ung)?s?{_NUMBER}", "commande(_?id)?"),
+        f"(auftrags?|rechnungs?|belegs?|bons?|kassenbon|vorgangs?){_NUMBER}|best_?(nr|nummer)",
+        f"{_KEY_OF}(commande|facture|ticket|pedido|factura|ordine|fattura|scontrino|encomenda|zamowienia)",
+        f"(order|bestelling|factuur|bon|ordre|faktura|zamowienie|paragon){_NUMBER}",
+    ),
+    "discount": (
+        "(line|item|lineitem)[_ ]?discount",
+        "discount(_?amount)?",
+        "rabatt",
+        "remise",
+        "(retail|coupon)_?disc(ount)?",
+        "(preis)?nachlass|rabatt_?(betrag|wert)|gutschein_?(betrag|wert)|reduction|descuento|sconto|desconto|korting|rabat",
+    ),
+}
+
+_OF_A_PIECE = re.compile(r"price|preis|prix|precio|prezzo|preco|prijs|cena|pris$|^vk$")
+_OF_ALL = re.compile(r"gesamt|total|zeilen|positions|rechnungs|umsatz|waren(preis|wert)")
+
+
+def field_rank(field: str, column: str) -> int | None:
+    """Return how well a column's name fits a field, 0 for best; None where it doesn't.
+
+    >>> field_rank("user_id", "visitorid"), field_rank("price", "items[].price"), field_rank("price", "item")
+    (1, 0, None)
+    >>> field_rank("user_id", "visitor.id"), field_rank("item_id", "order.products[].id"), field_rank("item_id", "id")
+    (1, 1, None)
+    >>> field_rank("price", "Betrag (EUR)"), field_rank("category_id", "Catégorie"), field_rank("item_id", "Art")
+    (7, 7, None)
+    """
+    names = _names(column)
+    words = enumerate(FIELD_WORDS[field])
+    return next((place for place, one in words if any(re.fullmatch(one, name) for name in names)), None)
+
+
+def is_of_a_piece(column: str) -> bool:
+    """Return whether a column's name says the price of one piece, rather than the sum of all.
+
+    >>> is_of_a_piece("Preis"), is_of_a_piece("unit_price"), is_of_a_piece("Gesamtpreis"), is_of_a_piece("amount")
+    (True, True, False, False)
+    """
+    return any(_OF_A_PIECE.search(name) for name in _names(column)) and not any(map(_OF_ALL.search, _names(column)))
+
+
+def names_validity(column: str) -> bool:
+    """Return whether a column's name says from when a row holds.
+
+    >>> names_validity("gültig ab"), names_validity("valid_from"), names_validity("created_at")
+    (True, True, False)
+    """
+    return re.search(r"valid|since|effective|gültig|gueltig|\bab\b|seit", column.lower()) is not None
+
+
+def _names(column: str) -> list[str]:
+    """Return what a column may be called: the end of its path, and its name in a plain alphabet without units."""
+    key = _KEY.search(column)
+    names = [(key.group(1) if key else column.rpartition(".")[2]).lower()]
+    if names == ["id"] and "." in column:
+        owner = column.split(".")[-2].lower().removesuffix("[]")
+        names += [f"{owner}_id", f"{owner.removesuffix('s')}_id"]
+    if "[]" not in column and key is None:
+        bare = _REMARKS.sub("", column.lower().strip())
+        names += [_BETWEEN.sub("_", one).strip("_") for one in (bare.translate(_LETTERS), _without_accents(bare))]
+    return list(dict.fromkeys(names))
+
+
+def _without_accents(name: str) -> str:
+    apart = unicodedata.normalize("NFKD", name.translate(_PLAIN))
+    return "".join(one for one in apart if not unicodedata.combining(one))
