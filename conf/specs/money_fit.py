@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from conf.specs.event_mapping import EventMapping
 from conf.specs.field_mapping import MONEY_FIELDS
 from conf.specs.side_table import SideTable
 from conf.specs.source import Source
@@ -62,7 +63,7 @@ def _has_costs(items: SideTable | None) -> bool:
 
 def _says(source: Source, value: str, items: SideTable | None) -> bool:
     feeds = [feed.events for feed in source.feeds_alone().values()]
-    has_amount = any(events.amount or (events.price and events.quantity) for events in feeds)
+    has_amount = any(events.amount or _has_amount(events) for events in feeds)
     has_cost = any(events.cost or (items is not None and events.quantity) for events in feeds)
     has_discount = any(events.discount for events in feeds)
     return {
@@ -71,6 +72,13 @@ def _says(source: Source, value: str, items: SideTable | None) -> bool:
         "cost": has_cost,
         "discount": has_discount,
     }[value]
+
+
+def _has_amount(events: EventMapping) -> bool:
+    """Return True where price and quantity are the events' own, or a derived event's."""
+    own = [{"price", "quantity"} & set(one.numbers) for one in events.derived]
+    shared = {name for name in ("price", "quantity") if getattr(events, name) is not None}
+    return any(len(shared | numbers) == 2 for numbers in [set(), *own])
 
 
 def _currencies(source: Source) -> set[str]:
