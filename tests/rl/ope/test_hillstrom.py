@@ -123,7 +123,7 @@ def test_snips_of_mens_email_to_all_is_the_arm_s_mean(customers: Customers) -> N
 
 @pytest.mark.parametrize("arm", [MENS, WOMENS, NONE])
 def test_snips_of_each_arm_is_its_mean(customers: Customers, arm: int) -> None:
-    """Of spend and of the declared reward, 30% of it less .10 an e-mail: to 1e-9, as the experiment's page shows them."""
+    """Of spend, and of the declared reward, 30% of it less .10 an e-mail: to 1e-9."""
     reward = 0.3 * customers.spend - 0.1 * (customers.arm != NONE)
     for outcome in (customers.spend, reward):
         log = replace(customers.log, reward=outcome)
