@@ -34,9 +34,21 @@ def money_problem(scenario: Scenario, source: Source) -> str | None:
         )
     (currency,) = currencies
     unit = scenario.reward.unit
+    if re.fullmatch("[A-Z]{3}", unit) and currency == _EACH_LINE_S:
+        return (
+            f"unit is {unit}, but source {source.name} doesn't say that all its money is: each line names a currency "
+            f"of its own; state currency: {unit} in the source, or write the unit as a word, such as {_in_a_word(unit)}"
+        )
     if re.fullmatch("[A-Z]{3}", unit) and unit != currency:
         return f"unit is {unit}, but money of source {source.name} is in {currency}; expected unit: {currency}"
     return None
+
+
+_EACH_LINE_S = "whatever each line names"
+
+
+def _in_a_word(unit: str) -> str:
+    return {"EUR": "euros", "USD": "dollars", "GBP": "pounds"}.get(unit, "money")
 
 
 _NEEDS = {
@@ -89,5 +101,5 @@ def _currencies(source: Source) -> set[str]:
     for feed in source.feeds_alone().values():
         currency = feed.events.currency
         if currency is not None and any(getattr(feed.events, name) for name in MONEY_FIELDS):
-            found.add(str(currency.constant) if currency.constant is not None else "whatever each line names")
+            found.add(str(currency.constant) if currency.constant is not None else _EACH_LINE_S)
     return found

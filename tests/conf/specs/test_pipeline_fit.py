@@ -119,6 +119,17 @@ def test_money_of_a_derived_event_is_money() -> None:
         assert ("reward" not in found(source, **terms)) is is_told
 
 
+def test_money_of_lines_that_each_name_their_currency_is_a_word() -> None:
+    """No code of a currency is asked for that the source doesn't have."""
+    terms = {"weights": {}, "terms": [{"event": "purchase", "value": "revenue"}]}
+    paid = {"price": {"column": "p"}, "quantity": {"constant": 1}, "currency": {"column": "unit"}}
+    source = SHOP | {"events": SHOP["events"] | paid}
+    problem = found(source, reward=terms | {"unit": "EUR"})["reward"]
+    assert "state currency: EUR in the source, or write the unit as a word, such as euros" in problem
+    assert found(source, reward=terms | {"unit": "euros"}) == {}
+    assert found(source | {"currency": "EUR"}, reward=terms | {"unit": "EUR"}) == {}
+
+
 def test_a_scenario_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
     """What is wrong with it is said where it is loaded."""
     (tmp_path / "odd.yaml").write_text("clock: [")
