@@ -85,7 +85,11 @@ def judge_outcome(
     """
     best = np.eye(decisions.n_actions)[fitted.best_arm]
     each = np.eye(decisions.n_actions)
-    asked = [_Asked("arm", one, np.tile(each[arm], (decisions.n, 1))) for arm, one in enumerate(actions)]
+    # Where an action isn't available, the best of those that are stands for it.
+    asked = [
+        _Asked("arm", one, each[np.where(decisions.mask[:, arm], arm, fitted.best_arm)])
+        for arm, one in enumerate(actions)
+    ]
     for learner, values in fitted.values.items():
         asked.append(_Asked("learner", learner, best_available(values, decisions.mask)))
         asked += [_Asked("learner", learner, share_told(decisions, fitted, learner, one), one) for one in ASKED_SHARES]
@@ -95,7 +99,7 @@ def judge_outcome(
         name=name,
         unit=unit,
         arms=_arms(decisions, judge, actions, costs),
-        best_arms=tuple(dict.fromkeys(actions[arm] for arm in fitted.best_arm)),
+        best_arms=tuple(dict.fromkeys(actions[arm] for arm in fitted.best_by_fold)),
         best_value=best_value.value,
         policies=tuple(policies),
         resolution=tuple(
@@ -183,6 +187,7 @@ def _resolution(
     rows = np.arange(decisions.n)
     others = np.where(decisions.mask, fitted.values[next(iter(fitted.values))], -np.inf)
     others[rows, fitted.best_arm] = -np.inf
+    chosen &= np.isfinite(others).any(axis=1)
     second = best_available(others, decisions.mask)
     best = np.eye(decisions.n_actions)[fitted.best_arm]
     half_width = judge.half_width(((second - best) * fitted.scores).sum(axis=1) * chosen)

@@ -19,7 +19,8 @@ class CrossFit:
 
     Attributes:
         fold: of each decision, `(n,)`.
-        best_arm: action with the highest mean in the other folds, `(n,)`.
+        best_by_fold: action with the highest mean in the other folds, `(n_folds,)`.
+        best_arm: the same for each decision, of the actions that were available at it, `(n,)`.
         scores: doubly robust, of each action, `(n, n_actions)`.
         values: by learner, `(n, n_actions)`; their differences are effects.
         margins_elsewhere: by learner and fold, how much the best other action is predicted to bring over the best arm,
@@ -27,6 +28,7 @@ class CrossFit:
     """
 
     fold: IntArray
+    best_by_fold: IntArray
     best_arm: IntArray
     scores: FloatArray
     values: Mapping[str, FloatArray]
@@ -79,6 +81,7 @@ def crossfit(
     """
     fold = deal_shoppers(decisions.n, n_folds, seed)
     shape = (decisions.n, decisions.n_actions)
+    best_by_fold = np.zeros(n_folds, dtype=np.int64)
     best_arm, scores = np.zeros(decisions.n, dtype=np.int64), np.zeros(shape)
     values = {name: np.zeros(shape) for name in learners}
     margins: dict[str, list[FloatArray]] = {name: [] for name in learners}
@@ -91,14 +94,17 @@ def crossfit(
                 f"action {int(np.flatnonzero(np.isnan(means))[0])} was given to nobody in {n_folds - 1} of {n_folds} "
                 "folds of shoppers; deal fewer folds, or leave the action out"
             )
-        best = int(means.argmax())
-        best_arm[own] = best
+        best_by_fold[k] = means.argmax()
+        best_arm[own] = np.where(held_out.mask, means, -np.inf).argmax(axis=1)
+        best = np.where(others.mask, means, -np.inf).argmax(axis=1)
         scores[own] = action_scores(held_out, fit_t_learner(others, seed=seed).values(held_out.features))
         for name in learners:
             model = LEARNERS[name](others, baseline=baseline, seed=seed)
             values[name][own] = model.values(held_out.features)
             margins[name].append(margin_over(model.values(others.features), others, best))
-    return CrossFit(fold, best_arm, scores, values, {name: tuple(found) for name, found in margins.items()})
+    return CrossFit(
+        fold, best_by_fold, best_arm, scores, values, {name: tuple(found) for name, found in margins.items()}
+    )
 
 
 def margin_over(values: FloatArray, decisions: FirstDecisions, arm: int | IntArray) -> FloatArray:

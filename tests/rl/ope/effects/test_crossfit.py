@@ -34,6 +34,20 @@ def test_a_planted_leak_does_not_show() -> None:
     assert (before.best_arm[own] == after.best_arm[own]).all()
 
 
+def test_the_best_arm_is_one_that_was_available() -> None:
+    """Where it wasn't, the best of what was; a fold's own name for it stays."""
+    log = planted_log(900)
+    decisions = decisions_of(log)
+    blocked = decisions.mask.copy()
+    blocked[:100, FIRST] = False
+    kept = np.flatnonzero(~((decisions.action == FIRST) & (np.arange(900) < 100)))
+    decisions = replace(decisions, mask=blocked).taken(kept)
+    found = crossfit(decisions, baseline=NONE, n_folds=3)
+    assert decisions.mask[np.arange(decisions.n), found.best_arm].all()
+    assert set(found.best_by_fold.tolist()) == {FIRST}
+    assert (found.best_arm[decisions.mask[:, FIRST]] == FIRST).all()
+
+
 def test_folds_are_alike_and_cover_all() -> None:
     """Every shopper is dealt; too few shoppers are refused."""
     assert np.bincount(deal_shoppers(103, 5, 0)).tolist() == [21, 21, 21, 20, 20]
