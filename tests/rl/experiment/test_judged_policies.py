@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -52,9 +54,7 @@ def test_a_share_is_told_by_thresholds_of_other_shoppers() -> None:
     values = fitted.values["dr_learner"] + rng.normal(0, 0.1, fitted.values["dr_learner"].shape)
     margin = margin_over(values, decisions, fitted.best_arm)
     elsewhere = tuple(margin[fitted.fold != k] for k in range(3))
-    fitted = type(fitted)(
-        fitted.fold, fitted.best_arm, fitted.scores, {"dr_learner": values}, {"dr_learner": elsewhere}
-    )
+    fitted = replace(fitted, values={"dr_learner": values}, margins_elsewhere={"dr_learner": elsewhere})
     told = share_told(decisions, fitted, "dr_learner", 0.2).argmax(axis=1)
     differs = told != fitted.best_arm
     assert differs.mean() == pytest.approx(0.2, abs=0.03)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from rl.data.dataset import Dataset, prepare_dataset
 from rl.data.discount_function import DiscountFunction
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.experiment.figures import Recipe
-from rl.experiment.night_recipe import refitted_probabilities
+from rl.experiment.night_recipe import find_recipe, refitted_probabilities
 from rl.experiment.report import report_experiment
 from rl.ope.effects.crossfit import deal_shoppers
 from rl.ope.effects.first_decisions import first_decisions
@@ -75,6 +76,23 @@ def test_the_night_s_candidate_never_sees_whom_it_is_judged_on(small: tuple[Data
     np.testing.assert_array_equal(before[fold == 0], after[fold == 0])
     with pytest.raises(EvaluationError, match="bc-1 keeps no network after 7 updates"):
         refitted_probabilities(dataset, RECIPE.model_copy(update={"update": 7}), episodes, decisions, fold)
+
+
+def test_a_night_of_another_dataset_lends_no_policy(
+    small: tuple[Dataset, Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its candidate, update and temperature belong to other shoppers; a night of this dataset lends them."""
+    dataset, run = small
+    run.folder.mkdir(parents=True, exist_ok=True)
+    run.evaluation.write_text("{}")
+    selected = SimpleNamespace(name="bc-1", update=20, temperature=1.0)
+    for digest, is_lent in (("other", False), (dataset.digest, True)):
+        figures = SimpleNamespace(dataset_digest=digest, selected=selected)
+        monkeypatch.setattr("rl.experiment.night_recipe.read_figures", lambda _path, found=figures: found)
+        recipe, why = find_recipe(run, dataset)
+        assert (recipe == RECIPE) is is_lent
+        assert (why is None) is is_lent
+    run.evaluation.unlink()
 
 
 def test_logs_that_are_no_experiment_are_refused(small: tuple[Dataset, Run], tmp_path: Path) -> None:
