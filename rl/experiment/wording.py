@@ -21,7 +21,7 @@ def policy_name(policy: PolicyFigures) -> str:
         return f"{policy.name} to everybody"
     if policy.kind == "night":
         return f"The night's policy ({policy.name})"
-    asked = "as it would have it" if policy.share_asked is None else f"{wording.share(policy.share_asked)} differently"
+    asked = "greedy" if policy.share_asked is None else f"{policy.share_asked:.0%} differently"
     return f"{_LEARNERS[policy.name]}, {asked}"
 
 
@@ -49,29 +49,25 @@ def answer_word(answer: PolicyAnswer) -> str:
 def told_sentences(figures: ExperimentFigures) -> tuple[str, ...]:
     """Return what could and what couldn't be told of the reward, in whole sentences, the arms first."""
     reward = figures.outcomes[0]
-    best = " or ".join(reward.best_arms)
-    judged = [one for one in reward.policies if one.answer != "too_alike"]
-    learned = [one for one in judged if one.kind != "arm"]
+    best = f"{' or '.join(reward.best_arms)} to everybody"
+    arms = [one for one in reward.policies if one.kind == "arm"]
+    learned = [one for one in reward.policies if one.kind != "arm"]
     told = []
-    worse = [one.name for one in judged if one.kind == "arm" and one.answer == "worse"]
-    if worse:
-        told.append(f"Told: {_joined(worse)} to everybody earns less than {best} to everybody.")
-    for answer, word in (("better", "more"), ("worse", "less")):
-        named = [policy_name(one) for one in learned if one.answer == answer]
-        if named:
-            told.append(f"Told: {_joined(named)} earns {word} than {best} to everybody.")
-    untold = [one for one in learned if one.answer == "cannot_tell"]
-    if untold:
+    for group in (arms, learned):
+        for answer, word in (("better", "more"), ("worse", "less")):
+            if named := [one for one in group if one.answer == answer]:
+                told.append(f"Told: {_subject(named)} {_verb(named)} {word} than {best}.")
+    if untold := [one for one in learned if one.answer == "cannot_tell"]:
         widths = [one.gain.half_width for one in untold]
         told.append(
-            f"Not told: whether {_joined([policy_name(one) for one in untold])} earns more or less than {best} to "
-            f"everybody. Gains and losses below {wording.number(min(widths))} to {wording.number(max(widths))} "
-            f"{reward.unit} a shopper don't show in {wording.count(figures.n_shoppers)} shoppers."
+            f"Not told: whether {_subject(untold)} {_verb(untold)} more or less than {best}. Gains and losses below "
+            f"{wording.number(min(widths))} to {wording.number(max(widths))} {reward.unit} a shopper don't show in "
+            f"{wording.count(figures.n_shoppers)} shoppers."
         )
-    if alike := [policy_name(one) for one in reward.policies if one.answer == "too_alike" and one.share_different > 0]:
+    if alike := [one for one in learned if one.answer == "too_alike"]:
         told.append(
-            f"Not judged: {_joined(alike)}, which treats fewer than {wording.share(figures.least_share)} of the "
-            "shoppers differently."
+            f"Not judged: {_subject(alike)}, for fewer than {figures.least_share:.0%} of the shoppers treated "
+            "differently."
         )
     return tuple(told)
 
@@ -86,6 +82,23 @@ def resolution_sentence(figures: ExperimentFigures) -> str:
         f"within ±{wording.number(first.half_width)} {reward.unit} a shopper{of_best}: two good policies, which differ "
         "by less, can't be ranked."
     )
+
+
+def _subject(policies: list[PolicyFigures]) -> str:
+    """Return the policies as a sentence names them, a learner's several ones together."""
+    named: dict[str, list[str]] = {}
+    for policy in policies:
+        if policy.kind == "learner":
+            way = "greedy" if policy.share_asked is None else f"{policy.share_asked:.0%} differently"
+            named.setdefault(f"the {_LEARNERS[policy.name]}", []).append(way)
+        else:
+            name = policy_name(policy)
+            named[name[:1].lower() + name[1:] if policy.kind == "night" else name] = []
+    return _joined([f"{name} ({', '.join(ways)})" if ways else name for name, ways in named.items()])
+
+
+def _verb(policies: list[PolicyFigures]) -> str:
+    return "earns" if len({(one.kind, one.name) for one in policies}) == 1 else "earn"
 
 
 def _joined(names: list[str]) -> str:

@@ -57,11 +57,12 @@ def test_figures_survive_json(figures: ExperimentFigures) -> None:
 def test_sentences_tell_better_from_worse_from_neither() -> None:
     """Told where intervals leave zero, named with the width where they don't."""
     told = " ".join(told_sentences(report()))
-    assert "earns more than" in told
-    assert "Told: none" in told
+    assert "Told: the DR-learner (greedy" in told
+    assert "earn more than first to everybody" in told
+    assert "Told: none to everybody" in told
     untold = " ".join(told_sentences(report(600, noise=40.0)))
     assert "Not told: whether" in untold or "Not judged" in untold
-    assert "earns more than" not in untold
+    assert "more than first" not in untold
 
 
 def test_places_lie_within_their_boxes(figures: ExperimentFigures) -> None:
