@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth source check-source forget-source shopper-models accept repair migrate promote observe serve rollback off on \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source forget-source shopper-models accept repair migrate promote observe serve rollback off on \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-ope bench-serve bench-train bench-worth up down airflow pins clean
 
@@ -75,6 +75,10 @@ nightly: setup  ## run all DAGs for one date through Airflow: from logs to a reg
 
 worth: pipeline-environment  ## before any training: whether looking ahead can pay on this log (SOURCE, SCENARIO, DATE), one page
 	@exec $(PIPELINE) -m rl worth --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
+	  $${DATE:+--date "$$DATE"}
+
+experiment: pipeline-environment  ## who is moved by what, where propensities are known: policies beside the best action (SOURCE, SCENARIO, DATE), one page
+	@exec $(PIPELINE) -m rl experiment --source "$${SOURCE:-hillstrom}" --scenario "$${SCENARIO:-email_experiment}" \
 	  $${DATE:+--date "$$DATE"}
 
 # What one model can't learn yet (exit code 99) is no failure.

@@ -142,6 +142,15 @@ class Run:
         return self.folder / "worth.html"
 
     @property
+    def experiment(self) -> Path:
+        """File of what the log tells, read as an experiment."""
+        return self.folder / "experiment.json"
+
+    @property
+    def experiment_page(self) -> Path:
+        return self.folder / "experiment.html"
+
+    @property
     def registration(self) -> Path:
         return self.folder / "registration.json"
 

@@ -96,6 +96,18 @@ def worth(
     _run_command("worth", source=source, scenario=scenario, run_date=run_date and run_date.date())
 
 
+@app.command("experiment")
+def experiment(
+    source: SourceName,
+    scenario: ScenarioName,
+    run_date: Annotated[
+        datetime | None, typer.Option("--date", formats=["%Y-%m-%d"], help="Horizon; default: the last date built.")
+    ] = None,
+) -> None:
+    """Write what a log of known propensities tells, read as an experiment: who is moved by what."""
+    _run_command("experiment", source=source, scenario=scenario, run_date=run_date and run_date.date())
+
+
 @app.command("train")
 def train(
     source: SourceName,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from conf.specs.event_mapping import EventMapping
 from conf.specs.field_mapping import MONEY_FIELDS
 from conf.specs.side_table import SideTable
 from conf.specs.source import Source
@@ -33,9 +34,21 @@ def money_problem(scenario: Scenario, source: Source) -> str | None:
         )
     (currency,) = currencies
     unit = scenario.reward.unit
+    if re.fullmatch("[A-Z]{3}", unit) and currency == _EACH_LINE_S:
+        return (
+            f"unit is {unit}, but source {source.name} doesn't say that all its money is: each line names a currency "
+            f"of its own; state currency: {unit} in the source, or write the unit as a word, such as {_in_a_word(unit)}"
+        )
     if re.fullmatch("[A-Z]{3}", unit) and unit != currency:
         return f"unit is {unit}, but money of source {source.name} is in {currency}; expected unit: {currency}"
     return None
+
+
+_EACH_LINE_S = "whatever each line names"
+
+
+def _in_a_word(unit: str) -> str:
+    return {"EUR": "euros", "USD": "dollars", "GBP": "pounds"}.get(unit, "money")
 
 
 _NEEDS = {
@@ -62,7 +75,7 @@ def _has_costs(items: SideTable | None) -> bool:
 
 def _says(source: Source, value: str, items: SideTable | None) -> bool:
     feeds = [feed.events for feed in source.feeds_alone().values()]
-    has_amount = any(events.amount or (events.price and events.quantity) for events in feeds)
+    has_amount = any(events.amount or _has_amount(events) for events in feeds)
     has_cost = any(events.cost or (items is not None and events.quantity) for events in feeds)
     has_discount = any(events.discount for events in feeds)
     return {
@@ -73,6 +86,13 @@ def _says(source: Source, value: str, items: SideTable | None) -> bool:
     }[value]
 
 
+def _has_amount(events: EventMapping) -> bool:
+    """Return True where price and quantity are the events' own, or a derived event's."""
+    own = [{"price", "quantity"} & set(one.numbers) for one in events.derived]
+    shared = {name for name in ("price", "quantity") if getattr(events, name) is not None}
+    return any(len(shared | numbers) == 2 for numbers in [set(), *own])
+
+
 def _currencies(source: Source) -> set[str]:
     """Return the currencies that stored money may be in: the source's own, or what its feeds name."""
     if source.currency is not None:
@@ -81,5 +101,5 @@ def _currencies(source: Source) -> set[str]:
     for feed in source.feeds_alone().values():
         currency = feed.events.currency
         if currency is not None and any(getattr(feed.events, name) for name in MONEY_FIELDS):
-            found.add(str(currency.constant) if currency.constant is not None else "whatever each line names")
+            found.add(str(currency.constant) if currency.constant is not None else _EACH_LINE_S)
     return found

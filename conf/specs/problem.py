@@ -209,7 +209,7 @@ class DiscountRate(StrictModel):
     )
 
 
-class Splits(StrictModel):
+class Splits(GrownModel):
     """Shares of the time between the first decision and the last settled one, less two embargoes; they sum to 1."""
 
     train: float = Field(
@@ -240,6 +240,21 @@ class Splits(StrictModel):
         description="Learns nothing while any split has fewer episodes than this.",
         examples=[100],
     )
+
+    by: Literal["time", "shopper"] = Field(
+        default="time",
+        description="Says what is divided: time (`time`), or the shoppers, by their pseudonyms (`shopper`), for an "
+        "experiment whose decisions all fall into one moment. Shares are then of shoppers, and there is no embargo.",
+        examples=["shopper"],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"by"})
+
+    @model_validator(mode="after")
+    def _no_embargo_of_shoppers(self) -> Self:
+        if self.by == "shopper" and self.embargo_hours is not None:
+            raise ValueError("embargo_hours is for splits by time: shoppers have nothing between them")
+        return self
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> Self:

@@ -153,7 +153,16 @@ class Scenario(GrownModel):
         examples=["human"],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"max_quarantined_share", "week"})
+    sources: tuple[str, ...] | None = Field(
+        json_schema_extra=OPERATION,
+        default=None,
+        min_length=1,
+        description="Lists the sources that the scenario is for; left out, it is for every source whose decisions its "
+        "clock makes.",
+        examples=[["simulated_shop"]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"max_quarantined_share", "week", "sources"})
 
     @model_validator(mode="after")
     def _weeks_of_their_clock(self) -> Self:
@@ -269,12 +278,19 @@ class Pipeline(StrictModel):
 
     @property
     def embargo_hours(self) -> int:
-        """Hours left out between splits: as the spec says, at least attribution window plus longest session."""
+        """Hours left out between splits: as the spec says, at least attribution window plus longest session.
+
+        None are where shoppers are divided in place of time.
+        """
+        if self.scenario.splits.by == "shopper":
+            return 0
         return max(self.scenario.splits.embargo_hours or 0, self._least_embargo_hours)
 
     @property
     def embargo_in_words(self) -> str:
         """The embargo, and which settings make it that long."""
+        if self.scenario.splits.by == "shopper":
+            return "none: episodes are divided by shopper (splits.by)"
         window, longest = self.scenario.reward.attribution.window_hours, self.longest_episode_hours
         of_episode = "session.max_hours" if self.scenario.week is None else "an episode's weeks in hours"
         least = f"reward.attribution.window_hours ({window}) + {of_episode} ({longest})"
@@ -329,6 +345,8 @@ def load_pipeline(
             f"{loaded_source.decisions.clock} (decisions.clock); its scenarios are "
             f"{', '.join(scenarios_for(source, folder, sources_folder)) or 'none'}"
         )
+    if problem := _not_meant_for_each_other(loaded, loaded_source):
+        raise SpecError(f"{path}: {problem}")
     if found := misfits(loaded, loaded_source):
         lines = [f"  {one.key}: {one.problem}{_explained_at(one.key)}" for one in found]
         raise SpecError(f"{path} doesn't fit source {source}: {len(lines)} problem(s)\n" + "\n".join(lines))
@@ -351,6 +369,20 @@ def _override_of(overrides: Any, source: str, where: str, sources: Sequence[str]
     return own
 
 
+def _not_meant_for_each_other(scenario: Scenario, source: Source) -> str | None:
+    """Return which of the two doesn't list the other, and what to write; None where neither says whom it is for."""
+    if scenario.sources is not None and source.name not in scenario.sources:
+        listed = ", ".join(scenario.sources)
+        return f"scenario {scenario.name} is for {listed} (sources), not {source.name}; name one, or add it to the list"
+    if source.scenarios is not None and scenario.name not in source.scenarios:
+        listed = ", ".join(source.scenarios)
+        return (
+            f"source {source.name} is for scenario {listed} (scenarios in its file), not {scenario.name}; name one, or "
+            "add it to the list"
+        )
+    return None
+
+
 def _explained_at(key: str) -> str:
     location = tuple(key.split("."))
     return pointer(Scenario if location[0] in Scenario.model_fields else Source, location)
@@ -359,22 +391,27 @@ def _explained_at(key: str) -> str:
 def scenarios_for(source: str, folder: Path = SCENARIOS_FOLDER, sources_folder: Path | None = None) -> list[str]:
     """Return the names of the scenarios that decide by the clock of the source's decisions, sorted.
 
-    One that can't be read is among them, so that it isn't passed over in silence.
+    Where a scenario lists its `sources`, or the source its `scenarios`, the other is on the list. One that can't be
+    read is among them, so that it isn't passed over in silence.
 
     Raises:
         SpecError: no such source, or one that can't be read.
     """
-    clock = load_source(source, SOURCES_FOLDER if sources_folder is None else sources_folder).decisions.clock
-    return [name for name in scenario_names(folder) if _decides_by(clock, folder / f"{name}.yaml")]
+    loaded = load_source(source, SOURCES_FOLDER if sources_folder is None else sources_folder)
+    names = scenario_names(folder) if loaded.scenarios is None else loaded.scenarios
+    return [name for name in sorted(names) if _decides_on(loaded, folder / f"{name}.yaml")]
 
 
-def _decides_by(clock: str, path: Path) -> bool:
+def _decides_on(source: Source, path: Path) -> bool:
     try:
-        named = read_yaml(path).get("clock")
+        content = read_yaml(path)
     except SpecError:
         return True
-    others = set(get_args(Clock)) - {clock}
-    return named not in others
+    listed = content.get("sources")
+    if isinstance(listed, list) and source.name not in listed:
+        return False
+    others = set(get_args(Clock)) - {source.decisions.clock}
+    return content.get("clock") not in others
 
 
 def scenario_names(folder: Path = SCENARIOS_FOLDER) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -91,8 +92,21 @@ class SideTable(GrownModel):
         examples=[{"column": "since", "unit": "iso"}],
     )
 
+    beside_events: bool = Field(
+        default=False,
+        description="Leaves the table's files to the feeds as well, where it is true: each line is an event, and tells "
+        "of its shopper.",
+        examples=[True],
+    )
+    delivered: date | None = Field(
+        default=None,
+        description="Gives the delivery day of files whose paths name none: that of what an experiment knew of its "
+        "shoppers before it began, say. Left out, they come with the first day of a log that is split.",
+        examples=[date(2008, 3, 19)],
+    )
+
     later_keys: ClassVar[frozenset[str]] = frozenset(
-        {"format", "csv", "encoding", "null_words", "columns", "valid_from"}
+        {"format", "csv", "encoding", "null_words", "columns", "valid_from", "beside_events", "delivered"}
     )
 
     @property

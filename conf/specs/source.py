@@ -335,8 +335,18 @@ class Source(GrownModel):
         examples=[["NULL", "n/a", ""]],
     )
 
+    scenarios: tuple[str, ...] | None = Field(
+        json_schema_extra=OPERATION,
+        default=None,
+        min_length=1,
+        description="Lists the scenarios that run on the source; left out, all that decide by the clock of its "
+        "decisions do.",
+        examples=[["recommendation"]],
+    )
+
     later_keys: ClassVar[frozenset[str]] = frozenset(
         {
+            "scenarios",
             "max_rejected_share",
             "max_drop",
             "encoding",

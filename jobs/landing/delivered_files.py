@@ -72,15 +72,13 @@ def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
     if not logs.exists():
         raise DeliveryError(f"{logs}: no such file or folder; name the delivered log or the folder that holds it")
     if logs.is_file():
-        found = [
-            _classify(source, logs, f"{logs.resolve().parent.name}/{logs.name}")
-            or _file(source, logs, f"{logs.resolve().parent.name}/{logs.name}", "events")
-        ]
+        name = f"{logs.resolve().parent.name}/{logs.name}"
+        found = _classify(source, logs, name) or [_file(source, logs, name, "events")]
     else:
         paths = sorted(logs.rglob("*"))
         _refuse_links(source, logs, paths)
         paths = [path for path in paths if path.is_file()]
-        found = [file for path in paths if (file := _classify(source, path, path.relative_to(logs).as_posix()))]
+        found = [file for path in paths for file in _classify(source, path, path.relative_to(logs).as_posix())]
         _refuse_other_case(source, logs)
     if not any(file.kind == "events" for file in found):
         patterns = ", ".join(glob for feed in source.feeds_alone().values() for glob in feed.delivery.files)
@@ -108,7 +106,7 @@ def unread_files(source: Source, logs: Path) -> list[str]:
     return [
         name
         for name in names
-        if _classify(source, logs / name, name) is None and not name.rpartition("/")[2].startswith((".", "_"))
+        if not _classify(source, logs / name, name) and not name.rpartition("/")[2].startswith((".", "_"))
     ]
 
 
@@ -144,7 +142,7 @@ def _refuse_links(source: Source, logs: Path, paths: Sequence[Path]) -> None:
         for path in links
         if path.is_dir()
         or (
-            _classify(source, path, path.relative_to(logs).as_posix()) is not None
+            _classify(source, path, path.relative_to(logs).as_posix())
             and not (path.is_file() and path.resolve().is_relative_to(folder))
         )
     ]
@@ -259,7 +257,7 @@ def read_side_columns(file: DeliveredFile, table: SideTable, source: Source) -> 
             first = next(records(content, table.csv), None)
     if first is None:
         raise _without_header(file, source)
-    header = tuple(split_line(decode(first[2], table.encoding, is_first=True), table.csv) or ())
+    header = table.csv.with_added(split_line(decode(first[2], table.encoding, is_first=True), table.csv) or ())
     _refuse_unfit_columns_of(file, header, table.raw_columns, source)
     return header
 
@@ -271,11 +269,12 @@ def cut_record(line: str, source: Source) -> list[str]:
     return split_line(line, source.csv) or []
 
 
-def _classify(source: Source, path: Path, name: str) -> DeliveredFile | None:
-    for kind, globs in _patterns(source):
-        if any(matches(name, glob) for glob in globs):
-            return _file(source, path, name, kind)
-    return None
+def _classify(source: Source, path: Path, name: str) -> list[DeliveredFile]:
+    """Return the file as each kind that it is: one, or events and the tables that are read beside them."""
+    kinds = [kind for kind, globs in _patterns(source) if any(matches(name, glob) for glob in globs)]
+    beside = [kind for kind in kinds if kind != "events" and getattr(source, kind).beside_events]
+    alone = [kind for kind in kinds if kind not in beside]
+    return [_file(source, path, name, kind) for kind in [*beside, *alone[:1]]]
 
 
 def _patterns(source: Source) -> list[tuple[FileKind, tuple[str, ...]]]:
@@ -289,7 +288,10 @@ def _patterns(source: Source) -> list[tuple[FileKind, tuple[str, ...]]]:
 def _file(source: Source, path: Path, name: str, kind: FileKind) -> DeliveredFile:
     feeds = [feed_of(source, name)] if kind == "events" else list(source.feeds_alone().values())
     pattern = next((feed.delivery.date_pattern for feed in feeds if not is_split(feed)), None)
-    return DeliveredFile(path, name, kind, _date_in(name, pattern) if pattern is not None else None)
+    day = _date_in(name, pattern) if pattern is not None else None
+    if day is None and kind != "events":
+        day = getattr(source, kind).delivered
+    return DeliveredFile(path, name, kind, day)
 
 
 def _date_in(name: str, pattern: str) -> date | None:

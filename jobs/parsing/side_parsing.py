@@ -142,4 +142,5 @@ def _cutter(table: SideTable, header: Sequence[str], columns: Sequence[str]) -> 
     null_words = frozenset(table.null_words)
     if table.csv is None:
         return json_cutter(columns, null_words)
-    return delimited_cutter(table.csv, table.csv.columns or header, columns, null_words)
+    own = table.csv.columns
+    return delimited_cutter(table.csv, table.csv.with_added(own) if own else header, columns, null_words)

@@ -30,10 +30,11 @@ from rl.learning.candidates import SeededCandidate, find_candidate
 from rl.learning.checkpoint import CheckpointFile
 from rl.learning.distributed import Ranks, joined
 from rl.learning.machine_memory import machine_memory
+from rl.learning.policy_making import make_policy
 from rl.learning.replay.replay_columns import ReplayColumns, columns_of
 from rl.learning.trained_candidates import FAILURE_FILE, kept_folder
 from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
-from rl.learning.training_run import Criterion, KeptNetwork
+from rl.learning.training_run import Criterion
 from rl.learning.training_split import training_split
 from rl.night.validation_gain import gain_in_standard_errors
 from rl.ope.report import EvaluationSettings
@@ -127,26 +128,10 @@ def _own_part(dataset: Dataset, ranks: Ranks) -> Dataset:
     if ranks.is_alone:
         return dataset
     whole = dataset.published.transitions
-    training, validation = (dataset.intervals[split].holds(whole.start_time) for split in ("train", "validation"))
+    training, validation = (dataset.intervals[split].holds(whole) for split in ("train", "validation"))
     own = training[ranks.shard(np.diff(whole.offsets)[training])]
     kept = np.union1d(own, validation) if ranks.is_first else own
     return replace(dataset, published=replace(dataset.published, loaded=whole.take_episodes(kept)))
-
-
-def make_policy(dataset: Dataset, seeded: SeededCandidate, kept: KeptNetwork) -> StochasticPolicy:
-    """Return the candidate's policy at the highest temperature of the spec, until one is chosen."""
-    spec = dataset.pipeline.scenario.policy
-    return StochasticPolicy(
-        name=seeded.name,
-        network=kept.network,
-        encoder=dataset.encoder,
-        vocabulary=dataset.vocabulary,
-        output_scale=kept.output_scale,
-        temperature=max(spec.temperatures),
-        exploration_floor=spec.exploration_floor,
-        is_other_chosen=not dataset.pipeline.is_logged,
-        dataset_digest=dataset.digest,
-    )
 
 
 def _held_out(

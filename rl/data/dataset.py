@@ -73,7 +73,7 @@ class Dataset:
             "spec_hash": data_spec_hash(self.pipeline),
             "partitions": sorted(self.published.content_hashes.items()),
             "vocabulary": self.vocabulary.names,
-            "splits": {name: [interval.start, interval.end] for name, interval in self.intervals.items()},
+            "splits": {name: interval.digested for name, interval in self.intervals.items()},
             "key_id": manifest.key_id,
         }
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
@@ -183,7 +183,7 @@ class Dataset:
     def _counts(self, splits: Mapping[SplitName, Transitions]) -> dict[str, int]:
         whole = self.published.transitions
         starts = whole.start_time
-        in_split = sum(len(interval.holds(starts)) for interval in self.intervals.values())
+        in_split = sum(len(interval.holds(whole)) for interval in self.intervals.values())
         n_late = int((starts >= self.intervals["test"].end).sum())
         unsettled = _split_transitions(self.pipeline, whole, self.intervals["train"], "train")[1]
         counts = {
@@ -219,7 +219,7 @@ def prepare_dataset(pipeline: Pipeline, lake: Lake, horizon: date) -> Dataset:
     if not whole.n_transitions:
         raise NothingToLearn(f"no transitions up to {horizon}; run the build for dates with decisions")
     intervals = split_intervals(pipeline, first=int(whole.decision_time.min()), horizon=horizon)
-    found = {name: len(interval.holds(whole.start_time)) for name, interval in intervals.items()}
+    found = {name: len(interval.holds(whole)) for name, interval in intervals.items()}
     refuse_small_splits(found, pipeline.scenario.splits.min_episodes)
     training, _ = _split_transitions(pipeline, whole, intervals["train"], "train")
     if not training.n_transitions:
@@ -292,7 +292,7 @@ def _known_sets(pipeline: Pipeline, lake: Lake, horizon: date, versions: Version
 def _split_transitions(
     pipeline: Pipeline, whole: Transitions, interval: TimeSpan, split: SplitName
 ) -> tuple[Transitions, int]:
-    found = whole.take_episodes(interval.holds(whole.start_time))
+    found = whole.take_episodes(interval.holds(whole))
     if split != "train" or pipeline.scenario.train_on_unsettled or not found.n_transitions:
         return found, 0
     return drop_unsettled_tails(found)

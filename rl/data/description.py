@@ -16,16 +16,20 @@ DATASET_FILE = "dataset.json"
 
 
 class SplitDescription(StrictModel):
-    """A split: episodes that start from `start` up to, not including, `end` (ISO, UTC), and how many there are."""
+    """A split: episodes that start from `start` up to, not including, `end` (ISO, UTC), and how many there are.
+
+    `lots` are those of its shoppers, where shoppers are divided in place of time.
+    """
 
     start: str
     end: str
+    lots: tuple[int, int] | None = None
     n_episodes: int
     n_transitions: int
 
     @property
     def interval(self) -> TimeSpan:
-        return TimeSpan.from_json({"start": self.start, "end": self.end})
+        return TimeSpan.from_json({"start": self.start, "end": self.end, "lots": self.lots})
 
 
 class DatasetDescription(StrictModel):

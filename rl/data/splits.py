@@ -1,18 +1,18 @@
-"""Training, validation and test episodes: contiguous in time, with an embargo between them."""
+"""Training, validation and test episodes: contiguous in time, with an embargo between them, or other shoppers each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from conf.specs.scenario import Pipeline
 from rl.data.logged_episodes import IntArray
-from rl.data.transition_columns import Transitions
+from rl.data.transition_columns import N_LOTS, Transitions
 from rl.errors import NothingToLearn
 
 SplitName = Literal["train", "validation", "test"]
@@ -20,24 +20,47 @@ SPLIT_NAMES: tuple[SplitName, ...] = ("train", "validation", "test")
 
 MICROSECONDS_PER_HOUR = 3_600_000_000
 
+Lots = tuple[int, int]
+ALL_LOTS: Lots = (0, N_LOTS)
+
 
 @dataclass(frozen=True)
 class TimeSpan:
-    """From `start` up to, not including, `end`, in microseconds since the epoch."""
+    """Episodes that start from `start` up to, not including, `end`, of shoppers whose lots lie in a range.
+
+    Attributes:
+        start: microseconds since the epoch.
+        end: microseconds since the epoch.
+        lots: from the first up to, not including, the second; all of them where time is divided.
+    """
 
     start: int
     end: int
+    lots: Lots = ALL_LOTS
 
-    def holds(self, times: IntArray) -> IntArray:
-        """Return the indices of the times inside, ascending."""
-        return np.flatnonzero((times >= self.start) & (times < self.end)).astype(np.int64)
+    def holds(self, transitions: Transitions) -> IntArray:
+        """Return the indices of the episodes inside, ascending."""
+        times, lots = transitions.start_time, transitions.lot
+        inside = (times >= self.start) & (times < self.end) & (lots >= self.lots[0]) & (lots < self.lots[1])
+        return np.flatnonzero(inside).astype(np.int64)
 
-    def to_json(self) -> dict[str, str]:
-        return {"start": _iso(self.start), "end": _iso(self.end)}
+    def up_to(self, later: TimeSpan) -> TimeSpan:
+        """Return what lies from the start of this one to the end of a later one, what is between them included."""
+        return TimeSpan(self.start, later.end, (self.lots[0], later.lots[1]))
+
+    @property
+    def digested(self) -> list[int]:
+        """What names it in a dataset's digest."""
+        return [self.start, self.end, *(self.lots if self.lots != ALL_LOTS else ())]
+
+    def to_json(self) -> dict[str, Any]:
+        times = {"start": _iso(self.start), "end": _iso(self.end)}
+        return times | ({"lots": self.lots} if self.lots != ALL_LOTS else {})
 
     @classmethod
-    def from_json(cls, content: Mapping[str, str]) -> TimeSpan:
-        return cls(_microseconds(content["start"]), _microseconds(content["end"]))
+    def from_json(cls, content: Mapping[str, Any]) -> TimeSpan:
+        lots = content.get("lots") or ALL_LOTS
+        return cls(_microseconds(content["start"]), _microseconds(content["end"]), (lots[0], lots[1]))
 
 
 Intervals = Mapping[SplitName, TimeSpan]
@@ -47,7 +70,8 @@ def split_intervals(pipeline: Pipeline, *, first: int, horizon: date) -> dict[Sp
     """Return, for each split, the interval in which its episodes start.
 
     The last start is so early that the longest session and its attribution window end with the horizon: an episode is
-    taken by when it starts, never by whether it has ended. Two embargoes of `pipeline.embargo_hours` lie between.
+    taken by when it starts, never by whether it has ended. Two embargoes of `pipeline.embargo_hours` lie between. Where
+    shoppers are divided, all splits have the whole time, and each its share of the lots.
 
     Args:
         pipeline: for the shares, the embargo and the business-day zone.
@@ -67,17 +91,29 @@ def split_intervals(pipeline: Pipeline, *, first: int, horizon: date) -> dict[Sp
         found = (end_of_day(horizon, pipeline.source.zone) - first) / MICROSECONDS_PER_HOUR
         raise NothingToLearn(
             f"the window from the first decision to the end of {horizon} is too short to split: {found:.1f} hours, "
-            f"expected more than {needed} (two embargoes of {pipeline.embargo_in_words}, and {free_hours} left free "
-            "for the last session and its attribution); build earlier dates, or shorten the embargo or the window"
+            f"expected more than {needed} ({_embargoes(pipeline)}{free_hours} left free for the last session and its "
+            "attribution); build earlier dates, or shorten the embargo or the window"
         )
-    train_end = first + int(scenario.splits.train * left)
+    shares = scenario.splits
+    if shares.by == "shopper":
+        train_lots, test_lots = round(shares.train * N_LOTS), round((shares.train + shares.validation) * N_LOTS)
+        return {
+            "train": TimeSpan(first, last, (0, train_lots)),
+            "validation": TimeSpan(first, last, (train_lots, test_lots)),
+            "test": TimeSpan(first, last, (test_lots, N_LOTS)),
+        }
+    train_end = first + int(shares.train * left)
     validation_start = train_end + embargo
-    validation_end = validation_start + int(scenario.splits.validation * left)
+    validation_end = validation_start + int(shares.validation * left)
     return {
         "train": TimeSpan(first, train_end),
         "validation": TimeSpan(validation_start, validation_end),
         "test": TimeSpan(validation_end + embargo, last),
     }
+
+
+def _embargoes(pipeline: Pipeline) -> str:
+    return f"two embargoes of {pipeline.embargo_in_words}, and " if pipeline.embargo_hours else ""
 
 
 def session_days(pipeline: Pipeline, interval: TimeSpan) -> tuple[date, date]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import DatasetError
 
 Columns = Mapping[str, IntArray]
+
+N_LOTS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Transitions:
         decision_time: microseconds since the epoch, `(n,)`.
         offsets: start row of each episode and, last, `n`: `(n_episodes + 1,)`.
         user: index of the episode's shopper, `(n_episodes,)`.
+        lot: of the episode's shopper, from 0 up to `N_LOTS`, by the pseudonym: the same in every part and on every
+            night, `(n_episodes,)`.
     """
 
     observation: Columns
@@ -63,6 +68,7 @@ class Transitions:
     decision_time: IntArray
     offsets: IntArray
     user: IntArray
+    lot: IntArray
 
     @property
     def n_transitions(self) -> int:
@@ -89,12 +95,13 @@ class Transitions:
             value = getattr(self, field.name)
             if field.name in ("observation", "next_observation", "metrics"):
                 taken[field.name] = {name: column[rows] for name, column in value.items()}
-            elif isinstance(value, np.ndarray) and field.name not in ("offsets", "user"):
+            elif isinstance(value, np.ndarray) and field.name not in ("offsets", "user", "lot"):
                 taken[field.name] = value[rows]
             else:
                 taken[field.name] = value
         taken["offsets"] = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         taken["user"] = self.user[episodes]
+        taken["lot"] = self.lot[episodes]
         return Transitions(**taken)  # type: ignore[arg-type]  # every field is set above, by its own name
 
 
@@ -109,7 +116,8 @@ def transitions_from_table(table: pa.Table, scenario: Scenario) -> Transitions:
     episode_codes, _ = _codes(table.column("episode_id"))
     order, offsets = _episode_order(episode_codes, _integers(table.column("decision_time")), table)
     table = table.take(pa.array(order))
-    users, _ = _codes(table.column("user_id"))
+    users, pseudonyms = _codes(table.column("user_id"))
+    lots = np.array([_lot(pseudonym) for pseudonym in pseudonyms], dtype=np.int64)
     decision_time = _integers(table.column("decision_time"))
     versions, version_names = _codes(table.column("policy_version").fill_null("unknown"))
     now, later, availability_ids = _availability(table)
@@ -137,7 +145,13 @@ def transitions_from_table(table: pa.Table, scenario: Scenario) -> Transitions:
         decision_time=decision_time,
         offsets=offsets,
         user=users[offsets[:-1]],
+        lot=lots[users[offsets[:-1]]],
     )
+
+
+def _lot(pseudonym: str) -> int:
+    """Return the lot that a shopper draws by the pseudonym, uniform since keyed hashes are."""
+    return int.from_bytes(sha256(pseudonym.encode("utf-8")).digest()[:8], "big") * N_LOTS >> 64
 
 
 def _rows_of(starts: IntArray, lengths: IntArray) -> IntArray:

@@ -10,13 +10,14 @@ import structlog
 
 from conf.specs.scenario import Scenario
 from rl.data.discount_function import DiscountFunction
+from rl.data.episode_selection import take_episodes
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.gate.alpha_spending import DAYS_PER_YEAR
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.samples.weights import refusal_to_weight
 from rl.worth.comparison import compare_rules, predict_rules
-from rl.worth.crossfit import CrossfitPredictions, CrossfitSettings, crossfit, take_episodes
+from rl.worth.crossfit import CrossfitPredictions, CrossfitSettings, crossfit
 from rl.worth.findings import Answer, Comparison, FutureEffect, Movement, Response, Visibility
 from rl.worth.mixtures import mixture_sample
 from rl.worth.movement import SHARES, Floors, find_movement, spoken

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from rl.data.discount_function import DiscountFunction
-from rl.data.logged_episodes import ROW_FIELDS, BoolArray, FloatArray, IntArray, LoggedEpisodes
+from rl.data.episode_selection import take_episodes
+from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
 from rl.errors import EvaluationError
 from rl.ope.samples.episode_products import rows_at_step
 from rl.worth.action_ridge import (
@@ -200,16 +201,3 @@ def _outcomes(
     future = discount.step_factors(episodes) * next_value * goes_on
     following = episodes.next_features[:, list(named.values())].astype(np.float64)
     return np.column_stack([episodes.reward, future, goes_on.astype(np.float64), following])
-
-
-def take_episodes(episodes: LoggedEpisodes, kept: BoolArray) -> LoggedEpisodes:
-    """Return the episodes for which `kept` is True."""
-    rows = np.flatnonzero(kept[episodes.episode])
-    return replace(
-        episodes,
-        **{name: getattr(episodes, name)[rows] for name in ROW_FIELDS},
-        offsets=np.concatenate([[0], np.cumsum(episodes.lengths[kept])]).astype(np.int64),
-        unit=episodes.unit[kept],
-        start_time=episodes.start_time[kept],
-        metrics={name: values[rows] for name, values in episodes.metrics.items()},
-    )

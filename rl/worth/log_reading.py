@@ -16,7 +16,7 @@ from conf.specs.scenario import Pipeline
 from conf.specs.spec_hash import data_spec_hash
 from rl.data.dataset import Dataset
 from rl.data.logged_episodes import LoggedEpisodes
-from rl.data.splits import MICROSECONDS_PER_HOUR, TimeSpan
+from rl.data.splits import MICROSECONDS_PER_HOUR
 from rl.errors import DatasetError
 from rl.ope.propensities.known import know_propensities
 from rl.worth.assessment import sampled_shoppers
@@ -52,7 +52,7 @@ def read_worth_log(dataset: Dataset, *, seed: int = 0) -> WorthLog:
     embargo is needed, as rows are dealt by shopper and not by time.
     """
     training, validation = dataset.intervals["train"], dataset.intervals["validation"]
-    span = TimeSpan(training.start, validation.end)
+    span = training.up_to(validation)
     whole = replace(dataset, intervals={**dataset.intervals, "train": span})
     logged = whole.to_logged_episodes("train")
     episodes, share = sampled_shoppers(logged, seed)

@@ -10,7 +10,7 @@ import yaml
 
 from conf.errors import SpecError
 from conf.specs.pipeline_fit import misfits
-from conf.specs.scenario import Pipeline, load_pipeline, scenarios_for
+from conf.specs.scenario import SCENARIOS_FOLDER, Pipeline, load_pipeline, scenarios_for
 from conf.specs.source import SOURCES_FOLDER, source_names
 from conf.specs.strict_yaml import merge
 
@@ -93,6 +93,41 @@ def test_a_scenario_of_another_clock_is_refused() -> None:
     assert scenarios_for("taobao") == ["recommendation"]
     with pytest.raises(SpecError, match=r"decides by shopper_week, .* by session_step .*scenarios are recommendation"):
         load_pipeline("promotion", "taobao")
+
+
+def test_a_scenario_and_a_source_may_list_each_other(tmp_path: Path) -> None:
+    """A scenario for some sources is left out of all others; a source for some scenarios runs no other."""
+    assert scenarios_for("hillstrom") == ["email_experiment"]
+    assert "email_experiment" not in scenarios_for("canonical")
+    content = yaml.safe_load((SCENARIOS_FOLDER / "recommendation.yaml").read_text(encoding="utf-8"))
+    path = tmp_path / "recommendation.yaml"
+    path.write_text(yaml.safe_dump(content | {"sources": ["canonical"]}))
+    assert scenarios_for("canonical", tmp_path) == ["recommendation"]
+    assert scenarios_for("open_bandit", tmp_path) == []
+    with pytest.raises(SpecError, match=r"is for canonical \(sources\), not open_bandit; name one"):
+        load_pipeline("recommendation", "open_bandit", folder=tmp_path)
+    with pytest.raises(SpecError, match=r"source hillstrom is for scenario email_experiment .*, not recommendation"):
+        load_pipeline("recommendation", "hillstrom")
+
+
+def test_money_of_a_derived_event_is_money() -> None:
+    """Price and quantity that only the further event of a line has say what was paid; a price alone doesn't."""
+    terms = {"reward": {"weights": {}, "terms": [{"event": "purchase", "value": "revenue"}]}}
+    bought = {"column": "bought", "values": ["1"], "type": "purchase", "price": {"column": "paid"}}
+    for derived, is_told in ((bought | {"quantity": {"constant": 1}}, True), (bought, False)):
+        source = SHOP | {"currency": "EUR", "events": SHOP["events"] | {"derived": [derived]}}
+        assert ("reward" not in found(source, **terms)) is is_told
+
+
+def test_money_of_lines_that_each_name_their_currency_is_a_word() -> None:
+    """No code of a currency is asked for that the source doesn't have."""
+    terms = {"weights": {}, "terms": [{"event": "purchase", "value": "revenue"}]}
+    paid = {"price": {"column": "p"}, "quantity": {"constant": 1}, "currency": {"column": "unit"}}
+    source = SHOP | {"events": SHOP["events"] | paid}
+    problem = found(source, reward=terms | {"unit": "EUR"})["reward"]
+    assert "state currency: EUR in the source, or write the unit as a word, such as euros" in problem
+    assert found(source, reward=terms | {"unit": "euros"}) == {}
+    assert found(source | {"currency": "EUR"}, reward=terms | {"unit": "EUR"}) == {}
 
 
 def test_a_scenario_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:

@@ -234,3 +234,24 @@ def test_values_of_a_file_without_a_header_are_not_shown(tmp_path: Path) -> None
     with pytest.raises(DeliveryError, match=r"found: 9999999, aaa@aaaaaaa\.aaa, pv") as raised:
         measure(file, load_source("retailrocket"), KEY)
     assert "2268318" not in str(raised.value)
+
+
+def test_a_file_may_hold_events_and_tell_of_their_shoppers(tmp_path: Path) -> None:
+    """It is both, the table delivered when the source says; without `beside_events` it is the table alone."""
+    (tmp_path / "hillstrom.csv").write_text("recency\n")
+    source = load_source("hillstrom")
+    found = [(one.kind, one.delivery_date) for one in find_files(source, tmp_path)]
+    assert found == [("shoppers", date(2008, 3, 2)), ("events", None)]
+    assert source.shoppers is not None
+    alone = source.model_copy(update={"shoppers": source.shoppers.model_copy(update={"beside_events": False})})
+    with pytest.raises(DeliveryError, match="no file that source hillstrom reads"):
+        find_files(alone, tmp_path)
+
+
+def test_a_side_table_knows_its_lines_by_their_number(tmp_path: Path) -> None:
+    """The number is a column of the table's files as it is one of a feed's."""
+    columns = "recency,history_segment,mens,womens,zip_code,newbie,channel,treatment,conversion,visit,spend"
+    (tmp_path / "hillstrom.csv").write_text(f"{columns}\n")
+    (shoppers, _) = find_files(load_source("hillstrom"), tmp_path)
+    header = measure(shoppers, load_source("hillstrom"), KEY).header
+    assert header is not None and header[-1] == "row"

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from conf.paths import Lake
@@ -16,7 +17,7 @@ from rl.data.splits import (
     refuse_small_splits,
     split_intervals,
 )
-from rl.data.transition_columns import Transitions
+from rl.data.transition_columns import N_LOTS, Transitions
 from rl.data.transitions_reading import read_transitions
 from rl.errors import DatasetError
 from tests.rl.factories import FIRST_DAY, make_episode, make_pipeline, write_transitions
@@ -74,6 +75,41 @@ def test_interval_survives_json() -> None:
     """Boundaries keep their microseconds."""
     interval = TimeSpan(1_767_592_872_000_001, 1_767_592_999_999_999)
     assert TimeSpan.from_json(interval.to_json()) == interval
+
+
+def by_shopper() -> Pipeline:
+    return make_pipeline(splits={"by": "shopper", "train": 0.5, "validation": 0.2, "test": 0.3, "min_episodes": 1})
+
+
+def test_splits_by_shopper_divide_lots_and_leave_time_whole() -> None:
+    """An experiment's decisions all fall into one moment: each split has all of the time, and lots of its own."""
+    found = split_intervals(by_shopper(), first=0, horizon=date(1970, 1, 2))
+    assert [one.lots for one in found.values()] == [(0, 500_000), (500_000, 700_000), (700_000, N_LOTS)]
+    assert len({(one.start, one.end) for one in found.values()}) == 1
+    assert found["train"].up_to(found["test"]).lots == (0, N_LOTS)
+    for one in found.values():
+        assert TimeSpan.from_json(one.to_json()) == one
+        assert one.digested == [one.start, one.end, *one.lots]
+    assert "none" in by_shopper().embargo_in_words
+
+
+def test_splits_by_time_keep_their_digest() -> None:
+    """What names them is what named them before shoppers could be divided."""
+    assert TimeSpan(3, 7).digested == [3, 7]
+    assert set(TimeSpan(3, 7).to_json()) == {"start", "end"}
+
+
+def test_a_shopper_s_lot_is_the_same_everywhere(tmp_path: Path) -> None:
+    """Every shopper is in one split, whichever rows are read; shares are kept to chance."""
+    episodes = [[{"user_id": f"{number:032x}", "decision_time": NOON}] for number in range(400)]
+    rows = read_rows(by_shopper(), tmp_path, *episodes)
+    spans = split_intervals(by_shopper(), first=int(rows.decision_time.min()), horizon=date(2026, 1, 7))
+    held = {name: span.holds(rows) for name, span in spans.items()}
+    assert sorted(np.concatenate(list(held.values())).tolist()) == list(range(400))
+    assert 160 < len(held["train"]) < 240
+    part = rows.take_episodes(held["test"])
+    assert len(spans["test"].holds(part)) == part.n_episodes
+    assert not len(spans["train"].holds(part))
 
 
 def read_rows(pipeline: Pipeline, folder: Path, *episodes: list[dict[str, Any]]) -> Transitions:

@@ -15,6 +15,8 @@ import pytest
 
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
+from rl.ope.effects.crossfit import arm_means
+from rl.ope.effects.first_decisions import first_decisions
 from rl.ope.estimators.registry import ESTIMATORS
 from rl.ope.intervals.intervals import student_interval
 from rl.ope.q_functions.fqe import FqeSettings
@@ -117,6 +119,18 @@ def test_snips_of_mens_email_to_all_is_the_arm_s_mean(customers: Customers) -> N
     found = ESTIMATORS["snips"].per_unit_sums(sample(customers, TO_ALL[MENS])).value()
     assert found == pytest.approx(expected, rel=1e-9)
     assert round(found, 2) == 1.42
+
+
+@pytest.mark.parametrize("arm", [MENS, WOMENS, NONE])
+def test_snips_of_each_arm_is_its_mean(customers: Customers, arm: int) -> None:
+    """Of spend, and of the declared reward, 30% of it less .10 an e-mail: to 1e-9."""
+    reward = 0.3 * customers.spend - 0.1 * (customers.arm != NONE)
+    for outcome in (customers.spend, reward):
+        log = replace(customers.log, reward=outcome)
+        found = evaluation_sample(TO_ALL[arm], log, discount=DISCOUNT)
+        expected = outcome[customers.arm == arm].mean()
+        assert ESTIMATORS["snips"].per_unit_sums(found).value() == pytest.approx(expected, rel=0, abs=1e-9)
+        assert arm_means(first_decisions(log, DISCOUNT))[arm] == pytest.approx(expected, rel=0, abs=1e-9)
 
 
 def test_ips_of_mens_email_to_all_differs_by_the_arm_s_share_alone(customers: Customers) -> None:

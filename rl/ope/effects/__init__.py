@@ -1,0 +1,1 @@
+"""What each action does to whom: effects by shopper, learned from decisions whose propensities are known."""
