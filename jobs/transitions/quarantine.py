@@ -125,7 +125,8 @@ def refuse_too_many(decided: Mapping[date, DateDecisions], pipeline: Pipeline, w
             + "\n".join(problems)
             + f"\nmend conf/sources/{source}.yaml (events.action, events.item_id, events.availability_id) or deliver "
             f"the missing {_missing(pipeline)}, and ingest again; {_of_items(pipeline)}where the log is right as it "
-            f"is, raise max_quarantined_share in conf/scenarios/{scenario}.yaml: their episodes are set aside and counted"
+            f"is, raise max_quarantined_share in conf/scenarios/{scenario}.yaml: their episodes are set aside and "
+            "counted"
         )
 
 

@@ -27,7 +27,7 @@ from tests.conf.kernel.product_reference import told_of
 
 PIPELINES = product_pipelines(120, seed=5)
 LOGS = product_logs(PIPELINES)
-N_LOGS = 400
+N_LOGS = 250
 """Some times as many as the rarest fault needs: a change of what is drawn may make it rarer."""
 
 FAULTS = {
@@ -56,7 +56,7 @@ FAULTS = {
     "a day runs out at its end alone": Fault(
         stock_flows.stock_flows, "(_least(stream, rows, count, opening) <= 0)", "(book <= 0)"
     ),
-    "a day that starts empty hasn't run out": Fault(stock_flows._least, "opening.copy()", "opening + 1"),
+    "a day that starts empty hasn't run out": Fault(stock_flows._least, "opening.copy()", "opening + 9"),
     "a recount is worth something": Fault(transitions.attributed_events, "decided.is_repeated[found.row]", "False"),
     "a late order is on its way at once": Fault(
         orders_on_the_way.order_changes, "np.maximum(stream.day, stream.delivery_day)", "stream.day"
