@@ -56,7 +56,7 @@ FAULTS = {
     "a day runs out at its end alone": Fault(
         stock_flows.stock_flows, "(_least(stream, rows, count, opening) <= 0)", "(book <= 0)"
     ),
-    "a day that starts empty hasn't run out": Fault(stock_flows._least, "opening.copy()", "opening + 9"),
+    "what the days before brought fills the stock": Fault(stock_flows._least, " - running[rows[of]]", ""),
     "a recount is worth something": Fault(transitions.attributed_events, "decided.is_repeated[found.row]", "False"),
     "a late order is on its way at once": Fault(
         orders_on_the_way.order_changes, "np.maximum(stream.day, stream.delivery_day)", "stream.day"

@@ -33,6 +33,13 @@ def test_fit_encoder_gives_each_code_of_an_attribute_a_place() -> None:
     assert type(encoder).from_json(encoder.to_json()) == encoder
 
 
+def test_fit_encoder_knows_features_of_products() -> None:
+    """Their category is of the space of categories, and the last day of a year is next to the first."""
+    encoder = fit_encoder({"product_category": np.full((200, 1), 7), "day_of_year": np.arange(200)})
+    assert encoder.spaces["category"] == (7,)
+    assert [column.kind for column in encoder.columns] == ["list", "cyclic"]
+
+
 def test_fit_encoder_survives_a_constant_feature() -> None:
     """A feature that never varies encodes to 0, not to NaN."""
     found = fit_encoder({"session_step": np.array([3, 3])}).encode({"session_step": np.array([3, 3])})
