@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from conf.observation_features import OBSERVATION_FEATURES
+from conf.observation_features import OBSERVATION_FEATURES, PRODUCT_FEATURES
 from rl.data.encoder_fitting import PERIODS, SMALLEST_SHARE, fit_encoder
 from tests.rl.factories import make_pipeline
 
@@ -73,11 +73,12 @@ def test_fit_encoder_lets_the_action_space_be_large() -> None:
 
 def test_fit_encoder_handles_every_feature_of_the_contract() -> None:
     """Every feature that a spec may name can be encoded."""
+    products = {name.replace("{n}", "7"): definition for name, definition in PRODUCT_FEATURES.items()}
     observation = {
         name: np.ones((4, 2), dtype=np.int64) if definition.kind == "list" else np.arange(4)
-        for name, definition in OBSERVATION_FEATURES.items()
+        for name, definition in (OBSERVATION_FEATURES | products).items()
     }
     found = fit_encoder(observation)
     assert found.encode(observation).shape == (4, found.n_features)
-    assert set(PERIODS) <= set(OBSERVATION_FEATURES)
+    assert set(PERIODS) <= set(observation)
     assert {feature.name for feature in make_pipeline().scenario.observation.features} <= set(observation)
