@@ -13,16 +13,19 @@ from conf.kernel.availability_in_force import AvailabilitySets, no_sets
 from conf.kernel.calendar import calendar_of, date_of, day_number
 from conf.kernel.clocks.session_step import SessionStep
 from conf.kernel.clocks.shopper_week import DAYS_PER_WEEK, ShopperWeek
-from conf.kernel.decisions import DecisionRule
+from conf.kernel.clocks.sku_day import SkuDay
+from conf.kernel.decisions import DecisionRule, Quantities
 from conf.kernel.earnings import PURCHASE, REFUND, ActionCosts, Term
+from conf.kernel.orders_on_the_way import OrderRule
+from conf.kernel.product_features import ProductRule
 from conf.kernel.quarantine import MaskRule
 from conf.kernel.sessions import SessionRule
 from conf.kernel.told import AttributeRule
 from conf.kernel.transitions import AsOf, Rules
 from conf.kernel.window_features import Window
 from conf.observation_features import NOTHING_OFFERED, attribute_of, id_hash
-from conf.specs.problem import WEEKDAYS
-from conf.specs.reward import MoneyMetric, Reward, RewardTerm, millionths
+from conf.specs.problem import WEEKDAYS, Action
+from conf.specs.reward import EventMetric, Reward, RewardTerm, millionths
 from conf.specs.scenario import Pipeline, Scenario
 from conf.specs.source import Source
 
@@ -36,7 +39,9 @@ def rules_of(pipeline: Pipeline) -> Rules:
     session = session_rule(source)
     return Rules(
         session=session,
-        decision=DecisionRule(source.decisions.event_type, scenario.action.key, pipeline.is_logged),
+        decision=DecisionRule(
+            source.decisions.event_type, scenario.action.key, pipeline.is_logged, _quantities(scenario.action)
+        ),
         clock=clock_of(pipeline),
         lengths={feature.name: feature.length for feature in scenario.observation.features},
         history_days=scenario.observation.history_days,
@@ -54,12 +59,38 @@ def rules_of(pipeline: Pipeline) -> Rules:
         },
         windows={name: Window(*window) for name, window in scenario.observation.windows.items()},
         nothing=id_hash(NOTHING_OFFERED),
+        products=_product_rule(scenario),
+        stock_metrics=scenario.stock_metrics,
     )
 
 
-def clock_of(pipeline: Pipeline) -> SessionStep | ShopperWeek:
+def _quantities(action: Action) -> Quantities:
+    keys = action.quantity_keys
+    return Quantities(action.quantities or (), keys, tuple(id_hash(key) for key in keys))
+
+
+def _product_rule(scenario: Scenario) -> ProductRule | None:
+    ordering = scenario.ordering
+    if ordering is None:
+        return None
+    has_receipts = ordering.receipts == "delivered"
+    orders = OrderRule(ordering.lead_days, scenario.observation.history_days, has_receipts)
+    return ProductRule(orders, scenario.observation.of_products)
+
+
+def clock_of(pipeline: Pipeline) -> SessionStep | ShopperWeek | SkuDay:
     """Return when the pipeline's decisions are taken, and what they follow one another in."""
     week, max_steps = pipeline.scenario.week, pipeline.scenario.episode.max_steps
+    ordering = pipeline.scenario.ordering
+    if ordering is not None:
+        return SkuDay(
+            days=ordering.days,
+            weekday=WEEKDAYS.index(ordering.weekday),
+            hour=ordering.hour,
+            periods=ordering.periods,
+            max_steps=max_steps,
+            window_us=attribution_rule(pipeline.scenario).window_us,
+        )
     if week is None:
         return SessionStep(session_rule(pipeline.source).gap_us, max_steps)
     return ShopperWeek(WEEKDAYS.index(week.weekday), week.hour, week.weeks, max_steps)
@@ -73,18 +104,22 @@ def reward_terms(scenario: Scenario) -> tuple[Term, ...]:
 
 
 def metric_terms(scenario: Scenario) -> dict[str, Term]:
-    """Return what each side metric sums: events, or money in millionths."""
-    return {
-        name: _term(scenario.reward, metric) if isinstance(metric, MoneyMetric) else Term(metric, "count", 1)
-        for name, metric in scenario.metrics.items()
-    }
+    """Return what each side metric of events sums: their number, their pieces, or money in millionths."""
+    found = {}
+    for name, metric in scenario.metrics.items():
+        if not isinstance(metric, EventMetric):
+            found[name] = Term(metric, "count", 1)
+        elif not metric.is_of_stock:
+            found[name] = _term(scenario.reward, metric) if metric.is_money else Term(metric.event, "units", 1)
+    return found
 
 
-def _term(reward: Reward, term: RewardTerm | MoneyMetric) -> Term:
+def _term(reward: Reward, term: RewardTerm | EventMetric) -> Term:
     """Return the term; a margin by a declared rate is that share of the revenue."""
     is_share = term.value == "margin" and reward.margin_rate is not None
     factor = millionths(reward.factor(term))
-    return Term(term.event, "revenue" if is_share else term.value, factor)
+    value = term.value if isinstance(term, RewardTerm) else term.sum_of
+    return Term(term.event, "revenue" if is_share else value, factor)
 
 
 def _action_costs(scenario: Scenario) -> ActionCosts | None:
@@ -117,6 +152,7 @@ def attribution_rule(scenario: Scenario) -> AttributionRule:
         look_back_days=max(scenario.observation.history_days, window_days + 1, 2),
         counted=tuple(sorted({term.event for term in terms} | refunds)),
         follows_purchases=follows_purchases,
+        sets_recounts_aside=scenario.ordering is not None,
     )
 
 
@@ -134,7 +170,9 @@ def starting_dates(pipeline: Pipeline, days: Collection[date]) -> list[date]:
 
 def longest_closing_days(pipeline: Pipeline) -> int:
     """Return how many days after its start an episode closes at the latest."""
-    week = pipeline.scenario.week
+    week, ordering = pipeline.scenario.week, pipeline.scenario.ordering
+    if ordering is not None:
+        return ordering.days * (ordering.periods + 1) + _LONGEST_CLOSING_DAYS
     return _LONGEST_CLOSING_DAYS if week is None else DAYS_PER_WEEK * week.weeks + _LONGEST_CLOSING_DAYS
 
 

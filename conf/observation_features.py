@@ -6,6 +6,7 @@ business date of t, and whose business date is within `history_days` before it: 
 A `shopper_*` feature is the shopper's attribute of that name: what held at t, of what deliveries before the business
 date of t had told. A feature of WINDOWED_FEATURES looks back the days that its name ends with, in place of
 `history_days`. Categories are the events' own, or with `item_categories` those of their items, as told likewise.
+A feature of PRODUCT_FEATURES is of a product, and for decisions of products alone.
 "The shown item" of a decision is its action's item; where decisions are implied, the decided event's own item.
 Ids in features are `id_hash` of the natural key; lists are most recent first and at most `length` long.
 """
@@ -89,6 +90,60 @@ WINDOWED_FEATURES: dict[str, str] = {
 }
 """Meaning of the features that look back a number of business days of their own: `spend_28d` is `spend` over 28."""
 
+PRODUCT_FEATURES: dict[str, FeatureDefinition] = {
+    "units_on_hand": FeatureDefinition(
+        "scalar",
+        "none",
+        "",
+        "units in stock as counted; at an end that no count follows, the last count, more what came in since, less "
+        "what was sold",
+    ),
+    "units_on_order": FeatureDefinition(
+        "scalar", "delivery", "", "units that were ordered within `history_days` and are on their way"
+    ),
+    "units_due_in_{n}d": FeatureDefinition(
+        "scalar",
+        "delivery",
+        "",
+        "of these, those promised for the business day so many days ahead; for 0 days with all that are overdue",
+    ),
+    "units_sold_{n}d": FeatureDefinition("scalar", "delivery", "", "units sold on so many business days before"),
+    "units_sold_day_{n}": FeatureDefinition(
+        "scalar", "delivery", "", "units sold on the business day so many days before"
+    ),
+    "last_lead_days": FeatureDefinition(
+        "scalar",
+        "delivery",
+        "",
+        "days from the latest order with a receipt to the last one; -1 where there is none",
+    ),
+    "price_in_{n}d": FeatureDefinition(
+        "scalar",
+        "delivery",
+        "",
+        "price of a piece so many times 24 hours ahead, as the products table has told it, millionths; -1 without one",
+    ),
+    "is_reduced_in_{n}d": FeatureDefinition(
+        "scalar",
+        "delivery",
+        "",
+        "1 where that price is below the one it takes the place of, 0 where it isn't; -1 without one",
+    ),
+    "product_category": FeatureDefinition(
+        "list", "delivery", "category", "the product's category, as the products table had told"
+    ),
+    "day_of_year": FeatureDefinition("scalar", "none", "", "1 to 366, of the business day"),
+}
+"""Features of products, for the clock `sku_day`; a number stands for `{n}`: `units_sold_7d`, `units_due_in_0d`."""
+
+_PRODUCT_FORMS = {
+    name: re.compile(re.escape(name).replace(re.escape("{n}"), "(0|[1-9][0-9]{0,2})")) for name in PRODUCT_FEATURES
+}
+_FROM_ONE = ("units_sold_{n}d", "units_sold_day_{n}")
+
+OF_PRODUCTS_TOO: tuple[str, ...] = ("day_of_week", "n_purchases", "spend", "discounts", "n_redeemed")
+"""Further features, windows by their name, that mean something of a product."""
+
 NOTHING_OFFERED = "none"
 """Natural key of the action that offers nothing."""
 
@@ -113,6 +168,8 @@ def feature_named(name: str) -> FeatureDefinition | None:
     if window := window_of(name):
         meaning = f"{WINDOWED_FEATURES[window[0]]}, over {window[1]} days of the delivered history"
         return FeatureDefinition("scalar", "delivery", "", meaning)
+    if product := product_feature(name):
+        return PRODUCT_FEATURES[product[0]]
     return OBSERVATION_FEATURES.get(name)
 
 
@@ -120,6 +177,19 @@ def window_of(feature: str) -> tuple[str, int] | None:
     """Return what a feature with a window of its own looks for, and over how many days; None for any other feature."""
     found = _WINDOWED.fullmatch(feature)
     return (found[1], int(found[2])) if found else None
+
+
+def product_feature(feature: str) -> tuple[str, int] | None:
+    """Return which of PRODUCT_FEATURES a feature is, and its number, 0 without one; None for any other feature.
+
+    >>> product_feature("units_sold_7d"), product_feature("units_on_hand"), product_feature("units_sold_0d")
+    (('units_sold_{n}d', 7), ('units_on_hand', 0), None)
+    """
+    for name, form in _PRODUCT_FORMS.items():
+        if found := form.fullmatch(feature):
+            number = int(found[1]) if form.groups else 0
+            return None if name in _FROM_ONE and not number else (name, number)
+    return None
 
 
 def attribute_of(feature: str) -> str:

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from conf.errors import SpecError
 from conf.event_types import EventType
-from conf.observation_features import OBSERVATION_FEATURES, SHOPPER_PREFIX, feature_named
+from conf.observation_features import OBSERVATION_FEATURES, PRODUCT_FEATURES, SHOPPER_PREFIX, feature_named
 from conf.settings import PROJECT_ROOT
 from conf.specs.candidate import TrainingSpec
 from conf.specs.key_kinds import kinds_at
@@ -208,12 +208,15 @@ def _features() -> str:
         for name, known in [
             *OBSERVATION_FEATURES.items(),
             (f"{SHOPPER_PREFIX}...", feature_named(f"{SHOPPER_PREFIX}...")),
+            *PRODUCT_FEATURES.items(),
         ]
         if known is not None
     ]
     return (
         "\n### features\n\nDelay `none`: events of the same session, as they happen. Delay `delivery`: what had been "
-        f"delivered before the decision's day.\n\n{_table(('name', 'kind', 'delay', 'meaning'), rows)}"
+        "delivered before the decision's day. Those from `units_on_hand` on are of products, for the clock `sku_day` "
+        "alone; `{n}` stands for a number, as in `units_sold_7d`.\n\n"
+        + _table(("name", "kind", "delay", "meaning"), rows)
     )
 
 

@@ -67,6 +67,9 @@ REWARD_RESIDUALS: tuple[RewardResidual, ...] = (
     "unknown_decision",
 )
 
+# Where counts of a product go that follow another one of the period; in the ledgers of decisions of products alone.
+COUNT_RESIDUALS: tuple[str, ...] = ("recount",)
+
 # Where refunds go whose purchase's decision doesn't take them; in the ledgers of scenarios that count money alone.
 REFUND_RESIDUALS: tuple[str, ...] = ("late_refund", "refund_without_purchase")
 
@@ -350,7 +353,11 @@ def transitions_table(scenario: Scenario) -> Table:
             Column("episode_id", "string", "hash of the session and, where it was longer than an episode, the part"),
             Column("step", "int", "decision within the episode, from 0"),
             Column("session_id", "string", "session the episode is part of"),
-            Column("user_id", "string", "keyed hash of the shopper's id: the unit to resample"),
+            Column(
+                "user_id",
+                "string",
+                "the unit to resample: keyed hash of the shopper's id; of decisions of products, the product's key",
+            ),
             Column("decision_id", "string", "the decision's id; the event's where the log gives none"),
             Column("position", "int", "place in the slate", is_nullable=True),
             Column("decision_time", "timestamp", "when it was decided, UTC", unit="microseconds"),
@@ -358,7 +365,7 @@ def transitions_table(scenario: Scenario) -> Table:
             Column("action_id", "bigint", "id hash of the action's natural key"),
             Column("action_key", "string", "the natural key"),
             Column("reward", "bigint", "what was attributed to the decision", unit="millionths of the reward unit"),
-            Column("metrics", metrics, "side metrics: attributed events, or money, by name", unit="events, millionths"),
+            Column("metrics", metrics, "side metrics by name", unit="events, units, millionths"),
             Column("next_observation", observation, "at the next decision; at an end as of closing time"),
             Column("terminal", "boolean", "nothing follows"),
             Column("timeout", "boolean", "cut by the horizon or a bound"),

@@ -78,6 +78,27 @@ def simulate_promotion(
     )
 
 
+@app.command("simulate-inventory")
+def simulate_inventory(
+    out: Annotated[Path | None, typer.Option(help="Folder to write to; default: in the home.")] = None,
+    last_date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Last business date; default: the shop's.")
+    ] = None,
+    n_days: Annotated[int | None, typer.Option(min=28, help="Days of logs.")] = None,
+    n_products: Annotated[int | None, typer.Option(min=1, help="Products.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of what happens on the days.")] = None,
+) -> None:
+    """Write days of the logs of a simulated shop that orders stock, and the exact record of its units and money."""
+    _run_command(
+        "simulate_inventory",
+        out=out,
+        last_date=last_date and last_date.date(),
+        n_days=n_days,
+        n_products=n_products,
+        seed=seed,
+    )
+
+
 @app.command("prepare")
 def prepare(source: SourceName, scenario: ScenarioName, run_date: RunDate) -> None:
     """Assemble the dataset and write it: vocabulary, splits, encoder."""

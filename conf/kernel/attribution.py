@@ -19,9 +19,10 @@ OUTCOMES: tuple[str, ...] = (
     "no_earlier_decision",
     "late_refund",
     "refund_without_purchase",
+    "recount",
 )
-ATTRIBUTED, OUTSIDE_WINDOW, UNKNOWN_DECISION, NO_EARLIER_DECISION, LATE_REFUND, REFUND_WITHOUT_PURCHASE = range(
-    len(OUTCOMES)
+ATTRIBUTED, OUTSIDE_WINDOW, UNKNOWN_DECISION, NO_EARLIER_DECISION, LATE_REFUND, REFUND_WITHOUT_PURCHASE, RECOUNT = (
+    range(len(OUTCOMES))
 )
 
 
@@ -33,19 +34,21 @@ class AttributionRule:
         link: `decision_id`, the decision that the event names; `last_touch`, the unit's latest earlier decision on the
             same item or category; `last_decision`, the unit's latest earlier decision; `itself`, the decision that the
             event is.
-        key: of last touches: whether they go by item or by category.
+        key: of last touches: whether they go by item or by category; of decisions of products neither.
         window_us: how long after a decision its events come at most, microseconds.
         look_back_days: how many business days before the event a decision still counts as there.
         counted: canonical types of the events that rewards or metrics count.
         follows_purchases: refunds go where the purchases went that they take back, whatever the link.
+        sets_recounts_aside: events that tell of a decision again are worth nothing to any.
     """
 
     link: Literal["decision_id", "last_touch", "last_decision", "itself"]
-    key: Literal["item", "category"]
+    key: Literal["item", "category", "quantity"]
     window_us: int
     look_back_days: int
     counted: tuple[str, ...]
     follows_purchases: bool = False
+    sets_recounts_aside: bool = False
 
     @property
     def reach_days(self) -> int:

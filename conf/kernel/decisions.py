@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -12,18 +12,36 @@ from conf.kernel.stream import NO_ID, Stream, is_of_type
 
 
 @dataclass(frozen=True)
+class Quantities:
+    """How ordered units become actions, ascending.
+
+    Attributes:
+        least: units of each action, the first 0.
+        keys: natural keys.
+        actions: id hashes of these.
+    """
+
+    least: tuple[int, ...]
+    keys: tuple[str, ...]
+    actions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class DecisionRule:
     """What counts as a decision.
 
     Attributes:
         event_type: canonical type of its event.
-        key: what the action's natural key is: the event's `action` (or else its item), or its category.
+        key: what the action's natural key is: the event's `action` (or else its item), its category, or how many
+            units were ordered.
         is_logged: True where decisions were logged, False where an event is read as if it had been one.
+        quantities: how units become actions, of decisions of products.
     """
 
     event_type: str
-    key: Literal["item", "category"]
+    key: Literal["item", "category", "quantity"]
     is_logged: bool
+    quantities: Quantities = field(default_factory=lambda: Quantities((), (), ()))
 
 
 @dataclass(frozen=True)

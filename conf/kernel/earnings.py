@@ -13,6 +13,9 @@ from conf.kernel.stream import NO_NUMBER, Stream, is_of_type
 
 MILLIONTHS = 1_000_000
 
+LARGEST_WORTH = 10**16
+"""What one event can be worth, in millionths, is less."""
+
 PURCHASE, REFUND = "purchase", "refund"
 
 
@@ -22,18 +25,18 @@ class Term:
 
     Attributes:
         event: the canonical type.
-        value: its number (1), or which of its money; `margin` is amount less cost.
-        factor: of a number, what one event is worth; of money, what it is multiplied by, in millionths.
+        value: its number (1), its pieces (`units`), or which of its money; `margin` is amount less cost.
+        factor: of a number, what one event or piece is worth; of money, what it is multiplied by, in millionths.
     """
 
     event: str
-    value: Literal["count", "revenue", "margin", "discount", "cost"]
+    value: Literal["count", "units", "revenue", "margin", "discount", "cost"]
     factor: int
 
     @property
     def is_refunded(self) -> bool:
         """True where refunds take back what it is worth."""
-        return self.event == PURCHASE and self.value != "count"
+        return self.event == PURCHASE and self.value not in ("count", "units")
 
 
 @dataclass(frozen=True)
@@ -55,8 +58,8 @@ def worth(stream: Stream, rows: IntArray, terms: Sequence[Term]) -> IntArray:
     """Return what each of the rows is worth, `(n_rows,)`: the sum over the terms, each rounded once.
 
     Money is multiplied exactly and rounded to the nearest whole, halves away from zero. A refund takes back its own
-    money, whichever sign it was logged with, for each term of purchases. An event without the money that a term asks
-    for (`lacks_money`) is worth nothing there.
+    money, whichever sign it was logged with, for each term of purchases. An event without the money or the pieces
+    that a term asks for (`lacks_money`) is worth nothing there.
     """
     total = np.zeros(len(rows), dtype=np.int64)
     is_refund = is_of_type(stream, REFUND)[rows]
@@ -64,6 +67,10 @@ def worth(stream: Stream, rows: IntArray, terms: Sequence[Term]) -> IntArray:
         is_named = is_of_type(stream, term.event)[rows]
         if term.value == "count":
             total += np.where(is_named, term.factor, 0)
+            continue
+        if term.value == "units":
+            units = _units(stream, rows, term.factor)
+            total += np.where(is_named & (units != NO_NUMBER), units, 0) * term.factor
             continue
         money = _money(stream, rows, term.value, is_refund)
         earned = scaled(np.where(money == NO_NUMBER, 0, money), term.factor)
@@ -74,12 +81,16 @@ def worth(stream: Stream, rows: IntArray, terms: Sequence[Term]) -> IntArray:
 
 
 def lacks_money(stream: Stream, rows: IntArray, terms: Sequence[Term]) -> BoolArray:
-    """Return True for the rows that lack the money which some term asks for, `(n_rows,)`."""
+    """Return True for the rows that lack the money or pieces which some term asks for, `(n_rows,)`."""
     is_refund = is_of_type(stream, REFUND)[rows]
     lacks = np.zeros(len(rows), dtype=np.bool_)
     for term in (one for one in terms if one.value != "count"):
         is_asked = is_of_type(stream, term.event)[rows] | (is_refund & term.is_refunded)
-        lacks |= is_asked & (_money(stream, rows, term.value, is_refund) == NO_NUMBER)
+        if term.value == "units":
+            told = _units(stream, rows, term.factor)
+        else:
+            told = _money(stream, rows, term.value, is_refund)
+        lacks |= is_asked & (told == NO_NUMBER)
     return lacks
 
 
@@ -119,6 +130,14 @@ def scaled(values: IntArray, factor: int) -> IntArray:
     product = whole * size + (2 * rest * size + MILLIONTHS) // (2 * MILLIONTHS)
     signed: IntArray = np.sign(values) * product * (1 if factor >= 0 else -1)
     return signed
+
+
+def _units(stream: Stream, rows: IntArray, factor: int) -> IntArray:
+    """Return the pieces of each row; NO_NUMBER where it has none, or so many that their worth is no money."""
+    units = stream.quantity[rows]
+    most = (LARGEST_WORTH - 1) // max(1, abs(factor))
+    fits = (units != NO_NUMBER) & (units <= most) & (units >= -most)
+    return np.where(fits, units, NO_NUMBER)
 
 
 def _money(stream: Stream, rows: IntArray, value: str, is_refund: BoolArray) -> IntArray:

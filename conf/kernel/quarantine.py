@@ -17,8 +17,8 @@ from conf.kernel.decisions import DecisionRows
 from conf.kernel.points import Points
 from conf.kernel.stream import NO_ID, Stream
 
-QUARANTINE_REASONS: tuple[str, ...] = ("no_action", "unknown_set", "outside_set", "no_consent")
-NO_ACTION, UNKNOWN_SET, OUTSIDE_SET, NO_CONSENT = range(len(QUARANTINE_REASONS))
+QUARANTINE_REASONS: tuple[str, ...] = ("no_action", "unknown_set", "outside_set", "no_consent", "missed_count")
+NO_ACTION, UNKNOWN_SET, OUTSIDE_SET, NO_CONSENT, MISSED_COUNT = range(len(QUARANTINE_REASONS))
 USABLE = -1
 
 
@@ -59,6 +59,7 @@ def quarantine(
     mask: MaskRule | None,
     sets: AvailabilitySets,
     calendar: Calendar,
+    missed: BoolArray | None = None,
 ) -> Quarantine:
     """Return which decisions among the points can't be used, and which are set aside with them.
 
@@ -70,6 +71,8 @@ def quarantine(
         mask: None where any action may be chosen at any time.
         sets: all that were delivered by the horizon, with what they offer.
         calendar: of the business zone.
+        missed: of all decisions, those between which and the next one a count is missing, `(n_decisions,)`; None where
+            the clock knows of none.
     """
     asked = np.flatnonzero(points.is_decision)
     decision, episode = points.decision[asked], points.episode[asked]
@@ -80,6 +83,8 @@ def quarantine(
         named, known_by = stream.availability[row], calendar.start_of_day(session_day + mask.settle_days)
         reason[~_is_offered(sets, named, action)] = OUTSIDE_SET
         reason[~_is_known(sets, named, known_by)] = UNKNOWN_SET
+    if missed is not None:
+        reason[missed[decision]] = MISSED_COUNT
     reason[action == NO_ID] = NO_ACTION
     reason[stream.consent[row] == 0] = NO_CONSENT
     return Quarantine(decision, reason, episode, is_set_aside=np.isin(episode, episode[reason != USABLE]))

@@ -31,6 +31,7 @@ class Stream:
         category: id hash of the category that it names, 0 none.
         known_category: the same, or else what was known of its item's category, where the scenario asks for that.
         action: id hash of the action it names, 0 none.
+        quantity: pieces, NO_NUMBER none.
         price: price of one piece in millionths, NO_NUMBER none.
         amount: what was paid for all pieces in millionths, NO_NUMBER none.
         cost: what all pieces, or the decision, cost the shop, in millionths, NO_NUMBER none.
@@ -54,6 +55,7 @@ class Stream:
     category: IntArray
     known_category: IntArray
     action: IntArray
+    quantity: IntArray
     price: IntArray
     amount: IntArray
     cost: IntArray
@@ -77,13 +79,15 @@ def stream_of(columns: dict[str, IntArray]) -> Stream:
     """Return the stream of the columns, whose rows stand in order already.
 
     Args:
-        columns: one int64 array `(n,)` for each of STREAM_COLUMNS; `known_category` may be left out.
+        columns: one int64 array `(n,)` for each of STREAM_COLUMNS; `known_category` and `quantity` may be left out.
 
     Raises:
         ValueError: columns are missing, or of other lengths, or the rows aren't ordered by unit, time and rank.
     """
     if "category" in columns:
         columns = {"known_category": columns["category"], **columns}
+    if "unit" in columns:
+        columns = {"quantity": np.full(len(columns["unit"]), NO_NUMBER, dtype=np.int64), **columns}
     if missing := [name for name in STREAM_COLUMNS if name not in columns]:
         raise ValueError(f"a stream needs the columns {', '.join(missing)}, too")
     kept = {name: np.ascontiguousarray(columns[name], dtype=np.int64) for name in STREAM_COLUMNS}

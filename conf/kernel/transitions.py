@@ -8,21 +8,24 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from conf.kernel.arrays import MICROS_PER_SECOND, BoolArray, IntArray, changes
-from conf.kernel.attribution import ATTRIBUTED, Attributed, AttributionRule, attribute, links, touches_of
+from conf.kernel.attribution import ATTRIBUTED, RECOUNT, Attributed, AttributionRule, attribute, links, touches_of
 from conf.kernel.availability_in_force import AvailabilitySets, set_in_force
 from conf.kernel.calendar import Calendar
 from conf.kernel.clocks.session_step import SessionStep
 from conf.kernel.clocks.shopper_week import ShopperWeek
+from conf.kernel.clocks.sku_day import SkuDay
 from conf.kernel.daily_counts import DailyCounts, daily_counts
-from conf.kernel.decisions import DecisionRows, DecisionRule, decisions
+from conf.kernel.decisions import DecisionRows, DecisionRule
 from conf.kernel.earnings import ActionCosts, Term, action_costs, sums_by, worth
 from conf.kernel.episode_ends import has_settled
 from conf.kernel.history_features import HISTORY_LISTS, HISTORY_SCALARS, history_features
-from conf.kernel.points import CLOSING, TERMINAL, TIMEOUT, Points
+from conf.kernel.points import CLOSING, NO_DECISION, TERMINAL, TIMEOUT, Points
+from conf.kernel.product_features import ProductFacts, ProductRule, nothing_told, product_features
 from conf.kernel.quarantine import UNKNOWN_SET, MaskRule, Quarantine, quarantine
 from conf.kernel.refunds import follow_purchases
 from conf.kernel.session_features import session_features
 from conf.kernel.sessions import SessionRule, Sessions
+from conf.kernel.stock_flows import stock_flows
 from conf.kernel.stream import NO_ID, Stream
 from conf.kernel.told import AttributeRule, Attributes, attribute_features
 from conf.kernel.window_features import Window, window_features
@@ -46,11 +49,13 @@ class Rules:
         mask: which sets a decision may name; None where actions aren't masked.
         windows: what features with windows of their own look for, by the feature's name.
         nothing: id hash of the action that offers nothing, which isn't counted among offers.
+        products: what features of products are made of; None where decisions aren't of products.
+        stock_metrics: which of a product's flows each further side metric is, by name.
     """
 
     session: SessionRule
     decision: DecisionRule
-    clock: SessionStep | ShopperWeek
+    clock: SessionStep | ShopperWeek | SkuDay
     lengths: Mapping[str, int | None]
     history_days: int
     attribution: AttributionRule
@@ -61,6 +66,8 @@ class Rules:
     attributes: Mapping[str, AttributeRule] = field(default_factory=dict)
     windows: Mapping[str, Window] = field(default_factory=dict)
     nothing: int = NO_ID
+    products: ProductRule | None = None
+    stock_metrics: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -143,7 +150,13 @@ class StreamTransitions:
         return {name: values[self.point + 1] for name, values in self.features.items()}
 
 
-def transitions(stream: Stream, rules: Rules, as_of: AsOf, attributes: Attributes | None = None) -> StreamTransitions:
+def transitions(
+    stream: Stream,
+    rules: Rules,
+    as_of: AsOf,
+    attributes: Attributes | None = None,
+    facts: ProductFacts | None = None,
+) -> StreamTransitions:
     """Return the transitions of the sessions that start in the span; no row depends on which others are asked for.
 
     Args:
@@ -151,9 +164,10 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf, attributes: Attribute
         rules: of the pipeline.
         as_of: what is asked for, and what is known.
         attributes: what was told of the units; None where nothing was.
+        facts: what was told of them as products; None where nothing was.
     """
     in_sessions = rules.clock.visits(stream, rules.session, as_of.calendar)
-    decided = decisions(stream, rules.decision)
+    decided = rules.clock.decide(stream, rules.decision, as_of.calendar)
     points = rules.clock.points(
         stream,
         in_sessions,
@@ -162,7 +176,7 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf, attributes: Attribute
         span=as_of.span,
         watermark_us=as_of.watermark_us,
     )
-    features = observations(stream, decided, points, rules, attributes=attributes)
+    features = observations(stream, decided, points, rules, attributes=attributes, facts=facts)
     attributed = attributed_events(stream, decided, rules.attribution)
     asked = np.flatnonzero(points.is_decision)
     session = in_sessions.number[decided.rows[points.decision[asked]]]
@@ -174,6 +188,7 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf, attributes: Attribute
         mask=rules.mask,
         sets=as_of.sets,
         calendar=as_of.calendar,
+        missed=rules.clock.missed(stream, decided, as_of.calendar),
     )
     kept = ~aside.is_set_aside
     here, session, part = asked[kept], session[kept], _part(points.episode[asked], session)[kept]
@@ -197,7 +212,8 @@ def transitions(stream: Stream, rules: Rules, as_of: AsOf, attributes: Attribute
         action=decided.action[row],
         reward=earned(worths) - cost[chosen],
         cost=cost[chosen],
-        metrics={name: earned(worth(stream, attributed.row, [term])) for name, term in rules.metrics.items()},
+        metrics={name: earned(worth(stream, attributed.row, [term])) for name, term in rules.metrics.items()}
+        | _of_stock(stream, decided, rules, chosen),
         terminal=points.end[here] == TERMINAL,
         timeout=points.end[here] == TIMEOUT,
         reward_settled=has_settled(
@@ -219,7 +235,12 @@ def attributed_events(stream: Stream, decided: DecisionRows, rule: AttributionRu
     link = links(stream, decided, rule)
     touches = touches_of(stream, decided, link, rule)
     found = attribute(stream, touches, link, rule)
-    return follow_purchases(stream, touches, found, rule) if rule.follows_purchases else found
+    found = follow_purchases(stream, touches, found, rule) if rule.follows_purchases else found
+    if not rule.sets_recounts_aside:
+        return found
+    is_recount = decided.is_repeated[found.row]
+    outcome = np.where(is_recount, RECOUNT, found.outcome)
+    return Attributed(found.row, np.where(is_recount, NO_DECISION, found.decision), outcome)
 
 
 def observations(
@@ -229,6 +250,7 @@ def observations(
     rules: Rules,
     daily: DailyCounts | None = None,
     attributes: Attributes | None = None,
+    facts: ProductFacts | None = None,
 ) -> dict[str, IntArray]:
     """Return the features at the points by name, in the order of the rules.
 
@@ -239,9 +261,11 @@ def observations(
         rules: that name the features.
         daily: what history is made of; None where the stream holds the earlier days too.
         attributes: what was told of the units; None where nothing was.
+        facts: what was told of them as products; None where nothing was.
     """
+    of_products = {} if rules.products is None else rules.products.features
     of_history = {name: length for name, length in rules.lengths.items() if name in HISTORY_SCALARS | HISTORY_LISTS}
-    others = {*of_history, *rules.attributes, *rules.windows}
+    others = {*of_history, *rules.attributes, *rules.windows, *of_products}
     of_session = {name: length for name, length in rules.lengths.items() if name not in others}
     found = session_features(stream, decided, points, of_session)
     found |= attribute_features(attributes, points, rules.attributes)
@@ -250,7 +274,18 @@ def observations(
         found |= history_features(daily, points.unit, points.as_of_day, of_history, history_days=rules.history_days)
     if rules.windows:
         found |= window_features(stream, decided, rules.windows, points.unit, points.as_of_day, nothing=rules.nothing)
+    if rules.products is not None:
+        told = nothing_told() if facts is None else facts
+        found |= product_features(stream, decided, points, rules.products, told, rules.lengths)
     return {name: found[name] for name in rules.lengths}
+
+
+def _of_stock(stream: Stream, decided: DecisionRows, rules: Rules, chosen: IntArray) -> dict[str, IntArray]:
+    """Return what became of the stock after the chosen decisions, by the metric's name."""
+    if not rules.stock_metrics:
+        return {}
+    flows = stock_flows(stream, decided.is_decision, rules.attribution.window_us)
+    return {name: getattr(flows, flow)[chosen] for name, flow in rules.stock_metrics.items()}
 
 
 def _part(episode: IntArray, session: IntArray) -> IntArray:

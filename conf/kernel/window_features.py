@@ -115,19 +115,19 @@ def window_features(
     found: dict[str, IntArray] = {}
     for name, window in windows.items():
         if window.name in SINCE:
-            daily = _daily(stream, SINCE[window.name](rows).astype(np.int64))
+            daily = daily_sums(stream, SINCE[window.name](rows).astype(np.int64))
             found[name] = _days_since(daily, unit, as_of_day, window.days)
             continue
         if window.name == N_VISIT_DAYS:
-            daily = _first_of_days(_daily(stream, rows.is_visit.astype(np.int64)))
+            daily = _first_of_days(daily_sums(stream, rows.is_visit.astype(np.int64)))
         else:
-            daily = _daily(stream, SUMS[window.name](rows))
-        found[name] = _sums(daily, unit, as_of_day, window.days)
+            daily = daily_sums(stream, SUMS[window.name](rows))
+        found[name] = sums_over(daily, unit, as_of_day, window.days)
     return found
 
 
 @dataclass(frozen=True)
-class _Daily:
+class DailySums:
     """Sums that aren't 0, by unit, day and the first day at which they are seen, in that order, each `(n,)`."""
 
     unit: IntArray
@@ -136,7 +136,8 @@ class _Daily:
     total: IntArray
 
 
-def _daily(stream: Stream, values: IntArray) -> _Daily:
+def daily_sums(stream: Stream, values: IntArray) -> DailySums:
+    """Return the sums of the rows' values, `(n,)`, by unit, day and the first day at which they are seen."""
     counted = np.flatnonzero(values)
     unit, day = stream.unit[counted], stream.day[counted]
     visible_from = np.maximum(day, stream.delivery_day[counted]) + 1
@@ -144,15 +145,15 @@ def _daily(stream: Stream, values: IntArray) -> _Daily:
     unit, day, visible_from = unit[order], day[order], visible_from[order]
     first = np.flatnonzero(changes(unit, day, visible_from)) if len(order) else order
     total = np.add.reduceat(values[counted][order], first) if len(first) else np.zeros(0, dtype=np.int64)
-    return _Daily(unit[first], day[first], visible_from[first], total)
+    return DailySums(unit[first], day[first], visible_from[first], total)
 
 
-def _first_of_days(daily: _Daily) -> _Daily:
+def _first_of_days(daily: DailySums) -> DailySums:
     """Return the rows that count each day once: by the row of it that is seen first."""
     return replace(daily, total=changes(daily.unit, daily.day).astype(np.int64))
 
 
-def _sums(daily: _Daily, unit: IntArray, as_of_day: IntArray, days: int) -> IntArray:
+def sums_over(daily: DailySums, unit: IntArray, as_of_day: IntArray, days: int) -> IntArray:
     """Return what is seen of the sums at each asked unit and day: what had appeared less what had gone."""
     gone = daily.day + days + 1
     is_seen = daily.visible_from < gone
@@ -169,7 +170,7 @@ def _sums(daily: _Daily, unit: IntArray, as_of_day: IntArray, days: int) -> IntA
     return running(daily.visible_from) - running(gone)
 
 
-def _days_since(daily: _Daily, unit: IntArray, as_of_day: IntArray, days: int) -> IntArray:
+def _days_since(daily: DailySums, unit: IntArray, as_of_day: IntArray, days: int) -> IntArray:
     """Return the days back to the last day that is seen at each asked unit and day, NONE where there is none."""
     numbers: UnitDays = unit_days(daily.day, daily.visible_from, as_of_day)
     appears = numbers.number(daily.unit, daily.visible_from)

@@ -159,7 +159,7 @@ class BotRule(StrictModel):
     )
 
 
-Clock = Literal["session_step", "shopper_week"]
+Clock = Literal["session_step", "shopper_week", "sku_day"]
 
 
 class DecisionSpec(GrownModel):
@@ -177,7 +177,8 @@ class DecisionSpec(GrownModel):
     clock: Clock = Field(
         default="session_step",
         description="Says when decisions are made: within a shopper's sessions (`session_step`), or for every shopper "
-        "once a week (`shopper_week`). Scenarios of that clock run on the source.",
+        "once a week (`shopper_week`), or for every product once a day or week, with the count that begins it "
+        "(`sku_day`). Scenarios of that clock run on the source.",
         examples=["shopper_week"],
     )
 

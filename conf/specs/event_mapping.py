@@ -268,6 +268,13 @@ class EventMapping(GrownModel):
         return found | {"derived": [name for one in self.derived for name in one.raw_columns]}
 
 
+def event_types_of(events: EventMapping) -> set[EventType]:
+    """Return the types that lines of a feed can become."""
+    mapping = events.event_type
+    named = {mapping.constant} if mapping.constant is not None else set((mapping.map or {}).values())
+    return named | {rule.type for rule in mapping.match or ()} | {one.type for one in events.derived}
+
+
 def refuse_unfit_paths(events: EventMapping) -> None:
     """Raise if a column is no path, or if columns lie below lists that no line can follow.
 

@@ -50,7 +50,10 @@ class FieldMapping(GrownModel):
         examples=[["invoice", "line"]],
     )
     constant: str | int | None = Field(
-        default=None, description="Gives the same value to every line.", examples=["EUR"]
+        default=None,
+        description="Gives the same value to every line; an empty one gives none, as to the shopper of the shop's own "
+        "events.",
+        examples=["EUR"],
     )
     from_path: str | None = Field(
         default=None,

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from conf.event_types import EventType
-from conf.specs.event_mapping import EventMapping
+from conf.specs.event_mapping import EventMapping, event_types_of
 from conf.specs.money_fit import money_problem
-from conf.specs.reward import MoneyMetric
+from conf.specs.products_fit import ordering_misfits
+from conf.specs.reward import EventMetric
 from conf.specs.source import Source
 from conf.specs.strict_yaml import suggest
 
@@ -28,6 +29,7 @@ def misfits(scenario: Scenario, source: Source) -> list[Misfit]:
     feeds = {name: feed.events for name, feed in source.feeds_alone().items()}
     return [
         *_of_decisions(scenario, source, feeds),
+        *(Misfit(*one) for one in ordering_misfits(scenario, source)),
         *_of_rewards(scenario, source, feeds),
         *_of_observation(scenario, source),
         *_of_money(scenario, source),
@@ -35,15 +37,10 @@ def misfits(scenario: Scenario, source: Source) -> list[Misfit]:
     ]
 
 
-def event_types_of(events: EventMapping) -> set[EventType]:
-    """Return the types that lines of a feed can become."""
-    mapping = events.event_type
-    named = {mapping.constant} if mapping.constant is not None else set((mapping.map or {}).values())
-    return named | {rule.type for rule in mapping.match or ()} | {one.type for one in events.derived}
-
-
 def _of_decisions(scenario: Scenario, source: Source, feeds: dict[str, EventMapping]) -> Iterator[Misfit]:
     kind, key = source.decisions.event_type, scenario.action.key
+    if key == "quantity":
+        return  # what is ordered stands in other events: products_fit asks for them
     deciding = [events for events in feeds.values() if kind in event_types_of(events)]
     if not deciding:
         yield Misfit(
@@ -82,10 +79,16 @@ def _of_rewards(scenario: Scenario, source: Source, feeds: dict[str, EventMappin
         yield Misfit(key, f"{', '.join(rewarded)}: source {source.name} has none of them: {_types(feeds)}")
         return
     yield from _of_link(scenario, source, rewarding, rewarded)
+    counted_units = {term.event for term in reward.terms if term.value == "units"}
+    metrics = [one for one in scenario.metrics.values() if isinstance(one, EventMetric)]
+    counted_units |= {one.event for one in metrics if one.value == "units"}
+    for event in sorted(counted_units):
+        if not _maps([one for one in feeds.values() if event in event_types_of(one)], "quantity"):
+            yield Misfit("reward.terms", f"units of {event}: no feed of source {source.name} maps quantity of them")
     known = {name for events in feeds.values() for name in event_types_of(events)}
     for metric in dict.fromkeys(rail.metric for rail in scenario.gate.guardrails):
         counted = scenario.metrics[metric]
-        event = counted.event if isinstance(counted, MoneyMetric) else counted
+        event = counted.event if isinstance(counted, EventMetric) else counted
         if event not in known:
             yield Misfit(
                 "gate.guardrails", f"{metric} counts {event} events, and {source.name} has none: {_types(feeds)}"

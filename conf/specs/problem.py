@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import ClassVar, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from conf.observation_features import (
     OBSERVATION_FEATURES,
+    PRODUCT_FEATURES,
     SHOPPER_PREFIX,
     WINDOWED_FEATURES,
     attribute_of,
     feature_named,
+    product_feature,
     window_of,
 )
 from conf.specs.key_kinds import DATA
@@ -53,7 +56,8 @@ class Feature(GrownModel):
         definition = feature_named(self.name)
         if definition is None:
             windowed = [f"{name}_28d" for name in WINDOWED_FEATURES]
-            known = [*OBSERVATION_FEATURES, *windowed, SHOPPER_PREFIX]
+            products = [name.replace("{n}", "7") for name in PRODUCT_FEATURES]
+            known = [*OBSERVATION_FEATURES, *windowed, *products, SHOPPER_PREFIX]
             raise ValueError(f"no feature {self.name!r}{suggest(self.name, known)}")
         if (definition.kind == "list") != (self.length is not None):
             raise ValueError(f"{self.name}: give length for a list feature, and only then")
@@ -96,9 +100,16 @@ class Observation(GrownModel):
         named = {feature.name: window_of(feature.name) for feature in self.features}
         return {feature: window for feature, window in named.items() if window}
 
+    @property
+    def of_products(self) -> dict[str, tuple[str, int]]:
+        """Which of PRODUCT_FEATURES each feature of a product is, and its number, by the feature's name."""
+        named = {feature.name: product_feature(feature.name) for feature in self.features}
+        return {feature: found for feature, found in named.items() if found}
+
     @model_validator(mode="after")
     def _looks_back_far_enough(self) -> Self:
-        if beyond := [name for name, (_, days) in self.windows.items() if days > self.history_days]:
+        sold = {name: (form, days) for name, (form, days) in self.of_products.items() if form.startswith("units_sold")}
+        if beyond := [name for name, (_, days) in (self.windows | sold).items() if days > self.history_days]:
             raise ValueError(
                 f"{', '.join(beyond)}: looks back further than history_days ({self.history_days}); raise history_days"
             )
@@ -134,6 +145,9 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 
 
+DAYS_PER_WEEK = 7
+
+
 class Week(StrictModel):
     """When weeks start, and how many of them are an episode: for the clock `shopper_week`."""
 
@@ -151,14 +165,70 @@ class Week(StrictModel):
     )
 
 
+class Ordering(StrictModel):
+    """When products are ordered, and how many periods are an episode: for the clock `sku_day`."""
+
+    every: Literal["day", "week"] = Field(
+        default="day", description="Says how often each product in the range is decided on.", examples=["day"]
+    )
+    weekday: Weekday = Field(
+        default="monday",
+        description="Names the business day on which weeks start, and with them blocks of days.",
+        examples=["monday"],
+    )
+    hour: int = Field(
+        default=0,
+        ge=0,
+        le=23,
+        description="Sets how many hours into its business day a period starts: the first count of a product after it "
+        "is the decision.",
+        examples=[4],
+    )
+    periods: int = Field(
+        default=28,
+        ge=1,
+        le=182,
+        description="Sets how many periods are a block: a product's decisions of a block are an episode, which time "
+        "ends. A block's partition changes until its last period is settled.",
+        examples=[28],
+    )
+    lead_days: int = Field(
+        ge=1,
+        le=180,
+        description="Declares how many days after an order its units are promised: when what is on its way is due.",
+        examples=[3],
+    )
+    receipts: Literal["delivered", "none"] = Field(
+        default="delivered",
+        description="Declares whether the log says what came in. Where it doesn't (`none`), an order counts as on its "
+        "way up to the promised day, and nothing can be said of shrinkage.",
+        examples=["delivered"],
+    )
+
+    @property
+    def days(self) -> int:
+        """Days of a period."""
+        return 1 if self.every == "day" else DAYS_PER_WEEK
+
+
 class Action(GrownModel):
     """What a decision chooses."""
 
-    key: Literal["item", "category"] = Field(
+    key: Literal["item", "category", "quantity"] = Field(
         json_schema_extra=DATA,
-        description="Says what an action is: the decided event's `action`, or its item where it has none (`item`), or "
-        "the item's category (`category`).",
+        description="Says what an action is: the decided event's `action`, or its item where it has none (`item`), "
+        "the item's category (`category`), or, for the clock `sku_day`, how many units of the product were ordered "
+        "(`quantity`).",
         examples=["item"],
+    )
+    quantities: tuple[int, ...] | None = Field(
+        json_schema_extra=DATA,
+        default=None,
+        min_length=2,
+        max_length=1000,
+        description="Lists the least units of each action, ascending from 0, for `key: quantity` alone: `[0, 1, 6]` "
+        "tells `0`, `1-5` and `6+` apart.",
+        examples=[[0, 1, 6, 12, 24]],
     )
     mask: Literal["availability", "none"] = Field(
         json_schema_extra=DATA,
@@ -182,7 +252,24 @@ class Action(GrownModel):
         examples=[True],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"item_categories"})
+    later_keys: ClassVar[frozenset[str]] = frozenset({"item_categories", "quantities"})
+
+    @property
+    def quantity_keys(self) -> tuple[str, ...]:
+        """Natural keys of the quantities: `0`, `1-5`, `6+`."""
+        least = self.quantities or ()
+        ranges = [(one, above - 1) for one, above in pairwise(least)]
+        last = [f"{one}+" for one in least[-1:]]
+        return (*(str(one) if one == most else f"{one}-{most}" for one, most in ranges), *last)
+
+    @model_validator(mode="after")
+    def _of_quantities(self) -> Self:
+        if (self.key == "quantity") != (self.quantities is not None):
+            raise ValueError("give quantities with key: quantity, and only then")
+        least = self.quantities or (0, 1)
+        if least[0] != 0 or any(above <= one for one, above in pairwise(least)):
+            raise ValueError(f"quantities {list(least)}; expected whole numbers that ascend from 0")
+        return self
 
     @model_validator(mode="after")
     def _of_categories(self) -> Self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, cast
 
 from pydantic import Field, field_validator, model_validator
 
@@ -39,14 +39,15 @@ class RewardTerm(StrictModel):
     """A part of the reward: what attributed events of a type are worth."""
 
     event: EventType = Field(description="Names the type of the events.", examples=["purchase"])
-    value: Literal["margin", "revenue", "count"] = Field(
+    value: Literal["margin", "revenue", "count", "units"] = Field(
         description="Says what an event is worth: what the shopper paid (`revenue`), that less the cost of the goods "
-        "(`margin`), or 1 (`count`). Refunds are taken off the money of purchases.",
+        "(`margin`), 1 (`count`), or its pieces (`units`). Refunds are taken off the money of purchases, not off "
+        "their units.",
         examples=["margin"],
     )
     weight: float = Field(
         default=1.0,
-        description="Multiplies the value, with at most six decimals; of money at most 100.",
+        description="Multiplies the value, with at most six decimals; of money and units at most 100.",
         examples=[1],
     )
 
@@ -58,29 +59,78 @@ class RewardTerm(StrictModel):
             raise ValueError(
                 "refunds are taken off the money of their purchases by themselves; write the term for event: purchase"
             )
-        if self.is_money and abs(self.weight) > _LARGEST_MONEY_WEIGHT:
-            raise ValueError(f"weight {self.weight:g} of money; expected at most {_LARGEST_MONEY_WEIGHT}")
+        if self.value != "count" and abs(self.weight) > _LARGEST_MONEY_WEIGHT:
+            of = "units" if self.value == "units" else "money"
+            raise ValueError(f"weight {self.weight:g} of {of}; expected at most {_LARGEST_MONEY_WEIGHT}")
         return self
 
     @property
     def is_money(self) -> bool:
         """True where an event is worth money rather than a number of points."""
-        return self.value != "count"
+        return self.value not in ("count", "units")
 
 
-class MoneyMetric(StrictModel):
-    """A side metric in money."""
+STOCK_FLOWS = ("opening", "ordered", "received", "sold", "closing", "shrinkage", "ran_out")
+"""What becomes of a product's stock between one count and the next: values of metrics of `stock`."""
+
+
+SumOf = Literal["margin", "revenue", "discount", "cost", "units"]
+
+
+class EventMetric(StrictModel):
+    """A side metric in money or pieces, or of what became of a product's stock."""
 
     event: EventType = Field(description="Names the type of the events.", examples=["purchase"])
-    value: Literal["margin", "revenue", "discount", "cost"] = Field(
-        description="Says what of attributed events is summed; what refunds say of it is taken off that of purchases.",
+    value: Literal[
+        "margin",
+        "revenue",
+        "discount",
+        "cost",
+        "units",
+        "opening",
+        "ordered",
+        "received",
+        "sold",
+        "closing",
+        "shrinkage",
+        "ran_out",
+    ] = Field(
+        description="Says what of attributed events is summed: their money, less what refunds say of that of "
+        "purchases, or their pieces (`units`). The others are for `event: stock` with `clock: sku_day`, in units from "
+        "one count to the next: what was there (`opening`), was `ordered`, came in (`received`), was `sold`, what the "
+        "next count finds (`closing`), what none of these explains (`shrinkage`: opening + received - sold - closing, "
+        "below 0 where units turned up), and whether nothing was left at some moment, so that demand may be larger "
+        "than what was sold (`ran_out`, 1 or 0). Before another count, `closing` is what the others make it.",
         examples=["discount"],
     )
 
+    @property
+    def is_money(self) -> bool:
+        """True where it is money rather than a number of pieces."""
+        return self.value != "units" and not self.is_of_stock
+
+    @property
+    def sum_of(self) -> SumOf:
+        """What is summed of events.
+
+        Raises:
+            ValueError: it is of stock.
+        """
+        if self.is_of_stock:
+            raise ValueError(f"{self.value} is no sum of events")
+        return cast(SumOf, self.value)
+
+    @property
+    def is_of_stock(self) -> bool:
+        """True where it says what became of a product's stock."""
+        return self.value in STOCK_FLOWS
+
     @model_validator(mode="after")
-    def _no_refunds(self) -> Self:
+    def _fits(self) -> Self:
         if self.event == "refund":
             raise ValueError("money of refunds is taken off that of purchases by itself; write event: purchase")
+        if self.is_of_stock and self.event != "stock":
+            raise ValueError(f"{self.value} is told by counts; write event: stock")
         return self
 
 
@@ -193,7 +243,7 @@ class Reward(GrownModel):
                 )
         return self
 
-    def factor(self, term: RewardTerm | MoneyMetric) -> float:
+    def factor(self, term: RewardTerm | EventMetric) -> float:
         """Return what the term multiplies: its weight, times the declared rate where its margin is one."""
         weight = Decimal(str(term.weight)) if isinstance(term, RewardTerm) else Decimal(1)
         is_declared = term.value == "margin" and self.margin_rate is not None

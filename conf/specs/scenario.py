@@ -16,10 +16,11 @@ from conf.specs.delivery import Clock
 from conf.specs.judging import Evaluation, Exploration, Gate, PolicySpec
 from conf.specs.key_kinds import DATA, LEARNING, OPERATION
 from conf.specs.later_keys import GrownModel
+from conf.specs.ordering_fit import ordering_problem
 from conf.specs.pipeline_fit import misfits
-from conf.specs.problem import Action, DiscountRate, Episode, Observation, Splits, Week
+from conf.specs.problem import Action, DiscountRate, Episode, Observation, Ordering, Splits, Week
 from conf.specs.reward import MILLIONTHS as MILLIONTHS  # noqa: PLC0414  (re-exported for mypy, as is the reward)
-from conf.specs.reward import MoneyMetric
+from conf.specs.reward import EventMetric
 from conf.specs.reward import Reward as Reward  # noqa: PLC0414
 from conf.specs.source import SOURCES_FOLDER, Source, load_source, source_names
 from conf.specs.strict_yaml import StrictModel, merge, parse_model, pointer, read_yaml, suggest
@@ -27,7 +28,8 @@ from conf.specs.strict_yaml import StrictModel, merge, parse_model, pointer, rea
 SCENARIOS_FOLDER = Path(__file__).parent.parent / "scenarios"
 MAX_QUARANTINED_SHARE = 0.01
 MONEY_WINDOWS = ("spend", "discounts", "n_redeemed")
-HOURS_PER_WEEK = 7 * 24
+HOURS_PER_DAY = 24
+HOURS_PER_WEEK = 7 * HOURS_PER_DAY
 
 
 class Scenario(GrownModel):
@@ -54,8 +56,9 @@ class Scenario(GrownModel):
     )
     clock: Clock = Field(
         json_schema_extra=DATA,
-        description="Says what a step of an episode is: a decision of a session (`session_step`), or of a shopper's "
-        "week (`shopper_week`), whose reward is what the shopper brought until the next one.",
+        description="Says what a step of an episode is: a decision of a session (`session_step`), of a shopper's week "
+        "(`shopper_week`), whose reward is what the shopper brought until the next one, or of a product's day or week "
+        "(`sku_day`), whose reward is what the product brought until the next count.",
         examples=["session_step"],
     )
     week: Week | None = Field(
@@ -64,6 +67,13 @@ class Scenario(GrownModel):
         description="Says when weeks start, and how many are an episode; it is given with `clock: shopper_week`, and "
         "only then.",
         examples=[{"weekday": "monday", "hour": 6, "weeks": 4}],
+    )
+    ordering: Ordering | None = Field(
+        json_schema_extra=DATA,
+        default=None,
+        description="Says when products are decided on, how many of these periods are an episode, and what the log "
+        "says of orders on their way; it is given with `clock: sku_day`, and only then.",
+        examples=[{"every": "day", "hour": 4, "periods": 28, "lead_days": 3}],
     )
     episode: Episode = Field(json_schema_extra=DATA, description="Bounds the episodes.", examples=[{"max_steps": 40}])
     observation: Observation = Field(
@@ -87,11 +97,11 @@ class Scenario(GrownModel):
             }
         ],
     )
-    metrics: dict[str, EventType | MoneyMetric] = Field(
+    metrics: dict[str, EventType | EventMetric] = Field(
         json_schema_extra=DATA,
         default_factory=dict,
-        description="Names side metrics, each the number of attributed events of a type, or their money; guardrails "
-        "may limit them.",
+        description="Names side metrics, each the number of attributed events of a type, their money or their pieces, "
+        "or what became of a product's stock; guardrails may limit them.",
         examples=[{"clicks": "click", "discounts": {"event": "purchase", "value": "discount"}}],
     )
     discount: DiscountRate = Field(
@@ -162,12 +172,18 @@ class Scenario(GrownModel):
         examples=[["simulated_shop"]],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"max_quarantined_share", "week", "sources"})
+    later_keys: ClassVar[frozenset[str]] = frozenset({"max_quarantined_share", "week", "ordering", "sources"})
 
     @model_validator(mode="after")
     def _weeks_of_their_clock(self) -> Self:
         if (self.clock == "shopper_week") != (self.week is not None):
             raise ValueError("give week with clock: shopper_week, and only then")
+        return self
+
+    @model_validator(mode="after")
+    def _orders_of_their_clock(self) -> Self:
+        if problem := ordering_problem(self):
+            raise ValueError(problem)
         return self
 
     @model_validator(mode="after")
@@ -233,14 +249,30 @@ class Scenario(GrownModel):
         return ""
 
     @property
-    def money_metrics(self) -> dict[str, MoneyMetric]:
+    def money_metrics(self) -> dict[str, EventMetric]:
         """The side metrics in money by name, in millionths; the others count events."""
-        return {name: metric for name, metric in self.metrics.items() if isinstance(metric, MoneyMetric)}
+        return {name: metric for name, metric in self._event_metrics.items() if metric.is_money}
+
+    @property
+    def _event_metrics(self) -> dict[str, EventMetric]:
+        return {name: metric for name, metric in self.metrics.items() if isinstance(metric, EventMetric)}
 
     @property
     def needs_money(self) -> bool:
         """True where the reward, a side metric or a feature is made of money of events."""
-        return self.counts_money or any(name in MONEY_WINDOWS for name, _ in self.observation.windows.values())
+        windows = any(name in MONEY_WINDOWS for name, _ in self.observation.windows.values())
+        return self.counts_money or self.counts_units or windows
+
+    @property
+    def stock_metrics(self) -> dict[str, str]:
+        """What of a product's stock each side metric is, by name; of those that are one."""
+        return {name: metric.value for name, metric in self._event_metrics.items() if metric.is_of_stock}
+
+    @property
+    def counts_units(self) -> bool:
+        """True where the clock, the reward or a side metric is made of pieces of events."""
+        of_metrics = any(not metric.is_money for metric in self._event_metrics.values())
+        return self.ordering is not None or of_metrics or any(term.value == "units" for term in self.reward.terms)
 
     @property
     def counts_costs(self) -> bool:
@@ -292,7 +324,9 @@ class Pipeline(StrictModel):
         if self.scenario.splits.by == "shopper":
             return "none: episodes are divided by shopper (splits.by)"
         window, longest = self.scenario.reward.attribution.window_hours, self.longest_episode_hours
-        of_episode = "session.max_hours" if self.scenario.week is None else "an episode's weeks in hours"
+        week, ordering = self.scenario.week, self.scenario.ordering
+        of_episode = "session.max_hours" if week is None else "an episode's weeks in hours"
+        of_episode = of_episode if ordering is None else "an episode's periods in hours"
         least = f"reward.attribution.window_hours ({window}) + {of_episode} ({longest})"
         stated = self.scenario.splits.embargo_hours
         if stated is None:
@@ -312,14 +346,17 @@ class Pipeline(StrictModel):
         One hour more, since the day on which clocks go forward is an hour short.
         """
         week, session = self.scenario.week, self.source.session
-        gap_hours = 0 if week is not None else -(-session.gap_minutes // 60)
+        is_timed = week is not None or self.scenario.ordering is not None
+        gap_hours = 0 if is_timed else -(-session.gap_minutes // 60)
         hours = self.scenario.reward.attribution.window_hours + self.longest_episode_hours + gap_hours
         return self.source.lateness_days + -(-(hours + 1) // 24)
 
     @property
     def longest_episode_hours(self) -> int:
         """How long after the start of its partition's day an episode's last event can come."""
-        week = self.scenario.week
+        week, ordering = self.scenario.week, self.scenario.ordering
+        if ordering is not None:
+            return ordering.hour + HOURS_PER_DAY * ordering.days * ordering.periods
         return self.source.session.max_hours if week is None else week.hour + HOURS_PER_WEEK * week.weeks
 
 

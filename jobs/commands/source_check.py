@@ -80,8 +80,10 @@ class FeedCheck:
         return sum(len(lines) for lines in self.rejected.values())
 
     def empty_fields(self) -> list[str]:
-        """Return mapped fields that no event has."""
-        mapped = [name for name in self.source.events.columns_of_fields if name not in ("event_type", "derived")]
+        """Return mapped fields that no event has; a shopper that is mapped to nobody is meant to be none."""
+        events = self.source.events
+        left_out = {"event_type", "derived", *(["user_id"] if events.user_id.constant == "" else [])}
+        mapped = [name for name in events.columns_of_fields if name not in left_out]
         return [name for name in mapped if not self.n_filled[name]]
 
     def problem(self) -> str | None:

@@ -88,6 +88,7 @@ def event_columns(table: pa.Table, set_ids: pa.Array | None = None, items: Told 
             "category": category,
             "known_category": category if items is None else known_categories(items, item, category, time_us, day),
             "action": id_hashes(table["action"]) if has_items else nothing,
+            "quantity": _numbers(table["quantity"]) if has_money else no_number,
             "price": _numbers(table["price"]) if has_items else nothing,
             "amount": _amounts(table) if has_money else no_number,
             "cost": _numbers(table["cost"]) if has_money else no_number,

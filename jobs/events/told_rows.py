@@ -15,17 +15,19 @@ from pyspark.sql import functions as F
 from conf.kernel.told import Attributes, Told
 from conf.paths import Lake
 from conf.publication import read_pointers
-from conf.specs.scenario import Pipeline
+from conf.specs.scenario import Pipeline, Scenario
 from conf.tables import ITEMS, SHOPPERS, Table
 from jobs.events.column_numbers import days, id_hashes, micros, whole
 from jobs.events.events_reading import path_date, read_earliest
 from jobs.events.item_facts import FACT_COLUMNS, ItemFacts, item_facts
+from jobs.events.products import PRODUCT_FACT_COLUMNS, ToldProducts
 
 ATTRIBUTE = "told"
 """Column of rows that stand among a shopper's events and are none: what was told of the shopper."""
 
 _ATTRIBUTE_FIELDS = ("attribute", "valid_from", "delivery_date", "value")
 _MICROS = 1_000_000
+_TOLD_FORMS = ("price_in_{n}d", "is_reduced_in_{n}d", "product_category")
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,20 @@ class ToldRows:
         attributes: user_id, attribute, valid_from, delivery_date and value; None where no feature is an attribute.
         items: of item ids, their categories; None where events have none but their own.
         facts: of items, what decisions and money lack of them; None where nothing is asked.
+        products: of decisions on products, what features see of them; None where nothing is asked.
     """
 
     attributes: DataFrame | None
     items: Told | None
     facts: ItemFacts | None = None
+    products: ToldProducts | None = None
 
 
 def told_tables(pipeline: Pipeline) -> list[Table]:
     """Return the side tables that the scenario's observations are made of, beside the events."""
     scenario = pipeline.scenario
     needs_items = scenario.observation.item_categories or scenario.action.item_categories or scenario.reward.item_costs
+    needs_items = needs_items or _asks_products(scenario)
     return [*([SHOPPERS] if scenario.observation.attributes else []), *([ITEMS] if needs_items else [])]
 
 
@@ -56,7 +61,7 @@ def read_told(
     """Return what deliveries told up to the last one, as far as it can matter at moments of the first day or later."""
     tables = told_tables(pipeline)
     scenario = pipeline.scenario
-    attributes = items = facts = None
+    attributes = items = facts = products = None
     if SHOPPERS in tables:
         asked = sorted(set(scenario.observation.attributes.values()))
         told = read_earliest(spark, SHOPPERS, lake, last_delivery_date).where(F.col("attribute").isin(asked))
@@ -64,6 +69,8 @@ def read_told(
     if ITEMS in tables:
         told = read_earliest(spark, ITEMS, lake, last_delivery_date)
         zone = pipeline.source.zone
+        if _asks_products(scenario):
+            products = ToldProducts(told.select(*PRODUCT_FACT_COLUMNS).toArrow())
         rows = _needed_from(told, ITEMS, first_day, zone).select(*FACT_COLUMNS).toArrow()
         items = item_categories(rows) if scenario.observation.item_categories else None
         if scenario.action.item_categories or scenario.reward.item_costs:
@@ -73,7 +80,12 @@ def read_told(
             facts = item_facts(
                 rows if scenario.action.item_categories else None, costs if scenario.reward.item_costs else None
             )
-    return ToldRows(attributes, items, facts)
+    return ToldRows(attributes, items, facts, products)
+
+
+def _asks_products(scenario: Scenario) -> bool:
+    """Return True where features of products see what the items table tells."""
+    return any(form in _TOLD_FORMS for form, _ in scenario.observation.of_products.values())
 
 
 def told_inputs(lake: Lake, pipeline: Pipeline, last_delivery_date: date) -> dict[str, str]:

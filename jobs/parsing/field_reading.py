@@ -62,7 +62,7 @@ class FieldReader:
 
     def _joined(self, given: Values, path: PathValues, read: Callable[[str], str]) -> str | None:
         if self._constant is not None:
-            return self._constant
+            return self._constant or None
         if self.mapping.from_path is not None:
             return path[self.mapping.from_path]
         if self._takes_first:

@@ -28,6 +28,7 @@ from jobs.events.events_reading import (
     read_events,
 )
 from jobs.events.ordered_partitions import n_partitions_for
+from jobs.events.products import by_product
 from jobs.events.shopper_files import ShopperFiles, shopper_files
 from jobs.events.told_rows import ToldRows, read_told
 from jobs.publishing.publishing import (
@@ -182,8 +183,13 @@ def _span(due: DueDates) -> dict[str, date]:
 
 
 def _events(order: _Order, told: ToldRows) -> DataFrame | ShopperFiles:
-    """Return the events that the due dates need, each once: as rows where Spark has to join something to them."""
+    """Return the events that the due dates need, each once: as rows where Spark has to join something to them.
+
+    Decisions on products are nobody's, so that no consent is asked; files are by shopper, so that Spark moves the rows.
+    """
     source, span = order.pipeline.source, _span(order.due)
+    if order.pipeline.scenario.ordering is not None:
+        return by_product(read_events(order.spark, order.lake, **span))
     if source.consent is not None:
         known = read_deliveries(order.spark, CONSENT, order.lake, order.due.horizon)
         return with_consent(read_events(order.spark, order.lake, **span), known, order.pipeline)
@@ -205,7 +211,8 @@ def _count_events(order: _Order) -> list[EventsRead]:
     scenario = order.pipeline.scenario
     needs_items = scenario.reward.item_costs
     items = read_earliest(order.spark, ITEMS, order.lake, order.due.horizon) if needs_items else None
-    return count_events(read_all_events(order.spark, order.lake, **_span(order.due)), scenario, items)
+    events = read_all_events(order.spark, order.lake, **_span(order.due))
+    return count_events(events if scenario.ordering is None else by_product(events), scenario, items)
 
 
 def _counted() -> RowCounts:

@@ -28,6 +28,7 @@ _WORDS = {
     "no_action": "name no action: neither `action` nor what it falls back to",
     "unknown_set": "name no availability set, or one that was not delivered",
     "no_consent": "are of shoppers who had not consented",
+    "missed_count": "are followed by a period without a count of their product",
     "outside_set": "chose what their availability set doesn't offer",
     NO_SHOPPER: "name no shopper",
 }
@@ -123,9 +124,14 @@ def refuse_too_many(decided: Mapping[date, DateDecisions], pipeline: Pipeline, w
             f"{where}: nothing was published: more than {bound:.2%} of a date's decisions can't be used\n"
             + "\n".join(problems)
             + f"\nmend conf/sources/{source}.yaml (events.action, events.item_id, events.availability_id) or deliver "
-            f"the missing availability sets, and ingest again; {_of_items(pipeline)}where the log is right as it is, "
-            f"raise max_quarantined_share in conf/scenarios/{scenario}.yaml: their episodes are set aside and counted"
+            f"the missing {_missing(pipeline)}, and ingest again; {_of_items(pipeline)}where the log is right as it "
+            f"is, raise max_quarantined_share in conf/scenarios/{scenario}.yaml: their episodes are set aside and "
+            "counted"
         )
+
+
+def _missing(pipeline: Pipeline) -> str:
+    return "availability sets" if pipeline.scenario.ordering is None else "counts of products"
 
 
 def _of_items(pipeline: Pipeline) -> str:

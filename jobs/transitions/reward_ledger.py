@@ -19,7 +19,7 @@ from datetime import date
 
 from conf.kernel_rules import attribution_rule
 from conf.specs.scenario import Scenario
-from conf.tables import REFUND_RESIDUALS, REWARD_RESIDUALS
+from conf.tables import COUNT_RESIDUALS, REFUND_RESIDUALS, REWARD_RESIDUALS
 from jobs.transitions.tallies import QUARANTINED, WITHOUT_CONSENT
 
 ATTRIBUTED = "attributed"
@@ -50,8 +50,9 @@ class RewardTotals:
 
 def residuals_of(scenario: Scenario) -> tuple[str, ...]:
     """Return the names of all residuals that the scenario's ledger has."""
-    refunds = REFUND_RESIDUALS if attribution_rule(scenario).follows_purchases else ()
-    return (*REWARD_RESIDUALS, *refunds)
+    rule = attribution_rule(scenario)
+    refunds = REFUND_RESIDUALS if rule.follows_purchases else ()
+    return (*REWARD_RESIDUALS, *refunds, *(COUNT_RESIDUALS if rule.sets_recounts_aside else ()))
 
 
 def reward_counters(
@@ -103,7 +104,8 @@ def reward_totals(counters: Mapping[date, Counters], last_day: date) -> RewardTo
     Where dates were built at a later horizon, their rows also hold reward of later events; that isn't counted here.
     """
     days = [found for day, found in counters.items() if day <= last_day]
-    names = [*REWARD_RESIDUALS, *(name for name in REFUND_RESIDUALS if any(RESIDUAL + name in found for found in days))]
+    own = [name for name in (*REFUND_RESIDUALS, *COUNT_RESIDUALS) if any(RESIDUAL + name in found for found in days)]
+    names = [*REWARD_RESIDUALS, *own]
     return RewardTotals(
         events=sum(found[EVENTS] for found in days),
         transitions=sum(_earned_up_to(found, last_day) for found in days),

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.kernel.arrays import IntArray
+from conf.kernel.decisions import DecisionRows
 from conf.kernel.stream import NO_ID
 from conf.kernel.transitions import Rules, StreamTransitions
 from jobs.events.event_columns import EventColumns
@@ -44,7 +45,7 @@ def transition_rows(
         "decision_time": _taken(events, "event_time", row),
         "observation": _struct(made.features, rules.lengths, made.point),
         "action_id": pa.array(made.action, mask=made.action == NO_ID),
-        "action_key": action_keys(events, rules).take(row),
+        "action_key": action_keys(events, rules, made.decisions).take(row),
         "reward": pa.array(made.reward),
         "metrics": _metrics(made.metrics, len(row)),
         "next_observation": _struct(made.features, rules.lengths, made.point + 1),
@@ -79,9 +80,13 @@ def _episode_ids(session_id: pa.Array, part: IntArray) -> pa.Array:
     return pa.array(ids, pa.string()).take(named.indices)
 
 
-def action_keys(events: EventColumns, rules: Rules) -> pa.Array:
-    """Return the natural key of what each row would choose as a decision."""
+def action_keys(events: EventColumns, rules: Rules, decided: DecisionRows) -> pa.Array:
+    """Return the natural key of what each row would choose as a decision, or where units are ordered, has chosen."""
     table, decision = events.table, rules.decision
+    if decision.key == "quantity":
+        known = pa.array(decision.quantities.actions, pa.int64())
+        place = pc.index_in(pa.array(decided.action), value_set=known)
+        return pa.array(decision.quantities.keys, pa.string()).take(place)
     item, category, action = (table[name].combine_chunks() for name in ("item_id", "category_id", "action"))
     if decision.key == "item":
         return pc.coalesce(action, item)

@@ -24,6 +24,7 @@ from conf.tables import transitions_table
 from jobs.events.event_columns import HAS_CONSENT, MONEY_COLUMNS, TRANSITION_COLUMNS, event_columns
 from jobs.events.item_facts import ItemFacts
 from jobs.events.ordered_partitions import by_shopper
+from jobs.events.products import ToldProducts
 from jobs.events.shopper_files import ShopperFiles
 from jobs.events.told_rows import ATTRIBUTE, ToldRows, among_events, apart
 from jobs.publishing.row_pieces import PIECE_DDL, Piece, arrow_schema, write_pieces
@@ -84,7 +85,9 @@ def make_transitions(
         raise ValueError("attributes of shoppers stand among rows of events, not among files")
     table_schema = arrow_schema(transitions_table(pipeline.scenario))
     sets = None if availability is None else _needed_sets(availability, pipeline).toArrow()
-    job = transition_job(pipeline, sets, dates=dates, horizon=horizon, items=told.items, facts=told.facts)
+    job = transition_job(
+        pipeline, sets, dates=dates, horizon=horizon, items=told.items, facts=told.facts, products=told.products
+    )
     columns = [
         *TRANSITION_COLUMNS,
         *(MONEY_COLUMNS if pipeline.scenario.needs_money else ()),
@@ -128,6 +131,7 @@ class TransitionJob:
         passes_propensity: whether logged propensities are passed on; implied decisions have none.
         items: categories of items, for events that name none; None where they have none then.
         facts: what decisions and money lack of their items; None where nothing is asked.
+        products: what was told of products, of decisions on them; None where nothing is asked.
     """
 
     rules: Rules
@@ -137,6 +141,7 @@ class TransitionJob:
     passes_propensity: bool
     items: Told | None = None
     facts: ItemFacts | None = None
+    products: ToldProducts | None = None
 
     def __call__(self, events: pa.Table) -> tuple[pa.StructArray, pa.StructArray]:
         """Return the transitions, structs of the table's columns and `date`, and the tallies, structs of TALLY_DDL.
@@ -149,9 +154,10 @@ class TransitionJob:
         if self.facts is not None:
             events = self.facts.fill(events)
         columns = event_columns(events, self.set_ids, self.items)
-        made = transitions(columns.stream, self.rules, self.known, attributes)
+        told = None if self.products is None else self.products.of_units(events["user_id"])
+        made = transitions(columns.stream, self.rules, self.known, attributes, told)
         rows = transition_rows(columns, made, self.rules, names=self.names, passes_propensity=self.passes_propensity)
-        tallies = tallies_of(columns, made, self.rules, self.known, action_keys(columns, self.rules))
+        tallies = tallies_of(columns, made, self.rules, self.known, action_keys(columns, self.rules, made.decisions))
         return rows, tallies
 
 
@@ -163,6 +169,7 @@ def transition_job(
     horizon: date,
     items: Told | None = None,
     facts: ItemFacts | None = None,
+    products: ToldProducts | None = None,
 ) -> TransitionJob:
     """Return what `make_transitions` does with a partition.
 
@@ -173,6 +180,7 @@ def transition_job(
         horizon: up to which deliveries are known.
         items: categories of items, for events that name none; None where they have none then.
         facts: what decisions and money lack of their items; None where nothing is asked.
+        products: what was told of products, of decisions on them; None where nothing is asked.
     """
     table = transitions_table(pipeline.scenario)
     set_ids, known_sets = _sets(sets, pipeline)
@@ -190,6 +198,7 @@ def transition_job(
         passes_propensity=pipeline.is_logged,
         items=items,
         facts=facts,
+        products=products,
     )
 
 

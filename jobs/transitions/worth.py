@@ -28,6 +28,11 @@ def worth_of_events(terms: Sequence[Term]) -> Column:
         if term.value == "count":
             worth += F.when(is_named, F.lit(term.factor)).otherwise(0).cast("decimal(38,0)")
             continue
+        if term.value == "units":
+            units = F.col("quantity").cast("decimal(19,0)") * F.lit(term.factor).cast("decimal(19,0)")
+            told = F.when(is_named & (F.abs(units) < LARGEST_MONEY), units)
+            worth += F.coalesce(told, F.lit(0)).cast("decimal(38,0)")
+            continue
         earned = F.when(is_named, _scaled(_money(term.value), term.factor))
         if term.is_refunded:
             earned = earned.when(is_refund, -_scaled(_taken_back(term.value), term.factor))

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from conf.observation_features import OBSERVATION_FEATURES, attribute_of
+from conf.observation_features import FeatureDefinition, attribute_of, feature_named
 from rl.data.logged_episodes import IntArray
 from rl.policy.observation_encoder import ColumnEncoding, ObservationEncoder
 
 # Features that go round: hour 23 is next to hour 0.
-PERIODS: dict[str, int] = {"hour_of_day": 24, "day_of_week": 7}
+PERIODS: dict[str, int] = {"hour_of_day": 24, "day_of_week": 7, "day_of_year": 366}
 
 # At most this many ids of a space get a place of their own, and only those seen in this share of the training rows:
 # a rarer id adds inputs that are almost always zero and that no weight can be learned for. On the Taobao sample, 200
@@ -43,7 +43,7 @@ def fit_encoder(
     spaces: dict[str, list[IntArray]] = {}
     for name, values in observation.items():
         if values.ndim == 2:
-            spaces.setdefault(OBSERVATION_FEATURES[name].id_space, []).append(values)
+            spaces.setdefault(_list_feature(name).id_space, []).append(values)
     codes = {name: _frequent_codes(values) for name, values in observation.items() if attribute_of(name)}
     return ObservationEncoder(
         columns=tuple(_fit_column(name, values) for name, values in observation.items()),
@@ -65,16 +65,28 @@ def with_tokens(
     """
     names = [name for name, values in observation.items() if values.ndim == 2]
     spaces: dict[str, tuple[int, ...]] = {}
-    for space in sorted({OBSERVATION_FEATURES[name].id_space for name in names}):
-        lists = [observation[name] for name in names if OBSERVATION_FEATURES[name].id_space == space]
+    for space in sorted({_list_feature(name).id_space for name in names}):
+        lists = [observation[name] for name in names if _list_feature(name).id_space == space]
         spaces[_token_space(space)] = _token_ids(lists, action_ids if space == action_space else ())
     columns = (
         ColumnEncoding(
-            name, "tokens", space=_token_space(OBSERVATION_FEATURES[name].id_space), length=observation[name].shape[1]
+            name, "tokens", space=_token_space(_list_feature(name).id_space), length=observation[name].shape[1]
         )
         for name in names
     )
     return ObservationEncoder(columns=(*encoder.columns, *columns), spaces={**encoder.spaces, **spaces})
+
+
+def _list_feature(name: str) -> FeatureDefinition:
+    """Return what a list feature is.
+
+    Raises:
+        KeyError: there is no such feature.
+    """
+    definition = feature_named(name)
+    if definition is None:
+        raise KeyError(f"no feature is called {name}")
+    return definition
 
 
 def _token_space(space: str) -> str:
@@ -91,7 +103,7 @@ def _token_ids(lists: list[IntArray], first: tuple[int, ...]) -> tuple[int, ...]
 
 def _fit_column(name: str, values: IntArray) -> ColumnEncoding:
     if values.ndim == 2:
-        definition = OBSERVATION_FEATURES[name]
+        definition = _list_feature(name)
         return ColumnEncoding(
             name,
             "list",

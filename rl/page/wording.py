@@ -85,8 +85,10 @@ REASON_NAMES = {
     "no_action": "name no action",
     "unknown_set": "name no availability set, or an unknown one",
     "outside_set": "chose what their availability set doesn't offer",
+    "missed_count": "are followed by a period without a count of their product",
     "no_shopper": "name no shopper",
     "unknown_decision": "names a decision that isn't in the log",
+    "recount": "a further count of a product that had been counted in the period",
     "late_refund": "refunded after its decision was settled",
     "refund_without_purchase": "refund of no known purchase",
 }

@@ -15,7 +15,7 @@ from conf.settings import PROJECT_ROOT
 from conf.spec_reference import SPECS, in_yaml, pages, undescribed, write_pages
 from conf.specs.candidate import DISCRETE_ALGORITHMS, ContinuousCandidate
 from conf.specs.judging import Gate
-from conf.specs.reward import MoneyMetric
+from conf.specs.reward import EventMetric
 from conf.specs.scenario import SCENARIOS_FOLDER, Scenario, load_pipeline
 from conf.specs.shopper_model import ShopperModel, load_shopper_model
 from conf.specs.side_table import SIDE_TABLES, SideTable
@@ -36,6 +36,15 @@ PLACED_KEYS = [
 ORIGINS = ("column", "columns", "constant", "from_path", "first_of")
 LEFT_OUT = object()
 
+# What decisions of products ask of a scenario.
+ORDERED: dict[str, Any] = {
+    "clock": "sku_day",
+    "ordering": {"lead_days": 3},
+    "observation.features": [{"name": "units_on_hand"}],
+    "action": {"key": "quantity", "mask": "none", "max_actions": 5, "quantities": [0, 1]},
+    "reward.attribution": {"link": "last_decision", "window_hours": 48},
+}
+
 # What else a spec must say for a key's example to be valid in it: by key path, values by key path.
 COMPANY: dict[str, dict[str, Any]] = {
     "clock": {"week": LEFT_OUT},
@@ -44,6 +53,9 @@ COMPANY: dict[str, dict[str, Any]] = {
         f"week.{name}": {"clock": "shopper_week", "week": {"weekday": "monday"}}
         for name in ("weekday", "hour", "weeks")
     },
+    "ordering": ORDERED,
+    **{f"ordering.{name}": ORDERED for name in ("every", "weekday", "hour", "periods", "lead_days", "receipts")},
+    "action.quantities": ORDERED,
     "action.item_categories": {"action.key": "category", "observation.item_categories": True},
     "csv.columns": {
         "csv.has_header": False,
@@ -139,7 +151,7 @@ def spec_with_example(root: type[StrictModel], model: type[StrictModel], path: s
     if owners := [name for name, entry in DISCRETE_ALGORITHMS.items() if key in entry.parameters]:
         put(content, f"{place}.algorithm", owners[0])
         put(content, f"{place}.encoder", LEFT_OUT)
-    at = f"metrics.money.{key}" if model is MoneyMetric else path
+    at = f"metrics.money.{key}" if model is EventMetric else path
     put(content, at, (model.model_fields[key].examples or [None])[0])
     return content
 

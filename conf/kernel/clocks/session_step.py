@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conf.kernel.arrays import MICROS_PER_DAY, IntArray, changes
+from conf.kernel.arrays import MICROS_PER_DAY, BoolArray, IntArray, changes
 from conf.kernel.calendar import Calendar
-from conf.kernel.decisions import DecisionRows
+from conf.kernel.decisions import DecisionRows, DecisionRule, decisions
 from conf.kernel.episode_ends import ends
 from conf.kernel.points import CLOSING, DECISION, NO_DECISION, NO_END, Points
 from conf.kernel.points_in_order import Merged, is_last_of, number_within
@@ -30,6 +30,14 @@ class SessionStep:
 
     gap_us: int
     max_steps: int
+
+    def decide(self, stream: Stream, rule: DecisionRule, calendar: Calendar) -> DecisionRows:  # noqa: ARG002
+        """Return the decisions: events of their own."""
+        return decisions(stream, rule)
+
+    def missed(self, stream: Stream, decided: DecisionRows, calendar: Calendar) -> BoolArray | None:  # noqa: ARG002
+        """Return None: no decision is known to be missing."""
+        return None
 
     def visits(self, stream: Stream, rule: SessionRule, calendar: Calendar) -> Sessions:  # noqa: ARG002
         """Return the sessions, in which decisions follow one another."""

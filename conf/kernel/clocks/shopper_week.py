@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conf.kernel.arrays import MICROS_PER_DAY, MICROS_PER_HOUR, IntArray, changes
+from conf.kernel.arrays import MICROS_PER_DAY, MICROS_PER_HOUR, BoolArray, IntArray, changes
 from conf.kernel.calendar import Calendar
-from conf.kernel.decisions import DecisionRows
+from conf.kernel.decisions import DecisionRows, DecisionRule, decisions
 from conf.kernel.episode_ends import ends
 from conf.kernel.points import CLOSING, DECISION, NO_DECISION, NO_END, Points
 from conf.kernel.points_in_order import Merged, is_last_of, number_within
@@ -39,6 +39,14 @@ class ShopperWeek:
     hour: int
     weeks: int
     max_steps: int
+
+    def decide(self, stream: Stream, rule: DecisionRule, calendar: Calendar) -> DecisionRows:  # noqa: ARG002
+        """Return the decisions: events of their own."""
+        return decisions(stream, rule)
+
+    def missed(self, stream: Stream, decided: DecisionRows, calendar: Calendar) -> BoolArray | None:  # noqa: ARG002
+        """Return None: no decision is known to be missing."""
+        return None
 
     def visits(self, stream: Stream, rule: SessionRule, calendar: Calendar) -> Sessions:  # noqa: ARG002
         """Return the blocks of weeks as what sessions are to other clocks: all ended by time."""
@@ -92,7 +100,7 @@ class ShopperWeek:
             local_us=local_us,
             as_of_day=local_us // MICROS_PER_DAY,
             first_row=merged.of(sessions.starts[block], sessions.starts[block[is_last]]),
-            row_end=merged.of(rows, _rows_before(stream, unit[is_last], closing)),
+            row_end=merged.of(rows, rows_before(stream, unit[is_last], closing)),
             kind=merged.of(DECISION, CLOSING),
             decision=merged.of(chosen, NO_DECISION),
             episode=merged.of(episode, episode[is_last]),
@@ -128,7 +136,7 @@ class ShopperWeek:
         return week * DAYS_PER_WEEK + _A_MONDAY + self.weekday
 
 
-def _rows_before(stream: Stream, unit: IntArray, time_us: IntArray) -> IntArray:
+def rows_before(stream: Stream, unit: IntArray, time_us: IntArray) -> IntArray:
     """Return the row behind the last one of each unit before a moment; units ascend, `(n,)`."""
     n_rows = len(stream)
     units, moments = np.concatenate([stream.unit, unit]), np.concatenate([stream.time_us, time_us])

@@ -76,11 +76,11 @@ def simulate_products(shop: ManyProducts, *, seed: int) -> ProductsLog:
     """Return the log that the shop's buyer leaves."""
     generator = np.random.default_rng(seed)
     n_known = shop.n_days + shop.lead_time
-    expected, promoted = _expected(shop, n_known, generator)
+    expected, promoted = expected_demand(shop, n_known, generator)
     weeks = -(-n_known // 7)
     errors = generator.normal(-(shop.forecast_error**2) / 2, shop.forecast_error, (shop.n_products, weeks))
     mean = expected * np.exp(np.repeat(errors, 7, axis=1)[:, :n_known])
-    demand = _drawn(mean[:, : shop.n_days], shop.extra_variance, generator)
+    demand = drawn_demand(mean[:, : shop.n_days], shop.extra_variance, generator)
     forecasts = _ahead(expected, shop.n_days, shop.lead_time)
     safety = generator.uniform(-1, 1, (shop.n_products, shop.n_days)) + shop.buyer_safety
     buyer = _Buyer(ForecastBaseStock(0.0, shop.lead_time), shop.lead_time)
@@ -109,7 +109,7 @@ class _Buyer:
         return np.maximum(np.floor(level - states.position + 0.5), 0).astype(np.int64)
 
 
-def _expected(shop: ManyProducts, n_days: int, generator: np.random.Generator) -> tuple[FloatArray, BoolArray]:
+def expected_demand(shop: ManyProducts, n_days: int, generator: np.random.Generator) -> tuple[FloatArray, BoolArray]:
     """Return the mean demand that a forecast knows, and promotions, `(n_products, n_days)` each."""
     n, day = shop.n_products, np.arange(n_days)
     base = np.exp(generator.normal(1.6, 0.9, (n, 1))).clip(0.5, 60)
@@ -121,7 +121,8 @@ def _expected(shop: ManyProducts, n_days: int, generator: np.random.Generator) -
     return base * weekday * season * lift, promoted
 
 
-def _drawn(mean: FloatArray, extra_variance: float, generator: np.random.Generator) -> IntArray:
+def drawn_demand(mean: FloatArray, extra_variance: float, generator: np.random.Generator) -> IntArray:
+    """Return demand around its mean, Poisson where there is no extra variance, else negative binomial."""
     if extra_variance <= 0:
         return generator.poisson(mean).astype(np.int64)
     return generator.poisson(generator.gamma(1 / extra_variance, mean * extra_variance)).astype(np.int64)

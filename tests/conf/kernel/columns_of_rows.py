@@ -70,6 +70,7 @@ def log_of(rows: Iterable[Row], sets: Sequence[Row] = (), items: Sequence[Row] |
         "category": ids(ordered, "category_id"),
         **({} if items is None else {"known_category": categories(ordered, items)}),
         "action": ids(ordered, "action"),
+        "quantity": array(NO_NUMBER if row.get("quantity") is None else row["quantity"] for row in ordered),
         "price": array(NO_NUMBER if row["price"] is None else row["price"] for row in ordered),
         **{name: money(ordered, name) for name in ("amount", "cost", "discount")},
         "order": codes([row.get("order_id") for row in ordered]),

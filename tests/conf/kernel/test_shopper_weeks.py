@@ -29,16 +29,16 @@ FAULTS = {
     "weeks start on Mondays": Fault(ShopperWeek._first_day, "+ _A_MONDAY + self.weekday", "+ _A_MONDAY"),
     "a block is a week": Fault(ShopperWeek.visits, "// self.weeks", "// 1"),
     "a block closes where it ends": Fault(
-        ShopperWeek.points, "_rows_before(stream, unit[is_last], closing)", "sessions.starts[block[is_last] + 1]"
+        ShopperWeek.points, "rows_before(stream, unit[is_last], closing)", "sessions.starts[block[is_last] + 1]"
     ),
     "a closing sees what happens at its moment": Fault(
-        shopper_week._rows_before, "(is_row, moments, units)", "(~is_row, moments, units)"
+        shopper_week.rows_before, "(is_row, moments, units)", "(~is_row, moments, units)"
     ),
     "an episode of weeks is terminal": Fault(ShopperWeek.points, "np.zeros_like(is_last)", "np.ones_like(is_last)"),
     "nothing is an offer": Fault(window_features._is_offer, "(action != rows.nothing) & ", ""),
-    "a window is a day longer": Fault(window_features._sums, "+ days + 1", "+ days + 2"),
+    "a window is a day longer": Fault(window_features.sums_over, "+ days + 1", "+ days + 2"),
     "a late event counts at once": Fault(
-        window_features._daily, "np.maximum(day, stream.delivery_day[counted])", "day"
+        window_features.daily_sums, "np.maximum(day, stream.delivery_day[counted])", "day"
     ),
     "a day with two deliveries counts twice": Fault(
         window_features._first_of_days, "changes(daily.unit, daily.day)", "np.ones(len(daily.day), dtype=np.bool_)"

@@ -520,6 +520,16 @@ def test_line_with_one_bad_element_is_rejected_whole(items: object, changes: dic
     assert _problem(row) == problem
 
 
+def test_an_empty_constant_is_no_shopper() -> None:
+    """So that a feed of the shop's own events needs no column for one; a shopper's event there lacks it."""
+    types = {"column": "event_type", "map": {"stock": "stock", "view": "view"}}
+    shop = canonical(events=_events(user_id={"constant": ""}, event_type=types))
+    cases = {"count": GOOD | {"event_type": "stock"}, "view": GOOD}
+    rows = _parse(shop, _json(cases))
+    assert rows["count"].user_id is None
+    assert {case: _problem(row) for case, row in rows.items()} == {"count": None, "view": "missing user_id"}
+
+
 def test_value_can_be_extracted_mapped_and_joined() -> None:
     """What the mapping doesn't know is no value of the field."""
     shop = canonical(

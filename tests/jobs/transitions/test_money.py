@@ -163,6 +163,10 @@ def test_purchase_may_be_its_own_decision() -> None:
     assert [row["reward"] for row in transitions(rows, pipeline)] == [6_980_000, 19_980_000]
 
 
+MOST_UNITS = [(10**16 - 1) // 333_333, (10**16 - 1) // 333_333 + 1, 10**16 - 1, 10**16]
+"""Pieces around those whose worth can just be stored."""
+
+
 def random_rows(n: int, seed: int = 7) -> list[Row]:
     """Purchases, refunds and carts with money of all sizes and signs, or none."""
     rng = random.Random(seed)
@@ -180,7 +184,7 @@ def random_rows(n: int, seed: int = 7) -> list[Row]:
             cost=rng.choice(amounts)(),
             discount=rng.choice(amounts)(),
             price=rng.choice([None, 9_990_000, 2**62]),
-            quantity=rng.choice([None, -3, 7, 2**40]),
+            quantity=rng.choice([None, -3, 7, 2**40, *MOST_UNITS, -(2**62)]),
         )
         for number in range(n)
     ]
@@ -192,6 +196,7 @@ def test_spark_and_kernel_agree_on_what_events_are_worth(spark: SparkSession) ->
     values = ("revenue", "margin", "discount", "cost")
     terms = [Term("purchase", value, factor) for value in values for factor in (EURO, 333_333, -5)]  # type: ignore[arg-type]
     terms += [Term("cart", "revenue", 100 * EURO), Term("click", "count", -7)]
+    terms += [Term("cart", "units", -333_333), Term("purchase", "units", 1), Term("click", "units", 100 * EURO)]
     columns = [worth_of_events([term]).cast("bigint").alias(f"t{n}") for n, term in enumerate(terms)]
     found = events_frame(spark, rows).select("event_id", *columns).collect()
     stream = event_columns(events_table(rows)).stream

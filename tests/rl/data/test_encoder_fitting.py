@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from conf.observation_features import OBSERVATION_FEATURES
+from conf.observation_features import OBSERVATION_FEATURES, PRODUCT_FEATURES
 from rl.data.encoder_fitting import PERIODS, SMALLEST_SHARE, fit_encoder
 from tests.rl.factories import make_pipeline
 
@@ -31,6 +31,13 @@ def test_fit_encoder_gives_each_code_of_an_attribute_a_place() -> None:
     found = encoder.encode({"shopper_tier": np.array([2, 7, -1])})
     assert found.tolist() == [[0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 0, 0]]
     assert type(encoder).from_json(encoder.to_json()) == encoder
+
+
+def test_fit_encoder_knows_features_of_products() -> None:
+    """Their category is of the space of categories, and the last day of a year is next to the first."""
+    encoder = fit_encoder({"product_category": np.full((200, 1), 7), "day_of_year": np.arange(200)})
+    assert encoder.spaces["category"] == (7,)
+    assert [column.kind for column in encoder.columns] == ["list", "cyclic"]
 
 
 def test_fit_encoder_survives_a_constant_feature() -> None:
@@ -66,11 +73,12 @@ def test_fit_encoder_lets_the_action_space_be_large() -> None:
 
 def test_fit_encoder_handles_every_feature_of_the_contract() -> None:
     """Every feature that a spec may name can be encoded."""
+    products = {name.replace("{n}", "7"): definition for name, definition in PRODUCT_FEATURES.items()}
     observation = {
         name: np.ones((4, 2), dtype=np.int64) if definition.kind == "list" else np.arange(4)
-        for name, definition in OBSERVATION_FEATURES.items()
+        for name, definition in (OBSERVATION_FEATURES | products).items()
     }
     found = fit_encoder(observation)
     assert found.encode(observation).shape == (4, found.n_features)
-    assert set(PERIODS) <= set(OBSERVATION_FEATURES)
+    assert set(PERIODS) <= set(observation)
     assert {feature.name for feature in make_pipeline().scenario.observation.features} <= set(observation)

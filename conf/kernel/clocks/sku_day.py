@@ -1,0 +1,187 @@
+"""The clock of products: a point at the first count of a product in each day or week, and one where a block ends.
+
+A period starts some hours into its business day. So many periods are a block, counted from 1970, and a product's
+decisions of a block are an episode. Time alone ends it, so that no row is terminal.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from conf.kernel.arrays import MICROS_PER_DAY, MICROS_PER_HOUR, BoolArray, IntArray, changes
+from conf.kernel.calendar import Calendar
+from conf.kernel.clocks.shopper_week import rows_before
+from conf.kernel.decisions import DecisionRows, DecisionRule
+from conf.kernel.episode_ends import ends
+from conf.kernel.points import CLOSING, DECISION, NO_DECISION, NO_END, Points
+from conf.kernel.points_in_order import Merged, is_last_of, number_within
+from conf.kernel.sessions import SessionRule, Sessions
+from conf.kernel.stock_flows import NOBODY, next_counts, stock_flows
+from conf.kernel.stream import NO_ID, NO_NUMBER, Stream, is_of_type
+
+_A_MONDAY = 4  # 1970-01-05, in days since the epoch
+
+
+@dataclass(frozen=True)
+class SkuDay:
+    """A point at every product's first count of a period, and where the period of a block's last one ends.
+
+    Attributes:
+        days: of a period.
+        weekday: on which weeks and blocks start, 0 Monday to 6 Sunday.
+        hour: hours of its first business day before a period starts.
+        periods: of a block.
+        max_steps: the most decisions of an episode.
+        window_us: how long after a count its period's events come at most, microseconds.
+    """
+
+    days: int
+    weekday: int
+    hour: int
+    periods: int
+    max_steps: int
+    window_us: int
+
+    def decide(self, stream: Stream, rule: DecisionRule, calendar: Calendar) -> DecisionRows:
+        """Return the decisions: the first count of each product and period; what is ordered until the next is chosen.
+
+        Counts without pieces are none. Further counts of a period tell of its decision again.
+        """
+        counts = np.flatnonzero(is_of_type(stream, rule.event_type) & (stream.quantity != NO_NUMBER))
+        is_first = changes(stream.unit[counts], self._period(stream.time_us[counts], stream.day[counts], calendar))
+        is_decision, is_repeated = np.zeros(len(stream), dtype=np.bool_), np.zeros(len(stream), dtype=np.bool_)
+        is_decision[counts[is_first]], is_repeated[counts[~is_first]] = True, True
+        rows = counts[is_first]
+        ordered = stock_flows(stream, is_decision, self.window_us).ordered
+        least = np.array(rule.quantities.least, dtype=np.int64)
+        place = np.maximum(np.searchsorted(least, ordered, side="right") - 1, 0)
+        action = np.zeros(len(stream), dtype=np.int64)
+        action[rows] = np.array(rule.quantities.actions, dtype=np.int64)[place]
+        shown = np.where(is_decision, stream.item, NO_ID)
+        return DecisionRows(is_decision, is_repeated, action=action, shown_item=shown, rows=rows)
+
+    def missed(self, stream: Stream, decided: DecisionRows, calendar: Calendar) -> BoolArray:
+        """Return the decisions whose period is followed by one without a count, `(n_decisions,)`.
+
+        A product without a count for longer than the window has left the range.
+        """
+        rows = decided.rows
+        following = next_counts(stream, rows, self.window_us)
+        period = self._period(stream.time_us[rows], stream.day[rows], calendar)
+        next_period = np.append(period, NOBODY)[1:]
+        missed: BoolArray = (following != NOBODY) & (next_period > period + 1)
+        return missed
+
+    def visits(self, stream: Stream, rule: SessionRule, calendar: Calendar) -> Sessions:  # noqa: ARG002
+        """Return the blocks of periods as what sessions are to other clocks: all ended by time."""
+        block = self._period(stream.time_us, stream.day, calendar) // self.periods
+        is_start = changes(stream.unit, block)
+        starts = np.append(np.flatnonzero(is_start), len(stream))
+        return Sessions(
+            number=np.cumsum(is_start) - 1,
+            starts=starts,
+            is_cut=np.ones(len(starts) - 1, dtype=np.bool_),
+            day=self._first_day(block[starts[:-1]] * self.periods),
+        )
+
+    def points(
+        self,
+        stream: Stream,
+        sessions: Sessions,
+        decisions: DecisionRows,
+        *,
+        calendar: Calendar,
+        span: IntArray,
+        watermark_us: int,  # noqa: ARG002  # an episode that time ends is open to nothing
+    ) -> Points:
+        """Return the points of the blocks that start in the span and hold a decision, in the stream's order.
+
+        Args:
+            stream: the blocks whole, and the first period of those after them.
+            sessions: the blocks, of `visits`.
+            decisions: of the stream, of `decide`.
+            calendar: of the business zone.
+            span: business days, `(n_days,)`.
+            watermark_us: until when (exclusive) the deliveries are complete.
+        """
+        asked = np.isin(sessions.day, span)
+        chosen = np.flatnonzero(asked[sessions.number[decisions.rows]])
+        rows = decisions.rows[chosen]
+        block = sessions.number[rows]
+        is_first, is_last = changes(block), is_last_of(block)
+        step = number_within(is_first) % self.max_steps
+        decision_ends = ends(is_last=is_last, is_closed=np.zeros_like(is_last), is_bounded=step == self.max_steps - 1)
+        unit = stream.unit[rows]
+        closing, closing_end = self._closings(stream, decisions.rows, chosen[is_last], calendar)
+        places = np.arange(len(rows), dtype=np.int64) + np.cumsum(is_first) - 1
+        merged = Merged(places, places[is_last] + 1)
+        time_us = merged.of(stream.time_us[rows], closing)
+        local_us = calendar.local_us(time_us)
+        episode = np.cumsum(step == 0) - 1
+        return Points(
+            unit=merged.of(unit, unit[is_last]),
+            time_us=time_us,
+            local_us=local_us,
+            as_of_day=local_us // MICROS_PER_DAY,
+            first_row=merged.of(sessions.starts[block], sessions.starts[block[is_last]]),
+            row_end=merged.of(rows, closing_end),
+            kind=merged.of(DECISION, CLOSING),
+            decision=merged.of(chosen, NO_DECISION),
+            episode=merged.of(episode, episode[is_last]),
+            step=merged.of(step, step[is_last] + 1),
+            end=merged.of(decision_ends, NO_END),
+        )
+
+    def partition_days(self, days: IntArray) -> IntArray:
+        """Return the first day of the block that business days end in, `(n,)`."""
+        return self._first_day(self._period_of_day(days) // self.periods * self.periods)
+
+    def starting_days(self, days: IntArray) -> IntArray:
+        """Return the days on which blocks start that hold moments of the business days, ascending, `(n_blocks,)`."""
+        # A day on which a period starts holds moments of the period before, too.
+        return np.unique(self.partition_days(np.concatenate([days, days - 1])))
+
+    def starts_us(self, period: IntArray, calendar: Calendar) -> IntArray:
+        """Return when periods start, UTC microseconds."""
+        return calendar.start_of_day(self._first_day(period)) + self.hour * MICROS_PER_HOUR
+
+    def _closings(
+        self, stream: Stream, counts: IntArray, last: IntArray, calendar: Calendar
+    ) -> tuple[IntArray, IntArray]:
+        """Return when blocks close and the row behind the last one before, `(n_blocks,)` each.
+
+        That is the next count, where there is one, or else the next period's start.
+
+        Args:
+            stream: the events.
+            counts: rows of all decisions.
+            last: place among them of each block's last one.
+            calendar: of the business zone.
+        """
+        rows = counts[last]
+        period = self._period(stream.time_us[rows], stream.day[rows], calendar)
+        following = next_counts(stream, counts, self.window_us)[last]
+        # One that comes after a period without a count sets the episode aside, whatever its closing.
+        is_counted = following != NOBODY
+        start = self.starts_us(period + 1, calendar)
+        before = rows_before(stream, stream.unit[rows], start)
+        return (
+            np.where(is_counted, stream.time_us[following], start),
+            np.where(is_counted, following, before),
+        )
+
+    def _period(self, time_us: IntArray, day: IntArray, calendar: Calendar) -> IntArray:
+        """Return the number of the period of each moment, whose business day it is."""
+        period = self._period_of_day(day)
+        if not self.hour or not len(period):
+            return period
+        periods, place = np.unique(period, return_inverse=True)
+        return period - (time_us < self.starts_us(periods, calendar)[place])
+
+    def _period_of_day(self, day: IntArray) -> IntArray:
+        return (day - _A_MONDAY - self.weekday) // self.days
+
+    def _first_day(self, period: IntArray) -> IntArray:
+        return period * self.days + _A_MONDAY + self.weekday

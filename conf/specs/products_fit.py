@@ -1,0 +1,54 @@
+"""What the clock of products asks of a source: known from the specs alone, before any file is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from conf.event_types import EventType
+from conf.specs.event_mapping import EventMapping, event_types_of
+from conf.specs.problem import Ordering
+from conf.specs.source import Source
+
+if TYPE_CHECKING:  # a scenario is checked as it is loaded
+    from conf.specs.scenario import Scenario
+
+_COUNT: EventType = "stock"
+_AHEAD = ("price_in_{n}d", "is_reduced_in_{n}d")
+
+
+def ordering_misfits(scenario: Scenario, source: Source) -> Iterator[tuple[str, str]]:
+    """Yield what the source lacks for decisions of products: the key that asks for it, and what is wrong."""
+    if scenario.ordering is None:
+        return
+    if source.decisions.event_type != _COUNT:
+        got = source.decisions.event_type
+        yield "decisions.event_type", f"clock sku_day decides with each count; expected stock, got {got}"
+    feeds = {name: feed.events for name, feed in source.feeds_alone().items()}
+    yield from _of_feeds(scenario.ordering, source.name, feeds)
+    told = () if source.items is None else tuple(source.items.columns)
+    has_all = source.items is not None and not told
+    asked = [form for form, _ in scenario.observation.of_products.values()]
+    if "product_category" in asked and not has_all and "category_id" not in told:
+        yield "observation.features", f"product_category: source {source.name} has no table of items with category_id"
+    if set(_AHEAD) & set(asked) and not has_all and "price" not in told:
+        yield "observation.features", f"prices ahead: source {source.name} has no table of items with price"
+
+
+def _of_feeds(ordering: Ordering, source: str, feeds: Mapping[str, EventMapping]) -> Iterator[tuple[str, str]]:
+    has_receipts = ordering.receipts == "delivered"
+    tied = ("item_id", "quantity", "order_id")
+    needed: dict[EventType, tuple[str, ...]] = {
+        "stock": tied[:2],
+        "purchase": tied[:2],
+        "order": tied if has_receipts else tied[:2],
+        **({"receipt": tied} if has_receipts else {}),
+    }
+    for event, fields in needed.items():
+        of_event = [one for one in feeds.values() if event in event_types_of(one)]
+        if not of_event:
+            absent = "; where the log has no receipts, write ordering.receipts: none" if event == "receipt" else ""
+            yield "clock", f"sku_day: no line of {source} becomes a {event} event{absent}"
+        lacking = [f"events.{field}" for field in fields if any(getattr(one, field) is None for one in of_event)]
+        if lacking:
+            yield "clock", f"sku_day: source {source} maps no {', '.join(lacking)} of its {event} events"

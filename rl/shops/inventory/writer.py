@@ -1,0 +1,173 @@
+"""The shop's raw deliveries: a folder a day with four dirty feeds and products, and a record of what they hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter, defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from rl.errors import ShopError
+from rl.shops.inventory.feeds.stock_dirt import FORMS, dirty_lines, duplicates
+from rl.shops.inventory.feeds.stock_files import PRODUCT_FILE, PRODUCT_HEADER, WRITERS, product_lines
+from rl.shops.inventory.feeds.stock_lines import (
+    FIRST_ARTICLE,
+    LineKind,
+    Record,
+    StockLine,
+    calendar_of,
+    count_lines,
+    receipt_lines,
+    sales,
+    supplier_orders,
+)
+from rl.shops.inventory.inventory_settings import InventorySettings, save_shop
+from rl.shops.inventory.stock_days import StockDays, simulate_days
+from rl.shops.inventory.stock_record import StockRecord
+from rl.shops.promotion.week_calendar import DAY, MICROSECONDS
+
+LOGS_FOLDER = "logs"
+DELIVERED_FILE = "delivered.json"
+STOCK_FILE = "stock_days.parquet"
+
+DISORDER_MINUTES = 20.0
+_LINES_STREAM, _LATE_STREAM, _DAY_STREAM = 51, 52, 53
+
+
+def write_inventory_logs(out: Path, settings: InventorySettings) -> dict[str, object]:
+    """Write the shop's settings, its logs of every day, and the record of what is in them, replacing earlier ones.
+
+    The record is `delivered.json` (lines by feed, day and kind) and `stock_days.parquet` (exact units and money by
+    product and day, with the demand that no log shows). The same settings give the same bytes.
+
+    Returns:
+        What `delivered.json` says.
+
+    Raises:
+        ShopError: the folder can't be written.
+    """
+    days = simulate_days(settings)
+    staged = out / f".{LOGS_FOLDER}.{os.getpid()}"
+    try:
+        shutil.rmtree(staged, ignore_errors=True)
+        delivered, record = deliver(days, staged)
+        shutil.rmtree(out / LOGS_FOLDER, ignore_errors=True)
+        staged.replace(out / LOGS_FOLDER)
+        (out / DELIVERED_FILE).write_text(json.dumps(delivered, indent=2) + "\n", encoding="utf-8")
+        record.write(out / STOCK_FILE)
+        save_shop(settings, out)
+    except OSError as error:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise ShopError(f"{out}: the simulated shop's logs can't be written: {error}") from error
+    return delivered
+
+
+def deliver(days: StockDays, logs: Path) -> tuple[dict[str, object], StockRecord]:
+    """Write the days' files to the folder; return the counts of each kind of line, and the exact record."""
+    deliveries, calendar = _Deliveries(days), calendar_of(days)
+    told = product_lines(days)
+    for day in range(days.settings.n_days):
+        folder = logs / str(calendar.date(day))
+        folder.mkdir(parents=True)
+        for feed in WRITERS:
+            deliveries.write(feed, day, folder, is_last=day + 1 == days.settings.n_days)
+        if day in told:
+            content = "".join(f"{line}\n" for line in [PRODUCT_HEADER, *told[day]])
+            (folder / PRODUCT_FILE).write_bytes(content.encode("latin-1"))
+    return deliveries.summary(), deliveries.record
+
+
+class _Deliveries:
+    """Real lines by feed and day of delivery, and what becomes of them."""
+
+    def __init__(self, days: StockDays) -> None:
+        self.days, self.settings, self.calendar = days, days.settings, calendar_of(days)
+        self.record = StockRecord(days)
+        self.real: dict[str, dict[int, list[StockLine]]] = {feed: defaultdict(list) for feed in WRITERS}
+        self.kinds: dict[str, dict[str, Counter[LineKind]]] = {feed: {} for feed in WRITERS}
+        self.put_off: dict[str, list[StockLine]] = {feed: [] for feed in WRITERS}
+        self.n_undelivered: Counter[str] = Counter()
+        rngs = {feed: self._rng(_LINES_STREAM, feed) for feed in WRITERS}
+        self._add_sales(rngs["sales"])
+        self._add_counts(rngs["stock"])
+        self._add_units("supply_orders", list(supplier_orders(days, self.calendar, rngs["supply_orders"])))
+        self._add_units("receipts", list(receipt_lines(days, self.calendar, rngs["receipts"])))
+
+    def write(self, feed: str, day: int, folder: Path, *, is_last: bool) -> None:
+        """Write a feed's file of a day: what is real, what comes again, and what is wrong."""
+        dirt, lines = self.settings.dirt, self.real[feed].get(day, [])
+        rng = self._rng(_DAY_STREAM, feed, day)
+        again, tomorrow = duplicates(lines, dirt.duplicate_rate, is_last=is_last, rng=rng)
+        together = lines + again + self.put_off[feed] + dirty_lines(feed, lines, dirt, rng)
+        self.put_off[feed] = tomorrow
+        shift = rng.normal(0, DISORDER_MINUTES * 60 * MICROSECONDS, len(together))
+        place = np.array([line.time for line in together]) + shift
+        WRITERS[feed]([together[index] for index in np.argsort(place, kind="stable")], folder, rng)
+        self.kinds[feed][str(self.calendar.date(day))] = Counter(line.kind for line in together)
+
+    def summary(self) -> dict[str, object]:
+        """Return the counts of lines by feed, kind, day and reason for rejection."""
+        return {"feeds": {feed: self._feed_summary(feed) for feed in WRITERS}}
+
+    def _feed_summary(self, feed: str) -> dict[str, object]:
+        totals = sum(self.kinds[feed].values(), Counter[LineKind]())
+        rejected: Counter[str] = Counter()
+        for kind, n_lines in totals.items():
+            reason = FORMS[feed].reason(kind)
+            if reason is not None:
+                rejected[reason] += n_lines
+        return {
+            "n_lines": totals.total(),
+            "n_accepted": totals.total() - rejected.total(),
+            "rejected": dict(sorted(rejected.items())),
+            "n_after_last_delivery": self.n_undelivered[feed],
+            "kinds": dict(sorted(totals.items())),
+            "days": {day: dict(sorted(kinds.items())) for day, kinds in self.kinds[feed].items()},
+        }
+
+    def _rng(self, stream: int, feed: str, *more: int) -> np.random.Generator:
+        return np.random.default_rng([self.settings.seed, stream, list(WRITERS).index(feed), *more])
+
+    def _add(self, feed: str, lines: list[StockLine]) -> list[bool]:
+        """Take in real lines, some of them a day late, and return which are delivered at all."""
+        is_late = (self._rng(_LATE_STREAM, feed).random(len(lines)) < self.settings.dirt.late_rate).tolist()
+        last = self.settings.n_days - 1
+        is_delivered = [line.day + late <= last for line, late in zip(lines, is_late, strict=True)]
+        for line, late, comes in zip(lines, is_late, is_delivered, strict=True):
+            if comes:
+                moved = replace(line, kind="late", time=line.time + DAY) if late and line.kind == "on_time" else line
+                self.real[feed][line.day + late].append(moved)
+        self.n_undelivered[feed] += is_delivered.count(False)
+        return is_delivered
+
+    def _add_sales(self, rng: np.random.Generator) -> None:
+        all_sales = list(sales(self.days, self.calendar, rng))
+        is_delivered = self._add("sales", [sale.line for sale in all_sales])
+        self.record.add_sales(sale for sale, comes in zip(all_sales, is_delivered, strict=True) if comes)
+        for sale, comes in zip(all_sales, is_delivered, strict=True):
+            if not comes and not sale.is_refund:
+                self.record.note_gap(sale.product, sale.day)
+
+    def _add_counts(self, rng: np.random.Generator) -> None:
+        counts = list(count_lines(self.days, self.calendar, rng))
+        is_missed = (rng.random(len(counts)) < self.settings.dirt.missed_count_rate).tolist()
+        kept = [line for line, missed in zip(counts, is_missed, strict=True) if not missed or line.kind == "recount"]
+        is_delivered = self._add("stock", kept)
+        self.record.add_counts(line for line, comes in zip(kept, is_delivered, strict=True) if comes)
+
+    def _add_units(self, feed: str, lines: list[StockLine]) -> None:
+        for line, comes in zip(lines, self._add(feed, lines), strict=True):
+            if not comes:
+                for number in _articles(line.record):
+                    self.record.note_gap(number - FIRST_ARTICLE, line.day)
+
+
+def _articles(record: Record) -> list[int]:
+    """Return the articles that a line of orders or receipts names."""
+    lines = record.get("lines")
+    named = [one["sku"] for one in lines] if isinstance(lines, list) else [record["Artikel"]]
+    return [int(str(one)) for one in named]

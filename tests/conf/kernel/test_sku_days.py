@@ -1,0 +1,211 @@
+"""The clock of products against loops over rows, and what it says of days told by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from conf.kernel import orders_on_the_way, product_features, stock_flows, transitions
+from conf.kernel.calendar import calendar_of, date_of, day_number
+from conf.kernel.clocks.sku_day import SkuDay
+from conf.kernel.orders_on_the_way import OrderChanges
+from conf.kernel.product_features import FEATURES, ProductFacts
+from conf.kernel.told import Told
+from conf.kernel.transitions import StreamTransitions
+from conf.kernel.transitions import transitions as kernel
+from conf.kernel_rules import as_of, longest_closing_days, rules_of
+from conf.observation_features import PRODUCT_FEATURES
+from tests.conf.kernel.columns_of_rows import Log, array, ids, log_of, micros
+from tests.conf.kernel.comparison import told_outcomes, told_quarantine, told_transitions
+from tests.conf.kernel.planted_faults import Fault
+from tests.conf.kernel.product_logs import ProductLog, Row, many_product_logs, product_logs, product_pipelines
+from tests.conf.kernel.product_reference import told_of
+
+PIPELINES = product_pipelines(120, seed=5)
+LOGS = product_logs(PIPELINES)
+N_LOGS = 250
+"""Some times as many as the rarest fault needs: a change of what is drawn may make it rarer."""
+
+FAULTS = {
+    "periods start at midnight": Fault(SkuDay._period, "if not self.hour or not len(period)", "if True"),
+    "weeks start on Mondays": Fault(SkuDay._first_day, "+ _A_MONDAY + self.weekday", "+ _A_MONDAY"),
+    "every count is a decision": Fault(
+        SkuDay.decide, "changes(stream.unit[counts],", "changes(stream.time_us[counts], stream.unit[counts],"
+    ),
+    "a block is a period": Fault(SkuDay.visits, "// self.periods", "// 1"),
+    "a block closes at the next period's start": Fault(SkuDay._closings, "following != NOBODY", "following < NOBODY"),
+    "an episode of products is terminal": Fault(SkuDay.points, "np.zeros_like(is_last)", "np.ones_like(is_last)"),
+    "a missing count is overlooked": Fault(SkuDay.missed, "> period + 1", "> period + 2"),
+    "what left the range has missed a count": Fault(
+        SkuDay.missed, "next_counts(stream, rows, self.window_us)", "next_counts(stream, rows, 10 * self.window_us)"
+    ),
+    "an order of the bound is the action below": Fault(SkuDay.decide, 'side="right"', 'side="left"'),
+    "another product's count begins the period": Fault(
+        stock_flows.counts_of, "(stream.unit[latest] == stream.unit) & ", ""
+    ),
+    "a period's events have no end": Fault(stock_flows.counts_of, "<= window_us", "<= 10 * window_us"),
+    "the window's last moment is outside": Fault(stock_flows.counts_of, "<= window_us", "< window_us"),
+    "another product's count closes": Fault(
+        stock_flows.next_counts, " & (stream.unit[following] == stream.unit[rows])", ""
+    ),
+    "what came in doesn't count": Fault(stock_flows.book_changes, 'units_of(stream, "receipt")', "0"),
+    "a day runs out at its end alone": Fault(
+        stock_flows.stock_flows, "(_least(stream, rows, count, opening) <= 0)", "(book <= 0)"
+    ),
+    "what the days before brought fills the stock": Fault(stock_flows._least, " - running[rows[of]]", ""),
+    "a recount is worth something": Fault(transitions.attributed_events, "decided.is_repeated[found.row]", "False"),
+    "a late order is on its way at once": Fault(
+        orders_on_the_way.order_changes, "np.maximum(stream.day, stream.delivery_day)", "stream.day"
+    ),
+    "an order is seen on its day": Fault(orders_on_the_way.order_changes, "[rows] + 1", "[rows]"),
+    "an order is looked at a day longer": Fault(
+        orders_on_the_way.order_changes, "rule.history_days + 1", "rule.history_days + 2"
+    ),
+    "more may come than was ordered": Fault(
+        orders_on_the_way._outstanding, "np.maximum(total - before, 0)", "(total - before)"
+    ),
+    "a receipt is of an order of any number": Fault(
+        orders_on_the_way._grouped, "(known_pair[found] == asked_pair) & ", ""
+    ),
+    "what is overdue isn't due today": Fault(OrderChanges.due_in, "if not n_days", "if False"),
+    "the last lead is of the last receipt": Fault(
+        orders_on_the_way._tied, "(receipts, order_day,", "(order_day, receipts,"
+    ),
+    "a price ahead is today's": Fault(product_features._Asked.ahead, "+ n_days * MICROS_PER_DAY", "+ 0"),
+    "a price that rises is reduced": Fault(product_features._is_reduced, "(before > price)", "(before != price)"),
+    "the stock at an end is the last count": Fault(
+        product_features._units_on_hand, " + running[np.maximum(points.row_end - 1, 0)] - running[last_row]", ""
+    ),
+    "a day's sales are those up to it": Fault(product_features._sold_on_day, " - asked.sold(number - 1)", ""),
+}
+
+
+def kernel_transitions(log: ProductLog) -> tuple[Log, StreamTransitions]:
+    """The log's columns and what the kernel makes of them."""
+    columns, source = log_of(log.rows), log.pipeline.source
+    known = as_of(source, dates=log.dates, horizon=log.horizon, longest_days=longest_closing_days(log.pipeline))
+    return columns, kernel(columns.stream, rules_of(log.pipeline), known, facts=facts_of(columns, log.items))
+
+
+def facts_of(columns: Log, items: list[Row]) -> ProductFacts:
+    units = {name: number for number, name in enumerate(columns.shoppers)}
+    kept = [one for one in items if one["item_id"] in units]
+    priced = [one for one in kept if one["price"] is not None]
+    return ProductFacts(
+        _told(priced, units, array(one["price"] + 1 for one in priced)), _told(kept, units, ids(kept, "category_id"))
+    )
+
+
+def _told(rows: list[Row], units: dict[str, int], values: np.ndarray) -> Told:
+    return Told(
+        array(units[one["item_id"]] for one in rows),
+        array(micros(one["valid_from"]) for one in rows),
+        array(day_number(one["delivery_date"]) for one in rows),
+        values,
+    )
+
+
+def told(log: ProductLog) -> list[Row]:
+    columns, made = kernel_transitions(log)
+    return told_transitions(columns, made, log.pipeline)
+
+
+def differences(log: ProductLog) -> list[str]:
+    """Where kernel and reference differ: one line for each row and column."""
+    columns, made = kernel_transitions(log)
+    expected = told_of(log.rows, log.pipeline, items=log.items, dates=log.dates, horizon=log.horizon)
+    found = told_transitions(columns, made, log.pipeline)
+    wrong = []
+    if (names := [row["event_id"] for row in found]) != (wanted := [row["event_id"] for row in expected.rows]):
+        return [f"decisions {names}; expected {wanted}"]
+    for row, one in zip(found, expected.rows, strict=True):
+        wrong += [f"{row['event_id']} {key}: {row[key]}; expected {one[key]}" for key in row if row[key] != one[key]]
+    if (outcomes := told_outcomes(columns, made)) != expected.outcomes:
+        wrong.append(f"outcomes {outcomes}; expected {expected.outcomes}")
+    if (aside := told_quarantine(columns, made)) != expected.aside:
+        wrong.append(f"set aside {aside}; expected {expected.aside}")
+    return wrong
+
+
+@cache
+def searched(seed: int) -> ProductLog:
+    return many_product_logs(PIPELINES, seed)
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(LOGS)
+def test_days_of_products_are_those_of_loops_over_the_rows(log: ProductLog) -> None:
+    """Every feature, reward, metric, end and outcome of every row, whatever the period, hour, zone and lateness."""
+    assert differences(log) == []
+
+
+def test_days_of_many_products_are_those_of_loops_over_the_rows() -> None:
+    """The same of some hundred logs, twelve at once; they hold what the rules turn on."""
+    logs = [searched(seed) for seed in range(60)]
+    assert [found for log in logs if (found := differences(log))] == []
+    made = [row for log in logs for row in told(log)]
+    assert len(made) > 1_000
+    assert {row["step"] for row in made} >= {0, 1, 2}
+    assert not any(row["terminal"] for row in made)
+    assert {row["metrics"].get("ran_out") for row in made} >= {0, 1}
+    assert any(row["observation"]["units_due_in_1d"] for row in made)
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())
+def test_fault_is_caught(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one of the logs at least, kernel and reference differ, and without the fault they don't."""
+    monkeypatch.setattr(fault.function, "__code__", fault.code)
+    found = next((seed for seed in range(N_LOGS) if differences(searched(seed))), None)
+    assert found is not None
+    monkeypatch.undo()
+    assert differences(searched(found)) == []
+
+
+def test_each_feature_has_its_meaning() -> None:
+    """What the kernel computes is what specs may name."""
+    assert set(FEATURES) == set(PRODUCT_FEATURES)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_rows_of_a_block_need_only_the_days_around_it(seed: int) -> None:
+    """As many before as history and attribution reach, as many behind as a partition takes to settle."""
+    log = searched(seed)
+    rule = rules_of(log.pipeline).attribution
+    for day in {row["date"] for row in told(log)}:
+        first, last = day - timedelta(days=rule.reach_days), day + timedelta(days=log.pipeline.settle_days)
+        around = [row for row in log.rows if first <= row["event_date"] <= last]
+        cut = ProductLog(log.pipeline, around, log.items, [day], log.horizon)
+        expected = [row for row in told(log) if row["date"] == day]
+        # The first event of a block names its episode; what lies before the day isn't of it.
+        assert told(cut) == expected
+
+
+def test_periods_hold_together_over_a_change_of_clocks() -> None:
+    """Days start at their hour of the business day, an elapsed one where clocks change on that very day."""
+    clock = SkuDay(days=1, weekday=0, hour=6, periods=7, max_steps=10, window_us=0)
+    calendar = calendar_of("Europe/Berlin", day_number(date(2026, 3, 1)), day_number(date(2026, 4, 30)))
+    days = np.array([day_number(date(2026, 3, day)) for day in (28, 29, 30)], dtype=np.int64)
+    starts = [datetime.fromtimestamp(one / 1e6, UTC) for one in clock.starts_us(clock._period_of_day(days), calendar)]
+    assert starts == [
+        datetime(2026, 3, 28, 5, tzinfo=UTC),
+        datetime(2026, 3, 29, 5, tzinfo=UTC),  # 7 o'clock on the wall
+        datetime(2026, 3, 30, 4, tzinfo=UTC),
+    ]
+
+
+@pytest.mark.parametrize(("days", "periods"), [(1, 1), (1, 28), (7, 4)])
+def test_each_day_has_one_partition_that_starts_before_it(days: int, periods: int) -> None:
+    """A block's first day answers for its days; a first day holds moments of the block before, too."""
+    clock = SkuDay(days=days, weekday=2, hour=6, periods=periods, max_steps=100, window_us=0)
+    all_days = np.arange(day_number(date(2026, 1, 1)), day_number(date(2026, 12, 31)), dtype=np.int64)
+    owners = clock.partition_days(all_days)
+    assert ((all_days - owners >= 0) & (all_days - owners < days * periods)).all()
+    assert (np.diff(np.unique(owners)) == days * periods).all()
+    if days == 7:
+        assert {date_of(one).weekday() for one in owners.tolist()} == {2}
+    first = owners[all_days == owners][1:2]
+    assert clock.starting_days(first).tolist() == [first[0] - days * periods, first[0]]

@@ -1,0 +1,26 @@
+"""`simulate-inventory` leaves logs and their record, for days that end where they are asked to."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+
+from conf.settings import Settings
+from rl.commands.simulate_inventory import run
+from rl.shops.inventory.inventory_settings import load_shop
+
+
+def test_logs_end_on_the_day_asked_for(tmp_path: Path) -> None:
+    """Four weeks up to a Wednesday; the folder holds all that the docs name."""
+    settings = Settings.from_environment({"NIGHTCART_HOME": str(tmp_path)})
+    result = run(settings=settings, out=None, last_date=date(2026, 1, 14), n_days=28, n_products=5, seed=6)
+    folder = tmp_path / "shops" / "simulated_inventory"
+    assert result["logs"] == str(folder / "logs")
+    assert (result["first_date"], result["last_date"]) == ("2025-12-18", "2026-01-14")
+    assert sorted(path.name for path in (folder / "logs").iterdir())[-1] == "2026-01-14"
+    assert len(list((folder / "logs").iterdir())) == 28
+    shop = load_shop(folder)
+    assert (shop.n_products, shop.seed, shop.first_day) == (5, 6, date(2025, 12, 18))
+    assert json.loads((folder / "delivered.json").read_text()) == result["delivered"]
+    assert (folder / "stock_days.parquet").exists()
