@@ -44,6 +44,7 @@ COMPANY: dict[str, dict[str, Any]] = {
         f"week.{name}": {"clock": "shopper_week", "week": {"weekday": "monday"}}
         for name in ("weekday", "hour", "weeks")
     },
+    "evaluation.after_cut": {"clock": "shopper_week", "week": {"weekday": "monday"}},
     "action.item_categories": {"action.key": "category", "observation.item_categories": True},
     "csv.columns": {
         "csv.has_header": False,

@@ -107,7 +107,7 @@ def judged_episodes(settings: PromotionSettings, pipeline: Pipeline, interval: T
             f"blocks of {longest} weeks are cut into episodes of {scenario.episode.max_steps} (episode.max_steps); "
             "the shop is played by whole blocks"
         )
-    if scenario.evaluation.steps < longest:
+    if scenario.evaluation.after_cut == "nothing" or scenario.evaluation.steps < longest:
         return JudgedEpisodes(blocks, discount, scenario.evaluation.steps)
     beyond = _weeks_that_count(discount)
     return JudgedEpisodes(blocks, discount, longest + beyond, beyond)

@@ -12,8 +12,8 @@ import pytest
 from conf.paths import Lake, simulated_shop
 from rl.data.dataset import Dataset, prepare_dataset
 from rl.night.truth import true_values
-from rl.ope.report import BEHAVIOR, EvaluationSettings, evaluate_policies
 from rl.ope.q_functions.fqe_settings import FqeSettings
+from rl.ope.report import BEHAVIOR, EvaluationSettings, evaluate_policies
 from rl.policy import StochasticPolicy
 from rl.policy.network import DenseNetwork
 from rl.shops.promotion.promotion_settings import changed_settings, save_shop
