@@ -1,9 +1,10 @@
 """What nights of the shop of weekly offers say against what is true, and what their policies earn against a team's own.
 
 For each log of the shop: a night as `make nightly SCENARIO=promotion` runs it, without Spark and Airflow. Prints JSON
-lines: the gate's gain with its interval and verdict beside the true gain of the same episodes (`estimate`); the profit,
-spend and gain of the selected policy and of each fixed policy, per shopper-week of the test weeks (`worth`); and last
-the mean gain over each fixed policy with Student's 95% interval over logs (`summary`). Run by `make bench-promotion`:
+lines: the gate's gain with its interval and verdict beside the true gain of the same episodes (`estimate`); profit and
+spend of the selected policy, of its network at the lowest temperature (`coolest`) and of each fixed policy, per
+shopper-week of the test weeks (`worth`); and last the mean gain of the two over each fixed policy, with Student's 95%
+interval over logs (`summary`). Run by `make bench-promotion`:
 
 - `SEEDS=5`: logs.
 - `SHOPPERS=1000`: of each log.
@@ -33,15 +34,16 @@ def main() -> None:
         n_truth=int(os.environ.get("TRUTH", "600" if small else "8000")),
         is_small=small,
     )
-    gains: dict[str, list[float]] = {}
+    gains: dict[str, dict[str, list[float]]] = {"selected_above": {}, "coolest_above": {}}
     for seed in range(1, int(os.environ.get("SEEDS", "5")) + 1):
         trial = NightTrial.of(seed, size)
         _say(trial.estimate())
         for row in trial.worths():
             _say(row)
-            if row["policy"] != "selected":
-                gains.setdefault(row["policy"], []).append(row["selected_above"])
-    _say({"kind": "summary", "selected_above": {name: mean_with_interval(found) for name, found in gains.items()}})
+            for kind in gains.keys() & row.keys():
+                gains[kind].setdefault(row["policy"], []).append(row[kind])
+    for kind, found in gains.items():
+        _say({"kind": "summary", kind: {name: mean_with_interval(values) for name, values in found.items()}})
 
 
 def mean_with_interval(values: list[float], level: float = 0.95) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +17,7 @@ from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evalua
 from rl.policy import StochasticPolicy
 from rl.shops.promotion.episode_values import played_returns
 from rl.shops.promotion.fixed_policies import fixed_policies, over_keys
+from rl.shops.promotion.lockstep_weeks import Probabilities
 from rl.shops.promotion.logging_policy import logging_policy
 from rl.shops.promotion.played_shop import encoding, judged_episodes
 from rl.shops.promotion.true_value import PolicyTruth, TrueValue, true_policy_value
@@ -113,7 +115,7 @@ class NightTrial:
         """The estimated gain of an episode over the log's policy with its interval, the true one, and the verdict."""
         settings, pipeline = self.night.settings, self.night.pipeline
         gain = self._estimated_gain()
-        behavior, learned = logging_policy(settings), self._over_actions()
+        behavior, learned = logging_policy(settings), self._over_actions(self.policy)
         players: dict[str, Player] = {
             BEHAVIOR: lambda weeks: weeks.play_on_columns(behavior),
             "selected": lambda weeks: weeks.play(learned),
@@ -144,35 +146,38 @@ class NightTrial:
     def worths(self) -> list[Row]:
         """What the selected policy and each fixed one earn and spend per shopper-week of the test's weeks.
 
-        Each follows the log's policy at the first test week and goes on to the last week of the log.
+        Each follows the log's policy at the first test week and goes on to the last week of the log. Beside the
+        selected policy stands its network at the lowest temperature: all that was learned, whatever the log can prove.
         """
-        settings, first = self.night.settings, self._first_test_week()
-        selected = self._truth(first, None)
-        rows = [_worth(self.seed, "selected", selected, None)]
-        for name in fixed_policies(settings):
-            other = self._truth(first, name)
-            rows.append(_worth(self.seed, name, other, selected.above(other)))
+        coolest = min(self.night.pipeline.scenario.policy.temperatures)
+        selected = self._truth(self._over_actions(self.policy), self.night.pipeline)
+        cool = self._truth(self._over_actions(self.policy.with_temperature(coolest)), self.night.pipeline)
+        rows = [_worth(self.seed, "selected", selected), _worth(self.seed, "coolest", cool)]
+        for name, fixed in fixed_policies(self.night.settings).items():
+            other = self._truth(fixed, None)
+            above = {"selected_above": selected.above(other), "coolest_above": cool.above(other)}
+            rows.append(_worth(self.seed, name, other, above))
         return rows
 
-    def _truth(self, first: int, fixed: str | None) -> PolicyTruth:
-        """The truth of a fixed policy, or of the selected one."""
-        settings = self.night.settings
+    def _truth(self, probabilities: Probabilities, pipeline: Pipeline | None) -> PolicyTruth:
+        """The truth of a policy that sees the pipeline's rows, or the shop's own columns where there is none."""
+        settings, first = self.night.settings, self._first_test_week()
         return true_policy_value(
             settings,
-            self._over_actions() if fixed is None else fixed_policies(settings)[fixed],
+            probabilities,
             lead_weeks=first,
             n_weeks=settings.n_weeks - first,
             n_shoppers=self.size.n_truth,
             seed=self.seed,
-            pipeline=self.night.pipeline if fixed is None else None,
+            pipeline=pipeline,
         )
 
     def _first_test_week(self) -> int:
         judged = judged_episodes(self.night.settings, self.night.pipeline, self.night.intervals["test"])
         return judged.blocks[0].first
 
-    def _over_actions(self) -> Any:
-        return over_keys(self.night.settings, encoding(self.policy), list(self.policy.vocabulary.names))
+    def _over_actions(self, policy: StochasticPolicy) -> Probabilities:
+        return over_keys(self.night.settings, encoding(policy), list(policy.vocabulary.names))
 
     def _estimated_gain(self) -> Interval:
         scenario, how = self.night.pipeline.scenario, self.evaluation.settings
@@ -193,7 +198,7 @@ def _pipeline(size: Size) -> Pipeline:
     return promotion_pipeline(candidates=candidates, evaluation={"fqe_updates": 30})
 
 
-def _worth(seed: int, name: str, truth: PolicyTruth, selected_above: TrueValue | None) -> Row:
+def _worth(seed: int, name: str, truth: PolicyTruth, above: Mapping[str, TrueValue] | None = None) -> Row:
     profit = truth.mean("profit")
     row: Row = {
         "kind": "worth",
@@ -204,10 +209,9 @@ def _worth(seed: int, name: str, truth: PolicyTruth, selected_above: TrueValue |
         "committed": round(truth.mean("committed").value, 3),
         "redeemed": round(truth.mean("redeemed").value, 3),
     }
-    if selected_above is None:
-        return row
-    above = {"selected_above": round(selected_above.value, 3), "error": round(selected_above.standard_error, 3)}
-    return row | above
+    for key, gain in (above or {}).items():
+        row |= {key: round(gain.value, 3), f"{key}_error": round(gain.standard_error, 3)}
+    return row
 
 
 def _rounded(value: float | None) -> float | None:

@@ -46,11 +46,12 @@ def test_estimate_and_truth_stand_side_by_side(trial: NightTrial) -> None:
 
 
 def test_each_fixed_policy_is_compared(trial: NightTrial) -> None:
-    """With its profit and spend, and how far the selected policy is above it, paired."""
-    selected, *others = trial.worths()
+    """With its profit and spend, and how far the selected policy and the coolest one are above it, paired."""
+    selected, coolest, *others = trial.worths()
     assert [row["policy"] for row in others] == list(fixed_policies(trial.night.settings))
     for row in others:
         assert row["selected_above"] == pytest.approx(selected["profit"] - row["profit"], abs=0.002)
+        assert row["coolest_above"] == pytest.approx(coolest["profit"] - row["profit"], abs=0.002)
 
 
 def test_the_interval_over_logs_is_student_s() -> None:
