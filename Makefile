@@ -26,7 +26,7 @@ set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quote
 
 .PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source forget-source shopper-models accept repair migrate promote observe serve rollback off on \
         test test-pipeline test-dags test-faults check lint \
-        reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-ope bench-serve bench-train bench-worth up down airflow pins clean
+        reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-ope bench-promotion bench-serve bench-train bench-worth up down airflow pins clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -59,6 +59,7 @@ help:  ## this page
 #:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on
 #:   SIZES=300000 NIGHT_EVENTS=300000  events of the logs of `make bench-jobs`; REPEATS=1 rounds
 #:   CELLS=p4-L2,p9-L3 SHIFTS=0,3,-3 SEEDS=3 METHODS=formulas,hindsight SMALL=1  of `make bench-inventory`
+#:   SEEDS=5 SHOPPERS=1000 TRUTH=8000 SMALL=1  of `make bench-promotion`: logs, their shoppers, those of truths
 #:   SECTIONS=coverage,selection  parts of `make bench-jobs`, `make bench-ope` or `make bench-train`; default: all
 #:   DEVICE=cuda REPEATS=5        what `make bench-train` runs on, and how many rounds
 #:   THREADS=1,8      numbers of threads that its full step is timed with; default: 1 and all cores
@@ -183,6 +184,9 @@ bench-jobs: setup duckdb-environment  ## what raw lines cost on their way to tra
 
 bench-inventory: setup  ## how far above the least cost each way to order lands, on the test bed of lost sales; CELLS, SHIFTS, SEEDS, METHODS, SMALL
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_inventory
+
+bench-promotion: setup  ## what nights of weekly offers say against the truth, and what their policies earn; SEEDS, SHOPPERS, TRUTH, SMALL
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_promotion
 
 bench-worth: setup  ## whether `make worth` says the right thing of simulated shops, over 5 logs of each kind
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_worth.py

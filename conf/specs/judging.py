@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from conf.specs.later_keys import GrownModel
 from conf.specs.strict_yaml import StrictModel
 
 UNIT_WORDS = {"user_id": "shoppers"}  # of each evaluation.unit, in the plural
@@ -32,8 +33,10 @@ SecondOpinionName = Literal["mis_s", "mis_sa", "snmis_s", "snmis_sa", "drl_s", "
 """Estimators by state: they check the gate's estimate, and no gate may use them."""
 
 
-class Evaluation(StrictModel):
+class Evaluation(GrownModel):
     """Off-policy evaluation."""
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"after_cut"})
 
     estimator: Literal["dm", "pdis", "wpdis", "dr", "wdr"] = Field(
         description="Names the estimator that the gate uses; `dm` is a prediction, on which it always abstains, and "
@@ -51,6 +54,13 @@ class Evaluation(StrictModel):
         examples=["user_id"],
     )
     steps: int = Field(ge=1, description="Sets over how many decisions of an episode its value runs.", examples=[40])
+    after_cut: Literal["fitted", "nothing"] = Field(
+        default="fitted",
+        description="Says what a value counts of what follows where time has cut an episode before its last step: "
+        "what a Q-function was fitted to say of it (`fitted`), or `nothing`, so that a value is what the episode's own "
+        "steps earn. Where time ends every episode, as it does blocks of weeks, the former is mostly the fit's word.",
+        examples=["nothing"],
+    )
     weight_clip: float | None = Field(
         default=None,
         gt=0,

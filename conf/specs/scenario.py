@@ -187,6 +187,15 @@ class Scenario(GrownModel):
         return self
 
     @model_validator(mode="after")
+    def _own_steps_of_timed_episodes(self) -> Self:
+        if self.evaluation.after_cut == "nothing" and self.clock != "shopper_week":
+            raise ValueError(
+                "evaluation.after_cut: nothing is for episodes that time alone ends (clock: shopper_week); others end "
+                "as shoppers leave, and how many steps are left says what will happen"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_exploration_floor(self) -> Self:
         """Return the scenario; raise where its two exploration floors differ."""
         if self.exploration.floor != self.policy.exploration_floor:

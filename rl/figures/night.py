@@ -30,6 +30,7 @@ class NightFacts(StrictModel):
     """Which night it is, and in what its values are counted.
 
     units: what sentences call the independent units. earns: what a decision earns; an earlier release didn't say.
+    after_cut: what a value counts of what follows where time has cut an episode.
     """
 
     scenario: str
@@ -46,6 +47,7 @@ class NightFacts(StrictModel):
     units: str = "shoppers"
     discounted_per: Literal["step", "day"] = "step"
     earns: str = ""
+    after_cut: Literal["fitted", "nothing"] = "fitted"
 
 
 class Lineage(StrictModel):

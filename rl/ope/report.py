@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from conf.specs.scenario import Scenario
 from rl.data.discount_function import DiscountFunction
@@ -20,6 +21,7 @@ from rl.ope.policy_value import PolicyValueReport
 from rl.ope.q_functions.fqe import FittedQ, FqeSettings, FqeTask, fit_fqe_together
 from rl.ope.samples.behavior_value import OnlyAction, as_one_action
 from rl.ope.samples.evaluation_probabilities import logged_action_set, share_outside_support
+from rl.ope.samples.own_steps import OnOwnFeatures, ended_at_cuts, with_steps_left
 from rl.ope.samples.q_function import ActionValues, action_values
 from rl.ope.samples.sample import EvaluationSample, evaluation_sample
 
@@ -41,6 +43,7 @@ class EvaluationSettings:
     Attributes:
         discount: what a later reward counts for, as the spec states it.
         steps: over which values run; None: to the end of the longest episode.
+        after_cut: what a value counts of what follows an episode that time has cut: the fitted value, or nothing.
         weight_clip: upper limit on cumulative weights; None for none.
         estimators: names to run.
         confidence: level of the intervals.
@@ -53,6 +56,7 @@ class EvaluationSettings:
 
     discount: DiscountFunction
     steps: int | None = None
+    after_cut: Literal["fitted", "nothing"] = "fitted"
     weight_clip: float | None = None
     estimators: tuple[str, ...] = field(default_factory=nightly_estimators)
     confidence: float = 0.95
@@ -77,6 +81,7 @@ class EvaluationSettings:
         return cls(
             discount=DiscountFunction.of(scenario.discount),
             steps=spec.steps,
+            after_cut=spec.after_cut,
             weight_clip=spec.weight_clip,
             confidence=spec.confidence,
             resampling=Resampling(n_draws=spec.n_bootstrap, seed=seed),
@@ -196,6 +201,13 @@ class _Run:
         keeps_samples: bool,
     ) -> None:
         self._train, self._test, self._settings = train, test, settings
+        self._is_bounded = settings.after_cut == "nothing"
+        if self._is_bounded:
+            self._train, self._test = ended_at_cuts(train), ended_at_cuts(test)
+            steps = settings.steps or int(max(train.lengths.max(initial=1), test.lengths.max(initial=1)))
+            self._fitted_on, self._valued_on = (with_steps_left(one, steps) for one in (self._train, self._test))
+        else:
+            self._fitted_on, self._valued_on = train, test
         self._is_logged, self._outcome, self._keeps_samples = is_logged, outcome, keeps_samples
         self._estimators = [estimator(name) for name in settings.estimators]
         self._logged_actions = logged_action_set(train, test)
@@ -211,7 +223,7 @@ class _Run:
             return
         distinct = {id(policy): policy for policy in fitted_for.values()}
         fqe = self._settings.fqe
-        if self._outcome != "reward" and self._train.features.shape[1] <= _LINEAR_COLUMNS:
+        if self._outcome != "reward" and self._fitted_on.features.shape[1] <= _LINEAR_COLUMNS:
             fqe = replace(fqe, method="linear")
         fitted = fit_fqe_together(
             [self._task(policy) for policy in distinct.values()],
@@ -249,13 +261,17 @@ class _Run:
     def _task(self, policy: Policy | None) -> FqeTask:
         reward = _outcome(self._train, self._outcome)
         if policy is None:
-            return FqeTask(OnlyAction(), as_one_action(self._train), reward)
-        return FqeTask(policy, self._train, reward)
+            return FqeTask(OnlyAction(), as_one_action(self._fitted_on), reward)
+        return FqeTask(self._seeing(policy), self._fitted_on, reward)
 
     def _fitted_values(self, name: str, policy: Policy | None) -> ActionValues:
         if policy is None:
-            return action_values(self.fits[name], OnlyAction(), as_one_action(self._test))
-        return action_values(self.fits[name], policy, self._test)
+            return action_values(self.fits[name], OnlyAction(), as_one_action(self._valued_on))
+        return action_values(self.fits[name], self._seeing(policy), self._valued_on)
+
+    def _seeing(self, policy: Policy) -> Policy:
+        """Return the policy over the features that Q-functions see."""
+        return OnOwnFeatures(policy, self._train.features.shape[1]) if self._is_bounded else policy
 
     def _with_density_ratios(self, policy: Policy, sample: EvaluationSample) -> EvaluationSample:
         """Return the sample with ratios cross-fitted on the test split, or with the reason why there are none."""

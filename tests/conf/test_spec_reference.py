@@ -56,6 +56,7 @@ COMPANY: dict[str, dict[str, Any]] = {
     "ordering": ORDERED,
     **{f"ordering.{name}": ORDERED for name in ("every", "weekday", "hour", "periods", "lead_days", "receipts")},
     "action.quantities": ORDERED,
+    "evaluation.after_cut": {"clock": "shopper_week", "week": {"weekday": "monday"}},
     "action.item_categories": {"action.key": "category", "observation.item_categories": True},
     "csv.columns": {
         "csv.has_header": False,

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from conf.observation_features import OBSERVATION_FEATURES, id_hash
+from conf.observation_features import feature_named, id_hash
 from conf.paths import Lake
 from conf.publication import Manifest, Pointer, swap_pointer
 from conf.specs.scenario import MILLIONTHS, Pipeline, Scenario, load_pipeline
@@ -54,7 +54,8 @@ def make_observation(pipeline: Pipeline, **values: Any) -> Row:
     observation: Row = {}
     for feature in pipeline.scenario.observation.features:
         value = values.get(feature.name, 0 if feature.length is None else [])
-        is_ids = OBSERVATION_FEATURES[feature.name].id_space
+        definition = feature_named(feature.name)
+        is_ids = definition is not None and definition.id_space
         observation[feature.name] = [id_hash(key) for key in value][: feature.length] if is_ids else value
     return observation
 

@@ -50,7 +50,7 @@ class ShopperWeek:
 
     def visits(self, stream: Stream, rule: SessionRule, calendar: Calendar) -> Sessions:  # noqa: ARG002
         """Return the blocks of weeks as what sessions are to other clocks: all ended by time."""
-        block = self._week(stream.time_us, stream.day, calendar) // self.weeks
+        block = self.block(stream.time_us, stream.day, calendar)
         is_start = changes(stream.unit, block)
         starts = np.append(np.flatnonzero(is_start), len(stream))
         return Sessions(
@@ -107,6 +107,10 @@ class ShopperWeek:
             step=merged.of(step, step[is_last] + 1),
             end=merged.of(decision_ends, NO_END),
         )
+
+    def block(self, time_us: IntArray, day: IntArray, calendar: Calendar) -> IntArray:
+        """Return the number of the block of each moment, whose business day it is, `(n,)`."""
+        return self._week(time_us, day, calendar) // self.weeks
 
     def partition_days(self, days: IntArray) -> IntArray:
         """Return the first day of the block that business days end in, `(n,)`."""

@@ -110,6 +110,7 @@ def _facts(pipeline: Pipeline, run_date: object, approval: str | None) -> NightF
             "earns": earnings_sentence(scenario.reward),
             "units": scenario.evaluation.units,
             "steps": scenario.evaluation.steps,
+            "after_cut": scenario.evaluation.after_cut,
             "gamma": scenario.discount.gamma,
             "discounted_per": scenario.discount.per,
             "approval": approval or scenario.approval,

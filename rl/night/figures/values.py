@@ -13,7 +13,7 @@ from rl.night.evaluation import NightEvaluation
 from rl.night.truth import TrueValues
 from rl.ope.policy_value import PolicyValueReport
 from rl.ope.report import BEHAVIOR
-from rl.shops.recommendation.true_value import TrueValue
+from rl.shops.true_value import EpisodeValue
 
 
 def value_figures(reports: Iterable[PolicyValueReport]) -> tuple[ValueFigures, ...]:
@@ -94,5 +94,5 @@ def _guardrail(rail: GuardrailEvidence) -> GuardrailFigures:
     )
 
 
-def _played(played: TrueValue) -> PlayedValue:
-    return PlayedValue(value=played.value, standard_error=played.standard_error, n_episodes=played.n_sessions)
+def _played(played: EpisodeValue) -> PlayedValue:
+    return PlayedValue(value=played.value, standard_error=played.standard_error, n_episodes=played.n_episodes)

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from conf.specs.scenario import Pipeline
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import ShopError
 from rl.shops.promotion.chance import Chance
@@ -16,6 +17,7 @@ from rl.shops.promotion.logging_policy import logging_policy
 from rl.shops.promotion.promotion_settings import PromotionSettings
 from rl.shops.promotion.shop import build_shop
 from rl.shops.promotion.visible_history import Columns
+from rl.shops.promotion.watched_weeks import WatchedWeeks
 from rl.shops.promotion.week_responses import WeekResponses
 
 # Streams of their own, so that no log's shoppers come back in the truth that judges it.
@@ -103,7 +105,7 @@ class PolicyTruth:
         return _ratio(mine - (getattr(other, measure) - price * other.committed), self.weeks)
 
 
-def true_policy_value(
+def true_policy_value(  # noqa: PLR0913 -- one call says all that a truth depends on
     settings: PromotionSettings,
     probabilities: Probabilities,
     *,
@@ -113,6 +115,7 @@ def true_policy_value(
     seed: int = 0,
     gamma: float = 1.0,
     batch_shoppers: int = BATCH_SHOPPERS,
+    pipeline: Pipeline | None = None,
 ) -> PolicyTruth:
     """Return what the policy leads to in some weeks after others under the behavior policy.
 
@@ -128,6 +131,7 @@ def true_policy_value(
         seed: of the truth's own chance.
         gamma: what a week counts for by how many judged weeks stand before it, to that power.
         batch_shoppers: played at once; the result doesn't depend on it.
+        pipeline: whose rows' features the policy sees; None for the shop's own columns.
 
     Raises:
         ShopError: more weeks than the shop has, nobody there, or a policy that returns no distributions.
@@ -137,10 +141,10 @@ def true_policy_value(
     chance = Chance((settings.catalogue_seed, TRUTH_STREAM, seed))
     parts: list[PolicyTruth] = []
     for first in range(0, n_shoppers, batch_shoppers):
-        weeks = LockstepWeeks(shop, chance, first, min(batch_shoppers, n_shoppers - first))
+        weeks = WatchedWeeks.begin(shop, chance, first, min(batch_shoppers, n_shoppers - first), pipeline)
         for _ in range(lead_weeks):
-            weeks.play(behavior)
-        sums = _Sums(weeks)
+            weeks.play_on_columns(behavior)
+        sums = _Sums(weeks.weeks)
         for place in range(n_weeks):
             sums.add(weeks.play(probabilities), gamma**place)
         parts.append(sums.truth())

@@ -27,7 +27,7 @@ SEARCH = settings(max_examples=4_000, deadline=None, derandomize=True, database=
 FAULTS = {
     "weeks start at midnight": Fault(ShopperWeek._week, "if not self.hour or not len(week)", "if True"),
     "weeks start on Mondays": Fault(ShopperWeek._first_day, "+ _A_MONDAY + self.weekday", "+ _A_MONDAY"),
-    "a block is a week": Fault(ShopperWeek.visits, "// self.weeks", "// 1"),
+    "a block is a week": Fault(ShopperWeek.block, "// self.weeks", "// 1"),
     "a block closes where it ends": Fault(
         ShopperWeek.points, "rows_before(stream, unit[is_last], closing)", "sessions.starts[block[is_last] + 1]"
     ),

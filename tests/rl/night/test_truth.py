@@ -10,10 +10,10 @@ import pytest
 
 from conf.paths import Lake, simulated_shop
 from rl.data.dataset import Dataset, prepare_dataset
-from rl.night.truth import test_days as days_of_test_split
 from rl.night.truth import true_values
 from rl.policy import StochasticPolicy
 from rl.policy.network import DenseNetwork
+from rl.shops.recommendation.played_shop import test_days as days_of_test_split
 from rl.shops.recommendation.shop_settings import ShopSettings, save_shop
 from tests.rl.factories import make_pipeline, write_shop
 from tests.rl.simulated_lake import write_simulated_lake
@@ -56,18 +56,18 @@ def preferring(dataset: Dataset, favorites: list[int], weight: float) -> Stochas
 def test_true_values_tell_a_boring_policy_from_a_varied_one(home: Path, dataset: Dataset) -> None:
     """Showing one item again and again bores shoppers: its value is far below that of choosing evenly."""
     policies = {"one": preferring(dataset, [0], 9.0), "even": preferring(dataset, [], 0.0)}
-    truth = true_values(home, dataset, policies, n_sessions=N_SESSIONS)
+    truth = true_values(home, dataset, policies, n_episodes=N_SESSIONS)
     assert truth.note == ""
     assert truth.behavior is not None
     one, even = truth.policies["one"], truth.policies["even"]
     assert even.value - one.value > 4 * np.hypot(even.standard_error, one.standard_error)
-    assert truth.behavior.n_sessions == even.n_sessions
+    assert truth.behavior.n_episodes == even.n_episodes
 
 
 def test_true_values_are_repeatable(home: Path, dataset: Dataset) -> None:
     """The same shop, policy and seed give the same value."""
     policies = {"even": preferring(dataset, [], 0.0)}
-    first, again = (true_values(home, dataset, policies, n_sessions=N_SESSIONS) for _ in range(2))
+    first, again = (true_values(home, dataset, policies, n_episodes=N_SESSIONS) for _ in range(2))
     assert first == again
 
 
@@ -82,7 +82,7 @@ def test_test_days_lie_in_the_shop_and_in_the_split(dataset: Dataset) -> None:
 
 def test_a_shop_that_is_not_at_hand_is_said(dataset: Dataset, tmp_path: Path) -> None:
     """Without shop.json there are no true values, and the note says what is missing."""
-    truth = true_values(tmp_path, dataset, {}, n_sessions=N_SESSIONS)
+    truth = true_values(tmp_path, dataset, {}, n_episodes=N_SESSIONS)
     assert truth.behavior is None
     assert "no shop.json" in truth.note
 
@@ -91,7 +91,7 @@ def test_a_shop_of_other_days_is_said(dataset: Dataset, tmp_path: Path) -> None:
     """A shop.json whose days aren't the log's can't have made it."""
     other = SHOP.model_copy(update={"first_date": SHOP.first_date - timedelta(days=100)})
     save_shop(other, simulated_shop(tmp_path, "simulated_shop"))
-    assert "didn't make this log" in true_values(tmp_path, dataset, {}, n_sessions=N_SESSIONS).note
+    assert "can't be played for this log" in true_values(tmp_path, dataset, {}, n_episodes=N_SESSIONS).note
 
 
 def test_real_shops_have_no_true_values(tmp_path: Path) -> None:

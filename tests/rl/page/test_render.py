@@ -189,6 +189,13 @@ def test_page_says_what_the_discount_runs_on(per: str) -> None:
     assert f"(0.95 a {per})" in text_of(full_review(night=night(discounted_per=per)))
 
 
+def test_page_says_where_values_end() -> None:
+    """Where time ends every episode, what lies beyond counts only if the spec says so, and the page says which."""
+    own = "or fewer where time ends it sooner (nothing counts that comes later:"
+    assert own in text_of(full_review(night=night(after_cut="nothing")))
+    assert own not in text_of(full_review(night=night()))
+
+
 def test_page_says_what_a_decision_earns() -> None:
     """In the scenario's words; a night of an earlier release didn't say."""
     earns = "A decision earns 1 for each click (in points), of events that name it within a day."

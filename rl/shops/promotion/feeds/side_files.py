@@ -14,12 +14,26 @@ from rl.shops.promotion.week_calendar import DAYS_A_WEEK, HOUR
 from rl.shops.promotion.week_responses import NEVER
 
 REGIONS = ("Nord", "Süd", "Ost", "West")
+NEWSLETTER = ("nein", "ja")
+KNOWN_BEFORE = 24 * HOUR
+"""How long before their first decision newcomers are in the register, as it says."""
+
 CUSTOMER_HEADER = "Kunde;Segment;Region;Newsletter;gültig_ab"
 CONSENT_HEADER = "Kunde;erteilt;seit"
 OFFER_HEADER = "Angebot;Kosten"
 
 Files = dict[str, list[str]]
 """Lines of each file, by its name."""
+
+
+def segment_name(segment: int) -> str:
+    """Return what the register calls a segment."""
+    return f"S{segment + 1}"
+
+
+def registration_day(week: int) -> int:
+    """Return the day on whose delivery the register names those who join with a week; 0 is the first Monday."""
+    return max(week * DAYS_A_WEEK - 1, 0)
 
 
 def side_files(simulation: Simulation) -> dict[int, Files]:
@@ -31,7 +45,7 @@ def side_files(simulation: Simulation) -> dict[int, Files]:
     days: dict[int, Files] = defaultdict(dict)
     for week in range(simulation.shop.settings.n_weeks):
         days[week * DAYS_A_WEEK] |= _offers(simulation)
-        days[max(week * DAYS_A_WEEK - 1, 0)] |= _newcomers(simulation, week)
+        days[registration_day(week)] |= _newcomers(simulation, week)
     for time, row in _opt_outs(simulation):
         day = int(simulation.shop.calendar.day(np.array([time]))[0])
         lines = days[day].setdefault("customers.csv", [CUSTOMER_HEADER])
@@ -55,7 +69,7 @@ def _offers(simulation: Simulation) -> Files:
 def _newcomers(simulation: Simulation, week: int) -> Files:
     """Return the register's and the consents' lines of those who join with the week."""
     joined = np.flatnonzero(simulation.population.joined_week == week).tolist()
-    known = simulation.shop.calendar.decision_time(week) - 24 * HOUR
+    known = simulation.shop.calendar.decision_time(week) - KNOWN_BEFORE
     if not joined:
         return {}
     return {
@@ -80,9 +94,9 @@ def _opt_outs(simulation: Simulation) -> list[tuple[int, int]]:
 
 def _customer(simulation: Simulation, row: int, *, may_be_written_to: bool, time: int) -> str:
     population = simulation.population
-    segment, region = f"S{int(population.segment[row]) + 1}", REGIONS[int(population.region[row])]
+    segment, region = segment_name(int(population.segment[row])), REGIONS[int(population.region[row])]
     shopper = shopper_ids(population.number[row : row + 1])[0]
-    return ";".join([str(shopper), segment, region, "ja" if may_be_written_to else "nein", _iso(time)])
+    return ";".join([str(shopper), segment, region, NEWSLETTER[may_be_written_to], _iso(time)])
 
 
 def _consent(simulation: Simulation, row: int, time: int) -> str:
