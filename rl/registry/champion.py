@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +11,8 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 
+from conf.specs.budget import Budget
+from conf.specs.reward import millionths
 from rl.errors import PolicyError
 from rl.policy import StochasticPolicy, Vocabulary, load_policy
 from rl.policy.stochastic_policy import POLICY_FILE
@@ -69,6 +71,18 @@ def find_champion(
         return Champion(version, None, f"its policy can't be loaded from {version.model_uri} ({reason})")
     problem = _misfit(policy, set(features), vocabulary)
     return Champion(version, None if problem else policy, problem)
+
+
+def at_budget(champion: Champion, budget: Budget | None) -> Champion:
+    """Return the champion at the price of tonight's budget, as its own path has it, so that equal spends compare.
+
+    A champion without prices was judged without a budget, and stays as it was.
+    """
+    policy = champion.policy
+    if budget is None or policy is None or policy.prices is None:
+        return champion
+    prices = policy.prices.at_budget(millionths(budget.weekly))
+    return replace(champion, policy=policy.with_prices(prices))
 
 
 def _before(client: MlflowClient, version: RegisteredVersion) -> RegisteredVersion | None:

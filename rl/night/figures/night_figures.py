@@ -61,6 +61,7 @@ def night_figures(
             update=night.checkpoints[best.policy.name].update,
             temperature=best.policy.temperature,
             policy_version=best.policy.version,
+            prices=None if best.policy.prices is None else best.policy.prices.to_json(),
         ),
         verdict=verdict_figures(evaluation),
         allowance=allowance_of(evaluation),
