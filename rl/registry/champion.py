@@ -65,7 +65,7 @@ def find_champion(
     if version.tags.get("source") != key.source:
         return Champion(version, None, f"it was learned from source {version.tags.get('source')}, not {key.source}")
     try:
-        policy = _load(client, version)
+        policy = load_version_policy(client, version)
     except (PolicyError, MlflowException, OSError) as error:
         reason = str(error).splitlines()[-1]
         return Champion(version, None, f"its policy can't be loaded from {version.model_uri} ({reason})")
@@ -100,7 +100,13 @@ def _misfit(policy: StochasticPolicy, features: set[str], vocabulary: Vocabulary
     return ""
 
 
-def _load(client: MlflowClient, version: RegisteredVersion) -> StochasticPolicy:
+def load_version_policy(client: MlflowClient, version: RegisteredVersion) -> StochasticPolicy:
+    """Return the policy of a version.
+
+    Raises:
+        PolicyError: its files aren't those of one policy.
+        MlflowException: they can't be had.
+    """
     with TemporaryDirectory(prefix="champion-") as folder:
         uri = client.tracking_uri
         root = Path(download_artifacts(artifact_uri=version.model_uri, dst_path=folder, tracking_uri=uri))
