@@ -20,9 +20,11 @@ from rl.night.action_shares import ActionShares, action_shares
 from rl.night.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
 from rl.night.evaluation import NightEvaluation, evaluate_night
 from rl.night.explanation.night_explanation import NightExplanation, explain_night
-from rl.night.pricing import weekly_pricing
+from rl.night.pricing import n_weeks_of, weekly_pricing
 from rl.night.second_look.second_look import SecondLook, second_look
 from rl.night.selection import ScaledFloors, Selection, select_candidate
+from rl.night.spend.equal_spend import rules_at_equal_spend
+from rl.night.spend.gain_at_spend import GainAtSpend, gain_at_spend
 from rl.night.truth import TrueValues, true_values
 from rl.ope.propensities.known import know_propensities
 from rl.ope.ranking import PolicyRanker, Ranker, RankingReport, evaluate_ranking, fit_item_knn, fit_popularity
@@ -68,6 +70,7 @@ class Night:
         ranking: of the next action; empty where decisions were logged.
         shares: of actions, under the log and the selected candidate.
         explained: why the selected candidate decides as it does.
+        spend: its gain at each weekly spend, or why that can't be told; None where the scenario has no budget.
     """
 
     dataset: Dataset
@@ -81,6 +84,7 @@ class Night:
     ranking: tuple[RankingReport, ...]
     shares: ActionShares
     explained: NightExplanation
+    spend: GainAtSpend | str | None = None
 
     @property
     def champion_in_force(self) -> str:
@@ -134,6 +138,33 @@ def whole_night(
         ranking=() if pipeline.is_logged else _ranking(selection, evaluation, train, how),
         shares=shares,
         explained=explain_night(dataset, lake, selected, night=evaluation, train=train, shares=shares),
+        spend=_gain_at_spend(dataset, selected, evaluation, train=train, settings=how),
+    )
+
+
+def _gain_at_spend(
+    dataset: Dataset,
+    policy: StochasticPolicy,
+    evaluation: NightEvaluation,
+    *,
+    train: LoggedEpisodes,
+    settings: EvaluationSettings,
+) -> GainAtSpend | str | None:
+    """Return the curve of gain against spend; None where the scenario has no budget."""
+    scenario, test = dataset.pipeline.scenario, evaluation.propensities.episodes
+    if scenario.budget is None:
+        return None
+    structlog.get_logger().info("valuing budgets", policy=policy.name)
+    validation = dataset.to_logged_episodes("validation")
+    return gain_at_spend(
+        policy,
+        rules_at_equal_spend(policy, scenario, train, validation),
+        train=train,
+        validation=validation,
+        test=test,
+        n_test_weeks=n_weeks_of(dataset, test),
+        settings=settings,
+        estimator=scenario.evaluation.estimator,
     )
 
 
