@@ -31,7 +31,7 @@ class SpendChart:
         band: between the bounds.
         today: where today's budget stands, in percent from the left.
         zero: where no gain is, in percent from the top.
-        spots: rules.
+        spots: rules whose gain the axis holds.
         x_ticks: money a week.
         y_ticks: gain a week.
     """
@@ -61,8 +61,8 @@ def _chart(spend: SpendFigures) -> SpendChart:
     points = sorted(spend.points, key=lambda point: point.spend)
     spends = [0.0, spend.weekly_budget, *(point.spend for point in points), *(rule.spend for rule in spend.rules)]
     x_axis = Axis(0.0, max(spends) * 1.04 or 1.0)
-    reach = [0.0, *(one for point in points for one in (point.lower, point.upper)), *(r.gain for r in spend.rules)]
-    y_axis = axis_over(reach)
+    # Rules that the log hardly tried may be estimated anywhere: they stand in the table, and don't stretch the axis.
+    y_axis = axis_over([0.0, *(one for point in points for one in (point.lower, point.upper))], margin=0.25)
 
     def corners(values: list[tuple[float, float]]) -> str:
         return " ".join(f"{x_axis.percent(x):g},{round(100 - y_axis.percent(y), 2):g}" for x, y in values)
@@ -81,6 +81,7 @@ def _chart(spend: SpendFigures) -> SpendChart:
         spots=tuple(
             Spot(_rule_name(rule), x_axis.percent(rule.spend), round(100 - y_axis.percent(rule.gain), 2))
             for rule in spend.rules
+            if y_axis.holds(rule.gain)
         ),
         x_ticks=x_axis.ticks(4),
         y_ticks=y_axis.ticks(4),
@@ -129,9 +130,5 @@ def _sentence(spend: SpendFigures, unit: str) -> str:
         if part in by_share
     ]
     more = f"; {' and '.join(others)}" if others else ""
-    idle = (
-        " The budget doesn't bind: with more money the same would be sent."
-        if today.price == 0
-        else f" The last {unit} of it brings {number(today.price)} more than itself, by the candidate's own values."
-    )
+    idle = " The budget doesn't bind: with more money the same would be sent." if today.price == 0 else ""
     return f"{said}{more}.{idle}"

@@ -1,8 +1,9 @@
 """A week's list: one action for each shopper, drawn together with the policy's probabilities, within a budget.
 
-The policy's price of money was fixed on earlier weeks. A week whose shoppers would commit more at it is decided at the
-least price that keeps its budget; where none does, since exploring alone commits more, the dearest actions are left
-out, one after another. What is drawn has the probabilities that are returned, exactly.
+The policy's price of money was fixed on earlier weeks. A week whose shoppers would commit more at it is decided at
+the least price that keeps its budget; where none does, since exploring alone commits more, the dearest actions are
+left out, one after another, and the others have the least price that keeps it. What is drawn has the probabilities
+that are returned, exactly.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ class WeeklyList:
         propensity: with which probability it was drawn, `(n,)`.
         committed: by each, in millionths, `(n,)`.
         expected: what all were expected to commit together, in currency.
-        price: of money, at which the week was decided; at least the policy's own at that budget.
+        price: of money, at which the week was decided; at least the policy's own at that budget, unless actions were
+            left out.
         left_out: indices of actions that the budget couldn't pay, dearest first.
     """
 
@@ -116,10 +118,12 @@ def _affordable(
             without[:, dearest] = False
             permitted = np.where(without.any(axis=1, keepdims=True), without, permitted)
         week = _Week(policy, unpriced, policy.considered(features, permitted) & permitted, permitted, costs)
-        if week.most(prices.price) <= weekly_budget:
-            return week.probabilities(prices.price), prices.price, tuple(left_out)
+        # The policy's price was fixed for all offers; what is left of them has its own.
+        own = 0.0 if left_out else prices.price
+        if week.most(own) <= weekly_budget:
+            return week.probabilities(own), own, tuple(left_out)
         if week.most(highest) <= weekly_budget:
-            price = week.least_price(weekly_budget, prices.price, highest)
+            price = week.least_price(weekly_budget, own, highest)
             return week.probabilities(price), price, tuple(left_out)
     least = costs[np.where(permitted, costs, np.inf).argmin(axis=1)].sum() / MILLIONTHS
     raise PolicyError(

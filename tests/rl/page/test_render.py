@@ -40,6 +40,7 @@ def full_review(**overrides: Any) -> ReviewContent:
         "hidden_reasons": "A hidden reason of 1.4 times the odds would be enough to undo the gain.",
         "loggers": loggers(),
         "returns": returns(),
+        "spend": spend(),
         "opinions": opinions(),
     }
     return review(**{**content, **overrides})

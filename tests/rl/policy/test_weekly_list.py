@@ -85,6 +85,7 @@ def test_what_exploring_alone_cannot_pay_is_left_out_dearest_first() -> None:
     features, mask = week(policy, 60)
     found = draw_weekly_list(policy, features, mask, weekly_budget=2_000_000, generator=np.random.default_rng(1))
     assert found.left_out == (3, 2)
+    assert found.price == 0
     assert (found.index == 1).any()
     assert set(found.index.tolist()) <= {0, 1}
 
