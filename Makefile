@@ -26,7 +26,7 @@ set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quote
 
 .PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source forget-source shopper-models accept repair migrate promote observe serve rollback off on \
         test test-pipeline test-dags test-faults check lint \
-        reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-ope bench-promotion bench-serve bench-train bench-worth up down airflow pins clean
+        reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-ope bench-promotion bench-serve bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -187,6 +187,9 @@ bench-inventory: setup  ## how far above the least cost each way to order lands,
 
 bench-promotion: setup  ## what nights of weekly offers say against the truth, and what their policies earn; SEEDS, SHOPPERS, TRUTH, SMALL
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_promotion
+
+bench-weekly-lists: setup  ## whether weekly lists keep their budgets over fifty weeks, and what the price of money costs; SEEDS=5
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_weekly_lists
 
 bench-worth: setup  ## whether `make worth` says the right thing of simulated shops, over 5 logs of each kind
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_worth.py

@@ -38,6 +38,18 @@ class Lake:
         """Return the folder of what was told of shoppers before as-of days, under one spec of a scenario."""
         return self.folder / "attributes" / scenario / f"spec={spec_hash}"
 
+    def observations(self, scenario: str, spec_hash: str) -> Path:
+        """Return the folder of what is known of shoppers at the starts of weeks, under one spec of a scenario."""
+        return self.folder / "observations" / scenario / f"spec={spec_hash}"
+
+    def decisions(self, scenario: str) -> Path:
+        """Return the folder of a scenario's weekly lists: a decision for each shopper, by as-of day."""
+        return self.folder / "decisions" / scenario
+
+    def decisions_csv(self, scenario: str, as_of: date) -> Path:
+        """Return the file of the same list as a spreadsheet or a campaign tool reads it."""
+        return self.decisions(scenario) / "csv" / f"{as_of}.csv"
+
     def shopper_scores(self, model: str) -> Path:
         """Return the folder of what a model of shoppers says of each of them, by as-of day."""
         return self.folder / "shopper_scores" / model
@@ -109,6 +121,11 @@ class Run:
     def observe_result(self) -> Path:
         """File of the histories as of the day after the night's date."""
         return self.folder / "observe.json"
+
+    @property
+    def decide_result(self) -> Path:
+        """File of the list as of the day after the night's date."""
+        return self.folder / "decide.json"
 
     @property
     def dataset(self) -> Path:

@@ -9,6 +9,7 @@ from conf.settings import PROJECT_ROOT
 from conf.specs.scenario import load_pipeline
 from conf.tables import (
     ATTRIBUTES,
+    DECISIONS,
     EVENTS,
     EVENTS_REJECTED,
     HISTORIES,
@@ -17,6 +18,7 @@ from conf.tables import (
     SHOPPER_SCORES,
     SIDE_TABLES,
     Table,
+    observations_table,
     transitions_table,
 )
 
@@ -40,6 +42,10 @@ _MEANINGS = {
     "attributes": "What was told of shoppers before a day, as far as it can matter from then on, for the same service.",
     "shopper_scores": "What a [model of shoppers](shopper-models.md) says of each of them as of a day, in "
     "`shopper_scores/MODEL`; `csv/DATE.csv` there holds the same in plain numbers. It has no Delta log.",
+    "observations": "What is known of every consenting shopper at the start of a week, from which a "
+    "[weekly list](promotion.md#the-weekly-list) is decided.",
+    "decisions": "A weekly list, one row a shopper, in `decisions/SCENARIO`; `csv/DATE.csv` there holds the same. It "
+    "is a decision log: sent as it stands and delivered, it is what the next night learns from. It has no Delta log.",
     "transitions": "One row a decision: what was known, what was done, what it earned, what was known next.",
 }
 _HEAD = """# Tables
@@ -50,12 +56,12 @@ millionths, times are UTC in microseconds.
 
 ## Reading them
 
-Each table but `shopper_scores` has a Delta log over its current files, brought up to date by every publication. A
-table's Delta table lies in `TABLE/delta`, that of a scenario's transitions in `transitions/SCENARIO/delta/HASH` (the
-spec's hash). Rows that the pipeline leaves out on reading are left out there too: of an event id that several
-deliveries hold for one day, the earliest delivery's row counts. So counts and sums are those of the manifests, less
-such repeats. Side tables (items, availability, consent, offers, stock, holidays, shoppers, currencies) are as
-delivered.
+Each table but `shopper_scores` and `decisions` has a Delta log over its current files, brought up to date by every
+publication. A table's Delta table lies in `TABLE/delta`, that of a scenario's transitions in
+`transitions/SCENARIO/delta/HASH` (the spec's hash). Rows that the pipeline leaves out on reading are left out there
+too: of an event id that several deliveries hold for one day, the earliest delivery's row counts. So counts and sums
+are those of the manifests, less such repeats. Side tables (items, availability, consent, offers, stock, holidays,
+shoppers, currencies) are as delivered.
 
 ```python
 from deltalake import DeltaTable
@@ -94,6 +100,8 @@ def page() -> str:
         HISTORIES,
         ATTRIBUTES,
         SHOPPER_SCORES,
+        observations_table(scenario),
+        DECISIONS,
         transitions_table(scenario),
     ]
     return _HEAD + "".join(_section(table) for table in tables)

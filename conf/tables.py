@@ -341,6 +341,23 @@ SHOPPER_SCORES = Table(
 )
 
 
+DECISIONS = Table(
+    name="decisions",
+    key=("decision_id",),
+    partitioned_by=("as_of",),
+    columns=(
+        Column("decision_id", "string", "hash of scenario, as-of day and shopper"),
+        Column("decision_time", "timestamp", "start of the week that is decided, UTC", unit="microseconds"),
+        Column("user_id", "string", "keyed hash of the shopper's id"),
+        Column("action", "string", "natural key of the offer, or `none`"),
+        Column("propensity", PROPENSITY_TYPE, "probability that it was drawn with"),
+        Column("policy_version", "string", "policy that decided"),
+        Column("availability_id", "string", "set of actions that the shopper could get", is_nullable=True),
+        Column("committed", "bigint", "what sending it commits", unit="millionths of currency"),
+    ),
+)
+
+
 def transitions_table(scenario: Scenario) -> Table:
     """Return the transitions of a scenario: observation and metrics hold the fields its spec names."""
     observation = _struct({f.name: _feature_type(f.name) for f in scenario.observation.features})
@@ -376,6 +393,22 @@ def transitions_table(scenario: Scenario) -> Table:
             Column("availability_id", "string", "set of actions available at the decision", is_nullable=True),
             Column("next_availability_id", "string", "set available at the next observation", is_nullable=True),
             Column("elapsed_seconds", "bigint", "to the next decision, or to closing time", unit="seconds"),
+        ),
+    )
+
+
+def observations_table(scenario: Scenario) -> Table:
+    """Return what is known of each shopper at the start of a week: the observation holds the spec's features."""
+    observation = _struct({f.name: _feature_type(f.name) for f in scenario.observation.features})
+    return Table(
+        name="observations",
+        key=("user_id",),
+        partitioned_by=("as_of",),
+        columns=(
+            Column("user_id", "string", "keyed hash of the shopper's id"),
+            Column("observation", observation, "exact features, from what was delivered before the day"),
+            Column("is_active", "boolean", "the shopper came within `eligibility.active_days`"),
+            Column("has_opted_out", "boolean", "an attribute of `eligibility.opted_out` says so"),
         ),
     )
 

@@ -220,6 +220,20 @@ def serve(
     )
 
 
+@app.command("decide")
+def decide(
+    source: SourceName,
+    scenario: ScenarioName,
+    run_date: RunDate,
+    version: Annotated[int | None, typer.Option(min=1, help="Version of the policy; default: the champion.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="Of the week, in the unit of the reward; default: the scenario's.")
+    ] = None,
+) -> None:
+    """Write the list of the week that starts on the day after the date: a decision for every shopper."""
+    _run_command("decide", source=source, scenario=scenario, run_date=run_date.date(), version=version, budget=budget)
+
+
 ModelName = Annotated[str | None, typer.Option("--model", help="Model, as in conf/models/NAME.yaml; default: each.")]
 
 

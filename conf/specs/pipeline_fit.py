@@ -34,6 +34,7 @@ def misfits(scenario: Scenario, source: Source) -> list[Misfit]:
         *_of_observation(scenario, source),
         *_of_money(scenario, source),
         *_of_estimator(scenario, source),
+        *_of_budget(scenario, source),
     ]
 
 
@@ -152,6 +153,26 @@ def _of_estimator(scenario: Scenario, source: Source) -> Iterator[Misfit]:
             f"implied: nobody made them; write evaluation: {{estimator: dm}} under overrides.{source.name} (a "
             "prediction, on which the gate abstains)",
         )
+
+
+def _of_budget(scenario: Scenario, source: Source) -> Iterator[Misfit]:
+    budget, eligibility = scenario.budget, scenario.eligibility
+    if budget is not None and source.decisions.kind == "implied":
+        yield Misfit("budget", f"the decisions of {source.name} are implied: nobody sent anything; leave it out")
+    if (
+        budget is not None
+        and budget.committed == "offers"
+        and (source.offers is None or "cost" not in source.offers.columns)
+    ):
+        yield Misfit(
+            "budget.committed",
+            f"offers: source {source.name} has no table offers with a cost; map one, or say what each action commits",
+        )
+    known = [] if source.shoppers is None else [name for name in source.shoppers.columns if name != "user_id"]
+    for attribute in eligibility.opted_out if eligibility is not None else ():
+        if attribute not in known:
+            has = f"its shoppers have {', '.join(known)}{suggest(attribute, known)}" if known else "it has no shoppers"
+            yield Misfit("eligibility.opted_out", f"source {source.name} has no attribute {attribute}: {has}")
 
 
 def _maps(feeds: Iterable[EventMapping], *fields: str) -> bool:

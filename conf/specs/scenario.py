@@ -11,6 +11,8 @@ from pydantic import Field, model_validator
 
 from conf.errors import SpecError
 from conf.event_types import EventType
+from conf.observation_features import feature_named
+from conf.specs.budget import Budget, Eligibility
 from conf.specs.candidate import Candidate as Candidate  # noqa: PLC0414  (re-exported for mypy: it is part of a scenario)
 from conf.specs.delivery import Clock
 from conf.specs.judging import Evaluation, Exploration, Gate, PolicySpec
@@ -157,6 +159,19 @@ class Scenario(GrownModel):
         description="Says what a service keeps for exploration and for comparison.",
         examples=[{"floor": 0.1}],
     )
+    budget: Budget | None = Field(
+        json_schema_extra=LEARNING,
+        default=None,
+        description="Says what a week's decisions may commit together, with `clock: shopper_week`, and only there: "
+        "what is judged, registered and decided by is then the policy at the price that the budget sets on money.",
+        examples=[{"weekly": 1500, "committed": "offers"}],
+    )
+    eligibility: Eligibility | None = Field(
+        json_schema_extra=OPERATION,
+        default=None,
+        description="Says who may get an offer in a week's list; it is needed for lists, with `clock: shopper_week`.",
+        examples=[{"active_days": 5, "available": "everyone", "unavailable": "blocked"}],
+    )
     approval: Literal["human", "auto"] = Field(
         json_schema_extra=OPERATION,
         description="Says who promotes a version that passed the gate: a person, or the pipeline itself.",
@@ -172,7 +187,7 @@ class Scenario(GrownModel):
         examples=[["simulated_shop"]],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"max_quarantined_share", "week", "ordering", "sources"})
+    later_keys: ClassVar[frozenset[str]] = frozenset({"max_quarantined_share", "week", "ordering", "sources", "budget", "eligibility"})
 
     @model_validator(mode="after")
     def _weeks_of_their_clock(self) -> Self:
@@ -192,6 +207,43 @@ class Scenario(GrownModel):
             raise ValueError(
                 "evaluation.after_cut: nothing is for episodes that time alone ends (clock: shopper_week); others end "
                 "as shoppers leave, and how many steps are left says what will happen"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _budget_of_its_clock(self) -> Self:
+        """Return the scenario; raise where its clock has no budget, or the budget asks for what nobody observes."""
+        given = [name for name in ("budget", "eligibility") if getattr(self, name) is not None]
+        if given and self.clock != "shopper_week":
+            raise ValueError(
+                f"{' and '.join(given)}: {self.clock} decides one by one, and a budget is of all decisions of a week "
+                "together; leave it out, or write clock: shopper_week"
+            )
+        observed = [feature.name for feature in self.observation.features]
+        caps = () if self.budget is None else self.budget.caps
+        if missing := [cap.feature for cap in caps if cap.feature not in observed]:
+            raise ValueError(
+                f"budget.caps are read off {', '.join(missing)}, which observation.features lacks; add "
+                f"{'it' if len(missing) == 1 else 'them'}, or leave the caps out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _eligibility_fits(self) -> Self:
+        """Return the scenario; raise where eligibility looks back too far, or names sets that nothing asks for."""
+        eligibility = self.eligibility
+        if eligibility is None:
+            return self
+        if eligibility.active_days > self.observation.history_days:
+            raise ValueError(
+                f"eligibility.active_days ({eligibility.active_days}) looks back further than "
+                f"observation.history_days ({self.observation.history_days}); raise history_days"
+            )
+        n_sets = sum(one is not None for one in (eligibility.available, eligibility.unavailable))
+        if n_sets != (2 if self.action.mask == "availability" else 0):
+            raise ValueError(
+                "give eligibility.available and eligibility.unavailable, both, with action.mask: availability, and "
+                "only then"
             )
         return self
 
@@ -258,6 +310,21 @@ class Scenario(GrownModel):
         return ""
 
     @property
+    def list_problem(self) -> str:
+        """Why no week's list can be decided: the clock, features that are made as events come; else empty."""
+        if self.clock != "shopper_week":
+            return f"{self.name} decides by {self.clock}, and lists are for decisions by the week (shopper_week)"
+        if self.eligibility is None:
+            return f"{self.name} doesn't say who may get an offer; write eligibility"
+        running = [one.name for one in self.observation.features if _is_of_running_episode(one.name)]
+        if running:
+            return (
+                f"{self.name} observes {', '.join(running)}, which a list made from the day before's deliveries can't "
+                "know; observe features of delay `delivery` alone"
+            )
+        return ""
+
+    @property
     def money_metrics(self) -> dict[str, EventMetric]:
         """The side metrics in money by name, in millionths; the others count events."""
         return {name: metric for name, metric in self._event_metrics.items() if metric.is_money}
@@ -304,6 +371,11 @@ class Scenario(GrownModel):
         if repeated := sorted({side for side in sides if sides.count(side) > 1}):
             raise ValueError(f"limited by two guardrails: {', '.join(repeated)}; keep one of each")
         return self
+
+
+def _is_of_running_episode(feature: str) -> bool:
+    known = feature_named(feature)
+    return known is not None and known.delay == "none"
 
 
 class Pipeline(StrictModel):

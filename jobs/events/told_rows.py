@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -47,23 +47,44 @@ class ToldRows:
     products: ToldProducts | None = None
 
 
-def told_tables(pipeline: Pipeline) -> list[Table]:
-    """Return the side tables that the scenario's observations are made of, beside the events."""
+def told_tables(pipeline: Pipeline, further: Collection[str] = ()) -> list[Table]:
+    """Return the side tables that the scenario's observations are made of, beside the events.
+
+    Args:
+        pipeline: whose.
+        further: attributes of shoppers that are asked for beside those that are features.
+    """
     scenario = pipeline.scenario
     needs_items = scenario.observation.item_categories or scenario.action.item_categories or scenario.reward.item_costs
     needs_items = needs_items or _asks_products(scenario)
-    return [*([SHOPPERS] if scenario.observation.attributes else []), *([ITEMS] if needs_items else [])]
+    has_attributes = bool(scenario.observation.attributes or further)
+    return [*([SHOPPERS] if has_attributes else []), *([ITEMS] if needs_items else [])]
 
 
 def read_told(
-    spark: SparkSession, lake: Lake, pipeline: Pipeline, *, first_day: date, last_delivery_date: date
+    spark: SparkSession,
+    lake: Lake,
+    pipeline: Pipeline,
+    *,
+    first_day: date,
+    last_delivery_date: date,
+    further: Collection[str] = (),
 ) -> ToldRows:
-    """Return what deliveries told up to the last one, as far as it can matter at moments of the first day or later."""
-    tables = told_tables(pipeline)
+    """Return what deliveries told up to the last one, as far as it can matter at moments of the first day or later.
+
+    Args:
+        spark: that reads.
+        lake: of the source.
+        pipeline: whose features ask.
+        first_day: of the moments.
+        last_delivery_date: later deliveries stay unread.
+        further: attributes of shoppers that are asked for beside those that are features.
+    """
+    tables = told_tables(pipeline, further)
     scenario = pipeline.scenario
     attributes = items = facts = products = None
     if SHOPPERS in tables:
-        asked = sorted(set(scenario.observation.attributes.values()))
+        asked = sorted({*scenario.observation.attributes.values(), *further})
         told = read_earliest(spark, SHOPPERS, lake, last_delivery_date).where(F.col("attribute").isin(asked))
         attributes = _needed_from(told, SHOPPERS, first_day, pipeline.source.zone)
     if ITEMS in tables:
@@ -88,11 +109,13 @@ def _asks_products(scenario: Scenario) -> bool:
     return any(form in _TOLD_FORMS for form, _ in scenario.observation.of_products.values())
 
 
-def told_inputs(lake: Lake, pipeline: Pipeline, last_delivery_date: date) -> dict[str, str]:
+def told_inputs(
+    lake: Lake, pipeline: Pipeline, last_delivery_date: date, further: Collection[str] = ()
+) -> dict[str, str]:
     """Return input name -> content hash of what deliveries told up to the last one, for a manifest."""
     return {
         f"{table.name}/{name}": pointer.manifest.content_hash
-        for table in told_tables(pipeline)
+        for table in told_tables(pipeline, further)
         for name, pointer in sorted(read_pointers(lake.table(table.name)).items())
         if path_date(name, "delivery_date") <= last_delivery_date
     }

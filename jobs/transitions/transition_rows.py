@@ -14,6 +14,7 @@ from conf.kernel.decisions import DecisionRows
 from conf.kernel.stream import NO_ID
 from conf.kernel.transitions import Rules, StreamTransitions
 from jobs.events.event_columns import EventColumns
+from jobs.events.observation_structs import observation_structs
 from jobs.sessions.ids import session_ids
 
 
@@ -43,12 +44,12 @@ def transition_rows(
         "decision_id": decision_id.take(row),
         "position": _taken(events, "position", row),
         "decision_time": _taken(events, "event_time", row),
-        "observation": _struct(made.features, rules.lengths, made.point),
+        "observation": observation_structs(made.features, rules.lengths, made.point),
         "action_id": pa.array(made.action, mask=made.action == NO_ID),
         "action_key": action_keys(events, rules, made.decisions).take(row),
         "reward": pa.array(made.reward),
         "metrics": _metrics(made.metrics, len(row)),
-        "next_observation": _struct(made.features, rules.lengths, made.point + 1),
+        "next_observation": observation_structs(made.features, rules.lengths, made.point + 1),
         "terminal": pa.array(made.terminal),
         "timeout": pa.array(made.timeout),
         "reward_settled": pa.array(made.reward_settled),
@@ -91,18 +92,6 @@ def action_keys(events: EventColumns, rules: Rules, decided: DecisionRows) -> pa
     if decision.key == "item":
         return pc.coalesce(action, item)
     return pc.coalesce(category, action) if decision.is_logged else category
-
-
-def _struct(features: Mapping[str, IntArray], lengths: Mapping[str, int | None], point: IntArray) -> pa.StructArray:
-    """Return the features at the points: numbers, and lists without their padding."""
-    arrays = [pa.array(features[n][point]) if lengths[n] is None else _lists(features[n][point]) for n in lengths]
-    return pa.StructArray.from_arrays(arrays, list(lengths))
-
-
-def _lists(ids: IntArray) -> pa.ListArray:
-    is_id = ids != NO_ID
-    offsets = np.concatenate([[0], np.cumsum(is_id.sum(axis=1))]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(ids[is_id]))
 
 
 def _metrics(metrics: Mapping[str, IntArray], n_rows: int) -> pa.StructArray:

@@ -21,7 +21,7 @@ from rl.gate.alpha_spending import night_level
 from rl.learning.trained_candidates import load_candidates, untrained
 from rl.night.figures.night_figures import night_figures
 from rl.night.night import RegistryBefore, whole_night
-from rl.registry.champion import find_champion
+from rl.registry.champion import at_budget, find_champion
 from rl.registry.entry import NightKey
 from rl.registry.looks import find_looks
 from rl.registry.memory import known_looks
@@ -78,7 +78,8 @@ def _registered(settings: Settings, dataset: Dataset, run_date: date) -> Registr
     features = [feature.name for feature in pipeline.scenario.observation.features]
     with open_store(settings) as client:
         changes = settle_model(client, settings, key.model)
-        champion = find_champion(client, key, features=features, vocabulary=dataset.vocabulary)
+        found = find_champion(client, key, features=features, vocabulary=dataset.vocabulary)
+        champion = None if found is None else at_budget(found, pipeline.scenario.budget)
         looks = find_looks(client, key, known_looks(settings))
     level = night_level(pipeline.scenario.gate.wrong_promotions_per_year, run_date, looks)
     return RegistryBefore(key, champion, level, changes)

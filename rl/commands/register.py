@@ -26,6 +26,7 @@ from rl.page.content import HistoryRow, ReviewContent
 from rl.page.render import render_page
 from rl.page.review_content import review_content
 from rl.page.sentences import notes_of
+from rl.policy.offer_prices import MILLIONTHS, OfferPrices
 from rl.registry.entry import CandidateRecord, NightKey, VersionRecord
 from rl.registry.history import EarlierVersion, earlier_versions
 from rl.registry.looks import LEVEL_TAG
@@ -122,8 +123,17 @@ def version_record(result: NightFigures) -> VersionRecord:
             "policy_version": result.selected.policy_version,
             # A night that had to abstain whatever was earned spent nothing of the allowance.
             LEVEL_TAG: repr(result.level) if verdict.spends_level else "0",
+            **_money_tags(result),
         },
     )
+
+
+def _money_tags(result: NightFigures) -> dict[str, str]:
+    """Return the weekly budget that the version was judged at, and its price of money; nothing without a budget."""
+    prices = result.selected.prices
+    if prices is None:
+        return {}
+    return {"weekly_budget": f"{prices['weekly_budget'] / MILLIONTHS:g}", "price_of_money": f"{prices['price']:.6g}"}
 
 
 def report_metrics(figures: NightFigures) -> dict[str, float]:
@@ -224,7 +234,8 @@ def _staged_model(result: NightFigures, candidates: dict[str, LoadedCandidate]) 
     """Write the selected policy, at its chosen temperature, as an MLflow model without pickle; yield its folder."""
     selected = result.selected
     kept = candidates[selected.name].checkpoints.get(selected.update)
-    policy = None if kept is None else kept.with_temperature(selected.temperature)
+    prices = None if selected.prices is None else OfferPrices.from_json(selected.prices)
+    policy = None if kept is None else kept.with_temperature(selected.temperature).with_prices(prices)
     if policy is None or policy.version != selected.policy_version:
         found = f"has no network after {selected.update} updates" if policy is None else f"is now {policy.version}"
         raise RegistryError(

@@ -124,12 +124,12 @@ def transitions_from_table(table: pa.Table, scenario: Scenario) -> Transitions:
     lengths = {feature.name: feature.length for feature in scenario.observation.features}
     keys = pa.table({"id": table.column("action_id"), "key": table.column("action_key")}).group_by(["id", "key"])
     return Transitions(
-        observation=_struct_columns(table.column("observation"), lengths),
-        next_observation=_struct_columns(table.column("next_observation"), lengths),
+        observation=struct_columns(table.column("observation"), lengths),
+        next_observation=struct_columns(table.column("next_observation"), lengths),
         action_id=_integers(table.column("action_id")),
         action_keys=_action_keys(keys.aggregate([])),
         reward=_integers(table.column("reward")),
-        metrics=_struct_columns(table.column("metrics"), dict.fromkeys(scenario.metrics)),
+        metrics=struct_columns(table.column("metrics"), dict.fromkeys(scenario.metrics)),
         terminal=_flags(table.column("terminal")),
         timeout=_flags(table.column("timeout")),
         is_settled=_flags(table.column("reward_settled")),
@@ -201,7 +201,12 @@ def _action_keys(pairs: pa.Table) -> dict[int, str]:
     return keys
 
 
-def _struct_columns(column: pa.ChunkedArray, lengths: Mapping[str, int | None]) -> dict[str, IntArray]:
+def struct_columns(column: pa.ChunkedArray, lengths: Mapping[str, int | None]) -> dict[str, IntArray]:
+    """Return the features of observations by name: `(n,)`, or `(n, length)` for lists, padded with 0 at the end.
+
+    Raises:
+        DatasetError: a feature is missing in a row.
+    """
     columns = {}
     for name, length in lengths.items():
         values = pc.struct_field(column, name)

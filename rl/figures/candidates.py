@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from conf.specs.strict_yaml import StrictModel
 
 
 class SelectedCandidate(StrictModel):
-    """The candidate that was selected, as it is registered; its network as it was kept after `update` updates."""
+    """The candidate that was selected, as it is registered; its network as it was kept after `update` updates.
+
+    prices: what its actions commit and the price of money, as the policy holds them; None without a budget.
+    """
 
     name: str
     update: int
     temperature: float
     policy_version: str
+    prices: dict[str, Any] | None = None
 
 
 class CandidateFigures(StrictModel):

@@ -16,6 +16,7 @@ from rl.figures.data import DataSummary, Propensities
 from rl.figures.earlier_release import figures_of_earlier_release
 from rl.figures.evidence import Doubts, ExplanationSummary, Loggers, Opinions, Segments, Support
 from rl.figures.returns import Returns
+from rl.figures.spend import SpendFigures
 from rl.figures.values import Gain, GuardrailFigures, PlayedValue, ValueFigures
 from rl.figures.verdict import Allowance, VerdictFigures
 from rl.learning.curves import Curve
@@ -111,6 +112,7 @@ class NightFigures(StrictModel):
         propensities: where they come from, with their calibration.
         notes: what a reader must know beside the verdict.
         data: what it was learned from.
+        spend: what the candidate gains at each weekly spend; None where the scenario has no budget.
         actions: that the log or the candidate takes most.
         distance_from_log: total variation distance of candidate and log, over all decisions.
         ranking: of the next action; empty where decisions were logged.
@@ -147,6 +149,7 @@ class NightFigures(StrictModel):
     segments: Segments | None = None
     explanation: ExplanationSummary | None = None
     support: Support | None = None
+    spend: SpendFigures | None = None
     actions: tuple[ActionShare, ...] = ()
     distance_from_log: float | None = None
     ranking: tuple[RankingFigures, ...] = ()

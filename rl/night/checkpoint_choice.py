@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from rl.data.logged_episodes import LoggedEpisodes
-from rl.night.selection import Choice, ScaledFloors, judged_choice
+from rl.night.selection import AtTemperature, Choice, ScaledFloors, judged_choice
 from rl.ope.report import EvaluationSettings, evaluate_policies
 from rl.policy import StochasticPolicy
 
@@ -38,6 +38,7 @@ def choose_checkpoints(
     estimator: str,
     temperature: float,
     floors: ScaledFloors,
+    at_temperature: AtTemperature = StochasticPolicy.with_temperature,
 ) -> dict[str, ChosenCheckpoint]:
     """Return the kept policy of each candidate whose gain is surest, as candidates are ranked; of equals the latest.
 
@@ -53,10 +54,11 @@ def choose_checkpoints(
         estimator: the spec's.
         temperature: that all are compared at.
         floors: below which the log can't judge a policy.
+        at_temperature: how a policy is made of a network's; where there is a budget, at its price of money.
     """
     several = {name: found for name, found in kept.items() if len(found) > 1 and estimator != "dm"}
     warmed = {
-        _label(name, update): policy.with_temperature(temperature)
+        _label(name, update): at_temperature(policy, temperature)
         for name, found in several.items()
         for update, policy in found.items()
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import structlog
 
@@ -19,12 +20,16 @@ from rl.night.action_shares import ActionShares, action_shares
 from rl.night.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
 from rl.night.evaluation import NightEvaluation, evaluate_night
 from rl.night.explanation.night_explanation import NightExplanation, explain_night
+from rl.night.pricing import n_weeks_of, weekly_pricing
 from rl.night.second_look.second_look import SecondLook, second_look
 from rl.night.selection import ScaledFloors, Selection, select_candidate
+from rl.night.spend.equal_spend import rules_at_equal_spend
+from rl.night.spend.gain_at_spend import GainAtSpend, gain_at_spend
 from rl.night.truth import TrueValues, true_values
 from rl.ope.propensities.known import know_propensities
 from rl.ope.ranking import PolicyRanker, Ranker, RankingReport, evaluate_ranking, fit_item_knn, fit_popularity
 from rl.ope.report import BEHAVIOR, EvaluationSettings
+from rl.policy import StochasticPolicy
 from rl.registry.champion import Champion
 from rl.registry.entry import NightKey
 
@@ -65,6 +70,7 @@ class Night:
         ranking: of the next action; empty where decisions were logged.
         shares: of actions, under the log and the selected candidate.
         explained: why the selected candidate decides as it does.
+        spend: its gain at each weekly spend, or why that can't be told; None where the scenario has no budget.
     """
 
     dataset: Dataset
@@ -78,6 +84,7 @@ class Night:
     ranking: tuple[RankingReport, ...]
     shares: ActionShares
     explained: NightExplanation
+    spend: GainAtSpend | str | None = None
 
     @property
     def champion_in_force(self) -> str:
@@ -113,7 +120,7 @@ def whole_night(
     lake = Lake(settings.lake, pipeline.source.name)
     how = EvaluationSettings.from_scenario(pipeline.scenario, device=resolve_device(settings.device))
     train = dataset.to_logged_episodes("train")
-    chosen, selection = _select(dataset, candidates, train=train, settings=how)
+    chosen, selection = _select(dataset, candidates, lake, last_delivery=registered.key.date, train=train, settings=how)
     selected = selection.best.policy
     evaluation = evaluate_night(
         dataset, selection, champion=registered.champion, level=registered.level, train=train, settings=how
@@ -131,13 +138,42 @@ def whole_night(
         ranking=() if pipeline.is_logged else _ranking(selection, evaluation, train, how),
         shares=shares,
         explained=explain_night(dataset, lake, selected, night=evaluation, train=train, shares=shares),
+        spend=_gain_at_spend(dataset, selected, evaluation, train=train, settings=how),
+    )
+
+
+def _gain_at_spend(
+    dataset: Dataset,
+    policy: StochasticPolicy,
+    evaluation: NightEvaluation,
+    *,
+    train: LoggedEpisodes,
+    settings: EvaluationSettings,
+) -> GainAtSpend | str | None:
+    """Return the curve of gain against spend; None where the scenario has no budget."""
+    scenario, test = dataset.pipeline.scenario, evaluation.propensities.episodes
+    if scenario.budget is None:
+        return None
+    structlog.get_logger().info("valuing budgets", policy=policy.name)
+    validation = dataset.to_logged_episodes("validation")
+    return gain_at_spend(
+        policy,
+        rules_at_equal_spend(policy, scenario, train, validation),
+        train=train,
+        validation=validation,
+        test=test,
+        n_test_weeks=n_weeks_of(dataset, test),
+        settings=settings,
+        estimator=scenario.evaluation.estimator,
     )
 
 
 def _select(
     dataset: Dataset,
     candidates: Mapping[str, LoadedCandidate],
+    lake: Lake,
     *,
+    last_delivery: date,
     train: LoggedEpisodes,
     settings: EvaluationSettings,
 ) -> tuple[Mapping[str, ChosenCheckpoint], Selection]:
@@ -145,6 +181,12 @@ def _select(
     pipeline = dataset.pipeline
     validation = know_propensities(dataset.to_logged_episodes("validation"), is_logged=pipeline.is_logged).episodes
     estimator = pipeline.scenario.evaluation.estimator if pipeline.is_logged else "dm"
+    pricing = weekly_pricing(dataset, lake, candidates, validation, last_delivery=last_delivery)
+
+    def at_temperature(policy: StochasticPolicy, temperature: float) -> StochasticPolicy:
+        warmed = policy.with_temperature(temperature)
+        return warmed if pricing is None else pricing.priced(warmed)
+
     temperatures, floors = pipeline.scenario.policy.temperatures, ScaledFloors.from_scenario(pipeline.scenario)
     chosen = choose_checkpoints(
         {name: candidate.checkpoints for name, candidate in candidates.items()},
@@ -154,6 +196,7 @@ def _select(
         estimator=estimator,
         temperature=temperatures[len(temperatures) // 2],
         floors=floors,
+        at_temperature=at_temperature,
     )
     selection = select_candidate(
         {name: checkpoint.policy for name, checkpoint in chosen.items()},
@@ -164,6 +207,7 @@ def _select(
         temperatures=temperatures,
         floors=floors,
         is_logged=pipeline.is_logged,
+        at_temperature=at_temperature,
     )
     return chosen, selection
 

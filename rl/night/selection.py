@@ -5,7 +5,7 @@ Test episodes are never looked at here: choosing and reporting on the same episo
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -21,6 +21,9 @@ from rl.policy import StochasticPolicy
 
 # The direct method needs no propensity: what is left where the spec's estimator refuses.
 FALLBACK_ESTIMATOR = "dm"
+
+AtTemperature = Callable[[StochasticPolicy, float], StochasticPolicy]
+"""Makes of a candidate's policy the one at a temperature; where there is a budget, at the price of money for it."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class Selection:
     note: str = ""
 
 
-def select_candidate(
+def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from, by and on
     candidates: Mapping[str, StochasticPolicy],
     *,
     train: LoggedEpisodes,
@@ -100,6 +103,7 @@ def select_candidate(
     temperatures: Sequence[float],
     floors: ScaledFloors,
     is_logged: bool,
+    at_temperature: AtTemperature = StochasticPolicy.with_temperature,
 ) -> Selection:
     """Return the candidate and temperature that rank first on the validation episodes.
 
@@ -113,6 +117,7 @@ def select_candidate(
         temperatures: those that the spec lets be tried.
         floors: below which the log can't judge a policy.
         is_logged: False where decisions are implied.
+        at_temperature: how a policy is made of a candidate's; where there is a budget, at its price of money.
 
     Raises:
         EvaluationError: no candidates.
@@ -120,7 +125,7 @@ def select_candidate(
     if not candidates or not temperatures:
         raise EvaluationError("there is no candidate to choose from; train one first")
     warmed = {
-        f"{name} at {temperature:g}": policy.with_temperature(temperature)
+        f"{name} at {temperature:g}": at_temperature(policy, temperature)
         for name, policy in candidates.items()
         for temperature in temperatures
     }

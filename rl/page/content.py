@@ -13,6 +13,7 @@ from rl.figures.data import DataSummary, Propensities
 from rl.figures.evidence import Doubts, ExplanationSummary, Loggers, Opinions, Segments, Support
 from rl.figures.night import NightFacts, Role
 from rl.figures.returns import Returns
+from rl.figures.spend import SpendFigures
 from rl.figures.values import Gain, PlayedValue
 from rl.figures.verdict import Outcome
 from rl.learning.curves import Curve
@@ -152,6 +153,7 @@ class ReviewContent(StrictModel):
     judgment: Judgment
     policies: tuple[PolicyReport, ...]
     returns: Returns | None = None
+    spend: SpendFigures | None = None
     guardrails: tuple[GuardrailRow, ...] = ()
     propensities: Propensities
     data: DataSummary

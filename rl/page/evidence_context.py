@@ -12,6 +12,7 @@ from rl.page.content import HistoryRow, ReviewContent
 from rl.page.effects import EffectMark, Effects, effects_of
 from rl.page.explanation_charts import branches_of, departure_bars, example_charts, feature_bars, removal_bars
 from rl.page.returns_chart import returns_context
+from rl.page.spend_chart import spend_context
 from rl.page.support_charts import band_bars, weight_points
 from rl.page.wording import share
 
@@ -36,6 +37,7 @@ def evidence_context(page: ReviewContent) -> dict[str, Any]:
     history_effects, history = _history(page.history or ())
     return {
         **returns_context(page.returns),
+        **spend_context(page.spend, page.night),
         "segment_effects": segment_effects,
         "segment_groups": groups,
         **_clipping(page.doubts or Doubts()),

@@ -48,6 +48,7 @@ def review_content(
         judgment=judgment_of(figures),
         policies=policy_reports(figures),
         returns=_returns(figures.returns),
+        spend=figures.spend,
         guardrails=tuple(_guardrail(figures, one) for one in figures.guardrails),
         propensities=figures.propensities,
         data=figures.data,

@@ -52,6 +52,8 @@ TERMS = {
     "situation to this one and watching what changes the decision.",
     "hit rate": "How often the action that really followed is among the first few guesses.",
     "ndcg": "Like the hit rate, but a right guess counts more the higher it stands in the list.",
+    "price of money": "What a unit of money has to bring beyond itself before the policy commits it. It is set so that "
+    "a week is expected to keep its budget: the smaller the budget, the higher the price.",
     "temperature": "How freely the policy varies its choices: low sticks to the best one, high spreads over many.",
     "on_policy": "The plain average of what the log earned. It needs no assumption, but tells of the present policy "
     "only.",

@@ -44,6 +44,7 @@ class AlignedPolicy:
         if (other := self.vocabulary.other_index) is not None and not self.policy.is_other_chosen:
             mask = mask.copy()
             mask[:, other] &= ~np.delete(mask, other, axis=1).any(axis=1)
+        mask = self._within_caps(features, mask)
         outputs = self.policy.outputs(features)[:, self._older_index] / self.policy.output_scale
         known = self._considered(features, mask & is_known)
         known = np.where(known.any(axis=1, keepdims=True), known, mask)
@@ -52,7 +53,26 @@ class AlignedPolicy:
 
     def _considered(self, features: FeatureArray, known: BoolArray) -> BoolArray:
         """Return the known actions that the older policy considers, `(n, n_actions)`."""
+        older = self._in_older(known)
+        considered = self.policy.network.considered(features, older)
+        if self.policy.prices is not None:
+            considered = considered | self.policy.prices.cheapest(older)
+        return known & considered[:, self._older_index]
+
+    def _within_caps(self, features: FeatureArray, mask: BoolArray) -> BoolArray:
+        """Return the mask less what the older policy's caps forbid; what it doesn't know is forbidden with it."""
+        prices = self.policy.prices
+        if prices is None or not prices.caps:
+            return mask
+        is_known = self._older_index >= 0
+        older = self._in_older(mask & is_known)
+        left = prices.allowed(self.policy.encoder, features, older)
+        is_capped = (left != older).any(axis=1, keepdims=True)
+        return np.asarray(np.where(is_capped, mask & is_known & left[:, self._older_index], mask))
+
+    def _in_older(self, known: BoolArray) -> BoolArray:
+        """Return a mask of known actions over the older vocabulary, `(n, n_older_actions)`."""
         is_known = self._older_index >= 0
         older = np.zeros((len(known), self.policy.n_actions), dtype=bool)
         older[:, self._older_index[is_known]] = known[:, is_known]
-        return known & self.policy.network.considered(features, older)[:, self._older_index]
+        return older

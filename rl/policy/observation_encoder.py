@@ -111,6 +111,29 @@ class ObservationEncoder:
             start += block.shape[1]
         return encoded
 
+    def is_at_least(self, features: FeatureArray, name: str, least: int) -> npt.NDArray[np.bool_]:
+        """Return where a count was at least so much, as its encoding says, `(n,)`.
+
+        Args:
+            features: encoded observations, `(n, n_features)`.
+            name: of a feature that is encoded as a count.
+            least: a whole number above 0.
+
+        Raises:
+            PolicyError: no such count, or one whose encoding doesn't tell the number from the one below it.
+        """
+        column = next((one for one in self.columns if one.name == name and one.kind == "count"), None)
+        if column is None:
+            counts = ", ".join(one.name for one in self.columns if one.kind == "count") or "none"
+            raise PolicyError(f"{name} is no count of the encoded observation; its counts are {counts}")
+        pair = np.zeros((2, 1 + column.has_missing), dtype=np.float32)
+        _encode_count(np.array([least - 1, least], dtype=np.int64), column, pair)
+        below, reached = pair[:, 0].tolist()
+        if not below < reached:
+            raise PolicyError(f"{name}: {least - 1} and {least} are encoded alike; train again, or cap at fewer")
+        found = features[:, self.sources.index(name)] > np.float32((below + reached) / 2)
+        return np.asarray(found if not column.has_missing else found & (features[:, self.sources.index(name) + 1] == 0))
+
     @property
     def n_dense(self) -> int:
         """Number of columns that aren't tokens; they come first."""

@@ -20,6 +20,7 @@ from rl.policy.action_probabilities import draw, masked_softmax, refuse_empty, w
 from rl.policy.network import DenseNetwork, Network
 from rl.policy.network_kinds import network_from
 from rl.policy.observation_encoder import ObservationEncoder
+from rl.policy.offer_prices import OfferPrices
 from rl.policy.vocabulary import Vocabulary
 
 FloatArray = npt.NDArray[np.float64]
@@ -53,6 +54,8 @@ class Decisions:
 class StochasticPolicy:
     """Softmax over a network's outputs among available actions, mixed with a uniform choice.
 
+    Where offers have prices, what each commits, times the price of money, is taken off its output before.
+
     Attributes:
         name: candidate it was trained as, such as `discrete_cql-1`.
         network: encoded observation -> one output per action.
@@ -65,6 +68,7 @@ class StochasticPolicy:
         is_other_chosen: `(other)` counts as an action in `probabilities` (implied decisions, where it stands for what
             shoppers did); never in `act`.
         dataset_digest: the data it was trained on.
+        prices: what actions commit, and the price of money; None where nothing is charged.
     """
 
     name: str
@@ -76,6 +80,7 @@ class StochasticPolicy:
     exploration_floor: float
     is_other_chosen: bool
     dataset_digest: str
+    prices: OfferPrices | None = None
 
     def __post_init__(self) -> None:
         problems = []
@@ -85,6 +90,8 @@ class StochasticPolicy:
             problems.append(f"{self.network.n_inputs} inputs for {self.encoder.n_features} encoded features")
         if not (self.temperature > 0 and self.output_scale > 0 and 0 <= self.exploration_floor <= 1):
             problems.append("temperature and output_scale must be above 0, exploration_floor between 0 and 1")
+        if self.prices is not None and len(self.prices.committed) != self.vocabulary.n_actions:
+            problems.append(f"costs of {len(self.prices.committed)} actions for {self.vocabulary.n_actions} actions")
         if problems:
             raise PolicyError(f"policy {self.name}: " + "; ".join(problems))
 
@@ -103,13 +110,18 @@ class StochasticPolicy:
         """Return the same policy at another temperature, under another version."""
         return replace(self, temperature=temperature)
 
+    def with_prices(self, prices: OfferPrices | None) -> StochasticPolicy:
+        """Return the same policy at other prices of offers, under another version."""
+        return replace(self, prices=prices)
+
     def encode(self, observation: Mapping[str, IntArray]) -> FeatureArray:
         """Return the observations encoded, `(n, n_features)`."""
         return self.encoder.encode(observation)
 
     def outputs(self, features: FeatureArray) -> FloatArray:
-        """Return the network's outputs: values (in the training reward's scale) or logits, `(n, n_actions)`."""
-        return self.network.forward(features).astype(np.float64)
+        """Return values (in the training reward's scale) or logits, less what is charged, `(n, n_actions)`."""
+        outputs = self.network.forward(features).astype(np.float64)
+        return outputs if self.prices is None else outputs - self.prices.charges
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
         """Return action probabilities, `(n, n_actions)`; rows sum to 1, 0 where the mask is False.
@@ -120,11 +132,29 @@ class StochasticPolicy:
         Raises:
             PolicyError: a row without available action.
         """
+        mask = self.permitted(features, mask)
+        return self.chances(self.outputs(features), self._among_permitted(features, mask), mask)
+
+    def chances(self, outputs: FloatArray, considered: BoolArray, mask: BoolArray) -> FloatArray:
+        """Return the probabilities that outputs lead to, `(n, n_actions)`.
+
+        Args:
+            outputs: of `outputs`, `(n, n_actions)`.
+            considered: actions of the softmax, `(n, n_actions)`.
+            mask: actions of the uniform choice, of `permitted`, `(n, n_actions)`.
+        """
+        softmax = masked_softmax(outputs / self.output_scale, considered, self.temperature)
+        return with_exploration(softmax, mask, self.exploration_floor)
+
+    def permitted(self, features: FeatureArray, mask: BoolArray) -> BoolArray:
+        """Return the actions that get any probability: choosable ones, within the caps, `(n, n_actions)`.
+
+        Raises:
+            PolicyError: a row without available action.
+        """
         mask = self.choosable(mask)
         refuse_empty(mask, "available action")
-        considered = self.network.considered(features, mask)
-        softmax = masked_softmax(self.outputs(features) / self.output_scale, considered, self.temperature)
-        return with_exploration(softmax, mask, self.exploration_floor)
+        return mask if self.prices is None else self.prices.allowed(self.encoder, features, mask)
 
     def act(
         self,
@@ -182,22 +212,36 @@ class StochasticPolicy:
 
     def considered(self, features: FeatureArray, mask: BoolArray) -> BoolArray:
         """Return the actions that `probabilities` gives more than the exploration floor's share, `(n, n_actions)`."""
-        return self.network.considered(features, self.choosable(mask))
+        chosen = self.choosable(mask)
+        if self.prices is not None:
+            chosen = self.prices.allowed(self.encoder, features, chosen)
+        return self._among_permitted(features, chosen)
+
+    def _among_permitted(self, features: FeatureArray, mask: BoolArray) -> BoolArray:
+        """Return the actions of the softmax; with prices the cheapest is one, so that any budget can be kept."""
+        considered = self.network.considered(features, mask)
+        return considered if self.prices is None else considered | self.prices.cheapest(mask)
 
     def _content(self) -> dict[str, Any]:
         # Policies of dense layers keep the version they had before there were other kinds.
-        kind = {} if self.network.kind == DenseNetwork.kind else {"network": self.network.kind}
-        return kind | {
-            "format": FORMAT,
-            "name": self.name,
-            "dataset_digest": self.dataset_digest,
-            "encoder": self.encoder.to_json(),
-            "exploration_floor": self.exploration_floor,
-            "is_other_chosen": self.is_other_chosen,
-            "output_scale": self.output_scale,
-            "temperature": self.temperature,
-            "vocabulary": self.vocabulary.to_json(),
-        }
+        kind: dict[str, Any] = {} if self.network.kind == DenseNetwork.kind else {"network": self.network.kind}
+        # Nor do policies change theirs that charge nothing.
+        prices = {} if self.prices is None else {"prices": self.prices.to_json()}
+        return (
+            kind
+            | prices
+            | {
+                "format": FORMAT,
+                "name": self.name,
+                "dataset_digest": self.dataset_digest,
+                "encoder": self.encoder.to_json(),
+                "exploration_floor": self.exploration_floor,
+                "is_other_chosen": self.is_other_chosen,
+                "output_scale": self.output_scale,
+                "temperature": self.temperature,
+                "vocabulary": self.vocabulary.to_json(),
+            }
+        )
 
 
 def load_policy(folder: Path) -> StochasticPolicy:
@@ -215,6 +259,7 @@ def load_policy(folder: Path) -> StochasticPolicy:
             network=network_from(content.get("network", DenseNetwork.kind), tensors),
             encoder=ObservationEncoder.from_json(content["encoder"]),
             vocabulary=Vocabulary.from_json(content["vocabulary"]),
+            prices=OfferPrices.from_json(content["prices"]) if "prices" in content else None,
             **{
                 name: content[name]
                 for name in (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,6 +11,8 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 
+from conf.specs.budget import Budget
+from conf.specs.reward import millionths
 from rl.errors import PolicyError
 from rl.policy import StochasticPolicy, Vocabulary, load_policy
 from rl.policy.stochastic_policy import POLICY_FILE
@@ -63,12 +65,24 @@ def find_champion(
     if version.tags.get("source") != key.source:
         return Champion(version, None, f"it was learned from source {version.tags.get('source')}, not {key.source}")
     try:
-        policy = _load(client, version)
+        policy = load_version_policy(client, version)
     except (PolicyError, MlflowException, OSError) as error:
         reason = str(error).splitlines()[-1]
         return Champion(version, None, f"its policy can't be loaded from {version.model_uri} ({reason})")
     problem = _misfit(policy, set(features), vocabulary)
     return Champion(version, None if problem else policy, problem)
+
+
+def at_budget(champion: Champion, budget: Budget | None) -> Champion:
+    """Return the champion at the price of tonight's budget, as its own path has it, so that equal spends compare.
+
+    A champion without prices was judged without a budget, and stays as it was.
+    """
+    policy = champion.policy
+    if budget is None or policy is None or policy.prices is None:
+        return champion
+    prices = policy.prices.at_budget(millionths(budget.weekly))
+    return replace(champion, policy=policy.with_prices(prices))
 
 
 def _before(client: MlflowClient, version: RegisteredVersion) -> RegisteredVersion | None:
@@ -86,7 +100,13 @@ def _misfit(policy: StochasticPolicy, features: set[str], vocabulary: Vocabulary
     return ""
 
 
-def _load(client: MlflowClient, version: RegisteredVersion) -> StochasticPolicy:
+def load_version_policy(client: MlflowClient, version: RegisteredVersion) -> StochasticPolicy:
+    """Return the policy of a version.
+
+    Raises:
+        PolicyError: its files aren't those of one policy.
+        MlflowException: they can't be had.
+    """
     with TemporaryDirectory(prefix="champion-") as folder:
         uri = client.tracking_uri
         root = Path(download_artifacts(artifact_uri=version.model_uri, dst_path=folder, tracking_uri=uri))

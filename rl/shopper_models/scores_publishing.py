@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import io
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from hashlib import sha256
-from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.csv as pv
-import pyarrow.parquet as pq
 
-from conf.intact_files import damage_in, note_whole, sums_of
 from conf.kernel.arrays import BoolArray, IntArray
 from conf.paths import Lake
-from conf.publication import Manifest, Pointer, publishing, read_pointer, swap_pointer, write_atomically
+from conf.publication import Manifest, Pointer
 from conf.tables import SCHEMA_VERSION, SHOPPER_SCORES
 from rl.data.arrow_schema import arrow_schema
+from rl.data.table_publishing import publish_rows, rows_hash
 from rl.shopper_models.daily_activity import MILLIONTHS
 from rl.shopper_models.scores import ShopperScores
-
-_BITS = 128
 
 
 def scores_table(scores: ShopperScores, model_version: int) -> pa.Table:
@@ -78,7 +69,6 @@ def publish_scores(lake: Lake, table: pa.Table, origin: ScoresOrigin) -> tuple[P
     folder, partition = lake.shopper_scores(origin.model), f"as_of={origin.as_of}"
     csv = lake.shopper_scores_csv(origin.model, origin.as_of)
     content_hash = rows_hash(table)
-    file = f"v-{content_hash}/{partition}/part-00000.parquet"
     manifest = Manifest(
         table=SHOPPER_SCORES.name,
         partition=partition,
@@ -92,51 +82,13 @@ def publish_scores(lake: Lake, table: pa.Table, origin: ScoresOrigin) -> tuple[P
         inputs=dict(origin.inputs),
         counters={"n_scored": table.num_rows - table["score"].null_count},
     )
-    with publishing(lake.lock):
-        pointer_file = Lake.pointer(folder, partition)
-        before = read_pointer(pointer_file)
-        if before is not None and before.manifest == manifest and not damage_in(folder, before.sums):
-            _write_csv(csv, table, origin.as_of)
-            return before, False
-        _write_parquet(folder, file, table)
-        sums = sums_of(folder, [file])
-        note_whole(folder, sums)
-        pointer = Pointer(files=(file,), manifest=manifest, sums=sums)
-        swap_pointer(pointer_file, pointer)
-        _write_csv(csv, table, origin.as_of)
-    return pointer, True
+    return publish_rows(lake, folder, table, manifest, csv=csv, plain=_plain_table(table, origin.as_of))
 
 
-def rows_hash(table: pa.Table) -> str:
-    """Return row count and order-free 128-bit sum of the rows' hashes."""
-    total = 0
-    for row in zip(*(table[name].to_pylist() for name in table.column_names), strict=True):
-        total += int.from_bytes(sha256(repr(row).encode("utf-8")).digest()[: _BITS // 8])
-    return f"{table.num_rows}-{total % (1 << _BITS):032x}"
-
-
-def _write_parquet(folder: Path, file: str, table: pa.Table) -> None:
-    """Write the version's file aside, durably, and move its folder into place."""
-    target = (folder / file).parent
-    staging = Lake.staging(folder) / f"{os.getpid()}"
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
-    draft = staging / target.name / Path(file).name
-    draft.parent.mkdir()
-    pq.write_table(table, draft, version="2.6", coerce_timestamps="us")
-    with draft.open("rb") as written:
-        os.fsync(written.fileno())
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if target.exists():
-        shutil.rmtree(target)  # damaged, or left by a run that was ended before its pointer
-    draft.parent.rename(target)
-    shutil.rmtree(staging)
-
-
-def _write_csv(path: Path, table: pa.Table, as_of: date) -> None:
-    """Write the scores as plain numbers: 0.25 for a probability, 12.5 of currency; empty where there is none."""
+def _plain_table(table: pa.Table, as_of: date) -> pa.Table:
+    """Return the scores as plain numbers: 0.25 for a probability, 12.5 of currency; empty where there is none."""
     scaled = {name: pa.array(_plain(table[name].to_pylist()), pa.string()) for name in ("score", "calibrated")}
-    rows = pa.table(
+    return pa.table(
         {
             "user_id": table["user_id"],
             **scaled,
@@ -144,9 +96,6 @@ def _write_csv(path: Path, table: pa.Table, as_of: date) -> None:
             "model_version": table["model_version"],
         }
     )
-    out = io.BytesIO()
-    pv.write_csv(rows, out, pv.WriteOptions(quoting_style="needed"))
-    write_atomically(path, out.getvalue().decode("utf-8"))
 
 
 def _plain(values: list[int | None]) -> list[str | None]:

@@ -35,6 +35,8 @@ PLACED_KEYS = [
 ]
 ORIGINS = ("column", "columns", "constant", "from_path", "first_of")
 LEFT_OUT = object()
+WEEKLY: dict[str, Any] = {"clock": "shopper_week", "week": {"weekday": "monday"}}
+CAPPED = WEEKLY | {"observation.history_days": 91, "observation.features": [{"name": "n_offers_28d"}]}
 
 # What decisions of products ask of a scenario.
 ORDERED: dict[str, Any] = {
@@ -57,6 +59,20 @@ COMPANY: dict[str, dict[str, Any]] = {
     **{f"ordering.{name}": ORDERED for name in ("every", "weekday", "hour", "periods", "lead_days", "receipts")},
     "action.quantities": ORDERED,
     "evaluation.after_cut": {"clock": "shopper_week", "week": {"weekday": "monday"}},
+    "budget": WEEKLY,
+    **{f"budget.{name}": WEEKLY | {"budget": {"weekly": 5}} for name in ("weekly", "committed")},
+    "budget.caps": CAPPED | {"budget": {"weekly": 5}},
+    "budget.caps[].offers": CAPPED | {"budget": {"weekly": 5, "caps": [{"weeks": 4}]}},
+    "budget.caps[].weeks": CAPPED | {"budget": {"weekly": 5, "caps": [{"offers": 2}]}},
+    "eligibility": WEEKLY,
+    **{
+        f"eligibility.{name}": WEEKLY
+        | {
+            "eligibility": {"active_days": 5, "available": "everyone", "unavailable": "blocked"},
+            "observation.history_days": 91,
+        }
+        for name in ("active_days", "opted_out", "available", "unavailable")
+    },
     "action.item_categories": {"action.key": "category", "observation.item_categories": True},
     "csv.columns": {
         "csv.has_header": False,

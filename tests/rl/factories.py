@@ -24,7 +24,7 @@ from conf.publication import Manifest, Pointer, swap_pointer
 from conf.specs.scenario import MILLIONTHS, Pipeline, Scenario, load_pipeline
 from conf.specs.spec_hash import data_spec_hash
 from conf.specs.strict_yaml import merge, parse_model
-from conf.tables import AVAILABILITY, ITEMS, SCHEMA_VERSION, transitions_table
+from conf.tables import AVAILABILITY, ITEMS, OFFERS, SCHEMA_VERSION, transitions_table
 from rl.data.arrow_schema import arrow_schema
 from rl.data.logged_episodes import LoggedEpisodes
 
@@ -158,6 +158,16 @@ def write_items(lake: Lake, pipeline: Pipeline, day: date, categories: Mapping[s
     ]
     table = pa.Table.from_pylist(rows, schema=arrow_schema(ITEMS))
     return _publish(lake.table("items"), f"delivery_date={day}", table, pipeline, day, {})
+
+
+def write_offers(
+    lake: Lake, pipeline: Pipeline, day: date, costs: Mapping[str, int | None], *, valid_from: date | None = None
+) -> Pointer:
+    """The offers, by what they commit in millionths, are the published offers of a delivery, valid from its day on."""
+    start = datetime.combine(valid_from or day, datetime.min.time(), tzinfo=UTC)
+    rows = [{"offer_id": key, "valid_from": start, "cost": cost} for key, cost in costs.items()]
+    table = pa.Table.from_pylist(rows, schema=arrow_schema(OFFERS))
+    return _publish(lake.table("offers"), f"delivery_date={day}", table, pipeline, day, {})
 
 
 def write_shop(

@@ -121,6 +121,10 @@ class ShopperWeek:
         # A day on which a week starts holds moments of the week before, too.
         return np.unique(self.partition_days(np.concatenate([days, days - 1])))
 
+    def weeks_of(self, time_us: IntArray, calendar: Calendar) -> IntArray:
+        """Return the number of the week of each moment, UTC microseconds, `(n,)`."""
+        return self._week(time_us, calendar.day(time_us), calendar)
+
     def starts_us(self, week: IntArray, calendar: Calendar) -> IntArray:
         """Return when weeks start, UTC microseconds."""
         return calendar.start_of_day(self._first_day(week)) + self.hour * MICROS_PER_HOUR

@@ -72,6 +72,7 @@ def margin_function(policy: StochasticPolicy) -> MarginFunction:
     """Return `margins_between` in torch's double precision, to take gradients of."""
     layers = _layers(policy.network)
     scale = log_odds_scale(policy)
+    charges = torch.from_numpy(np.zeros(policy.n_actions) if policy.prices is None else policy.prices.charges)
 
     def margins(features: torch.Tensor, chosen: torch.Tensor, runner_up: torch.Tensor) -> torch.Tensor:
         hidden = features
@@ -79,7 +80,7 @@ def margin_function(policy: StochasticPolicy) -> MarginFunction:
             hidden = torch.relu(hidden @ weight.T + bias)
         weight, bias = layers[-1]
         # The two actions' rows alone: all other outputs would be computed for nothing.
-        between = (weight[chosen] - weight[runner_up], bias[chosen] - bias[runner_up])
+        between = (weight[chosen] - weight[runner_up], (bias - charges)[chosen] - (bias - charges)[runner_up])
         return ((hidden * between[0]).sum(dim=1) + between[1]) / scale
 
     return margins

@@ -16,6 +16,7 @@ from rl.night.figures.data_summary import summarize_data
 from rl.night.figures.doubts import doubts_of, loggers_of, opinions_of
 from rl.night.figures.explanation import explanation_figures, segment_figures, support_figures
 from rl.night.figures.returns import returns_figures
+from rl.night.figures.spend import spend_figures
 from rl.night.figures.values import (
     allowance_of,
     gain_of,
@@ -26,6 +27,7 @@ from rl.night.figures.values import (
     verdict_figures,
 )
 from rl.night.night import Night
+from rl.night.spend.gain_at_spend import weekly_budget
 from rl.ope.propensities.known import KnownPropensities
 
 SHOWN_ACTIONS = 50
@@ -61,6 +63,7 @@ def night_figures(
             update=night.checkpoints[best.policy.name].update,
             temperature=best.policy.temperature,
             policy_version=best.policy.version,
+            prices=None if best.policy.prices is None else best.policy.prices.to_json(),
         ),
         verdict=verdict_figures(evaluation),
         allowance=allowance_of(evaluation),
@@ -87,6 +90,11 @@ def night_figures(
         segments=segment_figures(night.explained),
         explanation=explanation_figures(night.explained, best.policy),
         support=support_figures(night.explained),
+        spend=spend_figures(
+            night.spend,
+            weekly_budget=weekly_budget(best.policy),
+            level=evaluation.evaluation.settings.confidence,
+        ),
         actions=_actions(night),
         distance_from_log=night.shares.distance,
         ranking=tuple(RankingFigures.model_validate(report.to_json()) for report in night.ranking),

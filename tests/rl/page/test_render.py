@@ -26,6 +26,7 @@ from tests.rl.page.content_factory import (
 )
 from tests.rl.page.evidence_factory import doubts, explanation, history, loggers, opinions, segments, support, tree
 from tests.rl.page.returns_factory import returns
+from tests.rl.page.spend_factory import spend
 
 
 def full_review(**overrides: Any) -> ReviewContent:
@@ -39,6 +40,7 @@ def full_review(**overrides: Any) -> ReviewContent:
         "hidden_reasons": "A hidden reason of 1.4 times the odds would be enough to undo the gain.",
         "loggers": loggers(),
         "returns": returns(),
+        "spend": spend(),
         "opinions": opinions(),
     }
     return review(**{**content, **overrides})
@@ -433,3 +435,15 @@ def test_page_escapes_everything_it_was_given() -> None:
     )
     assert "img" not in parse(page).tags
     assert evil in " ".join(parse(page).text)
+
+
+def test_page_says_what_a_budget_brings() -> None:
+    """Its curve, a row a budget, the rules beside it; where there is none, why; and nothing without a budget."""
+    found = text_of(review(spend=spend()))
+    assert "What a budget brings" in found
+    assert "Letter to anybody" in found
+    assert "Dashed: today's budget" in found
+    parse(review(spend=spend()))
+    refused = text_of(review(spend=spend(points=(), rules=(), refusal="the log holds no propensities")))
+    assert "No curve of gain against spend: the log holds no propensities." in refused
+    assert "What a budget brings" not in text_of(review())

@@ -25,6 +25,7 @@ SPELLINGS = {
     "effective rewarded": "effective rewarded",
     "propensity": "propensit(?:y|ies)",
     "calibration": "calibration",
+    "price of money": "price of money",
     "corrected gain": "corrected gain",
     "tail index": "tail index",
     "bonferroni": "bonferroni",

@@ -13,14 +13,16 @@ from mlflow import MlflowClient
 
 from conf.observation_features import id_hash
 from conf.settings import Settings
+from conf.specs.budget import Budget
 from rl.policy import ObservationEncoder, StochasticPolicy, Vocabulary
 from rl.policy.network import DenseNetwork
 from rl.policy.observation_encoder import ColumnEncoding
-from rl.registry.champion import Champion, find_champion
+from rl.policy.offer_prices import OfferPrices
+from rl.registry.champion import Champion, at_budget, find_champion
 from rl.registry.entry import NightKey, VersionRecord
 from rl.registry.runs import night_run
 from rl.registry.store import experiment_id, open_store
-from rl.registry.versions import create_version
+from rl.registry.versions import RegisteredVersion, create_version
 
 OLD_NIGHT = NightKey("recommendation", "shop", date(2026, 1, 30), "d", "s", "c")
 TONIGHT = NightKey("recommendation", "shop", date(2026, 1, 31), "d", "s", "c")
@@ -121,3 +123,20 @@ def test_tonights_own_promoted_version_is_compared_with_what_it_was_gated_agains
     assert champion is not None
     assert champion.version.version == 1
     assert find(client, OLD_NIGHT) is not None
+
+
+PRICES = OfferPrices((0, 2_000_000), 1.0, 0.5, 10_000_000, 5.0, (0.0, 0.5, 3.0), (2.0, 1.6, 0.1), nothing=0)
+
+
+@pytest.mark.parametrize(("weekly", "price"), [(10.0, 0.5), (50.0, 0.0), (5.0, 0.5 + 2.5 * 2 / 3)])
+def test_champion_is_compared_at_tonights_budget(weekly: float, price: float) -> None:
+    """By its own path of prices; one that was judged without a budget stays as it was, as does any without one now."""
+    version = RegisteredVersion("promotion-policy", 1, {}, "uri", "run")
+    priced = Champion(version, policy().with_prices(PRICES))
+    found = at_budget(priced, Budget(weekly=weekly)).policy
+    assert found is not None
+    assert found.prices is not None
+    assert found.prices.price == pytest.approx(price)
+    assert at_budget(priced, None) is priced
+    for unpriced in (Champion(version, policy()), Champion(version, None, "gone")):
+        assert at_budget(unpriced, Budget(weekly=weekly)) is unpriced

@@ -1,0 +1,111 @@
+"""What may be committed in a week, and who may get an offer at all: of scenarios that decide by the week."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from conf.observation_features import NOTHING_OFFERED, window_of
+from conf.specs.strict_yaml import StrictModel
+
+DAYS_PER_WEEK = 7
+CAP_WINDOW = "n_offers"
+"""The windowed feature that caps are read off."""
+
+
+class OfferCap(StrictModel):
+    """How many offers a shopper gets in some weeks at most."""
+
+    offers: int = Field(
+        ge=1,
+        description="Sends a shopper no further offer where this many were sent in the last `weeks` weeks.",
+        examples=[2],
+    )
+    weeks: int = Field(
+        ge=1,
+        le=52,
+        description="Sets how many weeks before a decision count; the observation must hold `n_offers_<days>d` of as "
+        "many days, off which the cap is read.",
+        examples=[4],
+    )
+
+    @property
+    def feature(self) -> str:
+        """The feature that counts the offers of the weeks before a decision."""
+        return f"{CAP_WINDOW}_{DAYS_PER_WEEK * self.weeks}d"
+
+
+class Budget(StrictModel):
+    """What all offers of a week may commit together."""
+
+    weekly: float = Field(
+        gt=0,
+        description="Sets what a week's offers may commit together, over all shoppers, in the unit of the reward. A "
+        "list never commits more; the price of money that policies are judged at is fixed by it.",
+        examples=[1500],
+    )
+    committed: dict[str, float] | Literal["offers"] = Field(
+        default="offers",
+        description="Says what sending each action commits, whatever is redeemed: by its natural key, in the unit of "
+        "the reward, or `offers`: the `cost` of the source's table of offers, as known before the decision. `none` "
+        "commits nothing unless it is said.",
+        examples=[{"reminder": 0.04, "voucher": 5.04}],
+    )
+    caps: tuple[OfferCap, ...] = Field(
+        default=(),
+        description="Lists how many offers a shopper gets in some weeks at most; all of them hold.",
+        examples=[[{"offers": 2, "weeks": 4}]],
+    )
+
+    @field_validator("committed")
+    @classmethod
+    def _at_least_nothing(cls, committed: dict[str, float] | str) -> dict[str, float] | str:
+        if isinstance(committed, str):
+            return committed
+        if below := [f"{name} {cost:g}" for name, cost in committed.items() if not 0 <= cost < 1e9]:
+            raise ValueError(f"{', '.join(below)}: expected what sending commits, at least 0")
+        if not committed:
+            raise ValueError("expected what each action commits, or `offers`")
+        return committed
+
+    @field_validator("caps")
+    @classmethod
+    def _one_cap_a_window(cls, caps: tuple[OfferCap, ...]) -> tuple[OfferCap, ...]:
+        weeks = [cap.weeks for cap in caps]
+        if repeated := sorted({week for week in weeks if weeks.count(week) > 1}):
+            raise ValueError(f"two caps over {', '.join(map(str, repeated))} weeks; keep the lower one")
+        for cap in caps:
+            if window_of(cap.feature) is None:
+                raise ValueError(f"{cap.feature} is no feature; expected fewer weeks")
+        return caps
+
+
+class Eligibility(StrictModel):
+    """Who may get an offer in a week's list; who may not gets `none`."""
+
+    active_days: int = Field(
+        ge=1,
+        le=365,
+        description="Sends offers to shoppers alone who came within this many days before the decision; not more than "
+        "`observation.history_days`.",
+        examples=[91],
+    )
+    opted_out: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="Names attributes of shoppers, and the values of each with which a shopper gets no offer, as told "
+        "before the decision.",
+        examples=[{"newsletter": ["nein"]}],
+    )
+    available: str | None = Field(
+        default=None,
+        description="Names the availability set of shoppers who may get offers; it is given where `action.mask` is "
+        "`availability`, and only there.",
+        examples=["everyone"],
+    )
+    unavailable: str | None = Field(
+        default=None,
+        description=f"Names the availability set of the others, which offers `{NOTHING_OFFERED}` alone; it is given "
+        "with `available`.",
+        examples=["blocked"],
+    )

@@ -1,0 +1,195 @@
+"""`decide`: the week's list, a decision for every shopper, within the budget and with its propensities."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import structlog
+
+from conf.errors import SpecError
+from conf.kernel.calendar import calendar_of, day_number
+from conf.kernel.clocks.shopper_week import ShopperWeek
+from conf.kernel_rules import clock_of
+from conf.paths import Lake, Run
+from conf.plain_json import to_json
+from conf.publication import write_atomically
+from conf.settings import PROJECT_ROOT, Settings
+from conf.specs.reward import millionths
+from conf.specs.scenario import Pipeline, load_pipeline
+from conf.specs.spec_hash import code_hash, full_spec_hash
+from rl.data.offer_costs import committed_costs
+from rl.data.transitions_reading import read_availability
+from rl.data.week_observations import WeekObservations, read_week
+from rl.errors import PolicyError, RegistryError
+from rl.lists.list_checks import refuse_wrong_list
+from rl.lists.list_publishing import ListOrigin, publish_list
+from rl.lists.weekly_decisions import DecidedWeek, WeekStart, decide_week, offers_of
+from rl.policy import StochasticPolicy
+from rl.policy.offer_prices import MILLIONTHS, OfferPrices
+from rl.registry.champion import load_version_policy
+from rl.registry.readiness import settle_model
+from rl.registry.store import CHAMPION, OFF, aliases, open_store
+from rl.registry.versions import RegisteredVersion, load_version
+
+log = structlog.get_logger()
+
+
+def run(
+    *, settings: Settings, source: str, scenario: str, run_date: date, version: int | None, budget: float | None
+) -> dict[str, Any]:
+    """Write the list of the week that starts on the day after the date; return its summary.
+
+    `skipped` says that nothing decides yet, or that the scenario was turned off.
+
+    Args:
+        settings: what the environment says: home, lake, registry.
+        source: its name.
+        scenario: its name.
+        run_date: last business date whose deliveries count.
+        version: of the registered policy; None for the champion.
+        budget: of the week, in the reward's unit; None for the scenario's.
+
+    Raises:
+        SpecError: a scenario of which no list can be decided.
+        RegistryError: no such version.
+        PolicyError: a policy that was judged without a budget, or a list that isn't right; nothing is published.
+    """
+    started = time.monotonic()
+    pipeline = load_pipeline(scenario, source)
+    lake, start = Lake(settings.lake, source), week_start(pipeline, run_date + timedelta(days=1))
+    weekly_budget = _weekly_budget(pipeline, budget)
+    result: dict[str, Any] = {
+        "source": source,
+        "scenario": scenario,
+        "date": str(run_date),
+        "as_of": str(start.as_of),
+        "weekly_budget": weekly_budget / MILLIONTHS,
+    }
+    found = _policy(settings, pipeline, version)
+    if isinstance(found, str):
+        return result | {"skipped": found}
+    registered, policy = found
+    observed = read_week(pipeline, lake, start.as_of)
+    committed = committed_costs(pipeline, lake, policy.vocabulary.keys, run_date)
+    policy = _with_costs(policy, committed)
+    offers = offers_of(pipeline.scenario, read_availability(lake, run_date))
+    decided = decide_week(policy, observed, offers, start, scenario=scenario, weekly_budget=weekly_budget)
+    costs = dict(zip(policy.vocabulary.keys, committed, strict=True))
+    refuse_wrong_list(decided.rows, observed, offers, committed=costs, weekly_budget=weekly_budget)
+    origin = ListOrigin(
+        scenario=scenario,
+        as_of=start.as_of,
+        horizon=run_date,
+        spec_hash=full_spec_hash(pipeline),
+        code_hash=code_hash(*(PROJECT_ROOT / folder for folder in ("conf", "rl"))),
+        key_id=observed.pointer.manifest.key_id,
+        weekly_budget=weekly_budget,
+        inputs={
+            f"observations/as_of={start.as_of}": observed.pointer.manifest.content_hash,
+            f"mlflow/{registered.model}": f"{registered.version}/{policy.version}",
+            "weekly_budget": str(weekly_budget),
+            "committed": ", ".join(f"{key} {cost}" for key, cost in costs.items()),
+        },
+    )
+    pointer, is_new = publish_list(lake, decided.rows, origin)
+    result |= {
+        "model": registered.model,
+        "version": registered.version,
+        **_summary(decided, policy, observed),
+        "is_new": is_new,
+        "content_hash": pointer.manifest.content_hash,
+        "table": str(lake.decisions(scenario)),
+        "csv": str(lake.decisions_csv(scenario, start.as_of)),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    write_atomically(Run(settings.home, source, scenario, run_date).decide_result, to_json(result, indent=1))
+    log.info("decided", as_of=str(start.as_of), committed=result["committed"], budget=result["weekly_budget"])
+    return result
+
+
+def week_start(pipeline: Pipeline, as_of: date) -> WeekStart:
+    """Return the start of the week that begins on the day.
+
+    Raises:
+        SpecError: no list can be decided for the scenario, or no week starts on that day.
+    """
+    scenario, clock, day = pipeline.scenario, clock_of(pipeline), day_number(as_of)
+    if scenario.list_problem or not isinstance(clock, ShopperWeek):
+        raise SpecError(scenario.list_problem)
+    calendar = calendar_of(pipeline.source.zone, day - 8, day + 8)
+    week = clock.weeks_of(calendar.start_of_day(np.array([day + 1], dtype=np.int64)), calendar)
+    moment = int(clock.starts_us(week, calendar)[0])
+    starting = int(calendar.day(np.array([moment], dtype=np.int64))[0])
+    if starting != day:
+        raise SpecError(
+            f"{as_of}: no week of {scenario.name} starts on that day, but on each {scenario.week.weekday}"
+            if scenario.week is not None
+            else f"{scenario.name} has no weeks"
+        )
+    return WeekStart(as_of, moment)
+
+
+def _weekly_budget(pipeline: Pipeline, asked: float | None) -> int:
+    budget = pipeline.scenario.budget
+    if budget is None:
+        raise SpecError(f"{pipeline.scenario.name} has no budget; write one, so that its nights fix a price of money")
+    return millionths(budget.weekly if asked is None else asked)
+
+
+def _policy(
+    settings: Settings, pipeline: Pipeline, number: int | None
+) -> tuple[RegisteredVersion, StochasticPolicy] | str:
+    """Return the version that decides, and its policy; or why nothing does."""
+    model, source = f"{pipeline.scenario.name}-policy", pipeline.source.name
+    with open_store(settings) as client:
+        settle_model(client, settings, model)
+        held = aliases(client, model)
+        if number is None and OFF in held:
+            return f"{model} was turned off; `python -m rl on` turns it on again"
+        if number is None and CHAMPION not in held:
+            return f"{model} has no champion: nothing was approved yet; name a --version to decide by it anyway"
+        version = load_version(client, model, held[CHAMPION] if number is None else number)
+        if version is None or not version.is_ours or version.tags.get("source") != source:
+            raise RegistryError(
+                f"{model} has no version {held.get(CHAMPION) if number is None else number} that a night of {source} "
+                "registered; see them in MLflow"
+            )
+        return version, load_version_policy(client, version)
+
+
+def _with_costs(policy: StochasticPolicy, committed: tuple[int, ...]) -> StochasticPolicy:
+    """Return the policy where actions commit what they do now: the one that was registered, while they do as before.
+
+    Raises:
+        PolicyError: it was judged without a budget.
+    """
+    prices = policy.prices
+    if prices is None:
+        raise PolicyError(
+            f"policy {policy.version} was judged without a budget, so that it has no price of money; register a night "
+            "of the scenario as it is now, and promote it"
+        )
+    now = (*committed, *((max(committed),) if policy.vocabulary.has_other else ()))
+    return policy if now == prices.committed else policy.with_prices(prices.with_committed(now))
+
+
+def _summary(decided: DecidedWeek, policy: StochasticPolicy, observed: WeekObservations) -> dict[str, Any]:
+    drawn, prices = decided.drawn, policy.prices
+    names = policy.vocabulary.names
+    return {
+        "policy_version": policy.version,
+        "n_shoppers": len(observed),
+        "n_eligible": int(decided.may_get_offers.sum()),
+        "n_opted_out": int(observed.has_opted_out.sum()),
+        "n_inactive": int((~observed.is_active & ~observed.has_opted_out).sum()),
+        "offers": dict(sorted(Counter(decided.rows["action"].to_pylist()).items())),
+        "committed": int(drawn.committed.sum()) / MILLIONTHS,
+        "expected": round(drawn.expected, 6),
+        "price": drawn.price,
+        "registered_price": prices.price if isinstance(prices, OfferPrices) else None,
+        "left_out": [names[one] for one in drawn.left_out],
+    }

@@ -1,0 +1,92 @@
+"""A list as a published table of decisions, and as the CSV file that a campaign tool reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from conf.observation_features import NOTHING_OFFERED
+from conf.paths import Lake
+from conf.publication import Manifest, Pointer
+from conf.tables import DECISIONS, SCHEMA_VERSION
+from rl.data.table_publishing import publish_rows, rows_hash
+from rl.policy.offer_prices import MILLIONTHS
+
+
+@dataclass(frozen=True)
+class ListOrigin:
+    """What a list is of, and what it was made from.
+
+    Attributes:
+        scenario: whose.
+        as_of: day on which its week starts.
+        horizon: last date whose deliveries were known.
+        spec_hash: of both specs.
+        code_hash: of the code and its pins.
+        key_id: of the pseudonyms' key.
+        weekly_budget: in millionths.
+        inputs: content hash of the observations, the policy's version, and what offers commit.
+    """
+
+    scenario: str
+    as_of: date
+    horizon: date
+    spec_hash: str
+    code_hash: str
+    key_id: str
+    weekly_budget: int
+    inputs: Mapping[str, str]
+
+
+def publish_list(lake: Lake, rows: pa.Table, origin: ListOrigin) -> tuple[Pointer, bool]:
+    """Publish the list and write its CSV file; return the pointer, and whether anything changed.
+
+    Raises:
+        StaleInputs: what is published was made from more.
+    """
+    manifest = Manifest(
+        table=DECISIONS.name,
+        partition=f"as_of={origin.as_of}",
+        schema_version=SCHEMA_VERSION,
+        n_rows=rows.num_rows,
+        content_hash=rows_hash(rows),
+        spec_hash=origin.spec_hash,
+        code_hash=origin.code_hash,
+        key_id=origin.key_id,
+        horizon=origin.horizon,
+        inputs=dict(origin.inputs),
+        counters={
+            "n_offers": pc.sum(pc.not_equal(rows["action"], NOTHING_OFFERED)).as_py() or 0,
+            "committed": pc.sum(rows["committed"]).as_py() or 0,
+            "weekly_budget": origin.weekly_budget,
+        },
+        checks={"within_budget": True},
+    )
+    return publish_rows(
+        lake,
+        lake.decisions(origin.scenario),
+        rows,
+        manifest,
+        csv=lake.decisions_csv(origin.scenario, origin.as_of),
+        plain=_plain(rows),
+    )
+
+
+def _plain(rows: pa.Table) -> pa.Table:
+    """Return the rows as text: times in ISO 8601, propensities in full, money in currency, an empty set as nothing."""
+    return pa.table(
+        {
+            "decision_id": rows["decision_id"],
+            "decision_time": [one.isoformat() for one in rows["decision_time"].to_pylist()],
+            "user_id": rows["user_id"],
+            "action": rows["action"],
+            "propensity": [f"{one:f}" for one in rows["propensity"].to_pylist()],
+            "policy_version": rows["policy_version"],
+            "availability_id": rows["availability_id"],
+            "committed": [f"{one // MILLIONTHS}.{one % MILLIONTHS:06d}" for one in rows["committed"].to_pylist()],
+        }
+    )
