@@ -25,5 +25,10 @@ def challenger_asset(scenario: str) -> Asset:
     return _asset(f"challenger/{scenario}")
 
 
+def decisions_asset(scenario: str) -> Asset:
+    """Return the asset that says that the list of a week is published; its partition is the day before the week."""
+    return _asset(f"decisions/{scenario}")
+
+
 def _asset(name: str) -> Asset:
     return Asset(name=name, uri=f"x-nightcart://{name}", group="nightcart")

@@ -176,6 +176,7 @@ def _result(request: NightlyRequest, settings: Settings, seconds: dict[str, floa
         **_verdict(run),
         **{key: ingest[key] for key in ("n_events", "n_rejected", "n_not_yet")},
         "n_transitions": build["n_transitions"],
+        **_list(run),
         "seconds": {**stages, "airflow": round(max(0.0, total - sum(seconds.values())), 1), "total": round(total, 1)},
     }
 
@@ -187,6 +188,15 @@ def _verdict(run: Run) -> dict[str, Any]:
     registration = _read(run.registration)
     names = ("verdict", "model", "version", "dataset_digest")
     return {**{name: registration[name] for name in names}, "page": str(run.page)}
+
+
+def _list(run: Run) -> dict[str, Any]:
+    """Return what the week's list is, or why there is none; nothing for scenarios and dates without lists."""
+    if not run.decide_result.exists():
+        return {}
+    decided = _read(run.decide_result)
+    names = ("as_of", "version", "n_shoppers", "offers", "committed", "weekly_budget", "csv")
+    return {"weekly_list": {name: decided[name] for name in names}}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from airflow.sdk.listener import get_listener_manager
 
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
+from dags.decide_dags import decide_dag
 from dags.ingest_events import ingest_events
 from dags.nights.nightly_progress import NightlyProgress
 from dags.nights.nightly_request import NightFailed
@@ -55,7 +56,7 @@ def run_night(scenario: str, run_conf: dict[str, Any], progress: NightlyProgress
         KeyboardInterrupt: a person stopped it; Airflow alone would take that for a task's failure.
     """
     settings = Settings.from_environment()
-    dags = [ingest_events(), *scenario_dags(load_pipeline(scenario, settings.source), settings)]
+    dags = night_dags(scenario, settings)
     listener = _TaskListener(progress)
     get_listener_manager().add_listener(listener)  # type: ignore[no-untyped-call]  # Airflow's
     for dag in dags:
@@ -68,6 +69,13 @@ def run_night(scenario: str, run_conf: dict[str, Any], progress: NightlyProgress
             if isinstance(error, KeyboardInterrupt):
                 raise error
             raise NightFailed(f"{task}: {error}")
+
+
+def night_dags(scenario: str, settings: Settings) -> list[DAG]:
+    """Return a night's DAGs in their order; the week's list comes last, so that it is of tonight's champion."""
+    pipeline = load_pipeline(scenario, settings.source)
+    lists = decide_dag(pipeline)
+    return [ingest_events(), *scenario_dags(pipeline, settings), *([lists] if lists else [])]
 
 
 def _fail_at_once(dag: DAG) -> None:

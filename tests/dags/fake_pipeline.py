@@ -17,7 +17,7 @@ _COMMAND = """#!/bin/sh
 \'\'\'exec' "{python}" "$0" "$@"
 ' \'\'\'
 import json, os, sys
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from conf.paths import Run
@@ -53,7 +53,11 @@ if command == "simulate-shop":
     (Path(options["out"]) / "shop.json").write_text("{{}}")
 else:
     scenario = options.get("scenario", "recommendation")
-    run = Run(Path(os.environ["NIGHTCART_HOME"]), options["source"], scenario, date.fromisoformat(options["date"]))
+    if command == "observe":
+        day = date.fromisoformat(options["as-of"]) - timedelta(days=1)
+    else:
+        day = date.fromisoformat(options["date"])
+    run = Run(Path(os.environ["NIGHTCART_HOME"]), options["source"], scenario, day)
     run.folder.mkdir(parents=True, exist_ok=True)
     if command == "ingest":
         result = {{"n_lines": 10, "n_events": 7, "n_rejected": 2, "n_not_yet": 1}}
@@ -61,6 +65,10 @@ else:
     if command == "build":
         result = {{"n_transitions": 5}}
         run.build_result.write_text(json.dumps(result))
+    if command == "decide":
+        result = {{"as_of": "2026-02-02", "version": 3, "n_shoppers": 9, "offers": {{"voucher": 2}}, "committed": 8.0,
+                  "weekly_budget": 10.0, "csv": "list.csv"}}
+        run.decide_result.write_text(json.dumps(result))
     if command == "register":
         result = {{"model": scenario + "-policy", "version": 3, "verdict": told["verdict"], "reasons": ["told so"],
                   "dataset_digest": "d1", "run_id": "r1", "is_new": True}}

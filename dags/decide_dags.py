@@ -1,0 +1,110 @@
+"""DAGs `decide_…`: the list of a week, of every scenario that decides by the week and says who may be sent what."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.sdk import DAG, PartitionedAssetTimetable
+from airflow.sdk.exceptions import AirflowSkipException
+
+from conf.settings import Settings
+from conf.specs.scenario import Pipeline
+from dags.assets import decisions_asset, events_asset
+from dags.failures import tell_run
+from dags.run_date import run_date
+from dags.specs import read_pipelines
+from dags.steps import LearningStep, SparkStep
+from dags.task_defaults import date_parameter, task_defaults
+from dags.tonight import tonights_date
+
+DOC = """
+### {title}: the week's list
+
+Follows every partition of `events`; works on the day before a week starts ({weekday}), tonight's alone. Other dates are
+**skipped**: a list of a past week would replace the record of what was sent. Trigger this DAG with its partition key
+and `{{"decide": true}}` to make such a list on purpose.
+
+* `observe` publishes what is known of every shopper at the start of the week.
+* `decide` draws an offer or none for each of them by the champion, within the budget: the table `decisions`, and a CSV
+  file beside it; asset `decisions/{name}`. Without a champion, or where the scenario was turned off, it is **skipped**.
+
+The list is of the champion at that time. After a promotion, trigger the DAG again for the same date: until the list is
+sent, nothing is lost by that.
+"""
+
+
+def decide_dag(pipeline: Pipeline) -> DAG | None:
+    """Return the DAG that makes a scenario's lists; None where no list can be decided for it."""
+    scenario = pipeline.scenario
+    if scenario.list_problem or scenario.week is None:
+        return None
+    with DAG(
+        dag_id=f"decide_{scenario.name}",
+        description=f"{scenario.title}: the week's list",
+        doc_md=DOC.format(name=scenario.name, title=scenario.title, weekday=scenario.week.weekday),
+        schedule=PartitionedAssetTimetable(assets=events_asset()),
+        catchup=False,
+        max_active_runs=1,
+        tags=["nightcart", "decide", scenario.name, pipeline.source.name],
+        params={"date": date_parameter()},
+        user_defined_macros={"run_date": run_date, "day_after": day_after},
+        default_args=task_defaults(scenario.owner),
+        on_failure_callback=tell_run,
+        dagrun_timeout=timedelta(hours=6),
+    ) as dag:
+        begins = PythonOperator(
+            task_id="week_begins",
+            doc_md="Skips the rest unless a week starts on the day after the date, and the date is tonight's.",
+            python_callable=skip_unless_week_begins,
+            op_kwargs={"weekday": scenario.week.weekday},
+            execution_timeout=timedelta(minutes=5),
+        )
+        where = [f"--source={pipeline.source.name}", f"--scenario={scenario.name}"]
+        observe = SparkStep(
+            task_id="observe",
+            doc_md="`spark-submit jobs/main.py observe`: what is known of every shopper when the week starts.",
+            arguments=["observe", *where, "--as-of={{ day_after(run_date(dag_run)) }}"],
+            execution_timeout=timedelta(hours=2),
+            inlets=[events_asset()],
+        )
+        decide = LearningStep(
+            task_id="decide",
+            doc_md="`python -m rl decide`: the champion's list, drawn within the budget and checked.",
+            arguments=["decide", *where, "--date={{ run_date(dag_run) }}"],
+            execution_timeout=timedelta(hours=1),
+            outlets=[decisions_asset(scenario.name)],
+        )
+        begins >> observe >> decide
+    return dag
+
+
+def day_after(day: str) -> str:
+    """Return the day after a date, both as ISO text."""
+    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
+
+
+def skip_unless_week_begins(dag_run: Any, weekday: str) -> str:
+    """Return the day on which a week starts; skip the task unless that is tomorrow.
+
+    Raises:
+        AirflowSkipException: no week starts then, or the date is a past one and nobody said `decide: true`.
+    """
+    made = run_date(dag_run)
+    starts = day_after(made)
+    found = date.fromisoformat(starts).strftime("%A").lower()
+    if found != weekday:
+        raise AirflowSkipException(f"{starts} is a {found}: no week starts then, but on each {weekday}")
+    tonight = tonights_date(Settings.from_environment())
+    if made != tonight and not (dag_run.conf or {}).get("decide"):
+        raise AirflowSkipException(
+            f"{made} is not tonight's date ({tonight}): its list was sent or is too late; "
+            'to make it all the same, trigger the run with {"decide": true}'
+        )
+    return starts
+
+
+for _pipeline in read_pipelines(Settings.from_environment().source)[0].values():
+    if _made := decide_dag(_pipeline):
+        globals()[_made.dag_id] = _made

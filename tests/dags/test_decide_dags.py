@@ -1,0 +1,94 @@
+"""The DAG of a week's list: on the day before a week starts, tonight's alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowSkipException
+
+from conf.settings import Settings
+from conf.specs.scenario import load_pipeline
+from dags.decide_dags import decide_dag, skip_unless_week_begins
+from dags.nights.nightly_dags import night_dags
+from tests.dags.fake_pipeline import calls, write_fake_pipeline
+from tests.dags.runs import FakeRun
+
+SUNDAY = "2026-02-01"
+
+
+@pytest.fixture(scope="module")
+def dag() -> DAG:
+    found = decide_dag(load_pipeline("promotion", "simulated_promotion"))
+    assert found is not None
+    return found
+
+
+def test_scenarios_that_decide_one_by_one_have_no_lists():
+    assert decide_dag(load_pipeline("recommendation", "simulated_shop")) is None
+
+
+def test_observations_come_before_the_list(dag):
+    assert dag.timetable.asset_condition.name == "events"
+    assert {task.task_id: task.upstream_task_ids for task in dag.tasks} == {
+        "week_begins": set(),
+        "observe": {"week_begins"},
+        "decide": {"observe"},
+    }
+    assert all(task.doc_md and task.execution_timeout and task.retries == 2 for task in dag.tasks)
+    assert "{" not in dag.doc_md.replace('{"decide": true}', "")
+
+
+@pytest.mark.parametrize(
+    ("date", "tonight", "conf", "why"),
+    [
+        ("2026-01-31", "2026-01-31", {}, "2026-02-01 is a sunday: no week starts then, but on each monday"),
+        ("2026-01-31", "2026-01-31", {"decide": True}, "no week starts then"),
+        (SUNDAY, "2026-02-08", {}, "not tonight's date"),
+    ],
+)
+def test_other_dates_are_skipped_with_the_reason(monkeypatch, date, tonight, conf, why):
+    monkeypatch.setenv("NIGHTCART_TONIGHT", tonight)
+    with pytest.raises(AirflowSkipException, match=why):
+        skip_unless_week_begins(FakeRun(partition_key=date, conf=conf), "monday")
+
+
+def test_a_past_week_is_decided_where_somebody_says_so(monkeypatch):
+    monkeypatch.setenv("NIGHTCART_TONIGHT", "2026-03-01")
+    assert skip_unless_week_begins(FakeRun(partition_key=SUNDAY, conf={"decide": True}), "monday") == "2026-02-02"
+
+
+@pytest.fixture
+def pipeline(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("NIGHTCART_HOME", str(tmp_path))
+    monkeypatch.setenv("NIGHTCART_PIPELINE_VENV", str(tmp_path / "venv"))
+    monkeypatch.setenv("NIGHTCART_SOURCE", "simulated_promotion")
+    monkeypatch.setenv("NIGHTCART_TONIGHT", SUNDAY)
+    return tmp_path / "venv"
+
+
+def states_after(dag):
+    run = dag.test(run_conf={"date": SUNDAY})
+    return run.state, {task.task_id: str(task.state) for task in run.get_task_instances()}
+
+
+def test_a_run_observes_the_week_s_first_day_and_decides_by_the_day_before(dag, pipeline, airflow_home):
+    folder = write_fake_pipeline(pipeline)
+    assert states_after(dag) == ("success", dict.fromkeys(("week_begins", "observe", "decide"), "success"))
+    observed, decided = calls(folder)
+    where = {"source": "simulated_promotion", "scenario": "promotion"}
+    assert (observed["command"], observed["options"]) == ("observe", where | {"as-of": "2026-02-02"})
+    assert (decided["command"], decided["options"]) == ("decide", where | {"date": SUNDAY})
+
+
+def test_without_a_champion_there_is_no_list_and_nothing_is_red(dag, pipeline, airflow_home):
+    write_fake_pipeline(pipeline, skip={"decide": "no version is champion"})
+    state, tasks = states_after(dag)
+    assert (state, tasks["decide"]) == ("success", "skipped")
+
+
+def test_a_night_s_list_comes_last_so_that_it_is_of_tonight_s_champion():
+    settings = Settings.from_environment({"NIGHTCART_SOURCE": "simulated_promotion"})
+    names = [one.dag_id for one in night_dags("promotion", settings)]
+    assert names == ["ingest_events", "build_promotion", "train_promotion", "review_promotion", "decide_promotion"]
