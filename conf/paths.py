@@ -128,6 +128,11 @@ class Run:
         return self.folder / "decide.json"
 
     @property
+    def draft_list(self) -> Path:
+        """File of the list by a version that nobody approved yet."""
+        return self.folder / "weekly_list_draft.csv"
+
+    @property
     def dataset(self) -> Path:
         """Folder of the prepared dataset: dataset.json, vocabulary, encoder."""
         return self.folder / "dataset"

@@ -28,7 +28,8 @@ and `{{"decide": true}}` to make such a list on purpose.
 
 * `observe` publishes what is known of every shopper at the start of the week.
 * `decide` draws an offer or none for each of them by the champion, within the budget: the table `decisions`, and a CSV
-  file beside it; asset `decisions/{name}`. Without a champion, or where the scenario was turned off, it is **skipped**.
+  file beside it; asset `decisions/{name}`. Where the scenario was turned off, it is **skipped**, as it is without a
+  champion: then the version that the night registered drafts its list in the run folder, for whoever reviews it.
 
 The list is of the champion at that time. After a promotion, trigger the DAG again for the same date: until the list is
 sent, nothing is lost by that.

@@ -187,7 +187,9 @@ class Scenario(GrownModel):
         examples=[["simulated_shop"]],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"max_quarantined_share", "week", "ordering", "sources", "budget", "eligibility"})
+    later_keys: ClassVar[frozenset[str]] = frozenset(
+        {"max_quarantined_share", "week", "ordering", "sources", "budget", "eligibility"}
+    )
 
     @model_validator(mode="after")
     def _weeks_of_their_clock(self) -> Self:

@@ -195,7 +195,7 @@ def _list(run: Run) -> dict[str, Any]:
     if not run.decide_result.exists():
         return {}
     decided = _read(run.decide_result)
-    names = ("as_of", "version", "n_shoppers", "offers", "committed", "weekly_budget", "csv")
+    names = ("as_of", "version", "is_draft", "n_shoppers", "offers", "committed", "weekly_budget", "csv")
     return {"weekly_list": {name: decided[name] for name in names}}
 
 

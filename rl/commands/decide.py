@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import structlog
 
 from conf.errors import SpecError
@@ -26,7 +30,7 @@ from rl.data.transitions_reading import read_availability
 from rl.data.week_observations import WeekObservations, read_week
 from rl.errors import PolicyError, RegistryError
 from rl.lists.list_checks import refuse_wrong_list
-from rl.lists.list_publishing import ListOrigin, publish_list
+from rl.lists.list_publishing import ListOrigin, publish_list, write_list_csv
 from rl.lists.weekly_decisions import DecidedWeek, WeekStart, decide_week, offers_of
 from rl.policy import StochasticPolicy
 from rl.policy.offer_prices import MILLIONTHS, OfferPrices
@@ -38,12 +42,32 @@ from rl.registry.versions import RegisteredVersion, load_version
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True)
+class _Nobody:
+    """Why nothing decides; `is_unapproved`: no version was approved yet, so that a draft can be made."""
+
+    why: str
+    is_unapproved: bool = False
+
+
+@dataclass(frozen=True)
+class _List:
+    """A list that holds what it must, what it was made of, and what is said of it."""
+
+    rows: pa.Table
+    inputs: Mapping[str, str]
+    key_id: str
+    told: Mapping[str, Any]
+
+
 def run(
     *, settings: Settings, source: str, scenario: str, run_date: date, version: int | None, budget: float | None
 ) -> dict[str, Any]:
     """Write the list of the week that starts on the day after the date; return its summary.
 
-    `skipped` says that nothing decides yet, or that the scenario was turned off.
+    `skipped` says that nothing decides yet, or that the scenario was turned off. Before anything was approved, the list
+    of the version that the night registered is drafted in the night's run folder, for whoever reviews it: the table
+    `decisions` holds what somebody approved, or named.
 
     Args:
         settings: what the environment says: home, lake, registry.
@@ -70,45 +94,83 @@ def run(
         "weekly_budget": weekly_budget / MILLIONTHS,
     }
     found = _policy(settings, pipeline, version)
-    if isinstance(found, str):
-        return result | {"skipped": found}
-    registered, policy = found
-    observed = read_week(pipeline, lake, start.as_of)
-    committed = committed_costs(pipeline, lake, policy.vocabulary.keys, run_date)
-    policy = _with_costs(policy, committed)
-    offers = offers_of(pipeline.scenario, read_availability(lake, run_date))
-    decided = decide_week(policy, observed, offers, start, scenario=scenario, weekly_budget=weekly_budget)
-    costs = dict(zip(policy.vocabulary.keys, committed, strict=True))
-    refuse_wrong_list(decided.rows, observed, offers, committed=costs, weekly_budget=weekly_budget)
+    night = Run(settings.home, source, scenario, run_date)
+    if isinstance(found, _Nobody):
+        drafted = _policy(settings, pipeline, _registered(night)) if found.is_unapproved else found
+        if isinstance(drafted, _Nobody):
+            return result | {"skipped": found.why}
+        week = _listed(pipeline, lake, *drafted, start=start, weekly_budget=weekly_budget)
+        write_list_csv(night.draft_list, week.rows)
+        result |= {**week.told, "is_draft": True, "csv": str(night.draft_list)}
+        write_atomically(night.decide_result, to_json(result, indent=1))
+        return result | {
+            "skipped": f"{found.why}; version {week.told['version']}'s list is drafted: {night.draft_list}"
+        }
+    week = _listed(pipeline, lake, *found, start=start, weekly_budget=weekly_budget)
     origin = ListOrigin(
         scenario=scenario,
         as_of=start.as_of,
         horizon=run_date,
         spec_hash=full_spec_hash(pipeline),
         code_hash=code_hash(*(PROJECT_ROOT / folder for folder in ("conf", "rl"))),
-        key_id=observed.pointer.manifest.key_id,
+        key_id=week.key_id,
         weekly_budget=weekly_budget,
-        inputs={
-            f"observations/as_of={start.as_of}": observed.pointer.manifest.content_hash,
-            f"mlflow/{registered.model}": f"{registered.version}/{policy.version}",
-            "weekly_budget": str(weekly_budget),
-            "committed": ", ".join(f"{key} {cost}" for key, cost in costs.items()),
-        },
+        inputs=week.inputs,
     )
-    pointer, is_new = publish_list(lake, decided.rows, origin)
+    pointer, is_new = publish_list(lake, week.rows, origin)
     result |= {
-        "model": registered.model,
-        "version": registered.version,
-        **_summary(decided, policy, observed),
+        **week.told,
+        "is_draft": False,
         "is_new": is_new,
         "content_hash": pointer.manifest.content_hash,
         "table": str(lake.decisions(scenario)),
         "csv": str(lake.decisions_csv(scenario, start.as_of)),
         "seconds": round(time.monotonic() - started, 1),
     }
-    write_atomically(Run(settings.home, source, scenario, run_date).decide_result, to_json(result, indent=1))
+    write_atomically(night.decide_result, to_json(result, indent=1))
+    night.draft_list.unlink(missing_ok=True)
     log.info("decided", as_of=str(start.as_of), committed=result["committed"], budget=result["weekly_budget"])
     return result
+
+
+def _listed(
+    pipeline: Pipeline,
+    lake: Lake,
+    registered: RegisteredVersion,
+    policy: StochasticPolicy,
+    *,
+    start: WeekStart,
+    weekly_budget: int,
+) -> _List:
+    """Return the week's list by a version's policy.
+
+    Raises:
+        PolicyError: a policy that was judged without a budget, or a list that isn't right.
+    """
+    observed, horizon = read_week(pipeline, lake, start.as_of), start.as_of - timedelta(days=1)
+    committed = committed_costs(pipeline, lake, policy.vocabulary.keys, horizon)
+    policy = _with_costs(policy, committed)
+    offers = offers_of(pipeline.scenario, read_availability(lake, horizon))
+    name = pipeline.scenario.name
+    decided = decide_week(policy, observed, offers, start, scenario=name, weekly_budget=weekly_budget)
+    costs = dict(zip(policy.vocabulary.keys, committed, strict=True))
+    refuse_wrong_list(decided.rows, observed, offers, committed=costs, weekly_budget=weekly_budget)
+    inputs = {
+        f"observations/as_of={start.as_of}": observed.pointer.manifest.content_hash,
+        f"mlflow/{registered.model}": f"{registered.version}/{policy.version}",
+        "weekly_budget": str(weekly_budget),
+        "committed": ", ".join(f"{key} {cost}" for key, cost in costs.items()),
+    }
+    told = {"model": registered.model, "version": registered.version, **_summary(decided, policy, observed)}
+    return _List(decided.rows, inputs, observed.pointer.manifest.key_id, told)
+
+
+def _registered(night: Run) -> int | None:
+    """Return the version that the night registered; None where it registered none."""
+    if not night.registration.exists():
+        return None
+    version: int = json.loads(night.registration.read_text(encoding="utf-8"))["version"]
+    return version
 
 
 def week_start(pipeline: Pipeline, as_of: date) -> WeekStart:
@@ -142,16 +204,17 @@ def _weekly_budget(pipeline: Pipeline, asked: float | None) -> int:
 
 def _policy(
     settings: Settings, pipeline: Pipeline, number: int | None
-) -> tuple[RegisteredVersion, StochasticPolicy] | str:
+) -> tuple[RegisteredVersion, StochasticPolicy] | _Nobody:
     """Return the version that decides, and its policy; or why nothing does."""
     model, source = f"{pipeline.scenario.name}-policy", pipeline.source.name
     with open_store(settings) as client:
         settle_model(client, settings, model)
         held = aliases(client, model)
         if number is None and OFF in held:
-            return f"{model} was turned off; `python -m rl on` turns it on again"
+            return _Nobody(f"{model} was turned off; `python -m rl on` turns it on again")
         if number is None and CHAMPION not in held:
-            return f"{model} has no champion: nothing was approved yet; name a --version to decide by it anyway"
+            why = "has no champion: nothing was approved yet; name a --version to decide by it anyway"
+            return _Nobody(f"{model} {why}", is_unapproved=True)
         version = load_version(client, model, held[CHAMPION] if number is None else number)
         if version is None or not version.is_ours or version.tags.get("source") != source:
             raise RegistryError(

@@ -50,14 +50,14 @@ def publish_rows(
         pointer_file = Lake.pointer(folder, manifest.partition)
         before = read_pointer(pointer_file)
         if before is not None and before.manifest == manifest and not damage_in(folder, before.sums):
-            _write_csv(csv, plain)
+            write_csv(csv, plain)
             return before, False
         _write_parquet(folder, file, table)
         sums = sums_of(folder, [file])
         note_whole(folder, sums)
         pointer = Pointer(files=(file,), manifest=manifest, sums=sums)
         swap_pointer(pointer_file, pointer)
-        _write_csv(csv, plain)
+        write_csv(csv, plain)
     return pointer, True
 
 
@@ -79,7 +79,8 @@ def _write_parquet(folder: Path, file: str, table: pa.Table) -> None:
     shutil.rmtree(staging)
 
 
-def _write_csv(path: Path, plain: pa.Table) -> None:
+def write_csv(path: Path, plain: pa.Table) -> None:
+    """Write the rows as a CSV file, whole or not at all; values are quoted where they need it."""
     out = io.BytesIO()
     pv.write_csv(plain, out, pv.WriteOptions(quoting_style="needed"))
     write_atomically(path, out.getvalue().decode("utf-8"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,7 +14,7 @@ from conf.observation_features import NOTHING_OFFERED
 from conf.paths import Lake
 from conf.publication import Manifest, Pointer
 from conf.tables import DECISIONS, SCHEMA_VERSION
-from rl.data.table_publishing import publish_rows, rows_hash
+from rl.data.table_publishing import publish_rows, rows_hash, write_csv
 from rl.policy.offer_prices import MILLIONTHS
 
 
@@ -74,6 +75,11 @@ def publish_list(lake: Lake, rows: pa.Table, origin: ListOrigin) -> tuple[Pointe
         csv=lake.decisions_csv(origin.scenario, origin.as_of),
         plain=_plain(rows),
     )
+
+
+def write_list_csv(path: Path, rows: pa.Table) -> None:
+    """Write a list as the CSV file beside its table would be, without publishing it."""
+    write_csv(path, _plain(rows))
 
 
 def _plain(rows: pa.Table) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,8 +16,8 @@ from pyspark.sql import SparkSession
 
 from conf.errors import SpecError
 from conf.observation_features import id_hash
-from conf.paths import Lake
-from conf.publication import read_pointers
+from conf.paths import Lake, Run
+from conf.publication import read_pointers, write_atomically
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.spec_hash import data_spec_hash
@@ -248,6 +249,28 @@ def test_days_on_which_no_week_starts_are_refused(spark: SparkSession, settings:
         decided(settings, run_date=AS_OF)
     with pytest.raises(DatasetError, match=rf"no observations as of {AS_OF + timedelta(days=7)}; .* observe"):
         decided(settings, run_date=SUNDAY + timedelta(days=7))
+
+
+def test_before_an_approval_the_night_s_version_drafts_its_list(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The draft is what the list would be; the table of what was decided doesn't change, and an approval ends it."""
+    approved, night = decided(settings), Run(settings.home, "simulated_promotion", "promotion", SUNDAY)
+    folder = Lake(settings.lake, "simulated_promotion").decisions("promotion")
+    before = read_pointers(folder)
+    with monkeypatch.context() as patched:
+        patched.setattr(decide, "aliases", lambda *_: {})
+        assert "skipped" in decided(settings)
+        assert not night.draft_list.exists()  # no night registered anything
+        write_atomically(night.registration, json.dumps({"version": 1}))
+        told = decided(settings)
+        assert "nothing was approved yet" in told["skipped"]
+        assert f"version 1's list is drafted: {night.draft_list}" in told["skipped"]
+        assert night.draft_list.read_bytes() == Path(approved["csv"]).read_bytes()
+        assert json.loads(night.decide_result.read_text())["is_draft"] is True
+    assert read_pointers(folder) == before
+    assert decided(settings)["is_draft"] is False
+    assert not night.draft_list.exists()
 
 
 def test_turned_off_nothing_is_decided(settings: Settings) -> None:
