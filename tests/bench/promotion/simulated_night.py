@@ -259,7 +259,8 @@ class SimulatedNight:
         order = np.lexsort((self.log.week, self.log.shopper, block))
         is_first = np.append(True, (np.diff(block[order]) != 0) | (np.diff(self.log.shopper[order]) != 0))
         starts = np.append(np.flatnonzero(is_first), len(order))
-        kept = self.intervals[split].holds(self._times[self.log.week[order[starts[:-1]]]])
+        span, began = self.intervals[split], self._times[self.log.week[order[starts[:-1]]]]
+        kept = np.flatnonzero((began >= span.start) & (began < span.end))
         lengths = np.diff(starts)[kept]
         rows = np.concatenate([order[starts[one] : starts[one + 1]] for one in kept.tolist()])
         return rows, np.append(0, np.cumsum(lengths)).astype(np.int64)
