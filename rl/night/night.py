@@ -20,7 +20,7 @@ from rl.night.action_shares import ActionShares, action_shares
 from rl.night.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
 from rl.night.evaluation import NightEvaluation, evaluate_night
 from rl.night.explanation.night_explanation import NightExplanation, explain_night
-from rl.night.pricing import n_weeks_of, weekly_pricing
+from rl.night.pricing import shoppers_a_week, weekly_pricing
 from rl.night.second_look.second_look import SecondLook, second_look
 from rl.night.selection import ScaledFloors, Selection, select_candidate
 from rl.night.spend.equal_spend import rules_at_equal_spend
@@ -162,7 +162,7 @@ def _gain_at_spend(
         train=train,
         validation=validation,
         test=test,
-        n_test_weeks=n_weeks_of(dataset, test),
+        n_shoppers=shoppers_a_week(dataset, "test", test),
         settings=settings,
         estimator=scenario.evaluation.estimator,
     )

@@ -23,6 +23,8 @@ from conf.specs.reward import millionths
 from rl.data.dataset import Dataset
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray, LoggedEpisodes
 from rl.data.offer_costs import committed_costs
+from rl.data.splits import SplitName
+from rl.data.transition_columns import N_LOTS
 from rl.errors import EvaluationError
 from rl.learning.algorithms import ALGORITHMS
 from rl.learning.trained_candidates import LoadedCandidate
@@ -58,15 +60,15 @@ class PricingTerms:
 class WeeklyPricing:
     """Gives policies the price that the budget sets on the validation weeks' shoppers."""
 
-    def __init__(self, terms: PricingTerms, validation: LoggedEpisodes, n_weeks: int) -> None:
+    def __init__(self, terms: PricingTerms, validation: LoggedEpisodes, n_shoppers: float) -> None:
         """Keep the validation weeks.
 
         Args:
             terms: of the budget.
-            validation: decisions of whole weeks.
-            n_weeks: that they are of.
+            validation: decisions.
+            n_shoppers: that a week decides on.
         """
-        self._terms, self._n_shoppers = terms, validation.n_transitions / n_weeks
+        self._terms, self._n_shoppers = terms, n_shoppers
         # Of very many decisions some, evenly spread over the weeks, tell the mean as well.
         rows = np.unique(np.linspace(0, validation.n_transitions - 1, _MOST_ROWS).astype(np.int64))
         self._features, self._mask = validation.features[rows], validation.mask(rows)
@@ -185,7 +187,7 @@ def weekly_pricing(
         caps=tuple(Cap(cap.feature, cap.offers) for cap in scenario.budget.caps),
         nothing=vocabulary.keys.index(NOTHING_OFFERED) if NOTHING_OFFERED in vocabulary.keys else None,
     )
-    return WeeklyPricing(terms, validation, n_weeks_of(dataset, validation))
+    return WeeklyPricing(terms, validation, shoppers_a_week(dataset, "validation", validation))
 
 
 def outputs_per_money(candidate: LoadedCandidate) -> float:
@@ -194,13 +196,26 @@ def outputs_per_money(candidate: LoadedCandidate) -> float:
     return 1.0 if is_of_logits else 1 / float(candidate.result["reward_scale"])
 
 
-def n_weeks_of(dataset: Dataset, episodes: LoggedEpisodes) -> int:
-    """Return in how many weeks the episodes' decisions were made."""
+def shoppers_a_week(dataset: Dataset, split: SplitName, episodes: LoggedEpisodes) -> float:
+    """Return on how many shoppers a week decides, by the weeks of a split, the other shoppers' splits included.
+
+    A split may begin within a block; of that one it holds newcomers alone, whose weeks tell nothing of how many there
+    are. Blocks count that it holds from their first week on; where there is none, all weeks do.
+
+    Args:
+        dataset: of the night.
+        split: its name.
+        episodes: that it holds.
+    """
     clock, moments = clock_of(dataset.pipeline), decision_times(episodes)
     if not isinstance(clock, ShopperWeek):
         raise EvaluationError(f"{dataset.pipeline.scenario.name} doesn't decide by the week")
     first, last = int(moments.min() // MICROS_PER_DAY) - 1, int(moments.max() // MICROS_PER_DAY) + 1
-    return len(np.unique(clock.weeks_of(moments, calendar_of(dataset.pipeline.source.zone, first, last))))
+    week = clock.weeks_of(moments, calendar_of(dataset.pipeline.source.zone, first, last))
+    is_whole = np.isin(week // clock.weeks, week[week % clock.weeks == 0] // clock.weeks)
+    counted = week[is_whole] if is_whole.any() else week
+    lots = dataset.intervals[split].lots
+    return len(counted) / len(np.unique(counted)) * N_LOTS / (lots[1] - lots[0])
 
 
 def decision_times(episodes: LoggedEpisodes) -> IntArray:

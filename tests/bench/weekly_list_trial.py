@@ -85,7 +85,8 @@ def pricing_of(policy: StochasticPolicy, seed: int, weekly_budget: int) -> Stoch
     log = simulate(changed_settings(SHOP, seed=1000 + seed, n_weeks=VALIDATION[1] + 1))
     episodes = logged_episodes(episodes_from_simulation(log, *VALIDATION), encode=policy.encoder.encode)
     terms = PricingTerms(committed_of(SHOP), weekly_budget, {policy.name: 1.0}, nothing=0)
-    return WeeklyPricing(terms, episodes, VALIDATION[1] - VALIDATION[0] + 1).priced(policy)
+    n_shoppers = episodes.n_transitions / (VALIDATION[1] - VALIDATION[0] + 1)
+    return WeeklyPricing(terms, episodes, n_shoppers).priced(policy)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def gain_at_spend(
     train: LoggedEpisodes,
     validation: LoggedEpisodes,
     test: LoggedEpisodes,
-    n_test_weeks: int,
+    n_shoppers: float,
     settings: EvaluationSettings,
     estimator: str,
 ) -> GainAtSpend | str:
@@ -91,7 +91,7 @@ def gain_at_spend(
         train: Q-functions are fitted here.
         validation: where prices were fixed.
         test: values are estimated here.
-        n_test_weeks: that the test episodes are of.
+        n_shoppers: a week, on test weeks.
         settings: of the evaluation.
         estimator: the gate's.
     """
@@ -115,7 +115,6 @@ def gain_at_spend(
         return str(refused[0])
     spends = evaluate_policies(judged, train=fitted, test=read_on, settings=own, outcome=COMMITTED)
     weeks = evaluate_policies({}, train=fitted, test=read_on, settings=own, outcome=WEEKS)
-    n_shoppers = test.n_transitions / n_test_weeks
     scale = n_shoppers / weeks.sums[BEHAVIOR, estimator].value()
     read = _Read(values, spends, estimator, scale)
     names = list(at_budget)

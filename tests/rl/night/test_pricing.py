@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from conf.specs.scenario import load_pipeline
+from rl.data.splits import ALL_LOTS, Lots, TimeSpan
 from rl.errors import EvaluationError
-from rl.night.pricing import PricingTerms, WeeklyPricing, decision_times
+from rl.night.pricing import PricingTerms, WeeklyPricing, decision_times, shoppers_a_week
 from rl.policy.offer_prices import Cap
 from rl.policy.stochastic_policy import StochasticPolicy
 from tests.rl.factories import make_logged_episodes
@@ -49,7 +53,7 @@ def weekly_spend(policy: StochasticPolicy) -> float:
 
 
 def pricing(terms: PricingTerms = TERMS) -> WeeklyPricing:
-    return WeeklyPricing(terms, weeks(candidate()), N_WEEKS)
+    return WeeklyPricing(terms, weeks(candidate()), N_SHOPPERS)
 
 
 def test_at_the_price_a_week_commits_the_budget_less_a_dearest_offer() -> None:
@@ -97,3 +101,33 @@ def test_caps_hold_where_the_price_is_fixed() -> None:
 def test_decisions_follow_one_another_by_their_elapsed_times() -> None:
     log = make_logged_episodes([2, 3], 3, start_time=np.array([100, 5000]), elapsed_microseconds=np.arange(1, 6))
     assert decision_times(log).tolist() == [100, 101, 5000, 5003, 5007]
+
+
+WEEK = 7 * 86_400_000_000
+BLOCK_START = 2900 * WEEK + 5 * 86_400_000_000  # a Tuesday, in the first of four weeks of a block
+
+
+def a_split(n_whole: int, n_newcomers: int) -> Any:
+    """Newcomers in the last two weeks of a block that began before the split, and a whole block of other shoppers."""
+    lengths = [4] * n_whole + [2] * n_newcomers
+    start = np.array([BLOCK_START] * n_whole + [BLOCK_START - 2 * WEEK] * n_newcomers)
+    elapsed = np.full(sum(lengths), WEEK, dtype=np.int64)
+    return make_logged_episodes(lengths, 3, start_time=start, elapsed_microseconds=elapsed)
+
+
+def shoppers(episodes: Any, lots: Lots = ALL_LOTS) -> float:
+    dataset: Any = SimpleNamespace(
+        pipeline=load_pipeline("promotion", "simulated_promotion"),
+        intervals={"validation": TimeSpan(0, 1, lots)},
+    )
+    return shoppers_a_week(dataset, "validation", episodes)
+
+
+def test_newcomers_of_a_block_that_began_earlier_make_no_week_of_few_shoppers() -> None:
+    """Else a budget for a hundred would be planned with as if it were for seventy, and be exceeded."""
+    assert shoppers(a_split(100, 5)) == 100
+    assert shoppers(a_split(0, 5)) == 5
+
+
+def test_where_shoppers_are_divided_the_others_get_offers_too() -> None:
+    assert shoppers(a_split(100, 0), (0, 250_000)) == 400

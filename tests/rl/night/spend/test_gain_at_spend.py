@@ -76,14 +76,14 @@ def rules(policy: StochasticPolicy, train: LoggedEpisodes, validation: LoggedEpi
 
 def found(seed: int = 1, estimator: str = "dr") -> GainAtSpend:
     train, validation, test = (a_log(10 * seed + one) for one in range(3))
-    policy = WeeklyPricing(TERMS, validation, WEEKS).priced(a_policy())
+    policy = WeeklyPricing(TERMS, validation, N_SHOPPERS).priced(a_policy())
     curve = gain_at_spend(
         policy,
         rules(policy, train, validation),
         train=train,
         validation=validation,
         test=test,
-        n_test_weeks=WEEKS,
+        n_shoppers=N_SHOPPERS,
         settings=SETTINGS,
         estimator=estimator,
     )
@@ -154,10 +154,10 @@ def test_without_weights_or_prices_there_is_a_reason() -> None:
         "train": train,
         "validation": train,
         "test": train,
-        "n_test_weeks": WEEKS,
+        "n_shoppers": N_SHOPPERS,
         "settings": SETTINGS,
     }
-    policy = WeeklyPricing(TERMS, train, WEEKS).priced(a_policy())
+    policy = WeeklyPricing(TERMS, train, N_SHOPPERS).priced(a_policy())
     assert "weights nothing" in str(gain_at_spend(policy, rules(policy, train, train), **given, estimator="dm"))
     assert "no prices" in str(gain_at_spend(a_policy(), {}, **given, estimator="dr"))
     assert rules(a_policy(), train, train) == {}
