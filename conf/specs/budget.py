@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -109,3 +110,8 @@ class Eligibility(StrictModel):
         "with `available`.",
         examples=["blocked"],
     )
+
+    @property
+    def input_name(self) -> str:
+        """What manifests of observations name it by among their inputs."""
+        return f"eligibility/{sha256(self.model_dump_json().encode('utf-8')).hexdigest()[:16]}"

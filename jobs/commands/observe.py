@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, timedelta
-from hashlib import sha256
 from typing import Any
 
 import structlog
@@ -156,7 +155,8 @@ def _weekly(order: _Order) -> _Tables:
     target = Target(observations_table(scenario), folder, "as_of", sort_columns=("user_id",))
     frame = weekly_observations(events, told, pipeline, as_of=order.as_of, n_partitions=order.n_partitions(delivered))
     # Not part of the spec's hash, since transitions don't depend on it.
-    return _Tables([(frame, target)], inputs | {f"eligibility/{_eligibility_hash(scenario)}": "yes"})
+    asked = {} if scenario.eligibility is None else {scenario.eligibility.input_name: "yes"}
+    return _Tables([(frame, target)], inputs | asked)
 
 
 def _week_problem(scenario: Scenario, as_of: date) -> str:
@@ -175,11 +175,6 @@ def _week_problem(scenario: Scenario, as_of: date) -> str:
 
 def _opt_outs(scenario: Scenario) -> tuple[str, ...]:
     return () if scenario.eligibility is None else tuple(scenario.eligibility.opted_out)
-
-
-def _eligibility_hash(scenario: Scenario) -> str:
-    content = "" if scenario.eligibility is None else scenario.eligibility.model_dump_json()
-    return sha256(content.encode("utf-8")).hexdigest()[:16]
 
 
 def _deliveries_of(lake: Lake, table: Table, last: date) -> dict[str, str]:

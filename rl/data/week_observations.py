@@ -49,16 +49,21 @@ def read_week(pipeline: Pipeline, lake: Lake, as_of: date) -> WeekObservations:
     """Return the observations of the week that starts on the day.
 
     Raises:
-        DatasetError: nothing was published for the day, shoppers stand there twice, or files can't be read.
+        DatasetError: nothing was published for the day, or by another eligibility than the scenario's now; shoppers
+            stand there twice, or files can't be read.
         DamagedFile: a file isn't what was published.
     """
     scenario = pipeline.scenario
     folder = lake.observations(scenario.name, data_spec_hash(pipeline))
     pointer = read_pointer(Lake.pointer(folder, f"as_of={as_of}"))
+    command = f"`python -m jobs.main observe --source {lake.source} --scenario {scenario.name} --as-of {as_of}`"
     if pointer is None:
+        raise DatasetError(f"{folder}: no observations as of {as_of}; publish them: {command}")
+    # Who opted out stands in the rows, and the folder's name doesn't depend on it.
+    if scenario.eligibility is None or scenario.eligibility.input_name not in pointer.manifest.inputs:
         raise DatasetError(
-            f"{folder}: no observations as of {as_of}; publish them: `python -m jobs.main observe --source "
-            f"{lake.source} --scenario {scenario.name} --as-of {as_of}`"
+            f"{folder}: the observations as of {as_of} say who may get an offer by another eligibility than "
+            f"{scenario.name} has now; observe again: {command}"
         )
     refuse_damaged(folder, pointer.sums, repair_command(lake.source))
     schema = arrow_schema(observations_table(scenario))

@@ -25,6 +25,7 @@ from jobs.commands.ingest import ingest
 from jobs.commands.observe import observe
 from jobs.transitions.build import build
 from rl.commands import decide
+from rl.data.week_observations import read_week
 from rl.errors import DatasetError, PolicyError
 from rl.lists import weekly_decisions
 from rl.policy import ObservationEncoder, StochasticPolicy, Vocabulary
@@ -249,6 +250,18 @@ def test_days_on_which_no_week_starts_are_refused(spark: SparkSession, settings:
         decided(settings, run_date=AS_OF)
     with pytest.raises(DatasetError, match=rf"no observations as of {AS_OF + timedelta(days=7)}; .* observe"):
         decided(settings, run_date=SUNDAY + timedelta(days=7))
+
+
+def test_observations_by_another_eligibility_decide_nothing(settings: Settings, pipeline: Pipeline) -> None:
+    """Else who opts out by a value that was added since would get an offer."""
+    eligibility = pipeline.scenario.eligibility
+    assert eligibility is not None
+    lake = Lake(settings.lake, pipeline.source.name)
+    assert len(read_week(pipeline, lake, AS_OF)) > 100
+    stricter = eligibility.model_copy(update={"opted_out": {"newsletter": ("nein", "pausiert")}})
+    scenario = pipeline.scenario.model_copy(update={"eligibility": stricter})
+    with pytest.raises(DatasetError, match=rf"another eligibility than promotion has now; .*--as-of {AS_OF}"):
+        read_week(pipeline.model_copy(update={"scenario": scenario}), lake, AS_OF)
 
 
 def test_before_an_approval_the_night_s_version_drafts_its_list(
