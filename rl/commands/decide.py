@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from conf.paths import Lake, Run
 from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.settings import PROJECT_ROOT, Settings
+from conf.specs.budget import Budget
 from conf.specs.reward import millionths
 from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.spec_hash import code_hash, full_spec_hash
@@ -33,7 +34,7 @@ from rl.lists.list_checks import refuse_wrong_list
 from rl.lists.list_publishing import ListOrigin, publish_list, write_list_csv
 from rl.lists.weekly_decisions import DecidedWeek, WeekStart, decide_week, offers_of
 from rl.policy import StochasticPolicy
-from rl.policy.offer_prices import MILLIONTHS, OfferPrices
+from rl.policy.offer_prices import MILLIONTHS, Cap, OfferPrices
 from rl.registry.champion import load_version_policy
 from rl.registry.readiness import settle_model
 from rl.registry.store import CHAMPION, OFF, aliases, open_store
@@ -149,7 +150,7 @@ def _listed(
     """
     observed, horizon = read_week(pipeline, lake, start.as_of), start.as_of - timedelta(days=1)
     committed = committed_costs(pipeline, lake, policy.vocabulary.keys, horizon)
-    policy = _with_costs(policy, committed)
+    policy = _as_now(policy, committed, pipeline.scenario.budget)
     offers = offers_of(pipeline.scenario, read_availability(lake, horizon))
     name = pipeline.scenario.name
     decided = decide_week(policy, observed, offers, start, scenario=name, weekly_budget=weekly_budget)
@@ -224,8 +225,10 @@ def _policy(
         return version, load_version_policy(client, version)
 
 
-def _with_costs(policy: StochasticPolicy, committed: tuple[int, ...]) -> StochasticPolicy:
-    """Return the policy where actions commit what they do now: the one that was registered, while they do as before.
+def _as_now(policy: StochasticPolicy, committed: tuple[int, ...], budget: Budget | None) -> StochasticPolicy:
+    """Return the policy where actions commit what they do now, within its own caps and the scenario's.
+
+    It is the one that was registered, while all is as before.
 
     Raises:
         PolicyError: it was judged without a budget.
@@ -236,8 +239,10 @@ def _with_costs(policy: StochasticPolicy, committed: tuple[int, ...]) -> Stochas
             f"policy {policy.version} was judged without a budget, so that it has no price of money; register a night "
             "of the scenario as it is now, and promote it"
         )
-    now = (*committed, *((max(committed),) if policy.vocabulary.has_other else ()))
-    return policy if now == prices.committed else policy.with_prices(prices.with_committed(now))
+    costs = (*committed, *((max(committed),) if policy.vocabulary.has_other else ()))
+    asked = () if budget is None else tuple(Cap(cap.feature, cap.offers) for cap in budget.caps)
+    now = replace(prices.with_committed(costs), caps=tuple(dict.fromkeys((*prices.caps, *asked))))
+    return policy if now == prices else policy.with_prices(now)
 
 
 def _summary(decided: DecidedWeek, policy: StochasticPolicy, observed: WeekObservations) -> dict[str, Any]:

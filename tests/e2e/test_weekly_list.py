@@ -19,6 +19,7 @@ from conf.observation_features import id_hash
 from conf.paths import Lake, Run
 from conf.publication import read_pointers, write_atomically
 from conf.settings import Settings
+from conf.specs.budget import OfferCap
 from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.spec_hash import data_spec_hash
 from jobs.commands.ingest import ingest
@@ -195,6 +196,27 @@ def test_a_list_decides_for_every_shopper_within_the_budget(settings: Settings, 
     assert result["n_opted_out"] > 0
     assert {row["policy_version"] for row in rows} == {a_policy().version}
     assert len({row["decision_id"] for row in rows}) == len(rows)
+
+
+def test_caps_that_the_scenario_was_given_since_hold_too(
+    settings: Settings, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One offer in four weeks at most, of a policy that was judged at three."""
+    budget = pipeline.scenario.budget
+    assert budget is not None
+    capped = budget.model_copy(update={"caps": (OfferCap(offers=1, weeks=4),)})
+    scenario = pipeline.scenario.model_copy(update={"budget": capped})
+    observed = observed_rows(settings, pipeline)
+
+    def to_the_capped() -> int:
+        decided(settings, budget=300.0)
+        rows = list_rows(settings)
+        return sum(row["action"] != "none" and observed[row["user_id"]]["observation"]["n_offers_28d"] for row in rows)
+
+    assert to_the_capped() > 0
+    with monkeypatch.context() as patched:
+        patched.setattr(decide, "load_pipeline", lambda *_: pipeline.model_copy(update={"scenario": scenario}))
+        assert to_the_capped() == 0
 
 
 def test_the_csv_file_holds_the_same_list(settings: Settings) -> None:
