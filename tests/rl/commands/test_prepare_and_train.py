@@ -79,7 +79,7 @@ def test_prepare_leaves_what_the_contract_names(night: tuple[Settings, dict[str,
     assert content["candidates"] == ["bc-1", "bc-2", "discrete_cql-1", "discrete_cql-2"]
     assert len(content["partitions"]) == 14
     assert content["counters"]["n_decisions"] == content["counts"]["n_transitions"]
-    assert {"start", "end", "n_episodes", "n_transitions"} == set(content["splits"]["test"])
+    assert {"start", "end", "lots", "n_episodes", "n_transitions"} == set(content["splits"]["test"])
 
 
 def test_train_leaves_a_policy_that_decides_on_the_test_split(night: tuple[Settings, dict[str, Any]]) -> None:
