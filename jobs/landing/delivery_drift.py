@@ -36,6 +36,7 @@ _N_EARLIER, _LEAST_EARLIER, _LEAST_LINES = 14, 3, 100
 # A price in cents is a hundred times as much: 6.6 binary digits; five are a factor of 32.
 _BITS = 5
 _MAGNITUDES = ("price", "quantity")
+_MONEY = ("price", "amount", "quantity")
 _FIELDS = ("user_id", *[name for name in RECORD_FIELDS if name != "event_type"])
 
 
@@ -219,7 +220,9 @@ def _share_changes(now: Profile, before: Sequence[Profile], feed: Source) -> lis
         if kind == "type":
             told = f"{word} events are {share:.1%}, {usual:.1%} before"
         if share <= 0.1 * usual and usual * n_events >= 20 and share < 0.5 * min(shares):
-            is_unlikely = kind == "filled" and usual >= 0.5 and 1 - share / usual >= feed.max_drop < 1
+            # Money stands in few events of most logs: gone from all of them is gone, if there still are purchases.
+            is_gone = usual >= 0.5 or (share == 0 and word in _MONEY and now.get("type/purchase", 0) >= 20)
+            is_unlikely = kind == "filled" and is_gone and 1 - share / usual >= feed.max_drop < 1
             found.append((told, is_unlikely))
         elif max(shares) == 0 and share >= 0.1:
             found.append((told, False))

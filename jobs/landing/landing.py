@@ -92,6 +92,14 @@ def land(spark: SparkSession, lake: Lake, source: Source, logs: Path, *, key: by
             files=", ".join(unended[:10]),
             hint="a last line that was cut off within its last value can't be told from a whole one",
         )
+    if again := _names_of_equal_files(measured):
+        log.warning(
+            "files_of_equal_content",
+            source=source.name,
+            n_files=len(again),
+            files="; ".join(" = ".join(names) for names in again[:10]),
+            hint="one file delivered twice counts twice where duplicates are kept; one day's file is no other day's",
+        )
     if _is_landed(lake, source, measured, provenance):
         log.info("landed_already", source=source.name, files=len(files))
         return Landed([], len(unended))
@@ -235,6 +243,15 @@ def _landed_record(
         "deliveries": deliveries,
         "files": {one.file.name: one.keyed_hash for one in measured},
     }
+
+
+def _names_of_equal_files(measured: Sequence[MeasuredFile]) -> list[list[str]]:
+    """Return the names of files of events that hold the same bytes; a table may be delivered unchanged every day."""
+    names: dict[str, list[str]] = {}
+    for one in measured:
+        if one.file.kind == "events" and one.n_lines:
+            names.setdefault(one.keyed_hash, []).append(one.file.name)
+    return [sorted(found) for found in names.values() if len(found) > 1]
 
 
 def _is_landed(lake: Lake, source: Source, measured: Sequence[MeasuredFile], provenance: Provenance) -> bool:

@@ -197,7 +197,8 @@ class EventParser:
                 refusals.append(Refusal("bad_number", name))
                 continue
             if given is None:
-                needs_none = name in PRICED_FIELDS and fields["event_type"] in UNPRICED_EVENT_TYPES
+                # Nobody knows whether an event of an unknown type has money: its type is what is wrong.
+                needs_none = name in PRICED_FIELDS and fields["event_type"] in (None, *UNPRICED_EVENT_TYPES)
                 if reader.mapping.required and not needs_none:
                     refusals.append(Refusal("missing_field", name))
                 continue

@@ -10,7 +10,10 @@ _EVENT_WORDS = (
         "ignore",
         r"remove|checkout|shipping|payment|session|scroll|engage|search|login|sign|logout|coupon|promotion|visit",
     ),
-    ("impression", r"impression|list[ _]?view|view[ _]?(item[ _]?)?list|exposure|shown|gezeigt|anzeige"),
+    (
+        "impression",
+        r"impression|list[ _]?view|view[ _]?(item[ _]?)?list|exposure|shown|gezeigt|anzeige|einblendung|eingeblendet",
+    ),
     ("refund", r"refund|return|cancel|retour|storno|rembours|gutschrift|erstatt|devol|rimbors|zwrot"),
     ("favorite", r"fav|wish|like|bookmark"),
     ("cart", r"cart|basket|product added|warenkorb|einkaufswagen|panier|carrito|carrello|winkelwagen|koszyk"),

@@ -78,7 +78,7 @@ def guess_feed(look: FileLook) -> FeedGuess | None:
     _put_fill_down(guess)
     _put_nulls(guess)
     mapped = {text.removesuffix("[]") for text in _texts_below(guess.events)}
-    if look.form is not None and (unmapped := [name for name in look.columns if name not in mapped and name]):
+    if unmapped := [name for name in look.columns if name not in mapped and name and _is_worth_a_word(look, name)]:
         guess.doubts.append(f"mapped to nothing: {', '.join(unmapped[:15])}{', ...' if len(unmapped) > 15 else ''}")
     guess.events = {
         name: guess.events[name]
@@ -86,6 +86,11 @@ def guess_feed(look: FileLook) -> FeedGuess | None:
         if name in guess.events
     }
     return guess
+
+
+def _is_worth_a_word(look: FileLook, column: str) -> bool:
+    """Return whether a column that nothing maps is named: of JSON's many paths, one whose name says what it holds."""
+    return look.form is not None or any(field_rank(field, column) is not None for field in FIELD_WORDS)
 
 
 def _filled(values: Sequence[str | None]) -> float:
@@ -129,7 +134,7 @@ def _put_labelled_list(guess: FeedGuess, columns: Mapping[str, Values]) -> bool:
 def _put_type(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
     shares = {name: _known_share(values) for name, values in columns.items() if _is_of_words(values)}
     column = max(shares, key=lambda name: shares[name], default=None)
-    if column is not None and shares[column] >= 0.3:
+    if column is not None and (shares[column] >= 0.3 or _says_several(columns[column])):
         _put_type_column(guess, columns, column)
     elif flags := _flags(columns):
         guess.events["event_type"] = {"constant": "impression"}
@@ -139,6 +144,12 @@ def _put_type(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
         guess.doubts.append("event_type: no column says what happened; lines with flags are read as impressions")
     else:
         _put_one_type(guess, columns)
+
+
+def _says_several(values: Values) -> bool:
+    """Return whether a column of few words knows two kinds of events, however rare beside words that none knows."""
+    kinds = {event_type_of(one) for one in _given(values)} - {None, "ignore"}
+    return len(kinds) > 1 and _filled(values) > 0.5 and _is_of_few_words(values)
 
 
 def _is_of_words(values: Values) -> bool:

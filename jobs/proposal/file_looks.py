@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -70,29 +71,51 @@ def look_at(path: Path, name: str) -> FileLook:
     """
     if path.suffix == ".parquet":
         return _parquet_look(path, name)
-    with open_bytes(path) as file:
-        content = file.read(_N_BYTES)
+    try:
+        with open_bytes(path) as file:
+            content = file.read(_N_BYTES)
+    except (EOFError, OSError, zlib.error) as error:
+        raise DeliveryError(f"{path}: can't be read to the end ({error}); deliver it again") from error
     if is_utf16(content):
         raise DeliveryError(f"{path}: {UTF16_CURE}")
     if len(content) == _N_BYTES:
         content = content[: content.rfind(b"\n") + 1]
     if not content.strip():
         raise DeliveryError(f"{path}: nothing in it; name a file with lines of data")
-    encoding, start = _encoding(content), content.removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = content.removeprefix(b"\xef\xbb\xbf").lstrip()
+    encoding, doubts = _encoding(content)
     if start.startswith(b"{"):
-        return _json_look(path, name, content, encoding)
+        look = _json_look(path, name, content, encoding)
+        return replace(look, doubts=[*doubts, *look.doubts])
     if start.startswith(b"["):
         raise DeliveryError(f"{path}: one JSON list; write it as JSON lines, an object a line (jq -c '.[]')")
-    return _delimited_look(path, name, content.removeprefix(b"\xef\xbb\xbf").decode(encoding), encoding)
+    text = content.removeprefix(b"\xef\xbb\xbf").decode(encoding, "replace")
+    look = _delimited_look(path, name, text, encoding)
+    return replace(look, doubts=[*doubts, *look.doubts])
 
 
-def _encoding(content: bytes) -> str:
+def _encoding(content: bytes) -> tuple[str, list[str]]:
+    """Return what most lines with more than ASCII are written in, and what speaks against it."""
+    lines = [line for line in content.split(b"\n") if not line.isascii()]
+    broken = [line for line in lines if not _is_text(line, "utf-8")]
+    if broken and broken[-1] == content[content.rfind(b"\n") + 1 :] and _is_text(broken[-1][:-3], "utf-8"):
+        broken.pop()  # cut off within a letter
+    if len(broken) <= 0.1 * len(lines):
+        lost = f"{len(broken)} lines hold bytes that aren't UTF-8: rejected where a mapped column holds them"
+        return "utf-8", [lost] if broken else []
+    if not _WINDOWS_BYTES.search(content):
+        return "latin-1", []
+    if _is_text(content, "cp1252"):
+        return "cp1252", []
+    return "cp850", ["encoding: neither UTF-8 nor what Windows writes; is it a DOS code page (cp850, cp437)?"]
+
+
+def _is_text(content: bytes, encoding: str) -> bool:
     try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if error.start < len(content) - 4:
-            return "cp1252" if _WINDOWS_BYTES.search(content) else "latin-1"
-    return "utf-8"
+        content.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _parquet_look(path: Path, name: str) -> FileLook:

@@ -58,7 +58,7 @@ def _sides(looks: Mapping[str, FileLook], guesses: Mapping[str, FeedGuess | None
             others = [guess for name, guess in guesses.items() if guess is not None and name != pattern]
             one = "currencies", _rates_lines(pattern, leading_currency(look, others))
         elif (table := guess_items(look, guesses[pattern])) is not None:
-            one = "items", _items_lines(pattern, table)
+            one = "items", _items_lines(pattern, table, look)
         else:
             continue
         if one[0] not in [key for key, _ in found.values()]:
@@ -73,8 +73,11 @@ def _rates_lines(pattern: str, currency: str | None) -> list[str]:
     return [f"currency: {currency}  # unsure: the one that the rates convert into", files]
 
 
-def _items_lines(pattern: str, table: dict[str, Any]) -> list[str]:
+def _items_lines(pattern: str, table: dict[str, Any], look: FileLook) -> list[str]:
     lines = ["# unsure: read as a table of items, not as a log: it names items, and neither a shopper nor an event"]
+    mapped = {table.get("valid_from", {}).get("column"), *(one["column"] for one in table["columns"].values())}
+    if unmapped := [name for name in look.columns if name and name not in mapped]:
+        lines.append(f"# unsure: items: mapped to nothing: {', '.join(unmapped[:15])}")
     return [*lines, "items:", *[f"  {name}: {_flow(value)}" for name, value in ({"files": [pattern]} | table).items()]]
 
 

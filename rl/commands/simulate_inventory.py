@@ -10,8 +10,9 @@ import structlog
 
 from conf.paths import simulated_shop
 from conf.settings import Settings
-from rl.shops.inventory.inventory_settings import InventorySettings, changed_settings
+from rl.shops.inventory.inventory_settings import InventorySettings
 from rl.shops.inventory.writer import LOGS_FOLDER, write_inventory_logs
+from rl.shops.settings_file import changed_settings
 
 DEFAULT_SHOP = "simulated_inventory"
 

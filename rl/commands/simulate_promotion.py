@@ -11,10 +11,11 @@ import structlog
 from conf.paths import simulated_shop
 from conf.settings import Settings
 from rl.errors import ShopError
-from rl.shops.promotion.promotion_settings import MONDAY, PromotionSettings, changed_settings
+from rl.shops.promotion.promotion_settings import MONDAY, PromotionSettings
 from rl.shops.promotion.true_values import write_true_values
 from rl.shops.promotion.week_calendar import DAYS_A_WEEK
 from rl.shops.promotion.writer import LOGS_FOLDER, write_promotion_logs
+from rl.shops.settings_file import changed_settings
 
 DEFAULT_SHOP = "simulated_promotion"
 

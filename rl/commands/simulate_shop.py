@@ -10,8 +10,9 @@ import structlog
 
 from conf.paths import simulated_shop
 from conf.settings import Settings
-from rl.shops.recommendation.shop_settings import ShopSettings, changed_settings
+from rl.shops.recommendation.shop_settings import ShopSettings
 from rl.shops.recommendation.writer import LOGS_FOLDER, write_shop_logs
+from rl.shops.settings_file import changed_settings
 
 DEFAULT_SHOP = "simulated_shop"
 

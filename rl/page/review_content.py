@@ -142,9 +142,11 @@ def _gain(gain: Gain | None) -> Gain | None:
 
 def _guardrail(figures: NightFigures, rail: GuardrailFigures) -> GuardrailRow:
     by_key = {(one.policy, one.estimator): one.value for one in figures.metric_reports.get(rail.metric, ())}
+    # By the estimator that the change is told by: the logged mean beside it would contradict the change.
+    baseline = figures.gain.baseline if figures.gain is not None else "behavior"
     return GuardrailRow(
         metric=rail.metric,
-        behavior=by_key.get(("behavior", "on_policy")),
+        behavior=by_key.get((baseline, figures.estimator), by_key.get(("behavior", "on_policy"))),
         candidate=by_key.get((figures.selected.name, figures.estimator)),
         max_relative_increase=rail.max_relative_increase,
         max_relative_decrease=rail.max_relative_decrease,

@@ -12,7 +12,7 @@ import sys
 import time
 
 from rl.logs import configure_logs
-from rl.shops.recommendation.shop_settings import changed_settings
+from rl.shops.settings_file import changed_settings
 from tests.bench.worth_trial import RIGHT_ANSWERS, SHOPS, assess_shop, true_share_reached
 
 N_SEEDS = 5

@@ -13,11 +13,12 @@ from rl.policy import ObservationEncoder, StochasticPolicy, Vocabulary
 from rl.policy.network import DenseNetwork
 from rl.policy.observation_encoder import ColumnEncoding
 from rl.policy.weekly_list import draw_weekly_list
-from rl.shops.promotion.promotion_settings import PromotionSettings, changed_settings
+from rl.shops.promotion.promotion_settings import PromotionSettings
 from rl.shops.promotion.simulate import simulate
 from rl.shops.promotion.simulated_episodes import SimulatedEpisodes, episodes_from_simulation, logged_episodes
 from rl.shops.promotion.true_value import PolicyTruth, true_list_value, true_policy_value
 from rl.shops.promotion.visible_history import Columns
+from rl.shops.settings_file import changed_settings
 
 LEAD_WEEKS, JUDGED_WEEKS, N_SHOPPERS = 8, 50, 500
 GAMMA, N_ROUNDS, RIDGE = 0.9, 25, 30.0

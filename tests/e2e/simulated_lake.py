@@ -18,8 +18,9 @@ from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.spec_hash import code_hash
 from jobs.commands.ingest import ingest
 from jobs.transitions.build import build
-from rl.shops.recommendation.shop_settings import ShopSettings, changed_settings
+from rl.shops.recommendation.shop_settings import ShopSettings
 from rl.shops.recommendation.writer import LOGS_FOLDER, write_shop_logs
+from rl.shops.settings_file import changed_settings
 from tests.spark_plans import as_in_a_night
 
 # Six days across the change to summer time.

@@ -13,7 +13,7 @@ from conf.kernel.clocks.shopper_week import ShopperWeek
 from conf.kernel_rules import clock_of
 from conf.paths import Lake, simulated_shop
 from conf.specs.scenario import MILLIONTHS, Pipeline
-from rl.shops.promotion.promotion_settings import PromotionSettings, save_shop
+from rl.shops.promotion.promotion_settings import SHOP_FILE, PromotionSettings
 from rl.shops.promotion.shop import build_shop
 from rl.shops.promotion.week_calendar import DAYS_A_WEEK
 from tests.bench.promotion.simulated_night import SeenLog, seen_log
@@ -28,7 +28,7 @@ def write_promotion_lake(home: Path, lake: Lake, pipeline: Pipeline, settings: P
 
     Blocks are dated by their first day, which may lie before the shop's first week.
     """
-    save_shop(settings, simulated_shop(home, pipeline.source.name))
+    SHOP_FILE.save(settings, simulated_shop(home, pipeline.source.name))
     log = seen_log(settings, pipeline)
     clock = clock_of(pipeline)
     assert isinstance(clock, ShopperWeek)

@@ -11,7 +11,7 @@ from conf.paths import Lake, simulated_shop
 from conf.specs.scenario import MILLIONTHS, Pipeline
 from rl.shops.recommendation.measures import MICROSECONDS
 from rl.shops.recommendation.shop import build_shop
-from rl.shops.recommendation.shop_settings import ShopSettings, save_shop
+from rl.shops.recommendation.shop_settings import SHOP_FILE, ShopSettings
 from rl.shops.recommendation.simulate import simulate
 from rl.shops.recommendation.simulated_episodes import SimulatedEpisodes, episodes_from_simulation
 from tests.rl.factories import Row, make_row, write_availability, write_transitions
@@ -21,7 +21,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def write_simulated_lake(home: Path, lake: Lake, pipeline: Pipeline, settings: ShopSettings) -> None:
     """Every day's transitions and availability sets are published, and shop.json lies in the home."""
-    save_shop(settings, simulated_shop(home, pipeline.source.name))
+    SHOP_FILE.save(settings, simulated_shop(home, pipeline.source.name))
     shop = build_shop(settings)
     simulation = simulate(shop)
     keys = list(shop.catalogue.item_ids)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date
-from pathlib import Path
 from typing import Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from conf.specs.strict_yaml import StrictModel
-from rl.errors import ShopError
 from rl.shops.inventory.many_products import ManyProducts
-
-SETTINGS_FILE = "inventory_shop.json"
+from rl.shops.settings_file import SettingsFile
 
 
 class StockDirt(StrictModel):
@@ -101,36 +97,7 @@ class InventorySettings(StrictModel):
         )
 
 
-def changed_settings(settings: InventorySettings, **changes: object) -> InventorySettings:
-    """Return the settings with some fields changed, checked as if they had been given so.
-
-    Raises:
-        ShopError: the changed fields don't fit, or there are no such fields.
-    """
-    try:
-        return InventorySettings.model_validate({**settings.model_dump(), **changes})
-    except ValidationError as error:
-        raise ShopError(f"a shop can't have {changes}: {error}") from error
-
-
-def save_shop(settings: InventorySettings, folder: Path) -> None:
-    """Write the settings to `inventory_shop.json` in the folder, replacing it atomically."""
-    folder.mkdir(parents=True, exist_ok=True)
-    staged = folder / f".{SETTINGS_FILE}.{os.getpid()}"
-    staged.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    staged.replace(folder / SETTINGS_FILE)
-
-
-def load_shop(path: Path) -> InventorySettings:
-    """Return the settings of a shop, from its `inventory_shop.json` or the folder that holds it.
-
-    Raises:
-        ShopError: no such file, or it doesn't hold such a shop's settings.
-    """
-    file = path / SETTINGS_FILE if path.is_dir() else path
-    try:
-        return InventorySettings.model_validate_json(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ShopError(f"{file}: no such file; expected the {SETTINGS_FILE} that simulate-inventory writes") from error
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise ShopError(f"{file}: not the settings of a simulated shop that orders stock: {error}") from error
+SHOP_FILE = SettingsFile(
+    InventorySettings, "inventory_shop.json", command="simulate-inventory", what="a simulated shop that orders stock"
+)
+"""Where the settings stand, beside the logs."""

@@ -25,7 +25,7 @@ from rl.shops.inventory.feeds.stock_lines import (
     sales,
     supplier_orders,
 )
-from rl.shops.inventory.inventory_settings import InventorySettings, save_shop
+from rl.shops.inventory.inventory_settings import SHOP_FILE, InventorySettings
 from rl.shops.inventory.stock_days import StockDays, simulate_days
 from rl.shops.inventory.stock_record import StockRecord
 from rl.shops.promotion.week_calendar import DAY, MICROSECONDS
@@ -59,7 +59,7 @@ def write_inventory_logs(out: Path, settings: InventorySettings) -> dict[str, ob
         staged.replace(out / LOGS_FOLDER)
         (out / DELIVERED_FILE).write_text(json.dumps(delivered, indent=2) + "\n", encoding="utf-8")
         record.write(out / STOCK_FILE)
-        save_shop(settings, out)
+        SHOP_FILE.save(settings, out)
     except OSError as error:
         shutil.rmtree(staged, ignore_errors=True)
         raise ShopError(f"{out}: the simulated shop's logs can't be written: {error}") from error

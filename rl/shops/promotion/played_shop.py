@@ -25,7 +25,7 @@ from rl.shops.promotion.episode_values import Block, JudgedEpisodes, played_retu
 from rl.shops.promotion.fixed_policies import over_keys
 from rl.shops.promotion.lockstep_weeks import Probabilities
 from rl.shops.promotion.logging_policy import logging_policy
-from rl.shops.promotion.promotion_settings import SETTINGS_FILE, PromotionSettings, load_shop
+from rl.shops.promotion.promotion_settings import SHOP_FILE, PromotionSettings
 from rl.shops.promotion.shop import build_shop
 from rl.shops.promotion.visible_history import Columns
 from rl.shops.promotion.watched_weeks import Player
@@ -82,13 +82,13 @@ def open_shop(folder: Path, dataset: Dataset, n_episodes: int, seed: int) -> Pla
     Raises:
         ShopError: its weeks aren't the dataset's, or the scenario values what the shop can't be played for.
     """
-    settings, pipeline = load_shop(folder), dataset.pipeline
+    settings, pipeline = SHOP_FILE.load(folder), dataset.pipeline
     return PlayedOfferShop(
         settings, pipeline, judged_episodes(settings, pipeline, dataset.intervals["test"]), n_episodes, seed
     )
 
 
-PROMOTION = KnownShop(SETTINGS_FILE, open_shop, N_EPISODES)
+PROMOTION = KnownShop(SHOP_FILE.name, open_shop, N_EPISODES)
 
 
 def judged_episodes(settings: PromotionSettings, pipeline: Pipeline, interval: TimeSpan) -> JudgedEpisodes:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date
-from pathlib import Path
 from typing import Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from conf.specs.strict_yaml import StrictModel
-from rl.errors import ShopError
 from rl.shops.promotion.shopper_kinds import USUAL_KINDS, ShopperKind
-
-SETTINGS_FILE = "promotion_shop.json"
+from rl.shops.settings_file import SettingsFile
 
 NOBODY = "none"
 """Natural key of the action that sends nothing; its index is 0."""
@@ -204,36 +200,7 @@ class PromotionSettings(StrictModel):
         return [NOBODY, *[offer.key for offer in self.offers]]
 
 
-def changed_settings(settings: PromotionSettings, **changes: object) -> PromotionSettings:
-    """Return the settings with some fields changed, checked as if they had been given so.
-
-    Raises:
-        ShopError: the changed fields don't fit, or there are no such fields.
-    """
-    try:
-        return PromotionSettings.model_validate({**settings.model_dump(), **changes})
-    except ValidationError as error:
-        raise ShopError(f"a shop can't have {changes}: {error}") from error
-
-
-def save_shop(settings: PromotionSettings, folder: Path) -> None:
-    """Write the settings to `promotion_shop.json` in the folder, replacing it atomically."""
-    folder.mkdir(parents=True, exist_ok=True)
-    staged = folder / f".{SETTINGS_FILE}.{os.getpid()}"
-    staged.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    staged.replace(folder / SETTINGS_FILE)
-
-
-def load_shop(path: Path) -> PromotionSettings:
-    """Return the settings of a shop, from its `promotion_shop.json` or the folder that holds it.
-
-    Raises:
-        ShopError: no such file, or it doesn't hold such a shop's settings.
-    """
-    file = path / SETTINGS_FILE if path.is_dir() else path
-    try:
-        return PromotionSettings.model_validate_json(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ShopError(f"{file}: no such file; expected the {SETTINGS_FILE} that simulate-promotion writes") from error
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise ShopError(f"{file}: not the settings of a simulated shop of offers: {error}") from error
+SHOP_FILE = SettingsFile(
+    PromotionSettings, "promotion_shop.json", command="simulate-promotion", what="a simulated shop of offers"
+)
+"""Where the settings stand, beside the logs."""

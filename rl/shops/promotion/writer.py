@@ -19,7 +19,7 @@ from rl.shops.promotion.feeds.money_record import MoneyRecord
 from rl.shops.promotion.feeds.order_feed import OrderLine, order_lines
 from rl.shops.promotion.feeds.side_files import side_files
 from rl.shops.promotion.feeds.web_feed import web_lines
-from rl.shops.promotion.promotion_settings import PromotionSettings, save_shop
+from rl.shops.promotion.promotion_settings import SHOP_FILE, PromotionSettings
 from rl.shops.promotion.simulate import Simulation, simulate
 from rl.shops.promotion.week_calendar import DAYS_A_WEEK, MICROSECONDS
 
@@ -54,7 +54,7 @@ def write_promotion_logs(out: Path, settings: PromotionSettings) -> dict[str, ob
         (out / DELIVERED_FILE).write_text(json.dumps(delivered, indent=2) + "\n", encoding="utf-8")
         (out / MONEY_FILE).write_text(json.dumps({"weeks": money.by_week()}, indent=2) + "\n", encoding="utf-8")
         money.write_decisions(out / DECISIONS_FILE)
-        save_shop(settings, out)
+        SHOP_FILE.save(settings, out)
     except OSError as error:
         shutil.rmtree(staged, ignore_errors=True)
         raise ShopError(f"{out}: the simulated shop's logs can't be written: {error}") from error

@@ -13,8 +13,9 @@ from rl.data.logged_episodes import BoolArray, IntArray
 from rl.shops.recommendation.lockstep_sessions import LockstepSessions, SessionStarts
 from rl.shops.recommendation.session_memory import Columns
 from rl.shops.recommendation.shop import Shop, build_shop
-from rl.shops.recommendation.shop_settings import ShopSettings, changed_settings
+from rl.shops.recommendation.shop_settings import ShopSettings
 from rl.shops.recommendation.simulate import simulate
+from rl.shops.settings_file import changed_settings
 
 POOL_SHOPPERS = 150
 

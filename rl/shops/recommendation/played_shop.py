@@ -12,7 +12,7 @@ from rl.data.dataset import Dataset
 from rl.data.discount_function import DiscountFunction
 from rl.policy import StochasticPolicy
 from rl.shops.played_shop import KnownShop
-from rl.shops.recommendation.shop_settings import SETTINGS_FILE, ShopSettings, load_shop
+from rl.shops.recommendation.shop_settings import SHOP_FILE, ShopSettings
 from rl.shops.recommendation.true_value import TrueValue, observing, true_behavior_value, true_policy_value
 from rl.shops.true_value import EpisodeValue
 
@@ -73,10 +73,10 @@ def open_shop(folder: Path, dataset: Dataset, n_episodes: int, seed: int) -> Pla
     """Return the shop of the folder, judged on the test days of the dataset."""
     first, last = test_days(dataset)
     discount = DiscountFunction.of(dataset.pipeline.scenario.discount)
-    return PlayedSessionShop(load_shop(folder), first, last, discount, n_episodes, seed)
+    return PlayedSessionShop(SHOP_FILE.load(folder), first, last, discount, n_episodes, seed)
 
 
-RECOMMENDATION = KnownShop(SETTINGS_FILE, open_shop, N_SESSIONS)
+RECOMMENDATION = KnownShop(SHOP_FILE.name, open_shop, N_SESSIONS)
 
 
 def test_days(dataset: Dataset) -> tuple[date, date]:

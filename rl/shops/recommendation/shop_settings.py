@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from conf.specs.strict_yaml import StrictModel
-from rl.errors import ShopError
-
-SETTINGS_FILE = "shop.json"
+from rl.shops.settings_file import SettingsFile, changed_settings
 
 # Every second in which a shopper may still be looking must lie before midnight, or history features would change
 # within a session: visits start at most this long after the business day's start (a day of 23 hours exists).
@@ -142,36 +138,5 @@ class ShopSettings(StrictModel):
         return changed_settings(self, dynamics=self.dynamics.model_dump() | flat_dynamics)
 
 
-def changed_settings(settings: ShopSettings, **changes: object) -> ShopSettings:
-    """Return the settings with some fields changed, checked as if they had been given so.
-
-    Raises:
-        ShopError: the changed fields don't fit, or there are no such fields.
-    """
-    try:
-        return ShopSettings.model_validate({**settings.model_dump(), **changes})
-    except ValidationError as error:
-        raise ShopError(f"a shop can't have {changes}: {error}") from error
-
-
-def save_shop(settings: ShopSettings, folder: Path) -> None:
-    """Write the settings to `shop.json` in the folder, replacing it atomically."""
-    folder.mkdir(parents=True, exist_ok=True)
-    staged = folder / f".{SETTINGS_FILE}.{os.getpid()}"
-    staged.write_text(settings.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    staged.replace(folder / SETTINGS_FILE)
-
-
-def load_shop(path: Path) -> ShopSettings:
-    """Return the settings of a shop, from its `shop.json` or the folder that holds it.
-
-    Raises:
-        ShopError: no such file, or it doesn't hold a shop's settings.
-    """
-    file = path / SETTINGS_FILE if path.is_dir() else path
-    try:
-        return ShopSettings.model_validate_json(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ShopError(f"{file}: no such file; expected the {SETTINGS_FILE} that simulate-shop writes") from error
-    except (ValidationError, UnicodeDecodeError) as error:
-        raise ShopError(f"{file}: not the settings of a simulated shop: {error}") from error
+SHOP_FILE = SettingsFile(ShopSettings, "shop.json", command="simulate-shop", what="a simulated shop")
+"""Where the settings stand, beside the logs."""

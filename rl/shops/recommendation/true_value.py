@@ -16,9 +16,10 @@ from rl.shops.recommendation.lockstep_sessions import Probabilities, SessionStar
 from rl.shops.recommendation.logging_policy import items_of_keys, logging_policy
 from rl.shops.recommendation.session_memory import Columns
 from rl.shops.recommendation.shop import Shop, build_shop
-from rl.shops.recommendation.shop_settings import ShopSettings, changed_settings
+from rl.shops.recommendation.shop_settings import ShopSettings
 from rl.shops.recommendation.shopper_population import expected_visits_per_day
 from rl.shops.recommendation.simulate import PlayedSessions, play, simulate
+from rl.shops.settings_file import changed_settings
 
 REPLICATIONS = 4
 # A stream of its own, so that no log's shoppers come back in the truth that judges it.

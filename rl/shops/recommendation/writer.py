@@ -23,8 +23,9 @@ from rl.shops.recommendation.delivery_dirt import (
     is_duplicated,
 )
 from rl.shops.recommendation.shop import Shop, build_shop
-from rl.shops.recommendation.shop_settings import ShopSettings, changed_settings, save_shop
+from rl.shops.recommendation.shop_settings import SHOP_FILE, ShopSettings
 from rl.shops.recommendation.simulate import Simulation, simulate
+from rl.shops.settings_file import changed_settings
 
 LOGS_FOLDER = "logs"
 DELIVERED_FILE = "delivered.json"
@@ -59,7 +60,7 @@ def write_shop_logs(
         shutil.rmtree(out / LOGS_FOLDER, ignore_errors=True)
         staged.replace(out / LOGS_FOLDER)
         (out / DELIVERED_FILE).write_text(json.dumps(delivered, indent=2) + "\n", encoding="utf-8")
-        save_shop(settings, out)
+        SHOP_FILE.save(settings, out)
     except OSError as error:
         shutil.rmtree(staged, ignore_errors=True)
         raise ShopError(f"{out}: the simulated shop's logs can't be written: {error}") from error

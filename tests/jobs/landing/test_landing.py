@@ -100,6 +100,21 @@ def test_a_file_without_a_line_is_told(spark: SparkSession, lake: Lake, tmp_path
     assert (warned["n_files"], warned["files"]) == (1, "a-events.csv")
 
 
+@pytest.mark.parametrize(("names", "is_told"), [(("a.csv", "a (1).csv"), True), (("a.csv", "b.csv"), False)])
+def test_files_of_equal_content_are_told(
+    spark: SparkSession, lake: Lake, tmp_path: Path, names: tuple[str, str], is_told: bool
+) -> None:
+    """Both are counted, as two tills may write the same; but most often one file was copied. Each landing says so."""
+    first, second = names
+    lines = LINES if is_told else LINES[:-1]
+    logs = _write(_write(tmp_path / "logs", LINES, first), lines, second)
+    for _ in range(2):
+        with structlog.testing.capture_logs() as told:
+            _land(spark, lake, logs)
+        warned = [one["files"] for one in told if one["event"] == "files_of_equal_content"]
+        assert warned == (["a (1).csv = a.csv"] if is_told else [])
+
+
 def test_log_whose_other_day_changed_replaces_that_day_alone(spark: SparkSession, lake: Lake, tmp_path: Path) -> None:
     """A log that grew leaves the deliveries of its old days as they were."""
     _land(spark, lake, _write(tmp_path / "logs", LINES))

@@ -630,3 +630,12 @@ def test_line_of_an_ignored_type_is_counted_as_ignored_alone() -> None:
     patterns = {"column": "event_type", "match": [{"pattern": "v.*", "type": "view"}], "ignore": ["heart.*"]}
     rows = _parse(canonical(events=_events(event_type=patterns)), lines)
     assert [_problem(rows[case]) for case in ("beat", "view")] == ["ignored", None]
+
+
+def test_money_is_not_missed_of_a_kind_that_nobody_knows() -> None:
+    """The type is what is wrong: whether such an event has money, nothing says."""
+    events = SHORT_EVENTS.model_dump(exclude_unset=True) | {"price": {"column": "price", "required": True}}
+    shop = canonical().model_copy(update={"events": EventMapping.model_validate(events)})
+    good = {"event_time": "2026-01-05T12:00:00Z", "event_type": "purchase", "user_id": "u"}
+    rows = _parse(shop, _json({"unknown": good | {"event_type": "wishlist"}, "known": good}))
+    assert (_problem(rows["unknown"]), _problem(rows["known"])) == ("unknown type", "missing price")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,45 @@ def test_times_are_found_with_their_units(tmp_path: Path, text: str, expected: d
 
 
 @pytest.mark.parametrize(
+    ("lines", "encoding", "doubt"),
+    [
+        ([b"caf\xe9"] + [b"caf\xc3\xa9"] * 20, "utf-8", "1 lines hold bytes that aren't UTF-8"),
+        (["5 €".encode("cp1252"), "“x”".encode("cp1252")] * 5, "cp1252", None),
+        ([b"K\x81che"] * 5, "cp850", "DOS code page"),
+        ([b"caf\xc3\xa9"] * 5 + [b"caf\xc3"], "utf-8", None),
+    ],
+)
+def test_broken_bytes_neither_end_a_draft_nor_turn_its_encoding(
+    tmp_path: Path, lines: list[bytes], encoding: str, doubt: str | None
+) -> None:
+    """One bad byte among many letters is a bad byte; the file's last letter may be cut."""
+    rows = [b"05.01.2026 10:%02d;ann%d;" % (number % 60, number) + line for number, line in enumerate(lines)]
+    (tmp_path / "log.csv").write_bytes(b"when;user;item\n" + b"\n".join(rows))
+    text = propose([tmp_path / "log.csv"])
+    assert _draft(tmp_path / "log.csv").encoding == encoding
+    assert doubt is None or doubt in text
+
+
+def test_kinds_of_events_are_found_among_words_that_nobody_knows(tmp_path: Path) -> None:
+    """Four lines in five are of a kind without a known word; a draft of purchases alone would be wrong for all."""
+    kinds = ["Foo"] * 16 + ["Klick"] * 3 + ["Kauf"]
+    rows = [f"2026-01-05T10:{n:02d}:00Z;{kind};u{n};i{n % 3};9,50" for n, kind in enumerate(kinds)]
+    source = _draft(_write(tmp_path / "log.csv", _csv(["Zeit;Ereignis;Kunde;Artikel;Preis", *rows])))
+    assert source.events.event_type.column == "Ereignis"
+    assert (source.events.event_type.map or {})["Kauf"] == "purchase"
+
+
+def test_money_in_lists_of_objects_that_nothing_maps_is_named(tmp_path: Path) -> None:
+    line = (
+        '{"at": "2026-01-05T10:%02d:00Z", "user_id": "u%d", "event": "view", "item_id": "i1",'
+        ' "order": {"lines": [{"sku": "s1", "unit_price": 9.5}]}}'
+    )
+    text = propose([_write(tmp_path / "log.jsonl", _csv([line % (n, n) for n in range(20)]))])
+    assert "mapped to nothing: " in text
+    assert "order.lines[].sku" in text
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("at,user_id\n3/1/2026 13:00,7\n", "day and month may be the other way round"),
@@ -217,6 +257,7 @@ def test_object_that_holds_an_id_names_it(tmp_path: Path) -> None:
     [
         ("log.json", b'[{"a": 1}]', "one JSON list; write it as JSON lines"),
         ("log.csv", b"", "nothing in it"),
+        ("log.csv.gz", gzip.compress(b"time,user\n" + bytes(range(256)) * 99)[:150], "can't be read to the end"),
         ("log.csv", "a,b\n1,2\n".encode("utf-16"), "UTF-16; convert it"),
         ("log.csv", "time,user\n1,2\n".encode("utf-16-be"), "UTF-16; convert it before delivery: iconv -f UTF-16"),
         ("log.jsonl", b'{"a": 1\n', "no line is one whole JSON object"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from conf.settings import Settings
 from rl.commands.simulate_inventory import run
-from rl.shops.inventory.inventory_settings import load_shop
+from rl.shops.inventory.inventory_settings import SHOP_FILE
 
 
 def test_logs_end_on_the_day_asked_for(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_logs_end_on_the_day_asked_for(tmp_path: Path) -> None:
     assert (result["first_date"], result["last_date"]) == ("2025-12-18", "2026-01-14")
     assert sorted(path.name for path in (folder / "logs").iterdir())[-1] == "2026-01-14"
     assert len(list((folder / "logs").iterdir())) == 28
-    shop = load_shop(folder)
+    shop = SHOP_FILE.load(folder)
     assert (shop.n_products, shop.seed, shop.first_day) == (5, 6, date(2025, 12, 18))
     assert json.loads((folder / "delivered.json").read_text()) == result["delivered"]
     assert (folder / "stock_days.parquet").exists()

@@ -11,7 +11,7 @@ import pytest
 from conf.settings import Settings
 from rl.commands.simulate_promotion import run
 from rl.errors import ShopError
-from rl.shops.promotion.promotion_settings import load_shop
+from rl.shops.promotion.promotion_settings import SHOP_FILE
 
 GIVEN = {"n_weeks": 2, "n_shoppers": 40, "seed": 6}
 
@@ -25,7 +25,7 @@ def test_logs_end_on_the_day_asked_for(tmp_path: Path) -> None:
     assert (result["first_date"], result["last_date"]) == ("2025-12-29", "2026-01-11")
     assert sorted(path.name for path in (folder / "logs").iterdir())[-1] == "2026-01-11"
     assert len(list((folder / "logs").iterdir())) == 14
-    shop = load_shop(folder)
+    shop = SHOP_FILE.load(folder)
     assert (shop.n_shoppers, shop.seed, shop.first_monday) == (40, 6, date(2025, 12, 29))
     assert json.loads((folder / "delivered.json").read_text()) == result["delivered"]
     for name in ("money.json", "decisions.parquet", "true_values.json"):

@@ -15,7 +15,8 @@ from rl.night.truth import true_values
 from rl.ope.report import BEHAVIOR, EvaluationSettings, evaluate_policies
 from rl.policy import StochasticPolicy
 from rl.policy.network import DenseNetwork
-from rl.shops.promotion.promotion_settings import changed_settings, save_shop
+from rl.shops.promotion.promotion_settings import SHOP_FILE
+from rl.shops.settings_file import changed_settings
 from tests.bench.promotion.simulated_night import promotion_pipeline, shop_of_a_year
 from tests.rl.promotion_lake import write_promotion_lake
 
@@ -102,7 +103,7 @@ def test_a_shop_that_is_not_at_hand_is_said(dataset: Dataset, tmp_path: Path) ->
 def test_a_shop_of_other_weeks_is_said(dataset: Dataset, tmp_path: Path) -> None:
     """A shop whose weeks aren't the log's can't have made it."""
     other = changed_settings(SHOP, first_monday=SHOP.first_monday - timedelta(weeks=300))
-    save_shop(other, simulated_shop(tmp_path, "simulated_promotion"))
+    SHOP_FILE.save(other, simulated_shop(tmp_path, "simulated_promotion"))
     note = true_values(tmp_path, dataset, {}).note
     assert "none of the shop's 40 weeks" in note
 

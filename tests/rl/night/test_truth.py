@@ -14,7 +14,7 @@ from rl.night.truth import true_values
 from rl.policy import StochasticPolicy
 from rl.policy.network import DenseNetwork
 from rl.shops.recommendation.played_shop import test_days as days_of_test_split
-from rl.shops.recommendation.shop_settings import ShopSettings, save_shop
+from rl.shops.recommendation.shop_settings import SHOP_FILE, ShopSettings
 from tests.rl.factories import make_pipeline, write_shop
 from tests.rl.simulated_lake import write_simulated_lake
 
@@ -90,7 +90,7 @@ def test_a_shop_that_is_not_at_hand_is_said(dataset: Dataset, tmp_path: Path) ->
 def test_a_shop_of_other_days_is_said(dataset: Dataset, tmp_path: Path) -> None:
     """A shop.json whose days aren't the log's can't have made it."""
     other = SHOP.model_copy(update={"first_date": SHOP.first_date - timedelta(days=100)})
-    save_shop(other, simulated_shop(tmp_path, "simulated_shop"))
+    SHOP_FILE.save(other, simulated_shop(tmp_path, "simulated_shop"))
     assert "can't be played for this log" in true_values(tmp_path, dataset, {}, n_episodes=N_SESSIONS).note
 
 

@@ -207,7 +207,7 @@ def test_page_says_what_a_decision_earns() -> None:
 
 def test_page_names_the_unit_of_the_night() -> None:
     """Where products are resampled, no figure is said to be of shoppers."""
-    text = text_of(full_review(night=night(units="products"), segments=None))
+    text = text_of(full_review(night=night(units="products"), segments=None, spend=None))
     assert "812 of 1,800 products" in text
     assert "Half of all importance weight lies on the heaviest 250 of 1,800 products" in text
     about_people = ("not what moves shoppers",)
@@ -233,7 +233,7 @@ def test_page_says_which_way_a_guardrail_looks() -> None:
 def test_page_draws_how_returns_are_spread() -> None:
     """Both curves with their bounds, the figures, how much is cut, and in a sentence who pays for the mean."""
     html, text = render_page(full_review()), text_of(full_review())
-    assert html.count("<polygon") == 2
+    assert html.count("<polygon") == 3  # and the band of the budgets' curve
     assert "The worst 10% of episodes would earn less than under the behavior policy" in text
     assert "Half earn at most 1.20 (1.10 to 1.30) 1.20" in text.replace("( ", "(")
     assert "Cut by the log 2.0% 2.0%" in text

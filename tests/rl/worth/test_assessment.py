@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from conf.specs.scenario import load_pipeline
-from rl.shops.recommendation.shop_settings import changed_settings
 from rl.shops.recommendation.tabular_shop import TabularShop, tabular_settings
+from rl.shops.settings_file import changed_settings
 from rl.worth.assessment import Assessment, WorthSettings, assess, sampled_shoppers
 from rl.worth.movement import Floors
 from tests.bench.worth_trial import assess_shop

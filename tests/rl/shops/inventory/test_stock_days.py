@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from rl.errors import ShopError
-from rl.shops.inventory.inventory_settings import InventorySettings, changed_settings
+from rl.shops.inventory.inventory_settings import InventorySettings
 from rl.shops.inventory.stock_days import StockDays, simulate_days
+from rl.shops.settings_file import changed_settings
 
 SETTINGS = InventorySettings(n_days=140, n_products=40, seed=2)
 

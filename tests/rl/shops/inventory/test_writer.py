@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rl.errors import ShopError
-from rl.shops.inventory.inventory_settings import InventorySettings, StockDirt, load_shop
+from rl.shops.inventory.inventory_settings import SHOP_FILE, InventorySettings, StockDirt
 from rl.shops.inventory.writer import write_inventory_logs
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -187,7 +187,7 @@ def test_same_settings_give_the_same_bytes(dirty: Path, tmp_path: Path) -> None:
         return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
     assert digests(tmp_path) == digests(dirty)
-    assert load_shop(tmp_path) == DIRTY
+    assert SHOP_FILE.load(tmp_path) == DIRTY
 
 
 def test_without_dirt_every_line_is_on_time(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_without_dirt_every_line_is_on_time(tmp_path: Path) -> None:
 def test_what_is_no_shop_is_named(tmp_path: Path) -> None:
     """A folder without settings, and a file that isn't one."""
     with pytest.raises(ShopError, match="simulate-inventory"):
-        load_shop(tmp_path)
+        SHOP_FILE.load(tmp_path)
     (tmp_path / "inventory_shop.json").write_text("{}x")
     with pytest.raises(ShopError, match="not the settings"):
-        load_shop(tmp_path)
+        SHOP_FILE.load(tmp_path)

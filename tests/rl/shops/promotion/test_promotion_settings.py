@@ -7,21 +7,15 @@ from pathlib import Path
 import pytest
 
 from rl.errors import ShopError
-from rl.shops.promotion.promotion_settings import (
-    SETTINGS_FILE,
-    Offer,
-    PromotionSettings,
-    changed_settings,
-    load_shop,
-    save_shop,
-)
+from rl.shops.promotion.promotion_settings import SHOP_FILE, Offer, PromotionSettings
+from rl.shops.settings_file import changed_settings
 
 
 def test_settings_come_back_from_their_file(tmp_path: Path) -> None:
     """A saved shop is the shop that is loaded, from its folder or its file."""
     settings = changed_settings(PromotionSettings(), seed=9, n_weeks=4)
-    save_shop(settings, tmp_path)
-    assert load_shop(tmp_path) == load_shop(tmp_path / SETTINGS_FILE) == settings
+    SHOP_FILE.save(settings, tmp_path)
+    assert SHOP_FILE.load(tmp_path) == SHOP_FILE.load(tmp_path / SHOP_FILE.name) == settings
 
 
 @pytest.mark.parametrize(
@@ -30,9 +24,9 @@ def test_settings_come_back_from_their_file(tmp_path: Path) -> None:
 def test_files_that_hold_no_shop_are_refused(tmp_path: Path, content: str | None, reason: str) -> None:
     """A missing file, or one with anything else in it, is one clear error."""
     if content is not None:
-        (tmp_path / SETTINGS_FILE).write_text(content)
+        (tmp_path / SHOP_FILE.name).write_text(content)
     with pytest.raises(ShopError, match=reason):
-        load_shop(tmp_path)
+        SHOP_FILE.load(tmp_path)
 
 
 @pytest.mark.parametrize(

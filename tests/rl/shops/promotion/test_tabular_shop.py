@@ -11,10 +11,11 @@ from rl.shops.promotion.budgeted_policies import best_within_budget, myopic_with
 from rl.shops.promotion.chance import Chance
 from rl.shops.promotion.lockstep_weeks import LockstepWeeks
 from rl.shops.promotion.logging_policy import logging_policy
-from rl.shops.promotion.promotion_settings import PromotionSettings, changed_settings
+from rl.shops.promotion.promotion_settings import PromotionSettings
 from rl.shops.promotion.tabular_settings import tabular_settings
 from rl.shops.promotion.tabular_shop import TabularShop
 from rl.shops.promotion.true_value import true_policy_value
+from rl.shops.settings_file import changed_settings
 
 GAMMA = 0.98
 SETTINGS = tabular_settings()

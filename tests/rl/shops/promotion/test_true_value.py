@@ -11,8 +11,9 @@ from rl.errors import ShopError
 from rl.shops.promotion.fixed_policies import everybody_policy, fixed_policies, nobody_policy, rfm_policy
 from rl.shops.promotion.lockstep_weeks import Probabilities
 from rl.shops.promotion.logging_policy import logging_policy
-from rl.shops.promotion.promotion_settings import PromotionSettings, changed_settings
+from rl.shops.promotion.promotion_settings import PromotionSettings
 from rl.shops.promotion.true_value import PolicyTruth, true_list_value, true_policy_value
+from rl.shops.settings_file import changed_settings
 
 SETTINGS = PromotionSettings()
 RULE = rfm_policy(SETTINGS)

@@ -18,10 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from rl.errors import ShopError
-from rl.shops.promotion.promotion_settings import FeedDirt, PromotionSettings, changed_settings, load_shop
+from rl.shops.promotion.promotion_settings import SHOP_FILE, FeedDirt, PromotionSettings
 from rl.shops.promotion.simulate import simulate
 from rl.shops.promotion.week_responses import NEVER
 from rl.shops.promotion.writer import write_promotion_logs
+from rl.shops.settings_file import changed_settings
 
 BERLIN = ZoneInfo("Europe/Berlin")
 # Five weeks over the end of summer time, on 26 October 2025.
@@ -287,7 +288,7 @@ def test_same_settings_give_the_same_bytes(tmp_path: Path, dirty: Path) -> None:
     other = digest(tmp_path)
     write_promotion_logs(tmp_path, DIRTY)
     assert digest(tmp_path) == digest(dirty) != other
-    assert load_shop(tmp_path) == DIRTY
+    assert SHOP_FILE.load(tmp_path) == DIRTY
 
 
 def test_clean_shop_has_nothing_to_reject(tmp_path: Path) -> None:

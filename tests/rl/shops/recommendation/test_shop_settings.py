@@ -11,15 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from rl.errors import ShopError
-from rl.shops.recommendation.shop_settings import (
-    Dirt,
-    Dynamics,
-    LoggingRule,
-    ShopSettings,
-    changed_settings,
-    load_shop,
-    save_shop,
-)
+from rl.shops.recommendation.shop_settings import SHOP_FILE, Dirt, Dynamics, LoggingRule, ShopSettings
+from rl.shops.settings_file import changed_settings
 
 
 @given(
@@ -48,8 +41,8 @@ def test_settings_survive_json(
 def test_load_shop_reads_file_or_folder(tmp_path: Path) -> None:
     """The shop's folder and its file name the same shop."""
     settings = ShopSettings(seed=5)
-    save_shop(settings, tmp_path / "shop")
-    assert load_shop(tmp_path / "shop") == load_shop(tmp_path / "shop" / "shop.json") == settings
+    SHOP_FILE.save(settings, tmp_path / "shop")
+    assert SHOP_FILE.load(tmp_path / "shop") == SHOP_FILE.load(tmp_path / "shop" / "shop.json") == settings
     assert [path.name for path in (tmp_path / "shop").iterdir()] == ["shop.json"]
 
 
@@ -60,13 +53,13 @@ def test_load_shop_refuses_what_is_no_shop(tmp_path: Path, content: str) -> None
     """A broken or contradicting file is one clear error that names it."""
     (tmp_path / "shop.json").write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(ShopError, match=r"shop\.json"):
-        load_shop(tmp_path)
+        SHOP_FILE.load(tmp_path)
 
 
 def test_load_shop_refuses_missing_file(tmp_path: Path) -> None:
     """Where there is no shop, the error says what was expected."""
     with pytest.raises(ShopError, match="no such file"):
-        load_shop(tmp_path / "nowhere.json")
+        SHOP_FILE.load(tmp_path / "nowhere.json")
 
 
 def test_settings_refuse_visits_past_midnight() -> None:

@@ -18,9 +18,10 @@ from conf.event_types import EVENT_TYPE_RANK
 from rl.errors import ShopError
 from rl.shops.recommendation.canonical_lines import event_records
 from rl.shops.recommendation.shop import availability_id, build_shop
-from rl.shops.recommendation.shop_settings import Dirt, ShopSettings, changed_settings, load_shop
+from rl.shops.recommendation.shop_settings import SHOP_FILE, Dirt, ShopSettings
 from rl.shops.recommendation.simulate import simulate
 from rl.shops.recommendation.writer import write_shop_logs
+from rl.shops.settings_file import changed_settings
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DIRTY = ShopSettings(
@@ -123,7 +124,7 @@ def test_counts_add_up(dirty: Path) -> None:
 
 def test_every_real_event_arrives_intact_on_its_day_or_the_next(dirty: Path) -> None:
     """No dirt costs an event: its line is there, whole, with the delivery of its own day, or of the next if late."""
-    settings = load_shop(dirty)
+    settings = SHOP_FILE.load(dirty)
     simulation = simulate(build_shop(settings), is_observed=False)
     arrived: dict[str, list[date]] = {}
     for delivery, line in lines_of(dirty / "logs"):
@@ -174,7 +175,7 @@ def test_side_files_cover_every_decision(dirty: Path) -> None:
     for file in (dirty / "logs").glob("*/items.jsonl"):
         items |= {row["item_id"]: row for row in map(json.loads, file.read_text().splitlines())}
     assert all(availability_id(actions) == identity for identity, actions in sets.items())
-    simulation = simulate(build_shop(load_shop(dirty)), is_observed=False)
+    simulation = simulate(build_shop(SHOP_FILE.load(dirty)), is_observed=False)
     for record in event_records(simulation):
         item = items[str(record["item_id"])]
         assert item["category_id"] == record["category_id"]
@@ -202,7 +203,7 @@ def test_days_can_be_given(tmp_path: Path) -> None:
     """The shop that is saved is the one that was delivered."""
     write_shop_logs(tmp_path, DIRTY, date(2026, 10, 24), 3)
     assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == ["2026-10-24", "2026-10-25", "2026-10-26"]
-    assert (load_shop(tmp_path).first_date, load_shop(tmp_path).n_days) == (date(2026, 10, 24), 3)
+    assert (SHOP_FILE.load(tmp_path).first_date, SHOP_FILE.load(tmp_path).n_days) == (date(2026, 10, 24), 3)
     with pytest.raises(ShopError, match="n_days"):
         write_shop_logs(tmp_path, DIRTY, date(2026, 10, 24), 0)
 
