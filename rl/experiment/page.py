@@ -22,6 +22,7 @@ from rl.experiment.wording import (
 )
 from rl.page import wording
 from rl.page.axis import Axis, Tick, axis_over
+from rl.page.environment import page_environment
 
 _TONES = {"arm": "behavior", "learner": "champion", "night": "candidate"}
 _LINE_TONES = ("candidate", "champion", "behavior", "behavior", "behavior")
@@ -176,14 +177,8 @@ def _plain(figure: Bounded) -> str:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
+    return page_environment(
+        Path(__file__).parent,
         {
             "count": wording.count,
             "number": wording.number,
@@ -198,6 +193,5 @@ def _environment() -> jinja2.Environment:
             "outcome_name": outcome_name,
             "answer_word": answer_word,
             "line_name": line_name,
-        }
+        },
     )
-    return environment

@@ -19,6 +19,7 @@ from rl.page import wording
 from rl.page.axis import Axis
 from rl.page.content import Estimate, PolicyReport, ReviewContent
 from rl.page.curve_charts import charts_of
+from rl.page.environment import page_environment
 from rl.page.evidence_context import evidence_context
 from rl.page.forest import forest_of
 from rl.page.headline import headline_tiles
@@ -69,13 +70,6 @@ def render_page(page: ReviewContent) -> str:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     filters = (
         "count",
         "number",
@@ -95,9 +89,11 @@ def _environment() -> jinja2.Environment:
         "short_estimator",
         "millionths",
     )
-    environment.filters.update({name: getattr(wording, name) for name in filters})
-    environment.filters["of"] = lambda part, whole: f"{wording.share(part / whole)} of lines" if whole else ""
-    return environment
+    return page_environment(_FOLDER, {"of": _share_of_lines} | {name: getattr(wording, name) for name in filters})
+
+
+def _share_of_lines(part: int, whole: int) -> str:
+    return f"{wording.share(part / whole)} of lines" if whole else ""
 
 
 def _sections(page: ReviewContent) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 import rl.page
 from rl.page import wording
 from rl.page.axis import Axis, Tick
+from rl.page.environment import page_environment
 from rl.shopper_models.figures import BoundedFigure, LearnerFigures, ReliabilityPoint, ShopperModelFigures
 
 NAMES = {
@@ -141,14 +142,8 @@ def bounded_share(figure: BoundedFigure) -> str:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
+    return page_environment(
+        Path(__file__).parent,
         {
             "count": wording.count,
             "number": wording.number,
@@ -157,6 +152,5 @@ def _environment() -> jinja2.Environment:
             "day": wording.day,
             "bounded": bounded,
             "bounded_share": bounded_share,
-        }
+        },
     )
-    return environment

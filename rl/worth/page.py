@@ -14,6 +14,7 @@ from rl.figures.night import Role
 from rl.page import wording
 from rl.page.axis import Axis, Tick, axis_over
 from rl.page.content import Estimate, PolicyReport
+from rl.page.environment import page_environment
 from rl.page.forest import Forest, forest_of
 from rl.worth.findings import Bounded, Comparison, Movement, WorthFindings
 from rl.worth.wording import answer_word, nights, p_value, policy_name, response_sentence
@@ -90,14 +91,8 @@ def movement_chart(movement: Movement) -> MovementChart:
 
 
 def _environment() -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
+    return page_environment(
+        _FOLDER,
         {
             "count": wording.count,
             "number": wording.number,
@@ -113,9 +108,8 @@ def _environment() -> jinja2.Environment:
             "policy_name": policy_name,
             "answer_word": answer_word,
             "response_sentence": response_sentence,
-        }
+        },
     )
-    return environment
 
 
 def _between(found: Bounded) -> str:

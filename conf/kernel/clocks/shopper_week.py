@@ -11,14 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from conf.kernel.arrays import MICROS_PER_DAY, MICROS_PER_HOUR, BoolArray, IntArray, changes
+from conf.kernel.arrays import MICROS_PER_HOUR, BoolArray, IntArray
 from conf.kernel.calendar import Calendar
 from conf.kernel.decisions import DecisionRows, DecisionRule, decisions
-from conf.kernel.episode_ends import ends
-from conf.kernel.points import CLOSING, DECISION, NO_DECISION, NO_END, Points
-from conf.kernel.points_in_order import Merged, is_last_of, number_within
+from conf.kernel.points import Points
 from conf.kernel.sessions import SessionRule, Sessions
 from conf.kernel.stream import Stream
+from conf.kernel.timed_blocks import block_points, chosen_decisions, last_of_blocks, timed_blocks
 
 DAYS_PER_WEEK = 7
 _A_MONDAY = 4  # 1970-01-05, in days since the epoch
@@ -51,14 +50,7 @@ class ShopperWeek:
     def visits(self, stream: Stream, rule: SessionRule, calendar: Calendar) -> Sessions:  # noqa: ARG002
         """Return the blocks of weeks as what sessions are to other clocks: all ended by time."""
         block = self.block(stream.time_us, stream.day, calendar)
-        is_start = changes(stream.unit, block)
-        starts = np.append(np.flatnonzero(is_start), len(stream))
-        return Sessions(
-            number=np.cumsum(is_start) - 1,
-            starts=starts,
-            is_cut=np.ones(len(starts) - 1, dtype=np.bool_),
-            day=self._first_day(block[starts[:-1]] * self.weeks),
-        )
+        return timed_blocks(stream, block, self._first_day(block * self.weeks))
 
     def points(
         self,
@@ -80,33 +72,25 @@ class ShopperWeek:
             span: business days, `(n_days,)`.
             watermark_us: until when (exclusive) the deliveries are complete.
         """
-        asked = np.isin(sessions.day, span)
-        chosen = np.flatnonzero(asked[sessions.number[decisions.rows]])
-        rows = decisions.rows[chosen]
-        block = sessions.number[rows]
-        is_first, is_last = changes(block), is_last_of(block)
-        step = number_within(is_first) % self.max_steps
-        decision_ends = ends(is_last=is_last, is_closed=np.zeros_like(is_last), is_bounded=step == self.max_steps - 1)
-        unit, last = stream.unit[rows], rows[is_last]
-        closing = self.starts_us(self._week(stream.time_us[last], stream.day[last], calendar) + 1, calendar)
-        places = np.arange(len(rows), dtype=np.int64) + np.cumsum(is_first) - 1
-        merged = Merged(places, places[is_last] + 1)
-        time_us = merged.of(stream.time_us[rows], closing)
-        local_us = calendar.local_us(time_us)
-        episode = np.cumsum(step == 0) - 1
-        return Points(
-            unit=merged.of(unit, unit[is_last]),
-            time_us=time_us,
-            local_us=local_us,
-            as_of_day=local_us // MICROS_PER_DAY,
-            first_row=merged.of(sessions.starts[block], sessions.starts[block[is_last]]),
-            row_end=merged.of(rows, rows_before(stream, unit[is_last], closing)),
-            kind=merged.of(DECISION, CLOSING),
-            decision=merged.of(chosen, NO_DECISION),
-            episode=merged.of(episode, episode[is_last]),
-            step=merged.of(step, step[is_last] + 1),
-            end=merged.of(decision_ends, NO_END),
-        )
+        rows = decisions.rows
+        chosen = chosen_decisions(sessions, rows, span)
+        closings = self._closings(stream, rows, last_of_blocks(sessions, rows, chosen), calendar)
+        return block_points(stream, sessions, rows, chosen, closings, calendar=calendar, max_steps=self.max_steps)
+
+    def _closings(
+        self, stream: Stream, decided: IntArray, last: IntArray, calendar: Calendar
+    ) -> tuple[IntArray, IntArray]:
+        """Return when blocks close, at the end of their last decision's week, and the row behind the last one before.
+
+        Args:
+            stream: the events.
+            decided: rows of all decisions.
+            last: place among them of each block's last one.
+            calendar: of the business zone.
+        """
+        rows = decided[last]
+        closing = self.starts_us(self._week(stream.time_us[rows], stream.day[rows], calendar) + 1, calendar)
+        return closing, rows_before(stream, stream.unit[rows], closing)
 
     def block(self, time_us: IntArray, day: IntArray, calendar: Calendar) -> IntArray:
         """Return the number of the block of each moment, whose business day it is, `(n,)`."""

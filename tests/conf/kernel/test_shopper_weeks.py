@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import Phase, find, given, settings
 
-from conf.kernel import attribution, window_features
+from conf.kernel import attribution, timed_blocks, window_features
 from conf.kernel.calendar import calendar_of, date_of, day_number
 from conf.kernel.clocks import shopper_week
 from conf.kernel.clocks.shopper_week import ShopperWeek
@@ -29,12 +29,14 @@ FAULTS = {
     "weeks start on Mondays": Fault(ShopperWeek._first_day, "+ _A_MONDAY + self.weekday", "+ _A_MONDAY"),
     "a block is a week": Fault(ShopperWeek.block, "// self.weeks", "// 1"),
     "a block closes where it ends": Fault(
-        ShopperWeek.points, "rows_before(stream, unit[is_last], closing)", "sessions.starts[block[is_last] + 1]"
+        timed_blocks.block_points, "merged.of(own, row_end)", "merged.of(own, sessions.starts[block[is_last] + 1])"
     ),
     "a closing sees what happens at its moment": Fault(
         shopper_week.rows_before, "(is_row, moments, units)", "(~is_row, moments, units)"
     ),
-    "an episode of weeks is terminal": Fault(ShopperWeek.points, "np.zeros_like(is_last)", "np.ones_like(is_last)"),
+    "an episode of weeks is terminal": Fault(
+        timed_blocks.block_points, "np.zeros_like(is_last)", "np.ones_like(is_last)"
+    ),
     "nothing is an offer": Fault(window_features._is_offer, "(action != rows.nothing) & ", ""),
     "a window is a day longer": Fault(window_features.sums_over, "+ days + 1", "+ days + 2"),
     "a late event counts at once": Fault(

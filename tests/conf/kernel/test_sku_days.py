@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from conf.kernel import orders_on_the_way, product_features, stock_flows, transitions
+from conf.kernel import orders_on_the_way, product_features, stock_flows, timed_blocks, transitions
 from conf.kernel.calendar import calendar_of, date_of, day_number
 from conf.kernel.clocks.sku_day import SkuDay
 from conf.kernel.orders_on_the_way import OrderChanges
@@ -38,7 +38,9 @@ FAULTS = {
     ),
     "a block is a period": Fault(SkuDay.visits, "// self.periods", "// 1"),
     "a block closes at the next period's start": Fault(SkuDay._closings, "following != NOBODY", "following < NOBODY"),
-    "an episode of products is terminal": Fault(SkuDay.points, "np.zeros_like(is_last)", "np.ones_like(is_last)"),
+    "an episode of products is terminal": Fault(
+        timed_blocks.block_points, "np.zeros_like(is_last)", "np.ones_like(is_last)"
+    ),
     "a missing count is overlooked": Fault(SkuDay.missed, "> period + 1", "> period + 2"),
     "what left the range has missed a count": Fault(
         SkuDay.missed, "next_counts(stream, rows, self.window_us)", "next_counts(stream, rows, 10 * self.window_us)"

@@ -1,0 +1,27 @@
+"""How pages are rendered: templates of a folder, every text escaped, an unknown name an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+
+def page_environment(folder: Path, filters: Mapping[str, Callable[..., Any]]) -> jinja2.Environment:
+    """Return what renders the folder's templates.
+
+    Args:
+        folder: of the templates.
+        filters: of the templates, by name.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folder),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(filters)
+    return environment
