@@ -59,7 +59,7 @@ class TreeWatch:
     def _look(self) -> None:
         with self._looking:
             now = {"java": 0, "python": 0}
-            for pid in _tree(os.getpid()):
+            for pid in tree_of(os.getpid()):
                 if fields := _stat(pid):
                     started = fields[19]  # two processes may have one number, one after the other
                     self._ticks[pid, started] = int(fields[11]) + int(fields[12])
@@ -76,7 +76,7 @@ def _stat(pid: int) -> list[str]:
         return []
 
 
-def _tree(root: int) -> list[int]:
+def tree_of(root: int) -> list[int]:
     """Return the process and its descendants, each asked for its children: looking at every process costs more."""
     found, waiting = [], [root]
     while waiting:
@@ -87,9 +87,10 @@ def _tree(root: int) -> list[int]:
 
 def _children(pid: int) -> list[int]:
     children: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):  # the thread has ended
-            children += map(int, path.read_text().split())
+    with suppress(OSError):  # the process has ended
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):  # the thread has
+                children += map(int, (thread / "children").read_text().split())
     return children
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from tests.bench.bench_jobs import KEYED, OURS, UNKEYED, marginal, night_days, summary
 from tests.bench.jobs.duckdb_peer import ask_peer, peer_python, variables_of
-from tests.bench.jobs.process_tree import TreeWatch
+from tests.bench.jobs.process_tree import TreeWatch, tree_of
 from tests.bench.jobs.shop_log import write_log
 
 needs_duckdb = pytest.mark.skipif(peer_python() is None, reason="NIGHTCART_DUCKDB_PYTHON names no Python with DuckDB")
@@ -159,3 +159,10 @@ def test_a_tree_counts_children_that_nobody_waited_for() -> None:
 
     assert after - used > 0.05
     assert watch.peak_bytes["python"] > 60_000_000
+
+
+def test_a_process_that_ends_while_it_is_looked_at_ends_no_watch() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+
+    assert tree_of(ended.pid) == [ended.pid]
