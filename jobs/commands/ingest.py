@@ -34,8 +34,6 @@ def ingest(
 ) -> dict[str, Any]:
     """Land logs where given, ingest every delivery up to the horizon, build sessions; return the counts.
 
-    The result is as `docs/pipeline.md` says, without the seconds Spark took to start.
-
     Returns the result as `docs/pipeline.md` says, without the seconds Spark took to start.
 
     Raises:

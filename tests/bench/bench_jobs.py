@@ -2,7 +2,7 @@
 
 Prints JSON lines. Run by `make bench-jobs`; SIZES says how many events (1, 3 and 30 million), SECTIONS which parts:
 
-- `chain`: a log as CSV and as gzip JSON lines, from raw lines to transitions;
+- `chain`: a log as CSV and as gzip JSON lines (FORMS=csv,jsonl), from raw lines to transitions;
 - `marginal`: what a further million costs, between neighboring sizes;
 - `heavy`: the same log where one shopper has 5% of the events, against the even one;
 - `night`: one day's build where earlier days are published, over a look-back of NIGHT_EVENTS (9 million).
@@ -49,7 +49,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="bench-jobs-") as name:
         bench, by_size = Bench(Path(name)), dict[int, Measured]()
         if {"chain", "marginal", "heavy"} & set(sections):
-            forms = ("csv", "jsonl") if "chain" in sections else ("csv",)
+            forms = os.environ.get("FORMS", "csv,jsonl").split(",") if "chain" in sections else ["csv"]
             for size in sizes if {"chain", "marginal"} & set(sections) else sizes[:1]:
                 for form in forms:
                     found = bench.measure(form, size)
