@@ -23,7 +23,7 @@ from jobs.errors import CheckError, DeliveryError
 from jobs.events.delivery_parts import Place, write_lines
 from jobs.events.line_pieces import FeedFiles
 from jobs.events.side_deliveries import refuse_unlikely_sides, side_facts, side_tables_of, warn_of_contradictions
-from jobs.events.side_tables import SideLines, count_lines_of, read_side_table
+from jobs.events.side_staging import SideFiles, count_sides, read_sides, staged_side
 from jobs.landing.acceptance import accepted_reasons
 from jobs.landing.currency_rates import rate_files, rates_input, read_rates
 from jobs.landing.delivery_drift import Drift, Profiles, drifts, refuse_drifted
@@ -48,7 +48,6 @@ from jobs.publishing.publishing import (
     explaining_failures,
     finish_killed,
     publish,
-    staged,
     staged_empty,
 )
 from jobs.publishing.row_counts import RowCounts, n_above, n_equal
@@ -138,10 +137,8 @@ def _publish(
         refuse_unlikely(summary, job.source, accepted)
         drift = _drift(job, landed, due, written.profiles)
         refuse_drifted(drift, job.source, accepted)
-        sides = {kind: found for kind in job.source.side_tables if (found := _read_side(job, due, kind)) is not None}
-        for side in sides.values():
-            stack.callback(side.lines.unpersist)
-        side_counts = count_lines_of(sides)
+        sides = stack.enter_context(read_sides(job.spark, _side_files(job, due), job.source, job.key))
+        side_counts = count_sides(sides)
         refuse_unlikely_sides(job.source, due, side_counts, accepted)
         warn_of_contradictions(side_counts)
         versions = [
@@ -149,7 +146,7 @@ def _publish(
             for place, counted in ((events, _EVENT_COUNTS), (rejected, _REJECTED_COUNTS))
         ]
         versions += [
-            stack.enter_context(staged(sides[table.name].rows, job.target(table), partitions=days))
+            stack.enter_context(staged_side(job.spark, sides[table.name], job.target(table), partitions=days))
             if table.name in sides
             else staged_empty(job.target(table), partitions=days)
             for table in side_tables_of(job.source)
@@ -200,10 +197,13 @@ def _drift(
     return found
 
 
-def _read_side(job: Ingestion, due: Sequence[RawDelivery], kind: str) -> SideLines | None:
-    files = [file for delivery in due for file in delivery.files if file.kind == kind]
-    headers, line_files = _line_files(job, files)
-    return read_side_table(job.spark, kind, line_files, headers, job.source, job.key) if files else None
+def _side_files(job: Ingestion, due: Sequence[RawDelivery]) -> dict[str, SideFiles]:
+    """Return the files of each side table that any delivery brought."""
+    found = {}
+    for kind in job.source.side_tables:
+        if files := [file for delivery in due for file in delivery.files if file.kind == kind]:
+            found[kind] = SideFiles(*_line_files(job, files), sum(file.n_lines for file in files))
+    return found
 
 
 def _line_files(job: Ingestion, files: Sequence[RawFile]) -> tuple[list[tuple[str, ...]], list[LineFile]]:

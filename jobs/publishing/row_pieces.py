@@ -99,10 +99,15 @@ _ARROW_WRITTEN = to_arrow_schema(_WRITTEN)
 def join_files(paths: Collection[Path], sort_columns: Sequence[str], folder: Path) -> int:
     """Write the rows of Arrow files to one Parquet file in the folder, sorted; return how many there are."""
     rows = read_pieces(paths)
+    write_sorted(rows, sort_columns, folder)
+    return len(rows)
+
+
+def write_sorted(rows: pa.Table, sort_columns: Sequence[str], folder: Path) -> None:
+    """Write the rows to one Parquet file in the folder, sorted."""
     places = pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in sort_columns])
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(rows.take(places), folder / "part-00000.parquet", compression="zstd", row_group_size=ROWS_A_GROUP)
-    return len(rows)
 
 
 def read_pieces(paths: Collection[Path]) -> pa.Table:
