@@ -273,7 +273,8 @@ def _is_current(job: Ingestion, delivery: RawDelivery, inputs: Mapping[date, Map
 
 
 def _refuse_unfit(job: Ingestion, due: Sequence[RawDelivery]) -> None:
-    other = [str(one.delivery_date) for one in due if one.landed_under != landing_hash(job.source)]
+    expected = landing_hash(job.source)
+    other = [str(one.delivery_date) for one in due if one.landed_under != expected]
     if other:
         raise DeliveryError(
             f"source {job.source.name}: delivery {', '.join(other[:5])} was landed under another spec (format, "

@@ -88,7 +88,9 @@ def join_pieces(
             n_rows = join_files(paths, sort_columns, folder / f"{partition_column}={value}")
             yield pa.RecordBatch.from_pylist([{"value": value, "n_rows": n_rows}], _ARROW_WRITTEN)
 
-    tasks_over(spark, [(value, sorted(paths)) for value, paths in sorted(by_value.items())], write, _WRITTEN).collect()
+    given = [(value, sorted(paths)) for value, paths in sorted(by_value.items())]
+    n_bytes = sum(piece.path.stat().st_size for piece in pieces)
+    tasks_over(spark, given, write, _WRITTEN, n_bytes=n_bytes).collect()
     for piece in pieces:
         piece.path.unlink(missing_ok=True)
 
