@@ -157,8 +157,8 @@ class Gate(StrictModel):
     max_tail_index: float = Field(
         default=0.8,
         gt=0,
-        description="Abstains where the tail of the shoppers' parts in the gain is heavier than this index (0 is an "
-        "exponential tail, 0.5 one without a variance, 1 one without a mean): then a few of them decide.",
+        description="Is read for the sake of older specs and decides nothing: the index of a tail says too little of "
+        "what a few shoppers may cost, and the losses of all splits, which say more, lower the bound instead.",
         examples=[0.8],
     )
     guardrails: tuple[Guardrail, ...] = Field(

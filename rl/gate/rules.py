@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from rl.gate.split_losses import SplitLosses
 from rl.ope.intervals.intervals import Interval
 from rl.ope.intervals.tails import TailReport
 from rl.ope.propensities.trust import LOGGED, PropensityTrust
@@ -35,13 +36,11 @@ class GateRules:
         min_effective_sample_size: floor on units behind the weighted decisions, and on those for which candidate and
             baseline decide differently.
         min_effective_rewarded: floor on units behind the weighted rewards.
-        max_tail_index: heaviest tail of the units' parts in the difference of which an interval is believed.
     """
 
     alpha: float
     min_effective_sample_size: float
     min_effective_rewarded: float
-    max_tail_index: float = 0.8
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,9 @@ class GateEvidence:
         effective_rewarded: likewise.
         guardrails: one for each named side metric.
         corrected_gain: the difference less what luck adds to it where it passes; None where it doesn't.
-        tail: of the units' parts in the difference; None where there is none.
+        tail: of the units' parts in the difference; None where there is none. It decides nothing.
+        losses: of all splits, by which the difference's lower bound is lowered; None where they are unknown.
+        losses_refusal: why they are unknown.
         effective_differing: units for which the two policies decide differently; None where unknown.
         balances: of the importance ratios, by policy; None for one whose decisions can't be weighted.
         propensities: how far they may be trusted.
@@ -123,6 +124,8 @@ class GateEvidence:
     guardrails: tuple[GuardrailEvidence, ...] = ()
     corrected_gain: float | None = None
     tail: TailReport | None = None
+    losses: SplitLosses | None = None
+    losses_refusal: str | None = None
     effective_differing: float | None = None
     balances: Mapping[str, RatioBalance | None] = field(default_factory=dict)
     propensities: PropensityTrust = LOGGED
@@ -168,7 +171,7 @@ class Verdict:
         """Whether tonight's look counts against the year's allowance of wrong promotions.
 
         It doesn't where the gate had to abstain whatever was earned. Abstaining for what was earned (few rewarded
-        shoppers, a heavy tail) is no excuse: a log that passes such a check may for that reason look better than it is.
+        shoppers) is no excuse: a log that passes such a check may for that reason look better than it is.
         """
         return all(check.is_passed for check in self.checks if not check.reads_rewards)
 
@@ -294,21 +297,18 @@ def _floor_check(name: str, observed: float | None, floor: float, words: str, *,
     return Check(name, is_passed, Decision.ABSTAIN, sentence, reads_rewards)
 
 
-def _tail_check(evidence: GateEvidence, rules: GateRules) -> Check:
-    """Return whether no few units decide the difference; passed where no tail could be fitted.
-
-    Then the floors on units are what limits a few of them deciding.
-    """
-    index = None if evidence.tail is None else evidence.tail.tail_index
-    is_passed = index is None or index <= rules.max_tail_index
-    sentence = f"No handful of {evidence.units} decides the difference."
-    if evidence.tail is not None and index is not None and not is_passed:
-        sentence = (
-            f"A few {evidence.units} decide the difference: the largest part is "
-            f"{evidence.tail.largest_share:.0%} of all, and parts that large come so irregularly (tail index "
-            f"{index:.3f}, at most {rules.max_tail_index:g} is allowed) that no interval can be trusted."
-        )
-    return Check("tail_is_light_enough", is_passed, Decision.ABSTAIN, sentence, reads_rewards=True)
+def _losses_check(evidence: GateEvidence, _rules: GateRules) -> Check:
+    """Return whether losses of all splits are in the bound: the test split alone may lack the few that cost most."""
+    name = "losses_of_all_splits_are_known"
+    if evidence.difference is None or evidence.losses is not None:
+        sentence = f"What {evidence.units} lost in all splits is counted in the bound."
+        return Check(name, True, Decision.ABSTAIN, sentence, reads_rewards=True)
+    sentence = (
+        "What the candidate would have lost in the training and validation episodes is unknown"
+        f"{': ' + evidence.losses_refusal if evidence.losses_refusal else ''}. The test episodes alone may lack the "
+        f"few {evidence.units} that cost most."
+    )
+    return Check(name, None, Decision.ABSTAIN, sentence, reads_rewards=True)
 
 
 def _known_guardrail_checks(evidence: GateEvidence, _rules: GateRules) -> tuple[Check, ...]:
@@ -386,7 +386,7 @@ RULES: dict[str, Rule] = {
     "sample size": _sample_size_check,
     "differing": _differing_check,
     "rewarded": _rewarded_check,
-    "tail": _tail_check,
+    "losses": _losses_check,
     "known guardrails": _known_guardrail_checks,
     "difference": _difference_check,
     "guardrails": _guardrail_checks,

@@ -8,6 +8,7 @@ import pytest
 
 from rl.gate.headlines import HEADLINES, LogFacts, empty_features, headlines
 from rl.gate.rules import Decision, GateEvidence, GateRules, judge
+from rl.gate.split_losses import SplitLosses
 from rl.ope.intervals.intervals import Interval
 from rl.ope.samples.ratio_balance import RatioBalance
 
@@ -90,6 +91,7 @@ def test_a_log_that_forbids_it_promotes_nothing() -> None:
         effective_rewarded=400.0,
         effective_differing=900.0,
         balances={"cql-1": RatioBalance(1.0, 0.01)},
+        losses=SplitLosses(shift=0.0, standard_error=0.2, n_units=900, n_differing=900.0),
     )
     rules = GateRules(alpha=0.01, min_effective_sample_size=200, min_effective_rewarded=100)
     assert judge(evidence, rules).decision is Decision.PROMOTE
