@@ -133,8 +133,10 @@ class Guardrail(StrictModel):
         return self
 
 
-class Gate(StrictModel):
+class Gate(GrownModel):
     """When a candidate may be promoted."""
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"hidden_reasons"})
 
     wrong_promotions_per_year: float = Field(
         gt=0,
@@ -160,6 +162,16 @@ class Gate(StrictModel):
         description="Is read for the sake of older specs and decides nothing: the index of a tail says too little of "
         "what a few shoppers may cost, and the losses of all splits, which say more, lower the bound instead.",
         examples=[0.8],
+    )
+    hidden_reasons: float = Field(
+        default=1.2,
+        ge=1,
+        le=100,
+        description="Abstains where the log holds no propensities, so that they were estimated, and a hidden reason of "
+        "this strength could undo the gain: one that makes a logged choice up to so many times as likely, in odds, as "
+        "what was recorded says. 1 says that there is no hidden reason. Gains of single decisions survive it if they "
+        "are large; of episodes of several decisions hardly any does. Logged propensities know no hidden reasons.",
+        examples=[1.1],
     )
     guardrails: tuple[Guardrail, ...] = Field(
         default=(),

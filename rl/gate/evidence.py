@@ -26,6 +26,7 @@ def gate_rules(gate: Gate, *, alpha: float) -> GateRules:
         alpha=alpha,
         min_effective_sample_size=gate.min_effective_sample_size,
         min_effective_rewarded=gate.min_effective_rewarded,
+        hidden_reasons=gate.hidden_reasons,
     )
 
 

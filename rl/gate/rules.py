@@ -18,6 +18,10 @@ from rl.ope.intervals.tails import TailReport
 from rl.ope.propensities.trust import LOGGED, PropensityTrust
 from rl.ope.samples.ratio_balance import RatioBalance
 
+_SHORTEST_LOG = 2.0
+"""Days below which a log says nothing of how many shoppers a night brings."""
+_A_YEAR = 365
+
 
 class Decision(StrEnum):
     """What the gate can say."""
@@ -36,11 +40,13 @@ class GateRules:
         min_effective_sample_size: floor on units behind the weighted decisions, and on those for which candidate and
             baseline decide differently.
         min_effective_rewarded: floor on units behind the weighted rewards.
+        hidden_reasons: strength of hidden reasons that a gain must survive where propensities were estimated.
     """
 
     alpha: float
     min_effective_sample_size: float
     min_effective_rewarded: float
+    hidden_reasons: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -106,10 +112,13 @@ class GateEvidence:
         tail: of the units' parts in the difference; None where there is none. It decides nothing.
         losses: of all splits, by which the difference's lower bound is lowered; None where they are unknown.
         losses_refusal: why they are unknown.
+        survived: strength of the hidden reason that would undo the gain, infinite where none of any size would; None
+            where no gain is shown, or its strength is unknown.
         effective_differing: units for which the two policies decide differently; None where unknown.
         balances: of the importance ratios, by policy; None for one whose decisions can't be weighted.
         propensities: how far they may be trusted.
         withheld: what about the log forbids any promotion, in sentences.
+        n_days: from the first training episode to the last test episode; None where they have no time.
     """
 
     candidate: str
@@ -126,11 +135,13 @@ class GateEvidence:
     tail: TailReport | None = None
     losses: SplitLosses | None = None
     losses_refusal: str | None = None
+    survived: float | None = None
     effective_differing: float | None = None
     balances: Mapping[str, RatioBalance | None] = field(default_factory=dict)
     propensities: PropensityTrust = LOGGED
     withheld: tuple[str, ...] = ()
     units: str = "shoppers"
+    n_days: float | None = None
 
 
 @dataclass(frozen=True)
@@ -268,14 +279,14 @@ def _imbalance(policy: str, found: RatioBalance) -> str:
 
 def _sample_size_check(evidence: GateEvidence, rules: GateRules) -> Check:
     words = f"{evidence.units} whose logged decisions resemble what the policy would do"
-    return _floor_check("effective_sample_size", evidence.effective_sample_size, rules.min_effective_sample_size, words)
+    floor = rules.min_effective_sample_size
+    return _floor_check("effective_sample_size", evidence.effective_sample_size, floor, words, evidence.n_days)
 
 
 def _rewarded_check(evidence: GateEvidence, rules: GateRules) -> Check:
     words = f"rewarded {evidence.units} behind the estimate"
-    return _floor_check(
-        "effective_rewarded_units", evidence.effective_rewarded, rules.min_effective_rewarded, words, reads_rewards=True
-    )
+    name, floor = "effective_rewarded_units", rules.min_effective_rewarded
+    return _floor_check(name, evidence.effective_rewarded, floor, words, evidence.n_days, reads_rewards=True)
 
 
 def _differing_check(evidence: GateEvidence, rules: GateRules) -> Check:
@@ -285,16 +296,38 @@ def _differing_check(evidence: GateEvidence, rules: GateRules) -> Check:
     if observed == 0.0:
         sentence = f"Candidate and baseline decide alike for all logged {evidence.units}."
         return Check(name, True, Decision.ABSTAIN, sentence)
-    return _floor_check(name, observed, rules.min_effective_sample_size, words)
+    return _floor_check(name, observed, rules.min_effective_sample_size, words, evidence.n_days)
 
 
-def _floor_check(name: str, observed: float | None, floor: float, words: str, *, reads_rewards: bool = False) -> Check:
+def _floor_check(
+    name: str, observed: float | None, floor: float, words: str, n_days: float | None, *, reads_rewards: bool = False
+) -> Check:
     if observed is None:
         return Check(name, None, Decision.ABSTAIN, f"The number of {words} is unknown.", reads_rewards)
     is_passed = observed >= floor
     comparison = "enough" if is_passed else "too few to tell"
     sentence = f"There are effectively {observed:,.0f} {words}: {comparison} (at least {floor:,.0f} are required)."
+    if not is_passed:
+        sentence += nights_to_floor(observed, floor, n_days)
     return Check(name, is_passed, Decision.ABSTAIN, sentence, reads_rewards)
+
+
+def nights_to_floor(observed: float, floor: float, n_days: float | None) -> str:
+    """Return in a sentence how many more nights of such a log reach the floor; empty where its length says nothing.
+
+    Splits are shares of the whole log, so what is effectively there grows as the log does.
+
+    Args:
+        observed: effective units of the test split.
+        floor: effective units required, more than those observed.
+        n_days: days from the first training to the last test episode; None where the log has no length.
+    """
+    if n_days is None or n_days < _SHORTEST_LOG or not observed > 0:
+        return ""
+    more = math.ceil(n_days * (floor / observed - 1))
+    if more > _A_YEAR:
+        return " A year more of such a log would not bring them."
+    return f" About {more:,} more {'night' if more == 1 else 'nights'} of such a log would bring them."
 
 
 def _losses_check(evidence: GateEvidence, _rules: GateRules) -> Check:
@@ -309,6 +342,33 @@ def _losses_check(evidence: GateEvidence, _rules: GateRules) -> Check:
         f"few {evidence.units} that cost most."
     )
     return Check(name, None, Decision.ABSTAIN, sentence, reads_rewards=True)
+
+
+def _hidden_check(evidence: GateEvidence, rules: GateRules) -> Check:
+    """Return whether the gain survives the hidden reasons that estimated propensities may miss."""
+    name, required, found = "survives_hidden_reasons", rules.hidden_reasons, evidence.difference
+    if not evidence.propensities.is_estimated or required <= 1:
+        sentence = (
+            "The shop logged its probabilities, so no hidden reason is behind its choices."
+            if not evidence.propensities.is_estimated
+            else "The spec says that no hidden reason is behind the logged choices."
+        )
+        return Check(name, True, Decision.ABSTAIN, sentence, reads_rewards=True)
+    if found is None or not found.lower > 0:
+        sentence = "There is no gain that a hidden reason could undo."
+        return Check(name, True, Decision.ABSTAIN, sentence, reads_rewards=True)
+    if evidence.survived is None:
+        sentence = "Whether a hidden reason behind the logged choices could undo the gain is unknown."
+        return Check(name, None, Decision.ABSTAIN, sentence, reads_rewards=True)
+    is_passed = evidence.survived >= required
+    sentence = (
+        f"The gain survives hidden reasons behind the logged choices of {required:g} times the odds."
+        if is_passed
+        else "The log holds no probabilities, so reasons that it doesn't hold may be behind its choices. One that "
+        f"makes a choice {evidence.survived:.2f} times as likely (in odds) would undo the gain; the gain must survive "
+        f"{required:g}."
+    )
+    return Check(name, is_passed, Decision.ABSTAIN, sentence, reads_rewards=True)
 
 
 def _known_guardrail_checks(evidence: GateEvidence, _rules: GateRules) -> tuple[Check, ...]:
@@ -387,6 +447,7 @@ RULES: dict[str, Rule] = {
     "differing": _differing_check,
     "rewarded": _rewarded_check,
     "losses": _losses_check,
+    "hidden reasons": _hidden_check,
     "known guardrails": _known_guardrail_checks,
     "difference": _difference_check,
     "guardrails": _guardrail_checks,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from rl.data.dataset import Dataset
-from rl.data.logged_episodes import LoggedEpisodes
+from rl.data.logged_episodes import MICROSECONDS_PER_DAY, LoggedEpisodes
 from rl.gate.alpha_spending import NightLevel
 from rl.gate.evidence import gate_evidence, gate_rules, with_losses
 from rl.gate.headlines import Headline, headlines, log_facts
@@ -117,9 +117,11 @@ def evaluate_night(
         whole, metrics = doubt.widened(whole), {name: doubt.widened(found) for name, found in metrics.items()}
     losses = _losses(dataset, compared, champion, before, evidence, settings)
     evidence = with_losses(evidence, losses, whole, alpha=level.level)
+    confounding = confounding_sensitivity(evidence, whole, contenders)
+    evidence = replace(evidence, survived=None if confounding is None else confounding.survived)
     found = headlines(log_facts(dataset, known))
     withheld = tuple(one.text for one in found if one.forbids_promotion)
-    evidence = replace(evidence, withheld=withheld)
+    evidence = replace(evidence, withheld=withheld, n_days=_days(before.train, known.episodes))
     verdict = judge(evidence, gate_rules(gate, alpha=level.level))
     structlog.get_logger().info("judged", verdict=verdict.decision.value, candidate=selected.name, baseline=baseline)
     return NightEvaluation(
@@ -131,7 +133,7 @@ def evaluate_night(
         champion=champion,
         propensities=known,
         samples=night_samples(whole, contenders, known.repeats),
-        confounding=confounding_sensitivity(evidence, whole, contenders),
+        confounding=confounding,
         clipping=night_clip_sensitivity(evidence, whole, level=settings.confidence),
         loggers=night_loggers(evidence, whole, contenders[0]),
         unknown_actions=unknown_actions(known.episodes),
@@ -154,6 +156,11 @@ def _losses(
     if len(compared) > 1 and champion is not None and champion.policy is not None:
         splits.append(before.seen_by(champion.policy.encoder, dataset))
     return night_losses(compared, splits, settings=settings, estimator=evidence.estimator)
+
+
+def _days(train: LoggedEpisodes, test: LoggedEpisodes) -> float:
+    """Return the days from the first training episode to the last test episode."""
+    return float(test.start_time.max() - train.start_time.min()) / MICROSECONDS_PER_DAY
 
 
 def _evaluate_guardrails(

@@ -15,6 +15,10 @@ from tests.bench.gate.one_step_shop import OneStepShop, RareLoss
 FLOORS = ((0, 0), (50, 25), (100, 50), (150, 75), (200, 100))
 """Floors on effective units and on rewarded ones that the curve goes through."""
 
+RATES = {"rare rewards": 0.2, "dense rewards": 2.0}
+STRENGTHS = (1.0, 1.05, 1.1, 1.2, 1.3, 1.5)
+"""Of hidden reasons that a gain must survive, which their curve goes through."""
+
 SOFT, DENSE = RareLoss(300.0, 2.7), RareLoss(1000.0, 0.8)
 
 
@@ -38,6 +42,17 @@ def kinds() -> tuple[Kind, ...]:
         ),
         Kind("worse by 10%, better before", replace(plain, drifts=True), -0.1),
         Kind("equal, one whale", replace(plain, whale=0.1), 0.0),
+        *(Kind(f"equal, hidden reason of {odds:g}", replace(plain, hidden=odds), 0.0) for odds in (1.1, 1.2, 1.5)),
+        *(
+            Kind(f"worse by 2%, hidden reason of {odds:g}, {name}", replace(plain, hidden=odds, rate=rate), -0.02)
+            for odds in (1.2, 1.5)
+            for name, rate in RATES.items()
+        ),
+        *(
+            Kind(f"+{gain:.0%}, propensities estimated, {name}", replace(plain, hidden=1.0001, rate=rate), gain)
+            for gain in (0.2, 0.4)
+            for name, rate in RATES.items()
+        ),
         Kind("+10%, 800 shoppers", replace(plain, n=800), 0.1),
         Kind("+20%, 800 shoppers", replace(plain, n=800), 0.2),
         Kind("+10%", plain, 0.1),
@@ -67,6 +82,16 @@ def lines(kind: Kind, nights: Sequence[OneStepNight], *, alpha: float) -> Iterat
     if kind.gain is not None:
         line["oracle"] = _oracle(nights, alpha)
     yield line
+    if kind.shop.hidden > 1:
+        yield from (
+            {
+                **about,
+                "log": "one step, hidden reasons",
+                "must_survive": strength,
+                **_share("promoted", [n.passes("losses") and n.survived >= strength for n in nights]),
+            }
+            for strength in STRENGTHS
+        )
     for units, rewarded in FLOORS:
         yield {
             **about,

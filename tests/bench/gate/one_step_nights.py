@@ -14,9 +14,12 @@ from rl.gate.evidence import gate_evidence, gate_rules, with_losses
 from rl.gate.rules import Decision, judge
 from rl.gate.split_contributions import PolicyOnSplits, split_contributions
 from rl.gate.split_losses import split_losses
+from rl.night.doubts.confounding import confounding_sensitivity
+from rl.ope.contenders import Contender
 from rl.ope.intervals.intervals import Resampling, standard_error
 from rl.ope.intervals.sums import difference
 from rl.ope.propensities.known import know_propensities
+from rl.ope.propensities.trust import ESTIMATED
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
 from tests.bench.gate.one_step_shop import N_ACTIONS, N_VISITS, OneStepShop
@@ -67,6 +70,7 @@ class OneStepNight:
         effective_rewarded: smaller of the two.
         effective_differing: for whom they decide differently.
         weights_pass: ratios average 1, and the propensities are plausible.
+        survived: strength of the hidden reason that would undo the gain; 1 where none is shown.
         decision: the gate's.
     """
 
@@ -79,6 +83,7 @@ class OneStepNight:
     effective_rewarded: float
     effective_differing: float
     weights_pass: bool
+    survived: float
     decision: Decision
 
     def passes(self, rule: Literal["bound", "losses"], *, units: float = 0, rewarded: float = 0) -> bool:
@@ -102,9 +107,13 @@ def one_step_night(kind: Kind, seed: int, *, gate: Gate, alpha: float) -> OneSte
     train = know_propensities(shop.log(int(TRAIN * n), 10 * seed + 1, is_test=False), is_logged=True).episodes
     validation = know_propensities(shop.log(int(VALIDATION * n), 10 * seed + 2, is_test=False), is_logged=True).episodes
     known = know_propensities(shop.log(n, 10 * seed + 3, is_test=True), is_logged=True)
+    if shop.hidden > 1:
+        known = replace(known, trust=ESTIMATED)
     policy = _learned(kind, train, validation, gate=gate, seed=seed) if kind.gain is None else shop.candidate(kind.gain)
     settings = replace(_SETTINGS, resampling=Resampling(n_draws=200, seed=seed))
-    found = evaluate_policies({CANDIDATE: policy}, train=train, test=known.episodes, settings=settings)
+    found = evaluate_policies(
+        {CANDIDATE: policy}, train=train, test=known.episodes, settings=settings, keeps_samples=True
+    )
     plain = gate_evidence(
         found,
         {},
@@ -119,6 +128,8 @@ def one_step_night(kind: Kind, seed: int, *, gate: Gate, alpha: float) -> OneSte
     on_splits = PolicyOnSplits(CANDIDATE, policy, (train, validation), known.episodes)
     losses = split_losses(split_contributions([on_splits], settings=settings, estimator="dr"))
     evidence = with_losses(plain, losses, found, alpha=alpha)
+    hidden = confounding_sensitivity(evidence, found, [Contender(CANDIDATE, policy, train, known.episodes)])
+    evidence = replace(evidence, survived=None if hidden is None else hidden.survived)
     verdict = judge(evidence, gate_rules(gate, alpha=alpha))
     if plain.difference is None or evidence.difference is None:
         raise ValueError(f"{kind.name}, night {seed}: {evidence.refusal}")
@@ -132,6 +143,7 @@ def one_step_night(kind: Kind, seed: int, *, gate: Gate, alpha: float) -> OneSte
         effective_rewarded=evidence.effective_rewarded or 0.0,
         effective_differing=evidence.effective_differing or 0.0,
         weights_pass=all(check.is_passed for check in verdict.checks if check.name in WEIGHT_CHECKS),
+        survived=evidence.survived or 1.0,
         decision=verdict.decision,
     )
 

@@ -44,6 +44,10 @@ class OneStepShop:
         whale: share of all visits that one shopper makes, who buys at each.
         copied: share of the shoppers who stand in the log twice, under another id.
         mistaken: share of the rows whose stated propensity is off by a factor of two either way.
+        hidden: by how much the odds of anything but the first action are raised for the half of the shoppers who, for a
+            reason that the log doesn't hold, earn twice as much as the others; 1 for none. The propensities are then
+            those that the best model of the log would estimate: over both halves.
+        rate: what all rates are multiplied by: rewards are rare where it is small.
         seed: of the rates.
     """
 
@@ -55,6 +59,8 @@ class OneStepShop:
     whale: float = 0.0
     copied: float = 0.0
     mistaken: float = 0.0
+    hidden: float = 1.0
+    rate: float = 1.0
     seed: int = 5
 
     @cached_property
@@ -68,7 +74,7 @@ class OneStepShop:
         """Rates of clicks and of purchases, `(N_VISITS, N_ACTIONS)` each; the first action has the middle ones."""
         rng = np.random.default_rng(self.seed)
         appeal = np.sort(rng.uniform(0.4, 1.8, size=(N_VISITS, N_ACTIONS)), axis=1)[:, [1, 3, 2, 0]]
-        return 0.5 * appeal, 0.08 * appeal
+        return 0.5 * self.rate * appeal, 0.08 * self.rate * appeal
 
     @cached_property
     def loss_rate(self) -> FloatArray:
@@ -118,16 +124,28 @@ class OneStepShop:
         return float((policy.table * self.mean_reward).sum(axis=1).mean())
 
     def gain(self, policy: TablePolicy) -> float:
-        """True gain over the behavior policy, as a share of its value."""
-        return self.value(policy) / self.value(self.behavior) - 1
+        """True gain over the policy that made the log, as a share of its value."""
+        return self.value(policy) / self.logged_value - 1
+
+    @cached_property
+    def logged_value(self) -> float:
+        """What the log earns a visit: more than its average choices would, where a hidden reason leads them."""
+        if self.hidden == 1:
+            return self.value(self.behavior)
+        eager, other = (float((self._led_by(odds) * self.mean_reward).sum(axis=1).mean()) for odds in (self.hidden, 1))
+        return 0.5 * (4 / 3 * eager + 2 / 3 * other)
 
     def log(self, n: int, seed: int, *, is_test: bool) -> LoggedEpisodes:
         """Visits of so many shoppers, one each but for a whale's."""
         rng = np.random.default_rng(seed)
         visit = rng.integers(0, N_VISITS, n)
-        action = (rng.random(n)[:, None] > self.behavior.table.cumsum(axis=1)[visit]).sum(axis=1)
-        reward = self._rewards(visit, action, rng, boost=1.5 if self.drifts and not is_test else 1.0)
-        propensity = self.behavior.table[visit, action]
+        is_eager = rng.random(n) < 0.5
+        chosen_by = np.where(is_eager[:, None], *(self._led_by(odds)[visit] for odds in (self.hidden, 1.0)))
+        action = (rng.random(n)[:, None] > chosen_by.cumsum(axis=1)).sum(axis=1)
+        eagerness = 1.0 if self.hidden == 1 else np.where(is_eager, 4 / 3, 2 / 3)
+        boost = 1.5 if self.drifts and not is_test else 1.0
+        reward = self._rewards(visit, action, rng, boost=np.where(action > 0, boost, 1.0) * eagerness)
+        propensity = 0.5 * (self._led_by(self.hidden) + self._led_by(1.0))[visit, action]
         unit = np.arange(n)
         if self.whale:
             own = rng.random(n) < self.whale
@@ -140,8 +158,13 @@ class OneStepShop:
         found = replace(found, unit=unit + seed % 1000 * 1_000_000, start_time=np.arange(n))
         return _with_copies(found, rng.random(n) < self.copied) if self.copied else found
 
-    def _rewards(self, visit: IntArray, action: IntArray, rng: np.random.Generator, *, boost: float) -> FloatArray:
-        clicks, purchases = (rate[visit, action] * np.where(action > 0, boost, 1.0) for rate in self.usual)
+    def _led_by(self, odds: float) -> FloatArray:
+        """Return the behavior policy with the odds of anything but the first action raised, `(N_VISITS, N_ACTIONS)`."""
+        table = self.behavior.table * np.where(np.arange(N_ACTIONS) > 0, odds, 1.0)
+        return np.asarray(table / table.sum(axis=1, keepdims=True))
+
+    def _rewards(self, visit: IntArray, action: IntArray, rng: np.random.Generator, *, boost: FloatArray) -> FloatArray:
+        clicks, purchases = (rate[visit, action] * boost for rate in self.usual)
         reward = self.scale * (rng.poisson(clicks) + PURCHASE_POINTS * rng.poisson(purchases))
         if self.loss is not None:
             reward = reward - self.loss.points * (rng.random(len(visit)) < self.loss_rate[visit, action])

@@ -35,6 +35,7 @@ ODD: list[tuple[dict[str, Any], str, bool]] = [
     ({"largest_shopper": 0.3}, "One shopper made 30% of the test decisions.", False),
     ({"smallest_propensity": 1e-15}, "a decision made with a probability of 1e-15", True),
     ({"uniform_weight": 0.2}, "only 20% of what was available could have been shown", False),
+    ({"hidden_reasons": 1.2, "mean_steps": 3.4}, "Never promotes: the log holds no probabilities", True),
 ]
 
 
@@ -61,6 +62,12 @@ def test_facts_that_are_not_known_are_no_headline() -> None:
     """Without propensities or a ledger nothing is claimed."""
     unknown = replace(ORDINARY, smallest_propensity=None, uniform_weight=None, reward_events=0, reward_attributed=0)
     assert headlines(unknown) == ()
+
+
+@pytest.mark.parametrize("facts", [{"hidden_reasons": 1.2, "mean_steps": 1.3}, {"mean_steps": 9.0}])
+def test_short_episodes_and_logged_probabilities_may_promote(facts: dict[str, Any]) -> None:
+    """A large gain of single decisions survives a hidden reason; logged probabilities know none, however long."""
+    assert headlines(replace(ORDINARY, **facts)) == ()
 
 
 def test_rare_but_possible_propensities_are_no_headline() -> None:

@@ -201,6 +201,49 @@ def test_the_index_of_a_tail_decides_nothing() -> None:
     assert judge(evidence(tail=heavy), RULES).decision is Decision.PROMOTE
 
 
+@pytest.mark.parametrize(
+    ("observed", "n_days", "said"),
+    [
+        (160.0, 28.0, " About 7 more nights of such a log would bring them."),
+        (199.0, 28.0, " About 1 more night of such a log would bring them."),
+        (10.0, 28.0, " A year more of such a log would not bring them."),
+        (160.0, 0.5, "are required)."),
+        (160.0, None, "are required)."),
+    ],
+)
+def test_a_floor_says_what_it_costs_in_nights(observed: float, n_days: float | None, said: str) -> None:
+    """Effective shoppers grow as the log does; a log of one moment says nothing of nights."""
+    verdict = judge(evidence(effective_differing=observed, n_days=n_days), RULES)
+    assert verdict.decision is Decision.ABSTAIN
+    assert verdict.reasons[0].endswith(said)
+    enough = judge(evidence(n_days=n_days), RULES)
+    assert not any("more night" in check.sentence for check in enough.checks)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "decision", "sentence"),
+    [
+        ({"survived": 1.1}, Decision.ABSTAIN, "makes a choice 1.10 times as likely (in odds) would undo the gain"),
+        ({"survived": None}, Decision.ABSTAIN, "Whether a hidden reason behind the logged choices could undo"),
+        ({"survived": 1.3}, Decision.PROMOTE, "The gain survives hidden reasons"),
+        ({"survived": math.inf}, Decision.PROMOTE, "The gain survives hidden reasons"),
+        ({"survived": 1.1, "propensities": LOGGED}, Decision.PROMOTE, "The shop logged its probabilities"),
+        ({"survived": None, "difference": interval(0.4, -0.1)}, Decision.REJECT, "There is no gain"),
+    ],
+)
+def test_a_gain_by_estimated_probabilities_survives_hidden_reasons(
+    overrides: dict[str, Any], decision: Decision, sentence: str
+) -> None:
+    """Of the strength that the spec states; where the shop logged its probabilities there are none."""
+    rules = replace(RULES, hidden_reasons=1.2)
+    verdict = judge(evidence(**{"propensities": ESTIMATED, **overrides}), rules)
+    assert verdict.decision is decision
+    (check,) = [check for check in verdict.checks if check.name == "survives_hidden_reasons"]
+    assert sentence in check.sentence
+    declared = judge(evidence(**{"propensities": ESTIMATED, **overrides}), RULES)
+    assert declared.decision is (Decision.REJECT if "difference" in overrides else Decision.PROMOTE)
+
+
 def test_judge_abstains_where_losses_of_other_splits_are_unknown() -> None:
     """The test split alone may lack the few that cost most; the reason says what kept the others from being counted."""
     verdict = judge(evidence(losses=None, losses_refusal="the log holds no propensities"), RULES)
