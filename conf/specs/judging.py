@@ -133,8 +133,10 @@ class Guardrail(StrictModel):
         return self
 
 
-class Gate(StrictModel):
+class Gate(GrownModel):
     """When a candidate may be promoted."""
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"hidden_reasons"})
 
     wrong_promotions_per_year: float = Field(
         gt=0,
@@ -157,9 +159,19 @@ class Gate(StrictModel):
     max_tail_index: float = Field(
         default=0.8,
         gt=0,
-        description="Abstains where the tail of the shoppers' parts in the gain is heavier than this index (0 is an "
-        "exponential tail, 0.5 one without a variance, 1 one without a mean): then a few of them decide.",
+        description="Is read for the sake of older specs and decides nothing: the index of a tail says too little of "
+        "what a few shoppers may cost, and the losses of all splits, which say more, lower the bound instead.",
         examples=[0.8],
+    )
+    hidden_reasons: float = Field(
+        default=1.2,
+        ge=1,
+        le=100,
+        description="Abstains where the log holds no propensities, so that they were estimated, and a hidden reason of "
+        "this strength could undo the gain: one that makes a logged choice up to so many times as likely, in odds, as "
+        "what was recorded says. 1 says that there is no hidden reason. Gains of single decisions survive it if they "
+        "are large; of episodes of several decisions hardly any does. Logged propensities know no hidden reasons.",
+        examples=[1.1],
     )
     guardrails: tuple[Guardrail, ...] = Field(
         default=(),

@@ -35,12 +35,26 @@ class Confounding(StrictModel):
     longest_steps: int
 
 
+class SplitLossFigures(StrictModel):
+    """Losses that the test episodes missed, found in all splits.
+
+    shift: by how much they cost more per episode in all splits than in the test episodes. rarest: share of the shoppers
+    for whom candidate and baseline decide differently that a loss must strike to have been seen, but for a chance of
+    one in twenty; None where there are too few such shoppers to see any. n_differing: how many these are, effectively.
+    """
+
+    shift: float
+    rarest: float | None
+    n_differing: float
+
+
 class Doubts(StrictModel):
     """What intervals leave out.
 
     confounding: hidden reasons behind the logged choices. tail_index: of the shoppers' parts in the gain,
     0 for light tails, 1 where no mean exists. largest_share, top_percent_share: of all parts, those of the largest
     shopper and of the largest hundredth. clipping: the gain at falling limits on weights, the unlimited one last.
+    losses: those of all splits; None where they are unknown, as in evaluations before they were counted.
     """
 
     confounding: Confounding | None = None
@@ -48,6 +62,7 @@ class Doubts(StrictModel):
     largest_share: float | None = None
     top_percent_share: float | None = None
     clipping: tuple[ClippedGain, ...] = ()
+    losses: SplitLossFigures | None = None
 
 
 class LoggerRow(StrictModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,8 @@ from conf.specs.judging import Gate, Guardrail
 from rl.errors import EvaluationError
 from rl.gate.corrected_gain import corrected_gain
 from rl.gate.rules import GateEvidence, GateRules, GuardrailEvidence
-from rl.ope.intervals.intervals import Interval, cautious_bounds, relative_increase
+from rl.gate.split_losses import SplitLosses, lowered
+from rl.ope.intervals.intervals import Interval, cautious_bounds, relative_increase, standard_error
 from rl.ope.intervals.sums import RatioSums, difference
 from rl.ope.intervals.tails import TailReport, tail_report
 from rl.ope.overlap.differing_units import effective_differing_units
@@ -24,7 +26,7 @@ def gate_rules(gate: Gate, *, alpha: float) -> GateRules:
         alpha=alpha,
         min_effective_sample_size=gate.min_effective_sample_size,
         min_effective_rewarded=gate.min_effective_rewarded,
-        max_tail_index=gate.max_tail_index,
+        hidden_reasons=gate.hidden_reasons,
     )
 
 
@@ -78,6 +80,29 @@ def gate_evidence(  # noqa: PLR0913 -- one argument per thing that the gate must
             for rail in gate.guardrails
         ),
     )
+
+
+def with_losses(
+    evidence: GateEvidence, losses: SplitLosses | str, evaluation: PolicyEvaluation, *, alpha: float
+) -> GateEvidence:
+    """Return the evidence with the difference's lower bound lowered by the losses of all splits.
+
+    Args:
+        evidence: from the test split, its bounds widened already where propensities were estimated.
+        losses: of all splits, or why they are unknown.
+        evaluation: of the reward, that the evidence was gathered from.
+        alpha: the night's one-sided level.
+    """
+    if isinstance(losses, str):
+        return replace(evidence, losses_refusal=losses)
+    found = replace(evidence, losses=losses)
+    if evidence.difference is None:
+        return found
+    names = (evidence.candidate, evidence.baseline)
+    paired = difference(*(evaluation.sums[name, evidence.estimator] for name in names))
+    extra = math.sqrt(max(evidence.difference.standard_error**2 - standard_error(paired) ** 2, 0.0))
+    interval = lowered(evidence.difference, losses, alpha=alpha, extra_standard_error=extra)
+    return replace(found, difference=interval, corrected_gain=corrected_gain(paired, interval))
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,9 @@ _CHANCE = 1e-3
 _TRIED = 0.5
 """Mean weight of a uniform choice below which the probabilities leave half of what is available untried."""
 _SHOWN = 5
+_SEVERAL_STEPS = 2.0
+"""Decisions an episode, on average, from which on a reason at each of them leaves no gain that a shop could see: of
+episodes of two, a gain of 13% survived 1.02 times the odds."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class LogFacts:
         smallest_propensity: of the test decisions; None where none is logged.
         n_test: test decisions.
         uniform_weight: mean weight of a uniform choice over what was available; None where it can't be computed.
+        hidden_reasons: strength of hidden reasons that a gain must survive; 1 where propensities were logged.
+        mean_steps: decisions of a test episode that its value runs over.
     """
 
     empty_features: tuple[str, ...]
@@ -63,6 +68,8 @@ class LogFacts:
     smallest_propensity: float | None
     n_test: int
     uniform_weight: float | None
+    hidden_reasons: float = 1.0
+    mean_steps: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,8 @@ def log_facts(dataset: Dataset, known: KnownPropensities) -> LogFacts:
         smallest_propensity=_smallest_logged(known),
         n_test=test.n_transitions,
         uniform_weight=None if known.check is None else known.check.mean_uniform_weight,
+        hidden_reasons=dataset.pipeline.scenario.gate.hidden_reasons if known.trust.is_estimated else 1.0,
+        mean_steps=float(np.minimum(test.lengths, dataset.pipeline.scenario.evaluation.steps).mean()),
     )
 
 
@@ -113,6 +122,20 @@ def empty_features(observation: Columns) -> tuple[str, ...]:
 def _smallest_logged(known: KnownPropensities) -> float | None:
     values: FloatArray = known.episodes.propensity
     return float(np.min(values)) if known.source == "logged" and len(values) else None
+
+
+def _hidden_reasons(facts: LogFacts) -> Headline | None:
+    """Return a headline where no gain can survive the hidden reasons that it must, as every decision may have one."""
+    if facts.hidden_reasons <= 1 or facts.mean_steps < _SEVERAL_STEPS:
+        return None
+    return Headline(
+        "Never promotes: the log holds no probabilities of its choices, and its episodes have "
+        f"{facts.mean_steps:.1f} decisions on average. A hidden reason of {facts.hidden_reasons:g} times the odds at "
+        "each of them, as the gate must reckon with, could explain even a large gain. Log the probability of each "
+        "decision; or, where you know that all reasons for a choice are in the observation, say so by "
+        "gate.hidden_reasons: 1.",
+        forbids_promotion=True,
+    )
 
 
 def _features(facts: LogFacts) -> Headline | None:
@@ -190,6 +213,7 @@ def _large_propensities(facts: LogFacts) -> Headline | None:
 
 
 HEADLINES: Sequence[Callable[[LogFacts], Headline | None]] = (
+    _hidden_reasons,
     _small_propensities,
     _large_propensities,
     _shopper,

@@ -12,10 +12,15 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from rl.gate.split_losses import SplitLosses
 from rl.ope.intervals.intervals import Interval
 from rl.ope.intervals.tails import TailReport
 from rl.ope.propensities.trust import LOGGED, PropensityTrust
 from rl.ope.samples.ratio_balance import RatioBalance
+
+_SHORTEST_LOG = 2.0
+"""Days below which a log says nothing of how many shoppers a night brings."""
+_A_YEAR = 365
 
 
 class Decision(StrEnum):
@@ -35,13 +40,13 @@ class GateRules:
         min_effective_sample_size: floor on units behind the weighted decisions, and on those for which candidate and
             baseline decide differently.
         min_effective_rewarded: floor on units behind the weighted rewards.
-        max_tail_index: heaviest tail of the units' parts in the difference of which an interval is believed.
+        hidden_reasons: strength of hidden reasons that a gain must survive where propensities were estimated.
     """
 
     alpha: float
     min_effective_sample_size: float
     min_effective_rewarded: float
-    max_tail_index: float = 0.8
+    hidden_reasons: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -104,11 +109,16 @@ class GateEvidence:
         effective_rewarded: likewise.
         guardrails: one for each named side metric.
         corrected_gain: the difference less what luck adds to it where it passes; None where it doesn't.
-        tail: of the units' parts in the difference; None where there is none.
+        tail: of the units' parts in the difference; None where there is none. It decides nothing.
+        losses: of all splits, by which the difference's lower bound is lowered; None where they are unknown.
+        losses_refusal: why they are unknown.
+        survived: strength of the hidden reason that would undo the gain, infinite where none of any size would; None
+            where no gain is shown, or its strength is unknown.
         effective_differing: units for which the two policies decide differently; None where unknown.
         balances: of the importance ratios, by policy; None for one whose decisions can't be weighted.
         propensities: how far they may be trusted.
         withheld: what about the log forbids any promotion, in sentences.
+        n_days: from the first training episode to the last test episode; None where they have no time.
     """
 
     candidate: str
@@ -123,11 +133,15 @@ class GateEvidence:
     guardrails: tuple[GuardrailEvidence, ...] = ()
     corrected_gain: float | None = None
     tail: TailReport | None = None
+    losses: SplitLosses | None = None
+    losses_refusal: str | None = None
+    survived: float | None = None
     effective_differing: float | None = None
     balances: Mapping[str, RatioBalance | None] = field(default_factory=dict)
     propensities: PropensityTrust = LOGGED
     withheld: tuple[str, ...] = ()
     units: str = "shoppers"
+    n_days: float | None = None
 
 
 @dataclass(frozen=True)
@@ -168,7 +182,7 @@ class Verdict:
         """Whether tonight's look counts against the year's allowance of wrong promotions.
 
         It doesn't where the gate had to abstain whatever was earned. Abstaining for what was earned (few rewarded
-        shoppers, a heavy tail) is no excuse: a log that passes such a check may for that reason look better than it is.
+        shoppers) is no excuse: a log that passes such a check may for that reason look better than it is.
         """
         return all(check.is_passed for check in self.checks if not check.reads_rewards)
 
@@ -265,14 +279,14 @@ def _imbalance(policy: str, found: RatioBalance) -> str:
 
 def _sample_size_check(evidence: GateEvidence, rules: GateRules) -> Check:
     words = f"{evidence.units} whose logged decisions resemble what the policy would do"
-    return _floor_check("effective_sample_size", evidence.effective_sample_size, rules.min_effective_sample_size, words)
+    floor = rules.min_effective_sample_size
+    return _floor_check("effective_sample_size", evidence.effective_sample_size, floor, words, evidence.n_days)
 
 
 def _rewarded_check(evidence: GateEvidence, rules: GateRules) -> Check:
     words = f"rewarded {evidence.units} behind the estimate"
-    return _floor_check(
-        "effective_rewarded_units", evidence.effective_rewarded, rules.min_effective_rewarded, words, reads_rewards=True
-    )
+    name, floor = "effective_rewarded_units", rules.min_effective_rewarded
+    return _floor_check(name, evidence.effective_rewarded, floor, words, evidence.n_days, reads_rewards=True)
 
 
 def _differing_check(evidence: GateEvidence, rules: GateRules) -> Check:
@@ -282,33 +296,79 @@ def _differing_check(evidence: GateEvidence, rules: GateRules) -> Check:
     if observed == 0.0:
         sentence = f"Candidate and baseline decide alike for all logged {evidence.units}."
         return Check(name, True, Decision.ABSTAIN, sentence)
-    return _floor_check(name, observed, rules.min_effective_sample_size, words)
+    return _floor_check(name, observed, rules.min_effective_sample_size, words, evidence.n_days)
 
 
-def _floor_check(name: str, observed: float | None, floor: float, words: str, *, reads_rewards: bool = False) -> Check:
+def _floor_check(
+    name: str, observed: float | None, floor: float, words: str, n_days: float | None, *, reads_rewards: bool = False
+) -> Check:
     if observed is None:
         return Check(name, None, Decision.ABSTAIN, f"The number of {words} is unknown.", reads_rewards)
     is_passed = observed >= floor
     comparison = "enough" if is_passed else "too few to tell"
     sentence = f"There are effectively {observed:,.0f} {words}: {comparison} (at least {floor:,.0f} are required)."
+    if not is_passed:
+        sentence += nights_to_floor(observed, floor, n_days)
     return Check(name, is_passed, Decision.ABSTAIN, sentence, reads_rewards)
 
 
-def _tail_check(evidence: GateEvidence, rules: GateRules) -> Check:
-    """Return whether no few units decide the difference; passed where no tail could be fitted.
+def nights_to_floor(observed: float, floor: float, n_days: float | None) -> str:
+    """Return in a sentence how many more nights of such a log reach the floor; empty where its length says nothing.
 
-    Then the floors on units are what limits a few of them deciding.
+    Splits are shares of the whole log, so what is effectively there grows as the log does.
+
+    Args:
+        observed: effective units of the test split.
+        floor: effective units required, more than those observed.
+        n_days: days from the first training to the last test episode; None where the log has no length.
     """
-    index = None if evidence.tail is None else evidence.tail.tail_index
-    is_passed = index is None or index <= rules.max_tail_index
-    sentence = f"No handful of {evidence.units} decides the difference."
-    if evidence.tail is not None and index is not None and not is_passed:
+    if n_days is None or n_days < _SHORTEST_LOG or not observed > 0:
+        return ""
+    more = math.ceil(n_days * (floor / observed - 1))
+    if more > _A_YEAR:
+        return " A year more of such a log would not bring them."
+    return f" About {more:,} more {'night' if more == 1 else 'nights'} of such a log would bring them."
+
+
+def _losses_check(evidence: GateEvidence, _rules: GateRules) -> Check:
+    """Return whether losses of all splits are in the bound: the test split alone may lack the few that cost most."""
+    name = "losses_of_all_splits_are_known"
+    if evidence.difference is None or evidence.losses is not None:
+        sentence = f"What {evidence.units} lost in all splits is counted in the bound."
+        return Check(name, True, Decision.ABSTAIN, sentence, reads_rewards=True)
+    sentence = (
+        "What the candidate would have lost in the training and validation episodes is unknown"
+        f"{': ' + evidence.losses_refusal if evidence.losses_refusal else ''}. The test episodes alone may lack the "
+        f"few {evidence.units} that cost most."
+    )
+    return Check(name, None, Decision.ABSTAIN, sentence, reads_rewards=True)
+
+
+def _hidden_check(evidence: GateEvidence, rules: GateRules) -> Check:
+    """Return whether the gain survives the hidden reasons that estimated propensities may miss."""
+    name, required, found = "survives_hidden_reasons", rules.hidden_reasons, evidence.difference
+    if not evidence.propensities.is_estimated or required <= 1:
         sentence = (
-            f"A few {evidence.units} decide the difference: the largest part is "
-            f"{evidence.tail.largest_share:.0%} of all, and parts that large come so irregularly (tail index "
-            f"{index:.3f}, at most {rules.max_tail_index:g} is allowed) that no interval can be trusted."
+            "The shop logged its probabilities, so no hidden reason is behind its choices."
+            if not evidence.propensities.is_estimated
+            else "The spec says that no hidden reason is behind the logged choices."
         )
-    return Check("tail_is_light_enough", is_passed, Decision.ABSTAIN, sentence, reads_rewards=True)
+        return Check(name, True, Decision.ABSTAIN, sentence, reads_rewards=True)
+    if found is None or not found.lower > 0:
+        sentence = "There is no gain that a hidden reason could undo."
+        return Check(name, True, Decision.ABSTAIN, sentence, reads_rewards=True)
+    if evidence.survived is None:
+        sentence = "Whether a hidden reason behind the logged choices could undo the gain is unknown."
+        return Check(name, None, Decision.ABSTAIN, sentence, reads_rewards=True)
+    is_passed = evidence.survived >= required
+    sentence = (
+        f"The gain survives hidden reasons behind the logged choices of {required:g} times the odds."
+        if is_passed
+        else "The log holds no probabilities, so reasons that it doesn't hold may be behind its choices. One that "
+        f"makes a choice {evidence.survived:.2f} times as likely (in odds) would undo the gain; the gain must survive "
+        f"{required:g}."
+    )
+    return Check(name, is_passed, Decision.ABSTAIN, sentence, reads_rewards=True)
 
 
 def _known_guardrail_checks(evidence: GateEvidence, _rules: GateRules) -> tuple[Check, ...]:
@@ -386,7 +446,8 @@ RULES: dict[str, Rule] = {
     "sample size": _sample_size_check,
     "differing": _differing_check,
     "rewarded": _rewarded_check,
-    "tail": _tail_check,
+    "losses": _losses_check,
+    "hidden reasons": _hidden_check,
     "known guardrails": _known_guardrail_checks,
     "difference": _difference_check,
     "guardrails": _guardrail_checks,

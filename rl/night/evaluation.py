@@ -8,15 +8,17 @@ from dataclasses import dataclass, replace
 import structlog
 
 from rl.data.dataset import Dataset
-from rl.data.logged_episodes import LoggedEpisodes
+from rl.data.logged_episodes import MICROSECONDS_PER_DAY, LoggedEpisodes
 from rl.gate.alpha_spending import NightLevel
-from rl.gate.evidence import gate_evidence, gate_rules
+from rl.gate.evidence import gate_evidence, gate_rules, with_losses
 from rl.gate.headlines import Headline, headlines, log_facts
 from rl.gate.propensity_doubt import propensity_doubt
 from rl.gate.rules import GateEvidence, Verdict, judge
+from rl.gate.split_losses import SplitLosses
 from rl.night.doubts.clipping import night_clip_sensitivity
 from rl.night.doubts.confounding import ConfoundingSensitivity, confounding_sensitivity
 from rl.night.doubts.loggers import LoggersReport, night_loggers
+from rl.night.losses import BeforeTest, night_losses
 from rl.night.samples import NightSamples, night_samples
 from rl.night.selection import Selection
 from rl.ope.contenders import Contender
@@ -72,7 +74,7 @@ def evaluate_night(
     *,
     champion: Champion | None,
     level: NightLevel,
-    train: LoggedEpisodes,
+    before: BeforeTest,
     settings: EvaluationSettings,
 ) -> NightEvaluation:
     """Return the report on the selected candidate, on test episodes that chose nothing, and the gate's verdict.
@@ -82,14 +84,14 @@ def evaluate_night(
         selection: candidate and temperature, chosen on validation episodes.
         champion: of the registry, comparable or not.
         level: one-sided, that tonight's look may spend.
-        train: training split; Q-functions are fitted here.
+        before: training episodes, on which Q-functions are fitted, and validation episodes; losses count in both.
         settings: of the evaluation.
     """
     pipeline, gate = dataset.pipeline, dataset.pipeline.scenario.gate
     estimator = pipeline.scenario.evaluation.estimator
     known = know_propensities(dataset.to_logged_episodes("test"), is_logged=pipeline.is_logged, n_repeats=_REPEATS)
     selected = selection.best.policy
-    contenders = [Contender(selected.name, selected, train, known.episodes)]
+    contenders = [Contender(selected.name, selected, before.train, known.episodes)]
     if champion is not None and champion.policy is not None:
         contenders.append(_champion_contender(dataset, champion.name, champion.policy, known.episodes))
     estimators = with_one_step(settings.estimators, known.episodes.lengths)
@@ -113,9 +115,13 @@ def evaluate_night(
         doubt = propensity_doubt([whole, *metrics.values()], contenders, known.repeats)
         evidence = doubt.widened_evidence(evidence, whole)
         whole, metrics = doubt.widened(whole), {name: doubt.widened(found) for name, found in metrics.items()}
+    losses = _losses(dataset, compared, champion, before, evidence, settings)
+    evidence = with_losses(evidence, losses, whole, alpha=level.level)
+    confounding = confounding_sensitivity(evidence, whole, contenders)
+    evidence = replace(evidence, survived=None if confounding is None else confounding.survived)
     found = headlines(log_facts(dataset, known))
     withheld = tuple(one.text for one in found if one.forbids_promotion)
-    evidence = replace(evidence, withheld=withheld)
+    evidence = replace(evidence, withheld=withheld, n_days=_days(before.train, known.episodes))
     verdict = judge(evidence, gate_rules(gate, alpha=level.level))
     structlog.get_logger().info("judged", verdict=verdict.decision.value, candidate=selected.name, baseline=baseline)
     return NightEvaluation(
@@ -127,12 +133,34 @@ def evaluate_night(
         champion=champion,
         propensities=known,
         samples=night_samples(whole, contenders, known.repeats),
-        confounding=confounding_sensitivity(evidence, whole, contenders),
+        confounding=confounding,
         clipping=night_clip_sensitivity(evidence, whole, level=settings.confidence),
         loggers=night_loggers(evidence, whole, contenders[0]),
         unknown_actions=unknown_actions(known.episodes),
         headlines=found,
     )
+
+
+def _losses(
+    dataset: Dataset,
+    compared: list[Contender],
+    champion: Champion | None,
+    before: BeforeTest,
+    evidence: GateEvidence,
+    settings: EvaluationSettings,
+) -> SplitLosses | str:
+    """Return the losses of all splits under candidate and baseline, or why they are unknown."""
+    if not evidence.is_logged or evidence.difference is None:
+        return evidence.refusal or "the gain itself can't be told"
+    splits = [(before.train, before.validation)]
+    if len(compared) > 1 and champion is not None and champion.policy is not None:
+        splits.append(before.seen_by(champion.policy.encoder, dataset))
+    return night_losses(compared, splits, settings=settings, estimator=evidence.estimator)
+
+
+def _days(train: LoggedEpisodes, test: LoggedEpisodes) -> float:
+    """Return the days from the first training episode to the last test episode."""
+    return float(test.start_time.max() - train.start_time.min()) / MICROSECONDS_PER_DAY
 
 
 def _evaluate_guardrails(

@@ -20,6 +20,7 @@ from rl.night.action_shares import ActionShares, action_shares
 from rl.night.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
 from rl.night.evaluation import NightEvaluation, evaluate_night
 from rl.night.explanation.night_explanation import NightExplanation, explain_night
+from rl.night.losses import BeforeTest
 from rl.night.pricing import shoppers_a_week, weekly_pricing
 from rl.night.second_look.second_look import SecondLook, second_look
 from rl.night.selection import ScaledFloors, Selection, select_candidate
@@ -120,10 +121,18 @@ def whole_night(
     lake = Lake(settings.lake, pipeline.source.name)
     how = EvaluationSettings.from_scenario(pipeline.scenario, device=resolve_device(settings.device))
     train = dataset.to_logged_episodes("train")
-    chosen, selection = _select(dataset, candidates, lake, last_delivery=registered.key.date, train=train, settings=how)
+    validation = know_propensities(dataset.to_logged_episodes("validation"), is_logged=pipeline.is_logged).episodes
+    chosen, selection = _select(
+        dataset, candidates, lake, last_delivery=registered.key.date, train=train, validation=validation, settings=how
+    )
     selected = selection.best.policy
     evaluation = evaluate_night(
-        dataset, selection, champion=registered.champion, level=registered.level, train=train, settings=how
+        dataset,
+        selection,
+        champion=registered.champion,
+        level=registered.level,
+        before=BeforeTest.of(train, validation, is_logged=pipeline.is_logged),
+        settings=how,
     )
     shares = action_shares(selected, evaluation.propensities.episodes)
     return Night(
@@ -175,11 +184,11 @@ def _select(
     *,
     last_delivery: date,
     train: LoggedEpisodes,
+    validation: LoggedEpisodes,
     settings: EvaluationSettings,
 ) -> tuple[Mapping[str, ChosenCheckpoint], Selection]:
     """Return each candidate's network, and the selected candidate at its temperature, by validation episodes alone."""
     pipeline = dataset.pipeline
-    validation = know_propensities(dataset.to_logged_episodes("validation"), is_logged=pipeline.is_logged).episodes
     estimator = pipeline.scenario.evaluation.estimator if pipeline.is_logged else "dm"
     pricing = weekly_pricing(dataset, lake, candidates, validation, last_delivery=last_delivery)
 

@@ -146,7 +146,8 @@ class HistoryRow(StrictModel):
 class ReviewContent(StrictModel):
     """The whole page.
 
-    hidden_reasons: how strong they must be to change the verdict, in words. history: None: the registry wasn't asked.
+    hidden_reasons: how strong they must be to change the verdict, in words. unseen_losses: what the losses of all
+    splits added, and how rare a loss may have stayed unseen, in words. history: None: the registry wasn't asked.
     """
 
     night: NightFacts
@@ -161,6 +162,7 @@ class ReviewContent(StrictModel):
     distance_from_log: float | None = None
     doubts: Doubts | None = None
     hidden_reasons: str | None = None
+    unseen_losses: str | None = None
     opinions: Opinions | None = None
     loggers: Loggers | None = None
     segments: Segments | None = None

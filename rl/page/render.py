@@ -78,6 +78,7 @@ def _environment() -> jinja2.Environment:
         "odds",
         "interval",
         "share",
+        "tail_in_words",
         "level",
         "duration",
         "day",

@@ -20,7 +20,7 @@ from rl.page.content import (
     Ranking,
     ReviewContent,
 )
-from rl.page.sentences import guardrail_detail, hidden_reasons, notes_of, policy_name
+from rl.page.sentences import guardrail_detail, hidden_reasons, notes_of, policy_name, unseen_losses
 
 BASELINE_RANKERS = ("popularity", "item-kNN")
 
@@ -43,6 +43,7 @@ def review_content(
         history: earlier versions; None where the registry wasn't asked.
     """
     found = figures.doubts.confounding if figures.doubts else None
+    losses = figures.doubts.losses if figures.doubts else None
     return ReviewContent(
         night=figures.facts,
         judgment=judgment_of(figures),
@@ -56,6 +57,9 @@ def review_content(
         distance_from_log=figures.distance_from_log,
         doubts=figures.doubts,
         hidden_reasons=None if found is None else hidden_reasons(found),
+        unseen_losses=None
+        if losses is None
+        else unseen_losses(losses, units=figures.facts.units, reward_unit=figures.facts.reward_unit),
         opinions=figures.opinions,
         loggers=figures.loggers,
         segments=_segments(figures.segments),

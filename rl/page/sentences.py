@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rl.figures.evidence import Confounding
+from rl.figures.evidence import Confounding, SplitLossFigures
 from rl.figures.night import BEHAVIOR, NightFigures, Notes
 from rl.figures.values import GuardrailFigures
 from rl.figures.verdict import Allowance
-from rl.page.wording import share
+from rl.page.wording import number, share
 
 BEHAVIOR_NAME = "behavior policy"
 
@@ -49,6 +49,29 @@ def hidden_reasons(found: Confounding) -> str:
     return (
         f"A hidden reason that makes a shown item up to {found.gamma:.2f} times as likely (in odds){at} as its "
         f"probability says would be enough to {consequence}."
+    )
+
+
+def unseen_losses(found: SplitLossFigures, *, units: str, reward_unit: str) -> str:
+    """Return what the losses of all splits added, and how rare a loss must be to have stayed unseen.
+
+    Args:
+        found: losses of all splits.
+        units: what the independent units are called, in the plural.
+        reward_unit: of the gain.
+    """
+    counted = (
+        "The test episodes hold fewer of the candidate's losses than all episodes do, so the gain's lower bound counts "
+        f"{number(found.shift)} {reward_unit} per episode more."
+        if found.shift > 0
+        else "The test episodes hold as many of the candidate's losses as all episodes do, or more."
+    )
+    differing = f"{found.n_differing:,.0f} {units} for whom candidate and baseline decide differently"
+    if found.rarest is None:
+        return f"{counted} The whole log holds, effectively, {differing}: too few to see any but frequent losses."
+    return (
+        f"{counted} The whole log holds, effectively, {differing}. A loss that strikes fewer than 3 in "
+        f"{found.n_differing:,.0f} of them may have stayed unseen, and no figure on this page would know of it."
     )
 
 

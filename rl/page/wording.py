@@ -37,6 +37,13 @@ ESTIMATOR_NAMES = {
     "sndrl_sa": "Self-normalised doubly robust by state and action",
 }
 
+_TAILS = (
+    (0.25, "Single large amounts hardly matter"),
+    (0.5, "Single large amounts matter, and averages still settle"),
+    (0.8, "Single large amounts decide much, and averages settle slowly"),
+)
+_HEAVIEST_TAIL = "Single large amounts decide, and averages hardly ever settle"
+
 SHORT_ESTIMATOR_NAMES = {
     "on_policy": "logged mean",
     "dm": "DM",
@@ -97,6 +104,14 @@ REASON_NAMES = {
 def count(value: float | None) -> str:
     """Return `12,345`; a dash where it isn't known."""
     return UNKNOWN if value is None or not math.isfinite(value) else f"{value:,.0f}".replace("-", MINUS)
+
+
+def tail_in_words(index: float) -> str:
+    """Return how much single, very large amounts decide, from the index of their tail."""
+    for limit, words in _TAILS:
+        if index < limit:
+            return words
+    return _HEAVIEST_TAIL
 
 
 def number(value: float | None) -> str:

@@ -1,6 +1,8 @@
 """How often the gate promotes candidates of known true value, beside an oracle; over sixty nights in a row; in traps.
 
-Prints JSON lines. Run by `make bench-gate`; `NIGHTS` sets how many nights each kind of candidate is judged on.
+Prints JSON lines. Run by `make bench-gate`; `NIGHTS` sets how many nights each kind of candidate is judged on,
+`SECTIONS` which parts are run: `sessions`, `consecutive`, `traps`, `one_step`; `KINDS` which of the last, by a part of
+their names.
 """
 
 from __future__ import annotations
@@ -9,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -33,6 +35,8 @@ from tests.bench.gate.nights import (
     judged_night,
     split,
 )
+from tests.bench.gate.one_step_lines import kinds, lines
+from tests.bench.gate.one_step_nights import one_step_night
 from tests.bench.gate.shop import behavior_value, candidate, distance_from_behavior
 from tests.bench.gate.traps import Trap, is_kept_back_by_weights_alone, traps, verdicts
 from tests.rl.ope.tabular_mdp import reordered
@@ -44,6 +48,9 @@ N_WORKERS = 2
 N_CONSECUTIVE, WINDOW_DAYS, SESSIONS_A_DAY = 60, 14, 100
 TRAP_SHOPPERS = 2500
 FIRST_NIGHT = date(2026, 1, 1)
+SECTIONS = ("sessions", "consecutive", "traps", "one_step")
+FIRST_SEED = int(os.environ.get("SEED") or 40_000_000)
+"""Of the one-step nights; rules were chosen on nights from seed 1 on."""
 
 
 @dataclass(frozen=True)
@@ -58,22 +65,41 @@ class _Case:
         return "selected" if self.gain is None else f"{self.gain:+.0%}" if self.gain else "equal"
 
 
-def main(n_nights: int) -> None:
-    """All kinds are tried and reported."""
-    everything: list[tuple[float, JudgedNight]] = []
+def main(n_nights: int, sections: Sequence[str], kinds_named: str) -> None:
+    """All kinds of the sections are tried and reported."""
     with ProcessPoolExecutor(N_WORKERS) as pool:
-        for case, n in _cases(n_nights):
-            started = time.perf_counter()
-            nights = list(pool.map(partial(_night, case), range(n), chunksize=max(1, n // 40)))
-            everything += nights
-            _print(_line(case, nights) | {"seconds": round(time.perf_counter() - started, 1)})
-        _print(_gains_line("all promoted, every log and kind", everything))
-        runs = list(pool.map(_consecutive_nights, range(max(2, n_nights // 50)), chunksize=1))
-        _print(_consecutive_line(runs))
-        for trap in traps():
-            nights_of_trap = list(pool.map(partial(_trapped_by_name, trap.name), range(max(2, n_nights // 4))))
-            for line in _trap_lines(trap, nights_of_trap):
+        if "one_step" in sections:
+            _one_step(pool, n_nights, kinds_named)
+        if "sessions" in sections:
+            _sessions(pool, n_nights)
+        if "consecutive" in sections:
+            runs = list(pool.map(_consecutive_nights, range(max(2, n_nights // 50)), chunksize=1))
+            _print(_consecutive_line(runs))
+        if "traps" in sections:
+            for trap in traps():
+                nights_of_trap = list(pool.map(partial(_trapped_by_name, trap.name), range(max(2, n_nights // 4))))
+                for line in _trap_lines(trap, nights_of_trap):
+                    _print(line)
+
+
+def _one_step(pool: Executor, n_nights: int, named: str) -> None:
+    for number, kind in enumerate(kinds()):
+        if named in kind.name:
+            seeds = range(FIRST_SEED + 100_000 * number, FIRST_SEED + 100_000 * number + n_nights)
+            judge_one = partial(one_step_night, kind, gate=GATE, alpha=FIRST_NIGHT_LEVEL)
+            nights = list(pool.map(judge_one, seeds, chunksize=max(1, n_nights // 40)))
+            for line in lines(kind, nights, alpha=FIRST_NIGHT_LEVEL):
                 _print(line)
+
+
+def _sessions(pool: Executor, n_nights: int) -> None:
+    everything: list[tuple[float, JudgedNight]] = []
+    for case, n in _cases(n_nights):
+        started = time.perf_counter()
+        nights = list(pool.map(partial(_night, case), range(n), chunksize=max(1, n // 40)))
+        everything += nights
+        _print(_line(case, nights) | {"seconds": round(time.perf_counter() - started, 1)})
+    _print(_gains_line("all promoted, every log and kind", everything))
 
 
 def _cases(n_nights: int) -> Iterator[tuple[_Case, int]]:
@@ -234,4 +260,8 @@ def _print(line: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    main(int(os.environ.get("NIGHTS") or N_NIGHTS))
+    main(
+        int(os.environ.get("NIGHTS") or N_NIGHTS),
+        (os.environ.get("SECTIONS") or ",".join(SECTIONS)).split(","),
+        os.environ.get("KINDS") or "",
+    )

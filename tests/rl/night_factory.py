@@ -7,8 +7,9 @@ from datetime import date
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes, Policy
 from rl.gate.alpha_spending import night_level
-from rl.gate.evidence import gate_evidence, gate_rules
+from rl.gate.evidence import gate_evidence, gate_rules, with_losses
 from rl.gate.rules import judge
+from rl.gate.split_losses import SplitLosses
 from rl.night.evaluation import NightEvaluation
 from rl.night.samples import night_samples
 from rl.ope.contenders import Contender
@@ -47,6 +48,8 @@ def made_night(
         alpha=0.05,
         unit_of_value="points",
     )
+    losses = SplitLosses(shift=0.0, standard_error=0.0, n_units=len(test.unit), n_differing=float(len(test.unit)))
+    evidence = with_losses(evidence, losses, evaluation, alpha=0.05)
     contenders = [Contender(name, one, train, test) for name, one in policies.items()]
     return NightEvaluation(
         evaluation=evaluation,

@@ -30,6 +30,7 @@ from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.data.shopper_segments import SEGMENTS, segments_of
 from rl.gate.rules import RULES, Decision, GateEvidence, GateRules, judge
+from rl.gate.split_losses import SplitLosses
 from rl.learning.candidates import find_candidate
 from rl.learning.training import TrainingSettings, train_candidate
 from rl.ope.estimators.registry import ESTIMATORS, nightly_estimators
@@ -348,4 +349,5 @@ def evidence(gain: float | None) -> GateEvidence:
         effective_rewarded=300.0,
         effective_differing=400.0,
         balances={"candidate": RatioBalance(1.0, 0.004)},
+        losses=SplitLosses(shift=0.0, standard_error=0.1, n_units=900, n_differing=400.0),
     )

@@ -29,6 +29,13 @@ class ConfoundingSensitivity:
     bounded: str
     longest_steps: int
 
+    @property
+    def survived(self) -> float | None:
+        """Strength up to which a shown gain stands, infinite beyond the largest looked for; None without a gain."""
+        if self.flips != "gain":
+            return None
+        return math.inf if self.gamma is None else self.gamma
+
 
 def confounding_sensitivity(
     evidence: GateEvidence, evaluation: PolicyEvaluation, contenders: Sequence[Contender]

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rl.figures.evidence import ClippedGain, Confounding, Doubts, LoggerRow, Loggers, Opinion, Opinions
+from rl.figures.evidence import (
+    ClippedGain,
+    Confounding,
+    Doubts,
+    LoggerRow,
+    Loggers,
+    Opinion,
+    Opinions,
+    SplitLossFigures,
+)
 from rl.figures.values import Spread
 from rl.night.doubts.confounding import ConfoundingSensitivity
 from rl.night.evaluation import NightEvaluation
@@ -15,7 +24,7 @@ from rl.ope.overlap.confounding_sensitivity import LARGEST_GAMMA
 
 def doubts_of(night: NightEvaluation) -> Doubts:
     """Return the figures on what intervals leave out, as far as they were asked for."""
-    tail = night.evidence.tail
+    tail, losses = night.evidence.tail, night.evidence.losses
     return Doubts(
         confounding=None if night.confounding is None else _confounding(night.confounding),
         tail_index=None if tail is None else finite(tail.tail_index),
@@ -29,6 +38,9 @@ def doubts_of(night: NightEvaluation) -> Doubts:
             )
             for one in night.clipping
         ),
+        losses=None
+        if losses is None
+        else SplitLossFigures(shift=losses.shift, rarest=losses.rarest, n_differing=losses.n_differing),
     )
 
 

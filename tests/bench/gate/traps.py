@@ -10,8 +10,10 @@ import numpy as np
 from conf.specs.judging import Gate
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
-from rl.gate.evidence import gate_evidence, gate_rules
+from rl.gate.evidence import gate_evidence, gate_rules, with_losses
 from rl.gate.rules import Verdict, judge
+from rl.gate.split_contributions import PolicyOnSplits, split_contributions
+from rl.gate.split_losses import split_losses
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.propensities.known import know_propensities
 from rl.ope.q_functions.fqe import FqeSettings
@@ -63,24 +65,26 @@ def verdicts(trap: Trap, *, gate: Gate, alpha: float, n: int, seed: int) -> Mapp
         fqe=FqeSettings(method="linear"),
     )
     known = know_propensities(test, is_logged=True)
-    found = evaluate_policies({CANDIDATE: TablePolicy(trap.table)}, train=train, test=known.episodes, settings=settings)
-    return {
-        name: judge(
-            gate_evidence(
-                found,
-                {},
-                candidate=CANDIDATE,
-                baseline=BEHAVIOR,
-                estimator=name,
-                gate=gate,
-                alpha=alpha,
-                unit_of_value="points",
-                propensities=known.trust,
-            ),
-            gate_rules(gate, alpha=alpha),
+    policy = TablePolicy(trap.table)
+    found = evaluate_policies({CANDIDATE: policy}, train=train, test=known.episodes, settings=settings)
+    on_splits = PolicyOnSplits(CANDIDATE, policy, (train,), known.episodes)
+
+    def verdict(estimator: str) -> Verdict:
+        evidence = gate_evidence(
+            found,
+            {},
+            candidate=CANDIDATE,
+            baseline=BEHAVIOR,
+            estimator=estimator,
+            gate=gate,
+            alpha=alpha,
+            unit_of_value="points",
+            propensities=known.trust,
         )
-        for name in trap.estimators
-    }
+        losses = split_losses(split_contributions([on_splits], settings=settings, estimator=estimator))
+        return judge(with_losses(evidence, losses, found, alpha=alpha), gate_rules(gate, alpha=alpha))
+
+    return {name: verdict(name) for name in trap.estimators}
 
 
 def is_kept_back_by_weights_alone(verdict: Verdict) -> bool:

@@ -8,8 +8,10 @@ from typing import Any
 
 from conf.specs.scenario import Pipeline
 from rl.gate.alpha_spending import night_level
-from rl.gate.evidence import gate_evidence, gate_rules
+from rl.gate.evidence import gate_evidence, gate_rules, with_losses
 from rl.gate.rules import Verdict, judge
+from rl.gate.split_contributions import PolicyOnSplits, split_contributions
+from rl.gate.split_losses import split_losses
 from rl.night.selection import Selection
 from rl.ope.intervals.intervals import Interval, reaching_intervals
 from rl.ope.intervals.sums import difference
@@ -103,6 +105,9 @@ class NightTrial:
             alpha=level,
             unit_of_value=pipeline.scenario.reward.unit,
         )
+        on_splits = PolicyOnSplits(name, policy, (train, validation), test)
+        losses = split_losses(split_contributions([on_splits], settings=judged, estimator=estimator))
+        evidence = with_losses(evidence, losses, evaluation, alpha=level)
         verdict = judge(evidence, gate_rules(pipeline.scenario.gate, alpha=level))
         return cls(seed, size, night, selection, evaluation, verdict)
 

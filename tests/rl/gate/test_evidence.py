@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import t as student_t
 
 from conf.specs.judging import Gate, Guardrail
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
-from rl.gate.evidence import gate_evidence, gate_rules
+from rl.gate.evidence import gate_evidence, gate_rules, with_losses
 from rl.gate.rules import Decision, GateEvidence, judge
+from rl.gate.split_losses import SplitLosses
 from rl.ope.intervals.intervals import Resampling, cautious_bounds
 from rl.ope.intervals.sums import difference
 from rl.ope.q_functions.fqe import FqeSettings
@@ -77,7 +79,8 @@ def gathered(
     estimator: str = "dr",
     gate: Gate = GATE,
 ) -> GateEvidence:
-    return gate_evidence(
+    """The evidence, of a night whose other splits hold no losses that the test split lacks."""
+    found = gate_evidence(
         night[0],
         night[1],
         candidate=candidate,
@@ -87,6 +90,8 @@ def gathered(
         alpha=ALPHA,
         unit_of_value="points",
     )
+    losses = SplitLosses(shift=0.0, standard_error=0.0, n_units=5000, n_differing=5000.0)
+    return with_losses(found, losses, night[0], alpha=ALPHA)
 
 
 @pytest.mark.parametrize("estimator", ["dr", "wpdis"])
@@ -122,6 +127,21 @@ def test_gate_evidence_holds_the_paired_difference_at_the_nights_level(
     paired = difference(sums["better", "dr"], sums[BEHAVIOR, "dr"])
     assert found.difference == cautious_bounds(paired, alpha=ALPHA, resampling=SETTINGS.resampling)
     assert gate_rules(GATE, alpha=ALPHA).alpha == ALPHA
+
+
+def test_the_bound_is_lowered_by_losses_of_other_splits(
+    night: tuple[PolicyEvaluation, dict[str, PolicyEvaluation]],
+) -> None:
+    """By as much as they cost more per episode; the corrected gain follows the bound that decides."""
+    plain = gathered(night, "better")
+    assert plain.difference is not None
+    error = plain.difference.standard_error
+    lost = SplitLosses(shift=plain.difference.lower, standard_error=error, n_units=5000, n_differing=5000.0)
+    found = with_losses(plain, lost, night[0], alpha=ALPHA).difference
+    assert found is not None and (found.value, found.upper) == (plain.difference.value, plain.difference.upper)
+    assert found.lower == pytest.approx(found.value - lost.shift - student_t.ppf(1 - ALPHA, 4999) * error)
+    unknown = with_losses(gathered(night, "better"), "nobody knows", night[0], alpha=ALPHA)
+    assert unknown.losses_refusal == "nobody knows"
 
 
 def test_gate_evidence_takes_the_smaller_overlap_of_the_two(

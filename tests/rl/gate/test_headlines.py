@@ -8,6 +8,7 @@ import pytest
 
 from rl.gate.headlines import HEADLINES, LogFacts, empty_features, headlines
 from rl.gate.rules import Decision, GateEvidence, GateRules, judge
+from rl.gate.split_losses import SplitLosses
 from rl.ope.intervals.intervals import Interval
 from rl.ope.samples.ratio_balance import RatioBalance
 
@@ -34,6 +35,7 @@ ODD: list[tuple[dict[str, Any], str, bool]] = [
     ({"largest_shopper": 0.3}, "One shopper made 30% of the test decisions.", False),
     ({"smallest_propensity": 1e-15}, "a decision made with a probability of 1e-15", True),
     ({"uniform_weight": 0.2}, "only 20% of what was available could have been shown", False),
+    ({"hidden_reasons": 1.2, "mean_steps": 3.4}, "Never promotes: the log holds no probabilities", True),
 ]
 
 
@@ -60,6 +62,12 @@ def test_facts_that_are_not_known_are_no_headline() -> None:
     """Without propensities or a ledger nothing is claimed."""
     unknown = replace(ORDINARY, smallest_propensity=None, uniform_weight=None, reward_events=0, reward_attributed=0)
     assert headlines(unknown) == ()
+
+
+@pytest.mark.parametrize("facts", [{"hidden_reasons": 1.2, "mean_steps": 1.3}, {"mean_steps": 9.0}])
+def test_short_episodes_and_logged_probabilities_may_promote(facts: dict[str, Any]) -> None:
+    """A large gain of single decisions survives a hidden reason; logged probabilities know none, however long."""
+    assert headlines(replace(ORDINARY, **facts)) == ()
 
 
 def test_rare_but_possible_propensities_are_no_headline() -> None:
@@ -90,6 +98,7 @@ def test_a_log_that_forbids_it_promotes_nothing() -> None:
         effective_rewarded=400.0,
         effective_differing=900.0,
         balances={"cql-1": RatioBalance(1.0, 0.01)},
+        losses=SplitLosses(shift=0.0, standard_error=0.2, n_units=900, n_differing=900.0),
     )
     rules = GateRules(alpha=0.01, min_effective_sample_size=200, min_effective_rewarded=100)
     assert judge(evidence, rules).decision is Decision.PROMOTE

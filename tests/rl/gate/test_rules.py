@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from rl.gate.rules import Decision, GateEvidence, GateRules, GuardrailEvidence, judge
+from rl.gate.split_losses import SplitLosses
 from rl.ope.intervals.intervals import Interval
 from rl.ope.intervals.tails import TailReport
 from rl.ope.propensities.trust import ESTIMATED, LOGGED
@@ -51,6 +52,7 @@ def evidence(**overrides: Any) -> GateEvidence:
         "effective_differing": 400.0,
         "balances": {"discrete_cql-1": RatioBalance(1.003, 0.004), "champion 3": RatioBalance(0.99, 0.004)},
         "guardrails": (refunds(),),
+        "losses": SplitLosses(shift=0.0, standard_error=0.1, n_units=900, n_differing=700.0),
     }
     return GateEvidence(**{**fields, **overrides})
 
@@ -186,21 +188,69 @@ def test_judge_is_not_moved_by_the_estimated_value_alone() -> None:
 
 def test_sentences_name_the_unit_of_the_evidence() -> None:
     """Where products are resampled, no sentence about units speaks of shoppers."""
-    heavy = TailReport(n_units=4000, n_tail=190, tail_index=1.1, largest_share=0.31, top_percent_share=0.6)
-    for overrides in ({}, {"effective_differing": 0.0}, {"tail": heavy}, {"effective_sample_size": None}):
+    for overrides in ({}, {"effective_differing": 0.0}, {"losses": None}, {"effective_sample_size": None}):
         found = judge(evidence(units="products", **overrides), RULES)
         sentences = [check.sentence for check in found.checks]
         assert not any("shopper" in sentence for sentence in sentences)
         assert sum("products" in sentence for sentence in sentences) == 4
 
 
-def test_judge_abstains_where_a_few_shoppers_decide() -> None:
-    """A gain whose parts have a tail without a mean is no gain that can be bounded, however large."""
+def test_the_index_of_a_tail_decides_nothing() -> None:
+    """On logs of one kind it lies anywhere from .4 to .8, so a verdict by it would be chance."""
     heavy = TailReport(n_units=4000, n_tail=190, tail_index=1.1, largest_share=0.31, top_percent_share=0.6)
-    verdict = judge(evidence(tail=heavy), RULES)
+    assert judge(evidence(tail=heavy), RULES).decision is Decision.PROMOTE
+
+
+@pytest.mark.parametrize(
+    ("observed", "n_days", "said"),
+    [
+        (160.0, 28.0, " About 7 more nights of such a log would bring them."),
+        (199.0, 28.0, " About 1 more night of such a log would bring them."),
+        (10.0, 28.0, " A year more of such a log would not bring them."),
+        (160.0, 0.5, "are required)."),
+        (160.0, None, "are required)."),
+    ],
+)
+def test_a_floor_says_what_it_costs_in_nights(observed: float, n_days: float | None, said: str) -> None:
+    """Effective shoppers grow as the log does; a log of one moment says nothing of nights."""
+    verdict = judge(evidence(effective_differing=observed, n_days=n_days), RULES)
     assert verdict.decision is Decision.ABSTAIN
-    assert "the largest part is 31% of all" in verdict.reasons[0]
-    assert judge(evidence(tail=replace(heavy, tail_index=0.6)), RULES).decision is Decision.PROMOTE
+    assert verdict.reasons[0].endswith(said)
+    enough = judge(evidence(n_days=n_days), RULES)
+    assert not any("more night" in check.sentence for check in enough.checks)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "decision", "sentence"),
+    [
+        ({"survived": 1.1}, Decision.ABSTAIN, "makes a choice 1.10 times as likely (in odds) would undo the gain"),
+        ({"survived": None}, Decision.ABSTAIN, "Whether a hidden reason behind the logged choices could undo"),
+        ({"survived": 1.3}, Decision.PROMOTE, "The gain survives hidden reasons"),
+        ({"survived": math.inf}, Decision.PROMOTE, "The gain survives hidden reasons"),
+        ({"survived": 1.1, "propensities": LOGGED}, Decision.PROMOTE, "The shop logged its probabilities"),
+        ({"survived": None, "difference": interval(0.4, -0.1)}, Decision.REJECT, "There is no gain"),
+    ],
+)
+def test_a_gain_by_estimated_probabilities_survives_hidden_reasons(
+    overrides: dict[str, Any], decision: Decision, sentence: str
+) -> None:
+    """Of the strength that the spec states; where the shop logged its probabilities there are none."""
+    rules = replace(RULES, hidden_reasons=1.2)
+    verdict = judge(evidence(**{"propensities": ESTIMATED, **overrides}), rules)
+    assert verdict.decision is decision
+    (check,) = [check for check in verdict.checks if check.name == "survives_hidden_reasons"]
+    assert sentence in check.sentence
+    declared = judge(evidence(**{"propensities": ESTIMATED, **overrides}), RULES)
+    assert declared.decision is (Decision.REJECT if "difference" in overrides else Decision.PROMOTE)
+
+
+def test_judge_abstains_where_losses_of_other_splits_are_unknown() -> None:
+    """The test split alone may lack the few that cost most; the reason says what kept the others from being counted."""
+    verdict = judge(evidence(losses=None, losses_refusal="the log holds no propensities"), RULES)
+    assert verdict.decision is Decision.ABSTAIN
+    assert "unknown: the log holds no propensities." in verdict.reasons[0]
+    rejected = judge(evidence(losses=None, difference=interval(0.4, -0.1)), RULES)
+    assert rejected.decision is Decision.REJECT
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from rl.figures.evidence import (
     RemovalFigures,
     SegmentRow,
     Segments,
+    SplitLossFigures,
     Support,
     SupportBand,
     UnseenAction,
@@ -237,5 +238,6 @@ def doubts(**overrides: Any) -> Doubts:
         "largest_share": 0.03,
         "top_percent_share": 0.11,
         "clipping": clipping(),
+        "losses": SplitLossFigures(shift=0.02, rarest=0.005, n_differing=600.0),
     }
     return Doubts(**{**content, **overrides})

@@ -38,6 +38,7 @@ def full_review(**overrides: Any) -> ReviewContent:
         "history": history(),
         "doubts": doubts(),
         "hidden_reasons": "A hidden reason of 1.4 times the odds would be enough to undo the gain.",
+        "unseen_losses": "The test episodes hold fewer of the candidate's losses than all episodes do.",
         "loggers": loggers(),
         "returns": returns(),
         "spend": spend(),
@@ -353,7 +354,8 @@ def test_page_says_what_the_intervals_leave_out() -> None:
     """Hidden reasons and a heavy tail stand under how sure it is."""
     text = text_of(full_review())
     assert "A hidden reason of 1.4 times the odds" in text
-    assert "Tail index 0.400" in text
+    assert "averages still settle (tail index 0.400)" in text
+    assert "Rare losses. The test episodes hold fewer" in text
 
 
 def test_page_shows_what_limited_weights_leave() -> None:

@@ -6,10 +6,10 @@ from datetime import date
 
 import pytest
 
-from rl.figures.evidence import Confounding
+from rl.figures.evidence import Confounding, SplitLossFigures
 from rl.figures.values import GuardrailFigures
 from rl.figures.verdict import Allowance
-from rl.page.sentences import allowance_in_words, guardrail_detail, hidden_reasons, policy_name
+from rl.page.sentences import allowance_in_words, guardrail_detail, hidden_reasons, policy_name, unseen_losses
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,19 @@ def test_hidden_reasons_say_what_they_would_flip() -> None:
     assert "at every decision" not in hidden_reasons(single)
     assert hidden_reasons(single).endswith("would be enough to hide a real gain.")
     assert "even one of 100 times the odds" in hidden_reasons(found.model_copy(update={"gamma": None}))
+
+
+def test_rare_losses_say_what_was_added_and_what_may_be_unseen() -> None:
+    """Three in n of those who differ; of a handful nothing rare can be seen."""
+    found = SplitLossFigures(shift=0.25, rarest=0.005, n_differing=600)
+    text = unseen_losses(found, units="shoppers", reward_unit="points")
+    assert "counts 0.250 points per episode more." in text
+    assert "600 shoppers for whom candidate and baseline decide differently" in text
+    assert "fewer than 3 in 600 of them may have stayed unseen" in text
+    level = unseen_losses(found.model_copy(update={"shift": 0}), units="products", reward_unit="EUR")
+    assert level.startswith("The test episodes hold as many of the candidate's losses as all episodes do")
+    few = found.model_copy(update={"rarest": None, "n_differing": 2.0})
+    assert "too few to see any but frequent losses" in unseen_losses(few, units="shoppers", reward_unit="points")
 
 
 def test_the_allowance_tells_what_was_spent_before() -> None:

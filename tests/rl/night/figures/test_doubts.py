@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from rl.figures.evidence import LoggerRow, Opinion
+from rl.figures.evidence import LoggerRow, Opinion, SplitLossFigures
 from rl.figures.values import Spread
+from rl.gate.split_losses import SplitLosses
 from rl.night.doubts.loggers import LoggersReport
 from rl.night.figures.doubts import doubts_of, loggers_of, opinions_of
 from rl.night.second_look.opinions import SecondOpinion
@@ -20,7 +21,8 @@ GAIN = Interval(2.0, 1.0, 3.5, 0.9, "by hand", 0.5)
 def night(**found: Any) -> Any:
     """The parts of a night's evaluation that doubts are read from."""
     return SimpleNamespace(
-        **{"evidence": SimpleNamespace(tail=None), "confounding": None, "clipping": (), "loggers": None} | found
+        **{"evidence": SimpleNamespace(tail=None, losses=None), "confounding": None, "clipping": (), "loggers": None}
+        | found
     )
 
 
@@ -35,8 +37,17 @@ def test_doubts_that_were_not_asked_for_are_unknown() -> None:
 def test_tail_is_told_as_far_as_it_is_a_number(index: float, expected: float | None) -> None:
     """A file that any reader takes holds no NaN."""
     tail = SimpleNamespace(tail_index=index, largest_share=0.125, top_percent_share=0.5)
-    found = doubts_of(night(evidence=SimpleNamespace(tail=tail)))
+    found = doubts_of(night(evidence=SimpleNamespace(tail=tail, losses=None)))
     assert (found.tail_index, found.largest_share, found.top_percent_share) == (expected, 0.125, 0.5)
+
+
+def test_losses_of_all_splits_are_told_with_the_rarest_that_could_be_seen() -> None:
+    """Three in as many as differ; fewer than three of them could show nothing, so there is no such share."""
+    seen = SplitLosses(shift=0.5, standard_error=0.1, n_units=90, n_differing=600.0)
+    found = doubts_of(night(evidence=SimpleNamespace(tail=None, losses=seen))).losses
+    assert found == SplitLossFigures(shift=0.5, rarest=0.005, n_differing=600.0)
+    assert SplitLosses(0.0, 0.1, 90, 2.0).rarest is None
+    assert SplitLosses(0.0, 0.1, 90, 0.0).rarest is None
 
 
 def test_gain_at_each_limit_on_weights_keeps_its_bounds() -> None:
