@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source forget-source shopper-models accept repair migrate promote observe serve rollback off on \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source forget-source shopper-models accept repair migrate promote observe control serve preview rollback off on \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-ope bench-promotion bench-serve bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
@@ -48,7 +48,7 @@ help:  ## this page
 #:   DELIVERY=2026-01-31 REASON="..."  the delivery that `make accept` publishes as it is, and why
 #:   MODEL=NAME       a file of conf/models that `make shopper-models` fits and scores with; default: each
 #:   AS_OF=2026-02-01 the day that `make observe` is for: the one after the last delivery
-#:   HOST=127.0.0.1 SERVE_PORT=8090 RULES=rules.yaml DECISIONS=FOLDER   of `make serve`
+#:   HOST=127.0.0.1 SERVE_PORT=8090 RULES=rules.yaml DECISIONS=FOLDER   of `make serve`; RULES SHOPPERS=200 of `make preview`
 #:   WHY="..." WHO=ann            why `make rollback`, `make off` or `make on`, and whose word it is; default: this user
 #:   FILES="a.csv b.csv" OUT=conf/sources/shop.yaml   what `make source` looks at, and where its draft goes (default: stdout)
 #:   PORT=8080 MLFLOW_PORT=5000   ports of the pages of `make up`
@@ -110,14 +110,26 @@ promote: pipeline-environment  ## approve the version a night registered: it bec
 	@exec $(PIPELINE) -m rl promote --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  --date "$${DATE:-}" --version "$${VERSION:-}"
 
-observe: pipeline-environment  ## publish what is known of every shopper as of a day, for serving (SOURCE, SCENARIO, AS_OF)
+obcontrol: pipeline-environment  ## let a version that decided before decide for the control group; without VERSION the shop's own does (SCENARIO, VERSION, WHY, WHO)
+	@exec $(PIPELINE) -m rl control --scenario "$${SCENARIO:-recommendation}" $${VERSION:+--version "$$VERSION"} \
+	  --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
+
+serve: pipeline-environment  ## publish what is known of every shopper as of a day, for serving (SOURCE, SCENARIO, AS_OF)
 	@exec $(PIPELINE) -m jobs.main observe --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  --as-of "$${AS_OF:-}"
+
+control: pipeline-environment  ## let a version that decided before decide for the control group; without VERSION the shop's own does (SCENARIO, VERSION, WHY, WHO)
+	@exec $(PIPELINE) -m rl control --scenario "$${SCENARIO:-recommendation}" $${VERSION:+--version "$$VERSION"} \
+	  --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
 
 serve: pipeline-environment  ## decide in the shop, each decision logged (SOURCE, SCENARIO, HOST, SERVE_PORT, RULES, DECISIONS)
 	@exec $(PIPELINE) -m rl serve --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  --host "$${HOST:-127.0.0.1}" --port "$${SERVE_PORT:-8090}" $${RULES:+--rules "$$RULES"} \
 	  $${DECISIONS:+--decisions "$$DECISIONS"}
+
+preview: pipeline-environment  ## what a file of rules would change in tomorrow's decisions, before it is in force (RULES, SHOPPERS, SOURCE, SCENARIO)
+	@exec $(PIPELINE) -m rl preview --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
+	  --rules "$${RULES:?say which: make preview RULES=rules.yaml}" --shoppers "$${SHOPPERS:-200}"
 
 rollback: pipeline-environment  ## make the champion before the present one champion again (SCENARIO, WHY, WHO)
 	@exec $(PIPELINE) -m rl rollback --scenario "$${SCENARIO:-recommendation}" --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
@@ -176,7 +188,7 @@ bench-train: setup  ## sampling, full steps, building the data set, FQE and cata
 bench-kernel: setup  ## how many rows a second each function of the kernel takes; ROWS=1000000
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_kernel.py
 
-bench-serve: setup  ## decisions a second and their milliseconds, beside `mlflow models serve`; SECONDS_EACH=10
+bench-serve: setup  ## decisions a second beside `mlflow models serve`, kills under load, served days judged; SECTIONS=throughput,kills,on_policy, SECONDS_EACH=10, KILLS=20, SEEDS=5
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.serve.bench_serve
 
 bench-jobs: setup duckdb-environment  ## what raw lines cost on their way to transitions, against DuckDB; SIZES, FORMS, SECTIONS=chain,marginal,heavy,night, REPEATS, NIGHT_EVENTS

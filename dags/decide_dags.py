@@ -13,7 +13,7 @@ from conf.settings import Settings
 from conf.specs.scenario import Pipeline
 from dags.assets import decisions_asset, events_asset
 from dags.failures import tell_run
-from dags.run_date import run_date
+from dags.run_date import day_after, run_date
 from dags.specs import read_pipelines
 from dags.steps import LearningStep, SparkStep
 from dags.task_defaults import date_parameter, task_defaults
@@ -79,11 +79,6 @@ def decide_dag(pipeline: Pipeline) -> DAG | None:
         )
         begins >> observe >> decide
     return dag
-
-
-def day_after(day: str) -> str:
-    """Return the day after a date, both as ISO text."""
-    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
 
 
 def skip_unless_week_begins(dag_run: Any, weekday: str) -> str:

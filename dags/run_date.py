@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, Protocol
 
 from conf.errors import ConfError
@@ -37,6 +37,11 @@ def run_date(dag_run: DatedRun) -> str:
             'this run has no date: trigger it with a partition key such as 2026-01-31, or with {"date": "2026-01-31"}'
         )
     return parse_date(str(given)).isoformat()
+
+
+def day_after(day: str) -> str:
+    """Return the day after a date, both as ISO text."""
+    return (date.fromisoformat(day) + timedelta(days=1)).isoformat()
 
 
 def parse_date(text: str) -> date:

@@ -195,6 +195,19 @@ def on(scenario: WhatScenario, why: Why, who: Who = None) -> None:
     _run_command("switch", scenario=scenario, what="on", why=why, who=who)
 
 
+@app.command("control")
+def control(
+    scenario: WhatScenario,
+    why: Why,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Version that decided before; default: the shop's own decision again.")
+    ] = None,
+    who: Who = None,
+) -> None:
+    """Let a version that decided before decide for the control group, or leave the group to the shop."""
+    _run_command("switch", scenario=scenario, what="control", why=why, who=who, version=version)
+
+
 @app.command("serve")
 def serve(
     source: SourceName,
@@ -217,6 +230,27 @@ def serve(
         decisions=decisions,
         max_history_age=max_history_age,
         is_replaying=is_replaying,
+    )
+
+
+@app.command("preview")
+def preview(
+    source: SourceName,
+    scenario: ScenarioName,
+    rules: Annotated[Path, typer.Option(help="YAML file of the shop's own rules, as serve takes it.")],
+    version: Annotated[int | None, typer.Option(min=1, help="Version of the policy; default: the champion.")] = None,
+    n_shoppers: Annotated[int, typer.Option("--shoppers", min=1, help="Shoppers of the sample.")] = 200,
+    seed: Annotated[int, typer.Option(help="Seed of the sample.")] = 0,
+) -> None:
+    """Show what rules would change in tomorrow's decisions of some shoppers."""
+    _run_command(
+        "preview",
+        source=source,
+        scenario=scenario,
+        rules=rules,
+        version=version,
+        n_shoppers=n_shoppers,
+        seed=seed,
     )
 
 

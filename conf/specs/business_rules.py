@@ -1,107 +1,21 @@
-"""What a shop allows a policy to choose, as a strict model of a YAML file."""
+"""Rules that a service is started with, beside those of the scenario, as a YAML file."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from conf.errors import SpecError
-from conf.observation_features import OBSERVATION_FEATURES, feature_named
 from conf.specs.scenario import Scenario
-from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml, suggest
-
-Actions = tuple[str, ...]
-
-
-class BlockRule(StrictModel):
-    """Actions that are never chosen."""
-
-    actions: Actions = Field(
-        min_length=1, description="Lists natural keys of actions that are never chosen.", examples=[["item-7"]]
-    )
+from conf.specs.shop_rules import ShopRules
+from conf.specs.strict_yaml import parse_model, read_yaml
 
 
-class PinRule(StrictModel):
-    """An action that is the only one at some positions."""
-
-    action: str = Field(
-        min_length=1,
-        description="Names the action that is the only one at the positions, wherever it may be chosen there.",
-        examples=["item-9"],
-    )
-    positions: tuple[int, ...] = Field(
-        default=(0,), min_length=1, description="Lists places in the slate, from 0.", examples=[[0]]
-    )
-
-
-class EligibilityRule(StrictModel):
-    """Actions that only some shoppers may get."""
-
-    actions: Actions = Field(
-        min_length=1,
-        description="Lists natural keys of actions that only some shoppers may get.",
-        examples=[["item-3"]],
-    )
-    feature: str = Field(
-        description="Names the feature of the observation, a number, that says which shoppers.",
-        examples=["n_past_purchases"],
-    )
-    at_least: int | None = Field(
-        default=None, description="Asks for this value or more; left out, nothing bounds it below.", examples=[1]
-    )
-    at_most: int | None = Field(
-        default=None, description="Asks for this value or less; left out, nothing bounds it above.", examples=[10]
-    )
-
-    @model_validator(mode="after")
-    def _is_a_bounded_number(self) -> Self:
-        numbers = [name for name, one in OBSERVATION_FEATURES.items() if one.kind == "scalar"]
-        known = feature_named(self.feature)
-        if known is None or known.kind != "scalar":
-            raise ValueError(f"no number {self.feature!r} among the features{suggest(self.feature, numbers)}")
-        if self.at_least is None and self.at_most is None:
-            raise ValueError("give at_least, at_most or both: without, the rule says nothing")
-        return self
-
-
-class CapRule(StrictModel):
-    """Actions of which a shopper gets no more than so many a day."""
-
-    actions: Actions = Field(
-        min_length=1,
-        description="Lists natural keys of actions that are counted together.",
-        examples=[["item-1", "item-2"]],
-    )
-    per_shopper_day: int = Field(
-        ge=1, description="Bounds how many of them a shopper is served on one business day.", examples=[3]
-    )
-
-
-class BusinessRules(StrictModel):
-    """The rules of a scenario; each only ever takes actions away."""
+class BusinessRules(ShopRules):
+    """Rules of a file, which hold beside the scenario's own while the service that read it runs."""
 
     scenario: str = Field(description="Names the scenario that the rules are for.", examples=["recommendation"])
-    block: tuple[BlockRule, ...] = Field(
-        default=(), description="Lists actions that are never chosen.", examples=[[{"actions": ["item-7"]}]]
-    )
-    pin: tuple[PinRule, ...] = Field(
-        default=(),
-        description="Lists actions that are the only ones at some positions; of two at one position the first counts.",
-        examples=[[{"action": "item-9", "positions": [0]}]],
-    )
-    eligibility: tuple[EligibilityRule, ...] = Field(
-        default=(),
-        description="Lists actions that only some shoppers may get; all of the rules must hold.",
-        examples=[[{"actions": ["item-3"], "feature": "n_past_purchases", "at_least": 1}]],
-    )
-    caps: tuple[CapRule, ...] = Field(
-        default=(),
-        description="Lists actions of which a shopper gets no more than so many a day.",
-        examples=[[{"actions": ["item-1"], "per_shopper_day": 3}]],
-    )
 
 
 def load_rules(path: Path, scenario: Scenario) -> BusinessRules:
@@ -113,14 +27,6 @@ def load_rules(path: Path, scenario: Scenario) -> BusinessRules:
     rules = parse_model(BusinessRules, read_yaml(path), str(path))
     if rules.scenario != scenario.name:
         raise SpecError(f"{path}: scenario is {rules.scenario!r}, expected {scenario.name!r}, which is served")
-    _refuse_unobserved(path, rules.eligibility, [feature.name for feature in scenario.observation.features])
+    if found := rules.unobserved([feature.name for feature in scenario.observation.features]):
+        raise SpecError(f"{path}: {len(found)} problem(s)\n" + "\n".join(f"  {one}" for one in found))
     return rules
-
-
-def _refuse_unobserved(path: Path, rules: Sequence[EligibilityRule], observed: list[str]) -> None:
-    if unknown := [
-        f"  eligibility.{place}.feature: the scenario doesn't observe {rule.feature!r}{suggest(rule.feature, observed)}"
-        for place, rule in enumerate(rules)
-        if rule.feature not in observed
-    ]:
-        raise SpecError(f"{path}: {len(unknown)} problem(s)\n" + "\n".join(unknown))

@@ -24,6 +24,7 @@ from conf.specs.problem import Action, DiscountRate, Episode, Observation, Order
 from conf.specs.reward import MILLIONTHS as MILLIONTHS  # noqa: PLC0414  (re-exported for mypy, as is the reward)
 from conf.specs.reward import EventMetric
 from conf.specs.reward import Reward as Reward  # noqa: PLC0414
+from conf.specs.shop_rules import ShopRules
 from conf.specs.source import SOURCES_FOLDER, Source, load_source, source_names
 from conf.specs.strict_yaml import StrictModel, merge, parse_model, pointer, read_yaml, suggest
 
@@ -172,6 +173,13 @@ class Scenario(GrownModel):
         description="Says who may get an offer in a week's list; it is needed for lists, with `clock: shopper_week`.",
         examples=[{"active_days": 5, "available": "everyone", "unavailable": "blocked"}],
     )
+    rules: ShopRules | None = Field(
+        json_schema_extra=LEARNING,
+        default=None,
+        description="Says what may never be chosen, by whom and how often: learned, judged and served under, and "
+        "carried by every version that is registered.",
+        examples=[{"block": [{"actions": ["item-7"]}]}],
+    )
     approval: Literal["human", "auto"] = Field(
         json_schema_extra=OPERATION,
         description="Says who promotes a version that passed the gate: a person, or the pipeline itself.",
@@ -188,7 +196,7 @@ class Scenario(GrownModel):
     )
 
     later_keys: ClassVar[frozenset[str]] = frozenset(
-        {"max_quarantined_share", "week", "ordering", "sources", "budget", "eligibility"}
+        {"max_quarantined_share", "week", "ordering", "sources", "budget", "eligibility", "rules"}
     )
 
     @model_validator(mode="after")
@@ -247,6 +255,21 @@ class Scenario(GrownModel):
                 "give eligibility.available and eligibility.unavailable, both, with action.mask: availability, and "
                 "only then"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _rules_fit(self) -> Self:
+        """Return the scenario; raise where its rules ask for what nobody observes, or for what its clock has not."""
+        rules = self.rules
+        if rules is None:
+            return self
+        problems = rules.unobserved([feature.name for feature in self.observation.features])
+        if self.clock == "sku_day":
+            problems.append("orders have no rules of actions (clock: sku_day); leave them out")
+        elif self.clock != "session_step" and (rules.pin or rules.caps):
+            problems.append("pin and caps are of slates and days of requests (clock: session_step); leave them out")
+        if problems:
+            raise ValueError("rules: " + "; ".join(problems))
         return self
 
     @model_validator(mode="after")

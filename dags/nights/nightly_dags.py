@@ -15,6 +15,7 @@ from dags.decide_dags import decide_dag
 from dags.ingest_events import ingest_events
 from dags.nights.nightly_progress import NightlyProgress
 from dags.nights.nightly_request import NightFailed
+from dags.observe_dags import observe_dag
 from dags.scenario_dags import scenario_dags
 
 
@@ -72,10 +73,13 @@ def run_night(scenario: str, run_conf: dict[str, Any], progress: NightlyProgress
 
 
 def night_dags(scenario: str, settings: Settings) -> list[DAG]:
-    """Return a night's DAGs in their order; the week's list comes last, so that it is of tonight's champion."""
+    """Return a night's DAGs in their order.
+
+    Last comes what tomorrow is decided with: the week's list, of tonight's champion, or the histories for a service.
+    """
     pipeline = load_pipeline(scenario, settings.source)
-    lists = decide_dag(pipeline)
-    return [ingest_events(), *scenario_dags(pipeline, settings), *([lists] if lists else [])]
+    tomorrow = [dag for dag in (decide_dag(pipeline), observe_dag(pipeline)) if dag is not None]
+    return [ingest_events(), *scenario_dags(pipeline, settings), *tomorrow]
 
 
 def _fail_at_once(dag: DAG) -> None:

@@ -27,6 +27,7 @@ from conf.specs.reward import millionths
 from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.spec_hash import code_hash, full_spec_hash
 from rl.data.offer_costs import committed_costs
+from rl.data.shop_rules import rules_of_scenario
 from rl.data.transitions_reading import read_availability
 from rl.data.week_observations import WeekObservations, read_week
 from rl.errors import PolicyError, RegistryError
@@ -150,7 +151,7 @@ def _listed(
     """
     observed, horizon = read_week(pipeline, lake, start.as_of), start.as_of - timedelta(days=1)
     committed = committed_costs(pipeline, lake, policy.vocabulary.keys, horizon)
-    policy = _as_now(policy, committed, pipeline.scenario.budget)
+    policy = _as_now(policy, committed, pipeline.scenario.budget).with_rules(rules_of_scenario(pipeline.scenario))
     offers = offers_of(pipeline.scenario, read_availability(lake, horizon))
     name = pipeline.scenario.name
     decided = decide_week(policy, observed, offers, start, scenario=name, weekly_budget=weekly_budget)

@@ -16,12 +16,13 @@ from conf.specs.scenario import load_pipeline
 from conf.specs.spec_hash import code_hash, full_spec_hash
 from rl.data.dataset import Dataset, load_dataset
 from rl.data.description import read_description
+from rl.data.shop_rules import rules_of_scenario
 from rl.figures.night import NightFigures
 from rl.gate.alpha_spending import night_level
 from rl.learning.trained_candidates import load_candidates, untrained
 from rl.night.figures.night_figures import night_figures
 from rl.night.night import RegistryBefore, whole_night
-from rl.registry.champion import at_budget, find_champion
+from rl.registry.champion import at_budget, find_champion, under_rules
 from rl.registry.entry import NightKey
 from rl.registry.looks import find_looks
 from rl.registry.memory import known_looks
@@ -80,6 +81,8 @@ def _registered(settings: Settings, dataset: Dataset, run_date: date) -> Registr
         changes = settle_model(client, settings, key.model)
         found = find_champion(client, key, features=features, vocabulary=dataset.vocabulary)
         champion = None if found is None else at_budget(found, pipeline.scenario.budget)
+        if champion is not None:
+            champion = under_rules(champion, rules_of_scenario(pipeline.scenario))
         looks = find_looks(client, key, known_looks(settings))
     level = night_level(pipeline.scenario.gate.wrong_promotions_per_year, run_date, looks)
     return RegistryBefore(key, champion, level, changes)

@@ -13,12 +13,12 @@ import uvicorn
 from conf.paths import serving_folder
 from conf.settings import Settings
 from conf.specs.business_rules import load_rules
-from conf.specs.scenario import load_pipeline
+from conf.specs.scenario import Scenario, load_pipeline
+from rl.data.shop_rules import action_rules, rules_of_scenario
 from rl.errors import ServingError
 from rl.policy.action_rules import ActionRules
 from rl.serving.app import create_app
 from rl.serving.service import Service, ServingOptions
-from rl.serving.shop_rules import action_rules
 
 
 def run(  # noqa: PLR0913  (each is an option of the command)
@@ -50,7 +50,7 @@ def run(  # noqa: PLR0913  (each is an option of the command)
         raise ServingError(problem)
     options = ServingOptions(
         decisions=decisions or serving_folder(settings.home, source, scenario) / "decisions",
-        rules=ActionRules() if rules is None else action_rules(load_rules(rules, pipeline.scenario)),
+        rules=rules_in_force(pipeline.scenario, rules),
         max_age_days=max_history_age,
         is_replaying=is_replaying,
     )
@@ -66,6 +66,16 @@ def run(  # noqa: PLR0913  (each is an option of the command)
     app = create_app(service, settings.serving_key)
     uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listening])
     return {"scenario": scenario, "source": source, "decisions": str(options.decisions)}
+
+
+def rules_in_force(scenario: Scenario, path: Path | None) -> ActionRules:
+    """Return the rules of a file, where one is named, and the scenario's; of two pins at one position the file's.
+
+    Raises:
+        SpecError: the file's don't fit.
+    """
+    own = ActionRules() if path is None else action_rules(load_rules(path, scenario))
+    return own.joined(rules_of_scenario(scenario))
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -26,12 +26,14 @@ from rl.data.dataset import Dataset, load_dataset
 from rl.data.description import read_description
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import LoggedEpisodes
+from rl.data.shop_rules import rules_of_scenario
 from rl.learning.candidates import SeededCandidate, find_candidate
 from rl.learning.checkpoint import CheckpointFile
 from rl.learning.distributed import Ranks, joined
 from rl.learning.machine_memory import machine_memory
 from rl.learning.policy_making import make_policy
 from rl.learning.replay.replay_columns import ReplayColumns, columns_of
+from rl.learning.replay.ruled_rows import Ruling
 from rl.learning.trained_candidates import FAILURE_FILE, kept_folder
 from rl.learning.training import TrainedCandidate, TrainingSettings, resolve_device, train_candidate
 from rl.learning.training_run import Criterion
@@ -113,7 +115,7 @@ def _training_split(
     Each of several processes holds its shard in memory.
     """
     if not ranks.is_alone:
-        return nullcontext(columns_of(dataset.to_logged_episodes("train")))
+        return nullcontext(columns_of(dataset.to_logged_episodes("train"), Ruling.of(dataset)))
     allowed = settings.training_memory_bytes
     return training_split(
         dataset,
@@ -144,7 +146,7 @@ def _held_out(
     validation = dataset.to_logged_episodes("validation") if ranks.is_first else None
     settings = _training_settings(dataset, seeded, ranks, n_threads=n_threads, validation=validation)
     settings = replace(settings, checkpoint=CheckpointFile(folder / CHECKPOINT, _identity(dataset, seeded, settings)))
-    return settings, None if validation is None else columns_of(validation)
+    return settings, None if validation is None else columns_of(validation, Ruling.of(dataset))
 
 
 def _training_settings(
@@ -170,6 +172,7 @@ def _identity(dataset: Dataset, seeded: SeededCandidate, settings: TrainingSetti
         "seed": seeded.seed,
         "discount": asdict(settings.discount),
         "never_chosen": settings.never_chosen,
+        "rules": rules_of_scenario(dataset.pipeline.scenario).to_json(),
         "device": settings.device,
         "n_processes": settings.ranks.n_ranks,
         "n_threads": settings.n_threads,

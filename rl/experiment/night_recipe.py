@@ -18,6 +18,7 @@ from rl.figures.night import read_figures
 from rl.learning.candidates import find_candidate
 from rl.learning.policy_making import make_policy
 from rl.learning.replay.replay_columns import columns_of
+from rl.learning.replay.ruled_rows import Ruling
 from rl.learning.training import TrainingSettings, train_candidate
 from rl.ope.effects.first_decisions import FirstDecisions
 
@@ -66,7 +67,7 @@ def refitted_probabilities(
         structlog.get_logger().info("refitting", candidate=recipe.candidate, fold=k + 1)
         own = np.flatnonzero(fold == k)
         others = take_episodes(episodes, ~np.isin(episodes.unit, decisions.unit[own]))
-        trained = train_candidate(seeded, columns_of(others), None, settings)
+        trained = train_candidate(seeded, columns_of(others, Ruling.of(dataset)), None, settings)
         kept = [one for one in trained.kept if one.update == recipe.update]
         if not kept:
             raise EvaluationError(

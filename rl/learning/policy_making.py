@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rl.data.dataset import Dataset
+from rl.data.shop_rules import rules_of_scenario
 from rl.learning.candidates import SeededCandidate
 from rl.learning.training_run import KeptNetwork
 from rl.policy import StochasticPolicy
@@ -21,4 +22,5 @@ def make_policy(dataset: Dataset, seeded: SeededCandidate, kept: KeptNetwork) ->
         exploration_floor=spec.exploration_floor,
         is_other_chosen=not dataset.pipeline.is_logged,
         dataset_digest=dataset.digest,
+        rules=rules_of_scenario(dataset.pipeline.scenario),
     )

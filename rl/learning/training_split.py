@@ -13,6 +13,7 @@ from rl.data.dataset import Dataset
 from rl.learning.memory_errors import FROM_FILES, clear_memory_errors
 from rl.learning.replay.replay_columns import ReplayColumns, columns_of
 from rl.learning.replay.replay_store import write_store
+from rl.learning.replay.ruled_rows import Ruling
 
 # Of what is allowed, so much is for the pages of the files that training has just read; the rest is for one date's rows
 # while the files are written, and for networks, batches and validation episodes afterwards.
@@ -21,11 +22,10 @@ _SHARE_OF_FILES = 1 / 4
 
 @contextmanager
 def training_split(dataset: Dataset, *, n_transitions: int, memory_bytes: int, folder: Path) -> Iterator[ReplayColumns]:
-    """Yield the training split's columns, in memory or from files; rows and their order are the same either way.
+    """Yield what the shop's rules leave of the training split, as columns in memory or in files.
 
-    So what is learned from them is the same to the bit. Of the episodes nothing but the columns stays in memory.
-
-    Of the episodes nothing but the columns stays in memory.
+    Rows and their order are the same either way, so what is learned from them is the same to the bit. Of the episodes
+    nothing but the columns stays in memory.
 
     Args:
         dataset: of which nothing needs to have been read.
@@ -36,10 +36,11 @@ def training_split(dataset: Dataset, *, n_transitions: int, memory_bytes: int, f
     Raises:
         TrainingError: less memory than was allowed.
     """
+    ruling = Ruling.of(dataset)
     needed = n_transitions * bytes_per_transition(dataset)
     if needed <= memory_bytes:
         with clear_memory_errors("training", f"reading {n_transitions} transitions", remedy=FROM_FILES):
-            columns = columns_of(dataset.to_logged_episodes("train"))
+            columns = columns_of(dataset.to_logged_episodes("train"), ruling)
         yield columns
         return
     structlog.get_logger().info(
@@ -47,7 +48,10 @@ def training_split(dataset: Dataset, *, n_transitions: int, memory_bytes: int, f
     )
     try:
         yield write_store(
-            folder, dataset.episodes_by_date("train"), memory_bytes=max(1, int(_SHARE_OF_FILES * memory_bytes))
+            folder,
+            dataset.episodes_by_date("train"),
+            memory_bytes=max(1, int(_SHARE_OF_FILES * memory_bytes)),
+            ruling=ruling,
         )
     finally:
         rmtree(folder, ignore_errors=True)

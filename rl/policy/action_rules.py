@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from rl.policy.observation_encoder import ObservationEncoder
+
+FeatureArray = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
 
@@ -51,6 +55,20 @@ class Eligibility:
             found &= values <= self.at_most
         return found
 
+    def holds_encoded(self, encoder: ObservationEncoder, features: FeatureArray) -> BoolArray:
+        """Return the same as `holds`, of encoded observations, `(n,)`.
+
+        Args:
+            encoder: that made the features; the feature is one of its counts.
+            features: `(n, n_features)`.
+        """
+        found = np.ones(len(features), dtype=np.bool_)
+        if self.at_least is not None:
+            found &= encoder.is_at_least(features, self.feature, self.at_least)
+        if self.at_most is not None:
+            found &= ~encoder.is_at_least(features, self.feature, self.at_most + 1)
+        return found
+
 
 @dataclass(frozen=True)
 class Cap:
@@ -62,7 +80,10 @@ class Cap:
 
 @dataclass(frozen=True)
 class ActionRules:
-    """The rules of a shop.
+    """The rules of a shop; a trained policy carries those that it was learned under.
+
+    What is blocked, and who is eligible, is read off observations, so it holds wherever a policy is asked: in training,
+    evaluation and service. Pins and caps need the place in a slate and the shopper's day, which only a service knows.
 
     Attributes:
         blocked: natural keys of actions that are never chosen.
@@ -76,12 +97,69 @@ class ActionRules:
     eligibility: tuple[Eligibility, ...] = ()
     caps: tuple[Cap, ...] = field(default=())
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is taken away."""
+        return not (self.blocked or self.pins or self.eligibility or self.caps)
+
+    def joined(self, others: ActionRules) -> ActionRules:
+        """Return these and the others together, each once; of two pins at one position these come first."""
+        return ActionRules(
+            blocked=self.blocked | others.blocked,
+            pins=tuple(dict.fromkeys(self.pins + others.pins)),
+            eligibility=tuple(dict.fromkeys(self.eligibility + others.eligibility)),
+            caps=tuple(dict.fromkeys(self.caps + others.caps)),
+        )
+
+    def left_of(
+        self, mask: BoolArray, keys: Sequence[str], encoder: ObservationEncoder, features: FeatureArray
+    ) -> BoolArray:
+        """Return the mask less what the rules take away at encoded observations, `(n, n_keys)`.
+
+        Args:
+            mask: available actions, `(n, n_keys)`.
+            keys: their natural keys; `(other)` is none that a rule names.
+            encoder: that made the features.
+            features: `(n, n_features)`.
+
+        Raises:
+            PolicyError: eligibility is by a feature that is no count of the encoder.
+        """
+        if not (self.blocked or self.eligibility):
+            return mask
+        left: BoolArray = mask & ~_is_among(keys, self.blocked)
+        for rule in self.eligibility:
+            left &= rule.holds_encoded(encoder, features)[:, None] | ~_is_among(keys, rule.actions)
+        return left
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON, sets sorted."""
+        return {
+            "blocked": sorted(self.blocked),
+            "pins": [{"action": pin.action, "positions": sorted(pin.positions)} for pin in self.pins],
+            "eligibility": [asdict(rule) | {"actions": sorted(rule.actions)} for rule in self.eligibility],
+            "caps": [asdict(cap) | {"actions": sorted(cap.actions)} for cap in self.caps],
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> ActionRules:
+        """Return what `to_json` wrote."""
+        return cls(
+            blocked=frozenset(content["blocked"]),
+            pins=tuple(Pin(pin["action"], frozenset(pin["positions"])) for pin in content["pins"]),
+            eligibility=tuple(
+                Eligibility(**{**rule, "actions": frozenset(rule["actions"])}) for rule in content["eligibility"]
+            ),
+            caps=tuple(Cap(frozenset(cap["actions"]), cap["per_shopper_day"]) for cap in content["caps"]),
+        )
+
     def allowed(
         self,
         keys: Sequence[str],
         observation: Mapping[str, IntArray],
         *,
         position: int = 0,
+        taken: frozenset[str] = frozenset(),
         n_today: IntArray | None = None,
     ) -> BoolArray:
         """Return which actions may be chosen at each observation, `(n, n_keys)`.
@@ -90,10 +168,11 @@ class ActionRules:
             keys: natural keys of the actions that are there.
             observation: scalar features by name, `(n,)`.
             position: place in the slate, from 0.
+            taken: natural keys that stand in the slate already, and don't stand there twice.
             n_today: how many actions under each cap the shopper got on that business day, `(n, n_caps)`; None for none.
         """
         n_rows = len(next(iter(observation.values())))
-        allowed: BoolArray = np.tile(~_is_among(keys, self.blocked), (n_rows, 1))
+        allowed: BoolArray = np.tile(~_is_among(keys, self.blocked | taken), (n_rows, 1))
         for rule in self.eligibility:
             allowed &= rule.holds(observation)[:, None] | ~_is_among(keys, rule.actions)
         for number, cap in enumerate(self.caps):
@@ -111,6 +190,9 @@ class ActionRules:
                 allowed = np.asarray(np.where(is_there, pinned, allowed))
                 is_open &= ~is_there
         return allowed
+
+
+NO_RULES = ActionRules()
 
 
 def _is_among(keys: Sequence[str], actions: frozenset[str]) -> BoolArray:

@@ -40,6 +40,8 @@ class AlignedPolicy:
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
         """Return probabilities over the newer vocabulary, `(n, n_actions)`; 0 where the mask is False."""
         refuse_empty(mask, "available action")
+        mask = self.policy.rules.left_of(mask, self.vocabulary.names, self.policy.encoder, features)
+        refuse_empty(mask, "action that the shop's rules leave")
         is_known = self._older_index >= 0
         if (other := self.vocabulary.other_index) is not None and not self.policy.is_other_chosen:
             mask = mask.copy()

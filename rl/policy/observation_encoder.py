@@ -117,7 +117,7 @@ class ObservationEncoder:
         Args:
             features: encoded observations, `(n, n_features)`.
             name: of a feature that is encoded as a count.
-            least: a whole number above 0.
+            least: a whole number; from 0 on, a value that is missing (below 0) is less.
 
         Raises:
             PolicyError: no such count, or one whose encoding doesn't tell the number from the one below it.
@@ -126,13 +126,20 @@ class ObservationEncoder:
         if column is None:
             counts = ", ".join(one.name for one in self.columns if one.kind == "count") or "none"
             raise PolicyError(f"{name} is no count of the encoded observation; its counts are {counts}")
+        if least < 0:
+            return np.ones(len(features), dtype=np.bool_)
+        place = self.sources.index(name)
+        is_there = features[:, place + 1] == 0 if column.has_missing else np.ones(len(features), dtype=np.bool_)
+        if least == 0:
+            return np.asarray(is_there)
         pair = np.zeros((2, 1 + column.has_missing), dtype=np.float32)
         _encode_count(np.array([least - 1, least], dtype=np.int64), column, pair)
         below, reached = pair[:, 0].tolist()
         if not below < reached:
-            raise PolicyError(f"{name}: {least - 1} and {least} are encoded alike; train again, or cap at fewer")
-        found = features[:, self.sources.index(name)] > np.float32((below + reached) / 2)
-        return np.asarray(found if not column.has_missing else found & (features[:, self.sources.index(name) + 1] == 0))
+            raise PolicyError(
+                f"{name}: {least - 1} and {least} are encoded alike; train again, or write a smaller number"
+            )
+        return np.asarray((features[:, place] > np.float32((below + reached) / 2)) & is_there)
 
     @property
     def n_dense(self) -> int:

@@ -17,6 +17,7 @@ from safetensors.numpy import load, save
 
 from rl.errors import PolicyError
 from rl.policy.action_probabilities import draw, masked_softmax, refuse_empty, with_exploration
+from rl.policy.action_rules import NO_RULES, ActionRules
 from rl.policy.network import DenseNetwork, Network
 from rl.policy.network_kinds import network_from
 from rl.policy.observation_encoder import ObservationEncoder
@@ -69,6 +70,7 @@ class StochasticPolicy:
             shoppers did); never in `act`.
         dataset_digest: the data it was trained on.
         prices: what actions commit, and the price of money; None where nothing is charged.
+        rules: of the shop, under which it was learned; what they take away it never chooses.
     """
 
     name: str
@@ -81,6 +83,7 @@ class StochasticPolicy:
     is_other_chosen: bool
     dataset_digest: str
     prices: OfferPrices | None = None
+    rules: ActionRules = NO_RULES
 
     def __post_init__(self) -> None:
         problems = []
@@ -92,6 +95,12 @@ class StochasticPolicy:
             problems.append("temperature and output_scale must be above 0, exploration_floor between 0 and 1")
         if self.prices is not None and len(self.prices.committed) != self.vocabulary.n_actions:
             problems.append(f"costs of {len(self.prices.committed)} actions for {self.vocabulary.n_actions} actions")
+        counts = [column.name for column in self.encoder.columns if column.kind == "count"]
+        if strange := sorted({rule.feature for rule in self.rules.eligibility} - set(counts)):
+            problems.append(
+                f"its rules say who is eligible by {', '.join(strange)}, and what it is told of as numbers is "
+                f"{', '.join(counts) or 'nothing'}; name one of these in rules.eligibility"
+            )
         if problems:
             raise PolicyError(f"policy {self.name}: " + "; ".join(problems))
 
@@ -113,6 +122,11 @@ class StochasticPolicy:
     def with_prices(self, prices: OfferPrices | None) -> StochasticPolicy:
         """Return the same policy at other prices of offers, under another version."""
         return replace(self, prices=prices)
+
+    def with_rules(self, rules: ActionRules) -> StochasticPolicy:
+        """Return the same policy under its own rules and these, under another version where these are new to it."""
+        joined = rules.joined(self.rules)
+        return self if joined.to_json() == self.rules.to_json() else replace(self, rules=joined)
 
     def encode(self, observation: Mapping[str, IntArray]) -> FeatureArray:
         """Return the observations encoded, `(n, n_features)`."""
@@ -147,13 +161,14 @@ class StochasticPolicy:
         return with_exploration(softmax, mask, self.exploration_floor)
 
     def permitted(self, features: FeatureArray, mask: BoolArray) -> BoolArray:
-        """Return the actions that get any probability: choosable ones, within the caps, `(n, n_actions)`.
+        """Return the actions that get any probability: by the rules, choosable, within the caps, `(n, n_actions)`.
 
         Raises:
-            PolicyError: a row without available action.
+            PolicyError: a row without available action, or whose actions the rules take away, all of them.
         """
-        mask = self.choosable(mask)
         refuse_empty(mask, "available action")
+        mask = self.choosable(self.ruled(features, mask))
+        refuse_empty(mask, "action that the shop's rules leave")
         return mask if self.prices is None else self.prices.allowed(self.encoder, features, mask)
 
     def act(
@@ -201,6 +216,10 @@ class StochasticPolicy:
         _write(folder / WEIGHTS_FILE, save(self.network.to_tensors()))
         _write(folder / POLICY_FILE, (json.dumps(content, indent=1, sort_keys=True) + "\n").encode("utf-8"))
 
+    def ruled(self, features: FeatureArray, mask: BoolArray) -> BoolArray:
+        """Return the mask less what the rules take away, `(n, n_actions)`."""
+        return self.rules.left_of(mask, self.vocabulary.names, self.encoder, features)
+
     def choosable(self, mask: BoolArray) -> BoolArray:
         """Return the actions that `probabilities` may choose, `(n, n_actions)`; `(other)` only if chosen or alone."""
         other = self.vocabulary.other_index
@@ -212,7 +231,7 @@ class StochasticPolicy:
 
     def considered(self, features: FeatureArray, mask: BoolArray) -> BoolArray:
         """Return the actions that `probabilities` gives more than the exploration floor's share, `(n, n_actions)`."""
-        chosen = self.choosable(mask)
+        chosen = self.choosable(self.ruled(features, mask))
         if self.prices is not None:
             chosen = self.prices.allowed(self.encoder, features, chosen)
         return self._among_permitted(features, chosen)
@@ -225,11 +244,13 @@ class StochasticPolicy:
     def _content(self) -> dict[str, Any]:
         # Policies of dense layers keep the version they had before there were other kinds.
         kind: dict[str, Any] = {} if self.network.kind == DenseNetwork.kind else {"network": self.network.kind}
-        # Nor do policies change theirs that charge nothing.
+        # Nor do policies change theirs that charge nothing, or have no rules.
         prices = {} if self.prices is None else {"prices": self.prices.to_json()}
+        rules = {} if self.rules.is_empty else {"rules": self.rules.to_json()}
         return (
             kind
             | prices
+            | rules
             | {
                 "format": FORMAT,
                 "name": self.name,
@@ -260,6 +281,7 @@ def load_policy(folder: Path) -> StochasticPolicy:
             encoder=ObservationEncoder.from_json(content["encoder"]),
             vocabulary=Vocabulary.from_json(content["vocabulary"]),
             prices=OfferPrices.from_json(content["prices"]) if "prices" in content else None,
+            rules=ActionRules.from_json(content["rules"]) if "rules" in content else NO_RULES,
             **{
                 name: content[name]
                 for name in (

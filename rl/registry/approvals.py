@@ -23,18 +23,21 @@ from conf.specs.strict_yaml import StrictModel
 from rl.errors import RegistryChanged
 from rl.registry.memory import registry_address
 
+Kind = Literal["promote", "rollback", "off", "on", "control", "no_control"]
+
 
 class Approval(StrictModel):
     """One decision of a person about a model.
 
     registry: the address of the registry, as the home names it.
-    version: champion from then on; of `off` and `on` the one that was champion.
+    version: champion from then on; of `off` and `on` the one that was champion; of `control` the one that decides for
+        the control group from then on, and of `no_control` the one that did.
     replaced: champion before; None where there was none, or where nothing was replaced.
     """
 
     registry: str
     model: str
-    kind: Literal["promote", "rollback", "off", "on"]
+    kind: Kind
     version: int
     replaced: int | None
     who: str
@@ -50,11 +53,13 @@ class Standing:
         champion: version that was approved last; None where the record knows of none.
         is_off: whether it was turned off since.
         approved: versions that were ever approved, among them those of homes before there was a record.
+        control: version that decides for the control group; None leaves it to the shop.
     """
 
     champion: int | None
     is_off: bool
     approved: frozenset[int]
+    control: int | None = None
 
     def allows(self, champion: int) -> bool:
         """Return whether a version with the alias champion has it on a person's word."""
@@ -83,11 +88,13 @@ def standing(settings: Settings, model: str) -> Standing:
     decided = read_approvals(settings, model)
     moved = [one.version for one in decided if one.kind in ("promote", "rollback")]
     switched = [one.kind == "off" for one in decided if one.kind in ("off", "on")]
+    control = [one for one in decided if one.kind in ("control", "no_control")]
     earlier = {version for path in promotions(settings.home) if (version := _promoted(path, model)) is not None}
     return Standing(
         champion=moved[-1] if moved else None,
         is_off=switched[-1] if switched else False,
         approved=frozenset(moved) | earlier,
+        control=control[-1].version if control and control[-1].kind == "control" else None,
     )
 
 
@@ -103,7 +110,7 @@ def approve(settings: Settings, model: str, version: int, *, replaced: int | Non
 def write_down(
     settings: Settings,
     model: str,
-    kind: Literal["promote", "rollback", "off", "on"],
+    kind: Kind,
     version: int,
     *,
     replaced: int | None,

@@ -15,6 +15,7 @@ from conf.specs.budget import Budget
 from conf.specs.reward import millionths
 from rl.errors import PolicyError
 from rl.policy import StochasticPolicy, Vocabulary, load_policy
+from rl.policy.action_rules import ActionRules
 from rl.policy.stochastic_policy import POLICY_FILE
 from rl.registry.entry import NightKey
 from rl.registry.store import CHAMPION, aliases
@@ -83,6 +84,12 @@ def at_budget(champion: Champion, budget: Budget | None) -> Champion:
         return champion
     prices = policy.prices.at_budget(millionths(budget.weekly))
     return replace(champion, policy=policy.with_prices(prices))
+
+
+def under_rules(champion: Champion, rules: ActionRules) -> Champion:
+    """Return the champion under its own rules and the scenario's present ones, as it is served tonight."""
+    policy = champion.policy
+    return champion if policy is None else replace(champion, policy=policy.with_rules(rules))
 
 
 def _before(client: MlflowClient, version: RegisteredVersion) -> RegisteredVersion | None:

@@ -79,6 +79,38 @@ def turn_on(client: MlflowClient, settings: Settings, model: str, person: Person
     return write_down(settings, model, "on", champion, replaced=None, who=person.who, why=person.why)
 
 
+def set_control(client: MlflowClient, settings: Settings, model: str, person: Person, version: int | None) -> Approval:
+    """Let a version that decided before decide for the control group, and return the record of it.
+
+    Its decisions are what the shop had, with exact propensities. A clone of a log that never decided is no control.
+
+    Args:
+        client: MLflow's.
+        settings: name the home that holds the record.
+        model: registered model.
+        person: who says so, and why.
+        version: that decides; None leaves the group to the shop again.
+
+    Raises:
+        RegistryError: the version is gone, never was approved, or is the champion that it is to be held against; or
+            there is nothing to leave to the shop.
+    """
+    found = standing(settings, model)
+    if version is None:
+        if found.control is None:
+            raise RegistryError(f"{model}: the control group is the shop's own already")
+        return write_down(settings, model, "no_control", found.control, replaced=None, who=person.who, why=person.why)
+    if load_version(client, model, version) is None or version not in found.approved:
+        known = ", ".join(map(str, sorted(found.approved))) or "none"
+        raise RegistryError(
+            f"{model}: version {version} never decided in the shop, or was deleted, and a control group is decided as "
+            f"the shop was before; approved ones are {known}"
+        )
+    if version == aliases(client, model).get(CHAMPION):
+        raise RegistryError(f"{model}: version {version} is the champion, and would be held against itself")
+    return write_down(settings, model, "control", version, replaced=None, who=person.who, why=person.why)
+
+
 def _champion(held: dict[str, int], model: str) -> int:
     if CHAMPION not in held:
         raise RegistryError(f"{model} has no champion: nothing is served that could be rolled back or turned off")

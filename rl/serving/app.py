@@ -50,7 +50,7 @@ class Counts:
         """Count what was decided."""
         for one in decided:
             self.histories.labels(one.history.state).inc()
-            if one.is_control:
+            if one.uses_own:
                 self.decisions.labels("control").inc()
             for choice in one.choices:
                 self.decisions.labels(choice.group).inc()
@@ -185,10 +185,10 @@ def _answer(service: Service, decided: Decided) -> dict[str, Any]:
                 "event": _seen_again(event),
             }
         )
-    is_fallback = all(choice.group == "fallback" for choice in decided.choices)
+    is_fallback = not decided.is_control and all(choice.group == "fallback" for choice in decided.choices)
     return {
         "group": "control" if decided.is_control else "fallback" if is_fallback else "champion",
-        "use_yours": decided.is_control,
+        "use_yours": decided.uses_own,
         "slate_id": decided.slate_id,
         "decisions": decisions,
         "history": {"state": decided.history.state, "age_days": decided.history.age_days},

@@ -136,7 +136,7 @@ class DecideAnswer(BaseModel):
     """What was decided for one shopper."""
 
     group: Literal["champion", "control", "fallback"] = Field(
-        description="Who decides for the shopper: `control` keeps the shop's own decision."
+        description="Who decides for the shopper: `control` keeps what the shop had before the champion."
     )
     use_yours: bool = Field(description="The shop decides as it always did, and logs what it did.")
     slate_id: str = Field(description="Names the decisions together.")

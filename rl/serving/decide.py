@@ -90,6 +90,7 @@ def choose(
     """
     mask = np.zeros((1, policy.n_actions), dtype=np.bool_)
     mask[0, offer.index[allowed & offer.is_known]] = True
+    mask = policy.ruled(features, mask)
     if not mask.any():
         return None
     probabilities = policy.probabilities(features, mask)

@@ -10,7 +10,7 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -20,7 +20,7 @@ from conf.kernel.told import Told
 from conf.specs.scenario import Pipeline
 from rl.errors import StoreError
 from rl.policy import StochasticPolicy
-from rl.policy.action_rules import ActionRules
+from rl.policy.action_rules import ActionRules, Cap
 from rl.policy.stochastic_policy import BoolArray
 from rl.serving.decide import ChosenAction, Offer, choose, fall_back, is_control, offer_of
 from rl.serving.histories import NOTHING, FreshHistory, Histories, HistoryStore, fresh_history
@@ -83,7 +83,8 @@ class Decided:
         slate_id: names its decisions together.
         day: business day of the decisions.
         history: what was known of the shopper.
-        is_control: whether the shop's own decision holds, and nothing was decided here.
+        is_control: whether the shopper is held out from the champion.
+        uses_own: whether the shop's own decision holds, and nothing was decided here.
         choices: by position; fewer than asked for where nothing was left to choose.
     """
 
@@ -92,6 +93,7 @@ class Decided:
     day: date
     history: FreshHistory
     is_control: bool
+    uses_own: bool = False
     choices: list[ChosenAction] = field(default_factory=list)
 
     def decision_id(self, position: int) -> str:
@@ -103,7 +105,7 @@ class DecisionMaker:
     """Decides for one scenario on one source.
 
     Attributes:
-        served: the policy in use; None serves the fallback alone.
+        control: the policy that decides for the control group; None leaves it to the shop.
         categories: natural key of each item's category, for the log.
     """
 
@@ -123,7 +125,7 @@ class DecisionMaker:
             pipeline: the scenario on the source.
             key: of the pseudonyms.
             store: of histories.
-            rules: of the shop.
+            rules: of the shop; those that the policy in use was learned under hold beside them.
             max_age_days: beyond which histories aren't used.
             generator: of the draws; None seeds one from the system.
         """
@@ -133,18 +135,39 @@ class DecisionMaker:
         self._maker = ObservationMaker(pipeline)
         self._numbers = [one.name for one in pipeline.scenario.observation.features if one.length is None]
         self._offers: dict[tuple[str, str], Offer] = {}
-        self._n_today: Counter[tuple[int, str, int]] = Counter()
-        self.served: PolicyInUse | None = None
+        self._n_today: Counter[tuple[int, str, Cap]] = Counter()
+        self._served: PolicyInUse | None = None
+        self.control: PolicyInUse | None = None
+        self._in_force = rules
         self.categories: Mapping[str, str | None] = {}
+
+    @property
+    def served(self) -> PolicyInUse | None:
+        """The policy in use; None serves the fallback alone."""
+        return self._served
+
+    @served.setter
+    def served(self, policy: PolicyInUse | None) -> None:
+        self._served = policy
+        self._in_force = self._rules_of(policy)
+
+    @property
+    def caps(self) -> tuple[Cap, ...]:
+        """Caps that hold now, for whomever; what shoppers got towards others isn't counted."""
+        return tuple(dict.fromkeys(self._in_force.caps + self._rules_of(self.control).caps))
+
+    def _rules_of(self, policy: PolicyInUse | None) -> ActionRules:
+        return self._rules if policy is None else self._rules.joined(policy.policy.rules)
 
     def decide(self, requests: Sequence[DecisionRequest]) -> list[Decided]:
         """Return the decisions of the requests, in their order; they count towards the caps from now on."""
-        served, decided = self.served, self._begun(requests)
-        open_ones = [one for one in decided if not one.is_control]
-        for position in range(max((one.asked.n_positions for one in open_ones), default=0)):
-            here = [one for one in open_ones if position < one.asked.n_positions and len(one.choices) == position]
-            if here:
-                self._decide_position(here, position, served)
+        served, control, decided = self.served, self.control, self._begun(requests)
+        for is_held_out, policy in ((False, served), (True, control)):
+            open_ones = [one for one in decided if one.is_control == is_held_out and not one.uses_own]
+            for position in range(max((one.asked.n_positions for one in open_ones), default=0)):
+                here = [one for one in open_ones if position < one.asked.n_positions and len(one.choices) == position]
+                if here:
+                    self._decide_position(here, position, policy)
         return decided
 
     def forget(self, decided: Sequence[Decided]) -> None:
@@ -200,7 +223,8 @@ class DecisionMaker:
                 place += 1
             held_out = not one.is_opted_out and is_control(one.shopper, self._key, scenario=scenario, share=share)
             slate_id = secrets.token_hex(12)
-            found.append(Decided(one, slate_id, _EPOCH.date() + timedelta(days=day), history, held_out))
+            own = held_out and self.control is None
+            found.append(Decided(one, slate_id, _EPOCH.date() + timedelta(days=day), history, held_out, own))
         return found
 
     def _histories(self, shoppers: Sequence[str]) -> Histories:
@@ -213,12 +237,16 @@ class DecisionMaker:
     def _decide_position(self, decided: Sequence[Decided], position: int, served: PolicyInUse | None) -> None:
         observation = self._maker.observe([self._moment(one, position) for one in decided])
         features = None if served is None else served.policy.encode(observation)
+        rules = self._in_force if served is self._served else self._rules_of(served)
         for row, one in enumerate(decided):
             offer = self._offer(one.asked, served)
-            allowed = self._allowed(one, offer, {name: observation[name][row : row + 1] for name in self._numbers})
+            numbers = {name: observation[name][row : row + 1] for name in self._numbers}
+            allowed = self._allowed(one, offer, numbers, rules)
             choice = None
             if served is not None and features is not None and not one.asked.is_opted_out:
                 choice = choose(served.policy, features[row : row + 1], offer, allowed, self._generator)
+                if choice is not None and one.is_control:
+                    choice = replace(choice, group="control")
             choice = choice or fall_back(offer, allowed, self._generator)
             if choice is not None:
                 one.choices.append(choice)
@@ -257,26 +285,35 @@ class DecisionMaker:
             self._offers[name] = offer_of(asked.actions, places)
         return self._offers[name]
 
-    def _allowed(self, decided: Decided, offer: Offer, observation: Mapping[str, IntArray]) -> BoolArray:
+    def _allowed(
+        self, decided: Decided, offer: Offer, observation: Mapping[str, IntArray], rules: ActionRules
+    ) -> BoolArray:
         """Return what the rules leave, without what stands in the slate already, `(n_keys,)`."""
-        position, n_caps = len(decided.choices), len(self._rules.caps)
-        day, shopper = decided.day.toordinal(), decided.asked.shopper
-        n_today = np.array([[self._n_today[day, shopper, cap] for cap in range(n_caps)]], dtype=np.int64)
+        position, day, shopper = len(decided.choices), decided.day.toordinal(), decided.asked.shopper
+        n_today = np.array([[self._n_today[day, shopper, cap] for cap in rules.caps]], dtype=np.int64)
         seen = observation or {"": np.zeros(1, dtype=np.int64)}
-        allowed: BoolArray = self._rules.allowed(offer.keys, seen, position=position, n_today=n_today)[0]
-        if decided.choices:
-            shown = {choice.action for choice in decided.choices}
-            allowed &= np.array([key not in shown for key in offer.keys], dtype=np.bool_)
+        taken = frozenset(choice.action for choice in decided.choices)
+        allowed: BoolArray = rules.allowed(offer.keys, seen, position=position, taken=taken, n_today=n_today)[0]
         return allowed
 
     def _count(self, decided: Decided, choices: Sequence[ChosenAction], by: int) -> None:
         self.count_event(decided.day, decided.asked.shopper, [choice.action for choice in choices], by)
 
-    def count_event(self, day: date, shopper: str, actions: Sequence[str], by: int = 1) -> None:
-        """Count actions that a shopper got on a business day towards the caps, or take them back."""
-        for number, cap in enumerate(self._rules.caps):
+    def count_event(
+        self, day: date, shopper: str, actions: Sequence[str], by: int = 1, *, caps: Sequence[Cap] | None = None
+    ) -> None:
+        """Count actions that a shopper got on a business day towards caps, or take them back.
+
+        Args:
+            day: business day.
+            shopper: pseudonym.
+            actions: natural keys.
+            by: 1, or -1 to take them back.
+            caps: towards which; None for all that hold now.
+        """
+        for cap in self.caps if caps is None else caps:
             if n := sum(action in cap.actions for action in actions):
-                self._n_today[day.toordinal(), shopper, number] += by * n
+                self._n_today[day.toordinal(), shopper, cap] += by * n
 
     def forget_days_before(self, day: date) -> None:
         """Drop what was counted on earlier business days."""

@@ -53,7 +53,14 @@ class Follower:
         except (NightcartError, MlflowException, SQLAlchemyError, OSError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             is_off = before is not None and before.is_off
-            found = InUse(version=served, is_off=is_off, problem=f"the registry can't be read: {reason}", seen_at=now())
+            control = None if before is None else before.control
+            found = InUse(
+                version=served,
+                is_off=is_off,
+                control=control,
+                problem=f"the registry can't be read: {reason}",
+                seen_at=now(),
+            )
         write_in_use(path, found)
         return found
 
@@ -77,6 +84,12 @@ class Follower:
             update["problem"] = f"version {champion} can't be served: {problem}; {_kept(found.version)}"
         else:
             update["version"] = champion
+        if (control := approved.control) is not None:
+            if problem := self._fetched(control):
+                further = f"version {control} can't decide for the control group: {problem}; the shop's own does"
+                update["problem"] = "; ".join(filter(None, [str(update.get("problem", "")), further]))
+            else:
+                update["control"] = control
         return found.model_copy(update=update)
 
     def _connected(self) -> MlflowClient:

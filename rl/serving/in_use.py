@@ -17,12 +17,14 @@ class InUse(StrictModel):
 
     version: of the policy that lies in the follower's folder; None where none was ever approved and loaded.
     is_off: whether the fallback alone is served.
+    control: of the policy that decides for the control group; None leaves the group to the shop.
     problem: why the registry's champion is not what is served; empty where it is.
     seen_at: when the registry was last looked at.
     """
 
     version: int | None = None
     is_off: bool = False
+    control: int | None = None
     problem: str = ""
     seen_at: datetime
 

@@ -20,7 +20,7 @@ from conf.settings import Settings
 from conf.specs.scenario import Pipeline
 from rl.errors import DecisionLogError, PolicyError
 from rl.policy import load_policy
-from rl.policy.action_rules import ActionRules
+from rl.policy.action_rules import ActionRules, Cap
 from rl.serving import child
 from rl.serving.asking import Asking
 from rl.serving.bodies import DecideRequest
@@ -99,7 +99,7 @@ class Service:
         self._tables = ShopTables()
         self._follower: subprocess.Popen[bytes] | None = None
         self._look_at_tables()
-        self._count_logged()
+        self._count_logged(self.maker.caps)
 
     async def decide(self, bodies: Sequence[DecideRequest]) -> list[Decided]:
         """Return what was decided for the requests, once it is on disk.
@@ -194,6 +194,7 @@ class Service:
     def _serve(self, found: InUse) -> None:
         """Make the version in use the one that decides; keep the one before where it can't be loaded."""
         self._policy_problem = ""
+        self._serve_control(None if found.is_off else found.control)
         if found.is_off or found.version is None:
             self.maker.served = None
         elif self.maker.served is None or self.maker.served.version != found.version:
@@ -202,8 +203,25 @@ class Service:
             except (PolicyError, OSError) as error:
                 self._policy_problem = f"version {found.version} can't be loaded ({error}); what was served stays"
                 return
+            counted = self.maker.caps
             self.maker.served = PolicyInUse.of(policy, found.version)
+            self._count_logged([cap for cap in self.maker.caps if cap not in counted])
             structlog.get_logger().info("serving", version=found.version, policy=policy.version)
+
+    def _serve_control(self, version: int | None) -> None:
+        """Let a version decide for the control group; None, and one that can't be loaded, leave it to the shop."""
+        if version is None:
+            self.maker.control = None
+        elif self.maker.control is None or self.maker.control.version != version:
+            try:
+                policy = load_policy(policy_folder(*self._names, version))
+            except (PolicyError, OSError) as error:
+                self.maker.control = None
+                self._policy_problem = f"version {version}, of the control group, can't be loaded ({error})"
+            else:
+                counted = self.maker.caps
+                self.maker.control = PolicyInUse.of(policy, version)
+                self._count_logged([cap for cap in self.maker.caps if cap not in counted])
 
     def _is_older_than_approvals(self, stamp: int) -> bool:
         """Return whether somebody decided something since the follower looked last: a file left over from before."""
@@ -216,12 +234,14 @@ class Service:
             self._tables = read_tables(self._lake)
             self.maker.know_items(self._tables.categories, self._tables.told)
 
-    def _count_logged(self) -> None:
-        """Count what shoppers got earlier today, before the service was started, towards the caps."""
+    def _count_logged(self, caps: Sequence[Cap]) -> None:
+        """Count what shoppers got earlier today towards caps that nobody counted yet."""
+        if not caps:
+            return
         day = self.maker.business_day(_now_us())
         for line in logged_lines(self._options.decisions, day):
             event = json.loads(line)
-            self.maker.count_event(day, event["user_id"], [event["action"]])
+            self.maker.count_event(day, event["user_id"], [event["action"]], caps=caps)
 
     async def _fill_store(self) -> None:
         """Fill the store in a process of its own where something new is published."""

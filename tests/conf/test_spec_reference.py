@@ -47,6 +47,15 @@ ORDERED: dict[str, Any] = {
     "reward.attribution": {"link": "last_decision", "window_hours": 48},
 }
 
+# What a rule of each kind needs beside the key that is shown.
+RULED: dict[str, dict[str, Any]] = {
+    "block": {"actions": ["x"]},
+    "pin": {"action": "x"},
+    "eligibility": {"actions": ["x"], "feature": "session_step", "at_least": 1},
+    "caps": {"actions": ["x"], "per_shopper_day": 1},
+}
+SEEN_BY_RULES = {"observation.features": [{"name": "session_step"}, {"name": "n_past_purchases"}]}
+
 # What else a spec must say for a key's example to be valid in it: by key path, values by key path.
 COMPANY: dict[str, dict[str, Any]] = {
     "clock": {"week": LEFT_OUT},
@@ -72,6 +81,12 @@ COMPANY: dict[str, dict[str, Any]] = {
             "observation.history_days": 91,
         }
         for name in ("active_days", "opted_out", "available", "unavailable")
+    },
+    **{f"rules.{kind}": SEEN_BY_RULES | {"rules": {}} for kind in RULED},
+    **{
+        f"rules.{kind}[].{name}": SEEN_BY_RULES | {"rules": {kind: [rule]}}
+        for kind, rule in RULED.items()
+        for name in ("actions", "action", "positions", "feature", "at_least", "at_most", "per_shopper_day")
     },
     "action.item_categories": {"action.key": "category", "observation.item_categories": True},
     "csv.columns": {

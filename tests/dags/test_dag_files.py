@@ -26,6 +26,7 @@ SCENARIO_TASKS = {
     "build": ["build", "announce_tonight"],
     "train": ["prepare", "train", "evaluate", "register"],
     "review": ["read_registration", "approve", "promote"],
+    "observe": ["tomorrow_is_served", "observe"],
 }
 
 
@@ -42,7 +43,7 @@ def dag(request: pytest.FixtureRequest, bag: DagBag) -> DAG:
 
 
 def test_dag_files_import_without_errors(bag: DagBag) -> None:
-    """Every scenario has its three DAGs beside the one that ingests."""
+    """Every scenario has its four DAGs beside the one that ingests."""
     assert bag.import_errors == {}
     made = {f"{verb}_{name}" for name in SCENARIOS for verb in SCENARIO_TASKS}
     assert set(bag.dags) == made | {"ingest_events"}
@@ -51,13 +52,13 @@ def test_dag_files_import_without_errors(bag: DagBag) -> None:
 def test_dag_files_are_the_only_ones_read(bag: DagBag) -> None:
     """Modules that hold no DAG are not parsed again and again."""
     read = {Path(stat.file).name for stat in bag.dagbag_stats}
-    names = ("ingest_events", "scenario_dags", "shopper_model_dags", "decide_dags", "broken_specs")
+    names = ("ingest_events", "scenario_dags", "shopper_model_dags", "decide_dags", "observe_dags", "broken_specs")
     assert read == {f"{name}.py" for name in names}
 
 
 def test_dag_files_import_no_heavy_library() -> None:
     """Parsing, which the DAG processor does every minute, touches neither Spark nor learning libraries."""
-    modules = "dags.ingest_events, dags.scenario_dags, dags.shopper_model_dags, dags.decide_dags"
+    modules = "dags.ingest_events, dags.scenario_dags, dags.shopper_model_dags, dags.decide_dags, dags.observe_dags"
     script = f"import sys, {modules}; print([n for n in {HEAVY} if n in sys.modules])"
     ended = subprocess.run([sys.executable, "-c", script], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
     assert ended.stdout.splitlines()[-1] == "[]"
@@ -75,7 +76,8 @@ def test_dag_tasks_run_in_order(dag: DAG) -> None:
 def test_dag_and_tasks_are_documented(dag: DAG) -> None:
     """The web page explains every DAG and every task, and names its scenario or source."""
     assert dag.doc_md and dag.description
-    assert "{" not in dag.doc_md.replace('{"train": true}', ""), "a placeholder was left in the text"
+    text = dag.doc_md.replace('{"train": true}', "").replace('{"observe": true}', "")
+    assert "{" not in text, "a placeholder was left in the text"
     assert all(task.doc_md for task in dag.tasks)
     assert "nightcart" in dag.tags
 
@@ -119,6 +121,7 @@ def test_assets_chain_the_dags(bag: DagBag) -> None:
         "build_recommendation": "events",
         "train_recommendation": "tonight/recommendation",
         "review_recommendation": "challenger/recommendation",
+        "observe_recommendation": "events",
     }
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import resource
-import threading
-import time
 from collections import Counter
-from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ from conf.pseudonyms import pseudonym
 from rl.main import app
 from rl.registry.store import open_store
 from rl.registry.switching import Person, roll_back, turn_off, turn_on
+from tests.rl.serving.callers import Load
 from tests.rl.serving.served_home import ACTIONS, KEY, MODEL, Running, promote, running, settings_at
 
 ANN = Person("ann", "for a test")
@@ -28,43 +26,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("served")
     promote(folder, 0)
     return folder
-
-
-class Load:
-    """Callers that ask without a pause, and what they were told."""
-
-    def __init__(self, service: Running, n_callers: int = 4) -> None:
-        self.told: list[str] = []
-        self.statuses: Counter[int] = Counter()
-        self._has_ended = threading.Event()
-        self._callers = [threading.Thread(target=self._call, args=(service, number)) for number in range(n_callers)]
-
-    def __enter__(self) -> Load:
-        for caller in self._callers:
-            caller.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._has_ended.set()
-        for caller in self._callers:
-            caller.join()
-
-    def wait_for(self, n_more: int) -> None:
-        """Until so many more decisions were answered."""
-        goal, end = len(self.told) + n_more, time.monotonic() + 60
-        while len(self.told) < goal:
-            assert time.monotonic() < end, (self.statuses, len(self.told))
-            time.sleep(0.01)
-
-    def _call(self, service: Running, number: int) -> None:
-        while not self._has_ended.is_set():
-            try:
-                status, answer = service.decide(user_id=f"shopper-{number}")
-            except (OSError, HTTPException):
-                continue
-            self.statuses[status] += 1
-            if status == 200:
-                self.told += [one["decision_id"] for one in answer["decisions"]]
 
 
 def test_decisions_are_answered_as_they_are_logged(home: Path) -> None:

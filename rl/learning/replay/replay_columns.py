@@ -9,11 +9,13 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray, LoggedEpisodes
+from rl.learning.replay.ruled_rows import RuledRows, Ruling, ruled_rows
 
 RecordArray = npt.NDArray[np.int32]
 
@@ -98,21 +100,47 @@ def as_columns(training: TrainingData) -> ReplayColumns:
     return columns_of(training) if isinstance(training, LoggedEpisodes) else training
 
 
-def columns_of(episodes: LoggedEpisodes) -> ReplayColumns:
-    """Return the episodes' columns; features are shared, not copied."""
-    features = np.ascontiguousarray(episodes.features, dtype=np.float32)
-    following = np.ascontiguousarray(episodes.next_features, dtype=np.float32)
+def columns_of(episodes: LoggedEpisodes, ruling: Ruling | None = None) -> ReplayColumns:
+    """Return the episodes' columns; features are shared, not copied, where no rule leaves a row out.
+
+    Args:
+        episodes: logged.
+        ruling: the shop's rules, which leave rows out and take actions away; None for none.
+
+    Raises:
+        TrainingError: the rules leave nothing to choose at a next observation.
+    """
+    if ruling is not None and ruling.is_needed and episodes.n_transitions:
+        return _columns(episodes, ruled_rows(episodes, ruling))
+    every = slice(None)
+    return _columns(episodes, _EveryRow(every, episodes.availability, episodes.mask_index, episodes.next_mask_index))
+
+
+class _EveryRow(NamedTuple):
+    """All rows, as no rule says otherwise."""
+
+    rows: slice
+    availability: BoolArray
+    mask_index: IntArray
+    next_mask_index: IntArray
+
+
+def _columns(episodes: LoggedEpisodes, left: RuledRows | _EveryRow) -> ReplayColumns:
+    rows = left.rows
+    features = np.ascontiguousarray(episodes.features[rows], dtype=np.float32)
+    following = np.ascontiguousarray(episodes.next_features[rows], dtype=np.float32)
     own = np.flatnonzero(has_own_closing(features, following))
-    records = np.empty((episodes.n_transitions, RECORD_LENGTH), dtype=np.int32)
-    records[:, REWARD] = np.ascontiguousarray(episodes.reward, dtype=np.float64).view(np.int32).reshape(-1, 2)
-    records[:, ACTION] = episodes.action
-    records[:, TERMINAL] = episodes.terminal
-    records[:, SET] = episodes.mask_index
-    records[:, NEXT_SET] = episodes.next_mask_index
+    records = np.empty((len(features), RECORD_LENGTH), dtype=np.int32)
+    reward = np.ascontiguousarray(episodes.reward[rows], dtype=np.float64)
+    records[:, REWARD] = reward.view(np.int32).reshape(-1, 2)
+    records[:, ACTION] = episodes.action[rows]
+    records[:, TERMINAL] = episodes.terminal[rows]
+    records[:, SET] = left.mask_index
+    records[:, NEXT_SET] = left.next_mask_index
     records[:, CLOSING] = ROW_BELOW
     records[own, CLOSING] = np.arange(len(own))
-    records[:, ELAPSED] = episodes.elapsed_days.astype(np.float32).view(np.int32)
-    return ReplayColumns(features, following[own], records, episodes.availability)
+    records[:, ELAPSED] = episodes.elapsed_days[rows].astype(np.float32).view(np.int32)
+    return ReplayColumns(features, following[own], records, left.availability)
 
 
 def has_own_closing(features: FeatureArray, next_features: FeatureArray) -> BoolArray:

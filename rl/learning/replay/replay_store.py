@@ -22,17 +22,21 @@ from rl.learning.replay.replay_columns import (
     ReplayColumns,
     columns_of,
 )
+from rl.learning.replay.ruled_rows import Ruling
 
 _FEATURES, _CLOSINGS, _RECORDS = "features.f32", "closings.f32", "records.i32"
 
 
-def write_store(folder: Path, parts: Iterable[LoggedEpisodes], *, memory_bytes: int) -> ReplayColumns:
+def write_store(
+    folder: Path, parts: Iterable[LoggedEpisodes], *, memory_bytes: int, ruling: Ruling | None = None
+) -> ReplayColumns:
     """Write the parts to files and return them as memory-mapped columns; one part is in memory at a time.
 
     Args:
         folder: made anew; whoever asked for the columns removes it when they are done with.
         parts: whole episodes, all with one encoder and one vocabulary.
         memory_bytes: that may be held of the files at a time, about.
+        ruling: the shop's rules; None for none.
 
     Raises:
         TrainingError: no transitions.
@@ -46,7 +50,7 @@ def write_store(folder: Path, parts: Iterable[LoggedEpisodes], *, memory_bytes: 
         for part in parts:
             if not part.n_transitions:
                 continue
-            columns = columns_of(part)
+            columns = columns_of(part, ruling)
             n_features, n_actions = columns.features.shape[1], columns.n_actions
             columns.features.tofile(files[_FEATURES])
             columns.closings.tofile(files[_CLOSINGS])

@@ -140,7 +140,7 @@ def _imitation(policy: StochasticPolicy, log: ExplainedLog, settings: Explanatio
     mask = log.test.mask(rows)
     preferred = preferences(policy, log.test.features[rows], mask)
     rows, mask = rows[preferred.rows], mask[preferred.rows]
-    usual = usual_actions(log.train, policy.choosable(mask))
+    usual = usual_actions(log.train, policy.choosable(policy.ruled(log.test.features[rows], mask)))
     target = surrogate_target(preferred.chosen, usual, policy.vocabulary.names, log.categories)
     features = [column.name for column in policy.encoder.columns]
     try:

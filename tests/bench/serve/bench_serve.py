@@ -1,4 +1,4 @@
-"""Decisions a second, how long one takes, and the same of `mlflow models serve` on the same policy.
+"""Decisions a second beside `mlflow models serve` on the same policy, kills under load, and served days judged.
 
 Prints one JSON object a line. Service and callers share the machine, so a busy one makes both slow: compare ratios.
 """
@@ -21,6 +21,7 @@ from typing import Any
 
 from conf.settings import PROJECT_ROOT
 from rl.registry.pyfunc_model import save_pyfunc
+from tests.bench.serve.kills import killed
 from tests.rl.policy.policies import make_policy
 from tests.rl.serving.served_home import ACTIONS, promote, running
 
@@ -142,22 +143,44 @@ def actions(n: int) -> list[str]:
 
 
 def main() -> None:
+    asked = os.environ.get("SECTIONS") or ",".join(SECTIONS)
+    if unknown := set(asked.split(",")) - set(SECTIONS):
+        raise SystemExit(f"SECTIONS: no {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
     with TemporaryDirectory(prefix="bench-serve-") as folder:
-        for n_actions in N_ACTIONS:
-            home = Path(folder) / f"home-{n_actions}"
-            home.mkdir()
-            promote(home, 0, make_policy(*actions(n_actions), seed=0))
-            body = {"user_id": "ann", "available_actions": actions(n_actions), "events": EVENTS}
-            content = json.dumps(body).encode()
-            with running(home, version=1) as service:
-                path = "/v1/recommendation/decide"
-                timed(service.port, path, content, seconds=1)
-                found = {n: side_by_side(service.port, path, content, connections=n) for n in CONNECTIONS}
-                for connections, figures in found.items():
-                    say(server="nightcart", n_actions=n_actions, connections=connections, **figures)
-                paced = side_by_side(service.port, path, content, connections=8, rate=RATE)
-                say(server="nightcart", n_actions=n_actions, connections=8, rate=RATE, **paced)
-            _compare_with_mlflow(Path(folder) / f"mlflow-{n_actions}", n_actions, found[1]["requests_a_second"])
+        for name in asked.split(","):
+            SECTIONS[name](Path(folder) / name)
+
+
+def _throughput(folder: Path) -> None:
+    for n_actions in N_ACTIONS:
+        home = folder / f"home-{n_actions}"
+        home.mkdir(parents=True)
+        promote(home, 0, make_policy(*actions(n_actions), seed=0))
+        body = {"user_id": "ann", "available_actions": actions(n_actions), "events": EVENTS}
+        content = json.dumps(body).encode()
+        with running(home, version=1) as service:
+            path = "/v1/recommendation/decide"
+            timed(service.port, path, content, seconds=1)
+            found = {n: side_by_side(service.port, path, content, connections=n) for n in CONNECTIONS}
+            for connections, figures in found.items():
+                say(server="nightcart", n_actions=n_actions, connections=connections, **figures)
+            paced = side_by_side(service.port, path, content, connections=8, rate=RATE)
+            say(server="nightcart", n_actions=n_actions, connections=8, rate=RATE, **paced)
+        _compare_with_mlflow(folder / f"mlflow-{n_actions}", n_actions, found[1]["requests_a_second"])
+
+
+def _kills(folder: Path) -> None:
+    folder.mkdir()
+    promote(folder, 0)
+    say(section="kills", **killed(folder, int(os.environ.get("KILLS") or "20")))
+
+
+def _on_policy(folder: Path) -> None:
+    from tests.bench.serve.on_policy import days  # noqa: PLC0415  (imports Spark, which the other sections don't need)
+
+    folder.mkdir()
+    for found in days(folder, int(os.environ.get("SEEDS") or "5")):
+        say(section="on_policy", **found)
 
 
 def _compare_with_mlflow(folder: Path, n_actions: int, ours: float) -> None:
@@ -169,6 +192,9 @@ def _compare_with_mlflow(folder: Path, n_actions: int, ours: float) -> None:
         theirs = summary(timed(port, "/invocations", content, seconds=SECONDS), SECONDS)
     say(server="mlflow models serve", n_actions=n_actions, connections=1, **theirs)
     say(n_actions=n_actions, times_mlflow=round(ours / theirs["requests_a_second"], 1))
+
+
+SECTIONS: dict[str, Callable[[Path], None]] = {"throughput": _throughput, "kills": _kills, "on_policy": _on_policy}
 
 
 if __name__ == "__main__":

@@ -86,7 +86,8 @@ def test_nightly_goes_from_logs_to_a_champion(night: Night, home: Path, tmp_path
     }
     assert {"simulate_shop", "ingest", "build", "prepare", "train", "evaluate", "register", "promote"} < set(seconds)
     ran = [call["command"] for call in calls(tmp_path / "venv")]
-    assert ran == ["simulate-shop", "ingest", "build", "prepare", *["train"] * 4, "evaluate", "register", "promote"]
+    trained = ["prepare", *["train"] * 4, "evaluate", "register", "promote"]
+    assert ran == ["simulate-shop", "ingest", "build", *trained, "observe"]
     assert "] train discrete_cql-2: done" in ended.stderr
     assert "a line of log" not in ended.stderr, "the long log belongs into its file"
     (log,) = (home / "logs").glob("nightly-*.log")
@@ -112,7 +113,8 @@ def test_nightly_is_green_where_nothing_can_be_learned(night: Night, tmp_path: P
     assert (result["verdict"], result["reasons"]) == ("abstain", ["the window is too short to split"])
     assert (result["n_events"], result["n_transitions"]) == (7, 5)
     assert not {"model", "version", "page"} & set(result)
-    assert [call["command"] for call in calls(tmp_path / "venv")] == ["simulate-shop", "ingest", "build", "prepare"]
+    ran = [call["command"] for call in calls(tmp_path / "venv")]
+    assert ran == ["simulate-shop", "ingest", "build", "prepare", "observe"]
     assert "FAILED" not in ended.stderr
 
 
@@ -190,7 +192,7 @@ def test_nightly_leaves_approval_to_a_person(night: Night, tmp_path: Path) -> No
     assert ended.stderr.splitlines()[-1].endswith(
         "review.html, then: make promote SOURCE=canonical SCENARIO=recommendation DATE=2026-01-31 VERSION=3"
     )
-    assert calls(tmp_path / "venv")[-1]["command"] == "register"
+    assert [call["command"] for call in calls(tmp_path / "venv")][-2:] == ["register", "observe"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from rl.errors import RegistryChanged, RegistryError
 from rl.registry.approvals import approve, read_approvals, standing
 from rl.registry.promotion import promote_version
 from rl.registry.store import aliases, open_store
-from rl.registry.switching import Person, roll_back, turn_off, turn_on
+from rl.registry.switching import Person, roll_back, set_control, turn_off, turn_on
 from rl.registry.versions import all_versions, offer_as_challenger
 from tests.rl.registry.test_registry import FIRST, MODEL, key, record, register, settings_at
 
@@ -159,3 +160,29 @@ def test_a_record_that_can_not_be_read_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "approvals.json").write_text("[{}]")
     with pytest.raises(RegistryChanged, match=r"approvals\.json: not what this home wrote"):
         standing(Settings.from_environment({"NIGHTCART_HOME": str(tmp_path)}), MODEL)
+
+
+def test_a_version_that_decided_before_may_be_control(home: Path) -> None:
+    """Until it is taken back; the champion goes on as it was."""
+    promoted(home, 2)
+
+    def control(version: int | None) -> None:
+        switch(home, partial(set_control, version=version))
+
+    control(1)
+    assert (standing(settings_at(home), MODEL).control, standing_of(home)) == (1, (2, False))
+    control(None)
+    assert standing(settings_at(home), MODEL).control is None
+    assert [one.kind for one in read_approvals(settings_at(home), MODEL)][-2:] == ["control", "no_control"]
+    with pytest.raises(RegistryError, match="the shop's own already"):
+        control(None)
+
+
+def test_what_never_decided_is_no_control(home: Path) -> None:
+    """A clone of the log above all; nor is the champion, which would be held against itself."""
+    promoted(home, 1)
+    register(home, key(date=FIRST + timedelta(days=9)), record(champion_in_force="1", horizon=FIRST))
+    for version, why in ((2, "never decided in the shop.*approved ones are 1"), (1, "held against itself")):
+        with pytest.raises(RegistryError, match=why):
+            switch(home, partial(set_control, version=version))
+    assert standing(settings_at(home), MODEL).control is None

@@ -17,7 +17,7 @@ from rl.policy.action_rules import ActionRules, Cap, Eligibility, Pin
 from rl.serving.decide import FALLBACK_VERSION, is_control
 from rl.serving.decisions import DecisionMaker, DecisionRequest, PolicyInUse
 from rl.serving.histories import Histories, History
-from rl.serving.observation import SeenEvent
+from rl.serving.observation import Moment, SeenEvent
 from tests.rl.policy.policies import make_policy
 from tests.rl.serving.published_histories import day_of
 
@@ -211,3 +211,70 @@ def test_a_business_day_is_that_of_the_source() -> None:
     """Half past eleven in the evening in UTC is the next day in Berlin."""
     (decided,) = maker().decide([asked(time_us=NOON_US + 13 * 3_600_000_000 + 1_800_000_000)])
     assert decided.day == date(2026, 3, 31)
+
+
+def test_caps_and_pins_of_the_model_hold_beside_those_of_the_service() -> None:
+    """Of two pins at one position the service's; what was counted before the model came still counts."""
+    carried = ActionRules(
+        pins=(Pin("b", frozenset({0, 1})),), caps=(Cap(frozenset("c"), 1),), blocked=frozenset("nothing")
+    )
+    made = maker(rules=ActionRules(pins=(Pin("c", frozenset({0})),), caps=(Cap(frozenset("c"), 2),)))
+    assert actions(made, n_positions=2)[0] == "c"
+    made.count_event(TODAY, "ann", ["c"], caps=carried.caps)  # as the service does with today's log
+    made.served = PolicyInUse.of(POLICY.with_rules(carried), 4)
+    assert actions(made, n_positions=2) == ["b", "a"]
+    assert actions(made, shopper="bob", n_positions=2) == ["c", "b"]
+
+
+def moments_seen_by(made: DecisionMaker, monkeypatch: pytest.MonkeyPatch) -> list[Moment]:
+    """What observations are made of from now on."""
+    seen: list[Moment] = []
+    observe = made._maker.observe
+
+    def looked_at(moments: Sequence[Moment]) -> dict[str, Any]:
+        seen.extend(moments)
+        return observe(moments)
+
+    monkeypatch.setattr(made._maker, "observe", looked_at)
+    return seen
+
+
+def test_a_shopper_who_opted_out_leaves_no_trace_of_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody asks the store, nothing the shopper did is seen, and no line tells two requests to be one shopper's."""
+    store = FixedStore(["ann"])
+    made = maker(store=store)
+    events = [SeenEvent("click", NOON_US - 1_000_000, "e1", "a", None, None)]
+    seen = moments_seen_by(made, monkeypatch)
+    decided = made.decide([asked(shopper=f"made-up-{n}", events=events, is_opted_out=True) for n in range(2)])
+    assert store.asked == []
+    assert [(list(moment.events), len(moment.history.rows)) for moment in seen] == [([], 0), ([], 0)]
+    lines = [json.loads(line) for one in decided for line in made.lines(one)]
+    assert [one["group"] for one in lines] == ["fallback", "fallback"]
+    assert len({one["user_id"] for one in lines}) == 2
+    assert not any("e1" in line or '"click"' in line for one in decided for line in made.lines(one))
+
+
+def test_a_control_policy_decides_for_the_shoppers_held_out() -> None:
+    """Under its own version and with its own propensities, in a group of its own; the others get the champion."""
+    before = make_policy("a", "b", "c", has_other=True, seed=9)
+    shoppers = [f"{n:032x}" for n in range(200)]
+    made = maker(pipeline=a_pipeline(0.3))
+    made.control = PolicyInUse.of(before, 2)
+    decided = made.decide([asked(shopper) for shopper in shoppers])
+    assert not any(one.uses_own for one in decided)
+    for one in decided:
+        (choice,) = one.choices
+        policy = before if one.is_control else POLICY
+        assert choice.policy_version == policy.version
+        assert (choice.group == "control") == one.is_control
+        features = policy.encode({"session_step": np.array([0]), "recent_shown_items": np.zeros((1, 5), np.int64)})
+        chances = policy.probabilities(features, np.array([[True, True, True, False]]))[0]
+        assert choice.propensity == pytest.approx(chances["abc".index(choice.action)], abs=1e-15)
+
+
+def test_the_shops_rules_hold_for_the_control_group_too() -> None:
+    """Those of the service, and those that the control policy was learned under."""
+    before = make_policy("a", "b", "c", has_other=True).with_rules(ActionRules(blocked=frozenset("b")))
+    made = maker(pipeline=a_pipeline(1.0), rules=ActionRules(blocked=frozenset("c")))
+    made.control = PolicyInUse.of(before, 2)
+    assert {actions(made, shopper=f"{n:032x}")[0] for n in range(30)} == {"a"}

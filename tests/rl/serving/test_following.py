@@ -10,7 +10,7 @@ import pytest
 from conf.specs.scenario import load_pipeline
 from rl.policy import load_policy
 from rl.registry.store import open_store
-from rl.registry.switching import Person, roll_back, turn_off, turn_on
+from rl.registry.switching import Person, roll_back, set_control, turn_off, turn_on
 from rl.serving.following import Follower
 from rl.serving.in_use import InUse, policy_folder
 from tests.rl.policy.policies import make_policy
@@ -131,3 +131,17 @@ def test_without_a_champion_nothing_but_the_fallback_is_served(tmp_path: Path, w
         return
     register(tmp_path, 0)
     assert told(follower(tmp_path).look()) == (None, False, True)
+
+
+def test_a_control_version_is_fetched_beside_the_champion(home: Path) -> None:
+    promote(home, 1)
+    with open_store(settings_at(home)) as client:
+        set_control(client, settings_at(home), MODEL, ANN, 1)
+    found = follower(home).look()
+    assert (found.version, found.control, found.problem) == (2, 1, "")
+    shutil.rmtree(policy_folder(home, SOURCE, SCENARIO, 1))
+    with open_store(settings_at(home)) as client:
+        client.delete_model_version(MODEL, "1")
+    found = follower(home).look()
+    assert (found.version, found.control) == (2, None)
+    assert "version 1 can't decide for the control group: it was deleted" in found.problem

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from conf.specs.business_rules import BusinessRules
+from conf.specs.scenario import Scenario
+from conf.specs.shop_rules import ShopRules
 from rl.policy.action_rules import ActionRules, Cap, Eligibility, Pin
 
 
-def action_rules(rules: BusinessRules) -> ActionRules:
-    """Return the rules as masks take them."""
+def action_rules(rules: ShopRules | None) -> ActionRules:
+    """Return the rules as masks take them; None takes nothing away."""
+    if rules is None:
+        return ActionRules()
     return ActionRules(
         blocked=frozenset(key for rule in rules.block for key in rule.actions),
         pins=tuple(Pin(rule.action, frozenset(rule.positions)) for rule in rules.pin),
@@ -17,3 +20,8 @@ def action_rules(rules: BusinessRules) -> ActionRules:
         ),
         caps=tuple(Cap(frozenset(rule.actions), rule.per_shopper_day) for rule in rules.caps),
     )
+
+
+def rules_of_scenario(scenario: Scenario) -> ActionRules:
+    """Return the rules that the scenario's spec states."""
+    return action_rules(scenario.rules)

@@ -1,0 +1,56 @@
+"""What a service decided on a simulated day is tomorrow's evidence: ingested, and judged by its own propensities."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+from scipy.stats import chi2
+
+from rl.data.logged_episodes import LoggedEpisodes
+from rl.ope.samples.evaluation_probabilities import logged_action_probabilities
+from rl.policy import StochasticPolicy
+from rl.shops.recommendation.shop import build_shop
+from tests.rl.policy.policies import make_policy
+from tests.rl.serving.served_home import promote, running
+from tests.rl.serving.served_shop_day import ServedShop, chosen_as_often_as_told, pipeline_of, shop_of
+
+pytestmark = pytest.mark.e2e
+
+SMALLEST_CHANCE = 1e-4
+"""Of a good service's counts: what they are is fixed by no seed, so that once in ten thousand runs this fails."""
+
+
+@pytest.fixture(scope="module")
+def served(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[StochasticPolicy, LoggedEpisodes]:
+    """The champion of a home, and the day that its service decided."""
+    home = tmp_path_factory.mktemp("served") / "home"
+    shop = ServedShop(home, pipeline_of(home.parent / "sources"), shop_of(seed=1, n_shoppers=300), spark)
+    policy = make_policy(*build_shop(shop.settings).catalogue.item_ids, seed=3)
+    home.mkdir()
+    promote(home, 0, policy)
+    shop.open()
+    with running(home, "--replay", "--decisions", str(shop.today), version=1) as service:
+        shop.live(service)
+        assert service.ready()["status"] == "ready"
+    shop.take_in()
+    return policy, shop.episodes(policy)
+
+
+def test_every_propensity_is_what_the_champion_gives_the_row(
+    served: tuple[StochasticPolicy, LoggedEpisodes],
+) -> None:
+    """So its weights are 1: what the service saw over HTTP is what Spark built from the logs."""
+    policy, episodes = served
+    assert episodes.n_transitions > 500
+    assert set(episodes.policy_versions) == {policy.version}
+    ratio = logged_action_probabilities(policy, episodes) / episodes.propensity
+    np.testing.assert_allclose(ratio, 1, atol=1e-9)
+
+
+def test_actions_are_as_frequent_as_their_propensities_say(
+    served: tuple[StochasticPolicy, LoggedEpisodes],
+) -> None:
+    statistic, degrees = chosen_as_often_as_told(*served)
+    assert degrees > 20
+    assert chi2.sf(statistic, degrees) > SMALLEST_CHANCE
