@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 
 @dataclass(frozen=True)
@@ -270,3 +270,14 @@ def failures_log(home: Path) -> Path:
 def registrations(home: Path) -> list[Path]:
     """Return the files of the versions that a home's nights registered, one file for each night."""
     return list((home / "runs").glob("*/*/*/registration.json"))
+
+
+def path_date(path: str, column: str) -> date:
+    """Return the date that a path such as `delivery_date=2026-01-31/...` holds for a column."""
+    return date.fromisoformat(path_value(path, column))
+
+
+def path_value(path: str, column: str) -> str:
+    """Return what a path such as `delivery_date=2026-01-31/...` holds for a column."""
+    part = next(part for part in PurePosixPath(path).parts if part.startswith(f"{column}="))
+    return part.removeprefix(f"{column}=")

@@ -346,7 +346,7 @@ DECISIONS = Table(
     key=("decision_id",),
     partitioned_by=("as_of",),
     columns=(
-        Column("decision_id", "string", "hash of scenario, as-of day and shopper"),
+        Column("decision_id", "string", "hash of scenario, as-of day and all that the row decides"),
         Column("decision_time", "timestamp", "start of the week that is decided, UTC", unit="microseconds"),
         Column("user_id", "string", "keyed hash of the shopper's id"),
         Column("action", "string", "natural key of the offer, or `none`"),

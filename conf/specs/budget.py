@@ -95,7 +95,7 @@ class Eligibility(StrictModel):
     opted_out: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
         description="Names attributes of shoppers, and the values of each with which a shopper gets no offer, as told "
-        "before the decision.",
+        "before the decision; capital or small letters and blanks around a value make no difference.",
         examples=[{"newsletter": ["nein"]}],
     )
     available: str | None = Field(
@@ -114,4 +114,16 @@ class Eligibility(StrictModel):
     @property
     def input_name(self) -> str:
         """What manifests of observations name it by among their inputs."""
-        return f"eligibility/{sha256(self.model_dump_json().encode('utf-8')).hexdigest()[:16]}"
+        # Observations of earlier releases compared values to the letter: another one, who says the same otherwise.
+        comparison = "by plain words" if self.opted_out else ""
+        content = self.model_dump_json() + comparison
+        return f"eligibility/{sha256(content.encode('utf-8')).hexdigest()[:16]}"
+
+
+def plain_word(value: str) -> str:
+    """Return a value without blanks around it, its letters alike whether capital or small.
+
+    >>> plain_word(" Nein ")
+    'nein'
+    """
+    return value.strip().casefold()

@@ -18,15 +18,15 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.errors import SpecError
 from conf.kernel.version import kernel_inputs
+from conf.observed_inputs import week_inputs
 from conf.paths import Lake
-from conf.publication import read_pointers
 from conf.settings import PROJECT_ROOT, Settings
 from conf.specs.problem import WEEKDAYS
 from conf.specs.scenario import Pipeline, Scenario
 from conf.specs.spec_hash import code_hash, data_spec_hash
-from conf.tables import ATTRIBUTES, CONSENT, HISTORIES, Table, observations_table
+from conf.tables import ATTRIBUTES, CONSENT, HISTORIES, observations_table
 from jobs.errors import DeliveryError
-from jobs.events.events_reading import DeliveredEvents, path_date, read_deliveries, read_events
+from jobs.events.events_reading import DeliveredEvents, read_deliveries, read_events
 from jobs.events.ordered_partitions import n_partitions_for
 from jobs.events.shopper_files import shopper_files
 from jobs.events.told_rows import read_told, told_inputs
@@ -145,18 +145,15 @@ def _weekly(order: _Order) -> _Tables:
     scenario, last = pipeline.scenario, order.last
     delivered, further = _delivered(lake, last), _opt_outs(scenario)
     events = read_events(spark, lake, first_event_date=order.first, last_event_date=last, last_delivery_date=last)
-    inputs = delivered.inputs(order.first, last) | told_inputs(lake, pipeline, last, further) | kernel_inputs()
+    inputs = week_inputs(lake, pipeline, order.as_of)
     if pipeline.source.consent is not None:
         moment_us = week_job(pipeline, order.as_of).moment_us
         events = consenting(events, read_deliveries(spark, CONSENT, lake, last), moment_us)
-        inputs |= _deliveries_of(lake, CONSENT, last)
     told = read_told(spark, lake, pipeline, first_day=order.as_of, last_delivery_date=last, further=further)
     folder = lake.observations(scenario.name, data_spec_hash(pipeline))
     target = Target(observations_table(scenario), folder, "as_of", sort_columns=("user_id",))
     frame = weekly_observations(events, told, pipeline, as_of=order.as_of, n_partitions=order.n_partitions(delivered))
-    # Not part of the spec's hash, since transitions don't depend on it.
-    asked = {} if scenario.eligibility is None else {scenario.eligibility.input_name: "yes"}
-    return _Tables([(frame, target)], inputs | asked)
+    return _Tables([(frame, target)], inputs)
 
 
 def _week_problem(scenario: Scenario, as_of: date) -> str:
@@ -175,14 +172,6 @@ def _week_problem(scenario: Scenario, as_of: date) -> str:
 
 def _opt_outs(scenario: Scenario) -> tuple[str, ...]:
     return () if scenario.eligibility is None else tuple(scenario.eligibility.opted_out)
-
-
-def _deliveries_of(lake: Lake, table: Table, last: date) -> dict[str, str]:
-    return {
-        f"{table.name}/{name}": pointer.manifest.content_hash
-        for name, pointer in sorted(read_pointers(lake.table(table.name)).items())
-        if path_date(name, "delivery_date") <= last
-    }
 
 
 def _n_shoppers(spark: SparkSession, version: StagedVersion) -> int:

@@ -14,7 +14,7 @@ from pyspark.sql.types import StructField, StructType
 
 from conf.id_form import mixed_ids
 from conf.intact_files import refuse_damaged, repair_command, sums_among
-from conf.paths import Lake
+from conf.paths import Lake, path_date
 from conf.publication import read_pointers
 from conf.tables import AVAILABILITY, EVENTS, Table
 from jobs.errors import DeliveryError
@@ -153,17 +153,6 @@ def _whole_files(
     files = [file for pointer in known for file in pointer.files if is_wanted(file)]
     refuse_damaged(folder, sums_among(known, files), repair_command(lake.source))
     return files
-
-
-def path_value(path: str, column: str) -> str:
-    """Return what a path such as `delivery_date=2026-01-31/...` holds for a column."""
-    part = next(part for part in PurePosixPath(path).parts if part.startswith(f"{column}="))
-    return part.removeprefix(f"{column}=")
-
-
-def path_date(path: str, column: str) -> date:
-    """Return the date that a path holds for a column."""
-    return date.fromisoformat(path_value(path, column))
 
 
 def published_files(

@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 from pyspark.sql.types import LongType, StructField, StructType
 
-from conf.paths import Lake
+from conf.paths import Lake, path_date, path_value
 from conf.tables import EVENTS
-from jobs.events.events_reading import path_date, path_value, published_files
+from jobs.events.events_reading import published_files
 from jobs.events.line_events import buckets
 from jobs.events.repeated_ids import MOST_REPEATED, IdsByCell, repeated_ids
 from jobs.publishing.row_cells import ROWS_A_GROUP

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
@@ -13,12 +13,13 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from conf.kernel.told import Attributes, Told
+from conf.observation_features import id_hash
+from conf.observed_inputs import asks_products, table_inputs, told_tables
 from conf.paths import Lake
-from conf.publication import read_pointers
-from conf.specs.scenario import Pipeline, Scenario
+from conf.specs.scenario import Pipeline
 from conf.tables import ITEMS, SHOPPERS, Table
-from jobs.events.column_numbers import days, id_hashes, micros, whole
-from jobs.events.events_reading import path_date, read_earliest
+from jobs.events.column_numbers import by_value, days, id_hashes, micros, whole
+from jobs.events.events_reading import read_earliest
 from jobs.events.item_facts import FACT_COLUMNS, ItemFacts, item_facts
 from jobs.events.products import PRODUCT_FACT_COLUMNS, ToldProducts
 
@@ -27,7 +28,6 @@ ATTRIBUTE = "told"
 
 _ATTRIBUTE_FIELDS = ("attribute", "valid_from", "delivery_date", "value")
 _MICROS = 1_000_000
-_TOLD_FORMS = ("price_in_{n}d", "is_reduced_in_{n}d", "product_category")
 
 
 @dataclass(frozen=True)
@@ -45,20 +45,6 @@ class ToldRows:
     items: Told | None
     facts: ItemFacts | None = None
     products: ToldProducts | None = None
-
-
-def told_tables(pipeline: Pipeline, further: Collection[str] = ()) -> list[Table]:
-    """Return the side tables that the scenario's observations are made of, beside the events.
-
-    Args:
-        pipeline: whose.
-        further: attributes of shoppers that are asked for beside those that are features.
-    """
-    scenario = pipeline.scenario
-    needs_items = scenario.observation.item_categories or scenario.action.item_categories or scenario.reward.item_costs
-    needs_items = needs_items or _asks_products(scenario)
-    has_attributes = bool(scenario.observation.attributes or further)
-    return [*([SHOPPERS] if has_attributes else []), *([ITEMS] if needs_items else [])]
 
 
 def read_told(
@@ -90,7 +76,7 @@ def read_told(
     if ITEMS in tables:
         told = read_earliest(spark, ITEMS, lake, last_delivery_date)
         zone = pipeline.source.zone
-        if _asks_products(scenario):
+        if asks_products(scenario):
             products = ToldProducts(told.select(*PRODUCT_FACT_COLUMNS).toArrow())
         rows = _needed_from(told, ITEMS, first_day, zone).select(*FACT_COLUMNS).toArrow()
         items = item_categories(rows) if scenario.observation.item_categories else None
@@ -104,21 +90,12 @@ def read_told(
     return ToldRows(attributes, items, facts, products)
 
 
-def _asks_products(scenario: Scenario) -> bool:
-    """Return True where features of products see what the items table tells."""
-    return any(form in _TOLD_FORMS for form, _ in scenario.observation.of_products.values())
-
-
 def told_inputs(
     lake: Lake, pipeline: Pipeline, last_delivery_date: date, further: Collection[str] = ()
 ) -> dict[str, str]:
     """Return input name -> content hash of what deliveries told up to the last one, for a manifest."""
-    return {
-        f"{table.name}/{name}": pointer.manifest.content_hash
-        for table in told_tables(pipeline, further)
-        for name, pointer in sorted(read_pointers(lake.table(table.name)).items())
-        if path_date(name, "delivery_date") <= last_delivery_date
-    }
+    tables = told_tables(pipeline, further)
+    return {name: found for table in tables for name, found in table_inputs(lake, table, last_delivery_date).items()}
 
 
 def item_categories(rows: pa.Table) -> Told:
@@ -141,11 +118,12 @@ def among_events(events: DataFrame, attributes: DataFrame) -> DataFrame:
     return events.unionByName(told, allowMissingColumns=True)
 
 
-def apart(table: pa.Table) -> tuple[pa.Table, Attributes | None]:
+def apart(table: pa.Table, word: Callable[[str], str] = lambda value: value) -> tuple[pa.Table, Attributes | None]:
     """Return the events of a partition, and what was told of their shoppers; keys are numbers of these, as they stand.
 
     Args:
         table: by shopper; None is told where it has no column for that.
+        word: makes of a value what is told: as it was delivered, or so that values can be alike.
     """
     if ATTRIBUTE not in table.column_names:
         return table, None
@@ -161,7 +139,7 @@ def apart(table: pa.Table) -> tuple[pa.Table, Attributes | None]:
         whole(unit),
         micros(fields["valid_from"]),
         days(fields["delivery_date"]),
-        id_hashes(fields["value"]),
+        by_value(fields["value"], lambda value: id_hash(word(value))),
     )
     return events, Attributes(id_hashes(fields["attribute"]), rows)
 

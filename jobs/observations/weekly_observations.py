@@ -20,7 +20,7 @@ from conf.kernel.transitions import Rules, observations
 from conf.kernel.window_features import NONE, Window, window_features
 from conf.kernel_rules import rules_of
 from conf.observation_features import id_hash
-from conf.specs.budget import Eligibility
+from conf.specs.budget import Eligibility, plain_word
 from conf.specs.scenario import Pipeline
 from conf.tables import observations_table
 from jobs.events.event_columns import MONEY_COLUMNS, TRANSITION_COLUMNS, event_columns
@@ -78,7 +78,7 @@ class WeekJob:
         moment_us: start of the week, UTC microseconds.
         as_of_day: its business day, days since the epoch.
         active: how far back a visit makes a shopper active.
-        opted_out: attributes, and the values with which a shopper has opted out.
+        opted_out: attributes, and the plain words with which a shopper has opted out.
         items: categories of items, for events that name none; None where they have none then.
         facts: what decisions and money lack of their items; None where nothing is asked.
     """
@@ -99,6 +99,8 @@ class WeekJob:
             events: TRANSITION_COLUMNS, and MONEY_COLUMNS where features are money, of whole shoppers, by shopper in the
                 total order; and ATTRIBUTE with its rows, where attributes are asked for.
         """
+        # Who opted out may have said so in other letters than the scenario does.
+        said = apart(events, plain_word)[1] if self.opted_out else None
         events, attributes = apart(events)
         if self.facts is not None:
             events = self.facts.fill(events)
@@ -106,7 +108,7 @@ class WeekJob:
         stream = columns.stream
         decided, points = decisions(stream, self.rules.decision), moment_points(stream, self.moment_us, self.calendar)
         features = observations(stream, decided, points, self.rules, attributes=attributes)
-        codes = attribute_features(attributes, points, self.opted_out)
+        codes = attribute_features(said, points, self.opted_out)
         has_opted_out = np.zeros(len(points), dtype=np.bool_)
         for code in codes.values():
             has_opted_out |= code > 0
@@ -151,6 +153,6 @@ def week_job(pipeline: Pipeline, as_of: date, *, items: Told | None = None, fact
 
 def _opt_out_rules(eligibility: Eligibility) -> dict[str, AttributeRule]:
     return {
-        attribute: AttributeRule(id_hash(attribute), tuple(id_hash(value) for value in values))
+        attribute: AttributeRule(id_hash(attribute), tuple(id_hash(plain_word(value)) for value in values))
         for attribute, values in eligibility.opted_out.items()
     }

@@ -9,11 +9,11 @@ import structlog
 
 from conf.intact_files import seems_intact
 from conf.kernel.version import kernel_inputs
-from conf.paths import Lake
+from conf.paths import Lake, path_date
 from conf.publication import Manifest, is_strict_subset, read_pointers
 from conf.specs.source import Source
 from conf.tables import SESSIONS
-from jobs.events.events_reading import DeliveredEvents, path_date, read_events
+from jobs.events.events_reading import DeliveredEvents, read_events
 from jobs.events.ingest import Ingestion
 from jobs.events.ordered_partitions import n_partitions_for
 from jobs.events.shopper_files import shopper_files

@@ -10,13 +10,13 @@ from pathlib import Path
 from conf.intact_files import seems_intact
 from conf.kernel.version import kernel_inputs
 from conf.kernel_rules import starting_dates
-from conf.paths import Lake
+from conf.observed_inputs import told_tables
+from conf.paths import Lake, path_date
 from conf.publication import Pointer, read_pointers
 from conf.specs.scenario import Pipeline
 from conf.tables import AVAILABILITY, CONSENT
 from jobs.errors import DeliveryError
-from jobs.events.events_reading import DeliveredEvents, path_date
-from jobs.events.told_rows import told_tables
+from jobs.events.events_reading import DeliveredEvents
 from jobs.sessions.business_days import days_between
 from jobs.sessions.session_rows import DAYS_BEFORE
 from jobs.transitions.attribution import look_back_days

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from conf.intact_files import refuse_damaged, repair_command
+from conf.observed_inputs import differing_inputs, week_inputs
 from conf.paths import Lake
 from conf.publication import Pointer, read_pointer
 from conf.specs.scenario import Pipeline
@@ -49,8 +50,8 @@ def read_week(pipeline: Pipeline, lake: Lake, as_of: date) -> WeekObservations:
     """Return the observations of the week that starts on the day.
 
     Raises:
-        DatasetError: nothing was published for the day, or by another eligibility than the scenario's now; shoppers
-            stand there twice, or files can't be read.
+        DatasetError: nothing was published for the day, or by another eligibility than the scenario's now, or from
+            deliveries that were ingested again since; shoppers stand there twice, or files can't be read.
         DamagedFile: a file isn't what was published.
     """
     scenario = pipeline.scenario
@@ -64,6 +65,11 @@ def read_week(pipeline: Pipeline, lake: Lake, as_of: date) -> WeekObservations:
         raise DatasetError(
             f"{folder}: the observations as of {as_of} say who may get an offer by another eligibility than "
             f"{scenario.name} has now; observe again: {command}"
+        )
+    if changed := differing_inputs(pointer.manifest.inputs, week_inputs(lake, pipeline, as_of)):
+        raise DatasetError(
+            f"{folder}: {len(changed)} of what the observations as of {as_of} are made from changed since they were "
+            f"published ({', '.join(changed[:3])}); observe again: {command}"
         )
     refuse_damaged(folder, pointer.sums, repair_command(lake.source))
     schema = arrow_schema(observations_table(scenario))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -134,18 +135,28 @@ def decide_week(
     moment = _EPOCH + timedelta(microseconds=start.time_us)
     sets = [offers.available_id if one else offers.unavailable_id for one in may_get_offers.tolist()]
     columns = {
-        "decision_id": [decision_id(scenario, start.as_of, user) for user in observed.user_id],
         "decision_time": [moment] * len(observed),
         "user_id": list(observed.user_id),
         "action": [keys[one] for one in drawn.index.tolist()],
         "propensity": [Decimal(f"{one:.{_PROPENSITY_DIGITS}f}") for one in drawn.propensity.tolist()],
         "policy_version": [policy.version] * len(observed),
         "availability_id": sets,
-        "committed": drawn.committed,
+        "committed": drawn.committed.tolist(),
     }
+    contents = zip(*columns.values(), strict=True)
+    columns["decision_id"] = [decision_id(scenario, start.as_of, content) for content in contents]
     return DecidedWeek(pa.table(columns, schema=arrow_schema(DECISIONS)), drawn, may_get_offers)
 
 
-def decision_id(scenario: str, as_of: date, user_id: str) -> str:
-    """Return the id of a shopper's decision of a week: 32 hexadecimal digits."""
-    return sha256(f"{scenario}|{as_of}|{user_id}".encode()).hexdigest()[:32]
+def decision_id(scenario: str, as_of: date, content: tuple[Any, ...]) -> str:
+    """Return the id of a decision of a week: 32 hexadecimal digits, others for each that differs in anything.
+
+    A week that is decided again keeps the ids of what stays as it was. What it decides otherwise is told from what was
+    sent before: under one id, the first of two would count in the log, whichever was sent.
+
+    Args:
+        scenario: its name.
+        as_of: day on which the week starts.
+        content: of the decision's row, the shopper's id among it.
+    """
+    return sha256("|".join(map(str, (scenario, as_of, *content))).encode()).hexdigest()[:32]

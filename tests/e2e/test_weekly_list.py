@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 from conf.errors import SpecError
 from conf.observation_features import id_hash
 from conf.paths import Lake, Run
-from conf.publication import read_pointers, write_atomically
+from conf.publication import Pointer, read_pointers, write_atomically
 from conf.settings import Settings
 from conf.specs.budget import OfferCap
 from conf.specs.scenario import Pipeline, load_pipeline
@@ -284,6 +284,37 @@ def test_observations_by_another_eligibility_decide_nothing(settings: Settings, 
     scenario = pipeline.scenario.model_copy(update={"eligibility": stricter})
     with pytest.raises(DatasetError, match=rf"another eligibility than promotion has now; .*--as-of {AS_OF}"):
         read_week(pipeline.model_copy(update={"scenario": scenario}), lake, AS_OF)
+
+
+def test_opt_outs_are_the_same_whatever_their_letters(
+    spark: SparkSession, settings: Settings, pipeline: Pipeline
+) -> None:
+    """A scenario that writes the word otherwise than the register finds the same shoppers, and observes anew."""
+    before = {user for user, row in observed_rows(settings, pipeline).items() if row["has_opted_out"]}
+    eligibility = pipeline.scenario.eligibility
+    assert before
+    assert eligibility is not None
+    otherwise = eligibility.model_copy(update={"opted_out": {"newsletter": (" NEIN",)}})
+    scenario = pipeline.scenario.model_copy(update={"eligibility": otherwise})
+    observe(spark, settings, pipeline.model_copy(update={"scenario": scenario}), AS_OF)
+    assert {user for user, row in observed_rows(settings, pipeline).items() if row["has_opted_out"]} == before
+    observe(spark, settings, pipeline, AS_OF)
+    assert len(read_week(pipeline, Lake(settings.lake, pipeline.source.name), AS_OF)) > 100
+
+
+def test_a_delivery_ingested_again_since_decides_nothing(settings: Settings, pipeline: Pipeline) -> None:
+    """Until somebody observes again: the list would be of what was known before."""
+    place = Lake.pointer(Lake(settings.lake, pipeline.source.name).table("events"), f"delivery_date={SUNDAY}")
+    published = place.read_text(encoding="utf-8")
+    pointer = Pointer.model_validate_json(published)
+    manifest = pointer.manifest.model_copy(update={"content_hash": "0-again"})
+    try:
+        write_atomically(place, pointer.model_copy(update={"manifest": manifest}).model_dump_json())
+        with pytest.raises(DatasetError, match=rf"\(events/delivery_date={SUNDAY}\); observe again"):
+            decided(settings, version=1)
+    finally:
+        write_atomically(place, published)
+    assert "skipped" not in decided(settings, version=1)
 
 
 def test_before_an_approval_the_night_s_version_drafts_its_list(

@@ -6,10 +6,10 @@ from datetime import date
 
 from pyspark.sql import DataFrame, SparkSession
 
-from conf.paths import Lake
+from conf.paths import Lake, path_date
 from conf.publication import read_pointers
 from conf.tables import EVENTS_REJECTED, ITEMS, SESSIONS
-from jobs.events.events_reading import path_date, read_deliveries, read_earliest, read_files
+from jobs.events.events_reading import read_deliveries, read_earliest, read_files
 
 
 def read_sessions(spark: SparkSession, lake: Lake, *, first_date: date, last_date: date) -> DataFrame:

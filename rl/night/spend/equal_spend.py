@@ -15,6 +15,9 @@ from rl.policy.offer_prices import OfferPrices, plannable
 Target = Callable[[FeatureArray], FloatArray]
 """With which probability each shopper is meant to get an offer, before it is thinned to a spend, `(n,)`."""
 
+Allowed = Callable[[FeatureArray, BoolArray], BoolArray]
+"""What is left of a mask where a shopper has had as many offers as caps allow, `(n, n_actions)`."""
+
 RECENCY = "days_since_purchase"
 RECENT_DAYS, LAPSED_DAYS = 21, 56
 _RIDGE = 1.0
@@ -22,7 +25,7 @@ _RIDGE = 1.0
 
 @dataclass(frozen=True)
 class TargetedOffers:
-    """Sends targeted shoppers one of some offers, with a share; all others nothing.
+    """Sends targeted shoppers one of some offers, with a share; all others nothing, as whoever had enough offers.
 
     Attributes:
         version: its name.
@@ -30,6 +33,7 @@ class TargetedOffers:
         nothing: index of the action that offers nothing.
         share: of the target that gets an offer.
         target: who is meant to.
+        allowed: what caps leave, as they do to the policy that the rule is compared with.
     """
 
     version: str
@@ -37,9 +41,11 @@ class TargetedOffers:
     nothing: int
     share: float
     target: Target = field(repr=False)
+    allowed: Allowed = field(repr=False)
 
     def probabilities(self, features: FeatureArray, mask: BoolArray) -> FloatArray:
         """Return the probabilities, `(n, n_actions)`; where nothing isn't available, all that is are equally likely."""
+        mask = self.allowed(features, mask)
         possible = np.where(mask, self.offers, 0.0)
         total = possible.sum(axis=1, keepdims=True)
         sent: FloatArray = (self.share * self.target(features))[:, None] * np.divide(
@@ -56,7 +62,8 @@ def rules_at_equal_spend(
 ) -> dict[str, Policy]:
     """Return the rules by name, each at the spend of the policy's budget on validation weeks, or all that it can spend.
 
-    Those whose features or metrics the scenario doesn't have are left out.
+    They keep the policy's caps, so that a larger share of the others gets an offer. Those whose features or metrics the
+    scenario doesn't have are left out.
 
     Args:
         policy: with prices.
@@ -69,13 +76,18 @@ def rules_at_equal_spend(
         return {}
     keys, nothing = policy.vocabulary.keys, prices.nothing
     each = {key: _one_hot(place, policy.n_actions) for place, key in enumerate(keys) if place != nothing}
-    made = _Thinning(prices, nothing, validation)
-    rules: dict[str, Policy] = {"nobody": TargetedOffers("nobody", np.zeros(policy.n_actions), nothing, 0.0, _all)}
+
+    def allowed(features: FeatureArray, mask: BoolArray) -> BoolArray:
+        return prices.allowed(policy.encoder, features, mask)
+
+    made = _Thinning(prices, nothing, validation, allowed)
+    rules: dict[str, Policy] = {"nobody": made.at_share("nobody", np.zeros(policy.n_actions), _all, share=0.0)}
     for key, offers in each.items():
         rules[f"{key} to anybody"] = made.thinned(f"{key} to anybody", offers, _all)
     rules["any offer to anybody"] = made.thinned("any offer to anybody", np.sum(list(each.values()), axis=0), _all)
     usual = max(each, key=lambda key: float((train.action == keys.index(key)).sum()))
-    for name, target in _targets(policy, scenario, train, validation, made.room_share(each[usual])).items():
+    targets = _targets(policy, scenario, train, made.may_get_offers, made.room_share(each[usual]))
+    for name, target in targets.items():
         rules[f"{usual} to {name}"] = made.thinned(f"{usual} to {name}", each[usual], target)
     return rules
 
@@ -87,6 +99,14 @@ class _Thinning:
     prices: OfferPrices
     nothing: int
     validation: LoggedEpisodes
+    allowed: Allowed
+
+    @property
+    def may_get_offers(self) -> FeatureArray:
+        """The validation weeks' observations of whoever may get one; all, where nobody may."""
+        features = self.validation.features
+        may_get = self.allowed(features, self.validation.mask()).sum(axis=1) > 1
+        return features[may_get] if may_get.any() else features
 
     @property
     def room(self) -> float:
@@ -100,11 +120,13 @@ class _Thinning:
 
     def thinned(self, name: str, offers: FloatArray, target: Target) -> TargetedOffers:
         whole = self._spend(offers, target)
-        share = min(1.0, self.room / whole) if whole > 0 else 1.0
-        return TargetedOffers(name, offers, self.nothing, share, target)
+        return self.at_share(name, offers, target, share=min(1.0, self.room / whole) if whole > 0 else 1.0)
+
+    def at_share(self, name: str, offers: FloatArray, target: Target, *, share: float) -> TargetedOffers:
+        return TargetedOffers(name, offers, self.nothing, share, target, self.allowed)
 
     def _spend(self, offers: FloatArray, target: Target) -> float:
-        rule = TargetedOffers("whole", offers, self.nothing, 1.0, target)
+        rule = self.at_share("whole", offers, target, share=1.0)
         chances = rule.probabilities(self.validation.features, self.validation.mask())
         return float((chances @ self.prices.costs).mean())
 
@@ -113,7 +135,7 @@ def _targets(
     policy: StochasticPolicy,
     scenario: Scenario,
     train: LoggedEpisodes,
-    validation: LoggedEpisodes,
+    may_get_offers: FeatureArray,
     room_share: float,
 ) -> Mapping[str, Target]:
     found: dict[str, Target] = {}
@@ -126,12 +148,19 @@ def _targets(
         ).astype(np.float64)
     bought = next((name for name, event in scenario.metrics.items() if event == "purchase"), None)
     if bought is not None and bought in train.metrics:
-        found["likely buyers first"] = _likely_buyers(train, bought, validation, room_share)
+        found["likely buyers first"] = _likely_buyers(train, bought, may_get_offers, room_share)
     return found
 
 
-def _likely_buyers(train: LoggedEpisodes, metric: str, validation: LoggedEpisodes, share: float) -> Target:
-    """Return who is likeliest to buy, by a linear model of the week's purchases: the classic mistake."""
+def _likely_buyers(train: LoggedEpisodes, metric: str, may_get_offers: FeatureArray, share: float) -> Target:
+    """Return who is likeliest to buy, by a linear model of the week's purchases: the classic mistake.
+
+    Args:
+        train: the model is fitted on them.
+        metric: that counts purchases.
+        may_get_offers: observations among which the likeliest are found, `(n, n_features)`.
+        share: of them that is meant to get an offer.
+    """
     features = train.features.astype(np.float64)
     mean, spread = features.mean(axis=0), features.std(axis=0) + 1e-9
     scaled = (features - mean) / spread
@@ -144,9 +173,7 @@ def _likely_buyers(train: LoggedEpisodes, metric: str, validation: LoggedEpisode
         found: FloatArray = ((asked - mean) / spread) @ weights
         return found
 
-    may_get = validation.mask().sum(axis=1) > 1
-    chosen = score(validation.features[may_get]) if may_get.any() else score(validation.features)
-    threshold = float(np.quantile(chosen, 1 - share))
+    threshold = float(np.quantile(score(may_get_offers), 1 - share))
     return lambda asked: (score(asked) >= threshold).astype(np.float64)
 
 

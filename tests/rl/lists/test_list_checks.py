@@ -79,6 +79,20 @@ def test_the_same_week_is_drawn_alike_and_the_next_one_otherwise() -> None:
     assert decided().rows["action"].to_pylist() != decided(as_of=date(2026, 2, 9)).rows["action"].to_pylist()
 
 
+def test_a_week_decided_again_keeps_the_ids_of_what_stays() -> None:
+    """Decisions have equal ids exactly where all of them is equal: offer, propensity, policy, set and cost."""
+    first, again, other = decided().rows, decided().rows, decided(budget=BUDGET // 20).rows
+    assert first["decision_id"].to_pylist() == again["decision_id"].to_pylist()
+    is_same_id = [
+        one == two for one, two in zip(*(rows["decision_id"].to_pylist() for rows in (first, other)), strict=True)
+    ]
+    contents = [rows.drop_columns(["decision_id"]).to_pylist() for rows in (first, other)]
+    assert is_same_id == [one == two for one, two in zip(*contents, strict=True)]
+    assert 0 < sum(is_same_id) < N
+    week_after = decided(as_of=date(2026, 2, 9)).rows["decision_id"].to_pylist()
+    assert not set(week_after) & set(first["decision_id"].to_pylist())
+
+
 def test_a_cent_too_much_is_caught() -> None:
     rows = decided().rows
     total = sum(rows["committed"].to_pylist())

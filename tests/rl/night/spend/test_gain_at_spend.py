@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from rl.ope.report import EvaluationSettings
 from rl.policy import StochasticPolicy
 from rl.policy.network import DenseNetwork
 from rl.policy.observation_encoder import ColumnEncoding, ObservationEncoder
-from rl.policy.offer_prices import OfferPrices
+from rl.policy.offer_prices import Cap, OfferPrices
 from tests.rl.factories import make_logged_episodes, make_pipeline
 from tests.rl.policy.policies import make_vocabulary
 
@@ -165,7 +166,24 @@ def test_without_weights_or_prices_there_is_a_reason() -> None:
 
 def test_who_can_only_get_offers_gets_one() -> None:
     """Where nothing isn't available all that is are equally likely, and rows are distributions everywhere."""
-    rule = TargetedOffers("rule", np.array([0.0, 1.0, 0.0]), 0, 0.4, lambda features: features[:, 0].astype(float))
+    rule = TargetedOffers(
+        "rule", np.array([0.0, 1.0, 0.0]), 0, 0.4, lambda features: features[:, 0].astype(float), lambda _, mask: mask
+    )
     features = np.array([[1, 1], [0, 1], [1, 1], [1, 1]], dtype=np.float32)
     mask = np.array([[1, 1, 1], [1, 1, 1], [0, 1, 1], [1, 0, 1]], dtype=bool)
     assert rule.probabilities(features, mask).tolist() == [[0.6, 0.4, 0], [1, 0, 0], [0, 0.5, 0.5], [1, 0, 0]]
+
+
+def test_rules_keep_the_policy_s_caps_and_spend_the_budget_on_the_others() -> None:
+    """Whoever had as many offers as the caps allow gets none by any rule; the others get what the budget pays."""
+    train, validation = a_log(1), a_log(2)
+    capped = replace(TERMS, caps=(Cap("moved", 1),))
+    policy = WeeklyPricing(capped, validation, N_SHOPPERS).priced(a_policy())
+    had_enough = validation.features[:, 0] == 1
+    for name, rule in rules(policy, train, validation).items():
+        chances = rule.probabilities(validation.features, validation.mask())
+        assert (chances[had_enough, 0] == 1).all(), name
+        spend = N_SHOPPERS * float((chances @ np.array(COMMITTED)).mean() / 1e6)
+        if name == "letter to anybody":
+            assert spend == pytest.approx(500 - 4)
+        assert spend <= 500 - 4 + 1e-6, name
