@@ -50,6 +50,10 @@ class Lake:
         """Return the file of the same list as a spreadsheet or a campaign tool reads it."""
         return self.decisions(scenario) / "csv" / f"{as_of}.csv"
 
+    def list_lock(self, scenario: str) -> Path:
+        """Return the lock file that is held while a list of the scenario is decided."""
+        return self.folder / "_locks" / f"decide_{scenario}"
+
     def shopper_scores(self, model: str) -> Path:
         """Return the folder of what a model of shoppers says of each of them, by as-of day."""
         return self.folder / "shopper_scores" / model

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from hashlib import sha256
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from conf.observation_features import NOTHING_OFFERED, window_of
+from conf.specs.key_kinds import OPERATION
+from conf.specs.later_keys import GrownModel
 from conf.specs.strict_yaml import StrictModel
 
 DAYS_PER_WEEK = 7
@@ -37,7 +40,32 @@ class OfferCap(StrictModel):
         return f"{CAP_WINDOW}_{DAYS_PER_WEEK * self.weeks}d"
 
 
-class Budget(StrictModel):
+class Pacing(StrictModel):
+    """A budget for some weeks together, spread over their lists."""
+
+    weeks: int = Field(
+        ge=2,
+        le=53,
+        description="Makes this many weeks a period, whose lists may commit `weekly` times as much together. Each list "
+        "gets an equal share of what the period's earlier ones left, over the weeks still to come.",
+        examples=[13],
+    )
+    starts: date = Field(
+        description="Gives the day on which a period starts, which must be `week.weekday`; periods follow one another "
+        "before and after it.",
+        examples=[date(2026, 1, 5)],
+    )
+    most: float = Field(
+        default=2.0,
+        ge=1,
+        le=100,
+        description="Bounds what a week may commit at this many times `weekly`, however much is left; what can't be "
+        "committed so lapses with the period.",
+        examples=[1.5],
+    )
+
+
+class Budget(GrownModel):
     """What all offers of a week may commit together."""
 
     weekly: float = Field(
@@ -58,6 +86,16 @@ class Budget(StrictModel):
         description="Lists how many offers a shopper gets in some weeks at most; all of them hold.",
         examples=[[{"offers": 2, "weeks": 4}]],
     )
+    pacing: Pacing | None = Field(
+        json_schema_extra=OPERATION,
+        default=None,
+        description="Spreads the budget of a period over its weekly lists: what one leaves is there for others, and "
+        "all together never commit more. Left out, each week's budget is its own. Policies are priced and judged "
+        "at `weekly` either way.",
+        examples=[{"weeks": 13, "starts": date(2026, 1, 5)}],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"pacing"})
 
     @field_validator("committed")
     @classmethod

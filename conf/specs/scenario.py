@@ -239,6 +239,19 @@ class Scenario(GrownModel):
         return self
 
     @model_validator(mode="after")
+    def _paced_by_its_weeks(self) -> Self:
+        """Return the scenario; raise where a period of its budget starts on a day on which no week does."""
+        pacing = None if self.budget is None else self.budget.pacing
+        if pacing is None or self.week is None:
+            return self
+        if (found := pacing.starts.strftime("%A").lower()) != self.week.weekday:
+            raise ValueError(
+                f"budget.pacing.starts ({pacing.starts}) is a {found}, and weeks start on each {self.week.weekday}; "
+                "name a day on which one starts"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _eligibility_fits(self) -> Self:
         """Return the scenario; raise where eligibility looks back too far, or names sets that nothing asks for."""
         eligibility = self.eligibility

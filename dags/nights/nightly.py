@@ -195,8 +195,9 @@ def _list(run: Run) -> dict[str, Any]:
     if not run.decide_result.exists():
         return {}
     decided = _read(run.decide_result)
-    names = ("as_of", "version", "is_draft", "n_shoppers", "offers", "committed", "weekly_budget", "csv")
-    return {"weekly_list": {name: decided[name] for name in names}}
+    names = ("as_of", "version", "verdict", "is_draft", "n_shoppers", "offers", "committed", "weekly_budget", "csv")
+    # An earlier release didn't say the verdict of the version that decided.
+    return {"weekly_list": {name: decided[name] for name in names if name in decided}}
 
 
 def _read(path: Path) -> dict[str, Any]:

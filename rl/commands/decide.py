@@ -20,7 +20,7 @@ from conf.kernel.clocks.shopper_week import ShopperWeek
 from conf.kernel_rules import clock_of
 from conf.paths import Lake, Run
 from conf.plain_json import to_json
-from conf.publication import write_atomically
+from conf.publication import publishing, write_atomically
 from conf.settings import PROJECT_ROOT, Settings
 from conf.specs.budget import Budget
 from conf.specs.reward import millionths
@@ -32,7 +32,8 @@ from rl.data.transitions_reading import read_availability
 from rl.data.week_observations import WeekObservations, read_week
 from rl.errors import PolicyError, RegistryError
 from rl.lists.list_checks import refuse_wrong_list
-from rl.lists.list_publishing import ListOrigin, publish_list, write_list_csv
+from rl.lists.list_publishing import ListOrigin, publish_list, write_draft_csv
+from rl.lists.pacing import PacedWeek, read_paced_week
 from rl.lists.weekly_decisions import DecidedWeek, WeekStart, decide_week, offers_of
 from rl.policy import StochasticPolicy
 from rl.policy.offer_prices import MILLIONTHS, Cap, OfferPrices
@@ -82,18 +83,36 @@ def run(
     Raises:
         SpecError: a scenario of which no list can be decided.
         RegistryError: no such version.
-        PolicyError: a policy that was judged without a budget, or a list that isn't right; nothing is published.
+        PolicyError: a policy that was judged without a budget, or a list that isn't right or that the period's budget
+            doesn't pay; nothing is published.
     """
-    started = time.monotonic()
     pipeline = load_pipeline(scenario, source)
     lake, start = Lake(settings.lake, source), week_start(pipeline, run_date + timedelta(days=1))
-    weekly_budget = _weekly_budget(pipeline, budget)
+    with publishing(lake.list_lock(scenario)):  # lists of a period are decided one by one
+        return _decided(settings, pipeline, lake, start, run_date=run_date, version=version, budget=budget)
+
+
+def _decided(
+    settings: Settings,
+    pipeline: Pipeline,
+    lake: Lake,
+    start: WeekStart,
+    *,
+    run_date: date,
+    version: int | None,
+    budget: float | None,
+) -> dict[str, Any]:
+    """Return the summary of the list of a week, published or drafted; arguments as of `run`."""
+    started = time.monotonic()
+    source, scenario = pipeline.source.name, pipeline.scenario.name
+    weekly_budget, paced = _weekly_budget(pipeline, lake, start, budget)
     result: dict[str, Any] = {
         "source": source,
         "scenario": scenario,
         "date": str(run_date),
         "as_of": str(start.as_of),
         "weekly_budget": weekly_budget / MILLIONTHS,
+        "period": None if paced is None else paced.to_json(),
     }
     found = _policy(settings, pipeline, version)
     night = Run(settings.home, source, scenario, run_date)
@@ -102,13 +121,17 @@ def run(
         if isinstance(drafted, _Nobody):
             return result | {"skipped": found.why}
         week = _listed(pipeline, lake, *drafted, start=start, weekly_budget=weekly_budget)
-        write_list_csv(night.draft_list, week.rows)
+        verdict = str(week.told["verdict"])
+        write_draft_csv(night.draft_list, week.rows, verdict=verdict)
         result |= {**week.told, "is_draft": True, "csv": str(night.draft_list)}
         write_atomically(night.decide_result, to_json(result, indent=1))
         return result | {
-            "skipped": f"{found.why}; version {week.told['version']}'s list is drafted: {night.draft_list}"
+            "skipped": f"{found.why}; version {week.told['version']}'s list is drafted{_caution(verdict)}: "
+            f"{night.draft_list}"
         }
     week = _listed(pipeline, lake, *found, start=start, weekly_budget=weekly_budget)
+    if paced is not None:
+        paced.refuse_overrun(sum(week.rows["committed"].to_pylist()))
     origin = ListOrigin(
         scenario=scenario,
         as_of=start.as_of,
@@ -163,7 +186,12 @@ def _listed(
         "weekly_budget": str(weekly_budget),
         "committed": ", ".join(f"{key} {cost}" for key, cost in costs.items()),
     }
-    told = {"model": registered.model, "version": registered.version, **_summary(decided, policy, observed)}
+    told = {
+        "model": registered.model,
+        "version": registered.version,
+        "verdict": registered.tags["verdict"],
+        **_summary(decided, policy, observed),
+    }
     return _List(decided.rows, inputs, observed.pointer.manifest.key_id, told)
 
 
@@ -197,11 +225,33 @@ def week_start(pipeline: Pipeline, as_of: date) -> WeekStart:
     return WeekStart(as_of, moment)
 
 
-def _weekly_budget(pipeline: Pipeline, asked: float | None) -> int:
+def _weekly_budget(
+    pipeline: Pipeline, lake: Lake, start: WeekStart, asked: float | None
+) -> tuple[int, PacedWeek | None]:
+    """Return the week's budget, in millionths, and what its period leaves; None where each week has its own.
+
+    Raises:
+        SpecError: a scenario without a budget.
+        PolicyError: more was asked for than the period has left.
+    """
     budget = pipeline.scenario.budget
     if budget is None:
         raise SpecError(f"{pipeline.scenario.name} has no budget; write one, so that its nights fix a price of money")
-    return millionths(budget.weekly if asked is None else asked)
+    weekly = millionths(budget.weekly)
+    if budget.pacing is None:
+        return weekly if asked is None else millionths(asked), None
+    paced = read_paced_week(budget.pacing, lake, pipeline.scenario.name, start.as_of, weekly=weekly)
+    if paced.left < 0:
+        log.warning("the period's lists committed more than its budget", **paced.to_json())
+    if asked is None:
+        return paced.weekly_budget, paced
+    paced.refuse_overrun(millionths(asked))
+    return millionths(asked), paced
+
+
+def _caution(verdict: str) -> str:
+    """Return what must be said of a draft by a version that didn't pass the gate; empty where it passed."""
+    return "" if verdict == "promote" else f" for review alone (the gate's verdict on it is {verdict})"
 
 
 def _policy(

@@ -77,9 +77,16 @@ def publish_list(lake: Lake, rows: pa.Table, origin: ListOrigin) -> tuple[Pointe
     )
 
 
-def write_list_csv(path: Path, rows: pa.Table) -> None:
-    """Write a list as the CSV file beside its table would be, without publishing it."""
-    write_csv(path, _plain(rows))
+def write_draft_csv(path: Path, rows: pa.Table, *, verdict: str) -> None:
+    """Write a list that nobody approved as the CSV file beside its table would be, without publishing it.
+
+    Where the gate didn't pass the version, each row says so in a column of its own, `gate`: whoever feeds the file to
+    a campaign tool meets it.
+    """
+    plain = _plain(rows)
+    if verdict != "promote":
+        plain = plain.append_column("gate", pa.array([verdict] * plain.num_rows, pa.string()))
+    write_csv(path, plain)
 
 
 def _plain(rows: pa.Table) -> pa.Table:

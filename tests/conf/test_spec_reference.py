@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,11 @@ COMPANY: dict[str, dict[str, Any]] = {
     "evaluation.after_cut": {"clock": "shopper_week", "week": {"weekday": "monday"}},
     "budget": WEEKLY,
     **{f"budget.{name}": WEEKLY | {"budget": {"weekly": 5}} for name in ("weekly", "committed")},
+    "budget.pacing": WEEKLY | {"budget": {"weekly": 5}},
+    **{
+        f"budget.pacing.{name}": WEEKLY | {"budget": {"weekly": 5, "pacing": {"weeks": 13, "starts": date(2026, 1, 5)}}}
+        for name in ("weeks", "starts", "most")
+    },
     "budget.caps": CAPPED | {"budget": {"weekly": 5}},
     "budget.caps[].offers": CAPPED | {"budget": {"weekly": 5, "caps": [{"weeks": 4}]}},
     "budget.caps[].weeks": CAPPED | {"budget": {"weekly": 5, "caps": [{"offers": 2}]}},

@@ -66,7 +66,7 @@ else:
         result = {{"n_transitions": 5}}
         run.build_result.write_text(json.dumps(result))
     if command == "decide":
-        result = {{"as_of": "2026-02-02", "version": 3, "is_draft": False, "n_shoppers": 9,
+        result = {{"as_of": "2026-02-02", "version": 3, "verdict": "promote", "is_draft": False, "n_shoppers": 9,
                   "offers": {{"voucher": 2}}, "committed": 8.0,
                   "weekly_budget": 10.0, "csv": "list.csv"}}
         run.decide_result.write_text(json.dumps(result))

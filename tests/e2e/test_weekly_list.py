@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
@@ -19,16 +20,19 @@ from conf.observation_features import id_hash
 from conf.paths import Lake, Run
 from conf.publication import Pointer, read_pointers, write_atomically
 from conf.settings import Settings
-from conf.specs.budget import OfferCap
+from conf.specs.budget import OfferCap, Pacing
 from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.spec_hash import data_spec_hash
+from conf.tables import DECISIONS
 from jobs.commands.ingest import ingest
 from jobs.commands.observe import observe
 from jobs.transitions.build import build
 from rl.commands import decide
+from rl.data.arrow_schema import arrow_schema
 from rl.data.week_observations import read_week
 from rl.errors import DatasetError, PolicyError
 from rl.lists import weekly_decisions
+from rl.lists.list_publishing import ListOrigin, publish_list
 from rl.policy import ObservationEncoder, StochasticPolicy, Vocabulary
 from rl.policy.network import DenseNetwork
 from rl.policy.observation_encoder import ColumnEncoding
@@ -38,7 +42,7 @@ from rl.registry.entry import NightKey, VersionRecord
 from rl.registry.runs import night_run
 from rl.registry.store import CHAMPION, experiment_id, open_store
 from rl.registry.switching import Person, turn_off
-from rl.registry.versions import create_version
+from rl.registry.versions import create_version, load_version
 from rl.shops.promotion.promotion_settings import FeedDirt, PromotionSettings
 from rl.shops.promotion.writer import write_promotion_logs
 from tests.e2e.served_observations import rows_of
@@ -333,10 +337,60 @@ def test_before_an_approval_the_night_s_version_drafts_its_list(
         assert "nothing was approved yet" in told["skipped"]
         assert f"version 1's list is drafted: {night.draft_list}" in told["skipped"]
         assert night.draft_list.read_bytes() == Path(approved["csv"]).read_bytes()
-        assert json.loads(night.decide_result.read_text())["is_draft"] is True
+        told = json.loads(night.decide_result.read_text())
+        assert (told["is_draft"], told["verdict"]) == (True, "promote")
     assert read_pointers(folder) == before
     assert decided(settings)["is_draft"] is False
     assert not night.draft_list.exists()
+
+
+def test_a_rejected_version_s_draft_says_so(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the sentence, in the summary, and in every row of the file: nobody sends it for a list that passed."""
+    night = Run(settings.home, "simulated_promotion", "promotion", SUNDAY)
+    write_atomically(night.registration, json.dumps({"version": 1}))
+
+    def rejected(*given: Any) -> Any:
+        found = load_version(*given)
+        assert found is not None
+        return replace(found, tags={**found.tags, "verdict": "reject"})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(decide, "aliases", lambda *_: {})
+        patched.setattr(decide, "load_version", rejected)
+        told = decided(settings)
+    assert "drafted for review alone (the gate's verdict on it is reject)" in told["skipped"]
+    assert told["verdict"] == "reject"
+    with night.draft_list.open(encoding="utf-8", newline="") as file:
+        assert {row["gate"] for row in csv.DictReader(file)} == {"reject"}
+    night.draft_list.unlink()
+
+
+def test_a_paced_budget_leaves_nothing_beyond_the_period(
+    settings: Settings, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four weeks of 100 a week: the last one may commit what no list before it did, and no larger budget."""
+    budget = pipeline.scenario.budget
+    assert budget is not None
+    pacing = Pacing(weeks=4, starts=AS_OF - timedelta(weeks=3), most=3.0)
+    paced = budget.model_copy(update={"weekly": 100.0, "pacing": pacing})
+    scenario = pipeline.scenario.model_copy(update={"budget": paced})
+    monkeypatch.setattr(decide, "load_pipeline", lambda *_: pipeline.model_copy(update={"scenario": scenario}))
+    told = decided(settings)
+    assert told["weekly_budget"] == 300.0  # three times 100 at most, of the 400 that are left
+    assert told["committed"] <= 300.0
+    assert told["period"]["week"] == 4
+    assert decided(settings)["content_hash"] == told["content_hash"]
+    assert decided(settings, budget=400.0)["committed"] <= 400.0
+    with pytest.raises(PolicyError, match=r"has 400\.000000 left of its 400\.00; name a smaller --budget"):
+        decided(settings, budget=401.0)
+    rows, lake = list_rows(settings), Lake(settings.lake, "simulated_promotion")
+    origin = ListOrigin("promotion", AS_OF - timedelta(weeks=1), SUNDAY, "s", "c", "k", 0, {})
+    publish_list(lake, pa.Table.from_pylist(rows, schema=arrow_schema(DECISIONS)), origin)
+    committed = sum(row["committed"] for row in rows)
+    told = decided(settings)
+    assert round(told["weekly_budget"] * 1e6) == 400_000_000 - committed
+    assert round(told["committed"] * 1e6) + committed <= 400_000_000
+    Lake.pointer(lake.decisions("promotion"), f"as_of={AS_OF - timedelta(weeks=1)}").unlink()
 
 
 def test_turned_off_nothing_is_decided(settings: Settings) -> None:

@@ -11,7 +11,7 @@ from conf.errors import SpecError
 from conf.specs.pipeline_fit import misfits
 from conf.specs.scenario import SCENARIOS_FOLDER, Pipeline, Scenario
 from conf.specs.source import load_source
-from conf.specs.spec_hash import data_spec_hash
+from conf.specs.spec_hash import data_spec_hash, full_spec_hash
 from conf.specs.strict_yaml import parse_model
 
 
@@ -43,6 +43,11 @@ def test_a_clock_that_decides_one_by_one_has_no_budget() -> None:
         ({"weekly": 5, "committed": {}}, "expected what each action commits"),
         ({"weekly": 5, "caps": [{"offers": 1, "weeks": 3}]}, "read off n_offers_21d, which observation.features lacks"),
         ({"weekly": 5, "caps": [{"offers": 1, "weeks": 4}, {"offers": 2, "weeks": 4}]}, "two caps over 4 weeks"),
+        ({"weekly": 5, "pacing": {"weeks": 1, "starts": "2026-01-05"}}, "greater than or equal to 2"),
+        (
+            {"weekly": 5, "pacing": {"weeks": 13, "starts": "2026-01-06"}},
+            r"starts \(2026-01-06\) is a tuesday, and weeks start on each monday",
+        ),
     ],
 )
 def test_what_no_budget_can_be_is_refused(budget: dict[str, Any], said: str) -> None:
@@ -81,6 +86,16 @@ def test_a_budget_changes_nothing_of_the_data() -> None:
         for one in (scenario(), scenario(budget={"weekly": 5}), scenario(budget=None, eligibility=None))
     }
     assert len(hashes) == 1
+
+
+def test_pacing_changes_no_version() -> None:
+    """Policies are priced and judged at the weekly budget either way, so that a version keeps its name."""
+    source, paced = load_source("simulated_promotion"), {"weekly": 5, "pacing": {"weeks": 13, "starts": "2026-01-05"}}
+    plain, spread = (Pipeline(source=source, scenario=scenario(budget=budget)) for budget in ({"weekly": 5}, paced))
+    assert full_spec_hash(plain) == full_spec_hash(spread)
+    budget = plain.scenario.budget
+    assert budget is not None
+    assert "pacing" not in budget.model_dump()
 
 
 def test_lists_are_for_weeks_observed_from_the_day_before() -> None:
