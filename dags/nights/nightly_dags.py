@@ -72,7 +72,7 @@ def run_night(scenario: str, run_conf: dict[str, Any], progress: NightlyProgress
 
 
 def night_dags(scenario: str, settings: Settings) -> list[DAG]:
-    """Return a night's DAGs in their order; the week's list comes last, so that it is of tonight's champion."""
+    """Return a night's DAGs in their order; lists come last, so that they are of tonight's champion."""
     pipeline = load_pipeline(scenario, settings.source)
     lists = decide_dag(pipeline)
     return [ingest_events(), *scenario_dags(pipeline, settings), *([lists] if lists else [])]
