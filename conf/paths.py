@@ -54,6 +54,14 @@ class Lake:
         """Return the lock file that is held while a list of the scenario is decided."""
         return self.folder / "_locks" / f"decide_{scenario}"
 
+    def order_lists(self, scenario: str) -> Path:
+        """Return the folder of a scenario's lists of orders: an order for each product, by as-of day."""
+        return self.folder / "order_lists" / scenario
+
+    def order_list_csv(self, scenario: str, as_of: date) -> Path:
+        """Return the file of the same list as a spreadsheet or a supplier's system reads it."""
+        return self.order_lists(scenario) / "csv" / f"{as_of}.csv"
+
     def shopper_scores(self, model: str) -> Path:
         """Return the folder of what a model of shoppers says of each of them, by as-of day."""
         return self.folder / "shopper_scores" / model
@@ -135,6 +143,11 @@ class Run:
     def draft_list(self) -> Path:
         """File of the list by a version that nobody approved yet."""
         return self.folder / "weekly_list_draft.csv"
+
+    @property
+    def draft_orders(self) -> Path:
+        """File of tomorrow's orders by a version that nobody approved yet."""
+        return self.folder / "order_list_draft.csv"
 
     @property
     def dataset(self) -> Path:

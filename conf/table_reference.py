@@ -13,6 +13,7 @@ from conf.tables import (
     EVENTS,
     EVENTS_REJECTED,
     HISTORIES,
+    ORDER_LISTS,
     RAW_LINES,
     SESSIONS,
     SHOPPER_SCORES,
@@ -44,6 +45,7 @@ _MEANINGS = {
     "`shopper_scores/MODEL`; `csv/DATE.csv` there holds the same in plain numbers. It has no Delta log.",
     "observations": "What is known of every consenting shopper at the start of a week, from which a "
     "[weekly list](promotion.md#the-weekly-list) is decided.",
+    "order_lists": "How much of each product to order on a morning, with what it rests on.",
     "decisions": "A weekly list, one row a shopper, in `decisions/SCENARIO`; `csv/DATE.csv` there holds the same. It "
     "is a decision log: sent as it stands and delivered, it is what the next night learns from. It has no Delta log.",
     "transitions": "One row a decision: what was known, what was done, what it earned, what was known next.",
@@ -102,6 +104,7 @@ def page() -> str:
         SHOPPER_SCORES,
         observations_table(scenario),
         DECISIONS,
+        ORDER_LISTS,
         transitions_table(scenario),
     ]
     return _HEAD + "".join(_section(table) for table in tables)

@@ -358,6 +358,25 @@ DECISIONS = Table(
 )
 
 
+ORDER_LISTS = Table(
+    name="order_lists",
+    key=("item_id",),
+    partitioned_by=("as_of",),
+    columns=(
+        Column("item_id", "string", "natural key of the product"),
+        Column("category_id", "string", "natural key of its category", is_nullable=True),
+        Column("order_units", "bigint", "to be ordered on the morning of the as-of day", unit="pieces"),
+        Column("pack_size", "bigint", "pieces that are ordered together", unit="pieces"),
+        Column("on_hand", "bigint", "expected that morning, and due that day", unit="pieces"),
+        Column("on_the_way", "bigint", "due later", unit="pieces"),
+        Column("forecast", "bigint", "demand until the order arrives, and on that day", unit="millionths of a piece"),
+        Column("target_level", "bigint", "that is ordered up to", unit="millionths of a piece"),
+        Column("reason", "string", "why so much, in words"),
+        Column("policy_version", "string", "policy that decided"),
+    ),
+)
+
+
 def transitions_table(scenario: Scenario) -> Table:
     """Return the transitions of a scenario: observation and metrics hold the fields its spec names."""
     observation = _struct({f.name: _feature_type(f.name) for f in scenario.observation.features})

@@ -30,5 +30,10 @@ def decisions_asset(scenario: str) -> Asset:
     return _asset(f"decisions/{scenario}")
 
 
+def order_list_asset(scenario: str) -> Asset:
+    """Return the asset that says that a morning's orders are published; its partition is the day before."""
+    return _asset(f"order_list/{scenario}")
+
+
 def _asset(name: str) -> Asset:
     return Asset(name=name, uri=f"x-nightcart://{name}", group="nightcart")

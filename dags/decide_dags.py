@@ -1,4 +1,4 @@
-"""DAGs `decide_…`: the list of a week, of every scenario that decides by the week and says who may be sent what."""
+"""DAGs `decide_…`: the list of a week, of scenarios that say who may be sent what, and tomorrow's orders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline
-from dags.assets import decisions_asset, events_asset
+from dags.assets import decisions_asset, events_asset, order_list_asset, transitions_asset
 from dags.failures import tell_run
 from dags.run_date import day_after, run_date
 from dags.specs import read_pipelines
@@ -34,11 +34,25 @@ and `{{"decide": true}}` to make such a list on purpose.
 The list is of the champion at that time. After a promotion, trigger the DAG again for the same date: until the list is
 sent, nothing is lost by that.
 """
+DOC_ORDERS = """
+### {title}: tomorrow's orders
+
+Follows every partition of `transitions/{name}`; works on tonight's date alone. Other dates are **skipped**: a list of a
+past morning would replace the record of what was ordered. Trigger this DAG with its partition key and
+`{{"decide": true}}` to make such a list on purpose.
+
+* `decide` says how much of each product to order on the morning after the date, by the champion, with its reason: the
+  table `order_lists`, and a CSV file beside it; asset `order_list/{name}`. It doesn't wait for tonight's training.
+  Where the scenario was turned off, it is **skipped**, as it is without a champion: then the version that the night
+  registered drafts its orders in the run folder, for whoever reviews it.
+"""
 
 
 def decide_dag(pipeline: Pipeline) -> DAG | None:
     """Return the DAG that makes a scenario's lists; None where no list can be decided for it."""
     scenario = pipeline.scenario
+    if scenario.orders is not None:
+        return _orders_dag(pipeline)
     if scenario.list_problem or scenario.week is None:
         return None
     with DAG(
@@ -81,6 +95,59 @@ def decide_dag(pipeline: Pipeline) -> DAG | None:
     return dag
 
 
+def _orders_dag(pipeline: Pipeline) -> DAG:
+    scenario = pipeline.scenario
+    with DAG(
+        dag_id=f"decide_{scenario.name}",
+        description=f"{scenario.title}: tomorrow's orders",
+        doc_md=DOC_ORDERS.format(name=scenario.name, title=scenario.title),
+        schedule=PartitionedAssetTimetable(assets=transitions_asset(scenario.name)),
+        catchup=False,
+        max_active_runs=1,
+        tags=["nightcart", "decide", scenario.name, pipeline.source.name],
+        params={"date": date_parameter()},
+        user_defined_macros={"run_date": run_date},
+        default_args=task_defaults(scenario.owner),
+        on_failure_callback=tell_run,
+        dagrun_timeout=timedelta(hours=3),
+    ) as dag:
+        is_tonight = PythonOperator(
+            task_id="is_tonight",
+            doc_md="Skips the rest unless the date is tonight's.",
+            python_callable=skip_unless_tonights_list,
+            execution_timeout=timedelta(minutes=5),
+        )
+        decide = LearningStep(
+            task_id="decide",
+            doc_md="`python -m rl decide`: the champion's orders, within packs and limits, checked.",
+            arguments=[
+                "decide",
+                f"--source={pipeline.source.name}",
+                f"--scenario={scenario.name}",
+                "--date={{ run_date(dag_run) }}",
+            ],
+            execution_timeout=timedelta(hours=1),
+            outlets=[order_list_asset(scenario.name)],
+        )
+        is_tonight >> decide
+    return dag
+
+
+def skip_unless_tonights_list(dag_run: Any) -> str:
+    """Return the run's date; skip the task unless it is tonight's, or the run's configuration says `decide: true`.
+
+    Raises:
+        AirflowSkipException: a past date; its list was sent, or is too late.
+    """
+    made, tonight = run_date(dag_run), tonights_date(Settings.from_environment())
+    if made != tonight and not (dag_run.conf or {}).get("decide"):
+        raise AirflowSkipException(
+            f"{made} is not tonight's date ({tonight}): its list was sent or is too late; "
+            'to make it all the same, trigger the run with {"decide": true}'
+        )
+    return made
+
+
 def skip_unless_week_begins(dag_run: Any, weekday: str) -> str:
     """Return the day on which a week starts; skip the task unless that is tomorrow.
 
@@ -92,12 +159,7 @@ def skip_unless_week_begins(dag_run: Any, weekday: str) -> str:
     found = date.fromisoformat(starts).strftime("%A").lower()
     if found != weekday:
         raise AirflowSkipException(f"{starts} is a {found}: no week starts then, but on each {weekday}")
-    tonight = tonights_date(Settings.from_environment())
-    if made != tonight and not (dag_run.conf or {}).get("decide"):
-        raise AirflowSkipException(
-            f"{made} is not tonight's date ({tonight}): its list was sent or is too late; "
-            'to make it all the same, trigger the run with {"decide": true}'
-        )
+    skip_unless_tonights_list(dag_run)
     return starts
 
 

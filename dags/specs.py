@@ -23,4 +23,6 @@ def read_pipelines(source: str) -> tuple[dict[str, Pipeline], dict[str, str]]:
 
 def candidate_names(pipeline: Pipeline) -> list[str]:
     """Return the names of the candidates to train, such as `discrete_cql-1`: algorithm and seed."""
+    if pipeline.scenario.orders is not None:
+        return list(pipeline.scenario.orders.candidate_names)
     return [f"{candidate.algorithm}-{seed}" for candidate in pipeline.scenario.candidates for seed in candidate.seeds]

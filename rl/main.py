@@ -264,7 +264,7 @@ def decide(
         float | None, typer.Option(min=0, help="Of the week, in the unit of the reward; default: the scenario's.")
     ] = None,
 ) -> None:
-    """Write the list of the week that starts on the day after the date: a decision for every shopper."""
+    """Write the list of the week that starts on the day after the date, or that morning's orders."""
     _run_command("decide", source=source, scenario=scenario, run_date=run_date.date(), version=version, budget=budget)
 
 

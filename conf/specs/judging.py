@@ -38,9 +38,10 @@ class Evaluation(GrownModel):
 
     later_keys: ClassVar[frozenset[str]] = frozenset({"after_cut"})
 
-    estimator: Literal["dm", "pdis", "wpdis", "dr", "wdr"] = Field(
+    estimator: Literal["dm", "pdis", "wpdis", "dr", "wdr", "replay"] = Field(
         description="Names the estimator that the gate uses; `dm` is a prediction, on which it always abstains, and "
-        "the only one where decisions are implied.",
+        "the only one where decisions are implied. `replay` leads orders through logged demand, which is declared not "
+        "to depend on them: for scenarios with `orders`, and they have no other.",
         examples=["dr"],
     )
     also: tuple[SecondOpinionName, ...] = Field(
@@ -148,12 +149,13 @@ class Gate(GrownModel):
     min_effective_sample_size: float = Field(
         gt=0,
         description="Abstains where fewer shoppers than this, effectively, stand behind the weighted decisions, or "
-        "behind those in which candidate and baseline differ.",
+        "behind those in which candidate and baseline differ; with `orders`, weeks of products count.",
         examples=[200],
     )
     min_effective_rewarded: float = Field(
         gt=0,
-        description="Abstains where fewer rewarded shoppers than this, effectively, stand behind the estimate.",
+        description="Abstains where fewer rewarded shoppers than this, effectively, stand behind the estimate; with "
+        "`orders`, weeks of products that sold something.",
         examples=[100],
     )
     max_tail_index: float = Field(

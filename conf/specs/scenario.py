@@ -19,6 +19,7 @@ from conf.specs.judging import Evaluation, Exploration, Gate, PolicySpec
 from conf.specs.key_kinds import DATA, LEARNING, OPERATION
 from conf.specs.later_keys import GrownModel
 from conf.specs.ordering_fit import ordering_problem
+from conf.specs.orders import Orders, orders_problem
 from conf.specs.pipeline_fit import misfits
 from conf.specs.problem import Action, DiscountRate, Episode, Observation, Ordering, Splits, Week
 from conf.specs.reward import MILLIONTHS as MILLIONTHS  # noqa: PLC0414  (re-exported for mypy, as is the reward)
@@ -136,13 +137,16 @@ class Scenario(GrownModel):
     )
     candidates: tuple[Candidate, ...] = Field(
         json_schema_extra=LEARNING,
-        min_length=1,
-        description="Lists the algorithms that are trained every night, each once per seed.",
+        default=(),
+        description="Lists the algorithms that are trained every night, each once per seed; it is left out with "
+        "`orders`, and only then.",
         examples=[[{"algorithm": "discrete_cql", "seeds": [1, 2], "n_updates": 3000}]],
     )
     policy: PolicySpec = Field(
         json_schema_extra=LEARNING,
-        description="Says how a stochastic policy is made of what a network learned.",
+        default=PolicySpec(temperatures=(1.0,), exploration_floor=0.1),
+        description="Says how a stochastic policy is made of what a network learned; it is left out with `orders`, and "
+        "only then.",
         examples=[{"temperatures": [0.3, 1.0, 2.0], "exploration_floor": 0.1}],
     )
     evaluation: Evaluation = Field(
@@ -157,8 +161,17 @@ class Scenario(GrownModel):
     )
     exploration: Exploration = Field(
         json_schema_extra=LEARNING,
-        description="Says what a service keeps for exploration and for comparison.",
+        default=Exploration(floor=0.1),
+        description="Says what a service keeps for exploration and for comparison; it is left out with `orders`, and "
+        "only then.",
         examples=[{"floor": 0.1}],
+    )
+    orders: Orders | None = Field(
+        json_schema_extra=LEARNING,
+        default=None,
+        description="Says which ways to order are fitted and judged by replay, and what every order has to keep; it is "
+        "for `clock: sku_day`, decided every day.",
+        examples=[{"candidates": [{"algorithm": "base_stock"}, {"algorithm": "reorder_point"}]}],
     )
     budget: Budget | None = Field(
         json_schema_extra=LEARNING,
@@ -196,7 +209,7 @@ class Scenario(GrownModel):
     )
 
     later_keys: ClassVar[frozenset[str]] = frozenset(
-        {"max_quarantined_share", "week", "ordering", "sources", "budget", "eligibility", "rules"}
+        {"max_quarantined_share", "week", "ordering", "sources", "budget", "eligibility", "rules", "orders"}
     )
 
     @model_validator(mode="after")
@@ -208,6 +221,12 @@ class Scenario(GrownModel):
     @model_validator(mode="after")
     def _orders_of_their_clock(self) -> Self:
         if problem := ordering_problem(self):
+            raise ValueError(problem)
+        return self
+
+    @model_validator(mode="after")
+    def _orders_or_candidates(self) -> Self:
+        if problem := orders_problem(self):
             raise ValueError(problem)
         return self
 
@@ -327,7 +346,7 @@ class Scenario(GrownModel):
     def _candidates_take_the_discount(self) -> Self:
         """Return the scenario; raise where it discounts per day and a candidate's algorithm counts steps alone."""
         algorithms = dict.fromkeys(candidate.algorithm for candidate in self.candidates)
-        known = self.candidates[0].algorithms
+        known = Candidate.algorithms
         if self.discount.per == "day" and (
             per_step := [one for one in algorithms if not known[one].takes_elapsed_time]
         ):
@@ -361,6 +380,11 @@ class Scenario(GrownModel):
                 "know; observe features of delay `delivery` alone"
             )
         return ""
+
+    @property
+    def units(self) -> str:
+        """What sentences call the independent units, in the plural."""
+        return "products" if self.ordering is not None else self.evaluation.units
 
     @property
     def money_metrics(self) -> dict[str, EventMetric]:

@@ -75,7 +75,7 @@ def run_night(scenario: str, run_conf: dict[str, Any], progress: NightlyProgress
 def night_dags(scenario: str, settings: Settings) -> list[DAG]:
     """Return a night's DAGs in their order.
 
-    Last comes what tomorrow is decided with: the week's list, of tonight's champion, or the histories for a service.
+    Last comes what tomorrow is decided with: lists of tonight's champion, or the histories for a service.
     """
     pipeline = load_pipeline(scenario, settings.source)
     tomorrow = [dag for dag in (decide_dag(pipeline), observe_dag(pipeline)) if dag is not None]

@@ -33,6 +33,7 @@ SIMULATED_SHOPS = {
     "simulated_promotion": SimulatedShop(
         ("simulate-promotion", "--n-weeks=52", "--n-shoppers=1000"), "promotion_shop.json"
     ),
+    "simulated_inventory": SimulatedShop(("simulate-inventory",), "inventory_shop.json"),
 }
 
 

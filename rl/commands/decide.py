@@ -26,6 +26,7 @@ from conf.specs.budget import Budget
 from conf.specs.reward import millionths
 from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.spec_hash import code_hash, full_spec_hash
+from rl.commands import decide_orders
 from rl.data.offer_costs import committed_costs
 from rl.data.shop_rules import rules_of_scenario
 from rl.data.transitions_reading import read_availability
@@ -66,7 +67,7 @@ class _List:
 def run(
     *, settings: Settings, source: str, scenario: str, run_date: date, version: int | None, budget: float | None
 ) -> dict[str, Any]:
-    """Write the list of the week that starts on the day after the date; return its summary.
+    """Write the list of the week, or of orders, that starts on the day after the date; return its summary.
 
     `skipped` says that nothing decides yet, or that the scenario was turned off. Before anything was approved, the list
     of the version that the night registered is drafted in the night's run folder, for whoever reviews it: the table
@@ -87,6 +88,10 @@ def run(
             doesn't pay; nothing is published.
     """
     pipeline = load_pipeline(scenario, source)
+    if pipeline.scenario.orders is not None:
+        return decide_orders.run(
+            settings=settings, source=source, scenario=scenario, run_date=run_date, version=version, budget=budget
+        )
     lake, start = Lake(settings.lake, source), week_start(pipeline, run_date + timedelta(days=1))
     with publishing(lake.list_lock(scenario)):  # lists of a period are decided one by one
         return _decided(settings, pipeline, lake, start, run_date=run_date, version=version, budget=budget)

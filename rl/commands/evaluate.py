@@ -12,7 +12,7 @@ import torch
 
 from conf.paths import Lake, Run
 from conf.settings import PROJECT_ROOT, Settings
-from conf.specs.scenario import load_pipeline
+from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.spec_hash import code_hash, full_spec_hash
 from rl.data.dataset import Dataset, load_dataset
 from rl.data.description import read_description
@@ -22,10 +22,15 @@ from rl.gate.alpha_spending import night_level
 from rl.learning.trained_candidates import load_candidates, untrained
 from rl.night.figures.night_figures import night_figures
 from rl.night.night import RegistryBefore, whole_night
+from rl.orders.night_figures import order_night_figures
+from rl.orders.order_night import OrdersBefore, order_night
+from rl.orders.order_split import load_orders
+from rl.orders.trained_orders import load_orders_trained
 from rl.registry.champion import at_budget, find_champion, under_rules
 from rl.registry.entry import NightKey
 from rl.registry.looks import find_looks
 from rl.registry.memory import known_looks
+from rl.registry.order_champion import find_order_champion
 from rl.registry.readiness import settle_model
 from rl.registry.store import open_store
 
@@ -47,35 +52,72 @@ def run(
     torch.set_num_threads(settings.training_threads)
     pipeline = load_pipeline(scenario, source)
     run_paths = Run(settings.home, source, scenario, run_date)
-    dataset = load_dataset(pipeline, Lake(settings.lake, source), run_paths)
-    description = read_description(run_paths)
-    left_out = _left_out(run_paths, description.candidates, dataset) if is_training_over else {}
-    # Where none was trained, the error names them all.
-    names = [name for name in description.candidates if name not in left_out] or list(description.candidates)
-    candidates = load_candidates(run_paths, names, dataset_digest=dataset.digest)
-    registered = _registered(settings, dataset, run_date)
-    night = whole_night(dataset, candidates, registered, settings=settings, left_out=left_out)
-    figures = night_figures(night, candidates, run=run_paths, description=description, approval=settings.approval)
+    evaluated = _orders if pipeline.scenario.orders is not None else _decisions
+    figures = evaluated(settings, pipeline, run_paths, is_training_over=is_training_over)
     figures.write(run_paths.evaluation)
     return _summary(figures, time.perf_counter() - started)
 
 
-def _left_out(run_paths: Run, names: Sequence[str], dataset: Dataset) -> dict[str, str]:
-    left_out = untrained(run_paths, names, dataset_digest=dataset.digest)
+def _decisions(settings: Settings, pipeline: Pipeline, run_paths: Run, *, is_training_over: bool) -> NightFigures:
+    dataset = load_dataset(pipeline, Lake(settings.lake, run_paths.source), run_paths)
+    description = read_description(run_paths)
+    left_out, names = _trained(run_paths, description.candidates, dataset.digest, is_training_over=is_training_over)
+    candidates = load_candidates(run_paths, names, dataset_digest=dataset.digest)
+    registered = _registered(settings, dataset, run_paths.date)
+    night = whole_night(dataset, candidates, registered, settings=settings, left_out=left_out)
+    return night_figures(night, candidates, run=run_paths, description=description, approval=settings.approval)
+
+
+def _orders(settings: Settings, pipeline: Pipeline, run_paths: Run, *, is_training_over: bool) -> NightFigures:
+    """Return the figures of a night that decides on orders."""
+    dataset = load_orders(pipeline, Lake(settings.lake, run_paths.source), run_paths)
+    description = read_description(run_paths)
+    left_out, names = _trained(run_paths, description.candidates, dataset.digest, is_training_over=is_training_over)
+    candidates = load_orders_trained(run_paths, names, dataset_digest=dataset.digest)
+    key = _key(pipeline, dataset.digest, run_paths.date)
+    with open_store(settings) as client:
+        changes = settle_model(client, settings, key.model)
+        champion = find_order_champion(client, key, lead_days=dataset.history.lead_days)
+        looks = find_looks(client, key, known_looks(settings))
+    level = night_level(pipeline.scenario.gate.wrong_promotions_per_year, run_paths.date, looks)
+    night = order_night(
+        dataset,
+        {name: one.policy for name, one in candidates.items()},
+        OrdersBefore(key, champion, level, changes),
+        home=settings.home,
+        left_out=left_out,
+    )
+    return order_night_figures(night, candidates, run=run_paths, description=description, approval=settings.approval)
+
+
+def _trained(
+    run_paths: Run, names: Sequence[str], digest: str, *, is_training_over: bool
+) -> tuple[dict[str, str], list[str]]:
+    """Return the candidates whose training failed, with the reason, and the names of the others.
+
+    Where none was trained, these are all, so that the error names them.
+    """
+    if not is_training_over:
+        return {}, list(names)
+    left_out = untrained(run_paths, names, dataset_digest=digest)
     structlog.get_logger().info("training is over", left_out=list(left_out.values()))
-    return left_out
+    return left_out, [name for name in names if name not in left_out] or list(names)
+
+
+def _key(pipeline: Pipeline, digest: str, run_date: date) -> NightKey:
+    return NightKey(
+        scenario=pipeline.scenario.name,
+        source=pipeline.source.name,
+        date=run_date,
+        dataset_digest=digest,
+        spec_hash=full_spec_hash(pipeline),
+        code_hash=_code_hash(),
+    )
 
 
 def _registered(settings: Settings, dataset: Dataset, run_date: date) -> RegistryBefore:
     pipeline = dataset.pipeline
-    key = NightKey(
-        scenario=pipeline.scenario.name,
-        source=pipeline.source.name,
-        date=run_date,
-        dataset_digest=dataset.digest,
-        spec_hash=full_spec_hash(pipeline),
-        code_hash=_code_hash(),
-    )
+    key = _key(pipeline, dataset.digest, run_date)
     features = [feature.name for feature in pipeline.scenario.observation.features]
     with open_store(settings) as client:
         changes = settle_model(client, settings, key.model)

@@ -11,11 +11,12 @@ from conf.paths import Lake, Run, registrations, registry_record
 from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.settings import Settings
-from conf.specs.scenario import load_pipeline
+from conf.specs.scenario import Pipeline, load_pipeline
 from rl.data.dataset import prepare_dataset
-from rl.data.description import DATASET_FILE
+from rl.data.description import DATASET_FILE, DatasetDescription
 from rl.errors import NothingToLearn
 from rl.learning.candidates import seeded_candidates
+from rl.orders.order_split import prepare_orders
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
@@ -30,22 +31,32 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
         from rl.registry.readiness import check_registry  # noqa: PLC0415
 
         check_registry(settings, scenario)
-    candidates = list(seeded_candidates(pipeline.scenario))
     try:
-        dataset = prepare_dataset(pipeline, Lake(settings.lake, source), run_date)
+        content = _written(pipeline, Lake(settings.lake, source), run_paths)
     except NothingToLearn as error:
         return _nothing_to_learn(run_paths, str(error))
     run_paths.nothing_to_learn.unlink(missing_ok=True)
-    content = dataset.write(run_paths.dataset, candidates)
     structlog.get_logger().info(
         "prepared",
-        dataset_digest=dataset.digest,
-        n_actions=dataset.vocabulary.n_actions,
-        n_features=dataset.encoder.n_features,
+        dataset_digest=content.dataset_digest,
+        n_actions=content.counts["n_actions"],
+        n_features=content.counts["n_features"],
         embargo=content.embargo,
         **{name: split.n_transitions for name, split in content.splits.items()},
     )
     return content.model_dump(mode="json")
+
+
+def _written(pipeline: Pipeline, lake: Lake, run_paths: Run) -> DatasetDescription:
+    """Write the dataset to the run folder and return what it is made of.
+
+    Raises:
+        NothingToLearn: the reason why none can be made yet.
+    """
+    if pipeline.scenario.orders is not None:
+        return prepare_orders(pipeline, lake, run_paths.date).write(run_paths)
+    candidates = list(seeded_candidates(pipeline.scenario))
+    return prepare_dataset(pipeline, lake, run_paths.date).write(run_paths.dataset, candidates)
 
 
 def _has_registry(settings: Settings) -> bool:

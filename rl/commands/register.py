@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -22,7 +22,9 @@ from rl.data.description import read_description
 from rl.errors import EvaluationError, RegistryChanged, RegistryError
 from rl.figures.night import NightFigures, read_figures
 from rl.learning.trained_candidates import LoadedCandidate, load_candidates
-from rl.page.content import HistoryRow, ReviewContent
+from rl.orders.trained_orders import TrainedOrders, load_orders_trained
+from rl.page.buyer_page import render_buyer_page
+from rl.page.content import HistoryRow
 from rl.page.render import render_page
 from rl.page.review_content import review_content
 from rl.page.sentences import notes_of
@@ -30,7 +32,7 @@ from rl.policy.offer_prices import MILLIONTHS, OfferPrices
 from rl.registry.entry import CandidateRecord, NightKey, VersionRecord
 from rl.registry.history import EarlierVersion, earlier_versions
 from rl.registry.looks import LEVEL_TAG
-from rl.registry.pyfunc_model import save_pyfunc
+from rl.registry.pyfunc_model import save_orders_pyfunc, save_pyfunc
 from rl.registry.readiness import remember, settle_model
 from rl.registry.runs import finish_night_run, night_run, record_candidates
 from rl.registry.store import experiment_id, open_store
@@ -43,6 +45,8 @@ from rl.registry.versions import (
 )
 
 EVALUATION_FILE = "evaluation.json"
+
+Trained = LoadedCandidate | TrainedOrders
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
@@ -58,7 +62,8 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
         )
     evaluated = {row.name for row in result.candidates}
     names = [name for name in description.candidates if name in evaluated]
-    candidates = load_candidates(run_paths, names, dataset_digest=result.dataset_digest)
+    load: Callable[..., Mapping[str, Trained]] = load_candidates if result.orders is None else load_orders_trained
+    candidates = load(run_paths, names, dataset_digest=result.dataset_digest)
     key = night_key(result)
     with open_store(settings) as client:
         registration = _register(client, settings, key, result, candidates, run_paths)
@@ -72,7 +77,7 @@ def night_key(result: NightFigures) -> NightKey:
     return NightKey(night.scenario, night.source, night.date, result.dataset_digest, result.spec_hash, result.code_hash)
 
 
-def candidate_records(result: NightFigures, candidates: dict[str, LoadedCandidate]) -> list[CandidateRecord]:
+def candidate_records(result: NightFigures, candidates: Mapping[str, Trained]) -> list[CandidateRecord]:
     """Return the settings, final figures and curves of each candidate, for its child run in MLflow."""
     rows = {row.name: row for row in result.candidates}
     return [
@@ -82,8 +87,7 @@ def candidate_records(result: NightFigures, candidates: dict[str, LoadedCandidat
                 "algorithm": str(loaded.result["algorithm"]),
                 **{setting: str(value) for setting, value in loaded.result["settings"].items() if setting != "seeds"},
                 "seed": str(loaded.result["seed"]),
-                "temperature": str(rows[name].temperature),
-                "exploration_floor": str(loaded.policy.exploration_floor),
+                **_params(loaded, rows[name].temperature),
                 "device": str(loaded.result["device"]),
             },
             metrics={
@@ -102,6 +106,13 @@ def candidate_records(result: NightFigures, candidates: dict[str, LoadedCandidat
         )
         for name, loaded in candidates.items()
     ]
+
+
+def _params(trained: Trained, temperature: float) -> dict[str, str]:
+    """Return what a candidate's decisions were set by: chance, or the numbers that orders follow."""
+    if isinstance(trained, TrainedOrders):
+        return {name: str(value) for name, value in trained.result["numbers"].items()}
+    return {"temperature": str(temperature), "exploration_floor": str(trained.policy.exploration_floor)}
 
 
 def version_record(result: NightFigures) -> VersionRecord:
@@ -151,7 +162,23 @@ def report_metrics(figures: NightFigures) -> dict[str, float]:
             found[f"{role}/true_value"] = figures.truth[policy].value
     if figures.gain is not None:
         found |= {"gain": figures.gain.value, "gain_lower": figures.gain.lower, "gain_upper": figures.gain.upper}
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in (found | _order_metrics(figures)).items() if value is not None}
+
+
+def _order_metrics(figures: NightFigures) -> dict[str, float | None]:
+    """Return what was found of ways to order, by what each was on the night; nothing where no orders were decided."""
+    orders = figures.orders
+    if orders is None:
+        return {}
+    found: dict[str, float | None] = {}
+    for way in orders.ways:
+        for name in ("service", "stock_outs", "held", "turnover", "missed", "holding", "truth"):
+            found[f"{way.role}/{name}"] = getattr(way, name)
+        found[f"{way.role}/earned_a_week"] = way.earned.value
+    if orders.against_formula is not None:
+        against = orders.against_formula
+        found |= {"against_formula": against.value, "against_formula_lower": against.lower}
+    return found
 
 
 def _register(
@@ -159,7 +186,7 @@ def _register(
     settings: Settings,
     key: NightKey,
     evaluated: NightFigures,
-    candidates: dict[str, LoadedCandidate],
+    candidates: Mapping[str, Trained],
     run_paths: Run,
 ) -> dict[str, Any]:
     settle_model(client, settings, key.model)
@@ -176,7 +203,7 @@ def _register(
         version, result = found, _registered_evaluation(client, found, evaluated)
     is_challenger = offer_as_challenger(client, version)
     remember(client, settings, key.model)
-    write_atomically(run_paths.page, render_page(_page(client, result, version)))
+    write_atomically(run_paths.page, _page(client, result, version))
     finish_night_run(client, run_id, key=key, metrics=report_metrics(result), files=[run_paths.page])
     registration = _registration(result, version) | {"is_challenger": is_challenger, "is_new": found is None}
     return {**registration, "page": str(run_paths.page)}
@@ -223,17 +250,28 @@ def _create(
     run_id: str,
     key: NightKey,
     result: NightFigures,
-    candidates: dict[str, LoadedCandidate],
+    candidates: Mapping[str, Trained],
 ) -> RegisteredVersion:
     with _staged_model(result, candidates) as folder:
         return create_version(client, run_id, key=key, record=version_record(result), model_folder=folder)
 
 
 @contextmanager
-def _staged_model(result: NightFigures, candidates: dict[str, LoadedCandidate]) -> Iterator[Path]:
+def _staged_model(result: NightFigures, candidates: Mapping[str, Trained]) -> Iterator[Path]:
     """Write the selected policy, at its chosen temperature, as an MLflow model without pickle; yield its folder."""
-    selected = result.selected
-    kept = candidates[selected.name].checkpoints.get(selected.update)
+    selected, trained = result.selected, candidates[result.selected.name]
+    if isinstance(trained, TrainedOrders):
+        if trained.policy.version != selected.policy_version:
+            raise RegistryError(
+                f"candidate {selected.name} is now {trained.policy.version}, evaluated was {selected.policy_version}; "
+                "evaluate again"
+            )
+        with TemporaryDirectory(prefix="staged-model-") as folder:
+            trained.policy.save(Path(folder) / "policy")
+            save_orders_pyfunc(Path(folder) / "policy", Path(folder) / "model")
+            yield Path(folder) / "model"
+        return
+    kept = trained.checkpoints.get(selected.update)
     prices = None if selected.prices is None else OfferPrices.from_json(selected.prices)
     policy = None if kept is None else kept.with_temperature(selected.temperature).with_prices(prices)
     if policy is None or policy.version != selected.policy_version:
@@ -247,14 +285,12 @@ def _staged_model(result: NightFigures, candidates: dict[str, LoadedCandidate]) 
         yield Path(folder) / "model"
 
 
-def _page(client: MlflowClient, figures: NightFigures, version: RegisteredVersion) -> ReviewContent:
-    return review_content(
-        figures,
-        model=version.model,
-        version=version.version,
-        run_id=version.run_id,
-        history=tuple(_history_row(one) for one in earlier_versions(client, version)),
-    )
+def _page(client: MlflowClient, figures: NightFigures, version: RegisteredVersion) -> str:
+    history = tuple(_history_row(one) for one in earlier_versions(client, version))
+    model, number, run_id = version.model, version.version, version.run_id
+    if figures.orders is not None:
+        return render_buyer_page(figures, figures.orders, model=model, version=number, run_id=run_id, history=history)
+    return render_page(review_content(figures, model=model, version=number, run_id=run_id, history=history))
 
 
 def _history_row(earlier: EarlierVersion) -> HistoryRow:

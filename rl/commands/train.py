@@ -41,6 +41,10 @@ from rl.learning.training_split import training_split
 from rl.night.validation_gain import gain_in_standard_errors
 from rl.ope.report import EvaluationSettings
 from rl.ope.samples.weights import refusal_to_weight
+from rl.orders.order_basis import OrderBasis
+from rl.orders.order_fitting import fit_orders
+from rl.orders.order_split import load_orders
+from rl.orders.trained_orders import find_orders, save_orders
 from rl.policy import StochasticPolicy
 
 CHECKPOINT = "checkpoint.pt"
@@ -56,15 +60,43 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date, candi
     others give nothing.
     """
     run_paths = Run(settings.home, source, scenario, run_date)
+    if load_pipeline(scenario, source).scenario.orders is not None:
+        return _fit_orders(settings, run_paths, candidate)
     with joined(resolve_device(settings.device)) as ranks:
         if not ranks.is_first:
             return _train(settings, run_paths, candidate, ranks)
         known = find_candidate(load_pipeline(scenario, source).scenario, candidate)
         with own_candidate_of(run_paths, known.name):
             # Before anything that may fail: an earlier try's result would pass for this one's.
-            for left in ("result.json", FAILURE_FILE):
-                (run_paths.candidate(known.name) / left).unlink(missing_ok=True)
+            _remove_earlier(run_paths, known.name)
             return _train(settings, run_paths, candidate, ranks)
+
+
+def _remove_earlier(run_paths: Run, candidate: str) -> None:
+    for left in ("result.json", FAILURE_FILE):
+        (run_paths.candidate(candidate) / left).unlink(missing_ok=True)
+
+
+def _fit_orders(settings: Settings, run_paths: Run, name: str) -> dict[str, Any]:
+    """Fit one way to order; it writes what a training does, without checkpoints."""
+    started = time.perf_counter()
+    pipeline = load_pipeline(run_paths.scenario, run_paths.source)
+    candidate, seed = find_orders(pipeline.scenario, name)
+    with own_candidate_of(run_paths, name):
+        _remove_earlier(run_paths, name)
+        dataset = load_orders(pipeline, Lake(settings.lake, run_paths.source), run_paths)
+        structlog.get_logger().info("fitting", candidate=name, n_products=len(dataset.history.products))
+        fitted = fit_orders(
+            OrderBasis.of(dataset), candidate, name=name, seed=seed, n_threads=settings.training_threads
+        )
+        return save_orders(
+            run_paths.candidate(name),
+            fitted,
+            candidate,
+            seed=seed,
+            seconds=time.perf_counter() - started,
+            more={"device": "cpu", "n_processes": 1},
+        )
 
 
 def _train(settings: Settings, run_paths: Run, candidate: str, ranks: Ranks) -> dict[str, Any]:

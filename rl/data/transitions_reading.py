@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -146,17 +147,33 @@ def read_item_categories(lake: Lake, horizon: date, *, versions: Versions | None
     Raises:
         DatasetError: unreadable files.
     """
+    return _latest_of_items(lake, horizon, "category_id", versions)
+
+
+def read_pack_sizes(lake: Lake, horizon: date, *, versions: Versions | None = None) -> dict[str, int]:
+    """Return how many pieces a pack of each item holds, from deliveries up to the horizon; the latest row holds.
+
+    Items without a pack size are left out. `versions` are those that were pinned; None takes the current ones.
+
+    Raises:
+        DatasetError: unreadable files.
+    """
+    return _latest_of_items(lake, horizon, "pack_size", versions)
+
+
+def _latest_of_items(lake: Lake, horizon: date, column: str, versions: Versions | None) -> dict[str, Any]:
+    """Return a column's value by item as the row with the latest `valid_from` has it, without those that have none."""
     folder = lake.table("items")
     schema = arrow_schema(ITEMS)
-    latest: dict[str, tuple[datetime, str | None]] = {}
+    latest: dict[str, tuple[datetime, Any]] = {}
     chosen = versions_in(folder, "delivery_date=", horizon) if versions is None else versions
     for day, pointer in chosen.items():
         table = _read_partition(lake.source, folder, day, pointer, schema)
-        columns = (table.column(column).to_pylist() for column in ("item_id", "valid_from", "category_id"))
-        for item, valid_from, category in zip(*columns, strict=True):
+        columns = (table.column(name).to_pylist() for name in ("item_id", "valid_from", column))
+        for item, valid_from, value in zip(*columns, strict=True):
             if item not in latest or valid_from >= latest[item][0]:
-                latest[item] = (valid_from, category)
-    return {item: category for item, (_, category) in latest.items() if category is not None}
+                latest[item] = (valid_from, value)
+    return {item: value for item, (_, value) in latest.items() if value is not None}
 
 
 def _refuse_unfit(

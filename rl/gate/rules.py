@@ -119,6 +119,7 @@ class GateEvidence:
         propensities: how far they may be trusted.
         withheld: what about the log forbids any promotion, in sentences.
         n_days: from the first training episode to the last test episode; None where they have no time.
+        per: what values are of, for the sentences.
     """
 
     candidate: str
@@ -142,6 +143,7 @@ class GateEvidence:
     withheld: tuple[str, ...] = ()
     units: str = "shoppers"
     n_days: float | None = None
+    per: str = "episode"
 
 
 @dataclass(frozen=True)
@@ -196,12 +198,17 @@ class Verdict:
         }
 
 
-def judge(evidence: GateEvidence, rules: GateRules) -> Verdict:
+def judge(evidence: GateEvidence, rules: GateRules, asked: Mapping[str, Rule] | None = None) -> Verdict:
     """Return the verdict on the evidence.
 
     Abstains before it rejects: where the log can't tell, a lower bound says nothing about the candidate.
+
+    Args:
+        evidence: of the night.
+        rules: what the spec demands.
+        asked: the questions; None for RULES.
     """
-    checks = tuple(_checks(evidence, rules))
+    checks = tuple(_checks(evidence, rules, RULES if asked is None else asked))
     for decision in (Decision.ABSTAIN, Decision.REJECT):
         failed = [check for check in checks if check.is_passed is False and check.if_failed is decision]
         if failed:
@@ -212,8 +219,8 @@ def judge(evidence: GateEvidence, rules: GateRules) -> Verdict:
     return Verdict(Decision.PROMOTE, passed, checks)
 
 
-def _checks(evidence: GateEvidence, rules: GateRules) -> Iterable[Check]:
-    for rule in RULES.values():
+def _checks(evidence: GateEvidence, rules: GateRules, asked: Mapping[str, Rule]) -> Iterable[Check]:
+    for rule in asked.values():
         found = rule(evidence, rules)
         yield from (found,) if isinstance(found, Check) else found
 
@@ -279,6 +286,12 @@ def _imbalance(policy: str, found: RatioBalance) -> str:
 
 def _sample_size_check(evidence: GateEvidence, rules: GateRules) -> Check:
     words = f"{evidence.units} whose logged decisions resemble what the policy would do"
+    floor = rules.min_effective_sample_size
+    return _floor_check("effective_sample_size", evidence.effective_sample_size, floor, words, evidence.n_days)
+
+
+def _replayed_check(evidence: GateEvidence, rules: GateRules) -> Check:
+    words = f"{evidence.units} that both were led through"
     floor = rules.min_effective_sample_size
     return _floor_check("effective_sample_size", evidence.effective_sample_size, floor, words, evidence.n_days)
 
@@ -390,7 +403,7 @@ def _difference_check(evidence: GateEvidence, rules: GateRules) -> Check:
     if found is None or not _is_finite(found):
         return Check(name, None, Decision.REJECT, "Whether the candidate earns more is unknown.", reads_rewards=True)
     is_passed = found.lower > 0
-    gain = f"{found.value:+.4g} {evidence.unit_of_value} per episode against {evidence.baseline}"
+    gain = f"{found.value:+.4g} {evidence.unit_of_value} per {evidence.per} against {evidence.baseline}"
     sentence = (
         f"The candidate earns more: {gain}, and at least {found.lower:+.4g} but for a risk of {rules.alpha:.2%}."
         if is_passed
@@ -401,10 +414,10 @@ def _difference_check(evidence: GateEvidence, rules: GateRules) -> Check:
 
 
 def _guardrail_checks(evidence: GateEvidence, _rules: GateRules) -> tuple[Check, ...]:
-    return tuple(_guardrail_check(rail) for rail in evidence.guardrails)
+    return tuple(_guardrail_check(rail, evidence.per) for rail in evidence.guardrails)
 
 
-def _guardrail_check(rail: GuardrailEvidence) -> Check:
+def _guardrail_check(rail: GuardrailEvidence, per: str) -> Check:
     name = _guardrail_name(rail)
     if rail.bound is None:
         unknown = f"Whether {rail.metric} stay within bounds is unknown."
@@ -413,7 +426,7 @@ def _guardrail_check(rail: GuardrailEvidence) -> Check:
     bound, limit = _signed_share(rail.bound), _signed_share(rail.max_relative_increase or 0.0)
     if rail.max_relative_decrease is not None:
         limit = _signed_share(-rail.max_relative_decrease)
-    found = f"{rail.metric.capitalize()} per episode change by {change}"
+    found = f"{rail.metric.capitalize()} per {per} change by {change}"
     sentence = (
         f"{found}, {'at worst' if rail.is_on_fall else 'at most'} {bound}: within the allowed {limit}."
         if rail.is_kept
@@ -453,3 +466,15 @@ RULES: dict[str, Rule] = {
     "guardrails": _guardrail_checks,
 }
 """What the gate asks, in this order: a verdict's reasons stand in it. A new rule is a function and an entry here."""
+
+REPLAY_RULES: dict[str, Rule] = {
+    "log": _log_check,
+    "estimator": _estimator_check,
+    "sample size": _replayed_check,
+    "differing": _differing_check,
+    "rewarded": _rewarded_check,
+    "known guardrails": _known_guardrail_checks,
+    "difference": _difference_check,
+    "guardrails": _guardrail_checks,
+}
+"""The same of policies that were led through logged demand: nothing is weighted, so nothing is asked of weights."""

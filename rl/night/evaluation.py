@@ -109,7 +109,7 @@ def evaluate_night(
         alpha=level.level,
         unit_of_value=pipeline.scenario.reward.unit,
         propensities=known.trust,
-        units=pipeline.scenario.evaluation.units,
+        units=pipeline.scenario.units,
     )
     if known.repeats is not None:
         doubt = propensity_doubt([whole, *metrics.values()], contenders, known.repeats)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -55,23 +56,40 @@ def find_champion(
         features: that tonight's observations have.
         vocabulary: actions of tonight's dataset.
     """
-    number = aliases(client, key.model).get(CHAMPION)
-    version = None if number is None else load_version(client, key.model, number)
-    if version is not None and version.is_of_night(key):
-        version = _before(client, version)
+    version = version_in_force(client, key)
     if version is None:
         return None
-    if not version.is_ours:
-        return Champion(version, None, "it was registered or edited by hand, and its tags don't say what it is")
-    if version.tags.get("source") != key.source:
-        return Champion(version, None, f"it was learned from source {version.tags.get('source')}, not {key.source}")
+    if strange := strange_version(version, key):
+        return Champion(version, None, strange)
     try:
         policy = load_version_policy(client, version)
     except (PolicyError, MlflowException, OSError) as error:
-        reason = str(error).splitlines()[-1]
-        return Champion(version, None, f"its policy can't be loaded from {version.model_uri} ({reason})")
+        return Champion(version, None, unloadable(version, error))
     problem = _misfit(policy, set(features), vocabulary)
     return Champion(version, None if problem else policy, problem)
+
+
+def version_in_force(client: MlflowClient, key: NightKey) -> RegisteredVersion | None:
+    """Return the champion's version; where tonight's own is champion already, the one that it took over from."""
+    number = aliases(client, key.model).get(CHAMPION)
+    version = None if number is None else load_version(client, key.model, number)
+    if version is not None and version.is_of_night(key):
+        return _before(client, version)
+    return version
+
+
+def strange_version(version: RegisteredVersion, key: NightKey) -> str:
+    """Return why a version can't be compared with the night's, as its tags have it; empty where it can."""
+    if not version.is_ours:
+        return "it was registered or edited by hand, and its tags don't say what it is"
+    if version.tags.get("source") != key.source:
+        return f"it was learned from source {version.tags.get('source')}, not {key.source}"
+    return ""
+
+
+def unloadable(version: RegisteredVersion, error: Exception) -> str:
+    """Return that the version's policy can't be loaded, with the error's last line."""
+    return f"its policy can't be loaded from {version.model_uri} ({str(error).splitlines()[-1]})"
 
 
 def at_budget(champion: Champion, budget: Budget | None) -> Champion:
@@ -114,10 +132,22 @@ def load_version_policy(client: MlflowClient, version: RegisteredVersion) -> Sto
         PolicyError: its files aren't those of one policy.
         MlflowException: they can't be had.
     """
+    with version_folder(client, version, POLICY_FILE) as folder:
+        return load_policy(folder)
+
+
+@contextmanager
+def version_folder(client: MlflowClient, version: RegisteredVersion, file: str) -> Iterator[Path]:
+    """Yield the folder of a version's files, fetched from MLflow, in which the one of that name lies.
+
+    Raises:
+        PolicyError: there is none, or there are several.
+        MlflowException: they can't be had.
+    """
     with TemporaryDirectory(prefix="champion-") as folder:
         uri = client.tracking_uri
         root = Path(download_artifacts(artifact_uri=version.model_uri, dst_path=folder, tracking_uri=uri))
-        found = sorted(root.rglob(POLICY_FILE))
+        found = sorted(root.rglob(file))
         if len(found) != 1:
-            raise PolicyError(f"{version.model_uri}: {len(found)} files {POLICY_FILE}, expected one")
-        return load_policy(found[0].parent)
+            raise PolicyError(f"{version.model_uri}: {len(found)} files {file}, expected one")
+        yield found[0].parent

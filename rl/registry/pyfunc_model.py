@@ -17,6 +17,28 @@ SERVED_CODE = ("conf/__init__.py", "conf/errors.py", "rl/__init__.py", "rl/error
 SERVED_PACKAGES = ("mlflow", "numpy", "pandas", "safetensors")
 LOADER_MODULE = "rl.policy.served_model"
 
+# The same of a policy that orders.
+SERVED_ORDERS_CODE = (
+    "conf/__init__.py",
+    "conf/errors.py",
+    "rl/__init__.py",
+    "rl/errors.py",
+    "rl/policy",
+    "rl/data/__init__.py",
+    "rl/data/logged_episodes.py",
+    "rl/inventory/__init__.py",
+    "rl/inventory/demand_forecast.py",
+    "rl/inventory/limits.py",
+    "rl/inventory/order_policy.py",
+    "rl/inventory/replay.py",
+    "rl/inventory/served_orders.py",
+    "rl/inventory/stock.py",
+    "rl/inventory/policies/__init__.py",
+    "rl/inventory/policies/forecast_levels.py",
+)
+SERVED_ORDERS_PACKAGES = (*SERVED_PACKAGES, "scipy")
+ORDERS_LOADER_MODULE = "rl.inventory.served_orders"
+
 
 @contextmanager
 def pyfunc_arguments(policy_folder: Path) -> Iterator[dict[str, Any]]:
@@ -38,6 +60,23 @@ def pyfunc_arguments(policy_folder: Path) -> Iterator[dict[str, Any]]:
             "pip_requirements": [f"{name}=={version(name)}" for name in SERVED_PACKAGES],
             "signature": ModelSignature(params=ParamSchema([ParamSpec("seed", "long", -1)])),
         }
+
+
+def save_orders_pyfunc(policy_folder: Path, target: Path) -> None:
+    """Write an ordering policy to the target folder as an MLflow model."""
+    import mlflow.pyfunc  # noqa: PLC0415  (takes seconds to import; only registering needs it)
+
+    with tempfile.TemporaryDirectory() as staged:
+        code = Path(staged)
+        for name in SERVED_ORDERS_CODE:
+            _copy(PROJECT_ROOT / name, code / name)
+        mlflow.pyfunc.save_model(
+            path=str(target),
+            loader_module=ORDERS_LOADER_MODULE,
+            data_path=str(policy_folder),
+            code_paths=[str(code / "conf"), str(code / "rl")],
+            pip_requirements=[f"{name}=={version(name)}" for name in SERVED_ORDERS_PACKAGES],
+        )
 
 
 def save_pyfunc(policy_folder: Path, target: Path) -> None:

@@ -57,6 +57,25 @@ RULED: dict[str, dict[str, Any]] = {
 }
 SEEN_BY_RULES = {"observation.features": [{"name": "session_step"}, {"name": "n_past_purchases"}]}
 
+# What ways to order ask of it.
+STOCK = ("opening", "ordered", "received", "sold", "closing")
+REPLAYED: dict[str, Any] = ORDERED | {
+    "observation.features": [{"name": "units_on_hand"}, *({"name": f"units_due_in_{day}d"} for day in range(3))],
+    "reward.weights": {},
+    "reward.terms": [
+        {"event": "purchase", "value": "margin"},
+        {"event": "stock", "value": "units", "weight": -0.02},
+    ],
+    "metrics": {flow: {"event": "stock", "value": flow} for flow in STOCK}
+    | {"margin": {"event": "purchase", "value": "margin"}},
+    "gate.guardrails": [],
+    "evaluation.estimator": "replay",
+    "candidates": LEFT_OUT,
+    "policy": LEFT_OUT,
+    "exploration": LEFT_OUT,
+    "orders": {"candidates": [{"algorithm": "base_stock"}]},
+}
+
 # What else a spec must say for a key's example to be valid in it: by key path, values by key path.
 COMPANY: dict[str, dict[str, Any]] = {
     "clock": {"week": LEFT_OUT},
@@ -68,6 +87,11 @@ COMPANY: dict[str, dict[str, Any]] = {
     "ordering": ORDERED,
     **{f"ordering.{name}": ORDERED for name in ("every", "weekday", "hour", "periods", "lead_days", "receipts")},
     "action.quantities": ORDERED,
+    "orders": REPLAYED,
+    **{f"orders.{name}": REPLAYED for name in ("candidates", "least_order", "most_units")},
+    **{f"orders.candidates[].{name}": REPLAYED for name in ("algorithm", "seeds")},
+    "orders.candidates[].n_updates": REPLAYED
+    | {"orders": {"candidates": [{"algorithm": "hindsight"}, {"algorithm": "base_stock"}]}},
     "evaluation.after_cut": {"clock": "shopper_week", "week": {"weekday": "monday"}},
     "budget": WEEKLY,
     **{f"budget.{name}": WEEKLY | {"budget": {"weekly": 5}} for name in ("weekly", "committed")},

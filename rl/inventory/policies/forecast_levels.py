@@ -63,15 +63,26 @@ class ForecastProjectedLevel:
     variance: tuple[float, float] = (1.0, 0.0)
 
     def order(self, states: StockStates) -> IntArray:
-        forecasts = _forecasts(states, self.lead_time)
-        variances = _variances(forecasts, self.variance)
-        stock = states.stock.astype(np.float64)
-        for day in range(self.lead_time):
-            stock = _expected_left_over(stock, forecasts[:, day], np.sqrt(variances[:, day]))
-            if day + 1 < self.lead_time:
-                stock = stock + states.pipeline[:, day + 1]
-        level = forecasts[:, -1] + self.safety * np.sqrt(variances.sum(axis=1))
-        return _whole(level - stock)
+        return _whole(projected_shortfall(self, states, self.safety))
+
+
+def projected_shortfall(rule: ForecastProjectedLevel, states: StockStates, safety: float | FloatArray) -> FloatArray:
+    """Return what the stock expected on the day of arrival lacks to the level; below 0 where it is more, `(n,)`.
+
+    Args:
+        rule: lead time and variance; its own safety isn't looked at.
+        states: whose first features are forecasts.
+        safety: in standard deviations, one for all or one each, `(n,)`.
+    """
+    forecasts = _forecasts(states, rule.lead_time)
+    variances = _variances(forecasts, rule.variance)
+    stock = states.stock.astype(np.float64)
+    for day in range(rule.lead_time):
+        stock = _expected_left_over(stock, forecasts[:, day], np.sqrt(variances[:, day]))
+        if day + 1 < rule.lead_time:
+            stock = stock + states.pipeline[:, day + 1]
+    level = forecasts[:, -1] + safety * np.sqrt(variances.sum(axis=1))
+    return np.asarray(level - stock)
 
 
 def fitted_variance(demand: IntArray, forecasts: FloatArray) -> tuple[float, float]:

@@ -116,7 +116,7 @@ def _facts(pipeline: Pipeline, run_date: object, approval: str | None) -> NightF
             "is_simulated": source.is_simulated,
             "reward_unit": scenario.reward.unit,
             "earns": earnings_sentence(scenario.reward),
-            "units": scenario.evaluation.units,
+            "units": scenario.units,
             "steps": scenario.evaluation.steps,
             "after_cut": scenario.evaluation.after_cut,
             "gamma": scenario.discount.gamma,

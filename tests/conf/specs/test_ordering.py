@@ -114,6 +114,9 @@ def test_a_scenario_without_receipts_says_so() -> None:
         observation=CONTENT["observation"] | {"features": features},
         metrics={"sold": {"event": "stock", "value": "sold"}},
         gate=CONTENT["gate"] | {"guardrails": []},
+        orders=None,
+        candidates=[{"algorithm": "bc", "seeds": [1], "n_updates": 5}],
+        evaluation=CONTENT["evaluation"] | {"estimator": "dr"},
     )
     feeds = [one for one in SOURCE["feeds"] if one["name"] != "receipts"]
     bare = Source.model_validate(SOURCE | {"feeds": feeds})

@@ -1,0 +1,166 @@
+"""How much to order is learned and judged by replay: of scenarios with the clock of products."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import Field, model_validator
+
+from conf.specs.reward import RewardTerm, millionths
+from conf.specs.strict_yaml import StrictModel
+
+if TYPE_CHECKING:  # a scenario is checked as it is loaded
+    from conf.specs.scenario import Scenario
+
+OrderMethod = Literal["base_stock", "capped_base_stock", "reorder_point", "newsvendor", "projected_level", "hindsight"]
+LEARNERS: frozenset[OrderMethod] = frozenset({"hindsight"})
+"""Methods that learn more than a few numbers: they have to beat the others to be worth their trouble."""
+
+_OF_DECISIONS = ("candidates", "policy", "exploration")
+"""Keys of scenarios whose decisions are drawn by chance among actions."""
+
+NEEDED_FLOWS = ("opening", "ordered", "received", "sold", "closing")
+"""Metrics of stock that a replay is made of."""
+
+
+class OrderCandidate(StrictModel):
+    """A way to order, fitted once per seed."""
+
+    algorithm: OrderMethod = Field(
+        description="Names the way to order: up to a level that follows the forecast (`base_stock`, with a limit on "
+        "one order `capped_base_stock`, from a reorder point on `reorder_point`, by the formula alone `newsvendor`), "
+        "up to what is expected to be left on arrival (`projected_level`), or up to what a network says that was led "
+        "through logged demand (`hindsight`).",
+        examples=["reorder_point"],
+    )
+    seeds: tuple[int, ...] = Field(
+        default=(1,),
+        min_length=1,
+        description="Lists the random seeds; each makes a candidate. Formulas draw the demand of days that ran out by "
+        "it, networks also their weights.",
+        examples=[[1, 2, 3]],
+    )
+    n_updates: int | None = Field(
+        default=None,
+        ge=1,
+        description="Sets how many gradient updates the training of a network does, 600 where it is left out; formulas "
+        "have none.",
+        examples=[600],
+    )
+
+    @model_validator(mode="after")
+    def _updates_of_networks(self) -> Self:
+        if self.n_updates is not None and self.algorithm not in LEARNERS:
+            raise ValueError(f"{self.algorithm} is a formula without updates; leave out n_updates")
+        return self
+
+
+class Orders(StrictModel):
+    """Ways to order that are fitted every night, and what every order has to keep."""
+
+    candidates: tuple[OrderCandidate, ...] = Field(
+        min_length=1,
+        description="Lists the ways to order that are fitted every night and judged alike by replay on logged demand; "
+        "one formula at least is among them.",
+        examples=[[{"algorithm": "base_stock"}, {"algorithm": "hindsight", "seeds": [1, 2]}]],
+    )
+    least_order: int = Field(
+        default=0,
+        ge=0,
+        description="Sets the least pieces of an order of a product, if there is one; packs come from the source's "
+        "`items`.",
+        examples=[6],
+    )
+    most_units: int | None = Field(
+        default=None,
+        ge=1,
+        description="Bounds the pieces of a product that are on hand and on the way together after an order; left "
+        "out, nothing does.",
+        examples=[500],
+    )
+
+    @model_validator(mode="after")
+    def _has_a_formula(self) -> Self:
+        names = [candidate.algorithm for candidate in self.candidates]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"candidates stand twice: {', '.join(repeated)}; give one of them more seeds")
+        if set(names) <= LEARNERS:
+            raise ValueError("no candidate is a formula, which a learner has to beat; add one, such as base_stock")
+        return self
+
+    @property
+    def candidate_names(self) -> tuple[str, ...]:
+        """Names of the candidates in their order: algorithm and seed."""
+        return tuple(f"{one.algorithm}-{seed}" for one in self.candidates for seed in one.seeds)
+
+
+def orders_problem(scenario: Scenario) -> str | None:
+    """Return what doesn't go with a scenario's orders, or with their absence, and what to write, else None."""
+    is_replayed = scenario.evaluation.estimator == "replay"
+    if scenario.orders is None:
+        missing = [name for name in _OF_DECISIONS if name not in scenario.model_fields_set]
+        if missing or not scenario.candidates:
+            return f"{', '.join(missing or ['candidates'])}: missing; every scenario without orders has them"
+        return "evaluation.estimator: replay is for scenarios with orders" if is_replayed else None
+    ordering = scenario.ordering
+    if ordering is None or ordering.every != "day" or ordering.receipts != "delivered":
+        return "orders are for clock: sku_day with ordering.every: day and ordering.receipts: delivered"
+    fields = type(scenario).model_fields
+    if given := [name for name in _OF_DECISIONS if getattr(scenario, name) != fields[name].default]:
+        return f"{', '.join(given)}: orders have candidates of their own and are never drawn by chance; leave them out"
+    if not is_replayed:
+        return "orders are judged by replay alone; write evaluation.estimator: replay"
+    return _unpriced(scenario) or _unseen(scenario, ordering.lead_days)
+
+
+def _unpriced(scenario: Scenario) -> str | None:
+    """Return which terms of the reward a replay can't reckon, or lacks, else None."""
+    strange = [f"{one.value} of {one.event}" for one in scenario.reward.terms if _price(one) is None]
+    strange += [f"weights of {event}" for event in scenario.reward.weights]
+    if strange:
+        return (
+            f"reward: a replay reckons margin of purchase (weight 1), and units of stock, units and count of order "
+            f"below 0; not {', '.join(strange)}; leave them out"
+        )
+    if order_prices(scenario)["holding"] <= 0:
+        return (
+            "reward.terms: without what holding costs every order pays; write {event: stock, value: units, weight: "
+            "-0.02}"
+        )
+    if not any(_price(one) == "margin" for one in scenario.reward.terms):
+        return "reward.terms: nothing is earned; write {event: purchase, value: margin}"
+    return None
+
+
+def _price(term: RewardTerm) -> str | None:
+    """Return which price of a replay a term of the reward is; None where it is none."""
+    if (term.event, term.value, term.weight) == ("purchase", "margin", 1.0):
+        return "margin"
+    known = {("stock", "units"): "holding", ("order", "units"): "order_unit", ("order", "count"): "order_line"}
+    return known.get((term.event, term.value)) if term.weight <= 0 else None
+
+
+def order_prices(scenario: Scenario) -> dict[str, int]:
+    """Return what a unit held over, an order, and a unit ordered cost, in millionths, at least 0 each."""
+    found = dict.fromkeys(("holding", "order_line", "order_unit"), 0)
+    for term in scenario.reward.terms:
+        kind = _price(term)
+        if kind in found:
+            found[kind] -= millionths(term.weight)
+    return found
+
+
+def _unseen(scenario: Scenario, lead_days: int) -> str | None:
+    """Return which metrics and features a replay lacks, else None."""
+    flows, observed = set(scenario.stock_metrics.values()), {one.name for one in scenario.observation.features}
+    lacking = [f"metrics: {{event: stock, value: {flow}}}" for flow in NEEDED_FLOWS if flow not in flows]
+    if margin_metric(scenario) is None:
+        lacking.append("metrics: {event: purchase, value: margin}")
+    stock = ["units_on_hand", *(f"units_due_in_{day}d" for day in range(lead_days))]
+    lacking += [f"observation.features: {name}" for name in stock if name not in observed]
+    return f"orders are replayed from what is lacking here: {'; '.join(lacking)}; add them" if lacking else None
+
+
+def margin_metric(scenario: Scenario) -> str | None:
+    """Return the name of the metric that is the margin of what was sold; None without one."""
+    return next((name for name, one in scenario.money_metrics.items() if one.value == "margin"), None)

@@ -1,0 +1,138 @@
+"""A night of orders in figures: who was compared, what each would have earned, and tomorrow's orders.
+
+Money is in the reward's unit per product and week; units are pieces; shares lie in [0, 1].
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from conf.specs.strict_yaml import StrictModel
+from rl.figures.values import Spread
+
+
+class WayToOrder(StrictModel):
+    """A candidate, a champion or today's rule on the days of one split.
+
+    role: today, candidate (the chosen one), formula (the best of them), champion, or other. is_learner: a network.
+    held: units left over after a day, per product. service: share of demand met. stock_outs: share of product-days on
+    which demand exceeded the stock. turnover: units sold for each unit held, per day; None where nothing was held.
+    missed: margin that lost demand would have brought. truth: the same on the true demand of a simulated shop.
+    """
+
+    name: str
+    method: str
+    role: str
+    is_learner: bool
+    earned: Spread
+    holding: float
+    missed: float
+    held: float
+    service: float
+    stock_outs: float
+    turnover: float | None
+    truth: float | None = None
+
+
+class CategoryCost(StrictModel):
+    """Cost of a category's products, per product and week: holding, ordering, missed margin, by today's rule and not.
+
+    difference: of both, the candidate's less today's; below 0 it is cheaper.
+    """
+
+    category: str
+    n_products: int
+    today: float
+    candidate: float
+    difference: Spread | None
+
+
+class ProductDays(StrictModel):
+    """A product's test days, drawn on the page: what was sold, its forecast, and stock under today's rule and not.
+
+    why: shown since it is among the largest or the most changed. ran_out: days of the log that ran out.
+    """
+
+    product: str
+    category: str
+    why: str
+    first_day: date
+    sold: tuple[int, ...]
+    forecast: tuple[float, ...]
+    ran_out: tuple[bool, ...]
+    stock_today: tuple[int, ...]
+    stock_candidate: tuple[int, ...]
+
+
+class OrderLine(StrictModel):
+    """Tomorrow's order of a product, with what it rests on; usual: the mean order that the log placed in a day."""
+
+    product: str
+    category: str
+    order: int
+    level: float
+    forecast: float
+    on_hand: int
+    on_the_way: int
+    pack_size: int
+    usual: float
+    reason: str
+
+
+class Censored(StrictModel):
+    """What days that ran out hide: how many they are of the test days, and what the draws of their demand differ by.
+
+    added: share that drawn demand adds to what was sold. added_lower, added_upper: over the draws. draws: of them.
+    """
+
+    share: float
+    added: float
+    added_lower: float
+    added_upper: float
+    draws: int
+
+
+class OrderFigures(StrictModel):
+    """What a night of orders found.
+
+    Attributes:
+        lead_days: from an order to its arrival, as declared.
+        ways: on test days: today's rule, the candidate, the best formula and the champion.
+        validation: on validation days: all candidates.
+        formula: name of the best formula by validation days.
+        learner: name of the best learner by validation days; None where there is none.
+        learner_lead: what it earned more than the best formula there.
+        against_formula: what the candidate earns more than the best formula on test days; None where it is that.
+        level: of the intervals.
+        categories: costs by category, the largest difference first.
+        censored: what days that ran out hide.
+        products: drawn on the page.
+        day: that tomorrow's orders are for.
+        lines: tomorrow's orders of the products that the page shows, those with the largest orders first.
+        n_lines: products of the whole list.
+        n_ordered: of them, those that something is ordered of.
+        units_ordered: of the whole list.
+        n_unlisted: products sold in the last week that have no line, since a count of theirs is missing.
+    """
+
+    lead_days: int
+    ways: tuple[WayToOrder, ...]
+    validation: tuple[WayToOrder, ...]
+    formula: str
+    learner: str | None
+    learner_lead: Spread | None
+    against_formula: Spread | None
+    level: float
+    categories: tuple[CategoryCost, ...]
+    censored: Censored
+    products: tuple[ProductDays, ...]
+    day: date | None
+    lines: tuple[OrderLine, ...]
+    n_lines: int
+    n_ordered: int
+    units_ordered: int
+    n_unlisted: int
+
+    def way(self, role: str) -> WayToOrder | None:
+        """Return the way to order of that role on the test days; None without one."""
+        return next((one for one in self.ways if one.role == role), None)

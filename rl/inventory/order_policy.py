@@ -1,0 +1,300 @@
+"""An ordering policy as it is judged, registered and served: JSON and safetensors, NumPy alone to decide.
+
+Every method says up to what to order, from the same forecasts. A product's safety is the normal quantile that its own
+margin and holding cost ask for, moved by one number for all products, which is tuned. Orders are whole packs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+from scipy.stats import norm
+
+from rl.data.logged_episodes import FloatArray, IntArray
+from rl.errors import PolicyError
+from rl.inventory.demand_forecast import DemandForecaster
+from rl.inventory.limits import OrderLimits
+from rl.inventory.policies.forecast_levels import ForecastBaseStock, ForecastProjectedLevel, projected_shortfall
+from rl.inventory.stock import StockStates
+from rl.policy.network import DenseNetwork
+
+ORDER_POLICY_FILE = "order_policy.json"
+ORDER_WEIGHTS_FILE = "order_weights.safetensors"
+NO_LIMIT = 2**40
+"""Units that stand for no limit: more than any shelf holds, and small enough to add to."""
+_LEAST_SCALE = 0.05
+_FORM = 1
+
+
+@dataclass(frozen=True)
+class OrderCosts:
+    """What ordering earns and costs, in money.
+
+    Attributes:
+        lead_time: days from an order to its arrival, as declared.
+        holding_cost: of a unit left over after a day.
+        order_cost: of an order of a product, whatever its size; 0 for none.
+        margin: of a unit sold, by product, above 0: what losing its sale costs.
+        usual_margin: of products that it doesn't know.
+    """
+
+    lead_time: int
+    holding_cost: float
+    order_cost: float
+    margin: Mapping[str, float]
+    usual_margin: float
+
+    def margins(self, products: tuple[str, ...]) -> FloatArray:
+        """Return the margin of a unit of each product, `(n_products,)`."""
+        return np.array([self.margin.get(one, self.usual_margin) for one in products], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class OrderPolicy:
+    """How much to order, for whichever products.
+
+    Attributes:
+        name: of the candidate.
+        method: how levels are made, one of LEVELS.
+        costs: what ordering costs.
+        forecaster: of demand.
+        variance: of a day's demand around its forecast, as of `ForecastBaseStock`.
+        safety: what the quantile of each product is moved by, in standard deviations.
+        batch: least order, in what a fixed cost of an order makes best (1 is the formula's); 0 for none.
+        cap: an order is at most the demand of so many days; 0 for no limit.
+        least_order: units, as the scenario says; 0 for none.
+        most_units: on hand and on the way, as the scenario says; None for no limit.
+        dataset_digest: of the data that it was fitted on.
+        network: of learners, to the level in usual days' demand; None for formulas.
+    """
+
+    name: str
+    method: str
+    costs: OrderCosts
+    forecaster: DemandForecaster
+    variance: tuple[float, float]
+    dataset_digest: str
+    safety: float = 0.0
+    batch: float = 0.0
+    cap: float = 0.0
+    least_order: int = 0
+    most_units: int | None = None
+    network: DenseNetwork | None = field(default=None, compare=False)
+
+    @cached_property
+    def version(self) -> str:
+        """Name that everything its orders depend on decides."""
+        content = {name: value for name, value in self._content().items() if name != "name"}
+        state = sha256(json.dumps(content, sort_keys=True).encode("utf-8"))
+        for name, array in sorted(self._tensors().items()):
+            state.update(name.encode() + b"\0" + array.tobytes())
+        return state.hexdigest()[:16]
+
+    def of(self, products: tuple[str, ...], pack_size: IntArray) -> ProductOrders:
+        """Return the policy for products in that order.
+
+        Args:
+            products: natural keys.
+            pack_size: units that are ordered together, `(n_products,)`.
+        """
+        n = len(products)
+        most = NO_LIMIT if self.most_units is None else self.most_units
+        limits = OrderLimits(pack_size, np.full(n, self.least_order), np.full(n, most))
+        return ProductOrders(self, self.costs.margins(products), limits)
+
+    def with_numbers(self, **numbers: float) -> OrderPolicy:
+        """Return the policy with other tuned numbers."""
+        return replace(self, **numbers)  # type: ignore[arg-type]  # safety, batch and cap are all floats
+
+    def save(self, folder: Path) -> None:
+        """Write order_policy.json and order_weights.safetensors to the folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ORDER_WEIGHTS_FILE).write_bytes(save(self._tensors()))
+        content = {**self._content(), "version": self.version}
+        (folder / ORDER_POLICY_FILE).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "form": _FORM,
+            "name": self.name,
+            "method": self.method,
+            "lead_time": self.costs.lead_time,
+            "holding_cost": self.costs.holding_cost,
+            "order_cost": self.costs.order_cost,
+            "margin": dict(self.costs.margin),
+            "usual_margin": self.costs.usual_margin,
+            "forecaster": self.forecaster.to_json(),
+            "variance": list(self.variance),
+            "safety": self.safety,
+            "batch": self.batch,
+            "cap": self.cap,
+            "least_order": self.least_order,
+            "most_units": self.most_units,
+            "dataset_digest": self.dataset_digest,
+        }
+
+    def _tensors(self) -> dict[str, Any]:
+        return {} if self.network is None else self.network.to_tensors()
+
+
+@dataclass(frozen=True)
+class ProductOrders:
+    """A policy for certain products, in the order of the states' rows; an `OrderingPolicy`.
+
+    A state's first features are forecasts of its day and of each day until an order placed now arrives; what stands
+    behind them isn't looked at.
+    """
+
+    policy: OrderPolicy
+    margin: FloatArray
+    limits: OrderLimits
+
+    def order(self, states: StockStates) -> IntArray:
+        return self.advise(states)[1]
+
+    def advise(self, states: StockStates) -> tuple[FloatArray, IntArray]:
+        """Return the level that is ordered up to, in units and parts of them, and the order, `(n_products,)` each.
+
+        Raises:
+            PolicyError: other products than it was made for, or too few forecasts.
+        """
+        policy, lead_time = self.policy, self.policy.costs.lead_time
+        if states.features is None or states.features.shape[1] < lead_time + 1 or states.lead_time != lead_time:
+            raise PolicyError(f"orders need {lead_time + 1} forecasts and stock by {lead_time} days of arrival")
+        if len(states.pipeline) != len(self.margin):
+            raise PolicyError(f"{len(states.pipeline)} products, the policy is for {len(self.margin)}")
+        forecasts = states.features[:, : lead_time + 1]
+        level = LEVELS[policy.method](self, states, forecasts)
+        return level, self._orders(level, states, forecasts)
+
+    def quantiles(self) -> FloatArray:
+        """Return the safety of each product that its margin and holding cost ask for, in standard deviations."""
+        ratio = self.margin / (self.margin + self.policy.costs.holding_cost)
+        return np.asarray(norm.ppf(ratio))
+
+    def batches(self, forecasts: FloatArray) -> FloatArray:
+        """Return the order at which a fixed cost and holding weigh the same, units, `(n_products,)`.
+
+        Source: Harris, How many parts to make at once (1913).
+        """
+        costs = self.policy.costs
+        return np.asarray(np.sqrt(2 * costs.order_cost * forecasts.mean(axis=1) / costs.holding_cost))
+
+    def _orders(self, level: FloatArray, states: StockStates, forecasts: FloatArray) -> IntArray:
+        missing = level - states.position
+        if self.policy.batch:
+            # At the reorder point or below it, what is missing is a batch or more.
+            missing = np.where(missing >= self.policy.batch * self.batches(forecasts), missing, 0.0)
+        if self.policy.cap:
+            missing = np.minimum(missing, np.ceil(self.policy.cap * forecasts.mean(axis=1)))
+        wished = np.maximum(np.floor(missing + 0.5), 0).astype(np.int64)
+        return self.limits.nearest(wished, states.position)
+
+
+Levels = Callable[[ProductOrders, StockStates, FloatArray], FloatArray]
+
+
+def _base_stock(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -> FloatArray:  # noqa: ARG001  (likewise)
+    rule = ForecastBaseStock(0.0, orders.policy.costs.lead_time, orders.policy.variance)
+    return rule.levels(forecasts, orders.quantiles() + orders.policy.safety)
+
+
+def _reorder_point(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -> FloatArray:
+    return _base_stock(orders, states, forecasts) + orders.policy.batch * orders.batches(forecasts)
+
+
+def _projected_level(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -> FloatArray:  # noqa: ARG001  (all levels are asked alike)
+    rule = ForecastProjectedLevel(0.0, orders.policy.costs.lead_time, orders.policy.variance)
+    return states.position + projected_shortfall(rule, states, orders.quantiles() + orders.policy.safety)
+
+
+def _network(orders: ProductOrders, states: StockStates, forecasts: FloatArray) -> FloatArray:
+    network = orders.policy.network
+    if network is None:
+        raise PolicyError(f"{orders.policy.name} orders by a network and has none; train it again")
+    scale = np.maximum(forecasts.mean(axis=1, keepdims=True), _LEAST_SCALE)
+    inputs = network_inputs(states.pipeline / scale, forecasts / scale, scale, orders.quantiles()[:, None])
+    target = network.forward(inputs.astype(np.float32))[:, 0].astype(np.float64) * scale[:, 0]
+    spread = np.sqrt((orders.policy.variance[0] * forecasts + orders.policy.variance[1] * forecasts**2).sum(axis=1))
+    moved = np.maximum(target, 0.0) + orders.policy.safety * spread
+    return np.asarray(moved + orders.policy.batch * orders.batches(forecasts))
+
+
+def network_inputs(pipeline: FloatArray, forecasts: FloatArray, scale: FloatArray, quantile: FloatArray) -> FloatArray:
+    """Return what a network sees of products, `(n_products, lead_time + n_forecasts + 2)`.
+
+    Args:
+        pipeline: units by day of arrival, in usual days' demand, `(n_products, lead_time)`.
+        forecasts: in the same, `(n_products, n_forecasts)`.
+        scale: a usual day's demand, units, `(n_products, 1)`.
+        quantile: safety that margin and holding cost ask for, `(n_products, 1)`.
+    """
+    return np.column_stack([pipeline, forecasts, np.log(scale), quantile])
+
+
+LEVELS: Mapping[str, Levels] = {
+    "base_stock": _base_stock,
+    "capped_base_stock": _base_stock,
+    "newsvendor": _base_stock,
+    "reorder_point": _reorder_point,
+    "projected_level": _projected_level,
+    "hindsight": _network,
+}
+"""How each method says up to what to order. A new one is a function and an entry here."""
+
+
+def load_order_policy(folder: Path) -> OrderPolicy:
+    """Return the policy that `save` wrote to the folder.
+
+    Raises:
+        PolicyError: files are missing, damaged, of another form, or don't belong together.
+    """
+    path = folder / ORDER_POLICY_FILE
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        tensors = load((folder / ORDER_WEIGHTS_FILE).read_bytes())
+        policy = _from_content(content, DenseNetwork.from_tensors(tensors) if tensors else None)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+        raise PolicyError(f"{path}: can't be read as an ordering policy ({error}); train it again") from error
+    if policy.version != content["version"]:
+        raise PolicyError(f"{folder}: is {policy.version}, {ORDER_POLICY_FILE} says {content['version']}")
+    return policy
+
+
+def _from_content(content: Mapping[str, Any], network: DenseNetwork | None) -> OrderPolicy:
+    if content["form"] != _FORM or content["method"] not in LEVELS or not math.isfinite(content["safety"]):
+        raise PolicyError(
+            f"form {content['form']}, method {content['method']!r}; expected form {_FORM} and one of "
+            f"{', '.join(LEVELS)}"
+        )
+    costs = OrderCosts(
+        lead_time=int(content["lead_time"]),
+        holding_cost=float(content["holding_cost"]),
+        order_cost=float(content["order_cost"]),
+        margin={name: float(value) for name, value in content["margin"].items()},
+        usual_margin=float(content["usual_margin"]),
+    )
+    return OrderPolicy(
+        name=content["name"],
+        method=content["method"],
+        costs=costs,
+        forecaster=DemandForecaster.from_json(content["forecaster"]),
+        variance=(float(content["variance"][0]), float(content["variance"][1])),
+        dataset_digest=content["dataset_digest"],
+        safety=float(content["safety"]),
+        batch=float(content["batch"]),
+        cap=float(content["cap"]),
+        least_order=int(content["least_order"]),
+        most_units=content["most_units"],
+        network=network,
+    )

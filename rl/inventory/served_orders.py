@@ -1,0 +1,66 @@
+"""An ordering policy as MLflow serves it: stock and forecasts of products in, levels and orders out.
+
+MLflow imports this module by name and calls `_load_pyfunc`; nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rl.errors import PolicyError
+from rl.inventory.order_policy import OrderPolicy, load_order_policy
+from rl.inventory.stock import StockStates
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class ServedOrders:
+    """Orders for a batch of products.
+
+    Input: a data frame, or a mapping of columns, one row a product: `item_id`, `units_in_0d` (on hand or due today),
+    `units_in_1d` ... (due then) up to the day before an order placed now arrives, `forecast_0d` ... up to the day of
+    its arrival, and `pack_size`, 1 where it is left out.
+
+    Output, one row a product: `item_id`, `target_level` in units and parts of them, `order` in units, `policy_version`.
+    """
+
+    def __init__(self, policy: OrderPolicy) -> None:
+        self.policy = policy
+
+    def predict(self, model_input: pd.DataFrame | Mapping[str, Any], params: Mapping[str, Any] | None = None) -> Any:  # noqa: ARG002
+        """Return a data frame of orders.
+
+        Raises:
+            PolicyError: columns are missing or hold no numbers that fit.
+        """
+        import pandas as pd  # noqa: PLC0415  (nights load policies too, and need no data frames)
+
+        columns = {name: list(model_input[name]) for name in model_input.keys()}  # noqa: SIM118  (data frame or dict)
+        lead_time = self.policy.costs.lead_time
+        stock = [f"units_in_{day}d" for day in range(lead_time)]
+        forecasts = [f"forecast_{day}d" for day in range(lead_time + 1)]
+        if missing := [name for name in ("item_id", *stock, *forecasts) if name not in columns]:
+            raise PolicyError(f"products lack the columns {', '.join(missing)}")
+        names = tuple(str(one) for one in columns["item_id"])
+        try:
+            pipeline = np.column_stack([np.array(columns[name], dtype=np.int64) for name in stock])
+            expected = np.column_stack([np.array(columns[name], dtype=np.float64) for name in forecasts])
+            packs = np.array(columns.get("pack_size", [1] * len(names)), dtype=np.int64)
+        except (TypeError, ValueError) as error:
+            raise PolicyError(f"stock and packs are whole numbers, forecasts numbers: {error}") from error
+        if not np.isfinite(expected).all() or (expected < 0).any() or (pipeline < 0).any():
+            raise PolicyError("stock and forecasts are at least 0; some are not")
+        level, order = self.policy.of(names, packs).advise(StockStates(pipeline, expected))
+        return pd.DataFrame(
+            {"item_id": names, "target_level": level, "order": order, "policy_version": self.policy.version}
+        )
+
+
+def _load_pyfunc(path: str) -> ServedOrders:
+    """Return the policy of a saved model: what MLflow calls with the model's data folder."""
+    return ServedOrders(load_order_policy(Path(path)))

@@ -1,0 +1,140 @@
+"""Demand of products' days, with days that ran out drawn from their law given what sold, and that law's own doubt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
+from rl.errors import InventoryError
+from rl.inventory.censored_demand import FittedDemand, fit_demand
+
+_BANDS = (1.5, 4.0, 10.0, np.inf)
+"""Upper ends of the bands of forecasts, units: demand scatters the more around a forecast, the smaller that is."""
+_GRAIN = 10  # parts of a forecast that demand is counted in, so that products of one band have one law
+_LEAST_SHOWN = 60  # days of a stratum that show their demand; with fewer it is joined with the next one
+_LEAST_FORECAST = 0.05
+_DAYS_PER_WEEK = 7
+
+
+@dataclass(frozen=True)
+class DemandLaws:
+    """Laws of demand in tenths of its forecast, by stratum: a band of forecasts, with or without promotion.
+
+    Attributes:
+        stratum: of each band, without promotion and with, `(n_bands, 2)`.
+        fitted: by stratum.
+    """
+
+    stratum: IntArray
+    fitted: tuple[FittedDemand, ...]
+
+    def strata(self, forecasts: FloatArray, is_promoted: BoolArray) -> IntArray:
+        """Return the stratum of each day, of the shape of the forecasts."""
+        return np.asarray(self.stratum[_band(forecasts), is_promoted.astype(np.int64)])
+
+    def completed(
+        self,
+        sold: IntArray,
+        ran_out: BoolArray,
+        forecasts: FloatArray,
+        is_promoted: BoolArray,
+        generator: np.random.Generator,
+    ) -> IntArray:
+        """Return demand of the shape of `sold`: as logged, and drawn where the day ran out."""
+        demand, strata = sold.copy(), self.strata(forecasts, is_promoted)
+        for number, fit in enumerate(self.fitted):
+            rows = ran_out & (strata == number)
+            expected = np.maximum(forecasts[rows], _LEAST_FORECAST)
+            parts = fit.distribution.draw_at_least(_parts(sold[rows], expected), generator)
+            # Somewhere within the drawn part, so that small forecasts' whole units come as often as they should.
+            units = np.floor((parts + generator.random(len(parts))) * expected / _GRAIN + 0.5).astype(np.int64)
+            demand[rows] = np.maximum(units, sold[rows])
+        return demand
+
+
+@dataclass(frozen=True)
+class LawDays:
+    """Days that laws are fitted to, flat: `(n,)` each; `week` is what a bootstrap draws as a whole."""
+
+    sold: IntArray
+    ran_out: BoolArray
+    forecasts: FloatArray
+    is_promoted: BoolArray
+    week: IntArray
+
+    @classmethod
+    def of(
+        cls, sold: IntArray, ran_out: BoolArray, forecasts: FloatArray, is_promoted: BoolArray, is_known: BoolArray
+    ) -> LawDays:
+        """Return the known days of arrays `(n_products, n_days)`."""
+        week = np.broadcast_to(np.arange(sold.shape[1], dtype=np.int64) // _DAYS_PER_WEEK, sold.shape)
+        return cls(sold[is_known], ran_out[is_known], forecasts[is_known], is_promoted[is_known], week[is_known])
+
+    def drawn(self, generator: np.random.Generator) -> FloatArray:
+        """Return how often each day is in a bootstrap draw of weeks, `(n,)`."""
+        _, week = np.unique(self.week, return_inverse=True)
+        n_weeks = int(week.max()) + 1
+        counts: FloatArray = generator.multinomial(n_weeks, np.full(n_weeks, 1 / n_weeks))[week].astype(np.float64)
+        return counts
+
+
+def fit_laws(days: LawDays, weights: FloatArray | None = None) -> DemandLaws:
+    """Return the laws of the days.
+
+    Buyers stock up for what they expect, so stock and demand are independent only measured in what was expected: in
+    tenths of the forecast, by bands of forecasts, apart with promotion. A stratum that shows too little is joined with
+    its neighbor.
+
+    Args:
+        days: at least one of which shows its demand.
+        weights: how often each day counts, `(n,)`; None once each.
+
+    Raises:
+        InventoryError: all days ran out.
+    """
+    weight = np.ones(len(days.sold)) if weights is None else weights
+    shown = ~days.ran_out & (weight > 0)
+    if not shown.any():
+        raise InventoryError(f"all {len(days.sold)} days ran out, so no day shows its demand; observe more stock")
+    n_bands, band = len(_BANDS), _band(days.forecasts)
+    parts = _parts(days.sold, np.maximum(days.forecasts, _LEAST_FORECAST))
+    found = np.zeros((n_bands, 2), dtype=np.int64)
+    fitted: list[FittedDemand] = []
+    for promoted in (0, 1):
+        of_kind = days.is_promoted == bool(promoted)
+        counts = np.bincount(band[shown & of_kind], weight[shown & of_kind], minlength=n_bands)
+        groups = _joined(counts.astype(np.float64))
+        if groups is None:
+            # Promotions that hardly any day shows count like other days; where all are few, one law is for all.
+            found[:, promoted] = found[:, 0] if promoted else len(fitted)
+            fitted += [] if promoted else [fit_demand(parts, days.ran_out, weights=weight)]
+            continue
+        for group in np.unique(groups).tolist():
+            rows = of_kind & (groups[band] == group)
+            found[groups == group, promoted] = len(fitted)
+            fitted.append(fit_demand(parts[rows], days.ran_out[rows], weights=weight[rows]))
+    return DemandLaws(found, tuple(fitted))
+
+
+def _band(forecasts: FloatArray) -> IntArray:
+    return np.asarray(np.searchsorted(np.array(_BANDS), forecasts), dtype=np.int64)
+
+
+def _parts(sold: IntArray, forecasts: FloatArray) -> IntArray:
+    """Return units as whole tenths of their forecasts."""
+    return np.floor(_GRAIN * sold / forecasts).astype(np.int64)
+
+
+def _joined(shown: FloatArray) -> IntArray | None:
+    """Return the group of each band so that every one shows enough, the last joined backwards; None if all are few."""
+    groups, total, group = np.zeros(len(shown), dtype=np.int64), 0.0, 0
+    for band, count in enumerate(shown.tolist()):
+        groups[band] = group
+        total += count
+        if total >= _LEAST_SHOWN:
+            group, total = group + 1, 0.0
+    if group == 0:
+        return None
+    return np.minimum(groups, group - 1)

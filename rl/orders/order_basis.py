@@ -1,0 +1,101 @@
+"""What all ways to order are fitted on and judged by: forecasts, their scatter, and demand behind days that ran out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from rl.data.logged_episodes import FloatArray, IntArray
+from rl.inventory.demand_forecast import DemandForecaster, fit_forecaster
+from rl.inventory.policies.forecast_levels import fitted_variance
+from rl.orders.demand_laws import DemandLaws, LawDays, fit_laws
+from rl.orders.order_history import OrderHistory
+from rl.orders.order_replay import OrderSpan
+from rl.orders.order_split import OrderDataset
+
+WARM_UP_DAYS = 14
+"""Training days before the first that policies are tuned on: forecasts of the very first know nothing."""
+_LAWS_STREAM, _BASIS_STREAM = 71, 72
+
+
+@dataclass(frozen=True)
+class OrderBasis:
+    """Fitted on the training days alone.
+
+    Attributes:
+        dataset: of the night.
+        forecaster: of demand.
+        forecasts: of each day and those until an order arrives, units, `(n_products, n_days, lead_days + 1)`; each
+            knows the days before it, whatever split they are of.
+        variance: of a day's demand around its forecast, as of `ForecastBaseStock`.
+        laws: of demand.
+    """
+
+    dataset: OrderDataset
+    forecaster: DemandForecaster
+    forecasts: FloatArray
+    variance: tuple[float, float]
+    laws: DemandLaws
+
+    @classmethod
+    def of(cls, dataset: OrderDataset) -> OrderBasis:
+        """Return the basis of a night; the same for all of its candidates."""
+        history, n_train = dataset.history, dataset.splits["train"].stop
+        forecaster = fit_forecaster(history.products, history.demand_days(n_train))
+        forecasts = forecasts_of(forecaster, history)
+        learned = slice(WARM_UP_DAYS, n_train)
+        laws = fit_laws(_law_days(history, forecasts, learned))
+        known = history.is_known[:, learned]
+        demand = laws.completed(
+            history.units["sold"][:, learned],
+            history.ran_out[:, learned],
+            forecasts[:, learned, 0],
+            history.promoted[:, learned, 0],
+            np.random.default_rng(_BASIS_STREAM),
+        )
+        variance = fitted_variance(demand[known], forecasts[:, learned, 0][known])
+        return cls(dataset, forecaster, forecasts, variance, laws)
+
+    def span(self, days: slice) -> OrderSpan:
+        """Return a span of days to lead policies through."""
+        return OrderSpan(self.dataset.history, self.forecasts, self.dataset.money, days)
+
+    @property
+    def tuned_on(self) -> OrderSpan:
+        """The training days, without the first."""
+        return self.span(slice(WARM_UP_DAYS, self.dataset.splits["train"].stop))
+
+    def demand(self, span: OrderSpan, seed: int) -> IntArray:
+        """Return the span's demand with days that ran out drawn by the training days' laws."""
+        generator = np.random.default_rng([_BASIS_STREAM, seed])
+        return self.laws.completed(span.sold, span.ran_out, span.forecasts[:, :, 0], span.is_promoted, generator)
+
+    def doubted_demand(self, span: OrderSpan, n_draws: int) -> Iterator[IntArray]:
+        """Yield demand of a span that is judged on, so many draws, each by laws fitted to weeks drawn anew.
+
+        What the draws differ by is how little days that ran out tell of their demand. All days up to the span's end
+        are looked at: nothing is learned here.
+        """
+        days = _law_days(self.dataset.history, self.forecasts, slice(WARM_UP_DAYS, span.days.stop))
+        generator = np.random.default_rng(_LAWS_STREAM)
+        for _ in range(n_draws):
+            laws = fit_laws(days, days.drawn(generator))
+            yield laws.completed(span.sold, span.ran_out, span.forecasts[:, :, 0], span.is_promoted, generator)
+
+
+def forecasts_of(forecaster: DemandForecaster, history: OrderHistory) -> FloatArray:
+    """Return the forecasts of all days, `(n_products, n_days, lead_days + 1)`."""
+    levels = forecaster.levels(history.products, history.demand_days())
+    return forecaster.ahead(history.products, levels[:, :-1], history.weekday, history.promoted)
+
+
+def _law_days(history: OrderHistory, forecasts: FloatArray, days: slice) -> LawDays:
+    return LawDays.of(
+        history.units["sold"][:, days],
+        history.ran_out[:, days],
+        forecasts[:, days, 0],
+        history.promoted[:, days, 0],
+        history.is_known[:, days],
+    )

@@ -1,0 +1,202 @@
+"""Figures of a night of orders: what evaluation.json holds of ways to order, products and tomorrow's list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+import numpy as np
+
+from conf.specs.orders import LEARNERS
+from rl.data.logged_episodes import FloatArray
+from rl.errors import EvaluationError
+from rl.figures.orders import CategoryCost, Censored, OrderFigures, OrderLine, ProductDays, WayToOrder
+from rl.figures.values import Spread
+from rl.ope.intervals.intervals import Interval
+from rl.orders.order_judging import TODAY, LedOrders, earned_interval, mean_interval
+from rl.orders.order_night import OrderNight, OrderTruth
+from rl.orders.order_replay import MILLIONTHS
+from rl.orders.tomorrow import TomorrowOrders
+
+N_SHOWN_PRODUCTS = 4
+"""Products drawn for being the largest, and as many for being changed most."""
+N_SHOWN_LINES = 40
+_DAYS_PER_WEEK = 7
+_WEEKLY = _DAYS_PER_WEEK / MILLIONTHS
+TODAYS_METHOD = "logged orders"
+
+
+def order_figures(night: OrderNight) -> OrderFigures:
+    """Return what a night found of ways to order."""
+    level = night.dataset.pipeline.scenario.evaluation.confidence
+    led, selection = night.judged.led, night.selection
+    tomorrow = night.tomorrow
+    return OrderFigures(
+        lead_days=night.dataset.history.lead_days,
+        ways=tuple(_ways(led, _roles(night), level, night.truth)),
+        validation=tuple(_ways(selection.led, {selection.best: "candidate"}, level, OrderTruth())),
+        formula=selection.formula,
+        learner=selection.learner,
+        learner_lead=_spread(selection.lead),
+        against_formula=_spread(night.judged.against_formula),
+        level=level,
+        categories=tuple(_categories(night, level)),
+        censored=_censored(led),
+        products=tuple(_products(night)),
+        day=None if tomorrow is None else tomorrow.day,
+        lines=() if tomorrow is None else tuple(_lines(night, tomorrow)),
+        n_lines=0 if tomorrow is None else len(tomorrow),
+        n_ordered=0 if tomorrow is None else int(np.count_nonzero(tomorrow.order)),
+        units_ordered=0 if tomorrow is None else int(tomorrow.order.sum()),
+        n_unlisted=n_unlisted(night.dataset.history.is_known),
+    )
+
+
+def n_unlisted(is_known: np.ndarray) -> int:
+    """Return how many products had a day in the week before the last one, and none on the last."""
+    return int(np.count_nonzero(is_known[:, -_DAYS_PER_WEEK - 1 : -1].any(axis=1) & ~is_known[:, -1]))
+
+
+def _roles(night: OrderNight) -> dict[str, str]:
+    found = {TODAY: "today", night.selection.formula: "formula"}
+    if night.before.compared is not None:
+        found[night.before.compared.name] = "champion"
+    return found | {night.selection.best: "candidate"}
+
+
+def _ways(led: LedOrders, roles: Mapping[str, str], level: float, truth: OrderTruth) -> Iterator[WayToOrder]:
+    for name in led.draws:
+        policy = led.policies.get(name)
+        method = TODAYS_METHOD if policy is None else policy.method
+        sold, lost = led.flow(name, "sold").sum(), sum(float(draw.lost.sum()) for draw in led.draws[name])
+        held = led.flow(name, "closing").mean(axis=0).sum() / led.n_days
+        n_draws = len(led.draws[name])
+        earned = None if truth.earned is None else truth.earned[name].value
+        yield WayToOrder(
+            name=name,
+            method=method,
+            role=roles.get(name, "today" if name == TODAY else "other"),
+            is_learner=method in LEARNERS,
+            earned=_earned(led, name, level),
+            holding=sum(float(draw.holding.sum()) for draw in led.draws[name]) / n_draws / led.n_days * _WEEKLY,
+            missed=sum(float(draw.missed.sum()) for draw in led.draws[name]) / n_draws / led.n_days * _WEEKLY,
+            held=float(held),
+            service=float(sold / (sold + lost)) if sold + lost else 1.0,
+            stock_outs=sum(int(np.count_nonzero(draw.lost)) for draw in led.draws[name]) / n_draws / led.n_days,
+            turnover=float(sold / n_draws / led.n_days / held) if held > 0 else None,
+            truth=earned,
+        )
+
+
+def _earned(led: LedOrders, name: str, level: float) -> Spread:
+    try:
+        return Spread.of(earned_interval(led, name, level=level))
+    except EvaluationError:
+        value = led.a_week(name)
+        return Spread(value=value, lower=value, upper=value)
+
+
+def _costs(led: LedOrders, name: str) -> FloatArray:
+    """Return holding, ordering and missed margin by draw, millionths, `(n_draws, n_products, n_days)`."""
+    span, money = led.span, led.span.money
+    found = []
+    for draw in led.draws[name]:
+        ordered = draw.flows["ordered"]
+        paid = money.order_line * (ordered > 0) + money.order_unit * ordered
+        found.append(draw.holding + paid + draw.missed)
+    return np.array(found, dtype=np.float64) * span.is_known
+
+
+def _categories(night: OrderNight, level: float) -> Iterator[CategoryCost]:
+    led, history = night.judged.led, night.dataset.history
+    today, candidate = _costs(led, TODAY), _costs(led, night.selection.best)
+    categories = np.array(history.category)
+    found = []
+    for category in sorted(set(history.category)):
+        rows = categories == category
+        known = led.span.is_known[rows]
+        if not known.any():
+            continue
+        scale = _WEEKLY / int(known.sum())
+        found.append(
+            CategoryCost(
+                category=category,
+                n_products=int(known.any(axis=1).sum()),
+                today=float(today[:, rows].mean(axis=0).sum()) * scale,
+                candidate=float(candidate[:, rows].mean(axis=0).sum()) * scale,
+                difference=_difference(candidate[:, rows] - today[:, rows], known, level),
+            )
+        )
+    yield from sorted(found, key=lambda one: -abs(one.candidate - one.today) * one.n_products)
+
+
+def _difference(values: FloatArray, known: np.ndarray, level: float) -> Spread | None:
+    try:
+        found = mean_interval(values, known, level=level)
+    except EvaluationError:
+        return None
+    return Spread(value=found.value * _WEEKLY, lower=found.lower * _WEEKLY, upper=found.upper * _WEEKLY)
+
+
+def _censored(led: LedOrders) -> Censored:
+    sold, span = int((led.span.sold * led.span.is_known).sum()), led.span
+    # Demand is what was met and what was lost, whoever ordered.
+    demand = np.array([float((draw.flows["sold"] + draw.lost).sum()) for draw in led.draws[TODAY]])
+    added = demand / max(sold, 1) - 1
+    return Censored(
+        share=float(span.ran_out[span.is_known].mean()),
+        added=float(added.mean()),
+        added_lower=float(np.quantile(added, 0.025)),
+        added_upper=float(np.quantile(added, 0.975)),
+        draws=len(demand),
+    )
+
+
+def _products(night: OrderNight) -> Iterator[ProductDays]:
+    led, history, name = night.judged.led, night.dataset.history, night.selection.best
+    span = led.span
+    sold = (span.sold * span.is_known).sum(axis=1)
+    today, candidate = (led.draws[one][0].flows["opening"] for one in (TODAY, name))
+    changed = np.abs(candidate - today).sum(axis=1) / np.maximum(today.sum(axis=1), 1)
+    largest = [row for row in np.argsort(-sold, kind="stable").tolist() if sold[row]][:N_SHOWN_PRODUCTS]
+    others = [row for row in np.argsort(-changed, kind="stable").tolist() if row not in largest and sold[row]]
+    for why, rows in (("largest", largest), ("most changed", others[:N_SHOWN_PRODUCTS])):
+        for row in rows:
+            days = np.flatnonzero(span.is_known[row])
+            kept = slice(int(days[0]), int(days[-1]) + 1)
+            yield ProductDays(
+                product=history.products[row],
+                category=history.category[row],
+                why=why,
+                first_day=history.first_day + timedelta(days=int(span.days.start) + kept.start),
+                sold=tuple(span.sold[row, kept].tolist()),
+                forecast=tuple(round(one, 2) for one in span.forecasts[row, kept, 0].tolist()),
+                ran_out=tuple(span.ran_out[row, kept].tolist()),
+                stock_today=tuple(today[row, kept].tolist()),
+                stock_candidate=tuple(candidate[row, kept].tolist()),
+            )
+
+
+def _lines(night: OrderNight, tomorrow: TomorrowOrders) -> Iterator[OrderLine]:
+    history = night.dataset.history
+    place = {name: row for row, name in enumerate(history.products)}
+    recent = slice(-4 * _DAYS_PER_WEEK, None)
+    known = np.maximum(history.is_known[:, recent].sum(axis=1), 1)
+    usual = history.units["ordered"][:, recent].sum(axis=1) / known
+    for row in np.argsort(-tomorrow.order, kind="stable").tolist()[:N_SHOWN_LINES]:
+        yield OrderLine(
+            product=tomorrow.products[row],
+            category=tomorrow.category[row],
+            order=int(tomorrow.order[row]),
+            level=round(float(tomorrow.level[row]), 2),
+            forecast=round(float(tomorrow.forecast[row]), 2),
+            on_hand=int(tomorrow.on_hand[row]),
+            on_the_way=int(tomorrow.on_the_way[row]),
+            pack_size=int(tomorrow.pack_size[row]),
+            usual=round(float(usual[place[tomorrow.products[row]]]), 2),
+            reason=tomorrow.reason(row),
+        )
+
+
+def _spread(found: Interval | None) -> Spread | None:
+    return None if found is None else Spread.of(found)

@@ -1,0 +1,118 @@
+"""Fits one way to order: its numbers by replay of the training days, a network by the gradient through stock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+
+from conf.specs.orders import LEARNERS, OrderCandidate
+from rl.data.logged_episodes import FloatArray, IntArray
+from rl.errors import TrainingError
+from rl.inventory.order_policy import OrderPolicy
+from rl.orders.order_basis import OrderBasis
+from rl.orders.order_learner import LearnerSettings, learn_levels
+from rl.orders.order_replay import MILLIONTHS, OrderSpan, Replayed
+
+N_DRAWS = 3
+"""Draws of the demand of days that ran out that numbers are tuned on."""
+
+_SAFETIES = tuple(np.arange(-2.5, 2.01, 0.25).round(2).tolist())
+_MOVES = (-0.5, -0.25, 0.0, 0.25, 0.5)
+_BATCHES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
+_CAPS = (1.5, 2.0, 3.0, 5.0, 8.0)
+
+NUMBERS: Mapping[str, Mapping[str, Sequence[float]]] = {
+    "base_stock": {"safety": _SAFETIES},
+    "capped_base_stock": {"safety": _SAFETIES, "cap": _CAPS},
+    "newsvendor": {},
+    "reorder_point": {"safety": _SAFETIES, "batch": _BATCHES},
+    "projected_level": {"safety": _SAFETIES},
+    "hindsight": {"safety": _MOVES, "batch": _BATCHES},
+}
+"""Which numbers of each method are tuned, and what is tried; none are the formula's own."""
+
+
+@dataclass(frozen=True)
+class FittedOrders:
+    """A fitted way to order.
+
+    Attributes:
+        policy: as it is judged.
+        earned: per product and week, in money, on the training days that it was tuned on.
+        n_updates: of a network; 0 for formulas.
+        curve: by update, what a network earned on the validation days, per product and week, in money.
+    """
+
+    policy: OrderPolicy
+    earned: float
+    n_updates: int = 0
+    curve: tuple[tuple[int, float], ...] = ()
+
+
+def fit_orders(basis: OrderBasis, candidate: OrderCandidate, *, name: str, seed: int, n_threads: int) -> FittedOrders:
+    """Return the candidate fitted with one seed.
+
+    Args:
+        basis: of the night.
+        candidate: which way to order.
+        name: of the candidate and seed.
+        seed: of draws and weights.
+        n_threads: of the processor, for networks.
+
+    Raises:
+        TrainingError: a cost that isn't finite.
+    """
+    scenario, span = basis.dataset.pipeline.scenario, basis.tuned_on
+    orders = scenario.orders
+    policy = OrderPolicy(
+        name=name,
+        method=candidate.algorithm,
+        costs=basis.dataset.money.costs(basis.dataset.history.products, basis.dataset.history.lead_days),
+        forecaster=basis.forecaster,
+        variance=basis.variance,
+        dataset_digest=basis.dataset.digest,
+        least_order=0 if orders is None else orders.least_order,
+        most_units=None if orders is None else orders.most_units,
+    )
+    demands = [basis.demand(span, seed * N_DRAWS + draw) for draw in range(N_DRAWS)]
+    if candidate.algorithm not in LEARNERS:
+        tuned, earned = tuned_numbers(policy, span, demands, NUMBERS[candidate.algorithm])
+        return FittedOrders(tuned, earned)
+    settings = LearnerSettings(n_updates=candidate.n_updates or LearnerSettings.n_updates, n_threads=n_threads)
+    validation = basis.span(basis.dataset.splits["validation"])
+    later = [basis.demand(validation, seed * N_DRAWS + draw) for draw in range(N_DRAWS)]
+    kept: list[tuple[float, FittedOrders]] = []
+    curve = []
+    for update, network in learn_levels(policy, basis, span, settings=settings, seed=seed):
+        tuned, earned = tuned_numbers(replace(policy, network=network), span, demands, NUMBERS[candidate.algorithm])
+        seen = earned_a_week([validation.led(tuned, demand) for demand in later], validation)
+        if not np.isfinite(seen):
+            raise TrainingError(f"{name}: earns {seen} after {update} updates; lower the learning rate")
+        curve.append((update, seen))
+        kept.append((seen, FittedOrders(tuned, earned, n_updates=update)))
+    best = max(kept, key=lambda one: one[0])[1]
+    return replace(best, n_updates=settings.n_updates, curve=tuple(curve))
+
+
+def tuned_numbers(
+    policy: OrderPolicy, span: OrderSpan, demands: Sequence[IntArray], numbers: Mapping[str, Sequence[float]]
+) -> tuple[OrderPolicy, float]:
+    """Return the policy with the numbers that earn most on the span's demand, and what it earns a week."""
+    tried = [policy.with_numbers(**dict(zip(numbers, values, strict=True))) for values in product(*numbers.values())]
+    earned = [earned_a_week([span.led(one, demand) for demand in demands], span) for one in tried]
+    best = int(np.argmax(earned))
+    return tried[best], earned[best]
+
+
+def earned_a_week(draws: Sequence[Replayed], span: OrderSpan) -> float:
+    """Return what was earned per product and week, in money, in the mean over draws of demand."""
+    total = sum(float(draw.earned.sum()) for draw in draws) / len(draws)
+    return 7 * total / MILLIONTHS / int(span.is_known.sum())
+
+
+def mean_earned(draws: Sequence[Replayed]) -> FloatArray:
+    """Return the mean over draws of what was earned, millionths, `(n_products, n_days)`."""
+    return np.asarray(np.mean([draw.earned for draw in draws], axis=0))

@@ -1,0 +1,203 @@
+"""A log of orders as products by days: what was counted, ordered and sold, and what each morning knew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from conf.kernel.arrays import MICROS_PER_DAY, MICROS_PER_HOUR
+from conf.kernel.calendar import calendar_of, date_of, day_number
+from conf.paths import Lake
+from conf.specs.orders import NEEDED_FLOWS, margin_metric
+from conf.specs.problem import Ordering
+from conf.specs.scenario import Pipeline
+from rl.data.logged_episodes import BoolArray, IntArray
+from rl.data.pinned_versions import Versions
+from rl.data.transition_columns import Columns, struct_columns
+from rl.data.transitions_reading import PublishedTransitions, read_item_categories, read_pack_sizes
+from rl.errors import DatasetError
+from rl.inventory.demand_forecast import DemandDays
+
+NO_CATEGORY = "(none)"
+
+
+@dataclass(frozen=True)
+class OrderHistory:
+    """Products' days; arrays are `(n_products, n_days)` where nothing else is said, 0 where a day isn't known.
+
+    Attributes:
+        products: natural keys, ascending.
+        first_day: of the columns; they are days without a gap.
+        is_known: False where a product has no decision: not in the range, or its block was set aside.
+        units: opening, ordered, received, sold, closing by name.
+        ran_out: nothing was left in the end, so that demand may have been more. What comes in on a day counts as there
+            from its start, as it does in replays: an empty shelf before that hides nothing.
+        margin: of what was sold, millionths.
+        pipeline: what the order of the day could count on, by day of arrival, `(n_products, n_days, lead_days)`.
+        promoted: told that morning for the day and those until an order arrives, `(n_products, n_days, lead_days + 1)`.
+        next_pipeline: on the morning after the last day, `(n_products, lead_days)`.
+        next_promoted: told for that morning's day and those after it, `(n_products, lead_days + 1)`.
+        pack_size: units that are ordered together, `(n_products,)`.
+        category: natural key of each product's.
+    """
+
+    products: tuple[str, ...]
+    first_day: date
+    is_known: BoolArray
+    units: Mapping[str, IntArray]
+    ran_out: BoolArray
+    margin: IntArray
+    pipeline: IntArray
+    promoted: BoolArray
+    next_pipeline: IntArray
+    next_promoted: BoolArray
+    pack_size: IntArray
+    category: tuple[str, ...]
+
+    @property
+    def n_days(self) -> int:
+        return int(self.is_known.shape[1])
+
+    @property
+    def lead_days(self) -> int:
+        return int(self.pipeline.shape[2])
+
+    @property
+    def last_day(self) -> date:
+        return self.first_day + timedelta(days=self.n_days - 1)
+
+    @property
+    def is_listed(self) -> BoolArray:
+        """Products that tomorrow's order is decided for: those with a decision on the last day, `(n_products,)`."""
+        return self.is_known[:, -1]
+
+    @cached_property
+    def weekday(self) -> IntArray:
+        """Weekday of each day, 0 Monday, `(n_days,)`."""
+        return (self.first_day.weekday() + np.arange(self.n_days, dtype=np.int64)) % 7
+
+    def demand_days(self, n_days: int | None = None) -> DemandDays:
+        """Return what a forecast may look at: the first days, or all of them."""
+        kept = slice(0, n_days)
+        return DemandDays(
+            sold=self.units["sold"][:, kept],
+            ran_out=self.ran_out[:, kept],
+            is_known=self.is_known[:, kept],
+            is_promoted=self.promoted[:, kept, 0],
+            weekday=self.weekday[kept],
+        )
+
+
+def read_history(
+    pipeline: Pipeline, lake: Lake, published: PublishedTransitions, horizon: date, *, items: Versions | None = None
+) -> OrderHistory:
+    """Return the days up to the horizon.
+
+    Args:
+        pipeline: scenario with orders, and source.
+        lake: holds the items.
+        published: transitions up to the horizon.
+        horizon: last day whose deliveries are known.
+        items: pinned versions of the items table; None takes the current ones.
+
+    Raises:
+        DatasetError: a product with two decisions on one day.
+    """
+    scenario, ordering = pipeline.scenario, pipeline.scenario.ordering
+    if ordering is None or scenario.orders is None:
+        raise DatasetError(f"{scenario.name} decides on no orders")
+    rows = _Rows.of(published.table(tuple(published.pointers)), pipeline, ordering, horizon)
+    packs, categories = (
+        read_pack_sizes(lake, horizon, versions=items),
+        read_item_categories(lake, horizon, versions=items),
+    )
+    pipeline_now, promoted_now = stock_of(rows.observation, ordering.lead_days)
+    pipeline_next, promoted_next = stock_of(rows.next_observation, ordering.lead_days)
+    is_last = rows.day == rows.n_days - 1
+    n, lead = len(rows.products), ordering.lead_days
+    next_pipeline, next_promoted = np.zeros((n, lead), dtype=np.int64), np.zeros((n, lead + 1), dtype=np.bool_)
+    next_pipeline[rows.product[is_last]] = pipeline_next[is_last]
+    next_promoted[rows.product[is_last]] = promoted_next[is_last]
+    flows = {flow: name for name, flow in scenario.stock_metrics.items()}
+    units = {flow: rows.metrics[flows[flow]] for flow in NEEDED_FLOWS}
+    book = units["opening"] + units["received"] - units["sold"]
+    return OrderHistory(
+        products=rows.products,
+        first_day=date_of(rows.first),
+        is_known=rows.placed(np.ones(len(rows.day), dtype=np.bool_)),
+        units={flow: rows.placed(values) for flow, values in units.items()},
+        ran_out=rows.placed(np.minimum(book, units["closing"]) <= 0),
+        margin=rows.placed(rows.metrics[str(margin_metric(scenario))]),
+        pipeline=rows.placed(pipeline_now),
+        promoted=rows.placed(promoted_now),
+        next_pipeline=next_pipeline,
+        next_promoted=next_promoted,
+        pack_size=np.array([max(packs.get(one, 1), 1) for one in rows.products], dtype=np.int64),
+        category=tuple(categories.get(one, NO_CATEGORY) for one in rows.products),
+    )
+
+
+def stock_of(observation: Columns, lead_days: int) -> tuple[IntArray, BoolArray]:
+    """Return stock by day of arrival, `(n, lead_days)`, and promotions told ahead, `(n, lead_days + 1)`.
+
+    What is due on the day itself, or overdue, is counted on for it; a promotion that isn't observed is none.
+    """
+    due = [observation[f"units_due_in_{day}d"] for day in range(lead_days)]
+    columns = [observation["units_on_hand"] + due[0], *due[1:]]
+    nothing = np.zeros(len(due[0]), dtype=np.int64)
+    told = [observation.get(f"is_reduced_in_{day}d", nothing) == 1 for day in range(lead_days + 1)]
+    return np.maximum(np.column_stack(columns), 0), np.column_stack(told)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Decisions as rows, each column `(n,)`."""
+
+    products: tuple[str, ...]
+    product: IntArray
+    first: int
+    day: IntArray
+    n_days: int
+    observation: Columns
+    next_observation: Columns
+    metrics: Columns
+
+    @classmethod
+    def of(cls, table: pa.Table, pipeline: Pipeline, ordering: Ordering, horizon: date) -> _Rows:
+        last = day_number(horizon)
+        moments = np.asarray(table["decision_time"].cast(pa.int64()).to_numpy(), dtype=np.int64)
+        first_us = int(moments.min()) if len(moments) else 0
+        calendar = calendar_of(pipeline.source.zone, min(first_us // MICROS_PER_DAY - 1, last), last + 2)
+        day = (calendar.local_us(moments) - ordering.hour * MICROS_PER_HOUR) // MICROS_PER_DAY
+        kept = day <= last
+        table, day = table.filter(pa.array(kept)), day[kept]
+        encoded = table["user_id"].combine_chunks()
+        names = sorted(pc.unique(encoded).to_pylist())
+        place = {name: number for number, name in enumerate(names)}
+        product = np.array([place[name] for name in encoded.to_pylist()], dtype=np.int64)
+        first = int(day.min()) if len(day) else last
+        if len(np.unique(product * (last - first + 2) + day - first)) < len(day):
+            raise DatasetError("transitions: a product has two decisions on one day; build the partitions again")
+        lengths = {feature.name: feature.length for feature in pipeline.scenario.observation.features}
+        return cls(
+            products=tuple(names),
+            product=product,
+            first=first,
+            day=day - first,
+            n_days=last - first + 1,
+            observation=struct_columns(table["observation"], lengths),
+            next_observation=struct_columns(table["next_observation"], lengths),
+            metrics=struct_columns(table["metrics"], dict.fromkeys(pipeline.scenario.metrics)),
+        )
+
+    def placed(self, values: np.ndarray) -> np.ndarray:
+        """Return the values as products by days, 0 where there are none, `(n_products, n_days, ...)`."""
+        found = np.zeros((len(self.products), self.n_days, *values.shape[1:]), dtype=values.dtype)
+        found[self.product, self.day] = values
+        return found

@@ -1,0 +1,204 @@
+"""Policies led through a span of products' days, each stretch of days from the stock that was there when it began.
+
+A product that comes, leaves, or has days that aren't known has several stretches, or short ones; a stretch ends where
+the next day isn't known. Orders arrive on the promised day. What is earned is exact, in millionths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
+from rl.errors import EvaluationError
+from rl.inventory.order_policy import OrderCosts, OrderPolicy
+from rl.inventory.replay import replayed
+from rl.inventory.stock import OrderingPolicy, StockRules, StockStates
+from rl.orders.order_history import OrderHistory
+
+MILLIONTHS = 1_000_000
+REPLAYED_FLOWS = ("opening", "ordered", "sold", "closing", "ran_out")
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """Known days of products without a gap, one stretch a row.
+
+    Attributes:
+        product: row of the history, `(n_stretches,)`.
+        first: column of the span, `(n_stretches,)`.
+        length: days, `(n_stretches,)`.
+    """
+
+    product: IntArray
+    first: IntArray
+    length: IntArray
+
+    @classmethod
+    def of(cls, is_known: BoolArray) -> Stretches:
+        """Return the stretches of `(n_products, n_days)`, by product and time."""
+        edges = np.diff(np.pad(is_known.astype(np.int64), ((0, 0), (1, 1))), axis=1)
+        product, first = np.nonzero(edges == 1)
+        _, end = np.nonzero(edges == -1)
+        return cls(product, first, end - first)
+
+    def __len__(self) -> int:
+        return len(self.product)
+
+    def taken(self, values: np.ndarray) -> np.ndarray:
+        """Return values of products and days as stretches, 0 behind their end, `(n_stretches, longest, ...)`."""
+        longest = int(self.length.max())
+        places = self.first[:, None] + np.arange(longest)[None, :]
+        inside = np.arange(longest)[None, :] < self.length[:, None]
+        found = values[self.product[:, None], np.where(inside, places, 0)]
+        found[~inside] = 0
+        return found
+
+    def placed(self, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        """Return values of stretches as products and days, 0 where none is, `(n_products, n_days)`."""
+        found = np.zeros(shape, dtype=values.dtype)
+        inside = np.arange(values.shape[1])[None, :] < self.length[:, None]
+        rows, columns = np.nonzero(inside)
+        found[self.product[rows], self.first[rows] + columns] = values[rows, columns]
+        return found
+
+
+@dataclass(frozen=True)
+class Money:
+    """What is earned and paid, whole millionths.
+
+    Attributes:
+        margin: of a unit sold, by product, without promotion and with, `(n_products, 2)`.
+        holding: of a unit left over after a day.
+        order_line: of an order of a product, whatever its size.
+        order_unit: of a unit ordered.
+    """
+
+    margin: IntArray
+    holding: int
+    order_line: int
+    order_unit: int
+
+    def costs(self, products: tuple[str, ...], lead_time: int) -> OrderCosts:
+        """Return the same as policies take it, in money: margins without promotion."""
+        margins = self.margin[:, 0] / MILLIONTHS
+        return OrderCosts(
+            lead_time=lead_time,
+            holding_cost=self.holding / MILLIONTHS,
+            order_cost=self.order_line / MILLIONTHS,
+            margin=dict(zip(products, margins.tolist(), strict=True)),
+            usual_margin=float(np.median(margins)),
+        )
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What a policy would have done, each array `(n_products, n_days)` of the span, 0 where a day isn't known.
+
+    Attributes:
+        earned: margin less holding and ordering, millionths.
+        flows: units by name of REPLAYED_FLOWS; `ran_out` is 1 on days that left nothing.
+        lost: units of demand beyond the stock.
+        holding: of `earned`, what holding cost, millionths.
+        missed: margin that lost demand would have brought, millionths; no part of `earned`.
+    """
+
+    earned: IntArray
+    flows: Mapping[str, IntArray]
+    lost: IntArray
+    holding: IntArray
+    missed: IntArray
+
+
+class OrderSpan:
+    """A span of days that policies are led through, all by the same lines."""
+
+    def __init__(self, history: OrderHistory, forecasts: FloatArray, money: Money, days: slice) -> None:
+        """Make the span.
+
+        Args:
+            history: of all days.
+            forecasts: of each day and those until an order arrives, `(n_products, n_days, lead_days + 1)`, of all days.
+            money: what is earned and paid.
+            days: columns of the span.
+
+        Raises:
+            EvaluationError: no product has a day in the span.
+        """
+        self.history, self.money, self.days = history, money, days
+        self.is_known = history.is_known[:, days]
+        if not self.is_known.any():
+            raise EvaluationError("no product has a known day in the span; build more dates")
+        self.forecasts = forecasts[:, days]
+        self.stretches = Stretches.of(self.is_known)
+        start = days.start or 0
+        self._opening = history.pipeline[self.stretches.product, start + self.stretches.first]
+        logged = self.stretches.taken(history.units["ordered"][:, days])
+        self._features = np.concatenate(
+            [self.stretches.taken(self.forecasts), logged[:, :, None].astype(np.float64)], axis=2
+        )
+        self._margin = np.take_along_axis(money.margin, history.promoted[:, days, 0].astype(np.int64), axis=1)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.is_known.shape[0], self.is_known.shape[1]
+
+    @property
+    def sold(self) -> IntArray:
+        """Units sold as logged, `(n_products, n_days)`."""
+        return np.asarray(self.history.units["sold"][:, self.days])
+
+    @property
+    def ran_out(self) -> BoolArray:
+        """Days that ran out as logged, `(n_products, n_days)`."""
+        return np.asarray(self.history.ran_out[:, self.days])
+
+    @property
+    def is_promoted(self) -> BoolArray:
+        return np.asarray(self.history.promoted[:, self.days, 0])
+
+    def led(self, policy: OrderPolicy, demand: IntArray) -> Replayed:
+        """Return what the policy would have done; demand is `(n_products, n_days)`."""
+        rows = self.stretches.product
+        names = tuple(self.history.products[row] for row in rows.tolist())
+        return self._replayed(policy.of(names, self.history.pack_size[rows]), demand)
+
+    def led_as_logged(self, demand: IntArray) -> Replayed:
+        """Return what today's rule would have done: the logged orders, under the same stock and demand."""
+        return self._replayed(LoggedOrders(), demand)
+
+    def _replayed(self, policy: OrderingPolicy, demand: IntArray) -> Replayed:
+        money, stretches = self.money, self.stretches
+        rules = StockRules(self.history.lead_days, 1.0, 1.0)  # costs are reckoned below, by product and day
+        units = replayed(policy, stretches.taken(demand), rules, features=self._features, opening=self._opening)
+        order, sales, left, lost, stock = (
+            stretches.placed(one, self.shape)
+            for one in (units.order, units.sales, units.left_over, units.lost, units.stock)
+        )
+        holding = money.holding * left
+        paid = money.order_line * (order > 0) + money.order_unit * order
+        return Replayed(
+            earned=self._margin * sales - holding - paid,
+            flows={
+                "opening": stock,
+                "ordered": order,
+                "sold": sales,
+                "closing": left,
+                "ran_out": (self.is_known & (left == 0)).astype(np.int64),
+            },
+            lost=lost,
+            holding=holding,
+            missed=self._margin * lost,
+        )
+
+
+@dataclass(frozen=True)
+class LoggedOrders:
+    """Today's rule as the log has it: a state's last feature is what was ordered that day."""
+
+    def order(self, states: StockStates) -> IntArray:
+        if states.features is None:
+            raise EvaluationError("logged orders stand in the last feature of a state; there is none")
+        return states.features[:, -1].astype(np.int64)

@@ -1,0 +1,73 @@
+"""The choice among fitted ways to order, on validation days alone.
+
+The best formula stands unless a learner is ahead by more than the standard error of the difference: what is as good and
+simpler is easier to check, to explain and to run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from conf.specs.orders import LEARNERS
+from rl.errors import EvaluationError
+from rl.inventory.order_policy import OrderPolicy
+from rl.ope.intervals.intervals import Interval
+from rl.orders.order_basis import OrderBasis
+from rl.orders.order_judging import TODAY, LedOrders, gained, led_orders
+
+N_DRAWS = 10
+
+
+@dataclass(frozen=True)
+class OrderSelection:
+    """What validation days decided.
+
+    Attributes:
+        led: all candidates and today's rule, through the validation days.
+        best: name of the chosen candidate.
+        formula: name of the best formula.
+        learner: name of the best learner; None where there is none.
+        lead: what the best learner earns more than the best formula per product and week; None where there is no
+            learner, or too few products for an interval.
+    """
+
+    led: LedOrders
+    best: str
+    formula: str
+    learner: str | None
+    lead: Interval | None
+
+
+def select_orders(basis: OrderBasis, policies: Mapping[str, OrderPolicy], *, confidence: float) -> OrderSelection:
+    """Return the chosen candidate; ties go to the first.
+
+    Raises:
+        EvaluationError: no candidate.
+    """
+    if not policies:
+        raise EvaluationError("there is no candidate to choose from; train one first")
+    led = led_orders(basis, basis.dataset.splits["validation"], policies, n_draws=N_DRAWS)
+    values = {name: led.a_week(name) for name in policies}
+    formulas = [name for name, policy in policies.items() if policy.method not in LEARNERS]
+    learners = [name for name in policies if name not in formulas]
+    learner = max(learners, key=values.__getitem__, default=None)
+    if not formulas:  # every formula's fit failed and is named on the page
+        formula = best = str(learner)
+    else:
+        formula = best = max(formulas, key=values.__getitem__)
+    lead = None
+    if learner is not None and learner != formula:
+        lead = _lead(led, learner, formula, confidence)
+        best = learner if lead is not None and lead.value > lead.standard_error else formula
+    structlog.get_logger().info("selected", candidate=best, earned=values[best], today=led.a_week(TODAY))
+    return OrderSelection(led, best, formula, learner, lead)
+
+
+def _lead(led: LedOrders, learner: str, formula: str, level: float) -> Interval | None:
+    try:
+        return gained(led, learner, formula, level=level)
+    except EvaluationError:
+        return None

@@ -1,0 +1,116 @@
+"""Tomorrow's order of each product, with what it rests on: forecast, target level, what is on hand and on the way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from rl.data.logged_episodes import FloatArray, IntArray
+from rl.errors import PolicyError
+from rl.inventory.order_policy import OrderPolicy
+from rl.inventory.stock import StockStates
+from rl.orders.order_history import OrderHistory
+
+
+@dataclass(frozen=True)
+class TomorrowOrders:
+    """An order for each product of the range, by product; each column `(n_products,)`.
+
+    Attributes:
+        day: on whose morning they are placed.
+        products: natural keys, ascending.
+        category: natural key of each product's.
+        on_hand: units that the morning's count is expected to find, and what is due that day.
+        on_the_way: units due later.
+        forecast: demand from the order to the end of the day that it arrives on, units.
+        level: that is ordered up to, units and parts of them.
+        pack_size: units that are ordered together.
+        order: units.
+    """
+
+    day: date
+    products: tuple[str, ...]
+    category: tuple[str, ...]
+    on_hand: IntArray
+    on_the_way: IntArray
+    forecast: FloatArray
+    level: FloatArray
+    pack_size: IntArray
+    order: IntArray
+
+    def __len__(self) -> int:
+        return len(self.products)
+
+    def reason(self, row: int) -> str:
+        """Return why so much, in words of a buyer."""
+        have = int(self.on_hand[row] + self.on_the_way[row])
+        rest = f"level {self.level[row]:.0f}, {self.on_hand[row]:,} on hand and {self.on_the_way[row]:,} on the way"
+        wanted = f"about {self.forecast[row]:.0f} will be asked for until it arrives and on that day"
+        if self.order[row]:
+            pack = f" in packs of {self.pack_size[row]}" if self.pack_size[row] > 1 else ""
+            return f"{wanted}; {rest}: {self.order[row]:,} more{pack}"
+        short = self.level[row] - have
+        return f"{wanted}; {rest}: {'enough' if short <= 0 else f'{short:.0f} short, less than is ordered at once'}"
+
+
+def tomorrow_orders(policy: OrderPolicy, history: OrderHistory) -> TomorrowOrders:
+    """Return the orders of the morning after the history's last day.
+
+    Raises:
+        PolicyError: no product had a decision on the last day, or the policy is for another lead time.
+    """
+    listed = np.flatnonzero(history.is_listed)
+    if not len(listed):
+        raise PolicyError(f"no product was counted on {history.last_day}, so that nothing is known to order by")
+    if policy.costs.lead_time != history.lead_days:
+        raise PolicyError(
+            f"policy {policy.version} orders for {policy.costs.lead_time} days of waiting, the scenario declares "
+            f"{history.lead_days}; register a night of the scenario as it is now, and promote it"
+        )
+    names = tuple(history.products[row] for row in listed.tolist())
+    levels = policy.forecaster.levels(history.products, history.demand_days())[listed, -1:]
+    weekday = np.array([(history.last_day + timedelta(days=1)).weekday()], dtype=np.int64)
+    forecasts = policy.forecaster.ahead(names, levels, weekday, history.next_promoted[listed][:, None, :])[:, 0]
+    states = StockStates(history.next_pipeline[listed], forecasts)
+    level, order = policy.of(names, history.pack_size[listed]).advise(states)
+    found = TomorrowOrders(
+        day=history.last_day + timedelta(days=1),
+        products=names,
+        category=tuple(history.category[row] for row in listed.tolist()),
+        on_hand=states.stock,
+        on_the_way=states.position - states.stock,
+        forecast=forecasts.sum(axis=1),
+        level=level,
+        pack_size=history.pack_size[listed],
+        order=order,
+    )
+    refuse_wrong_orders(found, policy)
+    return found
+
+
+def refuse_wrong_orders(orders: TomorrowOrders, policy: OrderPolicy) -> None:
+    """Raise if an order breaks what every order has to keep, reckoned anew from the list's own columns.
+
+    Raises:
+        PolicyError: names everything that is wrong.
+    """
+    placed = orders.order > 0
+    problems = [
+        f"{int(np.count_nonzero(rows))} orders {what}"
+        for rows, what in (
+            (orders.order < 0, "are below 0"),
+            (orders.order % orders.pack_size != 0, "aren't whole packs"),
+            (placed & (orders.order < policy.least_order), f"are below the least order of {policy.least_order}"),
+            (
+                placed & (orders.order + orders.on_hand + orders.on_the_way > (policy.most_units or np.inf)),
+                f"go beyond {policy.most_units} units on hand and on the way",
+            ),
+        )
+        if rows.any()
+    ]
+    if len(set(orders.products)) < len(orders):
+        problems.append("products stand twice")
+    if problems:
+        raise PolicyError("the list of orders was not published: " + "; ".join(problems))

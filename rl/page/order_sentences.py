@@ -1,0 +1,122 @@
+"""What a night of orders found, in sentences for a buyer."""
+
+from __future__ import annotations
+
+from rl.figures.night import NightFigures
+from rl.figures.orders import OrderFigures, WayToOrder
+from rl.figures.values import Spread
+from rl.page.wording import count, number, share, signed, signed_range
+
+METHODS = {
+    "logged orders": "today's rule, the orders as they were placed",
+    "base_stock": "up to a level that follows the forecast",
+    "capped_base_stock": "up to a level, with a limit on one order",
+    "reorder_point": "from a reorder point on, up to a level (s, S)",
+    "newsvendor": "up to the formula's level (newsvendor)",
+    "projected_level": "up to what is expected to be left on arrival",
+    "hindsight": "up to a level that a network learned from logged demand",
+}
+ROLES = {
+    "today": "today's rule",
+    "candidate": "chosen",
+    "formula": "best formula",
+    "champion": "champion",
+    "other": "",
+}
+
+
+def declared_sentences(orders: OrderFigures) -> tuple[str, ...]:
+    """Return what every figure rests on that no log can show."""
+    days = f"{orders.lead_days} days" if orders.lead_days > 1 else "a day"
+    return (
+        "Declared, not measured: demand doesn't depend on what is ordered. Every way to order is led through the same "
+        "demand. Where an empty shelf sends shoppers to the next product, or a full one draws them in, the figures are "
+        "wrong.",
+        f"Orders are taken to arrive {days} after they are placed, as promised, by every way alike.",
+        _censored(orders),
+    )
+
+
+def _censored(orders: OrderFigures) -> str:
+    found = orders.censored
+    if not found.share:
+        return "On no tested day a product ran out, so that all of its demand stands in the log."
+    return (
+        f"On {share(found.share)} of the tested product-days nothing was left in the end: what more would have been "
+        f"asked for stands in no log. It was estimated from like days, {found.draws} times from weeks drawn anew, and "
+        f"adds {share(found.added)} to what was sold ({share(found.added_lower)} to {share(found.added_upper)}); all "
+        "intervals hold that doubt."
+    )
+
+
+def winner_sentence(figures: NightFigures, orders: OrderFigures) -> str:
+    """Return which way to order won, and by how much."""
+    chosen, today = _of(orders, "candidate"), _of(orders, "today")
+    unit = figures.facts.reward_unit
+    change = chosen.earned.value - today.earned.value
+    base = f" ({signed(100 * change / today.earned.value)}%)" if today.earned.value > 0 else ""
+    return (
+        f"Chosen on the validation days: {chosen.name}, which orders {METHODS[chosen.method]}. On the tested days it "
+        f"earns {signed(change)} {unit} per product and week against today's rule{base}, {number(chosen.earned.value)} "
+        f"instead of {number(today.earned.value)}."
+    )
+
+
+def learning_sentence(figures: NightFigures, orders: OrderFigures) -> str:
+    """Return plainly whether learning earns its place."""
+    unit, chosen = figures.facts.reward_unit, _of(orders, "candidate")
+    if orders.learner is None:
+        return "No learner was tried: what is compared are formulas alone."
+    lead = orders.learner_lead
+    if not chosen.is_learner:
+        told = "" if lead is None else f": {_difference(lead, unit)} on the validation days"
+        return (
+            f"Learning doesn't earn its place here. The best network ({orders.learner}) isn't ahead of the best "
+            f"formula ({orders.formula}) by more than chance{told}. The formula is used, which is easier to check."
+        )
+    against = orders.against_formula
+    if against is not None and against.lower > 0:
+        return (
+            f"The network {chosen.name} is better than the best formula ({orders.formula}): "
+            f"{_difference(against, unit)} on the tested days."
+        )
+    told = "" if against is None else f": {_difference(against, unit)} on the tested days"
+    return (
+        f"The network {chosen.name} was ahead on the validation days, but is not shown to be better than the best "
+        f"formula ({orders.formula}){told}. Learning hasn't earned its place yet: the formula would do as well."
+    )
+
+
+def list_sentence(orders: OrderFigures) -> str:
+    """Return what tomorrow's list holds, and what it leaves out."""
+    if orders.day is None:
+        return "No list for tomorrow: no product was counted on the last day."
+    left_out = (
+        ""
+        if not orders.n_unlisted
+        else f" {count(orders.n_unlisted)} products of the last week aren't on it, since a count of theirs is missing "
+        "or they have left the range: order these by hand."
+    )
+    return (
+        f"{count(orders.units_ordered)} units of {count(orders.n_ordered)} products, of {count(orders.n_lines)} that "
+        f"were looked at.{left_out}"
+    )
+
+
+def way_name(way: WayToOrder) -> str:
+    """Return the name of a way to order with what it is on this night."""
+    if way.role == "today":
+        return "Today's rule"
+    role = ROLES[way.role]
+    return f"{way.name} ({role})" if role else way.name
+
+
+def _of(orders: OrderFigures, role: str) -> WayToOrder:
+    found = orders.way(role)
+    if found is None:
+        raise ValueError(f"no way to order is {role}")
+    return found
+
+
+def _difference(found: Spread, unit: str) -> str:
+    return f"{signed(found.value)} {unit} per product and week ({signed_range(found.lower, found.upper)})"

@@ -1,0 +1,92 @@
+"""What a scenario's ways to order ask of it: refused in one sentence, before any file is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from conf.specs.orders import Orders, order_prices
+from conf.specs.scenario import Scenario, load_pipeline
+
+SCENARIO = load_pipeline("inventory", "simulated_inventory").scenario
+CONTENT = SCENARIO.model_dump(mode="json")
+TERMS = CONTENT["reward"]["terms"]
+
+
+def changed(**changes: Any) -> Scenario:
+    return Scenario.model_validate(CONTENT | changes)
+
+
+def test_a_scenario_with_orders_is_written_and_read_alike() -> None:
+    """What it writes is what it was, though it leaves out what orders don't have."""
+    assert changed() == SCENARIO
+    assert SCENARIO.units == "products"
+
+
+def test_candidates_are_named_by_method_and_seed() -> None:
+    """Formulas have one seed unless they are given more."""
+    orders = Orders.model_validate(
+        {"candidates": [{"algorithm": "base_stock"}, {"algorithm": "hindsight", "seeds": [2, 5]}]}
+    )
+    assert orders.candidate_names == ("base_stock-1", "hindsight-2", "hindsight-5")
+
+
+def test_prices_are_those_of_the_reward_in_millionths() -> None:
+    """Two cents a unit held, half a euro a line, nothing a unit ordered."""
+    assert order_prices(SCENARIO) == {"holding": 20_000, "order_line": 500_000, "order_unit": 0}
+
+
+@pytest.mark.parametrize(
+    ("candidates", "expected"),
+    [
+        ([{"algorithm": "hindsight"}], "no candidate is a formula"),
+        ([{"algorithm": "base_stock"}, {"algorithm": "base_stock"}], "stand twice: base_stock"),
+        ([{"algorithm": "base_stock", "n_updates": 5}], "a formula without updates"),
+    ],
+)
+def test_candidates_that_say_nothing_are_refused(candidates: list[dict[str, Any]], expected: str) -> None:
+    """With what to write instead."""
+    with pytest.raises(ValidationError, match=expected):
+        Orders.model_validate({"candidates": candidates})
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"orders": None}, "candidates: missing"),
+        ({"candidates": [{"algorithm": "bc", "seeds": [1], "n_updates": 5}]}, "candidates: orders have candidates of"),
+        ({"policy": {"temperatures": [0.3], "exploration_floor": 0.1}}, "policy: orders have"),
+        ({"evaluation": CONTENT["evaluation"] | {"estimator": "dr"}}, "judged by replay alone"),
+        ({"ordering": CONTENT["ordering"] | {"every": "week"}}, "ordering.every: day"),
+        ({"reward": CONTENT["reward"] | {"terms": TERMS[:1]}}, "without what holding costs"),
+        ({"reward": CONTENT["reward"] | {"terms": TERMS[1:]}}, "nothing is earned"),
+        (
+            {"reward": CONTENT["reward"] | {"terms": [*TERMS, {"event": "purchase", "value": "count", "weight": 1}]}},
+            "not count of purchase",
+        ),
+        (
+            {"metrics": {name: one for name, one in CONTENT["metrics"].items() if name not in ("margin", "received")}},
+            "value: received}; metrics: {event: purchase, value: margin}",
+        ),
+        (
+            {
+                "observation": CONTENT["observation"]
+                | {"features": [one for one in CONTENT["observation"]["features"] if one["name"] != "units_due_in_1d"]}
+            },
+            "observation.features: units_due_in_1d",
+        ),
+    ],
+)
+def test_what_a_replay_lacks_is_said(changes: dict[str, Any], expected: str) -> None:
+    """Everything at once, with the keys to write."""
+    with pytest.raises(ValidationError, match=expected):
+        changed(**changes)
+
+
+def test_replay_is_for_orders_alone() -> None:
+    """Other scenarios weigh logged decisions."""
+    other = load_pipeline("recommendation", "simulated_shop").scenario.model_dump(mode="json")
+    with pytest.raises(ValidationError, match="replay is for scenarios with orders"):
+        Scenario.model_validate(other | {"evaluation": other["evaluation"] | {"estimator": "replay"}})

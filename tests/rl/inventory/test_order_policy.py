@@ -1,0 +1,136 @@
+"""Ordering policies: levels as their formulas say, whole packs, and files that give back the very same orders."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from rl.errors import PolicyError
+from rl.inventory.order_policy import LEVELS, ORDER_POLICY_FILE, OrderPolicy, load_order_policy
+from rl.inventory.policies.forecast_levels import ForecastBaseStock, ForecastProjectedLevel
+from rl.inventory.stock import StockStates
+from tests.rl.inventory.an_order_policy import LEAD, PRODUCTS, a_network, a_policy
+
+ONES = np.ones(3, dtype=np.int64)
+FORECASTS = np.array([[4.0, 5.0, 6.0], [4.0, 5.0, 6.0], [10.0, 10.0, 10.0]])
+EMPTY = StockStates(np.zeros((3, LEAD), dtype=np.int64), FORECASTS)
+
+
+def of_method(method: str) -> OrderPolicy:
+    return a_policy(name=f"{method}-1", method=method, network=a_network() if method == "hindsight" else None)
+
+
+def test_a_level_is_the_forecast_and_the_quantile_that_a_product_s_own_margin_asks_for() -> None:
+    """Margins of .4, .9 and 9.9 against .1 of holding ask for 80, 90 and 99 percent."""
+    level, order = a_policy().of(PRODUCTS, ONES).advise(EMPTY)
+    safety = norm.ppf([0.8, 0.9, 0.99])
+    np.testing.assert_allclose(level, FORECASTS.sum(axis=1) + safety * np.sqrt(FORECASTS.sum(axis=1)))
+    np.testing.assert_array_equal(order, np.floor(level + 0.5))
+
+
+def test_formulas_order_as_the_policies_that_they_are_made_of() -> None:
+    """With the safety that makes both the same, product by product."""
+    states = StockStates(np.array([[3, 2], [0, 9], [12, 4]], dtype=np.int64), FORECASTS)
+    for method, made in (("base_stock", ForecastBaseStock), ("projected_level", ForecastProjectedLevel)):
+        orders = of_method(method).of(PRODUCTS, ONES)
+        for row, quantile in enumerate(orders.quantiles().tolist()):
+            alone = StockStates(states.pipeline[row : row + 1], FORECASTS[row : row + 1])
+            assert orders.order(states)[row] == made(quantile, LEAD, (1.0, 0.0)).order(alone)[0], (method, row)
+
+
+def test_unknown_products_have_the_usual_margin() -> None:
+    """That of pears here."""
+    level = a_policy().of(("pear", "quince", "plum"), ONES).advise(EMPTY)[0]
+    assert level[0] == level[1] != level[2]
+
+
+def test_from_a_reorder_point_on_batches_are_ordered() -> None:
+    """Nothing above the point, and up to a batch above it from there on; a batch is what Harris says."""
+    policy = a_policy(method="reorder_point", batch=1.0)
+    orders = policy.of(PRODUCTS, ONES)
+    batch = np.sqrt(2 * 0.5 * FORECASTS.mean(axis=1) / 0.1)
+    np.testing.assert_allclose(orders.batches(FORECASTS), batch)
+    point = a_policy().of(PRODUCTS, ONES).advise(EMPTY)[0]
+
+    def order_at(position: np.ndarray) -> np.ndarray:
+        return orders.order(StockStates(np.column_stack([position, 0 * position]), FORECASTS))
+
+    np.testing.assert_array_equal(order_at(np.ceil(point).astype(np.int64)), [0, 0, 0])
+    at_point = np.floor(point).astype(np.int64)
+    np.testing.assert_array_equal(order_at(at_point), np.floor(point + batch - at_point + 0.5))
+
+
+def test_a_cap_is_some_days_demand() -> None:
+    """Two days of 5, 5 and 10 a day."""
+    assert a_policy(method="capped_base_stock", cap=2.0).of(PRODUCTS, ONES).order(EMPTY).tolist() == [10, 10, 20]
+
+
+@pytest.mark.parametrize("method", LEVELS)
+def test_orders_are_whole_packs_within_the_limits(method: str) -> None:
+    """Whatever the method, on stock of all kinds."""
+    generator = np.random.default_rng(4)
+    n = 200
+    packs = generator.choice([1, 6, 12], n)
+    names = tuple(PRODUCTS[row % 3] for row in range(n))
+    states = StockStates(generator.integers(0, 40, (n, LEAD)), generator.uniform(0.1, 20, (n, LEAD + 1)))
+    policy = a_policy(method=method, network=a_network(), least_order=7, most_units=60)
+    order = policy.of(names, packs).order(states)
+    assert (order % packs == 0).all()
+    assert (order[order > 0] >= 7).all()
+    assert (order[order > 0] + states.position[order > 0] <= 60).all()
+    assert 0 < np.count_nonzero(order) < n
+
+
+@pytest.mark.parametrize("method", LEVELS)
+def test_a_policy_survives_being_written(tmp_path: Path, method: str) -> None:
+    """The same version, and the same orders to the unit."""
+    policy = of_method(method).with_numbers(safety=0.25, batch=0.5)
+    policy.save(tmp_path)
+    again = load_order_policy(tmp_path)
+    assert again.version == policy.version
+    level, order = policy.of(PRODUCTS, ONES).advise(EMPTY)
+    level_again, order_again = again.of(PRODUCTS, ONES).advise(EMPTY)
+    np.testing.assert_array_equal(level, level_again)
+    np.testing.assert_array_equal(order, order_again)
+
+
+def test_the_version_is_of_what_is_ordered() -> None:
+    """Another number, margin or weight is another version; another name isn't."""
+    policy = of_method("hindsight")
+    assert a_policy(name="other", method="hindsight", network=a_network()).version == policy.version
+    others = [
+        policy.with_numbers(safety=0.1),
+        a_policy(method="hindsight", network=a_network(1)),
+        of_method("newsvendor"),
+    ]
+    assert len({policy.version, *(one.version for one in others)}) == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"form": 9}, "form 9"),
+        ({"method": "magic"}, "method 'magic'"),
+        ({"safety": 9.0}, "says"),
+        ({"margin": 3}, "read"),
+    ],
+)
+def test_files_that_are_not_what_was_written_are_refused(
+    tmp_path: Path, change: dict[str, object], expected: str
+) -> None:
+    """With what is wrong."""
+    a_policy().save(tmp_path)
+    path = tmp_path / ORDER_POLICY_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(PolicyError, match=expected):
+        load_order_policy(tmp_path)
+
+
+def test_a_missing_network_is_an_error() -> None:
+    """Rather than orders by nothing."""
+    with pytest.raises(PolicyError, match="orders by a network and has none"):
+        a_policy(method="hindsight").of(PRODUCTS, ONES).advise(EMPTY)

@@ -1,0 +1,76 @@
+"""A registered ordering policy is loaded from its own files, with nothing of this project but what it carries."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rl.errors import PolicyError
+from rl.inventory.served_orders import ServedOrders
+from rl.registry.pyfunc_model import save_orders_pyfunc
+from tests.rl.inventory.an_order_policy import PRODUCTS, a_network, a_policy
+from tests.rl.inventory.test_order_policy import EMPTY, FORECASTS, ONES
+
+COLUMNS = {
+    "item_id": list(PRODUCTS),
+    "units_in_0d": [0, 0, 0],
+    "units_in_1d": [0, 0, 0],
+    **{f"forecast_{day}d": FORECASTS[:, day].tolist() for day in range(3)},
+}
+_ASK = """
+import os
+os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+import mlflow.pyfunc, pandas as pd, sys
+model = mlflow.pyfunc.load_model(sys.argv[1])
+print(model.predict(pd.DataFrame({columns!r}))["order"].tolist())
+assert "torch" not in sys.modules
+"""
+
+
+def test_orders_are_those_of_the_policy() -> None:
+    """Levels beside them."""
+    policy = a_policy(method="hindsight", network=a_network())
+    found = ServedOrders(policy).predict(COLUMNS)
+    level, order = policy.of(PRODUCTS, ONES).advise(EMPTY)
+    assert found["order"].tolist() == order.tolist()
+    np.testing.assert_array_equal(found["target_level"], level)
+    assert set(found["policy_version"]) == {policy.version}
+
+
+def test_a_saved_model_orders_with_pickle_disabled_and_without_torch(tmp_path: Path) -> None:
+    """In a process that finds nothing of the project but what the model carries."""
+    policy = a_policy(method="hindsight", network=a_network())
+    policy.save(tmp_path / "policy")
+    save_orders_pyfunc(tmp_path / "policy", tmp_path / "model")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    script = _ASK.format(columns=COLUMNS)
+    found = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "model")],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert found.returncode == 0, found.stderr
+    assert found.stdout.strip() == str(policy.of(PRODUCTS, ONES).order(EMPTY).tolist())
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"forecast_2d": None}, "lack the columns forecast_2d"),
+        ({"units_in_0d": ["many", 0, 0]}, "whole numbers"),
+        ({"forecast_0d": [-1.0, 1.0, 1.0]}, "at least 0"),
+    ],
+)
+def test_columns_that_do_not_fit_are_refused(changes: dict[str, object], expected: str) -> None:
+    """Before anything is ordered."""
+    columns = {name: value for name, value in (COLUMNS | changes).items() if value is not None}
+    with pytest.raises(PolicyError, match=expected):
+        ServedOrders(a_policy()).predict(columns)

@@ -1,0 +1,67 @@
+"""Demand behind days that ran out: drawn from laws of like days, so that its sum is about right, and doubted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from rl.errors import InventoryError
+from rl.orders.demand_laws import LawDays, fit_laws
+
+
+def censored_days(stock_share: float, seed: int = 1) -> tuple[LawDays, np.ndarray]:
+    """Days of products of all sizes whose stock is drawn around the share of their forecast, and their true demand."""
+    generator = np.random.default_rng(seed)
+    n = 6000
+    forecasts = np.exp(generator.uniform(np.log(0.5), np.log(40), n))
+    demand = generator.poisson(generator.gamma(4, forecasts / 4))
+    stock = np.floor(forecasts * generator.uniform(0.4, 2 * stock_share, n) + 1).astype(np.int64)
+    sold = np.minimum(demand, stock)
+    week = np.arange(n, dtype=np.int64) // 100
+    return LawDays(sold, demand >= stock, forecasts, np.zeros(n, dtype=bool), week), demand
+
+
+@pytest.mark.parametrize(("stock_share", "share", "within"), [(1.5, 0.2, 0.04), (1.0, 0.35, 0.1)])
+def test_completed_demand_is_about_the_true_one(stock_share: float, share: float, within: float) -> None:
+    """Within 4% in sum, where stock reaches three times the forecast; at twice the declared tail is too long by 7%."""
+    days, demand = censored_days(stock_share)
+    assert days.ran_out.mean() > share
+    laws = fit_laws(days)
+    drawn = laws.completed(days.sold, days.ran_out, days.forecasts, days.is_promoted, np.random.default_rng(0))
+    assert drawn.sum() == pytest.approx(demand.sum(), rel=within)
+    assert days.sold.sum() < 0.91 * demand.sum()
+    assert (drawn >= days.sold).all()
+    np.testing.assert_array_equal(drawn[~days.ran_out], days.sold[~days.ran_out])
+
+
+def test_each_band_of_forecasts_has_a_law_where_it_shows_enough() -> None:
+    """Promotions that no day shows count like other days."""
+    days, _ = censored_days(1.5)
+    laws = fit_laws(days)
+    assert len(laws.fitted) == 4
+    np.testing.assert_array_equal(laws.stratum[:, 0], laws.stratum[:, 1])
+    assert laws.strata(np.array([1.0, 3.0, 9.0, 30.0]), np.zeros(4, dtype=bool)).tolist() == [0, 1, 2, 3]
+
+
+def test_few_days_have_one_law_for_all() -> None:
+    """Rather than laws that rest on a handful."""
+    days, _ = censored_days(1.5)
+    few = LawDays(days.sold[:50], days.ran_out[:50], days.forecasts[:50], days.is_promoted[:50], days.week[:50])
+    assert len(fit_laws(few).fitted) == 1
+
+
+def test_days_that_all_ran_out_show_no_demand() -> None:
+    """There is nothing to fit."""
+    days, _ = censored_days(1.5)
+    out = LawDays(days.sold, np.ones_like(days.ran_out), days.forecasts, days.is_promoted, days.week)
+    with pytest.raises(InventoryError, match="no day shows its demand"):
+        fit_laws(out)
+
+
+def test_a_bootstrap_draws_whole_weeks() -> None:
+    """Each as often as another, in the mean."""
+    days, _ = censored_days(1.5)
+    counts = days.drawn(np.random.default_rng(3))
+    assert counts.sum() == len(days.sold)
+    for week in np.unique(days.week).tolist():
+        assert len(set(counts[days.week == week].tolist())) == 1

@@ -1,0 +1,93 @@
+"""Replays of products' days: the log's own path where nothing differs, gaps respected, money to the millionth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from rl.orders.order_replay import Money, OrderSpan, Stretches
+from rl.orders.order_split import unit_margins
+from tests.rl.orders.order_datasets import a_night, dataset_of, true_demand_of
+from tests.rl.orders.shop_history import a_shop, history_of
+
+
+def test_stretches_are_known_days_without_a_gap() -> None:
+    """By product and time; values go there and back, 0 in between."""
+    known = np.array([[1, 1, 0, 1, 1, 1], [0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 1]], dtype=bool)
+    found = Stretches.of(known)
+    assert list(zip(found.product.tolist(), found.first.tolist(), found.length.tolist(), strict=True)) == [
+        (0, 0, 2),
+        (0, 3, 3),
+        (2, 1, 1),
+        (2, 5, 1),
+    ]
+    values = np.arange(1, 19).reshape(3, 6)
+    assert found.taken(values).tolist() == [[1, 2, 0], [4, 5, 6], [14, 0, 0], [18, 0, 0]]
+    np.testing.assert_array_equal(found.placed(found.taken(values), (3, 6)), values * known)
+
+
+def test_logged_orders_on_true_demand_are_the_log_where_the_shop_is_as_declared() -> None:
+    """Orders that come as promised, nothing astray: stock, sales and what is left are the shop's own, every day."""
+    days = a_shop(lead_shares=(0.0, 1.0), split_share=0.0, shrinkage_rate=0.0, found_rate=0.0, newcomer_share=0.3)
+    history = history_of(days)
+    dataset = dataset_of(history)
+    span = OrderSpan(history, np.ones((*history.is_known.shape, 4)), dataset.money, slice(20, 120))
+    found = span.led_as_logged(true_demand_of(days, span))
+    for flow, logged in (("ordered", "ordered"), ("sold", "sold"), ("closing", "closing")):
+        np.testing.assert_array_equal(found.flows[flow], history.units[logged][:, 20:120], err_msg=flow)
+    np.testing.assert_array_equal(found.flows["opening"], history.pipeline[:, 20:120, 0])
+    np.testing.assert_array_equal(found.flows["ran_out"] == 1, span.ran_out)
+    np.testing.assert_array_equal(found.lost, true_demand_of(days, span) - found.flows["sold"])
+
+
+def test_money_is_margin_less_holding_and_orders_to_the_millionth() -> None:
+    """Reckoned anew from units, with each day's own margin, in Python's whole numbers."""
+    days, basis = a_night()
+    span = basis.span(slice(60, 100))
+    found, money, history = span.led_as_logged(true_demand_of(days, span)), span.money, span.history
+    for product in range(len(history.products)):
+        for day in range(span.shape[1]):
+            sold, left, order = (int(found.flows[flow][product, day]) for flow in ("sold", "closing", "ordered"))
+            margin = int(money.margin[product, int(history.promoted[product, 60 + day, 0])])
+            expected = margin * sold - 20_000 * left - 500_000 * (order > 0)
+            assert int(found.earned[product, day]) == expected
+            assert int(found.missed[product, day]) == margin * int(found.lost[product, day])
+    assert found.earned.any() and not found.earned[~span.is_known].any()
+
+
+def test_a_gap_begins_anew_from_the_counted_stock() -> None:
+    """What happens after days that aren't known doesn't depend on what happened before them."""
+    days, basis = a_night()
+    history = basis.dataset.history
+    known = history.is_known.copy()
+    known[:, 80] = False
+    span = OrderSpan(replace(history, is_known=known), basis.forecasts, basis.dataset.money, slice(60, 100))
+    demand = true_demand_of(days, span)
+    more = demand.copy()
+    more[:, :20] += 5 * span.is_known[:, :20]
+    before, after = span.led_as_logged(demand), span.led_as_logged(more)
+    np.testing.assert_array_equal(before.earned[:, 21:], after.earned[:, 21:])
+    assert (before.earned[:, :20] != after.earned[:, :20]).any()
+    assert not before.earned[:, 20].any()
+
+
+def test_margins_of_a_unit_are_those_of_its_kind_of_day() -> None:
+    """With promotion and without; what was never sold so takes the product's, a newcomer's that of all."""
+    sold = np.array([[2, 4, 0], [5, 5, 0], [0, 0, 0]])
+    margin = np.array([[10_000_000, 8_000_000, 0], [5_000_000, 5_000_000, 0], [0, 0, 0]])
+    promoted = np.array([[False, True, False], [False, False, False], [False, True, False]])
+    assert unit_margins(sold, margin, promoted).tolist() == [
+        [5_000_000, 2_000_000],
+        [1_000_000, 1_000_000],
+        [1_750_000, 1_750_000],
+    ]
+    assert unit_margins(sold, -margin, promoted).min() == 10_000
+
+
+def test_prices_of_policies_are_those_of_the_replay_in_money() -> None:
+    """So that a policy weighs what the replay will charge."""
+    money = Money(np.array([[2_000_000, 1_000_000], [4_000_000, 4_000_000]]), 20_000, 500_000, 0)
+    costs = money.costs(("a", "b"), 3)
+    assert (costs.holding_cost, costs.order_cost, costs.lead_time) == (0.02, 0.5, 3)
+    assert costs.margins(("b", "a", "c")).tolist() == [4.0, 2.0, 3.0]
