@@ -85,7 +85,10 @@ def _pipeline(rng: random.Random) -> Pipeline:
         },
         "metrics": of_stock | summed | {"views": "view"},
         "gate": base.scenario.gate.model_dump(mode="json") | {"guardrails": []},
+        "orders": None,  # which ask for a day's decisions and for what came in
     }
+    learned = load_pipeline("recommendation", "simulated_shop").scenario.model_dump(mode="json")
+    changed |= {name: learned[name] for name in ("candidates", "policy", "exploration", "evaluation")}
     scenario = Scenario.model_validate(base.scenario.model_dump(mode="json") | changed)
     source = base.source.model_copy(update={"zone": rng.choice(tuple(STARTS)), "lateness_days": rng.choice((0, 1, 2))})
     return Pipeline(source=source, scenario=scenario)
