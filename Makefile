@@ -59,7 +59,7 @@ help:  ## this page
 #:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on
 #:   SIZES=300000 NIGHT_EVENTS=300000  events of the logs of `make bench-jobs`; REPEATS=1 rounds; FORMS=csv,jsonl
 #:   CELLS=p4-L2,p9-L3 SHIFTS=0,3,-3 SEEDS=3 METHODS=formulas,hindsight SMALL=1  of `make bench-inventory`
-#:   SEEDS=5 SHOPPERS=1000 TRUTH=8000 SMALL=1  of `make bench-promotion`: logs, their shoppers, those of truths
+#:   SEEDS=6-10 SHOPPERS=1000 TRUTH=8000 PARTS=tabular SMALL=1  of `make bench-promotion`: logs, their shoppers, those of truths
 #:   SECTIONS=coverage,selection  parts of `make bench-jobs`, `make bench-ope` or `make bench-train`; default: all
 #:   DEVICE=cuda REPEATS=5        what `make bench-train` runs on, and how many rounds
 #:   THREADS=1,8      numbers of threads that its full step is timed with; default: 1 and all cores
@@ -197,7 +197,7 @@ bench-jobs: setup duckdb-environment  ## what raw lines cost on their way to tra
 bench-inventory: setup  ## how far above the least cost each way to order lands, on the test bed of lost sales; CELLS, SHIFTS, SEEDS, METHODS, SMALL
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_inventory
 
-bench-promotion: setup  ## what nights of weekly offers say against the truth, and what their policies earn; SEEDS, SHOPPERS, TRUTH, SMALL
+bench-promotion: setup  ## what nights of weekly offers say against the truth, and what their policies earn beside peers at equal spend; SEEDS=6-10, SHOPPERS, TRUTH, PARTS=shop,tabular, SMALL
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_promotion
 
 bench-weekly-lists: setup  ## whether weekly lists keep their budgets over fifty weeks, and what the price of money costs; SEEDS=5

@@ -1,14 +1,16 @@
-"""What nights of the shop of weekly offers say against what is true, and what their policies earn against a team's own.
+"""What nights of the shop of weekly offers say against what is true, and what their policies earn beside their peers.
 
 For each log of the shop: a night as `make nightly SCENARIO=promotion` runs it, without Spark and Airflow. Prints JSON
 lines: the gate's gain with its interval and verdict beside the true gain of the same episodes (`estimate`); profit and
-spend of the selected policy, of its network at the lowest temperature (`coolest`) and of each fixed policy, per
-shopper-week of the test weeks (`worth`); and last the mean gain of the two over each fixed policy, with Student's 95%
-interval over logs (`summary`). Run by `make bench-promotion`:
+spend of the selected policy and of each peer at equal spend, per shopper-week of the test weeks (`worth`); and the mean
+gain over each peer, paired, with Student's 95% interval over logs (`summary`). For each log of the tabular shop: what
+the same learner earns at four budgets beside the exact myopic policy and the exact optimum at its spend (`tabular`),
+and the mean share of their gap that it closes (`tabular summary`). Run by `make bench-promotion`:
 
-- `SEEDS=5`: logs.
+- `SEEDS=1-5`: logs, from the first to the last.
 - `SHOPPERS=1000`: of each log.
 - `TRUTH=8000`: shoppers that truths are played on.
+- `PARTS=shop,tabular`: which shops.
 - `SMALL=1`: few updates, to see that everything runs.
 """
 
@@ -22,20 +24,29 @@ import numpy as np
 from scipy.stats import t as student_t
 
 from rl.logs import configure_logs
-from tests.bench.promotion.night_trial import NightTrial, Row, Size
+from tests.bench.promotion.night_trial import ABOVE, NightTrial, Row, Size
+from tests.bench.promotion.tabular_trial import TabularTrial
 
 
 def main() -> None:
     """Every log that the environment asks for is tried and reported."""
     configure_logs("console")
-    small = bool(os.environ.get("SMALL"))
+    seeds, parts = seeds_of(os.environ.get("SEEDS", "1-5")), os.environ.get("PARTS", "shop,tabular").split(",")
+    is_small = bool(os.environ.get("SMALL"))
+    if "shop" in parts:
+        _shop(seeds, is_small)
+    if "tabular" in parts:
+        _tabular(seeds, is_small)
+
+
+def _shop(seeds: list[int], is_small: bool) -> None:
     size = Size(
-        n_shoppers=int(os.environ.get("SHOPPERS", "150" if small else "1000")),
-        n_truth=int(os.environ.get("TRUTH", "600" if small else "8000")),
-        is_small=small,
+        n_shoppers=int(os.environ.get("SHOPPERS", "150" if is_small else "1000")),
+        n_truth=int(os.environ.get("TRUTH", "600" if is_small else "8000")),
+        is_small=is_small,
     )
-    gains: dict[str, dict[str, list[float]]] = {"selected_above": {}, "coolest_above": {}}
-    for seed in range(1, int(os.environ.get("SEEDS", "5")) + 1):
+    gains: dict[str, dict[str, list[float]]] = {kind: {} for kind in ABOVE}
+    for seed in seeds:
         trial = NightTrial.of(seed, size)
         _say(trial.estimate())
         for row in trial.worths():
@@ -44,6 +55,27 @@ def main() -> None:
                 gains[kind].setdefault(row["policy"], []).append(row[kind])
     for kind, found in gains.items():
         _say({"kind": "summary", kind: {name: mean_with_interval(values) for name, values in found.items()}})
+
+
+def _tabular(seeds: list[int], is_small: bool) -> None:
+    changes = {"n_updates": 30} if is_small else {}
+    closed: dict[float, list[float]] = {}
+    for seed in seeds:
+        for row in TabularTrial.of(seed, n_shoppers=300 if is_small else 4000, candidate=changes).rows():
+            _say(row)
+            closed.setdefault(row["budget"], []).append(row["closed"])
+    _say(
+        {
+            "kind": "tabular summary",
+            "closed": {str(budget): mean_with_interval(values) for budget, values in closed.items()},
+        }
+    )
+
+
+def seeds_of(asked: str) -> list[int]:
+    """Return the seeds from the first to the last of `6-10`; of one number `5`, those from 1 on."""
+    first, _, last = asked.rpartition("-")
+    return list(range(int(first or 1), int(last) + 1))
 
 
 def mean_with_interval(values: list[float], level: float = 0.95) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class FirstDecisions:
         action: dense index of the logged action, `(n,)`.
         propensity: behavior policy's probability of it, `(n,)`.
         outcome: discounted sum over the episode that the decision begins, in the outcome's unit, `(n,)`.
-        unit: index of the shopper, each once, `(n,)`.
+        unit: index of the shopper, `(n,)`; each once, unless learners alone take the decisions, of several weeks.
     """
 
     features: FeatureArray

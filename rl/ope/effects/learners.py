@@ -12,7 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
-from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray
+from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray
 from rl.errors import EvaluationError
 from rl.ope.effects.first_decisions import FirstDecisions
 from rl.ope.effects.regression import Regression, fit_regression
@@ -94,12 +94,20 @@ def fit_dr_learner(decisions: FirstDecisions, *, baseline: int = 0, seed: int = 
         raise EvaluationError(f"effects over action {baseline}, but there are {decisions.n_actions}")
     if decisions.n < 2:
         raise EvaluationError("effects need at least two shoppers, one for each half")
-    half = np.random.default_rng(seed).permutation(decisions.n) % 2
+    half = shopper_halves(decisions, seed)
     parts = []
     for own in (0, 1):
         nuisance = fit_t_learner(decisions.taken(np.flatnonzero(half != own)), seed=seed)
         parts.append(_effects(decisions.taken(np.flatnonzero(half == own)), nuisance, baseline, seed))
     return EffectRegressions(baseline, tuple(parts))
+
+
+def shopper_halves(decisions: FirstDecisions, seed: int) -> IntArray:
+    """Return the half of each decision, `(n,)`: all of a shopper's stand in one."""
+    _, first, place = np.unique(decisions.unit, return_index=True, return_inverse=True)
+    half = np.random.default_rng(seed).permutation(len(first)) % 2
+    # Shoppers are numbered as they first come, so that the order of ids decides nothing.
+    return np.asarray(half[np.argsort(np.argsort(first))[place]], dtype=np.int64)
 
 
 def _effects(decisions: FirstDecisions, nuisance: EffectModel, baseline: int, seed: int) -> tuple[Regression, ...]:

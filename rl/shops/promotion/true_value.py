@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +17,7 @@ from rl.shops.promotion.logging_policy import logging_policy
 from rl.shops.promotion.promotion_settings import PromotionSettings
 from rl.shops.promotion.shop import build_shop
 from rl.shops.promotion.visible_history import Columns
-from rl.shops.promotion.watched_weeks import WatchedWeeks
+from rl.shops.promotion.watched_weeks import Player, WatchedWeeks
 from rl.shops.promotion.week_responses import WeekResponses
 
 # Streams of their own, so that no log's shoppers come back in the truth that judges it.
@@ -136,23 +136,71 @@ def true_policy_value(  # noqa: PLR0913 -- one call says all that a truth depend
     Raises:
         ShopError: more weeks than the shop has, nobody there, or a policy that returns no distributions.
     """
+    name = "policy"
+    return true_policy_values(
+        settings,
+        {name: lambda weeks: weeks.play(probabilities)},
+        lead_weeks=lead_weeks,
+        n_weeks=n_weeks,
+        n_shoppers=n_shoppers,
+        seed=seed,
+        gamma=gamma,
+        batch_shoppers=batch_shoppers,
+        pipeline=pipeline,
+    )[name]
+
+
+def true_policy_values(  # noqa: PLR0913 -- one call says all that a truth depends on
+    settings: PromotionSettings,
+    players: Mapping[str, Player],
+    *,
+    lead_weeks: int,
+    n_weeks: int,
+    n_shoppers: int = 20_000,
+    seed: int = 0,
+    gamma: float = 1.0,
+    batch_shoppers: int = BATCH_SHOPPERS,
+    pipeline: Pipeline | None = None,
+) -> dict[str, PolicyTruth]:
+    """Return what each player leads to, as `true_policy_value` does for one; the weeks before are played once for all.
+
+    Args:
+        settings: the shop.
+        players: by name; each goes on from the same past.
+        lead_weeks: weeks under the behavior policy first.
+        n_weeks: judged weeks after them.
+        n_shoppers: drawn, newcomers of all weeks included.
+        seed: of the truth's own chance.
+        gamma: what a week counts for by how many judged weeks stand before it, to that power.
+        batch_shoppers: played at once; the result doesn't depend on it.
+        pipeline: whose rows players may ask to see; None for the shop's own columns.
+
+    Raises:
+        ShopError: more weeks than the shop has, nobody there, or a policy that returns no distributions.
+    """
     _refuse_weeks(settings, lead_weeks, n_weeks)
     shop, behavior = build_shop(settings), logging_policy(settings)
     chance = Chance((settings.catalogue_seed, TRUTH_STREAM, seed))
-    parts: list[PolicyTruth] = []
+    parts: dict[str, list[PolicyTruth]] = {name: [] for name in players}
     for first in range(0, n_shoppers, batch_shoppers):
         weeks = WatchedWeeks.begin(shop, chance, first, min(batch_shoppers, n_shoppers - first), pipeline)
         for _ in range(lead_weeks):
             weeks.play_on_columns(behavior)
-        sums = _Sums(weeks.weeks)
-        for place in range(n_weeks):
-            sums.add(weeks.play(probabilities), gamma**place)
-        parts.append(sums.truth())
-    names = PolicyTruth.__dataclass_fields__
-    together = PolicyTruth(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
-    if not together.weeks.any():
+        for name, player in players.items():
+            own, sums = weeks.branched(), _Sums(weeks.weeks)
+            for place in range(n_weeks):
+                sums.add(player(own), gamma**place)
+            parts[name].append(sums.truth())
+    together = {name: _joined(found) for name, found in parts.items()}
+    if not all(one.weeks.any() for one in together.values()):
         raise ShopError(f"none of {n_shoppers} shoppers is there in the judged weeks; expected more shoppers")
     return together
+
+
+def _joined(parts: list[PolicyTruth]) -> PolicyTruth:
+    """Return the truth of all batches' shoppers."""
+    names = PolicyTruth.__dataclass_fields__
+    return PolicyTruth(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
 def true_list_value(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from conf.specs.candidate import Candidate
 from conf.specs.scenario import Pipeline
 from rl.gate.alpha_spending import night_level
 from rl.gate.evidence import gate_evidence, gate_rules, with_losses
@@ -18,21 +19,28 @@ from rl.ope.intervals.sums import difference
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
 from rl.policy import StochasticPolicy
 from rl.shops.promotion.episode_values import played_returns
-from rl.shops.promotion.fixed_policies import fixed_policies, over_keys
 from rl.shops.promotion.lockstep_weeks import Probabilities
 from rl.shops.promotion.logging_policy import logging_policy
-from rl.shops.promotion.played_shop import encoding, judged_episodes
-from rl.shops.promotion.true_value import PolicyTruth, TrueValue, true_policy_value
+from rl.shops.promotion.played_shop import judged_episodes
+from rl.shops.promotion.true_value import PolicyTruth, TrueValue, true_policy_values
 from rl.shops.promotion.watched_weeks import Player
+from tests.bench.promotion.peers_at_equal_spend import column_peers, expected_spend, player_of, row_peers
 from tests.bench.promotion.simulated_night import (
     LAST_DATE,
     SimulatedNight,
+    TrainedPolicies,
     promotion_pipeline,
     seen_log,
     shop_of_a_year,
 )
 
 Row = dict[str, Any]
+
+SELECTED, UNEXPLORING, MYOPIC = "selected", "selected, not exploring", "same learner of the week"
+ABOVE = {"selected_above": SELECTED, "unexploring_above": UNEXPLORING}
+"""Gains over each other policy, and whose they are."""
+
+MYOPIC_GAMMA = 1e-6
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,7 @@ class NightTrial:
         seed: of the log.
         size: how much is tried.
         night: the log as a night reads it.
+        trained: its candidates.
         selection: on validation episodes.
         evaluation: on test episodes.
         verdict: the gate's.
@@ -66,6 +75,7 @@ class NightTrial:
     seed: int
     size: Size
     night: SimulatedNight
+    trained: TrainedPolicies
     selection: Selection
     evaluation: PolicyEvaluation
     verdict: Verdict
@@ -78,14 +88,12 @@ class NightTrial:
         return cls.judged(seed, size, night, night.candidates())
 
     @classmethod
-    def judged(
-        cls, seed: int, size: Size, night: SimulatedNight, candidates: dict[str, dict[int, StochasticPolicy]]
-    ) -> NightTrial:
+    def judged(cls, seed: int, size: Size, night: SimulatedNight, trained: TrainedPolicies) -> NightTrial:
         """One of the trained candidates is chosen, and judged."""
         pipeline = night.pipeline
         how = EvaluationSettings.from_scenario(pipeline.scenario)
         train, validation, test = (night.episodes("train"), night.episodes("validation"), night.episodes("test"))
-        selection = night.select(candidates, train, validation, how)
+        selection = night.select(trained, train, validation, how)
         name, policy = selection.best.policy.name, selection.best.policy
         estimator = pipeline.scenario.evaluation.estimator
         judged = replace(how, estimators=(estimator,))
@@ -109,7 +117,7 @@ class NightTrial:
         losses = split_losses(split_contributions([on_splits], settings=judged, estimator=estimator))
         evidence = with_losses(evidence, losses, evaluation, alpha=level)
         verdict = judge(evidence, gate_rules(pipeline.scenario.gate, alpha=level))
-        return cls(seed, size, night, selection, evaluation, verdict)
+        return cls(seed, size, night, trained, selection, evaluation, verdict)
 
     @property
     def policy(self) -> StochasticPolicy:
@@ -120,22 +128,24 @@ class NightTrial:
         """The estimated gain of an episode over the log's policy with its interval, the true one, and the verdict."""
         settings, pipeline = self.night.settings, self.night.pipeline
         gain = self._estimated_gain()
-        behavior, learned = logging_policy(settings), self._over_actions(self.policy)
+        behavior = logging_policy(settings)
         players: dict[str, Player] = {
             BEHAVIOR: lambda weeks: weeks.play_on_columns(behavior),
-            "selected": lambda weeks: weeks.play(learned),
+            SELECTED: player_of(self.policy, self.night),
         }
         judged = judged_episodes(settings, pipeline, self.night.intervals["test"])
         truth = played_returns(
             settings, players, judged, pipeline=pipeline, n_shoppers=self.size.n_truth, seed=self.seed
         )
-        true = truth["selected"].above(truth[BEHAVIOR])
+        true = truth[SELECTED].above(truth[BEHAVIOR])
         estimator = pipeline.scenario.evaluation.estimator
         return {
             "kind": "estimate",
             "seed": self.seed,
             "candidate": self.policy.name,
             "temperature": self.policy.temperature,
+            "price": None if self.policy.prices is None else round(self.policy.prices.price, 4),
+            "spend": round(self.spend, 3),
             "verdict": self.verdict.decision.value,
             "gain": round(gain.value, 3),
             "lower": round(gain.lower, 3),
@@ -149,27 +159,35 @@ class NightTrial:
         }
 
     def worths(self) -> list[Row]:
-        """What the selected policy and each fixed one earn and spend per shopper-week of the test's weeks.
+        """What the selected policy and its peers at equal spend earn and commit per shopper-week of the test's weeks.
 
-        Each follows the log's policy at the first test week and goes on to the last week of the log. Beside the
-        selected policy stands its network at the lowest temperature: all that was learned, whatever the log can prove.
+        Each follows the log's policy at the first test week and goes on to the last week of the log. Spends are equal
+        as planned on validation weeks. Beside the selected policy stands the same without exploring, which its peers
+        don't do, and the same learner that looks at the week alone.
         """
-        coolest = min(self.night.pipeline.scenario.policy.temperatures)
-        selected = self._truth(self._over_actions(self.policy), self.night.pipeline)
-        cool = self._truth(self._over_actions(self.policy.with_temperature(coolest)), self.night.pipeline)
-        rows = [_worth(self.seed, "selected", selected), _worth(self.seed, "coolest", cool)]
-        for name, fixed in fixed_policies(self.night.settings).items():
-            other = self._truth(fixed, None)
-            above = {"selected_above": selected.above(other), "coolest_above": cool.above(other)}
-            rows.append(_worth(self.seed, name, other, above))
+        night, spend = self.night, self.spend
+        ours: dict[str, StochasticPolicy] = {
+            SELECTED: self.policy,
+            UNEXPLORING: night.priced_at(self._unpriced(exploration_floor=0.0), self.trained, spend),
+            MYOPIC: self._myopic(spend),
+        }
+        seeing = {**ours, **row_peers(self.policy, night, spend)}
+        truths = self._truths({name: player_of(policy, night) for name, policy in seeing.items()}, night.pipeline)
+        truths |= self._truths({name: _on_columns(one) for name, one in column_peers(night, spend).items()}, None)
+        rows = []
+        for name, truth in truths.items():
+            above = {key: truths[one].above(truth) for key, one in ABOVE.items() if one != name}
+            rows.append(_worth(self.seed, name, truth, above))
         return rows
 
-    def _truth(self, probabilities: Probabilities, pipeline: Pipeline | None) -> PolicyTruth:
-        """The truth of a policy that sees the pipeline's rows, or the shop's own columns where there is none."""
-        settings, first = self.night.settings, self._first_test_week()
-        return true_policy_value(
+    def _truths(self, players: Mapping[str, Player], pipeline: Pipeline | None) -> dict[str, PolicyTruth]:
+        """Return the truth of players that see the pipeline's rows, or the shop's own columns where there is none."""
+        settings = self.night.settings
+        judged = judged_episodes(settings, self.night.pipeline, self.night.intervals["test"])
+        first = judged.blocks[0].first
+        return true_policy_values(
             settings,
-            probabilities,
+            players,
             lead_weeks=first,
             n_weeks=settings.n_weeks - first,
             n_shoppers=self.size.n_truth,
@@ -177,12 +195,24 @@ class NightTrial:
             pipeline=pipeline,
         )
 
-    def _first_test_week(self) -> int:
-        judged = judged_episodes(self.night.settings, self.night.pipeline, self.night.intervals["test"])
-        return judged.blocks[0].first
+    @property
+    def spend(self) -> float:
+        """What a shopper's week of the selected policy is expected to commit on validation weeks, in currency."""
+        return expected_spend(self.policy, self.night)
 
-    def _over_actions(self, policy: StochasticPolicy) -> Probabilities:
-        return over_keys(self.night.settings, encoding(policy), list(policy.vocabulary.names))
+    def _unpriced(self, **changes: float) -> StochasticPolicy:
+        return replace(self.policy.with_prices(None), **changes)
+
+    def _myopic(self, spend: float) -> StochasticPolicy:
+        """Return the policy of the same learner, to which the next week counts for nothing, at the spend."""
+        night, values = self.night, [one for one in self.night.pipeline.scenario.candidates if one.algorithm != "bc"]
+        at_once = replace(
+            night, pipeline=promotion_pipeline(candidates=[_seed_one(values[0])], discount={"gamma": MYOPIC_GAMMA})
+        )
+        trained = at_once.candidates()
+        (kept,) = trained.kept.values()
+        last = replace(kept[max(kept)], temperature=self.policy.temperature)
+        return at_once.priced_at(last, trained, spend)
 
     def _estimated_gain(self) -> Interval:
         scenario, how = self.night.pipeline.scenario, self.evaluation.settings
@@ -191,6 +221,14 @@ class NightTrial:
             self.evaluation.sums[self.policy.name, estimator], self.evaluation.sums[BEHAVIOR, estimator]
         )
         return next(iter(reaching_intervals([paired], level=how.confidence, resampling=how.resampling)))
+
+
+def _on_columns(policy: Probabilities) -> Player:
+    return lambda weeks: weeks.play_on_columns(policy)
+
+
+def _seed_one(candidate: Candidate) -> dict[str, Any]:
+    return candidate.model_dump() | {"seeds": candidate.seeds[:1], "n_checkpoints": 1}
 
 
 def _pipeline(size: Size) -> Pipeline:

@@ -12,22 +12,27 @@ from conf.kernel.calendar import calendar_of, day_number
 from conf.kernel.clocks.shopper_week import ShopperWeek
 from conf.kernel_rules import clock_of
 from conf.observation_features import id_hash
+from conf.specs.reward import millionths
 from conf.specs.scenario import Pipeline, Scenario, load_pipeline
 from conf.specs.strict_yaml import merge, parse_model
 from rl.data.discount_function import DiscountFunction
 from rl.data.encoder_fitting import fit_encoder
-from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
+from rl.data.logged_episodes import BoolArray, FloatArray, IntArray, LoggedEpisodes
 from rl.data.splits import SplitName, TimeSpan, split_intervals
+from rl.errors import EvaluationError
+from rl.learning.algorithms import ALGORITHMS
 from rl.learning.candidates import SeededCandidate, seeded_candidates
 from rl.learning.replay.replay_columns import columns_of
 from rl.learning.training import TrainingSettings, train_candidate
 from rl.learning.training_run import KeptNetwork
 from rl.night.checkpoint_choice import choose_checkpoints
+from rl.night.pricing import PricingTerms, WeeklyPricing
 from rl.night.selection import ScaledFloors, Selection, select_candidate
 from rl.night.validation_gain import gain_in_standard_errors
 from rl.ope.report import EvaluationSettings
 from rl.policy import StochasticPolicy
 from rl.policy.observation_encoder import ObservationEncoder
+from rl.policy.offer_prices import Cap
 from rl.policy.vocabulary import Vocabulary
 from rl.shops.promotion.chance import Chance
 from rl.shops.promotion.logging_policy import logging_policy
@@ -114,6 +119,19 @@ def seen_log(settings: PromotionSettings, pipeline: Pipeline) -> SeenLog:
     )
 
 
+@dataclass(frozen=True)
+class TrainedPolicies:
+    """Candidates as they were trained.
+
+    Attributes:
+        kept: the policies of the networks kept on the way, by candidate and update; none has a price yet.
+        outputs_per_money: how much of a candidate's outputs a unit of money is.
+    """
+
+    kept: dict[str, dict[int, StochasticPolicy]]
+    outputs_per_money: dict[str, float]
+
+
 @dataclass
 class SimulatedNight:
     """The shop's log as a night reads it.
@@ -152,8 +170,6 @@ class SimulatedNight:
         log, first = self.log, rows[offsets[:-1]]
         is_last = np.zeros(len(rows), dtype=np.bool_)
         is_last[offsets[1:] - 1] = True
-        sets = np.ones((2, len(self.vocabulary.keys)), dtype=np.bool_)
-        sets[1, 1:] = False
         return LoggedEpisodes(
             features=self.encoder.encode({name: values[rows] for name, values in log.seen.items()}),
             next_features=self.encoder.encode({name: values[rows] for name, values in log.next_seen.items()}),
@@ -162,7 +178,7 @@ class SimulatedNight:
             terminal=np.zeros_like(is_last),
             timeout=is_last,
             propensity=log.propensity[rows],
-            availability=sets,
+            availability=self.action_sets,
             mask_index=1 - log.is_reachable[rows],
             next_mask_index=1 - log.is_reachable_next[rows],
             offsets=offsets,
@@ -173,13 +189,14 @@ class SimulatedNight:
             metrics={name: values[rows] for name, values in log.metrics.items()},
         )
 
-    def candidates(self) -> dict[str, dict[int, StochasticPolicy]]:
-        """Every candidate of the scenario trained: its networks kept on the way, by update."""
+    def candidates(self) -> TrainedPolicies:
+        """Every candidate of the scenario trained."""
         scenario = self.pipeline.scenario
         train, validation = self.episodes("train"), self.episodes("validation")
         settings = EvaluationSettings.from_scenario(scenario)
         middle = scenario.policy.temperatures[len(scenario.policy.temperatures) // 2]
         found: dict[str, dict[int, StochasticPolicy]] = {}
+        per_money: dict[str, float] = {}
         for name, seeded in seeded_candidates(scenario).items():
 
             def criterion(kept: KeptNetwork, seeded: SeededCandidate = seeded) -> float:
@@ -193,26 +210,89 @@ class SimulatedNight:
             )
             trained = train_candidate(seeded, columns_of(train), columns_of(validation), training)
             found[name] = {kept.update: self._policy(seeded, kept) for kept in trained.kept}
-        return found
+            is_of_logits = ALGORITHMS[seeded.candidate.algorithm].outputs == "logits"
+            per_money[name] = 1.0 if is_of_logits else 1 / trained.reward_scale
+        return TrainedPolicies(found, per_money)
+
+    @property
+    def action_sets(self) -> BoolArray:
+        """All that may be sent, and what may be sent to those who opted out, `(2, n_actions)`."""
+        sets = np.ones((2, len(self.vocabulary.keys)), dtype=np.bool_)
+        sets[1, 1:] = False
+        return sets
+
+    @property
+    def decision_times(self) -> IntArray:
+        """When each week is decided, and the one behind the last, `(n_weeks + 1,)`."""
+        return self._times
+
+    @property
+    def committed(self) -> tuple[int, ...]:
+        """What sending each action commits, in millionths."""
+        return (0, *(offer.committed_millionths for offer in self.settings.offers))
+
+    def n_shoppers(self, split: SplitName) -> float:
+        """On how many shoppers a week of the split decides, by the blocks that it holds from their first week on."""
+        week = self.log.week[self._rows(split)[0]]
+        firsts = np.flatnonzero(np.diff(self._blocks, prepend=self._blocks[0] - 1))
+        counted = week[np.isin(self._blocks[week], self._blocks[np.intersect1d(firsts, week)])]
+        return len(counted) / len(np.unique(counted))
+
+    def pricing(self, trained: TrainedPolicies, *, weekly_budget: int | None = None) -> WeeklyPricing | None:
+        """What prices the night's policies on its validation weeks; None where the scenario has no budget.
+
+        Args:
+            trained: the candidates.
+            weekly_budget: another one than the scenario's, in millionths.
+        """
+        budget = self.pipeline.scenario.budget
+        if budget is None:
+            return None
+        terms = PricingTerms(
+            committed=self.committed,
+            weekly_budget=millionths(budget.weekly) if weekly_budget is None else weekly_budget,
+            outputs_per_money=trained.outputs_per_money,
+            caps=tuple(Cap(cap.feature, cap.offers) for cap in budget.caps),
+            nothing=0,
+        )
+        return WeeklyPricing(terms, self.episodes("validation"), self.n_shoppers("validation"))
+
+    def priced_at(self, policy: StochasticPolicy, trained: TrainedPolicies, spend: float) -> StochasticPolicy:
+        """Return a trained policy at the price at which a shopper's week commits so much, in currency.
+
+        Raises:
+            EvaluationError: a scenario without a budget.
+        """
+        budget = round(spend * self.n_shoppers("validation") * MILLIONTHS) + max(self.committed)
+        pricing = self.pricing(trained, weekly_budget=budget)
+        if pricing is None:
+            raise EvaluationError(f"{self.pipeline.scenario.name} has no budget, so that nothing has a price")
+        return pricing.priced(policy)
 
     def select(
         self,
-        candidates: dict[str, dict[int, StochasticPolicy]],
+        trained: TrainedPolicies,
         train: LoggedEpisodes,
         validation: LoggedEpisodes,
         settings: EvaluationSettings,
     ) -> Selection:
-        """The candidate and temperature that validation episodes choose, as a night does."""
-        scenario = self.pipeline.scenario
+        """The candidate and temperature that validation episodes choose, at the budget's price, as a night does."""
+        scenario, pricing = self.pipeline.scenario, self.pricing(trained)
+
+        def at_temperature(policy: StochasticPolicy, temperature: float) -> StochasticPolicy:
+            warmed = policy.with_temperature(temperature)
+            return warmed if pricing is None else pricing.priced(warmed)
+
         temperatures, floors = scenario.policy.temperatures, ScaledFloors.from_scenario(scenario)
         chosen = choose_checkpoints(
-            candidates,
+            trained.kept,
             train=train,
             validation=validation,
             settings=settings,
             estimator=scenario.evaluation.estimator,
             temperature=temperatures[len(temperatures) // 2],
             floors=floors,
+            at_temperature=at_temperature,
         )
         return select_candidate(
             {name: one.policy for name, one in chosen.items()},
@@ -223,6 +303,7 @@ class SimulatedNight:
             temperatures=temperatures,
             floors=floors,
             is_logged=True,
+            at_temperature=at_temperature,
         )
 
     def _policy(self, seeded: SeededCandidate, kept: KeptNetwork) -> StochasticPolicy:

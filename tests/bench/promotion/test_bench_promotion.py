@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rl.shops.promotion.fixed_policies import fixed_policies
 from rl.shops.promotion.simulate import simulate
 from rl.shops.promotion.simulated_episodes import MILLIONTHS, episodes_from_simulation
-from tests.bench.bench_promotion import mean_with_interval
-from tests.bench.promotion.night_trial import NightTrial, Size
+from tests.bench.bench_promotion import mean_with_interval, seeds_of
+from tests.bench.promotion.night_trial import ABOVE, MYOPIC, SELECTED, UNEXPLORING, NightTrial, Size
+from tests.bench.promotion.peers_at_equal_spend import column_peers, expected_spend, row_peers, weekly_decisions
+from tests.bench.promotion.tabular_trial import TabularTrial
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +46,69 @@ def test_estimate_and_truth_stand_side_by_side(trial: NightTrial) -> None:
     assert abs(row["behavior"] - row["true_behavior"]) < 0.4 * row["true_behavior"]
 
 
-def test_each_fixed_policy_is_compared(trial: NightTrial) -> None:
-    """With its profit and spend, and how far the selected policy and the coolest one are above it, paired."""
-    selected, coolest, *others = trial.worths()
-    assert [row["policy"] for row in others] == list(fixed_policies(trial.night.settings))
-    for row in others:
-        assert row["selected_above"] == pytest.approx(selected["profit"] - row["profit"], abs=0.002)
-        assert row["coolest_above"] == pytest.approx(coolest["profit"] - row["profit"], abs=0.002)
+def test_each_peer_is_compared_at_equal_spend(trial: NightTrial) -> None:
+    """With its profit and spend, how far the selected policy is above it, paired; as planned, nobody spends more."""
+    rows = {row["policy"]: row for row in trial.worths()}
+    for name in (SELECTED, UNEXPLORING, MYOPIC, "nobody", "random", "behavior", "rfm", "t_learner", "dr_learner"):
+        assert name in rows
+    for name, row in rows.items():
+        for key, whose in ABOVE.items():
+            if name != whose:
+                assert row[key] == pytest.approx(rows[whose]["profit"] - row["profit"], abs=0.002)
+    assert rows["nobody"]["committed"] == 0
+
+
+def test_peers_plan_for_the_spend_and_no_more(trial: NightTrial) -> None:
+    """Rules are thinned to it or can't reach it; learners of effects are priced to it or find no more worth it."""
+    night, spend = trial.night, trial.spend
+    found = row_peers(trial.policy, night, spend)
+    assert {"t_learner", "dr_learner"} < found.keys()
+    assert any(name.endswith("likely buyers first") for name in found)
+    for name, peer in found.items():
+        assert expected_spend(peer, night) <= spend * (1 + 1e-6), name
+
+
+def test_offers_to_anybody_are_thinned_to_the_spend(trial: NightTrial) -> None:
+    """Of dear offers a share is sent that commits the spend on validation weeks, of cheap ones all."""
+    night, spend = trial.night, trial.spend
+    mask, costs = night.episodes("validation").mask(), np.array(night.committed) / 1e6
+    found = column_peers(night, spend)
+    for name in ("everybody_letter_10", "random"):
+        chances = found[name]({"week": np.zeros(len(mask), dtype=np.int64)}, mask)
+        assert (chances @ costs).mean() == pytest.approx(spend), name
+    everybody = found["everybody_reminder"]({"week": np.zeros(len(mask), dtype=np.int64)}, mask)
+    assert (everybody[mask[:, 1], 1] == 1).all()
+
+
+def test_decisions_of_the_week_sum_the_weeks_that_follow(trial: NightTrial) -> None:
+    """Of one week the reward alone; of four the discounted rewards of the shopper's next three, too."""
+    night, log = trial.night, trial.night.log
+    alone, four = weekly_decisions(night, 1), weekly_decisions(night, 4)
+    assert four.n < alone.n
+    gamma = night.pipeline.scenario.discount.gamma
+    earned = {
+        (int(who), int(week)): float(value) for who, week, value in zip(log.shopper, log.week, log.reward, strict=True)
+    }
+    times, span = night.decision_times, night.intervals["train"]
+    rows = [row for row in range(len(log.week)) if times[log.week[row]] >= span.start][: four.n]
+    for place in (0, four.n // 2, four.n - 1):
+        who, week = int(log.shopper[rows[place]]), int(log.week[rows[place]])
+        expected = sum(gamma**later * earned[who, week + later] for later in range(4))
+        assert four.outcome[place] == pytest.approx(expected)
+        assert alone.outcome[place] == earned[who, week]
+
+
+def test_the_tabular_shop_is_compared_at_the_policy_s_own_spend() -> None:
+    """The exact myopic policy and optimum spend what the learner's does, and the optimum is above both."""
+    for row in TabularTrial.of(1, n_shoppers=300, candidate={"n_updates": 30}).rows():
+        assert row["myopic_spend"] <= row["spend"] + 1e-4
+        assert row["best"] >= max(row["profit"], row["myopic"])
+        assert row["closed"] == pytest.approx((row["profit"] - row["myopic"]) / (row["best"] - row["myopic"]), abs=0.01)
+
+
+def test_seeds_are_a_number_or_from_one_to_another() -> None:
+    assert seeds_of("3") == [1, 2, 3]
+    assert seeds_of("6-8") == [6, 7, 8]
 
 
 def test_the_interval_over_logs_is_student_s() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,14 @@ from hypothesis import strategies as st
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import Policy
 from rl.errors import EvaluationError
-from rl.ope.effects.learners import LEARNERS, EffectPolicy, action_scores, best_available, fit_dr_learner
+from rl.ope.effects.learners import (
+    LEARNERS,
+    EffectPolicy,
+    action_scores,
+    best_available,
+    fit_dr_learner,
+    shopper_halves,
+)
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import EvaluationSettings, evaluate_policies
@@ -85,3 +94,15 @@ def test_learner_is_a_baseline_of_a_night_s_evaluation(name: str) -> None:
     found = evaluate_policies({name: policy}, train=train, test=test, settings=how)
     (report,) = [one for one in found.reports if one.policy == name]
     assert report.value == pytest.approx(1.8, abs=0.12)
+
+
+def test_a_shopper_s_decisions_stand_in_one_half() -> None:
+    """Of several weeks a shopper all go together; of one decision each, whatever the ids, halves are as drawn."""
+    once = decisions_of(planted_log(60))
+    drawn = np.random.default_rng(5).permutation(once.n) % 2
+    for unit in (np.arange(once.n), np.random.default_rng(2).permutation(once.n)):
+        np.testing.assert_array_equal(shopper_halves(replace(once, unit=unit), 5), drawn)
+    often = replace(once, unit=np.random.default_rng(3).integers(0, 12, once.n))
+    half = shopper_halves(often, 5)
+    assert all(len(set(half[often.unit == shopper].tolist())) == 1 for shopper in range(12))
+    assert set(half.tolist()) == {0, 1}

@@ -12,7 +12,7 @@ from rl.shops.promotion.fixed_policies import everybody_policy, fixed_policies, 
 from rl.shops.promotion.lockstep_weeks import Probabilities
 from rl.shops.promotion.logging_policy import logging_policy
 from rl.shops.promotion.promotion_settings import PromotionSettings
-from rl.shops.promotion.true_value import PolicyTruth, true_list_value, true_policy_value
+from rl.shops.promotion.true_value import PolicyTruth, true_list_value, true_policy_value, true_policy_values
 from rl.shops.settings_file import changed_settings
 
 SETTINGS = PromotionSettings()
@@ -36,6 +36,23 @@ def test_truth_does_not_depend_on_batches_or_the_logs_seed() -> None:
     for name in PolicyTruth.__dataclass_fields__:
         np.testing.assert_array_equal(getattr(whole, name), getattr(parts, name), err_msg=name)
     assert truth(RULE, n_shoppers=500, seed=1).mean("profit") != whole.mean("profit")
+
+
+def test_policies_played_together_are_worth_what_they_are_alone() -> None:
+    """Each goes on from the past that all share, and leaves no trace in the others."""
+    players = {"rule": RULE, "nobody": nobody_policy(), "again": RULE}
+    together = true_policy_values(
+        SETTINGS,
+        {name: lambda weeks, policy=policy: weeks.play(policy) for name, policy in players.items()},
+        lead_weeks=8,
+        n_weeks=6,
+        n_shoppers=400,
+        batch_shoppers=150,
+    )
+    for name, policy in players.items():
+        alone = truth(policy, n_weeks=6, n_shoppers=400)
+        for field in PolicyTruth.__dataclass_fields__:
+            np.testing.assert_array_equal(getattr(together[name], field), getattr(alone, field), err_msg=field)
 
 
 def test_sending_always_and_never_are_both_wrong(truths: dict[str, PolicyTruth]) -> None:
