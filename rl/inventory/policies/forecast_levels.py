@@ -27,14 +27,19 @@ class ForecastBaseStock:
     """Orders up to the forecast until arrival and of the day of it, and a safety above.
 
     Attributes:
-        safety: in standard deviations of that demand.
+        safety: in standard deviations of that demand; one for all, or each product's, `(n_products,)`.
         lead_time: days.
         variance: of a day's demand over its forecast, and over the forecast's square: `a * forecast + b * forecast**2`.
+        wait_variance: of the days from order to arrival; 0 where all come as promised.
+
+    Source: Silver, Pyke and Thomas, Inventory and Production Management in Supply Chains (2017), section 6.10, for
+        waits that vary.
     """
 
-    safety: float
+    safety: float | FloatArray
     lead_time: int
     variance: tuple[float, float] = (1.0, 0.0)
+    wait_variance: float = 0.0
 
     def order(self, states: StockStates) -> IntArray:
         level = self.levels(_forecasts(states, self.lead_time), self.safety)
@@ -42,7 +47,7 @@ class ForecastBaseStock:
 
     def levels(self, forecasts: FloatArray, safety: float | FloatArray) -> FloatArray:
         """Return what is ordered up to, in units and parts of them, `(n,)`."""
-        variance = _variances(forecasts, self.variance).sum(axis=1)
+        variance = _variances(forecasts, self.variance).sum(axis=1) + self.wait_variance * forecasts.mean(axis=1) ** 2
         return np.asarray(forecasts.sum(axis=1) + safety * np.sqrt(variance))
 
 
@@ -53,14 +58,15 @@ class ForecastProjectedLevel:
     Stock is projected day by day at its mean, with normal demand around the forecast, so that demand beyond it is lost.
 
     Attributes:
-        safety: in standard deviations of the demand until and on the day of arrival.
+        safety: in standard deviations of the demand until and on the day of arrival; one, or each product's.
         lead_time: days.
-        variance: as of `ForecastBaseStock`.
+        variance, wait_variance: as of `ForecastBaseStock`.
     """
 
-    safety: float
+    safety: float | FloatArray
     lead_time: int
     variance: tuple[float, float] = (1.0, 0.0)
+    wait_variance: float = 0.0
 
     def order(self, states: StockStates) -> IntArray:
         forecasts = _forecasts(states, self.lead_time)
@@ -70,7 +76,8 @@ class ForecastProjectedLevel:
             stock = _expected_left_over(stock, forecasts[:, day], np.sqrt(variances[:, day]))
             if day + 1 < self.lead_time:
                 stock = stock + states.pipeline[:, day + 1]
-        level = forecasts[:, -1] + self.safety * np.sqrt(variances.sum(axis=1))
+        spread = np.sqrt(variances.sum(axis=1) + self.wait_variance * forecasts.mean(axis=1) ** 2)
+        level = forecasts[:, -1] + self.safety * spread
         return _whole(level - stock)
 
 
