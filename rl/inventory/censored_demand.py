@@ -20,10 +20,12 @@ import numpy as np
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import InventoryError
 from rl.inventory.demand import DemandDistribution
+from rl.inventory.demand_tail import negative_binomial_tail
 
-Tail = Literal["geometric", "at_bound"]
+Tail = Literal["geometric", "negative_binomial", "at_bound"]
 """What is declared of demand beyond the largest stock: `geometric` goes on with the last known rate of decline;
-`at_bound` takes the bound for the demand, the least that is possible."""
+`negative_binomial` has the shape of such a law, fitted to all days; `at_bound` takes the bound for the demand, the
+least that is possible."""
 
 _LAST_CHANCE = 1e-9
 _ROWS_OF_LAST_RATE = 100
@@ -82,7 +84,12 @@ def fit_demand(
     survival = np.cumprod(np.append(1.0, 1.0 - rates))
     chances, beyond = survival[:-1] * rates, max(float(survival[-1]), 0.0)
     if beyond > _LAST_CHANCE:
-        chances = np.append(chances, _tail_chances(tail, beyond, shown[:known], at_risk[:known]))
+        given = (
+            negative_binomial_tail(shown, bounds, known)
+            if tail == "negative_binomial"
+            else _tail_chances(tail, shown[:known], at_risk[:known], beyond)
+        )
+        chances = np.append(chances, beyond * given)
     return FittedDemand(
         distribution=DemandDistribution(np.asarray(chances / chances.sum())),
         declared_from=known,
@@ -131,10 +138,10 @@ def completed(
     return demand
 
 
-def _tail_chances(tail: Tail, beyond: float, shown: FloatArray, at_risk: FloatArray) -> FloatArray:
-    """Return the chances from the first unknown number of units on, which sum to `beyond`."""
+def _tail_chances(tail: Tail, shown: FloatArray, at_risk: FloatArray, beyond: float) -> FloatArray:
+    """Return the chances from the first unknown number of units on, given that it is reached, which sum to 1."""
     if tail == "at_bound":
-        return np.array([beyond])
+        return np.ones(1)
     # The last rates rest on few days each: they are joined until there are enough.
     joined = np.cumsum(at_risk[::-1])
     first = len(at_risk) - 1 - int(np.searchsorted(joined, _ROWS_OF_LAST_RATE))
@@ -142,7 +149,7 @@ def _tail_chances(tail: Tail, beyond: float, shown: FloatArray, at_risk: FloatAr
     rate = float(np.clip(shown[first:].sum() / at_risk[first:].sum(), 0.02, 0.98))
     n_more = int(np.ceil(np.log(_LAST_CHANCE / beyond) / np.log1p(-rate))) + 1
     chances = rate * (1 - rate) ** np.arange(n_more)
-    return np.asarray(beyond * chances / chances.sum())
+    return np.asarray(chances / chances.sum())
 
 
 def _checked_weights(sales: IntArray, ran_out: BoolArray, weights: FloatArray | None) -> FloatArray:

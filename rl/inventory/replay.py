@@ -13,6 +13,7 @@ import numpy as np
 
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import InventoryError
+from rl.inventory.on_the_way import OrdersOnTheWay
 from rl.inventory.stock import OrderingPolicy, StockRules, StockStates, after_period, checked_orders
 
 
@@ -57,6 +58,12 @@ class ReplayedUnits:
         return np.asarray(rules.holding_cost * self.left_over + rules.penalty * self.lost)
 
     @property
+    def positions(self) -> IntArray:
+        """Units on hand and on the way after each day's order, before its demand, `(n_products, n_days)`."""
+        sold_before = np.cumsum(self.sales, axis=1) - self.sales
+        return np.asarray(self.opening[:, None] + np.cumsum(self.order, axis=1) - sold_before)
+
+    @property
     def service(self) -> float:
         """Share of demand that was met."""
         demand = int(self.sales.sum() + self.lost.sum())
@@ -81,6 +88,7 @@ def replayed(
     *,
     features: FloatArray | None = None,
     opening: IntArray | None = None,
+    waits: IntArray | None = None,
 ) -> ReplayedUnits:
     """Return what the policy would have done to the stock.
 
@@ -91,6 +99,8 @@ def replayed(
         features: known when the day's order is placed, `(n_products, n_days, n_features)`.
         opening: pipelines to begin with, `(n_products, lead_time)`; None for the mean demand of each product due on
             each day.
+        waits: days from order to arrival of each product's and day's order, `(n_products, n_days)`; None for the lead
+            time.
 
     Raises:
         InventoryError: demand below 0, arrays that don't fit, or orders that are none.
@@ -103,7 +113,9 @@ def replayed(
     pipeline = _opening(demand, rules.lead_time) if opening is None else opening
     if pipeline.shape != (n_products, rules.lead_time):
         raise InventoryError(f"opening stock has shape {pipeline.shape}, expected ({n_products}, {rules.lead_time})")
-    states = StockStates(pipeline)
+    if waits is not None and waits.shape != demand.shape:
+        raise InventoryError(f"waits have shape {waits.shape}, expected ({n_products}, {n_days})")
+    states, on_the_way = StockStates(pipeline), None if waits is None else OrdersOnTheWay(pipeline, waits)
     columns: dict[str, IntArray] = {
         name: np.empty_like(demand) for name in ("stock", "order", "sales", "left_over", "lost")
     }
@@ -112,6 +124,9 @@ def replayed(
         order = checked_orders(policy, seen)
         columns["stock"][:, day], columns["order"][:, day] = states.stock, order
         states, units = after_period(states, order, demand[:, day])
+        if on_the_way is not None:
+            on_the_way.after(order, units.left_over)
+            states = on_the_way.states
         for name in ("sales", "left_over", "lost"):
             columns[name][:, day] = getattr(units, name)
     return ReplayedUnits(**columns, opening=pipeline.sum(axis=1), closing=states.position)

@@ -1,17 +1,34 @@
-"""Learning from logged orders: a candidate is trained as any other, and its checkpoint chosen by a replay of demand."""
+"""Learning from logged orders: a candidate is trained as any other, and its checkpoint chosen by a replay of demand.
+
+Actors order in parts of a whole range of units, and are rounded to whole ones.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+# isort: off
+import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
+
+# isort: on
 import numpy as np
+import torch
+from d3rlpy.torch_utility import TorchMiniBatch
 
+from conf.specs.candidate import ContinuousCandidate
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import IntArray, LoggedEpisodes
-from rl.inventory.order_decisions import OrderHead, ValuePolicy
+from rl.errors import TrainingError
+from rl.inventory.order_decisions import ActorPolicy, OrderHead, ValuePolicy
 from rl.inventory.replay import replayed
 from rl.inventory.stock import StockRules
+from rl.learning.algorithms.dense_export import dense_network
 from rl.learning.candidates import SeededCandidate
+from rl.learning.learner import make_learner
+from rl.learning.networks.masked_networks import dense_layers
+from rl.learning.replay.row_order import ShuffledRows
 from rl.learning.training import TrainingSettings, train_candidate
 
 
@@ -25,7 +42,7 @@ class LearnedOrders:
         validation_costs: per product and day, of each checkpoint, in money.
     """
 
-    policy: ValuePolicy
+    policy: ValuePolicy | ActorPolicy
     update: int
     validation_costs: tuple[float, ...]
 
@@ -50,7 +67,98 @@ def learn_orders(
         discount: of later rewards.
     """
     trained = train_candidate(seeded, training, None, TrainingSettings(discount=discount))
-    policies = [ValuePolicy(kept.network, head) for kept in trained.kept]
-    costs = [float(replayed(policy, validation_demand, rules).cost(rules).mean()) for policy in policies]
+    kept = [(one.update, ValuePolicy(one.network, head)) for one in trained.kept]
+    return _cheapest(kept, validation_demand, rules)
+
+
+def learn_continuous_orders(
+    candidate: ContinuousCandidate,
+    seed: int,
+    training: LoggedEpisodes,
+    validation_demand: IntArray,
+    rules: StockRules,
+    *,
+    head: OrderHead,
+    discount: DiscountFunction,
+) -> LearnedOrders:
+    """Train an actor on the same rows, whose actions become numbers from -1 to 1; return its best checkpoint.
+
+    Args:
+        candidate: the algorithm; it should keep some networks.
+        seed: of weights and of the order of rows.
+        training: logged or relabelled decisions, each cut by time or followed by the next.
+        validation_demand: of later days, units, `(n_products, n_days)`.
+        rules: lead time and costs.
+        head: what actions are, as in the training data.
+        discount: of later rewards, per step.
+
+    Raises:
+        TrainingError: a discount per day, or weights that aren't finite.
+    """
+    if discount.per != "step":
+        raise TrainingError("actors on orders discount per step; give the discount per step")
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    learner = make_learner(
+        candidate,
+        observation_shape=((training.features.shape[1],),),
+        action_size=1,
+        gamma=discount.gamma,
+    )
+    batches = _ContinuousBatches(training, head, candidate.batch_size, seed)
+    keep_at = {round(candidate.n_updates * (k + 1) / candidate.n_checkpoints) for k in range(candidate.n_checkpoints)}
+    kept: list[tuple[int, ValuePolicy | ActorPolicy]] = []
+    for update in range(1, candidate.n_updates + 1):
+        learner.update(batches.next())
+        if update in keep_at:
+            kept.append((update, _actor(learner.algorithm, head, update)))
+    return _cheapest(kept, validation_demand, rules)
+
+
+class _ContinuousBatches:
+    """Batches of logged decisions with actions from -1 to 1, every row once in each round."""
+
+    def __init__(self, training: LoggedEpisodes, head: OrderHead, batch_size: int, seed: int) -> None:
+        spread = float(training.reward.std())
+        scaled = 2.0 * training.action / (head.n_actions - 1) - 1
+        reward = training.reward / (spread if spread > 1e-9 else 1.0)
+        self._features, self._following = (
+            torch.from_numpy(np.ascontiguousarray(rows)) for rows in (training.features, training.next_features)
+        )
+        columns = (scaled, reward, training.terminal)
+        self._columns = [torch.from_numpy(column.astype(np.float32)[:, None]) for column in columns]
+        self._order = ShuffledRows(training.n_transitions, batch_size, seed)
+
+    def next(self) -> TorchMiniBatch:
+        rows = torch.from_numpy(self._order.next())
+        action, reward, terminal = (column.index_select(0, rows) for column in self._columns)
+        nothing = torch.zeros_like(reward)
+        return TorchMiniBatch(
+            observations=[self._features.index_select(0, rows)],
+            actions=action,
+            rewards=reward,
+            next_observations=[self._following.index_select(0, rows)],
+            next_actions=nothing,
+            returns_to_go=nothing,
+            terminals=terminal,
+            intervals=torch.ones_like(reward),
+            device="cpu",
+        )
+
+
+def _actor(algorithm: Any, head: OrderHead, update: int) -> ActorPolicy:
+    """Return the policy as it stands: of a Gaussian, its mean."""
+    policy = algorithm.impl.modules.policy
+    last = policy._mu if hasattr(policy, "_mu") else policy._fc
+    network = dense_network(dense_layers(policy._encoder, last))
+    if not all(np.isfinite(array).all() for array in (*network.weights, *network.biases)):
+        raise TrainingError(f"weights aren't finite at update {update}; lower the learning rate")
+    return ActorPolicy(network, head)
+
+
+def _cheapest(
+    kept: Sequence[tuple[int, ValuePolicy | ActorPolicy]], validation_demand: IntArray, rules: StockRules
+) -> LearnedOrders:
+    costs = [float(replayed(policy, validation_demand, rules).cost(rules).mean()) for _, policy in kept]
     best = int(np.argmin(costs))
-    return LearnedOrders(policies[best], trained.kept[best].update, tuple(costs))
+    return LearnedOrders(kept[best][1], kept[best][0], tuple(costs))

@@ -6,8 +6,9 @@ Prints a JSON line for each cell, log, method and seed, and a last one with mean
 - `CELLS=p4-L2,p9-L3`: cells; all twelve without it.
 - `SHIFTS=0,3,-3`: units that the log's levels are ordered beside the best one.
 - `SEEDS=3`: of each learner; of the shop of many products, logs.
-- `METHODS=censoring,many,best,formulas,hindsight,relabelled,cql,iql`: in this order, each over all cells; `censoring`
-  is the bias of fitted demand, `many` a shop of many products, both on logs of their own.
+- `METHODS=censoring,many,best,formulas,hindsight,relabelled,on_arrival,cql,iql,actor_cql,...`: in this order, each over
+  all cells; `censoring` is the bias of fitted demand, `many` a shop of many products, both on logs of their own;
+  `actor_` begins the names of learners of continuous orders.
 - `SMALL=1`: logs and learners of a hundredth of the size, to see that everything runs.
 """
 
@@ -27,9 +28,11 @@ from rl.shops.inventory.many_products import ManyProducts
 from rl.shops.inventory.test_bed import Cell, all_cells
 from tests.bench.inventory import censoring, many_trial
 from tests.bench.inventory.trial import (
+    ACTORS,
     Effort,
     Row,
     Trial,
+    actors,
     best_possible,
     formulas,
     hindsight,
@@ -37,8 +40,13 @@ from tests.bench.inventory.trial import (
     relabelled_values,
 )
 
-METHODS = ("censoring", "many", "best", "formulas", "hindsight", "relabelled", "cql", "iql")
-SMALL = Effort(n_periods=4000, n_hindsight_updates=6, n_value_updates=50)
+OF_THEIR_OWN = ("censoring", "many")
+METHODS = (
+    *OF_THEIR_OWN,
+    *("best", "formulas", "hindsight", "relabelled", "on_arrival", "cql", "iql"),
+    *(f"actor_{algorithm}" for algorithm in ACTORS),
+)
+SMALL = Effort(n_periods=4000, n_hindsight_updates=6, n_value_updates=50, n_actor_updates=20)
 
 
 def main() -> None:
@@ -51,7 +59,7 @@ def main() -> None:
     rows: list[Row] = []
     for row in _of_their_own(methods, seeds, effort):
         print(json.dumps(row), flush=True)
-    methods = [method for method in methods if method not in ("censoring", "many")]
+    methods = [method for method in methods if method not in OF_THEIR_OWN]
     for method, shift, cell in product(methods, shifts, cells):
         if method == "best" and shift != shifts[0]:
             continue  # no log is looked at
@@ -120,6 +128,11 @@ def _rows(trial: Trial, method: str, seeds: range) -> Iterator[Row]:
         yield from (hindsight(trial, seed) for seed in seeds)
     elif method == "relabelled":
         yield from (relabelled_values(trial, seed) for seed in seeds)
+    elif method == "on_arrival":
+        yield from (relabelled_values(trial, seed, is_on_arrival=True) for seed in seeds)
+    elif method.removeprefix("actor_") in ACTORS and method.startswith("actor_"):
+        for seed in seeds:
+            yield from actors(trial, seed, method.removeprefix("actor_"))
     elif method in ("cql", "iql"):
         yield from (plain_values(trial, seed, f"discrete_{method}") for seed in seeds)
     else:

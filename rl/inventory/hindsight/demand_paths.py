@@ -25,6 +25,10 @@ class DemandPaths:
         fitted: the law of each stratum.
         features: what is known when the day's order is placed, `(n_products, n_days, n_features)`; None for nothing.
         n_forecasts: features, the first, that are forecasts of a day's demand in units.
+        wait_shares: of orders that come a day before they were promised, on the day, a day late, and so on; None where
+            all come as promised.
+        weight: of a product's cost, such as its price over the usual one, `(n_products,)`; None where all count alike.
+        room: of a limit that products share, which a unit of each takes, `(n_products,)`; None where they share none.
     """
 
     sales: IntArray
@@ -33,6 +37,9 @@ class DemandPaths:
     fitted: Mapping[int, FittedDemand]
     features: FloatArray | None = None
     n_forecasts: int = 0
+    wait_shares: FloatArray | None = None
+    weight: FloatArray | None = None
+    room: IntArray | None = None
 
     def __post_init__(self) -> None:
         shapes = {self.sales.shape, self.ran_out.shape, self.strata.shape}
@@ -42,6 +49,9 @@ class DemandPaths:
             raise InventoryError(f"features have shape {self.features.shape}, expected (*{self.sales.shape}, n)")
         if not 0 <= self.n_forecasts <= self.n_features:
             raise InventoryError(f"{self.n_forecasts} of {self.n_features} features are forecasts; expected no more")
+        for name, values in (("room", self.room), ("weight", self.weight)):
+            if values is not None and (values.shape != self.sales.shape[:1] or (values <= 0).any()):
+                raise InventoryError(f"{name} has shape {values.shape}; expected ({len(self.sales)},), all above 0")
         if missing := sorted(set(np.unique(self.strata).tolist()) - set(self.fitted)):
             raise InventoryError(f"no demand was fitted to strata {missing}; fit all of them (fit_in_strata)")
 
@@ -93,6 +103,8 @@ class DemandPaths:
             ran_out=whole.ran_out.reshape(rows),
             strata=whole.strata.reshape(rows),
             features=features,
+            weight=None if whole.weight is None else np.repeat(whole.weight, n_parts),
+            room=None if whole.room is None else np.repeat(whole.room, n_parts),
         )
 
 

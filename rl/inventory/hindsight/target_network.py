@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from rl.data.logged_episodes import IntArray
+from rl.data.logged_episodes import FeatureArray, FloatArray, IntArray
 from rl.errors import InventoryError
 from rl.inventory.stock import StockStates
 from rl.policy.network import DenseNetwork
@@ -21,11 +21,19 @@ class TargetNetwork(nn.Module):
     """Pipeline and features in, the level to order up to out, both measured in a usual day's demand.
 
     What is usual is one number for all, or, where features begin with forecasts, the mean of a product's own: one
-    network then serves small and large products. Before training every target is the given level: plain base-stock.
+    network then serves small and large products. Before training every target is the given level, plain base-stock, or
+    a straight line over the inputs, such as base-stock that follows forecasts.
     """
 
     def __init__(
-        self, n_inputs: int, hidden_units: tuple[int, ...], *, level: float, scale: float, n_forecasts: int = 0
+        self,
+        n_inputs: int,
+        hidden_units: tuple[int, ...],
+        *,
+        level: float,
+        scale: float,
+        n_forecasts: int = 0,
+        line: FloatArray | None = None,
     ) -> None:
         """Make the network, its weights drawn from torch's generator.
 
@@ -35,16 +43,24 @@ class TargetNetwork(nn.Module):
             level: units that targets begin at; where there are forecasts, for a product whose forecast is `scale`.
             scale: units that stock is measured in.
             n_forecasts: features, the first, that are forecasts of demand in units.
+            line: weights of the inputs, `(n_inputs,)`, as the network sees them, which targets begin at instead of the
+                level; they are trained with the rest.
+
+        Raises:
+            InventoryError: a line of another width than the inputs.
         """
         super().__init__()
+        if line is not None and line.shape != (n_inputs,):
+            raise InventoryError(f"a line of shape {line.shape}; expected a weight for each of {n_inputs} inputs")
         widths = [n_inputs, *hidden_units]
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
             layers += [nn.Linear(before, after), nn.ReLU()]
         last = nn.Linear(widths[-1], 1)
         nn.init.zeros_(last.weight)
-        nn.init.constant_(last.bias, level / scale)
+        nn.init.constant_(last.bias, level / scale if line is None else 0.0)
         self.layers = nn.Sequential(*layers, last)
+        self.line = None if line is None else nn.Parameter(torch.from_numpy(line.astype(np.float32)))
         self.scale, self.n_forecasts = scale, n_forecasts
 
     def forward(self, pipeline: torch.Tensor, features: torch.Tensor | None) -> torch.Tensor:
@@ -61,7 +77,11 @@ class TargetNetwork(nn.Module):
             if self.n_forecasts:
                 scale = forecasts.mean(dim=1, keepdim=True).clamp_min(LEAST_SCALE)
             parts = [pipeline, forecasts, others * scale]
-        target: torch.Tensor = (self.layers(torch.cat(parts, dim=1) / scale) * scale)[:, 0]
+        inputs = torch.cat(parts, dim=1) / scale
+        relative = self.layers(inputs)
+        if self.line is not None:
+            relative = relative + (inputs @ self.line)[:, None]
+        target: torch.Tensor = (relative * scale)[:, 0]
         return torch.relu(target - pipeline.sum(dim=1))
 
     def policy(self) -> HindsightPolicy:
@@ -69,7 +89,8 @@ class TargetNetwork(nn.Module):
         linear = [layer for layer in self.layers if isinstance(layer, nn.Linear)]
         weights = tuple(layer.weight.detach().numpy().astype(np.float32).copy() for layer in linear)
         biases = tuple(layer.bias.detach().numpy().astype(np.float32).copy() for layer in linear)
-        return HindsightPolicy(DenseNetwork(weights, biases), self.scale, self.n_forecasts)
+        line = None if self.line is None else self.line.detach().numpy().astype(np.float32).copy()
+        return HindsightPolicy(DenseNetwork(weights, biases), self.scale, self.n_forecasts, line)
 
 
 @dataclass(frozen=True)
@@ -80,13 +101,15 @@ class HindsightPolicy:
         network: pipeline and features, in a usual day's demand, to the target, in the same.
         scale: a usual day's demand, units; of no use where there are forecasts.
         n_forecasts: features, the first, that are forecasts of demand in units, whose mean is usual.
+        line: weights of the inputs, `(n_inputs,)`, added to what the network says; None for none.
     """
 
     network: DenseNetwork
     scale: float
     n_forecasts: int = 0
+    line: FeatureArray | None = None
 
-    def targets(self, states: StockStates) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    def targets(self, states: StockStates) -> FloatArray:
         """Return what is ordered up to, in units and parts of them, `(n,)`.
 
         Raises:
@@ -104,7 +127,11 @@ class HindsightPolicy:
                 f"the network reads {self.network.n_inputs} numbers of a product, the states have {inputs.shape[1]}; "
                 "give it the lead time and features that it was trained on"
             )
-        return np.asarray(self.network.forward(inputs.astype(np.float32))[:, 0] * scale[:, 0], dtype=np.float64)
+        read = inputs.astype(np.float32)
+        relative = self.network.forward(read)[:, 0]
+        if self.line is not None:
+            relative = relative + read @ self.line
+        return np.asarray(relative * scale[:, 0], dtype=np.float64)
 
     def order(self, states: StockStates) -> IntArray:
         missing = self.targets(states) - states.position

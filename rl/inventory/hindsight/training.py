@@ -12,6 +12,7 @@ DeepStock (arXiv 2603.19621).
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,9 @@ import torch
 from rl.data.logged_episodes import FloatArray
 from rl.errors import InventoryError
 from rl.inventory.hindsight.demand_paths import DemandPaths
+from rl.inventory.hindsight.shelf import Shelf
 from rl.inventory.hindsight.target_network import HindsightPolicy, TargetNetwork
+from rl.inventory.hindsight.windows import Window, Windows
 from rl.inventory.replay import replayed
 from rl.inventory.stock import StockRules
 
@@ -82,6 +85,8 @@ def train_in_hindsight(
     level: float,
     settings: HindsightSettings,
     seed: int,
+    judge: Callable[[HindsightPolicy], float] | None = None,
+    line: FloatArray | None = None,
 ) -> TrainedInHindsight:
     """Train a network on the training days, and choose among its checkpoints by a replay of the validation days.
 
@@ -92,6 +97,9 @@ def train_in_hindsight(
         level: base-stock level that targets begin at, units.
         settings: how.
         seed: of weights, windows and draws; fixes every bit on one kind of machine.
+        judge: what a checkpoint costs; None for a replay of the validation days. Needed where orders may come late, or
+            room has a price: then the policy's last feature is its price (`PricedHindsight`).
+        line: what targets begin at instead of the level (`TargetNetwork`), such as `forecast_line`.
 
     Raises:
         InventoryError: too few days, features that differ, or a cost that isn't finite.
@@ -101,21 +109,30 @@ def train_in_hindsight(
         raise InventoryError(f"{training.n_days} days to learn from, a window has {length}; give more, or shorten it")
     if training.n_features != validation.n_features:
         raise InventoryError(f"{training.n_features} features in training, {validation.n_features} in validation")
+    if judge is None and not (training.wait_shares is None and training.room is None):
+        raise InventoryError("who judges checkpoints where orders come late, or room has a price? give judge")
     torch.set_num_threads(settings.n_threads)
     torch.manual_seed(seed)
-    n_inputs = rules.lead_time + training.n_features
+    n_inputs = rules.lead_time + training.n_features + (training.room is not None)
     network = TargetNetwork(
-        n_inputs, settings.hidden_units, level=level, scale=training.scale, n_forecasts=training.n_forecasts
+        n_inputs, settings.hidden_units, level=level, scale=training.scale, n_forecasts=training.n_forecasts, line=line
     )
     averaged = copy.deepcopy(network)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.n_updates)
-    windows = _Windows(training, rules.lead_time, length, settings, np.random.default_rng(seed))
+    windows = Windows(
+        training,
+        rules,
+        n_rows=settings.batch_size,
+        n_days=length,
+        windows_per_draw=settings.updates_per_draw,
+        generator=np.random.default_rng(seed),
+    )
     keep_at = _keep_at(settings)
     kept: list[tuple[int, HindsightPolicy]] = []
     for update in range(1, settings.n_updates + 1):
         optimizer.zero_grad()
-        cost = window_cost(network, rules, *windows.next(), n_warm_up=settings.n_warm_up)
+        cost = window_cost(network, rules, windows.next(), n_warm_up=settings.n_warm_up)
         if not torch.isfinite(cost):
             raise InventoryError(f"the cost isn't finite at update {update}; lower the learning rate")
         torch.autograd.backward(cost / (rules.holding_cost + rules.penalty) ** 0.5)
@@ -127,71 +144,31 @@ def train_in_hindsight(
             kept.append((update, averaged.policy()))
     demand = validation.drawn(np.random.default_rng([seed, 1]))
     costs = [
-        float(replayed(policy, demand, rules, features=validation.features).cost(rules).mean()) for _, policy in kept
+        judge(policy)
+        if judge is not None
+        else float(replayed(policy, demand, rules, features=validation.features).cost(rules).mean())
+        for _, policy in kept
     ]
     best = int(np.argmin(costs))
     return TrainedInHindsight(kept[best][1], kept[best][0], tuple(costs))
 
 
-class _Windows:
-    """Random windows of days with the stock that they begin with."""
-
-    def __init__(
-        self,
-        paths: DemandPaths,
-        lead_time: int,
-        length: int,
-        settings: HindsightSettings,
-        generator: np.random.Generator,
-    ) -> None:
-        self._paths, self._lead_time, self._length = paths, lead_time, length
-        self._settings, self._generator = settings, generator
-        self._n_drawn = 0
-        self._demand = np.zeros((0, 0))
-
-    def next(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """Return pipelines to begin with `(n, lead_time)`, demand `(length, n)` and features `(length, n, k)`."""
-        if self._n_drawn % self._settings.updates_per_draw == 0:
-            self._demand = self._paths.drawn(self._generator).astype(np.float32)
-        self._n_drawn += 1
-        n = self._settings.batch_size
-        products = self._generator.integers(len(self._demand), size=n)
-        starts = self._generator.integers(self._paths.n_days - self._length + 1, size=n)
-        days = starts[None, :] + np.arange(self._length)[:, None]
-        # Some days' demand each, at random: the windows begin with all kinds of stock, and the warm-up settles it.
-        features = None if self._paths.features is None else self._paths.features[products[None, :], days]
-        usual: FloatArray | float = self._paths.scale
-        if features is not None and self._paths.n_forecasts:
-            usual = features[0, :, : self._paths.n_forecasts].mean(axis=1, keepdims=True)
-        pipeline = self._generator.integers(0, 3, size=(n, self._lead_time)) * usual
-        return (
-            torch.from_numpy(np.round(pipeline).astype(np.float32)),
-            torch.from_numpy(self._demand[products[None, :], days]),
-            None if features is None else torch.from_numpy(features.astype(np.float32)),
-        )
-
-
-def window_cost(
-    network: TargetNetwork,
-    rules: StockRules,
-    pipeline: torch.Tensor,
-    demand: torch.Tensor,
-    features: torch.Tensor | None,
-    *,
-    n_warm_up: int,
-) -> torch.Tensor:
-    """Return the mean cost per day of the windows, after their warm-up."""
+def window_cost(network: TargetNetwork, rules: StockRules, window: Window, *, n_warm_up: int) -> torch.Tensor:
+    """Return the mean cost per day of the window's rows, after their warm-up, weighed, with the price of their room."""
+    shelf = Shelf(window.pipeline, window.waits)
     total = torch.zeros(())
-    for day in range(len(demand)):
-        order = network(pipeline, None if features is None else features[day])
-        difference = pipeline[:, 0] - demand[day]
+    for day in range(len(window.demand)):
+        seen = shelf.pipeline
+        order = network(seen, None if window.features is None else window.features[day])
+        difference = seen[:, 0] - window.demand[day]
         left_over = torch.relu(difference)
         if day >= n_warm_up:
-            total = total + (rules.holding_cost * left_over + rules.penalty * torch.relu(-difference)).mean()
-        arriving = pipeline[:, 1:2] if pipeline.shape[1] > 1 else order[:, None]
-        rest = [pipeline[:, 2:], order[:, None]] if pipeline.shape[1] > 1 else []
-        pipeline = torch.cat([left_over[:, None] + arriving, *rest], dim=1)
-    return total / (len(demand) - n_warm_up)
+            cost = rules.holding_cost * left_over + rules.penalty * torch.relu(-difference)
+            if window.room_price is not None:
+                cost = cost + window.room_price * (seen.sum(dim=1) + order)
+            total = total + (cost if window.weight is None else cost * window.weight).mean()
+        shelf.after(order, left_over)
+    return total / (len(window.demand) - n_warm_up)
 
 
 def _follow(averaged: TargetNetwork, network: TargetNetwork, rate: float) -> None:

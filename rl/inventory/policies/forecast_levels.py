@@ -27,14 +27,19 @@ class ForecastBaseStock:
     """Orders up to the forecast until arrival and of the day of it, and a safety above.
 
     Attributes:
-        safety: in standard deviations of that demand.
+        safety: in standard deviations of that demand; one for all, or each product's, `(n_products,)`.
         lead_time: days.
         variance: of a day's demand over its forecast, and over the forecast's square: `a * forecast + b * forecast**2`.
+        wait_variance: of the days from order to arrival; 0 where all come as promised.
+
+    Source: Silver, Pyke and Thomas, Inventory and Production Management in Supply Chains (2017), section 6.10, for
+        waits that vary.
     """
 
-    safety: float
+    safety: float | FloatArray
     lead_time: int
     variance: tuple[float, float] = (1.0, 0.0)
+    wait_variance: float = 0.0
 
     def order(self, states: StockStates) -> IntArray:
         level = self.levels(_forecasts(states, self.lead_time), self.safety)
@@ -42,7 +47,7 @@ class ForecastBaseStock:
 
     def levels(self, forecasts: FloatArray, safety: float | FloatArray) -> FloatArray:
         """Return what is ordered up to, in units and parts of them, `(n,)`."""
-        variance = _variances(forecasts, self.variance).sum(axis=1)
+        variance = _variances(forecasts, self.variance).sum(axis=1) + self.wait_variance * forecasts.mean(axis=1) ** 2
         return np.asarray(forecasts.sum(axis=1) + safety * np.sqrt(variance))
 
 
@@ -53,14 +58,15 @@ class ForecastProjectedLevel:
     Stock is projected day by day at its mean, with normal demand around the forecast, so that demand beyond it is lost.
 
     Attributes:
-        safety: in standard deviations of the demand until and on the day of arrival.
+        safety: in standard deviations of the demand until and on the day of arrival; one, or each product's.
         lead_time: days.
-        variance: as of `ForecastBaseStock`.
+        variance, wait_variance: as of `ForecastBaseStock`.
     """
 
-    safety: float
+    safety: float | FloatArray
     lead_time: int
     variance: tuple[float, float] = (1.0, 0.0)
+    wait_variance: float = 0.0
 
     def order(self, states: StockStates) -> IntArray:
         return _whole(projected_shortfall(self, states, self.safety))
@@ -70,7 +76,7 @@ def projected_shortfall(rule: ForecastProjectedLevel, states: StockStates, safet
     """Return what the stock expected on the day of arrival lacks to the level; below 0 where it is more, `(n,)`.
 
     Args:
-        rule: lead time and variance; its own safety isn't looked at.
+        rule: lead time and variances; its own safety isn't looked at.
         states: whose first features are forecasts.
         safety: in standard deviations, one for all or one each, `(n,)`.
     """
@@ -81,8 +87,8 @@ def projected_shortfall(rule: ForecastProjectedLevel, states: StockStates, safet
         stock = _expected_left_over(stock, forecasts[:, day], np.sqrt(variances[:, day]))
         if day + 1 < rule.lead_time:
             stock = stock + states.pipeline[:, day + 1]
-    level = forecasts[:, -1] + safety * np.sqrt(variances.sum(axis=1))
-    return np.asarray(level - stock)
+    spread = np.sqrt(variances.sum(axis=1) + rule.wait_variance * forecasts.mean(axis=1) ** 2)
+    return np.asarray(forecasts[:, -1] + safety * spread - stock)
 
 
 def fitted_variance(demand: IntArray, forecasts: FloatArray) -> tuple[float, float]:

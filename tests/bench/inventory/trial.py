@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from conf.specs.candidate import Candidate
+from conf.specs.candidate import Candidate, ContinuousCandidate
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import IntArray, LoggedEpisodes
 from rl.errors import InventoryError, TrainingError
@@ -25,12 +25,13 @@ from rl.inventory.policies.tuning import tuned_base_stock, tuned_capped_base_sto
 from rl.inventory.stock import OrderingPolicy
 from rl.inventory.stock_chain import long_run
 from rl.learning.candidates import SeededCandidate
-from rl.learning.order_learning import learn_orders
+from rl.learning.order_learning import learn_continuous_orders, learn_orders
 from rl.shops.inventory.logged_orders import buyer_of, simulate_orders
 from rl.shops.inventory.test_bed import Cell
 
 VALIDATION_SHARE, N_VALIDATION_PARTS, N_COPIES = 0.2, 200, 4
 LARGEST_ORDER = 15
+DISCOUNT = 0.9
 MOST_STATES = 50_000
 
 Row = dict[str, Any]
@@ -44,11 +45,13 @@ class Effort:
         n_periods: of the log.
         n_hindsight_updates: of the hindsight learner.
         n_value_updates: of learners of values.
+        n_actor_updates: of learners of values over continuous orders, each of which takes three times as long.
     """
 
     n_periods: int = 200_000
     n_hindsight_updates: int = 600
     n_value_updates: int = 15_000
+    n_actor_updates: int = 15_000
 
 
 @dataclass(frozen=True)
@@ -144,56 +147,110 @@ def hindsight(trial: Trial, seed: int) -> Row:
     return trial.row("hindsight", learn, seed)
 
 
-def relabelled_values(trial: Trial, seed: int) -> Row:
-    """Return what double Q-learning reached on relabelled orders with a base-stock head, demand declared exogenous."""
-    demand, rules = trial.fitted.distribution, trial.cell.rules
-    least, top = int(demand.mean * rules.lead_time), newsvendor(demand, rules).level + 2
-    head = OrderHead("target", least, top - least + 1, demand.mean)
-    generator = np.random.default_rng([trial.log_seed, seed])
-    training = trial.log.rows(0, trial.n_training)
-    return _values(
+def relabelled_values(trial: Trial, seed: int, *, is_on_arrival: bool = False) -> Row:
+    """Return what double Q-learning reached on relabelled orders with a base-stock head, demand declared exogenous.
+
+    Args:
+        trial: cell and log.
+        seed: of the learner, and of the relabelling.
+        is_on_arrival: rewards are counted when an order arrives, and more checkpoints are kept.
+    """
+    own = {"algorithm": "double_dqn", "target_update_interval": 100}
+    return _discrete(
         trial,
-        "rl, relabelled",
-        {"algorithm": "double_dqn", "target_update_interval": 100},
-        lambda: relabelled(training, rules, head, n_copies=N_COPIES, generator=generator),
-        head,
+        "rl, relabelled on arrival" if is_on_arrival else "rl, relabelled",
+        own | ({"n_checkpoints": 15} if is_on_arrival else {}),
+        Rows("target", is_relabelled=True, is_on_arrival=is_on_arrival),
         seed,
     )
 
 
 def plain_values(trial: Trial, seed: int, algorithm: str) -> Row:
     """Return what a learner of values reached on the log as it is, in orders of 0 to 15 units."""
-    head = OrderHead("order", 0, LARGEST_ORDER + 1, trial.fitted.distribution.mean)
-    training = trial.log.rows(0, trial.n_training)
     own = {
         "discrete_cql": {"target_update_interval": 100, "conservative_weight": 0.1},
         "discrete_iql": {"expectile": 0.9, "inverse_temperature": 10.0},
     }[algorithm]
-    return _values(
-        trial,
-        f"rl, plain {algorithm}",
-        {"algorithm": algorithm, **own},
-        lambda: as_logged(training, trial.cell.rules, head),
-        head,
-        seed,
-    )
+    return _discrete(trial, f"rl, plain {algorithm}", {"algorithm": algorithm, **own}, Rows("order"), seed)
 
 
-def _values(
-    trial: Trial, method: str, settings: Row, make: Callable[[], LoggedEpisodes], head: OrderHead, seed: int
-) -> Row:
-    shared = {
-        "seeds": (seed,),
-        "n_updates": trial.effort.n_value_updates,
-        "hidden_units": (64, 64),
-        "learning_rate": 1e-3,
-        "n_checkpoints": 5,
-    }
-    seeded = SeededCandidate(f"{trial.cell.name}-{seed}", Candidate.model_validate(shared | settings), seed)
+ACTORS: dict[str, Row] = {
+    "cql": {"conservative_weight": 0.1},
+    "iql": {"expectile": 0.9, "inverse_temperature": 10.0},
+    "td3_plus_bc": {},
+    "awac": {},
+}
+"""Settings of continuous learners, the discrete ones' where both have them."""
+
+
+def actors(trial: Trial, seed: int, algorithm: str) -> Iterator[Row]:
+    """Yield what a continuous learner reached on orders and on target levels, as logged and relabelled."""
+    own = {**_SHARED, "algorithm": algorithm, "seeds": (seed,), "n_updates": trial.effort.n_actor_updates}
+    candidate = ContinuousCandidate.model_validate(own | ACTORS[algorithm])
+    for rows in (Rows("order"), Rows("target"), Rows("order", True, True), Rows("target", True, True)):
+
+        def learn(rows: Rows = rows) -> tuple[OrderingPolicy, Row]:
+            training, head = rows.of(trial, seed)
+            found = learn_continuous_orders(
+                candidate,
+                seed,
+                training,
+                trial.validation_demand,
+                trial.cell.rules,
+                head=head,
+                discount=DiscountFunction(DISCOUNT),
+            )
+            return found.policy, {"update": found.update}
+
+        yield trial.row(f"rl, continuous {algorithm}, {rows.name}", learn, seed)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a learner of values learns from.
+
+    Attributes:
+        kind: what an action is.
+        is_relabelled: every period stands several times, with actions drawn evenly.
+        is_on_arrival: a relabelled row's reward is that of the period in which its order arrives.
+    """
+
+    kind: Literal["order", "target"]
+    is_relabelled: bool = False
+    is_on_arrival: bool = False
+
+    @property
+    def name(self) -> str:
+        """Such as `target level, relabelled`."""
+        kind = "order" if self.kind == "order" else "target level"
+        return f"{kind}, relabelled" if self.is_relabelled else f"{kind}, as logged"
+
+    def of(self, trial: Trial, seed: int) -> tuple[LoggedEpisodes, OrderHead]:
+        """Return the training part of the log as rows, and what their actions are."""
+        demand, rules = trial.fitted.distribution, trial.cell.rules
+        head = OrderHead("order", 0, LARGEST_ORDER + 1, demand.mean)
+        if self.kind == "target":
+            least, top = int(demand.mean * rules.lead_time), newsvendor(demand, rules).level + 2
+            head = OrderHead("target", least, top - least + 1, demand.mean)
+        training = trial.log.rows(0, trial.n_training)
+        if not self.is_relabelled:
+            return as_logged(training, rules, head), head
+        generator = np.random.default_rng([trial.log_seed, seed])
+        drawn = trial.paths.days(0, trial.n_training).drawn(generator)[0] if self.is_on_arrival else None
+        return relabelled(training, rules, head, n_copies=N_COPIES, generator=generator, demand=drawn), head
+
+
+_SHARED: Row = {"hidden_units": (64, 64), "learning_rate": 1e-3, "n_checkpoints": 5}
+
+
+def _discrete(trial: Trial, method: str, settings: Row, rows: Rows, seed: int) -> Row:
+    own = {"seeds": (seed,), "n_updates": trial.effort.n_value_updates}
+    seeded = SeededCandidate(f"{trial.cell.name}-{seed}", Candidate.model_validate(_SHARED | own | settings), seed)
 
     def learn() -> tuple[OrderingPolicy, Row]:
+        training, head = rows.of(trial, seed)
         found = learn_orders(
-            seeded, make(), trial.validation_demand, trial.cell.rules, head=head, discount=DiscountFunction(0.9)
+            seeded, training, trial.validation_demand, trial.cell.rules, head=head, discount=DiscountFunction(DISCOUNT)
         )
         return found.policy, {"update": found.update}
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rl.errors import InventoryError
-from rl.inventory.order_decisions import OrderHead, ValuePolicy, as_logged, relabelled
+from rl.inventory.order_decisions import ActorPolicy, OrderHead, ValuePolicy, as_logged, relabelled
 from rl.inventory.order_log import OrderLog
 from rl.inventory.stock import StockStates, after_period
 from rl.policy.network import DenseNetwork
@@ -63,6 +63,36 @@ def test_relabelled_rows_are_what_the_rules_of_stock_say(logged: tuple[OrderLog,
         following, _ = after_period(StockStates(log.pipeline), orders, demand)
         assert (found.next_features[part] == LEVELS.features(following.pipeline)).all()
     assert len(np.unique(found.action)) == 20
+
+
+@pytest.mark.parametrize("lead_time", [1, 2, 3])
+def test_rewards_on_arrival_are_those_of_the_period_that_the_order_arrives_in(lead_time: int) -> None:
+    """Led through the same days with the one order changed, the stock earns just that when the order has come."""
+    cell = Cell(9, lead_time)
+    log, demand = simulate_orders(cell, buyer_of(cell), n_periods=60, seed=3)
+    found = relabelled(log, cell.rules, LEVELS, n_copies=1, generator=np.random.default_rng(0), demand=demand)
+    assert found.n_transitions == 60 - lead_time
+    orders = LEVELS.orders(found.action, log.pipeline.sum(axis=1)[: 60 - lead_time])
+    earned = []
+    for start, order in enumerate(orders.tolist()):
+        at = StockStates(log.pipeline[start : start + 1])
+        for day in range(start, start + lead_time):
+            at, _ = after_period(at, np.array([order if day == start else 0]), demand[day : day + 1])
+        _, units = after_period(at, np.array([0]), demand[start + lead_time : start + lead_time + 1])
+        earned.append(9.0 * units.sales[0] - units.left_over[0])
+    assert found.reward == pytest.approx(np.array(earned) - np.mean(earned))
+
+
+def test_rewards_on_arrival_need_demand_of_each_period(logged: tuple[OrderLog, np.ndarray]) -> None:
+    log, demand = logged
+    with pytest.raises(InventoryError, match=r"demand has shape \(400,\)"):
+        relabelled(log, CELL.rules, LEVELS, n_copies=1, generator=np.random.default_rng(0), demand=demand[:400])
+
+
+def test_actor_policy_orders_between_the_least_and_the_largest() -> None:
+    network = DenseNetwork((np.array([[1.0, 0.0]], dtype=np.float32),), (np.zeros(1, dtype=np.float32),))
+    policy = ActorPolicy(network, OrderHead("order", 2, 9, 1.0))
+    assert policy.order(states((-50, 0), (0, 7), (50, 0))).tolist() == [2, 6, 10]
 
 
 def test_value_policy_takes_the_action_of_most_value() -> None:

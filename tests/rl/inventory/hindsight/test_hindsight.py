@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,9 +11,13 @@ import torch
 from rl.errors import InventoryError
 from rl.inventory.censored_demand import fit_demand
 from rl.inventory.hindsight.demand_paths import DemandPaths, paths_of
+from rl.inventory.hindsight.forecast_features import forecast_features, forecast_line
+from rl.inventory.hindsight.priced_hindsight import PricedHindsight
 from rl.inventory.hindsight.target_network import TargetNetwork
 from rl.inventory.hindsight.training import HindsightSettings, train_in_hindsight, window_cost
+from rl.inventory.hindsight.windows import Window
 from rl.inventory.policies.base_stock import BaseStock
+from rl.inventory.policies.forecast_levels import ForecastBaseStock
 from rl.inventory.replay import replayed
 from rl.inventory.stock import StockStates
 from rl.shops.inventory.logged_orders import buyer_of, simulate_orders
@@ -45,11 +51,74 @@ def test_cost_of_a_window_is_that_of_a_replay() -> None:
     demand = np.random.default_rng(1).poisson(5, (30, 20))
     opening = np.random.default_rng(2).integers(0, 12, (30, 2))
     given = rules(2, penalty=4)
-    cost = window_cost(
-        _network(14.0), given, torch.tensor(opening).float(), torch.tensor(demand.T).float(), None, n_warm_up=5
-    )
+    window = Window(torch.tensor(opening).float(), torch.tensor(demand.T).float())
+    cost = window_cost(_network(14.0), given, window, n_warm_up=5)
     seen = replayed(BaseStock(14), demand, given, opening=opening)
     assert float(cost.detach()) == pytest.approx(float(seen.cost(given)[:, 5:].mean()), rel=1e-5)
+
+
+def test_cost_of_a_window_whose_orders_come_by_chance_is_that_of_a_replay() -> None:
+    demand, opening = np.random.default_rng(1).poisson(5, (30, 20)), np.random.default_rng(2).integers(0, 12, (30, 3))
+    waits, given = np.random.default_rng(3).integers(1, 6, (30, 20)), rules(3, penalty=4)
+    window = Window(
+        torch.tensor(opening).float(), torch.tensor(demand.T).float(), waits=torch.tensor(np.ascontiguousarray(waits.T))
+    )
+    cost = window_cost(_network(19.0, 3), given, window, n_warm_up=5)
+    seen = replayed(BaseStock(19), demand, given, opening=opening, waits=waits)
+    assert float(cost.detach()) == pytest.approx(float(seen.cost(given)[:, 5:].mean()), rel=1e-5)
+
+
+def test_room_costs_its_price_for_all_units_and_rows_count_by_their_weight() -> None:
+    demand, opening = np.random.default_rng(1).poisson(5, (4, 20)), np.full((4, 2), 6)
+    price, weight, given = np.array([0.0, 0.5, 1.0, 2.0]), np.array([1.0, 3.0, 0.5, 2.0]), rules(2, penalty=4)
+    window = Window(
+        torch.tensor(opening).float(),
+        torch.tensor(demand.T).float(),
+        room_price=torch.tensor(price).float(),
+        weight=torch.tensor(weight).float(),
+    )
+    cost = window_cost(_network(14.0), given, window, n_warm_up=5)
+    seen = replayed(BaseStock(14), demand, given, opening=opening)
+    expected = (weight[:, None] * (seen.cost(given) + price[:, None] * seen.positions))[:, 5:].mean()
+    assert float(cost.detach()) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_line_over_the_inputs_is_base_stock_on_forecasts_before_training() -> None:
+    generator = np.random.default_rng(4)
+    forecasts = generator.uniform(0.5, 40, (50, 3))
+    features = forecast_features(forecasts, (1.2, 0.05), wait_variance=0.4)
+    network = TargetNetwork(7, (8,), level=0, scale=4.0, n_forecasts=3, line=forecast_line(7, 2, 1.3))
+    at = StockStates(generator.integers(0, 60, (50, 2)), features)
+    rule = ForecastBaseStock(1.3, 2, (1.2, 0.05), 0.4)
+    assert network.policy().targets(at) == pytest.approx(rule.levels(forecasts, 1.3), rel=1e-4)
+    assert np.abs(network.policy().order(at) - rule.order(at)).max() <= 1  # where rounding differs
+    wished = network(torch.tensor(at.pipeline).float(), torch.tensor(features).float()).detach().numpy()
+    assert wished == pytest.approx(np.maximum(network.policy().targets(at) - at.position, 0), abs=1e-3)
+
+
+def test_a_line_of_another_width_is_refused() -> None:
+    with pytest.raises(InventoryError, match="a weight for each of 5 inputs"):
+        TargetNetwork(5, (8,), level=0, scale=4.0, line=np.ones(4))
+
+
+def test_a_price_of_room_is_learned_to_order_less() -> None:
+    generator = np.random.default_rng(0)
+    demand = generator.poisson(6, (20, 200))
+    never = np.zeros(demand.shape, dtype=bool)
+    fitted = {0: fit_demand(demand.reshape(-1), never.reshape(-1))}
+    paths = DemandPaths(demand, never, never.astype(np.int64), fitted, room=np.tile([1, 3], 10))
+    found = train_in_hindsight(
+        paths.days(0, 150), paths, rules(1, penalty=9), level=15, settings=LONG, seed=1, judge=lambda _: 0.0
+    )
+    policy = PricedHindsight(found.policy, rules(1, penalty=9), np.array([1, 3]))
+    at = states((2,), (2,))
+    free, dear = policy.order_at(at, 0.0), policy.order_at(at, 0.5)
+    assert free[0] == free[1] >= dear[0] > dear[1]
+
+
+def test_priced_room_without_a_judge_is_refused(paths: DemandPaths) -> None:
+    with pytest.raises(InventoryError, match="give judge"):
+        train_in_hindsight(replace(paths, room=np.ones(1)), paths, CELL.rules, level=16, settings=SHORT, seed=1)
 
 
 def test_gradient_through_stock_is_the_slope_of_the_cost() -> None:
@@ -58,7 +127,7 @@ def test_gradient_through_stock_is_the_slope_of_the_cost() -> None:
 
     def cost(level: float) -> tuple[float, float]:
         network = _network(level)
-        found = window_cost(network, rules(2, penalty=4), pipeline, demand, None, n_warm_up=5)
+        found = window_cost(network, rules(2, penalty=4), Window(pipeline, demand), n_warm_up=5)
         found.backward()
         return float(found.detach()), float(network.layers[-1].bias.grad) / 5.0
 
