@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -31,16 +31,15 @@ def write_order_lake(home: Path, days: StockDays) -> tuple[Settings, OrderHistor
     # As the log has them: articles, whose record the shop keeps.
     history = history_of(days)
     lake = Lake(settings.lake, SOURCE)
-    by_partition: dict[object, list[Row]] = defaultdict(list)
+    by_partition: dict[date, list[Row]] = defaultdict(list)
     for product, name in enumerate(history.products):
-        steps: dict[object, int] = defaultdict(int)
+        steps: dict[date, int] = defaultdict(int)
         for day in np.flatnonzero(history.is_known[product]).tolist():
-            date = history.first_day + timedelta(days=day)
-            partition = partition_date(PIPELINE, date)
+            partition = partition_date(PIPELINE, history.first_day + timedelta(days=day))
             by_partition[partition].append(_row(history, days, product, day, f"{name}-{partition}", steps[partition]))
             steps[partition] += 1
-    for partition, rows in sorted(by_partition.items(), key=lambda pair: str(pair[0])):
-        write_transitions(lake, PIPELINE, partition, rows, horizon=history.last_day)  # type: ignore[arg-type]  # a date
+    for partition, rows in sorted(by_partition.items()):
+        write_transitions(lake, PIPELINE, partition, rows, horizon=history.last_day)
     names = history.products
     write_items(
         lake,
@@ -63,14 +62,14 @@ def _row(history: OrderHistory, days: StockDays, product: int, day: int, episode
     metrics = dict.fromkeys(PIPELINE.scenario.metrics, 0) | units
     metrics |= {"margin": margin, "ran_out": int(days.ran_out[product, day])}
     metrics["shrinkage"] = units["opening"] + units["received"] - units["sold"] - units["closing"]
-    date = history.first_day + timedelta(days=day)
+    business_day = history.first_day + timedelta(days=day)
     return make_row(
         PIPELINE,
         action_key="0",
         episode_id=episode,
         step=step,
         user_id=history.products[product],
-        decision_time=datetime.combine(date, time(5, 30), ZoneInfo(PIPELINE.source.zone)),
+        decision_time=datetime.combine(business_day, time(5, 30), ZoneInfo(PIPELINE.source.zone)),
         observation=_observed(history.pipeline[product, day], history.promoted[product, day]),
         next_observation=_observed(history.next_pipeline[product], history.next_promoted[product])
         if is_last
