@@ -9,20 +9,22 @@ from itertools import product
 import numpy as np
 
 from conf.specs.orders import LEARNERS, OrderCandidate
-from rl.data.logged_episodes import FloatArray, IntArray
+from rl.data.logged_episodes import IntArray
 from rl.errors import TrainingError
 from rl.inventory.order_policy import OrderPolicy
 from rl.orders.order_basis import OrderBasis
 from rl.orders.order_learner import LearnerSettings, learn_levels
 from rl.orders.order_replay import MILLIONTHS, OrderSpan, Replayed
 
-N_DRAWS = 3
+N_DRAWS = 2
 """Draws of the demand of days that ran out that numbers are tuned on."""
 
-_SAFETIES = tuple(np.arange(-2.5, 2.01, 0.25).round(2).tolist())
-_MOVES = (-0.5, -0.25, 0.0, 0.25, 0.5)
-_BATCHES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
-_CAPS = (1.5, 2.0, 3.0, 5.0, 8.0)
+_SAFETIES = tuple(np.arange(-2.5, 2.01, 0.5).tolist())
+_MOVES = (-0.5, 0.0, 0.5)
+_BATCHES = (0.0, 0.5, 1.0, 1.5)
+_CAPS = (2.0, 4.0, 8.0)
+_FINER = (-0.25, 0.25)
+"""What is tried around the best safety, once the others are found."""
 
 NUMBERS: Mapping[str, Mapping[str, Sequence[float]]] = {
     "base_stock": {"safety": _SAFETIES},
@@ -101,18 +103,21 @@ def tuned_numbers(
     policy: OrderPolicy, span: OrderSpan, demands: Sequence[IntArray], numbers: Mapping[str, Sequence[float]]
 ) -> tuple[OrderPolicy, float]:
     """Return the policy with the numbers that earn most on the span's demand, and what it earns a week."""
-    tried = [policy.with_numbers(**dict(zip(numbers, values, strict=True))) for values in product(*numbers.values())]
-    earned = [earned_a_week([span.led(one, demand) for demand in demands], span) for one in tried]
-    best = int(np.argmax(earned))
-    return tried[best], earned[best]
+
+    def best_of(tried: Sequence[OrderPolicy]) -> tuple[OrderPolicy, float]:
+        earned = [earned_a_week([span.led(one, demand) for demand in demands], span) for one in tried]
+        best = int(np.argmax(earned))
+        return tried[best], earned[best]
+
+    values = product(*numbers.values())
+    found, earned = best_of([policy.with_numbers(**dict(zip(numbers, one, strict=True))) for one in values])
+    if "safety" not in numbers:
+        return found, earned
+    finer, seen = best_of([found.with_numbers(safety=found.safety + move) for move in _FINER])
+    return (finer, seen) if seen > earned else (found, earned)
 
 
 def earned_a_week(draws: Sequence[Replayed], span: OrderSpan) -> float:
     """Return what was earned per product and week, in money, in the mean over draws of demand."""
     total = sum(float(draw.earned.sum()) for draw in draws) / len(draws)
     return 7 * total / MILLIONTHS / int(span.is_known.sum())
-
-
-def mean_earned(draws: Sequence[Replayed]) -> FloatArray:
-    """Return the mean over draws of what was earned, millionths, `(n_products, n_days)`."""
-    return np.asarray(np.mean([draw.earned for draw in draws], axis=0))

@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
-from dags.decide_dags import decide_dag, skip_unless_week_begins
+from dags.decide_dags import decide_dag, skip_unless_tonights_list, skip_unless_week_begins
 from dags.nights.nightly_dags import night_dags
 from tests.dags.fake_pipeline import calls, write_fake_pipeline
 from tests.dags.runs import FakeRun
@@ -92,3 +92,47 @@ def test_a_night_s_list_comes_last_so_that_it_is_of_tonight_s_champion():
     settings = Settings.from_environment({"NIGHTCART_SOURCE": "simulated_promotion"})
     names = [one.dag_id for one in night_dags("promotion", settings)]
     assert names == ["ingest_events", "build_promotion", "train_promotion", "review_promotion", "decide_promotion"]
+
+
+@pytest.fixture(scope="module")
+def orders_dag() -> DAG:
+    found = decide_dag(load_pipeline("inventory", "simulated_inventory"))
+    assert found is not None
+    return found
+
+
+def test_orders_follow_the_transitions_of_tonight(orders_dag):
+    assert orders_dag.dag_id == "decide_inventory"
+    assert orders_dag.timetable.asset_condition.name == "transitions/inventory"
+    assert {task.task_id: task.upstream_task_ids for task in orders_dag.tasks} == {
+        "is_tonight": set(),
+        "decide": {"is_tonight"},
+    }
+    assert all(task.doc_md and task.execution_timeout and task.retries == 2 for task in orders_dag.tasks)
+    assert "{" not in orders_dag.doc_md.replace('{"decide": true}', "")
+
+
+def test_a_night_of_orders_trains_each_way_to_order_and_ends_with_the_list(monkeypatch):
+    monkeypatch.setenv("NIGHTCART_SOURCE", "simulated_inventory")
+    made = night_dags("inventory", Settings.from_environment())
+    names = [f"{verb}_inventory" for verb in ("build", "train", "review", "decide")]
+    assert [dag.dag_id for dag in made] == ["ingest_events", *names]
+    candidates = load_pipeline("inventory", "simulated_inventory").scenario.orders.candidate_names
+    assert all(name in made[2].doc_md for name in candidates)
+    assert "base_stock-1" in candidates and "hindsight-3" in candidates
+
+
+def test_a_morning_s_orders_are_decided_by_the_day_before(orders_dag, pipeline, airflow_home, monkeypatch):
+    monkeypatch.setenv("NIGHTCART_SOURCE", "simulated_inventory")
+    folder = write_fake_pipeline(pipeline)
+    assert states_after(orders_dag) == ("success", {"is_tonight": "success", "decide": "success"})
+    (decided,) = calls(folder)
+    where = {"source": "simulated_inventory", "scenario": "inventory"}
+    assert (decided["command"], decided["options"]) == ("decide", where | {"date": SUNDAY})
+
+
+def test_orders_of_past_mornings_are_skipped_unless_asked_for(monkeypatch):
+    monkeypatch.setenv("NIGHTCART_TONIGHT", "2026-03-01")
+    with pytest.raises(AirflowSkipException, match="not tonight's date"):
+        skip_unless_tonights_list(FakeRun(partition_key=SUNDAY, conf={}))
+    assert skip_unless_tonights_list(FakeRun(partition_key=SUNDAY, conf={"decide": True})) == SUNDAY

@@ -148,12 +148,24 @@ def write_availability(lake: Lake, pipeline: Pipeline, day: date, sets: Mapping[
     return _publish(lake.table("availability"), f"delivery_date={day}", table, pipeline, day, {})
 
 
-def write_items(lake: Lake, pipeline: Pipeline, day: date, categories: Mapping[str, str | None]) -> Pointer:
+def write_items(
+    lake: Lake,
+    pipeline: Pipeline,
+    day: date,
+    categories: Mapping[str, str | None],
+    packs: Mapping[str, int] | None = None,
+) -> Pointer:
     """The items, by category, are the published items of a delivery, valid from its day on."""
     valid_from = datetime.combine(day, datetime.min.time(), tzinfo=UTC)
-    blank = dict.fromkeys(("price", "cost", "pack_size", "volume"))
+    blank = dict.fromkeys(("price", "cost", "volume"))
     rows = [
-        {"item_id": key, "valid_from": valid_from, "category_id": category, **blank}
+        {
+            "item_id": key,
+            "valid_from": valid_from,
+            "category_id": category,
+            "pack_size": (packs or {}).get(key),
+            **blank,
+        }
         for key, category in categories.items()
     ]
     table = pa.Table.from_pylist(rows, schema=arrow_schema(ITEMS))

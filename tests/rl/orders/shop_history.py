@@ -9,6 +9,7 @@ import numpy as np
 from conf.specs.scenario import Pipeline, load_pipeline
 from rl.data.logged_episodes import BoolArray, IntArray
 from rl.orders.order_history import OrderHistory
+from rl.shops.inventory.feeds.stock_lines import article
 from rl.shops.inventory.inventory_settings import InventorySettings, StockDirt
 from rl.shops.inventory.stock_days import StockDays, simulate_days
 
@@ -32,7 +33,7 @@ def history_of(days: StockDays) -> OrderHistory:
     known = days.is_in_range[:, kept]
     unit_margin = np.array([products.price_on(day) - products.cost for day in range(n_days)]).T
     return OrderHistory(
-        products=tuple(f"p{row:03d}" for row in range(settings.n_products)),
+        products=tuple(str(article(row)) for row in range(settings.n_products)),
         first_day=settings.first_day,
         is_known=known,
         units={

@@ -1,0 +1,92 @@
+"""A home with a simulated shop's log of orders, as builds would have published it, and the shop's own record."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from conf.kernel_rules import partition_date
+from conf.paths import Lake, simulated_shop
+from conf.settings import Settings
+from rl.orders.order_history import OrderHistory
+from rl.shops.inventory.inventory_settings import SHOP_FILE
+from rl.shops.inventory.stock_days import StockDays
+from rl.shops.inventory.stock_record import StockRecord
+from rl.shops.inventory.writer import STOCK_FILE
+from tests.rl.factories import Row, make_observation, make_row, write_items, write_transitions
+from tests.rl.orders.shop_history import PIPELINE, history_of
+
+SOURCE, SCENARIO = "simulated_inventory", "inventory"
+
+
+def write_order_lake(home: Path, days: StockDays) -> tuple[Settings, OrderHistory]:
+    """Publish all days but the last; return the settings, and the history that must be read back."""
+    settings = Settings.from_environment(
+        {"NIGHTCART_HOME": str(home), "NIGHTCART_PSEUDONYM_KEY": "a key for tests only"}
+    )
+    # As the log has them: articles, whose record the shop keeps.
+    history = history_of(days)
+    lake = Lake(settings.lake, SOURCE)
+    by_partition: dict[date, list[Row]] = defaultdict(list)
+    for product, name in enumerate(history.products):
+        steps: dict[date, int] = defaultdict(int)
+        for day in np.flatnonzero(history.is_known[product]).tolist():
+            partition = partition_date(PIPELINE, history.first_day + timedelta(days=day))
+            by_partition[partition].append(_row(history, days, product, day, f"{name}-{partition}", steps[partition]))
+            steps[partition] += 1
+    for partition, rows in sorted(by_partition.items()):
+        write_transitions(lake, PIPELINE, partition, rows, horizon=history.last_day)
+    names = history.products
+    write_items(
+        lake,
+        PIPELINE,
+        history.first_day,
+        dict(zip(names, history.category, strict=True)),
+        dict(zip(names, history.pack_size.tolist(), strict=True)),
+    )
+    shop = simulated_shop(home, SOURCE)
+    shop.mkdir(parents=True)
+    SHOP_FILE.save(days.settings, shop)
+    StockRecord(days).write(shop / STOCK_FILE)
+    return settings, history
+
+
+def _row(history: OrderHistory, days: StockDays, product: int, day: int, episode: str, step: int) -> Row:
+    units = {name: int(values[product, day]) for name, values in history.units.items()}
+    margin, ordered = int(history.margin[product, day]), units["ordered"]
+    is_last = day == history.n_days - 1 or not history.is_known[product, day + 1]
+    metrics = dict.fromkeys(PIPELINE.scenario.metrics, 0) | units
+    metrics |= {"margin": margin, "ran_out": int(days.ran_out[product, day])}
+    metrics["shrinkage"] = units["opening"] + units["received"] - units["sold"] - units["closing"]
+    business_day = history.first_day + timedelta(days=day)
+    return make_row(
+        PIPELINE,
+        action_key="0",
+        episode_id=episode,
+        step=step,
+        user_id=history.products[product],
+        decision_time=datetime.combine(business_day, time(5, 30), ZoneInfo(PIPELINE.source.zone)),
+        observation=_observed(history.pipeline[product, day], history.promoted[product, day]),
+        next_observation=_observed(history.next_pipeline[product], history.next_promoted[product])
+        if is_last
+        else _observed(history.pipeline[product, day + 1], history.promoted[product, day + 1]),
+        reward=margin - 20_000 * units["closing"] - 500_000 * (ordered > 0),
+        metrics=metrics,
+        terminal=False,
+        timeout=is_last,
+        propensity=None,
+        propensity_source="none",
+        policy_version=None,
+        elapsed_seconds=86_400,
+    )
+
+
+def _observed(pipeline: np.ndarray, promoted: np.ndarray) -> Row:
+    due = {f"units_due_in_{day}d": int(units) for day, units in enumerate(pipeline) if day}
+    told = {f"is_reduced_in_{day}d": int(one) for day, one in enumerate(promoted)}
+    # All of today's stock was counted in the morning.
+    return make_observation(PIPELINE, units_on_hand=int(pipeline[0]), **due, **told)

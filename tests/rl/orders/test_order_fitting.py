@@ -1,0 +1,87 @@
+"""Ways to order are fitted to training days alone: later days move nothing, and a network learns something."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+
+from conf.specs.orders import OrderCandidate, OrderMethod
+from rl.errors import TrainingError
+from rl.inventory.order_policy import LEVELS
+from rl.orders.order_basis import OrderBasis
+from rl.orders.order_fitting import NUMBERS, fit_orders, tuned_numbers
+from rl.orders.order_learner import LearnerSettings, learn_levels
+from rl.orders.order_replay import OrderSpan
+from tests.rl.orders.order_datasets import a_night, dataset_of
+from tests.rl.orders.test_tomorrow import a_policy
+
+
+def test_every_method_of_a_spec_has_its_levels_and_numbers() -> None:
+    """A method that a scenario may name can be fitted and stored."""
+    assert set(get_args(OrderMethod)) == set(LEVELS) == set(NUMBERS)
+
+
+def test_later_days_move_no_policy() -> None:
+    """With other sales after the training days the very same version comes out."""
+    _, basis = a_night()
+    history, n_train = basis.dataset.history, basis.dataset.splits["train"].stop
+    candidate = OrderCandidate(algorithm="base_stock")
+    before = fit_orders(basis, candidate, name="base_stock-1", seed=1, n_threads=1).policy
+    sold, margin = history.units["sold"].copy(), history.margin.copy()
+    sold[:, n_train:] *= 3
+    margin[:, n_train:] += 1_000_000
+    other = replace(history, units={**history.units, "sold": sold}, margin=margin)
+    after = fit_orders(OrderBasis.of(dataset_of(other)), candidate, name="base_stock-1", seed=1, n_threads=1).policy
+    assert before.version == after.version
+
+
+def test_tuned_numbers_earn_most_of_those_that_were_tried() -> None:
+    """On the days that they were tuned on; without numbers the formula stays as it is."""
+    _, basis = a_night()
+    span = basis.tuned_on
+    demand = [basis.demand(span, 0)]
+    policy = a_policy(method="base_stock")
+
+    def earned(safety: float) -> float:
+        return float(span.led(policy.with_numbers(safety=safety), demand[0]).earned.sum())
+
+    best, _ = tuned_numbers(policy, span, demand, {"safety": (-2.0, -1.0, 0.0, 1.0)})
+    assert earned(best.safety) >= max(earned(one) for one in (-2.0, -1.0, 0.0, 1.0))
+    assert tuned_numbers(policy, span, demand, {})[0].version == policy.version
+
+
+def test_a_network_comes_to_cost_less_than_it_began_with() -> None:
+    """From orders that are far too small, in 120 updates, on the training days."""
+    _, basis = a_night()
+    span = basis.tuned_on
+    demand = basis.demand(span, 0)
+    settings = LearnerSettings(n_updates=120, batch_size=64, n_checkpoints=2)
+    policy = a_policy(name="hindsight-1", method="hindsight")
+    kept = dict(learn_levels(policy, basis, span, settings=settings, seed=3))
+    assert list(kept) == [90, 120]
+    first = _constant(kept[120], 1.0)
+    earned = [float(span.led(replace(policy, network=one), demand).earned.sum()) for one in (first, kept[120])]
+    assert earned[1] > earned[0]
+    formula = float(span.led(a_policy(), demand).earned.sum())
+    assert earned[1] > 0.97 * formula
+
+
+def _constant(network: Any, level: float) -> Any:
+    """The network's form, saying the same level of everything."""
+    weights = tuple(np.zeros_like(one) for one in network.weights)
+    biases = (*(np.zeros_like(one) for one in network.biases[:-1]), np.full_like(network.biases[-1], level))
+    return replace(network, weights=weights, biases=biases)
+
+
+def test_a_log_without_a_whole_window_trains_no_network() -> None:
+    """Rather than a network of nothing."""
+    _, basis = a_night()
+    history = basis.dataset.history
+    known = history.is_known.copy()
+    known[:, ::10] = False
+    span = OrderSpan(replace(history, is_known=known), basis.forecasts, basis.dataset.money, slice(0, 99))
+    with pytest.raises(TrainingError, match="28 known training days in a row"):
+        next(learn_levels(a_policy(), basis, span, settings=LearnerSettings(), seed=1))

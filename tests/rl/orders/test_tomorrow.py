@@ -1,0 +1,98 @@
+"""Tomorrow's orders: what training would have seen that morning, within every limit, each with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rl.errors import PolicyError
+from rl.inventory.order_policy import OrderPolicy
+from rl.orders.order_history import OrderHistory
+from rl.orders.tomorrow import TomorrowOrders, refuse_wrong_orders, tomorrow_orders
+from tests.rl.orders.order_datasets import a_night
+
+
+def a_policy(**given: Any) -> OrderPolicy:
+    _, basis = a_night()
+    history = basis.dataset.history
+    costs = basis.dataset.money.costs(history.products, history.lead_days)
+    values: dict[str, Any] = {"name": "newsvendor-1", "method": "newsvendor", "dataset_digest": "d"}
+    return OrderPolicy(costs=costs, forecaster=basis.forecaster, variance=basis.variance, **(values | given))
+
+
+def up_to(history: OrderHistory, n_days: int) -> OrderHistory:
+    """The same history as it stood some days before: what its next row knew is what tomorrow knows."""
+    cut: dict[str, Any] = {
+        name: getattr(history, name)[:, :n_days] for name in ("is_known", "ran_out", "margin", "pipeline", "promoted")
+    }
+    cut["units"] = {flow: values[:, :n_days] for flow, values in history.units.items()}
+    return replace(history, **cut, next_pipeline=history.pipeline[:, n_days], next_promoted=history.promoted[:, n_days])
+
+
+def test_tomorrow_s_orders_are_those_that_a_replay_places_on_that_day() -> None:
+    """The same forecasts and stock, so the same orders: nothing is seen in training that the list lacks."""
+    _, basis = a_night()
+    history, policy = basis.dataset.history, a_policy()
+    day = history.n_days - 20
+    found = tomorrow_orders(policy, up_to(history, day))
+    span = basis.span(slice(day, day + 1))
+    replayed = span.led(policy, np.zeros(span.shape, dtype=np.int64)).flows["ordered"][:, 0]
+    place = {name: row for row, name in enumerate(history.products)}
+    compared = [row for row, name in enumerate(found.products) if history.is_known[place[name], day]]
+    assert len(compared) >= 10
+    for row in compared:
+        assert found.order[row] == replayed[place[found.products[row]]], found.products[row]
+
+
+def test_each_line_says_what_it_rests_on() -> None:
+    """Forecast, level, what is there and on the way; and why nothing is ordered where nothing is."""
+    found = tomorrow_orders(a_policy(), a_night()[1].dataset.history)
+    for row in range(len(found)):
+        told = found.reason(row)
+        assert f"{found.on_hand[row]:,} on hand and {found.on_the_way[row]:,} on the way" in told
+        assert ("more" in told) == bool(found.order[row])
+    enough = replace(found, order=np.zeros_like(found.order), level=np.zeros_like(found.level))
+    assert enough.reason(0).endswith("enough")
+    batch = replace(found, order=np.zeros_like(found.order), level=found.on_hand + found.on_the_way + 3.0)
+    assert batch.reason(0).endswith("3 short, less than is ordered at once")
+
+
+def test_products_that_were_not_counted_have_no_line() -> None:
+    """Nobody knows what is there; without any count there is no list."""
+    history = a_night()[1].dataset.history
+    known = history.is_known.copy()
+    known[:4, -1] = False
+    found = tomorrow_orders(a_policy(), replace(history, is_known=known))
+    assert not set(history.products[:4]) & set(found.products)
+    known[:, -1] = False
+    with pytest.raises(PolicyError, match="no product was counted"):
+        tomorrow_orders(a_policy(), replace(history, is_known=known))
+
+
+def test_a_policy_for_another_lead_time_places_no_orders() -> None:
+    """It would count on units that come on other days."""
+    policy = a_policy()
+    other = replace(policy, costs=replace(policy.costs, lead_time=9))
+    with pytest.raises(PolicyError, match="9 days of waiting, the scenario declares 3"):
+        tomorrow_orders(other, a_night()[1].dataset.history)
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"), [(7, "aren't whole packs"), (-6, "below 0"), (6, "least order"), (600, "go beyond 100")]
+)
+def test_a_list_that_breaks_a_limit_is_refused(order: int, expected: str) -> None:
+    """Reckoned anew from its own columns, whatever made them."""
+    history = a_night()[1].dataset.history
+    found: TomorrowOrders = tomorrow_orders(a_policy(), history)
+    n = len(found)
+    wrong = replace(
+        found, pack_size=np.full(n, 6), order=np.full(n, 12), on_hand=np.full(n, 1), on_the_way=np.full(n, 1)
+    )
+    policy = replace(a_policy(), least_order=12, most_units=100)
+    refuse_wrong_orders(wrong, policy)
+    wrong.order[0] = order
+    with pytest.raises(PolicyError, match=expected):
+        refuse_wrong_orders(wrong, policy)

@@ -1,0 +1,135 @@
+"""The buyer's page: charts within their boxes, and sentences that say better only where the bound is above 0."""
+
+from __future__ import annotations
+
+from datetime import date
+from types import SimpleNamespace
+from typing import Any, cast, get_args
+
+import pytest
+
+from conf.specs.orders import OrderMethod
+from rl.figures.night import NightFigures
+from rl.figures.orders import Censored, OrderFigures, ProductDays, WayToOrder
+from rl.figures.values import Spread
+from rl.page.buyer_page import product_chart
+from rl.page.order_sentences import METHODS, declared_sentences, learning_sentence, list_sentence, winner_sentence
+
+FIGURES = cast(NightFigures, SimpleNamespace(facts=SimpleNamespace(reward_unit="EUR")))
+
+
+def spread(value: float, reach: float) -> Spread:
+    return Spread(value=value, lower=value - reach, upper=value + reach)
+
+
+def way(name: str, method: str, role: str, earned: float) -> WayToOrder:
+    return WayToOrder(
+        name=name,
+        method=method,
+        role=role,
+        is_learner=method == "hindsight",
+        earned=spread(earned, 5),
+        holding=1.0,
+        missed=2.0,
+        held=10.0,
+        service=0.95,
+        stock_outs=0.05,
+        turnover=0.3,
+    )
+
+
+def orders(method: str = "reorder_point", **given: Any) -> OrderFigures:
+    values: dict[str, Any] = {
+        "lead_days": 3,
+        "ways": (way("behavior", "logged orders", "today", 100), way(f"{method}-1", method, "candidate", 110)),
+        "validation": (),
+        "formula": "reorder_point-1",
+        "learner": "hindsight-2",
+        "learner_lead": spread(0.5, 1),
+        "against_formula": None,
+        "level": 0.95,
+        "categories": (),
+        "censored": Censored(share=0.2, added=0.1, added_lower=0.08, added_upper=0.12, draws=20),
+        "products": (),
+        "day": date(2026, 3, 2),
+        "lines": (),
+        "n_lines": 12,
+        "n_ordered": 7,
+        "units_ordered": 84,
+        "n_unlisted": 0,
+    }
+    return OrderFigures(**(values | given))
+
+
+def test_the_winner_is_named_with_what_it_brings() -> None:
+    """In the unit and in percent of today's rule."""
+    told = winner_sentence(FIGURES, orders())
+    assert "reorder_point-1, which orders from a reorder point on" in told
+    assert "+10.0 EUR per product and week" in told and "(+10.0%)" in told
+
+
+@pytest.mark.parametrize(
+    ("given", "expected", "unsaid"),
+    [
+        ({}, "Learning doesn't earn its place here", "better than"),
+        ({"learner": None, "learner_lead": None}, "No learner was tried", "better"),
+        (
+            {"method": "hindsight", "against_formula": spread(2.0, 1.0)},
+            "is better than the best formula (reorder_point-1): +2.00 EUR",
+            "earn its place",
+        ),
+        (
+            {"method": "hindsight", "against_formula": spread(2.0, 2.5)},
+            "is not shown to be better than the best formula",
+            "is better than",
+        ),
+    ],
+)
+def test_better_is_said_only_where_the_bound_is_above_nothing(
+    given: dict[str, Any], expected: str, unsaid: str
+) -> None:
+    """And plainly where learning doesn't pay."""
+    told = learning_sentence(FIGURES, orders(**given))
+    assert expected in told and unsaid not in told
+
+
+def test_what_is_declared_is_said_with_its_doubt() -> None:
+    """Demand that doesn't depend on orders, arrival as promised, and what days that ran out hide."""
+    first, second, third = declared_sentences(orders())
+    assert first.startswith("Declared, not measured: demand doesn't depend on what is ordered")
+    assert "3 days after" in second
+    assert "20.0%" in third and "(8.0% to 12.0%)" in third
+    nothing = Censored(share=0.0, added=0.0, added_lower=0.0, added_upper=0.0, draws=20)
+    assert "all of its demand stands in the log" in declared_sentences(orders(censored=nothing))[2]
+
+
+def test_products_without_a_line_are_told() -> None:
+    """So that nobody takes the list for whole."""
+    assert "by hand" not in list_sentence(orders())
+    assert "3 products of the last week aren't on it" in list_sentence(orders(n_unlisted=3))
+    assert list_sentence(orders(day=None)).startswith("No list for tomorrow")
+
+
+def test_charts_stay_within_their_boxes() -> None:
+    """600 by 120, from nothing to the largest of what is compared."""
+    product = ProductDays(
+        product="apple",
+        category="fruit",
+        why="largest",
+        first_day=date(2026, 1, 5),
+        sold=(0, 4, 2),
+        forecast=(1.0, 2.5, 8.0),
+        ran_out=(False, True, False),
+        stock_today=(3, 0, 0),
+        stock_candidate=(12, 8, 6),
+    )
+    chart = product_chart(product)
+    points = [tuple(map(float, one.split(","))) for one in chart.sold.split()]
+    assert points == [(100.0, 120.0), (300.0, 60.0), (500.0, 90.0)]
+    assert chart.forecast.endswith("500,0") and chart.stock_candidate.startswith("100,0")
+    assert chart.out == (300.0,)
+
+
+def test_every_method_has_words() -> None:
+    """Also today's rule."""
+    assert set(METHODS) == {"logged orders", *get_args(OrderMethod)}
