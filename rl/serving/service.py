@@ -166,8 +166,11 @@ class Service:
             self._follower = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
     async def keep_up(self) -> None:
-        """Follow the registry, the shop's tables and the published histories until cancelled."""
-        n_looks = 0
+        """Follow the registry, the shop's tables and the published histories until cancelled.
+
+        Filling the store may take minutes, during which the registry is followed as ever.
+        """
+        n_looks, filling = 0, asyncio.create_task(self._fill_store())
         every = round(SECONDS_BETWEEN_TABLES / SECONDS_BETWEEN_LOOKS)
         while True:
             self._try(self.start_following)
@@ -176,13 +179,18 @@ class Service:
             if n_looks % every == 0:
                 self._try(self._look_at_tables)
                 self.maker.forget_days_before(self.maker.business_day(_now_us()) - timedelta(days=1))
-                await self._fill_store()
+                if filling.done():
+                    filling = asyncio.create_task(self._fill_store())
             n_looks += 1
             await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
 
     def fill_store(self) -> None:
-        """Fill the store with the newest histories, here and now."""
-        self._place.fill(self._last_day())
+        """Fill the store with the newest histories, here and now, where there is nothing in it.
+
+        Otherwise older ones are served meanwhile: a service that was killed decides again at once.
+        """
+        if not self._place.is_filled:
+            self._place.fill(self._last_day())
 
     def close(self) -> None:
         """Write what waits, end the follower, and give the log up."""

@@ -51,6 +51,15 @@ class StorePlace:
         attributes = lake.attributes(*names) if self.pipeline.scenario.observation.attributes else None
         return newest_histories(lake.histories(*names), last_day=last_day, attributes=attributes)
 
+    @property
+    def is_filled(self) -> bool:
+        """Whether the store holds any histories, however old.
+
+        Raises:
+            StoreError: it doesn't answer.
+        """
+        return self._filled_digest() is not None
+
     def is_due(self, last_day: int) -> bool:
         """Return whether the store lacks the newest histories.
 

@@ -66,7 +66,7 @@ class Replay:
             TrainingError: no transitions, or a cut episode whose next observation has no available action.
         """
         if not episodes.n_transitions:
-            raise TrainingError("no transitions to learn from; expected at least one")
+            raise TrainingError("no transitions to learn from: expected at least one that the scenario's rules leave")
         columns = as_columns(episodes)
         self.device = device
         self.n_transitions = columns.n_transitions

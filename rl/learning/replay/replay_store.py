@@ -58,7 +58,7 @@ def write_store(
             n_rows += columns.n_transitions
             n_closings += len(columns.closings)
     if not n_rows:
-        raise TrainingError("no transitions to learn from; expected at least one")
+        raise TrainingError("no transitions to learn from: expected at least one that the scenario's rules leave")
     return ReplayColumns(
         features=_mapped(folder / _FEATURES, np.float32, (n_rows, n_features)),
         closings=_mapped(folder / _CLOSINGS, np.float32, (n_closings, n_features)),

@@ -15,10 +15,11 @@ from conf.observation_features import id_hash
 from conf.settings import Settings
 from conf.specs.budget import Budget
 from rl.policy import ObservationEncoder, StochasticPolicy, Vocabulary
+from rl.policy.action_rules import ActionRules
 from rl.policy.network import DenseNetwork
 from rl.policy.observation_encoder import ColumnEncoding
 from rl.policy.offer_prices import OfferPrices
-from rl.registry.champion import Champion, at_budget, find_champion
+from rl.registry.champion import Champion, at_budget, find_champion, under_rules
 from rl.registry.entry import NightKey, VersionRecord
 from rl.registry.runs import night_run
 from rl.registry.store import experiment_id, open_store
@@ -140,3 +141,15 @@ def test_champion_is_compared_at_tonights_budget(weekly: float, price: float) ->
     assert at_budget(priced, None) is priced
     for unpriced in (Champion(version, policy()), Champion(version, None, "gone")):
         assert at_budget(unpriced, Budget(weekly=weekly)) is unpriced
+
+
+def test_the_champion_is_judged_under_the_rules_that_it_is_served_under() -> None:
+    """Its own and the scenario's present ones; without new ones it is the version that was registered."""
+    version = RegisteredVersion("recommendation-policy", 1, {}, "uri", "run")
+    own, added = ActionRules(blocked=frozenset("a")), ActionRules(blocked=frozenset("z"))
+    champion = Champion(version, policy().with_rules(own))
+    found = under_rules(champion, added).policy
+    assert found is not None
+    assert found.rules.blocked == {"a", "z"}
+    assert under_rules(champion, own).policy is champion.policy
+    assert under_rules(Champion(version, None, "gone"), added).policy is None
