@@ -14,6 +14,7 @@ from rl.errors import EvaluationError
 from rl.figures.candidates import ActionShare, CandidateFigures, RankingFigures, SelectedCandidate
 from rl.figures.data import DataSummary, Propensities
 from rl.figures.earlier_release import figures_of_earlier_release
+from rl.figures.effects import OneDecision
 from rl.figures.evidence import Doubts, ExplanationSummary, Loggers, Opinions, Segments, Support
 from rl.figures.returns import Returns
 from rl.figures.spend import SpendFigures
@@ -113,6 +114,7 @@ class NightFigures(StrictModel):
         notes: what a reader must know beside the verdict.
         data: what it was learned from.
         spend: what the candidate gains at each weekly spend; None where the scenario has no budget.
+        one_decision: what the first test week's money brings, and whom it moves; None likewise.
         actions: that the log or the candidate takes most.
         distance_from_log: total variation distance of candidate and log, over all decisions.
         ranking: of the next action; empty where decisions were logged.
@@ -150,6 +152,7 @@ class NightFigures(StrictModel):
     explanation: ExplanationSummary | None = None
     support: Support | None = None
     spend: SpendFigures | None = None
+    one_decision: OneDecision | None = None
     actions: tuple[ActionShare, ...] = ()
     distance_from_log: float | None = None
     ranking: tuple[RankingFigures, ...] = ()
