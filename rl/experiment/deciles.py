@@ -6,8 +6,8 @@ import numpy as np
 
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import UnsupportedEstimator
-from rl.experiment.figures import Bounded, Decile, DecileFigures
 from rl.experiment.judged_policies import Judge
+from rl.figures.effects import Bounded, Decile, DecileFigures
 from rl.ope.effects.crossfit import CrossFit, margin_over
 from rl.ope.effects.first_decisions import FirstDecisions
 from rl.ope.effects.learners import best_available

@@ -11,20 +11,9 @@ from typing import Literal
 
 from conf.publication import write_atomically
 from conf.specs.strict_yaml import StrictModel
+from rl.figures.effects import Bounded, DecileFigures, SpendLines
 
 PolicyAnswer = Literal["better", "worse", "cannot_tell", "too_alike"]
-
-
-class Bounded(StrictModel):
-    """A figure between its bounds."""
-
-    value: float
-    lower: float
-    upper: float
-
-    @property
-    def half_width(self) -> float:
-        return (self.upper - self.lower) / 2
 
 
 class ArmFigures(StrictModel):
@@ -81,49 +70,6 @@ class OutcomeFigures(StrictModel):
     resolution: tuple[Resolution, ...]
 
 
-class CurveLine(StrictModel):
-    """A way of spending: what it brings at the spends of the table, and the points of its curve, thinned.
-
-    name: of the learner whose order is walked, or of an action that a random share of shoppers gets.
-    """
-
-    kind: Literal["learner", "arm"]
-    name: str
-    spend: tuple[float, ...]
-    gain: tuple[float, ...]
-    at: tuple[Bounded, ...]
-
-
-class SpendFigures(StrictModel):
-    """What money brings by policy: gain over nothing, before its cost, at spends a shopper.
-
-    ahead: how much more the first line brings than the best action at random, at each spend, paired.
-    """
-
-    spends: tuple[float, ...]
-    lines: tuple[CurveLine, ...]
-    ahead: tuple[Bounded, ...]
-    ahead_of: str
-    nothing: str
-
-
-class Decile(StrictModel):
-    """A tenth of the shoppers by predicted effect, the highest first: what was predicted, and what came of it."""
-
-    n: int
-    predicted: float
-    effect: Bounded
-
-
-class DecileFigures(StrictModel):
-    """Effects by tenths of the action that each shopper gains most by, over nothing; `spread`: first less last."""
-
-    learner: str
-    nothing: str
-    deciles: tuple[Decile, ...]
-    spread: Bounded
-
-
 class Recipe(StrictModel):
     """How the night's selected candidate is trained, refitted in each fold: it was chosen on validation shoppers."""
 
@@ -152,7 +98,7 @@ class ExperimentFigures(StrictModel):
     steps: int
     least_share: float
     outcomes: tuple[OutcomeFigures, ...]
-    spend: SpendFigures | None
+    spend: SpendLines | None
     spend_refusal: str | None = None
     deciles: DecileFigures | None
     deciles_refusal: str | None = None

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from rl.data.logged_episodes import FloatArray
-from rl.experiment.figures import ArmFigures, Bounded, OutcomeFigures, PolicyAnswer, PolicyFigures, Resolution
+from rl.experiment.figures import ArmFigures, OutcomeFigures, PolicyAnswer, PolicyFigures, Resolution
+from rl.figures.effects import Bounded
 from rl.ope.effects.crossfit import CrossFit, arm_means, margin_over
 from rl.ope.effects.first_decisions import FirstDecisions
 from rl.ope.effects.learners import best_available

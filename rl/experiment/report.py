@@ -17,10 +17,11 @@ from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.errors import UnsupportedEstimator
 from rl.experiment.deciles import decile_figures
-from rl.experiment.figures import DecileFigures, ExperimentFigures, OutcomeFigures, SpendFigures
+from rl.experiment.figures import ExperimentFigures, OutcomeFigures
 from rl.experiment.judged_policies import LEAST_SHARE, Judge, judge_outcome
 from rl.experiment.night_recipe import find_recipe, refitted_probabilities
-from rl.experiment.spending import spend_figures
+from rl.experiment.spending import spend_lines
+from rl.figures.effects import DecileFigures, SpendLines
 from rl.ope.effects.crossfit import CrossFit, crossfit, deal_shoppers
 from rl.ope.effects.first_decisions import REWARD, FirstDecisions, first_decisions
 from rl.ope.intervals.intervals import Resampling
@@ -163,7 +164,7 @@ def _outcome(
 
 def _over_nothing(
     decisions: FirstDecisions, fitted: CrossFit | None, judge: Judge, arms: _Arms
-) -> tuple[SpendFigures | None, str | None, DecileFigures | None, str | None]:
+) -> tuple[SpendLines | None, str | None, DecileFigures | None, str | None]:
     """Return curves and tenths over the action that costs nothing, or why there are none."""
     if fitted is None or arms.costs is None or arms.nothing is None:
         why = (
@@ -172,7 +173,7 @@ def _over_nothing(
             else "There isn't one action that costs nothing, which others could be held against"
         )
         return None, f"{why}, so that there is no spend to draw it over.", None, f"{why}."
-    spend = spend_figures(
+    spend = spend_lines(
         decisions, fitted, actions=arms.actions, costs=arms.costs, nothing=arms.nothing, level=judge.level, seed=_SEED
     )
     name = arms.actions[arms.nothing]

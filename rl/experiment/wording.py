@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rl.experiment.figures import CurveLine, ExperimentFigures, OutcomeFigures, PolicyAnswer, PolicyFigures
+from rl.experiment.figures import ExperimentFigures, OutcomeFigures, PolicyAnswer, PolicyFigures
 from rl.ope.effects.first_decisions import REWARD
 from rl.page import wording
+from rl.page.effect_charts import LEARNER_NAMES
 
-_LEARNERS = {"t_learner": "T-learner", "dr_learner": "DR-learner"}
 _ANSWERS: dict[PolicyAnswer, str] = {
     "better": "better",
     "worse": "worse",
@@ -22,12 +22,7 @@ def policy_name(policy: PolicyFigures) -> str:
     if policy.kind == "night":
         return f"The night's policy ({policy.name})"
     asked = "greedy" if policy.share_asked is None else f"{policy.share_asked:.0%} differently"
-    return f"{_LEARNERS[policy.name]}, {asked}"
-
-
-def line_name(line: CurveLine) -> str:
-    """Return what the page calls a curve."""
-    return f"{_LEARNERS[line.name]}'s order" if line.kind == "learner" else f"{line.name} to a random share"
+    return f"{LEARNER_NAMES[policy.name]}, {asked}"
 
 
 def share_name(policy: PolicyFigures) -> str:
@@ -90,7 +85,7 @@ def _subject(policies: list[PolicyFigures]) -> str:
     for policy in policies:
         if policy.kind == "learner":
             way = "greedy" if policy.share_asked is None else f"{policy.share_asked:.0%} differently"
-            named.setdefault(f"the {_LEARNERS[policy.name]}", []).append(way)
+            named.setdefault(f"the {LEARNER_NAMES[policy.name]}", []).append(way)
         else:
             name = policy_name(policy)
             named[name[:1].lower() + name[1:] if policy.kind == "night" else name] = []

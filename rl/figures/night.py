@@ -14,6 +14,7 @@ from rl.errors import EvaluationError
 from rl.figures.candidates import ActionShare, CandidateFigures, RankingFigures, SelectedCandidate
 from rl.figures.data import DataSummary, Propensities
 from rl.figures.earlier_release import figures_of_earlier_release
+from rl.figures.effects import OneDecision
 from rl.figures.evidence import Doubts, ExplanationSummary, Loggers, Opinions, Segments, Support
 from rl.figures.orders import OrderFigures
 from rl.figures.returns import Returns
@@ -115,6 +116,7 @@ class NightFigures(StrictModel):
         data: what it was learned from.
         spend: what the candidate gains at each weekly spend; None where the scenario has no budget.
         orders: what was found of ways to order, where the scenario decides on orders; None elsewhere.
+        one_decision: what the first test week's money brings, and whom it moves; None likewise.
         actions: that the log or the candidate takes most.
         distance_from_log: total variation distance of candidate and log, over all decisions.
         ranking: of the next action; empty where decisions were logged.
@@ -153,6 +155,7 @@ class NightFigures(StrictModel):
     support: Support | None = None
     spend: SpendFigures | None = None
     orders: OrderFigures | None = None
+    one_decision: OneDecision | None = None
     actions: tuple[ActionShare, ...] = ()
     distance_from_log: float | None = None
     ranking: tuple[RankingFigures, ...] = ()

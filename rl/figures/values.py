@@ -117,9 +117,23 @@ class GuardrailFigures(StrictModel):
     refusal: str | None = None
 
 
+class PlayedSpend(StrictModel):
+    """What a policy's offers cost in an episode of the simulated shop, and on whom it was spent, in the reward's unit.
+
+    committed: at most. redeemed: in fact. on_sure_things: of that, on those who would have bought in the week anyway.
+    on_driven_away: of that, on those whom the offer made less likely to buy.
+    """
+
+    committed: float
+    redeemed: float
+    on_sure_things: float
+    on_driven_away: float
+
+
 class PlayedValue(StrictModel):
-    """A policy's value in the simulated shop, by playing it there."""
+    """A policy's value in the simulated shop, by playing it there; `spent` is None of a shop without offers."""
 
     value: float
     standard_error: float
     n_episodes: int
+    spent: PlayedSpend | None = None

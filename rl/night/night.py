@@ -13,6 +13,7 @@ from conf.settings import Settings
 from rl.data.dataset import Dataset
 from rl.data.logged_episodes import LoggedEpisodes
 from rl.errors import UnsupportedEstimator
+from rl.figures.effects import OneDecision
 from rl.gate.alpha_spending import NightLevel
 from rl.learning.trained_candidates import LoadedCandidate
 from rl.learning.training import resolve_device
@@ -21,11 +22,12 @@ from rl.night.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
 from rl.night.evaluation import NightEvaluation, evaluate_night
 from rl.night.explanation.night_explanation import NightExplanation, explain_night
 from rl.night.losses import BeforeTest
-from rl.night.pricing import shoppers_a_week, weekly_pricing
+from rl.night.pricing import has_values, shoppers_a_week, weekly_pricing
 from rl.night.second_look.second_look import SecondLook, second_look
 from rl.night.selection import ScaledFloors, Selection, select_candidate
 from rl.night.spend.equal_spend import rules_at_equal_spend
 from rl.night.spend.gain_at_spend import GainAtSpend, gain_at_spend
+from rl.night.spend.one_decision import one_decision
 from rl.night.truth import TrueValues, true_values
 from rl.ope.propensities.known import know_propensities
 from rl.ope.ranking import PolicyRanker, Ranker, RankingReport, evaluate_ranking, fit_item_knn, fit_popularity
@@ -72,6 +74,7 @@ class Night:
         shares: of actions, under the log and the selected candidate.
         explained: why the selected candidate decides as it does.
         spend: its gain at each weekly spend, or why that can't be told; None where the scenario has no budget.
+        one_decision: what the first test week's money brings; None where the scenario has no budget.
     """
 
     dataset: Dataset
@@ -86,6 +89,7 @@ class Night:
     shares: ActionShares
     explained: NightExplanation
     spend: GainAtSpend | str | None = None
+    one_decision: OneDecision | None = None
 
     @property
     def champion_in_force(self) -> str:
@@ -148,6 +152,14 @@ def whole_night(
         shares=shares,
         explained=explain_night(dataset, lake, selected, night=evaluation, train=train, shares=shares),
         spend=_gain_at_spend(dataset, selected, evaluation, train=train, settings=how),
+        one_decision=None
+        if pipeline.scenario.budget is None
+        else one_decision(
+            selected,
+            evaluation.propensities.episodes,
+            has_values=has_values(candidates[selected.name]),
+            settings=how,
+        ),
     )
 
 

@@ -192,8 +192,12 @@ def weekly_pricing(
 
 def outputs_per_money(candidate: LoadedCandidate) -> float:
     """Return how much of the network's outputs a unit of money is: 1 for logits, which have no unit."""
-    is_of_logits = ALGORITHMS[str(candidate.result["algorithm"])].outputs == "logits"
-    return 1.0 if is_of_logits else 1 / float(candidate.result["reward_scale"])
+    return 1 / float(candidate.result["reward_scale"]) if has_values(candidate) else 1.0
+
+
+def has_values(candidate: LoadedCandidate) -> bool:
+    """Return whether the network's outputs are values of rewards; logits have no unit."""
+    return ALGORITHMS[str(candidate.result["algorithm"])].outputs != "logits"
 
 
 def shoppers_a_week(dataset: Dataset, split: SplitName, episodes: LoggedEpisodes) -> float:

@@ -10,6 +10,7 @@ from datetime import date
 from conf.specs.strict_yaml import StrictModel
 from rl.figures.candidates import ActionShare, CandidateFigures
 from rl.figures.data import DataSummary, Propensities
+from rl.figures.effects import OneDecision
 from rl.figures.evidence import Doubts, ExplanationSummary, Loggers, Opinions, Segments, Support
 from rl.figures.night import NightFacts, Role
 from rl.figures.returns import Returns
@@ -155,6 +156,7 @@ class ReviewContent(StrictModel):
     policies: tuple[PolicyReport, ...]
     returns: Returns | None = None
     spend: SpendFigures | None = None
+    one_decision: OneDecision | None = None
     guardrails: tuple[GuardrailRow, ...] = ()
     propensities: Propensities
     data: DataSummary

@@ -9,12 +9,13 @@ from typing import Any
 from rl.figures.evidence import Doubts, ExplanationSummary, Opinions, SegmentRow, Segments, Support
 from rl.figures.values import Spread
 from rl.page.content import HistoryRow, ReviewContent
+from rl.page.effect_charts import decile_chart, spend_lines_chart
 from rl.page.effects import EffectMark, Effects, effects_of
 from rl.page.explanation_charts import branches_of, departure_bars, example_charts, feature_bars, removal_bars
 from rl.page.returns_chart import returns_context
 from rl.page.spend_chart import spend_context
 from rl.page.support_charts import band_bars, weight_points
-from rl.page.wording import share
+from rl.page.wording import number, share
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,13 @@ def evidence_context(page: ReviewContent) -> dict[str, Any]:
     """Return what the partial templates read beside the content itself."""
     segment_effects, groups = _segments(page.segments or Segments())
     history_effects, history = _history(page.history or ())
+    one = page.one_decision
     return {
         **returns_context(page.returns),
         **spend_context(page.spend, page.night),
+        "lines_chart": spend_lines_chart(one.lines) if one and one.lines else None,
+        "decile_chart": decile_chart(one.deciles) if one and one.deciles else None,
+        "spent_rows": _spent(page),
         "segment_effects": segment_effects,
         "segment_groups": groups,
         **_clipping(page.doubts or Doubts()),
@@ -47,6 +52,25 @@ def evidence_context(page: ReviewContent) -> dict[str, Any]:
         **_explanation(page.explanation or ExplanationSummary(), page.night.units),
         **_support(page.support or Support()),
     }
+
+
+def _spent(page: ReviewContent) -> tuple[dict[str, str], ...]:
+    """Return what each policy's offers truly cost and on whom it was spent; empty where that isn't known."""
+    return tuple(
+        {
+            "name": policy.name,
+            "committed": number(spent.committed),
+            "redeemed": number(spent.redeemed),
+            "sure": _of(spent.on_sure_things, spent.redeemed),
+            "away": _of(spent.on_driven_away, spent.redeemed),
+        }
+        for policy in page.policies
+        if policy.truth is not None and (spent := policy.truth.spent) is not None
+    )
+
+
+def _of(part: float, whole: float) -> str:
+    return f"{number(part)} ({share(part / whole)})" if whole > 0 else number(part)
 
 
 def _segments(segments: Segments) -> tuple[Effects | None, list[_SegmentGroup]]:

@@ -19,6 +19,7 @@ from rl.page import wording
 from rl.page.axis import Axis
 from rl.page.content import Estimate, PolicyReport, ReviewContent
 from rl.page.curve_charts import charts_of
+from rl.page.effect_charts import bounded, line_name
 from rl.page.environment import page_environment
 from rl.page.evidence_context import evidence_context
 from rl.page.forest import forest_of
@@ -90,7 +91,8 @@ def _environment() -> jinja2.Environment:
         "short_estimator",
         "millionths",
     )
-    return page_environment(_FOLDER, {"of": _share_of_lines} | {name: getattr(wording, name) for name in filters})
+    own: dict[str, Callable[..., Any]] = {"of": _share_of_lines, "bounded": bounded, "line_name": line_name}
+    return page_environment(_FOLDER, own | {name: getattr(wording, name) for name in filters})
 
 
 def _share_of_lines(part: int, whole: int) -> str:

@@ -50,6 +50,7 @@ def review_content(
         policies=policy_reports(figures),
         returns=_returns(figures.returns),
         spend=figures.spend,
+        one_decision=figures.one_decision,
         guardrails=tuple(_guardrail(figures, one) for one in figures.guardrails),
         propensities=figures.propensities,
         data=figures.data,

@@ -95,6 +95,7 @@ def night_figures(
             weekly_budget=weekly_budget(best.policy),
             level=evaluation.evaluation.settings.confidence,
         ),
+        one_decision=night.one_decision,
         actions=_actions(night),
         distance_from_log=night.shares.distance,
         ranking=tuple(RankingFigures.model_validate(report.to_json()) for report in night.ranking),

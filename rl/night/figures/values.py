@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 
 from rl.figures.night import Notes, UncomparedChampion
-from rl.figures.values import Gain, GuardrailFigures, PlayedValue, ValueFigures
+from rl.figures.values import Gain, GuardrailFigures, PlayedSpend, PlayedValue, ValueFigures
 from rl.figures.verdict import Allowance, VerdictFigures
 from rl.gate.rules import Decision, GuardrailEvidence
 from rl.night.evaluation import NightEvaluation
@@ -95,4 +96,9 @@ def _guardrail(rail: GuardrailEvidence) -> GuardrailFigures:
 
 
 def _played(played: EpisodeValue) -> PlayedValue:
-    return PlayedValue(value=played.value, standard_error=played.standard_error, n_episodes=played.n_episodes)
+    return PlayedValue(
+        value=played.value,
+        standard_error=played.standard_error,
+        n_episodes=played.n_episodes,
+        spent=None if played.spent is None else PlayedSpend.model_validate(asdict(played.spent)),
+    )

@@ -60,7 +60,12 @@ class FirstDecisions:
 
 
 def first_decisions(
-    episodes: LoggedEpisodes, discount: DiscountFunction, *, outcome: str = REWARD, steps: int | None = None
+    episodes: LoggedEpisodes,
+    discount: DiscountFunction,
+    *,
+    outcome: str = REWARD,
+    steps: int | None = None,
+    until_us: int | None = None,
 ) -> FirstDecisions:
     """Return the first decision of each shopper's first episode, and what came of the episode under the log's policy.
 
@@ -71,6 +76,7 @@ def first_decisions(
         discount: what a later reward counts for.
         outcome: the reward, or the name of a side metric, discounted as rewards are.
         steps: of an episode that count; None counts all.
+        until_us: leaves out shoppers whose first episode starts at this moment or later, UTC microseconds.
 
     Raises:
         UnsupportedEstimator: a first decision whose propensity isn't known.
@@ -78,6 +84,8 @@ def first_decisions(
     order = np.lexsort((np.arange(episodes.n_episodes), episodes.start_time))
     _, place = np.unique(episodes.unit[order], return_index=True)
     first = np.sort(order[place])
+    if until_us is not None:
+        first = first[episodes.start_time[first] < until_us]
     rows = episodes.offsets[first]
     if not np.isfinite(episodes.propensity[rows]).all():
         n = int((~np.isfinite(episodes.propensity[rows])).sum())

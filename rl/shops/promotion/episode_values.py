@@ -15,10 +15,10 @@ from rl.shops.promotion.chance import Chance
 from rl.shops.promotion.logging_policy import logging_policy
 from rl.shops.promotion.promotion_settings import PromotionSettings
 from rl.shops.promotion.shop import Shop, build_shop
-from rl.shops.promotion.true_value import BATCH_SHOPPERS, MILLIONTHS, TRUTH_STREAM
+from rl.shops.promotion.true_value import BATCH_SHOPPERS, MILLIONTHS, TRUTH_STREAM, spent_money
 from rl.shops.promotion.watched_weeks import Player, WatchedWeeks
 from rl.shops.promotion.week_calendar import WeekCalendar
-from rl.shops.true_value import EpisodeValue
+from rl.shops.true_value import EpisodeValue, SpentMoney
 
 
 @dataclass(frozen=True)
@@ -60,14 +60,18 @@ class EpisodeReturns:
     Attributes:
         returns: discounted profit, in currency.
         n_episodes: of each shopper.
+        spent: what offers cost and on whom it was spent, discounted, in currency, by name as `spent_money` gives it.
     """
 
     returns: FloatArray
     n_episodes: IntArray
+    spent: Mapping[str, FloatArray]
 
     def value(self) -> EpisodeValue:
-        """Return the mean return of an episode."""
-        return _mean(self.returns, self.n_episodes)
+        """Return the mean return of an episode, and what its offers cost."""
+        total = int(self.n_episodes.sum())
+        spent = SpentMoney(**{name: float(values.sum() / total) for name, values in self.spent.items()})
+        return replace(_mean(self.returns, self.n_episodes), spent=spent)
 
     def above(self, other: EpisodeReturns) -> EpisodeValue:
         """Return the mean return less that of another policy on the same shoppers, paired."""
@@ -127,14 +131,16 @@ def _block_returns(branch: WatchedWeeks, player: Player, block: Block, judged: J
     is_judged = np.isin(start, block.starts)
     end = block.end + judged.weeks_beyond
     times = np.array([calendar.decision_time(week) for week in range(end)], dtype=np.int64)
-    returns = np.zeros(len(joined))
+    returns, spent = np.zeros(len(joined)), dict[str, FloatArray]()
     for week in range(block.first, min(end, max(block.starts) + judged.steps)):
         played = player(branch)
         row = played.row[is_judged[played.row]]
         step = week - start[row]
         weight = judged.discount.since_start(step, times[week] - times[start[row]]) * (step < judged.steps)
         returns[row] += weight * played.profit[is_judged[played.row]] / MILLIONTHS
-    return EpisodeReturns(returns, is_judged.astype(np.int64))
+        for name, money in spent_money(played).items():
+            spent.setdefault(name, np.zeros(len(joined)))[row] += weight * money[is_judged[played.row]]
+    return EpisodeReturns(returns, is_judged.astype(np.int64), spent)
 
 
 def _with_weeks_beyond(shop: Shop, n_weeks: int) -> Shop:
@@ -151,13 +157,17 @@ def _with_weeks_beyond(shop: Shop, n_weeks: int) -> Shop:
 
 def _summed(blocks: Sequence[EpisodeReturns]) -> EpisodeReturns:
     return EpisodeReturns(
-        np.sum([one.returns for one in blocks], axis=0), np.sum([one.n_episodes for one in blocks], axis=0)
+        np.sum([one.returns for one in blocks], axis=0),
+        np.sum([one.n_episodes for one in blocks], axis=0),
+        {name: np.sum([one.spent[name] for one in blocks], axis=0) for name in blocks[0].spent},
     )
 
 
 def _joined(parts: Sequence[EpisodeReturns]) -> EpisodeReturns:
     return EpisodeReturns(
-        np.concatenate([one.returns for one in parts]), np.concatenate([one.n_episodes for one in parts])
+        np.concatenate([one.returns for one in parts]),
+        np.concatenate([one.n_episodes for one in parts]),
+        {name: np.concatenate([one.spent[name] for one in parts]) for name in parts[0].spent},
     )
 
 

@@ -266,8 +266,16 @@ class _Sums:
         return PolicyTruth(**self._sums, kind=self._kind)
 
 
-def _redeemed(responses: WeekResponses) -> FloatArray:
-    return (responses.contact_cost + responses.discount) / MILLIONTHS
+def spent_money(responses: WeekResponses) -> dict[str, FloatArray]:
+    """Return what the week's offers cost, and on whom it was spent, in currency, by name, `(n,)` each."""
+    redeemed: FloatArray = (responses.contact_cost + responses.discount) / MILLIONTHS
+    is_driven_away = responses.purchase_probability < responses.usual_probability
+    return {
+        "committed": responses.committed / MILLIONTHS,
+        "redeemed": redeemed,
+        "on_sure_things": redeemed * responses.would_buy,
+        "on_driven_away": redeemed * is_driven_away,
+    }
 
 
 def _lost(responses: WeekResponses) -> FloatArray:
@@ -278,12 +286,10 @@ _MEASURES: dict[str, Callable[[WeekResponses], FloatArray]] = {
     "weeks": lambda responses: np.ones(len(responses.row)),
     "profit": lambda responses: responses.profit / MILLIONTHS,
     "margin": lambda responses: responses.margin / MILLIONTHS,
-    "committed": lambda responses: responses.committed / MILLIONTHS,
-    "redeemed": _redeemed,
-    "spent_on_sure_things": lambda responses: _redeemed(responses) * responses.would_buy,
-    "spent_on_driven_away": lambda responses: (
-        _redeemed(responses) * (responses.purchase_probability < responses.usual_probability)
-    ),
+    "committed": lambda responses: spent_money(responses)["committed"],
+    "redeemed": lambda responses: spent_money(responses)["redeemed"],
+    "spent_on_sure_things": lambda responses: spent_money(responses)["on_sure_things"],
+    "spent_on_driven_away": lambda responses: spent_money(responses)["on_driven_away"],
     "lost_purchases": _lost,
 }
 

@@ -10,7 +10,7 @@ import numpy as np
 from rl.experiment.deciles import decile_figures
 from rl.experiment.figures import ExperimentFigures, Recipe
 from rl.experiment.judged_policies import LEAST_SHARE, Judge, judge_outcome
-from rl.experiment.spending import spend_figures
+from rl.experiment.spending import spend_lines
 from rl.ope.effects.crossfit import CrossFit, crossfit
 from rl.ope.effects.first_decisions import FirstDecisions
 from rl.ope.intervals.intervals import Resampling
@@ -55,7 +55,7 @@ def report(n: int = 3000, *, noise: float = 1.0) -> ExperimentFigures:
         steps=1,
         least_share=LEAST_SHARE,
         outcomes=(outcome,),
-        spend=spend_figures(decisions, fitted, actions=ACTIONS, costs=COSTS, nothing=NONE, level=0.95),
+        spend=spend_lines(decisions, fitted, actions=ACTIONS, costs=COSTS, nothing=NONE, level=0.95),
         deciles=decile_figures(decisions, fitted, JUDGE, learner="dr_learner", nothing=NONE, name_of_nothing="none"),
         recipe=Recipe(candidate="discrete_cql-1", update=600, temperature=0.1, exploration_floor=0.1),
         dataset_digest="0" * 32,

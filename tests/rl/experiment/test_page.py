@@ -8,8 +8,9 @@ import re
 import pytest
 
 from rl.experiment.figures import ExperimentFigures
-from rl.experiment.page import decile_chart, gain_forest, render_experiment_page, spend_chart
+from rl.experiment.page import gain_forest, render_experiment_page
 from rl.experiment.wording import policy_name, resolution_sentence, told_sentences
+from rl.page.effect_charts import decile_chart, spend_lines_chart
 from tests.rl.experiment.experiments import report
 
 
@@ -74,6 +75,6 @@ def test_places_lie_within_their_boxes(figures: ExperimentFigures) -> None:
     places = [forest.zero, tenths.zero]
     places += [place for row in forest.rows for place in (row.start, row.point, row.start + row.width)]
     places += [place for row in tenths.rows for place in (row.start, row.point, row.predicted)]
-    chart = spend_chart(figures.spend)
+    chart = spend_lines_chart(figures.spend)
     places += [float(one) for line in chart.lines for one in re.split("[ ,]", line.points)]
     assert all(-0.01 <= place <= 100.01 for place in places)

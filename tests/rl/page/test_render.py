@@ -11,6 +11,7 @@ import pytest
 from rl.figures.candidates import ActionShare
 from rl.figures.evidence import DepartureSummary, ExplanationSummary, Loggers, Segments
 from rl.figures.returns import Returns
+from rl.figures.values import PlayedSpend, PlayedValue
 from rl.page.content import ReviewContent
 from rl.page.render import render_page
 from rl.page.wording import MINUS
@@ -26,7 +27,7 @@ from tests.rl.page.content_factory import (
 )
 from tests.rl.page.evidence_factory import doubts, explanation, history, loggers, opinions, segments, support, tree
 from tests.rl.page.returns_factory import returns
-from tests.rl.page.spend_factory import spend
+from tests.rl.page.spend_factory import one_decision, spend
 
 
 def full_review(**overrides: Any) -> ReviewContent:
@@ -449,3 +450,48 @@ def test_page_says_what_a_budget_brings() -> None:
     refused = text_of(review(spend=spend(points=(), rules=(), refusal="the log holds no propensities")))
     assert "No curve of gain against spend: the log holds no propensities." in refused
     assert "What a budget brings" not in text_of(review())
+
+
+def test_page_says_that_prices_are_personal_where_offers_go_to_some() -> None:
+    """Plainly, before any figure of the budget; and nothing of it where there is no budget."""
+    found = text_of(review(spend=spend()))
+    assert found.index("Prices are personal here.") < found.index("What a budget brings")
+    assert "two people may pay different prices for the same goods" in " ".join(found.split())
+    assert "personal" not in text_of(review())
+
+
+def test_page_says_what_one_week_s_money_brings_and_whom_it_moves() -> None:
+    """Each order with its figures at each spend, tenths with whether their order holds; else why there are none."""
+    page = review(spend=spend(), one_decision=one_decision())
+    parse(page)
+    found = text_of(page)
+    for said in ("What this week's money brings", "cql-1's order", "DR-learner's order", "letter to a random share"):
+        assert said in found
+    assert "Tenth 10" in found
+    assert "The order holds." in found
+    refused = text_of(
+        review(one_decision=one_decision(lines=None, refusal="too few", deciles=None, deciles_refusal="fewer yet"))
+    )
+    assert "No curves of the first test week: too few." in refused
+    assert "No tenths of the first test week: fewer yet." in refused
+
+
+def test_page_says_on_whom_money_is_spent_where_that_is_known() -> None:
+    """In the unit and as a share of what was redeemed; nothing of it where the shop isn't simulated."""
+    spent = PlayedSpend(committed=4.0, redeemed=2.0, on_sure_things=0.5, on_driven_away=0.1)
+    known = tuple(
+        one.model_copy(update={"truth": PlayedValue(value=1, standard_error=0.1, n_episodes=9, spent=spent)})
+        for one in full_review().policies
+    )
+    found = text_of(review(policies=known))
+    assert "On whom the money is spent" in found
+    assert "0.500 (25.0%)" in found
+    assert "0.100 (5.0%)" in found
+    assert "On whom the money is spent" not in text_of(review())
+
+
+def test_page_says_that_a_rejected_version_s_draft_is_for_review_alone() -> None:
+    for outcome in ("reject", "abstain"):
+        assert "is for review alone" in text_of(review(spend=spend(), judgment=judgment(outcome=outcome)))
+    assert "is for review alone" not in text_of(review(spend=spend(), judgment=judgment(outcome="promote")))
+    assert "is for review alone" not in text_of(review(judgment=judgment(outcome="reject")))

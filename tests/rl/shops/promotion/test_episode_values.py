@@ -97,3 +97,16 @@ def test_nobody_to_judge_is_an_error() -> None:
     judged = JudgedEpisodes([Block(0, 1, (0,))], DiscountFunction(0.9), steps=1)
     with pytest.raises(ShopError, match="more shoppers"):
         played_returns(late, PLAYERS, judged, pipeline=None, n_shoppers=1)
+
+
+def test_it_is_known_on_whom_offers_money_is_spent() -> None:
+    """Nobody costs nothing; letters to everybody cost most where the shopper would have bought anyway."""
+    found = {name: returns.value().spent for name, returns in played().items()}
+    nobody, letters = found["nobody"], found["letters"]
+    assert nobody is not None
+    assert letters is not None
+    assert (nobody.committed, nobody.redeemed, nobody.on_sure_things, nobody.on_driven_away) == (0, 0, 0, 0)
+    assert letters.committed > letters.redeemed > letters.on_sure_things > letters.on_driven_away > 0
+    # Whoever was sent a letter and would have bought anyway redeems most of the time: 10 of some 11 committed.
+    weeks = sum(0.9**step for step in range(3))
+    assert letters.committed < 11.2 * (weeks + 0.9**3)
