@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -21,6 +22,8 @@ from pydantic import Field, ValidationError
 from conf.errors import PublicationError, StaleInputs
 from conf.specs.later_keys import GrownModel
 from conf.specs.strict_yaml import StrictModel
+
+_DRAFT = re.compile(r"\..+\.json\.(?P<pid>\d+)(\.before)?")
 
 
 class Manifest(GrownModel):
@@ -66,13 +69,15 @@ class Pointer(GrownModel):
     """The current version of a partition: its data files, relative to the table's folder, and its manifest.
 
     sums: size and SHA-256 of each file; none in pointers of an earlier release, whose files can't be verified.
+    n_buckets: of events, into how many buckets of shoppers the files divide them; None where that isn't known.
     """
 
     files: tuple[str, ...]
     manifest: Manifest
     sums: dict[str, FileSum] = Field(default_factory=dict)
+    n_buckets: int | None = None
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"sums"})
+    later_keys: ClassVar[frozenset[str]] = frozenset({"sums", "n_buckets"})
 
 
 def read_pointer(path: Path) -> Pointer | None:
@@ -139,6 +144,17 @@ def write_atomically(path: Path, content: str) -> None:
 def draft_of(path: Path) -> Path:
     """Return where this process writes what is to become the file."""
     return path.with_name(f".{path.name}.{os.getpid()}")
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove drafts and copies that other processes left in a folder of pointers when they were killed.
+
+    Only whoever holds the lock that all publishers of the folder take may ask for it.
+    """
+    for path in folder.glob(".*"):
+        found = _DRAFT.fullmatch(path.name)
+        if found is not None and int(found["pid"]) != os.getpid():
+            path.unlink(missing_ok=True)
 
 
 def _draft(path: Path, content: str) -> Path:

@@ -36,6 +36,7 @@ from jobs.commands.ingest import ingest
 from jobs.failure_reason import SPARK_FAILURES, failure_reason
 from jobs.landing.acceptance import accept
 from jobs.landing.delivered_files import find_files
+from jobs.landing.landing import refuse_date_at_once
 from jobs.log_lines import configure_logs
 from jobs.spark.session import start_spark
 
@@ -98,8 +99,10 @@ def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
             raise NightcartError(f"no scenario {name!r}{suggest(name, scenario_names())}")
     if given.command == "build":
         load_pipeline(given.scenarios[-1], given.source)  # whether they fit shouldn't wait for Spark either
-    if getattr(given, "logs", None) is not None:
-        find_files(source, given.logs)  # what can be refused at once shouldn't wait for Spark
+    logs = getattr(given, "logs", None)
+    files = find_files(source, logs) if logs is not None else None  # what can be refused shouldn't wait for Spark
+    if given.command == "ingest":
+        refuse_date_at_once(Lake(settings.lake, source.name), files, given.date)
     keep_private(settings)
     refuse_unwritable(settings)
     if given.command == "accept":

@@ -176,6 +176,13 @@ class NumberMapping(FieldMapping):
         """Raw columns it is read from."""
         return [*super().raw_columns, *[name for name in (self.times, self.divided_by) if name is not None]]
 
+    @field_validator("times", "divided_by", mode="before")
+    @classmethod
+    def _column_is_no_number(cls, column: object) -> object:
+        if isinstance(column, int | float):
+            raise ValueError(f"names a column, and {column} is a number; a fixed factor is scale, as 0.01 for cents")
+        return column
+
     @model_validator(mode="after")
     def _one_operation(self) -> Self:
         if self.times is not None and self.divided_by is not None:

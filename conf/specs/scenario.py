@@ -120,7 +120,8 @@ class Scenario(GrownModel):
         le=1,
         description="Builds nothing while more than this share of a date's decisions can't be used (without an action, "
         "outside their availability set, of an unknown set, of no shopper); up to it, their episodes are set aside "
-        "whole and counted.",
+        "whole and counted. Where it is above 0, one or two decisions may exceed it, if they are less than a fifth "
+        "of the date's.",
         examples=[0.05],
     )
     train_on_unsettled: bool = Field(

@@ -38,6 +38,7 @@ class SideCheck:
     max_rejected_share: float
     files: list[str] = field(default_factory=list)
     unended: list[str] = field(default_factory=list)
+    undated: list[str] = field(default_factory=list)
     n_lines: int = 0
     n_rejected: Counter[str] = field(default_factory=Counter)
     n_filled: Counter[str] = field(default_factory=Counter)
@@ -72,6 +73,11 @@ class SideCheck:
         for path, n in sorted(self.n_passed_over.items()):
             yield f"  {passed_over_line(path, n)} row of each"
         yield from unended_lines(self.unended)
+        if self.undated:
+            yield (
+                f"  no day in the path of {', '.join(self.undated[:3])}: delivered with the log's first day, and known "
+                f"from the day after; an earlier day is given by `{self.name}: {{delivered: DAY}}`"
+            )
         if n_wrong < self.n_lines and (empty := self.empty_fields):
             yield f"  empty in every row: {', '.join(empty)}"
         if self.contradicted:
@@ -114,6 +120,7 @@ def _check_file(check: SideCheck, file: DeliveredFile, source: Source, n_lines: 
     header = read_side_columns(file, check.table, source)
     parser = SideParser(check.name, check.table, header or (), zone=source.zone, pseudonym=str)
     check.files.append(file.name)
+    check.undated += [file.name] if file.delivery_date is None else []
     check.unended += [file.name] if check.table.csv is not None and lacks_last_line_end(file.path) else []
     batches = read_batches(LineFile(file.path, file.name), side_reading(check.table, b"one check"))
     numbered = (one for batch in batches for one in zip(batch.numbers.tolist(), batch.lines.to_pylist(), strict=True))

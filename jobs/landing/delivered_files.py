@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import islice
 from pathlib import Path
 
@@ -83,13 +83,36 @@ def find_files(source: Source, logs: Path) -> list[DeliveredFile]:
     if not any(file.kind == "events" for file in found):
         patterns = ", ".join(glob for feed in source.feeds_alone().values() for glob in feed.delivery.files)
         raise DeliveryError(f"{logs}: no file that source {source.name} reads; expected {patterns}")
-    undated = [file.name for file in found if file.delivery_date is None and _needs_date(source, file)]
-    if undated:
-        raise DeliveryError(
-            f"{logs}: {len(undated)} file(s) without a delivery date in their path ({', '.join(undated[:3])}); "
-            f"expected a match of {source.delivery.date_pattern} such as 2026-01-31"
-        )
+    _refuse_undated(source, logs, found)
     return found
+
+
+def _refuse_undated(source: Source, logs: Path, found: Sequence[DeliveredFile]) -> None:
+    """Raise if nothing says on which day a file was delivered.
+
+    Raises:
+        DeliveryError: names the files, and says how a side table gets a day.
+    """
+    undated = [file for file in found if file.delivery_date is None and _needs_date(source, file)]
+    of_events = [file.name for file in undated if file.kind == "events"]
+    problems = []
+    if of_events:
+        pattern = feed_of(source, of_events[0]).delivery.date_pattern
+        problems.append(
+            f"{len(of_events)} file(s) without a delivery date in their path ({', '.join(of_events[:3])}); "
+            f"expected a match of {pattern} such as 2026-01-31"
+        )
+    days = [file.delivery_date for file in found if file.delivery_date is not None]
+    before = str(min(days) - timedelta(days=1)) if days else "2026-01-31"
+    for kind in dict.fromkeys(file.kind for file in undated if file.kind != "events"):
+        names = [file.name for file in undated if file.kind == kind]
+        problems.append(
+            f"{', '.join(names[:3])}: no day in the path, so nothing says from when {kind} are known; one table for "
+            f"the whole log gets `{kind}: {{delivered: {before}}}` in conf/sources/{source.name}.yaml, the day before "
+            f"its first delivery, and one that changes goes into the folders of its days, as {before}/{names[0]}"
+        )
+    if problems:
+        raise DeliveryError("\n".join(f"{logs}: {problem}" for problem in problems))
 
 
 def _needs_date(source: Source, file: DeliveredFile) -> bool:

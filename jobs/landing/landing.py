@@ -144,6 +144,14 @@ def _stage(
     for number, one in enumerate(measured):
         if one not in logs:
             day = first if one.file.delivery_date is None and first is not None else _delivery_date(one)
+            if one.file.delivery_date is None:
+                log.warning(
+                    "undated_file",
+                    file=one.file.name,
+                    table=one.file.kind,
+                    delivered=str(day),
+                    hint="known from the day after; `delivered` in the source's table gives another day",
+                )
             staged[_raw_file(one, day)] = _copy(one, folder / str(number))
     return staged
 
@@ -184,6 +192,23 @@ def refuse_date_without_data(days: Sequence[date], horizon: date) -> None:
     if horizon not in days:
         has = f"there are {len(days)} from {days[0]} to {days[-1]}" if days else "there is none at all"
         raise DeliveryError(f"no delivery for {horizon}: {has}; name another date, or the logs that hold it (--logs)")
+
+
+def refuse_date_at_once(lake: Lake, files: Sequence[DeliveredFile] | None, horizon: date) -> None:
+    """Raise if it is plain before anything is read that nothing was or will be delivered for the horizon.
+
+    Args:
+        lake: with what was landed.
+        files: that are to be landed; None where none are. The days of a log that is split stand in its lines.
+        horizon: the date that is asked for.
+
+    Raises:
+        DeliveryError: no delivery has that date; says which have.
+    """
+    if files is not None and any(file.kind == "events" and file.delivery_date is None for file in files):
+        return
+    days = {file.delivery_date for file in files or () if file.delivery_date is not None}
+    refuse_date_without_data(sorted(days | set(read_raw_deliveries(lake))), horizon)
 
 
 def _publish(lake: Lake, source: Source, staged: Mapping[RawFile, Path], provenance: Provenance) -> list[date]:

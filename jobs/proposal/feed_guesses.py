@@ -34,6 +34,7 @@ _NUMBERS: dict[str, dict[str, Any]] = {
     "propensity": {"above": 0, "at_most": 1},
 }
 _ARMS = re.compile(r"treatment|treated|arm|variant|segment", re.IGNORECASE)
+_MONEY_WORDS = re.compile(r"price|cost|amount|cents|revenue|preis|betrag|umsatz")
 _LABELLED = re.compile(r"\S+-[01](\s+\S+-[01])*")
 _OTHER_NULLS = ("(not set)", "(none)", "(not provided)", "N/A", "n/a", "NA", "k.A.", "k. A.", "-", "undefined")
 _MOST_WORDS = 60
@@ -90,7 +91,8 @@ def guess_feed(look: FileLook) -> FeedGuess | None:
 
 def _is_worth_a_word(look: FileLook, column: str) -> bool:
     """Return whether a column that nothing maps is named: of JSON's many paths, one whose name says what it holds."""
-    return look.form is not None or any(field_rank(field, column) is not None for field in FIELD_WORDS)
+    is_known = any(field_rank(field, column) is not None for field in FIELD_WORDS)
+    return look.form is not None or is_known or _MONEY_WORDS.search(column.rpartition(".")[2].lower()) is not None
 
 
 def _filled(values: Sequence[str | None]) -> float:
@@ -193,6 +195,21 @@ def _put_type_column(guess: FeedGuess, columns: Mapping[str, Values], column: st
         guess.events["event_type"]["ignore"] = ignored
     if unknown:
         guess.doubts.append(f"event_type: ignored, since no word says what they are: {', '.join(unknown[:10])}")
+    if "purchase" not in known.values():
+        _doubt_orders(guess, columns, values, [word for word in ignored if word not in unknown])
+
+
+def _doubt_orders(guess: FeedGuess, columns: Mapping[str, Values], kinds: Values, ignored: Sequence[str]) -> None:
+    """Name words that seem to mean nothing of an item, though their lines count pieces and no other word is a sale."""
+    found = [name for name in columns if field_rank("quantity", name) is not None and len(columns[name]) == len(kinds)]
+    counted = {
+        kind for name in found for kind, value in zip(kinds, columns[name], strict=True) if kind and value is not None
+    }
+    if orders := [word for word in ignored if word in counted]:
+        guess.doubts.append(
+            f"event_type: {', '.join(orders)} is ignored, though its lines hold {', '.join(found)} and no other word "
+            "is a purchase: map it to purchase if orders are placed by it"
+        )
 
 
 def _flags(columns: Mapping[str, Values]) -> list[tuple[str, str]]:

@@ -33,6 +33,7 @@ from conf.publication import (
     is_strict_subset,
     publishing,
     read_pointer,
+    remove_drafts,
 )
 from conf.tables import SCHEMA_VERSION, Table
 from jobs.errors import PublishError
@@ -53,7 +54,8 @@ _WRITE_FAILURES: tuple[type[Exception], ...] = (OSError, *SPARK_FAILURES)
 class Target:
     """Where rows go: the table, its folder, the column that names a partition, and the cells below it.
 
-    Rows of a file stand in the order of `sort_columns`; each combination of `cell_columns` is one file.
+    Rows of a file stand in the order of `sort_columns`; each combination of `cell_columns` is one file. `n_buckets`: of
+    shoppers, where these are a cell column.
     """
 
     table: Table
@@ -61,6 +63,7 @@ class Target:
     partition_column: str
     cell_columns: tuple[str, ...] = ()
     sort_columns: tuple[str, ...] = ()
+    n_buckets: int | None = None
 
     @property
     def path_columns(self) -> tuple[str, ...]:
@@ -117,10 +120,14 @@ class StagedVersion:
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a staged partition's files will lie: in `folder`, where they must be moved, or where they are already."""
+    """Where a staged partition's files will lie: in `folder`, where they must be moved, or where they are already.
+
+    n_buckets: of the shoppers in the files there; None where it isn't known, or there are none.
+    """
 
     sums: Mapping[str, FileSum]
     folder: Path | None = None
+    n_buckets: int | None = None
 
 
 @contextmanager
@@ -227,6 +234,7 @@ def finish_killed(lock: Path, targets: Iterable[Target]) -> None:
     with publishing(lock):
         for target in targets:
             remove_abandoned(Lake.staging(target.folder))
+            remove_drafts(Lake.pointer(target.folder, "").parent)
             if target.folder.is_dir():
                 update_delta_table(target.table, target.folder)
 
@@ -252,7 +260,7 @@ def _current_place(target: Target, value: str, partition: StagedPartition) -> _P
         return None
     if set(current.sums) != set(current.files) or damage_in(target.folder, current.sums):
         return None
-    return _Place(current.sums)
+    return _Place(current.sums, n_buckets=current.n_buckets)
 
 
 def _place(version: StagedVersion, value: str, partition: StagedPartition) -> _Place:
@@ -268,7 +276,7 @@ def _place(version: StagedVersion, value: str, partition: StagedPartition) -> _P
     ours = version.folder / below
     sums = sums_of(ours, sorted(str(path.relative_to(ours)) for path in ours.rglob("*.parquet")))
     _write_sums(ours, sums)
-    return _Place(_relative_to(version.target.folder, place, sums), place)
+    return _Place(_relative_to(version.target.folder, place, sums), place, version.target.n_buckets)
 
 
 def _suffixes() -> Iterator[str]:
@@ -323,9 +331,9 @@ def _draft(
             profile={name: dict(counted) for name, counted in about.profile.items()},
             drift=tuple(about.drift),
         )
-        sums = dict(places[value].sums) if value in places else {}
+        place = places.get(value, _Place({}))
         pointers[Lake.pointer(target.folder, target.partition(value))] = Pointer(
-            files=tuple(sums), manifest=manifest, sums=sums
+            files=tuple(place.sums), manifest=manifest, sums=dict(place.sums), n_buckets=place.n_buckets
         )
     return pointers
 
@@ -373,9 +381,13 @@ def _stale_message(stale: Sequence[Manifest]) -> str:
 def swap_pointers(changes: Mapping[Path, Pointer]) -> None:
     """Swap all pointers; where one can't be swapped, put those before it back (a rename needs no space).
 
+    The lock of the tables' publishers is held: what a killed one left beside the pointers is removed.
+
     Raises:
         PublishError: a pointer can't be written; every pointer is as it was.
     """
+    for folder in {path.parent for path in changes}:
+        remove_drafts(folder)
     before = {path: read_pointer(path) for path in changes}
     backups: dict[Path, Path] = {}
     done: list[Path] = []

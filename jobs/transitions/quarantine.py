@@ -13,6 +13,7 @@ from datetime import date
 
 from conf.kernel.quarantine import NO_CONSENT, QUARANTINE_REASONS
 from conf.publication import Manifest
+from conf.specs.delivery import MAX_REJECTED_SHARE
 from conf.specs.scenario import Pipeline
 from jobs.errors import CheckError
 from jobs.transitions.events_read import EventsRead
@@ -23,6 +24,9 @@ REASONS = (*QUARANTINE_REASONS, NO_SHOPPER)
 
 _PREFIX = "quarantined."
 REPEATED_DECISIONS = "repeated_decisions"
+
+# So few say nothing of a share, unless they are as large a part of the date as a log of another kind would have.
+_FEW, _LARGE_PART = 2, MAX_REJECTED_SHARE
 
 _WORDS = {
     "no_action": "name no action: neither `action` nor what it falls back to",
@@ -58,6 +62,15 @@ class DateDecisions:
     def n_unusable(self) -> int:
         """Decisions that can't be used; those that may not be, for want of consent, are no sign of a wrong log."""
         return self.n_unfit.total() - self.n_unfit[QUARANTINE_REASONS[NO_CONSENT]]
+
+    def has_too_many(self, bound: float) -> bool:
+        """Return whether more decisions can't be used than a share allows; one or two may exceed it.
+
+        Of 30 decisions a single one is more than 3%. A bound of 0 allows none, nor may they be a fifth of all.
+        """
+        share = self.n_unusable / self.n if self.n else 0.0
+        is_few = self.n_unusable <= _FEW and share < _LARGE_PART
+        return share > bound and not (is_few and bound > 0)
 
     @property
     def n_set_aside(self) -> int:
@@ -115,9 +128,7 @@ def refuse_too_many(decided: Mapping[date, DateDecisions], pipeline: Pipeline, w
         CheckError: names every such date, its reasons, an example of each, and what to do.
     """
     bound = pipeline.scenario.max_quarantined_share
-    problems = [
-        line for day, one in sorted(decided.items()) if one.n_unusable > bound * one.n for line in _told(day, one)
-    ]
+    problems = [line for day, one in sorted(decided.items()) if one.has_too_many(bound) for line in _told(day, one)]
     if problems:
         scenario, source = pipeline.scenario.name, pipeline.source.name
         raise CheckError(

@@ -20,7 +20,11 @@ class SplitSummary(StrictModel):
 
 
 class IngestCounts(StrictModel):
-    """Where the delivered lines went: accepted + rejected + not yet = lines."""
+    """Where the delivered lines went: accepted + rejected + not yet = lines.
+
+    n_unended_files: files whose last line has no end, among those that were landed for the night: perhaps cut off.
+    drift: what differs in the night's deliveries from earlier ones, a sentence each.
+    """
 
     n_lines: int
     n_accepted: int
@@ -28,6 +32,8 @@ class IngestCounts(StrictModel):
     n_rejected: int
     n_not_yet: int
     rejected: dict[str, int]
+    n_unended_files: int = 0
+    drift: tuple[str, ...] = ()
 
 
 class RewardBalance(StrictModel):

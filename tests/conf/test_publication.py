@@ -1,6 +1,7 @@
 """Pointers and manifests: atomic swaps, refusals, one publisher at a time."""
 
 import multiprocessing
+import os
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,15 @@ from typing import Any
 import pytest
 
 from conf.errors import PublicationError, StaleInputs
-from conf.publication import Manifest, Pointer, publishing, read_pointer, read_pointers, swap_pointer
+from conf.publication import (
+    Manifest,
+    Pointer,
+    publishing,
+    read_pointer,
+    read_pointers,
+    remove_drafts,
+    swap_pointer,
+)
 
 
 def make_pointer(**override: Any) -> Pointer:
@@ -78,6 +87,17 @@ def _count_up(lock: Path, counter: Path, times: int) -> None:
     for _ in range(times):
         with publishing(lock):
             counter.write_text(str(int(counter.read_text()) + 1))
+
+
+def test_drafts_of_killed_publishers_are_removed(tmp_path: Path) -> None:
+    """Pointers, drafts of this process and other files stay."""
+    kept = ["date=2026-01-05.json", f".date=2026-01-05.json.{os.getpid()}", ".lock", ".nfs0001"]
+    gone = [".date=2026-01-05.json.99999999", ".date=2026-01-06.json.99999999.before"]
+    for name in (*kept, *gone):
+        (tmp_path / name).write_text("{}")
+    remove_drafts(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(kept)
+    remove_drafts(tmp_path / "nowhere")
 
 
 def test_publishing_lets_one_process_in_at_a_time(tmp_path: Path) -> None:

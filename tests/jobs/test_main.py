@@ -101,6 +101,20 @@ def test_unknown_setting_is_one_line_on_stderr(
     assert "did you mean 'NIGHTCART_HOME'?" in capsys.readouterr().err
 
 
+def test_date_without_a_delivery_is_refused_before_spark_starts(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A closed day: the dates that there are stand in the message, and nothing is landed."""
+    logs = deliver_days(tmp_path / "logs", DAYS)
+    command = ["ingest", "--source", "canonical", "--date", "2026-01-08"]
+    assert main([*command, "--logs", str(logs)]) == 65
+    captured = capsys.readouterr().err
+    assert captured.startswith("error: no delivery for 2026-01-08: there are 3 from 2026-01-05 to 2026-01-07")
+    assert main(command) == 65
+    assert "no delivery for 2026-01-08: there is none at all" in capsys.readouterr().err
+    assert not home.exists()
+
+
 @pytest.mark.parametrize("arguments", [["ingest", "--source", "taobao", "--date", "tomorrow"], ["build"], ["fly"]])
 def test_wrong_arguments_exit_with_two(arguments: list[str]) -> None:
     """Usage goes to stderr, as command lines do."""

@@ -57,6 +57,8 @@ def _ingest_counts(ingest: Mapping[str, Any]) -> IngestCounts:
         n_rejected=ingest["n_rejected"],
         n_not_yet=ingest["n_not_yet"],
         rejected=ingest["rejected"],
+        n_unended_files=ingest.get("n_unended_files", 0),
+        drift=tuple(ingest.get("drift", ())),
     )
 
 

@@ -47,6 +47,7 @@ def test_source_names_hold_the_formats_that_ship() -> None:
         ({"events": {"event_time": {"zone": "Mars/Olympus"}}}, "no such time zone"),
         ({"events": {"user_id": {"extract": "id-\\d+"}}}, "expected one group in parentheses, found 0"),
         ({"events": {"price": {"column": "p", "times": "q", "divided_by": "r"}}}, "one of times, divided_by"),
+        ({"events": {"price": {"column": "p", "divided_by": 100}}}, "a fixed factor is scale, as 0.01 for cents"),
         ({"events": {"event_type": {"ignore": ["pv"]}}}, "pv: both in map and in ignore"),
         ({"max_rejected_share": 20}, "less than or equal to 1"),
         ({"csv": {"delimiter": ""}}, "characters that stand between values"),

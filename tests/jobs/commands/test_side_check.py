@@ -139,3 +139,17 @@ def test_one_action_a_line_contradicts_nothing(tmp_path: Path) -> None:
         table = {"availability": {"files": [f"**/{name}.jsonl"], "columns": mapped}}
         (check,) = checked(Source.model_validate(source().model_dump() | table), tmp_path, 10)
         assert len(check.contradicted) == n_contradicted
+
+
+def test_a_table_that_names_no_day_is_said_with_a_log_that_is_split(tmp_path: Path) -> None:
+    """It comes with the log's first day, unless the source gives another."""
+    delivery = {"layout": "by_event_date", "files": ["events.jsonl"]}
+    content = source().model_dump() | {"items": ITEMS, "delivery": delivery}
+    (tmp_path / "events.jsonl").write_text("".join(f"{one}\n" for one in day_lines(FIRST)))
+    (tmp_path / "items.csv").write_bytes("Größe;eur;ek;since\n1;2,50;;01.01.2026\n".encode("latin-1"))
+    told = "no day in the path of items.csv: delivered with the log's first day, and known from the day after"
+    (items,) = checked(Source.model_validate(content), tmp_path, 10)
+    assert told in "\n".join(items.lines())
+    stated = content | {"items": ITEMS | {"delivered": "2026-01-04"}}
+    (items,) = checked(Source.model_validate(stated), tmp_path, 10)
+    assert told not in "\n".join(items.lines())

@@ -87,6 +87,27 @@ def test_daily_file_without_a_date_in_its_path_is_refused(tmp_path: Path) -> Non
         find_files(load_source("online_retail"), tmp_path)
 
 
+def test_a_table_without_a_day_beside_dated_logs_says_how_it_gets_one(tmp_path: Path) -> None:
+    """The day before the first delivery, by its spec or by its folder: either is then taken."""
+    shop = load_source("canonical")
+    for day in ("2026-01-05", "2026-01-06"):
+        (tmp_path / day).mkdir()
+        (tmp_path / day / "events.jsonl").write_text("{}\n")
+    (tmp_path / "items.jsonl").write_text("{}\n")
+    with pytest.raises(DeliveryError) as raised:
+        find_files(shop, tmp_path)
+    message = str(raised.value)
+    assert "items.jsonl: no day in the path, so nothing says from when items are known" in message
+    assert "`items: {delivered: 2026-01-04}` in conf/sources/canonical.yaml" in message
+    assert "as 2026-01-04/items.jsonl" in message
+    assert shop.items is not None
+    stated = shop.model_copy(update={"items": shop.items.model_copy(update={"delivered": date(2026, 1, 4)})})
+    assert ("items", date(2026, 1, 4)) in {(one.kind, one.delivery_date) for one in find_files(stated, tmp_path)}
+    (tmp_path / "2026-01-04").mkdir()
+    (tmp_path / "items.jsonl").rename(tmp_path / "2026-01-04" / "items.jsonl")
+    assert ("items", date(2026, 1, 4)) in {(one.kind, one.delivery_date) for one in find_files(shop, tmp_path)}
+
+
 def test_whole_gzip_file_is_counted_without_its_header(tmp_path: Path) -> None:
     """The header is no record; a last line without an end is one."""
     content = gzip.compress((HEADER + "1,a,b,1,2026-01-05 10:00:00,1,7,UK\n" * 2 + "1,a").encode())

@@ -159,6 +159,18 @@ def test_money_in_lists_of_objects_that_nothing_maps_is_named(tmp_path: Path) ->
     assert "order.lines[].sku" in text
 
 
+def test_orders_that_the_words_leave_out_are_said(tmp_path: Path) -> None:
+    """A shop whose orders are checkouts has no other word of a purchase; prices in cents have their own names."""
+    view = '{"at": "2026-01-05T10:%02d:00Z", "user_id": "u1", "event": "view", "sku": "i1", "priceCents": 95}'
+    checkout = '{"at": "2026-01-05T11:%02d:00Z", "user_id": "u1", "event": "checkout", "sku": "i1", "qty": 2}'
+    lines = [one % n for n in range(20) for one in (view, checkout)]
+    text = propose([_write(tmp_path / "log.jsonl", _csv(lines))])
+    assert "event_type: checkout is ignored, though its lines hold qty and no other word is a purchase" in text
+    assert "mapped to nothing: priceCents" in text
+    begun = [line.replace('"view"', '"purchase"') for line in lines]
+    assert "is ignored, though" not in propose([_write(tmp_path / "sold.jsonl", _csv(begun))])
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

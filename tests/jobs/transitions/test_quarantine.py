@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from conf.publication import read_pointers
 from conf.specs.scenario import Pipeline
 from jobs.errors import CheckError
 from jobs.transitions.build import build
+from jobs.transitions.quarantine import DateDecisions
 from tests.jobs.transitions.delivered_shop import DeliveredShop
 from tests.jobs.transitions.shop_events import DAY, Row, a_pipeline, available, event, impression, made_of, transitions
 
@@ -156,6 +158,25 @@ def test_more_than_the_stated_share_builds_nothing(spark: SparkSession, tmp_path
     assert "max_quarantined_share in conf/scenarios/recommendation.yaml" in message
     assert "shopper " not in message.replace("no shopper", "")
     assert read_pointers(shop.folder) == {}
+
+
+@pytest.mark.parametrize(
+    ("n_unfit", "n", "bound", "expected"),
+    [
+        (1, 30, 0.01, False),
+        (2, 30, 0.01, False),
+        (3, 30, 0.01, True),
+        (3, 300, 0.01, False),
+        (1, 6, 0.01, False),
+        (1, 5, 0.01, True),
+        (2, 2, 0.01, True),
+        (1, 1000, 0.0, True),
+        (0, 0, 0.0, False),
+    ],
+)
+def test_one_or_two_are_no_share(n_unfit: int, n: int, bound: float, expected: bool) -> None:
+    """Of a small date; unless none is allowed, or they are a fifth of it."""
+    assert DateDecisions(n=n, n_unfit=Counter(outside_set=n_unfit)).has_too_many(bound) is expected
 
 
 def test_share_of_the_scenario_allows_more(spark: SparkSession, tmp_path: Path) -> None:

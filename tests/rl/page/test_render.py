@@ -263,6 +263,20 @@ def test_page_accounts_for_every_line_and_reward() -> None:
     assert "In accepted events 20,500 points" in text
 
 
+def test_page_says_what_is_odd_about_the_nights_files() -> None:
+    """Files that may be cut off, and what differs from earlier deliveries: ten sentences, and how many more."""
+    usual = data().ingest
+    assert usual is not None
+    odd = usual.model_copy(update={"n_unended_files": 2, "drift": tuple(f"column c{n} is gone" for n in range(12))})
+    shown = text_of(review(data=data(ingest=odd)))
+    assert "2 of the files delivered for this night end within a line" in shown
+    assert "column c9 is gone" in shown
+    assert "column c10 is gone" not in shown
+    assert "and 2 more, in ingest.json" in shown
+    for words in ("end within a line", "differ from earlier ones"):
+        assert words not in text_of(review())
+
+
 def test_page_says_which_decisions_were_set_aside() -> None:
     """How many, in how many episodes, and why; nothing where none were."""
     aside = {"episodes": 3, "decisions": 17, "outside_set": 2, "no_action": 1}

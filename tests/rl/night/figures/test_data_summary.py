@@ -54,7 +54,16 @@ def test_summary_joins_what_the_steps_left(run: Run) -> None:
     """Lines from ingest, rewards from build, episodes from prepare; dates in order."""
     write(
         run.ingest_result,
-        {"n_lines": 10, "n_events": 7, "n_derived": 1, "n_rejected": 2, "n_not_yet": 1, "rejected": {"duplicate": 2}},
+        {
+            "n_lines": 10,
+            "n_events": 7,
+            "n_derived": 1,
+            "n_rejected": 2,
+            "n_not_yet": 1,
+            "rejected": {"duplicate": 2},
+            "n_unended_files": 2,
+            "drift": ["column 'price' is gone"],
+        },
     )
     reward = {"events": 5, "transitions": 3, "residuals": {"unknown_decision": 2}}
     write(run.build_result, {"reward": reward, "quarantined": {"episodes": 1, "decisions": 2, "no_action": 1}})
@@ -62,6 +71,7 @@ def test_summary_joins_what_the_steps_left(run: Run) -> None:
     assert summary.dates == (date(2026, 1, 1), date(2026, 1, 2))
     assert summary.ingest is not None
     assert summary.ingest.n_accepted + summary.ingest.n_rejected + summary.ingest.n_not_yet == summary.ingest.n_lines
+    assert (summary.ingest.n_unended_files, summary.ingest.drift) == (2, ("column 'price' is gone",))
     assert summary.reward is not None
     assert summary.reward.transitions + sum(summary.reward.residuals.values()) == summary.reward.events
     assert summary.quarantined == {"episodes": 1, "decisions": 2, "no_action": 1}
