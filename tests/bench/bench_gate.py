@@ -26,6 +26,7 @@ from rl.gate.rules import Decision
 from rl.ope.intervals.intervals import standard_error
 from rl.ope.intervals.sums import difference
 from rl.ope.report import BEHAVIOR
+from tests.bench.gate.fast_nights import fast_night
 from tests.bench.gate.nights import (
     CANDIDATE,
     FIRST_NIGHT_LEVEL,
@@ -86,7 +87,9 @@ def _one_step(pool: Executor, n_nights: int, named: str) -> None:
     for number, kind in enumerate(kinds()):
         if named in kind.name:
             seeds = range(FIRST_SEED + 100_000 * number, FIRST_SEED + 100_000 * number + n_nights)
-            judge_one = partial(one_step_night, kind, gate=GATE, alpha=FIRST_NIGHT_LEVEL)
+            judge_one = partial(
+                one_step_night if kind.shop.hidden > 1 else fast_night, kind, gate=GATE, alpha=FIRST_NIGHT_LEVEL
+            )
             nights = list(pool.map(judge_one, seeds, chunksize=max(1, n_nights // 40)))
             for line in lines(kind, nights, alpha=FIRST_NIGHT_LEVEL):
                 _print(line)

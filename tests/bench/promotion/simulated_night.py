@@ -18,12 +18,14 @@ from rl.data.discount_function import DiscountFunction
 from rl.data.encoder_fitting import fit_encoder
 from rl.data.logged_episodes import FloatArray, IntArray, LoggedEpisodes
 from rl.data.splits import SplitName, TimeSpan, split_intervals
+from rl.gate.alpha_spending import night_level
 from rl.learning.candidates import SeededCandidate, seeded_candidates
 from rl.learning.replay.replay_columns import columns_of
 from rl.learning.training import TrainingSettings, train_candidate
 from rl.learning.training_run import KeptNetwork
 from rl.night.checkpoint_choice import choose_checkpoints
-from rl.night.selection import ScaledFloors, Selection, select_candidate
+from rl.night.gate_ahead import GateAhead
+from rl.night.selection import Selection, select_candidate
 from rl.night.validation_gain import gain_in_standard_errors
 from rl.ope.report import EvaluationSettings
 from rl.policy import StochasticPolicy
@@ -204,7 +206,8 @@ class SimulatedNight:
     ) -> Selection:
         """The candidate and temperature that validation episodes choose, as a night does."""
         scenario = self.pipeline.scenario
-        temperatures, floors = scenario.policy.temperatures, ScaledFloors.from_scenario(scenario)
+        level = night_level(scenario.gate.wrong_promotions_per_year, LAST_DATE).level
+        temperatures, ahead = scenario.policy.temperatures, GateAhead.from_scenario(scenario, alpha=level)
         chosen = choose_checkpoints(
             candidates,
             train=train,
@@ -212,7 +215,7 @@ class SimulatedNight:
             settings=settings,
             estimator=scenario.evaluation.estimator,
             temperature=temperatures[len(temperatures) // 2],
-            floors=floors,
+            ahead=ahead,
         )
         return select_candidate(
             {name: one.policy for name, one in chosen.items()},
@@ -221,7 +224,7 @@ class SimulatedNight:
             settings=settings,
             estimator=scenario.evaluation.estimator,
             temperatures=temperatures,
-            floors=floors,
+            ahead=ahead,
             is_logged=True,
         )
 
