@@ -73,11 +73,11 @@ def fast_night(kind: Kind, seed: int, *, gate: Gate, alpha: float) -> OneStepNig
         else shop.candidate(kind.gain)
     )
     test = Visits.of(known.episodes)
-    gain = _gain(policy, test, fitted)
+    gain = gain_sums(policy, test, fitted)
     interval = _bound(gain, alpha, seed)
     losses = split_losses(_contributions(policy, train, validation, known.episodes))
     lower = lowered(interval, losses, alpha=alpha)
-    sizes = _sizes(policy, test)
+    sizes = sizes_of(policy, test)
     evidence = GateEvidence(
         candidate=CANDIDATE,
         baseline=BEHAVIOR,
@@ -134,18 +134,20 @@ def _departure(counts: FloatArray, left: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class _Sizes:
+class Sizes:
+    """Effective units: the smaller of candidate and log behind weights and rewards, and those that differ."""
+
     effective: float
     rewarded: float
     differing: float
 
 
-def _sizes(policy: TablePolicy, rows: Visits) -> _Sizes:
+def sizes_of(policy: TablePolicy, rows: Visits) -> Sizes:
     """Return the smaller effective sizes of candidate and log, and the units that differ."""
     unit = _by_unit(rows.unit)[0]
     ratio = _ratio(policy, rows)
     summed = [np.bincount(unit, weights=weight).astype(np.float64) for weight in (ratio, np.ones(len(ratio)))]
-    return _Sizes(
+    return Sizes(
         min(effective_sample_size(each) for each in summed),
         min(effective_rewarded_units(weight * rows.reward, unit) for weight in (ratio, np.ones(len(ratio)))),
         effective_sample_size(np.bincount(unit, weights=np.abs(ratio - 1)).astype(np.float64)),
@@ -168,7 +170,8 @@ def _parts(policy: TablePolicy, rows: Visits, q: FloatArray) -> FloatArray:
     return np.asarray(value + _ratio(policy, rows) * (rows.reward - q[rows.visit, rows.action]) - rows.reward)
 
 
-def _gain(policy: TablePolicy, rows: Visits, q: FloatArray) -> RatioSums:
+def gain_sums(policy: TablePolicy, rows: Visits, q: FloatArray) -> RatioSums:
+    """Return the sums of the doubly robust gain over the log."""
     return mean_sums(_parts(policy, rows, q), *_by_unit(rows.unit))
 
 
@@ -227,7 +230,7 @@ def _learned(
     )
 
     def rank(policy: TablePolicy) -> tuple[bool, float]:
-        gain, sizes = _gain(policy, validation, q), _sizes(policy, validation)
+        gain, sizes = gain_sums(policy, validation, q), sizes_of(policy, validation)
         chance = ahead.chance_of_floors(sizes.effective, sizes.rewarded, sizes.differing)
         value, error = gain.value(), standard_error(gain)
         if not ahead.is_within_reach(chance):
