@@ -60,7 +60,8 @@ help:  ## this page
 #:   SIZES=300000 NIGHT_EVENTS=300000  events of the logs of `make bench-jobs`; REPEATS=1 rounds; FORMS=csv,jsonl
 #:   CELLS=p4-L2,p9-L3 SHIFTS=0,3,-3 SEEDS=3 METHODS=formulas,hindsight SMALL=1  of `make bench-inventory`
 #:   SEEDS=6-10 SHOPPERS=1000 TRUTH=8000 PARTS=tabular SMALL=1  of `make bench-promotion`: logs, their shoppers, those of truths
-#:   SECTIONS=coverage,selection  parts of `make bench-jobs`, `make bench-ope` or `make bench-train`; default: all
+#:   SECTIONS=coverage,selection  parts of `make bench-gate`, `make bench-jobs`, `make bench-ope` or `make bench-train`; default: all
+#:   KINDS=learned SEED=1         of the one-step nights of `make bench-gate`: which kinds, by a part of their names, and seeds
 #:   DEVICE=cuda REPEATS=5        what `make bench-train` runs on, and how many rounds
 #:   THREADS=1,8      numbers of threads that its full step is timed with; default: 1 and all cores
 #:   PINS=--upgrade   how `make pins` compiles; --upgrade-package NAME renews one

@@ -17,7 +17,8 @@ from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evalua
 from rl.ope.samples.weights import effective_sample_size
 
 _N_FOLDS = 2
-_SEED = 20_260_115
+DEAL_SEED = 20_260_115
+"""Of the deal of units into halves: the same units are dealt alike every night."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def split_contributions(
     unit_ids, unit = np.unique(np.concatenate([one.unit for one in _splits(compared[0])]), return_inverse=True)
     if len(unit_ids) < _N_FOLDS * 2:
         raise UnsupportedEstimator(f"{len(unit_ids)} units can't be dealt into {_N_FOLDS} halves of two or more")
-    half = (np.random.default_rng(_SEED).permutation(len(unit_ids)) % _N_FOLDS)[unit]
+    half = (np.random.default_rng(DEAL_SEED).permutation(len(unit_ids)) % _N_FOLDS)[unit]
     window = _windows(compared[0])
     found = [_of_half(compared, number, half, window, settings=settings, estimator=estimator) for number in (0, 1)]
     sums = merged(*(one.sums for one in found))

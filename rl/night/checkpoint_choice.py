@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import structlog
 
 from rl.data.logged_episodes import LoggedEpisodes
-from rl.night.selection import AtTemperature, Choice, ScaledFloors, judged_choice
+from rl.night.gate_ahead import GateAhead
+from rl.night.selection import AtTemperature, Choice, judged_choice
 from rl.ope.report import EvaluationSettings, evaluate_policies
 from rl.policy import StochasticPolicy
 
@@ -37,10 +38,10 @@ def choose_checkpoints(
     settings: EvaluationSettings,
     estimator: str,
     temperature: float,
-    floors: ScaledFloors,
+    ahead: GateAhead,
     at_temperature: AtTemperature = StochasticPolicy.with_temperature,
 ) -> dict[str, ChosenCheckpoint]:
-    """Return the kept policy of each candidate whose gain is surest, as candidates are ranked; of equals the latest.
+    """Return the kept policy of each candidate that ranks first, as candidates are ranked; of equals the latest.
 
     All kept policies of a candidate share the Q-function of its last one: doubly robust estimates stay unbiased by it,
     and so alike policies are told apart by their rewards, not by two fits. Where the estimator has no weights (implied
@@ -53,7 +54,7 @@ def choose_checkpoints(
         settings: how values are estimated or models fitted.
         estimator: the spec's.
         temperature: that all are compared at.
-        floors: below which the log can't judge a policy.
+        ahead: what the gate will ask on test episodes.
         at_temperature: how a policy is made of a network's; where there is a budget, at its price of money.
     """
     several = {name: found for name, found in kept.items() if len(found) > 1 and estimator != "dm"}
@@ -78,7 +79,7 @@ def choose_checkpoints(
     chosen = {}
     for name, found in kept.items():
         choices = {
-            update: judged_choice(evaluation, _label(name, update), policy, estimator, floors)
+            update: judged_choice(evaluation, _label(name, update), policy, estimator, ahead)
             for update, policy in found.items()
             if name in several
         }

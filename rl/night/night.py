@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 
 import structlog
 
@@ -21,10 +20,11 @@ from rl.night.action_shares import ActionShares, action_shares
 from rl.night.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
 from rl.night.evaluation import NightEvaluation, evaluate_night
 from rl.night.explanation.night_explanation import NightExplanation, explain_night
+from rl.night.gate_ahead import GateAhead
 from rl.night.losses import BeforeTest
 from rl.night.pricing import has_values, shoppers_a_week, weekly_pricing
 from rl.night.second_look.second_look import SecondLook, second_look
-from rl.night.selection import ScaledFloors, Selection, select_candidate
+from rl.night.selection import Selection, select_candidate
 from rl.night.spend.equal_spend import rules_at_equal_spend
 from rl.night.spend.gain_at_spend import GainAtSpend, gain_at_spend
 from rl.night.spend.one_decision import one_decision
@@ -126,9 +126,7 @@ def whole_night(
     how = EvaluationSettings.from_scenario(pipeline.scenario, device=resolve_device(settings.device))
     train = dataset.to_logged_episodes("train")
     validation = know_propensities(dataset.to_logged_episodes("validation"), is_logged=pipeline.is_logged).episodes
-    chosen, selection = _select(
-        dataset, candidates, lake, last_delivery=registered.key.date, train=train, validation=validation, settings=how
-    )
+    chosen, selection = _select(dataset, candidates, lake, registered, train=train, validation=validation, settings=how)
     selected = selection.best.policy
     evaluation = evaluate_night(
         dataset,
@@ -193,8 +191,8 @@ def _select(
     dataset: Dataset,
     candidates: Mapping[str, LoadedCandidate],
     lake: Lake,
+    registered: RegistryBefore,
     *,
-    last_delivery: date,
     train: LoggedEpisodes,
     validation: LoggedEpisodes,
     settings: EvaluationSettings,
@@ -202,13 +200,14 @@ def _select(
     """Return each candidate's network, and the selected candidate at its temperature, by validation episodes alone."""
     pipeline = dataset.pipeline
     estimator = pipeline.scenario.evaluation.estimator if pipeline.is_logged else "dm"
-    pricing = weekly_pricing(dataset, lake, candidates, validation, last_delivery=last_delivery)
+    pricing = weekly_pricing(dataset, lake, candidates, validation, last_delivery=registered.key.date)
 
     def at_temperature(policy: StochasticPolicy, temperature: float) -> StochasticPolicy:
         warmed = policy.with_temperature(temperature)
         return warmed if pricing is None else pricing.priced(warmed)
 
-    temperatures, floors = pipeline.scenario.policy.temperatures, ScaledFloors.from_scenario(pipeline.scenario)
+    temperatures = pipeline.scenario.policy.temperatures
+    ahead = GateAhead.from_scenario(pipeline.scenario, alpha=registered.level.level)
     chosen = choose_checkpoints(
         {name: candidate.checkpoints for name, candidate in candidates.items()},
         train=train,
@@ -216,7 +215,7 @@ def _select(
         settings=settings,
         estimator=estimator,
         temperature=temperatures[len(temperatures) // 2],
-        floors=floors,
+        ahead=ahead,
         at_temperature=at_temperature,
     )
     selection = select_candidate(
@@ -226,7 +225,7 @@ def _select(
         settings=settings,
         estimator=estimator,
         temperatures=temperatures,
-        floors=floors,
+        ahead=ahead,
         is_logged=pipeline.is_logged,
         at_temperature=at_temperature,
     )

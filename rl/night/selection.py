@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from conf.specs.scenario import Scenario
 from rl.data.logged_episodes import LoggedEpisodes, Policy
 from rl.errors import EvaluationError
+from rl.night.gate_ahead import GateAhead
 from rl.ope.estimators.registry import ESTIMATORS
 from rl.ope.intervals.intervals import standard_error
 from rl.ope.intervals.sums import difference
+from rl.ope.overlap.differing_units import effective_differing_units
 from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, PolicyValueReport, evaluate_policies
 from rl.policy import StochasticPolicy
 
@@ -24,20 +25,6 @@ FALLBACK_ESTIMATOR = "dm"
 
 AtTemperature = Callable[[StochasticPolicy, float], StochasticPolicy]
 """Makes of a candidate's policy the one at a temperature; where there is a budget, at the price of money for it."""
-
-
-@dataclass(frozen=True)
-class ScaledFloors:
-    """What the log must hold on validation episodes for a policy to be judged at all; the gate's, to their share."""
-
-    effective_sample_size: float
-    effective_rewarded: float
-
-    @classmethod
-    def from_scenario(cls, scenario: Scenario) -> ScaledFloors:
-        """Return the gate's floors times the validation episodes' share of the test episodes."""
-        scale = min(1.0, scenario.splits.validation / scenario.splits.test)
-        return cls(scale * scenario.gate.min_effective_sample_size, scale * scenario.gate.min_effective_rewarded)
 
 
 @dataclass(frozen=True)
@@ -50,6 +37,8 @@ class Choice:
         certainty: gain over the behavior policy in units of its standard error, paired; None where unknown.
         cautious_gain: that gain less one standard error; None where unknown.
         is_supported: the floors are met.
+        gain_to_ship: what the gate is to be expected to let through of it (`GateAhead`); None where the log has no
+            chance of judging it, or nothing is known of its gain.
     """
 
     policy: StochasticPolicy
@@ -57,21 +46,24 @@ class Choice:
     certainty: float | None
     cautious_gain: float | None
     is_supported: bool
+    gain_to_ship: float | None = None
 
     @property
-    def rank(self) -> tuple[bool, float]:
+    def rank(self) -> tuple[bool, bool, float, float]:
         """Key that sorts choices in ascending order of preference.
 
-        Among policies that the log can judge, the surest gain: the highest value would pick the policy furthest from
-        the log, whose estimate is mostly noise. Among those it can't judge, the largest gain less its standard error:
-        the one nearest to being judged would be the one most like the log, good or bad, and may reach the floors on
-        test episodes. Without weights (the direct method), the highest value.
+        Among policies that the log may judge, the one of which the gate is to be expected to ship most: the highest
+        value would pick the policy furthest from the log, whose estimate is mostly noise, and the surest gain one that
+        changes little. Among those it can't judge, the largest gain less its standard error: the one nearest to being
+        judged would be the one most like the log, good or bad. Without weights (the direct method), the highest value.
         """
         if self.report.value is None:
-            return (False, float("-inf"))
+            return (False, False, float("-inf"), 0.0)
         if self.certainty is None or self.cautious_gain is None:
-            return (True, self.report.value)
-        return (True, self.certainty) if self.is_supported else (False, self.cautious_gain)
+            return (True, False, self.report.value, 0.0)
+        if self.gain_to_ship is None:
+            return (True, False, self.cautious_gain, 0.0)
+        return (True, True, self.gain_to_ship, self.certainty)
 
 
 @dataclass(frozen=True)
@@ -101,7 +93,7 @@ def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from,
     settings: EvaluationSettings,
     estimator: str,
     temperatures: Sequence[float],
-    floors: ScaledFloors,
+    ahead: GateAhead,
     is_logged: bool,
     at_temperature: AtTemperature = StochasticPolicy.with_temperature,
 ) -> Selection:
@@ -115,7 +107,7 @@ def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from,
         estimator: the spec's; where it gives no value for anyone, the direct method decides, and where that gives none
             either, the first candidate is taken: the gate, on a log no richer, will abstain.
         temperatures: those that the spec lets be tried.
-        floors: below which the log can't judge a policy.
+        ahead: what the gate will ask on test episodes.
         is_logged: False where decisions are implied.
         at_temperature: how a policy is made of a candidate's; where there is a budget, at its price of money.
 
@@ -139,7 +131,7 @@ def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from,
         stand_ins=_stand_ins(candidates, warmed, temperatures) if is_logged else None,
     )
     used, note = _usable_estimator(evaluation, list(warmed), estimator)
-    choices = [judged_choice(evaluation, name, policy, used, floors) for name, policy in warmed.items()]
+    choices = [judged_choice(evaluation, name, policy, used, ahead) for name, policy in warmed.items()]
     by_candidate = tuple(
         max((choice for choice in choices if choice.policy.name == policy.name), key=lambda choice: choice.rank)
         for policy in candidates.values()
@@ -168,22 +160,31 @@ def _stand_ins(
 
 
 def judged_choice(
-    evaluation: PolicyEvaluation, name: str, policy: StochasticPolicy, estimator: str, floors: ScaledFloors
+    evaluation: PolicyEvaluation, name: str, policy: StochasticPolicy, estimator: str, ahead: GateAhead
 ) -> Choice:
-    """Rank one policy: its report, its gain in standard errors, and whether it reaches the floors."""
+    """Rank one policy: its report, its gain in standard errors, its floors, and what the gate may ship of it."""
     report = evaluation.report(name, estimator)
     if not ESTIMATORS[estimator].needs_weights or (name, estimator) not in evaluation.sums:
         return Choice(policy, report, certainty=None, cautious_gain=None, is_supported=False)
     paired = difference(evaluation.sums[name, estimator], evaluation.sums[BEHAVIOR, estimator])
     gain, error = paired.value(), standard_error(paired)
+    differing = _differing(evaluation, name)
+    chance = ahead.chance_of_floors(report.effective_sample_size, report.n_effective_rewarded, differing)
     return Choice(
         policy,
         report,
         certainty=gain / error if error > 0 else 0.0,
         cautious_gain=gain - error,
-        is_supported=(report.effective_sample_size or 0.0) >= floors.effective_sample_size
-        and (report.n_effective_rewarded or 0.0) >= floors.effective_rewarded,
+        is_supported=min(report.effective_sample_size or 0.0, differing or 0.0) >= ahead.effective_sample_size
+        and (report.n_effective_rewarded or 0.0) >= ahead.effective_rewarded,
+        gain_to_ship=chance * ahead.gain_to_ship(gain, error) if ahead.is_within_reach(chance) else None,
     )
+
+
+def _differing(evaluation: PolicyEvaluation, name: str) -> float | None:
+    """Return the units for which the policy decides differently from the log; None where it can't be weighted."""
+    found = [evaluation.weights[one] for one in (name, BEHAVIOR) if one in evaluation.weights]
+    return effective_differing_units(*found) if len(found) == 2 else None
 
 
 def _usable_estimator(evaluation: PolicyEvaluation, names: Sequence[str], estimator: str) -> tuple[str, str]:

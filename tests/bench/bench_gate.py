@@ -1,8 +1,8 @@
 """How often the gate promotes candidates of known true value, beside an oracle; over sixty nights in a row; in traps.
 
 Prints JSON lines. Run by `make bench-gate`; `NIGHTS` sets how many nights each kind of candidate is judged on,
-`SECTIONS` which parts are run: `sessions`, `consecutive`, `traps`, `one_step`; `KINDS` which of the last, by a part of
-their names.
+`SECTIONS` which parts are run: `sessions`, `consecutive`, `traps`, `one_step`, `selection`; `KINDS` which kinds of
+`one_step`, by a part of their names; `SEED` where its seeds begin.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from rl.gate.rules import Decision
 from rl.ope.intervals.intervals import standard_error
 from rl.ope.intervals.sums import difference
 from rl.ope.report import BEHAVIOR
+from tests.bench.gate.fast_nights import fast_night
 from tests.bench.gate.nights import (
     CANDIDATE,
     FIRST_NIGHT_LEVEL,
@@ -37,6 +38,8 @@ from tests.bench.gate.nights import (
 )
 from tests.bench.gate.one_step_lines import kinds, lines
 from tests.bench.gate.one_step_nights import one_step_night
+from tests.bench.gate.selection_nights import SHOPS, selection_line, shipped
+from tests.bench.gate.selection_nights import SIZES as SELECTION_SIZES
 from tests.bench.gate.shop import behavior_value, candidate, distance_from_behavior
 from tests.bench.gate.traps import Trap, is_kept_back_by_weights_alone, traps, verdicts
 from tests.rl.ope.tabular_mdp import reordered
@@ -48,7 +51,7 @@ N_WORKERS = 2
 N_CONSECUTIVE, WINDOW_DAYS, SESSIONS_A_DAY = 60, 14, 100
 TRAP_SHOPPERS = 2500
 FIRST_NIGHT = date(2026, 1, 1)
-SECTIONS = ("sessions", "consecutive", "traps", "one_step")
+SECTIONS = ("sessions", "consecutive", "traps", "one_step", "selection")
 FIRST_SEED = int(os.environ.get("SEED") or 40_000_000)
 """Of the one-step nights; rules were chosen on nights from seed 1 on."""
 
@@ -70,6 +73,8 @@ def main(n_nights: int, sections: Sequence[str], kinds_named: str) -> None:
     with ProcessPoolExecutor(N_WORKERS) as pool:
         if "one_step" in sections:
             _one_step(pool, n_nights, kinds_named)
+        if "selection" in sections:
+            _selection(pool, n_nights)
         if "sessions" in sections:
             _sessions(pool, n_nights)
         if "consecutive" in sections:
@@ -86,10 +91,20 @@ def _one_step(pool: Executor, n_nights: int, named: str) -> None:
     for number, kind in enumerate(kinds()):
         if named in kind.name:
             seeds = range(FIRST_SEED + 100_000 * number, FIRST_SEED + 100_000 * number + n_nights)
-            judge_one = partial(one_step_night, kind, gate=GATE, alpha=FIRST_NIGHT_LEVEL)
+            judge_one = partial(
+                one_step_night if kind.shop.hidden > 1 else fast_night, kind, gate=GATE, alpha=FIRST_NIGHT_LEVEL
+            )
             nights = list(pool.map(judge_one, seeds, chunksize=max(1, n_nights // 40)))
             for line in lines(kind, nights, alpha=FIRST_NIGHT_LEVEL):
                 _print(line)
+
+
+def _selection(pool: Executor, n_nights: int) -> None:
+    for name in SHOPS:
+        for n in SELECTION_SIZES:
+            of_one = partial(shipped, name, n, gate=GATE, alpha=FIRST_NIGHT_LEVEL)
+            nights = list(pool.map(of_one, range(FIRST_SEED, FIRST_SEED + n_nights), chunksize=max(1, n_nights // 40)))
+            _print(selection_line(name, n, nights))
 
 
 def _sessions(pool: Executor, n_nights: int) -> None:

@@ -193,6 +193,7 @@ def _candidates(night: Night, candidates: Mapping[str, LoadedCandidate]) -> tupl
                 effective_sample_size=choice.report.effective_sample_size,
                 seconds=trained["seconds"]["all"],
                 certainty=choice.certainty,
+                gain_to_ship=choice.gain_to_ship,
                 is_supported=choice.is_supported or choice.certainty is None,
                 is_selected=choice is night.selection.best,
             )

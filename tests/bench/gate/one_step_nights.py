@@ -5,25 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-import numpy as np
-
 from conf.specs.judging import Gate
 from rl.data.discount_function import DiscountFunction
-from rl.data.logged_episodes import FloatArray, LoggedEpisodes
 from rl.gate.evidence import gate_evidence, gate_rules, with_losses
 from rl.gate.rules import Decision, judge
 from rl.gate.split_contributions import PolicyOnSplits, split_contributions
 from rl.gate.split_losses import split_losses
 from rl.night.doubts.confounding import confounding_sensitivity
 from rl.ope.contenders import Contender
-from rl.ope.intervals.intervals import Resampling, standard_error
-from rl.ope.intervals.sums import difference
+from rl.ope.intervals.intervals import Resampling
 from rl.ope.propensities.known import know_propensities
 from rl.ope.propensities.trust import ESTIMATED
 from rl.ope.q_functions.fqe import FqeSettings
-from rl.ope.report import BEHAVIOR, EvaluationSettings, PolicyEvaluation, evaluate_policies
-from tests.bench.gate.one_step_shop import N_ACTIONS, N_VISITS, OneStepShop
-from tests.rl.ope.tabular_mdp import TablePolicy
+from rl.ope.report import BEHAVIOR, EvaluationSettings, evaluate_policies
+from tests.bench.gate.one_step_shop import OneStepShop
 
 CANDIDATE = "candidate"
 TRAIN, VALIDATION = 2.4, 0.6
@@ -102,14 +97,20 @@ class OneStepNight:
 
 
 def one_step_night(kind: Kind, seed: int, *, gate: Gate, alpha: float) -> OneStepNight:
-    """The night on logs of that seed."""
+    """The night on logs of that seed.
+
+    Raises:
+        ValueError: the candidate is a learned one (`fast_night`), or the gate refuses the log.
+    """
+    if kind.gain is None:
+        raise ValueError(f"{kind.name}: learned candidates are for fast_night")
     shop, n = kind.shop, kind.shop.n
     train = know_propensities(shop.log(int(TRAIN * n), 10 * seed + 1, is_test=False), is_logged=True).episodes
     validation = know_propensities(shop.log(int(VALIDATION * n), 10 * seed + 2, is_test=False), is_logged=True).episodes
     known = know_propensities(shop.log(n, 10 * seed + 3, is_test=True), is_logged=True)
     if shop.hidden > 1:
         known = replace(known, trust=ESTIMATED)
-    policy = _learned(kind, train, validation, gate=gate, seed=seed) if kind.gain is None else shop.candidate(kind.gain)
+    policy = shop.candidate(kind.gain)
     settings = replace(_SETTINGS, resampling=Resampling(n_draws=200, seed=seed))
     found = evaluate_policies(
         {CANDIDATE: policy}, train=train, test=known.episodes, settings=settings, keeps_samples=True
@@ -146,39 +147,3 @@ def one_step_night(kind: Kind, seed: int, *, gate: Gate, alpha: float) -> OneSte
         survived=evidence.survived or 1.0,
         decision=verdict.decision,
     )
-
-
-def _learned(kind: Kind, train: LoggedEpisodes, validation: LoggedEpisodes, *, gate: Gate, seed: int) -> TablePolicy:
-    """The policy of the surest gain on validation visits, of several learned from resamples of the training visits."""
-    rng = np.random.default_rng(1_000_000 + seed)
-    learned = {f"learned {number}": _from_means(train, rng) for number in range(kind.n_learned)}
-    found = evaluate_policies(
-        learned,
-        train=train,
-        test=validation,
-        settings=_SETTINGS,
-        stand_ins=dict.fromkeys(learned, next(iter(learned.values()))),
-    )
-    return max(learned.items(), key=lambda item: _rank(found, item[0], gate))[1]
-
-
-def _rank(found: PolicyEvaluation, name: str, gate: Gate) -> tuple[bool, float]:
-    """As `rl/night/selection.py` ranks: the surest gain among those the log can judge."""
-    report, paired = found.report(name, "dr"), difference(found.sums[name, "dr"], found.sums[BEHAVIOR, "dr"])
-    gain, error = paired.value(), standard_error(paired)
-    is_supported = (report.effective_sample_size or 0.0) >= VALIDATION * gate.min_effective_sample_size and (
-        report.n_effective_rewarded or 0.0
-    ) >= VALIDATION * gate.min_effective_rewarded
-    return (True, gain / error) if is_supported and error > 0 else (False, gain - error)
-
-
-def _from_means(train: LoggedEpisodes, rng: np.random.Generator) -> TablePolicy:
-    """A softmax of mean rewards by kind of visit and action, over a resample of the shoppers, with a floor of .1."""
-    weight = rng.poisson(1.0, train.n_transitions).astype(np.float64)
-    cell = train.mask_index * N_ACTIONS + train.action
-    counts = np.bincount(cell, weights=weight, minlength=N_VISITS * N_ACTIONS)
-    sums = np.bincount(cell, weights=weight * train.reward, minlength=N_VISITS * N_ACTIONS)
-    means = (sums / np.maximum(counts, 1.0)).reshape(N_VISITS, N_ACTIONS)
-    scores: FloatArray = np.exp((means - means.max(axis=1, keepdims=True)) / (0.3 * means.std() + 1e-9))
-    table = 0.9 * scores / scores.sum(axis=1, keepdims=True) + 0.1 / N_ACTIONS
-    return TablePolicy(table, "learned")

@@ -18,7 +18,8 @@ from scipy.stats import spearmanr
 
 from rl.data.discount_function import DiscountFunction
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, LoggedEpisodes
-from rl.night.selection import ScaledFloors, Selection, select_candidate
+from rl.night.gate_ahead import GateAhead
+from rl.night.selection import Selection, select_candidate
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.report import EvaluationSettings
 from rl.policy import StochasticPolicy
@@ -38,7 +39,7 @@ QUALITIES = (-0.6, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 _DEPARTURE = 0.5  # share of the candidates' choices that are their own; the rest are the behavior policy's
 # The recommendation scenario validates on two days and tests on three.
-_FLOORS = ScaledFloors(2 / 3 * GATE.min_effective_sample_size, 2 / 3 * GATE.min_effective_rewarded)
+_AHEAD = GateAhead(2 / 3 * GATE.min_effective_sample_size, 2 / 3 * GATE.min_effective_rewarded, test_share=1.5)
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,7 @@ def _replicate(number: int) -> list[Ranked]:
                 settings=settings,
                 estimator=name,
                 temperatures=TEMPERATURES,
-                floors=_FLOORS,
+                ahead=_AHEAD,
                 is_logged=True,
             )
             found.append(_ranked(n, name, selection))

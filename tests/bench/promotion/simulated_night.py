@@ -20,14 +20,16 @@ from rl.data.encoder_fitting import fit_encoder
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray, LoggedEpisodes
 from rl.data.splits import SplitName, TimeSpan, split_intervals
 from rl.errors import EvaluationError
+from rl.gate.alpha_spending import night_level
 from rl.learning.algorithms import ALGORITHMS
 from rl.learning.candidates import SeededCandidate, seeded_candidates
 from rl.learning.replay.replay_columns import columns_of
 from rl.learning.training import TrainingSettings, train_candidate
 from rl.learning.training_run import KeptNetwork
 from rl.night.checkpoint_choice import choose_checkpoints
+from rl.night.gate_ahead import GateAhead
 from rl.night.pricing import PricingTerms, WeeklyPricing
-from rl.night.selection import ScaledFloors, Selection, select_candidate
+from rl.night.selection import Selection, select_candidate
 from rl.night.validation_gain import gain_in_standard_errors
 from rl.ope.report import EvaluationSettings
 from rl.policy import StochasticPolicy
@@ -283,7 +285,8 @@ class SimulatedNight:
             warmed = policy.with_temperature(temperature)
             return warmed if pricing is None else pricing.priced(warmed)
 
-        temperatures, floors = scenario.policy.temperatures, ScaledFloors.from_scenario(scenario)
+        level = night_level(scenario.gate.wrong_promotions_per_year, LAST_DATE).level
+        temperatures, ahead = scenario.policy.temperatures, GateAhead.from_scenario(scenario, alpha=level)
         chosen = choose_checkpoints(
             trained.kept,
             train=train,
@@ -291,7 +294,7 @@ class SimulatedNight:
             settings=settings,
             estimator=scenario.evaluation.estimator,
             temperature=temperatures[len(temperatures) // 2],
-            floors=floors,
+            ahead=ahead,
             at_temperature=at_temperature,
         )
         return select_candidate(
@@ -301,7 +304,7 @@ class SimulatedNight:
             settings=settings,
             estimator=scenario.evaluation.estimator,
             temperatures=temperatures,
-            floors=floors,
+            ahead=ahead,
             is_logged=True,
             at_temperature=at_temperature,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rl.data.discount_function import DiscountFunction
 from rl.night.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
-from rl.night.selection import ScaledFloors
+from rl.night.gate_ahead import GateAhead
 from rl.ope.intervals.intervals import Resampling
 from rl.ope.q_functions.fqe import FqeSettings
 from rl.ope.report import EvaluationSettings
@@ -18,7 +18,7 @@ BAD, GOOD, FLAT = [2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 0.0]
 
 
 def choose(
-    kept: dict[str, dict[int, StochasticPolicy]], *, estimator: str = "dr", floors: ScaledFloors | None = None
+    kept: dict[str, dict[int, StochasticPolicy]], *, estimator: str = "dr", ahead: GateAhead | None = None
 ) -> dict[str, ChosenCheckpoint]:
     return choose_checkpoints(
         kept,
@@ -27,7 +27,7 @@ def choose(
         settings=SETTINGS,
         estimator=estimator,
         temperature=1.0,
-        floors=floors or ScaledFloors(50, 20),
+        ahead=ahead or GateAhead(50, 20),
     )
 
 
@@ -35,7 +35,7 @@ def kept(*logits: list[float], name: str = "one-1") -> dict[int, StochasticPolic
     return {100 * place: policy(name, each) for place, each in enumerate(logits, start=1)}
 
 
-def test_the_surest_checkpoint_is_chosen_even_if_it_is_not_the_last() -> None:
+def test_the_best_checkpoint_is_chosen_even_if_it_is_not_the_last() -> None:
     """Training that went wrong after its middle is cut back to it."""
     found = choose({"one-1": kept(FLAT, GOOD, BAD)})["one-1"]
     assert found.update == 200
@@ -69,6 +69,6 @@ def test_checkpoints_that_the_log_cannot_judge_stand_back() -> None:
         update: choice.report.effective_sample_size or 0.0
         for update, choice in choose({"one-1": kept(GOOD, sharp)})["one-1"].choices.items()
     }
-    between = ScaledFloors((sizes[100] + sizes[200]) / 2, 1)
+    between = GateAhead(sizes[100], 1)
     assert sizes[200] < sizes[100]
-    assert choose({"one-1": kept(GOOD, sharp)}, floors=between)["one-1"].update == 100
+    assert choose({"one-1": kept(GOOD, sharp)}, ahead=between)["one-1"].update == 100

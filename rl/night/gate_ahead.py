@@ -1,0 +1,82 @@
+"""What the gate will ask of a candidate on test episodes, seen from validation episodes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scipy.stats import norm
+
+from conf.specs.scenario import Scenario
+
+_SPREAD = 0.15
+"""Standard deviation, relative to the floor, of effective units on test episodes around those that validation tells."""
+
+_HOPELESS = 0.01
+"""Chance of meeting the floors below which no gain tonight can come of a candidate."""
+
+
+@dataclass(frozen=True)
+class GateAhead:
+    """The gate's demands, to the scale of validation episodes.
+
+    Attributes:
+        effective_sample_size: floor on units behind the weighted decisions, and on those whose decisions differ.
+        effective_rewarded: floor on rewarded units.
+        test_share: test episodes for each validation episode.
+        alpha: one-sided level of the gate's bound.
+    """
+
+    effective_sample_size: float
+    effective_rewarded: float
+    test_share: float = 1.0
+    alpha: float = 0.01
+
+    @classmethod
+    def from_scenario(cls, scenario: Scenario, *, alpha: float) -> GateAhead:
+        """Return the gate's floors, divided by the test episodes for each validation episode, and its level."""
+        share = scenario.splits.test / scenario.splits.validation
+        return cls(
+            effective_sample_size=scenario.gate.min_effective_sample_size / share,
+            effective_rewarded=scenario.gate.min_effective_rewarded / share,
+            test_share=share,
+            alpha=alpha,
+        )
+
+    def chance_of_floors(self, effective: float | None, rewarded: float | None, differing: float | None) -> float:
+        """Return the chance that test episodes meet every floor, 0 to 1; what is unknown counts as none.
+
+        Args:
+            effective: units behind the weighted decisions of validation episodes.
+            rewarded: units behind the weighted rewards.
+            differing: units whose decisions differ from the log's.
+        """
+        asked = (
+            (effective, self.effective_sample_size),
+            (differing, self.effective_sample_size),
+            (rewarded, self.effective_rewarded),
+        )
+        return math.prod(float(norm.cdf(((found or 0.0) / floor - 1) / _SPREAD)) for found, floor in asked)
+
+    def is_within_reach(self, chance: float) -> bool:
+        """Return whether the log may judge a candidate whose chance of meeting the floors is this."""
+        return chance >= _HOPELESS
+
+    def gain_to_ship(self, gain: float, error: float) -> float:
+        """Return the gain to be expected of handing the candidate to the gate: its true gain where the bound passes.
+
+        With gain g and error e on validation episodes the true gain is taken as normal around g, and the test
+        estimate as normal around the truth with error t = e / sqrt(test_share); the gate passes it above z t. Then
+        E[gain; passed] = g Phi(a) + e^2 / s phi(a), with s^2 = e^2 + t^2 and a = (g - z t) / s. So a large gain that
+        may fail stands against a small one that surely passes, for what each would bring.
+
+        Args:
+            gain: over the behavior policy, on validation episodes.
+            error: its standard error.
+        """
+        if not error > 0:
+            return max(gain, 0.0)
+        of_test = error / math.sqrt(self.test_share)
+        spread = math.hypot(error, of_test)
+        ahead = (gain - float(norm.isf(self.alpha)) * of_test) / spread
+        return float(gain * norm.cdf(ahead) + error**2 / spread * norm.pdf(ahead))
