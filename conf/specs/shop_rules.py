@@ -89,6 +89,7 @@ class ShopRules(StrictModel):
     )
     eligibility: tuple[EligibilityRule, ...] = Field(
         default=(),
+        max_length=40,
         description="Lists actions that only some shoppers may get; all of the rules must hold.",
         examples=[[{"actions": ["item-3"], "feature": "n_past_purchases", "at_least": 1}]],
     )

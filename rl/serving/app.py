@@ -117,6 +117,7 @@ def create_app(service: Service, key: str | None) -> FastAPI:
             "version": found.version,
             "policy_version": found.policy_version,
             "is_off": found.is_off,
+            "control_version": found.control,
             "problems": list(found.problems),
         }
         return _json(content, status=200 if found.is_ready else 503)

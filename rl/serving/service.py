@@ -62,6 +62,7 @@ class Readiness:
         version: of the policy in the registry; None while the fallback alone is served.
         policy_version: under which it decides.
         is_off: whether it was turned off.
+        control: version of the policy that decides for the control group; None leaves it to the shop.
     """
 
     is_ready: bool
@@ -69,6 +70,7 @@ class Readiness:
     version: int | None
     policy_version: str | None
     is_off: bool
+    control: int | None
 
 
 class Service:
@@ -141,6 +143,7 @@ class Service:
             version=None if served is None else served.version,
             policy_version=None if served is None else served.policy.version,
             is_off=found is not None and found.is_off,
+            control=None if (control := self.maker.control) is None else control.version,
         )
 
     def look(self) -> None:

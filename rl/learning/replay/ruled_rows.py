@@ -72,8 +72,9 @@ def ruled_rows(episodes: LoggedEpisodes, ruling: Ruling) -> RuledRows:
     set_index = np.concatenate([episodes.mask_index, episodes.next_mask_index])
     patterns = np.concatenate([_pattern(ruling, episodes.features), _pattern(ruling, episodes.next_features)])
     # One observation of each kind stands for all of them: a set, and which rules hold.
-    _, first, index = np.unique(np.stack([set_index, patterns], axis=1), axis=0, return_index=True, return_inverse=True)
-    index = index.reshape(-1)
+    # The spec takes at most 40 rules, so that sets and rules have room in one number.
+    kinds = (set_index << len(ruling.rules.eligibility)) | patterns
+    _, first, index = np.unique(kinds, return_index=True, return_inverse=True)
     examples = np.where(
         (first < n)[:, None], episodes.features[np.minimum(first, n - 1)], episodes.next_features[first - n]
     )
