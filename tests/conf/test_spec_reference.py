@@ -79,6 +79,13 @@ COMPANY: dict[str, dict[str, Any]] = {
         }
         for name in ("active_days", "opted_out", "available", "unavailable")
     },
+    "max_shoppers": {
+        "target": "session_purchase",
+        "horizon_days": LEFT_OUT,
+        "active_days": LEFT_OUT,
+        "features": ["session_step"],
+    },
+    "scales_short_histories": {"features": ["n_visit_days"]},
     "action.item_categories": {"action.key": "category", "observation.item_categories": True},
     "csv.columns": {
         "csv.has_header": False,
