@@ -10,12 +10,13 @@ from pydantic import Field, model_validator
 from conf.errors import SpecError
 from conf.settings import PROJECT_ROOT
 from conf.specs.key_kinds import LEARNING, OPERATION
+from conf.specs.later_keys import GrownModel
 from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml, suggest
 
 MODELS_FOLDER = PROJECT_ROOT / "conf" / "models"
 
-Target = Literal["purchase", "churn", "spend"]
-Learner = Literal["trees", "logistic"]
+Target = Literal["purchase", "churn", "spend", "session_purchase"]
+Learner = Literal["trees", "logistic", "blend"]
 Feature = Literal[
     "days_since_visit",
     "days_since_purchase",
@@ -26,10 +27,36 @@ Feature = Literal[
     "spend",
     "discount",
     "weekday_visits",
+    "session_step",
+    "n_session_clicks",
+    "n_session_carts",
+    "n_session_purchases",
+    "seconds_since_session_start",
+    "seconds_since_previous_event",
+    "hour_of_day",
+    "day_of_week",
 ]
 
 WINDOWED: frozenset[str] = frozenset({"n_visit_days", "n_purchases", "spend", "discount"})
 """Features that are counted once for each window."""
+
+
+OF_SESSIONS: frozenset[str] = frozenset(
+    {
+        "session_step",
+        "n_session_clicks",
+        "n_session_carts",
+        "n_session_purchases",
+        "seconds_since_session_start",
+        "seconds_since_previous_event",
+        "hour_of_day",
+        "day_of_week",
+    }
+)
+"""Features of a running session, as the kernel makes them for decisions: what it had seen before the step."""
+
+SESSION_DAYS = 3
+"""Business days that a session may reach: it is cut at the second midnight after its start, and closes a gap later."""
 
 
 class ShopperModelSplit(StrictModel):
@@ -90,7 +117,7 @@ class ShopperModelGate(StrictModel):
         return self
 
 
-class ShopperModel(StrictModel):
+class ShopperModel(GrownModel):
     """What is predicted of each shopper, from what, how it is learned, and when it may serve."""
 
     reference: ClassVar[str] = "docs/reference-models.md"
@@ -109,21 +136,26 @@ class ShopperModel(StrictModel):
     target: Target = Field(
         json_schema_extra=LEARNING,
         description="Says what is predicted of the horizon's days: whether the shopper purchases (`purchase`), whether "
-        "no visit follows (`churn`), or how much is spent (`spend`).",
+        "no visit follows (`churn`), or how much is spent (`spend`); or of a running session, at each of its steps, "
+        "whether a purchase follows before it ends (`session_purchase`).",
         examples=["purchase"],
     )
     horizon_days: int = Field(
         json_schema_extra=LEARNING,
+        default=SESSION_DAYS,
         ge=1,
         le=366,
-        description="Sets how many business days the prediction is about, the as-of day first.",
+        description="Sets how many business days the prediction is about, the as-of day first. It must be given, but "
+        "for `session_purchase`, whose horizon is the session's end.",
         examples=[7],
     )
     active_days: int = Field(
         json_schema_extra=LEARNING,
+        default=1,
         ge=1,
         le=3660,
-        description="Takes shoppers who visited on one of this many days before the as-of day.",
+        description="Takes shoppers who visited on one of this many days before the as-of day. It must be given, but "
+        "for `session_purchase`, which takes every session that starts on the day.",
         examples=[90],
     )
     history_days: int = Field(
@@ -172,8 +204,9 @@ class ShopperModel(StrictModel):
         json_schema_extra=LEARNING,
         default=("trees", "logistic"),
         min_length=1,
-        description="Names the learners: gradient-boosted `trees`, and the `logistic` regression (for `spend` a "
-        "log-linear one). The first one is registered, the others are shown beside it.",
+        description="Names the learners: gradient-boosted `trees`, the `logistic` regression (for `spend` a "
+        "log-linear one), and the `blend` of trees and BG/NBD: the mean of their log odds (for `spend` of their "
+        "logs), for outcomes too rare for trees alone. The first one is registered, the others are shown beside it.",
         examples=[["trees", "logistic"]],
     )
     isotonic_above: int = Field(
@@ -183,6 +216,22 @@ class ShopperModel(StrictModel):
         description="Calibrates by an isotonic curve where the rarer outcome has this many rows on the calibration "
         "days, and by two parameters where it has fewer.",
         examples=[2000],
+    )
+    max_shoppers: int = Field(
+        json_schema_extra=LEARNING,
+        default=20_000,
+        ge=100,
+        description="Learns from the sessions of this many shoppers at most, drawn by their pseudonyms, with `target: "
+        "session_purchase`, and only there.",
+        examples=[20000],
+    )
+    scales_short_histories: bool = Field(
+        json_schema_extra=LEARNING,
+        default=False,
+        description="Counts windowed features for a whole window, in proportion, where the log doesn't reach back as "
+        "far: as-of days soon after its start are then like later ones. `tenure_days`, which the start bounds, may not "
+        "be among the features.",
+        examples=[True],
     )
     seed: int = Field(
         json_schema_extra=LEARNING,
@@ -222,9 +271,13 @@ class ShopperModel(StrictModel):
         examples=[True],
     )
 
+    later_keys: ClassVar[frozenset[str]] = frozenset({"max_shoppers", "scales_short_histories"})
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = []
+        problems = self._misplaced()
+        if self.scales_short_histories and "tenure_days" in self.features:
+            problems.append("scales_short_histories leaves no tenure to know; take tenure_days from the features")
         if list(self.windows) != sorted(set(self.windows)) or self.windows[0] < 1:
             problems.append(f"windows {list(self.windows)} aren't ascending days of at least 1")
         if self.windows[-1] > self.history_days:
@@ -238,6 +291,29 @@ class ShopperModel(StrictModel):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def is_of_sessions(self) -> bool:
+        """True where running sessions are predicted, and not shoppers."""
+        return self.target == "session_purchase"
+
+    def _misplaced(self) -> list[str]:
+        """Return what sessions have no use for, or shoppers lack."""
+        asked = {"horizon_days": SESSION_DAYS, "active_days": 1}
+        if self.is_of_sessions:
+            return [
+                f"{key} is {getattr(self, key)}, and target session_purchase has none; leave it out"
+                for key, value in asked.items()
+                if getattr(self, key) != value
+            ]
+        missing = [key for key in asked if key not in self.model_fields_set]
+        inside = [name for name in self.features if name in OF_SESSIONS]
+        found = [f"this key is missing: {key}" for key in missing]
+        if inside:
+            found.append(f"features {', '.join(inside)} are of a running session; write target: session_purchase")
+        if self.max_shoppers != type(self).model_fields["max_shoppers"].default:
+            found.append("max_shoppers is for target: session_purchase")
+        return found
 
 
 def shopper_model_names(folder: Path = MODELS_FOLDER) -> list[str]:

@@ -37,6 +37,7 @@ from rl.shopper_models.figures import ShopperModelFigures
 from rl.shopper_models.fitting import EPOCH, Fit, fit_shopper_model
 from rl.shopper_models.judging import learner_figures, paired_differences
 from rl.shopper_models.page import render_shopper_page
+from rl.shopper_models.session_reading import read_sessions
 from rl.shopper_models.stored_model import StoredModel, read_stored_model
 
 EXPERIMENT = "shopper-models"
@@ -89,13 +90,14 @@ def _fitted(
                 with TemporaryDirectory(prefix="champion-") as folder:
                     stored = read_stored_model(download_model(client, champion, Path(folder)))
         try:
-            return _registered_anew(settings, model, read, key, paths, champion=champion, stored=stored)
+            return _registered_anew(settings, source, model, read, key, paths, champion=champion, stored=stored)
         except NothingToLearn as error:
             return {"name": model.name, "skipped": str(error)}
 
 
 def _registered_anew(
     settings: Settings,
+    source: Source,
     model: ShopperModel,
     read: ReadActivity,
     key: ShopperModelKey,
@@ -104,7 +106,9 @@ def _registered_anew(
     champion: RegisteredVersion | None,
     stored: StoredModel | None,
 ) -> dict[str, Any]:
-    fit = fit_shopper_model(read.activity, model)
+    lake = Lake(settings.lake, source.name)
+    running = read_sessions(source, lake, key.date, model) if model.is_of_sessions else None
+    fit = fit_shopper_model(read.activity, model, running)
     new = _stored(fit, model, key.source)
     with open_store(settings) as client:
         same = find_version(client, key_of_same_policy(client, key, new.digest))
@@ -112,7 +116,9 @@ def _registered_anew(
             figures = ShopperModelFigures.model_validate_json(registered_figures(client, same))
             return _finished(settings, client, same, figures, paths, is_new=False)
     name = "" if champion is None else f"champion (version {champion.version})"
-    compared = None if stored is None else compare_with_champion(fit, read.activity, model, stored, name=name)
+    compared = (
+        None if stored is None else compare_with_champion(fit, read.activity, model, stored, name=name, running=running)
+    )
     every = learner_figures(fit, model)
     own, constant = (next(one for one in every if one.name == wanted) for wanted in (model.learners[0], "constant"))
     differences = paired_differences(fit, model)

@@ -57,6 +57,8 @@ def run(*, settings: Settings, source: str, run_date: date, model: str | None, v
 
 
 def _scored(settings: Settings, source: Source, name: str, run_date: date, number: int | None) -> dict[str, Any]:
+    if load_shopper_model(name).is_of_sessions:
+        return {"name": name, "skipped": "it is of running sessions, and a table of shoppers has none"}
     lake, as_of = Lake(settings.lake, source.name), run_date + timedelta(days=1)
     with publishing(ShopperModelRun(settings.home, source.name, name, run_date).lock):
         found = _loaded(settings, source.name, name, number)

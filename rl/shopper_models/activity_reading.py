@@ -70,14 +70,14 @@ def read_activity(source: Source, lake: Lake, last_delivery: date, *, n_days: in
     pointers = versions_in(lake.table(EVENTS.name), "delivery_date=", last_delivery)
     _refuse_unfit(lake, pointers, last_delivery)
     first = last_delivery - timedelta(days=n_days)
-    files = [file for one in pointers.values() for file in one.files if _date_of(file, "event_date") >= first]
+    files = [file for one in pointers.values() for file in one.files if date_of(file, "event_date") >= first]
     refuse_damaged(lake.table(EVENTS.name), sums_among(pointers.values(), files), repair_command(source.name))
     by_day: dict[date, list[str]] = {}
     for file in files:
-        by_day.setdefault(_date_of(file, "event_date"), []).append(file)
+        by_day.setdefault(date_of(file, "event_date"), []).append(file)
     parts = [_visits_of_day(lake.table(EVENTS.name), day, by_day[day]) for day in sorted(by_day)]
     visits = pa.concat_tables(parts) if parts else _empty()
-    consent = _Consent.read(source, lake, last_delivery)
+    consent = Consent.read(source, lake, last_delivery)
     kept = visits if consent is None else visits.filter(pc.is_in(visits["user_id"], value_set=consent.given))
     n_left_out = 0 if consent is None else _n_shoppers(visits) - _n_shoppers(kept)
     complete_through = day_number(last_delivery) - source.lateness_days
@@ -97,14 +97,14 @@ def read_activity(source: Source, lake: Lake, last_delivery: date, *, n_days: in
 
 
 @dataclass(frozen=True)
-class _Consent:
+class Consent:
     """Shoppers who consent, as of the end of the last delivery's day, and what says so."""
 
     given: pa.Array
     inputs: Mapping[str, str]
 
     @classmethod
-    def read(cls, source: Source, lake: Lake, last_delivery: date) -> _Consent | None:
+    def read(cls, source: Source, lake: Lake, last_delivery: date) -> Consent | None:
         """Return who consents; None where the source asks nobody.
 
         A shopper's latest row that holds then counts; of rows that say both of one moment, the one that takes it back.
@@ -117,8 +117,8 @@ class _Consent:
         refuse_damaged(folder, sums_among(pointers.values(), files), repair_command(source.name))
         schema = arrow_schema(CONSENT)
         told = [
-            _read(folder / file, schema.names).append_column(
-                "delivered", pa.array([day_number(_date_of(file, "delivery_date"))] * n_rows, pa.int64())
+            read_columns(folder / file, schema.names).append_column(
+                "delivered", pa.array([day_number(date_of(file, "delivery_date"))] * n_rows, pa.int64())
             )
             for file in files
             if (n_rows := pq.read_metadata(folder / file).num_rows)
@@ -140,13 +140,13 @@ class _Consent:
 
 def _visits_of_day(folder: Path, day: date, files: Sequence[str]) -> pa.Table:
     """Return the shoppers' visits of a business day: every purchase, and of all else one row a shopper and delivery."""
-    deliveries = sorted({_date_of(file, "delivery_date") for file in files})
+    deliveries = sorted({date_of(file, "delivery_date") for file in files})
     has_repeats = len(deliveries) > 1
     names = [*_SHOPPER, *_MONEY, *(["event_id"] if has_repeats else [])]
     seen: list[pa.Table] = []
     known = pa.array([], pa.string())
     for delivered in deliveries:
-        read = [_read(folder / file, names) for file in files if _date_of(file, "delivery_date") == delivered]
+        read = [read_columns(folder / file, names) for file in files if date_of(file, "delivery_date") == delivered]
         rows = pa.concat_tables(read)
         if has_repeats:
             given = rows["event_id"].combine_chunks()
@@ -221,7 +221,7 @@ def _refuse_unfit(lake: Lake, pointers: Mapping[date, Pointer], last_delivery: d
         )
 
 
-def _read(path: Path, names: Sequence[str]) -> pa.Table:
+def read_columns(path: Path, names: Sequence[str]) -> pa.Table:
     """Return the columns, null where a file of an earlier release lacks one that came later."""
     types = {field.name: field.type for table in (EVENTS, CONSENT) for field in arrow_schema(table)}
     later = {column.name for column in EVENTS.columns if column.is_later}
@@ -246,6 +246,7 @@ def _empty() -> pa.Table:
     return pa.schema([*fields, ("spend", number), ("discount", number), ("currency", text)]).empty_table()
 
 
-def _date_of(path: str, column: str) -> date:
+def date_of(path: str, column: str) -> date:
+    """Return the date that a published file's path names for the column."""
     part = next(part for part in PurePosixPath(path).parts if part.startswith(f"{column}="))
     return date.fromisoformat(part.removeprefix(f"{column}="))

@@ -35,7 +35,7 @@ class Recalibration:
 
     def apply(self, predicted: FloatArray, kind: Outcome) -> FloatArray:
         """Return the predictions moved to the line, `(n,)`."""
-        return _mean(self.intercept + self.slope * _link(predicted, kind), kind)
+        return from_link(self.intercept + self.slope * to_link(predicted, kind), kind)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def fit_calibrator(predicted: FloatArray, outcome: FloatArray, *, kind: Outcome,
     Predictions that are all the same stay as they are: nothing was learned, and the gate says so. The curve stays
     half a row away from 0 and 1: nothing is certain that so many rows have shown.
     """
-    if np.ptp(_link(predicted, kind)) < _ALIKE:
+    if np.ptp(to_link(predicted, kind)) < _ALIKE:
         return Recalibration(0.0, 1.0)
     n_positive = int((outcome > 0).sum())
     n_rarer = min(n_positive, len(outcome) - n_positive) if kind == "probability" else n_positive
@@ -82,7 +82,7 @@ def recalibrate(
     Raises:
         TrainingError: predictions are all the same, or outcomes are, so that there is no line.
     """
-    link = _link(predicted, kind)
+    link = to_link(predicted, kind)
     if np.ptp(link) < _ALIKE:
         raise TrainingError("all predictions are the same: there is no calibration slope")
     if np.ptp(outcome) == 0:
@@ -91,7 +91,7 @@ def recalibrate(
     line = _newton(design, outcome, kind)
     if shopper is None:
         return Recalibration(float(line[0]), float(line[1]))
-    mean = _mean(design @ line, kind)
+    mean = from_link(design @ line, kind)
     bread = np.linalg.inv(design.T @ (design * _variance(mean, kind)[:, None]))
     scores = design * (outcome - mean)[:, None]
     _, unit = np.unique(shopper, return_inverse=True)
@@ -106,7 +106,7 @@ def _newton(design: FloatArray, outcome: FloatArray, kind: Outcome) -> FloatArra
     line: FloatArray = np.array([0.0, 1.0])
     best = _likelihood(design @ line, outcome, kind)
     for _ in range(_MOST_STEPS):
-        mean = _mean(design @ line, kind)
+        mean = from_link(design @ line, kind)
         hessian = design.T @ (design * _variance(mean, kind)[:, None]) + _TINY * np.eye(2)
         step = np.linalg.solve(hessian, design.T @ (outcome - mean))
         for _ in range(40):
@@ -128,13 +128,15 @@ def _likelihood(total: FloatArray, outcome: FloatArray, kind: Outcome) -> float:
     return float((outcome * total - np.exp(np.minimum(total, _MOST_LINK))).sum())
 
 
-def _link(predicted: FloatArray, kind: Outcome) -> FloatArray:
+def to_link(predicted: FloatArray, kind: Outcome) -> FloatArray:
+    """Return the log odds of probabilities, or the logs of amounts, `(n,)`."""
     if kind == "probability":
         return np.asarray(logit(np.clip(predicted, _TINY, 1 - _TINY)))
     return np.log(np.maximum(predicted, _TINY))
 
 
-def _mean(total: FloatArray, kind: Outcome) -> FloatArray:
+def from_link(total: FloatArray, kind: Outcome) -> FloatArray:
+    """Return the probabilities of log odds, or the amounts of logs, `(n,)`."""
     return np.asarray(expit(total)) if kind == "probability" else np.exp(np.minimum(total, _MOST_LINK))
 
 

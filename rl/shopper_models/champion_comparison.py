@@ -10,10 +10,10 @@ from conf.kernel.calendar import day_number
 from conf.specs.shopper_model import ShopperModel
 from rl.shopper_models.comparison import resamples_of
 from rl.shopper_models.daily_activity import DailyActivity
-from rl.shopper_models.examples import examples_at
 from rl.shopper_models.figures import GateAnswer, LearnerFigures, PairedDifference
-from rl.shopper_models.fitting import Fit
+from rl.shopper_models.fitting import Fit, labeled_examples
 from rl.shopper_models.judging import gate_answer, paired_difference
+from rl.shopper_models.running_sessions import RunningSessions
 from rl.shopper_models.stored_model import StoredModel
 from rl.shopper_models.tree_ensemble import Outcome
 
@@ -36,7 +36,13 @@ class ChampionComparison:
 
 
 def compare_with_champion(
-    fit: Fit, activity: DailyActivity, model: ShopperModel, champion: StoredModel, *, name: str
+    fit: Fit,
+    activity: DailyActivity,
+    model: ShopperModel,
+    champion: StoredModel,
+    *,
+    name: str,
+    running: RunningSessions | None = None,
 ) -> ChampionComparison:
     """Return the paired difference on the fit's test rows.
 
@@ -56,7 +62,7 @@ def compare_with_champion(
             objection=f"{name} knows all before {champion.known_until}, among it outcomes of the test days, so that "
             "nothing fair can be said of the two; fit on a later date",
         )
-    rows = examples_at(activity, theirs, np.unique(fit.test.as_of_day))
+    rows, _ = labeled_examples(activity, theirs, np.unique(fit.test.as_of_day), running)
     if rows.feature_names != champion.feature_names:
         return ChampionComparison(name, None, note=f"{name} takes features that this release doesn't make")
     kind: Outcome = "amount" if model.target == "spend" else "probability"

@@ -17,14 +17,19 @@ _RHYTHM_DAYS = 56
 def feature_columns(past: Past, model: ShopperModel) -> dict[str, FloatArray]:
     """Return the model's features of every asked shopper and day, each `(n_asked,)`, by name.
 
-    A windowed feature has one column for each window, such as `spend_28`; `weekday_visits` has seven.
+    A windowed feature has one column for each window, such as `spend_28`; `weekday_visits` has seven. Where the spec
+    asks for it, both are scaled to whole windows on days on which the log is younger than these.
     """
+    log_days = past.days_of_log() if model.scales_short_histories else None
     columns: dict[str, FloatArray] = {}
     for name in model.features:
         if name in WINDOWED:
-            columns |= {f"{name}_{days}": _WINDOWED[name](past, days) for days in model.windows}
+            columns |= {
+                f"{name}_{days}": _scaled(_WINDOWED[name](past, days), days, log_days) for days in model.windows
+            }
         elif name == "weekday_visits":
-            columns |= weekday_visits(past, min(_RHYTHM_DAYS, model.history_days))
+            rhythm = min(_RHYTHM_DAYS, model.history_days)
+            columns |= {key: _scaled(one, rhythm, log_days) for key, one in weekday_visits(past, rhythm).items()}
         else:
             columns[name] = _PLAIN[name](past)
     return columns
@@ -80,6 +85,11 @@ def weekday_visits(past: Past, days: int) -> dict[str, FloatArray]:
         f"weekday_visits_{ahead}": by_weekday[rows, (past.as_of_day + ahead) % 7].astype(np.float64)
         for ahead in range(7)
     }
+
+
+def _scaled(counts: FloatArray, days: int, log_days: IntArray | None) -> FloatArray:
+    """Return what whole windows of days would count at the rate seen; None leaves counts as they are."""
+    return counts if log_days is None else counts * (days / np.clip(log_days, 1, days))
 
 
 def _days_since(past: Past, day: IntArray) -> FloatArray:

@@ -12,12 +12,15 @@ import numpy as np
 from conf.kernel.arrays import IntArray
 from conf.specs.shopper_model import Learner, ShopperModel
 from rl.errors import NothingToLearn
+from rl.shopper_models.blend import BlendedModel
 from rl.shopper_models.calibration import Calibrator, IsotonicCurve, fit_calibrator
 from rl.shopper_models.daily_activity import DailyActivity, FloatArray
 from rl.shopper_models.examples import Examples, as_of_days, examples_at, n_censored, outcomes
 from rl.shopper_models.figures import ExampleCounts
 from rl.shopper_models.linear_model import LinearModel, fit_linear
-from rl.shopper_models.rules import Rule, fit_bg_nbd_rule, fit_constant, fit_rfm
+from rl.shopper_models.rules import BgNbdRule, Rule, fit_bg_nbd_rule, fit_constant, fit_rfm
+from rl.shopper_models.running_sessions import RunningSessions
+from rl.shopper_models.session_examples import session_examples
 from rl.shopper_models.tree_ensemble import Outcome, TreeEnsemble, fit_trees
 
 EPOCH = date(1970, 1, 1)
@@ -28,7 +31,7 @@ class CalibratedLearner:
     """A learner with the correction of its predictions."""
 
     kind: Outcome
-    learner: TreeEnsemble | LinearModel
+    learner: TreeEnsemble | LinearModel | BlendedModel
     calibrator: Calibrator
 
     @property
@@ -38,7 +41,7 @@ class CalibratedLearner:
 
     def predict(self, examples: Examples) -> FloatArray:
         """Return the corrected predictions, `(n,)`."""
-        return self.calibrator.apply(self.learner.predict(examples.features), self.kind)
+        return self.calibrator.apply(raw_predictions(self.learner, examples), self.kind)
 
 
 @dataclass(frozen=True)
@@ -95,28 +98,37 @@ def split_days(days: IntArray, model: ShopperModel) -> SplitDays:
     return SplitDays(fit, calibration, test)
 
 
-def fit_shopper_model(activity: DailyActivity, model: ShopperModel) -> Fit:
+def fit_shopper_model(activity: DailyActivity, model: ShopperModel, running: RunningSessions | None = None) -> Fit:
     """Return the model's learners and rules; nothing of the test days is used.
+
+    Args:
+        activity: of shoppers.
+        model: what is learned, and how.
+        running: sessions of the as-of days, for a model of sessions; None for one of shoppers.
 
     Raises:
         NothingToLearn: too few days, or all outcomes of the fit or calibration days are alike.
     """
     days = split_days(as_of_days(activity, model), model)
-    fit, fit_outcome = _examples(activity, model, days.fit)
-    calibration, calibration_outcome = _examples(activity, model, days.calibration)
-    test, test_outcome = _examples(activity, model, days.test)
+    fit, fit_outcome = labeled_examples(activity, model, days.fit, running)
+    calibration, calibration_outcome = labeled_examples(activity, model, days.calibration, running)
+    test, test_outcome = labeled_examples(activity, model, days.test, running)
     for name, outcome in (("fit", fit_outcome), ("calibration", calibration_outcome)):
         if not len(outcome) or np.ptp(outcome) == 0:
             raise NothingToLearn(f"{len(outcome)} rows of the {name} days have outcomes that are all alike")
     kind: Outcome = "amount" if model.target == "spend" else "probability"
+    rules: dict[str, Rule] = {"constant": fit_constant(fit_outcome), "rfm": fit_rfm(fit, fit_outcome)}
+    bg_nbd = (
+        "it knows days, and a session lies within one or two"
+        if model.is_of_sessions
+        else fit_bg_nbd_rule(fit, fit_outcome, target=model.target, horizon_days=model.horizon_days)
+    )
     learners = {}
     for name in model.learners:
-        learner = _fit_learner(name, fit, fit_outcome, kind=kind, seed=model.seed)
-        raw = learner.predict(calibration.features)
+        learner = _fit_learner(name, fit, fit_outcome, kind=kind, seed=model.seed, bg_nbd=bg_nbd)
+        raw = raw_predictions(learner, calibration)
         calibrator = fit_calibrator(raw, calibration_outcome, kind=kind, isotonic_above=model.isotonic_above)
         learners[name] = CalibratedLearner(kind, learner, calibrator)
-    rules: dict[str, Rule] = {"constant": fit_constant(fit_outcome), "rfm": fit_rfm(fit, fit_outcome)}
-    bg_nbd = fit_bg_nbd_rule(fit, fit_outcome, target=model.target, horizon_days=model.horizon_days)
     refused = {"bg_nbd": bg_nbd} if isinstance(bg_nbd, str) else {}
     if not isinstance(bg_nbd, str):
         rules["bg_nbd"] = bg_nbd
@@ -126,7 +138,7 @@ def fit_shopper_model(activity: DailyActivity, model: ShopperModel) -> Fit:
         n_test=len(test),
         n_fit_shoppers=len(np.unique(fit.shopper)),
         n_test_shoppers=len(np.unique(test.shopper)),
-        n_censored=n_censored(activity, model),
+        n_censored=n_censored(activity, model) if running is None else running.n_starting_after(int(days.test[-1])),
         fit_days=_dates(days.fit),
         calibration_days=_dates(days.calibration),
         test_days=_dates(days.test),
@@ -136,17 +148,40 @@ def fit_shopper_model(activity: DailyActivity, model: ShopperModel) -> Fit:
     return Fit(learners, rules, refused, test, test_outcome, counts, known_until)
 
 
-def _examples(activity: DailyActivity, model: ShopperModel, days: IntArray) -> tuple[Examples, FloatArray]:
+def labeled_examples(
+    activity: DailyActivity, model: ShopperModel, days: IntArray, running: RunningSessions | None
+) -> tuple[Examples, FloatArray]:
+    """Return the rows of as-of days and what followed: of shoppers, or of the steps of their sessions.
+
+    Raises:
+        NothingToLearn: a model of sessions without any, or a row whose horizon isn't over.
+    """
+    if model.is_of_sessions:
+        if running is None:
+            raise NothingToLearn(f"{model.name} is of running sessions, and none were read")
+        return session_examples(activity, running, model, days)
     examples = examples_at(activity, model, days)
     return examples, outcomes(activity, examples, model)
 
 
+def raw_predictions(learner: TreeEnsemble | LinearModel | BlendedModel, examples: Examples) -> FloatArray:
+    """Return what a learner says before its correction, `(n,)`."""
+    if isinstance(learner, BlendedModel):
+        return learner.predict(examples)
+    return learner.predict(examples.features)
+
+
 def _fit_learner(
-    name: Learner, examples: Examples, outcome: FloatArray, *, kind: Outcome, seed: int
-) -> TreeEnsemble | LinearModel:
+    name: Learner, examples: Examples, outcome: FloatArray, *, kind: Outcome, seed: int, bg_nbd: BgNbdRule | str
+) -> TreeEnsemble | LinearModel | BlendedModel:
+    if name == "logistic":
+        return fit_linear(examples.features, outcome, kind=kind)
+    trees = fit_trees(examples.features, outcome, examples.shopper, kind=kind, seed=seed)
     if name == "trees":
-        return fit_trees(examples.features, outcome, examples.shopper, kind=kind, seed=seed)
-    return fit_linear(examples.features, outcome, kind=kind)
+        return trees
+    if isinstance(bg_nbd, str):
+        raise NothingToLearn(f"the blend lacks a part: {bg_nbd}; name other learners")
+    return BlendedModel(kind, trees, bg_nbd)
 
 
 def _dates(days: IntArray) -> tuple[date, ...]:

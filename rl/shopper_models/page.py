@@ -19,11 +19,13 @@ from rl.shopper_models.figures import BoundedFigure, LearnerFigures, Reliability
 NAMES = {
     "trees": "Gradient-boosted trees",
     "logistic": "Logistic regression",
+    "blend": "Blend of trees and BG/NBD",
     "constant": "Constant",
     "rfm": "Recency, frequency, spend",
     "bg_nbd": "BG/NBD",
 }
 _LOG_LINEAR = "Log-linear regression"
+_SO_FAR = "Clicks, carts and time so far"
 _TONES = {"logistic": "champion", "rfm": "behavior", "bg_nbd": "behavior"}
 
 
@@ -76,6 +78,8 @@ def shown_name(name: str, figures: ShopperModelFigures) -> str:
     """Return what the page calls a learner, a rule or the champion."""
     if name == "logistic" and figures.model.target == "spend":
         return _LOG_LINEAR
+    if name == "rfm" and figures.model.is_of_sessions:
+        return _SO_FAR
     return NAMES.get(name, name)
 
 

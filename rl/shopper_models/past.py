@@ -54,6 +54,14 @@ class Past:
         """Return the first day within the history of a flagged row, -1 where it has none, `(n_asked,)`."""
         return self._extreme(flag, is_latest=False)
 
+    def days_of_log(self) -> IntArray:
+        """Return how many days before each asked day the log reaches back, by what is known there, `(n_asked,)`."""
+        found = np.zeros(len(self.as_of_day), dtype=np.int64)
+        for as_of_day in np.unique(self.as_of_day):
+            known = self.activity.day[self.activity.visible_from <= as_of_day]
+            found[self.as_of_day == as_of_day] = as_of_day - known.min() if len(known) else 0
+        return found
+
     def _first_flagged(self, flag: BoolArray) -> BoolArray:
         found = np.zeros(len(flag), dtype=np.bool_)
         rows = np.flatnonzero(flag)

@@ -13,6 +13,7 @@ from conf.kernel.calendar import day_number
 from rl.errors import EvaluationError
 from rl.shopper_models.daily_activity import MILLIONTHS, DailyActivity
 from rl.shopper_models.examples import examples_at
+from rl.shopper_models.fitting import raw_predictions
 from rl.shopper_models.stored_model import StoredModel
 
 
@@ -61,7 +62,7 @@ def score_shoppers(activity: DailyActivity, stored: StoredModel, as_of: date) ->
     is_scored = np.zeros(len(everybody), dtype=np.bool_)
     is_scored[place] = True
     if len(examples):
-        raw = stored.learner.learner.predict(examples.features)
+        raw = raw_predictions(stored.learner.learner, examples)
         columns["score"][place] = np.rint(raw * MILLIONTHS)
         columns["calibrated"][place] = np.rint(stored.learner.calibrator.apply(raw, stored.learner.kind) * MILLIONTHS)
     names = np.array(known.shoppers, dtype=np.object_)

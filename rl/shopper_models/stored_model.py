@@ -16,9 +16,12 @@ from pydantic import ValidationError
 from conf.specs.shopper_model import ShopperModel
 from conf.specs.strict_yaml import StrictModel
 from rl.errors import PolicyError
+from rl.shopper_models.bg_nbd import BgNbd
+from rl.shopper_models.blend import BlendedModel
 from rl.shopper_models.calibration import Calibrator, IsotonicCurve, Recalibration
 from rl.shopper_models.fitting import CalibratedLearner
 from rl.shopper_models.linear_model import LinearModel
+from rl.shopper_models.rules import BgNbdRule
 from rl.shopper_models.tree_ensemble import Outcome, TreeEnsemble
 
 MODEL_FILE, ARRAYS_FILE = "shopper_model_spec.json", "shopper_model_arrays.npz"
@@ -77,13 +80,14 @@ class StoredModel:
 
     @property
     def _description(self) -> _Description:
+        learner = self.learner.learner
         return _Description(
             model=self.model,
             source=self.source,
             known_until=self.known_until,
             feature_names=self.feature_names,
             kind=self.learner.kind,
-            learner="trees" if isinstance(self.learner.learner, TreeEnsemble) else "linear",
+            learner="blend" if isinstance(learner, BlendedModel) else _name_of(learner),
             calibrator=self.learner.calibrated_by,
         )
 
@@ -112,7 +116,16 @@ def read_stored_model(folder: Path) -> StoredModel:
     )
 
 
-def _learner_arrays(learner: TreeEnsemble | LinearModel) -> dict[str, Any]:
+def _name_of(learner: TreeEnsemble | LinearModel) -> str:
+    return "trees" if isinstance(learner, TreeEnsemble) else "linear"
+
+
+def _learner_arrays(learner: TreeEnsemble | LinearModel | BlendedModel) -> dict[str, Any]:
+    if isinstance(learner, BlendedModel):
+        rule = learner.bg_nbd
+        law = (rule.model.r, rule.model.alpha, rule.model.a, rule.model.b)
+        law_and_means = np.array([*law, rule.mean_without, rule.mean_spend, rule.spend_weight])
+        return {**_learner_arrays(learner.trees), "bg_nbd": law_and_means}
     if isinstance(learner, TreeEnsemble):
         return {"start": np.float64(learner.baseline), **{name: getattr(learner, name) for name in _TREES}}
     return {"start": np.float64(learner.intercept), **{name: getattr(learner, name) for name in _LINEAR}}
@@ -124,11 +137,18 @@ def _calibrator_arrays(calibrator: Calibrator) -> dict[str, Any]:
     return {"line": np.array([calibrator.intercept, calibrator.slope])}
 
 
-def _learner(description: _Description, arrays: Mapping[str, Any]) -> TreeEnsemble | LinearModel:
+def _learner(description: _Description, arrays: Mapping[str, Any]) -> TreeEnsemble | LinearModel | BlendedModel:
     start = float(arrays["start"])
+    if description.learner == "linear":
+        return LinearModel(kind=description.kind, intercept=start, **{name: arrays[name] for name in _LINEAR})
+    trees = TreeEnsemble(kind=description.kind, baseline=start, **{name: arrays[name] for name in _TREES})
     if description.learner == "trees":
-        return TreeEnsemble(kind=description.kind, baseline=start, **{name: arrays[name] for name in _TREES})
-    return LinearModel(kind=description.kind, intercept=start, **{name: arrays[name] for name in _LINEAR})
+        return trees
+    r, alpha, a, b, *means = (float(one) for one in arrays["bg_nbd"])
+    model = description.model
+    return BlendedModel(
+        description.kind, trees, BgNbdRule(model.target, model.horizon_days, BgNbd(r, alpha, a, b), *means)
+    )
 
 
 def _calibrator(description: _Description, arrays: Mapping[str, Any]) -> Calibrator:

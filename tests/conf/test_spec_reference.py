@@ -118,6 +118,13 @@ COMPANY: dict[str, dict[str, Any]] = {
         for kind, rule in RULED.items()
         for name in ("actions", "action", "positions", "feature", "at_least", "at_most", "per_shopper_day")
     },
+    "max_shoppers": {
+        "target": "session_purchase",
+        "horizon_days": LEFT_OUT,
+        "active_days": LEFT_OUT,
+        "features": ["session_step"],
+    },
+    "scales_short_histories": {"features": ["n_visit_days"]},
     "action.item_categories": {"action.key": "category", "observation.item_categories": True},
     "csv.columns": {
         "csv.has_header": False,

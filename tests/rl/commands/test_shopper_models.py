@@ -185,7 +185,8 @@ def test_too_few_days_are_a_skip_that_registers_nothing(settings, monkeypatch):
     assert "as-of day" in found["skipped"]
     assert registered(settings) == ({}, {})
     every = score_shoppers.run(settings=settings, source=SOURCE, run_date=LAST, model=None, version=None)
-    assert every["skipped"].count("it has no champion") == len(every["models"])
+    assert every["skipped"].count("it has no champion") == len(every["models"]) - 1
+    assert "session-purchase: it is of running sessions" in every["skipped"]
 
 
 def test_other_deliveries_make_another_version(settings, monkeypatch):
