@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, model_validator
 
+from conf.errors import SpecError
 from conf.specs.reward import RewardTerm, millionths
 from conf.specs.strict_yaml import StrictModel
 
@@ -18,6 +19,9 @@ LEARNERS: frozenset[OrderMethod] = frozenset({"hindsight"})
 
 _OF_DECISIONS = ("candidates", "policy", "exploration")
 """Keys of scenarios whose decisions are drawn by chance among actions."""
+
+GUARDED_FLOWS = ("opening", "ordered", "sold", "closing", "ran_out")
+"""Metrics of stock that a replay tells, and guardrails may limit."""
 
 NEEDED_FLOWS = ("opening", "ordered", "received", "sold", "closing")
 """Metrics of stock that a replay is made of."""
@@ -110,7 +114,32 @@ def orders_problem(scenario: Scenario) -> str | None:
         return f"{', '.join(given)}: orders have candidates of their own and are never drawn by chance; leave them out"
     if not is_replayed:
         return "orders are judged by replay alone; write evaluation.estimator: replay"
-    return _unpriced(scenario) or _unseen(scenario, ordering.lead_days)
+    if scenario.discount.gamma != 1:
+        return "orders earn alike on every day of a replay; write discount.gamma: 1"
+    return _untold_guardrails(scenario) or _unpriced(scenario) or _unseen(scenario, ordering.lead_days)
+
+
+def refuse_orders(scenario: Scenario, command: str) -> None:
+    """Raise if the scenario decides on orders: the command weighs decisions, which orders can't be.
+
+    Raises:
+        SpecError: it does; with what to run instead.
+    """
+    if scenario.orders is not None:
+        raise SpecError(
+            f"{command} weighs logged decisions, and {scenario.name} decides on orders, which are judged by replay: "
+            "its nights compare all ways to order"
+        )
+
+
+def _untold_guardrails(scenario: Scenario) -> str | None:
+    """Return which guardrails a replay can't hold, else None."""
+    metrics = dict.fromkeys(rail.metric for rail in scenario.gate.guardrails)
+    untold = [name for name in metrics if scenario.stock_metrics.get(name) not in GUARDED_FLOWS]
+    if not untold:
+        return None
+    known = ", ".join(GUARDED_FLOWS)
+    return f"gate.guardrails on {', '.join(untold)}: a replay tells metrics of stock ({known}) alone; leave them out"
 
 
 def _unpriced(scenario: Scenario) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 from conf.paths import Lake, Run
 from conf.publication import write_atomically
 from conf.settings import PROJECT_ROOT, Settings
+from conf.specs.orders import refuse_orders
 from conf.specs.scenario import load_pipeline
 from conf.specs.spec_hash import code_hash
 from rl.data.dataset import prepare_dataset
@@ -22,6 +23,7 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date | None
     """Write experiment.json and experiment.html to the run folder; return the main figures."""
     started = time.perf_counter()
     pipeline = load_pipeline(scenario, source)
+    refuse_orders(pipeline.scenario, "experiment")
     lake = Lake(settings.lake, source)
     horizon = run_date or last_built_date(pipeline, lake)
     run_paths = Run(settings.home, source, scenario, horizon)

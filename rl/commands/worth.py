@@ -12,6 +12,7 @@ from conf.earnings import earnings_sentence
 from conf.paths import Lake, Run
 from conf.publication import write_atomically
 from conf.settings import PROJECT_ROOT, Settings
+from conf.specs.orders import refuse_orders
 from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.spec_hash import code_hash
 from rl.data.dataset import Dataset, prepare_dataset
@@ -26,6 +27,7 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date | None
     """Write worth.json and worth.html to the run folder; return the answer, its sentence and the main figures."""
     started = time.perf_counter()
     pipeline = load_pipeline(scenario, source)
+    refuse_orders(pipeline.scenario, "worth")
     lake = Lake(settings.lake, source)
     horizon = run_date or last_built_date(pipeline, lake)
     try:

@@ -19,7 +19,6 @@ from rl.inventory.stock import OrderingPolicy, StockRules, StockStates
 from rl.orders.order_history import OrderHistory
 
 MILLIONTHS = 1_000_000
-REPLAYED_FLOWS = ("opening", "ordered", "sold", "closing", "ran_out")
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ class Replayed:
 
     Attributes:
         earned: margin less holding and ordering, millionths.
-        flows: units by name of REPLAYED_FLOWS; `ran_out` is 1 on days that left nothing.
+        flows: units by name of `conf.specs.orders.GUARDED_FLOWS`; `ran_out` is 1 on days that left nothing.
         lost: units of demand beyond the stock.
         holding: of `earned`, what holding cost, millionths.
         missed: margin that lost demand would have brought, millionths; no part of `earned`.

@@ -70,6 +70,7 @@ REPLAYED: dict[str, Any] = ORDERED | {
     | {"margin": {"event": "purchase", "value": "margin"}},
     "gate.guardrails": [],
     "evaluation.estimator": "replay",
+    "discount.gamma": 1,
     "candidates": LEFT_OUT,
     "policy": LEFT_OUT,
     "exploration": LEFT_OUT,

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from conf.specs.orders import Orders, order_prices
+from conf.errors import SpecError
+from conf.specs.orders import Orders, order_prices, refuse_orders
 from conf.specs.scenario import Scenario, load_pipeline
 
 SCENARIO = load_pipeline("inventory", "simulated_inventory").scenario
@@ -59,6 +60,11 @@ def test_candidates_that_say_nothing_are_refused(candidates: list[dict[str, Any]
         ({"candidates": [{"algorithm": "bc", "seeds": [1], "n_updates": 5}]}, "candidates: orders have candidates of"),
         ({"policy": {"temperatures": [0.3], "exploration_floor": 0.1}}, "policy: orders have"),
         ({"evaluation": CONTENT["evaluation"] | {"estimator": "dr"}}, "judged by replay alone"),
+        ({"discount": {"per": "step", "gamma": 0.95}}, "discount.gamma: 1"),
+        (
+            {"gate": CONTENT["gate"] | {"guardrails": [{"metric": "revenue", "max_relative_decrease": 0.1}]}},
+            "guardrails on revenue: a replay tells",
+        ),
         ({"ordering": CONTENT["ordering"] | {"every": "week"}}, "ordering.every: day"),
         ({"reward": CONTENT["reward"] | {"terms": TERMS[:1]}}, "without what holding costs"),
         ({"reward": CONTENT["reward"] | {"terms": TERMS[1:]}}, "nothing is earned"),
@@ -90,3 +96,10 @@ def test_replay_is_for_orders_alone() -> None:
     other = load_pipeline("recommendation", "simulated_shop").scenario.model_dump(mode="json")
     with pytest.raises(ValidationError, match="replay is for scenarios with orders"):
         Scenario.model_validate(other | {"evaluation": other["evaluation"] | {"estimator": "replay"}})
+
+
+def test_commands_that_weigh_decisions_refuse_orders() -> None:
+    """In one sentence; other scenarios pass."""
+    with pytest.raises(SpecError, match="worth weighs logged decisions, and inventory decides on orders"):
+        refuse_orders(SCENARIO, "worth")
+    refuse_orders(load_pipeline("promotion", "simulated_promotion").scenario, "worth")
