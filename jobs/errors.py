@@ -3,7 +3,8 @@
 NightcartError
 └── JobError
     ├── DeliveryError   delivered files that can't be taken in: missing, empty, cut off, with a header that doesn't fit
-    │   └── UnlikelyDelivery  more lines rejected than a log of the source can have
+    │   ├── UnlikelyDelivery  too many lines rejected, another log than before, or an earlier one again
+    │   └── UnpublishedDelivery  landed, and not published: held back, or about to be
     ├── CheckError      an invariant that doesn't hold; nothing was published
     └── PublishError    a table that can't be written (a full disk, no rights); every pointer is as it was
 """
@@ -20,7 +21,13 @@ class DeliveryError(JobError):
 
 
 class UnlikelyDelivery(DeliveryError):
-    """A delivery of which so many lines are rejected that it can't be right; it is landed and not published."""
+    """A delivery that can't be right, since of its lines too many are rejected or none is new; it is not published."""
+
+
+class UnpublishedDelivery(DeliveryError):
+    """A delivery that was landed and isn't published: it was held back, or an ingest is at work on it."""
+
+    may_pass = True
 
 
 class CheckError(JobError):

@@ -16,6 +16,7 @@ from conf.errors import NightcartError, SpecError, exit_code
 from conf.plain_json import to_json
 from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.source import load_source
+from jobs.commands.id_outlook import named_ids
 from jobs.commands.item_outlook import told_events, told_line
 from jobs.commands.side_check import check_side_tables
 from jobs.commands.source_check import N_LINES, check_source, report_lines
@@ -42,12 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         events = [event for check in checks for event in check.events]
         told = told_events(events, pipeline, given.logs)
         of_items = [line] if (line := told_line(told)) else []
-        lines = [*report_lines(checks, unread, source, pipeline, [*of_sides, *of_items], told), *misfit]
+        ids = named_ids(checks, source, given.logs)
+        lines = [*report_lines(checks, unread, source, pipeline, [*of_sides, *of_items, *ids.lines()], told), *misfit]
         print("\n".join(lines), file=sys.stderr, flush=True)
         result = {"source": given.source, "feeds": {check.name: check.result() for check in checks}}
         result |= {"side_tables": {side.name: side.result() for side in sides}} if sides else {}
         outlook = outlook_result(told, source, pipeline)
-        print(to_json(result | {"outlook": outlook, "unread_files": unread}), flush=True)
+        print(to_json(result | {"outlook": outlook, "ids": ids.result(), "unread_files": unread}), flush=True)
         found = [*[check.problem() for check in checks], *[side.problem() for side in sides]]
         if problems := [problem for problem in found if problem]:
             raise UnlikelyDelivery("a delivery like these lines would not be published:\n" + "\n".join(problems))

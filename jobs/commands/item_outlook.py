@@ -93,7 +93,7 @@ def _rows(source: Source, logs: Path, named: Collection[object], first_day: date
     """Return what is told of named items, the first delivered of each moment, and how many lines were read."""
     kept: dict[tuple[str, int], dict[str, Any]] = {}
     n_lines = 0
-    for row in islice(_lines(source, logs, first_day), MOST_ITEM_LINES):
+    for row in islice(item_lines(source, logs, first_day), MOST_ITEM_LINES):
         n_lines += 1
         for one in row:
             if one["item_id"] in named:
@@ -103,8 +103,17 @@ def _rows(source: Source, logs: Path, named: Collection[object], first_day: date
     return pa.table({name: _column(values, _ROWS.field(name).type) for name, values in columns.items()}), n_lines
 
 
-def _lines(source: Source, logs: Path, first_day: date) -> Iterator[list[dict[str, Any]]]:
-    """Yield the rows of each line of items; those that are rejected have none."""
+def item_lines(source: Source, logs: Path, first_day: date) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of each line of items; those that are rejected have none.
+
+    Args:
+        source: with a table of items.
+        logs: file or folder with its files.
+        first_day: the delivery of files that name no day.
+
+    Raises:
+        DeliveryError: a file of items that doesn't fit the source.
+    """
     table = source.side_tables[ITEMS.name]
     for file in (one for one in find_files(source, logs) if one.kind == ITEMS.name):
         header = read_side_columns(file, table, source)

@@ -21,6 +21,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StringType, StructField, StructType
 
 from conf.specs.source import Source
+from jobs.events.id_samples import IdSample, sample_ids, sum_of_samples
 from jobs.events.line_events import events_of, rejected_of
 from jobs.events.line_pieces import (
     FeedFiles,
@@ -50,10 +51,12 @@ class WrittenLines:
     Attributes:
         summary: how many lines share a reason, of each delivery and feed.
         profiles: what is counted of the accepted lines, by delivery and feed.
+        ids: some of those that the accepted lines name, by delivery.
     """
 
     summary: list[RejectedLines]
     profiles: dict[date, dict[str, Profile]]
+    ids: dict[date, IdSample]
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def _written(
     for piece in pieces:
         parts[str(piece.delivery_date), piece.part].append(piece)
     if not parts:
-        return WrittenLines([], {})
+        return WrittenLines([], {}, {})
     schemas = arrow_schema(events.target.table), arrow_schema(rejected.target.table)
 
     def write(given: Iterable[tuple[str, int, list[LinePiece]]]) -> Iterator[pa.RecordBatch]:
@@ -119,20 +122,23 @@ def _written(
                 to = place.target
                 write_cells(dated, schema, to.path_columns, to.sort_columns, place.folder, name)
             told = [asdict(one) | {"delivery_date": None} for one in summarize(lines, day.as_py())]
-            answer = {"day": delivery_date, "lines": told, "profile": profile_of(lines)}
+            answer = {"day": delivery_date, "lines": told, "profile": profile_of(lines), "ids": sample_ids(lines)}
             yield pa.RecordBatch.from_pylist([{"told": json.dumps(answer)}], _ARROW_FOUND)
 
     given = [(day, part, some) for (day, part), some in sorted(parts.items())]
     n_bytes = sum(piece.path.stat().st_size for piece in pieces)
     answers = [json.loads(row["told"]) for row in tasks_over(spark, given, write, _FOUND, n_bytes=n_bytes).collect()]
     profiles: dict[date, list[Mapping[str, Profile]]] = defaultdict(list)
+    samples: dict[date, list[IdSample]] = defaultdict(list)
     summary: list[RejectedLines] = []
     for answer in answers:
         day = date.fromisoformat(answer["day"])
         profiles[day].append(answer["profile"])
+        samples[day].append(answer["ids"])
         summary += [RejectedLines(**one | {"delivery_date": day}) for one in answer["lines"]]
     total = sum_of_summaries(summary)
-    return WrittenLines(total, sum_of_profiles(profiles, total))
+    ids = {day: sum_of_samples(some) for day, some in samples.items()}
+    return WrittenLines(total, sum_of_profiles(profiles, total), ids)
 
 
 def _numbers(pieces: Sequence[LinePiece]) -> IntArray:

@@ -17,7 +17,8 @@ from conf.intact_files import refuse_damaged, repair_command, sums_among
 from conf.paths import Lake, path_date
 from conf.publication import read_pointers
 from conf.tables import AVAILABILITY, EVENTS, Table
-from jobs.errors import DeliveryError
+from jobs.errors import DeliveryError, UnpublishedDelivery
+from jobs.landing.raw_deliveries import raw_folder
 from jobs.publishing.content_hash import row_hash
 from jobs.publishing.table_schema import path_type, table_schema
 
@@ -67,11 +68,23 @@ class DeliveredEvents:
 
     @classmethod
     def read(cls, lake: Lake, *, last_delivery_date: date) -> DeliveredEvents:
-        """Return the current deliveries up to the last one."""
+        """Return the current deliveries up to the last one.
+
+        Raises:
+            UnpublishedDelivery: a delivery up to the last was landed and is not published: its day would look as if
+                nobody had come.
+        """
         pointers = {
             path_date(partition, "delivery_date"): pointer
             for partition, pointer in read_pointers(lake.table(EVENTS.name)).items()
         }
+        landed = {path_date(partition, "delivery_date") for partition in read_pointers(raw_folder(lake))}
+        if gaps := sorted(day for day in landed - pointers.keys() if day <= last_delivery_date):
+            raise UnpublishedDelivery(
+                f"source {lake.source}: {len(gaps)} delivery(s) up to {last_delivery_date} were landed and are not "
+                f"published ({', '.join(map(str, gaps[:5]))}): their days would look as if nobody had come; ingest up "
+                f"to {last_delivery_date} says what is wrong with them"
+            )
         known = {day: pointer for day, pointer in pointers.items() if day <= last_delivery_date}
         dates = {
             day: frozenset(path_date(file, "event_date") for file in pointer.files) for day, pointer in known.items()
@@ -132,8 +145,8 @@ def is_earlier_layout(file: str) -> bool:
 
 def _whole_files(
     lake: Lake, table: Table, last_delivery_date: date, is_wanted: Callable[[str], bool] = lambda _: True
-) -> list[str]:
-    """Return the table's current files of the deliveries up to that day, of those wanted.
+) -> dict[str, int | None]:
+    """Return the table's current files of the deliveries up to that day, of those wanted, with their `n_buckets`.
 
     Raises:
         DamagedFile: one of them isn't what was published.
@@ -150,15 +163,17 @@ def _whole_files(
             f"{lake.folder}: {len(as_given)} delivery(s) hold ids as they were given and others keyed hashes of them "
             f"({', '.join(as_given[:3])}); ingest up to {last_delivery_date} again, which makes them alike"
         )
-    files = [file for pointer in known for file in pointer.files if is_wanted(file)]
-    refuse_damaged(folder, sums_among(known, files), repair_command(lake.source))
+    files = {file: pointer.n_buckets for pointer in known for file in pointer.files if is_wanted(file)}
+    refuse_damaged(folder, sums_among(known, list(files)), repair_command(lake.source))
     return files
 
 
 def published_files(
     lake: Lake, table: Table, last_delivery_date: date, first_event_date: date, last_event_date: date
-) -> list[str]:
+) -> dict[str, int | None]:
     """Return the table's current files with events of the days, of deliveries up to the last, relative to its folder.
+
+    Each has the number of buckets that its shoppers are divided into; None where its pointer doesn't say.
 
     Raises:
         DamagedFile: one of them isn't what was published.

@@ -68,7 +68,7 @@ def read_few_side_lines(
 def staged_few(
     spark: SparkSession, lines: FewSideLines, target: Target, *, partitions: Collection[str]
 ) -> Iterator[StagedVersion]:
-    """Write the rows below the table's staging folder and check them; remove them unless published.
+    """Write the rows of the partitions below the table's staging folder and check them; remove them unless published.
 
     Raises:
         CheckError: nulls or partitions don't fit the table; lists all violations.
@@ -77,7 +77,7 @@ def staged_few(
     with staging_folder(Lake.staging(target.folder)) as folder:
         with explaining_failures(target.table.name, target.folder):
             for day, rows in lines.rows.items():
-                if len(rows):
+                if len(rows) and str(day) in partitions:
                     write_sorted(rows, target.sort_columns, folder / target.partition(str(day)))
         yield checked(spark, target, folder, partitions=partitions)
 

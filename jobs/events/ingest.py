@@ -5,7 +5,8 @@ What a delivery's tables hold depends on its files, the source's spec and the ke
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -22,12 +23,12 @@ from conf.tables import EVENTS, EVENTS_REJECTED, REJECT_REASONS, Table
 from jobs.errors import CheckError, DeliveryError
 from jobs.events.delivery_parts import Place, write_lines
 from jobs.events.line_pieces import FeedFiles
-from jobs.events.side_deliveries import refuse_unlikely_sides, side_facts, side_tables_of, warn_of_contradictions
+from jobs.events.side_deliveries import side_facts, side_tables_of, unlikely_sides, warn_of_contradictions
 from jobs.events.side_staging import SideFiles, count_sides, read_sides, staged_side
 from jobs.landing.acceptance import accepted_reasons
 from jobs.landing.currency_rates import rate_files, rates_input, read_rates
-from jobs.landing.delivery_drift import Drift, Profiles, drifts, refuse_drifted
-from jobs.landing.delivery_limits import RejectedLines, n_shifted, refuse_unlikely
+from jobs.landing.delivery_drift import Drift, Profiles, drifts, unlikely_drift
+from jobs.landing.delivery_limits import RejectedLines, n_shifted, unlikely_lines
 from jobs.landing.raw_deliveries import (
     RawDelivery,
     RawFile,
@@ -38,6 +39,8 @@ from jobs.landing.raw_deliveries import (
     read_raw_deliveries,
 )
 from jobs.landing.raw_lines import LineFile, reading_of
+from jobs.landing.repeated_deliveries import RepeatedFiles, unlikely_repetitions
+from jobs.landing.unlikely_deliveries import Unlikely, refuse
 from jobs.parsing.money import Rates
 from jobs.publishing.publishing import (
     PartitionFacts,
@@ -72,7 +75,14 @@ class Ingestion:
         """Return where a table of the source is written."""
         if table.name == EVENTS.name:
             cells = ("event_date", "user_bucket")
-            return Target(table, self.lake.table(table.name), _PARTITION, cells, ("user_id", "event_time", "event_id"))
+            return Target(
+                table,
+                self.lake.table(table.name),
+                _PARTITION,
+                cells,
+                ("user_id", "event_time", "event_id"),
+                self.source.user_buckets,
+            )
         return Target(table, self.lake.table(table.name), _PARTITION, sort_columns=table.key[-2:])
 
 
@@ -81,8 +91,8 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
 
     Raises:
         DeliveryError: a landed file is gone, or was landed under another spec.
-        UnlikelyDelivery: more lines of a delivery are rejected than the source allows, or it differs too much from the
-            feed's earlier ones, and nobody accepted it.
+        UnlikelyDelivery: more lines of a delivery are rejected than the source allows, it differs too much from the
+            feed's earlier ones or repeats one of them, and nobody accepted it; the others are published.
         CheckError: lines that are neither accepted nor rejected, or rows that don't fit their table.
         PublishError: the tables can't be written; they are as they were.
     """
@@ -122,7 +132,8 @@ def _publish(
     rates: Rates,
     inputs: Mapping[date, Mapping[str, str]],
 ) -> None:
-    days, accepted = [str(delivery.delivery_date) for delivery in due], accepted_reasons(job.lake, due)
+    """Publish the deliveries that can be right, then raise if there are others: these hold back themselves alone."""
+    accepted = accepted_reasons(job.lake, due)
     targets = [job.target(table) for table in (EVENTS, EVENTS_REJECTED)]
     with ExitStack() as stack:
         events, rejected = (
@@ -134,13 +145,23 @@ def _publish(
                 job.spark, job.source, _feeds(job, due, rates), n_lines, events=events, rejected=rejected
             )
         summary = _with_file_names(written.summary, due, job.key)
-        refuse_unlikely(summary, job.source, accepted)
         drift = _drift(job, landed, due, written.profiles)
-        refuse_drifted(drift, job.source, accepted)
+        repeated = _repeated(job, landed, due)
         sides = stack.enter_context(read_sides(job.spark, _side_files(job, due), job.source, job.key))
         side_counts = count_sides(sides)
-        refuse_unlikely_sides(job.source, due, side_counts, accepted)
+        unlikely = [
+            *unlikely_lines(summary, job.source, accepted),
+            *unlikely_drift(drift, job.source, accepted),
+            *unlikely_repetitions(repeated, job.source, accepted),
+            *unlikely_sides(job.source, due, side_counts, accepted),
+        ]
+        likely = _without(due, unlikely)
+        if not likely:
+            refuse(unlikely, job.source)
         warn_of_contradictions(side_counts)
+        days = [str(delivery.delivery_date) for delivery in likely]
+        for place in (events, rejected):
+            _keep_days(place, days)
         versions = [
             checked(job.spark, place.target, place.folder, partitions=days, counted=counted)
             for place, counted in ((events, _EVENT_COUNTS), (rejected, _REJECTED_COUNTS))
@@ -151,17 +172,11 @@ def _publish(
             else staged_empty(job.target(table), partitions=days)
             for table in side_tables_of(job.source)
         ]
-        shifts = {delivery.delivery_date: n_shifted(summary, delivery.delivery_date) for delivery in due}
-        facts = _facts(due, inputs, versions[0], versions[1], shifts, accepted)
-        own = {name: side_facts(due, inputs, name, side_counts, accepted) for name in job.source.side_tables}
-        own[EVENTS.name] = {
-            day: replace(
-                fact,
-                profile=written.profiles.get(date.fromisoformat(day), {}),
-                drift=[one.sentence for one in drift if str(one.delivery_date) == day],
-            )
-            for day, fact in facts.items()
-        }
+        shifts = {delivery.delivery_date: n_shifted(summary, delivery.delivery_date) for delivery in likely}
+        facts = _facts(likely, inputs, versions[0], versions[1], shifts, accepted)
+        own = {name: side_facts(likely, inputs, name, side_counts, accepted) for name in job.source.side_tables}
+        unknown = _unknown(job, likely, written.ids, versions)
+        own[EVENTS.name] = _with_profiles(facts, written.profiles, [*drift, *repeated, *unknown])
         publish(
             job.lake.lock,
             [(version, own.get(version.target.table.name, facts)) for version in versions],
@@ -169,6 +184,34 @@ def _publish(
         )
     for day in days:
         log.info("ingested", delivery_date=day, **{name: n for name, n in facts[day].counters.items() if n})
+    refuse(unlikely, job.source, n_published=len(likely))
+
+
+def _without(due: Sequence[RawDelivery], unlikely: Sequence[Unlikely]) -> list[RawDelivery]:
+    held_back = {one.delivery_date for one in unlikely}
+    return [one for one in due if one.delivery_date not in held_back]
+
+
+def _keep_days(place: Place, days: Collection[str]) -> None:
+    """Remove from a staging folder what was written of deliveries that aren't published."""
+    kept = {place.target.partition(day) for day in days}
+    for folder in place.folder.glob(f"{_PARTITION}=*"):
+        if folder.name not in kept:
+            shutil.rmtree(folder)
+
+
+def _with_profiles(
+    facts: Mapping[str, PartitionFacts], profiles: Profiles, drift: Sequence[Drift | RepeatedFiles]
+) -> dict[str, PartitionFacts]:
+    """Return what manifests of events say beyond those of other tables: by what later deliveries are judged."""
+    return {
+        day: replace(
+            fact,
+            profile=profiles.get(date.fromisoformat(day), {}),
+            drift=[one.sentence for one in drift if str(one.delivery_date) == day],
+        )
+        for day, fact in facts.items()
+    }
 
 
 _EVENT_COUNTS: RowCounts = {"n_events": n_equal("line_part", 0), "n_derived": n_above("line_part", 0)}
@@ -194,6 +237,26 @@ def _drift(
     found = drifts(due, landed, {**published, **profile}, job.source)
     for one in found:
         log.warning("drift", delivery_date=str(one.delivery_date), feed=one.feed, what=one.what)
+    return found
+
+
+def _repeated(job: Ingestion, landed: Mapping[date, RawDelivery], due: Sequence[RawDelivery]) -> list[RepeatedFiles]:
+    """Return which files of the due deliveries another delivery has as well, after saying it in the log."""
+    known = {day: one for day, one in landed.items() if day <= job.provenance.horizon}
+    found = repeated_files(due, known, job.source)
+    for one in found:
+        log.warning("repeated_files", delivery_date=str(one.delivery_date), feed=one.feed, what=one.sentence)
+    return found
+
+
+def _unknown(
+    job: Ingestion, likely: Sequence[RawDelivery], ids: Mapping[date, IdSample], versions: Sequence[StagedVersion]
+) -> list[Drift]:
+    """Return which feeds name items and orders that nothing knows, after saying it in the log."""
+    samples = {one.delivery_date: ids[one.delivery_date] for one in likely if one.delivery_date in ids}
+    found = unknown_ids(samples, versions, has_items=ITEMS.name in job.source.side_tables)
+    for one in found:
+        log.warning("unknown_ids", delivery_date=str(one.delivery_date), feed=one.feed, what=one.what)
     return found
 
 

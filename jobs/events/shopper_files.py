@@ -95,11 +95,14 @@ def shopper_files(
     folder = lake.table(EVENTS.name)
     names = published_files(lake, EVENTS, last_delivery_date, first_event_date, last_event_date)
     by_bucket: dict[str, list[EventFile]] = defaultdict(list)
+    unknown: list[tuple[Path, int]] = []
     for name in sorted(names):
+        if names[name] != n_buckets:
+            unknown.append((folder / name, int(path_value(name, "user_bucket"))))
         days = {column: path_date(name, column) for column in _DAYS}
         by_bucket[path_value(name, "user_bucket")].append(EventFile(folder / name, **days))
     files = [file for some in by_bucket.values() for file in some]
-    if not _agree(spark, [(one.path, int(bucket)) for bucket, some in by_bucket.items() for one in some], n_buckets):
+    if not _agree(spark, unknown, n_buckets):
         return None
     repeated = repeated_ids(spark, [(one.path, one.event_date, one.delivery_date) for one in files])
     if sum(map(len, repeated.values())) > MOST_REPEATED:

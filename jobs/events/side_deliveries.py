@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 import structlog
@@ -10,9 +10,10 @@ import structlog
 from conf.specs.side_table import CANONICAL
 from conf.specs.source import Source
 from conf.tables import SIDE_TABLES, Table
-from jobs.errors import CheckError, UnlikelyDelivery
+from jobs.errors import CheckError
 from jobs.events.side_tables import SideCount, SideCounts
 from jobs.landing.raw_deliveries import RawDelivery
+from jobs.landing.unlikely_deliveries import Unlikely
 from jobs.publishing.publishing import PartitionFacts
 
 log = structlog.get_logger()
@@ -23,16 +24,22 @@ def side_tables_of(source: Source) -> list[Table]:
     return [table for name, table in SIDE_TABLES.items() if name in CANONICAL or name in source.side_tables]
 
 
-def refuse_unlikely_sides(
-    source: Source, due: Sequence[RawDelivery], counts: SideCounts, accepted: Mapping[date, str]
-) -> None:
-    """Raise if too many lines of a side table are rejected, as of a feed's.
+def unlikely_sides(
+    source: Source, due: Sequence[RawDelivery], counts: SideCounts, accepted: Collection[date]
+) -> list[Unlikely]:
+    """Return the deliveries of a side table of which too many lines are rejected, as of a feed's.
+
+    Args:
+        source: states the bound.
+        due: the deliveries.
+        counts: what became of their lines.
+        accepted: deliveries that a person has looked at.
 
     Raises:
-        UnlikelyDelivery: names each such table and delivery, with its reasons.
         CheckError: a table's lines aren't as many as were delivered.
     """
-    problems = []
+    cure = f"mend the table's columns in conf/sources/{source.name}.yaml, or deliver it again"
+    found = []
     for (name, day), count in sorted(counts.items(), key=lambda one: one[0]):
         n, n_wrong = count.n_lines, count.n_lines - count.n_accepted
         expected = sum(
@@ -42,14 +49,9 @@ def refuse_unlikely_sides(
             raise CheckError(f"nothing was published: {name} delivery_date={day}: {n} lines, expected {expected}")
         if n_wrong > source.max_rejected_share * n and day not in accepted:
             told = ", ".join(f"{n} {reason}" for reason, n in sorted(count.by_reason.items(), key=str) if reason)
-            problems.append(f"  delivery_date={day} {name}: {n_wrong} of {count.n_lines} lines are rejected: {told}")
-    if problems:
-        raise UnlikelyDelivery(
-            "nothing was published:\n"
-            + "\n".join(problems)
-            + f"\nmend the table's columns in conf/sources/{source.name}.yaml, or deliver it again; where it is "
-            f"right as it is: make accept SOURCE={source.name} DELIVERY=<date> REASON=<why>"
-        )
+            head = f"  delivery_date={day} {name}: {n_wrong} of {count.n_lines} lines are rejected: {told}"
+            found.append(Unlikely(day, head, cure))
+    return found
 
 
 def warn_of_contradictions(counts: SideCounts) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date
 
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from conf.specs.source import Source
 from jobs.events.few_side_lines import FewSideLines, read_few_side_lines, staged_few
@@ -54,7 +56,7 @@ def count_sides(sides: Sides) -> SideCounts:
 def staged_side(
     spark: SparkSession, side: SideLines | FewSideLines, target: Target, *, partitions: Collection[str]
 ) -> AbstractContextManager[StagedVersion]:
-    """Write the rows below the table's staging folder and check them; remove them unless published.
+    """Write the rows of the partitions below the table's staging folder and check them; remove them unless published.
 
     Raises:
         CheckError: columns, nulls, keys or partitions don't fit the table; lists all violations.
@@ -62,4 +64,5 @@ def staged_side(
     """
     if isinstance(side, FewSideLines):
         return staged_few(spark, side, target, partitions=partitions)
-    return staged(side.rows, target, partitions=partitions)
+    rows = side.rows.where(F.col(target.partition_column).isin([date.fromisoformat(one) for one in partitions]))
+    return staged(rows, target, partitions=partitions)

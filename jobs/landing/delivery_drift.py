@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 
 from conf.event_types import EVENT_TYPE_RANK
 from conf.specs.source import Source
-from jobs.errors import UnlikelyDelivery
 from jobs.landing.delivery_limits import READ_RIGHT, RejectedLines, unread_fields
 from jobs.landing.raw_deliveries import RawDelivery, feed_of, is_split
+from jobs.landing.unlikely_deliveries import Unlikely
 from jobs.parsing.event_parsing import RECORD_FIELDS
 
 IntArray = npt.NDArray[np.int64]
@@ -148,20 +148,20 @@ def _unread(days: Collection[date], name: str, feed: Source, known: Profiles) ->
     ]
 
 
-def refuse_drifted(found: Sequence[Drift], source: Source, accepted: Collection[date]) -> None:
-    """Raise if a delivery differs so much from the feed's earlier ones that it can't be right, and nobody accepted it.
+def unlikely_drift(found: Sequence[Drift], source: Source, accepted: Collection[date]) -> list[Unlikely]:
+    """Return the deliveries that differ so much from the feed's earlier ones that they can't be right.
 
-    Raises:
-        UnlikelyDelivery: names every such delivery, and what differs.
+    Args:
+        found: what differs.
+        source: whose deliveries they are.
+        accepted: deliveries that a person has looked at.
     """
-    unlikely = [one for one in found if one.is_unlikely and one.delivery_date not in accepted]
-    if unlikely:
-        raise UnlikelyDelivery(
-            "nothing was published:\n"
-            + "\n".join(f"  {one.sentence}" for one in unlikely)
-            + f"\ndeliver the files again, or mend conf/sources/{source.name}.yaml; where the log is right as it is: "
-            f"make accept SOURCE={source.name} DELIVERY=<date> REASON=<why>, or a higher max_drop"
-        )
+    cure = f"deliver the files again, mend conf/sources/{source.name}.yaml, or raise its max_drop"
+    return [
+        Unlikely(one.delivery_date, f"  {one.sentence}", cure)
+        for one in found
+        if one.is_unlikely and one.delivery_date not in accepted
+    ]
 
 
 def _column_changes(

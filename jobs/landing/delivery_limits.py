@@ -7,7 +7,7 @@ the next night would take the gap for a day without visitors.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.specs.source import Source
-from jobs.errors import UnlikelyDelivery
+from jobs.landing.unlikely_deliveries import Unlikely
 
 # So many lines with an unreadable value of a field, and none with a readable one, are no dirt.
 _LEAST_UNREAD = 20
@@ -109,30 +109,21 @@ def n_shifted(lines: Sequence[RejectedLines], day: date) -> dict[str, int]:
     }
 
 
-def refuse_unlikely(lines: Sequence[RejectedLines], source: Source, accepted: Mapping[date, str]) -> None:
-    """Raise if a delivery was neither read within its feeds' bounds nor accepted as it is.
+def unlikely_lines(lines: Sequence[RejectedLines], source: Source, accepted: Collection[date]) -> list[Unlikely]:
+    """Return the deliveries that were neither read within their feeds' bounds nor accepted as they are.
 
     Args:
         lines: what became of the lines of each delivery.
         source: states the bound of each feed.
-        accepted: deliveries that a person has looked at, each with the reason given.
-
-    Raises:
-        UnlikelyDelivery: names every delivery above the bound, its reasons, fields and an example of each.
+        accepted: deliveries that a person has looked at.
     """
-    problems = [
-        message
+    cure = f"mend conf/sources/{source.name}.yaml, raise its max_rejected_share, or deliver the files again"
+    return [
+        Unlikely(day, message, cure)
         for day in sorted({one.delivery_date for one in lines if one.delivery_date not in accepted})
         for name, feed in source.feeds_alone().items()
         if (message := problem_of([one for one in lines if (one.delivery_date, one.feed) == (day, name)], feed))
     ]
-    if problems:
-        raise UnlikelyDelivery(
-            "nothing was published:\n"
-            + "\n".join(problems)
-            + f"\nmend conf/sources/{source.name}.yaml, or deliver the files again; where the log is right as it is: "
-            f"make accept SOURCE={source.name} DELIVERY=<date> REASON=<why>, or a higher max_rejected_share"
-        )
 
 
 def problem_of(lines: Sequence[RejectedLines], source: Source) -> str | None:

@@ -8,6 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from conf.paths import Lake
+from conf.publication import read_pointers
 from conf.specs.source import load_source
 
 FIRST, NEXT = date(2026, 3, 2), date(2026, 3, 3)
@@ -38,3 +40,6 @@ def test_shoppers_stay_whole_where_the_number_of_buckets_changes(
     ingest_into(tmp_path / "grown", FIRST, early, before)
     found = ingest_into(tmp_path / "grown", NEXT, logs, after)["digests"]
     assert found == expected
+    # What lies where it lay is divided as before, whatever the spec says now.
+    pointers = read_pointers(Lake(tmp_path / "grown" / "lake", "canonical").table("events"))
+    assert [pointer.n_buckets for pointer in pointers.values()] == [4, 3]

@@ -55,8 +55,8 @@ def rows_of(seed: int, n: int) -> list[Row]:
     return list(known.values())
 
 
-def publish(lake: Lake, rows: Sequence[Row], schema: pa.Schema, n_buckets: int) -> None:
-    """Publish the rows as ingest does: a partition a delivery, a file a day and bucket."""
+def publish(lake: Lake, rows: Sequence[Row], schema: pa.Schema, n_buckets: int, said: int | None = None) -> None:
+    """Publish the rows as ingest does: a partition a delivery, a file a day and bucket; pointers say how many."""
     names = [*schema.names, "event_date"]
     for day in sorted({one["delivery_date"] for one in rows}):
         some = [{name: one.get(name) for name in names} for one in rows if one["delivery_date"] == day]
@@ -80,9 +80,8 @@ def publish(lake: Lake, rows: Sequence[Row], schema: pa.Schema, n_buckets: int) 
             horizon=day,
             inputs={},
         )
-        swap_pointer(
-            Lake.pointer(lake.table(EVENTS.name), manifest.partition), Pointer(files=tuple(files), manifest=manifest)
-        )
+        pointer = Pointer(files=tuple(files), manifest=manifest, n_buckets=said)
+        swap_pointer(Lake.pointer(lake.table(EVENTS.name), manifest.partition), pointer)
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +129,24 @@ def test_workers_read_what_spark_reads(spark: SparkSession, lake: Lake, n_partit
     assert found == expected
     orders = [[(r["event_time"], EVENT_TYPE_RANK[r["event_type"]], r["event_id"]) for r in run] for run in found]
     assert all(order == sorted(order) for order in orders)
+
+
+@pytest.mark.parametrize(("said", "n_looked_at"), [(3, 0), (None, 12), (4, 12)])
+def test_only_files_whose_pointer_says_nothing_of_their_buckets_are_looked_at(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: int | None, n_looked_at: int
+) -> None:
+    """Pointers of an earlier release don't say it, and others may say another number."""
+    made, asked = Lake(tmp_path, "shop"), list[int]()
+    publish(made, rows_of(seed=1, n=400), arrow_schema(EVENTS), n_buckets=3, said=said)
+    agree = shopper_files._agree
+
+    def noted(session: SparkSession, files: Sequence[tuple[Path, int]], n_buckets: int) -> bool:
+        asked.append(len(files))
+        return agree(session, files, n_buckets)
+
+    monkeypatch.setattr(shopper_files, "_agree", noted)
+    assert handed_over(files_of(spark, made), 2) == handed_over(read_events(spark, made, **SPAN), 2)
+    assert asked == [n_looked_at]
 
 
 def test_parts_share_a_bucket_without_overlap(spark: SparkSession, lake: Lake) -> None:

@@ -15,8 +15,9 @@ from conf.publication import read_pointers
 from conf.specs.delivery import Delivery
 from jobs.errors import UnlikelyDelivery
 from jobs.landing.acceptance import accept
-from jobs.landing.delivery_drift import Drift, drifts, refuse_drifted
+from jobs.landing.delivery_drift import Drift, drifts, unlikely_drift
 from jobs.landing.raw_deliveries import RawDelivery, RawFile
+from jobs.landing.unlikely_deliveries import refuse
 from tests.jobs.conftest import Ingest
 from tests.jobs.event_rows import source
 from tests.jobs.shop_logs import deliver, line
@@ -162,11 +163,11 @@ def test_refusal_names_everything_and_acceptance_opens() -> None:
     """Days that a person accepted are not asked again."""
     found = [Drift(day, "canonical", "another log", True) for day in DAYS[:2]] + [Drift(DAYS[2], "canonical", "odd")]
     with pytest.raises(UnlikelyDelivery) as raised:
-        refuse_drifted(found, source(), {DAYS[0]})
+        refuse(unlikely_drift(found, source(), {DAYS[0]}), source())
     assert f"delivery_date={DAYS[1]} feed canonical: another log" in str(raised.value)
     assert str(DAYS[0]) not in str(raised.value)
     assert "odd" not in str(raised.value)
-    refuse_drifted(found, source(), DAYS[:2])
+    assert unlikely_drift(found, source(), DAYS[:2]) == []
 
 
 def _day(day: date, price: Callable[[int], str], n_lines: int = 120) -> list[str]:

@@ -1,0 +1,97 @@
+"""Ids among a log's first lines that nothing there knows: items that no table has, refunds of orders nobody placed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from conf.specs.source import Source
+from conf.tables import ITEMS
+from jobs.commands.item_outlook import MOST_ITEM_LINES, item_lines
+from jobs.commands.source_check import FeedCheck
+from jobs.landing.id_spellings import unknown_items_told, unknown_orders_told
+
+_ANY_DAY = date(1970, 1, 1)
+
+
+@dataclass
+class NamedIds:
+    """The ids that events among the first lines name, and those that are known.
+
+    Attributes:
+        items: that events name, by feed.
+        known_items: that the files of items have; None where the source has no such table, or no line of it.
+        n_item_lines: that were looked at.
+        refunded: orders that refunds name.
+        purchased: orders that purchases name.
+    """
+
+    items: dict[str, set[str]] = field(default_factory=dict)
+    known_items: set[str] | None = None
+    n_item_lines: int = 0
+    refunded: set[str] = field(default_factory=set)
+    purchased: set[str] = field(default_factory=set)
+
+    @property
+    def unknown_orders(self) -> set[str]:
+        """Orders that refunds name and no purchase does."""
+        return self.refunded - self.purchased
+
+    def lines(self) -> Iterator[str]:
+        """Yield the report, for people; nothing where all ids are known."""
+        known = self.known_items
+        if known is not None:
+            where = f"the first {self.n_item_lines} lines of items" if self.is_cut else "items"
+            for feed, named in sorted(self.items.items()):
+                n_known = len(named & known)
+                if n_known == 0:
+                    yield unknown_items_told(feed, named, known, where)
+                elif n_known < len(named):
+                    yield f"{n_known} of {len(named)} item ids of feed {feed} stand in {where}"
+        if self.unknown_orders:
+            where = "among these lines, though one may stand further on"
+            yield unknown_orders_told(len(self.unknown_orders), len(self.refunded), where)
+
+    @property
+    def is_cut(self) -> bool:
+        """True where further lines of items were not looked at."""
+        return self.n_item_lines >= MOST_ITEM_LINES
+
+    def result(self) -> dict[str, Any]:
+        """Return the same for programs."""
+        items = {
+            feed: {"n": len(named), "n_known": len(named & self.known_items)}
+            for feed, named in sorted(self.items.items())
+            if self.known_items is not None
+        }
+        return {
+            "items": items,
+            "refunded_orders": {"n": len(self.refunded), "n_known": len(self.refunded & self.purchased)},
+        }
+
+
+def named_ids(checks: Sequence[FeedCheck], source: Source, logs: Path) -> NamedIds:
+    """Return the ids that the first lines of the feeds name, and which of items and orders are known.
+
+    Raises:
+        DeliveryError: a file of items that doesn't fit the source.
+    """
+    found = NamedIds()
+    for check in checks:
+        for event in check.events:
+            item, order = event.fields.get("item_id"), event.fields.get("order_id")
+            if item is not None:
+                found.items.setdefault(check.name, set()).add(str(item))
+            if order is not None and event.event_type in ("refund", "purchase"):
+                (found.refunded if event.event_type == "refund" else found.purchased).add(str(order))
+    if ITEMS.name in source.side_tables and found.items:
+        known = set[str]()
+        for rows in islice(item_lines(source, logs, _ANY_DAY), MOST_ITEM_LINES):
+            found.n_item_lines += 1
+            known |= {row["item_id"] for row in rows}
+        found.known_items = known or None
+    return found

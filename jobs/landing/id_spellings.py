@@ -1,0 +1,46 @@
+"""Ids of two places that never meet: told with an example of how each spells them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+_LEADING_ZEROS = re.compile(r"^0+(?=.)")
+
+
+def spelling_example(named: Collection[str], known: Collection[str]) -> str:
+    """Return a pair that differs in its spelling alone, such as `'1' against '00001'`; where none does, the first two.
+
+    Args:
+        named: ids that events name; at least one.
+        known: ids that a table has; at least one.
+    """
+    by_core: dict[str, str] = {}
+    for one in sorted(known, reverse=True):
+        by_core[_core(one)] = one
+    alike = next((one for one in sorted(named) if _core(one) in by_core), None)
+    pair = (alike, by_core[_core(alike)]) if alike is not None else (min(named), min(known))
+    return f"{pair[0]!r} against {pair[1]!r}"
+
+
+def unknown_items_told(feed: str, named: Collection[str], known: Collection[str], where: str) -> str:
+    """Return what a person is told of a feed none of whose items a table knows."""
+    of_feed = f" of feed {feed}" if feed else ""
+    return (
+        f"0 of {len(named)} item ids{of_feed} stand in {where}; e.g. {spelling_example(named, known)}: what items tell "
+        "(categories, costs) reaches none of its events; map both alike, as by extract: '^0*(.+)$' where zeros lead"
+    )
+
+
+def unknown_orders_told(n_unknown: int, n_named: int, where: str) -> str:
+    """Return what a person is told of refunds that name orders without a purchase."""
+    return (
+        f"{n_unknown} of {n_named} orders that refunds name ({n_unknown / n_named:.0%}) have no purchase {where}: "
+        "these refunds take nothing back; if returns have numbers of their own, map order_id to the number of the "
+        "purchase, or leave it out for refunds, which then take back the shopper's latest purchase of the item"
+    )
+
+
+def _core(spelled: str) -> str:
+    """Return an id without what spellings differ in: capitals, leading zeros, and signs between letters and digits."""
+    return _LEADING_ZEROS.sub("", re.sub(r"[\W_]", "", spelled.casefold()))
