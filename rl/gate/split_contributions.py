@@ -165,14 +165,28 @@ def _windows(one: PolicyOnSplits) -> IntArray:
     A unit that comes back adds up over a split: a training split of two test splits' length would hold larger parts
     than the test split ever could, so it is divided into windows as long as the test split, or nearly so.
     """
-    length = max(1, int(np.ptp(one.test.start_time)))
     found: list[IntArray] = []
     first = 0
     for split in one.before:
-        span = int(np.ptp(split.start_time)) if split.n_episodes else 0
-        n_windows = max(1, round(span / length))
-        since = split.start_time - split.start_time.min(initial=np.iinfo(np.int64).max)
-        found.append(first + np.minimum(since * n_windows // max(1, span), n_windows - 1))
+        n_windows = _n_windows(split.start_time, one.test.start_time)
+        since = (split.start_time - split.start_time.min(initial=np.iinfo(np.int64).max)).astype(np.float64)
+        share = since / max(1.0, float(since.max(initial=0.0)))
+        found.append(first + np.minimum((share * n_windows).astype(np.int64), n_windows - 1))
         first += n_windows
     found.append(np.full(one.test.n_episodes, first, dtype=np.int64))
-    return np.concatenate(found).astype(np.int64)
+    return np.concatenate(found)
+
+
+def _n_windows(start: IntArray, of_test: IntArray) -> int:
+    """Return into how many windows a split is divided; blocks that begin together are never parted."""
+    n_moments = len(np.unique(start))
+    extent = _extent(of_test)
+    if extent == 0.0:
+        return max(1, n_moments)
+    return max(1, min(n_moments, round(_extent(start) / extent)))
+
+
+def _extent(start: IntArray) -> float:
+    """Return the time that episodes cover, the last moment's own stretch included; 0 where all begin at once."""
+    n_moments = len(np.unique(start))
+    return float(np.ptp(start)) * n_moments / (n_moments - 1) if n_moments > 1 else 0.0

@@ -17,7 +17,7 @@ MIN_TAIL = 5
 
 @dataclass(frozen=True)
 class TailReport:
-    """The upper tail of non-negative values, one a unit; how heavy it may be is the gate's to say (`max_tail_index`).
+    """The upper tail of non-negative values, one a unit; the index is known to about .15, too little to decide by.
 
     Attributes:
         n_units: values.
@@ -127,7 +127,7 @@ FADES_IN = (0.25, 0.45)
 """Fitted shapes between which the reach sets in; see `tail_reach`."""
 
 HEAVIEST = 0.9
-"""Shape beyond which no reach would be long enough; the gate abstains before."""
+"""Shape beyond which no reach would be long enough."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from rl.ope.samples.sample import evaluation_sample
 from tests.bench.gate.shop import GAMMA, STEPS, behavior, gate_shop
 from tests.rl.ope.tabular_mdp import TablePolicy, TableQ
 
-GATE = Gate(wrong_promotions_per_year=4, min_effective_sample_size=200, min_effective_rewarded=100)
+GATE = Gate(wrong_promotions_per_year=4, min_effective_sample_size=150, min_effective_rewarded=75)
 FIRST_NIGHT_LEVEL = night_level(GATE.wrong_promotions_per_year, date(2026, 1, 1)).level
 SHOPPERS_PER_SESSION = 0.7
 CANDIDATE = "candidate"

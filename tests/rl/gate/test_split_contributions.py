@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rl.data.discount_function import DiscountFunction
-from rl.data.logged_episodes import LoggedEpisodes
+from rl.data.logged_episodes import MICROSECONDS_PER_DAY, LoggedEpisodes
 from rl.errors import UnsupportedEstimator
 from rl.gate.split_contributions import PolicyOnSplits, SplitContributions, split_contributions
 from rl.ope.q_functions.fqe import FqeSettings
@@ -48,6 +48,22 @@ def test_a_unit_stands_once_in_each_window_of_the_test_split_s_length() -> None:
     assert parts.n_episodes[parts.is_test].tolist() == [4.0] * 100
     assert sorted(parts.n_episodes[~parts.is_test].tolist()) == [2.0] * 100 + [4.0] * 200
     assert abs(float(parts.contribution.sum())) < 1e-8
+
+
+@pytest.mark.parametrize(("n_test_blocks", "n_windows"), [(1, 6), (2, 3), (3, 2)])
+def test_blocks_that_begin_together_stay_together(n_test_blocks: int, n_windows: int) -> None:
+    """Six blocks of weeks in training are as many windows as test blocks go into them, even where those are one."""
+    week = 7 * MICROSECONDS_PER_DAY
+    train = replace(TRAIN, start_time=week * (np.arange(800) * 6 // 800))
+    test = replace(TEST, start_time=week * (6 + np.arange(400) * n_test_blocks // 400))
+    parts = split_contributions(
+        [PolicyOnSplits("candidate", CANDIDATE, (train,), test)], settings=SETTINGS, estimator="pdis"
+    )
+    assert parts.is_test.sum() == 100
+    assert parts.n_episodes.sum() == 1200
+    labels = len(parts.contribution) - 100
+    assert labels <= 100 * n_windows
+    assert labels > 100 * (n_windows - 1)
 
 
 def test_parts_are_the_gain_per_episode_of_a_window() -> None:

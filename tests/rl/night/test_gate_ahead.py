@@ -16,7 +16,7 @@ AHEAD = GateAhead(120, 60, test_share=5 / 3, alpha=0.01)
 def test_floors_are_the_gates_to_the_share_of_validation_episodes() -> None:
     """A split of .15 against .25 test episodes has to hold three fifths of what the gate asks for."""
     ahead = GateAhead.from_scenario(make_pipeline().scenario, alpha=0.02)
-    assert (ahead.effective_sample_size, ahead.effective_rewarded) == pytest.approx((120, 60))
+    assert (ahead.effective_sample_size, ahead.effective_rewarded) == pytest.approx((90, 45))
     assert (ahead.test_share, ahead.alpha) == (pytest.approx(5 / 3), 0.02)
 
 
