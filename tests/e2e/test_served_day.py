@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from pyspark.sql import SparkSession
@@ -54,3 +56,12 @@ def test_actions_are_as_frequent_as_their_propensities_say(
     statistic, degrees = chosen_as_often_as_told(*served)
     assert degrees > 20
     assert chi2.sf(statistic, degrees) > SMALLEST_CHANCE
+
+
+def test_other_frequencies_would_be_seen(served: tuple[StochasticPolicy, LoggedEpisodes]) -> None:
+    """The same rows with uniform choices are told apart, so that the test above can fail."""
+    policy, episodes = served
+    mask, generator = episodes.mask(), np.random.default_rng(0)
+    uniform = np.array([generator.choice(np.flatnonzero(row)) for row in mask])
+    statistic, degrees = chosen_as_often_as_told(policy, replace(episodes, action=uniform))
+    assert chi2.sf(statistic, degrees) < SMALLEST_CHANCE

@@ -116,10 +116,9 @@ class ServedShop:
         return Lake(self._home_settings.lake, SOURCE)
 
     def open(self) -> None:
-        """Deliver what is sold and when, on the day before, with one visitor's look around."""
+        """Deliver what is sold, and when, on the day before."""
         shop, before = build_shop(self.settings), DAY - timedelta(days=1)
-        look = {"event_id": "look", "event_time": f"{before}T12:00:00Z", "event_type": "view", "user_id": "somebody"}
-        self._deliver(before, [json.dumps(look)])
+        self._deliver(before, [])
         for name, lines in (("items", item_lines(shop, 0)), ("availability", availability_lines(shop, 0))):
             (self.logs / str(before) / f"{name}.jsonl").write_text("".join(f"{line}\n" for line in lines))
         self._ingest(before)
@@ -160,9 +159,12 @@ class ServedShop:
         return dataset.to_logged_episodes("test")
 
     def _deliver(self, day: date, lines: list[str]) -> None:
+        """Deliver the day's lines, and a visitor's look around: a delivery without a line would be refused."""
+        look = {"event_id": f"look-{day}", "event_time": f"{day}T10:00:00Z", "event_type": "view", "user_id": "visitor"}
         folder = self.logs / str(day)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "events.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        text = "".join(f"{line}\n" for line in [json.dumps(look), *lines])
+        (folder / "events.jsonl").write_text(text, encoding="utf-8")
 
     def _ingest(self, horizon: date) -> None:
         source = self.pipeline.source
