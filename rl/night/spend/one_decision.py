@@ -84,11 +84,17 @@ def one_decision(
 def first_week(test: LoggedEpisodes, settings: EvaluationSettings) -> FirstDecisions:
     """Return the decisions of the first test week, and what came of each shopper's weeks under the log's policy.
 
+    A split may begin within a block of weeks, whose episodes are then those of newcomers alone: the first week counts
+    in which at least half as many episodes start as in any.
+
     Raises:
         UnsupportedEstimator: a decision whose propensity isn't known.
     """
-    end = int(test.start_time.min()) + _WEEK_US
-    return first_decisions(test, settings.discount, steps=settings.steps, until_us=end)
+    start = int(test.start_time.min())
+    n_starting = np.bincount((test.start_time - start) // _WEEK_US)
+    begins = start + _WEEK_US * int(np.argmax(2 * n_starting >= n_starting.max()))
+    within = (begins, begins + _WEEK_US)
+    return first_decisions(test, settings.discount, steps=settings.steps, within_us=within)
 
 
 def values_of_money(policy: StochasticPolicy, prices: OfferPrices, decisions: FirstDecisions) -> FloatArray:

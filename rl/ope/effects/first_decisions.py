@@ -65,7 +65,7 @@ def first_decisions(
     *,
     outcome: str = REWARD,
     steps: int | None = None,
-    until_us: int | None = None,
+    within_us: tuple[int, int] | None = None,
 ) -> FirstDecisions:
     """Return the first decision of each shopper's first episode, and what came of the episode under the log's policy.
 
@@ -76,16 +76,17 @@ def first_decisions(
         discount: what a later reward counts for.
         outcome: the reward, or the name of a side metric, discounted as rewards are.
         steps: of an episode that count; None counts all.
-        until_us: leaves out shoppers whose first episode starts at this moment or later, UTC microseconds.
+        within_us: takes episodes alone that start from the one moment to before the other, UTC microseconds.
 
     Raises:
         UnsupportedEstimator: a first decision whose propensity isn't known.
     """
     order = np.lexsort((np.arange(episodes.n_episodes), episodes.start_time))
+    if within_us is not None:
+        start = episodes.start_time[order]
+        order = order[(start >= within_us[0]) & (start < within_us[1])]
     _, place = np.unique(episodes.unit[order], return_index=True)
     first = np.sort(order[place])
-    if until_us is not None:
-        first = first[episodes.start_time[first] < until_us]
     rows = episodes.offsets[first]
     if not np.isfinite(episodes.propensity[rows]).all():
         n = int((~np.isfinite(episodes.propensity[rows])).sum())

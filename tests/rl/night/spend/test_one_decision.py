@@ -95,6 +95,18 @@ def test_shoppers_whose_first_test_week_comes_later_are_left_out() -> None:
     assert not np.isin(test.unit[:150], week.unit).any()
 
 
+def test_a_week_of_newcomers_alone_is_no_first_week() -> None:
+    """The split begins within a block, in which nine shoppers start; all, these too, are decided on a week later."""
+    test = the_log()
+    starts = np.full_like(test.start_time, test.start_time.min() + WEEK_US)
+    starts[:9] -= WEEK_US
+    unit = test.unit.copy()
+    unit[9:18] = unit[:9]
+    week = first_week(replace(test, start_time=starts, unit=unit), SETTINGS)
+    assert week.n == N_SHOPPERS - 9
+    assert np.isin(unit[:9], week.unit).all()
+
+
 def test_capped_shoppers_get_nothing_by_any_order() -> None:
     """Whoever is moved has had enough: neither curve nor tenths send them anything."""
     capped = priced(caps=(Cap("moved", 1),))
