@@ -91,12 +91,13 @@ def list_sentence(orders: OrderFigures) -> str:
     """Return what tomorrow's list holds, and what it leaves out."""
     if orders.day is None:
         return "No list for tomorrow: no product was counted on the last day."
-    left_out = (
-        ""
-        if not orders.n_unlisted
-        else f" {count(orders.n_unlisted)} products of the last week aren't on it, since a count of theirs is missing "
-        "or they have left the range: order these by hand."
-    )
+    left_out = ""
+    if orders.n_unlisted:
+        one = orders.n_unlisted == 1
+        left_out = (
+            f" {count(orders.n_unlisted)} {'product' if one else 'products'} of the last week {'is' if one else 'are'} "
+            f"not on it, since a count is missing or {'it has' if one else 'they have'} left the range: order by hand."
+        )
     return (
         f"{count(orders.units_ordered)} units of {count(orders.n_ordered)} products, of {count(orders.n_lines)} that "
         f"were looked at.{left_out}"

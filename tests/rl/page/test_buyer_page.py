@@ -106,7 +106,8 @@ def test_what_is_declared_is_said_with_its_doubt() -> None:
 def test_products_without_a_line_are_told() -> None:
     """So that nobody takes the list for whole."""
     assert "by hand" not in list_sentence(orders())
-    assert "3 products of the last week aren't on it" in list_sentence(orders(n_unlisted=3))
+    assert "3 products of the last week are not on it" in list_sentence(orders(n_unlisted=3))
+    assert "1 product of the last week is not on it" in list_sentence(orders(n_unlisted=1))
     assert list_sentence(orders(day=None)).startswith("No list for tomorrow")
 
 
