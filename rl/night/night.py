@@ -20,7 +20,7 @@ from rl.night.action_shares import ActionShares, action_shares
 from rl.night.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
 from rl.night.evaluation import NightEvaluation, evaluate_night
 from rl.night.explanation.night_explanation import NightExplanation, explain_night
-from rl.night.pricing import shoppers_a_week, weekly_pricing
+from rl.night.pricing import is_of_logits, shoppers_a_week, weekly_pricing
 from rl.night.second_look.second_look import SecondLook, second_look
 from rl.night.selection import ScaledFloors, Selection, select_candidate
 from rl.night.spend.equal_spend import rules_at_equal_spend
@@ -208,6 +208,8 @@ def _select(
         floors=floors,
         is_logged=pipeline.is_logged,
         at_temperature=at_temperature,
+        # A price says what money has to bring, and an imitator doesn't know what anything brings.
+        imitators=() if pricing is None else [name for name, one in candidates.items() if is_of_logits(one)],
     )
     return chosen, selection
 
