@@ -19,12 +19,14 @@ from conf.intact_files import landing_cure, refuse_damaged, seems_intact
 from conf.paths import Lake
 from conf.publication import read_pointer, read_pointers
 from conf.specs.source import Source
-from conf.tables import EVENTS, EVENTS_REJECTED, REJECT_REASONS, Table
+from conf.tables import EVENTS, EVENTS_REJECTED, ITEMS, REJECT_REASONS, Table
 from jobs.errors import CheckError, DeliveryError
 from jobs.events.delivery_parts import Place, write_lines
+from jobs.events.id_samples import IdSample
 from jobs.events.line_pieces import FeedFiles
 from jobs.events.side_deliveries import side_facts, side_tables_of, unlikely_sides, warn_of_contradictions
 from jobs.events.side_staging import SideFiles, count_sides, read_sides, staged_side
+from jobs.events.unknown_ids import unknown_ids
 from jobs.landing.acceptance import accepted_reasons
 from jobs.landing.currency_rates import rate_files, rates_input, read_rates
 from jobs.landing.delivery_drift import Drift, Profiles, drifts, unlikely_drift
@@ -39,7 +41,7 @@ from jobs.landing.raw_deliveries import (
     read_raw_deliveries,
 )
 from jobs.landing.raw_lines import LineFile, reading_of
-from jobs.landing.repeated_deliveries import RepeatedFiles, unlikely_repetitions
+from jobs.landing.repeated_deliveries import RepeatedFiles, repeated_files, unlikely_repetitions
 from jobs.landing.unlikely_deliveries import Unlikely, refuse
 from jobs.parsing.money import Rates
 from jobs.publishing.publishing import (

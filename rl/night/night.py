@@ -22,7 +22,7 @@ from rl.night.evaluation import NightEvaluation, evaluate_night
 from rl.night.explanation.night_explanation import NightExplanation, explain_night
 from rl.night.gate_ahead import GateAhead
 from rl.night.losses import BeforeTest
-from rl.night.pricing import has_values, shoppers_a_week, weekly_pricing
+from rl.night.pricing import is_of_logits, shoppers_a_week, weekly_pricing
 from rl.night.second_look.second_look import SecondLook, second_look
 from rl.night.selection import Selection, select_candidate
 from rl.night.spend.equal_spend import rules_at_equal_spend
@@ -155,7 +155,7 @@ def whole_night(
         else one_decision(
             selected,
             evaluation.propensities.episodes,
-            has_values=has_values(candidates[selected.name]),
+            has_values=not is_of_logits(candidates[selected.name]),
             settings=how,
         ),
     )
@@ -228,6 +228,8 @@ def _select(
         ahead=ahead,
         is_logged=pipeline.is_logged,
         at_temperature=at_temperature,
+        # A price says what money has to bring, and an imitator doesn't know what anything brings.
+        imitators=() if pricing is None else [name for name, one in candidates.items() if is_of_logits(one)],
     )
     return chosen, selection
 

@@ -192,12 +192,12 @@ def weekly_pricing(
 
 def outputs_per_money(candidate: LoadedCandidate) -> float:
     """Return how much of the network's outputs a unit of money is: 1 for logits, which have no unit."""
-    return 1 / float(candidate.result["reward_scale"]) if has_values(candidate) else 1.0
+    return 1.0 if is_of_logits(candidate) else 1 / float(candidate.result["reward_scale"])
 
 
-def has_values(candidate: LoadedCandidate) -> bool:
-    """Return whether the network's outputs are values of rewards; logits have no unit."""
-    return ALGORITHMS[str(candidate.result["algorithm"])].outputs != "logits"
+def is_of_logits(candidate: LoadedCandidate) -> bool:
+    """Return True for a candidate that learned how often the log chose an action, and not what it brings."""
+    return ALGORITHMS[str(candidate.result["algorithm"])].outputs == "logits"
 
 
 def shoppers_a_week(dataset: Dataset, split: SplitName, episodes: LoggedEpisodes) -> float:

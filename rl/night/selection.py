@@ -5,7 +5,7 @@ Test episodes are never looked at here: choosing and reporting on the same episo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -96,6 +96,7 @@ def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from,
     ahead: GateAhead,
     is_logged: bool,
     at_temperature: AtTemperature = StochasticPolicy.with_temperature,
+    imitators: Collection[str] = (),
 ) -> Selection:
     """Return the candidate and temperature that rank first on the validation episodes.
 
@@ -110,6 +111,7 @@ def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from,
         ahead: what the gate will ask on test episodes.
         is_logged: False where decisions are implied.
         at_temperature: how a policy is made of a candidate's; where there is a budget, at its price of money.
+        imitators: candidates that are shown beside the others and selected only where there are no others.
 
     Raises:
         EvaluationError: no candidates.
@@ -136,7 +138,8 @@ def select_candidate(  # noqa: PLR0913 -- one call says all that is chosen from,
         max((choice for choice in choices if choice.policy.name == policy.name), key=lambda choice: choice.rank)
         for policy in candidates.values()
     )
-    best = max(by_candidate, key=lambda choice: choice.rank)
+    selectable = [choice for choice in by_candidate if choice.policy.name not in imitators] or by_candidate
+    best = max(selectable, key=lambda choice: choice.rank)
     structlog.get_logger().info(
         "selected", candidate=best.policy.name, temperature=best.policy.temperature, value=best.report.value
     )

@@ -128,10 +128,12 @@ class TrainedPolicies:
     Attributes:
         kept: the policies of the networks kept on the way, by candidate and update; none has a price yet.
         outputs_per_money: how much of a candidate's outputs a unit of money is.
+        imitators: candidates whose outputs are logits, which a budget never selects.
     """
 
     kept: dict[str, dict[int, StochasticPolicy]]
     outputs_per_money: dict[str, float]
+    imitators: tuple[str, ...]
 
 
 @dataclass
@@ -199,6 +201,7 @@ class SimulatedNight:
         middle = scenario.policy.temperatures[len(scenario.policy.temperatures) // 2]
         found: dict[str, dict[int, StochasticPolicy]] = {}
         per_money: dict[str, float] = {}
+        imitators: list[str] = []
         for name, seeded in seeded_candidates(scenario).items():
 
             def criterion(kept: KeptNetwork, seeded: SeededCandidate = seeded) -> float:
@@ -212,9 +215,10 @@ class SimulatedNight:
             )
             trained = train_candidate(seeded, columns_of(train), columns_of(validation), training)
             found[name] = {kept.update: self._policy(seeded, kept) for kept in trained.kept}
-            is_of_logits = ALGORITHMS[seeded.candidate.algorithm].outputs == "logits"
-            per_money[name] = 1.0 if is_of_logits else 1 / trained.reward_scale
-        return TrainedPolicies(found, per_money)
+            if ALGORITHMS[seeded.candidate.algorithm].outputs == "logits":
+                imitators.append(name)
+            per_money[name] = 1.0 if name in imitators else 1 / trained.reward_scale
+        return TrainedPolicies(found, per_money, tuple(imitators))
 
     @property
     def action_sets(self) -> BoolArray:
@@ -307,6 +311,7 @@ class SimulatedNight:
             ahead=ahead,
             is_logged=True,
             at_temperature=at_temperature,
+            imitators=() if pricing is None else trained.imitators,
         )
 
     def _policy(self, seeded: SeededCandidate, kept: KeptNetwork) -> StochasticPolicy:

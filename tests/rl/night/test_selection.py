@@ -81,6 +81,15 @@ def test_the_better_policy_is_selected_at_its_better_temperature() -> None:
     assert (selection.estimator, selection.note) == ("pdis", "")
 
 
+def test_imitators_are_shown_and_selected_only_where_there_is_nobody_else() -> None:
+    """Though it ranks first, the imitator stands behind the other candidate; among imitators the first is selected."""
+    selection = select(imitators=["good-1"])
+    assert selection.best.policy.name == "bad-1"
+    assert [choice.policy.name for choice in selection.by_candidate] == ["bad-1", "good-1"]
+    assert selection.by_candidate[1].rank > selection.best.rank
+    assert select(imitators=["good-1", "bad-1"]).best.policy.name == "good-1"
+
+
 def test_each_candidate_stands_at_its_own_best_temperature() -> None:
     """Every candidate is listed once, in the given order, at the temperature that ranks first for it."""
     selection = select()
