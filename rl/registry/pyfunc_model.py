@@ -29,6 +29,7 @@ SERVED_ORDERS_CODE = (
     "rl/inventory/__init__.py",
     "rl/inventory/demand_forecast.py",
     "rl/inventory/limits.py",
+    "rl/inventory/on_the_way.py",
     "rl/inventory/order_policy.py",
     "rl/inventory/replay.py",
     "rl/inventory/served_orders.py",
