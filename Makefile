@@ -58,7 +58,7 @@ help:  ## this page
 #:   NIGHTS=2000      nights that `make bench-gate` judges for each kind of candidate
 #:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on
 #:   SIZES=300000 NIGHT_EVENTS=300000  events of the logs of `make bench-jobs`; REPEATS=1 rounds; FORMS=csv,jsonl
-#:   CELLS=p4-L2,p9-L3 SHIFTS=0,3,-3 SEEDS=3 METHODS=formulas,hindsight SMALL=1  of `make bench-inventory`
+#:   CELLS=p4-L2,p9-L3 SHIFTS=0,3,-3 SEEDS=3 METHODS=formulas,hindsight LOGS=path SMALL=1  of `make bench-inventory`
 #:   SEEDS=6-10 SHOPPERS=1000 TRUTH=8000 PARTS=tabular SMALL=1  of `make bench-promotion`: logs, their shoppers, those of truths
 #:   SECTIONS=coverage,selection  parts of `make bench-gate`, `make bench-jobs`, `make bench-ope` or `make bench-train`; default: all
 #:   KINDS=learned SEED=1         of the one-step nights of `make bench-gate`: which kinds, by a part of their names, and seeds
@@ -195,7 +195,7 @@ bench-serve: setup  ## decisions a second beside `mlflow models serve`, kills un
 bench-jobs: setup duckdb-environment  ## what raw lines cost on their way to transitions, against DuckDB; SIZES, FORMS, SECTIONS=chain,marginal,heavy,night, REPEATS, NIGHT_EVENTS
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" NIGHTCART_DUCKDB_PYTHON=build/duckdb/bin/python $(PIPELINE) -m tests.bench.bench_jobs
 
-bench-inventory: setup  ## how far above the least cost each way to order lands, on the test bed of lost sales; CELLS, SHIFTS, SEEDS, METHODS, SMALL
+bench-inventory: setup  ## how far above the least cost each way to order lands, on the test bed of lost sales; CELLS, SHIFTS, SEEDS, METHODS, LOGS, SMALL
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_inventory
 
 bench-promotion: setup  ## what nights of weekly offers say against the truth, and what their policies earn beside peers at equal spend; SEEDS=6-10, SHOPPERS, TRUTH, PARTS=shop,tabular, SMALL

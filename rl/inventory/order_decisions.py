@@ -148,7 +148,8 @@ def relabelled(
     n = log.n_periods if demand is None else log.n_periods - rules.lead_time
     if n < 1 or (demand is not None and demand.shape != log.order.shape):
         raise InventoryError(
-            f"demand has shape {np.shape(demand)}, the log {log.n_periods} periods, orders take {rules.lead_time}; "
+            f"demand has shape {None if demand is None else demand.shape}, the log {log.n_periods} periods, orders "
+            f"take {rules.lead_time}; "
             "expected demand of each period, and more periods than that"
         )
     position = log.pipeline.sum(axis=1)

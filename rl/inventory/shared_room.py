@@ -112,9 +112,22 @@ class PricedSafety:
     offset: float
 
     def order_at(self, states: StockStates, price: float) -> IntArray:
-        rules = self.rules
-        ratio = (rules.penalty - price * self.room) / (rules.penalty + rules.holding_cost)
-        return self.make(norm.ppf(np.clip(ratio, _LEAST_RATIO, 1 - _LEAST_RATIO)) + self.offset).order(states)
+        ratio = least_ratio(self.rules, self.room, price)
+        return self.make(norm.ppf(ratio) + self.offset).order(states)
+
+
+def least_ratio(rules: StockRules, room: IntArray, price: float) -> FloatArray:
+    """Return the critical ratio of each product that is left at a price of room.
+
+    It is kept a little above 0, where its normal quantile has an end.
+
+    Args:
+        rules: holding cost and penalty.
+        room: of a unit of each product, `(n_products,)`.
+        price: of a unit of room for a day, in money.
+    """
+    ratio = (rules.penalty - price * room) / (rules.penalty + rules.holding_cost)
+    return np.asarray(np.maximum(ratio, _LEAST_RATIO), dtype=np.float64)
 
 
 def best_price(cost_at: Callable[[float], float], prices: Sequence[float]) -> tuple[float, float]:

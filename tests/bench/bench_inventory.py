@@ -6,9 +6,10 @@ Prints a JSON line for each cell, log, method and seed, and a last one with mean
 - `CELLS=p4-L2,p9-L3`: cells; all twelve without it.
 - `SHIFTS=0,3,-3`: units that the log's levels are ordered beside the best one.
 - `SEEDS=3`: of each learner; of the shop of many products, logs.
-- `METHODS=censoring,many,best,formulas,hindsight,relabelled,on_arrival,cql,iql,actor_cql,...`: in this order, each over
-  all cells; `censoring` is the bias of fitted demand, `many` a shop of many products, both on logs of their own;
-  `actor_` begins the names of learners of continuous orders.
+- `METHODS=censoring,many,real,best,formulas,hindsight,relabelled,on_arrival,cql,iql,actor_cql,...`: in this order, each
+  over all cells; `censoring` is the bias of fitted demand, `many` a shop of many products, both on logs of their own,
+  `real` the log of `LOGS`; `actor_` begins the names of learners of continuous orders.
+- `LOGS=path`: folder of the days of UCI Online Retail; `real` is left out without it.
 - `SMALL=1`: logs and learners of a hundredth of the size, to see that everything runs.
 """
 
@@ -18,15 +19,17 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 from scipy.stats import t as student_t
 
 from rl.logs import configure_logs
-from rl.shops.inventory.many_products import ManyProducts
+from rl.shops.inventory.many_products import FULL_SHOP
 from rl.shops.inventory.test_bed import Cell, all_cells
-from tests.bench.inventory import censoring, many_trial
+from tests.bench.inventory import censoring, many_trial, real_trial
 from tests.bench.inventory.trial import (
     ACTORS,
     Effort,
@@ -40,7 +43,7 @@ from tests.bench.inventory.trial import (
     relabelled_values,
 )
 
-OF_THEIR_OWN = ("censoring", "many")
+OF_THEIR_OWN = ("censoring", "many", "real")
 METHODS = (
     *OF_THEIR_OWN,
     *("best", "formulas", "hindsight", "relabelled", "on_arrival", "cql", "iql"),
@@ -107,8 +110,12 @@ def _of_their_own(methods: list[str], seeds: range, effort: Effort) -> Iterator[
     if "censoring" in methods:
         yield from censoring.rows(n_logs=2 if effort is SMALL else 50)
     if "many" in methods:
-        shop = ManyProducts(n_products=8, n_days=280) if effort is SMALL else ManyProducts()
-        yield from (many_trial.row(seed, shop=shop, n_updates=effort.n_hindsight_updates) for seed in seeds)
+        shop, settings = FULL_SHOP, many_trial.SETTINGS
+        if effort is SMALL:
+            shop, settings = replace(shop, n_products=8, n_days=280), replace(settings, n_updates=3)
+        yield from (many_trial.row(seed, shop=shop, settings=settings) for seed in seeds)
+    if "real" in methods and (logs := os.environ.get("LOGS")):
+        yield from real_trial.rows(Path(logs), seeds=seeds)
 
 
 def _cells() -> list[Cell]:

@@ -28,7 +28,6 @@ class DemandPaths:
         wait_shares: of orders that come a day before they were promised, on the day, a day late, and so on; None where
             all come as promised.
         weight: of a product's cost, such as its price over the usual one, `(n_products,)`; None where all count alike.
-        room: of a limit that products share, which a unit of each takes, `(n_products,)`; None where they share none.
     """
 
     sales: IntArray
@@ -39,7 +38,6 @@ class DemandPaths:
     n_forecasts: int = 0
     wait_shares: FloatArray | None = None
     weight: FloatArray | None = None
-    room: IntArray | None = None
 
     def __post_init__(self) -> None:
         shapes = {self.sales.shape, self.ran_out.shape, self.strata.shape}
@@ -49,9 +47,8 @@ class DemandPaths:
             raise InventoryError(f"features have shape {self.features.shape}, expected (*{self.sales.shape}, n)")
         if not 0 <= self.n_forecasts <= self.n_features:
             raise InventoryError(f"{self.n_forecasts} of {self.n_features} features are forecasts; expected no more")
-        for name, values in (("room", self.room), ("weight", self.weight)):
-            if values is not None and (values.shape != self.sales.shape[:1] or (values <= 0).any()):
-                raise InventoryError(f"{name} has shape {values.shape}; expected ({len(self.sales)},), all above 0")
+        if self.weight is not None and (self.weight.shape != self.sales.shape[:1] or (self.weight <= 0).any()):
+            raise InventoryError(f"weights have shape {self.weight.shape}; expected ({len(self.sales)},), all above 0")
         if missing := sorted(set(np.unique(self.strata).tolist()) - set(self.fitted)):
             raise InventoryError(f"no demand was fitted to strata {missing}; fit all of them (fit_in_strata)")
 
@@ -104,7 +101,6 @@ class DemandPaths:
             strata=whole.strata.reshape(rows),
             features=features,
             weight=None if whole.weight is None else np.repeat(whole.weight, n_parts),
-            room=None if whole.room is None else np.repeat(whole.room, n_parts),
         )
 
 

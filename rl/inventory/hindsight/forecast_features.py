@@ -14,8 +14,8 @@ def forecast_features(
 
     A network measures stock in a product's own forecast; what a safety is worth depends on how far demand strays from
     it, which is much for a product of one unit a day and little for one of fifty. The two further features are the
-    standard deviation of demand until and on the day of arrival, in days of the mean forecast, and the logarithm of that
-    mean.
+    standard deviation of demand until and on the day of arrival, in days of the mean forecast, and the logarithm of
+    that mean.
 
     Args:
         forecasts: of the day itself and of days after it, units, `(..., n_days_ahead)`.

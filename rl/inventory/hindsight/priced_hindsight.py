@@ -1,25 +1,26 @@
-"""A network that was trained at many prices of room, asked at one."""
+"""A trained network at a price of room: its targets fall as far as the rule's whose safety the price lowers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import norm
 
-from rl.data.logged_episodes import FloatArray, IntArray
+from rl.data.logged_episodes import IntArray
+from rl.errors import InventoryError
 from rl.inventory.hindsight.target_network import HindsightPolicy
+from rl.inventory.shared_room import least_ratio
 from rl.inventory.stock import StockRules, StockStates
-
-MOST_SHARE = 0.25  # of the penalty: a unit takes room for some days before it is sold, and at more none is worth it
 
 
 @dataclass(frozen=True)
 class PricedHindsight:
-    """A trained network as a `PricedPolicy`.
+    """A network as a `PricedPolicy`; it was trained where room costs nothing.
 
     Attributes:
-        policy: reads, as its last feature, the price of keeping a unit, as a share of the penalty.
-        rules: the penalty.
+        policy: trained on features that `forecast_features` made, the first of its features.
+        rules: lead time and costs.
         room: of a unit of each product, `(n_products,)`.
     """
 
@@ -28,11 +29,10 @@ class PricedHindsight:
     room: IntArray
 
     def order_at(self, states: StockStates, price: float) -> IntArray:
-        share = price_share(price * self.room, self.rules)[:, None]
-        features = share if states.features is None else np.column_stack([states.features, share])
-        return self.policy.order(StockStates(states.pipeline, features))
-
-
-def price_share(room_price: FloatArray, rules: StockRules) -> FloatArray:
-    """Return the price of keeping a unit for a day as a share of the penalty, limited to what a network is shown."""
-    return np.asarray(np.minimum(room_price / rules.penalty, MOST_SHARE))
+        lead_time = self.rules.lead_time
+        if states.features is None or states.features.shape[1] < lead_time + 3:
+            raise InventoryError("a price moves a network by the forecast's spread; give it forecast_features first")
+        forecasts, spread = states.features[:, : lead_time + 1], states.features[:, lead_time + 1]
+        fall = norm.ppf(least_ratio(self.rules, self.room, price)) - norm.ppf(self.rules.critical_ratio)
+        targets = self.policy.targets(states) + fall * spread * np.maximum(forecasts.mean(axis=1), 1e-3)
+        return np.asarray(np.maximum(np.floor(targets - states.position + 0.5), 0), dtype=np.int64)

@@ -97,8 +97,7 @@ def train_in_hindsight(
         level: base-stock level that targets begin at, units.
         settings: how.
         seed: of weights, windows and draws; fixes every bit on one kind of machine.
-        judge: what a checkpoint costs; None for a replay of the validation days. Needed where orders may come late, or
-            room has a price: then the policy's last feature is its price (`PricedHindsight`).
+        judge: what a checkpoint costs; None for a replay of the validation days. Needed where orders may come late.
         line: what targets begin at instead of the level (`TargetNetwork`), such as `forecast_line`.
 
     Raises:
@@ -109,11 +108,11 @@ def train_in_hindsight(
         raise InventoryError(f"{training.n_days} days to learn from, a window has {length}; give more, or shorten it")
     if training.n_features != validation.n_features:
         raise InventoryError(f"{training.n_features} features in training, {validation.n_features} in validation")
-    if judge is None and not (training.wait_shares is None and training.room is None):
-        raise InventoryError("who judges checkpoints where orders come late, or room has a price? give judge")
+    if judge is None and training.wait_shares is not None:
+        raise InventoryError("checkpoints are judged by orders that come as promised, and these may not; give judge")
     torch.set_num_threads(settings.n_threads)
     torch.manual_seed(seed)
-    n_inputs = rules.lead_time + training.n_features + (training.room is not None)
+    n_inputs = rules.lead_time + training.n_features
     network = TargetNetwork(
         n_inputs, settings.hidden_units, level=level, scale=training.scale, n_forecasts=training.n_forecasts, line=line
     )
@@ -122,7 +121,7 @@ def train_in_hindsight(
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, settings.n_updates)
     windows = Windows(
         training,
-        rules,
+        rules.lead_time,
         n_rows=settings.batch_size,
         n_days=length,
         windows_per_draw=settings.updates_per_draw,
@@ -154,7 +153,7 @@ def train_in_hindsight(
 
 
 def window_cost(network: TargetNetwork, rules: StockRules, window: Window, *, n_warm_up: int) -> torch.Tensor:
-    """Return the mean cost per day of the window's rows, after their warm-up, weighed, with the price of their room."""
+    """Return the mean cost per day of the window's rows, after their warm-up, by their weights."""
     shelf = Shelf(window.pipeline, window.waits)
     total = torch.zeros(())
     for day in range(len(window.demand)):
@@ -164,8 +163,6 @@ def window_cost(network: TargetNetwork, rules: StockRules, window: Window, *, n_
         left_over = torch.relu(difference)
         if day >= n_warm_up:
             cost = rules.holding_cost * left_over + rules.penalty * torch.relu(-difference)
-            if window.room_price is not None:
-                cost = cost + window.room_price * (seen.sum(dim=1) + order)
             total = total + (cost if window.weight is None else cost * window.weight).mean()
         shelf.after(order, left_over)
     return total / (len(window.demand) - n_warm_up)

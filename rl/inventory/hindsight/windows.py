@@ -7,14 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from rl.data.logged_episodes import FloatArray, IntArray
+from rl.data.logged_episodes import FloatArray
 from rl.inventory.hindsight.demand_paths import DemandPaths
-from rl.inventory.hindsight.priced_hindsight import MOST_SHARE, price_share
 from rl.inventory.on_the_way import drawn_waits
-from rl.inventory.stock import StockRules
-
-_FREE_SHARE = 0.25
-HIGHEST_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -26,7 +21,6 @@ class Window:
         demand: units, `(n_days, n)`.
         features: known when the day's order is placed, `(n_days, n, n_features)`; None for none.
         waits: days from order to arrival, `(n_days, n)`; None for the lead time.
-        room_price: of keeping a unit for a day, in money, `(n,)`; None where room costs nothing.
         weight: of a row's cost, `(n,)`; None where all count alike.
     """
 
@@ -34,7 +28,6 @@ class Window:
     demand: torch.Tensor
     features: torch.Tensor | None = None
     waits: torch.Tensor | None = None
-    room_price: torch.Tensor | None = None
     weight: torch.Tensor | None = None
 
 
@@ -44,7 +37,7 @@ class Windows:
     def __init__(
         self,
         paths: DemandPaths,
-        rules: StockRules,
+        lead_time: int,
         *,
         n_rows: int,
         n_days: int,
@@ -55,13 +48,13 @@ class Windows:
 
         Args:
             paths: logged days; at least `n_days` of them.
-            rules: lead time, and the penalty that prices of room are shares of.
+            lead_time: days from order to arrival, as promised.
             n_rows: of a window.
             n_days: of a window.
             windows_per_draw: windows between two draws of the days that ran out.
             generator: of everything.
         """
-        self._paths, self._rules = paths, rules
+        self._paths, self._lead_time = paths, lead_time
         self._n_rows, self._n_days, self._windows_per_draw = n_rows, n_days, windows_per_draw
         self._generator = generator
         self._n_drawn = 0
@@ -78,16 +71,11 @@ class Windows:
         days = starts[None, :] + np.arange(self._n_days)[:, None]
         features = None if paths.features is None else paths.features[products[None, :], days]
         pipeline = self._pipeline(features)
-        room_price = self._room_price(products)
-        if room_price is not None:
-            share = np.broadcast_to(price_share(room_price, self._rules)[None, :, None], (self._n_days, n, 1))
-            features = share if features is None else np.concatenate([features, share], axis=2)
         return Window(
             torch.from_numpy(np.round(pipeline).astype(np.float32)),
             torch.from_numpy(self._demand[products[None, :], days]),
             None if features is None else torch.from_numpy(features.astype(np.float32)),
             self._waits(),
-            None if room_price is None else torch.from_numpy(room_price.astype(np.float32)),
             None if paths.weight is None else torch.from_numpy(paths.weight[products].astype(np.float32)),
         )
 
@@ -96,20 +84,11 @@ class Windows:
         usual: FloatArray | float = self._paths.scale
         if features is not None and self._paths.n_forecasts:
             usual = features[0, :, : self._paths.n_forecasts].mean(axis=1, keepdims=True)
-        drawn = self._generator.integers(0, 3, size=(self._n_rows, self._rules.lead_time))
+        drawn = self._generator.integers(0, 3, size=(self._n_rows, self._lead_time))
         return np.asarray(drawn * usual, dtype=np.float64)
 
     def _waits(self) -> torch.Tensor | None:
-        shares, lead_time = self._paths.wait_shares, self._rules.lead_time
+        shares, lead_time = self._paths.wait_shares, self._lead_time
         if shares is None:
             return None
         return torch.from_numpy(drawn_waits(shares, lead_time, (self._n_days, self._n_rows), self._generator))
-
-    def _room_price(self, products: IntArray) -> FloatArray | None:
-        """Return each row's price of keeping a unit: none in some rows, else drawn up to most of the penalty."""
-        if self._paths.room is None:
-            return None
-        drawn = self._generator.uniform(-_FREE_SHARE, 1 - _FREE_SHARE, len(products)).clip(0) / (1 - _FREE_SHARE)
-        usual = float(np.median(self._paths.room))
-        shares = np.minimum(drawn * HIGHEST_SHARE / usual * self._paths.room[products], MOST_SHARE)
-        return np.asarray(shares * self._rules.penalty)

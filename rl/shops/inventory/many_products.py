@@ -1,7 +1,8 @@
 """A shop of many products with weekdays, seasons and promotions, and a buyer who orders by forecast.
 
 Everything in it is the simulation's word: demand, forecasts that are right on average and wrong on the day, and the log
-that is left of it, which holds no demand that was lost. Orders may come early or late, and all products may share a storage.
+that is left of it, which holds no demand that was lost. Orders may come early or late, and all products may share a
+storage.
 """
 
 from __future__ import annotations

@@ -22,7 +22,6 @@ from rl.inventory.hindsight.forecast_features import forecast_features, forecast
 from rl.inventory.hindsight.priced_hindsight import PricedHindsight
 from rl.inventory.hindsight.target_network import HindsightPolicy
 from rl.inventory.hindsight.training import HindsightSettings, train_in_hindsight
-from rl.inventory.hindsight.windows import HIGHEST_SHARE
 from rl.inventory.on_the_way import drawn_waits
 from rl.inventory.policies.forecast_levels import ForecastBaseStock, ForecastProjectedLevel, fitted_variance
 from rl.inventory.replay import replayed
@@ -84,7 +83,6 @@ class Learning:
             self.features(variance)[:, days],
             self.shop.lead_time + 1,
             wait_shares=log.known_wait_shares,
-            room=None if log.limit is None else log.room,
         )
 
     def features(self, variance: tuple[float, float]) -> FloatArray:
@@ -117,7 +115,7 @@ class Learning:
 
     @property
     def highest(self) -> float:
-        """The price of room at which a heuristic keeps next to nothing."""
+        """The price of room at which no unit is worth keeping."""
         return self.shop.penalty
 
     @property
@@ -247,7 +245,7 @@ def _learned(
         if log.limit is None:
             return policy
         priced = PricedHindsight(policy, shop.rules, log.room)
-        return log.within(priced, price, HIGHEST_SHARE * shop.penalty / float(np.median(log.room)))
+        return log.within(priced, price, learning.highest)
 
     trained = train_in_hindsight(
         paths.days(0, learning.n_training),
@@ -256,7 +254,7 @@ def _learned(
         level=0.0,
         settings=settings,
         seed=learning.seed,
-        line=forecast_line(shop.lead_time + paths.n_features + (log.limit is not None), shop.lead_time, safety),
+        line=forecast_line(shop.lead_time + paths.n_features, shop.lead_time, safety),
         judge=lambda policy: cost(within(policy, 0.0)),
     )
     price, least = best_price(lambda price: cost(within(trained.policy, price)), learning.prices)

@@ -126,7 +126,7 @@ def _is_kept(sales: pa.Table, refunds: pa.Table) -> BoolArray:
     cancelled = Counter(_keys(refunds).to_pylist())
     keys = _keys(sales)
     kept = np.ones(len(sales), dtype=bool)
-    found = pc.is_in(keys, value_set=pa.array(list(cancelled))).to_numpy(zero_copy_only=False)
+    found = pc.is_in(keys, value_set=pa.array(list(cancelled), pa.string())).to_numpy(zero_copy_only=False)
     for row in np.flatnonzero(found).tolist():
         key = keys[row].as_py()
         if cancelled[key] > 0:

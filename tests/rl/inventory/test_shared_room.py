@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from rl.errors import InventoryError
 from rl.inventory.policies.forecast_levels import ForecastBaseStock
-from rl.inventory.replay import replayed
+from rl.inventory.replay import ReplayedUnits, replayed
 from rl.inventory.shared_room import PricedPolicy, PricedSafety, SharedRoom, best_price
 from rl.inventory.stock import StockRules, StockStates
 
@@ -30,7 +30,7 @@ def _priced(offset: float = 0.0) -> PricedSafety:
     return PricedSafety(lambda safety: ForecastBaseStock(safety, 2), RULES, ROOM, offset)
 
 
-def _replayed(policy: SharedRoom, seed: int = 0, n_days: int = 40) -> np.ndarray:
+def _replayed(policy: SharedRoom, seed: int = 0, n_days: int = 40) -> ReplayedUnits:
     demand = np.random.default_rng(seed).poisson(MEANS, (n_days, 3)).T.astype(np.int64)
     features = np.repeat(FORECASTS[:, None], n_days, axis=1)
     opening = np.zeros((3, 2), dtype=np.int64)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 
 from rl.errors import InventoryError
 from rl.inventory.censored_demand import fit_demand
@@ -19,6 +20,7 @@ from rl.inventory.hindsight.windows import Window
 from rl.inventory.policies.base_stock import BaseStock
 from rl.inventory.policies.forecast_levels import ForecastBaseStock
 from rl.inventory.replay import replayed
+from rl.inventory.shared_room import PricedSafety
 from rl.inventory.stock import StockStates
 from rl.shops.inventory.logged_orders import buyer_of, simulate_orders
 from rl.shops.inventory.test_bed import Cell
@@ -68,18 +70,13 @@ def test_cost_of_a_window_whose_orders_come_by_chance_is_that_of_a_replay() -> N
     assert float(cost.detach()) == pytest.approx(float(seen.cost(given)[:, 5:].mean()), rel=1e-5)
 
 
-def test_room_costs_its_price_for_all_units_and_rows_count_by_their_weight() -> None:
+def test_rows_count_by_their_weight() -> None:
     demand, opening = np.random.default_rng(1).poisson(5, (4, 20)), np.full((4, 2), 6)
-    price, weight, given = np.array([0.0, 0.5, 1.0, 2.0]), np.array([1.0, 3.0, 0.5, 2.0]), rules(2, penalty=4)
-    window = Window(
-        torch.tensor(opening).float(),
-        torch.tensor(demand.T).float(),
-        room_price=torch.tensor(price).float(),
-        weight=torch.tensor(weight).float(),
-    )
+    weight, given = np.array([1.0, 3.0, 0.5, 2.0]), rules(2, penalty=4)
+    window = Window(torch.tensor(opening).float(), torch.tensor(demand.T).float(), weight=torch.tensor(weight).float())
     cost = window_cost(_network(14.0), given, window, n_warm_up=5)
     seen = replayed(BaseStock(14), demand, given, opening=opening)
-    expected = (weight[:, None] * (seen.cost(given) + price[:, None] * seen.positions))[:, 5:].mean()
+    expected = (weight[:, None] * seen.cost(given))[:, 5:].mean()
     assert float(cost.detach()) == pytest.approx(float(expected), rel=1e-5)
 
 
@@ -101,24 +98,27 @@ def test_a_line_of_another_width_is_refused() -> None:
         TargetNetwork(5, (8,), level=0, scale=4.0, line=np.ones(4))
 
 
-def test_a_price_of_room_is_learned_to_order_less() -> None:
-    generator = np.random.default_rng(0)
-    demand = generator.poisson(6, (20, 200))
-    never = np.zeros(demand.shape, dtype=bool)
-    fitted = {0: fit_demand(demand.reshape(-1), never.reshape(-1))}
-    paths = DemandPaths(demand, never, never.astype(np.int64), fitted, room=np.tile([1, 3], 10))
-    found = train_in_hindsight(
-        paths.days(0, 150), paths, rules(1, penalty=9), level=15, settings=LONG, seed=1, judge=lambda _: 0.0
-    )
-    policy = PricedHindsight(found.policy, rules(1, penalty=9), np.array([1, 3]))
-    at = states((2,), (2,))
-    free, dear = policy.order_at(at, 0.0), policy.order_at(at, 0.5)
-    assert free[0] == free[1] >= dear[0] > dear[1]
+def test_a_price_of_room_moves_a_network_as_far_as_the_rule_that_it_began_as() -> None:
+    forecasts, room = np.random.default_rng(4).uniform(2, 40, (50, 3)), np.tile([1, 4], 25)
+    features, given = forecast_features(forecasts, (1.2, 0.05)), rules(2)
+    safety = float(norm.ppf(given.critical_ratio)) + 0.3
+    network = TargetNetwork(7, (8,), level=0, scale=4.0, n_forecasts=3, line=forecast_line(7, 2, safety))
+    rule = PricedSafety(lambda each: ForecastBaseStock(each, 2, (1.2, 0.05)), given, room, 0.3)
+    at = StockStates(np.zeros((50, 2), dtype=np.int64), features)
+    for price in (0.0, 0.5, 2.0):
+        found = PricedHindsight(network.policy(), given, room).order_at(at, price)
+        assert np.abs(found - rule.order_at(at, price)).max() <= 1  # where rounding differs
 
 
-def test_priced_room_without_a_judge_is_refused(paths: DemandPaths) -> None:
+def test_a_price_without_the_forecasts_spread_is_refused() -> None:
+    with pytest.raises(InventoryError, match="give it forecast_features"):
+        PricedHindsight(_network(9.0).policy(), rules(2), np.array([1])).order_at(states((1, 2)), 0.1)
+
+
+def test_orders_that_may_come_late_need_a_judge(paths: DemandPaths) -> None:
+    late = replace(paths, wait_shares=np.array([0.2, 0.8]))
     with pytest.raises(InventoryError, match="give judge"):
-        train_in_hindsight(replace(paths, room=np.ones(1)), paths, CELL.rules, level=16, settings=SHORT, seed=1)
+        train_in_hindsight(late, paths, CELL.rules, level=16, settings=SHORT, seed=1)
 
 
 def test_gradient_through_stock_is_the_slope_of_the_cost() -> None:
