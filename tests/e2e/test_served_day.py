@@ -42,12 +42,15 @@ def served(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tup
 def test_every_propensity_is_what_the_champion_gives_the_row(
     served: tuple[StochasticPolicy, LoggedEpisodes],
 ) -> None:
-    """So its weights are 1: what the service saw over HTTP is what Spark built from the logs."""
+    """So its weights are 1: what the service saw over HTTP is what Spark built from the logs.
+
+    To single precision, in which the network sums, in another order for a batch than for one observation.
+    """
     policy, episodes = served
     assert episodes.n_transitions > 500
     assert set(episodes.policy_versions) == {policy.version}
     ratio = logged_action_probabilities(policy, episodes) / episodes.propensity
-    np.testing.assert_allclose(ratio, 1, atol=1e-9)
+    np.testing.assert_allclose(ratio, 1, rtol=1e-5)
 
 
 def test_actions_are_as_frequent_as_their_propensities_say(
