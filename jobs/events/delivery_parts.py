@@ -126,7 +126,8 @@ def _written(
             yield pa.RecordBatch.from_pylist([{"told": json.dumps(answer)}], _ARROW_FOUND)
 
     given = [(day, part, some) for (day, part), some in sorted(parts.items())]
-    answers = [json.loads(row["told"]) for row in tasks_over(spark, given, write, _FOUND).collect()]
+    n_bytes = sum(piece.path.stat().st_size for piece in pieces)
+    answers = [json.loads(row["told"]) for row in tasks_over(spark, given, write, _FOUND, n_bytes=n_bytes).collect()]
     profiles: dict[date, list[Mapping[str, Profile]]] = defaultdict(list)
     samples: dict[date, list[IdSample]] = defaultdict(list)
     summary: list[RejectedLines] = []

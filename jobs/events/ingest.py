@@ -12,8 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 import structlog
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import SparkSession
 
 from conf.id_form import has_keyed_ids, id_inputs, keyed_id
 from conf.intact_files import landing_cure, refuse_damaged, seems_intact
@@ -26,7 +25,7 @@ from jobs.events.delivery_parts import Place, write_lines
 from jobs.events.id_samples import IdSample
 from jobs.events.line_pieces import FeedFiles
 from jobs.events.side_deliveries import side_facts, side_tables_of, unlikely_sides, warn_of_contradictions
-from jobs.events.side_tables import SideLines, count_lines_of, read_side_table
+from jobs.events.side_staging import SideFiles, count_sides, read_sides, staged_side
 from jobs.events.unknown_ids import unknown_ids
 from jobs.landing.acceptance import accepted_reasons
 from jobs.landing.currency_rates import rate_files, rates_input, read_rates
@@ -54,7 +53,6 @@ from jobs.publishing.publishing import (
     explaining_failures,
     finish_killed,
     publish,
-    staged,
     staged_empty,
 )
 from jobs.publishing.row_counts import RowCounts, n_above, n_equal
@@ -151,10 +149,8 @@ def _publish(
         summary = _with_file_names(written.summary, due, job.key)
         drift = _drift(job, landed, due, written.profiles)
         repeated = _repeated(job, landed, due)
-        sides = {kind: found for kind in job.source.side_tables if (found := _read_side(job, due, kind)) is not None}
-        for side in sides.values():
-            stack.callback(side.lines.unpersist)
-        side_counts = count_lines_of(sides)
+        sides = stack.enter_context(read_sides(job.spark, _side_files(job, due), job.source, job.key))
+        side_counts = count_sides(sides)
         unlikely = [
             *unlikely_lines(summary, job.source, accepted),
             *unlikely_drift(drift, job.source, accepted),
@@ -173,7 +169,7 @@ def _publish(
             for place, counted in ((events, _EVENT_COUNTS), (rejected, _REJECTED_COUNTS))
         ]
         versions += [
-            stack.enter_context(staged(_of_days(sides[table.name], days), job.target(table), partitions=days))
+            stack.enter_context(staged_side(job.spark, sides[table.name], job.target(table), partitions=days))
             if table.name in sides
             else staged_empty(job.target(table), partitions=days)
             for table in side_tables_of(job.source)
@@ -204,10 +200,6 @@ def _keep_days(place: Place, days: Collection[str]) -> None:
     for folder in place.folder.glob(f"{_PARTITION}=*"):
         if folder.name not in kept:
             shutil.rmtree(folder)
-
-
-def _of_days(side: SideLines, days: Sequence[str]) -> DataFrame:
-    return side.rows.where(F.col(_PARTITION).isin([date.fromisoformat(day) for day in days]))
 
 
 def _with_profiles(
@@ -270,10 +262,13 @@ def _unknown(
     return found
 
 
-def _read_side(job: Ingestion, due: Sequence[RawDelivery], kind: str) -> SideLines | None:
-    files = [file for delivery in due for file in delivery.files if file.kind == kind]
-    headers, line_files = _line_files(job, files)
-    return read_side_table(job.spark, kind, line_files, headers, job.source, job.key) if files else None
+def _side_files(job: Ingestion, due: Sequence[RawDelivery]) -> dict[str, SideFiles]:
+    """Return the files of each side table that any delivery brought."""
+    found = {}
+    for kind in job.source.side_tables:
+        if files := [file for delivery in due for file in delivery.files if file.kind == kind]:
+            found[kind] = SideFiles(*_line_files(job, files), sum(file.n_lines for file in files))
+    return found
 
 
 def _line_files(job: Ingestion, files: Sequence[RawFile]) -> tuple[list[tuple[str, ...]], list[LineFile]]:
@@ -343,7 +338,8 @@ def _is_current(job: Ingestion, delivery: RawDelivery, inputs: Mapping[date, Map
 
 
 def _refuse_unfit(job: Ingestion, due: Sequence[RawDelivery]) -> None:
-    other = [str(one.delivery_date) for one in due if one.landed_under != landing_hash(job.source)]
+    expected = landing_hash(job.source)
+    other = [str(one.delivery_date) for one in due if one.landed_under != expected]
     if other:
         raise DeliveryError(
             f"source {job.source.name}: delivery {', '.join(other[:5])} was landed under another spec (format, "

@@ -97,7 +97,7 @@ def n_parts_for(n_lines: int) -> int:
 def write_line_pieces(
     spark: SparkSession, feeds: Sequence[FeedFiles], n_parts: Mapping[date, int], n_buckets: int, folder: Path
 ) -> list[LinePiece]:
-    """Parse every line of the files, and leave the pieces in the folder: one task a file.
+    """Parse every line of the files, and leave the pieces in the folder: one task a file, or some where all are small.
 
     Args:
         spark: whose workers parse.
@@ -124,7 +124,8 @@ def write_line_pieces(
             yield pa.RecordBatch.from_pylist(writer.found, _ARROW_FOUND)
 
     given = [(number, file) for number, feed in enumerate(feeds) for file in feed.files]
-    found = tasks_over(spark, given, write, _FOUND).collect()
+    n_bytes = sum(file.path.stat().st_size for _, file in given)
+    found = tasks_over(spark, given, write, _FOUND, n_bytes=n_bytes).collect()
     return [
         LinePiece(
             date.fromisoformat(row["delivery_date"]),

@@ -51,7 +51,8 @@ def repeated_ids(spark: SparkSession, files: Sequence[tuple[Path, date, date]]) 
                 columns = [pa.array([day] * n, pa.date32()), pa.array([delivery_date] * n, pa.date32()), ids]
                 yield pa.RecordBatch.from_arrays(columns, schema=_ARROW_FOUND)
 
-    found = tasks_over(spark, given, look, _FOUND).limit(MOST_REPEATED + 1).toArrow()
+    n_bytes = sum(path.stat().st_size for _, delivered in given for _, paths in delivered for path in paths)
+    found = tasks_over(spark, given, look, _FOUND, n_bytes=n_bytes).limit(MOST_REPEATED + 1).toArrow()
     by_cell: dict[tuple[date, date], pa.Array] = {}
     for event_date, delivery_date in sorted(set(zip(*(found[one].to_pylist() for one in _CELL), strict=True))):
         is_of_cell = pc.and_(pc.equal(found["event_date"], event_date), pc.equal(found["delivery_date"], delivery_date))

@@ -85,21 +85,35 @@ def read_side_table(
         source: says how they are written.
         key: of shoppers' pseudonyms.
     """
-    schema, table = _line_schema(name), source.side_tables[name]
-    arrow = to_arrow_schema(schema, timezone="UTC")
-    reading = side_reading(table, key)
-    made: list[Callable[[LineBatch], pa.RecordBatch]] = []
+    table = source.side_tables[name]
+    reading, describe = side_reading(table, key), described_lines(name, headers, source, key)
+    # Counted first, then written: parsed once.
+    lines = map_lines(spark, files, _line_schema(name), reading, describe).persist(StorageLevel.MEMORY_AND_DISK)
+    return SideLines(lines, _rows(SIDE_TABLES[name], lines), table.says_whole_rows(name))
+
+
+def described_lines(
+    name: str, headers: Sequence[tuple[str, ...]], source: Source, key: bytes
+) -> Callable[[LineBatch], pa.RecordBatch]:
+    """Return what says of lines of a side table: delivery_date, reason (null: accepted), detail, rows of the table.
+
+    Args:
+        name: of the table.
+        headers: column names by `header_id`, where files have any.
+        source: says how lines are written.
+        key: of shoppers' pseudonyms.
+    """
+    arrow, table = to_arrow_schema(_line_schema(name), timezone="UTC"), source.side_tables[name]
+    made: list[Callable[[LineBatch], pa.RecordBatch]] = []  # parsers don't travel to workers
 
     def describe(batch: LineBatch) -> pa.RecordBatch:
         if not made:
-            names = remembered(lambda user_id: pseudonym(user_id, reading.key))
+            names = remembered(lambda user_id: pseudonym(user_id, key))
             parsers = [SideParser(name, table, header, zone=source.zone, pseudonym=names) for header in headers or [()]]
             made.append(lambda lines: _described(lines, parsers[lines.file.header_id], arrow))
         return made[0](batch)
 
-    # Counted first, then written: parsed once.
-    lines = map_lines(spark, files, schema, reading, describe).persist(StorageLevel.MEMORY_AND_DISK)
-    return SideLines(lines, _rows(SIDE_TABLES[name], lines), table.says_whole_rows(name))
+    return describe
 
 
 def _rows(table: Table, lines: DataFrame) -> DataFrame:
@@ -119,7 +133,7 @@ def _one_for_each_key(rows: DataFrame, table: Table) -> DataFrame:
     return numbered.where(F.col("_number") == 1).drop("_number")
 
 
-def count_lines_of(tables: Mapping[str, SideLines]) -> SideCounts:
+def count_lines_of(tables: Mapping[str, SideLines]) -> dict[tuple[str, date], SideCount]:
     """Return what became of the deliveries' lines, all tables in one pass over them."""
     if not tables:
         return {}

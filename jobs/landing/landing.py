@@ -221,7 +221,11 @@ def _publish(lake: Lake, source: Source, staged: Mapping[RawFile, Path], provena
         sums = {name: one for delivery in before.values() for name, one in delivery.sums.items()}
         sums |= _move_all({file.stored(source): path for file, path in staged.items()}, raw_folder(lake), sums)
         changed = {day: delivery for day, delivery in after.items() if before.get(day) != delivery}
-        pointers = {raw_pointer_path(lake, day): raw_pointer(after[day], source, provenance, sums) for day in after}
+        under = landing_hash(source)
+        pointers = {
+            raw_pointer_path(lake, day): raw_pointer(one, source, provenance, sums, landed_under=under)
+            for day, one in after.items()
+        }
         swap_pointers({path: pointer for path, pointer in pointers.items() if read_pointer(path) != pointer})
     for day in changed:
         if day in before:

@@ -127,15 +127,25 @@ def read_raw_deliveries(lake: Lake) -> dict[date, RawDelivery]:
     return found
 
 
-def raw_pointer(delivery: RawDelivery, source: Source, provenance: Provenance, sums: Mapping[str, FileSum]) -> Pointer:
-    """Return the pointer that makes a delivery the current one of its date; `sums` are those of its stored files."""
+def raw_pointer(
+    delivery: RawDelivery, source: Source, provenance: Provenance, sums: Mapping[str, FileSum], *, landed_under: str
+) -> Pointer:
+    """Return the pointer that makes a delivery the current one of its date.
+
+    Args:
+        delivery: all that was delivered of the date.
+        source: says where its files are stored.
+        provenance: who lands it.
+        sums: of its stored files.
+        landed_under: the source's `landing_hash`.
+    """
     manifest = Manifest(
         table=RAW_LINES.name,
         partition=f"{_PARTITION}{delivery.delivery_date}",
         schema_version=SCHEMA_VERSION,
         n_rows=delivery.n_lines,
         content_hash=_content_hash(delivery),
-        spec_hash=landing_hash(source),
+        spec_hash=landed_under,
         code_hash=provenance.code_hash,
         key_id=provenance.key_id,
         horizon=delivery.delivery_date,

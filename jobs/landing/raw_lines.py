@@ -124,14 +124,14 @@ def map_lines(
     reading: LineReading,
     describe: Callable[[LineBatch], pa.RecordBatch],
 ) -> DataFrame:
-    """Return what the function makes of every batch of lines of the files, one task a file."""
+    """Return what the function makes of every batch of the files' lines: one task a file, or for several small ones."""
 
     def read(given: Iterable[LineFile]) -> Iterator[pa.RecordBatch]:
         for file in given:
             for lines in read_batches(file, reading):
                 yield describe(lines)
 
-    return tasks_over(spark, files, read, schema)
+    return tasks_over(spark, files, read, schema, n_bytes=sum(file.path.stat().st_size for file in files))
 
 
 def read_lines(spark: SparkSession, files: Sequence[LineFile], reading: LineReading) -> DataFrame:

@@ -88,7 +88,9 @@ def join_pieces(
             n_rows = join_files(paths, sort_columns, folder / f"{partition_column}={value}")
             yield pa.RecordBatch.from_pylist([{"value": value, "n_rows": n_rows}], _ARROW_WRITTEN)
 
-    tasks_over(spark, [(value, sorted(paths)) for value, paths in sorted(by_value.items())], write, _WRITTEN).collect()
+    given = [(value, sorted(paths)) for value, paths in sorted(by_value.items())]
+    n_bytes = sum(piece.path.stat().st_size for piece in pieces)
+    tasks_over(spark, given, write, _WRITTEN, n_bytes=n_bytes).collect()
     for piece in pieces:
         piece.path.unlink(missing_ok=True)
 
@@ -99,10 +101,15 @@ _ARROW_WRITTEN = to_arrow_schema(_WRITTEN)
 def join_files(paths: Collection[Path], sort_columns: Sequence[str], folder: Path) -> int:
     """Write the rows of Arrow files to one Parquet file in the folder, sorted; return how many there are."""
     rows = read_pieces(paths)
+    write_sorted(rows, sort_columns, folder)
+    return len(rows)
+
+
+def write_sorted(rows: pa.Table, sort_columns: Sequence[str], folder: Path) -> None:
+    """Write the rows to one Parquet file in the folder, sorted."""
     places = pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in sort_columns])
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(rows.take(places), folder / "part-00000.parquet", compression="zstd", row_group_size=ROWS_A_GROUP)
-    return len(rows)
 
 
 def read_pieces(paths: Collection[Path]) -> pa.Table:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,7 @@ from jobs.spark.tasks import tasks_over
 # So few rows at a time that a column of them stays near the processor.
 _ROWS_A_BATCH = 16_384
 _FILES_A_TASK = 8
+_FEW_BYTES = 1 << 18
 
 _FOUND = StructType(
     [
@@ -123,10 +124,15 @@ def sums_of_files(
             }
             yield pa.RecordBatch.from_pylist([row], _ARROW_FOUND)
 
-    n_tasks = _n_tasks(spark, len(files))
-    given = [files[number::n_tasks] for number in range(n_tasks)]
+    rows: Iterable[Mapping[str, Any]]
+    if sum(path.stat().st_size for _, path in files) <= _FEW_BYTES:  # read before Spark would have begun
+        rows = [row for batch in read([files]) for row in batch.to_pylist()]
+    else:
+        n_tasks = _n_tasks(spark, len(files))
+        given = [files[number::n_tasks] for number in range(n_tasks)]
+        rows = [row.asDict() for row in tasks_over(spark, given, read, _FOUND).collect()]
     totals: dict[str, WrittenSums] = {}
-    for row in tasks_over(spark, given, read, _FOUND).collect():
+    for row in rows:
         by_name = (
             dict(zip(some, row[column], strict=True))
             for some, column in ((required, "n_nulls"), (names, "counts"), (checks, "violations"))

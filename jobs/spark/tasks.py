@@ -1,4 +1,4 @@
-"""Work that is split into tasks by a list: one task of Python's workers for each entry."""
+"""Work that is split into tasks by a list: one task of Python's workers an entry, or for several small ones."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pyspark.sql.types import StructType
 Given = TypeVar("Given")
 
 _MOST_WITH_EACH_TASK = 500
+_FEW_BYTES = 1 << 23
+_TASKS_A_CORE = 2
 
 
 def tasks_over(
@@ -19,8 +21,13 @@ def tasks_over(
     given: Sequence[Given],
     work: Callable[[Iterable[Given]], Iterator[pa.RecordBatch]],
     schema: StructType,
+    *,
+    n_bytes: int | None = None,
 ) -> DataFrame:
     """Return the rows that the work makes of the entries, one task an entry.
+
+    A task costs some hundredths of a second whatever it does, which a hundred small files would wait for most of the
+    time. Entries that hold little together are split among two tasks a core.
 
     The entries go with the function. In a frame of their own, each task would need a second worker that makes it.
 
@@ -29,6 +36,7 @@ def tasks_over(
         given: what the tasks are told, such as paths.
         work: what a task makes of its entries; it goes to the workers with every task, with all that it holds.
         schema: of the rows that the work yields.
+        n_bytes: what all entries hold together, about; None where nobody knows.
     """
     entries: Callable[[], list[Given]]
     if len(given) > _MOST_WITH_EACH_TASK:
@@ -45,4 +53,7 @@ def tasks_over(
     def of_task(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return work(entries()[number] for batch in batches for number in batch.column(0).to_pylist())
 
-    return spark.range(0, len(given), 1, max(1, len(given))).mapInArrow(of_task, schema)
+    n_tasks = max(1, len(given))
+    if n_bytes is not None and n_bytes <= _FEW_BYTES:
+        n_tasks = min(n_tasks, _TASKS_A_CORE * spark.sparkContext.defaultParallelism)
+    return spark.range(0, len(given), 1, n_tasks).mapInArrow(of_task, schema)

@@ -108,6 +108,7 @@ def test_parquet_rows_become_json_lines(spark: SparkSession, tmp_path: Path) -> 
 def test_key_stands_in_no_plan(spark: SparkSession, tmp_path: Path) -> None:
     """Plans are logged and shown in web pages: the key must not be in them."""
     reading = reading_of(load_source("taobao"), KEY)
+    (tmp_path / "x.csv").touch()
     files = [LineFile(tmp_path / "x.csv", "x.csv")]
     plan = read_lines(spark, files, reading)._jdf.queryExecution().toString()
     feed = FeedFiles("all", load_source("taobao"), [], files, reading, None, hides_names=True)

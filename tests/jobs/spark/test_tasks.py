@@ -38,3 +38,12 @@ def test_a_long_list_is_loaded_once_by_each_worker(spark: SparkSession, monkeypa
     monkeypatch.setattr(tasks, "_MOST_WITH_EACH_TASK", 2)
     rows = tasks_over(spark, [("a", 1), ("b", 2), ("a", 1)], told, SCHEMA).collect()
     assert [(row.task, row.entry) for row in rows] == [(0, "a1"), (1, "b2"), (2, "a1")]
+
+
+def test_small_entries_share_tasks_and_keep_their_order(spark: SparkSession) -> None:
+    """Two tasks a core, as long as all entries together hold little."""
+    entries, n_cores = [("a", number) for number in range(50)], spark.sparkContext.defaultParallelism
+    small = tasks_over(spark, entries, told, SCHEMA, n_bytes=1_000).collect()
+    large = tasks_over(spark, entries, told, SCHEMA, n_bytes=1 << 40).collect()
+    assert [row.entry for row in small] == [row.entry for row in large] == [f"a{number}" for number in range(50)]
+    assert (len({row.task for row in small}), len({row.task for row in large})) == (2 * n_cores, 50)
