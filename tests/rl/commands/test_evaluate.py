@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -159,9 +160,18 @@ def test_implied_decisions_have_no_second_opinions(implied_night: NightHome) -> 
     assert all("implied" in str(row.refusal) for row in opinions.rows)
 
 
-def test_returns_are_told_beside_the_baseline_s(logged_night: NightHome) -> None:
-    """Both distributions stand on the same points; the log's own mean is what it earned."""
-    result = result_of(logged_night)
+def test_returns_are_told_beside_the_baseline_s(logged_night: NightHome, tmp_path: Path) -> None:
+    """Both distributions stand on the same points; the log's own mean is what it earned.
+
+    A policy near the log's: whole episodes are weighted, of which few look like those of a bolder one.
+    """
+    mild = logged_night.pipeline.scenario.policy.model_copy(update={"temperatures": (2.0,)})
+    pipeline = logged_night.pipeline.model_copy(
+        update={"scenario": logged_night.pipeline.scenario.model_copy(update={"policy": mild})}
+    )
+    night = replace(logged_night.copied_to(tmp_path / "home"), pipeline=pipeline)
+    night.command(evaluate)
+    result = result_of(night)
     returns = result.returns
     assert returns is not None
     assert returns.refusal is None
