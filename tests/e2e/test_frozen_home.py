@@ -9,8 +9,10 @@ import subprocess
 import sys
 from datetime import date
 from functools import reduce
+from itertools import zip_longest
 from operator import add
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -74,6 +76,16 @@ def test_prepared_nights_are_read_as_they_were(home: Path, night: date) -> None:
     assert dataset.published.transitions.n_transitions == counted["n_transitions"] > 40_000
 
 
+def as_then(now: Any, then: Any) -> Any:
+    """What is told now without keys that an earlier release didn't know, of which nothing is told."""
+    if isinstance(now, dict) and isinstance(then, dict):
+        kept = {name: value for name, value in now.items() if name in then or value is not None}
+        return {name: as_then(value, then.get(name)) for name, value in kept.items()}
+    if isinstance(now, list) and isinstance(then, list):
+        return [as_then(one, other) for one, other in zip_longest(now, then)]
+    return now
+
+
 def test_its_evaluations_are_read_as_figures(home: Path) -> None:
     """Verdict, gain, who was champion, and the page made of them: as the release that wrote them had it."""
     path = Run(home, SOURCE, SCENARIO, LAST_NIGHT).evaluation
@@ -85,7 +97,10 @@ def test_its_evaluations_are_read_as_figures(home: Path) -> None:
     assert (figures.champion_in_force, figures.compared_with) == ("1", "1")
     assert [figures.role(name) for name in figures.policies] == ["behavior", "candidate", "champion"]
     page = review_content(figures)
-    assert [one.model_dump(mode="json") for one in page.policies] == was["review"]["policies"]
+    assert (
+        as_then([one.model_dump(mode="json") for one in page.policies], was["review"]["policies"])
+        == (was["review"]["policies"])
+    )
     assert set(told["notes"]) < set(page.judgment.notes)
     assert told["reasons"][0] in html.unescape(render_page(page))
 
