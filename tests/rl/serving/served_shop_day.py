@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,8 @@ class ServedShop:
     def episodes(self, policy: StochasticPolicy) -> LoggedEpisodes:
         """The day's episodes as a night reads them, over the policy's own actions and encoded features."""
         horizon = DAY + timedelta(days=self.pipeline.settle_days)
-        everything = TimeSpan(0, 2**62)
+        around = [datetime.combine(DAY + timedelta(days=n), datetime.min.time(), tzinfo=UTC) for n in (-3, 3)]
+        everything = TimeSpan(*(round(moment.timestamp()) * 1_000_000 for moment in around))
         dataset = Dataset(
             self.pipeline,
             read_transitions(self.pipeline, self.lake, horizon),
