@@ -111,11 +111,7 @@ promote: pipeline-environment  ## approve the version a night registered: it bec
 	@exec $(PIPELINE) -m rl promote --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  --date "$${DATE:-}" --version "$${VERSION:-}"
 
-obcontrol: pipeline-environment  ## let a version that decided before decide for the control group; without VERSION the shop's own does (SCENARIO, VERSION, WHY, WHO)
-	@exec $(PIPELINE) -m rl control --scenario "$${SCENARIO:-recommendation}" $${VERSION:+--version "$$VERSION"} \
-	  --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
-
-serve: pipeline-environment  ## publish what is known of every shopper as of a day, for serving (SOURCE, SCENARIO, AS_OF)
+observe: pipeline-environment  ## publish what is known of every shopper as of a day, for serving (SOURCE, SCENARIO, AS_OF)
 	@exec $(PIPELINE) -m jobs.main observe --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  --as-of "$${AS_OF:-}"
 

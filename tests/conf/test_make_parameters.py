@@ -91,3 +91,9 @@ def test_words_with_an_open_quote_are_refused_in_one_line() -> None:
     assert quoted_words("ARGS", "") == ""
     with pytest.raises(SettingError, match="ARGS: can't be cut into words"):
         quoted_words("ARGS", 'a "b')
+
+
+def test_no_target_is_written_twice() -> None:
+    """Make would take the later recipe, and only warn."""
+    done = subprocess.run(["make", "-n", "help"], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
