@@ -95,7 +95,7 @@ def by_duckdb(folder: Path) -> tuple[int, int]:
     import duckdb  # noqa: PLC0415  (where it is installed)
 
     transitions = DeltaTable(str(folder)).to_pyarrow_dataset()  # noqa: F841  (DuckDB finds it by name)
-    return duckdb.sql("SELECT count(*), sum(reward)::BIGINT FROM transitions").fetchone()
+    return duckdb.sql("SELECT count(*), sum(reward)::BIGINT FROM transitions").fetchall()[0]
 
 
 def by_polars(folder: Path) -> tuple[int, int]:
