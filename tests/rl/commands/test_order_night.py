@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -194,15 +195,17 @@ def test_a_candidate_whose_fit_failed_is_left_out_and_named(night: OrderHome) ->
         result.write_text(kept, encoding="utf-8")
 
 
-def test_the_registered_model_orders_as_the_policy(night: OrderHome) -> None:
+def test_the_registered_model_orders_as_the_policy(night: OrderHome, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loaded from MLflow; its tags say what was chosen, and the metrics what was found."""
+    # The model's own code is put before the project's, where later tests' processes would find it.
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", night.settings.mlflow_uri)
     client = MlflowClient(tracking_uri=night.settings.mlflow_uri, registry_uri=night.settings.mlflow_uri)
     version = client.get_model_version(MODEL, "1")
     selected = night.figures.selected
     assert version.tags["nightcart.policy_version"] == selected.policy_version
     metrics = client.get_run(version.run_id).data.metrics
     assert metrics["candidate/earned_a_week"] > metrics["today/earned_a_week"]
-    mlflow.set_tracking_uri(night.settings.mlflow_uri)
     model = mlflow.pyfunc.load_model(version.source)
     asked = {"item_id": ["70001"], "pack_size": [6], **{f"units_in_{day}d": [0] for day in range(3)}}
     found = model.predict(asked | {f"forecast_{day}d": [5.0] for day in range(4)})
