@@ -15,8 +15,8 @@ from conf.specs.spec_sections import sections_of
 from conf.specs.strict_yaml import StrictModel
 from jobs.landing.raw_deliveries import landing_hash
 
-# Source, landing, transitions: as they were before keys were marked. Registered version: since the gate's floors are 150
-# and 75, by which a past night, judged again, is another version.
+# Source, landing, transitions: as they were before keys were marked. Registered version: since the gate's floors are
+# 150 and 75, by which a past night, judged again, is another version.
 HASHES = {
     "canonical": ("c3e2c4e1380b4417", "8de1fc97b2e33958", "dbc32fd1d94a1c45", "13a06c4cf2614228"),
     "online_retail": ("3c510d27efb403f4", "d502053009fef6d6", "c4c9b89f20873049", "2486febfabdac948"),
