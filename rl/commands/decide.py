@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -31,7 +30,7 @@ from rl.data.offer_costs import committed_costs
 from rl.data.shop_rules import rules_of_scenario
 from rl.data.transitions_reading import read_availability
 from rl.data.week_observations import WeekObservations, read_week
-from rl.errors import PolicyError, RegistryError
+from rl.errors import PolicyError
 from rl.lists.list_checks import refuse_wrong_list
 from rl.lists.list_publishing import ListOrigin, publish_list, write_draft_csv
 from rl.lists.pacing import PacedWeek, read_paced_week
@@ -39,19 +38,10 @@ from rl.lists.weekly_decisions import DecidedWeek, WeekStart, decide_week, offer
 from rl.policy import StochasticPolicy
 from rl.policy.offer_prices import MILLIONTHS, Cap, OfferPrices
 from rl.registry.champion import load_version_policy
-from rl.registry.readiness import settle_model
-from rl.registry.store import CHAMPION, OFF, aliases, open_store
-from rl.registry.versions import RegisteredVersion, load_version
+from rl.registry.deciding_version import NobodyDecides, deciding_version, registered_version
+from rl.registry.versions import RegisteredVersion
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True)
-class _Nobody:
-    """Why nothing decides; `is_unapproved`: no version was approved yet, so that a draft can be made."""
-
-    why: str
-    is_unapproved: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,11 +109,15 @@ def _decided(
         "weekly_budget": weekly_budget / MILLIONTHS,
         "period": None if paced is None else paced.to_json(),
     }
-    found = _policy(settings, pipeline, version)
+    found = deciding_version(settings, pipeline, version, load_version_policy)
     night = Run(settings.home, source, scenario, run_date)
-    if isinstance(found, _Nobody):
-        drafted = _policy(settings, pipeline, _registered(night)) if found.is_unapproved else found
-        if isinstance(drafted, _Nobody):
+    if isinstance(found, NobodyDecides):
+        drafted = (
+            deciding_version(settings, pipeline, registered_version(night), load_version_policy)
+            if found.is_unapproved
+            else found
+        )
+        if isinstance(drafted, NobodyDecides):
             return result | {"skipped": found.why}
         week = _listed(pipeline, lake, *drafted, start=start, weekly_budget=weekly_budget)
         verdict = str(week.told["verdict"])
@@ -200,14 +194,6 @@ def _listed(
     return _List(decided.rows, inputs, observed.pointer.manifest.key_id, told)
 
 
-def _registered(night: Run) -> int | None:
-    """Return the version that the night registered; None where it registered none."""
-    if not night.registration.exists():
-        return None
-    version: int = json.loads(night.registration.read_text(encoding="utf-8"))["version"]
-    return version
-
-
 def week_start(pipeline: Pipeline, as_of: date) -> WeekStart:
     """Return the start of the week that begins on the day.
 
@@ -257,28 +243,6 @@ def _weekly_budget(
 def _caution(verdict: str) -> str:
     """Return what must be said of a draft by a version that didn't pass the gate; empty where it passed."""
     return "" if verdict == "promote" else f" for review alone (the gate's verdict on it is {verdict})"
-
-
-def _policy(
-    settings: Settings, pipeline: Pipeline, number: int | None
-) -> tuple[RegisteredVersion, StochasticPolicy] | _Nobody:
-    """Return the version that decides, and its policy; or why nothing does."""
-    model, source = f"{pipeline.scenario.name}-policy", pipeline.source.name
-    with open_store(settings) as client:
-        settle_model(client, settings, model)
-        held = aliases(client, model)
-        if number is None and OFF in held:
-            return _Nobody(f"{model} was turned off; `python -m rl on` turns it on again")
-        if number is None and CHAMPION not in held:
-            why = "has no champion: nothing was approved yet; name a --version to decide by it anyway"
-            return _Nobody(f"{model} {why}", is_unapproved=True)
-        version = load_version(client, model, held[CHAMPION] if number is None else number)
-        if version is None or not version.is_ours or version.tags.get("source") != source:
-            raise RegistryError(
-                f"{model} has no version {held.get(CHAMPION) if number is None else number} that a night of {source} "
-                "registered; see them in MLflow"
-            )
-        return version, load_version_policy(client, version)
 
 
 def _as_now(policy: StochasticPolicy, committed: tuple[int, ...], budget: Budget | None) -> StochasticPolicy:

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-import json
 import time
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import structlog
+from mlflow import MlflowClient
 
 from conf.errors import SpecError
 from conf.paths import Lake, Run
 from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.settings import PROJECT_ROOT, Settings
-from conf.specs.scenario import Pipeline, load_pipeline
+from conf.specs.scenario import load_pipeline
 from conf.specs.spec_hash import code_hash, full_spec_hash
 from rl.data.transitions_reading import read_transitions
-from rl.errors import PolicyError, RegistryError
+from rl.errors import PolicyError
 from rl.inventory.order_policy import OrderPolicy
 from rl.orders.order_figures import n_unlisted
 from rl.orders.order_history import OrderHistory, read_history
 from rl.orders.order_list import OrderListOrigin, order_rows, publish_order_list, write_order_csv
 from rl.orders.tomorrow import TomorrowOrders, tomorrow_orders
+from rl.registry.deciding_version import NobodyDecides, deciding_version, registered_version
 from rl.registry.order_champion import load_version_orders
-from rl.registry.readiness import settle_model
-from rl.registry.store import CHAMPION, OFF, aliases, open_store
-from rl.registry.versions import RegisteredVersion, load_version
-
-
-@dataclass(frozen=True)
-class _Nobody:
-    """Why nothing decides; `is_unapproved`: no version was approved yet, so that a draft can be made."""
-
-    why: str
-    is_unapproved: bool = False
+from rl.registry.versions import RegisteredVersion
 
 
 def run(
@@ -65,18 +55,18 @@ def run(
     pipeline, lake = load_pipeline(scenario, source), Lake(settings.lake, source)
     night = Run(settings.home, source, scenario, run_date)
     result: dict[str, Any] = {"source": source, "scenario": scenario, "date": str(run_date)}
-    found = _policy(settings, pipeline, version)
-    is_draft = isinstance(found, _Nobody) and found.is_unapproved
-    drafted = _policy(settings, pipeline, _registered(night)) if is_draft else found
-    if isinstance(drafted, _Nobody):
-        return result | {"skipped": found.why if isinstance(found, _Nobody) else drafted.why}
+    found = deciding_version(settings, pipeline, version, _orders_of)
+    is_draft = isinstance(found, NobodyDecides) and found.is_unapproved
+    drafted = deciding_version(settings, pipeline, registered_version(night), _orders_of) if is_draft else found
+    if isinstance(drafted, NobodyDecides):
+        return result | {"skipped": found.why if isinstance(found, NobodyDecides) else drafted.why}
     registered, policy = drafted
     published = read_transitions(pipeline, lake, run_date)
     history = read_history(pipeline, lake, published, run_date)
     orders = tomorrow_orders(policy, history)
     rows = order_rows(orders, policy.version)
     result |= _told(registered, orders, history)
-    if isinstance(found, _Nobody):
+    if isinstance(found, NobodyDecides):
         write_order_csv(night.draft_orders, rows)
         result |= {"is_draft": True, "csv": str(night.draft_orders)}
         write_atomically(night.decide_result, to_json(result, indent=1))
@@ -122,34 +112,8 @@ def _told(registered: RegisteredVersion, orders: TomorrowOrders, history: OrderH
     }
 
 
-def _registered(night: Run) -> int | None:
-    """Return the version that the night registered; None where it registered none."""
-    if not night.registration.exists():
-        return None
-    version: int = json.loads(night.registration.read_text(encoding="utf-8"))["version"]
-    return version
-
-
-def _policy(
-    settings: Settings, pipeline: Pipeline, number: int | None
-) -> tuple[RegisteredVersion, OrderPolicy] | _Nobody:
-    """Return the version that decides, and its policy; or why nothing does."""
-    model, source = f"{pipeline.scenario.name}-policy", pipeline.source.name
-    with open_store(settings) as client:
-        settle_model(client, settings, model)
-        held = aliases(client, model)
-        if number is None and OFF in held:
-            return _Nobody(f"{model} was turned off; `python -m rl on` turns it on again")
-        if number is None and CHAMPION not in held:
-            why = "has no champion: nothing was approved yet; name a --version to decide by it anyway"
-            return _Nobody(f"{model} {why}", is_unapproved=True)
-        version = load_version(client, model, held[CHAMPION] if number is None else number)
-        if version is None or not version.is_ours or version.tags.get("source") != source:
-            raise RegistryError(
-                f"{model} has no version {held.get(CHAMPION) if number is None else number} that a night of {source} "
-                "registered; see them in MLflow"
-            )
-        try:
-            return version, load_version_orders(client, version)
-        except PolicyError as error:
-            raise PolicyError(f"{model} version {version.version} doesn't order: {error}") from error
+def _orders_of(client: MlflowClient, version: RegisteredVersion) -> OrderPolicy:
+    try:
+        return load_version_orders(client, version)
+    except PolicyError as error:
+        raise PolicyError(f"{version.model} version {version.version} doesn't order: {error}") from error

@@ -38,6 +38,7 @@ from rl.policy.network import DenseNetwork
 from rl.policy.observation_encoder import ColumnEncoding
 from rl.policy.offer_prices import Cap, OfferPrices
 from rl.policy.weekly_list import draw_weekly_list
+from rl.registry import deciding_version
 from rl.registry.entry import NightKey, VersionRecord
 from rl.registry.runs import night_run
 from rl.registry.store import CHAMPION, experiment_id, open_store
@@ -329,7 +330,7 @@ def test_before_an_approval_the_night_s_version_drafts_its_list(
     folder = Lake(settings.lake, "simulated_promotion").decisions("promotion")
     before = read_pointers(folder)
     with monkeypatch.context() as patched:
-        patched.setattr(decide, "aliases", lambda *_: {})
+        patched.setattr(deciding_version, "aliases", lambda *_: {})
         assert "skipped" in decided(settings)
         assert not night.draft_list.exists()  # no night registered anything
         write_atomically(night.registration, json.dumps({"version": 1}))
@@ -355,8 +356,8 @@ def test_a_rejected_version_s_draft_says_so(settings: Settings, monkeypatch: pyt
         return replace(found, tags={**found.tags, "verdict": "reject"})
 
     with monkeypatch.context() as patched:
-        patched.setattr(decide, "aliases", lambda *_: {})
-        patched.setattr(decide, "load_version", rejected)
+        patched.setattr(deciding_version, "aliases", lambda *_: {})
+        patched.setattr(deciding_version, "load_version", rejected)
         told = decided(settings)
     assert "drafted for review alone (the gate's verdict on it is reject)" in told["skipped"]
     assert told["verdict"] == "reject"

@@ -19,6 +19,7 @@ from conf.specs.scenario import load_pipeline
 from rl.commands import decide
 from rl.errors import PolicyError
 from rl.policy.offer_prices import OfferPrices
+from rl.registry import deciding_version
 from rl.registry.entry import NightKey, VersionRecord
 from rl.registry.runs import night_run
 from rl.registry.store import CHAMPION, experiment_id, open_store
@@ -114,8 +115,8 @@ def test_a_draft_says_by_which_verdict_it_is(settings: Settings, monkeypatch: py
         assert found is not None
         return replace(found, tags={**found.tags, "verdict": verdict})
 
-    monkeypatch.setattr(decide, "aliases", lambda *_: {})
-    monkeypatch.setattr(decide, "load_version", judged)
+    monkeypatch.setattr(deciding_version, "aliases", lambda *_: {})
+    monkeypatch.setattr(deciding_version, "load_version", judged)
     told = decided(settings)
     assert told["verdict"] == json.loads(night.decide_result.read_text(encoding="utf-8"))["verdict"] == verdict
     assert (f"the gate's verdict on it is {verdict}" in told["skipped"]) == (verdict != "promote")

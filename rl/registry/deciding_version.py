@@ -1,0 +1,72 @@
+"""The version whose policy decides a list: the champion, one that was asked for, or nobody, and why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from mlflow import MlflowClient
+
+from conf.paths import Run
+from conf.settings import Settings
+from conf.specs.scenario import Pipeline
+from rl.errors import RegistryError
+from rl.registry.readiness import settle_model
+from rl.registry.store import CHAMPION, OFF, aliases, open_store
+from rl.registry.versions import RegisteredVersion, load_version
+
+Loaded = TypeVar("Loaded")
+
+
+@dataclass(frozen=True)
+class NobodyDecides:
+    """Why nothing decides; `is_unapproved`: no version was approved yet, so that a draft can be made."""
+
+    why: str
+    is_unapproved: bool = False
+
+
+def deciding_version(
+    settings: Settings,
+    pipeline: Pipeline,
+    number: int | None,
+    load: Callable[[MlflowClient, RegisteredVersion], Loaded],
+) -> tuple[RegisteredVersion, Loaded] | NobodyDecides:
+    """Return the version that decides, and what is loaded of it; or why nothing does.
+
+    Args:
+        settings: of the deployment.
+        pipeline: whose scenario names the model.
+        number: of the version that was asked for; None for the champion.
+        load: returns the version's policy.
+
+    Raises:
+        RegistryError: there is no such version of a night of the source.
+        PolicyError: what was registered is no such policy.
+    """
+    model, source = f"{pipeline.scenario.name}-policy", pipeline.source.name
+    with open_store(settings) as client:
+        settle_model(client, settings, model)
+        held = aliases(client, model)
+        if number is None and OFF in held:
+            return NobodyDecides(f"{model} was turned off; `python -m rl on` turns it on again")
+        if number is None and CHAMPION not in held:
+            why = "has no champion: nothing was approved yet; name a --version to decide by it anyway"
+            return NobodyDecides(f"{model} {why}", is_unapproved=True)
+        version = load_version(client, model, held[CHAMPION] if number is None else number)
+        if version is None or not version.is_ours or version.tags.get("source") != source:
+            raise RegistryError(
+                f"{model} has no version {held.get(CHAMPION) if number is None else number} that a night of {source} "
+                "registered; see them in MLflow"
+            )
+        return version, load(client, version)
+
+
+def registered_version(night: Run) -> int | None:
+    """Return the version that the night registered; None where it registered none."""
+    if not night.registration.exists():
+        return None
+    version: int = json.loads(night.registration.read_text(encoding="utf-8"))["version"]
+    return version
