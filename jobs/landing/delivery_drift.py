@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from conf.event_types import EVENT_TYPE_RANK
 from conf.specs.source import Source
 from jobs.landing.delivery_limits import READ_RIGHT, RejectedLines, unread_fields
+from jobs.landing.missing_days import missing_days
 from jobs.landing.raw_deliveries import RawDelivery, feed_of, is_split
 from jobs.landing.unlikely_deliveries import Unlikely
 from jobs.parsing.event_parsing import RECORD_FIELDS
@@ -31,7 +32,7 @@ Profile = Mapping[str, int]
 Profiles = Mapping[date, Mapping[str, Profile]]
 
 # How many earlier deliveries count, how many there must be, and how many lines or events must speak.
-_N_EARLIER, _LEAST_EARLIER, _LEAST_LINES = 14, 3, 100
+_N_EARLIER, _LEAST_EARLIER, _LEAST_LINES, _LEAST_DAILY = 14, 3, 100, 10
 
 # A price in cents is a hundred times as much: 6.6 binary digits; five are a factor of 32.
 _BITS = 5
@@ -42,7 +43,10 @@ _FIELDS = ("user_id", *[name for name in RECORD_FIELDS if name != "event_type"])
 
 @dataclass(frozen=True)
 class Drift:
-    """What differs from the feed's earlier deliveries; `is_unlikely`: so much that the delivery can't be right."""
+    """What differs from the feed's earlier deliveries; `is_unlikely`: so much that the delivery can't be right.
+
+    A feed without a name stands for all of them.
+    """
 
     delivery_date: date
     feed: str
@@ -52,7 +56,7 @@ class Drift:
     @property
     def sentence(self) -> str:
         """What a person is told."""
-        return f"delivery_date={self.delivery_date} feed {self.feed}: {self.what}"
+        return f"delivery_date={self.delivery_date}{f' feed {self.feed}' if self.feed else ''}: {self.what}"
 
 
 def profile_of(lines: pa.Table) -> dict[str, dict[str, int]]:
@@ -126,10 +130,31 @@ def drifts(
             now = known.get(day, {}).get(name)
             found += [Drift(day, name, what) for what in _column_changes(delivery, landed, earlier, source, feed)]
             if len(before) >= _LEAST_EARLIER:
-                found += [Drift(day, name, what, unlikely) for what, unlikely in _changes(now or {}, before, feed)]
+                changes = _changes(now or {}, before, feed)
+                if not changes and not (now or {}).get("n_lines", 0):
+                    changes = _silence(before, feed, is_daily=_is_daily(name, earlier, known))
+                found += [Drift(day, name, what, unlikely) for what, unlikely in changes]
+    gaps = missing_days(landed)
+    for day in sorted({one.delivery_date for one in due} & set(gaps)):
+        told = ", ".join(map(str, gaps[day]))
+        found.append(Drift(day, "", f"no delivery came for {told}, which counts as without visitors until it does"))
     for name, feed in source.feeds_alone().items():
         found += _unread({one.delivery_date for one in due}, name, feed, known)
     return found
+
+
+def _is_daily(name: str, earlier: Sequence[date], known: Profiles) -> bool:
+    """Return whether every earlier delivery since the feed's first one has lines of it."""
+    has_lines = [known[day].get(name, {}).get("n_lines", 0) > 0 for day in earlier]
+    return True in has_lines and all(has_lines[has_lines.index(True) :])
+
+
+def _silence(before: Sequence[Profile], feed: Source, *, is_daily: bool) -> list[tuple[str, bool]]:
+    """Return that a feed brings nothing which brought something each time: few lines speak where none are left."""
+    usual = median([one.get("n_lines", 0) for one in before])
+    if not is_daily or usual < _LEAST_DAILY or is_split(feed):
+        return []
+    return [(f"no line, where {usual:g} are usual and every delivery had some", feed.max_drop < 1)]
 
 
 def _unread(days: Collection[date], name: str, feed: Source, known: Profiles) -> list[Drift]:

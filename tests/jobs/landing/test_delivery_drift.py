@@ -43,7 +43,7 @@ def _delivery(day: date, header: tuple[str, ...] | None = None) -> RawDelivery:
 
 def _found(now: dict[str, int], *, n_before: int = 3, **changes: Any) -> list[tuple[str, bool]]:
     """What the last of some deliveries is told to differ in."""
-    known = {day: {"canonical": USUAL} for day in DAYS[:n_before]} | {DAYS[4]: {"canonical": now}}
+    known = {day: {"canonical": USUAL} for day in DAYS[4 - n_before : 4]} | {DAYS[4]: {"canonical": now}}
     landed = {day: _delivery(day) for day in known}
     return [(one.what, one.is_unlikely) for one in drifts([landed[DAYS[4]]], landed, known, source(**changes))]
 
@@ -195,3 +195,37 @@ def test_prices_in_cents_stop_until_accepted(ingest_into: Ingest, tmp_path: Path
     assert manifest.drift == (sentence,)
     assert manifest.profile["canonical"]["n_lines"] == 120
     assert json.loads(manifest.model_dump_json())["notes"] == {"accepted": "prices are in cents from now on"}
+
+
+@pytest.mark.parametrize(
+    ("before", "changes", "expected"),
+    [
+        ((38, 40, 36, 41), {}, [("no line, where 39 are usual and every delivery had some", True)]),
+        ((38, 40, 36, 41), {"max_drop": 1}, [("no line, where 39 are usual and every delivery had some", False)]),
+        ((38, 0, 36, 41), {}, []),  # it doesn't come each time
+        ((None, 38, 36, 41), {}, [("no line, where 38 are usual and every delivery had some", True)]),
+        ((6, 7, 9, 8), {}, []),  # so few that a day may lack them
+    ],
+)
+def test_a_feed_that_came_each_time_is_missed(
+    before: tuple[int | None, ...], changes: dict[str, Any], expected: list[tuple[str, bool]]
+) -> None:
+    """Though it had few lines: where none is left, few tell."""
+    known = {
+        day: {} if n is None else {"canonical": {"n_lines": n, "n_accepted": n}}
+        for day, n in zip(DAYS, before, strict=False)
+    } | {DAYS[4]: {}}
+    landed = {day: _delivery(day) for day in known}
+    found = drifts([landed[DAYS[4]]], landed, known, source(**changes))
+    assert [(one.what, one.is_unlikely) for one in found] == expected
+
+
+def test_a_day_without_any_delivery_is_told_once() -> None:
+    """By the delivery after it, which isn't held back."""
+    known = {day: {"canonical": USUAL} for day in (*DAYS[:3], DAYS[4])}
+    landed = {day: _delivery(day) for day in known}
+    (found,) = drifts(list(landed.values()), landed, known, source())
+    assert found.sentence == (
+        f"delivery_date={DAYS[4]}: no delivery came for {DAYS[3]}, which counts as without visitors until it does"
+    )
+    assert not found.is_unlikely
