@@ -33,8 +33,9 @@ from conf.specs.source import Source, load_source
 from conf.specs.spec_hash import code_hash
 from conf.specs.strict_yaml import suggest
 from jobs.commands.ingest import ingest
+from jobs.errors import UnlikelyDelivery
 from jobs.failure_reason import SPARK_FAILURES, failure_reason
-from jobs.landing.acceptance import accept
+from jobs.landing.acceptance import accept, is_published
 from jobs.landing.delivered_files import find_files
 from jobs.landing.landing import refuse_date_at_once
 from jobs.log_lines import configure_logs
@@ -130,6 +131,10 @@ def _work(given: argparse.Namespace, settings: Settings, source: Source) -> dict
 
             return repair(spark, settings, source, logs=given.logs, code_hash=_code())
         result = _result(spark, given, settings, source)
+    except UnlikelyDelivery as error:
+        if given.command == "accept" and is_published(Lake(settings.lake, source.name), given.date):
+            raise UnlikelyDelivery(f"{given.date} is accepted and published; of the others {error}") from error
+        raise
     finally:
         spark.stop()
     result["seconds"] = result.get("seconds", {}) | {"start": seconds}

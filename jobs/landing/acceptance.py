@@ -8,7 +8,8 @@ from datetime import date
 from pathlib import Path
 
 from conf.paths import Lake
-from conf.publication import write_atomically
+from conf.publication import read_pointer, write_atomically
+from conf.tables import EVENTS
 from jobs.errors import DeliveryError
 from jobs.landing.raw_deliveries import RawDelivery, raw_folder, read_raw_deliveries
 
@@ -40,6 +41,12 @@ def accepted_reasons(lake: Lake, deliveries: Iterable[RawDelivery]) -> dict[date
         if content["inputs"] == delivery.inputs:
             found[delivery.delivery_date] = content["reason"]
     return found
+
+
+def is_published(lake: Lake, delivery_date: date) -> bool:
+    """Return whether what is published of the delivery was accepted by a person."""
+    pointer = read_pointer(Lake.pointer(lake.table(EVENTS.name), f"delivery_date={delivery_date}"))
+    return pointer is not None and "accepted" in pointer.manifest.notes
 
 
 def _path(lake: Lake, delivery_date: date) -> Path:

@@ -45,9 +45,14 @@ def refuse(found: Sequence[Unlikely], source: Source, n_published: int = 0) -> N
             f"{n_published} of {n_published + len(days)} deliveries were published; nothing is built from {min(days)} "
             "on until the others are settled:"
         )
-    told = [one.told for one in sorted(found, key=lambda one: one.delivery_date)]
-    cures = "; ".join(dict.fromkeys(one.cure for one in found))
+    by_day = {day: [one for one in found if one.delivery_date == day] for day in sorted(days)}
+    cures = {day: "; ".join(dict.fromkeys(one.cure for one in some)) for day, some in by_day.items()}
+    is_one_cure, told = len(set(cures.values())) == 1, list[str]()
+    for day, some in by_day.items():
+        told += [*(one.told for one in some), *([] if is_one_cure else [f"    {day}: {cures[day]}"])]
+    last = "where a log is right as it is: "
+    if is_one_cure:
+        last = f"{cures[min(days)]}; where the log is right as it is: "
     raise UnlikelyDelivery(
-        "\n".join([head, *told, f"{cures}; where the log is right as it is: "])
-        + f"make accept SOURCE={source.name} DELIVERY=<date> REASON=<why>"
+        "\n".join([head, *told, last]) + f"make accept SOURCE={source.name} DELIVERY=<date> REASON=<why>"
     )

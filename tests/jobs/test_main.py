@@ -7,13 +7,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyspark
 import pytest
 
+import jobs.main
 from conf.night_lock import whole_night
 from conf.paths import Run
 from conf.settings import PROJECT_ROOT
+from jobs.errors import UnlikelyDelivery
 from jobs.main import main
 from tests.jobs.shop_logs import DAYS, day_lines, deliver_days
 from tests.spark_plans import INTERPRETED
@@ -89,6 +92,29 @@ def test_delivery_that_cannot_be_accepted_is_refused_at_once(
 ) -> None:
     """Before Spark starts."""
     assert main(["accept", "--source", "taobao", "--delivery", "2017-12-02", "--reason", reason]) == 65
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("is_there", "message"),
+    [
+        (True, "error: 2026-01-05 is accepted and published; of the others nothing was published:"),
+        (False, "error: nothing was published:"),
+    ],
+)
+def test_what_waits_beside_an_accepted_delivery_is_told_apart(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, is_there: bool, message: str
+) -> None:
+    """Who accepted one delivery of several is told that this one is in."""
+
+    def hold_back(*_: object) -> None:
+        raise UnlikelyDelivery("nothing was published:\n  delivery_date=2026-01-06")
+
+    monkeypatch.setattr(jobs.main, "accept", lambda *_: None)
+    monkeypatch.setattr(jobs.main, "is_published", lambda *_: is_there)
+    monkeypatch.setattr(jobs.main, "start_spark", lambda *_: SimpleNamespace(stop=lambda: None))
+    monkeypatch.setattr(jobs.main, "_result", hold_back)
+    assert main(["accept", "--source", "canonical", "--delivery", "2026-01-05", "--reason", "a sale"]) == 65
     assert message in capsys.readouterr().err
 
 
