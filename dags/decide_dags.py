@@ -17,7 +17,7 @@ from dags.run_date import day_after, run_date
 from dags.specs import read_pipelines
 from dags.steps import LearningStep, SparkStep
 from dags.task_defaults import date_parameter, task_defaults
-from dags.tonight import tonights_date
+from dags.tonight import skip_unless_tonight
 
 DOC = """
 ### {title}: the week's list
@@ -139,13 +139,7 @@ def skip_unless_tonights_list(dag_run: Any) -> str:
     Raises:
         AirflowSkipException: a past date; its list was sent, or is too late.
     """
-    made, tonight = run_date(dag_run), tonights_date(Settings.from_environment())
-    if made != tonight and not (dag_run.conf or {}).get("decide"):
-        raise AirflowSkipException(
-            f"{made} is not tonight's date ({tonight}): its list was sent or is too late; "
-            'to make it all the same, trigger the run with {"decide": true}'
-        )
-    return made
+    return skip_unless_tonight(dag_run, "decide", "its list was sent or is too late", "make it all the same")
 
 
 def skip_unless_week_begins(dag_run: Any, weekday: str) -> str:

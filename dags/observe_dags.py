@@ -7,7 +7,6 @@ from typing import Any
 
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG, PartitionedAssetTimetable
-from airflow.sdk.exceptions import AirflowSkipException
 
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline
@@ -17,7 +16,7 @@ from dags.run_date import day_after, run_date
 from dags.specs import read_pipelines
 from dags.steps import SparkStep
 from dags.task_defaults import date_parameter, task_defaults
-from dags.tonight import tonights_date
+from dags.tonight import skip_unless_tonight
 
 DOC = """
 ### {title}: what tomorrow's requests are decided on
@@ -78,14 +77,8 @@ def skip_unless_tomorrow_is_served(dag_run: Any) -> str:
     Raises:
         AirflowSkipException: the date is another, and nobody said `observe: true`.
     """
-    made = run_date(dag_run)
-    tonight = tonights_date(Settings.from_environment())
-    if made != tonight and not (dag_run.conf or {}).get("observe"):
-        raise AirflowSkipException(
-            f"{made} is not tonight's date ({tonight}): nobody is served on the day after it; "
-            'to publish its histories all the same, trigger the run with {"observe": true}'
-        )
-    return day_after(made)
+    why = "nobody is served on the day after it"
+    return day_after(skip_unless_tonight(dag_run, "observe", why, "publish its histories all the same"))
 
 
 for _pipeline in read_pipelines(Settings.from_environment().source)[0].values():

@@ -21,17 +21,24 @@ def tonights_date(settings: Settings) -> str:
     return (now.date() - timedelta(days=1)).isoformat()
 
 
-def skip_unless_tonight(dag_run: Any) -> str:
-    """Return the run's date; skip the task unless it is tonight's or the run's configuration says `train: true`.
+def skip_unless_tonight(
+    dag_run: Any, asked: str = "train", why: str = "data only, no training", purpose: str = "train on it"
+) -> str:
+    """Return the run's date; skip the task unless it is tonight's or the run's configuration asks for it.
+
+    Args:
+        dag_run: Airflow's.
+        asked: key of the configuration that asks for another date when it is true.
+        why: what is said of another date.
+        purpose: what somebody who asks for it wants.
 
     Raises:
-        AirflowSkipException: a backfilled date; its transitions are there, and nothing is trained on them alone.
+        AirflowSkipException: a backfilled date, which nobody asked for.
     """
     made = run_date(dag_run)
     tonight = tonights_date(Settings.from_environment())
-    if made != tonight and not (dag_run.conf or {}).get("train"):
+    if made != tonight and not (dag_run.conf or {}).get(asked):
         raise AirflowSkipException(
-            f"{made} is not tonight's date ({tonight}): data only, no training; "
-            'to train on it, trigger the run with {"train": true}'
+            f'{made} is not tonight\'s date ({tonight}): {why}; to {purpose}, trigger the run with {{"{asked}": true}}'
         )
     return made

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conf.earnings import earnings_sentence
 from conf.paths import Run
-from conf.specs.scenario import Pipeline
 from rl.data.description import DatasetDescription
 from rl.errors import EvaluationError
 from rl.figures.candidates import CandidateFigures, SelectedCandidate
 from rl.figures.data import Propensities
-from rl.figures.night import BEHAVIOR, Lineage, NightFacts, NightFigures, Notes, UncomparedChampion
+from rl.figures.night import BEHAVIOR, NightFigures, Notes, UncomparedChampion
 from rl.figures.values import Gain, GuardrailFigures, PlayedValue, Spread, ValueFigures
-from rl.figures.verdict import Allowance, VerdictFigures
+from rl.figures.verdict import VerdictFigures
 from rl.gate.rules import GuardrailEvidence
 from rl.night.figures.data_summary import summarize_data
-from rl.night.figures.values import finite
+from rl.night.figures.night_facts import lineage_of, night_facts
+from rl.night.figures.values import allowance_of, finite
 from rl.ope.intervals.intervals import Interval
 from rl.orders.order_figures import order_figures
 from rl.orders.order_judging import TODAY, LedOrders, earned_interval
@@ -44,32 +43,20 @@ def order_night_figures(
         approval: of the deployment, `human` or `auto`; None: as the scenario says.
     """
     key, before, judged = night.before.key, night.before, night.judged
-    champion, partitions = before.champion, sorted(description.partitions.items())
+    champion = before.champion
     number = BEHAVIOR if champion is None else str(champion.version.version)
     best, trained = night.best, candidates[night.selection.best].result
     return NightFigures(
-        facts=_facts(night.dataset.pipeline, run, approval),
+        facts=night_facts(night.dataset.pipeline, run, approval),
         dataset_digest=key.dataset_digest,
         spec_hash=key.spec_hash,
         code_hash=key.code_hash,
-        lineage=Lineage(
-            data_spec_hash=description.spec_hash,
-            key_id=description.key_id,
-            embargo=description.embargo,
-            first_partition=partitions[0],
-            last_partition=partitions[-1],
-        ),
+        lineage=lineage_of(description),
         selected=SelectedCandidate(
             name=best.name, update=trained["n_updates"], temperature=0.0, policy_version=best.version
         ),
         verdict=VerdictFigures.model_validate(judged.verdict.to_json()),
-        allowance=Allowance(
-            level=before.level.level,
-            per_year=before.level.per_year,
-            n_looks=before.level.n_looks,
-            spent=before.level.spent,
-            since=before.level.since,
-        ),
+        allowance=allowance_of(before.level),
         level=before.level.level,
         champion_in_force=number,
         compared_with=BEHAVIOR if before.compared is None else number,
@@ -89,29 +76,6 @@ def order_night_figures(
         orders=order_figures(night),
         curves=tuple(curve for candidate in candidates.values() for curve in candidate.curves),
         candidates=tuple(_candidate(night, name, one) for name, one in candidates.items()),
-    )
-
-
-def _facts(pipeline: Pipeline, run: Run, approval: str | None) -> NightFacts:
-    scenario, source = pipeline.scenario, pipeline.source
-    return NightFacts.model_validate(
-        {
-            "scenario": scenario.name,
-            "scenario_title": scenario.title,
-            "source": source.name,
-            "source_title": source.title,
-            "date": run.date,
-            "decisions": source.decisions.kind,
-            "is_simulated": source.is_simulated,
-            "reward_unit": scenario.reward.unit,
-            "earns": earnings_sentence(scenario.reward),
-            "units": scenario.units,
-            "steps": scenario.evaluation.steps,
-            "after_cut": scenario.evaluation.after_cut,
-            "gamma": scenario.discount.gamma,
-            "discounted_per": scenario.discount.per,
-            "approval": approval or scenario.approval,
-        }
     )
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from conf.earnings import earnings_sentence
 from conf.paths import Run
-from conf.specs.scenario import Pipeline
 from rl.data.description import DatasetDescription
 from rl.figures.candidates import ActionShare, CandidateFigures, RankingFigures, SelectedCandidate
 from rl.figures.data import CalibrationBin, Propensities
-from rl.figures.night import Lineage, NightFacts, NightFigures, Notes
+from rl.figures.night import NightFigures, Notes
 from rl.learning.trained_candidates import LoadedCandidate
 from rl.night.figures.data_summary import summarize_data
 from rl.night.figures.doubts import doubts_of, loggers_of, opinions_of
 from rl.night.figures.explanation import explanation_figures, segment_figures, support_figures
+from rl.night.figures.night_facts import lineage_of, night_facts
 from rl.night.figures.returns import returns_figures
 from rl.night.figures.spend import spend_figures
 from rl.night.figures.values import (
@@ -53,11 +52,11 @@ def night_figures(
     dataset, evaluation, best = night.dataset, night.evaluation, night.selection.best
     key = night.registered.key
     return NightFigures(
-        facts=_facts(dataset.pipeline, run.date, approval),
+        facts=night_facts(dataset.pipeline, run, approval),
         dataset_digest=key.dataset_digest,
         spec_hash=key.spec_hash,
         code_hash=key.code_hash,
-        lineage=_lineage(description),
+        lineage=lineage_of(description),
         selected=SelectedCandidate(
             name=best.policy.name,
             update=night.checkpoints[best.policy.name].update,
@@ -66,7 +65,7 @@ def night_figures(
             prices=None if best.policy.prices is None else best.policy.prices.to_json(),
         ),
         verdict=verdict_figures(evaluation),
-        allowance=allowance_of(evaluation),
+        allowance=allowance_of(evaluation.level),
         level=evaluation.level.level,
         champion_in_force=night.champion_in_force,
         compared_with=night.compared_with,
@@ -101,40 +100,6 @@ def night_figures(
         ranking=tuple(RankingFigures.model_validate(report.to_json()) for report in night.ranking),
         curves=tuple(curve for candidate in candidates.values() for curve in candidate.curves),
         candidates=_candidates(night, candidates),
-    )
-
-
-def _facts(pipeline: Pipeline, run_date: object, approval: str | None) -> NightFacts:
-    scenario, source = pipeline.scenario, pipeline.source
-    return NightFacts.model_validate(
-        {
-            "scenario": scenario.name,
-            "scenario_title": scenario.title,
-            "source": source.name,
-            "source_title": source.title,
-            "date": run_date,
-            "decisions": source.decisions.kind,
-            "is_simulated": source.is_simulated,
-            "reward_unit": scenario.reward.unit,
-            "earns": earnings_sentence(scenario.reward),
-            "units": scenario.units,
-            "steps": scenario.evaluation.steps,
-            "after_cut": scenario.evaluation.after_cut,
-            "gamma": scenario.discount.gamma,
-            "discounted_per": scenario.discount.per,
-            "approval": approval or scenario.approval,
-        }
-    )
-
-
-def _lineage(description: DatasetDescription) -> Lineage:
-    partitions = sorted(description.partitions.items())
-    return Lineage(
-        data_spec_hash=description.spec_hash,
-        key_id=description.key_id,
-        embargo=description.embargo,
-        first_partition=partitions[0],
-        last_partition=partitions[-1],
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from rl.figures.night import Notes, UncomparedChampion
 from rl.figures.values import Gain, GuardrailFigures, PlayedSpend, PlayedValue, ValueFigures
 from rl.figures.verdict import Allowance, VerdictFigures
+from rl.gate.alpha_spending import NightLevel
 from rl.gate.rules import Decision, GuardrailEvidence
 from rl.night.evaluation import NightEvaluation
 from rl.night.truth import TrueValues
@@ -28,9 +29,8 @@ def verdict_figures(night: NightEvaluation) -> VerdictFigures:
     return VerdictFigures.model_validate({**night.verdict.to_json(), "headlines": told})
 
 
-def allowance_of(night: NightEvaluation) -> Allowance:
+def allowance_of(level: NightLevel) -> Allowance:
     """Return what tonight's look might spend of the year's allowance, and what that rests on."""
-    level = night.level
     return Allowance(
         level=level.level, per_year=level.per_year, n_looks=level.n_looks, spent=level.spent, since=level.since
     )
