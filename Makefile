@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source forget-source shopper-models accept repair migrate promote observe control serve preview rollback off on \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source forget-source shopper-models accept repair migrate promote observe control serve preview rollback off on loop \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-ope bench-promotion bench-serve bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
@@ -55,6 +55,7 @@ help:  ## this page
 #:   ARGS="backfill create ..."   what `make airflow` runs
 #:   TESTS=tests/conf             the part of the tests that `make test` runs
 #:   KILLS=30 SEED=1  how often, and when, `make test-faults` kills ingest and build
+#:   DAYS=14 PAST=10 SEED=1       of `make loop`: days with a night, days before the first, which shoppers
 #:   NIGHTS=2000      nights that `make bench-gate` judges for each kind of candidate
 #:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on
 #:   SIZES=300000 NIGHT_EVENTS=300000  events of the logs of `make bench-jobs`; REPEATS=1 rounds; FORMS=csv,jsonl
@@ -138,6 +139,10 @@ on: pipeline-environment  ## let services serve the champion again (SCENARIO, WH
 	@exec $(PIPELINE) -m rl on --scenario "$${SCENARIO:-recommendation}" --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
 
 # Airflow's tests mostly wait for its scheduler, so they run beside the others; what they say is shown afterwards.
+loop: pipeline-environment  ## days and nights of a simulated shop whose service serves what its nights promote; one picture (DAYS, PAST, SEED)
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m rl loop --scenario "$${SCENARIO:-recommendation}" \
+	  --days "$${DAYS:-14}" --past "$${PAST:-10}" --seed "$${SEED:-1}"
+
 test: setup  ## run every test, in both environments
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; $(MAKE) --no-print-directory test-dags > "$$log" 2>&1 & dags=$$!; \
 	  status=0; $(MAKE) --no-print-directory test-pipeline || status=1; \

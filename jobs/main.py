@@ -46,13 +46,13 @@ log = structlog.get_logger()
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit code, after the command has run and its result stands on stdout."""
-    given = _parser().parse_args(arguments)
+    given = command_parser().parse_args(arguments)
     is_debugging = False
     try:
         settings = Settings.from_environment()
         is_debugging = settings.log_level == "debug"
         configure_logs(settings)
-        result = _run(given, settings)
+        result = run_command(given, settings)
     except NightcartError as error:
         return _fail(str(error), is_debugging=is_debugging, code=exit_code(error))
     except SPARK_FAILURES as error:
@@ -65,7 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser() -> argparse.ArgumentParser:
+    """Return what reads the command line."""
     parser = argparse.ArgumentParser(prog="jobs/main.py", description=__doc__.splitlines()[0] if __doc__ else "")
     commands = parser.add_subparsers(dest="command", required=True)
     ingesting = commands.add_parser("ingest", help="delivered logs -> events, rejected lines, sessions")
@@ -93,7 +94,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+def run_command(given: argparse.Namespace, settings: Settings, *, keeps_session: bool = False) -> dict[str, Any]:
+    """Return the result of a command as the parser read it.
+
+    Args:
+        given: the command and its arguments.
+        settings: of the deployment.
+        keeps_session: whether Spark's session is left running for the next command.
+    """
     source = load_source(given.source)
     for name in given.scenarios:
         if name not in scenario_names():
@@ -109,7 +117,7 @@ def _run(given: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     if given.command == "accept":
         accept(Lake(settings.lake, source.name), given.date, given.reason)
     with _own_turn(given, settings):
-        return _work(given, settings, source)
+        return _work(given, settings, source, keeps_session=keeps_session)
 
 
 def _own_turn(given: argparse.Namespace, settings: Settings) -> AbstractContextManager[None]:
@@ -120,7 +128,7 @@ def _own_turn(given: argparse.Namespace, settings: Settings) -> AbstractContextM
     return own_turn(run, "jobs build", lambda line: log.warning("waiting", why=line), night=settings.night)
 
 
-def _work(given: argparse.Namespace, settings: Settings, source: Source) -> dict[str, Any]:
+def _work(given: argparse.Namespace, settings: Settings, source: Source, *, keeps_session: bool) -> dict[str, Any]:
     started = time.monotonic()
     spark = start_spark(settings, f"nightcart {given.command} {given.source} {given.date}")
     seconds = round(time.monotonic() - started, 3)
@@ -136,7 +144,8 @@ def _work(given: argparse.Namespace, settings: Settings, source: Source) -> dict
             raise UnlikelyDelivery(f"{given.date} is accepted and published; of the others {error}") from error
         raise
     finally:
-        spark.stop()
+        if not keeps_session:
+            spark.stop()
     result["seconds"] = result.get("seconds", {}) | {"start": seconds}
     for name in given.scenarios:
         write_atomically(_result_file(given, settings, name), to_json(result, indent=1))

@@ -13,6 +13,7 @@ RlError
 │   ├── StoreError        histories that can't be kept or read
 │   └── DecisionLogError  a log of decisions that can't be written: nothing is decided unlogged
 ├── ShopError             a simulated shop that can't be built
+├── LoopError             days and nights of a simulated shop that can't go on
 ├── InventoryError        stock, demand or orders that contradict each other, or that no plan can be made of
 └── ForgettingError       a source whose data stay, since nobody confirmed it, or a policy learned from them may serve
 """
@@ -78,6 +79,10 @@ class DecisionLogError(ServingError):
 
 class ShopError(RlError):
     """A simulated shop that can't be built from its settings."""
+
+
+class LoopError(RlError):
+    """Days and nights of a simulated shop that can't go on; repeated, they go on where they stopped."""
 
 
 class InventoryError(RlError):

@@ -87,7 +87,7 @@ def create_app(service: Service, key: str | None) -> FastAPI:
             decided = await service.decide(bodies)
             counts.count(decided)
             counts.seconds.observe(time.perf_counter() - started)
-            return [_answer(service, one) for one in decided]
+            return [answer_of(service, one) for one in decided]
         raise DecisionLogError("; ".join(readiness.problems))
 
     @app.post("/v1/{scenario}/decide", response_model=DecideAnswer, dependencies=guards, responses=_REFUSALS)
@@ -170,7 +170,8 @@ def _handle_refusals(app: FastAPI, service: Service, counts: Counts) -> None:
         app.add_exception_handler(kind, handler)
 
 
-def _answer(service: Service, decided: Decided) -> dict[str, Any]:
+def answer_of(service: Service, decided: Decided) -> dict[str, Any]:
+    """Return what a caller is told of what was decided for one request."""
     decisions = []
     for position, choice in enumerate(decided.choices):
         event = service.maker.event(decided, position)

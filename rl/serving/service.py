@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import structlog
 
 from conf.id_form import has_keyed_ids
@@ -44,12 +45,14 @@ class ServingOptions:
         rules: of the shop.
         max_age_days: beyond which histories aren't used.
         is_replaying: whether requests say when they are decided.
+        seed: of the draws; None seeds them from the system.
     """
 
     decisions: Path
     rules: ActionRules
     max_age_days: int = 2
     is_replaying: bool = False
+    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class Service:
             store=self._place.open(),
             rules=options.rules,
             max_age_days=options.max_age_days,
+            generator=None if options.seed is None else np.random.default_rng(options.seed),
         )
         self.log = DecisionLog(options.decisions)
         self._names = settings.home, pipeline.source.name, pipeline.scenario.name
@@ -193,7 +197,11 @@ class Service:
         Otherwise older ones are served meanwhile: a service that was killed decides again at once.
         """
         if not self._place.is_filled:
-            self._place.fill(self._last_day())
+            self.fill_newest()
+
+    def fill_newest(self) -> None:
+        """Fill the store with the newest histories, here and now, whatever is in it."""
+        self._place.fill(self._last_day())
 
     def close(self) -> None:
         """Write what waits, end the follower, and give the log up."""

@@ -70,6 +70,50 @@ def true_policy_value(
     Raises:
         ShopError: dates outside the shop's days, no session in them, or a policy that returns no distributions.
     """
+    returns, repeated, _ = _played(
+        settings, probabilities, action_keys, first_date, last_date, discount, n_sessions=n_sessions, seed=seed
+    )
+    return _mean_over_shoppers(returns, repeated.shopper)
+
+
+def true_values_by_day(
+    settings: ShopSettings,
+    probabilities: Probabilities,
+    *,
+    action_keys: list[str],
+    first_date: date,
+    last_date: date,
+    discount: DiscountFunction,
+    n_sessions: int = 40_000,
+    seed: int = 0,
+) -> dict[date, TrueValue]:
+    """Return the policy's value of the sessions that start on each of the days, as `true_policy_value` has it.
+
+    `n_sessions` are played in all; the same seed plays all policies on the same starts. A day on which no session
+    starts is left out.
+    """
+    returns, repeated, shop = _played(
+        settings, probabilities, action_keys, first_date, last_date, discount, n_sessions=n_sessions, seed=seed
+    )
+    day = shop.calendar.day(repeated.time)
+    return {
+        shop.calendar.date(one): _mean_over_shoppers(returns[day == one], repeated.shopper[day == one])
+        for one in np.unique(day).tolist()
+    }
+
+
+def _played(
+    settings: ShopSettings,
+    probabilities: Probabilities,
+    action_keys: list[str],
+    first_date: date,
+    last_date: date,
+    discount: DiscountFunction,
+    *,
+    n_sessions: int,
+    seed: int,
+) -> tuple[FloatArray, SessionStarts, Shop]:
+    """Return the discounted points of each session, `(n,)`, the sessions' starts, and the shop they were played in."""
     shop, starts = _test_starts(settings, first_date, last_date, max(n_sessions // REPLICATIONS, 1), seed)
     if not len(starts):
         raise ShopError(f"no session starts from {first_date} to {last_date}; expected n_sessions well above 1")
@@ -77,7 +121,7 @@ def true_policy_value(
     rng = np.random.default_rng([settings.seed, TRUTH_STREAM, seed, 1])
     policy = over_items(shop, probabilities, action_keys)
     played = play(shop, repeated, policy, rng=rng, is_observed=True)
-    return _mean_over_shoppers(session_returns(played, discount), repeated.shopper)
+    return session_returns(played, discount), repeated, shop
 
 
 def true_behavior_value(

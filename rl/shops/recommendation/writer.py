@@ -37,8 +37,6 @@ def write_shop_logs(
 ) -> dict[str, object]:
     """Write `shop.json`, `delivered.json` and `logs/<date>/` of every day to the folder, replacing earlier logs.
 
-    The same settings and days give the same bytes. Returns the content of `delivered.json`.
-
     The same settings and days give the same bytes. Returns what `delivered.json` says.
 
     Args:
@@ -75,15 +73,51 @@ def deliver(simulation: Simulation, logs: Path) -> dict[str, object]:
     from_yesterday: list[DeliveredLine] = []
     by_day: dict[str, Counter[LineKind]] = {}
     for day, lines in enumerate(real):
-        again, from_today = _duplicates(
-            lines, is_last=day + 1 == len(real), rate=shop.settings.dirt.duplicate_rate, rng=rng
-        )
-        together = lines + again + from_yesterday + dirty_lines(shop, lines, day=day, rng=rng)
-        from_yesterday = from_today
-        ordered = in_delivered_order(together, shop.settings.dirt.disorder_minutes, rng)
-        _write_day(shop, logs / str(shop.calendar.date(day)), day=day, lines=ordered, rng=rng)
-        by_day[str(shop.calendar.date(day))] = Counter(line.kind for line in together)
+        folder, is_last = logs / str(shop.calendar.date(day)), day + 1 == len(real)
+        kinds, from_yesterday = deliver_lines(shop, folder, lines, from_yesterday, day=day, is_last=is_last, rng=rng)
+        for name, content in (("items", item_lines(shop, day)), ("availability", availability_lines(shop, day))):
+            write_lines(folder / f"{name}.jsonl", content)
+        by_day[str(shop.calendar.date(day))] = kinds
     return _summary(by_day, n_undelivered)
+
+
+def deliver_lines(
+    shop: Shop,
+    folder: Path,
+    lines: list[DeliveredLine],
+    from_yesterday: list[DeliveredLine],
+    *,
+    day: int,
+    is_last: bool,
+    rng: np.random.Generator,
+) -> tuple[Counter[LineKind], list[DeliveredLine]]:
+    """Write a day's events with the dirt of a delivery, and return its lines by kind, and those to repeat tomorrow.
+
+    Args:
+        shop: whose rates of dirt hold.
+        folder: of the delivery, made where it isn't there.
+        lines: real ones.
+        from_yesterday: lines that are delivered once more.
+        day: business day.
+        is_last: whether no delivery follows that could repeat a line.
+        rng: source of all chance.
+    """
+    again, from_today = _duplicates(lines, is_last=is_last, rate=shop.settings.dirt.duplicate_rate, rng=rng)
+    together = lines + again + from_yesterday + dirty_lines(shop, lines, day=day, rng=rng)
+    ordered = in_delivered_order(together, shop.settings.dirt.disorder_minutes, rng)
+    folder.mkdir(parents=True, exist_ok=True)
+    part = rng.integers(0, N_FILES, len(ordered))
+    for number in range(N_FILES):
+        chosen = [line.text for line, place in zip(ordered, part.tolist(), strict=True) if place == number]
+        content = "".join(f"{text}\n" for text in chosen).encode("utf-8")
+        # Without a time in its header, the same lines give the same bytes.
+        (folder / f"events-{number}.jsonl.gz").write_bytes(gzip.compress(content, compresslevel=5, mtime=0))
+    return Counter(line.kind for line in together), from_today
+
+
+def write_lines(path: Path, lines: list[str]) -> None:
+    """Write the lines to the file."""
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 def _real_lines(simulation: Simulation) -> tuple[list[list[DeliveredLine]], int]:
@@ -111,18 +145,6 @@ def _duplicates(
         elif is_chosen:
             again.append(DeliveredLine("duplicate_same_delivery", line.text, line.time))
     return again, tomorrow
-
-
-def _write_day(shop: Shop, folder: Path, *, day: int, lines: list[DeliveredLine], rng: np.random.Generator) -> None:
-    folder.mkdir(parents=True)
-    part = rng.integers(0, N_FILES, len(lines))
-    for number in range(N_FILES):
-        chosen = [line.text for line, place in zip(lines, part.tolist(), strict=True) if place == number]
-        content = "".join(f"{text}\n" for text in chosen).encode("utf-8")
-        # Without a time in its header, the same lines give the same bytes.
-        (folder / f"events-{number}.jsonl.gz").write_bytes(gzip.compress(content, compresslevel=5, mtime=0))
-    for name, content_lines in (("items", item_lines(shop, day)), ("availability", availability_lines(shop, day))):
-        (folder / f"{name}.jsonl").write_text("".join(f"{line}\n" for line in content_lines), encoding="utf-8")
 
 
 def _summary(by_day: dict[str, Counter[LineKind]], n_undelivered: int) -> dict[str, object]:

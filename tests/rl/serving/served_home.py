@@ -38,9 +38,9 @@ def settings_at(home: Path) -> Settings:
     return Settings.from_environment({"NIGHTCART_HOME": str(home), "NIGHTCART_PSEUDONYM_KEY": KEY})
 
 
-def register(home: Path, number: int, policy: StochasticPolicy | None = None) -> int:
+def register(home: Path, number: int, policy: StochasticPolicy | None = None, *, source: str = SOURCE) -> int:
     """The night of that number registers its policy; its version."""
-    night = NightKey(SCENARIO, SOURCE, FIRST + timedelta(days=number), "d", "s", "c")
+    night = NightKey(SCENARIO, source, FIRST + timedelta(days=number), "d", "s", "c")
     staged = home / f"staged-{number}"
     (policy or make_policy(*ACTIONS, seed=number)).save(staged / "data" / "policy")
     settings = settings_at(home)
@@ -54,12 +54,12 @@ def register(home: Path, number: int, policy: StochasticPolicy | None = None) ->
     return version.version
 
 
-def promote(home: Path, number: int, policy: StochasticPolicy | None = None) -> int:
+def promote(home: Path, number: int, policy: StochasticPolicy | None = None, *, source: str = SOURCE) -> int:
     """The night's policy is registered and approved; its version."""
-    version, settings = register(home, number, policy), settings_at(home)
+    version, settings = register(home, number, policy, source=source), settings_at(home)
     with open_store(settings) as client:
         day = FIRST + timedelta(days=number)
-        done = promote_version(client, MODEL, version, source=SOURCE, run_date=day)
+        done = promote_version(client, MODEL, version, source=source, run_date=day)
         approve(settings, MODEL, version, replaced=done.previous, who="ann", why="better")
     return version
 

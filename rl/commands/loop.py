@@ -1,0 +1,74 @@
+"""`loop`: days and nights of a simulated shop whose service serves what its nights promote."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import structlog
+
+from conf.private_home import keep_private
+from conf.publication import write_atomically
+from conf.settings import Settings
+from conf.specs.scenario import load_pipeline
+from rl.commands import evaluate, prepare, promote, register, train
+from rl.loop.account import loop_figures, true_values
+from rl.loop.nights import Command, Nights
+from rl.loop.session_loop import SessionLoop, begun
+from rl.loop.spark_jobs import SparkJobs
+from rl.page.loop_page import render_loop_page
+
+SOURCE = "served_shop"
+_OWN = ("NIGHTCART_HOME", "NIGHTCART_LAKE", "NIGHTCART_MLFLOW_URI", "NIGHTCART_SOURCE", "NIGHTCART_LOGS")
+
+
+def run(*, settings: Settings, scenario: str, seed: int, n_days: int, n_past: int) -> dict[str, Any]:
+    """Run the loop to its end, or on from where it stopped; return what came of it.
+
+    It has a home of its own below the given one, so that no other registry or lake is touched.
+    """
+    home = settings.home / "loops" / f"{scenario}-{seed}"
+    environment = {name: value for name, value in os.environ.items() if name not in _OWN}
+    environment["NIGHTCART_HOME"] = str(home)
+    own = Settings.from_environment(environment)
+    keep_private(own)
+    pipeline = load_pipeline(scenario, SOURCE)
+    state = begun(own, pipeline, seed=seed, n_past=n_past, n_days=n_days)
+    log = structlog.get_logger()
+    with SparkJobs(own.home / "logs" / "loop-spark.log", environment) as jobs:
+        nights = Nights(own, pipeline, jobs, _COMMANDS, _logs(own), lambda step, took: log.info(step, seconds=took))
+        loop = SessionLoop(own, pipeline, state, nights, tell=log.info)
+        state = loop.run()
+    figures = loop_figures(own, pipeline, state, true_values(own, pipeline, loop.shop_settings, state))
+    write_atomically(home / "loop.json", figures.model_dump_json(indent=1) + "\n")
+    write_atomically(home / "loop.html", render_loop_page(figures))
+    held, known = figures.held
+    seconds = [night.seconds for night in figures.nights]
+    return {
+        "scenario": scenario,
+        "source": SOURCE,
+        "seed": seed,
+        "n_nights": len(figures.nights),
+        "promoted": [night.version for night in figures.promoted],
+        "final_gain": None if figures.final_gain is None else figures.final_gain.model_dump(),
+        "worse": list(figures.worse),
+        "intervals": {"held": held, "of": known},
+        "seconds_a_night": {"median": round(median(seconds), 1), "longest": round(max(seconds), 1)},
+        "page": str(home / "loop.html"),
+    }
+
+
+_COMMANDS: Mapping[str, Command] = {
+    "prepare": prepare.run,
+    "train": train.run,
+    "evaluate": evaluate.run,
+    "register": register.run,
+    "promote": promote.run,
+}
+
+
+def _logs(settings: Settings) -> Path:
+    return settings.home / "shops" / SOURCE / "logs"

@@ -1,0 +1,95 @@
+"""loop.json's figures: what policies were worth on each day of a loop, what was promised, and what was earned.
+
+Values are in the scenario's reward unit an episode; None means that it isn't known.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from conf.specs.strict_yaml import StrictModel
+from rl.figures.values import Spread
+from rl.figures.verdict import Outcome
+
+
+class Known(StrictModel):
+    """A true value by playing, with its standard error."""
+
+    value: float
+    standard_error: float
+
+
+class Earned(StrictModel):
+    """A mean by what was served, with its standard error by unit, and the number of episodes."""
+
+    value: float
+    standard_error: float
+    n_episodes: int
+
+
+class LoopDay(StrictModel):
+    """A day of the loop.
+
+    version: of the champion that decided; None where the shop did by its own rule. behavior, champion, best: true
+    values of the first behavior policy, of the champion, and of the best policy there is, on this day. served: what
+    episodes earned whose decisions the champion made. control: those that the shop's own rule decided.
+    """
+
+    date: date
+    version: int | None
+    behavior: Known | None
+    champion: Known | None
+    best: Known | None = None
+    served: Earned | None = None
+    control: Earned | None = None
+
+
+class LoopNight(StrictModel):
+    """A night of the loop; gain and truth are over `compared_with`. seconds: of the whole night."""
+
+    date: date
+    verdict: Outcome
+    version: int | None
+    compared_with: str | None
+    gain: Spread | None
+    true_gain: float | None
+    is_promoted: bool
+    seconds: float
+
+    @property
+    def is_held(self) -> bool | None:
+        """Whether the interval holds the true gain; None where one of them isn't known."""
+        if self.gain is None or self.true_gain is None:
+            return None
+        return self.gain.lower <= self.true_gain <= self.gain.upper
+
+
+class LoopFigures(StrictModel):
+    """A loop's days and nights.
+
+    final_gain: of the last champion over the first behavior policy, in truth, over all days after the first night, with
+    a 95% interval of the playing; None where nothing was promoted. worse: versions whose promotion lowered the true
+    value by more than 2%.
+    """
+
+    scenario: str
+    scenario_title: str
+    source: str
+    seed: int
+    reward_unit: str
+    level: float
+    days: tuple[LoopDay, ...]
+    nights: tuple[LoopNight, ...]
+    final_gain: Spread | None
+    worse: tuple[int, ...] = ()
+
+    @property
+    def promoted(self) -> tuple[LoopNight, ...]:
+        """Nights whose version became champion."""
+        return tuple(night for night in self.nights if night.is_promoted)
+
+    @property
+    def held(self) -> tuple[int, int]:
+        """How many judged nights' intervals held the true gain, of how many where both are known."""
+        known = [night.is_held for night in self.nights if night.is_held is not None]
+        return sum(known), len(known)

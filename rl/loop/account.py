@@ -1,0 +1,154 @@
+"""A loop in figures: the true value of what decided on each day, what each night promised, and what was earned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from conf.paths import Lake
+from conf.settings import Settings
+from conf.specs.scenario import Pipeline
+from rl.data.discount_function import DiscountFunction
+from rl.figures.loop import Earned, Known, LoopDay, LoopFigures, LoopNight
+from rl.figures.values import Spread
+from rl.loop.realised import Realised, realised_values
+from rl.loop.state import LoopState, RunNight
+from rl.policy import load_policy
+from rl.serving.in_use import policy_folder
+from rl.shops.recommendation.lockstep_sessions import Probabilities
+from rl.shops.recommendation.logging_policy import logging_policy
+from rl.shops.recommendation.shop import build_shop
+from rl.shops.recommendation.shop_settings import ShopSettings
+from rl.shops.recommendation.true_value import TrueValue, observing, true_values_by_day
+
+N_SESSIONS = 60_000
+LOWERED = 0.02
+"""A promotion is counted as harmful where it lowers the true value by more than this share."""
+_NORMAL_95 = 1.959964
+
+ByDay = Mapping[date, TrueValue]
+
+
+@dataclass(frozen=True)
+class Truths:
+    """True values by day of the first behavior policy, and of every version that decided."""
+
+    behavior: ByDay
+    versions: Mapping[int, ByDay]
+
+
+def true_values(settings: Settings, pipeline: Pipeline, shop: ShopSettings, state: LoopState) -> Truths:
+    """Play the behavior policy and every champion on the same sessions of all days of the loop."""
+    numbers = sorted({day.version for day in state.days if day.version is not None} | set(_promoted(state)))
+    first, last = state.days[state.n_past].date, state.days[-1].date
+    discount = DiscountFunction.of(pipeline.scenario.discount)
+    names = settings.home, pipeline.source.name, pipeline.scenario.name
+    built = build_shop(shop)
+
+    def played(probabilities: Probabilities, keys: list[str]) -> ByDay:
+        return true_values_by_day(
+            shop,
+            probabilities,
+            action_keys=keys,
+            first_date=first,
+            last_date=last,
+            discount=discount,
+            n_sessions=N_SESSIONS,
+        )
+
+    own = list(built.catalogue.item_ids)
+    found = {}
+    for number in numbers:
+        policy = load_policy(policy_folder(*names, number))
+        found[number] = played(observing(policy, policy.encode), list(policy.vocabulary.names))
+    return Truths(played(logging_policy(built, own), own), found)
+
+
+def loop_figures(settings: Settings, pipeline: Pipeline, state: LoopState, truths: Truths) -> LoopFigures:
+    """Return what came of the loop."""
+    horizon = state.days[-1].date
+    realised = realised_values(pipeline, Lake(settings.lake, pipeline.source.name), horizon)
+    scenario = pipeline.scenario
+    return LoopFigures(
+        scenario=scenario.name,
+        scenario_title=scenario.title,
+        source=pipeline.source.name,
+        seed=state.seed,
+        reward_unit=scenario.reward.unit,
+        level=scenario.evaluation.confidence,
+        days=tuple(_days(state, truths, realised)),
+        nights=tuple(_night(night) for night in state.nights),
+        final_gain=_final_gain(state, truths),
+        worse=tuple(_worse(state, truths)),
+    )
+
+
+def _days(state: LoopState, truths: Truths, realised: list[Realised]) -> list[LoopDay]:
+    earned = {(one.day, one.policy_version): one for one in realised}
+    own = {one.policy_version for one in realised} - {day.policy_version for day in state.days}
+    found = []
+    for day in state.days[state.n_past :]:
+        by_own = [earned[day.date, name] for name in sorted(own) if (day.date, name) in earned]
+        champion = None if day.version is None else truths.versions[day.version].get(day.date)
+        found.append(
+            LoopDay(
+                date=day.date,
+                version=day.version,
+                behavior=_known(truths.behavior.get(day.date)),
+                champion=_known(champion),
+                served=_earned(earned.get((day.date, day.policy_version or ""))),
+                control=_earned(by_own[0] if by_own else None),
+            )
+        )
+    return found
+
+
+def _night(night: RunNight) -> LoopNight:
+    names = ("date", "verdict", "version", "compared_with", "gain", "true_gain", "is_promoted")
+    return LoopNight(**{name: getattr(night, name) for name in names}, seconds=sum(night.seconds.values()))
+
+
+def _promoted(state: LoopState) -> list[int]:
+    return [night.version for night in state.nights if night.is_promoted and night.version is not None]
+
+
+def _final_gain(state: LoopState, truths: Truths) -> Spread | None:
+    promoted = _promoted(state)
+    return None if not promoted else _gain(truths.versions[promoted[-1]], truths.behavior)
+
+
+def _gain(better: ByDay, worse: ByDay) -> Spread:
+    """Return the mean over the days of one policy's true value less another's, with the interval of the playing.
+
+    Both were played on the same sessions: taking their errors for independent widens the interval.
+    """
+    days = sorted(set(better) & set(worse))
+    gain = float(np.mean([better[day].value - worse[day].value for day in days]))
+    variance = sum(better[day].standard_error ** 2 + worse[day].standard_error ** 2 for day in days) / len(days) ** 2
+    half = _NORMAL_95 * float(np.sqrt(variance))
+    return Spread(value=gain, lower=gain - half, upper=gain + half)
+
+
+def _worse(state: LoopState, truths: Truths) -> list[int]:
+    """Return the versions whose promotion lowered the true value by more than LOWERED of what it was."""
+    found, before = [], truths.behavior
+    for number in _promoted(state):
+        after = truths.versions[number]
+        mean = float(np.mean([value.value for value in before.values()]))
+        if _gain(after, before).value < -LOWERED * mean:
+            found.append(number)
+        before = after
+    return found
+
+
+def _known(value: TrueValue | None) -> Known | None:
+    return None if value is None else Known(value=value.value, standard_error=value.standard_error)
+
+
+def _earned(one: Realised | None) -> Earned | None:
+    if one is None or not np.isfinite(one.standard_error):
+        return None
+    return Earned(value=one.value, standard_error=one.standard_error, n_episodes=one.n_episodes)

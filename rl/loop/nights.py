@@ -1,0 +1,117 @@
+"""A night after a day of the loop: the pipeline's own commands, in one process and one Spark session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from conf.paths import Run
+from conf.settings import Settings
+from conf.specs.scenario import Pipeline
+from rl.figures.night import NightFigures, read_figures
+from rl.figures.values import Gain, Spread
+from rl.learning.candidates import seeded_candidates
+from rl.loop.spark_jobs import SparkJobs
+from rl.loop.state import RunNight
+
+Command = Callable[..., dict[str, Any]]
+
+
+@dataclass
+class Nights:
+    """Runs nights.
+
+    Attributes:
+        settings: of the loop's home.
+        pipeline: the scenario on the source.
+        jobs: Spark's side.
+        commands: `prepare`, `train`, `evaluate`, `register` and `promote`, as `python -m rl` runs them.
+        logs: folder of the shop's deliveries.
+        say: tells of a step that ended, with its seconds.
+    """
+
+    settings: Settings
+    pipeline: Pipeline
+    jobs: SparkJobs
+    commands: Mapping[str, Command]
+    logs: Path
+    say: Callable[[str, float], None]
+    _seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self, day: date) -> RunNight:
+        """Run the night of the day, and publish what the next day is decided with."""
+        self._seconds = {}
+        source, scenario = self.pipeline.source.name, self.pipeline.scenario.name
+        where = [f"--source={source}", f"--date={day}"]
+        self._job("ingest", [*where, f"--logs={self.logs}", f"--scenario={scenario}"])
+        self._job("build", [*where, f"--scenario={scenario}"])
+        night = self._learned(day)
+        tomorrow = day + timedelta(days=1)
+        self._job("observe", [f"--source={source}", f"--scenario={scenario}", f"--as-of={tomorrow}"])
+        return night.model_copy(update={"seconds": dict(self._seconds)})
+
+    def _learned(self, day: date) -> RunNight:
+        prepared = self._command("prepare", day)
+        if "skipped" in prepared:
+            return RunNight(date=day, verdict="abstain")
+        for name in seeded_candidates(self.pipeline.scenario):
+            self._command("train", day, candidate=name)
+        self._command("evaluate", day)
+        registration = self._command("register", day)
+        figures = read_figures(self._paths(day).evaluation)
+        is_promoted = False
+        if registration["verdict"] == "promote":
+            promotion = self._command("promote", day, version=int(registration["version"]))
+            is_promoted = "skipped" not in promotion
+        return RunNight(
+            date=day,
+            verdict=registration["verdict"],
+            version=int(registration["version"]),
+            compared_with=figures.compared_with,
+            gain=_spread(figures.gain),
+            true_gain=true_gain(figures),
+            is_promoted=is_promoted,
+        )
+
+    def _paths(self, day: date) -> Run:
+        return Run(self.settings.home, self.pipeline.source.name, self.pipeline.scenario.name, day)
+
+    def _job(self, name: str, arguments: list[str]) -> None:
+        started = time.perf_counter()
+        self.jobs.run([name, *arguments])
+        self._tell(name, started)
+
+    def _command(self, name: str, day: date, **more: object) -> dict[str, Any]:
+        started = time.perf_counter()
+        where = {"source": self.pipeline.source.name, "scenario": self.pipeline.scenario.name, "run_date": day}
+        result = self.commands[name](settings=self.settings, **where, **more)
+        self._tell(name, started)
+        return result
+
+    def _tell(self, name: str, started: float) -> None:
+        seconds = time.perf_counter() - started
+        self._seconds[name] = round(self._seconds.get(name, 0.0) + seconds, 2)
+        self.say(name, seconds)
+
+
+def _spread(gain: Gain | None) -> Spread | None:
+    if gain is None or gain.value is None or gain.lower is None or gain.upper is None:
+        return None
+    return Spread(value=gain.value, lower=gain.lower, upper=gain.upper)
+
+
+def true_gain(figures: NightFigures) -> float | None:
+    """Return the candidate's true gain over what it was compared with; None where a true value isn't known."""
+    baseline = next((name for name in figures.truth if figures.role(name) == _role(figures)), None)
+    candidate = figures.truth.get(figures.selected.name)
+    if candidate is None or baseline is None:
+        return None
+    return candidate.value - figures.truth[baseline].value
+
+
+def _role(figures: NightFigures) -> str:
+    return "behavior" if figures.compared_with == "behavior" else "champion"
