@@ -55,7 +55,7 @@ help:  ## this page
 #:   ARGS="backfill create ..."   what `make airflow` runs
 #:   TESTS=tests/conf             the part of the tests that `make test` runs
 #:   KILLS=30 SEED=1  how often, and when, `make test-faults` kills ingest and build
-#:   DAYS=14 PAST=10 SEED=1       of `make loop`: days with a night, days before the first, which shoppers
+#:   DAYS=14 PAST=10 SEED=1       of `make loop` (recommendation, inventory): days with a night, days before, which shop
 #:   NIGHTS=2000      nights that `make bench-gate` judges for each kind of candidate
 #:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on
 #:   SIZES=300000 NIGHT_EVENTS=300000  events of the logs of `make bench-jobs`; REPEATS=1 rounds; FORMS=csv,jsonl
@@ -139,9 +139,9 @@ on: pipeline-environment  ## let services serve the champion again (SCENARIO, WH
 	@exec $(PIPELINE) -m rl on --scenario "$${SCENARIO:-recommendation}" --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
 
 # Airflow's tests mostly wait for its scheduler, so they run beside the others; what they say is shown afterwards.
-loop: pipeline-environment  ## days and nights of a simulated shop whose service serves what its nights promote; one picture (DAYS, PAST, SEED)
+loop: pipeline-environment  ## days and nights of a simulated shop whose service serves what its nights promote; one picture (SCENARIO, DAYS, PAST, SEED)
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m rl loop --scenario "$${SCENARIO:-recommendation}" \
-	  --days "$${DAYS:-14}" --past "$${PAST:-10}" --seed "$${SEED:-1}"
+	  --days "$${DAYS:-14}" $${PAST:+--past "$$PAST"} --seed "$${SEED:-1}"
 
 test: setup  ## run every test, in both environments
 	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; $(MAKE) --no-print-directory test-dags > "$$log" 2>&1 & dags=$$!; \

@@ -293,7 +293,9 @@ def loop(
     scenario: ScenarioName = "recommendation",
     seed: Annotated[int, typer.Option(min=1, help="Seed of the shop and its shoppers.")] = 1,
     n_days: Annotated[int, typer.Option("--days", min=1, help="Days that end with a night.")] = 14,
-    n_past: Annotated[int, typer.Option("--past", min=1, help="Days before, by the shop's own rule.")] = 10,
+    n_past: Annotated[
+        int | None, typer.Option("--past", min=1, help="Days before, by the shop's own rule; default: the scenario's.")
+    ] = None,
 ) -> None:
     """Run days and nights of a simulated shop whose service serves what its nights promote."""
     _run_command("loop", scenario=scenario, seed=seed, n_days=n_days, n_past=n_past)

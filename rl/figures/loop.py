@@ -1,6 +1,6 @@
 """loop.json's figures: what policies were worth on each day of a loop, what was promised, and what was earned.
 
-Values are in the scenario's reward unit an episode; None means that it isn't known.
+Values are in the scenario's reward unit; None means that it isn't known.
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ class LoopNight(StrictModel):
 class LoopFigures(StrictModel):
     """A loop's days and nights.
 
+    of, gain_of: what values, and gains, are of, such as `a session`.
     final_gain: of the last champion over the first behavior policy, in truth, over all days after the first night, with
     a 95% interval of the playing; None where nothing was promoted. worse: versions whose promotion lowered the true
     value by more than 2%.
@@ -78,6 +79,8 @@ class LoopFigures(StrictModel):
     seed: int
     reward_unit: str
     level: float
+    of: str
+    gain_of: str
     days: tuple[LoopDay, ...]
     nights: tuple[LoopNight, ...]
     final_gain: Spread | None

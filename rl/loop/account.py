@@ -79,8 +79,10 @@ def loop_figures(settings: Settings, pipeline: Pipeline, state: LoopState, truth
         seed=state.seed,
         reward_unit=scenario.reward.unit,
         level=scenario.evaluation.confidence,
+        of="a session",
+        gain_of="a session",
         days=tuple(_days(state, truths, realised)),
-        nights=tuple(_night(night) for night in state.nights),
+        nights=loop_nights(state),
         final_gain=_final_gain(state, truths),
         worse=tuple(_worse(state, truths)),
     )
@@ -104,6 +106,11 @@ def _days(state: LoopState, truths: Truths, realised: list[Realised]) -> list[Lo
             )
         )
     return found
+
+
+def loop_nights(state: LoopState) -> tuple[LoopNight, ...]:
+    """Return the nights of a loop as figures."""
+    return tuple(_night(night) for night in state.nights)
 
 
 def _night(night: RunNight) -> LoopNight:

@@ -29,7 +29,7 @@ class Nights:
         settings: of the loop's home.
         pipeline: the scenario on the source.
         jobs: Spark's side.
-        commands: `prepare`, `train`, `evaluate`, `register` and `promote`, as `python -m rl` runs them.
+        commands: `prepare`, `train`, `evaluate`, `register`, `promote` and `decide`, as `python -m rl` runs them.
         logs: folder of the shop's deliveries.
         say: tells of a step that ended, with its seconds.
     """
@@ -50,15 +50,19 @@ class Nights:
         self._job("ingest", [*where, f"--logs={self.logs}", f"--scenario={scenario}"])
         self._job("build", [*where, f"--scenario={scenario}"])
         night = self._learned(day)
-        tomorrow = day + timedelta(days=1)
-        self._job("observe", [f"--source={source}", f"--scenario={scenario}", f"--as-of={tomorrow}"])
+        if self.pipeline.scenario.orders is None:
+            tomorrow = day + timedelta(days=1)
+            self._job("observe", [f"--source={source}", f"--scenario={scenario}", f"--as-of={tomorrow}"])
+        else:
+            self._command("decide", day, version=None, budget=None)
         return night.model_copy(update={"seconds": dict(self._seconds)})
 
     def _learned(self, day: date) -> RunNight:
         prepared = self._command("prepare", day)
         if "skipped" in prepared:
             return RunNight(date=day, verdict="abstain")
-        for name in seeded_candidates(self.pipeline.scenario):
+        orders = self.pipeline.scenario.orders
+        for name in seeded_candidates(self.pipeline.scenario) if orders is None else orders.candidate_names:
             self._command("train", day, candidate=name)
         self._command("evaluate", day)
         registration = self._command("register", day)

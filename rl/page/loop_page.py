@@ -85,11 +85,13 @@ def _outcome(figures: LoopFigures) -> str:
     if gain is None:
         return f"No night of {len(figures.nights)} promoted anything: the shop's own rule decided throughout."
     times = "once" if n == 1 else f"{n} times"
-    worth = f"{wording.signed(gain.value)} {figures.reward_unit} a session"
+    worth = f"{wording.signed(gain.value)} {figures.reward_unit} {figures.of}"
     bounds = wording.signed_range(gain.lower, gain.upper)
+    began = f"In {len(figures.nights)} nights a policy was promoted {times}"
+    if figures.of == "a day":
+        return f"{began}; days that it decided brought {worth} more than the shop's own rule would have ({bounds})."
     return (
-        f"In {len(figures.nights)} nights a policy was promoted {times}; the last is truly worth {worth} more than the "
-        f"rule that the shop began with ({bounds}, the doubt of playing it)."
+        f"{began}; the last is truly worth {worth} more than the shop's own rule ({bounds}, the doubt of playing it)."
     )
 
 

@@ -6,6 +6,7 @@ it is lost and stands in no log), and at night units go astray or turn up, which
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from rl.inventory.policies.forecast_levels import ForecastBaseStock
 from rl.shops.inventory.inventory_settings import InventorySettings
 from rl.shops.inventory.many_products import drawn_demand, expected_demand
 
-CENT = 10_000
+CENT, MILLIONTHS = 10_000, 1_000_000
 _CATALOGUE_STREAM, _DAYS_STREAM = 41, 42
 _OPENING_DAYS = 4
 
@@ -104,8 +105,14 @@ class StockDays:
         return found
 
 
-def simulate_days(settings: InventorySettings) -> StockDays:
-    """Return what happens in the shop on all of its days; equal settings give equal days."""
+def simulate_days(settings: InventorySettings, given: Mapping[int, IntArray] | None = None) -> StockDays:
+    """Return what happens in the shop on all of its days; equal settings and orders give equal days.
+
+    Args:
+        settings: of the shop.
+        given: what somebody else than the buyer orders on a day, `(n_products,)`, -1 where it is the buyer's to say. It
+            changes no earlier day, and no day's demand.
+    """
     products = _products(settings)
     rng = np.random.default_rng([settings.seed, settings.catalogue_seed, _DAYS_STREAM])
     shape = (settings.n_products, settings.n_days)
@@ -121,6 +128,8 @@ def simulate_days(settings: InventorySettings) -> StockDays:
         stock = np.where(starts, np.ceil(products.expected[:, day] * _OPENING_DAYS).astype(np.int64), stock)
         units["opening"][:, day] = stock * in_range[:, day]
         ordered = _ordered(settings, products, stock + on_order, day, rng)
+        if given is not None and day in given:
+            ordered = np.where(given[day] < 0, ordered, given[day])
         units["ordered"][:, day] = ordered
         on_order += ordered
         for one in _receipts(settings, products, ordered, day, rng):
@@ -136,6 +145,23 @@ def simulate_days(settings: InventorySettings) -> StockDays:
         units["shrinkage"][:, day] = lost * in_range[:, day]
         stock = stock - units["shrinkage"][:, day]
     return StockDays(settings, products, in_range, demand=demand, receipts=receipts, **units)
+
+
+def earned_by_day(days: StockDays, *, holding: float, order_line: float) -> FloatArray:
+    """Return what each day earned, `(n_days,)`, in currency: margin on units sold, less holding and ordering.
+
+    Refunds are left out: they come to the same share of whatever was sold.
+
+    Args:
+        days: of the shop.
+        holding: cost of a unit that the next count finds.
+        order_line: cost of ordering a product on a day, whatever the quantity.
+    """
+    price = np.stack([days.products.price_on(day) for day in range(days.settings.n_days)], axis=1)
+    margin = (days.sold * (price - days.products.cost[:, None])).sum(axis=0) / MILLIONTHS
+    kept = (days.closing * days.is_in_range).sum(axis=0)
+    found: FloatArray = margin - holding * kept - order_line * np.count_nonzero(days.ordered, axis=0)
+    return found
 
 
 def _products(settings: InventorySettings) -> Products:

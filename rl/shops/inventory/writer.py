@@ -76,9 +76,26 @@ def deliver(days: StockDays, logs: Path) -> tuple[dict[str, object], StockRecord
         for feed in WRITERS:
             deliveries.write(feed, day, folder, is_last=day + 1 == days.settings.n_days)
         if day in told:
-            content = "".join(f"{line}\n" for line in [PRODUCT_HEADER, *told[day]])
-            (folder / PRODUCT_FILE).write_bytes(content.encode("latin-1"))
+            _write_products(folder, told[day])
     return deliveries.summary(), deliveries.record
+
+
+def deliver_day(days: StockDays, day: int, folder: Path) -> None:
+    """Write the files of one day alone to the folder, which is made anew; what later days hold doesn't change them."""
+    deliveries, told = _Deliveries(days), product_lines(days)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for feed in WRITERS:
+        for earlier in range(day):
+            deliveries.pass_by(feed, earlier)
+        deliveries.write(feed, day, folder, is_last=day + 1 == days.settings.n_days)
+    if day in told:
+        _write_products(folder, told[day])
+
+
+def _write_products(folder: Path, lines: list[str]) -> None:
+    content = "".join(f"{line}\n" for line in [PRODUCT_HEADER, *lines])
+    (folder / PRODUCT_FILE).write_bytes(content.encode("latin-1"))
 
 
 class _Deliveries:
@@ -100,14 +117,26 @@ class _Deliveries:
     def write(self, feed: str, day: int, folder: Path, *, is_last: bool) -> None:
         """Write a feed's file of a day: what is real, what comes again, and what is wrong."""
         dirt, lines = self.settings.dirt, self.real[feed].get(day, [])
-        rng = self._rng(_DAY_STREAM, feed, day)
-        again, tomorrow = duplicates(lines, dirt.duplicate_rate, is_last=is_last, rng=rng)
-        together = lines + again + self.put_off[feed] + dirty_lines(feed, lines, dirt, rng)
-        self.put_off[feed] = tomorrow
+        again, before, rng = self._repeated(feed, day, is_last=is_last)
+        together = lines + again + before + dirty_lines(feed, lines, dirt, rng)
         shift = rng.normal(0, DISORDER_MINUTES * 60 * MICROSECONDS, len(together))
         place = np.array([line.time for line in together]) + shift
         WRITERS[feed]([together[index] for index in np.argsort(place, kind="stable")], folder, rng)
         self.kinds[feed][str(self.calendar.date(day))] = Counter(line.kind for line in together)
+
+    def pass_by(self, feed: str, day: int) -> None:
+        """Do as if a feed's file of a day was written: some of its lines come once more on the next."""
+        self._repeated(feed, day, is_last=False)
+
+    def _repeated(
+        self, feed: str, day: int, *, is_last: bool
+    ) -> tuple[list[StockLine], list[StockLine], np.random.Generator]:
+        """Return lines that come twice today, those of yesterday that come again, and the day's further chance."""
+        rng = self._rng(_DAY_STREAM, feed, day)
+        lines = self.real[feed].get(day, [])
+        again, tomorrow = duplicates(lines, self.settings.dirt.duplicate_rate, is_last=is_last, rng=rng)
+        before, self.put_off[feed] = self.put_off[feed], tomorrow
+        return again, before, rng
 
     def summary(self) -> dict[str, object]:
         """Return the counts of lines by feed, kind, day and reason for rejection."""

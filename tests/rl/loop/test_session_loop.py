@@ -13,7 +13,8 @@ import pytest
 
 from conf.specs.scenario import load_pipeline
 from rl.errors import LoopError
-from rl.loop.session_loop import LIFE_FILE, STATE_FILE, SessionLoop, begun
+from rl.loop.day_loop import STATE_FILE, begun
+from rl.loop.session_loop import LIFE_FILE, SessionLoop
 from rl.loop.state import LoopState, RunNight
 from rl.serving.shop_tables import ShopTables
 from rl.shops.recommendation.shop import build_shop

@@ -47,6 +47,8 @@ def _figures(**more: object) -> LoopFigures:
         "seed": 1,
         "reward_unit": "points",
         "level": 0.95,
+        "of": "a session",
+        "gain_of": "a session",
         "days": tuple(_day(n, version) for n, version in enumerate([None, None, 2, 2, 3])),
         "nights": (
             _night(0, "abstain", true=1.6),
