@@ -107,7 +107,7 @@ def test_scenario_limits_rise_and_fall_by_two_guardrails() -> None:
 def test_default_guardrail_stands_where_decisions_and_clicks_are_logged(source: str) -> None:
     """Clicks may fall by a tenth at most; sources that bring a gate of their own have no guardrail."""
     rails = load_pipeline("recommendation", source).scenario.gate.guardrails
-    expected = [("clicks", 0.1)] if source in ("canonical", "simulated_shop") else []
+    expected = [("clicks", 0.1)] if source in ("canonical", "simulated_shop", "served_shop") else []
     assert [(rail.metric, rail.max_relative_decrease) for rail in rails] == expected
 
 

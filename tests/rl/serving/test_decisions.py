@@ -243,7 +243,7 @@ def test_a_shopper_who_opted_out_leaves_no_trace_of_history(monkeypatch: pytest.
     """Nobody asks the store, nothing the shopper did is seen, and no line tells two requests to be one shopper's."""
     store = FixedStore(["ann"])
     made = maker(store=store)
-    events = [SeenEvent("click", NOON_US - 1_000_000, "e1", "a", None, None)]
+    events = [SeenEvent("click", NOON_US - 1_000_000, "the click", "a", None, None)]
     seen = moments_seen_by(made, monkeypatch)
     decided = made.decide([asked(shopper=f"made-up-{n}", events=events, is_opted_out=True) for n in range(2)])
     assert store.asked == []
@@ -251,7 +251,7 @@ def test_a_shopper_who_opted_out_leaves_no_trace_of_history(monkeypatch: pytest.
     lines = [json.loads(line) for one in decided for line in made.lines(one)]
     assert [one["group"] for one in lines] == ["fallback", "fallback"]
     assert len({one["user_id"] for one in lines}) == 2
-    assert not any("e1" in line or '"click"' in line for one in decided for line in made.lines(one))
+    assert not any("the click" in line or '"click"' in line for one in decided for line in made.lines(one))
 
 
 def test_a_control_policy_decides_for_the_shoppers_held_out() -> None:
