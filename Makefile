@@ -45,7 +45,8 @@ help:  ## this page
 #:
 #: Other parameters:
 #:   VERSION=3        the version that `make promote` approves, registered for its DATE; `make nightly` says what to type
-#:   DELIVERY=2026-01-31 REASON="..."  the delivery that `make accept` publishes as it is, and why
+#:   DELIVERY=2026-01-31 REASON="..." WHO=ann LOGS=PATH  the delivery that `make accept` publishes as it is, why, whose word
+#:                    it is (default: this user), and the logs to land first where it isn't landed yet
 #:   MODEL=NAME       a file of conf/models that `make shopper-models` fits and scores with; default: each
 #:   AS_OF=2026-02-01 the day that `make observe` is for: the one after the last delivery
 #:   HOST=127.0.0.1 SERVE_PORT=8090 RULES=rules.yaml DECISIONS=FOLDER   of `make serve`; RULES SHOPPERS=200 of `make preview`
@@ -99,11 +100,12 @@ check-source: pipeline-environment  ## what the first lines of a log become, in 
 forget-source: pipeline-environment  ## remove all data of a trial source from the home (SOURCE, YES=1; FORCE=1 despite a champion)
 	@exec $(PIPELINE) -m rl forget --source "$${SOURCE:-}" $${YES:+--yes} $${FORCE:+--force}
 
-accept: pipeline-environment  ## publish a delivery although many of its lines are rejected (SOURCE, DELIVERY, REASON)
-	@exec $(PIPELINE) -m jobs.main accept --source "$${SOURCE:-simulated_shop}" --delivery "$${DELIVERY:-}" --reason "$${REASON:-}"
+accept: pipeline-environment  ## publish a delivery as it is, or leave one out that can't be landed (SOURCE, DELIVERY, REASON, WHO; LOGS where it isn't landed yet)
+	@exec $(PIPELINE) -m jobs.commands.quietly accept --source "$${SOURCE:-simulated_shop}" --delivery "$${DELIVERY:-}" \
+	  --reason "$${REASON:-}" $${WHO:+--who "$$WHO"} $${LOGS:+--logs "$$LOGS"}
 
 repair: pipeline-environment  ## find damaged files of the lake by their sums and make them anew (SOURCE; LOGS where raw files are damaged)
-	@exec $(PIPELINE) -m jobs.main repair --source "$${SOURCE:-simulated_shop}" $${LOGS:+--logs "$$LOGS"}
+	@exec $(PIPELINE) -m jobs.commands.quietly repair --source "$${SOURCE:-simulated_shop}" $${LOGS:+--logs "$$LOGS"}
 
 migrate: pipeline-environment  ## bring the tables of an earlier release's home to what this one writes; says so where nothing is to be done
 	@exec $(PIPELINE) -m jobs.commands.migrate

@@ -81,8 +81,8 @@ class Lake:
         return table_folder / "_staging"
 
     def published_folders(self) -> list[Path]:
-        """Return the folder of every table of the source that has pointers, raw deliveries among them."""
-        return sorted(path.parent for depth in ("*", "*/*/*") for path in self.folder.glob(f"{depth}/_pointers"))
+        """Return the folder of every table of the source that has pointers, raw deliveries and lists too."""
+        return sorted(path.parent for depth in ("*", "*/*", "*/*/*") for path in self.folder.glob(f"{depth}/_pointers"))
 
     @staticmethod
     def delta(table_folder: Path) -> Path:

@@ -45,9 +45,10 @@ _OVERRIDES = """
 ## overrides
 
 `overrides` holds, by the name of a source, what differs on that source alone: any keys of this page, laid over those
-above. Mappings are merged key by key: `weights: {purchase: 1}` leaves the other types' weights as they are, and
-`weights: {}` takes all of them away. Lists and single values are replaced whole. A spec without it is the same on all
-sources. Example: `overrides: {taobao: {action: {key: category, mask: none}, evaluation: {estimator: dm}}}`
+above. Mappings are merged key by key. `reward.weights` and `reward.action_cost.declared` are replaced whole, as lists
+and single values are: with `weights: {purchase: 1}` in an override, nothing but purchases earns. A spec without
+overrides is the same on all sources. Example:
+`overrides: {taobao: {action: {key: category, mask: none}, evaluation: {estimator: dm}}}`
 """
 
 

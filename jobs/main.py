@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date, timedelta
+from getpass import getuser
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,13 @@ from conf.specs.scenario import load_pipeline, scenario_names
 from conf.specs.source import Source, load_source
 from conf.specs.spec_hash import code_hash
 from conf.specs.strict_yaml import suggest
-from jobs.commands.ingest import ingest
+from jobs.commands.ingest import ingest, land_logs
 from jobs.errors import UnlikelyDelivery
 from jobs.failure_reason import SPARK_FAILURES, failure_reason
 from jobs.landing.acceptance import accept, is_published
 from jobs.landing.delivered_files import find_files
 from jobs.landing.landing import refuse_date_at_once
+from jobs.landing.raw_deliveries import read_raw_deliveries
 from jobs.log_lines import configure_logs
 from jobs.spark.session import start_spark
 
@@ -74,6 +76,8 @@ def command_parser() -> argparse.ArgumentParser:
     accepting = commands.add_parser("accept", help="publish a delivery as it is, whatever share of it is rejected")
     accepting.add_argument("--delivery", required=True, type=date.fromisoformat, dest="date", help="its date")
     accepting.add_argument("--reason", required=True, help="why it is right as it is; its manifest keeps the words")
+    accepting.add_argument("--who", default="", help="whose word it is; default: this user")
+    accepting.add_argument("--logs", type=Path, help="file or folder to land first")
     observing = commands.add_parser("observe", help="events -> what is known of every shopper as of a day, for serving")
     observing.add_argument(
         "--as-of", required=True, type=date.fromisoformat, dest="date", help="day for whose decisions it is known"
@@ -86,7 +90,7 @@ def command_parser() -> argparse.ArgumentParser:
     for command in (ingesting, building):
         command.add_argument("--date", required=True, type=date.fromisoformat, help="horizon: last delivery to use")
     ingesting.add_argument("--logs", type=Path, help="file or folder to land first")
-    accepting.set_defaults(scenarios=[], logs=None)
+    accepting.set_defaults(scenarios=[])
     many: dict[str, Any] = {"action": "append", "dest": "scenarios", "metavar": "SCENARIO"}
     ingesting.add_argument("--scenario", **many, default=[], help="its run folder gets the result; may be repeated")
     for command in (building, observing):
@@ -114,10 +118,16 @@ def run_command(given: argparse.Namespace, settings: Settings, *, keeps_session:
         refuse_date_at_once(Lake(settings.lake, source.name), files, given.date)
     keep_private(settings)
     refuse_unwritable(settings)
-    if given.command == "accept":
-        accept(Lake(settings.lake, source.name), given.date, given.reason)
+    if given.command == "accept" and logs is None and not _accepted(given, Lake(settings.lake, source.name)):
+        return {"source": source.name, "left_out": str(given.date), "reason": given.reason}
     with _own_turn(given, settings):
         return _work(given, settings, source, keeps_session=keeps_session)
+
+
+def _accepted(given: argparse.Namespace, lake: Lake) -> bool:
+    """Note that a person accepts the delivery; return False where it was never landed, and is left out."""
+    accept(lake, given.date, given.reason, who=given.who or getuser())
+    return given.date in read_raw_deliveries(lake)
 
 
 def _own_turn(given: argparse.Namespace, settings: Settings) -> AbstractContextManager[None]:
@@ -162,7 +172,14 @@ def _result(spark: SparkSession, given: argparse.Namespace, settings: Settings, 
         from jobs.commands.observe import observe  # noqa: PLC0415  (likewise)
 
         return observe(spark, settings, load_pipeline(given.scenarios[-1], given.source), given.date)
-    return ingest(spark, settings, source, logs=given.logs, horizon=given.date, code_hash=_code())
+    if given.command == "accept" and given.logs is not None:
+        # Before anybody can accept what isn't there.
+        lake = Lake(settings.lake, source.name)
+        land_logs(spark, settings, source, logs=given.logs, horizon=given.date, code_hash=_code())
+        if not _accepted(given, lake):
+            return {"source": source.name, "left_out": str(given.date), "reason": given.reason}
+    logs = None if given.command == "accept" else given.logs
+    return ingest(spark, settings, source, logs=logs, horizon=given.date, code_hash=_code())
 
 
 def _code() -> str:

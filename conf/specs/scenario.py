@@ -33,6 +33,10 @@ SCENARIOS_FOLDER = Path(__file__).parent.parent / "scenarios"
 MAX_QUARANTINED_SHARE = 0.01
 MONEY_WINDOWS = ("spend", "discounts", "n_redeemed")
 HOURS_PER_DAY = 24
+
+WHOLE_KEYS = (("reward", "weights"), ("reward", "action_cost", "declared"))
+"""Mappings that an override replaces whole: what events earn, or actions cost, is one answer."""
+
 HOURS_PER_WEEK = 7 * HOURS_PER_DAY
 
 
@@ -517,7 +521,9 @@ def load_pipeline(
     path = folder / f"{scenario}.yaml"
     content = read_yaml(path)
     effective = merge(
-        content, _override_of(content.pop("overrides", None) or {}, source, f"{path}", source_names(sources_folder))
+        content,
+        _override_of(content.pop("overrides", None) or {}, source, f"{path}", source_names(sources_folder)),
+        WHOLE_KEYS,
     )
     loaded = parse_model(Scenario, effective, f"{path} (source {source})")
     if loaded.clock != loaded_source.decisions.clock:

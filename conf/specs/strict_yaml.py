@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -112,16 +112,23 @@ def parse_model(model: type[Model], content: Mapping[str, Any], where: str) -> M
         raise SpecError(f"{where}: {len(lines)} problem(s)\n" + "\n".join(lines)) from error
 
 
-def merge(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+def merge(
+    base: Mapping[str, Any], override: Mapping[str, Any], whole: Collection[tuple[str, ...]] = ()
+) -> dict[str, Any]:
     """Return the base with the override laid over it, mapping by mapping; lists and scalars are replaced whole.
 
     An empty mapping below a key replaces what is there too: merged, it would change nothing without a word.
+
+    Args:
+        base: what holds where the override says nothing.
+        override: what goes first.
+        whole: keys, as paths, whose mappings are one answer: the override's takes the place of the base's.
     """
     merged = dict(base)
     for key, value in override.items():
         below = merged.get(key)
-        if isinstance(below, Mapping) and isinstance(value, Mapping) and value:
-            merged[key] = merge(below, value)
+        if isinstance(below, Mapping) and isinstance(value, Mapping) and value and (key,) not in whole:
+            merged[key] = merge(below, value, [path[1:] for path in whole if path[0] == key])
         else:
             merged[key] = value
     return merged

@@ -31,6 +31,7 @@ from dags.command_output import clear_message
 from dags.deployment.airflow_api import AirflowApi
 from dags.deployment.airflow_database import make_database
 from dags.deployment.airflow_environment import in_process_environment
+from dags.nights.delivery_notices import delivery_notices, notice_lines
 from dags.nights.nightly_progress import NightlyProgress
 from dags.nights.nightly_request import SIMULATED_SHOPS, NightlyRequest, RequestError, last_logged_day, read_request
 from dags.nights.nightly_services import ServicesNight, services_that_run
@@ -87,7 +88,7 @@ def _through_services(request: NightlyRequest, settings: Settings, address: str)
         if night.is_asked:
             where = f"{address}/required_actions"
             progress.say(f"approve: a person is asked; answer at {where}, or: {_to_promote(settled, settings)}")
-        return _result(settled, settings, progress.seconds, progress.elapsed)
+        return _told_result(settled, settings, progress)
     except KeyboardInterrupt:
         progress.say(f"no longer followed; what the services have begun, they finish: {address}")
         raise
@@ -114,7 +115,7 @@ def _in_process(request: NightlyRequest, settings: Settings, where: str) -> dict
                 os.environ |= {"NIGHTCART_TONIGHT": str(settled.date), "NIGHTCART_NIGHT": night}
                 run_conf = {"date": str(settled.date), "logs": str(settled.logs) if settled.logs else None}
                 run_night(settled.scenario, run_conf, progress)
-                result = _result(settled, settings, progress.seconds, progress.elapsed)
+                result = _told_result(settled, settings, progress)
             if approval == "human" and result["verdict"] == "promote":
                 progress.say(f"approve: a person decides; read {run.page}, then: {_to_promote(settled, settings)}")
             return result
@@ -165,6 +166,16 @@ def _with_logs(request: NightlyRequest, settings: Settings, progress: Any, log_f
     return replace(request, date=request.date or last_logged_day(request.shop_to_write))
 
 
+def _told_result(request: NightlyRequest, settings: Settings, progress: NightlyProgress) -> dict[str, Any]:
+    """Return the night's result, after saying what its deliveries ask of a person."""
+    run = _run_of(request, settings)
+    for line in notice_lines(_read(run.ingest_result)):
+        progress.say(line)
+    if run.nothing_to_learn.exists() and run.page.exists():
+        progress.say(f"nothing was learned; why, and what it would take: {run.page}")
+    return _result(request, settings, progress.seconds, progress.elapsed)
+
+
 def _result(request: NightlyRequest, settings: Settings, seconds: dict[str, float], total: float) -> dict[str, Any]:
     run = _run_of(request, settings)
     ingest, build = _read(run.ingest_result), _read(run.build_result)
@@ -177,6 +188,7 @@ def _result(request: NightlyRequest, settings: Settings, seconds: dict[str, floa
         **{key: ingest[key] for key in ("n_events", "n_rejected", "n_not_yet")},
         "n_transitions": build["n_transitions"],
         **_list(run),
+        **delivery_notices(ingest),
         "seconds": {**stages, "airflow": round(max(0.0, total - sum(seconds.values())), 1), "total": round(total, 1)},
     }
 
@@ -184,7 +196,8 @@ def _result(request: NightlyRequest, settings: Settings, seconds: dict[str, floa
 def _verdict(run: Run) -> dict[str, Any]:
     """Return the verdict; a night that rightly trained nothing is an abstention without a version."""
     if run.nothing_to_learn.exists():
-        return {"verdict": "abstain", "reasons": [_read(run.nothing_to_learn)["skipped"]]}
+        found = {"verdict": "abstain", "reasons": [_read(run.nothing_to_learn)["skipped"]]}
+        return found | ({"page": str(run.page)} if run.page.exists() else {})
     registration = _read(run.registration)
     names = ("verdict", "model", "version", "dataset_digest")
     return {**{name: registration[name] for name in names}, "page": str(run.page)}

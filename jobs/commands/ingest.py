@@ -18,11 +18,14 @@ from conf.settings import Settings
 from conf.specs.source import Source
 from conf.specs.spec_hash import source_hash
 from conf.tables import EVENTS, REJECT_REASONS
-from jobs.errors import CheckError
+from jobs.errors import CheckError, UnlikelyDelivery
 from jobs.events.ingest import Ingestion, ingest_deliveries
+from jobs.landing.acceptance import accepted_note
 from jobs.landing.delivered_files import unread_files
+from jobs.landing.held_back import open_days, read_held_back, refuse_held_back
 from jobs.landing.landing import land, refuse_date_without_data
 from jobs.landing.raw_deliveries import RawDelivery, read_raw_deliveries
+from jobs.landing.unknown_words import MOST_WORDS, words_of
 from jobs.publishing.publishing import Provenance
 from jobs.sessions.building import build_sessions, session_digests
 
@@ -41,22 +44,29 @@ def ingest(
         CheckError: an invariant that doesn't hold.
         PublishError: tables that can't be written.
     """
-    key, seconds = settings.pseudonym_key(), {}
-    provenance = Provenance(source_hash(source), code_hash, settings.pseudonym_key_id(), horizon)
-    job = Ingestion(spark, Lake(settings.lake, source.name), source, key, provenance)
+    job = _ingestion(spark, settings, source, horizon, code_hash)
+    seconds: dict[str, float] = {}
     started, landed = time.monotonic(), None
     if logs is not None:
-        landed = land(spark, job.lake, source, logs, key=key, provenance=provenance)
-    refuse_date_without_data(sorted(read_raw_deliveries(job.lake)), horizon)
+        landed = land(spark, job.lake, source, logs, key=job.key, provenance=job.provenance)
+    refuse_date_without_data(sorted({*read_raw_deliveries(job.lake), *open_days(job.lake, horizon)}), horizon)
     seconds["land"], started = _since(started)
-    deliveries = ingest_deliveries(job)
+    try:
+        deliveries = ingest_deliveries(job)
+    except UnlikelyDelivery as error:
+        raise UnlikelyDelivery("\n".join([str(error), *_held_back_told(job.lake, source, horizon)])) from error
+    refuse_held_back(job.lake, source.name, horizon)
     seconds["ingest"], started = _since(started)
     build_sessions(job)
     seconds["sessions"], _ = _since(started)
     return count_lines(job.lake, source, horizon) | {
         "deliveries": [str(day) for day in deliveries],
         "unread_files": unread_files(source, logs) if logs is not None else [],
-        "n_unended_files": landed.n_unended_files if landed is not None else 0,
+        "n_unended_files": len(landed.unended_files) if landed is not None else 0,
+        "unended_files": landed.unended_files if landed is not None else [],
+        "unknown_event_types": _unknown_words(job.lake, horizon),
+        "accepted": _accepted(job.lake, horizon),
+        "left_out": [one.told for day, one in read_held_back(job.lake).items() if one.left_out and day <= horizon],
         "drift": [sentence for day in deliveries for sentence in _manifest(job.lake, day).drift],
         "digests": {
             "events": _event_digests(job.lake, horizon),
@@ -64,6 +74,32 @@ def ingest(
         },
         "seconds": seconds,
     }
+
+
+def land_logs(
+    spark: SparkSession, settings: Settings, source: Source, *, logs: Path, horizon: date, code_hash: str
+) -> None:
+    """Land logs, and ingest nothing: what is to be accepted has to be there first.
+
+    Raises:
+        DeliveryError: delivered files that can't be taken in, or nothing delivered for the horizon.
+        PublishError: files that can't be written.
+    """
+    job = _ingestion(spark, settings, source, horizon, code_hash)
+    land(spark, job.lake, source, logs, key=job.key, provenance=job.provenance)
+
+
+def _ingestion(spark: SparkSession, settings: Settings, source: Source, horizon: date, code_hash: str) -> Ingestion:
+    provenance = Provenance(source_hash(source), code_hash, settings.pseudonym_key_id(), horizon)
+    return Ingestion(spark, Lake(settings.lake, source.name), source, settings.pseudonym_key(), provenance)
+
+
+def _held_back_told(lake: Lake, source: Source, horizon: date) -> list[str]:
+    try:
+        refuse_held_back(lake, source.name, horizon)
+    except UnlikelyDelivery as error:
+        return [str(error)]
+    return []
 
 
 def count_lines(lake: Lake, source: Source, horizon: date) -> dict[str, Any]:
@@ -109,6 +145,22 @@ def _count_side(lake: Lake, name: str, landed: Mapping[date, RawDelivery], horiz
         "n_contradicted": total["n_contradicted"],
         "n_not_yet": sum(file.n_lines for file in later),
     }
+
+
+def _unknown_words(lake: Lake, horizon: date) -> dict[str, int]:
+    """Return the event types of all deliveries up to the horizon that the source doesn't know, with their lines."""
+    days = [day for day in read_raw_deliveries(lake) if day <= horizon]
+    found = Counter[str]()
+    for day in days:
+        for profile in _manifest(lake, day).profile.values():
+            found.update(words_of(profile))
+    return dict(found.most_common(MOST_WORDS))
+
+
+def _accepted(lake: Lake, horizon: date) -> list[dict[str, str]]:
+    """Return the deliveries up to the horizon that a person published as they were: which, why, by whom and when."""
+    days = [day for day in read_raw_deliveries(lake) if day <= horizon]
+    return [{"delivery": str(day), **told} for day in days if (told := accepted_note(_manifest(lake, day).notes))]
 
 
 def _manifest(lake: Lake, day: date) -> Manifest:

@@ -24,6 +24,13 @@ from jobs.transitions.build import build
 
 log = structlog.get_logger()
 
+_LEARNED = {
+    "shopper_scores": "make shopper-models SOURCE={source} DATE=<the day before as_of>",
+    "decisions": "python -m rl decide --source {source} --scenario <name> --date <the day before as_of>",
+    "order_lists": "python -m rl decide --source {source} --scenario <name> --date <the day before as_of>",
+}
+"""What makes the tables anew that models write, by their folders."""
+
 
 def repair(
     spark: SparkSession, settings: Settings, source: Source, *, logs: Path | None, code_hash: str
@@ -50,7 +57,7 @@ def repair(
     damaged = find_damaged(lake)
     for path, problem in damaged.items():
         log.warning("damaged", file=str(path), problem=problem)
-    if damaged:
+    if any(_is_of_spark(lake, path) for path in damaged):
         ingest(spark, settings, source, logs=logs, horizon=max(landed), code_hash=code_hash)
         _rebuild(spark, settings, source, lake)
     _refuse_left(lake, source)
@@ -66,6 +73,11 @@ def find_damaged(lake: Lake) -> dict[Path, str]:
             gone = [name for name in pointer.files if name not in pointer.sums and not (folder / name).is_file()]
             found |= {folder / name: "it is gone" for name in gone}
     return found
+
+
+def _is_of_spark(lake: Lake, path: Path) -> bool:
+    """Return whether the jobs make such a file; scores of shoppers and lists are those of `python -m rl`."""
+    return path.relative_to(lake.folder).parts[0] not in _LEARNED
 
 
 def _rebuild(spark: SparkSession, settings: Settings, source: Source, lake: Lake) -> None:
@@ -87,7 +99,10 @@ def _refuse_left(lake: Lake, source: Source) -> None:
     left = find_damaged(lake)
     if left:
         named = "\n".join(f"  {path}: {problem}" for path, problem in sorted(left.items()))
+        kinds = {path.relative_to(lake.folder).parts[0] for path in left}
+        cures = [f"; {kind}: `{cure.format(source=source.name)}`" for kind, cure in _LEARNED.items() if kind in kinds]
         raise DamagedFile(
             f"{len(left)} damaged file(s) can't be made anew from what the lake holds; a raw file needs its delivery "
-            f"(`{landing_cure(source.name)}`), transitions need the spec they were built under:\n{named}"
+            f"(`{landing_cure(source.name)}`), transitions need the spec they were built under{''.join(cures)}:\n"
+            f"{named}"
         )

@@ -13,6 +13,7 @@ from typing import Any
 from conf.specs.side_table import SideTable
 from conf.specs.source import Source
 from conf.tables import SIDE_TABLES
+from jobs.commands.line_samples import looked_at, n_lines_about, sample_lines, spread
 from jobs.commands.unended_files import lacks_last_line_end, unended_lines
 from jobs.landing.delivered_files import DeliveredFile, explaining_damage, find_files, read_side_columns
 from jobs.landing.raw_lines import LineFile, read_batches, side_reading
@@ -37,6 +38,9 @@ class SideCheck:
     table: SideTable
     max_rejected_share: float
     files: list[str] = field(default_factory=list)
+    n_files: int = 0
+    n_about: int | None = None
+    is_all: bool = True
     unended: list[str] = field(default_factory=list)
     undated: list[str] = field(default_factory=list)
     n_lines: int = 0
@@ -66,7 +70,8 @@ class SideCheck:
             yield f"{self.name}: no file matches {', '.join(self.table.files)}"
             return
         n_wrong = self.n_rejected.total()
-        yield f"{self.name}: {self.n_lines} lines of {', '.join(self.files)}"
+        told = looked_at(self.n_lines, self.files, self.n_files, self.n_about, is_all=self.is_all)
+        yield f"{self.name}: {told}"
         yield f"  accepted {self.n_lines - n_wrong}, rejected {n_wrong}"
         for reason, n in self.n_rejected.most_common():
             yield f"  {n} {reason}: first in {self.first[reason]}"
@@ -96,6 +101,9 @@ class SideCheck:
             "empty_fields": self.empty_fields,
             "passed_over": dict(sorted(self.n_passed_over.items())),
             "n_contradicted": len(self.contradicted),
+            "n_files": self.n_files,
+            "n_files_looked_at": len(self.files),
+            "n_lines_about": self.n_lines if self.is_all else self.n_about,
             "unended_files": self.unended,
             "problem": self.problem(),
         }
@@ -109,26 +117,37 @@ def check_side_tables(source: Source, logs: Path, n_lines: int) -> list[SideChec
     """
     tables = source.side_tables
     checks = {name: SideCheck(name, table, source.max_rejected_share) for name, table in tables.items()}
-    for file in find_files(source, logs):
-        check = checks.get(file.kind)
-        if check is not None and check.n_lines < n_lines:
-            _check_file(check, file, source, n_lines - check.n_lines)
+    files = find_files(source, logs)
+    for name, check in checks.items():
+        _check_files(check, [file for file in files if file.kind == name], source, n_lines)
     return list(checks.values())
 
 
-def _check_file(check: SideCheck, file: DeliveredFile, source: Source, n_lines: int) -> None:
-    header = read_side_columns(file, check.table, source)
-    parser = SideParser(check.name, check.table, header or (), zone=source.zone, pseudonym=str)
-    check.files.append(file.name)
-    check.undated += [file.name] if file.delivery_date is None else []
-    check.unended += [file.name] if check.table.csv is not None and lacks_last_line_end(file.path) else []
-    batches = read_batches(LineFile(file.path, file.name), side_reading(check.table, b"one check"))
-    numbered = (one for batch in batches for one in zip(batch.numbers.tolist(), batch.lines.to_pylist(), strict=True))
+def _check_files(check: SideCheck, files: Sequence[DeliveredFile], source: Source, n_lines: int) -> None:
+    check.n_files = len(files)
+    check.undated = [file.name for file in files if file.delivery_date is None]
+    check.unended = [file.name for file in files if check.table.csv is not None and lacks_last_line_end(file.path)]
+    headers = {file.name: read_side_columns(file, check.table, source) for file in files}
+    heads = []
+    for file in spread(files):
+        with explaining_damage(file):
+            heads.append((file, list(islice(_numbered(file, check.table), n_lines + 1))))
+    samples = sample_lines(heads, n_lines)
+    check.is_all = len(samples) == len(files) and all(is_whole for _, _, is_whole in samples)
+    sizes = [(file, len(lines), sum(len(line.encode()) + 1 for _, line in lines)) for file, lines, _ in samples]
+    check.n_about = n_lines_about(files, sizes)
     passed_over = PassedOver(check.table.raw_columns if check.table.csv is None else ())
-    with explaining_damage(file):
-        for number, line in islice(numbered, n_lines):
+    for file, lines, _ in samples:
+        parser = SideParser(check.name, check.table, headers[file.name] or (), zone=source.zone, pseudonym=str)
+        check.files.append(file.name)
+        for number, line in lines:
             check.n_passed_over.update(passed_over.lists_of(line))
             _count(check, parser.parse(line, file.delivery_date or _ANY_DAY), f"{file.name} line {number}")
+
+
+def _numbered(file: DeliveredFile, table: SideTable) -> Iterator[tuple[int, str]]:
+    for batch in read_batches(LineFile(file.path, file.name), side_reading(table, b"one check")):
+        yield from zip(batch.numbers.tolist(), batch.lines.to_pylist(), strict=True)
 
 
 def _count(check: SideCheck, parsed: SideLine, place: str) -> None:

@@ -1,4 +1,4 @@
-"""What a source makes of the first lines of a log: counts, rejections with their places, and fields that stay empty."""
+"""What a source makes of lines of a log: counts, rejections with their places, and fields that stay empty."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from typing import Any
 from conf.specs.scenario import Pipeline
 from conf.specs.side_table import RATES
 from conf.specs.source import Source
+from jobs.commands.feed_warnings import feed_warnings
+from jobs.commands.line_samples import looked_at, n_lines_about, sample_lines, spread
 from jobs.commands.source_outlook import OutlookEvent, ToldEvents, outlook_lines
 from jobs.commands.unended_files import lacks_last_line_end, unended_lines
+from jobs.errors import DeliveryError
 from jobs.landing.currency_rates import read_rates
 from jobs.landing.delivered_files import (
     DeliveredFile,
@@ -27,6 +30,7 @@ from jobs.landing.delivered_files import (
 from jobs.landing.delivery_limits import RejectedLines, example_of, problem_of, unread_fields
 from jobs.landing.raw_deliveries import feed_of, is_split
 from jobs.landing.raw_lines import LineFile, read_batches, reading_of
+from jobs.landing.unknown_words import words_told
 from jobs.parsing.event_parsing import EventParser, ParsedLine, Refusal
 from jobs.parsing.field_reading import path_values
 from jobs.parsing.money import Rates
@@ -57,11 +61,19 @@ _HINTS = {
 
 @dataclass
 class FeedCheck:
-    """What became of the first lines of one feed."""
+    """What became of lines of one feed.
+
+    files: whose lines they are, of n_files; unended: of all files; unfit: of all files, those that can't be taken in,
+    and why; n_about: lines of all files, as their sizes tell; is_all: no line was left out.
+    """
 
     name: str
     source: Source
     files: list[str] = field(default_factory=list)
+    n_files: int = 0
+    n_about: int | None = None
+    is_all: bool = True
+    unfit: dict[str, str] = field(default_factory=dict)
     unended: list[str] = field(default_factory=list)
     n_lines: int = 0
     n_events: Counter[str] = field(default_factory=Counter)
@@ -79,6 +91,11 @@ class FeedCheck:
         """Lines of any reason."""
         return sum(len(lines) for lines in self.rejected.values())
 
+    def unknown_words(self) -> Counter[str]:
+        """Return the event types that the source doesn't know, with their lines."""
+        lines = self.rejected.get(("unknown_event_type", None), [])
+        return Counter(line.shape for line in lines if line.shape is not None)
+
     def empty_fields(self) -> list[str]:
         """Return mapped fields that no event has; a shopper that is mapped to nobody is meant to be none."""
         events = self.source.events
@@ -93,11 +110,13 @@ class FeedCheck:
         counts = {" ".join(word for word in key if word): len(lines) for key, lines in self.rejected.items()}
         unread = unread_fields(self.n_filled, counts) if self.source.max_drop < 1 else {}
         told = [problem_of(self._summary(accepted=True), self.source), *[f"  {one}" for one in unread.values()]]
+        told += [f"  its delivery would be held back: {one}" for one in self.unfit.values()]
         return "\n".join(one for one in told if one) or None
 
     def lines(self) -> Iterator[str]:
         """Yield the report, for people."""
-        yield f"{self.name}: {self.n_lines} lines of {_some(self.files, 3)}"
+        told = looked_at(self.n_lines, self.files, self.n_files, self.n_about, is_all=self.is_all)
+        yield f"{self.name}: {told}"
         yield f"  accepted {self.n_lines - self.n_rejected}, rejected {self.n_rejected}"
         if self.n_events:
             kinds = ", ".join(f"{kind} {n}" for kind, n in self.n_events.most_common())
@@ -108,6 +127,8 @@ class FeedCheck:
                 continue
             if one.reason in _HINTS:
                 yield f"      {_HINTS[one.reason]}"
+            if one.reason == "unknown_event_type" and (words := self.unknown_words()):
+                yield f"      {words_told(words)}"
             further = [f"{line.file} line {line.line_number}" for line in self.rejected[one.reason, one.field][1:]]
             if further:
                 yield f"      also {_some(further, 4)}"
@@ -116,8 +137,15 @@ class FeedCheck:
         for path, n in sorted(self.n_passed_over.items()):
             yield f"  {passed_over_line(path, n)} event of each"
         yield from unended_lines(self.unended)
+        if self.unfit:
+            yield f"  {len(self.unfit)} of {self.n_files} files can't be taken in: {_some(list(self.unfit), 5)}"
         if self.n_events and (empty := self.empty_fields()):
             yield f"  mapped, and empty in every event: {_some(empty, 20)}"
+        yield from (f"  {one}" for one in self.warnings())
+
+    def warnings(self) -> list[str]:
+        """Return what is probably wrong although lines are read."""
+        return list(feed_warnings(self.events, self.source))
 
     def result(self) -> dict[str, Any]:
         """Return the same for programs."""
@@ -131,7 +159,13 @@ class FeedCheck:
             },
             "empty_fields": self.empty_fields(),
             "passed_over": dict(sorted(self.n_passed_over.items())),
+            "n_files": self.n_files,
+            "n_files_looked_at": len(self.files),
+            "n_lines_about": self.n_lines if self.is_all else self.n_about,
+            "unknown_event_types": dict(self.unknown_words().most_common(20)),
+            "warnings": self.warnings(),
             "unended_files": self.unended,
+            "unfit_files": self.unfit,
             "problem": self.problem(),
         }
 
@@ -163,21 +197,23 @@ class FeedCheck:
 
 
 def check_source(source: Source, logs: Path, n_lines: int = N_LINES) -> tuple[list[FeedCheck], list[str]]:
-    """Return what the first lines of each feed become, and the files that no pattern matches.
+    """Return what lines of each feed become, and the files that no pattern matches.
+
+    Lines are the beginnings of files spread over all of the feed's.
 
     Raises:
-        DeliveryError: no file, or one that doesn't fit the source.
+        DeliveryError: no file, or one that can't be read.
     """
     checks = {name: FeedCheck(name, feed) for name, feed in source.feeds_alone().items()}
     files = find_files(source, logs)
     rates = _rates_among(files, source)
+    by_feed: dict[str, list[DeliveredFile]] = {name: [] for name in checks}
     for file in files:
-        if file.kind != "events":
-            continue
-        feed = feed_of(source, file.name)
-        check = checks[feed.feed_name or feed.name]
-        if check.n_lines < n_lines:
-            _check_file(check, file, rates, n_lines - check.n_lines)
+        if file.kind == "events":
+            feed = feed_of(source, file.name)
+            by_feed[feed.feed_name or feed.name].append(file)
+    for name, of_feed in by_feed.items():
+        _check_feed(checks[name], of_feed, rates, n_lines)
     return list(checks.values()), unread_files(source, logs)
 
 
@@ -190,20 +226,63 @@ def _rates_among(files: Sequence[DeliveredFile], source: Source) -> Rates:
     return read_rates(line_files, source, _PASSING_KEY, headers)
 
 
-def _check_file(check: FeedCheck, file: DeliveredFile, rates: Rates, n_lines: int) -> None:
+def _check_feed(check: FeedCheck, files: Sequence[DeliveredFile], rates: Rates, n_lines: int) -> None:
+    check.n_files = len(files)
+    if check.source.csv is not None:
+        check.unended = [file.name for file in files if lacks_last_line_end(file.path)]
+    headers = dict(_headers(check, files))
+    heads = list(_heads(check, spread([file for file in files if file.name in headers]), n_lines))
+    samples = sample_lines(heads, n_lines)
+    check.is_all = len(samples) == len(files) and all(is_whole for _, _, is_whole in samples)
+    sizes = [(file, len(lines), sum(len(line.encode()) + 1 for _, line, _ in lines)) for file, lines, _ in samples]
+    check.n_about = n_lines_about(files, sizes)
+    for file, lines, _ in samples:
+        _check_lines(check, file, EventParser(check.source, headers[file.name], rates), lines)
+
+
+def _headers(check: FeedCheck, files: Sequence[DeliveredFile]) -> Iterator[tuple[str, tuple[str, ...] | None]]:
+    """Yield each file's column names; note those that would hold their deliveries back.
+
+    Raises:
+        DeliveryError: a file that belongs to no single delivery is unfit, or all are.
+    """
+    for file in files:
+        try:
+            yield file.name, read_columns(file, check.source)
+        except DeliveryError as error:
+            _note_unfit(check, file, error)
+
+
+def _heads(
+    check: FeedCheck, files: Sequence[DeliveredFile], n_lines: int
+) -> Iterator[tuple[DeliveredFile, Sequence[tuple[int, str, str]]]]:
+    for file in files:
+        try:
+            with explaining_damage(file):
+                yield file, list(islice(_lines(file, check.source), n_lines + 1))
+        except DeliveryError as error:
+            _note_unfit(check, file, error)
+
+
+def _note_unfit(check: FeedCheck, file: DeliveredFile, error: DeliveryError) -> None:
+    check.unfit[file.name] = str(error)
+    if file.delivery_date is None or len(check.unfit) == check.n_files:
+        raise error
+
+
+def _check_lines(
+    check: FeedCheck, file: DeliveredFile, parser: EventParser, lines: Sequence[tuple[int, str, str]]
+) -> None:
     source = check.source
-    parser = EventParser(source, read_columns(file, source), rates)
     path = path_values(path_patterns(source), file.name)
     passed_over = PassedOver(mapped_columns(source) if source.csv is None else ())
     check.files.append(file.name)
-    check.unended += [file.name] if source.csv is not None and lacks_last_line_end(file.path) else []
-    with explaining_damage(file):
-        for number, line, line_hash in islice(_lines(file, source), n_lines):
-            day = file.delivery_date or _own_day(parser, line, source)
-            parsed = parser.parse(line, path, day)
-            check.n_passed_over.update(passed_over.lists_of(line))
-            at = RejectedLines(day, check.name, None, None, None, 1, file.name, number, None)
-            _count(check, parsed, at, line_hash)
+    for number, line, line_hash in lines:
+        day = file.delivery_date or _own_day(parser, line, source)
+        parsed = parser.parse(line, path, day)
+        check.n_passed_over.update(passed_over.lists_of(line))
+        at = RejectedLines(day, check.name, None, None, None, 1, file.name, number, None)
+        _count(check, parsed, at, line_hash)
 
 
 def _lines(file: DeliveredFile, source: Source) -> Iterator[tuple[int, str, str]]:

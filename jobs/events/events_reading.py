@@ -18,6 +18,7 @@ from conf.paths import Lake, path_date
 from conf.publication import read_pointers
 from conf.tables import AVAILABILITY, EVENTS, Table
 from jobs.errors import DeliveryError, UnpublishedDelivery
+from jobs.landing.held_back import open_days
 from jobs.landing.raw_deliveries import raw_folder
 from jobs.publishing.content_hash import row_hash
 from jobs.publishing.table_schema import path_type, table_schema
@@ -71,17 +72,18 @@ class DeliveredEvents:
         """Return the current deliveries up to the last one.
 
         Raises:
-            UnpublishedDelivery: a delivery up to the last was landed and is not published: its day would look as if
-                nobody had come.
+            UnpublishedDelivery: a delivery up to the last came and is not published: its day would look as if nobody
+                had come.
         """
         pointers = {
             path_date(partition, "delivery_date"): pointer
             for partition, pointer in read_pointers(lake.table(EVENTS.name)).items()
         }
         landed = {path_date(partition, "delivery_date") for partition in read_pointers(raw_folder(lake))}
-        if gaps := sorted(day for day in landed - pointers.keys() if day <= last_delivery_date):
+        held = set(open_days(lake, last_delivery_date))
+        if gaps := sorted(held | {day for day in landed - pointers.keys() if day <= last_delivery_date}):
             raise UnpublishedDelivery(
-                f"source {lake.source}: {len(gaps)} delivery(s) up to {last_delivery_date} were landed and are not "
+                f"source {lake.source}: {len(gaps)} delivery(s) up to {last_delivery_date} came and are not "
                 f"published ({', '.join(map(str, gaps[:5]))}): their days would look as if nobody had come; ingest up "
                 f"to {last_delivery_date} says what is wrong with them"
             )

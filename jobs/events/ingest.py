@@ -27,7 +27,7 @@ from jobs.events.line_pieces import FeedFiles
 from jobs.events.side_deliveries import side_facts, side_tables_of, unlikely_sides, warn_of_contradictions
 from jobs.events.side_staging import SideFiles, count_sides, read_sides, staged_side
 from jobs.events.unknown_ids import unknown_ids
-from jobs.landing.acceptance import accepted_reasons
+from jobs.landing.acceptance import accepted_notes
 from jobs.landing.currency_rates import rate_files, rates_input, read_rates
 from jobs.landing.delivery_drift import Drift, Profiles, drifts, unlikely_drift
 from jobs.landing.delivery_limits import RejectedLines, n_shifted, unlikely_lines
@@ -135,7 +135,7 @@ def _publish(
     inputs: Mapping[date, Mapping[str, str]],
 ) -> None:
     """Publish the deliveries that can be right, then raise if there are others: these hold back themselves alone."""
-    accepted = accepted_reasons(job.lake, due)
+    accepted = accepted_notes(job.lake, due)
     targets = [job.target(table) for table in (EVENTS, EVENTS_REJECTED)]
     with ExitStack() as stack:
         events, rejected = (
@@ -291,7 +291,7 @@ def _facts(
     events: StagedVersion,
     rejected: StagedVersion,
     shifts: Mapping[date, Mapping[str, int]],
-    accepted: Mapping[date, str],
+    accepted: Mapping[date, Mapping[str, str]],
 ) -> Mapping[str, PartitionFacts]:
     """Return what the manifests of each delivery say.
 
@@ -309,8 +309,7 @@ def _facts(
             )
         counters = {"n_lines": delivery.n_lines, **taken.counts, "n_rejected": refused.n_rows, **refused.counts}
         counters |= {name: n for name, n in shifts[delivery.delivery_date].items() if n}
-        reason = accepted.get(delivery.delivery_date)
-        notes = {"accepted": reason} if reason is not None else {}
+        notes = accepted.get(delivery.delivery_date, {})
         checks = ["every_line_accepted_or_rejected"]
         facts[day] = PartitionFacts(inputs[delivery.delivery_date], counters, checks, notes)
     if problems:

@@ -66,7 +66,7 @@ def side_facts(
     inputs: Mapping[date, Mapping[str, str]],
     name: str,
     counts: SideCounts,
-    accepted: Mapping[date, str],
+    accepted: Mapping[date, Mapping[str, str]],
 ) -> Mapping[str, PartitionFacts]:
     """Return what the manifests of a side table say of each delivery: its lines, and where they went."""
     facts = {}
@@ -80,8 +80,7 @@ def side_facts(
         }
         if count.n_contradicted:
             counters["n_contradicted"] = count.n_contradicted
-        reason = accepted.get(delivery.delivery_date)
-        notes = {"accepted": reason} if reason is not None else {}
+        notes = accepted.get(delivery.delivery_date, {})
         facts[str(delivery.delivery_date)] = PartitionFacts(
             inputs[delivery.delivery_date], counters, ["every_line_accepted_or_rejected"], notes
         )

@@ -3,35 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from conf.paths import Lake
 from conf.publication import read_pointer, write_atomically
 from conf.tables import EVENTS
 from jobs.errors import DeliveryError
+from jobs.landing.held_back import leave_out
 from jobs.landing.raw_deliveries import RawDelivery, raw_folder, read_raw_deliveries
 
 
-def accept(lake: Lake, delivery_date: date, reason: str) -> None:
+def accept(lake: Lake, delivery_date: date, reason: str, *, who: str = "") -> None:
     """Note that the landed delivery is accepted as it is, until other files take the place of its own.
+
+    One that could not be landed is left out: its day is then without it.
 
     Raises:
         DeliveryError: no reason, or no such delivery.
     """
     if not reason.strip():
         raise DeliveryError("REASON is missing: say in a sentence why the delivery is right as it is")
+    at = datetime.now(tz=UTC).isoformat(timespec="seconds")
+    if leave_out(lake, delivery_date, reason.strip(), who=who, at=at):
+        return
     landed = read_raw_deliveries(lake)
     if delivery_date not in landed:
         days = f"there are {len(landed)} from {min(landed)} to {max(landed)}" if landed else "there is none at all"
         raise DeliveryError(f"no delivery {delivery_date} was landed: {days}")
-    content = {"inputs": landed[delivery_date].inputs, "reason": reason.strip()}
+    content = {"inputs": landed[delivery_date].inputs, "reason": reason.strip(), "who": who, "at": at}
     write_atomically(_path(lake, delivery_date), json.dumps(content, indent=1))
 
 
-def accepted_reasons(lake: Lake, deliveries: Iterable[RawDelivery]) -> dict[date, str]:
-    """Return the reason for each of the deliveries that was accepted with the files it has now."""
+def accepted_notes(lake: Lake, deliveries: Iterable[RawDelivery]) -> dict[date, dict[str, str]]:
+    """Return what manifests say of each delivery that was accepted with the files it has now: why, by whom, when.
+
+    What an earlier release noted has no name and no time.
+    """
     found = {}
     for delivery in deliveries:
         try:
@@ -39,8 +48,15 @@ def accepted_reasons(lake: Lake, deliveries: Iterable[RawDelivery]) -> dict[date
         except (FileNotFoundError, json.JSONDecodeError):
             continue
         if content["inputs"] == delivery.inputs:
-            found[delivery.delivery_date] = content["reason"]
+            notes = {"accepted": content["reason"], "accepted_by": content.get("who"), "accepted_at": content.get("at")}
+            found[delivery.delivery_date] = {name: one for name, one in notes.items() if one}
     return found
+
+
+def accepted_note(notes: Mapping[str, str]) -> dict[str, str]:
+    """Return why a delivery was accepted, by whom and when, as far as its manifest tells; nothing if it wasn't."""
+    names = {"accepted": "reason", "accepted_by": "who", "accepted_at": "at"}
+    return {own: notes[name] for name, own in names.items() if name in notes} if "accepted" in notes else {}
 
 
 def is_published(lake: Lake, delivery_date: date) -> bool:

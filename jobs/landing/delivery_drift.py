@@ -22,6 +22,7 @@ from conf.specs.source import Source
 from jobs.landing.delivery_limits import READ_RIGHT, RejectedLines, unread_fields
 from jobs.landing.missing_days import missing_days
 from jobs.landing.raw_deliveries import RawDelivery, feed_of, is_split
+from jobs.landing.unknown_words import WORD, count_words, words_of
 from jobs.landing.unlikely_deliveries import Unlikely
 from jobs.parsing.event_parsing import RECORD_FIELDS
 
@@ -63,7 +64,7 @@ def profile_of(lines: pa.Table) -> dict[str, dict[str, int]]:
     """Return, for each feed, what is counted of a delivery's lines; names that count nothing are left out.
 
     Args:
-        lines: columns of `PARSED_SCHEMA`, feed and reason.
+        lines: columns of `PARSED_SCHEMA`, feed, reason and shape.
     """
     found = {}
     for feed in pc.unique(lines["feed"]).to_pylist():
@@ -73,6 +74,7 @@ def profile_of(lines: pa.Table) -> dict[str, dict[str, int]]:
         counts |= {f"filled/{name}": taken.num_rows - taken[name].null_count for name in _FIELDS}
         kinds = pc.value_counts(taken["event_type"]).to_pylist()
         counts |= {f"type/{one['values']}": one["counts"] for one in kinds if one["values"] in EVENT_TYPE_RANK}
+        counts |= count_words(of_feed)
         for name in _MAGNITUDES:
             positive = np.asarray(taken[name].drop_null().combine_chunks())
             positive = positive[positive > 0]
@@ -107,7 +109,13 @@ def sum_of_profiles(
         if one.reason is not None and one.reason not in READ_RIGHT:
             name = "rejected/" + " ".join(word for word in (one.reason, one.field) if word)
             found[one.delivery_date][one.feed][name] += one.n_lines
-    return {day: {feed: dict(counted) for feed, counted in feeds.items()} for day, feeds in found.items()}
+    return {day: {feed: _with_few_words(counted) for feed, counted in feeds.items()} for day, feeds in found.items()}
+
+
+def _with_few_words(counted: Counter[str]) -> dict[str, int]:
+    """Return the counts without unknown event types, where these are none: what stands there is nobody's business."""
+    kept = words_of(counted)
+    return {name: n for name, n in counted.items() if not name.startswith(WORD) or name.removeprefix(WORD) in kept}
 
 
 def drifts(

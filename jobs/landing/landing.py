@@ -33,6 +33,7 @@ from jobs.landing.delivered_files import (
     stamp,
     unread_files,
 )
+from jobs.landing.held_back import note_held_back, open_days
 from jobs.landing.log_splitting import split_log
 from jobs.landing.raw_deliveries import (
     RawDelivery,
@@ -59,26 +60,30 @@ class Landed:
 
     Attributes:
         changed: dates of the deliveries that are not as they were.
-        n_unended_files: delivered files of delimited text whose last line has no end: it may be cut off.
+        unended_files: names of delivered files of delimited text whose last line has no end: it may be cut off.
     """
 
     changed: list[date]
-    n_unended_files: int
+    unended_files: list[str]
 
 
 def land(spark: SparkSession, lake: Lake, source: Source, logs: Path, *, key: bytes, provenance: Provenance) -> Landed:
     """Store every delivered file in the raw deliveries; return what that changed.
 
+    A delivery with a file that is empty, cut off or doesn't fit the source is held back by itself, and noted.
+
     Raises:
-        DeliveryError: a file is missing, empty, cut off or doesn't fit the source; or nothing was delivered for the
-            horizon, there or before. Nothing was changed.
+        DeliveryError: no file is right, or one that belongs to no single delivery isn't; or nothing was delivered for
+            the horizon, there or before. Nothing was landed.
         PublishError: the files can't be written.
     """
     files = find_files(source, logs)
     if unread := unread_files(source, logs):
         log.warning("files_not_read", source=source.name, n_files=len(unread), files=", ".join(unread[:10]))
-    measured = _measure_all(files, source, key)
-    refuse_empty(measured)
+    measured, unfit = _measure_all(files, source, key)
+    unfit = _with_empty(measured, unfit)
+    measured = [one for one in measured if one.file.delivery_date not in unfit]
+    _hold_back(lake, source, measured, unfit)
     if nothing := [one.file.name for one in measured if not one.n_lines]:
         log.warning(
             "files_without_a_line", source=source.name, n_files=len(nothing), files=", ".join(sorted(nothing)[:10])
@@ -102,9 +107,11 @@ def land(spark: SparkSession, lake: Lake, source: Source, logs: Path, *, key: by
         )
     if _is_landed(lake, source, measured, provenance):
         log.info("landed_already", source=source.name, files=len(files))
-        return Landed([], len(unended))
+        return Landed([], unended)
     with staging_folder(Lake.staging(raw_folder(lake))) as folder, explaining_failures("raw_lines", raw_folder(lake)):
-        staged = _stage(spark, source, measured, key=key, folder=folder)
+        found = _stage(spark, source, measured, key=key, folder=folder)
+        # What a log that is split has of a day goes with the rest of that day's delivery.
+        staged = {file: path for file, path in found.items() if file.delivery_date not in unfit}
         _refuse_changed_meanwhile(measured)
         _refuse_date_without_data(lake, staged, provenance.horizon)
         changed = _publish(lake, source, staged, provenance)
@@ -116,17 +123,67 @@ def land(spark: SparkSession, lake: Lake, source: Source, logs: Path, *, key: by
         deliveries=len(changed),
         lines=sum(one.n_lines for one in measured if one.file.kind == "events"),
     )
-    return Landed(changed, len(unended))
+    return Landed(changed, unended)
 
 
-def _measure_all(files: Sequence[DeliveredFile], source: Source, key: bytes) -> list[MeasuredFile]:
+def _measure_all(
+    files: Sequence[DeliveredFile], source: Source, key: bytes
+) -> tuple[list[MeasuredFile], dict[date, str]]:
+    """Return the files that are right, and what is wrong with the others by their deliveries.
+
+    Raises:
+        DeliveryError: a file that can't be taken in belongs to no single delivery.
+    """
     # Hashing and unpacking leave Python's lock, so threads do use the cores.
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         futures = [pool.submit(measure, file, source, key) for file in files]
-    problems = [str(error) for future in futures if isinstance(error := future.exception(), DeliveryError)]
-    if problems:
-        raise DeliveryError("\n".join(problems))
-    return [future.result() for future in futures]
+    unfit: dict[date, list[str]] = {}
+    undated, right = list[str](), list[MeasuredFile]()
+    for file, future in zip(files, futures, strict=True):
+        error = future.exception()
+        if not isinstance(error, DeliveryError):
+            right.append(future.result())
+        elif file.delivery_date is None:
+            undated.append(str(error))
+        else:
+            unfit.setdefault(file.delivery_date, []).append(str(error))
+    if undated:
+        raise DeliveryError("\n".join([*undated, *(one for some in unfit.values() for one in some)]))
+    return right, {day: "\n".join(some) for day, some in sorted(unfit.items())}
+
+
+def _with_empty(measured: Sequence[MeasuredFile], unfit: Mapping[date, str]) -> dict[date, str]:
+    """Return what is wrong with deliveries, those among them that have event files and no line in them.
+
+    Raises:
+        DeliveryError: a log that is split by date has no line.
+    """
+    refuse_empty([one for one in measured if one.file.delivery_date is None])
+    found = dict(unfit)
+    for day in sorted({one.file.delivery_date for one in measured if one.file.delivery_date is not None}):
+        try:
+            refuse_empty([one for one in measured if one.file.delivery_date == day])
+        except DeliveryError as error:
+            found[day] = "\n".join([*([found[day]] if day in found else []), str(error)])
+    return found
+
+
+def _hold_back(lake: Lake, source: Source, measured: Sequence[MeasuredFile], unfit: Mapping[date, str]) -> None:
+    """Note the deliveries that can't be taken in, where others can be or were.
+
+    Raises:
+        DeliveryError: no file of events is right.
+    """
+    known = read_raw_deliveries(lake)
+    right = {one.file.delivery_date for one in measured if one.file.delivery_date is not None}
+    has_events = any(one.file.kind == "events" for one in measured)
+    if unfit and not has_events and not known:
+        raise DeliveryError("\n".join(unfit.values()))
+    note_held_back(lake, unfit, right)
+    for day, why in unfit.items():
+        log.warning("delivery_held_back", source=source.name, delivery_date=str(day), why=why)
+    if unfit and not has_events:
+        raise DeliveryError("\n".join(unfit.values()))
 
 
 def _stage(
@@ -179,7 +236,7 @@ def _refuse_changed_meanwhile(measured: Sequence[MeasuredFile]) -> None:
 
 
 def _refuse_date_without_data(lake: Lake, staged: Mapping[RawFile, Path], horizon: date) -> None:
-    days = {file.delivery_date for file in staged} | set(read_raw_deliveries(lake))
+    days = {file.delivery_date for file in staged} | set(read_raw_deliveries(lake)) | set(open_days(lake, horizon))
     refuse_date_without_data(sorted(days), horizon)
 
 

@@ -6,6 +6,7 @@ Everything is exact: numbers go through decimals, money ends as int64 millionths
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -32,13 +33,17 @@ PRICED_FIELDS = frozenset({*MONEY_FIELDS, "quantity"})
 # What a record says beyond its line: the rest (when, who, which event) the line says once.
 RECORD_FIELDS = ("event_type", *[name for name in TEXT_FIELDS if name not in ("event_id", "user_id")], *NUMBER_FIELDS)
 
+_WORD = re.compile(r"[^\W\d](?:[^\W\d]|[ _./:-]){0,39}")
 _RANK = {reason: place for place, reason in enumerate(REJECT_REASONS)}
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a line is rejected: the reason, the field, and the shape of the value that was found there."""
+    """Why a line is rejected: the reason, the field, and the shape of the value that was found there.
+
+    Of an event type that the source doesn't know, the shape is the word itself: it says what happened, not to whom.
+    """
 
     reason: RejectReason
     field: str | None = None
@@ -160,7 +165,7 @@ class EventParser:
         else:
             fields["event_type"] = self._types.type_of(given)
         if fields["event_type"] is None:
-            refusals.append(Refusal("unknown_event_type", shape=shape_of(given or "")))
+            refusals.append(Refusal("unknown_event_type", shape=word_of(given or "")))
         self._read_texts(fields, values, path, refusals)
         self._read_numbers(fields, values, path, refusals)
         return fields
@@ -217,6 +222,15 @@ def shape_of(value: str) -> str:
     return "".join("9" if one.isdigit() else "a" if one.isalpha() else one for one in shown) + (
         "..." if len(value) > len(shown) else ""
     )
+
+
+def word_of(value: str) -> str:
+    """Return a word by which a shop may call an event; of anything else its shape.
+
+    >>> word_of("Rückgabe"), word_of("view_item"), word_of("ann7@example.org"), word_of("1511544070")
+    ('Rückgabe', 'view_item', 'aaa9@aaaaaaa.aaa', '9999999999')
+    """
+    return value if _WORD.fullmatch(value) else shape_of(value)
 
 
 def _cutter(source: Source, header: Sequence[str] | None, columns: Sequence[str]) -> Cutter:

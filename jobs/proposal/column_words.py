@@ -11,9 +11,20 @@ _KEY = re.compile(r"\[key=([^\]]+)\]")
 _REMARKS = re.compile(
     r"\s*\([^()]*\)|\s+\[[^\[\]=]*\]|\s+in\s+[a-z€$£]{1,4}$|\s*[€$£]+$|[\s_](eur|usd|gbp|chf|pln|sek|dkk|nok)$"
 )
+_CURRENCY = re.compile(r"(?:^|[\s_(\[])(eur|usd|gbp|chf|pln|sek|dkk|nok|czk|huf|ron|€|£)(?:[)\]\s_]|$)")
+_SIGNS = {"€": "EUR", "£": "GBP"}
 _BETWEEN = re.compile(r"[\s./'#°-]+")
 _LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa", "ł": "l"})
 _PLAIN = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "ł": "l"})
+
+# Behind an amount's name, and as the end of a path below it: what is counted is hundredths.
+_MINOR = re.compile(
+    r"[_\s]*(?:\b|(?<=_)|(?<=[a-z]))(?:in[_\s]?)?"
+    r"(cents?|cent_?betrag|minor([_\s]?units?)?|pence|pennies|rappen|centimes?|centavos?|c[eé]ntimos?|grosz[ey]?)$"
+)
+_MONEY_PARTS = frozenset({"value", "gross", "net", "amount", "cents", "cent", "minor", "minor_units", "pence"})
+_NO_PRICE = re.compile(r"discount|tax|shipping|refund|tip|fee|rabatt|remise|steuer|versand|coupon|voucher")
+MONEY_WORDS = ("price", "cost", "discount")
 
 # What stands behind or before a name and says that the column holds a number or key of it.
 _NUMBER = r"(_?(id|nr|no|nummer|num(ero|ber)?|code|key|kod))?"
@@ -135,8 +146,12 @@ def field_rank(field: str, column: str) -> int | None:
     (1, 1, None)
     >>> field_rank("price", "Betrag (EUR)"), field_rank("category_id", "Catégorie"), field_rank("item_id", "Art")
     (7, 7, None)
+    >>> field_rank("price", "unitPriceCents"), field_rank("price", "lines[].price.amount"), field_rank("item_id", "ct")
+    (0, 0, None)
     """
-    names = _names(column)
+    if field == "price" and _NO_PRICE.search(column.lower().rpartition(".")[0].rpartition(".")[2]):
+        return None
+    names = [*_names(column), *(_names_of_money(column) if field in MONEY_WORDS else ())]
     words = enumerate(FIELD_WORDS[field])
     return next((place for place, one in words if any(re.fullmatch(one, name) for name in names)), None)
 
@@ -148,6 +163,29 @@ def is_of_a_piece(column: str) -> bool:
     (True, True, False, False)
     """
     return any(_OF_A_PIECE.search(name) for name in _names(column)) and not any(map(_OF_ALL.search, _names(column)))
+
+
+def is_in_minor_units(column: str) -> bool:
+    """Return whether a column's name says that it counts hundredths of the currency.
+
+    >>> is_in_minor_units("priceCents"), is_in_minor_units("order.total.cents"), is_in_minor_units("percent")
+    (True, True, False)
+    """
+    name = column.rpartition(".")[2].lower()
+    return name in ("cents", "cent", "minor", "minor_units", "pence") or any(
+        any(re.fullmatch(word, bare) for field in MONEY_WORDS for word in FIELD_WORDS[field])
+        for bare in _without_minor_units(name)
+    )
+
+
+def currency_in(column: str) -> str | None:
+    """Return the currency that a column's name says its amounts are in; None where it says none.
+
+    >>> currency_in("Betrag (EUR)"), currency_in("amount_usd"), currency_in("Total [€]"), currency_in("Dollars")
+    ('EUR', 'USD', 'EUR', None)
+    """
+    found = _CURRENCY.search(column.lower())
+    return None if found is None else _SIGNS.get(found.group(1), found.group(1).upper())
 
 
 def names_validity(column: str) -> bool:
@@ -170,6 +208,18 @@ def _names(column: str) -> list[str]:
         bare = _REMARKS.sub("", column.lower().strip())
         names += [_BETWEEN.sub("_", one).strip("_") for one in (bare.translate(_LETTERS), _without_accents(bare))]
     return list(dict.fromkeys(names))
+
+
+def _names_of_money(column: str) -> list[str]:
+    """Return what an amount may be called besides: its name without the unit, or the object that it is a part of."""
+    parts = column.lower().split(".")
+    owner = parts[-2].removesuffix("[]") if len(parts) > 1 and parts[-1] in _MONEY_PARTS else ""
+    return [*_without_minor_units(parts[-1]), *([owner] if owner else [])]
+
+
+def _without_minor_units(name: str) -> list[str]:
+    bare = _MINOR.sub("", name)
+    return [bare.strip("_ ")] if bare not in ("", name) else []
 
 
 def _without_accents(name: str) -> str:

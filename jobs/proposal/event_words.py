@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # The first group of words that stands in a value decides; what means nothing about an item comes first.
 _EVENT_WORDS = (
@@ -14,19 +15,34 @@ _EVENT_WORDS = (
         "impression",
         r"impression|list[ _]?view|view[ _]?(item[ _]?)?list|exposure|shown|gezeigt|anzeige|einblendung|eingeblendet",
     ),
-    ("refund", r"refund|return|cancel|retour|storno|rembours|gutschrift|erstatt|devol|rimbors|zwrot"),
+    (
+        "refund",
+        r"refund|return|cancel|chargeback|credit[ _]?note"
+        r"|retour|storn|gutschrift|erstatt|widerruf|rue?ck(gabe|send|zahl|nahme|lauf|buch)"
+        r"|rembours|annul|\bavoir\b|devol|reembols|anulac|\babono\b|rimbors|\bres[oi]\b|restitu"
+        r"|teru(g|k)(betal|gave|geb|gest|stort)|creditering|zwrot|zwroc|anulow|\bkorekta|estorn|ressarc"
+        r"|\bretur|aterbetal|aterkop|tilbagebetal|tilbakebetal|refusjon|kredit(nota|ering)|vratka|dobropis",
+    ),
     ("favorite", r"fav|wish|like|bookmark"),
-    ("cart", r"cart|basket|product added|warenkorb|einkaufswagen|panier|carrito|carrello|winkelwagen|koszyk"),
+    (
+        "cart",
+        r"cart|basket|product added|warenkorb|einkaufswagen|panier|carrito|carrello|carrinho|winkelwagen|koszyk"
+        r"|varukorg|indkobskurv|handlekurv",
+    ),
     (
         "purchase",
-        r"purchase|buy|bought|order|transaction|sale|kauf|bestell|achat|commande|compra|acquist|aankoop|zakup",
+        r"purchase|buy(?!er)|bought|order|transaction|sale|kauf(?!er)|bestell|achat|achet(?!eur)|commande|\bventes?\b|vendu|compra(?!dor)|pedido"
+        r"|\bventas?\b|encomenda|\bvendas?\b|acquist|ordin[ei]|vendit|aankoop|gekocht|verkoop|zakup|sprzeda|zamowien"
+        r"|\bkop(t|ta)?\b|\bkob(t)?\b|\bkjopt?\b|\bsalg\b",
     ),
     ("click", r"click|klick|select[ _]?item|tap"),
-    ("view", r"^pv$|view|detail|visit|read|play|watch|angesehen|ansicht|vue|visto|visualiz|bekeken"),
+    ("view", r"^pv$|view|detail|visit|read|play|watch|angesehen|ansicht|vue|visto|visualiz|bekeken|obejrz|wyswietl"),
 )
 _SKIPPED = re.compile(
     r"^(page|screen|identify|group|alias|page[ _]?view|cart viewed|view[ _]?cart|view[ _]?promotion)$"
 )
+
+_LETTERS = str.maketrans({"ß": "ss", "ł": "l", "ø": "o", "æ": "ae", "_": " ", "-": " "})
 
 # Flags by column name: each is a further event of a line that is a decision.
 FLAG_WORDS: dict[str, tuple[str, ...]] = {
@@ -40,8 +56,16 @@ def event_type_of(value: str) -> str | None:
 
     >>> event_type_of("addtocart"), event_type_of("view_item_list"), event_type_of("page_view"), event_type_of("x")
     ('cart', 'impression', 'ignore', None)
+    >>> [event_type_of(one) for one in ("Rückgabe", "Remboursement", "DEVOLUCIÓN", "Reso", "teruggave", "Zwrot towaru")]
+    ['refund', 'refund', 'refund', 'refund', 'refund', 'refund']
     """
-    word = value.lower()
+    word = _plain(value)
     if _SKIPPED.search(word):
         return "ignore"
     return next((kind for kind, words in _EVENT_WORDS if re.search(words, word)), None)
+
+
+def _plain(value: str) -> str:
+    """Return the word in small letters without accents, as `ruckgabe` for `Rückgabe`."""
+    apart = unicodedata.normalize("NFKD", value.lower().translate(_LETTERS))
+    return "".join(one for one in apart if not unicodedata.combining(one))

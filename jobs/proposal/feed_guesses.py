@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from conf.specs.field_mapping import NULL_WORDS
+from conf.specs.field_mapping import MONEY_FIELDS, NULL_WORDS
 from conf.specs.json_paths import is_path, read_path
 from jobs.parsing.raw_values import exact_decimal
-from jobs.proposal.column_words import FIELD_WORDS, field_rank, is_of_a_piece
+from jobs.proposal.column_words import FIELD_WORDS, field_rank, is_in_minor_units, is_of_a_piece
 from jobs.proposal.event_words import FLAG_WORDS, event_type_of
 from jobs.proposal.file_looks import FileLook, Values
 from jobs.proposal.time_guesses import guess_time
@@ -35,9 +36,13 @@ _NUMBERS: dict[str, dict[str, Any]] = {
 }
 _ARMS = re.compile(r"treatment|treated|arm|variant|segment", re.IGNORECASE)
 _MONEY_WORDS = re.compile(r"price|cost|amount|cents|revenue|preis|betrag|umsatz")
+_ORIGINAL = re.compile(
+    r"orig|urspr|oorspr|purchase|sale|kauf|bezug|vente|achat|compra|venta|vendita|aankoop|verkoop|zakup|initial"
+)
 _LABELLED = re.compile(r"\S+-[01](\s+\S+-[01])*")
 _OTHER_NULLS = ("(not set)", "(none)", "(not provided)", "N/A", "n/a", "NA", "k.A.", "k. A.", "-", "undefined")
 _MOST_WORDS = 60
+_LEAST_AMOUNTS = 5
 
 
 @dataclass
@@ -194,7 +199,11 @@ def _put_type_column(guess: FeedGuess, columns: Mapping[str, Values], column: st
     if ignored := [word for word in words if word not in known]:
         guess.events["event_type"]["ignore"] = ignored
     if unknown:
-        guess.doubts.append(f"event_type: ignored, since no word says what they are: {', '.join(unknown[:10])}")
+        n_lines = Counter(one for name in guess.events["event_type"].get("first_of", [column]) for one in columns[name])
+        told = ", ".join(f"{word} ({n_lines[word]} of {len(values)} lines)" for word in unknown[:10])
+        guess.doubts.append(
+            f"event_type: ignored, since no word says what they are: {told}; give each that is an event a type in map"
+        )
     if "purchase" not in known.values():
         _doubt_orders(guess, columns, values, [word for word in ignored if word not in unknown])
 
@@ -241,6 +250,11 @@ def _put_one_type(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
         "no column says what happened" if not may_say else f"no word of {_some(may_say)} is known to say what happened"
     )
     guess.doubts.append(f"event_type: {told}; every line is read as a {guessed}")
+    if guessed == "view" and _best(columns, "item_id", in_list=True) is None:
+        guess.doubts.append(
+            "event_type: no column names an item either; if this is a table beside the events (customers, consent, "
+            "stock), give it that key in place of a feed"
+        )
     if rating is not None:
         guess.doubts.append(f"{rating}: a high rating can be a further event, by derived")
 
@@ -263,7 +277,10 @@ def _put_ids(guess: FeedGuess, columns: Mapping[str, Values], arm: str | None) -
     if "item_id" in guess.events:
         return
     item = _best(columns, "item_id", in_list=True) if guess.look.form is None else _best(columns, "item_id")
-    if item is not None:
+    if item is not None and len(places := _places_of_items(guess.look, columns, item)) > 1:
+        guess.events["item_id"] = {"first_of": places}
+        guess.doubts.append(f"item_id: lines name items in {_some(places)}; each may hold one of these")
+    elif item is not None:
         guess.events["item_id"] = _with_second(columns, item, "item_id")
     elif arm is not None:
         guess.events["item_id"] = guess.events["action"] = {"column": arm, "required": True}
@@ -273,6 +290,29 @@ def _put_ids(guess: FeedGuess, columns: Mapping[str, Values], arm: str | None) -
         for field_name, name in zip(("item_id", "category_id"), ids, strict=False):
             guess.events[field_name] = {"column": name} | ({"required": True} if field_name == "item_id" else {})
             guess.doubts.append(f"{field_name}: {name} is a guess by its place")
+
+
+def _places_of_items(look: FileLook, columns: Mapping[str, Values], item: str) -> list[str]:
+    """Return where the lines of a log of objects name their items: in one list, in another, or beside them.
+
+    Elements of lists come first: where a line names an item beside its list, the list says more.
+    """
+    found, held = [item], set(look.holders.get(item, ()))
+    in_lists = set(held) if "[]" in item else set[int]()
+    others = sorted((rank, name) for name in columns if (rank := field_rank("item_id", name)) is not None)
+    for _, name in others:
+        own = look.holders.get(name, frozenset())
+        if _list_of(name) in map(_list_of, found) or not own - held or ("[]" in name and own & in_lists):
+            continue
+        found.append(name)
+        held |= own
+        in_lists |= own if "[]" in name else frozenset()
+    lists = [name for name in found if "[]" in name]
+    return [*lists, *[name for name in found if "[]" not in name]]
+
+
+def _list_of(column: str) -> object:
+    return read_path(column).list_steps if is_path(column) and "[]" in column else None
 
 
 def _put_user(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
@@ -393,17 +433,64 @@ def _put_optional(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
     _put_money(guess, columns)
     if sells:
         _put_costs(guess, columns, steps)
+    _put_scales(guess, columns)
 
 
 def _put_order(guess: FeedGuess, columns: Mapping[str, Values], steps: object) -> set[str | None]:
     """Map what names the order of a purchase, which refunds find it by; return its column."""
-    name = _best(columns, "order_id", in_list=steps)
-    taken = {guess.events.get(one, {}).get("column") for one in ("user_id", "item_id", "decision_id")}
-    if name is None or name in taken or "order_id" in guess.events:
+    taken = {guess.events.get(one, {}).get("column") for one in ("user_id", "item_id", "decision_id", "event_type")}
+    name = _best({one: values for one, values in columns.items() if one not in taken}, "order_id", in_list=steps)
+    if name is None or "order_id" in guess.events:
         return set()
-    guess.events["order_id"] = {"column": name}
+    own = _return_number(guess, columns, name)
+    guess.events["order_id"] = {"column": name} if own is None else {"first_of": [own, name]}
+    if own is not None:
+        guess.doubts.append(
+            f"order_id: {own} is taken for the purchase's order that a return names, before {name}, its own number"
+        )
+        return {own, name}
+    if "refund" in guess.kinds and (n := _n_returns_of_their_own(guess, columns, name)):
+        guess.doubts.append(
+            f"order_id: {n} orders hold refunds and no purchase: if returns have numbers of their own, name the column "
+            f"with the purchase's first, as first_of: [purchase_number, {name}], or leave order_id out"
+        )
     guess.doubts.append(f"order_id: {name} is taken for the order that refunds and several lines of a purchase share")
     return {name}
+
+
+def _return_number(guess: FeedGuess, columns: Mapping[str, Values], order: str) -> str | None:
+    """Return the column in which a return names the order of its purchase; None where there is none."""
+    if "refund" not in guess.kinds:
+        return None
+    orders = set(_given(columns[order]))
+    for name, values in columns.items():
+        given = set(_given(values))
+        is_of_few = 0 < _filled(values) < 0.9
+        if name != order and is_of_few and _ORIGINAL.search(name.lower()) and 2 * len(given & orders) >= len(given):
+            return name
+    return None
+
+
+def _n_returns_of_their_own(guess: FeedGuess, columns: Mapping[str, Values], order: str) -> int:
+    """Return how many orders hold refunds alone, as far as lines can be compared; few are of purchases long ago."""
+    origin = guess.events["event_type"]
+    column = origin.get("column")
+    if column not in columns or len(columns[column]) != len(columns[order]):
+        return 0
+    bought, returned = set[str](), set[str]()
+    for word, name in zip(columns[column], columns[order], strict=True):
+        kind = _kind_of(word, origin) if word is not None else None
+        if name is not None and kind in ("purchase", "refund"):
+            (returned if kind == "refund" else bought).add(name)
+    unknown = returned - bought
+    return len(unknown) if bought and len(unknown) >= max(2, 0.5 * len(returned)) else 0
+
+
+def _kind_of(word: str, origin: Mapping[str, Any]) -> str | None:
+    if "map" in origin:
+        kinds: Mapping[str, str] = origin["map"]
+        return kinds.get(word)
+    return next((rule["type"] for rule in origin.get("match", ()) if re.fullmatch(rule["pattern"], word)), None)
 
 
 def _put_costs(guess: FeedGuess, columns: Mapping[str, Values], steps: object) -> None:
@@ -451,18 +538,41 @@ def _put_money(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
         price["divided_by"] = quantity["column"]
         guess.events["amount"] = {"column": column} | _signs(columns[column])
         guess.doubts.append(f"price: {column} is read as the sum of all pieces, and so as the amount too")
-    whole = [exact_decimal(one) for one in _given(columns[column])]
-    if len(whole) > 20 and all(one is not None and one == one.to_integral_value() and one >= 100 for one in whole):
-        guess.doubts.append(f"price: {column} holds whole numbers from 100 on; of cents, add scale: 0.01")
     if quantity is not None and any(one.startswith("-") for one in _given(columns.get(quantity.get("column", ""), []))):
         quantity |= {"absolute": True}
-    if "currency" not in guess.events:
-        guess.doubts.append("currency: no column names it; add currency: {constant: EUR} or another")
     refunded = next((name for name in columns if re.fullmatch(r"refunded?[ _]?amount", name.lower())), None)
     if refunded is not None:
         own = {"price": {"column": refunded, "above": 0}, "quantity": {"constant": 1}, "without": ["item_id"]}
         sign = {"column": refunded, "match": r"(?!0*(\.0*)?$).*", "type": "refund"}
         guess.events["derived"] = [*guess.events.get("derived", []), sign | own]
+
+
+def _put_scales(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
+    """Turn amounts into units whose names say cents, and ask where their values look like cents."""
+    asked = set[str]()
+    for field_name in MONEY_FIELDS:
+        mapping = guess.events.get(field_name, {})
+        column = str(mapping.get("column") or (mapping.get("first_of") or [""])[0])
+        if column not in columns:
+            continue
+        if is_in_minor_units(column):
+            mapping["scale"] = 0.01
+            guess.doubts.append(f"{field_name}: {column} is read as hundredths of the currency (scale), by its name")
+        elif _look_like_cents(columns[column]) and column not in asked:
+            asked.add(column)
+            guess.doubts.append(
+                f"{field_name}: {column} holds whole numbers from 100 on; are they cents? then add scale: 0.01"
+            )
+
+
+def _look_like_cents(values: Values) -> bool:
+    """Return whether amounts are whole numbers, and hardly one of them is below 100."""
+    given = _given(values)
+    numbers = [one for text in given if (one := exact_decimal(text)) is not None]
+    if len(numbers) < max(_LEAST_AMOUNTS, 0.8 * len(given)):
+        return False
+    is_whole = all(one == one.to_integral_value() for one in numbers)
+    return is_whole and sum(abs(one) >= 100 for one in numbers if one) >= 0.9 * sum(one != 0 for one in numbers) > 0
 
 
 def _put_fill_down(guess: FeedGuess) -> None:

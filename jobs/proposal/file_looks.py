@@ -38,6 +38,7 @@ class FileLook:
 
     name: relative path; form: the keys of a source's `csv`, None where it isn't delimited text.
     columns: values of the first records by column or path, missing ones None; of a path through a list, all elements.
+    holders: of JSON's paths, the numbers of the records that hold a value there, from 0.
     """
 
     path: Path
@@ -48,6 +49,7 @@ class FileLook:
     columns: dict[str, Values]
     n_records: int
     doubts: list[str] = field(default_factory=list)
+    holders: dict[str, frozenset[int]] = field(default_factory=dict)
 
 
 def joined(first: FileLook, second: FileLook) -> FileLook:
@@ -60,7 +62,11 @@ def joined(first: FileLook, second: FileLook) -> FileLook:
         for name in {**first.columns, **second.columns}
     }
     n_records, doubts = first.n_records + second.n_records, [*first.doubts, *second.doubts]
-    return replace(first, columns=columns, n_records=n_records, doubts=doubts)
+    later = {name: frozenset(n + first.n_records for n in found) for name, found in second.holders.items()}
+    holders = {
+        name: first.holders.get(name, frozenset()) | later.get(name, frozenset()) for name in {**first.holders, **later}
+    }
+    return replace(first, columns=columns, n_records=n_records, doubts=doubts, holders=holders)
 
 
 def look_at(path: Path, name: str) -> FileLook:
@@ -122,7 +128,8 @@ def _parquet_look(path: Path, name: str) -> FileLook:
     with pq.ParquetFile(path) as content:
         rows = next(content.iter_batches(N_RECORDS)).to_pylist()
     objects = [json.loads(json.dumps(row, default=str), parse_float=NumberText, parse_int=NumberText) for row in rows]
-    return FileLook(path, name, "parquet", "utf-8", None, _columns_of_objects(objects), len(objects))
+    columns, holders = _columns_of_objects(objects)
+    return FileLook(path, name, "parquet", "utf-8", None, columns, len(objects), holders=holders)
 
 
 def _json_look(path: Path, name: str, content: bytes, encoding: str) -> FileLook:
@@ -131,25 +138,24 @@ def _json_look(path: Path, name: str, content: bytes, encoding: str) -> FileLook
     if not objects:
         raise DeliveryError(f"{path}: no line is one whole JSON object; deliver JSON lines, an object a line")
     doubts = [f"{len(lines) - len(objects)} of {len(lines)} lines are no whole JSON object"]
-    return FileLook(
-        path,
-        name,
-        "jsonl",
-        encoding,
-        None,
-        _columns_of_objects(objects),
-        len(objects),
-        doubts if len(objects) < len(lines) else [],
-    )
+    columns, holders = _columns_of_objects(objects)
+    doubts = doubts if len(objects) < len(lines) else []
+    return FileLook(path, name, "jsonl", encoding, None, columns, len(objects), doubts, holders)
 
 
-def _columns_of_objects(objects: Sequence[dict[str, Any]]) -> dict[str, Values]:
+def _columns_of_objects(objects: Sequence[dict[str, Any]]) -> tuple[dict[str, Values], dict[str, frozenset[int]]]:
+    """Return the values by path, and which objects hold any."""
     rows: list[dict[str, list[str | None]]] = [{} for _ in objects]
     for row, found in zip(rows, objects, strict=True):
         for column, value in _leaves(found, "", is_in_list=False):
             row.setdefault(column, []).append(value)
     names = dict.fromkeys(column for row in rows for column in row)
-    return {name: [value for row in rows for value in row.get(name, [None])] for name in names}
+    columns = {name: [value for row in rows for value in row.get(name, [None])] for name in names}
+    holders = {
+        name: frozenset(n for n, row in enumerate(rows) if any(value is not None for value in row.get(name, ())))
+        for name in names
+    }
+    return columns, holders
 
 
 def _leaves(value: Any, path: str, *, is_in_list: bool) -> Iterator[tuple[str, str | None]]:

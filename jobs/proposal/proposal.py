@@ -14,9 +14,10 @@ from conf.specs.source import Source
 from conf.specs.strict_yaml import parse_model
 from jobs.errors import DeliveryError
 from jobs.parsing.time_reading import TimeReader
+from jobs.proposal.currency_guesses import currency_lines
 from jobs.proposal.feed_guesses import FeedGuess, guess_feed
 from jobs.proposal.file_looks import FileLook, joined, look_at
-from jobs.proposal.side_guesses import are_rates, guess_items, leading_currency
+from jobs.proposal.side_guesses import are_rates, guess_consent, guess_items, leading_currency
 
 _ENDS = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]*)?(?:\.gz|\.zst|\.zip)?$")
 _DATES = ((r"(\d{4}-\d{2}-\d{2})", re.compile(r"\d{4}-\d{2}-\d{2}")), (r"(?<!\d)(\d{8})(?!\d)", re.compile(r"\d{8}")))
@@ -45,7 +46,10 @@ def propose(paths: Sequence[Path], name: str | None = None) -> str:
         )
     unread = [pattern for pattern, guess in guesses.items() if guess is None and pattern not in sides]
     text = _text(name or _name_of(paths[0]), found, {pattern: groups[pattern] for pattern in found}, unread)
-    text += "".join(f"{line}\n" for _, lines in sides.values() for line in lines)
+    of_sides = [line for _, lines in sides.values() for line in lines]
+    if not any(line.startswith("currency:") for line in of_sides):
+        of_sides += currency_lines(list(found.values()))
+    text += "".join(f"{line}\n" for line in of_sides)
     parse_model(Source, yaml.safe_load(text), "the draft")
     return text
 
@@ -57,12 +61,15 @@ def _sides(looks: Mapping[str, FileLook], guesses: Mapping[str, FeedGuess | None
         if are_rates(look):
             others = [guess for name, guess in guesses.items() if guess is not None and name != pattern]
             one = "currencies", _rates_lines(pattern, leading_currency(look, others))
+        elif (consent := guess_consent(look, guesses[pattern])) is not None:
+            one = "consent", _consent_lines(pattern, *consent, look)
         elif (table := guess_items(look, guesses[pattern])) is not None:
             one = "items", _items_lines(pattern, table, look)
         else:
             continue
-        if one[0] not in [key for key, _ in found.values()]:
-            found[pattern] = one
+        if one[0] in [key for key, _ in found.values()]:
+            one = "", [f"# not read: {pattern} looks like {one[0]} too, and a source has one such table"]
+        found[pattern] = one
     return found
 
 
@@ -74,11 +81,22 @@ def _rates_lines(pattern: str, currency: str | None) -> list[str]:
 
 
 def _items_lines(pattern: str, table: dict[str, Any], look: FileLook) -> list[str]:
-    lines = ["# unsure: read as a table of items, not as a log: it names items, and neither a shopper nor an event"]
-    mapped = {table.get("valid_from", {}).get("column"), *(one["column"] for one in table["columns"].values())}
+    why = "read as a table of items, not as a log: it names items, and neither a shopper nor an event"
+    return _side_lines("items", pattern, table, look, why)
+
+
+def _consent_lines(pattern: str, table: dict[str, Any], why: str, look: FileLook) -> list[str]:
+    why = f"read as consents, not as a log: {why}; nobody is learned from who had not consented at the decision"
+    return _side_lines("consent", pattern, table, look, why)
+
+
+def _side_lines(key: str, pattern: str, table: dict[str, Any], look: FileLook, why: str) -> list[str]:
+    lines = [f"# unsure: {why}"]
+    time = table.get("valid_from", {})
+    mapped = {time.get("column"), *time.get("columns", ()), *(one.get("column") for one in table["columns"].values())}
     if unmapped := [name for name in look.columns if name and name not in mapped]:
-        lines.append(f"# unsure: items: mapped to nothing: {', '.join(unmapped[:15])}")
-    return [*lines, "items:", *[f"  {name}: {_flow(value)}" for name, value in ({"files": [pattern]} | table).items()]]
+        lines.append(f"# unsure: {key}: mapped to nothing: {', '.join(unmapped[:15])}")
+    return [*lines, f"{key}:", *[f"  {name}: {_flow(value)}" for name, value in ({"files": [pattern]} | table).items()]]
 
 
 def _look(files: Sequence[tuple[Path, str]]) -> FileLook:
@@ -131,7 +149,7 @@ def _text(
         "# A draft from a look at the files: read it, mend it, then make check-source.",
         f"name: {name}",
         f"title: {name}, proposed by make source",
-        "zone: UTC  # unsure: the zone whose midnights begin the shop's days",
+        "zone: UTC  # asked: in which zone do the shop's days begin, and times stand that name none? as Europe/Berlin",
     ]
     feeds = [_feed_lines(guess, pattern, groups[pattern]) for pattern, guess in found.items()]
     if len(feeds) == 1:

@@ -1,4 +1,4 @@
-"""Which files are tables beside the events: items with their prices, or rates of exchange."""
+"""Which files are tables beside the events: items with their prices, who consented, or rates of exchange."""
 
 from __future__ import annotations
 
@@ -15,6 +15,47 @@ from jobs.proposal.time_guesses import is_day_alone
 
 _RATES = {"day", "currency", "rate"}
 _ITEM_FIELDS = ("category_id", "price", "cost")
+_CONSENT = re.compile(
+    r"consent|opt[ _-]?in|permission|gdpr|dsgvo|rgpd|einwillig|zustimm|erlaubnis|consentim|consenso|accord|toestemm"
+    r"|zgoda|samtyck|samtykke|is_given|granted"
+)
+_OPT_IN = re.compile(r"opt[ _-]?in(?!g)")
+_OPTED_OUT = re.compile(
+    r"opt(ed)?[ _-]?out|unsubscri|do_?not|widerspr|abgemeld|abmeld|desinscri|desabonn|baja|disiscri|afgemeld|uitschr"
+    r"|rezygn|wypis|revoked|withdrawn"
+)
+_OUT_WORDS = frozenset(
+    {"opt-out", "opt_out", "optout", "out", "revoked", "withdrawn", "denied", "declined", "unsubscribed"}
+)
+_PLAIN_FLAGS = ("true", "false", "1", "0", "yes", "no")
+_YES = frozenset(
+    (
+        *(
+            "1",
+            "true",
+            "yes",
+            "y",
+            "t",
+            "ja",
+            "j",
+            "oui",
+            "o",
+            "si",
+            "sì",
+            "sí",
+            "s",
+            "sim",
+            "tak",
+            "on",
+            "in",
+            "opt-in",
+        ),
+        *("opt_in", "optin", "granted", "given", "accepted", "active", "subscribed"),
+    )
+)
+_NO = _OUT_WORDS | frozenset(
+    ("0", "false", "no", "n", "f", "nein", "non", "nee", "nie", "não", "nao", "off", "none", "inactive", "widerrufen")
+)
 _LEAST_DIFFERENT = 0.4  # of a table that is delivered twice, half of the rows name an item anew
 
 
@@ -53,6 +94,66 @@ def guess_items(look: FileLook, guess: FeedGuess | None) -> dict[str, Any] | Non
     form = {"csv": dict(look.form)} if look.form is not None else {}
     encoding = {"encoding": look.encoding} if look.encoding != "utf-8" else {}
     return {"format": look.format, **form, **encoding, "columns": columns} | _valid_from(guess)
+
+
+def guess_consent(look: FileLook, guess: FeedGuess | None) -> tuple[dict[str, Any], str] | None:
+    """Return the table of consents that a file seems to be, and what that rests on; None where it is none.
+
+    Args:
+        look: at the file.
+        guess: what it would be as a log; None where nothing in it is a time.
+    """
+    user = _column(look, "user_id")
+    if user is None or any(_column(look, name) is not None for name in ("item_id", "price")):
+        return None
+    if guess is not None and "constant" not in guess.events["event_type"]:
+        words = look.columns.get(guess.events["event_type"].get("column", ""), [])
+        if not _are_flags(words):
+            return None
+    name = look.path.name.lower()
+    is_of_consent = _CONSENT.search(name) is not None or _OPTED_OUT.search(name) is not None
+    flags = [one for one in look.columns if one != user and _are_flags(look.columns[one])]
+    flag = next((one for one in flags if _says_consent(one)), flags[0] if is_of_consent and flags else None)
+    if flag is not None:
+        is_given, why = _flag_mapping(flag, look.columns[flag])
+    elif _OPTED_OUT.search(name):
+        is_given, why = {"constant": "false"}, f"{look.path.name} is read as the list of those who opted out"
+    elif _CONSENT.search(name):
+        is_given, why = {"constant": "true"}, f"{look.path.name} is read as the list of those who consented"
+    else:
+        return None
+    form = {"csv": dict(look.form)} if look.form is not None else {}
+    encoding = {"encoding": look.encoding} if look.encoding != "utf-8" else {}
+    table = {"format": look.format, **form, **encoding}
+    table["columns"] = {"user_id": {"column": user}, "is_given": is_given}
+    if guess is not None and "constant" not in guess.events["event_time"]:
+        table["valid_from"] = guess.events["event_time"]
+    return table, why
+
+
+def _says_consent(column: str) -> bool:
+    word = column.lower().rpartition(".")[2]
+    return _CONSENT.search(word) is not None or _OPTED_OUT.search(word) is not None
+
+
+def _are_flags(values: Values) -> bool:
+    given = {one.lower().strip() for one in values if one is not None}
+    return bool(given) and given <= (_YES | _NO)
+
+
+def _flag_mapping(column: str, values: Values) -> tuple[dict[str, Any], str]:
+    """Return how the column is read as whether consent is given; where it says who opted out, the other way round."""
+    words = sorted({one for one in values if one is not None})
+    is_turned = _OPTED_OUT.search(column.lower()) is not None and _OPT_IN.search(column.lower()) is None
+    if not is_turned and all(one.lower() in _PLAIN_FLAGS for one in words):
+        return {"column": column}, f"{column} is read as whether consent is given"
+    found = {}
+    for one in words:
+        word = one.lower().strip()
+        is_given = word not in _OUT_WORDS and (word in _YES) != is_turned
+        found[one] = "true" if is_given else "false"
+    why = "who opted out" if is_turned else "whether consent is given"
+    return {"column": column, "map": found}, f"{column} is read as {why}"
 
 
 def _is_log(guess: FeedGuess | None) -> bool:

@@ -22,7 +22,7 @@ from rl.orders.order_split import prepare_orders
 def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
     """Write dataset.json, encoder.json and versions.json to the run folder and return dataset.json's content.
 
-    Where there is rightly nothing to learn, it holds nothing_to_learn.json, and `skipped` gives the reason.
+    Where there is rightly nothing to learn, it holds nothing_to_learn.json and a page, and `skipped` gives the reason.
     """
     pipeline = load_pipeline(scenario, source)
     run_paths = Run(settings.home, source, scenario, run_date)
@@ -34,7 +34,7 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
     try:
         content = _written(pipeline, Lake(settings.lake, source), run_paths)
     except NothingToLearn as error:
-        return _nothing_to_learn(run_paths, str(error))
+        return _nothing_to_learn(pipeline, run_paths, str(error))
     run_paths.nothing_to_learn.unlink(missing_ok=True)
     structlog.get_logger().info(
         "prepared",
@@ -67,8 +67,11 @@ def _has_registry(settings: Settings) -> bool:
     return bool(registrations(settings.home))
 
 
-def _nothing_to_learn(run_paths: Run, reason: str) -> dict[str, Any]:
-    """Write the reason to the run folder, for whoever reports on the night, and remove an earlier try's dataset."""
+def _nothing_to_learn(pipeline: Pipeline, run_paths: Run, reason: str) -> dict[str, Any]:
+    """Write the reason and a page to the run folder, for people and reports; remove an earlier try's dataset."""
+    # Templates take a moment to import: not where there is something to learn.
+    from rl.commands.nothing_learned import write_nothing_page  # noqa: PLC0415
+
     result = {
         "source": run_paths.source,
         "scenario": run_paths.scenario,
@@ -76,6 +79,7 @@ def _nothing_to_learn(run_paths: Run, reason: str) -> dict[str, Any]:
         "skipped": reason,
     }
     (run_paths.dataset / DATASET_FILE).unlink(missing_ok=True)
+    write_nothing_page(pipeline, run_paths, reason)
     write_atomically(run_paths.nothing_to_learn, to_json(result, indent=1))
     structlog.get_logger().info("nothing to learn", reason=reason)
     return result

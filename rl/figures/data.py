@@ -19,11 +19,28 @@ class SplitSummary(StrictModel):
     n_transitions: int
 
 
+class PersonsWord(StrictModel):
+    """A delivery about which a person decided: why, whose word it is and when, as far as that is known.
+
+    problem: what was wrong with it, where it could not be landed.
+    """
+
+    delivery: date
+    reason: str
+    who: str = ""
+    at: str = ""
+    problem: str = ""
+
+
 class IngestCounts(StrictModel):
     """Where the delivered lines went: accepted + rejected + not yet = lines.
 
     n_unended_files: files whose last line has no end, among those that were landed for the night: perhaps cut off.
+    unended_files: their names, where the release that landed them told.
     drift: what differs in the night's deliveries from earlier ones, a sentence each.
+    accepted: deliveries that were published as they are, since a person said so.
+    left_out: deliveries that could not be landed, and that a person left out.
+    unknown_event_types: event types that the source doesn't know, with their lines.
     """
 
     n_lines: int
@@ -33,6 +50,10 @@ class IngestCounts(StrictModel):
     n_not_yet: int
     rejected: dict[str, int]
     n_unended_files: int = 0
+    unended_files: tuple[str, ...] = ()
+    accepted: tuple[PersonsWord, ...] = ()
+    left_out: tuple[PersonsWord, ...] = ()
+    unknown_event_types: dict[str, int] = Field(default_factory=dict)
     drift: tuple[str, ...] = ()
 
 

@@ -14,9 +14,10 @@ import pytest
 
 import jobs.main
 from conf.night_lock import whole_night
-from conf.paths import Run
+from conf.paths import Lake, Run
 from conf.settings import PROJECT_ROOT
 from jobs.errors import UnlikelyDelivery
+from jobs.landing.held_back import note_held_back, read_held_back
 from jobs.main import main
 from tests.jobs.shop_logs import DAYS, day_lines, deliver_days
 from tests.spark_plans import INTERPRETED
@@ -110,12 +111,27 @@ def test_what_waits_beside_an_accepted_delivery_is_told_apart(
     def hold_back(*_: object) -> None:
         raise UnlikelyDelivery("nothing was published:\n  delivery_date=2026-01-06")
 
-    monkeypatch.setattr(jobs.main, "accept", lambda *_: None)
+    monkeypatch.setattr(jobs.main, "_accepted", lambda *_: True)
     monkeypatch.setattr(jobs.main, "is_published", lambda *_: is_there)
     monkeypatch.setattr(jobs.main, "start_spark", lambda *_: SimpleNamespace(stop=lambda: None))
     monkeypatch.setattr(jobs.main, "_result", hold_back)
     assert main(["accept", "--source", "canonical", "--delivery", "2026-01-05", "--reason", "a sale"]) == 65
     assert message in capsys.readouterr().err
+
+
+def test_a_delivery_that_could_not_be_landed_is_left_out_at_once(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is nothing to publish, so that Spark isn't started; whose word it is stands in the note."""
+    lake = Lake(home / "lake", "canonical")
+    note_held_back(lake, {DAYS[0]: "events.jsonl: empty delivery"}, [])
+    monkeypatch.setattr(jobs.main, "start_spark", lambda *_: pytest.fail("Spark was started"))
+    words = ["accept", "--source", "canonical", "--delivery", str(DAYS[0]), "--reason", "lost", "--who", "ann"]
+    assert main(words) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result == {"source": "canonical", "left_out": str(DAYS[0]), "reason": "lost"}
+    one = read_held_back(lake)[DAYS[0]]
+    assert (one.left_out, one.who) == ("lost", "ann")
 
 
 def test_unknown_setting_is_one_line_on_stderr(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from conf.paths import Run
 from rl.data.description import DatasetDescription
 from rl.errors import EvaluationError
-from rl.figures.data import DataSummary, IngestCounts, RewardBalance, SplitSummary
+from rl.figures.data import DataSummary, IngestCounts, PersonsWord, RewardBalance, SplitSummary
 
 
 def summarize_data(run: Run, dataset: DatasetDescription) -> DataSummary:
@@ -49,6 +49,16 @@ def summarize_data(run: Run, dataset: DatasetDescription) -> DataSummary:
     )
 
 
+def read_ingest(run: Run) -> IngestCounts | None:
+    """Return where the delivered lines went; None where the run folder doesn't tell.
+
+    Raises:
+        EvaluationError: a result file that can't be read.
+    """
+    ingest = _read(run.ingest_result)
+    return None if ingest is None else _ingest_counts(ingest)
+
+
 def _ingest_counts(ingest: Mapping[str, Any]) -> IngestCounts:
     return IngestCounts(
         n_lines=ingest["n_lines"],
@@ -58,7 +68,24 @@ def _ingest_counts(ingest: Mapping[str, Any]) -> IngestCounts:
         n_not_yet=ingest["n_not_yet"],
         rejected=ingest["rejected"],
         n_unended_files=ingest.get("n_unended_files", 0),
+        unended_files=tuple(ingest.get("unended_files", ())),
         drift=tuple(ingest.get("drift", ())),
+        accepted=_words(ingest.get("accepted", ())),
+        left_out=_words(ingest.get("left_out", ())),
+        unknown_event_types=dict(ingest.get("unknown_event_types", {})),
+    )
+
+
+def _words(found: Iterable[Mapping[str, str]]) -> tuple[PersonsWord, ...]:
+    return tuple(
+        PersonsWord(
+            delivery=date.fromisoformat(one["delivery"]),
+            reason=one["reason"],
+            who=one.get("who", ""),
+            at=one.get("at", ""),
+            problem=one.get("why", ""),
+        )
+        for one in found
     )
 
 

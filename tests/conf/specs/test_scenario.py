@@ -51,6 +51,18 @@ def test_load_pipeline_refuses_overrides_that_would_do_nothing(tmp_path: Path, o
         load_pipeline("recommendation", "taobao", folder=tmp_path)
 
 
+def test_overrides_of_weights_replace_them(tmp_path: Path) -> None:
+    """What one shop's events earn is one answer: a purchase alone doesn't leave clicks and carts beside it."""
+    content = read_yaml(SCENARIOS_FOLDER / "recommendation.yaml")
+    content["overrides"] = {"taobao": {**content["overrides"]["taobao"], "reward": {"weights": {"purchase": 1}}}}
+    content["reward"]["attribution"] = {"link": "last_touch", "window_hours": 12}
+    (tmp_path / "recommendation.yaml").write_text(yaml.safe_dump(content), encoding="utf-8")
+    reward = load_pipeline("recommendation", "taobao", folder=tmp_path).scenario.reward
+    assert reward.weights == {"purchase": 1}
+    assert reward.unit == content["reward"]["unit"]
+    assert load_pipeline("recommendation", "simulated_shop", folder=tmp_path).scenario.reward.weights["click"] == 1
+
+
 def test_pipeline_settles_after_lateness_session_gap_and_window() -> None:
     """12 h window + 4 h session + 1 h gap fit in a day, and the late day comes on top."""
     assert load_pipeline("recommendation", "simulated_shop").settle_days == 2

@@ -83,6 +83,16 @@ def test_merge_empties_what_an_empty_mapping_stands_for() -> None:
     }
 
 
+def test_merge_replaces_what_is_one_answer() -> None:
+    """By its path, wherever it lies."""
+    base = {"reward": {"weights": {"click": 1}, "cost": {"declared": {"mail": 1}, "otherwise": 0}}}
+    override = {"reward": {"weights": {"purchase": 1}, "cost": {"declared": {"sms": 2}}}}
+    assert merge(base, override, [("reward", "weights"), ("reward", "cost", "declared")]) == {
+        "reward": {"weights": {"purchase": 1}, "cost": {"declared": {"sms": 2}, "otherwise": 0}}
+    }
+    assert merge(base, override)["reward"]["weights"] == {"click": 1, "purchase": 1}
+
+
 def test_suggest_lists_known_words_where_none_is_near() -> None:
     """Without a near miss the reader gets the whole choice."""
     assert suggest("zzz", ["view", "cart"]) == "; known: cart, view"

@@ -16,7 +16,7 @@ from conf.paths import Lake
 from conf.publication import read_pointers
 from conf.specs.event_mapping import EventMapping
 from jobs.errors import DeliveryError, UnlikelyDelivery
-from jobs.landing.acceptance import accept, accepted_reasons
+from jobs.landing.acceptance import accept, accepted_note, accepted_notes
 from jobs.landing.delivery_limits import RejectedLines, n_shifted, summarize, unlikely_lines
 from jobs.landing.raw_deliveries import read_raw_deliveries
 from jobs.landing.unlikely_deliveries import refuse
@@ -107,15 +107,17 @@ def test_delivery_in_other_units_is_landed_and_not_published_until_accepted(
         accept(lake, SECOND, " ")
     with pytest.raises(DeliveryError, match="no delivery 2026-02-01 was landed: there are 2"):
         accept(lake, date(2026, 2, 1), "closed")
-    accept(lake, SECOND, "the shop was closed")
+    accept(lake, SECOND, "the shop was closed", who="ann")
     result = ingest_into(home, SECOND)
+    (accepted,) = result["accepted"]
+    assert accepted | {"at": ""} == {"delivery": str(SECOND), "reason": "the shop was closed", "who": "ann", "at": ""}
     assert (result["deliveries"], result["rejected"]) == ([str(SECOND)], {"bad_timestamp": len(wrong)})
     manifest = read_pointers(lake.table("events"))[f"delivery_date={SECOND}"].manifest
-    assert manifest.notes == {"accepted": "the shop was closed"}
+    assert accepted_note(manifest.notes) == {name: one for name, one in accepted.items() if name != "delivery"}
     deliver(logs, SECOND, [*wrong, "{"])
     with pytest.raises(UnlikelyDelivery, match=f"{len(wrong) + 1} of {len(wrong) + 1} lines"):
         ingest_into(home, SECOND, logs)
-    assert accepted_reasons(lake, read_raw_deliveries(lake).values()) == {}
+    assert accepted_notes(lake, read_raw_deliveries(lake).values()) == {}
 
 
 def test_two_identical_files_are_both_counted(ingest_into: Ingest, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def test_a_file_that_may_be_cut_off_is_said(spark: SparkSession, lake: Lake, tmp
     logs.mkdir()
     for content, n_unended in ((whole, 1), (whole, 1), (whole + b"\n", 0)):
         (logs / name).write_bytes(gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
-        assert _landed(spark, lake, logs).n_unended_files == n_unended
+        assert _landed(spark, lake, logs).unended_files == [name] * n_unended
 
 
 def test_log_is_split_by_business_date(spark: SparkSession, lake: Lake, tmp_path: Path) -> None:

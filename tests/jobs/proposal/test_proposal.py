@@ -161,12 +161,12 @@ def test_money_in_lists_of_objects_that_nothing_maps_is_named(tmp_path: Path) ->
 
 def test_orders_that_the_words_leave_out_are_said(tmp_path: Path) -> None:
     """A shop whose orders are checkouts has no other word of a purchase; prices in cents have their own names."""
-    view = '{"at": "2026-01-05T10:%02d:00Z", "user_id": "u1", "event": "view", "sku": "i1", "priceCents": 95}'
+    view = '{"at": "2026-01-05T10:%02d:00Z", "user_id": "u1", "event": "view", "sku": "i1", "fareCents": 95}'
     checkout = '{"at": "2026-01-05T11:%02d:00Z", "user_id": "u1", "event": "checkout", "sku": "i1", "qty": 2}'
     lines = [one % n for n in range(20) for one in (view, checkout)]
     text = propose([_write(tmp_path / "log.jsonl", _csv(lines))])
     assert "event_type: checkout is ignored, though its lines hold qty and no other word is a purchase" in text
-    assert "mapped to nothing: priceCents" in text
+    assert "mapped to nothing: fareCents" in text
     begun = [line.replace('"view"', '"purchase"') for line in lines]
     assert "is ignored, though" not in propose([_write(tmp_path / "sold.jsonl", _csv(begun))])
 
@@ -177,10 +177,10 @@ def test_orders_that_the_words_leave_out_are_said(tmp_path: Path) -> None:
         ("at,user_id\n3/1/2026 13:00,7\n", "day and month may be the other way round"),
         ("at,user_id\n2026-01-05 13:00,7\n", "times that don't say their zone"),
         ("at,user_id,qty,amount\n2026-01-05 13:00,7,2,5.0\n", "amount is read as the sum of all pieces"),
-        ("at,user_id,price\n" + "2026-01-05 13:00,7,1999\n" * 30, "of cents, add scale: 0.01"),
+        ("at,user_id,price\n" + "2026-01-05 13:00,7,1999\n" * 30, "are they cents? then add scale: 0.01"),
         (
             "at,user_id,event\n" + "2026-01-05 13:00,7,view\n2026-01-05 13:01,7,zoom\n",
-            "no word says what they are: zoom",
+            "no word says what they are: zoom (1 of 2 lines)",
         ),
         ("at,user_id,note,note\n2026-01-05 13:00,7,x,y\n", "columns of the same name can't be mapped: note"),
         ("2026-01-05 13:00,aa1,b7\n2026-01-05 14:00,aa2,b8\n", "user_id: c2 is a guess by its place"),

@@ -77,6 +77,34 @@ def test_prepare_skips_with_the_reason(tmp_path: Path, name: str) -> None:
     assert not (night.run.dataset / "dataset.json").exists()
 
 
+def test_a_night_that_learns_nothing_leaves_a_page(tmp_path: Path) -> None:
+    """What was read, why it is too little, and what would be needed; nothing that was never counted."""
+    night = built(tmp_path, n_days=2)
+    night.run.folder.mkdir(parents=True, exist_ok=True)
+    counts = {"n_lines": 1100, "n_events": 1040, "n_derived": 0, "n_rejected": 60, "n_not_yet": 0}
+    accepted = [{"delivery": "2026-01-05", "reason": "a <test> day", "who": "ann", "at": "2026-01-06T03:00:00+00:00"}]
+    words = {"Rückgabe": 41}
+    told = counts | {"rejected": {"unknown_event_type": 60}, "accepted": accepted, "unknown_event_types": words}
+    night.run.ingest_result.write_text(json.dumps(told), encoding="utf-8")
+    result = night.command(prepare)
+    page = night.run.page.read_text(encoding="utf-8")
+    for expected in (
+        "No policy was trained",
+        "too short to split",
+        "1,100",
+        "unknown event type",
+        "a &lt;test&gt; day (ann, 2026-01-06)",
+        "Rückgabe (41)",
+        "episodes in each of training, validation and test",
+        "What would be needed",
+    ):
+        assert expected in page
+    assert "skipped" in result
+    night.run.ingest_result.unlink()
+    night.command(prepare)
+    assert "counts of lines were not found" in night.run.page.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("name", LOGS)
 def test_worth_says_in_words_that_nothing_can_be_learned(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch

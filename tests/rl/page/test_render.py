@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
 from rl.figures.candidates import ActionShare
+from rl.figures.data import PersonsWord
 from rl.figures.evidence import DepartureSummary, ExplanationSummary, Loggers, Segments
 from rl.figures.returns import Returns
 from rl.figures.values import PlayedSpend, PlayedValue
@@ -274,6 +276,26 @@ def test_page_says_what_is_odd_about_the_nights_files() -> None:
     assert "column c10 is gone" not in shown
     assert "and 2 more, in ingest.json" in shown
     for words in ("end within a line", "differ from earlier ones"):
+        assert words not in text_of(review())
+
+
+def test_page_says_what_persons_decided_about_deliveries() -> None:
+    """Which delivery was accepted or left out, why, by whom and when; names of files that may be cut off."""
+    usual = data().ingest
+    assert usual is not None
+    word = PersonsWord(delivery=date(2026, 1, 30), reason="closed & empty", who="ann", at="2026-01-31T03:00:00+00:00")
+    told: dict[str, Any] = {
+        "accepted": (word,),
+        "left_out": (word.model_copy(update={"reason": "lost", "who": "", "at": ""}),),
+    }
+    told |= {"n_unended_files": 1, "unended_files": ("a.csv",), "unknown_event_types": {"Rückgabe": 1041}}
+    shown = text_of(review(data=data(ingest=usual.model_copy(update=told))))
+    assert "because a person said so" in shown
+    assert "closed & empty (ann, 2026-01-31)" in shown
+    assert "left out, so that their days look as if nobody had come" in shown
+    assert "It is a.csv." in shown
+    assert "Rückgabe (1,041)" in shown
+    for words in ("a person said so", "were left out", "does not know are rejected"):
         assert words not in text_of(review())
 
 

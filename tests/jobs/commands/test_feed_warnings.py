@@ -1,0 +1,97 @@
+"""What is probably wrong with a feed is said although every line of it is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conf.specs.source import Source
+from jobs.commands.feed_warnings import feed_warnings
+from jobs.commands.source_check import check_source, report_lines
+from jobs.commands.source_outlook import OutlookEvent
+
+MAP = {"v": "view", "p": "purchase", "r": "refund"}
+
+
+def _source(**changes: Any) -> Source:
+    events = {
+        "event_time": {"column": "at", "unit": "seconds"},
+        "event_type": {"column": "what", "map": MAP},
+        "user_id": {"column": "who", "required": True},
+        "order_id": {"column": "order"},
+        "price": {"column": "price"},
+        "quantity": {"column": "n"},
+        "amount": {"column": "sum"},
+    }
+    content = {
+        "name": "shop",
+        "title": "A shop",
+        "format": "csv",
+        "csv": {"has_header": True, "delimiter": ";"},
+        "encoding": "latin-1",
+        "delivery": {"layout": "by_event_date", "files": ["**/*.csv"]},
+        "events": events | changes.pop("events", {}),
+        "duplicates": "keep",
+        "session": {"gap_minutes": 30, "max_hours": 4},
+        "decisions": {"kind": "implied", "event_type": "view"},
+    }
+    return Source.model_validate(content | changes)
+
+
+def _sold(n: int, kind: str = "purchase", **money: int | str) -> list[OutlookEvent]:
+    return [OutlookEvent(number, "u", kind, dict(money)) for number in range(n)]
+
+
+VIEWS = _sold(20, "view")
+
+
+@pytest.mark.parametrize(
+    ("events", "changes", "expected"),
+    [
+        (_sold(3), {}, "none of 3 purchase events carries money: map amount, or price and quantity"),
+        (_sold(3, price=9_500_000), {}, "none of 3 purchase events carries money: map a quantity beside the price"),
+        ([*_sold(3, amount=9_500_000), *_sold(1)], {}, "1 of 4 purchase events carry no money"),
+        (_sold(2, "refund"), {}, "none of 2 refund events carries money"),
+        (_sold(9, amount=1_999_000_000), {}, "amount is a whole number in all of 9 events, most of them from 100 on"),
+        (_sold(9, amount=9_500_000), {}, "money of 9 events has no currency: add currency: EUR"),
+        (
+            [*_sold(2, amount=9_500_000, currency="EUR"), *_sold(1, amount=9_500_000, currency="CHF")],
+            {},
+            "money is in several currencies (EUR 2, CHF 1)",
+        ),
+        (VIEWS, {}, "all 20 events are of one type (view), and the mapping knows purchase, refund too"),
+        ([*VIEWS, *_sold(1, amount=1_500_000)], {}, "no event among these lines is refund, which the mapping knows"),
+    ],
+)
+def test_what_is_probably_wrong_is_said(events: list[OutlookEvent], changes: dict[str, Any], expected: str) -> None:
+    assert any(one.startswith(expected) for one in feed_warnings(events, _source(**changes)))
+
+
+@pytest.mark.parametrize(
+    ("events", "changes"),
+    [
+        (_sold(9, amount=19_990_000), {"currency": "EUR"}),
+        (_sold(9, amount=19_990_000, currency="EUR"), {}),
+        (_sold(9, amount=1_999_000_000), {"currency": "EUR", "events": {"amount": {"column": "sum", "scale": 0.01}}}),
+        (_sold(4, amount=1_999_000_000), {"currency": "EUR"}),
+        (_sold(9, amount=7_000_000), {"currency": "EUR"}),
+        (VIEWS, {"events": {"event_type": {"constant": "view"}}}),
+        ([], {}),
+    ],
+)
+def test_what_is_right_is_not_doubted(events: list[OutlookEvent], changes: dict[str, Any]) -> None:
+    """Money in its currency, cents that are scaled, a log of one kind by its spec."""
+    assert list(feed_warnings(events, _source(**changes))) == []
+
+
+def test_unknown_words_are_told_with_their_lines(tmp_path: Path) -> None:
+    """What a shop calls its returns may be told; what looks like anybody's data is shown by its shape."""
+    rows = ["1767607200;v;u;;;;", *["1767607200;Rückgabe;u;;;;"] * 3, "1767607200;ann@x.org;u;;;;"]
+    (tmp_path / "log.csv").write_bytes("\n".join(["at;what;who;order;price;n;sum", *rows, ""]).encode("latin-1"))
+    checks, unread = check_source(_source(), tmp_path)
+    assert checks[0].result()["unknown_event_types"] == {"Rückgabe": 3, "aaa@a.aaa": 1}
+    report = "\n".join(report_lines(checks, unread, _source()))
+    assert "event types that the source does not know: Rückgabe (3 lines), aaa@a.aaa (1 line)" in report
+    assert "ann" not in report

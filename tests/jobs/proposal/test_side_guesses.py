@@ -1,0 +1,134 @@
+"""Files beside a log become the tables that they are: consents aren't views."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conf.specs.source import Source
+from conf.specs.strict_yaml import parse_model
+from jobs.commands.check_source import main
+from jobs.commands.side_check import check_side_tables
+from jobs.parsing.side_parsing import SideParser
+from jobs.proposal.proposal import propose
+
+
+def _shop(folder: Path, name: str, text: str) -> Path:
+    """A log of views with the file beside it."""
+    folder.mkdir()
+    rows = [f"2026-01-05T10:{n:02d}:00Z,u{n % 7},s{n % 5},view" for n in range(40)]
+    (folder / "clicks.csv").write_text("\n".join(["at,user_id,sku,event", *rows, ""]))
+    (folder / name).write_text(text)
+    return folder
+
+
+def _draft(folder: Path) -> Source:
+    return parse_model(Source, yaml.safe_load(propose([folder], "shop")), "draft")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        (
+            "consent.csv",
+            "user_id,consent,since\nu1,true,2026-01-01T00:00:00Z\nu2,false,2026-01-01T00:00:00Z\n",
+            [True, False],
+        ),
+        ("opt.csv", "user_id,opt_out,since\nu1,1,2026-01-01T00:00:00Z\nu2,0,2026-01-01T00:00:00Z\n", [False, True]),
+        ("e.csv", "Kunde;Einwilligung;seit\nu1;ja;01.01.2026\nu2;nein;02.01.2026\n", [True, False]),
+        (
+            "consent.csv",
+            "user_id,status,at\nu1,opt-in,2026-01-01T00:00:00Z\nu2,opt-out,2026-01-01T00:00:00Z\n",
+            [True, False],
+        ),
+        (
+            "consent.jsonl",
+            '{"user": {"id": "u1"}, "opt_in": true}\n{"user": {"id": "u2"}, "opt_in": false}\n',
+            [True, False],
+        ),
+        ("unsubscribed.csv", "email,at\na@x.org,2026-01-01T00:00:00Z\nb@x.org,2026-01-01T00:00:00Z\n", [False, False]),
+    ],
+)
+def test_consents_are_a_table(tmp_path: Path, name: str, text: str, expected: list[bool]) -> None:
+    """Whoever opted out has not consented, in whichever words; what was read is asked."""
+    folder = _shop(tmp_path / "shop", name, text)
+    draft = _draft(folder)
+    assert draft.feeds == ()
+    table = draft.consent
+    assert table is not None
+    assert "read as consents, not as a log" in propose([folder], "shop")
+    (check,) = check_side_tables(draft, folder, 100)
+    assert (check.n_lines, check.n_rejected.total()) == (2, 0)
+    header = text.split("\n", maxsplit=1)[0].split(table.csv.delimiter) if table.csv is not None else ()
+    parser = SideParser("consent", table, header, zone="UTC", pseudonym=str)
+    lines = text.splitlines()[1 if table.csv is not None else 0 :]
+    from datetime import date  # noqa: PLC0415
+
+    assert [parser.parse(line, date(2026, 1, 1)).rows[0]["is_given"] for line in lines] == expected
+
+
+def test_a_log_that_holds_a_flag_of_consent_is_a_log(tmp_path: Path) -> None:
+    """It names items, and what happened."""
+    rows = [f"2026-01-05T11:{n:02d}:00Z,u{n},s1,purchase,true,{n}.50,1" for n in range(9)]
+    text = "\n".join(["at,user_id,sku,event,consent,price,quantity", *rows, ""])
+    draft = _draft(_shop(tmp_path / "shop", "orders.csv", text))
+    assert draft.consent is None
+    assert sorted(feed.name for feed in draft.feeds) == ["clicks", "orders"]
+
+
+def test_a_second_table_of_a_kind_is_no_feed(tmp_path: Path) -> None:
+    folder = _shop(tmp_path / "shop", "consent_web.csv", "user_id,consent\nu1,true\n")
+    (folder / "consent_till.csv").write_text("user_id,consent\nu2,true\n")
+    assert _draft(folder).feeds == ()
+    assert "looks like consent too, and a source has one such table" in propose([folder], "shop")
+
+
+def test_a_file_without_items_is_asked_about(tmp_path: Path) -> None:
+    """Customers with the day that they came are no views; the draft can't know, and says so."""
+    folder = _shop(tmp_path / "shop", "people.csv", "user_id,city,joined\nu1,Ulm,2026-01-01T00:00:00Z\n")
+    assert "if this is a table beside the events" in propose([folder], "shop")
+
+
+def test_check_source_passes_what_is_proposed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Orders with lines in cents, and consents beside them: published as drafted."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    views = [{"at": 1767607200000 + n, "event": "view", "user_id": f"u{n % 5}", "sku": f"s{n % 3}"} for n in range(30)]
+    orders = [
+        {
+            "at": 1767607300000 + n,
+            "event": "order_placed",
+            "user_id": f"u{n % 5}",
+            "order": {
+                "id": f"o{n}",
+                "line_items": [
+                    {"sku": "s1", "price_cents": 1999, "quantity": 2},
+                    {"sku": "s2", "price_cents": 450, "quantity": 1},
+                ],
+            },
+        }
+        for n in range(10)
+    ]
+    (folder / "log.jsonl").write_text("".join(json.dumps(one) + "\n" for one in [*views, *orders]))
+    (folder / "consent.csv").write_text("user_id,consent,since\nu1,true,2026-01-01T00:00:00Z\n")
+    draft = tmp_path / "sources" / "shop.yaml"
+    draft.parent.mkdir()
+    draft.write_text(propose([folder], "shop"))
+    monkeypatch.setattr("conf.specs.source.SOURCES_FOLDER", draft.parent)
+    monkeypatch.setattr(
+        "jobs.commands.check_source.load_source",
+        lambda name: parse_model(Source, yaml.safe_load(draft.read_text()), name),
+    )
+    assert main(["--source", "shop", "--logs", str(folder)]) == 0
+    told = capsys.readouterr()
+    result = json.loads(told.out)
+    assert result["feeds"]["shop"]["events"] == {"purchase": 20, "view": 30}
+    assert result["feeds"]["shop"]["warnings"] == [
+        "money of 20 events has no currency: add currency: EUR (or another) to the source"
+    ]
+    assert result["side_tables"]["consent"]["n_accepted"] == 1
