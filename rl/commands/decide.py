@@ -26,6 +26,7 @@ from conf.specs.reward import millionths
 from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.spec_hash import code_hash, full_spec_hash
 from rl.commands import decide_orders
+from rl.commands.rule_names import refuse_unknown_actions
 from rl.data.offer_costs import committed_costs
 from rl.data.shop_rules import rules_of_scenario
 from rl.data.transitions_reading import read_availability
@@ -72,7 +73,7 @@ def run(
         budget: of the week, in the reward's unit; None for the scenario's.
 
     Raises:
-        SpecError: a scenario of which no list can be decided.
+        SpecError: a scenario of which no list can be decided, or whose rules name an action that nothing knows.
         RegistryError: no such version.
         PolicyError: a policy that was judged without a budget, or a list that isn't right or that the period's budget
             doesn't pay; nothing is published.
@@ -83,6 +84,7 @@ def run(
             settings=settings, source=source, scenario=scenario, run_date=run_date, version=version, budget=budget
         )
     lake, start = Lake(settings.lake, source), week_start(pipeline, run_date + timedelta(days=1))
+    refuse_unknown_actions(settings, pipeline, horizon=run_date)
     with publishing(lake.list_lock(scenario)):  # lists of a period are decided one by one
         return _decided(settings, pipeline, lake, start, run_date=run_date, version=version, budget=budget)
 
