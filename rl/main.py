@@ -268,9 +268,25 @@ def decide(
     budget: Annotated[
         float | None, typer.Option(min=0, help="Of the week, in the unit of the reward; default: the scenario's.")
     ] = None,
+    positions: Annotated[int | None, typer.Option(min=1, help="Recommendations for each shopper; default: 1.")] = None,
+    hour: Annotated[
+        int | None, typer.Option(min=0, max=23, help="Of the day, in the shop's zone, that they are for; default: 6.")
+    ] = None,
+    availability_id: Annotated[
+        str | None, typer.Option(help="Set of what may be recommended; default: the one in force then.")
+    ] = None,
 ) -> None:
-    """Write the list of the week that starts on the day after the date, or that morning's orders."""
-    _run_command("decide", source=source, scenario=scenario, run_date=run_date.date(), version=version, budget=budget)
+    """Write the list of the day after the date: of the week that starts, of orders, or of recommendations."""
+    asked = {"positions": positions, "hour": hour, "availability_id": availability_id}
+    _run_command(
+        "decide",
+        source=source,
+        scenario=scenario,
+        run_date=run_date.date(),
+        version=version,
+        budget=budget,
+        asked={name: value for name, value in asked.items() if value is not None},
+    )
 
 
 ModelName = Annotated[str | None, typer.Option("--model", help="Model, as in conf/models/NAME.yaml; default: each.")]
