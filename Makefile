@@ -50,6 +50,7 @@ help:  ## this page
 #:   MODEL=NAME       a file of conf/models that `make shopper-models` fits and scores with; default: each
 #:   AS_OF=2026-02-01 the day that `make observe` is for: the one after the last delivery
 #:   HOST=127.0.0.1 SERVE_PORT=8090 RULES=rules.yaml DECISIONS=FOLDER   of `make serve`; RULES SHOPPERS=200 of `make preview`
+#:   TODAY=2026-03-16 the day that `make serve` takes for today, for a simulated shop, whose days are past
 #:   WHY="..." WHO=ann            why `make rollback`, `make off` or `make on`, and whose word it is; default: this user
 #:   FILES="a.csv b.csv" OUT=conf/sources/shop.yaml   what `make source` looks at, and where its draft goes (default: stdout)
 #:   PORT=8080 MLFLOW_PORT=5000   ports of the pages of `make up`
@@ -122,10 +123,10 @@ control: pipeline-environment  ## let a version that decided before decide for t
 	@exec $(PIPELINE) -m rl control --scenario "$${SCENARIO:-recommendation}" $${VERSION:+--version "$$VERSION"} \
 	  --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
 
-serve: pipeline-environment  ## decide in the shop, each decision logged (SOURCE, SCENARIO, HOST, SERVE_PORT, RULES, DECISIONS)
+serve: pipeline-environment  ## decide in the shop, each decision logged (SOURCE, SCENARIO, HOST, SERVE_PORT, RULES, DECISIONS, TODAY)
 	@exec $(PIPELINE) -m rl serve --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  --host "$${HOST:-127.0.0.1}" --port "$${SERVE_PORT:-8090}" $${RULES:+--rules "$$RULES"} \
-	  $${DECISIONS:+--decisions "$$DECISIONS"}
+	  $${DECISIONS:+--decisions "$$DECISIONS"} $${TODAY:+--today "$$TODAY"}
 
 preview: pipeline-environment  ## what a file of rules would change in tomorrow's decisions, before it is in force (RULES, SHOPPERS, SOURCE, SCENARIO)
 	@exec $(PIPELINE) -m rl preview --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \

@@ -141,6 +141,9 @@ _PRODUCT_FORMS = {
 }
 _FROM_ONE = ("units_sold_{n}d", "units_sold_day_{n}")
 
+PERIODS: dict[str, int] = {"hour_of_day": 24, "day_of_week": 7, "day_of_year": 366}
+"""Features that go round, and after how many: hour 23 is next to hour 0."""
+
 OF_PRODUCTS_TOO: tuple[str, ...] = ("day_of_week", "n_purchases", "spend", "discounts", "n_redeemed")
 """Further features, windows by their name, that mean something of a product."""
 
@@ -171,6 +174,12 @@ def feature_named(name: str) -> FeatureDefinition | None:
     if product := product_feature(name):
         return PRODUCT_FEATURES[product[0]]
     return OBSERVATION_FEATURES.get(name)
+
+
+def is_count(name: str) -> bool:
+    """Return whether the feature is a number of which more is more: no list, attribute, hour or day that goes round."""
+    found = feature_named(name)
+    return found is not None and found.kind == "scalar" and not attribute_of(name) and name not in PERIODS
 
 
 def window_of(feature: str) -> tuple[str, int] | None:

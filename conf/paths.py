@@ -50,6 +50,14 @@ class Lake:
         """Return the file of the same list as a spreadsheet or a campaign tool reads it."""
         return self.decisions(scenario) / "csv" / f"{as_of}.csv"
 
+    def recommendations(self, scenario: str) -> Path:
+        """Return the folder of a scenario's recommendations in bulk: decisions for each shopper, by as-of day."""
+        return self.folder / "recommendations" / scenario
+
+    def recommendations_csv(self, scenario: str, as_of: date) -> Path:
+        """Return the file of the same list as a line a decision of the canonical log."""
+        return self.recommendations(scenario) / "csv" / f"{as_of}.csv"
+
     def list_lock(self, scenario: str) -> Path:
         """Return the lock file that is held while a list of the scenario is decided."""
         return self.folder / "_locks" / f"decide_{scenario}"

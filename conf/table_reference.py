@@ -15,6 +15,7 @@ from conf.tables import (
     HISTORIES,
     ORDER_LISTS,
     RAW_LINES,
+    RECOMMENDATIONS,
     SESSIONS,
     SHOPPER_SCORES,
     SIDE_TABLES,
@@ -33,6 +34,7 @@ _MEANINGS = {
     "items": "What a shop said of its items, and from when on it holds.",
     "availability": "Sets of actions that decisions refer to by id.",
     "consent": "From when a shopper gave or took back consent to being learned from.",
+    "recommendations": "Tomorrow's decisions for every shopper with a history, in bulk; also as CSV files in `csv/`.",
     "offers": "What a shop's offers cost it, and from when on.",
     "stock": "How many pieces of an item a shop had, and from when on.",
     "holidays": "Days that a shop names as holidays.",
@@ -104,6 +106,7 @@ def page() -> str:
         SHOPPER_SCORES,
         observations_table(scenario),
         DECISIONS,
+        RECOMMENDATIONS,
         ORDER_LISTS,
         transitions_table(scenario),
     ]

@@ -358,6 +358,27 @@ DECISIONS = Table(
 )
 
 
+RECOMMENDATIONS = Table(
+    name="recommendations",
+    key=("decision_id",),
+    partitioned_by=("as_of",),
+    columns=(
+        Column("decision_id", "string", "hash of the shopper and of all that the list is made of, and the position"),
+        Column("slate_id", "string", "names a shopper's decisions together"),
+        Column("position", "int", "place in the slate, from 0"),
+        Column("decision_time", "timestamp", "moment of the as-of day that is decided for, UTC", unit="microseconds"),
+        Column("user_id", "string", "keyed hash of the shopper's id"),
+        Column("item_id", "string", "natural key of the item, where actions are items", is_nullable=True),
+        Column("category_id", "string", "natural key of its category", is_nullable=True),
+        Column("action", "string", "natural key of what to show"),
+        Column("propensity", PROPENSITY_TYPE, "probability that it was drawn with"),
+        Column("policy_version", "string", "policy that decided"),
+        Column("availability_id", "string", "set of actions that were available", is_nullable=True),
+        Column("group", "string", "champion, exploration, fallback or control, as a service says it"),
+    ),
+)
+
+
 ORDER_LISTS = Table(
     name="order_lists",
     key=("item_id",),

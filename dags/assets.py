@@ -30,6 +30,16 @@ def decisions_asset(scenario: str) -> Asset:
     return _asset(f"decisions/{scenario}")
 
 
+def histories_asset(scenario: str) -> Asset:
+    """Return the asset that says that a day's histories for requests are published; its partition is the day before."""
+    return _asset(f"histories/{scenario}")
+
+
+def recommendations_asset(scenario: str) -> Asset:
+    """Return the asset that says that a day's recommendations are published; its partition is the day before."""
+    return _asset(f"recommendations/{scenario}")
+
+
 def order_list_asset(scenario: str) -> Asset:
     """Return the asset that says that a morning's orders are published; its partition is the day before."""
     return _asset(f"order_list/{scenario}")

@@ -1,4 +1,4 @@
-"""DAGs `decide_…`: the list of a week, of scenarios that say who may be sent what, and tomorrow's orders."""
+"""DAGs `decide_…`: the list of a week, tomorrow's orders, and tomorrow's recommendations for all shoppers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ from datetime import date, timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.python import PythonOperator
-from airflow.sdk import DAG, PartitionedAssetTimetable
+from airflow.sdk import DAG, Asset, PartitionedAssetTimetable
 from airflow.sdk.exceptions import AirflowSkipException
 
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline
-from dags.assets import decisions_asset, events_asset, order_list_asset, transitions_asset
+from dags.assets import (
+    decisions_asset,
+    events_asset,
+    histories_asset,
+    order_list_asset,
+    recommendations_asset,
+    transitions_asset,
+)
 from dags.failures import tell_run
 from dags.run_date import day_after, run_date
 from dags.specs import read_pipelines
@@ -46,13 +53,40 @@ past morning would replace the record of what was ordered. Trigger this DAG with
   Where the scenario was turned off, it is **skipped**, as it is without a champion: then the version that the night
   registered drafts its orders in the run folder, for whoever reviews it.
 """
+DOC_RECOMMENDATIONS = """
+### {title}: tomorrow's recommendations
+
+Follows every partition of `histories/{name}`, which `observe_{name}` publishes; works on tonight's date alone. Other
+dates are **skipped**: a list of a past day would replace the record of what was decided. Trigger this DAG with its
+partition key and `{{"decide": true}}` to make such a list on purpose.
+
+* `decide` says for every shopper with a history what to show on the day after the date, by the champion, with its
+  propensity: the table `recommendations`, and a CSV file beside it; asset `recommendations/{name}`. It doesn't wait for
+  tonight's training. Where the scenario was turned off, or has no champion yet, it is **skipped**.
+"""
 
 
 def decide_dag(pipeline: Pipeline) -> DAG | None:
     """Return the DAG that makes a scenario's lists; None where no list can be decided for it."""
     scenario = pipeline.scenario
+    if not scenario.request_problem:
+        return _tonights_dag(
+            pipeline,
+            what="tomorrow's recommendations",
+            doc=DOC_RECOMMENDATIONS,
+            after=histories_asset(scenario.name),
+            made=recommendations_asset(scenario.name),
+            task_doc="`python -m rl decide`: the champion's decision for every shopper with a history.",
+        )
     if scenario.orders is not None:
-        return _orders_dag(pipeline)
+        return _tonights_dag(
+            pipeline,
+            what="tomorrow's orders",
+            doc=DOC_ORDERS,
+            after=transitions_asset(scenario.name),
+            made=order_list_asset(scenario.name),
+            task_doc="`python -m rl decide`: the champion's orders, within packs and limits, checked.",
+        )
     if scenario.list_problem or scenario.week is None:
         return None
     with DAG(
@@ -95,13 +129,14 @@ def decide_dag(pipeline: Pipeline) -> DAG | None:
     return dag
 
 
-def _orders_dag(pipeline: Pipeline) -> DAG:
+def _tonights_dag(pipeline: Pipeline, *, what: str, doc: str, after: Asset, made: Asset, task_doc: str) -> DAG:
+    """Return the DAG whose one command decides tonight's list, after an asset of its date."""
     scenario = pipeline.scenario
     with DAG(
         dag_id=f"decide_{scenario.name}",
-        description=f"{scenario.title}: tomorrow's orders",
-        doc_md=DOC_ORDERS.format(name=scenario.name, title=scenario.title),
-        schedule=PartitionedAssetTimetable(assets=transitions_asset(scenario.name)),
+        description=f"{scenario.title}: {what}",
+        doc_md=doc.format(name=scenario.name, title=scenario.title),
+        schedule=PartitionedAssetTimetable(assets=after),
         catchup=False,
         max_active_runs=1,
         tags=["nightcart", "decide", scenario.name, pipeline.source.name],
@@ -119,7 +154,7 @@ def _orders_dag(pipeline: Pipeline) -> DAG:
         )
         decide = LearningStep(
             task_id="decide",
-            doc_md="`python -m rl decide`: the champion's orders, within packs and limits, checked.",
+            doc_md=task_doc,
             arguments=[
                 "decide",
                 f"--source={pipeline.source.name}",
@@ -127,7 +162,7 @@ def _orders_dag(pipeline: Pipeline) -> DAG:
                 "--date={{ run_date(dag_run) }}",
             ],
             execution_timeout=timedelta(hours=1),
-            outlets=[order_list_asset(scenario.name)],
+            outlets=[made],
         )
         is_tonight >> decide
     return dag

@@ -10,7 +10,7 @@ from airflow.sdk import DAG, PartitionedAssetTimetable
 
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline
-from dags.assets import events_asset
+from dags.assets import events_asset, histories_asset
 from dags.failures import tell_run
 from dags.run_date import day_after, run_date
 from dags.specs import read_pipelines
@@ -66,6 +66,7 @@ def observe_dag(pipeline: Pipeline) -> DAG | None:
             ],
             execution_timeout=timedelta(hours=2),
             inlets=[events_asset()],
+            outlets=[histories_asset(scenario.name)],
         )
         tomorrow >> observe
     return dag

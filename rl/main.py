@@ -180,19 +180,19 @@ Who = Annotated[str | None, typer.Option("--who", help="Name of the person; defa
 @app.command("rollback")
 def rollback(scenario: WhatScenario, why: Why, who: Who = None) -> None:
     """Make the champion before the present one champion again."""
-    _run_command("switch", scenario=scenario, what="rollback", why=why, who=who)
+    _run_command("switch", told_as="rollback", scenario=scenario, what="rollback", why=why, who=who)
 
 
 @app.command("off")
 def off(scenario: WhatScenario, why: Why, who: Who = None) -> None:
     """Let services serve the fallback alone."""
-    _run_command("switch", scenario=scenario, what="off", why=why, who=who)
+    _run_command("switch", told_as="off", scenario=scenario, what="off", why=why, who=who)
 
 
 @app.command("on")
 def on(scenario: WhatScenario, why: Why, who: Who = None) -> None:
     """Let services serve the champion again."""
-    _run_command("switch", scenario=scenario, what="on", why=why, who=who)
+    _run_command("switch", told_as="on", scenario=scenario, what="on", why=why, who=who)
 
 
 @app.command("control")
@@ -205,11 +205,11 @@ def control(
     who: Who = None,
 ) -> None:
     """Let a version that decided before decide for the control group, or leave the group to the shop."""
-    _run_command("switch", scenario=scenario, what="control", why=why, who=who, version=version)
+    _run_command("switch", told_as="control", scenario=scenario, what="control", why=why, who=who, version=version)
 
 
 @app.command("serve")
-def serve(
+def serve(  # noqa: PLR0913, PLR0917  (each is an option of the command)
     source: SourceName,
     scenario: ScenarioName,
     host: Annotated[str, typer.Option(help="Address to listen on; beyond loopback a key is needed.")] = "127.0.0.1",
@@ -218,6 +218,10 @@ def serve(
     decisions: Annotated[Path | None, typer.Option(help="Folder of the decision log; default: in the home.")] = None,
     max_history_age: Annotated[int, typer.Option(min=0, help="Days after which histories aren't used.")] = 2,
     is_replaying: Annotated[bool, typer.Option("--replay", help="Take the decision's time from requests.")] = False,
+    today: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Day that counts as today; for simulated shops, whose days are past."),
+    ] = None,
 ) -> None:
     """Decide in the shop, until told to end."""
     _run_command(
@@ -230,6 +234,7 @@ def serve(
         decisions=decisions,
         max_history_age=max_history_age,
         is_replaying=is_replaying,
+        today=today and today.date(),
     )
 
 
@@ -263,9 +268,25 @@ def decide(
     budget: Annotated[
         float | None, typer.Option(min=0, help="Of the week, in the unit of the reward; default: the scenario's.")
     ] = None,
+    positions: Annotated[int | None, typer.Option(min=1, help="Recommendations for each shopper; default: 1.")] = None,
+    hour: Annotated[
+        int | None, typer.Option(min=0, max=23, help="Of the day, in the shop's zone, that they are for; default: 6.")
+    ] = None,
+    availability_id: Annotated[
+        str | None, typer.Option(help="Set of what may be recommended; default: the one in force then.")
+    ] = None,
 ) -> None:
-    """Write the list of the week that starts on the day after the date, or that morning's orders."""
-    _run_command("decide", source=source, scenario=scenario, run_date=run_date.date(), version=version, budget=budget)
+    """Write the list of the day after the date: of the week that starts, of orders, or of recommendations."""
+    asked = {"positions": positions, "hour": hour, "availability_id": availability_id}
+    _run_command(
+        "decide",
+        source=source,
+        scenario=scenario,
+        run_date=run_date.date(),
+        version=version,
+        budget=budget,
+        asked={name: value for name, value in asked.items() if value is not None},
+    )
 
 
 ModelName = Annotated[str | None, typer.Option("--model", help="Model, as in conf/models/NAME.yaml; default: each.")]
@@ -317,12 +338,17 @@ def open_registry() -> None:
     _run_command("open_registry")
 
 
-def _run_command(name: str, **arguments: object) -> None:
+def _run_command(name: str, *, told_as: str = "", **arguments: object) -> None:
     """Run the command, print its result as the last line, and turn an error into one message and its exit code.
 
     Where they were raised is told at NIGHTCART_LOG_LEVEL=debug.
+
+    Args:
+        name: of the module.
+        told_as: what the command is called where it is typed; empty where as the module.
+        arguments: of its `run`.
     """
-    is_debugging = False
+    shown, is_debugging = told_as or name, False
     try:
         settings = Settings.from_environment()
         is_debugging = settings.log_level == "debug"
@@ -335,10 +361,10 @@ def _run_command(name: str, **arguments: object) -> None:
         if result:  # of several processes one alone has a result
             print(to_json(result), flush=True)
     except (NightcartError, OSError) as error:
-        raise _failed(name, str(error), error, is_debugging=is_debugging) from error
+        raise _failed(shown, str(error), error, is_debugging=is_debugging) from error
     except Exception as error:
         what = f"unexpected {type(error).__name__}: {_reason(error)}; NIGHTCART_LOG_LEVEL=debug tells where"
-        raise _failed(name, what, error, is_debugging=is_debugging) from error
+        raise _failed(shown, what, error, is_debugging=is_debugging) from error
     if "skipped" in result:
         raise typer.Exit(NOTHING_TO_DO)
 

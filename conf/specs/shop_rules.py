@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from conf.observation_features import OBSERVATION_FEATURES, feature_named
+from conf.observation_features import OBSERVATION_FEATURES, is_count
+from conf.specs.later_keys import GrownModel
 from conf.specs.strict_yaml import StrictModel, suggest
 
 Actions = tuple[str, ...]
@@ -42,7 +43,8 @@ class EligibilityRule(StrictModel):
         examples=[["item-3"]],
     )
     feature: str = Field(
-        description="Names the feature of the observation, a number, that says which shoppers.",
+        description="Names the feature of the observation, a count, that says which shoppers; an hour, a day of the "
+        "week or an attribute is none.",
         examples=["n_past_purchases"],
     )
     at_least: int | None = Field(
@@ -54,10 +56,13 @@ class EligibilityRule(StrictModel):
 
     @model_validator(mode="after")
     def _is_a_bounded_number(self) -> Self:
-        numbers = [name for name, one in OBSERVATION_FEATURES.items() if one.kind == "scalar"]
-        known = feature_named(self.feature)
-        if known is None or known.kind != "scalar":
-            raise ValueError(f"no number {self.feature!r} among the features{suggest(self.feature, numbers)}")
+        if not is_count(self.feature):
+            counts = [name for name in OBSERVATION_FEATURES if is_count(name)]
+            raise ValueError(
+                f"{self.feature!r} is no count: who is eligible is said by a number of which more is more, so not by "
+                f"hours, weekdays, lists or attributes{suggest(self.feature, counts)}; allowed where observed: "
+                f"{', '.join(counts)}, and windows such as n_purchases_28d"
+            )
         if self.at_least is None and self.at_most is None:
             raise ValueError("give at_least, at_most or both: without, the rule says nothing")
         return self
@@ -76,7 +81,7 @@ class CapRule(StrictModel):
     )
 
 
-class ShopRules(StrictModel):
+class ShopRules(GrownModel):
     """A shop's rules; each only ever takes actions away."""
 
     block: tuple[BlockRule, ...] = Field(
@@ -98,6 +103,38 @@ class ShopRules(StrictModel):
         description="Lists actions of which a shopper gets no more than so many a day.",
         examples=[[{"actions": ["item-1"], "per_shopper_day": 3}]],
     )
+
+    not_yet_known: Actions = Field(
+        default=(),
+        description="Lists those of the rules' actions that nothing knows yet: neither the log, nor the shop's tables, "
+        "nor the champion. Any other action that nothing knows is refused as misspelt.",
+        examples=[["item-7"]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"not_yet_known"})
+
+    @model_validator(mode="after")
+    def _names_what_is_not_yet_known(self) -> Self:
+        named = [action for _, action in self.named_actions()]
+        if idle := [action for action in self.not_yet_known if action not in named]:
+            hints = "; ".join(f"{action!r}{suggest(action, named)}" for action in idle)
+            raise ValueError(f"not_yet_known lists what no rule names: {hints}")
+        return self
+
+    def named_actions(self) -> list[tuple[str, str]]:
+        """Return each action that a rule names, after the key where it stands, such as `block.0.actions`."""
+        lists: dict[str, tuple[BlockRule | EligibilityRule | CapRule, ...]] = {
+            "block": self.block,
+            "eligibility": self.eligibility,
+            "caps": self.caps,
+        }
+        found = [
+            (f"{kind}.{place}.actions", action)
+            for kind, rules in lists.items()
+            for place, rule in enumerate(rules)
+            for action in rule.actions
+        ]
+        return found + [(f"pin.{place}.action", rule.action) for place, rule in enumerate(self.pin)]
 
     def unobserved(self, observed: list[str]) -> list[str]:
         """Return what is wrong with rules that ask for features outside of the observed ones, each with its key."""

@@ -204,13 +204,16 @@ def _verdict(run: Run) -> dict[str, Any]:
 
 
 def _list(run: Run) -> dict[str, Any]:
-    """Return what the week's list is, or tomorrow's orders; nothing for scenarios and dates without lists."""
+    """Return what the list of the week, of tomorrow's orders or recommendations is; nothing where there is none."""
     if not run.decide_result.exists():
         return {}
     decided = _read(run.decide_result)
     if "units_ordered" in decided:
         orders = ("as_of", "version", "is_draft", "n_products", "n_ordered", "units_ordered", "n_unlisted", "csv")
         return {"order_list": {name: decided[name] for name in orders}}
+    if "n_decisions" in decided:
+        recommended = ("as_of", "version", "n_shoppers", "n_decisions", "n_control", "groups", "csv")
+        return {"recommendations": {name: decided[name] for name in recommended}}
     names = ("as_of", "version", "verdict", "is_draft", "n_shoppers", "offers", "committed", "weekly_budget", "csv")
     # An earlier release didn't say the verdict of the version that decided.
     return {"weekly_list": {name: decided[name] for name in names if name in decided}}

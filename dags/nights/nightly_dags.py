@@ -75,10 +75,10 @@ def run_night(scenario: str, run_conf: dict[str, Any], progress: NightlyProgress
 def night_dags(scenario: str, settings: Settings) -> list[DAG]:
     """Return a night's DAGs in their order.
 
-    Last comes what tomorrow is decided with: lists of tonight's champion, or the histories for a service.
+    Last comes what tomorrow is decided with: the histories for a service, and lists of tonight's champion.
     """
     pipeline = load_pipeline(scenario, settings.source)
-    tomorrow = [dag for dag in (decide_dag(pipeline), observe_dag(pipeline)) if dag is not None]
+    tomorrow = [dag for dag in (observe_dag(pipeline), decide_dag(pipeline)) if dag is not None]
     return [ingest_events(), *scenario_dags(pipeline, settings), *tomorrow]
 
 

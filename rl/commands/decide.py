@@ -25,7 +25,8 @@ from conf.specs.budget import Budget
 from conf.specs.reward import millionths
 from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.spec_hash import code_hash, full_spec_hash
-from rl.commands import decide_orders
+from rl.commands import decide_orders, decide_recommendations
+from rl.commands.rule_names import refuse_unknown_actions
 from rl.data.offer_costs import committed_costs
 from rl.data.shop_rules import rules_of_scenario
 from rl.data.transitions_reading import read_availability
@@ -55,9 +56,16 @@ class _List:
 
 
 def run(
-    *, settings: Settings, source: str, scenario: str, run_date: date, version: int | None, budget: float | None
+    *,
+    settings: Settings,
+    source: str,
+    scenario: str,
+    run_date: date,
+    version: int | None,
+    budget: float | None,
+    asked: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write the list of the week, or of orders, that starts on the day after the date; return its summary.
+    """Write the list of the day after the date: of its week, of its orders or of its sessions; return its summary.
 
     `skipped` says that nothing decides yet, or that the scenario was turned off. Before anything was approved, the list
     of the version that the night registered is drafted in the night's run folder, for whoever reviews it: the table
@@ -70,19 +78,34 @@ def run(
         run_date: last business date whose deliveries count.
         version: of the registered policy; None for the champion.
         budget: of the week, in the reward's unit; None for the scenario's.
+        asked: fields of `decide_recommendations.Asked`, for a scenario that decides within sessions alone.
 
     Raises:
-        SpecError: a scenario of which no list can be decided.
+        SpecError: a scenario of which no list can be decided, or whose rules name an action that nothing knows; or an
+            option that is another scenario's.
         RegistryError: no such version.
         PolicyError: a policy that was judged without a budget, or a list that isn't right or that the period's budget
             doesn't pay; nothing is published.
     """
     pipeline = load_pipeline(scenario, source)
+    if pipeline.scenario.clock == "session_step":
+        if budget is not None:
+            raise SpecError(f"{scenario} decides within sessions, which have no weekly budget; leave out --budget")
+        recommended = decide_recommendations.Asked(**(asked or {}))
+        return decide_recommendations.run(
+            settings=settings, pipeline=pipeline, run_date=run_date, version=version, asked=recommended
+        )
+    if asked:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in asked)
+        raise SpecError(
+            f"{options}: {scenario} decides by {pipeline.scenario.clock}, not within sessions; leave it out"
+        )
     if pipeline.scenario.orders is not None:
         return decide_orders.run(
             settings=settings, source=source, scenario=scenario, run_date=run_date, version=version, budget=budget
         )
     lake, start = Lake(settings.lake, source), week_start(pipeline, run_date + timedelta(days=1))
+    refuse_unknown_actions(settings, pipeline, horizon=run_date)
     with publishing(lake.list_lock(scenario)):  # lists of a period are decided one by one
         return _decided(settings, pipeline, lake, start, run_date=run_date, version=version, budget=budget)
 

@@ -26,6 +26,7 @@ from rl.orders.night_figures import order_night_figures
 from rl.orders.order_night import OrdersBefore, order_night
 from rl.orders.order_split import load_orders
 from rl.orders.trained_orders import load_orders_trained
+from rl.policy.action_rules import ActionRules
 from rl.registry.champion import at_budget, find_champion, under_rules
 from rl.registry.entry import NightKey
 from rl.registry.looks import find_looks
@@ -61,8 +62,11 @@ def run(
 def _decisions(settings: Settings, pipeline: Pipeline, run_paths: Run, *, is_training_over: bool) -> NightFigures:
     dataset = load_dataset(pipeline, Lake(settings.lake, run_paths.source), run_paths)
     description = read_description(run_paths)
-    left_out, names = _trained(run_paths, description.candidates, dataset.digest, is_training_over=is_training_over)
-    candidates = load_candidates(run_paths, names, dataset_digest=dataset.digest)
+    rules = rules_of_scenario(pipeline.scenario)
+    left_out, names = _trained(
+        run_paths, description.candidates, dataset.digest, is_training_over=is_training_over, rules=rules
+    )
+    candidates = load_candidates(run_paths, names, dataset_digest=dataset.digest, rules=rules)
     registered = _registered(settings, dataset, run_paths.date)
     night = whole_night(dataset, candidates, registered, settings=settings, left_out=left_out)
     return night_figures(night, candidates, run=run_paths, description=description, approval=settings.approval)
@@ -91,7 +95,7 @@ def _orders(settings: Settings, pipeline: Pipeline, run_paths: Run, *, is_traini
 
 
 def _trained(
-    run_paths: Run, names: Sequence[str], digest: str, *, is_training_over: bool
+    run_paths: Run, names: Sequence[str], digest: str, *, is_training_over: bool, rules: ActionRules | None = None
 ) -> tuple[dict[str, str], list[str]]:
     """Return the candidates whose training failed, with the reason, and the names of the others.
 
@@ -99,7 +103,7 @@ def _trained(
     """
     if not is_training_over:
         return {}, list(names)
-    left_out = untrained(run_paths, names, dataset_digest=digest)
+    left_out = untrained(run_paths, names, dataset_digest=digest, rules=rules)
     structlog.get_logger().info("training is over", left_out=list(left_out.values()))
     return left_out, [name for name in names if name not in left_out] or list(names)
 

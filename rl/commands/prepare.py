@@ -12,6 +12,7 @@ from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline, load_pipeline
+from rl.commands.rule_names import refuse_unknown_actions
 from rl.data.dataset import prepare_dataset
 from rl.data.description import DATASET_FILE, DatasetDescription
 from rl.errors import NothingToLearn
@@ -32,7 +33,7 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
 
         check_registry(settings, scenario)
     try:
-        content = _written(pipeline, Lake(settings.lake, source), run_paths)
+        content = _written(settings, pipeline, run_paths)
     except NothingToLearn as error:
         return _nothing_to_learn(pipeline, run_paths, str(error))
     run_paths.nothing_to_learn.unlink(missing_ok=True)
@@ -47,16 +48,21 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
     return content.model_dump(mode="json")
 
 
-def _written(pipeline: Pipeline, lake: Lake, run_paths: Run) -> DatasetDescription:
+def _written(settings: Settings, pipeline: Pipeline, run_paths: Run) -> DatasetDescription:
     """Write the dataset to the run folder and return what it is made of.
 
     Raises:
         NothingToLearn: the reason why none can be made yet.
+        SpecError: the scenario's rules name an action that nothing knows.
     """
+    lake = Lake(settings.lake, run_paths.source)
     if pipeline.scenario.orders is not None:
         return prepare_orders(pipeline, lake, run_paths.date).write(run_paths)
     candidates = list(seeded_candidates(pipeline.scenario))
-    return prepare_dataset(pipeline, lake, run_paths.date).write(run_paths.dataset, candidates)
+    dataset = prepare_dataset(pipeline, lake, run_paths.date)
+    logged = dataset.published.transitions.action_keys.values()
+    refuse_unknown_actions(settings, pipeline, horizon=run_paths.date, further=(lambda: frozenset(logged),))
+    return dataset.write(run_paths.dataset, candidates)
 
 
 def _has_registry(settings: Settings) -> bool:

@@ -16,6 +16,7 @@ from conf.settings import Settings
 from conf.specs.business_rules import load_rules
 from conf.specs.scenario import Pipeline, load_pipeline
 from conf.tables import AVAILABILITY
+from rl.commands.rule_names import refuse_unknown_actions
 from rl.data.shop_rules import action_rules, rules_of_scenario
 from rl.data.transitions_reading import read_availability
 from rl.errors import RegistryError, ServingError
@@ -48,13 +49,14 @@ def run(
     Raises:
         ServingError: the scenario answers no requests, or nothing was observed yet.
         RegistryError: there is no such version.
-        SpecError: the rules don't fit.
+        SpecError: the rules don't fit, or an action of theirs is known to nothing.
     """
     pipeline = load_pipeline(scenario, source)
     if problem := pipeline.scenario.request_problem:
         raise ServingError(problem)
-    in_force = rules_of_scenario(pipeline.scenario)
-    asked = action_rules(load_rules(rules, pipeline.scenario)).joined(in_force)
+    in_force, of_file = rules_of_scenario(pipeline.scenario), load_rules(rules, pipeline.scenario)
+    refuse_unknown_actions(settings, pipeline, file=(of_file, str(rules)))
+    asked = action_rules(of_file).joined(in_force)
     number, policy = _policy(settings, pipeline, version)
     published = StorePlace(settings, pipeline).published(_FAR_DAY)
     if published is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import uvicorn
 from conf.paths import serving_folder
 from conf.settings import Settings
 from conf.specs.business_rules import load_rules
-from conf.specs.scenario import Scenario, load_pipeline
+from conf.specs.scenario import Pipeline, load_pipeline
+from rl.commands.rule_names import refuse_unknown_actions
 from rl.data.shop_rules import action_rules, rules_of_scenario
 from rl.errors import ServingError
 from rl.policy.action_rules import ActionRules
@@ -32,12 +34,13 @@ def run(  # noqa: PLR0913  (each is an option of the command)
     decisions: Path | None,
     max_history_age: int,
     is_replaying: bool,
+    today: date | None = None,
 ) -> dict[str, Any]:
     """Serve until SIGINT or SIGTERM, and return what was served.
 
     Raises:
-        ServingError: it would be reachable from elsewhere without a key, the address is taken, or the decision
-            log can't be written.
+        ServingError: it would be reachable from elsewhere without a key, the address is taken, the decision log can't
+            be written, or another day than today is asked for of a shop that isn't simulated.
         SpecError: unknown names, or rules that don't fit.
     """
     if settings.serving_key is None and not _is_loopback(host):
@@ -48,34 +51,55 @@ def run(  # noqa: PLR0913  (each is an option of the command)
     pipeline = load_pipeline(scenario, source)
     if problem := pipeline.scenario.request_problem:
         raise ServingError(problem)
+    if problem := _today_problem(pipeline, today, is_replaying=is_replaying):
+        raise ServingError(problem)
+    address = f"http://{host}:{port}"
     options = ServingOptions(
         decisions=decisions or serving_folder(settings.home, source, scenario) / "decisions",
-        rules=rules_in_force(pipeline.scenario, rules),
+        rules=rules_in_force(settings, pipeline, rules),
         max_age_days=max_history_age,
         is_replaying=is_replaying,
+        today=today,
+        address=address,
     )
     listening = listening_socket(host, port)
     service = Service(settings, pipeline, options)
     service.fill_store()
     service.look()
     service.start_following()
-    address = f"http://{host}:{port}"
     structlog.get_logger().info(
-        "serving decisions", address=address, page=f"{address}/docs", log=str(options.decisions)
+        "starting; decisions are made once the registry was looked at",
+        page=f"{address}/docs",
+        log=str(options.decisions),
     )
     app = create_app(service, settings.serving_key)
     uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False)).run(sockets=[listening])
     return {"scenario": scenario, "source": source, "decisions": str(options.decisions)}
 
 
-def rules_in_force(scenario: Scenario, path: Path | None) -> ActionRules:
+def _today_problem(pipeline: Pipeline, today: date | None, *, is_replaying: bool) -> str:
+    """Return why no other day may be taken for today; empty where none is asked for, or it may."""
+    if today is None:
+        return ""
+    if is_replaying:
+        return "--today and --replay: requests of a replay say when they are decided; leave --today out"
+    if not pipeline.source.is_simulated:
+        return (
+            f"--today is for simulated shops, and {pipeline.source.name} is none: its decisions are of today, and "
+            "histories too old for that count as none (--max-history-age)"
+        )
+    return ""
+
+
+def rules_in_force(settings: Settings, pipeline: Pipeline, path: Path | None) -> ActionRules:
     """Return the rules of a file, where one is named, and the scenario's; of two pins at one position the file's.
 
     Raises:
-        SpecError: the file's don't fit.
+        SpecError: the file's don't fit, or an action of a rule is known to nothing.
     """
-    own = ActionRules() if path is None else action_rules(load_rules(path, scenario))
-    return own.joined(rules_of_scenario(scenario))
+    own = None if path is None else load_rules(path, pipeline.scenario)
+    refuse_unknown_actions(settings, pipeline, file=None if own is None else (own, str(path)))
+    return action_rules(own).joined(rules_of_scenario(pipeline.scenario))
 
 
 def listening_socket(host: str, port: int) -> socket.socket:

@@ -244,6 +244,7 @@ def _result(
         "seed": seeded.seed,
         "settings": seeded.candidate.model_dump(mode="json"),
         "dataset_digest": dataset.digest,
+        "rules": rules_of_scenario(dataset.pipeline.scenario).to_json(),
         "policy_version": policy.version,
         "n_updates": trained.n_updates,
         "stopped_early": trained.stopped_early,

@@ -6,12 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from conf.observation_features import FeatureDefinition, attribute_of, feature_named
+from conf.observation_features import PERIODS, FeatureDefinition, attribute_of, feature_named
 from rl.data.logged_episodes import IntArray
 from rl.policy.observation_encoder import ColumnEncoding, ObservationEncoder
-
-# Features that go round: hour 23 is next to hour 0.
-PERIODS: dict[str, int] = {"hour_of_day": 24, "day_of_week": 7, "day_of_year": 366}
 
 # At most this many ids of a space get a place of their own, and only those seen in this share of the training rows:
 # a rarer id adds inputs that are almost always zero and that no weight can be learned for. On the Taobao sample, 200

@@ -150,6 +150,30 @@ def read_item_categories(lake: Lake, horizon: date, *, versions: Versions | None
     return _latest_of_items(lake, horizon, "category_id", versions)
 
 
+def read_item_ids(lake: Lake, horizon: date) -> frozenset[str]:
+    """Return the natural keys of all items that were delivered up to the horizon; a source without items has none.
+
+    Raises:
+        DatasetError: unreadable files.
+    """
+    return frozenset(_latest_of_items(lake, horizon, "item_id", None))
+
+
+def read_action_keys(pipeline: Pipeline, lake: Lake, horizon: date) -> frozenset[str]:
+    """Return the natural keys of all actions in the published transitions of dates up to the horizon.
+
+    Raises:
+        DatasetError: unreadable files.
+    """
+    folder = lake.transitions(pipeline.scenario.name, data_spec_hash(pipeline))
+    schema = pa.schema([arrow_schema(transitions_table(pipeline.scenario)).field("action_key")])
+    found: set[str] = set()
+    for day, pointer in versions_in(folder, "date=", horizon).items():
+        column = _read_partition(lake.source, folder, day, pointer, schema).column("action_key")
+        found.update(pc.unique(column).to_pylist())
+    return frozenset(found)
+
+
 def read_pack_sizes(lake: Lake, horizon: date, *, versions: Versions | None = None) -> dict[str, int]:
     """Return how many pieces a pack of each item holds, from deliveries up to the horizon; the latest row holds.
 

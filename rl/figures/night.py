@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from conf.publication import write_atomically
 from conf.specs.strict_yaml import StrictModel
@@ -122,6 +122,8 @@ class NightFigures(StrictModel):
         ranking: of the next action; empty where decisions were logged.
         curves: learning curves of all candidates.
         candidates: as seen on validation episodes.
+        rules: of the shop, that the candidate learned and was valued under, as its policy holds them; empty where there
+            were none, or an earlier release evaluated.
     """
 
     facts: NightFacts
@@ -161,6 +163,7 @@ class NightFigures(StrictModel):
     ranking: tuple[RankingFigures, ...] = ()
     curves: tuple[Curve, ...] = ()
     candidates: tuple[CandidateFigures, ...] = ()
+    rules: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod

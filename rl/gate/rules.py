@@ -21,6 +21,7 @@ from rl.ope.samples.ratio_balance import RatioBalance
 _SHORTEST_LOG = 2.0
 """Days below which a log says nothing of how many shoppers a night brings."""
 _A_YEAR = 365
+_BRINGS_THEM = " of such a log would bring them."
 
 
 class Decision(StrEnum):
@@ -212,11 +213,23 @@ def judge(evidence: GateEvidence, rules: GateRules, asked: Mapping[str, Rule] | 
     for decision in (Decision.ABSTAIN, Decision.REJECT):
         failed = [check for check in checks if check.is_passed is False and check.if_failed is decision]
         if failed:
-            return Verdict(decision, tuple(check.sentence for check in failed), checks)
+            return Verdict(decision, _with_longest_wait([check.sentence for check in failed]), checks)
     if unknown := [check for check in checks if check.is_passed is None]:
         return Verdict(Decision.ABSTAIN, tuple(check.sentence for check in unknown), checks)
     passed = tuple(check.sentence for check in checks if check.is_passed and check.if_failed is Decision.REJECT)
     return Verdict(Decision.PROMOTE, passed, checks)
+
+
+def _with_longest_wait(reasons: list[str]) -> tuple[str, ...]:
+    """Return the reasons; after several that each say how many nights it takes, which of them counts."""
+    waits = [place for place, reason in enumerate(reasons) if reason.endswith(_BRINGS_THEM)]
+    if len(waits) < 2:
+        return tuple(reasons)
+    return (
+        *reasons[: waits[-1] + 1],
+        "Each of these floors must be reached: the longest wait counts.",
+        *reasons[waits[-1] + 1 :],
+    )
 
 
 def _checks(evidence: GateEvidence, rules: GateRules, asked: Mapping[str, Rule]) -> Iterable[Check]:
@@ -340,7 +353,7 @@ def nights_to_floor(observed: float, floor: float, n_days: float | None) -> str:
     more = math.ceil(n_days * (floor / observed - 1))
     if more > _A_YEAR:
         return " A year more of such a log would not bring them."
-    return f" About {more:,} more {'night' if more == 1 else 'nights'} of such a log would bring them."
+    return f" About {more:,} more {'night' if more == 1 else 'nights'}{_BRINGS_THEM}"
 
 
 def _losses_check(evidence: GateEvidence, _rules: GateRules) -> Check:
@@ -427,8 +440,11 @@ def _guardrail_check(rail: GuardrailEvidence, per: str) -> Check:
     if rail.max_relative_decrease is not None:
         limit = _signed_share(-rail.max_relative_decrease)
     found = f"{rail.metric.capitalize()} per {per} change by {change}"
+    movement, reach = ("fall", "at worst") if rail.is_on_fall else ("rise", "at most")
+    if (rail.bound > 0) if rail.is_on_fall else (rail.bound < 0):
+        reach = f"{'up' if rail.is_on_fall else 'down'} even {reach}"  # the bound lies on the harmless side
     sentence = (
-        f"{found}, {'at worst' if rail.is_on_fall else 'at most'} {bound}: within the allowed {limit}."
+        f"{found}, {reach} {bound}; a {movement} of up to {limit.lstrip('+-')} is allowed."
         if rail.is_kept
         else f"{found} and may {'fall' if rail.is_on_fall else 'rise'} by {bound.lstrip('-')}; the limit is {limit}."
     )

@@ -12,6 +12,7 @@ from conf.paths import Run
 from rl.errors import EvaluationError
 from rl.learning.curves import Curve
 from rl.policy import StochasticPolicy, load_policy
+from rl.policy.action_rules import NO_RULES, ActionRules
 
 FAILURE_FILE = "failure.json"
 """Why the last try to train a candidate failed; whoever ran it leaves it, a new try removes it."""
@@ -34,29 +35,44 @@ class LoadedCandidate:
     curves: tuple[Curve, ...]
 
 
-def load_candidates(run: Run, names: Sequence[str], *, dataset_digest: str) -> dict[str, LoadedCandidate]:
+def load_candidates(
+    run: Run, names: Sequence[str], *, dataset_digest: str, rules: ActionRules | None = None
+) -> dict[str, LoadedCandidate]:
     """Return the candidates by name, in the given order.
 
+    Args:
+        run: of the night.
+        names: of the candidates.
+        dataset_digest: of the night's dataset.
+        rules: of the shop, under which they must have learned; None takes them under any.
+
     Raises:
-        EvaluationError: lists every candidate that wasn't trained, or was trained on other data.
+        EvaluationError: lists every candidate that wasn't trained, or was trained on other data or under other rules.
     """
-    problems = untrained(run, names, dataset_digest=dataset_digest)
+    problems = untrained(run, names, dataset_digest=dataset_digest, rules=rules)
     if problems:
         raise EvaluationError("candidates aren't ready: " + "; ".join(problems.values()) + "; train them (again)")
     return {name: _load(run, name) for name in names}
 
 
-def untrained(run: Run, names: Sequence[str], *, dataset_digest: str) -> dict[str, str]:
-    """Return why candidates have no result on the dataset, by name, without those that have one."""
+def untrained(
+    run: Run, names: Sequence[str], *, dataset_digest: str, rules: ActionRules | None = None
+) -> dict[str, str]:
+    """Return why candidates have no result on the dataset under the rules, by name, without those that have one.
+
+    A result that says nothing of rules was made by a release that had none.
+    """
     problems = {}
     for name in names:
         path = run.candidate(name) / "result.json"
         if not path.exists():
             problems[name] = f"{name} has no result in {path.parent}{_failure(path.parent)}"
             continue
-        digest = json.loads(path.read_text(encoding="utf-8"))["dataset_digest"]
-        if digest != dataset_digest:
+        result = json.loads(path.read_text(encoding="utf-8"))
+        if (digest := result["dataset_digest"]) != dataset_digest:
             problems[name] = f"{name} was trained on dataset {digest}, not {dataset_digest}"
+        elif rules is not None and result.get("rules", NO_RULES.to_json()) != rules.to_json():
+            problems[name] = f"{name} was trained under other rules than the scenario has now"
     return problems
 
 

@@ -148,7 +148,8 @@ class ReviewContent(StrictModel):
     """The whole page.
 
     hidden_reasons: how strong they must be to change the verdict, in words. unseen_losses: what the losses of all
-    splits added, and how rare a loss may have stayed unseen, in words. history: None: the registry wasn't asked.
+    splits added, and how rare a loss may have stayed unseen, in words. rules: of the shop, that held, in
+    sentences. history: None: the registry wasn't asked.
     """
 
     night: NightFacts
@@ -174,6 +175,7 @@ class ReviewContent(StrictModel):
     curves: tuple[Curve, ...] = ()
     ranking: tuple[Ranking, ...] = ()
     candidates: tuple[CandidateFigures, ...] = ()
+    rules: tuple[str, ...] = ()
     lineage: tuple[LineageRow, ...] = ()
     model: str | None = None
     version: str | None = None

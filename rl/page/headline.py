@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from rl.figures.values import Gain
@@ -30,10 +31,21 @@ def _how_much(gain: Gain, page: ReviewContent) -> Tile:
     """Return the gain in percent of today where today's value is known and positive, and in the unit."""
     today = "today's choices" if gain.baseline == BEHAVIOR_NAME else gain.baseline
     amount = f"{signed(gain.value)} {page.night.reward_unit} per episode"
-    base = _base(gain, page)
+    base, truth = _base(gain, page), _in_truth(gain, page)
     if base is None or gain.value is None:
-        return Tile("Gain", amount, f"compared with {today}")
-    return Tile("Gain over today", signed_share(gain.value / base), f"{amount}, where {today} made {number(base)}")
+        return Tile("Gain", amount, f"compared with {today}{truth}")
+    note = f"{amount}, where {today} made {number(base)}{truth}"
+    return Tile("Gain over today", signed_share(gain.value / base), note)
+
+
+def _in_truth(gain: Gain, page: ReviewContent) -> str:
+    """Return what the gain truly is, where the shop is simulated and both policies were played; else nothing."""
+    played = {"candidate" if one.role == "candidate" else one.name: one.truth for one in page.policies}
+    candidate, baseline = played.get("candidate"), played.get(gain.baseline)
+    if candidate is None or baseline is None:
+        return ""
+    error = math.hypot(candidate.standard_error, baseline.standard_error)
+    return f"; the true gain in this simulated shop is {signed(candidate.value - baseline.value)} (± {number(error)})"
 
 
 def _how_sure(gain: Gain, page: ReviewContent) -> Tile:

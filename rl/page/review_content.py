@@ -20,7 +20,9 @@ from rl.page.content import (
     Ranking,
     ReviewContent,
 )
+from rl.page.rule_sentences import rule_sentences
 from rl.page.sentences import guardrail_detail, hidden_reasons, notes_of, policy_name, unseen_losses
+from rl.policy.action_rules import ActionRules
 
 BASELINE_RANKERS = ("popularity", "item-kNN")
 
@@ -70,6 +72,7 @@ def review_content(
         curves=figures.curves,
         ranking=_rankings(figures.ranking),
         candidates=figures.candidates,
+        rules=rule_sentences(ActionRules.from_json(figures.rules)) if figures.rules else (),
         lineage=_lineage(figures, run_id),
         model=model,
         version=None if version is None else str(version),

@@ -12,14 +12,16 @@ from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
 from mlflow.exceptions import MlflowException
 
+from conf.settings import Settings
 from conf.specs.budget import Budget
 from conf.specs.reward import millionths
+from conf.specs.scenario import Pipeline
 from rl.errors import PolicyError
 from rl.policy import StochasticPolicy, Vocabulary, load_policy
 from rl.policy.action_rules import ActionRules
 from rl.policy.stochastic_policy import POLICY_FILE
 from rl.registry.entry import NightKey
-from rl.registry.store import CHAMPION, aliases
+from rl.registry.store import CHAMPION, aliases, open_store
 from rl.registry.versions import BEHAVIOR, RegisteredVersion, load_version
 
 
@@ -134,6 +136,26 @@ def load_version_policy(client: MlflowClient, version: RegisteredVersion) -> Sto
     """
     with version_folder(client, version, POLICY_FILE) as folder:
         return load_policy(folder)
+
+
+def champion_actions(settings: Settings, pipeline: Pipeline) -> frozenset[str]:
+    """Return the natural keys of the actions that the scenario's champion knows.
+
+    Nothing where there is none, it was learned from another source, or it can't be loaded.
+
+    Raises:
+        RegistryError: MLflow can't be reached.
+    """
+    model = f"{pipeline.scenario.name}-policy"
+    with open_store(settings) as client:
+        number = aliases(client, model).get(CHAMPION)
+        version = None if number is None else load_version(client, model, number)
+        if version is None or version.tags.get("source") != pipeline.source.name:
+            return frozenset()
+        try:
+            return frozenset(load_version_policy(client, version).vocabulary.keys)
+        except (PolicyError, MlflowException, OSError):
+            return frozenset()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from mlflow import MlflowClient
 
@@ -23,6 +24,26 @@ class Person:
 
     def __str__(self) -> str:
         return f"{self.who}: {self.why}"
+
+
+def switched(
+    client: MlflowClient,
+    settings: Settings,
+    model: str,
+    person: Person,
+    *,
+    what: Literal["rollback", "off", "on", "control"],
+    version: int | None = None,
+) -> Approval:
+    """Do what the person says, and return the record of it; `version` is that of `control`.
+
+    Raises:
+        RegistryError: there is nothing that it could be done to.
+    """
+    if what == "control":
+        return set_control(client, settings, model, person, version)
+    done = {"rollback": roll_back, "off": turn_off, "on": turn_on}[what]
+    return done(client, settings, model, person)
 
 
 def roll_back(client: MlflowClient, settings: Settings, model: str, person: Person) -> Approval:

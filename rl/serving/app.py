@@ -17,7 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, G
 
 from rl.errors import DecisionLogError
 from rl.serving.asking import UnfitRequest
-from rl.serving.bodies import BatchAnswer, BatchRequest, DecideAnswer, DecideRequest
+from rl.serving.bodies import MOST_UNKNOWN_NAMED, BatchAnswer, BatchRequest, DecideAnswer, DecideRequest
 from rl.serving.decisions import Decided
 from rl.serving.service import Service
 
@@ -118,6 +118,7 @@ def create_app(service: Service, key: str | None) -> FastAPI:
             "policy_version": found.policy_version,
             "is_off": found.is_off,
             "control_version": found.control,
+            "histories": service.histories_in_words(),
             "problems": list(found.problems),
         }
         return _json(content, status=200 if found.is_ready else 503)
@@ -193,6 +194,8 @@ def answer_of(service: Service, decided: Decided) -> dict[str, Any]:
         "use_yours": decided.uses_own,
         "slate_id": decided.slate_id,
         "decisions": decisions,
+        "n_unknown_actions": len(decided.unknown),
+        "unknown_actions": list(decided.unknown[:MOST_UNKNOWN_NAMED]),
         "history": {"state": decided.history.state, "age_days": decided.history.age_days},
     }
 

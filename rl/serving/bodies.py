@@ -14,6 +14,7 @@ from rl.serving.decide import Group
 from rl.serving.histories import State
 
 MOST_EVENTS, MOST_ACTIONS, MOST_POSITIONS, MOST_REQUESTS = 1_000, 20_000, 20, 500
+MOST_UNKNOWN_NAMED = 20
 
 Key = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 
@@ -143,6 +144,11 @@ class DecideAnswer(BaseModel):
     decisions: list[ServedDecision] = Field(
         description="By position; fewer than asked where nothing was left to choose."
     )
+    n_unknown_actions: int = Field(
+        description="How many of the available actions the policy doesn't know: new, sold out for long, or misspelt. "
+        "It never chooses them; only a fallback does."
+    )
+    unknown_actions: list[str] = Field(description="The first of them, up to 20.")
     history: HistoryAge
 
 

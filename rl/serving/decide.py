@@ -60,6 +60,11 @@ class Offer:
         found: BoolArray = self.index >= 0
         return found
 
+    @cached_property
+    def unknown(self) -> tuple[str, ...]:
+        """Natural keys that the policy doesn't know."""
+        return tuple(self.keys[place] for place in np.flatnonzero(~self.is_known).tolist())
+
 
 def offer_of(keys: Sequence[str], places: dict[str, int]) -> Offer:
     """Return the actions as an offer; one that stands twice counts once.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -86,6 +86,8 @@ class Decided:
         is_control: whether the shopper is held out from the champion.
         uses_own: whether the shop's own decision holds, and nothing was decided here.
         choices: by position; fewer than asked for where nothing was left to choose.
+        unknown: those of the available actions that the policy doesn't know, which it never chooses; nothing where
+            none was asked.
     """
 
     asked: DecisionRequest
@@ -95,6 +97,7 @@ class Decided:
     is_control: bool
     uses_own: bool = False
     choices: list[ChosenAction] = field(default_factory=list)
+    unknown: tuple[str, ...] = ()
 
     def decision_id(self, position: int) -> str:
         """Return the id of the decision at a position; ids of a slate ascend with it."""
@@ -118,6 +121,7 @@ class DecisionMaker:
         rules: ActionRules,
         max_age_days: int,
         generator: np.random.Generator | None = None,
+        name_slate: Callable[[DecisionRequest], str] | None = None,
     ) -> None:
         """Take what doesn't change while the service runs.
 
@@ -128,10 +132,12 @@ class DecisionMaker:
             rules: of the shop; those that the policy in use was learned under hold beside them.
             max_age_days: beyond which histories aren't used.
             generator: of the draws; None seeds one from the system.
+            name_slate: returns the name of a request's slate, another for each; None makes one up.
         """
         self._pipeline, self._key, self._store, self._rules = pipeline, key, store, rules
         self._max_age_days = max_age_days
         self._generator = np.random.default_rng() if generator is None else generator
+        self._name_slate = name_slate or (lambda _: secrets.token_hex(12))
         self._maker = ObservationMaker(pipeline)
         self._numbers = [one.name for one in pipeline.scenario.observation.features if one.length is None]
         self._offers: dict[tuple[str, str], Offer] = {}
@@ -222,7 +228,7 @@ class DecisionMaker:
                 history = fresh_history(known, place, day, self._max_age_days)
                 place += 1
             held_out = not one.is_opted_out and is_control(one.shopper, self._key, scenario=scenario, share=share)
-            slate_id = secrets.token_hex(12)
+            slate_id = self._name_slate(one)
             own = held_out and self.control is None
             found.append(Decided(one, slate_id, _EPOCH.date() + timedelta(days=day), history, held_out, own))
         return found
@@ -244,6 +250,7 @@ class DecisionMaker:
             allowed = self._allowed(one, offer, numbers, rules)
             choice = None
             if served is not None and features is not None and not one.asked.is_opted_out:
+                one.unknown = offer.unknown
                 choice = choose(served.policy, features[row : row + 1], offer, allowed, self._generator)
                 if choice is not None and one.is_control:
                     choice = replace(choice, group="control")

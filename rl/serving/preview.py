@@ -75,14 +75,17 @@ class Preview:
         return text.getvalue()
 
     def table(self, n_rows: int = 20) -> str:
-        """Return, as text, the actions whose share of all decisions changes most, with the share before and after."""
+        """Return, as text, the actions whose share of all decisions changes most, with the share before and after.
+
+        The change is in percentage points: from 2% to 3% is +1 point.
+        """
         before, after = self.before.mean(axis=0), self.after.mean(axis=0)
         order = sorted(range(len(self.actions)), key=lambda one: (-abs(after[one] - before[one]), self.actions[one]))
         width = max([len("action"), *(len(self.actions[one]) for one in order[:n_rows])])
-        lines = [f"{'action':<{width}}  {'before':>8}  {'after':>8}  {'change':>8}"]
+        lines = [f"{'action':<{width}}  {'before':>8}  {'after':>8}  {'change in points':>16}"]
         for one in order[:n_rows]:
-            change = f"{after[one] - before[one]:+.2%}"
-            lines.append(f"{self.actions[one]:<{width}}  {before[one]:>8.2%}  {after[one]:>8.2%}  {change:>8}")
+            change = f"{100 * (after[one] - before[one]):+.2f}"
+            lines.append(f"{self.actions[one]:<{width}}  {before[one]:>8.2%}  {after[one]:>8.2%}  {change:>16}")
         if n_further := len(order) - len(order[:n_rows]):
             lines.append(f"and {n_further} more that change less")
         return "\n".join(lines)

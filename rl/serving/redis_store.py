@@ -47,6 +47,8 @@ class RedisStore:
             if self._current is None:
                 return Histories(None, [None] * len(shoppers))
             digest, as_of_day = self._current
+            if not shoppers:
+                return Histories(as_of_day, [])
             found = cast(
                 "list[bytes | None]", self._client.mget([_key(self._name, digest, shopper) for shopper in shoppers])
             )

@@ -19,9 +19,10 @@ from conf.id_form import has_keyed_ids
 from conf.paths import Lake, approvals_record
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline
-from rl.errors import DecisionLogError, PolicyError
+from rl.errors import DecisionLogError, PolicyError, StoreError
 from rl.policy import load_policy
 from rl.policy.action_rules import ActionRules, Cap
+from rl.registry.approvals import read_approvals
 from rl.serving import child
 from rl.serving.asking import Asking
 from rl.serving.bodies import DecideRequest
@@ -46,6 +47,8 @@ class ServingOptions:
         max_age_days: beyond which histories aren't used.
         is_replaying: whether requests say when they are decided.
         seed: of the draws; None seeds them from the system.
+        today: business day that counts as today, of a simulated shop; None for the calendar's.
+        address: where it listens, for what it tells.
     """
 
     decisions: Path
@@ -53,6 +56,8 @@ class ServingOptions:
     max_age_days: int = 2
     is_replaying: bool = False
     seed: int | None = None
+    today: date | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,14 +94,19 @@ class Service:
         self._place = StorePlace(settings, pipeline)
         self._lake = Lake(settings.lake, pipeline.source.name)
         self._asking = Asking(pipeline, settings.pseudonym_key(), options.is_replaying, has_keyed_ids(self._lake))
+        self._store = self._place.open()
         self.maker = DecisionMaker(
             pipeline,
             key=settings.pseudonym_key(),
-            store=self._place.open(),
+            store=self._store,
             rules=options.rules,
             max_age_days=options.max_age_days,
             generator=None if options.seed is None else np.random.default_rng(options.seed),
         )
+        self._behind = timedelta()
+        if options.today is not None:
+            self._behind = self.maker.business_day(self._now_us()) - options.today
+        self._is_told_ready = False
         self.log = DecisionLog(options.decisions)
         self._names = settings.home, pipeline.source.name, pipeline.scenario.name
         self._in_use: InUse | None = None
@@ -116,7 +126,7 @@ class Service:
         """
         if self.log.problem:
             raise DecisionLogError(self.log.problem)
-        now = datetime.now(UTC)
+        now = self._now()
         served = self.maker.served
         vocabulary = () if served is None else served.policy.vocabulary.keys
         asked = [self._asking.read(body, now, self._tables, vocabulary) for body in bodies]
@@ -150,6 +160,34 @@ class Service:
             control=None if (control := self.maker.control) is None else control.version,
         )
 
+    def histories_in_words(self) -> str:
+        """Return of which day the histories in the store are, and what becomes of them; it asks the store.
+
+        The days of a simulated shop are past: there it says how to take its last day for today.
+        """
+        try:
+            as_of_day = self._store.read([]).as_of_day
+        except StoreError as error:
+            return f"none: every shopper counts as new ({error})"
+        if as_of_day is None:
+            return "none yet: every shopper counts as new"
+        as_of = date(1970, 1, 1) + timedelta(days=as_of_day)
+        if self._options.is_replaying:
+            return f"of {as_of}"
+        age = (self.maker.business_day(self._now_us()) - as_of).days
+        if 0 <= age <= self._options.max_age_days:
+            return f"of {as_of}, {age} days before today" if age else f"of {as_of}, today"
+        cure = (
+            f"a simulated shop's days are past: --today {as_of} (make serve TODAY={as_of}) decides as on that day"
+            if self.pipeline.source.is_simulated
+            else "the night publishes newer ones"
+        )
+        return (
+            f"of {as_of}, {age} days before today and so stale: every shopper counts as new; {cure}"
+            if age >= 0
+            else f"of {as_of}, after today, and so not used: every shopper counts as new"
+        )
+
     def look(self) -> None:
         """Look at what the follower found, and serve it from the next request on."""
         path = in_use_file(*self._names)
@@ -162,6 +200,26 @@ class Service:
                 self._in_use_stamp = stamp
                 self._serve(found)
                 self._in_use = found
+
+    def tell_readiness(self) -> None:
+        """Say, once decisions are made, who makes them and of which day the histories are; and once none are."""
+        found = self.readiness()
+        if found.is_ready == self._is_told_ready:
+            return
+        self._is_told_ready = found.is_ready
+        log = structlog.get_logger()
+        if not found.is_ready:
+            log.warning("not deciding", problems="; ".join(found.problems))
+            return
+        champion = "none: the fallback alone decides" if found.version is None else f"version {found.version}"
+        log.info(
+            "ready, decisions are made",
+            address=self._options.address,
+            champion=champion + self._since(found.version),
+            policy=found.policy_version,
+            histories=self.histories_in_words(),
+            **({"problems": "; ".join(found.problems)} if found.problems else {}),
+        )
 
     def start_following(self) -> None:
         """Start the follower, or start it again where it has ended."""
@@ -182,10 +240,11 @@ class Service:
         while True:
             self._try(self.start_following)
             self._try(self.look)
+            self._try(self.tell_readiness)
             self.log.probe()
             if n_looks % every == 0:
                 self._try(self._look_at_tables)
-                self.maker.forget_days_before(self.maker.business_day(_now_us()) - timedelta(days=1))
+                self.maker.forget_days_before(self.maker.business_day(self._now_us()) - timedelta(days=1))
                 if filling.done():
                     filling = asyncio.create_task(self._fill_store())
             n_looks += 1
@@ -257,7 +316,7 @@ class Service:
         """Count what shoppers got earlier today towards caps that nobody counted yet."""
         if not caps:
             return
-        day = self.maker.business_day(_now_us())
+        day = self.maker.business_day(self._now_us())
         for line in logged_lines(self._options.decisions, day):
             event = json.loads(line)
             self.maker.count_event(day, event["user_id"], [event["action"]], caps=caps)
@@ -278,7 +337,24 @@ class Service:
         """Return the last business day whose histories may be served, days since the epoch."""
         if self._options.is_replaying:
             return _FAR_DAY
-        return self.maker.business_day(_now_us()).toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+        return self.maker.business_day(self._now_us()).toordinal() - datetime(1970, 1, 1, tzinfo=UTC).toordinal()
+
+    def _now(self) -> datetime:
+        """Return the moment; where another day counts as today, the same time of that day."""
+        return datetime.now(UTC) - self._behind
+
+    def _now_us(self) -> int:
+        return (self._now() - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+    def _since(self, version: int | None) -> str:
+        """Return who made the version champion, and when; empty where the record of the home doesn't say."""
+        model = f"{self.pipeline.scenario.name}-policy"
+        moved = [
+            one
+            for one in read_approvals(self._settings, model)
+            if one.kind in ("promote", "rollback") and one.version == version
+        ]
+        return f", since {moved[-1].at:%Y-%m-%d %H:%M} UTC ({moved[-1].who}: {moved[-1].why})" if moved else ""
 
     def _try(self, step: Callable[[], None]) -> None:
         """Take a step of keeping up; a failure is logged, and the next one may succeed."""
@@ -289,7 +365,3 @@ class Service:
 
 
 _FAR_DAY = 100_000
-
-
-def _now_us() -> int:
-    return (datetime.now(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

@@ -18,6 +18,7 @@ from conf.observation_features import id_hash
 from conf.paths import Lake
 from conf.publication import read_pointers
 from conf.tables import AVAILABILITY, ITEMS
+from rl.errors import ServingError
 
 _DELIVERY = "delivery_date"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -38,6 +39,33 @@ class ShopTables:
     categories: Mapping[str, str | None] = field(default_factory=dict)
     told: Told | None = None
     digest: str = ""
+
+
+def set_in_force(lake: Lake, moment_us: int, last_delivery: date) -> tuple[str, tuple[str, ...]]:
+    """Return the id and the actions of the availability set in force at a moment, as deliveries up to a day told it.
+
+    Args:
+        lake: of the source.
+        moment_us: UTC microseconds.
+        last_delivery: later deliveries stay unread.
+
+    Raises:
+        ServingError: none is in force, or several began at once, so that nobody knows whose is which.
+    """
+    rows = [
+        row
+        for row in _rows(lake.table(AVAILABILITY.name), ["availability_id", "valid_from", "actions"])
+        if row[_DELIVERY] <= last_delivery and _micros(row["valid_from"]) <= moment_us
+    ]
+    latest = max((_micros(row["valid_from"]) for row in rows), default=0)
+    found = {row["availability_id"]: tuple(row["actions"]) for row in rows if _micros(row["valid_from"]) == latest}
+    if len(found) != 1:
+        known = ", ".join(sorted(found)) or "none was delivered"
+        raise ServingError(
+            f"expected one availability set in force tomorrow, found {len(found)} ({known}); name the one that the "
+            "list is for (--availability-id)"
+        )
+    return next(iter(found.items()))
 
 
 def tables_digest(lake: Lake) -> str:

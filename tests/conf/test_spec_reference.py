@@ -114,6 +114,7 @@ COMPANY: dict[str, dict[str, Any]] = {
         for name in ("active_days", "opted_out", "available", "unavailable")
     },
     **{f"rules.{kind}": SEEN_BY_RULES | {"rules": {}} for kind in RULED},
+    "rules.not_yet_known": SEEN_BY_RULES | {"rules": {"block": [{"actions": ["item-7"]}]}},
     **{
         f"rules.{kind}[].{name}": SEEN_BY_RULES | {"rules": {kind: [rule]}}
         for kind, rule in RULED.items()

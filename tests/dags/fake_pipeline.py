@@ -69,6 +69,8 @@ else:
         result = {{"as_of": "2026-02-02", "version": 3, "verdict": "promote", "is_draft": False, "n_shoppers": 9,
                   "offers": {{"voucher": 2}}, "committed": 8.0,
                   "weekly_budget": 10.0, "csv": "list.csv"}}
+        if scenario == "recommendation":
+            result |= {{"n_decisions": 9, "n_control": 0, "groups": {{"champion": 9}}}}
         run.decide_result.write_text(json.dumps(result))
     if command == "register":
         result = {{"model": scenario + "-policy", "version": 3, "verdict": told["verdict"], "reasons": ["told so"],

@@ -27,6 +27,7 @@ SCENARIO_TASKS = {
     "train": ["prepare", "train", "evaluate", "register"],
     "review": ["read_registration", "approve", "promote"],
     "observe": ["tomorrow_is_served", "observe"],
+    "decide": ["is_tonight", "decide"],
 }
 
 
@@ -76,7 +77,7 @@ def test_dag_tasks_run_in_order(dag: DAG) -> None:
 def test_dag_and_tasks_are_documented(dag: DAG) -> None:
     """The web page explains every DAG and every task, and names its scenario or source."""
     assert dag.doc_md and dag.description
-    text = dag.doc_md.replace('{"train": true}', "").replace('{"observe": true}', "")
+    text = dag.doc_md.replace('{"train": true}', "").replace('{"observe": true}', "").replace('{"decide": true}', "")
     assert "{" not in text, "a placeholder was left in the text"
     assert all(task.doc_md for task in dag.tasks)
     assert "nightcart" in dag.tags
@@ -114,6 +115,8 @@ def test_assets_chain_the_dags(bag: DagBag) -> None:
         ("build_recommendation", "build"): ["transitions/recommendation"],
         ("build_recommendation", "announce_tonight"): ["tonight/recommendation"],
         ("train_recommendation", "register"): ["challenger/recommendation"],
+        ("observe_recommendation", "observe"): ["histories/recommendation"],
+        ("decide_recommendation", "decide"): ["recommendations/recommendation"],
     }
     chained = [dag_id for dag_id in bag.dags if dag_id != "ingest_events"]
     timetables: dict[str, Any] = {dag_id: bag.dags[dag_id].timetable for dag_id in chained}
@@ -122,6 +125,7 @@ def test_assets_chain_the_dags(bag: DagBag) -> None:
         "train_recommendation": "tonight/recommendation",
         "review_recommendation": "challenger/recommendation",
         "observe_recommendation": "events",
+        "decide_recommendation": "histories/recommendation",
     }
 
 

@@ -25,8 +25,32 @@ def dag() -> DAG:
     return found
 
 
-def test_scenarios_that_decide_one_by_one_have_no_lists():
-    assert decide_dag(load_pipeline("recommendation", "simulated_shop")) is None
+@pytest.fixture(scope="module")
+def recommendations_dag() -> DAG:
+    found = decide_dag(load_pipeline("recommendation", "simulated_shop"))
+    assert found is not None
+    return found
+
+
+def test_recommendations_follow_the_histories_of_tonight(recommendations_dag):
+    assert recommendations_dag.dag_id == "decide_recommendation"
+    assert recommendations_dag.timetable.asset_condition.name == "histories/recommendation"
+    assert {task.task_id: task.upstream_task_ids for task in recommendations_dag.tasks} == {
+        "is_tonight": set(),
+        "decide": {"is_tonight"},
+    }
+    (made,) = recommendations_dag.get_task("decide").outlets
+    assert made.name == "recommendations/recommendation"
+    assert "{" not in recommendations_dag.doc_md.replace('{"decide": true}', "")
+
+
+def test_recommendations_are_decided_by_the_day_before(recommendations_dag, pipeline, airflow_home, monkeypatch):
+    monkeypatch.setenv("NIGHTCART_SOURCE", "simulated_shop")
+    folder = write_fake_pipeline(pipeline)
+    assert states_after(recommendations_dag) == ("success", {"is_tonight": "success", "decide": "success"})
+    (decided,) = calls(folder)
+    where = {"source": "simulated_shop", "scenario": "recommendation"}
+    assert (decided["command"], decided["options"]) == ("decide", where | {"date": SUNDAY})
 
 
 def test_observations_come_before_the_list(dag):

@@ -52,10 +52,10 @@ def test_a_run_observes_as_of_the_day_after(dag: DAG, tmp_path: Path, monkeypatc
     assert (observed["command"], observed["options"]) == ("observe", where | {"as-of": "2026-02-01"})
 
 
-def test_a_night_observes_last_so_that_a_promoted_champion_starts_with_it() -> None:
+def test_a_night_observes_and_decides_last_so_that_a_promoted_champion_starts_with_it() -> None:
     settings = Settings.from_environment({})
     names = [one.dag_id for one in night_dags("recommendation", settings)]
     assert names == [
         f"{verb}_recommendation" if verb != "ingest" else "ingest_events"
-        for verb in ("ingest", "build", "train", "review", "observe")
+        for verb in ("ingest", "build", "train", "review", "observe", "decide")
     ]

@@ -75,6 +75,18 @@ def test_prepare_imports_nothing_heavy(home: Path) -> None:
     assert finished.stderr.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("what", ["rollback", "off", "on", "control"])
+def test_a_missing_reason_is_told_at_once(home: Path, what: str) -> None:
+    """Under the command's own name, before MLflow is imported."""
+    code = (
+        "import sys\nfrom rl.main import app\ntry:\n    app()\nfinally:\n"
+        "    print([name for name in ('torch', 'mlflow') if name in sys.modules], file=sys.stderr)"
+    )
+    finished = rl(home, what, "--scenario", "recommendation", "--why", " ", code=code)
+    assert finished.returncode == 65
+    assert finished.stderr.splitlines() == [f"rl {what}: say why, for the record (--why, or WHY of make)", "[]"]
+
+
 def test_train_keeps_stdout_clean(home: Path) -> None:
     """Importing d3rlpy sends logs to stdout and makes gym print a notice; neither gets through."""
     code = (

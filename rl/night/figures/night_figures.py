@@ -100,6 +100,7 @@ def night_figures(
         ranking=tuple(RankingFigures.model_validate(report.to_json()) for report in night.ranking),
         curves=tuple(curve for candidate in candidates.values() for curve in candidate.curves),
         candidates=_candidates(night, candidates),
+        rules={} if best.policy.rules.is_empty else best.policy.rules.to_json(),
     )
 
 

@@ -38,8 +38,18 @@ def test_rules_are_read(tmp_path: Path) -> None:
     ("old", "new", "message"),
     [
         ("block", "blok", "blok: unknown key; did you mean 'block'?"),
-        ("n_past_purchases", "n_past_purchase", "no number 'n_past_purchase'.*did you mean 'n_past_purchases'?"),
-        ("n_past_purchases", "favorite_categories", "no number 'favorite_categories'"),
+        ("n_past_purchases", "n_past_purchase", "'n_past_purchase' is no count.*did you mean 'n_past_purchases'?"),
+        ("n_past_purchases", "favorite_categories", "'favorite_categories' is no count"),
+        (
+            "n_past_purchases",
+            "day_of_week",
+            "'day_of_week' is no count.*allowed where observed: session_step, .*n_past",
+        ),
+        ("n_past_purchases", "hour_of_day", "'hour_of_day' is no count"),
+        ("n_past_purchases", "shopper_loyalty", "'shopper_loyalty' is no count"),
+        ("block:", "not_yet_known: [item-8]\nblock:", "lists what no rule names: 'item-8'; did you mean"),
+        ("block:", "rules: {pin: []}\nblock:", "`rules` holds all rules of the file.*beside it stand block, caps"),
+        ("block: [{actions: [item-7]}]", "rules: 3", "`rules` holds all rules"),
         (", at_least: 1", "", "give at_least, at_most or both"),
         ("per_shopper_day: 3", "per_shopper_day: 0", "caps.0.per_shopper_day"),
         ("scenario: recommendation", "scenario: promotion", "scenario is 'promotion', expected 'recommendation'"),
@@ -56,6 +66,28 @@ def test_a_rule_on_what_the_scenario_does_not_observe_is_refused(tmp_path: Path)
     blind = SCENARIO.model_copy(update={"observation": SCENARIO.observation.model_copy(update={"features": features})})
     with pytest.raises(SpecError, match=r"eligibility\.0\.feature: the scenario doesn't observe 'n_past_purchases'"):
         load_rules(written(tmp_path, RULES), blind)
+
+
+def test_rules_may_stand_below_a_key_as_in_a_scenario(tmp_path: Path) -> None:
+    """What was tried in a file moves into the scenario as it is."""
+    scenario, *rules = RULES.strip().splitlines()
+    nested = "\n".join([scenario, "rules:", *(f"  {line}" for line in rules)])
+    assert load_rules(written(tmp_path, nested), SCENARIO) == load_rules(written(tmp_path, RULES), SCENARIO)
+
+
+def test_what_is_not_yet_known_is_written_only_where_it_is_said(tmp_path: Path) -> None:
+    """So that the hash of a scenario whose rules don't use the key stays as it was."""
+    plain = load_rules(written(tmp_path, RULES), SCENARIO)
+    assert "not_yet_known" not in plain.model_dump()
+    said = load_rules(written(tmp_path, f"{RULES}not_yet_known: [item-7]"), SCENARIO)
+    assert said.model_dump()["not_yet_known"] == ("item-7",)
+    assert said.named_actions() == [
+        ("block.0.actions", "item-7"),
+        ("eligibility.0.actions", "item-3"),
+        ("caps.0.actions", "item-1"),
+        ("caps.0.actions", "item-2"),
+        ("pin.0.action", "item-9"),
+    ]
 
 
 def test_every_key_is_explained() -> None:

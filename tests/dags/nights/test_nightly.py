@@ -83,11 +83,20 @@ def test_nightly_goes_from_logs_to_a_champion(night: Night, home: Path, tmp_path
         "n_not_yet": 1,
         "n_transitions": 5,
         "page": str(home / "runs/simulated_shop/recommendation/2026-01-31/review.html"),
+        "recommendations": {
+            "as_of": "2026-02-02",
+            "version": 3,
+            "n_shoppers": 9,
+            "n_decisions": 9,
+            "n_control": 0,
+            "groups": {"champion": 9},
+            "csv": "list.csv",
+        },
     }
     assert {"simulate_shop", "ingest", "build", "prepare", "train", "evaluate", "register", "promote"} < set(seconds)
     ran = [call["command"] for call in calls(tmp_path / "venv")]
     trained = ["prepare", *["train"] * 4, "evaluate", "register", "promote"]
-    assert ran == ["simulate-shop", "ingest", "build", *trained, "observe"]
+    assert ran == ["simulate-shop", "ingest", "build", *trained, "observe", "decide"]
     assert "] train discrete_cql-2: done" in ended.stderr
     assert "a line of log" not in ended.stderr, "the long log belongs into its file"
     (log,) = (home / "logs").glob("nightly-*.log")
@@ -114,7 +123,7 @@ def test_nightly_is_green_where_nothing_can_be_learned(night: Night, tmp_path: P
     assert (result["n_events"], result["n_transitions"]) == (7, 5)
     assert not {"model", "version", "page"} & set(result)
     ran = [call["command"] for call in calls(tmp_path / "venv")]
-    assert ran == ["simulate-shop", "ingest", "build", "prepare", "observe"]
+    assert ran == ["simulate-shop", "ingest", "build", "prepare", "observe", "decide"]
     assert "FAILED" not in ended.stderr
 
 
@@ -192,7 +201,7 @@ def test_nightly_leaves_approval_to_a_person(night: Night, tmp_path: Path) -> No
     assert ended.stderr.splitlines()[-1].endswith(
         "review.html, then: make promote SOURCE=canonical SCENARIO=recommendation DATE=2026-01-31 VERSION=3"
     )
-    assert [call["command"] for call in calls(tmp_path / "venv")][-2:] == ["register", "observe"]
+    assert [call["command"] for call in calls(tmp_path / "venv")][-3:] == ["register", "observe", "decide"]
 
 
 @pytest.mark.parametrize(

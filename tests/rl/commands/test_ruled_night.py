@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from conf.errors import SpecError
 from rl.commands import evaluate, prepare, register, train
 from rl.data.dataset import load_dataset
 from rl.data.description import read_description
 from rl.data.shop_rules import rules_of_scenario
-from rl.errors import TrainingError
+from rl.errors import EvaluationError, TrainingError
+from rl.figures.night import read_figures
 from rl.learning.trained_candidates import load_candidates
+from rl.page.review_content import review_content
 from rl.registry.champion import load_version_policy
 from rl.registry.store import open_store
 from rl.registry.versions import load_version
@@ -77,6 +80,33 @@ def _observations(policy: Any, n: int) -> dict[str, np.ndarray]:
         column.name: np.zeros((n, 5) if column.name in lists else n, dtype=np.int64)
         for column in policy.encoder.columns
     }
+
+
+def test_a_rule_about_an_action_that_nothing_knows_stops_the_night(night: NightHome, tmp_path: Path) -> None:
+    """It would take nothing away; one that is still to come may be named where that is said."""
+    misspelt = f"{BLOCKED}x"
+    copied = night.copied_to(tmp_path / "home").home
+    for rules, is_said in (({}, False), ({"not_yet_known": [misspelt]}, True)):
+        pipeline = make_pipeline("canonical", **BRIEF | {"rules": {"block": [{"actions": [misspelt]}], **rules}})
+        found = NightHome(copied, pipeline, night.run_date)
+        if is_said:
+            assert found.command(prepare)["dataset_digest"]
+        else:
+            with pytest.raises(SpecError, match=f"nothing knows '{misspelt}'; did you mean '{BLOCKED}'"):
+                found.command(prepare)
+
+
+def test_candidates_of_other_rules_are_not_judged(night: NightHome, tmp_path: Path) -> None:
+    """Rules that changed after training: what was learned under those before must be learned again."""
+    pipeline = make_pipeline("canonical", **BRIEF | {"rules": {"block": RULES["block"]}})
+    changed = NightHome(night.copied_to(tmp_path / "home").home, pipeline, night.run_date)
+    with pytest.raises(EvaluationError, match=r"bc-1 was trained under other rules than the scenario has now.*train"):
+        changed.command(evaluate)
+    for name in read_description(night.run).candidates:
+        changed.command(train, candidate=name)
+    changed.command(evaluate)
+    figures = read_figures(changed.run.evaluation)
+    assert review_content(figures).rules == (f"Never chosen: {BLOCKED}.",)
 
 
 def test_rules_that_leave_nothing_stop_the_night(night: NightHome, tmp_path: Path) -> None:

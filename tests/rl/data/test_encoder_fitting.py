@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from conf.observation_features import OBSERVATION_FEATURES, PRODUCT_FEATURES
-from rl.data.encoder_fitting import PERIODS, SMALLEST_SHARE, fit_encoder
+from conf.observation_features import OBSERVATION_FEATURES, PERIODS, PRODUCT_FEATURES
+from rl.data.encoder_fitting import SMALLEST_SHARE, fit_encoder
 from tests.rl.factories import make_pipeline
 
 

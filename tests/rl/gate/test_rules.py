@@ -160,8 +160,8 @@ def test_a_metric_may_be_limited_both_ways() -> None:
     verdict = judge(evidence(guardrails=both), RULES)
     names = [check.name for check in verdict.checks]
     assert len(set(names)) == len(names)
-    assert "Clicks per episode change by +1%, at worst -3%: within the allowed -5%." in verdict.reasons
-    assert "Clicks per episode change by +10%, at most +30%: within the allowed +50%." in verdict.reasons
+    assert "Clicks per episode change by +1%, at worst -3%; a fall of up to 5% is allowed." in verdict.reasons
+    assert "Clicks per episode change by +10%, at most +30%; a rise of up to 50% is allowed." in verdict.reasons
 
 
 def test_verdict_is_json() -> None:
@@ -199,6 +199,25 @@ def test_the_index_of_a_tail_decides_nothing() -> None:
     """On logs of one kind it lies anywhere from .4 to .8, so a verdict by it would be chance."""
     heavy = TailReport(n_units=4000, n_tail=190, tail_index=1.1, largest_share=0.31, top_percent_share=0.6)
     assert judge(evidence(tail=heavy), RULES).decision is Decision.PROMOTE
+
+
+def test_a_bound_on_the_harmless_side_is_not_called_a_fall() -> None:
+    """Clicks that rise even at worst are no worse than a fall that is allowed."""
+    verdict = judge(evidence(guardrails=(clicks(relative_increase=0.12, lower_bound=0.0912),)), RULES)
+    said = "Clicks per episode change by +12%, up even at worst +9.12%; a fall of up to 5% is allowed."
+    assert said in verdict.reasons
+    falling = judge(evidence(guardrails=(refunds(relative_increase=-0.3, upper_bound=-0.1),)), RULES)
+    assert any("down even at most -10%; a rise of up to 50% is allowed" in reason for reason in falling.reasons)
+
+
+def test_of_two_waits_the_longer_counts() -> None:
+    """Said once, after the last of them; a single one needs no comparison."""
+    short = {"effective_sample_size": 160.0, "effective_rewarded": 80.0, "n_days": 28.0}
+    reasons = judge(evidence(**short), RULES).reasons
+    assert [reason.endswith("of such a log would bring them.") for reason in reasons[:2]] == [True, True]
+    assert reasons[2] == "Each of these floors must be reached: the longest wait counts."
+    alone = judge(evidence(effective_sample_size=160.0, n_days=28.0), RULES).reasons
+    assert not any("longest wait" in reason for reason in alone)
 
 
 @pytest.mark.parametrize(

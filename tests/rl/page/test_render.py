@@ -16,13 +16,16 @@ from rl.figures.returns import Returns
 from rl.figures.values import PlayedSpend, PlayedValue
 from rl.page.content import ReviewContent
 from rl.page.render import render_page
+from rl.page.rule_sentences import rule_sentences
 from rl.page.wording import MINUS
+from rl.policy.action_rules import ActionRules, Cap, Eligibility, Pin
 from tests.rl.page.content_factory import (
     data,
     estimate,
     estimated_review,
     implied_review,
     judgment,
+    logged_policies,
     night,
     review,
     simulated_review,
@@ -184,6 +187,42 @@ def test_page_shows_the_corrected_gain_as_part_of_a_sum() -> None:
     assert text.index("How sure this is") < text.index("Adding up promotions.")
 
 
+def test_a_gain_that_luck_adds_nothing_to_is_not_told_twice() -> None:
+    """`+0.742 instead of +0.742` would be a riddle."""
+    clear = judgment()
+    assert clear.gain is not None
+    gain = clear.gain.model_copy(update={"value": 0.74205, "corrected": 0.74199})
+    text = text_of(review(judgment=clear.model_copy(update={"gain": gain})))
+    assert "count +0.742 for this one: so far above the gate's bound, luck adds nothing that shows. To judge" in text
+    assert "instead of" not in text[text.index("Adding up promotions.") :][:400]
+
+
+def test_the_true_gain_stands_beside_the_estimate_where_it_is_known() -> None:
+    """1.49 less 1.29, with both standard errors."""
+    said = "the true gain in this simulated shop is +0.200 (± 0.0156)"
+    assert said in text_of(simulated_review())
+    assert "true gain" not in text_of(review())
+
+
+def test_the_shops_rules_that_held_are_listed() -> None:
+    rules = ActionRules(
+        blocked=frozenset(f"item-{number:02d}" for number in range(12)),
+        pins=(Pin("item-20", frozenset({0, 2})),),
+        eligibility=(Eligibility(frozenset({"item-21"}), "n_past_purchases", at_least=1, at_most=9),),
+        caps=(Cap(frozenset({"item-22", "item-23"}), 3),),
+    )
+    text = text_of(review(rules=rule_sentences(rules)))
+    for said in (
+        "Never chosen: item-00, item-01, item-02,",
+        "item-08, item-09 and 2 more.",
+        "Only for shoppers whose n_past_purchases is at least 1 and at most 9: item-21.",
+        "In service, alone at position 0, 2 of a slate (from 0) wherever it is available: item-20.",
+        "In service, at most 3 together a shopper and business day: item-22, item-23.",
+    ):
+        assert said in text
+    assert "rules that held" not in text_of(review())
+
+
 def test_page_without_a_promotion_has_no_corrected_gain() -> None:
     """There is nothing to correct where nothing was picked."""
     assert "corrected gain" not in text_of(PAGES["abstained"])
@@ -255,6 +294,12 @@ def test_page_says_how_much_the_log_can_have_done() -> None:
     text = text_of(review())
     assert "the log can have done 97.4% (standard error 1.1%): so much its importance ratios average" in text
     assert "0.20% of its decisions would be actions that stand nowhere in the log" in text
+    behavior, candidate, *others = logged_policies()
+    assert candidate.overlap is not None
+    above = candidate.model_copy(update={"overlap": candidate.overlap.model_copy(update={"mean_ratio": 1.01})})
+    text = text_of(review(policies=(behavior, above, *others)))
+    assert "The log can have done all that discrete_cql-1 would do in the logged situations: its importance" in text
+    assert "average 101% (standard error 1.1%), and 100% is expected, give or take chance." in text
 
 
 def test_page_accounts_for_every_line_and_reward() -> None:

@@ -178,6 +178,16 @@ def test_a_policy_that_knows_nothing_of_the_offer_gives_way_to_the_fallback() ->
     assert (decided.choices[0].group, decided.choices[0].propensity) == ("fallback", pytest.approx(1 / 3, abs=1e-15))
 
 
+def test_what_the_policy_does_not_know_is_told_and_never_its_choice() -> None:
+    """A new item, or a misspelt one; the fallback alone, where nobody was asked, knows no unknown ones."""
+    for seed in range(40):
+        (decided,) = maker(seed=seed).decide([asked(actions=("a", "x", "b", "y"))])
+        assert decided.unknown == ("x", "y")
+        assert decided.choices[0].action in ("a", "b")
+    (decided,) = maker(served=None).decide([asked(actions=("a", "x"))])
+    assert decided.unknown == ()
+
+
 @pytest.mark.parametrize("served", [None, PolicyInUse.of(POLICY, 3)])
 def test_rules_hold_for_policy_and_fallback(served: PolicyInUse | None) -> None:
     """A blocked item is never served, a pinned one always, at its position alone."""

@@ -71,8 +71,13 @@ def test_rules_that_the_model_carries_hold_before_and_after() -> None:
 def test_the_table_names_what_changes_most_first_and_the_csv_each_shopper() -> None:
     found = seen(BLOCKED)
     header, first, *_ = found.table().splitlines()
-    assert header.split() == ["action", "before", "after", "change"]
-    assert first.split() == ["a", f"{found.before[:, 0].mean():.2%}", "0.00%", f"-{found.before[:, 0].mean():.2%}"]
+    assert header.split() == ["action", "before", "after", "change", "in", "points"]
+    assert first.split() == [
+        "a",
+        f"{found.before[:, 0].mean():.2%}",
+        "0.00%",
+        f"{-100 * found.before[:, 0].mean():+.2f}",
+    ]
     assert found.table(n_rows=1).splitlines()[-1] == "and 2 more that change less"
     rows = list(csv.DictReader(StringIO(found.csv_text())))
     assert (tuple(rows[0]), [row["shopper"] for row in rows]) == (COLUMNS, ["ann", "bob"])
@@ -115,6 +120,9 @@ def test_the_command_says_what_is_missing(home: Path, rules: Path, tmp_path: Pat
         run(home, rules)
     with pytest.raises(RegistryError, match="no version 7"):
         run(home, rules, version=7)
+    (tmp_path / "other.yaml").write_text("{scenario: recommendation, block: [{actions: [item-7]}]}")
+    with pytest.raises(SpecError, match=r"other.yaml: 1 problem.*\n.*nothing knows 'item-7'; did you mean 'item-007'"):
+        run(home, tmp_path / "other.yaml")
     (tmp_path / "other.yaml").write_text("scenario: promotion")
     with pytest.raises(SpecError, match="scenario is 'promotion'"):
         run(home, tmp_path / "other.yaml")

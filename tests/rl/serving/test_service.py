@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+import asyncio
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
+
+from structlog.testing import capture_logs
 
 from conf.paths import Lake
+from conf.pseudonyms import pseudonym
 from conf.specs.scenario import load_pipeline
 from rl.policy.action_rules import ActionRules
+from rl.serving.bodies import DecideRequest
+from rl.serving.following import Follower
 from rl.serving.service import Service, ServingOptions
 from rl.serving.store_filling import StorePlace
 from tests.rl.serving.published_histories import day_of, publish_histories
-from tests.rl.serving.served_home import SCENARIO, SOURCE, settings_at
+from tests.rl.serving.served_home import KEY, SCENARIO, SOURCE, settings_at
 
 TODAY = date(2026, 3, 30)
 ROWS = [(day_of(TODAY) - 2, day_of(TODAY) - 1, 7, 1, 0, 1)]
@@ -31,3 +41,59 @@ def test_a_start_waits_for_histories_only_where_there_are_none(tmp_path: Path) -
         assert place.is_due(day_of(TODAY) + 1)
     finally:
         service.close()
+
+
+@contextmanager
+def a_service(home: Path, **given: Any) -> Iterator[Service]:
+    options = ServingOptions(decisions=home / "decisions", rules=ActionRules(), **given)
+    service = Service(settings_at(home), load_pipeline(SCENARIO, SOURCE), options)
+    try:
+        yield service
+    finally:
+        service.close()
+
+
+def test_another_day_counts_as_today_at_the_same_time_of_day(home: Path) -> None:
+    """Histories of that day are fresh, and its decisions are logged as made on it."""
+    settings, pipeline = settings_at(home), load_pipeline(SCENARIO, SOURCE)
+    publish_histories(Lake(settings.lake, SOURCE), pipeline, TODAY, {pseudonym("ann", KEY.encode()): ROWS})
+    with a_service(home, today=TODAY) as service:
+        service.fill_store()
+        assert service.histories_in_words() == f"of {TODAY}, today"
+        body = DecideRequest(user_id="ann", available_actions=("item-001", "item-002"))
+        (decided,) = asyncio.run(service.decide([body]))
+        assert (decided.history.state, decided.day) == ("known", TODAY)
+        expected = datetime.now(UTC).time()
+        at = datetime.fromtimestamp(decided.asked.time_us / 1e6, UTC)
+        apart = abs(datetime.combine(TODAY, expected) - datetime.combine(TODAY, at.time()))
+        assert min(apart, timedelta(days=1) - apart) < timedelta(minutes=5)
+    assert (home / "decisions" / f"decisions-{TODAY}.jsonl").read_text().count("\n") == 1
+
+
+def test_stale_histories_of_a_simulated_shop_come_with_the_cure(home: Path) -> None:
+    settings, pipeline = settings_at(home), load_pipeline(SCENARIO, SOURCE)
+    with a_service(home) as service:
+        assert service.histories_in_words() == "none yet: every shopper counts as new"
+        publish_histories(Lake(settings.lake, SOURCE), pipeline, TODAY, {"ann": ROWS})
+        service.fill_store()
+        said = service.histories_in_words()
+        assert f"of {TODAY}, " in said
+        assert "days before today and so stale: every shopper counts as new; a simulated shop's days are past" in said
+        assert said.endswith(f"--today {TODAY} (make serve TODAY={TODAY}) decides as on that day")
+
+
+def test_it_says_that_it_is_ready_once_it_decides(home: Path) -> None:
+    """Not before the registry was looked at; with what decides, since when, and of which day the histories are."""
+    with a_service(home, today=TODAY, address="http://here") as service:
+        with capture_logs() as told:
+            service.look()
+            service.tell_readiness()
+            assert told == []
+            Follower(settings_at(home), load_pipeline(SCENARIO, SOURCE)).look()
+            for _ in range(2):
+                service.look()
+                service.tell_readiness()
+        (ready,) = [one for one in told if one["event"] == "ready, decisions are made"]
+        assert ready["address"] == "http://here"
+        assert re.fullmatch(r"version 1, since \d{4}-\d\d-\d\d \d\d:\d\d UTC \(ann: better\)", ready["champion"])
+        assert ready["histories"].startswith("none yet")

@@ -54,6 +54,15 @@ def test_a_store_holds_what_was_published(place: StorePlace) -> None:
     assert place.fill(DAY) is None  # nothing new
 
 
+def test_a_question_about_nobody_leaves_the_store_answering(place: StorePlace) -> None:
+    """As of a request whose shoppers all opted out."""
+    publish_histories(lake_of(place), place.pipeline, TODAY, {"ann": ANN})
+    place.fill(DAY)
+    store = place.open()
+    assert store.read([]) == Histories(DAY, [])
+    assert told(store.read(["ann"])) == [ANN]
+
+
 def test_a_store_that_was_never_filled_says_so(place: StorePlace) -> None:
     """Nothing was published, so nothing is there to fill it with."""
     assert place.fill(DAY) is None
