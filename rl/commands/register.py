@@ -13,13 +13,14 @@ import structlog
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from conf.paths import Run
+from conf.paths import Run, monitored_dates
 from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
 from rl.data.description import read_description
 from rl.errors import EvaluationError, RegistryChanged, RegistryError
+from rl.figures.monitor import LedgerFigures, read_monitor
 from rl.figures.night import NightFigures, read_figures
 from rl.learning.trained_candidates import LoadedCandidate, load_candidates
 from rl.orders.trained_orders import TrainedOrders, load_orders_trained
@@ -203,7 +204,8 @@ def _register(
         version, result = found, _registered_evaluation(client, found, evaluated)
     is_challenger = offer_as_challenger(client, version)
     remember(client, settings, key.model)
-    write_atomically(run_paths.page, _page(client, result, version))
+    ledger = newest_ledger(settings.home, run_paths)
+    write_atomically(run_paths.page, _page(client, result, version, ledger))
     finish_night_run(client, run_id, key=key, metrics=report_metrics(result), files=[run_paths.page])
     registration = _registration(result, version) | {"is_challenger": is_challenger, "is_new": found is None}
     return {**registration, "page": str(run_paths.page)}
@@ -285,12 +287,28 @@ def _staged_model(result: NightFigures, candidates: Mapping[str, Trained]) -> It
         yield Path(folder) / "model"
 
 
-def _page(client: MlflowClient, figures: NightFigures, version: RegisteredVersion) -> str:
+def newest_ledger(home: Path, night: Run) -> LedgerFigures | None:
+    """Return the ledger of launches of the newest look at what is served, up to the night's date; None without one.
+
+    A look of another form than this release's is passed over with a warning: the next one writes it anew.
+    """
+    looks = [day for day in monitored_dates(home, night.source, night.scenario) if day <= night.date]
+    if not looks:
+        return None
+    try:
+        return read_monitor(Run(home, night.source, night.scenario, looks[-1]).monitor).ledger
+    except EvaluationError as error:
+        structlog.get_logger().warning("the page lacks the ledger of launches", why=str(error))
+        return None
+
+
+def _page(client: MlflowClient, figures: NightFigures, version: RegisteredVersion, ledger: LedgerFigures | None) -> str:
     history = tuple(_history_row(one) for one in earlier_versions(client, version))
     model, number, run_id = version.model, version.version, version.run_id
     if figures.orders is not None:
         return render_buyer_page(figures, figures.orders, model=model, version=number, run_id=run_id, history=history)
-    return render_page(review_content(figures, model=model, version=number, run_id=run_id, history=history))
+    content = review_content(figures, model=model, version=number, run_id=run_id, history=history, ledger=ledger)
+    return render_page(content)
 
 
 def _history_row(earlier: EarlierVersion) -> HistoryRow:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rl.figures.candidates import RankingFigures
 from rl.figures.evidence import Segments
+from rl.figures.monitor import LedgerFigures
 from rl.figures.night import NightFigures
 from rl.figures.returns import Returns
 from rl.figures.values import Gain, GuardrailFigures, ValueFigures
@@ -32,6 +33,7 @@ def review_content(
     version: int | None = None,
     run_id: str | None = None,
     history: tuple[HistoryRow, ...] | None = None,
+    ledger: LedgerFigures | None = None,
 ) -> ReviewContent:
     """Return what the page says.
 
@@ -41,6 +43,7 @@ def review_content(
         version: its number; None likewise.
         run_id: of MLflow's run; None likewise.
         history: earlier versions; None where the registry wasn't asked.
+        ledger: of launches; None where nothing was served.
     """
     found = figures.doubts.confounding if figures.doubts else None
     losses = figures.doubts.losses if figures.doubts else None
@@ -67,6 +70,7 @@ def review_content(
         explanation=figures.explanation,
         support=figures.support,
         history=history,
+        ledger=ledger,
         curves=figures.curves,
         ranking=_rankings(figures.ranking),
         candidates=figures.candidates,
