@@ -198,6 +198,15 @@ class Run:
         return self.folder / "experiment.html"
 
     @property
+    def monitor(self) -> Path:
+        """File of what was earned beside what was promised, up to the night's date."""
+        return self.folder / "monitor.json"
+
+    @property
+    def monitor_page(self) -> Path:
+        return self.folder / "monitor.html"
+
+    @property
     def registration(self) -> Path:
         return self.folder / "registration.json"
 
@@ -277,6 +286,11 @@ def approvals_record(home: Path) -> Path:
     return home / "approvals.json"
 
 
+def launches_record(home: Path) -> Path:
+    """Return the file of what was promoted on which promise, how it was rolled out, and how that ended."""
+    return home / "launches.json"
+
+
 def promotions(home: Path) -> list[Path]:
     """Return the files of what a home's nights promoted, one file for each night that did."""
     return list((home / "runs").glob("*/*/*/promotion.json"))
@@ -285,6 +299,17 @@ def promotions(home: Path) -> list[Path]:
 def serving_folder(home: Path, source: str, scenario: str) -> Path:
     """Return the folder of what a service of the scenario keeps: histories, the policy it serves, its decisions."""
     return home / "serving" / source / scenario
+
+
+def alerts_log(home: Path) -> Path:
+    """Return the file with one JSON line for each thing that a monitor found and a person should know."""
+    return home / "logs" / "alerts.jsonl"
+
+
+def monitored_dates(home: Path, source: str, scenario: str) -> list[date]:
+    """Return the dates of the nights that were monitored, ascending."""
+    found = (source_runs(home, source) / scenario).glob("*/monitor.json")
+    return sorted(date.fromisoformat(path.parent.name) for path in found)
 
 
 def failures_log(home: Path) -> Path:

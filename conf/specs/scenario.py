@@ -18,6 +18,7 @@ from conf.specs.delivery import Clock
 from conf.specs.judging import Evaluation, Exploration, Gate, PolicySpec
 from conf.specs.key_kinds import DATA, LEARNING, OPERATION
 from conf.specs.later_keys import GrownModel
+from conf.specs.monitor import Monitor
 from conf.specs.ordering_fit import ordering_problem
 from conf.specs.orders import Orders, orders_problem
 from conf.specs.pipeline_fit import misfits
@@ -198,6 +199,12 @@ class Scenario(GrownModel):
         "carried by every version that is registered.",
         examples=[{"block": [{"actions": ["item-7"]}]}],
     )
+    monitor: Monitor = Field(
+        json_schema_extra=OPERATION,
+        default=Monitor(),
+        description="Says how what is served is watched; see [monitoring](monitoring.md).",
+        examples=[{"on_broken_promise": "alert", "false_alarms_a_year": 0.5}],
+    )
     approval: Literal["human", "auto"] = Field(
         json_schema_extra=OPERATION,
         description="Says who promotes a version that passed the gate: a person, or the pipeline itself.",
@@ -214,7 +221,7 @@ class Scenario(GrownModel):
     )
 
     later_keys: ClassVar[frozenset[str]] = frozenset(
-        {"max_quarantined_share", "week", "ordering", "sources", "budget", "eligibility", "rules", "orders"}
+        {"max_quarantined_share", "week", "ordering", "sources", "budget", "eligibility", "rules", "orders", "monitor"}
     )
 
     @model_validator(mode="after")

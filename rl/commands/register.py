@@ -13,13 +13,14 @@ import structlog
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from conf.paths import Run
+from conf.paths import Run, monitored_dates
 from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
 from rl.data.description import read_description
 from rl.errors import EvaluationError, RegistryChanged, RegistryError
+from rl.figures.monitor import LedgerFigures, read_monitor
 from rl.figures.night import NightFigures, read_figures
 from rl.learning.trained_candidates import LoadedCandidate, load_candidates
 from rl.orders.trained_orders import TrainedOrders, load_orders_trained
@@ -32,6 +33,7 @@ from rl.policy.offer_prices import MILLIONTHS, OfferPrices
 from rl.registry.entry import CandidateRecord, NightKey, VersionRecord
 from rl.registry.history import EarlierVersion, earlier_versions
 from rl.registry.looks import LEVEL_TAG
+from rl.registry.promises import EVALUATION_FILE
 from rl.registry.pyfunc_model import save_orders_pyfunc, save_pyfunc
 from rl.registry.readiness import remember, settle_model
 from rl.registry.runs import finish_night_run, night_run, record_candidates
@@ -43,8 +45,6 @@ from rl.registry.versions import (
     key_of_same_policy,
     offer_as_challenger,
 )
-
-EVALUATION_FILE = "evaluation.json"
 
 Trained = LoadedCandidate | TrainedOrders
 
@@ -203,7 +203,8 @@ def _register(
         version, result = found, _registered_evaluation(client, found, evaluated)
     is_challenger = offer_as_challenger(client, version)
     remember(client, settings, key.model)
-    write_atomically(run_paths.page, _page(client, result, version))
+    ledger = newest_ledger(settings.home, run_paths)
+    write_atomically(run_paths.page, _page(client, result, version, ledger))
     finish_night_run(client, run_id, key=key, metrics=report_metrics(result), files=[run_paths.page])
     registration = _registration(result, version) | {"is_challenger": is_challenger, "is_new": found is None}
     return {**registration, "page": str(run_paths.page)}
@@ -285,12 +286,28 @@ def _staged_model(result: NightFigures, candidates: Mapping[str, Trained]) -> It
         yield Path(folder) / "model"
 
 
-def _page(client: MlflowClient, figures: NightFigures, version: RegisteredVersion) -> str:
+def newest_ledger(home: Path, night: Run) -> LedgerFigures | None:
+    """Return the ledger of launches of the newest look at what is served, up to the night's date; None without one.
+
+    A look of another form than this release's is passed over with a warning: the next one writes it anew.
+    """
+    looks = [day for day in monitored_dates(home, night.source, night.scenario) if day <= night.date]
+    if not looks:
+        return None
+    try:
+        return read_monitor(Run(home, night.source, night.scenario, looks[-1]).monitor).ledger
+    except EvaluationError as error:
+        structlog.get_logger().warning("the page lacks the ledger of launches", why=str(error))
+        return None
+
+
+def _page(client: MlflowClient, figures: NightFigures, version: RegisteredVersion, ledger: LedgerFigures | None) -> str:
     history = tuple(_history_row(one) for one in earlier_versions(client, version))
     model, number, run_id = version.model, version.version, version.run_id
     if figures.orders is not None:
         return render_buyer_page(figures, figures.orders, model=model, version=number, run_id=run_id, history=history)
-    return render_page(review_content(figures, model=model, version=number, run_id=run_id, history=history))
+    content = review_content(figures, model=model, version=number, run_id=run_id, history=history, ledger=ledger)
+    return render_page(content)
 
 
 def _history_row(earlier: EarlierVersion) -> HistoryRow:

@@ -33,6 +33,7 @@ def run(
     if not why.strip():
         raise ServingError("say why, for the record (--why, or WHY of make)")
     # They import MLflow, which takes seconds: not where a word is missing.
+    from rl.registry.launches import settle_launches  # noqa: PLC0415
     from rl.registry.readiness import remember, settle_model  # noqa: PLC0415
     from rl.registry.store import open_store  # noqa: PLC0415
     from rl.registry.switching import Person, switched  # noqa: PLC0415
@@ -42,5 +43,6 @@ def run(
         settle_model(client, settings, model)
         approval = switched(client, settings, model, Person(who or getuser(), why), what=what, version=version)
         remember(client, settings, model)
+        settle_launches(settings, model)
     structlog.get_logger().info(what, model=model, version=approval.version, who=approval.who, why=approval.why)
     return {"scenario": scenario, **approval.model_dump(mode="json", exclude={"registry"})}

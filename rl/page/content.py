@@ -12,6 +12,7 @@ from rl.figures.candidates import ActionShare, CandidateFigures
 from rl.figures.data import DataSummary, Propensities
 from rl.figures.effects import OneDecision
 from rl.figures.evidence import Doubts, ExplanationSummary, Loggers, Opinions, Segments, Support
+from rl.figures.monitor import LedgerFigures
 from rl.figures.night import NightFacts, Role
 from rl.figures.returns import Returns
 from rl.figures.spend import SpendFigures
@@ -172,6 +173,7 @@ class ReviewContent(StrictModel):
     explanation: ExplanationSummary | None = None
     support: Support | None = None
     history: tuple[HistoryRow, ...] | None = None
+    ledger: LedgerFigures | None = None
     curves: tuple[Curve, ...] = ()
     ranking: tuple[Ranking, ...] = ()
     candidates: tuple[CandidateFigures, ...] = ()

@@ -9,15 +9,16 @@ from typing import Any
 import jinja2
 
 
-def page_environment(folder: Path, filters: Mapping[str, Callable[..., Any]]) -> jinja2.Environment:
+def page_environment(folder: Path, filters: Mapping[str, Callable[..., Any]], *shared: Path) -> jinja2.Environment:
     """Return what renders the folder's templates.
 
     Args:
         folder: of the templates.
         filters: of the templates, by name.
+        shared: folders of templates that these include.
     """
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+        loader=jinja2.FileSystemLoader([folder, *shared]),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -24,6 +24,7 @@ from rl.page.environment import page_environment
 from rl.page.evidence_context import evidence_context
 from rl.page.forest import forest_of
 from rl.page.headline import headline_tiles
+from rl.page.launches_chart import launches_chart
 from rl.page.terms import TERMS, Explainer
 
 _FOLDER = Path(__file__).parent
@@ -65,6 +66,8 @@ def render_page(page: ReviewContent) -> str:
         "curve_splits": sorted({line.split for chart in charts for line in chart.lines}),
         "n_dashes": max((line.dash + 1 for chart in charts for line in chart.lines), default=0),
         "sections": _sections(page),
+        "ledger": page.ledger,
+        "launches": None if page.ledger is None else launches_chart(page.ledger),
         **evidence_context(page),
     }
     return _environment().get_template("review.html.jinja").render(context).strip() + "\n"
@@ -110,6 +113,7 @@ def _sections(page: ReviewContent) -> list[tuple[str, str]]:
         ("reasons", "why"),
         ("support", "never seen"),
         ("history", "earlier versions"),
+        *([("launches", "launches")] if page.ledger and page.ledger.launches else []),
         *([("ranking", "ranking")] if page.ranking else []),
         ("data", "data"),
         ("training", "training"),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rl.figures.candidates import RankingFigures
 from rl.figures.evidence import Segments
+from rl.figures.monitor import LedgerFigures
 from rl.figures.night import NightFigures
 from rl.figures.returns import Returns
 from rl.figures.values import Gain, GuardrailFigures, ValueFigures
@@ -34,6 +35,7 @@ def review_content(
     version: int | None = None,
     run_id: str | None = None,
     history: tuple[HistoryRow, ...] | None = None,
+    ledger: LedgerFigures | None = None,
 ) -> ReviewContent:
     """Return what the page says.
 
@@ -43,6 +45,7 @@ def review_content(
         version: its number; None likewise.
         run_id: of MLflow's run; None likewise.
         history: earlier versions; None where the registry wasn't asked.
+        ledger: of launches; None where nothing was served.
     """
     found = figures.doubts.confounding if figures.doubts else None
     losses = figures.doubts.losses if figures.doubts else None
@@ -69,6 +72,7 @@ def review_content(
         explanation=figures.explanation,
         support=figures.support,
         history=history,
+        ledger=ledger,
         curves=figures.curves,
         ranking=_rankings(figures.ranking),
         candidates=figures.candidates,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 
 from mlflow import MlflowClient
@@ -68,6 +68,16 @@ def finish_night_run(
 def log_metrics(client: MlflowClient, run_id: str, key: NightKey, metrics: Mapping[str, float]) -> None:
     """Log the figures to the run, leaving out what isn't finite."""
     points = (Metric(name, value, _timestamp(key), 0) for name, value in metrics.items() if math.isfinite(value))
+    _log_in_batches(client, run_id, points)
+
+
+def log_day(client: MlflowClient, run_id: str, day: date, metrics: Mapping[str, float]) -> None:
+    """Log the figures of a day after the night to its run, leaving out what isn't finite; the step is the day's number.
+
+    Written again, they change nothing, as with all that a run holds.
+    """
+    moment = int(datetime.combine(day, time.min, tzinfo=UTC).timestamp() * 1000)
+    points = (Metric(name, value, moment, day.toordinal()) for name, value in metrics.items() if math.isfinite(value))
     _log_in_batches(client, run_id, points)
 
 

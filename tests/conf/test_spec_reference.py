@@ -94,6 +94,7 @@ COMPANY: dict[str, dict[str, Any]] = {
     "orders.candidates[].n_updates": REPLAYED
     | {"orders": {"candidates": [{"algorithm": "hindsight"}, {"algorithm": "base_stock"}]}},
     "evaluation.after_cut": {"clock": "shopper_week", "week": {"weekday": "monday"}},
+    **{f"monitor.{name}": {"monitor": {}} for name in ("on_broken_promise", "false_alarms_a_year")},
     "budget": WEEKLY,
     **{f"budget.{name}": WEEKLY | {"budget": {"weekly": 5}} for name in ("weekly", "committed")},
     "budget.pacing": WEEKLY | {"budget": {"weekly": 5}},

@@ -1,7 +1,4 @@
-"""Intervals that hold at all sample sizes at once: for whoever looks every night and may stop at any of them.
-
-No command reaches it yet: it waits for the monitor, which looks again every day.
-"""
+"""Intervals that hold at all looks at once: for whoever looks every night and may stop at any of them."""
 
 from __future__ import annotations
 
@@ -46,6 +43,46 @@ def confidence_sequence_interval(sums: RatioSums, *, level: float, planned_units
     spread = variance * (n * mixing + 1) / (n * n * mixing) * math.log((n * mixing + 1) / miss**2)
     reach, value = math.sqrt(spread), sums.value()
     return Interval(value, value - reach, value + reach, level, "confidence sequence", standard_error(sums))
+
+
+def information_sequence_interval(
+    value: float, error: float, *, level: float, planned_error: float, method: str = "confidence sequence"
+) -> Interval:
+    """Return the confidence sequence of an estimate that grows surer, as one more look at it.
+
+    Time is what the estimate knows, 1 / error^2, and not the number of units: units that come back make it surer, and
+    what one unit brings on several days isn't independent. It is enough that an estimate varies with later ones at
+    least as if what came in between were independent of what was there before (Slepian 1962: of two normal processes of
+    the same variances, the one that hangs together more crosses a boundary less often). Shoppers who differ from each
+    other, and come back, only add to that.
+
+    Half-width error * sqrt((1 + 1 / x) log((1 + x) / (1 - level)^2)) with x = s (planned_error / error)^2, and s such
+    that it is tightest where the error is the planned one: there about one and a half times that of a single look.
+
+    Asymptotic: don't trust it where fewer than some hundred units stand behind the error.
+
+    Args:
+        value: the estimate.
+        error: its standard error, clustered by what is independent.
+        level: two-sided, over all looks together.
+        planned_error: standard error at which it shall be tightest, the same at all looks: one that follows the log
+            gives the guarantee up.
+        method: what the interval is called.
+
+    Raises:
+        EvaluationError: an error that isn't above 0.
+
+    Source: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), theorem 2.2 in the time of its variance; Robbins
+    (1970).
+    """
+    if not (error > 0 and planned_error > 0 and math.isfinite(error)):
+        raise EvaluationError(
+            f"a confidence sequence needs standard errors above 0, got {error:g} now and {planned_error:g} planned"
+        )
+    miss = 1 - level
+    clock = _mixing(1, miss) * (planned_error / error) ** 2
+    reach = error * math.sqrt((1 + 1 / clock) * math.log((1 + clock) / miss**2))
+    return Interval(value, value - reach, value + reach, level, method, error)
 
 
 def _mixing(planned: int, miss: float) -> float:

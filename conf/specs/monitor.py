@@ -1,0 +1,28 @@
+"""What is done about what is served: when a person is told, and what a broken promise leads to."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from conf.specs.strict_yaml import StrictModel
+
+
+class Monitor(StrictModel):
+    """How what is served is watched."""
+
+    on_broken_promise: Literal["alert", "rollback"] = Field(
+        default="alert",
+        description="Says what follows where a champion's gain is shown to stay below what was promised: an `alert`, "
+        "or a `rollback` to the champion before as well, unless it is shown to gain something all the same.",
+        examples=["rollback"],
+    )
+    false_alarms_a_year: float = Field(
+        default=0.5,
+        gt=0,
+        le=50,
+        description="Sets how many false alarms there may be in a year, on average, over all series and days together "
+        "while nothing changes; the fewer, the longer a change goes unnoticed.",
+        examples=[0.5],
+    )

@@ -1,0 +1,235 @@
+"""monitor.json: what the champion earned beside its promise, and whether what decides is still what was judged.
+
+Gains are in the scenario's reward unit per episode, over the control group; shares lie in [0, 1]; None means that it
+isn't known. Where a part has a `refusal`, that sentence stands in its place.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from conf.publication import write_atomically
+from conf.specs.strict_yaml import StrictModel
+from rl.errors import EvaluationError
+from rl.figures.effects import Bounded
+
+AlertKind = Literal["broken_promise", "missing_decisions", "strange_decisions", "other_frequencies", "changed"]
+Standing = Literal["kept", "broken", "open"]
+
+
+class Promised(StrictModel):
+    """A gain as it was promised; corrected: with the luck of passing the gate taken out; level: of each bound."""
+
+    value: float
+    corrected: float | None
+    lower: float
+    upper: float
+    level: float
+
+
+class Earned(StrictModel):
+    """A gain as it was seen on served days; its bounds hold at all days together."""
+
+    value: float
+    lower: float
+    upper: float
+    standard_error: float
+    n_days: int
+    n_shoppers: int
+
+
+class ArmFigures(StrictModel):
+    """An arm's mean value per episode on a day; lower, upper: for the day alone, None where too few came."""
+
+    n_episodes: int
+    value: float
+    lower: float | None
+    upper: float | None
+
+
+class DayFigures(StrictModel):
+    """A served day.
+
+    is_settled: all that its decisions earn is in. champion, control: None where an arm had nobody. gain: of the day
+    alone. running: of all settled days up to this one, with bounds that hold at all days together; None before both
+    arms were seen. there: share of its value that is usually in by this age, of days that aren't settled; whole: the
+    champion's value made whole by it.
+    """
+
+    day: date
+    is_settled: bool
+    champion: ArmFigures | None
+    control: ArmFigures | None
+    gain: Bounded | None
+    running: Bounded | None
+    there: float | None = None
+    whole: float | None = None
+
+
+class LaunchFigures(StrictModel):
+    """A promotion's promise beside what it earned.
+
+    launched, ended: None where that isn't known, or it is still served. end: how it ended, in words. score: earned less
+    promised over both errors. is_final: it has ended and all its days are settled. refusal: why nothing is known of
+    what it earned.
+    """
+
+    version: int
+    policy_version: str | None
+    launched: date | None
+    ended: date | None = None
+    end: str = ""
+    promised: Promised | None
+    earned: Earned | None = None
+    standing: Standing = "open"
+    score: float | None = None
+    is_final: bool = False
+    refusal: str | None = None
+
+
+class LedgerFigures(StrictModel):
+    """All launches together.
+
+    calibration: sum of earned over sum of promised gains, launches being the units; None where that can't be told.
+    sentence: whether offline numbers predict.
+    """
+
+    launches: tuple[LaunchFigures, ...]
+    n_compared: int
+    calibration: float | None
+    lower: float | None
+    upper: float | None
+    level: float
+    sentence: str
+    reward_unit: str
+
+
+class FrequencyFigures(StrictModel):
+    """A day's decisions of the champion: chosen as often as told?
+
+    n_decisions: of the champion. n_explained: whose propensity is what the policy gives for the row in the tables; only
+    these are compared. p_value: of counts so far from their expectations; None where too few were made.
+    """
+
+    day: date
+    policy_version: str
+    n_decisions: int
+    n_explained: int
+    statistic: float | None
+    degrees: int | None
+    p_value: float | None
+
+
+class ArrivalFigures(StrictModel):
+    """A day's decisions in the service's log and in the tables; missing, strange: some of their ids."""
+
+    day: date
+    n_logged: int
+    n_arrived: int
+    n_missing: int
+    missing: tuple[str, ...]
+    n_strange: int
+    strange: tuple[str, ...]
+    is_due: bool
+
+
+class SeriesFigures(StrictModel):
+    """A series that is watched; evidence: share of what an alarm takes; see `rl.monitor.drift.Kind` for kinds."""
+
+    kind: Literal["volume", "mean", "shape", "names", "share", "score"]
+    name: str
+    figure: float | None
+    expected: float | None
+    evidence: float
+
+
+class ChangeFigures(StrictModel):
+    """A series that wasn't what it had been; sentence: what changed, in words."""
+
+    kind: Literal["volume", "mean", "shape", "names", "share", "score"]
+    name: str
+    day: date
+    figure: float
+    expected: float | None
+    sentence: str
+
+
+class SeenFigures(StrictModel):
+    """What a night saw of a day's value: how much is usually there by an age is learned from it."""
+
+    day: date
+    age: int
+    value: float
+
+
+class Alert(StrictModel):
+    """Something a person should know; `subject` tells alerts of one kind and day apart."""
+
+    kind: AlertKind
+    day: date
+    subject: str
+    sentence: str
+
+
+class MonitorFigures(StrictModel):
+    """A night's look at what is served.
+
+    version, policy_version: of the champion. level: of the gains' bounds. arrivals_refusal, frequencies_refusal: why
+    these weren't compared. rolled_back_to: version that took over; rollback_refusal: why none could. unknown_items:
+    share of the items on offer that the champion doesn't know, on the last day. other_features: share of the champion's
+    decisions whose propensity is another than the tables' observation gives, on the last day: it was decided on
+    features that were stale or unknown to the service, or under rules of a slate or a day. fallback: share of the last
+    day's served decisions that no policy made.
+    """
+
+    source: str
+    source_title: str
+    scenario: str
+    scenario_title: str
+    date: date
+    reward_unit: str
+    steps: int
+    version: int
+    policy_version: str
+    level: float
+    false_alarms_a_year: float
+    on_broken_promise: Literal["alert", "rollback"]
+    days: tuple[DayFigures, ...]
+    launch: LaunchFigures
+    ledger: LedgerFigures
+    arrivals: tuple[ArrivalFigures, ...] = ()
+    arrivals_refusal: str | None = None
+    frequencies: tuple[FrequencyFigures, ...] = ()
+    frequencies_refusal: str | None = None
+    changes: tuple[ChangeFigures, ...] = ()
+    series: tuple[SeriesFigures, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    rolled_back_to: int | None = None
+    rollback_refusal: str | None = None
+    unknown_items: float | None = None
+    other_features: float | None = None
+    fallback: float | None = None
+    seen: tuple[SeenFigures, ...] = ()
+
+    def write(self, path: Path) -> None:
+        """Write the figures to the file, replacing it atomically."""
+        write_atomically(path, self.model_dump_json(indent=1))
+
+
+def read_monitor(path: Path) -> MonitorFigures:
+    """Return the figures that `write` left.
+
+    Raises:
+        EvaluationError: the file is missing, or of another form.
+    """
+    try:
+        return MonitorFigures.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise EvaluationError(f"{path}: no such file; run monitor first") from error
+    except ValidationError as error:
+        reason = str(error).splitlines()[0]
+        raise EvaluationError(f"{path}: not what monitor writes ({reason}); run monitor again for its date") from error

@@ -1,0 +1,193 @@
+"""A night's look at what is served, put together from what was read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from conf.specs.scenario import Pipeline
+from rl.figures.monitor import (
+    Alert,
+    ArrivalFigures,
+    FrequencyFigures,
+    MonitorFigures,
+    SeriesFigures,
+)
+from rl.monitor.alerts import arrival_alerts, broken_promise, change_alerts, change_figures
+from rl.monitor.days import day_figures, seen_now, shares_there
+from rl.monitor.drift import Watch, watch
+from rl.monitor.launch_outcomes import (
+    Outcome,
+    WatchedLaunch,
+    launch_figures,
+    ledger_figures,
+    outcome,
+    with_final,
+)
+from rl.monitor.propensity_frequencies import Frequencies
+from rl.monitor.realised import ServedEpisodes
+from rl.monitor.served_rows import ServedRows, watched_days
+
+
+@dataclass(frozen=True)
+class Served:
+    """What was read of served days.
+
+    Attributes:
+        rows: transitions of all days on which something may have been served.
+        episodes: of the rows, with their arms.
+        launches: of the model, the oldest first.
+        judged: the one that is watched: the newest that decided on the last served day.
+        fallback: policy version of decisions that no policy made.
+        horizon: the night's date.
+    """
+
+    rows: ServedRows
+    episodes: ServedEpisodes
+    launches: Sequence[WatchedLaunch]
+    judged: WatchedLaunch
+    fallback: str
+    horizon: date
+
+    @property
+    def arms(self) -> dict[str, str]:
+        """Name of the arm by policy version."""
+        return {one.policy_version: one.arm for one in self.launches if one.policy_version is not None}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was compared of the decisions themselves; refusals say why something wasn't.
+
+    Attributes:
+        frequencies: by day, of the judged version.
+        frequencies_refusal: empty where they were compared.
+        arrivals: by day.
+        arrivals_refusal: likewise.
+        unknown_items: share of what is on offer that the judged version doesn't know; None where that isn't known.
+    """
+
+    frequencies: Sequence[FrequencyFigures]
+    frequencies_refusal: str | None
+    arrivals: Sequence[ArrivalFigures]
+    arrivals_refusal: str | None
+    unknown_items: float | None
+
+
+@dataclass(frozen=True)
+class Look:
+    """What came of it.
+
+    Attributes:
+        figures: all of it.
+        outcome: of the judged launch.
+    """
+
+    figures: MonitorFigures
+    outcome: Outcome
+
+    @property
+    def asks_for_rollback(self) -> bool:
+        """Whether the promise is broken, and the version isn't at least shown to gain something."""
+        return self.outcome.standing == "broken" and not self.outcome.is_shown_to_gain
+
+
+def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: MonitorFigures | None) -> Look:
+    """Return the night's figures.
+
+    Args:
+        served: what was read.
+        checked: what was compared.
+        pipeline: scenario and source.
+        earlier: figures of the night before; None without one.
+    """
+    scenario, episodes, judged = pipeline.scenario, served.episodes, served.judged
+    level, unit = scenario.evaluation.confidence, scenario.reward.unit
+    outcomes = {one.version: outcome(episodes, one, level=level) for one in served.launches}
+    launches = with_final(
+        [launch_figures(episodes, one, outcomes[one.version]) for one in served.launches],
+        {} if earlier is None else {one.version: one for one in earlier.ledger.launches},
+    )
+    own = next(one for one in launches if one.version == judged.version)
+    found, watched = outcomes[judged.version], _watched(served, checked, pipeline)
+    changes = tuple(change_figures(one) for one in watched.changes)
+    seen = () if earlier is None else earlier.seen
+    there = shares_there(seen, episodes)
+    alerts = [*arrival_alerts(checked.arrivals), *change_alerts(changes)]
+    if found.broken_on is not None:
+        alerts.insert(0, broken_promise(own, found.broken_on, unit))
+    last = checked.frequencies[-1] if checked.frequencies else None
+    figures = MonitorFigures(
+        source=pipeline.source.name,
+        source_title=pipeline.source.title,
+        scenario=scenario.name,
+        scenario_title=scenario.title,
+        date=served.horizon,
+        reward_unit=unit,
+        steps=scenario.evaluation.steps,
+        version=judged.version,
+        policy_version=str(judged.policy_version),
+        level=level,
+        false_alarms_a_year=scenario.monitor.false_alarms_a_year,
+        on_broken_promise=scenario.monitor.on_broken_promise,
+        days=day_figures(episodes, judged.arm, found, there, horizon=served.horizon, level=level),
+        launch=own,
+        ledger=ledger_figures(launches, level=level, reward_unit=unit),
+        arrivals=tuple(checked.arrivals),
+        arrivals_refusal=checked.arrivals_refusal,
+        frequencies=tuple(checked.frequencies),
+        frequencies_refusal=checked.frequencies_refusal,
+        changes=changes,
+        series=tuple(
+            SeriesFigures(
+                kind=one.series.kind,
+                name=one.series.name,
+                figure=one.figure,
+                expected=one.expected,
+                evidence=one.evidence,
+            )
+            for one in watched.states
+        ),
+        alerts=tuple(alerts),
+        unknown_items=checked.unknown_items,
+        other_features=None if last is None else 1 - last.n_explained / last.n_decisions,
+        fallback=_fallback_share(served),
+        seen=seen_now(seen, episodes, served.horizon),
+    )
+    return Look(figures, found)
+
+
+def new_alerts(figures: MonitorFigures, earlier: MonitorFigures | None) -> tuple[Alert, ...]:
+    """Return the alerts that the night before didn't have."""
+    known = set() if earlier is None else {(one.kind, one.day, one.subject) for one in earlier.alerts}
+    return tuple(one for one in figures.alerts if (one.kind, one.day, one.subject) not in known)
+
+
+def _watched(served: Served, checked: Checked, pipeline: Pipeline) -> Watch:
+    scores = {
+        one.day: Frequencies(one.n_explained, 0, one.statistic or 0.0, one.degrees or 1, one.p_value).score
+        for one in checked.frequencies
+        if one.p_value is not None
+    }
+    days = watched_days(served.rows, served.episodes, served=served.arms, fallback=served.fallback, scores=scores)
+    return watch(days, false_alarms_a_year=pipeline.scenario.monitor.false_alarms_a_year)
+
+
+def _fallback_share(served: Served) -> float | None:
+    """Return the share of the last served day's decisions that no policy made."""
+    rows = served.rows
+    made = rows.is_by({*served.arms, served.fallback})
+    if not made.any():
+        return None
+    last = rows.row_day[made].max()
+    of_day = made & (rows.row_day == last)
+    return float((of_day & rows.is_by({served.fallback})).sum() / of_day.sum())
+
+
+def frequency_figures(
+    earlier: Mapping[date, FrequencyFigures], now: Sequence[FrequencyFigures]
+) -> list[FrequencyFigures]:
+    """Return the days' comparisons, tonight's in place of earlier ones of the same days, ascending."""
+    found = dict(earlier) | {one.day: one for one in now}
+    return [found[day] for day in sorted(found)]

@@ -1,0 +1,176 @@
+"""Published transitions as what was served: whose decisions, on which day, in which arm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow.compute as pc
+
+from conf.kernel.calendar import calendar_of, day_number
+from conf.specs.scenario import MILLIONTHS, Pipeline
+from rl.data.discount_function import DiscountFunction
+from rl.data.logged_episodes import BoolArray, IntArray
+from rl.data.transition_columns import Transitions, transitions_from_table
+from rl.data.transitions_reading import PublishedTransitions
+from rl.monitor.drift import ServedDay
+from rl.monitor.realised import ServedEpisodes
+
+CONTROL = "control"
+OTHERS = "others"
+"""Arm of episodes that neither a watched version nor the control group's rule decided."""
+
+_EPOCH = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True)
+class ServedRows:
+    """Transitions of some dates, with what monitoring needs beside them.
+
+    Attributes:
+        transitions: whole episodes.
+        shoppers: pseudonym of each of their codes, ascending.
+        day: business day on which each episode starts, as an ordinal, `(n_episodes,)`.
+    """
+
+    transitions: Transitions
+    shoppers: tuple[str, ...]
+    day: IntArray
+
+    @property
+    def row_episode(self) -> IntArray:
+        """Episode of each row, `(n,)`."""
+        return np.repeat(np.arange(self.transitions.n_episodes), np.diff(self.transitions.offsets))
+
+    @property
+    def row_day(self) -> IntArray:
+        """Day of each row's episode, as an ordinal, `(n,)`."""
+        return self.day[self.row_episode]
+
+    @property
+    def row_version(self) -> IntArray:
+        """Index into the transitions' `policy_versions` of who decided each row, `(n,)`."""
+        return self.transitions.policy_version
+
+    def is_by(self, versions: Set[str]) -> BoolArray:
+        """Return True where a row was decided by one of the policy versions, `(n,)`."""
+        known = np.array([name in versions for name in self.transitions.policy_versions], dtype=bool)
+        return known[self.row_version]
+
+
+def read_served_rows(published: PublishedTransitions, first: date) -> ServedRows | None:
+    """Return the published rows from a date on; None where there are none.
+
+    Raises:
+        DatasetError: unreadable files, or rows that the contract doesn't allow.
+    """
+    days = tuple(day for day in published.pointers if day >= first)
+    table = published.table(days)
+    if not table.num_rows:
+        return None
+    transitions = transitions_from_table(table, published.pipeline.scenario)
+    shoppers = tuple(sorted(pc.unique(table.column("user_id")).to_pylist()))
+    first_day, last_day = day_number(days[0]) - 2, day_number(days[-1]) + 3
+    calendar = calendar_of(published.pipeline.source.zone, first_day, last_day)
+    return ServedRows(transitions, shoppers, np.asarray(calendar.day(transitions.start_time)) + _EPOCH)
+
+
+def served_episodes(
+    rows: ServedRows,
+    pipeline: Pipeline,
+    *,
+    horizon: date,
+    arms: Mapping[str, str],
+    is_control: Callable[[str], bool],
+) -> ServedEpisodes:
+    """Return the episodes with their arms and on-policy values.
+
+    An episode belongs to the arm of its first decision, whatever decided the later ones; those of shoppers in the
+    control group belong to it whoever decided.
+
+    Args:
+        rows: that were read.
+        pipeline: whose discount and steps make a value.
+        horizon: last date whose deliveries are in.
+        arms: name of the arm by policy version.
+        is_control: whether a pseudonym is held out.
+    """
+    transitions, scenario = rows.transitions, pipeline.scenario
+    starts = transitions.offsets[:-1]
+    step = np.arange(transitions.n_transitions) - np.repeat(starts, np.diff(transitions.offsets))
+    since = transitions.decision_time - np.repeat(transitions.start_time, np.diff(transitions.offsets))
+    counted = np.where(step < scenario.evaluation.steps, transitions.reward / MILLIONTHS, 0.0)
+    discounted = counted * DiscountFunction.of(scenario.discount).since_start(step, since)
+    names = (CONTROL, *dict.fromkeys(arms.values()), OTHERS)
+    place = {name: number for number, name in enumerate(names)}
+    of_version = np.array([place[arms.get(name, OTHERS)] for name in transitions.policy_versions], dtype=np.int64)
+    held_out = np.array([is_control(shopper) for shopper in rows.shoppers], dtype=bool)
+    last_settled = (horizon - timedelta(days=pipeline.settle_days)).toordinal()
+    return ServedEpisodes(
+        day=rows.day,
+        shopper=transitions.user,
+        arm=np.where(held_out[transitions.user], place[CONTROL], of_version[rows.row_version[starts]]),
+        arms=names,
+        value=np.add.reduceat(discounted, starts),
+        is_settled=np.asarray(rows.day <= last_settled),
+    )
+
+
+def watched_days(
+    rows: ServedRows,
+    episodes: ServedEpisodes,
+    *,
+    served: Mapping[str, str],
+    fallback: str,
+    scores: Mapping[date, float],
+) -> list[ServedDay]:
+    """Return what each day with served decisions showed, ascending.
+
+    Observations are of all decisions of the day; actions and values are each version's own, so that a promotion isn't
+    taken for a change. Values wait until they are settled.
+
+    Args:
+        rows: that were read.
+        episodes: of the rows, in their order.
+        served: name by policy version, of those that decided in the shop.
+        fallback: policy version of decisions that no policy made.
+        scores: of how often the champion's actions were chosen, by day.
+    """
+    is_served = rows.is_by({*served, fallback})
+    days = np.unique(rows.row_day[is_served])
+    return [_watched_day(rows, episodes, int(day), served, fallback, scores) for day in days]
+
+
+def _watched_day(
+    rows: ServedRows,
+    episodes: ServedEpisodes,
+    day: int,
+    served: Mapping[str, str],
+    fallback: str,
+    scores: Mapping[date, float],
+) -> ServedDay:
+    transitions, of_day = rows.transitions, rows.row_day == day
+    numbers = {
+        name: np.asarray(column[of_day] if column.ndim == 1 else (column[of_day] != 0).sum(axis=1), dtype=np.float64)
+        for name, column in transitions.observation.items()
+    }
+    names = {}
+    for version, name in served.items():
+        own = of_day & rows.is_by({version})
+        if own.any():
+            names[f"action of {name}"] = transitions.action_id[own]
+        values = episodes.take((episodes.day == day) & episodes.is_settled).of(name).value
+        if len(values):
+            numbers[f"value by {name}"] = values
+    made = int((of_day & rows.is_by({*served, fallback})).sum())
+    found = date.fromordinal(day)
+    return ServedDay(
+        day=found,
+        n_decisions=int(of_day.sum()),
+        numbers=numbers,
+        names=names,
+        shares={"decisions that no policy made": (int((of_day & rows.is_by({fallback})).sum()), made)},
+        scores={"actions as often as told": scores[found]} if found in scores else {},
+    )
