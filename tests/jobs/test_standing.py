@@ -24,7 +24,7 @@ def test_commands_share_a_session_and_errors_leave_it_running(tmp_path: Path) ->
     with SparkJobs(tmp_path / "spark.log", environment) as jobs:
         first = jobs.run(["ingest", "--source=canonical", f"--date={DAYS[0]}", f"--logs={logs}"])
         assert first["n_events"] == len(day_lines(DAYS[0]))
-        with pytest.raises(LoopError, match="ingest: .*did you mean 'canonical'"):
+        with pytest.raises(LoopError, match=r"ingest: .*did you mean 'canonical'"):
             jobs.run(["ingest", "--source=canonica", f"--date={DAYS[0]}"])
         with pytest.raises(LoopError, match="wrong arguments"):
             jobs.run(["ingest", "--sauce=canonical"])
