@@ -57,7 +57,7 @@ help:  ## this page
 #:   ARGS="backfill create ..."   what `make airflow` runs
 #:   TESTS=tests/conf             the part of the tests that `make test` runs
 #:   KILLS=30 SEED=1  how often, and when, `make test-faults` kills ingest and build
-#:   DAYS=14 PAST=10 SEED=1       of `make loop` (recommendation, inventory): days with a night, days before, which shop
+#:   DAYS=14 PAST=10 SEED=1       of `make loop`: days (weeks of promotion) with a night, days before, which shop
 #:   NIGHTS=2000      nights that `make bench-gate` judges for each kind of candidate
 #:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on
 #:   SIZES=300000 NIGHT_EVENTS=300000  events of the logs of `make bench-jobs`; REPEATS=1 rounds; FORMS=csv,jsonl

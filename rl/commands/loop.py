@@ -22,6 +22,7 @@ from rl.loop.nights import Command, Nights
 from rl.loop.order_loop import OrderLoop
 from rl.loop.session_loop import SessionLoop
 from rl.loop.spark_jobs import SparkJobs
+from rl.loop.week_loop import WeekLoop
 from rl.page.loop_page import render_loop_page
 
 
@@ -32,7 +33,7 @@ class Loop:
     Attributes:
         source: of the shop's deliveries.
         of: its days.
-        n_past: days before the first night, unless asked otherwise.
+        n_past: days (weeks, where decisions are weekly) before the first night, unless asked otherwise.
     """
 
     source: str
@@ -42,6 +43,7 @@ class Loop:
 
 LOOPS = {
     "recommendation": Loop("served_shop", SessionLoop, 10),
+    "promotion": Loop("simulated_promotion", WeekLoop, 52),
     "inventory": Loop("simulated_inventory", OrderLoop, 182),
 }
 _OWN = ("NIGHTCART_HOME", "NIGHTCART_LAKE", "NIGHTCART_MLFLOW_URI", "NIGHTCART_SOURCE", "NIGHTCART_LOGS")

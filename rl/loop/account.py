@@ -12,6 +12,7 @@ from conf.paths import Lake
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline
 from rl.data.discount_function import DiscountFunction
+from rl.data.logged_episodes import FloatArray
 from rl.figures.loop import Earned, Known, LoopDay, LoopFigures, LoopNight
 from rl.figures.values import Spread
 from rl.loop.realised import Realised, realised_values
@@ -149,6 +150,30 @@ def _worse(state: LoopState, truths: Truths) -> list[int]:
             found.append(number)
         before = after
     return found
+
+
+def mean_gain(more: FloatArray) -> Spread | None:
+    """Return the mean of what days (or weeks) earned more, with a 95% interval that takes them for independent."""
+    if len(more) < 2:
+        return None
+    mean, half = float(more.mean()), _NORMAL_95 * float(more.std(ddof=1) / np.sqrt(len(more)))
+    return Spread(value=mean, lower=mean - half, upper=mean + half)
+
+
+def versions_that_lost(state: LoopState, more: FloatArray, own: FloatArray) -> tuple[int, ...]:
+    """Return versions in whose days less was earned than by the shop's own rule, by more than LOWERED.
+
+    Args:
+        state: says who decided on which day.
+        more: what each day earned beyond that rule, `(n_days,)`.
+        own: what it would have earned by it, `(n_days,)`.
+    """
+    found = []
+    for version in sorted({day.version for day in state.days if day.version is not None}):
+        chosen = [number for number, day in enumerate(state.days) if day.version == version]
+        if more[chosen].mean() < -LOWERED * abs(own[chosen].mean()):
+            found.append(version)
+    return tuple(found)
 
 
 def _known(value: TrueValue | None) -> Known | None:

@@ -50,10 +50,10 @@ class Nights:
         self._job("ingest", [*where, f"--logs={self.logs}", f"--scenario={scenario}"])
         self._job("build", [*where, f"--scenario={scenario}"])
         night = self._learned(day)
-        if self.pipeline.scenario.orders is None:
+        if self.pipeline.scenario.clock != "sku_day":
             tomorrow = day + timedelta(days=1)
             self._job("observe", [f"--source={source}", f"--scenario={scenario}", f"--as-of={tomorrow}"])
-        else:
+        if self.pipeline.scenario.clock != "session_step":
             self._command("decide", day, version=None, budget=None)
         return night.model_copy(update={"seconds": dict(self._seconds)})
 

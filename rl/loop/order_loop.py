@@ -16,8 +16,7 @@ from conf.publication import read_pointers, write_atomically
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import LoopError
 from rl.figures.loop import Known, LoopDay, LoopFigures
-from rl.figures.values import Spread
-from rl.loop.account import loop_nights
+from rl.loop.account import loop_nights, mean_gain, versions_that_lost
 from rl.loop.day_loop import DayLoop
 from rl.loop.state import LivedDay
 from rl.shops.inventory.feeds.stock_lines import article
@@ -29,7 +28,6 @@ from rl.shops.settings_file import changed_settings
 ORDERS_FILE = "orders.json"
 BUYER = -1
 """In place of units: the buyer orders by the shop's own rule."""
-_NORMAL_95 = 1.959964
 
 
 class OrderLoop(DayLoop):
@@ -96,7 +94,6 @@ class OrderLoop(DayLoop):
                 )
             )
         served = [number for number, day in enumerate(state.days) if day.version is not None]
-        gain = _gain(lived[served] - own[served])
         return LoopFigures(
             scenario=scenario.name,
             scenario_title=scenario.title,
@@ -108,8 +105,8 @@ class OrderLoop(DayLoop):
             gain_of="a product and week",
             days=tuple(days),
             nights=loop_nights(state),
-            final_gain=gain,
-            worse=tuple(self._worse(lived - own)),
+            final_gain=mean_gain(lived[served] - own[served]),
+            worse=versions_that_lost(state, lived - own, own),
         )
 
     @cached_property
@@ -123,15 +120,6 @@ class OrderLoop(DayLoop):
     def _earned(self, days: StockDays) -> FloatArray:
         weights = {one.event: one.weight for one in self.pipeline.scenario.reward.terms if one.weight < 0}
         return earned_by_day(days, holding=-weights["stock"], order_line=-weights["order"])
-
-    def _worse(self, more: FloatArray) -> list[int]:
-        """Return versions in whose days less was earned than by the buyer's orders, by more than 2%."""
-        own, found = self._earned(self._days), []
-        for version in sorted({day.version for day in self.state.days if day.version is not None}):
-            chosen = [number for number, day in enumerate(self.state.days) if day.version == version]
-            if more[chosen].mean() < -0.02 * abs(own[chosen].mean()):
-                found.append(version)
-        return found
 
     def _orders(self) -> dict[str, list[int]]:
         path = self.folder / ORDERS_FILE
@@ -164,11 +152,3 @@ class OrderLoop(DayLoop):
 
 def _given(kept: dict[str, list[int]]) -> dict[int, IntArray]:
     return {int(number): np.array(orders, dtype=np.int64) for number, orders in kept.items()}
-
-
-def _gain(more: FloatArray) -> Spread | None:
-    """Return the mean of what days earned more, with a 95% interval that takes days for independent."""
-    if len(more) < 2:
-        return None
-    mean, half = float(more.mean()), _NORMAL_95 * float(more.std(ddof=1) / np.sqrt(len(more)))
-    return Spread(value=mean, lower=mean - half, upper=mean + half)

@@ -88,8 +88,9 @@ def _outcome(figures: LoopFigures) -> str:
     worth = f"{wording.signed(gain.value)} {figures.reward_unit} {figures.of}"
     bounds = wording.signed_range(gain.lower, gain.upper)
     began = f"In {len(figures.nights)} nights a policy was promoted {times}"
-    if figures.of == "a day":
-        return f"{began}; days that it decided brought {worth} more than the shop's own rule would have ({bounds})."
+    if figures.of != "a session":
+        told = f"{figures.of[2:]}s that it decided brought {worth} more than the shop's own rule would have"
+        return f"{began}; {told} ({bounds})."
     return (
         f"{began}; the last is truly worth {worth} more than the shop's own rule ({bounds}, the doubt of playing it)."
     )

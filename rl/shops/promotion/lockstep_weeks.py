@@ -98,12 +98,17 @@ class LockstepWeeks:
         mask = self.mask(rows)
         chances = probabilities(self.observe(rows), mask)
         refuse_unfit(chances, mask)
-        draws = self._uniforms(_DECIDE, 1)[rows, 0]
+        return self.respond(self.drawn(chances), chances)
+
+    def drawn(self, chances: FloatArray) -> IntArray:
+        """Return an action for each shopper who is there, `(n,)`, drawn by its chances."""
+        draws = self._uniforms(_DECIDE, 1)[self.present(), 0]
         reached = np.cumsum(chances, axis=1)
         action = (draws[:, None] * reached[:, -1:] >= reached).sum(axis=1)
         # Rounding in the sum may leave a draw beyond the last action of positive probability.
         last = chances.shape[1] - 1 - np.argmax(chances[:, ::-1] > 0, axis=1)
-        return self.respond(np.minimum(action, last), chances)
+        found: IntArray = np.minimum(action, last)
+        return found
 
     def respond(self, action: IntArray, chances: FloatArray) -> WeekResponses:
         """Send the actions to the shoppers who are there and return how they react; the week is over then.

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -71,9 +72,29 @@ def deliver(simulation: Simulation, logs: Path) -> tuple[dict[str, object], Mone
         folder.mkdir(parents=True)
         for feed in WRITERS:
             deliveries.write(feed, day, folder, is_last=day + 1 == n_days)
-        for name, lines in sides.get(day, {}).items():
-            (folder / name).write_bytes("".join(f"{line}\n" for line in lines).encode(_encoding(name)))
+        _write_sides(folder, sides.get(day, {}))
     return deliveries.summary(), deliveries.money
+
+
+def deliver_days(simulation: Simulation, days: range, logs: Path) -> None:
+    """Write the files of some days alone, each folder made anew; what later days hold doesn't change them."""
+    deliveries, sides = _Deliveries(simulation), side_files(simulation)
+    n_days = simulation.shop.settings.n_weeks * DAYS_A_WEEK
+    for feed in WRITERS:
+        for earlier in range(days.start):
+            deliveries.pass_by(feed, earlier)
+    for day in days:
+        folder = logs / str(simulation.shop.calendar.date(day))
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        for feed in WRITERS:
+            deliveries.write(feed, day, folder, is_last=day + 1 == n_days)
+        _write_sides(folder, sides.get(day, {}))
+
+
+def _write_sides(folder: Path, files: Mapping[str, list[str]]) -> None:
+    for name, lines in files.items():
+        (folder / name).write_bytes("".join(f"{line}\n" for line in lines).encode(_encoding(name)))
 
 
 class _Deliveries:
@@ -95,15 +116,27 @@ class _Deliveries:
     def write(self, feed: str, day: int, folder: Path, *, is_last: bool) -> None:
         """Write a feed's file of a day: what is real, what comes again, and what is wrong."""
         dirt, lines = self.settings.dirt, self.real[feed].get(day, [])
-        rng = np.random.default_rng([self.settings.seed, _DAY_STREAM, list(WRITERS).index(feed), day])
-        again, tomorrow = duplicates(lines, dirt.duplicate_rate, is_last=is_last, rng=rng)
-        together = lines + again + self.put_off[feed] + dirty_lines(feed, lines, dirt, rng)
-        self.put_off[feed] = tomorrow
+        again, before, rng = self._repeated(feed, day, is_last=is_last)
+        together = lines + again + before + dirty_lines(feed, lines, dirt, rng)
         place = np.array([line.time for line in together]) + rng.normal(
             0, DISORDER_MINUTES * 60 * MICROSECONDS, len(together)
         )
         WRITERS[feed]([together[index] for index in np.argsort(place, kind="stable")], folder, rng)
         self.kinds[feed][str(self.simulation.shop.calendar.date(day))] = Counter(line.kind for line in together)
+
+    def pass_by(self, feed: str, day: int) -> None:
+        """Do as if a feed's file of a day was written: some of its lines come once more on the next."""
+        self._repeated(feed, day, is_last=False)
+
+    def _repeated(
+        self, feed: str, day: int, *, is_last: bool
+    ) -> tuple[list[FeedLine], list[FeedLine], np.random.Generator]:
+        """Return lines that come twice today, those of yesterday that come again, and the day's further chance."""
+        rng = np.random.default_rng([self.settings.seed, _DAY_STREAM, list(WRITERS).index(feed), day])
+        lines = self.real[feed].get(day, [])
+        again, tomorrow = duplicates(lines, self.settings.dirt.duplicate_rate, is_last=is_last, rng=rng)
+        before, self.put_off[feed] = self.put_off[feed], tomorrow
+        return again, before, rng
 
     def summary(self) -> dict[str, object]:
         """Return the counts of lines by feed, kind, day and reason for rejection."""

@@ -43,7 +43,7 @@ def decision_id(week: int, shopper: int) -> str:
 def campaign_lines(simulation: Simulation) -> Iterator[FeedLine]:
     """Yield a row for each decision of each week, shoppers in order."""
     settings, calendar = simulation.shop.settings, simulation.shop.calendar
-    codes, version = offer_codes(settings), settings.logging.policy_version
+    codes, own = offer_codes(settings), settings.logging.policy_version
     for week in simulation.weeks:
         time = calendar.decision_time(week.week)
         day = int(calendar.day(np.array([time]))[0])
@@ -59,6 +59,6 @@ def campaign_lines(simulation: Simulation) -> Iterator[FeedLine]:
                 "propensity": propensity,
                 "audience": allowed,
                 "contact_cost": cost,
-                "plan": version,
+                "plan": simulation.plans.get(week.week, own),
             }
             yield FeedLine("on_time", record, time, day)
