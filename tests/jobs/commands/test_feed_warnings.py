@@ -86,6 +86,17 @@ def test_what_is_right_is_not_doubted(events: list[OutlookEvent], changes: dict[
     assert list(feed_warnings(events, _source(**changes))) == []
 
 
+def test_words_that_are_ignored_are_told(tmp_path: Path) -> None:
+    """A draft ignores what no word says; a return may be among it."""
+    ignoring = _source(events={"event_type": {"column": "what", "map": MAP, "ignore": ["Storno", "scroll"]}})
+    rows = ["1767607200;v;u;;;;", *["1767607200;Storno;u;;;;"] * 3, "1767607200;scroll;u;;;;"]
+    (tmp_path / "log.csv").write_text("\n".join(["at;what;who;order;price;n;sum", *rows, ""]))
+    checks, unread = check_source(ignoring, tmp_path)
+    assert checks[0].result()["ignored_event_types"] == {"Storno": 3, "scroll": 1}
+    report = "\n".join(report_lines(checks, unread, ignoring))
+    assert "which the source says mean nothing: Storno 3, scroll 1" in report
+
+
 def test_unknown_words_are_told_with_their_lines(tmp_path: Path) -> None:
     """What a shop calls its returns may be told; what looks like anybody's data is shown by its shape."""
     rows = ["1767607200;v;u;;;;", *["1767607200;Rückgabe;u;;;;"] * 3, "1767607200;ann@x.org;u;;;;"]
