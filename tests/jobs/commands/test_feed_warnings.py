@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from conf.event_types import EVENT_TYPE_RANK
 from conf.specs.source import Source
 from jobs.commands.feed_warnings import feed_warnings
 from jobs.commands.source_check import check_source, report_lines
@@ -79,6 +80,13 @@ def test_what_is_probably_wrong_is_said(events: list[OutlookEvent], changes: dic
         (_sold(9, amount=7_000_000), {"currency": "EUR"}),
         (VIEWS, {"events": {"event_type": {"constant": "view"}}}),
         ([], {}),
+        (
+            [*VIEWS, *_sold(1, amount=1_500_000)],
+            {
+                "currency": "EUR",
+                "events": {"event_type": {"column": "what", "map": {one: one for one in EVENT_TYPE_RANK}}},
+            },
+        ),
     ],
 )
 def test_what_is_right_is_not_doubted(events: list[OutlookEvent], changes: dict[str, Any]) -> None:
