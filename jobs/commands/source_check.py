@@ -79,6 +79,7 @@ class FeedCheck:
     n_events: Counter[str] = field(default_factory=Counter)
     rejected: dict[tuple[str, str | None], list[RejectedLines]] = field(default_factory=dict)
     n_filled: Counter[str] = field(default_factory=Counter)
+    n_ignored: Counter[str] = field(default_factory=Counter)
     n_shifted: Counter[str] = field(default_factory=Counter)
     n_passed_over: Counter[str] = field(default_factory=Counter)
     users: set[str] = field(default_factory=set)
@@ -125,6 +126,9 @@ class FeedCheck:
             yield f"  {example_of(one, self.source)}"
             if one.reason is None:
                 continue
+            if one.reason == "ignored" and self.n_ignored:
+                told = _some([f"{word} {n}" for word, n in self.n_ignored.most_common(10)], 10)
+                yield f"      by their event types, which the source says mean nothing: {told}"
             if one.reason in _HINTS:
                 yield f"      {_HINTS[one.reason]}"
             if one.reason == "unknown_event_type" and (words := self.unknown_words()):
@@ -163,6 +167,7 @@ class FeedCheck:
             "n_files_looked_at": len(self.files),
             "n_lines_about": self.n_lines if self.is_all else self.n_about,
             "unknown_event_types": dict(self.unknown_words().most_common(20)),
+            "ignored_event_types": dict(self.n_ignored.most_common(20)),
             "warnings": self.warnings(),
             "unended_files": self.unended,
             "unfit_files": self.unfit,
@@ -283,6 +288,8 @@ def _check_lines(
         check.n_passed_over.update(passed_over.lists_of(line))
         at = RejectedLines(day, check.name, None, None, None, 1, file.name, number, None)
         _count(check, parsed, at, line_hash)
+        if parsed.refusal is not None and parsed.refusal.reason == "ignored":
+            check.n_ignored.update(set(parser.type_words(line)))
 
 
 def _lines(file: DeliveredFile, source: Source) -> Iterator[tuple[int, str, str]]:

@@ -114,6 +114,12 @@ class EventParser:
             parsed.refusal = min(refusals, key=lambda one: _RANK[one.reason])
         return parsed
 
+    def type_words(self, line: str) -> list[str]:
+        """Return how the line's records call what happened, as `word_of` tells; none where it can't be cut."""
+        cut = self._cut(line)
+        given = [self._types.value(values) for values in cut.records] if cut is not None else []
+        return [word_of(one) for one in given if one is not None]
+
     def time_of(self, line: str) -> int | None:
         """Return the line's event time alone; null where it can't be read."""
         cut = self._cut(line)

@@ -43,6 +43,7 @@ if command in told["skip"]:
         day = date.fromisoformat(options["date"])
         run = Run(Path(os.environ["NIGHTCART_HOME"]), options["source"], options["scenario"], day)
         run.nothing_to_learn.write_text(json.dumps({{"skipped": told["skip"][command]}}))
+        run.page.write_text("nothing learned")
     print(json.dumps({{"skipped": told["skip"][command]}}))
     sys.exit(99)
 if command == "simulate-shop":

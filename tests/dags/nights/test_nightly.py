@@ -121,7 +121,9 @@ def test_nightly_is_green_where_nothing_can_be_learned(night: Night, tmp_path: P
     result = json.loads(ended.stdout)
     assert (result["verdict"], result["reasons"]) == ("abstain", ["the window is too short to split"])
     assert (result["n_events"], result["n_transitions"]) == (7, 5)
-    assert not {"model", "version", "page"} & set(result)
+    assert not {"model", "version"} & set(result)
+    assert Path(result["page"]).read_text() == "nothing learned"
+    assert f"nothing was learned; why, and what it would take: {result['page']}" in ended.stderr
     ran = [call["command"] for call in calls(tmp_path / "venv")]
     assert ran == ["simulate-shop", "ingest", "build", "prepare", "observe", "decide"]
     assert "FAILED" not in ended.stderr

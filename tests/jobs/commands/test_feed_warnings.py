@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from conf.event_types import EVENT_TYPE_RANK
 from conf.specs.source import Source
 from jobs.commands.feed_warnings import feed_warnings
 from jobs.commands.source_check import check_source, report_lines
@@ -79,11 +80,29 @@ def test_what_is_probably_wrong_is_said(events: list[OutlookEvent], changes: dic
         (_sold(9, amount=7_000_000), {"currency": "EUR"}),
         (VIEWS, {"events": {"event_type": {"constant": "view"}}}),
         ([], {}),
+        (
+            [*VIEWS, *_sold(1, amount=1_500_000)],
+            {
+                "currency": "EUR",
+                "events": {"event_type": {"column": "what", "map": {one: one for one in EVENT_TYPE_RANK}}},
+            },
+        ),
     ],
 )
 def test_what_is_right_is_not_doubted(events: list[OutlookEvent], changes: dict[str, Any]) -> None:
     """Money in its currency, cents that are scaled, a log of one kind by its spec."""
     assert list(feed_warnings(events, _source(**changes))) == []
+
+
+def test_words_that_are_ignored_are_told(tmp_path: Path) -> None:
+    """A draft ignores what no word says; a return may be among it."""
+    ignoring = _source(events={"event_type": {"column": "what", "map": MAP, "ignore": ["Storno", "scroll"]}})
+    rows = ["1767607200;v;u;;;;", *["1767607200;Storno;u;;;;"] * 3, "1767607200;scroll;u;;;;"]
+    (tmp_path / "log.csv").write_text("\n".join(["at;what;who;order;price;n;sum", *rows, ""]))
+    checks, unread = check_source(ignoring, tmp_path)
+    assert checks[0].result()["ignored_event_types"] == {"Storno": 3, "scroll": 1}
+    report = "\n".join(report_lines(checks, unread, ignoring))
+    assert "which the source says mean nothing: Storno 3, scroll 1" in report
 
 
 def test_unknown_words_are_told_with_their_lines(tmp_path: Path) -> None:
