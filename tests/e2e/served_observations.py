@@ -76,7 +76,7 @@ def differing_observations(settings: Settings, pipeline: Pipeline, days: list[da
             for at, row in enumerate(rows):
                 history = fresh_history(histories, at, number, 0)
                 assert history.state in ("known", "unknown"), history
-                moments.append(_moment(row, events[row["user_id"]], history.known))
+                moments.append(moment_of(row, events[row["user_id"]], history.known, pipeline))
             wrong += _differences(maker, moments, rows, pipeline)
             n_asked += len(rows)
     return n_asked, wrong
@@ -91,13 +91,14 @@ def _with_plain_times(table: pa.Table) -> pa.Table:
     return table
 
 
-def _moment(row: Row, events: list[SeenEvent], history: Any) -> Moment:
-    time_us = row["decision_time"]
+def moment_of(row: Row, events: list[SeenEvent], history: Any, pipeline: Pipeline) -> Moment:
+    """The moment of a transition's decision: what a caller would have sent, the decision not among it."""
+    time_us, own_type = row["decision_time"], pipeline.source.decisions.event_type
     end = bisect_right(events, time_us, key=lambda one: one.time_us)
     own = next(
         one
         for one in events[:end][::-1]
-        if (one.time_us, one.event_type) == (time_us, "impression")
+        if (one.time_us, one.event_type) == (time_us, own_type)
         and row["decision_id"] in (one.event_id, one.decision_id)
     )
     return Moment(time_us, own.event_id, [one for one in events[max(0, end - 400) : end] if one is not own], history)
