@@ -237,13 +237,32 @@ class Candidate(TrainingSpec):
     max_weight: float = Field(
         default=100.0, gt=0, description="Limits the weight of a row in the policy's loss.", examples=[100.0]
     )
-    # Left out of what is written where it says nothing: such candidates are written as before there were others.
+    # Left out of what is written where they say nothing: such candidates are written as before there were others.
+    ensemble: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        exclude_if=lambda n_networks: n_networks == 1,
+        description="Trains so many networks for each seed, from different weights and in different orders of rows, "
+        "and makes one policy of the mean of their outputs: on few or noisy rows, what one network believes is much "
+        "luck. Training and decisions take so many times as long.",
+        examples=[8],
+    )
     encoder: EncoderSpec = Field(
         default_factory=EncoderSpec,
         exclude_if=lambda encoder: not encoder.is_sequence,
         description="Says what the networks begin with; left out, they are dense layers.",
         examples=[{"kind": "gru", "history_length": 20}],
     )
+
+    @model_validator(mode="after")
+    def _trains_every_network_as_long(self) -> Self:
+        if self.ensemble > 1 and self.patience is not None:
+            raise ValueError(
+                f"patience {self.patience} would stop each of {self.ensemble} networks at another update, and their "
+                "mean is taken after the same ones; leave out patience or ensemble"
+            )
+        return self
 
     @model_validator(mode="after")
     def _can_use_its_encoder(self) -> Self:

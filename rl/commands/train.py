@@ -249,7 +249,7 @@ def _result(
         "n_updates": trained.n_updates,
         "stopped_early": trained.stopped_early,
         "checkpoints": [kept.update for kept in trained.kept],
-        "updates_per_second": round(trained.n_updates / trained.seconds, 1),
+        "updates_per_second": round(trained.n_updates * seeded.candidate.ensemble / trained.seconds, 1),
         "reward_scale": trained.reward_scale,
         "output_scale": trained.output_scale,
         "final": {f"{split}/{metric}": value for (split, metric), value in last.items()},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,20 @@ class CheckpointFile:
         return state
 
     def remove(self) -> None:
-        """Remove the file."""
-        self.path.unlink(missing_ok=True)
+        """Remove the file, and those of other networks."""
+        for path in (self.path, *self.path.parent.glob(f"{self.path.stem}-*{self.path.suffix}")):
+            path.unlink(missing_ok=True)
+
+    def of_network(self, place: int) -> CheckpointFile:
+        """Return the file of one network of several, which are trained one after the other; the first has this one.
+
+        Args:
+            place: of the network, from 0.
+        """
+        if place == 0:
+            return self
+        path = self.path.with_name(f"{self.path.stem}-{place}{self.path.suffix}")
+        return replace(self, path=path, identity=f"{self.identity}, network {place}")
 
     def _warn(self, reason: str) -> None:
         structlog.get_logger().warning("checkpoint not used; training from the start", file=str(self.path), why=reason)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -15,11 +16,20 @@ from rl.learning.candidates import SeededCandidate
 from rl.learning.checkpoint import CheckpointFile
 from rl.learning.distributed import ALONE, Ranks
 from rl.learning.distributed_gradients import join_gradients
+from rl.learning.ensemble import averaged, mean_curve, networks_of
 from rl.learning.learner import Learner, make_learner
 from rl.learning.memory_errors import FROM_FILES, clear_memory_errors, remedy_in_updates
 from rl.learning.replay.replay import Replay
 from rl.learning.replay.replay_columns import ReplayColumns, TrainingData, as_columns
-from rl.learning.training_run import Criterion, CurvePoint, KeptNetwork, RunParts, TrainingRun
+from rl.learning.training_run import (
+    CRITERION_METRIC,
+    Criterion,
+    CurvePoint,
+    KeptNetwork,
+    RunParts,
+    TrainingRun,
+    joined_scale,
+)
 from rl.policy.network import Network
 from rl.policy.token_layout import TokenLayout
 
@@ -55,13 +65,14 @@ class TrainedCandidate:
     """What training gives.
 
     Attributes:
-        kept: networks as they stood on the way, by update; the last one is that of the run's end.
+        kept: networks as they stood on the way, by update; the last one is that of the run's end. Of an ensemble, the
+            means of its networks.
         reward_scale: training rewards were divided by it; values times it are in reward units.
-        curve: learning curves.
-        seconds: of the updates alone, those of killed processes included.
-        n_updates: done.
+        curve: learning curves; of an ensemble, the means of its networks'.
+        seconds: of the updates alone, of all networks together, those of killed processes included.
+        n_updates: done, of each network.
         stopped_early: no network was better for as long as the candidate's patience.
-        algorithm: d3rlpy's, as trained.
+        algorithm: d3rlpy's, as trained; of an ensemble, its last network's.
     """
 
     kept: tuple[KeptNetwork, ...]
@@ -88,6 +99,8 @@ def train_candidate(
 ) -> TrainedCandidate:
     """Train the candidate and return it; seed, processes and threads fix every bit on one kind of device.
 
+    The networks of an ensemble are trained one after the other, on the same rows.
+
     Args:
         seeded: the candidate.
         training: episodes to learn from, in memory or in files; of several processes, this one's shard. Where the
@@ -99,7 +112,6 @@ def train_candidate(
         TrainingError: nothing to learn from, a loss or network that isn't finite, or not enough memory.
     """
     torch.set_num_threads(settings.n_threads)
-    torch.manual_seed(seeded.seed)
     who, batch_size = f"candidate {seeded.name}", seeded.candidate.batch_size
     with clear_memory_errors(who, f"taking in {training.n_transitions} transitions", remedy=FROM_FILES):
         columns = as_columns(training)
@@ -107,22 +119,70 @@ def train_candidate(
         replay = _replay(columns, reward_scale, settings)
         held_out = None if validation is None else _replay(as_columns(validation), reward_scale, settings)
         del training, validation
+    data = _Data(columns, reward_scale, replay, held_out)
     with clear_memory_errors(who, f"with batch_size {batch_size}", remedy=remedy_in_updates(batch_size)):
-        learner = _learner(seeded, replay, settings)
-        method = ALGORITHMS[seeded.candidate.algorithm]
-        run = TrainingRun(
-            RunParts(seeded, method, learner, replay, held_out, columns, settings.criterion, settings.ranks)
-        )
-        run.finish(settings.checkpoint)
+        networks = networks_of(seeded)
+        if len(networks) == 1:
+            return _train_network(seeded, data, settings)
+        return _train_ensemble(networks, data, settings)
+
+
+@dataclass(frozen=True)
+class _Data:
+    """What is learned from, the same for all networks of a candidate.
+
+    Attributes:
+        columns: of the training split.
+        reward_scale: that rewards are divided by.
+        replay: of the training split.
+        held_out: of the validation split; None on all ranks but the first.
+    """
+
+    columns: ReplayColumns
+    reward_scale: float
+    replay: Replay
+    held_out: Replay | None
+
+
+def _train_network(seeded: SeededCandidate, data: _Data, settings: TrainingSettings) -> TrainedCandidate:
+    """Return the candidate of one network."""
+    torch.manual_seed(seeded.seed)
+    learner, method = _learner(seeded, data.replay, settings), ALGORITHMS[seeded.candidate.algorithm]
+    run = TrainingRun(
+        RunParts(seeded, method, learner, data.replay, data.held_out, data.columns, settings.criterion, settings.ranks)
+    )
+    run.finish(settings.checkpoint)
+    if settings.checkpoint is not None and seeded.candidate.ensemble > 1:
+        # One of several: a kill while another learns finds it done.
+        run.write(settings.checkpoint)
     return TrainedCandidate(
         kept=tuple(run.kept),
-        reward_scale=reward_scale,
+        reward_scale=data.reward_scale,
         curve=tuple(run.curve),
         seconds=run.seconds,
         n_updates=learner.n_updates,
         stopped_early=run.stopped_early,
         algorithm=learner.algorithm,
     )
+
+
+def _train_ensemble(networks: Sequence[SeededCandidate], data: _Data, settings: TrainingSettings) -> TrainedCandidate:
+    """Return the candidate of several networks, trained one after the other, by the mean of their outputs."""
+    method, file = ALGORITHMS[networks[0].candidate.algorithm], settings.checkpoint
+    trained = []
+    for place, network in enumerate(networks):
+        own = replace(settings, criterion=None, checkpoint=None if file is None else file.of_network(place))
+        trained.append(_train_network(network, data, own))
+    kept = averaged(
+        [one.kept for one in trained],
+        lambda network: joined_scale(method.output_scale(network, data.columns), data.columns, settings.ranks),
+    )
+    curve, seconds = mean_curve([one.curve for one in trained]), sum(one.seconds for one in trained)
+    if (criterion := settings.criterion) is not None:
+        curve += tuple(
+            CurvePoint(one.update, round(seconds, 3), "validation", CRITERION_METRIC, criterion(one)) for one in kept
+        )
+    return replace(trained[-1], kept=kept, curve=curve, seconds=seconds)
 
 
 def resolve_device(wanted: str) -> str:

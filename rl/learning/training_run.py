@@ -30,6 +30,9 @@ from rl.policy.network_kinds import network_from
 N_CURVE_POINTS = 25
 N_VALIDATION_ROWS = 4096
 
+CRITERION_METRIC = "gain_in_standard_errors"
+"""What learning curves call the criterion."""
+
 Criterion = Callable[["KeptNetwork"], float]
 """Says how good a network is on validation episodes: the higher, the better."""
 
@@ -131,10 +134,14 @@ class TrainingRun:
         while self._parts.learner.n_updates < self._parts.seeded.candidate.n_updates and not self.stopped_early:
             self.step()
             if file is not None and self._is_due(timer):
-                state = self.state()
-                own = ranks.gathered(_own_state(state))
-                if ranks.is_first:
-                    file.write({"first": state, "own": own})
+                self.write(file)
+
+    def write(self, file: CheckpointFile) -> None:
+        """Write the state, of all ranks together, to the file."""
+        ranks, state = self._parts.ranks, self.state()
+        own = ranks.gathered(_own_state(state))
+        if ranks.is_first:
+            file.write({"first": state, "own": own})
 
     def _is_due(self, timer: Timer) -> bool:
         """Return whether a checkpoint is due; ranks agree on it at the curve's points alone, to wait less."""
@@ -223,28 +230,29 @@ class TrainingRun:
         self._refuse_infinite(_weights_to_look_at(network), update)
         if update % self._every:  # else the curve's point has just looked
             self._validation_metrics(update)
-        scale = self._joined_scale(method.output_scale(network, self._parts.training))
+        training, ranks = self._parts.training, self._parts.ranks
+        scale = joined_scale(method.output_scale(network, training), training, ranks)
         self._refuse_infinite({"spread of outputs": scale}, update)
         kept = KeptNetwork(update, network, scale)
         self.kept.append(kept)
         is_last = update == self._parts.seeded.candidate.n_updates
         self.stopped_early = self._parts.ranks.decided(self._is_patience_over(update, kept)) and not is_last
 
-    def _joined_scale(self, scale: float) -> float:
-        """Return the root mean square over all ranks' rows, given one rank's own."""
-        ranks, n = self._parts.ranks, self._parts.replay.n_transitions
-        if ranks.is_alone:
-            return scale
-        squares, rows = ranks.sums([n * scale**2, n])
-        return math.sqrt(squares / rows)
-
     def _is_patience_over(self, update: int, kept: KeptNetwork) -> bool:
         if self._parts.criterion is None:
             return False
         self._criteria.append(self._parts.criterion(kept))
-        self._point(update, "validation", {"gain_in_standard_errors": self._criteria[-1]})
+        self._point(update, "validation", {CRITERION_METRIC: self._criteria[-1]})
         patience = self._parts.seeded.candidate.patience
         return patience is not None and len(self._criteria) - 1 - int(np.argmax(self._criteria)) >= patience
+
+
+def joined_scale(scale: float, training: ReplayColumns, ranks: Ranks) -> float:
+    """Return the scale of outputs over all ranks' rows, their root mean square, given that of one rank's own."""
+    if ranks.is_alone:
+        return scale
+    squares, rows = ranks.sums([training.n_transitions * scale**2, training.n_transitions])
+    return math.sqrt(squares / rows)
 
 
 def _keep_at(n_updates: int, n_checkpoints: int) -> frozenset[int]:

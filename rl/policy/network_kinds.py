@@ -1,17 +1,14 @@
-"""Kinds of networks that a policy's files may hold. A new one is a class and an entry here."""
+"""Kinds of networks that a policy's files may hold. A new one is a class and an entry, here or among `MEMBERS`."""
 
 from __future__ import annotations
 
 import difflib
 
 from rl.errors import PolicyError
-from rl.policy.filtered_network import FilteredNetwork
-from rl.policy.gru_network import GruNetwork
-from rl.policy.network import DenseNetwork, Network, Tensors
-from rl.policy.transformer_network import TransformerNetwork
+from rl.policy.ensemble_network import MEMBERS, EnsembleNetwork
+from rl.policy.network import Network, Tensors
 
-_EVERY: tuple[type[Network], ...] = (DenseNetwork, FilteredNetwork, GruNetwork, TransformerNetwork)
-NETWORKS: dict[str, type[Network]] = {network.kind: network for network in _EVERY}
+NETWORKS: dict[str, type[Network]] = {**MEMBERS, EnsembleNetwork.kind: EnsembleNetwork}
 
 
 def network_from(kind: str, tensors: Tensors) -> Network:

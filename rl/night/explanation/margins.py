@@ -11,10 +11,13 @@ import torch
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray
 from rl.errors import EvaluationError
 from rl.policy import StochasticPolicy
+from rl.policy.ensemble_network import EnsembleNetwork
 from rl.policy.filtered_network import FilteredNetwork
 from rl.policy.network import DenseNetwork, Network
 
 MarginFunction = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+
+_Layers = list[tuple[torch.Tensor, torch.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -70,23 +73,34 @@ def log_odds_scale(policy: StochasticPolicy) -> float:
 
 def margin_function(policy: StochasticPolicy) -> MarginFunction:
     """Return `margins_between` in torch's double precision, to take gradients of."""
-    layers = _layers(policy.network)
-    scale = log_odds_scale(policy)
+    members, scale = _members(policy.network), log_odds_scale(policy)
     charges = torch.from_numpy(np.zeros(policy.n_actions) if policy.prices is None else policy.prices.charges)
 
     def margins(features: torch.Tensor, chosen: torch.Tensor, runner_up: torch.Tensor) -> torch.Tensor:
-        hidden = features
-        for weight, bias in layers[:-1]:
-            hidden = torch.relu(hidden @ weight.T + bias)
-        weight, bias = layers[-1]
-        # The two actions' rows alone: all other outputs would be computed for nothing.
-        between = (weight[chosen] - weight[runner_up], (bias - charges)[chosen] - (bias - charges)[runner_up])
-        return ((hidden * between[0]).sum(dim=1) + between[1]) / scale
+        between = torch.stack([_between(layers, features, chosen, runner_up) for layers in members]).mean(dim=0)
+        return (between - (charges[chosen] - charges[runner_up])) / scale
 
     return margins
 
 
-def _layers(network: Network) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def _between(layers: _Layers, features: torch.Tensor, chosen: torch.Tensor, runner_up: torch.Tensor) -> torch.Tensor:
+    """Return the output of each row's first action less that of its second, `(n,)`."""
+    hidden = features
+    for weight, bias in layers[:-1]:
+        hidden = torch.relu(hidden @ weight.T + bias)
+    weight, bias = layers[-1]
+    # The two actions' rows alone: all other outputs would be computed for nothing.
+    return (hidden * (weight[chosen] - weight[runner_up])).sum(dim=1) + bias[chosen] - bias[runner_up]
+
+
+def _members(network: Network) -> list[_Layers]:
+    """Return the layers of each network that outputs are the mean of."""
+    if isinstance(network, EnsembleNetwork):
+        return [_layers(member) for member in network.members]
+    return [_layers(network)]
+
+
+def _layers(network: Network) -> _Layers:
     dense = network.values if isinstance(network, FilteredNetwork) else network
     if not isinstance(dense, DenseNetwork):
         raise EvaluationError(f"a network of kind {network.kind} can't be explained by its layers; expected dense ones")

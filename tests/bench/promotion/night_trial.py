@@ -8,6 +8,7 @@ from typing import Any
 
 from conf.specs.candidate import Candidate
 from conf.specs.scenario import Pipeline
+from rl.errors import EvaluationError
 from rl.gate.alpha_spending import night_level
 from rl.gate.evidence import gate_evidence, gate_rules, with_losses
 from rl.gate.rules import Verdict, judge
@@ -41,6 +42,9 @@ ABOVE = {"selected_above": SELECTED, "unexploring_above": UNEXPLORING}
 """Gains over each other policy, and whose they are."""
 
 MYOPIC_GAMMA = 1e-6
+
+BUDGETED_SHOPPERS = 1000
+"""How many shoppers the scenario's weekly budget is for."""
 
 
 @dataclass(frozen=True)
@@ -232,13 +236,20 @@ def _seed_one(candidate: Candidate) -> dict[str, Any]:
 
 
 def _pipeline(size: Size) -> Pipeline:
-    if not size.is_small:
-        return promotion_pipeline()
-    candidates = [
-        {"algorithm": "bc", "seeds": [1], "n_updates": 30},
-        {"algorithm": "discrete_cql", "seeds": [1], "n_updates": 30},
-    ]
-    return promotion_pipeline(candidates=candidates, evaluation={"fqe_updates": 30})
+    """Return the shipped scenario, its budget the same for each shopper; small, with learners of few updates."""
+    shipped = promotion_pipeline()
+    if shipped.scenario.budget is None:
+        raise EvaluationError(f"{shipped.scenario.name} has no budget, so that there is no equal spend")
+    changes: dict[str, Any] = {
+        "budget": {"weekly": shipped.scenario.budget.weekly * size.n_shoppers / BUDGETED_SHOPPERS}
+    }
+    if size.is_small:
+        changes["candidates"] = [
+            {"algorithm": "bc", "seeds": [1], "n_updates": 30},
+            {"algorithm": "discrete_cql", "seeds": [1], "n_updates": 30},
+        ]
+        changes["evaluation"] = {"fqe_updates": 30}
+    return promotion_pipeline(**changes)
 
 
 def _worth(seed: int, name: str, truth: PolicyTruth, above: Mapping[str, TrueValue] | None = None) -> Row:

@@ -86,3 +86,16 @@ def test_a_network_has_layers_with_units(hidden_units: tuple[int, ...]) -> None:
     """An encoder of no layers, or a layer of no units, can't be built."""
     with pytest.raises(ValidationError, match="hidden_units"):
         Candidate(algorithm="bc", seeds=(1,), n_updates=1, hidden_units=hidden_units)
+
+
+def test_ensembles_never_stop_early() -> None:
+    """Each network would stop after other updates; a mean is of networks that learned as long."""
+    with pytest.raises(ValidationError, match="leave out patience or ensemble"):
+        make(Candidate, "discrete_cql", ensemble=4, n_checkpoints=4, patience=2)
+    assert make(Candidate, "discrete_cql", ensemble=1, n_checkpoints=4, patience=2)
+
+
+def test_ensemble_is_written_only_where_there_is_one() -> None:
+    """Candidates of one network are written, and hashed, as before there were others."""
+    assert "ensemble" not in make(Candidate, "bc", ensemble=1).model_dump()
+    assert make(Candidate, "bc", ensemble=2).model_dump()["ensemble"] == 2

@@ -10,6 +10,7 @@ import torch
 
 from rl.night.explanation.margins import margin_function, margins_between, preferences
 from rl.policy.action_probabilities import masked_softmax
+from rl.policy.ensemble_network import EnsembleNetwork
 from rl.policy.filtered_network import FilteredNetwork
 from rl.policy.network import DenseNetwork
 from tests.rl.night.explanation.planted import planted_decisions
@@ -61,6 +62,30 @@ def test_margin_function_agrees_with_the_policy() -> None:
         torch.from_numpy(features.astype(np.float64)), torch.from_numpy(found.chosen), torch.from_numpy(found.runner_up)
     )
     assert margins.numpy() == pytest.approx(expected, abs=1e-4)
+
+
+def test_margins_of_several_networks_are_those_of_their_mean() -> None:
+    """Gradients go through every member; at a price, charges are taken off once."""
+    policy, features, mask = planted_decisions(60)
+    dense = policy.network
+    assert isinstance(dense, DenseNetwork)
+    members = (dense, DenseNetwork(dense.weights, tuple(-2 * bias for bias in dense.biases)))
+    several = replace(policy, network=EnsembleNetwork(members))
+    found = preferences(several, features, mask)
+    inputs = torch.from_numpy(features.astype(np.float64)).requires_grad_()
+    margins = margin_function(several)(inputs, torch.from_numpy(found.chosen), torch.from_numpy(found.runner_up))
+    expected = margins_between(several, features, found.chosen, found.runner_up)
+    assert margins.detach().numpy() == pytest.approx(expected, abs=1e-4)
+    margins.sum().backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    assert inputs.grad is not None
+    each = []
+    for member in members:
+        own = torch.from_numpy(features.astype(np.float64)).requires_grad_()
+        alone = margin_function(replace(policy, network=member))
+        alone(own, torch.from_numpy(found.chosen), torch.from_numpy(found.runner_up)).sum().backward()
+        assert own.grad is not None
+        each.append(own.grad.numpy())
+    assert inputs.grad.numpy() == pytest.approx(np.mean(each, axis=0))
 
 
 def test_preferences_are_among_what_the_policy_considers() -> None:
