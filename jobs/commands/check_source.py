@@ -18,7 +18,7 @@ from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.source import load_source
 from jobs.commands.id_outlook import named_ids
 from jobs.commands.item_outlook import told_events, told_line
-from jobs.commands.side_check import check_side_tables
+from jobs.commands.side_check import check_side_tables, consent_line
 from jobs.commands.source_check import N_LINES, check_source, report_lines
 from jobs.commands.source_outlook import outlook_result
 from jobs.errors import UnlikelyDelivery
@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         checks, unread = check_source(source, given.logs, given.lines)
         sides = check_side_tables(source, given.logs, given.lines)
         of_sides = [line for side in sides for line in side.lines()]
+        shoppers = set[str]().union(*[check.users for check in checks])
+        of_sides += [line] if (line := consent_line(sides, shoppers)) is not None else []
         events = [event for check in checks for event in check.events]
         told = told_events(events, pipeline, given.logs)
         of_items = [line] if (line := told_line(told)) else []

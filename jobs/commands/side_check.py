@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import islice
@@ -12,7 +12,7 @@ from typing import Any
 
 from conf.specs.side_table import SideTable
 from conf.specs.source import Source
-from conf.tables import SIDE_TABLES
+from conf.tables import CONSENT, SIDE_TABLES
 from jobs.commands.line_samples import looked_at, n_lines_about, sample_lines, spread
 from jobs.commands.unended_files import lacks_last_line_end, unended_lines
 from jobs.landing.delivered_files import DeliveredFile, explaining_damage, find_files, read_side_columns
@@ -107,6 +107,23 @@ class SideCheck:
             "unended_files": self.unended,
             "problem": self.problem(),
         }
+
+
+def consent_line(sides: Sequence[SideCheck], shoppers: Collection[str]) -> str | None:
+    """Return how many shoppers of the events consented; None where nobody is asked, or not all consents were looked at.
+
+    Args:
+        sides: what became of the side tables.
+        shoppers: that events name, as the log calls them.
+    """
+    check = next((one for one in sides if one.name == CONSENT.name), None)
+    if check is None or not check.is_all or not shoppers:
+        return None
+    given = {row["user_id"] for row in check.rows.values() if row["is_given"]}
+    n_given = len(given & set(shoppers))
+    return (
+        f"{n_given} of {len(shoppers)} shoppers of these lines have consented at some time; nobody else is learned from"
+    )
 
 
 def check_side_tables(source: Source, logs: Path, n_lines: int) -> list[SideCheck]:

@@ -265,7 +265,7 @@ def refuse_date_at_once(lake: Lake, files: Sequence[DeliveredFile] | None, horiz
     if files is not None and any(file.kind == "events" and file.delivery_date is None for file in files):
         return
     days = {file.delivery_date for file in files or () if file.delivery_date is not None}
-    refuse_date_without_data(sorted(days | set(read_raw_deliveries(lake))), horizon)
+    refuse_date_without_data(sorted(days | set(read_raw_deliveries(lake)) | set(open_days(lake, horizon))), horizon)
 
 
 def _publish(lake: Lake, source: Source, staged: Mapping[RawFile, Path], provenance: Provenance) -> list[date]:

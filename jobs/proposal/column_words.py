@@ -121,7 +121,7 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
         *("receipt_?(id|no|number)", "order", "invoice", f"bestell(ung)?s?{_NUMBER}", "commande(_?id)?"),
         f"(auftrags?|rechnungs?|belegs?|bons?|kassenbon|vorgangs?){_NUMBER}|best_?(nr|nummer)",
         f"{_KEY_OF}(commande|facture|ticket|pedido|factura|ordine|fattura|scontrino|encomenda|zamowienia)",
-        f"(order|bestelling|factuur|bon|ordre|faktura|zamowienie|paragon){_NUMBER}",
+        f"(order|bestel(ling)?|factuur|bon|ordre|faktura|zamowienie|paragon){_NUMBER}",
     ),
     "discount": (
         "(line|item|lineitem)[_ ]?discount",

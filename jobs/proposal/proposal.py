@@ -17,10 +17,14 @@ from jobs.parsing.time_reading import TimeReader
 from jobs.proposal.currency_guesses import currency_lines
 from jobs.proposal.feed_guesses import FeedGuess, guess_feed
 from jobs.proposal.file_looks import FileLook, joined, look_at
-from jobs.proposal.side_guesses import are_rates, guess_consent, guess_items, leading_currency
+from jobs.proposal.side_guesses import are_rates, guess_consent, guess_items, is_opt_out_list, leading_currency
 
 _ENDS = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]*)?(?:\.gz|\.zst|\.zip)?$")
 _DATES = ((r"(\d{4}-\d{2}-\d{2})", re.compile(r"\d{4}-\d{2}-\d{2}")), (r"(?<!\d)(\d{8})(?!\d)", re.compile(r"\d{8}")))
+_OPT_OUT_LINE = (
+    "# not read: {pattern} lists those who opted out alone; the table consent needs a line of each shopper: nobody "
+    "is learned from who has none: deliver a yes or no for all"
+)
 _DECIDING = ("impression", "view", "purchase", "cart", "click")
 
 
@@ -61,13 +65,15 @@ def _sides(looks: Mapping[str, FileLook], guesses: Mapping[str, FeedGuess | None
         if are_rates(look):
             others = [guess for name, guess in guesses.items() if guess is not None and name != pattern]
             one = "currencies", _rates_lines(pattern, leading_currency(look, others))
+        elif is_opt_out_list(look):
+            one = "", [_OPT_OUT_LINE.format(pattern=pattern)]
         elif (consent := guess_consent(look, guesses[pattern])) is not None:
             one = "consent", _consent_lines(pattern, *consent, look)
         elif (table := guess_items(look, guesses[pattern])) is not None:
             one = "items", _items_lines(pattern, table, look)
         else:
             continue
-        if one[0] in [key for key, _ in found.values()]:
+        if one[0] and one[0] in [key for key, _ in found.values()]:
             one = "", [f"# not read: {pattern} looks like {one[0]} too, and a source has one such table"]
         found[pattern] = one
     return found
@@ -86,7 +92,7 @@ def _items_lines(pattern: str, table: dict[str, Any], look: FileLook) -> list[st
 
 
 def _consent_lines(pattern: str, table: dict[str, Any], why: str, look: FileLook) -> list[str]:
-    why = f"read as consents, not as a log: {why}; nobody is learned from who had not consented at the decision"
+    why = f"read as consents, not as a log: {why}; who has no line there counts as not asked, and isn't learned from"
     return _side_lines("consent", pattern, table, look, why)
 
 

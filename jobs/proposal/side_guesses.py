@@ -116,11 +116,11 @@ def guess_consent(look: FileLook, guess: FeedGuess | None) -> tuple[dict[str, An
     flag = next((one for one in flags if _says_consent(one)), flags[0] if is_of_consent and flags else None)
     if flag is not None:
         is_given, why = _flag_mapping(flag, look.columns[flag])
-    elif _OPTED_OUT.search(name):
-        is_given, why = {"constant": "false"}, f"{look.path.name} is read as the list of those who opted out"
     elif _CONSENT.search(name):
         is_given, why = {"constant": "true"}, f"{look.path.name} is read as the list of those who consented"
     else:
+        return None
+    if is_opt_out_list(look):
         return None
     form = {"csv": dict(look.form)} if look.form is not None else {}
     encoding = {"encoding": look.encoding} if look.encoding != "utf-8" else {}
@@ -129,6 +129,21 @@ def guess_consent(look: FileLook, guess: FeedGuess | None) -> tuple[dict[str, An
     if guess is not None and "constant" not in guess.events["event_time"]:
         table["valid_from"] = guess.events["event_time"]
     return table, why
+
+
+def is_opt_out_list(look: FileLook) -> bool:
+    """Return whether a file lists nobody but those who opted out: all others would count as never asked."""
+    user = _column(look, "user_id")
+    if user is None or any(_column(look, name) is not None for name in ("item_id", "price")):
+        return False
+    flags = [one for one in look.columns if one != user and _are_flags(look.columns[one])]
+    flag = next((one for one in flags if _says_consent(one)), None)
+    if flag is None:
+        return _OPTED_OUT.search(look.path.name.lower()) is not None and not flags
+    mapping, _ = _flag_mapping(flag, look.columns[flag])
+    words = {one for one in look.columns[flag] if one is not None}
+    given = {mapping["map"][one] if "map" in mapping else one.lower() for one in words}
+    return not given & {"true", "1", "yes"}
 
 
 def _says_consent(column: str) -> bool:

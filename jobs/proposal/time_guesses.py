@@ -125,11 +125,8 @@ def is_day_alone(how: Mapping[str, Any]) -> bool:
 def _doubts(
     name: str, how: Mapping[str, Any], found: Sequence[tuple[Any, str, Any]], given: Sequence[str]
 ) -> list[str]:
-    doubts = []
     pattern = str(how.get("pattern", ""))
-    turned = pattern.replace("M/d/", "d/M/")
-    if turned != pattern and _share(given[:200], {"unit": "pattern", "pattern": turned}) >= _share(given[:200], how):
-        doubts.append(f"{name}: day and month may be the other way round")
+    doubts = _turned(name, how, given)
     is_local = how["unit"] == "iso" and not all(map(_OFFSET.search, given))
     if is_local or (pattern and not compile_pattern(pattern).has_zone):
         doubts.append(f"{name}: times that don't say their zone are read as the source's; is it UTC?")
@@ -138,14 +135,25 @@ def _doubts(
     return doubts
 
 
+def _turned(name: str, how: Mapping[str, Any], values: Sequence[str | None]) -> list[str]:
+    """Return the doubt that days may be months, where every value can be read either way."""
+    given, pattern = [one for one in values if one is not None][:200], str(how.get("pattern", ""))
+    turned = pattern.replace("M/d/", "d/M/")
+    if turned == pattern or _share(given, {"unit": "pattern", "pattern": turned}) < _share(given, how):
+        return []
+    return [f"{name}: day and month may be the other way round"]
+
+
 def _with_time_of_day(columns: Columns, day: str, how: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     for name, values in columns.items():
         given = [one for one in values if one is not None][:200]
         for pattern in ("H:mm:ss", "H:mm"):
             if name != day and given and _share(given, {"unit": "pattern", "pattern": pattern}) >= _LEAST_SHARE:
                 both = f"{how['pattern']} {pattern}"
-                return {"columns": [day, name], "unit": "pattern", "pattern": both}, [f"{day}: in which zone?"]
-    return {"column": day} | dict(how), [f"{day}: a day without time of day; its events all happen at midnight"]
+                doubts = [f"{day}: in which zone?", *_turned(day, how, columns[day])]
+                return {"columns": [day, name], "unit": "pattern", "pattern": both}, doubts
+    doubts = [f"{day}: a day without time of day; its events all happen at midnight", *_turned(day, how, columns[day])]
+    return {"column": day} | dict(how), doubts
 
 
 def _day_numbers(columns: Columns) -> tuple[dict[str, Any], list[str]] | None:

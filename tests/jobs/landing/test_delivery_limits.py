@@ -6,15 +6,18 @@ import json
 import re
 from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
+import jobs.main
 from conf.errors import FAILS_AGAIN, exit_code
 from conf.paths import Lake
 from conf.publication import read_pointers
 from conf.specs.event_mapping import EventMapping
+from jobs.commands.ingest import ingest, land_logs
 from jobs.errors import DeliveryError, UnlikelyDelivery
 from jobs.landing.acceptance import accept, accepted_note, accepted_notes
 from jobs.landing.delivery_limits import RejectedLines, n_shifted, summarize, unlikely_lines
@@ -147,3 +150,23 @@ def test_what_a_clock_made_of_a_rejected_line_splits_no_reason() -> None:
         (None, "repeated", 1, 5),
     }
     assert n_shifted(lines, FIRST) == {"n_skipped_local_times": 0, "n_repeated_local_times": 1}
+
+
+def test_a_delivery_is_landed_before_it_is_accepted(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its logs named, one command does both: what a person accepts is what lies there."""
+    wrong = [json.dumps(json.loads(line) | {"event_time": 1767571200}) for line in day_lines(SECOND)]
+    logs = deliver_days(tmp_path / "logs", [FIRST])
+    deliver(logs, SECOND, wrong)
+    monkeypatch.setenv("NIGHTCART_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(jobs.main, "start_spark", lambda *_: SimpleNamespace(stop=lambda: None))
+    monkeypatch.setattr(jobs.main, "land_logs", lambda _, *given, **named: land_logs(spark, *given, **named))
+    monkeypatch.setattr(jobs.main, "ingest", lambda _, *given, **named: ingest(spark, *given, **named))
+    words = ["--source", "canonical", "--delivery", str(SECOND), "--reason", "closed", "--logs", str(logs)]
+    assert jobs.main.main(["accept", *words, "--who", "ann"]) == 0
+    manifest = read_pointers(Lake(tmp_path / "home" / "lake", "canonical").table("events"))[
+        f"delivery_date={SECOND}"
+    ].manifest
+    assert (manifest.notes["accepted"], manifest.notes["accepted_by"]) == ("closed", "ann")
+    assert manifest.counters["n_rejected"] == len(wrong)

@@ -14,6 +14,7 @@ from jobs.errors import DeliveryError, UnlikelyDelivery, UnpublishedDelivery
 from jobs.events.events_reading import DeliveredEvents
 from jobs.landing.acceptance import accept
 from jobs.landing.held_back import open_days, read_held_back
+from jobs.landing.landing import refuse_date_at_once
 from tests.jobs.conftest import Ingest
 from tests.jobs.event_rows import source
 from tests.jobs.shop_logs import DAYS, day_lines, deliver, deliver_days
@@ -94,9 +95,13 @@ def test_the_horizons_own_delivery_may_be_the_bad_one(ingest_into: Ingest, spark
     """What is wrong is told, not that there is none."""
     logs, home = deliver_days(tmp_path / "logs", DAYS[:2]), tmp_path / "home"
     _utf16(logs)
+    lake = Lake(home / "lake", "canonical")
     with pytest.raises(UnlikelyDelivery, match="UTF-16"):
         ingest_into(home, SECOND, logs)
-    assert _published(Lake(home / "lake", "canonical")) == [f"delivery_date={FIRST}"]
+    assert _published(lake) == [f"delivery_date={FIRST}"]
+    refuse_date_at_once(lake, None, SECOND)
+    with pytest.raises(DeliveryError, match=f"no delivery for {THIRD}"):
+        refuse_date_at_once(lake, None, THIRD)
 
 
 def test_where_no_file_is_right_nothing_is_noted(ingest_into: Ingest, spark: SparkSession, tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_good_deliveries_of_a_first_load_are_published_and_the_bad_one_stops(
     for table in ("events", "events_rejected", "items", "availability"):
         assert list(read_pointers(lake.table(table))) == [f"delivery_date={day}" for day in (FIRST, THIRD)]
     assert read_pointers(lake.table("sessions")) == {}
-    with pytest.raises(UnpublishedDelivery, match=f"1 delivery.* up to {THIRD} were landed .*published .{SECOND}"):
+    with pytest.raises(UnpublishedDelivery, match=f"1 delivery.* up to {THIRD} came .*published .{SECOND}"):
         DeliveredEvents.read(lake, last_delivery_date=THIRD)
     assert set(DeliveredEvents.read(lake, last_delivery_date=FIRST).content_hashes) == {FIRST}
     # The next night is stopped as well, and publishes its own.

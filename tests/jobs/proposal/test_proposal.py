@@ -175,6 +175,7 @@ def test_orders_that_the_words_leave_out_are_said(tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ("at,user_id\n3/1/2026 13:00,7\n", "day and month may be the other way round"),
+        ("at,time,user_id\n3/1/2026,13:00,7\n", "day and month may be the other way round"),
         ("at,user_id\n2026-01-05 13:00,7\n", "times that don't say their zone"),
         ("at,user_id,qty,amount\n2026-01-05 13:00,7,2,5.0\n", "amount is read as the sum of all pieces"),
         ("at,user_id,price\n" + "2026-01-05 13:00,7,1999\n" * 30, "are they cents? then add scale: 0.01"),

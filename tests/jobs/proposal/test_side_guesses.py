@@ -49,7 +49,6 @@ def _draft(folder: Path) -> Source:
             '{"user": {"id": "u1"}, "opt_in": true}\n{"user": {"id": "u2"}, "opt_in": false}\n',
             [True, False],
         ),
-        ("unsubscribed.csv", "email,at\na@x.org,2026-01-01T00:00:00Z\nb@x.org,2026-01-01T00:00:00Z\n", [False, False]),
     ],
 )
 def test_consents_are_a_table(tmp_path: Path, name: str, text: str, expected: list[bool]) -> None:
@@ -68,6 +67,21 @@ def test_consents_are_a_table(tmp_path: Path, name: str, text: str, expected: li
     from datetime import date  # noqa: PLC0415
 
     assert [parser.parse(line, date(2026, 1, 1)).rows[0]["is_given"] for line in lines] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("unsubscribed.csv", "email,at\na@x.org,2026-01-01T00:00:00Z\nb@x.org,2026-01-01T00:00:00Z\n"),
+        ("people.csv", "user_id,opt_out,at\nu1,1,2026-01-01T00:00:00Z\nu2,1,2026-01-01T00:00:00Z\n"),
+    ],
+)
+def test_a_list_of_those_who_opted_out_is_no_table_of_consents(tmp_path: Path, name: str, text: str) -> None:
+    """Read as one, nobody would be left to learn from; nor is it a log. The draft says what to deliver."""
+    folder = _shop(tmp_path / "shop", name, text)
+    draft = _draft(folder)
+    assert (draft.consent, draft.feeds) == (None, ())
+    assert f"# not read: **/{name} lists those who opted out alone" in propose([folder], "shop")
 
 
 def test_a_log_that_holds_a_flag_of_consent_is_a_log(tmp_path: Path) -> None:
@@ -126,6 +140,7 @@ def test_check_source_passes_what_is_proposed(
     )
     assert main(["--source", "shop", "--logs", str(folder)]) == 0
     told = capsys.readouterr()
+    assert "1 of 5 shoppers of these lines have consented at some time; nobody else is learned from" in told.err
     result = json.loads(told.out)
     assert result["feeds"]["shop"]["events"] == {"purchase": 20, "view": 30}
     assert result["feeds"]["shop"]["warnings"] == [

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast, get_args
 
 import pytest
 
 from conf.specs.orders import OrderMethod
+from rl.figures.data import IngestCounts, PersonsWord
 from rl.figures.night import NightFigures
 from rl.figures.orders import Censored, OrderFigures, ProductDays, WayToOrder
 from rl.figures.values import Spread
-from rl.page.buyer_page import product_chart
+from rl.page import buyer_page
+from rl.page.buyer_page import _environment, product_chart
 from rl.page.order_sentences import METHODS, declared_sentences, learning_sentence, list_sentence, winner_sentence
 
+TEMPLATES = Path(buyer_page.__file__).parent
 FIGURES = cast(NightFigures, SimpleNamespace(facts=SimpleNamespace(reward_unit="EUR")))
 
 
@@ -134,3 +138,19 @@ def test_charts_stay_within_their_boxes() -> None:
 def test_every_method_has_words() -> None:
     """Also today's rule."""
     assert set(METHODS) == {"logged orders", *get_args(OrderMethod)}
+
+
+def test_page_can_tell_what_persons_decided_about_deliveries() -> None:
+    """By the same words as the review page, with the filters that this page has."""
+    word = PersonsWord(delivery=date(2026, 3, 1), reason="a <test> day", who="ann")
+    counts = {"n_lines": 1, "n_accepted": 1, "n_derived": 0, "n_rejected": 0, "n_not_yet": 0, "rejected": {}}
+    ingest = IngestCounts.model_validate(
+        counts | {"accepted": (word,), "unended_files": ("a.csv",), "n_unended_files": 1}
+    )
+    environment = _environment()
+    assert "delivery_notes(figures.data.ingest)" in (TEMPLATES / "buyer.html.jinja").read_text(encoding="utf-8")
+    environment.get_template("buyer.html.jinja")
+    notes: Any = environment.get_template("_deliveries.html.jinja").module
+    told = str(notes.delivery_notes(ingest))
+    assert "Sunday, 1 March 2026: a &lt;test&gt; day (ann)" in told
+    assert "It is a.csv." in told
