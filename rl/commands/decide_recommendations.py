@@ -23,7 +23,7 @@ from conf.specs.scenario import Pipeline
 from conf.specs.spec_hash import code_hash, full_spec_hash
 from rl.commands.rule_names import refuse_unknown_actions
 from rl.data.shop_rules import rules_of_scenario
-from rl.errors import ServingError
+from rl.errors import PolicyError, ServingError
 from rl.lists.recommendation_list import RecommendationOrigin, publish_recommendations
 from rl.policy import StochasticPolicy
 from rl.registry.approvals import standing
@@ -34,7 +34,7 @@ from rl.serving.bodies import MOST_POSITIONS
 from rl.serving.decisions import PolicyInUse
 from rl.serving.following import refuse_misfit
 from rl.serving.published_histories import PublishedHistories
-from rl.serving.shop_tables import read_tables, set_in_force
+from rl.serving.shop_tables import NoSetInForce, read_tables, set_in_force
 from rl.serving.store_filling import StorePlace
 from rl.serving.tomorrow import Tomorrow, TomorrowOrder, decide_tomorrow
 from rl.shopper_models.activity_reading import Consent
@@ -61,12 +61,13 @@ class Asked:
 def run(*, settings: Settings, pipeline: Pipeline, run_date: date, version: int | None, asked: Asked) -> dict[str, Any]:
     """Write the recommendations for the day after the date; return their summary.
 
-    `skipped` says that nothing decides yet, or that the scenario was turned off.
+    `skipped` says that nothing decides yet, that the scenario was turned off, that the champion needs features that the
+    scenario no longer observes, or that nobody knows which one set of actions is available then.
 
     Raises:
         SpecError: the scenario answers no requests, or its rules name an action that nothing knows.
-        ServingError: there are no histories as of that day, no set of available actions, or more positions are asked
-            for than a slate has.
+        ServingError: there are no histories as of that day, no such set was delivered, or more positions are asked for
+            than a slate has.
         RegistryError: no such version.
     """
     scenario, source = pipeline.scenario, pipeline.source.name
@@ -81,7 +82,13 @@ def run(*, settings: Settings, pipeline: Pipeline, run_date: date, version: int 
         found = deciding_version(settings, pipeline, version, load_version_policy)
         if isinstance(found, NobodyDecides):
             return result | {"skipped": found.why}
-        result |= _published(settings, pipeline, found, run_date=run_date, asked=asked)
+        try:
+            refuse_misfit(found[1], pipeline)
+            result |= _published(settings, pipeline, found, run_date=run_date, asked=asked)
+        except (NoSetInForce, PolicyError) as error:
+            if version is not None:
+                raise
+            return result | {"skipped": f"version {found[0].version} can't decide for everybody: {error}"}
     result["seconds"] = round(time.monotonic() - started, 1)
     write_atomically(Run(settings.home, source, scenario.name, run_date).decide_result, to_json(result, indent=1))
     structlog.get_logger().info("decided", as_of=str(as_of), n_decisions=result["n_decisions"])
@@ -97,7 +104,6 @@ def _published(
     asked: Asked,
 ) -> dict[str, Any]:
     registered, policy = found
-    refuse_misfit(policy, pipeline)
     lake, as_of = Lake(settings.lake, pipeline.source.name), run_date + timedelta(days=1)
     published, control = _histories(settings, pipeline, as_of), _control(settings, pipeline, registered.model)
     tables, rules = read_tables(lake), rules_of_scenario(pipeline.scenario)

@@ -41,6 +41,10 @@ class ShopTables:
     digest: str = ""
 
 
+class NoSetInForce(ServingError):
+    """No one availability set is known to be in force at a moment."""
+
+
 def set_in_force(lake: Lake, moment_us: int, last_delivery: date) -> tuple[str, tuple[str, ...]]:
     """Return the id and the actions of the availability set in force at a moment, as deliveries up to a day told it.
 
@@ -50,7 +54,7 @@ def set_in_force(lake: Lake, moment_us: int, last_delivery: date) -> tuple[str, 
         last_delivery: later deliveries stay unread.
 
     Raises:
-        ServingError: none is in force, or several began at once, so that nobody knows whose is which.
+        NoSetInForce: none is, or several began at once, so that nobody knows whose is which.
     """
     rows = [
         row
@@ -61,7 +65,7 @@ def set_in_force(lake: Lake, moment_us: int, last_delivery: date) -> tuple[str, 
     found = {row["availability_id"]: tuple(row["actions"]) for row in rows if _micros(row["valid_from"]) == latest}
     if len(found) != 1:
         known = ", ".join(sorted(found)) or "none was delivered"
-        raise ServingError(
+        raise NoSetInForce(
             f"expected one availability set in force tomorrow, found {len(found)} ({known}); name the one that the "
             "list is for (--availability-id)"
         )

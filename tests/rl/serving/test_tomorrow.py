@@ -197,6 +197,14 @@ def test_where_the_scenario_was_turned_off_there_is_no_list(shop: Path) -> None:
     assert not Run(shop, SOURCE, SCENARIO, YESTERDAY).decide_result.exists()
 
 
+def test_where_nobody_knows_what_is_available_there_is_no_list(shop: Path) -> None:
+    """A shop of several sets asks its service; its nights stay green, and who names a set gets a list."""
+    lake = Lake(settings_at(shop).lake, SOURCE)
+    write_availability(lake, PIPELINE, YESTERDAY, {"here": ACTIONS[:5], "there": ACTIONS[5:9]})
+    assert "found 2 (here, there); name the one" in run(shop)["skipped"]
+    assert run(shop, asked={"availability_id": "there"})["availability_id"] == "there"
+
+
 def test_other_scenarios_take_none_of_its_options(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="--positions: promotion decides by shopper_week, not within sessions"):
         decide.run(
