@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from getpass import getuser
@@ -14,35 +15,66 @@ from conf.paths import Run
 from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.settings import Settings
-from conf.specs.scenario import load_pipeline
-from rl.registry.approvals import approve
+from conf.specs.scenario import Pipeline, load_pipeline
+from rl.errors import RegistryError
+from rl.registry.decided import promote_on_word
+from rl.registry.entry import SHARE_CHANGED
 from rl.registry.launches import Launch, Stage, begin_launch, settle_launches
 from rl.registry.memory import registry_address
 from rl.registry.promises import promise_of_version
-from rl.registry.promotion import Promotion, promote_version
 from rl.registry.readiness import remember, settle_model
 from rl.registry.store import open_store
+from rl.registry.switching import Person
 from rl.registry.versions import load_version
 
 
-def run(*, settings: Settings, source: str, scenario: str, run_date: date, version: int) -> dict[str, Any]:
+def run(
+    *,
+    settings: Settings,
+    source: str,
+    scenario: str,
+    run_date: date,
+    version: int,
+    who: Sequence[str] = (),
+    why: Sequence[str] = (),
+) -> dict[str, Any]:
     """Make the version champion, write promotion.json and return it; `skipped` says why it may not be.
 
+    Args:
+        settings: what the environment says: home, registry, who approves.
+        source: its name.
+        scenario: its name.
+        run_date: of the version's night.
+        version: that is approved.
+        who: approve it: one person, or two where the scenario asks for a second; left out, this user.
+        why: for each of them, the reason for the record; left out, the night.
+
     Raises:
-        RegistryError: the approval went stale, or names a version that isn't this night's.
+        RegistryError: the approval went stale, names a version that isn't this night's or was rejected, or comes from
+            somebody who may not give it.
     """
-    load_pipeline(scenario, source)  # says at once what is wrong with the names
+    pipeline = load_pipeline(scenario, source)  # says at once what is wrong with the names
     night = Run(settings.home, source, scenario, run_date)
+    is_human = (settings.approval or pipeline.scenario.approval) == "human"
+    people = _people(who, why, run_date)
+    if is_human:
+        refuse_strangers(pipeline, people)
     with open_store(settings) as client:
         model = f"{scenario}-policy"
         settle_model(client, settings, model)
-        promotion = promote_version(client, model, version, source=source, run_date=run_date)
+        promotion = promote_on_word(
+            client,
+            settings,
+            model,
+            version,
+            source=source,
+            run_date=run_date,
+            people=people,
+            n_needed=n_people(client, pipeline, model, version) if is_human else 1,
+            begin=lambda replaced: _begin(client, settings, model, version, replaced, night),
+        )
         remember(client, settings, model)
-        if promotion.skipped is None:
-            who, why = getuser(), f"the night of {run_date}"
-            begin_launch(settings, _launch(client, settings, promotion, run=night))
-            approve(settings, model, version, replaced=promotion.previous, who=who, why=why)
-            settle_launches(settings, model)
+        settle_launches(settings, model)
     result = {"scenario": scenario, "source": source, "date": str(run_date), **asdict(promotion)}
     if promotion.skipped is None:
         del result["skipped"]
@@ -53,22 +85,55 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date, versi
     return result
 
 
-def _launch(client: MlflowClient, settings: Settings, promotion: Promotion, *, run: Run) -> Launch:
-    """Return the promotion as a launch to all shoppers at once, with what its evaluation promised."""
-    model, now = promotion.model, datetime.now(UTC)
-    version = load_version(client, model, promotion.version)
-    replaced = None if promotion.previous is None else load_version(client, model, promotion.previous)
-    told = None if version is None else version.tags.get("policy_version")
-    return Launch(
+def _begin(client: MlflowClient, settings: Settings, model: str, version: int, replaced: int | None, run: Run) -> None:
+    """Write down the promotion as a launch to all shoppers at once, with what its evaluation promised."""
+    found = load_version(client, model, version)
+    before = None if replaced is None else load_version(client, model, replaced)
+    launch = Launch(
         registry=registry_address(settings),
         model=model,
         source=run.source,
-        version=promotion.version,
-        policy_version=told,
-        replaced=promotion.previous,
-        replaced_policy_version=None if replaced is None else replaced.tags.get("policy_version"),
+        version=version,
+        policy_version=None if found is None else found.tags.get("policy_version"),
+        replaced=replaced,
+        replaced_policy_version=None if before is None else before.tags.get("policy_version"),
         night=run.date,
-        promise=None if version is None else promise_of_version(client, version, run.evaluation),
-        stages=(Stage(share=1.0, started_at=now, first_day=run.date + timedelta(days=1)),),
-        completed_at=now,
+        promise=None if found is None else promise_of_version(client, found, run.evaluation),
+        stages=(Stage(share=1.0, started_at=datetime.now(UTC), first_day=run.date + timedelta(days=1)),),
+        completed_at=datetime.now(UTC),
     )
+    begin_launch(settings, launch)
+
+
+def n_people(client: MlflowClient, pipeline: Pipeline, model: str, version: int) -> int:
+    """Return how many people have to approve the version, by the share of decisions that it changes."""
+    found = load_version(client, model, version)
+    text = "" if found is None else found.tags.get(SHARE_CHANGED, "")
+    try:
+        changed = float(text)
+    except ValueError:
+        changed = None  # an earlier release didn't say, or somebody edited it
+    return pipeline.scenario.review.n_people(changed)
+
+
+def refuse_strangers(pipeline: Pipeline, people: Sequence[Person]) -> None:
+    """Raise if somebody answers whom the scenario doesn't list as one who may.
+
+    Raises:
+        RegistryError: names them, and who may.
+    """
+    known = pipeline.scenario.review.respondents
+    strangers = [person.who for person in people if known and person.who not in known]
+    if strangers:
+        raise RegistryError(
+            f"{', '.join(strangers)} may not approve or reject for scenario {pipeline.scenario.name}: it asks "
+            f"{', '.join(known)} (review.respondents); say who by --who, or WHO of make"
+        )
+
+
+def _people(who: Sequence[str], why: Sequence[str], run_date: date) -> list[Person]:
+    names = list(who) or [getuser()]
+    if len(why) > len(names):
+        raise RegistryError(f"{len(why)} reasons of {len(names)} people; give a --why for each --who at most")
+    reasons = [*why, *[""] * (len(names) - len(why))]
+    return [Person(name, one.strip() or f"the night of {run_date}") for name, one in zip(names, reasons, strict=True)]

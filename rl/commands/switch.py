@@ -28,8 +28,7 @@ def run(
         ServingError: no reason is given, or there is no such scenario.
         RegistryError: there is nothing that it could be done to.
     """
-    if scenario not in scenario_names():
-        raise ServingError(f"no scenario {scenario!r}{suggest(scenario, scenario_names())}")
+    require_scenario(scenario)
     if not why.strip():
         raise ServingError("say why, for the record (--why, or WHY of make)")
     # They import MLflow, which takes seconds: not where a word is missing.
@@ -45,4 +44,14 @@ def run(
         remember(client, settings, model)
         settle_launches(settings, model)
     structlog.get_logger().info(what, model=model, version=approval.version, who=approval.who, why=approval.why)
-    return {"scenario": scenario, **approval.model_dump(mode="json", exclude={"registry"})}
+    return {"scenario": scenario, **approval.model_dump(mode="json", exclude={"registry", "follows"})}
+
+
+def require_scenario(scenario: str) -> None:
+    """Raise if there is no scenario of that name.
+
+    Raises:
+        ServingError: suggests one.
+    """
+    if scenario not in scenario_names():
+        raise ServingError(f"no scenario {scenario!r}{suggest(scenario, scenario_names())}")
