@@ -24,9 +24,9 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source forget-source shopper-models accept repair migrate review promote reject restore-aliases compare observe control serve preview rollback off on loop \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source forget-source shopper-models accept repair migrate review promote reject restore-aliases compare observe control monitor serve preview rollback off on loop \
         test test-pipeline test-dags test-faults check lint \
-        reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-ope bench-promotion bench-serve bench-train bench-weekly-lists bench-worth up down airflow pins clean
+        reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-serve bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -53,6 +53,7 @@ help:  ## this page
 #:   AS_OF=2026-02-01 the day that `make observe` is for: the one after the last delivery
 #:   HOST=127.0.0.1 SERVE_PORT=8090 RULES=rules.yaml DECISIONS=FOLDER   of `make serve`; RULES SHOPPERS=200 of `make preview`
 #:   TODAY=2026-03-16 the day that `make serve` takes for today, for a simulated shop, whose days are past
+#:   DECISIONS=FOLDER the service's log that `make monitor` compares with, where it isn't in the home
 #:   WHY="..." WHO=ann            why `make rollback`, `make off` or `make on`, and whose word it is; default: this user
 #:   FILES="a.csv b.csv" OUT=conf/sources/shop.yaml   what `make source` looks at, and where its draft goes (default: stdout)
 #:   PORT=8080 MLFLOW_PORT=5000   ports of the pages of `make up`
@@ -67,6 +68,7 @@ help:  ## this page
 #:   SEEDS=6-10 SHOPPERS=1000 TRUTH=8000 PARTS=tabular SMALL=1  of `make bench-promotion`: logs, their shoppers, those of truths
 #:   SECTIONS=coverage,selection  parts of `make bench-gate`, `make bench-jobs`, `make bench-ope` or `make bench-train`; default: all
 #:   KINDS=learned SEED=1         of the one-step nights of `make bench-gate`: which kinds, by a part of their names, and seeds
+#:   RUNS=500 LAUNCHES=1000 SEED=1  of `make bench-monitor`; SECTIONS=quiet,delays,looks,ledger
 #:   DEVICE=cuda REPEATS=5        what `make bench-train` runs on, and how many rounds
 #:   THREADS=1,8      numbers of threads that its full step is timed with; default: 1 and all cores
 #:   PINS=--upgrade   how `make pins` compiles; --upgrade-package NAME renews one
@@ -139,6 +141,11 @@ control: pipeline-environment  ## let a version that decided before decide for t
 	@exec $(PIPELINE) -m rl control --scenario "$${SCENARIO:-recommendation}" $${VERSION:+--version "$$VERSION"} \
 	  --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
 
+# Where nothing was served there is nothing to watch (exit code 99), which is no failure.
+monitor: pipeline-environment  ## what the champion earned beside what was promised, and whether the shop is what it was, one page (SOURCE, SCENARIO, DATE, DECISIONS)
+	@$(PIPELINE) -m rl monitor --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
+	  --date "$${DATE:-}" $${DECISIONS:+--decisions "$$DECISIONS"} || [ $$? = 99 ]
+
 serve: pipeline-environment  ## decide in the shop, each decision logged (SOURCE, SCENARIO, HOST, SERVE_PORT, RULES, DECISIONS, TODAY)
 	@exec $(PIPELINE) -m rl serve --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  --host "$${HOST:-127.0.0.1}" --port "$${SERVE_PORT:-8090}" $${RULES:+--rules "$$RULES"} \
@@ -208,6 +215,9 @@ bench-train: setup  ## sampling, full steps, building the data set, FQE and cata
 
 bench-kernel: setup  ## how many rows a second each function of the kernel takes; ROWS=1000000
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_kernel.py
+
+bench-monitor: setup  ## false alarms over two quiet years, delays of detection, looks every day, and the ledger of launches; RUNS=500 LAUNCHES=1000 SEED=1
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_monitor
 
 bench-serve: setup  ## decisions a second beside `mlflow models serve`, kills under load, served days judged; SECTIONS=throughput,kills,on_policy, SECONDS_EACH=10, KILLS=20, SEEDS=5
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.serve.bench_serve

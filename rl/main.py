@@ -339,6 +339,19 @@ def decide(
     )
 
 
+@app.command("monitor")
+def monitor(
+    source: SourceName,
+    scenario: ScenarioName,
+    run_date: RunDate,
+    decisions: Annotated[
+        Path | None, typer.Option(help="Folder of the service's decision log; default: in the home.")
+    ] = None,
+) -> None:
+    """Hold what the champion earned beside what was promised, and watch what is served."""
+    _run_command("monitor", source=source, scenario=scenario, run_date=run_date.date(), decisions=decisions)
+
+
 ModelName = Annotated[str | None, typer.Option("--model", help="Model, as in conf/models/NAME.yaml; default: each.")]
 
 

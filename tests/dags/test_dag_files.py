@@ -21,6 +21,7 @@ from conf.specs.scenario import scenarios_for
 from dags.ingest_events import ingest_events
 
 SCENARIOS = scenarios_for(Settings.from_environment({}).source)
+DAG_FILES = ("ingest_events", "scenario_dags", "shopper_model_dags", "decide_dags", "observe_dags", "monitor_dags")
 HEAVY = ("pyspark", "torch", "d3rlpy", "mlflow", "pandas")
 SCENARIO_TASKS = {
     "build": ["build", "announce_tonight"],
@@ -28,6 +29,7 @@ SCENARIO_TASKS = {
     "review": ["read_registration", "approve", "promote", "reject"],
     "observe": ["tomorrow_is_served", "observe"],
     "decide": ["is_tonight", "decide"],
+    "monitor": ["is_tonight", "monitor"],
 }
 
 
@@ -44,7 +46,7 @@ def dag(request: pytest.FixtureRequest, bag: DagBag) -> DAG:
 
 
 def test_dag_files_import_without_errors(bag: DagBag) -> None:
-    """Every scenario has its four DAGs beside the one that ingests."""
+    """Every scenario has its five DAGs beside the one that ingests."""
     assert bag.import_errors == {}
     made = {f"{verb}_{name}" for name in SCENARIOS for verb in SCENARIO_TASKS}
     assert set(bag.dags) == made | {"ingest_events"}
@@ -53,13 +55,12 @@ def test_dag_files_import_without_errors(bag: DagBag) -> None:
 def test_dag_files_are_the_only_ones_read(bag: DagBag) -> None:
     """Modules that hold no DAG are not parsed again and again."""
     read = {Path(stat.file).name for stat in bag.dagbag_stats}
-    names = ("ingest_events", "scenario_dags", "shopper_model_dags", "decide_dags", "observe_dags", "broken_specs")
-    assert read == {f"{name}.py" for name in names}
+    assert read == {f"{name}.py" for name in (*DAG_FILES, "broken_specs")}
 
 
 def test_dag_files_import_no_heavy_library() -> None:
     """Parsing, which the DAG processor does every minute, touches neither Spark nor learning libraries."""
-    modules = "dags.ingest_events, dags.scenario_dags, dags.shopper_model_dags, dags.decide_dags, dags.observe_dags"
+    modules = ", ".join(f"dags.{name}" for name in DAG_FILES)
     script = f"import sys, {modules}; print([n for n in {HEAVY} if n in sys.modules])"
     ended = subprocess.run([sys.executable, "-c", script], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
     assert ended.stdout.splitlines()[-1] == "[]"
@@ -79,7 +80,9 @@ def test_dag_tasks_run_in_order(dag: DAG) -> None:
 def test_dag_and_tasks_are_documented(dag: DAG) -> None:
     """The web page explains every DAG and every task, and names its scenario or source."""
     assert dag.doc_md and dag.description
-    text = dag.doc_md.replace('{"train": true}', "").replace('{"observe": true}', "").replace('{"decide": true}', "")
+    text = dag.doc_md
+    for verb in ("train", "observe", "decide", "monitor"):
+        text = text.replace(f'{{"{verb}": true}}', "")
     assert "{" not in text, "a placeholder was left in the text"
     assert all(task.doc_md for task in dag.tasks)
     assert "nightcart" in dag.tags
@@ -128,6 +131,7 @@ def test_assets_chain_the_dags(bag: DagBag) -> None:
         "review_recommendation": "challenger/recommendation",
         "observe_recommendation": "events",
         "decide_recommendation": "histories/recommendation",
+        "monitor_recommendation": "transitions/recommendation",
     }
 
 

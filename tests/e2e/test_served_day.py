@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 from scipy.stats import chi2
 
+from conf.paths import Run
+from rl.commands import monitor
 from rl.data.logged_episodes import LoggedEpisodes
+from rl.figures.monitor import read_monitor
 from rl.ope.samples.evaluation_probabilities import logged_action_probabilities
 from rl.policy import StochasticPolicy
 from rl.shops.recommendation.shop import build_shop
 from tests.rl.policy.policies import make_policy
-from tests.rl.serving.served_home import promote, running
-from tests.rl.serving.served_shop_day import ServedShop, chosen_as_often_as_told, pipeline_of, shop_of
+from tests.rl.serving.served_home import SCENARIO, SOURCE, promote, running, settings_at
+from tests.rl.serving.served_shop_day import DAY, ServedShop, chosen_as_often_as_told, pipeline_of, shop_of
 
 pytestmark = pytest.mark.e2e
 
@@ -24,8 +28,8 @@ SMALLEST_CHANCE = 1e-4
 
 
 @pytest.fixture(scope="module")
-def served(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[StochasticPolicy, LoggedEpisodes]:
-    """The champion of a home, and the day that its service decided."""
+def lived(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[ServedShop, StochasticPolicy]:
+    """A shop whose day a home's service decided, ingested and built, and the home's champion."""
     home = tmp_path_factory.mktemp("served") / "home"
     shop = ServedShop(home, pipeline_of(home.parent / "sources"), shop_of(seed=1, n_shoppers=300), spark)
     policy = make_policy(*build_shop(shop.settings).catalogue.item_ids, seed=3)
@@ -36,6 +40,13 @@ def served(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tup
         shop.live(service)
         assert service.ready()["status"] == "ready"
     shop.take_in()
+    return shop, policy
+
+
+@pytest.fixture(scope="module")
+def served(lived: tuple[ServedShop, StochasticPolicy]) -> tuple[StochasticPolicy, LoggedEpisodes]:
+    """The champion, and the episodes of the day."""
+    shop, policy = lived
     return policy, shop.episodes(policy)
 
 
@@ -68,3 +79,23 @@ def test_other_frequencies_would_be_seen(served: tuple[StochasticPolicy, LoggedE
     uniform = np.array([generator.choice(np.flatnonzero(row)) for row in mask])
     statistic, degrees = chosen_as_often_as_told(policy, replace(episodes, action=uniform))
     assert chi2.sf(statistic, degrees) < SMALLEST_CHANCE
+
+
+def test_a_monitor_finds_the_day_whole(
+    lived: tuple[ServedShop, StochasticPolicy], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every decision of the log is among the events and the reverse, and the champion answers as it was logged."""
+    shop, policy = lived
+    monkeypatch.setattr(monitor, "load_pipeline", lambda *_: shop.pipeline)
+    last = DAY + timedelta(days=shop.pipeline.source.lateness_days)
+    result = monitor.run(
+        settings=settings_at(shop.home), source=SOURCE, scenario=SCENARIO, run_date=last, decisions=shop.today
+    )
+    found = read_monitor(Run(shop.home, SOURCE, SCENARIO, last).monitor)
+    (arrived,), (asked,) = found.arrivals, found.frequencies
+    assert (arrived.day, arrived.n_missing, arrived.n_strange, arrived.is_due) == (DAY, 0, 0, True)
+    assert arrived.n_logged > 500
+    assert asked.n_explained == asked.n_decisions
+    assert asked.p_value is not None and asked.p_value > SMALLEST_CHANCE
+    assert (found.policy_version, result["alerts"]) == (policy.version, [])
+    assert "no shopper is held out as control" in str(found.launch.refusal)

@@ -1,0 +1,290 @@
+"""`monitor`: what the champion earned beside its promise, and whether what decides is still what was judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import structlog
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from conf.paths import Lake, Run, alerts_log, monitored_dates, serving_folder
+from conf.publication import write_atomically
+from conf.settings import Settings
+from conf.specs.scenario import Pipeline, load_pipeline
+from rl.data.shop_rules import rules_of_scenario
+from rl.data.transitions_reading import PublishedTransitions, read_availability, read_transitions
+from rl.errors import PolicyError, RegistryError, ServingError
+from rl.figures.monitor import Alert, ArrivalFigures, FrequencyFigures, MonitorFigures, read_monitor
+from rl.monitor.alerts import keep_alerts
+from rl.monitor.arrivals import arrivals
+from rl.monitor.launch_outcomes import WatchedLaunch
+from rl.monitor.look import Checked, Look, Served, frequency_figures, look_at
+from rl.monitor.page import render_monitor_page
+from rl.monitor.policy_check import CheckedDay, check_days, unknown_share
+from rl.monitor.served_decisions import ArrivedDecisions, logged_decisions
+from rl.monitor.served_rows import ServedRows, read_served_rows, served_episodes
+from rl.monitor.watched_launches import watched_launches
+from rl.policy import StochasticPolicy
+from rl.registry.champion import load_version_policy
+from rl.registry.launches import settle_launches
+from rl.registry.readiness import remember, settle_model
+from rl.registry.runs import log_day
+from rl.registry.store import CHAMPION, aliases, open_store
+from rl.registry.switching import Person, roll_back
+from rl.registry.versions import load_version
+from rl.serving.decide import FALLBACK_VERSION, is_control
+
+MONITOR = "monitor"
+"""Who is written down where a broken promise led to a rollback."""
+
+
+def run(
+    *, settings: Settings, source: str, scenario: str, run_date: date, decisions: Path | None = None
+) -> dict[str, Any]:
+    """Write monitor.json and monitor.html to the run folder, keep and log alerts, and return a summary.
+
+    `skipped` says that nothing was served on any day up to the date. Where the scenario says so, a broken promise rolls
+    the champion back, under the registry's lock, if it is still the one that broke it.
+
+    Args:
+        settings: what the environment says: home, lake, registry.
+        source: its name.
+        scenario: its name.
+        run_date: last business date whose deliveries count.
+        decisions: folder of the service's log; None for the one in the home.
+
+    Raises:
+        ServingError: no service answers requests for the scenario.
+        DatasetError: nothing was built for the date, or a log that no service wrote.
+        RegistryError: the registry doesn't answer, or has nothing to go back to.
+    """
+    pipeline = load_pipeline(scenario, source)
+    if problem := pipeline.scenario.request_problem:
+        raise ServingError(f"{problem}; only what a service decides is monitored")
+    night = Run(settings.home, source, scenario, run_date)
+    launches = watched_launches(settings, f"{scenario}-policy", source)
+    if not launches:
+        return _nothing(night, "nothing was served: no version was approved yet")
+    published = read_transitions(pipeline, Lake(settings.lake, source), run_date)
+    served = _served(settings, pipeline, published, launches, run_date)
+    if served is None:
+        return _nothing(night, f"nothing was served on any day up to {run_date}")
+    earlier = _earlier(settings, source, scenario, run_date)
+    log = decisions or serving_folder(settings.home, source, scenario) / "decisions"
+    policy = _policy(settings, scenario, served.judged.version)
+    checked = _checked(settings, pipeline, served, policy, log, earlier)
+    look = look_at(served, checked, pipeline, earlier)
+    figures = _acted(settings, look)
+    night.folder.mkdir(parents=True, exist_ok=True)
+    figures.write(night.monitor)
+    write_atomically(night.monitor_page, render_monitor_page(figures))
+    new = keep_alerts(alerts_log(settings.home), figures.alerts, source=source, scenario=scenario)
+    for alert in new:
+        structlog.get_logger().warning("alert", kind=alert.kind, day=str(alert.day), what=alert.sentence)
+    return _summary(figures, new, night)
+
+
+def _nothing(night: Run, why: str) -> dict[str, Any]:
+    return {"scenario": night.scenario, "source": night.source, "date": str(night.date), "skipped": why}
+
+
+def _served(
+    settings: Settings,
+    pipeline: Pipeline,
+    published: PublishedTransitions,
+    launches: Sequence[WatchedLaunch],
+    horizon: date,
+) -> Served | None:
+    """Return what was served up to the date; None where nothing was."""
+    nights = [one.night for one in launches if one.night is not None]
+    first = min(nights) + timedelta(days=1) if len(nights) == len(launches) else min(published.pointers)
+    rows = read_served_rows(published, first)
+    if rows is None:
+        return None
+    arms = {one.policy_version: one.arm for one in launches if one.policy_version is not None}
+    held_out = partial(
+        is_control,
+        key=settings.pseudonym_key(),
+        scenario=pipeline.scenario.name,
+        share=pipeline.scenario.exploration.control_holdout,
+    )
+    episodes = served_episodes(rows, pipeline, horizon=horizon, arms=arms, is_control=held_out)
+    judged = _judged(rows, launches)
+    return None if judged is None else Served(rows, episodes, launches, judged, FALLBACK_VERSION, horizon)
+
+
+def _judged(rows: ServedRows, launches: Sequence[WatchedLaunch]) -> WatchedLaunch | None:
+    """Return the newest launch that decided on the last day on which any did; None where none ever did."""
+    last: dict[str, int] = {}
+    for one in launches:
+        if one.policy_version is not None and (own := rows.is_by({one.policy_version})).any():
+            last[one.policy_version] = int(rows.row_day[own].max())
+    if not last:
+        return None
+    return next(one for one in reversed(launches) if last.get(str(one.policy_version)) == max(last.values()))
+
+
+def _earlier(settings: Settings, source: str, scenario: str, run_date: date) -> MonitorFigures | None:
+    """Return the figures of the night monitored before; None where there is none."""
+    before = [day for day in monitored_dates(settings.home, source, scenario) if day < run_date]
+    return read_monitor(Run(settings.home, source, scenario, before[-1]).monitor) if before else None
+
+
+def _policy(settings: Settings, scenario: str, number: int) -> StochasticPolicy | str:
+    """Return the policy of a version, or why it can't be asked."""
+    with open_store(settings) as client:
+        version = load_version(client, f"{scenario}-policy", number)
+        if version is None:
+            return f"version {number} was deleted from the registry"
+        try:
+            return load_version_policy(client, version)
+        except (PolicyError, MlflowException, OSError) as error:
+            return f"version {number} can't be loaded ({str(error).splitlines()[-1]})"
+
+
+def _checked(
+    settings: Settings,
+    pipeline: Pipeline,
+    served: Served,
+    policy: StochasticPolicy | str,
+    log: Path,
+    earlier: MonitorFigures | None,
+) -> Checked:
+    found, refusal = _arrivals(settings, pipeline, served, log)
+    if isinstance(policy, str):
+        return Checked((), policy, found, refusal, None)
+    has_mask = pipeline.scenario.action.mask == "availability"
+    sets = read_availability(Lake(settings.lake, pipeline.source.name), served.horizon) if has_mask else None
+    known = {
+        one.day: one for one in (() if earlier is None else earlier.frequencies) if one.policy_version == policy.version
+    }
+    ruled = policy.with_rules(rules_of_scenario(pipeline.scenario))
+    days = check_days(_since(served.rows, max(known, default=None)), ruled, sets)
+    last = served.episodes.of(served.judged.arm).days[-1]
+    unknown = None if sets is None else unknown_share(served.rows, last, policy, sets)
+    now = [_frequency(one, policy.version) for one in days]
+    return Checked(frequency_figures(known, now), None, found, refusal, unknown)
+
+
+def _since(rows: ServedRows, last: date | None) -> ServedRows:
+    """Return the rows of days after one; all where it is None."""
+    if last is None:
+        return rows
+    kept = np.flatnonzero(rows.day > last.toordinal())
+    return ServedRows(rows.transitions.take_episodes(kept), rows.shoppers, rows.day[kept])
+
+
+def _frequency(one: CheckedDay, version: str) -> FrequencyFigures:
+    found = one.found
+    return FrequencyFigures(
+        day=one.day,
+        policy_version=version,
+        n_decisions=one.n_decisions,
+        n_explained=one.n_explained,
+        statistic=None if found is None else found.statistic,
+        degrees=None if found is None else found.degrees,
+        p_value=None if found is None else found.p_value,
+    )
+
+
+def _arrivals(
+    settings: Settings, pipeline: Pipeline, served: Served, log: Path
+) -> tuple[list[ArrivalFigures], str | None]:
+    """Return what of the last days' decisions arrived, or why that can't be told."""
+    lake, lateness = Lake(settings.lake, pipeline.source.name), pipeline.source.lateness_days
+    arrived, names = ArrivedDecisions(lake, served.horizon), {*served.arms, FALLBACK_VERSION}
+    event_type = pipeline.source.decisions.event_type
+    found = []
+    for back in range(lateness + 1, -1, -1):
+        day = served.horizon - timedelta(days=back)
+        logged = logged_decisions(log, day, lake, settings.pseudonym_key())
+        if logged is None:
+            continue
+        one = arrivals(logged, arrived.of_day(day, event_type, names), is_due=back >= lateness)
+        found.append(
+            ArrivalFigures(
+                day=day,
+                n_logged=one.n_logged,
+                n_arrived=one.n_arrived,
+                n_missing=one.n_missing,
+                missing=one.missing,
+                n_strange=one.n_strange,
+                strange=one.strange,
+                is_due=one.is_due,
+            )
+        )
+    refusal = f"{log} holds no log of the last {lateness + 2} days' decisions; name the service's folder (--decisions)"
+    return found, None if found else refusal
+
+
+def _acted(settings: Settings, look: Look) -> MonitorFigures:
+    """Log the figures to the champion's run, roll it back where that is called for, and return the figures with it."""
+    figures = look.figures
+    model = f"{figures.scenario}-policy"
+    with open_store(settings) as client:
+        settle_model(client, settings, model)
+        version = load_version(client, model, figures.version)
+        if version is not None:
+            log_day(client, version.run_id, figures.date, monitor_metrics(figures))
+        wants = figures.on_broken_promise == "rollback" and look.asks_for_rollback
+        if not wants or aliases(client, model).get(CHAMPION) != figures.version:
+            return figures
+        return _rolled_back(client, settings, model, figures)
+
+
+def _rolled_back(client: MlflowClient, settings: Settings, model: str, figures: MonitorFigures) -> MonitorFigures:
+    why = next(one.sentence for one in figures.alerts if one.kind == "broken_promise")
+    try:
+        approval = roll_back(client, settings, model, Person(MONITOR, why))
+    except RegistryError as error:
+        structlog.get_logger().error("no rollback", why=str(error))
+        return figures.model_copy(update={"rollback_refusal": str(error)})
+    settle_launches(settings, model)
+    remember(client, settings, model)
+    structlog.get_logger().warning("rollback", model=model, version=approval.version, why=why)
+    return figures.model_copy(update={"rolled_back_to": approval.version})
+
+
+def monitor_metrics(figures: MonitorFigures) -> dict[str, float]:
+    """Return the night's figures for the champion's run in MLflow."""
+    last, earned, promised = figures.days[-1], figures.launch.earned, figures.launch.promised
+    found: dict[str, float | None] = {
+        "earned_gain": None if earned is None else earned.value,
+        "earned_gain_lower": None if earned is None else earned.lower,
+        "earned_gain_upper": None if earned is None else earned.upper,
+        "promised_gain": None if promised is None else promised.value,
+        "champion_value": None if last.champion is None else last.champion.value,
+        "control_value": None if last.control is None else last.control.value,
+        "calibration": figures.ledger.calibration,
+        "other_features": figures.other_features,
+        "unknown_items": figures.unknown_items,
+        "fallback": figures.fallback,
+        "n_missing": float(sum(one.n_missing for one in figures.arrivals if one.is_due)),
+        "n_strange": float(sum(one.n_strange for one in figures.arrivals)),
+        "n_alerts": float(len(figures.alerts)),
+    }
+    return {f"monitor/{name}": value for name, value in found.items() if value is not None}
+
+
+def _summary(figures: MonitorFigures, new: Sequence[Alert], night: Run) -> dict[str, Any]:
+    earned = figures.launch.earned
+    return {
+        "scenario": figures.scenario,
+        "source": figures.source,
+        "date": str(figures.date),
+        "version": figures.version,
+        "promised": None if figures.launch.promised is None else figures.launch.promised.value,
+        "earned": None if earned is None else {"value": earned.value, "lower": earned.lower, "upper": earned.upper},
+        "standing": figures.launch.standing,
+        "calibration": figures.ledger.calibration,
+        "alerts": [one.sentence for one in new],
+        "n_alerts": len(figures.alerts),
+        "rolled_back_to": figures.rolled_back_to,
+        "page": str(night.monitor_page),
+    }

@@ -1,0 +1,59 @@
+"""Launches as the registry's ledger has them, to be watched."""
+
+from __future__ import annotations
+
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from conf.settings import Settings
+from rl.errors import PolicyError
+from rl.monitor.launch_outcomes import WatchedLaunch
+from rl.monitor.promise import PromisedGain
+from rl.registry.champion import load_version_policy
+from rl.registry.launches import Launch, launches
+from rl.registry.memory import registry_address
+from rl.registry.store import open_store
+from rl.registry.versions import load_version
+
+_ENDS = {"retreated": "taken back by its rollout", "rolled_back": "rolled back", "superseded": "replaced"}
+
+
+def watched_launches(settings: Settings, model: str, source: str) -> list[WatchedLaunch]:
+    """Return the launches of a model on a source, the oldest first; a version that was launched again stands once.
+
+    Raises:
+        RegistryError: the registry doesn't answer.
+        RegistryChanged: the ledger can't be read.
+    """
+    found = launches(settings.home, model, registry=registry_address(settings))
+    own = {one.version: one for one in found if one.source in (None, source)}
+    if not own:
+        return []
+    with open_store(settings) as client:
+        return [_watched(client, one) for one in own.values()]
+
+
+def _watched(client: MlflowClient, launch: Launch) -> WatchedLaunch:
+    promise = None if launch.promise is None else launch.promise.against_control
+    end = launch.end
+    ended = None if end is None or end.at is None else end.at.date()
+    policy_version, night = launch.policy_version, launch.night
+    version = load_version(client, launch.model, launch.version)
+    if version is not None and version.is_ours:
+        night = night or version.date
+        policy_version = policy_version or version.tags.get("policy_version")
+        if policy_version is None:
+            try:
+                policy_version = load_version_policy(client, version).version
+            except (PolicyError, MlflowException, OSError):
+                policy_version = None
+    return WatchedLaunch(
+        version=launch.version,
+        policy_version=policy_version,
+        night=night,
+        promise=None
+        if promise is None
+        else PromisedGain(promise.value, promise.corrected, promise.lower, promise.upper, promise.level),
+        ended=ended,
+        end="" if end is None else _ENDS[end.kind],
+    )

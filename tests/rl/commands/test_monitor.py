@@ -1,0 +1,223 @@
+"""The command that watches what is served: what it finds, tells and does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conf.paths import Run, alerts_log
+from rl.commands import monitor
+from rl.errors import ServingError
+from rl.figures.monitor import MonitorFigures, read_monitor
+from rl.registry.approvals import read_approvals
+from rl.registry.launches import launches
+from rl.registry.store import aliases, open_store
+from rl.registry.versions import load_version
+from tests.rl.monitor.served_days import ServedHome, champion, launched_home
+from tests.rl.serving.served_home import FIRST, MODEL, SCENARIO, SOURCE
+
+pytestmark = pytest.mark.xdist_group("monitor")
+
+START = FIRST + timedelta(days=2)
+N_DAYS = 12
+
+
+def look(served: ServedHome, day: date, **arguments: Any) -> tuple[dict[str, Any], MonitorFigures | None]:
+    """The command's result for a date, and the figures that it left."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(monitor, "load_pipeline", lambda *_: served.pipeline)
+        result = monitor.run(settings=served.settings, source=SOURCE, scenario=SCENARIO, run_date=day, **arguments)
+    path = Run(served.home, SOURCE, SCENARIO, day).monitor
+    return result, read_monitor(path) if path.exists() else None
+
+
+def lived(served: ServedHome, n_days: int = N_DAYS, **last: Any) -> date:
+    """The last of so many served days; on it something may be otherwise."""
+    for number in range(n_days):
+        served.serve(START + timedelta(days=number), **(last if number == n_days - 1 else {}))
+    return START + timedelta(days=n_days - 1)
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory: pytest.TempPathFactory) -> Callable[[tuple[float, float]], Path]:
+    """Homes with two launches, by the promise of the second, made once each: MLflow takes seconds."""
+
+    @cache
+    def of(promised: tuple[float, float]) -> Path:
+        home = tmp_path_factory.mktemp("launched") / "home"
+        home.mkdir()
+        launched_home(home, promised)
+        return home
+
+    return of
+
+
+@pytest.fixture
+def made(launched: Callable[[tuple[float, float]], Path], tmp_path: Path) -> Callable[..., ServedHome]:
+    def of(promised: tuple[float, float] = (0.5, 0.3), **values: Any) -> ServedHome:
+        home = tmp_path / "home"
+        shutil.copytree(launched(promised), home)
+        return ServedHome(home, champion(), **values)
+
+    return of
+
+
+def test_a_kept_promise_stands_beside_what_was_earned(made: Callable[..., ServedHome]) -> None:
+    served = made(gain=0.5)
+    last = lived(served)
+    result, found = look(served, last)
+    assert found is not None
+    earned, own = found.launch.earned, found.launch
+    assert (found.version, own.promised.value, own.standing) == (2, 0.5, "kept")
+    assert earned.lower < 0.5 < earned.upper
+    assert earned.n_days == N_DAYS - served.pipeline.settle_days
+    assert [one.is_settled for one in found.days] == [True] * earned.n_days + [False] * served.pipeline.settle_days
+    assert abs(own.score) < 3
+    assert result["alerts"] == []
+    assert "the promise is kept" in Run(served.home, SOURCE, SCENARIO, last).monitor_page.read_text()
+
+
+def test_the_decisions_are_asked_again_and_all_arrived(made: Callable[..., ServedHome]) -> None:
+    """The champion gives each row the propensity that was logged, so that all can be compared."""
+    served = made()
+    last = lived(served, 3)
+    found = look(served, last)[1]
+    assert [one.n_explained for one in found.frequencies] == [one.n_decisions for one in found.frequencies]
+    assert all(one.p_value > 1e-4 for one in found.frequencies)
+    assert [(one.n_logged, one.n_missing, one.n_strange) for one in found.arrivals][-1][1:] == (0, 0)
+    assert found.arrivals[-1].n_logged == found.frequencies[-1].n_decisions
+    assert (found.other_features, found.unknown_items, found.fallback) == (0.0, 0.0, 0.0)
+
+
+def test_a_service_that_lies_about_its_propensities_is_told(made: Callable[..., ServedHome]) -> None:
+    served = made(n_shoppers=400)
+    for number in range(4):
+        served.serve(START + timedelta(days=number), liar=True)
+    result, found = look(served, START + timedelta(days=3))
+    assert max(one.p_value or 0.0 for one in found.frequencies) < 1e-6
+    assert all(one.p_value is not None for one in found.frequencies)
+    assert any("otherwise than their logged propensities" in one for one in result["alerts"])
+
+
+def test_missing_and_strange_decisions_are_told_by_name_once(made: Callable[..., ServedHome]) -> None:
+    served = made()
+    lateness = served.pipeline.source.lateness_days
+    lived(served, 3)
+    served.serve(START, missing=4, strange=2)
+    result, found = look(served, START + timedelta(days=lateness))
+    told = {one.day: one for one in found.arrivals}[START]
+    assert (told.n_missing, told.n_strange, len(told.missing)) == (4, 2, 4)
+    assert [one.kind for one in found.alerts] == ["missing_decisions", "strange_decisions"]
+    again, _ = look(served, START + timedelta(days=lateness))
+    assert len(result["alerts"]) == 2 and again["alerts"] == []
+    lines = [json.loads(line) for line in alerts_log(served.home).read_text().splitlines()]
+    assert [one["kind"] for one in lines] == ["missing_decisions", "strange_decisions"]
+
+
+def test_a_broken_promise_is_told_and_nothing_else_by_default(made: Callable[..., ServedHome]) -> None:
+    served = made(promised=(1.5, 0.2), gain=0.0)
+    last = lived(served)
+    result, found = look(served, last)
+    assert found.launch.standing == "broken"
+    assert found.alerts[0].kind == "broken_promise"
+    assert found.rolled_back_to is None
+    with open_store(served.settings) as client:
+        assert aliases(client, MODEL)["champion"] == 2
+    assert "the promise is broken" in result["alerts"][0]
+
+
+def test_a_broken_promise_rolls_back_where_the_scenario_says_so(made: Callable[..., ServedHome]) -> None:
+    """With who and why in the record of approvals and in the ledger; a repeated look does nothing more."""
+    served = made(promised=(1.5, 0.2), gain=-0.1, monitor={"on_broken_promise": "rollback"})
+    last = lived(served)
+    result, found = look(served, last)
+    assert (result["rolled_back_to"], found.rolled_back_to) == (1, 1)
+    told = read_approvals(served.settings, MODEL)[-1]
+    assert (told.kind, told.version, told.replaced, told.who) == ("rollback", 1, 2, "monitor")
+    assert "the promise is broken" in told.why
+    ends = {one.version: one.end for one in launches(served.home, MODEL)}
+    assert ends[1] is None and ends[2].who == "monitor"
+    look(served, last)
+    assert len(read_approvals(served.settings, MODEL)) == 3
+    with open_store(served.settings) as client:
+        assert aliases(client, MODEL)["champion"] == 1
+        assert "rolled_back" in load_version(client, MODEL, 2).tags
+
+
+def test_a_champion_that_gains_something_is_not_rolled_back(made: Callable[..., ServedHome]) -> None:
+    served = made(promised=(1.5, 0.2), gain=0.6, monitor={"on_broken_promise": "rollback"})
+    found = look(served, lived(served))[1]
+    assert found.launch.standing == "broken" and found.launch.earned.lower > 0
+    assert found.rolled_back_to is None
+
+
+def test_early_values_are_made_whole_by_what_is_usually_in(made: Callable[..., ServedHome]) -> None:
+    """Nights that saw half of what days came to: the page says that half is usually in, and what may come of it."""
+    served = made(gain=0.3)
+    settle = served.pipeline.settle_days
+    last = lived(served, 6)
+    whole = look(served, last)[1]
+    half = tuple(
+        one.model_copy(update={"day": last - timedelta(days=back), "age": 0, "value": 0.5 * _value(served, last, back)})
+        for back in range(settle, settle + 3)
+        for one in whole.seen[:1]
+    )
+    path = Run(served.home, SOURCE, SCENARIO, last - timedelta(days=1))
+    path.folder.mkdir(parents=True)
+    whole.model_copy(update={"seen": half, "date": last - timedelta(days=1)}).write(path.monitor)
+    found = look(served, last)[1]
+    assert found.days[-1].there == pytest.approx(0.5)
+    assert found.days[-1].whole == pytest.approx(2 * found.days[-1].champion.value)
+    assert {one.age for one in found.seen} >= {0, settle - 1}
+
+
+def _value(served: ServedHome, last: date, back: int) -> float:
+    found = look(served, last)[1]
+    day = next(one for one in found.days if one.day == last - timedelta(days=back))
+    return day.champion.value * day.champion.n_episodes + day.control.value * day.control.n_episodes
+
+
+def test_metrics_of_the_day_stand_at_the_champion_s_run(made: Callable[..., ServedHome]) -> None:
+    served = made(gain=0.5)
+    last = lived(served, 6)
+    found = look(served, last)[1]
+    look(served, last)
+    with open_store(served.settings) as client:
+        run = load_version(client, MODEL, 2).run_id
+        points = client.get_metric_history(run, "monitor/earned_gain")
+    assert [(one.value, one.step) for one in points] == [(found.launch.earned.value, last.toordinal())]
+
+
+def test_without_a_control_group_the_page_says_why_nothing_is_known(made: Callable[..., ServedHome]) -> None:
+    served = made(control_share=0.0)
+    found = look(served, lived(served, 4))[1]
+    assert "no shopper is held out as control" in found.launch.refusal
+    assert found.ledger.n_compared == 0
+
+
+def test_nothing_served_is_skipped(made: Callable[..., ServedHome]) -> None:
+    served = made()
+    served.policy, decided = type(served.policy)(**{**vars(served.policy), "name": "another"}), served.policy
+    assert served.policy.version != decided.version
+    last = lived(served, 2)
+    result, found = look(served, last)
+    assert "nothing was served on any day" in result["skipped"]
+    assert found is None
+
+
+def test_no_approved_version_is_skipped(tmp_path: Path) -> None:
+    served = ServedHome(tmp_path / "home", champion())
+    assert "no version was approved yet" in look(served, START)[0]["skipped"]
+
+
+def test_scenarios_that_no_service_decides_for_are_refused(tmp_path: Path) -> None:
+    settings = ServedHome(tmp_path / "home", champion()).settings
+    with pytest.raises(ServingError, match="only what a service decides is monitored"):
+        monitor.run(settings=settings, source="simulated_promotion", scenario="promotion", run_date=START)
