@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source forget-source shopper-models accept repair migrate promote observe control serve preview rollback off on \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source forget-source shopper-models accept repair migrate review promote reject restore-aliases compare observe control serve preview rollback off on \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-ope bench-promotion bench-serve bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
@@ -44,7 +44,9 @@ help:  ## this page
 #: (From another folder: `make -s -C FOLDER nightly`, since make -C ends with a line of its own.)
 #:
 #: Other parameters:
-#:   VERSION=3        the version that `make promote` approves, registered for its DATE; `make nightly` says what to type
+#:   VERSION=3        the version that `make promote` approves, registered for its DATE, or `make reject` rejects: `make review` says what to type
+#:   A=3 B=5          the two versions that `make compare` holds against each other
+#:   WHO=ann WHY="..."  who decides, and why, for the record of approvals; WHO is you where it is left out
 #:   DELIVERY=2026-01-31 REASON="..."  the delivery that `make accept` publishes as it is, and why
 #:   MODEL=NAME       a file of conf/models that `make shopper-models` fits and scores with; default: each
 #:   AS_OF=2026-02-01 the day that `make observe` is for: the one after the last delivery
@@ -107,9 +109,23 @@ repair: pipeline-environment  ## find damaged files of the lake by their sums an
 migrate: pipeline-environment  ## bring the tables of an earlier release's home to what this one writes; says so where nothing is to be done
 	@exec $(PIPELINE) -m jobs.commands.migrate
 
-promote: pipeline-environment  ## approve the version a night registered: it becomes the champion (VERSION, DATE, SOURCE, SCENARIO)
+review: pipeline-environment  ## what waits for a person's answer, one line each; fails where an alias was moved by hand in MLflow (SCENARIO)
+	@exec $(PIPELINE) -m rl review $${SCENARIO:+--scenario "$$SCENARIO"}
+
+promote: pipeline-environment  ## approve the version a night registered: it becomes the champion (VERSION, DATE, SOURCE, SCENARIO, WHO, WHY)
 	@exec $(PIPELINE) -m rl promote --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
-	  --date "$${DATE:-}" --version "$${VERSION:-}"
+	  --date "$${DATE:-}" --version "$${VERSION:-}" $${WHO:+--who "$$WHO"} $${WHY:+--why "$$WHY"}
+
+reject: pipeline-environment  ## reject a version for good: it is no challenger, and nothing approves it (VERSION, WHY, SCENARIO, WHO)
+	@exec $(PIPELINE) -m rl reject --scenario "$${SCENARIO:-recommendation}" --version "$${VERSION:-}" --why "$${WHY:-}" \
+	  $${WHO:+--who "$$WHO"}
+
+compare: pipeline-environment  ## two versions as one page: specs, data, values with a paired interval, where their decisions differ (A, B, SCENARIO)
+	@exec $(PIPELINE) -m rl compare --scenario "$${SCENARIO:-recommendation}" --a "$${A:-}" --b "$${B:-}"
+
+restore-aliases: pipeline-environment  ## put aliases that somebody moved in MLflow back to where the record of approvals says (SCENARIO)
+	@exec $(PIPELINE) -m rl restore-aliases --scenario "$${SCENARIO:-recommendation}"
+
 
 observe: pipeline-environment  ## publish what is known of every shopper as of a day, for serving (SOURCE, SCENARIO, AS_OF)
 	@exec $(PIPELINE) -m jobs.main observe --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \

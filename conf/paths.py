@@ -269,6 +269,11 @@ def approvals_record(home: Path) -> Path:
     return home / "approvals.json"
 
 
+def comparison_page(home: Path, model: str, a: int, b: int) -> Path:
+    """Return the file of the page that holds two versions of a model against each other."""
+    return home / "comparisons" / f"{model}-{a}-{b}.html"
+
+
 def promotions(home: Path) -> list[Path]:
     """Return the files of what a home's nights promoted, one file for each night that did."""
     return list((home / "runs").glob("*/*/*/promotion.json"))

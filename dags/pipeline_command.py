@@ -83,8 +83,8 @@ class LearningCommand:
 
 
 def without_unset(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments without options that have no value (`--logs=`): so templates can leave them unset."""
-    return [argument for argument in arguments if not re.fullmatch(r"--[^=]+=", argument)]
+    """Return the arguments without empty ones and options without value (`--logs=`): so templates leave them unset."""
+    return [argument for argument in arguments if argument and not re.fullmatch(r"--[^=]+=", argument)]
 
 
 def pipeline_environment(settings: Settings) -> dict[str, str]:

@@ -6,22 +6,22 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.providers.standard.operators.python import PythonOperator
-from airflow.sdk import DAG, Param, PartitionedAssetTimetable, TriggerRule
+from airflow.sdk import DAG, Param, PartitionedAssetTimetable, TriggerRule, chain
 
 from conf.settings import Settings
+from conf.specs.review import Review
 from conf.specs.scenario import Pipeline
+from dags.approval import Approval, comment_field, last_answer
 from dags.assets import challenger_asset, events_asset, tonight_asset, transitions_asset
 from dags.failures import tell_run
-from dags.review_request import APPROVAL_BODY, read_registration
+from dags.review_request import APPROVAL_BODY, APPROVAL_SUBJECT, read_registration
 from dags.run_date import run_date
 from dags.specs import candidate_names, read_pipelines
 from dags.steps import LearningStep, SparkStep
 from dags.task_defaults import date_parameter, task_defaults
 from dags.tonight import skip_unless_tonight
 
-DAYS_TO_ANSWER = 3
 TRAINING_ENDS_WITHIN = timedelta(hours=12)
 """What is not trained by then is left out: evaluation and registration must end before the next night begins."""
 NIGHT_ENDS_WITHIN = timedelta(hours=20)
@@ -52,7 +52,9 @@ DOC_REVIEW = """
 
 Follows every registered candidate. Where the gate said no, all tasks are **skipped**. Otherwise {who} and `promote`
 moves the alias `champion` to that version: a version, never an alias, and only if the champion is still the one it was
-gated against.
+gated against. What is rejected, or not answered in time, goes to `reject`: the version is no challenger, and running
+this again doesn't approve it. Who decided what, when and why stands on the version in MLflow and in the home's
+`approvals.json`.
 
 It is a DAG of its own since a run that waits for a person must not hold back the next night.
 """
@@ -138,14 +140,16 @@ def _train(pipeline: Pipeline) -> DAG:
 
 def _review(pipeline: Pipeline, settings: Settings) -> DAG:
     name = pipeline.scenario.name
+    review = pipeline.scenario.review
     is_human = (settings.approval or pipeline.scenario.approval) == "human"
+    asked = "two people may be asked" if review.second_person_above is not None else "a person is asked"
     with _dag(
         pipeline,
         "review",
         doc=DOC_REVIEW,
         schedule=PartitionedAssetTimetable(assets=challenger_asset(name)),
         max_active_runs=16,
-        who=f"a person is asked, for {DAYS_TO_ANSWER} days," if is_human else "it counts as approved (`auto`),",
+        who=f"{asked}, for {review.days_to_answer} days," if is_human else "it counts as approved (`auto`),",
     ) as dag:
         read = PythonOperator(
             task_id="read_registration",
@@ -154,28 +158,69 @@ def _review(pipeline: Pipeline, settings: Settings) -> DAG:
             op_kwargs={"scenario": name},
             execution_timeout=timedelta(minutes=5),
         )
-        approve = _approval_by_a_person() if is_human else _approval_by_itself()
+        approvals = _approvals_by_people(review) if is_human else [_approval_by_itself()]
         promote = _learning_step(
             pipeline,
             "promote",
             hours=0.25,
             doc="Moves `champion` to the approved version, under a lock; skipped if the verdict isn't promote.",
-            more=["--version={{ ti.xcom_pull(task_ids='read_registration')['version'] }}"],
+            more=[_VERSION, *(word for one in approvals if isinstance(one, Approval) for word in _word_of(one))],
         )
-        read >> approve >> promote
+        chain(read, *approvals, promote)
+        if is_human:
+            approvals >> _rejection(name)
     return dag
 
 
-def _approval_by_a_person() -> ApprovalOperator:
-    return ApprovalOperator(
-        task_id="approve",
-        doc_md="Waits for a person's answer under *Required actions*. No answer in time counts as Reject.",
-        subject="Promote {{ ti.xcom_pull(task_ids='read_registration')['model'] }} version "
-        "{{ ti.xcom_pull(task_ids='read_registration')['version'] }} to champion?",
-        body=APPROVAL_BODY,
-        defaults="Reject",
-        response_timeout=timedelta(days=DAYS_TO_ANSWER),
-        retries=0,
+_VERSION = "--version={{ ti.xcom_pull(task_ids='read_registration')['version'] }}"
+
+
+def _approvals_by_people(review: Review) -> list[Approval]:
+    """Return the tasks that ask, one after the other: a second one where the scenario has a limit that asks for it."""
+    is_second_asked = review.second_person_above is not None
+    asked: list[tuple[str, str, str | None]] = [("approve", "approve_second" if is_second_asked else "promote", None)]
+    asked += [("approve_second", "promote", "approve")] if is_second_asked else []
+    docs = {
+        "approve": "Waits for a person's answer under *Required actions*. No answer in time counts as Reject.",
+        "approve_second": "Waits for another person's answer where the version changes many decisions; passes where "
+        "one person is enough.",
+    }
+    return [
+        Approval(
+            task_id=task_id,
+            doc_md=docs[task_id],
+            subject=APPROVAL_SUBJECT,
+            body=APPROVAL_BODY,
+            params=comment_field(),
+            respondents=review.respondents,
+            days_to_answer=review.days_to_answer,
+            approved=approved,
+            first=first,
+        )
+        for task_id, approved, first in asked
+    ]
+
+
+def _word_of(approval: Approval) -> list[str]:
+    """Return the arguments that say who approved and why; empty ones of a task that passed without an answer."""
+    answer = f"(ti.xcom_pull(task_ids='{approval.task_id}', key='answer') or {{}})"
+    return [f"--{name}={{{{ {answer}.get('{name}', '') }}}}" for name in ("who", "why")]
+
+
+def _rejection(scenario: str) -> LearningStep:
+    return LearningStep(
+        task_id="reject",
+        doc_md="`python -m rl reject`: the version is no challenger, and nothing approves it any more. Skipped where "
+        "it was approved.",
+        arguments=[
+            "reject",
+            f"--scenario={scenario}",
+            _VERSION,
+            *(f"--{name}={{{{ last_answer(ti)['{name}'] }}}}" for name in ("who", "why")),
+            "{{ last_answer(ti)['overdue'] }}",
+        ],
+        execution_timeout=timedelta(minutes=15),
+        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
     )
 
 
@@ -205,7 +250,7 @@ def _dag(
         max_active_runs=max_active_runs,
         tags=["nightcart", verb, scenario.name, pipeline.source.name],
         params={"date": date_parameter(), **(params or {})},
-        user_defined_macros={"run_date": run_date},
+        user_defined_macros={"run_date": run_date, "last_answer": last_answer},
         default_args=task_defaults(scenario.owner),
         on_failure_callback=tell_run,
         dagrun_timeout=dagrun_timeout,

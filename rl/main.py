@@ -167,14 +167,64 @@ def promote(
     scenario: ScenarioName,
     run_date: RunDate,
     version: Annotated[int, typer.Option(min=1, help="Version of the registered model that was approved.")],
+    who: Annotated[
+        list[str] | None, typer.Option("--who", help="Who approves it, twice for two people; default: this user.")
+    ] = None,
+    why: Annotated[
+        list[str] | None, typer.Option("--why", help="Reason of each, in their order, kept in the record of approvals.")
+    ] = None,
 ) -> None:
     """Make an approved version the champion."""
-    _run_command("promote", source=source, scenario=scenario, run_date=run_date.date(), version=version)
+    _run_command(
+        "promote",
+        source=source,
+        scenario=scenario,
+        run_date=run_date.date(),
+        version=version,
+        who=who or (),
+        why=why or (),
+    )
 
 
 WhatScenario = Annotated[str, typer.Option("--scenario", help="Scenario whose policy it is about.")]
 Why = Annotated[str, typer.Option("--why", help="Reason, kept in the record of approvals.")]
 Who = Annotated[str | None, typer.Option("--who", help="Name of the person; default: this user.")]
+
+
+@app.command("reject")
+def reject(
+    scenario: WhatScenario,
+    version: Annotated[int, typer.Option(min=1, help="Version of the registered model that is rejected.")],
+    why: Why,
+    who: Who = None,
+    is_overdue: Annotated[bool, typer.Option("--overdue", help="Nobody answered in time.")] = False,
+) -> None:
+    """Reject a version that passed the gate: it is no challenger, and nothing approves it any more."""
+    _run_command("reject", scenario=scenario, version=version, why=why, who=who, is_overdue=is_overdue)
+
+
+@app.command("review")
+def review(
+    scenario: Annotated[str | None, typer.Option("--scenario", help="Whose versions; default: all scenarios'.")] = None,
+) -> None:
+    """List what waits for a person's answer, and fail where somebody moved an alias in MLflow."""
+    _run_command("review", scenario=scenario)
+
+
+@app.command("compare")
+def compare(
+    scenario: WhatScenario,
+    a: Annotated[int, typer.Option("--a", min=1, help="Version that is compared with, such as the champion.")],
+    b: Annotated[int, typer.Option("--b", min=1, help="The other version.")],
+) -> None:
+    """Write a page that holds two versions against each other: specs, data, values, decisions."""
+    _run_command("compare", scenario=scenario, a=a, b=b)
+
+
+@app.command("restore-aliases")
+def restore_aliases(scenario: WhatScenario) -> None:
+    """Put aliases that somebody moved in MLflow back to where the home's record says."""
+    _run_command("restore_aliases", scenario=scenario)
 
 
 @app.command("rollback")

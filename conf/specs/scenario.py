@@ -22,6 +22,7 @@ from conf.specs.ordering_fit import ordering_problem
 from conf.specs.orders import Orders, orders_problem
 from conf.specs.pipeline_fit import misfits
 from conf.specs.problem import Action, DiscountRate, Episode, Observation, Ordering, Splits, Week
+from conf.specs.review import Review
 from conf.specs.reward import MILLIONTHS as MILLIONTHS  # noqa: PLC0414  (re-exported for mypy, as is the reward)
 from conf.specs.reward import EventMetric
 from conf.specs.reward import Reward as Reward  # noqa: PLC0414
@@ -199,6 +200,12 @@ class Scenario(GrownModel):
         description="Says who promotes a version that passed the gate: a person, or the pipeline itself.",
         examples=["human"],
     )
+    review: Review = Field(
+        json_schema_extra=OPERATION,
+        default=Review(),
+        description="Says who may approve a version, when it takes two people, and how long an answer is waited for.",
+        examples=[{"respondents": ["ann", "bob"], "second_person_above": 0.3}],
+    )
 
     sources: tuple[str, ...] | None = Field(
         json_schema_extra=OPERATION,
@@ -210,7 +217,7 @@ class Scenario(GrownModel):
     )
 
     later_keys: ClassVar[frozenset[str]] = frozenset(
-        {"max_quarantined_share", "week", "ordering", "sources", "budget", "eligibility", "rules", "orders"}
+        {"max_quarantined_share", "week", "ordering", "sources", "budget", "eligibility", "rules", "orders", "review"}
     )
 
     @model_validator(mode="after")

@@ -18,6 +18,7 @@ from conf.errors import NightcartError
 from conf.private_home import keep_private
 from conf.settings import PROJECT_ROOT, Settings
 from dags.deployment.kept_secrets import made_once
+from dags.specs import read_pipelines
 
 DEFAULT_PORT = 8080
 _GIB_PER_TASK = 4  # a Spark driver with its Python workers, or a training
@@ -37,6 +38,7 @@ def airflow_environment(
     made_once(passwords, lambda: {"admin": secrets.token_urlsafe(12)})
     variables = {
         "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_ROOT / "dags" / "deployment" / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": str(parallel_tasks()),
@@ -51,7 +53,7 @@ def airflow_environment(
         "AIRFLOW__API__SECRET_KEY": keys["api"],
         "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
         "AIRFLOW__CORE__FERNET_KEY": keys["fernet"],
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(["admin:admin", *respondents(settings)]),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
@@ -87,6 +89,20 @@ def parallel_tasks() -> int:
     """Return how many tasks this machine runs at once without swapping; Airflow's own default starts 32 workers."""
     memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return max(1, min(len(os.sched_getaffinity(0)), int(memory_gib // _GIB_PER_TASK)))
+
+
+def respondents(settings: Settings) -> list[str]:
+    """Return an account for everybody whom a scenario lists as one who may answer: it may answer, and change no user.
+
+    A scenario that can't be read has none; its DAGs say what is wrong with it.
+    """
+    try:
+        pipelines, _ = read_pipelines(settings.source)
+    except NightcartError:
+        return []
+    reviews = [pipeline.scenario.review for pipeline in pipelines.values()]
+    names = dict.fromkeys(name for review in reviews for name in review.respondents)
+    return [f"{name}:op" for name in names if name != "admin"]
 
 
 def _own(settings: Settings, home: Path) -> dict[str, str]:

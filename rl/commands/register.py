@@ -17,21 +17,25 @@ from conf.paths import Run
 from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.settings import Settings
-from conf.specs.scenario import load_pipeline
+from conf.specs.scenario import Pipeline, load_pipeline
+from conf.specs.spec_hash import full_spec_hash
 from rl.data.description import read_description
 from rl.errors import EvaluationError, RegistryChanged, RegistryError
 from rl.figures.night import NightFigures, read_figures
 from rl.learning.trained_candidates import LoadedCandidate, load_candidates
 from rl.orders.trained_orders import TrainedOrders, load_orders_trained
+from rl.page.approval_request import approval_request
 from rl.page.buyer_page import render_buyer_page
 from rl.page.content import HistoryRow
 from rl.page.render import render_page
 from rl.page.review_content import review_content
 from rl.page.sentences import notes_of
 from rl.policy.offer_prices import MILLIONTHS, OfferPrices
-from rl.registry.entry import CandidateRecord, NightKey, VersionRecord
+from rl.registry.approvals import standing
+from rl.registry.entry import SHARE_CHANGED, CandidateRecord, NightKey, VersionRecord
 from rl.registry.history import EarlierVersion, earlier_versions
 from rl.registry.looks import LEVEL_TAG
+from rl.registry.moved_aliases import refuse_moved_aliases
 from rl.registry.pyfunc_model import save_orders_pyfunc, save_pyfunc
 from rl.registry.readiness import remember, settle_model
 from rl.registry.runs import finish_night_run, night_run, record_candidates
@@ -45,13 +49,21 @@ from rl.registry.versions import (
 )
 
 EVALUATION_FILE = "evaluation.json"
+SPECS_FILE = "specs.json"
+"""Artifact of a night's run: both specs whole, as the version was made under them."""
 
 Trained = LoadedCandidate | TrainedOrders
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
-    """Write review.html and registration.json to the run folder and return registration.json's content."""
-    load_pipeline(scenario, source)  # says at once what is wrong with the names or the specs
+    """Write review.html and registration.json to the run folder and return registration.json's content.
+
+    Raises:
+        RegistryError: evaluation, data and candidates aren't of one night.
+        RegistryChanged: the night is registered, and somebody moved an alias in MLflow: nobody is asked before it is
+            put back.
+    """
+    pipeline = load_pipeline(scenario, source)  # says at once what is wrong with the names or the specs
     run_paths = Run(settings.home, source, scenario, run_date)
     description = read_description(run_paths)
     result = read_figures(run_paths.evaluation)
@@ -66,8 +78,9 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
     candidates = load(run_paths, names, dataset_digest=result.dataset_digest)
     key = night_key(result)
     with open_store(settings) as client:
-        registration = _register(client, settings, key, result, candidates, run_paths)
-    write_atomically(run_paths.registration, to_json(registration, indent=1))
+        registration = _register(client, settings, key, result, candidates, run_paths, pipeline)
+        write_atomically(run_paths.registration, to_json(registration, indent=1))
+        refuse_moved_aliases(client, settings, key.model)
     return registration
 
 
@@ -134,9 +147,17 @@ def version_record(result: NightFigures) -> VersionRecord:
             "policy_version": result.selected.policy_version,
             # A night that had to abstain whatever was earned spent nothing of the allowance.
             LEVEL_TAG: repr(result.level) if verdict.spends_level else "0",
+            **_told_tags(result),
             **_money_tags(result),
         },
     )
+
+
+def _told_tags(result: NightFigures) -> dict[str, str]:
+    """Return what a list of versions is read by: gain, guardrails, and the share of decisions that change."""
+    told = approval_request(result)
+    changed = {} if told.share_changed is None else {SHARE_CHANGED: f"{told.share_changed:.6g}"}
+    return {"gain": told.gain, "rests_on": told.rests_on, "changes": told.changes, **changed}
 
 
 def _money_tags(result: NightFigures) -> dict[str, str]:
@@ -188,6 +209,7 @@ def _register(
     evaluated: NightFigures,
     candidates: Mapping[str, Trained],
     run_paths: Run,
+    pipeline: Pipeline,
 ) -> dict[str, Any]:
     settle_model(client, settings, key.model)
     key = key_of_same_policy(client, key, evaluated.selected.policy_version)
@@ -198,10 +220,12 @@ def _register(
     if found is None:
         # Before the version, so that a version never lacks the evaluation its verdict comes from.
         client.log_artifact(run_id, str(run_paths.evaluation))
+        if full_spec_hash(pipeline) == evaluated.spec_hash:
+            client.log_dict(run_id, pipeline.model_dump(mode="json"), SPECS_FILE)
         version, result = _create(client, run_id, key, evaluated, candidates), evaluated
     else:
         version, result = found, _registered_evaluation(client, found, evaluated)
-    is_challenger = offer_as_challenger(client, version)
+    is_challenger = offer_as_challenger(client, version, standing(settings, key.model).rejected)
     remember(client, settings, key.model)
     write_atomically(run_paths.page, _page(client, result, version))
     finish_night_run(client, run_id, key=key, metrics=report_metrics(result), files=[run_paths.page])
@@ -242,6 +266,7 @@ def _registration(result: NightFigures, version: RegisteredVersion) -> dict[str,
         "champion_in_force": result.champion_in_force,
         "compared_with": result.compared_with,
         "run_id": version.run_id,
+        "request": approval_request(result).model_dump(mode="json"),
     }
 
 

@@ -40,8 +40,7 @@ def run(
     Raises:
         RegistryError: no reason is given, or there is nothing that it could be done to.
     """
-    if scenario not in scenario_names():
-        raise RegistryError(f"no scenario {scenario!r}{suggest(scenario, scenario_names())}")
+    require_scenario(scenario)
     if not why.strip():
         raise RegistryError(f"{what}: say why, for the record (--why, or WHY of make)")
     model = f"{scenario}-policy"
@@ -51,4 +50,14 @@ def run(
         approval = done(client, settings, model, Person(who or getuser(), why))
         remember(client, settings, model)
     structlog.get_logger().info(what, model=model, version=approval.version, who=approval.who, why=approval.why)
-    return {"scenario": scenario, **approval.model_dump(mode="json", exclude={"registry"})}
+    return {"scenario": scenario, **approval.model_dump(mode="json", exclude={"registry", "follows"})}
+
+
+def require_scenario(scenario: str) -> None:
+    """Raise if there is no scenario of that name.
+
+    Raises:
+        RegistryError: suggests one.
+    """
+    if scenario not in scenario_names():
+        raise RegistryError(f"no scenario {scenario!r}{suggest(scenario, scenario_names())}")

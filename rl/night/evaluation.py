@@ -93,9 +93,9 @@ def evaluate_night(
     selected = selection.best.policy
     contenders = [Contender(selected.name, selected, before.train, known.episodes)]
     if champion is not None and champion.policy is not None:
-        contenders.append(_champion_contender(dataset, champion.name, champion.policy, known.episodes))
+        contenders.append(aligned_contender(dataset, champion.name, champion.policy, known.episodes))
     estimators = with_one_step(settings.estimators, known.episodes.lengths)
-    whole = _evaluate(contenders, replace(settings, estimators=estimators), is_logged=pipeline.is_logged)
+    whole = evaluate_contenders(contenders, replace(settings, estimators=estimators), is_logged=pipeline.is_logged)
     baseline = contenders[-1].name if len(contenders) > 1 else BEHAVIOR
     compared = contenders if baseline != BEHAVIOR else contenders[:1]
     metrics = _evaluate_guardrails(compared, settings, dataset)
@@ -170,19 +170,26 @@ def _evaluate_guardrails(
     scenario = dataset.pipeline.scenario
     own = replace(settings, estimators=(scenario.evaluation.estimator,))
     return {
-        metric: _evaluate(compared, own, is_logged=dataset.pipeline.is_logged, outcome=metric)
+        metric: evaluate_contenders(compared, own, is_logged=dataset.pipeline.is_logged, outcome=metric)
         for metric in dict.fromkeys(rail.metric for rail in scenario.gate.guardrails)
     }
 
 
-def _evaluate(
+def evaluate_contenders(
     contenders: list[Contender],
     settings: EvaluationSettings,
     *,
     is_logged: bool,
     outcome: str = "reward",
 ) -> PolicyEvaluation:
-    """Return one evaluation of all contenders, each on its own encoding of the same episodes, hence the same units."""
+    """Return one evaluation of all contenders, each on its own encoding of the same episodes, hence the same units.
+
+    Args:
+        contenders: with the episodes as their own encoders see them.
+        settings: of the evaluation.
+        is_logged: False where decisions are implied.
+        outcome: `reward`, or a side metric.
+    """
     parts: list[PolicyEvaluation] = []
     for contender in contenders:
         structlog.get_logger().info("evaluating", policy=contender.name, outcome=outcome)
@@ -210,8 +217,15 @@ def _evaluate(
     return replace(first, reports=tuple(reports), sums=sums, fits=fits, weights=weights, samples=samples)
 
 
-def _champion_contender(dataset: Dataset, name: str, policy: StochasticPolicy, test: LoggedEpisodes) -> Contender:
-    """Return the champion over tonight's actions, on episodes in its own encoding with tonight's propensities."""
+def aligned_contender(dataset: Dataset, name: str, policy: StochasticPolicy, test: LoggedEpisodes) -> Contender:
+    """Return an older policy over the dataset's actions, on episodes in its own encoding with given propensities.
+
+    Args:
+        dataset: whose episodes it is asked about.
+        name: that it is reported under.
+        policy: the champion's, or any registered version's.
+        test: the test episodes in the dataset's own encoding, with the propensities that hold.
+    """
     train = dataset.to_logged_episodes("train", policy.encoder)
     own_test = replace(dataset.to_logged_episodes("test", policy.encoder), propensity=test.propensity)
     return Contender(name, AlignedPolicy(policy, dataset.vocabulary), train, own_test)

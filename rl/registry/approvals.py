@@ -1,16 +1,18 @@
-"""Who approved, rolled back or turned off which version, and why: what a home lets a service serve.
+"""Who approved, rejected, rolled back or turned off which version, and why: what a home lets a service serve.
 
 MLflow's page lets anyone move an alias. So the home keeps a record of its own, written under the registry's lock by the
 commands that move aliases on a person's word; an alias that says otherwise was moved by hand and isn't followed.
-Nothing here needs MLflow, so that a service can ask it often.
+The record only grows: each entry holds the hash of the one before it, and a record whose entries were changed or taken
+out isn't read. Nothing here needs MLflow, so that a service can ask it often.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
@@ -23,16 +25,22 @@ from conf.specs.strict_yaml import StrictModel
 from rl.errors import RegistryChanged
 from rl.registry.memory import registry_address
 
-Kind = Literal["promote", "rollback", "off", "on", "control", "no_control"]
+Kind = Literal["approve", "promote", "reject", "rollback", "off", "on", "control", "no_control"]
+
+FIRST = "first"
+"""What the first entry of a record follows."""
 
 
 class Approval(StrictModel):
     """One decision of a person about a model.
 
     registry: the address of the registry, as the home names it.
-    version: champion from then on; of `off` and `on` the one that was champion; of `control` the one that decides for
-        the control group from then on, and of `no_control` the one that did.
+    kind: `approve` is the word of the first of two persons, and moves nothing yet; `promote` is the last one needed.
+    version: champion from then on; of `approve` and `reject` the one that was asked about; of `off` and `on` the one
+        that was champion; of `control` the one that decides for the control group from then on, and of `no_control`
+        the one that did.
     replaced: champion before; None where there was none, or where nothing was replaced.
+    follows: hash of the entry before it in the file; `first` for the first; None in entries of earlier releases.
     """
 
     registry: str
@@ -43,6 +51,16 @@ class Approval(StrictModel):
     who: str
     why: str
     at: datetime
+    follows: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """Hash of the entry as the file holds it."""
+        content = self.model_dump(mode="json", exclude_unset=True)
+        return sha256(json.dumps(content, sort_keys=True).encode("utf-8")).hexdigest()[:32]
+
+    def __str__(self) -> str:
+        return f"{self.who}, {self.at:%Y-%m-%d %H:%M}: {self.why}"
 
 
 @dataclass(frozen=True)
@@ -54,12 +72,14 @@ class Standing:
         is_off: whether it was turned off since.
         approved: versions that were ever approved, among them those of homes before there was a record.
         control: version that decides for the control group; None leaves it to the shop.
+        rejected: by version, the word of the person who rejected it; nothing approves it any more.
     """
 
     champion: int | None
     is_off: bool
     approved: frozenset[int]
     control: int | None = None
+    rejected: Mapping[int, Approval] = field(default_factory=dict)
 
     def allows(self, champion: int) -> bool:
         """Return whether a version with the alias champion has it on a person's word."""
@@ -95,7 +115,14 @@ def standing(settings: Settings, model: str) -> Standing:
         is_off=switched[-1] if switched else False,
         approved=frozenset(moved) | earlier,
         control=control[-1].version if control and control[-1].kind == "control" else None,
+        rejected={one.version: one for one in reversed(decided) if one.kind == "reject"},
     )
+
+
+def approvers(settings: Settings, model: str, version: int) -> tuple[str, ...]:
+    """Return who has given the version their word as the first of two persons, each once."""
+    words = (one for one in read_approvals(settings, model) if (one.kind, one.version) == ("approve", version))
+    return tuple(dict.fromkeys(one.who for one in words))
 
 
 def approve(settings: Settings, model: str, version: int, *, replaced: int | None, who: str, why: str) -> None:
@@ -119,6 +146,7 @@ def write_down(
 ) -> Approval:
     """Add a decision to the record and return it."""
     path = approvals_record(settings.home)
+    before = _read(path)
     added = Approval(
         registry=registry_address(settings),
         model=model,
@@ -128,14 +156,21 @@ def write_down(
         who=who,
         why=why,
         at=datetime.now(UTC),
+        follows=before[-1].digest if before else FIRST,
     )
-    write_atomically(path, json.dumps(_Approvals.dump_python([*_read(path), added], mode="json"), indent=1))
+    content = _Approvals.dump_python([*before, added], mode="json", exclude_unset=True)
+    write_atomically(path, json.dumps(content, indent=1))
     return added
 
 
 def _read(path: Path) -> Sequence[Approval]:
+    """Return all entries of the file.
+
+    Raises:
+        RegistryChanged: it is no record, or an entry was changed, put in or taken out.
+    """
     try:
-        return _Approvals.validate_json(path.read_text(encoding="utf-8"))
+        entries = _Approvals.validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
     except (ValidationError, ValueError) as error:
@@ -143,6 +178,25 @@ def _read(path: Path) -> Sequence[Approval]:
             f"{path}: not what this home wrote of who approved what ({str(error).splitlines()[0]}); put it back, or "
             "remove it and promote the champion again"
         ) from error
+    if (place := _broken(entries)) is not None:
+        raise RegistryChanged(
+            f"{path}: entry {place + 1} doesn't follow the one before it: the record was edited by hand, and it only "
+            "grows; put it back as it was, or remove it and promote the champion again"
+        )
+    return entries
+
+
+def _broken(entries: Sequence[Approval]) -> int | None:
+    """Return the place of the first entry that doesn't follow the one before; None where all do.
+
+    Entries of earlier releases, without hashes, stand before all others.
+    """
+    for place, one in enumerate(entries):
+        before = entries[place - 1] if place else None
+        is_old = one.follows is None and (before is None or before.follows is None)
+        if not is_old and one.follows != (FIRST if before is None else before.digest):
+            return place
+    return None
 
 
 def _promoted(path: Path, model: str) -> int | None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+import structlog
 from mlflow import MlflowClient
 
 from conf.paths import Run
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline
 from rl.errors import RegistryError
+from rl.registry.approvals import Standing, standing
 from rl.registry.readiness import settle_model
 from rl.registry.store import CHAMPION, OFF, aliases, open_store
 from rl.registry.versions import RegisteredVersion, load_version
@@ -49,19 +51,35 @@ def deciding_version(
     model, source = f"{pipeline.scenario.name}-policy", pipeline.source.name
     with open_store(settings) as client:
         settle_model(client, settings, model)
-        held = aliases(client, model)
-        if number is None and OFF in held:
+        held, known = aliases(client, model), standing(settings, model)
+        if number is None and (OFF in held or known.is_off):
             return NobodyDecides(f"{model} was turned off; `python -m rl on` turns it on again")
-        if number is None and CHAMPION not in held:
+        champion = _approved_champion(held, known, model)
+        if number is None and champion is None:
             why = "has no champion: nothing was approved yet; name a --version to decide by it anyway"
             return NobodyDecides(f"{model} {why}", is_unapproved=True)
-        version = load_version(client, model, held[CHAMPION] if number is None else number)
+        named = champion if number is None else number
+        version = None if named is None else load_version(client, model, named)
         if version is None or not version.is_ours or version.tags.get("source") != source:
             raise RegistryError(
-                f"{model} has no version {held.get(CHAMPION) if number is None else number} that a night of {source} "
-                "registered; see them in MLflow"
+                f"{model} has no version {named} that a night of {source} registered; see them in MLflow"
             )
         return version, load(client, version)
+
+
+def _approved_champion(held: Mapping[str, int], known: Standing, model: str) -> int | None:
+    """Return the champion; where its alias was moved by hand, the version that was approved last, or none."""
+    champion = held.get(CHAMPION)
+    if champion == known.champion or (champion is not None and known.allows(champion)):
+        return champion
+    structlog.get_logger().error(
+        "the alias champion was moved by hand: it isn't followed",
+        model=model,
+        alias=champion,
+        decides=known.champion,
+        cure="make restore-aliases",
+    )
+    return known.champion
 
 
 def registered_version(night: Run) -> int | None:

@@ -11,6 +11,8 @@ from hashlib import sha256
 from rl.learning.curves import Curve
 
 TAG = "nightcart."
+SHARE_CHANGED = "share_changed"
+"""Tag of a version: share of the decisions that it makes differently from the log."""
 
 
 @dataclass(frozen=True)

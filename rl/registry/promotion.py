@@ -9,7 +9,7 @@ from mlflow import MlflowClient
 
 from rl.errors import RegistryError
 from rl.registry.store import CHALLENGER, CHAMPION, PREVIOUS, aliases
-from rl.registry.versions import BEHAVIOR, ROLLED_BACK, RegisteredVersion, load_version
+from rl.registry.versions import BEHAVIOR, REJECTED, ROLLED_BACK, RegisteredVersion, load_version
 
 
 @dataclass(frozen=True)
@@ -27,34 +27,67 @@ class Promotion:
 def promote_version(client: MlflowClient, model: str, version: int, *, source: str, run_date: date) -> Promotion:
     """Move alias champion to the version, and previous to the old champion; return what moved.
 
-    Call it under the store's lock. Done again, or after a kill half-way, it ends in the same state.
+    Call it under the store's lock. Done again, or after a kill half-way, it ends in the same state. It is for models
+    that the pipeline promotes by itself; a person's word goes through `decided.promote_on_word`.
 
     Raises:
         RegistryError: no such version, not of this night, or the approval went stale.
+    """
+    found = registered_night(client, model, version, source=source, run_date=run_date)
+    held = aliases(client, model)
+    if held.get(CHAMPION) == version:
+        return move_aliases(client, found, held, previous=held.get(PREVIOUS), is_new=False)
+    if (refusal := may_be_promoted(found, held)) is not None:
+        return refusal
+    return move_aliases(client, found, held, previous=held.get(CHAMPION), is_new=True)
+
+
+def registered_night(
+    client: MlflowClient, model: str, version: int, *, source: str, run_date: date
+) -> RegisteredVersion:
+    """Return the version of that number.
+
+    Raises:
+        RegistryError: there is none, or it is of another night.
     """
     found = load_version(client, model, version)
     if found is None:
         raise RegistryError(f"{model} has no version {version}; register the night first")
     _require_night(found, source, run_date)
-    held = aliases(client, model)
-    if held.get(CHAMPION) == version:
-        _drop_challenger(client, found, held)
-        return Promotion(model, version, version, held.get(PREVIOUS), is_new=False)
+    return found
+
+
+def may_be_promoted(found: RegisteredVersion, held: dict[str, int]) -> Promotion | None:
+    """Return None where the version may become champion; a promotion that is skipped where the gate said no.
+
+    Raises:
+        RegistryError: what it was gated against no longer holds, or it was rolled back.
+    """
     if found.tags.get("verdict") != "promote":
-        reason = f"the verdict on {model} version {version} is {found.tags.get('verdict')}: nothing to promote"
-        return Promotion(model, version, held.get(CHAMPION), held.get(PREVIOUS), is_new=False, skipped=reason)
-    _require_fresh(found, held)
-    return _move_aliases(client, found, held)
+        reason = f"the verdict on {found.model} version {found.version} is {found.tags.get('verdict')}"
+        return Promotion(
+            found.model,
+            found.version,
+            held.get(CHAMPION),
+            held.get(PREVIOUS),
+            is_new=False,
+            skipped=f"{reason}: nothing to promote",
+        )
+    if held.get(CHAMPION) != found.version:
+        _require_fresh(found, held)
+    return None
 
 
-def _move_aliases(client: MlflowClient, found: RegisteredVersion, held: dict[str, int]) -> Promotion:
+def move_aliases(
+    client: MlflowClient, found: RegisteredVersion, held: dict[str, int], *, previous: int | None, is_new: bool
+) -> Promotion:
     """Move the aliases in an order that a kill can't spoil: until champion moves, a repeat passes all checks."""
-    previous = held.get(CHAMPION)
-    if previous is not None:
+    if previous is not None and held.get(PREVIOUS) != previous:
         client.set_registered_model_alias(found.model, PREVIOUS, str(previous))
-    client.set_registered_model_alias(found.model, CHAMPION, str(found.version))
+    if held.get(CHAMPION) != found.version:
+        client.set_registered_model_alias(found.model, CHAMPION, str(found.version))
     _drop_challenger(client, found, held)
-    return Promotion(found.model, found.version, found.version, previous, is_new=True)
+    return Promotion(found.model, found.version, found.version, previous, is_new=is_new)
 
 
 def _drop_challenger(client: MlflowClient, found: RegisteredVersion, held: dict[str, int]) -> None:
@@ -81,6 +114,8 @@ def _require_fresh(found: RegisteredVersion, held: dict[str, int]) -> None:
     problems = []
     if ROLLED_BACK in found.tags:
         problems.append(f"it was rolled back ({found.tags[ROLLED_BACK]})")
+    if REJECTED in found.tags:
+        problems.append(f"it was rejected ({found.tags[REJECTED]})")
     if held.get(CHALLENGER) != found.version:
         problems.append(
             f"the challenger is version {held[CHALLENGER]}" if CHALLENGER in held else "no challenger waits"

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from conf.settings import PROJECT_ROOT
+from rl.policy import StochasticPolicy, load_policy
+from rl.policy.served_model import AVAILABLE_COLUMN
 
 # Everything that rl/policy imports of this project; a test loads the model with nothing else on the path.
 SERVED_CODE = ("conf/__init__.py", "conf/errors.py", "rl/__init__.py", "rl/errors.py", "rl/policy")
@@ -50,6 +52,7 @@ def pyfunc_arguments(policy_folder: Path) -> Iterator[dict[str, Any]]:
     from mlflow.models import ModelSignature  # noqa: PLC0415  (takes seconds to import; only registering needs it)
     from mlflow.types import ParamSchema, ParamSpec  # noqa: PLC0415
 
+    inputs, outputs = _columns(load_policy(policy_folder))
     with tempfile.TemporaryDirectory() as staged:
         code = Path(staged)
         for name in SERVED_CODE:
@@ -59,8 +62,27 @@ def pyfunc_arguments(policy_folder: Path) -> Iterator[dict[str, Any]]:
             "data_path": str(policy_folder),
             "code_paths": [str(code / "conf"), str(code / "rl")],
             "pip_requirements": [f"{name}=={version(name)}" for name in SERVED_PACKAGES],
-            "signature": ModelSignature(params=ParamSchema([ParamSpec("seed", "long", -1)])),
+            "signature": ModelSignature(inputs, outputs, ParamSchema([ParamSpec("seed", "long", -1)])),
         }
+
+
+def _columns(policy: StochasticPolicy) -> tuple[Any, Any]:
+    """Return the schemas of what the model takes, the features of its encoder, and of what it answers."""
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec  # noqa: PLC0415  (as above)
+    from mlflow.types.schema import Array, Map  # noqa: PLC0415
+
+    lengths = {column.name: column.length for column in policy.encoder.columns}
+    features: list[ColSpec | TensorSpec] = [
+        ColSpec(Array(DataType.long) if length else DataType.long, name) for name, length in lengths.items()
+    ]
+    available = ColSpec(Array(DataType.string), AVAILABLE_COLUMN, required=False)
+    answers: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.string, "action"),
+        ColSpec(DataType.double, "propensity"),
+        ColSpec(Map(DataType.double), "probabilities"),
+        ColSpec(DataType.string, "policy_version"),
+    ]
+    return Schema([*features, available]), Schema(answers)
 
 
 def save_orders_pyfunc(policy_folder: Path, target: Path) -> None:

@@ -9,6 +9,7 @@ from conf.settings import Settings
 from rl.registry.database import check_pages
 from rl.registry.looks import spent_looks_of
 from rl.registry.memory import remember_looks, remember_model, require_model
+from rl.registry.moved_aliases import moved_aliases
 from rl.registry.store import experiment_id, open_store
 from rl.registry.versions import all_versions
 
@@ -28,6 +29,8 @@ def check_registry(settings: Settings, scenario: str) -> None:
         model = f"{scenario}-policy"
         for note in settle_model(client, settings, model):
             structlog.get_logger().warning("the registry has changed", note=note)
+        for moved in moved_aliases(client, settings, model):
+            structlog.get_logger().error("an alias was moved by hand", model=model, alias=moved.alias, told=str(moved))
         foreign = [found.version for found in all_versions(client, model) if not found.is_ours]
         if foreign:
             structlog.get_logger().warning("versions that no night registered are left out", versions=foreign)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlflow import MlflowClient
@@ -139,10 +140,23 @@ def _before(client: MlflowClient, settings: Settings, model: str, held: dict[str
 
 def _settle_previous(client: MlflowClient, model: str, decided: list[Approval], champion: int) -> None:
     """Give the alias previous to the version that the champion once replaced, or to none."""
-    replaced = [one.replaced for one in decided if one.kind == "promote" and one.version == champion]
-    before = replaced[-1] if replaced else None
-    version = None if before is None else load_version(client, model, before)
-    if version is not None and ROLLED_BACK not in version.tags:
+    before = version_before(client, model, decided, champion)
+    if before is not None:
         client.set_registered_model_alias(model, PREVIOUS, str(before))
     else:
         client.delete_registered_model_alias(model, PREVIOUS)
+
+
+def version_before(client: MlflowClient, model: str, decided: Sequence[Approval], champion: int) -> int | None:
+    """Return the version that the champion once replaced, as the record has it; None for none, or where it is gone.
+
+    Args:
+        client: MLflow's.
+        model: registered model.
+        decided: what was decided about the model, the latest last.
+        champion: its version.
+    """
+    replaced = [one.replaced for one in decided if one.kind == "promote" and one.version == champion]
+    before = replaced[-1] if replaced else None
+    version = None if before is None else load_version(client, model, before)
+    return None if version is None or ROLLED_BACK in version.tags else before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -17,6 +17,7 @@ from rl.registry.store import CHALLENGER, CHAMPION, PREVIOUS, aliases
 MODEL_PATH = "policy"
 BEHAVIOR = "behavior"
 ROLLED_BACK = "rolled_back"
+REJECTED = "rejected"
 VERDICTS = ("promote", "reject", "abstain")
 
 
@@ -117,15 +118,31 @@ def create_version(
     return _version(created)
 
 
-def offer_as_challenger(client: MlflowClient, version: RegisteredVersion) -> bool:
+def may_be_challenger(version: RegisteredVersion, rejected: Container[int] = ()) -> bool:
+    """Return whether a night registered the version, the gate passed it, and nobody rejected it or rolled it back.
+
+    Args:
+        version: with its tags.
+        rejected: versions that the home knows to be rejected, whatever their tags say.
+    """
+    is_refused = ROLLED_BACK in version.tags or REJECTED in version.tags or version.version in rejected
+    return version.is_ours and version.tags["verdict"] == "promote" and not is_refused
+
+
+def offer_as_challenger(client: MlflowClient, version: RegisteredVersion, rejected: Container[int] = ()) -> bool:
     """Give the version the alias challenger where it deserves it; return whether it has the alias.
 
-    It isn't given to a version the gate didn't pass, to one that was promoted already or rolled back, or to an older
-    night than the present challenger's: repeating an old night changes nothing. A challenger that no night registered
-    gives way.
+    It isn't given to a version the gate didn't pass, to one that was promoted already, rejected or rolled back, or to
+    an older night than the present challenger's: repeating an old night changes nothing. A challenger that no night
+    registered gives way.
+
+    Args:
+        client: MLflow's.
+        version: just registered, or again.
+        rejected: versions that the home knows to be rejected, whatever their tags say.
     """
     held = aliases(client, version.model)
-    if not version.is_ours or version.tags["verdict"] != "promote" or ROLLED_BACK in version.tags:
+    if not may_be_challenger(version, rejected):
         return False
     if version.version in (held.get(CHAMPION), held.get(PREVIOUS)):
         return False

@@ -80,6 +80,8 @@ REPLAYED: dict[str, Any] = ORDERED | {
 # What else a spec must say for a key's example to be valid in it: by key path, values by key path.
 COMPANY: dict[str, dict[str, Any]] = {
     "clock": {"week": LEFT_OUT},
+    **{f"review.{name}": {"review": {}} for name in ("respondents", "days_to_answer")},
+    "review.second_person_above": {"review": {"respondents": ["ann", "bob"]}},
     "week": {"clock": "shopper_week"},
     **{
         f"week.{name}": {"clock": "shopper_week", "week": {"weekday": "monday"}}

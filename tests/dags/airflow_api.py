@@ -31,9 +31,9 @@ class AirflowApi(dags.deployment.airflow_api.AirflowApi):
         found: dict[str, Any] = self._ask("GET", self._question_path(dag_id, partition_key, task_id))
         return found
 
-    def answer(self, dag_id: str, partition_key: str, task_id: str, option: str) -> None:
+    def answer(self, dag_id: str, partition_key: str, task_id: str, option: str, *, comment: str = "") -> None:
         """The waiting approval is answered."""
-        body = {"chosen_options": [option], "params_input": {}}
+        body = {"chosen_options": [option], "params_input": {"comment": comment} if comment else {}}
         self._ask("PATCH", self._question_path(dag_id, partition_key, task_id), body)
 
     def troubles(self) -> list[str]:

@@ -55,9 +55,11 @@ else:
     scenario = options.get("scenario", "recommendation")
     if command == "observe":
         day = date.fromisoformat(options["as-of"]) - timedelta(days=1)
+    elif command == "reject":
+        day = date.min
     else:
         day = date.fromisoformat(options["date"])
-    run = Run(Path(os.environ["NIGHTCART_HOME"]), options["source"], scenario, day)
+    run = Run(Path(os.environ["NIGHTCART_HOME"]), options.get("source", "none"), scenario, day)
     run.folder.mkdir(parents=True, exist_ok=True)
     if command == "ingest":
         result = {{"n_lines": 10, "n_events": 7, "n_rejected": 2, "n_not_yet": 1}}

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from conf.settings import Settings
+from conf.specs.review import Review
 from conf.specs.scenario import load_pipeline
-from dags.review_request import read_registration
+from dags.approval import Approval, answer_of
+from dags.review_request import APPROVAL_BODY, read_registration
 from dags.scenario_dags import scenario_dags
 from dags.tonight import skip_unless_tonight
 from tests.dags.fake_pipeline import calls, write_fake_pipeline
@@ -29,6 +32,13 @@ REGISTRATION = {
     "run_id": "r1",
     "is_new": True,
 }
+REQUEST: dict[str, Any] = {
+    "gain": "+12.3% (+0.12 points per episode)",
+    "rests_on": "310 of 1,200 shoppers",
+    "changes": "31.0% of the decisions are other than in the log",
+    "guardrails": ["clicks: kept; may fall by at most 2.0% (allowed to fall by 10.0%)"],
+    "share_changed": 0.31,
+}
 
 
 @pytest.fixture
@@ -37,19 +47,21 @@ def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("NIGHTCART_HOME", str(tmp_path))
     monkeypatch.setenv("NIGHTCART_PIPELINE_VENV", str(tmp_path / "venv"))
 
-    def register(verdict: str) -> Path:
+    def register(verdict: str, **more: Any) -> Path:
         folder = write_fake_pipeline(tmp_path / "venv", verdict=verdict)
         run = tmp_path / "runs" / "simulated_shop" / "recommendation" / DATE
         run.mkdir(parents=True)
-        (run / "registration.json").write_text(json.dumps(REGISTRATION | {"verdict": verdict}))
+        (run / "registration.json").write_text(json.dumps(REGISTRATION | {"verdict": verdict} | more))
         return folder
 
     return register
 
 
-def review_dag(approval: str) -> DAG:
+def review_dag(approval: str, **review: Any) -> DAG:
     settings = Settings.from_environment({"NIGHTCART_APPROVAL": approval})
-    return scenario_dags(load_pipeline("recommendation", settings.source), settings)[2]
+    pipeline = load_pipeline("recommendation", settings.source)
+    scenario = pipeline.scenario.model_copy(update={"review": Review(**review)})
+    return scenario_dags(pipeline.model_copy(update={"scenario": scenario}), settings)[2]
 
 
 def states_after(dag: DAG) -> dict[str, str]:
@@ -79,13 +91,72 @@ def test_review_is_skipped_where_the_gate_says_no(registered: Any, airflow_home:
 
 
 def test_review_asks_a_person_unless_approval_is_automatic() -> None:
-    """The setting decides over the spec; no answer in time counts as Reject."""
+    """The setting decides over the spec; no answer in time counts as Reject, and a comment may be given."""
     asked: Any = review_dag("human").get_task("approve")
-    assert isinstance(asked, ApprovalOperator)
+    assert isinstance(asked, Approval)
+    assert asked.options == ["Approve", "Reject"]
     assert asked.defaults == ["Reject"]
-    assert asked.response_timeout is not None
+    assert asked.response_timeout == timedelta(days=3)
     assert "version" in asked.subject
+    assert list(asked.serialized_params) == ["comment"]
     assert isinstance(review_dag("auto").get_task("approve"), EmptyOperator)
+    assert "reject" not in review_dag("auto").task_ids
+
+
+def test_a_second_person_is_asked_where_the_spec_has_a_limit() -> None:
+    """Only those whom it lists may answer; what either rejects goes to the same task."""
+    dag = review_dag("human", respondents=("ann", "bob"), second_person_above=0.3, days_to_answer=5)
+    first, second = (cast(Any, dag.get_task(name)) for name in ("approve", "approve_second"))
+    assert [user["id"] for user in first.assigned_users] == ["ann", "bob"]
+    assert second.response_timeout == timedelta(days=5)
+    assert first.options_mapping == {"Approve": "approve_second", "Reject": "reject"}
+    assert second.options_mapping == {"Approve": "promote", "Reject": "reject"}
+    assert dag.get_task("reject").upstream_task_ids == {"approve", "approve_second"}
+    assert "approve_second" not in review_dag("human").task_ids
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (
+            {"responded_by_user": {"id": "ann", "name": "ann"}, "params_input": {"comment": " bold, but fine "}},
+            {"who": "ann", "why": "bold, but fine", "overdue": ""},
+        ),
+        ({"responded_by_user": {"id": "ann", "name": "ann"}}, {"who": "ann", "why": "no comment", "overdue": ""}),
+        (
+            {"responded_by_user": None, "params_input": {"comment": ""}, "timedout": True},
+            {"who": "nobody", "why": "no answer in 3 days", "overdue": "--overdue"},
+        ),
+    ],
+    ids=["comment", "no comment", "overdue"],
+)
+def test_an_answer_says_who_and_why(event: dict[str, Any], expected: dict[str, str]) -> None:
+    """What the commands are told; nobody in particular rejects what was not answered."""
+    assert answer_of(event, 3) == expected
+
+
+def test_the_form_carries_what_a_person_decides_by(registered: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Verdict, gain, what it rests on, guardrails, and an address that opens the page."""
+    registered("promote", request=REQUEST)
+    found = read_registration(FakeRun(partition_key=DATE), "recommendation")
+    run = SimpleNamespace(partition_key=DATE, conf={})
+    body = (
+        review_dag("human")
+        .get_template_env()
+        .from_string(APPROVAL_BODY)
+        .render(ti=SimpleNamespace(xcom_pull=lambda **_: found), dag_run=run)
+    )
+    for told in (*[REQUEST[name] for name in ("gain", "rests_on", "changes")], REQUEST["guardrails"][0]):
+        assert f"| {told} |" in body
+    assert f"](http://127.0.0.1:8080/nightcart/pages/simulated_shop/recommendation/{DATE}/review.html)" in body
+    assert "Two people" not in body
+
+
+def test_a_registration_of_an_earlier_release_is_asked_about_too(registered: Any) -> None:
+    """It says less, and the page has the rest."""
+    registered("promote")
+    found = read_registration(FakeRun(partition_key=DATE), "recommendation")
+    assert (found["request"]["gain"], found["n_people"]) == ("on the page", 1)
 
 
 def test_read_registration_tells_the_version_and_its_page(registered: Any, tmp_path: Path) -> None:

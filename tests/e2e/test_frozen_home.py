@@ -30,6 +30,7 @@ from rl.page.review_content import review_content
 from rl.registry.champion import find_champion
 from rl.registry.looks import find_looks
 from rl.registry.memory import known_looks, known_models
+from rl.registry.moved_aliases import moved_aliases
 from rl.registry.store import aliases, open_store
 from tests.frozen_home.unpacked_home import unpack_home
 
@@ -122,6 +123,7 @@ def test_champion_challenger_and_spent_allowance_stay(home: Path, settings: Sett
     key = night_key(read_figures(run.evaluation))
     with open_store(settings) as client:
         assert aliases(client, MODEL) == {"champion": 1, "challenger": 2}
+        assert moved_aliases(client, settings, MODEL) == ()
         champion = find_champion(client, key, features=features, vocabulary=dataset.vocabulary)
         looks = find_looks(client, key)
     assert champion is not None
@@ -147,5 +149,6 @@ def test_the_waiting_challenger_can_be_approved(home: Path, settings: Settings) 
     assert (promoted["champion"], promoted["previous"], promoted["is_new"]) == (2, 1, True)
     with open_store(settings) as client:
         assert aliases(client, MODEL) == {"champion": 2, "previous": 1}
+        assert moved_aliases(client, settings, MODEL) == ()
     assert (known_models(settings)[MODEL].champion, known_models(settings)[MODEL].last_version) == (2, 2)
     assert sorted(look.version for look in known_looks(settings)) == [1, 2]

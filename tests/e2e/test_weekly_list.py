@@ -39,6 +39,7 @@ from rl.policy.observation_encoder import ColumnEncoding
 from rl.policy.offer_prices import Cap, OfferPrices
 from rl.policy.weekly_list import draw_weekly_list
 from rl.registry import deciding_version
+from rl.registry.approvals import Standing, approve
 from rl.registry.entry import NightKey, VersionRecord
 from rl.registry.runs import night_run
 from rl.registry.store import CHAMPION, experiment_id, open_store
@@ -123,6 +124,7 @@ def _register(settings: Settings) -> None:
         record = VersionRecord("promote", "behavior", "behavior", key.date, "promote")
         version = create_version(client, run, key=key, record=record, model_folder=staged).version
         client.set_registered_model_alias(key.model, CHAMPION, str(version))
+        approve(settings, key.model, version, replaced=None, who="ann", why="better")
 
 
 def decided(settings: Settings, **given: Any) -> dict[str, Any]:
@@ -331,6 +333,7 @@ def test_before_an_approval_the_night_s_version_drafts_its_list(
     before = read_pointers(folder)
     with monkeypatch.context() as patched:
         patched.setattr(deciding_version, "aliases", lambda *_: {})
+        patched.setattr(deciding_version, "standing", lambda *_: Standing(None, is_off=False, approved=frozenset()))
         assert "skipped" in decided(settings)
         assert not night.draft_list.exists()  # no night registered anything
         write_atomically(night.registration, json.dumps({"version": 1}))
@@ -357,6 +360,7 @@ def test_a_rejected_version_s_draft_says_so(settings: Settings, monkeypatch: pyt
 
     with monkeypatch.context() as patched:
         patched.setattr(deciding_version, "aliases", lambda *_: {})
+        patched.setattr(deciding_version, "standing", lambda *_: Standing(None, is_off=False, approved=frozenset()))
         patched.setattr(deciding_version, "load_version", rejected)
         told = decided(settings)
     assert "drafted for review alone (the gate's verdict on it is reject)" in told["skipped"]

@@ -5,7 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+import dags.deployment.airflow_environment as airflow_environment_module
 from conf.settings import Settings
+from conf.specs.review import Review
+from conf.specs.scenario import load_pipeline
 from dags.deployment.airflow_environment import airflow_environment, parallel_tasks
 
 
@@ -52,3 +57,14 @@ def test_environment_names_no_log_server(tmp_path: Path) -> None:
     """None runs here: the page mustn't ask, and show its token to, the one of another deployment."""
     variables = made(tmp_path)
     assert {variables[f"AIRFLOW__LOGGING__{name}_LOG_SERVER_PORT"] for name in ("WORKER", "TRIGGER")} == {"0"}
+
+
+def test_whoever_may_answer_has_an_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside the administrator, who has one anyway; a deployment's own list of users stays."""
+    pipeline = load_pipeline("recommendation", "simulated_shop")
+    scenario = pipeline.scenario.model_copy(update={"review": Review(respondents=("admin", "ann", "bob"))})
+    asked = {"recommendation": pipeline.model_copy(update={"scenario": scenario})}
+    monkeypatch.setattr(airflow_environment_module, "read_pipelines", lambda _: (asked, {}))
+    name = "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS"
+    assert made(tmp_path)[name] == "admin:admin,ann:op,bob:op"
+    assert made(tmp_path, **{name: "root:admin"})[name] == "root:admin"

@@ -20,6 +20,7 @@ from rl.commands import decide
 from rl.errors import PolicyError
 from rl.policy.offer_prices import OfferPrices
 from rl.registry import deciding_version
+from rl.registry.approvals import Standing, approve
 from rl.registry.entry import NightKey, VersionRecord
 from rl.registry.runs import night_run
 from rl.registry.store import CHAMPION, experiment_id, open_store
@@ -42,6 +43,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         record = VersionRecord("promote", "behavior", "behavior", key.date, "promote")
         version = create_version(client, run, key=key, record=record, model_folder=tmp_path / "staged").version
         client.set_registered_model_alias(key.model, CHAMPION, str(version))
+        approve(made, key.model, version, replaced=None, who="ann", why="better")
 
     def week(_: Any, __: Any, as_of: date) -> Any:
         own = observed()
@@ -116,6 +118,7 @@ def test_a_draft_says_by_which_verdict_it_is(settings: Settings, monkeypatch: py
         return replace(found, tags={**found.tags, "verdict": verdict})
 
     monkeypatch.setattr(deciding_version, "aliases", lambda *_: {})
+    monkeypatch.setattr(deciding_version, "standing", lambda *_: Standing(None, is_off=False, approved=frozenset()))
     monkeypatch.setattr(deciding_version, "load_version", judged)
     told = decided(settings)
     assert told["verdict"] == json.loads(night.decide_result.read_text(encoding="utf-8"))["verdict"] == verdict

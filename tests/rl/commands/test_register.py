@@ -17,7 +17,7 @@ from conf.paths import Lake
 from rl.commands import evaluate, promote, register
 from rl.commands.register import night_key
 from rl.data.dataset import load_dataset
-from rl.errors import RegistryError
+from rl.errors import RegistryChanged, RegistryError
 from rl.figures.night import read_figures
 from rl.page.review_content import policy_reports
 from rl.page.sentences import notes_of
@@ -86,6 +86,7 @@ def test_the_run_carries_page_evaluation_and_children(registered: tuple[NightHom
         "evaluation.json",
         "policy",
         "review.html",
+        "specs.json",
     }
     experiment = client.get_experiment_by_name("nightcart/recommendation")
     assert experiment is not None
@@ -124,10 +125,10 @@ def test_the_model_loads_in_a_clean_process_without_pickle(registered: tuple[Nig
         column["name"]: ([[]] if column["length"] else [0]) for column in encoder["columns"]
     }
     program = (
-        "import json, sys, mlflow\n"
+        "import json, sys, mlflow, pandas\n"
         "mlflow.set_tracking_uri(sys.argv[1]); mlflow.set_registry_uri(sys.argv[1])\n"
         "model = mlflow.pyfunc.load_model('models:/recommendation-policy@challenger')\n"
-        "found = model.predict(json.loads(sys.argv[2]), params={'seed': 1})\n"
+        "found = model.predict(pandas.DataFrame(json.loads(sys.argv[2])), params={'seed': 1})\n"
         "print(json.dumps([found.action[0], found.propensity[0], found.probabilities[0]]))\n"
     )
     environment = {
@@ -242,8 +243,8 @@ def test_the_first_version_has_no_history(registered: tuple[NightHome, dict[str,
     assert "this is the first version of this policy" in night.run.page.read_text(encoding="utf-8")
 
 
-def test_a_version_registered_by_hand_ends_no_night(logged_night: NightHome, tmp_path: Path) -> None:
-    """As champion it is named and not compared with; the night has its version, its page and a finished run."""
+def test_a_version_registered_by_hand_is_told_after_the_night_s_own(logged_night: NightHome, tmp_path: Path) -> None:
+    """As champion it is not compared with; the night has version, page and a finished run, and ends with an error."""
     night = logged_night.copied_to(tmp_path / "home")
     client = client_of(night)
     with open_store(night.settings):
@@ -252,7 +253,9 @@ def test_a_version_registered_by_hand_ends_no_night(logged_night: NightHome, tmp
         client.set_registered_model_alias(MODEL, "champion", "1")
     summary = night.command(evaluate)
     assert (summary["champion_in_force"], summary["compared_with"]) == ("1", "behavior")
-    result = night.command(register)
+    with pytest.raises(RegistryChanged, match="alias champion is on version 1 and belongs on no version, since nobody"):
+        night.command(register)
+    result = json.loads(night.run.registration.read_text(encoding="utf-8"))
     assert result["version"] == 2
     assert client.get_run(result["run_id"]).info.status == "FINISHED"
     page = night.run.page.read_text(encoding="utf-8")

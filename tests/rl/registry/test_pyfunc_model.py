@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from mlflow.models import get_model_info
 
 from conf.observation_features import id_hash
 from rl.registry.pyfunc_model import save_pyfunc
@@ -67,3 +68,15 @@ def test_saved_model_holds_no_pickle(saved: Path) -> None:
         "policy.json",
         "weights.safetensors",
     ]
+
+
+def test_saved_model_names_its_columns(saved: Path) -> None:
+    """The signature, that MLflow holds calls against, says what a call has to hold and what comes back."""
+    signature = get_model_info(str(saved)).signature
+    inputs, outputs = signature.inputs.to_dict(), signature.outputs.to_dict()
+    assert [(one["name"], one["type"], one["required"]) for one in inputs] == [
+        ("session_step", "long", True),
+        ("recent_shown_items", "array", True),
+        ("available_actions", "array", False),
+    ]
+    assert [one["name"] for one in outputs] == ["action", "propensity", "probabilities", "policy_version"]

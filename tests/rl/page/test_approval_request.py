@@ -1,0 +1,48 @@
+"""What a person is shown who is asked to approve; a night of decisions is tested with its registration."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from rl.figures.night import NightFigures
+from rl.figures.values import Gain, GuardrailFigures
+from rl.page.approval_request import approval_request
+from tests.rl.page.test_buyer_page import orders
+
+
+def night_of_orders(gain: Gain | None, **given: Any) -> NightFigures:
+    content = {
+        "facts": SimpleNamespace(reward_unit="EUR"),
+        "orders": orders(),
+        "gain": gain,
+        "guardrails": (),
+        "explanation": None,
+        "selected": SimpleNamespace(name="reorder_point-1"),
+        "fullest_report": lambda _: SimpleNamespace(n_units=120),
+    }
+    return cast(NightFigures, SimpleNamespace(**{**content, **given}))
+
+
+def test_orders_are_told_per_product_and_week_with_their_interval() -> None:
+    """In percent of today's rule and in the unit; how many decisions change isn't known of orders."""
+    gain = Gain(baseline="behavior", estimator="replay", value=10, lower=5, upper=15, level=0.99, baseline_value=100)
+    told = approval_request(night_of_orders(gain))
+    assert told.gain.startswith("+10.0%, +10.0 EUR per product and week over today's rule; interval +5.0% to +15.0%, ")
+    assert "+5.00 to +15.0 EUR" in told.gain
+    assert told.rests_on.startswith("120 products")
+    assert (told.share_changed, told.changes) == (None, "how many decisions change isn't known")
+
+
+def test_orders_without_a_gain_tell_which_way_won() -> None:
+    assert "reorder_point-1" in approval_request(night_of_orders(None)).gain
+
+
+@pytest.mark.parametrize(("is_kept", "word"), [(True, "kept"), (False, "NOT kept"), (None, "can't be told")])
+def test_guardrails_say_whether_they_are_kept(*, is_kept: bool | None, word: str) -> None:
+    """With what the bound allows, and the limit."""
+    rail = GuardrailFigures(metric="lost_sales", max_relative_increase=0.02, upper=0.01, is_kept=is_kept)
+    (told,) = approval_request(night_of_orders(None, guardrails=(rail,))).guardrails
+    assert told == f"lost sales: {word}; may rise by at most 1.0% (allowed to rise by 2.0%)"

@@ -1,0 +1,62 @@
+"""The page of two versions: what is known is drawn, what isn't is said, and nothing runs."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from rl.figures.comparison import ComparedVersion, Difference, PairedValues, VersionComparison
+from rl.figures.values import Spread
+from rl.page.compare_page import answer_sentence, render_comparison
+
+
+def version(number: int, **given: Any) -> ComparedVersion:
+    content = {"date": date(2026, 1, number), "source": "shop", "verdict": "promote", "candidate": "bc-1"}
+    return ComparedVersion(**{"version": number, "compared_with": "behavior", **content, **given})
+
+
+def paired(value: float, reach: float) -> PairedValues:
+    spread = Spread(value=value, lower=value - reach, upper=value + reach)
+    return PairedValues(estimator="dr", level=0.95, rests_on="the test episodes", difference=spread)
+
+
+def comparison(**given: Any) -> VersionComparison:
+    content = {"model": "recommendation-policy", "scenario_title": "What to show", "reward_unit": "points"}
+    return VersionComparison(**{**content, "units": "shoppers", "a": version(3), "b": version(5), **given})
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (paired(0.3, 0.1), "Version 5 earns more than version 3"),
+        (paired(-0.3, 0.1), "Version 5 earns less than version 3"),
+        (paired(0.3, 0.4), "Version 3 and version 5 can't be told apart by what they earn"),
+        (None, "Which of version 3 and version 5 earns more can't be told here"),
+    ],
+)
+def test_the_answer_claims_what_the_interval_shows(found: PairedValues | None, expected: str) -> None:
+    """More or less only where both bounds say so."""
+    assert answer_sentence(comparison(paired=found)) == expected
+
+
+def test_the_page_says_what_is_not_known() -> None:
+    """Each part has a sentence in its place."""
+    page = render_comparison(
+        comparison(specs_refusal="They differ.", paired_refusal="no data", decisions_refusal="no policy")
+    )
+    for sentence in ("They differ.", "<p>no data.</p>", "<p>no policy.</p>", "none was estimated"):
+        assert sentence in page
+
+
+def test_texts_are_escaped_and_nothing_runs() -> None:
+    """A comment of a person, or a spec's title, is text."""
+    page = render_comparison(
+        comparison(
+            a=version(3, decision="approved by ann: <script>alert(1)</script>"),
+            specs=(Difference(name="scenario.title", a="<b>", b=""),),
+        )
+    )
+    assert "<script" not in page
+    assert "<code>&lt;b&gt;</code>" in page
