@@ -100,9 +100,9 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
     """
     landed = read_raw_deliveries(job.lake)
     known = [delivery for day, delivery in landed.items() if day <= job.provenance.horizon]
-    ids = id_inputs(job.lake)
-    inputs = {one.delivery_date: one.inputs | rates_input(known, one.delivery_date) | ids for one in known}
-    due = [delivery for delivery in known if not _is_current(job, delivery, inputs)]
+    inputs = _inputs_of(job.lake, known)
+    whys = why_ingested(job.lake, job.source, known, spec_hash=job.provenance.spec_hash, key_id=job.provenance.key_id)
+    due = [delivery for delivery in known if delivery.delivery_date in whys]
     if not due:
         tables = (EVENTS, EVENTS_REJECTED, *side_tables_of(job.source))
         finish_killed(job.lake.lock, [job.target(table) for table in tables])
@@ -317,23 +317,52 @@ def _facts(
     return facts
 
 
-def _is_current(job: Ingestion, delivery: RawDelivery, inputs: Mapping[date, Mapping[str, str]]) -> bool:
-    """Return True where all tables of the delivery are whole and were made from its inputs, under this spec and key."""
-    for table in (EVENTS, EVENTS_REJECTED, *side_tables_of(job.source)):
-        folder = job.lake.table(table.name)
-        pointer = read_pointer(Lake.pointer(folder, f"{_PARTITION}={delivery.delivery_date}"))
-        if (
-            pointer is None
-            or not seems_intact(folder, pointer)
-            or (
-                pointer.manifest.inputs,
-                pointer.manifest.spec_hash,
-                pointer.manifest.key_id,
-            )
-            != (inputs[delivery.delivery_date], job.provenance.spec_hash, job.provenance.key_id)
-        ):
-            return False
-    return True
+def why_ingested(
+    lake: Lake, source: Source, known: Sequence[RawDelivery], *, spec_hash: str, key_id: str
+) -> dict[date, str]:
+    """Return the deliveries that an ingest takes in, each with why; those whose tables are current are left out.
+
+    Args:
+        lake: paths of the source's tables.
+        source: as it is specified now.
+        known: deliveries up to the horizon.
+        spec_hash: of the source.
+        key_id: of the pseudonym key.
+    """
+    inputs = _inputs_of(lake, known)
+    found = {}
+    for delivery in known:
+        day = delivery.delivery_date
+        whys = (
+            _why_table(lake, table, day, inputs[day], spec_hash=spec_hash, key_id=key_id)
+            for table in (EVENTS, EVENTS_REJECTED, *side_tables_of(source))
+        )
+        if (why := next(filter(None, whys), None)) is not None:
+            found[day] = why
+    return found
+
+
+def _why_table(
+    lake: Lake, table: Table, day: date, inputs: Mapping[str, str], *, spec_hash: str, key_id: str
+) -> str | None:
+    """Return why a delivery's part of a table isn't current; None where it is whole and was made from the inputs."""
+    folder = lake.table(table.name)
+    pointer = read_pointer(Lake.pointer(folder, f"{_PARTITION}={day}"))
+    if pointer is None:
+        return "it was never ingested" if table is EVENTS else f"it was never ingested into {table.name}"
+    if not seems_intact(folder, pointer):
+        return f"a published file of {table.name} is damaged or gone"
+    if pointer.manifest.spec_hash != spec_hash:
+        return "the source's spec has changed since"
+    if pointer.manifest.key_id != key_id:
+        return "it was ingested under another pseudonym key"
+    return None if pointer.manifest.inputs == inputs else "its files, or what they are read by, have changed since"
+
+
+def _inputs_of(lake: Lake, known: Sequence[RawDelivery]) -> dict[date, Mapping[str, str]]:
+    """Return what each delivery's tables are made from."""
+    ids = id_inputs(lake)
+    return {one.delivery_date: one.inputs | rates_input(known, one.delivery_date) | ids for one in known}
 
 
 def _refuse_unfit(job: Ingestion, due: Sequence[RawDelivery]) -> None:

@@ -80,6 +80,45 @@ def find_due_dates(lake: Lake, folder: Path, pipeline: Pipeline, asked: date) ->
     return DueDates(due, horizon, {day: inputs[day] for day in due}, kept, first_read, n_events)
 
 
+def why_due(lake: Lake, folder: Path, pipeline: Pipeline, asked: date) -> dict[date, str]:
+    """Return the dates that a build of `asked` makes, each with why.
+
+    Args:
+        lake: paths of the source's tables.
+        folder: of the scenario's transitions under this spec.
+        pipeline: how far back a partition looks, and after how many days it is sealed.
+        asked: the date to build.
+
+    Raises:
+        DeliveryError: no events on the date.
+        UnpublishedDelivery: a delivery up to the date was landed and isn't ingested.
+    """
+    published = {path_date(name, "date"): pointer for name, pointer in read_pointers(folder).items()}
+    due = find_due_dates(lake, folder, pipeline, asked)
+    return {day: _why(folder, published.get(day), due.inputs[day]) for day in due.dates}
+
+
+def _why(folder: Path, pointer: Pointer | None, inputs: Mapping[str, str]) -> str:
+    if pointer is None:
+        return "it was never built under this spec"
+    if not seems_intact(folder, pointer):
+        return "a published file of it is damaged or gone"
+    before = pointer.manifest.inputs
+    changed = sorted(name for name in before.keys() | inputs.keys() if before.get(name) != inputs.get(name))
+    told = [_changed_in_words(name, before, inputs) for name in changed if not name.startswith("passed/")]
+    if told:
+        return "; ".join(dict.fromkeys(told))
+    return "days have passed since, and it was still open" if changed else "it is still open: later days may add to it"
+
+
+def _changed_in_words(name: str, before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    table, _, partition = name.partition("/")
+    if table == "kernel":
+        return "the rules by which transitions are made have changed"
+    what = f"{table} of delivery {partition.partition('=')[2]}"
+    return f"{what} came since" if name not in before else f"{what} is gone" if name not in now else f"{what} changed"
+
+
 def _inputs_by_date(
     lake: Lake, pipeline: Pipeline, delivered: DeliveredEvents, last: date, horizon: date
 ) -> dict[date, dict[str, str]]:
