@@ -269,6 +269,11 @@ def approvals_record(home: Path) -> Path:
     return home / "approvals.json"
 
 
+def launches_record(home: Path) -> Path:
+    """Return the file of what was promoted on which promise, how it was rolled out, and how that ended."""
+    return home / "launches.json"
+
+
 def promotions(home: Path) -> list[Path]:
     """Return the files of what a home's nights promoted, one file for each night that did."""
     return list((home / "runs").glob("*/*/*/promotion.json"))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from getpass import getuser
 from typing import Any
 
 import structlog
+from mlflow import MlflowClient
 
 from conf.paths import Run
 from conf.plain_json import to_json
@@ -15,9 +16,13 @@ from conf.publication import write_atomically
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
 from rl.registry.approvals import approve
-from rl.registry.promotion import promote_version
+from rl.registry.launches import Launch, Stage, begin_launch, settle_launches
+from rl.registry.memory import registry_address
+from rl.registry.promises import promise_of_version
+from rl.registry.promotion import Promotion, promote_version
 from rl.registry.readiness import remember, settle_model
 from rl.registry.store import open_store
+from rl.registry.versions import load_version
 
 
 def run(*, settings: Settings, source: str, scenario: str, run_date: date, version: int) -> dict[str, Any]:
@@ -27,20 +32,43 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date, versi
         RegistryError: the approval went stale, or names a version that isn't this night's.
     """
     load_pipeline(scenario, source)  # says at once what is wrong with the names
+    night = Run(settings.home, source, scenario, run_date)
     with open_store(settings) as client:
         model = f"{scenario}-policy"
         settle_model(client, settings, model)
         promotion = promote_version(client, model, version, source=source, run_date=run_date)
         remember(client, settings, model)
         if promotion.skipped is None:
-            approve(
-                settings, model, version, replaced=promotion.previous, who=getuser(), why=f"the night of {run_date}"
-            )
+            who, why = getuser(), f"the night of {run_date}"
+            begin_launch(settings, _launch(client, settings, promotion, run=night))
+            approve(settings, model, version, replaced=promotion.previous, who=who, why=why)
+            settle_launches(settings, model)
     result = {"scenario": scenario, "source": source, "date": str(run_date), **asdict(promotion)}
     if promotion.skipped is None:
         del result["skipped"]
     structlog.get_logger().info(
         "promotion", version=version, champion=promotion.champion, is_new=promotion.is_new, skipped=promotion.skipped
     )
-    write_atomically(Run(settings.home, source, scenario, run_date).promotion, to_json(result, indent=1))
+    write_atomically(night.promotion, to_json(result, indent=1))
     return result
+
+
+def _launch(client: MlflowClient, settings: Settings, promotion: Promotion, *, run: Run) -> Launch:
+    """Return the promotion as a launch to all shoppers at once, with what its evaluation promised."""
+    model, now = promotion.model, datetime.now(UTC)
+    version = load_version(client, model, promotion.version)
+    replaced = None if promotion.previous is None else load_version(client, model, promotion.previous)
+    told = None if version is None else version.tags.get("policy_version")
+    return Launch(
+        registry=registry_address(settings),
+        model=model,
+        source=run.source,
+        version=promotion.version,
+        policy_version=told,
+        replaced=promotion.previous,
+        replaced_policy_version=None if replaced is None else replaced.tags.get("policy_version"),
+        night=run.date,
+        promise=None if version is None else promise_of_version(client, version, run.evaluation),
+        stages=(Stage(share=1.0, started_at=now, first_day=run.date + timedelta(days=1)),),
+        completed_at=now,
+    )

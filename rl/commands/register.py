@@ -32,6 +32,7 @@ from rl.policy.offer_prices import MILLIONTHS, OfferPrices
 from rl.registry.entry import CandidateRecord, NightKey, VersionRecord
 from rl.registry.history import EarlierVersion, earlier_versions
 from rl.registry.looks import LEVEL_TAG
+from rl.registry.promises import EVALUATION_FILE
 from rl.registry.pyfunc_model import save_orders_pyfunc, save_pyfunc
 from rl.registry.readiness import remember, settle_model
 from rl.registry.runs import finish_night_run, night_run, record_candidates
@@ -43,8 +44,6 @@ from rl.registry.versions import (
     key_of_same_policy,
     offer_as_challenger,
 )
-
-EVALUATION_FILE = "evaluation.json"
 
 Trained = LoadedCandidate | TrainedOrders
 

@@ -15,6 +15,7 @@ from conf.specs.scenario import scenario_names
 from conf.specs.strict_yaml import suggest
 from rl.errors import RegistryError
 from rl.registry.approvals import Approval
+from rl.registry.launches import settle_launches
 from rl.registry.readiness import remember, settle_model
 from rl.registry.store import open_store
 from rl.registry.switching import Person, roll_back, set_control, turn_off, turn_on
@@ -50,5 +51,6 @@ def run(
         done = _DONE[what] if what != "control" else partial(set_control, version=version)
         approval = done(client, settings, model, Person(who or getuser(), why))
         remember(client, settings, model)
+        settle_launches(settings, model)
     structlog.get_logger().info(what, model=model, version=approval.version, who=approval.who, why=approval.why)
     return {"scenario": scenario, **approval.model_dump(mode="json", exclude={"registry"})}

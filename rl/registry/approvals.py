@@ -76,7 +76,24 @@ def read_approvals(settings: Settings, model: str) -> list[Approval]:
         RegistryChanged: the record can't be read.
     """
     here = registry_address(settings)
-    return [one for one in _read(approvals_record(settings.home)) if (one.registry, one.model) == (here, model)]
+    return [one for one in approvals_in(approvals_record(settings.home)) if (one.registry, one.model) == (here, model)]
+
+
+def approvals_in(path: Path) -> Sequence[Approval]:
+    """Return every decision in a home's record, whatever model and registry it is about; none where there is no record.
+
+    Raises:
+        RegistryChanged: the record can't be read.
+    """
+    try:
+        return _Approvals.validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return []
+    except (ValidationError, ValueError) as error:
+        raise RegistryChanged(
+            f"{path}: not what this home wrote of who approved what ({str(error).splitlines()[0]}); put it back, or "
+            "remove it and promote the champion again"
+        ) from error
 
 
 def standing(settings: Settings, model: str) -> Standing:
@@ -129,20 +146,8 @@ def write_down(
         why=why,
         at=datetime.now(UTC),
     )
-    write_atomically(path, json.dumps(_Approvals.dump_python([*_read(path), added], mode="json"), indent=1))
+    write_atomically(path, json.dumps(_Approvals.dump_python([*approvals_in(path), added], mode="json"), indent=1))
     return added
-
-
-def _read(path: Path) -> Sequence[Approval]:
-    try:
-        return _Approvals.validate_json(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return []
-    except (ValidationError, ValueError) as error:
-        raise RegistryChanged(
-            f"{path}: not what this home wrote of who approved what ({str(error).splitlines()[0]}); put it back, or "
-            "remove it and promote the champion again"
-        ) from error
 
 
 def _promoted(path: Path, model: str) -> int | None:

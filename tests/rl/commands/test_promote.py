@@ -11,7 +11,12 @@ import pytest
 
 from rl.commands import promote, register
 from rl.errors import RegistryError
+from rl.figures.night import read_figures
+from rl.registry.launches import launches
+from rl.registry.store import open_store
 from tests.rl.commands.conftest import NightHome
+
+MODEL = "recommendation-policy"
 
 pytestmark = pytest.mark.xdist_group("nights")
 
@@ -33,3 +38,23 @@ def test_a_version_of_another_night_is_an_error(logged_night: NightHome, tmp_pat
     with pytest.raises(RegistryError, match="of another night"):
         later.command(promote, version=version)
     assert not later.run.promotion.exists()
+
+
+def test_a_promotion_is_a_launch_with_what_its_evaluation_promised(logged_night: NightHome, tmp_path: Path) -> None:
+    """Whatever became of the night's own file since; repeated, it is the same launch."""
+    night = logged_night.copied_to(tmp_path / "home")
+    version = night.command(register)["version"]
+    with open_store(night.settings) as client:
+        client.set_model_version_tag(MODEL, str(version), "nightcart.verdict", "promote")
+        client.set_registered_model_alias(MODEL, "challenger", str(version))
+    figures = read_figures(night.run.evaluation)
+    night.run.evaluation.unlink()
+    night.command(promote, version=version)
+    night.command(promote, version=version)
+    (launch,) = launches(night.home, MODEL)
+    assert (launch.version, launch.share, launch.replaced, launch.night) == (version, 1.0, None, night.run_date)
+    assert launch.policy_version == figures.selected.policy_version
+    assert figures.gain is not None
+    assert launch.promise is not None
+    assert (launch.promise.gain.value, launch.promise.gain.lower) == (figures.gain.value, figures.gain.lower)
+    assert launch.promise.against_control == launch.promise.gain
