@@ -28,8 +28,8 @@ from tests.rl.serving.served_home import FIRST, MODEL, SCENARIO, SOURCE, policy_
 
 STAGES = {"stages": [0.25, 0.5, 1.0], "min_days": 3, "covariate_days": 3}
 NIGHT = FIRST + timedelta(days=1)
-SHOPPERS = [f"{n:032x}" for n in range(800)]
-HOLDOUT = 0.1
+SHOPPERS = [f"{n:032x}" for n in range(500)]
+HOLDOUT = 0.05
 
 
 @dataclass
@@ -86,11 +86,18 @@ class RolloutHome:
 
 
 @pytest.fixture(scope="session")
-def served_twice(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Version 1 replaced the shop's own decisions, and version 2 replaces it in a quarter; not to be changed."""
-    home = tmp_path_factory.mktemp("rolled") / "home"
+def first_launch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Version 1 replaced the shop's own decisions; not to be changed."""
+    home = tmp_path_factory.mktemp("launched") / "home"
     home.mkdir()
     promote(home, 0)
+    return home
+
+
+@pytest.fixture(scope="session")
+def served_twice(first_launch: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """After that, version 2 replaces it in a quarter; not to be changed."""
+    home = Path(shutil.copytree(first_launch, tmp_path_factory.mktemp("rolled") / "home"))
     promote(home, 1, share=0.25)
     return home
 
@@ -105,7 +112,7 @@ def rolled(served_twice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         exploration = {"control_holdout": HOLDOUT}
         pipeline = make_pipeline(SOURCE, rollout=STAGES | changes, exploration=exploration)
         found = RolloutHome(home, pipeline, monkeypatch)
-        found.serve(FIRST - timedelta(days=3), 5)
+        found.serve(FIRST - timedelta(days=1), 3)
         return found
 
     return make
@@ -127,7 +134,7 @@ def test_a_version_as_good_grows_to_all_shoppers(rolled: Make) -> None:
     last = one.serve(last + timedelta(days=1), 1, share=0.25)  # the growth is served a day later
     last = one.serve(last + timedelta(days=1), 3, share=0.5)
     found = one.look(last)
-    assert (found["decision"], found["share"], found["n_new"] > 300) == ("complete", 1.0, True)
+    assert (found["decision"], found["share"], found["n_new"] > 200) == ("complete", 1.0, True)
     assert found["first_day"] == str(last - timedelta(days=2))
     launch = one.launch
     assert [(stage.share, len(stage.looks)) for stage in launch.stages] == [(0.25, 2), (0.5, 1), (1.0, 0)]
@@ -180,7 +187,7 @@ def test_lost_decisions_of_one_arm_keep_it_from_growing(rolled: Make) -> None:
     new = policy_of(1).version
     for number in range(3):
         rows = [one._row(shopper, NIGHT + timedelta(days=1 + number), 0.25, 10.0) for shopper in SHOPPERS]
-        kept = [row for row in rows if row["policy_version"] != new or int(row["user_id"], 16) % 3]
+        kept = [row for row in rows if row["policy_version"] != new or int(row["user_id"], 16) % 2]
         write_transitions(Lake(one.settings.lake, SOURCE), one.pipeline, NIGHT + timedelta(days=1 + number), kept)
     found = one.look(last)
     assert (found["decision"], found["mismatch"] < 0.001) == ("hold", True)
@@ -211,6 +218,42 @@ def test_no_other_version_is_promoted_meanwhile(rolled: Make) -> None:
     assert one.champion == 2
 
 
+@pytest.mark.parametrize(
+    ("number", "tag", "stages", "share"),
+    [
+        (1, None, STAGES, 0.25),
+        (1, None, None, 1.0),
+        (0, None, STAGES, 1.0),  # the same policy again
+        (1, "another_shop", STAGES, 1.0),  # what it replaces was learned elsewhere
+    ],
+)
+def test_a_promotion_starts_with_the_first_share_where_there_is_something_to_compare(
+    first_launch: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    tag: str | None,
+    stages: dict[str, Any] | None,
+    share: float,
+) -> None:
+    home = Path(shutil.copytree(first_launch, tmp_path / "home"))
+    version = register(home, 1, policy_of(number))
+    if tag is not None:
+        with open_store(settings_at(home)) as client:
+            client.set_model_version_tag(MODEL, "1", "nightcart.source", tag)
+    pipeline = make_pipeline(SOURCE) if stages is None else make_pipeline(SOURCE, rollout=stages)
+    monkeypatch.setattr(promote_command, "load_pipeline", lambda *_: pipeline)
+    promote_command.run(settings=settings_at(home), source=SOURCE, scenario=SCENARIO, run_date=NIGHT, version=version)
+    launch = launches(home, MODEL)[-1]
+    assert (launch.version, launch.replaced, launch.share) == (2, 1, share)
+    assert (launch.policy_version, launch.replaced_policy_version) == (
+        policy_of(number).version,
+        policy_of(0).version,
+    )
+    assert launch.stages[0].first_day == NIGHT + timedelta(days=1)
+    assert (launch.completed_at is None) == (share < 1)
+
+
 def test_a_persons_rollback_ends_the_launch(rolled: Make) -> None:
     one = rolled()
     switch.run(settings=one.settings, scenario=SCENARIO, what="rollback", why="umbrellas", who="bob")
@@ -235,7 +278,7 @@ def test_a_first_version_that_is_worse_leaves_all_shoppers_to_the_shop(
     promote(home, 1, share=0.25)
     pipeline = make_pipeline(SOURCE, rollout=STAGES, exploration={"control_holdout": HOLDOUT})
     one = RolloutHome(home, pipeline, monkeypatch, replaced=None)
-    one.serve(FIRST - timedelta(days=3), 5)
+    one.serve(FIRST - timedelta(days=1), 3)
     found = one.look(one.serve(NIGHT + timedelta(days=1), 2, share=0.25, worth=8.0))
     assert (found["decision"], found["share"], one.champion) == ("retreat", 0.0, 1)
     assert (one.launch.is_partial, one.launch.is_rolling) == (True, False)

@@ -55,7 +55,8 @@ def register(home: Path, number: int, policy: StochasticPolicy | None = None) ->
         champion = aliases(client, MODEL).get("champion")
         in_force = "behavior" if champion is None else str(champion)
         run = night_run(client, experiment_id(client, settings, SCENARIO), night)
-        record = VersionRecord("promote", in_force, in_force, night.date, "promote")
+        told = {"policy_version": (policy or policy_of(number)).version}
+        record = VersionRecord("promote", in_force, in_force, night.date, "promote", details=told)
         version = create_version(client, run, key=night, record=record, model_folder=staged)
         offer_as_challenger(client, version)
     return version.version
