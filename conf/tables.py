@@ -374,7 +374,7 @@ RECOMMENDATIONS = Table(
         Column("propensity", PROPENSITY_TYPE, "probability that it was drawn with"),
         Column("policy_version", "string", "policy that decided"),
         Column("availability_id", "string", "set of actions that were available", is_nullable=True),
-        Column("group", "string", "champion, exploration, fallback or control, as a service says it"),
+        Column("group", "string", "champion, incumbent, exploration, fallback or control, as a service says it"),
     ),
 )
 

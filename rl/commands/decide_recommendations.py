@@ -29,9 +29,10 @@ from rl.policy import StochasticPolicy
 from rl.registry.approvals import standing
 from rl.registry.champion import load_version_policy
 from rl.registry.deciding_version import NobodyDecides, deciding_version
+from rl.registry.launches import running_launch
 from rl.registry.versions import RegisteredVersion
 from rl.serving.bodies import MOST_POSITIONS
-from rl.serving.decisions import PolicyInUse
+from rl.serving.decisions import PolicyInUse, SharedOut
 from rl.serving.following import refuse_misfit
 from rl.serving.published_histories import PublishedHistories
 from rl.serving.shop_tables import NoSetInForce, read_tables, set_in_force
@@ -106,6 +107,7 @@ def _published(
     registered, policy = found
     lake, as_of = Lake(settings.lake, pipeline.source.name), run_date + timedelta(days=1)
     published, control = _histories(settings, pipeline, as_of), _control(settings, pipeline, registered.model)
+    shared_out = _shared_out(settings, pipeline, registered)
     tables, rules = read_tables(lake), rules_of_scenario(pipeline.scenario)
     consent = Consent.read(pipeline.source, lake, run_date)
     moment = datetime.combine(as_of, time_of_day(asked.hour), tzinfo=ZoneInfo(pipeline.source.zone))
@@ -115,6 +117,7 @@ def _published(
         f"histories/as_of={as_of}": published.digest,
         f"mlflow/{registered.model}": f"{registered.version}/{policy.version}",
         **({} if control is None else {"control": f"{control.version}/{control.policy.version}"}),
+        **({} if shared_out is None else {"rollout": _told_share(shared_out)}),
         **({} if consent is None else consent.inputs),
         "available": "everything" if availability_id is None else availability_id,
         "rules": json.dumps(rules.to_json(), sort_keys=True),
@@ -135,6 +138,7 @@ def _published(
         rules=rules,
         champion=PolicyInUse.of(policy, registered.version),
         control=control,
+        shared_out=shared_out,
         tables=tables,
         consenting=None if consent is None else frozenset(consent.given.to_pylist()),
     )
@@ -191,6 +195,29 @@ def _control(settings: Settings, pipeline: Pipeline, model: str) -> PolicyInUse 
         return None
     found = deciding_version(settings, pipeline, number, load_version_policy)
     return None if isinstance(found, NobodyDecides) else PolicyInUse.of(found[1], number)
+
+
+def _shared_out(settings: Settings, pipeline: Pipeline, registered: RegisteredVersion) -> SharedOut | None:
+    """Return how the version is rolled out, as a service shares it out; None where it decides for all.
+
+    Raises:
+        PolicyError: what it replaces by stages can't be loaded.
+    """
+    launch = running_launch(settings, registered.model, registered.version)
+    if launch is None or not launch.is_partial:
+        return None
+    if launch.replaced is None:
+        return SharedOut(launch.share, None)
+    found = deciding_version(settings, pipeline, launch.replaced, load_version_policy)
+    if isinstance(found, NobodyDecides):
+        replaced = f"version {launch.replaced}, which version {registered.version} replaces by stages"
+        raise PolicyError(f"{replaced}, can't decide: {found.why}")
+    return SharedOut(launch.share, PolicyInUse.of(found[1], launch.replaced))
+
+
+def _told_share(shared_out: SharedOut) -> str:
+    incumbent = "the shop" if shared_out.incumbent is None else shared_out.incumbent.policy.version
+    return f"{shared_out.share} beside {incumbent}"
 
 
 def _available(

@@ -15,15 +15,17 @@ from conf.paths import Run
 from conf.plain_json import to_json
 from conf.publication import write_atomically
 from conf.settings import Settings
+from conf.specs.rollout import Rollout
 from conf.specs.scenario import Pipeline, load_pipeline
 from rl.errors import RegistryError
 from rl.registry.decided import promote_on_word
 from rl.registry.entry import SHARE_CHANGED
-from rl.registry.launches import Launch, Stage, begin_launch, settle_launches
+from rl.registry.launches import Launch, Stage, begin_launch, running_launch, settle_launches
 from rl.registry.memory import registry_address
 from rl.registry.promises import promise_of_version
+from rl.registry.promotion import Promotion
 from rl.registry.readiness import remember, settle_model
-from rl.registry.store import open_store
+from rl.registry.store import CHAMPION, PREVIOUS, aliases, open_store
 from rl.registry.switching import Person
 from rl.registry.versions import load_version
 
@@ -62,7 +64,7 @@ def run(
     with open_store(settings) as client:
         model = f"{scenario}-policy"
         settle_model(client, settings, model)
-        promotion = promote_on_word(
+        promotion = _rolling(client, settings, model, version) or promote_on_word(
             client,
             settings,
             model,
@@ -71,7 +73,9 @@ def run(
             run_date=run_date,
             people=people,
             n_needed=n_people(client, pipeline, model, version) if is_human else 1,
-            begin=lambda replaced: _begin(client, settings, model, version, replaced, night),
+            begin=lambda replaced: _begin(
+                client, settings, model, version, replaced, rollout=pipeline.scenario.rollout, run=night
+            ),
         )
         remember(client, settings, model)
         settle_launches(settings, model)
@@ -85,22 +89,53 @@ def run(
     return result
 
 
-def _begin(client: MlflowClient, settings: Settings, model: str, version: int, replaced: int | None, run: Run) -> None:
-    """Write down the promotion as a launch to all shoppers at once, with what its evaluation promised."""
+def _rolling(client: MlflowClient, settings: Settings, model: str, version: int) -> Promotion | None:
+    """Return that nothing is promoted while another version is rolled out by stages; None where none is."""
+    held = aliases(client, model)
+    champion = held.get(CHAMPION)
+    launch = None if champion in (None, version) else running_launch(settings, model, int(str(champion)))
+    if launch is None or not launch.is_rolling:
+        return None
+    reason = (
+        f"{model} version {launch.version} is being rolled out, at {launch.share:g} of the shoppers: one launch at a "
+        "time; wait until it is complete, or `python -m rl rollback`"
+    )
+    return Promotion(model, version, champion, held.get(PREVIOUS), is_new=False, skipped=reason)
+
+
+def _begin(
+    client: MlflowClient,
+    settings: Settings,
+    model: str,
+    version: int,
+    replaced: int | None,
+    *,
+    rollout: Rollout | None,
+    run: Run,
+) -> None:
+    """Write down the promotion as a launch, with what its evaluation promised: by stages where the scenario says so.
+
+    What replaces itself, or the version of another source, has nothing to be compared with and is launched to all.
+    """
+    now = datetime.now(UTC)
     found = load_version(client, model, version)
     before = None if replaced is None else load_version(client, model, replaced)
+    told = None if found is None else found.tags.get("policy_version")
+    is_alike = before is not None and before.tags.get("policy_version") == told
+    is_strange = before is not None and before.tags.get("source") != run.source
+    share = 1.0 if rollout is None or told is None or is_alike or is_strange else rollout.stages[0]
     launch = Launch(
         registry=registry_address(settings),
         model=model,
         source=run.source,
         version=version,
-        policy_version=None if found is None else found.tags.get("policy_version"),
+        policy_version=told,
         replaced=replaced,
         replaced_policy_version=None if before is None else before.tags.get("policy_version"),
         night=run.date,
         promise=None if found is None else promise_of_version(client, found, run.evaluation),
-        stages=(Stage(share=1.0, started_at=datetime.now(UTC), first_day=run.date + timedelta(days=1)),),
-        completed_at=datetime.now(UTC),
+        stages=(Stage(share=share, started_at=now, first_day=run.date + timedelta(days=1)),),
+        completed_at=now if share == 1 else None,
     )
     begin_launch(settings, launch)
 

@@ -24,7 +24,7 @@ from conf.specs.scenario import Pipeline
 from conf.tables import RECOMMENDATIONS
 from rl.data.arrow_schema import arrow_schema
 from rl.policy.action_rules import ActionRules
-from rl.serving.decisions import Decided, DecisionMaker, DecisionRequest, PolicyInUse
+from rl.serving.decisions import Decided, DecisionMaker, DecisionRequest, PolicyInUse, SharedOut
 from rl.serving.histories import Histories, History
 from rl.serving.shop_tables import ShopTables
 
@@ -73,7 +73,7 @@ class Tomorrow:
     Attributes:
         rows: of the table `recommendations`, by shopper and position.
         n_shoppers: known to the histories, and asked to be decided for.
-        n_control: of them held out, whom the shop itself decides for.
+        n_control: of them held out, or not yet reached by what is rolled out, whom the shop itself decides for.
         n_without_consent: known, and left out.
         n_short: shoppers for whom fewer positions than asked for could be filled.
         groups: decisions by group.
@@ -108,6 +108,7 @@ def decide_tomorrow(  # noqa: PLR0913  (what a service holds, and what it is ask
     rules: ActionRules,
     champion: PolicyInUse,
     control: PolicyInUse | None = None,
+    shared_out: SharedOut | None = None,
     tables: ShopTables,
     consenting: Container[str] | None = None,
 ) -> Tomorrow:
@@ -121,6 +122,7 @@ def decide_tomorrow(  # noqa: PLR0913  (what a service holds, and what it is ask
         rules: of the scenario; those that the policies carry hold beside them.
         champion: that decides.
         control: that decides for the shoppers held out; None leaves them to the shop.
+        shared_out: how the champion is rolled out; None lets it decide for all.
         tables: of the shop.
         consenting: shoppers who consent; None where nobody is asked.
     """
@@ -134,7 +136,7 @@ def decide_tomorrow(  # noqa: PLR0913  (what a service holds, and what it is ask
         generator=np.random.default_rng(order.seed),
         name_slate=lambda asked: sha256(f"{order.digest}|{asked.shopper}".encode()).hexdigest()[:24],
     )
-    maker.served, maker.control = champion, control
+    maker.served, maker.control, maker.shared_out = champion, control, shared_out
     maker.know_items(tables.categories, tables.told)
     counts: Counter[str] = Counter()
     groups: Counter[str] = Counter()

@@ -21,8 +21,8 @@ from rl.errors import ServingError
 from rl.policy.action_rules import ActionRules
 from rl.registry.store import open_store
 from rl.registry.switching import Person, turn_off
-from rl.serving.decide import is_control
-from rl.serving.decisions import PolicyInUse
+from rl.rollout.assignment import gets_new_version, is_control
+from rl.serving.decisions import PolicyInUse, SharedOut
 from rl.serving.histories import History
 from rl.serving.observation import Moment, ObservationMaker
 from rl.serving.shop_tables import ShopTables, set_in_force
@@ -216,3 +216,22 @@ def test_other_scenarios_take_none_of_its_options(tmp_path: Path) -> None:
             budget=None,
             asked={"positions": 2},
         )
+
+
+def test_while_a_version_is_rolled_out_the_others_get_what_it_replaces() -> None:
+    """The same shoppers as a service's; where the shop itself decided before, nothing is listed for them."""
+    before = make_policy("a", "b", "c", has_other=True, seed=9)
+    found = decided(shared_out=SharedOut(0.5, PolicyInUse.of(before, 2)))
+    groups = dict(zip(found.rows["user_id"].to_pylist(), found.rows["group"].to_pylist(), strict=True))
+    versions = dict(zip(found.rows["user_id"].to_pylist(), found.rows["policy_version"].to_pylist(), strict=True))
+    new = {
+        shopper
+        for shopper in SHOPPERS
+        if gets_new_version(shopper, KEY, share=0.5, scenario=SCENARIO, policy_version=POLICY.version)
+    }
+    assert 10 < len(new) < 50
+    assert {shopper for shopper, group in groups.items() if group != "incumbent"} == new
+    assert all(versions[shopper] == (POLICY if shopper in new else before).version for shopper in SHOPPERS)
+    alone = decided(shared_out=SharedOut(0.5, None))
+    assert set(alone.rows["user_id"].to_pylist()) == new
+    assert alone.n_control == len(SHOPPERS) - len(new)
