@@ -10,6 +10,8 @@ from conf.settings import Settings
 from conf.specs.scenario import scenario_names
 from rl.commands.switch import require_scenario
 from rl.errors import RegistryChanged
+from rl.page.wording import signed, signed_range
+from rl.registry.history import EarlierVersion
 from rl.registry.moved_aliases import moved_aliases, told
 from rl.registry.readiness import settle_model
 from rl.registry.store import open_store
@@ -57,11 +59,18 @@ def _row(settings: Settings, waiting: WaitingVersion, now: datetime) -> dict[str
         "date": tags["date"],
         "age": waiting.age(now),
         "verdict": tags["verdict"],
-        "gain": tags.get("gain"),
+        "gain": tags.get("gain") or _gain(waiting.judged),
         "approved_by": list(waiting.approved_by),
         "stale": waiting.stale,
         "page": str(page) if page.exists() else None,
     }
+
+
+def _gain(judged: EarlierVersion) -> str | None:
+    """Return the gain in the unit, for versions whose release didn't write it out; None where none is known."""
+    if judged.gain is None:
+        return None
+    return f"{signed(judged.gain)} ({signed_range(judged.lower, judged.upper)}), in the reward's unit"
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -72,7 +81,7 @@ def _line(row: dict[str, Any]) -> str:
     parts = (
         f"{row['model']} version {row['version']}, night of {row['date']}: waits {row['age']}",
         f"verdict {row['verdict']}",
-        f"gain {row['gain'] or 'in MLflow'}",
+        f"gain {row['gain'] or 'not known'}",
         approved,
         f"page {row['page'] or 'in MLflow (review.html of its run)'}",
         answer,

@@ -28,7 +28,8 @@ class ServedPolicy:
 
     Input: a data frame, or a mapping of columns, with one row per observation: each feature of the policy's encoder as
     integers or lists of integers (ids as `id_hash` of the natural key, most recent first), and, where the policy may
-    not choose among all its actions, `available_actions`: lists of natural keys, or null for all.
+    not choose among all its actions, `available_actions`: lists of natural keys, or null for all. MLflow, which holds
+    calls against the model's signature, takes a data frame, or one row as a mapping.
 
     Output, one row per observation: `action` (natural key), `propensity` (probability of that action), `probabilities`
     (natural key -> probability, of all actions that could have been taken), `policy_version`. Log the first two and the

@@ -54,10 +54,17 @@ def earlier_versions(
     before = [one for one in own_versions(client, version.model) if one.version < version.version]
     before.sort(key=lambda one: -one.version)
     shown = [one for place, one in enumerate(before) if place < limit or one.version in held]
-    return tuple(_remembered(client, one, tuple(held.get(one.version, ()))) for one in shown)
+    return tuple(remembered(client, one, tuple(held.get(one.version, ()))) for one in shown)
 
 
-def _remembered(client: MlflowClient, version: RegisteredVersion, held: tuple[str, ...]) -> EarlierVersion:
+def remembered(client: MlflowClient, version: RegisteredVersion, held: tuple[str, ...] = ()) -> EarlierVersion:
+    """Return a version with the gain that its run holds; without one where the run was deleted.
+
+    Args:
+        client: MLflow's.
+        version: its entry.
+        held: aliases that it holds now.
+    """
     run = _run(client, version.run_id)
     figures = {} if run is None else run.data.metrics
     gain, lower, upper = (figures.get(name) for name in ("gain", "gain_lower", "gain_upper"))

@@ -9,6 +9,7 @@ from mlflow import MlflowClient
 
 from conf.settings import Settings
 from rl.registry.approvals import approvers, standing
+from rl.registry.history import EarlierVersion, remembered
 from rl.registry.store import CHALLENGER, CHAMPION, aliases
 from rl.registry.versions import BEHAVIOR, RegisteredVersion, load_version, may_be_challenger
 
@@ -20,12 +21,14 @@ class WaitingVersion:
     Attributes:
         version: its entry.
         registered_at: when it was registered.
+        judged: with the gain that its run holds.
         approved_by: people who have approved it already, where it needs a second one.
         stale: why it can't be approved any more; empty where it can.
     """
 
     version: RegisteredVersion
     registered_at: datetime
+    judged: EarlierVersion
     approved_by: tuple[str, ...]
     stale: str = ""
 
@@ -53,6 +56,7 @@ def waiting_version(client: MlflowClient, settings: Settings, model: str) -> Wai
     return WaitingVersion(
         version,
         registered_at=datetime.fromtimestamp(int(made) / 1000, tz=UTC),
+        judged=remembered(client, version),
         approved_by=approvers(settings, model, version.version),
         stale=_stale(version, held),
     )

@@ -11,7 +11,10 @@ import pytest
 from conf.specs.review import Review
 from rl.commands import promote, register, reject, review
 from rl.errors import RegistryError
+from rl.figures.night import read_figures
+from rl.page.wording import signed
 from rl.registry.approvals import read_approvals
+from rl.registry.history import EarlierVersion
 from rl.registry.store import aliases, open_store
 from rl.registry.versions import RegisteredVersion
 from rl.registry.waiting import WaitingVersion
@@ -45,6 +48,12 @@ def test_what_waits_is_told_in_one_line(
     assert line.startswith(f"{MODEL} version 1, night of {night.run_date}: waits ")
     assert f"gain {row['gain']}" in line
     assert f"make promote SOURCE=canonical DATE={night.run_date} SCENARIO=recommendation VERSION=1" in line
+    with open_store(night.settings) as client:
+        client.delete_model_version_tag(MODEL, "1", "nightcart.gain")
+    (row,) = review.run(settings=night.settings, scenario=None)["waiting"]
+    gain = read_figures(night.run.evaluation).gain
+    assert gain is not None
+    assert row["gain"].startswith(f"{signed(gain.value)} (")
     said = reject.run(settings=night.settings, scenario="recommendation", version=1, why="too bold", who="ann")
     assert (said["kind"], said["version"], said["who"], said["why"]) == ("reject", 1, "ann", "too bold")
     assert review.run(settings=night.settings, scenario=None) == {"waiting": []}
@@ -128,4 +137,5 @@ def test_a_rejection_says_why(logged_night: NightHome, why: str) -> None:
 def test_ages_are_told_in_their_largest_unit(waited: timedelta, expected: str) -> None:
     now = datetime(2026, 2, 1, tzinfo=UTC)
     version = RegisteredVersion(MODEL, 1, {}, "", "")
-    assert WaitingVersion(version, registered_at=now - waited, approved_by=()).age(now) == expected
+    judged = EarlierVersion(version, "", None, None, None, ())
+    assert WaitingVersion(version, registered_at=now - waited, judged=judged, approved_by=()).age(now) == expected
