@@ -24,9 +24,9 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source forget-source shopper-models accept repair migrate promote observe control monitor serve preview rollback off on \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source forget-source shopper-models accept repair migrate promote rollout observe control monitor serve preview rollback off on \
         test test-pipeline test-dags test-faults check lint \
-        reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-serve bench-train bench-weekly-lists bench-worth up down airflow pins clean
+        reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -56,6 +56,7 @@ help:  ## this page
 #:   ARGS="backfill create ..."   what `make airflow` runs
 #:   TESTS=tests/conf             the part of the tests that `make test` runs
 #:   KILLS=30 SEED=1  how often, and when, `make test-faults` kills ingest and build
+#:   LAUNCHES=2000 SHOPPERS=120000  launches that `make bench-rollout` simulates of each kind, and shoppers of its shop
 #:   NIGHTS=2000      nights that `make bench-gate` judges for each kind of candidate
 #:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on
 #:   SIZES=300000 NIGHT_EVENTS=300000  events of the logs of `make bench-jobs`; REPEATS=1 rounds; FORMS=csv,jsonl
@@ -135,6 +136,10 @@ preview: pipeline-environment  ## what a file of rules would change in tomorrow'
 	@exec $(PIPELINE) -m rl preview --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  --rules "$${RULES:?say which: make preview RULES=rules.yaml}" --shoppers "$${SHOPPERS:-200}"
 
+rollout: pipeline-environment  ## look at the version that is rolled out by stages: it grows, holds or goes back (DATE, SOURCE, SCENARIO)
+	@exec $(PIPELINE) -m rl rollout --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
+	  --date "$${DATE:-}"
+
 rollback: pipeline-environment  ## make the champion before the present one champion again (SCENARIO, WHY, WHO)
 	@exec $(PIPELINE) -m rl rollback --scenario "$${SCENARIO:-recommendation}" --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
 
@@ -209,6 +214,9 @@ bench-promotion: setup  ## what nights of weekly offers say against the truth, a
 
 bench-weekly-lists: setup  ## whether weekly lists keep their budgets over fifty weeks, and what the price of money costs; SEEDS=5
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_weekly_lists
+
+bench-rollout: setup  ## how often rollouts of known gain grow, finish and go back, over simulated launches; LAUNCHES=2000, SHOPPERS, SEED
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.rollout.bench_rollout
 
 bench-worth: setup  ## whether `make worth` says the right thing of simulated shops, over 5 logs of each kind
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_worth.py

@@ -208,6 +208,12 @@ def control(
     _run_command("switch", scenario=scenario, what="control", why=why, who=who, version=version)
 
 
+@app.command("rollout")
+def rollout(source: SourceName, scenario: ScenarioName, run_date: RunDate) -> None:
+    """Look at the version that is rolled out by stages: it grows, holds or goes back."""
+    _run_command("rollout", source=source, scenario=scenario, run_date=run_date.date())
+
+
 @app.command("serve")
 def serve(
     source: SourceName,

@@ -26,6 +26,7 @@ from conf.specs.problem import Action, DiscountRate, Episode, Observation, Order
 from conf.specs.reward import MILLIONTHS as MILLIONTHS  # noqa: PLC0414  (re-exported for mypy, as is the reward)
 from conf.specs.reward import EventMetric
 from conf.specs.reward import Reward as Reward  # noqa: PLC0414
+from conf.specs.rollout import Rollout
 from conf.specs.shop_rules import ShopRules
 from conf.specs.source import SOURCES_FOLDER, Source, load_source, source_names
 from conf.specs.strict_yaml import StrictModel, merge, parse_model, pointer, read_yaml, suggest
@@ -207,6 +208,13 @@ class Scenario(GrownModel):
         examples=["human"],
     )
 
+    rollout: Rollout | None = Field(
+        json_schema_extra=OPERATION,
+        default=None,
+        description="Lets a promotion grow from a share of the shoppers to all, by evidence, or retreat; left out, a "
+        "promoted version decides for all at once. It is for `clock: session_step`.",
+        examples=[{"stages": [0.05, 0.25, 0.5, 1.0], "margin": 0.05}],
+    )
     sources: tuple[str, ...] | None = Field(
         json_schema_extra=OPERATION,
         default=None,
@@ -217,7 +225,18 @@ class Scenario(GrownModel):
     )
 
     later_keys: ClassVar[frozenset[str]] = frozenset(
-        {"max_quarantined_share", "week", "ordering", "sources", "budget", "eligibility", "rules", "orders", "monitor"}
+        {
+            "max_quarantined_share",
+            "week",
+            "ordering",
+            "sources",
+            "budget",
+            "eligibility",
+            "rules",
+            "orders",
+            "monitor",
+            "rollout",
+        }
     )
 
     @model_validator(mode="after")
@@ -310,6 +329,15 @@ class Scenario(GrownModel):
             problems.append("pin and caps are of slates and days of requests (clock: session_step); leave them out")
         if problems:
             raise ValueError("rules: " + "; ".join(problems))
+        return self
+
+    @model_validator(mode="after")
+    def _rollout_of_requests(self) -> Self:
+        if self.rollout is not None and self.clock != "session_step":
+            raise ValueError(
+                f"rollout shares out requests of shoppers (clock: session_step), and {self.clock} decides by lists; "
+                "leave it out"
+            )
         return self
 
     @model_validator(mode="after")

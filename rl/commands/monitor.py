@@ -38,7 +38,8 @@ from rl.registry.runs import log_day
 from rl.registry.store import CHAMPION, aliases, open_store
 from rl.registry.switching import Person, roll_back
 from rl.registry.versions import load_version
-from rl.serving.decide import FALLBACK_VERSION, is_control
+from rl.rollout.assignment import is_control
+from rl.serving.decide import FALLBACK_VERSION
 
 MONITOR = "monitor"
 """Who is written down where a broken promise led to a rollback."""

@@ -23,7 +23,7 @@ from rl.policy import StochasticPolicy
 from rl.registry.champion import load_version_policy
 from rl.registry.store import CHAMPION, aliases, open_store
 from rl.registry.versions import load_version
-from rl.serving.decide import is_control
+from rl.rollout.assignment import is_control
 from rl.serving.histories import History
 from rl.serving.preview import Sample, preview
 from rl.serving.published_histories import PublishedHistories

@@ -287,7 +287,9 @@ def _known(home: Path, model: str, registry: str | None) -> list[Launch]:
     """Return every launch of the model, also those that are written down and not approved yet."""
     approved = [one for one in approvals_in(approvals_record(home)) if one.model == model]
     recorded = [one for one in _read(home).launches if one.model == model]
-    addresses = list(dict.fromkeys([one.registry for one in approved] + [one.registry for one in recorded])) or [""]
+    addresses = list(dict.fromkeys([one.registry for one in approved] + [one.registry for one in recorded])) or [
+        registry or ""
+    ]
     versions = {one.version for one in recorded} | {one.version for one in approved if one.kind == "promote"}
     earlier = [one for one in _before_approvals(home, model, addresses[0]) if one.version not in versions]
     found: list[Launch] = []

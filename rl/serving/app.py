@@ -51,7 +51,7 @@ class Counts:
         for one in decided:
             self.histories.labels(one.history.state).inc()
             if one.uses_own:
-                self.decisions.labels("control").inc()
+                self.decisions.labels(one.arm).inc()
             for choice in one.choices:
                 self.decisions.labels(choice.group).inc()
 
@@ -118,6 +118,8 @@ def create_app(service: Service, key: str | None) -> FastAPI:
             "policy_version": found.policy_version,
             "is_off": found.is_off,
             "control_version": found.control,
+            "share": found.share,
+            "incumbent_version": found.incumbent,
             "problems": list(found.problems),
         }
         return _json(content, status=200 if found.is_ready else 503)
@@ -186,9 +188,9 @@ def _answer(service: Service, decided: Decided) -> dict[str, Any]:
                 "event": _seen_again(event),
             }
         )
-    is_fallback = not decided.is_control and all(choice.group == "fallback" for choice in decided.choices)
+    is_fallback = decided.arm == "champion" and all(choice.group == "fallback" for choice in decided.choices)
     return {
-        "group": "control" if decided.is_control else "fallback" if is_fallback else "champion",
+        "group": "fallback" if is_fallback else decided.arm,
         "use_yours": decided.uses_own,
         "slate_id": decided.slate_id,
         "decisions": decisions,

@@ -135,8 +135,9 @@ class HistoryAge(BaseModel):
 class DecideAnswer(BaseModel):
     """What was decided for one shopper."""
 
-    group: Literal["champion", "control", "fallback"] = Field(
-        description="Who decides for the shopper: `control` keeps what the shop had before the champion."
+    group: Literal["champion", "incumbent", "control", "fallback"] = Field(
+        description="Who decides for the shopper: `control` keeps what the shop had before the champion; `incumbent` "
+        "is what a champion that is rolled out by stages replaces, for shoppers who don't get it yet."
     )
     use_yours: bool = Field(description="The shop decides as it always did, and logs what it did.")
     slate_id: str = Field(description="Names the decisions together.")

@@ -5,7 +5,6 @@ NumPy alone, without a clock, a store or a log: the same for a request, a batch 
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +16,7 @@ from rl.policy import StochasticPolicy
 from rl.policy.action_probabilities import draw
 from rl.policy.stochastic_policy import BoolArray, FeatureArray, IntArray
 
-Group = Literal["champion", "control", "exploration", "fallback"]
+Group = Literal["champion", "incumbent", "control", "exploration", "fallback"]
 
 FALLBACK_VERSION = "uniform-1"
 """Under which the fallback's decisions are logged: a uniform choice among what may be chosen."""
@@ -114,19 +113,6 @@ def fall_back(offer: Offer, allowed: BoolArray, generator: np.random.Generator) 
         return None
     action = offer.keys[int(places[generator.integers(len(places))])]
     return ChosenAction(action, _as_logged(1 / len(places)), "fallback", FALLBACK_VERSION)
-
-
-def is_control(shopper: str, key: bytes, *, scenario: str, share: float) -> bool:
-    """Return whether a shopper is held out from the scenario's policy: always the same ones.
-
-    Args:
-        shopper: pseudonym.
-        key: of the pseudonyms: without it nobody can tell who is held out.
-        scenario: each has a holdout of its own.
-        share: of the shoppers, from 0 to 1; a greater one holds the former ones out too.
-    """
-    digest = hmac.digest(key, f"control holdout|{scenario}|{shopper}".encode(), "sha256")
-    return int.from_bytes(digest[:8], "big") < share * 2**64
 
 
 def _as_logged(propensity: float) -> float:

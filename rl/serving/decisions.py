@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Literal
 
 import numpy as np
 
@@ -22,7 +23,8 @@ from rl.errors import StoreError
 from rl.policy import StochasticPolicy
 from rl.policy.action_rules import ActionRules, Cap
 from rl.policy.stochastic_policy import BoolArray
-from rl.serving.decide import ChosenAction, Offer, choose, fall_back, is_control, offer_of
+from rl.rollout.assignment import gets_new_version, is_control
+from rl.serving.decide import ChosenAction, Offer, choose, fall_back, offer_of
 from rl.serving.histories import NOTHING, FreshHistory, Histories, HistoryStore, fresh_history
 from rl.serving.observation import Moment, ObservationMaker, SeenEvent
 
@@ -49,6 +51,22 @@ class PolicyInUse:
     def of(cls, policy: StochasticPolicy, version: int) -> PolicyInUse:
         """Return the policy with an index of its actions."""
         return cls(policy, {key: place for place, key in enumerate(policy.vocabulary.keys)}, version)
+
+
+@dataclass(frozen=True)
+class SharedOut:
+    """How shoppers are shared out between the policy in use and what it replaces, while it is rolled out.
+
+    Attributes:
+        share: of the shoppers who get the policy in use.
+        incumbent: what decides for the others; None leaves them to the shop.
+    """
+
+    share: float
+    incumbent: PolicyInUse | None
+
+
+Arm = Literal["champion", "incumbent", "control"]
 
 
 @dataclass(frozen=True)
@@ -83,8 +101,9 @@ class Decided:
         slate_id: names its decisions together.
         day: business day of the decisions.
         history: what was known of the shopper.
-        is_control: whether the shopper is held out from the champion.
+        arm: who decides for the shopper: `control` is held out from the champion, `incumbent` doesn't get it yet.
         uses_own: whether the shop's own decision holds, and nothing was decided here.
+        share: of the shoppers who get the new version, where one is rolled out; None elsewhere.
         choices: by position; fewer than asked for where nothing was left to choose.
     """
 
@@ -92,9 +111,15 @@ class Decided:
     slate_id: str
     day: date
     history: FreshHistory
-    is_control: bool
+    arm: Arm = "champion"
     uses_own: bool = False
+    share: float | None = None
     choices: list[ChosenAction] = field(default_factory=list)
+
+    @property
+    def is_control(self) -> bool:
+        """Whether the shopper is held out from the champion."""
+        return self.arm == "control"
 
     def decision_id(self, position: int) -> str:
         """Return the id of the decision at a position; ids of a slate ascend with it."""
@@ -106,6 +131,7 @@ class DecisionMaker:
 
     Attributes:
         control: the policy that decides for the control group; None leaves it to the shop.
+        shared_out: how the policy in use is rolled out; None lets it decide for all.
         categories: natural key of each item's category, for the log.
     """
 
@@ -138,6 +164,7 @@ class DecisionMaker:
         self._n_today: Counter[tuple[int, str, Cap]] = Counter()
         self._served: PolicyInUse | None = None
         self.control: PolicyInUse | None = None
+        self.shared_out: SharedOut | None = None
         self._in_force = rules
         self.categories: Mapping[str, str | None] = {}
 
@@ -154,16 +181,24 @@ class DecisionMaker:
     @property
     def caps(self) -> tuple[Cap, ...]:
         """Caps that hold now, for whomever; what shoppers got towards others isn't counted."""
-        return tuple(dict.fromkeys(self._in_force.caps + self._rules_of(self.control).caps))
+        incumbent = None if self.shared_out is None else self.shared_out.incumbent
+        others = self._rules_of(self.control).caps + self._rules_of(incumbent).caps
+        return tuple(dict.fromkeys(self._in_force.caps + others))
 
     def _rules_of(self, policy: PolicyInUse | None) -> ActionRules:
         return self._rules if policy is None else self._rules.joined(policy.policy.rules)
 
     def decide(self, requests: Sequence[DecisionRequest]) -> list[Decided]:
         """Return the decisions of the requests, in their order; they count towards the caps from now on."""
-        served, control, decided = self.served, self.control, self._begun(requests)
-        for is_held_out, policy in ((False, served), (True, control)):
-            open_ones = [one for one in decided if one.is_control == is_held_out and not one.uses_own]
+        incumbent = None if self.shared_out is None else self.shared_out.incumbent
+        policies: dict[Arm, PolicyInUse | None] = {
+            "champion": self.served,
+            "incumbent": incumbent,
+            "control": self.control,
+        }
+        decided = self._begun(requests)
+        for arm, policy in policies.items():
+            open_ones = [one for one in decided if one.arm == arm and not one.uses_own]
             for position in range(max((one.asked.n_positions for one in open_ones), default=0)):
                 here = [one for one in open_ones if position < one.asked.n_positions and len(one.choices) == position]
                 if here:
@@ -198,7 +233,13 @@ class DecisionMaker:
             "policy_version": choice.policy_version,
             "availability_id": asked.availability_id,
             "group": choice.group,
+            **self._stage(decided),
         }
+
+    def _stage(self, decided: Decided) -> dict[str, object]:
+        """Return what the log says of a rollout: the share of the shoppers who get the new version at this decision."""
+        is_shared_out = decided.share is not None and decided.arm != "control" and not decided.asked.is_opted_out
+        return {"rollout_share": decided.share} if is_shared_out else {}
 
     def know_items(self, categories: Mapping[str, str | None], told: Told | None) -> None:
         """Take over what the shop's tables say of items: their categories now, for the log, and as told when."""
@@ -211,7 +252,7 @@ class DecisionMaker:
 
     def _begun(self, requests: Sequence[DecisionRequest]) -> list[Decided]:
         """Return the requests with what is known of their shoppers, nothing decided yet."""
-        share, scenario = self._pipeline.scenario.exploration.control_holdout, self._pipeline.scenario.name
+        share = None if self.shared_out is None or self._served is None else self.shared_out.share
         known = self._histories([one.shopper for one in requests if not one.is_opted_out])
         place, found = 0, []
         for one in requests:
@@ -221,11 +262,28 @@ class DecisionMaker:
             else:
                 history = fresh_history(known, place, day, self._max_age_days)
                 place += 1
-            held_out = not one.is_opted_out and is_control(one.shopper, self._key, scenario=scenario, share=share)
+            arm: Arm = "champion" if one.is_opted_out else self._arm(one.shopper)
+            own = (arm == "control" and self.control is None) or (arm == "incumbent" and self._leaves_incumbent)
             slate_id = secrets.token_hex(12)
-            own = held_out and self.control is None
-            found.append(Decided(one, slate_id, _EPOCH.date() + timedelta(days=day), history, held_out, own))
+            found.append(Decided(one, slate_id, _EPOCH.date() + timedelta(days=day), history, arm, own, share))
         return found
+
+    def _arm(self, shopper: str) -> Arm:
+        """Return who decides for a shopper; while nothing but the fallback is served, nothing is rolled out."""
+        scenario = self._pipeline.scenario
+        if is_control(shopper, self._key, scenario=scenario.name, share=scenario.exploration.control_holdout):
+            return "control"
+        shared, served = self.shared_out, self._served
+        if shared is None or served is None:
+            return "champion"
+        version = served.policy.version
+        names = {"scenario": scenario.name, "policy_version": version}
+        return "champion" if gets_new_version(shopper, self._key, share=shared.share, **names) else "incumbent"
+
+    @property
+    def _leaves_incumbent(self) -> bool:
+        """Whether the shop itself decides for who doesn't get the new version yet."""
+        return self.shared_out is not None and self.shared_out.incumbent is None
 
     def _histories(self, shoppers: Sequence[str]) -> Histories:
         """Return what the store holds; nothing where it can't be read."""
@@ -245,8 +303,8 @@ class DecisionMaker:
             choice = None
             if served is not None and features is not None and not one.asked.is_opted_out:
                 choice = choose(served.policy, features[row : row + 1], offer, allowed, self._generator)
-                if choice is not None and one.is_control:
-                    choice = replace(choice, group="control")
+                if choice is not None and one.arm != "champion":
+                    choice = replace(choice, group=one.arm)
             choice = choice or fall_back(offer, allowed, self._generator)
             if choice is not None:
                 one.choices.append(choice)

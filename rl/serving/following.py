@@ -24,6 +24,7 @@ from rl.errors import PolicyError
 from rl.policy import StochasticPolicy, load_policy
 from rl.policy.stochastic_policy import POLICY_FILE
 from rl.registry.approvals import standing
+from rl.registry.launches import running_launch
 from rl.registry.store import CHAMPION, OFF, aliases
 from rl.registry.versions import RegisteredVersion, load_version
 from rl.serving.in_use import InUse, in_use_file, now, policy_folder, read_in_use, write_in_use
@@ -48,19 +49,12 @@ class Follower:
         served = before.version if before is not None else None
         try:
             approved = standing(self._settings, self._model)
-            found = InUse(version=served, is_off=approved.is_off, seen_at=now())
-            found = self._compared(found)
+            kept = {} if before is None else before.model_dump(include={"share", "incumbent"})
+            found = self._compared(InUse(version=served, is_off=approved.is_off, seen_at=now(), **kept))
         except (NightcartError, MlflowException, SQLAlchemyError, OSError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            is_off = before is not None and before.is_off
-            control = None if before is None else before.control
-            found = InUse(
-                version=served,
-                is_off=is_off,
-                control=control,
-                problem=f"the registry can't be read: {reason}",
-                seen_at=now(),
-            )
+            told = {"problem": f"the registry can't be read: {reason}", "seen_at": now()}
+            found = InUse(**told) if before is None else before.model_copy(update=told)
         write_in_use(path, found)
         return found
 
@@ -83,7 +77,7 @@ class Follower:
         elif problem := self._fetched(champion):
             update["problem"] = f"version {champion} can't be served: {problem}; {_kept(found.version)}"
         else:
-            update["version"] = champion
+            update |= self._shared_out(champion, found.version)
         if (control := approved.control) is not None:
             if problem := self._fetched(control):
                 further = f"version {control} can't decide for the control group: {problem}; the shop's own does"
@@ -91,6 +85,16 @@ class Follower:
             else:
                 update["control"] = control
         return found.model_copy(update=update)
+
+    def _shared_out(self, champion: int, served: int | None) -> dict[str, object]:
+        """Return which versions decide for whom while the champion is rolled out; a launch to all is its alone."""
+        launch = running_launch(self._settings, self._model, champion)
+        if launch is None or not launch.is_partial:
+            return {"version": champion, "share": 1.0, "incumbent": None}
+        if launch.replaced is not None and (problem := self._fetched(launch.replaced)):
+            told = f"version {launch.replaced}, which version {champion} replaces by stages, can't be served: {problem}"
+            return {"problem": f"{told}; {_kept(served)}"}
+        return {"version": champion, "share": launch.share, "incumbent": launch.replaced}
 
     def _connected(self) -> MlflowClient:
         if self._client is None:

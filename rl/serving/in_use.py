@@ -17,6 +17,8 @@ class InUse(StrictModel):
 
     version: of the policy that lies in the follower's folder; None where none was ever approved and loaded.
     is_off: whether the fallback alone is served.
+    share: of the shoppers who get `version`; the others get what it replaces.
+    incumbent: of the policy that decides for the others; None leaves them to the shop.
     control: of the policy that decides for the control group; None leaves the group to the shop.
     problem: why the registry's champion is not what is served; empty where it is.
     seen_at: when the registry was last looked at.
@@ -24,6 +26,8 @@ class InUse(StrictModel):
 
     version: int | None = None
     is_off: bool = False
+    share: float = 1.0
+    incumbent: int | None = None
     control: int | None = None
     problem: str = ""
     seen_at: datetime

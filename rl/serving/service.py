@@ -25,7 +25,7 @@ from rl.serving import child
 from rl.serving.asking import Asking
 from rl.serving.bodies import DecideRequest
 from rl.serving.decision_log import DecisionLog, logged_lines
-from rl.serving.decisions import Decided, DecisionMaker, PolicyInUse
+from rl.serving.decisions import Decided, DecisionMaker, PolicyInUse, SharedOut
 from rl.serving.in_use import InUse, in_use_file, policy_folder, read_in_use
 from rl.serving.shop_tables import ShopTables, read_tables, tables_digest
 from rl.serving.store_filling import StorePlace
@@ -63,6 +63,8 @@ class Readiness:
         policy_version: under which it decides.
         is_off: whether it was turned off.
         control: version of the policy that decides for the control group; None leaves it to the shop.
+        share: of the shoppers who get the version; 1 where it isn't rolled out by stages.
+        incumbent: version that decides for the others; None leaves them to the shop.
     """
 
     is_ready: bool
@@ -71,6 +73,8 @@ class Readiness:
     policy_version: str | None
     is_off: bool
     control: int | None
+    share: float = 1.0
+    incumbent: int | None = None
 
 
 class Service:
@@ -136,7 +140,8 @@ class Service:
             problems.append(found.problem)
             if (unseen := datetime.now(UTC) - found.seen_at) > LONGEST_UNSEEN:
                 problems.append(f"the registry has not been looked at for {unseen.seconds} s")
-        served = self.maker.served
+        served, shared = self.maker.served, self.maker.shared_out
+        incumbent = None if shared is None else shared.incumbent
         return Readiness(
             is_ready=found is not None and not self.log.problem,
             problems=tuple(filter(None, problems)),
@@ -144,6 +149,8 @@ class Service:
             policy_version=None if served is None else served.policy.version,
             is_off=found is not None and found.is_off,
             control=None if (control := self.maker.control) is None else control.version,
+            share=1.0 if shared is None or served is None else shared.share,
+            incumbent=None if incumbent is None or served is None else incumbent.version,
         )
 
     def look(self) -> None:
@@ -208,16 +215,36 @@ class Service:
         self._serve_control(None if found.is_off else found.control)
         if found.is_off or found.version is None:
             self.maker.served = None
-        elif self.maker.served is None or self.maker.served.version != found.version:
-            try:
-                policy = load_policy(policy_folder(*self._names, found.version))
-            except (PolicyError, OSError) as error:
-                self._policy_problem = f"version {found.version} can't be loaded ({error}); what was served stays"
-                return
+            return
+        try:
+            served = self._in_force(found.version)
+            incumbent = None if found.incumbent is None else self._in_force(found.incumbent)
+        except (PolicyError, OSError) as error:
+            self._policy_problem = f"version {found.version} can't be loaded ({error}); what was served stays"
+            return
+        shared_out = None if found.share == 1 else SharedOut(found.share, incumbent)
+        before = self.maker.shared_out
+        if served is not self.maker.served or not _is_same_sharing(shared_out, before):
             counted = self.maker.caps
-            self.maker.served = PolicyInUse.of(policy, found.version)
+            # No request is answered between the two: shares and policies change together.
+            self.maker.served, self.maker.shared_out = served, shared_out
             self._count_logged([cap for cap in self.maker.caps if cap not in counted])
-            structlog.get_logger().info("serving", version=found.version, policy=policy.version)
+            structlog.get_logger().info(
+                "serving", version=found.version, policy=served.policy.version, share=found.share
+            )
+
+    def _in_force(self, version: int) -> PolicyInUse:
+        """Return the version's policy: the one in use where it is in use, else loaded from the follower's folder.
+
+        Raises:
+            PolicyError: it can't be loaded.
+            OSError: it can't be read.
+        """
+        shared = self.maker.shared_out
+        for one in (self.maker.served, None if shared is None else shared.incumbent):
+            if one is not None and one.version == version:
+                return one
+        return PolicyInUse.of(load_policy(policy_folder(*self._names, version)), version)
 
     def _serve_control(self, version: int | None) -> None:
         """Let a version decide for the control group; None, and one that can't be loaded, leave it to the shop."""
@@ -278,6 +305,12 @@ class Service:
             step()
         except Exception as error:
             structlog.get_logger().warning("can't keep up", step=step.__name__, reason=str(error))
+
+
+def _is_same_sharing(one: SharedOut | None, other: SharedOut | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.share == other.share and one.incumbent is other.incumbent
 
 
 _FAR_DAY = 100_000

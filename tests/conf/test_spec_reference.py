@@ -95,6 +95,12 @@ COMPANY: dict[str, dict[str, Any]] = {
     | {"orders": {"candidates": [{"algorithm": "hindsight"}, {"algorithm": "base_stock"}]}},
     "evaluation.after_cut": {"clock": "shopper_week", "week": {"weekday": "monday"}},
     **{f"monitor.{name}": {"monitor": {}} for name in ("on_broken_promise", "false_alarms_a_year")},
+    **{
+        f"rollout.{name}": {"rollout": {}}
+        for name in ("stages", "level", "margin", "min_days", "covariate_days", "schedule", "on_retreat")
+    },
+    "rollout.schedule.days": {"rollout": {"schedule": {"margin": 0.2}}},
+    "rollout.schedule.margin": {"rollout": {"schedule": {"days": 7}}},
     "budget": WEEKLY,
     **{f"budget.{name}": WEEKLY | {"budget": {"weekly": 5}} for name in ("weekly", "committed")},
     "budget.pacing": WEEKLY | {"budget": {"weekly": 5}},

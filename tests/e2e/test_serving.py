@@ -11,10 +11,11 @@ from typer.testing import CliRunner
 
 from conf.pseudonyms import pseudonym
 from rl.main import app
-from rl.registry.store import open_store
+from rl.registry.launches import ROLLOUT, begin_stage, launches, running_launch
+from rl.registry.store import aliases, open_store
 from rl.registry.switching import Person, roll_back, turn_off, turn_on
 from tests.rl.serving.callers import Load
-from tests.rl.serving.served_home import ACTIONS, KEY, MODEL, Running, promote, running, settings_at
+from tests.rl.serving.served_home import ACTIONS, KEY, MODEL, Running, policy_of, promote, running, settings_at
 
 ANN = Person("ann", "for a test")
 
@@ -131,6 +132,44 @@ def test_promotion_rollback_off_and_on_are_followed_without_a_dropped_request(ho
         groups = Counter(line["group"] for line in service.logged())
         assert groups["fallback"] > 0
         assert groups["champion"] > 0
+
+
+def test_a_launch_by_stages_is_served_to_its_share_and_taken_back_without_a_dropped_request(home: Path) -> None:
+    """Under load: to a share, to a greater one that keeps its shoppers, and to nobody after a retreat."""
+    settings = settings_at(home)
+    with open_store(settings) as client:
+        before = aliases(client, MODEL)["champion"]
+    number = before + 5  # a night that no test registered
+    with running(home, version=before) as service, Load(service, n_callers=2) as load:
+        version = promote(home, number, policy_of(number), share=0.25)
+        found = service.wait_until(lambda found: found["version"] == version)
+        assert (found["share"], found["incumbent_version"]) == (0.25, before)
+        first = _groups_of_shoppers(service)
+        launch = running_launch(settings, MODEL, version)
+        assert launch is not None
+        begin_stage(settings, launch, 0.5)
+        service.wait_until(lambda found: found["share"] == 0.5)
+        second = _groups_of_shoppers(service)
+        assert 5 < sum(group == "champion" for group in first) < sum(group == "champion" for group in second) < 55
+        kept = [now for earlier, now in zip(first, second, strict=True) if earlier == "champion"]
+        assert set(kept) == {"champion"}
+        assert {*first, *second} == {"champion", "incumbent"}
+        with open_store(settings) as client:
+            roll_back(client, settings, MODEL, Person(ROLLOUT, "it earns less"))
+        found = service.wait_until(lambda found: found["version"] == before)
+        assert (found["share"], found["incumbent_version"]) == (1.0, None)
+        assert set(_groups_of_shoppers(service)) == {"champion"}
+        load.wait_for(3)
+        assert set(load.statuses) == {200}
+    assert launches(home, MODEL)[-1].end is not None
+    assert {line["rollout_share"] for line in service.logged() if line["group"] == "incumbent"} == {0.25, 0.5}
+
+
+def _groups_of_shoppers(service: Running) -> list[str]:
+    """Who decides for each of 60 shoppers."""
+    answers = [service.decide(user_id=f"shopper-{number}") for number in range(60)]
+    assert {status for status, _ in answers} == {200}
+    return [answer["group"] for _, answer in answers]
 
 
 def test_an_address_beyond_this_machine_needs_a_key(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

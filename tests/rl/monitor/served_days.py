@@ -30,7 +30,8 @@ from rl.registry.launches import Launch, Promise, PromisedGain, begin_launch
 from rl.registry.memory import registry_address
 from rl.registry.promotion import promote_version
 from rl.registry.store import open_store
-from rl.serving.decide import FALLBACK_VERSION, is_control
+from rl.rollout.assignment import is_control
+from rl.serving.decide import FALLBACK_VERSION
 from tests.rl.factories import make_observation, make_pipeline, make_row, write_availability, write_transitions
 from tests.rl.policy.policies import make_policy
 from tests.rl.serving.served_home import ACTIONS, FIRST, KEY, MODEL, SCENARIO, SOURCE, register, settings_at

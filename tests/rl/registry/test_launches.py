@@ -165,6 +165,17 @@ def test_promotions_before_the_ledger_are_launches_without_a_promise(settings: S
     assert len(json.loads(launches_record(settings.home).read_text())["launches"]) == 4
 
 
+def test_the_first_launch_of_a_home_ends_what_an_earlier_release_promoted(settings: Settings) -> None:
+    """Written down once, in the registry that the launch is of."""
+    path = Run(settings.home, "shop", "recommendation", date(2026, 1, 1)).promotion
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"model": MODEL, "version": 1, "champion": 1, "previous": None, "date": "2026-01-01"}))
+    one = launched(settings, 2, 1)
+    write_look(settings, one, Look(day=date(2026, 3, 2), decision="hold", why="early"))
+    assert told(settings) == [(1, 0.0, "superseded"), (2, 0.05, None)]
+    assert len(json.loads(launches_record(settings.home).read_text())["launches"]) == 2
+
+
 def test_a_version_that_is_promoted_again_has_two_launches(settings: Settings) -> None:
     launched(settings, 1, share=1.0)
     launched(settings, 2, 1)

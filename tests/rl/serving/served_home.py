@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from conf.settings import PROJECT_ROOT, Settings
 from rl.policy import StochasticPolicy
 from rl.registry.approvals import approve
 from rl.registry.entry import NightKey, VersionRecord
+from rl.registry.launches import Launch, Stage, begin_launch
+from rl.registry.memory import registry_address
 from rl.registry.promotion import promote_version
 from rl.registry.runs import night_run
 from rl.registry.store import aliases, experiment_id, open_store
@@ -38,28 +40,46 @@ def settings_at(home: Path) -> Settings:
     return Settings.from_environment({"NIGHTCART_HOME": str(home), "NIGHTCART_PSEUDONYM_KEY": KEY})
 
 
+def policy_of(number: int) -> StochasticPolicy:
+    """The policy of the night of that number, unless another is given."""
+    return make_policy(*ACTIONS, seed=number)
+
+
 def register(home: Path, number: int, policy: StochasticPolicy | None = None) -> int:
     """The night of that number registers its policy; its version."""
     night = NightKey(SCENARIO, SOURCE, FIRST + timedelta(days=number), "d", "s", "c")
     staged = home / f"staged-{number}"
-    (policy or make_policy(*ACTIONS, seed=number)).save(staged / "data" / "policy")
+    (policy or policy_of(number)).save(staged / "data" / "policy")
     settings = settings_at(home)
     with open_store(settings) as client:
         champion = aliases(client, MODEL).get("champion")
         in_force = "behavior" if champion is None else str(champion)
         run = night_run(client, experiment_id(client, settings, SCENARIO), night)
-        record = VersionRecord("promote", in_force, in_force, night.date, "promote")
+        told = {"policy_version": (policy or policy_of(number)).version}
+        record = VersionRecord("promote", in_force, in_force, night.date, "promote", details=told)
         version = create_version(client, run, key=night, record=record, model_folder=staged)
         offer_as_challenger(client, version)
     return version.version
 
 
-def promote(home: Path, number: int, policy: StochasticPolicy | None = None) -> int:
-    """The night's policy is registered and approved; its version."""
+def promote(home: Path, number: int, policy: StochasticPolicy | None = None, share: float | None = None) -> int:
+    """The night's policy is registered and approved, at first for a share of the shoppers; its version."""
     version, settings = register(home, number, policy), settings_at(home)
     with open_store(settings) as client:
         day = FIRST + timedelta(days=number)
         done = promote_version(client, MODEL, version, source=SOURCE, run_date=day)
+        if share is not None:
+            stage = Stage(share=share, started_at=datetime.now(UTC), first_day=day + timedelta(days=1))
+            launch = Launch(
+                registry=registry_address(settings),
+                model=MODEL,
+                version=version,
+                policy_version=(policy or policy_of(number)).version,
+                replaced=done.previous,
+                replaced_policy_version=None if done.previous is None else policy_of(number - 1).version,
+                stages=(stage,),
+            )
+            begin_launch(settings, launch)
         approve(settings, MODEL, version, replaced=done.previous, who="ann", why="better")
     return version
 

@@ -7,7 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from rl.serving.decide import FALLBACK_VERSION, choose, fall_back, is_control, offer_of
+from rl.rollout.assignment import is_control
+from rl.serving.decide import FALLBACK_VERSION, choose, fall_back, offer_of
 from tests.rl.policy.policies import make_observations, make_policy
 
 POLICY = make_policy("a", "b", "c", "d", has_other=True, exploration_floor=0.2)

@@ -14,8 +14,9 @@ from conf.observation_features import id_hash
 from conf.specs.scenario import Pipeline, load_pipeline
 from rl.errors import StoreError
 from rl.policy.action_rules import ActionRules, Cap, Eligibility, Pin
-from rl.serving.decide import FALLBACK_VERSION, is_control
-from rl.serving.decisions import DecisionMaker, DecisionRequest, PolicyInUse
+from rl.rollout.assignment import gets_new_version, is_control
+from rl.serving.decide import FALLBACK_VERSION
+from rl.serving.decisions import DecisionMaker, DecisionRequest, PolicyInUse, SharedOut
 from rl.serving.histories import Histories, History
 from rl.serving.observation import Moment, SeenEvent
 from tests.rl.policy.policies import make_policy
@@ -243,7 +244,7 @@ def test_a_shopper_who_opted_out_leaves_no_trace_of_history(monkeypatch: pytest.
     """Nobody asks the store, nothing the shopper did is seen, and no line tells two requests to be one shopper's."""
     store = FixedStore(["ann"])
     made = maker(store=store)
-    events = [SeenEvent("click", NOON_US - 1_000_000, "e1", "a", None, None)]
+    events = [SeenEvent("click", NOON_US - 1_000_000, "once-clicked", "a", None, None)]
     seen = moments_seen_by(made, monkeypatch)
     decided = made.decide([asked(shopper=f"made-up-{n}", events=events, is_opted_out=True) for n in range(2)])
     assert store.asked == []
@@ -251,7 +252,7 @@ def test_a_shopper_who_opted_out_leaves_no_trace_of_history(monkeypatch: pytest.
     lines = [json.loads(line) for one in decided for line in made.lines(one)]
     assert [one["group"] for one in lines] == ["fallback", "fallback"]
     assert len({one["user_id"] for one in lines}) == 2
-    assert not any("e1" in line or '"click"' in line for one in decided for line in made.lines(one))
+    assert not any("once-clicked" in line or '"click"' in line for one in decided for line in made.lines(one))
 
 
 def test_a_control_policy_decides_for_the_shoppers_held_out() -> None:
@@ -270,6 +271,56 @@ def test_a_control_policy_decides_for_the_shoppers_held_out() -> None:
         features = policy.encode({"session_step": np.array([0]), "recent_shown_items": np.zeros((1, 5), np.int64)})
         chances = policy.probabilities(features, np.array([[True, True, True, False]]))[0]
         assert choice.propensity == pytest.approx(chances["abc".index(choice.action)], abs=1e-15)
+
+
+@pytest.mark.parametrize("holdout", [0.0, 0.3])
+def test_a_policy_that_is_rolled_out_decides_for_its_share_and_the_incumbent_for_the_others(holdout: float) -> None:
+    """Each under its own version and with its own propensities; who is held out stays so; lines tell the share."""
+    before = make_policy("a", "b", "c", has_other=True, seed=9)
+    shoppers = [f"{n:032x}" for n in range(300)]
+    made = maker(pipeline=a_pipeline(holdout))
+    made.shared_out = SharedOut(0.25, PolicyInUse.of(before, 2))
+    decided = made.decide([asked(shopper) for shopper in shoppers])
+    names = {"scenario": "recommendation", "policy_version": POLICY.version}
+    for shopper, one in zip(shoppers, decided, strict=True):
+        if is_control(shopper, KEY, scenario="recommendation", share=holdout):
+            assert (one.arm, made.lines(one)) == ("control", [])
+            continue
+        is_new = gets_new_version(shopper, KEY, share=0.25, **names)
+        (choice,), (line,) = one.choices, made.lines(one)
+        policy = POLICY if is_new else before
+        assert one.arm == ("champion" if is_new else "incumbent")
+        assert choice.policy_version == policy.version
+        assert (choice.group == "incumbent") == (not is_new)
+        assert json.loads(line)["rollout_share"] == 0.25
+        features = policy.encode({"session_step": np.array([0]), "recent_shown_items": np.zeros((1, 5), np.int64)})
+        chances = policy.probabilities(features, np.array([[True, True, True, False]]))[0]
+        assert choice.propensity == pytest.approx(chances["abc".index(choice.action)], abs=1e-15)
+    assert 30 < sum(one.arm == "champion" for one in decided) < 110
+
+
+def test_a_first_policy_leaves_the_others_to_the_shop() -> None:
+    """There is no version that it replaces; who opted out gets the fallback as ever."""
+    made = maker()
+    made.shared_out = SharedOut(0.25, None)
+    decided = made.decide([asked(f"{n:032x}") for n in range(200)])
+    assert {(one.arm, one.uses_own, bool(one.choices)) for one in decided} == {
+        ("champion", False, True),
+        ("incumbent", True, False),
+    }
+    (opted_out,) = made.decide([asked("made-up", is_opted_out=True)])
+    assert (opted_out.choices[0].group, "rollout_share" in made.lines(opted_out)[0]) == ("fallback", False)
+    made.served = None  # turned off: the fallback for all
+    assert {one.choices[0].group for one in made.decide([asked(f"{n:032x}") for n in range(20)])} == {"fallback"}
+
+
+def test_the_incumbents_own_rules_and_caps_hold_for_its_shoppers() -> None:
+    rules = ActionRules(blocked=frozenset("b"), caps=(Cap(frozenset("a"), 1),))
+    before = make_policy("a", "b", "c", has_other=True).with_rules(rules)
+    made = maker()
+    made.shared_out = SharedOut(0.0, PolicyInUse.of(before, 2))
+    found = [actions(made, shopper="ann", n_positions=2) for _ in range(2)]
+    assert [sorted(one) for one in found] == [["a", "c"], ["c"]]
 
 
 def test_the_shops_rules_hold_for_the_control_group_too() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from conf.specs.scenario import load_pipeline
 from rl.policy import load_policy
+from rl.registry.launches import begin_stage, running_launch
 from rl.registry.store import open_store
 from rl.registry.switching import Person, roll_back, set_control, turn_off, turn_on
 from rl.serving.following import Follower
@@ -46,6 +47,53 @@ def test_the_approved_champion_is_fetched_and_then_followed(home: Path) -> None:
     with open_store(settings_at(home)) as client:
         roll_back(client, settings_at(home), MODEL, ANN)
     assert told(one.look()) == (1, False, False)
+
+
+def shared(found: InUse) -> tuple[int | None, float, int | None]:
+    return found.version, found.share, found.incumbent
+
+
+def test_a_launch_by_stages_is_followed_through_growth_and_rollback(home: Path) -> None:
+    """What it replaces is fetched beside it, also by a service that starts meanwhile."""
+    settings = settings_at(home)
+    promote(home, 1, share=0.05)
+    one = follower(home)
+    assert shared(one.look()) == (2, 0.05, 1)
+    assert load_policy(policy_folder(home, SOURCE, SCENARIO, 1)).version == make_policy(*ACTIONS, seed=0).version
+    for share, incumbent in ((0.25, 1), (1.0, None)):
+        launch = running_launch(settings, MODEL, 2)
+        assert launch is not None
+        begin_stage(settings, launch, share)
+        assert shared(one.look()) == (2, share, incumbent)
+    with open_store(settings) as client:
+        roll_back(client, settings, MODEL, ANN)
+    assert shared(one.look()) == (1, 1.0, None)
+
+
+def test_a_launch_whose_ledger_can_not_be_read_stays_at_its_share(home: Path) -> None:
+    promote(home, 1, share=0.05)
+    one = follower(home)
+    one.look()
+    (home / "launches.json").write_text("damaged")
+    found = one.look()
+    assert (shared(found), "launches.json" in found.problem) == ((2, 0.05, 1), True)
+
+
+def test_a_launch_whose_replaced_version_can_not_be_loaded_waits(home: Path, first_home: Path) -> None:
+    """Its shoppers would be left to chance; what was served stays."""
+    first = follower(home)
+    first.look()
+    shutil.rmtree(policy_folder(home, SOURCE, SCENARIO, 1))
+    promote(home, 1, share=0.05)
+    oldest = min((first_home / "mlartifacts").rglob("weights.safetensors"), key=lambda path: path.stat().st_mtime_ns)
+    content = oldest.read_bytes()
+    oldest.write_bytes(b"damaged")
+    try:
+        found = follower(home).look()
+    finally:
+        oldest.write_bytes(content)
+    assert shared(found) == (1, 1.0, None)
+    assert "version 1, which version 2 replaces by stages, can't be served" in found.problem
 
 
 def test_an_alias_moved_by_hand_is_not_followed(home: Path) -> None:

@@ -1,0 +1,99 @@
+"""How a promotion grows: which shares of the shoppers get the new version, and on what evidence the next one."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from conf.specs.strict_yaml import StrictModel
+
+
+class Schedule(StrictModel):
+    """When stages of a shop grow that is too small to be looked at every day."""
+
+    days: int = Field(
+        ge=1,
+        le=90,
+        description="Sets after how many counted days of a stage growth is decided, and again after as many more.",
+        examples=[7],
+    )
+    margin: float = Field(
+        gt=0,
+        lt=1,
+        description="Grows where the new version is shown to earn no less than this share below the replaced one: a "
+        "small shop can show a wide margin alone.",
+        examples=[0.2],
+    )
+
+
+class Rollout(StrictModel):
+    """A promotion by stages."""
+
+    stages: tuple[float, ...] = Field(
+        default=(0.05, 0.25, 0.5, 1.0),
+        min_length=2,
+        max_length=10,
+        description="Lists the shares of the shoppers who get the new version, ascending; the last one is 1. A greater "
+        "share keeps those of the former one.",
+        examples=[[0.1, 0.5, 1.0]],
+    )
+    level: float = Field(
+        default=0.05,
+        gt=0,
+        lt=0.5,
+        description="Bounds the chance that a version as good as the replaced one is taken back as worse, and the "
+        "chance that one worse by `margin` grows, each over all looks of a launch together.",
+        examples=[0.05],
+    )
+    margin: float = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="Grows where the new version is shown to earn no less than this share below the replaced one.",
+        examples=[0.05],
+    )
+    min_days: int = Field(
+        default=3,
+        ge=1,
+        le=90,
+        description="Sets how many days of a stage must be counted before it grows.",
+        examples=[7],
+    )
+    covariate_days: int = Field(
+        default=28,
+        ge=0,
+        le=365,
+        description="Sets over how many days before the launch a shopper's value is taken as what is known of them "
+        "anyway, which makes the comparison sharper; 0 takes none.",
+        examples=[28],
+    )
+    schedule: Schedule | None = Field(
+        default=None,
+        description="Decides growth on some days alone, by a wider margin: for shops too small for `margin`. Whether "
+        "the new version is worse is asked every day even then.",
+        examples=[{"days": 7, "margin": 0.2}],
+    )
+    on_retreat: Literal["rollback", "hold"] = Field(
+        default="rollback",
+        description="Says what follows where the new version is shown to be worse: the replaced one is champion again "
+        "(`rollback`), or the share stays and a person decides (`hold`).",
+        examples=["hold"],
+    )
+
+    @field_validator("stages")
+    @classmethod
+    def _ascend_to_all(cls, stages: tuple[float, ...]) -> tuple[float, ...]:
+        if stages[0] <= 0 or stages[-1] != 1 or any(later <= earlier for earlier, later in pairwise(stages)):
+            raise ValueError(f"expected shares above 0 that ascend to 1, such as [0.05, 0.25, 1], got {list(stages)}")
+        return stages
+
+    @property
+    def n_tested(self) -> int:
+        """Stages at which the new version is compared with the replaced one: all but the last."""
+        return len(self.stages) - 1
+
+    def next_share(self, share: float) -> float:
+        """Return the share that follows a stage's: the first one above it."""
+        return next(one for one in self.stages if one > share)

@@ -1,0 +1,136 @@
+"""`rollout`: a day's look at the version that is rolled out; it grows, holds, or goes back."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import structlog
+from mlflow import MlflowClient
+
+from conf.paths import Lake
+from conf.settings import Settings
+from conf.specs.rollout import Rollout
+from conf.specs.scenario import Pipeline, load_pipeline
+from rl.data.transitions_reading import read_transitions
+from rl.errors import RegistryError
+from rl.registry.launches import (
+    ROLLOUT,
+    Launch,
+    Look,
+    begin_stage,
+    launches,
+    running_launch,
+    settle_launches,
+    withdraw,
+    write_look,
+)
+from rl.registry.readiness import remember, settle_model
+from rl.registry.store import CHAMPION, aliases, open_store
+from rl.registry.switching import Person, roll_back
+from rl.rollout.assignment import gets_new_version, is_control
+from rl.rollout.looking import first_day_read, look_at
+from rl.rollout.served_reading import Versions, read_served
+from rl.serving.decide import FALLBACK_VERSION
+
+
+def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
+    """Look at the launch, write down what was seen, act on it, and return it; `skipped` where none is rolled out.
+
+    A day that was looked at is not looked at again: what was decided then is done, if a kill kept it from being done.
+
+    Raises:
+        RegistryError: the launch changed while its transitions were read, or the log can't name its versions.
+        DatasetError: nothing was built for the date.
+    """
+    pipeline = load_pipeline(scenario, source)
+    model = f"{scenario}-policy"
+    launch = _rolling(settings, model)
+    if isinstance(launch, str):
+        return {"scenario": scenario, "source": source, "date": str(run_date), "skipped": launch}
+    rollout = pipeline.scenario.rollout
+    if rollout is None:
+        raise RegistryError(
+            f"{model} version {launch.version} is being rolled out, but scenario {scenario} has no `rollout` any more; "
+            "write it again, or `python -m rl rollback`"
+        )
+    look = _earlier(launch, run_date) or _look(settings, pipeline, rollout, launch, run_date)
+    with open_store(settings) as client:
+        settle_model(client, settings, model)
+        now = running_launch(settings, model, launch.version)
+        if now != launch or aliases(client, model).get(CHAMPION) != launch.version:
+            raise RegistryError(f"{model} version {launch.version}: its launch changed meanwhile; run rollout again")
+        _act(client, settings, rollout, launch, look)
+        remember(client, settings, model)
+        settle_launches(settings, model)
+        launch = [one for one in launches(settings.home, model) if one.version == launch.version][-1]
+    structlog.get_logger().info("rollout", version=launch.version, decision=look.decision, why=look.why)
+    return {
+        "scenario": scenario,
+        "source": source,
+        "date": str(run_date),
+        "model": model,
+        "version": launch.version,
+        "replaced": launch.replaced,
+        "share": launch.share,
+        **look.model_dump(mode="json", exclude={"day"}),
+    }
+
+
+def _rolling(settings: Settings, model: str) -> Launch | str:
+    """Return the launch that is rolled out by stages, or why there is none."""
+    with open_store(settings) as client:
+        settle_model(client, settings, model)
+        champion = aliases(client, model).get(CHAMPION)
+    launch = None if champion is None else running_launch(settings, model, champion)
+    if launch is None:
+        return f"{model} has no champion that was launched"
+    if not launch.is_rolling:
+        whom = "all shoppers" if launch.share else "no shopper since it retreated"
+        return f"{model} version {launch.version} decides for {whom}: nothing is being rolled out"
+    return launch
+
+
+def _earlier(launch: Launch, day: date) -> Look | None:
+    """Return the look of the day, or of a later one, that was written down before; None where there is none."""
+    return next((look for look in reversed(launch.looks) if look.day >= day), None)
+
+
+def _look(settings: Settings, pipeline: Pipeline, rollout: Rollout, launch: Launch, day: date) -> Look:
+    if launch.policy_version is None:
+        raise RegistryError(
+            f"{launch.model} version {launch.version}: its tags don't say under which policy_version it decides; "
+            "`python -m rl rollback`, and let the night register it again"
+        )
+    scenario, key, version = pipeline.scenario, settings.pseudonym_key(), launch.policy_version
+    published = read_transitions(pipeline, Lake(settings.lake, pipeline.source.name), day)
+    rows = read_served(
+        published,
+        first_day_read(rollout, launch, day),
+        day,
+        Versions(version, launch.replaced_policy_version, FALLBACK_VERSION),
+        lambda shopper: is_control(shopper, key, scenario=scenario.name, share=scenario.exploration.control_holdout),
+    )
+    names = {"scenario": scenario.name, "policy_version": version}
+    return look_at(
+        rollout,
+        launch,
+        rows,
+        gets_new=lambda shopper, share: gets_new_version(shopper, key, share=share, **names),
+        day=day,
+    )
+
+
+def _act(client: MlflowClient, settings: Settings, rollout: Rollout, launch: Launch, look: Look) -> None:
+    """Write the look down and do what follows from it; what was done before isn't done again."""
+    if look not in launch.looks:
+        launch = write_look(settings, launch, look)
+    elif look not in launch.stages[-1].looks:
+        return
+    if look.decision in ("grow", "complete"):
+        begin_stage(settings, launch, rollout.next_share(launch.share), look.day + timedelta(days=1))
+    elif look.decision == "retreat" and rollout.on_retreat == "rollback":
+        if launch.replaced is None:
+            withdraw(settings, launch)
+        else:
+            roll_back(client, settings, launch.model, Person(ROLLOUT, look.why))

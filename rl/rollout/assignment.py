@@ -1,0 +1,39 @@
+"""Which shoppers are held out, and which get a version that is rolled out: a greater share only adds shoppers."""
+
+from __future__ import annotations
+
+import hmac
+
+_ALL = 2**64
+
+
+def is_control(shopper: str, key: bytes, *, scenario: str, share: float) -> bool:
+    """Return whether a shopper is held out from the scenario's policy: always the same ones.
+
+    Args:
+        shopper: pseudonym.
+        key: of the pseudonyms: without it nobody can tell who is held out.
+        scenario: each has a holdout of its own.
+        share: of the shoppers, from 0 to 1; a greater one holds the former ones out too.
+    """
+    return _lot(f"control holdout|{scenario}|{shopper}", key) < share * _ALL
+
+
+def gets_new_version(shopper: str, key: bytes, *, scenario: str, policy_version: str, share: float) -> bool:
+    """Return whether a shopper is among the share who get the version that is rolled out.
+
+    Each version draws its shoppers anew, so that not always the same ones get what is new first; the control holdout
+    is drawn apart from them.
+
+    Args:
+        shopper: pseudonym.
+        key: of the pseudonyms: without it nobody can tell who gets what.
+        scenario: each has shares of its own.
+        policy_version: under which the version's decisions are logged.
+        share: of the shoppers, from 0 to 1.
+    """
+    return _lot(f"rollout|{scenario}|{policy_version}|{shopper}", key) < share * _ALL
+
+
+def _lot(text: str, key: bytes) -> int:
+    return int.from_bytes(hmac.digest(key, text.encode(), "sha256")[:8], "big")

@@ -1,0 +1,140 @@
+"""What follows from a look at a stage: it grows, holds, retreats, or the launch is complete."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from conf.specs.rollout import Rollout, Schedule
+from rl.registry.launches import LookDecision
+from rl.rollout.bounds import anytime_reach, scheduled_reach
+from rl.rollout.comparison import Comparison
+from rl.rollout.mismatch import SURELY_MISMATCHED
+
+MOST_STRAY = 0.01
+"""Share of decisions by another version than their shopper's arm has, beyond which a stage doesn't grow."""
+
+
+@dataclass(frozen=True)
+class StageLook:
+    """What is seen of a stage at one look.
+
+    Attributes:
+        share: of the shoppers who get the new version.
+        n_days: business days whose decisions are counted.
+        found: the arms' comparison, or in words why there is none.
+        mismatch: p-value of the arms' sizes.
+        stray: share of decisions by another version than their shopper's arm has.
+        scheduled: which scheduled look of the stage this is, from 1; 0 where none is due.
+    """
+
+    share: float
+    n_days: int
+    found: Comparison | str
+    mismatch: float = 1.0
+    stray: float = 0.0
+    scheduled: int = 0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a look comes to.
+
+    Attributes:
+        decision: what follows.
+        why: in one sentence.
+        comparison: None where the arms can't be compared yet.
+        lower: bound of the gain; None likewise.
+        upper: likewise.
+        level: one-sided, that each bound spends over all looks of the stage.
+        mismatch: p-value of the arms' sizes.
+    """
+
+    decision: LookDecision
+    why: str
+    comparison: Comparison | None
+    lower: float | None
+    upper: float | None
+    level: float
+    mismatch: float
+
+
+def judge_stage(rollout: Rollout, look: StageLook) -> Evidence:
+    """Return what follows from a look.
+
+    The level of a launch is divided equally among the stages that are tested. The new version retreats once the upper
+    bound of its gain is below 0, whatever else holds: going back is safe. It grows once the lower bound is above minus
+    the margin, with the days that a stage needs, arms of the right sizes, and decisions that are those of their arms.
+
+    Args:
+        rollout: what the scenario says.
+        look: what is seen.
+    """
+    level = rollout.level / rollout.n_tested
+    found = look.found
+    if isinstance(found, str):
+        return Evidence("hold", _sized(look) or found, None, None, None, level, look.mismatch)
+    reach = anytime_reach(found.standard_error, level=level, margin=rollout.margin)
+    lower, upper = found.gain - reach, found.gain + reach
+    decision, why = _decided(rollout, look, found, lower=lower, upper=upper, level=level)
+    return Evidence(decision, why, found, lower, upper, level, look.mismatch)
+
+
+def _decided(
+    rollout: Rollout, look: StageLook, found: Comparison, *, lower: float, upper: float, level: float
+) -> tuple[LookDecision, str]:
+    if upper < 0:
+        return "retreat", f"it earns less a shopper: {found.gain:+.1%}, at most {upper:+.1%}"
+    if problem := _sized(look) or _strayed(look):
+        return "hold", problem
+    if rollout.schedule is not None:
+        is_shown, why = _on_schedule(rollout.schedule, look, found, level)
+    elif look.n_days < rollout.min_days:
+        is_shown, why = False, f"{look.n_days} of {rollout.min_days} days are counted"
+    else:
+        is_shown, why = lower > -rollout.margin, _against_margin(found, lower, rollout.margin)
+        if not is_shown:
+            why += _shoppers_missing(found, reach=found.gain - lower, margin=rollout.margin)
+    if not is_shown:
+        return "hold", why
+    return ("complete" if rollout.next_share(look.share) == 1 else "grow"), why
+
+
+def _on_schedule(schedule: Schedule, look: StageLook, found: Comparison, level: float) -> tuple[bool, str]:
+    if not look.scheduled:
+        due = schedule.days - look.n_days % schedule.days
+        return False, f"growth is decided every {schedule.days} days of a stage, next after {due} more"
+    lower = found.gain - scheduled_reach(found.standard_error, level=level, look=look.scheduled)
+    return lower > -schedule.margin, _against_margin(found, lower, schedule.margin)
+
+
+def _against_margin(found: Comparison, lower: float, margin: float) -> str:
+    word = "within" if lower > -margin else "not shown to be within"
+    return f"{word} the margin of {margin:.0%}: {found.gain:+.1%} a shopper, at least {lower:+.1%}"
+
+
+def _shoppers_missing(found: Comparison, *, reach: float, margin: float) -> str:
+    """Return about how many times the shoppers would show a version as good as this one is seen to be."""
+    room = found.gain + margin
+    if room <= 0:
+        return ""
+    times = math.ceil((reach / room) ** 2 * 10) / 10
+    return f"; about {times:g} times these shoppers would show it, if it is as good as it looks"
+
+
+def _sized(look: StageLook) -> str:
+    if look.mismatch >= SURELY_MISMATCHED:
+        return ""
+    return (
+        f"the arms are not as large as {look.share:g} draws them (p = {look.mismatch:.1g}): shoppers or decisions of "
+        "one went missing; find out where before it grows"
+    )
+
+
+def _strayed(look: StageLook) -> str:
+    if look.stray <= MOST_STRAY:
+        return ""
+    return (
+        f"{look.stray:.1%} of the decisions are by another version than their shopper's: some service serves something "
+        "else"
+    )

@@ -1,0 +1,117 @@
+"""How often launches of known gain grow, finish and go back, over simulated shops whose shoppers return.
+
+Prints JSON lines. Run by `make bench-rollout`: `LAUNCHES` of each kind, `SHOPPERS` of the shop, `SEED` where seeds
+begin, `KINDS` which kinds by a part of their names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from scipy.stats import binomtest
+
+from conf.specs.rollout import Rollout, Schedule
+from tests.bench.rollout.launches import LaunchEnd, Shop, simulate_launch
+from tests.bench.rollout.naive import pooled_gain
+
+N_LAUNCHES, N_SHOPPERS, N_WORKERS, N_DAYS = 2000, 120_000, 2, 30
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Launches of one kind; `lost`: share of the new arm's shoppers whose decisions never arrive."""
+
+    name: str
+    gain: float
+    shop: Shop
+    rollout: Rollout
+    lost: float = 0.0
+
+
+def kinds(n_shoppers: int) -> list[Kind]:
+    """Return what is simulated."""
+    shop, rule = Shop(n_shoppers), Rollout()
+    small = Shop(n_shoppers // 10)
+    scheduled = Rollout(schedule=Schedule(days=7, margin=0.2))
+    return [
+        Kind("10% worse", -0.10, shop, rule),
+        Kind("equal", 0.0, shop, rule),
+        Kind("10% better", 0.10, shop, rule),
+        Kind("worse by the margin", -rule.margin, shop, rule),
+        Kind("small shop on a schedule, 10% worse", -0.10, small, scheduled),
+        Kind("small shop on a schedule, equal", 0.0, small, scheduled),
+        Kind("small shop on a schedule, 10% better", 0.10, small, scheduled),
+        Kind("equal, a tenth of the new arm lost", 0.0, shop, rule, lost=0.1),
+    ]
+
+
+def main(n_launches: int, n_shoppers: int, seed: int, chosen: str) -> None:
+    """All launches of the kinds are tried and reported."""
+    with ProcessPoolExecutor(N_WORKERS) as pool:
+        for place, kind in enumerate(kinds(n_shoppers)):
+            if chosen not in kind.name:
+                continue
+            started = time.perf_counter()
+            seeds = [[seed, place, number] for number in range(n_launches)]
+            ends = list(pool.map(partial(_simulated, kind), seeds, chunksize=20))
+            print(json.dumps(_line(kind, ends, time.perf_counter() - started)), flush=True)
+        if chosen in "pooled means":
+            n = max(n_launches // 10, 20)
+            gains = list(pool.map(partial(_pooled, Shop(n_shoppers)), range(seed, seed + n), chunksize=5))
+            line = {"kind": "pooled means of an equal version under a growing share", "launches": n}
+            print(json.dumps(line | {"mean_gain": round(float(np.mean(gains)), 4)}), flush=True)
+
+
+def _simulated(kind: Kind, seed: Sequence[int]) -> LaunchEnd:
+    generator = np.random.default_rng(seed)
+    return simulate_launch(kind.rollout, kind.shop, generator, gain=kind.gain, n_days=N_DAYS, lost=kind.lost)
+
+
+def _pooled(shop: Shop, seed: int) -> float:
+    return pooled_gain(shop, np.random.default_rng([seed, 99]), (0.05, 0.25, 0.5), 7)
+
+
+def _line(kind: Kind, ends: Sequence[LaunchEnd], seconds: float) -> dict[str, object]:
+    complete = [end for end in ends if end.ended == "complete"]
+    grown = [end for end in ends if end.n_smaller_arm]
+    compared = [end.spread for end in ends if end.spread]
+    return {
+        "kind": kind.name,
+        "launches": len(ends),
+        "shoppers": kind.shop.n_shoppers,
+        "days": N_DAYS,
+        "passed_25_percent": _rate([end.share > 0.25 for end in ends]),
+        "complete": _rate([end.ended == "complete" for end in ends]),
+        "retreated": _rate([end.ended == "retreat" for end in ends]),
+        "held_by_mismatch": _rate([end.held_by_mismatch for end in ends]),
+        "median_days_to_complete": float(np.median([end.n_days for end in complete])) if complete else None,
+        "median_smaller_arm_at_first_growth": float(np.median([end.n_smaller_arm for end in grown])) if grown else None,
+        "spread_of_a_shoppers_value": round(float(np.median(compared)), 2) if compared else None,
+        "seconds": round(seconds, 1),
+    }
+
+
+def _rate(found: Sequence[bool]) -> dict[str, object]:
+    """Return how many of the launches, with an exact 95% interval of the rate."""
+    interval = binomtest(sum(found), len(found)).proportion_ci(method="exact")
+    return {
+        "n": sum(found),
+        "rate": round(sum(found) / len(found), 4),
+        "interval": [round(float(x), 4) for x in interval],
+    }
+
+
+if __name__ == "__main__":
+    main(
+        int(os.environ.get("LAUNCHES") or N_LAUNCHES),
+        int(os.environ.get("SHOPPERS") or N_SHOPPERS),
+        int(os.environ.get("SEED") or 1),
+        os.environ.get("KINDS") or "",
+    )
