@@ -19,7 +19,7 @@ from conf.settings import Settings
 from conf.specs.scenario import Pipeline, load_pipeline
 from rl.data.shop_rules import rules_of_scenario
 from rl.data.transitions_reading import PublishedTransitions, read_availability, read_transitions
-from rl.errors import PolicyError, RegistryError, ServingError
+from rl.errors import EvaluationError, PolicyError, RegistryError, ServingError
 from rl.figures.monitor import Alert, ArrivalFigures, FrequencyFigures, MonitorFigures, read_monitor
 from rl.monitor.alerts import keep_alerts
 from rl.monitor.arrivals import arrivals
@@ -81,7 +81,7 @@ def run(
     policy = _policy(settings, scenario, served.judged.version)
     checked = _checked(settings, pipeline, served, policy, log, earlier)
     look = look_at(served, checked, pipeline, earlier)
-    figures = _acted(settings, look)
+    figures = _acted(settings, look, _taken_before(night))
     night.folder.mkdir(parents=True, exist_ok=True)
     figures.write(night.monitor)
     write_atomically(night.monitor_page, render_monitor_page(figures))
@@ -115,7 +115,9 @@ def _served(
         scenario=pipeline.scenario.name,
         share=pipeline.scenario.exploration.control_holdout,
     )
-    episodes = served_episodes(rows, pipeline, horizon=horizon, arms=arms, is_control=held_out)
+    episodes = served_episodes(
+        rows, pipeline, horizon=horizon, arms=arms, fallback=FALLBACK_VERSION, is_control=held_out
+    )
     judged = _judged(rows, launches)
     return None if judged is None else Served(rows, episodes, launches, judged, FALLBACK_VERSION, horizon)
 
@@ -135,6 +137,14 @@ def _earlier(settings: Settings, source: str, scenario: str, run_date: date) -> 
     """Return the figures of the night monitored before; None where there is none."""
     before = [day for day in monitored_dates(settings.home, source, scenario) if day < run_date]
     return read_monitor(Run(settings.home, source, scenario, before[-1]).monitor) if before else None
+
+
+def _taken_before(night: Run) -> MonitorFigures | None:
+    """Return the figures of the same night's first look; None where there was none, or another release took it."""
+    try:
+        return read_monitor(night.monitor)
+    except EvaluationError:
+        return None
 
 
 def _policy(settings: Settings, scenario: str, number: int) -> StochasticPolicy | str:
@@ -224,8 +234,11 @@ def _arrivals(
     return found, None if found else refusal
 
 
-def _acted(settings: Settings, look: Look) -> MonitorFigures:
-    """Log the figures to the champion's run, roll it back where that is called for, and return the figures with it."""
+def _acted(settings: Settings, look: Look, before: MonitorFigures | None) -> MonitorFigures:
+    """Log the figures to the champion's run, roll it back where that is called for, and return the figures with it.
+
+    A look that is taken again (`before` is the first one's) still tells what that led to.
+    """
     figures = look.figures
     model = f"{figures.scenario}-policy"
     with open_store(settings) as client:
@@ -234,6 +247,8 @@ def _acted(settings: Settings, look: Look) -> MonitorFigures:
         if version is not None:
             log_day(client, version.run_id, figures.date, monitor_metrics(figures))
         wants = figures.on_broken_promise == "rollback" and look.asks_for_rollback
+        if before is not None and before.version == figures.version and before.rolled_back_to is not None:
+            return figures.model_copy(update={"rolled_back_to": before.rolled_back_to})
         if not wants or aliases(client, model).get(CHAMPION) != figures.version:
             return figures
         return _rolled_back(client, settings, model, figures)

@@ -8,7 +8,6 @@ from datetime import date
 
 from conf.specs.scenario import Pipeline
 from rl.figures.monitor import (
-    Alert,
     ArrivalFigures,
     FrequencyFigures,
     MonitorFigures,
@@ -156,12 +155,6 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
         seen=seen_now(seen, episodes, served.horizon),
     )
     return Look(figures, found)
-
-
-def new_alerts(figures: MonitorFigures, earlier: MonitorFigures | None) -> tuple[Alert, ...]:
-    """Return the alerts that the night before didn't have."""
-    known = set() if earlier is None else {(one.kind, one.day, one.subject) for one in earlier.alerts}
-    return tuple(one for one in figures.alerts if (one.kind, one.day, one.subject) not in known)
 
 
 def _watched(served: Served, checked: Checked, pipeline: Pipeline) -> Watch:

@@ -83,18 +83,21 @@ def served_episodes(
     *,
     horizon: date,
     arms: Mapping[str, str],
+    fallback: str,
     is_control: Callable[[str], bool],
 ) -> ServedEpisodes:
     """Return the episodes with their arms and on-policy values.
 
     An episode belongs to the arm of its first decision, whatever decided the later ones; those of shoppers in the
-    control group belong to it whoever decided.
+    control group belong to it whoever decided. One that the fallback began belongs to no arm, whoever it is about: a
+    shopper who opted out has another name at each request, by which nobody is held out.
 
     Args:
         rows: that were read.
         pipeline: whose discount and steps make a value.
         horizon: last date whose deliveries are in.
         arms: name of the arm by policy version.
+        fallback: policy version of decisions that no policy made.
         is_control: whether a pseudonym is held out.
     """
     transitions, scenario = rows.transitions, pipeline.scenario
@@ -107,11 +110,13 @@ def served_episodes(
     place = {name: number for number, name in enumerate(names)}
     of_version = np.array([place[arms.get(name, OTHERS)] for name in transitions.policy_versions], dtype=np.int64)
     held_out = np.array([is_control(shopper) for shopper in rows.shoppers], dtype=bool)
+    by = rows.row_version[starts]
+    is_held_out = held_out[transitions.user] & ~rows.is_by({fallback})[starts]
     last_settled = (horizon - timedelta(days=pipeline.settle_days)).toordinal()
     return ServedEpisodes(
         day=rows.day,
         shopper=transitions.user,
-        arm=np.where(held_out[transitions.user], place[CONTROL], of_version[rows.row_version[starts]]),
+        arm=np.where(is_held_out, place[CONTROL], of_version[by]),
         arms=names,
         value=np.add.reduceat(discounted, starts),
         is_settled=np.asarray(rows.day <= last_settled),

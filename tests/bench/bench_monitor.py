@@ -149,6 +149,7 @@ def ledger_line(found: list[Launched]) -> dict[str, object]:
         "scores_within_1.96": round(inside / len(found), 4),
         "scores_interval": [round(share.low, 4), round(share.high, 4)],
         "mean_score": round(float(scores.mean()), 3),
+        "called_broken_on_any_day": sum(one.is_ever_broken for one in found),
         "true_gain": _rounded(float(truth.mean())),
         "launched_without_gain": round(float((truth <= 0).mean()), 4),
         "slope_of_earned_on_promised": _rounded(float(np.polyfit(raw, earned, 1)[0])),

@@ -13,7 +13,7 @@ import numpy as np
 
 from rl.data.logged_episodes import FloatArray
 from rl.gate.corrected_gain import corrected_gain
-from rl.monitor.promise import PromisedGain, promise_score
+from rl.monitor.promise import PromisedGain, promise_score, standing
 from rl.monitor.realised import RunningGain, ServedEpisodes, gain_interval, running_gains
 from rl.ope.intervals.intervals import student_interval
 from rl.ope.intervals.sums import mean_sums
@@ -33,12 +33,13 @@ SPREAD = 1.0
 
 @dataclass(frozen=True)
 class Launched:
-    """One launch: its promise, what it truly gains, and what was seen of it."""
+    """One launch: its promise, what it truly gains, what was seen of it, and whether any day called it broken."""
 
     promise: PromisedGain
     truth: float
     earned: RunningGain
     score: float
+    is_ever_broken: bool
 
 
 def judged(truth: float, rng: np.random.Generator) -> PromisedGain | None:
@@ -76,9 +77,10 @@ def launch(rng: np.random.Generator) -> Launched:
         promise = judged(truth, rng)
         if promise is not None:
             break
-    *_, last = running_gains(served(truth, rng), "champion", "control")
-    interval = gain_interval(last, level=0.95, planned_error=promise.standard_error)
-    return Launched(promise, truth, last, promise_score(promise, interval))
+    gains = list(running_gains(served(truth, rng), "champion", "control"))
+    looks = [gain_interval(one, level=0.95, planned_error=promise.standard_error) for one in gains]
+    is_broken = any(standing(promise, one) == "broken" for one in looks)
+    return Launched(promise, truth, gains[-1], promise_score(promise, looks[-1]), is_broken)
 
 
 def looks_that_miss(rng: np.random.Generator, n_days: int, truth: float = 0.0) -> tuple[bool, bool]:

@@ -115,6 +115,7 @@ def test_missing_and_strange_decisions_are_told_by_name_once(made: Callable[...,
     told = {one.day: one for one in found.arrivals}[START]
     assert (told.n_missing, told.n_strange, len(told.missing)) == (4, 2, 4)
     assert [one.kind for one in found.alerts] == ["missing_decisions", "strange_decisions"]
+    Run(served.home, SOURCE, SCENARIO, START + timedelta(days=lateness)).monitor.write_text("{}")
     again, _ = look(served, START + timedelta(days=lateness))
     assert len(result["alerts"]) == 2 and again["alerts"] == []
     lines = [json.loads(line) for line in alerts_log(served.home).read_text().splitlines()]
@@ -144,7 +145,8 @@ def test_a_broken_promise_rolls_back_where_the_scenario_says_so(made: Callable[.
     assert "the promise is broken" in told.why
     ends = {one.version: one.end for one in launches(served.home, MODEL)}
     assert ends[1] is None and ends[2].who == "monitor"
-    look(served, last)
+    again = look(served, last)[1]
+    assert again is not None and again.rolled_back_to == 1
     assert len(read_approvals(served.settings, MODEL)) == 3
     with open_store(served.settings) as client:
         assert aliases(client, MODEL)["champion"] == 1
@@ -200,6 +202,16 @@ def test_without_a_control_group_the_page_says_why_nothing_is_known(made: Callab
     found = look(served, lived(served, 4))[1]
     assert "no shopper is held out as control" in found.launch.refusal
     assert found.ledger.n_compared == 0
+
+
+def test_what_the_fallback_decided_is_in_neither_arm(made: Callable[..., ServedHome]) -> None:
+    served = made()
+    last = lived(served, 3, n_fallback=50)
+    found = look(served, last)[1]
+    own = found.days[-1]
+    assert found.fallback is not None and 0.2 < found.fallback < 0.5
+    assert own.champion.n_episodes < found.days[0].champion.n_episodes
+    assert own.control.n_episodes == found.days[0].control.n_episodes
 
 
 def test_nothing_served_is_skipped(made: Callable[..., ServedHome]) -> None:
