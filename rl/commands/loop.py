@@ -15,7 +15,7 @@ from conf.private_home import keep_private
 from conf.publication import write_atomically
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
-from rl.commands import decide, evaluate, prepare, promote, register, train
+from rl.commands import decide, evaluate, monitor, prepare, promote, register, rollout, train
 from rl.errors import LoopError
 from rl.loop.day_loop import DayLoop, begun
 from rl.loop.nights import Command, Nights
@@ -105,4 +105,6 @@ _COMMANDS: Mapping[str, Command] = {
     "register": register.run,
     "promote": promote.run,
     "decide": decide.run,
+    "rollout": rollout.run,
+    "monitor": monitor.run,
 }

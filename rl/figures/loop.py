@@ -45,7 +45,11 @@ class LoopDay(StrictModel):
 
 
 class LoopNight(StrictModel):
-    """A night of the loop; gain and truth are over `compared_with`. seconds: of the whole night."""
+    """A night of the loop; gain and truth are over `compared_with`. seconds: of the whole night.
+
+    promised, earned: gain of what is served, as promised, and as monitored so far. rollout: what the day's look at a
+    launch did. alerts: new ones.
+    """
 
     date: date
     verdict: Outcome
@@ -55,6 +59,10 @@ class LoopNight(StrictModel):
     true_gain: float | None
     is_promoted: bool
     seconds: float
+    promised: float | None = None
+    earned: Spread | None = None
+    rollout: str | None = None
+    alerts: tuple[str, ...] = ()
 
     @property
     def is_held(self) -> bool | None:
@@ -90,6 +98,11 @@ class LoopFigures(StrictModel):
     def promoted(self) -> tuple[LoopNight, ...]:
         """Nights whose version became champion."""
         return tuple(night for night in self.nights if night.is_promoted)
+
+    @property
+    def watched(self) -> bool:
+        """Whether any night held what was served against what was promised."""
+        return any(night.promised is not None or night.earned is not None for night in self.nights)
 
     @property
     def held(self) -> tuple[int, int]:

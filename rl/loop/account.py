@@ -115,7 +115,7 @@ def loop_nights(state: LoopState) -> tuple[LoopNight, ...]:
 
 
 def _night(night: RunNight) -> LoopNight:
-    names = ("date", "verdict", "version", "compared_with", "gain", "true_gain", "is_promoted")
+    names = set(LoopNight.model_fields) - {"seconds"}
     return LoopNight(**{name: getattr(night, name) for name in names}, seconds=sum(night.seconds.values()))
 
 

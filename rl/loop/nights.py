@@ -29,7 +29,8 @@ class Nights:
         settings: of the loop's home.
         pipeline: the scenario on the source.
         jobs: Spark's side.
-        commands: `prepare`, `train`, `evaluate`, `register`, `promote` and `decide`, as `python -m rl` runs them.
+        commands: `prepare`, `train`, `evaluate`, `register`, `promote`, `decide`, `rollout` and `monitor`, as
+            `python -m rl` runs them.
         logs: folder of the shop's deliveries.
         say: tells of a step that ended, with its seconds.
     """
@@ -49,13 +50,32 @@ class Nights:
         where = [f"--source={source}", f"--date={day}"]
         self._job("ingest", [*where, f"--logs={self.logs}", f"--scenario={scenario}"])
         self._job("build", [*where, f"--scenario={scenario}"])
+        watched = self._watched(day)
         night = self._learned(day)
         if self.pipeline.scenario.clock != "sku_day":
             tomorrow = day + timedelta(days=1)
             self._job("observe", [f"--source={source}", f"--scenario={scenario}", f"--as-of={tomorrow}"])
         if self.pipeline.scenario.clock != "session_step":
             self._command("decide", day, version=None, budget=None)
-        return night.model_copy(update={"seconds": dict(self._seconds)})
+        return night.model_copy(update=watched | {"seconds": dict(self._seconds)})
+
+    def _watched(self, day: date) -> dict[str, object]:
+        """Look at what is served: how far it is rolled out, and what it earned beside what was promised."""
+        scenario, found = self.pipeline.scenario, dict[str, object]()
+        if scenario.request_problem:
+            return found
+        if scenario.rollout is not None:
+            look = self._command("rollout", day)
+            found["rollout"] = None if "skipped" in look else f"{look['decision']}, {look['share']:.0%} from now on"
+        seen = self._command("monitor", day)
+        if "skipped" not in seen:
+            earned = seen["earned"]
+            found |= {
+                "promised": seen["promised"],
+                "earned": None if earned is None else Spread(**earned),
+                "alerts": tuple(seen["alerts"]),
+            }
+        return found
 
     def _learned(self, day: date) -> RunNight:
         prepared = self._command("prepare", day)

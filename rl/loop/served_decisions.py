@@ -38,11 +38,13 @@ class Served:
         ask: it.
         version: of the champion in the registry; None where it serves none.
         policy_version: of the champion, as the decision log names it.
+        share: of the shoppers who get it.
     """
 
     ask: Ask
     version: int | None
     policy_version: str | None
+    share: float = 1.0
 
 
 @contextmanager
@@ -72,7 +74,7 @@ def service_in_process(settings: Settings, pipeline: Pipeline, decisions: Path, 
             requests = BatchRequest.model_validate(body).requests
             return [answer_of(service, one) for one in asyncio.run(service.decide(requests))]
 
-        yield Served(ask, readiness.version, readiness.policy_version)
+        yield Served(ask, readiness.version, readiness.policy_version, readiness.share)
     finally:
         service.close()
 

@@ -9,6 +9,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 
+from conf.paths import serving_folder
 from rl.figures.loop import LoopFigures
 from rl.loop.account import loop_figures, true_values
 from rl.loop.day_loop import DayLoop
@@ -76,5 +77,14 @@ class SessionLoop(DayLoop):
             return
         seed = self.state.seed * 1_000 + number
         with service_in_process(self.settings, self.pipeline, folder, seed=seed) as served:
-            lived = LivedDay(date=day, version=served.version, policy_version=served.policy_version)
+            lived = LivedDay(date=day, version=served.version, policy_version=served.policy_version, share=served.share)
             yield ServedDecisions(self.shop, number, served), lived
+        self._keep_log(folder)
+
+    def _keep_log(self, folder: Path) -> None:
+        """Keep the day's decision log where a service keeps it, for whoever watches what is served."""
+        source, scenario = self.pipeline.source.name, self.pipeline.scenario.name
+        kept = serving_folder(self.settings.home, source, scenario) / "decisions"
+        kept.mkdir(parents=True, exist_ok=True)
+        for path in folder.glob("decisions-*.jsonl"):
+            shutil.copyfile(path, kept / path.name)

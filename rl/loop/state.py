@@ -18,19 +18,21 @@ class LivedDay(StrictModel):
     """A day of the shop.
 
     version: of the champion that the service served; None where the shop decided by its own rule.
-    policy_version: of that champion, as the decision log names it.
+    policy_version: of that champion, as the decision log names it. share: of the shoppers who got it.
     """
 
     date: date
     version: int | None = None
     policy_version: str | None = None
+    share: float = 1.0
 
 
 class RunNight(StrictModel):
     """A night after a day.
 
     version: registered; None where there was nothing to learn. compared_with: what the gain is over. true_gain: of the
-    candidate over that, on the days of the test episodes, in the simulated shop. seconds: by step.
+    candidate over that, on the days of the test episodes, in the simulated shop. promised, earned: gain of what is
+    served, as promised and as monitored so far. rollout: what the day's look did. alerts: new ones. seconds: by step.
     """
 
     date: date
@@ -40,6 +42,10 @@ class RunNight(StrictModel):
     gain: Spread | None = None
     true_gain: float | None = None
     is_promoted: bool = False
+    promised: float | None = None
+    earned: Spread | None = None
+    rollout: str | None = None
+    alerts: tuple[str, ...] = ()
     seconds: dict[str, float] = Field(default_factory=dict)
 
 

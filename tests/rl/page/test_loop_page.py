@@ -118,3 +118,19 @@ def test_every_mark_stays_inside_the_picture(n: int) -> None:
     picture = values_picture(figures)
     assert all(52 <= mark.x <= 748 and mark.top >= 14 and mark.bottom <= 274 for mark in picture.marks)
     assert len(picture.x_labels) <= 14
+
+
+def test_what_is_watched_stands_beside_the_night() -> None:
+    night = _night(3, "reject").model_copy(
+        update={
+            "promised": 0.7,
+            "earned": Spread(value=0.4, lower=-0.2, upper=1.0),
+            "rollout": "grow, 25% from now on",
+            "alerts": ("Actions <drift>.",),
+        }
+    )
+    page = render_loop_page(_figures(nights=(night,)))
+    assert "Served: promised, earned so far" in page
+    assert "Rollout: grow, 25% from now on." in page
+    assert "Alert: Actions &lt;drift&gt;." in page
+    assert "Served:" not in render_loop_page(_figures())
