@@ -14,7 +14,7 @@ def anytime_reach(standard_error: float, *, level: float, margin: float) -> floa
     """Return how far a one-sided bound lies from the estimate, so that it is missed at any look with `level` at most.
 
     se sqrt(2 (1 + 1/k) log(1 + sqrt(1 + k) / (2 level))), k = v / se^2, the bound of a half-normal mixture over
-    effects of variance v. It is exact for a Brownian motion whose time is the information 1 / se^2. The estimate of a
+    effects of variance v. It holds for a Brownian motion whose time is the information 1 / se^2. The estimate of a
     stage is one where all shoppers are seen from its start: with persistent differences between shoppers of variance a
     and daily noise e, 1 / (a + e / days) is the information, and its increments are independent. Where some come later,
     what is seen at two looks is more alike than that, and bounds of that kind are crossed less often (Slepian 1962).
@@ -26,7 +26,9 @@ def anytime_reach(standard_error: float, *, level: float, margin: float) -> floa
         level: one-sided, over all looks of the stage together.
         margin: difference that is to be told, which sets where the bound is tightest; the same at all looks.
 
-    Source: Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024), one-sided form of theorem 2.2; Robbins (1970).
+    Source: Robbins (1970): with x = estimate / se sqrt(k / (1 + k)), 2 / sqrt(1 + k) exp(x^2 / 2) F(x), F the normal
+    distribution, is a martingale that exceeds 1 / level with probability `level` at most, and exp(x^2 / 2) F(x) is
+    exp(x^2 / 2) - 1/2 at least. Asymptotic as in Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas (2024).
     """
     log_term = -2 * math.log(2 * level)
     variance = (log_term + math.log(log_term + 1)) * (margin / _TIGHT_AT) ** 2
