@@ -25,7 +25,7 @@ Follows every partition of `transitions/{name}`. `monitor` holds what the champi
 was promoted on, and looks whether every decision arrived, whether actions are chosen as often as told, and whether the
 shop is still what it was; it writes `monitor.json` and `monitor.html` into the night's run folder, keeps alerts, and
 rolls the champion back where the scenario says so (`monitor.on_broken_promise`). Where nothing was served it is
-**skipped**.
+**skipped**. Where the scenario rolls promotions out by stages, `rollout` takes the day's look at the present stage.
 
 Other dates than tonight's are **skipped**: their looks were taken. Trigger this DAG with its partition key and
 `{{"monitor": true}}` to look again on purpose.
@@ -57,19 +57,26 @@ def monitor_dag(pipeline: Pipeline) -> DAG | None:
             python_callable=skip_unless_tonights_look,
             execution_timeout=timedelta(minutes=5),
         )
-        monitor = LearningStep(
-            task_id="monitor",
-            doc_md="`python -m rl monitor`: promised and earned, arrivals, propensities, drift; alerts.",
-            arguments=[
-                "monitor",
-                f"--source={pipeline.source.name}",
-                f"--scenario={scenario.name}",
-                "--date={{ run_date(dag_run) }}",
-            ],
-            execution_timeout=timedelta(hours=2),
-        )
-        is_tonight >> monitor
+        looks = [_look(pipeline, "monitor", "promised and earned, arrivals, propensities, drift; alerts.")]
+        if scenario.rollout is not None:
+            doc = "the day's look at what is rolled out: it grows, holds or goes back; skipped where nothing is."
+            looks.append(_look(pipeline, "rollout", doc))
+        is_tonight >> looks
     return dag
+
+
+def _look(pipeline: Pipeline, command: str, doc: str) -> LearningStep:
+    return LearningStep(
+        task_id=command,
+        doc_md=f"`python -m rl {command}`: {doc}",
+        arguments=[
+            command,
+            f"--source={pipeline.source.name}",
+            f"--scenario={pipeline.scenario.name}",
+            "--date={{ run_date(dag_run) }}",
+        ],
+        execution_timeout=timedelta(hours=2),
+    )
 
 
 def skip_unless_tonights_look(dag_run: Any) -> str:

@@ -8,6 +8,7 @@ import pytest
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowSkipException
 
+from conf.specs.rollout import Rollout
 from conf.specs.scenario import load_pipeline
 from dags.monitor_dags import monitor_dag, skip_unless_tonights_look
 from tests.dags.fake_pipeline import calls, write_fake_pipeline
@@ -48,3 +49,21 @@ def test_a_run_monitors_its_date(dag: DAG, tmp_path: Path, monkeypatch, airflow_
     (monitored,) = calls(folder)
     where = {"source": "simulated_shop", "scenario": "recommendation", "date": TONIGHT}
     assert (monitored["command"], monitored["options"]) == ("monitor", where)
+
+
+def test_what_is_rolled_out_is_looked_at_beside_it(tmp_path: Path, monkeypatch, airflow_home) -> None:
+    """Neither look waits for the other: one that finds nothing to do is skipped alone."""
+    pipeline = load_pipeline("recommendation", "simulated_shop")
+    scenario = pipeline.scenario.model_copy(update={"rollout": Rollout()})
+    dag = monitor_dag(pipeline.model_copy(update={"scenario": scenario}))
+    assert dag is not None
+    for name, value in {"HOME": tmp_path, "PIPELINE_VENV": tmp_path / "venv", "TONIGHT": TONIGHT}.items():
+        monkeypatch.setenv(f"NIGHTCART_{name}", str(value))
+    folder = write_fake_pipeline(tmp_path / "venv", skip={"rollout": "nothing is being rolled out"})
+    run = dag.test(run_conf={"date": TONIGHT})
+    assert {task.task_id: str(task.state) for task in run.get_task_instances()} == {
+        "is_tonight": "success",
+        "monitor": "success",
+        "rollout": "skipped",
+    }
+    assert {call["command"] for call in calls(folder)} == {"monitor", "rollout"}
