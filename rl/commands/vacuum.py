@@ -47,14 +47,12 @@ def run(*, settings: Settings, is_confirmed: bool, keep_days: int) -> dict[str, 
         NightcartError: a pointer, a night's pins or the registry can't be read, so that nothing may go.
     """
     nights = known_nights(settings, keep_days=keep_days)
-    for night in (one for one in nights if one.run.lock("night").parent.is_dir()):
-        with idle_night(night.run, "make vacuum"):
-            pass
+    _refuse_at_work(nights)
     lakes = [Lake(settings.lake, path.name) for path in _sources(settings.lake)]
     kinds = _found(settings, lakes, nights, keep_days)
     freed = freed_bytes(kinds)
     if is_confirmed:
-        _remove(settings, lakes, nights, kinds)
+        _remove(settings, lakes, kinds, keep_days)
     a_night = bytes_a_night(lakes, nights)
     result = {
         "is_removed": is_confirmed,
@@ -67,6 +65,12 @@ def run(*, settings: Settings, is_confirmed: bool, keep_days: int) -> dict[str, 
     }
     print("\n".join(_lines(result)), flush=True)
     return result
+
+
+def _refuse_at_work(nights: Iterable[KnownNight]) -> None:
+    for night in (one for one in nights if one.run.lock("night").parent.is_dir()):
+        with idle_night(night.run, "make vacuum"):
+            pass
 
 
 def _sources(lake: Path) -> list[Path]:
@@ -84,22 +88,23 @@ def _found(settings: Settings, lakes: Iterable[Lake], nights: Sequence[KnownNigh
     }
 
 
-def _remove(settings: Settings, lakes: Iterable[Lake], nights: Sequence[KnownNight], kinds: Kinds) -> None:
+def _remove(settings: Settings, lakes: Iterable[Lake], kinds: Kinds, keep_days: int) -> None:
     """Remove what was found, pins and results first: nothing may name what is gone."""
-    for path in kinds["pins"]:
-        remove(path)
-    for path in kinds["checkpoints"]:
+    for path in (*kinds["pins"], *kinds["checkpoints"]):
         try:
             with idle_night(run_of(path, settings.home), "make vacuum"):
-                forget_results(path)
+                if path not in kinds["pins"]:
+                    forget_results(path)
                 remove(path)
         except NightAtWork as error:  # it began since
-            log.warning("checkpoints_kept", path=str(path), why=str(error))
+            log.warning("kept", path=str(path), why=str(error))
     for path in (*kinds["logs"], *kinds["staging"]):
         remove(path)
+    # Looked for again: what was published or prepared meanwhile may name what was found.
+    nights = known_nights(settings, keep_days=keep_days)
+    _refuse_at_work(nights)
     for lake in lakes:
         with publishing(lake.lock):
-            # Looked for again: what was published meanwhile may name what was found.
             aside = [
                 set_aside(path, lake)
                 for path in superseded_versions(lake, nights)

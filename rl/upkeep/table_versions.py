@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
@@ -15,11 +16,17 @@ from conf.publication import read_pointers
 from rl.data.pinned_versions import read_versions
 from rl.upkeep.needed_nights import KnownNight
 
+SECONDS_FOR_READERS = 3600
+"""For so long a version stays after its pointer was swapped, for readers that found it in the pointer before."""
+
 _NO_VERSIONS = frozenset({"delta", "csv"})
 
 
 def superseded_versions(lake: Lake, nights: Sequence[KnownNight]) -> list[Path]:
     """Return the folders of table versions that nobody needs; raw deliveries are never among them.
+
+    A version of a partition whose pointer was swapped within the last hour stays: who read the pointer before that may
+    be about to open its files.
 
     Raises:
         PublicationError: a pointer can't be read.
@@ -30,7 +37,7 @@ def superseded_versions(lake: Lake, nights: Sequence[KnownNight]) -> list[Path]:
     for folder in _tables(lake):
         named = {folder / file for pointer in read_pointers(folder).values() for file in pointer.files} | pinned
         needed = {place for file in named for place in (file, *file.parents)}
-        found += _without(folder, needed, is_top=True)
+        found += [path for path in _without(folder, needed, is_top=True) if not _was_read_lately(folder, path)]
     return found
 
 
@@ -76,6 +83,13 @@ def _pinned_files(lake: Lake, nights: Sequence[KnownNight]) -> set[Path]:
             folder = lake.transitions(night.run.scenario, pointer.manifest.spec_hash)
             found |= {folder / file for file in pointer.files}
     return found
+
+
+def _was_read_lately(table: Path, version: Path) -> bool:
+    """Return whether a partition that the folder holds, or lies in, got another version within the last hour."""
+    places = [*version.relative_to(table).parts, *(path.name for path in version.rglob("*=*"))]
+    pointers = [Lake.pointer(table, name) for name in dict.fromkeys(places)]
+    return any(time.time() - path.stat().st_mtime < SECONDS_FOR_READERS for path in pointers if path.exists())
 
 
 def _without(folder: Path, needed: Collection[Path], *, is_top: bool = False) -> Iterator[Path]:

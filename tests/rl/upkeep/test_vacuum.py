@@ -107,6 +107,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     raw = home.lake.folder / "raw"
     home.publish(raw, f"delivery_date={DAY}", "delivered")
     home.version(raw, f"delivery_date={DAY}", "delivered-before")
+    for path in home.lake.folder.rglob("_pointers/*.json"):
+        os.utime(path, (LONG_AGO, LONG_AGO))
     return home
 
 
@@ -185,6 +187,19 @@ def test_a_night_that_was_prepared_again_keeps_everything(home: Home) -> None:
     assert (run.candidate("bc-1") / "checkpoints").is_dir()
     pinned = home.lake.transitions(SCENARIO, "s1") / "v-pinned0" / f"date={DAY}" / "part.parquet"
     assert pinned.exists()
+
+
+def test_a_version_stays_an_hour_for_those_who_found_it_before(home: Home) -> None:
+    """A reader that took the pointer just before it was swapped opens its files."""
+    sessions = home.lake.table("sessions")
+    os.utime(Lake.pointer(sessions, f"date={DAY}"))
+    home.vacuum()
+    assert (sessions / "v-before" / f"date={DAY}" / "part.parquet").exists()
+    hour_ago = time.time() - 3_700
+    os.utime(Lake.pointer(sessions, f"date={DAY}"), (hour_ago, hour_ago))
+    home.vacuum()
+    assert not (sessions / "v-before").exists()
+    assert (sessions / "v-now" / f"date={DAY}" / "part.parquet").exists()
 
 
 def test_nothing_goes_while_a_night_runs(home: Home) -> None:
