@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare observe control monitor serve preview rollback off on loop \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare observe control monitor serve preview rollback off on loop \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
@@ -50,7 +50,9 @@ help:  ## this page
 #:   DELIVERY=2026-01-31 REASON="..." WHO=ann LOGS=PATH  the delivery that `make accept` publishes as it is, why, whose word
 #:                    it is (default: this user), and the logs to land first where it isn't landed yet
 #:   MODEL=NAME       a file of conf/models that `make shopper-models` fits and scores with; default: each
-#:   FROM=2026-01-05 TO=2026-01-31   the range that `make plan` is about, both dates included
+#:   FROM=2026-01-05 TO=2026-01-31   the range that `make plan` and `make backfill` are about, both dates included
+#:   FORCE=1 RETRAIN=1            `make backfill` makes all of the range, and trains once afterwards (it promotes nothing)
+#:   YES=1 KEEP_DAYS=30           `make vacuum` removes; logs, pins and the history of Delta tables stay so long
 #:   AS_OF=2026-02-01 the day that `make observe` is for: the one after the last delivery
 #:   HOST=127.0.0.1 SERVE_PORT=8090 RULES=rules.yaml DECISIONS=FOLDER   of `make serve`; RULES SHOPPERS=200 of `make preview`
 #:   TODAY=2026-03-16 the day that `make serve` takes for today, for a simulated shop, whose days are past
@@ -107,6 +109,17 @@ check-source: pipeline-environment  ## what the first lines of a log become, in 
 plan: pipeline-environment  ## what an ingest and a build would make for a range of dates, and why, in seconds and without Spark (FROM, TO, SOURCE, SCENARIO)
 	@exec $(PIPELINE) -m jobs.commands.plan --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  --from "$${FROM:-}" --to "$${TO:-}"
+
+# Where there is rightly nothing to learn (exit code 99) the data are made for all that.
+backfill: pipeline-environment  ## make what `make plan` names for a range of dates, and nothing else (FROM, TO, SOURCE, SCENARIO; FORCE=1 all of it; RETRAIN=1 then trains once)
+	@source="$${SOURCE:-simulated_shop}"; scenario="$${SCENARIO:-recommendation}"; \
+	$(PIPELINE) -m jobs.commands.quietly backfill --source "$$source" --scenario "$$scenario" --from "$${FROM:-}" \
+	  --to "$${TO:-}" $${FORCE:+--force} $${RETRAIN:+--for-training}; \
+	if [ -n "$${RETRAIN:-}" ]; then \
+	  $(PIPELINE) -m rl retrain --source "$$source" --scenario "$$scenario" --date "$$TO" || [ $$? = 99 ]; fi
+
+vacuum: pipeline-environment  ## what nobody needs any more, disk use and its forecast; YES=1 removes it (KEEP_DAYS)
+	@exec $(PIPELINE) -m rl vacuum $${YES:+--yes} --keep-days "$${KEEP_DAYS:-30}"
 
 forget-source: pipeline-environment  ## remove all data of a trial source from the home (SOURCE, YES=1; FORCE=1 despite a champion)
 	@exec $(PIPELINE) -m rl forget --source "$${SOURCE:-}" $${YES:+--yes} $${FORCE:+--force}

@@ -4,6 +4,7 @@ NightcartError
 └── ConfError
     ├── SpecError       a YAML that doesn't fit its model (all violations at once)
     ├── SettingError    an environment variable that doesn't fit
+    ├── NightAtWork     a night that somebody computes, where nobody may
     └── PublicationError  a pointer or manifest that can't be read or may not be written
         ├── StaleInputs   a publisher that saw strictly less than what is already published
         └── DamagedFile   a published file whose bytes aren't those that were published
@@ -42,6 +43,12 @@ class SpecError(ConfError):
 
 class SettingError(ConfError):
     """An environment variable that doesn't fit."""
+
+
+class NightAtWork(ConfError):
+    """A night that somebody computes, where nobody may; nothing was changed."""
+
+    may_pass = True
 
 
 class PublicationError(ConfError):

@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
+from conf.errors import NightAtWork
 from conf.paths import Run
 
 Say = Callable[[str], None]
@@ -51,6 +52,27 @@ def own_turn(run: Run, command: str, say: Say, *, night: str | None, is_side_by_
     with ExitStack() as held:
         held.enter_context(_taken(run.lock("night"), fcntl.LOCK_SH, command, say, unless=night))
         held.enter_context(_taken(run.lock("step"), mode, command, say))
+        yield
+
+
+@contextmanager
+def idle_night(run: Run, command: str) -> Iterator[None]:
+    """Hold a night that nobody is at work on.
+
+    Args:
+        run: the night.
+        command: what a process that waits meanwhile is told.
+
+    Raises:
+        NightAtWork: somebody is; nothing waits.
+    """
+
+    def refuse(line: str) -> None:
+        raise NightAtWork(f"{line.partition(';')[0]}; wait until it has ended, then repeat")
+
+    with ExitStack() as held:
+        for name in ("night", "step"):
+            held.enter_context(_taken(run.lock(name), fcntl.LOCK_EX, command, refuse))
         yield
 
 

@@ -138,6 +138,11 @@ class Run:
         return self.folder / "build.json"
 
     @property
+    def backfill_result(self) -> Path:
+        """File of what the last backfill up to the night's date made."""
+        return self.folder / "backfill.json"
+
+    @property
     def observe_result(self) -> Path:
         """File of the histories as of the day after the night's date."""
         return self.folder / "observe.json"
@@ -325,6 +330,11 @@ def failures_log(home: Path) -> Path:
 def registrations(home: Path) -> list[Path]:
     """Return the files of the versions that a home's nights registered, one file for each night."""
     return list((home / "runs").glob("*/*/*/registration.json"))
+
+
+def services_record(home: Path) -> Path:
+    """Return the file that remembers the services that `make up` started."""
+    return home / "airflow" / "services.json"
 
 
 def path_date(path: str, column: str) -> date:

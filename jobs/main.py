@@ -1,4 +1,6 @@
-"""The one entry for spark-submit: `ingest`, `accept`, `build`, `observe` and `repair`, each in one Spark session.
+"""The one entry for spark-submit: `ingest`, `accept`, `build`, `backfill`, `observe` and `repair`.
+
+Each runs in one Spark session.
 
 Stdout ends with one JSON object; log lines and errors go to stderr. Exit codes: 0 done, 1 an error (one clear message),
 2 wrong arguments.
@@ -33,6 +35,7 @@ from conf.specs.scenario import load_pipeline, scenario_names
 from conf.specs.source import Source, load_source
 from conf.specs.spec_hash import code_hash
 from conf.specs.strict_yaml import suggest
+from jobs.commands.backfill import BackfillRange, backfill, services_line, summary_lines
 from jobs.commands.ingest import ingest, land_logs
 from jobs.errors import UnlikelyDelivery
 from jobs.failure_reason import SPARK_FAILURES, failure_reason
@@ -63,6 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         message = f"unexpected {type(error).__name__}: {failure_reason(error)}; NIGHTCART_LOG_LEVEL=debug tells where"
         return _fail(message, is_debugging=is_debugging)
+    if given.command == "backfill":
+        print("\n".join([*summary_lines(result), *services_line(settings, result)]), flush=True)
     print(to_json(result), flush=True)
     return 0
 
@@ -73,6 +78,11 @@ def command_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     ingesting = commands.add_parser("ingest", help="delivered logs -> events, rejected lines, sessions")
     building = commands.add_parser("build", help="events -> transitions of a scenario")
+    filling = commands.add_parser("backfill", help="what `make plan` names for a range of dates, and nothing else")
+    filling.add_argument("--from", required=True, type=date.fromisoformat, dest="first", help="first date of the range")
+    filling.add_argument("--to", required=True, type=date.fromisoformat, dest="date", help="last date of the range")
+    filling.add_argument("--force", action="store_true", help="make all of the range, although it is current")
+    filling.add_argument("--for-training", action="store_true", help="run the last date as a night, for its training")
     accepting = commands.add_parser("accept", help="publish a delivery as it is, whatever share of it is rejected")
     accepting.add_argument("--delivery", required=True, type=date.fromisoformat, dest="date", help="its date")
     accepting.add_argument("--reason", required=True, help="why it is right as it is; its manifest keeps the words")
@@ -85,7 +95,7 @@ def command_parser() -> argparse.ArgumentParser:
     repairing = commands.add_parser("repair", help="find damaged files and make them anew")
     repairing.add_argument("--logs", type=Path, help="the logs as delivered, where raw files are damaged")
     repairing.set_defaults(scenarios=[], date="")
-    for command in (ingesting, building, accepting, observing, repairing):
+    for command in (ingesting, building, filling, accepting, observing, repairing):
         command.add_argument("--source", required=True, help="name of a source in conf/sources")
     for command in (ingesting, building):
         command.add_argument("--date", required=True, type=date.fromisoformat, help="horizon: last delivery to use")
@@ -93,7 +103,7 @@ def command_parser() -> argparse.ArgumentParser:
     accepting.set_defaults(scenarios=[])
     many: dict[str, Any] = {"action": "append", "dest": "scenarios", "metavar": "SCENARIO"}
     ingesting.add_argument("--scenario", **many, default=[], help="its run folder gets the result; may be repeated")
-    for command in (building, observing):
+    for command in (building, filling, observing):
         command.add_argument("--scenario", **many, required=True, help="name of a scenario in conf/scenarios")
     return parser
 
@@ -110,7 +120,7 @@ def run_command(given: argparse.Namespace, settings: Settings, *, keeps_session:
     for name in given.scenarios:
         if name not in scenario_names():
             raise NightcartError(f"no scenario {name!r}{suggest(name, scenario_names())}")
-    if given.command == "build":
+    if given.command in ("build", "backfill"):
         load_pipeline(given.scenarios[-1], given.source)  # whether they fit shouldn't wait for Spark either
     logs = getattr(given, "logs", None)
     files = find_files(source, logs) if logs is not None else None  # what can be refused shouldn't wait for Spark
@@ -121,6 +131,8 @@ def run_command(given: argparse.Namespace, settings: Settings, *, keeps_session:
     if given.command == "accept" and logs is None and not _accepted(given, Lake(settings.lake, source.name)):
         return {"source": source.name, "left_out": str(given.date), "reason": given.reason}
     with _own_turn(given, settings):
+        if given.command == "backfill":
+            return _backfill(given, settings, keeps_session=keeps_session)
         return _work(given, settings, source, keeps_session=keeps_session)
 
 
@@ -132,10 +144,31 @@ def _accepted(given: argparse.Namespace, lake: Lake) -> bool:
 
 def _own_turn(given: argparse.Namespace, settings: Settings) -> AbstractContextManager[None]:
     """Wait until no other run computes the night; taking in deliveries needs no turn."""
-    if given.command != "build":
+    if given.command not in ("build", "backfill"):
         return nullcontext()
     run = Run(settings.home, given.source, given.scenarios[-1], given.date)
-    return own_turn(run, "jobs build", lambda line: log.warning("waiting", why=line), night=settings.night)
+    return own_turn(run, f"jobs {given.command}", lambda line: log.warning("waiting", why=line), night=settings.night)
+
+
+def _backfill(given: argparse.Namespace, settings: Settings, *, keeps_session: bool) -> dict[str, Any]:
+    """Return what a backfill made; Spark starts only where something is due."""
+    pipeline = load_pipeline(given.scenarios[-1], given.source)
+    asked = BackfillRange(given.first, given.date, is_forced=given.force, is_for_training=given.for_training)
+    started: list[SparkSession] = []
+
+    def start() -> SparkSession:
+        if not started:
+            started.append(start_spark(settings, f"nightcart backfill {given.source} {given.first} {given.date}"))
+        return started[0]
+
+    try:
+        result = backfill(start, settings, pipeline, asked, code_hash=_code())
+    finally:
+        if started and not keeps_session:
+            started[0].stop()
+    run = Run(settings.home, given.source, given.scenarios[-1], given.date)
+    write_atomically(run.backfill_result, to_json(result, indent=1))
+    return result
 
 
 def _work(given: argparse.Namespace, settings: Settings, source: Source, *, keeps_session: bool) -> dict[str, Any]:

@@ -401,6 +401,23 @@ def forget(
     _run_command("forget", source=source, is_confirmed=is_confirmed, is_forced=is_forced)
 
 
+@app.command("retrain")
+def retrain(source: SourceName, scenario: ScenarioName, run_date: RunDate) -> None:
+    """Train once on what a backfill made: from the dataset to the registry's entry; nothing is promoted."""
+    _run_command("retrain", source=source, scenario=scenario, run_date=run_date.date())
+
+
+@app.command("vacuum")
+def vacuum(
+    is_confirmed: Annotated[bool, typer.Option("--yes", help="Remove; without it, say what would be removed.")] = False,
+    keep_days: Annotated[
+        int, typer.Option("--keep-days", min=1, help="Days that logs, pins and the history of Delta tables stay.")
+    ] = 30,
+) -> None:
+    """Remove what nobody needs any more: superseded table versions, checkpoints, old logs, what kills left."""
+    _run_command("vacuum", is_confirmed=is_confirmed, keep_days=keep_days)
+
+
 @app.command("open-registry")
 def open_registry() -> None:
     """Make the registry's database where there is none, and check what is there."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]  # ships no types
 
+from conf.paths import services_record
 from conf.publication import write_atomically
 from conf.settings import Settings
 
@@ -76,7 +77,7 @@ def write_record(home: Path, record: Record) -> None:
 
 def record_path(home: Path) -> Path:
     """Return the file that remembers a home's services."""
-    return home / "airflow" / "services.json"
+    return services_record(home)
 
 
 def marked(environment: dict[str, str], name: str) -> dict[str, str]:

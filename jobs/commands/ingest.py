@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,19 @@ log = structlog.get_logger()
 
 
 def ingest(
-    spark: SparkSession, settings: Settings, source: Source, *, logs: Path | None, horizon: date, code_hash: str
+    spark: SparkSession,
+    settings: Settings,
+    source: Source,
+    *,
+    logs: Path | None,
+    horizon: date,
+    code_hash: str,
+    again: Collection[date] = (),
 ) -> dict[str, Any]:
     """Land logs where given, ingest every delivery up to the horizon, build sessions; return the counts.
 
-    Returns the result as `docs/pipeline.md` says, without the seconds Spark took to start.
+    Returns the result as `docs/pipeline.md` says, without the seconds Spark took to start. Deliveries and sessions of
+    the dates `again` are made although they are current.
 
     Raises:
         DeliveryError: delivered files that can't be taken in or right, or nothing delivered for the horizon.
@@ -52,12 +60,12 @@ def ingest(
     refuse_date_without_data(sorted({*read_raw_deliveries(job.lake), *open_days(job.lake, horizon)}), horizon)
     seconds["land"], started = _since(started)
     try:
-        deliveries = ingest_deliveries(job)
+        deliveries = ingest_deliveries(job, again)
     except UnlikelyDelivery as error:
         raise UnlikelyDelivery("\n".join([str(error), *_held_back_told(job.lake, source, horizon)])) from error
     refuse_held_back(job.lake, source.name, horizon)
     seconds["ingest"], started = _since(started)
-    build_sessions(job)
+    build_sessions(job, again)
     seconds["sessions"], _ = _since(started)
     return count_lines(job.lake, source, horizon) | {
         "deliveries": [str(day) for day in deliveries],

@@ -20,7 +20,7 @@ from conf.specs.spec_hash import data_spec_hash, source_hash
 from jobs.errors import DeliveryError
 from jobs.events.ingest import why_ingested
 from jobs.landing.raw_deliveries import read_raw_deliveries
-from jobs.transitions.due_dates import why_due
+from jobs.transitions.due_dates import STILL_OPEN, why_due
 
 
 def plan(settings: Settings, pipeline: Pipeline, first: date, last: date) -> dict[str, Any]:
@@ -28,7 +28,8 @@ def plan(settings: Settings, pipeline: Pipeline, first: date, last: date) -> dic
 
     A build makes every earlier date that isn't current, too: those before the first date are listed apart. What a
     delivery that is to be ingested anew says isn't known before, so that the dates that were made from it may turn out
-    to be current.
+    to be current. Dates that a night makes again only because they are still open are named apart: a backfill leaves
+    them as they are.
 
     Args:
         settings: name lake and pseudonym key.
@@ -53,7 +54,8 @@ def plan(settings: Settings, pipeline: Pipeline, first: date, last: date) -> dic
         key_id=settings.pseudonym_key_id(),
     )
     folder = lake.transitions(pipeline.scenario.name, data_spec_hash(pipeline))
-    dates = _after_ingest(folder, ingested, last) if ingested else why_due(lake, folder, pipeline, last)
+    whys = _after_ingest(folder, ingested, last) if ingested else why_due(lake, folder, pipeline, last)
+    dates = {day: why for day, why in whys.items() if why != STILL_OPEN}
     return {
         "source": pipeline.source.name,
         "scenario": pipeline.scenario.name,
@@ -62,6 +64,7 @@ def plan(settings: Settings, pipeline: Pipeline, first: date, last: date) -> dic
         "deliveries": {str(day): why for day, why in sorted(ingested.items())},
         "dates": {str(day): why for day, why in sorted(dates.items()) if day >= first},
         "earlier_dates": {str(day): why for day, why in sorted(dates.items()) if day < first},
+        "still_open": [str(day) for day in sorted(whys.keys() - dates.keys())],
     }
 
 
@@ -70,7 +73,12 @@ def lines_of(found: dict[str, Any]) -> list[str]:
     told = [f"ingest delivery {day}: {why}" for day, why in found["deliveries"].items()]
     told += [f"build {day}: {why}" for day, why in found["dates"].items()]
     told += [f"build {day}, before the range: {why}" for day, why in found["earlier_dates"].items()]
-    return told or [f"nothing is to be done from {found['from']} to {found['to']}"]
+    told = told or [f"nothing is to be done from {found['from']} to {found['to']}"]
+    if found["still_open"]:
+        told.append(
+            f"still open, and current: {', '.join(found['still_open'])}; a night makes them again, a backfill not"
+        )
+    return told
 
 
 def _after_ingest(folder: Path, ingested: dict[date, str], last: date) -> dict[date, str]:

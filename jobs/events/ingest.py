@@ -88,8 +88,12 @@ class Ingestion:
         return Target(table, self.lake.table(table.name), _PARTITION, sort_columns=table.key[-2:])
 
 
-def ingest_deliveries(job: Ingestion) -> list[date]:
+def ingest_deliveries(job: Ingestion, again: Collection[date] = ()) -> list[date]:
     """Publish the tables of every landed delivery up to the horizon that is not current; return their dates.
+
+    Args:
+        job: what ingesting needs to know.
+        again: deliveries to take in although their tables are current.
 
     Raises:
         DeliveryError: a landed file is gone, or was landed under another spec.
@@ -102,7 +106,7 @@ def ingest_deliveries(job: Ingestion) -> list[date]:
     known = [delivery for day, delivery in landed.items() if day <= job.provenance.horizon]
     inputs = _inputs_of(job.lake, known)
     whys = why_ingested(job.lake, job.source, known, spec_hash=job.provenance.spec_hash, key_id=job.provenance.key_id)
-    due = [delivery for delivery in known if delivery.delivery_date in whys]
+    due = [delivery for delivery in known if delivery.delivery_date in whys or delivery.delivery_date in again]
     if not due:
         tables = (EVENTS, EVENTS_REJECTED, *side_tables_of(job.source))
         finish_killed(job.lake.lock, [job.target(table) for table in tables])

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ABANDONED_AFTER_SECONDS = 24 * 3600
+from conf.abandoned import is_abandoned
 
 
 @contextmanager
@@ -32,15 +31,5 @@ def staging_folder(staging: Path) -> Iterator[Path]:
 def remove_abandoned(staging: Path) -> None:
     """Remove folders whose process is gone, or that are a day old."""
     for folder in staging.glob("*~*~*"):
-        if _is_abandoned(folder):
+        if is_abandoned(folder):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_abandoned(folder: Path) -> bool:
-    host, pid, _ = folder.name.split("~")
-    try:
-        if time.time() - folder.stat().st_mtime > ABANDONED_AFTER_SECONDS:
-            return True
-    except FileNotFoundError:
-        return False
-    return host == socket.gethostname() and not Path(f"/proc/{pid}").exists()

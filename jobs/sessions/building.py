@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 
 import structlog
@@ -27,10 +27,14 @@ from jobs.sessions.session_rows import DAYS_AFTER, DAYS_BEFORE, write_sessions
 log = structlog.get_logger()
 
 
-def build_sessions(job: Ingestion) -> list[date]:
+def build_sessions(job: Ingestion, again: Collection[date] = ()) -> list[date]:
     """Build the sessions of every date up to the horizon that are not current; return these dates.
 
     A date whose sessions were built from more deliveries, at a later horizon, keeps them.
+
+    Args:
+        job: what ingesting needs to know.
+        again: dates to build although their sessions are current.
     """
     horizon = job.provenance.horizon
     delivered = DeliveredEvents.read(job.lake, last_delivery_date=horizon)
@@ -44,7 +48,7 @@ def build_sessions(job: Ingestion) -> list[date]:
         for partition, pointer in read_pointers(folder).items()
         if seems_intact(folder, pointer)
     }
-    due = [day for day in dates if not _is_settled(job, published.get(day), inputs[day])]
+    due = [day for day in dates if day in again or not _is_settled(job, published.get(day), inputs[day])]
     if due:
         log.info("building_sessions", source=job.source.name, dates=len(due), first=str(due[0]), last=str(due[-1]))
         _build(job, due, inputs, delivered)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -92,8 +92,23 @@ class _Order:
         return f"transitions/{self.pipeline.scenario.name}"
 
 
-def build(spark: SparkSession, settings: Settings, pipeline: Pipeline, horizon: date) -> dict[str, Any]:
+def build(
+    spark: SparkSession,
+    settings: Settings,
+    pipeline: Pipeline,
+    horizon: date,
+    *,
+    again: Collection[date] | None = None,
+) -> dict[str, Any]:
     """Build and publish the transitions of the date, of open dates before it, and of dates that aren't current.
+
+    Args:
+        spark: the session.
+        settings: name lake and pseudonym key.
+        pipeline: scenario and source.
+        horizon: the date.
+        again: None for a night. For a backfill, which makes what changed alone, dates to make although they are
+            current; something must be due.
 
     Returns:
         what `docs/pipeline.md` says of `build.json`.
@@ -106,7 +121,7 @@ def build(spark: SparkSession, settings: Settings, pipeline: Pipeline, horizon: 
     started = time.monotonic()
     lake = Lake(settings.lake, pipeline.source.name)
     folder = lake.transitions(pipeline.scenario.name, data_spec_hash(pipeline))
-    order = _Order(spark, lake, pipeline, find_due_dates(lake, folder, pipeline, horizon), horizon)
+    order = _Order(spark, lake, pipeline, find_due_dates(lake, folder, pipeline, horizon, again=again), horizon)
     provenance = Provenance(
         spec_hash=data_spec_hash(pipeline),
         code_hash=code_hash(PROJECT_ROOT / "jobs", PROJECT_ROOT / "conf"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -21,13 +21,16 @@ from jobs.sessions.business_days import days_between
 from jobs.sessions.session_rows import DAYS_BEFORE
 from jobs.transitions.attribution import look_back_days
 
+STILL_OPEN = "it is still open: later days may add to it"
+"""Why a night's build makes a date again although nothing that it is made from has changed."""
+
 
 @dataclass(frozen=True)
 class DueDates:
     """What a build makes.
 
     Attributes:
-        dates: dates to make, ascending; the last one is the date asked for.
+        dates: dates to make, ascending; of a night, the last one is the date asked for.
         horizon: deliveries and events up to this day count. Later than the date asked for where its dates are already
             published at a later horizon: what was known isn't forgotten.
         inputs: for each date, name and content hash of what can affect it: bounded before and behind, so that a sealed
@@ -45,14 +48,20 @@ class DueDates:
     n_events: int
 
 
-def find_due_dates(lake: Lake, folder: Path, pipeline: Pipeline, asked: date) -> DueDates:
+def find_due_dates(
+    lake: Lake, folder: Path, pipeline: Pipeline, asked: date, *, again: Collection[date] | None = None
+) -> DueDates:
     """Return what to build: dates from `asked` back to where partitions are sealed, and earlier ones not current.
+
+    A backfill makes only what changed: with `again`, open dates that are current are kept as earlier ones are. No date
+    may be due then.
 
     Args:
         lake: paths of the source's tables.
         folder: of the scenario's transitions under this spec.
         pipeline: how far back a partition looks, and after how many days it is sealed.
         asked: the date to build.
+        again: None for a night. For a backfill, dates to make although they are current.
 
     Raises:
         DeliveryError: no events on the date.
@@ -69,13 +78,13 @@ def find_due_dates(lake: Lake, folder: Path, pipeline: Pipeline, asked: date) ->
     kept = {
         day: published[day]
         for day in inputs
-        if day < first_open
+        if (day < first_open if again is None else day not in again)
         and day in published
         and published[day].manifest.inputs == inputs[day]
         and seems_intact(folder, published[day])
     }
     due = [day for day in inputs if day not in kept]
-    first_read = due[0] - timedelta(days=_days_before(pipeline))
+    first_read = (due[0] if due else asked) - timedelta(days=_days_before(pipeline))
     n_events = delivered.n_events(first_read, horizon)
     return DueDates(due, horizon, {day: inputs[day] for day in due}, kept, first_read, n_events)
 
@@ -108,7 +117,7 @@ def _why(folder: Path, pointer: Pointer | None, inputs: Mapping[str, str]) -> st
     told = [_changed_in_words(name, before, inputs) for name in changed if not name.startswith("passed/")]
     if told:
         return "; ".join(dict.fromkeys(told))
-    return "days have passed since, and it was still open" if changed else "it is still open: later days may add to it"
+    return "days have passed since, and it was still open" if changed else STILL_OPEN
 
 
 def _changed_in_words(name: str, before: Mapping[str, str], now: Mapping[str, str]) -> str:

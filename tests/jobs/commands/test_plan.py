@@ -75,10 +75,18 @@ def test_each_date_has_its_reason(tmp_path: Path) -> None:
 
 def test_a_plan_is_told_in_lines() -> None:
     """One for each delivery and date; those before the range say so."""
-    found = {"from": "a", "to": "b", "deliveries": {"d1": "new"}, "dates": {"d2": "old"}, "earlier_dates": {"d0": "x"}}
+    found = {
+        "from": "a",
+        "to": "b",
+        "deliveries": {"d1": "new"},
+        "dates": {"d2": "old"},
+        "earlier_dates": {"d0": "x"},
+        "still_open": [],
+    }
     assert lines_of(found) == ["ingest delivery d1: new", "build d2: old", "build d0, before the range: x"]
-    nothing = {"from": "a", "to": "b", "deliveries": {}, "dates": {}, "earlier_dates": {}}
-    assert lines_of(nothing) == ["nothing is to be done from a to b"]
+    nothing = {"from": "a", "to": "b", "deliveries": {}, "dates": {}, "earlier_dates": {}, "still_open": ["d3"]}
+    open_ones = "still open, and current: d3; a night makes them again, a backfill not"
+    assert lines_of(nothing) == ["nothing is to be done from a to b", open_ones]
 
 
 def test_a_range_that_can_not_be_planned_is_refused(tmp_path: Path) -> None:

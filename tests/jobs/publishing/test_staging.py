@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.publishing.staging import ABANDONED_AFTER_SECONDS, staging_folder
+from conf.abandoned import ABANDONED_AFTER_SECONDS
+from jobs.publishing.staging import staging_folder
 
 
 def _dead_pid() -> int:

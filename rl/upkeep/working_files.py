@@ -1,0 +1,77 @@
+"""Files that nights and services leave for themselves, once nobody goes on from them."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+from conf.abandoned import is_abandoned
+from conf.paths import Lake, Run
+from conf.plain_json import to_json
+from conf.publication import write_atomically
+from rl.data.pinned_versions import VERSIONS_FILE
+from rl.learning.trained_candidates import FAILURE_FILE
+from rl.upkeep.needed_nights import KnownNight
+
+_CHECKPOINTS = ("checkpoints", "replay", "checkpoint*.pt")
+
+
+def unneeded_checkpoints(nights: Iterable[KnownNight]) -> list[Path]:
+    """Return checkpoints of nights that nothing needs; their versions stay in MLflow, and their policies here."""
+    return [
+        path
+        for night in nights
+        if not night.why
+        for pattern in _CHECKPOINTS
+        for path in sorted((night.run.folder / "candidates").glob(f"*/{pattern}"))
+    ]
+
+
+def ended_pins(nights: Iterable[KnownNight]) -> list[Path]:
+    """Return the pins of old nights that nothing needs: with them go the table versions that they alone named."""
+    found = [night.run.dataset / VERSIONS_FILE for night in nights if not night.holds_pins]
+    return [path for path in found if path.exists()]
+
+
+def forget_results(path: Path) -> None:
+    """Note in a candidate's folder why it has to be trained anew before anything reads the checkpoint at the path."""
+    reason = "a vacuum removed its checkpoints"
+    write_atomically(path.parent / FAILURE_FILE, to_json({"reason": reason}))
+    (path.parent / "result.json").unlink(missing_ok=True)
+
+
+def old_logs(home: Path, *, keep_days: int) -> list[Path]:
+    """Return the logs of nights, commands and Airflow that nothing was written to for so long.
+
+    Records of alerts and failures (`.jsonl`) are none.
+    """
+    before = time.time() - keep_days * 24 * 3600
+    found = [*(home / "logs").glob("*.log"), *(home / "airflow" / "logs").rglob("*")]
+    return sorted(path for path in found if path.is_file() and not path.is_symlink() and path.stat().st_mtime < before)
+
+
+def orphaned_staging(lake: Lake) -> list[Path]:
+    """Return the folders that publishers left unpublished when they were killed."""
+    return [
+        path
+        for folder in lake.published_folders()
+        for path in sorted(Lake.staging(folder).glob("*~*~*"))
+        if is_abandoned(path)
+    ]
+
+
+def run_of(path: Path, home: Path) -> Run:
+    """Return the night that a checkpoint belongs to."""
+    source, scenario, day = path.relative_to(home / "runs").parts[:3]
+    return Run(home, source, scenario, date.fromisoformat(day))
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder; one that is gone already is no error."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
