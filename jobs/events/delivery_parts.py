@@ -32,6 +32,7 @@ from jobs.events.line_pieces import (
     write_line_pieces,
 )
 from jobs.events.line_reasons import IntArray, with_reasons
+from jobs.landing.days_beyond import hours_of_feeds
 from jobs.landing.delivery_drift import Profile, profile_of, sum_of_profiles
 from jobs.landing.delivery_limits import RejectedLines, sum_of_summaries, summarize
 from jobs.publishing.publishing import Target
@@ -122,7 +123,9 @@ def _written(
                 to = place.target
                 write_cells(dated, schema, to.path_columns, to.sort_columns, place.folder, name)
             told = [asdict(one) | {"delivery_date": None} for one in summarize(lines, day.as_py())]
-            answer = {"day": delivery_date, "lines": told, "profile": profile_of(lines), "ids": sample_ids(lines)}
+            beyond = hours_of_feeds(lines, day.as_py(), source)
+            profile = {feed: counts | beyond.get(feed, {}) for feed, counts in profile_of(lines).items()}
+            answer = {"day": delivery_date, "lines": told, "profile": profile, "ids": sample_ids(lines)}
             yield pa.RecordBatch.from_pylist([{"told": json.dumps(answer)}], _ARROW_FOUND)
 
     given = [(day, part, some) for (day, part), some in sorted(parts.items())]

@@ -29,6 +29,7 @@ from jobs.events.side_staging import SideFiles, count_sides, read_sides, staged_
 from jobs.events.unknown_ids import unknown_ids
 from jobs.landing.acceptance import accepted_notes
 from jobs.landing.currency_rates import rate_files, rates_input, read_rates
+from jobs.landing.days_beyond import unlikely_days
 from jobs.landing.delivery_drift import Drift, Profiles, drifts, unlikely_drift
 from jobs.landing.delivery_limits import RejectedLines, n_shifted, unlikely_lines
 from jobs.landing.raw_deliveries import (
@@ -157,6 +158,7 @@ def _publish(
         side_counts = count_sides(sides)
         unlikely = [
             *unlikely_lines(summary, job.source, accepted),
+            *unlikely_days(written.profiles, job.source, accepted),
             *unlikely_drift(drift, job.source, accepted),
             *unlikely_repetitions(repeated, job.source, accepted),
             *unlikely_sides(job.source, due, side_counts, accepted),
