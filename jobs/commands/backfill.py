@@ -80,7 +80,7 @@ def backfill(
     ingested: list[str] = []
     built: list[str] = []
     found = plan(settings, pipeline, asked.first, asked.last)
-    if asked.is_forced or asked.is_for_training or found["deliveries"]:
+    if asked.is_forced or asked.is_for_training or found["deliveries"] or found["sessions"]:
         taken = ingest(
             start(), settings, pipeline.source, logs=None, horizon=asked.last, code_hash=code_hash, again=asked.again
         )

@@ -20,6 +20,8 @@ from conf.specs.spec_hash import data_spec_hash, source_hash
 from jobs.errors import DeliveryError
 from jobs.events.ingest import why_ingested
 from jobs.landing.raw_deliveries import read_raw_deliveries
+from jobs.publishing.publishing import Provenance
+from jobs.sessions.building import stale_sessions
 from jobs.transitions.due_dates import STILL_OPEN, why_due
 
 
@@ -43,6 +45,7 @@ def plan(settings: Settings, pipeline: Pipeline, first: date, last: date) -> dic
     if first > last:
         raise DeliveryError(f"the range is from {first} to {last}: its first date is after its last; swap them")
     lake = Lake(settings.lake, pipeline.source.name)
+    spec_hash, key_id = source_hash(pipeline.source), settings.pseudonym_key_id()
     known = [one for day, one in read_raw_deliveries(lake).items() if day <= last]
     if not known:
         raise DeliveryError(f"{lake.folder}: nothing was landed up to {last}; `make nightly` with LOGS lands logs")
@@ -50,9 +53,12 @@ def plan(settings: Settings, pipeline: Pipeline, first: date, last: date) -> dic
         lake,
         pipeline.source,
         known,
-        spec_hash=source_hash(pipeline.source),
-        key_id=settings.pseudonym_key_id(),
+        spec_hash=spec_hash,
+        key_id=key_id,
     )
+    # What deliveries that are still to be ingested make of sessions is told by ingesting them.
+    now = Provenance(spec_hash, "", key_id, last)
+    sessions = [] if ingested else stale_sessions(lake, pipeline.source, now)
     folder = lake.transitions(pipeline.scenario.name, data_spec_hash(pipeline))
     whys = _after_ingest(folder, ingested, last) if ingested else why_due(lake, folder, pipeline, last)
     dates = {day: why for day, why in whys.items() if why != STILL_OPEN}
@@ -62,6 +68,7 @@ def plan(settings: Settings, pipeline: Pipeline, first: date, last: date) -> dic
         "from": str(first),
         "to": str(last),
         "deliveries": {str(day): why for day, why in sorted(ingested.items())},
+        "sessions": [str(day) for day in sessions],
         "dates": {str(day): why for day, why in sorted(dates.items()) if day >= first},
         "earlier_dates": {str(day): why for day, why in sorted(dates.items()) if day < first},
         "still_open": [str(day) for day in sorted(whys.keys() - dates.keys())],
@@ -71,6 +78,7 @@ def plan(settings: Settings, pipeline: Pipeline, first: date, last: date) -> dic
 def lines_of(found: dict[str, Any]) -> list[str]:
     """Return the plan in lines, one for each delivery and date."""
     told = [f"ingest delivery {day}: {why}" for day, why in found["deliveries"].items()]
+    told += [f"sessions of {day}: deliveries around it changed, or days have passed since" for day in found["sessions"]]
     told += [f"build {day}: {why}" for day, why in found["dates"].items()]
     told += [f"build {day}, before the range: {why}" for day, why in found["earlier_dates"].items()]
     told = told or [f"nothing is to be done from {found['from']} to {found['to']}"]

@@ -17,7 +17,15 @@ from jobs.events.events_reading import DeliveredEvents, read_events
 from jobs.events.ingest import Ingestion
 from jobs.events.ordered_partitions import n_partitions_for
 from jobs.events.shopper_files import shopper_files
-from jobs.publishing.publishing import PartitionFacts, Target, checked, explaining_failures, finish_killed, publish
+from jobs.publishing.publishing import (
+    PartitionFacts,
+    Provenance,
+    Target,
+    checked,
+    explaining_failures,
+    finish_killed,
+    publish,
+)
 from jobs.publishing.row_counts import n_rows, n_true, total
 from jobs.publishing.row_pieces import join_pieces
 from jobs.publishing.staging import staging_folder
@@ -42,19 +50,37 @@ def build_sessions(job: Ingestion, again: Collection[date] = ()) -> list[date]:
         return []
     dates = days_between(delivered.all_event_dates[0], horizon)
     inputs = {day: session_inputs(delivered, job.source, day, horizon) for day in dates}
-    folder = job.lake.table(SESSIONS.name)
-    published = {
-        path_date(partition, "date"): pointer.manifest
-        for partition, pointer in read_pointers(folder).items()
-        if seems_intact(folder, pointer)
-    }
-    due = [day for day in dates if day in again or not _is_settled(job, published.get(day), inputs[day])]
+    due = sorted({*_unsettled(job.lake, job.provenance, inputs), *(day for day in dates if day in again)})
     if due:
         log.info("building_sessions", source=job.source.name, dates=len(due), first=str(due[0]), last=str(due[-1]))
         _build(job, due, inputs, delivered)
     else:
         finish_killed(job.lake.lock, [session_target(job)])
     return due
+
+
+def stale_sessions(lake: Lake, source: Source, provenance: Provenance) -> list[date]:
+    """Return the dates up to the horizon whose sessions are not current, told from pointers alone.
+
+    Raises:
+        UnpublishedDelivery: a delivery up to the horizon was landed and isn't ingested.
+    """
+    horizon = provenance.horizon
+    delivered = DeliveredEvents.read(lake, last_delivery_date=horizon)
+    if not delivered.all_event_dates:
+        return []
+    dates = days_between(delivered.all_event_dates[0], horizon)
+    return _unsettled(lake, provenance, {day: session_inputs(delivered, source, day, horizon) for day in dates})
+
+
+def _unsettled(lake: Lake, provenance: Provenance, inputs: Mapping[date, Mapping[str, str]]) -> list[date]:
+    folder = lake.table(SESSIONS.name)
+    published = {
+        path_date(partition, "date"): pointer.manifest
+        for partition, pointer in read_pointers(folder).items()
+        if seems_intact(folder, pointer)
+    }
+    return [day for day, made_from in inputs.items() if not _is_settled(provenance, published.get(day), made_from)]
 
 
 def session_inputs(delivered: DeliveredEvents, source: Source, day: date, horizon: date) -> dict[str, str]:
@@ -68,11 +94,8 @@ def session_inputs(delivered: DeliveredEvents, source: Source, day: date, horizo
     return delivered.inputs(first, min(last, horizon)) | complete | kernel_inputs()
 
 
-def _is_settled(job: Ingestion, published: Manifest | None, inputs: Mapping[str, str]) -> bool:
-    if published is None or (published.spec_hash, published.key_id) != (
-        job.provenance.spec_hash,
-        job.provenance.key_id,
-    ):
+def _is_settled(provenance: Provenance, published: Manifest | None, inputs: Mapping[str, str]) -> bool:
+    if published is None or (published.spec_hash, published.key_id) != (provenance.spec_hash, provenance.key_id):
         return False
     return published.inputs == inputs or is_strict_subset(dict(inputs), published.inputs)
 

@@ -92,7 +92,8 @@ class Lived:
         planned: the plan after the second day was corrected.
         first_alone: a backfill up to the second day.
         corrected: a backfill of all days after it.
-        made: versions after the steps `repeated`, `forced` and `corrected`.
+        for_training: another one, whose results a training needs; those of before were removed.
+        made: versions after the steps `repeated`, `forced`, `corrected` and `for_training`.
         home: where all of that is.
     """
 
@@ -104,7 +105,8 @@ class Lived:
     planned: dict[str, Any]
     first_alone: dict[str, Any]
     corrected: dict[str, Any]
-    made: tuple[Versions, Versions, Versions]
+    for_training: dict[str, Any]
+    made: tuple[Versions, Versions, Versions, Versions]
     home: Path
 
 
@@ -122,6 +124,11 @@ def lived(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Live
     shop.land()
     planned = plan(shop.settings, PIPELINE, FIRST, THIRD)
     first_alone, corrected = shop.fill(FIRST, SECOND), shop.fill()
+    run = Run(shop.settings.home, "canonical", "recommendation", THIRD)
+    run.ingest_result.unlink()
+    run.build_result.unlink()
+    before_training = shop.versions()
+    for_training = shop.fill(is_for_training=True)
     return Lived(
         stopped,
         repeated,
@@ -131,7 +138,8 @@ def lived(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Live
         planned,
         first_alone,
         corrected,
-        (made, made_again, shop.versions()),
+        for_training,
+        (made, made_again, before_training, shop.versions()),
         shop.settings.home,
     )
 
@@ -199,6 +207,15 @@ def test_the_command_says_so_and_how_the_services_do_it(
     assert "--dag-id ingest_events --from-date 2026-01-05 --to-date 2026-01-08" in beside
     kept = Run(lived.home, "canonical", "recommendation", THIRD).backfill_result
     assert json.loads(result) == json.loads(kept.read_text())
+
+
+def test_for_a_training_the_last_date_runs_as_on_a_night(lived: Lived) -> None:
+    """Though nothing changed: a training reads what ingest and build leave in its night's folder."""
+    assert (lived.for_training["ingested"], lived.for_training["built"]) == ([], [str(day) for day in DAYS])
+    assert lived.made[2] == lived.made[3]
+    run = Run(lived.home, "canonical", "recommendation", THIRD)
+    assert json.loads(run.ingest_result.read_text())["n_events"] == 88
+    assert json.loads(run.build_result.read_text())["n_transitions"] == 45
 
 
 def test_a_range_without_deliveries_is_refused(spark: SparkSession, tmp_path: Path) -> None:

@@ -75,18 +75,14 @@ def test_each_date_has_its_reason(tmp_path: Path) -> None:
 
 def test_a_plan_is_told_in_lines() -> None:
     """One for each delivery and date; those before the range say so."""
-    found = {
-        "from": "a",
-        "to": "b",
-        "deliveries": {"d1": "new"},
-        "dates": {"d2": "old"},
-        "earlier_dates": {"d0": "x"},
-        "still_open": [],
-    }
+    empty: dict[str, Any] = {"deliveries": {}, "sessions": [], "dates": {}, "earlier_dates": {}, "still_open": []}
+    nothing = {"from": "a", "to": "b", **empty}
+    found = nothing | {"deliveries": {"d1": "new"}, "dates": {"d2": "old"}, "earlier_dates": {"d0": "x"}}
     assert lines_of(found) == ["ingest delivery d1: new", "build d2: old", "build d0, before the range: x"]
-    nothing = {"from": "a", "to": "b", "deliveries": {}, "dates": {}, "earlier_dates": {}, "still_open": ["d3"]}
+    (of_sessions,) = lines_of(nothing | {"sessions": ["d1"]})
+    assert of_sessions == "sessions of d1: deliveries around it changed, or days have passed since"
     open_ones = "still open, and current: d3; a night makes them again, a backfill not"
-    assert lines_of(nothing) == ["nothing is to be done from a to b", open_ones]
+    assert lines_of(nothing | {"still_open": ["d3"]}) == ["nothing is to be done from a to b", open_ones]
 
 
 def test_a_range_that_can_not_be_planned_is_refused(tmp_path: Path) -> None:
