@@ -18,6 +18,7 @@ from jobs.proposal.currency_guesses import currency_lines
 from jobs.proposal.feed_guesses import FeedGuess, guess_feed
 from jobs.proposal.file_looks import FileLook, joined, look_at
 from jobs.proposal.side_guesses import are_rates, guess_consent, guess_items, is_opt_out_list, leading_currency
+from jobs.proposal.time_guesses import is_local
 
 _ENDS = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]*)?(?:\.gz|\.zst|\.zip)?$")
 _DATES = ((r"(\d{4}-\d{2}-\d{2})", re.compile(r"\d{4}-\d{2}-\d{2}")), (r"(?<!\d)(\d{8})(?!\d)", re.compile(r"\d{8}")))
@@ -29,7 +30,7 @@ _DECIDING = ("impression", "view", "purchase", "cart", "click")
 
 
 def propose(paths: Sequence[Path], name: str | None = None) -> str:
-    """Return the draft as the text of a YAML file that loads.
+    """Return the draft as the text of a YAML file that loads, once `zone` is answered where it asks for it.
 
     Args:
         paths: files, or folders of files.
@@ -54,7 +55,8 @@ def propose(paths: Sequence[Path], name: str | None = None) -> str:
     if not any(line.startswith("currency:") for line in of_sides):
         of_sides += currency_lines(list(found.values()))
     text += "".join(f"{line}\n" for line in of_sides)
-    parse_model(Source, yaml.safe_load(text), "the draft")
+    content = yaml.safe_load(text)
+    parse_model(Source, content | {"zone": content["zone"] or "UTC"}, "the draft")
     return text
 
 
@@ -155,7 +157,7 @@ def _text(
         "# A draft from a look at the files: read it, mend it, then make check-source.",
         f"name: {name}",
         f"title: {name}, proposed by make source",
-        "zone: UTC  # asked: in which zone do the shop's days begin, and times stand that name none? as Europe/Berlin",
+        _zone_line(list(found.values())),
     ]
     feeds = [_feed_lines(guess, pattern, groups[pattern]) for pattern, guess in found.items()]
     if len(feeds) == 1:
@@ -165,6 +167,14 @@ def _text(
         for pattern, feed in zip(found, feeds, strict=True):
             lines += [f"  - name: {_feed_name(pattern)}", *[f"    {line}" for line in feed]]
     return "\n".join([*lines, *_shared_lines(list(found.values()), unread)]) + "\n"
+
+
+def _zone_line(guesses: Sequence[FeedGuess]) -> str:
+    """Return the line on the zone: without a value, where a wrong one would shift the times themselves."""
+    asked = "asked: in which zone do the shop's days begin"
+    if any(is_local(guess.events["event_time"], guess.look.columns) for guess in guesses):
+        return f"zone:  # {asked}, and times stand that name none? as Europe/Berlin"
+    return f"zone: UTC  # {asked}? as Europe/Berlin; where files are cut at another midnight, their evenings are lost"
 
 
 def _feed_name(pattern: str) -> str:
