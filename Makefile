@@ -102,7 +102,7 @@ shopper-models: pipeline-environment  ## who will buy, leave or spend: fit, judg
 source: pipeline-environment  ## propose a source from a look at a shop's files, without Spark (FILES, OUT=conf/sources/NAME.yaml)
 	@$(call set-words,$(PIPELINE),FILES); exec $(PIPELINE) -m jobs.commands.propose_source $${OUT:+--out "$$OUT"} "$$@"
 
-check-source: pipeline-environment  ## what the first lines of a log become, in seconds and without Spark (SOURCE, LOGS, SCENARIO)
+check-source: pipeline-environment  ## what a thousand lines of a log become, in seconds and without Spark (SOURCE, LOGS, SCENARIO)
 	@exec $(PIPELINE) -m jobs.commands.check_source --source "$${SOURCE:-canonical}" --logs "$${LOGS:-}" \
 	  $${SCENARIO:+--scenario "$$SCENARIO"}
 

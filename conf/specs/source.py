@@ -433,6 +433,16 @@ class Source(GrownModel):
             )
         return encoding
 
+    @field_validator("zone", mode="before")
+    @classmethod
+    def _zone_is_said(cls, zone: object) -> object:
+        if zone is None:
+            raise ValueError(
+                "empty; name the zone at whose midnights the shop's days begin, and in which times stand that name "
+                "none, such as Europe/Berlin"
+            )
+        return zone
+
     @field_validator("zone")
     @classmethod
     def _zone_exists(cls, zone: str) -> str:

@@ -1,4 +1,4 @@
-"""`make check-source`: what the first lines of a log become under a source, in seconds and without Spark.
+"""`make check-source`: what lines of a log become under a source, in seconds and without Spark.
 
 The report is on stderr, one JSON object on stdout. Exit codes: 0 a delivery like these lines would be published, 65 it
 would not be or can't be read, 2 wrong arguments.

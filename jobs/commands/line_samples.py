@@ -1,10 +1,11 @@
-"""Which lines of a log are looked at: heads of files spread over all of them, so that a look takes seconds."""
+"""Which lines of a log are looked at: some of files spread over all of them, so that a look takes seconds."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TypeVar
 
+from jobs.commands.file_pieces import FilePieces, SampledLine
 from jobs.landing.delivered_files import DeliveredFile
 
 MOST_FILES = 10
@@ -60,7 +61,21 @@ def sample_lines(
     return [(file, lines[:n], n == len(lines)) for (file, lines), n in zip(heads, taken, strict=True) if n or not lines]
 
 
-def looked_at(n_lines: int, files: Sequence[str], n_files: int, n_about: int | None, *, is_all: bool) -> str:
+def sample_pieces(
+    pieces: Sequence[tuple[DeliveredFile, FilePieces]], n_lines: int
+) -> list[tuple[DeliveredFile, list[SampledLine], bool]]:
+    """Return the same as `sample_lines`, of the beginnings, middles and ends of files."""
+    quotas = shares([min(len(found), n_lines) for _, found in pieces], n_lines)
+    return [
+        (file, found.taken(n), n == len(found))
+        for (file, found), n in zip(pieces, quotas, strict=True)
+        if n or not len(found)
+    ]
+
+
+def looked_at(
+    n_lines: int, files: Sequence[str], n_files: int, n_about: int | None, *, is_all: bool, has_ends: bool = False
+) -> str:
     """Return what a report says of the lines that were looked at.
 
     Args:
@@ -69,13 +84,15 @@ def looked_at(n_lines: int, files: Sequence[str], n_files: int, n_about: int | N
         n_files: all of the feed or table.
         n_about: lines of all files, as their sizes tell; None where they don't.
         is_all: whether no line was left out.
+        has_ends: whether some are from middles and ends of files.
     """
     shown = f"{', '.join(files[:3])}{', ...' if len(files) > 3 else ''}"
     if is_all:
         return f"{n_lines} lines of {shown}"
     of_files = f"{len(files)} of {n_files} files" if n_files > len(files) else f"{n_files} file(s)"
     about = f"about {n_about:,}" if n_about is not None else "more"
-    return f"{n_lines} lines of {about}, from the beginning of {of_files}: {shown}"
+    where = "beginning, middle and end" if has_ends else "beginning"
+    return f"{n_lines} lines of {about}, from the {where} of {of_files}: {shown}"
 
 
 def n_lines_about(files: Sequence[DeliveredFile], samples: Sequence[tuple[DeliveredFile, int, int]]) -> int | None:

@@ -6,19 +6,22 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from conf.specs.scenario import Pipeline
 from conf.specs.side_table import RATES
 from conf.specs.source import Source
 from jobs.commands.feed_warnings import feed_warnings
-from jobs.commands.line_samples import looked_at, n_lines_about, sample_lines, spread
+from jobs.commands.file_pieces import FilePieces, read_pieces
+from jobs.commands.line_samples import looked_at, n_lines_about, sample_pieces, spread
 from jobs.commands.source_outlook import OutlookEvent, ToldEvents, outlook_lines
 from jobs.commands.unended_files import lacks_last_line_end, unended_lines
 from jobs.errors import DeliveryError
 from jobs.landing.currency_rates import read_rates
+from jobs.landing.days_beyond import hours_beyond, told_beyond
 from jobs.landing.delivered_files import (
     DeliveredFile,
     explaining_damage,
@@ -29,7 +32,7 @@ from jobs.landing.delivered_files import (
 )
 from jobs.landing.delivery_limits import RejectedLines, example_of, problem_of, unread_fields
 from jobs.landing.raw_deliveries import feed_of, is_split
-from jobs.landing.raw_lines import LineFile, read_batches, reading_of
+from jobs.landing.raw_lines import LineFile, reading_of
 from jobs.landing.unknown_words import words_told
 from jobs.parsing.event_parsing import EventParser, ParsedLine, Refusal
 from jobs.parsing.field_reading import path_values
@@ -64,7 +67,8 @@ class FeedCheck:
     """What became of lines of one feed.
 
     files: whose lines they are, of n_files; unended: of all files; unfit: of all files, those that can't be taken in,
-    and why; n_about: lines of all files, as their sizes tell; is_all: no line was left out.
+    and why; n_about: lines of all files, as their sizes tell; is_all: no line was left out; has_ends: also
+    lines from middles and ends were looked at; hours_beyond: of lines of dated files that lie beyond their days.
     """
 
     name: str
@@ -73,6 +77,7 @@ class FeedCheck:
     n_files: int = 0
     n_about: int | None = None
     is_all: bool = True
+    has_ends: bool = False
     unfit: dict[str, str] = field(default_factory=dict)
     unended: list[str] = field(default_factory=list)
     n_lines: int = 0
@@ -86,6 +91,7 @@ class FeedCheck:
     days: set[int] = field(default_factory=set)
     seen: set[tuple[date, str]] = field(default_factory=set)
     events: list[OutlookEvent] = field(default_factory=list)
+    hours_beyond: Counter[str] = field(default_factory=Counter)
 
     @property
     def n_rejected(self) -> int:
@@ -111,12 +117,16 @@ class FeedCheck:
         counts = {" ".join(word for word in key if word): len(lines) for key, lines in self.rejected.items()}
         unread = unread_fields(self.n_filled, counts) if self.source.max_drop < 1 else {}
         told = [problem_of(self._summary(accepted=True), self.source), *[f"  {one}" for one in unread.values()]]
+        if self.source.max_rejected_share < 1 and (beyond := self.beyond()):
+            told.append(f"  feed {self.name}: {beyond}")
         told += [f"  its delivery would be held back: {one}" for one in self.unfit.values()]
         return "\n".join(one for one in told if one) or None
 
     def lines(self) -> Iterator[str]:
         """Yield the report, for people."""
-        told = looked_at(self.n_lines, self.files, self.n_files, self.n_about, is_all=self.is_all)
+        told = looked_at(
+            self.n_lines, self.files, self.n_files, self.n_about, is_all=self.is_all, has_ends=self.has_ends
+        )
         yield f"{self.name}: {told}"
         yield f"  accepted {self.n_lines - self.n_rejected}, rejected {self.n_rejected}"
         if self.n_events:
@@ -147,9 +157,14 @@ class FeedCheck:
             yield f"  mapped, and empty in every event: {_some(empty, 20)}"
         yield from (f"  {one}" for one in self.warnings())
 
+    def beyond(self) -> str | None:
+        """Return what lines just beyond their delivery's day say about the zone; None where they are few."""
+        return told_beyond(self.hours_beyond | {"n_accepted": self.n_lines - self.n_rejected}, self.source)
+
     def warnings(self) -> list[str]:
         """Return what is probably wrong although lines are read."""
-        return list(feed_warnings(self.events, self.source))
+        beyond = self.beyond()
+        return [*([beyond] if beyond else []), *feed_warnings(self.events, self.source)]
 
     def result(self) -> dict[str, Any]:
         """Return the same for programs."""
@@ -204,7 +219,7 @@ class FeedCheck:
 def check_source(source: Source, logs: Path, n_lines: int = N_LINES) -> tuple[list[FeedCheck], list[str]]:
     """Return what lines of each feed become, and the files that no pattern matches.
 
-    Lines are the beginnings of files spread over all of the feed's.
+    Lines are from the beginnings, middles and ends of files spread over all of the feed's.
 
     Raises:
         DeliveryError: no file, or one that can't be read.
@@ -236,8 +251,9 @@ def _check_feed(check: FeedCheck, files: Sequence[DeliveredFile], rates: Rates, 
     if check.source.csv is not None:
         check.unended = [file.name for file in files if lacks_last_line_end(file.path)]
     headers = dict(_headers(check, files))
-    heads = list(_heads(check, spread([file for file in files if file.name in headers]), n_lines))
-    samples = sample_lines(heads, n_lines)
+    pieces = list(_pieces(check, spread([file for file in files if file.name in headers]), n_lines))
+    samples = sample_pieces(pieces, n_lines)
+    check.has_ends = any(one.end for _, one in pieces)
     check.is_all = len(samples) == len(files) and all(is_whole for _, _, is_whole in samples)
     sizes = [(file, len(lines), sum(len(line.encode()) + 1 for _, line, _ in lines)) for file, lines, _ in samples]
     check.n_about = n_lines_about(files, sizes)
@@ -258,13 +274,13 @@ def _headers(check: FeedCheck, files: Sequence[DeliveredFile]) -> Iterator[tuple
             _note_unfit(check, file, error)
 
 
-def _heads(
+def _pieces(
     check: FeedCheck, files: Sequence[DeliveredFile], n_lines: int
-) -> Iterator[tuple[DeliveredFile, Sequence[tuple[int, str, str]]]]:
+) -> Iterator[tuple[DeliveredFile, FilePieces]]:
     for file in files:
         try:
             with explaining_damage(file):
-                yield file, list(islice(_lines(file, check.source), n_lines + 1))
+                yield file, read_pieces(file, reading_of(check.source, _PASSING_KEY), n_lines)
         except DeliveryError as error:
             _note_unfit(check, file, error)
 
@@ -288,13 +304,11 @@ def _check_lines(
         check.n_passed_over.update(passed_over.lists_of(line))
         at = RejectedLines(day, check.name, None, None, None, 1, file.name, number, None)
         _count(check, parsed, at, line_hash)
+        is_outside = parsed.refusal is not None and parsed.refusal.reason == "outside_window"
+        if is_outside and parsed.event_time is not None and file.delivery_date is not None:
+            check.hours_beyond.update(hours_beyond(np.array([parsed.event_time]), day, source))
         if parsed.refusal is not None and parsed.refusal.reason == "ignored":
             check.n_ignored.update(set(parser.type_words(line)))
-
-
-def _lines(file: DeliveredFile, source: Source) -> Iterator[tuple[int, str, str]]:
-    for batch in read_batches(LineFile(file.path, file.name), reading_of(source, _PASSING_KEY)):
-        yield from zip(batch.numbers.tolist(), batch.lines.to_pylist(), batch.hashes.to_pylist(), strict=True)
 
 
 def _own_day(parser: EventParser, line: str, source: Source) -> date:
@@ -349,7 +363,7 @@ def report_lines(
     """Return the report on all feeds, a line of text each.
 
     Args:
-        checks: what the first lines of each feed become.
+        checks: what lines of each feed become.
         unread: files that no pattern matches.
         source: the source of all feeds.
         pipeline: a scenario on it, whose rewards and features are looked at.

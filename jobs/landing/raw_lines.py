@@ -64,6 +64,14 @@ class LineFile:
 
 
 @dataclass(frozen=True)
+class LinePlace:
+    """Where a line begins: its number, from 1, and its offset in bytes."""
+
+    number: int
+    offset: int
+
+
+@dataclass(frozen=True)
 class LineReading:
     """How workers read files. The key is in the pickled function, never in a plan or a message."""
 
@@ -160,15 +168,22 @@ def read_lines(spark: SparkSession, files: Sequence[LineFile], reading: LineRead
     return map_lines(spark, files, LINE_SCHEMA, reading, describe)
 
 
-def read_batches(file: LineFile, reading: LineReading) -> Iterator[LineBatch]:
-    """Yield every line of the file that holds a record, some thousands at a time."""
+def read_batches(file: LineFile, reading: LineReading, begin: LinePlace | None = None) -> Iterator[LineBatch]:
+    """Yield every line of the file that holds a record, some thousands at a time.
+
+    Args:
+        file: to read.
+        reading: how.
+        begin: the line to begin with, of a file that `can_begin_anywhere`; left out, the first.
+    """
     said = "".join(
         f"\0{found.group(1) if (found := re.search(pattern, file.name)) else ''}" for pattern in reading.patterns
     )
     if reading.feed_name is not None:
         said += f"\0\0{reading.feed_name}"
     hashed, meaning = KeyedHash(reading.key), said.encode()
-    for placed in _batches(file.path, reading):
+    placed_batches = _batches(file.path, reading) if begin is None else _later_batches(file.path, reading, begin)
+    for placed in placed_batches:
         hashes = [hashed(line + meaning) for line in placed.lines.cast(pa.binary()).to_pylist()]
         lines = _bearable(placed.lines)
         yield LineBatch(file, placed.numbers, placed.offsets, lines, pa.array(hashes, pa.string()))
@@ -209,6 +224,19 @@ def _text_batches(path: Path, reading: LineReading) -> Iterator[PlacedLines]:
             kept = found.without_first() if reading.has_header and found.numbers[0] == 1 else found
             if len(kept.lines):
                 yield kept
+
+
+def can_begin_anywhere(path: Path, reading: LineReading) -> bool:
+    """Return whether lines of a file can be read without those before them: plain text, and each line a record."""
+    is_text = reading.layout == "text" and path.suffix not in (".gz", ".zst", ".zip")
+    return is_text and (reading.csv is None or not (reading.csv.quoted_line_breaks or reading.csv.changes_lines))
+
+
+def _later_batches(path: Path, reading: LineReading, begin: LinePlace) -> Iterator[PlacedLines]:
+    with open_bytes(path) as file:
+        file.seek(begin.offset)
+        for found in placed_lines(file, reading.encoding):
+            yield PlacedLines(found.numbers + (begin.number - 1), found.offsets + begin.offset, found.lines)
 
 
 def _collected(each: Iterator[tuple[int, int, str]]) -> Iterator[PlacedLines]:

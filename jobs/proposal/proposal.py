@@ -16,11 +16,13 @@ from jobs.errors import DeliveryError
 from jobs.parsing.time_reading import TimeReader
 from jobs.proposal.currency_guesses import currency_lines
 from jobs.proposal.feed_guesses import FeedGuess, guess_feed
+from jobs.proposal.file_groups import FileGroup, group_files, plain_name, with_strays
 from jobs.proposal.file_looks import FileLook, joined, look_at
 from jobs.proposal.side_guesses import are_rates, guess_consent, guess_items, is_opt_out_list, leading_currency
+from jobs.proposal.time_guesses import is_local
 
-_ENDS = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]*)?(?:\.gz|\.zst|\.zip)?$")
 _DATES = ((r"(\d{4}-\d{2}-\d{2})", re.compile(r"\d{4}-\d{2}-\d{2}")), (r"(?<!\d)(\d{8})(?!\d)", re.compile(r"\d{8}")))
+_ANY_DATE = r"(\d{4}-\d{2}-\d{2}|(?<!\d)\d{8}(?!\d))"
 _OPT_OUT_LINE = (
     "# not read: {pattern} lists those who opted out alone; the table consent needs a line of each shopper: nobody "
     "is learned from who has none: deliver a yes or no for all"
@@ -29,7 +31,7 @@ _DECIDING = ("impression", "view", "purchase", "cart", "click")
 
 
 def propose(paths: Sequence[Path], name: str | None = None) -> str:
-    """Return the draft as the text of a YAML file that loads.
+    """Return the draft as the text of a YAML file that loads, once `zone` is answered where it asks for it.
 
     Args:
         paths: files, or folders of files.
@@ -39,8 +41,10 @@ def propose(paths: Sequence[Path], name: str | None = None) -> str:
         DeliveryError: no file, one that no source reads, or none whose lines look like events.
         SpecError: the name can't be a source's.
     """
-    groups = _groups(_files(paths))
-    looks = {pattern: _look(files) for pattern, files in groups.items()}
+    alike = group_files(_files(paths))
+    looks = {pattern: _look(group.files) for pattern, group in alike.items()}
+    groups = with_strays(alike, looks)
+    looks = {pattern: looks[pattern] for pattern in groups}
     guesses = {pattern: guess_feed(look) for pattern, look in looks.items()}
     sides = _sides(looks, guesses) if len(looks) > 1 else {}
     found = {pattern: guess for pattern, guess in guesses.items() if guess is not None and pattern not in sides}
@@ -54,7 +58,8 @@ def propose(paths: Sequence[Path], name: str | None = None) -> str:
     if not any(line.startswith("currency:") for line in of_sides):
         of_sides += currency_lines(list(found.values()))
     text += "".join(f"{line}\n" for line in of_sides)
-    parse_model(Source, yaml.safe_load(text), "the draft")
+    content = yaml.safe_load(text)
+    parse_model(Source, content | {"zone": content["zone"] or "UTC"}, "the draft")
     return text
 
 
@@ -128,17 +133,6 @@ def _files(paths: Sequence[Path]) -> list[tuple[Path, str]]:
     return found
 
 
-def _groups(files: Sequence[tuple[Path, str]]) -> dict[str, list[tuple[Path, str]]]:
-    """Return the files by the pattern of their names: files that differ in a date or number alone are one log."""
-    groups: dict[str, list[tuple[Path, str]]] = {}
-    for path, name in files:
-        ends = "".join(_ENDS.findall(path.name)[:1])
-        stem = path.name.removesuffix(ends)
-        pattern = re.sub(r"\d[\d_.-]*", "*", stem)
-        groups.setdefault(f"**/{pattern}{ends}", []).append((path, name))
-    return groups
-
-
 def _name_of(path: Path) -> str:
     stem = path.resolve().name.partition(".")[0]
     plain = re.sub(r"[^a-z0-9]+", "_", stem.lower()).strip("_")
@@ -148,54 +142,70 @@ def _name_of(path: Path) -> str:
 def _text(
     name: str,
     found: dict[str, FeedGuess],
-    groups: dict[str, list[tuple[Path, str]]],
+    groups: Mapping[str, FileGroup],
     unread: Sequence[str],
 ) -> str:
     lines = [
         "# A draft from a look at the files: read it, mend it, then make check-source.",
         f"name: {name}",
         f"title: {name}, proposed by make source",
-        "zone: UTC  # asked: in which zone do the shop's days begin, and times stand that name none? as Europe/Berlin",
+        _zone_line(list(found.values())),
     ]
-    feeds = [_feed_lines(guess, pattern, groups[pattern]) for pattern, guess in found.items()]
+    feeds = [_feed_lines(guess, groups[pattern]) for pattern, guess in found.items()]
     if len(feeds) == 1:
         lines += feeds[0]
     else:
         lines.append("feeds:")
-        for pattern, feed in zip(found, feeds, strict=True):
-            lines += [f"  - name: {_feed_name(pattern)}", *[f"    {line}" for line in feed]]
+        for feed_name, feed in zip(_feed_names(list(found)), feeds, strict=True):
+            lines += [f"  - name: {feed_name}", *[f"    {line}" for line in feed]]
     return "\n".join([*lines, *_shared_lines(list(found.values()), unread)]) + "\n"
 
 
-def _feed_name(pattern: str) -> str:
-    plain = re.sub(r"[^a-z0-9]+", "_", pattern.removeprefix("**/").partition(".")[0].lower()).strip("_")
-    return plain if plain[:1].isalpha() else f"log_{plain}".rstrip("_")
+def _zone_line(guesses: Sequence[FeedGuess]) -> str:
+    """Return the line on the zone: without a value, where a wrong one would shift the times themselves."""
+    asked = "asked: in which zone do the shop's days begin"
+    if any(is_local(guess.events["event_time"], guess.look.columns) for guess in guesses):
+        return f"zone:  # {asked}, and times stand that name none? as Europe/Berlin"
+    return f"zone: UTC  # {asked}? as Europe/Berlin; where files are cut at another midnight, their evenings are lost"
 
 
-def _feed_lines(guess: FeedGuess, pattern: str, files: Sequence[tuple[Path, str]]) -> list[str]:
+def _feed_names(patterns: Sequence[str]) -> list[str]:
+    """Return a name for each feed; of logs that are called alike the later ones are numbered."""
+    names = list[str]()
+    for pattern in patterns:
+        name, number = plain_name(pattern), 2
+        while name in names:
+            name, number = f"{plain_name(pattern)}_{number}", number + 1
+        names.append(name)
+    return names
+
+
+def _feed_lines(guess: FeedGuess, group: FileGroup) -> list[str]:
     look = guess.look
     lines = [f"format: {look.format}  # {look.name}: {look.n_records} records looked at"]
     if look.form is not None:
         lines.append(f"csv: {_flow(guess.form)}")
     if look.encoding != "utf-8":
         lines.append(f"encoding: {look.encoding}  # unsure: bytes that aren't UTF-8")
-    lines += [f"delivery: {_flow(_delivery(guess, pattern, files))}"]
+    lines += [f"delivery: {_flow(_delivery(guess, group))}"]
     if guess.null_words:
         lines.append(f"null_words: {_flow(guess.null_words)}")
     if guess.missing_share > 0.15:
         share = min(0.95, round(guess.missing_share + 0.3, 1))
         lines.append(f"max_rejected_share: {share}  # {guess.missing_share:.0%} of the lines name no shopper")
-    lines += [f"# unsure: {doubt}" for doubt in guess.doubts]
+    lines += [f"# unsure: {doubt}" for doubt in [*group.doubts(), *guess.doubts]]
     return [*lines, "events:", *[f"  {field}: {_flow(mapping)}" for field, mapping in guess.events.items()]]
 
 
-def _delivery(guess: FeedGuess, pattern: str, files: Sequence[tuple[Path, str]]) -> dict[str, Any]:
-    delivery = {"layout": "by_event_date", "files": [pattern]}
+def _delivery(guess: FeedGuess, group: FileGroup) -> dict[str, Any]:
+    files = group.files
     for words, expression in _DATES:
         dated = re.search(words, files[0][1])
         if dated is not None and expression.fullmatch(dated.group(1)) and _fits(guess, files[0], dated.group(1)):
-            return {"layout": "dated_files", "date_pattern": words, "files": [pattern]}
-    return delivery
+            is_everywhere = all(re.search(words, name) for name in group.strays)
+            pattern = words if is_everywhere else _ANY_DATE
+            return {"layout": "dated_files", "date_pattern": pattern, "files": group.patterns}
+    return {"layout": "by_event_date", "files": group.patterns}
 
 
 def _fits(guess: FeedGuess, file: tuple[Path, str], text: str) -> bool:

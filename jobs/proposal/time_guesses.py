@@ -122,13 +122,21 @@ def is_day_alone(how: Mapping[str, Any]) -> bool:
     return how.get("pattern") in ("yyyy-MM-dd", "d.M.yyyy", "M/d/yyyy", "d/M/yyyy", "yyyyMMdd")
 
 
+def is_local(mapping: Mapping[str, Any], columns: Columns) -> bool:
+    """Return whether times are a clock's that doesn't say in which zone it stands."""
+    unit = mapping.get("unit")
+    if unit == "pattern":
+        return not compile_pattern(str(mapping["pattern"])).has_zone
+    if unit == "iso" and "column" in mapping:
+        return not all(map(_OFFSET.search, (one for one in columns.get(mapping["column"], ()) if one is not None)))
+    return unit == "day_number"
+
+
 def _doubts(
     name: str, how: Mapping[str, Any], found: Sequence[tuple[Any, str, Any]], given: Sequence[str]
 ) -> list[str]:
-    pattern = str(how.get("pattern", ""))
     doubts = _turned(name, how, given)
-    is_local = how["unit"] == "iso" and not all(map(_OFFSET.search, given))
-    if is_local or (pattern and not compile_pattern(pattern).has_zone):
+    if is_local({"column": name, **how}, {name: given}):
         doubts.append(f"{name}: times that don't say their zone are read as the source's; is it UTC?")
     if others := [other for _, other, _ in found if other != name]:
         doubts.append(f"event_time: {', '.join(others[:5])} hold times as well")

@@ -1,8 +1,10 @@
 """Reading YAML into strict models."""
 
 from pathlib import Path
+from typing import Self
 
 import pytest
+from pydantic import model_validator
 
 from conf.errors import SpecError
 from conf.specs.strict_yaml import StrictModel, merge, parse_model, read_yaml, suggest
@@ -139,3 +141,21 @@ def test_a_large_wrong_value_is_shown_shortened() -> None:
     with pytest.raises(SpecError) as caught:
         parse_model(Outer, {"name": "x", "session": ["y"] * 100_000}, "shop.yaml")
     assert len(str(caught.value)) < 700
+
+
+class Bounds(StrictModel):
+    least: int
+    most: int
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.least > self.most:
+            raise ValueError("least is above most")
+        return self
+
+
+def test_what_several_keys_do_wrong_together_shows_no_mapping() -> None:
+    """The sentence names the keys; the mapping would be the whole file."""
+    with pytest.raises(SpecError) as caught:
+        parse_model(Bounds, {"least": 2, "most": 1}, "bounds.yaml")
+    assert str(caught.value) == "bounds.yaml: 1 problem(s)\n  (top): least is above most"

@@ -50,7 +50,7 @@ def test_the_last_file_is_looked_at_too(tmp_path: Path) -> None:
     assert 55_000 <= result["n_lines_about"] <= 66_000
     report = report_lines([check], unread, load_source("taobao"))
     assert report[0].startswith("taobao: 1000 lines of about 6")
-    assert "from the beginning of 10 of 30 files: log-00.csv, log-03.csv, log-06.csv, ..." in report[0]
+    assert "from the beginning, middle and end of 10 of 30 files: log-00.csv, log-03.csv, log-06.csv, ..." in report[0]
 
 
 def test_nothing_is_said_to_be_left_out_where_nothing_is(tmp_path: Path) -> None:

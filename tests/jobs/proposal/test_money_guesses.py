@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from conf.errors import SpecError
 from conf.specs.source import Source
 from conf.specs.strict_yaml import parse_model
 from jobs.commands.source_check import check_source
@@ -26,7 +27,8 @@ def _order(n: int, **line: object) -> dict[str, object]:
 
 
 def _draft(path: Path) -> Source:
-    return parse_model(Source, yaml.safe_load(propose([path], "shop")), "draft")
+    content = yaml.safe_load(propose([path], "shop"))
+    return parse_model(Source, content | {"zone": content["zone"] or "UTC"}, "draft")
 
 
 @pytest.mark.parametrize("name", ["price_cents", "priceCents", "unit_price_in_cents", "price_minor", "preis_cent"])
@@ -103,8 +105,31 @@ def test_currency_and_zone_have_lines_of_their_own(
     path.write_text("\n".join([f"Datum;Kunde;Artikel;Menge;{header}", *rows, ""]))
     text = propose([path], "shop")
     assert line in text
-    assert "zone: UTC  # asked: in which zone" in text
+    assert "\nzone:  # asked: in which zone" in text
     assert _draft(path).currency == expected
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        ("2026-01-05T10:00:00Z", "zone: UTC  # asked"),
+        ("2026-01-05T10:00:00+03:00", "zone: UTC  # asked"),
+        ("1767607200", "zone: UTC  # asked"),
+        ("2026-01-05T10:00:00", "zone:  # asked"),
+        ("2026-01-05 10:00", "zone:  # asked"),
+        ("05.01.2026 10:00", "zone:  # asked"),
+    ],
+)
+def test_zone_is_left_open_where_times_name_none(tmp_path: Path, time: str, expected: str) -> None:
+    """A source whose zone nobody answered doesn't load, and says what to write."""
+    path = tmp_path / "log.csv"
+    path.write_text(f"at,user_id,item_id,event\n{time},u,i,view\n")
+    text = propose([path], "shop")
+    assert f"\n{expected}" in text
+    if expected == "zone:  # asked":
+        with pytest.raises(SpecError, match=r"  zone: empty; name the zone .* such as Europe/Berlin") as raised:
+            parse_model(Source, yaml.safe_load(text), "draft")
+        assert "None" not in str(raised.value)
 
 
 def test_no_currency_is_asked_for_where_no_event_has_money(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ WRONG = {"ignored", "duplicate"}
 
 
 def _draft(*paths: Path) -> Source:
-    return parse_model(Source, yaml.safe_load(propose(paths, "shop")), "draft")
+    content = yaml.safe_load(propose(paths, "shop"))
+    return parse_model(Source, content | {"zone": content["zone"] or "UTC"}, "draft")
 
 
 def _n_wrong(check: FeedCheck) -> int:

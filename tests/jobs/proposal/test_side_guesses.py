@@ -26,7 +26,8 @@ def _shop(folder: Path, name: str, text: str) -> Path:
 
 
 def _draft(folder: Path) -> Source:
-    return parse_model(Source, yaml.safe_load(propose([folder], "shop")), "draft")
+    content = yaml.safe_load(propose([folder], "shop"))
+    return parse_model(Source, content | {"zone": content["zone"] or "UTC"}, "draft")
 
 
 @pytest.mark.parametrize(
