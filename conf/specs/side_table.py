@@ -193,6 +193,25 @@ class RateTable(SideTable):
     later_keys: ClassVar[frozenset[str]] = SideTable.later_keys | {"hold_days"}
 
 
+class ConsentTable(SideTable):
+    """Who lets the shop learn from them, each row valid from a moment on."""
+
+    unlisted: Literal["given", "refused"] = Field(
+        json_schema_extra=DATA,
+        default="refused",
+        description="Says what holds for a shopper of whom no row says anything by then: `refused` where everybody is "
+        "asked, `given` where the table lists those who opted out.",
+        examples=["given"],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = SideTable.later_keys | {"unlisted"}
+
+    @property
+    def takes_unlisted(self) -> bool:
+        """Return whether a shopper of whom no row says anything consents."""
+        return self.unlisted == "given"
+
+
 def _refuse_unfit_attributes(table: str, names: list[str]) -> None:
     """Raise if there are none, or one can't be part of a feature's name.
 

@@ -22,7 +22,7 @@ from conf.specs.event_mapping import EventMapping, refuse_unfit_lists, refuse_un
 from conf.specs.field_mapping import NULL_WORDS
 from conf.specs.key_kinds import DATA, LANDING, LEARNING, OPERATION
 from conf.specs.later_keys import GrownModel
-from conf.specs.side_table import CANONICAL, SIDE_TABLES, RateTable, SideTable
+from conf.specs.side_table import CANONICAL, SIDE_TABLES, ConsentTable, RateTable, SideTable
 from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml, suggest
 from conf.specs.time_mapping import known_zone
 
@@ -167,7 +167,7 @@ class Source(GrownModel):
         description="Says which files hold the sets of available actions; left out, there are none.",
         examples=[{"files": ["**/availability*.jsonl"]}],
     )
-    consent: SideTable | None = Field(
+    consent: ConsentTable | None = Field(
         json_schema_extra=LANDING,
         default=None,
         description="Says which files hold from when a shopper gave or took back consent; left out, nobody is asked.",

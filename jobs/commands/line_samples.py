@@ -11,16 +11,23 @@ from jobs.landing.delivered_files import DeliveredFile
 MOST_FILES = 10
 """Files of which lines are looked at: the first, the last, and others between them."""
 
+_LINES_A_FILE = 100
 _PACKED = (".gz", ".zst", ".zip", ".parquet")
 
 Line = TypeVar("Line")
 
 
-def spread(files: Sequence[DeliveredFile]) -> list[DeliveredFile]:
-    """Return the files to look at, in their order: all of few; of many the first, the last and some between them."""
-    if len(files) <= MOST_FILES:
+def spread(files: Sequence[DeliveredFile], n_lines: int) -> list[DeliveredFile]:
+    """Return the files to look at, in their order: all of few; of many the first, the last and some between them.
+
+    Args:
+        files: of a feed or a table.
+        n_lines: at most so many, of all files together: beyond what a look takes, more files are looked at.
+    """
+    most = max(MOST_FILES, n_lines // _LINES_A_FILE)
+    if len(files) <= most:
         return list(files)
-    places = dict.fromkeys(round(n * (len(files) - 1) / (MOST_FILES - 1)) for n in range(MOST_FILES))
+    places = dict.fromkeys(round(n * (len(files) - 1) / (most - 1)) for n in range(most))
     return [files[place] for place in places]
 
 

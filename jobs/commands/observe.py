@@ -148,7 +148,9 @@ def _weekly(order: _Order) -> _Tables:
     inputs = week_inputs(lake, pipeline, order.as_of)
     if pipeline.source.consent is not None:
         moment_us = week_job(pipeline, order.as_of).moment_us
-        events = consenting(events, read_deliveries(spark, CONSENT, lake, last), moment_us)
+        takes_unlisted = pipeline.source.consent.takes_unlisted
+        told_consent = read_deliveries(spark, CONSENT, lake, last)
+        events = consenting(events, told_consent, moment_us, takes_unlisted=takes_unlisted)
     told = read_told(spark, lake, pipeline, first_day=order.as_of, last_delivery_date=last, further=further)
     folder = lake.observations(scenario.name, data_spec_hash(pipeline))
     target = Target(observations_table(scenario), folder, "as_of", sort_columns=("user_id",))

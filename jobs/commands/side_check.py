@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from conf.specs.side_table import SideTable
+from conf.specs.side_table import ConsentTable, SideTable
 from conf.specs.source import Source
 from conf.tables import CONSENT, SIDE_TABLES
 from jobs.commands.line_samples import looked_at, n_lines_about, sample_lines, spread
@@ -119,11 +119,16 @@ def consent_line(sides: Sequence[SideCheck], shoppers: Collection[str]) -> str |
     check = next((one for one in sides if one.name == CONSENT.name), None)
     if check is None or not check.is_all or not shoppers:
         return None
-    given = {row["user_id"] for row in check.rows.values() if row["is_given"]}
-    n_given = len(given & set(shoppers))
-    return (
-        f"{n_given} of {len(shoppers)} shoppers of these lines have consented at some time; nobody else is learned from"
-    )
+    rows, asked = check.rows.values(), set(shoppers)
+    if isinstance(check.table, ConsentTable) and check.table.takes_unlisted:
+        refused = asked & {row["user_id"] for row in rows if not row["is_given"]}
+        n_kept, why = len(asked - refused), f"; {len(refused)} refused at some time, and whoever isn't listed consents"
+    else:
+        n_kept = len(asked & {row["user_id"] for row in rows if row["is_given"]})
+        why = " at some time; nobody else is learned from"
+        if 2 * n_kept < len(asked):
+            why += "; if the table lists those alone who opted out, give consent.unlisted: given"
+    return f"consent: {n_kept} of {len(asked)} shoppers in these lines consent{why}"
 
 
 def check_side_tables(source: Source, logs: Path, n_lines: int) -> list[SideCheck]:
@@ -146,7 +151,7 @@ def _check_files(check: SideCheck, files: Sequence[DeliveredFile], source: Sourc
     check.unended = [file.name for file in files if check.table.csv is not None and lacks_last_line_end(file.path)]
     headers = {file.name: read_side_columns(file, check.table, source) for file in files}
     heads = []
-    for file in spread(files):
+    for file in spread(files, n_lines):
         with explaining_damage(file):
             heads.append((file, list(islice(_numbered(file, check.table), n_lines + 1))))
     samples = sample_lines(heads, n_lines)

@@ -251,7 +251,7 @@ def _check_feed(check: FeedCheck, files: Sequence[DeliveredFile], rates: Rates, 
     if check.source.csv is not None:
         check.unended = [file.name for file in files if lacks_last_line_end(file.path)]
     headers = dict(_headers(check, files))
-    pieces = list(_pieces(check, spread([file for file in files if file.name in headers]), n_lines))
+    pieces = list(_pieces(check, spread([file for file in files if file.name in headers], n_lines), n_lines))
     samples = sample_pieces(pieces, n_lines)
     check.has_ends = any(one.end for _, one in pieces)
     check.is_all = len(samples) == len(files) and all(is_whole for _, _, is_whole in samples)

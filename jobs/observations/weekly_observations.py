@@ -53,18 +53,21 @@ def weekly_observations(
     return by_shopper(events, columns, job, schema, n_partitions=n_partitions)
 
 
-def consenting(events: DataFrame, consent: DataFrame, moment_us: int) -> DataFrame:
+def consenting(events: DataFrame, consent: DataFrame, moment_us: int, *, takes_unlisted: bool = False) -> DataFrame:
     """Return the events of shoppers whose latest consent of those that hold at a moment is given.
 
     Args:
         events: of shoppers.
         consent: deliveries of the table before the moment's day.
         moment_us: UTC microseconds.
+        takes_unlisted: whether a shopper consents whom no row names by then.
     """
     # Of rows that say both of one moment, the one that takes it back stands last.
     said = F.struct("valid_from", "delivery_date", (~F.col("is_given")).alias("is_taken_back"))
     held = consent.where(F.unix_micros("valid_from") <= moment_us)
     latest = held.groupBy("user_id").agg(F.max(said).alias("_said"))
+    if takes_unlisted:
+        return events.join(latest.where("_said.is_taken_back"), "user_id", how="left_anti")
     return events.join(latest.where(~F.col("_said.is_taken_back")), "user_id", how="left_semi")
 
 

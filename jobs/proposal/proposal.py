@@ -18,15 +18,11 @@ from jobs.proposal.currency_guesses import currency_lines
 from jobs.proposal.feed_guesses import FeedGuess, guess_feed
 from jobs.proposal.file_groups import FileGroup, group_files, plain_name, with_strays
 from jobs.proposal.file_looks import FileLook, joined, look_at
-from jobs.proposal.side_guesses import are_rates, guess_consent, guess_items, is_opt_out_list, leading_currency
+from jobs.proposal.side_guesses import are_rates, guess_consent, guess_items, leading_currency
 from jobs.proposal.time_guesses import is_local
 
 _DATES = ((r"(\d{4}-\d{2}-\d{2})", re.compile(r"\d{4}-\d{2}-\d{2}")), (r"(?<!\d)(\d{8})(?!\d)", re.compile(r"\d{8}")))
 _ANY_DATE = r"(\d{4}-\d{2}-\d{2}|(?<!\d)\d{8}(?!\d))"
-_OPT_OUT_LINE = (
-    "# not read: {pattern} lists those who opted out alone; the table consent needs a line of each shopper: nobody "
-    "is learned from who has none: deliver a yes or no for all"
-)
 _DECIDING = ("impression", "view", "purchase", "cart", "click")
 
 
@@ -70,8 +66,6 @@ def _sides(looks: Mapping[str, FileLook], guesses: Mapping[str, FeedGuess | None
         if are_rates(look):
             others = [guess for name, guess in guesses.items() if guess is not None and name != pattern]
             one = "currencies", _rates_lines(pattern, leading_currency(look, others))
-        elif is_opt_out_list(look):
-            one = "", [_OPT_OUT_LINE.format(pattern=pattern)]
         elif (consent := guess_consent(look, guesses[pattern])) is not None:
             one = "consent", _consent_lines(pattern, *consent, look)
         elif (table := guess_items(look, guesses[pattern])) is not None:
@@ -97,7 +91,13 @@ def _items_lines(pattern: str, table: dict[str, Any], look: FileLook) -> list[st
 
 
 def _consent_lines(pattern: str, table: dict[str, Any], why: str, look: FileLook) -> list[str]:
-    why = f"read as consents, not as a log: {why}; who has no line there counts as not asked, and isn't learned from"
+    if table.get("unlisted") == "given":
+        others = (
+            "it lists those alone who opted out, so that who has no line there counts as consenting (unlisted: given)"
+        )
+    else:
+        others = "who has no line there counts as not asked, and isn't learned from"
+    why = f"read as consents, not as a log: {why}; {others}"
     return _side_lines("consent", pattern, table, look, why)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jobs.parsing.raw_values import exact_decimal
@@ -55,6 +55,10 @@ _YES = frozenset(
 )
 _NO = _OUT_WORDS | frozenset(
     ("0", "false", "no", "n", "f", "nein", "non", "nee", "nie", "não", "nao", "off", "none", "inactive", "widerrufen")
+)
+_PAIRS = (
+    *(("yes", "no"), ("true", "false"), ("1", "0"), ("y", "n"), ("t", "f"), ("ja", "nein"), ("j", "n"), ("oui", "non")),
+    *(("on", "off"), ("opt-in", "opt-out"), ("opt_in", "opt_out"), ("in", "out"), ("granted", "revoked")),
 )
 _LEAST_DIFFERENT = 0.4  # of a table that is delivered twice, half of the rows name an item anew
 
@@ -116,11 +120,11 @@ def guess_consent(look: FileLook, guess: FeedGuess | None) -> tuple[dict[str, An
     flag = next((one for one in flags if _says_consent(one)), flags[0] if is_of_consent and flags else None)
     if flag is not None:
         is_given, why = _flag_mapping(flag, look.columns[flag])
+    elif _lists_opt_outs(look):
+        is_given, why = {"constant": "false"}, f"{look.path.name} is read as the list of those who opted out"
     elif _CONSENT.search(name):
         is_given, why = {"constant": "true"}, f"{look.path.name} is read as the list of those who consented"
     else:
-        return None
-    if is_opt_out_list(look):
         return None
     form = {"csv": dict(look.form)} if look.form is not None else {}
     encoding = {"encoding": look.encoding} if look.encoding != "utf-8" else {}
@@ -128,22 +132,38 @@ def guess_consent(look: FileLook, guess: FeedGuess | None) -> tuple[dict[str, An
     table["columns"] = {"user_id": {"column": user}, "is_given": is_given}
     if guess is not None and "constant" not in guess.events["event_time"]:
         table["valid_from"] = guess.events["event_time"]
+    if _names_opt_outs_alone(is_given, [] if flag is None else look.columns[flag]):
+        table["unlisted"] = "given"
     return table, why
 
 
-def is_opt_out_list(look: FileLook) -> bool:
-    """Return whether a file lists nobody but those who opted out: all others would count as never asked."""
-    user = _column(look, "user_id")
-    if user is None or any(_column(look, name) is not None for name in ("item_id", "price")):
-        return False
-    flags = [one for one in look.columns if one != user and _are_flags(look.columns[one])]
-    flag = next((one for one in flags if _says_consent(one)), None)
-    if flag is None:
-        return _OPTED_OUT.search(look.path.name.lower()) is not None and not flags
-    mapping, _ = _flag_mapping(flag, look.columns[flag])
-    words = {one for one in look.columns[flag] if one is not None}
-    given = {mapping["map"][one] if "map" in mapping else one.lower() for one in words}
-    return not given & {"true", "1", "yes"}
+def _lists_opt_outs(look: FileLook) -> bool:
+    """Return whether a file without a flag is named as the list of those who opted out."""
+    name = look.path.name.lower()
+    return _OPTED_OUT.search(name) is not None and _OPT_IN.search(name) is None
+
+
+def _names_opt_outs_alone(is_given: dict[str, Any], values: Values) -> bool:
+    """Return whether a table says of nobody that consent is given: then all others must count as consenting."""
+    if "constant" in is_given:
+        return bool(is_given["constant"] == "false")
+    words = {one for one in values if one is not None}
+    said = {is_given["map"][one] if "map" in is_given else one.lower().strip() for one in words}
+    return not said & {"true", "1", "yes"}
+
+
+def _is_turned(column: str) -> bool:
+    return _OPTED_OUT.search(column.lower()) is not None and _OPT_IN.search(column.lower()) is None
+
+
+def _other_words(words: Sequence[str]) -> list[str]:
+    """Return the opposites of words, in the same letters: a list that grows may hold a word that it lacks now."""
+    found = []
+    for word in words:
+        opposite = next((pair[pair[0] == word.lower()] for pair in _PAIRS if word.lower() in pair), None)
+        if opposite is not None:
+            found.append(opposite.upper() if word.isupper() else opposite.title() if word.istitle() else opposite)
+    return found
 
 
 def _says_consent(column: str) -> bool:
@@ -159,11 +179,11 @@ def _are_flags(values: Values) -> bool:
 def _flag_mapping(column: str, values: Values) -> tuple[dict[str, Any], str]:
     """Return how the column is read as whether consent is given; where it says who opted out, the other way round."""
     words = sorted({one for one in values if one is not None})
-    is_turned = _OPTED_OUT.search(column.lower()) is not None and _OPT_IN.search(column.lower()) is None
+    is_turned = _is_turned(column)
     if not is_turned and all(one.lower() in _PLAIN_FLAGS for one in words):
         return {"column": column}, f"{column} is read as whether consent is given"
     found = {}
-    for one in words:
+    for one in sorted({*words, *(_other_words(words) if len(words) == 1 else ())}):
         word = one.lower().strip()
         is_given = word not in _OUT_WORDS and (word in _YES) != is_turned
         found[one] = "true" if is_given else "false"

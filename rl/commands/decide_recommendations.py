@@ -140,7 +140,7 @@ def _published(
         control=control,
         shared_out=shared_out,
         tables=tables,
-        consenting=None if consent is None else frozenset(consent.given.to_pylist()),
+        consenting=consent,
     )
     told = _told(decided)
     origin = RecommendationOrigin(

@@ -43,6 +43,27 @@ def write_nothing_page(pipeline: Pipeline, run: Run, reason: str) -> None:
     write_atomically(run.page, render_nothing_page(page))
 
 
+def told_reason(run: Run, reason: str) -> str:
+    """Return why nothing was learned; where most decisions are set aside, with that said first, want of consent ahead.
+
+    Args:
+        run: its folder.
+        reason: why too little is left.
+    """
+    build = _build(run)
+    aside = build.get("quarantined", {})
+    n_aside, n_refused = aside.get("decisions", 0), aside.get("no_consent", 0)
+    n = build.get("n_transitions", 0) + n_aside
+    if 2 * n_aside <= n:
+        return reason
+    if n_refused:
+        return (
+            f"{n_refused:,} of {n:,} decisions are of shoppers without consent, and {n_aside:,} are set aside in all: "
+            f"{reason}; if the table consent lists those alone who opted out, give consent.unlisted: given"
+        )
+    return f"{n_aside:,} of {n:,} decisions are set aside: they, or others of their episodes, can't be used: {reason}"
+
+
 def needed(pipeline: Pipeline) -> list[str]:
     """Return what a night needs to learn anything, a sentence each."""
     scenario = pipeline.scenario

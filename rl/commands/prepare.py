@@ -76,8 +76,9 @@ def _has_registry(settings: Settings) -> bool:
 def _nothing_to_learn(pipeline: Pipeline, run_paths: Run, reason: str) -> dict[str, Any]:
     """Write the reason and a page to the run folder, for people and reports; remove an earlier try's dataset."""
     # Templates take a moment to import: not where there is something to learn.
-    from rl.commands.nothing_learned import write_nothing_page  # noqa: PLC0415
+    from rl.commands.nothing_learned import told_reason, write_nothing_page  # noqa: PLC0415
 
+    reason = told_reason(run_paths, reason)
     result = {
         "source": run_paths.source,
         "scenario": run_paths.scenario,

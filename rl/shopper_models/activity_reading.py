@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from zoneinfo import ZoneInfo
 
@@ -78,7 +79,7 @@ def read_activity(source: Source, lake: Lake, last_delivery: date, *, n_days: in
     parts = [_visits_of_day(lake.table(EVENTS.name), day, by_day[day]) for day in sorted(by_day)]
     visits = pa.concat_tables(parts) if parts else _empty()
     consent = Consent.read(source, lake, last_delivery)
-    kept = visits if consent is None else visits.filter(pc.is_in(visits["user_id"], value_set=consent.given))
+    kept = visits if consent is None else visits.filter(consent.is_of(visits["user_id"]))
     n_left_out = 0 if consent is None else _n_shoppers(visits) - _n_shoppers(kept)
     complete_through = day_number(last_delivery) - source.lateness_days
     return ReadActivity(
@@ -98,16 +99,40 @@ def read_activity(source: Source, lake: Lake, last_delivery: date, *, n_days: in
 
 @dataclass(frozen=True)
 class Consent:
-    """Shoppers who consent, as of the end of the last delivery's day, and what says so."""
+    """Who consents, as of the end of the last delivery's day, and what says so.
+
+    Attributes:
+        given: shoppers who gave it.
+        refused: shoppers who refused it, or took it back.
+        takes_unlisted: whether everybody else consents.
+        inputs: content hash of each delivery of the table; and what holds for everybody else, where they consent.
+    """
 
     given: pa.Array
+    refused: pa.Array
+    takes_unlisted: bool
     inputs: Mapping[str, str]
+
+    def is_of(self, shoppers: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Return whether each of the shoppers consents."""
+        if self.takes_unlisted:
+            return pc.invert(pc.is_in(shoppers, value_set=self.refused))
+        return pc.is_in(shoppers, value_set=self.given)
+
+    def __contains__(self, shopper: object) -> bool:
+        """Return whether the shopper consents."""
+        return (shopper not in self._named) if self.takes_unlisted else (shopper in self._named)
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        return frozenset((self.refused if self.takes_unlisted else self.given).to_pylist())
 
     @classmethod
     def read(cls, source: Source, lake: Lake, last_delivery: date) -> Consent | None:
         """Return who consents; None where the source asks nobody.
 
         A shopper's latest row that holds then counts; of rows that say both of one moment, the one that takes it back.
+        Of whom no row says anything, the source's `consent.unlisted` does.
         """
         if source.consent is None:
             return None
@@ -124,8 +149,12 @@ class Consent:
             if (n_rows := pq.read_metadata(folder / file).num_rows)
         ]
         inputs = {f"{CONSENT.name}/delivery_date={day}": one.manifest.content_hash for day, one in pointers.items()}
+        takes_unlisted = source.consent.takes_unlisted
+        if takes_unlisted:
+            inputs[f"{CONSENT.name}/unlisted"] = source.consent.unlisted
         if not told:
-            return cls(pa.array([], pa.string()), inputs)
+            nobody = pa.array([], pa.string())
+            return cls(nobody, nobody, takes_unlisted, inputs)
         rows = pa.concat_tables(told)
         end = datetime.combine(last_delivery + timedelta(days=1), time.min, tzinfo=ZoneInfo(source.zone))
         rows = rows.filter(pc.less(rows["valid_from"], pa.scalar(end, pa.timestamp("us", tz="UTC"))))
@@ -135,7 +164,11 @@ class Consent:
         user = rows["user_id"].to_numpy()
         is_last: BoolArray = np.append(user[1:] != user[:-1], True) if len(user) else np.zeros(0, dtype=np.bool_)
         latest = rows.filter(pa.array(is_last))
-        return cls(latest.filter(latest["is_given"])["user_id"].combine_chunks().cast(pa.string()), inputs)
+        given, refused = (
+            latest.filter(latest[name])["user_id"].combine_chunks().cast(pa.string())
+            for name in ("is_given", "is_taken_back")
+        )
+        return cls(given, refused, takes_unlisted, inputs)
 
 
 def _visits_of_day(folder: Path, day: date, files: Sequence[str]) -> pa.Table:

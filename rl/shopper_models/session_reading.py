@@ -57,7 +57,7 @@ def read_sessions(source: Source, lake: Lake, last_delivery: date, model: Shoppe
         rows = read_columns(folder / file, _COLUMNS)
         rows = rows.filter(pc.and_(pc.is_in(rows["event_type"], value_set=types), pc.not_equal(rows["user_id"], "")))
         if consent is not None:
-            rows = rows.filter(pc.is_in(rows["user_id"], value_set=consent.given))
+            rows = rows.filter(consent.is_of(rows["user_id"]))
         for name, column in (("day", "event_date"), ("delivery_day", "delivery_date")):
             rows = rows.append_column(name, pa.array([day_number(date_of(file, column))] * rows.num_rows, pa.int64()))
         parts.append(rows)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conf.specs.source import Source
-from jobs.commands.side_check import SideCheck, check_side_tables
+from jobs.commands.side_check import SideCheck, check_side_tables, consent_line
 from jobs.errors import DeliveryError
 from tests.jobs.event_rows import source
 from tests.jobs.shop_logs import DAYS, day_lines, deliver
@@ -49,6 +49,30 @@ def checks_of(folder: Path, items: str, *, header: str = "Größe;eur;ek;since",
 def checked(shop: Source, folder: Path, n_lines: int) -> list[SideCheck]:
     """Of tables whose columns are mapped: the canonical source has two without."""
     return [one for one in check_side_tables(shop, folder, n_lines) if getattr(shop, one.name).columns]
+
+
+@pytest.mark.parametrize(
+    ("unlisted", "expected"),
+    [
+        (
+            "refused",
+            "consent: 1 of 3 shoppers in these lines consent at some time; nobody else is learned from; if the table "
+            "lists those alone who opted out, give consent.unlisted: given",
+        ),
+        (
+            "given",
+            "consent: 2 of 3 shoppers in these lines consent; 1 refused at some time, and whoever isn't listed "
+            "consents",
+        ),
+    ],
+)
+def test_it_is_said_how_many_shoppers_consent(tmp_path: Path, unlisted: str, expected: str) -> None:
+    deliver(tmp_path, FIRST, day_lines(FIRST))
+    below = next(tmp_path.rglob(f"*{FIRST}*"))
+    pq.write_table(pa.table({"who": [17850, 2], "ok": [True, False]}), below / "consent.parquet")
+    table = CONSENT | {"unlisted": unlisted}
+    checks = check_side_tables(Source.model_validate(source().model_dump() | {"consent": table}), tmp_path, 10)
+    assert consent_line(checks, ["17850", "2", "3"]) == expected
 
 
 def test_side_tables_are_counted_with_reasons_and_places(tmp_path: Path) -> None:

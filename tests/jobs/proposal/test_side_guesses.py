@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -71,18 +72,56 @@ def test_consents_are_a_table(tmp_path: Path, name: str, text: str, expected: li
 
 
 @pytest.mark.parametrize(
-    ("name", "text"),
+    ("name", "text", "is_given"),
     [
-        ("unsubscribed.csv", "email,at\na@x.org,2026-01-01T00:00:00Z\nb@x.org,2026-01-01T00:00:00Z\n"),
-        ("people.csv", "user_id,opt_out,at\nu1,1,2026-01-01T00:00:00Z\nu2,1,2026-01-01T00:00:00Z\n"),
+        (
+            "unsubscribed.csv",
+            "email,at\na@x.org,2026-01-01T00:00:00Z\nb@x.org,2026-01-01T00:00:00Z\n",
+            {"constant": "false"},
+        ),
+        (
+            "people.csv",
+            "user_id,opt_out,at\nu1,1,2026-01-01T00:00:00Z\nu2,1,2026-01-01T00:00:00Z\n",
+            {"column": "opt_out", "map": {"0": "true", "1": "false"}},
+        ),
+        (
+            "optouts.csv",
+            "customer,opt_out,since\nu1,yes,2026-01-01T00:00:00Z\nu2,yes,2026-01-01T00:00:00Z\n",
+            {"column": "opt_out", "map": {"no": "true", "yes": "false"}},
+        ),
+        (
+            "widerspruch.csv",
+            "Kunde;Widerspruch;seit\nu1;JA;01.01.2026\nu2;JA;02.01.2026\n",
+            {"column": "Widerspruch", "map": {"JA": "false", "NEIN": "true"}},
+        ),
+        ("consent.csv", "user_id,consent\nu1,false\n", {"column": "consent"}),
     ],
 )
-def test_a_list_of_those_who_opted_out_is_no_table_of_consents(tmp_path: Path, name: str, text: str) -> None:
-    """Read as one, nobody would be left to learn from; nor is it a log. The draft says what to deliver."""
+def test_a_list_of_those_who_opted_out_leaves_all_others_in(
+    tmp_path: Path, name: str, text: str, is_given: dict[str, Any]
+) -> None:
+    """Else nobody would be left to learn from; the word that means the opposite is known before it occurs."""
     folder = _shop(tmp_path / "shop", name, text)
     draft = _draft(folder)
-    assert (draft.consent, draft.feeds) == (None, ())
-    assert f"# not read: **/{name} lists those who opted out alone" in propose([folder], "shop")
+    assert draft.feeds == ()
+    assert draft.consent is not None
+    assert draft.consent.unlisted == "given"
+    mapping = draft.consent.columns["is_given"]
+    assert {key: getattr(mapping, key) for key in is_given} == is_given
+    has_time = len(text.partition("\n")[0].replace(";", ",").split(",")) == 3 or name == "unsubscribed.csv"
+    assert (draft.consent.valid_from is not None) == has_time
+    assert "it lists those alone who opted out" in propose([folder], "shop")
+
+
+@pytest.mark.parametrize(("yes", "no"), [("yes", "no"), ("Ja", "Nein"), ("1", "0"), ("y", "n")])
+def test_a_column_of_opt_outs_is_turned_round(tmp_path: Path, yes: str, no: str) -> None:
+    """Whatever the words are; its time says from when."""
+    lines = [f"u{n},{yes if n % 3 else no},2026-01-0{n + 1}T08:00:00Z" for n in range(6)]
+    draft = _draft(_shop(tmp_path / "shop", "optouts.csv", "\n".join(["customer,opt_out,since", *lines, ""])))
+    assert draft.consent is not None
+    assert draft.consent.columns["is_given"].map == {no: "true", yes: "false"}
+    assert draft.consent.valid_from is not None
+    assert (draft.consent.valid_from.column, draft.consent.unlisted) == ("since", "refused")
 
 
 def test_a_log_that_holds_a_flag_of_consent_is_a_log(tmp_path: Path) -> None:
@@ -141,7 +180,8 @@ def test_check_source_passes_what_is_proposed(
     )
     assert main(["--source", "shop", "--logs", str(folder)]) == 0
     told = capsys.readouterr()
-    assert "1 of 5 shoppers of these lines have consented at some time; nobody else is learned from" in told.err
+    assert "consent: 1 of 5 shoppers in these lines consent at some time; nobody else is learned from" in told.err
+    assert "give consent.unlisted: given" in told.err
     result = json.loads(told.out)
     assert result["feeds"]["shop"]["events"] == {"purchase": 20, "view": 30}
     assert result["feeds"]["shop"]["warnings"] == [

@@ -9,7 +9,9 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.specs.scenario import Pipeline
+from conf.specs.spec_hash import data_spec_hash
 from conf.tables import CONSENT
+from jobs.observations.weekly_observations import consenting
 from jobs.publishing.publishing import Target
 from jobs.transitions.build import build
 from jobs.transitions.consent import with_consent
@@ -24,8 +26,9 @@ TABLE = {
 }
 
 
-def pipeline() -> Pipeline:
-    return a_pipeline(source_changes=TABLE, observation={"features": [{"name": "n_session_clicks"}], "history_days": 7})
+def pipeline(**changes: str) -> Pipeline:
+    table = {"consent": TABLE["consent"] | changes}
+    return a_pipeline(source_changes=table, observation={"features": [{"name": "n_session_clicks"}], "history_days": 7})
 
 
 def consents(spark: SparkSession, *rows: tuple[str, str, bool, date]) -> DataFrame:
@@ -50,6 +53,28 @@ def test_consent_is_that_of_the_event(spark: SparkSession) -> None:
     found = with_consent(events_frame(spark, rows), told, pipeline()).select("event_id", "has_consent").collect()
     assert {row.event_id for row in found if row.has_consent} == {"ann 10:00"}
     assert len(found) == len(rows)
+
+
+def test_whoever_is_not_listed_may_count_as_consenting(spark: SparkSession) -> None:
+    """A list of those who opted out takes away what they do from then on, and nobody else's."""
+    told = consents(spark, ("ann", "11:00", False, DAY), ("bob", "07:00", False, DAY), ("bob", "11:00", True, DAY))
+    asked = [(who, clock) for who in ("ann", "bob", "cid") for clock in ("10:00", "12:00")]
+    rows = [event("click", clock, user_id=who, event_id=f"{who} {clock}") for who, clock in asked]
+    found = with_consent(events_frame(spark, rows), told, pipeline(unlisted="given"))
+    taken = {row.event_id for row in found.collect() if row.has_consent}
+    assert taken == {"ann 10:00", "bob 12:00", "cid 10:00", "cid 12:00"}
+    noon = int(at("12:00").timestamp()) * 1_000_000
+    events = events_frame(spark, rows)
+    listed = consenting(events, told, noon, takes_unlisted=True).select("user_id").distinct().collect()
+    assert {row.user_id for row in listed} == {"bob", "cid"}
+    assert {row.user_id for row in consenting(events, told, noon).select("user_id").collect()} == {"bob"}
+
+
+def test_hashes_of_sources_that_ask_everybody_stay() -> None:
+    """Who says nothing of those that aren't listed, or what held before, builds nothing anew."""
+    assert data_spec_hash(pipeline(unlisted="refused")) == data_spec_hash(pipeline())
+    assert data_spec_hash(pipeline(unlisted="given")) != data_spec_hash(pipeline())
+    assert "unlisted" not in pipeline().source.model_dump()["consent"]
 
 
 def test_episodes_without_consent_are_not_made(spark: SparkSession, tmp_path: Path) -> None:

@@ -77,6 +77,29 @@ def test_prepare_skips_with_the_reason(tmp_path: Path, name: str) -> None:
     assert not (night.run.dataset / "dataset.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("quarantined", "first"),
+    [
+        (
+            {"decisions": 19_900, "episodes": 9_000, "no_consent": 19_813, "outside_set": 60},
+            "19,813 of 20,029 decisions are of shoppers without consent, and 19,900 are set aside in all: ",
+        ),
+        ({"decisions": 120, "outside_set": 100}, "nothing"),
+        ({"decisions": 400, "outside_set": 100}, "400 of 529 decisions are set aside: they, or "),
+    ],
+)
+def test_what_set_most_decisions_aside_is_said_first(tmp_path: Path, quarantined: dict[str, int], first: str) -> None:
+    """Else a list of opt-outs that was taken for one of consents looks like a shop without visitors."""
+    night = built(tmp_path, n_days=12, change=unrewarded)
+    night.run.folder.mkdir(parents=True, exist_ok=True)
+    night.run.build_result.write_text(json.dumps({"n_transitions": 129, "quarantined": quarantined}), encoding="utf-8")
+    reason = night.command(prepare)["skipped"]
+    assert reason.startswith(first)
+    assert "nothing was earned" in reason
+    assert ("consent.unlisted: given" in reason) == ("no_consent" in quarantined)
+    assert first.rstrip() in night.run.page.read_text(encoding="utf-8")
+
+
 def test_a_night_that_learns_nothing_leaves_a_page(tmp_path: Path) -> None:
     """What was read, why it is too little, and what would be needed; nothing that was never counted."""
     night = built(tmp_path, n_days=2)

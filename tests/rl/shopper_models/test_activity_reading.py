@@ -9,9 +9,10 @@ import pytest
 from conf.errors import DamagedFile
 from conf.kernel.calendar import day_number
 from conf.paths import Lake
+from conf.specs.side_table import ConsentTable
 from conf.specs.source import load_source
 from rl.errors import DatasetError
-from rl.shopper_models.activity_reading import read_activity
+from rl.shopper_models.activity_reading import Consent, read_activity
 from tests.rl.shopper_models.events_lake import FIRST, event, write_consent, write_events
 
 ZERO = day_number(FIRST)
@@ -29,7 +30,12 @@ def read(lake, last=4, *, n_days=100, **changes):
 
 def asking():
     """A source that asks shoppers; what its files are is no matter once they are ingested."""
-    return {"consent": object()}
+    return {"consent": table_of_consents()}
+
+
+def table_of_consents(**changes):
+    columns = {"user_id": {"column": "who"}, "is_given": {"column": "ok"}}
+    return ConsentTable.model_validate({"files": ["c.jsonl"], "columns": columns} | changes)
 
 
 def rows_of(activity):
@@ -89,6 +95,32 @@ def test_shoppers_without_consent_are_left_out_whole(lake):
     assert sum(name.startswith("consent/") for name in found.inputs) == 2
     before = read(lake, 2, **asking())
     assert before.activity.shoppers == ("a", "b")
+
+
+def test_whoever_is_not_listed_may_count_as_consenting(lake):
+    """A list of those who opted out leaves them out, from the day on which they did, and nobody else."""
+    write_events(lake, [event(user, day) for user in "abcde" for day in (0, 2)], n_days=5)
+    write_consent(lake, 0, [("b", 0, False), ("c", 0, False)])
+    write_consent(lake, 3, [("c", 2, True), ("d", 3, False), ("e", 30, False)])
+    listed = {"consent": table_of_consents(unlisted="given")}
+    found = read(lake, **listed)
+    assert found.activity.shoppers == ("a", "c", "e")
+    assert found.n_left_out == 2
+    assert found.inputs["consent/unlisted"] == "given"
+    assert "consent/unlisted" not in read(lake, **asking()).inputs
+    assert read(lake, 2, **listed).activity.shoppers == ("a", "d", "e")
+    source = load_source("simulated_shop").model_copy(update=listed)
+    consent = Consent.read(source, lake, FIRST + timedelta(days=4))
+    assert [shopper in consent for shopper in "abcdez"] == [True, False, True, False, True, True]
+    source = load_source("simulated_shop").model_copy(update=asking())
+    consent = Consent.read(source, lake, FIRST + timedelta(days=4))
+    assert [shopper in consent for shopper in "abcdez"] == [False, False, True, False, False, False]
+
+
+def test_an_empty_list_of_opt_outs_leaves_nobody_out(lake):
+    write_events(lake, [event("a", 0)], n_days=5)
+    found = read(lake, consent=table_of_consents(unlisted="given"))
+    assert (found.activity.shoppers, found.n_left_out) == (("a",), 0)
 
 
 def test_with_nobodys_consent_nothing_is_left(lake):
