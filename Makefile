@@ -108,7 +108,7 @@ check-source: pipeline-environment  ## what a thousand lines of a log become, in
 
 plan: pipeline-environment  ## what an ingest and a build would make for a range of dates, and why, in seconds and without Spark (FROM, TO, SOURCE, SCENARIO)
 	@exec $(PIPELINE) -m jobs.commands.plan --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
-	  --from "$${FROM:-}" --to "$${TO:-}"
+	  --from "$${FROM:?say which: make plan FROM=2026-03-01 TO=2026-03-15}" --to "$${TO:?say which: make plan FROM=2026-03-01 TO=2026-03-15}"
 
 # Where there is rightly nothing to learn (exit code 99) the data are made for all that.
 backfill: pipeline-environment  ## make what `make plan` names for a range of dates, and nothing else (FROM, TO, SOURCE, SCENARIO; FORCE=1 all of it; RETRAIN=1 then trains once)
@@ -142,11 +142,11 @@ promote: pipeline-environment  ## approve the version a night registered: it bec
 	  --date "$${DATE:-}" --version "$${VERSION:-}" $${WHO:+--who "$$WHO"} $${WHY:+--why "$$WHY"}
 
 reject: pipeline-environment  ## reject a version for good: it is no challenger, and nothing approves it (VERSION, WHY, SCENARIO, WHO)
-	@exec $(PIPELINE) -m rl reject --scenario "$${SCENARIO:-recommendation}" --version "$${VERSION:-}" --why "$${WHY:-}" \
+	@exec $(PIPELINE) -m rl reject --scenario "$${SCENARIO:-recommendation}" --version "$${VERSION:?say which: make reject VERSION=3}" --why "$${WHY:-}" \
 	  $${WHO:+--who "$$WHO"}
 
 compare: pipeline-environment  ## two versions as one page: specs, data, values with a paired interval, where their decisions differ (A, B, SCENARIO)
-	@exec $(PIPELINE) -m rl compare --scenario "$${SCENARIO:-recommendation}" --a "$${A:-}" --b "$${B:-}"
+	@exec $(PIPELINE) -m rl compare --scenario "$${SCENARIO:-recommendation}" --a "$${A:?say which: make compare A=3 B=5}" --b "$${B:?say which: make compare A=3 B=5}"
 
 restore-aliases: pipeline-environment  ## put aliases that somebody moved in MLflow back to where the record of approvals says (SCENARIO)
 	@exec $(PIPELINE) -m rl restore-aliases --scenario "$${SCENARIO:-recommendation}"
@@ -163,7 +163,7 @@ control: pipeline-environment  ## let a version that decided before decide for t
 # Where nothing was served there is nothing to watch (exit code 99), which is no failure.
 monitor: pipeline-environment  ## what the champion earned beside what was promised, and whether the shop is what it was, one page (SOURCE, SCENARIO, DATE, DECISIONS)
 	@$(PIPELINE) -m rl monitor --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
-	  --date "$${DATE:-}" $${DECISIONS:+--decisions "$$DECISIONS"} || [ $$? = 99 ]
+	  --date "$${DATE:?say which: make monitor DATE=2026-03-20}" $${DECISIONS:+--decisions "$$DECISIONS"} || [ $$? = 99 ]
 
 serve: pipeline-environment  ## decide in the shop, each decision logged (SOURCE, SCENARIO, HOST, SERVE_PORT, RULES, DECISIONS, TODAY)
 	@exec $(PIPELINE) -m rl serve --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
@@ -175,8 +175,8 @@ preview: pipeline-environment  ## what a file of rules would change in tomorrow'
 	  --rules "$${RULES:?say which: make preview RULES=rules.yaml}" --shoppers "$${SHOPPERS:-200}"
 
 rollout: pipeline-environment  ## look at the version that is rolled out by stages: it grows, holds or goes back (DATE, SOURCE, SCENARIO)
-	@exec $(PIPELINE) -m rl rollout --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
-	  --date "$${DATE:-}"
+	@$(PIPELINE) -m rl rollout --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
+	  --date "$${DATE:?say which: make rollout DATE=2026-03-20}" || [ $$? = 99 ]
 
 rollback: pipeline-environment  ## make the champion before the present one champion again (SCENARIO, WHY, WHO)
 	@exec $(PIPELINE) -m rl rollback --scenario "$${SCENARIO:-recommendation}" --why "$${WHY:-}" $${WHO:+--who "$$WHO"}

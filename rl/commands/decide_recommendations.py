@@ -248,6 +248,7 @@ def _told(decided: Tomorrow) -> dict[str, Any]:
         "n_shoppers": decided.n_shoppers,
         "n_decisions": decided.rows.num_rows,
         "n_control": decided.n_control,
+        "n_incumbent": decided.n_incumbent,
         "n_without_consent": decided.n_without_consent,
         "n_short": decided.n_short,
         "groups": dict(decided.groups),

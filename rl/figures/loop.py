@@ -30,13 +30,15 @@ class Earned(StrictModel):
 class LoopDay(StrictModel):
     """A day of the loop.
 
-    version: of the champion that decided; None where the shop did by its own rule. behavior, champion, best: true
+    version: of the champion that decided; None where the shop did by its own rule. share: of the shoppers it decided
+    for, control aside. behavior, champion, best: true
     values of the first behavior policy, of the champion, and of the best policy there is, on this day. served: what
     episodes earned whose decisions the champion made. control: those that the shop's own rule decided.
     """
 
     date: date
     version: int | None
+    share: float = 1.0
     behavior: Known | None
     champion: Known | None
     best: Known | None = None
@@ -98,6 +100,11 @@ class LoopFigures(StrictModel):
     def promoted(self) -> tuple[LoopNight, ...]:
         """Nights whose version became champion."""
         return tuple(night for night in self.nights if night.is_promoted)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether on any day the champion decided for a share of the shoppers alone."""
+        return any(day.share < 1 for day in self.days)
 
     @property
     def watched(self) -> bool:

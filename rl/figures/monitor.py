@@ -181,7 +181,7 @@ class MonitorFigures(StrictModel):
     version, policy_version: of the champion. level: of the gains' bounds. arrivals_refusal, frequencies_refusal: why
     these weren't compared. rolled_back_to: version that took over; rollback_refusal: why none could. unknown_items:
     share of the items on offer that the champion doesn't know, on the last day. other_features: share of the champion's
-    decisions whose propensity is another than the tables' observation gives, on the last day: it was decided on
+    decisions whose propensity is another than the tables' observation gives, on the last day that is whole: decided on
     features that were stale or unknown to the service, or under rules of a slate or a day. fallback: share of the last
     day's served decisions that no policy made.
     """

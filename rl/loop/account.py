@@ -100,6 +100,7 @@ def _days(state: LoopState, truths: Truths, realised: list[Realised]) -> list[Lo
             LoopDay(
                 date=day.date,
                 version=day.version,
+                share=day.share,
                 behavior=_known(truths.behavior.get(day.date)),
                 champion=_known(champion),
                 served=_earned(earned.get((day.date, day.policy_version or ""))),

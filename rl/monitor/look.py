@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from conf.specs.scenario import Pipeline
 from rl.figures.monitor import (
@@ -116,7 +116,9 @@ def look_at(served: Served, checked: Checked, pipeline: Pipeline, earlier: Monit
     alerts = [*arrival_alerts(checked.arrivals), *change_alerts(changes)]
     if found.broken_on is not None:
         alerts.insert(0, broken_promise(own, found.broken_on, unit))
-    last = checked.frequencies[-1] if checked.frequencies else None
+    # Late events of a newer day may still come, and with them what a decision had seen.
+    whole = served.horizon - timedelta(days=pipeline.source.lateness_days)
+    last = next((one for one in reversed(checked.frequencies) if one.day <= whole), None)
     figures = MonitorFigures(
         source=pipeline.source.name,
         source_title=pipeline.source.title,

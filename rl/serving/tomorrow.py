@@ -73,7 +73,8 @@ class Tomorrow:
     Attributes:
         rows: of the table `recommendations`, by shopper and position.
         n_shoppers: known to the histories, and asked to be decided for.
-        n_control: of them held out, or not yet reached by what is rolled out, whom the shop itself decides for.
+        n_control: of them held out, whom the shop itself decides for.
+        n_incumbent: of them not yet reached by what is rolled out, whom the shop itself decides for.
         n_without_consent: known, and left out.
         n_short: shoppers for whom fewer positions than asked for could be filled.
         groups: decisions by group.
@@ -82,6 +83,7 @@ class Tomorrow:
     rows: pa.Table
     n_shoppers: int
     n_control: int
+    n_incumbent: int
     n_without_consent: int
     n_short: int
     groups: Mapping[str, int]
@@ -147,7 +149,7 @@ def decide_tomorrow(  # noqa: PLR0913  (what a service holds, and what it is ask
         store.known = some
         decided = maker.decide([_request(shopper, order) for shopper in some])
         counts["shoppers"] += len(decided)
-        counts["control"] += sum(one.uses_own for one in decided)
+        counts.update(one.arm for one in decided if one.uses_own)
         counts["short"] += sum(len(one.choices) < order.n_positions and not one.uses_own for one in decided)
         groups.update(choice.group for one in decided for choice in one.choices)
         parts.append(pa.Table.from_pylist(list(_rows(maker, decided)), schema=schema))
@@ -155,6 +157,7 @@ def decide_tomorrow(  # noqa: PLR0913  (what a service holds, and what it is ask
         rows=pa.concat_tables(parts).combine_chunks(),
         n_shoppers=counts["shoppers"],
         n_control=counts["control"],
+        n_incumbent=counts["incumbent"],
         n_without_consent=counts["without consent"],
         n_short=counts["short"],
         groups=dict(sorted(groups.items())),

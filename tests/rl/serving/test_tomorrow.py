@@ -234,4 +234,4 @@ def test_while_a_version_is_rolled_out_the_others_get_what_it_replaces() -> None
     assert all(versions[shopper] == (POLICY if shopper in new else before).version for shopper in SHOPPERS)
     alone = decided(shared_out=SharedOut(0.5, None))
     assert set(alone.rows["user_id"].to_pylist()) == new
-    assert alone.n_control == len(SHOPPERS) - len(new)
+    assert (alone.n_control, alone.n_incumbent) == (0, len(SHOPPERS) - len(new))
