@@ -59,6 +59,7 @@ help:  ## this page
 #:   DECISIONS=FOLDER the service's log that `make monitor` compares with, where it isn't in the home
 #:   WHY="..." WHO=ann            why `make rollback`, `make off` or `make on`, and whose word it is; default: this user
 #:   FILES="a.csv b.csv" OUT=conf/sources/shop.yaml   what `make source` looks at, and where its draft goes (default: stdout)
+#:   LINES=5000       how many lines of each feed `make check-source` looks at (default: 1000)
 #:   PORT=8080 MLFLOW_PORT=5000   ports of the pages of `make up`
 #:   ARGS="backfill create ..."   what `make airflow` runs
 #:   TESTS=tests/conf             the part of the tests that `make test` runs
@@ -102,9 +103,9 @@ shopper-models: pipeline-environment  ## who will buy, leave or spend: fit, judg
 source: pipeline-environment  ## propose a source from a look at a shop's files, without Spark (FILES, OUT=conf/sources/NAME.yaml)
 	@$(call set-words,$(PIPELINE),FILES); exec $(PIPELINE) -m jobs.commands.propose_source $${OUT:+--out "$$OUT"} "$$@"
 
-check-source: pipeline-environment  ## what a thousand lines of a log become, in seconds and without Spark (SOURCE, LOGS, SCENARIO)
+check-source: pipeline-environment  ## what a thousand lines of a log become, in seconds and without Spark (SOURCE, LOGS, SCENARIO, LINES)
 	@exec $(PIPELINE) -m jobs.commands.check_source --source "$${SOURCE:-canonical}" --logs "$${LOGS:-}" \
-	  $${SCENARIO:+--scenario "$$SCENARIO"}
+	  $${SCENARIO:+--scenario "$$SCENARIO"} $${LINES:+--lines "$$LINES"}
 
 plan: pipeline-environment  ## what an ingest and a build would make for a range of dates, and why, in seconds and without Spark (FROM, TO, SOURCE, SCENARIO)
 	@exec $(PIPELINE) -m jobs.commands.plan --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(lines), file=sys.stderr, flush=True)
         result = {"source": given.source, "feeds": {check.name: check.result() for check in checks}}
         result |= {"side_tables": {side.name: side.result() for side in sides}} if sides else {}
-        outlook = outlook_result(told, source, pipeline)
+        outlook = outlook_result(told, source, pipeline, is_all=all(check.is_all for check in checks))
         print(to_json(result | {"outlook": outlook, "ids": ids.result(), "unread_files": unread}), flush=True)
         found = [*[check.problem() for check in checks], *[side.problem() for side in sides]]
         if problems := [problem for problem in found if problem]:

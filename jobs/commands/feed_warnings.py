@@ -17,17 +17,18 @@ _LEAST_EVENTS, _LEAST_AMOUNTS = 20, 5
 _MOST_MISSING = 3  # a format that shops share maps all types, and none has them all
 
 
-def feed_warnings(events: Sequence[OutlookEvent], source: Source) -> Iterator[str]:
+def feed_warnings(events: Sequence[OutlookEvent], source: Source, *, is_all: bool = True) -> Iterator[str]:
     """Yield what is probably wrong with a feed's events, a sentence each.
 
     Args:
         events: of the lines that were looked at.
         source: narrowed to the feed.
+        is_all: whether no line of the feed was left out.
     """
     yield from _without_money(events)
     yield from _like_cents(events, source)
     yield from _without_currency(events, source)
-    yield from _missing_types(events, source)
+    yield from _missing_types(events, source, is_all=is_all)
 
 
 def _without_money(events: Sequence[OutlookEvent]) -> Iterator[str]:
@@ -76,7 +77,7 @@ def _without_currency(events: Sequence[OutlookEvent], source: Source) -> Iterato
         )
 
 
-def _missing_types(events: Sequence[OutlookEvent], source: Source) -> Iterator[str]:
+def _missing_types(events: Sequence[OutlookEvent], source: Source, *, is_all: bool) -> Iterator[str]:
     """Yield the types that the mapping expects and no event is: one type alone, of several, is seldom meant."""
     if len(events) < _LEAST_EVENTS or source.events.event_type.constant is not None:
         return
@@ -84,9 +85,11 @@ def _missing_types(events: Sequence[OutlookEvent], source: Source) -> Iterator[s
     derived = {one.type for one in source.events.derived}
     missing = sorted(event_types_of(source.events) - found - derived)
     if len(found - derived) == 1 and missing:
+        where = "" if is_all else " among these lines"
+        asked = "" if is_all else "whether others stand elsewhere can't be told from them; if not, "
         yield (
-            f"all {len(events)} events are of one type ({', '.join(found - derived)}), and the mapping knows "
-            f"{', '.join(missing)} too: is event_type read from the right column?"
+            f"all {len(events)} events{where} are of one type ({', '.join(found - derived)}), and the mapping knows "
+            f"{', '.join(missing)} too: {asked}is event_type read from the right column?"
         )
     elif 0 < len(missing) <= _MOST_MISSING:
         yield f"no event among these lines is {' or '.join(missing)}, which the mapping knows"

@@ -164,7 +164,7 @@ class FeedCheck:
     def warnings(self) -> list[str]:
         """Return what is probably wrong although lines are read."""
         beyond = self.beyond()
-        return [*([beyond] if beyond else []), *feed_warnings(self.events, self.source)]
+        return [*([beyond] if beyond else []), *feed_warnings(self.events, self.source, is_all=self.is_all)]
 
     def result(self) -> dict[str, Any]:
         """Return the same for programs."""
@@ -372,7 +372,8 @@ def report_lines(
     """
     lines = [*[line for check in checks for line in check.lines()], *of_sides]
     events = [event for check in checks for event in check.events]
-    lines += outlook_lines(told or ToldEvents(events, events), source, pipeline)
+    is_all = all(check.is_all for check in checks)
+    lines += outlook_lines(told or ToldEvents(events, events), source, pipeline, is_all=is_all)
     if unread:
         lines.append(f"files that no pattern matches: {_some(unread, 10)}")
     return lines

@@ -1,10 +1,10 @@
-"""What could be learned from a log, by its first lines: rewards that find a decision, empty features, verdicts."""
+"""What could be learned from a log, by some of its lines: rewards that find a decision, empty features, verdicts."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conf.earnings import earnings_sentence
 from conf.event_types import ENGAGEMENT_TYPES, EVENT_TYPE_RANK
@@ -24,6 +24,7 @@ _NEEDS: Mapping[str, tuple[tuple[str, ...], str | None]] = {
     "n_past_purchases": (("purchase",), None),
     "favorite_categories": (ENGAGEMENT_TYPES, "category_id"),
 }
+_LEAST_SHOPPERS = 5
 _OF_DECISIONS = {"recent_shown_items": "item_id", "recent_shown_categories": "category_id"}
 
 
@@ -66,6 +67,8 @@ class Attributable:
         n_events: which earn something.
         n_unnamed: of rewards by `decision_id`, the events that name none.
         n_without_money: further events that would earn money, and lack it.
+        n_shoppers: of a part of the lines, those with decisions and rewards among them, who alone count in `reward` and
+            `found`; None where all lines were looked at, or an event is its own decision.
     """
 
     reward: int
@@ -73,15 +76,46 @@ class Attributable:
     n_events: int
     n_unnamed: int
     n_without_money: int = 0
+    n_shoppers: int | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """True where the lines tell about more than a few shoppers."""
+        return self.n_shoppers is None or self.n_shoppers >= _LEAST_SHOPPERS
 
     @property
     def share(self) -> float | None:
-        """Share of the reward that finds a decision; None where there is no reward."""
-        return self.found / self.reward if self.reward else None
+        """Share of the reward that finds a decision; None where there is no reward, or too little to tell."""
+        return self.found / self.reward if self.reward and self.is_told else None
 
 
-def attributable(events: Sequence[OutlookEvent], pipeline: Pipeline) -> Attributable:
-    """Return how much of the reward finds a decision by the scenario's rule."""
+def attributable(events: Sequence[OutlookEvent], pipeline: Pipeline, *, is_all: bool = True) -> Attributable:
+    """Return how much of the reward finds a decision by the scenario's rule.
+
+    Lines of two feeds that were looked at in part are mostly of different shoppers: a reward without its decision then
+    says nothing, unless decisions of its shopper are among the lines.
+
+    Args:
+        events: of the lines that were looked at.
+        pipeline: says which events are decisions, and what earns.
+        is_all: whether these are all lines.
+    """
+    whole = _attributable(events, pipeline)
+    if is_all or pipeline.scenario.reward.attribution.link == "itself":
+        return whole
+    both = _shoppers_of_both(events, pipeline)
+    part = _attributable([event for event in events if event.user_id in both], pipeline)
+    return replace(whole, reward=part.reward, found=part.found, n_shoppers=len(both))
+
+
+def _shoppers_of_both(events: Sequence[OutlookEvent], pipeline: Pipeline) -> set[str]:
+    decided = pipeline.source.decisions.event_type
+    deciders = {event.user_id for event in events if event.event_type == decided}
+    earners = {event.user_id for event in events if _weight(event, pipeline.scenario.reward)[0]}
+    return {one for one in deciders & earners if one is not None}
+
+
+def _attributable(events: Sequence[OutlookEvent], pipeline: Pipeline) -> Attributable:
     link = pipeline.scenario.reward.attribution
     latest: dict[tuple[object, ...], int] = {}
     decided = pipeline.source.decisions.event_type
@@ -155,11 +189,11 @@ def verdict_line(events: Sequence[OutlookEvent], source: Source) -> str:
     return "decisions without propensities: they are estimated, intervals are wider, and doubts about them abstain"
 
 
-def outlook_lines(told: ToldEvents, source: Source, pipeline: Pipeline | None) -> list[str]:
-    """Return what could be learned, a line of text each."""
+def outlook_lines(told: ToldEvents, source: Source, pipeline: Pipeline | None, *, is_all: bool = True) -> list[str]:
+    """Return what could be learned, a line of text each; `is_all`: no line was left out."""
     lines = [verdict_line(told.rewarded, source)]
     if pipeline is not None:
-        found = attributable(told.rewarded, pipeline)
+        found = attributable(told.rewarded, pipeline, is_all=is_all)
         lines += [earnings_sentence(pipeline.scenario.reward), _reward_line(found, pipeline)]
         if found.n_without_money:
             lines.append(_money_line(found, pipeline))
@@ -168,11 +202,13 @@ def outlook_lines(told: ToldEvents, source: Source, pipeline: Pipeline | None) -
     return lines
 
 
-def outlook_result(told: ToldEvents, source: Source, pipeline: Pipeline | None) -> dict[str, object]:
+def outlook_result(
+    told: ToldEvents, source: Source, pipeline: Pipeline | None, *, is_all: bool = True
+) -> dict[str, object]:
     """Return the same for programs; share of reward and features only with a scenario."""
     result: dict[str, object] = {"verdict": verdict_line(told.rewarded, source)}
     if pipeline is not None:
-        found = attributable(told.rewarded, pipeline)
+        found = attributable(told.rewarded, pipeline, is_all=is_all)
         result["attributable_share"] = found.share
         result["events_without_money"] = found.n_without_money
         result["empty_features"] = empty_features(told.observed, pipeline.scenario, source)
@@ -191,6 +227,11 @@ def _money_line(found: Attributable, pipeline: Pipeline) -> str:
 
 def _reward_line(found: Attributable, pipeline: Pipeline) -> str:
     attribution, name = pipeline.scenario.reward.attribution, pipeline.scenario.name
+    if found.n_events and not found.is_told:
+        return (
+            f"reward of {name}: which share finds a decision can't be told from these lines: {found.n_shoppers} "
+            "shoppers have both a decision and a reward among them; look at more (LINES)"
+        )
     if found.share is None:
         reward = pipeline.scenario.reward
         kinds = ", ".join(
@@ -201,4 +242,5 @@ def _reward_line(found: Attributable, pipeline: Pipeline) -> str:
         return f"reward of {name}: none among these lines (no {kinds})"
     how = f"by {attribution.link} within {attribution.window_hours} hours"
     unnamed = f"; {found.n_unnamed} of its {found.n_events} events name no decision" if found.n_unnamed else ""
-    return f"reward of {name}: {found.share:.0%} finds a decision among these lines, {how}{unnamed}"
+    whose = f", of {found.n_shoppers} shoppers with both there" if found.n_shoppers is not None else ""
+    return f"reward of {name}: {found.share:.0%} finds a decision among these lines{whose}, {how}{unnamed}"

@@ -114,3 +114,9 @@ def test_unknown_words_are_told_with_their_lines(tmp_path: Path) -> None:
     report = "\n".join(report_lines(checks, unread, _source()))
     assert "event types that the source does not know: Rückgabe (3 lines), aaa@a.aaa (1 line)" in report
     assert "ann" not in report
+
+
+def test_one_type_among_some_lines_may_not_be_the_only_one() -> None:
+    (told, *_) = [one for one in feed_warnings(VIEWS, _source(), is_all=False) if "one type" in one]
+    assert told.startswith("all 20 events among these lines are of one type (view)")
+    assert "can't be told from them" in told

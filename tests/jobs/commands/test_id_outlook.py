@@ -58,6 +58,10 @@ def test_refunds_of_orders_nobody_placed_are_told(tmp_path: Path) -> None:
     (told,) = found.lines()
     assert told.startswith("3 of 4 orders that refunds name (75%) have no purchase among these lines")
     assert found.result() == {"items": {}, "refunded_orders": {"n": 4, "n_known": 1}}
+    found = named_ids(check_source(shop, tmp_path, 7)[0], shop, tmp_path)
+    (told,) = found.lines()
+    assert "whether the others have one can't be told from a part of the log" in told
+    assert "numbers of their own" not in told
 
 
 def test_command_shows_both(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,6 +72,33 @@ def test_share_of_reward_goes_by_the_decision_that_is_named() -> None:
     assert found.share == pytest.approx(1 / 3)
 
 
+def _two_feeds(n_both: int) -> list[OutlookEvent]:
+    """Views of 20 shoppers, purchases of 20 of whom so many are among them; every second one is of another item."""
+    events = [_event("view", 0, f"u{n}", item_id="a") for n in range(20)]
+    buyers = range(20 - n_both, 40 - n_both)
+    return [*events, *[_event("purchase", 1, f"u{n}", item_id="ab"[place % 2]) for place, n in enumerate(buyers)]]
+
+
+@pytest.mark.parametrize(
+    ("n_both", "is_all", "share", "told"),
+    [
+        (6, True, 3 / 20, "15% finds a decision among these lines, by last_touch"),
+        (6, False, 3 / 6, "50% finds a decision among these lines, of 6 shoppers with both there, by last_touch"),
+        (4, False, None, "can't be told from these lines: 4 shoppers have both a decision and a reward among them"),
+        (0, False, None, "can't be told from these lines: 0 shoppers"),
+    ],
+)
+def test_share_of_a_part_of_the_lines_is_of_shoppers_with_both(
+    n_both: int, is_all: bool, share: float | None, told: str
+) -> None:
+    """The first lines of two feeds are of different shoppers: that theirs don't meet says nothing."""
+    pipeline, events = _last_touch(), _two_feeds(n_both)
+    seen = source_outlook.ToldEvents(events, events)
+    assert attributable(events, pipeline, is_all=is_all).share == share
+    assert source_outlook.outlook_result(seen, pipeline.source, pipeline, is_all=is_all)["attributable_share"] == share
+    assert told in "\n".join(source_outlook.outlook_lines(seen, pipeline.source, pipeline, is_all=is_all))
+
+
 def test_features_without_their_field_are_named() -> None:
     """No category, no price, no cart: what rests on them is the same at every decision."""
     pipeline = _last_touch()
