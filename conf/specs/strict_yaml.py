@@ -171,7 +171,10 @@ def _explain(model: type[BaseModel], issue: Any) -> str:
     if issue["type"] in ("literal_error", "enum"):
         expected = str(issue["ctx"]["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
         return f"got {_shortened(repr(issue['input']))}{suggest(str(issue['input'])[:_SHOWN_CHARACTERS], expected)}"
-    return f"{_shortened(issue['msg'].removeprefix('Value error, '), 2_000)} (got {_shortened(repr(issue['input']))})"
+    told = _shortened(issue["msg"].removeprefix("Value error, "), 2_000)
+    if issue["type"] == "value_error" and isinstance(issue["input"], Mapping):
+        return told  # it is about keys that don't fit together, and names them
+    return f"{told} (got {_shortened(repr(issue['input']))})"
 
 
 def _shortened(text: str, longest: int = _SHOWN_CHARACTERS) -> str:
