@@ -37,10 +37,10 @@ from conf.specs.spec_hash import code_hash
 from conf.specs.strict_yaml import suggest
 from jobs.commands.backfill import BackfillRange, backfill, services_line, summary_lines
 from jobs.commands.ingest import ingest, land_logs
-from jobs.errors import UnlikelyDelivery
+from jobs.errors import DeliveryError, UnlikelyDelivery
 from jobs.failure_reason import SPARK_FAILURES, failure_reason
 from jobs.landing.acceptance import accept, is_published
-from jobs.landing.delivered_files import find_files
+from jobs.landing.delivered_files import find_files, unread_files, unread_lines
 from jobs.landing.landing import refuse_date_at_once
 from jobs.landing.raw_deliveries import read_raw_deliveries
 from jobs.log_lines import configure_logs
@@ -125,7 +125,11 @@ def run_command(given: argparse.Namespace, settings: Settings, *, keeps_session:
     logs = getattr(given, "logs", None)
     files = find_files(source, logs) if logs is not None else None  # what can be refused shouldn't wait for Spark
     if given.command == "ingest":
-        refuse_date_at_once(Lake(settings.lake, source.name), files, given.date)
+        try:
+            refuse_date_at_once(Lake(settings.lake, source.name), files, given.date)
+        except DeliveryError as error:
+            unread = unread_lines(unread_files(source, logs)) if logs is not None else []
+            raise DeliveryError("\n".join([str(error), *unread])) from error
     keep_private(settings)
     refuse_unwritable(settings)
     if given.command == "accept" and logs is None and not _accepted(given, Lake(settings.lake, source.name)):

@@ -310,7 +310,11 @@ def _refuse_single(elements: Sequence[_Element]) -> None:
     """Raise if a field that a line has once is an element."""
     for field, column, _ in elements:
         if field in ("event_time", "user_id", "event_id"):
-            raise ValueError(f"{field} is read from {column!r}: a line has one, whatever its list holds")
+            raise ValueError(
+                f"{field} is read from {column!r}, an element of a list: a line has one {field}; where each element "
+                "has its own, flatten the files first, a line an element, and map it from there; else name a column "
+                "outside the list"
+            )
 
 
 def _refuse_several(elements: Sequence[_Element], why: str) -> None:

@@ -14,7 +14,7 @@ def delivery_notices(ingest: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         ingest: its result; of an earlier release, with fewer keys.
     """
-    names = ("unended_files", "unread_files", "unknown_event_types", "accepted", "left_out", "drift")
+    names = ("unended_files", "unread_files", "unknown_event_types", "accepted", "left_out", "missing_days", "drift")
     return {name: ingest[name] for name in names if ingest.get(name)}
 
 
@@ -31,6 +31,8 @@ def notice_lines(ingest: Mapping[str, Any]) -> Iterator[str]:
         yield f"left out, since a person said so: {one['delivery']} ({one['reason']})"
     for one in ingest.get("accepted", ())[:_SHOWN]:
         yield f"published as it is, since a person said so: {one['delivery']} ({one['reason']})"
+    if days := ingest.get("missing_days"):
+        yield f"no delivery came for {_some(days)}, which count as days without visitors until one does"
     if drift := ingest.get("drift"):
         yield f"{len(drift)} thing(s) differ from earlier deliveries; the first: {drift[0]}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,22 @@ from conf.settings import Settings
 from conf.specs.source import Source
 from conf.specs.spec_hash import source_hash
 from conf.tables import EVENTS, REJECT_REASONS
-from jobs.errors import CheckError, UnlikelyDelivery
+from jobs.errors import CheckError, DeliveryError, UnlikelyDelivery
 from jobs.events.ingest import Ingestion, ingest_deliveries
 from jobs.landing.acceptance import accepted_note
-from jobs.landing.delivered_files import unread_files
+from jobs.landing.delivered_files import unread_files, unread_lines
+from jobs.landing.delivery_drift import gap_drifts, is_of_gap
 from jobs.landing.held_back import open_days, read_held_back, refuse_held_back
 from jobs.landing.landing import land, refuse_date_without_data
+from jobs.landing.missing_days import missing_days
 from jobs.landing.raw_deliveries import RawDelivery, read_raw_deliveries
 from jobs.landing.unknown_words import MOST_WORDS, words_of
 from jobs.publishing.publishing import Provenance
 from jobs.sessions.building import build_sessions, session_digests
 
 log = structlog.get_logger()
+
+_SHOWN = 5
 
 
 def ingest(
@@ -55,33 +59,70 @@ def ingest(
     job = _ingestion(spark, settings, source, horizon, code_hash)
     seconds: dict[str, float] = {}
     started, landed = time.monotonic(), None
-    if logs is not None:
-        landed = land(spark, job.lake, source, logs, key=job.key, provenance=job.provenance)
-    refuse_date_without_data(sorted({*read_raw_deliveries(job.lake), *open_days(job.lake, horizon)}), horizon)
+    unread = unread_files(source, logs) if logs is not None else []
+    try:
+        if logs is not None:
+            landed = land(spark, job.lake, source, logs, key=job.key, provenance=job.provenance)
+        refuse_date_without_data(sorted({*read_raw_deliveries(job.lake), *open_days(job.lake, horizon)}), horizon)
+    except UnlikelyDelivery:
+        raise
+    except DeliveryError as error:
+        raise DeliveryError("\n".join([str(error), *noticed(job.lake, unread, horizon)])) from error
     seconds["land"], started = _since(started)
     try:
         deliveries = ingest_deliveries(job, again)
+        refuse_held_back(job.lake, source.name, horizon)
     except UnlikelyDelivery as error:
-        raise UnlikelyDelivery("\n".join([str(error), *_held_back_told(job.lake, source, horizon)])) from error
-    refuse_held_back(job.lake, source.name, horizon)
+        held = [one for one in _held_back_told(job.lake, source, horizon) if one != str(error)]
+        raise UnlikelyDelivery("\n".join([str(error), *held, *noticed(job.lake, unread, horizon)])) from error
     seconds["ingest"], started = _since(started)
     build_sessions(job, again)
     seconds["sessions"], _ = _since(started)
+    # A landing of an earlier release left no note of them in the lake.
+    unended = sorted({*unended_files(job.lake, horizon), *(landed.unended_files if landed is not None else ())})
+    missing = [str(day) for gap in missing_days(_days(job.lake, horizon)).values() for day in gap]
     return count_lines(job.lake, source, horizon) | {
         "deliveries": [str(day) for day in deliveries],
-        "unread_files": unread_files(source, logs) if logs is not None else [],
-        "n_unended_files": len(landed.unended_files) if landed is not None else 0,
-        "unended_files": landed.unended_files if landed is not None else [],
+        "unread_files": unread,
+        "n_unended_files": len(unended),
+        "unended_files": unended,
+        "missing_days": missing,
         "unknown_event_types": _unknown_words(job.lake, horizon),
         "accepted": _accepted(job.lake, horizon),
         "left_out": [one.told for day, one in read_held_back(job.lake).items() if one.left_out and day <= horizon],
-        "drift": [sentence for day in deliveries for sentence in _manifest(job.lake, day).drift],
+        "drift": _drift(job.lake, horizon),
         "digests": {
             "events": _event_digests(job.lake, horizon),
             "sessions": session_digests(job.lake, last_date=horizon),
         },
         "seconds": seconds,
     }
+
+
+def unended_files(lake: Lake, horizon: date) -> list[str]:
+    """Return the names of all landed files of deliveries up to the horizon whose last line has no end."""
+    landed = read_raw_deliveries(lake)
+    return sorted({file.name for day, one in landed.items() if day <= horizon for file in one.files if file.is_unended})
+
+
+def noticed(lake: Lake, unread: Sequence[str], horizon: date) -> list[str]:
+    """Return what an error says beside its reason, a line each: it may be the reason's reason.
+
+    Args:
+        lake: with what was landed.
+        unread: delivered files that no pattern matched.
+        horizon: deliveries after it are left aside.
+    """
+    found = unread_lines(unread)
+    found += [one.sentence for one in gap_drifts(_days(lake, horizon))]
+    if unended := unended_files(lake, horizon):
+        found.append(f"cut off? the last line has no end in {_some(unended)}: its last value may be half of one")
+    return found
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
 
 
 def land_logs(
@@ -157,9 +198,8 @@ def _count_side(lake: Lake, name: str, landed: Mapping[date, RawDelivery], horiz
 
 def _unknown_words(lake: Lake, horizon: date) -> dict[str, int]:
     """Return the event types of all deliveries up to the horizon that the source doesn't know, with their lines."""
-    days = [day for day in read_raw_deliveries(lake) if day <= horizon]
     found = Counter[str]()
-    for day in days:
+    for day in _days(lake, horizon):
         for profile in _manifest(lake, day).profile.values():
             found.update(words_of(profile))
     return dict(found.most_common(MOST_WORDS))
@@ -167,8 +207,26 @@ def _unknown_words(lake: Lake, horizon: date) -> dict[str, int]:
 
 def _accepted(lake: Lake, horizon: date) -> list[dict[str, str]]:
     """Return the deliveries up to the horizon that a person published as they were: which, why, by whom and when."""
-    days = [day for day in read_raw_deliveries(lake) if day <= horizon]
+    days = _days(lake, horizon)
     return [{"delivery": str(day), **told} for day in days if (told := accepted_note(_manifest(lake, day).notes))]
+
+
+def _drift(lake: Lake, horizon: date) -> list[str]:
+    """Return what differs in the deliveries up to the horizon from those before them, of the latest delivery first.
+
+    Days that lacked a delivery when the next one was ingested may have one now: these are looked at anew.
+    """
+    days = _days(lake, horizon)
+    gaps = {one.delivery_date: one.sentence for one in gap_drifts(days)}
+    found: list[str] = []
+    for day in reversed(days):
+        found += [sentence for sentence in _manifest(lake, day).drift if not is_of_gap(sentence)]
+        found += [gaps[day]] if day in gaps else []
+    return found
+
+
+def _days(lake: Lake, horizon: date) -> list[date]:
+    return [day for day in read_raw_deliveries(lake) if day <= horizon]
 
 
 def _manifest(lake: Lake, day: date) -> Manifest:

@@ -34,6 +34,8 @@ from jobs.parsing.text_files import UTF16_CURE, decode, is_utf16, open_bytes, re
 _FIRST_LINES = 100
 _CHUNK = 1 << 20
 
+_SHOWN = 5
+
 
 @dataclass(frozen=True)
 class DeliveredFile:
@@ -131,6 +133,13 @@ def unread_files(source: Source, logs: Path) -> list[str]:
         for name in names
         if not _classify(source, logs / name, name) and not name.rpartition("/")[2].startswith((".", "_"))
     ]
+
+
+def unread_lines(names: Sequence[str]) -> list[str]:
+    """Return what a message says of files that no pattern matches: nothing where there are none."""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    told = f"not read, since no pattern of the source matches: {', '.join(names[:_SHOWN])}{more}"
+    return [told] if names else []
 
 
 def _refuse_other_case(source: Source, logs: Path) -> None:

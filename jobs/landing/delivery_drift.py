@@ -39,6 +39,7 @@ _N_EARLIER, _LEAST_EARLIER, _LEAST_LINES, _LEAST_DAILY = 14, 3, 100, 10
 _BITS = 5
 _MAGNITUDES = ("price", "quantity")
 _MONEY = ("price", "amount", "quantity")
+_NO_DELIVERY = "no delivery came for"
 _FIELDS = ("user_id", *[name for name in RECORD_FIELDS if name != "event_type"])
 
 
@@ -142,13 +143,28 @@ def drifts(
                 if not changes and not (now or {}).get("n_lines", 0):
                     changes = _silence(before, feed, is_daily=_is_daily(name, earlier, known))
                 found += [Drift(day, name, what, unlikely) for what, unlikely in changes]
-    gaps = missing_days(landed)
-    for day in sorted({one.delivery_date for one in due} & set(gaps)):
-        told = ", ".join(map(str, gaps[day]))
-        found.append(Drift(day, "", f"no delivery came for {told}, which counts as without visitors until it does"))
+    days = {one.delivery_date for one in due}
+    found += [one for one in gap_drifts(landed) if one.delivery_date in days]
     for name, feed in source.feeds_alone().items():
         found += _unread({one.delivery_date for one in due}, name, feed, known)
     return found
+
+
+def gap_drifts(landed: Collection[date]) -> list[Drift]:
+    """Return which deliveries came after days that lack one, by date.
+
+    Args:
+        landed: dates of all deliveries.
+    """
+    return [
+        Drift(day, "", f"{_NO_DELIVERY} {', '.join(map(str, gap))}, which counts as without visitors until it does")
+        for day, gap in sorted(missing_days(landed).items())
+    ]
+
+
+def is_of_gap(sentence: str) -> bool:
+    """Return whether a sentence of a manifest is of days that lacked a delivery then: they may have one now."""
+    return sentence.partition(": ")[2].startswith(_NO_DELIVERY)
 
 
 def _is_daily(name: str, earlier: Sequence[date], known: Profiles) -> bool:

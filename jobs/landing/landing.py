@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -111,7 +111,12 @@ def land(spark: SparkSession, lake: Lake, source: Source, logs: Path, *, key: by
     with staging_folder(Lake.staging(raw_folder(lake))) as folder, explaining_failures("raw_lines", raw_folder(lake)):
         found = _stage(spark, source, measured, key=key, folder=folder)
         # What a log that is split has of a day goes with the rest of that day's delivery.
-        staged = {file: path for file, path in found.items() if file.delivery_date not in unfit}
+        cut = {(one.file.kind, one.file.name) for one in measured if one.is_unended}
+        staged = {
+            replace(file, is_unended=(file.kind, file.name) in cut): path
+            for file, path in found.items()
+            if file.delivery_date not in unfit
+        }
         _refuse_changed_meanwhile(measured)
         _refuse_date_without_data(lake, staged, provenance.horizon)
         changed = _publish(lake, source, staged, provenance)

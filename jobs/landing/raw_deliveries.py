@@ -2,7 +2,7 @@
 
 A pointer's inputs hold `events/NAME`, and `items/NAME` and the like of side tables (keyed hash of the
 file's bytes, or of the lines split off it), `header/NAME` and `header_of_items/NAME`; its counters `n_lines/NAME`. A
-stored file's place follows from these.
+stored file's place follows from these. Counters `unended/NAME` are 1 for files whose last line has no end.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class RawFile:
 
     name: relative path as delivered; header: column names where the file has them in its first line.
     n_lines: lines that hold a record (the header does not).
+    is_unended: the last line of the file, as delivered, has no end: it may be cut off.
     """
 
     delivery_date: date
@@ -48,6 +49,7 @@ class RawFile:
     keyed_hash: str
     n_lines: int
     header: tuple[str, ...] | None = None
+    is_unended: bool = field(default=False, compare=False)
 
     def stored(self, source: Source) -> str:
         """Return where the file's bytes, or the lines split off it, lie below the raw folder."""
@@ -150,7 +152,10 @@ def raw_pointer(
         key_id=provenance.key_id,
         horizon=delivery.delivery_date,
         inputs=delivery.inputs,
-        counters={f"n_lines/{file.name}": file.n_lines for file in delivery.files},
+        counters={
+            **{f"n_lines/{file.name}": file.n_lines for file in delivery.files},
+            **{f"unended/{file.name}": 1 for file in delivery.files if file.is_unended},
+        },
     )
     files = tuple(sorted(file.stored(source) for file in delivery.files))
     return Pointer(files=files, manifest=manifest, sums={file: sums[file] for file in files if file in sums})
@@ -203,6 +208,7 @@ def _file(day: date, key: str, inputs: Mapping[str, str], counters: Mapping[str,
         inputs[key],
         counters[f"n_lines/{name}"],
         tuple(json.loads(header)) if header is not None else None,
+        is_unended=f"unended/{name}" in counters,
     )
 
 

@@ -35,7 +35,6 @@ _NUMBERS: dict[str, dict[str, Any]] = {
     "propensity": {"above": 0, "at_most": 1},
 }
 _ARMS = re.compile(r"treatment|treated|arm|variant|segment", re.IGNORECASE)
-_MONEY_WORDS = re.compile(r"price|cost|amount|cents|revenue|preis|betrag|umsatz")
 _ORIGINAL = re.compile(
     r"orig|urspr|oorspr|purchase|sale|kauf|bezug|vente|achat|compra|venta|vendita|aankoop|verkoop|zakup|initial"
 )
@@ -43,6 +42,7 @@ _LABELLED = re.compile(r"\S+-[01](\s+\S+-[01])*")
 _OTHER_NULLS = ("(not set)", "(none)", "(not provided)", "N/A", "n/a", "NA", "k.A.", "k. A.", "-", "undefined")
 _MOST_WORDS = 60
 _LEAST_AMOUNTS = 5
+_NAMES_A_LINE = 15
 
 
 @dataclass
@@ -84,20 +84,17 @@ def guess_feed(look: FileLook) -> FeedGuess | None:
     _put_fill_down(guess)
     _put_nulls(guess)
     mapped = {text.removesuffix("[]") for text in _texts_below(guess.events)}
-    if unmapped := [name for name in look.columns if name not in mapped and name and _is_worth_a_word(look, name)]:
-        guess.doubts.append(f"mapped to nothing: {', '.join(unmapped[:15])}{', ...' if len(unmapped) > 15 else ''}")
+    unmapped = [name for name in look.columns if name and name not in mapped and name.removesuffix("[]") not in mapped]
+    guess.doubts += [
+        f"mapped to nothing: {', '.join(unmapped[first : first + _NAMES_A_LINE])}"
+        for first in range(0, len(unmapped), _NAMES_A_LINE)
+    ]
     guess.events = {
         name: guess.events[name]
         for name in ("event_time", "event_type", "event_id", "user_id", "item_id", *guess.events)
         if name in guess.events
     }
     return guess
-
-
-def _is_worth_a_word(look: FileLook, column: str) -> bool:
-    """Return whether a column that nothing maps is named: of JSON's many paths, one whose name says what it holds."""
-    is_known = any(field_rank(field, column) is not None for field in FIELD_WORDS)
-    return look.form is not None or is_known or _MONEY_WORDS.search(column.rpartition(".")[2].lower()) is not None
 
 
 def _filled(values: Sequence[str | None]) -> float:

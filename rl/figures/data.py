@@ -35,9 +35,9 @@ class PersonsWord(StrictModel):
 class IngestCounts(StrictModel):
     """Where the delivered lines went: accepted + rejected + not yet = lines.
 
-    n_unended_files: files whose last line has no end, among those that were landed for the night: perhaps cut off.
+    n_unended_files: files whose last line has no end, among those of the deliveries up to the night: perhaps cut off.
     unended_files: their names, where the release that landed them told.
-    drift: what differs in the night's deliveries from earlier ones, a sentence each.
+    drift: what differs in the deliveries up to the night from those before them, a sentence each, the latest first.
     accepted: deliveries that were published as they are, since a person said so.
     left_out: deliveries that could not be landed, and that a person left out.
     unknown_event_types: event types that the source doesn't know, with their lines.

@@ -111,7 +111,7 @@ def test_delimiter_is_what_it_says(given: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("events", "expected"),
     [
-        ({"user_id": {"column": "users[].id"}}, "user_id is read from 'users..*a line has one"),
+        ({"user_id": {"column": "users[].id"}}, "user_id is read from 'users.*one user_id; .*flatten the files first"),
         ({"price": {"column": "a[].price", "times": "b[].n"}}, "below different lists; what one value is made of"),
         (
             {"item_id": {"column": None, "columns": ["a[].id", "b[].id"]}},

@@ -11,6 +11,7 @@ INGEST = {
     "unknown_event_types": {"Rückgabe": 41, "zoom": 1},
     "accepted": [{"delivery": "2026-01-05", "reason": "a test day"}],
     "left_out": [{"delivery": "2026-01-06", "reason": "lost", "why": "cut off"}],
+    "missing_days": ["2026-01-03"],
     "drift": ["column 'price' is gone", "column 'n' is new"],
 }
 
@@ -23,6 +24,7 @@ def test_all_that_asks_for_a_person_is_said() -> None:
         "event types that the source does not know, with their lines: Rückgabe 41, zoom 1",
         "left out, since a person said so: 2026-01-06 (lost)",
         "published as it is, since a person said so: 2026-01-05 (a test day)",
+        "no delivery came for 2026-01-03, which count as days without visitors until one does",
         "2 thing(s) differ from earlier deliveries; the first: column 'price' is gone",
     ]
     assert delivery_notices(INGEST) == {name: value for name, value in INGEST.items() if name != "n_lines"}

@@ -261,6 +261,7 @@ def test_result_is_json(results: list[dict[str, Any]]) -> None:
         "unread_files",
         "n_unended_files",
         "unended_files",
+        "missing_days",
         "unknown_event_types",
         "accepted",
         "left_out",

@@ -14,6 +14,7 @@ from pyspark.sql import SparkSession
 from conf.paths import Lake
 from conf.specs.delivery import Window
 from conf.specs.source import Source, load_source
+from jobs.commands.ingest import unended_files
 from jobs.errors import DeliveryError
 from jobs.landing.landing import Landed, land
 from jobs.landing.raw_deliveries import RawDelivery, RawFile, merged, raw_folder, read_raw_deliveries
@@ -75,6 +76,7 @@ def test_a_file_that_may_be_cut_off_is_said(spark: SparkSession, lake: Lake, tmp
     for content, n_unended in ((whole, 1), (whole, 1), (whole + b"\n", 0)):
         (logs / name).write_bytes(gzip.compress(content, mtime=0) if name.endswith(".gz") else content)
         assert _landed(spark, lake, logs).unended_files == [name] * n_unended
+        assert unended_files(lake, date(2026, 12, 31)) == [name] * n_unended  # so that later nights know
 
 
 def test_log_is_split_by_business_date(spark: SparkSession, lake: Lake, tmp_path: Path) -> None:

@@ -140,6 +140,18 @@ def test_a_second_table_of_a_kind_is_no_feed(tmp_path: Path) -> None:
     assert "looks like consent too, and a source has one such table" in propose([folder], "shop")
 
 
+def test_every_path_that_nothing_maps_is_named(tmp_path: Path) -> None:
+    """Of orders with lines: what a unit cost would else be missed by whoever reads the draft alone."""
+    lines = [{"sku": "s1", "unit_ct": 1999, "tax": {"rate": 7}}, {"sku": "s2", "unit_ct": 450, "tax": {"rate": 7}}]
+    more = {f"x{n}": n for n in range(20)}
+    rows = [{"at": 1767607300000 + n, "event": "order", "user_id": f"u{n}", "lines": lines} | more for n in range(9)]
+    path = tmp_path / "orders.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    told = [line for line in propose([path]).splitlines() if "mapped to nothing: " in line]
+    named = [name for line in told for name in line.partition("nothing: ")[2].split(", ")]
+    assert named == ["lines[].unit_ct", "lines[].tax.rate", *more]
+
+
 def test_a_file_without_items_is_asked_about(tmp_path: Path) -> None:
     """Customers with the day that they came are no views; the draft can't know, and says so."""
     folder = _shop(tmp_path / "shop", "people.csv", "user_id,city,joined\nu1,Ulm,2026-01-01T00:00:00Z\n")

@@ -316,7 +316,7 @@ def test_page_says_what_is_odd_about_the_nights_files() -> None:
     assert usual is not None
     odd = usual.model_copy(update={"n_unended_files": 2, "drift": tuple(f"column c{n} is gone" for n in range(12))})
     shown = text_of(review(data=data(ingest=odd)))
-    assert "2 of the files delivered for this night end within a line" in shown
+    assert "2 of the files that this night learns from end within a line" in shown
     assert "column c9 is gone" in shown
     assert "column c10 is gone" not in shown
     assert "and 2 more, in ingest.json" in shown
