@@ -60,10 +60,12 @@ class SharedOut:
     Attributes:
         share: of the shoppers who get the policy in use.
         incumbent: what decides for the others; None leaves them to the shop.
+        policy_version: by which shares are drawn; empty takes that of the policy in use.
     """
 
     share: float
     incumbent: PolicyInUse | None
+    policy_version: str = ""
 
 
 Arm = Literal["champion", "incumbent", "control"]
@@ -275,14 +277,17 @@ class DecisionMaker:
         return found
 
     def _arm(self, shopper: str) -> Arm:
-        """Return who decides for a shopper; while nothing but the fallback is served, nothing is rolled out."""
+        """Return who decides for a shopper.
+
+        While nothing but the fallback is served, nothing is rolled out; but who stayed with the shop's own rule stays.
+        """
         scenario = self._pipeline.scenario
         if is_control(shopper, self._key, scenario=scenario.name, share=scenario.exploration.control_holdout):
             return "control"
         shared, served = self.shared_out, self._served
-        if shared is None or served is None:
+        if shared is None or (served is None and not (self._leaves_incumbent and shared.policy_version)):
             return "champion"
-        version = served.policy.version
+        version = shared.policy_version if served is None else served.policy.version
         names = {"scenario": scenario.name, "policy_version": version}
         return "champion" if gets_new_version(shopper, self._key, share=shared.share, **names) else "incumbent"
 

@@ -281,7 +281,10 @@ class Service:
         self._policy_problem = ""
         self._serve_control(None if found.is_off else found.control)
         if found.is_off or found.version is None:
-            self.maker.served = None
+            if self.maker.served is not None:
+                structlog.get_logger().info("serving the fallback alone", is_off=found.is_off)
+            shared_out = self._left_to_the_shop(found)
+            self.maker.served, self.maker.shared_out = None, shared_out
             return
         try:
             served = self._in_force(found.version)
@@ -299,6 +302,16 @@ class Service:
             structlog.get_logger().info(
                 "serving", version=found.version, policy=served.policy.version, share=found.share
             )
+
+    def _left_to_the_shop(self, found: InUse) -> SharedOut | None:
+        """Return how shoppers are shared out while nothing is served: a first launch leaves some to the shop."""
+        if found.version is None or found.share == 1 or found.incumbent is not None:
+            return None
+        try:
+            return SharedOut(found.share, None, self._in_force(found.version).policy.version)
+        except (PolicyError, OSError) as error:
+            self._policy_problem = f"version {found.version} can't be loaded ({error})"
+            return None
 
     def _in_force(self, version: int) -> PolicyInUse:
         """Return the version's policy: the one in use where it is in use, else loaded from the follower's folder.

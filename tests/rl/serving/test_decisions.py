@@ -320,8 +320,20 @@ def test_a_first_policy_leaves_the_others_to_the_shop() -> None:
     }
     (opted_out,) = made.decide([asked("made-up", is_opted_out=True)])
     assert (opted_out.choices[0].group, "rollout_share" in made.lines(opted_out)[0]) == ("fallback", False)
-    made.served = None  # turned off: the fallback for all
-    assert {one.choices[0].group for one in made.decide([asked(f"{n:032x}") for n in range(20)])} == {"fallback"}
+
+
+def test_who_stayed_with_the_shop_stays_where_a_first_policy_is_turned_off() -> None:
+    """The others, who had it, get the fallback; where a version is replaced, all do, as the switch says."""
+    made, shoppers = maker(), [f"{n:032x}" for n in range(200)]
+    made.shared_out = SharedOut(0.25, None)
+    before = {one.asked.shopper: one.arm for one in made.decide([asked(one) for one in shoppers])}
+    made.served, made.shared_out = None, SharedOut(0.25, None, POLICY.version)
+    for one in made.decide([asked(one) for one in shoppers]):
+        assert one.arm == before[one.asked.shopper]
+        assert one.uses_own == (one.arm == "incumbent")
+        assert [choice.group for choice in one.choices] == ([] if one.uses_own else ["fallback"])
+    made.shared_out = None
+    assert {one.choices[0].group for one in made.decide([asked(one) for one in shoppers])} == {"fallback"}
 
 
 def test_the_incumbents_own_rules_and_caps_hold_for_its_shoppers() -> None:

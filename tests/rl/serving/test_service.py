@@ -16,12 +16,14 @@ from conf.paths import Lake
 from conf.pseudonyms import pseudonym
 from conf.specs.scenario import load_pipeline
 from rl.policy.action_rules import ActionRules
+from rl.registry.store import open_store
+from rl.registry.switching import Person, turn_off
 from rl.serving.bodies import DecideRequest
 from rl.serving.following import Follower
 from rl.serving.service import Service, ServingOptions
 from rl.serving.store_filling import StorePlace
 from tests.rl.serving.published_histories import day_of, publish_histories
-from tests.rl.serving.served_home import KEY, SCENARIO, SOURCE, settings_at
+from tests.rl.serving.served_home import KEY, MODEL, SCENARIO, SOURCE, promote, settings_at
 
 TODAY = date(2026, 3, 30)
 ROWS = [(day_of(TODAY) - 2, day_of(TODAY) - 1, 7, 1, 0, 1)]
@@ -97,3 +99,30 @@ def test_it_says_that_it_is_ready_once_it_decides(home: Path) -> None:
         assert ready["address"] == "http://here"
         assert re.fullmatch(r"version 1, since \d{4}-\d\d-\d\d \d\d:\d\d UTC \(ann: better\)", ready["champion"])
         assert ready["histories"].startswith("none yet")
+
+
+def test_turning_a_first_launch_off_leaves_the_others_with_the_shop(tmp_path: Path) -> None:
+    """As while it lasted, also for a service that starts when it is off; those who had it get the fallback."""
+    home, pipeline = tmp_path / "home", load_pipeline(SCENARIO, SOURCE)
+    home.mkdir()
+    promote(home, 0, share=0.5)
+    settings = settings_at(home)
+    follower, bodies = (
+        Follower(settings, pipeline),
+        [DecideRequest(user_id=f"shopper-{n}", available_actions=("item-001", "item-002")) for n in range(40)],
+    )
+    arms: list[list[tuple[str, bool]]] = []
+    for is_off in (False, True, True):
+        if is_off and len(arms) == 1:
+            with open_store(settings) as client:
+                turn_off(client, settings, MODEL, Person("ann", "abort"))
+        follower.look()
+        with a_service(home) as service:
+            service.look()
+            assert service.readiness().is_off == is_off
+            decided = asyncio.run(service.decide(bodies))
+            arms.append([(one.arm, one.uses_own) for one in decided])
+            groups = {choice.group for one in decided for choice in one.choices}
+            assert groups <= ({"fallback"} if is_off else {"champion", "exploration"})
+    assert arms[0] == arms[1] == arms[2]
+    assert {("champion", False), ("incumbent", True)} == set(arms[0])
