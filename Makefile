@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare observe control monitor serve preview rollback off on loop \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare observe control monitor serve preview rollback off on pseudonyms loop \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
@@ -60,6 +60,7 @@ help:  ## this page
 #:   WHY="..." WHO=ann            why `make rollback`, `make off` or `make on`, and whose word it is; default: this user
 #:   FILES="a.csv b.csv" OUT=conf/sources/shop.yaml   what `make source` looks at, and where its draft goes (default: stdout)
 #:   LINES=5000       how many lines of each feed `make check-source` looks at (default: 1000)
+#:   IDS=ids.csv COLUMN=customer OUT=pseudonyms.csv   your own ids, for `make pseudonyms`
 #:   PORT=8080 MLFLOW_PORT=5000   ports of the pages of `make up`
 #:   ARGS="backfill create ..."   what `make airflow` runs
 #:   TESTS=tests/conf             the part of the tests that `make test` runs
@@ -189,6 +190,10 @@ on: pipeline-environment  ## let services serve the champion again (SCENARIO, WH
 	@exec $(PIPELINE) -m rl on --scenario "$${SCENARIO:-recommendation}" --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
 
 # Airflow's tests mostly wait for its scheduler, so they run beside the others; what they say is shown afterwards.
+pseudonyms: pipeline-environment  ## what your own ids are called in lists and tables, as a CSV file to join them by (IDS, COLUMN, OUT)
+	@exec $(PIPELINE) -m rl pseudonyms --ids "$${IDS:?say which: make pseudonyms IDS=ids.csv COLUMN=customer OUT=pseudonyms.csv}" \
+	  --out "$${OUT:?say where: make pseudonyms IDS=ids.csv COLUMN=customer OUT=pseudonyms.csv}" $${COLUMN:+--column "$$COLUMN"}
+
 loop: pipeline-environment  ## days and nights of a simulated shop whose service serves what its nights promote; one picture (SCENARIO, DAYS, PAST, SEED)
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m rl loop --scenario "$${SCENARIO:-recommendation}" \
 	  --days "$${DAYS:-14}" $${PAST:+--past "$$PAST"} --seed "$${SEED:-1}"

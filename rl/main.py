@@ -391,6 +391,16 @@ def loop(
     _run_command("loop", scenario=scenario, seed=seed, n_days=n_days, n_past=n_past)
 
 
+@app.command("pseudonyms")
+def pseudonyms(
+    ids: Annotated[Path, typer.Option(help="File of the shop's own ids: CSV with a header, or one a line.")],
+    out: Annotated[Path, typer.Option(help="CSV file to write; it must not exist.")],
+    column: Annotated[str | None, typer.Option(help="Column of the CSV file; default: whole lines.")] = None,
+) -> None:
+    """Write what a shop's own ids are called in lists and tables."""
+    _run_command("pseudonyms", ids=ids, column=column, out=out)
+
+
 @app.command("forget")
 def forget(
     source: SourceName,
