@@ -61,14 +61,15 @@ def test_feed_whose_ids_nothing_knows_is_told(ingest_into: Ingest, tmp_path: Pat
     shop = source(events=EventMapping.model_validate(events))
     drift = ingest_into(home, SECOND, logs, shop)["drift"]
     head = "feed canonical:"
+    # The latest delivery first: it is the one that somebody asks about.
     assert [one.partition("; ")[0] for one in drift] == [
+        f"delivery_date={SECOND} {head} 0 of 5 item ids stand in items",
         f"delivery_date={FIRST} {head} 0 of 5 item ids stand in items",
         f"delivery_date={FIRST} {head} 3 of 4 orders that refunds name (75%) have no purchase in this delivery or the "
         "30 before it: these refunds take nothing back",
-        f"delivery_date={SECOND} {head} 0 of 5 item ids stand in items",
     ]
-    assert "e.g. '1' against '00001'" in drift[0]
+    assert "e.g. '1' against '00001'" in drift[1]
     manifest = read_pointers(Lake(home / "lake", "canonical").table("events"))[f"delivery_date={SECOND}"].manifest
     assert len(manifest.drift) == 1
     deliver(logs, SECOND, _items("1"), "items.jsonl")
-    assert ingest_into(home, SECOND, logs, shop)["drift"] == []
+    assert not any(f"delivery_date={SECOND}" in one for one in ingest_into(home, SECOND, logs, shop)["drift"])
