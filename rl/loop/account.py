@@ -153,6 +153,42 @@ def _worse(state: LoopState, truths: Truths) -> list[int]:
     return found
 
 
+def paired_figures(
+    pipeline: Pipeline, state: LoopState, lived: FloatArray, own: FloatArray, *, of: str, gain_of: str
+) -> LoopFigures:
+    """Return what came of a loop whose days can be lived again by the shop's own rule, with the same chance.
+
+    Args:
+        pipeline: the scenario on the source.
+        state: says who decided on which day.
+        lived: what each day earned, `(n_days,)`.
+        own: what it would have earned by the shop's own rule throughout, `(n_days,)`.
+        of: what `lived` is of, such as `a day`.
+        gain_of: what nights' gains are of.
+    """
+    scenario, days = pipeline.scenario, []
+    for number in range(state.n_past, len(state.days)):
+        day = state.days[number]
+        champion = None if day.version is None else Known(value=float(lived[number]), standard_error=0.0)
+        behavior = Known(value=float(own[number]), standard_error=0.0)
+        days.append(LoopDay(date=day.date, version=day.version, behavior=behavior, champion=champion))
+    served = [number for number, day in enumerate(state.days) if day.version is not None]
+    return LoopFigures(
+        scenario=scenario.name,
+        scenario_title=scenario.title,
+        source=pipeline.source.name,
+        seed=state.seed,
+        reward_unit=scenario.reward.unit,
+        level=scenario.evaluation.confidence,
+        of=of,
+        gain_of=gain_of,
+        days=tuple(days),
+        nights=loop_nights(state),
+        final_gain=mean_gain(lived[served] - own[served]),
+        worse=versions_that_lost(state, lived - own, own),
+    )
+
+
 def mean_gain(more: FloatArray) -> Spread | None:
     """Return the mean of what days (or weeks) earned more, with a 95% interval that takes them for independent."""
     if len(more) < 2:

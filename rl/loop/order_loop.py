@@ -15,8 +15,8 @@ from conf.paths import Lake
 from conf.publication import read_pointers, write_atomically
 from rl.data.logged_episodes import FloatArray, IntArray
 from rl.errors import LoopError
-from rl.figures.loop import Known, LoopDay, LoopFigures
-from rl.loop.account import loop_nights, mean_gain, versions_that_lost
+from rl.figures.loop import LoopFigures
+from rl.loop.account import paired_figures
 from rl.loop.day_loop import DayLoop
 from rl.loop.state import LivedDay
 from rl.shops.inventory.feeds.stock_lines import article
@@ -82,32 +82,7 @@ class OrderLoop(DayLoop):
     def figures(self) -> LoopFigures:
         """Return what each day earned, beside what the buyer's orders would have earned on the same days."""
         lived, own = (self._earned(days) for days in (self._lived_days(), self._days))
-        days, state, scenario = [], self.state, self.pipeline.scenario
-        for number in range(state.n_past, len(state.days)):
-            by_champion = state.days[number].version is not None
-            days.append(
-                LoopDay(
-                    date=state.days[number].date,
-                    version=state.days[number].version,
-                    behavior=Known(value=float(own[number]), standard_error=0.0),
-                    champion=Known(value=float(lived[number]), standard_error=0.0) if by_champion else None,
-                )
-            )
-        served = [number for number, day in enumerate(state.days) if day.version is not None]
-        return LoopFigures(
-            scenario=scenario.name,
-            scenario_title=scenario.title,
-            source=self.pipeline.source.name,
-            seed=state.seed,
-            reward_unit=scenario.reward.unit,
-            level=scenario.evaluation.confidence,
-            of="a day",
-            gain_of="a product and week",
-            days=tuple(days),
-            nights=loop_nights(state),
-            final_gain=mean_gain(lived[served] - own[served]),
-            worse=versions_that_lost(state, lived - own, own),
-        )
+        return paired_figures(self.pipeline, self.state, lived, own, of="a day", gain_of="a product and week")
 
     @cached_property
     def _days(self) -> StockDays:

@@ -20,8 +20,8 @@ from conf.pseudonyms import pseudonym
 from conf.publication import read_pointers, write_atomically
 from rl.data.logged_episodes import FloatArray
 from rl.errors import LoopError
-from rl.figures.loop import Known, LoopDay, LoopFigures
-from rl.loop.account import loop_nights, mean_gain, versions_that_lost
+from rl.figures.loop import LoopFigures
+from rl.loop.account import paired_figures
 from rl.loop.day_loop import DayLoop
 from rl.loop.state import LivedDay
 from rl.shops.promotion.feeds.feed_lines import shopper_ids
@@ -77,32 +77,7 @@ class WeekLoop(DayLoop):
     def figures(self) -> LoopFigures:
         """Return what each week earned, beside what the shop's own plan would have earned with the same shoppers."""
         lived, own = (earned_by_week(one) for one in (simulate(self.shop_settings, self._given()), self._own))
-        days, state, scenario = [], self.state, self.pipeline.scenario
-        for number in range(state.n_past, len(state.days)):
-            by_champion = state.days[number].version is not None
-            days.append(
-                LoopDay(
-                    date=state.days[number].date,
-                    version=state.days[number].version,
-                    behavior=Known(value=float(own[number]), standard_error=0.0),
-                    champion=Known(value=float(lived[number]), standard_error=0.0) if by_champion else None,
-                )
-            )
-        served = [number for number, day in enumerate(state.days) if day.version is not None]
-        return LoopFigures(
-            scenario=scenario.name,
-            scenario_title=scenario.title,
-            source=self.pipeline.source.name,
-            seed=state.seed,
-            reward_unit=scenario.reward.unit,
-            level=scenario.evaluation.confidence,
-            of="a week",
-            gain_of="a shopper and block",
-            days=tuple(days),
-            nights=loop_nights(state),
-            final_gain=mean_gain(lived[served] - own[served]),
-            worse=versions_that_lost(state, lived - own, own),
-        )
+        return paired_figures(self.pipeline, self.state, lived, own, of="a week", gain_of="a shopper and block")
 
     @cached_property
     def _own(self) -> Simulation:
