@@ -5,8 +5,11 @@ from __future__ import annotations
 import io
 import os
 import shutil
+from collections.abc import Mapping
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.csv as pv
@@ -15,6 +18,7 @@ import pyarrow.parquet as pq
 from conf.intact_files import damage_in, note_whole, sums_of
 from conf.paths import Lake
 from conf.publication import Manifest, Pointer, publishing, read_pointer, swap_pointer, write_atomically
+from conf.tables import SCHEMA_VERSION, Table
 
 _BITS = 128
 
@@ -25,6 +29,60 @@ def rows_hash(table: pa.Table) -> str:
     for row in zip(*(table[name].to_pylist() for name in table.column_names), strict=True):
         total += int.from_bytes(sha256(repr(row).encode("utf-8")).digest()[: _BITS // 8])
     return f"{table.num_rows}-{total % (1 << _BITS):032x}"
+
+
+class Origin(Protocol):
+    """What a list was made from: see the fields of `Manifest`."""
+
+    @property
+    def horizon(self) -> date: ...
+
+    @property
+    def spec_hash(self) -> str: ...
+
+    @property
+    def code_hash(self) -> str: ...
+
+    @property
+    def key_id(self) -> str: ...
+
+    @property
+    def inputs(self) -> Mapping[str, str]: ...
+
+
+def list_manifest(
+    table: Table,
+    as_of: date,
+    rows: pa.Table,
+    origin: Origin,
+    *,
+    counters: Mapping[str, int],
+    checks: Mapping[str, bool],
+) -> Manifest:
+    """Return the manifest of a list that is decided for a day.
+
+    Args:
+        table: that the list is a partition of.
+        as_of: day that it is decided for.
+        rows: of it.
+        origin: what it was made from.
+        counters: what was counted, by name.
+        checks: what holds of it, by name.
+    """
+    return Manifest(
+        table=table.name,
+        partition=f"as_of={as_of}",
+        schema_version=SCHEMA_VERSION,
+        n_rows=rows.num_rows,
+        content_hash=rows_hash(rows),
+        spec_hash=origin.spec_hash,
+        code_hash=origin.code_hash,
+        key_id=origin.key_id,
+        horizon=origin.horizon,
+        inputs=dict(origin.inputs),
+        counters=dict(counters),
+        checks=dict(checks),
+    )
 
 
 def publish_rows(

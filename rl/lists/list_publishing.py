@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from conf.observation_features import NOTHING_OFFERED
 from conf.paths import Lake
-from conf.publication import Manifest, Pointer
-from conf.tables import DECISIONS, SCHEMA_VERSION
-from rl.data.table_publishing import publish_rows, rows_hash, write_csv
+from conf.publication import Pointer
+from conf.tables import DECISIONS
+from rl.data.table_publishing import list_manifest, publish_rows, write_csv
 from rl.policy.offer_prices import MILLIONTHS
 
 
@@ -49,24 +49,12 @@ def publish_list(lake: Lake, rows: pa.Table, origin: ListOrigin) -> tuple[Pointe
     Raises:
         StaleInputs: what is published was made from more.
     """
-    manifest = Manifest(
-        table=DECISIONS.name,
-        partition=f"as_of={origin.as_of}",
-        schema_version=SCHEMA_VERSION,
-        n_rows=rows.num_rows,
-        content_hash=rows_hash(rows),
-        spec_hash=origin.spec_hash,
-        code_hash=origin.code_hash,
-        key_id=origin.key_id,
-        horizon=origin.horizon,
-        inputs=dict(origin.inputs),
-        counters={
-            "n_offers": pc.sum(pc.not_equal(rows["action"], NOTHING_OFFERED)).as_py() or 0,
-            "committed": pc.sum(rows["committed"]).as_py() or 0,
-            "weekly_budget": origin.weekly_budget,
-        },
-        checks={"within_budget": True},
-    )
+    counters = {
+        "n_offers": pc.sum(pc.not_equal(rows["action"], NOTHING_OFFERED)).as_py() or 0,
+        "committed": pc.sum(rows["committed"]).as_py() or 0,
+        "weekly_budget": origin.weekly_budget,
+    }
+    manifest = list_manifest(DECISIONS, origin.as_of, rows, origin, counters=counters, checks={"within_budget": True})
     return publish_rows(
         lake,
         lake.decisions(origin.scenario),

@@ -9,9 +9,9 @@ from datetime import UTC, date
 import pyarrow as pa
 
 from conf.paths import Lake
-from conf.publication import Manifest, Pointer
-from conf.tables import RECOMMENDATIONS, SCHEMA_VERSION
-from rl.data.table_publishing import publish_rows, rows_hash
+from conf.publication import Pointer
+from conf.tables import RECOMMENDATIONS
+from rl.data.table_publishing import list_manifest, publish_rows
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,7 @@ def publish_recommendations(lake: Lake, rows: pa.Table, origin: RecommendationOr
     Raises:
         StaleInputs: what is published was made from more.
     """
-    manifest = Manifest(
-        table=RECOMMENDATIONS.name,
-        partition=f"as_of={origin.as_of}",
-        schema_version=SCHEMA_VERSION,
-        n_rows=rows.num_rows,
-        content_hash=rows_hash(rows),
-        spec_hash=origin.spec_hash,
-        code_hash=origin.code_hash,
-        key_id=origin.key_id,
-        horizon=origin.horizon,
-        inputs=dict(origin.inputs),
-        counters=dict(origin.counters),
-        checks={},
-    )
+    manifest = list_manifest(RECOMMENDATIONS, origin.as_of, rows, origin, counters=origin.counters, checks={})
     return publish_rows(
         lake,
         lake.recommendations(origin.scenario),

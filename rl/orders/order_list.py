@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from conf.paths import Lake
-from conf.publication import Manifest, Pointer
-from conf.tables import ORDER_LISTS, SCHEMA_VERSION
+from conf.publication import Pointer
+from conf.tables import ORDER_LISTS
 from rl.data.arrow_schema import arrow_schema
 from rl.data.logged_episodes import FloatArray
-from rl.data.table_publishing import publish_rows, rows_hash, write_csv
+from rl.data.table_publishing import list_manifest, publish_rows, write_csv
 from rl.orders.order_history import NO_CATEGORY
 from rl.orders.tomorrow import TomorrowOrders
 
@@ -67,20 +67,8 @@ def publish_order_list(lake: Lake, rows: pa.Table, day: date, origin: OrderListO
         StaleInputs: what is published was made from more.
     """
     order = np.asarray(rows["order_units"].to_numpy())
-    manifest = Manifest(
-        table=ORDER_LISTS.name,
-        partition=f"as_of={day}",
-        schema_version=SCHEMA_VERSION,
-        n_rows=rows.num_rows,
-        content_hash=rows_hash(rows),
-        spec_hash=origin.spec_hash,
-        code_hash=origin.code_hash,
-        key_id=origin.key_id,
-        horizon=origin.horizon,
-        inputs=dict(origin.inputs),
-        counters={"n_ordered": int(np.count_nonzero(order)), "units_ordered": int(order.sum())},
-        checks={"within_limits": True},
-    )
+    counters = {"n_ordered": int(np.count_nonzero(order)), "units_ordered": int(order.sum())}
+    manifest = list_manifest(ORDER_LISTS, day, rows, origin, counters=counters, checks={"within_limits": True})
     csv = lake.order_list_csv(origin.scenario, day)
     return publish_rows(lake, lake.order_lists(origin.scenario), rows, manifest, csv=csv, plain=_plain(rows))
 

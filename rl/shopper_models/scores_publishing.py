@@ -10,10 +10,10 @@ import pyarrow as pa
 
 from conf.kernel.arrays import BoolArray, IntArray
 from conf.paths import Lake
-from conf.publication import Manifest, Pointer
-from conf.tables import SCHEMA_VERSION, SHOPPER_SCORES
+from conf.publication import Pointer
+from conf.tables import SHOPPER_SCORES
 from rl.data.arrow_schema import arrow_schema
-from rl.data.table_publishing import publish_rows, rows_hash
+from rl.data.table_publishing import list_manifest, publish_rows
 from rl.shopper_models.daily_activity import MILLIONTHS
 from rl.shopper_models.scores import ShopperScores
 
@@ -66,22 +66,9 @@ def publish_scores(lake: Lake, table: pa.Table, origin: ScoresOrigin) -> tuple[P
     Raises:
         StaleInputs: what is published was made from more deliveries.
     """
-    folder, partition = lake.shopper_scores(origin.model), f"as_of={origin.as_of}"
-    csv = lake.shopper_scores_csv(origin.model, origin.as_of)
-    content_hash = rows_hash(table)
-    manifest = Manifest(
-        table=SHOPPER_SCORES.name,
-        partition=partition,
-        schema_version=SCHEMA_VERSION,
-        n_rows=table.num_rows,
-        content_hash=content_hash,
-        spec_hash=origin.spec_hash,
-        code_hash=origin.code_hash,
-        key_id=origin.key_id,
-        horizon=origin.horizon,
-        inputs=dict(origin.inputs),
-        counters={"n_scored": table.num_rows - table["score"].null_count},
-    )
+    folder, csv = lake.shopper_scores(origin.model), lake.shopper_scores_csv(origin.model, origin.as_of)
+    counters = {"n_scored": table.num_rows - table["score"].null_count}
+    manifest = list_manifest(SHOPPER_SCORES, origin.as_of, table, origin, counters=counters, checks={})
     return publish_rows(lake, folder, table, manifest, csv=csv, plain=_plain_table(table, origin.as_of))
 
 
