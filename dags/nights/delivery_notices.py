@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_SHOWN = 5
+_SHOWN, _KEPT = 5, 20
 
 
 def delivery_notices(ingest: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of the ingest's result a night's result holds too, where there is any of it.
 
+    Of what differs from earlier deliveries it holds the latest alone; their number is `n_drift`, and ingest.json has all.
+
     Args:
         ingest: its result; of an earlier release, with fewer keys.
     """
     names = ("unended_files", "unread_files", "unknown_event_types", "accepted", "left_out", "missing_days", "drift")
-    return {name: ingest[name] for name in names if ingest.get(name)}
+    found = {name: ingest[name] for name in names if ingest.get(name)}
+    if len(drift := found.get("drift", ())) > _KEPT:
+        found |= {"drift": drift[:_KEPT], "n_drift": len(drift)}
+    return found
 
 
 def notice_lines(ingest: Mapping[str, Any]) -> Iterator[str]:

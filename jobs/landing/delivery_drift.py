@@ -34,6 +34,8 @@ Profiles = Mapping[date, Mapping[str, Profile]]
 
 # How many earlier deliveries count, how many there must be, and how many lines or events must speak.
 _N_EARLIER, _LEAST_EARLIER, _LEAST_LINES, _LEAST_DAILY = 14, 3, 100, 10
+# How many earlier deliveries of the same day of the week count, and how many make a habit.
+_N_WEEKS, _LEAST_WEEKS = 4, 3
 
 # A price in cents is a hundred times as much: 6.6 binary digits; five are a factor of 32.
 _BITS = 5
@@ -138,11 +140,15 @@ def drifts(
             before = [known[one][name] for one in earlier if name in known[one]]
             now = known.get(day, {}).get(name)
             found += [Drift(day, name, what) for what in _column_changes(delivery, landed, earlier, source, feed)]
+            weekdays = _weekday_lines(name, day, known)
+            changes: list[tuple[str, bool]] = []
             if len(before) >= _LEAST_EARLIER:
-                changes = _changes(now or {}, before, feed)
+                changes = _changes(now or {}, before, weekdays, feed)
                 if not changes and not (now or {}).get("n_lines", 0):
                     changes = _silence(before, feed, is_daily=_is_daily(name, earlier, known))
-                found += [Drift(day, name, what, unlikely) for what, unlikely in changes]
+            if not changes and not (now or {}).get("n_lines", 0):
+                changes = _weekly_silence(weekdays, day, feed)
+            found += [Drift(day, name, what, unlikely) for what, unlikely in changes]
     days = {one.delivery_date for one in due}
     found += [one for one in gap_drifts(landed) if one.delivery_date in days]
     for name, feed in source.feeds_alone().items():
@@ -171,6 +177,21 @@ def _is_daily(name: str, earlier: Sequence[date], known: Profiles) -> bool:
     """Return whether every earlier delivery since the feed's first one has lines of it."""
     has_lines = [known[day].get(name, {}).get("n_lines", 0) > 0 for day in earlier]
     return True in has_lines and all(has_lines[has_lines.index(True) :])
+
+
+def _weekday_lines(name: str, day: date, known: Profiles) -> list[int]:
+    """Return how many lines of a feed the latest deliveries of the same day of the week had, since its first one."""
+    with_lines = [one for one in known if known[one].get(name, {}).get("n_lines", 0)]
+    first = min(with_lines, default=day)
+    alike = [one for one in sorted(known) if first <= one < day and one.weekday() == day.weekday()]
+    return [known[one].get(name, {}).get("n_lines", 0) for one in alike[-_N_WEEKS:]]
+
+
+def _weekly_silence(weekdays: Sequence[int], day: date, feed: Source) -> list[tuple[str, bool]]:
+    """Return that a feed brings nothing on a day of the week on which it brought something each time."""
+    if len(weekdays) < _LEAST_WEEKS or min(weekdays) < _LEAST_DAILY or is_split(feed):
+        return []
+    return [(f"no line, where {median(weekdays):g} are usual on a {day:%A} and each had some", feed.max_drop < 1)]
 
 
 def _silence(before: Sequence[Profile], feed: Source, *, is_daily: bool) -> list[tuple[str, bool]]:
@@ -232,20 +253,27 @@ def _columns(delivery: RawDelivery, source: Source, feed: Source) -> list[str]:
     return list(dict.fromkeys(name for one in files for name in one.header or ()))
 
 
-def _changes(now: Profile, before: Sequence[Profile], feed: Source) -> list[tuple[str, bool]]:
+def _changes(now: Profile, before: Sequence[Profile], weekdays: Sequence[int], feed: Source) -> list[tuple[str, bool]]:
     """Return what differs, and whether the delivery can't be right with it."""
     return [
-        *_volume_change(now, before, feed),
+        *_volume_change(now, before, weekdays, feed),
         *_share_changes(now, before, feed),
         *_magnitude_changes(now, before, feed),
         *_rejection_changes(now, before),
     ]
 
 
-def _volume_change(now: Profile, before: Sequence[Profile], feed: Source) -> list[tuple[str, bool]]:
+def _volume_change(
+    now: Profile, before: Sequence[Profile], weekdays: Sequence[int], feed: Source
+) -> list[tuple[str, bool]]:
+    """Return a volume far below the usual one: that of the same day of the week, where enough of them are known."""
     n_lines, counts = now.get("n_lines", 0), [one.get("n_lines", 0) for one in before]
+    if len(weekdays) >= _LEAST_WEEKS:
+        counts = list(weekdays)
     usual, least = median(counts), min(counts)
     if usual < _LEAST_LINES or n_lines > 0.5 * least or n_lines > 0.1 * usual:
+        return []
+    if weekdays and n_lines >= 0.5 * min(weekdays):
         return []
     # The last day of a log that is split by date is often cut; a feed that brings nothing has no lines to judge.
     is_unlikely = not is_split(feed) and 1 - n_lines / usual >= feed.max_drop < 1

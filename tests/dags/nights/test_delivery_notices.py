@@ -35,3 +35,10 @@ def test_nothing_is_said_where_nothing_is_odd() -> None:
     for ingest in ({}, {name: type(value)() for name, value in INGEST.items()}):
         assert list(notice_lines(ingest)) == []
         assert delivery_notices(ingest) == {}
+
+
+def test_many_differences_are_counted_and_the_latest_shown() -> None:
+    drift = [f"delivery_date=2026-01-{day:02d}: odd" for day in range(31, 0, -1)]
+    found = delivery_notices({"drift": drift})
+    assert found == {"drift": drift[:20], "n_drift": 31}
+    assert delivery_notices({"drift": drift[:20]}) == {"drift": drift[:20]}

@@ -140,6 +140,43 @@ def test_quiet_day_of_the_week_is_no_drift() -> None:
     assert drifts([landed[DAYS[4]]], landed, known, source()) == []
 
 
+WEEKS = [FIRST + timedelta(days=n) for n in range(36)]
+SENT = {"n_lines": 500}
+
+
+def _weekly(last: dict[str, int]) -> list[tuple[str, str, bool]]:
+    """What five weeks of a feed are told to differ in: 500 lines on Mondays, a few on Tuesdays, at last `last`."""
+    by_weekday = {0: SENT, 1: {"n_lines": 9}}
+    known = {
+        day: {"canonical": by_weekday[day.weekday()]} if day.weekday() in by_weekday else {} for day in WEEKS[:-1]
+    } | {WEEKS[-1]: {"canonical": last} if last else {}}
+    landed = {day: _delivery(day) for day in known}
+    found = drifts([landed[day] for day in WEEKS], landed, known, source())
+    return [(one.delivery_date.strftime("%a"), one.what, one.is_unlikely) for one in found]
+
+
+def test_feed_that_comes_weekly_is_silent_on_other_days() -> None:
+    """Its days of the week are compared with the same ones before."""
+    assert WEEKS[-1].strftime("%a") == "Mon"
+    assert _weekly(SENT) == []
+
+
+@pytest.mark.parametrize("n_lines", [0, 50])
+def test_feed_that_comes_weekly_is_missed_on_its_day(n_lines: int) -> None:
+    """Though it has few lines or none on most days."""
+    told = f"{n_lines} lines, where 500 are usual (the least was 500)"
+    assert _weekly({"n_lines": n_lines} if n_lines else {}) == [("Mon", told, True)]
+
+
+def test_small_feed_that_comes_weekly_is_missed_on_its_day() -> None:
+    """Of which no volume is usual: 40 lines a week."""
+    known = {day: {"canonical": {"n_lines": 40}} if day.weekday() == 0 else {} for day in WEEKS[:-1]} | {WEEKS[-1]: {}}
+    landed = {day: _delivery(day) for day in known}
+    found = drifts([landed[day] for day in WEEKS], landed, known, source())
+    told = "no line, where 40 are usual on a Monday and each had some"
+    assert [(one.delivery_date, one.what, one.is_unlikely) for one in found] == [(WEEKS[-1], told, True)]
+
+
 def test_last_day_of_a_log_that_is_split_may_be_cut() -> None:
     """It is said, and no reason to stop."""
     delivery = Delivery(layout="by_event_date", files=("**/*",))
