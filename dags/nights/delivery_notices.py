@@ -11,7 +11,8 @@ _SHOWN, _KEPT = 5, 20
 def delivery_notices(ingest: Mapping[str, Any]) -> dict[str, Any]:
     """Return what of the ingest's result a night's result holds too, where there is any of it.
 
-    Of what differs from earlier deliveries it holds the latest alone; their number is `n_drift`, and ingest.json has all.
+    Of what differs from earlier deliveries it holds the latest alone, and their number as `n_drift`; ingest.json has
+    all.
 
     Args:
         ingest: its result; of an earlier release, with fewer keys.
