@@ -19,6 +19,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+PACK_COLUMN = "pack_size"
+
+
+def units_column(day: int) -> str:
+    """Return the column of the units that are due in so many days; of 0 days, on hand or due today."""
+    return f"units_in_{day}d"
+
+
+def forecast_column(day: int) -> str:
+    """Return the column of the demand that is expected in so many days."""
+    return f"forecast_{day}d"
+
+
 class ServedOrders:
     """Orders for a batch of products.
 
@@ -42,15 +55,15 @@ class ServedOrders:
 
         columns = {name: list(model_input[name]) for name in model_input.keys()}  # noqa: SIM118  (data frame or dict)
         lead_time = self.policy.costs.lead_time
-        stock = [f"units_in_{day}d" for day in range(lead_time)]
-        forecasts = [f"forecast_{day}d" for day in range(lead_time + 1)]
+        stock = [units_column(day) for day in range(lead_time)]
+        forecasts = [forecast_column(day) for day in range(lead_time + 1)]
         if missing := [name for name in ("item_id", *stock, *forecasts) if name not in columns]:
             raise PolicyError(f"products lack the columns {', '.join(missing)}")
         names = tuple(str(one) for one in columns["item_id"])
         try:
             pipeline = np.column_stack([np.array(columns[name], dtype=np.int64) for name in stock])
             expected = np.column_stack([np.array(columns[name], dtype=np.float64) for name in forecasts])
-            packs = np.array(columns.get("pack_size", [1] * len(names)), dtype=np.int64)
+            packs = np.array(columns.get(PACK_COLUMN, [1] * len(names)), dtype=np.int64)
         except (TypeError, ValueError) as error:
             raise PolicyError(f"stock and packs are whole numbers, forecasts numbers: {error}") from error
         if not np.isfinite(expected).all() or (expected < 0).any() or (pipeline < 0).any():

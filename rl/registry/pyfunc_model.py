@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from conf.settings import PROJECT_ROOT
+from rl.inventory.order_policy import load_order_policy
+from rl.inventory.served_orders import PACK_COLUMN, forecast_column, units_column
 from rl.policy import StochasticPolicy, load_policy
 from rl.policy.served_model import AVAILABLE_COLUMN
 
@@ -18,6 +20,8 @@ from rl.policy.served_model import AVAILABLE_COLUMN
 SERVED_CODE = ("conf/__init__.py", "conf/errors.py", "rl/__init__.py", "rl/errors.py", "rl/policy")
 SERVED_PACKAGES = ("mlflow", "numpy", "pandas", "safetensors")
 LOADER_MODULE = "rl.policy.served_model"
+_N_SHOWN = 3
+"""Available actions in a model's example."""
 
 # The same of a policy that orders.
 SERVED_ORDERS_CODE = (
@@ -52,7 +56,8 @@ def pyfunc_arguments(policy_folder: Path) -> Iterator[dict[str, Any]]:
     from mlflow.models import ModelSignature  # noqa: PLC0415  (takes seconds to import; only registering needs it)
     from mlflow.types import ParamSchema, ParamSpec  # noqa: PLC0415
 
-    inputs, outputs = _columns(load_policy(policy_folder))
+    policy = load_policy(policy_folder)
+    inputs, outputs = _columns(policy)
     with tempfile.TemporaryDirectory() as staged:
         code = Path(staged)
         for name in SERVED_CODE:
@@ -63,7 +68,16 @@ def pyfunc_arguments(policy_folder: Path) -> Iterator[dict[str, Any]]:
             "code_paths": [str(code / "conf"), str(code / "rl")],
             "pip_requirements": [f"{name}=={version(name)}" for name in SERVED_PACKAGES],
             "signature": ModelSignature(inputs, outputs, ParamSchema([ParamSpec("seed", "long", -1)])),
+            "input_example": _example(policy),
         }
+
+
+def _example(policy: StochasticPolicy) -> Any:
+    """Return an observation that the model takes, of somebody nothing is known of, as a data frame of one row."""
+    import pandas as pd  # noqa: PLC0415  (as above)
+
+    features = {column.name: [0] * column.length if column.length else 0 for column in policy.encoder.columns}
+    return pd.DataFrame([{**features, AVAILABLE_COLUMN: list(policy.vocabulary.names[:_N_SHOWN])}])
 
 
 def _columns(policy: StochasticPolicy) -> tuple[Any, Any]:
@@ -88,7 +102,9 @@ def _columns(policy: StochasticPolicy) -> tuple[Any, Any]:
 def save_orders_pyfunc(policy_folder: Path, target: Path) -> None:
     """Write an ordering policy to the target folder as an MLflow model."""
     import mlflow.pyfunc  # noqa: PLC0415  (takes seconds to import; only registering needs it)
+    from mlflow.models import ModelSignature  # noqa: PLC0415  (as above)
 
+    lead_time = load_order_policy(policy_folder).costs.lead_time
     with tempfile.TemporaryDirectory() as staged:
         code = Path(staged)
         for name in SERVED_ORDERS_CODE:
@@ -99,7 +115,37 @@ def save_orders_pyfunc(policy_folder: Path, target: Path) -> None:
             data_path=str(policy_folder),
             code_paths=[str(code / "conf"), str(code / "rl")],
             pip_requirements=[f"{name}=={version(name)}" for name in SERVED_ORDERS_PACKAGES],
+            signature=ModelSignature(*_order_columns(lead_time)),
+            input_example=_order_example(lead_time),
         )
+
+
+def _order_columns(lead_time: int) -> tuple[Any, Any]:
+    """Return the schemas of what an ordering model takes of each product, and of what it answers."""
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec  # noqa: PLC0415  (as above)
+
+    inputs: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.string, "item_id"),
+        *(ColSpec(DataType.long, units_column(day)) for day in range(lead_time)),
+        *(ColSpec(DataType.double, forecast_column(day)) for day in range(lead_time + 1)),
+        ColSpec(DataType.long, PACK_COLUMN, required=False),
+    ]
+    answers: list[ColSpec | TensorSpec] = [
+        ColSpec(DataType.string, "item_id"),
+        ColSpec(DataType.double, "target_level"),
+        ColSpec(DataType.long, "order"),
+        ColSpec(DataType.string, "policy_version"),
+    ]
+    return Schema(inputs), Schema(answers)
+
+
+def _order_example(lead_time: int) -> Any:
+    """Return a product that the model takes: 12 units on hand, none on the way, 3 expected to sell each day."""
+    import pandas as pd  # noqa: PLC0415  (as above)
+
+    stock = {units_column(day): 0 if day else 12 for day in range(lead_time)}
+    expected = {forecast_column(day): 3.0 for day in range(lead_time + 1)}
+    return pd.DataFrame([{"item_id": "item-0001", **stock, **expected, PACK_COLUMN: 1}])
 
 
 def save_pyfunc(policy_folder: Path, target: Path) -> None:

@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mlflow.pyfunc
 import numpy as np
 import pytest
+from mlflow.exceptions import MlflowException
 
 from rl.errors import PolicyError
 from rl.inventory.served_orders import ServedOrders
@@ -74,3 +76,22 @@ def test_columns_that_do_not_fit_are_refused(changes: dict[str, object], expecte
     columns = {name: value for name, value in (COLUMNS | changes).items() if value is not None}
     with pytest.raises(PolicyError, match=expected):
         ServedOrders(a_policy()).predict(columns)
+
+
+def test_a_saved_model_names_its_columns_and_answers_its_own_example(tmp_path: Path) -> None:
+    """MLflow's page shows what a call has to hold; columns of another type are refused before they are asked."""
+    policy = a_policy(method="hindsight", network=a_network())
+    policy.save(tmp_path / "policy")
+    save_orders_pyfunc(tmp_path / "policy", tmp_path / "model")
+    model = mlflow.pyfunc.load_model(str(tmp_path / "model"))
+    days = range(policy.costs.lead_time)
+    assert [one.name for one in model.metadata.signature.inputs] == [
+        "item_id",
+        *(f"units_in_{day}d" for day in days),
+        *(f"forecast_{day}d" for day in (*days, policy.costs.lead_time)),
+        "pack_size",
+    ]
+    (order,) = model.predict(model.input_example)["order"]
+    assert order >= 0
+    with pytest.raises(MlflowException, match="forecast_0d"):
+        model.predict(model.input_example.assign(forecast_0d="many"))

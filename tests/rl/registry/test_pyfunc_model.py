@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mlflow.pyfunc
 import pytest
 from mlflow.models import get_model_info
 
@@ -80,3 +81,12 @@ def test_saved_model_names_its_columns(saved: Path) -> None:
         ("available_actions", "array", False),
     ]
     assert [one["name"] for one in outputs] == ["action", "propensity", "probabilities", "policy_version"]
+
+
+def test_saved_model_answers_its_own_example(saved: Path) -> None:
+    """What MLflow's page shows as a call is one."""
+    model = mlflow.pyfunc.load_model(str(saved))
+    example = model.input_example
+    assert example["available_actions"].tolist() == [["a", "b", "c"]]
+    (propensity,) = model.predict(example)["propensity"]
+    assert 0 < propensity <= 1
