@@ -103,7 +103,7 @@ REASON_NAMES = {
 
 def count(value: float | None) -> str:
     """Return `12,345`; a dash where it isn't known."""
-    return UNKNOWN if value is None or not math.isfinite(value) else f"{value:,.0f}".replace("-", MINUS)
+    return UNKNOWN if value is None or not math.isfinite(value) else f"{round(value):,}".replace("-", MINUS)
 
 
 def tail_in_words(index: float) -> str:

@@ -92,3 +92,10 @@ def test_signed_share_shows_the_sign() -> None:
         "0%",
         UNKNOWN,
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(-0.3, "0"), (0.0, "0"), (-1.6, "\u22122"), (12345.4, "12,345"), (None, UNKNOWN)]
+)
+def test_count_is_whole_and_never_minus_nothing(value: float | None, expected: str) -> None:
+    assert wording.count(value) == expected
