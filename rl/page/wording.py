@@ -206,11 +206,13 @@ def moment(text: str) -> str:
 
 
 def date_range(dates: tuple[date, ...]) -> str:
-    """Return the first and last date and how many there are."""
+    """Return the first and last date and how many there are: days, or of longer periods (weeks, blocks) first days."""
     if not dates:
         return "no dates"
     first, last = min(dates), max(dates)
     days = "1 day" if len(dates) == 1 else f"{len(dates)} days"
+    if 1 < len(dates) < (last - first).days / 2:
+        days = f"first days of {len(dates)} periods"
     return f"{first} ({days})" if first == last else f"{first} to {last} ({days})"
 
 

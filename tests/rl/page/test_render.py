@@ -273,6 +273,14 @@ def test_page_says_which_way_a_guardrail_looks() -> None:
     assert f"clicks 1.20 1.19 {MINUS}1.0% fall of 5.0% ✕ not kept: may fall by at most 7%" in text
 
 
+def test_counters_of_single_days_are_no_rows_of_the_page() -> None:
+    """A year has 365 of them; the whole reward stands in its table."""
+    counters = {"checked_rows": 7, "reward.attributed_on.2026-01-05": 5, "reward.attributed_on.2026-01-06": 6}
+    page = render_page(full_review(data=data(counters=counters)))
+    assert "checked_rows" in page
+    assert "attributed_on" not in page
+
+
 def test_page_draws_how_returns_are_spread() -> None:
     """Both curves with their bounds, the figures, how much is cut, and in a sentence who pays for the mean."""
     html, text = render_page(full_review()), text_of(full_review())

@@ -69,6 +69,12 @@ def test_date_range_says_how_many_days() -> None:
     assert wording.date_range(days[:1]) == "2026-01-30 (1 day)"
 
 
+def test_date_range_of_blocks_says_how_many() -> None:
+    """Each stands for four weeks, and no day is missing."""
+    blocks = (date(2026, 1, 5), date(2026, 2, 2), date(2026, 3, 2))
+    assert wording.date_range(blocks) == "2026-01-05 to 2026-03-02 (first days of 3 periods)"
+
+
 def test_reason_falls_back_to_the_code_in_words() -> None:
     """A code without a sentence of its own is still readable."""
     assert wording.reason("bot_rate") == "more events an hour than a person makes"
