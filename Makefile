@@ -176,9 +176,9 @@ preview: pipeline-environment  ## what a file of rules would change in tomorrow'
 	@exec $(PIPELINE) -m rl preview --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  --rules "$${RULES:?say which: make preview RULES=rules.yaml}" --shoppers "$${SHOPPERS:-200}"
 
-rollout: pipeline-environment  ## look at the version that is rolled out by stages: it grows, holds or goes back (DATE, SOURCE, SCENARIO)
+rollout: pipeline-environment  ## look at the version that is rolled out by stages: it grows, holds or goes back (DATE, SOURCE, SCENARIO, DECISIONS)
 	@$(PIPELINE) -m rl rollout --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
-	  --date "$${DATE:?say which: make rollout DATE=2026-03-20}" || [ $$? = 99 ]
+	  --date "$${DATE:?say which: make rollout DATE=2026-03-20}" $${DECISIONS:+--decisions "$$DECISIONS"} || [ $$? = 99 ]
 
 rollback: pipeline-environment  ## make the champion before the present one champion again (SCENARIO, WHY, WHO)
 	@exec $(PIPELINE) -m rl rollback --scenario "$${SCENARIO:-recommendation}" --why "$${WHY:-}" $${WHO:+--who "$$WHO"}

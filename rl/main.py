@@ -259,9 +259,16 @@ def control(
 
 
 @app.command("rollout")
-def rollout(source: SourceName, scenario: ScenarioName, run_date: RunDate) -> None:
+def rollout(
+    source: SourceName,
+    scenario: ScenarioName,
+    run_date: RunDate,
+    decisions: Annotated[
+        Path | None, typer.Option(help="Folder of the service's log, for days in the shadow; default: in the home.")
+    ] = None,
+) -> None:
     """Look at the version that is rolled out by stages: it grows, holds or goes back."""
-    _run_command("rollout", source=source, scenario=scenario, run_date=run_date.date())
+    _run_command("rollout", source=source, scenario=scenario, run_date=run_date.date(), decisions=decisions)
 
 
 @app.command("serve")

@@ -39,6 +39,14 @@ class Rollout(StrictModel):
         "share keeps those of the former one.",
         examples=[[0.1, 0.5, 1.0]],
     )
+    shadow_days: int = Field(
+        default=0,
+        ge=0,
+        le=90,
+        description="Sets for how many days the new version decides in the shadow first: beside what it replaces, "
+        "logged, and answered to nobody. It then begins with the first of `stages`, unless its decisions failed.",
+        examples=[3],
+    )
     level: float = Field(
         default=0.05,
         gt=0,

@@ -96,8 +96,9 @@ def _rolling(client: MlflowClient, settings: Settings, model: str, version: int)
     launch = None if champion in (None, version) else running_launch(settings, model, int(str(champion)))
     if launch is None or not launch.is_rolling:
         return None
+    where = "in the shadow" if launch.is_shadow else f"at {launch.share:g} of the shoppers"
     reason = (
-        f"{model} version {launch.version} is being rolled out, at {launch.share:g} of the shoppers: one launch at a "
+        f"{model} version {launch.version} is being rolled out, {where}: one launch at a "
         "time; wait until it is complete, or `python -m rl rollback`"
     )
     return Promotion(model, version, champion, held.get(PREVIOUS), is_new=False, skipped=reason)
@@ -123,7 +124,9 @@ def _begin(
     told = None if found is None else found.tags.get("policy_version")
     is_alike = before is not None and before.tags.get("policy_version") == told
     is_strange = before is not None and before.tags.get("source") != run.source
-    share = 1.0 if rollout is None or told is None or is_alike or is_strange else rollout.stages[0]
+    stages = () if rollout is None or told is None or is_alike or is_strange else rollout.stages
+    is_shadow = rollout is not None and bool(stages) and rollout.shadow_days > 0
+    share = 0.0 if is_shadow else stages[0] if stages else 1.0
     launch = Launch(
         registry=registry_address(settings),
         model=model,
@@ -134,7 +137,7 @@ def _begin(
         replaced_policy_version=None if before is None else before.tags.get("policy_version"),
         night=run.date,
         promise=None if found is None else promise_of_version(client, found, run.evaluation),
-        stages=(Stage(share=share, started_at=now, first_day=run.date + timedelta(days=1)),),
+        stages=(Stage(share=share, started_at=now, first_day=run.date + timedelta(days=1), is_shadow=is_shadow),),
         completed_at=now if share == 1 else None,
     )
     begin_launch(settings, launch)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
 from mlflow import MlflowClient
 
-from conf.paths import Lake
+from conf.paths import Lake, serving_folder
 from conf.settings import Settings
 from conf.specs.rollout import Rollout
 from conf.specs.scenario import Pipeline, load_pipeline
@@ -31,17 +32,29 @@ from rl.registry.switching import Person, roll_back
 from rl.rollout.assignment import gets_new_version, is_control
 from rl.rollout.looking import first_day_read, look_at
 from rl.rollout.served_reading import Versions, read_served
+from rl.rollout.shadow import ShadowTally, judge_shadow
 from rl.serving.decide import FALLBACK_VERSION
+from rl.serving.shadow import shadow_lines_of
 
 
-def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> dict[str, Any]:
+def run(
+    *, settings: Settings, source: str, scenario: str, run_date: date, decisions: Path | None = None
+) -> dict[str, Any]:
     """Look at the launch, write down what was seen, act on it, and return it; `skipped` where none is rolled out.
 
     A day that was looked at is not looked at again: what was decided then is done, if a kill kept it from being done.
 
+    Args:
+        settings: name the home.
+        source: whose shoppers get the version.
+        scenario: of it.
+        run_date: of the look.
+        decisions: folder of the service's log, for what a version decided in the shadow; None for the one in the home.
+
     Raises:
         RegistryError: the launch changed while its transitions were read, or the log can't name its versions.
         DatasetError: nothing was built for the date.
+        ServingError: a line of the shadow's log that no service wrote.
     """
     pipeline = load_pipeline(scenario, source)
     model = f"{scenario}-policy"
@@ -54,7 +67,12 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
             f"{model} version {launch.version} is being rolled out, but scenario {scenario} has no `rollout` any more; "
             "write it again, or `python -m rl rollback`"
         )
-    look = _earlier(launch, run_date) or _look(settings, pipeline, rollout, launch, run_date)
+    log = decisions or serving_folder(settings.home, source, scenario) / "decisions"
+    look = _earlier(launch, run_date) or (
+        _shadow_look(rollout, launch, log, run_date)
+        if launch.is_shadow
+        else _look(settings, pipeline, rollout, launch, run_date)
+    )
     with open_store(settings) as client:
         settle_model(client, settings, model)
         now = running_launch(settings, model, launch.version)
@@ -94,6 +112,18 @@ def _rolling(settings: Settings, model: str) -> Launch | str:
 def _earlier(launch: Launch, day: date) -> Look | None:
     """Return the look of the day, or of a later one, that was written down before; None where there is none."""
     return next((look for look in reversed(launch.looks) if look.day >= day), None)
+
+
+def _shadow_look(rollout: Rollout, launch: Launch, log: Path, day: date) -> Look:
+    """Return what follows from what the version decided in the shadow up to the day, and was answered to nobody."""
+    first, tally = launch.stages[-1].first_day or day, ShadowTally()
+    days = [first + timedelta(days=number) for number in range(max((day - first).days + 1, 0))] or [day]
+    for one in days:
+        for line in shadow_lines_of(log, one):
+            if line.policy_version == launch.policy_version:
+                has_action = line.action is not None
+                tally.count(one, is_other=line.is_other, has_action=has_action, failure=line.failure)
+    return judge_shadow(rollout, tally, days)
 
 
 def _look(settings: Settings, pipeline: Pipeline, rollout: Rollout, launch: Launch, day: date) -> Look:

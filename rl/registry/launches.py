@@ -97,12 +97,14 @@ class Stage(StrictModel):
 
     share: 0 where the rollout went back and there was no version to go back to: the shop decides for all.
     first_day: first business day whose decisions may count; those of days on which the share wasn't in force don't.
+    is_shadow: whether the version decides beside what it replaces, and no shopper gets it yet; the share is 0 then.
     """
 
     share: float = Field(ge=0, le=1)
     started_at: datetime | None
     first_day: date | None = None
     looks: tuple[Look, ...] = ()
+    is_shadow: bool = False
 
 
 class End(StrictModel):
@@ -153,8 +155,18 @@ class Launch(StrictModel):
 
     @property
     def is_rolling(self) -> bool:
-        """Whether it is being rolled out: some shoppers get it, and some still what it replaces."""
-        return self.end is None and 0 < self.share < 1
+        """Whether it is being rolled out: some shoppers get it, or will, and some still what it replaces."""
+        return self.end is None and (0 < self.share < 1 or self.is_shadow)
+
+    @property
+    def is_shadow(self) -> bool:
+        """Whether it only decides in the shadow of what it replaces."""
+        return self.end is None and bool(self.stages) and self.stages[-1].is_shadow
+
+    @property
+    def served_since(self) -> date | None:
+        """First business day of the first stage at which shoppers get it; None where that isn't known, or none did."""
+        return next((stage.first_day for stage in self.stages if not stage.is_shadow), None)
 
     @property
     def is_partial(self) -> bool:

@@ -30,7 +30,7 @@ def look_at(
     found = stage_values(
         rows,
         gets_new=lambda shopper: gets_new(shopper, stage.share),
-        launched=launch.stages[0].first_day or first_day,
+        launched=launch.served_since or first_day,
         first_day=first_day,
         horizon=day,
         covariate_days=rollout.covariate_days,
@@ -53,7 +53,7 @@ def look_at(
 
 def first_day_read(rollout: Rollout, launch: Launch, day: date) -> date:
     """Return the first date whose rows a look needs: what shoppers were worth before the launch counts too."""
-    launched = launch.stages[0].first_day or day
+    launched = launch.served_since or day
     return date_of((launched - date_of(0)).days - rollout.covariate_days)
 
 

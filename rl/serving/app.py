@@ -121,6 +121,7 @@ def create_app(service: Service, key: str | None) -> FastAPI:
             "histories": service.histories_in_words(),
             "share": found.share,
             "incumbent_version": found.incumbent,
+            "is_shadow": found.is_shadow,
             "problems": list(found.problems),
         }
         return _json(content, status=200 if found.is_ready else 503)

@@ -27,6 +27,7 @@ from rl.rollout.assignment import gets_new_version, is_control
 from rl.serving.decide import ChosenAction, Offer, choose, fall_back, offer_of
 from rl.serving.histories import NOTHING, FreshHistory, Histories, HistoryStore, fresh_history
 from rl.serving.observation import Moment, ObservationMaker, SeenEvent
+from rl.serving.shadow import ShadowChoice, ShadowLine
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAMES = ("item_id", "category_id", "action")
@@ -61,11 +62,13 @@ class SharedOut:
         share: of the shoppers who get the policy in use.
         incumbent: what decides for the others; None leaves them to the shop.
         policy_version: by which shares are drawn; empty takes that of the policy in use.
+        is_shadow: whether the policy in use decides beside the others, and no shopper gets its decisions.
     """
 
     share: float
     incumbent: PolicyInUse | None
     policy_version: str = ""
+    is_shadow: bool = False
 
 
 Arm = Literal["champion", "incumbent", "control"]
@@ -109,6 +112,7 @@ class Decided:
         choices: by position; fewer than asked for where nothing was left to choose.
         unknown: those of the available actions that the policy doesn't know, which it never chooses; nothing where
             none was asked.
+        shadow: what a version that no shopper gets yet would decide, by position.
     """
 
     asked: DecisionRequest
@@ -120,6 +124,7 @@ class Decided:
     share: float | None = None
     choices: list[ChosenAction] = field(default_factory=list)
     unknown: tuple[str, ...] = ()
+    shadow: list[ShadowChoice] = field(default_factory=list)
 
     @property
     def is_control(self) -> bool:
@@ -165,6 +170,7 @@ class DecisionMaker:
         self._pipeline, self._key, self._store, self._rules = pipeline, key, store, rules
         self._max_age_days = max_age_days
         self._generator = np.random.default_rng() if generator is None else generator
+        self._shadow_generator = np.random.default_rng()
         self._name_slate = name_slate or (lambda _: secrets.token_hex(12))
         self._maker = ObservationMaker(pipeline)
         self._numbers = [one.name for one in pipeline.scenario.observation.features if one.length is None]
@@ -205,11 +211,13 @@ class DecisionMaker:
             "control": self.control,
         }
         decided = self._begun(requests)
+        self._shadow_position([one for one in decided if one.uses_own], 0)
         for arm, policy in policies.items():
             open_ones = [one for one in decided if one.arm == arm and not one.uses_own]
             for position in range(max((one.asked.n_positions for one in open_ones), default=0)):
                 here = [one for one in open_ones if position < one.asked.n_positions and len(one.choices) == position]
                 if here:
+                    self._shadow_position(here, position)
                     self._decide_position(here, position, policy)
         return decided
 
@@ -221,6 +229,24 @@ class DecisionMaker:
     def lines(self, decided: Decided) -> list[str]:
         """Return the decisions as lines of the canonical log."""
         return [json.dumps(self.event(decided, position)) for position in range(len(decided.choices))]
+
+    def shadow_lines(self, decided: Decided) -> list[ShadowLine]:
+        """Return what a version that no shopper gets yet would have decided, as lines of the shadow's log."""
+        version = "" if self._served is None else self._served.policy.version
+        found = []
+        for one in decided.shadow:
+            is_answered = one.position < len(decided.choices)
+            found.append(
+                ShadowLine(
+                    decision_id=decided.decision_id(one.position) if is_answered else decided.slate_id,
+                    policy_version=version,
+                    action=None if one.choice is None else one.choice.action,
+                    propensity=None if one.choice is None else one.choice.propensity,
+                    served=decided.choices[one.position].action if is_answered else None,
+                    failure=one.failure,
+                )
+            )
+        return found
 
     def event(self, decided: Decided, position: int) -> dict[str, object]:
         """Return one decision as an event of the canonical log, the shopper's pseudonym in it."""
@@ -321,6 +347,29 @@ class DecisionMaker:
             if choice is not None:
                 one.choices.append(choice)
                 self._count(one, [choice], 1)
+
+    def _shadow_position(self, decided: Sequence[Decided], position: int) -> None:
+        """Ask the policy in use what it would decide for shoppers who don't get it yet; no failure leaves here."""
+        served, shared = self._served, self.shared_out
+        if served is None or shared is None or not shared.is_shadow:
+            return
+        asked = [one for one in decided if one.arm == "incumbent" and not one.asked.is_opted_out]
+        if not asked:
+            return
+        try:
+            observation = self._maker.observe([self._moment(one, position) for one in asked])
+            features = served.policy.encode(observation)
+            found = []
+            for row, one in enumerate(asked):
+                offer = self._offer(one.asked, served)
+                numbers = {name: observation[name][row : row + 1] for name in self._numbers}
+                allowed = self._allowed(one, offer, numbers, self._in_force)
+                choice = choose(served.policy, features[row : row + 1], offer, allowed, self._shadow_generator)
+                found.append(ShadowChoice(position, choice))
+        except Exception as error:
+            found = [ShadowChoice(position, None, type(error).__name__) for _ in asked]
+        for one, would in zip(asked, found, strict=True):
+            one.shadow.append(would)
 
     def _moment(self, decided: Decided, position: int) -> Moment:
         asked = decided.asked

@@ -49,7 +49,7 @@ class Follower:
         served = before.version if before is not None else None
         try:
             approved = standing(self._settings, self._model)
-            kept = {} if before is None else before.model_dump(include={"share", "incumbent"})
+            kept = {} if before is None else before.model_dump(include={"share", "incumbent", "is_shadow"})
             found = self._compared(InUse(version=served, is_off=approved.is_off, seen_at=now(), **kept))
         except (NightcartError, MlflowException, SQLAlchemyError, OSError) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -90,11 +90,12 @@ class Follower:
         """Return which versions decide for whom while the champion is rolled out; a launch to all is its alone."""
         launch = running_launch(self._settings, self._model, champion)
         if launch is None or not launch.is_partial:
-            return {"version": champion, "share": 1.0, "incumbent": None}
+            return {"version": champion, "share": 1.0, "incumbent": None, "is_shadow": False}
         if launch.replaced is not None and (problem := self._fetched(launch.replaced)):
             told = f"version {launch.replaced}, which version {champion} replaces by stages, can't be served: {problem}"
             return {"problem": f"{told}; {_kept(served)}"}
-        return {"version": champion, "share": launch.share, "incumbent": launch.replaced}
+        shared_out = {"share": launch.share, "incumbent": launch.replaced, "is_shadow": launch.is_shadow}
+        return {"version": champion, **shared_out}
 
     def _connected(self) -> MlflowClient:
         if self._client is None:

@@ -18,6 +18,7 @@ class InUse(StrictModel):
     version: of the policy that lies in the follower's folder; None where none was ever approved and loaded.
     is_off: whether the fallback alone is served.
     share: of the shoppers who get `version`; the others get what it replaces.
+    is_shadow: whether `version` decides in the shadow, and no shopper gets it yet.
     incumbent: of the policy that decides for the others; None leaves them to the shop.
     control: of the policy that decides for the control group; None leaves the group to the shop.
     problem: why the registry's champion is not what is served; empty where it is.
@@ -28,6 +29,7 @@ class InUse(StrictModel):
     is_off: bool = False
     share: float = 1.0
     incumbent: int | None = None
+    is_shadow: bool = False
     control: int | None = None
     problem: str = ""
     seen_at: datetime

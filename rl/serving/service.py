@@ -29,6 +29,7 @@ from rl.serving.bodies import DecideRequest
 from rl.serving.decision_log import DecisionLog, logged_lines
 from rl.serving.decisions import Decided, DecisionMaker, PolicyInUse, SharedOut
 from rl.serving.in_use import InUse, in_use_file, policy_folder, read_in_use
+from rl.serving.shadow import ShadowLog
 from rl.serving.shop_tables import ShopTables, read_tables, tables_digest
 from rl.serving.store_filling import StorePlace
 
@@ -73,6 +74,7 @@ class Readiness:
         control: version of the policy that decides for the control group; None leaves it to the shop.
         share: of the shoppers who get the version; 1 where it isn't rolled out by stages.
         incumbent: version that decides for the others; None leaves them to the shop.
+        is_shadow: whether the version decides in the shadow, and no shopper gets it yet.
     """
 
     is_ready: bool
@@ -83,6 +85,7 @@ class Readiness:
     control: int | None
     share: float = 1.0
     incumbent: int | None = None
+    is_shadow: bool = False
 
 
 class Service:
@@ -111,7 +114,7 @@ class Service:
         if options.today is not None:
             self._behind = self.maker.business_day(self._now_us()) - options.today
         self._is_told_ready = False
-        self.log = DecisionLog(options.decisions)
+        self.log, self._shadow = DecisionLog(options.decisions), ShadowLog(options.decisions)
         self._names = settings.home, pipeline.source.name, pipeline.scenario.name
         self._in_use: InUse | None = None
         self._in_use_stamp = 0
@@ -143,11 +146,18 @@ class Service:
         if failures:
             self.maker.forget(decided)
             raise failures[0]
+        self._log_shadow(decided)
         return decided
+
+    def _log_shadow(self, decided: Sequence[Decided]) -> None:
+        for day in sorted({one.day for one in decided if one.shadow}):
+            self._shadow.append(
+                day, [line for one in decided if one.day == day for line in self.maker.shadow_lines(one)]
+            )
 
     def readiness(self) -> Readiness:
         """Return whether the service decides, and what isn't as it should be."""
-        found, problems = self._in_use, [self.log.problem, self._policy_problem]
+        found, problems = self._in_use, [self.log.problem, self._policy_problem, self._shadow.problem]
         if found is None:
             problems.append("the registry has not been looked at yet")
         else:
@@ -165,6 +175,7 @@ class Service:
             control=None if (control := self.maker.control) is None else control.version,
             share=1.0 if shared is None or served is None else shared.share,
             incumbent=None if incumbent is None or served is None else incumbent.version,
+            is_shadow=shared is not None and served is not None and shared.is_shadow,
         )
 
     def histories_in_words(self) -> str:
@@ -292,7 +303,7 @@ class Service:
         except (PolicyError, OSError) as error:
             self._policy_problem = f"version {found.version} can't be loaded ({error}); what was served stays"
             return
-        shared_out = None if found.share == 1 else SharedOut(found.share, incumbent)
+        shared_out = None if found.share == 1 else SharedOut(found.share, incumbent, is_shadow=found.is_shadow)
         before = self.maker.shared_out
         if served is not self.maker.served or not _is_same_sharing(shared_out, before):
             counted = self.maker.caps
@@ -407,7 +418,8 @@ class Service:
 def _is_same_sharing(one: SharedOut | None, other: SharedOut | None) -> bool:
     if one is None or other is None:
         return one is other
-    return one.share == other.share and one.incumbent is other.incumbent
+    is_alike = (one.share, one.is_shadow) == (other.share, other.is_shadow)
+    return is_alike and one.incumbent is other.incumbent
 
 
 _FAR_DAY = 100_000

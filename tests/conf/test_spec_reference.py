@@ -99,7 +99,7 @@ COMPANY: dict[str, dict[str, Any]] = {
     **{f"monitor.{name}": {"monitor": {}} for name in ("on_broken_promise", "false_alarms_a_year")},
     **{
         f"rollout.{name}": {"rollout": {}}
-        for name in ("stages", "level", "margin", "min_days", "covariate_days", "schedule", "on_retreat")
+        for name in ("stages", "shadow_days", "level", "margin", "min_days", "covariate_days", "schedule", "on_retreat")
     },
     "rollout.schedule.days": {"rollout": {"schedule": {"margin": 0.2}}},
     "rollout.schedule.margin": {"rollout": {"schedule": {"days": 7}}},

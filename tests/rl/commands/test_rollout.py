@@ -23,6 +23,7 @@ from rl.registry.approvals import read_approvals
 from rl.registry.launches import Launch, launches
 from rl.registry.store import aliases, open_store
 from rl.rollout.assignment import gets_new_version, is_control
+from rl.serving.shadow import ShadowLine, ShadowLog
 from tests.rl.factories import make_pipeline, make_row, write_transitions
 from tests.rl.serving.served_home import FIRST, MODEL, SCENARIO, SOURCE, policy_of, promote, register, settings_at
 
@@ -252,6 +253,83 @@ def test_a_promotion_starts_with_the_first_share_where_there_is_something_to_com
     )
     assert launch.stages[0].first_day == NIGHT + timedelta(days=1)
     assert (launch.completed_at is None) == (share < 1)
+
+
+@pytest.fixture
+def in_shadow(first_launch: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RolloutHome:
+    """Version 2 decides in the shadow of version 1 for two days, then gets a quarter."""
+    home = Path(shutil.copytree(first_launch, tmp_path / "home"))
+    pipeline = make_pipeline(SOURCE, rollout=STAGES | {"shadow_days": 2}, exploration={"control_holdout": HOLDOUT})
+    version = register(home, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(promote_command, "load_pipeline", lambda *_: pipeline)
+        promote_command.run(
+            settings=settings_at(home), source=SOURCE, scenario=SCENARIO, run_date=NIGHT, version=version
+        )
+    return RolloutHome(home, pipeline, monkeypatch)
+
+
+def shadowed(one: RolloutHome, day: date, *, by: str = policy_of(1).version, failure: str = "") -> date:
+    """A day on which the version was asked a hundred times."""
+    lines = [
+        ShadowLine(decision_id=f"{day}-{n}", policy_version=by, failure=failure)
+        if failure
+        else ShadowLine(
+            decision_id=f"{day}-{n}", policy_version=by, action="a", propensity=0.5, served="b" if n < 30 else "a"
+        )
+        for n in range(100)
+    ]
+    folder = one.home / "serving" / SOURCE / SCENARIO / "decisions"
+    folder.mkdir(parents=True, exist_ok=True)
+    ShadowLog(folder).append(day, lines)
+    return day
+
+
+def test_a_version_decides_in_the_shadow_before_any_shopper_gets_it(in_shadow: RolloutHome) -> None:
+    """After as many days as the scenario says it gets the first share; a day without it counts for nothing."""
+    one, first = in_shadow, NIGHT + timedelta(days=1)
+    assert (one.launch.share, one.launch.is_shadow, one.launch.is_rolling) == (0.0, True, True)
+    found = one.look(shadowed(one, first))
+    assert (found["decision"], found["why"], found["share"]) == ("hold", "1 of 2 days in the shadow", 0.0)
+    shadowed(one, first + timedelta(days=1), by=policy_of(0).version)  # some other version's
+    found = one.look(first + timedelta(days=1))
+    assert found["why"] == f"1 of 2 days in the shadow; no decision in the shadow on {first + timedelta(days=1)}"
+    found = one.look(shadowed(one, first + timedelta(days=2)))
+    assert (found["decision"], found["share"]) == ("grow", 0.25)
+    assert found["why"] == "2 days in the shadow: 200 decisions, 30% of them other than what was answered"
+    assert [(stage.share, stage.is_shadow, stage.first_day) for stage in one.launch.stages] == [
+        (0.0, True, first),
+        (0.25, False, first + timedelta(days=3)),
+    ]
+    assert one.launch.served_since == first + timedelta(days=3)
+
+
+def test_shoppers_are_compared_from_the_day_on_which_they_got_it(in_shadow: RolloutHome) -> None:
+    """Not from the first day in the shadow: what shoppers brought until then is known of them anyway."""
+    one, first = in_shadow, NIGHT + timedelta(days=1)
+    one.serve(FIRST - timedelta(days=1), 5)
+    for number in range(2):
+        shadowed(one, first + timedelta(days=number))
+    one.look(first + timedelta(days=1))
+    found = one.look(one.serve(first + timedelta(days=2), 3, share=0.25))
+    assert (found["decision"], found["first_day"]) == ("grow", str(first + timedelta(days=2)))
+    assert one.launch.share == 0.5
+
+
+def test_a_version_whose_decisions_fail_in_the_shadow_gets_no_shopper(in_shadow: RolloutHome) -> None:
+    one, first = in_shadow, NIGHT + timedelta(days=1)
+    shadowed(one, first)
+    found = one.look(shadowed(one, first + timedelta(days=1), failure="PolicyError"))
+    assert (found["decision"], found["share"]) == ("hold", 0.0)
+    assert found["why"].startswith("100 of 200 decisions in the shadow failed (PolicyError 100)")
+    version = register(one.home, 2)
+    with one.patch.context() as patch:
+        patch.setattr(promote_command, "load_pipeline", lambda *_: one.pipeline)
+        night = FIRST + timedelta(days=2)
+        told = promote_command.run(
+            settings=one.settings, source=SOURCE, scenario=SCENARIO, run_date=night, version=version
+        )
+    assert "version 2 is being rolled out, in the shadow: one launch at a time" in told["skipped"]
 
 
 def test_a_persons_rollback_ends_the_launch(rolled: Make) -> None:

@@ -69,6 +69,7 @@ def promote(
     share: float | None = None,
     *,
     source: str = SOURCE,
+    is_shadow: bool = False,
 ) -> int:
     """The night's policy is registered and approved, at first for a share of the shoppers; its version."""
     version, settings = register(home, number, policy, source=source), settings_at(home)
@@ -76,7 +77,8 @@ def promote(
         day = FIRST + timedelta(days=number)
         done = promote_version(client, MODEL, version, source=source, run_date=day)
         if share is not None:
-            stage = Stage(share=share, started_at=datetime.now(UTC), first_day=day + timedelta(days=1))
+            first_day = day + timedelta(days=1)
+            stage = Stage(share=share, started_at=datetime.now(UTC), first_day=first_day, is_shadow=is_shadow)
             launch = Launch(
                 registry=registry_address(settings),
                 model=MODEL,
