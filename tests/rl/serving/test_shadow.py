@@ -14,6 +14,7 @@ from conf.specs.scenario import load_pipeline
 from rl.errors import ServingError
 from rl.policy import StochasticPolicy
 from rl.policy.action_rules import ActionRules
+from rl.policy.stochastic_policy import BoolArray, FeatureArray, FloatArray
 from rl.serving.bodies import DecideRequest
 from rl.serving.decisions import Decided
 from rl.serving.following import Follower
@@ -90,10 +91,10 @@ def test_a_shadow_that_fails_changes_no_answer(
 ) -> None:
     own = StochasticPolicy.probabilities
 
-    def probabilities(self: StochasticPolicy, *given: object) -> object:
+    def probabilities(self: StochasticPolicy, features: FeatureArray, mask: BoolArray) -> FloatArray:
         if self.version == policy_of(1).version:
             raise FloatingPointError("overflow")
-        return own(self, *given)  # type: ignore[arg-type]  (whatever it takes)
+        return own(self, features, mask)
 
     monkeypatch.setattr(StochasticPolicy, "probabilities", probabilities)
     with a_service(replacing, tmp_path) as service:
