@@ -258,7 +258,7 @@ class EventMapping(GrownModel):
         """Raw columns of each canonical field that the mapping names."""
         time, type_ = self.event_time, self.event_type
         found = {
-            "event_time": [*time.parts, *([time.milliseconds] if time.milliseconds is not None else [])],
+            "event_time": time.raw_columns,
             "event_type": type_.raw_columns,
         }
         for name in (*TEXT_FIELDS, *NUMBER_FIELDS):
@@ -275,8 +275,12 @@ def event_types_of(events: EventMapping) -> set[EventType]:
     return named | {rule.type for rule in mapping.match or ()} | {one.type for one in events.derived}
 
 
-def refuse_unfit_paths(events: EventMapping) -> None:
+def refuse_unfit_paths(events: EventMapping, unnested: Sequence[str] | None = None) -> None:
     """Raise if a column is no path, or if columns lie below lists that no line can follow.
+
+    Args:
+        events: the mapping.
+        unnested: keys to the list whose elements are lines of their own; None where there is none.
 
     Raises:
         ValueError: says which.
@@ -284,6 +288,12 @@ def refuse_unfit_paths(events: EventMapping) -> None:
     named = [(field, column) for field, columns in events.columns_of_fields.items() for column in columns]
     paths = [(field, read_path(column)) for field, column in named if is_path(column)]
     elements = [(field, path.column, path.list_steps) for field, path in paths if path.list_steps is not None]
+    for field, column, steps in elements:
+        if unnested is not None and steps == tuple(unnested):
+            raise ValueError(
+                f"{field} is read from {column!r}, and each element is a line of its own by unnest: write "
+                f"{column.replace('[]', '', 1)!r}"
+            )
     _refuse_single(elements)
     for field in dict.fromkeys(field for field, _, _ in elements if field != "derived"):
         if getattr(events, field).first_of is None:
@@ -312,8 +322,8 @@ def _refuse_single(elements: Sequence[_Element]) -> None:
         if field in ("event_time", "user_id", "event_id"):
             raise ValueError(
                 f"{field} is read from {column!r}, an element of a list: a line has one {field}; where each element "
-                "has its own, flatten the files first, a line an element, and map it from there; else name a column "
-                "outside the list"
+                "has its own, make each a line: `unnest: LIST` in JSON lines and Parquet, with columns such as LIST.at "
+                "(of delimited text, flatten the files first); else name a column outside the list"
             )
 
 

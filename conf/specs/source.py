@@ -20,16 +20,17 @@ from conf.specs.delivery import (
 )
 from conf.specs.event_mapping import EventMapping, refuse_unfit_lists, refuse_unfit_paths
 from conf.specs.field_mapping import NULL_WORDS
+from conf.specs.json_paths import read_path
 from conf.specs.key_kinds import DATA, LANDING, LEARNING, OPERATION
 from conf.specs.later_keys import GrownModel
 from conf.specs.side_table import CANONICAL, SIDE_TABLES, ConsentTable, RateTable, SideTable
-from conf.specs.strict_yaml import StrictModel, parse_model, read_yaml, suggest
+from conf.specs.strict_yaml import parse_model, read_yaml, suggest
 from conf.specs.time_mapping import known_zone
 
 SOURCES_FOLDER = Path(__file__).parent.parent / "sources"
 
 
-class Feed(StrictModel):
+class Feed(GrownModel):
     """One of several logs of a shop: files of one format, with a mapping of their own."""
 
     name: str = Field(
@@ -47,6 +48,13 @@ class Feed(StrictModel):
         default=None,
         description="Says how delimited text is cut; it is given with format `csv` alone.",
         examples=[{"has_header": True}],
+    )
+    unnest: str | None = Field(
+        json_schema_extra=LANDING,
+        default=None,
+        description="Names the list (key, or path of keys) in the feed's records whose elements are "
+        "lines of their own, as for a source.",
+        examples=["hits"],
     )
     encoding: str | None = Field(
         json_schema_extra=LANDING,
@@ -91,8 +99,10 @@ class Feed(StrictModel):
         ],
     )
 
+    later_keys: ClassVar[frozenset[str]] = frozenset({"unnest"})
 
-_FEED_KEYS = ("format", "csv", "delivery", "events")
+
+_FEED_KEYS = ("format", "csv", "unnest", "delivery", "events")
 
 
 _SHARED_KEYS = ("encoding", "null_words", "max_rejected_share", "max_drop")
@@ -132,6 +142,14 @@ class Source(GrownModel):
         default=None,
         description="Says how delimited text is cut; it is given with format `csv` alone.",
         examples=[{"has_header": True}],
+    )
+    unnest: str | None = Field(
+        json_schema_extra=LANDING,
+        default=None,
+        description="Names the list (key, or path of keys) in the records of JSON lines or Parquet whose elements are "
+        "lines of their own, each with what its record says beside the list: sessions that hold clicks with times. "
+        "Columns then name an element's parts as `hits.at`. An empty list has no lines.",
+        examples=["hits"],
     )
     delivery: Delivery = Field(
         json_schema_extra=LANDING,
@@ -353,6 +371,7 @@ class Source(GrownModel):
             "null_words",
             "feeds",
             "currency",
+            "unnest",
         }
     ) | (SIDE_TABLES.keys() - set(CANONICAL))
 
@@ -376,7 +395,7 @@ class Source(GrownModel):
         for feed in self.feeds:
             if (feed.format == "csv") != (feed.csv is not None):
                 raise ValueError(f"feed {feed.name}: give csv with format: csv, and only then")
-            _refuse_unfit_columns(feed.csv, feed.events)
+            _refuse_unfit_columns(feed.csv, feed.events, feed.unnest)
             if feed.encoding is not None:
                 self._encoding_keeps_line_ends(feed.encoding)
         return self
@@ -458,14 +477,29 @@ class Source(GrownModel):
     def _csv_where_needed(self) -> Self:
         if (self.format == "csv") != (self.csv is not None):
             raise ValueError("give csv with format: csv, and only then")
-        _refuse_unfit_columns(self.csv, self.events)
+        _refuse_unfit_columns(self.csv, self.events, self.unnest)
         return self
 
 
-def _refuse_unfit_columns(form: CsvFormat | None, events: EventMapping) -> None:
+def unnested_keys(path: str) -> tuple[str, ...]:
+    """Return the keys that lead to a list whose elements are lines of their own.
+
+    Raises:
+        ValueError: the path has more than keys.
+    """
+    found = read_path(path.removesuffix("[]"))
+    keys = tuple(step for step in found.steps if isinstance(step, str))
+    if found.list_steps is not None or len(keys) != len(found.steps):
+        raise ValueError(f"unnest: {path!r} is no path of keys; write it as hits or session.hits")
+    return keys
+
+
+def _refuse_unfit_columns(form: CsvFormat | None, events: EventMapping, unnest: str | None) -> None:
     if form is None:
-        refuse_unfit_paths(events)
+        refuse_unfit_paths(events, None if unnest is None else unnested_keys(unnest))
         return
+    if unnest is not None:
+        raise ValueError("unnest is for JSON lines and Parquet; a delimited file holds no lists of records")
     refuse_unfit_lists(events, form)
     known = form.with_added(form.columns or ())
     mapped = dict.fromkeys(name for names in events.columns_of_fields.values() for name in names)

@@ -9,7 +9,22 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, field_validator, model_validator
 
 from conf.specs.later_keys import GrownModel
+from conf.specs.strict_yaml import StrictModel
 from conf.specs.time_patterns import compile_pattern
+
+
+class TimeOffset(StrictModel):
+    """What has passed since the time that a mapping reads."""
+
+    column: str = Field(
+        description="Names the raw column (or JSON path) that holds how much has passed; a line without it has no "
+        "time.",
+        examples=["hits.time"],
+    )
+    unit: Literal["seconds", "milliseconds", "microseconds"] = Field(
+        description="Says what it is counted in; parts of a unit count.",
+        examples=["milliseconds"],
+    )
 
 
 class TimeMapping(GrownModel):
@@ -62,7 +77,15 @@ class TimeMapping(GrownModel):
         examples=[date(2020, 1, 1)],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"columns", "milliseconds", "zone", "constant", "day_one"})
+    offset: TimeOffset | None = Field(
+        default=None,
+        description="Adds what has passed since that time: of clicks that count from their session's start.",
+        examples=[{"column": "hits.time", "unit": "milliseconds"}],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset(
+        {"columns", "milliseconds", "zone", "constant", "day_one", "offset"}
+    )
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -70,6 +93,12 @@ class TimeMapping(GrownModel):
         if self.constant is not None:
             return ()
         return self.columns or (self.column or "",)
+
+    @property
+    def raw_columns(self) -> list[str]:
+        """Columns that the time is read from."""
+        milliseconds = [] if self.milliseconds is None else [self.milliseconds]
+        return [*self.parts, *milliseconds, *([] if self.offset is None else [self.offset.column])]
 
     @field_validator("zone")
     @classmethod

@@ -44,11 +44,11 @@ class FilePieces:
             return self.head[:n_lines]
         each = n_lines // 4
         late = [*self.middle[:each], *self.end[len(self.end) - each :]]
-        found = {line[0]: line for line in late}
+        found = {line[:2]: line for line in late}
         for line in self.head:
             if len(found) == n_lines:
                 break
-            found.setdefault(line[0], line)
+            found.setdefault(line[:2], line)
         return sorted(found.values())
 
 

@@ -25,6 +25,7 @@ from conf.specs.source import Source
 from conf.specs.strict_yaml import suggest
 from jobs.errors import DeliveryError
 from jobs.landing.raw_deliveries import FileKind, feed_of, is_split
+from jobs.landing.raw_lines import n_unnested_lines
 from jobs.parsing.event_parsing import shape_of
 from jobs.parsing.line_blocks import count_lines
 from jobs.parsing.record_cutting import split_line
@@ -202,6 +203,8 @@ def measure(file: DeliveredFile, source: Source, key: bytes) -> MeasuredFile:
             source = feed_of(source, file.name)
             is_parquet = source.format == "parquet"
             header, found = (_measure_parquet if is_parquet else _measure_text)(file, source)
+            if source.unnest is not None:
+                found = _Records(n_unnested_lines(file.path, source))
     return MeasuredFile(file, keyed_hash, found.n_lines, header, before, found.is_unended)
 
 

@@ -25,7 +25,7 @@ from pyspark.sql.types import BooleanType, IntegerType, LongType, StringType, St
 
 from conf.specs.delivery import CsvFormat
 from conf.specs.side_table import SideTable
-from conf.specs.source import Source
+from conf.specs.source import Source, unnested_keys
 from jobs.landing.single_precision import rows_of
 from jobs.parsing.keyed_hash import KeyedHash
 from jobs.parsing.line_blocks import PlacedLines, placed_lines
@@ -33,6 +33,7 @@ from jobs.parsing.line_completion import LineCompleter
 from jobs.parsing.record_cutting import LONGEST_LINE, MOST_VALUES, UNDECODABLE, read_object, split_line
 from jobs.parsing.source_columns import path_patterns
 from jobs.parsing.text_files import decode, open_bytes, records
+from jobs.parsing.unnesting import n_unnested, unnested
 from jobs.spark.tasks import tasks_over
 
 _BATCH_ROWS = 10_000
@@ -83,6 +84,7 @@ class LineReading:
     csv: CsvFormat | None = None
     encoding: str = "utf-8"
     feed_name: str | None = None
+    unnested: tuple[str, ...] = ()
 
 
 def reading_of(source: Source, key: bytes, *, is_split: bool = False, is_side_file: bool = False) -> LineReading:
@@ -92,7 +94,8 @@ def reading_of(source: Source, key: bytes, *, is_split: bool = False, is_side_fi
     has_header = source.csv is not None and source.csv.has_header and not is_side_file
     form = None if is_side_file else source.csv
     patterns = tuple(path_patterns(source))
-    return LineReading(layout, has_header, form is None, patterns, key, form, source.encoding, source.feed_name)
+    keys = () if is_side_file or source.unnest is None else unnested_keys(source.unnest)
+    return LineReading(layout, has_header, form is None, patterns, key, form, source.encoding, source.feed_name, keys)
 
 
 def side_reading(table: SideTable, key: bytes) -> LineReading:
@@ -183,10 +186,30 @@ def read_batches(file: LineFile, reading: LineReading, begin: LinePlace | None =
         said += f"\0\0{reading.feed_name}"
     hashed, meaning = KeyedHash(reading.key), said.encode()
     placed_batches = _batches(file.path, reading) if begin is None else _later_batches(file.path, reading, begin)
-    for placed in placed_batches:
+    for placed in _unnested(placed_batches, reading.unnested) if reading.unnested else placed_batches:
         hashes = [hashed(line + meaning) for line in placed.lines.cast(pa.binary()).to_pylist()]
         lines = _bearable(placed.lines)
         yield LineBatch(file, placed.numbers, placed.offsets, lines, pa.array(hashes, pa.string()))
+
+
+def _unnested(batches: Iterable[PlacedLines], keys: Sequence[str]) -> Iterator[PlacedLines]:
+    """Yield a line for each element of the records' lists, in the place of its record."""
+    yield from _collected(
+        (number, offset, one)
+        for batch in batches
+        for number, offset, line in zip(
+            batch.numbers.tolist(), batch.offsets.tolist(), batch.lines.to_pylist(), strict=True
+        )
+        for one in unnested(line, keys)
+    )
+
+
+def n_unnested_lines(path: Path, source: Source) -> int:
+    """Return how many lines a file of records has whose lists hold them."""
+    reading = reading_of(source, b"")
+    return sum(
+        n_unnested(line, reading.unnested) for batch in _batches(path, reading) for line in batch.lines.to_pylist()
+    )
 
 
 def _bearable(lines: pa.StringArray) -> pa.StringArray:

@@ -92,10 +92,22 @@ class TimeReader:
         self._constant = mapping.constant
         self._day_one = mapping.day_one
         self._places = [columns.index(name) for name in mapping.parts]
+        self._offset = mapping.offset
+        self._offset_place = columns.index(mapping.offset.column) if mapping.offset is not None else None
         self._fraction_place = columns.index(mapping.milliseconds) if mapping.milliseconds is not None else None
 
     def text(self, values: Sequence[str | None]) -> str | None:
-        """Return what a record says of its time, None where a part is missing; milliseconds follow a bar."""
+        """Return what a record says of its time, None where a part is missing.
+
+        Milliseconds follow a bar, and what has passed since then another one and a plus.
+        """
+        told = self._start(values)
+        if self._offset_place is None or told is None:
+            return told
+        passed = values[self._offset_place]
+        return None if passed is None else f"{told}|+{passed}"
+
+    def _start(self, values: Sequence[str | None]) -> str | None:
         if self._constant is not None:
             return self._constant
         parts = [values[place] for place in self._places]
@@ -109,11 +121,18 @@ class TimeReader:
     def read(self, text: str) -> int | None:
         """Return microseconds since the epoch, or None where the text is no time of the years 1 to 9999."""
         self.shift = None
+        passed: int | None = 0
+        if self._offset is not None:
+            text, _, told = text.rpartition("|+")
+            passed = _since_epoch(told, _EPOCH_UNITS[self._offset.unit])
         try:
             micros = self._with_fraction(text) if self._fraction_place is not None else self._micros(text)
         except (ValueError, OverflowError):  # no such day or hour
             return None
-        return micros if micros is not None and _FIRST_MICROS <= micros <= _LAST_MICROS else None
+        if micros is None or passed is None:
+            return None
+        micros += passed
+        return micros if _FIRST_MICROS <= micros <= _LAST_MICROS else None
 
     def _with_fraction(self, text: str) -> int | None:
         text, _, fraction = text.rpartition("|")

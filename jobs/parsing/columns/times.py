@@ -58,7 +58,8 @@ def time_reader(
     mapping: TimeMapping, zone: str, columns: Sequence[str]
 ) -> Callable[[Sequence[pa.StringArray]], TimeColumn] | None:
     """Return a function that reads the event times of lines; None for a mapping that has to be read line by line."""
-    if mapping.milliseconds is not None or mapping.constant is not None or mapping.unit == "day_number":
+    is_plain = mapping.milliseconds is None and mapping.constant is None and mapping.offset is None
+    if not is_plain or mapping.unit == "day_number":
         return None
     places = [columns.index(name) for name in mapping.parts]
     read = _texts_reader(mapping, LocalTimes(mapping.zone or zone))
