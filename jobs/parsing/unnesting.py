@@ -14,7 +14,7 @@ from typing import Any
 from jobs.parsing.raw_values import NumberText
 from jobs.parsing.record_cutting import read_object
 
-NUMBER = "#"
+NUMBER = "#element"
 """Key under which a line holds the number of its element, from 0."""
 
 
@@ -29,13 +29,13 @@ def unnested(line: str, keys: Sequence[str]) -> list[str]:
         keys: from the object to the list.
 
     >>> unnested('{"who": 7, "hits": [{"at": 1.50}, {"at": 2}]}', ["hits"])
-    ['{"who": 7, "hits": {"at": 1.50}, "#": 0}', '{"who": 7, "hits": {"at": 2}, "#": 1}']
+    ['{"who": 7, "hits": {"at": 1.50}, "#element": 0}', '{"who": 7, "hits": {"at": 2}, "#element": 1}']
     >>> unnested('{"hits": []}', ["hits"]), unnested('{"hits": nul', ["hits"])
     ([], ['{"hits": nul'])
     """
     record = read_object(line)
     elements = None if record is None else _below(record, keys)
-    if record is None or not isinstance(elements, list):
+    if record is None or NUMBER in record or not isinstance(elements, list):
         return [line]
     try:
         return [_written(_with(record, keys, element) | {NUMBER: n}) for n, element in enumerate(elements)]
@@ -46,7 +46,7 @@ def unnested(line: str, keys: Sequence[str]) -> list[str]:
 def n_unnested(line: str, keys: Sequence[str]) -> int:
     """Return how many lines `unnested` makes of the line."""
     record = read_object(line)
-    elements = None if record is None else _below(record, keys)
+    elements = None if record is None or NUMBER in record else _below(record, keys)
     return len(elements) if isinstance(elements, list) else 1
 
 

@@ -15,6 +15,7 @@ from jobs.parsing.raw_values import exact_decimal
 from jobs.proposal.column_words import FIELD_WORDS, field_rank, is_in_minor_units, is_of_a_piece
 from jobs.proposal.event_words import FLAG_WORDS, event_type_of
 from jobs.proposal.file_looks import FileLook, Values
+from jobs.proposal.nested_lines import NestedLines
 from jobs.proposal.time_guesses import guess_time
 
 _OPTIONAL = (
@@ -38,6 +39,7 @@ _ARMS = re.compile(r"treatment|treated|arm|variant|segment", re.IGNORECASE)
 _ORIGINAL = re.compile(
     r"orig|urspr|oorspr|purchase|sale|kauf|bezug|vente|achat|compra|venta|vendita|aankoop|verkoop|zakup|initial"
 )
+_SESSIONS = re.compile(r"(?:^|[_.])(?:session|sess|sid|visit)(?:_?(?:id|key|no|number))?$", re.IGNORECASE)
 _LABELLED = re.compile(r"\S+-[01](\s+\S+-[01])*")
 _OTHER_NULLS = ("(not set)", "(none)", "(not provided)", "N/A", "n/a", "NA", "k.A.", "k. A.", "-", "undefined")
 _MOST_WORDS = 60
@@ -68,13 +70,15 @@ def guess_feed(look: FileLook) -> FeedGuess | None:
     """Return what the file's columns seem to be; None where nothing says that its lines are events."""
     guess = FeedGuess(look, form=dict(look.form or {}), doubts=list(look.doubts))
     columns = {name: values for name, values in look.columns.items() if _filled(values) > 0.02}
-    time = guess_time(columns)
+    time = _time_of(look.nested, columns)
     arm = next((name for name in columns if _ARMS.fullmatch(name)), None)
     if time is None and arm is None:
         return None
     _put_time(guess, time)
-    used = set(guess.events["event_time"].get("columns", [guess.events["event_time"].get("column")]))
+    used = set(_texts(guess.events["event_time"]))
     free = {name: values for name, values in columns.items() if name not in used}
+    if look.nested is not None:
+        free = _without_sessions(guess, look.nested, free)
     if not _put_labelled_list(guess, free):
         _put_type(guess, free)
         _put_ids(guess, free, arm)
@@ -95,6 +99,33 @@ def guess_feed(look: FileLook) -> FeedGuess | None:
         if name in guess.events
     }
     return guess
+
+
+def _time_of(nested: NestedLines | None, columns: Mapping[str, Values]) -> tuple[dict[str, Any], list[str]] | None:
+    """Return the mapping of the event time: of a list's elements their own, or what has passed since the record's."""
+    if nested is None:
+        return guess_time(columns)
+    below = f"{nested.path}."
+    if not nested.is_passed:
+        return guess_time({name: values for name, values in columns.items() if name.startswith(below)})
+    start = guess_time({name: values for name, values in columns.items() if not name.startswith(below)})
+    if start is None:
+        return None
+    unit = "milliseconds" if nested.is_in_milliseconds else "seconds"
+    doubt = f"{nested.column}: read as {unit} since the record's time"
+    return start[0] | {"offset": {"column": nested.column, "unit": unit}}, [*start[1], doubt]
+
+
+def _without_sessions(guess: FeedGuess, nested: NestedLines, columns: dict[str, Values]) -> dict[str, Values]:
+    """Return the columns that may name a shopper: a session's key does where nothing else does."""
+    sessions = [name for name in columns if _SESSIONS.search(name) or name in nested.once]
+    others = {name: values for name, values in columns.items() if name not in sessions}
+    beside = {name: values for name, values in others.items() if not name.startswith(f"{nested.path}.")}
+    has_shoppers = _best(beside, "user_id") is not None or any(map(_repeats_as_ids_do, beside, beside.values()))
+    if not sessions or not has_shoppers:
+        return columns
+    guess.doubts.append(f"{', '.join(sessions)}: names a session; user_id is whose session it is")
+    return others
 
 
 def _filled(values: Sequence[str | None]) -> float:

@@ -19,6 +19,7 @@ from jobs.errors import DeliveryError
 from jobs.parsing.raw_values import NumberText
 from jobs.parsing.record_cutting import read_object, split_line
 from jobs.parsing.text_files import UTF16_CURE, is_utf16, open_bytes, records
+from jobs.proposal.nested_lines import NestedLines, nested_lines
 
 N_RECORDS = 1_000
 _N_BYTES = 1 << 21
@@ -39,6 +40,7 @@ class FileLook:
     name: relative path; form: the keys of a source's `csv`, None where it isn't delimited text.
     columns: values of the first records by column or path, missing ones None; of a path through a list, all elements.
     holders: of JSON's paths, the numbers of the records that hold a value there, from 0.
+    nested: the list whose elements are the records that are looked at; None where each line is one.
     """
 
     path: Path
@@ -50,6 +52,7 @@ class FileLook:
     n_records: int
     doubts: list[str] = field(default_factory=list)
     holders: dict[str, frozenset[int]] = field(default_factory=dict)
+    nested: NestedLines | None = None
 
 
 def joined(first: FileLook, second: FileLook) -> FileLook:
@@ -128,8 +131,10 @@ def _parquet_look(path: Path, name: str) -> FileLook:
     with pq.ParquetFile(path) as content:
         rows = next(content.iter_batches(N_RECORDS)).to_pylist()
     objects = [json.loads(json.dumps(row, default=str), parse_float=NumberText, parse_int=NumberText) for row in rows]
+    nested = nested_lines(objects)
+    objects = objects if nested is None else nested.lines_of(objects)
     columns, holders = _columns_of_objects(objects)
-    return FileLook(path, name, "parquet", "utf-8", None, columns, len(objects), holders=holders)
+    return FileLook(path, name, "parquet", "utf-8", None, columns, len(objects), holders=holders, nested=nested)
 
 
 def _json_look(path: Path, name: str, content: bytes, encoding: str) -> FileLook:
@@ -138,9 +143,11 @@ def _json_look(path: Path, name: str, content: bytes, encoding: str) -> FileLook
     if not objects:
         raise DeliveryError(f"{path}: no line is one whole JSON object; deliver JSON lines, an object a line")
     doubts = [f"{len(lines) - len(objects)} of {len(lines)} lines are no whole JSON object"]
-    columns, holders = _columns_of_objects(objects)
     doubts = doubts if len(objects) < len(lines) else []
-    return FileLook(path, name, "jsonl", encoding, None, columns, len(objects), doubts, holders)
+    nested = nested_lines(objects)
+    objects = objects if nested is None else nested.lines_of(objects)
+    columns, holders = _columns_of_objects(objects)
+    return FileLook(path, name, "jsonl", encoding, None, columns, len(objects), doubts, holders, nested)
 
 
 def _columns_of_objects(objects: Sequence[dict[str, Any]]) -> tuple[dict[str, Values], dict[str, frozenset[int]]]:

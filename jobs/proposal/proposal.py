@@ -113,7 +113,10 @@ def _side_lines(key: str, pattern: str, table: dict[str, Any], look: FileLook, w
 def _look(files: Sequence[tuple[Path, str]]) -> FileLook:
     """Return a look at the first and the last of a log's files."""
     first = look_at(*files[0])
-    return joined(first, look_at(*files[-1])) if len(files) > 1 else first
+    if len(files) == 1:
+        return first
+    last = look_at(*files[-1])
+    return joined(first, last) if (first.nested is None) == (last.nested is None) else first
 
 
 def _files(paths: Sequence[Path]) -> list[tuple[Path, str]]:
@@ -185,6 +188,8 @@ def _feed_lines(guess: FeedGuess, group: FileGroup) -> list[str]:
     lines = [f"format: {look.format}  # {look.name}: {look.n_records} records looked at"]
     if look.form is not None:
         lines.append(f"csv: {_flow(guess.form)}")
+    if look.nested is not None:
+        lines.append(f"unnest: {look.nested.path}  # each element is a line: they have times of their own")
     if look.encoding != "utf-8":
         lines.append(f"encoding: {look.encoding}  # unsure: bytes that aren't UTF-8")
     lines += [f"delivery: {_flow(_delivery(guess, group))}"]

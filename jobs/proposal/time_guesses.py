@@ -66,7 +66,9 @@ Columns = Mapping[str, Sequence[str | None]]
 
 def guess_time(columns: Columns) -> tuple[dict[str, Any], list[str]] | None:
     """Return the mapping of the event time and what is in doubt about it; None where no column holds one."""
-    found = [(_rank(name, values), name, how) for name, values in columns.items() if (how := _how(values)) is not None]
+    found = [
+        (_rank(name, values), name, how) for name, values in columns.items() if (how := how_written(values)) is not None
+    ]
     found = [one for one in found if "[]" not in one[1]]
     whole = [one for one in found if not is_day_alone(one[2])]
     if whole or found:
@@ -77,7 +79,8 @@ def guess_time(columns: Columns) -> tuple[dict[str, Any], list[str]] | None:
     return _day_numbers(columns)
 
 
-def _how(values: Sequence[str | None]) -> dict[str, Any] | None:
+def how_written(values: Sequence[str | None]) -> dict[str, Any] | None:
+    """Return how most of the values are written as times; None where they are none, or too few are given."""
     given = [one for one in values if one is not None][:200]
     if not given or len(given) < len(values[:200]) * 0.2:
         return None

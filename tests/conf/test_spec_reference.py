@@ -152,6 +152,11 @@ COMPANY: dict[str, dict[str, Any]] = {
     "events.event_type.first_of": {"events.event_type.column": LEFT_OUT},
     "events.derived[].match": {"events.derived[].values": LEFT_OUT},
     "format": {"csv": LEFT_OUT},
+    "unnest": {"format": "jsonl", "csv": LEFT_OUT},
+    **{
+        f"events.event_time.offset.{name}": {"events.event_time.offset": {"column": "passed", "unit": "seconds"}}
+        for name in ("column", "unit")
+    },
     "events.event_time.pattern": {"events.event_time.unit": "pattern"},
     "events.event_type.match": {"events.event_type.map": LEFT_OUT},
     "events.event_type.match[].pattern": {

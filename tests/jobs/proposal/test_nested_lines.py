@@ -1,0 +1,88 @@
+"""Drafts of logs whose records hold the events."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from jobs.proposal.nested_lines import nested_lines
+from jobs.proposal.proposal import propose
+
+START = 1_767_607_200
+
+
+def visit(number: int, times: list[Any], **changes: Any) -> dict[str, Any]:
+    hits = [{"at": time, "type": ("view", "cart")[n % 2], "sku": f"p{n % 4}"} for n, time in enumerate(times)]
+    return {"sid": f"s{number}", "user": f"u{number % 3}", "start": START + 3600 * number, "hits": hits} | changes
+
+
+def absolute(n: int = 8) -> list[dict[str, Any]]:
+    return [visit(number, [START + 3600 * number + 7 * step for step in range(4)]) for number in range(n)]
+
+
+def passed(*times: Any, n: int = 8) -> list[dict[str, Any]]:
+    return [visit(number, list(times)) for number in range(n)]
+
+
+def draft(tmp_path: Path, records: list[dict[str, Any]]) -> tuple[dict[str, Any], str]:
+    path = tmp_path / "visits.jsonl"
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in records), encoding="utf-8")
+    text = propose([path])
+    return yaml.safe_load(text), text
+
+
+def test_a_list_with_times_is_proposed_as_lines(tmp_path: Path) -> None:
+    """Of the shopper whose visits come again; the session's own key is named, and isn't taken."""
+    found, text = draft(tmp_path, absolute())
+    assert found["unnest"] == "hits"
+    assert found["events"]["event_time"] == {"column": "hits.at", "unit": "seconds"}
+    assert found["events"]["event_type"]["column"] == "hits.type"
+    assert found["events"]["user_id"]["column"] == "user"
+    assert found["events"]["item_id"]["column"] == "hits.sku"
+    assert "sid: names a session; user_id is whose session it is" in text
+
+
+@pytest.mark.parametrize(("times", "unit"), [((0, 3, 12.5, 40), "seconds"), ((0, 900, 31_000, 52_000), "milliseconds")])
+def test_what_has_passed_is_added_to_the_record_s_time(tmp_path: Path, times: tuple[Any, ...], unit: str) -> None:
+    found, text = draft(tmp_path, passed(*times))
+    assert found["unnest"] == "hits"
+    offset = {"column": "hits.at", "unit": unit}
+    assert found["events"]["event_time"] == {"column": "start", "unit": "seconds", "offset": offset}
+    assert f"# unsure: hits.at: read as {unit} since the record's time" in text
+
+
+def test_a_key_that_differs_in_each_record_is_no_shopper(tmp_path: Path) -> None:
+    """Whatever it is called; what comes again may be one."""
+    records = [
+        {"ref": f"r{n:06d}", "who": f"w{n % 15:06d}"} | {key: one[key] for key in ("hits",)}
+        for n, one in enumerate(absolute(40))
+    ]
+    found, _ = draft(tmp_path, records)
+    assert found["events"]["user_id"]["column"] == "who"
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [],
+        [visit(0, [START, START + 5])],  # one record tells nothing
+        passed(5, 5, 5),  # all alike: no time of theirs
+        passed(9, 3, 7),  # falling: no clock
+        [{"user": "ann", "at": START + n, "items": [{"sku": "a", "n": 1}, {"sku": "b", "n": 2}]} for n in range(9)],
+        [{"user": "ann", "at": START + n, "items": ["a", "b"]} for n in range(9)],
+    ],
+)
+def test_lists_without_times_are_parts_of_one_event(records: list[dict[str, Any]]) -> None:
+    assert nested_lines(records) is None
+
+
+def test_the_list_may_lie_deeper_and_some_records_lack_it() -> None:
+    records: list[dict[str, Any]] = [{"visit": {"id": 1, "hits": one["hits"]}} for one in absolute(4)]
+    found = nested_lines([*records, {"visit": None}, {}])
+    assert found is not None
+    assert (found.path, found.column, found.is_passed) == ("visit.hits", "visit.hits.at", False)
+    assert len(found.lines_of([*records, {"visit": None}, {}])) == 18
