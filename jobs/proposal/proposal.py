@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -111,9 +112,9 @@ def _side_lines(key: str, pattern: str, table: dict[str, Any], look: FileLook, w
 
 
 def _look(files: Sequence[tuple[Path, str]]) -> FileLook:
-    """Return a look at the first and the last of a log's files."""
-    first = look_at(*files[0])
-    return joined(first, look_at(*files[-1])) if len(files) > 1 else first
+    """Return a look at the first of a log's files, the one in the middle and the last."""
+    places = sorted({0, len(files) // 2, len(files) - 1})
+    return reduce(joined, [look_at(*files[place]) for place in places])
 
 
 def _files(paths: Sequence[Path]) -> list[tuple[Path, str]]:

@@ -269,6 +269,15 @@ def test_object_that_holds_an_id_names_it(tmp_path: Path) -> None:
     assert draft.delivery.layout == "dated_files"
 
 
+def test_draft_knows_what_only_a_file_in_the_middle_holds(tmp_path: Path) -> None:
+    """An event type that no line of the first and the last file has."""
+    for day, kind in enumerate(("view", "view", "purchase", "view", "view"), start=1):
+        lines = [{"user": f"u{n}", "sku": "a", "ts": 1767225600 + 86400 * day + n, "event": kind} for n in range(20)]
+        lines[0]["event"] = "cart"
+        _write(tmp_path / f"log_2026-01-0{day}.jsonl", "".join(f"{json.dumps(one)}\n" for one in lines))
+    assert _draft(tmp_path).events.event_type.map == {"view": "view", "cart": "cart", "purchase": "purchase"}
+
+
 def _visits(key: str, shopper: str, *, n_visits: int, n_hits: int = 3) -> str:
     """Visits, two a shopper: each stands in `n_hits` lines, with its key before the shopper's."""
     lines = [
