@@ -24,6 +24,7 @@ from conf.night_lock import whole_night
 from conf.paths import Run
 from conf.plain_json import to_json
 from conf.private_home import keep_private, refuse_unwritable
+from conf.set_aside import set_aside_sentence
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
 from conf.specs.source import load_source
@@ -169,6 +170,8 @@ def _with_logs(request: NightlyRequest, settings: Settings, progress: Any, log_f
 def _told_result(request: NightlyRequest, settings: Settings, progress: NightlyProgress) -> dict[str, Any]:
     """Return the night's result, after saying what its deliveries ask of a person."""
     run = _run_of(request, settings)
+    if aside := set_aside_sentence(_read(run.build_result)):
+        progress.say(f"most decisions are missing: {aside}")
     for line in notice_lines(_read(run.ingest_result)):
         progress.say(line)
     if run.nothing_to_learn.exists() and run.page.exists():
@@ -179,6 +182,7 @@ def _told_result(request: NightlyRequest, settings: Settings, progress: NightlyP
 def _result(request: NightlyRequest, settings: Settings, seconds: dict[str, float], total: float) -> dict[str, Any]:
     run = _run_of(request, settings)
     ingest, build = _read(run.ingest_result), _read(run.build_result)
+    aside = set_aside_sentence(build)
     stages = {name: round(took, 1) for name, took in seconds.items()}
     return {
         "scenario": request.scenario,
@@ -187,6 +191,7 @@ def _result(request: NightlyRequest, settings: Settings, seconds: dict[str, floa
         **_verdict(run),
         **{key: ingest[key] for key in ("n_events", "n_rejected", "n_not_yet")},
         "n_transitions": build["n_transitions"],
+        **({"set_aside": aside} if aside else {}),
         **_list(run),
         **delivery_notices(ingest),
         "seconds": {**stages, "airflow": round(max(0.0, total - sum(seconds.values())), 1), "total": round(total, 1)},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from jobs.commands.file_pieces import FilePieces, SampledLine
 from jobs.landing.delivered_files import DeliveredFile
@@ -13,8 +12,6 @@ MOST_FILES = 10
 
 _LINES_A_FILE = 100
 _PACKED = (".gz", ".zst", ".zip", ".parquet")
-
-Line = TypeVar("Line")
 
 
 def spread(files: Sequence[DeliveredFile], n_lines: int) -> list[DeliveredFile]:
@@ -55,23 +52,15 @@ def shares(available: Sequence[int], n_lines: int) -> list[int]:
     return found
 
 
-def sample_lines(
-    heads: Sequence[tuple[DeliveredFile, Sequence[Line]]], n_lines: int
-) -> list[tuple[DeliveredFile, Sequence[Line], bool]]:
-    """Return the lines of files that are looked at, and whether they are all of the file's.
-
-    Args:
-        heads: files with up to one line more than `n_lines`.
-        n_lines: at most so many, of all files together.
-    """
-    taken = shares([min(len(lines), n_lines) for _, lines in heads], n_lines)
-    return [(file, lines[:n], n == len(lines)) for (file, lines), n in zip(heads, taken, strict=True) if n or not lines]
-
-
 def sample_pieces(
     pieces: Sequence[tuple[DeliveredFile, FilePieces]], n_lines: int
 ) -> list[tuple[DeliveredFile, list[SampledLine], bool]]:
-    """Return the same as `sample_lines`, of the beginnings, middles and ends of files."""
+    """Return the lines of files that are looked at, and whether they are all of the file's.
+
+    Args:
+        pieces: files with what was read of their beginnings, middles and ends.
+        n_lines: at most so many, of all files together.
+    """
     quotas = shares([min(len(found), n_lines) for _, found in pieces], n_lines)
     return [
         (file, found.taken(n), n == len(found))

@@ -1,4 +1,4 @@
-"""What a source makes of the first lines of the tables that are delivered beside its events."""
+"""What a source makes of some lines of the tables that are delivered beside its events."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from conf.specs.side_table import ConsentTable, SideTable
 from conf.specs.source import Source
 from conf.tables import CONSENT, SIDE_TABLES
-from jobs.commands.line_samples import looked_at, n_lines_about, sample_lines, spread
+from jobs.commands.file_pieces import read_pieces
+from jobs.commands.line_samples import looked_at, n_lines_about, sample_pieces, spread
 from jobs.commands.unended_files import lacks_last_line_end, unended_lines
 from jobs.landing.delivered_files import DeliveredFile, explaining_damage, find_files, read_side_columns
-from jobs.landing.raw_lines import LineFile, read_batches, side_reading
+from jobs.landing.raw_lines import side_reading
 from jobs.parsing.passed_over import PassedOver, passed_over_line
 from jobs.parsing.side_parsing import SideLine, SideParser
 
@@ -28,8 +28,9 @@ _Key = tuple[Any, ...]
 
 @dataclass
 class SideCheck:
-    """What became of the first lines of one side table.
+    """What became of some lines of one side table.
 
+    has_ends: whether some lines are from middles and ends of files.
     first: where each reason was met first; rows: by their keys; contradicted: keys of which lines say different things,
     with where the second was met.
     """
@@ -41,6 +42,7 @@ class SideCheck:
     n_files: int = 0
     n_about: int | None = None
     is_all: bool = True
+    has_ends: bool = False
     unended: list[str] = field(default_factory=list)
     undated: list[str] = field(default_factory=list)
     n_lines: int = 0
@@ -70,7 +72,9 @@ class SideCheck:
             yield f"{self.name}: no file matches {', '.join(self.table.files)}"
             return
         n_wrong = self.n_rejected.total()
-        told = looked_at(self.n_lines, self.files, self.n_files, self.n_about, is_all=self.is_all)
+        told = looked_at(
+            self.n_lines, self.files, self.n_files, self.n_about, is_all=self.is_all, has_ends=self.has_ends
+        )
         yield f"{self.name}: {told}"
         yield f"  accepted {self.n_lines - n_wrong}, rejected {n_wrong}"
         for reason, n in self.n_rejected.most_common():
@@ -132,7 +136,7 @@ def consent_line(sides: Sequence[SideCheck], shoppers: Collection[str]) -> str |
 
 
 def check_side_tables(source: Source, logs: Path, n_lines: int) -> list[SideCheck]:
-    """Return what the first lines of each side table become.
+    """Return what lines from the beginnings, middles and ends of each side table's files become.
 
     Raises:
         DeliveryError: a file that doesn't fit the source.
@@ -150,26 +154,22 @@ def _check_files(check: SideCheck, files: Sequence[DeliveredFile], source: Sourc
     check.undated = [file.name for file in files if file.delivery_date is None]
     check.unended = [file.name for file in files if check.table.csv is not None and lacks_last_line_end(file.path)]
     headers = {file.name: read_side_columns(file, check.table, source) for file in files}
-    heads = []
+    reading, pieces = side_reading(check.table, b"one check"), []
     for file in spread(files, n_lines):
         with explaining_damage(file):
-            heads.append((file, list(islice(_numbered(file, check.table), n_lines + 1))))
-    samples = sample_lines(heads, n_lines)
+            pieces.append((file, read_pieces(file, reading, n_lines)))
+    check.has_ends = any(found.end for _, found in pieces)
+    samples = sample_pieces(pieces, n_lines)
     check.is_all = len(samples) == len(files) and all(is_whole for _, _, is_whole in samples)
-    sizes = [(file, len(lines), sum(len(line.encode()) + 1 for _, line in lines)) for file, lines, _ in samples]
+    sizes = [(file, len(lines), sum(len(line.encode()) + 1 for _, line, _ in lines)) for file, lines, _ in samples]
     check.n_about = n_lines_about(files, sizes)
     passed_over = PassedOver(check.table.raw_columns if check.table.csv is None else ())
     for file, lines, _ in samples:
         parser = SideParser(check.name, check.table, headers[file.name] or (), zone=source.zone, pseudonym=str)
         check.files.append(file.name)
-        for number, line in lines:
+        for number, line, _ in lines:
             check.n_passed_over.update(passed_over.lists_of(line))
             _count(check, parser.parse(line, file.delivery_date or _ANY_DAY), f"{file.name} line {number}")
-
-
-def _numbered(file: DeliveredFile, table: SideTable) -> Iterator[tuple[int, str]]:
-    for batch in read_batches(LineFile(file.path, file.name), side_reading(table, b"one check")):
-        yield from zip(batch.numbers.tolist(), batch.lines.to_pylist(), strict=True)
 
 
 def _count(check: SideCheck, parsed: SideLine, place: str) -> None:

@@ -133,6 +133,10 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
     ),
 }
 
+_VISIT = re.compile(
+    r"(.+_)?(s_?id|sess(ion)?|visita?|visite|sitzung|besuch|sesion|sessione|sessao|sessie|bezoek|sesja|wizyta)s?"
+    r"(_?(id|key|hash|uuid|token|nr|no|num|number))?"
+)
 _OF_A_PIECE = re.compile(r"price|preis|prix|precio|prezzo|preco|prijs|cena|pris$|^vk$")
 _OF_ALL = re.compile(r"gesamt|total|zeilen|positions|rechnungs|umsatz|waren(preis|wert)")
 
@@ -154,6 +158,17 @@ def field_rank(field: str, column: str) -> int | None:
     names = [*_names(column), *(_names_of_money(column) if field in MONEY_WORDS else ())]
     words = enumerate(FIELD_WORDS[field])
     return next((place for place, one in words if any(re.fullmatch(one, name) for name in names)), None)
+
+
+def names_a_visit(column: str) -> bool:
+    """Return whether a column's name says that it is the key of a visit, which is over before the shopper comes again.
+
+    >>> names_a_visit("sid"), names_a_visit("user_session"), names_a_visit("sessionId"), names_a_visit("session.id")
+    (True, True, True, True)
+    >>> names_a_visit("visitor"), names_a_visit("session.user"), names_a_visit("residence")
+    (False, False, False)
+    """
+    return any(_VISIT.fullmatch(name) for name in _names(column))
 
 
 def is_of_a_piece(column: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 from conf.specs.field_mapping import MONEY_FIELDS, NULL_WORDS
 from conf.specs.json_paths import is_path, read_path
 from jobs.parsing.raw_values import exact_decimal
-from jobs.proposal.column_words import FIELD_WORDS, field_rank, is_in_minor_units, is_of_a_piece
+from jobs.proposal.column_words import FIELD_WORDS, field_rank, is_in_minor_units, is_of_a_piece, names_a_visit
 from jobs.proposal.event_words import FLAG_WORDS, event_type_of
 from jobs.proposal.file_looks import FileLook, Values
 from jobs.proposal.nested_lines import NestedLines
@@ -39,7 +39,6 @@ _ARMS = re.compile(r"treatment|treated|arm|variant|segment", re.IGNORECASE)
 _ORIGINAL = re.compile(
     r"orig|urspr|oorspr|purchase|sale|kauf|bezug|vente|achat|compra|venta|vendita|aankoop|verkoop|zakup|initial"
 )
-_SESSIONS = re.compile(r"(?:^|[_.])(?:session|sess|sid|visit)(?:_?(?:id|key|no|number))?$", re.IGNORECASE)
 _LABELLED = re.compile(r"\S+-[01](\s+\S+-[01])*")
 _OTHER_NULLS = ("(not set)", "(none)", "(not provided)", "N/A", "n/a", "NA", "k.A.", "k. A.", "-", "undefined")
 _MOST_WORDS = 60
@@ -118,7 +117,7 @@ def _time_of(nested: NestedLines | None, columns: Mapping[str, Values]) -> tuple
 
 def _without_sessions(guess: FeedGuess, nested: NestedLines, columns: dict[str, Values]) -> dict[str, Values]:
     """Return the columns that may name a shopper: a session's key does where nothing else does."""
-    sessions = [name for name in columns if _SESSIONS.search(name) or name in nested.once]
+    sessions = [name for name in columns if names_a_visit(name) or name in nested.once]
     others = {name: values for name, values in columns.items() if name not in sessions}
     beside = {name: values for name, values in others.items() if not name.startswith(f"{nested.path}.")}
     has_shoppers = _best(beside, "user_id") is not None or any(map(_repeats_as_ids_do, beside, beside.values()))
@@ -359,9 +358,10 @@ def _put_user(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
             user = rows[0]
             guess.doubts.append("user_id: the log names no shopper; every line is read as one of its own")
             guess.events["decision_id"] = {"column": user, "required": True}
-        elif repeating := [name for name, values in top.items() if _repeats_as_ids_do(name, values)]:
+        elif repeating := _coming_again(top):
             user = repeating[0]
             guess.doubts.append(f"user_id: {user} is a guess by its values, which come again ({_some(repeating)} do)")
+            guess.doubts += _doubt_of_visits(user)
         elif guess.look.form is not None:
             guess.form["line_number"] = user = "row"
             guess.events["decision_id"] = {"column": "row", "required": True}
@@ -369,11 +369,31 @@ def _put_user(guess: FeedGuess, columns: Mapping[str, Values]) -> None:
                 "user_id: the log names no shopper; every line is read as one of its own, by its number"
             )
         else:
-            user = next(iter(top))
+            user = next((name for name, values in top.items() if _may_outlive_visits(name, values)), next(iter(top)))
             guess.doubts.append(f"user_id: no column looks like a shopper; {user} is a placeholder")
+            guess.doubts += _doubt_of_visits(user)
     mapping = _with_second(top, user, "user_id") if user in top else {"column": user}
     guess.events["user_id"] = mapping | {"required": True}
     guess.missing_share = 0.0 if user not in top or "first_of" in mapping else 1 - _filled(top[user])
+
+
+def _coming_again(columns: Mapping[str, Values]) -> list[str]:
+    """Return the columns that may be shoppers by their values; keys of visits last, since shoppers outlive them."""
+    found = [name for name, values in columns.items() if _repeats_as_ids_do(name, values)]
+    return sorted(found, key=names_a_visit)
+
+
+def _may_outlive_visits(name: str, values: Values) -> bool:
+    """Return whether some values come again, too few for a key and too many for a word; in logs too short to tell."""
+    given = _given(values)
+    is_other = any(field_rank(field, name) is not None for field in FIELD_WORDS if field != "user_id")
+    return not is_other and not names_a_visit(name) and _is_id(values) and len(given) / 4 < len(set(given)) < len(given)
+
+
+def _doubt_of_visits(user: str) -> list[str]:
+    if not names_a_visit(user):
+        return []
+    return [f"user_id: {user} reads as the key of a visit: every visit would be a shopper of its own, with no history"]
 
 
 def _with_second(columns: Mapping[str, Values], column: str, field_name: str) -> dict[str, Any]:

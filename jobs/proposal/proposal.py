@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -111,12 +112,10 @@ def _side_lines(key: str, pattern: str, table: dict[str, Any], look: FileLook, w
 
 
 def _look(files: Sequence[tuple[Path, str]]) -> FileLook:
-    """Return a look at the first and the last of a log's files."""
-    first = look_at(*files[0])
-    if len(files) == 1:
-        return first
-    last = look_at(*files[-1])
-    return joined(first, last) if (first.nested is None) == (last.nested is None) else first
+    """Return a look at the first of a log's files, the one in the middle and the last."""
+    places = sorted({0, len(files) // 2, len(files) - 1})
+    looks = [look_at(*files[place]) for place in places]
+    return reduce(joined, [look for look in looks if (look.nested is None) == (looks[0].nested is None)])
 
 
 def _files(paths: Sequence[Path]) -> list[tuple[Path, str]]:

@@ -13,6 +13,7 @@ from datetime import date
 
 from conf.kernel.quarantine import NO_CONSENT, QUARANTINE_REASONS
 from conf.publication import Manifest
+from conf.set_aside import DECISION_FAULTS
 from conf.specs.delivery import MAX_REJECTED_SHARE
 from conf.specs.scenario import Pipeline
 from jobs.errors import CheckError
@@ -27,15 +28,6 @@ REPEATED_DECISIONS = "repeated_decisions"
 
 # So few say nothing of a share, unless they are as large a part of the date as a log of another kind would have.
 _FEW, _LARGE_PART = 2, MAX_REJECTED_SHARE
-
-_WORDS = {
-    "no_action": "name no action: neither `action` nor what it falls back to",
-    "unknown_set": "name no availability set, or one that was not delivered",
-    "no_consent": "are of shoppers who had not consented",
-    "missed_count": "are followed by a period without a count of their product",
-    "outside_set": "chose what their availability set doesn't offer",
-    NO_SHOPPER: "name no shopper",
-}
 
 
 @dataclass
@@ -173,7 +165,7 @@ def _told(day: date, decided: DateDecisions) -> list[str]:
     n = decided.n_unusable
     head = f"  date={day}: {n} of {decided.n} decisions ({n / decided.n:.2%})"
     reasons = [
-        f"    {n} {reason}: they {_WORDS[reason]}; the first: {decided.examples[reason]}"
+        f"    {n} {reason}: they {DECISION_FAULTS[reason]}; the first: {decided.examples[reason]}"
         for reason, n in decided.n_unfit.most_common()
     ]
     return [head, *reasons]

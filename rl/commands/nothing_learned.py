@@ -8,6 +8,7 @@ from typing import Any
 from conf.earnings import earnings_sentence
 from conf.paths import Run
 from conf.publication import write_atomically
+from conf.set_aside import main_cause
 from conf.specs.scenario import HOURS_PER_DAY, Pipeline
 from rl.night.figures.data_summary import read_ingest
 from rl.page.nothing_page import NothingLearned, render_nothing_page
@@ -44,24 +45,14 @@ def write_nothing_page(pipeline: Pipeline, run: Run, reason: str) -> None:
 
 
 def told_reason(run: Run, reason: str) -> str:
-    """Return why nothing was learned; where most decisions are set aside, with that said first, want of consent ahead.
+    """Return why nothing was learned; where most decisions are set aside, with that and its main cause said first.
 
     Args:
         run: its folder.
         reason: why too little is left.
     """
-    build = _build(run)
-    aside = build.get("quarantined", {})
-    n_aside, n_refused = aside.get("decisions", 0), aside.get("no_consent", 0)
-    n = build.get("n_transitions", 0) + n_aside
-    if 2 * n_aside <= n:
-        return reason
-    if n_refused:
-        return (
-            f"{n_refused:,} of {n:,} decisions are of shoppers without consent, and {n_aside:,} are set aside in all: "
-            f"{reason}; if the table consent lists those alone who opted out, give consent.unlisted: given"
-        )
-    return f"{n_aside:,} of {n:,} decisions are set aside: they, or others of their episodes, can't be used: {reason}"
+    cause, cure = main_cause(_build(run))
+    return "; ".join(part for part in (f"{cause}: {reason}" if cause else reason, cure) if part)
 
 
 def needed(pipeline: Pipeline) -> list[str]:

@@ -74,6 +74,7 @@ class DataSummary(StrictModel):
     """What the policy was learned from.
 
     quarantined: episodes and decisions set aside, and decisions that can't be used by reason; empty where none are.
+    main_cause: what set most of the decisions aside, a sentence without its full stop; empty where most are there.
     """
 
     dates: tuple[date, ...]
@@ -85,6 +86,7 @@ class DataSummary(StrictModel):
     ingest: IngestCounts | None = None
     reward: RewardBalance | None = None
     quarantined: dict[str, int] = Field(default_factory=dict)
+    main_cause: str = ""
     counters: dict[str, int] = Field(default_factory=dict)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from conf.paths import Run
+from conf.set_aside import set_aside_sentence
 from rl.data.description import DatasetDescription
 from rl.errors import EvaluationError
 from rl.figures.data import DataSummary, IngestCounts, PersonsWord, RewardBalance, SplitSummary
@@ -45,6 +46,7 @@ def summarize_data(run: Run, dataset: DatasetDescription) -> DataSummary:
         ingest=None if ingest is None else _ingest_counts(ingest),
         reward=None if build is None else _reward_balance(build),
         quarantined={} if build is None else _quarantined(build),
+        main_cause="" if build is None else set_aside_sentence(build),
         counters={**dataset.counters, **counts},
     )
 

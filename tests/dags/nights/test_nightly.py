@@ -20,6 +20,7 @@ from conf.paths import Run
 from conf.settings import PROJECT_ROOT, Settings
 from dags.nights import nightly
 from dags.nights.nightly import approval_of
+from dags.nights.nightly_progress import NightlyProgress
 from dags.nights.nightly_request import NightlyRequest
 from tests.dags.fake_pipeline import calls, write_fake_pipeline
 
@@ -166,6 +167,28 @@ def test_nightly_ends_with_the_simulations_message(night: Night) -> None:
     ended = night(fail={"simulate-shop": (1, "no space left on device")})
     assert ended.returncode == 1
     assert ended.stderr.splitlines()[-1] == "error: simulate_shop: no space left on device"
+
+
+@pytest.mark.parametrize(("n_left", "is_told"), [(1, True), (9, False)])
+def test_what_set_most_decisions_aside_is_said_first(tmp_path: Path, n_left: int, is_told: bool) -> None:
+    """Before what the deliveries ask of a person, and in the result; nothing where most decisions remain."""
+    settings = Settings.from_environment({"NIGHTCART_HOME": str(tmp_path)})
+    run = Run(tmp_path, "shop", "recommendation", date(2026, 1, 31))
+    run.folder.mkdir(parents=True)
+    ingest = {"n_events": 7, "n_rejected": 2, "n_not_yet": 1, "unread_files": ["a.csv"]}
+    build = {"n_transitions": n_left, "quarantined": {"episodes": 4, "decisions": 9, "no_consent": 9}}
+    registration = {"verdict": "promote", "model": "m", "version": 3, "dataset_digest": "d1"}
+    written = {run.ingest_result: ingest, run.build_result: build, run.registration: registration}
+    for path, content in written.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content), encoding="utf-8")
+    lines = list[str]()
+    progress = NightlyProgress(lines.append)
+    result = nightly._told_result(NightlyRequest("recommendation", "shop", run.date, None), settings, progress)
+    progress.end()
+    assert ("9 of 10 decisions are of shoppers without consent" in lines[0]) == is_told
+    assert "a.csv" in lines[-1]
+    assert ("set_aside" in result) == is_told
 
 
 def test_an_unexpected_error_is_one_line(

@@ -87,10 +87,21 @@ def test_side_tables_are_counted_with_reasons_and_places(tmp_path: Path) -> None
     assert (consent.n_lines, consent.problem(), consent.empty_fields) == (2, None, [])
 
 
-def test_only_the_first_lines_of_a_table_are_read(tmp_path: Path) -> None:
+def test_only_some_lines_of_a_table_are_read(tmp_path: Path) -> None:
     """A catalogue of any size is checked in seconds."""
     items, _ = checks_of(tmp_path, "1;2;3;01.01.2026\n" * 9, n_lines=4)
     assert (items.n_lines, items.n_filled["cost"]) == (4, 4)
+
+
+@pytest.mark.parametrize("place", [20, 39])
+def test_what_stands_late_in_a_table_is_found(tmp_path: Path, place: int) -> None:
+    """In the middle of its lines or at their end, under its number in the file."""
+    lines = ["1;2;3;01.01.2026\n"] * 40
+    lines[place] = "1;free;3;01.01.2026\n"
+    items, _ = checks_of(tmp_path, "".join(lines), n_lines=8)
+    assert (items.n_lines, dict(items.n_rejected)) == (8, {"bad_number price": 1})
+    assert items.first["bad_number price"].endswith(f"items.csv line {place + 2}")
+    assert "8 lines of about 40, from the beginning, middle and end of 1 file(s)" in next(items.lines())
 
 
 def test_a_column_that_the_table_lacks_is_named(tmp_path: Path) -> None:

@@ -269,6 +269,49 @@ def test_object_that_holds_an_id_names_it(tmp_path: Path) -> None:
     assert draft.delivery.layout == "dated_files"
 
 
+def test_draft_knows_what_only_a_file_in_the_middle_holds(tmp_path: Path) -> None:
+    """An event type that no line of the first and the last file has."""
+    for day, kind in enumerate(("view", "view", "purchase", "view", "view"), start=1):
+        lines = [{"user": f"u{n}", "sku": "a", "ts": 1767225600 + 86400 * day + n, "event": kind} for n in range(20)]
+        lines[0]["event"] = "cart"
+        _write(tmp_path / f"log_2026-01-0{day}.jsonl", "".join(f"{json.dumps(one)}\n" for one in lines))
+    assert _draft(tmp_path).events.event_type.map == {"view": "view", "cart": "cart", "purchase": "purchase"}
+
+
+def _visits(key: str, shopper: str, *, n_visits: int, n_hits: int = 3) -> str:
+    """Visits, two a shopper: each stands in `n_hits` lines, with its key before the shopper's."""
+    lines = [
+        {
+            key: f"s{n:04}",
+            "country": ("de", "fr", "nl")[n % 3],
+            shopper: f"v{n // 2:04}",
+            "ts": 1767607200 + 60 * n + hit,
+        }
+        | {"event": "view", "sku": f"p{hit}"}
+        for n in range(n_visits)
+        for hit in range(n_hits)
+    ]
+    return "".join(f"{json.dumps(one)}\n" for one in lines)
+
+
+@pytest.mark.parametrize("key", ["sid", "sessionId", "visit_id", "besuch"])
+@pytest.mark.parametrize(("n_visits", "n_hits"), [(80, 3), (20, 1)])
+def test_shopper_is_the_key_that_outlives_visits(tmp_path: Path, key: str, n_visits: int, n_hits: int) -> None:
+    """Its name says nothing, and the visit's key stands first; in a long log, and in one too short to tell."""
+    path = tmp_path / "hits.jsonl"
+    _write(path, _visits(key, "fp", n_visits=n_visits, n_hits=n_hits))
+    assert _draft(path).events.user_id.column == "fp"
+    assert "key of a visit" not in propose([path])
+
+
+def test_a_visit_that_is_taken_for_a_shopper_is_in_doubt(tmp_path: Path) -> None:
+    """Where nothing else can be one."""
+    path = tmp_path / "hits.jsonl"
+    _write(path, _visits("sid", "sku", n_visits=80))
+    assert "# unsure: user_id: sid reads as the key of a visit" in propose([path])
+    assert _draft(path).events.user_id.column == "sid"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [

@@ -82,10 +82,11 @@ def test_prepare_skips_with_the_reason(tmp_path: Path, name: str) -> None:
     [
         (
             {"decisions": 19_900, "episodes": 9_000, "no_consent": 19_813, "outside_set": 60},
-            "19,813 of 20,029 decisions are of shoppers without consent, and 19,900 are set aside in all: ",
+            "19,813 of 20,029 decisions are of shoppers without consent, and 19,900 are set aside in all (27 of them "
+            "as others of the same episodes): ",
         ),
         ({"decisions": 120, "outside_set": 100}, "nothing"),
-        ({"decisions": 400, "outside_set": 100}, "400 of 529 decisions are set aside: they, or "),
+        ({"decisions": 400, "outside_set": 100}, "100 of 529 decisions chose what their availability set doesn"),
     ],
 )
 def test_what_set_most_decisions_aside_is_said_first(tmp_path: Path, quarantined: dict[str, int], first: str) -> None:

@@ -361,6 +361,14 @@ def test_page_says_which_decisions_were_set_aside() -> None:
     assert "are set aside, since" not in text_of(review())
 
 
+def test_page_says_before_the_verdict_what_set_most_decisions_aside() -> None:
+    """Else a table of opt-outs that was taken for one of consents looks like a small shop."""
+    cause = "800 of 1,000 decisions are of <shoppers> without consent"
+    shown = text_of(review(data=data(main_cause=cause)))
+    assert shown.index(f"Most decisions are missing: {cause}.") < shown.index("Verdict on")
+    assert "Most decisions are missing" not in text_of(review())
+
+
 def test_page_shows_calibration_where_propensities_are_estimated() -> None:
     """Estimated propensities come with their calibration, drawn."""
     tags = parse(estimated_review())

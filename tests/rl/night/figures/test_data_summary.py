@@ -78,6 +78,17 @@ def test_summary_joins_what_the_steps_left(run: Run) -> None:
     assert summary.counters["n_decisions"] == 27
 
 
+@pytest.mark.parametrize(("n_left", "first"), [(1, "8 of 10 decisions are of shoppers without consent"), (9, "")])
+def test_what_set_most_decisions_aside_is_told(run: Run, n_left: int, first: str) -> None:
+    """By the decisions that the build left, whatever the dataset takes of them; nothing where most remain."""
+    reward = {"events": 0, "transitions": 0, "residuals": {}}
+    aside = {"episodes": 4, "decisions": 9, "no_consent": 8}
+    write(run.build_result, {"reward": reward, "n_transitions": n_left, "quarantined": aside})
+    told = summarize_data(run, description()).main_cause
+    assert told.startswith(first)
+    assert bool(told) == bool(first)
+
+
 def test_missing_results_are_unknown_not_zero(run: Run) -> None:
     """A run folder without ingest or build results gives no counts rather than counts of nothing."""
     summary = summarize_data(run, description())
