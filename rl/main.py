@@ -17,6 +17,7 @@ from conf.plain_json import to_json
 from conf.private_home import keep_private, refuse_unwritable
 from conf.settings import Settings
 from rl.commands.night_turn import own_turn_of
+from rl.commands.step_seconds import timed
 from rl.logs import configure_logs
 
 NOTHING_TO_DO = 99
@@ -453,7 +454,7 @@ def _run_command(name: str, *, told_as: str = "", **arguments: object) -> None:
         refuse_unwritable(settings)
         run: Callable[..., dict[str, Any]] = importlib.import_module(f"rl.commands.{name}").run
         with own_turn_of(name, settings, arguments):
-            result = run(settings=settings, **arguments)
+            result = timed(name, run)(settings=settings, **arguments)
         if result:  # of several processes one alone has a result
             print(to_json(result), flush=True)
     except (NightcartError, OSError) as error:
