@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare observe control monitor serve preview rollback off on pseudonyms loop \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare home observe control monitor serve preview rollback off on pseudonyms loop \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
@@ -153,6 +153,8 @@ compare: pipeline-environment  ## two versions as one page: specs, data, values 
 restore-aliases: pipeline-environment  ## put aliases that somebody moved in MLflow back to where the record of approvals says (SCENARIO)
 	@exec $(PIPELINE) -m rl restore-aliases --scenario "$${SCENARIO:-recommendation}"
 
+home: pipeline-environment  ## the home page and a page for each table, without any service: nights, champion, what waits, freshness, seconds, disk
+	@exec $(PIPELINE) -m rl home
 
 observe: pipeline-environment  ## publish what is known of every shopper as of a day, for serving (SOURCE, SCENARIO, AS_OF)
 	@exec $(PIPELINE) -m jobs.main observe --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \

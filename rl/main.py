@@ -212,6 +212,12 @@ def review(
     _run_command("review", scenario=scenario)
 
 
+@app.command("home")
+def home() -> None:
+    """Write the home page and the pages of tables, from what runs left."""
+    _run_command("home")
+
+
 @app.command("compare")
 def compare(
     scenario: WhatScenario,
