@@ -11,11 +11,12 @@ import json
 import os
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,8 @@ def browser(executable: str, profile: Path) -> Iterator[Chromium]:
     finally:
         os.close(to_browser[1])
         os.close(from_browser[0])
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its children too
         process.wait()
 
 
