@@ -170,9 +170,9 @@ class Chromium:
         seen["beyond"] = tuple(seen["beyond"])
         return Look(**seen, errors=tuple(filter(None, map(_error, self._events))))
 
-    def picture(self, path: Path, *, width: int, height: int) -> None:
-        """Write the top of the page that is open as a PNG of that many pixels."""
-        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+    def picture(self, path: Path, *, width: int, height: int, scale: float = 1.0) -> None:
+        """Write the top of the page that is open, so many CSS pixels of it, as a PNG that is smaller by the scale."""
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": scale}
         told = self._ask("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(told["data"]))
 
