@@ -157,10 +157,10 @@ restore-aliases: pipeline-environment  ## put aliases that somebody moved in MLf
 home: pipeline-environment  ## the home page and a page for each table, without any service: nights, champion, what waits, freshness, seconds, disk
 	@exec $(PIPELINE) -m rl home
 
-pictures: pipeline-environment  ## pictures of the home's pages for the docs, by a headless Chromium; fails over one that overflows (INSTALL_CHROMIUM=1)
+pictures: pipeline-environment  ## pictures of the home's pages for the docs, by a headless Chromium; fails over one that overflows (INSTALL_CHROMIUM=1; AIRFLOW_PAGES=1 of a waiting approval)
 	@if [ "$${INSTALL_CHROMIUM:-0}" = 1 ] && ! command -v chromium >/dev/null; then \
 	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >&2; fi
-	@exec $(PIPELINE) -m tests.browser.pictures
+	@exec $(PIPELINE) -m tests.browser.pictures $${AIRFLOW_PAGES:+--airflow}
 
 observe: pipeline-environment  ## publish what is known of every shopper as of a day, for serving (SOURCE, SCENARIO, AS_OF)
 	@exec $(PIPELINE) -m jobs.main observe --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \

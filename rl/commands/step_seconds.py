@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from conf.paths import Run
 from conf.publication import write_atomically
 
@@ -32,7 +34,11 @@ def timed(name: str, run: Command) -> Command:
         began = time.monotonic()
         result = run(**arguments)
         if result and "skipped" not in result:  # of several processes one alone has a result
-            _note(_place(name, arguments), time.monotonic() - began)
+            took, path = time.monotonic() - began, _place(name, arguments)
+            try:
+                _note(path, took)
+            except OSError as error:  # the step's work is done
+                structlog.get_logger().warning("how long it took isn't kept", step=name, reason=str(error))
         return result
 
     return timed_run

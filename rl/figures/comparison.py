@@ -11,7 +11,6 @@ from typing import Literal
 from conf.specs.strict_yaml import StrictModel
 from rl.figures.values import Gain, Spread
 
-
 DATASET, CODE = "dataset digest", "code and pins"
 """Names of what tells whether both learned from the same data, by the same code."""
 

@@ -80,7 +80,7 @@ class SiteContent:
     sources: tuple[SourceState, ...]
     tables: tuple[TableState, ...]
     disk: DiskState | None
-    failures: tuple[Mapping[str, Any], ...]
+    failures: tuple[Mapping[str, str], ...]
     alerts: tuple[Mapping[str, Any], ...]
     services: str
 
@@ -103,10 +103,15 @@ def read_content(settings: Settings) -> SiteContent:
         sources=sources,
         tables=tables,
         disk=disk,
-        failures=tuple(reversed(failures[-_LAST_LINES:])),
+        failures=tuple(reversed([_told(one) for one in failures[-_LAST_LINES:]])),
         alerts=tuple(reversed(alerts[-_LAST_LINES:])),
         services=_services(settings.home),
     )
+
+
+def _told(failure: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a failure says, each of its parts as text, empty where it lacks one."""
+    return {name: str(failure.get(name) or "") for name in ("time", "dag", "date", "task", "reason")}
 
 
 def _others(names: list[str], known: set[str]) -> list[str]:
@@ -140,9 +145,12 @@ def _disk(settings: Settings, lakes: list[Lake]) -> DiskState | None:
     if not settings.home.is_dir():
         return None
     a_night = bytes_a_night(lakes, known_runs(settings.home))
+    tables, folders = bytes_by_table(lakes), bytes_by_folder(settings.home)
+    if not settings.lake.is_relative_to(settings.home):
+        folders |= {str(settings.lake): sum(tables.values())}
     return DiskState(
-        folders=bytes_by_folder(settings.home),
-        tables=dict(sorted(bytes_by_table(lakes).items(), key=lambda pair: -pair[1])),
+        folders=folders,
+        tables=dict(sorted(tables.items(), key=lambda pair: -pair[1])),
         a_night=a_night,
         free=shutil.disk_usage(settings.home).free,
         nights_left=nights_left(settings.home, a_night),

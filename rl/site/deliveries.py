@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 
-from conf.paths import Lake, path_date
+from conf.paths import Lake
 from conf.publication import Pointer
 from conf.specs.source import Source, load_source
 from conf.tables import READ_RIGHT
@@ -74,7 +75,8 @@ class Reasons:
 def read_source(lake: Lake, left: LeftFiles) -> SourceState:
     """Return what the source delivered, from the manifests of its events."""
     pointers = left.pointers(lake.table("events"))
-    deliveries = [_delivery(name, *found) for name, found in sorted(pointers.items())]
+    read = (left.attempt(partial(_delivery, name, *found), None) for name, found in sorted(pointers.items()))
+    deliveries = [one for one in read if one is not None]
     source = left.attempt(lambda: _spec(lake.source), None)
     return SourceState(
         name=lake.source,
@@ -99,10 +101,10 @@ def _spec(name: str) -> Source | None:
     return load_source(name)
 
 
-def _delivery(partition: str, pointer: Pointer, published_at: datetime) -> Delivery:
+def _delivery(partition: str, pointer: Pointer, published_at: datetime) -> Delivery | None:
     counters, manifest = pointer.manifest.counters, pointer.manifest
     return Delivery(
-        day=path_date(partition, "delivery_date"),
+        day=date.fromisoformat(partition.rpartition("=")[2]),
         n_lines=counters.get("n_lines", 0),
         n_events=counters.get("n_events", manifest.n_rows),
         n_rejected=counters.get("n_rejected", 0),

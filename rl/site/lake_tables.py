@@ -21,6 +21,7 @@ from rl.site.left_files import LeftFiles
 
 _EXAMPLE = ("recommendation", "simulated_shop")
 _ONE_A_SPEC = ("transitions", "histories", "attributes", "observations")
+_OF_OBSERVATIONS = ("transitions", "observations")
 RAW = "raw"
 
 
@@ -141,7 +142,7 @@ def _table(lake: Lake, place: str, left: LeftFiles) -> TableState | None:
         name=f"{kind}/{scenario}" if scenario else kind,
         table=table,
         meaning="Files as the shop delivered them, one folder a delivery." if kind == RAW else MEANINGS.get(kind, ""),
-        features=_features(pipeline) if is_current and pipeline is not None and kind != "histories" else (),
+        features=_features(pipeline) if is_current and pipeline is not None and kind in _OF_OBSERVATIONS else (),
         spec_hash=spec_hash,
         is_current=is_current,
         partitions=tuple(_partition(name, *found) for name, found in sorted(pointers.items())),

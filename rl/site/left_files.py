@@ -26,8 +26,8 @@ class LeftFiles:
         """Return what `read` returns; where it fails as a file of a home may, note why and return `otherwise`."""
         try:
             return read()
-        except (NightcartError, OSError) as error:
-            self.note(str(error).splitlines()[0])
+        except (NightcartError, OSError, ValueError) as error:
+            self.note((str(error).splitlines() or [type(error).__name__])[0])
             return otherwise
 
     def note(self, problem: str) -> None:

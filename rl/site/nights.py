@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from conf.errors import NightcartError
+from conf.night_lock import at_work
 from conf.paths import Run
 from rl.figures.night import read_figures
 from rl.figures.values import Gain
@@ -40,6 +41,7 @@ class Night:
         gain: what the candidate would earn more; None where that isn't known.
         reward_unit: of the gain.
         why: the gate's first reason, why nothing was learned, or why the night failed.
+        at_work: who computes it just now; empty where nobody does.
         is_promoted: its version became champion.
         seconds: by stage, of those that are known; trainings are added up.
         pages: what to call each page of the night, and where it lies.
@@ -52,6 +54,7 @@ class Night:
     gain: Gain | None
     reward_unit: str
     why: str
+    at_work: str
     is_promoted: bool
     seconds: Mapping[str, float]
     pages: tuple[tuple[str, Path], ...]
@@ -96,7 +99,8 @@ def _night(run: Run, left: LeftFiles, failures: Sequence[Mapping[str, Any]]) -> 
     decision, gain, unit, reasons = _evaluated(run, left)
     reached = _reached(run)
     verdict = str(registration.get("verdict") or decision or ("abstain" if nothing else ""))
-    reasons = [str(one) for one in registration.get("reasons") or reasons]
+    told = registration.get("reasons")
+    reasons = [str(one) for one in told] if isinstance(told, list) and told else reasons
     why = str(nothing.get("skipped", "")) or (reasons[0] if reasons else "")
     version = registration.get("version")
     return Night(
@@ -107,6 +111,7 @@ def _night(run: Run, left: LeftFiles, failures: Sequence[Mapping[str, Any]]) -> 
         gain=gain,
         reward_unit=unit,
         why=why or _failure(run, failures),
+        at_work=at_work(run),
         is_promoted=run.promotion.exists() and bool(left.mapping(run.promotion).get("champion")),
         seconds=_seconds(run, left),
         pages=tuple((words, path) for words, name in _PAGES if (path := getattr(run, name)).exists()),
@@ -171,5 +176,5 @@ def _seconds(run: Run, left: LeftFiles) -> dict[str, float]:
 
 def _trainings(run: Run, left: LeftFiles) -> float:
     results = (left.mapping(path) for path in sorted((run.folder / "candidates").glob("*/result.json")))
-    told = (result.get("seconds") for result in results)
-    return sum(float(one.get("all", 0.0)) for one in told if isinstance(one, dict))
+    told = (seconds.get("all") for result in results if isinstance(seconds := result.get("seconds"), dict))
+    return sum(float(one) for one in told if isinstance(one, int | float))

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import quote
 
 import jinja2
 from markupsafe import Markup
@@ -113,7 +114,7 @@ def _css() -> Markup:
 
 def _link(home: Path, path: Path) -> str:
     """Return the address of a page of the home, relative to the folder of the home page."""
-    return str(PurePosixPath(os.path.relpath(path, site_folder(home))))
+    return quote(str(PurePosixPath(os.path.relpath(path, site_folder(home)))))
 
 
 def _waiting(found: SiteContent) -> list[WaitingRow]:
@@ -132,6 +133,8 @@ def _outcome(night: Night) -> str:
     """Return the verdict, or how far a night came that has none."""
     if night.verdict:
         return _OUTCOMES.get(night.verdict, night.verdict)
+    if night.at_work:
+        return f"at work: {night.reached} is through" if night.reached else "at work"
     return f"not through: {night.reached} is its last stage" if night.reached else "not through: no stage left a result"
 
 

@@ -176,6 +176,15 @@ class Chromium:
         told = self._ask("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(told["data"]))
 
+    def wait_for_text(self, text: str) -> None:
+        """Wait until the page that is open shows the text: pages that are drawn by scripts are there before it."""
+        shown = f"document.body.innerText.includes({json.dumps(text)})"
+        self._evaluate(
+            f"new Promise(done => {{ if ({shown}) done(); else new MutationObserver((_, seen) => {{ if ({shown}) "
+            "{ seen.disconnect(); done(); } }).observe(document.body, {childList: true, subtree: true, "
+            "characterData: true}); })"
+        )
+
     def fold(self) -> None:
         """Close again what a look has opened."""
         self._evaluate("document.querySelectorAll('details').forEach(one => one.open = false)")
@@ -192,7 +201,7 @@ class Chromium:
         return str(self._evaluate("location.href"))
 
     def _evaluate(self, expression: str) -> Any:
-        told = self._ask("Runtime.evaluate", expression=expression, returnByValue=True)
+        told = self._ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in told:
             raise BrowserError(f"{expression[:80]}: {told['exceptionDetails']}")
         return told["result"].get("value")

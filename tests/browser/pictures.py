@@ -1,7 +1,7 @@
 """Pictures of a home's pages for the docs: `make pictures`, after nights, of NIGHTCART_HOME.
 
 Each page is taken wide in light and narrow in dark, as small PNGs; one that the home doesn't have is named and left
-out. Pages are made anew before, and folded as they open.
+out. Pages are made anew before, and folded as they open. With `--airflow`, Airflow's own are taken instead.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from conf.errors import NightcartError
 from conf.paths import site_folder
 from conf.settings import PROJECT_ROOT, Settings
 from rl.commands import home as home_command
+from tests.browser.airflow_pictures import take_airflow_pictures
 from tests.browser.chromium import Chromium, browser, find_chromium
 
 FOLDER = PROJECT_ROOT / "docs" / "pictures"
@@ -59,7 +60,7 @@ def take(chromium: Chromium, one: Pictured, folder: Path) -> list[str]:
     return problems
 
 
-def main() -> int:
+def main(arguments: list[str]) -> int:
     """Return 1 after naming what is missing or reaches out of its page; pictures of the others are taken."""
     executable = find_chromium()
     if executable is None:
@@ -76,10 +77,13 @@ def main() -> int:
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         browser(executable, Path(profile)) as chromium,
     ):
-        problems = [told for one in pictured_pages(settings.home) for told in take(chromium, one, FOLDER)]
+        if arguments == ["--airflow"]:
+            problems = take_airflow_pictures(chromium, settings.home, FOLDER)
+        else:
+            problems = [told for one in pictured_pages(settings.home) for told in take(chromium, one, FOLDER)]
     print("\n".join([f"pictures: {FOLDER}", *problems]))
     return 1 if problems else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -11,6 +11,7 @@ import pytest
 
 from conf.paths import site_folder
 from conf.settings import Settings
+from rl.commands import forget
 from rl.commands import home as command
 from rl.registry.store import CHAMPION, open_store
 from tests.frozen_home.unpacked_home import unpack_home
@@ -122,3 +123,51 @@ def test_a_damaged_home_still_has_its_page(home: Home) -> None:
     for name in ("registration.json", f"delivery_date={DAY}.json", "alerts.jsonl"):
         assert name in page[: page.index("Last nights")], name
     assert f'id="{SOURCE}-{SCENARIO}"' in page
+
+
+def test_lines_without_their_usual_parts_are_shown_as_they_are(home: Home) -> None:
+    """Another release's, or somebody's own: no part is missed."""
+    home.write(home.folder / "logs" / "failures.jsonl", '{"task": "evaluate"}\n{"dag": 5}\n[]\n')
+    home.write(home.folder / "logs" / "alerts.jsonl", '{"told": "the disk is nearly full"}\n')
+    page = written(home.settings)
+    assert "<td>evaluate</td>" in page
+    assert "the disk is nearly full" in page
+    assert "failures.jsonl: a line of it is no JSON object" in page
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"", b"null", b'{"manifest": 3}'])
+def test_a_pointer_of_any_bytes_is_named(home: Home, content: bytes) -> None:
+    home.deliver(0)
+    pointer = home.lake.pointer(home.lake.table("events"), f"delivery_date={DAY}")
+    for path in (pointer, pointer.with_name("delivery_date=someday.json")):
+        path.write_bytes(content)
+    told = "\n".join(command.run(settings=home.settings)["problems"])
+    for name in (pointer.name, "delivery_date=someday.json"):
+        assert f"{name}: not a pointer" in told
+
+
+def test_a_partition_that_no_date_names_is_left_out_of_days(home: Home) -> None:
+    home.deliver(0)
+    home.publish(home.lake.table("events"), "delivery_date=someday")
+    page = written(home.settings)
+    assert "1 delivery, the last of Monday, 2 March 2026" in page
+    assert "someday" in page
+
+
+def test_a_lake_elsewhere_counts(home: Home, tmp_path: Path) -> None:
+    """NIGHTCART_LAKE may name another disk; the home's own folders don't hold it."""
+    settings = Settings.from_environment({"NIGHTCART_HOME": str(tmp_path / "h"), "NIGHTCART_LAKE": str(tmp_path / "l")})
+    settings.home.mkdir()
+    part = tmp_path / "l" / SOURCE / "events" / "v-1" / "part.parquet"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"x" * 2_500_000)
+    page = written(settings)
+    assert "2.50 MB in all" in page
+    assert str(tmp_path / "l") in page
+
+
+def test_forgetting_a_source_takes_the_pages(home: Home) -> None:
+    home.deliver(0)
+    command.run(settings=home.settings)
+    forget.run(settings=home.settings, source=SOURCE, is_confirmed=True, is_forced=False)
+    assert not site_folder(home.folder).exists()

@@ -63,3 +63,11 @@ def test_other_commands_are_left_alone() -> None:
         return {}
 
     assert timed("review", review) is review
+
+
+def test_a_step_whose_time_cannot_be_kept_is_done_for_all_that(where: dict[str, Any]) -> None:
+    """A full disk, or a folder that is somebody else's: the work isn't done again for a number."""
+    run = Run(where["settings"].home, "shop", "recommendation", DAY)
+    run.folder.mkdir(parents=True)
+    (run.folder / "seconds").write_text("no folder")
+    assert timed("evaluate", lambda **_: {"done": True})(**where) == {"done": True}

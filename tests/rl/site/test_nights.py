@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from conf.night_lock import whole_night
 from rl.site.left_files import LeftFiles
 from rl.site.nights import SHOWN_NIGHTS, read_nights
 from tests.rl.site.conftest import SCENARIO, Home
@@ -32,6 +33,16 @@ def test_a_failed_ingest_is_every_scenarios(home: Home) -> None:
     home.failed(0, dag="ingest_events", task="ingest", reason="half a file")
     (night,) = read_nights(home.folder, LeftFiles(), left_lines(home))
     assert (night.reached, night.why) == ("", "ingest failed: half a file")
+
+
+def test_a_night_that_somebody_computes_is_at_work(home: Home) -> None:
+    """It isn't taken for one that stopped, and looking locks nothing: the night goes on meanwhile."""
+    run = home.night(0)
+    with whole_night(run, "make nightly", lambda _: None):
+        (night,) = read_nights(home.folder, LeftFiles(), [])
+        assert "make nightly" in night.at_work
+    (night,) = read_nights(home.folder, LeftFiles(), [])
+    assert night.at_work == ""
 
 
 def test_nothing_to_learn_is_an_abstention(home: Home) -> None:
