@@ -300,9 +300,14 @@ def launches_record(home: Path) -> Path:
     return home / "launches.json"
 
 
+def comparisons(home: Path) -> Path:
+    """Return the folder of the pages that hold two versions against each other."""
+    return home / "comparisons"
+
+
 def comparison_page(home: Path, model: str, a: int, b: int) -> Path:
     """Return the file of the page that holds two versions of a model against each other."""
-    return home / "comparisons" / f"{model}-{a}-{b}.html"
+    return comparisons(home) / f"{model}-{a}-{b}.html"
 
 
 def promotions(home: Path) -> list[Path]:

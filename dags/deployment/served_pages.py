@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from conf.paths import Run, site_folder
+from conf.paths import Run, comparisons, site_folder
 from conf.settings import Settings
 from dags.deployment.home_page import HomePage, with_notice
 
@@ -20,7 +20,7 @@ PREFIX = "/nightcart"
 HOME_PAGE = f"{PREFIX}/site/index.html"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*\.html")
-_NIGHTS_PAGES = ("review.html", "monitor.html", "worth.html", "experiment.html")
+_NIGHTS_PAGES = ("review.html", "monitor.html", "worth.html", "experiment.html", "shopper_model.html")
 # Pages are single files without scripts. Sandboxed, they have no part in the session of whoever reads them.
 _HEADERS = {
     "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
@@ -55,7 +55,7 @@ def page_file(home: Path, address: str) -> Path | None:
         case ["site", "tables", source, name] if _NAME.fullmatch(source) and _FILE.fullmatch(name):
             return site_folder(home) / "tables" / source / name
         case ["comparisons", name] if _FILE.fullmatch(name):
-            return home / "comparisons" / name
+            return comparisons(home) / name
     return None
 
 

@@ -16,6 +16,7 @@ from rl.site.deliveries import SourceState, read_source
 from rl.site.lake_tables import TableState, read_tables
 from rl.site.left_files import LeftFiles
 from rl.site.nights import Night, known_runs, read_nights
+from rl.site.other_pages import OtherPage, other_pages
 from rl.site.registry_state import ModelState, read_models
 from rl.site.stage_trend import StageTrend, stage_trends
 from rl.upkeep.disk_use import bytes_a_night, bytes_by_folder, bytes_by_table, nights_left
@@ -67,6 +68,7 @@ class SiteContent:
         sources: that delivered, by name.
         tables: by source and name.
         disk: None where there is no home yet.
+        others: pages that belong to no night.
         failures: of tasks, the latest first.
         alerts: of monitors, the latest first.
         services: address of Airflow's page; empty where `make up` doesn't run, as far as the home knows.
@@ -80,6 +82,7 @@ class SiteContent:
     sources: tuple[SourceState, ...]
     tables: tuple[TableState, ...]
     disk: DiskState | None
+    others: tuple[OtherPage, ...]
     failures: tuple[Mapping[str, str], ...]
     alerts: tuple[Mapping[str, Any], ...]
     services: str
@@ -103,6 +106,7 @@ def read_content(settings: Settings) -> SiteContent:
         sources=sources,
         tables=tables,
         disk=disk,
+        others=tuple(other_pages(settings.home)),
         failures=tuple(reversed([_told(one) for one in failures[-_LAST_LINES:]])),
         alerts=tuple(reversed(alerts[-_LAST_LINES:])),
         services=_services(settings.home),

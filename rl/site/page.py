@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 import rl.page
 from conf.paths import Run, site_folder
@@ -104,7 +105,7 @@ def render_table(found: SiteContent, table: TableState) -> str:
 def _environment(own: Mapping[str, Callable[..., Any]]) -> jinja2.Environment:
     names = ("count", "day", "duration", "moment", "reason", "share", "signed", "signed_range", "size")
     common: dict[str, Callable[..., Any]] = {name: getattr(wording, name) for name in names}
-    common |= {"utc": _utc, "before": _before, "some": _some}
+    common |= {"utc": _utc, "before": _before, "some": _some, "coded": _coded}
     return page_environment(_FOLDER, common | dict(own))
 
 
@@ -189,6 +190,11 @@ def _utc(moment: datetime) -> str:
 
 def _before(moment: datetime, later: datetime) -> str:
     return wording.age(later - moment)
+
+
+def _coded(text: str) -> Markup:
+    """Return the text, escaped, with what stands between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
 
 
 def _some(names: Sequence[str | date]) -> str:

@@ -165,7 +165,8 @@ class Chromium:
         told = self._ask("Page.navigate", url=address)
         if "errorText" in told:
             raise BrowserError(f"{address}: {told['errorText']}")
-        self._wait_for("Page.loadEventFired")
+        if "loaderId" in told:  # none where only the part after `#` is another
+            self._wait_for("Page.loadEventFired")
         seen = json.loads(self._evaluate(_LOOK))
         seen["beyond"] = tuple(seen["beyond"])
         return Look(**seen, errors=tuple(filter(None, map(_error, self._events))))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conf.paths import Run, comparison_page, site_folder
+from conf.paths import Run, ShopperModelRun, comparison_page, site_folder
 from dags.deployment.served_pages import HOME_PAGE, PREFIX, page_address, page_file
 
 DAY = date(2026, 1, 31)
@@ -30,6 +30,7 @@ def test_other_addresses_are_paths_in_the_home(tmp_path: Path) -> None:
         run.monitor_page,
         run.worth_page,
         run.experiment_page,
+        ShopperModelRun(tmp_path, "shop", "will_purchase", DAY).page,
         comparison_page(tmp_path, "weekly-offers-policy", 1, 2),
     ]
     for page in pages:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import html
 import os
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from conf.paths import site_folder
+from conf.paths import ShopperModelRun, comparison_page, site_folder
 from conf.settings import Settings
 from rl.commands import forget
 from rl.commands import home as command
@@ -98,7 +99,7 @@ def test_an_alias_moved_by_hand_is_the_first_thing_said(tmp_path: Path) -> None:
         client.set_registered_model_alias("recommendation-policy", CHAMPION, "2")
     page = written(settings)
     assert page.index("alias champion is on version 2") < page.index("Last nights")
-    assert "make restore-aliases" in page
+    assert "<code>make restore-aliases SCENARIO=recommendation</code>" in page
 
 
 def test_pages_of_tables_that_are_gone_go_too(home: Home) -> None:
@@ -171,3 +172,16 @@ def test_forgetting_a_source_takes_the_pages(home: Home) -> None:
     command.run(settings=home.settings)
     forget.run(settings=home.settings, source=SOURCE, is_confirmed=True, is_forced=False)
     assert not site_folder(home.folder).exists()
+
+
+def test_fits_of_models_and_comparisons_are_linked(home: Home) -> None:
+    """The last fit of each model; files of other names are no pages of ours."""
+    fits = [ShopperModelRun(home.folder, "shop", "will_purchase", DAY + timedelta(days=n)).page for n in range(2)]
+    comparison = comparison_page(home.folder, "recommendation-policy", 3, 5)
+    for path in (*fits, comparison, comparison.with_name("notes.html"), comparison.with_name("a-b-c.html")):
+        home.write(path, "<!doctype html>")
+    page = written(home.settings)
+    links = re.findall(r'href="(\.\./[^"]+)"', page)
+    places = [Path(os.path.normpath(site_folder(home.folder) / link)) for link in links]
+    assert places == [fits[1], comparison]
+    assert "recommendation-policy: version 5 against version 3" in page
