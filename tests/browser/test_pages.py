@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 from conf.paths import failures_log, site_folder
 from conf.settings import Settings
 from rl.commands import home as home_command
+from rl.experiment.page import render_experiment_page
 from rl.figures.comparison import (
     CODE,
     ActionChange,
@@ -26,15 +27,34 @@ from rl.figures.comparison import (
 from rl.figures.values import Spread
 from rl.monitor.page import render_monitor_page
 from rl.page.compare_page import render_comparison
+from rl.page.loop_page import render_loop_page
 from rl.page.render import render_page
+from rl.shopper_models.page import render_shopper_page
+from rl.worth.page import render_worth_page
 from tests.browser.chromium import Chromium, Look, browser, find_chromium
 from tests.frozen_home.unpacked_home import unpack_home
+from tests.rl.experiment.experiments import report
 from tests.rl.monitor import monitor_factory
+from tests.rl.page.content_factory import estimated_review, implied_review
 from tests.rl.page.full_review import full_review
 from tests.rl.page.test_compare_page import comparison, version
+from tests.rl.page.test_loop_page import _figures as loop_figures
+from tests.rl.shopper_models.test_shopper_page import figures as shopper_figures
+from tests.rl.worth.findings_factory import make_findings
 
 CHROMIUM = find_chromium()
-PAGES = ("home", "empty home", "table", "review", "compare", "monitor")
+HOME_PAGES = ("home", "empty home", "table")
+DRAWN: dict[str, Callable[[], str]] = {
+    "review": lambda: render_page(full_review()),
+    "review of an implied log": lambda: render_page(implied_review()),
+    "review with calibration": lambda: render_page(estimated_review()),
+    "compare": lambda: render_comparison(long_comparison()),
+    "monitor": lambda: render_monitor_page(monitor_factory.figures()),
+    "loop": lambda: render_loop_page(loop_figures()),
+    "worth": lambda: render_worth_page(make_findings()),
+    "model of shoppers": lambda: render_shopper_page(shopper_figures()),
+    "experiment": lambda: render_experiment_page(report()),
+}
 PAPERS = {False: "rgb(255, 255, 255)", True: "rgb(20, 23, 26)"}
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)")
@@ -46,14 +66,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     found = {"home": written_home(unpack_home(folder)), "empty home": written_home(folder / "nothing")}
     found["table"] = found["home"].parent / "tables" / "simulated_shop" / "transitions.recommendation.html"
-    drawn = {
-        "review": render_page(full_review()),
-        "compare": render_comparison(long_comparison()),
-        "monitor": render_monitor_page(monitor_factory.figures()),
-    }
-    for name, page in drawn.items():
+    for name, draw in DRAWN.items():
         found[name] = folder / f"{name}.html"
-        found[name].write_text(page, encoding="utf-8")
+        found[name].write_text(draw(), encoding="utf-8")
     return found
 
 
@@ -105,7 +120,7 @@ def look(chromium: Chromium, page: Path, width: int, *, is_dark: bool = False) -
 
 @pytest.mark.parametrize("is_dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1400])
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [*HOME_PAGES, *DRAWN])
 def test_nothing_reaches_out_of_the_page(
     chromium: Chromium, pages: dict[str, Path], name: str, width: int, is_dark: bool
 ) -> None:
