@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare observe control monitor serve preview rollback off on pseudonyms loop \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare home pictures observe control monitor serve preview rollback off on pseudonyms loop \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-shopper-models bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
@@ -79,6 +79,7 @@ help:  ## this page
 #:   THREADS=1,8      numbers of threads that its full step is timed with; default: 1 and all cores
 #:   PINS=--upgrade   how `make pins` compiles; --upgrade-package NAME renews one
 #:   PYTHON=/path/to/python3.11   the interpreter to make the environments with
+#:   INSTALL_CHROMIUM=1           install Chromium for `make pictures`, and for the tests that look at pages (Debian, as root)
 #:   INSTALL_JAVA=1               install Java 17 where it is missing (Debian, as root)
 #: Settings that a deployment decides are NIGHTCART_... environment variables; conf/settings.py lists them.
 
@@ -153,6 +154,13 @@ compare: pipeline-environment  ## two versions as one page: specs, data, values 
 restore-aliases: pipeline-environment  ## put aliases that somebody moved in MLflow back to where the record of approvals says (SCENARIO)
 	@exec $(PIPELINE) -m rl restore-aliases --scenario "$${SCENARIO:-recommendation}"
 
+home: pipeline-environment  ## the home page and a page for each table, without any service: nights, champion, what waits, freshness, seconds, disk
+	@exec $(PIPELINE) -m rl home
+
+pictures: pipeline-environment  ## pictures of the home's pages for the docs, by a headless Chromium; fails over one that overflows (INSTALL_CHROMIUM=1; AIRFLOW_PAGES=1 of a waiting approval)
+	@if [ "$${INSTALL_CHROMIUM:-0}" = 1 ] && ! command -v chromium >/dev/null; then \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } >&2; fi
+	@exec $(PIPELINE) -m tests.browser.pictures $${AIRFLOW_PAGES:+--airflow}
 
 observe: pipeline-environment  ## publish what is known of every shopper as of a day, for serving (SOURCE, SCENARIO, AS_OF)
 	@exec $(PIPELINE) -m jobs.main observe --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \

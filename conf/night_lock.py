@@ -20,6 +20,7 @@ from conf.errors import NightAtWork
 from conf.paths import Run
 
 Say = Callable[[str], None]
+_LOCKS = Path("/proc/locks")
 
 
 @contextmanager
@@ -74,6 +75,28 @@ def idle_night(run: Run, command: str) -> Iterator[None]:
         for name in ("night", "step"):
             held.enter_context(_taken(run.lock(name), fcntl.LOCK_EX, command, refuse))
         yield
+
+
+def at_work(run: Run) -> str:
+    """Return who is at work on the night, as far as the machine tells; empty for nobody. Nothing is locked for it."""
+    held = _held_inodes()
+    for path in (run.lock("night"), run.lock("step")):
+        try:
+            if path.stat().st_ino in held:
+                return path.read_text(encoding="utf-8").partition("\n")[0] or "another process"
+        except OSError:
+            continue
+    return ""
+
+
+def _held_inodes() -> frozenset[int]:
+    """Return the inodes of files that processes of this machine hold locks on; none where the system doesn't tell."""
+    try:
+        lines = _LOCKS.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return frozenset()
+    places = (line.split() for line in lines if "FLOCK" in line and "->" not in line)
+    return frozenset(int(words[5].rpartition(":")[2]) for words in places)
 
 
 @contextmanager

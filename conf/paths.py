@@ -219,6 +219,10 @@ class Run:
     def promotion(self) -> Path:
         return self.folder / "promotion.json"
 
+    def seconds(self, step: str) -> Path:
+        """Return the file of how long a step of the night took, such as `prepare` or `train-discrete_cql-1`."""
+        return self.folder / "seconds" / f"{step}.json"
+
 
 @dataclass(frozen=True)
 class ShopperModelRun:
@@ -296,14 +300,24 @@ def launches_record(home: Path) -> Path:
     return home / "launches.json"
 
 
+def comparisons(home: Path) -> Path:
+    """Return the folder of the pages that hold two versions against each other."""
+    return home / "comparisons"
+
+
 def comparison_page(home: Path, model: str, a: int, b: int) -> Path:
     """Return the file of the page that holds two versions of a model against each other."""
-    return home / "comparisons" / f"{model}-{a}-{b}.html"
+    return comparisons(home) / f"{model}-{a}-{b}.html"
 
 
 def promotions(home: Path) -> list[Path]:
     """Return the files of what a home's nights promoted, one file for each night that did."""
     return list((home / "runs").glob("*/*/*/promotion.json"))
+
+
+def site_folder(home: Path) -> Path:
+    """Return the folder of the home page and the pages of tables: links in it lead to other pages of the home."""
+    return home / "site"
 
 
 def serving_folder(home: Path, source: str, scenario: str) -> Path:

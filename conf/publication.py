@@ -87,12 +87,12 @@ def read_pointer(path: Path) -> Pointer | None:
         PublicationError: the file is there but isn't a pointer.
     """
     try:
-        content = path.read_text(encoding="utf-8")
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
     try:
         return Pointer.model_validate(json.loads(content))
-    except (ValidationError, json.JSONDecodeError) as error:
+    except (ValidationError, ValueError) as error:  # no JSON, or no text at all
         raise PublicationError(f"{path}: not a pointer: {error}; publish the partition again") from error
 
 

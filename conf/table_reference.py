@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from conf.settings import PROJECT_ROOT
-from conf.specs.scenario import load_pipeline
+from conf.specs.scenario import Scenario, load_pipeline
 from conf.tables import (
     ATTRIBUTES,
     DECISIONS,
@@ -27,7 +27,7 @@ from conf.tables import (
 PAGE = "docs/tables.md"
 
 _EXAMPLE = ("recommendation", "simulated_shop")
-_MEANINGS = {
+MEANINGS = {
     "raw_lines": "Deliveries of a log that isn't daily, split by business date; others lie as they were delivered.",
     "events": "What shoppers did and what they were shown, one row an event, at exact times and in exact money.",
     "events_rejected": "Lines that are no event, each with the first reason that holds.",
@@ -94,8 +94,12 @@ an earlier release's home.
 
 def page() -> str:
     """Return the page as Markdown."""
-    scenario = load_pipeline(*_EXAMPLE).scenario
-    tables = [
+    return _HEAD + "".join(map(_section, every_table(load_pipeline(*_EXAMPLE).scenario)))
+
+
+def every_table(scenario: Scenario) -> tuple[Table, ...]:
+    """Return all tables, the scenario's own ones with the fields that its spec names; `MEANINGS` says what each is."""
+    return (
         RAW_LINES,
         EVENTS,
         EVENTS_REJECTED,
@@ -109,8 +113,7 @@ def page() -> str:
         RECOMMENDATIONS,
         ORDER_LISTS,
         transitions_table(scenario),
-    ]
-    return _HEAD + "".join(_section(table) for table in tables)
+    )
 
 
 def write_page(root: Path) -> Path:
@@ -134,7 +137,7 @@ def _section(table: Table) -> str:
     unhashed = [one.name for one in table.columns if not one.is_hashed]
     if unhashed:
         facts.append(f"not part of the content hash: {_named(unhashed)}")
-    text = f"\n## {table.name}\n\n{_MEANINGS[table.name]} {'; '.join(facts)}.\n\n"
+    text = f"\n## {table.name}\n\n{MEANINGS[table.name]} {'; '.join(facts)}.\n\n"
     return text + _table(("column", "type", "unit", "may be null", "meaning"), rows)
 
 

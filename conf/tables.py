@@ -48,6 +48,9 @@ REJECT_REASONS: tuple[RejectReason, ...] = (
     "bot_rate",
 )
 
+# Lines that were read right: meant to mean nothing, delivered twice, or of a visitor whom the bot rule names.
+READ_RIGHT: frozenset[RejectReason] = frozenset({"ignored", "duplicate", "bot_rate"})
+
 RewardResidual = Literal[
     "duplicate_across_deliveries",
     "no_consent",

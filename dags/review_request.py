@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from conf.paths import Run
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
-from dags.deployment.review_pages import page_address
+from dags.deployment.served_pages import page_address
 from dags.run_date import run_date
 
 APPROVAL_SUBJECT = (

@@ -17,6 +17,7 @@ from conf.plain_json import to_json
 from conf.private_home import keep_private, refuse_unwritable
 from conf.settings import Settings
 from rl.commands.night_turn import own_turn_of
+from rl.commands.step_seconds import timed
 from rl.logs import configure_logs
 
 NOTHING_TO_DO = 99
@@ -209,6 +210,12 @@ def review(
 ) -> None:
     """List what waits for a person's answer, and fail where somebody moved an alias in MLflow."""
     _run_command("review", scenario=scenario)
+
+
+@app.command("home")
+def home() -> None:
+    """Write the home page and the pages of tables, from what runs left."""
+    _run_command("home")
 
 
 @app.command("compare")
@@ -460,7 +467,7 @@ def _run_command(name: str, *, told_as: str = "", **arguments: object) -> None:
         refuse_unwritable(settings)
         run: Callable[..., dict[str, Any]] = importlib.import_module(f"rl.commands.{name}").run
         with own_turn_of(name, settings, arguments):
-            result = run(settings=settings, **arguments)
+            result = timed(name, run)(settings=settings, **arguments)
         if result:  # of several processes one alone has a result
             print(to_json(result), flush=True)
     except (NightcartError, OSError) as error:

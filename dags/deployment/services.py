@@ -27,6 +27,7 @@ from dags.deployment.mlflow_page import (
     registry_problem,
     would_make_database,
 )
+from dags.deployment.served_pages import PREFIX
 from dags.deployment.service_processes import (
     SUPERVISOR,
     end_processes,
@@ -165,7 +166,10 @@ def _wait_until_ready(home: Path, supervisor: Popen[bytes], logs: Path) -> None:
 
 def _addresses(settings: Settings, environment: dict[str, str], port: int, mlflow_port: int) -> list[str]:
     passwords = environment["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]
-    told = [f"Airflow: {api_address(port)} (log in as admin; the password is in {passwords})"]
+    told = [
+        f"Airflow: {api_address(port)} (log in as admin; the password is in {passwords})",
+        f"home page: {api_address(port)}{PREFIX}/ (behind the same login; without services: make home)",
+    ]
     if has_page(settings, mlflow_port):
         where = f"http://127.0.0.1:{mlflow_port}"
         told.append(f"MLflow: {where} (log in as {USER}; the password is in {passwords_file(settings)})")

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 
 from conf.event_types import EVENT_TYPE_RANK
 from conf.specs.source import Source
-from jobs.landing.delivery_limits import READ_RIGHT, RejectedLines, unread_fields
+from conf.tables import READ_RIGHT
+from jobs.landing.delivery_limits import RejectedLines, unread_fields
 from jobs.landing.missing_days import missing_days
 from jobs.landing.raw_deliveries import RawDelivery, feed_of, is_split
 from jobs.landing.unknown_words import WORD, count_words, words_of

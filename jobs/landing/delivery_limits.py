@@ -15,13 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from conf.specs.source import Source
+from conf.tables import READ_RIGHT
 from jobs.landing.unlikely_deliveries import Unlikely
 
 # So many lines with an unreadable value of a field, and none with a readable one, are no dirt.
 _LEAST_UNREAD = 20
-
-# Lines that were read right: meant to mean nothing, delivered twice, or of a visitor whom the bot rule names.
-READ_RIGHT = frozenset({"ignored", "duplicate", "bot_rate"})
 
 _FIELDS = {"bad_timestamp": "event_time", "unknown_event_type": "event_type", "outside_window": "event_time"}
 _UNITS_BY_DIGITS = {10: "seconds", 13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}

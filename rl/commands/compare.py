@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 from mlflow import MlflowClient
@@ -25,10 +26,13 @@ from rl.data.dataset import Dataset, load_dataset
 from rl.data.transitions_reading import read_item_categories
 from rl.errors import EvaluationError, PolicyError, RegistryError
 from rl.figures.comparison import (
+    CODE,
+    DATASET,
     ComparedVersion,
     DecisionChanges,
     Difference,
     PairedValues,
+    SectionDifference,
     VersionComparison,
 )
 from rl.figures.night import NightFigures, read_figures
@@ -145,7 +149,9 @@ def _compared(settings: Settings, a: _Version, b: _Version) -> VersionComparison
         b=_told(b),
         specs=specs,
         specs_refusal=specs_refusal,
+        sections=tuple(_sections(a, b, specs)),
         data=tuple(_differences(dict(_data(a)), dict(_data(b)))),
+        same=tuple(name for name, value in _data(a) if value and value == dict(_data(b)).get(name)),
         data_refusal=None if has_both else "the evaluation of one of them is gone from MLflow: its sizes aren't known",
         paired=paired,
         paired_refusal=paired_refusal,
@@ -201,10 +207,23 @@ def _differences(a: Mapping[str, str], b: Mapping[str, str]) -> Iterator[Differe
             yield Difference(name=name, a=a.get(name, ""), b=b.get(name, ""))
 
 
+def _sections(a: _Version, b: _Version, specs: Sequence[Difference]) -> Iterator[SectionDifference]:
+    """Yield each section of the specs in which keys differ, and whether one of the two has nothing of it."""
+    known = {"a": set(map(_section, dict(_flat(a.specs)))), "b": set(map(_section, dict(_flat(b.specs))))}
+    for name, n_keys in Counter(_section(one.name) for one in specs).items():
+        holders: list[Literal["a", "b"]] = [which for which in ("a", "b") if name in known[which]]
+        yield SectionDifference(name=name, n_keys=n_keys, only=holders[0] if len(holders) == 1 else "")
+
+
+def _section(key: str) -> str:
+    """Return the section of a key: `scenario.gate` of `scenario.gate.min_effective_rewarded`."""
+    return ".".join(key.split(".")[:2])
+
+
 def _data(version: _Version) -> Iterator[tuple[str, str]]:
     entry, figures = version.entry, version.figures
     yield "last date learned from", str(entry.date)
-    for name, words in (("dataset_digest", "dataset digest"), ("code_hash", "code and pins")):
+    for name, words in (("dataset_digest", DATASET), ("code_hash", CODE)):
         yield words, entry.tags.get(name, "")
     yield "candidate", entry.tags.get("candidate", "")
     yield "temperature", entry.tags.get("temperature", "")

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from conf.night_lock import whole_night
-from conf.paths import Lake, Run, forgotten, source_runs
+from conf.paths import Lake, Run, forgotten, site_folder, source_runs
 from conf.publication import publishing
 from conf.settings import Settings
 from conf.specs.strict_yaml import suggest
@@ -57,6 +57,7 @@ def run(*, settings: Settings, source: str, is_confirmed: bool, is_forced: bool)
                 folder.rename(forgotten(folder))
     for folder in folders:
         _empty(forgotten(folder))
+    _empty(site_folder(settings.home))  # made anew, without the source, when somebody asks for it
     n_bytes = sum(one["bytes"] for one in removed.values())
     log.info("forgotten", source=source, bytes=n_bytes, tables=", ".join(removed))
     return {"source": source, "removed": removed, "bytes": n_bytes}

@@ -16,6 +16,7 @@ from conf.publication import write_atomically
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
 from rl.commands import decide, evaluate, monitor, prepare, promote, register, rollout, train
+from rl.commands.step_seconds import timed
 from rl.errors import LoopError
 from rl.loop.day_loop import DayLoop, begun
 from rl.loop.nights import Command, Nights
@@ -73,7 +74,7 @@ def run(*, settings: Settings, scenario: str, seed: int, n_days: int, n_past: in
             own,
             pipeline,
             jobs,
-            _COMMANDS,
+            {name: timed(name, run) for name, run in _COMMANDS.items()},
             simulated_shop(own.home, kind.source) / "logs",
             lambda step, took: log.info(step, seconds=took),
         )

@@ -12,6 +12,7 @@ from conf.night_lock import whole_night
 from conf.paths import Run
 from conf.settings import Settings
 from rl.commands import evaluate, prepare, register, train
+from rl.commands.step_seconds import timed
 
 log = structlog.get_logger()
 
@@ -29,11 +30,11 @@ def run(*, settings: Settings, source: str, scenario: str, run_date: date) -> di
     night = Run(settings.home, source, scenario, run_date)
     where: dict[str, Any] = {"settings": settings, "source": source, "scenario": scenario, "run_date": run_date}
     with whole_night(night, "rl retrain", lambda line: log.warning("waiting", why=line)):
-        prepared = prepare.run(**where)
+        prepared = timed("prepare", prepare.run)(**where)
         if "skipped" in prepared:
             return prepared
         for name in prepared["candidates"]:
             log.info("retraining", candidate=name)
-            train.run(**where, candidate=name)
-        evaluate.run(**where)
-        return register.run(**where) | {"seconds": round(time.monotonic() - started, 1)}
+            timed("train", train.run)(**where, candidate=name)
+        timed("evaluate", evaluate.run)(**where)
+        return timed("register", register.run)(**where) | {"seconds": round(time.monotonic() - started, 1)}

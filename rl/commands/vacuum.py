@@ -53,7 +53,7 @@ def run(*, settings: Settings, is_confirmed: bool, keep_days: int) -> dict[str, 
     freed = freed_bytes(kinds)
     if is_confirmed:
         _remove(settings, lakes, kinds, keep_days)
-    a_night = bytes_a_night(lakes, nights)
+    a_night = bytes_a_night(lakes, (night.run for night in nights))
     result = {
         "is_removed": is_confirmed,
         "found": {kind: {"paths": len(paths), "bytes": freed[kind]} for kind, paths in kinds.items()},

@@ -6,9 +6,13 @@ Values are in the scenario's reward unit per episode; shares lie in [0, 1]; None
 from __future__ import annotations
 
 from datetime import date
+from typing import Literal
 
 from conf.specs.strict_yaml import StrictModel
 from rl.figures.values import Gain, Spread
+
+DATASET, CODE = "dataset digest", "code and pins"
+"""Names of what tells whether both learned from the same data, by the same code."""
 
 
 class ComparedVersion(StrictModel):
@@ -35,6 +39,17 @@ class Difference(StrictModel):
     name: str
     a: str
     b: str
+
+
+class SectionDifference(StrictModel):
+    """How many keys differ in a section of the specs, such as `scenario.gate`.
+
+    only: `a` or `b` where the other one has nothing of the section at all; empty where both have some of it.
+    """
+
+    name: str
+    n_keys: int
+    only: Literal["", "a", "b"] = ""
 
 
 class PairedValues(StrictModel):
@@ -83,7 +98,11 @@ class DecisionChanges(StrictModel):
 
 
 class VersionComparison(StrictModel):
-    """Everything that is said of two versions; where a part has a refusal, that sentence stands in its place."""
+    """Everything that is said of two versions; where a part has a refusal, that sentence stands in its place.
+
+    sections: of the specs, in which keys differ. same: names of what is known of both and is the same in both, as
+    differences in `data` are named.
+    """
 
     model: str
     scenario_title: str
@@ -92,8 +111,10 @@ class VersionComparison(StrictModel):
     a: ComparedVersion
     b: ComparedVersion
     specs: tuple[Difference, ...] = ()
+    sections: tuple[SectionDifference, ...] = ()
     specs_refusal: str | None = None
     data: tuple[Difference, ...] = ()
+    same: tuple[str, ...] = ()
     data_refusal: str | None = None
     paired: PairedValues | None = None
     paired_refusal: str | None = None

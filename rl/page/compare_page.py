@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from rl.figures.comparison import ComparedVersion, SegmentChange, VersionComparison
+from rl.figures.comparison import CODE, DATASET, ComparedVersion, SegmentChange, VersionComparison
 from rl.figures.values import Spread
 from rl.page import wording
 from rl.page.environment import page_environment
@@ -22,6 +22,7 @@ def render_comparison(found: VersionComparison) -> str:
         "found": found,
         "css": Markup((_FOLDER / "review.css").read_text(encoding="utf-8")),
         "answer": answer_sentence(found),
+        "sameness": sameness_sentences(found),
     }
     return _environment().get_template("compare.html.jinja").render(context).strip() + "\n"
 
@@ -37,6 +38,36 @@ def answer_sentence(found: VersionComparison) -> str:
     if spread.upper < 0:
         return f"{b.capitalize()} earns less than {a}"
     return f"{a.capitalize()} and {b} can't be told apart by what they earn"
+
+
+def sameness_sentences(found: VersionComparison) -> tuple[str, ...]:
+    """Return in plain words what both have in common and what differs: data, code, specs."""
+    data = _common(found, DATASET, "Both learned from the same data", "They learned from different data")
+    code = _common(found, CODE, "Both were made by the same code", "They were made by different code")
+    return (*data, *code, _specs_sentence(found))
+
+
+def _common(found: VersionComparison, name: str, same: str, other: str) -> tuple[str, ...]:
+    """Return one of both sentences; none where it isn't known of either, which the data section tells."""
+    if name in found.same:
+        return (f"{same}.",)
+    return (f"{other}.",) if any(one.name == name for one in found.data) else ()
+
+
+def _specs_sentence(found: VersionComparison) -> str:
+    n, sections = len(found.specs), found.sections
+    if found.specs_refusal is not None:
+        return "Their specs differ; which keys do isn't known."
+    if not n:
+        return "Both were made under the same specs."
+    keys = "one key" if n == 1 else f"{wording.count(n)} keys"
+    if len(sections) == 1 and sections[0].only:
+        version = found.a.version if sections[0].only == "a" else found.b.version
+        return f"Their specs differ in one thing: only version {version} has {sections[0].name} ({keys})."
+    if len(sections) == 1:
+        return f"Their specs differ in {keys}, {'' if n == 1 else 'all '}in {sections[0].name}."
+    named = ", ".join(f"{one.name} ({one.n_keys})" for one in sections)
+    return f"Their specs differ in {keys}: {named}." if sections else f"Their specs differ in {keys}."
 
 
 def _gain(version: ComparedVersion) -> str:

@@ -195,7 +195,8 @@ def _overlap_bars(policies: tuple[PolicyReport, ...], units: str) -> list[dict[s
         ("Effectively weighted", "effective_sample_size"),
         ("Effectively rewarded", "effective_rewarded"),
     )
-    most = max((policy.overlap.n_units for policy in policies if policy.overlap), default=1) or 1
+    known = [policy.overlap for policy in policies if policy.overlap is not None]
+    most = max((getattr(one, field) or 0 for one in known for _, field in fields), default=1) or 1
     rows = []
     for name, field in fields:
         figures = [(policy, getattr(policy.overlap, field)) for policy in policies if policy.overlap is not None]

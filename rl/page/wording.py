@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 MINUS = "\u2212"
 UNKNOWN = "\u2013"  # a dash where a number isn't known
@@ -190,6 +190,24 @@ def duration(seconds: float | None) -> str:
         return UNKNOWN
     whole = round(seconds)
     return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
+
+
+def age(since: timedelta) -> str:
+    """Return how long it has been, in its largest whole unit: `3 days`, `5 hours`, `20 minutes`."""
+    minutes = max(0, int(since.total_seconds() // 60))
+    for length, name in ((24 * 60, "day"), (60, "hour"), (1, "minute")):
+        if minutes >= length:
+            n = minutes // length
+            return f"{n} {name}{'s' if n > 1 else ''}"
+    return "less than a minute"
+
+
+def size(n_bytes: float) -> str:
+    """Return bytes in the largest unit that leaves a number above 1: `12.3 MB`, `999 bytes`."""
+    for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n_bytes >= scale:
+            return f"{number(n_bytes / scale)} {unit}"
+    return f"{n_bytes:,.0f} byte{'' if n_bytes == 1 else 's'}"
 
 
 def day(value: date) -> str:

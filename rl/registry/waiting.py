@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from mlflow import MlflowClient
 
 from conf.settings import Settings
+from rl.page.wording import age
 from rl.registry.approvals import approvers, standing
 from rl.registry.history import EarlierVersion, remembered
 from rl.registry.store import CHALLENGER, CHAMPION, aliases
@@ -34,12 +35,7 @@ class WaitingVersion:
 
     def age(self, now: datetime) -> str:
         """Return how long it has waited: `3 days`, `5 hours`, `20 minutes`."""
-        minutes = max(0, int((now - self.registered_at).total_seconds() // 60))
-        for length, name in ((24 * 60, "day"), (60, "hour"), (1, "minute")):
-            if minutes >= length:
-                number = minutes // length
-                return f"{number} {name}{'s' if number > 1 else ''}"
-        return "less than a minute"
+        return age(now - self.registered_at)
 
 
 def waiting_version(client: MlflowClient, settings: Settings, model: str) -> WaitingVersion | None:

@@ -6,12 +6,12 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from statistics import mean
 
-from conf.paths import Lake
+from conf.paths import Lake, Run
 from conf.publication import Pointer, read_pointers
-from rl.upkeep.needed_nights import KnownNight
 
 LAST_NIGHTS = 7
 """Over so many of the last partitions and nights a night's bytes are a mean."""
@@ -40,7 +40,16 @@ def bytes_by_table(lakes: Iterable[Lake]) -> dict[str, int]:
     return found
 
 
-def bytes_a_night(lakes: Iterable[Lake], nights: Iterable[KnownNight]) -> int:
+def bytes_by_folder(home: Path) -> dict[str, int]:
+    """Return what each folder of the home takes, the largest first; links count once, files beside them not at all."""
+    found = {}
+    for folder in (one for one in home.iterdir() if one.is_dir() and not one.is_symlink()):
+        each = {(told.st_dev, told.st_ino): told.st_size for told in _files(folder)}
+        found[folder.name] = sum(each.values())
+    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def bytes_a_night(lakes: Iterable[Lake], runs: Iterable[Run]) -> int:
     """Return what a night adds: a day's raw files and partitions, by their manifests, and the night's run folder.
 
     A mean over the last few of each table; what a night only replaces, and a vacuum takes, isn't in it.
@@ -51,8 +60,8 @@ def bytes_a_night(lakes: Iterable[Lake], nights: Iterable[KnownNight]) -> int:
             pointers = read_pointers(folder)
             last = [_n_bytes(pointers[name]) for name in sorted(pointers)[-LAST_NIGHTS:]]
             found += mean(last) if last else 0.0
-    runs = sorted((night.run for night in nights), key=lambda run: run.date)[-LAST_NIGHTS:]
-    sizes = [sum(told.st_size for told in _files(run.folder)) for run in runs]
+    last_runs = sorted(runs, key=lambda run: run.date)[-LAST_NIGHTS:]
+    sizes = [sum(told.st_size for told in _files(run.folder)) for run in last_runs]
     return round(found + (mean(sizes) if sizes else 0.0))
 
 
@@ -67,5 +76,6 @@ def _n_bytes(pointer: Pointer) -> int:
 
 def _files(path: Path) -> Iterator[os.stat_result]:
     for one in path.rglob("*") if path.is_dir() else [path]:
-        if one.is_file() and not one.is_symlink():
-            yield one.stat()
+        with suppress(FileNotFoundError):  # a night at work removes its drafts
+            if one.is_file() and not one.is_symlink():
+                yield one.stat()

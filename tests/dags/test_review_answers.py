@@ -11,6 +11,7 @@ import sqlite3
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -223,12 +224,7 @@ def test_the_page_opens_for_whoever_is_logged_in(reviewed: Reviewed) -> None:
     """By the session's cookie or a token; anybody else is sent to the login, and no other file is served."""
     where = f"{reviewed.address}/nightcart/pages/simulated_shop/recommendation"
     password = json.loads((reviewed.home / "airflow" / "passwords.json").read_text())["ann"]
-    body = json.dumps({"username": "ann", "password": password}).encode()
-    request = urllib.request.Request(
-        f"{reviewed.address}/auth/token", data=body, headers={"Content-Type": "application/json"}
-    )
-    with urllib.request.urlopen(request, timeout=30) as response:
-        token = json.loads(response.read())["access_token"]
+    token = token_of(reviewed, "ann", password)
     for headers in ({"Authorization": f"Bearer {token}"}, {"Cookie": f"_token={token}"}):
         status, text, sent = ask(f"{where}/{APPROVED}/review.html", headers)
         assert (status, text) == (200, f"<!doctype html><title>night of {APPROVED}</title>")
@@ -239,6 +235,37 @@ def test_the_page_opens_for_whoever_is_logged_in(reviewed: Reviewed) -> None:
     assert ask(f"{where}/{APPROVED}/review.html", {"Authorization": "Bearer nonsense"})[0] in (401, 403)
     for other in (f"{where}/2026-02-02/review.html", f"{where}/..%2F..%2F{APPROVED}/review.html"):
         assert ask(other, {"Cookie": f"_token={token}"})[0] == 404
+
+
+def test_the_home_page_is_behind_the_same_login(reviewed: Reviewed) -> None:
+    """The prefix leads there, its links lead to nights' pages, and nobody sees it who isn't logged in."""
+    page = reviewed.home / "site" / "index.html"
+    page.parent.mkdir(exist_ok=True)
+    page.write_text("<main>what the runs left</main>")
+    password = json.loads((reviewed.home / "airflow" / "passwords.json").read_text())["bob"]
+    cookie = {"Cookie": f"_token={token_of(reviewed, 'bob', password)}"}
+    status, _, sent = ask(f"{reviewed.address}/nightcart/", cookie)
+    assert status == 303
+    where = urllib.parse.urljoin(f"{reviewed.address}/nightcart/", sent["Location"])
+    status, text, sent = ask(where, cookie)
+    assert (status, text) == (200, "<main>what the runs left</main>")
+    assert "sandbox" in sent["Content-Security-Policy"]
+    night = f"../runs/simulated_shop/recommendation/{APPROVED}/review.html"
+    assert ask(urllib.parse.urljoin(where, night), cookie)[0] == 200
+    for address in (f"{reviewed.address}/nightcart/", where):
+        status, _, sent = ask(address, {})
+        assert (status, sent["Location"].startswith("/auth/login")) == (303, True)
+
+
+def token_of(reviewed: Reviewed, name: str, password: str) -> str:
+    """A token of Airflow's API, as a session's cookie holds it."""
+    body = json.dumps({"username": name, "password": password}).encode()
+    request = urllib.request.Request(
+        f"{reviewed.address}/auth/token", data=body, headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as response:
+        token: str = json.loads(response.read())["access_token"]
+    return token
 
 
 class _Stay(urllib.request.HTTPRedirectHandler):

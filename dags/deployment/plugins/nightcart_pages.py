@@ -1,4 +1,4 @@
-"""The plugin by which Airflow's web server shows review pages; `make up` names this folder to Airflow."""
+"""The plugin by which Airflow's web server shows a home's pages; `make up` names this folder to Airflow."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from dags.deployment.review_pages import PREFIX, ReviewPages
+from dags.deployment.served_pages import PREFIX, ServedPages
 
 
 class NightcartPages(AirflowPlugin):
-    """Review pages below /nightcart/pages."""
+    """The home page, pages of tables and review pages below /nightcart, and a place in Airflow's menu."""
 
     name = "nightcart_pages"
     fastapi_apps: list[dict[str, Any]] = [  # noqa: RUF012  (an instance's, as Airflow has it)
-        {"app": ReviewPages(), "url_prefix": PREFIX, "name": "nightcart review pages"}
+        {"app": ServedPages(), "url_prefix": PREFIX, "name": "nightcart pages"}
+    ]
+    external_views: list[dict[str, Any]] = [  # noqa: RUF012
+        {"name": "nightcart", "href": f"{PREFIX}/", "destination": "nav", "nav_top_level": True}
     ]

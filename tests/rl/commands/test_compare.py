@@ -63,6 +63,12 @@ def test_specs_are_compared_key_by_key(two_versions: NightHome, monkeypatch: pyt
     assert told["n_spec_differences"] == 1
     assert "<td>scenario.policy.temperatures</td><td><code>[0.6, 1.0]</code></td><td><code>[2.0]</code></td>" in page
     assert "approved by ann" in page
+    for sentence in (
+        "Both learned from the same data.",
+        "Both were made by the same code.",
+        "Their specs differ in one key, in scenario.policy.",
+    ):
+        assert sentence in page
 
 
 def test_it_shows_where_decisions_differ(two_versions: NightHome, monkeypatch: pytest.MonkeyPatch) -> None:

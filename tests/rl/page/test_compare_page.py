@@ -7,9 +7,17 @@ from typing import Any
 
 import pytest
 
-from rl.figures.comparison import ComparedVersion, Difference, PairedValues, VersionComparison
+from rl.figures.comparison import (
+    CODE,
+    DATASET,
+    ComparedVersion,
+    Difference,
+    PairedValues,
+    SectionDifference,
+    VersionComparison,
+)
 from rl.figures.values import Spread
-from rl.page.compare_page import answer_sentence, render_comparison
+from rl.page.compare_page import answer_sentence, render_comparison, sameness_sentences
 
 
 def version(number: int, **given: Any) -> ComparedVersion:
@@ -60,3 +68,44 @@ def test_texts_are_escaped_and_nothing_runs() -> None:
     )
     assert "<script" not in page
     assert "<code>&lt;b&gt;</code>" in page
+
+
+def differences(*names: str) -> tuple[Difference, ...]:
+    return tuple(Difference(name=name, a="1", b="2") for name in names)
+
+
+def test_what_both_have_in_common_is_said_plainly() -> None:
+    """Same data and code are two things, and one may hold without the other."""
+    found = comparison(same=(DATASET,), data=differences(CODE))
+    assert sameness_sentences(found) == (
+        "Both learned from the same data.",
+        "They were made by different code.",
+        "Both were made under the same specs.",
+    )
+    assert sameness_sentences(comparison()) == ("Both were made under the same specs.",)
+    assert sameness_sentences(comparison(specs_refusal="Not kept."))[0] == (
+        "Their specs differ; which keys do isn't known."
+    )
+
+
+@pytest.mark.parametrize(
+    ("sections", "expected"),
+    [
+        ([("scenario.gate", 1, "")], "Their specs differ in one key, in scenario.gate."),
+        ([("scenario.gate", 7, "")], "Their specs differ in 7 keys, all in scenario.gate."),
+        (
+            [("scenario.rollout", 7, "b")],
+            "Their specs differ in one thing: only version 5 has scenario.rollout (7 keys).",
+        ),
+        (
+            [("scenario.gate", 2, ""), ("source.zone", 1, "")],
+            "Their specs differ in 3 keys: scenario.gate (2), source.zone (1).",
+        ),
+    ],
+)
+def test_seven_keys_of_one_section_are_one_thing(sections: list[tuple[str, int, Any]], expected: str) -> None:
+    names = [f"{name}.{n}" for name, n_keys, _ in sections for n in range(n_keys)]
+    told = tuple(SectionDifference(name=name, n_keys=n, only=only) for name, n, only in sections)
+    found = comparison(specs=differences(*names), sections=told)
+    assert sameness_sentences(found)[-1] == expected
+    assert expected in render_comparison(found)

@@ -30,28 +30,9 @@ from tests.rl.page.content_factory import (
     review,
     simulated_review,
 )
-from tests.rl.page.evidence_factory import doubts, explanation, history, loggers, opinions, segments, support, tree
-from tests.rl.page.returns_factory import returns
+from tests.rl.page.evidence_factory import doubts, explanation, history, support, tree
+from tests.rl.page.full_review import full_review
 from tests.rl.page.spend_factory import one_decision, spend
-
-
-def full_review(**overrides: Any) -> ReviewContent:
-    """A page with every part."""
-    content = {
-        "segments": segments(),
-        "explanation": explanation(),
-        "support": support(),
-        "history": history(),
-        "doubts": doubts(),
-        "hidden_reasons": "A hidden reason of 1.4 times the odds would be enough to undo the gain.",
-        "unseen_losses": "The test episodes hold fewer of the candidate's losses than all episodes do.",
-        "loggers": loggers(),
-        "returns": returns(),
-        "spend": spend(),
-        "opinions": opinions(),
-    }
-    return review(**{**content, **overrides})
-
 
 PAGES = {
     "full": full_review(),
@@ -592,3 +573,9 @@ def test_page_says_that_a_rejected_version_s_draft_is_for_review_alone() -> None
         assert "is for review alone" in text_of(review(spend=spend(), judgment=judgment(outcome=outcome)))
     assert "is for review alone" not in text_of(review(spend=spend(), judgment=judgment(outcome="promote")))
     assert "is for review alone" not in text_of(review(judgment=judgment(outcome="reject")))
+
+
+def test_no_bar_is_longer_than_its_place() -> None:
+    """Whatever the figures of an earlier release counted: the longest fills what leaves room for its number."""
+    widths = [float(found) for found in re.findall(r'<i style="width:([0-9.]+)%"></i>', render_page(full_review()))]
+    assert max(widths) <= 78

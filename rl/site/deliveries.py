@@ -1,0 +1,122 @@
+"""What was delivered day by day: how fresh a source is, and which share of its lines was rejected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import partial
+
+from conf.paths import Lake
+from conf.publication import Pointer
+from conf.specs.source import Source, load_source
+from conf.tables import READ_RIGHT
+from rl.site.left_files import LeftFiles
+
+_REJECTED = "rejected."
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A delivery as its manifest counts it: accepted + rejected + not yet = lines, where nothing was derived."""
+
+    day: date
+    n_lines: int
+    n_events: int
+    n_rejected: int
+    n_not_yet: int
+    reasons: Mapping[str, int]
+    published_at: datetime
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rejected_share(self) -> float | None:
+        """Share of the lines that is rejected; None where there were none."""
+        return self.n_rejected / self.n_lines if self.n_lines else None
+
+    @property
+    def wrong_share(self) -> float | None:
+        """Share of the lines that counts against the delivery: rejected, and neither a bot's, a repeat nor ignored."""
+        n_right = sum(n for reason, n in self.reasons.items() if reason in READ_RIGHT)
+        return (self.n_rejected - n_right) / self.n_lines if self.n_lines else None
+
+
+@dataclass(frozen=True)
+class SourceState:
+    """What a source delivered.
+
+    Attributes:
+        name: of the source.
+        title: its title; its name where its spec can't be read.
+        deliveries: that are published, the oldest first.
+        missing: days between the first and the last without a delivery.
+        may_reject: `wrong_share` up to which a delivery is published; None where the spec can't be read.
+    """
+
+    name: str
+    title: str
+    deliveries: tuple[Delivery, ...]
+    missing: tuple[date, ...]
+    may_reject: float | None
+
+    @property
+    def last(self) -> Delivery | None:
+        return self.deliveries[-1] if self.deliveries else None
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Lines that were rejected over several deliveries, by reason."""
+
+    n_lines: int = 0
+    by_reason: dict[str, int] = field(default_factory=dict)
+
+
+def read_source(lake: Lake, left: LeftFiles) -> SourceState:
+    """Return what the source delivered, from the manifests of its events."""
+    pointers = left.pointers(lake.table("events"))
+    read = (left.attempt(partial(_delivery, name, *found), None) for name, found in sorted(pointers.items()))
+    deliveries = [one for one in read if one is not None]
+    source = left.attempt(lambda: _spec(lake.source), None)
+    return SourceState(
+        name=lake.source,
+        title=lake.source if source is None else source.title,
+        deliveries=tuple(deliveries),
+        missing=_missing([one.day for one in deliveries]),
+        may_reject=None if source is None else float(source.max_rejected_share),
+    )
+
+
+def reasons_of(deliveries: Sequence[Delivery]) -> Reasons:
+    """Return the rejected lines of the deliveries by reason, the most frequent first."""
+    added: dict[str, int] = {}
+    for one in deliveries:
+        for reason, n in one.reasons.items():
+            added[reason] = added.get(reason, 0) + n
+    ordered = sorted(((n, reason) for reason, n in added.items() if n), key=lambda pair: (-pair[0], pair[1]))
+    return Reasons(sum(one.n_lines for one in deliveries), {reason: n for n, reason in ordered})
+
+
+def _spec(name: str) -> Source | None:
+    return load_source(name)
+
+
+def _delivery(partition: str, pointer: Pointer, published_at: datetime) -> Delivery | None:
+    counters, manifest = pointer.manifest.counters, pointer.manifest
+    return Delivery(
+        day=date.fromisoformat(partition.rpartition("=")[2]),
+        n_lines=counters.get("n_lines", 0),
+        n_events=counters.get("n_events", manifest.n_rows),
+        n_rejected=counters.get("n_rejected", 0),
+        n_not_yet=counters.get("n_not_yet", 0),
+        reasons={name.removeprefix(_REJECTED): n for name, n in counters.items() if name.startswith(_REJECTED)},
+        published_at=published_at,
+        notes=(*(f"{name}: {words}" for name, words in manifest.notes.items()), *manifest.drift),
+    )
+
+
+def _missing(days: Sequence[date]) -> tuple[date, ...]:
+    if not days:
+        return ()
+    every = (days[0] + timedelta(days=n) for n in range((days[-1] - days[0]).days))
+    return tuple(day for day in every if day not in set(days))
