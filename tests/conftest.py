@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from conf.settings import Settings
+from tests.shared_builds import MLFLOW_DATABASE, built_once, copy_database
 from tests.spark_plans import INTERPRETED, as_in_a_night
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 # How long a busy machine takes to make an example says nothing about the code.
 settings.register_profile("nightcart", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("nightcart")
+
+MAKE_DATABASE = "rl.registry.database.make_database"
+MakeDatabase = Callable[[Path], None]
 
 # Groups that take longest begin first, so that what is left for the end is short and both workers end together.
 LONGEST_FIRST = ["spark e2e", "spark jobs", "nights", "tests/jobs/test_main.py", "coverage", "frozen_home"]
@@ -62,6 +66,44 @@ def real_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("NIGHTCART_REAL_DATA names no folder with the public logs")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def make_by_mlflow() -> MakeDatabase:
+    """MLflow's own making of a database."""
+    from rl.registry.database import make_database  # noqa: PLC0415  (tests of conf need nothing of rl)
+
+    return make_database
+
+
+@pytest.fixture(scope="session")
+def new_database(tmp_path_factory: pytest.TempPathFactory, make_by_mlflow: MakeDatabase) -> Callable[[], Path]:
+    """Gives the MLflow database without content that this run makes once. Copy it before changing anything."""
+
+    def build(folder: Path) -> None:
+        folder.mkdir()
+        make_by_mlflow(folder / MLFLOW_DATABASE)
+
+    return lambda: built_once(tmp_path_factory, "mlflow", build) / MLFLOW_DATABASE
+
+
+@pytest.fixture(scope="session", autouse=True)
+def copied_databases(new_database: Callable[[], Path]) -> Iterator[None]:
+    """A home's MLflow database is a copy of the run's one: MLflow's dozens of migrations take more than a second.
+
+    Processes that tests start make their own, and so does whoever asks for `databases_by_mlflow`.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MAKE_DATABASE, lambda path: copy_database(new_database(), path))
+        yield
+
+
+@pytest.fixture(scope="module")
+def databases_by_mlflow(make_by_mlflow: MakeDatabase) -> Iterator[None]:
+    """MLflow itself makes the databases of this process while the module runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MAKE_DATABASE, make_by_mlflow)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -62,7 +62,7 @@ def ready_database(path: Path) -> None:
                 f"left as it is; copy it, then run `.venv/bin/python -m mlflow db upgrade sqlite:///{path}`"
             )
         _put_aside(path, is_empty=found.is_empty)
-    _make(path)
+    make_database(path)
 
 
 def has_database(path: Path) -> bool:
@@ -72,6 +72,27 @@ def has_database(path: Path) -> bool:
         RegistryError: the file is locked or damaged.
     """
     return path.exists() and not _look(path).is_empty
+
+
+def make_database(path: Path) -> None:
+    """Make MLflow's database as a draft, then move it into place unless another process was first.
+
+    Raises:
+        RegistryError: SQLite hasn't closed the draft.
+    """
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  # takes a second to import
+
+    draft = path.with_name(f"{path.name}.draft-{os.getpid()}")
+    _remove(draft)
+    artifacts = (path.parent / "mlartifacts").as_uri()  # of the experiment Default alone, which this project leaves be
+    SqlAlchemyStore(f"sqlite:///{draft}", artifacts).engine.dispose()  # type: ignore[no-untyped-call]  # MLflow's
+    if left := [str(draft) + ending for ending in _COMPANIONS if Path(str(draft) + ending).exists()]:
+        raise RegistryError(f"{path}: MLflow's new database isn't closed ({', '.join(left)}); run this again")
+    with draft.open("rb+") as file:
+        os.fsync(file.fileno())
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    _remove(draft)
 
 
 def check_pages(path: Path) -> None:
@@ -164,23 +185,6 @@ def _newest_schema() -> str:
     from mlflow.store.db.utils import _get_latest_schema_revision  # noqa: PLC0415  # takes a second to import
 
     return str(_get_latest_schema_revision())  # type: ignore[no-untyped-call]  # MLflow's
-
-
-def _make(path: Path) -> None:
-    """Make the database as a draft, then move it into place unless another process was first."""
-    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  # takes a second to import
-
-    draft = path.with_name(f"{path.name}.draft-{os.getpid()}")
-    _remove(draft)
-    artifacts = (path.parent / "mlartifacts").as_uri()  # of the experiment Default alone, which this project leaves be
-    SqlAlchemyStore(f"sqlite:///{draft}", artifacts).engine.dispose()  # type: ignore[no-untyped-call]  # MLflow's
-    if left := [str(draft) + ending for ending in _COMPANIONS if Path(str(draft) + ending).exists()]:
-        raise RegistryError(f"{path}: MLflow's new database isn't closed ({', '.join(left)}); run this again")
-    with draft.open("rb+") as file:
-        os.fsync(file.fileno())
-    with suppress(FileExistsError):
-        os.link(draft, path)
-    _remove(draft)
 
 
 def _put_aside(path: Path, *, is_empty: bool) -> None:

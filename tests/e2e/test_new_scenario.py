@@ -22,6 +22,7 @@ pytestmark = pytest.mark.e2e
 
 FIRST, N_DAYS = date(2026, 1, 5), 12
 LAST = FIRST + timedelta(days=N_DAYS - 1)
+CANDIDATES = ("bc-1", "discrete_cql-1")
 NIGHT = ("--source", "canonical", "--scenario", "free_shipping", "--date", str(LAST))
 
 
@@ -47,24 +48,50 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(checkout: Path, *arguments: str, code: int = 0) -> dict[str, Any]:
-    """The command's result, as it stands in the last line of stdout."""
+# What `python -m rl` runs, for several commands: the start of a process, its imports, takes longer than most of them.
+RL_COMMANDS = """
+import json, sys
+from rl.main import app
+
+for line in sys.stdin:
+    if code := app(json.loads(line), standalone_mode=False):
+        sys.exit(code)
+"""
+
+
+def in_one_process(checkout: Path, *program: str, commands: list[list[str]]) -> list[dict[str, Any]]:
+    """The results of commands that a process of the checkout reads line by line, one line of stdout each."""
+    lines = "".join(json.dumps(command) + "\n" for command in commands)
+    done = python(checkout, *program, stdin=lines)
+    assert done.returncode == 0, done.stderr[-2000:]
+    results = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(results) == len(commands), (results, done.stderr[-2000:])
+    return results
+
+
+def python(checkout: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """A process of Python in the checkout, with its code and a home of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NIGHTCART_")}
     environment |= {"NIGHTCART_HOME": str(checkout / "home"), "PYTHONPATH": str(checkout)}
-    done = subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=checkout, env=environment, capture_output=True, text=True, check=False
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=checkout,
+        env=environment,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert done.returncode == code, done.stderr[-2000:]
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1]) if code == 0 else {"message": done.stderr}
-    return found
 
 
 @pytest.fixture(scope="module")
 def built(checkout: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """What ingest and build said."""
     logs = ("--logs", "logs", "--scenario", "free_shipping")
-    ingested = run(checkout, "jobs.main", "ingest", "--source", "canonical", "--date", str(LAST), *logs)
-    return ingested, run(checkout, "jobs.main", "build", *NIGHT)
+    ingest = ["ingest", "--source", "canonical", "--date", str(LAST), *logs]
+    answers = in_one_process(checkout, "-m", "jobs.standing", commands=[ingest, ["build", *NIGHT]])
+    assert all("result" in answer for answer in answers), answers
+    return answers[0]["result"], answers[1]["result"]
 
 
 def test_decisions_and_money_are_those_of_the_log(checkout: Path, built: tuple[dict[str, Any], dict[str, Any]]) -> None:
@@ -84,35 +111,27 @@ def test_decisions_and_money_are_those_of_the_log(checkout: Path, built: tuple[d
 @pytest.mark.usefixtures("built")
 def test_the_guide_s_yaml_runs_to_a_verdict(checkout: Path) -> None:
     """Actions are the thresholds that the log chose; the version is registered under the scenario's name."""
-    prepared = run(checkout, "rl", "prepare", *NIGHT)
+    trained = [["train", *NIGHT, "--candidate", name] for name in CANDIDATES]
+    night = [["prepare", *NIGHT], *trained, ["evaluate", *NIGHT], ["register", *NIGHT]]
+    prepared, *_, evaluated, registered = in_one_process(checkout, "-c", RL_COMMANDS, commands=night)
     assert set(prepared["vocabulary"]) == set(THRESHOLDS)
-    for candidate in prepared["candidates"]:
-        run(checkout, "rl", "train", *NIGHT, "--candidate", candidate)
-    evaluated = run(checkout, "rl", "evaluate", *NIGHT)
+    assert set(prepared["candidates"]) == set(CANDIDATES)
     assert evaluated["verdict"] in ("promote", "reject", "abstain")
     assert evaluated["gain"]["baseline"] == "behavior"
-    registered = run(checkout, "rl", "register", *NIGHT)
     assert registered["model"] == "free_shipping-policy"
     assert Path(registered["page"]).exists()
 
 
 def test_the_new_scenario_runs_on_its_own_source_alone(checkout: Path) -> None:
     """No other source has it among its scenarios, and asking for it says why not."""
-    refused = run(
-        checkout, "rl", "prepare", "--source", "taobao", "--scenario", "free_shipping", "--date", str(LAST), code=65
-    )
-    assert "scenario free_shipping is for canonical (sources), not taobao" in refused["message"]
-    listed = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from conf.specs.scenario import scenarios_for; print(scenarios_for('taobao'), scenarios_for('canonical'))",
-        ],
-        cwd=checkout,
-        env={**os.environ, "PYTHONPATH": str(checkout)},
-        capture_output=True,
-        text=True,
-        check=True,
+    arguments = ("--source", "taobao", "--scenario", "free_shipping", "--date", str(LAST))
+    refused = python(checkout, "-m", "rl", "prepare", *arguments)
+    assert refused.returncode == 65
+    assert "scenario free_shipping is for canonical (sources), not taobao" in refused.stderr
+    listed = python(
+        checkout,
+        "-c",
+        "from conf.specs.scenario import scenarios_for; print(scenarios_for('taobao'), scenarios_for('canonical'))",
     )
     assert listed.stdout.strip() == "['recommendation'] ['free_shipping', 'recommendation']"
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -54,10 +55,19 @@ def make_observation(pipeline: Pipeline, **values: Any) -> Row:
     observation: Row = {}
     for feature in pipeline.scenario.observation.features:
         value = values.get(feature.name, 0 if feature.length is None else [])
-        definition = feature_named(feature.name)
-        is_ids = definition is not None and definition.id_space
-        observation[feature.name] = [id_hash(key) for key in value][: feature.length] if is_ids else value
+        is_ids = value and _holds_ids(feature.name)
+        observation[feature.name] = [_id_of(key) for key in value[: feature.length]] if is_ids else value
     return observation
+
+
+# Asked of every value of every row, and the same for each.
+_id_of = cache(id_hash)
+
+
+@cache
+def _holds_ids(feature: str) -> bool:
+    definition = feature_named(feature)
+    return definition is not None and bool(definition.id_space)
 
 
 def make_row(pipeline: Pipeline, **values: Any) -> Row:
@@ -71,12 +81,10 @@ def make_row(pipeline: Pipeline, **values: Any) -> Row:
         "decision_id": f"{values.get('episode_id', 'episode')}-{values.get('step', 0)}",
         "position": None,
         "decision_time": datetime(2026, 1, 5, 12, tzinfo=UTC),
-        "observation": make_observation(pipeline),
-        "action_id": id_hash(key),
+        "action_id": _id_of(key),
         "action_key": key,
         "reward": 0,
         "metrics": dict.fromkeys(list(pipeline.scenario.metrics) or ["none"], 0),
-        "next_observation": make_observation(pipeline),
         "terminal": True,
         "timeout": False,
         "reward_settled": True,
@@ -87,6 +95,8 @@ def make_row(pipeline: Pipeline, **values: Any) -> Row:
         "next_availability_id": None,
         "elapsed_seconds": 60,
     }
+    for name in ("observation", "next_observation"):
+        row[name] = values[name] if name in values else make_observation(pipeline)
     return row | values
 
 

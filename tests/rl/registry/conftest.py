@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from conf.settings import Settings
-from rl.registry.store import open_store
+from rl.registry.database import ready_database
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store without content; making one takes seconds."""
-    home = tmp_path_factory.mktemp("store")
-    with open_store(Settings.from_environment({"NIGHTCART_HOME": str(home)})) as client:
-        client.search_experiments()
-    return home / "mlflow.db"
+def empty_store(new_database: Callable[[], Path]) -> Path:
+    """An MLflow store without content. Copy it before changing anything."""
+    return new_database()
 
 
 @pytest.fixture
-def home(tmp_path: Path, empty_store: Path) -> Path:
+def home(tmp_path: Path) -> Path:
     """A home whose MLflow store is new."""
-    (tmp_path / "home").mkdir()
-    shutil.copy(empty_store, tmp_path / "home" / "mlflow.db")
+    ready_database(tmp_path / "home" / "mlflow.db")
     return tmp_path / "home"

@@ -20,6 +20,9 @@ from rl.registry.database import check_pages, ready_database
 from rl.registry.store import open_store
 from tests.killing import run_in_child
 
+# What is tested here is the making itself.
+pytestmark = pytest.mark.usefixtures("databases_by_mlflow")
+
 
 def make_killed_at(path: Path, statement: int) -> None:
     """The making of a database in a child process ends by SIGKILL before the statement of that number."""

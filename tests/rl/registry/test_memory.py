@@ -39,11 +39,8 @@ def registered_home(home: Path, *, is_remembered: bool = True) -> Path:
 
 
 @pytest.fixture(scope="module")
-def remembered(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
-    home = tmp_path_factory.mktemp("remembered") / "home"
-    home.mkdir()
-    shutil.copy(empty_store, home / "mlflow.db")
-    return registered_home(home)
+def remembered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return registered_home(tmp_path_factory.mktemp("remembered") / "home")
 
 
 @pytest.fixture
