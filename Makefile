@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare observe control monitor serve preview rollback off on pseudonyms loop \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare observe control explore monitor serve preview rollback off on pseudonyms loop \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-exploration bench-gate bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-shopper-models bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
@@ -160,6 +160,10 @@ observe: pipeline-environment  ## publish what is known of every shopper as of a
 
 control: pipeline-environment  ## let a version that decided before decide for the control group; without VERSION the shop's own does (SCENARIO, VERSION, WHY, WHO)
 	@exec $(PIPELINE) -m rl control --scenario "$${SCENARIO:-recommendation}" $${VERSION:+--version "$$VERSION"} \
+	  --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
+
+explore: pipeline-environment  ## let services follow the exploration plan of a version's review page; without VERSION end it (SCENARIO, VERSION, WHY, WHO)
+	@exec $(PIPELINE) -m rl explore --scenario "$${SCENARIO:-recommendation}" $${VERSION:+--version "$$VERSION"} \
 	  --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
 
 # Where nothing was served there is nothing to watch (exit code 99), which is no failure.

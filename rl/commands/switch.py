@@ -1,4 +1,4 @@
-"""`rollback`, `off`, `on` and `control`: what a person decides about what is served, with who and why."""
+"""`rollback`, `off`, `on`, `control` and `explore`: what a person decides about what is served, with who and why."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def run(
     *,
     settings: Settings,
     scenario: str,
-    what: Literal["rollback", "off", "on", "control"],
+    what: Literal["rollback", "off", "on", "control", "explore"],
     why: str,
     who: str | None,
     version: int | None = None,
 ) -> dict[str, Any]:
-    """Do it under the registry's lock and return the record of it; `version` is that of `control`.
+    """Do it under the registry's lock and return the record of it; `version` is that of `control` and `explore`.
 
     Raises:
         ServingError: no reason is given, or there is no such scenario.

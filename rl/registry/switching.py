@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from mlflow import MlflowClient
@@ -12,19 +11,10 @@ from conf.settings import Settings
 from rl.errors import RegistryError
 from rl.registry.approvals import Approval, read_approvals, standing, write_down
 from rl.registry.entry import TAG
+from rl.registry.exploration import set_exploring
+from rl.registry.person import Person
 from rl.registry.store import CHALLENGER, CHAMPION, OFF, PREVIOUS, aliases
 from rl.registry.versions import ROLLED_BACK, load_version
-
-
-@dataclass(frozen=True)
-class Person:
-    """Who decides, and why."""
-
-    who: str
-    why: str
-
-    def __str__(self) -> str:
-        return f"{self.who}: {self.why}"
 
 
 def switched(
@@ -33,16 +23,18 @@ def switched(
     model: str,
     person: Person,
     *,
-    what: Literal["rollback", "off", "on", "control"],
+    what: Literal["rollback", "off", "on", "control", "explore"],
     version: int | None = None,
 ) -> Approval:
-    """Do what the person says, and return the record of it; `version` is that of `control`.
+    """Do what the person says, and return the record of it; `version` is that of `control` and `explore`.
 
     Raises:
         RegistryError: there is nothing that it could be done to.
     """
     if what == "control":
         return set_control(client, settings, model, person, version)
+    if what == "explore":
+        return set_exploring(client, settings, model, person, version)
     done = {"rollback": roll_back, "off": turn_off, "on": turn_on}[what]
     return done(client, settings, model, person)
 
@@ -77,14 +69,20 @@ def roll_back(client: MlflowClient, settings: Settings, model: str, person: Pers
 
 
 def turn_off(client: MlflowClient, settings: Settings, model: str, person: Person) -> Approval:
-    """Let nothing but the fallback be served, and return the record of it.
+    """Let nothing but the fallback be served, and return the record of it; an exploration plan ends with it.
 
     Raises:
-        RegistryError: there is no champion.
+        RegistryError: there is no champion, or it is off already. One that was killed half-way is finished.
     """
-    champion = _champion(aliases(client, model), model)
+    held = aliases(client, model)
+    champion, before = _champion(held, model), standing(settings, model)
+    if before.is_off and OFF in held:
+        last = [one for one in read_approvals(settings, model) if one.kind == "off"][-1]
+        raise RegistryError(f"{model} is off already ({last}); `make on` serves version {champion} again")
     approval = write_down(settings, model, "off", champion, replaced=None, who=person.who, why=person.why)
     client.set_registered_model_alias(model, OFF, str(champion))
+    if before.exploring is not None:
+        set_exploring(client, settings, model, person, None)
     return approval
 
 

@@ -121,6 +121,9 @@ def create_app(service: Service, key: str | None) -> FastAPI:
             "histories": service.histories_in_words(),
             "share": found.share,
             "incumbent_version": found.incumbent,
+            "exploring_version": None if found.exploring is None else found.exploring[0],
+            "exploring_until": None if found.exploring is None else str(found.exploring[1]),
+            "approved": service.approval_in_words(),
             "problems": list(found.problems),
         }
         return _json(content, status=200 if found.is_ready else 503)

@@ -18,6 +18,8 @@ from hashlib import sha256
 
 import numpy as np
 
+from conf.specs.scenario import Scenario
+from rl.errors import PolicyError
 from rl.exploration.strata import strata_of
 from rl.figures.exploration import ExplorationPlan
 from rl.policy import StochasticPolicy
@@ -72,6 +74,20 @@ class Explored:
         by_label = [min(self.plan.shares.get(label, 0.0), self.max_share) for label in strata.labels]
         code = np.broadcast_to(strata.code, (n_rows,)) if len(strata.code) == 1 else strata.code
         return np.asarray(np.array([*by_label, 0.0])[code])
+
+
+def refuse_unseen(explored: Explored, scenario: Scenario) -> None:
+    """Raise if what the plan needs to know of a decision isn't observed.
+
+    Raises:
+        EvaluationError: its dimension isn't known, or not observed.
+        PolicyError: it names strata that the dimension doesn't have.
+    """
+    observed = {feature.name for feature in scenario.observation.features if feature.length is None}
+    probe = {name: np.zeros(1, dtype=np.int64) for name in observed} or {"": np.zeros(1, dtype=np.int64)}
+    labels = strata_of(probe, explored.plan.dimension).labels
+    if strange := sorted(set(explored.plan.shares) - set(labels)):
+        raise PolicyError(f"{explored.plan.dimension} has no {', '.join(strange)}; expected {', '.join(labels)}")
 
 
 def choose_explored(

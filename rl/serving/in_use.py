@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from conf.paths import serving_folder
 from conf.publication import write_atomically
 from conf.specs.strict_yaml import StrictModel
+from rl.figures.exploration import ExplorationPlan
 
 
 class InUse(StrictModel):
@@ -20,6 +21,7 @@ class InUse(StrictModel):
     share: of the shoppers who get `version`; the others get what it replaces.
     incumbent: of the policy that decides for the others; None leaves them to the shop.
     control: of the policy that decides for the control group; None leaves the group to the shop.
+    exploring: the exploration plan that is followed; None follows none. Its version's policy lies in the folder too.
     problem: why the registry's champion is not what is served; empty where it is.
     seen_at: when the registry was last looked at.
     """
@@ -29,6 +31,7 @@ class InUse(StrictModel):
     share: float = 1.0
     incumbent: int | None = None
     control: int | None = None
+    exploring: ExplorationPlan | None = None
     problem: str = ""
     seen_at: datetime
 
