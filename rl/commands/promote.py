@@ -22,11 +22,11 @@ from rl.registry.decided import promote_on_word
 from rl.registry.entry import SHARE_CHANGED
 from rl.registry.launches import Launch, Stage, begin_launch, running_launch, settle_launches
 from rl.registry.memory import registry_address
+from rl.registry.person import Person
 from rl.registry.promises import promise_of_version
 from rl.registry.promotion import Promotion
 from rl.registry.readiness import remember, settle_model
 from rl.registry.store import CHAMPION, PREVIOUS, aliases, open_store
-from rl.registry.switching import Person
 from rl.registry.versions import load_version
 
 

@@ -13,9 +13,9 @@ from rl.commands.promote import refuse_strangers
 from rl.commands.switch import require_scenario
 from rl.errors import RegistryError
 from rl.registry.decided import reject_version
+from rl.registry.person import Person
 from rl.registry.readiness import remember, settle_model
 from rl.registry.store import open_store
-from rl.registry.switching import Person
 from rl.registry.versions import load_version
 
 

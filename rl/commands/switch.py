@@ -33,9 +33,10 @@ def run(
         raise ServingError("say why, for the record (--why, or WHY of make)")
     # They import MLflow, which takes seconds: not where a word is missing.
     from rl.registry.launches import settle_launches  # noqa: PLC0415
+    from rl.registry.person import Person  # noqa: PLC0415
     from rl.registry.readiness import remember, settle_model  # noqa: PLC0415
     from rl.registry.store import open_store  # noqa: PLC0415
-    from rl.registry.switching import Person, switched  # noqa: PLC0415
+    from rl.registry.switching import switched  # noqa: PLC0415
 
     model = f"{scenario}-policy"
     with open_store(settings) as client:

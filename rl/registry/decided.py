@@ -15,9 +15,9 @@ from conf.settings import Settings
 from rl.errors import RegistryChanged, RegistryError
 from rl.registry.approvals import Approval, Standing, approvers, read_approvals, standing, write_down
 from rl.registry.entry import TAG
+from rl.registry.person import Person
 from rl.registry.promotion import Promotion, may_be_promoted, move_aliases, registered_night
 from rl.registry.store import CHALLENGER, CHAMPION, PREVIOUS, aliases
-from rl.registry.switching import Person
 from rl.registry.versions import REJECTED, RegisteredVersion, load_version
 
 _LONGEST_TAG = 1000

@@ -14,9 +14,10 @@ import pytest
 from conf.settings import Settings
 from rl.errors import RegistryChanged, RegistryError
 from rl.registry.approvals import approve, read_approvals, standing
+from rl.registry.person import Person
 from rl.registry.promotion import promote_version
 from rl.registry.store import aliases, open_store
-from rl.registry.switching import Person, roll_back, set_control, turn_off, turn_on
+from rl.registry.switching import roll_back, set_control, turn_off, turn_on
 from rl.registry.versions import all_versions, offer_as_challenger
 from tests.rl.registry.test_registry import FIRST, MODEL, key, record, register, settings_at
 

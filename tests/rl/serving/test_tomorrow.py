@@ -19,8 +19,9 @@ from conf.specs.scenario import load_pipeline
 from rl.commands import decide
 from rl.errors import ServingError
 from rl.policy.action_rules import ActionRules
+from rl.registry.person import Person
 from rl.registry.store import open_store
-from rl.registry.switching import Person, turn_off
+from rl.registry.switching import turn_off
 from rl.rollout.assignment import gets_new_version, is_control
 from rl.serving.decisions import PolicyInUse, SharedOut
 from rl.serving.histories import History
