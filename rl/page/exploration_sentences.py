@@ -28,7 +28,7 @@ def plan_sentence(found: ExplorationFigures, *, reward_unit: str) -> str:
 def doubt_sentence(found: ExplorationFigures) -> str:
     """Return how sure the forecast is, and what other ways would take."""
     return (
-        f"One time in ten it comes within {_nights(found.soonest)}, and one in ten later than {_nights(found.latest)}; "
+        f"One time in ten it comes within {_nights(found.soonest)}, and one in ten {_later(found.latest)}; "
         f"within a year it comes with a chance of {found.chance:.0%}, and then says in "
         f"{_of(found.chance_better, found.chance)} of cases that the candidate is better. Without exploring it would "
         f"take {_nights(found.unexplored_nights)}; with uniform choices that may cost as much, "
@@ -52,6 +52,10 @@ def _nights(nights: float | None) -> str:
     if nights is None:
         return "more than a year"
     return f"{nights:,.0f} night{'' if round(nights) == 1 else 's'}"
+
+
+def _later(nights: float | None) -> str:
+    return "not within a year" if nights is None else f"later than after {_nights(nights)}"
 
 
 def _of(part: float, whole: float) -> str:
