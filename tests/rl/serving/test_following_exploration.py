@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
+import asyncio
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,15 +12,18 @@ import rl.registry.exploration as exploring_room
 from conf.specs.scenario import Pipeline, load_pipeline
 from rl.errors import RegistryError
 from rl.figures.exploration import PLAN_FILE, ExplorationPlan
+from rl.policy.action_rules import ActionRules
 from rl.registry.approvals import read_approvals, standing
 from rl.registry.exploration import set_exploring
 from rl.registry.person import Person
 from rl.registry.store import open_store
 from rl.registry.switching import turn_off, turn_on
 from rl.registry.versions import load_version
+from rl.serving.bodies import DecideRequest
 from rl.serving.following import Follower
-from rl.serving.in_use import policy_folder
-from tests.rl.serving.served_home import MODEL, SCENARIO, SOURCE, promote, register, settings_at
+from rl.serving.in_use import in_use_file, policy_folder, read_in_use, write_in_use
+from rl.serving.service import Service, ServingOptions
+from tests.rl.serving.served_home import ACTIONS, MODEL, SCENARIO, SOURCE, promote, register, settings_at
 
 ANN = Person("ann", "for a test")
 
@@ -116,3 +120,41 @@ def test_only_a_registered_plan_beside_this_champion_can_be_approved(
     with pytest.raises(RegistryError, match=r"set exploration\.max_share, such as 0\.2"):
         explore(home, fit)
     assert standing(settings_at(home), MODEL).exploring is None
+
+
+def test_a_service_follows_the_plan_until_its_last_day(home: Path) -> None:
+    """Its decisions are the mixture's up to then, and the champion's from the next day on; /ready's figures say so."""
+    version, settings, pipeline = planned(home, 1), settings_at(home), a_pipeline(0.3)
+    explore(home, version)
+    Follower(settings, pipeline).look()
+    last = date(2026, 4, 1)
+    for today, is_followed in ((last, True), (last + timedelta(days=1), False)):
+        options = ServingOptions(decisions=home / f"decisions-{today}", rules=ActionRules(), today=today)
+        service = Service(settings, pipeline, options)
+        try:
+            service.look()
+            assert service.readiness().exploring == ((version, last) if is_followed else None)
+            body = DecideRequest(user_id="ann", available_actions=tuple(ACTIONS))
+            (decided,) = asyncio.run(service.decide([body]))
+            assert decided.choices[0].policy_version.startswith("explored-") == is_followed
+        finally:
+            service.close()
+
+
+def test_a_service_whose_spec_doesnt_observe_the_dimension_says_so(home: Path) -> None:
+    settings, pipeline = settings_at(home), a_pipeline(0.3)
+    Follower(settings, pipeline).look()
+    found = read_in_use(in_use_file(home, SOURCE, SCENARIO))
+    assert found is not None
+    plan = ExplorationPlan(
+        model=MODEL, version=1, champion=1, dimension="shoe size", shares={"42": 0.1}, last_day=date(2026, 4, 1)
+    )
+    write_in_use(in_use_file(home, SOURCE, SCENARIO), found.model_copy(update={"exploring": plan}))
+    service = Service(settings, pipeline, ServingOptions(decisions=home / "decisions", rules=ActionRules()))
+    try:
+        service.look()
+        told = service.readiness()
+        assert (told.version, told.exploring) == (1, None)
+        assert "no decisions are told apart by 'shoe size'" in " ".join(told.problems)
+    finally:
+        service.close()
