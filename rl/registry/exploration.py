@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
-from rl.errors import RegistryError
+from rl.errors import RefusedRequest, RegistryError
 from rl.figures.exploration import PLAN_FILE, ExplorationPlan
 from rl.registry.approvals import Approval, standing, write_down
 from rl.registry.person import Person
@@ -59,25 +59,25 @@ def set_exploring(
         version: whose plan is followed; None ends what is followed now.
 
     Raises:
-        RegistryError: the version is gone, rejected or without a plan, the champion isn't the one that it was made
+        RefusedRequest: the version is gone, rejected or without a plan, the champion isn't the one that it was made
             beside, or the spec allows no exploration; or there is nothing to end.
     """
     found = standing(settings, model)
     if version is None:
         if found.exploring is None:
-            raise RegistryError(f"{model}: no exploration plan is followed, so there is none to end")
+            raise RefusedRequest(f"{model}: no exploration plan is followed, so there is none to end")
         return write_down(settings, model, "no_explore", found.exploring, replaced=None, who=person.who, why=person.why)
     if version in found.rejected:
-        raise RegistryError(f"{model}: version {version} was rejected ({found.rejected[version]})")
+        raise RefusedRequest(f"{model}: version {version} was rejected ({found.rejected[version]})")
     registered = load_version(client, model, version)
     plan = None if registered is None or not registered.is_ours else read_plan(client, registered)
     if registered is None or plan is None:
-        raise RegistryError(
+        raise RefusedRequest(
             f"{model}: version {version} has no exploration plan that a service could follow; the review page of its "
             "night says what it suggests, and why"
         )
     if (champion := aliases(client, model).get(CHAMPION)) != plan.champion:
-        raise RegistryError(
+        raise RefusedRequest(
             f"{model}: the plan of version {version} was made beside champion {plan.champion}, and the champion is "
             f"{'none' if champion is None else champion}; wait for a night that plans beside this one"
         )
@@ -89,11 +89,11 @@ def _refuse_forbidden(version: RegisteredVersion, plan: ExplorationPlan) -> None
     """Raise where the spec as it is today lets no service follow a plan.
 
     Raises:
-        RegistryError: says which key.
+        RefusedRequest: says which key.
     """
     scenario = load_pipeline(version.tags["scenario"], version.tags["source"]).scenario
     if scenario.exploration.max_share <= 0:
-        raise RegistryError(
+        raise RefusedRequest(
             f"{plan.model}: scenario {scenario.name} explores by no plan; set exploration.max_share, such as 0.2, in "
             f"conf/scenarios/{scenario.name}.yaml"
         )
