@@ -43,6 +43,7 @@ class Follower:
         self._model = f"{pipeline.scenario.name}-policy"
         self._client: MlflowClient | None = None
         self._refused: dict[int, str] = {}
+        self._plans: dict[int, ExplorationPlan] = {}
 
     def look(self) -> InUse:
         """Look at the registry once, write down what is to be served, and return it."""
@@ -100,9 +101,8 @@ class Follower:
             return None, ""
         if self._pipeline.scenario.exploration.max_share <= 0:
             return None, f"the plan of version {version} isn't followed: exploration.max_share of the spec is 0"
-        registered = load_version(self._connected(), self._model, version)
         try:
-            plan = None if registered is None else read_plan(self._connected(), registered)
+            plan = self._plan(version)
         except RegistryError as error:
             return None, f"no exploration plan is followed: {error}"
         if plan is None:
@@ -111,6 +111,20 @@ class Follower:
             return None, ""
         problem = self._fetched(version)
         return (None, f"version {version} can't be explored: {problem}") if problem else (plan, "")
+
+    def _plan(self, version: int) -> ExplorationPlan | None:
+        """Return the plan of a version, read once: what is registered doesn't change; None where there is none.
+
+        Raises:
+            RegistryError: it can't be read.
+        """
+        if version not in self._plans:
+            registered = load_version(self._connected(), self._model, version)
+            plan = None if registered is None else read_plan(self._connected(), registered)
+            if plan is None:
+                return None
+            self._plans[version] = plan
+        return self._plans[version]
 
     def _shared_out(self, champion: int, served: int | None) -> dict[str, object]:
         """Return which versions decide for whom while the champion is rolled out; a launch to all is its alone."""

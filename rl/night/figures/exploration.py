@@ -6,6 +6,7 @@ import math
 
 from rl.figures.exploration import ExplorationFigures, ExploredShoppers
 from rl.night.night import Night
+from rl.ope.report import BEHAVIOR
 
 
 def exploration_figures(night: Night) -> ExplorationFigures | None:
@@ -31,7 +32,7 @@ def exploration_figures(night: Night) -> ExplorationFigures | None:
         worst_cost=plan.worst_cost,
         uniform_nights=_finite(plan.uniform_nights),
         unexplored_nights=_finite(plan.unexplored_nights),
-        is_allowed=scenario.exploration.max_share > 0 and night.evaluation.champion is not None,
+        is_allowed=scenario.exploration.max_share > 0 and night.compared_with == night.champion_in_force != BEHAVIOR,
     )
 
 
