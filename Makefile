@@ -24,9 +24,9 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare home pictures observe control monitor serve preview rollback off on pseudonyms loop \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare home pictures observe control explore monitor serve preview rollback off on pseudonyms loop \
         test test-pipeline test-dags test-faults check lint \
-        reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-shopper-models bench-train bench-weekly-lists bench-worth up down airflow pins clean
+        reference bench-coverage bench-exploration bench-gate bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-shopper-models bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -68,7 +68,7 @@ help:  ## this page
 #:   DAYS=14 PAST=10 SEED=1       of `make loop`: days (weeks of promotion) with a night, days before, which shop
 #:   LAUNCHES=2000 SHOPPERS=120000  launches that `make bench-rollout` simulates of each kind, and shoppers of its shop
 #:   NIGHTS=2000      nights that `make bench-gate` judges for each kind of candidate
-#:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on
+#:   REPLICATIONS=1000 logs of each kind that `make bench-ope` rests coverage on, or nights of `make bench-exploration`
 #:   SIZES=300000 NIGHT_EVENTS=300000  events of the logs of `make bench-jobs`; REPEATS=1 rounds; FORMS=csv,jsonl
 #:   CELLS=p4-L2,p9-L3 SHIFTS=0,3,-3 SEEDS=3 METHODS=formulas,hindsight LOGS=path SMALL=1  of `make bench-inventory`
 #:   SEEDS=6-10 SHOPPERS=1000 TRUTH=8000 PARTS=tabular SMALL=1  of `make bench-promotion`: logs, their shoppers, those of truths
@@ -170,6 +170,10 @@ control: pipeline-environment  ## let a version that decided before decide for t
 	@exec $(PIPELINE) -m rl control --scenario "$${SCENARIO:-recommendation}" $${VERSION:+--version "$$VERSION"} \
 	  --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
 
+explore: pipeline-environment  ## let services follow the exploration plan of a version's review page; without VERSION end it (SCENARIO, VERSION, WHY, WHO)
+	@exec $(PIPELINE) -m rl explore --scenario "$${SCENARIO:-recommendation}" $${VERSION:+--version "$$VERSION"} \
+	  --why "$${WHY:-}" $${WHO:+--who "$$WHO"}
+
 # Where nothing was served there is nothing to watch (exit code 99), which is no failure.
 monitor: pipeline-environment  ## what the champion earned beside what was promised, and whether the shop is what it was, one page (SOURCE, SCENARIO, DATE, DECISIONS)
 	@$(PIPELINE) -m rl monitor --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
@@ -243,6 +247,9 @@ bench-coverage: setup  ## how often intervals hold the true value, over 20 logs 
 
 bench-gate: setup  ## how often the gate promotes candidates of known value, and an oracle; NIGHTS=2000 of each kind
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_gate.py
+
+bench-exploration: pipeline-environment  ## nights to a verdict under exploration plans, and uniformly at equal cost; REPLICATIONS=100 of each kind
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_exploration.py
 
 bench-ope: setup  ## bias, error and coverage of estimates against known values, selection, peers, memory; REPLICATIONS, SECTIONS
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) tests/bench/bench_ope.py

@@ -55,6 +55,12 @@ class RegistryError(RlError):
     may_pass = True
 
 
+class RefusedRequest(RegistryError):
+    """What a person asked of the registry can't be done as it was asked; asked again alike, it is refused again."""
+
+    may_pass = False
+
+
 class RegistryChanged(RegistryError):
     """A registry that was changed or lost by hand so that a person has to settle it before a night can go on."""
 

@@ -265,6 +265,19 @@ def control(
     _run_command("switch", told_as="control", scenario=scenario, what="control", why=why, who=who, version=version)
 
 
+@app.command("explore")
+def explore(
+    scenario: WhatScenario,
+    why: Why,
+    version: Annotated[
+        int | None, typer.Option(min=1, help="Version whose exploration plan is followed; default: none any more.")
+    ] = None,
+    who: Who = None,
+) -> None:
+    """Let services follow the exploration plan of a version, or end the one that they follow."""
+    _run_command("switch", told_as="explore", scenario=scenario, what="explore", why=why, who=who, version=version)
+
+
 @app.command("rollout")
 def rollout(
     source: SourceName,

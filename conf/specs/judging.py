@@ -182,8 +182,10 @@ class Gate(GrownModel):
     )
 
 
-class Exploration(StrictModel):
+class Exploration(GrownModel):
     """What a service keeps for exploration and for comparison."""
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"max_share", "max_cost"})
 
     floor: float = Field(
         ge=0,
@@ -199,4 +201,19 @@ class Exploration(StrictModel):
         description="Keeps this share of shoppers, always the same ones, on the shop's own decisions: the service "
         "answers `use_yours`.",
         examples=[0.05],
+    )
+    max_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="Sets the largest share of any shoppers' decisions that may follow a night's candidate under an "
+        "approved exploration plan; 0: plans are suggested on the page, and no service follows one.",
+        examples=[0.2],
+    )
+    max_cost: float = Field(
+        default=0.01,
+        gt=0,
+        lt=1,
+        description="Sets what a night of exploration may cost at worst, as a share of what the night earns.",
+        examples=[0.02],
     )

@@ -205,7 +205,9 @@ def _verdict(run: Run) -> dict[str, Any]:
         return found | ({"page": str(run.page)} if run.page.exists() else {})
     registration = _read(run.registration)
     names = ("verdict", "model", "version", "dataset_digest")
-    return {**{name: registration[name] for name in names}, "page": str(run.page)}
+    # What to explore next is said where there is such a plan.
+    told = {name: registration[name] for name in ("exploration",) if name in registration}
+    return {**{name: registration[name] for name in names}, **told, "page": str(run.page)}
 
 
 def _list(run: Run) -> dict[str, Any]:

@@ -29,10 +29,13 @@ from rl.policy import StochasticPolicy
 from rl.registry.approvals import standing
 from rl.registry.champion import load_version_policy
 from rl.registry.deciding_version import NobodyDecides, deciding_version
+from rl.registry.exploration import read_plan
 from rl.registry.launches import running_launch
+from rl.registry.store import open_store
 from rl.registry.versions import RegisteredVersion
 from rl.serving.bodies import MOST_POSITIONS
 from rl.serving.decisions import PolicyInUse, SharedOut
+from rl.serving.explored import Explored, refuse_unseen
 from rl.serving.following import refuse_misfit
 from rl.serving.published_histories import PublishedHistories
 from rl.serving.shop_tables import NoSetInForce, read_tables, set_in_force
@@ -108,6 +111,7 @@ def _published(
     lake, as_of = Lake(settings.lake, pipeline.source.name), run_date + timedelta(days=1)
     published, control = _histories(settings, pipeline, as_of), _control(settings, pipeline, registered.model)
     shared_out = _shared_out(settings, pipeline, registered)
+    explored = _explored(settings, pipeline, registered)
     tables, rules = read_tables(lake), rules_of_scenario(pipeline.scenario)
     consent = Consent.read(pipeline.source, lake, run_date)
     moment = datetime.combine(as_of, time_of_day(asked.hour), tzinfo=ZoneInfo(pipeline.source.zone))
@@ -118,6 +122,7 @@ def _published(
         f"mlflow/{registered.model}": f"{registered.version}/{policy.version}",
         **({} if control is None else {"control": f"{control.version}/{control.policy.version}"}),
         **({} if shared_out is None else {"rollout": _told_share(shared_out)}),
+        **({} if explored is None else {"explored": explored.version_beside(policy)}),
         **({} if consent is None else consent.inputs),
         "available": "everything" if availability_id is None else availability_id,
         "rules": json.dumps(rules.to_json(), sort_keys=True),
@@ -139,6 +144,7 @@ def _published(
         champion=PolicyInUse.of(policy, registered.version),
         control=control,
         shared_out=shared_out,
+        explored=explored,
         tables=tables,
         consenting=consent,
     )
@@ -213,6 +219,28 @@ def _shared_out(settings: Settings, pipeline: Pipeline, registered: RegisteredVe
         replaced = f"version {launch.replaced}, which version {registered.version} replaces by stages"
         raise PolicyError(f"{replaced}, can't decide: {found.why}")
     return SharedOut(launch.share, PolicyInUse.of(found[1], launch.replaced))
+
+
+def _explored(settings: Settings, pipeline: Pipeline, registered: RegisteredVersion) -> Explored | None:
+    """Return the exploration plan that is followed beside the version, as a service follows it; None for none.
+
+    Raises:
+        PolicyError: its version can't decide, or it asks for what isn't observed.
+        RegistryError: it can't be read.
+    """
+    number, max_share = standing(settings, registered.model).exploring, pipeline.scenario.exploration.max_share
+    if number is None or max_share <= 0:
+        return None
+    found = deciding_version(settings, pipeline, number, load_version_policy)
+    if isinstance(found, NobodyDecides):
+        raise PolicyError(f"version {number}, whose exploration plan is followed, can't decide: {found.why}")
+    with open_store(settings) as client:
+        plan = read_plan(client, found[0])
+    if plan is None or plan.champion != registered.version:
+        return None
+    explored = Explored.of(plan, found[1], max_share)
+    refuse_unseen(explored, pipeline.scenario)
+    return explored
 
 
 def _told_share(shared_out: SharedOut) -> str:

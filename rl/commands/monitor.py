@@ -33,10 +33,11 @@ from rl.monitor.watched_launches import watched_launches
 from rl.policy import StochasticPolicy
 from rl.registry.champion import load_version_policy
 from rl.registry.launches import settle_launches
+from rl.registry.person import Person
 from rl.registry.readiness import remember, settle_model
 from rl.registry.runs import log_day
 from rl.registry.store import CHAMPION, aliases, open_store
-from rl.registry.switching import Person, roll_back
+from rl.registry.switching import roll_back
 from rl.registry.versions import load_version
 from rl.rollout.assignment import is_control
 from rl.serving.decide import FALLBACK_VERSION

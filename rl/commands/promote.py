@@ -17,16 +17,16 @@ from conf.publication import write_atomically
 from conf.settings import Settings
 from conf.specs.rollout import Rollout
 from conf.specs.scenario import Pipeline, load_pipeline
-from rl.errors import RegistryError
+from rl.errors import RefusedRequest, RegistryError
 from rl.registry.decided import promote_on_word
 from rl.registry.entry import SHARE_CHANGED
 from rl.registry.launches import Launch, Stage, begin_launch, running_launch, settle_launches
 from rl.registry.memory import registry_address
+from rl.registry.person import Person
 from rl.registry.promises import promise_of_version
 from rl.registry.promotion import Promotion
 from rl.registry.readiness import remember, settle_model
 from rl.registry.store import CHAMPION, PREVIOUS, aliases, open_store
-from rl.registry.switching import Person
 from rl.registry.versions import load_version
 
 
@@ -158,12 +158,12 @@ def refuse_strangers(pipeline: Pipeline, people: Sequence[Person]) -> None:
     """Raise if somebody answers whom the scenario doesn't list as one who may.
 
     Raises:
-        RegistryError: names them, and who may.
+        RefusedRequest: names them, and who may.
     """
     known = pipeline.scenario.review.respondents
     strangers = [person.who for person in people if known and person.who not in known]
     if strangers:
-        raise RegistryError(
+        raise RefusedRequest(
             f"{', '.join(strangers)} may not approve or reject for scenario {pipeline.scenario.name}: it asks "
             f"{', '.join(known)} (review.respondents); say who by --who, or WHO of make"
         )

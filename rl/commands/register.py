@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,13 +21,15 @@ from conf.specs.scenario import Pipeline, load_pipeline
 from conf.specs.spec_hash import full_spec_hash
 from rl.data.description import read_description
 from rl.errors import EvaluationError, RegistryChanged, RegistryError
+from rl.figures.exploration import PLAN_FILE, ExplorationPlan
 from rl.figures.monitor import LedgerFigures, read_monitor
-from rl.figures.night import NightFigures, read_figures
+from rl.figures.night import BEHAVIOR, NightFigures, read_figures
 from rl.learning.trained_candidates import LoadedCandidate, load_candidates
 from rl.orders.trained_orders import TrainedOrders, load_orders_trained
 from rl.page.approval_request import approval_request
 from rl.page.buyer_page import render_buyer_page
 from rl.page.content import HistoryRow
+from rl.page.exploration_sentences import plan_sentence
 from rl.page.render import render_page
 from rl.page.review_content import review_content
 from rl.page.sentences import notes_of
@@ -226,6 +228,8 @@ def _register(
         version, result = _create(client, run_id, key, evaluated, candidates), evaluated
     else:
         version, result = found, _registered_evaluation(client, found, evaluated)
+    if (plan := exploration_plan(result, version)) is not None:
+        client.log_text(version.run_id, plan.model_dump_json(indent=1), PLAN_FILE)
     is_challenger = offer_as_challenger(client, version, standing(settings, key.model).rejected)
     remember(client, settings, key.model)
     ledger = newest_ledger(settings.home, run_paths)
@@ -269,7 +273,32 @@ def _registration(result: NightFigures, version: RegisteredVersion) -> dict[str,
         "compared_with": result.compared_with,
         "run_id": version.run_id,
         "request": approval_request(result).model_dump(mode="json"),
+        **_exploration(result),
     }
+
+
+def _exploration(result: NightFigures) -> dict[str, str]:
+    """Return the night's exploration plan in a sentence; nothing where there is none."""
+    found = result.exploration
+    if found is None or found.refusal is not None:
+        return {}
+    return {"exploration": plan_sentence(found, reward_unit=result.facts.reward_unit)}
+
+
+def exploration_plan(result: NightFigures, version: RegisteredVersion) -> ExplorationPlan | None:
+    """Return the plan that a service could follow; None where there is none, or no champion to explore beside."""
+    found = result.exploration
+    is_beside_champion = result.compared_with == result.champion_in_force != BEHAVIOR
+    if found is None or found.refusal is not None or not is_beside_champion:
+        return None
+    return ExplorationPlan(
+        model=version.model,
+        version=version.version,
+        champion=int(result.champion_in_force),
+        dimension=found.dimension,
+        shares={one.label: one.share for one in found.shoppers},
+        last_day=result.facts.date + timedelta(days=found.planned_nights),
+    )
 
 
 def _create(

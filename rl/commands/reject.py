@@ -11,11 +11,11 @@ from conf.settings import Settings
 from conf.specs.scenario import load_pipeline
 from rl.commands.promote import refuse_strangers
 from rl.commands.switch import require_scenario
-from rl.errors import RegistryError
+from rl.errors import RefusedRequest
 from rl.registry.decided import reject_version
+from rl.registry.person import Person
 from rl.registry.readiness import remember, settle_model
 from rl.registry.store import open_store
-from rl.registry.switching import Person
 from rl.registry.versions import load_version
 
 
@@ -33,11 +33,11 @@ def run(
         is_overdue: nobody answered in time, so that nobody in particular rejects it.
 
     Raises:
-        RegistryError: no reason, no such version, one that isn't waiting, or somebody who may not answer.
+        RefusedRequest: no reason, no such version, one that isn't waiting, or somebody who may not answer.
     """
     require_scenario(scenario)
     if not why.strip():
-        raise RegistryError("reject: say why, for the record (--why, or WHY of make)")
+        raise RefusedRequest("say why, for the record (--why, or WHY of make)")
     model, person = f"{scenario}-policy", Person(who or getuser(), why)
     with open_store(settings) as client:
         settle_model(client, settings, model)

@@ -26,9 +26,10 @@ from rl.registry.launches import (
     withdraw,
     write_look,
 )
+from rl.registry.person import Person
 from rl.registry.readiness import remember, settle_model
 from rl.registry.store import CHAMPION, aliases, open_store
-from rl.registry.switching import Person, roll_back
+from rl.registry.switching import roll_back
 from rl.rollout.assignment import gets_new_version, is_control
 from rl.rollout.looking import first_day_read, look_at
 from rl.rollout.served_reading import Versions, read_served

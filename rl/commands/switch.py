@@ -1,4 +1,4 @@
-"""`rollback`, `off`, `on` and `control`: what a person decides about what is served, with who and why."""
+"""`rollback`, `off`, `on`, `control` and `explore`: what a person decides about what is served, with who and why."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def run(
     *,
     settings: Settings,
     scenario: str,
-    what: Literal["rollback", "off", "on", "control"],
+    what: Literal["rollback", "off", "on", "control", "explore"],
     why: str,
     who: str | None,
     version: int | None = None,
 ) -> dict[str, Any]:
-    """Do it under the registry's lock and return the record of it; `version` is that of `control`.
+    """Do it under the registry's lock and return the record of it; `version` is that of `control` and `explore`.
 
     Raises:
         ServingError: no reason is given, or there is no such scenario.
@@ -33,9 +33,10 @@ def run(
         raise ServingError("say why, for the record (--why, or WHY of make)")
     # They import MLflow, which takes seconds: not where a word is missing.
     from rl.registry.launches import settle_launches  # noqa: PLC0415
+    from rl.registry.person import Person  # noqa: PLC0415
     from rl.registry.readiness import remember, settle_model  # noqa: PLC0415
     from rl.registry.store import open_store  # noqa: PLC0415
-    from rl.registry.switching import Person, switched  # noqa: PLC0415
+    from rl.registry.switching import switched  # noqa: PLC0415
 
     model = f"{scenario}-policy"
     with open_store(settings) as client:

@@ -13,6 +13,8 @@ from conf.specs.scenario import Pipeline
 from conf.specs.shop_rules import ShopRules
 from rl.data.transitions_reading import read_action_keys, read_availability, read_item_categories, read_item_ids
 
+_ALIKE = str.maketrans("oil", "011")
+
 Names = Callable[[], Collection[str]]
 """Looks up natural keys of actions."""
 
@@ -67,10 +69,12 @@ def refuse_unknown(rules: ShopRules, known: Iterable[Names], where: str) -> None
 def nearest(action: str, known: Collection[str]) -> list[str]:
     """Return the known names most like the action, at most three.
 
-    One that differs in capitals, punctuation or leading zeros alone goes first.
+    One that differs in capitals, punctuation, leading zeros, or letters and digits that look alike alone goes first.
 
     >>> nearest("item-7", ["item-017", "item-007", "bread"])[0]
     'item-007'
+    >>> nearest("item-0O1", ["item-011", "item-001"])[0]
+    'item-001'
     """
     same = sorted(one for one in known if _plain(one) == _plain(action))
     alike = difflib.get_close_matches(action, sorted(known), n=_MOST_NEAR, cutoff=_LEAST_LIKENESS)
@@ -86,5 +90,6 @@ def _hint(action: str, known: Collection[str]) -> str:
 
 
 def _plain(name: str) -> str:
-    """Return the name without capitals, punctuation and leading zeros of its numbers."""
-    return re.sub(r"0+(?=\d)", "", re.sub(r"[\W_]+", " ", name.casefold()))
+    """Return the name without capitals, punctuation and leading zeros of its numbers; O is 0 there, I and l are 1."""
+    alike = re.sub(r"[\W_]+", " ", name.casefold()).translate(_ALIKE)
+    return re.sub(r"0+(?=\d)", "", alike)

@@ -16,6 +16,7 @@ from rl.figures.data import DataSummary, Propensities
 from rl.figures.earlier_release import figures_of_earlier_release
 from rl.figures.effects import OneDecision
 from rl.figures.evidence import Doubts, ExplanationSummary, Loggers, Opinions, Segments, Support
+from rl.figures.exploration import ExplorationFigures
 from rl.figures.orders import OrderFigures
 from rl.figures.returns import Returns
 from rl.figures.spend import SpendFigures
@@ -117,6 +118,8 @@ class NightFigures(StrictModel):
         spend: what the candidate gains at each weekly spend; None where the scenario has no budget.
         orders: what was found of ways to order, where the scenario decides on orders; None elsewhere.
         one_decision: what the first test week's money brings, and whom it moves; None likewise.
+        exploration: what to explore next, or why nothing is; None after a promotion, where requests aren't served, and
+            in evaluations of earlier releases.
         actions: that the log or the candidate takes most.
         distance_from_log: total variation distance of candidate and log, over all decisions.
         ranking: of the next action; empty where decisions were logged.
@@ -158,6 +161,7 @@ class NightFigures(StrictModel):
     spend: SpendFigures | None = None
     orders: OrderFigures | None = None
     one_decision: OneDecision | None = None
+    exploration: ExplorationFigures | None = None
     actions: tuple[ActionShare, ...] = ()
     distance_from_log: float | None = None
     ranking: tuple[RankingFigures, ...] = ()

@@ -20,6 +20,7 @@ from rl.night.action_shares import ActionShares, action_shares
 from rl.night.checkpoint_choice import ChosenCheckpoint, choose_checkpoints
 from rl.night.evaluation import NightEvaluation, evaluate_night
 from rl.night.explanation.night_explanation import NightExplanation, explain_night
+from rl.night.exploration import ExploredNight, exploration_of
 from rl.night.gate_ahead import GateAhead
 from rl.night.losses import BeforeTest
 from rl.night.pricing import is_of_logits, shoppers_a_week, weekly_pricing
@@ -75,6 +76,7 @@ class Night:
         explained: why the selected candidate decides as it does.
         spend: its gain at each weekly spend, or why that can't be told; None where the scenario has no budget.
         one_decision: what the first test week's money brings; None where the scenario has no budget.
+        exploration: what to explore next, or why nothing is; None after a promotion, or where requests aren't served.
     """
 
     dataset: Dataset
@@ -90,6 +92,7 @@ class Night:
     explained: NightExplanation
     spend: GainAtSpend | str | None = None
     one_decision: OneDecision | None = None
+    exploration: ExploredNight | str | None = None
 
     @property
     def champion_in_force(self) -> str:
@@ -158,6 +161,7 @@ def whole_night(
             has_values=not is_of_logits(candidates[selected.name]),
             settings=how,
         ),
+        exploration=exploration_of(dataset, evaluation),
     )
 
 

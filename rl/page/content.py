@@ -12,6 +12,7 @@ from rl.figures.candidates import ActionShare, CandidateFigures
 from rl.figures.data import DataSummary, Propensities
 from rl.figures.effects import OneDecision
 from rl.figures.evidence import Doubts, ExplanationSummary, Loggers, Opinions, Segments, Support
+from rl.figures.exploration import ExplorationFigures
 from rl.figures.monitor import LedgerFigures
 from rl.figures.night import NightFacts, Role
 from rl.figures.returns import Returns
@@ -159,6 +160,7 @@ class ReviewContent(StrictModel):
     returns: Returns | None = None
     spend: SpendFigures | None = None
     one_decision: OneDecision | None = None
+    exploration: ExplorationFigures | None = None
     guardrails: tuple[GuardrailRow, ...] = ()
     propensities: Propensities
     data: DataSummary

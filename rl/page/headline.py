@@ -35,7 +35,8 @@ def _how_much(gain: Gain, page: ReviewContent) -> Tile:
     if base is None or gain.value is None:
         return Tile("Gain", amount, f"compared with {today}{truth}")
     note = f"{amount}, where {today} made {number(base)}{truth}"
-    return Tile("Gain over today", signed_share(gain.value / base), note)
+    over = "today's choices" if gain.baseline == BEHAVIOR_NAME else "the champion"
+    return Tile(f"Gain over {over}", signed_share(gain.value / base), note)
 
 
 def _in_truth(gain: Gain, page: ReviewContent) -> str:

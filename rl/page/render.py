@@ -22,6 +22,7 @@ from rl.page.curve_charts import charts_of
 from rl.page.effect_charts import bounded, line_name
 from rl.page.environment import page_environment
 from rl.page.evidence_context import evidence_context
+from rl.page.exploration_sentences import doubt_sentence, plan_sentence
 from rl.page.forest import forest_of
 from rl.page.headline import headline_tiles
 from rl.page.launches_chart import launches_chart
@@ -67,6 +68,10 @@ def render_page(page: ReviewContent) -> str:
         "n_dashes": max((line.dash + 1 for chart in charts for line in chart.lines), default=0),
         "sections": _sections(page),
         "ledger": page.ledger,
+        "exploration_sentence": None
+        if page.exploration is None
+        else plan_sentence(page.exploration, reward_unit=page.night.reward_unit),
+        "exploration_doubt": None if page.exploration is None else doubt_sentence(page.exploration),
         "launches": None if page.ledger is None else launches_chart(page.ledger),
         **evidence_context(page),
     }
@@ -108,6 +113,7 @@ def _sections(page: ReviewContent) -> list[tuple[str, str]]:
         ("value", "earns"),
         ("certainty", "how sure"),
         ("segments", "for whom"),
+        *([("exploration", "explore")] if page.exploration else []),
         ("difference", "different"),
         ("departures", "departures"),
         ("reasons", "why"),

@@ -56,6 +56,7 @@ def review_content(
         returns=_returns(figures.returns),
         spend=figures.spend,
         one_decision=figures.one_decision,
+        exploration=figures.exploration,
         guardrails=tuple(_guardrail(figures, one) for one in figures.guardrails),
         propensities=figures.propensities,
         data=figures.data,

@@ -25,7 +25,9 @@ from conf.specs.strict_yaml import StrictModel
 from rl.errors import RegistryChanged
 from rl.registry.memory import registry_address
 
-Kind = Literal["approve", "promote", "reject", "rollback", "off", "on", "control", "no_control"]
+Kind = Literal[
+    "approve", "promote", "reject", "rollback", "off", "on", "control", "no_control", "explore", "no_explore"
+]
 
 FIRST = "first"
 """What the first entry of a record follows."""
@@ -38,7 +40,8 @@ class Approval(StrictModel):
     kind: `approve` is the word of the first of two persons, and moves nothing yet; `promote` is the last one needed.
     version: champion from then on; of `approve` and `reject` the one that was asked about; of `off` and `on` the one
         that was champion; of `control` the one that decides for the control group from then on, and of `no_control`
-        the one that did.
+        the one that did; of `explore` the one whose exploration plan is followed from then on, and of `no_explore` the
+        one whose plan was.
     replaced: champion before; None where there was none, or where nothing was replaced.
     follows: hash of the entry before it in the file; `first` for the first; None in entries of earlier releases.
     """
@@ -72,6 +75,7 @@ class Standing:
         is_off: whether it was turned off since.
         approved: versions that were ever approved, among them those of homes before there was a record.
         control: version that decides for the control group; None leaves it to the shop.
+        exploring: version whose exploration plan is followed; None follows none.
         rejected: by version, the word of the person who rejected it; nothing approves it any more.
     """
 
@@ -79,6 +83,7 @@ class Standing:
     is_off: bool
     approved: frozenset[int]
     control: int | None = None
+    exploring: int | None = None
     rejected: Mapping[int, Approval] = field(default_factory=dict)
 
     def allows(self, champion: int) -> bool:
@@ -109,12 +114,14 @@ def standing(settings: Settings, model: str) -> Standing:
     moved = [one.version for one in decided if one.kind in ("promote", "rollback")]
     switched = [one.kind == "off" for one in decided if one.kind in ("off", "on")]
     control = [one for one in decided if one.kind in ("control", "no_control")]
+    exploring = [one for one in decided if one.kind in ("explore", "no_explore")]
     earlier = {version for path in promotions(settings.home) if (version := _promoted(path, model)) is not None}
     return Standing(
         champion=moved[-1] if moved else None,
         is_off=switched[-1] if switched else False,
         approved=frozenset(moved) | earlier,
         control=control[-1].version if control and control[-1].kind == "control" else None,
+        exploring=exploring[-1].version if exploring and exploring[-1].kind == "explore" else None,
         rejected={one.version: one for one in reversed(decided) if one.kind == "reject"},
     )
 

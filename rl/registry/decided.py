@@ -12,12 +12,12 @@ from datetime import date
 from mlflow import MlflowClient
 
 from conf.settings import Settings
-from rl.errors import RegistryChanged, RegistryError
+from rl.errors import RefusedRequest, RegistryChanged
 from rl.registry.approvals import Approval, Standing, approvers, read_approvals, standing, write_down
 from rl.registry.entry import TAG
+from rl.registry.person import Person
 from rl.registry.promotion import Promotion, may_be_promoted, move_aliases, registered_night
 from rl.registry.store import CHALLENGER, CHAMPION, PREVIOUS, aliases
-from rl.registry.switching import Person
 from rl.registry.versions import REJECTED, RegisteredVersion, load_version
 
 _LONGEST_TAG = 1000
@@ -53,7 +53,7 @@ def promote_on_word(  # noqa: PLR0913  (each is part of the word)
             again, it changes nothing.
 
     Raises:
-        RegistryError: no such version, not of this night, rejected before, or the approval went stale.
+        RefusedRequest: no such version, not of this night, rejected before, or the approval went stale.
         RegistryChanged: the alias champion was moved by hand; it has to be put back first.
     """
     found = registered_night(client, model, version, source=source, run_date=run_date)
@@ -84,19 +84,19 @@ def reject_version(client: MlflowClient, settings: Settings, model: str, version
     Call it under the registry's lock. Done again it changes nothing: the first word stands.
 
     Raises:
-        RegistryError: there is no such version, it is champion, or the gate didn't pass it.
+        RefusedRequest: there is no such version, it is champion, or the gate didn't pass it.
     """
     found = _required(client, model, version)
     known, held = standing(settings, model), aliases(client, model)
     if known.champion == version or held.get(CHAMPION) == version:
-        raise RegistryError(
+        raise RefusedRequest(
             f"{model} version {version} is the champion, which nobody can reject any more; `make rollback` goes back "
             "to the one before, `make off` serves the fallback alone"
         )
     entry = known.rejected.get(version)
     if entry is None:
         if found.tags.get("verdict") != "promote":
-            raise RegistryError(
+            raise RefusedRequest(
                 f"{model} version {version}: the gate's verdict is {found.tags.get('verdict')}, so that nobody was "
                 "asked; there is nothing to reject"
             )
@@ -111,13 +111,13 @@ def reject_version(client: MlflowClient, settings: Settings, model: str, version
 def _required(client: MlflowClient, model: str, version: int) -> RegisteredVersion:
     found = load_version(client, model, version)
     if found is None:
-        raise RegistryError(f"{model} has no version {version}; `make review` lists what waits")
+        raise RefusedRequest(f"{model} has no version {version}; `make review` lists what waits")
     return found
 
 
 def _refuse_rejected(found: RegisteredVersion, known: Standing) -> None:
     if (entry := known.rejected.get(found.version)) is not None:
-        raise RegistryError(
+        raise RefusedRequest(
             f"{found.model} version {found.version} was rejected ({entry}) and stays so, however often its night is "
             "repeated; a later night registers another version"
         )

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from mlflow import MlflowClient
 
 from conf.settings import Settings
-from rl.errors import RegistryError
+from rl.errors import RefusedRequest
 from rl.registry.approvals import Approval, read_approvals, standing, write_down
 from rl.registry.entry import TAG
+from rl.registry.exploration import set_exploring
+from rl.registry.person import Person
 from rl.registry.store import CHALLENGER, CHAMPION, OFF, PREVIOUS, aliases
 from rl.registry.versions import ROLLED_BACK, load_version
-
-
-@dataclass(frozen=True)
-class Person:
-    """Who decides, and why."""
-
-    who: str
-    why: str
-
-    def __str__(self) -> str:
-        return f"{self.who}: {self.why}"
 
 
 def switched(
@@ -33,16 +23,18 @@ def switched(
     model: str,
     person: Person,
     *,
-    what: Literal["rollback", "off", "on", "control"],
+    what: Literal["rollback", "off", "on", "control", "explore"],
     version: int | None = None,
 ) -> Approval:
-    """Do what the person says, and return the record of it; `version` is that of `control`.
+    """Do what the person says, and return the record of it; `version` is that of `control` and `explore`.
 
     Raises:
-        RegistryError: there is nothing that it could be done to.
+        RefusedRequest: there is nothing that it could be done to.
     """
     if what == "control":
         return set_control(client, settings, model, person, version)
+    if what == "explore":
+        return set_exploring(client, settings, model, person, version)
     done = {"rollback": roll_back, "off": turn_off, "on": turn_on}[what]
     return done(client, settings, model, person)
 
@@ -54,7 +46,7 @@ def roll_back(client: MlflowClient, settings: Settings, model: str, person: Pers
     move: a rollback that was killed in between is finished by the next one instead of going back once more.
 
     Raises:
-        RegistryError: there is no champion, or none before it that was approved and is still there.
+        RefusedRequest: there is no champion, or none before it that was approved and is still there.
     """
     held = aliases(client, model)
     champion = _champion(held, model)
@@ -77,14 +69,20 @@ def roll_back(client: MlflowClient, settings: Settings, model: str, person: Pers
 
 
 def turn_off(client: MlflowClient, settings: Settings, model: str, person: Person) -> Approval:
-    """Let nothing but the fallback be served, and return the record of it.
+    """Let nothing but the fallback be served, and return the record of it; an exploration plan ends with it.
 
     Raises:
-        RegistryError: there is no champion.
+        RefusedRequest: there is no champion, or it is off already. One that was killed half-way is finished.
     """
-    champion = _champion(aliases(client, model), model)
+    held = aliases(client, model)
+    champion, before = _champion(held, model), standing(settings, model)
+    if before.is_off and OFF in held:
+        last = [one for one in read_approvals(settings, model) if one.kind == "off"][-1]
+        raise RefusedRequest(f"{model} is off already ({last}); `make on` serves version {champion} again")
     approval = write_down(settings, model, "off", champion, replaced=None, who=person.who, why=person.why)
     client.set_registered_model_alias(model, OFF, str(champion))
+    if before.exploring is not None:
+        set_exploring(client, settings, model, person, None)
     return approval
 
 
@@ -92,7 +90,7 @@ def turn_on(client: MlflowClient, settings: Settings, model: str, person: Person
     """Let the champion be served again, and return the record of it.
 
     Raises:
-        RegistryError: there is no champion.
+        RefusedRequest: there is no champion.
     """
     held = aliases(client, model)
     champion = _champion(held, model)
@@ -114,28 +112,28 @@ def set_control(client: MlflowClient, settings: Settings, model: str, person: Pe
         version: that decides; None leaves the group to the shop again.
 
     Raises:
-        RegistryError: the version is gone, never was approved, or is the champion that it is to be held against; or
+        RefusedRequest: the version is gone, never was approved, or is the champion that it is to be held against; or
             there is nothing to leave to the shop.
     """
     found = standing(settings, model)
     if version is None:
         if found.control is None:
-            raise RegistryError(f"{model}: the control group is the shop's own already")
+            raise RefusedRequest(f"{model}: the control group is the shop's own already")
         return write_down(settings, model, "no_control", found.control, replaced=None, who=person.who, why=person.why)
     if load_version(client, model, version) is None or version not in found.approved:
         known = ", ".join(map(str, sorted(found.approved))) or "none"
-        raise RegistryError(
+        raise RefusedRequest(
             f"{model}: version {version} never decided in the shop, or was deleted, and a control group is decided as "
             f"the shop was before; approved ones are {known}"
         )
     if version == aliases(client, model).get(CHAMPION):
-        raise RegistryError(f"{model}: version {version} is the champion, and would be held against itself")
+        raise RefusedRequest(f"{model}: version {version} is the champion, and would be held against itself")
     return write_down(settings, model, "control", version, replaced=None, who=person.who, why=person.why)
 
 
 def _champion(held: dict[str, int], model: str) -> int:
     if CHAMPION not in held:
-        raise RegistryError(f"{model} has no champion: nothing is served that could be rolled back or turned off")
+        raise RefusedRequest(f"{model} has no champion: nothing is served that could be rolled back or turned off")
     return held[CHAMPION]
 
 
@@ -143,16 +141,16 @@ def _before(client: MlflowClient, settings: Settings, model: str, held: dict[str
     """Return the version to go back to.
 
     Raises:
-        RegistryError: there is none, it was deleted, or nobody ever approved it.
+        RefusedRequest: there is none, it was deleted, or nobody ever approved it.
     """
     target = held.get(PREVIOUS)
     if target is None:
-        raise RegistryError(
+        raise RefusedRequest(
             f"{model}: there was no champion before version {held[CHAMPION]} to go back to; `make off` serves the "
             "fallback alone"
         )
     if load_version(client, model, target) is None or target not in standing(settings, model).approved:
-        raise RegistryError(
+        raise RefusedRequest(
             f"{model}: version {target} has the alias previous, but it was deleted or nobody approved it; put the "
             "alias back on the champion before, or `make off` serves the fallback alone"
         )

@@ -122,6 +122,9 @@ def create_app(service: Service, key: str | None) -> FastAPI:
             "share": found.share,
             "incumbent_version": found.incumbent,
             "is_shadow": found.is_shadow,
+            "exploring_version": None if found.exploring is None else found.exploring[0],
+            "exploring_until": None if found.exploring is None else str(found.exploring[1]),
+            "approved": service.approval_in_words(),
             "problems": list(found.problems),
         }
         return _json(content, status=200 if found.is_ready else 503)
@@ -197,10 +200,24 @@ def answer_of(service: Service, decided: Decided) -> dict[str, Any]:
         "use_yours": decided.uses_own,
         "slate_id": decided.slate_id,
         "decisions": decisions,
+        "reason": _why_short(decided),
         "n_unknown_actions": len(decided.unknown),
         "unknown_actions": list(decided.unknown[:MOST_UNKNOWN_NAMED]),
         "history": {"state": decided.history.state, "age_days": decided.history.age_days},
     }
+
+
+def _why_short(decided: Decided) -> str:
+    """Return why fewer decisions were made than were asked for; empty where none is missing, or the shop decides."""
+    n, asked = len(decided.choices), decided.asked
+    if decided.uses_own or n >= asked.n_positions:
+        return ""
+    if not asked.actions:
+        return "no action is available"
+    made = f"{n} of {asked.n_positions} positions were filled: " if n else ""
+    left = "" if n == 0 else "more "
+    n_available = len(set(asked.actions))
+    return f"{made}the shop's rules and this slate leave nothing {left}to choose of {n_available} available actions"
 
 
 def _seen_again(event: dict[str, object]) -> dict[str, object]:

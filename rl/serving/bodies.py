@@ -145,6 +145,10 @@ class DecideAnswer(BaseModel):
     decisions: list[ServedDecision] = Field(
         description="By position; fewer than asked where nothing was left to choose."
     )
+    reason: str = Field(
+        default="",
+        description="Why fewer decisions than asked for were made; empty where all were, or where the shop decides.",
+    )
     n_unknown_actions: int = Field(
         description="How many of the available actions the policy doesn't know: new, sold out for long, or misspelt. "
         "It never chooses them; only a fallback does."

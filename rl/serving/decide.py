@@ -102,7 +102,7 @@ def choose(
     propensity = float(probabilities[0, index])
     explored = policy.exploration_floor / int(mask.sum()) / propensity
     group: Group = "exploration" if generator.random() < explored else "champion"
-    return ChosenAction(policy.vocabulary.names[index], _as_logged(propensity), group, policy.version)
+    return ChosenAction(policy.vocabulary.names[index], as_logged(propensity), group, policy.version)
 
 
 def fall_back(offer: Offer, allowed: BoolArray, generator: np.random.Generator) -> ChosenAction | None:
@@ -117,8 +117,9 @@ def fall_back(offer: Offer, allowed: BoolArray, generator: np.random.Generator) 
     if not len(places):
         return None
     action = offer.keys[int(places[generator.integers(len(places))])]
-    return ChosenAction(action, _as_logged(1 / len(places)), "fallback", FALLBACK_VERSION)
+    return ChosenAction(action, as_logged(1 / len(places)), "fallback", FALLBACK_VERSION)
 
 
-def _as_logged(propensity: float) -> float:
+def as_logged(propensity: float) -> float:
+    """Return the propensity as the events table holds it."""
     return round(propensity, _PROPENSITY_DIGITS)

@@ -22,9 +22,10 @@ from conf.specs.scenario import Pipeline
 from rl.errors import StoreError
 from rl.policy import StochasticPolicy
 from rl.policy.action_rules import ActionRules, Cap
-from rl.policy.stochastic_policy import BoolArray
+from rl.policy.stochastic_policy import BoolArray, FeatureArray
 from rl.rollout.assignment import gets_new_version, is_control
-from rl.serving.decide import ChosenAction, Offer, choose, fall_back, offer_of
+from rl.serving.decide import ChosenAction, Group, Offer, choose, fall_back, offer_of
+from rl.serving.explored import Explored, choose_explored
 from rl.serving.histories import NOTHING, FreshHistory, Histories, HistoryStore, fresh_history
 from rl.serving.observation import Moment, ObservationMaker, SeenEvent
 from rl.serving.shadow import ShadowChoice, ShadowLine
@@ -142,6 +143,8 @@ class DecisionMaker:
     Attributes:
         control: the policy that decides for the control group; None leaves it to the shop.
         shared_out: how the policy in use is rolled out; None lets it decide for all.
+        explored: plan that shares of the champion's decisions follow; None where none does. It rests while a policy is
+            rolled out, and ends by itself after its last day.
         categories: natural key of each item's category, for the log.
     """
 
@@ -179,6 +182,7 @@ class DecisionMaker:
         self._served: PolicyInUse | None = None
         self.control: PolicyInUse | None = None
         self.shared_out: SharedOut | None = None
+        self.explored: Explored | None = None
         self._in_force = rules
         self.categories: Mapping[str, str | None] = {}
 
@@ -197,6 +201,7 @@ class DecisionMaker:
         """Caps that hold now, for whomever; what shoppers got towards others isn't counted."""
         incumbent = None if self.shared_out is None else self.shared_out.incumbent
         others = self._rules_of(self.control).caps + self._rules_of(incumbent).caps
+        others += () if self.explored is None else self.explored.policy.rules.caps
         return tuple(dict.fromkeys(self._in_force.caps + others))
 
     def _rules_of(self, policy: PolicyInUse | None) -> ActionRules:
@@ -334,16 +339,13 @@ class DecisionMaker:
         features = None if served is None else served.policy.encode(observation)
         rules = self._in_force if served is self._served else self._rules_of(served)
         for row, one in enumerate(decided):
+            here = {name: values[row : row + 1] for name, values in observation.items()}
             offer = self._offer(one.asked, served)
-            numbers = {name: observation[name][row : row + 1] for name in self._numbers}
-            allowed = self._allowed(one, offer, numbers, rules)
             choice = None
             if served is not None and features is not None and not one.asked.is_opted_out:
                 one.unknown = offer.unknown
-                choice = choose(served.policy, features[row : row + 1], offer, allowed, self._generator)
-                if choice is not None and one.arm != "champion":
-                    choice = replace(choice, group=one.arm)
-            choice = choice or fall_back(offer, allowed, self._generator)
+                choice = self._choice(one, served, features[row : row + 1], here, rules)
+            choice = choice or fall_back(offer, self._allowed(one, offer, self._numbered(here), rules), self._generator)
             if choice is not None:
                 one.choices.append(choice)
                 self._count(one, [choice], 1)
@@ -370,6 +372,56 @@ class DecisionMaker:
             found = [ShadowChoice(position, None, type(error).__name__) for _ in asked]
         for one, would in zip(asked, found, strict=True):
             one.shadow.append(would)
+
+    def _choice(
+        self,
+        one: Decided,
+        served: PolicyInUse,
+        features: FeatureArray,
+        observation: Mapping[str, IntArray],
+        rules: ActionRules,
+    ) -> ChosenAction | None:
+        """Return the policy's decision, by the plan where one is followed; None where it knows nothing to choose."""
+        plan, offer = self.explored, self._offer(one.asked, served)
+        if plan is not None and self._is_explored(one, served, plan):
+            return self._explored_choice(one, plan, served, features, observation)
+        allowed = self._allowed(one, offer, self._numbered(observation), rules)
+        choice = choose(served.policy, features, offer, allowed, self._generator)
+        return choice if choice is None or one.arm == "champion" else replace(choice, group=one.arm)
+
+    def _is_explored(self, one: Decided, served: PolicyInUse, plan: Explored) -> bool:
+        """Return whether the plan is followed: beside the champion that serves all, up to the plan's last day."""
+        is_champion = one.arm == "champion" and served is self._served and self.shared_out is None
+        return is_champion and served.version == plan.plan.champion and not plan.is_over(one.day)
+
+    def _explored_choice(
+        self,
+        one: Decided,
+        plan: Explored,
+        served: PolicyInUse,
+        features: FeatureArray,
+        observation: Mapping[str, IntArray],
+    ) -> ChosenAction | None:
+        """Return a decision of the champion and the plan's version together, under the rules of both."""
+        offer = self._offer(one.asked, served)
+        rules = self._rules_of(served).joined(plan.policy.rules)
+        found = choose_explored(
+            (served.policy, features),
+            (plan.policy, plan.policy.encode(observation)),
+            offers=(offer, offer_of(offer.keys, plan.places)),
+            allowed=self._allowed(one, offer, self._numbered(observation), rules),
+            share=float(plan.shares(observation, 1)[0]),
+            generator=self._generator,
+        )
+        if found is None:
+            return None
+        choice, is_explored = found
+        group: Group = "exploration" if is_explored else "champion"
+        return replace(choice, group=group, policy_version=plan.version_beside(served.policy))
+
+    def _numbered(self, observation: Mapping[str, IntArray]) -> dict[str, IntArray]:
+        """Return what the rules may read of an observation."""
+        return {name: observation[name] for name in self._numbers}
 
     def _moment(self, decided: Decided, position: int) -> Moment:
         asked = decided.asked

@@ -20,10 +20,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from conf.errors import NightcartError
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline
-from rl.errors import PolicyError
+from rl.errors import PolicyError, RegistryError
+from rl.figures.exploration import ExplorationPlan
 from rl.policy import StochasticPolicy, load_policy
 from rl.policy.stochastic_policy import POLICY_FILE
 from rl.registry.approvals import standing
+from rl.registry.exploration import read_plan
 from rl.registry.launches import running_launch
 from rl.registry.store import CHAMPION, OFF, aliases
 from rl.registry.versions import RegisteredVersion, load_version
@@ -41,6 +43,7 @@ class Follower:
         self._model = f"{pipeline.scenario.name}-policy"
         self._client: MlflowClient | None = None
         self._refused: dict[int, str] = {}
+        self._plans: dict[int, ExplorationPlan] = {}
 
     def look(self) -> InUse:
         """Look at the registry once, write down what is to be served, and return it."""
@@ -84,7 +87,44 @@ class Follower:
                 update["problem"] = "; ".join(filter(None, [str(update.get("problem", "")), further]))
             else:
                 update["control"] = control
-        return found.model_copy(update=update)
+        plan, problem = self._exploring(approved.exploring, champion)
+        if problem:
+            update["problem"] = "; ".join(filter(None, [str(update.get("problem", "")), problem]))
+        return found.model_copy(update=update | {"exploring": plan})
+
+    def _exploring(self, version: int | None, champion: int | None) -> tuple[ExplorationPlan | None, str]:
+        """Return the exploration plan to follow, and why an approved one can't be; neither where none is approved.
+
+        One that was made beside another champion rests without a word: it is void by then.
+        """
+        if version is None or champion is None:
+            return None, ""
+        if self._pipeline.scenario.exploration.max_share <= 0:
+            return None, f"the plan of version {version} isn't followed: exploration.max_share of the spec is 0"
+        try:
+            plan = self._plan(version)
+        except RegistryError as error:
+            return None, f"no exploration plan is followed: {error}"
+        if plan is None:
+            return None, f"version {version} has no exploration plan any more, so none is followed"
+        if plan.champion != champion:
+            return None, ""
+        problem = self._fetched(version)
+        return (None, f"version {version} can't be explored: {problem}") if problem else (plan, "")
+
+    def _plan(self, version: int) -> ExplorationPlan | None:
+        """Return the plan of a version, read once: what is registered doesn't change; None where there is none.
+
+        Raises:
+            RegistryError: it can't be read.
+        """
+        if version not in self._plans:
+            registered = load_version(self._connected(), self._model, version)
+            plan = None if registered is None else read_plan(self._connected(), registered)
+            if plan is None:
+                return None
+            self._plans[version] = plan
+        return self._plans[version]
 
     def _shared_out(self, champion: int, served: int | None) -> dict[str, object]:
         """Return which versions decide for whom while the champion is rolled out; a launch to all is its alone."""

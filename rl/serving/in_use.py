@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from conf.paths import serving_folder
 from conf.publication import write_atomically
 from conf.specs.strict_yaml import StrictModel
+from rl.figures.exploration import ExplorationPlan
 
 
 class InUse(StrictModel):
@@ -21,6 +22,7 @@ class InUse(StrictModel):
     is_shadow: whether `version` decides in the shadow, and no shopper gets it yet.
     incumbent: of the policy that decides for the others; None leaves them to the shop.
     control: of the policy that decides for the control group; None leaves the group to the shop.
+    exploring: the exploration plan that is followed; None follows none. Its version's policy lies in the folder too.
     problem: why the registry's champion is not what is served; empty where it is.
     seen_at: when the registry was last looked at.
     """
@@ -31,6 +33,7 @@ class InUse(StrictModel):
     incumbent: int | None = None
     is_shadow: bool = False
     control: int | None = None
+    exploring: ExplorationPlan | None = None
     problem: str = ""
     seen_at: datetime
 

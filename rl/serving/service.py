@@ -19,7 +19,8 @@ from conf.id_form import has_keyed_ids
 from conf.paths import Lake, approvals_record
 from conf.settings import Settings
 from conf.specs.scenario import Pipeline
-from rl.errors import DecisionLogError, PolicyError, StoreError
+from rl.errors import DecisionLogError, EvaluationError, PolicyError, StoreError
+from rl.figures.exploration import ExplorationPlan
 from rl.policy import load_policy
 from rl.policy.action_rules import ActionRules, Cap
 from rl.registry.approvals import read_approvals
@@ -28,6 +29,7 @@ from rl.serving.asking import Asking
 from rl.serving.bodies import DecideRequest
 from rl.serving.decision_log import DecisionLog, logged_lines
 from rl.serving.decisions import Decided, DecisionMaker, PolicyInUse, SharedOut
+from rl.serving.explored import Explored, refuse_unseen
 from rl.serving.in_use import InUse, in_use_file, policy_folder, read_in_use
 from rl.serving.shadow import ShadowLog
 from rl.serving.shop_tables import ShopTables, read_tables, tables_digest
@@ -75,6 +77,7 @@ class Readiness:
         share: of the shoppers who get the version; 1 where it isn't rolled out by stages.
         incumbent: version that decides for the others; None leaves them to the shop.
         is_shadow: whether the version decides in the shadow, and no shopper gets it yet.
+        exploring: version that explored decisions follow today, and until when; None where nothing is explored.
     """
 
     is_ready: bool
@@ -86,6 +89,7 @@ class Readiness:
     share: float = 1.0
     incumbent: int | None = None
     is_shadow: bool = False
+    exploring: tuple[int, date] | None = None
 
 
 class Service:
@@ -176,7 +180,16 @@ class Service:
             share=1.0 if shared is None or served is None else shared.share,
             incumbent=None if incumbent is None or served is None else incumbent.version,
             is_shadow=shared is not None and served is not None and shared.is_shadow,
+            exploring=self._exploring_today(),
         )
+
+    def _exploring_today(self) -> tuple[int, date] | None:
+        """Return the version that explored decisions follow today, and the last day of it; None where none are."""
+        explored, served = self.maker.explored, self.maker.served
+        if explored is None or served is None or self.maker.shared_out is not None:
+            return None
+        is_void = explored.plan.champion != served.version or explored.is_over(self.maker.business_day(self._now_us()))
+        return None if is_void else (explored.plan.version, explored.plan.last_day)
 
     def histories_in_words(self) -> str:
         """Return of which day the histories in the store are, and what becomes of them; it asks the store.
@@ -291,6 +304,7 @@ class Service:
         """Make the version in use the one that decides; keep the one before where it can't be loaded."""
         self._policy_problem = ""
         self._serve_control(None if found.is_off else found.control)
+        self._explore(None if found.is_off else found.exploring)
         if found.is_off or found.version is None:
             if self.maker.served is not None:
                 structlog.get_logger().info("serving the fallback alone", is_off=found.is_off)
@@ -352,6 +366,25 @@ class Service:
                 self.maker.control = PolicyInUse.of(policy, version)
                 self._count_logged([cap for cap in self.maker.caps if cap not in counted])
 
+    def _explore(self, plan: ExplorationPlan | None) -> None:
+        """Follow a plan; None, and one that can't be followed, leave the champion alone."""
+        before = self.maker.explored
+        if plan is None or (before is not None and before.plan == plan):
+            self.maker.explored = None if plan is None else before
+            return
+        self.maker.explored = None
+        try:
+            policy = load_policy(policy_folder(*self._names, plan.version))
+            explored = Explored.of(plan, policy, self.pipeline.scenario.exploration.max_share)
+            refuse_unseen(explored, self.pipeline.scenario)
+        except (PolicyError, EvaluationError, OSError) as error:
+            self._policy_problem = f"the exploration plan of version {plan.version} can't be followed ({error})"
+            return
+        counted = self.maker.caps
+        self.maker.explored = explored
+        self._count_logged([cap for cap in self.maker.caps if cap not in counted])
+        structlog.get_logger().info("exploring", version=plan.version, shares=plan.shares, last_day=str(plan.last_day))
+
     def _is_older_than_approvals(self, stamp: int) -> bool:
         """Return whether somebody decided something since the follower looked last: a file left over from before."""
         with suppress(FileNotFoundError):
@@ -396,6 +429,11 @@ class Service:
 
     def _now_us(self) -> int:
         return (self._now() - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+    def approval_in_words(self) -> str:
+        """Return who made the version in use champion, when and why; empty where nothing is, or no record says."""
+        served = self.maker.served
+        return "" if served is None else self._since(served.version).removeprefix(", ")
 
     def _since(self, version: int | None) -> str:
         """Return who made the version champion, and when; empty where the record of the home doesn't say."""

@@ -25,6 +25,7 @@ from conf.tables import RECOMMENDATIONS
 from rl.data.arrow_schema import arrow_schema
 from rl.policy.action_rules import ActionRules
 from rl.serving.decisions import Decided, DecisionMaker, DecisionRequest, PolicyInUse, SharedOut
+from rl.serving.explored import Explored
 from rl.serving.histories import Histories, History
 from rl.serving.shop_tables import ShopTables
 
@@ -111,6 +112,7 @@ def decide_tomorrow(  # noqa: PLR0913  (what a service holds, and what it is ask
     champion: PolicyInUse,
     control: PolicyInUse | None = None,
     shared_out: SharedOut | None = None,
+    explored: Explored | None = None,
     tables: ShopTables,
     consenting: Container[str] | None = None,
 ) -> Tomorrow:
@@ -125,6 +127,7 @@ def decide_tomorrow(  # noqa: PLR0913  (what a service holds, and what it is ask
         champion: that decides.
         control: that decides for the shoppers held out; None leaves them to the shop.
         shared_out: how the champion is rolled out; None lets it decide for all.
+        explored: plan that shares of the decisions follow; None where none does.
         tables: of the shop.
         consenting: shoppers who consent; None where nobody is asked.
     """
@@ -138,7 +141,7 @@ def decide_tomorrow(  # noqa: PLR0913  (what a service holds, and what it is ask
         generator=np.random.default_rng(order.seed),
         name_slate=lambda asked: sha256(f"{order.digest}|{asked.shopper}".encode()).hexdigest()[:24],
     )
-    maker.served, maker.control, maker.shared_out = champion, control, shared_out
+    maker.served, maker.control, maker.shared_out, maker.explored = champion, control, shared_out, explored
     maker.know_items(tables.categories, tables.told)
     counts: Counter[str] = Counter()
     groups: Counter[str] = Counter()

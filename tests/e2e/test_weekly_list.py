@@ -43,7 +43,8 @@ from rl.registry.approvals import Standing, approve
 from rl.registry.entry import NightKey, VersionRecord
 from rl.registry.runs import night_run
 from rl.registry.store import CHAMPION, experiment_id, open_store
-from rl.registry.switching import Person, turn_off
+from rl.registry.person import Person
+from rl.registry.switching import turn_off
 from rl.registry.versions import create_version, load_version
 from rl.shops.promotion.promotion_settings import FeedDirt, PromotionSettings
 from rl.shops.promotion.writer import write_promotion_logs

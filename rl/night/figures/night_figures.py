@@ -13,6 +13,7 @@ from rl.learning.trained_candidates import LoadedCandidate
 from rl.night.figures.data_summary import summarize_data
 from rl.night.figures.doubts import doubts_of, loggers_of, opinions_of
 from rl.night.figures.explanation import explanation_figures, segment_figures, support_figures
+from rl.night.figures.exploration import exploration_figures
 from rl.night.figures.night_facts import lineage_of, night_facts
 from rl.night.figures.returns import returns_figures
 from rl.night.figures.spend import spend_figures
@@ -95,6 +96,7 @@ def night_figures(
             level=evaluation.evaluation.settings.confidence,
         ),
         one_decision=night.one_decision,
+        exploration=exploration_figures(night),
         actions=_actions(night),
         distance_from_log=night.shares.distance,
         ranking=tuple(RankingFigures.model_validate(report.to_json()) for report in night.ranking),

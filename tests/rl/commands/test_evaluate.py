@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from rl.commands import evaluate, register
+from rl.commands.register import exploration_plan
 from rl.errors import DatasetError, EvaluationError
 from rl.figures.night import NightFigures, read_figures
 from rl.page.content import PolicyReport
 from rl.page.review_content import policy_reports, review_content
 from rl.page.sentences import guardrail_detail, notes_of
+from rl.registry.versions import RegisteredVersion
 from tests.rl.commands.conftest import GUARDED, NightHome, made_up_night
 from tests.rl.factories import make_pipeline
 
@@ -54,6 +56,34 @@ def test_the_gain_stands_beside_what_limited_weights_leave(logged_night: NightHo
     shares = [one.share_clipped for one in (*limited, unlimited)]
     assert shares == sorted(shares, reverse=True)
     assert limited
+
+
+def test_a_night_that_promotes_has_nothing_to_explore(logged_night: NightHome) -> None:
+    assert result_of(logged_night).exploration is None
+
+
+def test_a_night_held_up_by_its_floors_plans_what_to_explore(logged_night: NightHome, tmp_path: Path) -> None:
+    """The same log under floors that it doesn't reach: a plan with its forecast, or in words why there is none."""
+    pipeline = make_pipeline("canonical", **GUARDED | {"gate": GUARDED["gate"] | {"min_effective_sample_size": 2_000}})
+    night = replace(logged_night.copied_to(tmp_path / "home"), pipeline=pipeline)
+    assert night.command(evaluate)["verdict"] == "abstain"
+    result = result_of(night)
+    found = result.exploration
+    assert found is not None
+    assert found.refusal is None
+    assert found.nights is not None
+    assert 1 <= found.nights <= found.planned_nights
+    assert max(one.share for one in found.shoppers) <= 0.2
+    assert sum(one.part for one in found.shoppers) == pytest.approx(1.0)
+    assert not found.is_allowed
+    version = RegisteredVersion("recommendation-policy", 4, {}, "", "")
+    # Nothing is champion, so no service could follow it; beside a champion it could.
+    assert exploration_plan(result, version) is None
+    plan = exploration_plan(result.model_copy(update={"champion_in_force": "3", "compared_with": "3"}), version)
+    assert plan is not None
+    assert (plan.version, plan.champion, plan.dimension) == (4, 3, found.dimension)
+    assert plan.shares == {one.label: one.share for one in found.shoppers}
+    assert (plan.last_day - night.run_date).days == found.planned_nights
 
 
 def test_validation_chooses_and_test_reports(logged_night: NightHome) -> None:
@@ -109,6 +139,8 @@ def test_a_log_of_few_shoppers_abstains(tmp_path: Path, n_users: int, source: st
         assert "at least two units" in str(policy_of(result, "candidate").estimates[0].refusal)
     if not has_propensity:
         assert result.propensities.source == "none"
+    assert result.exploration is not None
+    assert result.exploration.refusal
 
 
 def test_a_second_opinion_stands_beside_the_gate_s(logged_night: NightHome) -> None:

@@ -22,7 +22,7 @@ def page_with(**gain: Any) -> ReviewContent:
 def test_gain_is_told_in_percent_of_today_and_in_the_unit() -> None:
     """Where it is known what today's choices make, the gain and its bounds are shares of that."""
     gain, sure, _ = headline_tiles(page_with(baseline_value=1.5))
-    assert (gain.name, gain.value) == ("Gain over today", "+14.0%")
+    assert (gain.name, gain.value) == ("Gain over today's choices", "+14.0%")
     assert gain.note == "+0.210 points per episode, where today's choices made 1.50"
     assert (sure.name, sure.value) == ("How sure", "+3.3% to +24.7%")
     assert sure.note == (
@@ -74,3 +74,8 @@ def test_tiles_have_no_statistical_terms() -> None:
         assert not any(
             term in words for term in ("interval", "effective", "weight", "level", "estimat", "policy value")
         )
+
+
+def test_a_gain_over_the_champion_is_called_so() -> None:
+    gain, *_ = headline_tiles(page_with(baseline="champion, version 3", baseline_value=1.5))
+    assert gain.name == "Gain over the champion"

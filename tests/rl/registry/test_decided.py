@@ -15,9 +15,10 @@ from conf.paths import approvals_record
 from rl.errors import RegistryChanged, RegistryError
 from rl.registry.approvals import Approval, read_approvals, standing
 from rl.registry.decided import promote_on_word, reject_version
+from rl.registry.person import Person
 from rl.registry.promotion import Promotion
 from rl.registry.store import aliases, open_store
-from rl.registry.switching import Person, roll_back
+from rl.registry.switching import roll_back
 from tests.rl.registry.test_registry import FIRST, MODEL, SECOND, key, record, register, settings_at
 
 ANN, BOB = Person("ann", "better offers"), Person("bob", "I looked too")

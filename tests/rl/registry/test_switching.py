@@ -11,12 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from conf.errors import exit_code
 from conf.settings import Settings
-from rl.errors import RegistryChanged, RegistryError
+from rl.errors import RefusedRequest, RegistryChanged, RegistryError
 from rl.registry.approvals import approve, read_approvals, standing
+from rl.registry.person import Person
 from rl.registry.promotion import promote_version
 from rl.registry.store import aliases, open_store
-from rl.registry.switching import Person, roll_back, set_control, turn_off, turn_on
+from rl.registry.switching import roll_back, set_control, turn_off, turn_on
 from rl.registry.versions import all_versions, offer_as_challenger
 from tests.rl.registry.test_registry import FIRST, MODEL, key, record, register, settings_at
 
@@ -186,3 +188,11 @@ def test_what_never_decided_is_no_control(home: Path) -> None:
         with pytest.raises(RegistryError, match=why):
             switch(home, partial(set_control, version=version))
     assert standing(settings_at(home), MODEL).control is None
+
+
+def test_what_nobody_can_do_as_asked_is_refused_for_good(tmp_path: Path) -> None:
+    """Exit code 65, as any input that is wrong however often it is given: an orchestrator doesn't try again."""
+    settings = settings_at(tmp_path)
+    with open_store(settings) as client, pytest.raises(RefusedRequest) as refused:
+        turn_off(client, settings, MODEL, ANN)
+    assert exit_code(refused.value) == 65

@@ -10,8 +10,9 @@ import pytest
 from conf.specs.scenario import load_pipeline
 from rl.policy import load_policy
 from rl.registry.launches import begin_stage, running_launch
+from rl.registry.person import Person
 from rl.registry.store import open_store
-from rl.registry.switching import Person, roll_back, set_control, turn_off, turn_on
+from rl.registry.switching import roll_back, set_control, turn_off, turn_on
 from rl.serving.following import Follower
 from rl.serving.in_use import InUse, policy_folder
 from tests.rl.policy.policies import make_policy

@@ -16,8 +16,9 @@ from conf.paths import Lake
 from conf.pseudonyms import pseudonym
 from conf.specs.scenario import load_pipeline
 from rl.policy.action_rules import ActionRules
+from rl.registry.person import Person
 from rl.registry.store import open_store
-from rl.registry.switching import Person, turn_off
+from rl.registry.switching import turn_off
 from rl.serving.bodies import DecideRequest
 from rl.serving.following import Follower
 from rl.serving.service import Service, ServingOptions

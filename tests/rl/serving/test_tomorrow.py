@@ -18,11 +18,14 @@ from conf.paths import Lake, Run
 from conf.specs.scenario import load_pipeline
 from rl.commands import decide
 from rl.errors import ServingError
+from rl.figures.exploration import ExplorationPlan
 from rl.policy.action_rules import ActionRules
+from rl.registry.person import Person
 from rl.registry.store import open_store
-from rl.registry.switching import Person, turn_off
+from rl.registry.switching import turn_off
 from rl.rollout.assignment import gets_new_version, is_control
 from rl.serving.decisions import PolicyInUse, SharedOut
+from rl.serving.explored import Explored
 from rl.serving.histories import History
 from rl.serving.observation import Moment, ObservationMaker
 from rl.serving.shop_tables import ShopTables, set_in_force
@@ -70,6 +73,34 @@ def test_propensities_are_the_policys_own_for_what_the_kernel_observes() -> None
         assert one["category_id"] == {"a": "letters"}.get(one["action"])
     assert set(found.groups) <= {"champion", "exploration"}
     assert sum(found.groups.values()) == len(SHOPPERS)
+
+
+def test_an_exploration_plan_is_followed_in_bulk_with_the_mixtures_propensities() -> None:
+    """By the shares of each shopper's stratum; those who came often are not explored here."""
+    other = make_policy("a", "b", "c", has_other=True, name="other-1", seed=9)
+    plan = ExplorationPlan(
+        model=MODEL,
+        version=5,
+        champion=3,
+        dimension="past purchases",
+        shares={"no past purchase": 0.0, "1 or more past purchases": 0.4},
+        last_day=TODAY,
+    )
+    explored = Explored.of(plan, other, 0.5)
+    found = decided(explored=explored)
+    observation = ObservationMaker(PIPELINE).observe([Moment(NOON_US, "x", (), KNOWN[one]) for one in SHOPPERS])
+    mask = np.array([[True, True, True, False]])
+    share = np.where(observation["n_past_purchases"] > 0, 0.4, 0.0)[:, None]
+    rows = [{name: values[row : row + 1] for name, values in observation.items()} for row in range(len(SHOPPERS))]
+    chances = [np.concatenate([one.probabilities(one.encode(row), mask) for row in rows]) for one in (POLICY, other)]
+    mixed = (1 - share) * chances[0] + share * chances[1]
+    for row, one in enumerate(found.rows.to_pylist()):
+        place = POLICY.vocabulary.keys.index(one["action"])
+        assert float(one["propensity"]) == pytest.approx(mixed[row, place], abs=1e-14)
+        assert one["policy_version"] == explored.version_beside(POLICY)
+    assert len(np.unique(share)) == 2
+    over = Explored.of(plan.model_copy(update={"last_day": YESTERDAY}), other, 0.5)
+    assert set(decided(explored=over).rows["policy_version"].to_pylist()) == {POLICY.version}
 
 
 def test_the_same_inputs_give_the_same_list_and_others_other_ids() -> None:
