@@ -191,6 +191,7 @@ def _training_settings(
         criterion=None if validation is None else _criterion(dataset, seeded, validation),
         ranks=ranks,
         layout=dataset.encoder.token_layout(dataset.vocabulary),
+        action_attributes=dataset.encoder.action_attributes(dataset.vocabulary),
         n_threads=n_threads,
     )
 
