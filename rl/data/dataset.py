@@ -240,7 +240,7 @@ def prepare_dataset(pipeline: Pipeline, lake: Lake, horizon: date) -> Dataset:
         whole.action_id,
         whole.action_keys,
         max_actions=pipeline.scenario.action.max_actions,
-        further=[key for key in sorted(frozenset().union(*known_sets.values())) if id_hash(key) in raw],
+        further=_scorable(known_sets, raw),
     )
     action_space = pipeline.scenario.action.key
     encoder = fit_encoder(training.observation, action_space=action_space)
@@ -300,6 +300,13 @@ def _told_items(pipeline: Pipeline, lake: Lake, versions: PinnedVersions, known_
     if not pipeline.scenario.action.attributes:
         return {}
     return read_item_attributes(pipeline, lake, versions, known_by=known_by)
+
+
+def _scorable(known_sets: Mapping[str, frozenset[str]], raw: RawItems) -> list[str]:
+    """Return the natural keys of offered items of which something is known, ascending."""
+    if not raw:
+        return []
+    return [key for key in sorted(frozenset[str]().union(*known_sets.values())) if id_hash(key) in raw]
 
 
 def _items_met(encoder: ObservationEncoder, training: Transitions) -> frozenset[int]:

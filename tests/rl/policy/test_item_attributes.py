@@ -1,17 +1,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from conf.observation_features import id_hash
 from rl.errors import PolicyError
+from rl.policy import StochasticPolicy, load_policy
 from rl.policy.attribute_network import AttributeNetwork
 from rl.policy.item_attributes import AttributeEncoding, ItemAttributes, encoded_items
 from rl.policy.network import DenseNetwork
 from rl.policy.observation_encoder import ColumnEncoding, ObservationEncoder
+from rl.policy.served_model import ServedPolicy
 from rl.policy.vocabulary import Vocabulary
+from tests.rl.policy.policies import make_observations, make_policy, make_vocabulary
 
 ENCODINGS = (
     AttributeEncoding("price", "amount", mean=float(np.log1p(9)), spread=2.0),
@@ -124,6 +130,61 @@ def test_actions_get_their_items_attributes() -> None:
     assert np.array_equal(found[:2], known().rows_of(np.array([40, 7], dtype=np.int64)))
     assert not found[2].any()
     assert ObservationEncoder(()).action_attributes(Vocabulary(("a", "b"), (40, 7), has_other=False)) is None
+
+
+def scoring_policy() -> StochasticPolicy:
+    """One whose items are known, and whose last action was never in the log."""
+    keys = ("a", "b", "c", "new")
+    raw: list[dict[str, Any]] = [{"price": place, "size": 1, "brand": "acme"} for place in range(len(keys))]
+    items = ItemAttributes(ENCODINGS, tuple(id_hash(key) for key in keys), encoded_items(ENCODINGS, raw))
+    columns = (
+        ColumnEncoding("session_step", "count"),
+        ColumnEncoding("recent_shown_items", "attributes", length=2),
+    )
+    encoder, vocabulary, generator = (
+        ObservationEncoder(columns, items=items),
+        make_vocabulary(*keys),
+        np.random.default_rng(0),
+    )
+
+    def layer(n_in: int, n_out: int) -> DenseNetwork:
+        return DenseNetwork((generator.normal(size=(n_out, n_in)).astype(np.float32),), (np.zeros(n_out, np.float32),))
+
+    attributes = encoder.action_attributes(vocabulary)
+    assert attributes is not None
+    network = AttributeNetwork(layer(encoder.n_features, 3), layer(items.width, 4), attributes)
+    return make_policy(*keys, encoder=encoder, network=network)
+
+
+def test_policy_that_scores_by_attributes_survives_its_files(tmp_path: Path) -> None:
+    """Read back it is the same version, and decides the same of the same sets, the item that no log had among them."""
+    policy = scoring_policy()
+    policy.save(tmp_path)
+    again = load_policy(tmp_path)
+    assert again.version == policy.version
+    sets = [["a", "new"], ["new"], None, ["b", "c", "unheard of"]]
+    ours, theirs = (one.act(make_observations(), sets, seed=1) for one in (policy, again))
+    assert ours.actions == theirs.actions
+    assert np.array_equal(ours.probabilities, theirs.probabilities)
+    assert ours.actions[1] == "new"
+    assert 0 < ours.probabilities[0, 3] < 1
+
+
+def test_policy_of_other_attributes_is_another_version() -> None:
+    """A price that changed changes decisions, so it changes the name under which they are logged."""
+    policy = scoring_policy()
+    items = policy.encoder.items
+    assert items is not None
+    other = ItemAttributes(items.encodings, items.ids, items.values + np.float32(0.5))
+    assert replace(policy, encoder=replace(policy.encoder, items=other)).version != policy.version
+
+
+def test_model_that_is_served_takes_the_same_observations() -> None:
+    """Lists of ids as they were, whatever is known of the items in them."""
+    columns: dict[str, Any] = {"session_step": [1, 2], "recent_shown_items": [[id_hash("a")], []]}
+    frame = ServedPolicy(scoring_policy()).predict({**columns, "available_actions": [["new"], ["a", "b"]]}, {"seed": 1})
+    assert next(iter(frame["action"])) == "new"
+    assert frame["action"][1] in ("a", "b")
 
 
 def test_network_whose_parts_do_not_fit_is_refused() -> None:
