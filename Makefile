@@ -24,9 +24,9 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare home pictures observe control explore monitor serve preview rollback off on pseudonyms loop \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment sardine-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare home pictures observe control explore monitor serve preview rollback off on pseudonyms loop \
         test test-pipeline test-dags test-faults check lint \
-        reference bench-coverage bench-exploration bench-gate bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-shopper-models bench-train bench-weekly-lists bench-worth up down airflow pins clean
+        reference bench-coverage bench-exploration bench-gate bench-gate bench-outside bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-shopper-models bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
 help:  ## this page
 	@echo "make TARGET [PARAMETER=value ...]"
@@ -269,6 +269,9 @@ bench-serve: setup  ## decisions a second beside `mlflow models serve`, kills un
 bench-jobs: setup duckdb-environment  ## what raw lines cost on their way to transitions, against DuckDB; SIZES, FORMS, SECTIONS=chain,marginal,heavy,night, REPEATS, NIGHT_EVENTS
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" NIGHTCART_DUCKDB_PYTHON=build/duckdb/bin/python $(PIPELINE) -m tests.bench.bench_jobs
 
+bench-outside: setup sardine-environment  ## nights of a shop that others simulate: SARDINE's shoppers, a thousand items scored by their attributes; SEEDS=1-5, SESSIONS=3000, TRUTH=2000, OUT=build/outside
+	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" NIGHTCART_SARDINE_PYTHON=build/sardine/bin/python $(PIPELINE) -m tests.bench.bench_outside
+
 bench-inventory: setup  ## how far above the least cost each way to order lands, on the test bed of lost sales; CELLS, SHIFTS, SEEDS, METHODS, LOGS, SMALL
 	@OMP_NUM_THREADS="$${OMP_NUM_THREADS:-1}" $(PIPELINE) -m tests.bench.bench_inventory
 
@@ -346,6 +349,11 @@ class-archive: pipeline-environment
 duckdb-environment:
 	@mkdir -p build
 	$(call make-environment,build/duckdb,tests/bench/jobs/requirements-duckdb.txt)
+
+# The shop that `make bench-outside` learns from; nothing else needs it.
+sardine-environment:
+	@mkdir -p build
+	$(call make-environment,build/sardine,tests/bench/outside/requirements-sardine.txt)
 
 # The first Python 3.11 among PYTHON (alone, where given), python3.11 and python3.
 define find-python

@@ -52,6 +52,7 @@ VARIABLES: dict[str, str] = {
     "NIGHTCART_TEST_FAULT_KILLS": "set by `make test-faults`: how often ingest and build are killed",
     "NIGHTCART_TEST_FAULT_SEED": "set by `make test-faults`: at which random moments",
     "NIGHTCART_PEERS_PYTHON": "interpreter with sb-obp and scope-rl, which make bench-ope compares with",
+    "NIGHTCART_SARDINE_PYTHON": "set by `make bench-outside`: interpreter with SARDINE, whose shoppers it learns from",
     "NIGHTCART_SERVICE": "set by `make up` for its own processes: which service they belong to; not to be set by hand",
     "NIGHTCART_NIGHT": "set by `make nightly` for its own commands: the night they belong to; not to be set by hand",
     "NIGHTCART_LOG_FORMAT": "console or json; default console",

@@ -39,6 +39,7 @@ MEANINGS = {
     "stock": "How many pieces of an item a shop had, and from when on.",
     "holidays": "Days that a shop names as holidays.",
     "shoppers": "What a shop says of its shoppers, an attribute a row, and from when on it holds.",
+    "item_attributes": "What a shop says of its items beside `items`, an attribute a row, and from when on it holds.",
     "currencies": "What other currencies were worth on a day, where their columns are mapped.",
     "sessions": "Events of a shopper without a gap longer than the source allows, by the day they start.",
     "histories": "What shoppers did on the days before one, for the service that decides on it.",
@@ -65,7 +66,7 @@ publication. A table's Delta table lies in `TABLE/delta`, that of a scenario's t
 `transitions/SCENARIO/delta/HASH` (the spec's hash). Rows that the pipeline leaves out on reading are left out there
 too: of an event id that several deliveries hold for one day, the earliest delivery's row counts. So counts and sums
 are those of the manifests, less such repeats. Side tables (items, availability, consent, offers, stock, holidays,
-shoppers, currencies) are as delivered.
+shoppers, item_attributes, currencies) are as delivered.
 
 ```python
 from deltalake import DeltaTable

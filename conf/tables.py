@@ -258,6 +258,18 @@ SHOPPERS = Table(
     ),
 )
 
+ITEM_ATTRIBUTES = Table(
+    name="item_attributes",
+    key=("item_id", "attribute", "valid_from"),
+    partitioned_by=("delivery_date",),
+    columns=(
+        Column("item_id", "string", "natural key of the item"),
+        Column("valid_from", "timestamp", "from when the row holds, UTC", unit="microseconds"),
+        Column("attribute", "string", "what is said of the item, by the source's name for it"),
+        Column("value", "string", "what it is; null where it is taken back", is_nullable=True),
+    ),
+)
+
 CURRENCIES = Table(
     name="currencies",
     key=("currency", "valid_from"),
@@ -270,7 +282,8 @@ CURRENCIES = Table(
 )
 
 SIDE_TABLES = {
-    table.name: table for table in (ITEMS, AVAILABILITY, CONSENT, OFFERS, STOCK, HOLIDAYS, SHOPPERS, CURRENCIES)
+    table.name: table
+    for table in (ITEMS, AVAILABILITY, CONSENT, OFFERS, STOCK, HOLIDAYS, SHOPPERS, ITEM_ATTRIBUTES, CURRENCIES)
 }
 """Tables that are delivered beside the events, by name; their fields' kinds stand in `conf.specs.side_table`."""
 

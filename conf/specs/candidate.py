@@ -255,6 +255,24 @@ class Candidate(TrainingSpec):
         examples=[{"kind": "gru", "history_length": 20}],
     )
 
+    action_scores: Literal["by_id", "by_attributes"] = Field(
+        default="by_id",
+        exclude_if=lambda how: how == "by_id",
+        description="Says what an action's score is made of: an output of its own (`by_id`), which learns from the "
+        "decisions that chose it alone, or what the scenario's `action.attributes` say of it (`by_attributes`), for "
+        "catalogues in which each item is seldom shown.",
+        examples=["by_attributes"],
+    )
+
+    @model_validator(mode="after")
+    def _scores_by_attributes_alone(self) -> Self:
+        if self.action_scores == "by_attributes" and self.encoder.is_sequence:
+            raise ValueError(
+                f"action_scores: by_attributes reads items of lists by their attributes, and a {self.encoder.kind} "
+                "encoder by their ids; leave out one of them"
+            )
+        return self
+
     @model_validator(mode="after")
     def _trains_every_network_as_long(self) -> Self:
         if self.ensemble > 1 and self.patience is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from conf.event_types import EventType
+from conf.specs.action_attributes import ITEM_COLUMNS
 from conf.specs.event_mapping import EventMapping, event_types_of
 from conf.specs.money_fit import money_problem
 from conf.specs.products_fit import ordering_misfits
@@ -32,6 +33,7 @@ def misfits(scenario: Scenario, source: Source) -> list[Misfit]:
         *(Misfit(*one) for one in ordering_misfits(scenario, source)),
         *_of_rewards(scenario, source, feeds),
         *_of_observation(scenario, source),
+        *_of_item_attributes(scenario, source),
         *_of_money(scenario, source),
         *_of_estimator(scenario, source),
         *_of_budget(scenario, source),
@@ -132,6 +134,19 @@ def _of_observation(scenario: Scenario, source: Source) -> Iterator[Misfit]:
         yield Misfit(
             f"{section}.item_categories", f"source {source.name} has no table of items with category_id; map one"
         )
+
+
+def _of_item_attributes(scenario: Scenario, source: Source) -> Iterator[Misfit]:
+    items, told = source.items, source.item_attributes
+    of_items = [] if items is None else [name for name in ITEM_COLUMNS if not items.columns or name in items.columns]
+    known = [*of_items, *([] if told is None else [name for name in told.columns if name != "item_id"])]
+    for name in (one.name for one in scenario.action.attributes):
+        if name not in known:
+            has = f"its items have {', '.join(known)}{suggest(name, known)}" if known else "it has no table of items"
+            yield Misfit(
+                "action.attributes",
+                f"source {source.name} has no attribute {name} of items: {has}; map it in items or item_attributes",
+            )
 
 
 def _has_categories(source: Source) -> bool:

@@ -17,7 +17,8 @@ from conf.observation_features import (
     product_feature,
     window_of,
 )
-from conf.specs.key_kinds import DATA
+from conf.specs.action_attributes import ITEM_COLUMNS, ItemAttribute
+from conf.specs.key_kinds import DATA, LEARNING
 from conf.specs.later_keys import GrownModel
 from conf.specs.strict_yaml import StrictModel, suggest
 
@@ -252,7 +253,36 @@ class Action(GrownModel):
         examples=[True],
     )
 
-    later_keys: ClassVar[frozenset[str]] = frozenset({"item_categories", "quantities"})
+    attributes: tuple[ItemAttribute, ...] = Field(
+        json_schema_extra=LEARNING,
+        default=(),
+        description="Lists what is known of items: candidates with `action_scores: by_attributes` score an action by "
+        "it, so that items alike learn from each other and a new one needs no clicks of its own, and every candidate "
+        "observes it of the items in the observation's lists. It is for `key: item`; left out, items are ids alone.",
+        examples=[[{"name": "category_id", "kind": "label"}, {"name": "price", "kind": "amount"}]],
+    )
+
+    later_keys: ClassVar[frozenset[str]] = frozenset({"item_categories", "quantities", "attributes"})
+
+    @field_validator("attributes")
+    @classmethod
+    def _distinct_attributes(cls, attributes: tuple[ItemAttribute, ...]) -> tuple[ItemAttribute, ...]:
+        names = [attribute.name for attribute in attributes]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"attributes stand twice: {', '.join(repeated)}")
+        wrong = [
+            one for one in attributes if (one.kind == "label") != (ITEM_COLUMNS.get(one.name, one.kind) == "label")
+        ]
+        if wrong := [one for one in wrong if one.name in ITEM_COLUMNS]:
+            listed = ", ".join(f"{one.name} is a {ITEM_COLUMNS[one.name]}, read as {one.kind}" for one in wrong)
+            raise ValueError(f"{listed}; a label is read as label, a number as number or amount")
+        return attributes
+
+    @model_validator(mode="after")
+    def _attributes_of_items(self) -> Self:
+        if self.attributes and self.key != "item":
+            raise ValueError(f"attributes are of items, and an action is a {self.key} (key); leave them out")
+        return self
 
     @property
     def quantity_keys(self) -> tuple[str, ...]:

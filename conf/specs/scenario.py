@@ -404,6 +404,17 @@ class Scenario(GrownModel):
             )
         return self
 
+    @model_validator(mode="after")
+    def _attributes_are_named(self) -> Self:
+        """Return the scenario; raise where a candidate scores by attributes and none is named."""
+        scoring = [one.algorithm for one in self.candidates if one.action_scores == "by_attributes"]
+        if scoring and not self.action.attributes:
+            raise ValueError(
+                f"{', '.join(dict.fromkeys(scoring))} scores actions by_attributes, and action.attributes lists none; "
+                "name what is known of items there, such as {name: price, kind: amount}"
+            )
+        return self
+
     @property
     def request_problem(self) -> str:
         """Why no request can be answered with a decision: the clock, or features that no service makes; else empty."""

@@ -35,6 +35,7 @@ SIDE_TABLES: dict[str, dict[str, FieldKind]] = {
     "stock": {"item_id": "key", "quantity": "count"},
     "holidays": {"name": "key"},
     "shoppers": {"user_id": "shopper"},
+    "item_attributes": {"item_id": "key"},
     "currencies": {"currency": "currency", "rate": "rate"},
 }
 """The fields of each table, `valid_from` aside; those of kinds other than text, money and count are needed."""
@@ -42,7 +43,7 @@ SIDE_TABLES: dict[str, dict[str, FieldKind]] = {
 CANONICAL = ("items", "availability")
 """Tables that may be delivered as JSON lines with the table's own names; each delivery has them, if empty ones."""
 
-OPEN = ("shoppers",)
+OPEN = ("shoppers", "item_attributes")
 """Tables whose further columns are attributes, under names that the source chooses; each becomes a row of its own."""
 
 RATES = "currencies"
@@ -80,8 +81,8 @@ class SideTable(GrownModel):
         json_schema_extra=DATA,
         default_factory=dict,
         description="Maps raw columns to the table's fields, as an event's fields are mapped; left out, items, "
-        "availability and currencies are JSON lines with the fields' own names. Columns of `shoppers` beside `user_id` "
-        "are attributes under names of the source's own.",
+        "availability and currencies are JSON lines with the fields' own names. Columns of `shoppers` beside "
+        "`user_id`, and of `item_attributes` beside `item_id`, are attributes under names of the source's own.",
         examples=[{"item_id": {"column": "sku"}, "category_id": {"column": "department"}}],
     )
     valid_from: TimeMapping | None = Field(
@@ -94,8 +95,8 @@ class SideTable(GrownModel):
 
     beside_events: bool = Field(
         default=False,
-        description="Leaves the table's files to the feeds as well, where it is true: each line is an event, and tells "
-        "of its shopper.",
+        description="Leaves the table's files to others as well, where it is true: to the feeds, whose lines are "
+        "events and tell of their shoppers, or to `items`, whose lines hold further attributes.",
         examples=[True],
     )
     delivered: date | None = Field(
@@ -220,6 +221,8 @@ def _refuse_unfit_attributes(table: str, names: list[str]) -> None:
     """
     if not names:
         raise ValueError(f"{table}.columns: no attribute is mapped; name one, such as tier: {{column: tier}}")
+    if table == "item_attributes" and (own := [name for name in names if name in SIDE_TABLES["items"]]):
+        raise ValueError(f"{table}.columns: {', '.join(own)}: columns of the table items; map them in items")
     if unfit := [name for name in names if _NAME.fullmatch(name) is None]:
         raise ValueError(
             f"{table}.columns: {', '.join(unfit)}: attributes are named in lower-case letters, digits and underscores"

@@ -241,6 +241,19 @@ class Source(GrownModel):
             }
         ],
     )
+    item_attributes: SideTable | None = Field(
+        json_schema_extra=LANDING,
+        default=None,
+        description="Says which files hold further attributes of items, and from when on each holds; a scenario's "
+        "`action.attributes` names those that learners score items by. Left out, there are none.",
+        examples=[
+            {
+                "files": ["items.jsonl"],
+                "columns": {"item_id": {"column": "sku"}, "brand": {"column": "brand"}, "weight": {"column": "grams"}},
+                "beside_events": True,
+            }
+        ],
+    )
     currency: str | None = Field(
         json_schema_extra=DATA,
         default=None,

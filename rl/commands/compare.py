@@ -267,7 +267,11 @@ def _paired(
         f"the test episodes of version {later.entry.version}'s night, {later.entry.date}, which its gate looked at "
         "before; computed now"
     )
-    how = EvaluationSettings.from_scenario(dataset.pipeline.scenario, device=resolve_device(settings.device))
+    how = EvaluationSettings.from_scenario(
+        dataset.pipeline.scenario,
+        device=resolve_device(settings.device),
+        action_attributes=dataset.encoder.action_attributes(dataset.vocabulary),
+    )
     try:
         return compare_values(a.policy, b.policy, dataset, rests_on=rests_on, settings=how), None
     except NightcartError as error:

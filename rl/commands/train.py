@@ -191,6 +191,7 @@ def _training_settings(
         criterion=None if validation is None else _criterion(dataset, seeded, validation),
         ranks=ranks,
         layout=dataset.encoder.token_layout(dataset.vocabulary),
+        action_attributes=dataset.encoder.action_attributes(dataset.vocabulary),
         n_threads=n_threads,
     )
 
@@ -227,7 +228,12 @@ def _criterion(dataset: Dataset, seeded: SeededCandidate, validation: LoggedEpis
                 why="the log holds no propensities",
             )
         return None
-    spec, settings = pipeline.scenario.policy, EvaluationSettings.from_scenario(pipeline.scenario)
+    spec, settings = (
+        pipeline.scenario.policy,
+        EvaluationSettings.from_scenario(
+            pipeline.scenario, action_attributes=dataset.encoder.action_attributes(dataset.vocabulary)
+        ),
+    )
     middle = spec.temperatures[len(spec.temperatures) // 2]
     return lambda kept: gain_in_standard_errors(
         make_policy(dataset, seeded, kept).with_temperature(middle), validation, settings

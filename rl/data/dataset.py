@@ -12,13 +12,15 @@ from pathlib import Path
 
 import numpy as np
 
+from conf.observation_features import id_hash
 from conf.paths import Lake, Run
 from conf.publication import write_atomically
 from conf.specs.scenario import MILLIONTHS, Pipeline
 from conf.specs.spec_hash import data_spec_hash
 from rl.data.availability_sets import AvailabilityRows, masked_rows, unmasked_rows
 from rl.data.description import DatasetDescription, SplitDescription, read_description
-from rl.data.encoder_fitting import fit_encoder, with_tokens
+from rl.data.encoder_fitting import fit_encoder, with_items, with_tokens
+from rl.data.item_attributes import RawItems, fit_item_attributes, read_item_attributes
 from rl.data.logged_episodes import IntArray, LoggedEpisodes
 from rl.data.pinned_versions import PinnedVersions, Versions, current_versions, read_versions, with_current_files
 from rl.data.splits import (
@@ -75,6 +77,8 @@ class Dataset:
             "vocabulary": self.vocabulary.names,
             "splits": {name: interval.digested for name, interval in self.intervals.items()},
             "key_id": manifest.key_id,
+            # Datasets without attributes of items keep the digest that they had before there were any.
+            **({} if self.encoder.items is None else {"items": self.encoder.items.to_json()}),
         }
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
         return sha256(canonical.encode("utf-8")).hexdigest()[:32]
@@ -229,16 +233,24 @@ def prepare_dataset(pipeline: Pipeline, lake: Lake, horizon: date) -> Dataset:
             f"nothing was earned in the {training.n_episodes} training episodes: every reward is 0; check which events "
             f"{pipeline.scenario.name} counts as reward, or wait for days with rewarded shoppers"
         )
+    known_sets = _known_sets(pipeline, lake, horizon, versions.availability)
+    raw = _told_items(pipeline, lake, versions, intervals["train"].end)
     vocabulary = build_vocabulary(
-        training.action_id, whole.action_id, whole.action_keys, max_actions=pipeline.scenario.action.max_actions
+        training.action_id,
+        whole.action_id,
+        whole.action_keys,
+        max_actions=pipeline.scenario.action.max_actions,
+        further=_scorable(known_sets, raw),
     )
     action_space = pipeline.scenario.action.key
     encoder = fit_encoder(training.observation, action_space=action_space)
+    if pipeline.scenario.action.attributes:
+        met = _items_met(encoder, training) | frozenset(vocabulary.ids)
+        encoder = with_items(encoder, fit_item_attributes(pipeline.scenario.action.attributes, raw, met))
     if any(candidate.encoder.is_sequence for candidate in pipeline.scenario.candidates):
         encoder = with_tokens(
             encoder, training.observation, action_space=action_space, action_ids=tuple(vocabulary.ids)
         )
-    known_sets = _known_sets(pipeline, lake, horizon, versions.availability)
     return Dataset(pipeline, published, intervals, vocabulary, encoder, versions, known_sets)
 
 
@@ -281,6 +293,27 @@ def load_dataset(pipeline: Pipeline, lake: Lake, run: Run, *, is_in_memory: bool
             "prepare the dataset again"
         )
     return replace(dataset, published=published.with_all_rows()) if is_in_memory else dataset
+
+
+def _told_items(pipeline: Pipeline, lake: Lake, versions: PinnedVersions, known_by: int) -> RawItems:
+    """Return what was told of items, by id hash; nothing where the scenario asks for nothing."""
+    if not pipeline.scenario.action.attributes:
+        return {}
+    return read_item_attributes(pipeline, lake, versions, known_by=known_by)
+
+
+def _scorable(known_sets: Mapping[str, frozenset[str]], raw: RawItems) -> list[str]:
+    """Return the natural keys of offered items of which something is known, ascending."""
+    if not raw:
+        return []
+    return [key for key in sorted(frozenset[str]().union(*known_sets.values())) if id_hash(key) in raw]
+
+
+def _items_met(encoder: ObservationEncoder, training: Transitions) -> frozenset[int]:
+    """Return the id hashes of all items in lists of training rows."""
+    lists = [training.observation[one.name] for one in encoder.columns if one.kind == "list" and one.space == "item"]
+    found = np.unique(np.concatenate([values.ravel() for values in lists])) if lists else np.empty(0, dtype=np.int64)
+    return frozenset(found.tolist()) - {0}
 
 
 def _known_sets(pipeline: Pipeline, lake: Lake, horizon: date, versions: Versions) -> dict[str, frozenset[str]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from conf.observation_features import PERIODS, FeatureDefinition, attribute_of, feature_named
 from rl.data.logged_episodes import IntArray
+from rl.policy.item_attributes import ItemAttributes
 from rl.policy.observation_encoder import ColumnEncoding, ObservationEncoder
 
 # At most this many ids of a space get a place of their own, and only those seen in this share of the training rows:
@@ -48,6 +50,23 @@ def fit_encoder(
     )
 
 
+def with_items(encoder: ObservationEncoder, items: ItemAttributes) -> ObservationEncoder:
+    """Return the encoder that knows the items, and reads each entry of a list of items by its attributes, not its id.
+
+    An id has a place of its own in the hundred most frequent alone; attributes are known of every item.
+    """
+    columns = (
+        replace(column, kind="attributes", space="", decay=0.0, has_latest=False) if _holds_items(column) else column
+        for column in encoder.columns
+    )
+    spaces = {name: ids for name, ids in encoder.spaces.items() if name != "item"}
+    return ObservationEncoder(tuple(columns), spaces, items)
+
+
+def _holds_items(column: ColumnEncoding) -> bool:
+    return column.kind == "list" and column.space == "item"
+
+
 def with_tokens(
     encoder: ObservationEncoder, observation: Mapping[str, IntArray], *, action_space: str, action_ids: tuple[int, ...]
 ) -> ObservationEncoder:
@@ -71,7 +90,7 @@ def with_tokens(
         )
         for name in names
     )
-    return ObservationEncoder(columns=(*encoder.columns, *columns), spaces={**encoder.spaces, **spaces})
+    return ObservationEncoder((*encoder.columns, *columns), {**encoder.spaces, **spaces}, encoder.items)
 
 
 def _list_feature(name: str) -> FeatureDefinition:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from conf.specs.spec_hash import data_spec_hash
 from rl.errors import DatasetError
 
 VERSIONS_FILE = "versions.json"
+_LATER = ("item_attributes",)
 
 Versions = Mapping[date, Pointer]
 
@@ -31,19 +32,19 @@ class PinnedVersions:
         transitions: by date of the sessions' start.
         availability: by delivery date.
         items: by delivery date.
+        item_attributes: by delivery date; what earlier releases pinned has none.
     """
 
     transitions: Versions
     availability: Versions
     items: Versions
+    item_attributes: Versions = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
         """Write versions.json to the folder of the prepared dataset."""
         content = {
-            field.name: {
-                str(day): pointer.model_dump(mode="json") for day, pointer in getattr(self, field.name).items()
-            }
-            for field in fields(self)
+            one.name: {str(day): pointer.model_dump(mode="json") for day, pointer in getattr(self, one.name).items()}
+            for one in fields(self)
         }
         write_atomically(folder / VERSIONS_FILE, json.dumps(content))
 
@@ -58,6 +59,7 @@ def current_versions(pipeline: Pipeline, lake: Lake, horizon: date) -> PinnedVer
         transitions=versions_in(lake.transitions(pipeline.scenario.name, data_spec_hash(pipeline)), "date=", horizon),
         availability=versions_in(lake.table("availability"), "delivery_date=", horizon),
         items=versions_in(lake.table("items"), "delivery_date=", horizon),
+        item_attributes=versions_in(lake.table("item_attributes"), "delivery_date=", horizon),
     )
 
 
@@ -72,11 +74,12 @@ def read_versions(folder: Path) -> PinnedVersions | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         return PinnedVersions(
             **{
-                field.name: {
+                one.name: {
                     date.fromisoformat(day): Pointer.model_validate(pointer)
-                    for day, pointer in content[field.name].items()
+                    for day, pointer in content[one.name].items()
                 }
-                for field in fields(PinnedVersions)
+                for one in fields(PinnedVersions)
+                if one.name in content or one.name not in _LATER
             }
         )
     except FileNotFoundError:
@@ -96,8 +99,8 @@ def with_current_files(pinned: PinnedVersions, pipeline: Pipeline, lake: Lake, h
     current = current_versions(pipeline, lake, horizon)
     return PinnedVersions(
         **{
-            field.name: _with_files(getattr(pinned, field.name), getattr(current, field.name))
-            for field in fields(PinnedVersions)
+            one.name: _with_files(getattr(pinned, one.name), getattr(current, one.name))
+            for one in fields(PinnedVersions)
         }
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -19,7 +19,7 @@ from conf.paths import Lake
 from conf.publication import Manifest, Pointer, read_pointers
 from conf.specs.scenario import Pipeline
 from conf.specs.spec_hash import data_spec_hash
-from conf.tables import AVAILABILITY, ITEMS, transitions_table
+from conf.tables import AVAILABILITY, ITEMS, Table, transitions_table
 from rl.data.arrow_schema import arrow_schema
 from rl.data.pinned_versions import Versions, versions_in
 from rl.data.transition_columns import Transitions, transitions_from_table
@@ -183,6 +183,21 @@ def read_pack_sizes(lake: Lake, horizon: date, *, versions: Versions | None = No
         DatasetError: unreadable files.
     """
     return _latest_of_items(lake, horizon, "pack_size", versions)
+
+
+def read_side_rows(
+    lake: Lake, table: Table, versions: Versions, columns: Sequence[str]
+) -> Iterator[tuple[date, dict[str, Any]]]:
+    """Yield the rows of a side table's pinned deliveries with the day of each, those columns alone.
+
+    Raises:
+        DatasetError: unreadable files.
+    """
+    whole = arrow_schema(table)
+    schema = pa.schema([whole.field(name) for name in columns])
+    for day, pointer in versions.items():
+        for row in _read_partition(lake.source, lake.table(table.name), day, pointer, schema).to_pylist():
+            yield day, row
 
 
 def _latest_of_items(lake: Lake, horizon: date, column: str, versions: Versions | None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,7 +13,12 @@ from rl.policy.vocabulary import OTHER_KEY, Vocabulary
 
 
 def build_vocabulary(
-    training_ids: IntArray, all_ids: IntArray, action_keys: Mapping[int, str], *, max_actions: int
+    training_ids: IntArray,
+    all_ids: IntArray,
+    action_keys: Mapping[int, str],
+    *,
+    max_actions: int,
+    further: Sequence[str] = (),
 ) -> Vocabulary:
     """Return the training split's actions by count, most first, ties by ascending key.
 
@@ -24,6 +29,8 @@ def build_vocabulary(
         all_ids: action id of each row of the whole dataset.
         action_keys: natural key of each id.
         max_actions: entries at most.
+        further: natural keys of actions that can be scored though training never chose them; they take the entries that
+            are left, in their order.
 
     Raises:
         NothingToLearn: fewer than two actions to choose from.
@@ -40,6 +47,11 @@ def build_vocabulary(
             "no choice can't be better or worse"
         )
     keys = tuple(action_keys[id_] for id_ in kept)
+    new = [key for key in further if key not in set(keys)][: max_actions - has_other - len(kept)]
+    kept += [id_hash(key) for key in new]
+    keys += tuple(new)
+    if new:
+        has_other = bool(np.setdiff1d(all_ids, np.array(kept, dtype=np.int64)).size)
     if OTHER_KEY in keys:
         raise DatasetError(f"an action is called {OTHER_KEY!r}, which stands for all further actions; rename it")
     if wrong := [key for key, id_ in zip(keys, kept, strict=True) if id_hash(key) != id_]:

@@ -61,6 +61,7 @@ def refitted_probabilities(
         discount=DiscountFunction.of(dataset.pipeline.scenario.discount),
         never_chosen=dataset.vocabulary.other_index,
         layout=dataset.encoder.token_layout(dataset.vocabulary),
+        action_attributes=dataset.encoder.action_attributes(dataset.vocabulary),
     )
     chances = np.zeros(decisions.mask.shape)
     for k in range(int(fold.max()) + 1):

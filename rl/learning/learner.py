@@ -17,9 +17,11 @@ from torch import nn
 from conf.specs.candidate import Candidate, ContinuousCandidate
 from rl.errors import TrainingError
 from rl.learning.algorithms.registry import ALGORITHMS, CONTINUOUS_ALGORITHMS
+from rl.learning.networks.attribute_head import score_by_attributes
 from rl.learning.networks.sequence_encoders import bind_layout
 from rl.learning.updates.captured_call import CapturedCall, CudaRecorder, Recorder
 from rl.learning.updates.fast_update import optimizers_of
+from rl.policy.network import FeatureArray
 from rl.policy.token_layout import TokenLayout
 
 Gather = Callable[[torch.Tensor], TorchMiniBatch]
@@ -156,6 +158,7 @@ def make_learner(
     device: str = "cpu",
     is_captured: bool | None = None,
     layout: TokenLayout | None = None,
+    action_attributes: FeatureArray | None = None,
 ) -> Learner:
     """Return a learner of the candidate, its networks drawn from torch's generator.
 
@@ -167,6 +170,10 @@ def make_learner(
         device: for torch.
         is_captured: whether updates become a CUDA graph; None for wherever they can.
         layout: which columns of the features are tokens; None where none are.
+        action_attributes: of each action, `(action_size, n_attributes)`; None where nothing is known of them.
+
+    Raises:
+        TrainingError: the candidate scores actions by attributes, and nothing is known of them.
     """
     if isinstance(candidate, Candidate):
         algorithm = ALGORITHMS[candidate.algorithm].create(candidate, gamma=gamma, device=device)
@@ -174,6 +181,13 @@ def make_learner(
         algorithm = CONTINUOUS_ALGORITHMS[candidate.algorithm].create(candidate, gamma=gamma, device=device)
     bind_layout(algorithm.config, layout)
     algorithm.create_impl(observation_shape, action_size)
+    if isinstance(candidate, Candidate) and candidate.action_scores == "by_attributes":
+        if action_attributes is None:
+            raise TrainingError(
+                f"{candidate.algorithm} scores actions by_attributes, and the dataset knows none of them; run prepare "
+                "again with action.attributes in the scenario"
+            )
+        score_by_attributes(algorithm.impl, torch.from_numpy(action_attributes))
     can_be = torch.device(device).type == "cuda" and isinstance(candidate, Candidate)
     return Learner(algorithm, recorder=CudaRecorder(device) if can_be and is_captured is not False else None)
 

@@ -30,7 +30,7 @@ from rl.learning.training_run import (
     TrainingRun,
     joined_scale,
 )
-from rl.policy.network import Network
+from rl.policy.network import FeatureArray, Network
 from rl.policy.token_layout import TokenLayout
 
 
@@ -46,6 +46,7 @@ class TrainingSettings:
         criterion: of the networks kept on the way, for early stopping and the curve; of rank 0 alone.
         ranks: the processes that train together.
         layout: which columns of the features are tokens; None where none are.
+        action_attributes: of each action, `(n_actions, n_attributes)`; None where nothing is known of them.
         n_threads: of the processor. One is as fast as two on small layers, and leaves the other cores to the other
             candidates.
     """
@@ -57,6 +58,7 @@ class TrainingSettings:
     criterion: Criterion | None = None
     ranks: Ranks = ALONE
     layout: TokenLayout | None = None
+    action_attributes: FeatureArray | None = field(default=None, compare=False)
     n_threads: int = 1
 
 
@@ -209,6 +211,7 @@ def _learner(seeded: SeededCandidate, replay: Replay, settings: TrainingSettings
         device=settings.device,
         is_captured=None if ranks.is_alone else False,
         layout=settings.layout,
+        action_attributes=settings.action_attributes,
     )
     join_gradients(learner.algorithm, ranks, batch_size=seeded.candidate.batch_size)
     if not ranks.is_first:

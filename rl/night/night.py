@@ -126,7 +126,11 @@ def whole_night(
     """
     pipeline = dataset.pipeline
     lake = Lake(settings.lake, pipeline.source.name)
-    how = EvaluationSettings.from_scenario(pipeline.scenario, device=resolve_device(settings.device))
+    how = EvaluationSettings.from_scenario(
+        pipeline.scenario,
+        device=resolve_device(settings.device),
+        action_attributes=dataset.encoder.action_attributes(dataset.vocabulary),
+    )
     train = dataset.to_logged_episodes("train")
     validation = know_propensities(dataset.to_logged_episodes("validation"), is_logged=pipeline.is_logged).episodes
     chosen, selection = _select(dataset, candidates, lake, registered, train=train, validation=validation, settings=how)

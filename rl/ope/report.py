@@ -8,7 +8,7 @@ from typing import Literal
 
 from conf.specs.scenario import Scenario
 from rl.data.discount_function import DiscountFunction
-from rl.data.logged_episodes import FloatArray, LoggedEpisodes, Policy
+from rl.data.logged_episodes import FeatureArray, FloatArray, LoggedEpisodes, Policy
 from rl.errors import EvaluationError, UnsupportedEstimator
 from rl.ope.density_ratios.fitting import with_density_ratios
 from rl.ope.estimators.registry import ESTIMATORS, Estimator, estimator, nightly_estimators
@@ -75,9 +75,25 @@ class EvaluationSettings:
             raise EvaluationError("nothing can be evaluated so: " + "; ".join(found))
 
     @classmethod
-    def from_scenario(cls, scenario: Scenario, *, seed: int = 0, device: str = "cpu") -> EvaluationSettings:
-        """Return the settings that the scenario's spec states."""
+    def from_scenario(
+        cls,
+        scenario: Scenario,
+        *,
+        seed: int = 0,
+        device: str = "cpu",
+        action_attributes: FeatureArray | None = None,
+    ) -> EvaluationSettings:
+        """Return the settings that the scenario's spec states.
+
+        Args:
+            scenario: the spec.
+            seed: of resampling and fits.
+            device: for torch.
+            action_attributes: what is known of each action, `(n_actions, n_attributes)`; Q-functions read it where a
+                candidate does.
+        """
         spec = scenario.evaluation
+        reads_attributes = any(one.action_scores == "by_attributes" for one in scenario.candidates)
         return cls(
             discount=DiscountFunction.of(scenario.discount),
             steps=spec.steps,
@@ -91,6 +107,7 @@ class EvaluationSettings:
                 seed=seed,
                 device=device,
                 networks=spec.fqe_networks,
+                action_attributes=action_attributes if reads_attributes else None,
             ),
         )
 

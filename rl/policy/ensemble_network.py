@@ -9,13 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from rl.errors import PolicyError
+from rl.policy.attribute_network import AttributeNetwork
 from rl.policy.filtered_network import FilteredNetwork
 from rl.policy.gru_network import GruNetwork
 from rl.policy.network import BoolArray, DenseNetwork, FeatureArray, Network, Tensors
 from rl.policy.transformer_network import TransformerNetwork
 
 MEMBERS: dict[str, type[Network]] = {
-    network.kind: network for network in (DenseNetwork, FilteredNetwork, GruNetwork, TransformerNetwork)
+    network.kind: network
+    for network in (DenseNetwork, FilteredNetwork, GruNetwork, TransformerNetwork, AttributeNetwork)
 }
 """Kinds of networks that may be averaged."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from rl.errors import PolicyError
+from rl.policy.attribute_network import AttributeNetwork
 from rl.policy.network import BoolArray, DenseNetwork, FeatureArray, Tensors
 
 _VALUES, _IMITATOR, _FLEXIBILITY = "values.", "imitator.", "flexibility"
@@ -30,8 +31,8 @@ class FilteredNetwork:
 
     kind: ClassVar[str] = "filtered"
 
-    values: DenseNetwork
-    imitator: DenseNetwork
+    values: DenseNetwork | AttributeNetwork
+    imitator: DenseNetwork | AttributeNetwork
     flexibility: float
 
     def __post_init__(self) -> None:
@@ -60,6 +61,16 @@ class FilteredNetwork:
         with np.errstate(invalid="ignore"):  # a row without available action has no likeliest one either
             return np.asarray(logits - likeliest > math.log(self.flexibility)) & mask
 
+    def with_actions(self, actions: FeatureArray) -> FilteredNetwork:
+        """Return the same network over other actions, of these attributes, `(n_actions, n_attributes)`.
+
+        Raises:
+            PolicyError: it scores actions by their ids.
+        """
+        if isinstance(self.values, DenseNetwork) or isinstance(self.imitator, DenseNetwork):
+            raise PolicyError("the network has an output for each action, which no attributes change")
+        return replace(self, values=self.values.with_actions(actions), imitator=self.imitator.with_actions(actions))
+
     def to_tensors(self) -> dict[str, npt.NDArray[Any]]:
         """Return both networks' arrays and the threshold, by name."""
         named = {_VALUES + name: array for name, array in self.values.to_tensors().items()}
@@ -76,9 +87,12 @@ class FilteredNetwork:
         if _FLEXIBILITY not in tensors:
             raise PolicyError(f"network arrays {sorted(tensors)}, expected {_FLEXIBILITY} among them")
         values, imitator = (
-            DenseNetwork.from_tensors(
-                {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
-            )
+            _part({name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)})
             for prefix in (_VALUES, _IMITATOR)
         )
         return cls(values, imitator, float(tensors[_FLEXIBILITY][0]))
+
+
+def _part(tensors: Tensors) -> DenseNetwork | AttributeNetwork:
+    """Return the network of the arrays, which say by their names what they are of."""
+    return (AttributeNetwork if "actions" in tensors else DenseNetwork).from_tensors(tensors)

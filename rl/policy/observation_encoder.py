@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rl.errors import PolicyError
+from rl.policy.item_attributes import LARGEST_STANDARDISED, ItemAttributes
 from rl.policy.token_layout import N_RESERVED, PADDING, UNKNOWN, TokenLayout, TokenList
 from rl.policy.vocabulary import Vocabulary
 
@@ -18,8 +19,6 @@ IntArray = npt.NDArray[np.int64]
 FeatureArray = npt.NDArray[np.float32]
 
 FORMAT = 1
-# Standardised values beyond this many spreads say no more than "very large".
-LARGEST_STANDARDISED = 5.0
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,9 @@ class ColumnEncoding:
         kind: `count` (log(1 + x), standardised; and, where `has_missing`, a flag for values below 0), `codes` (one-hot
             over a space of codes and, in one more column, others), `cyclic` (sine and cosine over `period`), `list`
             (recency-weighted multi-hot over a space of ids, the weight outside of it and, where `has_latest`, the first
-            entry one-hot), `tokens` (row of each entry of a list in the table of a space of ids; dense networks leave
-            these columns unread, so they come last).
+            entry one-hot), `attributes` (what is known of the item that each entry of a list is), `tokens` (row of each
+            entry of a list in the table of a space of ids; dense networks leave these columns unread, so they come
+            last).
         mean: of log(1 + x) in training.
         spread: its standard deviation.
         has_missing: values below 0 stand for "none".
@@ -44,7 +44,7 @@ class ColumnEncoding:
     """
 
     name: str
-    kind: Literal["count", "codes", "cyclic", "list", "tokens"]
+    kind: Literal["count", "codes", "cyclic", "list", "attributes", "tokens"]
     mean: float = 0.0
     spread: float = 1.0
     has_missing: bool = False
@@ -57,15 +57,24 @@ class ColumnEncoding:
 
 @dataclass(frozen=True)
 class ObservationEncoder:
-    """Encodings in column order and the id spaces of list features (ids with a place of their own)."""
+    """Encodings of observations.
+
+    Attributes:
+        columns: in their order.
+        spaces: id spaces of list features (ids with a place of their own), by name.
+        items: what is known of items, those that are actions among them; None where they are ids alone.
+    """
 
     columns: tuple[ColumnEncoding, ...]
     spaces: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    items: ItemAttributes | None = None
 
     def __post_init__(self) -> None:
         is_token = [column.kind == "tokens" for column in self.columns]
         if is_token != sorted(is_token):
             raise PolicyError("encoder: a column stands after tokens; expected tokens last, where dense networks end")
+        if self.items is None and any(column.kind == "attributes" for column in self.columns):
+            raise PolicyError("encoder: columns are attributes of items, and none are known; run prepare again")
 
     @property
     def n_features(self) -> int:
@@ -106,6 +115,8 @@ class ObservationEncoder:
                 block[:, 0], block[:, 1] = np.sin(angle), np.cos(angle)
             elif column.kind == "list":
                 self._encode_list(values, column, block)
+            elif column.kind == "attributes":
+                self._encode_attributes(values, column, block)
             else:
                 self._encode_tokens(values, column, block)
             start += block.shape[1]
@@ -165,12 +176,21 @@ class ObservationEncoder:
             has_other=vocabulary.has_other,
         )
 
+    def action_attributes(self, vocabulary: Vocabulary) -> FeatureArray | None:
+        """Return what is known of each action, `(n_actions, n_attributes)`, zeros of `(other)`; None of no items."""
+        if self.items is None:
+            return None
+        known = self.items.rows_of(np.array(vocabulary.ids, dtype=np.int64))
+        return np.concatenate([known, np.zeros((int(vocabulary.has_other), self.items.width), dtype=np.float32)])
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON; ids as text, since other readers of JSON round 64-bit integers."""
         return {
             "format": FORMAT,
             "columns": [asdict(column) for column in self.columns],
             "spaces": {name: [str(id_) for id_ in ids] for name, ids in self.spaces.items()},
+            # Encoders without any are written as before there were attributes: policies keep their versions.
+            **({} if self.items is None else {"items": self.items.to_json()}),
         }
 
     @classmethod
@@ -185,6 +205,7 @@ class ObservationEncoder:
         return cls(
             columns=tuple(ColumnEncoding(**column) for column in content["columns"]),
             spaces={name: tuple(int(id_) for id_ in ids) for name, ids in content["spaces"].items()},
+            items=ItemAttributes.from_json(content["items"]) if "items" in content else None,
         )
 
     def _encode_list(self, values: IntArray, column: ColumnEncoding, block: FeatureArray) -> None:
@@ -196,6 +217,18 @@ class ObservationEncoder:
             block[rows, index[rows, place]] += np.float32(column.decay**place)
             if place == 0 and column.has_latest:
                 block[rows, width + index[rows, 0]] = 1.0
+
+    def _encode_attributes(self, values: IntArray, column: ColumnEncoding, block: FeatureArray) -> None:
+        """Fill the block: the attributes of each entry, most recent first; zeros where there is no entry."""
+        ids = values[:, : column.length]
+        known = self._known_items.rows_of(ids)
+        block[:, : known.shape[1] * known.shape[2]] = known.reshape(len(ids), -1)
+
+    @property
+    def _known_items(self) -> ItemAttributes:
+        if self.items is None:
+            raise PolicyError("encoder: nothing is known of items; run prepare again")
+        return self.items
 
     def _encode_tokens(self, values: IntArray, column: ColumnEncoding, block: FeatureArray) -> None:
         """Fill the block: one column per entry, most recent first; missing entries are padding."""
@@ -227,6 +260,8 @@ class ObservationEncoder:
             return 2
         if column.kind == "tokens":
             return column.length
+        if column.kind == "attributes":
+            return column.length * self._known_items.width
         return (len(self.spaces[column.space]) + 1) * (1 + column.has_latest)
 
     def _names(self, column: ColumnEncoding) -> list[str]:
@@ -236,6 +271,9 @@ class ObservationEncoder:
             return [f"{column.name} sine", f"{column.name} cosine"]
         if column.kind == "tokens":
             return [f"{column.name} entry {place}" for place in range(column.length)]
+        if column.kind == "attributes":
+            names = self._known_items.names
+            return [f"{column.name} entry {place} {name}" for place in range(column.length) for name in names]
         entries = [*(str(id_) for id_ in self.spaces[column.space]), "others"]
         if column.kind == "codes":
             return [f"{column.name} {entry}" for entry in entries]
@@ -250,7 +288,7 @@ class ObservationEncoder:
                 continue
             values = np.asarray(observation[column.name])
             lengths.add(len(values) if values.ndim else 0)
-            expected = 2 if column.kind in ("list", "tokens") else 1
+            expected = 2 if column.kind in ("list", "attributes", "tokens") else 1
             if values.ndim != expected or values.dtype.kind not in "iu":
                 problems.append(
                     f"{column.name} is {values.ndim}-dimensional {values.dtype}, "

@@ -77,7 +77,8 @@ def _pinned_files(lake: Lake, nights: Sequence[KnownNight]) -> set[Path]:
         pinned = read_versions(night.run.dataset)
         if pinned is None:
             continue
-        for name, versions in (("availability", pinned.availability), ("items", pinned.items)):
+        for name in ("availability", "items", "item_attributes"):
+            versions = getattr(pinned, name)
             found |= {lake.table(name) / file for pointer in versions.values() for file in pointer.files}
         for pointer in pinned.transitions.values():
             folder = lake.transitions(night.run.scenario, pointer.manifest.spec_hash)

@@ -137,6 +137,12 @@ COMPANY: dict[str, dict[str, Any]] = {
     },
     "scales_short_histories": {"features": ["n_visit_days"]},
     "action.item_categories": {"action.key": "category", "observation.item_categories": True},
+    "action.attributes[].name": {"action.attributes": [{"kind": "amount"}]},
+    "action.attributes[].kind": {"action.attributes": [{"name": "price"}]},
+    "candidates[].action_scores": {
+        "candidates[].encoder": LEFT_OUT,
+        "action.attributes": [{"name": "price", "kind": "amount"}],
+    },
     "csv.columns": {
         "csv.has_header": False,
         "csv.fill_down": LEFT_OUT,

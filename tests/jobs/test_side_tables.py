@@ -17,6 +17,7 @@ from conf.specs.source import Source, load_source
 from conf.tables import AVAILABILITY as AVAILABILITY_TABLE
 from conf.tables import CONSENT, ITEMS
 from conf.tables import CURRENCIES as CURRENCIES_TABLE
+from conf.tables import ITEM_ATTRIBUTES as ITEM_ATTRIBUTES_TABLE
 from conf.tables import SHOPPERS as SHOPPERS_TABLE
 from jobs.errors import DeliveryError, UnlikelyDelivery
 from jobs.events.events_reading import read_availability, read_earliest
@@ -119,6 +120,28 @@ def test_lines_of_any_format_are_rows_or_counted(ingest_into: Ingest, spark: Spa
     manifest = read_pointers(lake.table("items"))[f"delivery_date={FIRST}"].manifest
     assert manifest.counters == {"n_lines": 3, "n_accepted": 2, "n_rejected": 1, "rejected.bad_timestamp": 1}
     assert ingest_into(tmp_path, FIRST, logs, shop())["deliveries"] == []
+
+
+def test_one_file_holds_items_and_their_further_attributes(
+    ingest_into: Ingest, spark: SparkSession, tmp_path: Path
+) -> None:
+    """Each line is a row of `items` and, for each further attribute, one of `item_attributes`."""
+    logs = delivered(tmp_path / "logs", FIRST, "1;01.01.2026;Möbel;2.5;1\n")
+    further = {"item_id": {"column": "sku"}, "group_name": {"column": "group"}, "pieces": {"column": "pack"}}
+    beside = MAPPED_ITEMS | {
+        "files": ["**/items.csv"],
+        "encoding": "latin-1",
+        "columns": further,
+        "beside_events": True,
+    }
+    ingest_into(tmp_path, FIRST, logs, Source.model_validate(shop().model_dump() | {"item_attributes": beside}))
+    lake = Lake(tmp_path / "lake", "canonical")
+    assert [row.item_id for row in read_earliest(spark, ITEMS, lake, FIRST).collect()] == ["1"]
+    rows = read_earliest(spark, ITEM_ATTRIBUTES_TABLE, lake, FIRST).collect()
+    assert {(row.item_id, row.attribute, row.value) for row in rows} == {
+        ("1", "group_name", "Möbel"),
+        ("1", "pieces", "1"),
+    }
 
 
 def test_tables_without_columns_follow_the_same_rules(ingest_into: Ingest, spark: SparkSession, tmp_path: Path) -> None:

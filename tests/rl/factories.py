@@ -25,7 +25,7 @@ from conf.publication import Manifest, Pointer, swap_pointer
 from conf.specs.scenario import MILLIONTHS, Pipeline, Scenario, load_pipeline
 from conf.specs.spec_hash import data_spec_hash
 from conf.specs.strict_yaml import merge, parse_model
-from conf.tables import AVAILABILITY, ITEMS, OFFERS, SCHEMA_VERSION, transitions_table
+from conf.tables import AVAILABILITY, ITEM_ATTRIBUTES, ITEMS, OFFERS, SCHEMA_VERSION, transitions_table
 from rl.data.arrow_schema import arrow_schema
 from rl.data.logged_episodes import LoggedEpisodes
 
@@ -180,6 +180,20 @@ def write_items(
     ]
     table = pa.Table.from_pylist(rows, schema=arrow_schema(ITEMS))
     return _publish(lake.table("items"), f"delivery_date={day}", table, pipeline, day, {})
+
+
+def write_item_attributes(
+    lake: Lake, pipeline: Pipeline, day: date, told: Mapping[str, Mapping[str, str | None]]
+) -> Pointer:
+    """What is told of items, by item and attribute, is published of a delivery, valid from its day on."""
+    valid_from = datetime.combine(day, datetime.min.time(), tzinfo=UTC)
+    rows = [
+        {"item_id": item_id, "valid_from": valid_from, "attribute": attribute, "value": value}
+        for item_id, by_name in told.items()
+        for attribute, value in by_name.items()
+    ]
+    table = pa.Table.from_pylist(rows, schema=arrow_schema(ITEM_ATTRIBUTES))
+    return _publish(lake.table("item_attributes"), f"delivery_date={day}", table, pipeline, day, {})
 
 
 def write_offers(

@@ -20,7 +20,7 @@ from rl.learning.algorithms.common_settings import built, value_settings
 from rl.learning.algorithms.discrete_outputs import DiscreteAlgorithm
 from rl.learning.algorithms.masked_imitation import CLONING_PENALTY, imitation_terms
 from rl.learning.algorithms.output_spread import spread_in_training
-from rl.learning.algorithms.served_layers import served_dense
+from rl.learning.algorithms.served_layers import served_layers
 from rl.learning.algorithms.value_update import FastDoubleQLearning
 from rl.learning.networks.masked_networks import MaskedCategoricalPolicy, Observations
 from rl.learning.replay.replay_columns import TrainingData
@@ -48,8 +48,8 @@ class BatchConstrainedQLearning(DiscreteAlgorithm):
         """Return the network of values and imitator, with the threshold."""
         function, imitator = algorithm.impl.q_function[0], algorithm.impl.modules.imitator
         return FilteredNetwork(
-            values=served_dense(function.encoder, function._fc),
-            imitator=served_dense(imitator._encoder, imitator._fc),
+            values=served_layers(function.encoder, function._fc),
+            imitator=served_layers(imitator._encoder, imitator._fc),
             flexibility=float(algorithm.config.action_flexibility),
         )
 

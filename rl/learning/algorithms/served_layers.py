@@ -9,11 +9,14 @@ import rl.learning.quiet_d3rlpy  # noqa: F401  (before anything of d3rlpy)
 
 # isort: on
 import numpy as np
+from torch import nn
 
 from rl.learning.algorithms.dense_export import dense_network
+from rl.learning.networks.attribute_head import AttributeHead
 from rl.learning.networks.masked_networks import dense_layers
 from rl.learning.networks.sequence_encoders import SequenceEncoder
 from rl.learning.networks.sequence_export import sequence_network
+from rl.policy.attribute_network import AttributeNetwork
 from rl.policy.network import DenseNetwork, Network
 
 
@@ -21,7 +24,18 @@ def served_network(encoder: Any, head: Any) -> Network:
     """Return the served network with copies of the encoder's and the head's weights."""
     if isinstance(encoder, SequenceEncoder):
         return sequence_network(encoder, head)
-    return served_dense(encoder, head)
+    return served_layers(encoder, head)
+
+
+def served_layers(encoder: Any, head: Any) -> DenseNetwork | AttributeNetwork:
+    """Return a network of dense layers, or one of attributes where the head reads them, with copies of the weights."""
+    if not isinstance(head, AttributeHead):
+        return served_dense(encoder, head)
+    return AttributeNetwork(
+        state=served_dense(encoder, head.state),
+        items=dense_network([layer for layer in head.items if isinstance(layer, nn.Linear)]),
+        actions=head.actions.detach().cpu().numpy().copy(),
+    )
 
 
 def served_dense(encoder: Any, head: Any) -> DenseNetwork:

@@ -168,6 +168,8 @@ def _is_plain(function: Any) -> bool:
     """Return whether masked values come from two or more dense layers of full-width weights on the processor."""
     if type(function) is not MaskedQFunction or type(function.encoder) is not FeaturesEncoder:
         return False
+    if type(function._fc) is not nn.Linear:
+        return False
     return all(weight.dtype == torch.float32 and weight.device.type == "cpu" for weight in function.parameters())
 
 

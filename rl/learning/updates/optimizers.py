@@ -16,6 +16,7 @@ from d3rlpy.optimizers.lr_schedulers import LRSchedulerFactory
 from d3rlpy.optimizers.optimizers import OptimizerFactory, OptimizerWrapper
 from torch import nn
 
+from rl.errors import TrainingError
 from rl.learning.updates.forward_scope import current_scope
 
 # The learning rate ends at this share of where it began.
@@ -26,11 +27,26 @@ class FusedOptimizer(OptimizerWrapper):  # type: ignore[misc]  # d3rlpy ships no
     """d3rlpy's wrapper; gradients are dropped rather than filled with zeros, and stale forward passes forgotten."""
 
     _known: _KnownStates | None = None
+    _params: Sequence[nn.Parameter]
 
     @property
     def is_clipping(self) -> bool:
         """Whether gradients are changed before weights move by them."""
         return bool(self._clip_grad_norm)
+
+    def exchange(self, old: Sequence[nn.Parameter], new: Sequence[nn.Parameter]) -> None:
+        """Train new parameters in place of old ones, before the first step; nothing happens where it has none of them.
+
+        Raises:
+            TrainingError: a step was done.
+        """
+        gone = {id(parameter) for parameter in old}
+        if not any(id(parameter) in gone for parameter in self._params):
+            return
+        if self._optim.state:
+            raise TrainingError("parameters can't be exchanged after the first update")
+        self._params = [*(one for one in self._params if id(one) not in gone), *new]
+        self._optim.param_groups[0]["params"] = list(self._params)
 
     def zero_grad(self) -> None:
         for parameter in self._params:

@@ -11,6 +11,7 @@ import torch
 from rl.data.logged_episodes import BoolArray, FeatureArray, FloatArray, IntArray
 from rl.errors import EvaluationError
 from rl.policy import StochasticPolicy
+from rl.policy.attribute_network import AttributeNetwork
 from rl.policy.ensemble_network import EnsembleNetwork
 from rl.policy.filtered_network import FilteredNetwork
 from rl.policy.network import DenseNetwork, Network
@@ -101,7 +102,8 @@ def _members(network: Network) -> list[_Layers]:
 
 
 def _layers(network: Network) -> _Layers:
-    dense = network.values if isinstance(network, FilteredNetwork) else network
+    valued = network.values if isinstance(network, FilteredNetwork) else network
+    dense = valued.as_dense() if isinstance(valued, AttributeNetwork) else valued
     if not isinstance(dense, DenseNetwork):
         raise EvaluationError(f"a network of kind {network.kind} can't be explained by its layers; expected dense ones")
     return [

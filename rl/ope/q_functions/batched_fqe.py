@@ -80,6 +80,7 @@ class _StackedFit:
             seed=settings.seed,
             is_shared=settings.networks == "shared",
             device=settings.device,
+            action_attributes=settings.action_attributes,
         )
         self._scales = [float(task.outcome.std()) or 1.0 for task in tasks]  # all rewards equal: any scale serves
         self._inputs = self._standardization.inputs(self._episodes.features, settings.device)

@@ -71,6 +71,9 @@ class NeuralQ:
 class StackedQ:
     """Q-functions of several policies over the same inputs, in network units.
 
+    Where attributes of actions are given, an action's row of the head's table is a linear function of its own, so that
+    actions alike share what the log says of them.
+
     Hidden layers are kept as `(n_stacks, n_inputs, n_outputs)`: a stack for each policy, or one shared by all. The head
     is one table with a row for each action of each policy. Where one action per row, or their mean under a policy, is
     all that is needed, the values of all actions are never formed.
@@ -82,6 +85,8 @@ class StackedQ:
         seed: of the initial weights, which don't depend on torch's global state; every stack starts from the same.
         is_shared: one stack for all.
         device: for torch.
+        action_attributes: of each action, `(n_actions, n_attributes)`; None learns a row for each. A policy over
+            another number of actions, such as one that merges them all, has rows of its own anyway.
     """
 
     def __init__(
@@ -93,6 +98,7 @@ class StackedQ:
         seed: int,
         is_shared: bool,
         device: str,
+        action_attributes: FeatureArray | None = None,
     ) -> None:
         n_stacks = 1 if is_shared else len(n_actions)
         self._offsets = [0, *np.cumsum(n_actions).tolist()]
@@ -102,19 +108,45 @@ class StackedQ:
             for weight, bias in _initial_layers(n_inputs, hidden, seed)
         ]
         width = hidden[-1] if hidden else n_inputs
-        self._head_weight = _parameter(torch.zeros(self._offsets[-1], width), device)
-        self._head_bias = _parameter(torch.zeros(self._offsets[-1], 1), device)
+        self._attributes = None if action_attributes is None else torch.from_numpy(action_attributes).to(device)
+        # Rows of each policy: of its actions, or of their attributes, which times these are the actions' own.
+        reads = [action_attributes is not None and n == len(action_attributes) for n in n_actions]
+        n_attributes = 0 if action_attributes is None else action_attributes.shape[1]
+        self._n_learned = [n_attributes if does else n for n, does in zip(n_actions, reads, strict=True)]
+        self._reads_attributes = reads
+        n_rows = sum(self._n_learned)
+        self._learned_weight = _parameter(torch.zeros(n_rows, width), device)
+        self._learned_bias = _parameter(torch.zeros(n_rows, 1), device)
 
     @property
     def parameters(self) -> list[torch.Tensor]:
         """Everything that is learned."""
-        return [*(part for layer in self._hidden for part in layer), self._head_weight, self._head_bias]
+        return [*(part for layer in self._hidden for part in layer), self._learned_weight, self._learned_bias]
 
     @property
     def cells_per_row(self) -> int:
         """Numbers formed at once for each row where expectations are taken."""
         widest = max((layer[0].shape[0] * layer[0].shape[2] for layer in self._hidden), default=1)
         return int(widest + self._offsets[-1])
+
+    @property
+    def _head_weight(self) -> torch.Tensor:
+        """The table's weights, a row for each action of each policy."""
+        return self._of_actions(self._learned_weight)
+
+    @property
+    def _head_bias(self) -> torch.Tensor:
+        """The table's biases."""
+        return self._of_actions(self._learned_bias)
+
+    def _of_actions(self, learned: torch.Tensor) -> torch.Tensor:
+        if self._attributes is None:
+            return learned
+        parts = [
+            self._attributes @ part if reads else part
+            for part, reads in zip(torch.split(learned, self._n_learned), self._reads_attributes, strict=True)
+        ]
+        return torch.cat(parts)
 
     def head_rows(self, actions: Sequence[IntArray]) -> torch.Tensor:
         """Return the rows of the head's table that hold each policy's action, `(n_policies, n)`."""

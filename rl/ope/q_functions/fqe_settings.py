@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from rl.errors import EvaluationError
 
@@ -27,6 +30,8 @@ class FqeSettings:
             policies fitted together, else computed again per batch.
         networks: where several policies are fitted together, `separate` hidden layers for each (the same numbers as one
             fit after the other) or layers `shared` by all, with a head each.
+        action_attributes: what is known of each action, by which neural fits value it, `(n_actions, n_attributes)`;
+            None gives each action an output of its own.
     """
 
     method: Literal["neural", "linear"] = "neural"
@@ -40,6 +45,7 @@ class FqeSettings:
     device: str = "cpu"
     max_probability_cells: int = 128_000_000
     networks: Literal["separate", "shared"] = "separate"
+    action_attributes: npt.NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         counts = {name: getattr(self, name) for name in ("n_updates", "n_rounds", "batch_size")}

@@ -70,6 +70,22 @@ def test_attributes_that_are_observed_are_mapped() -> None:
     assert found(SHOP, observation=attribute("tier"))["observation.features"].endswith("it has no shoppers")
 
 
+def test_attribute_of_items_that_no_table_has_is_named() -> None:
+    """With what the source has, the nearest first."""
+    told = {"files": ["items*"], "columns": {"item_id": {"column": "sku"}, "brand": {"column": "brand"}}}
+    shop = SHOP | {"item_attributes": told}
+
+    def problem(name: str) -> str | None:
+        action = {"key": "item", "mask": "none", "max_actions": 5, "attributes": [{"name": name, "kind": "label"}]}
+        return found(shop, action=action).get("action.attributes")
+
+    assert problem("brand") is None
+    assert problem("brnad") == (
+        "source shop has no attribute brnad of items: its items have brand; did you mean 'brand'?; map it in items or "
+        "item_attributes"
+    )
+
+
 def test_categories_of_items_need_a_table_that_has_them() -> None:
     named = {"files": ["i"]}
     asked = {"item_categories": True}

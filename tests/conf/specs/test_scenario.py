@@ -106,6 +106,56 @@ def test_scenario_names_what_does_not_fit(override: dict[str, Any], expected: st
         parse_model(Scenario, recommendation_with(**override), "recommendation.yaml")
 
 
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        (
+            {"candidates": [{"algorithm": "bc", "seeds": [1], "n_updates": 5, "action_scores": "by_attributes"}]},
+            "bc scores actions by_attributes, and action.attributes lists none",
+        ),
+        (
+            {"action": {"key": "category", "attributes": [{"name": "price", "kind": "amount"}]}},
+            "an action is a category",
+        ),
+        ({"action": {"attributes": [{"name": "price", "kind": "label"}]}}, "price is a number, read as label"),
+        (
+            {"action": {"attributes": [{"name": "category_id", "kind": "number"}]}},
+            "category_id is a label, read as num",
+        ),
+        (
+            {"action": {"attributes": [{"name": "a", "kind": "number"}, {"name": "a", "kind": "label"}]}},
+            "stand twice: a",
+        ),
+        (
+            {
+                "action": {"attributes": [{"name": "price", "kind": "amount"}]},
+                "candidates": [
+                    {
+                        "algorithm": "bc",
+                        "seeds": [1],
+                        "n_updates": 5,
+                        "action_scores": "by_attributes",
+                        "encoder": {"kind": "gru"},
+                    }
+                ],
+            },
+            "a gru encoder by their ids; leave out one of them",
+        ),
+    ],
+)
+def test_scenario_scores_items_by_attributes_that_it_names(override: dict[str, Any], expected: str) -> None:
+    """What is asked of attributes without any, or of what has none, is refused with the cure."""
+    with pytest.raises(SpecError, match=expected):
+        parse_model(Scenario, recommendation_with(**override), "recommendation")
+
+
+def test_scenario_without_attributes_is_written_as_before_there_were_any() -> None:
+    """Hashes of older specs stay."""
+    written = parse_model(Scenario, recommendation_with(), "recommendation").model_dump(mode="json")
+    assert "attributes" not in written["action"]
+    assert not any("action_scores" in candidate for candidate in written["candidates"])
+
+
 def test_scenario_limits_rise_and_fall_by_two_guardrails() -> None:
     """Each side of a metric may be limited once."""
     rise, fall = {"metric": "clicks", "max_relative_increase": 0.2}, {"metric": "clicks", "max_relative_decrease": 0.05}

@@ -216,6 +216,10 @@ def test_rates_are_exact_text_above_0(currency: str, rate: str, expected: Any) -
         ({"shoppers": {"files": ["s"], "columns": {"user_id": {"column": "a"}}}}, "no attribute is mapped; name one"),
         ({"shoppers": {"files": ["s"], "columns": {"tier": {"column": "a"}}}}, "user_id is not mapped"),
         (
+            {"item_attributes": {"files": ["s"], "columns": {"item_id": {"column": "a"}, "price": {"column": "b"}}}},
+            "price: columns of the table items; map them in items",
+        ),
+        (
             {"shoppers": SHOPPERS | {"columns": SHOPPERS["columns"] | {"Age group": {"column": "a"}}}},
             "Age group: attributes are named in lower-case letters",
         ),

@@ -17,6 +17,8 @@ N_FEATURES, N_ACTIONS, ACTION_SIZE, N_ROWS = 6, 5, 2, 32
 GAMMA = 0.9
 DISCRETE, CONTINUOUS = sorted(ALGORITHMS), sorted(CONTINUOUS_ALGORITHMS)
 EVERY = [*DISCRETE, *CONTINUOUS]
+# Of three numbers: the second action is as the first, the fourth as the third.
+ACTION_ATTRIBUTES = np.array([[1, 0, 1], [1, 0, 1], [0, 1, -0.5], [0, 1, -0.5], [0, 0, 0]], dtype=np.float32)
 
 
 def make_candidate(algorithm: str, **values: Any) -> Candidate | ContinuousCandidate:
@@ -39,6 +41,7 @@ def make_tiny_learner(
         observation_shape=((N_FEATURES,), (N_ACTIONS,)) if is_discrete else ((N_FEATURES,),),
         action_size=N_ACTIONS if is_discrete else ACTION_SIZE,
         gamma=gamma,
+        action_attributes=ACTION_ATTRIBUTES if is_discrete else None,
     )
     return learner if recorder is None else Learner(learner.algorithm, recorder=recorder)
 

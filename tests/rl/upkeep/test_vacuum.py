@@ -112,6 +112,22 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
     return home
 
 
+@pytest.mark.parametrize("table", ["availability", "items", "item_attributes"])
+def test_side_tables_that_a_needed_night_pinned_stay(home: Home, table: str) -> None:
+    """A registered night's can be read again, whatever was delivered anew since."""
+    folder, name = home.lake.table(table), f"delivery_date={DAY}"
+    pinned, unpinned = (home.version(folder, name, content) for content in ("read", "unread"))
+    home.publish(folder, name, "now")
+    PinnedVersions(**{one: {} for one in ("transitions", "availability", "items")} | {table: {DAY: pinned}}).write(
+        home.night(5, version=2).dataset
+    )
+    for path in folder.rglob("_pointers/*.json"):
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    home.vacuum()
+    assert (folder / pinned.files[0]).exists()
+    assert not (folder / unpinned.files[0]).exists()
+
+
 def test_only_what_nobody_needs_goes(home: Home) -> None:
     """Current versions, pins of needed, recent and unregistered nights, and every raw file stay."""
     for name, is_old in (("nightly-1.log", True), ("nightly-2.log", False), ("alerts.jsonl", True)):

@@ -108,6 +108,32 @@ def test_batched_fits_are_the_same_whether_probabilities_are_kept_or_recomputed(
         np.testing.assert_array_equal(values(kept, mdp), values(computed, mdp))
 
 
+@pytest.mark.parametrize("networks", ["separate", "shared"])
+def test_actions_of_which_the_same_is_known_have_one_value(
+    mdp: TabularMdp, log: LoggedEpisodes, networks: Literal["separate", "shared"]
+) -> None:
+    """Alone and beside a policy of merged actions, which has no attributes; told apart by them, values differ."""
+    n = log.n_actions
+    alike, apart = np.ones((n, 2), dtype=np.float32), np.eye(n, dtype=np.float32)
+    tasks = [FqeTask(mdp.random_policy(2), log), FqeTask(OnlyAction(), as_one_action(log))]
+    for attributes, is_same in ((alike, True), (apart, False)):
+        settings = replace(SHORT, networks=networks, action_attributes=attributes)
+        fitted, state_value = fit_fqe_together(tasks, discount=DISCOUNT, settings=settings)
+        found = fitted.q(EYE, np.ones((4, n), dtype=bool))
+        assert (np.ptp(found, axis=1).max() < 1e-5) == is_same
+        assert state_value.q(EYE, np.ones((4, 1), dtype=bool)).shape == (4, 1)
+
+
+def test_an_attribute_for_each_action_is_an_output_for_each(mdp: TabularMdp, log: LoggedEpisodes) -> None:
+    """One-hot attributes give the numbers of a fit without any."""
+    plain, by_attribute = (
+        together(log, some_policies(mdp), settings)
+        for settings in (SHORT, replace(SHORT, action_attributes=np.eye(log.n_actions, dtype=np.float32)))
+    )
+    for one, other in zip(plain, by_attribute, strict=True):
+        np.testing.assert_allclose(values(one, mdp), values(other, mdp), rtol=1e-4, atol=1e-4)
+
+
 def test_policies_on_other_rows_are_refused(mdp: TabularMdp, log: LoggedEpisodes) -> None:
     """Two splits can't be passed over at once."""
     other = mdp.log(mdp.random_policy(1), n_episodes=1500, seed=4, max_steps=4)
