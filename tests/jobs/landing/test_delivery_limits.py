@@ -48,6 +48,11 @@ def _lines(
         ([_lines(10), _lines(900, "duplicate"), _lines(90, "bot_rate")], None),
         ([_lines(10), _lines(990, "ignored"), _lines(3, "unreadable")], "3 of 13 lines are rejected (23.1%, at most"),
         ([_lines(990, "ignored")], None),
+        ([_lines(3), _lines(1, "missing_field", "item_id")], None),
+        ([_lines(2), _lines(2, "unreadable")], None),
+        ([_lines(1), _lines(2, "unreadable")], "2 of 3 lines are rejected (66.7%, at most 20.0%)"),
+        ([_lines(1, "unreadable")], "1 of 1 lines are rejected (100.0%, at most 20.0%)"),
+        ([_lines(7), _lines(3, "unreadable")], "3 of 10 lines are rejected (30.0%, at most 20.0%)"),
     ],
 )
 def test_share_is_of_lines_that_could_have_been_events(lines: list[RejectedLines], refused: str | None) -> None:
@@ -59,7 +64,11 @@ def test_share_is_of_lines_that_could_have_been_events(lines: list[RejectedLines
         (one,) = found
         assert one.told.startswith(f"  delivery_date={FIRST}: {refused}")
         assert unlikely_lines(lines, source(), {FIRST}) == []
-        assert unlikely_lines(lines, source(max_rejected_share=0.9), {}) == []
+        assert unlikely_lines(lines, source(max_rejected_share=1.0), {}) == []
+
+
+def test_few_wrong_lines_stop_where_none_may_be() -> None:
+    assert unlikely_lines([_lines(3), _lines(1, "unreadable")], source(max_rejected_share=0.0), {})
 
 
 @pytest.mark.parametrize(
