@@ -21,15 +21,9 @@ from jobs.landing.unlikely_deliveries import Unlikely
 # So many lines with an unreadable value of a field, and none with a readable one, are no dirt.
 _LEAST_UNREAD = 20
 
-<<<<<<< HEAD
-=======
-# Lines that were read right: meant to mean nothing, delivered twice, or of a visitor whom the bot rule names.
-READ_RIGHT = frozenset({"ignored", "duplicate", "bot_rate"})
-
 # So many wrong lines, and no more than half of them all, say nothing of a share: of four lines one is soon a quarter.
 _FEW = 2
 
->>>>>>> mine
 _FIELDS = {"bad_timestamp": "event_time", "unknown_event_type": "event_type", "outside_window": "event_time"}
 _UNITS_BY_DIGITS = {10: "seconds", 13: "milliseconds", 16: "microseconds", 19: "nanoseconds"}
 

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from conf.pseudonyms import pseudonym
 from rl.main import app
 from rl.registry.launches import ROLLOUT, begin_stage, launches, running_launch
-from rl.registry.store import aliases, open_store
 from rl.registry.person import Person
+from rl.registry.store import aliases, open_store
 from rl.registry.switching import roll_back, turn_off, turn_on
 from tests.rl.serving.callers import Load
 from tests.rl.serving.served_home import ACTIONS, KEY, MODEL, Running, policy_of, promote, running, settings_at

@@ -41,9 +41,9 @@ from rl.policy.weekly_list import draw_weekly_list
 from rl.registry import deciding_version
 from rl.registry.approvals import Standing, approve
 from rl.registry.entry import NightKey, VersionRecord
+from rl.registry.person import Person
 from rl.registry.runs import night_run
 from rl.registry.store import CHAMPION, experiment_id, open_store
-from rl.registry.person import Person
 from rl.registry.switching import turn_off
 from rl.registry.versions import create_version, load_version
 from rl.shops.promotion.promotion_settings import FeedDirt, PromotionSettings
