@@ -7,7 +7,7 @@ from pathlib import Path
 
 from conf.paths import Run
 from rl.commands.register import newest_ledger
-from tests.rl.monitor.test_page import figures
+from tests.rl.monitor.monitor_factory import figures
 
 NIGHT = date(2026, 3, 20)
 
