@@ -7,6 +7,7 @@ by that night's version (`looks.LEVEL_TAG`), whether or not the look is taken.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import date, timedelta
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from conf.specs.strict_yaml import StrictModel
 from rl.errors import RegistryChanged
 from rl.registry.memory import registry_address
 from rl.registry.store import ON_TRIAL, aliases
+from rl.registry.versions import BEHAVIOR
 
 TrialOutcome = Literal["promote", "reject", "abstain", "void"]
 
@@ -148,6 +150,37 @@ def settle_trial(
     if aliases(client, trial.model).get(ON_TRIAL) == trial.version:
         client.delete_registered_model_alias(trial.model, ON_TRIAL)
     return known
+
+
+def void_reason(
+    trial: Trial, *, champion_in_force: str, spec_hash: str, refusal: str = "", days: Container[date] | None = None
+) -> str:
+    """Return why the second look may not be taken, in a sentence; empty where nothing speaks against it yet.
+
+    A trial that is void stays so: its level is spent, and its version is frozen for a comparison that isn't made.
+
+    Args:
+        trial: that runs.
+        champion_in_force: version of the champion tonight, or `behavior`.
+        spec_hash: of both specs whole, tonight.
+        refusal: why the version may never be promoted (rejected, rolled back, deleted), to follow "it was".
+        days: business dates with sessions at the second look; None while it isn't due.
+    """
+    missing = [] if days is None else [day for day in trial.days if day not in days]
+    before, now = _champion(trial.champion_in_force), _champion(champion_in_force)
+    specs = f"the specs have changed since {trial.night}: {spec_hash} instead of {trial.spec_hash}"
+    found = {
+        f"version {trial.version} was {refusal}": bool(refusal),
+        f"it was compared while {before} was in force, and now {now} is": before != now,
+        specs: spec_hash != trial.spec_hash,
+        f"days are missing between the looks: {', '.join(map(str, missing))}": bool(missing),
+    }
+    reasons = [reason for reason, holds in found.items() if holds]
+    return f"The second look at {trial.model} is void: {'; '.join(reasons)}." if reasons else ""
+
+
+def _champion(version: str) -> str:
+    return "no champion" if version == BEHAVIOR else f"champion version {version}"
 
 
 def version_on_trial(settings: Settings, model: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from conf.paths import trials_record
 from rl.errors import RegistryChanged
 from rl.registry.moved_aliases import moved_aliases, restore_aliases
 from rl.registry.store import aliases, open_store
-from rl.registry.trials import Trial, begin_trial, read_trial, read_trials, settle_trial
+from rl.registry.trials import Trial, begin_trial, read_trial, read_trials, settle_trial, void_reason
 from tests.rl.registry.test_registry import FIRST, MODEL, SECOND, key, record, register, settings_at
 
 PLANNED = FIRST + timedelta(days=14)
@@ -142,3 +143,30 @@ def test_the_days_of_a_trial_are_those_after_its_first_look(home: Path) -> None:
         date(2026, 2, 1),
         date(2026, 2, 2),
     )
+
+
+def void(**overrides: Any) -> str:
+    found = {"champion_in_force": "behavior", "spec_hash": "s" * 16, "days": trial().days}
+    return void_reason(trial(), **{**found, **overrides})
+
+
+def test_a_trial_holds_while_what_it_hangs_on_does() -> None:
+    assert void() == void(days=None) == ""
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"champion_in_force": "4"}, "no champion was in force, and now champion version 4 is"),
+        ({"spec_hash": "t" * 16}, f"specs have changed since {FIRST}: tttttttttttttttt instead of ssssssssssssssss"),
+        ({"refusal": "rejected (ann: no)"}, r"version 1 was rejected \(ann: no\)"),
+        ({"days": trial().days[1:]}, f"days are missing between the looks: {SECOND}"),
+        ({"days": ()}, f"{SECOND}.*, {PLANNED}"),
+    ],
+)
+def test_whatever_changed_voids_a_trial_and_is_named(changed: dict[str, Any], told: str) -> None:
+    assert re.search(f"^The second look at {MODEL} is void: .*{told}", void(**changed))
+
+
+def test_everything_that_voids_a_trial_is_told_at_once() -> None:
+    assert void(champion_in_force="4", spec_hash="t", refusal="rolled back", days=()).count("; ") == 3
