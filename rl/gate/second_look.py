@@ -70,3 +70,16 @@ def is_just_short(verdict: Verdict, evidence: GateEvidence) -> bool:
         return False
     is_told = math.isfinite(found.value) and math.isfinite(found.standard_error) and found.standard_error > 0
     return is_told and found.value >= LEAST_SURENESS * found.standard_error
+
+
+def is_short_of_sessions(verdict: Verdict, evidence: GateEvidence) -> bool:
+    """Return whether the candidate is just short and the first look spent nothing: a floor on weights kept it back.
+
+    Weights are known before rewards, so that the whole level of such a night is left for the second look, and nights
+    that meet the floors give nothing up.
+
+    Args:
+        verdict: of the first look.
+        evidence: that it rests on.
+    """
+    return not verdict.spends_level and is_just_short(verdict, evidence)

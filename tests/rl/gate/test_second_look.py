@@ -12,7 +12,7 @@ import pytest
 from rl.errors import EvaluationError
 from rl.gate.alpha_spending import night_level
 from rl.gate.rules import GateEvidence, GateRules, GuardrailEvidence, judge
-from rl.gate.second_look import is_just_short, split_level
+from rl.gate.second_look import is_just_short, is_short_of_sessions, split_level
 from rl.gate.split_losses import SplitLosses
 from rl.ope.intervals.intervals import Interval
 from rl.ope.samples.ratio_balance import RatioBalance
@@ -90,6 +90,20 @@ def test_a_gain_of_unknown_doubt_gets_none(error: float) -> None:
     found = evidence(effective_sample_size=20.0)
     assert found.difference is not None
     assert not gets_one(replace(found, difference=replace(found.difference, standard_error=error)))
+
+
+def test_short_of_sessions_is_who_spent_nothing_on_the_first_look() -> None:
+    """A floor on weights kept it back; one on rewards, or the bound, reads what was earned and spends."""
+    for short, expected in (
+        ({"effective_sample_size": 20.0}, True),
+        ({"effective_differing": 20.0}, True),
+        ({"effective_rewarded": 20.0}, False),
+        ({}, False),
+        ({"effective_sample_size": 20.0, "withheld": ("The log is cut.",)}, False),
+    ):
+        found = evidence(**short)
+        assert is_short_of_sessions(judge(found, RULES), found) is expected, short
+    assert not is_short_of_sessions(judge(evidence(-2.0, effective_sample_size=20.0), RULES), evidence(-2.0))
 
 
 def test_both_looks_together_spend_the_night_s_level() -> None:
