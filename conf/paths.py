@@ -290,6 +290,11 @@ def spent_looks(home: Path) -> Path:
     return home / "registry_looks.json"
 
 
+def trials_record(home: Path) -> Path:
+    """Return the file of candidates that were just short, and of the second look that was declared at each."""
+    return home / "registry_trials.json"
+
+
 def approvals_record(home: Path) -> Path:
     """Return the file of who approved, rolled back or turned off what, and why: only that is served."""
     return home / "approvals.json"

@@ -82,8 +82,8 @@ def split_intervals(pipeline: Pipeline, *, first: int, horizon: date) -> dict[Sp
         NothingToLearn: no time is left, with what is needed and found.
     """
     scenario = pipeline.scenario
-    free_hours = scenario.reward.attribution.window_hours + pipeline.source.session.max_hours
-    last = end_of_day(horizon, pipeline.source.zone) - free_hours * MICROSECONDS_PER_HOUR + 1
+    free_hours = _free_hours(pipeline)
+    last = end_of_starts(pipeline, horizon)
     embargo = pipeline.embargo_hours * MICROSECONDS_PER_HOUR
     left = last - first - 2 * embargo
     if left <= 0:
@@ -110,6 +110,39 @@ def split_intervals(pipeline: Pipeline, *, first: int, horizon: date) -> dict[Sp
         "validation": TimeSpan(validation_start, validation_end),
         "test": TimeSpan(validation_end + embargo, last),
     }
+
+
+def unseen_splits(pipeline: Pipeline, seen: Intervals, *, horizon: date) -> Intervals:
+    """Return the splits of a second look: training and validation as at the first, tested on what starts after it.
+
+    Nothing of the later episodes chose or trained a policy that was frozen at the first look, so that all shoppers'
+    count, also where the first look divided shoppers.
+
+    Args:
+        pipeline: for the zone, and for what is left free at the end.
+        seen: splits of the first look.
+        horizon: last business date of the second look.
+
+    Raises:
+        NothingToLearn: no episode can have started between the two.
+    """
+    start, end = seen["test"].end, end_of_starts(pipeline, horizon)
+    if end <= start:
+        raise NothingToLearn(
+            f"the second look goes up to {horizon}, when nothing has started and ended yet that the first one didn't "
+            f"see: it saw what started before {_iso(start)}, and the second ends with {_iso(end)}; take a later date"
+        )
+    return {**seen, "test": TimeSpan(start, end)}
+
+
+def end_of_starts(pipeline: Pipeline, horizon: date) -> int:
+    """Return before when an episode has to start to end by the horizon, with its attribution; in microseconds."""
+    return end_of_day(horizon, pipeline.source.zone) - _free_hours(pipeline) * MICROSECONDS_PER_HOUR + 1
+
+
+def _free_hours(pipeline: Pipeline) -> int:
+    """Return the hours before the horizon's end in which no episode of a split starts."""
+    return pipeline.scenario.reward.attribution.window_hours + pipeline.source.session.max_hours
 
 
 def _embargoes(pipeline: Pipeline) -> str:

@@ -14,8 +14,9 @@ from mlflow import MlflowClient
 from conf.settings import Settings
 from rl.errors import RegistryChanged
 from rl.registry.approvals import Standing, read_approvals, standing
-from rl.registry.store import CHALLENGER, CHAMPION, OFF, PREVIOUS, aliases
+from rl.registry.store import CHALLENGER, CHAMPION, OFF, ON_TRIAL, PREVIOUS, aliases
 from rl.registry.switching import version_before
+from rl.registry.trials import version_on_trial
 from rl.registry.versions import BEHAVIOR, RegisteredVersion, all_versions, may_be_challenger
 
 
@@ -54,6 +55,7 @@ def moved_aliases(client: MlflowClient, settings: Settings, model: str) -> tuple
         _off(held, known),
         _previous(client, settings, model, held, known),
         _challenger(held, known, versions),
+        _on_trial(held.get(ON_TRIAL), version_on_trial(settings, model)),
     ]
     return tuple(one for one in found if one is not None and (one.expected is None or one.expected in versions))
 
@@ -123,6 +125,14 @@ def _previous(
     if found == expected:
         return None
     return MovedAlias(PREVIOUS, found, expected, f"that is what version {known.champion} took over from")
+
+
+def _on_trial(found: int | None, expected: int | None) -> MovedAlias | None:
+    if found == expected:
+        return None
+    if expected is None:
+        return MovedAlias(ON_TRIAL, found, None, "no second look is declared at any version")
+    return MovedAlias(ON_TRIAL, found, expected, "a second look is declared at that version")
 
 
 def _challenger(

@@ -27,6 +27,8 @@ from rl.registry.memory import require_database
 from rl.registry.server import await_server
 
 CHAMPION, PREVIOUS, CHALLENGER, OFF = "champion", "previous", "challenger", "off"
+ON_TRIAL = "on_trial"
+"""Alias of the version that a second look is declared at; what holds is the home's record (`trials.py`)."""
 
 
 @contextmanager

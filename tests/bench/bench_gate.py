@@ -1,8 +1,8 @@
 """How often the gate promotes candidates of known true value, beside an oracle; over sixty nights in a row; in traps.
 
 Prints JSON lines. Run by `make bench-gate`; `NIGHTS` sets how many nights each kind of candidate is judged on,
-`SECTIONS` which parts are run: `sessions`, `consecutive`, `traps`, `one_step`, `selection`; `KINDS` which kinds of
-`one_step`, by a part of their names; `SEED` where its seeds begin.
+`SECTIONS` which parts are run: `sessions`, `consecutive`, `traps`, `one_step`, `selection`, `second_look`; `KINDS`
+which kinds of `one_step`, by a part of their names; `SEED` where seeds begin of the last three parts.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from tests.bench.gate.nights import (
 )
 from tests.bench.gate.one_step_lines import kinds, lines
 from tests.bench.gate.one_step_nights import one_step_night
+from tests.bench.gate.second_look_lines import second_look_lines
 from tests.bench.gate.selection_nights import SHOPS, selection_line, shipped
 from tests.bench.gate.selection_nights import SIZES as SELECTION_SIZES
 from tests.bench.gate.shop import behavior_value, candidate, distance_from_behavior
@@ -51,7 +52,7 @@ N_WORKERS = 2
 N_CONSECUTIVE, WINDOW_DAYS, SESSIONS_A_DAY = 60, 14, 100
 TRAP_SHOPPERS = 2500
 FIRST_NIGHT = date(2026, 1, 1)
-SECTIONS = ("sessions", "consecutive", "traps", "one_step", "selection")
+SECTIONS = ("sessions", "consecutive", "traps", "one_step", "selection", "second_look")
 FIRST_SEED = int(os.environ.get("SEED") or 40_000_000)
 """Of the one-step nights; rules were chosen on nights from seed 1 on."""
 
@@ -75,6 +76,10 @@ def main(n_nights: int, sections: Sequence[str], kinds_named: str) -> None:
             _one_step(pool, n_nights, kinds_named)
         if "selection" in sections:
             _selection(pool, n_nights)
+        if "second_look" in sections:
+            seeds = range(FIRST_SEED, FIRST_SEED + max(20, n_nights // 4))
+            for line in second_look_lines(lambda run, own: list(pool.map(run, own)), gate=GATE, seeds=seeds):
+                _print(line)
         if "sessions" in sections:
             _sessions(pool, n_nights)
         if "consecutive" in sections:

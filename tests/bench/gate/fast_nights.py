@@ -7,6 +7,7 @@ but lower a bound further, so no verdict hangs on it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -15,7 +16,7 @@ import numpy as np
 from conf.specs.judging import Gate
 from rl.data.logged_episodes import BoolArray, FloatArray, IntArray, LoggedEpisodes
 from rl.gate.evidence import gate_rules
-from rl.gate.rules import GateEvidence, judge
+from rl.gate.rules import GateEvidence, Verdict, judge
 from rl.gate.split_contributions import DEAL_SEED, SplitContributions
 from rl.gate.split_losses import lowered, split_losses
 from rl.night.gate_ahead import GateAhead
@@ -65,48 +66,60 @@ def fast_night(kind: Kind, seed: int, *, gate: Gate, alpha: float) -> OneStepNig
     shop, n = kind.shop, kind.shop.n
     train = shop.log(int(TRAIN * n), 10 * seed + 1, is_test=False)
     validation = shop.log(int(VALIDATION * n), 10 * seed + 2, is_test=False)
-    known = know_propensities(shop.log(n, 10 * seed + 3, is_test=True), is_logged=True)
-    fitted = fitted_q(Visits.of(train))
+    test = shop.log(n, 10 * seed + 3, is_test=True)
     policy = (
-        _learned(kind, Visits.of(train), Visits.of(validation), fitted, gate=gate, alpha=alpha, seed=seed)
+        learned_policy(kind, train, validation, gate=gate, alpha=alpha, seed=seed)
         if kind.gain is None
         else shop.candidate(kind.gain)
     )
-    test = Visits.of(known.episodes)
-    gain = gain_sums(policy, test, fitted)
-    interval = _bound(gain, alpha, seed)
-    losses = split_losses(_contributions(policy, train, validation, known.episodes))
-    lower = lowered(interval, losses, alpha=alpha)
-    sizes = sizes_of(policy, test)
+    found, verdict = judged_splits(policy, (train, validation), test, gate=gate, alpha=alpha, seed=seed)
+    own = _bound(gain_sums(policy, Visits.of(test), fitted_q(Visits.of(train))), alpha, seed)
+    return OneStepNight(
+        true_gain=shop.gain(policy),
+        value=own.value,
+        own_lower=own.lower,
+        lower=cast(Interval, found.difference).lower,
+        tail_index=None if found.tail is None else found.tail.tail_index,
+        effective_sample_size=cast(float, found.effective_sample_size),
+        effective_rewarded=cast(float, found.effective_rewarded),
+        effective_differing=cast(float, found.effective_differing),
+        weights_pass=all(check.is_passed for check in verdict.checks if check.name in WEIGHT_CHECKS),
+        survived=1.0,
+        decision=verdict.decision,
+    )
+
+
+def judged_splits(
+    policy: TablePolicy,
+    before: Sequence[LoggedEpisodes],
+    test: LoggedEpisodes,
+    *,
+    gate: Gate,
+    alpha: float,
+    seed: int,
+) -> tuple[GateEvidence, Verdict]:
+    """Return what the gate looks at and says of a policy; Q-functions are fitted on the first of the earlier splits."""
+    known = know_propensities(test, is_logged=True)
+    rows = Visits.of(known.episodes)
+    gain = gain_sums(policy, rows, fitted_q(Visits.of(before[0])))
+    losses = split_losses(_contributions(policy, before, known.episodes))
+    sizes = sizes_of(policy, rows)
     evidence = GateEvidence(
         candidate=CANDIDATE,
         baseline=BEHAVIOR,
         estimator="dr",
         unit_of_value="points",
         is_logged=True,
-        difference=lower,
+        difference=lowered(_bound(gain, alpha, seed), losses, alpha=alpha),
         tail=tail_report(gain.influence()),
         losses=losses,
         effective_sample_size=sizes.effective,
         effective_rewarded=sizes.rewarded,
         effective_differing=sizes.differing,
-        balances={CANDIDATE: balance_of(mean_sums(_ratio(policy, test), *_by_unit(test.unit)))},
+        balances={CANDIDATE: balance_of(mean_sums(_ratio(policy, rows), *_by_unit(rows.unit)))},
         propensities=known.trust,
     )
-    verdict = judge(evidence, gate_rules(gate, alpha=alpha))
-    return OneStepNight(
-        true_gain=shop.gain(policy),
-        value=interval.value,
-        own_lower=interval.lower,
-        lower=lower.lower,
-        tail_index=None if evidence.tail is None else evidence.tail.tail_index,
-        effective_sample_size=sizes.effective,
-        effective_rewarded=sizes.rewarded,
-        effective_differing=sizes.differing,
-        weights_pass=all(check.is_passed for check in verdict.checks if check.name in WEIGHT_CHECKS),
-        survived=1.0,
-        decision=verdict.decision,
-    )
+    return evidence, judge(evidence, gate_rules(gate, alpha=alpha))
 
 
 def fitted_q(rows: Visits) -> FloatArray:
@@ -185,43 +198,53 @@ def _bound(gain: RatioSums, alpha: float, seed: int) -> Interval:
     return cautious_bounds(gain, alpha=alpha, resampling=Resampling(n_draws=200, seed=seed))
 
 
-def _contributions(
-    policy: TablePolicy, train: LoggedEpisodes, validation: LoggedEpisodes, test: LoggedEpisodes
-) -> SplitContributions:
+def _contributions(policy: TablePolicy, before: Sequence[LoggedEpisodes], test: LoggedEpisodes) -> SplitContributions:
     """Return what `split_contributions` finds: two halves of units, windows as long as the test split."""
-    rows = Visits.of(train, validation, test)
+    rows = Visits.of(*before, test)
     unit, _ = _by_unit(rows.unit)
     half = (np.random.default_rng(DEAL_SEED).permutation(int(unit.max()) + 1) % 2)[unit]
-    window = np.concatenate([_windows(split, test) for split in (train, validation, test)])
-    window += np.repeat([0, 2, 3], [split.n_episodes for split in (train, validation, test)])
+    window = _numbered_windows(before, test)
+    n_windows = int(window.max()) + 1
     parts = np.empty(len(unit))
     for number in (0, 1):
         own = half == number
         parts[own] = _parts(policy, rows.at(own), fitted_q(rows.at(~own)))
-    labels, place = np.unique(unit * 4 + window, return_inverse=True)
+    labels, place = np.unique(unit * n_windows + window, return_inverse=True)
     n_episodes = np.bincount(place).astype(np.float64)
     summed = np.bincount(place, weights=parts)
     departures = np.bincount(unit, weights=np.abs(_ratio(policy, rows).astype(np.float32).astype(np.float64) - 1))
     return SplitContributions(
         contribution=summed - parts.mean() * n_episodes,
         n_episodes=n_episodes,
-        is_test=cast(BoolArray, labels % 4 == 3),
+        is_test=cast(BoolArray, labels % n_windows == n_windows - 1),
         n_differing=effective_sample_size(departures.astype(np.float64)),
     )
 
 
+def _numbered_windows(before: Sequence[LoggedEpisodes], test: LoggedEpisodes) -> IntArray:
+    """Return each visit's window, numbered on from split to split."""
+    found: list[IntArray] = []
+    first = 0
+    for split in (*before, test):
+        found.append(first + _windows(split, test))
+        first = int(found[-1].max()) + 1
+    return np.concatenate(found)
+
+
 def _windows(split: LoggedEpisodes, test: LoggedEpisodes) -> IntArray:
-    """Return the window of each visit within its split: the training split is two, the others one."""
+    """Return the window of each visit within its split, from 0."""
     span = int(np.ptp(split.start_time))
     n_windows = max(1, round(span / int(np.ptp(test.start_time))))
     since = split.start_time - split.start_time.min()
     return np.minimum(since * n_windows // span, n_windows - 1).astype(np.int64)
 
 
-def _learned(
-    kind: Kind, train: Visits, validation: Visits, q: FloatArray, *, gate: Gate, alpha: float, seed: int
+def learned_policy(
+    kind: Kind, train_split: LoggedEpisodes, validation_split: LoggedEpisodes, *, gate: Gate, alpha: float, seed: int
 ) -> TablePolicy:
     """Return the policy of which the gate can be expected to ship most, of several learned from training visits."""
+    train, validation = Visits.of(train_split), Visits.of(validation_split)
+    q = fitted_q(train)
     ahead = GateAhead(
         VALIDATION * gate.min_effective_sample_size,
         VALIDATION * gate.min_effective_rewarded,

@@ -16,13 +16,15 @@ from rl.data.splits import (
     end_of_day,
     refuse_small_splits,
     split_intervals,
+    unseen_splits,
 )
 from rl.data.transition_columns import N_LOTS, Transitions
 from rl.data.transitions_reading import read_transitions
-from rl.errors import DatasetError
+from rl.errors import DatasetError, NothingToLearn
 from tests.rl.factories import FIRST_DAY, make_episode, make_pipeline, write_transitions
 
 HOUR = MICROSECONDS_PER_HOUR
+NIGHT = date(2026, 1, 14)
 NOON = datetime.combine(FIRST_DAY, datetime.min.time(), tzinfo=UTC) + timedelta(hours=12)
 
 
@@ -91,6 +93,25 @@ def test_splits_by_shopper_divide_lots_and_leave_time_whole() -> None:
         assert TimeSpan.from_json(one.to_json()) == one
         assert one.digested == [one.start, one.end, *one.lots]
     assert "none" in by_shopper().embargo_in_words
+
+
+@pytest.mark.parametrize("is_by_shopper", [False, True])
+def test_a_second_look_takes_what_starts_after_the_first_one_s_test_split(is_by_shopper: bool) -> None:
+    """All shoppers' episodes, up to where a night of the later date would end; what was seen stays where it was."""
+    pipeline, later = by_shopper() if is_by_shopper else make_pipeline(), NIGHT + timedelta(days=9)
+    seen = split_intervals(pipeline, first=microseconds(NOON), horizon=NIGHT)
+    found = unseen_splits(pipeline, seen, horizon=later)
+    ahead = split_intervals(pipeline, first=microseconds(NOON), horizon=later)
+    assert (found["train"], found["validation"]) == (seen["train"], seen["validation"])
+    assert found["test"] == TimeSpan(seen["test"].end, ahead["test"].end)
+    assert found["test"].end - found["test"].start == 9 * 24 * HOUR
+
+
+@pytest.mark.parametrize("n_days", [0, -1])
+def test_a_second_look_without_later_days_is_refused(n_days: int) -> None:
+    seen = split_intervals(make_pipeline(), first=microseconds(NOON), horizon=NIGHT)
+    with pytest.raises(NothingToLearn, match="take a later date"):
+        unseen_splits(make_pipeline(), seen, horizon=NIGHT + timedelta(days=n_days))
 
 
 def test_splits_by_time_keep_their_digest() -> None:
