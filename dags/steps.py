@@ -77,7 +77,7 @@ class LearningStep(BaseOperator):
     what was too slow once is too slow again.
 
     Attributes:
-        night: source and scenario that a mapped step works on, for whoever tells of its failure.
+        night: source and scenario that the step works on, for whoever tells of how it went.
     """
 
     template_fields: Sequence[str] = ("arguments",)
