@@ -23,7 +23,7 @@ class Lake:
         return self.folder / "raw" / f"delivery_date={delivery_date}"
 
     def held_back(self, delivery_date: date) -> Path:
-        """Return the note on a delivery that was not landed: what is wrong with it, and whether a person left it out."""
+        """Return the note on a delivery that was not landed: what is wrong, and whether a person left it out."""
         return self.folder / "raw" / "_held_back" / f"delivery_date={delivery_date}.json"
 
     def table(self, name: str) -> Path:
