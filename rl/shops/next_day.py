@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 
 from rl.errors import ShopError
@@ -48,3 +49,18 @@ def deliver_whole(shop: Path, day: str, write: Callable[[Path], None]) -> None:
         target.rename(shop / f"{_STAGED}replaced")
     staged.rename(target)
     shutil.rmtree(shop / f"{_STAGED}replaced", ignore_errors=True)
+
+
+def n_delivered(shop: Path, first_day: date) -> int:
+    """Return how many days in a row a shop has delivered.
+
+    Raises:
+        ShopError: none, or not each day from the first one on.
+    """
+    logs = shop / LOGS_FOLDER
+    days = sorted(path.name for path in logs.iterdir() if path.is_dir())
+    if not days or days != [str(first_day + timedelta(days=number)) for number in range(len(days))]:
+        raise ShopError(
+            f"{logs}: expected a folder for each day from {first_day} on, got {len(days)}; remove {shop} to begin anew"
+        )
+    return len(days)

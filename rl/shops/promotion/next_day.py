@@ -8,8 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from conf.publication import write_atomically
-from rl.errors import ShopError
-from rl.shops.next_day import LOGS_FOLDER, deliver_whole
+from rl.shops.next_day import deliver_whole, n_delivered
 from rl.shops.promotion.promotion_settings import SHOP_FILE, PromotionSettings
 from rl.shops.promotion.simulate import simulate
 from rl.shops.promotion.week_calendar import DAYS_A_WEEK
@@ -28,7 +27,7 @@ def deliver_next_day(folder: Path) -> date:
         ShopError: no such shop, or no day of it was delivered.
     """
     settings = SHOP_FILE.load(folder)
-    day = _n_delivered(folder, settings)
+    day = n_delivered(folder, settings.first_monday)
     longer = _reaching(settings, day)
     SHOP_FILE.save(longer, folder)
     name = str(settings.first_monday + timedelta(days=day))
@@ -40,18 +39,6 @@ def deliver_next_day(folder: Path) -> date:
 
     deliver_whole(folder, name, write)
     return date.fromisoformat(name)
-
-
-def _n_delivered(folder: Path, settings: PromotionSettings) -> int:
-    """Return how many days in a row were delivered."""
-    days = sorted(path.name for path in (folder / LOGS_FOLDER).iterdir() if path.is_dir())
-    wanted = [str(settings.first_monday + timedelta(days=number)) for number in range(len(days))]
-    if not days or days != wanted:
-        raise ShopError(
-            f"{folder / LOGS_FOLDER}: expected a folder for each day from {settings.first_monday} on, got {len(days)}; "
-            f"remove {folder} to begin anew"
-        )
-    return len(days)
 
 
 def _reaching(settings: PromotionSettings, day: int) -> PromotionSettings:
