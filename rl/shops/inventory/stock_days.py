@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -100,14 +100,15 @@ class StockDays:
 
     def until(self, n_days: int) -> StockDays:
         """Return the first days alone."""
-        columns = {name: getattr(self, name)[:, :n_days] for name in _COLUMNS}
+        columns: dict[str, Any] = {name: getattr(self, name)[:, :n_days] for name in _COLUMNS}
         settings = self.settings.model_copy(update={"n_days": n_days})
         return replace(self, settings=settings, receipts=[one for one in self.receipts if one.day < n_days], **columns)
 
     def on(self, day: int) -> StockDays:
         """Return a day alone: of the same days, with nothing on the others."""
         is_other = np.arange(self.settings.n_days) != day
-        columns = {name: np.where(is_other, 0, getattr(self, name)) for name in _COLUMNS if name != "is_in_range"}
+        names = [name for name in _COLUMNS if name != "is_in_range"]
+        columns: dict[str, Any] = {name: np.where(is_other, 0, getattr(self, name)) for name in names}
         return replace(self, is_in_range=self.is_in_range & ~is_other, **columns)
 
     @property

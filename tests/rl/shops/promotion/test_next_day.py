@@ -51,8 +51,8 @@ def test_days_go_on_as_a_longer_log_of_the_shop_does(shop: Path, tmp_path: Path)
         own = {name for name in expected if name.startswith(str(day))}
         assert own
         assert {name: after[name] for name in own} == {name: expected[name] for name in own}
-    own = SHOP_FILE.load(shop)
-    assert (own.n_weeks, own.joining_weeks, own.drawn_weeks) == (6, 4, 4)
+    saved = SHOP_FILE.load(shop)
+    assert (saved.n_weeks, saved.joining_weeks, saved.drawn_weeks) == (6, 4, 4)
 
 
 def test_no_line_is_lost_where_the_shop_goes_on(tmp_path: Path) -> None:
