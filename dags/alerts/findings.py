@@ -17,28 +17,38 @@ from dags.alerts.alert import Alert
 from dags.alerts.pace import Pace, disk_finding, keep_pace, read_paces, slow_finding
 from dags.run_date import run_date
 
-_HELD_BACK = "make accept"
+HELD_BACK = "make accept"
 """Stands in what a held-back delivery's error offers, and in no other's."""
+NOTHING_CAME = ("no delivery for ", ": no such file or folder", ": no file that source ")
+"""What an ingest's error says where there is nothing of the date."""
 
 
 def failures(context: Mapping[str, Any]) -> list[Alert]:
     """Return the alert of a task that failed for good; a night's step named by what its failure means.
 
-    Data that don't fit (exit code 65) are a delivery held back, where its error offers to accept it, or a check that
-    failed; anything else is a failed task.
+    Data that don't fit (exit code 65) are a delivery held back, where its error offers to accept it, none at all, or a
+    check that failed; anything else is a failed task.
     """
     instance, run = context["ti"], context["dag_run"]
     error = context.get("exception")
     reason = str(error).strip() if error is not None else "it was stopped"
-    name = "task_failed"
-    if isinstance(error, AirflowFailException) and instance.task_id in ("ingest", "build"):
-        name = "delivery_held_back" if _HELD_BACK in reason else "failed_check"
-    name = "no_delivery" if instance.task_id == "await_delivery" else name
+    name = _named(instance.task_id, reason) if isinstance(error, AirflowFailException) else "task_failed"
     candidate = getattr(instance.task, "candidate", None)
     task = f"{instance.dag_id} {candidate or instance.task_id}"
     number = getattr(instance, "try_number", 0)
     key = f"{name}/{instance.dag_id}/{run.run_id}/{candidate or instance.task_id}/{number}"
     return [Alert(name, f"{task}, {_date(run)}", reason or type(error).__name__, key)]
+
+
+def _named(task_id: str, reason: str) -> str:
+    """Return the name of the alert of a task that would fail again."""
+    if task_id == "await_delivery":
+        return "no_delivery"
+    if task_id not in ("ingest", "build"):
+        return "task_failed"
+    if HELD_BACK in reason:
+        return "delivery_held_back"
+    return "no_delivery" if any(words in reason for words in NOTHING_CAME) else "failed_check"
 
 
 def waiting_approval(context: Mapping[str, Any]) -> list[Alert]:

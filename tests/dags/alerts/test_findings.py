@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowFailException
 
 from conf.paths import Run, night_pace
-from conf.settings import Settings
+from conf.settings import PROJECT_ROOT, Settings
 from conf.specs.scenario import load_pipeline
-from dags.alerts.findings import nothing_promotable, waiting_approval
+from dags.alerts.findings import HELD_BACK, NOTHING_CAME, failures, nothing_promotable, waiting_approval
 from dags.alerts.telling import AlertNotifier
 from dags.ingest_events import ingest_events
 from dags.scenario_dags import scenario_dags
@@ -68,6 +69,33 @@ def test_a_failure_is_told_by_what_it_means(
     (content,) = posted.received
     assert (content["alert"], content["reason"]) == (name, message)
     assert DATE in content["about"] and failing in content["about"]
+
+
+@pytest.mark.parametrize(
+    ("task_id", "reason", "name"),
+    [
+        ("ingest", "no delivery for 2026-01-31: there is none at all; name another date", "no_delivery"),
+        ("ingest", "/logs: no such file or folder; name the delivered log", "no_delivery"),
+        ("ingest", "/logs: no file that source canonical reads; expected **/*.jsonl", "no_delivery"),
+        ("ingest", "1 delivery(s) could not be landed; to go on: make accept SOURCE=x", "delivery_held_back"),
+        ("ingest", "canonical up to 2026-01-31: lines don't add up", "failed_check"),
+        ("await_delivery", "not whole; or make accept SOURCE=x", "no_delivery"),
+        ("evaluate", "no split", "task_failed"),
+    ],
+)
+def test_what_would_fail_again_is_named_by_its_reason(task_id: str, reason: str, name: str) -> None:
+    """The words are those of the commands: another wording there would be another alert here."""
+    instance = SimpleNamespace(dag_id="ingest_events", task_id=task_id, task=None, try_number=1)
+    run = SimpleNamespace(partition_key=DATE, conf={}, run_id="r")
+    (found,) = failures({"ti": instance, "dag_run": run, "exception": AirflowFailException(reason)})
+    assert (found.name, found.reason) == (name, reason)
+
+
+@pytest.mark.parametrize("words", [HELD_BACK, *NOTHING_CAME])
+def test_the_words_that_name_an_alert_are_said_by_the_jobs(words: str) -> None:
+    """In the landing's own errors."""
+    modules = (PROJECT_ROOT / "jobs" / "landing").glob("*.py")
+    assert any(words in path.read_text(encoding="utf-8") for path in modules)
 
 
 def test_a_task_that_is_tried_again_is_not_told(posted: Sink, tmp_path: Path) -> None:
