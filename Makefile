@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment sardine-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare home pictures observe control explore monitor serve preview rollback off on pseudonyms loop \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment sardine-environment nightly worth experiment source check-source plan deliver backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare home pictures observe control explore monitor serve preview rollback off on pseudonyms loop \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-exploration bench-gate bench-outside bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-shopper-models bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
@@ -65,6 +65,7 @@ help:  ## this page
 #:   ARGS="backfill create ..."   what `make airflow` runs
 #:   TESTS=tests/conf             the part of the tests that `make test` runs
 #:   KILLS=30 SEED=1  how often, and when, `make test-faults` kills ingest and build
+#:   DAYS=1           how many days `make deliver` delivers
 #:   DAYS=14 PAST=10 SEED=1       of `make loop`: days (weeks of promotion) with a night, days before, which shop
 #:   LAUNCHES=2000 SHOPPERS=120000  launches that `make bench-rollout` simulates of each kind, and shoppers of its shop
 #:   NIGHTS=2000      nights that `make bench-gate` judges for each kind of candidate
@@ -112,6 +113,9 @@ check-source: pipeline-environment  ## what a thousand lines of a log become, in
 plan: pipeline-environment  ## what an ingest and a build would make for a range of dates, and why, in seconds and without Spark (FROM, TO, SOURCE, SCENARIO)
 	@exec $(PIPELINE) -m jobs.commands.plan --source "$${SOURCE:-simulated_shop}" --scenario "$${SCENARIO:-recommendation}" \
 	  --from "$${FROM:?say which: make plan FROM=2026-03-01 TO=2026-03-15}" --to "$${TO:?say which: make plan FROM=2026-03-01 TO=2026-03-15}"
+
+deliver: setup  ## the next day of a simulated shop, beside the days before; starts its night where `make up` runs (SOURCE, DAYS)
+	@exec $(AIRFLOW) -m dags.nights.deliver --source "$${SOURCE:-}" --days "$${DAYS:-}"
 
 # Where there is rightly nothing to learn (exit code 99) the data are made for all that.
 backfill: pipeline-environment  ## make what `make plan` names for a range of dates, and nothing else (FROM, TO, SOURCE, SCENARIO; FORCE=1 all of it; RETRAIN=1 then trains once)

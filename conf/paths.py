@@ -22,6 +22,10 @@ class Lake:
         """Return the folder of one delivery's files, as delivered or as split off a log that is not daily."""
         return self.folder / "raw" / f"delivery_date={delivery_date}"
 
+    def held_back(self, delivery_date: date) -> Path:
+        """Return the note on a delivery that was not landed: what is wrong, and whether a person left it out."""
+        return self.folder / "raw" / "_held_back" / f"delivery_date={delivery_date}.json"
+
     def table(self, name: str) -> Path:
         """Return the folder of a table of the source: events, events_rejected, items, availability or sessions."""
         return self.folder / name
@@ -339,6 +343,16 @@ def monitored_dates(home: Path, source: str, scenario: str) -> list[date]:
     """Return the dates of the nights that were monitored, ascending."""
     found = (source_runs(home, source) / scenario).glob("*/monitor.json")
     return sorted(date.fromisoformat(path.parent.name) for path in found)
+
+
+def sent_alerts(home: Path) -> Path:
+    """Return the file with one JSON line for each alert about the running of nights: time, name, and what was sent."""
+    return home / "logs" / "sent_alerts.jsonl"
+
+
+def night_pace(home: Path) -> Path:
+    """Return the file with one JSON line for each DAG's run of a night: its seconds, and the disk's free bytes."""
+    return home / "logs" / "night_pace.jsonl"
 
 
 def failures_log(home: Path) -> Path:

@@ -6,11 +6,12 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
+from conf.alert_settings import ALERT_VARIABLES, AlertSettings, alert_misfits
 from conf.errors import SettingError
 from conf.specs.strict_yaml import suggest
 
@@ -46,6 +47,7 @@ VARIABLES: dict[str, str] = {
     "NIGHTCART_HISTORY_STORE": "where a service keeps shoppers' histories: embedded (one file in the home) or an "
     "address of Redis such as redis://127.0.0.1:6379/0; default embedded",
     "NIGHTCART_SERVING_KEY": "key that a service asks of its callers, at least 16 characters; needed beyond loopback",
+    **ALERT_VARIABLES,
     "NIGHTCART_REAL_DATA": "folder of public logs that some tests read",
     "NIGHTCART_TEST_POSTGRES": "PostgreSQL URL that some tests use",
     "NIGHTCART_TEST_REDIS": "address of a Redis that some tests use",
@@ -83,6 +85,7 @@ class Settings:
     night: str | None = None
     history_store: str | None = None
     serving_key: str | None = None
+    alerts: AlertSettings = field(default_factory=AlertSettings)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -118,6 +121,7 @@ class Settings:
             night=given.get("NIGHTCART_NIGHT") or None,
             history_store=_address(given.get("NIGHTCART_HISTORY_STORE") or ""),
             serving_key=given.get("NIGHTCART_SERVING_KEY") or None,
+            alerts=AlertSettings.of(given),
         )
 
     @property
@@ -166,7 +170,7 @@ def _refuse_unfit(given: Mapping[str, str]) -> None:
         for name in sorted(given)
         if name.startswith("NIGHTCART_") and name not in VARIABLES
     ]
-    problems += _misfits(given)
+    problems += [*_misfits(given), *alert_misfits(given)]
     if problems:
         raise SettingError("environment variables don't fit:\n" + "\n".join(f"  {problem}" for problem in problems))
 

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import DAG, CronPartitionTimetable, Param
 
 from conf.settings import Settings
-from conf.specs.source import load_source
+from conf.specs.source import Source, load_source
 from dags.assets import events_asset
+from dags.await_delivery import DeliverySensor
 from dags.delivered_logs import delivered_logs
 from dags.failures import tell_run
 from dags.run_date import run_date
@@ -23,6 +24,8 @@ Runs every night at 03:00 in the zone of the source `{source}`, for the day befo
 
 * **Input**: the files delivered up to the date (`NIGHTCART_LOGS`, or the run's `logs`).
 * **Output**: `events`, `events_rejected` (with reasons), `items`, `availability`, `sessions`; asset `events`.
+* **Half a delivery** is never ingested: where the source says when one is whole (`arrival`), `await_delivery` waits for
+  the rest, tells at a deadline, and fails once it waits no more.
 * **Past days**: one run lands and ingests everything delivered up to its date that isn't yet. To make partitions of
   past dates, backfill this DAG; each partition builds its transitions, and none of them starts a training:
   `make airflow ARGS="backfill create --dag-id ingest_events --from-date 2026-01-01 --to-date 2026-01-08"`
@@ -59,7 +62,7 @@ def ingest_events() -> DAG:
         default_args=task_defaults(", ".join(owners)),
         on_failure_callback=tell_run,
     ) as dag:
-        SparkStep(
+        ingest = SparkStep(
             task_id="ingest",
             doc_md=DOC_INGEST,
             arguments=[
@@ -72,7 +75,19 @@ def ingest_events() -> DAG:
             execution_timeout=timedelta(hours=3),
             outlets=[events_asset()],
         )
+        if source.arrival is not None:
+            _wait_for(source) >> ingest
     return dag
+
+
+def _wait_for(source: Source) -> DeliverySensor:
+    return DeliverySensor(
+        task_id="await_delivery",
+        doc_md="Waits until the delivery is whole, as `arrival` of the source declares it; at `arrival.by` the alert "
+        "`no_delivery` says what it lacks.",
+        source=source.name,
+        execution_timeout=timedelta(minutes=10),
+    )
 
 
 def deployed_at(settings: Settings) -> datetime | None:

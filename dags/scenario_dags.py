@@ -12,6 +12,8 @@ from airflow.sdk import DAG, Param, PartitionedAssetTimetable, TriggerRule, chai
 from conf.settings import Settings
 from conf.specs.review import Review
 from conf.specs.scenario import Pipeline
+from dags.alerts.findings import night_over, nothing_learned, waiting_approval
+from dags.alerts.telling import AlertNotifier
 from dags.approval import Approval, comment_field, last_answer
 from dags.assets import challenger_asset, events_asset, tonight_asset, transitions_asset
 from dags.failures import tell_run
@@ -107,7 +109,12 @@ def _train(pipeline: Pipeline) -> DAG:
         dagrun_timeout=NIGHT_ENDS_WITHIN,
     ) as dag:
         prepare = _learning_step(
-            pipeline, "prepare", hours=1, doc="Vocabulary, splits, encoder and digest of the dataset."
+            pipeline,
+            "prepare",
+            hours=1,
+            doc="Vocabulary, splits, encoder and digest of the dataset.",
+            night=(pipeline.source.name, name),
+            on_skipped_callback=AlertNotifier(nothing_learned),
         )
         train = LearningStep.partial(
             task_id="train",
@@ -133,6 +140,8 @@ def _train(pipeline: Pipeline) -> DAG:
             hours=1,
             doc="One version of the registered model, whatever the verdict, with its evidence and review page.",
             outlets=[challenger_asset(name)],
+            night=(pipeline.source.name, name),
+            on_success_callback=AlertNotifier(night_over),
         )
         prepare >> train >> evaluate >> register
     return dag
@@ -196,6 +205,7 @@ def _approvals_by_people(review: Review) -> list[Approval]:
             days_to_answer=review.days_to_answer,
             approved=approved,
             first=first,
+            notifiers=[AlertNotifier(waiting_approval)],
         )
         for task_id, approved, first in asked
     ]

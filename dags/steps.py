@@ -23,6 +23,7 @@ from conf.java_options import java_options
 from conf.settings import PROJECT_ROOT, Settings
 from dags.command_output import clear_message, result_of
 from dags.pipeline_command import LearningCommand, pipeline_environment, without_unset
+from dags.step_log import tell_closing, tell_opening
 
 NOTHING_TO_DO = 99
 WRONG_ARGUMENTS = 2
@@ -46,6 +47,7 @@ class SparkStep(SparkSubmitOperator):
 
     def execute(self, context: Any) -> None:
         self.application_args = without_unset(self.application_args or [])
+        tell_opening(self.application_args)
         hook = self._get_hook()
         is_local = str(hook._connection["master"]).startswith("local")
         self.properties_file = str(PROJECT_ROOT / "conf" / "spark" / ("local.conf" if is_local else "cluster.conf"))
@@ -60,6 +62,8 @@ class SparkStep(SparkSubmitOperator):
             raise self._in_the_commands_words(error) from error
         except FileNotFoundError as error:
             raise CommandFailed("spark-submit isn't in the pipeline's environment; run `make setup`") from error
+        said = list(self._hook._last_submit_log_lines) if self._hook else []
+        tell_closing(self.application_args, result_of(said))
 
     def _in_the_commands_words(self, error: AirflowException) -> Exception:
         """Return the failure as the command told it; the provider's own message is a command line and a log."""
@@ -77,7 +81,7 @@ class LearningStep(BaseOperator):
     what was too slow once is too slow again.
 
     Attributes:
-        night: source and scenario that a mapped step works on, for whoever tells of its failure.
+        night: source and scenario that the step works on, for whoever tells of how it went.
     """
 
     template_fields: Sequence[str] = ("arguments",)
@@ -101,6 +105,7 @@ class LearningStep(BaseOperator):
 
     def execute(self, context: Any) -> dict[str, Any]:
         settings = Settings.from_environment()
+        tell_opening(without_unset(self.arguments))
         seconds = self._seconds_left(context)
         self._command = LearningCommand(self.arguments, settings, lambda line: self.log.info("%s", line))
         self.log.info("%s", " ".join(self._command.line))
@@ -118,6 +123,7 @@ class LearningStep(BaseOperator):
             raise AirflowSkipException(str(result["skipped"]))
         if outcome.return_code:
             raise failure(outcome.return_code, outcome.stderr or outcome.stdout)
+        tell_closing(self.arguments, result)
         return result
 
     def _seconds_left(self, context: Any) -> float | None:

@@ -7,18 +7,20 @@ from typing import Any
 
 from airflow.sdk import Param
 
+from dags.alerts.findings import failures
+from dags.alerts.telling import AlertNotifier
 from dags.failures import tell_task
 
 
 def task_defaults(owner: str) -> dict[str, Any]:
-    """Return what every task shares: its owner, two more tries from a minute after the first, a call on failure."""
+    """Return what every task shares: its owner, two more tries from a minute after the first, who hears of failures."""
     return {
         "owner": owner,
         "retries": 2,
         "retry_delay": timedelta(minutes=1),
         "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(minutes=15),
-        "on_failure_callback": tell_task,
+        "on_failure_callback": [tell_task, AlertNotifier(failures)],
         "on_retry_callback": tell_task,
     }
 

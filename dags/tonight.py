@@ -8,17 +8,31 @@ from zoneinfo import ZoneInfo
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from conf.paths import simulated_shop
 from conf.settings import Settings
 from conf.specs.source import load_source
 from dags.run_date import run_date
 
 
 def tonights_date(settings: Settings) -> str:
-    """Return the date that counts as tonight's: as set, else yesterday in the source's zone."""
+    """Return the date that counts as tonight's: as set, else yesterday in the source's zone.
+
+    The days of a simulated shop aren't today's: there it is the last one that it delivered.
+    """
     if settings.tonight is not None:
         return settings.tonight.isoformat()
-    now = datetime.now(tz=ZoneInfo(load_source(settings.source).zone))
+    source = load_source(settings.source)
+    if source.is_simulated and settings.logs is None and (last := last_simulated_day(settings)) is not None:
+        return last
+    now = datetime.now(tz=ZoneInfo(source.zone))
     return (now.date() - timedelta(days=1)).isoformat()
+
+
+def last_simulated_day(settings: Settings) -> str | None:
+    """Return the last day that the source's simulated shop delivered; None where it delivered none."""
+    logs = simulated_shop(settings.home, settings.source) / "logs"
+    days = sorted(path.name for path in logs.glob("????-??-??") if path.is_dir()) if logs.is_dir() else []
+    return days[-1] if days else None
 
 
 def skip_unless_tonight(

@@ -100,6 +100,15 @@ def simulate_inventory(
     )
 
 
+@app.command("deliver")
+def deliver(
+    source: SourceName,
+    days: Annotated[int, typer.Option(min=1, max=366, help="How many days.")] = 1,
+) -> None:
+    """Deliver a simulated shop's next days; those before stay as they are."""
+    _run_command("deliver", source=source, n_days=days)
+
+
 @app.command("prepare")
 def prepare(source: SourceName, scenario: ScenarioName, run_date: RunDate) -> None:
     """Assemble the dataset and write it: vocabulary, splits, encoder."""

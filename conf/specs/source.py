@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from conf.errors import SpecError
+from conf.specs.arrival import Arrival
 from conf.specs.delivery import (
     MAX_REJECTED_SHARE,
     BotRule,
@@ -366,6 +367,13 @@ class Source(GrownModel):
         examples=[["NULL", "n/a", ""]],
     )
 
+    arrival: Arrival | None = Field(
+        json_schema_extra=OPERATION,
+        default=None,
+        description="Says when a day's delivery is whole, so that a half one is waited for instead of landed; left "
+        "out, whatever is there is taken for all of it.",
+        examples=[{"marker": "**/_SUCCESS", "by": "06:30"}],
+    )
     scenarios: tuple[str, ...] | None = Field(
         json_schema_extra=OPERATION,
         default=None,
@@ -377,6 +385,7 @@ class Source(GrownModel):
 
     later_keys: ClassVar[frozenset[str]] = frozenset(
         {
+            "arrival",
             "scenarios",
             "max_rejected_share",
             "max_drop",
@@ -419,6 +428,17 @@ class Source(GrownModel):
             table: SideTable | None = getattr(self, name)
             if table is not None:
                 table.refuse_unfit(name)
+        return self
+
+    @model_validator(mode="after")
+    def _arrival_names_what_is_delivered(self) -> Self:
+        if self.arrival is None:
+            return self
+        if any(feed.delivery.layout != "dated_files" for feed in self.feeds_alone().values()):
+            raise ValueError("arrival needs delivery.layout dated_files: a log that is split by date has no deliveries")
+        known = [*self.feeds_alone(), *(name for name in SIDE_TABLES if getattr(self, name) is not None)]
+        if unknown := [name for name in self.arrival.feeds if name not in known]:
+            raise ValueError(f"arrival.feeds: no feed or side table {unknown[0]!r}{suggest(unknown[0], known)}")
         return self
 
     @property

@@ -23,6 +23,7 @@ from conf.specs.json_paths import is_path, read_path
 from conf.specs.side_table import SIDE_TABLES, SideTable
 from conf.specs.source import Source
 from conf.specs.strict_yaml import suggest
+from conf.whole_deliveries import is_marker
 from jobs.errors import DeliveryError
 from jobs.landing.raw_deliveries import FileKind, feed_of, is_split
 from jobs.landing.raw_lines import n_unnested_lines
@@ -132,7 +133,9 @@ def unread_files(source: Source, logs: Path) -> list[str]:
     return [
         name
         for name in names
-        if not _classify(source, logs / name, name) and not name.rpartition("/")[2].startswith((".", "_"))
+        if not _classify(source, logs / name, name)
+        and not name.rpartition("/")[2].startswith((".", "_"))
+        and not is_marker(source, name)
     ]
 
 

@@ -9,12 +9,10 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
-from pathlib import Path
 
 from conf.paths import Lake, path_date
 from conf.publication import write_atomically
 from jobs.errors import UnlikelyDelivery
-from jobs.landing.raw_deliveries import raw_folder
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class HeldBack:
 def read_held_back(lake: Lake) -> dict[date, HeldBack]:
     """Return the deliveries that were not landed, by their dates, ascending."""
     found = {}
-    for path in sorted(_folder(lake).glob("delivery_date=*.json")):
+    for path in sorted(lake.held_back(date.min).parent.glob("delivery_date=*.json")):
         day = path_date(path.stem, "delivery_date")
         found[day] = HeldBack(**json.loads(path.read_text(encoding="utf-8")) | {"delivery_date": day})
     return found
@@ -70,7 +68,7 @@ def note_held_back(lake: Lake, found: Mapping[date, str], landed: Collection[dat
             _write(lake, HeldBack(day, why))
     for day in landed:
         if day not in found:
-            _path(lake, day).unlink(missing_ok=True)
+            lake.held_back(day).unlink(missing_ok=True)
 
 
 def leave_out(lake: Lake, day: date, reason: str, *, who: str, at: str) -> bool:
@@ -102,14 +100,6 @@ def refuse_held_back(lake: Lake, source: str, last: date) -> None:
 
 def _write(lake: Lake, one: HeldBack) -> None:
     content = {name: value for name, value in asdict(one).items() if name != "delivery_date"}
-    path = _path(lake, one.delivery_date)
+    path = lake.held_back(one.delivery_date)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(content, indent=1))
-
-
-def _folder(lake: Lake) -> Path:
-    return raw_folder(lake) / "_held_back"
-
-
-def _path(lake: Lake, day: date) -> Path:
-    return _folder(lake) / f"delivery_date={day}.json"

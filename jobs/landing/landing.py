@@ -23,6 +23,7 @@ from conf.intact_files import is_whole, note_whole, sum_of, sums_of
 from conf.paths import Lake
 from conf.publication import FileSum, publishing, read_pointer, write_atomically
 from conf.specs.source import Source
+from conf.whole_deliveries import what_is_missing
 from jobs.errors import DeliveryError
 from jobs.landing.delivered_files import (
     DeliveredFile,
@@ -81,7 +82,7 @@ def land(spark: SparkSession, lake: Lake, source: Source, logs: Path, *, key: by
     if unread := unread_files(source, logs):
         log.warning("files_not_read", source=source.name, n_files=len(unread), files=", ".join(unread[:10]))
     measured, unfit = _measure_all(files, source, key)
-    unfit = _with_empty(measured, unfit)
+    unfit = _with_half(lake, source, logs, measured, _with_empty(measured, unfit))
     measured = [one for one in measured if one.file.delivery_date not in unfit]
     _hold_back(lake, source, measured, unfit)
     if nothing := [one.file.name for one in measured if not one.n_lines]:
@@ -170,6 +171,22 @@ def _with_empty(measured: Sequence[MeasuredFile], unfit: Mapping[date, str]) -> 
             refuse_empty([one for one in measured if one.file.delivery_date == day])
         except DeliveryError as error:
             found[day] = "\n".join([*([found[day]] if day in found else []), str(error)])
+    return found
+
+
+def _with_half(
+    lake: Lake, source: Source, logs: Path, measured: Sequence[MeasuredFile], unfit: Mapping[date, str]
+) -> dict[date, str]:
+    """Return what is wrong with deliveries, those among them that aren't whole as the source declares it.
+
+    What was landed before was whole then, or landed before its source declared anything.
+    """
+    found, known = dict(unfit), read_raw_deliveries(lake) if source.arrival is not None else {}
+    days = {one.file.delivery_date for one in measured if one.file.delivery_date is not None} - known.keys()
+    for day in sorted(days):
+        if missing := what_is_missing(source, lake, logs, day):
+            told = f"not whole, as conf/sources/{source.name}.yaml declares it (arrival): {'; '.join(missing)}"
+            found[day] = "\n".join([*([found[day]] if day in found else []), told])
     return found
 
 

@@ -39,6 +39,8 @@ LEFT_OUT = object()
 WEEKLY: dict[str, Any] = {"clock": "shopper_week", "week": {"weekday": "monday"}}
 CAPPED = WEEKLY | {"observation.history_days": 91, "observation.features": [{"name": "n_offers_28d"}]}
 
+DATED: dict[str, Any] = {"delivery": {"layout": "dated_files", "files": ["**/events*.jsonl"]}}
+
 # What decisions of products ask of a scenario.
 ORDERED: dict[str, Any] = {
     "clock": "sku_day",
@@ -82,6 +84,11 @@ COMPANY: dict[str, dict[str, Any]] = {
     "clock": {"week": LEFT_OUT},
     **{f"review.{name}": {"review": {}} for name in ("respondents", "days_to_answer")},
     "review.second_person_above": {"review": {"respondents": ["ann", "bob"]}},
+    "arrival": DATED,
+    **{
+        f"arrival.{name}": DATED | {"items": {"files": ["items.jsonl"]}, "arrival": {"marker": "**/_SUCCESS"}}
+        for name in ("marker", "feeds", "share_of_usual", "by", "wait_hours")
+    },
     "week": {"clock": "shopper_week"},
     **{
         f"week.{name}": {"clock": "shopper_week", "week": {"weekday": "monday"}}

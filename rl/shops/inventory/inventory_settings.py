@@ -37,6 +37,7 @@ class InventorySettings(StrictModel):
 
     Attributes:
         first_day: of the logs.
+        first_drawn_days: that the shop was made for, of one that has gone on since; None for all of its days.
         lead_days: from order to receipt, as promised.
         lead_shares: of orders that come a day early, as promised, a day late, two days late, and so on.
         split_share: of orders of several packs, those that come in two receipts, the second a day later.
@@ -51,6 +52,7 @@ class InventorySettings(StrictModel):
 
     first_day: date = date(2025, 9, 1)
     n_days: int = Field(default=182, ge=28, le=2000)
+    first_drawn_days: int | None = Field(default=None, ge=28, le=2000)
     zone: str = "Europe/Berlin"
     seed: int = Field(default=1, ge=0)
     catalogue_seed: int = Field(default=1, ge=0)
@@ -82,6 +84,11 @@ class InventorySettings(StrictModel):
         if self.n_days < 7 * (self.lead_days + 1):
             raise ValueError(f"{self.n_days} days are few for {self.lead_days} days of waiting; expected some weeks")
         return self
+
+    @property
+    def drawn_days(self) -> int:
+        """Days that the shop had when it was made: further ones follow from them, and change none of them."""
+        return self.n_days if self.first_drawn_days is None else self.first_drawn_days
 
     @property
     def demand(self) -> ManyProducts:

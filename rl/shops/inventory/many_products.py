@@ -20,6 +20,7 @@ from rl.inventory.shared_room import PricedPolicy, SharedRoom
 from rl.inventory.stock import OrderingPolicy, StockRules, StockStates
 
 _BUYERS_HIGHEST = 1.0
+_FORTNIGHTS = 61
 
 
 @dataclass(frozen=True)
@@ -189,14 +190,28 @@ class _CarelessBuyer:
         return np.asarray(np.floor(orders * (1 - price / _BUYERS_HIGHEST)), dtype=np.int64)
 
 
-def expected_demand(shop: ManyProducts, n_days: int, generator: np.random.Generator) -> tuple[FloatArray, BoolArray]:
-    """Return the mean demand that a forecast knows, and promotions, `(n_products, n_days)` each."""
-    n, day = shop.n_products, np.arange(n_days)
+def expected_demand(
+    shop: ManyProducts, n_days: int, generator: np.random.Generator, *, n_more: int = 0, more_seed: int = 0
+) -> tuple[FloatArray, BoolArray]:
+    """Return the mean demand that a forecast knows, and promotions, `(n_products, n_days + n_more)` each.
+
+    Args:
+        shop: what it is made of.
+        n_days: drawn together.
+        generator: source of their chance.
+        n_more: days behind them, which change none of them.
+        more_seed: of the promotions of further fortnights, each of which has a chance of its own.
+    """
+    n, day = shop.n_products, np.arange(n_days + n_more)
     base = np.exp(generator.normal(1.6, 0.9, (n, 1))).clip(0.5, 60)
     weekday = generator.dirichlet(np.full(7, 30.0), n)[:, day % 7] * 7
     peak = generator.uniform(0, 364, (n, 1))
     season = 1 + generator.uniform(0.1, 0.6, (n, 1)) * np.cos(2 * np.pi * (day[None, :] - peak) / 364)
-    promoted = np.repeat(generator.random((n, -(-n_days // 14))) < shop.promotion_share, 14, axis=1)[:, :n_days]
+    fortnights = -(-n_days // 14)
+    chance = [generator.random((n, fortnights))]
+    further = range(fortnights, -(-len(day) // 14))
+    chance += [np.random.default_rng([more_seed, _FORTNIGHTS, one]).random((n, 1)) for one in further]
+    promoted = np.repeat(np.concatenate(chance, axis=1) < shop.promotion_share, 14, axis=1)[:, : len(day)]
     lift = np.where(promoted, generator.uniform(1.5, 3.0, (n, 1)), 1.0)
     return base * weekday * season * lift, promoted
 

@@ -7,8 +7,8 @@ it is lost and stands in no log), and at night units go astray or turn up, which
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,9 @@ from rl.shops.inventory.inventory_settings import InventorySettings
 from rl.shops.inventory.many_products import drawn_demand, expected_demand
 
 CENT, MILLIONTHS = 10_000, 1_000_000
-_CATALOGUE_STREAM, _DAYS_STREAM = 41, 42
+_CATALOGUE_STREAM, _DAYS_STREAM, _WEEKS_STREAM, _DEMAND_STREAM = 41, 42, 43, 44
 _OPENING_DAYS = 4
+_COLUMNS = ("is_in_range", "opening", "ordered", "received", "demand", "sold", "shrinkage")
 
 
 class Receipt(NamedTuple):
@@ -97,6 +98,19 @@ class StockDays:
         found: IntArray = self.opening + self.received - self.sold - self.shrinkage
         return found
 
+    def until(self, n_days: int) -> StockDays:
+        """Return the first days alone."""
+        columns: dict[str, Any] = {name: getattr(self, name)[:, :n_days] for name in _COLUMNS}
+        settings = self.settings.model_copy(update={"n_days": n_days})
+        return replace(self, settings=settings, receipts=[one for one in self.receipts if one.day < n_days], **columns)
+
+    def on(self, day: int) -> StockDays:
+        """Return a day alone: of the same days, with nothing on the others."""
+        is_other = np.arange(self.settings.n_days) != day
+        names = [name for name in _COLUMNS if name != "is_in_range"]
+        columns: dict[str, Any] = {name: np.where(is_other, 0, getattr(self, name)) for name in names}
+        return replace(self, is_in_range=self.is_in_range & ~is_other, **columns)
+
     @property
     def ran_out(self) -> BoolArray:
         """True where nothing was left at some moment of the day, so that demand may be larger than what was sold."""
@@ -167,14 +181,21 @@ def earned_by_day(days: StockDays, *, holding: float, order_line: float) -> Floa
 def _products(settings: InventorySettings) -> Products:
     rng = np.random.default_rng([settings.catalogue_seed, _CATALOGUE_STREAM])
     n, n_days = settings.n_products, settings.n_days
-    expected, promoted = expected_demand(settings.demand, n_days + settings.lead_days, rng)
+    expected, promoted = expected_demand(
+        settings.demand,
+        settings.drawn_days + settings.lead_days,
+        rng,
+        n_more=n_days - settings.drawn_days,
+        more_seed=settings.catalogue_seed,
+    )
     price = np.round(np.exp(rng.normal(2.5, 0.6, n)) * 100).astype(np.int64).clip(99) * CENT
     first, last = np.zeros(n, dtype=np.int64), np.full(n, n_days - 1)
     kind = rng.random(n)
     is_new = kind < settings.newcomer_share
     leaves = ~is_new & (kind < settings.newcomer_share + settings.leaver_share)
-    first[is_new] = rng.integers(1, max(2, n_days // 2), is_new.sum())
-    last[leaves] = rng.integers(n_days // 2, n_days - 1, leaves.sum())
+    drawn = settings.drawn_days
+    first[is_new] = rng.integers(1, max(2, drawn // 2), is_new.sum())
+    last[leaves] = rng.integers(drawn // 2, drawn - 1, leaves.sum())
     return Products(
         category=rng.integers(0, settings.n_categories, n),
         price=price,
@@ -189,12 +210,26 @@ def _products(settings: InventorySettings) -> Products:
 
 
 def _demand(settings: InventorySettings, products: Products, rng: np.random.Generator) -> IntArray:
-    """Return true demand, around the forecast with errors of a week, `(n_products, n_days)`."""
-    weeks = -(-settings.n_days // 7)
-    error = settings.forecast_error
-    errors = rng.normal(-(error**2) / 2, error, (settings.n_products, weeks))
-    factor = np.exp(np.repeat(errors, 7, axis=1)[:, : settings.n_days])
-    return drawn_demand(products.expected[:, : settings.n_days] * factor, settings.extra_variance, rng)
+    """Return true demand, around the forecast with errors of a week, `(n_products, n_days)`.
+
+    Days behind those that the shop was made for have a chance of their own each, which changes no day before.
+    """
+    drawn, error, shape = settings.drawn_days, settings.forecast_error, (settings.n_products, 1)
+    weeks = -(-drawn // 7)
+    errors = [rng.normal(-(error**2) / 2, error, (settings.n_products, weeks))]
+    for week in range(weeks, -(-settings.n_days // 7)):
+        errors.append(_own_chance(settings, _WEEKS_STREAM, week).normal(-(error**2) / 2, error, shape))
+    factor = np.exp(np.repeat(np.concatenate(errors, axis=1), 7, axis=1)[:, : settings.n_days])
+    mean = products.expected[:, : settings.n_days] * factor
+    found = [drawn_demand(mean[:, :drawn], settings.extra_variance, rng)]
+    for day in range(drawn, settings.n_days):
+        chance = _own_chance(settings, _DEMAND_STREAM, day)
+        found.append(drawn_demand(mean[:, day : day + 1], settings.extra_variance, chance))
+    return np.concatenate(found, axis=1)
+
+
+def _own_chance(settings: InventorySettings, stream: int, number: int) -> np.random.Generator:
+    return np.random.default_rng([settings.seed, settings.catalogue_seed, stream, number])
 
 
 def _ordered(

@@ -6,8 +6,10 @@ import json
 import os
 import shutil
 from collections import Counter, defaultdict
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -98,21 +100,69 @@ def _write_products(folder: Path, lines: list[str]) -> None:
     (folder / PRODUCT_FILE).write_bytes(content.encode("latin-1"))
 
 
-class _Deliveries:
-    """Real lines by feed and day of delivery, and what becomes of them."""
+def deliver_next(days: StockDays, day: int, folder: Path, delivered: Mapping[str, Any]) -> NextDay:
+    """Write the files of the day after the last one to a folder; return what is delivered by then, and its record.
 
-    def __init__(self, days: StockDays) -> None:
+    Lines of days that the shop was made for are drawn as they were, those of each further day by a chance of its own.
+
+    Args:
+        days: of the shop, some weeks beyond the day: refunds and prices are told of them.
+        day: number of it.
+        folder: of the delivery.
+        delivered: what `delivered.json` said of the days before.
+    """
+    drawn = days.settings.drawn_days
+    deliveries = _Deliveries(days.until(drawn), last_day=day, record=StockRecord(days.until(day + 1)))
+    for further in range(drawn, day + 1):
+        deliveries.add_day(days, further)
+    for feed in WRITERS:
+        before = delivered["feeds"][feed]["days"]
+        deliveries.kinds[feed] = {name: Counter(kinds) for name, kinds in before.items()}
+        # The last day of the shop as it was made put no line off.
+        if day > drawn:
+            deliveries.pass_by(feed, day - 1)
+        deliveries.write(feed, day, folder, is_last=False)
+    told = product_lines(days, first_change=drawn)
+    # What is told some days before, and lay behind the days that the shop was made for, is told on the first one.
+    due = range(day + 1) if day == drawn else range(day, day + 1)
+    if lines := [line for one in due for line in told.get(one, [])]:
+        _write_products(folder, lines)
+    return NextDay(deliveries.summary(), deliveries.record)
+
+
+@dataclass(frozen=True)
+class NextDay:
+    """What is delivered up to a day: lines as `delivered.json` says, and the exact record."""
+
+    delivered: dict[str, object]
+    record: StockRecord
+
+
+class _Deliveries:
+    """Real lines by feed and day of delivery, and what becomes of them; days after the last deliver nothing."""
+
+    def __init__(self, days: StockDays, last_day: int | None = None, record: StockRecord | None = None) -> None:
         self.days, self.settings, self.calendar = days, days.settings, calendar_of(days)
-        self.record = StockRecord(days)
+        self.last_day = days.settings.n_days - 1 if last_day is None else last_day
+        self.record = StockRecord(days) if record is None else record
         self.real: dict[str, dict[int, list[StockLine]]] = {feed: defaultdict(list) for feed in WRITERS}
         self.kinds: dict[str, dict[str, Counter[LineKind]]] = {feed: {} for feed in WRITERS}
         self.put_off: dict[str, list[StockLine]] = {feed: [] for feed in WRITERS}
         self.n_undelivered: Counter[str] = Counter()
-        rngs = {feed: self._rng(_LINES_STREAM, feed) for feed in WRITERS}
-        self._add_sales(rngs["sales"])
-        self._add_counts(rngs["stock"])
-        self._add_units("supply_orders", list(supplier_orders(days, self.calendar, rngs["supply_orders"])))
-        self._add_units("receipts", list(receipt_lines(days, self.calendar, rngs["receipts"])))
+        self._add_lines(days)
+
+    def add_day(self, days: StockDays, day: int) -> None:
+        """Take in the lines of one day beyond those that the shop was made for."""
+        self.calendar = calendar_of(days)
+        self._add_lines(days.on(day), day)
+
+    def _add_lines(self, days: StockDays, *of_day: int) -> None:
+        rngs = {feed: self._rng(_LINES_STREAM, feed, *of_day) for feed in WRITERS}
+        self._add_sales(days, rngs["sales"], *of_day)
+        self._add_counts(days, rngs["stock"], *of_day)
+        orders = list(supplier_orders(days, self.calendar, rngs["supply_orders"]))
+        self._add_units("supply_orders", orders, *of_day)
+        self._add_units("receipts", list(receipt_lines(days, self.calendar, rngs["receipts"], *of_day)), *of_day)
 
     def write(self, feed: str, day: int, folder: Path, *, is_last: bool) -> None:
         """Write a feed's file of a day: what is real, what comes again, and what is wrong."""
@@ -161,11 +211,10 @@ class _Deliveries:
     def _rng(self, stream: int, feed: str, *more: int) -> np.random.Generator:
         return np.random.default_rng([self.settings.seed, stream, list(WRITERS).index(feed), *more])
 
-    def _add(self, feed: str, lines: list[StockLine]) -> list[bool]:
+    def _add(self, feed: str, lines: list[StockLine], *of_day: int) -> list[bool]:
         """Take in real lines, some of them a day late, and return which are delivered at all."""
-        is_late = (self._rng(_LATE_STREAM, feed).random(len(lines)) < self.settings.dirt.late_rate).tolist()
-        last = self.settings.n_days - 1
-        is_delivered = [line.day + late <= last for line, late in zip(lines, is_late, strict=True)]
+        is_late = (self._rng(_LATE_STREAM, feed, *of_day).random(len(lines)) < self.settings.dirt.late_rate).tolist()
+        is_delivered = [line.day + late <= self.last_day for line, late in zip(lines, is_late, strict=True)]
         for line, late, comes in zip(lines, is_late, is_delivered, strict=True):
             if comes:
                 moved = replace(line, kind="late", time=line.time + DAY) if late and line.kind == "on_time" else line
@@ -173,23 +222,23 @@ class _Deliveries:
         self.n_undelivered[feed] += is_delivered.count(False)
         return is_delivered
 
-    def _add_sales(self, rng: np.random.Generator) -> None:
-        all_sales = list(sales(self.days, self.calendar, rng))
-        is_delivered = self._add("sales", [sale.line for sale in all_sales])
+    def _add_sales(self, days: StockDays, rng: np.random.Generator, *of_day: int) -> None:
+        all_sales = list(sales(days, self.calendar, rng))
+        is_delivered = self._add("sales", [sale.line for sale in all_sales], *of_day)
         self.record.add_sales(sale for sale, comes in zip(all_sales, is_delivered, strict=True) if comes)
         for sale, comes in zip(all_sales, is_delivered, strict=True):
             if not comes and not sale.is_refund:
                 self.record.note_gap(sale.product, sale.day)
 
-    def _add_counts(self, rng: np.random.Generator) -> None:
-        counts = list(count_lines(self.days, self.calendar, rng))
+    def _add_counts(self, days: StockDays, rng: np.random.Generator, *of_day: int) -> None:
+        counts = list(count_lines(days, self.calendar, rng))
         is_missed = (rng.random(len(counts)) < self.settings.dirt.missed_count_rate).tolist()
         kept = [line for line, missed in zip(counts, is_missed, strict=True) if not missed or line.kind == "recount"]
-        is_delivered = self._add("stock", kept)
+        is_delivered = self._add("stock", kept, *of_day)
         self.record.add_counts(line for line, comes in zip(kept, is_delivered, strict=True) if comes)
 
-    def _add_units(self, feed: str, lines: list[StockLine]) -> None:
-        for line, comes in zip(lines, self._add(feed, lines), strict=True):
+    def _add_units(self, feed: str, lines: list[StockLine], *of_day: int) -> None:
+        for line, comes in zip(lines, self._add(feed, lines, *of_day), strict=True):
             if not comes:
                 for number in _articles(line.record):
                     self.record.note_gap(number - FIRST_ARTICLE, line.day)

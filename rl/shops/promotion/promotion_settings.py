@@ -150,6 +150,7 @@ class PromotionSettings(StrictModel):
         first_monday: the day of the first decision.
         n_weeks: weeks of decisions, each from its decision to the next.
         decision_hour: hour of the shop's zone at which a week is decided.
+        joining_weeks: over which newcomers join, of a shop that has gone on since; None for all of its weeks.
         newcomer_share: of the shoppers, those who join evenly over the weeks; the others are there from the first.
         segment_accuracy: probability that a shopper's segment, which the log shows, is that of the kind.
         spread: standard deviation of shoppers' own log hazard of a purchase within a kind.
@@ -163,6 +164,7 @@ class PromotionSettings(StrictModel):
     seed: int = Field(default=1, ge=0)
     catalogue_seed: int = Field(default=1, ge=0)
     n_shoppers: int = Field(default=2000, ge=1)
+    joining_weeks: int | None = Field(default=None, ge=1, le=260)
     newcomer_share: float = Field(default=0.25, ge=0, lt=1)
     segment_accuracy: float = Field(default=0.6, ge=0, le=1)
     spread: float = Field(default=0.35, ge=0)
@@ -193,6 +195,11 @@ class PromotionSettings(StrictModel):
             if len(set(names)) < len(names) or NOBODY in names:
                 raise ValueError(f"{what} are called {', '.join(names)}; expected different names, none {NOBODY!r}")
         return self
+
+    @property
+    def drawn_weeks(self) -> int:
+        """Weeks that the shop had when it was made: further ones follow from them, and change none of them."""
+        return self.n_weeks if self.joining_weeks is None else self.joining_weeks
 
     @property
     def action_keys(self) -> list[str]:

@@ -7,7 +7,9 @@ import os
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -53,13 +55,18 @@ def write_promotion_logs(out: Path, settings: PromotionSettings) -> dict[str, ob
         shutil.rmtree(out / LOGS_FOLDER, ignore_errors=True)
         staged.replace(out / LOGS_FOLDER)
         (out / DELIVERED_FILE).write_text(json.dumps(delivered, indent=2) + "\n", encoding="utf-8")
-        (out / MONEY_FILE).write_text(json.dumps({"weeks": money.by_week()}, indent=2) + "\n", encoding="utf-8")
+        (out / MONEY_FILE).write_text(money_text(money), encoding="utf-8")
         money.write_decisions(out / DECISIONS_FILE)
         SHOP_FILE.save(settings, out)
     except OSError as error:
         shutil.rmtree(staged, ignore_errors=True)
         raise ShopError(f"{out}: the simulated shop's logs can't be written: {error}") from error
     return delivered
+
+
+def money_text(money: MoneyRecord) -> str:
+    """Return what `money.json` holds."""
+    return json.dumps({"weeks": money.by_week()}, indent=2) + "\n"
 
 
 def deliver(simulation: Simulation, logs: Path) -> tuple[dict[str, object], MoneyRecord]:
@@ -97,11 +104,41 @@ def _write_sides(folder: Path, files: Mapping[str, list[str]]) -> None:
         (folder / name).write_bytes("".join(f"{line}\n" for line in lines).encode(_encoding(name)))
 
 
-class _Deliveries:
-    """Real lines by feed and day of delivery, and what becomes of them."""
+def deliver_next(simulation: Simulation, day: int, folder: Path, delivered: Mapping[str, Any]) -> NextDay:
+    """Write the files of the day after the last one to a folder; return what is delivered by then, and its money.
 
-    def __init__(self, simulation: Simulation) -> None:
+    Args:
+        simulation: of that day's week and all before it.
+        day: number of it.
+        folder: of the delivery.
+        delivered: what `delivered.json` said of the days before.
+    """
+    deliveries = _Deliveries(simulation, last_day=day)
+    for feed in WRITERS:
+        before = delivered["feeds"][feed]["days"]
+        deliveries.kinds[feed] = {name: Counter(kinds) for name, kinds in before.items()}
+        # The last day of the shop as it was made put no line off.
+        if day > simulation.shop.settings.drawn_weeks * DAYS_A_WEEK:
+            deliveries.pass_by(feed, day - 1)
+        deliveries.write(feed, day, folder, is_last=False)
+    _write_sides(folder, side_files(simulation).get(day, {}))
+    return NextDay(deliveries.summary(), deliveries.money)
+
+
+@dataclass(frozen=True)
+class NextDay:
+    """What is delivered up to a day: lines as `delivered.json` says, and money."""
+
+    delivered: dict[str, object]
+    money: MoneyRecord
+
+
+class _Deliveries:
+    """Real lines by feed and day of delivery, and what becomes of them; days after the last deliver nothing."""
+
+    def __init__(self, simulation: Simulation, last_day: int | None = None) -> None:
         self.simulation, self.settings = simulation, simulation.shop.settings
+        self.last_day = self.settings.n_weeks * DAYS_A_WEEK - 1 if last_day is None else last_day
         self.money = MoneyRecord(simulation)
         self.real: dict[str, dict[int, list[FeedLine]]] = {feed: defaultdict(list) for feed in WRITERS}
         self.kinds: dict[str, dict[str, Counter[LineKind]]] = {feed: {} for feed in WRITERS}
@@ -162,8 +199,7 @@ class _Deliveries:
         """Take in real lines, some of them a day late, and return which are delivered at all."""
         rng = np.random.default_rng([self.settings.seed, _LATE_STREAM, list(WRITERS).index(feed)])
         is_late = (rng.random(len(lines)) < self.settings.dirt.late_rate).tolist()
-        last = self.settings.n_weeks * DAYS_A_WEEK - 1
-        is_delivered = [line.day + late <= last for line, late in zip(lines, is_late, strict=True)]
+        is_delivered = [line.day + late <= self.last_day for line, late in zip(lines, is_late, strict=True)]
         for line, late, comes in zip(lines, is_late, is_delivered, strict=True):
             if comes:
                 self.real[feed][line.day + late].append(_late(line) if late else line)

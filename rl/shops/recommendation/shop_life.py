@@ -18,13 +18,13 @@ from conf.publication import write_atomically
 from rl.data.logged_episodes import IntArray
 from rl.errors import ShopError
 from rl.shops.recommendation.business_calendar import DAY
-from rl.shops.recommendation.canonical_lines import CURRENCY, WITH_QUANTITY, iso_times
+from rl.shops.recommendation.canonical_lines import CURRENCY, WITH_QUANTITY, event_records, iso_times
 from rl.shops.recommendation.delivery_dirt import DeliveredLine, LineKind
 from rl.shops.recommendation.lockstep_sessions import LockstepSessions, Responses, SessionStarts
 from rl.shops.recommendation.session_memory import NEVER, PURCHASE, REFUND, event_key
 from rl.shops.recommendation.shop import Shop
 from rl.shops.recommendation.shopper_population import Population, draw_population, draw_visit_times
-from rl.shops.recommendation.simulate import FOLLOW_UPS
+from rl.shops.recommendation.simulate import FOLLOW_UPS, Simulation
 from rl.shops.recommendation.visit_admission import DelayedEvents, admit
 
 Record = dict[str, object]
@@ -106,6 +106,25 @@ class ShopLife:
         """Return the life of a shop before its first day."""
         return cls(shop, draw_population(shop, np.random.default_rng([shop.settings.seed, _POPULATION])))
 
+    @classmethod
+    def after(cls, simulation: Simulation, shop: Shop) -> ShopLife:
+        """Return the life that goes on after days that were simulated at once.
+
+        Args:
+            simulation: of the days so far.
+            shop: the same, with further days.
+        """
+        events = simulation.events
+        life = cls(shop, simulation.population, simulation.shop.settings.n_days)
+        is_delayed = (events.rank == PURCHASE) | (events.rank == REFUND)
+        np.maximum.at(life._last_visit_end, events.shopper[~is_delayed], events.time[~is_delayed])
+        keys = event_key(events.time, events.rank)
+        life._delayed.add(events.shopper[is_delayed], keys[is_delayed], events.item[is_delayed])
+        for record, time, is_late in zip(event_records(simulation), events.time.tolist(), events.is_late, strict=True):
+            life._tell(record, time, is_late=bool(is_late))
+        life._told = [one for one in life._told if one.delivery >= life.day]
+        return life
+
     def live(self, decide: Decider) -> None:
         """Live the next day: everyone's first visit, then everyone's second, and so on.
 
@@ -123,6 +142,11 @@ class ShopLife:
             if len(starts):
                 self._visit(starts, decide, rng)
         self.day += 1
+
+    @property
+    def n_to_come(self) -> int:
+        """Number of lines that later days deliver."""
+        return len(self._told)
 
     def delivered(self) -> tuple[list[DeliveredLine], list[DeliveredLine]]:
         """Return the lines of the day lived last, and those of the day before that are delivered once more.
@@ -152,13 +176,18 @@ class ShopLife:
         write_atomically(path, json.dumps(content))
 
     @classmethod
-    def resumed(cls, shop: Shop, path: Path) -> ShopLife:
+    def resumed(cls, shop: Shop, path: Path, population: Population | None = None) -> ShopLife:
         """Return the life that the file tells of; that of a newborn shop where there is no file.
+
+        Args:
+            shop: that lives.
+            path: of the file.
+            population: its shoppers, where they aren't those that the shop was born with.
 
         Raises:
             ShopError: the file isn't of such a shop.
         """
-        life = cls.born(shop)
+        life = cls.born(shop) if population is None else cls(shop, population)
         if not path.exists():
             return life
         try:

@@ -24,6 +24,7 @@ from rl.shops.recommendation.shop import Shop
 from rl.shops.recommendation.shopper_population import Population, draw_population, draw_visit_times
 from rl.shops.recommendation.visit_admission import DelayedEvents, admit
 
+_DAYS = 2
 FOLLOW_UPS = ((CLICK, "click_time"), (CART, "cart_time"), (PURCHASE, "purchase_time"), (REFUND, "refund_time"))
 
 
@@ -104,13 +105,18 @@ def play(
     return PlayedSessions(starts, _take(together, order), np.concatenate(propensities)[order], columns)
 
 
+def simulated_population(shop: Shop) -> Population:
+    """Return the shoppers of the days that `simulate` plays, however many these are."""
+    return draw_population(shop, np.random.default_rng([shop.settings.seed, _DAYS]))
+
+
 def simulate(shop: Shop, *, is_observed: bool = True) -> Simulation:
     """Simulate the shop's days from first to last under the behavior policy; equal settings give equal days.
 
     Raises:
         ShopError: not one visit took place.
     """
-    rng = np.random.default_rng([shop.settings.seed, 2])
+    rng = np.random.default_rng([shop.settings.seed, _DAYS])
     population = draw_population(shop, rng)
     days = _Days(shop, population, rng)
     visits = [played for day in range(shop.settings.n_days) for played in days.visits_of(day, is_observed=is_observed)]

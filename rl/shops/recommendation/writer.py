@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections import Counter
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def deliver(simulation: Simulation, logs: Path) -> dict[str, object]:
         for name, content in (("items", item_lines(shop, day)), ("availability", availability_lines(shop, day))):
             write_lines(folder / f"{name}.jsonl", content)
         by_day[str(shop.calendar.date(day))] = kinds
-    return _summary(by_day, n_undelivered)
+    return summary_of(by_day, n_undelivered)
 
 
 def deliver_lines(
@@ -147,7 +148,8 @@ def _duplicates(
     return again, tomorrow
 
 
-def _summary(by_day: dict[str, Counter[LineKind]], n_undelivered: int) -> dict[str, object]:
+def summary_of(by_day: Mapping[str, Counter[LineKind]], n_undelivered: int) -> dict[str, object]:
+    """Return what `delivered.json` says: lines by kind, day and reason for rejection."""
     totals = sum(by_day.values(), Counter[LineKind]())
     rejected: Counter[str] = Counter()
     for kind, reason in REASON_OF_KIND.items():

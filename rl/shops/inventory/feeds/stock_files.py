@@ -79,8 +79,10 @@ WRITERS: dict[str, Callable[[list[StockLine], Path, np.random.Generator], None]]
 }
 
 
-def product_lines(days: StockDays) -> dict[int, list[str]]:
+def product_lines(days: StockDays, first_change: int = 0) -> dict[int, list[str]]:
     """Return the lines of the products table by the day of their delivery: prices are told before they hold.
+
+    Only prices that hold from the first change on are told.
 
     A product's regular price is told as it comes into the range, or with the first delivery; each promotion's first day
     and the day after its last have a line with the price from then on, told some days before.
@@ -89,10 +91,11 @@ def product_lines(days: StockDays) -> dict[int, list[str]]:
     settings, products = days.settings, days.products
     for product in range(settings.n_products):
         first = int(products.first_day[product])
-        found.setdefault(max(first - settings.notice_days, 0), []).append(_product(days, product, first))
+        if first >= first_change:
+            found.setdefault(max(first - settings.notice_days, 0), []).append(_product(days, product, first))
         promoted = products.is_promoted[product, : settings.n_days]
         for day in (np.flatnonzero(promoted[1:] != promoted[:-1]) + 1).tolist():
-            if day > first:
+            if day > first and day >= first_change:
                 told = max(day - settings.notice_days, 0)
                 found.setdefault(told, []).append(_product(days, product, day))
     return found

@@ -174,10 +174,12 @@ def supplier_orders(days: StockDays, calendar: WeekCalendar, rng: np.random.Gene
             yield StockLine("on_time", record, time, day)
 
 
-def receipt_lines(days: StockDays, calendar: WeekCalendar, rng: np.random.Generator) -> Iterator[StockLine]:
-    """Yield the receipts of all days, each with the order that it is part of."""
+def receipt_lines(
+    days: StockDays, calendar: WeekCalendar, rng: np.random.Generator, on: int | None = None
+) -> Iterator[StockLine]:
+    """Yield the receipts of all days, or of one, each with the order that it is part of."""
     for number, one in enumerate(days.receipts):
-        if one.day < days.settings.n_days:
+        if one.day < days.settings.n_days and on in (None, one.day):
             yield _receipt(days, calendar, one, number, rng)
 
 
