@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare observe control monitor serve preview rollback off on pseudonyms loop \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate backup restore review promote reject rollout restore-aliases compare observe control monitor serve preview rollback off on pseudonyms loop \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-shopper-models bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
@@ -133,8 +133,15 @@ accept: pipeline-environment  ## publish a delivery as it is, or leave one out t
 repair: pipeline-environment  ## find damaged files of the lake by their sums and make them anew (SOURCE; LOGS where raw files are damaged)
 	@exec $(PIPELINE) -m jobs.commands.quietly repair --source "$${SOURCE:-simulated_shop}" $${LOGS:+--logs "$$LOGS"}
 
-migrate: pipeline-environment  ## bring the tables of an earlier release's home to what this one writes; says so where nothing is to be done
+migrate: pipeline-environment  ## bring an earlier release's tables, and MLflow's database after a copy, to what this one writes; says so where nothing is to be done
+	@$(PIPELINE) -m rl upgrade-registry
 	@exec $(PIPELINE) -m jobs.commands.migrate
+
+backup: pipeline-environment  ## copy key, tables, raw files, records, models and databases as one point, beside services that are up (OUT)
+	@exec $(PIPELINE) -m rl backup --out "$${OUT:?say where: make backup OUT=/backups/2026-02-01}"
+
+restore: pipeline-environment  ## make the home what a backup holds, once all of it was found whole (FROM; FORCE=1 sets aside what is there)
+	@exec $(PIPELINE) -m rl restore --from "$${FROM:?say which: make restore FROM=/backups/2026-02-01}" $${FORCE:+--force}
 
 review: pipeline-environment  ## what waits for a person's answer, one line each; fails where an alias was moved by hand in MLflow (SCENARIO)
 	@exec $(PIPELINE) -m rl review $${SCENARIO:+--scenario "$$SCENARIO"}
