@@ -100,7 +100,10 @@ def stay(home: Path, *, seconds_between: float = 1.0) -> None:
         if not record.services:
             return
         if problem := _problem_of(record):
-            down(home)
+            with _only_one(home):
+                if not read_record(home).services:
+                    return  # a `down` was at work, which ends the supervisor first
+                _end_all(home)
             raise ServiceError(problem)
         time.sleep(seconds_between)
     down(home)

@@ -74,6 +74,7 @@ def test_registry_is_made_as_nights_make_it_before_the_page_opens_it(
 
 def test_page_is_left_out_where_it_would_upgrade_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """MLflow's server changes an earlier MLflow's tables in place; `make migrate` copies them first."""
+    monkeypatch.setenv("NIGHTCART_HOME", str(tmp_path))
     settings = settings_in(tmp_path)
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
         database.execute("CREATE TABLE alembic_version (version_num TEXT)")
