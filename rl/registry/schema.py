@@ -39,16 +39,26 @@ def is_outdated(schema: str, address: str) -> bool:
     return schema != newest
 
 
-def refuse_outdated(address: str) -> None:
-    """Raise if the database is an earlier MLflow's.
+def ready_postgres(address: str, artifacts: str | None) -> None:
+    """Make MLflow's tables in a database that has none; raise if it is an earlier MLflow's.
 
-    MLflow would upgrade it without a word where a table is missing, and nobody would have a copy.
+    MLflow would upgrade that one without a word where a table is missing, and nobody would have a copy. Call it under
+    the store's lock.
+
+    Args:
+        address: of the database.
+        artifacts: URI where files go of the experiment Default, which this project leaves be; MLflow's own choice is
+            the folder that the command happens to run in.
 
     Raises:
-        RegistryChanged: it is, or a later one's.
+        RegistryChanged: it is an earlier one's, or a later one's.
     """
     schema = schema_of(address)
-    if schema is not None and is_outdated(schema, address):
+    if schema is None:
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore  # noqa: PLC0415  # takes a second to import
+
+        SqlAlchemyStore(address, artifacts).engine.dispose()  # type: ignore[no-untyped-call]  # MLflow's
+    elif is_outdated(schema, address):
         raise RegistryChanged(
             f"MLflow at {without_password(address)}: its database has schema {schema}, an earlier MLflow's; run "
             "`make migrate`, which copies it first"

@@ -25,7 +25,7 @@ from conf.settings import Settings
 from rl.errors import RegistryChanged, RegistryError
 from rl.registry.database import explain, ready_database
 from rl.registry.memory import require_database
-from rl.registry.schema import refuse_outdated
+from rl.registry.schema import ready_postgres
 from rl.registry.server import await_server
 
 CHAMPION, PREVIOUS, CHALLENGER, OFF = "champion", "previous", "challenger", "off"
@@ -81,7 +81,7 @@ def _ready(settings: Settings) -> None:
     if path is None:
         await_server(settings)
         if is_postgres(settings.mlflow_uri):
-            refuse_outdated(settings.mlflow_uri)
+            ready_postgres(settings.mlflow_uri, settings.artifacts_uri)
         return
     require_database(settings, path)
     ready_database(path)

@@ -17,7 +17,7 @@ from conf.paths import services_record
 from conf.settings import Settings
 from rl.errors import RegistryChanged, RegistryError
 from rl.registry import upgrade
-from rl.registry.store import open_store
+from rl.registry.store import experiment_id, open_store
 from rl.registry.upgrade import upgrade_registry
 from tests.postgres import ask, needs_postgres, own_database
 
@@ -120,6 +120,18 @@ def test_a_home_without_a_registry_gets_none(tmp_path: Path) -> None:
     given = {"NIGHTCART_HOME": str(tmp_path), "NIGHTCART_MLFLOW_URI": "http://127.0.0.1:1"}
     assert upgrade_registry(Settings.from_environment(given)) is None
     assert list(tmp_path.iterdir()) == []
+
+
+@needs_postgres
+def test_nothing_lands_in_the_checkout(tmp_path: Path) -> None:
+    """Not even what others put into MLflow's own experiment."""
+    with own_database() as address:
+        settings = Settings.from_environment({"NIGHTCART_HOME": str(tmp_path), "NIGHTCART_MLFLOW_URI": address})
+        with open_store(settings) as client:
+            experiment_id(client, settings, "recommendation")
+            places = [one.artifact_location for one in client.search_experiments()]
+        assert len(places) == 2
+        assert all(place.startswith((tmp_path / "mlartifacts").as_uri()) for place in places)
 
 
 @needs_postgres
