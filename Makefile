@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan backfill vacuum forget-source shopper-models accept repair migrate backup restore review promote reject rollout restore-aliases compare observe control monitor serve preview rollback off on pseudonyms loop \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment nightly worth experiment source check-source plan backfill lineage vacuum forget-source shopper-models accept repair migrate backup restore review promote reject rollout restore-aliases compare observe control monitor serve preview rollback off on pseudonyms loop \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-gate bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-shopper-models bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
@@ -120,6 +120,9 @@ backfill: pipeline-environment  ## make what `make plan` names for a range of da
 	  --to "$${TO:-}" $${FORCE:+--force} $${RETRAIN:+--for-training}; \
 	if [ -n "$${RETRAIN:-}" ]; then \
 	  $(PIPELINE) -m rl retrain --source "$$source" --scenario "$$scenario" --date "$$TO" || [ $$? = 99 ]; fi
+
+lineage: pipeline-environment  ## tell what was published as OpenLineage events, where that wasn't done yet (NIGHTCART_LINEAGE: a file or a server)
+	@exec $(PIPELINE) -m jobs.commands.lineage
 
 vacuum: pipeline-environment  ## what nobody needs any more, disk use and its forecast; YES=1 removes it (KEEP_DAYS)
 	@exec $(PIPELINE) -m rl vacuum $${YES:+--yes} --keep-days "$${KEEP_DAYS:-30}"

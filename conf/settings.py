@@ -51,6 +51,8 @@ VARIABLES: dict[str, str] = {
     "results depend on it, and small layers gain little from more, where candidates are trained side by side",
     "NIGHTCART_HISTORY_STORE": "where a service keeps shoppers' histories: embedded (one file in the home) or an "
     "address of Redis such as redis://127.0.0.1:6379/0; default embedded",
+    "NIGHTCART_LINEAGE": "where OpenLineage events of what was published go: a file (absolute path) or the address "
+    "of a server such as http://127.0.0.1:5000; default: nowhere",
     "NIGHTCART_SERVING_KEY": "key that a service asks of its callers, at least 16 characters; needed beyond loopback",
     "NIGHTCART_REAL_DATA": "folder of public logs that some tests read",
     "NIGHTCART_TEST_POSTGRES": "PostgreSQL URL that some tests use",
@@ -90,6 +92,7 @@ class Settings:
     serving_key: str | None = None
     airflow_database: str | None = None
     given_artifacts: str | None = None
+    lineage: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -126,6 +129,7 @@ class Settings:
             history_store=_address(given.get("NIGHTCART_HISTORY_STORE") or ""),
             serving_key=given.get("NIGHTCART_SERVING_KEY") or None,
             airflow_database=_airflow_database(given),
+            lineage=given.get("NIGHTCART_LINEAGE") or None,
             given_artifacts=_uri(given.get("NIGHTCART_MLFLOW_ARTIFACTS") or ""),
         )
 
@@ -219,6 +223,10 @@ def _misfits(given: Mapping[str, str]) -> list[str]:
         if given.get(name) and len(given[name]) < 16:
             problems.append(f"{name}: shorter than 16 characters")
     problems += _misfit_databases(given)
+    lineage = given.get("NIGHTCART_LINEAGE") or ""
+    if lineage and not (lineage.startswith(("http://", "https://")) or Path(lineage).is_absolute()):
+        shown = without_password(lineage)
+        problems.append(f"NIGHTCART_LINEAGE: got {shown!r}, expected an absolute path or an address http://…")
     store = given.get("NIGHTCART_HISTORY_STORE")
     if store and store != _EMBEDDED and not store.startswith(_REDIS):
         problems.append(f"NIGHTCART_HISTORY_STORE: expected {_EMBEDDED} or an address that starts with redis://")

@@ -13,7 +13,7 @@ from conf.settings import Settings
 from conf.sqlite_copy import COMPANIONS
 from rl.upkeep.backup_manifest import sqlite_file
 
-_LOCKS = ("_locks", "_lock", "_staging")
+_LOCKS = ("_locks", "_lock", "_lineage_lock", "_staging")
 _DRAFT = re.compile(r"\..+\.\d+")
 
 
@@ -65,7 +65,8 @@ def _passing(settings: Settings) -> set[Path]:
 def _is_passing(path: Path, folder: Path) -> bool:
     parts = path.relative_to(folder).parts
     is_companion = path.name.endswith(COMPANIONS) and path.with_name(path.name.rpartition("-")[0]).exists()
-    return any(part in _LOCKS for part in parts) or _DRAFT.fullmatch(path.name) is not None or is_companion
+    is_latest = path.name == "latest" and path.is_symlink()  # of Airflow's logs
+    return any(part in _LOCKS for part in parts) or bool(_DRAFT.fullmatch(path.name)) or is_companion or is_latest
 
 
 def _walked(folder: Path, skipped: set[Path] | None = None) -> Iterator[Path]:

@@ -132,6 +132,7 @@ def test_airflows_database_is_known_by_whichever_variable(given: dict[str, str],
             },
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names another",
         ),
+        ({"NIGHTCART_LINEAGE": "events.jsonl"}, "got 'events.jsonl', expected an absolute path or an address http://"),
         ({"NIGHTCART_MLFLOW_URI": "postgres://me@db/x"}, "expected postgresql://"),
         ({"NIGHTCART_MLFLOW_ARTIFACTS": "models"}, "got 'models', expected an absolute path, or a URI"),
         (
