@@ -24,7 +24,7 @@ override AIRFLOW := .venv-airflow/bin/python
 # Makes the words of a parameter the shell's own arguments; nothing in them is expanded.
 set-words = quoted="$$($(1) -m conf.parameter_words $(2))"; eval "set -- $$quoted"
 
-.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment sardine-environment nightly worth experiment source check-source plan deliver backfill vacuum forget-source shopper-models accept repair migrate review promote reject rollout restore-aliases compare home pictures observe control explore monitor serve preview rollback off on pseudonyms loop \
+.PHONY: help setup python java pipeline-environment class-archive airflow-environment duckdb-environment sardine-environment nightly worth experiment source check-source plan deliver backfill lineage vacuum forget-source shopper-models accept repair migrate backup restore review promote reject rollout restore-aliases compare home pictures observe control explore monitor serve preview rollback off on pseudonyms loop \
         test test-pipeline test-dags test-faults check lint \
         reference bench-coverage bench-exploration bench-gate bench-outside bench-inventory bench-jobs bench-kernel bench-monitor bench-ope bench-promotion bench-rollout bench-serve bench-shopper-models bench-train bench-weekly-lists bench-worth up down airflow pins clean
 
@@ -53,6 +53,7 @@ help:  ## this page
 #:   FROM=2026-01-05 TO=2026-01-31   the range that `make plan` and `make backfill` are about, both dates included
 #:   FORCE=1 RETRAIN=1            `make backfill` makes all of the range, and trains once afterwards (it promotes nothing)
 #:   YES=1 KEEP_DAYS=30           `make vacuum` removes; logs, pins and the history of Delta tables stay so long
+#:   OUT=/backups/2026-02-01 FROM=/backups/2026-02-01  folders of `make backup` and `make restore`; FORCE=1 sets aside what is there
 #:   AS_OF=2026-02-01 the day that `make observe` is for: the one after the last delivery
 #:   HOST=127.0.0.1 SERVE_PORT=8090 RULES=rules.yaml DECISIONS=FOLDER   of `make serve`; RULES SHOPPERS=200 of `make preview`
 #:   TODAY=2026-03-16 the day that `make serve` takes for today, for a simulated shop, whose days are past
@@ -125,6 +126,9 @@ backfill: pipeline-environment  ## make what `make plan` names for a range of da
 	if [ -n "$${RETRAIN:-}" ]; then \
 	  $(PIPELINE) -m rl retrain --source "$$source" --scenario "$$scenario" --date "$$TO" || [ $$? = 99 ]; fi
 
+lineage: pipeline-environment  ## tell what was published as OpenLineage events, where that wasn't done yet (NIGHTCART_LINEAGE: a file or a server)
+	@exec $(PIPELINE) -m jobs.commands.lineage
+
 vacuum: pipeline-environment  ## what nobody needs any more, disk use and its forecast; YES=1 removes it (KEEP_DAYS)
 	@exec $(PIPELINE) -m rl vacuum $${YES:+--yes} --keep-days "$${KEEP_DAYS:-30}"
 
@@ -138,8 +142,15 @@ accept: pipeline-environment  ## publish a delivery as it is, or leave one out t
 repair: pipeline-environment  ## find damaged files of the lake by their sums and make them anew (SOURCE; LOGS where raw files are damaged)
 	@exec $(PIPELINE) -m jobs.commands.quietly repair --source "$${SOURCE:-simulated_shop}" $${LOGS:+--logs "$$LOGS"}
 
-migrate: pipeline-environment  ## bring the tables of an earlier release's home to what this one writes; says so where nothing is to be done
+migrate: pipeline-environment  ## bring an earlier release's tables, and MLflow's database after a copy, to what this one writes; says so where nothing is to be done
+	@$(PIPELINE) -m rl upgrade-registry
 	@exec $(PIPELINE) -m jobs.commands.migrate
+
+backup: pipeline-environment  ## copy key, tables, raw files, records, models and databases as one point, beside services that are up (OUT)
+	@exec $(PIPELINE) -m rl backup --out "$${OUT:?say where: make backup OUT=/backups/2026-02-01}"
+
+restore: pipeline-environment  ## make the home what a backup holds, once all of it was found whole (FROM; FORCE=1 sets aside what is there)
+	@exec $(PIPELINE) -m rl restore --from "$${FROM:?say which: make restore FROM=/backups/2026-02-01}" $${FORCE:+--force}
 
 review: pipeline-environment  ## what waits for a person's answer, one line each; fails where an alias was moved by hand in MLflow (SCENARIO)
 	@exec $(PIPELINE) -m rl review $${SCENARIO:+--scenario "$$SCENARIO"}

@@ -5,6 +5,7 @@ NightcartError
     ├── SpecError       a YAML that doesn't fit its model (all violations at once)
     ├── SettingError    an environment variable that doesn't fit
     ├── NightAtWork     a night that somebody computes, where nobody may
+    ├── DatabaseCopyError  a database that can't be copied, or be made what a copy holds
     └── PublicationError  a pointer or manifest that can't be read or may not be written
         ├── StaleInputs   a publisher that saw strictly less than what is already published
         └── DamagedFile   a published file whose bytes aren't those that were published
@@ -47,6 +48,12 @@ class SettingError(ConfError):
 
 class NightAtWork(ConfError):
     """A night that somebody computes, where nobody may; nothing was changed."""
+
+    may_pass = True
+
+
+class DatabaseCopyError(ConfError):
+    """A database that can't be copied, or can't be made what a copy holds; it is left as it was."""
 
     may_pass = True
 

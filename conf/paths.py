@@ -111,6 +111,16 @@ class Lake:
         return self.folder / "_keyed_ids"
 
     @property
+    def lineage_record(self) -> Path:
+        """File of which versions were told as OpenLineage events, and where."""
+        return self.folder / "_lineage.json"
+
+    @property
+    def lineage_lock(self) -> Path:
+        """Lock file that whoever tells lineage of this source holds."""
+        return self.folder / "_lineage_lock"
+
+    @property
     def lock(self) -> Path:
         """Lock file that publishers of this source hold while they swap pointers."""
         return self.folder / "_lock"

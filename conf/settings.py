@@ -12,7 +12,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from conf.alert_settings import ALERT_VARIABLES, AlertSettings, alert_misfits
+from conf.database_address import is_postgres, without_password
 from conf.errors import SettingError
+from conf.paths import model_artifacts
 from conf.specs.strict_yaml import suggest
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -30,7 +32,11 @@ _SHIFTS = {"MiB": 20, "GiB": 30}
 VARIABLES: dict[str, str] = {
     "NIGHTCART_HOME": "folder of everything produced (lake, runs, databases); default .nightcart in the project",
     "NIGHTCART_LAKE": "root of the lake; default lake/ in the home",
-    "NIGHTCART_MLFLOW_URI": "MLflow tracking and registry URI; default SQLite in the home",
+    "NIGHTCART_MLFLOW_URI": "MLflow tracking and registry URI, such as postgresql://me@db/mlflow or a server's; "
+    "default SQLite in the home",
+    "NIGHTCART_MLFLOW_ARTIFACTS": "folder, or URI such as s3://bucket/models, of the files of runs and models where no "
+    "MLflow server keeps them; default mlartifacts/ in the home",
+    "NIGHTCART_AIRFLOW_DATABASE": "Airflow's database, such as postgresql://me@db/airflow; default SQLite in the home",
     "NIGHTCART_PSEUDONYM_KEY": "key of the pseudonyms, at least 16 characters; default: made once, kept in the home",
     "NIGHTCART_APPROVAL": "human or auto; overrides every scenario's approval",
     "NIGHTCART_TONIGHT": "date that counts as tonight's partition; default: yesterday in the source's zone",
@@ -46,6 +52,8 @@ VARIABLES: dict[str, str] = {
     "results depend on it, and small layers gain little from more, where candidates are trained side by side",
     "NIGHTCART_HISTORY_STORE": "where a service keeps shoppers' histories: embedded (one file in the home) or an "
     "address of Redis such as redis://127.0.0.1:6379/0; default embedded",
+    "NIGHTCART_LINEAGE": "where OpenLineage events of what was published go: a file (absolute path) or the address "
+    "of a server such as http://127.0.0.1:5000; default: nowhere",
     "NIGHTCART_SERVING_KEY": "key that a service asks of its callers, at least 16 characters; needed beyond loopback",
     **ALERT_VARIABLES,
     "NIGHTCART_REAL_DATA": "folder of public logs that some tests read",
@@ -86,6 +94,9 @@ class Settings:
     history_store: str | None = None
     serving_key: str | None = None
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    airflow_database: str | None = None
+    given_artifacts: str | None = None
+    lineage: str | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -122,6 +133,9 @@ class Settings:
             history_store=_address(given.get("NIGHTCART_HISTORY_STORE") or ""),
             serving_key=given.get("NIGHTCART_SERVING_KEY") or None,
             alerts=AlertSettings.of(given),
+            airflow_database=_airflow_database(given),
+            lineage=given.get("NIGHTCART_LINEAGE") or None,
+            given_artifacts=_uri(given.get("NIGHTCART_MLFLOW_ARTIFACTS") or ""),
         )
 
     @property
@@ -134,8 +148,14 @@ class Settings:
     @property
     def shown_mlflow_uri(self) -> str:
         """MLflow's address without its password, so that it may stand in messages and files."""
-        held = "[^@/]*" if self.mlflow_uri.startswith("http") else "[^@]*"  # a database's password may hold slashes
-        return re.sub(rf"(://[^:/@]*):{held}@", r"\1:***@", self.mlflow_uri)
+        return without_password(self.mlflow_uri)
+
+    @property
+    def artifacts_uri(self) -> str | None:
+        """Where files of runs and models go; None where an MLflow server keeps them in a place of its own."""
+        if self.mlflow_uri.startswith("http"):
+            return None
+        return self.given_artifacts or model_artifacts(self.home).as_uri()
 
     def pseudonym_key(self) -> bytes:
         """Return the key of the pseudonyms; without a given one, make it once and keep it in the home."""
@@ -207,10 +227,48 @@ def _misfits(given: Mapping[str, str]) -> list[str]:
     for name in ("NIGHTCART_PSEUDONYM_KEY", "NIGHTCART_SERVING_KEY"):
         if given.get(name) and len(given[name]) < 16:
             problems.append(f"{name}: shorter than 16 characters")
+    problems += _misfit_databases(given)
+    lineage = given.get("NIGHTCART_LINEAGE") or ""
+    if lineage and not (lineage.startswith(("http://", "https://")) or Path(lineage).is_absolute()):
+        shown = without_password(lineage)
+        problems.append(f"NIGHTCART_LINEAGE: got {shown!r}, expected an absolute path or an address http://…")
     store = given.get("NIGHTCART_HISTORY_STORE")
     if store and store != _EMBEDDED and not store.startswith(_REDIS):
         problems.append(f"NIGHTCART_HISTORY_STORE: expected {_EMBEDDED} or an address that starts with redis://")
     return problems
+
+
+def _misfit_databases(given: Mapping[str, str]) -> list[str]:
+    problems = []
+    airflow, mlflow = given.get("NIGHTCART_AIRFLOW_DATABASE") or "", given.get("NIGHTCART_MLFLOW_URI") or ""
+    if airflow and not is_postgres(airflow):
+        told = "expected an address such as postgresql://me:password@127.0.0.1:5432/airflow"
+        problems.append(f"NIGHTCART_AIRFLOW_DATABASE: got {without_password(airflow)!r}, {told}")
+    own = given.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN") or ""
+    if airflow and is_postgres(own) and own != airflow:
+        problems.append("NIGHTCART_AIRFLOW_DATABASE: AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names another; unset one")
+    if airflow and airflow == mlflow:
+        problems.append("NIGHTCART_AIRFLOW_DATABASE: the same as NIGHTCART_MLFLOW_URI; give each a database of its own")
+    if mlflow.startswith("postgres://"):
+        problems.append(f"NIGHTCART_MLFLOW_URI: got {without_password(mlflow)!r}, expected postgresql://…")
+    artifacts = given.get("NIGHTCART_MLFLOW_ARTIFACTS") or ""
+    if artifacts and not (Path(artifacts).is_absolute() or re.match(r"[a-z][a-z0-9+.-]*://?/?[^/]", artifacts)):
+        told = "expected an absolute path, or a URI such as s3://bucket/models"
+        problems.append(f"NIGHTCART_MLFLOW_ARTIFACTS: got {artifacts!r}, {told}")
+    if artifacts and mlflow.startswith("http"):
+        problems.append("NIGHTCART_MLFLOW_ARTIFACTS: the server named by NIGHTCART_MLFLOW_URI decides; unset one")
+    return problems
+
+
+def _airflow_database(given: Mapping[str, str]) -> str | None:
+    """Return the PostgreSQL that Airflow works on, by our variable or by Airflow's own; None for SQLite in the home."""
+    own = given.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN") or ""
+    return given.get("NIGHTCART_AIRFLOW_DATABASE") or (own if is_postgres(own) else None)
+
+
+def _uri(place: str) -> str | None:
+    """Return the place as a URI; None for no place."""
+    return Path(place).resolve().as_uri() if place.startswith("/") else place or None
 
 
 def _address(store: str) -> str | None:

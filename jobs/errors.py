@@ -6,6 +6,7 @@ NightcartError
     │   ├── UnlikelyDelivery  too many lines rejected, another log than before, or an earlier one again
     │   └── UnpublishedDelivery  landed, and not published: held back, or about to be
     ├── CheckError      an invariant that doesn't hold; nothing was published
+    ├── LineageError    a file or server that takes no lineage; what was published stays published
     └── PublishError    a table that can't be written (a full disk, no rights); every pointer is as it was
 """
 
@@ -36,5 +37,11 @@ class CheckError(JobError):
 
 class PublishError(JobError):
     """A table that can't be written; every pointer is as it was."""
+
+    may_pass = True
+
+
+class LineageError(JobError):
+    """A file or server that takes no lineage; what was published stays published, and is told the next time."""
 
     may_pass = True

@@ -136,8 +136,14 @@ def run_command(given: argparse.Namespace, settings: Settings, *, keeps_session:
         return {"source": source.name, "left_out": str(given.date), "reason": given.reason}
     with _own_turn(given, settings):
         if given.command == "backfill":
-            return _backfill(given, settings, keeps_session=keeps_session)
-        return _work(given, settings, source, keeps_session=keeps_session)
+            result = _backfill(given, settings, keeps_session=keeps_session)
+        else:
+            result = _work(given, settings, source, keeps_session=keeps_session)
+    if settings.lineage is not None:
+        from jobs.commands.lineage import tell_quietly  # noqa: PLC0415  (few deployments collect lineage)
+
+        tell_quietly(settings, given.source)
+    return result
 
 
 def _accepted(given: argparse.Namespace, lake: Lake) -> bool:

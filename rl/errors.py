@@ -15,6 +15,7 @@ RlError
 ├── ShopError             a simulated shop that can't be built
 ├── LoopError             days and nights of a simulated shop that can't go on
 ├── InventoryError        stock, demand or orders that contradict each other, or that no plan can be made of
+├── BackupError           a home that can't be backed up, or a backup that can't be restored
 └── ForgettingError       a source whose data stay, since nobody confirmed it, or a policy learned from them may serve
 """
 
@@ -97,3 +98,7 @@ class InventoryError(RlError):
 
 class ForgettingError(RlError):
     """A source whose data are kept: nothing was removed."""
+
+
+class BackupError(RlError):
+    """A home that can't be backed up, or a backup that can't be restored here; the home is as it was."""

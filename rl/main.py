@@ -464,10 +464,35 @@ def vacuum(
     _run_command("vacuum", is_confirmed=is_confirmed, keep_days=keep_days)
 
 
+@app.command("backup")
+def backup(
+    out: Annotated[Path, typer.Option(help="Folder to write to; it must not exist, or be empty.")],
+) -> None:
+    """Copy all that the home can't make anew, databases too, as it stands at one moment."""
+    _run_command("backup", out=out)
+
+
+@app.command("restore")
+def restore(
+    backup: Annotated[Path, typer.Option("--from", help="Folder of a backup.")],
+    is_forced: Annotated[
+        bool, typer.Option("--force", help="Set aside what the home and its databases hold, instead of refusing.")
+    ] = False,
+) -> None:
+    """Make the home what a backup holds, once all of it was found whole."""
+    _run_command("restore", backup=backup, is_forced=is_forced)
+
+
 @app.command("open-registry")
 def open_registry() -> None:
     """Make the registry's database where there is none, and check what is there."""
     _run_command("open_registry")
+
+
+@app.command("upgrade-registry")
+def upgrade_registry() -> None:
+    """Bring MLflow's database to the installed MLflow's schema, after a copy of it was made."""
+    _run_command("upgrade_registry")
 
 
 def _run_command(name: str, *, told_as: str = "", **arguments: object) -> None:

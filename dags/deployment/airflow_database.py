@@ -1,4 +1,4 @@
-"""Airflow's database, made or brought up to date on first use."""
+"""Airflow's database, made or brought up to date on first use; copied before it is brought up to date."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import fcntl
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from conf.database_address import is_postgres, without_password
 from conf.errors import NightcartError
+from conf.postgres_dump import dump_postgres, holds_tables
+from conf.sqlite_copy import copy_sqlite
+
+_SQLITE = "sqlite:///"
 
 
 class DatabaseError(NightcartError):
@@ -21,20 +27,26 @@ def make_database(environment: Mapping[str, str], log: Path) -> None:
 
     A task is queued only where a pool has a free slot, and its token lives from then on: in a pool of Airflow's own
     128 slots it expires while the task waits for a worker. With as many slots as workers it waits as *scheduled*.
-    Only one process at a time works on the database.
+    Only one process at a time works on the database. Before another Airflow's tables are changed they are copied
+    beside the home's own files (`airflow/before-VERSION-TIME.db` or `.dump`).
 
     Raises:
         DatabaseError: Airflow couldn't; its output is in the log.
+        DatabaseCopyError: the database can't be copied first; it is left as it is.
     """
     home = Path(environment["AIRFLOW_HOME"])
     done = home / "database.made"
     slots = environment["AIRFLOW__CORE__PARALLELISM"]
     address = environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
-    made_for = f"{version('apache-airflow-core')} {address} pool of {slots}"
+    migrated_for = f"{version('apache-airflow-core')} {without_password(address)}"
+    made_for = f"{migrated_for} pool of {slots}"
     with (home / "database.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if done.exists() and done.read_text(encoding="utf-8") == made_for and _is_there(environment):
+        before = done.read_text(encoding="utf-8") if done.exists() else ""
+        if before == made_for and _is_there(address):
             return
+        if not before.startswith(f"{migrated_for} "):
+            _copy(address, home)
         log.parent.mkdir(parents=True, exist_ok=True)
         for arguments in (["db", "migrate"], ["pools", "set", "default_pool", slots, "as many as tasks run at once"]):
             command = [sys.executable, "-m", "airflow", *arguments]
@@ -45,7 +57,17 @@ def make_database(environment: Mapping[str, str], log: Path) -> None:
         done.write_text(made_for, encoding="utf-8")
 
 
-def _is_there(environment: Mapping[str, str]) -> bool:
+def _is_there(address: str) -> bool:
     """Return False where the database was a SQLite file that is gone; other databases are their keepers' matter."""
-    address = environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
-    return not address.startswith("sqlite:///") or Path(address.removeprefix("sqlite:///")).exists()
+    return not address.startswith(_SQLITE) or Path(address.removeprefix(_SQLITE)).exists()
+
+
+def _copy(address: str, home: Path) -> None:
+    """Copy the database where there is one that holds anything: what follows can't be undone."""
+    out = home / f"before-{version('apache-airflow-core')}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+    if address.startswith(_SQLITE):
+        path = Path(address.removeprefix(_SQLITE))
+        if path.exists() and path.stat().st_size:
+            copy_sqlite(path, out.with_name(f"{out.name}.db"))
+    elif is_postgres(address) and holds_tables(address):
+        dump_postgres(address, out.with_name(f"{out.name}.dump"))

@@ -8,7 +8,6 @@ import subprocess
 from pathlib import Path
 
 from conf.errors import NightcartError
-from conf.paths import model_artifacts
 from conf.publication import write_atomically
 from conf.settings import Settings
 from dags.command_output import clear_message
@@ -41,6 +40,11 @@ def would_make_database(settings: Settings) -> bool:
     return settings.mlflow_database is not None and not settings.mlflow_database.exists()
 
 
+def would_upgrade_database(problem: str) -> bool:
+    """Return whether the page would upgrade an earlier MLflow's database in place, uncopied, by the problem told."""
+    return "`make migrate`" in problem
+
+
 def make_users(settings: Settings, log: Path) -> None:
     """Make the database of the page's users where there is none: in a draft that is moved into place when whole.
 
@@ -69,9 +73,9 @@ def make_users(settings: Settings, log: Path) -> None:
 def mlflow_command(settings: Settings, port: int) -> list[str]:
     """Return the command that serves the page; it needs the variables of `mlflow_environment`."""
     python = str(settings.pipeline_venv / "bin" / "python")
-    where = ["--backend-store-uri", settings.mlflow_uri, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    where = ["--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     # Experiments of this project name their own place; what others make through the page lands there too.
-    artifacts = ["--artifacts-destination", model_artifacts(settings.home).as_uri()]
+    artifacts = ["--artifacts-destination", settings.artifacts_uri] if settings.artifacts_uri else []
     return [python, "-m", "mlflow", "server", "--app-name", "basic-auth", *where, *artifacts]
 
 
@@ -88,6 +92,8 @@ def mlflow_environment(settings: Settings) -> dict[str, str]:
     users = ["[mlflow]", "default_permission = READ", f"database_uri = sqlite:///{_users(settings)}"]
     write_atomically(folder / "basic_auth.ini", "\n".join([*users, f"admin_username = {USER}", ""]))
     return pipeline_environment(settings) | {
+        # Not on the command line, where others could read a database's password.
+        "MLFLOW_BACKEND_STORE_URI": settings.mlflow_uri,
         "MLFLOW_AUTH_CONFIG_PATH": str(folder / "basic_auth.ini"),
         "MLFLOW_AUTH_ADMIN_USERNAME": USER,
         "MLFLOW_AUTH_ADMIN_PASSWORD": password,

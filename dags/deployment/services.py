@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import socket
 import sys
 import time
@@ -26,10 +27,12 @@ from dags.deployment.mlflow_page import (
     passwords_file,
     registry_problem,
     would_make_database,
+    would_upgrade_database,
 )
 from dags.deployment.served_pages import PREFIX
 from dags.deployment.service_processes import (
     SUPERVISOR,
+    Record,
     end_processes,
     is_alive,
     marked,
@@ -64,7 +67,7 @@ def up(settings: Settings, port: int, mlflow_port: int) -> list[str]:
         make_database(environment, logs / "database.log")
         if has_page(settings, mlflow_port):
             told += (problems := _problems_of_page(settings, logs))
-            mlflow_port = 0 if problems and would_make_database(settings) else mlflow_port
+            mlflow_port = 0 if len(problems) > 1 else mlflow_port
         try:
             supervisor = _start_supervisor(environment, logs, port, mlflow_port)
             _wait_until_ready(settings.home, supervisor, logs)
@@ -82,6 +85,37 @@ def down(home: Path) -> list[str]:
     """
     with _only_one(home):
         return _end_all(home)
+
+
+def stay(home: Path, *, seconds_between: float = 1.0) -> None:
+    """Return once this home's services are stopped, by `down` or by SIGTERM or SIGINT, which stop them: for systemd.
+
+    Raises:
+        ServiceError: the supervisor died or gave a service up; what was left is stopped.
+    """
+    asked: list[int] = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda got, _: asked.append(got))
+    while not asked:
+        record = read_record(home)
+        if not record.services:
+            return
+        if problem := _problem_of(record):
+            with _only_one(home):
+                if not read_record(home).services:
+                    return  # a `down` was at work, which ends the supervisor first
+                _end_all(home)
+            raise ServiceError(problem)
+        time.sleep(seconds_between)
+    down(home)
+
+
+def _problem_of(record: Record) -> str:
+    """Return why the services can't go on; empty where they do."""
+    if record.given_up:
+        return "; ".join(f"{name} {why}" for name, why in record.given_up.items())
+    is_watched = any(is_alive(service) for service in record.services if service.name == SUPERVISOR)
+    return "" if is_watched else "the supervisor died; what it looked after is stopped"
 
 
 def refuse_second_start(home: Path) -> None:
@@ -113,13 +147,19 @@ def refuse_used_port(parameter: str, port: int) -> None:
 
 
 def _problems_of_page(settings: Settings, logs: Path) -> list[str]:
-    """Make MLflow's databases where they are missing, and return what to tell about a registry that isn't well."""
+    """Make MLflow's databases where they are missing, and return what to tell about a registry that isn't well.
+
+    The second line, where there is one, says why the page is left out.
+    """
     make_users(settings, logs / "mlflow.log")
     problem = registry_problem(settings)
     if problem is None:
         return []
-    left_out = ["MLflow's page isn't started: it would begin a registry of its own"]
-    return [f"warning: {problem}", *(left_out if would_make_database(settings) else [])]
+    if would_make_database(settings):
+        return [f"warning: {problem}", "MLflow's page isn't started: it would begin a registry of its own"]
+    if would_upgrade_database(problem):
+        return [f"warning: {problem}", "MLflow's page isn't started: it would change the database in place, uncopied"]
+    return [f"warning: {problem}"]
 
 
 def _healed(home: Path) -> list[str]:
@@ -192,13 +232,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("what", choices=("up", "down"))
     parser.add_argument("--port", type=int, default=DEFAULT_PORT)
     parser.add_argument("--mlflow-port", type=int, default=DEFAULT_MLFLOW_PORT)
+    parser.add_argument("--stay", action="store_true", help="end when the services end, and stop them by SIGTERM")
     given = parser.parse_args(arguments)
     try:
         settings = Settings.from_environment()
         keep_private(settings)
         if given.what == "up":
             refuse_unwritable(settings)
-            print("\n".join(up(settings, given.port, given.mlflow_port)))
+            print("\n".join(up(settings, given.port, given.mlflow_port)), flush=True)
+            if given.stay:
+                stay(settings.home)
         else:
             print(f"stopped: {', '.join(down(settings.home)) or 'nothing was running'}")
     except (NightcartError, OSError) as error:

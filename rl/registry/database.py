@@ -59,7 +59,7 @@ def ready_database(path: Path) -> None:
             raise RegistryChanged(
                 f"{path}: MLflow's database has schema {found.schema}, expected {schema}: it was made by another "
                 f"MLflow, or brought up to date only half-way, and it holds {found.n_held} runs and versions, so it is "
-                f"left as it is; copy it, then run `.venv/bin/python -m mlflow db upgrade sqlite:///{path}`"
+                "left as it is; run `make migrate`, which copies it first"
             )
         _put_aside(path, is_empty=found.is_empty)
     make_database(path)

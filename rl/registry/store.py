@@ -18,12 +18,14 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from conf.paths import model_artifacts, registry_lock
+from conf.database_address import is_postgres
+from conf.paths import registry_lock
 from conf.publication import publishing
 from conf.settings import Settings
 from rl.errors import RegistryChanged, RegistryError
 from rl.registry.database import explain, ready_database
 from rl.registry.memory import require_database
+from rl.registry.schema import ready_postgres
 from rl.registry.server import await_server
 
 CHAMPION, PREVIOUS, CHALLENGER, OFF = "champion", "previous", "challenger", "off"
@@ -67,9 +69,7 @@ def experiment_id(client: MlflowClient, settings: Settings, scenario: str) -> st
                 f"--experiment-id {found.experiment_id}`"
             )
         return str(found.experiment_id)
-    is_local = settings.mlflow_database is not None
-    location = model_artifacts(settings.home).as_uri() if is_local else None  # a server has its own place
-    return str(client.create_experiment(name, artifact_location=location))
+    return str(client.create_experiment(name, artifact_location=settings.artifacts_uri))
 
 
 def aliases(client: MlflowClient, model: str) -> dict[str, int]:
@@ -82,6 +82,8 @@ def _ready(settings: Settings) -> None:
     path = settings.mlflow_database
     if path is None:
         await_server(settings)
+        if is_postgres(settings.mlflow_uri):
+            ready_postgres(settings.mlflow_uri, settings.artifacts_uri)
         return
     require_database(settings, path)
     ready_database(path)

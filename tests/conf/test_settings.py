@@ -98,3 +98,66 @@ def test_addresses_are_shown_without_password() -> None:
     """Messages and files in the home are read by others."""
     settings = Settings.from_environment({"NIGHTCART_MLFLOW_URI": "postgresql+psycopg://me:a:secret@db:5432/x"})
     assert settings.shown_mlflow_uri == "postgresql+psycopg://me:***@db:5432/x"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, None),
+        ({"NIGHTCART_AIRFLOW_DATABASE": "postgresql://me@db/airflow"}, "postgresql://me@db/airflow"),
+        ({"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql://me@db/theirs"}, "postgresql://me@db/theirs"),
+        ({"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////h/airflow.db"}, None),
+    ],
+)
+def test_airflows_database_is_known_by_whichever_variable(given: dict[str, str], expected: str | None) -> None:
+    """A backup has to copy the one that Airflow works on."""
+    assert Settings.from_environment(given).airflow_database == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            {"NIGHTCART_AIRFLOW_DATABASE": "mysql://me:word@db/x"},
+            "got 'mysql://me:***@db/x', expected an address",
+        ),
+        (
+            {"NIGHTCART_AIRFLOW_DATABASE": "postgresql://db/x", "NIGHTCART_MLFLOW_URI": "postgresql://db/x"},
+            "the same as NIGHTCART_MLFLOW_URI",
+        ),
+        (
+            {
+                "NIGHTCART_AIRFLOW_DATABASE": "postgresql://db/x",
+                "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql://db/y",
+            },
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names another",
+        ),
+        ({"NIGHTCART_LINEAGE": "events.jsonl"}, "got 'events.jsonl', expected an absolute path or an address http://"),
+        ({"NIGHTCART_MLFLOW_URI": "postgres://me@db/x"}, "expected postgresql://"),
+        ({"NIGHTCART_MLFLOW_ARTIFACTS": "models"}, "got 'models', expected an absolute path, or a URI"),
+        (
+            {"NIGHTCART_MLFLOW_ARTIFACTS": "/models", "NIGHTCART_MLFLOW_URI": "http://mlflow:5000"},
+            "the server named by NIGHTCART_MLFLOW_URI decides",
+        ),
+    ],
+)
+def test_databases_that_cannot_be_meant_are_refused(given: dict[str, str], told: str) -> None:
+    """Before anything is written to them."""
+    with pytest.raises(SettingError) as caught:
+        Settings.from_environment(given)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "file:///h/mlartifacts"),
+        ({"NIGHTCART_MLFLOW_URI": "postgresql://db/x"}, "file:///h/mlartifacts"),
+        ({"NIGHTCART_MLFLOW_URI": "http://mlflow:5000"}, None),
+        ({"NIGHTCART_MLFLOW_ARTIFACTS": "/data/of models"}, "file:///data/of%20models"),
+        ({"NIGHTCART_MLFLOW_ARTIFACTS": "s3://bucket/models"}, "s3://bucket/models"),
+    ],
+)
+def test_artifacts_lie_below_the_home_unless_told(given: dict[str, str], expected: str | None) -> None:
+    """Never in the folder that a command happens to run in."""
+    assert Settings.from_environment({"NIGHTCART_HOME": "/h", **given}).artifacts_uri == expected

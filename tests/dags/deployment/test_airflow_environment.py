@@ -11,7 +11,7 @@ import dags.deployment.airflow_environment as airflow_environment_module
 from conf.settings import Settings
 from conf.specs.review import Review
 from conf.specs.scenario import load_pipeline
-from dags.deployment.airflow_environment import airflow_environment, parallel_tasks
+from dags.deployment.airflow_environment import airflow_environment, in_process_environment, parallel_tasks
 
 
 def made(home: Path, port: int = 8080, **given: str) -> dict[str, str]:
@@ -41,6 +41,14 @@ def test_environment_lets_a_deployment_choose(tmp_path: Path) -> None:
     variables = made(tmp_path, AIRFLOW__DATABASE__SQL_ALCHEMY_CONN="postgresql://db", AIRFLOW_CONN_SPARK_DEFAULT=spark)
     assert variables["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "postgresql://db"
     assert variables["AIRFLOW_CONN_SPARK_DEFAULT"] == spark
+
+
+def test_environment_takes_the_database_that_one_variable_names(tmp_path: Path) -> None:
+    """For the scheduler; a night in process keeps its own."""
+    given = {"NIGHTCART_HOME": str(tmp_path), "NIGHTCART_AIRFLOW_DATABASE": "postgresql://me@db/airflow"}
+    settings, name = Settings.from_environment(given), "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+    assert airflow_environment(settings, given={})[name] == "postgresql://me@db/airflow"
+    assert in_process_environment(settings)[name] == f"sqlite:///{tmp_path / 'airflow' / 'in-process' / 'airflow.db'}"
 
 
 def test_environment_never_uses_another_airflows_home(tmp_path: Path) -> None:

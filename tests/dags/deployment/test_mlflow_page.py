@@ -19,6 +19,7 @@ from dags.deployment.mlflow_page import (
     passwords_file,
     registry_problem,
     would_make_database,
+    would_upgrade_database,
 )
 from dags.pipeline_command import LearningCommand
 
@@ -69,6 +70,30 @@ def test_registry_is_made_as_nights_make_it_before_the_page_opens_it(
     (tmp_path / "mlflow.db").touch()
     assert not would_make_database(settings)
     assert not would_make_database(settings_in(tmp_path, NIGHTCART_MLFLOW_URI="postgresql://here/mlflow"))
+
+
+def test_page_is_left_out_where_it_would_upgrade_a_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow's server changes an earlier MLflow's tables in place; `make migrate` copies them first."""
+    monkeypatch.setenv("NIGHTCART_HOME", str(tmp_path))
+    settings = settings_in(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        database.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        database.execute("INSERT INTO alembic_version VALUES ('earlier')")
+        database.execute("CREATE TABLE runs (run_uuid TEXT)")
+        database.execute("INSERT INTO runs VALUES ('seen')")
+        database.commit()
+    problem = registry_problem(settings)
+    assert problem is not None and would_upgrade_database(problem)
+    assert not would_upgrade_database("the alias champion was moved by hand")
+
+
+def test_page_shows_no_password_to_others_on_the_machine(tmp_path: Path) -> None:
+    """Command lines are everybody's to read; artifacts lie below the home also where the database is a server's."""
+    settings = settings_in(tmp_path, NIGHTCART_MLFLOW_URI="postgresql://me:secret-word@db/mlflow")
+    command = mlflow_command(settings, 5123)
+    assert "secret-word" not in " ".join(command)
+    assert mlflow_environment(settings)["MLFLOW_BACKEND_STORE_URI"] == "postgresql://me:secret-word@db/mlflow"
+    assert command[command.index("--artifacts-destination") + 1] == (tmp_path / "mlartifacts").as_uri()
 
 
 def test_users_are_made_in_a_draft(tmp_path: Path) -> None:

@@ -158,3 +158,46 @@ def test_down_spares_a_stranger_in_a_session_of_that_number(tmp_path: Path) -> N
         assert daemon.is_running()
     finally:
         daemon.kill()
+
+
+def staying(home: Path) -> subprocess.Popen[str]:
+    """A process that stays with the home's services, as systemd starts it, after they came up."""
+    script = "import sys; from pathlib import Path; from dags.deployment.services import *\nprint('up', flush=True)\n"
+    script += "try: stay(Path(sys.argv[1]), seconds_between=0.05)\nexcept ServiceError as error: sys.exit(str(error))"
+    command = [sys.executable, "-c", script, str(home)]
+    process = subprocess.Popen(command, cwd=PROJECT_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None and process.stdout.readline() == "up\n"
+    return process
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "down"])
+def test_whoever_stays_ends_with_the_services(tmp_path: Path, how: str) -> None:
+    """Asked to end, it stops them; stopped by somebody else, it ends well, so that nothing starts them again."""
+    supervisor = marked_process(tmp_path, "supervisor")
+    write_record(tmp_path, Record((as_service("supervisor", supervisor.pid),), is_ready=True))
+    process = staying(tmp_path)
+    if how == "SIGTERM":
+        process.terminate()
+    else:
+        down(tmp_path)
+    assert process.wait(60) == 0
+    assert supervisor.wait(10) != 0
+    assert running(tmp_path) == []
+
+
+@pytest.mark.parametrize("how", ["killed", "given up"])
+def test_whoever_stays_fails_when_nobody_looks_after_the_services(tmp_path: Path, how: str) -> None:
+    """It says why and ends with an error, which lets systemd start all of it again; nothing is left running."""
+    supervisor, scheduler = marked_process(tmp_path, "supervisor"), marked_process(tmp_path, "scheduler")
+    services = tuple(as_service(name, one.pid) for name, one in (("supervisor", supervisor), ("scheduler", scheduler)))
+    write_record(tmp_path, Record(services, is_ready=True))
+    process = staying(tmp_path)
+    if how == "killed":
+        supervisor.kill()
+        supervisor.wait()
+    else:
+        write_record(tmp_path, Record(services, is_ready=True, given_up={"scheduler": "died 5 times"}))
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert ("the supervisor died" if how == "killed" else "scheduler died 5 times") in told
+    assert scheduler.wait(10) != 0

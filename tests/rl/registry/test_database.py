@@ -87,7 +87,7 @@ def test_a_half_made_database_that_holds_runs_is_left_alone(tmp_path: Path, half
     with sqlite3.connect(path) as opened:
         opened.execute("INSERT INTO runs (run_uuid) VALUES ('a')")
     before = path.read_bytes()
-    with pytest.raises(RegistryChanged, match=r"it holds 1 runs and versions.*mlflow db upgrade") as raised:
+    with pytest.raises(RegistryChanged, match=r"it holds 1 runs and versions.*make migrate") as raised:
         ready_database(path)
     assert "\n" not in str(raised.value)
     assert path.read_bytes() == before

@@ -1,0 +1,69 @@
+"""The lineage command: what was published, told as OpenLineage events where that wasn't done yet."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import structlog
+
+from conf.closed_output import end_with_the_reader
+from conf.errors import NightcartError, SettingError, exit_code
+from conf.paths import Lake
+from conf.plain_json import to_json
+from conf.private_home import keep_private
+from conf.settings import Settings
+from conf.tables import RAW_LINES
+from jobs.commands.migrate import known_tables
+from jobs.lineage.telling import tell_lineage
+from jobs.log_lines import configure_logs
+
+
+def lineage(settings: Settings) -> dict[str, Any]:
+    """Tell of every source's tables; return how many versions were told, by source.
+
+    Raises:
+        SettingError: nothing says where to.
+        LineageError: events can't be told there; repeat when that is mended.
+    """
+    if settings.lineage is None:
+        raise SettingError("NIGHTCART_LINEAGE names no file or server that OpenLineage events go to")
+    names = sorted(path.name for path in settings.lake.glob("*") if path.is_dir() and not path.name.startswith("_"))
+    return {"told": {name: _told(settings, name) for name in names}}
+
+
+def tell_quietly(settings: Settings, source: str) -> None:
+    """Tell of what a command just published, where a setting asks for it; a failure is a warning and no more.
+
+    What couldn't be told is told after the next command.
+    """
+    if settings.lineage is None:
+        return
+    try:
+        structlog.get_logger().info("lineage_told", source=source, versions=_told(settings, source))
+    except (NightcartError, OSError) as error:
+        structlog.get_logger().warning("lineage isn't told; the next command tries again", why=str(error))
+
+
+def _told(settings: Settings, source: str) -> int:
+    lake = Lake(settings.lake, source)
+    tables = {folder: table for table, folder in known_tables(lake)} | {lake.table("raw"): RAW_LINES}
+    return tell_lineage(lake, str(settings.lineage), lambda version: tables.get(version.folder))
+
+
+def main() -> int:
+    """Return the exit code, after the result stands on stdout."""
+    try:
+        settings = Settings.from_environment()
+        configure_logs(settings)
+        keep_private(settings)
+        print(to_json(lineage(settings)), flush=True)
+    except NightcartError as error:
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        return exit_code(error)
+    return 0
+
+
+if __name__ == "__main__":
+    end_with_the_reader()
+    sys.exit(main())

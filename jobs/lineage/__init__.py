@@ -1,0 +1,1 @@
+"""What was made from what, told to whoever collects lineage: OpenLineage events made from the manifests."""
