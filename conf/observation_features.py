@@ -90,6 +90,18 @@ WINDOWED_FEATURES: dict[str, str] = {
 }
 """Meaning of the features that look back a number of business days of their own: `spend_28d` is `spend` over 28."""
 
+_MONEY = re.compile(r"(?:spend|discounts)_\d+d|price_in_\d+d")
+
+
+def is_in_millionths(name: str) -> bool:
+    """Return whether a feature is money, in millionths of the currency.
+
+    >>> is_in_millionths("spend_91d"), is_in_millionths("price_in_0d"), is_in_millionths("last_price_band")
+    (True, True, False)
+    """
+    return _MONEY.fullmatch(name) is not None
+
+
 PRODUCT_FEATURES: dict[str, FeatureDefinition] = {
     "units_on_hand": FeatureDefinition(
         "scalar",

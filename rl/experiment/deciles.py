@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rl.data.logged_episodes import FloatArray, IntArray
+from rl.data.logged_episodes import BoolArray, FloatArray, IntArray
 from rl.errors import UnsupportedEstimator
 from rl.experiment.judged_policies import Judge
 from rl.figures.effects import Bounded, Decile, DecileFigures
@@ -40,8 +40,8 @@ def decile_figures(
     values[:, nothing] = -np.inf
     chosen = best_available(values, decisions.mask)
     effect = (chosen * fitted.scores).sum(axis=1) - fitted.scores[:, nothing]
-    part = _parts(np.where(has_choice, predicted, -np.inf), fitted.fold)
-    tenths = [(part == number) & has_choice for number in range(N_PARTS)]
+    part = _parts(predicted, fitted.fold, has_choice)
+    tenths = [part == number for number in range(N_PARTS)]
     if empty := [number + 1 for number, rows in enumerate(tenths) if rows.sum() < FEWEST]:
         raise UnsupportedEstimator(
             f"tenths {', '.join(map(str, empty))} hold fewer than {FEWEST} shoppers who have a choice"
@@ -55,11 +55,14 @@ def decile_figures(
     )
 
 
-def _parts(predicted: FloatArray, fold: IntArray) -> IntArray:
-    """Return the tenth of each shopper within the fold, 0 with the highest prediction; ties keep their order."""
-    part = np.zeros(len(predicted), dtype=np.int64)
+def _parts(predicted: FloatArray, fold: IntArray, has_choice: BoolArray) -> IntArray:
+    """Return the tenth of each shopper with a choice within the fold, 0 with the highest prediction; -1 of others.
+
+    Ties keep their order.
+    """
+    part = np.full(len(predicted), -1, dtype=np.int64)
     for k in np.unique(fold):
-        rows = np.flatnonzero(fold == k)
+        rows = np.flatnonzero((fold == k) & has_choice)
         order = rows[np.argsort(-predicted[rows], kind="stable")]
         part[order] = np.arange(len(rows)) * N_PARTS // len(rows)
     return part

@@ -21,7 +21,10 @@ class SpendPoint(StrictModel):
 
 
 class SpendRule(StrictModel):
-    """A simple rule at today's budget, or the log's policy; `ahead`: the candidate's gain less its own, paired."""
+    """A simple rule at today's budget, or the log's policy; `ahead`: the candidate's gain less its own, paired.
+
+    refusal: why the log can't tell what it gains, whose figures mean nothing then; None where it can.
+    """
 
     name: str
     spend: float
@@ -31,6 +34,7 @@ class SpendRule(StrictModel):
     ahead: float
     ahead_lower: float
     ahead_upper: float
+    refusal: str | None = None
 
 
 class SpendFigures(StrictModel):

@@ -10,6 +10,8 @@ from rl.figures.spend import SpendFigures, SpendPoint, SpendRule
 from rl.page.axis import Axis, Tick, axis_over
 from rl.page.wording import count, interval, number, share, signed, signed_range
 
+_ALIKE = 0.05
+"""Share of the budget by which what is committed may differ from it without a word."""
 _RULE_NAMES = {"nobody": "Nobody gets anything", "behavior": "The shop as it decided until now"}
 
 
@@ -81,7 +83,7 @@ def _chart(spend: SpendFigures) -> SpendChart:
         spots=tuple(
             Spot(_rule_name(rule), x_axis.percent(rule.spend), round(100 - y_axis.percent(rule.gain), 2))
             for rule in spend.rules
-            if y_axis.holds(rule.gain)
+            if rule.refusal is None and y_axis.holds(rule.gain)
         ),
         x_ticks=x_axis.ticks(4),
         y_ticks=y_axis.ticks(4),
@@ -100,7 +102,10 @@ def _row(point: SpendPoint) -> dict[str, str]:
 
 
 def _rule_row(rule: SpendRule) -> dict[str, str]:
+    if rule.refusal is not None:
+        return {"name": _rule_name(rule), "spend": count(rule.spend), "refusal": rule.refusal}
     return {
+        "refusal": "",
         "name": _rule_name(rule),
         "spend": count(rule.spend),
         "gain": signed(rule.gain),
@@ -121,7 +126,8 @@ def _sentence(spend: SpendFigures, unit: str) -> str:
     if today is None:
         return ""
     said = (
-        f"At today's budget of {count(spend.weekly_budget)} {unit} a week the candidate is expected to bring "
+        f"At today's budget of {count(spend.weekly_budget)} {unit} a week the candidate is expected to commit "
+        f"{count(today.spend)} on the weeks it is judged by, and to bring "
         f"{signed(today.gain)} {unit} a week over sending nothing ({signed_range(today.lower, today.upper)})"
     )
     others = [
@@ -131,4 +137,16 @@ def _sentence(spend: SpendFigures, unit: str) -> str:
     ]
     more = f"; {' and '.join(others)}" if others else ""
     idle = " The budget doesn't bind: with more money the same would be sent." if today.price == 0 else ""
-    return f"{said}{more}.{idle}"
+    return f"{said}{more}.{_apart(today.spend, spend.weekly_budget)}{idle}"
+
+
+def _apart(committed: float, budget: float) -> str:
+    """Return what it means that the weeks of the test commit another sum than the budget; nothing where they don't."""
+    if budget <= 0 or abs(committed / budget - 1) <= _ALIKE:
+        return ""
+    way = "more" if committed > budget else "less"
+    return (
+        f" That is {share(abs(committed / budget - 1))} {way} than the budget, since its price was fixed on earlier "
+        "weeks with other shoppers: what is judged, here and by the gate, commits that sum. A list keeps its own "
+        "week's budget, at the price that this takes."
+    )

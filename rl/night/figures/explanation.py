@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from conf.observation_features import is_in_millionths
+from conf.specs.reward import MILLIONTHS
 from rl.data.logged_episodes import IntArray
 from rl.data.shopper_segments import Names, named
 from rl.figures.evidence import (
@@ -222,7 +224,9 @@ def _example(
         contributions=tuple(
             Contribution(
                 feature=attributions.features[index],
-                observed=_in_words(observation[attributions.features[index]][0], log.names),
+                observed=_in_words(
+                    attributions.features[index], observation[attributions.features[index]][0], log.names
+                ),
                 log_odds=float(values[index]),
             )
             for index in largest
@@ -235,9 +239,14 @@ def _with_category(action: str, categories: Mapping[str, str]) -> str:
     return f"{action} ({categories[action]})" if action in categories else action
 
 
-def _in_words(value: IntArray, names: Names) -> str:
-    """Return a feature's value in words: a number as it is, -1 as none, a list by its names, the latest first."""
+def _in_words(feature: str, value: IntArray, names: Names) -> str:
+    """Return a feature's value in words: a number as it is, -1 as none, a list by its names, the latest first.
+
+    Money, which is kept in millionths, is told in the currency.
+    """
     if np.ndim(value) == 0:
+        if value >= 0 and is_in_millionths(feature):
+            return f"{int(value) / MILLIONTHS:,.2f}"
         return "none" if value < 0 else f"{int(value):,}"
     return ", ".join(named(int(id_), names) for id_ in value if id_) or "empty"
 

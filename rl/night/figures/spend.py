@@ -30,6 +30,10 @@ def spend_figures(found: GainAtSpend | str | None, *, weekly_budget: float, leve
     )
 
 
+LEAST_SHOPPERS = 30
+"""Shoppers, effectively, below which an estimate's normal interval says nothing: one of them may be most of it."""
+
+
 def _rule(one: WeeklyGain, quantile: float) -> SpendRule:
     ahead, reach = one.behind or 0.0, quantile * (one.behind_error or 0.0)
     return SpendRule(
@@ -41,4 +45,11 @@ def _rule(one: WeeklyGain, quantile: float) -> SpendRule:
         ahead=ahead,
         ahead_lower=ahead - reach,
         ahead_upper=ahead + reach,
+        refusal=_refusal(one.n_effective),
     )
+
+
+def _refusal(n_effective: float | None) -> str | None:
+    if n_effective is None or n_effective >= LEAST_SHOPPERS:
+        return None
+    return f"too few to tell: effectively {n_effective:,.1f} shoppers did as it says, of {LEAST_SHOPPERS} needed"

@@ -39,6 +39,7 @@ class WeeklyGain:
         error: standard error of the gain; for the candidate, of the gain at the budget.
         behind: the candidate's gain at today's budget less this one's; None for the candidate.
         behind_error: its standard error.
+        n_effective: shoppers that its estimate rests on; None where the log isn't weighted for it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class WeeklyGain:
     error: float
     behind: float | None = None
     behind_error: float | None = None
+    n_effective: float | None = None
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,7 @@ class _Read:
             self.scale * _error(self._gain_influence(name)),
             behind=self.gain(today) - self.gain(name),
             behind_error=self.scale * _error(ahead),
+            n_effective=None if name == BEHAVIOR else self.values.report(name, self.estimator).effective_sample_size,
         )
 
     def _gain_influence(self, name: str) -> FloatArray:

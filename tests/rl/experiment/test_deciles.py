@@ -40,11 +40,16 @@ def test_without_effects_no_order_is_shown() -> None:
 
 
 def test_shoppers_without_a_choice_are_in_no_tenth() -> None:
-    """They come last; tenths of nobody but them are refused."""
+    """The others make ten tenths of their own; too few of them make none."""
     decisions, fitted = planted(600)
-    blocked = decisions.mask.copy()
-    blocked[:300, [FIRST, SECOND]] = False
-    with pytest.raises(UnsupportedEstimator, match="hold fewer than 20 shoppers who have a choice"):
-        decile_figures(
-            replace(decisions, mask=blocked), fitted, JUDGE, learner="dr_learner", nothing=NONE, name_of_nothing="none"
-        )
+    for n_blocked in (300, 450):
+        blocked = decisions.mask.copy()
+        blocked[:n_blocked, [FIRST, SECOND]] = False
+        given = {"learner": "dr_learner", "nothing": NONE, "name_of_nothing": "none"}
+        if n_blocked == 300:
+            found = decile_figures(replace(decisions, mask=blocked), fitted, JUDGE, **given)
+            assert sum(one.n for one in found.deciles) == 300
+            assert all(25 <= one.n <= 35 for one in found.deciles)
+        else:
+            with pytest.raises(UnsupportedEstimator, match="hold fewer than 20 shoppers who have a choice"):
+                decile_figures(replace(decisions, mask=blocked), fitted, JUDGE, **given)

@@ -527,6 +527,10 @@ def test_page_says_what_a_budget_brings() -> None:
     parse(review(spend=spend()))
     refused = text_of(review(spend=spend(points=(), rules=(), refusal="the log holds no propensities")))
     assert "No curve of gain against spend: the log holds no propensities." in refused
+    few = spend().rules[0].model_copy(update={"refusal": "too few to tell: effectively 2 shoppers"})
+    page = text_of(review(spend=spend(rules=(few,))))
+    assert "too few to tell: effectively 2 shoppers" in page
+    assert "+220" not in page
     assert "What a budget brings" not in text_of(review())
 
 

@@ -53,9 +53,29 @@ def test_rows_say_budgets_with_their_bounds() -> None:
 
 def test_the_sentence_says_what_today_half_and_twice_bring() -> None:
     said = spend_context(spend(), NIGHT)["spend_sentence"]
-    assert said.startswith("At today's budget of 1,000 EUR a week the candidate is expected to bring +320 EUR a week")
+    first = "At today's budget of 1,000 EUR a week the candidate is expected to commit 960 on the weeks it is judged by"
+    assert said.startswith(
+        f"{first}, and to bring +320 EUR a week over sending nothing (+270 to +370); half the budget"
+    )
     assert "half the budget +200 (+150 to +250) and twice the budget +380" in said
     assert "doesn't bind" not in said
+
+
+def test_weeks_that_commit_another_sum_than_the_budget_are_said() -> None:
+    """The price is that of earlier weeks: what is judged, and what a list keeps, are two sums."""
+    said = spend_context(spend(points=(point(1.0, 1150, 300),)), NIGHT)["spend_sentence"]
+    assert "That is 15.0% more than the budget, since its price was fixed on earlier weeks" in said
+    assert "A list keeps its own week's budget" in said
+    assert "than the budget" not in spend_context(spend(points=(point(1.0, 1040, 300),)), NIGHT)["spend_sentence"]
+
+
+def test_a_rule_that_hardly_anybody_followed_has_no_gain() -> None:
+    """Whatever was estimated of it: the row says why, and no dot stands on the curve."""
+    refusal = "too few to tell: effectively 1.5 shoppers did as it says, of 30 needed"
+    odd = rule("reminder to anybody", 35, 300).model_copy(update={"refusal": refusal})
+    found = spend_context(spend(rules=(odd, rule("nobody", 0, 0))), NIGHT)
+    assert found["spend_rules"][0] == {"name": "Reminder to anybody", "spend": "35", "refusal": refusal}
+    assert [spot.name for spot in found["spend_chart"].spots] == ["Nobody gets anything"]
 
 
 def test_a_budget_that_does_not_bind_is_said() -> None:
