@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import structlog
@@ -116,7 +117,7 @@ class Service:
         )
         self._behind = timedelta()
         if options.today is not None:
-            self._behind = self.maker.business_day(self._now_us()) - options.today
+            self._behind = _behind(options.today, ZoneInfo(pipeline.source.zone))
         self._is_told_ready = False
         self.log, self._shadow = DecisionLog(options.decisions), ShadowLog(options.decisions)
         self._names = settings.home, pipeline.source.name, pipeline.scenario.name
@@ -451,6 +452,13 @@ class Service:
             step()
         except Exception as error:
             structlog.get_logger().warning("can't keep up", step=step.__name__, reason=str(error))
+
+
+def _behind(today: date, zone: ZoneInfo) -> timedelta:
+    """Return how far back a day lies that counts as today, at the same time of day by the shop's clock."""
+    now = datetime.now(zone)
+    then = datetime.combine(today, now.time(), tzinfo=zone)
+    return now.astimezone(UTC) - then.astimezone(UTC)
 
 
 def _is_same_sharing(one: SharedOut | None, other: SharedOut | None) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
+from textwrap import dedent
 from types import ModuleType
 from typing import Any
 
@@ -24,6 +25,7 @@ from conf.settings import PROJECT_ROOT
 from conf.specs.candidate import DISCRETE_ALGORITHMS, Candidate
 from conf.specs.problem import Feature
 from conf.specs.scenario import SCENARIOS_FOLDER, Pipeline, Scenario, load_pipeline
+from conf.specs.source import SOURCES_FOLDER, Source
 from conf.specs.strict_yaml import parse_model
 from conf.tables import transitions_table
 from rl.data.discount_function import DiscountFunction
@@ -104,7 +106,7 @@ def test_the_page_shows_every_kind() -> None:
     assert set(blocks()) == {"estimator", "learner", "segment", "gate_rule", "feature"}
     assert PAGE.read_text(encoding="utf-8").count("```python") == len(blocks())
     assert set(yaml_blocks()) == {"sources/my_shop.yaml", "scenarios/recommendation.yaml"}
-    assert PAGE.read_text(encoding="utf-8").count("```yaml") == len(yaml_blocks())
+    assert PAGE.read_text(encoding="utf-8").count("```yaml") == len(yaml_blocks()) + len(fragments())
 
 
 @pytest.mark.parametrize("name", sorted(blocks()))
@@ -114,6 +116,22 @@ def test_a_block_is_less_than_twenty_lines_and_one_entry(name: str) -> None:
     assert len(lines) < 20
     assert sum(bool(re.match(r"\s*def ", line)) for line in lines) == 1
     assert sum(bool(re.match(r"[A-Z_]+\[\".*\"\] = ", line)) for line in lines) == N_ENTRIES.get(name, 1)
+
+
+def fragments() -> list[dict[str, Any]]:
+    """Keys that are shown beside a step, for a source or a scenario that has others."""
+    found = re.findall(r"^   ```yaml\n(.*?)^   ```", PAGE.read_text(encoding="utf-8"), flags=re.S | re.M)
+    return [yaml.safe_load(dedent(one)) for one in found]
+
+
+def test_keys_of_attributes_fit_a_source_and_a_scenario() -> None:
+    of_source, of_scenario = fragments()
+    source = yaml.safe_load((SOURCES_FOLDER / "canonical.yaml").read_text(encoding="utf-8"))
+    assert parse_model(Source, source | of_source, "shop.yaml").item_attributes is not None
+    scenario = yaml.safe_load((SCENARIOS_FOLDER / "recommendation.yaml").read_text(encoding="utf-8"))
+    scenario.pop("overrides", None)
+    found = parse_model(Scenario, scenario | of_scenario, "scenario.yaml")
+    assert [one.name for one in found.action.attributes] == ["price", "grams", "brand"]
 
 
 @pytest.mark.parametrize("name", sorted(yaml_blocks()))

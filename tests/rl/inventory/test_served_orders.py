@@ -78,8 +78,11 @@ def test_columns_that_do_not_fit_are_refused(changes: dict[str, object], expecte
         ServedOrders(a_policy()).predict(columns)
 
 
-def test_a_saved_model_names_its_columns_and_answers_its_own_example(tmp_path: Path) -> None:
+def test_a_saved_model_names_its_columns_and_answers_its_own_example(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """MLflow's page shows what a call has to hold; columns of another type are refused before they are asked."""
+    monkeypatch.setattr(sys, "path", list(sys.path))  # loading puts the model's code in front of the project's
     policy = a_policy(method="hindsight", network=a_network())
     policy.save(tmp_path / "policy")
     save_orders_pyfunc(tmp_path / "policy", tmp_path / "model")

@@ -6,10 +6,12 @@ import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import pytest
 from structlog.testing import capture_logs
 
 from conf.paths import Lake
@@ -19,6 +21,7 @@ from rl.policy.action_rules import ActionRules
 from rl.registry.person import Person
 from rl.registry.store import open_store
 from rl.registry.switching import turn_off
+from rl.serving import service as service_module
 from rl.serving.bodies import DecideRequest
 from rl.serving.following import Follower
 from rl.serving.service import Service, ServingOptions
@@ -66,11 +69,30 @@ def test_another_day_counts_as_today_at_the_same_time_of_day(home: Path) -> None
         body = DecideRequest(user_id="ann", available_actions=("item-001", "item-002"))
         (decided,) = asyncio.run(service.decide([body]))
         assert (decided.history.state, decided.day) == ("known", TODAY)
-        expected = datetime.now(UTC).time()
-        at = datetime.fromtimestamp(decided.asked.time_us / 1e6, UTC)
+        zone = ZoneInfo(pipeline.source.zone)
+        expected = datetime.now(zone).time()
+        at = datetime.fromtimestamp(decided.asked.time_us / 1e6, zone).replace(tzinfo=UTC)
         apart = abs(datetime.combine(TODAY, expected) - datetime.combine(TODAY, at.time()))
         assert min(apart, timedelta(days=1) - apart) < timedelta(minutes=5)
     assert (home / "decisions" / f"decisions-{TODAY}.jsonl").read_text().count("\n") == 1
+
+
+@pytest.mark.parametrize("hour", [0, 12, 23])
+@pytest.mark.parametrize(("now", "then"), [(date(2026, 11, 28), TODAY), (date(2026, 7, 1), date(2026, 1, 5))])
+def test_the_day_is_that_one_at_any_hour(monkeypatch: pytest.MonkeyPatch, now: date, then: date, hour: int) -> None:
+    """Though summer's clock is an hour before winter's: late at night another day would begin."""
+    zone = ZoneInfo("Europe/Berlin")
+
+    class Fixed(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Fixed:
+            found = datetime.combine(now, time(hour, 40), tzinfo=zone).astimezone(tz)
+            return cls.combine(found.date(), found.timetz(), tzinfo=found.tzinfo)
+
+    monkeypatch.setattr(service_module, "datetime", Fixed)
+    moment = Fixed.now(UTC) - service_module._behind(then, zone)
+    assert moment.astimezone(zone).date() == then
+    assert moment.astimezone(zone).time() == time(hour, 40)
 
 
 def test_stale_histories_of_a_simulated_shop_come_with_the_cure(home: Path) -> None:
