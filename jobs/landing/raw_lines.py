@@ -193,15 +193,18 @@ def read_batches(file: LineFile, reading: LineReading, begin: LinePlace | None =
 
 
 def _unnested(batches: Iterable[PlacedLines], keys: Sequence[str]) -> Iterator[PlacedLines]:
-    """Yield a line for each element of the records' lists, in the place of its record."""
-    yield from _collected(
-        (number, offset, one)
-        for batch in batches
-        for number, offset, line in zip(
-            batch.numbers.tolist(), batch.offsets.tolist(), batch.lines.to_pylist(), strict=True
-        )
-        for one in unnested(line, keys)
-    )
+    """Yield a line for each element of the records' lists: at its record's offset, numbered as lines of their own."""
+
+    def lines() -> Iterator[tuple[int, int, str]]:
+        more = 0
+        for batch in batches:
+            placed = zip(batch.numbers.tolist(), batch.offsets.tolist(), batch.lines.to_pylist(), strict=True)
+            for number, offset, line in placed:
+                found = unnested(line, keys)
+                yield from ((number + more + place, offset, one) for place, one in enumerate(found))
+                more += len(found) - 1
+
+    yield from _collected(lines())
 
 
 def n_unnested_lines(path: Path, source: Source) -> int:

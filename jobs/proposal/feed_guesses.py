@@ -213,7 +213,7 @@ def _put_type_column(guess: FeedGuess, columns: Mapping[str, Values], column: st
         others = {
             name: {one for one, kind in zip(found, values, strict=True) if kind is None}
             for name, found in columns.items()
-            if name != column and len(found) == len(values) and _is_of_words(found)
+            if name != column and len(found) == len(values) and _is_of_words(found) and not _names_somebody(name)
         }
         whole = [name for name, found in others.items() if None not in found and len(found) <= 10]
         if whole:
@@ -233,6 +233,11 @@ def _put_type_column(guess: FeedGuess, columns: Mapping[str, Values], column: st
         )
     if "purchase" not in known.values():
         _doubt_orders(guess, columns, values, [word for word in ignored if word not in unknown])
+
+
+def _names_somebody(column: str) -> bool:
+    """Return whether a column is a shopper's or a visit's: what it holds belongs in no draft."""
+    return field_rank("user_id", column) is not None or names_a_visit(column)
 
 
 def _doubt_orders(guess: FeedGuess, columns: Mapping[str, Values], kinds: Values, ignored: Sequence[str]) -> None:

@@ -219,9 +219,9 @@ def _fits(guess: FeedGuess, file: tuple[Path, str], text: str) -> bool:
         day = date.fromisoformat(text)
     except ValueError:
         return False
-    reader = TimeReader(mapping, "UTC", list(mapping.parts))
+    reader = TimeReader(mapping, "UTC", mapping.raw_columns)
     columns = look_at(*file).columns
-    rows = zip(*[columns.get(name, []) for name in mapping.parts], strict=False)
+    rows = zip(*[columns.get(name, []) for name in mapping.raw_columns], strict=False)
     given = [one for row in rows if (one := reader.text(row)) is not None]
     micros = [found for one in given if (found := reader.read(one)) is not None]
     days = [(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=one)).date() for one in micros]

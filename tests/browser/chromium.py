@@ -123,6 +123,7 @@ def browser(executable: str, profile: Path) -> Iterator[Chromium]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        env={**os.environ, "TMPDIR": "/tmp"},  # a socket's path there is a hundred letters long at most
     )
     os.close(to_browser[0])
     os.close(from_browser[1])

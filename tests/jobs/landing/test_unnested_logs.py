@@ -47,12 +47,8 @@ def sessions() -> list[dict[str, Any]]:
 
 
 def flat(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same as a person would flatten it: a line a click, each with its number."""
-    return [
-        {**record, "hits": one, "#element": number}
-        for record in records
-        for number, one in enumerate(record.get("hits", [None]))
-    ]
+    """The same as a person would flatten it: a line a click."""
+    return [{**record, "hits": one} for record in records for one in record.get("hits", [None])]
 
 
 def lines_of(records: list[dict[str, Any]]) -> list[str]:
@@ -81,11 +77,11 @@ def test_daily_sessions_are_the_events_of_a_flat_log(ingest_into: Ingest, tmp_pa
     by_hand = ingest_into(tmp_path / "b", DAY, tmp_path / "flat", source_of_sessions(unnest=None, **options))
     told = ("n_lines", "n_events", "n_rejected", "rejected")
     assert {name: nested[name] for name in told} == {name: by_hand[name] for name in told}
-    assert (nested["n_lines"], nested["n_events"]) == (11, 8)
-    assert nested["rejected"] == {"missing_field": 1, "outside_window": 1, "unknown_event_type": 1}
+    assert (nested["n_lines"], nested["n_events"]) == (11, 7)
+    assert nested["rejected"] == {"duplicate": 1, "missing_field": 1, "outside_window": 1, "unknown_event_type": 1}
     found = seen(tmp_path / "a")
     assert found == seen(tmp_path / "b")
-    assert len(found) == 8
+    assert len(found) == 7
 
 
 @pytest.mark.parametrize("kind", ["jsonl", "parquet"])
@@ -102,11 +98,11 @@ def test_a_log_of_many_days_is_split_by_the_clicks_own_days(ingest_into: Ingest,
     else:
         pq.write_table(pa.Table.from_pylist([{"hits": None} | one for one in records]), logs / "log.parquet")
     first = ingest_into(tmp_path / "home", DAY, logs, source)
-    assert (first["n_lines"], first["n_events"], first["n_not_yet"]) == (11, 8, 1)
-    assert first["rejected"] == {"missing_field": 1, "unknown_event_type": 1}
+    assert (first["n_lines"], first["n_events"], first["n_not_yet"]) == (11, 7, 1)
+    assert first["rejected"] == {"duplicate": 1, "missing_field": 1, "unknown_event_type": 1}
     both = ingest_into(tmp_path / "home", NEXT, None, source)
-    assert (both["n_lines"], both["n_events"], both["n_rejected"]) == (11, 9, 2)
-    assert len(seen(tmp_path / "home")) == 9
+    assert (both["n_lines"], both["n_events"], both["n_rejected"]) == (11, 8, 3)
+    assert len(seen(tmp_path / "home")) == 8
 
 
 def test_misfits_are_told_of_the_clicks(ingest_into: Ingest, tmp_path: Path) -> None:

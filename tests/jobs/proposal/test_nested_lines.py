@@ -55,6 +55,26 @@ def test_what_has_passed_is_added_to_the_record_s_time(tmp_path: Path, times: tu
     assert f"# unsure: hits.at: read as {unit} since the record's time" in text
 
 
+def test_days_of_files_are_those_of_the_clicks(tmp_path: Path) -> None:
+    """Which count from their session's start: a file a day is a delivery, as of any log."""
+    for day in range(2):
+        at = START + 86_400 * day
+        records = [visit(number, [0, 900, 31_000], start=at + 60 * number) for number in range(8)]
+        name = f"visits-2026-01-0{5 + day}.jsonl"
+        (tmp_path / name).write_text("".join(f"{json.dumps(one)}\n" for one in records), encoding="utf-8")
+    found = yaml.safe_load(propose([tmp_path], "shop"))
+    assert found["delivery"]["layout"] == "dated_files"
+    assert found["events"]["event_time"]["offset"] == {"column": "hits.at", "unit": "milliseconds"}
+
+
+def test_a_record_without_its_list_puts_no_shopper_into_the_draft(tmp_path: Path) -> None:
+    """Its line has no type, and whose it is stands in for none."""
+    odd = {"sid": "s99", "user": "c-0143", "start": START}
+    found, text = draft(tmp_path, [*passed(0, 900, 31_000), odd])
+    assert found["events"]["event_type"]["column"] == "hits.type"
+    assert "c-0143" not in text
+
+
 def test_a_key_that_differs_in_each_record_is_no_shopper(tmp_path: Path) -> None:
     """Whatever it is called; what comes again may be one."""
     records = [
