@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         lines = [*report_lines(checks, unread, source, pipeline, [*of_sides, *of_items, *ids.lines()], told), *misfit]
         print("\n".join(lines), file=sys.stderr, flush=True)
         result = {"source": given.source, "feeds": {check.name: check.result() for check in checks}}
+        # Of the usual scenario, which nobody asked for: the lines are right, and a night would be refused all the same.
+        result |= {"misfits": misfit} if misfit else {}
         result |= {"side_tables": {side.name: side.result() for side in sides}} if sides else {}
         outlook = outlook_result(told, source, pipeline, is_all=all(check.is_all for check in checks))
         print(to_json(result | {"outlook": outlook, "ids": ids.result(), "unread_files": unread}), flush=True)

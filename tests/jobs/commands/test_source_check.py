@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from conf.errors import FAILS_AGAIN
+from conf.errors import FAILS_AGAIN, SpecError
 from conf.settings import PROJECT_ROOT
 from conf.specs.event_mapping import EventMapping
 from conf.specs.source import load_source
+from jobs.commands import check_source as check_source_command
 from jobs.commands.check_source import main
 from jobs.commands.source_check import check_source, report_lines
 from jobs.errors import DeliveryError
@@ -127,6 +128,22 @@ def test_command_ends_as_the_ingest_would(tmp_path: Path, capsys: pytest.Capture
     assert "would not be published" in capsys.readouterr().err
     assert main([*arguments, str(tmp_path / "nowhere")]) == FAILS_AGAIN
     assert "no such file or folder" in capsys.readouterr().err
+
+
+def test_a_usual_scenario_that_does_not_fit_is_told_to_scripts_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody asked for it, so the lines are right; asked for by name, it ends with its error."""
+
+    def refused(*_: object) -> None:
+        raise SpecError("recommendation on canonical: 2 problems")
+
+    deliver(tmp_path, FIRST, day_lines(FIRST))
+    monkeypatch.setattr(check_source_command, "load_pipeline", refused)
+    arguments = ["--source", "canonical", "--logs", str(tmp_path)]
+    assert main(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["misfits"] == ["before a night: recommendation on canonical: 2 problems"]
+    assert main([*arguments, "--scenario", "recommendation"]) != 0
 
 
 def test_no_java_is_started(tmp_path: Path) -> None:
