@@ -49,7 +49,7 @@ _PASSING_KEY = b"one check"
 _HINTS = {
     "unreadable": "not one whole record: more values than columns, broken JSON, elements of two mapped lists, or bytes "
     "that aren't text in a mapped column (encoding?)",
-    "missing_field": "a field that every event needs is empty, or holds a null word",
+    "missing_field": "a field that such an event needs, or the mapping requires, is empty or holds a null word",
     "half_record": "fewer values than columns: cut off, or another delimiter, quote or line break within quotes",
     "bad_timestamp": "the time doesn't have the form that unit or pattern says",
     "bad_id": "true, false, a list or object, a float beyond 2^53, or a value that extract or map doesn't know",

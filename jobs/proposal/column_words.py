@@ -94,6 +94,7 @@ FIELD_WORDS: dict[str, tuple[str, ...]] = {
         "(gesamt|zeilen|positions|rechnungs|waren|brutto|netto|umsatz)_?(betrag|summe|preis|wert)(_?(brutto|netto))?",
         "betrag_?(brutto|netto)|umsatz(_?(brutto|netto))?|(line|item)_?(value|sum)|(total|net|gross)_?(price|amount)|sales",
         "montant_?(ttc|ht|total)|chiffre_?d_?affaires|importe?|importo|monto|fatturato|bedrag|omzet|kwota|belob|beloeb|belopp",
+        "(amount_?|line_?|total_?)?paid(_?amount)?|bezahlt",
     ),
     "cost": (
         *("cost", "unit_?cost", "cost_?price", "ek", "einkaufspreis"),

@@ -36,7 +36,10 @@ _EVENT_WORDS = (
         r"|\bkop(t|ta)?\b|\bkob(t)?\b|\bkjopt?\b|\bsalg\b",
     ),
     ("click", r"click|klick|select[ _]?item|tap"),
-    ("view", r"^pv$|view|detail|visit|read|play|watch|angesehen|ansicht|vue|visto|visualiz|bekeken|obejrz|wyswietl"),
+    (
+        "view",
+        r"^pv$|^(product|item|artikel|produkt|pdp)( ?(page|seite))?$|view|detail|visit|read|play|watch|angesehen|ansicht|vue|visto|visualiz|bekeken|obejrz|wyswietl",
+    ),
 )
 _SKIPPED = re.compile(
     r"^(page|screen|identify|group|alias|page[ _]?view|cart viewed|view[ _]?cart|view[ _]?promotion)$"
@@ -56,6 +59,8 @@ def event_type_of(value: str) -> str | None:
 
     >>> event_type_of("addtocart"), event_type_of("view_item_list"), event_type_of("page_view"), event_type_of("x")
     ('cart', 'impression', 'ignore', None)
+    >>> event_type_of("product"), event_type_of("product_page"), event_type_of("production")
+    ('view', 'view', None)
     >>> [event_type_of(one) for one in ("Rückgabe", "Remboursement", "DEVOLUCIÓN", "Reso", "teruggave", "Zwrot towaru")]
     ['refund', 'refund', 'refund', 'refund', 'refund', 'refund']
     """
