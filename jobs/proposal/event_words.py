@@ -38,7 +38,8 @@ _EVENT_WORDS = (
     ("click", r"click|klick|select[ _]?item|tap"),
     (
         "view",
-        r"^pv$|^(product|item|artikel|produkt|pdp)( ?(page|seite))?$|view|detail|visit|read|play|watch|angesehen|ansicht|vue|visto|visualiz|bekeken|obejrz|wyswietl",
+        r"^pv$|^(product|item|artikel|produkt|pdp)( ?(page|seite))?$|view|detail|visit|read|play|watch"
+        r"|angesehen|ansicht|vue|visto|visualiz|bekeken|obejrz|wyswietl",
     ),
 )
 _SKIPPED = re.compile(
